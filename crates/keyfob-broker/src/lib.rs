@@ -1,0 +1,1 @@
+//! The web app of Keyfob: connect accounts, see devices, use them.

@@ -1,0 +1,3 @@
+//! The command of Keyfob.
+
+fn main() {}

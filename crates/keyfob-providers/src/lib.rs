@@ -1,0 +1,1 @@
+//! OAuth providers as checked data: endpoints, habits, deviations and actions.

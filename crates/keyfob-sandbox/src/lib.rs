@@ -1,0 +1,1 @@
+//! Pretend OAuth providers for trying and testing without an account or internet.

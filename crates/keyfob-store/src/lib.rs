@@ -1,0 +1,1 @@
+//! A sealed vault for OAuth apps, accounts and pending logins.

@@ -1,0 +1,1 @@
+//! Sessions for OAuth APIs: log in once, then call; attach, sign, refresh and retry.

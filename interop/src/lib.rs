@@ -1,0 +1,1 @@
+//! Keyfob against servers and clients that others wrote.
