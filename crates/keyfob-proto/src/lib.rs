@@ -1,1 +1,32 @@
-//! OAuth 1.0a and OAuth 2 for clients, without IO: steps, proofs, and errors that say whose fault it is.
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod callback;
+mod deviation;
+pub mod encode;
+mod endpoint;
+mod entropy;
+mod error;
+mod message;
+pub mod oauth1;
+pub mod oauth2;
+pub mod scrub;
+pub mod secret;
+mod settings;
+mod template;
+mod time;
+mod token;
+
+pub use app::App;
+pub use callback::Answer;
+pub use deviation::{Deviation, Deviations, Tolerated};
+pub use endpoint::{Endpoint, Origin};
+pub use entropy::Entropy;
+pub use error::{Code, Error, Misbehaved, Misuse, Refused, Transport, TransportKind};
+pub use message::{Body, Incoming, Outgoing};
+pub use scrub::Scrubber;
+pub use secret::Secret;
+pub use settings::{Api, Attach, Flow, Settings, Signal};
+pub use template::Template;
+pub use time::Timestamp;
+pub use token::{OAuth1Tokens, OAuth2Tokens, Received, TokenSet};

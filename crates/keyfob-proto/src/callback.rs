@@ -1,0 +1,144 @@
+//! What comes back from the authorization page, in every way it can come: a request to our callback, or text that a person
+//! pasted.
+
+use crate::encode;
+
+/// What a person or browser brought back.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Answer<'a> {
+    /// The whole redirect URL.
+    Url(&'a str),
+    /// The query of the redirect, without `?`; the caller saw to it that it came to the right place.
+    Query(&'a str),
+    /// A bare code or PIN, which carries no state.
+    Bare(&'a str),
+}
+
+impl<'a> Answer<'a> {
+    /// Recognises pasted text: a redirect URL, its query, or a bare code or PIN. Space around it is dropped.
+    pub fn read(text: &'a str) -> Self {
+        let text = text.trim();
+        let is_query = |text: &str| {
+            ["code=", "state=", "error=", "oauth_verifier=", "oauth_token=", "denied="]
+                .iter()
+                .any(|name| text.starts_with(name) || text.contains(&format!("&{name}")))
+        };
+        if text.contains("://") {
+            Self::Url(text)
+        } else if let Some(query) = text.strip_prefix('?') {
+            Self::Query(query)
+        } else if is_query(text) {
+            Self::Query(text)
+        } else {
+            Self::Bare(text)
+        }
+    }
+}
+
+impl std::fmt::Debug for Answer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Url(_) => "Answer::Url(…)",
+            Self::Query(_) => "Answer::Query(…)",
+            Self::Bare(_) => "Answer::Bare(…)",
+        })
+    }
+}
+
+/// The parameters of a redirect, each at most once.
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+/// Why the text is not a proper set of parameters.
+pub(crate) enum Malformed {
+    TooLong,
+    NotText,
+    Repeated(String),
+}
+
+impl Parameters {
+    /// Longer than this is no callback of ours.
+    const LONGEST: usize = 16 * 1024;
+
+    /// Reads a query; a repeated parameter is refused (RFC 6749 §3.1: a second `code` or `state` is an injection).
+    pub(crate) fn read(query: &str) -> Result<Self, Malformed> {
+        if query.len() > Self::LONGEST {
+            return Err(Malformed::TooLong);
+        }
+        let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Malformed::NotText)?;
+        for (i, (name, _)) in pairs.iter().enumerate() {
+            if pairs[..i].iter().any(|(earlier, _)| earlier == name) {
+                return Err(Malformed::Repeated(crate::scrub::printable(name)));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// A parameter's value.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The values of these names.
+    pub(crate) fn keep(&self, names: &[String]) -> std::collections::BTreeMap<String, String> {
+        self.0.iter().filter(|(name, _)| names.contains(name)).cloned().collect()
+    }
+}
+
+/// A pasted redirect URL taken apart and held against the redirect URI that was sent.
+pub(crate) struct Redirect<'a> {
+    pub(crate) query: &'a str,
+    pub(crate) fragment: Option<&'a str>,
+    /// `https://localhost/…` was pasted where `http://localhost/…` is registered: browsers upgrade the scheme of a page that
+    /// cannot load, and libraries that refuse plain http teach people to type it.
+    pub(crate) scheme_differs: bool,
+}
+
+/// Splits a pasted URL. `None`: it is not at the redirect URI (scheme, host, port and path are compared byte for byte, but for
+/// `https` in place of `http` on loopback).
+pub(crate) fn split<'a>(url: &'a str, redirect_uri: &str) -> Option<Redirect<'a>> {
+    let (rest, fragment) = match url.split_once('#') {
+        Some((rest, fragment)) => (rest, Some(fragment)),
+        None => (url, None),
+    };
+    let (base, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (expected, own_query) = redirect_uri.split_once('?').unwrap_or((redirect_uri, ""));
+    // A redirect URI may have a query of its own, which comes back first (RFC 6749 §3.1.2).
+    let query = match query.strip_prefix(own_query) {
+        Some(tail) if !own_query.is_empty() => tail.strip_prefix('&').unwrap_or(tail),
+        _ if own_query.is_empty() => query,
+        _ => return None,
+    };
+    if base == expected {
+        return Some(Redirect { query, fragment, scheme_differs: false });
+    }
+    let loopback = crate::Origin::parse(expected).is_some_and(|origin| origin.is_loopback());
+    let upgraded = base.strip_prefix("https://").zip(expected.strip_prefix("http://")).is_some_and(|(a, b)| a == b);
+    (loopback && upgraded).then_some(Redirect { query, fragment, scheme_differs: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pasted_text_is_recognised() {
+        assert!(matches!(Answer::read(" http://localhost/callback?code=1&state=2\n"), Answer::Url(_)));
+        assert!(matches!(Answer::read("?code=1&state=2"), Answer::Query("code=1&state=2")));
+        assert!(matches!(Answer::read("state=2&code=1"), Answer::Query(_)));
+        assert!(matches!(Answer::read("  4f2a9 "), Answer::Bare("4f2a9")));
+    }
+
+    #[test]
+    fn a_pasted_url_must_be_at_the_redirect_uri() {
+        let at = |url| split(url, "http://localhost/callback").map(|r| (r.query.to_owned(), r.scheme_differs));
+        assert_eq!(at("http://localhost/callback?code=1"), Some(("code=1".to_owned(), false)));
+        assert_eq!(at("https://localhost/callback?code=1"), Some(("code=1".to_owned(), true)));
+        assert_eq!(at("https://localhost:8/callback?code=1"), None);
+        assert_eq!(at("http://localhost/callback2?code=1"), None);
+        assert_eq!(at("https://evil.example/callback?code=1"), None);
+        assert!(split("https://a.example/cb?x=1&code=2", "https://a.example/cb?x=1").is_some_and(|r| r.query == "code=2"));
+        assert!(split("https://a.example/cb?code=2", "https://a.example/cb?x=1").is_none());
+        assert!(split("https://a.example/cb?code=2", "http://a.example/cb").is_none(), "only on loopback");
+    }
+}

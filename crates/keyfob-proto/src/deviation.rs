@@ -1,0 +1,100 @@
+//! Deviations: the named ways in which a server may depart from its RFC.
+//!
+//! Strict is the default. A provider file allows a deviation by name, with a reason; whenever one was needed, the answer
+//! says so ([`Tolerated`]). A few harmless things are always accepted and need no name: `expires_in` as a numeric string,
+//! members we do not know, any case of `token_type`, 200 for 201.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A named way in which a server departs from its RFC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Deviation {
+    /// OAuth 1: `oauth_callback_confirmed` is present but not `true` (RFC 5849 §2.1), for example `1`.
+    CallbackConfirmedOtherwise,
+    /// OAuth 1: a denial is told by a redirect that names our token and carries no verifier (RFC 5849 has no denial at all).
+    DenialWithoutVerifier,
+    /// OAuth 1: the server confirms no callback at all, as before revision A of the protocol.
+    CallbackUnconfirmed,
+    /// OAuth 2: token errors come as `{"errors":[{"errorType","message"}]}` instead of `{"error"}` (RFC 6749 §5.2).
+    ErrorsArray,
+    /// OAuth 2: the lifetime comes as `expire_in` (RFC 6749 §5.1 says `expires_in`).
+    ExpireIn,
+    /// OAuth 2: the token answer has no `token_type` (RFC 6749 §5.1 requires one).
+    MissingTokenType,
+    /// OAuth 2: the redirect carries a fragment (RFC 6749 §3.1.2), for example `#_=_`.
+    RedirectFragment,
+    /// OAuth 2: `scope` is an array (RFC 6749 §3.3 has a string).
+    ScopeArray,
+}
+
+impl Deviation {
+    /// All of them, in the order of their names.
+    pub const ALL: &[Self] = &[
+        Self::CallbackConfirmedOtherwise,
+        Self::CallbackUnconfirmed,
+        Self::DenialWithoutVerifier,
+        Self::ErrorsArray,
+        Self::ExpireIn,
+        Self::MissingTokenType,
+        Self::RedirectFragment,
+        Self::ScopeArray,
+    ];
+
+    /// The name a provider file uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CallbackConfirmedOtherwise => "callback-confirmed-otherwise",
+            Self::CallbackUnconfirmed => "callback-unconfirmed",
+            Self::DenialWithoutVerifier => "denial-without-verifier",
+            Self::ErrorsArray => "errors-array",
+            Self::ExpireIn => "expire-in",
+            Self::MissingTokenType => "missing-token-type",
+            Self::RedirectFragment => "redirect-fragment",
+            Self::ScopeArray => "scope-array",
+        }
+    }
+
+    /// The section of the RFC that is departed from.
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::CallbackConfirmedOtherwise | Self::CallbackUnconfirmed => "RFC 5849 §2.1",
+            Self::DenialWithoutVerifier => "RFC 5849 §2.2",
+            Self::ErrorsArray => "RFC 6749 §5.2",
+            Self::ExpireIn | Self::MissingTokenType => "RFC 6749 §5.1",
+            Self::RedirectFragment => "RFC 6749 §3.1.2",
+            Self::ScopeArray => "RFC 6749 §3.3",
+        }
+    }
+
+    /// Finds a deviation by its name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|deviation| deviation.name() == name)
+    }
+}
+
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The deviations a provider file allows. Empty by default: strict.
+pub type Deviations = BTreeSet<Deviation>;
+
+/// The deviations that were needed to accept an answer.
+pub type Tolerated = BTreeSet<Deviation>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for &deviation in Deviation::ALL {
+            assert_eq!(Deviation::by_name(deviation.name()), Some(deviation));
+        }
+        assert_eq!(Deviation::by_name("anything"), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! The encodings of RFC 5849 §3.6 (percent-encoding), HTML forms, and base64.
+//!
+//! OAuth 1 needs its own percent-encoding: the URL standard's serialiser leaves other characters alone (`'`, `~`), and one
+//! differing byte is a refused signature.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+/// Percent-encodes for OAuth (RFC 5849 §3.6): letters, digits, `-`, `.`, `_` and `~` stay; every other byte becomes `%XX`.
+///
+/// ```
+/// assert_eq!(keyfob_proto::encode::percent("Ladies + Gentlemen"), "Ladies%20%2B%20Gentlemen");
+/// ```
+pub fn percent(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 2);
+    percent_into(text.as_bytes(), &mut out);
+    ascii(out)
+}
+
+/// Encodes one value for an HTML form (`application/x-www-form-urlencoded`), as `keyfob` writes bodies and queries.
+/// Spaces become `%20`, which every form decoder reads, and which OAuth 1 servers that sign the raw text need.
+pub fn form_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut out = Vec::new();
+    for (name, value) in pairs {
+        if !out.is_empty() {
+            out.push(b'&');
+        }
+        percent_into(name.as_bytes(), &mut out);
+        out.push(b'=');
+        percent_into(value.as_bytes(), &mut out);
+    }
+    ascii(out)
+}
+
+/// Splits and decodes a query or form body into bytes: `+` is a space, `%XX` a byte, anything else itself. A piece without
+/// `=` is a name with an empty value; empty pieces (`a&&b`) are nothing, as browsers and oauthlib agree.
+pub fn decode_pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
+    raw_pairs(text).map(|(name, value)| (decode(name), decode(value)))
+}
+
+/// The same, for text: bytes that are not UTF-8 are refused.
+pub fn decode_text_pairs(text: &[u8]) -> Result<Vec<(String, String)>, NotUtf8> {
+    decode_pairs(text)
+        .map(|(name, value)| Ok((String::from_utf8(name).map_err(|_| NotUtf8)?, String::from_utf8(value).map_err(|_| NotUtf8)?)))
+        .collect()
+}
+
+/// Decoded bytes are not UTF-8 text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotUtf8;
+
+impl std::fmt::Display for NotUtf8 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the decoded text is not UTF-8")
+    }
+}
+
+impl std::error::Error for NotUtf8 {}
+
+/// Standard base64, padded: signatures and Basic credentials.
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// base64url without padding: PKCE, `state`.
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub(crate) fn percent_into(bytes: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for &byte in bytes {
+        if UNRESERVED[usize::from(byte)] {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+    }
+}
+
+/// Decodes `%XX` only, leaving `+` alone: the values of an `Authorization: OAuth` header (RFC 5849 §3.5.1).
+pub(crate) fn percent_decode(text: &[u8]) -> Vec<u8> {
+    decode_with(text, false)
+}
+
+pub(crate) fn raw_pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + '_ {
+    text.split(|&byte| byte == b'&').filter(|piece| !piece.is_empty()).map(|piece| match piece.iter().position(|&byte| byte == b'=') {
+        Some(at) => (&piece[..at], &piece[at + 1..]),
+        None => (piece, &piece[piece.len()..]),
+    })
+}
+
+pub(crate) fn decode(text: &[u8]) -> Vec<u8> {
+    decode_with(text, true)
+}
+
+/// Percent-encoded output is ASCII by construction.
+pub(crate) fn ascii(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("percent-encoding writes ASCII only")
+}
+
+fn decode_with(text: &[u8], plus_is_space: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        match byte {
+            b'+' if plus_is_space => out.push(b' '),
+            b'%' => match (tail.first().and_then(hex), tail.get(1).and_then(hex)) {
+                (Some(high), Some(low)) => {
+                    out.push(high << 4 | low);
+                    rest = &tail[2..];
+                }
+                // A lone `%` is data: that is what every form decoder in use does with it.
+                _ => out.push(b'%'),
+            },
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn hex(byte: &u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+const UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc5849_unreserved_set_stays() {
+        let unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+        assert_eq!(percent(unreserved), unreserved);
+        assert_eq!(percent("'()*!%é"), "%27%28%29%2A%21%25%C3%A9");
+    }
+
+    #[test]
+    fn decoding_reads_plus_percent_and_leaves_junk() {
+        let pairs = decode_text_pairs(b"a=b+c&d=%2B&e&f=%zz&&=x").expect("UTF-8");
+        let expected = [("a", "b c"), ("d", "+"), ("e", ""), ("f", "%zz"), ("", "x")];
+        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(decode_text_pairs(b"a=%ff"), Err(NotUtf8));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn percent_encoding_round_trips(bytes: Vec<u8>) {
+            let mut encoded = Vec::new();
+            percent_into(&bytes, &mut encoded);
+            proptest::prop_assert_eq!(percent_decode(&encoded), bytes.clone());
+            proptest::prop_assert_eq!(decode(&encoded), bytes);
+        }
+
+        #[test]
+        fn decoding_never_panics(bytes: Vec<u8>) {
+            let _ = decode_text_pairs(&bytes);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! URLs we send secrets to, and the origins they belong to.
+
+use std::fmt;
+
+use http::Uri;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Misuse;
+
+/// An absolute URL that credentials may be sent to: `https`, or `http` on a loopback host (RFC 6749 §3.2, RFC 5849 §2.1).
+///
+/// The text is kept as given beside the parsed form, because what was registered, signed or announced is compared byte for
+/// byte.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    text: String,
+    uri: Uri,
+}
+
+impl Endpoint {
+    /// Reads a URL. `Misuse` if it is relative, has user information or a fragment, or is `http` off loopback.
+    pub fn parse(text: &str) -> Result<Self, Misuse> {
+        let wrong = |found: &str| Misuse::new("an absolute https URL (http only on loopback)", format!("{found}: {text}"));
+        if text.contains('#') {
+            return Err(wrong("a URL with a fragment"));
+        }
+        let uri: Uri = text.parse().map_err(|_| wrong("text that is no URL"))?;
+        let origin = Origin::of(&uri).ok_or_else(|| wrong("a URL without scheme and host, or with user information"))?;
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some("http") if origin.is_loopback() => {}
+            _ => return Err(wrong("a URL that is neither https nor on loopback")),
+        }
+        Ok(Self { text: text.to_owned(), uri })
+    }
+
+    /// The URL as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The URL, parsed.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// Scheme, host and port.
+    pub fn origin(&self) -> Origin {
+        Origin::of(&self.uri).expect("checked when parsed")
+    }
+
+    /// The same path and query at another origin: how a provider is pointed at the sandbox.
+    pub fn at(&self, origin: &Origin) -> Result<Self, Misuse> {
+        let rest = self.uri.path_and_query().map_or("/", |rest| rest.as_str());
+        let bare = !self.text.ends_with('/') && rest == "/";
+        Self::parse(&format!("{origin}{}", if bare { "" } else { rest }))
+    }
+
+    /// The URL with more query parameters, percent-encoded.
+    pub fn with_query<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let query = crate::encode::form_pairs(pairs);
+        let joint = match (query.is_empty(), self.uri.query()) {
+            (true, _) => "",
+            (_, None) => "?",
+            (_, Some("")) => "",
+            (_, Some(_)) => "&",
+        };
+        format!("{}{joint}{query}", self.text)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Scheme, host and port, in the one spelling that can be compared: lower case, default port left out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Origin(String);
+
+impl Origin {
+    /// The origin of an absolute `http` or `https` URL; `None` for anything else, and for a URL with user information
+    /// (`https://real.example@evil.example/` is how tokens are talked out of clients).
+    pub fn of(uri: &Uri) -> Option<Self> {
+        let scheme = uri.scheme_str()?.to_ascii_lowercase();
+        let default = match scheme.as_str() {
+            "https" => 443,
+            "http" => 80,
+            _ => return None,
+        };
+        let authority = uri.authority()?;
+        if authority.as_str().contains('@') || authority.host().is_empty() {
+            return None;
+        }
+        // `port_u16` is `None` for no port and for one that is no number: the second is not ours to guess.
+        let has_port = authority.port().is_some() || authority.as_str().ends_with(':');
+        let port = match authority.port_u16() {
+            Some(port) => port,
+            None if !has_port => default,
+            None => return None,
+        };
+        let host = authority.host().to_ascii_lowercase();
+        Some(Self(if port == default { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }))
+    }
+
+    /// The origin of an absolute URL given as text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::of(&text.parse().ok()?)
+    }
+
+    /// `scheme://host[:port]`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the host is this machine: `127.0.0.0/8`, `[::1]` or `localhost`.
+    pub fn is_loopback(&self) -> bool {
+        let authority = self.0.split_once("://").map_or("", |(_, authority)| authority);
+        let host = if authority.starts_with('[') {
+            authority.split_once(']').map_or("", |(host, _)| &host[1..])
+        } else {
+            authority.split(':').next().unwrap_or("")
+        };
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i6_c1_endpoints_are_https_or_loopback() {
+        for good in ["https://a.example/x", "http://127.0.0.1:80/x", "http://localhost:1/", "http://[::1]:9/x?y=z"] {
+            assert!(Endpoint::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://a.example/x",
+            "http://127.0.0.1.evil.example/",
+            "http://localhost.evil.example/",
+            "https://user@a.example/",
+            "https://a.example/#x",
+            "/x",
+            "ftp://a.example/",
+            "",
+        ] {
+            assert!(Endpoint::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins_have_one_spelling() {
+        assert_eq!(Origin::parse("HTTPS://A.Example:443/x"), Origin::parse("https://a.example"));
+        assert_ne!(Origin::parse("http://a.example:443/"), Origin::parse("https://a.example/"));
+        assert_eq!(Origin::parse("https://a.example@b.example/"), None);
+        assert_eq!(Origin::parse("https://a.example:99999/"), None);
+    }
+
+    #[test]
+    fn an_endpoint_moves_to_another_origin_with_its_path() {
+        let sandbox = Origin::parse("http://127.0.0.1:8900").expect("an origin");
+        let moved = Endpoint::parse("https://a.example/oauth/x?y=1").and_then(|e| e.at(&sandbox)).expect("an endpoint");
+        assert_eq!(moved.as_str(), "http://127.0.0.1:8900/oauth/x?y=1");
+        let bare = Endpoint::parse("https://a.example").and_then(|e| e.at(&sandbox)).expect("an endpoint");
+        assert_eq!(bare.as_str(), "http://127.0.0.1:8900");
+    }
+}

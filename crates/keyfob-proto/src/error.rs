@@ -1,0 +1,425 @@
+//! What can go wrong, by whose fault: the server said no ([`Refused`]), the server broke its RFC ([`Misbehaved`]), the caller
+//! asked for something that cannot be ([`Misuse`]), or the network failed ([`Transport`]).
+//!
+//! Every error says what was expected and what was found, and has a hint where there is something to do. None holds a secret:
+//! text from a server is scrubbed before it gets in here.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+
+/// What went wrong, by whose fault.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server understood, and said no.
+    Refused(Refused),
+    /// The server (or whoever answered in its place) broke its RFC.
+    Misbehaved(Misbehaved),
+    /// The caller asked for something that cannot be.
+    Misuse(Misuse),
+    /// The request or its answer did not get through.
+    Transport(Transport),
+}
+
+impl Error {
+    /// What to do next, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused(refused) => refused.hint(),
+            Self::Misbehaved(misbehaved) => misbehaved.hint.clone(),
+            Self::Misuse(misuse) => misuse.hint.clone(),
+            Self::Transport(transport) => transport.hint(),
+        }
+    }
+
+    /// Whether the same request may succeed later, with nothing changed: timeouts, 5xx, 429.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused(refused) => {
+                matches!(refused.code, Code::ServerError | Code::TemporarilyUnavailable | Code::TooManyRequests)
+            }
+            Self::Misbehaved(misbehaved) => misbehaved.status.is_some_and(|status| {
+                status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+            }),
+            Self::Misuse(_) => false,
+            Self::Transport(transport) => transport.kind != TransportKind::Forbidden,
+        }
+    }
+
+    /// Whether a login cannot go on after this: the person (or server) refused *our* request, or it is too old. Everything
+    /// else leaves the login alive, so that a stray or hostile callback cannot end it.
+    pub fn ends_login(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Misuse(misuse) => misuse.ends_login,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::Misbehaved(error) => error.fmt(f),
+            Self::Misuse(error) => error.fmt(f),
+            Self::Transport(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Transport(transport) => transport.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(error: Refused) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Misbehaved> for Error {
+    fn from(error: Misbehaved) -> Self {
+        Self::Misbehaved(error)
+    }
+}
+
+impl From<Misuse> for Error {
+    fn from(error: Misuse) -> Self {
+        Self::Misuse(error)
+    }
+}
+
+impl From<Transport> for Error {
+    fn from(error: Transport) -> Self {
+        Self::Transport(error)
+    }
+}
+
+/// The server understood, and said no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// What it said, as a typed code.
+    pub code: Code,
+    /// The status it came with; `None` for a redirect.
+    pub status: Option<StatusCode>,
+    /// The server's sentence, scrubbed.
+    pub description: Option<String>,
+    /// A page about it; only if `https`, and never opened by us.
+    pub uri: Option<String>,
+}
+
+impl Refused {
+    pub(crate) fn new(code: Code) -> Self {
+        Self { code, status: None, description: None, uri: None }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let advice = match &self.code {
+            Code::AccessDenied => "nothing was stored; log in again when you want to allow it",
+            Code::InvalidGrant => "the code or refresh token is spent, revoked or expired: log in again",
+            Code::InvalidClient | Code::UnauthorizedClient => {
+                "check the app's id and secret, and that the provider has this app enabled for this flow"
+            }
+            Code::InvalidScope => "ask for scopes the provider knows and the app may have",
+            Code::InvalidRequest => "check the redirect URI: it must equal the registered one byte for byte",
+            Code::InsufficientScope => "log in again with the scope that is missing",
+            Code::ServerError | Code::TemporarilyUnavailable | Code::TooManyRequests => "wait a little and try again",
+            Code::Signature => "check the app's secret and this machine's clock",
+            _ => return None,
+        };
+        Some(advice.to_owned())
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server refused: {}", self.code)?;
+        if let Some(status) = self.status {
+            write!(f, " (HTTP {})", status.as_u16())?;
+        }
+        if let Some(description) = &self.description {
+            write!(f, ": {description}")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Refused {}
+
+/// What a server says when it refuses. RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, and what OAuth 1 servers mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Code {
+    /// `access_denied`: the person said no.
+    AccessDenied,
+    /// `insufficient_scope`.
+    InsufficientScope,
+    /// `invalid_client`.
+    InvalidClient,
+    /// `invalid_grant`.
+    InvalidGrant,
+    /// `invalid_request`.
+    InvalidRequest,
+    /// `invalid_scope`.
+    InvalidScope,
+    /// `invalid_token`.
+    InvalidToken,
+    /// `server_error`.
+    ServerError,
+    /// OAuth 1: the server did not accept the signed request.
+    Signature,
+    /// `temporarily_unavailable`.
+    TemporarilyUnavailable,
+    /// HTTP 429.
+    TooManyRequests,
+    /// `unauthorized_client`.
+    UnauthorizedClient,
+    /// `unsupported_grant_type`.
+    UnsupportedGrantType,
+    /// `unsupported_response_type`.
+    UnsupportedResponseType,
+    /// `unsupported_token_type` (RFC 7009).
+    UnsupportedTokenType,
+    /// A registered extension code or the server's own; scrubbed.
+    Extension(String),
+}
+
+impl Code {
+    const NAMED: &[(&str, Self)] = &[
+        ("access_denied", Self::AccessDenied),
+        ("insufficient_scope", Self::InsufficientScope),
+        ("invalid_client", Self::InvalidClient),
+        ("invalid_grant", Self::InvalidGrant),
+        ("invalid_request", Self::InvalidRequest),
+        ("invalid_scope", Self::InvalidScope),
+        ("invalid_token", Self::InvalidToken),
+        ("server_error", Self::ServerError),
+        ("signature_refused", Self::Signature),
+        ("temporarily_unavailable", Self::TemporarilyUnavailable),
+        ("too_many_requests", Self::TooManyRequests),
+        ("unauthorized_client", Self::UnauthorizedClient),
+        ("unsupported_grant_type", Self::UnsupportedGrantType),
+        ("unsupported_response_type", Self::UnsupportedResponseType),
+        ("unsupported_token_type", Self::UnsupportedTokenType),
+    ];
+
+    /// The code for a server's text, which must be scrubbed already.
+    pub(crate) fn read(text: &str) -> Self {
+        let known = Self::NAMED.iter().find(|(name, _)| *name == text);
+        known.map_or_else(|| Self::Extension(text.to_owned()), |(_, code)| code.clone())
+    }
+
+    /// The code as servers write it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Extension(text) => text,
+            named => Self::NAMED.iter().find(|(_, code)| code == named).map_or("", |(name, _)| name),
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The server (or whoever answered in its place) broke its RFC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Misbehaved {
+    /// The section that was broken, such as `RFC 6749 §5.1`.
+    pub section: &'static str,
+    /// What was expected.
+    pub expected: String,
+    /// What was found, scrubbed.
+    pub found: String,
+    /// The status of the answer, where there was one.
+    pub status: Option<StatusCode>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Misbehaved {
+    pub(crate) fn new(section: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { section, expected: expected.into(), found: found.into(), status: None, hint: None }
+    }
+
+    #[must_use]
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A deviation that no provider file allowed here.
+    pub(crate) fn deviation(deviation: crate::Deviation, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self::new(deviation.section(), expected, found)
+            .with_hint(format!("if this provider is known for it, its file can allow it: deviations.{} = \"why\"", deviation.name()))
+    }
+}
+
+impl fmt::Display for Misbehaved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server broke {}: expected {}, but found {}", self.section, self.expected, self.found)?;
+        match self.status {
+            Some(status) => write!(f, " (HTTP {})", status.as_u16()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Misbehaved {}
+
+/// The caller asked for something that cannot be. Never caused by what a server sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Misuse {
+    /// What was expected.
+    pub expected: String,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    ends_login: bool,
+}
+
+impl Misuse {
+    /// Expected one thing, found another.
+    pub fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { expected: expected.into(), found: found.into(), hint: None, ends_login: false }
+    }
+
+    /// With advice.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn ending_login(mut self) -> Self {
+        self.ends_login = true;
+        self
+    }
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}, but found {}", self.expected, self.found)
+    }
+}
+
+impl StdError for Misuse {}
+
+/// The request or its answer did not get through. Made by transports.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Transport {
+    /// What kind of failure.
+    pub kind: TransportKind,
+    /// Where to: scheme, host and port, never the whole URL.
+    pub origin: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Transport {
+    /// A failure of this kind, talking to this origin.
+    pub fn new(kind: TransportKind, origin: impl Into<String>) -> Self {
+        Self { kind, origin: origin.into(), source: None }
+    }
+
+    /// With the cause below it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    fn hint(&self) -> Option<String> {
+        let advice = match self.kind {
+            TransportKind::Connect => "check the network, the host's name, and proxy settings",
+            TransportKind::Tls => "check the server's certificate and this machine's clock and certificate store",
+            TransportKind::Timeout => "the server may be busy; try again later",
+            TransportKind::Broken | TransportKind::TooLarge => "try again; if it stays, something between us and the server is at fault",
+            TransportKind::Forbidden => "this program was told to talk to this machine only",
+        };
+        Some(advice.to_owned())
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            TransportKind::Connect => "could not connect to",
+            TransportKind::Tls => "no trusted connection to",
+            TransportKind::Timeout => "no answer in time from",
+            TransportKind::Broken => "a broken answer from",
+            TransportKind::TooLarge => "too large an answer from",
+            TransportKind::Forbidden => "not allowed to connect to",
+        };
+        write!(f, "{what} {}", self.origin)
+    }
+}
+
+impl StdError for Transport {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Kinds of transport failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportKind {
+    /// No connection: name, address, port, proxy.
+    Connect,
+    /// A connection without trust: certificate, protocol version.
+    Tls,
+    /// Nothing in time.
+    Timeout,
+    /// The connection broke, or what came is no HTTP.
+    Broken,
+    /// More than the cap.
+    TooLarge,
+    /// Our own policy forbids the address.
+    Forbidden,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_say_whose_fault() {
+        let misbehaved = Misbehaved::new("RFC 6749 §5.1", "access_token as text", "a number").with_status(StatusCode::OK);
+        assert_eq!(
+            Error::from(misbehaved).to_string(),
+            "the server broke RFC 6749 §5.1: expected access_token as text, but found a number (HTTP 200)"
+        );
+        assert_eq!(Error::from(Refused::new(Code::InvalidGrant)).to_string(), "the server refused: invalid_grant");
+    }
+
+    #[test]
+    fn codes_round_trip() {
+        for (name, code) in Code::NAMED {
+            assert_eq!(&Code::read(name), code);
+            assert_eq!(code.as_str(), *name);
+        }
+        assert_eq!(Code::read("too_many_connections").as_str(), "too_many_connections");
+    }
+}

@@ -1,0 +1,192 @@
+//! Requests and answers at the level of HTTP messages, without IO.
+
+use std::fmt;
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+
+use crate::encode;
+use crate::endpoint::{Endpoint, Origin};
+use crate::error::Misuse;
+use crate::secret::Secret;
+
+/// A request that the core wants sent. Convert it with [`Outgoing::into_http`]; its `Debug` shows no secret.
+///
+/// Whoever sends it follows no redirect, and reads at most [`Outgoing::LARGEST_ANSWER`] bytes of the answer.
+#[derive(Clone)]
+pub struct Outgoing {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Outgoing {
+    /// More than this is no token answer (an endless one must not fill the memory).
+    pub const LARGEST_ANSWER: usize = 1 << 20;
+
+    pub(crate) fn new(method: Method, endpoint: &Endpoint) -> Self {
+        Self { method, uri: endpoint.uri().clone(), headers: HeaderMap::new(), body: Vec::new() }
+    }
+
+    pub(crate) fn from_parts(parts: http::request::Parts, body: Vec<u8>) -> Self {
+        Self { method: parts.method, uri: parts.uri, headers: parts.headers, body }
+    }
+
+    pub(crate) fn accept_json(mut self) -> Self {
+        self.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        self
+    }
+
+    pub(crate) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.body = encode::form_pairs(pairs.iter().copied()).into_bytes();
+        self
+    }
+
+    pub(crate) fn json(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let object: serde_json::Map<_, _> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        self.body = serde_json::Value::Object(object).to_string().into_bytes();
+        self
+    }
+
+    pub(crate) fn secret_header(mut self, name: HeaderName, value: &str) -> Result<Self, Misuse> {
+        self.headers.insert(name.clone(), secret_header_value(&name, value)?);
+        Ok(self)
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The absolute URL.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// Where it goes.
+    pub fn origin(&self) -> Option<Origin> {
+        Origin::of(&self.uri)
+    }
+
+    /// The headers. Those that carry credentials are marked sensitive.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body; it may carry credentials.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The request as the `http` crate has it.
+    pub fn into_http(self) -> http::Request<Vec<u8>> {
+        let mut request = http::Request::new(self.body);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        *request.headers_mut() = self.headers;
+        request
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The query may carry protocol parameters; headers print themselves as "Sensitive" where they are marked.
+        let origin = self.origin().map(|origin| origin.to_string()).unwrap_or_default();
+        f.debug_struct("Outgoing")
+            .field("method", &self.method)
+            .field("url", &format_args!("{origin}{}{}", self.uri.path(), if self.uri.query().is_some() { "?…" } else { "" }))
+            .field("headers", &self.headers)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
+}
+
+/// A header value that prints as `Sensitive`. `Misuse` if the text cannot be a header (a line break in a key, say: header
+/// injection), without showing it.
+pub(crate) fn secret_header_value(name: &HeaderName, value: &str) -> Result<HeaderValue, Misuse> {
+    let mut value = HeaderValue::from_str(value)
+        .map_err(|_| Misuse::new(format!("visible characters for the header {name}"), "a value with control characters"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// An answer, as it came: the caller has read the whole body, up to the cap.
+#[derive(Clone, Copy)]
+pub struct Incoming<'a> {
+    /// The status, any number HTTP allows.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl<'a> Incoming<'a> {
+    /// An answer from its parts.
+    pub fn new(status: StatusCode, headers: &'a HeaderMap, body: &'a [u8]) -> Self {
+        Self { status, headers, body }
+    }
+
+    /// The media type, without parameters, in lower case; empty where there is none.
+    pub(crate) fn media_type(&self) -> String {
+        media_type(self.headers)
+    }
+}
+
+impl<'a, B: AsRef<[u8]>> From<&'a http::Response<B>> for Incoming<'a> {
+    fn from(response: &'a http::Response<B>) -> Self {
+        Self { status: response.status(), headers: response.headers(), body: response.body().as_ref() }
+    }
+}
+
+impl fmt::Debug for Incoming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("status", &self.status).field("body", &format_args!("{} bytes", self.body.len())).finish()
+    }
+}
+
+/// The media type of a message, without parameters, in lower case.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}
+
+/// What the signer needs to see of a request's body. Streaming bodies are [`Body::Opaque`]: they are never buffered to be signed.
+#[derive(Clone, Copy)]
+pub enum Body<'a> {
+    /// `application/x-www-form-urlencoded`: its parameters are signed (RFC 5849 §3.4.1.3.1).
+    Form(&'a [u8]),
+    /// Anything else, or nothing: not signed.
+    Opaque,
+}
+
+impl<'a> Body<'a> {
+    /// What these bytes are to a signer, judged by the content type alone (RFC 5849 §3.4.1.3.1).
+    pub fn of(headers: &HeaderMap, bytes: &'a [u8]) -> Self {
+        if media_type(headers) == "application/x-www-form-urlencoded" { Self::Form(bytes) } else { Self::Opaque }
+    }
+}
+
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(bytes) => write!(f, "Form({} bytes)", bytes.len()),
+            Self::Opaque => f.write_str("Opaque"),
+        }
+    }
+}
+
+/// The visible ASCII that tokens and codes consist of (RFC 6749 Appendix A), at least one. The appendix lets a space in as well,
+/// which no bearer header can carry (RFC 6750 §2.1), so it is refused.
+pub(crate) fn is_vschar(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte))
+}
+
+/// `Authorization: Basic …` of RFC 6749 §2.3.1: both halves are form-encoded first.
+pub(crate) fn basic(id: &str, secret: &Secret) -> String {
+    let pair = format!("{}:{}", encode::percent(id), encode::percent(secret.expose()));
+    format!("Basic {}", encode::base64(pair.as_bytes()))
+}

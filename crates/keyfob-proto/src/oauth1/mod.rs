@@ -1,0 +1,30 @@
+//! OAuth 1.0a (RFC 5849), both sides.
+//!
+//! ```text
+//!  Client::request_token ──► RequestToken::receive ──► (URL to open, Pending)
+//!                                                         │  the person approves, and comes back
+//!                                                         ▼
+//!  Client::exchange  ◄── Verified ◄── Pending::verify(answer)
+//!        │
+//!        ▼
+//!  Exchange::receive ──► token credentials ──► Client::sign(every call)
+//! ```
+//!
+//! The step people forget is a type: only [`Pending::verify`] makes a [`Verified`], and only [`Client::exchange`] takes one.
+
+mod base_string;
+mod client;
+mod explain;
+mod pending;
+pub mod server;
+mod settings;
+mod sign;
+mod signature;
+mod token;
+
+pub use client::{Callback, Client, Exchange, RequestToken};
+pub use explain::Explanation;
+pub use pending::{Pending, Verified};
+pub use settings::{CallbackAt, Placement, Settings, SignatureMethod};
+
+pub use crate::message::Body;

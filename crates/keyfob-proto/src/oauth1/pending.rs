@@ -1,0 +1,161 @@
+//! A login under way: temporary credentials that wait for the person (RFC 5849 §2.2).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::client::Callback;
+use crate::callback::{Answer, Malformed, Parameters, split};
+use crate::deviation::{Deviation, Deviations, Tolerated};
+use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
+use crate::message::is_vschar;
+use crate::secret::{Secret, stored};
+use crate::time::Timestamp;
+
+const SECTION: &str = "RFC 5849 §2.2";
+
+/// How long a login may take. Servers keep temporary credentials for an hour or less.
+const LIFETIME: i64 = 600;
+
+/// A login under way. Made to be stored, so that it survives a redirect or a restart; a store hands it out once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pending {
+    issued: Issued,
+    /// `None`: a PIN will be typed.
+    callback: Option<String>,
+    denial_without_verifier: bool,
+    keep: Vec<String>,
+    tolerated: Vec<String>,
+    created_at: Timestamp,
+}
+
+/// Temporary credentials, and who they were issued to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Issued {
+    #[serde(with = "stored")]
+    pub(crate) token: Secret,
+    #[serde(with = "stored")]
+    pub(crate) secret: Secret,
+    pub(crate) consumer_key: String,
+    pub(crate) access_token_url: String,
+}
+
+/// Proof that an answer is to *our* request: only [`Pending::verify`] makes one, only
+/// [`Client::exchange`](super::Client::exchange) takes one.
+#[must_use = "a verified login is exchanged for token credentials"]
+#[derive(Debug)]
+pub struct Verified {
+    pub(crate) issued: Issued,
+    pub(crate) verifier: Option<Secret>,
+    pub(crate) kept: BTreeMap<String, String>,
+    pub(crate) tolerated: Tolerated,
+}
+
+impl Pending {
+    pub(crate) fn new(
+        issued: Issued,
+        callback: Callback,
+        allowed: &Deviations,
+        keep: Vec<String>,
+        tolerated: Tolerated,
+        now: Timestamp,
+    ) -> Self {
+        let callback = match callback {
+            Callback::Url(url) => Some(url),
+            Callback::OutOfBand => None,
+        };
+        Self {
+            issued,
+            callback,
+            denial_without_verifier: allowed.contains(&Deviation::DenialWithoutVerifier),
+            keep,
+            tolerated: tolerated.into_iter().map(|deviation| deviation.name().to_owned()).collect(),
+            created_at: now,
+        }
+    }
+
+    /// What names this login in a callback: the temporary token.
+    pub fn key(&self) -> &Secret {
+        &self.issued.token
+    }
+
+    /// The callback URL, if one was told.
+    pub fn redirect_uri(&self) -> Option<&str> {
+        self.callback.as_deref()
+    }
+
+    /// When the login ends unanswered.
+    pub fn expires_at(&self) -> Timestamp {
+        self.created_at.plus(LIFETIME)
+    }
+
+    /// Judges what came back. An error that does not [end the login](Error::ends_login) leaves it alive: a stray or hostile
+    /// callback cannot abort it.
+    pub fn verify(&self, answer: Answer<'_>, now: Timestamp) -> Result<Verified, Error> {
+        // A clock that went back must not make a login immortal.
+        if now >= self.expires_at() || now < self.created_at.plus(-LIFETIME) {
+            return Err(Misuse::new("an answer within ten minutes", "a login that is older")
+                .with_hint("begin the login again")
+                .ending_login()
+                .into());
+        }
+        match answer {
+            Answer::Bare(pin) => self.verify_pin(pin),
+            Answer::Query(query) => self.verify_query(query, Tolerated::new()),
+            Answer::Url(url) => self.verify_url(url),
+        }
+    }
+
+    /// A PIN is the verifier of a login without callback (`oob`), and of no other.
+    fn verify_pin(&self, pin: &str) -> Result<Verified, Error> {
+        let pin = pin.trim();
+        if self.callback.is_some() {
+            return Err(Misuse::new("the whole redirect URL", "a bare code, which does not say which login it answers")
+                .with_hint("paste the address of the page you were sent to, all of it")
+                .into());
+        }
+        if !is_vschar(pin) || pin.len() > 256 {
+            return Err(Misuse::new("the PIN the page shows", "nothing, or text with spaces or control characters").into());
+        }
+        Ok(self.verified(Some(Secret::new(pin)), BTreeMap::new(), Tolerated::new()))
+    }
+
+    fn verify_url(&self, url: &str) -> Result<Verified, Error> {
+        let Some(callback) = &self.callback else {
+            return Err(Misuse::new("the PIN the page shows", "a URL").into());
+        };
+        let redirect = split(url, callback).ok_or_else(|| Misuse::new(format!("a URL that begins with {callback}"), "another URL"))?;
+        self.verify_query(redirect.query, Tolerated::new())
+    }
+
+    fn verify_query(&self, query: &str, tolerated: Tolerated) -> Result<Verified, Error> {
+        let parameters = Parameters::read(query).map_err(|malformed| match malformed {
+            Malformed::TooLong => Misbehaved::new(SECTION, "a short query", "an endless one"),
+            Malformed::NotText => Misbehaved::new(SECTION, "UTF-8 text", "other bytes"),
+            Malformed::Repeated(name) => Misbehaved::new(SECTION, "every parameter once", format!("\"{name}\" twice")),
+        })?;
+        // Which login this answers comes first: nothing that does not name our token may touch our login.
+        let names_us = |name: &str| parameters.get(name).is_some_and(|token| self.issued.token.same_as(token));
+        if names_us("denied") && parameters.get("oauth_verifier").is_none() {
+            return Err(denied());
+        }
+        if !names_us("oauth_token") {
+            return Err(Misbehaved::new(SECTION, "oauth_token naming our request", "another one, or none").into());
+        }
+        match parameters.get("oauth_verifier") {
+            Some(verifier) if is_vschar(verifier) => Ok(self.verified(Some(Secret::new(verifier)), parameters.keep(&self.keep), tolerated)),
+            None if self.denial_without_verifier => Err(denied()),
+            None => Err(Misbehaved::deviation(Deviation::DenialWithoutVerifier, "oauth_verifier", "none").into()),
+            Some(_) => Err(Misbehaved::new(SECTION, "oauth_verifier", "an empty value, or one with spaces or control characters").into()),
+        }
+    }
+
+    fn verified(&self, verifier: Option<Secret>, kept: BTreeMap<String, String>, mut tolerated: Tolerated) -> Verified {
+        tolerated.extend(self.tolerated.iter().filter_map(|name| Deviation::by_name(name)));
+        Verified { issued: self.issued.clone(), verifier, kept, tolerated }
+    }
+}
+
+fn denied() -> Error {
+    Refused::new(Code::AccessDenied).into()
+}

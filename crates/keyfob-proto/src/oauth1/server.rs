@@ -1,0 +1,288 @@
+//! The other side: reading and verifying a signed request (RFC 5849 §3.2). A server uses it, and `explain`.
+
+use std::fmt;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method};
+
+use super::base_string::{self, Target};
+use super::settings::{Placement, SignatureMethod};
+use super::signature::Key;
+use crate::encode;
+use crate::message::Body;
+
+/// A signed request, taken apart. Its `Debug` shows names, not values.
+pub struct SignedRequest {
+    protocol: Vec<(String, String)>,
+    realm: Option<String>,
+    parameters: Vec<(String, String)>,
+    placement: Option<Placement>,
+    base_string: String,
+}
+
+impl SignedRequest {
+    /// Takes a request apart. `origin` is `scheme://host[:port]` as the client addressed the server; `target` is the raw request
+    /// target: a decoded or re-encoded one makes other signatures.
+    pub fn read(method: &Method, origin: &str, target: &str, headers: &HeaderMap, body: Body<'_>) -> Result<Self, Problem> {
+        let target = Target::split(origin, target).ok_or(Problem::Malformed("an origin without scheme"))?;
+        let (header, realm) = authorization(headers)?;
+        let pairs = |bytes| encode::decode_text_pairs(bytes).map_err(|_| Problem::Malformed("parameters that are not UTF-8"));
+        let query = pairs(target.query.unwrap_or("").as_bytes())?;
+        let form = if let Body::Form(bytes) = body { pairs(bytes)? } else { Vec::new() };
+
+        let signed = |pairs: &[(String, String)]| pairs.iter().any(|(name, _)| name == "oauth_signature" || name == "oauth_consumer_key");
+        let places = [(Placement::Header, signed(&header)), (Placement::Body, signed(&form)), (Placement::Query, signed(&query))];
+        let mut placements = places.into_iter().filter(|(_, found)| *found).map(|(placement, _)| placement);
+        let placement = placements.next();
+        if placements.next().is_some() {
+            return Err(Problem::SeveralPlacements);
+        }
+
+        let mut all = base_string::Parameters::default();
+        let mut protocol = Vec::new();
+        let mut parameters = Vec::new();
+        for (name, value) in header.into_iter().chain(query).chain(form) {
+            // §3.4.1.3.1: everything is signed, but the signature itself.
+            if name != "oauth_signature" {
+                all.add(&name, &value);
+            }
+            if name.starts_with("oauth_") {
+                if protocol.iter().any(|(known, _)| *known == name) {
+                    return Err(Problem::RepeatedParameter(name));
+                }
+                protocol.push((name, value));
+            } else {
+                parameters.push((name, value));
+            }
+        }
+        let base_string = base_string::base_string(method.as_str(), target, &mut all);
+        Ok(Self { protocol, realm, parameters, placement, base_string })
+    }
+
+    /// Whether the signature is that of these two secrets. Timestamp, nonce, token and version are the server's to judge.
+    pub fn verify(&self, consumer_secret: &str, token_secret: &str) -> Result<(), Problem> {
+        let method = self.signature_method().ok_or(Problem::MissingParameter("oauth_signature_method"))?;
+        let method: SignatureMethod = method.parse().map_err(|_| Problem::UnknownSignatureMethod(method.to_owned()))?;
+        let signature = self.signature().ok_or(Problem::MissingParameter("oauth_signature"))?;
+        if Key::new(method, consumer_secret, token_secret).verifies(&self.base_string, signature) {
+            Ok(())
+        } else {
+            Err(Problem::WrongSignature)
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.protocol.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// `oauth_consumer_key`.
+    pub fn consumer_key(&self) -> Option<&str> {
+        self.get("oauth_consumer_key")
+    }
+
+    /// `oauth_token`.
+    pub fn token(&self) -> Option<&str> {
+        self.get("oauth_token")
+    }
+
+    /// `oauth_signature_method`.
+    pub fn signature_method(&self) -> Option<&str> {
+        self.get("oauth_signature_method")
+    }
+
+    /// `oauth_timestamp`, if it is a number.
+    pub fn timestamp(&self) -> Option<i64> {
+        self.get("oauth_timestamp")?.parse().ok()
+    }
+
+    /// `oauth_nonce`.
+    pub fn nonce(&self) -> Option<&str> {
+        self.get("oauth_nonce")
+    }
+
+    /// `oauth_version`.
+    pub fn version(&self) -> Option<&str> {
+        self.get("oauth_version")
+    }
+
+    /// `oauth_callback`.
+    pub fn callback(&self) -> Option<&str> {
+        self.get("oauth_callback")
+    }
+
+    /// `oauth_verifier`.
+    pub fn verifier(&self) -> Option<&str> {
+        self.get("oauth_verifier")
+    }
+
+    /// `oauth_signature`.
+    pub fn signature(&self) -> Option<&str> {
+        self.get("oauth_signature")
+    }
+
+    /// `realm` of the `Authorization` header.
+    pub fn realm(&self) -> Option<&str> {
+        self.realm.as_deref()
+    }
+
+    /// Where the protocol parameters came; `None` where there are none.
+    pub fn placement(&self) -> Option<Placement> {
+        self.placement
+    }
+
+    /// The signature base string (§3.4.1). It holds the token: show it with care.
+    pub fn base_string(&self) -> &str {
+        &self.base_string
+    }
+
+    /// The protocol parameters (`oauth_*`), decoded, in the order they came.
+    pub fn protocol_parameters(&self) -> &[(String, String)] {
+        &self.protocol
+    }
+
+    /// The request's own parameters of query and form body, decoded.
+    pub fn parameters(&self) -> &[(String, String)] {
+        &self.parameters
+    }
+}
+
+impl fmt::Debug for SignedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.protocol.iter().map(|(name, _)| name).collect();
+        f.debug_struct("SignedRequest").field("placement", &self.placement).field("protocol", &names).finish_non_exhaustive()
+    }
+}
+
+/// Why a signed request cannot be accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A protocol parameter is not there (§3.1).
+    MissingParameter(&'static str),
+    /// A protocol parameter is there twice (§3.1).
+    RepeatedParameter(String),
+    /// Protocol parameters in more than one place (§3.5).
+    SeveralPlacements,
+    /// A signature method we do not speak.
+    UnknownSignatureMethod(String),
+    /// The signature is another one.
+    WrongSignature,
+    /// The request cannot be read.
+    Malformed(&'static str),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingParameter(name) => write!(f, "expected the parameter {name}, but found none"),
+            Self::RepeatedParameter(name) => write!(f, "expected {} once, but found it twice", crate::scrub::printable(name)),
+            Self::SeveralPlacements => f.write_str("expected protocol parameters in one place, but found them in several"),
+            Self::UnknownSignatureMethod(name) => {
+                write!(f, "expected a known signature method, but found {}", crate::scrub::printable(name))
+            }
+            Self::WrongSignature => f.write_str("expected a signature by these credentials, but found another"),
+            Self::Malformed(what) => write!(f, "expected a request, but found {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The parameters and the realm of an `Authorization: OAuth` header (§3.5.1).
+type Header = (Vec<(String, String)>, Option<String>);
+
+fn authorization(headers: &HeaderMap) -> Result<Header, Problem> {
+    let mut found = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
+        let text = value.to_str().ok()?;
+        let (scheme, rest) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("OAuth").then_some(rest)
+    });
+    let Some(text) = found.next() else { return Ok((Vec::new(), None)) };
+    if found.next().is_some() {
+        return Err(Problem::SeveralPlacements);
+    }
+    let mut realm = None;
+    let mut pairs = Vec::new();
+    for (name, value) in quoted_pairs(text)? {
+        if name.eq_ignore_ascii_case("realm") {
+            realm = Some(value);
+            continue;
+        }
+        let decode = |text: &str| {
+            String::from_utf8(encode::percent_decode(text.as_bytes())).map_err(|_| Problem::Malformed("parameters that are not UTF-8"))
+        };
+        pairs.push((decode(&name)?, decode(&value)?));
+    }
+    Ok((pairs, realm))
+}
+
+/// `name="value", name="value"`, with quoted-pairs; also without quotes, as some clients send.
+fn quoted_pairs(mut text: &str) -> Result<Vec<(String, String)>, Problem> {
+    const BAD: Problem = Problem::Malformed("an Authorization header that is no list of parameters");
+    let mut pairs = Vec::new();
+    loop {
+        text = text.trim_start_matches([' ', '\t', ',']);
+        if text.is_empty() {
+            return Ok(pairs);
+        }
+        let (name, rest) = text.split_once('=').ok_or(BAD)?;
+        let mut value = String::new();
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut chars = quoted.char_indices();
+            let end = loop {
+                match chars.next().ok_or(BAD)? {
+                    (at, '"') => break at,
+                    (_, '\\') => value.push(chars.next().ok_or(BAD)?.1),
+                    (_, c) => value.push(c),
+                }
+            };
+            text = &quoted[end + 1..];
+            if !text.trim_start().is_empty() && !text.trim_start().starts_with(',') {
+                return Err(BAD);
+            }
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            value.push_str(rest[..end].trim());
+            text = &rest[end..];
+        }
+        pairs.push((name.trim().to_owned(), value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(target: &str, authorization: &str, body: Body<'_>) -> Result<SignedRequest, Problem> {
+        let mut headers = HeaderMap::new();
+        if !authorization.is_empty() {
+            headers.insert(AUTHORIZATION, authorization.parse().expect("a header"));
+        }
+        SignedRequest::read(&Method::POST, "http://example.com", target, &headers, body)
+    }
+
+    #[test]
+    fn parameters_in_two_places_are_refused() {
+        let header = "OAuth oauth_consumer_key=\"k\", oauth_signature=\"s\"";
+        assert_eq!(read("/x?oauth_signature=s", header, Body::Opaque).err(), Some(Problem::SeveralPlacements));
+        let twice = "OAuth oauth_nonce=\"k\", oauth_nonce=\"s\"";
+        assert_eq!(read("/x", twice, Body::Opaque).err(), Some(Problem::RepeatedParameter("oauth_nonce".to_owned())));
+    }
+
+    #[test]
+    fn headers_are_read_leniently_and_completely() {
+        let request =
+            read("/x?a=b", "oauth realm=\"a \\\"b\\\", c\",oauth_token=\"t%20%2B+\" , oauth_nonce=n", Body::Form(b"c=d+e")).expect("good");
+        assert_eq!(request.realm(), Some("a \"b\", c"));
+        assert_eq!(request.token(), Some("t ++"));
+        assert_eq!(request.nonce(), Some("n"));
+        assert_eq!(request.parameters(), [("a".to_owned(), "b".to_owned()), ("c".to_owned(), "d e".to_owned())]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_headers_never_panic(text in "[ -~]{0,80}", target: String, body: Vec<u8>) {
+            let _ = read(&target, &format!("OAuth {text}").replace(['\r', '\n'], ""), Body::Form(&body));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! OAuth 2 (RFC 6749).
+
+mod settings;
+
+pub use settings::{ClientAuth, Pkce, Settings, TokenBody};

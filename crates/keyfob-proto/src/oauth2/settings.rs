@@ -1,0 +1,74 @@
+//! What OAuth 2 needs to know of a provider.
+
+use crate::endpoint::Endpoint;
+
+/// What OAuth 2 needs to know of a provider (RFC 6749).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Authorization endpoint (§3.1). A browser goes there; it carries no credentials of ours.
+    pub authorize: Endpoint,
+    /// Token endpoint (§3.2).
+    pub token: Endpoint,
+    /// Where refresh requests go, where that is not the token endpoint.
+    pub refresh: Option<Endpoint>,
+    /// Revocation endpoint (RFC 7009), where there is one.
+    pub revoke: Option<Endpoint>,
+    /// Issuer identifier: what `iss` of a callback must equal (RFC 9207), where it is known.
+    pub issuer: Option<String>,
+    /// Whether a callback without `iss` is refused (`authorization_response_iss_parameter_supported`).
+    pub iss_required: bool,
+    /// How the client says who it is at the token endpoint (§2.3). An app without a secret always sends its id in the body.
+    pub client_auth: ClientAuth,
+    /// What token requests look like.
+    pub token_body: TokenBody,
+    /// Proof key (RFC 7636). `S256` unless a provider file says otherwise, with its source.
+    pub pkce: Pkce,
+    /// Scopes to ask for when the person names none.
+    pub scopes: Vec<String>,
+    /// What joins scopes; a space by RFC 6749 §3.3.
+    pub scope_separator: String,
+    /// Whether `response_type=code` is sent (§4.1.1 requires it; some servers document none).
+    pub response_type: bool,
+    /// Whether the token request repeats `redirect_uri` (§4.1.3 requires it; some servers document none).
+    pub redirect_uri_at_token: bool,
+    /// Further parameters of the authorization URL.
+    pub authorize_params: Vec<(String, String)>,
+    /// Further parameters of the token request.
+    pub token_params: Vec<(String, String)>,
+    /// Lifetime of access tokens in seconds where answers name none.
+    pub default_lifetime: Option<u32>,
+    /// Whether each refresh token is good for one use.
+    pub rotates: bool,
+}
+
+/// How the client says who it is at the token endpoint (RFC 6749 §2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuth {
+    /// `client_secret_basic`: id and secret form-encoded in `Authorization: Basic` (§2.3.1).
+    Basic,
+    /// `client_secret_post`: id and secret in the body (§2.3.1).
+    Post,
+    /// `none`: a public client sends its id alone (§3.2.1).
+    None,
+}
+
+/// What token requests look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenBody {
+    /// `application/x-www-form-urlencoded` (RFC 6749 §4.1.3).
+    Form,
+    /// JSON, for servers that document that.
+    Json,
+}
+
+/// Proof key for code exchange (RFC 7636).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pkce {
+    /// The challenge is the SHA-256 of the verifier (§4.2).
+    S256,
+    /// None is sent: only where a provider file says so, with its source.
+    Off,
+}

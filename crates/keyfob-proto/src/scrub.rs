@@ -1,0 +1,104 @@
+//! Text that comes from a server, made fit to show: Fitbit echoes whole tokens in its error messages, Telldus the signature
+//! base string, and a hostile server may send terminal escapes (CVE-2024-50349) or markup.
+
+use crate::encode;
+use crate::secret::Secret;
+
+/// The longest server text that is shown.
+pub const LONGEST: usize = 512;
+
+/// Knows the secrets of one account or login, and takes them out of text.
+#[derive(Clone, Default)]
+pub struct Scrubber {
+    secrets: Vec<Secret>,
+}
+
+impl std::fmt::Debug for Scrubber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scrubber({} secrets)", self.secrets.len())
+    }
+}
+
+impl Scrubber {
+    /// Knows nothing yet: takes out control characters only.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Learns a secret, in clear and as a form or header would spell it. Very short ones are left out: taking every `a` out
+    /// of a message helps nobody.
+    #[must_use]
+    pub fn knowing(mut self, secret: &Secret) -> Self {
+        if secret.expose().len() >= 6 {
+            let encoded = encode::percent(secret.expose());
+            let twice = encode::percent(&encoded);
+            for form in [twice, encoded, secret.expose().to_owned()] {
+                if self.secrets.iter().all(|known| known.expose() != form) {
+                    self.secrets.push(Secret::new(form));
+                }
+            }
+            // The longest first: a secret that contains another must not leave its tail behind.
+            self.secrets.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
+        }
+        self
+    }
+
+    /// The text without known secrets, control characters and bidirectional overrides, at most [`LONGEST`] characters.
+    pub fn clean(&self, text: &str) -> String {
+        printable(&self.mask(text))
+    }
+
+    /// The text without known secrets; everything else stays, at any length.
+    pub fn mask(&self, text: &str) -> String {
+        let mut shown = text.to_owned();
+        for secret in &self.secrets {
+            if shown.contains(secret.expose()) {
+                shown = shown.replace(secret.expose(), "<secret>");
+            }
+        }
+        shown
+    }
+}
+
+/// The text without control characters (C0, C1, DEL, so no terminal escape), line breaks and bidirectional controls,
+/// at most [`LONGEST`] characters.
+pub fn printable(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c })
+        .filter(|&c| !c.is_control() && !is_direction(c))
+        .take(LONGEST + 1)
+        .collect();
+    if shown.chars().count() > LONGEST {
+        shown = shown.chars().take(LONGEST - 1).collect();
+        shown.push('…');
+    }
+    shown
+}
+
+/// Characters that reorder what a person sees (Unicode bidirectional controls), and the line separators.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_secrets_go_in_every_spelling() {
+        let scrubber = Scrubber::new().knowing(&Secret::new("abc|def/123"));
+        let shown = scrubber.clean("token abc|def/123, abc%7Cdef%2F123 and abc%257Cdef%252F123 expired");
+        assert_eq!(shown, "token <secret>, <secret> and <secret> expired");
+    }
+
+    #[test]
+    fn terminal_escapes_and_bidi_go() {
+        assert_eq!(printable("a\u{1b}[31mred\u{9b}2J\u{202e}x\u{7f}\nb"), "a[31mred2Jx b");
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        assert_eq!(printable(&"x".repeat(5000)).chars().count(), LONGEST);
+    }
+}

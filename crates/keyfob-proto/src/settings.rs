@@ -1,0 +1,141 @@
+//! What the protocol needs to know of a provider. The catalogue makes these values from its files; a program with one
+//! provider may write them out by hand.
+
+use serde_json::Value;
+
+use crate::deviation::Deviations;
+use crate::endpoint::{Endpoint, Origin};
+use crate::template::Template;
+use crate::{oauth1, oauth2};
+
+/// A provider as the protocol sees it: how to log in, how to call the API, what to tolerate.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The provider's name, for messages.
+    pub provider: String,
+    /// How to log in.
+    pub flow: Flow,
+    /// How to call the API.
+    pub api: Api,
+    /// What to tolerate, by name.
+    pub deviations: Deviations,
+    /// Values of the token answer and the callback to keep with the account (`user_id`, `realmId`).
+    pub keep: Vec<String>,
+    /// What to say when the provider answers that it is gone (410), where its end is known.
+    pub retired: Option<String>,
+}
+
+impl Settings {
+    /// The origins that an account's credentials may be sent to: bound to the account at login.
+    pub fn origins(&self) -> Vec<Origin> {
+        let endpoints: Vec<&Endpoint> = match &self.flow {
+            Flow::OAuth1(flow) => vec![&flow.request_token, &flow.access_token],
+            Flow::OAuth2(flow) => [Some(&flow.token), flow.refresh.as_ref(), flow.revoke.as_ref()].into_iter().flatten().collect(),
+        };
+        let mut origins: Vec<Origin> = endpoints.into_iter().chain([&self.api.base]).map(Endpoint::origin).collect();
+        origins.extend(self.api.more_origins.iter().cloned());
+        origins.sort();
+        origins.dedup();
+        origins
+    }
+
+    /// The origins that API calls may go to.
+    pub fn api_origins(&self) -> impl Iterator<Item = Origin> {
+        std::iter::once(self.api.base.origin()).chain(self.api.more_origins.iter().cloned())
+    }
+}
+
+/// How to log in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Flow {
+    /// OAuth 1.0a (RFC 5849).
+    OAuth1(oauth1::Settings),
+    /// OAuth 2 (RFC 6749).
+    OAuth2(oauth2::Settings),
+}
+
+/// How to call the API once logged in.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// What relative paths are relative to.
+    pub base: Endpoint,
+    /// Further origins that credentials may be sent to.
+    pub more_origins: Vec<Origin>,
+    /// How an OAuth 2 access token is attached. OAuth 1 signs instead.
+    pub attach: Attach,
+    /// Headers every call carries; templates over the app's fields and the account's kept values.
+    pub headers: Vec<(http::HeaderName, Template)>,
+    /// What means "the access token has expired": refresh once, retry once.
+    pub expired: Vec<Signal>,
+    /// What means "this answer is an error" although its status says success.
+    pub failed: Vec<Signal>,
+    /// Where an error answer has its sentence, as JSON pointers (RFC 6901), the first hit wins.
+    pub message: Vec<String>,
+}
+
+/// How an OAuth 2 access token travels.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Attach {
+    /// `Authorization: Bearer …` (RFC 6750 §2.1).
+    Bearer,
+    /// A query parameter (RFC 6750 §2.3), of this name.
+    Query(String),
+    /// A form body parameter (RFC 6750 §2.2), of this name.
+    Body(String),
+    /// The provider's own headers; templates over `access_token`, the app's fields and the account's kept values.
+    Headers(Vec<(http::HeaderName, Template)>),
+}
+
+/// A condition on an answer, as plain data: one of these statuses, and, where a pointer is given, one of these values
+/// there. No values means: anything but absent or `null`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signal {
+    /// The statuses it can come with.
+    pub statuses: Vec<u16>,
+    /// Where to look in the JSON body (RFC 6901). `None`: the status alone decides.
+    pub pointer: Option<String>,
+    /// What to find there.
+    pub values: Vec<Value>,
+}
+
+impl Signal {
+    /// Whether an answer gives this signal.
+    pub fn given(&self, status: http::StatusCode, body: &[u8]) -> bool {
+        if !self.statuses.contains(&status.as_u16()) {
+            return false;
+        }
+        let Some(pointer) = &self.pointer else { return true };
+        let Ok(json) = serde_json::from_slice::<Value>(body) else { return false };
+        match json.pointer(pointer) {
+            None | Some(Value::Null) => false,
+            Some(found) => self.values.is_empty() || self.values.contains(found),
+        }
+    }
+
+    /// Whether judging needs the body of an answer with this status.
+    pub fn needs_body(&self, status: http::StatusCode) -> bool {
+        self.pointer.is_some() && self.statuses.contains(&status.as_u16())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_signal_is_status_pointer_and_values() {
+        let expired = Signal { statuses: vec![403], pointer: Some("/error/code".into()), values: vec![json!(2), json!(3)] };
+        assert!(expired.given(StatusCode::FORBIDDEN, br#"{"error":{"code":3}}"#));
+        assert!(!expired.given(StatusCode::FORBIDDEN, br#"{"error":{"code":13}}"#));
+        assert!(!expired.given(StatusCode::UNAUTHORIZED, br#"{"error":{"code":3}}"#));
+        assert!(!expired.given(StatusCode::FORBIDDEN, b"<html>"));
+        let any = Signal { statuses: vec![200], pointer: Some("/error".into()), values: vec![] };
+        assert!(any.given(StatusCode::OK, br#"{"error":"offline"}"#));
+        assert!(!any.given(StatusCode::OK, br#"{"error":null}"#));
+    }
+}

@@ -1,0 +1,88 @@
+//! What an account holds.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::deviation::Tolerated;
+use crate::secret::{Secret, stored};
+use crate::time::Timestamp;
+
+/// What an account holds. Made to be stored; the store seals it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum TokenSet {
+    /// OAuth 1 token credentials (RFC 5849 §2.3). They do not expire by themselves.
+    OAuth1(OAuth1Tokens),
+    /// OAuth 2 tokens (RFC 6749 §5.1).
+    OAuth2(OAuth2Tokens),
+}
+
+/// OAuth 1 token credentials (RFC 5849 §2.3).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OAuth1Tokens {
+    /// `oauth_token`.
+    #[serde(with = "stored")]
+    pub token: Secret,
+    /// `oauth_token_secret`.
+    #[serde(with = "stored")]
+    pub secret: Secret,
+}
+
+/// OAuth 2 tokens (RFC 6749 §5.1).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OAuth2Tokens {
+    /// `access_token`.
+    #[serde(with = "stored")]
+    pub access: Secret,
+    /// `refresh_token`, where the server gave one.
+    #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Secret>,
+    /// When the tokens were received.
+    pub received_at: Timestamp,
+    /// When the access token ends, where the server or the provider file says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The granted scopes; equal to the requested ones where the answer names none (RFC 6749 §5.1).
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
+impl TokenSet {
+    /// Everything in it that must not be shown.
+    pub fn secrets(&self) -> Vec<&Secret> {
+        match self {
+            Self::OAuth1(tokens) => vec![&tokens.token, &tokens.secret],
+            Self::OAuth2(tokens) => std::iter::once(&tokens.access).chain(&tokens.refresh).collect(),
+        }
+    }
+
+    /// When the access token ends, where that is known.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::OAuth1(_) => None,
+            Self::OAuth2(tokens) => tokens.expires_at,
+        }
+    }
+
+    /// The refresh token, where there is one.
+    pub fn refresh_token(&self) -> Option<&Secret> {
+        match self {
+            Self::OAuth1(_) => None,
+            Self::OAuth2(tokens) => tokens.refresh.as_ref(),
+        }
+    }
+}
+
+/// A token answer that was accepted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Received {
+    /// The tokens.
+    pub tokens: TokenSet,
+    /// Values of the answer (or callback) that the provider file asks to keep, such as `user_id`.
+    pub kept: BTreeMap<String, String>,
+    /// The deviations that were needed to accept it.
+    pub tolerated: Tolerated,
+}
