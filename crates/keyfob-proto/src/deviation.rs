@@ -25,6 +25,9 @@ pub enum Deviation {
     MissingTokenType,
     /// OAuth 2: the redirect carries a fragment (RFC 6749 §3.1.2), for example `#_=_`.
     RedirectFragment,
+    /// Not a server's: a redirect URL was pasted with `https` where `http` on loopback was registered (a browser upgraded it, or the
+    /// person did). Always accepted, since the rest of the URL and the state are ours; always reported.
+    RedirectScheme,
     /// OAuth 2: `scope` is an array (RFC 6749 §3.3 has a string).
     ScopeArray,
 }
@@ -39,6 +42,7 @@ impl Deviation {
         Self::ExpireIn,
         Self::MissingTokenType,
         Self::RedirectFragment,
+        Self::RedirectScheme,
         Self::ScopeArray,
     ];
 
@@ -52,6 +56,7 @@ impl Deviation {
             Self::ExpireIn => "expire-in",
             Self::MissingTokenType => "missing-token-type",
             Self::RedirectFragment => "redirect-fragment",
+            Self::RedirectScheme => "redirect-scheme",
             Self::ScopeArray => "scope-array",
         }
     }
@@ -63,7 +68,7 @@ impl Deviation {
             Self::DenialWithoutVerifier => "RFC 5849 §2.2",
             Self::ErrorsArray => "RFC 6749 §5.2",
             Self::ExpireIn | Self::MissingTokenType => "RFC 6749 §5.1",
-            Self::RedirectFragment => "RFC 6749 §3.1.2",
+            Self::RedirectFragment | Self::RedirectScheme => "RFC 6749 §3.1.2",
             Self::ScopeArray => "RFC 6749 §3.3",
         }
     }

@@ -92,7 +92,7 @@ impl Origin {
     pub fn of(uri: &Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?.to_ascii_lowercase();
         let default = match scheme.as_str() {
-            "https" => 443,
+            "https" => 443_u16,
             "http" => 80,
             _ => return None,
         };
@@ -100,12 +100,10 @@ impl Origin {
         if authority.as_str().contains('@') || authority.host().is_empty() {
             return None;
         }
-        // `port_u16` is `None` for no port and for one that is no number: the second is not ours to guess.
-        let has_port = authority.port().is_some() || authority.as_str().ends_with(':');
-        let port = match authority.port_u16() {
-            Some(port) => port,
-            None if !has_port => default,
-            None => return None,
+        // The parser lets a port through that is no port number; guessing what was meant is not ours.
+        let port = match authority.as_str().strip_prefix(authority.host())? {
+            "" => default,
+            port => port.strip_prefix(':')?.parse().ok()?,
         };
         let host = authority.host().to_ascii_lowercase();
         Some(Self(if port == default { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }))

@@ -7,6 +7,7 @@ pub mod encode;
 mod endpoint;
 mod entropy;
 mod error;
+mod headers;
 mod message;
 pub mod oauth1;
 pub mod oauth2;

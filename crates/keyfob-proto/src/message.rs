@@ -190,3 +190,15 @@ pub(crate) fn basic(id: &str, secret: &Secret) -> String {
     let pair = format!("{}:{}", encode::percent(id), encode::percent(secret.expose()));
     format!("Basic {}", encode::base64(pair.as_bytes()))
 }
+
+/// The URL with more query text behind what is there. Nothing that is there changes.
+pub(crate) fn with_query(uri: &Uri, more: &str) -> Result<Uri, Misuse> {
+    let unfit = || Misuse::new("a URL that fits more parameters", "one that does not");
+    let mut parts = uri.clone().into_parts();
+    let joined = match uri.query() {
+        None | Some("") => format!("{}?{more}", uri.path()),
+        Some(query) => format!("{}?{query}&{more}", uri.path()),
+    };
+    parts.path_and_query = Some(joined.parse().map_err(|_| unfit())?);
+    Uri::from_parts(parts).map_err(|_| unfit())
+}

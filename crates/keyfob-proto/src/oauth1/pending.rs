@@ -125,7 +125,8 @@ impl Pending {
             return Err(Misuse::new("the PIN the page shows", "a URL").into());
         };
         let redirect = split(url, callback).ok_or_else(|| Misuse::new(format!("a URL that begins with {callback}"), "another URL"))?;
-        self.verify_query(redirect.query, Tolerated::new())
+        let tolerated = if redirect.scheme_differs { Tolerated::from([Deviation::RedirectScheme]) } else { Tolerated::new() };
+        self.verify_query(redirect.query, tolerated)
     }
 
     fn verify_query(&self, query: &str, tolerated: Tolerated) -> Result<Verified, Error> {

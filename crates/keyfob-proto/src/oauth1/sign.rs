@@ -11,7 +11,7 @@ use crate::encode;
 use crate::endpoint::Origin;
 use crate::entropy::{Entropy, nonce128};
 use crate::error::Misuse;
-use crate::message::{Body, secret_header_value};
+use crate::message::{Body, secret_header_value, with_query};
 use crate::time::Timestamp;
 
 /// Who signs, and how.
@@ -152,16 +152,4 @@ impl Signer {
         }
         Ok(())
     }
-}
-
-fn with_query(uri: &Uri, more: &str) -> Result<Uri, Misuse> {
-    let mut parts = uri.clone().into_parts();
-    let joined = match uri.query() {
-        None => format!("{}?{more}", uri.path()),
-        Some("") => format!("{}?{more}", uri.path()),
-        Some(query) => format!("{}?{query}&{more}", uri.path()),
-    };
-    let unfit = |_| Misuse::new("a URL that fits more parameters", "one that does not");
-    parts.path_and_query = Some(joined.parse().map_err(unfit)?);
-    Uri::from_parts(parts).map_err(|_| Misuse::new("a URL that fits more parameters", "one that does not"))
 }

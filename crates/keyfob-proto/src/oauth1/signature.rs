@@ -67,7 +67,7 @@ mod tests {
     fn rfc5849_section_1_2_photos_request() {
         let key = Key::new(SignatureMethod::HmacSha1, "kd94hf93k423kf44", "pfkkdhi9sl3r4s00");
         let base = "GET&http%3A%2F%2Fphotos.example.net%2Fphotos&file%3Dvacation.jpg%26oauth_consumer_key%3Ddpf43f3p2l4k3l03\
-                    %26oauth_nonce%3Dchapoh%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D137131202\
+                    %26oauth_nonce%3DchapoH%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D137131202\
                     %26oauth_token%3Dnnch734d00sl2jdk%26size%3Doriginal";
         assert_eq!(key.sign(base), "MdpQcU8iPSUjWoN/UDMsK2sui9I=");
         assert!(key.verifies(base, "MdpQcU8iPSUjWoN/UDMsK2sui9I="));

@@ -1,0 +1,39 @@
+//! The headers every call to a provider carries, from templates.
+
+use std::collections::BTreeMap;
+
+use http::HeaderName;
+use http::request::Parts;
+
+use crate::app::App;
+use crate::error::Misuse;
+use crate::message::secret_header_value;
+use crate::secret::Secret;
+use crate::settings::Api;
+use crate::template::Template;
+
+impl Api {
+    /// Sets the provider's fixed headers (an API key, a version), before the call is signed or the token attached.
+    pub fn set_headers(&self, app: &App, kept: &BTreeMap<String, String>, parts: &mut Parts) -> Result<(), Misuse> {
+        for (name, template) in &self.headers {
+            set_from_template(parts, name, template, app, kept, None)?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn set_from_template(
+    parts: &mut Parts,
+    name: &HeaderName,
+    template: &Template,
+    app: &App,
+    kept: &BTreeMap<String, String>,
+    token: Option<&Secret>,
+) -> Result<(), Misuse> {
+    let value = template.render(|place| match place {
+        "access_token" => token.map(|token| token.expose().to_owned()),
+        other => app.field(other).map(str::to_owned).or_else(|| kept.get(other).cloned()),
+    })?;
+    parts.headers.insert(name.clone(), secret_header_value(name, &value)?);
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! Attaching an access token to an API call (RFC 6750, or the provider's own way).
+
+use std::collections::BTreeMap;
+
+use http::Uri;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::app::App;
+use crate::encode;
+use crate::error::Misuse;
+use crate::headers::set_from_template;
+use crate::message::{Body, secret_header_value};
+use crate::secret::Secret;
+use crate::settings::{Api, Attach};
+use crate::token::OAuth2Tokens;
+
+/// Attaches the token. Where the token goes into the form body, the new body comes back.
+pub fn attach(
+    api: &Api,
+    app: &App,
+    kept: &BTreeMap<String, String>,
+    tokens: &OAuth2Tokens,
+    parts: &mut Parts,
+    body: Body<'_>,
+) -> Result<Option<Vec<u8>>, Misuse> {
+    let token = &tokens.access;
+    match &api.attach {
+        Attach::Bearer => {
+            parts.headers.insert(AUTHORIZATION, secret_header_value(&AUTHORIZATION, &format!("Bearer {}", token.expose()))?);
+            Ok(None)
+        }
+        Attach::Headers(headers) => {
+            for (name, template) in headers {
+                set_from_template(parts, name, template, app, kept, Some(token))?;
+            }
+            Ok(None)
+        }
+        Attach::Query(name) => {
+            parts.uri = with_query(&parts.uri, name, token)?;
+            Ok(None)
+        }
+        Attach::Body(name) => {
+            let Body::Form(bytes) = body else {
+                return Err(Misuse::new("a form body to put the access token in (RFC 6750 §2.2)", "another body or none"));
+            };
+            let mut body = bytes.to_vec();
+            if !body.is_empty() {
+                body.push(b'&');
+            }
+            body.extend_from_slice(encode::form_pairs([(name.as_str(), token.expose())]).as_bytes());
+            Ok(Some(body))
+        }
+    }
+}
+
+fn with_query(uri: &Uri, name: &str, token: &Secret) -> Result<Uri, Misuse> {
+    let more = encode::form_pairs([(name, token.expose())]);
+    crate::message::with_query(uri, &more)
+}

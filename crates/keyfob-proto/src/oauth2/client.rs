@@ -1,0 +1,230 @@
+//! The client: an app at an OAuth 2 provider, and the requests it makes.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use http::header::AUTHORIZATION;
+
+use super::error_response;
+use super::pending::{Pending, Verified};
+use super::pkce::s256_challenge;
+use super::settings::{ClientAuth, Pkce, Settings, TokenBody};
+use super::token_response::{self, Context};
+use crate::app::App;
+use crate::deviation::{Deviations, Tolerated};
+use crate::endpoint::Endpoint;
+use crate::entropy::{Entropy, token256};
+use crate::error::{Error, Misbehaved, Misuse};
+use crate::message::{Incoming, Outgoing, basic};
+use crate::scrub::Scrubber;
+use crate::secret::Secret;
+use crate::time::Timestamp;
+use crate::token::{OAuth2Tokens, Received};
+
+/// An app at an OAuth 2 provider.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(crate) settings: Settings,
+    pub(crate) deviations: Deviations,
+    pub(crate) keep: Vec<String>,
+    pub(crate) app: App,
+}
+
+/// What to ask the person for.
+#[derive(Clone, Debug, Default)]
+pub struct AuthorizeRequest {
+    /// Where the provider sends the person back to; must equal a registered one byte for byte.
+    pub redirect_uri: String,
+    /// The scopes to ask for; empty: the provider file's.
+    pub scopes: Vec<String>,
+}
+
+impl Client {
+    /// An app with its client id.
+    pub fn new(provider: &crate::Settings, app: App) -> Result<Self, Misuse> {
+        let crate::settings::Flow::OAuth2(settings) = &provider.flow else {
+            return Err(Misuse::new("a provider that speaks OAuth 2", format!("{}, which does not", provider.provider)));
+        };
+        if app.client_id.is_empty() {
+            return Err(Misuse::new("a client id", "none"));
+        }
+        Ok(Self { settings: settings.clone(), deviations: provider.deviations.clone(), keep: provider.keep.clone(), app })
+    }
+
+    /// Step 1 (RFC 6749 §4.1.1): the URL the person has to go to, and what to keep until they are back. `state` is always sent;
+    /// a proof key too, unless the provider file says that the server cannot take one.
+    pub fn authorize(&self, request: &AuthorizeRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, Pending), Error> {
+        if crate::Origin::parse(&request.redirect_uri).is_none() || request.redirect_uri.contains('#') {
+            return Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", request.redirect_uri)).into());
+        }
+        let settings = &self.settings;
+        let scopes = if request.scopes.is_empty() { &settings.scopes } else { &request.scopes };
+        let scope = scopes.join(&settings.scope_separator);
+        let state = token256(entropy);
+        let verifier = (settings.pkce == Pkce::S256).then(|| token256(entropy));
+        let challenge = verifier.as_deref().map(s256_challenge);
+
+        let mut query = Vec::new();
+        if settings.response_type {
+            query.push(("response_type", "code"));
+        }
+        query.extend([("client_id", self.app.client_id.as_str()), ("redirect_uri", &request.redirect_uri)]);
+        if !scope.is_empty() {
+            query.push(("scope", &scope));
+        }
+        query.push(("state", &state));
+        if let Some(challenge) = &challenge {
+            query.extend([("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")]);
+        }
+        query.extend(settings.authorize_params.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let url = settings.authorize.with_query(query);
+        let pending = Pending::new(self, request.redirect_uri.clone(), scopes.clone(), state, verifier, now);
+        Ok((url, pending))
+    }
+
+    /// Step 3 (RFC 6749 §4.1.3): exchanges a verified code for tokens. Only a [`Verified`] of this client and this token endpoint
+    /// can be exchanged, so that a code never goes to another server than the one that issued it (mix-up, RFC 9700 §4.4).
+    pub fn exchange(&self, verified: Verified) -> Result<Exchange, Error> {
+        if verified.token_endpoint != self.settings.token.as_str()
+            || verified.client_id != self.app.client_id
+            || verified.issuer != self.settings.issuer
+        {
+            return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
+        }
+        let mut body = vec![("grant_type", "authorization_code"), ("code", verified.code.expose())];
+        if self.settings.redirect_uri_at_token {
+            body.push(("redirect_uri", verified.redirect_uri.as_str()));
+        }
+        body.extend(verified.verifier.iter().map(|verifier| ("code_verifier", verifier.expose())));
+        let request = self.token_request(&self.settings.token, body)?;
+        let mut scrubber = self.scrubber().knowing(&verified.code);
+        if let Some(verifier) = &verified.verifier {
+            scrubber = scrubber.knowing(verifier);
+        }
+        let context = Context { scopes: verified.scopes, refresh: None, scrubber };
+        Ok(Exchange { client: self.clone(), request, context, kept: verified.kept, tolerated: verified.tolerated })
+    }
+
+    /// Asks for new tokens (RFC 6749 §6). `Misuse` if there is no refresh token.
+    pub fn refresh(&self, tokens: &OAuth2Tokens) -> Result<Exchange, Error> {
+        let refresh = tokens
+            .refresh
+            .as_ref()
+            .ok_or_else(|| Misuse::new("a refresh token", "none: the provider gave none at login").with_hint("log in again"))?;
+        let body = vec![("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+        let endpoint = self.settings.refresh.as_ref().unwrap_or(&self.settings.token);
+        let request = self.token_request(endpoint, body)?;
+        let context = Context {
+            scopes: tokens.scopes.clone(),
+            refresh: Some(refresh.clone()),
+            scrubber: self.scrubber().knowing(refresh).knowing(&tokens.access),
+        };
+        Ok(Exchange { client: self.clone(), request, context, kept: BTreeMap::new(), tolerated: Tolerated::new() })
+    }
+
+    /// Asks the provider to forget a token (RFC 7009). `None` where the provider has no revocation endpoint. Revoke the refresh
+    /// token first: servers end the access token with it (§2.1).
+    pub fn revoke(&self, token: &Secret, hint: TokenKind) -> Result<Option<Revocation>, Error> {
+        let Some(endpoint) = &self.settings.revoke else { return Ok(None) };
+        let hint = match hint {
+            TokenKind::Access => "access_token",
+            TokenKind::Refresh => "refresh_token",
+        };
+        let request = self.back_channel(endpoint, vec![("token", token.expose()), ("token_type_hint", hint)], TokenBody::Form)?;
+        Ok(Some(Revocation { request, errors_array: self.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
+    }
+
+    pub(crate) fn scrubber(&self) -> Scrubber {
+        self.app.secrets().fold(Scrubber::new(), Scrubber::knowing)
+    }
+
+    fn token_request<'a>(&'a self, endpoint: &Endpoint, mut body: Vec<(&'a str, &'a str)>) -> Result<Outgoing, Misuse> {
+        body.extend(self.settings.token_params.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        self.back_channel(endpoint, body, self.settings.token_body)
+    }
+
+    /// A request that says who the client is, in one way only (RFC 6749 §2.3).
+    fn back_channel<'a>(&'a self, endpoint: &Endpoint, mut body: Vec<(&'a str, &'a str)>, kind: TokenBody) -> Result<Outgoing, Misuse> {
+        let id = self.app.client_id.as_str();
+        let mut header = None;
+        match (self.settings.client_auth, &self.app.client_secret) {
+            (ClientAuth::Basic, Some(secret)) => header = Some(basic(id, secret)),
+            (ClientAuth::Post, Some(secret)) => body.extend([("client_id", id), ("client_secret", secret.expose())]),
+            (ClientAuth::None, _) | (_, None) => body.push(("client_id", id)),
+        }
+        let request = Outgoing::new(Method::POST, endpoint).accept_json();
+        let request = match kind {
+            TokenBody::Form => request.form(&body),
+            TokenBody::Json => request.json(&body),
+        };
+        match header {
+            Some(value) => request.secret_header(AUTHORIZATION, &value),
+            None => Ok(request),
+        }
+    }
+}
+
+/// A code exchange or a refresh, under way.
+#[derive(Debug)]
+pub struct Exchange {
+    client: Client,
+    request: Outgoing,
+    context: Context,
+    kept: BTreeMap<String, String>,
+    tolerated: Tolerated,
+}
+
+impl Exchange {
+    /// What to send, once: neither a code nor a rotating refresh token may be sent again after an answer that was lost.
+    pub fn request(&self) -> &Outgoing {
+        &self.request
+    }
+
+    /// Judges the answer: tokens, or an error.
+    pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Received, Error> {
+        let mut received = token_response::read(answer.into(), &self.client, &self.context, now)?;
+        received.tolerated.extend(self.tolerated);
+        let mut kept = self.kept;
+        kept.append(&mut received.kept);
+        Ok(Received { kept, ..received })
+    }
+}
+
+/// Which token (RFC 7009 §2.1, `token_type_hint`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// `access_token`.
+    Access,
+    /// `refresh_token`.
+    Refresh,
+}
+
+/// A revocation, under way.
+#[derive(Debug)]
+pub struct Revocation {
+    request: Outgoing,
+    errors_array: Deviations,
+    scrubber: Scrubber,
+}
+
+impl Revocation {
+    /// What to send.
+    pub fn request(&self) -> &Outgoing {
+        &self.request
+    }
+
+    /// Judges the answer. Success says that the token is gone, also where the server did not know it (RFC 7009 §2.2).
+    pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>) -> Result<(), Error> {
+        let answer = answer.into();
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        if answer.status.is_redirection() {
+            return Err(Misbehaved::new("RFC 7009 §2.2", "200", "a redirect, which is never followed with a token")
+                .with_status(answer.status)
+                .into());
+        }
+        let mut tolerated = Tolerated::new();
+        Err(error_response::read(answer, &self.errors_array, &self.scrubber, &mut tolerated))
+    }
+}

@@ -1,0 +1,65 @@
+//! Error answers of the token and revocation endpoints (RFC 6749 §5.2).
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::deviation::{Deviation, Deviations, Tolerated};
+use crate::error::{Code, Error, Misbehaved, Refused};
+use crate::message::Incoming;
+use crate::scrub::Scrubber;
+
+const SECTION: &str = "RFC 6749 §5.2";
+
+/// Reads an answer whose status says failure.
+pub(crate) fn read(answer: Incoming<'_>, allowed: &Deviations, scrubber: &Scrubber, tolerated: &mut Tolerated) -> Error {
+    let status = answer.status;
+    let Ok(object) = json::object(answer.body) else {
+        return plain(status);
+    };
+    if object.get("error").is_some_and(|error| !error.is_null()) {
+        return from_object(&object, status, scrubber);
+    }
+    match errors_array(&object, status, scrubber) {
+        Some(refused) if allowed.contains(&Deviation::ErrorsArray) => {
+            tolerated.insert(Deviation::ErrorsArray);
+            refused.into()
+        }
+        Some(_) => Misbehaved::deviation(Deviation::ErrorsArray, "a member \"error\"", "an array \"errors\"").with_status(status).into(),
+        None => plain(status),
+    }
+}
+
+/// The RFC's form: `error`, `error_description`, `error_uri`. Also comes with status 200, and is an error all the same.
+pub(crate) fn from_object(object: &Map<String, Value>, status: StatusCode, scrubber: &Scrubber) -> Error {
+    let text = |name: &str| object.get(name).and_then(Value::as_str).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
+    let Some(code) = text("error") else {
+        return Misbehaved::new(SECTION, "error as text", "something else").with_status(status).into();
+    };
+    let uri = text("error_uri").filter(|uri| uri.starts_with("https://"));
+    Refused { status: Some(status), description: text("error_description"), uri, ..Refused::new(Code::read(&code)) }.into()
+}
+
+/// `{"errors":[{"errorType":"invalid_grant","message":"…"}]}`.
+fn errors_array(object: &Map<String, Value>, status: StatusCode, scrubber: &Scrubber) -> Option<Refused> {
+    let first = object.get("errors")?.get(0)?;
+    let text = |name: &str| first.get(name).and_then(Value::as_str).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
+    let code = match (status, text("errorType")?) {
+        (StatusCode::TOO_MANY_REQUESTS, _) => Code::TooManyRequests,
+        (_, code) => Code::read(&code),
+    };
+    Some(Refused { status: Some(status), description: text("message"), ..Refused::new(code) })
+}
+
+/// No error in the RFC's form: HTML from a proxy, an empty body. The status is all there is.
+fn plain(status: StatusCode) -> Error {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return Refused { status: Some(status), ..Refused::new(Code::TooManyRequests) }.into();
+    }
+    let hint = if status.is_server_error() {
+        "the server, or something in front of it, is failing; try again later"
+    } else {
+        "check that the token endpoint in the provider file is the right one"
+    };
+    Misbehaved::new(SECTION, "a JSON object with \"error\"", "something else").with_status(status).with_hint(hint).into()
+}

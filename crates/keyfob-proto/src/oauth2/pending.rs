@@ -1,0 +1,202 @@
+//! A login under way: a `state`, perhaps a proof key, and the redirect URI, waiting for the person (RFC 6749 §4.1.2).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::client::Client;
+use crate::callback::{Answer, Malformed, Parameters, split};
+use crate::deviation::{Deviation, Tolerated};
+use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
+use crate::message::is_vschar;
+use crate::scrub::Scrubber;
+use crate::secret::{Secret, stored};
+use crate::time::Timestamp;
+
+const SECTION: &str = "RFC 6749 §4.1.2";
+
+/// How long a login may take: the lifetime RFC 6749 §4.1.2 recommends for codes.
+const LIFETIME: i64 = 600;
+
+/// A login under way. Made to be stored, so that it survives a redirect or a restart; a store hands it out once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pending {
+    #[serde(with = "stored")]
+    state: Secret,
+    #[serde(with = "stored::option")]
+    verifier: Option<Secret>,
+    redirect_uri: String,
+    scopes: Vec<String>,
+    client_id: String,
+    token_endpoint: String,
+    issuer: Option<String>,
+    iss_required: bool,
+    redirect_fragment: bool,
+    keep: Vec<String>,
+    created_at: Timestamp,
+}
+
+/// Proof that an answer is to *our* request (RFC 6749 §10.12, RFC 9207): only [`Pending::verify`] makes one, only
+/// [`Client::exchange`] takes one.
+#[must_use = "a verified login is exchanged for tokens"]
+#[derive(Debug)]
+pub struct Verified {
+    pub(crate) code: Secret,
+    pub(crate) verifier: Option<Secret>,
+    pub(crate) redirect_uri: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) client_id: String,
+    pub(crate) token_endpoint: String,
+    pub(crate) issuer: Option<String>,
+    pub(crate) kept: BTreeMap<String, String>,
+    pub(crate) tolerated: Tolerated,
+}
+
+impl Pending {
+    pub(crate) fn new(
+        client: &Client,
+        redirect_uri: String,
+        scopes: Vec<String>,
+        state: String,
+        verifier: Option<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            state: Secret::new(state),
+            verifier: verifier.map(Secret::new),
+            redirect_uri,
+            scopes,
+            client_id: client.app.client_id.clone(),
+            token_endpoint: client.settings.token.as_str().to_owned(),
+            issuer: client.settings.issuer.clone(),
+            iss_required: client.settings.iss_required,
+            redirect_fragment: client.deviations.contains(&Deviation::RedirectFragment),
+            keep: client.keep.clone(),
+            created_at: now,
+        }
+    }
+
+    /// What names this login in a callback: `state`.
+    pub fn key(&self) -> &Secret {
+        &self.state
+    }
+
+    /// The redirect URI that was sent.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// When the login ends unanswered.
+    pub fn expires_at(&self) -> Timestamp {
+        self.created_at.plus(LIFETIME)
+    }
+
+    /// Judges what came back: `state`, `iss`, `error`, age, and that everything is there once. An error that does not
+    /// [end the login](Error::ends_login) leaves it alive: a stray or hostile callback cannot abort it.
+    pub fn verify(&self, answer: Answer<'_>, now: Timestamp) -> Result<Verified, Error> {
+        // A clock that went back must not make a login immortal.
+        if now >= self.expires_at() || now < self.created_at.plus(-LIFETIME) {
+            return Err(Misuse::new("an answer within ten minutes", "a login that is older")
+                .with_hint("begin the login again")
+                .ending_login()
+                .into());
+        }
+        match answer {
+            Answer::Bare(code) => self.verify_code(code),
+            Answer::Query(query) => self.verify_query(query, Tolerated::new()),
+            Answer::Url(url) => self.verify_url(url),
+        }
+    }
+
+    /// A bare code carries no state: only a proof key tells that it answers our request (the server will hold them together).
+    fn verify_code(&self, code: &str) -> Result<Verified, Error> {
+        let code = code.trim();
+        if self.verifier.is_none() {
+            return Err(Misuse::new("the whole redirect URL", "a bare code, which does not say which login it answers")
+                .with_hint("paste the address of the page you were sent to, all of it")
+                .into());
+        }
+        if !is_vschar(code) || code.len() > 4096 {
+            return Err(Misuse::new("the code, or the whole redirect URL", "nothing, or text with spaces or control characters").into());
+        }
+        Ok(self.verified(code, BTreeMap::new(), Tolerated::new()))
+    }
+
+    fn verify_url(&self, url: &str) -> Result<Verified, Error> {
+        let redirect = split(url, &self.redirect_uri)
+            .ok_or_else(|| Misuse::new(format!("a URL that begins with {}", self.redirect_uri), "another URL"))?;
+        let mut tolerated = Tolerated::new();
+        match redirect.fragment {
+            None => {}
+            Some(_) if self.redirect_fragment => {
+                tolerated.insert(Deviation::RedirectFragment);
+            }
+            Some(_) => {
+                return Err(Misbehaved::deviation(Deviation::RedirectFragment, "a redirect without fragment", "one with a fragment").into());
+            }
+        }
+        if redirect.scheme_differs {
+            tolerated.insert(Deviation::RedirectScheme);
+        }
+        self.verify_query(redirect.query, tolerated)
+    }
+
+    fn verify_query(&self, query: &str, tolerated: Tolerated) -> Result<Verified, Error> {
+        let parameters = Parameters::read(query).map_err(|malformed| match malformed {
+            Malformed::TooLong => Misbehaved::new(SECTION, "a short query", "an endless one"),
+            Malformed::NotText => Misbehaved::new(SECTION, "UTF-8 text", "other bytes"),
+            Malformed::Repeated(name) => Misbehaved::new("RFC 6749 §3.1", "every parameter once", format!("\"{name}\" twice")),
+        })?;
+        // Which login this answers comes first: nothing that does not name our state may touch our login.
+        if !parameters.get("state").is_some_and(|state| self.state.same_as(state)) {
+            return Err(Misbehaved::new("RFC 6749 §10.12", "the state of this login", "another one, or none").into());
+        }
+        self.check_issuer(parameters.get("iss"))?;
+        for token in ["access_token", "id_token"] {
+            if parameters.get(token).is_some() {
+                return Err(Misbehaved::new("RFC 9700 §2.1.2", "a code", format!("an {token} in a URL")).into());
+            }
+        }
+        match (parameters.get("code"), parameters.get("error")) {
+            (Some(_), Some(_)) => Err(Misbehaved::new(SECTION, "a code or an error", "both").into()),
+            (None, None) => Err(Misbehaved::new(SECTION, "a code or an error", "neither").into()),
+            (None, Some(error)) => Err(refusal(error, &parameters)),
+            (Some(code), None) if is_vschar(code) => Ok(self.verified(code, parameters.keep(&self.keep), tolerated)),
+            (Some(_), None) => Err(Misbehaved::new(SECTION, "a code", "an empty one, or one with spaces or control characters").into()),
+        }
+    }
+
+    /// RFC 9207 §2.4: another issuer's answer must not reach this issuer's token endpoint (mix-up). Also judged for errors.
+    fn check_issuer(&self, found: Option<&str>) -> Result<(), Misbehaved> {
+        match (&self.issuer, found) {
+            (Some(expected), Some(found)) if expected != found => {
+                Err(Misbehaved::new("RFC 9207 §2.4", format!("iss={expected}"), format!("iss={}", crate::scrub::printable(found))))
+            }
+            (Some(expected), None) if self.iss_required => Err(Misbehaved::new("RFC 9207 §2.4", format!("iss={expected}"), "none")),
+            _ => Ok(()),
+        }
+    }
+
+    fn verified(&self, code: &str, kept: BTreeMap<String, String>, tolerated: Tolerated) -> Verified {
+        Verified {
+            code: Secret::new(code),
+            verifier: self.verifier.clone(),
+            redirect_uri: self.redirect_uri.clone(),
+            scopes: self.scopes.clone(),
+            client_id: self.client_id.clone(),
+            token_endpoint: self.token_endpoint.clone(),
+            issuer: self.issuer.clone(),
+            kept,
+            tolerated,
+        }
+    }
+}
+
+/// An error redirect (§4.1.2.1). It named our state, so the server refused *us*.
+fn refusal(error: &str, parameters: &Parameters) -> Error {
+    let scrubber = Scrubber::new();
+    let description = parameters.get("error_description").map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
+    // Shown, never opened; anything but https is a lure.
+    let uri = parameters.get("error_uri").filter(|uri| uri.starts_with("https://")).map(|uri| scrubber.clean(uri));
+    Refused { description, uri, ..Refused::new(Code::read(&scrubber.clean(error))) }.into()
+}
