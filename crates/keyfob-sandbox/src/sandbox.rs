@@ -1,0 +1,333 @@
+//! Starting, steering and stopping the pretend providers.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, MutexGuard};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::apps::{self, Registration};
+use crate::clock::Clock;
+use crate::consent::Consent;
+use crate::control::{self, Index};
+use crate::desk::{Desk, Service};
+use crate::fault::Faults;
+use crate::recorder::Seen;
+use crate::server::{self, Room};
+use crate::{acme, august, fitbit, netatmo, telldus};
+
+/// The services, in the order of their ports.
+pub const SERVICES: [&str; 5] = ["august", "netatmo", "fitbit", "telldus", "acme"];
+
+/// Running pretend providers. They stop when this is dropped.
+pub struct Sandbox {
+    index: Arc<Index>,
+    index_origin: String,
+    stop: watch::Sender<()>,
+    tasks: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// What to start, and how.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    only: Vec<String>,
+    address: IpAddr,
+    base_port: Option<u16>,
+    consent: Consent,
+    faults: Vec<(String, Faults)>,
+    apps: Vec<(String, Registration)>,
+}
+
+/// The faults of one service.
+pub struct FaultDesk<'a>(&'a Room);
+
+/// Runs until `builder`'s sandbox fails or the future is dropped; `ready` is called once all ports are open.
+///
+/// # Errors
+/// A port that is taken, or an address that is not this machine's.
+pub async fn serve(builder: Builder, ready: impl FnOnce(&Sandbox)) -> io::Result<()> {
+    let mut sandbox = builder.start().await?;
+    ready(&sandbox);
+    for task in std::mem::take(&mut sandbox.tasks) {
+        task.await.map_err(io::Error::other)??;
+    }
+    Ok(())
+}
+
+impl Sandbox {
+    /// All services on free ports of 127.0.0.1, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// If no port can be opened.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// All services on free ports of 127.0.0.1, unless told otherwise.
+    pub fn builder() -> Builder {
+        Builder {
+            only: Vec::new(),
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            base_port: None,
+            consent: Consent::Ask,
+            faults: Vec::new(),
+            apps: Vec::new(),
+        }
+    }
+
+    /// `http://127.0.0.1:PORT` of a service.
+    ///
+    /// # Panics
+    /// If this service is unknown or was not started.
+    pub fn origin(&self, service: &str) -> String {
+        self.index.place(service).origin.clone()
+    }
+
+    /// Services and their origins.
+    pub fn origins(&self) -> Vec<(String, String)> {
+        let places = self.index.places.iter();
+        places.map(|place| (place.room.desk.service.to_owned(), place.origin.clone())).collect()
+    }
+
+    /// The origin of the index page and the control endpoint.
+    pub fn index(&self) -> &str {
+        &self.index_origin
+    }
+
+    /// A demo app: by the service's name, or `fitbit-oauth1`, `fitbit-public`, `acme-public`, or an app that was added.
+    ///
+    /// # Panics
+    /// If there is no app of this name.
+    pub fn app(&self, name: &str) -> Registration {
+        let apps = self.index.apps();
+        let found = apps.iter().find(|(known, _)| known == name).map(|(_, app)| app.clone());
+        found.unwrap_or_else(|| panic!("the sandbox has no app {name}"))
+    }
+
+    /// All apps by name.
+    pub fn apps(&self) -> Vec<(String, Registration)> {
+        self.index.apps().clone()
+    }
+
+    /// Adds or replaces an app under a name.
+    ///
+    /// # Panics
+    /// If the app's service is unknown or was not started.
+    pub fn register(&self, name: &str, app: Registration) {
+        self.index.place(&app.service);
+        self.index.register(name, app);
+    }
+
+    /// Who answers consent pages from now on.
+    ///
+    /// # Panics
+    /// If this service is unknown or was not started.
+    pub fn consent(&self, service: &str, consent: Consent) {
+        self.desk(service).set_consent(consent);
+    }
+
+    /// The faults of a service.
+    ///
+    /// # Panics
+    /// If this service is unknown or was not started.
+    pub fn faults(&self, service: &str) -> FaultDesk<'_> {
+        FaultDesk(&self.index.place(service).room)
+    }
+
+    /// Moves the clock that all services share.
+    pub fn advance(&self, seconds: i64) {
+        self.index.clock.advance(seconds);
+    }
+
+    /// What a service saw, oldest first.
+    ///
+    /// # Panics
+    /// If this service is unknown or was not started.
+    pub fn seen(&self, service: &str) -> Vec<Seen> {
+        self.desk(service).seen()
+    }
+
+    /// Forgets what all services saw.
+    pub fn clear_seen(&self) {
+        self.index.places.iter().for_each(|place| place.room.desk.clear_seen());
+    }
+
+    fn desk(&self, service: &str) -> &Desk {
+        &self.index.place(service).room.desk
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.stop.send(());
+        // The listeners close now; connections in use end with their current answer.
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl FaultDesk<'_> {
+    /// The present faults.
+    pub fn get(&self) -> Faults {
+        self.held().clone()
+    }
+
+    /// Replaces all faults.
+    pub fn set(&self, faults: Faults) {
+        *self.held() = faults;
+    }
+
+    /// Changes some faults.
+    pub fn update(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut self.held());
+    }
+
+    /// Heals everything.
+    pub fn clear(&self) {
+        self.set(Faults::default());
+    }
+
+    /// From now on, every access token issued so far is expired.
+    pub fn expire_access_tokens(&self) {
+        self.0.service.expire_access_tokens(&self.0.desk);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Faults> {
+        self.0.desk.faults()
+    }
+}
+
+impl Builder {
+    /// Starts only these services.
+    #[must_use]
+    pub fn only(mut self, services: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.only = services.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Listens on this address instead of 127.0.0.1. The control endpoint answers loopback peers alone in any case.
+    #[must_use]
+    pub fn address(mut self, address: IpAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// The index on this port and the services, in the order of [`SERVICES`], on the next five; 0 or nothing: free ports.
+    #[must_use]
+    pub fn base_port(mut self, port: u16) -> Self {
+        self.base_port = (port != 0).then_some(port);
+        self
+    }
+
+    /// Who answers consent pages; by default a person does.
+    #[must_use]
+    pub fn consent(mut self, consent: Consent) -> Self {
+        self.consent = consent;
+        self
+    }
+
+    /// A service's faults from the start.
+    #[must_use]
+    pub fn faults(mut self, service: impl Into<String>, faults: Faults) -> Self {
+        self.faults.push((service.into(), faults));
+        self
+    }
+
+    /// An app beside the demo apps, or instead of one.
+    #[must_use]
+    pub fn app(mut self, name: impl Into<String>, app: Registration) -> Self {
+        self.apps.push((name.into(), app));
+        self
+    }
+
+    /// Opens the ports and starts serving on the current tokio runtime.
+    ///
+    /// # Errors
+    /// An unknown service's name (`InvalidInput`), a port that is taken, or an address that is not this machine's.
+    pub async fn start(self) -> io::Result<Sandbox> {
+        self.check()?;
+        let clock = Clock::default();
+        let (stop, stopped) = watch::channel(());
+        let mut index = Index::new(clock.clone());
+        let mut tasks = Vec::new();
+
+        for (nth, service) in (1..).zip(SERVICES) {
+            if !self.only.is_empty() && !self.only.iter().any(|name| name == service) {
+                continue;
+            }
+            let listener = self.listen(nth).await?;
+            let origin = format!("http://{}", listener.local_addr()?);
+            let room = Arc::new(self.room(service, clock.clone()));
+            index.add(origin, Arc::clone(&room));
+            tasks.push(run(listener, server::router(room), stopped.clone()));
+        }
+        for (name, app) in apps::demo().into_iter().map(|(name, app)| (name.to_owned(), app)).chain(self.apps.clone()) {
+            if index.has(&app.service) {
+                index.register(&name, app);
+            }
+        }
+
+        let listener = self.listen(0).await?;
+        let index_origin = format!("http://{}", listener.local_addr()?);
+        let index = Arc::new(index);
+        tasks.push(run(listener, control::router(Arc::clone(&index)), stopped));
+        Ok(Sandbox { index, index_origin, stop, tasks })
+    }
+
+    fn check(&self) -> io::Result<()> {
+        let named = self.only.iter().chain(self.faults.iter().map(|(name, _)| name));
+        let named = named.chain(self.apps.iter().map(|(_, app)| &app.service));
+        match named.into_iter().find(|name| !SERVICES.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("the sandbox has no service \"{name}\"; it has {}", SERVICES.join(", ")),
+            )),
+        }
+    }
+
+    async fn listen(&self, nth: u16) -> io::Result<TcpListener> {
+        let port = match self.base_port {
+            None => 0,
+            Some(base) => base
+                .checked_add(nth)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("port {base} leaves no room for {nth} more ports")))?,
+        };
+        let address = SocketAddr::new(self.address, port);
+        TcpListener::bind(address).await.map_err(|problem| io::Error::new(problem.kind(), format!("cannot listen on {address}: {problem}")))
+    }
+
+    fn room(&self, service: &'static str, clock: Clock) -> Room {
+        let desk = Desk::new(service, clock);
+        desk.set_consent(self.consent);
+        for (name, faults) in &self.faults {
+            if name == service {
+                *desk.faults() = faults.clone();
+            }
+        }
+        Room { desk, service: make(service) }
+    }
+}
+
+fn make(service: &str) -> Box<dyn Service> {
+    match service {
+        "august" => Box::new(august::August::default()),
+        "netatmo" => Box::new(netatmo::Netatmo::default()),
+        "fitbit" => Box::new(fitbit::Fitbit::default()),
+        "telldus" => Box::new(telldus::Telldus::default()),
+        _ => Box::new(acme::Acme::default()),
+    }
+}
+
+fn run(listener: TcpListener, router: Router, mut stopped: watch::Receiver<()>) -> JoinHandle<io::Result<()>> {
+    tokio::spawn(async move {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service)
+            .with_graceful_shutdown(async move {
+                let _ = stopped.changed().await;
+            })
+            .await
+    })
+}
