@@ -1,0 +1,111 @@
+//! Accounts: one person's authorization at one provider, under a name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use keyfob_proto::{Origin, Scrubber, Secret, Timestamp, TokenSet};
+use serde::{Deserialize, Serialize};
+
+/// One person's authorization at one provider. Made to be stored; the store seals it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// Never changes, and is never used again: what the sealing of the record is bound to.
+    pub id: AccountId,
+    /// What the person calls it: the provider's name, or `provider/label` where there are several.
+    pub name: String,
+    /// The provider's name in the catalogue.
+    pub provider: String,
+    /// The app the tokens were issued to.
+    pub client_id: String,
+    /// The tokens.
+    pub tokens: TokenSet,
+    /// Values of the token answer or the callback that later calls need (`user_id`, `realmId`).
+    pub kept: BTreeMap<String, String>,
+    /// The origins these tokens may be sent to, fixed at login: a provider file that changes later cannot widen them.
+    pub origins: Vec<Origin>,
+    /// The scopes that were asked for.
+    pub requested_scopes: Vec<String>,
+    /// The deviations that were needed at the last token answer, by name.
+    pub tolerated: Vec<String>,
+    /// Whether the account can be used.
+    pub health: Health,
+    /// When the person logged in last.
+    pub logged_in_at: Timestamp,
+}
+
+impl Account {
+    /// Whether tokens of this account may be sent there.
+    pub fn is_bound_to(&self, origin: &Origin) -> bool {
+        self.origins.contains(origin)
+    }
+
+    /// Knows the account's secrets, to take them out of server text.
+    pub fn scrubber(&self) -> Scrubber {
+        self.tokens.secrets().into_iter().fold(Scrubber::new(), Scrubber::knowing)
+    }
+}
+
+/// Whether an account can be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Health {
+    /// It can.
+    Ok,
+    /// The provider refused the refresh token: a person has to log in again. Nothing was deleted.
+    NeedsLogin {
+        /// What the provider said, scrubbed.
+        reason: String,
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// The immutable id of an account: 128 random bits, as 32 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// A new id.
+    pub fn random() -> Self {
+        let mut bytes = [0; 16];
+        crate::entropy::fill(&mut bytes);
+        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for AccountId {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A login that waits for the person to come back. Made to be stored; a store hands it out once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PendingLogin {
+    /// The provider's name in the catalogue.
+    pub provider: String,
+    /// The account it will become.
+    pub account: String,
+    /// The state and proof that the answer is judged by.
+    pub pending: crate::login::Pending,
+}
+
+impl PendingLogin {
+    /// What names this login in a callback (`state`, or the temporary `oauth_token`).
+    pub fn key(&self) -> &Secret {
+        self.pending.key()
+    }
+}

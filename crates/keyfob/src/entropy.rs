@@ -1,0 +1,25 @@
+//! The operating system's randomness.
+
+use keyfob_proto::Entropy;
+
+/// The operating system's randomness: what sessions give the protocol core.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        fill(buffer);
+    }
+}
+
+/// Fills the buffer. A system that has no randomness is no place for secrets, so that is the end.
+pub(crate) fn fill(buffer: &mut [u8]) {
+    getrandom::fill(buffer).expect("the operating system gives randomness");
+}
+
+/// 128 bits as 32 hexadecimal digits.
+pub fn random_hex() -> String {
+    let mut bytes = [0; 16];
+    fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,5 @@
+//! Logging in.
+
+mod pending;
+
+pub use pending::Pending;

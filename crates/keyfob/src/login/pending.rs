@@ -1,0 +1,41 @@
+//! A login under way, of either protocol.
+
+use keyfob_proto::{Secret, Timestamp, oauth1, oauth2};
+use serde::{Deserialize, Serialize};
+
+/// A login under way, of either protocol. Made to be stored; the store seals it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Pending {
+    /// OAuth 1.0a: temporary credentials.
+    OAuth1(oauth1::Pending),
+    /// OAuth 2: a state and perhaps a proof key.
+    OAuth2(oauth2::Pending),
+}
+
+impl Pending {
+    /// What names this login in a callback (`oauth_token`, or `state`).
+    pub fn key(&self) -> &Secret {
+        match self {
+            Self::OAuth1(pending) => pending.key(),
+            Self::OAuth2(pending) => pending.key(),
+        }
+    }
+
+    /// Where the provider sends the person back to; `None` where a PIN will be typed.
+    pub fn redirect_uri(&self) -> Option<&str> {
+        match self {
+            Self::OAuth1(pending) => pending.redirect_uri(),
+            Self::OAuth2(pending) => Some(pending.redirect_uri()),
+        }
+    }
+
+    /// When the login ends unanswered.
+    pub fn expires_at(&self) -> Timestamp {
+        match self {
+            Self::OAuth1(pending) => pending.expires_at(),
+            Self::OAuth2(pending) => pending.expires_at(),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Where apps, accounts and pending logins rest: the trait that a vault implements.
+//!
+//! [`MemoryStore`](crate::MemoryStore) keeps them in memory; the crate `keyfob-store` seals them on disk.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use keyfob_proto::{App, Timestamp};
+
+use crate::account::{Account, PendingLogin};
+
+/// What a store's methods return: a boxed future, so that `dyn Store` works.
+pub type Stored<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Where apps, accounts and pending logins rest.
+///
+/// When a method that writes has returned `Ok`, what it wrote is on disk: a crash after it loses nothing.
+pub trait Store: Send + Sync {
+    /// The apps, by provider.
+    fn apps(&self) -> Stored<'_, Vec<(String, App)>>;
+
+    /// The app at a provider.
+    fn app<'a>(&'a self, provider: &'a str) -> Stored<'a, Option<App>>;
+
+    /// Keeps an app, in place of the one that was there.
+    fn put_app<'a>(&'a self, provider: &'a str, app: &'a App) -> Stored<'a, ()>;
+
+    /// Forgets an app. Says whether there was one.
+    fn remove_app<'a>(&'a self, provider: &'a str) -> Stored<'a, bool>;
+
+    /// The accounts, by name.
+    fn accounts(&self) -> Stored<'_, Vec<Versioned<Account>>>;
+
+    /// An account by its name.
+    fn account<'a>(&'a self, name: &'a str) -> Stored<'a, Option<Versioned<Account>>>;
+
+    /// Keeps an account, if the one that is there is the expected generation (compare-and-swap): of two processes that refresh at
+    /// once, one finds out. Returns the new generation.
+    fn put_account<'a>(&'a self, account: &'a Account, expected: Expected) -> Stored<'a, Generation>;
+
+    /// Forgets an account. Says whether there was one.
+    fn remove_account<'a>(&'a self, name: &'a str) -> Stored<'a, bool>;
+
+    /// Keeps a login under way, bound to one browser (`binding`, a secret only that browser holds), until it expires. Bounded: the oldest
+    /// ones make room, so that nobody can fill the disk by beginning logins.
+    fn put_pending<'a>(&'a self, login: &'a PendingLogin, binding: &'a str) -> Stored<'a, ()>;
+
+    /// Hands a login out, once: of any number of callers with the same key, one gets it. `None` if there is none of that key and
+    /// binding, or it has expired. Somebody else's binding leaves it where it is.
+    fn take_pending<'a>(&'a self, key: &'a str, binding: &'a str, now: Timestamp) -> Stored<'a, Option<PendingLogin>>;
+}
+
+/// A counter that every write of a record moves on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
+
+/// A record, and the generation it was read at.
+#[derive(Clone, Debug)]
+pub struct Versioned<T> {
+    /// The record.
+    pub value: T,
+    /// Its generation.
+    pub generation: Generation,
+}
+
+/// What a write expects to find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// No record of that name.
+    Nothing,
+    /// This generation.
+    Generation(Generation),
+    /// Whatever is there: a new login replaces the old one.
+    Anything,
+}
+
+/// Why a store cannot answer. Five things that can be wrong with a vault are five errors, since they want five remedies.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no vault at that place, and none was to be made.
+    Missing(String),
+    /// A vault is there, and its key is not, or cannot be had now.
+    Locked(String),
+    /// The vault was sealed with another key.
+    WrongKey(String),
+    /// A record or the file is damaged, or was tampered with.
+    Corrupt(String),
+    /// The vault was written by a newer version; it was not touched.
+    Newer(String),
+    /// The record is not of the expected generation: somebody else wrote it first.
+    Conflict,
+    /// The disk or database failed.
+    Io(String, std::io::Error),
+    /// The file or folder can be read by others, or belongs to somebody else, or is a link.
+    Unsafe(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(what) => write!(f, "no vault: {what}"),
+            Self::Locked(what) => write!(f, "the vault is locked: {what}"),
+            Self::WrongKey(what) => write!(f, "the vault belongs to another key: {what}"),
+            Self::Corrupt(what) => write!(f, "the vault is damaged: {what}"),
+            Self::Newer(what) => write!(f, "the vault is from a newer version: {what}"),
+            Self::Conflict => f.write_str("the record was changed by somebody else in between"),
+            Self::Io(what, _) => write!(f, "the vault cannot be read or written: {what}"),
+            Self::Unsafe(what) => write!(f, "the vault is not safe where it is: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(_, source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl StoreError {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "log in once, and a vault is made",
+            Self::Locked(_) => "give the key: the environment variable, the key file, or wait until it can be read",
+            Self::WrongKey(_) => "use the key this vault was made with, or move the vault aside and log in again",
+            Self::Corrupt(_) => "restore the file from a backup, or move it aside and log in again; nothing was overwritten",
+            Self::Newer(_) => "use the newer version of this program; nothing was changed",
+            Self::Conflict => "try again",
+            Self::Io(..) => "check the disk, its space and the permissions of the folder",
+            Self::Unsafe(_) => "make the folder 0700 and the file 0600, owned by you, and no links",
+        }
+    }
+}
