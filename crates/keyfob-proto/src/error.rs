@@ -254,6 +254,11 @@ impl Misbehaved {
         Self { section, expected: expected.into(), found: found.into(), status: None, hint: None }
     }
 
+    /// An API's answer is not what it is documented to be.
+    pub fn api(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self::new("its own documentation", expected, found)
+    }
+
     #[must_use]
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Some(status);

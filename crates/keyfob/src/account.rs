@@ -99,6 +99,8 @@ pub struct PendingLogin {
     pub provider: String,
     /// The account it will become.
     pub account: String,
+    /// The scopes that were asked for.
+    pub requested_scopes: Vec<String>,
     /// The state and proof that the answer is judged by.
     pub pending: crate::login::Pending,
 }

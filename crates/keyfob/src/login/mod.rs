@@ -1,5 +1,188 @@
-//! Logging in.
+//! Logging in: from "who?" to an account in the store.
+//!
+//! ```text
+//!  Login::begin ──► url() ──► the person approves ──► verify(answer) ──► finish(verified) ──► Account, stored
+//!       │                                                ▲
+//!       └── into_stored() ──► a store ──► resume() ──────┘      (web applications: two requests, perhaps two machines)
+//! ```
+//!
+//! [`loopback`] waits for the browser on this machine.
 
+pub mod loopback;
 mod pending;
 
+use keyfob_proto::{Answer, App, Flow, Misuse, Origin, Received, Settings, Tolerated, oauth1, oauth2};
+
 pub use pending::Pending;
+
+use crate::account::{Account, AccountId, Health, PendingLogin};
+use crate::error::Error;
+use crate::keyfob::Keyfob;
+use crate::store::Expected;
+
+/// A login under way.
+#[derive(Debug)]
+pub struct Login {
+    keyfob: Keyfob,
+    settings: Settings,
+    app: App,
+    account: String,
+    requested_scopes: Vec<String>,
+    pending: Pending,
+    url: String,
+}
+
+/// Where the provider shall send the person back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redirect {
+    /// This URL, registered with the provider.
+    Uri(String),
+    /// Nowhere: the provider shows a PIN (OAuth 1 `oob`).
+    OutOfBand,
+}
+
+/// Proof that an answer is to our request, of either protocol. Only [`Login::verify`] makes one.
+#[must_use = "a verified login is finished with Login::finish"]
+#[derive(Debug)]
+pub struct Verified(VerifiedKind);
+
+#[derive(Debug)]
+enum VerifiedKind {
+    OAuth1(oauth1::Verified),
+    OAuth2(oauth2::Verified),
+}
+
+/// A login that succeeded.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoggedIn {
+    /// The account, as it is in the store now.
+    pub account: Account,
+    /// Whether it took the place of an older login of the same name.
+    pub replaced: bool,
+    /// The deviations that were needed.
+    pub tolerated: Tolerated,
+}
+
+impl Login {
+    /// Begins a login: for OAuth 1 this asks the provider for temporary credentials.
+    pub async fn begin(
+        keyfob: &Keyfob,
+        settings: &Settings,
+        app: &App,
+        account: &str,
+        redirect: Redirect,
+        scopes: Vec<String>,
+    ) -> Result<Self, Error> {
+        let now = keyfob.now();
+        let (url, pending, requested_scopes) = match (&settings.flow, redirect) {
+            (Flow::OAuth1(_), redirect) => {
+                let callback = match redirect {
+                    Redirect::Uri(uri) => oauth1::Callback::Url(uri),
+                    Redirect::OutOfBand => oauth1::Callback::OutOfBand,
+                };
+                let request = oauth1::Client::new(settings, app.clone())?.request_token(callback, now, keyfob.entropy())?;
+                let answer = keyfob.exchange(request.request()).await?;
+                let (url, pending) = request.receive(&answer, now)?;
+                (url, Pending::OAuth1(pending), scopes)
+            }
+            (Flow::OAuth2(flow), Redirect::Uri(redirect_uri)) => {
+                let requested = if scopes.is_empty() { flow.scopes.clone() } else { scopes.clone() };
+                let request = oauth2::AuthorizeRequest { redirect_uri, scopes };
+                let (url, pending) = oauth2::Client::new(settings, app.clone())?.authorize(&request, now, keyfob.entropy())?;
+                (url, Pending::OAuth2(pending), requested)
+            }
+            (_, Redirect::OutOfBand) => return Err(Misuse::new("a redirect URI", "none: only OAuth 1 shows a PIN instead").into()),
+            _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
+        };
+        tracing::info!(provider = settings.provider, account, "login begun");
+        let (settings, app, account) = (settings.clone(), app.clone(), account.to_owned());
+        Ok(Self { keyfob: keyfob.clone(), settings, app, account, requested_scopes, pending, url })
+    }
+
+    /// Where the person has to go.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What waits for the answer.
+    pub fn pending(&self) -> &Pending {
+        &self.pending
+    }
+
+    /// The part that a store keeps until the person is back.
+    pub fn stored(&self) -> PendingLogin {
+        PendingLogin {
+            provider: self.settings.provider.clone(),
+            account: self.account.clone(),
+            requested_scopes: self.requested_scopes.clone(),
+            pending: self.pending.clone(),
+        }
+    }
+
+    /// Goes on with a login that a store kept.
+    pub fn resume(keyfob: &Keyfob, settings: &Settings, app: &App, login: PendingLogin) -> Self {
+        let (settings, app) = (settings.clone(), app.clone());
+        let PendingLogin { account, requested_scopes, pending, .. } = login;
+        Self { keyfob: keyfob.clone(), settings, app, account, requested_scopes, pending, url: String::new() }
+    }
+
+    /// Judges what came back. An error that does not [end the login](keyfob_proto::Error::ends_login) leaves it alive.
+    pub fn verify(&self, answer: Answer<'_>) -> Result<Verified, keyfob_proto::Error> {
+        let now = self.keyfob.now();
+        Ok(Verified(match &self.pending {
+            Pending::OAuth1(pending) => VerifiedKind::OAuth1(pending.verify(answer, now)?),
+            Pending::OAuth2(pending) => VerifiedKind::OAuth2(pending.verify(answer, now)?),
+        }))
+    }
+
+    /// Exchanges the proof for tokens, and keeps the account: in place of an older login of the same name, whose id it goes on with.
+    pub async fn finish(self, verified: Verified) -> Result<LoggedIn, Error> {
+        let received = self.exchange(verified).await?;
+        let before = self.keyfob.store().account(&self.account).await?;
+        if let Some(before) = &before
+            && before.value.provider != self.settings.provider
+        {
+            return Err(Error::TakenName { name: self.account, provider: before.value.provider.clone() });
+        }
+        let account = Account {
+            id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
+            name: self.account.clone(),
+            provider: self.settings.provider.clone(),
+            client_id: self.app.client_id.clone(),
+            tokens: received.tokens,
+            kept: received.kept,
+            origins: bound_origins(&self.settings),
+            requested_scopes: self.requested_scopes,
+            tolerated: received.tolerated.iter().map(|deviation| deviation.name().to_owned()).collect(),
+            health: Health::Ok,
+            logged_in_at: self.keyfob.now(),
+        };
+        self.keyfob.store().put_account(&account, Expected::Anything).await?;
+        self.keyfob.forget_session(&account.name);
+        tracing::info!(account = account.name, "logged in");
+        Ok(LoggedIn { account, replaced: before.is_some(), tolerated: received.tolerated })
+    }
+
+    async fn exchange(&self, Verified(verified): Verified) -> Result<Received, Error> {
+        let now = self.keyfob.now();
+        Ok(match verified {
+            VerifiedKind::OAuth1(verified) => {
+                let client = oauth1::Client::new(&self.settings, self.app.clone())?;
+                let exchange = client.exchange(verified, now, self.keyfob.entropy())?;
+                let answer = self.keyfob.exchange(exchange.request()).await?;
+                exchange.receive(&answer, now)?
+            }
+            VerifiedKind::OAuth2(verified) => {
+                let exchange = oauth2::Client::new(&self.settings, self.app.clone())?.exchange(verified)?;
+                let answer = self.keyfob.exchange(exchange.request()).await?;
+                exchange.receive(&answer, self.keyfob.now())?
+            }
+        })
+    }
+}
+
+/// Where an account's tokens may go: what the provider file says at the moment of login.
+pub fn bound_origins(settings: &Settings) -> Vec<Origin> {
+    settings.origins()
+}

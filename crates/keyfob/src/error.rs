@@ -1,0 +1,137 @@
+//! What can go wrong with a session.
+
+use std::fmt;
+
+use http::StatusCode;
+use keyfob_proto as proto;
+
+use crate::store::StoreError;
+
+/// What went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The protocol: by whose fault is inside.
+    Protocol(proto::Error),
+    /// The store.
+    Store(StoreError),
+    /// There is no account of that name.
+    NoAccount {
+        /// The name.
+        name: String,
+    },
+    /// The account is there, and a person has to log in again before it can be used.
+    NeedsLogin {
+        /// The account.
+        account: String,
+        /// Why, scrubbed.
+        reason: String,
+    },
+    /// The account's tokens may not be sent there.
+    Unbound {
+        /// The account.
+        account: String,
+        /// Where they should have gone.
+        origin: String,
+        /// Where they may go.
+        bound_to: Vec<String>,
+    },
+    /// The account of that name belongs to another provider.
+    TakenName {
+        /// The name.
+        name: String,
+        /// The provider it belongs to.
+        provider: String,
+    },
+    /// The API answered, and the answer is an error.
+    Api(ApiError),
+}
+
+/// An answer of an API that is an error, by its status or by what the provider file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// The status; a success for providers that say errors with 200.
+    pub status: StatusCode,
+    /// The provider's sentence, scrubbed.
+    pub message: Option<String>,
+    /// What is known about it.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// What to do next, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Protocol(error) => error.hint(),
+            Self::Store(error) => Some(error.hint().to_owned()),
+            Self::NoAccount { name } => Some(format!("log in first: keyfob login {name}")),
+            Self::NeedsLogin { account, .. } => Some(format!("log in again: keyfob login {account}")),
+            Self::Unbound { account, .. } => Some(format!("if that is where it shall go, log in again: keyfob login {account}")),
+            Self::TakenName { provider, .. } => Some(format!("choose a name such as {provider}/home")),
+            Self::Api(error) => error.hint.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::NoAccount { name } => write!(f, "there is no account \"{name}\""),
+            Self::NeedsLogin { account, reason } => write!(f, "the account \"{account}\" needs a new login: {reason}"),
+            Self::Unbound { account, origin, bound_to } => {
+                write!(f, "the tokens of \"{account}\" may not be sent to {origin}, only to {}", bound_to.join(", "))
+            }
+            Self::TakenName { name, provider } => write!(f, "the name \"{name}\" belongs to an account at {provider}"),
+            Self::Api(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // These print as their own cause; what is below them is the source.
+            Self::Protocol(error) => std::error::Error::source(error),
+            Self::Store(error) => std::error::Error::source(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the API answered HTTP {}", self.status.as_u16())?;
+        match &self.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl From<proto::Error> for Error {
+    fn from(error: proto::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<proto::Misuse> for Error {
+    fn from(error: proto::Misuse) -> Self {
+        Self::Protocol(error.into())
+    }
+}
+
+impl From<proto::Transport> for Error {
+    fn from(error: proto::Transport) -> Self {
+        Self::Protocol(error.into())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}

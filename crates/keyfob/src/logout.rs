@@ -1,0 +1,67 @@
+//! Logging out.
+
+use keyfob_proto::{App, Flow, Settings, TokenSet, oauth2};
+
+use crate::account::Account;
+use crate::error::Error;
+use crate::keyfob::Keyfob;
+
+/// What became of a logout.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LoggedOut {
+    /// The account that was forgotten here.
+    pub account: Account,
+    /// Whether the provider forgot its tokens, too.
+    pub revoked: Revoked,
+}
+
+/// Whether the provider forgot the tokens.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Revoked {
+    /// It did.
+    Yes,
+    /// It was not asked.
+    NotAsked,
+    /// It has no way to ask (RFC 7009 is optional, and OAuth 1 has nothing like it).
+    NoEndpoint,
+    /// It was asked, and did not.
+    Failed(Error),
+}
+
+/// Forgets an account here; and, if `revoke`, asks the provider to forget its tokens first (RFC 7009: the refresh token, then the
+/// access token). Here it is forgotten in any case.
+pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &str, revoke: bool) -> Result<LoggedOut, Error> {
+    let record = keyfob.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() })?;
+    let account = record.value;
+    let revoked = if revoke { ask(keyfob, settings, app, &account).await } else { Revoked::NotAsked };
+    keyfob.store().remove_account(&account.name).await?;
+    keyfob.forget_session(&account.name);
+    tracing::info!(account = account.name, "logged out");
+    Ok(LoggedOut { account, revoked })
+}
+
+async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account) -> Revoked {
+    let (Flow::OAuth2(flow), TokenSet::OAuth2(tokens)) = (&settings.flow, &account.tokens) else {
+        return Revoked::NoEndpoint;
+    };
+    let Some(endpoint) = &flow.revoke else { return Revoked::NoEndpoint };
+    // The tokens go to the origins of the login and nowhere else; also not to a revocation endpoint that was added later.
+    if !account.is_bound_to(&endpoint.origin()) {
+        let bound_to = account.origins.iter().map(ToString::to_string).collect();
+        return Revoked::Failed(Error::Unbound { account: account.name.clone(), origin: endpoint.origin().to_string(), bound_to });
+    }
+    let asked = async {
+        let client = oauth2::Client::new(settings, app.clone())?;
+        let refresh = tokens.refresh.iter().map(|token| (token, oauth2::TokenKind::Refresh));
+        for (token, kind) in refresh.chain([(&tokens.access, oauth2::TokenKind::Access)]) {
+            if let Some(revocation) = client.revoke(token, kind)? {
+                let answer = keyfob.exchange(revocation.request()).await?;
+                revocation.receive(&answer)?;
+            }
+        }
+        Ok(())
+    };
+    asked.await.map_or_else(Revoked::Failed, |()| Revoked::Yes)
+}

@@ -1,0 +1,100 @@
+//! What an API answered.
+
+use http::{HeaderMap, StatusCode};
+use keyfob_proto::{Misbehaved, Settings};
+use serde_json::Value;
+
+use super::Session;
+use crate::error::{ApiError, Error};
+use crate::transport::Body;
+
+/// The most that [`Answer::bytes`] reads: more belongs into a stream.
+const LARGEST: usize = 64 << 20;
+
+/// What an API answered: any status, and a body that may stream.
+#[derive(Debug)]
+pub struct Answer {
+    inner: http::Response<Body>,
+    session: Session,
+}
+
+impl Answer {
+    pub(crate) fn new(inner: http::Response<Body>, session: Session) -> Self {
+        Self { inner, session }
+    }
+
+    /// The status; any number HTTP allows.
+    pub fn status(&self) -> StatusCode {
+        self.inner.status()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.inner.headers()
+    }
+
+    /// The answer as it streams.
+    pub fn into_http(self) -> http::Response<Body> {
+        self.inner
+    }
+
+    /// The whole body, up to 64 MiB.
+    pub async fn bytes(self) -> Result<Vec<u8>, Error> {
+        Ok(self.inner.into_body().bytes(LARGEST).await?)
+    }
+
+    /// The whole body if the answer is a success, also by the provider's own lights; else the provider's sentence as an error.
+    pub async fn read(self) -> Result<Vec<u8>, Error> {
+        let (status, session) = (self.status(), self.session.clone());
+        let bytes = self.bytes().await?;
+        match judge(&session, status, &bytes) {
+            Some(error) => Err(Error::Api(error)),
+            None => Ok(bytes),
+        }
+    }
+
+    /// The same as JSON.
+    pub async fn json(self) -> Result<Value, Error> {
+        let status = self.status();
+        let bytes = self.read().await?;
+        if bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let found = format!("other text (line {}, column {}; HTTP {})", error.line(), error.column(), status.as_u16());
+            Error::Protocol(Misbehaved::api("a JSON answer", found).into())
+        })
+    }
+}
+
+/// Whether an answer is an error, and what the provider says about it.
+pub(crate) fn judge(session: &Session, status: StatusCode, body: &[u8]) -> Option<ApiError> {
+    let Settings { api, retired, .. } = session.settings();
+    if !(status.is_client_error()
+        || status.is_server_error()
+        || status.is_redirection()
+        || status.as_u16() >= 600
+        || api.failed.iter().any(|signal| signal.given(status, body)))
+    {
+        return None;
+    }
+    let scrubber = session.scrubber();
+    let json = serde_json::from_slice::<Value>(body).ok();
+    let message = match &json {
+        Some(json) => api.message.iter().find_map(|pointer| match json.pointer(pointer)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }),
+        // Plain text is worth showing; a page of HTML is not.
+        None => std::str::from_utf8(body).ok().map(str::trim).filter(|text| !text.is_empty() && !text.starts_with('<')).map(str::to_owned),
+    };
+    let message = message.map(|text| scrubber.clean(&text));
+    let hint = match status {
+        StatusCode::GONE => retired.clone(),
+        StatusCode::UNAUTHORIZED => Some("the provider did not accept the credentials: log in again if this stays".to_owned()),
+        StatusCode::TOO_MANY_REQUESTS => Some("too many calls: wait before the next one".to_owned()),
+        _ => None,
+    };
+    Some(ApiError { status, message, hint })
+}

@@ -1,0 +1,270 @@
+//! An API call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use keyfob_proto::oauth1::Explanation;
+use keyfob_proto::{Body as SignedBody, Misuse, Origin, TokenSet, encode, oauth2};
+
+use super::answer::Answer;
+use super::{Client, Session, Shared, target};
+use crate::error::Error;
+use crate::transport::Body;
+
+/// How much of an answer is looked at to tell whether it says "expired".
+const PEEK: usize = 64 * 1024;
+
+/// The longest a `Retry-After` is waited for.
+const PATIENCE: u64 = 30;
+
+/// An API call, being put together.
+#[derive(Debug)]
+pub struct Call {
+    session: Session,
+    method: Method,
+    url: String,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: CallBody,
+}
+
+/// What a call carries.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CallBody {
+    /// Nothing.
+    None,
+    /// Bytes: can be sent again after a refresh.
+    Bytes(Vec<u8>),
+    /// A stream: sent once, never buffered, not signed by OAuth 1.
+    Stream(Body),
+}
+
+impl Session {
+    /// A call of this method to a path or absolute URL.
+    pub fn call(&self, method: Method, url: impl Into<String>) -> Call {
+        Call { session: self.clone(), method, url: url.into(), query: Vec::new(), headers: HeaderMap::new(), body: CallBody::None }
+    }
+
+    /// A GET.
+    pub fn get(&self, url: impl Into<String>) -> Call {
+        self.call(Method::GET, url)
+    }
+
+    /// A POST.
+    pub fn post(&self, url: impl Into<String>) -> Call {
+        self.call(Method::POST, url)
+    }
+
+    /// A PUT.
+    pub fn put(&self, url: impl Into<String>) -> Call {
+        self.call(Method::PUT, url)
+    }
+
+    /// A DELETE.
+    pub fn delete(&self, url: impl Into<String>) -> Call {
+        self.call(Method::DELETE, url)
+    }
+}
+
+impl Call {
+    /// A query parameter more.
+    #[must_use]
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// A header more.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Bytes of a media type.
+    #[must_use]
+    pub fn body(mut self, media_type: HeaderValue, bytes: Vec<u8>) -> Self {
+        self.headers.insert(CONTENT_TYPE, media_type);
+        self.body = CallBody::Bytes(bytes);
+        self
+    }
+
+    /// JSON.
+    #[must_use]
+    pub fn json(self, value: &serde_json::Value) -> Self {
+        self.body(HeaderValue::from_static("application/json"), value.to_string().into_bytes())
+    }
+
+    /// A form; OAuth 1 signs its parameters.
+    #[must_use]
+    pub fn form<'a>(self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.body(HeaderValue::from_static("application/x-www-form-urlencoded"), encode::form_pairs(pairs).into_bytes())
+    }
+
+    /// A stream. It is sent once: after "expired" there is nothing to send again.
+    #[must_use]
+    pub fn stream(mut self, body: Body) -> Self {
+        self.body = CallBody::Stream(body);
+        self
+    }
+
+    /// Sends it. Any status comes back as an answer; judge it with [`Answer::read`].
+    pub async fn send(self) -> Result<Answer, Error> {
+        let uri = self.uri()?;
+        let Self { session, method, headers, body, .. } = self;
+        let shared = session.shared;
+        let mut call = Prepared { shared: &shared, method, uri, headers };
+        let answer = match body {
+            CallBody::None => call.send_replayable(&[]).await?,
+            CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
+            CallBody::Stream(body) => {
+                let tokens = shared.fresh(None).await?;
+                let (parts, _) = call.authorized(&tokens, SignedBody::Opaque)?;
+                call.transmit(parts, body).await?
+            }
+        };
+        Ok(Answer::new(answer, Session::new(shared)))
+    }
+
+    /// Shows how this call would be signed, instead of sending it. OAuth 1 only.
+    pub fn explain(&self) -> Result<Explanation, Error> {
+        let shared = &self.session.shared;
+        let (Client::OAuth1(client), TokenSet::OAuth1(tokens)) = (&shared.client, shared.tokens()?) else {
+            return Err(Misuse::new("an OAuth 1 account", "one whose calls are not signed").into());
+        };
+        let bytes = if let CallBody::Bytes(bytes) = &self.body { bytes.as_slice() } else { &[] };
+        let call = Prepared { shared, method: self.method.clone(), uri: self.uri()?, headers: self.headers.clone() };
+        let parts = call.parts()?;
+        let body = SignedBody::of(&parts.headers, bytes);
+        Ok(client.explain(&tokens, &parts, body, shared.keyfob.now(), shared.keyfob.entropy())?)
+    }
+
+    fn uri(&self) -> Result<Uri, Misuse> {
+        let more = encode::form_pairs(self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let joint = match (more.is_empty(), self.url.contains('?')) {
+            (true, _) => "",
+            (false, true) => "&",
+            (false, false) => "?",
+        };
+        target::resolve(&self.session.shared.settings.api.base, &format!("{}{joint}{more}", self.url))
+    }
+}
+
+/// A call whose destination is known.
+struct Prepared<'a> {
+    shared: &'a Arc<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Prepared<'_> {
+    /// Sends a call that can be sent again: once more with a new token after "expired", and, where repeating is safe, after 429, 503
+    /// or a connection that broke before the answer.
+    async fn send_replayable(&mut self, bytes: &[u8]) -> Result<http::Response<Body>, Error> {
+        let mut tokens = self.shared.fresh(None).await?;
+        let (mut refreshed, mut waits, mut broken) = (false, 0, false);
+        loop {
+            let (parts, new_body) = self.authorized(&tokens, SignedBody::of(&self.headers, bytes))?;
+            let body = new_body.unwrap_or_else(|| bytes.to_vec());
+            let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
+            let answer = match self.transmit(parts, body).await {
+                Err(Error::Protocol(keyfob_proto::Error::Transport(error)))
+                    if self.is_safe() && !broken && error.kind == keyfob_proto::TransportKind::Broken =>
+                {
+                    broken = true;
+                    continue;
+                }
+                other => other?,
+            };
+            let (answer, expired) = self.judge(answer).await?;
+            if expired && !refreshed && tokens.refresh_token().is_some() {
+                refreshed = true;
+                tokens = self.shared.refresh(&tokens, "the provider says it has expired").await?;
+                continue;
+            }
+            match self.wait_wanted(&answer) {
+                Some(seconds) if waits < 2 => {
+                    waits += 1;
+                    tracing::info!(seconds, status = answer.status().as_u16(), "waiting as told");
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                }
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    /// Whether the answer says that the token has expired. What was read to find out is put back in front of the rest.
+    async fn judge(&self, answer: http::Response<Body>) -> Result<(http::Response<Body>, bool), Error> {
+        let signals = &self.shared.settings.api.expired;
+        let status = answer.status();
+        if !signals.iter().any(|signal| signal.statuses.contains(&status.as_u16())) {
+            return Ok((answer, false));
+        }
+        if !signals.iter().any(|signal| signal.needs_body(status)) {
+            return Ok((answer, true));
+        }
+        let (parts, body) = answer.into_parts();
+        // An error answer longer than this says many things, but not "expired" in a way anybody documents.
+        let bytes = body.bytes(PEEK).await?;
+        let expired = signals.iter().any(|signal| signal.given(status, &bytes));
+        Ok((http::Response::from_parts(parts, Body::from(bytes)), expired))
+    }
+
+    fn wait_wanted(&self, answer: &http::Response<Body>) -> Option<u64> {
+        let wanted = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+        (wanted && self.is_safe() && seconds <= PATIENCE).then_some(seconds)
+    }
+
+    fn is_safe(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+
+    fn parts(&self) -> Result<Parts, Error> {
+        let mut parts = Request::new(()).into_parts().0;
+        parts.method = self.method.clone();
+        parts.uri = self.uri.clone();
+        parts.headers = self.headers.clone();
+        let account = self.shared.record().value.clone();
+        self.shared.settings.api.set_headers(&self.shared.app, &account.kept, &mut parts)?;
+        Ok(parts)
+    }
+
+    /// The request with the account's authorization: signed, or with the token attached. Only for the origins the account is
+    /// bound to: a URL from anywhere else must not carry a token away.
+    fn authorized(&self, tokens: &TokenSet, body: SignedBody<'_>) -> Result<(Parts, Option<Vec<u8>>), Error> {
+        let account = self.shared.record().value.clone();
+        let origin = Origin::of(&self.uri);
+        let allowed = |origin: &Origin| account.is_bound_to(origin) && self.shared.settings.api_origins().any(|own| own == *origin);
+        if !origin.as_ref().is_some_and(allowed) {
+            let bound_to = account.origins.iter().map(ToString::to_string).collect();
+            let origin = origin.map_or_else(|| "there".to_owned(), |origin| origin.to_string());
+            return Err(Error::Unbound { account: account.name, origin, bound_to });
+        }
+        let mut parts = self.parts()?;
+        let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
+        let new_body = match (&self.shared.client, tokens) {
+            (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => client.sign(tokens, &mut parts, body, now, entropy)?,
+            (Client::OAuth2(_), TokenSet::OAuth2(tokens)) => {
+                let shared = self.shared;
+                oauth2::attach(&shared.settings.api, &shared.app, &account.kept, tokens, &mut parts, body)?
+            }
+            _ => {
+                return Err(Misuse::new("tokens of the provider's own kind", "tokens of another protocol").with_hint("log in again").into());
+            }
+        };
+        Ok((parts, new_body))
+    }
+
+    async fn transmit(&self, parts: Parts, body: Body) -> Result<http::Response<Body>, Error> {
+        tracing::debug!(method = %parts.method, host = parts.uri.host(), path = parts.uri.path(), "calling");
+        let answer = self.shared.keyfob.transport().send(Request::from_parts(parts, body)).await?;
+        tracing::debug!(status = answer.status().as_u16(), "answered");
+        Ok(answer)
+    }
+}

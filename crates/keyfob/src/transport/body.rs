@@ -1,0 +1,92 @@
+//! Bodies that stream, both ways.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+use keyfob_proto::{Transport as TransportError, TransportKind};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body, of a request or an answer. It may stream; nothing buffers it but [`Body::bytes`].
+pub struct Body {
+    inner: UnsyncBoxBody<Bytes, BoxError>,
+    origin: String,
+}
+
+impl Body {
+    /// No body.
+    pub fn empty() -> Self {
+        Self { inner: Empty::new().map_err(|never| match never {}).boxed_unsync(), origin: String::new() }
+    }
+
+    /// A body that streams.
+    pub fn stream<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self { inner: body.map_err(Into::into).boxed_unsync(), origin: String::new() }
+    }
+
+    pub(crate) fn from_origin(mut self, origin: String) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// The next piece; `None` at the end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        while let Some(frame) = self.inner.frame().await {
+            let frame = frame.map_err(|error| TransportError::new(TransportKind::Broken, &self.origin).caused_by(error))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All of it, if it is no more than `limit` bytes.
+    pub async fn bytes(mut self, limit: usize) -> Result<Vec<u8>, TransportError> {
+        let mut all = Vec::new();
+        while let Some(piece) = self.chunk().await? {
+            if all.len() + piece.len() > limit {
+                return Err(TransportError::new(TransportKind::TooLarge, &self.origin));
+            }
+            all.extend_from_slice(&piece);
+        }
+        Ok(all)
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { inner: Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync(), origin: String::new() }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body(…)")
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

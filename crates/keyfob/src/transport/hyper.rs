@@ -1,0 +1,124 @@
+//! The transport in use: hyper and hyper-util (pool, proxies, HTTP/2) over rustls.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use keyfob_proto::{Origin, Transport as TransportError, TransportKind};
+
+use super::connect::{Connector, Forbidden};
+use super::{Body, Sending, Transport};
+
+/// The transport in use: hyper over rustls, with a connection pool and the environment's proxies.
+#[derive(Clone)]
+pub struct HyperTransport {
+    client: Client<HttpsConnector<Connector>, Body>,
+    head_deadline: Duration,
+}
+
+/// Settings of a [`HyperTransport`].
+#[derive(Clone, Debug)]
+pub struct HyperTransportBuilder {
+    loopback_only: bool,
+    head_deadline: Duration,
+    proxies: bool,
+}
+
+impl HyperTransport {
+    /// A transport with the usual settings.
+    pub fn new() -> std::io::Result<Self> {
+        Self::builder().build()
+    }
+
+    /// Settings to change before.
+    pub fn builder() -> HyperTransportBuilder {
+        HyperTransportBuilder { loopback_only: false, head_deadline: Duration::from_secs(120), proxies: true }
+    }
+}
+
+impl HyperTransportBuilder {
+    /// Refuses every address that is not this machine's. Tests run like that.
+    #[must_use]
+    pub fn loopback_only(mut self, yes: bool) -> Self {
+        self.loopback_only = yes;
+        self
+    }
+
+    /// How long the head of an answer may take; 120 s, since a lock that is asked over its bridge may need 90.
+    #[must_use]
+    pub fn head_deadline(mut self, deadline: Duration) -> Self {
+        self.head_deadline = deadline;
+        self
+    }
+
+    /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count; they do.
+    #[must_use]
+    pub fn proxies(mut self, yes: bool) -> Self {
+        self.proxies = yes;
+        self
+    }
+
+    /// The transport. Fails where the system has no certificate store.
+    pub fn build(self) -> std::io::Result<HyperTransport> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let tls = versions.map_err(std::io::Error::other)?.with_native_roots()?.with_no_client_auth();
+        let connector = Connector::new(self.loopback_only, self.proxies);
+        let https =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().enable_http2().wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(60))
+            // A request on a connection that turns out closed is not sent twice behind our back: codes and rotating tokens are
+            // good for one use.
+            .retry_canceled_requests(false)
+            .http1_max_headers(100)
+            .build(https);
+        Ok(HyperTransport { client, head_deadline: self.head_deadline })
+    }
+}
+
+impl Transport for HyperTransport {
+    fn send(&self, request: http::Request<Body>) -> Sending<'_> {
+        Box::pin(async move {
+            let origin = Origin::of(request.uri()).map(|origin| origin.to_string()).unwrap_or_default();
+            match tokio::time::timeout(self.head_deadline, self.client.request(request)).await {
+                Err(_) => Err(TransportError::new(TransportKind::Timeout, origin)),
+                Ok(Err(error)) => Err(TransportError::new(kind_of(&error), origin).caused_by(error)),
+                Ok(Ok(answer)) => Ok(answer.map(|body| Body::stream(body).from_origin(origin))),
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for HyperTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HyperTransport")
+    }
+}
+
+fn kind_of(error: &hyper_util::client::legacy::Error) -> TransportKind {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(found) = cause {
+        if found.is::<Forbidden>() {
+            return TransportKind::Forbidden;
+        }
+        if found.is::<rustls::Error>() {
+            return TransportKind::Tls;
+        }
+        // hyper-rustls and tokio wrap the TLS error in an I/O error, which does not show it as its source.
+        if let Some(inner) = found.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            if inner.is::<rustls::Error>() {
+                return TransportKind::Tls;
+            }
+            if inner.is::<Forbidden>() {
+                return TransportKind::Forbidden;
+            }
+        }
+        cause = found.source();
+    }
+    if error.is_connect() { TransportKind::Connect } else { TransportKind::Broken }
+}

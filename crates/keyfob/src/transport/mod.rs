@@ -1,0 +1,45 @@
+//! The only place with IO towards providers.
+//!
+//! A transport sends a request's target byte for byte as given (what was signed is what is sent), follows no redirect, keeps no
+//! cookie, and trusts nobody but the system's certificate store.
+
+mod body;
+mod connect;
+mod hyper;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+pub use body::Body;
+use keyfob_proto::{Outgoing, Transport as TransportError, TransportKind};
+
+pub use self::hyper::{HyperTransport, HyperTransportBuilder};
+
+/// What a transport returns: a boxed future, so that `dyn Transport` works.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<http::Response<Body>, TransportError>> + Send + 'a>>;
+
+/// Sends requests. Implement it to bring another HTTP client, if it leaves URLs alone.
+pub trait Transport: Send + Sync {
+    /// Sends a request, and returns when the head of the answer is there.
+    fn send(&self, request: http::Request<Body>) -> Sending<'_>;
+}
+
+/// How long a whole back-channel request may take: connecting, head and body.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Sends a request of the protocol core and reads the whole answer, within [`DEADLINE`] and the core's cap.
+pub(crate) async fn exchange(transport: &dyn Transport, request: &Outgoing) -> Result<http::Response<Vec<u8>>, TransportError> {
+    let origin = request.origin().map(|origin| origin.to_string()).unwrap_or_default();
+    let work = async {
+        let answer = transport.send(request.clone().into_http().map(Body::from)).await?;
+        let (parts, body) = answer.into_parts();
+        // One more than the core accepts would be read by nobody.
+        let bytes = body.bytes(Outgoing::LARGEST_ANSWER).await?;
+        Ok(http::Response::from_parts(parts, bytes))
+    };
+    match tokio::time::timeout(DEADLINE, work).await {
+        Ok(done) => done,
+        Err(_) => Err(TransportError::new(TransportKind::Timeout, origin)),
+    }
+}
