@@ -1,3 +1,75 @@
-//! The project's own commands.
+//! The project's own commands: what a contributor runs and what CI runs are the same.
+//!
+//! | command                          | what it does                                                    |
+//! |----------------------------------|-----------------------------------------------------------------|
+//! | `cargo xtask test`               | looks for what the tests need, installs it where it may, checks |
+//! | `cargo xtask test --only STEP`   | one step: fmt, clippy, arrows, doc, build or test               |
+//! | `cargo xtask setup`              | only looks and installs                                         |
+//! | `cargo xtask arrows`             | which of our crates may depend on which                         |
+//!
+//! With `CI=true` a test that is skipped because something is missing counts as failed.
 
-fn main() {}
+mod arrows;
+mod setup;
+mod steps;
+mod summary;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows\nsteps: fmt clippy arrows doc build test";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let verbose = words.contains(&"--verbose");
+    let words: Vec<&str> = words.into_iter().filter(|word| *word != "--verbose").collect();
+    let good = match words.as_slice() {
+        ["test"] => steps::run(None, verbose),
+        ["test", "--only", step] if steps::NAMES.contains(step) => steps::run(Some(step), verbose),
+        ["setup"] => {
+            setup::run().missing.is_empty() || {
+                println!("what is missing only skips the tests that need it");
+                true
+            }
+        }
+        ["arrows"] => match arrows::wrong() {
+            Ok(wrong) if wrong.is_empty() => {
+                println!("every arrow between our crates is allowed");
+                true
+            }
+            Ok(wrong) => {
+                wrong.iter().for_each(|edge| println!("not allowed: {edge}"));
+                false
+            }
+            Err(problem) => {
+                println!("{problem}");
+                false
+            }
+        },
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The folder of the root manifest.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("xtask lies inside the workspace").to_path_buf()
+}
+
+/// Where cargo puts what it makes.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
+/// The cargo that runs us.
+fn cargo() -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}

@@ -1,0 +1,197 @@
+//! `cargo xtask test`: the steps, one line each, and the summary.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::setup::{self, Setup};
+use crate::summary::{self, Counts, Skip};
+use crate::{arrows, cargo};
+
+/// What `--only` can name.
+pub(crate) const NAMES: [&str; 6] = ["fmt", "clippy", "arrows", "doc", "build", "test"];
+
+/// Runs all steps, or one; true if nothing failed.
+pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
+    let started = Instant::now();
+    let mut run = Run { only, verbose, ci: std::env::var_os("CI").is_some_and(|ci| ci == "true"), failed: Vec::new() };
+    let setup = if only.is_none_or(|step| step == "test") { run.setup() } else { Setup::default() };
+
+    run.step("fmt", |_| cargo_step(&["fmt", "--all", "--check"], &[]));
+    run.step("arrows", |_| Work::Done(arrows::wrong().and_then(|wrong| if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) })));
+    run.step("clippy", |_| cargo_step(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]));
+    run.step("doc", |_| cargo_step(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")]));
+    run.step("build", |_| cargo_step(&["build", "--workspace"], &[]));
+    let (counts, skips) = run.tests(&setup);
+    run.summary(started, &setup, counts, &skips)
+}
+
+struct Run<'a> {
+    only: Option<&'a str>,
+    verbose: bool,
+    ci: bool,
+    failed: Vec<&'static str>,
+}
+
+enum Work {
+    Command(Command),
+    Done(Result<(), String>),
+}
+
+fn cargo_step(arguments: &[&str], environment: &[(&str, &str)]) -> Work {
+    let mut command = cargo();
+    command.args(arguments).envs(environment.iter().copied());
+    Work::Command(command)
+}
+
+impl Run<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_none_or(|only| only == name)
+    }
+
+    fn setup(&self) -> Setup {
+        println!("setup");
+        let started = Instant::now();
+        let setup = setup::run();
+        for missing in &setup.missing {
+            println!("      missing: {missing}");
+        }
+        println!("setup   {}  {:.1} s", if setup.missing.is_empty() { "ok    " } else { "in part" }, started.elapsed().as_secs_f32());
+        setup
+    }
+
+    fn step(&mut self, name: &'static str, work: impl FnOnce(&Self) -> Work) {
+        if !self.wants(name) {
+            return;
+        }
+        self.begin(name);
+        let started = Instant::now();
+        let result = match work(self) {
+            Work::Done(result) => result,
+            Work::Command(command) => self.watch(name, command).map(drop),
+        };
+        self.end(name, started, result, "");
+    }
+
+    /// The tests, with what they need in their environment.
+    fn tests(&mut self, setup: &Setup) -> (Counts, Vec<Skip>) {
+        const NAME: &str = "test";
+        if !self.wants(NAME) {
+            return (Counts::default(), Vec::new());
+        }
+        self.begin(NAME);
+        let started = Instant::now();
+        let skipped = self.log("skipped");
+        let _ = fs::remove_file(&skipped);
+        let mut command = cargo();
+        command.args(["test", "--workspace", "--no-fail-fast"]);
+        command.envs(setup.environment.iter().map(|(name, value)| (name, value))).env("KEYFOB_TEST_SKIPPED", &skipped);
+        let (output, result) = match self.watch(NAME, command) {
+            Ok(output) => (output, Ok(())),
+            Err(output) => (output.clone(), Err(failures(&output))),
+        };
+        let skips = summary::skips(&skipped);
+        let mut counts = Counts::read(&output);
+        counts.take_out(&skips, self.ci);
+        let counted = format!("  {} passed", counts.passed);
+        // Without a failed test it is the build that failed: that counts as one.
+        let build_failed = result.is_err() && counts.failed == 0;
+        self.end(NAME, started, result, &counted);
+        if !build_failed {
+            self.failed.retain(|name| *name != NAME);
+        }
+        (counts, skips)
+    }
+
+    fn summary(&self, started: Instant, setup: &Setup, mut counts: Counts, skips: &[Skip]) -> bool {
+        println!();
+        for missing in &setup.missing {
+            println!("missing  {}", missing.lines().next().unwrap_or_default());
+        }
+        for skip in skips {
+            let why = if skip.kernel { " (the kernel forbids it)" } else { "" };
+            println!("skipped  {}: {}{why}", skip.test, skip.reason);
+        }
+        for name in &self.failed {
+            println!("failed   step {name}; its output is in {}", self.log(name).display());
+        }
+        counts.failed += self.failed.len();
+        println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
+        println!("{:.0} s", started.elapsed().as_secs_f32());
+        counts.failed == 0
+    }
+
+    fn begin(&self, name: &str) {
+        print!("{name:<8}{}", if self.verbose { "\n" } else { "" });
+        let _ = std::io::stdout().flush();
+    }
+
+    fn end(&mut self, name: &'static str, started: Instant, result: Result<(), String>, more: &str) {
+        let verdict = if result.is_ok() { "ok    " } else { "FAILED" };
+        println!("{verdict}  {:.1} s{more}", started.elapsed().as_secs_f32());
+        if let Err(text) = result {
+            self.failed.push(name);
+            text.lines().for_each(|line| println!("    {line}"));
+        }
+    }
+
+    /// Runs a command and keeps its output; the error is that output.
+    fn watch(&self, name: &str, mut command: Command) -> Result<String, String> {
+        let shown = format!("{command:?}");
+        let (reader, writer) = std::io::pipe().map_err(|problem| format!("no pipe: {problem}"))?;
+        let second = writer.try_clone().map_err(|problem| format!("no pipe: {problem}"))?;
+        command.stdin(Stdio::null()).stdout(writer).stderr(second);
+        let mut child = command.spawn().map_err(|problem| format!("cannot run {shown}: {problem}"))?;
+        // The command holds the other ends of the pipe until it is dropped, and reading would never end.
+        drop(command);
+        let mut text = String::new();
+        for line in BufReader::new(reader).split(b'\n') {
+            let Ok(line) = line else { break };
+            let line = String::from_utf8_lossy(&line);
+            if self.verbose {
+                println!("    {line}");
+            }
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let good = child.wait().is_ok_and(|status| status.success());
+        let log = self.log(name);
+        let folder = log.parent().expect("a folder");
+        let _ = fs::create_dir_all(folder).and_then(|()| fs::write(&log, &text));
+        if good { Ok(text) } else { Err(text) }
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        crate::target().join("xtask").join(format!("{name}.log"))
+    }
+}
+
+/// The part of `cargo test`'s output that says what failed.
+fn failures(output: &str) -> String {
+    let mut wanted = Vec::new();
+    let mut inside = false;
+    for line in output.lines() {
+        if line == "failures:" || line.starts_with("error") {
+            inside = true;
+        } else if line.starts_with("test result:") || line.trim_start().starts_with("Running ") {
+            inside = false;
+        }
+        if inside {
+            wanted.push(line);
+        }
+    }
+    wanted.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_failed_is_shown() {
+        let output = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nfailures:\n\n---- b stdout ----\nboom\n\ntest result: FAILED. 1 passed\n     Running x\ntest c ... ok\nerror: 1 target failed:\n";
+        assert_eq!(failures(output), "failures:\n\n---- b stdout ----\nboom\n\nerror: 1 target failed:");
+    }
+}

@@ -1,0 +1,92 @@
+//! What stands in two places says the same, and what a reader looks for is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn the_documents_are_there() {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "DESIGN.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "interop/README.md",
+        ".ci/run",
+    ] {
+        let text = fs::read_to_string(root().join(name)).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        assert!(text.trim().len() > 100, "{name} says next to nothing");
+    }
+}
+
+#[test]
+fn the_licences_are_the_ones_of_the_manifest() {
+    assert_eq!(workspace("license"), "MIT OR Apache-2.0");
+    assert!(read("LICENSE-MIT").contains("Permission is hereby granted, free of charge"));
+    assert!(read("LICENSE-APACHE").contains("Apache License"));
+    assert!(read("README.md").contains("Apache-2.0"), "README names the licence");
+}
+
+#[test]
+fn the_rust_version_is_the_same_everywhere() {
+    let version = workspace("rust-version");
+    let readme = read("README.md");
+    let mentioned: Vec<&str> = readme.match_indices("Rust 1.").map(|(at, _)| number(&readme[at + 5..])).collect();
+    assert!(!mentioned.is_empty(), "README says which Rust it needs");
+    for found in mentioned {
+        assert_eq!(found, version, "README and Cargo.toml");
+    }
+}
+
+#[test]
+fn the_changelog_has_this_version() {
+    let version = workspace("version");
+    let changelog = read("CHANGELOG.md");
+    let headings = changelog.lines().filter(|line| line.starts_with("## "));
+    assert!(headings.into_iter().any(|line| line.contains(&version)), "CHANGELOG.md has no heading for {version}");
+}
+
+#[test]
+fn readme_shows_the_two_commands_and_ci_runs_the_second() {
+    let readme = read("README.md");
+    assert!(readme.contains("cargo run --release -- try"));
+    assert!(readme.contains("cargo xtask test"));
+    assert!(read(".ci/run").contains("cargo xtask test"));
+}
+
+#[test]
+fn lock_files_name_no_host() {
+    let lock = read("interop/package-lock.json");
+    assert!(!lock.contains("\"resolved\""), "package-lock.json must work with any registry: npm config omit-lockfile-registry-resolved");
+    let requirements = read("interop/requirements.txt");
+    for line in requirements.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        assert!(line.contains("=="), "{line} is not pinned");
+        assert!(!line.contains("://"), "{line} names a host");
+    }
+}
+
+/// A value of `[workspace.package]`.
+fn workspace(field: &str) -> String {
+    let manifest = read("Cargo.toml");
+    let section = manifest.split_once("[workspace.package]").expect("a section").1;
+    let section = section.split_once("\n[").map_or(section, |(section, _)| section);
+    let line = section.lines().find_map(|line| line.strip_prefix(field)?.trim_start().strip_prefix('='));
+    line.unwrap_or_else(|| panic!("no {field}")).trim().trim_matches('"').to_owned()
+}
+
+/// The digits and dots at the start.
+fn number(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    text[..end].trim_end_matches('.')
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|problem| panic!("{name}: {problem}"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_path_buf()
+}
