@@ -1,9 +1,20 @@
 //! What comes back from the authorization page, in every way it can come: a request to our callback, or text that a person
 //! pasted.
 
+use std::collections::BTreeSet;
+
 use crate::encode;
+use crate::endpoint::Origin;
 
 /// What a person or browser brought back.
+///
+/// ```
+/// use keyfob_proto::Answer;
+///
+/// assert!(matches!(Answer::read(" https://app.example/cb?code=a&state=b\n"), Answer::Url("https://app.example/cb?code=a&state=b")));
+/// assert!(matches!(Answer::read("?code=a&state=b"), Answer::Query("code=a&state=b")));
+/// assert!(matches!(Answer::read("481516"), Answer::Bare("481516")));
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Answer<'a> {
@@ -66,10 +77,9 @@ impl Parameters {
             return Err(Malformed::TooLong);
         }
         let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Malformed::NotText)?;
-        for (i, (name, _)) in pairs.iter().enumerate() {
-            if pairs[..i].iter().any(|(earlier, _)| earlier == name) {
-                return Err(Malformed::Repeated(crate::scrub::printable(name)));
-            }
+        let mut seen = BTreeSet::new();
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| !seen.insert(name)) {
+            return Err(Malformed::Repeated(crate::scrub::printable(name)));
         }
         Ok(Self(pairs))
     }
@@ -94,27 +104,52 @@ pub(crate) struct Redirect<'a> {
     pub(crate) scheme_differs: bool,
 }
 
-/// Splits a pasted URL. `None`: it is not at the redirect URI (scheme, host, port and path are compared byte for byte, but for
-/// `https` in place of `http` on loopback).
+/// Splits a pasted URL. `None`: it is not at the redirect URI. Scheme, host and port are compared as browsers write them (lower case,
+/// no default port), the path byte for byte, but for `https` in place of `http` on loopback.
 pub(crate) fn split<'a>(url: &'a str, redirect_uri: &str) -> Option<Redirect<'a>> {
-    let (rest, fragment) = match url.split_once('#') {
-        Some((rest, fragment)) => (rest, Some(fragment)),
-        None => (url, None),
-    };
+    let (rest, fragment) = split_fragment(url);
     let (base, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (expected, own_query) = redirect_uri.split_once('?').unwrap_or((redirect_uri, ""));
     // A redirect URI may have a query of its own, which comes back first (RFC 6749 §3.1.2).
-    let query = match query.strip_prefix(own_query) {
-        Some(tail) if !own_query.is_empty() => tail.strip_prefix('&').unwrap_or(tail),
-        _ if own_query.is_empty() => query,
-        _ => return None,
+    let query = if own_query.is_empty() {
+        query
+    } else {
+        match query.strip_prefix(own_query)? {
+            "" => "",
+            tail => tail.strip_prefix('&')?,
+        }
     };
+    let (base, expected) = (Place::of(base)?, Place::of(expected)?);
     if base == expected {
         return Some(Redirect { query, fragment, scheme_differs: false });
     }
-    let loopback = crate::Origin::parse(expected).is_some_and(|origin| origin.is_loopback());
-    let upgraded = base.strip_prefix("https://").zip(expected.strip_prefix("http://")).is_some_and(|(a, b)| a == b);
+    let loopback = expected.origin.is_loopback();
+    let upgraded = base.origin.as_str().strip_prefix("https://").zip(expected.origin.as_str().strip_prefix("http://"));
+    let upgraded = upgraded.is_some_and(|(a, b)| a == b) && base.path == expected.path;
     (loopback && upgraded).then_some(Redirect { query, fragment, scheme_differs: true })
+}
+
+/// A URL without query, as far as a browser leaves it alone.
+#[derive(PartialEq)]
+struct Place<'a> {
+    origin: Origin,
+    path: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn of(url: &'a str) -> Option<Self> {
+        let after = url.find("://")? + 3;
+        let path = url[after..].find('/').map_or("/", |at| &url[after + at..]);
+        Some(Self { origin: Origin::parse(url)?, path })
+    }
+}
+
+/// A query that was pasted with the fragment still on it (`code=…&state=…#_=_`): no query holds a `#` (RFC 3986 §3.4).
+pub(crate) fn split_fragment(query: &str) -> (&str, Option<&str>) {
+    match query.split_once('#') {
+        Some((query, fragment)) => (query, Some(fragment)),
+        None => (query, None),
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +174,12 @@ mod tests {
         assert_eq!(at("https://evil.example/callback?code=1"), None);
         assert!(split("https://a.example/cb?x=1&code=2", "https://a.example/cb?x=1").is_some_and(|r| r.query == "code=2"));
         assert!(split("https://a.example/cb?code=2", "https://a.example/cb?x=1").is_none());
+        assert!(split("https://a.example/cb?x=12&code=2", "https://a.example/cb?x=1").is_none());
+        // Browsers add the root path, and drop a default port and capitals.
+        assert!(split("http://localhost/?code=2", "http://localhost").is_some_and(|r| r.query == "code=2"));
+        assert!(split("http://localhost/cb?code=2", "http://LocalHost:80/cb").is_some());
+        assert!(split("http://localhost/CB?code=2", "http://localhost/cb").is_none(), "paths keep their case");
+        assert!(split("http://localhost@evil.example/cb?code=2", "http://localhost/cb").is_none());
         assert!(split("https://a.example/cb?code=2", "http://a.example/cb").is_none(), "only on loopback");
     }
 }

@@ -17,8 +17,12 @@ pub fn percent(text: &str) -> String {
     ascii(out)
 }
 
-/// Encodes one value for an HTML form (`application/x-www-form-urlencoded`), as `keyfob` writes bodies and queries.
+/// Encodes pairs as an HTML form or query (`application/x-www-form-urlencoded`), as `keyfob` writes bodies and queries.
 /// Spaces become `%20`, which every form decoder reads, and which OAuth 1 servers that sign the raw text need.
+///
+/// ```
+/// assert_eq!(keyfob_proto::encode::form_pairs([("scope", "read write"), ("a|b", "")]), "scope=read%20write&a%7Cb=");
+/// ```
 pub fn form_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut out = Vec::new();
     for (name, value) in pairs {
@@ -34,6 +38,11 @@ pub fn form_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> St
 
 /// Splits and decodes a query or form body into bytes: `+` is a space, `%XX` a byte, anything else itself. A piece without
 /// `=` is a name with an empty value; empty pieces (`a&&b`) are nothing, as browsers and oauthlib agree.
+///
+/// ```
+/// let pairs: Vec<_> = keyfob_proto::encode::decode_pairs(b"a=b+c&d").collect();
+/// assert_eq!(pairs, [(b"a".to_vec(), b"b c".to_vec()), (b"d".to_vec(), Vec::new())]);
+/// ```
 pub fn decode_pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
     raw_pairs(text).map(|(name, value)| (decode(name), decode(value)))
 }
@@ -78,8 +87,13 @@ pub(crate) fn percent_into(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Decodes `%XX` only, leaving `+` alone: the values of an `Authorization: OAuth` header (RFC 5849 §3.5.1).
-pub(crate) fn percent_decode(text: &[u8]) -> Vec<u8> {
+/// Decodes `%XX` only, leaving `+` alone: the values of an `Authorization: OAuth` header (RFC 5849 §3.5.1). A `%` without two
+/// hexadecimal digits behind it stays.
+///
+/// ```
+/// assert_eq!(keyfob_proto::encode::percent_decode(b"r%20b+%2B%"), b"r b++%");
+/// ```
+pub fn percent_decode(text: &[u8]) -> Vec<u8> {
     decode_with(text, false)
 }
 

@@ -81,9 +81,17 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Scheme, host and port, in the one spelling that can be compared: lower case, default port left out.
+/// Scheme, host and port, in the one spelling that can be compared: lower case, default port left out. Stored as text, and
+/// judged again when it is read.
+///
+/// ```
+/// use keyfob_proto::Origin;
+///
+/// assert_eq!(Origin::parse("HTTPS://Api.Example:443/v1?x=y").map(|origin| origin.to_string()).as_deref(), Some("https://api.example"));
+/// assert_eq!(Origin::parse("https://api.example@evil.example/"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct Origin(String);
 
 impl Origin {
@@ -103,9 +111,13 @@ impl Origin {
         // The parser lets a port through that is no port number; guessing what was meant is not ours.
         let port = match authority.as_str().strip_prefix(authority.host())? {
             "" => default,
-            port => port.strip_prefix(':')?.parse().ok()?,
+            port => port.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()?,
         };
         let host = authority.host().to_ascii_lowercase();
+        if let Some(literal) = host.strip_prefix('[') {
+            // It lets brackets through that hold no IPv6 address, too.
+            literal.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok()?;
+        }
         Some(Self(if port == default { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }))
     }
 
@@ -128,6 +140,20 @@ impl Origin {
             authority.split(':').next().unwrap_or("")
         };
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = Misuse;
+
+    fn try_from(text: String) -> Result<Self, Misuse> {
+        Self::parse(&text).ok_or_else(|| Misuse::new("an origin such as https://api.example", "other text"))
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.0
     }
 }
 
@@ -166,6 +192,21 @@ mod tests {
         assert_ne!(Origin::parse("http://a.example:443/"), Origin::parse("https://a.example/"));
         assert_eq!(Origin::parse("https://a.example@b.example/"), None);
         assert_eq!(Origin::parse("https://a.example:99999/"), None);
+        assert_eq!(Origin::parse("https://a.example:+443/"), None);
+        assert_eq!(Origin::parse("https://a.example:/"), None);
+        assert_eq!(Origin::parse("https://[::1]:8443/").map(String::from), Some("https://[::1]:8443".to_owned()));
+        for no_address in ["https://[:1]:8/", "https://[abcd:efgh::1]/", "https://[::::::]/path", "https://[a.example]/"] {
+            assert_eq!(Origin::parse(no_address), None, "{no_address}");
+        }
+    }
+
+    #[test]
+    fn a_stored_origin_is_judged_when_it_is_read() {
+        let origin = Origin::parse("https://a.example").expect("an origin");
+        let stored = serde_json::to_string(&origin).expect("text");
+        assert_eq!(stored, r#""https://a.example""#);
+        assert_eq!(serde_json::from_str::<Origin>(&stored).expect("an origin"), origin);
+        assert!(serde_json::from_str::<Origin>(r#""https://a.example@b.example""#).is_err());
     }
 
     #[test]

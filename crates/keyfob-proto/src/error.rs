@@ -37,12 +37,13 @@ impl Error {
     /// Whether the same request may succeed later, with nothing changed: timeouts, 5xx, 429.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Refused(refused) => {
-                matches!(refused.code, Code::ServerError | Code::TemporarilyUnavailable | Code::TooManyRequests)
-            }
-            Self::Misbehaved(misbehaved) => misbehaved.status.is_some_and(|status| {
-                status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
-            }),
+            Self::Refused(refused) => match refused.code {
+                Code::ServerError | Code::TemporarilyUnavailable | Code::TooManyRequests => true,
+                // A word of the server's own (`slow_down`) means what its status means.
+                Code::Extension(_) => refused.status.is_some_and(later),
+                _ => false,
+            },
+            Self::Misbehaved(misbehaved) => misbehaved.status.is_some_and(later),
             Self::Misuse(_) => false,
             Self::Transport(transport) => transport.kind != TransportKind::Forbidden,
         }
@@ -57,6 +58,11 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// Whether a status asks to come back later.
+fn later(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
 impl fmt::Display for Error {

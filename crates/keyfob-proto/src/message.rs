@@ -185,10 +185,14 @@ pub(crate) fn is_vschar(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte))
 }
 
-/// `Authorization: Basic …` of RFC 6749 §2.3.1: both halves are form-encoded first.
-pub(crate) fn basic(id: &str, secret: &Secret) -> String {
-    let pair = format!("{}:{}", encode::percent(id), encode::percent(secret.expose()));
-    format!("Basic {}", encode::base64(pair.as_bytes()))
+/// The credentials of `Authorization: Basic`, after RFC 6749 §2.3.1: both halves are form-encoded first.
+pub(crate) fn basic(id: &str, secret: &Secret) -> Secret {
+    basic_raw(&encode::percent(id), &Secret::new(encode::percent(secret.expose())))
+}
+
+/// The same without that encoding, as RFC 7617 has it.
+pub(crate) fn basic_raw(id: &str, secret: &Secret) -> Secret {
+    Secret::new(encode::base64(Secret::new(format!("{id}:{}", secret.expose())).expose().as_bytes()))
 }
 
 /// The URL with more query text behind what is there. Nothing that is there changes.

@@ -31,8 +31,8 @@ impl Scrubber {
     pub fn knowing(mut self, secret: &Secret) -> Self {
         if secret.expose().len() >= 6 {
             let encoded = encode::percent(secret.expose());
-            let twice = encode::percent(&encoded);
-            for form in [twice, encoded, secret.expose().to_owned()] {
+            let lower = lower_hex(&encoded);
+            for form in [encode::percent(&encoded), encode::percent(&lower), encoded, lower, secret.expose().to_owned()] {
                 if self.secrets.iter().all(|known| known.expose() != form) {
                     self.secrets.push(Secret::new(form));
                 }
@@ -45,7 +45,8 @@ impl Scrubber {
 
     /// The text without known secrets, control characters and bidirectional overrides, at most [`LONGEST`] characters.
     pub fn clean(&self, text: &str) -> String {
-        printable(&self.mask(text))
+        // Once more after the control characters went: they may have been inside a secret.
+        cut(self.mask(&visible(&self.mask(text))))
     }
 
     /// The text without known secrets; everything else stays, at any length.
@@ -62,18 +63,41 @@ impl Scrubber {
 
 /// The text without control characters (C0, C1, DEL, so no terminal escape), line breaks and bidirectional controls,
 /// at most [`LONGEST`] characters.
+///
+/// ```
+/// assert_eq!(keyfob_proto::scrub::printable("no\u{1b}[31m\u{202e} way\n"), "no[31m way ");
+/// ```
 pub fn printable(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c })
-        .filter(|&c| !c.is_control() && !is_direction(c))
-        .take(LONGEST + 1)
-        .collect();
-    if shown.chars().count() > LONGEST {
-        shown = shown.chars().take(LONGEST - 1).collect();
-        shown.push('…');
+    cut(visible(text))
+}
+
+fn visible(text: &str) -> String {
+    let spaced = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
+    spaced.filter(|&c| !c.is_control() && !is_direction(c)).collect()
+}
+
+fn cut(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some(_) => text.chars().take(LONGEST - 1).chain(['…']).collect(),
     }
-    shown
+}
+
+/// `%7C` as `%7c`, which some servers write.
+fn lower_hex(encoded: &str) -> String {
+    let mut digits_left = 0;
+    let lower = |c: char| match (c, digits_left) {
+        ('%', _) => {
+            digits_left = 2;
+            c
+        }
+        (_, 0) => c,
+        _ => {
+            digits_left -= 1;
+            c.to_ascii_lowercase()
+        }
+    };
+    encoded.chars().map(lower).collect()
 }
 
 /// Characters that reorder what a person sees (Unicode bidirectional controls), and the line separators.
@@ -88,8 +112,14 @@ mod tests {
     #[test]
     fn known_secrets_go_in_every_spelling() {
         let scrubber = Scrubber::new().knowing(&Secret::new("abc|def/123"));
-        let shown = scrubber.clean("token abc|def/123, abc%7Cdef%2F123 and abc%257Cdef%252F123 expired");
-        assert_eq!(shown, "token <secret>, <secret> and <secret> expired");
+        let shown = scrubber.clean("token abc|def/123, abc%7Cdef%2F123, abc%7cdef%2f123 and abc%257Cdef%252F123 expired");
+        assert_eq!(shown, "token <secret>, <secret>, <secret> and <secret> expired");
+    }
+
+    #[test]
+    fn a_secret_with_control_characters_put_inside_goes() {
+        let scrubber = Scrubber::new().knowing(&Secret::new("refresh-token-1"));
+        assert_eq!(scrubber.clean("bad refresh-\u{0}token\u{202e}-1"), "bad <secret>");
     }
 
     #[test]

@@ -3,6 +3,50 @@
 use std::ops::Range;
 
 use crate::encode;
+use crate::error::Misuse;
+use crate::message::Body;
+
+/// The signature base string (RFC 5849 §3.4.1.1) of a request: `url` as it is sent, with its query; the parameters of a form
+/// body; and the protocol parameters, decoded, wherever they travel. `oauth_signature` is left out, as the RFC has it; `realm`
+/// must not be among them.
+///
+/// For those who place the parameters themselves, and for finding out why a server refuses a signature;
+/// [`Client::sign`](super::Client::sign) does all of it. The URL need not be one that the `http` crate can read: servers are sent others.
+///
+/// # Errors
+///
+/// `Misuse` if the URL has no `http` or `https` scheme, no host, or a port that is no port number.
+///
+/// ```
+/// use keyfob_proto::oauth1::{self, Body, SignatureMethod};
+///
+/// // RFC 5849 §1.2, the request for the photo.
+/// let protocol = [
+///     ("oauth_consumer_key", "dpf43f3p2l4k3l03"),
+///     ("oauth_token", "nnch734d00sl2jdk"),
+///     ("oauth_signature_method", "HMAC-SHA1"),
+///     ("oauth_timestamp", "137131202"),
+///     ("oauth_nonce", "chapoH"),
+/// ];
+/// let url = "http://photos.example.net/photos?file=vacation.jpg&size=original";
+/// let base_string = oauth1::base_string("GET", url, Body::Opaque, &protocol)?;
+/// let signature = oauth1::signature(SignatureMethod::HmacSha1, "kd94hf93k423kf44", "pfkkdhi9sl3r4s00", &base_string);
+/// assert_eq!(signature, "MdpQcU8iPSUjWoN/UDMsK2sui9I=");
+/// # Ok::<(), keyfob_proto::Misuse>(())
+/// ```
+pub fn base_string(method: &str, url: &str, body: Body<'_>, protocol: &[(&str, &str)]) -> Result<String, Misuse> {
+    let target =
+        Target::split_url(url).filter(Target::is_web).ok_or_else(|| Misuse::new("an absolute http or https URL", "another text"))?;
+    let mut parameters = Parameters::default();
+    parameters.add_raw(target.query.unwrap_or("").as_bytes());
+    if let Body::Form(bytes) = body {
+        parameters.add_raw(bytes);
+    }
+    for (name, value) in protocol.iter().filter(|(name, _)| *name != "oauth_signature") {
+        parameters.add(name, value);
+    }
+    Ok(compose(method, target, &mut parameters))
+}
 
 /// The parts of a request's URL that are signed, as they are sent. Nothing is re-encoded: `/a%2Fb`, `;` and `'` stay what they are.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +81,17 @@ impl<'a> Target<'a> {
         Self::split(&url[..end], &url[end..])
     }
 
+    /// Whether this is a place a request can go to: `http` or `https`, a host, and a port that is one, if any.
+    fn is_web(&self) -> bool {
+        let (host, port) = match self.authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (self.authority, ""),
+        };
+        let scheme = ["http", "https"].iter().any(|scheme| self.scheme.eq_ignore_ascii_case(scheme));
+        let port = port.is_empty() || port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+        scheme && port && !host.is_empty() && (host.starts_with('[') || !host.contains(':'))
+    }
+
     /// The base string URI (§3.4.1.2): scheme and host in lower case, default port left out, path as it is, no query.
     pub(crate) fn base_uri(&self) -> String {
         let scheme = self.scheme.to_ascii_lowercase();
@@ -46,9 +101,12 @@ impl<'a> Target<'a> {
             "https" => ":443",
             _ => "",
         };
-        // `[::1]:80` ends with its port; `[::80]` does not.
-        if !default.is_empty() && authority.ends_with(default) && !authority[..authority.len() - default.len()].ends_with(':') {
-            authority.truncate(authority.len() - default.len());
+        // `[::1]:80` ends with its port; `[::80]` does not. An empty port (`host:`) is the default one (RFC 3986 §3.2.3).
+        for port in [default, ":"] {
+            if !port.is_empty() && authority.ends_with(port) && !authority[..authority.len() - port.len()].ends_with(':') {
+                authority.truncate(authority.len() - port.len());
+                break;
+            }
         }
         let path = if self.path.is_empty() { "/" } else { self.path };
         format!("{scheme}://{authority}{path}")
@@ -111,8 +169,8 @@ impl Parameters {
     }
 }
 
-/// The base string (§3.4.1.1).
-pub(crate) fn base_string(method: &str, target: Target<'_>, parameters: &mut Parameters) -> String {
+/// The base string (§3.4.1.1) from its three parts.
+pub(crate) fn compose(method: &str, target: Target<'_>, parameters: &mut Parameters) -> String {
     let mut out = Vec::with_capacity(256 + parameters.buffer.len() * 3 / 2);
     encode::percent_into(method.to_ascii_uppercase().as_bytes(), &mut out);
     out.push(b'&');
@@ -143,6 +201,8 @@ mod tests {
         assert_eq!(base("http://EXAMPLE.COM:80/r%20v/X?id=123"), "http://example.com/r%20v/X");
         assert_eq!(base("https://www.example.net:8080/?q=1"), "https://www.example.net:8080/");
         assert_eq!(base("https://[::1]:443"), "https://[::1]/");
+        assert_eq!(base("http://a.example:/"), "http://a.example/");
+        assert_eq!(base("http://[::80]/"), "http://[::80]/");
         assert_eq!(base("https://a.example:80/x;y/'/%2F/%2e%2e"), "https://a.example:80/x;y/'/%2F/%2e%2e");
     }
 
@@ -168,7 +228,7 @@ mod tests {
         );
         let target = Target::split_url("http://example.com/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b").expect("absolute");
         assert_eq!(
-            base_string("post", target, &mut parameters),
+            compose("post", target, &mut parameters),
             "POST&http%3A%2F%2Fexample.com%2Frequest&a2%3Dr%2520b%26a3%3D2%2520q%26a3%3Da%26b5%3D%253D%25253D%26c%2540%3D%26c2%3D\
              %26oauth_consumer_key%3D9djdj82h48djs9d2%26oauth_nonce%3D7d8f3e4a%26oauth_signature_method%3DHMAC-SHA1\
              %26oauth_timestamp%3D137131201%26oauth_token%3Dkkk9d7dh3k39sjv7"
@@ -207,11 +267,13 @@ mod tests {
 
         #[test]
         fn garbage_never_panics(url: String, body: Vec<u8>) {
+            let _ = base_string(&url, &url, Body::Form(&body), &[(&url, &url)]);
+            let _ = base_string("GET", &format!("http://{url}"), Body::Form(&body), &[]);
             if let Some(target) = Target::split_url(&url) {
                 let mut parameters = Parameters::default();
                 parameters.add_raw(target.query.unwrap_or("").as_bytes());
                 parameters.add_raw(&body);
-                let _ = base_string("GET", target, &mut parameters);
+                let _ = compose("GET", target, &mut parameters);
             }
         }
     }

@@ -84,7 +84,30 @@ impl Client {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let mut signer = self.signer(Some((&tokens.token, &tokens.secret)), self.settings.placement);
+        self.sign_call(Some((&tokens.token, &tokens.secret)), parts, body, now, entropy)
+    }
+
+    /// Signs a call that is made for the app itself: without `oauth_token`, with an empty token secret (RFC 5849 §3.1, "MAY be
+    /// omitted"; some APIs call it one-legged).
+    pub fn sign_without_token(
+        &self,
+        parts: &mut Parts,
+        body: Body<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        self.sign_call(None, parts, body, now, entropy)
+    }
+
+    fn sign_call(
+        &self,
+        token: Option<(&Secret, &Secret)>,
+        parts: &mut Parts,
+        body: Body<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let mut signer = self.signer(token, self.settings.placement);
         if signer.placement == Placement::Body && !matches!(body, Body::Form(_)) {
             // §3.5.2 needs a form body; the header is what §3.5 prefers anyway.
             signer.placement = Placement::Header;
@@ -102,7 +125,7 @@ impl Client {
         let token_secret = token.map_or("", |(_, secret)| secret.expose());
         Signer {
             consumer_key: self.app.client_id.clone(),
-            token: token.map(|(token, _)| token.expose().to_owned()),
+            token: token.map(|(token, _)| token.clone()),
             method: self.settings.signature,
             key: Key::new(self.settings.signature, consumer_secret, token_secret),
             placement,

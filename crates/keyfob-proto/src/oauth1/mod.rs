@@ -22,9 +22,12 @@ mod sign;
 mod signature;
 mod token;
 
+pub use base_string::base_string;
 pub use client::{Callback, Client, Exchange, RequestToken};
 pub use explain::Explanation;
 pub use pending::{Pending, Verified};
 pub use settings::{CallbackAt, Placement, Settings, SignatureMethod};
+pub use sign::authorization_header;
+pub use signature::signature;
 
 pub use crate::message::Body;

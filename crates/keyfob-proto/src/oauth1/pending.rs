@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::client::Callback;
-use crate::callback::{Answer, Malformed, Parameters, split};
+use crate::callback::{Answer, Malformed, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
 use crate::message::is_vschar;
@@ -101,7 +101,8 @@ impl Pending {
         }
         match answer {
             Answer::Bare(pin) => self.verify_pin(pin),
-            Answer::Query(query) => self.verify_query(query, Tolerated::new()),
+            // RFC 5849 says nothing of fragments; no request ever carries one.
+            Answer::Query(query) => self.verify_query(split_fragment(query).0, Tolerated::new()),
             Answer::Url(url) => self.verify_url(url),
         }
     }

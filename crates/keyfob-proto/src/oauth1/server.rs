@@ -1,5 +1,6 @@
 //! The other side: reading and verifying a signed request (RFC 5849 §3.2). A server uses it, and `explain`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use http::header::AUTHORIZATION;
@@ -39,7 +40,8 @@ impl SignedRequest {
         }
 
         let mut all = base_string::Parameters::default();
-        let mut protocol = Vec::new();
+        let mut protocol: Vec<(String, String)> = Vec::new();
+        let mut seen = BTreeSet::new();
         let mut parameters = Vec::new();
         for (name, value) in header.into_iter().chain(query).chain(form) {
             // §3.4.1.3.1: everything is signed, but the signature itself.
@@ -47,7 +49,7 @@ impl SignedRequest {
                 all.add(&name, &value);
             }
             if name.starts_with("oauth_") {
-                if protocol.iter().any(|(known, _)| *known == name) {
+                if !seen.insert(name.clone()) {
                     return Err(Problem::RepeatedParameter(name));
                 }
                 protocol.push((name, value));
@@ -55,7 +57,7 @@ impl SignedRequest {
                 parameters.push((name, value));
             }
         }
-        let base_string = base_string::base_string(method.as_str(), target, &mut all);
+        let base_string = base_string::compose(method.as_str(), target, &mut all);
         Ok(Self { protocol, realm, parameters, placement, base_string })
     }
 

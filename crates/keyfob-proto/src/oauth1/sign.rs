@@ -4,7 +4,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Uri};
 
-use super::base_string::{Parameters, Target, base_string};
+use super::base_string::{Parameters, Target, compose};
 use super::settings::{Placement, SignatureMethod};
 use super::signature::Key;
 use crate::encode;
@@ -12,13 +12,28 @@ use crate::endpoint::Origin;
 use crate::entropy::{Entropy, nonce128};
 use crate::error::Misuse;
 use crate::message::{Body, secret_header_value, with_query};
+use crate::secret::Secret;
 use crate::time::Timestamp;
 
+/// The value of an `Authorization: OAuth` header (RFC 5849 §3.5.1). `protocol` are the protocol parameters, decoded, signature
+/// included; `realm` is neither encoded nor signed.
+///
+/// ```
+/// let header = keyfob_proto::oauth1::authorization_header(Some("Photos"), &[("oauth_nonce", "wI jn"), ("oauth_signature", "74Kd/=")]);
+/// assert_eq!(header, r#"OAuth realm="Photos", oauth_nonce="wI%20jn", oauth_signature="74Kd%2F%3D""#);
+/// ```
+pub fn authorization_header(realm: Option<&str>, protocol: &[(&str, &str)]) -> String {
+    // A quoted-string (RFC 7235 §2.2).
+    let realm = realm.map(|realm| format!("realm=\"{}\"", realm.replace('\\', "\\\\").replace('"', "\\\"")));
+    let parameters = protocol.iter().map(|(name, text)| format!("{}=\"{}\"", encode::percent(name), encode::percent(text)));
+    format!("OAuth {}", realm.into_iter().chain(parameters).collect::<Vec<_>>().join(", "))
+}
+
 /// Who signs, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Signer {
     pub(crate) consumer_key: String,
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Secret>,
     pub(crate) method: SignatureMethod,
     pub(crate) key: Key,
     pub(crate) placement: Placement,
@@ -62,9 +77,10 @@ impl Signer {
 
     /// The signature and every intermediate value.
     pub(crate) fn compute(&self, parts: &Parts, body: Body<'_>, extra: &[(&'static str, &str)], once: &Once) -> Result<Signed, Misuse> {
-        let target = Target::of(&parts.uri).ok_or_else(|| Misuse::new("an absolute URL to sign", "a relative one"))?;
+        let target = Target::of(&parts.uri)
+            .filter(|_| Origin::of(&parts.uri).is_some())
+            .ok_or_else(|| Misuse::new("an absolute http or https URL to sign, without user information", "another one"))?;
         self.refuse_plaintext_in_the_open(&parts.uri)?;
-        self.refuse_second_signature(parts, target, body)?;
         let timestamp = once.timestamp.as_unix().to_string();
         let mut protocol: Vec<(&'static str, String)> = vec![
             ("oauth_consumer_key", self.consumer_key.clone()),
@@ -73,8 +89,9 @@ impl Signer {
             ("oauth_nonce", once.nonce.clone()),
             ("oauth_version", "1.0".to_owned()),
         ];
-        protocol.extend(self.token.iter().map(|token| ("oauth_token", token.clone())));
+        protocol.extend(self.token.iter().map(|token| ("oauth_token", token.expose().to_owned())));
         protocol.extend(extra.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self.refuse_second_signature(parts, target, body, &protocol)?;
 
         let mut parameters = Parameters::default();
         parameters.add_raw(target.query.unwrap_or("").as_bytes());
@@ -85,7 +102,7 @@ impl Signer {
             parameters.add(name, value);
         }
         let normalised = parameters.normalised();
-        let base_string = base_string(parts.method.as_str(), target, &mut parameters);
+        let base_string = compose(parts.method.as_str(), target, &mut parameters);
         protocol.push(("oauth_signature", self.key.sign(&base_string)));
         Ok(Signed { protocol, base_uri: target.base_uri(), normalised, base_string })
     }
@@ -94,7 +111,8 @@ impl Signer {
         let pairs = || encode::form_pairs(protocol.iter().map(|(name, value)| (*name, value.as_str())));
         match self.placement {
             Placement::Header => {
-                let value = self.authorization(protocol);
+                let protocol: Vec<_> = protocol.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                let value = authorization_header(self.realm.as_deref(), &protocol);
                 parts.headers.insert(AUTHORIZATION, secret_header_value(&AUTHORIZATION, &value)?);
                 Ok(None)
             }
@@ -117,22 +135,6 @@ impl Signer {
         }
     }
 
-    /// `OAuth realm="…", name="value", …` (§3.5.1).
-    fn authorization(&self, protocol: &[(&'static str, String)]) -> String {
-        let mut value = String::from("OAuth ");
-        if let Some(realm) = &self.realm {
-            // A quoted-string (RFC 2617 §1.2), not percent-encoded and not signed.
-            value.push_str(&format!("realm=\"{}\", ", realm.replace('\\', "\\\\").replace('"', "\\\"")));
-        }
-        for (i, (name, text)) in protocol.iter().enumerate() {
-            if i > 0 {
-                value.push_str(", ");
-            }
-            value.push_str(&format!("{name}=\"{}\"", encode::percent(text)));
-        }
-        value
-    }
-
     /// PLAINTEXT shows the secrets to everyone on the way (§3.4.4).
     fn refuse_plaintext_in_the_open(&self, uri: &Uri) -> Result<(), Misuse> {
         let safe = uri.scheme_str() == Some("https") || Origin::of(uri).is_some_and(|origin| origin.is_loopback());
@@ -142,11 +144,18 @@ impl Signer {
         Ok(())
     }
 
-    /// Protocol parameters in two places make a request no server may accept (§3.1).
-    fn refuse_second_signature(&self, parts: &Parts, target: Target<'_>, body: Body<'_>) -> Result<(), Misuse> {
+    /// Protocol parameters that are there twice make a request no server may accept (§3.1).
+    fn refuse_second_signature(
+        &self,
+        parts: &Parts,
+        target: Target<'_>,
+        body: Body<'_>,
+        protocol: &[(&'static str, String)],
+    ) -> Result<(), Misuse> {
         let form = if let Body::Form(bytes) = body { bytes } else { &[] };
         let query = target.query.unwrap_or("").as_bytes();
-        let placed = [query, form].into_iter().flat_map(encode::raw_pairs).any(|(name, _)| encode::decode(name) == b"oauth_signature");
+        let ours = |name: &[u8]| name == b"oauth_signature" || protocol.iter().any(|(known, _)| known.as_bytes() == name);
+        let placed = [query, form].into_iter().flat_map(encode::raw_pairs).any(|(name, _)| ours(&encode::decode(name)));
         if placed || (self.placement == Placement::Header && parts.headers.contains_key(AUTHORIZATION)) {
             return Err(Misuse::new("a request that is not signed yet", "one that carries a signature or an Authorization header already"));
         }

@@ -9,6 +9,19 @@ use super::settings::SignatureMethod;
 use crate::encode;
 use crate::secret::Secret;
 
+/// The value of `oauth_signature` for a [base string](super::base_string): an HMAC of it in base64 (RFC 5849 §3.4.2), or, for
+/// PLAINTEXT, the two secrets themselves (§3.4.4). A secret that there is none of is empty text.
+///
+/// ```
+/// use keyfob_proto::oauth1::{SignatureMethod, signature};
+///
+/// // RFC 5849 §1.2: the request for temporary credentials, PLAINTEXT.
+/// assert_eq!(signature(SignatureMethod::Plaintext, "kd94hf93k423kf44", "", ""), "kd94hf93k423kf44&");
+/// ```
+pub fn signature(method: SignatureMethod, consumer_secret: &str, token_secret: &str, base_string: &str) -> String {
+    Key::new(method, consumer_secret, token_secret).sign(base_string)
+}
+
 /// A signing key, prepared once: for HMAC the two padded key blocks are hashed already, so that a signature costs the base
 /// string alone.
 #[derive(Clone)]

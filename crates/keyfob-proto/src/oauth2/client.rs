@@ -15,7 +15,7 @@ use crate::deviation::{Deviations, Tolerated};
 use crate::endpoint::Endpoint;
 use crate::entropy::{Entropy, token256};
 use crate::error::{Error, Misbehaved, Misuse};
-use crate::message::{Incoming, Outgoing, basic};
+use crate::message::{Incoming, Outgoing, basic, basic_raw};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -134,8 +134,19 @@ impl Client {
         Ok(Some(Revocation { request, errors_array: self.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
     }
 
-    pub(crate) fn scrubber(&self) -> Scrubber {
-        self.app.secrets().fold(Scrubber::new(), Scrubber::knowing)
+    /// Knows this app's secrets, also as a header carries them, to take them out of server text.
+    fn scrubber(&self) -> Scrubber {
+        let scrubber = self.app.secrets().fold(Scrubber::new(), Scrubber::knowing);
+        self.basic_credentials().iter().fold(scrubber, Scrubber::knowing)
+    }
+
+    fn basic_credentials(&self) -> Option<Secret> {
+        let secret = self.app.client_secret.as_ref()?;
+        match self.settings.client_auth {
+            ClientAuth::Basic => Some(basic(&self.app.client_id, secret)),
+            ClientAuth::BasicRaw => Some(basic_raw(&self.app.client_id, secret)),
+            ClientAuth::Post | ClientAuth::None => None,
+        }
     }
 
     fn token_request<'a>(&'a self, endpoint: &Endpoint, mut body: Vec<(&'a str, &'a str)>) -> Result<Outgoing, Misuse> {
@@ -146,9 +157,11 @@ impl Client {
     /// A request that says who the client is, in one way only (RFC 6749 §2.3).
     fn back_channel<'a>(&'a self, endpoint: &Endpoint, mut body: Vec<(&'a str, &'a str)>, kind: TokenBody) -> Result<Outgoing, Misuse> {
         let id = self.app.client_id.as_str();
-        let mut header = None;
         match (self.settings.client_auth, &self.app.client_secret) {
-            (ClientAuth::Basic, Some(secret)) => header = Some(basic(id, secret)),
+            (ClientAuth::BasicRaw, Some(_)) if id.contains(':') => {
+                return Err(Misuse::new("a client id without colon, for Basic without encoding (RFC 7617 §2)", "one with a colon"));
+            }
+            (ClientAuth::Basic | ClientAuth::BasicRaw, Some(_)) => {}
             (ClientAuth::Post, Some(secret)) => body.extend([("client_id", id), ("client_secret", secret.expose())]),
             (ClientAuth::None, _) | (_, None) => body.push(("client_id", id)),
         }
@@ -157,8 +170,8 @@ impl Client {
             TokenBody::Form => request.form(&body),
             TokenBody::Json => request.json(&body),
         };
-        match header {
-            Some(value) => request.secret_header(AUTHORIZATION, &value),
+        match self.basic_credentials() {
+            Some(credentials) => request.secret_header(AUTHORIZATION, &format!("Basic {}", credentials.expose())),
             None => Ok(request),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::client::Client;
-use crate::callback::{Answer, Malformed, Parameters, split};
+use crate::callback::{Answer, Malformed, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
 use crate::message::is_vschar;
@@ -103,14 +103,18 @@ impl Pending {
         }
         match answer {
             Answer::Bare(code) => self.verify_code(code),
-            Answer::Query(query) => self.verify_query(query, Tolerated::new()),
+            Answer::Query(query) => {
+                let (query, fragment) = split_fragment(query);
+                self.verify_query(query, self.check_fragment(fragment)?)
+            }
             Answer::Url(url) => self.verify_url(url),
         }
     }
 
     /// A bare code carries no state: only a proof key tells that it answers our request (the server will hold them together).
     fn verify_code(&self, code: &str) -> Result<Verified, Error> {
-        let code = code.trim();
+        // Where a provider is known to end its redirects with `#_=_`, that comes along when the end of the address is copied.
+        let (code, fragment) = if self.redirect_fragment { split_fragment(code.trim()) } else { (code.trim(), None) };
         if self.verifier.is_none() {
             return Err(Misuse::new("the whole redirect URL", "a bare code, which does not say which login it answers")
                 .with_hint("paste the address of the page you were sent to, all of it")
@@ -119,26 +123,26 @@ impl Pending {
         if !is_vschar(code) || code.len() > 4096 {
             return Err(Misuse::new("the code, or the whole redirect URL", "nothing, or text with spaces or control characters").into());
         }
-        Ok(self.verified(code, BTreeMap::new(), Tolerated::new()))
+        Ok(self.verified(code, BTreeMap::new(), self.check_fragment(fragment)?))
     }
 
     fn verify_url(&self, url: &str) -> Result<Verified, Error> {
         let redirect = split(url, &self.redirect_uri)
             .ok_or_else(|| Misuse::new(format!("a URL that begins with {}", self.redirect_uri), "another URL"))?;
-        let mut tolerated = Tolerated::new();
-        match redirect.fragment {
-            None => {}
-            Some(_) if self.redirect_fragment => {
-                tolerated.insert(Deviation::RedirectFragment);
-            }
-            Some(_) => {
-                return Err(Misbehaved::deviation(Deviation::RedirectFragment, "a redirect without fragment", "one with a fragment").into());
-            }
-        }
+        let mut tolerated = self.check_fragment(redirect.fragment)?;
         if redirect.scheme_differs {
             tolerated.insert(Deviation::RedirectScheme);
         }
         self.verify_query(redirect.query, tolerated)
+    }
+
+    /// A redirect has no fragment of its own (RFC 6749 §3.1.2), unless the provider file knows of one.
+    fn check_fragment(&self, fragment: Option<&str>) -> Result<Tolerated, Misbehaved> {
+        match fragment {
+            None => Ok(Tolerated::new()),
+            Some(_) if self.redirect_fragment => Ok(Tolerated::from([Deviation::RedirectFragment])),
+            Some(_) => Err(Misbehaved::deviation(Deviation::RedirectFragment, "a redirect without fragment", "one with a fragment")),
+        }
     }
 
     fn verify_query(&self, query: &str, tolerated: Tolerated) -> Result<Verified, Error> {
@@ -159,8 +163,8 @@ impl Pending {
         }
         match (parameters.get("code"), parameters.get("error")) {
             (Some(_), Some(_)) => Err(Misbehaved::new(SECTION, "a code or an error", "both").into()),
-            (None, None) => Err(Misbehaved::new(SECTION, "a code or an error", "neither").into()),
-            (None, Some(error)) => Err(refusal(error, &parameters)),
+            (None, None | Some("")) => Err(Misbehaved::new(SECTION, "a code or an error", "neither").into()),
+            (None, Some(error)) => Err(self.refusal(error, &parameters)),
             (Some(code), None) if is_vschar(code) => Ok(self.verified(code, parameters.keep(&self.keep), tolerated)),
             (Some(_), None) => Err(Misbehaved::new(SECTION, "a code", "an empty one, or one with spaces or control characters").into()),
         }
@@ -190,13 +194,13 @@ impl Pending {
             tolerated,
         }
     }
-}
 
-/// An error redirect (§4.1.2.1). It named our state, so the server refused *us*.
-fn refusal(error: &str, parameters: &Parameters) -> Error {
-    let scrubber = Scrubber::new();
-    let description = parameters.get("error_description").map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
-    // Shown, never opened; anything but https is a lure.
-    let uri = parameters.get("error_uri").filter(|uri| uri.starts_with("https://")).map(|uri| scrubber.clean(uri));
-    Refused { description, uri, ..Refused::new(Code::read(&scrubber.clean(error))) }.into()
+    /// An error redirect (§4.1.2.1). It named our state, so the server refused *us*.
+    fn refusal(&self, error: &str, parameters: &Parameters) -> Error {
+        let scrubber = self.verifier.iter().fold(Scrubber::new().knowing(&self.state), Scrubber::knowing);
+        let description = parameters.get("error_description").map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
+        // Shown, never opened; anything but https is a lure.
+        let uri = parameters.get("error_uri").filter(|uri| uri.starts_with("https://")).map(|uri| scrubber.clean(uri));
+        Refused { description, uri, ..Refused::new(Code::read(&scrubber.clean(error))) }.into()
+    }
 }

@@ -47,6 +47,8 @@ pub struct Settings {
 pub enum ClientAuth {
     /// `client_secret_basic`: id and secret form-encoded in `Authorization: Basic` (§2.3.1).
     Basic,
+    /// The same without the encoding: for servers that take id and secret as they are, and refuse encoded ones.
+    BasicRaw,
     /// `client_secret_post`: id and secret in the body (§2.3.1).
     Post,
     /// `none`: a public client sends its id alone (§3.2.1).

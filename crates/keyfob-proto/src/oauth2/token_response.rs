@@ -104,7 +104,9 @@ impl Reader<'_> {
         };
         let seconds = match value {
             Value::Number(number) => number.as_u64(),
-            Value::String(text) => text.parse().ok(),
+            Value::String(text) => {
+                Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse().ok())
+            }
             _ => None,
         };
         seconds.map(Some).ok_or_else(|| self.broke(name, "a whole number of seconds", "something else"))
