@@ -1,0 +1,143 @@
+//! What the tests of sessions share: a provider made by hand, and HTTP spoken byte by byte.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use std::sync::Arc;
+
+use keyfob::proto::{Api, App, Attach, Deviations, Endpoint, Flow, Settings, Signal, oauth2};
+use keyfob::{HyperTransport, Keyfob, Login, MemoryStore, Redirect};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+pub fn endpoint(text: &str) -> Endpoint {
+    Endpoint::parse(text).expect("an endpoint")
+}
+
+/// An OAuth 2 provider whose every endpoint is at this origin.
+pub fn provider(origin: &str) -> Settings {
+    Settings {
+        provider: "pretend".to_owned(),
+        flow: Flow::OAuth2(oauth2::Settings {
+            authorize: endpoint(&format!("{origin}/authorize")),
+            token: endpoint(&format!("{origin}/token")),
+            refresh: None,
+            revoke: Some(endpoint(&format!("{origin}/revoke"))),
+            issuer: None,
+            iss_required: false,
+            client_auth: oauth2::ClientAuth::Basic,
+            token_body: oauth2::TokenBody::Form,
+            pkce: oauth2::Pkce::S256,
+            scopes: vec!["read".to_owned()],
+            scope_separator: " ".to_owned(),
+            response_type: true,
+            redirect_uri_at_token: true,
+            authorize_params: vec![],
+            token_params: vec![],
+            default_lifetime: None,
+            rotates: true,
+        }),
+        api: Api {
+            base: endpoint(&format!("{origin}/api")),
+            more_origins: vec![],
+            attach: Attach::Bearer,
+            headers: vec![],
+            expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![] }],
+            failed: vec![],
+            message: vec!["/message".to_owned()],
+        },
+        deviations: Deviations::new(),
+        keep: vec![],
+        retired: None,
+    }
+}
+
+pub fn app() -> App {
+    App::confidential("example-client-id", "sandbox-secret-not-real")
+}
+
+pub fn keyfob() -> Keyfob {
+    let transport = HyperTransport::builder().loopback_only(true).build().expect("a transport");
+    Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(transport))
+}
+
+pub async fn begin(keyfob: &Keyfob, settings: &Settings, redirect_uri: &str) -> Login {
+    let redirect = Redirect::Uri(redirect_uri.to_owned());
+    Login::begin(keyfob, settings, &app(), "pretend", redirect, vec![]).await.expect("a login begins")
+}
+
+/// The value of a query parameter of a URL.
+pub fn parameter(url: &str, name: &str) -> String {
+    let url = url::Url::parse(url).expect("a URL");
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).expect("the parameter is there")
+}
+
+/// Sends bytes, and reads until the other side closes.
+pub async fn speak(address: std::net::SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(bytes).await.expect("it reads");
+    let mut answer = Vec::new();
+    // A reset after an early answer is an answer, too.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// The status of an answer.
+pub fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// A server that answers each request with the next of these texts, and keeps what it was sent. Requests have no body or a
+/// `content-length`.
+pub struct Scripted {
+    pub origin: String,
+    pub seen: Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+impl Scripted {
+    pub async fn start(answers: Vec<String>) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let origin = format!("http://{}", socket.local_addr().expect("an address"));
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = seen.clone();
+        tokio::spawn(async move {
+            for answer in answers {
+                let Ok((mut stream, _)) = socket.accept().await else { return };
+                let request = read_request(&mut stream).await;
+                log.lock().expect("no panic under the lock").push(request);
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        Self { origin, seen }
+    }
+
+    pub fn requests(&self) -> Vec<String> {
+        self.seen.lock().expect("no panic under the lock").clone()
+    }
+}
+
+/// An answer with a JSON body.
+pub fn json(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+}
+
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let read = stream.read(&mut buffer).await.unwrap_or(0);
+        bytes.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().parse().unwrap_or(0)))
+                .unwrap_or(0_usize);
+            if body.len() >= length {
+                return text;
+            }
+        }
+        if read == 0 {
+            return text;
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The transport sends what was signed, byte for byte, and goes nowhere it must not.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Scripted, app, begin, json, keyfob, parameter, provider};
+use keyfob::proto::{Answer, App, Error as ProtoError, TransportKind};
+use keyfob::{Body, Error, HyperTransport, Session, Transport};
+
+const TOKENS: &str = r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","token_type":"Bearer","expires_in":3600}"#;
+
+/// A session at a scripted server, logged in with its first answer.
+async fn session(answers: Vec<String>) -> (Scripted, Session) {
+    let answers = std::iter::once(json("200 OK", TOKENS)).chain(answers).collect();
+    let server = Scripted::start(answers).await;
+    let (keyfob, settings) = (keyfob(), provider(&server.origin));
+    let login = begin(&keyfob, &settings, "http://127.0.0.1:9/callback").await;
+    let query = format!("code=abc&state={}", parameter(login.url(), "state"));
+    let verified = login.verify(Answer::Query(&query)).unwrap();
+    login.finish(verified).await.unwrap();
+    let session = keyfob.session(settings, app(), "pretend").await.unwrap();
+    (server, session)
+}
+
+#[tokio::test]
+async fn i8_the_request_target_is_sent_as_given() {
+    let targets = ["/a/%2e%2e/b", "/x;y='1'", "//double//slash", "/%2F/%7Euser", "/q?a=%2B+&b=c=d&&e", "/a/../b/./c", "/?"];
+    let (server, session) = session(vec![json("200 OK", "{}"); targets.len()]).await;
+    for target in targets {
+        assert_eq!(session.get(target).send().await.unwrap().status(), 200);
+    }
+    let sent: Vec<_> = server.requests()[1..].iter().map(|request| request.split(' ').nth(1).unwrap().to_owned()).collect();
+    let expected: Vec<_> = targets.iter().map(|target| format!("/api{target}")).collect();
+    assert_eq!(sent, expected);
+}
+
+#[tokio::test]
+async fn non_standard_statuses_come_through() {
+    let (_server, session) = session(vec![json("460 Busy", r#"{"message":"the lock is busy"}"#), json("530 Jam", "{}"), json("999 What", "{}")]).await;
+    let error = session.get("/lock").send().await.unwrap().read().await.unwrap_err();
+    assert_eq!(error.to_string(), "the API answered HTTP 460: the lock is busy");
+    assert_eq!(session.get("/lock").send().await.unwrap().status().as_u16(), 530);
+    assert_eq!(session.get("/lock").send().await.unwrap().status().as_u16(), 999);
+}
+
+#[tokio::test]
+async fn c18_redirects_are_not_followed() {
+    let other = Scripted::start(vec![json("200 OK", "{}")]).await;
+    let redirect = format!("HTTP/1.1 302 Found\r\nlocation: {}/steal\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", other.origin);
+    let (_server, session) = session(vec![redirect]).await;
+    let answer = session.get("/x").send().await.unwrap();
+    assert_eq!(answer.status(), 302);
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn c3_token_redirects_are_refused() {
+    for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
+        let other = Scripted::start(vec![json("200 OK", TOKENS)]).await;
+        let redirect = format!("HTTP/1.1 {status}\r\nlocation: {}/token\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", other.origin);
+        let server = Scripted::start(vec![redirect]).await;
+        let (keyfob, settings) = (keyfob(), provider(&server.origin));
+        let login = begin(&keyfob, &settings, "http://127.0.0.1:9/callback").await;
+        let query = format!("code=abc&state={}", parameter(login.url(), "state"));
+        let verified = login.verify(Answer::Query(&query)).unwrap();
+        let error = login.finish(verified).await.unwrap_err();
+        assert!(matches!(error, Error::Protocol(ProtoError::Misbehaved(_))), "{status}: {error}");
+        assert!(other.requests().is_empty(), "{status}: the second server saw the code");
+    }
+}
+
+#[tokio::test]
+async fn c4_an_endless_token_answer_is_cut() {
+    let huge = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{}", "x".repeat(3 << 20));
+    let server = Scripted::start(vec![huge]).await;
+    let (keyfob, settings) = (keyfob(), provider(&server.origin));
+    let login = begin(&keyfob, &settings, "http://127.0.0.1:9/callback").await;
+    let query = format!("code=abc&state={}", parameter(login.url(), "state"));
+    let verified = login.verify(Answer::Query(&query)).unwrap();
+    let error = login.finish(verified).await.unwrap_err();
+    assert!(matches!(&error, Error::Protocol(ProtoError::Transport(error)) if error.kind == TransportKind::TooLarge), "{error}");
+}
+
+#[tokio::test]
+async fn tokens_go_to_the_bound_origin_alone() {
+    let other = Scripted::start(vec![json("200 OK", "{}")]).await;
+    let (server, session) = session(vec![]).await;
+    for url in [format!("{}/x", other.origin), "https://api.example/x".to_owned()] {
+        let error = session.get(&url).send().await.unwrap_err();
+        assert!(matches!(error, Error::Unbound { .. }), "{url}: {error}");
+    }
+    // The same place in disguise: user information in front of another host.
+    let disguised = format!("http://{}@{}/x", server.origin.trim_start_matches("http://"), other.origin.trim_start_matches("http://"));
+    assert!(session.get(&disguised).send().await.is_err());
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn loopback_only_refuses_everything_else() {
+    let transport = HyperTransport::builder().loopback_only(true).build().unwrap();
+    for url in ["http://192.0.2.1/", "https://provider.example/", "http://[2001:db8::1]/", "http://10.0.0.1:80/", "http://0.0.0.0:1/"] {
+        let request = http::Request::get(url).body(Body::empty()).unwrap();
+        let error = tokio::time::timeout(Duration::from_secs(2), transport.send(request)).await.expect("no packet is waited for").unwrap_err();
+        assert_eq!(error.kind, TransportKind::Forbidden, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_port_is_a_connect_error_with_advice() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let transport = HyperTransport::builder().loopback_only(true).build().unwrap();
+    let request = http::Request::get(format!("http://127.0.0.1:{port}/")).body(Body::empty()).unwrap();
+    let error = transport.send(request).await.unwrap_err();
+    assert_eq!(error.kind, TransportKind::Connect);
+    assert_eq!(error.to_string(), format!("could not connect to http://127.0.0.1:{port}"));
+}
+
+#[tokio::test]
+async fn an_expired_token_is_refreshed_once_and_the_call_sent_once_more() {
+    let renewed = r#"{"access_token":"access-token-2","refresh_token":"refresh-token-2","token_type":"Bearer","expires_in":3600}"#;
+    let answers = vec![json("401 Unauthorized", "{}"), json("200 OK", renewed), json("200 OK", r#"{"ok":true}"#), json("401 Unauthorized", "{}")];
+    let (server, session) = session(answers).await;
+    let json = session.post("/x").form([("a", "b c")]).send().await.unwrap().json().await.unwrap();
+    assert_eq!(json["ok"], true);
+    let requests = server.requests();
+    assert!(requests[1].contains("access-token-1") && requests[1].ends_with("a=b%20c"));
+    assert!(requests[2].contains("grant_type=refresh_token&refresh_token=refresh-token-1"));
+    assert!(requests[3].contains("access-token-2") && requests[3].ends_with("a=b%20c"));
+    assert_eq!(session.token(0).await.unwrap().expose(), "access-token-2");
+}
+
+#[tokio::test]
+async fn a_refused_refresh_token_needs_login_and_deletes_nothing() {
+    let (_server, session) = session(vec![json("401 Unauthorized", "{}"), json("400 Bad Request", r#"{"error":"invalid_grant","error_description":"refresh-token-1 is spent"}"#)]).await;
+    let error = session.get("/x").send().await.unwrap_err();
+    assert!(matches!(error, Error::NeedsLogin { .. }), "{error}");
+    assert!(!error.to_string().contains("refresh-token-1"), "the server echoed a secret: {error}");
+    let error = session.get("/x").send().await.unwrap_err();
+    assert!(matches!(error, Error::NeedsLogin { .. }), "no second refresh: {error}");
+    assert_eq!(session.account().tokens.secrets().len(), 2);
+}
+
+#[tokio::test]
+async fn a_server_error_at_refresh_keeps_the_tokens() {
+    let (_server, session) = session(vec![json("401 Unauthorized", "{}"), json("503 Busy", "{}")]).await;
+    let error = session.get("/x").send().await.unwrap_err();
+    assert!(matches!(&error, Error::Protocol(error) if error.is_transient()), "{error}");
+    assert_eq!(session.account().health, keyfob::Health::Ok);
+}
+
+#[tokio::test]
+async fn d1_many_calls_share_one_refresh() {
+    let renewed = r#"{"access_token":"access-token-2","refresh_token":"refresh-token-2","token_type":"Bearer","expires_in":7200}"#;
+    let answers = vec![json("200 OK", renewed)];
+    let (server, session) = session(answers).await;
+    let calls = (0..1000).map(|_| {
+        let session = session.clone();
+        tokio::spawn(async move { session.token(3700).await.map(|token| token.expose().to_owned()) })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap().unwrap(), "access-token-2");
+    }
+    assert_eq!(server.requests().len(), 2, "one login, one refresh");
+}
+
+#[tokio::test]
+async fn opaque_bodies_stream_and_are_not_replayed() {
+    let (server, session) = session(vec![json("401 Unauthorized", "{}")]).await;
+    let body = Body::from(b"stream".to_vec());
+    assert_eq!(session.post("/x").stream(body).send().await.unwrap().status(), 401);
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn apps_do_not_show_their_secrets() {
+    let app: App = app();
+    assert!(!format!("{app:?}").contains("sandbox-secret"));
+}
