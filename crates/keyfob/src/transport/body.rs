@@ -33,7 +33,7 @@ impl Body {
         Self { inner: body.map_err(Into::into).boxed_unsync(), origin: String::new() }
     }
 
-    pub(crate) fn from_origin(mut self, origin: String) -> Self {
+    pub(crate) fn received_from(mut self, origin: String) -> Self {
         self.origin = origin;
         self
     }

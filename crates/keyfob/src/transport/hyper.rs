@@ -88,7 +88,7 @@ impl Transport for HyperTransport {
             match tokio::time::timeout(self.head_deadline, self.client.request(request)).await {
                 Err(_) => Err(TransportError::new(TransportKind::Timeout, origin)),
                 Ok(Err(error)) => Err(TransportError::new(kind_of(&error), origin).caused_by(error)),
-                Ok(Ok(answer)) => Ok(answer.map(|body| Body::stream(body).from_origin(origin))),
+                Ok(Ok(answer)) => Ok(answer.map(|body| Body::stream(body).received_from(origin))),
             }
         })
     }
