@@ -1,4 +1,4 @@
-//! Sessions for OAuth APIs: log in once, then call.
+#![doc = include_str!("../README.md")]
 
 mod account;
 mod clock;
