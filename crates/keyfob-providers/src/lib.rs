@@ -1,1 +1,30 @@
 //! OAuth providers as checked data: endpoints, habits, deviations and actions.
+//!
+//! ```text
+//! data/*.toml ─┐                                    ┌─> Settings          (keyfob-proto: log in, call)
+//!              ├─ file ──> Provider ── Catalogue ───┼─> ClientHelp        (what to register, what to copy)
+//! user's own ──┘   │                                └─> Action ──┬─> ActionRequest
+//!               Problem: line, column, message, hint             └─> Table, Chart   (jq on the answer)
+//! ```
+//!
+//! Nothing here knows a provider by name: what one does differently is a value in its file.
+
+mod action;
+mod catalogue;
+mod file;
+mod jq;
+mod moment;
+mod nearest;
+mod parameter;
+mod pattern;
+mod problem;
+mod provider;
+mod spec;
+mod table;
+
+pub use action::{Action, ActionRequest, Unreadable};
+pub use catalogue::{Catalogue, UnknownProvider, check};
+pub use parameter::{Parameter, ParameterKind};
+pub use problem::Problem;
+pub use provider::{ClientHelp, Confidence, Field, Kind, Provider, Redirect, Source, Status};
+pub use table::{Axis, Cell, CellKind, Chart, Column, Link, Row, Series, Table, View};

@@ -1,0 +1,151 @@
+//! The catalogue: the embedded files, and the user's own over them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use keyfob_proto::scrub::printable;
+
+use crate::problem::Problem;
+use crate::provider::Provider;
+use crate::{file, nearest};
+
+/// The files that come with the program. A test compares this list with the folder.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("acme.toml", include_str!("../data/acme.toml")),
+    ("august.toml", include_str!("../data/august.toml")),
+    ("fitbit.toml", include_str!("../data/fitbit.toml")),
+    ("fitbit-oauth1.toml", include_str!("../data/fitbit-oauth1.toml")),
+    ("netatmo.toml", include_str!("../data/netatmo.toml")),
+    ("telldus.toml", include_str!("../data/telldus.toml")),
+];
+
+/// All providers that are known.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    providers: BTreeMap<String, Provider>,
+    problems: Vec<Problem>,
+}
+
+impl Catalogue {
+    /// The providers that come with the program.
+    pub fn embedded() -> Self {
+        Self::load(None)
+    }
+
+    /// The providers that come with the program, and those of a folder of the user's own (`…/keyfob/providers`): each `*.toml` in it
+    /// adds a provider, or, without a `kind`, changes some members of one that is there. A broken file is left out and told in
+    /// [`Catalogue::problems`]; a folder that is not there is empty.
+    pub fn load(user_folder: Option<&Path>) -> Self {
+        let mut catalogue = Self::default();
+        for (name, text) in EMBEDDED {
+            catalogue.add(text, name, |_| None);
+        }
+        let embedded: Vec<String> = catalogue.providers.keys().cloned().collect();
+        let mut added: BTreeMap<String, String> = BTreeMap::new();
+        for path in user_folder.map(|folder| catalogue.files_of(folder)).unwrap_or_default() {
+            let shown = path.display().to_string();
+            let Some(text) = catalogue.text_of(&path, &shown) else { continue };
+            let Some(name) = catalogue.add(&text, &shown, base) else { continue };
+            if let Some(other) = added.insert(name.clone(), shown.clone()) {
+                catalogue.problem(&shown, format!("the provider {name} is in {other} too: this file took its place"));
+            }
+        }
+        debug_assert!(embedded.iter().all(|name| catalogue.providers.contains_key(name)));
+        catalogue
+    }
+
+    /// A provider by its name.
+    pub fn get(&self, name: &str) -> Result<&Provider, UnknownProvider> {
+        self.providers.get(name).ok_or_else(|| UnknownProvider {
+            name: printable(name),
+            nearest: nearest::nearest(name, self.providers.keys().map(String::as_str)).map(str::to_owned),
+        })
+    }
+
+    /// All providers, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Provider> {
+        self.providers.values()
+    }
+
+    /// What is wrong with the user's files.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    fn add(&mut self, text: &str, file_name: &str, base: impl Fn(&str) -> Option<(String, String)>) -> Option<String> {
+        match file::read(text, file_name, base) {
+            Ok(provider) => {
+                let name = provider.name.clone();
+                self.providers.insert(name.clone(), provider);
+                Some(name)
+            }
+            Err(problems) => {
+                self.problems.extend(problems);
+                None
+            }
+        }
+    }
+
+    fn files_of(&mut self, folder: &Path) -> Vec<std::path::PathBuf> {
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) => {
+                self.problem(&folder.display().to_string(), format!("the folder cannot be read: {error}"));
+                return Vec::new();
+            }
+        };
+        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        // An editor's or a sync program's hidden files (`.#hub.toml`) are not the user's.
+        let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml") && !is_hidden(path));
+        paths.sort();
+        paths
+    }
+
+    fn text_of(&mut self, path: &Path, shown: &str) -> Option<String> {
+        use std::io::Read as _;
+        let mut text = String::new();
+        let read = std::fs::File::open(path).and_then(|file| file.take(1 << 20).read_to_string(&mut text));
+        match read {
+            Ok(_) => Some(text),
+            Err(error) => {
+                self.problem(shown, format!("the file cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn problem(&mut self, file: &str, message: String) {
+        self.problems.push(Problem { file: file.to_owned(), line: 1, column: 1, message, hint: None });
+    }
+}
+
+/// Checks a provider file: one that stands on its own, or, if it has no `kind`, one that changes an embedded provider.
+pub fn check(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
+    file::read(text, file_name, base)
+}
+
+/// No provider has this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownProvider {
+    /// The name that was asked for, fit to show.
+    pub name: String,
+    /// The one that was perhaps meant.
+    pub nearest: Option<String>,
+}
+
+impl fmt::Display for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no provider is called \"{}\"", self.name)
+    }
+}
+
+impl std::error::Error for UnknownProvider {}
+
+/// The embedded file of a provider.
+fn base(name: &str) -> Option<(String, String)> {
+    let embedded = EMBEDDED.iter().find(|(file, _)| file.strip_suffix(".toml") == Some(name));
+    embedded.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+}

@@ -1,0 +1,306 @@
+//! `[actions.NAME]`: parameters, the request, and how the answer is shown.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use keyfob_proto::Template;
+
+use super::document::{Content, Node};
+use super::protocol::{headers, to_json};
+use super::provider::is_name;
+use super::reader::{Reader, Table, Text};
+use crate::action::{Action, Call, CallBody, ColumnTemplate, JsonTemplate, LinkTemplate, Page, Shown};
+use crate::nearest;
+use crate::parameter::{Parameter, ParameterKind};
+use crate::pattern;
+use crate::table::{Axis, CellKind, View};
+
+/// Reads all actions, in the order of the file.
+pub(crate) fn read(top: &Table<'_>) -> Vec<Action> {
+    let Some(node) = top.get("actions") else { return Vec::new() };
+    let all = top.reader.table("actions", node);
+    // Links name other actions and their parameters: those are looked up in the tree, before anything else is read.
+    let known: Vec<(&str, Vec<&str>)> = all.all().iter().map(|(key, node)| (key.name.as_str(), parameter_names(node))).collect();
+    let mut actions = Vec::new();
+    for (key, node) in all.all() {
+        if !is_name(&key.name) {
+            top.reader.problem(key.place, format!("expected an action's name of a-z, 0-9 and -, found \"{}\"", key.name), None);
+        }
+        let table = top.reader.table(&format!("actions.{}", key.name), node);
+        actions.extend(action(&key.name, table, &known));
+    }
+    actions
+}
+
+fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)]) -> Option<Action> {
+    let reader = table.reader;
+    let about = table.required("about");
+    let parameters: Vec<Parameter> = parameters(&table);
+    let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    let methods = [("GET", 0), ("HEAD", 1), ("POST", 2), ("PUT", 3), ("PATCH", 4), ("DELETE", 5)];
+    let method = match table.word("method", &methods).unwrap_or(0) {
+        0 => Method::GET,
+        1 => Method::HEAD,
+        2 => Method::POST,
+        3 => Method::PUT,
+        4 => Method::PATCH,
+        _ => Method::DELETE,
+    };
+    let acts = table.flag("acts");
+    if acts.is_none() && !method.is_safe() && table.get("acts").is_none() {
+        let hint = "acts = true asks a person before the world is changed; acts = false says that nothing is".to_owned();
+        reader.problem(table.place, format!("{method} without acts = true or acts = false"), Some(hint));
+    }
+    let path = path(&table, &parameters);
+    let query = templates(&table, "query", &names);
+    let form = table.get("form").is_some();
+    let body = match (form, table.get("json")) {
+        (true, Some(node)) => {
+            reader.problem(node.place, "an action with both form and json", None);
+            CallBody::None
+        }
+        (true, None) => CallBody::Form(templates(&table, "form", &names)),
+        (false, Some(node)) => CallBody::Json(json(reader, node, &names)),
+        (false, None) => CallBody::None,
+    };
+    if method.is_safe() && !matches!(body, CallBody::None) {
+        reader.problem(table.place, format!("{method} with a body"), Some("method = \"POST\"?".to_owned()));
+    }
+    let call = Call { method, path: path?, query, headers: headers(reader, table.pairs("headers"), &names), body };
+    let shown = Shown {
+        view: table.word("view", &[("list", View::List), ("details", View::Details)]).unwrap_or_default(),
+        rows: table.text("rows").and_then(|text| reader.expression(&text)),
+        columns: table.tables("columns").into_iter().filter_map(|column| self::column(column, &parameters)).collect(),
+        links: table.tables("links").into_iter().filter_map(|link| self::link(link, known)).collect(),
+    };
+    let page = table.table("page").and_then(|page| self::page(page, &names));
+    table.finish();
+    Some(Action { name: name.to_owned(), about: about?.value, acts: acts.unwrap_or(false), parameters, call, shown, page })
+}
+
+fn parameter_names(action: &Node) -> Vec<&str> {
+    let Some(Content::Array(parameters)) = action.get("parameters").map(|node| &node.value) else { return Vec::new() };
+    let names = parameters.iter().filter_map(|parameter| match parameter.get("name").map(|node| &node.value) {
+        Some(Content::Text(name)) => Some(name.as_str()),
+        _ => None,
+    });
+    names.collect()
+}
+
+fn parameters(action: &Table<'_>) -> Vec<Parameter> {
+    let mut parameters: Vec<Parameter> = Vec::new();
+    for table in action.tables("parameters") {
+        let reader = table.reader;
+        let name = table.required("name");
+        let about = table.text("about").map_or_else(String::new, |text| text.value);
+        let kind = kind(&table);
+        let required = table.flag("required");
+        let default = table.text("default");
+        let positional = table.flag("positional").unwrap_or(false);
+        let place = table.place;
+        table.finish();
+        let (Some(name), Some(kind)) = (name, kind) else { continue };
+        if !is_name(&name.value) {
+            reader.problem(name.place, format!("expected a parameter's name of a-z, 0-9, - and _, found \"{}\"", name.value), None);
+        }
+        if parameters.iter().any(|parameter| parameter.name == name.value) {
+            reader.problem(name.place, format!("the parameter {} is there twice", name.value), None);
+        }
+        if required == Some(true) && default.is_some() {
+            reader.problem(place, format!("the parameter {} is required and has a default", name.value), None);
+        }
+        let parameter = Parameter {
+            name: name.value,
+            about,
+            kind,
+            required: required.unwrap_or(positional && default.is_none()),
+            default: default.as_ref().map(|text| text.value.clone()),
+            positional,
+        };
+        if let Some(default) = &default
+            && let Err(misuse) = parameter.read(&default.value)
+        {
+            reader.problem(default.place, format!("a default that the parameter does not take: {misuse}"), misuse.hint);
+        }
+        if positional && parameter.required && parameters.iter().any(|earlier| earlier.positional && !earlier.required) {
+            reader.problem(place, format!("the positional parameter {} is required, one before it is not", parameter.name), None);
+        }
+        parameters.push(parameter);
+    }
+    parameters
+}
+
+fn kind(table: &Table<'_>) -> Option<ParameterKind> {
+    let names = ["text", "integer", "number", "flag", "choice", "list", "time", "date", "flags"];
+    let known: Vec<(&str, usize)> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
+    let at = match table.get("type") {
+        Some(_) => table.word("type", &known)?,
+        None => 0,
+    };
+    let choices = |needed: bool| {
+        let choices = table.strings("choices");
+        if needed && choices.is_empty() {
+            table.missing("choices");
+        }
+        choices
+    };
+    Some(match names[at] {
+        "integer" => {
+            ParameterKind::Integer { min: table.integer("min", i64::MIN, i64::MAX), max: table.integer("max", i64::MIN, i64::MAX) }
+        }
+        "number" => ParameterKind::Number { min: table.float("min"), max: table.float("max") },
+        "flag" => ParameterKind::Flag {
+            yes: table.text("yes").map_or_else(|| "true".to_owned(), |text| text.value),
+            no: table.text("no").map_or_else(|| "false".to_owned(), |text| text.value),
+        },
+        "choice" => ParameterKind::Choice { choices: choices(true) },
+        "list" => ParameterKind::List { choices: choices(false) },
+        "time" => ParameterKind::Time { words: table.strings("words") },
+        "date" => ParameterKind::Date,
+        "flags" => ParameterKind::Flags { bits: bits(table) },
+        _ => {
+            let pattern = table.text("pattern");
+            if let Some(text) = &pattern
+                && let Err(why) = pattern::parse(&text.value)
+            {
+                table.reader.problem(text.place, format!("a pattern that is no regular expression: {}", why.replace('\n', " ")), None);
+            }
+            ParameterKind::Text { pattern: pattern.map(|text| text.value) }
+        }
+    })
+}
+
+fn bits(table: &Table<'_>) -> Vec<(String, u64)> {
+    let Some(node) = table.get("bits") else {
+        table.missing("bits");
+        return Vec::new();
+    };
+    let bits = table.reader.table("bits", node);
+    let read = bits.all().iter().filter_map(|(key, node)| match node.value {
+        Content::Integer(bit) if bit > 0 => Some((key.name.clone(), bit.unsigned_abs())),
+        _ => {
+            table.reader.problem(node.place, format!("expected a number for the bit {}", key.name), None);
+            None
+        }
+    });
+    read.collect()
+}
+
+fn path(table: &Table<'_>, parameters: &[Parameter]) -> Option<Template> {
+    let text = table.required("path")?;
+    let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    let template = table.reader.template(&text, &names)?;
+    for name in template.names() {
+        let optional = parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.default.is_none());
+        if optional {
+            table.reader.problem(text.place, format!("the parameter {name} is part of the path but not required"), None);
+        }
+    }
+    let sample = template.render(|_| Some("x".to_owned())).unwrap_or_default();
+    let plain = sample.starts_with('/') && !sample.starts_with("//") && !sample.contains(['?', '#']) && sample.parse::<http::Uri>().is_ok();
+    if !plain {
+        let hint = "a path such as /locks/{id}; what comes after ? goes into query = { … }".to_owned();
+        table.reader.problem(text.place, format!("expected a path for {}.path, found \"{}\"", table.name, text.value), Some(hint));
+    }
+    Some(template)
+}
+
+fn templates(table: &Table<'_>, key: &'static str, names: &[&str]) -> Vec<(String, Template)> {
+    let pairs = table.pairs(key).into_iter();
+    pairs.filter_map(|(key, text)| Some((key.name, table.reader.template(&text, names)?))).collect()
+}
+
+fn json(reader: &Reader<'_>, node: &Node, names: &[&str]) -> JsonTemplate {
+    match &node.value {
+        Content::Text(text) => {
+            let text = Text { value: text.clone(), place: node.place };
+            match reader.template(&text, names) {
+                Some(template) if template.names().next().is_some() => JsonTemplate::Text(template),
+                _ => JsonTemplate::Value(text.value.into()),
+            }
+        }
+        Content::Array(items) => JsonTemplate::Array(items.iter().map(|item| json(reader, item, names)).collect()),
+        Content::Table(members) => {
+            JsonTemplate::Object(members.iter().map(|(key, node)| (key.name.clone(), json(reader, node, names))).collect())
+        }
+        _ => JsonTemplate::Value(to_json(node)),
+    }
+}
+
+fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> {
+    let reader = table.reader;
+    let each = table.text("each");
+    let title = if each.is_some() { table.text("title") } else { table.required("title") };
+    let value = table.required("value").and_then(|text| reader.expression(&text));
+    if let Some(each) = &each {
+        let lists: Vec<&str> = (parameters.iter())
+            .filter(|parameter| matches!(parameter.kind, ParameterKind::List { .. }))
+            .map(|parameter| parameter.name.as_str())
+            .collect();
+        if !lists.contains(&each.value.as_str()) {
+            let hint = nearest::suggest(&each.value, lists.iter().copied());
+            reader.problem(each.place, format!("columns for each of the unknown list parameter {}", each.value), hint);
+        }
+    }
+    let column = (
+        table.text("unit").map(|text| text.value),
+        table.word("kind", &[("text", CellKind::Text), ("number", CellKind::Number), ("time", CellKind::Time), ("flag", CellKind::Flag)]),
+        table.integer("decimals", 0, 9).and_then(|decimals| u8::try_from(decimals).ok()),
+        table.word("axis", &[("x", Axis::X), ("y", Axis::Y)]),
+        table.pairs("units").into_iter().map(|(key, text)| (key.name, text.value)).collect::<BTreeMap<_, _>>(),
+    );
+    table.finish();
+    let (unit, kind, decimals, axis, units) = column;
+    Some(ColumnTemplate {
+        title: title.map_or_else(String::new, |text| text.value),
+        value: value?,
+        unit,
+        kind: kind.unwrap_or_default(),
+        decimals,
+        axis,
+        each: each.map(|text| text.value),
+        units,
+    })
+}
+
+fn link(table: Table<'_>, known: &[(&str, Vec<&str>)]) -> Option<LinkTemplate> {
+    let reader = table.reader;
+    let action = table.required("action");
+    let label = table.text("label");
+    let when = table.text("when").and_then(|text| reader.expression(&text));
+    let pairs = table.pairs("with");
+    table.finish();
+    let action = action?;
+    let Some((_, parameters)) = known.iter().find(|(name, _)| *name == action.value) else {
+        let hint = nearest::suggest(&action.value, known.iter().map(|(name, _)| *name));
+        reader.problem(action.place, format!("a link to the unknown action {}", action.value), hint);
+        return None;
+    };
+    let mut with = Vec::new();
+    for (key, text) in pairs {
+        if !parameters.contains(&key.name.as_str()) {
+            let hint = nearest::suggest(&key.name, parameters.iter().copied());
+            reader.problem(key.place, format!("the unknown parameter {} of the action {}", key.name, action.value), hint);
+        }
+        with.extend(reader.expression(&text).map(|expression| (key.name, expression)));
+    }
+    let label = label.map_or_else(|| action.value.clone(), |text| text.value);
+    Some(LinkTemplate { action: action.value, label, with, when })
+}
+
+fn page(table: Table<'_>, names: &[&str]) -> Option<Page> {
+    let full = table.integer("full", 1, 100_000);
+    if full.is_none() && table.get("full").is_none() {
+        table.missing("full");
+    }
+    let set = table.required("set");
+    let value = table.required("value").and_then(|text| table.reader.expression(&text));
+    if let Some(set) = &set
+        && !names.contains(&set.value.as_str())
+    {
+        let hint = nearest::suggest(&set.value, names.iter().copied());
+        table.reader.problem(set.place, format!("pages that set the unknown parameter {}", set.value), hint);
+    }
+    table.finish();
+    Some(Page { full: usize::try_from(full?).ok()?, set: set?.value, value: value? })
+}

@@ -1,0 +1,84 @@
+//! `[client]`: what a person needs in order to register an app.
+
+use super::reader::Table;
+use crate::pattern;
+use crate::provider::{ClientHelp, Field, Redirect};
+
+pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
+    let Some(client) = top.table("client") else {
+        top.missing("client");
+        return ClientHelp::default();
+    };
+    let help = ClientHelp {
+        register_url: client.text("register_url").map(|text| text.value),
+        register_help: client.text("register_help").map_or_else(String::new, |text| text.value),
+        fields: fields(&client),
+        redirect: redirect(&client),
+    };
+    if !help.fields.iter().any(|field| field.name == "client_id") {
+        client.reader.problem(client.place, "client.fields has no field client_id", None);
+    }
+    client.finish();
+    help
+}
+
+fn fields(client: &Table<'_>) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::new();
+    for table in client.tables("fields") {
+        let name = table.required("name");
+        let label = table.required("label");
+        let pattern = table.text("pattern");
+        if let Some(text) = &pattern
+            && let Err(why) = pattern::parse(&text.value)
+        {
+            table.reader.problem(text.place, format!("a pattern that is no regular expression: {}", why.replace('\n', " ")), None);
+        }
+        let env = table.texts("env");
+        for variable in &env {
+            let taken = fields.iter().find(|field| field.env.contains(&variable.value));
+            if let Some(field) = taken {
+                table.reader.problem(variable.place, format!("the variable {} is taken by {}", variable.value, field.name), None);
+            }
+            let proper = variable.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !variable.value.is_empty();
+            if !proper {
+                table.reader.problem(variable.place, format!("expected the name of a variable, found \"{}\"", variable.value), None);
+            }
+        }
+        if let Some(name) = &name
+            && fields.iter().any(|field| field.name == name.value)
+        {
+            table.reader.problem(name.place, format!("the field {} is there twice", name.value), None);
+        }
+        let field = Field {
+            name: name.map_or_else(String::new, |text| text.value),
+            label: label.map_or_else(String::new, |text| text.value),
+            help: table.text("help").map_or_else(String::new, |text| text.value),
+            secret: table.flag("secret").unwrap_or(false),
+            required: table.flag("required").unwrap_or(true),
+            pattern: pattern.map(|text| text.value),
+            env: env.into_iter().map(|text| text.value).collect(),
+        };
+        table.finish();
+        fields.push(field);
+    }
+    fields
+}
+
+fn redirect(client: &Table<'_>) -> Redirect {
+    let Some(table) = client.table("redirect") else { return Redirect::default() };
+    let suggested = table.texts("suggested");
+    for uri in &suggested {
+        if keyfob_proto::Endpoint::parse(&uri.value).is_err() {
+            let message = format!("expected a redirect URI (https, or http on loopback), found \"{}\"", uri.value);
+            table.reader.problem(uri.place, message, None);
+        }
+    }
+    let redirect = Redirect {
+        suggested: suggested.into_iter().map(|text| text.value).collect(),
+        any_port: table.flag("any_port").unwrap_or(false),
+        oob: table.flag("oob").unwrap_or(false),
+        help: table.text("help").map_or_else(String::new, |text| text.value),
+    };
+    table.finish();
+    redirect
+}

@@ -1,0 +1,52 @@
+//! From a provider file to a [`Provider`].
+//!
+//! ```text
+//! text ── document ──> tree with places ── provider, client, protocol, action ──> Provider
+//!                          │                           │
+//!                 (a user's file is laid        (reader: every complaint is
+//!                  over the embedded one)        collected, none stops the rest)
+//! ```
+
+mod action;
+mod client;
+mod document;
+mod protocol;
+mod provider;
+mod reader;
+
+use std::path::Path;
+
+use crate::problem::Problem;
+use crate::provider::Provider;
+use document::{Content, Files, Node};
+
+/// Reads a provider file. `base` gives the embedded file of a provider's name: a file without `kind` is laid over it, member by member.
+pub(crate) fn read(text: &str, file_name: &str, base: impl Fn(&str) -> Option<(String, String)>) -> Result<Provider, Vec<Problem>> {
+    let mut files = Files::default();
+    let own = files.read(file_name, text)?;
+    let name = match own.get("name").map(|node| &node.value) {
+        Some(Content::Text(name)) => name.clone(),
+        _ => Path::new(file_name).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+    };
+    let mut names = vec![file_name.to_owned()];
+    let tree = match base(&name).filter(|_| own.get("kind").is_none()) {
+        Some((base_name, base_text)) => {
+            let mut tree = files.read(&base_name, &base_text)?;
+            tree.overlay(own);
+            names.insert(0, base_name);
+            tree
+        }
+        None => own,
+    };
+    assemble(&files, &tree, &name, names)
+}
+
+fn assemble(files: &Files, tree: &Node, name: &str, names: Vec<String>) -> Result<Provider, Vec<Problem>> {
+    let reader = reader::Reader::new(files);
+    let provider = provider::read(&reader, tree, name, names);
+    let problems = reader.into_problems();
+    match provider {
+        Some(provider) if problems.is_empty() => Ok(provider),
+        _ => Err(problems),
+    }
+}

@@ -1,0 +1,268 @@
+//! `[endpoints]`, `[oauth1]` or `[oauth2]`, and `[api]`: what the protocol needs to know.
+
+use http::{HeaderName, Method};
+use keyfob_proto::oauth1::{CallbackAt, Placement, SignatureMethod};
+use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
+use keyfob_proto::{Attach, Signal, Template};
+use serde_json::Value;
+
+use super::document::{Content, Key, Node};
+use super::reader::{Reader, Table, Text};
+use crate::provider::Kind;
+use crate::spec::{ApiSpec, FlowSpec, Spec};
+
+/// Reads the protocol's part of a file, and why there is no PKCE, where there is none.
+pub(crate) fn read(top: &Table<'_>, kind: Kind, fields: &[&str], keep: Vec<String>) -> (Option<Spec>, Option<String>) {
+    let (flow, pkce_off) = match kind {
+        Kind::OAuth1 => (oauth1(top, fields), None),
+        Kind::OAuth2 => oauth2(top, fields),
+    };
+    let api = api(top, kind, fields, &keep);
+    let spec = flow.zip(api).map(|(flow, api)| Spec { flow, api, keep });
+    (spec, pkce_off)
+}
+
+fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
+    let (request_token, authorize, access_token) = match section(top, "endpoints") {
+        Some(endpoints) => {
+            let read = (
+                endpoint(&endpoints, "request_token", fields),
+                endpoint(&endpoints, "authorize", fields),
+                endpoint(&endpoints, "token", fields),
+            );
+            endpoints.finish();
+            read
+        }
+        None => (None, None, None),
+    };
+    let table = section(top, "oauth1")?;
+    let signature = table.required("signature").and_then(|text| {
+        let known: Vec<(&str, SignatureMethod)> = SignatureMethod::ALL.iter().map(|method| (method.name(), *method)).collect();
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        table.reader.word(&text, &format!("one of {} for oauth1.signature", names.join(", ")), &known)
+    });
+    let placement = table.word("placement", &[("header", Placement::Header), ("body", Placement::Body), ("query", Placement::Query)]);
+    let method = table.word("token_method", &[("POST", false), ("GET", true)]);
+    let realm = table.text("realm").map(|text| text.value);
+    let callback = table.word(
+        "callback",
+        &[("request-token", CallbackAt::RequestToken), ("authorize", CallbackAt::Authorize), ("registered", CallbackAt::Registered)],
+    );
+    let authorize_params = plain_pairs(&table, "authorize_params");
+    table.finish();
+    Some(FlowSpec::OAuth1 {
+        request_token: request_token?,
+        authorize: authorize?,
+        access_token: access_token?,
+        signature: signature?,
+        placement: placement.unwrap_or(Placement::Header),
+        token_method: if method == Some(true) { Method::GET } else { Method::POST },
+        realm,
+        callback: callback.unwrap_or(CallbackAt::RequestToken),
+        authorize_params,
+    })
+}
+
+fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>) {
+    let endpoints = section(top, "endpoints");
+    let urls = endpoints.map(|endpoints| {
+        let authorize = endpoint(&endpoints, "authorize", fields);
+        let token = endpoint(&endpoints, "token", fields);
+        let further = |key| endpoints.text(key).and_then(|text| endpoints.reader.endpoint(&text, fields));
+        let (refresh, revoke) = (further("refresh"), further("revoke"));
+        let issuer = endpoints.text("issuer");
+        if let Some(issuer) = &issuer {
+            endpoints.reader.endpoint(issuer, &[]);
+        }
+        endpoints.finish();
+        (authorize, token, refresh, revoke, issuer.map(|text| text.value))
+    });
+    let Some(table) = section(top, "oauth2") else { return (None, None) };
+    let client_auth = table.word("client_auth", &[("basic", ClientAuth::Basic), ("post", ClientAuth::Post), ("none", ClientAuth::None)]);
+    if client_auth.is_none() && table.get("client_auth").is_none() {
+        table.missing("client_auth");
+    }
+    let token_body = table.word("token_body", &[("form", TokenBody::Form), ("json", TokenBody::Json)]).unwrap_or(TokenBody::Form);
+    let pkce = table.word("pkce", &[("s256", Pkce::S256), ("off", Pkce::Off)]).unwrap_or(Pkce::S256);
+    let pkce_off = match pkce {
+        Pkce::Off => table.required("pkce_reason").map(|text| text.value),
+        _ => None,
+    };
+    let lifetime = table.integer("default_lifetime", 1, i64::from(u32::MAX));
+    let scope_separator = table.text("scope_separator").map_or_else(|| " ".to_owned(), |text| text.value);
+    let iss_required = table.flag("iss_required").unwrap_or(false);
+    let scopes = table.strings("scopes");
+    let response_type = table.flag("response_type").unwrap_or(true);
+    let redirect_uri_at_token = table.flag("redirect_uri_at_token").unwrap_or(true);
+    let authorize_params = plain_pairs(&table, "authorize_params");
+    let token_params = plain_pairs(&table, "token_params");
+    let rotates = table.flag("rotates").unwrap_or(false);
+    if let Some(node) = table.get("iss_required")
+        && iss_required
+        && !urls.as_ref().is_some_and(|urls| urls.4.is_some())
+    {
+        table.reader.problem(node.place, "oauth2.iss_required without endpoints.issuer", None);
+    }
+    table.finish();
+    let flow = urls.zip(client_auth).and_then(|((authorize, token, refresh, revoke, issuer), client_auth)| {
+        Some(FlowSpec::OAuth2 {
+            authorize: authorize?,
+            token: token?,
+            refresh,
+            revoke,
+            issuer,
+            iss_required,
+            client_auth,
+            token_body,
+            pkce,
+            scopes,
+            scope_separator,
+            response_type,
+            redirect_uri_at_token,
+            authorize_params,
+            token_params,
+            default_lifetime: lifetime.and_then(|seconds| u32::try_from(seconds).ok()),
+            rotates,
+        })
+    });
+    (flow, pkce_off)
+}
+
+fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<ApiSpec> {
+    let table = section(top, "api")?;
+    let base_url = endpoint(&table, "base_url", fields);
+    let more_origins = table.texts("more_origins").iter().filter_map(|text| table.reader.endpoint(text, fields)).collect();
+    let known: Vec<&str> = fields.iter().copied().chain(keep.iter().map(String::as_str)).collect();
+    let attach = match kind {
+        Kind::OAuth1 => Some(Attach::Bearer), // not looked at: OAuth 1 signs
+        Kind::OAuth2 => attach(&table, &known),
+    };
+    let headers = headers(table.reader, table.pairs("headers"), &known);
+    let expired = signals(&table, "expired");
+    let failed = signals(&table, "failed");
+    let message = table.texts("message");
+    for pointer in &message {
+        check_pointer(table.reader, pointer);
+    }
+    table.finish();
+    Some(ApiSpec {
+        base_url: base_url?,
+        more_origins,
+        attach: attach?,
+        headers,
+        expired,
+        failed,
+        message: message.into_iter().map(|text| text.value).collect(),
+    })
+}
+
+fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
+    let Some(node) = api.get("attach") else { return Some(Attach::Bearer) };
+    if let Content::Text(word) = &node.value {
+        let text = Text { value: word.clone(), place: node.place };
+        let hint = "bearer, { query = \"…\" }, { body = \"…\" } or { headers = { … } } for api.attach";
+        return api.reader.word(&text, hint, &[("bearer", ())]).map(|()| Attach::Bearer);
+    }
+    let table = api.reader.table("api.attach", node);
+    let known: Vec<&str> = known.iter().copied().chain(["access_token"]).collect();
+    let (query, body) = (table.text("query"), table.text("body"));
+    let own = table.get("headers").is_some().then(|| headers(table.reader, table.pairs("headers"), &known));
+    table.finish();
+    match (query, body, own) {
+        (Some(query), None, None) => Some(Attach::Query(query.value)),
+        (None, Some(body), None) => Some(Attach::Body(body.value)),
+        (None, None, Some(own)) => {
+            if !own.iter().any(|(_, template)| template.names().any(|name| name == "access_token")) {
+                api.reader.problem(node.place, "api.attach.headers without {access_token}", None);
+            }
+            Some(Attach::Headers(own))
+        }
+        _ => {
+            api.reader.problem(node.place, "expected one of query, body and headers in api.attach", None);
+            None
+        }
+    }
+}
+
+/// Headers with templates.
+pub(super) fn headers(reader: &Reader<'_>, pairs: Vec<(Key, Text)>, known: &[&str]) -> Vec<(HeaderName, Template)> {
+    let mut headers = Vec::new();
+    for (key, text) in pairs {
+        let template = reader.template(&text, known);
+        match HeaderName::from_bytes(key.name.as_bytes()) {
+            Ok(name) if FRAMING.contains(&name.as_str()) => {
+                reader.problem(key.place, format!("the header {name} belongs to the transport, not to a provider file"), None);
+            }
+            Ok(name) => headers.extend(template.map(|template| (name, template))),
+            Err(_) => reader.problem(key.place, format!("expected the name of a header, found \"{}\"", key.name), None),
+        }
+    }
+    headers
+}
+
+/// Headers that say where a request goes and where it ends: a file that sets them would speak over the transport's head.
+const FRAMING: &[&str] =
+    &["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "proxy-authorization", "cookie", "expect"];
+
+fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
+    let mut signals = Vec::new();
+    for table in api.tables(key) {
+        let mut statuses = Vec::new();
+        for node in table.array("status") {
+            match node.value {
+                Content::Integer(status) if (100..=999).contains(&status) => statuses.push(status as u16),
+                _ => table.reader.problem(node.place, format!("expected an HTTP status in api.{key}.status"), None),
+            }
+        }
+        if statuses.is_empty() {
+            table.missing("status");
+        }
+        let pointer = table.text("pointer");
+        if let Some(pointer) = &pointer {
+            check_pointer(table.reader, pointer);
+        }
+        let values: Vec<Value> = table.array("values").iter().map(to_json).collect();
+        if pointer.is_none() && !values.is_empty() {
+            table.reader.problem(table.place, format!("api.{key} has values but no pointer to look at"), None);
+        }
+        table.finish();
+        signals.push(Signal { statuses, pointer: pointer.map(|text| text.value), values });
+    }
+    signals
+}
+
+fn check_pointer(reader: &Reader<'_>, text: &Text) {
+    if !text.value.starts_with('/') {
+        let hint = "a JSON pointer (RFC 6901) is such as /error/code".to_owned();
+        reader.problem(text.place, format!("expected a JSON pointer, found \"{}\"", text.value), Some(hint));
+    }
+}
+
+/// TOML to JSON.
+pub(super) fn to_json(node: &Node) -> Value {
+    match &node.value {
+        Content::Text(text) => Value::from(text.clone()),
+        Content::Integer(number) => Value::from(*number),
+        Content::Float(number) => Value::from(*number),
+        Content::Flag(flag) => Value::from(*flag),
+        Content::Date(moment) => Value::from(moment.to_string()),
+        Content::Array(items) => items.iter().map(to_json).collect(),
+        Content::Table(members) => members.iter().map(|(key, node)| (key.name.clone(), to_json(node))).collect(),
+    }
+}
+
+fn section<'r>(top: &Table<'r>, key: &'static str) -> Option<Table<'r>> {
+    let table = top.table(key);
+    if table.is_none() {
+        top.missing(key);
+    }
+    table
+}
+
+fn endpoint(table: &Table<'_>, key: &'static str, fields: &[&str]) -> Option<Template> {
+    table.required(key).and_then(|text| table.reader.endpoint(&text, fields))
+}
+
+fn plain_pairs(table: &Table<'_>, key: &'static str) -> Vec<(String, String)> {
+    table.pairs(key).into_iter().map(|(key, text)| (key.name, text.value)).collect()
+}

@@ -1,0 +1,157 @@
+//! The top of a provider file: what it is, whether it is there, where its facts come from.
+
+use keyfob_proto::{Deviation, Endpoint, Origin};
+
+use super::document::Node;
+use super::reader::{Reader, Table};
+use super::{action, client, protocol};
+use crate::nearest;
+use crate::provider::{Confidence, Kind, Moves, Provider, Source, Status};
+
+/// Reads a provider. `None`, or any complaint, means that there is none.
+pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<String>) -> Option<Provider> {
+    let top = reader.table("", tree);
+    if let Some(name) = top.text("name")
+        && !is_name(&name.value)
+    {
+        reader.problem(name.place, format!("expected a name of a-z, 0-9 and -, found \"{}\"", name.value), None);
+    } else if !is_name(name) {
+        top.missing("name");
+    }
+    let title = top.required("title");
+    let kind = top.required("kind").and_then(|text| {
+        reader.word(&text, "oauth1 or oauth2 for kind", &[(Kind::OAuth1.name(), Kind::OAuth1), (Kind::OAuth2.name(), Kind::OAuth2)])
+    });
+    let homepage = top.text("homepage").map(|text| text.value);
+    let about = top.required("about").map(|text| text.value);
+    let status = status(&top);
+    let sources = sources(&top);
+    let deviations = deviations(&top);
+    let moves = moves(&top);
+    let keep = top.strings("keep");
+
+    let client = client::read(&top);
+    let fields: Vec<&str> = client.fields.iter().map(|field| field.name.as_str()).collect();
+    let actions = action::read(&top);
+    // Which keys a protocol has is known only once the protocol is.
+    let (spec, pkce_off) = protocol::read(&top, kind?, &fields, keep);
+    top.finish();
+    Some(Provider {
+        name: name.to_owned(),
+        title: title?.value,
+        kind: kind?,
+        status: status?,
+        homepage,
+        about: about?,
+        sources,
+        client,
+        deviations,
+        actions,
+        pkce_off,
+        files,
+        spec: spec?,
+        moves,
+    })
+}
+
+/// Whether a text can be a provider's, action's or parameter's name.
+pub(super) fn is_name(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(inner)
+}
+
+fn status(top: &Table<'_>) -> Option<Status> {
+    let word = top.required("status")?;
+    match top.reader.word(&word, "live, sandbox or retired for status", &[("live", 0), ("sandbox", 1), ("retired", 2)])? {
+        0 => Some(Status::Live),
+        1 => Some(Status::Sandbox),
+        _ => {
+            let Some(retired) = top.table("retired") else {
+                top.missing("retired");
+                return None;
+            };
+            let status = (retired.date("on"), retired.text("successor"), retired.required("note"));
+            retired.finish();
+            Some(Status::Retired { on: status.0?, successor: status.1.map(|text| text.value), note: status.2?.value })
+        }
+    }
+}
+
+fn sources(top: &Table<'_>) -> Vec<Source> {
+    let tables = top.tables("sources");
+    if tables.is_empty() {
+        let hint = "sources = [{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"endpoints\" }]";
+        top.reader.problem(top.place, "sources is missing: every file says where its facts come from", Some(hint.to_owned()));
+    }
+    tables
+        .into_iter()
+        .filter_map(|table| {
+            let url = table.required("url");
+            if let Some(url) = url.as_ref().filter(|url| !url.value.starts_with("https://") && !url.value.starts_with("http://")) {
+                table.reader.problem(url.place, format!("expected a web address for a source, found \"{}\"", url.value), None);
+            }
+            let checked = table.date("checked");
+            let confidence = table
+                .required("confidence")
+                .and_then(|text| table.reader.word(&text, "verified, inferred or assumed for confidence", Confidence::ALL));
+            let about = table.text("about").map_or_else(String::new, |text| text.value);
+            table.finish();
+            Some(Source { url: url?.value, checked: checked?, confidence: confidence?, about })
+        })
+        .collect()
+}
+
+fn deviations(top: &Table<'_>) -> Vec<(Deviation, String)> {
+    let Some(node) = top.get("deviations") else { return Vec::new() };
+    let table = top.reader.table("deviations", node);
+    let mut deviations = Vec::new();
+    for (key, node) in table.all() {
+        let reason = top.reader.text(&format!("deviations.{}", key.name), node);
+        match Deviation::by_name(&key.name) {
+            Some(deviation) => match reason {
+                Some(reason) if !reason.value.trim().is_empty() => deviations.push((deviation, reason.value)),
+                Some(reason) => top.reader.problem(reason.place, format!("the deviation {} has no reason", key.name), None),
+                None => {}
+            },
+            None => {
+                let hint = nearest::suggest(&key.name, Deviation::ALL.iter().map(|deviation| deviation.name()));
+                top.reader.problem(key.place, format!("the unknown deviation {}", key.name), hint);
+            }
+        }
+    }
+    deviations
+}
+
+fn moves(top: &Table<'_>) -> Moves {
+    let mut moves = Moves::default();
+    for (from, to) in top.pairs("origins") {
+        let target = match Endpoint::parse(&to.value) {
+            Ok(endpoint) if Origin::parse(&to.value).is_some_and(|origin| is_bare(&to.value, &origin)) => endpoint.origin(),
+            Ok(_) => {
+                top.reader.problem(to.place, format!("expected an origin (scheme, host, port), found \"{}\"", to.value), None);
+                continue;
+            }
+            Err(misuse) => {
+                top.reader.problem(to.place, misuse.to_string(), misuse.hint);
+                continue;
+            }
+        };
+        match Origin::parse(&from.name) {
+            _ if from.name == "*" => moves.all = Some(target),
+            Some(origin) if is_bare(&from.name, &origin) => {
+                moves.some.insert(origin, target);
+            }
+            _ => {
+                let hint = "an origin is scheme, host and port: \"https://api.example\"; \"*\" means all".to_owned();
+                top.reader.problem(from.place, format!("expected an origin, found \"{}\"", from.name), Some(hint));
+            }
+        }
+    }
+    moves
+}
+
+/// Whether a text is an origin and nothing more.
+fn is_bare(text: &str, origin: &Origin) -> bool {
+    let authority = text.trim_end_matches('/').split_once("://").map_or("", |(_, rest)| rest);
+    !authority.is_empty() && !authority.contains(['/', '?', '#']) && Origin::parse(text).as_ref() == Some(origin)
+}

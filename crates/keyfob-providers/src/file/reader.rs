@@ -1,0 +1,291 @@
+//! Reading a tree of values member by member: every complaint is collected, and what nobody asked for is a mistyped name.
+
+use std::cell::RefCell;
+
+use keyfob_proto::{Endpoint, Template};
+
+use super::document::{Content, Files, Key, Node, Place};
+use crate::jq::Expression;
+use crate::nearest;
+use crate::problem::Problem;
+
+/// Collects complaints.
+pub(crate) struct Reader<'a> {
+    files: &'a Files,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(files: &'a Files) -> Self {
+        Self { files, problems: RefCell::default() }
+    }
+
+    /// All complaints, in the order of the files.
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        problems
+    }
+
+    pub(crate) fn problem(&self, place: Place, message: impl Into<String>, hint: Option<String>) {
+        let problem = self.files.problem(place, message.into(), hint);
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// A table, to be read member by member. Something else is a complaint, and reads as an empty table.
+    pub(crate) fn table<'r>(&'r self, name: &str, node: &'r Node) -> Table<'r> {
+        let members: &[(Key, Node)] = match &node.value {
+            Content::Table(members) => members,
+            other => {
+                self.problem(node.place, format!("expected a table for {name}, found {}", other.kind()), None);
+                &[]
+            }
+        };
+        Table { reader: self, name: name.to_owned(), place: node.place, members, asked: RefCell::default() }
+    }
+
+    /// A value as text, with its place.
+    pub(crate) fn text(&self, name: &str, node: &Node) -> Option<Text> {
+        match &node.value {
+            Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
+            other => {
+                self.problem(node.place, format!("expected a string for {name}, found {}", other.kind()), None);
+                None
+            }
+        }
+    }
+
+    /// One of some words.
+    pub(crate) fn word<T: Copy>(&self, text: &Text, what: &str, known: &[(&str, T)]) -> Option<T> {
+        let found = known.iter().find(|(name, _)| *name == text.value).map(|(_, value)| *value);
+        if found.is_none() {
+            let hint = nearest::suggest(&text.value, known.iter().map(|(name, _)| *name));
+            self.problem(text.place, format!("expected {what}, found \"{}\"", text.value), hint);
+        }
+        found
+    }
+
+    /// A template that may use these names.
+    pub(crate) fn template(&self, text: &Text, names: &[&str]) -> Option<Template> {
+        match Template::parse(&text.value) {
+            Ok(template) => {
+                for name in template.names() {
+                    if !names.contains(&name) {
+                        let place = self.files.inside(text.place, &text.value, text.value.find(&format!("{{{name}}}")).unwrap_or(0));
+                        let hint = nearest::suggest(name, names.iter().copied());
+                        self.problem(place, format!("a template with the unknown name {{{name}}}"), hint);
+                    }
+                }
+                Some(template)
+            }
+            Err(misuse) => {
+                self.problem(text.place, misuse.to_string(), misuse.hint);
+                None
+            }
+        }
+    }
+
+    /// A URL that we send something to, possibly with places that the app's fields fill.
+    pub(crate) fn endpoint(&self, text: &Text, fields: &[&str]) -> Option<Template> {
+        let template = self.template(text, fields)?;
+        let sample = template.render(|_| Some("x".to_owned())).ok()?;
+        if let Err(misuse) = Endpoint::parse(&sample) {
+            let hint = "secrets go over TLS only; plain http is for this machine (127.0.0.1, [::1], localhost)";
+            let hint = text.value.starts_with("http://").then(|| hint.to_owned());
+            self.problem(text.place, misuse.to_string(), hint.or(misuse.hint));
+            return None;
+        }
+        Some(template)
+    }
+
+    /// A jq expression.
+    pub(crate) fn expression(&self, text: &Text) -> Option<Expression> {
+        match Expression::parse(&text.value) {
+            Ok(expression) => Some(expression),
+            Err(refusal) => {
+                let place = refusal.at.map_or(text.place, |at| self.files.inside(text.place, &text.value, at));
+                self.problem(place, refusal.message, refusal.hint);
+                None
+            }
+        }
+    }
+}
+
+/// A string and where it was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    pub(crate) value: String,
+    pub(crate) place: Place,
+}
+
+/// A table that is being read. [`Table::finish`] complains about members that nobody asked for.
+pub(crate) struct Table<'r> {
+    pub(crate) reader: &'r Reader<'r>,
+    pub(crate) name: String,
+    pub(crate) place: Place,
+    members: &'r [(Key, Node)],
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'r> Table<'r> {
+    /// A member, if it is there.
+    pub(crate) fn get(&self, key: &'static str) -> Option<&'r Node> {
+        self.asked.borrow_mut().push(key);
+        self.members.iter().find(|(known, _)| known.name == key).map(|(_, node)| node)
+    }
+
+    /// All members: for tables whose names are free.
+    pub(crate) fn all(&self) -> &'r [(Key, Node)] {
+        self.members
+    }
+
+    pub(crate) fn text(&self, key: &'static str) -> Option<Text> {
+        self.get(key).and_then(|node| self.reader.text(&self.path(key), node))
+    }
+
+    /// Text that must be there and not empty.
+    pub(crate) fn required(&self, key: &'static str) -> Option<Text> {
+        match self.get(key) {
+            Some(node) => {
+                let text = self.reader.text(&self.path(key), node)?;
+                if text.value.trim().is_empty() {
+                    self.reader.problem(text.place, format!("{} is empty", self.path(key)), None);
+                    return None;
+                }
+                Some(text)
+            }
+            None => {
+                self.missing(key);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn missing(&self, key: &str) {
+        let similar = self.members.iter().map(|(known, _)| known.name.as_str());
+        let hint = nearest::nearest(key, similar).map(|known| format!("\"{known}\" is there: did you mean \"{key}\"?"));
+        self.reader.problem(self.place, format!("{} is missing", self.path(key)), hint);
+    }
+
+    pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
+        let node = self.get(key)?;
+        match &node.value {
+            Content::Flag(flag) => Some(*flag),
+            other => {
+                self.wrong(key, node, "true or false", other.kind());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn integer(&self, key: &'static str, min: i64, max: i64) -> Option<i64> {
+        let node = self.get(key)?;
+        match &node.value {
+            Content::Integer(number) if (min..=max).contains(number) => Some(*number),
+            Content::Integer(number) => {
+                self.wrong(key, node, &format!("a whole number from {min} to {max}"), &number.to_string());
+                None
+            }
+            other => {
+                self.wrong(key, node, "a whole number", other.kind());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn float(&self, key: &'static str) -> Option<f64> {
+        let node = self.get(key)?;
+        match &node.value {
+            Content::Integer(number) => Some(*number as f64),
+            Content::Float(number) if number.is_finite() => Some(*number),
+            other => {
+                self.wrong(key, node, "a number", other.kind());
+                None
+            }
+        }
+    }
+
+    /// A day, as `yyyy-mm-dd`.
+    pub(crate) fn date(&self, key: &'static str) -> Option<String> {
+        let Some(node) = self.get(key) else {
+            self.missing(key);
+            return None;
+        };
+        match &node.value {
+            Content::Date(moment) if moment.time.is_none() && moment.date.is_some() => Some(moment.to_string()),
+            other => {
+                self.wrong(key, node, "a date such as 2026-11-21 (without quotes)", other.kind());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn array(&self, key: &'static str) -> &'r [Node] {
+        match self.get(key) {
+            None => &[],
+            Some(node) => match &node.value {
+                Content::Array(items) => items,
+                other => {
+                    self.wrong(key, node, "an array", other.kind());
+                    &[]
+                }
+            },
+        }
+    }
+
+    pub(crate) fn texts(&self, key: &'static str) -> Vec<Text> {
+        self.array(key).iter().filter_map(|node| self.reader.text(&self.path(key), node)).collect()
+    }
+
+    pub(crate) fn strings(&self, key: &'static str) -> Vec<String> {
+        self.texts(key).into_iter().map(|text| text.value).collect()
+    }
+
+    pub(crate) fn table(&self, key: &'static str) -> Option<Table<'r>> {
+        self.get(key).map(|node| self.reader.table(&self.path(key), node))
+    }
+
+    /// An array of tables.
+    pub(crate) fn tables(&self, key: &'static str) -> Vec<Table<'r>> {
+        self.array(key).iter().map(|node| self.reader.table(&self.path(key), node)).collect()
+    }
+
+    /// A table of free names with strings (or numbers and flags, as they are written) in it.
+    pub(crate) fn pairs(&self, key: &'static str) -> Vec<(Key, Text)> {
+        let Some(node) = self.get(key) else { return Vec::new() };
+        let table = self.reader.table(&self.path(key), node);
+        let text = |node: &Node| match &node.value {
+            Content::Integer(number) => Some(Text { value: number.to_string(), place: node.place }),
+            Content::Flag(flag) => Some(Text { value: flag.to_string(), place: node.place }),
+            _ => self.reader.text(&self.path(key), node),
+        };
+        table.all().iter().filter_map(|(key, node)| Some((key.clone(), text(node)?))).collect()
+    }
+
+    /// One of some words.
+    pub(crate) fn word<T: Copy>(&self, key: &'static str, known: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        self.reader.word(&text, &format!("one of {} for {}", names.join(", "), self.path(key)), known)
+    }
+
+    /// Complains about members that nobody asked for.
+    pub(crate) fn finish(self) {
+        let asked = self.asked.borrow();
+        for (key, _) in self.members {
+            if !asked.contains(&key.name.as_str()) {
+                let place = if self.name.is_empty() { "at the top".to_owned() } else { format!("in {}", self.name) };
+                let hint = nearest::suggest(&key.name, asked.iter().copied());
+                self.reader.problem(key.place, format!("the unknown key {} {place}", key.name), hint);
+            }
+        }
+    }
+
+    fn wrong(&self, key: &str, node: &Node, expected: &str, found: &str) {
+        self.reader.problem(node.place, format!("expected {expected} for {}, found {found}", self.path(key)), None);
+    }
+
+    fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+}

@@ -1,0 +1,89 @@
+//! Moments as people and servers write them, without a clock: seconds since 1970 on one side, RFC 3339 on the other.
+
+use toml::value::{Datetime, Offset};
+
+/// Seconds since 1970, of a whole number, a date (`2020-01-31`: midnight, UTC) or a date and time
+/// (`2020-01-31T12:00:00Z`; without an offset it is UTC). `None` for anything else.
+pub(crate) fn parse(text: &str) -> Option<i64> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<i64>() {
+        return Some(seconds);
+    }
+    let moment: Datetime = text.parse().ok()?;
+    let date = moment.date?;
+    let time =
+        moment.time.map_or(0, |time| i64::from(time.hour) * 3600 + i64::from(time.minute) * 60 + i64::from(time.second.unwrap_or(0)));
+    let offset = match moment.offset {
+        Some(Offset::Custom { minutes }) => i64::from(minutes) * 60,
+        Some(Offset::Z) | None => 0,
+    };
+    Some(days(i64::from(date.year), i64::from(date.month), i64::from(date.day)) * 86_400 + time - offset)
+}
+
+/// The calendar date a text names, checked (`2020-02-30` is none).
+pub(crate) fn date(text: &str) -> Option<String> {
+    let moment: Datetime = text.trim().parse().ok()?;
+    let date = moment.date.filter(|_| moment.time.is_none())?;
+    Some(format!("{:04}-{:02}-{:02}", date.year, date.month, date.day))
+}
+
+/// `2020-01-31 12:00:00Z`.
+pub(crate) fn utc(seconds: i64) -> String {
+    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil(day);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// Days since 1970-01-01 of a date in the Gregorian calendar. Years are counted from March, so that the leap day ends them.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
+}
+
+/// The date of a day since 1970-01-01: the inverse of [`days`].
+fn civil(day: i64) -> (i64, i64, i64) {
+    const ERA: i64 = 146_097; // days in 400 years
+    let day = day + 719_468;
+    let (era, in_era) = (day.div_euclid(ERA), day.rem_euclid(ERA));
+    let year_of_era = (in_era - in_era / 1460 + in_era / 36_524 - in_era / 146_096) / 365;
+    let in_year = in_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * in_year + 2) / 153;
+    let day = in_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_and_written() {
+        assert_eq!(parse("1577836800"), Some(1_577_836_800));
+        assert_eq!(parse("2020-01-01"), Some(1_577_836_800));
+        assert_eq!(parse("2020-01-01T01:00:00+01:00"), Some(1_577_836_800));
+        assert_eq!(parse("2020-02-29T23:59:59Z"), Some(1_583_020_799));
+        assert_eq!(parse("2021-02-29"), None);
+        assert_eq!(parse("yesterday"), None);
+        assert_eq!(utc(1_583_020_799), "2020-02-29 23:59:59Z");
+        assert_eq!(utc(-1), "1969-12-31 23:59:59Z");
+        assert_eq!(date("2020-02-29").as_deref(), Some("2020-02-29"));
+        assert_eq!(date("2020-02-30"), None);
+        assert_eq!(date("2020-02-28T00:00:00Z"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn days_and_dates_agree(day in -700_000i64..2_000_000) {
+            let (year, month, date) = civil(day);
+            proptest::prop_assert_eq!(days(year, month, date), day);
+        }
+
+        #[test]
+        fn any_text_is_read_without_panic(text: String) {
+            let _ = parse(&text);
+            let _ = date(&text);
+        }
+    }
+}

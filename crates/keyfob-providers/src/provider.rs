@@ -1,0 +1,336 @@
+//! A provider as its file describes it: for people (title, help, actions), and as settings for the protocol.
+
+use std::collections::BTreeMap;
+
+use keyfob_proto::{Deviation, Misuse, Origin, Settings};
+use serde::Serialize;
+
+use crate::action::Action;
+use crate::spec::Spec;
+
+/// A provider as its file describes it.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its name: what is typed (`my-hub`).
+    pub name: String,
+    /// Its name as people write it.
+    pub title: String,
+    /// Which protocol it speaks.
+    pub kind: Kind,
+    /// Whether it is there.
+    pub status: Status,
+    /// Its web page.
+    pub homepage: Option<String>,
+    /// What it is, in a sentence.
+    pub about: String,
+    /// Where the facts of this file come from.
+    pub sources: Vec<Source>,
+    /// What a person needs in order to register an app with it.
+    pub client: ClientHelp,
+    /// What must be tolerated of it, with the reason.
+    pub deviations: Vec<(Deviation, String)>,
+    /// What it can be asked for by name, in the order of the file.
+    pub actions: Vec<Action>,
+    /// Why no proof key is sent (RFC 7636), where none is.
+    pub pkce_off: Option<String>,
+    /// The files it was read from: the embedded one, the user's own, or both.
+    pub files: Vec<String>,
+    pub(crate) spec: Spec,
+    pub(crate) moves: Moves,
+}
+
+impl Provider {
+    /// The settings that the protocol works with. `field` gives the values of the app's fields (see
+    /// [`keyfob_proto::App::field`]), for providers whose URLs depend on one (`https://{shop}.example/`).
+    pub fn settings(&self, field: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Misuse> {
+        self.spec.settings(self, field)
+    }
+
+    /// The same provider with every URL that we send something to (or send a person to) moved to one origin: how it is
+    /// pointed at the sandbox, which serves all hosts of a provider on one port.
+    #[must_use]
+    pub fn at_origin(&self, origin: &Origin) -> Self {
+        let mut moved = self.clone();
+        moved.moves.all = Some(origin.clone());
+        moved
+    }
+
+    /// The same provider with some origins replaced by others; URLs at any other origin stay.
+    #[must_use]
+    pub fn at(&self, origins: &BTreeMap<Origin, Origin>) -> Self {
+        let mut moved = self.clone();
+        moved.moves.some.extend(origins.iter().map(|(from, to)| (from.clone(), to.clone())));
+        moved
+    }
+
+    /// An action by its name; `Misuse` says which ones there are, and the nearest.
+    pub fn action(&self, name: &str) -> Result<&Action, Misuse> {
+        self.actions.iter().find(|action| action.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.actions.iter().map(|action| action.name.as_str()).collect();
+            let misuse = Misuse::new(format!("an action of {}", self.name), format!("\"{}\"", keyfob_proto::scrub::printable(name)));
+            match crate::nearest::suggest(name, names.iter().copied()) {
+                Some(hint) => misuse.with_hint(hint),
+                None => misuse,
+            }
+        })
+    }
+
+    /// The actions that show something and need no arguments: what a page about an account opens with.
+    pub fn overview(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter(|action| !action.acts && action.parameters.iter().all(|parameter| !parameter.required))
+    }
+
+    /// The values that the token answer or callback gives and that are kept with the account.
+    pub fn kept(&self) -> &[String] {
+        &self.spec.keep
+    }
+
+    /// Scopes that are asked for unless a person names others (OAuth 2).
+    pub fn default_scopes(&self) -> &[String] {
+        self.spec.default_scopes()
+    }
+
+    /// The URLs of the file that we send something to, by what they are for: for `provider show`. Templates stay templates,
+    /// moved origins are shown moved.
+    pub fn endpoints(&self) -> Vec<(&'static str, String)> {
+        self.spec.endpoints(&self.moves)
+    }
+}
+
+/// Which protocol a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Kind {
+    /// OAuth 1.0a (RFC 5849).
+    OAuth1,
+    /// OAuth 2 (RFC 6749).
+    OAuth2,
+}
+
+impl Kind {
+    /// The name a provider file uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OAuth1 => "oauth1",
+            Self::OAuth2 => "oauth2",
+        }
+    }
+}
+
+/// Whether a provider is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "status")]
+#[non_exhaustive]
+pub enum Status {
+    /// As far as the sources say, it works.
+    Live,
+    /// It exists in the sandbox only.
+    Sandbox,
+    /// It has ended, or its end was announced.
+    Retired {
+        /// The day, as `yyyy-mm-dd`.
+        on: String,
+        /// What took its place.
+        successor: Option<String>,
+        /// What a person should know about it.
+        note: String,
+    },
+}
+
+impl Status {
+    /// The name a provider file uses.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Sandbox => "sandbox",
+            Self::Retired { .. } => "retired",
+        }
+    }
+}
+
+/// Where facts come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// The page.
+    pub url: String,
+    /// When it was looked at, as `yyyy-mm-dd`.
+    pub checked: String,
+    /// How sure we are.
+    pub confidence: Confidence,
+    /// Which facts.
+    pub about: String,
+}
+
+/// How sure a fact is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// In the provider's own documentation, or in an independent client's code or recorded answers.
+    Verified,
+    /// Follows from something else that was seen.
+    Inferred,
+    /// Not found anywhere; chosen by us.
+    Assumed,
+}
+
+impl Confidence {
+    pub(crate) const ALL: &[(&'static str, Self)] =
+        &[("verified", Self::Verified), ("inferred", Self::Inferred), ("assumed", Self::Assumed)];
+}
+
+/// What a person needs in order to register an app.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClientHelp {
+    /// Where apps are registered.
+    pub register_url: Option<String>,
+    /// What to do there, and which words the page uses.
+    pub register_help: String,
+    /// What to copy from there.
+    pub fields: Vec<Field>,
+    /// What to enter there as the redirect URI.
+    pub redirect: Redirect,
+}
+
+impl ClientHelp {
+    /// A field by its name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The field that a variable of the environment (or of an env-file) is for.
+    pub fn field_of_variable(&self, variable: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.env.iter().any(|name| name == variable))
+    }
+}
+
+/// Something that a provider hands out, or wants to know, at registration. The names `client_id`, `client_secret` and
+/// `redirect_uri` are those of [`keyfob_proto::App`]; `scope` means the scopes to ask for; any other name is a further
+/// field of the app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Field {
+    /// Its name: `client_id`.
+    pub name: String,
+    /// What the provider's page calls it.
+    pub label: String,
+    /// Where to find it.
+    pub help: String,
+    /// Whether it must not be shown.
+    pub secret: bool,
+    /// Whether an app is of no use without it.
+    pub required: bool,
+    /// What it looks like: a regular expression for the whole value.
+    pub pattern: Option<String>,
+    /// The variables it is also read from.
+    pub env: Vec<String>,
+}
+
+impl Field {
+    /// Whether a value looks like one of this field. The value stays out of the error: it may be a secret.
+    pub fn check(&self, value: &str) -> Result<(), Misuse> {
+        let found = if value.is_empty() {
+            "nothing"
+        } else if value.chars().any(char::is_control) {
+            "text with control characters"
+        } else if value.trim() != value {
+            "text with space around it"
+        } else if self.pattern.as_deref().is_some_and(|pattern| !crate::pattern::matches(pattern, value)) {
+            "text of another form"
+        } else {
+            return Ok(());
+        };
+        let expected = match &self.pattern {
+            Some(pattern) => format!("{} ({}) of the form {pattern}", self.label, self.name),
+            None => format!("{} ({})", self.label, self.name),
+        };
+        let misuse = Misuse::new(expected, found);
+        Err(if self.help.is_empty() { misuse } else { misuse.with_hint(self.help.clone()) })
+    }
+}
+
+/// How a redirect URI is chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Redirect {
+    /// What to register, the best first.
+    pub suggested: Vec<String>,
+    /// Whether the port of a loopback redirect URI may be chosen anew for each login (RFC 8252 §7.3). Otherwise the URI has
+    /// to be the registered one to the byte.
+    pub any_port: bool,
+    /// Whether `oob` is possible: the provider shows a PIN instead of redirecting.
+    pub oob: bool,
+    /// What a person should know.
+    pub help: String,
+}
+
+impl Redirect {
+    /// The address that a listener of ours needs for a redirect URI: host and port (0: any). `None` where we cannot listen: not
+    /// `http`, not loopback, or a port that ordinary programs do not get; such a redirect is pasted.
+    pub fn listener(&self, uri: &str) -> Option<(String, u16)> {
+        let parsed: http::Uri = uri.parse().ok()?;
+        let origin = Origin::of(&parsed)?;
+        if !origin.is_loopback() || parsed.scheme_str() != Some("http") {
+            return None;
+        }
+        let host = parsed.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let is_address = host.parse::<std::net::IpAddr>().is_ok();
+        match parsed.port_u16() {
+            // RFC 8252 §7.3 speaks of addresses; a name keeps its port.
+            None if self.any_port && is_address => Some((host, 0)),
+            Some(port) if port >= 1024 => Some((host, port)),
+            _ => None,
+        }
+    }
+}
+
+/// Origins that are replaced by others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Moves {
+    /// Everything goes here.
+    pub(crate) all: Option<Origin>,
+    /// Some go elsewhere.
+    pub(crate) some: BTreeMap<Origin, Origin>,
+}
+
+impl Moves {
+    /// Where an origin was moved to.
+    pub(crate) fn target(&self, origin: &Origin) -> Option<&Origin> {
+        self.all.as_ref().or_else(|| self.some.get(origin))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn we_listen_on_loopback_ports_that_ordinary_programs_get() {
+        let fixed = Redirect::default();
+        assert_eq!(fixed.listener("http://localhost/callback"), None, "port 80");
+        assert_eq!(fixed.listener("http://localhost:5000/callback"), Some(("localhost".into(), 5000)));
+        assert_eq!(fixed.listener("http://[::1]:5000/callback"), Some(("::1".into(), 5000)));
+        assert_eq!(fixed.listener("https://localhost:5000/callback"), None);
+        assert_eq!(fixed.listener("http://app.example:5000/callback"), None);
+        let any = Redirect { any_port: true, ..Redirect::default() };
+        assert_eq!(any.listener("http://127.0.0.1/callback"), Some(("127.0.0.1".into(), 0)));
+        assert_eq!(any.listener("http://localhost/callback"), None, "only addresses get any port");
+    }
+
+    #[test]
+    fn a_field_says_what_it_looks_like_and_keeps_the_value_to_itself() {
+        let field = Field {
+            name: "client_id".into(),
+            label: "Client ID".into(),
+            help: "on the page of your app".into(),
+            secret: false,
+            required: true,
+            pattern: Some("[0-9A-Z]{6}".into()),
+            env: vec![],
+        };
+        assert!(field.check("22ABCD").is_ok());
+        for bad in ["", " 22ABCD", "22ABCDE", "22abcd", "22AB\nD"] {
+            let error = field.check(bad).expect_err(bad);
+            assert!(error.to_string().contains("client_id"), "{error}");
+            assert!(bad.is_empty() || !error.to_string().contains(bad), "{error}");
+        }
+    }
+}

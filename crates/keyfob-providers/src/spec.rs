@@ -1,0 +1,203 @@
+//! What a provider file says for the protocol, and the settings made of it: templates filled, origins moved.
+
+use http::{HeaderName, Method};
+use keyfob_proto::oauth1::{CallbackAt, Placement, SignatureMethod};
+use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
+use keyfob_proto::{Api, Attach, Endpoint, Flow, Misuse, Origin, Settings, Signal, Template, oauth1, oauth2};
+
+use crate::provider::{Moves, Provider, Status};
+
+/// What a provider file says for the protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    pub(crate) flow: FlowSpec,
+    pub(crate) api: ApiSpec,
+    pub(crate) keep: Vec<String>,
+}
+
+/// `[api]`.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiSpec {
+    pub(crate) base_url: Template,
+    pub(crate) more_origins: Vec<Template>,
+    pub(crate) attach: Attach,
+    pub(crate) headers: Vec<(HeaderName, Template)>,
+    pub(crate) expired: Vec<Signal>,
+    pub(crate) failed: Vec<Signal>,
+    pub(crate) message: Vec<String>,
+}
+
+/// The part that differs between the protocols.
+#[derive(Clone, Debug)]
+pub(crate) enum FlowSpec {
+    OAuth1 {
+        request_token: Template,
+        authorize: Template,
+        access_token: Template,
+        signature: SignatureMethod,
+        placement: Placement,
+        token_method: Method,
+        realm: Option<String>,
+        callback: CallbackAt,
+        authorize_params: Vec<(String, String)>,
+    },
+    OAuth2 {
+        authorize: Template,
+        token: Template,
+        refresh: Option<Template>,
+        revoke: Option<Template>,
+        issuer: Option<String>,
+        iss_required: bool,
+        client_auth: ClientAuth,
+        token_body: TokenBody,
+        pkce: Pkce,
+        scopes: Vec<String>,
+        scope_separator: String,
+        response_type: bool,
+        redirect_uri_at_token: bool,
+        authorize_params: Vec<(String, String)>,
+        token_params: Vec<(String, String)>,
+        default_lifetime: Option<u32>,
+        rotates: bool,
+    },
+}
+
+impl Spec {
+    pub(crate) fn settings(&self, provider: &Provider, field: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Misuse> {
+        let moves = &provider.moves;
+        let endpoint = |template: &Template| fill(template, field, moves);
+        let flow = match &self.flow {
+            FlowSpec::OAuth1 {
+                request_token,
+                authorize,
+                access_token,
+                signature,
+                placement,
+                token_method,
+                realm,
+                callback,
+                authorize_params,
+            } => Flow::OAuth1(oauth1::Settings {
+                request_token: endpoint(request_token)?,
+                authorize: endpoint(authorize)?,
+                access_token: endpoint(access_token)?,
+                signature: *signature,
+                placement: *placement,
+                token_method: token_method.clone(),
+                realm: realm.clone(),
+                callback: *callback,
+                authorize_params: authorize_params.clone(),
+            }),
+            FlowSpec::OAuth2 {
+                authorize,
+                token,
+                refresh,
+                revoke,
+                issuer,
+                iss_required,
+                client_auth,
+                token_body,
+                pkce,
+                scopes,
+                scope_separator,
+                response_type,
+                redirect_uri_at_token,
+                authorize_params,
+                token_params,
+                default_lifetime,
+                rotates,
+            } => Flow::OAuth2(oauth2::Settings {
+                authorize: endpoint(authorize)?,
+                token: endpoint(token)?,
+                refresh: refresh.as_ref().map(endpoint).transpose()?,
+                revoke: revoke.as_ref().map(endpoint).transpose()?,
+                issuer: issuer.as_ref().map(|issuer| moved_issuer(issuer, moves)),
+                iss_required: *iss_required,
+                client_auth: *client_auth,
+                token_body: *token_body,
+                pkce: *pkce,
+                scopes: scopes.clone(),
+                scope_separator: scope_separator.clone(),
+                response_type: *response_type,
+                redirect_uri_at_token: *redirect_uri_at_token,
+                authorize_params: authorize_params.clone(),
+                token_params: token_params.clone(),
+                default_lifetime: *default_lifetime,
+                rotates: *rotates,
+            }),
+        };
+        let mut more_origins: Vec<Origin> =
+            self.api.more_origins.iter().map(|template| Ok(endpoint(template)?.origin())).collect::<Result<_, Misuse>>()?;
+        more_origins.dedup();
+        Ok(Settings {
+            provider: provider.name.clone(),
+            flow,
+            api: Api {
+                base: endpoint(&self.api.base_url)?,
+                more_origins,
+                attach: self.api.attach.clone(),
+                headers: self.api.headers.clone(),
+                expired: self.api.expired.clone(),
+                failed: self.api.failed.clone(),
+                message: self.api.message.clone(),
+            },
+            deviations: provider.deviations.iter().map(|(deviation, _)| *deviation).collect(),
+            keep: self.keep.clone(),
+            retired: match &provider.status {
+                Status::Retired { note, .. } => Some(note.clone()),
+                _ => None,
+            },
+        })
+    }
+
+    pub(crate) fn default_scopes(&self) -> &[String] {
+        match &self.flow {
+            FlowSpec::OAuth2 { scopes, .. } => scopes,
+            FlowSpec::OAuth1 { .. } => &[],
+        }
+    }
+
+    pub(crate) fn endpoints(&self, moves: &Moves) -> Vec<(&'static str, String)> {
+        let named: Vec<(&'static str, Option<&Template>)> = match &self.flow {
+            FlowSpec::OAuth1 { request_token, authorize, access_token, .. } => {
+                vec![("request_token", Some(request_token)), ("authorize", Some(authorize)), ("access_token", Some(access_token))]
+            }
+            FlowSpec::OAuth2 { authorize, token, refresh, revoke, .. } => {
+                vec![("authorize", Some(authorize)), ("token", Some(token)), ("refresh", refresh.as_ref()), ("revoke", revoke.as_ref())]
+            }
+        };
+        let named = named.into_iter().chain([("api", Some(&self.api.base_url))]);
+        named
+            .filter_map(|(what, template)| {
+                let text = template?.as_str();
+                let moved = Endpoint::parse(text).ok().and_then(|endpoint| endpoint.at(moves.target(&endpoint.origin())?).ok());
+                Some((what, moved.map_or_else(|| text.to_owned(), |endpoint| endpoint.as_str().to_owned())))
+            })
+            .collect()
+    }
+}
+
+/// A URL with its places filled and its origin moved.
+fn fill(template: &Template, field: &dyn Fn(&str) -> Option<String>, moves: &Moves) -> Result<Endpoint, Misuse> {
+    for name in template.names() {
+        if let Some(value) = field(name) {
+            // A value becomes part of a host name or a path: `evil.example/` or `a@evil.example` would send tokens elsewhere.
+            let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+            if !plain || value.is_empty() || value.starts_with('.') || value.contains("..") {
+                return Err(Misuse::new(format!("letters, digits, \"-\", \"_\" and \".\" for {name}"), "something else")
+                    .with_hint(format!("it becomes part of {}", template.as_str())));
+            }
+        }
+    }
+    let endpoint = Endpoint::parse(&template.render(field)?)?;
+    match moves.target(&endpoint.origin()) {
+        Some(target) => endpoint.at(target),
+        None => Ok(endpoint),
+    }
+}
+
+/// An issuer moves with its origin. It is compared byte for byte, so nothing else about it changes.
+fn moved_issuer(issuer: &str, moves: &Moves) -> String {
+    let moved = Endpoint::parse(issuer).ok().and_then(|endpoint| endpoint.at(moves.target(&endpoint.origin())?).ok());
+    moved.map_or_else(|| issuer.to_owned(), |endpoint| endpoint.as_str().to_owned())
+}
