@@ -1,5 +1,5 @@
 //! A hand-made HTTP client and OAuth 1 signer: nothing of what is tested here is used to test it.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
