@@ -104,7 +104,7 @@ fn broken_off(reply: Reply, date: i64) -> Response {
     let (length, half) = (reply.body.len(), reply.body.slice(..reply.body.len() / 2));
     let mut response = write(reply, date);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length.max(1)));
-    *response.body_mut() = Body::new(Odd { first: Some(half), padding: 0, breaks: true });
+    *response.body_mut() = Body::new(Odd { first: Some(half), padding: 0, breaks: true, paused: false });
     // 204 and 304 have no body to break.
     if response.status() == StatusCode::NO_CONTENT {
         *response.status_mut() = StatusCode::OK;
@@ -115,15 +115,16 @@ fn broken_off(reply: Reply, date: i64) -> Response {
 fn padded(reply: Reply, date: i64, mib: u32) -> Response {
     let body = reply.body.clone();
     let mut response = write(reply, date);
-    *response.body_mut() = Body::new(Odd { first: Some(body), padding: mib.saturating_mul(16), breaks: false });
+    *response.body_mut() = Body::new(Odd { first: Some(body), padding: mib.saturating_mul(16), breaks: false, paused: false });
     response
 }
 
-/// A body that goes on with blocks of white space, or breaks.
+/// A body that goes on with blocks of white space, or breaks once what came before has been sent.
 struct Odd {
     first: Option<Bytes>,
     padding: u32,
     breaks: bool,
+    paused: bool,
 }
 
 /// 64 KiB, sixteen to the MiB.
@@ -133,7 +134,7 @@ impl http_body::Body for Odd {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
@@ -141,7 +142,15 @@ impl http_body::Body for Odd {
             self.padding -= 1;
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&BLANKS)))));
         }
-        let end = self.breaks.then(|| Err(std::io::Error::other("broken off on request")));
-        Poll::Ready(end)
+        if !self.breaks {
+            return Poll::Ready(None);
+        }
+        // A body that is not ready lets the server send what it holds; one that fails makes it throw that away.
+        if !self.paused {
+            self.paused = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(std::io::Error::other("broken off on request"))))
     }
 }
