@@ -1,1 +1,20 @@
-//! Keyfob against servers and clients that others wrote.
+//! What the tests against other people's software share: finding that software, running it, and looking at what happened.
+//!
+//! ```text
+//!   tests/telldus.rs …  ──►  World (our sandbox) ◄── Program (seeds/telldus.py, with other people's libraries)
+//!        │                      │
+//!        └── plays the person   └── what it saw, compared with transcripts/telldus.txt
+//! ```
+//!
+//! A test begins with what it needs from the machine; where that is missing it says so and goes home (see [`tools`]).
+
+pub mod browser;
+pub mod http;
+pub mod program;
+pub mod tools;
+pub mod transcript;
+pub mod world;
+
+pub use browser::Browser;
+pub use program::Program;
+pub use world::World;

@@ -1,0 +1,200 @@
+//! A real browser: headless Chromium, steered over WebDriver (W3C) by the ChromeDriver that Debian ships with it. That is a few
+//! JSON requests, so that no second language and no package comes between a test and what it looks at.
+//!
+//! Every browser has a profile of its own: two of them are two people. It resolves no name but `localhost`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::{Program, http, tools};
+
+/// A running browser with one page. It is closed when this is dropped.
+pub struct Browser {
+    session: String,
+    _driver: Program,
+    _profile: tempfile::TempDir,
+}
+
+/// For elements and pages to appear; a loaded machine with two cores needs a while.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The name under which WebDriver gives elements (§11).
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+impl Browser {
+    /// Starts a browser; `None` after saying that the test is skipped.
+    ///
+    /// # Panics
+    /// If the browser is there but does not start.
+    pub fn start() -> Option<Self> {
+        let (chromium, driver) = tools::chromium()?;
+        let mut driver = Program::start(&driver, &["--port=0"], &[]);
+        let port = driver.wait_for("ChromeDriver was started successfully on port");
+        let base = format!("http://localhost:{}", port.trim_end_matches('.'));
+        let profile = tempfile::tempdir().expect("a folder");
+        let answer = command("POST", &format!("{base}/session"), &capabilities(&chromium, profile.path()));
+        let id = answer["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {answer}"));
+        Some(Self { session: format!("{base}/session/{id}"), _driver: driver, _profile: profile })
+    }
+
+    /// Opens a URL and waits until it is loaded.
+    pub fn open(&self, url: &str) {
+        self.post("url", &json!({ "url": url }));
+    }
+
+    /// The address bar.
+    pub fn url(&self) -> String {
+        text(&self.get("url"))
+    }
+
+    /// The page's title.
+    pub fn title(&self) -> String {
+        text(&self.get("title"))
+    }
+
+    /// The visible text of the first element that a CSS selector finds, waiting for it.
+    pub fn text(&self, css: &str) -> String {
+        text(&self.get(&format!("element/{}/text", self.element(css))))
+    }
+
+    /// The visible texts of all elements, without waiting.
+    pub fn texts(&self, css: &str) -> Vec<String> {
+        self.elements(css).iter().map(|id| text(&self.get(&format!("element/{id}/text")))).collect()
+    }
+
+    /// An attribute of the first element, waiting for it.
+    pub fn attribute(&self, css: &str, name: &str) -> Option<String> {
+        self.get(&format!("element/{}/attribute/{name}", self.element(css))).as_str().map(str::to_owned)
+    }
+
+    /// Whether there is such an element now.
+    pub fn has(&self, css: &str) -> bool {
+        !self.elements(css).is_empty()
+    }
+
+    /// Clicks the first element, waiting for it.
+    pub fn click(&self, css: &str) {
+        self.post(&format!("element/{}/click", self.element(css)), &json!({}));
+    }
+
+    /// Clicks the link with this text.
+    pub fn follow(&self, link: &str) {
+        let id = self.wait_for("link text", link);
+        self.post(&format!("element/{id}/click"), &json!({}));
+    }
+
+    /// Types into the first element.
+    pub fn fill(&self, css: &str, value: &str) {
+        self.post(&format!("element/{}/value", self.element(css)), &json!({ "text": value }));
+    }
+
+    /// Runs JavaScript in the page; what it returns.
+    pub fn run(&self, script: &str) -> Value {
+        self.post("execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// The page as it is now.
+    pub fn source(&self) -> String {
+        text(&self.get("source"))
+    }
+
+    /// Makes the window this big, in CSS pixels.
+    pub fn resize(&self, width: u32, height: u32) {
+        self.post("window/rect", &json!({ "width": width, "height": height }));
+    }
+
+    /// A picture of the page, as PNG in base64.
+    pub fn screenshot(&self) -> String {
+        text(&self.get("screenshot"))
+    }
+
+    /// What the page wrote to the console at level `SEVERE`: blocked by CSP, not found, an exception.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.post("se/log", &json!({ "type": "browser" }));
+        let entries = log.as_array().map_or(&[][..], Vec::as_slice);
+        entries.iter().filter(|entry| entry["level"] == "SEVERE").map(|entry| text(&entry["message"])).collect()
+    }
+
+    fn element(&self, css: &str) -> String {
+        self.wait_for("css selector", css)
+    }
+
+    /// # Panics
+    /// If it does not appear; says what page there is instead.
+    fn wait_for(&self, using: &str, value: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(first) = self.find(using, value).into_iter().next() {
+                return first;
+            }
+            assert!(Instant::now() < until, "no {value} on {}:\n{}", self.url(), self.source());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn elements(&self, css: &str) -> Vec<String> {
+        self.find("css selector", css)
+    }
+
+    fn find(&self, using: &str, value: &str) -> Vec<String> {
+        let found = self.post("elements", &json!({ "using": using, "value": value }));
+        found.as_array().map_or(&[][..], Vec::as_slice).iter().map(|element| text(&element[ELEMENT])).collect()
+    }
+
+    fn get(&self, path: &str) -> Value {
+        command("GET", &format!("{}/{path}", self.session), &Value::Null)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        command("POST", &format!("{}/{path}", self.session), body)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The driver would leave the browser running if it were only killed.
+        let _ = http::send("DELETE", &self.session, &[], b"");
+    }
+}
+
+fn capabilities(chromium: &Path, profile: &Path) -> Value {
+    let profile: PathBuf = profile.join("profile");
+    let arguments = [
+        "--headless=new".to_owned(),
+        // Chromium's own sandbox needs what containers lack; it opens our own pages alone.
+        "--no-sandbox".to_owned(),
+        "--disable-dev-shm-usage".to_owned(),
+        "--disable-gpu".to_owned(),
+        "--no-first-run".to_owned(),
+        "--no-proxy-server".to_owned(),
+        "--disable-background-networking".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE [::1]".to_owned(),
+        "--window-size=1000,800".to_owned(),
+        format!("--user-data-dir={}", profile.display()),
+    ];
+    json!({ "capabilities": { "alwaysMatch": {
+        "browserName": "chrome",
+        "goog:chromeOptions": { "binary": chromium, "args": arguments },
+        "goog:loggingPrefs": { "browser": "ALL" },
+        "timeouts": { "pageLoad": PATIENCE.as_millis() as u64 },
+    }}})
+}
+
+/// Sends a command; the `value` of its answer.
+///
+/// # Panics
+/// With WebDriver's own words if it fails.
+fn command(method: &str, url: &str, body: &Value) -> Value {
+    let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let headers = [("Content-Type", "application/json; charset=utf-8")];
+    let answer = http::send(method, url, &headers, &bytes).unwrap_or_else(|problem| panic!("{method} {url}: {problem}"));
+    let mut json = answer.json();
+    assert!(answer.status == 200, "{method} {url}: {}: {}", json["value"]["error"], json["value"]["message"]);
+    json["value"].take()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

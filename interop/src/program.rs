@@ -1,0 +1,156 @@
+//! Other people's programs, run with a clean environment, spoken to over their standard input.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running program. It is killed when this is dropped.
+pub struct Program {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    said: Vec<String>,
+    errors: Arc<Mutex<String>>,
+    _home: tempfile::TempDir,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Whether it called that a success.
+    pub success: bool,
+    /// Its standard output.
+    pub lines: Vec<String>,
+    /// Its standard error.
+    pub errors: String,
+}
+
+impl Program {
+    /// Starts a program with these arguments and nothing of our environment but `PATH`: no proxy, no configuration of the
+    /// person who runs the tests.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start<A: AsRef<OsStr>>(program: &Path, arguments: &[A], environment: &[(&str, &str)]) -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(home.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
+        command.env("LANG", "C.UTF-8").env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+        command.envs(environment.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|problem| panic!("{}: {problem}", program.display()));
+
+        let stdout = child.stdout.take().expect("a pipe");
+        let stderr = child.stderr.take().expect("a pipe");
+        let (sender, lines) = mpsc::channel();
+        read_lines(stdout, move |line| sender.send(line).is_ok());
+        let errors = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&errors);
+        read_lines(stderr, move |line| kept.lock().map(|mut text| text.push_str(&(line + "\n"))).is_ok());
+        Self { stdin: child.stdin.take(), child, lines, said: Vec::new(), errors, _home: home }
+    }
+
+    /// The folder it runs in, its `HOME`.
+    pub fn folder(&self) -> &Path {
+        self._home.path()
+    }
+
+    /// Waits for a line that begins so, and gives the rest of it.
+    ///
+    /// # Panics
+    /// If the program ends or a minute passes first.
+    pub fn wait_for(&mut self, beginning: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.said.push(line.clone());
+                    if let Some(rest) = line.trim_start().strip_prefix(beginning) {
+                        return rest.trim().to_owned();
+                    }
+                }
+                Err(end) => {
+                    let how = if end == RecvTimeoutError::Timeout { "said nothing more" } else { "ended" };
+                    panic!("the program {how} before \"{beginning}\":\n{}\n{}", self.said.join("\n"), self.errors());
+                }
+            }
+        }
+    }
+
+    /// Types a line.
+    ///
+    /// # Panics
+    /// If nobody reads it.
+    pub fn answer(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("the input is open");
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).unwrap_or_else(|problem| panic!("{problem}: {}", self.errors()));
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Panics
+    /// If it does not end within a minute.
+    pub fn finish(mut self) -> Finished {
+        drop(self.stdin.take());
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.said.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("the program does not end:\n{}\n{}", self.said.join("\n"), self.errors()),
+            }
+        }
+        let success = self.child.wait().expect("the program's end").success();
+        Finished { success, lines: std::mem::take(&mut self.said), errors: self.errors() }
+    }
+
+    /// What it wrote to standard error so far.
+    pub fn errors(&self) -> String {
+        self.errors.lock().map(|text| text.clone()).unwrap_or_default()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Finished {
+    /// The rest of the first line that begins so.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn line(&self, beginning: &str) -> &str {
+        let found = self.lines.iter().find_map(|line| line.trim_start().strip_prefix(beginning));
+        found.unwrap_or_else(|| panic!("no line \"{beginning}\" in {self:#?}")).trim()
+    }
+
+    /// The same, as JSON.
+    ///
+    /// # Panics
+    /// If there is none, or it is not JSON.
+    pub fn json(&self, beginning: &str) -> serde_json::Value {
+        let text = self.line(beginning);
+        serde_json::from_str(text).unwrap_or_else(|problem| panic!("{problem}: {text}"))
+    }
+}
+
+fn read_lines(source: impl Read + Send + 'static, mut take: impl FnMut(String) -> bool + Send + 'static) {
+    thread::spawn(move || {
+        for line in BufReader::new(source).split(b'\n').map_while(Result::ok) {
+            if !take(String::from_utf8_lossy(&line).into_owned()) {
+                break;
+            }
+        }
+    });
+}

@@ -1,0 +1,115 @@
+//! What a test needs from the machine. `cargo xtask setup` installs it, and names it in the environment; without that it is
+//! looked for where `setup` puts it.
+//!
+//! A test that cannot have what it needs is skipped: it says so on stdout and in the file that `KEYFOB_TEST_SKIPPED` names,
+//! which `cargo xtask test` counts. With `CI=true` it fails instead.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::thread;
+
+/// Why a test cannot run here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Something is not installed: a failure in CI.
+    Missing,
+    /// The kernel does not allow it (mounts, name spaces): no failure anywhere.
+    Kernel,
+}
+
+/// A Python with the packages of `requirements.txt`; `None` after saying that the test is skipped.
+pub fn python() -> Option<PathBuf> {
+    let found = named("KEYFOB_TEST_PYTHON").or_else(|| existing(interop().join("venv/bin/python")));
+    found.or_else(|| skip(Why::Missing, "no Python environment; `cargo xtask setup` makes it"))
+}
+
+/// A Node and the folder whose `node_modules` holds the packages of `package.json`.
+pub fn node() -> Option<(PathBuf, PathBuf)> {
+    let modules = named("KEYFOB_TEST_NODE_MODULES").or_else(|| existing(interop().join("node/node_modules")));
+    let folder = modules.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+    let node =
+        named("KEYFOB_TEST_NODE").or_else(|| existing(folder.clone()?.join("node_modules/node/bin/node"))).or_else(|| on_path("node"));
+    match (node, folder) {
+        (Some(node), Some(folder)) => Some((node, folder)),
+        _ => skip(Why::Missing, "no Node, or no packages for it; `cargo xtask setup` makes both"),
+    }
+}
+
+/// Chromium and its ChromeDriver.
+pub fn chromium() -> Option<(PathBuf, PathBuf)> {
+    let chromium = named("KEYFOB_TEST_CHROMIUM").or_else(|| on_path("chromium")).or_else(|| on_path("chromium-browser"));
+    let driver = named("KEYFOB_TEST_CHROMEDRIVER").or_else(|| on_path("chromedriver"));
+    match (chromium, driver) {
+        (Some(chromium), Some(driver)) => Some((chromium, driver)),
+        _ => skip(Why::Missing, "no Chromium with ChromeDriver; `cargo xtask setup` installs them where it may"),
+    }
+}
+
+/// The command, as it is built from the present sources.
+///
+/// # Panics
+/// If it does not build.
+pub fn keyfob() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        // The whole workspace's features, so that this and `cargo test --workspace` build each crate once.
+        let arguments = ["build", "--quiet", "--workspace", "--bins", "--manifest-path", manifest];
+        let output = Command::new(cargo).args(arguments).output().expect("cargo runs");
+        assert!(output.status.success(), "keyfob does not build:\n{}", String::from_utf8_lossy(&output.stderr));
+        profile().join("keyfob")
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+/// Says that this test does not run here, and why; gives `None`, for `?` and `let … else`.
+///
+/// # Panics
+/// With `CI=true`, where something is missing: what CI does not test it must not call tested.
+pub fn skip<T>(why: Why, reason: &str) -> Option<T> {
+    assert!(why == Why::Kernel || env::var_os("CI").is_none_or(|ci| ci != "true"), "skipping is failing in CI: {reason}");
+    let current = thread::current();
+    let test = current.name().unwrap_or("a test");
+    println!("skipped {test}: {reason}");
+    if let Some(file) = env::var_os("KEYFOB_TEST_SKIPPED") {
+        let kind = if why == Why::Kernel { "kernel" } else { "missing" };
+        let mut file = OpenOptions::new().create(true).append(true).open(file).expect("the file of skipped tests");
+        // One write, so that tests that run at once do not mix their lines.
+        file.write_all(format!("{kind}\t{test}\t{reason}\n").as_bytes()).expect("the file of skipped tests");
+    }
+    None
+}
+
+/// This crate's folder: `seeds`, `peers`, `transcripts` lie in it.
+pub fn here() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where `cargo xtask setup` puts what it makes.
+fn interop() -> PathBuf {
+    profile().parent().expect("the target folder").join("interop")
+}
+
+/// `target/debug` or `target/release`: a test lies in its `deps`.
+fn profile() -> PathBuf {
+    let test = env::current_exe().expect("the path of this test");
+    let deps = test.parent().expect("a folder");
+    if deps.ends_with("deps") { deps.parent().expect("the profile's folder") } else { deps }.to_path_buf()
+}
+
+fn named(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from).and_then(existing)
+}
+
+fn existing(path: PathBuf) -> Option<PathBuf> {
+    path.exists().then_some(path)
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
