@@ -1,1 +1,13 @@
-//! A sealed vault for OAuth apps, accounts and pending logins.
+#![doc = include_str!("../README.md")]
+
+mod database;
+mod header;
+mod key;
+mod place;
+mod records;
+mod seal;
+mod vault;
+mod worker;
+
+pub use key::KeySource;
+pub use vault::Vault;

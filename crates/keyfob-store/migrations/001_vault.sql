@@ -1,0 +1,35 @@
+-- The vault, version 1. What is sealed is bound to every other column of its row (see src/seal.rs).
+-- No name, provider, state or binding is here in clear: `id` and `name`/`binding` are keyed hashes, except that `account.id`
+-- is the account's random id itself.
+
+CREATE TABLE header (
+    only       INTEGER PRIMARY KEY CHECK (only = 1),
+    format     INTEGER NOT NULL,    -- of everything sealed
+    vault      BLOB NOT NULL,       -- random: this vault and no other
+    cipher     TEXT NOT NULL,
+    generation INTEGER NOT NULL,    -- a new wrapping moves it on
+    data_key   BLOB NOT NULL,       -- sealed under the key from outside
+    checksum   BLOB NOT NULL        -- SHA-256 of the above: tells damage from a wrong key
+) STRICT;
+
+CREATE TABLE app (
+    id         BLOB PRIMARY KEY,    -- keyed hash of the provider
+    generation INTEGER NOT NULL,
+    record     BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE account (
+    id         BLOB PRIMARY KEY,    -- the account's immutable id
+    name       BLOB NOT NULL UNIQUE,-- keyed hash of the name
+    generation INTEGER NOT NULL,
+    record     BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pending (
+    id         BLOB NOT NULL,       -- keyed hash of what names it in a callback: state, or the temporary oauth_token
+    binding    BLOB NOT NULL,       -- keyed hash of that together with the browser's secret
+    generation INTEGER NOT NULL,    -- the order of arrival
+    expires_at INTEGER NOT NULL,    -- Unix seconds
+    record     BLOB NOT NULL,
+    PRIMARY KEY (id, binding)
+) STRICT, WITHOUT ROWID;

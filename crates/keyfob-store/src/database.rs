@@ -1,0 +1,171 @@
+//! The SQLite file: made whole, opened with care, never changed before it is known to be ours and sound.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use keyfob::StoreError;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::header;
+use crate::place::{self, Fresh};
+use crate::seal::{Key, Sealer};
+
+/// In the file's header: "KFOB".
+const APPLICATION_ID: i32 = 0x4B46_4F42;
+
+/// Each takes a vault from the version of its index to the next; `user_version` says which were applied.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/001_vault.sql")];
+
+/// How long SQLite waits for another process that writes.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Whether there is a vault at the path. What others could do with its files is taken away, with a warning.
+pub(crate) fn exists(path: &Path, warnings: &mut Vec<String>) -> Result<bool, StoreError> {
+    let vault = place::look(path)?;
+    if let Some(found) = &vault {
+        place::close_to_others(path, found, warnings)?;
+    }
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let path = place::with_suffix(path, suffix);
+        let Some(found) = place::look(&path)? else { continue };
+        place::close_to_others(&path, &found, warnings)?;
+        // SQLite would play the old vault's log into a new vault.
+        if vault.is_none() && suffix != "-shm" && found.len() > 0 {
+            return Err(StoreError::Corrupt(format!("{} is there, and the vault that it belongs to is not", path.display())));
+        }
+    }
+    Ok(vault.is_some())
+}
+
+/// Makes a vault. It appears whole or not at all, so that an empty file is never a vault that is not finished yet, but a damaged one.
+pub(crate) fn create(path: &Path, key: &Key) -> Result<(), StoreError> {
+    let fresh = Fresh::beside(path)?;
+    let mut connection = connect(fresh.path())?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
+    migrate(&mut connection, 0)?;
+    header::write(&connection, key)?;
+    use_write_ahead_log(&connection, fresh.path())?;
+    connection.close().map_err(|(_, error)| sql(error))?;
+    // Under the lock nobody can have been faster; if the lock was taken away from under us, theirs is the vault.
+    fresh.publish().map(drop)
+}
+
+/// Opens a vault. Until everything is found to be in order, nothing is written, not even at closing.
+pub(crate) fn open(path: &Path, key: &Key) -> Result<(Connection, Sealer), StoreError> {
+    let mut connection = connect(path)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
+    let version = version(&connection)?;
+    check_length(&mut connection, path)?;
+    check_structure(&mut connection, version)?;
+    let sealer = header::unwrap(&connection, key)?;
+    use_write_ahead_log(&connection, path)?;
+    migrate(&mut connection, version)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(sql)?;
+    Ok((connection, sealer))
+}
+
+/// What an error of SQLite means for the vault.
+pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    match error {
+        InvalidColumnType(..) | IntegralValueOutOfRange(..) | FromSqlConversionFailure(..) => {
+            StoreError::Corrupt("a column holds what was never written there".to_owned())
+        }
+        error => match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StoreError::Corrupt("the file is not a sound database".to_owned())
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                StoreError::Io("another process has held it for five seconds".to_owned(), io::Error::other(error))
+            }
+            _ => StoreError::Io("SQLite".to_owned(), io::Error::other(error)),
+        },
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    // No CREATE: SQLite makes no vault. No URI: a path is a path. The folder was resolved, so NOFOLLOW is about the file alone.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(path, flags).map_err(sql)?;
+    connection.busy_timeout(BUSY).map_err(sql)?;
+    // What the file says is data, not program, and what is erased is overwritten.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(sql)?;
+    connection
+        .execute_batch(
+            "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
+             PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
+        )
+        .map_err(sql)?;
+    Ok(connection)
+}
+
+fn use_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0)).map_err(sql)?;
+    if mode != "wal" {
+        return Err(place::io(path)(io::Error::other("the file system gives SQLite no shared memory for its write-ahead log")));
+    }
+    Ok(())
+}
+
+/// Which version wrote it; an error if it was none, or one that is yet to come.
+fn version(connection: &Connection) -> Result<usize, StoreError> {
+    let number = |name| connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get::<_, i32>(0)).map_err(sql);
+    if number("application_id")? != APPLICATION_ID {
+        return Err(StoreError::Corrupt("the file is not a vault, or not any more".to_owned()));
+    }
+    match usize::try_from(number("user_version")?) {
+        Ok(version) if version > MIGRATIONS.len() => {
+            Err(StoreError::Newer(format!("its version is {version}, this program knows {}", MIGRATIONS.len())))
+        }
+        Ok(version) if version > 0 => Ok(version),
+        _ => Err(StoreError::Corrupt("the file has no version".to_owned())),
+    }
+}
+
+/// A file that lost its tail is no vault, even if only free space was in it. SQLite takes a last page that was cut short for one that ends in
+/// zeros. While there is a log, pages may rightly be there that the file has not got yet.
+fn check_length(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    // The first read fixes what is seen: with an empty log, nobody can move the file on before this transaction ends.
+    let reading = connection.transaction().map_err(sql)?;
+    let number = |query| reading.query_row(query, (), |row| row.get::<_, i64>(0)).map_err(sql);
+    number("SELECT count(*) FROM sqlite_schema")?;
+    let says = number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?).unsigned_abs();
+    let length = |path: &Path| Ok::<_, StoreError>(place::look(path)?.map_or(0, |found| found.len()));
+    if length(&place::with_suffix(path, "-wal"))? == 0 && length(path)? < says {
+        return Err(StoreError::Corrupt("the file is shorter than it says".to_owned()));
+    }
+    Ok(())
+}
+
+/// Pages and indexes in order, and the tables that version has: no more (a planted trigger could keep a login from being taken), no less.
+fn check_structure(connection: &mut Connection, version: usize) -> Result<(), StoreError> {
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(sql)?;
+    let mut model = Connection::open_in_memory().map_err(sql)?;
+    apply(&mut model, &MIGRATIONS[..version], 0)?;
+    if verdict != "ok" || schema(connection)? != schema(&model)? {
+        return Err(StoreError::Corrupt("the file is not a sound database".to_owned()));
+    }
+    Ok(())
+}
+
+fn schema(connection: &Connection) -> Result<Vec<(String, String, String, Option<String>)>, StoreError> {
+    let mut statement = connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").map_err(sql)?;
+    let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).map_err(sql)?;
+    rows.collect::<Result<_, _>>().map_err(sql)
+}
+
+fn migrate(connection: &mut Connection, from: usize) -> Result<(), StoreError> {
+    apply(connection, MIGRATIONS, from)
+}
+
+fn apply(connection: &mut Connection, migrations: &[&str], from: usize) -> Result<(), StoreError> {
+    for (done, migration) in migrations.iter().enumerate().skip(from) {
+        let step = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql)?;
+        step.execute_batch(migration).map_err(sql)?;
+        step.pragma_update(None, "user_version", i64::try_from(done + 1).unwrap_or(i64::MAX)).map_err(sql)?;
+        step.commit().map_err(sql)?;
+    }
+    Ok(())
+}

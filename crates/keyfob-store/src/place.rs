@@ -1,0 +1,183 @@
+//! Files as they must be: ours, closed to others, and no links. An attacker with an account on the same machine is who this page is about.
+
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use keyfob::StoreError;
+use rustix::fs::OFlags;
+
+use crate::seal;
+
+/// How long to wait for another process that is opening the vault.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The path with its folder resolved. The folder must be ours or root's, and nobody else may write there, for who can write in a folder can
+/// put another file in the place of any. Makes the folder, 0700, where it is missing and `make` says so.
+pub(crate) fn in_safe_folder(path: &Path, make: bool) -> Result<PathBuf, StoreError> {
+    let name = path.file_name().ok_or_else(|| StoreError::Unsafe(format!("{} is not the path of a file", path.display())))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = match folder.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound && make => make_folder(folder)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::Missing(path.display().to_string())),
+        other => other.map_err(io(folder))?,
+    };
+    let found = folder.metadata().map_err(io(&folder))?;
+    if !is_ours_or_roots(&found) || found.mode() & 0o022 != 0 {
+        return Err(StoreError::Unsafe(format!("others can write in the folder {}", folder.display())));
+    }
+    Ok(folder.join(name))
+}
+
+fn make_folder(folder: &Path) -> Result<PathBuf, StoreError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io(folder))?;
+    // mkdir's mode is what the umask leaves of it.
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(io(folder))?;
+    folder.canonicalize().map_err(io(folder))
+}
+
+/// What lies at the path, if anything: it must be a file of ours, not a link. Does not open it: to close a second descriptor of a database
+/// would drop this process's locks on it (POSIX advisory locks).
+pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io(path)(error)),
+        Ok(found) => must_be_our_file(&found, path).map(|()| Some(found)),
+    }
+}
+
+/// Takes away what others may do with a file of ours, and says so.
+pub(crate) fn close_to_others(path: &Path, found: &Metadata, warnings: &mut Vec<String>) -> Result<(), StoreError> {
+    if found.mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(io(path))?;
+        warnings.push(format!("others could read or write {}; its mode is 0600 now", path.display()));
+    }
+    Ok(())
+}
+
+/// Opens a file of ours for reading, if there is one, without following a link.
+pub(crate) fn open_own(path: &Path) -> Result<Option<File>, StoreError> {
+    match OpenOptions::new().read(true).custom_flags(flags()).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        other => own(other, path).map(Some),
+    }
+}
+
+/// Whether a file belongs to this user or to root.
+pub(crate) fn is_ours_or_roots(found: &Metadata) -> bool {
+    found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// An error of the disk at a path.
+pub(crate) fn io(path: &Path) -> impl Fn(io::Error) -> StoreError {
+    move |error| StoreError::Io(path.display().to_string(), error)
+}
+
+/// The path with something after its name: `vault.db-wal`.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut text = OsString::from(path);
+    text.push(suffix);
+    PathBuf::from(text)
+}
+
+/// An advisory lock of the kernel, beside the vault: a dead holder frees it.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    pub(crate) fn take(vault: &Path) -> Result<Self, StoreError> {
+        let path = with_suffix(vault, ".lock");
+        let opened = OpenOptions::new().read(true).write(true).create(true).mode(0o600).custom_flags(flags()).open(&path);
+        let file = own(opened, &path)?;
+        // Who can open it can hold it, and keep us out.
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(io(&path))?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(5)),
+                Err(error) => return Err(io(&path)(error.into())),
+            }
+        }
+    }
+}
+
+/// A file being made beside its final place, 0600 whatever the umask; it appears there whole or not at all, and never in place of another.
+pub(crate) struct Fresh {
+    file: File,
+    path: PathBuf,
+    place: PathBuf,
+}
+
+impl Fresh {
+    pub(crate) fn beside(place: &Path) -> Result<Self, StoreError> {
+        let suffix: String = seal::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = with_suffix(place, &format!(".new-{suffix}"));
+        // O_EXCL follows no link, not even a dangling one.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io(&path))?;
+        let fresh = Self { file, path, place: place.to_owned() };
+        fresh.file.set_permissions(Permissions::from_mode(0o600)).map_err(io(&fresh.path))?;
+        Ok(fresh)
+    }
+
+    pub(crate) fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts the file in its place, durably. Says no, and changes nothing, if there is one already: `link` fails where `rename` replaces.
+    pub(crate) fn publish(self) -> Result<bool, StoreError> {
+        self.file.sync_all().map_err(io(&self.path))?;
+        match std::fs::hard_link(&self.path, &self.place) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+            other => other.map_err(io(&self.place))?,
+        }
+        let folder = self.place.parent().unwrap_or(Path::new("/"));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))?;
+        Ok(true)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            drop(std::fs::remove_file(with_suffix(&self.path, suffix)));
+        }
+    }
+}
+
+/// `O_NONBLOCK`: opening a pipe that somebody put there must not wait for its other end.
+fn flags() -> i32 {
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
+}
+
+fn own(opened: io::Result<File>, path: &Path) -> Result<File, StoreError> {
+    let file = opened
+        .map_err(|error| if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) { link(path) } else { io(path)(error) })?;
+    must_be_our_file(&file.metadata().map_err(io(path))?, path)?;
+    Ok(file)
+}
+
+fn must_be_our_file(found: &Metadata, path: &Path) -> Result<(), StoreError> {
+    if found.is_symlink() {
+        return Err(link(path));
+    }
+    if !found.is_file() {
+        return Err(StoreError::Unsafe(format!("{} is not a file", path.display())));
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(StoreError::Unsafe(format!("{} belongs to another user", path.display())));
+    }
+    Ok(())
+}
+
+fn link(path: &Path) -> StoreError {
+    StoreError::Unsafe(format!("{} is a link", path.display()))
+}
