@@ -1,0 +1,70 @@
+//! The seed on August, a Flask app with requests, against our sandbox, in a real browser.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use keyfob_interop::{Browser, Program, World, http, tools, transcript};
+
+#[test]
+fn august_seed_lists_locks_and_shows_one() {
+    let (Some(python), Some(browser)) = (tools::python(), Browser::start()) else { return };
+    let world = World::start();
+    let (program, origin) = start(&python, &world);
+
+    browser.open(&origin);
+    browser.follow("Connect August");
+    assert!(browser.url().starts_with(&format!("{}/authorization?", world.origin("august"))), "{}", browser.url());
+    assert!(browser.text("h1").contains("would like to use your August account"), "{}", browser.text("h1"));
+    browser.click("#approve");
+
+    assert_eq!(browser.text("h1"), "Locks of Robin");
+    assert_eq!(browser.url(), format!("{origin}/locks"));
+    assert_eq!(browser.texts("li"), ["Front Door", "Garden Gate", "Cabin Door"]);
+    browser.follow("Front Door");
+    assert_eq!(browser.text("h1"), "Front Door");
+    assert_eq!(browser.text("#status"), "locked");
+    assert_eq!(browser.text("#house"), "Town House");
+    assert_eq!(browser.text("#battery"), "0.88");
+
+    transcript::compare("august", &world.lines("august"));
+    let debug = std::fs::read_to_string(program.folder().join("augustdebug.txt")).expect("the debug log");
+    assert!(debug.contains("got a token for 10367999 seconds"), "{debug}");
+    assert!(debug.contains("GET /users/locks/mine: 200"), "{debug}");
+}
+
+#[test]
+fn august_seed_says_so_when_the_person_says_no() {
+    let (Some(python), Some(browser)) = (tools::python(), Browser::start()) else { return };
+    let world = World::start();
+    let (_program, origin) = start(&python, &world);
+    browser.open(&origin);
+    browser.follow("Connect August");
+    browser.click("#deny");
+    assert_eq!(browser.text("#error"), "access_denied");
+    assert!(!world.lines("august").iter().any(|line| line.contains("/access_token")));
+}
+
+/// The app listens on a port of its own, and AUTHCALL names it.
+fn start(python: &Path, world: &World) -> (Program, String) {
+    let (app, august) = (world.app("august"), world.origin("august"));
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+    let origin = format!("http://127.0.0.1:{port}");
+    let (callback, port) = (format!("{origin}/callback"), port.to_string());
+    let environment = [
+        ("CLIENTID", app.client_id.as_str()),
+        ("APIKEY", &app.fields["api_key"]),
+        ("APISEC", &app.client_secret),
+        ("AUTHCALL", &callback),
+        ("AUGUST_AUTH", &august),
+        ("AUGUST_API", &august),
+        ("HOST", "127.0.0.1"),
+        ("PORT", &port),
+    ];
+    let program = Program::start(python, &[tools::here().join("seeds/august/app.py")], &environment);
+    let until = Instant::now() + Duration::from_secs(30);
+    while http::send("GET", &origin, &[], b"").is_err() {
+        assert!(Instant::now() < until, "the app does not answer: {}", program.errors());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    (program, origin)
+}
