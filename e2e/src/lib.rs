@@ -1,1 +1,10 @@
-//! The walk-throughs of ARCHITECTURE.md as tests: command, broker, sandbox and a real browser.
+//! What the walk-throughs share: the pretend providers, and a person who goes where a login sends them.
+//!
+//! `tests/sessions.rs` walks with the library, `tests/command_*.rs` with the command, `tests/web.rs` with a real browser.
+
+pub mod command;
+pub mod library;
+pub mod person;
+
+pub use command::{Ended, Home};
+pub use library::Library;

@@ -49,6 +49,14 @@ impl Session {
         Call { session: self.clone(), method, url: url.into(), query: Vec::new(), headers: HeaderMap::new(), body: CallBody::None }
     }
 
+    /// A call that is a request already, of a path or absolute URL.
+    pub fn request(&self, request: Request<Vec<u8>>) -> Call {
+        let (parts, bytes) = request.into_parts();
+        let body = if bytes.is_empty() { CallBody::None } else { CallBody::Bytes(bytes) };
+        let call = self.call(parts.method, parts.uri.to_string());
+        Call { headers: parts.headers, body, ..call }
+    }
+
     /// A GET.
     pub fn get(&self, url: impl Into<String>) -> Call {
         self.call(Method::GET, url)
