@@ -330,4 +330,21 @@ mod tests {
         let opaque = seen(Method::POST, "/", &[("content-type", "text/plain")], "hello");
         assert_eq!(opaque.line(), "POST / header[] query[] opaque[size=5] -> 200");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_requests_neither_panic_nor_show_a_secret(header in "[ -~]{0,60}", target in "[!-~]{0,60}", kind in 0..3_usize, body: Vec<u8>) {
+            let kind = ["application/x-www-form-urlencoded", "application/json", "text/plain"][kind];
+            let mut map = HeaderMap::new();
+            for value in [header.as_str(), "Bearer s3cret", "Basic eDpzM2NyZXQ=", "OAuth oauth_token=\"s3cret\""] {
+                map.append("authorization", HeaderValue::from_str(value).expect("a header"));
+            }
+            map.insert("x-august-api-key", HeaderValue::from_static("s3cret"));
+            map.insert("content-type", HeaderValue::from_static(kind));
+            let call = Call::new(Method::POST, &format!("/p?state=s3cret&{target}"), map, Bytes::from(body));
+            let seen = Seen::new("august", &["x-august-api-key"], &call, 200);
+            proptest::prop_assert!(!seen.line().contains("s3cret"), "{}", seen.line());
+            proptest::prop_assert!(seen.line().is_ascii());
+        }
+    }
 }

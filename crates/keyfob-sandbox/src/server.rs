@@ -47,7 +47,7 @@ pub(crate) async fn read(request: Request) -> Option<Call> {
 pub(crate) fn write(reply: Reply, date: i64) -> Response {
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
+    *response.headers_mut() = *reply.headers;
     if let Ok(date) = HeaderValue::from_str(&http_date(date)) {
         response.headers_mut().insert(header::DATE, date);
     }

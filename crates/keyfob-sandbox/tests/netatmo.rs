@@ -176,7 +176,7 @@ async fn paging_gaps_nulls_and_emptiness() {
         let asked = [("type", "Temperature"), ("scale", "max"), ("date_begin", &begin), ("date_end", "1578700800"), ("optimize", "false")];
         let page = weather.measure(&tokens, &asked).await;
         let Some(page) = page.as_object() else { break };
-        let last = page.keys().last().expect("not empty");
+        let last = page.keys().next_back().expect("not empty");
         from = last.parse::<i64>().expect("a time") + 1;
         nulls += page.values().filter(|row| row[0].is_null()).count();
         rows += page.len();
