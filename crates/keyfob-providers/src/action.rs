@@ -301,6 +301,8 @@ pub(crate) struct ColumnTemplate {
     pub(crate) each: Option<String>,
     /// Units by item.
     pub(crate) units: BTreeMap<String, String>,
+    /// Kinds by item.
+    pub(crate) kinds: BTreeMap<String, CellKind>,
 }
 
 /// What can be done with a row.
@@ -340,8 +342,11 @@ impl Shown {
             };
             for (index, title) in items.into_iter().enumerate() {
                 let unit = template.units.get(&title).or(template.unit.as_ref()).cloned();
-                columns.push(Column { title, unit, kind: template.kind, axis: template.axis });
-                cells.push((template.value.program()?, index, template.kind, template.decimals));
+                let kind = template.kinds.get(&title).copied().unwrap_or(template.kind);
+                // Moments are no heights of a line.
+                let axis = template.axis.filter(|axis| *axis == Axis::X || kind != CellKind::Time);
+                columns.push(Column { title, unit, kind, axis });
+                cells.push((template.value.program()?, index, kind, template.decimals));
             }
         }
         let links: Vec<_> = (self.links.iter())

@@ -72,7 +72,10 @@ pub enum ParameterKind {
         words: Vec<String>,
     },
     /// A date, `yyyy-mm-dd`.
-    Date,
+    Date {
+        /// Words that are sent as they are (`today`).
+        words: Vec<String>,
+    },
     /// Bits by name, added up: `3`, or `TURNON|TURNOFF`. Sent as a number.
     Flags {
         /// The names and their bits.
@@ -91,7 +94,7 @@ impl ParameterKind {
             Self::Choice { .. } => "choice",
             Self::List { .. } => "list",
             Self::Time { .. } => "time",
-            Self::Date => "date",
+            Self::Date { .. } => "date",
             Self::Flags { .. } => "flags",
         }
     }
@@ -119,7 +122,8 @@ impl ParameterKind {
             Self::Time { words } => {
                 format!("a moment (2020-01-31, 2020-01-31T12:00:00Z, or seconds since 1970) or {}", words.join(", "))
             }
-            Self::Date => "a date (yyyy-mm-dd)".to_owned(),
+            Self::Date { words } if words.is_empty() => "a date (yyyy-mm-dd)".to_owned(),
+            Self::Date { words } => format!("a date (yyyy-mm-dd) or {}", words.join(", ")),
             Self::Flags { bits } => {
                 let names: Vec<&str> = bits.iter().map(|(name, _)| name.as_str()).collect();
                 format!("a number, or names with | between: {}", names.join(", "))
@@ -192,7 +196,10 @@ impl Parameter {
                 let seconds = moment::parse(said).ok_or_else(wrong)?;
                 Ok(Argument { sent: seconds.to_string(), json: Value::from(seconds) })
             }
-            ParameterKind::Date => moment::date(said).map(|date| Argument::text(&date)).ok_or_else(wrong),
+            ParameterKind::Date { words } => {
+                let word = words.iter().find(|word| word.eq_ignore_ascii_case(said.trim())).cloned();
+                word.or_else(|| moment::date(said)).map(|date| Argument::text(&date)).ok_or_else(wrong)
+            }
             ParameterKind::Flags { bits } => {
                 let names: Vec<String> = bits.iter().map(|(name, _)| name.clone()).collect();
                 let mut sum = 0;
@@ -262,8 +269,8 @@ mod tests {
         assert_eq!(read(time(), "2020-01-01"), Ok("1577836800".into()));
         assert_eq!(read(time(), "last"), Ok("last".into()));
         assert!(read(time(), "tomorrow").is_err());
-        assert_eq!(read(ParameterKind::Date, "2014-09-25"), Ok("2014-09-25".into()));
-        assert!(read(ParameterKind::Date, "25.9.2014").is_err());
+        assert_eq!(read(ParameterKind::Date { words: vec![] }, "2014-09-25"), Ok("2014-09-25".into()));
+        assert!(read(ParameterKind::Date { words: vec!["today".into()] }, "25.9.2014").is_err());
         let id = || ParameterKind::Text { pattern: Some("[0-9A-F]{4}".into()) };
         assert!(read(id(), "../x").is_err());
         assert!(read(ParameterKind::Text { pattern: None }, "a\u{1b}b").is_err_and(|error| !error.contains('\u{1b}')));
@@ -287,7 +294,7 @@ mod tests {
                 ParameterKind::List { choices: vec!["a".into()] },
                 ParameterKind::Time { words: vec![] },
                 ParameterKind::Flags { bits: vec![("A".into(), 1)] },
-                ParameterKind::Date,
+                ParameterKind::Date { words: vec![] },
             ] {
                 let _ = read(kind, &said);
             }

@@ -156,7 +156,7 @@ fn kind(table: &Table<'_>) -> Option<ParameterKind> {
         "choice" => ParameterKind::Choice { choices: choices(true) },
         "list" => ParameterKind::List { choices: choices(false) },
         "time" => ParameterKind::Time { words: table.strings("words") },
-        "date" => ParameterKind::Date,
+        "date" => ParameterKind::Date { words: table.strings("words") },
         "flags" => ParameterKind::Flags { bits: bits(table) },
         _ => {
             let pattern = table.text("pattern");
@@ -242,9 +242,12 @@ fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> 
             reader.problem(each.place, format!("columns for each of the unknown list parameter {}", each.value), hint);
         }
     }
+    let known = [("text", CellKind::Text), ("number", CellKind::Number), ("time", CellKind::Time), ("flag", CellKind::Flag)];
+    let kinds = table.pairs("kinds").into_iter();
+    let kinds = kinds.filter_map(|(key, text)| Some((key.name, reader.word(&text, "text, number, time or flag", &known)?))).collect();
     let column = (
         table.text("unit").map(|text| text.value),
-        table.word("kind", &[("text", CellKind::Text), ("number", CellKind::Number), ("time", CellKind::Time), ("flag", CellKind::Flag)]),
+        table.word("kind", &known),
         table.integer("decimals", 0, 9).and_then(|decimals| u8::try_from(decimals).ok()),
         table.word("axis", &[("x", Axis::X), ("y", Axis::Y)]),
         table.pairs("units").into_iter().map(|(key, text)| (key.name, text.value)).collect::<BTreeMap<_, _>>(),
@@ -260,6 +263,7 @@ fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> 
         axis,
         each: each.map(|text| text.value),
         units,
+        kinds,
     })
 }
 
