@@ -1,5 +1,5 @@
 //! What the tests share: a provider of each kind, answers, and entropy that is the same in every run.
-#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "every test file uses a part of it")]
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

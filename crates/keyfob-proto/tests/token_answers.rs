@@ -1,0 +1,626 @@
+//! What may come back from a token endpoint: rows C6–C10, C12–C15, D7, I4, I10, the answers that the seed providers give, and
+//! the hostile ones.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::*;
+use http::header::AUTHORIZATION;
+use keyfob_proto::oauth1::{Callback, CallbackAt};
+use keyfob_proto::oauth2::{ClientAuth, Exchange, TokenBody, TokenKind};
+use keyfob_proto::{Answer, App, Code, Deviation, Error, Received, Refused, Secret, Tolerated, oauth1, oauth2};
+use serde_json::json;
+
+const OK: &str = r#"{"access_token":"access-2","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh-2"}"#;
+
+/// What the strict client makes of an answer.
+fn receive(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Result<Received, Error> {
+    exchange2(&oauth2_client(|_, _| {})).receive(&answer(status, content_type, body), NOW)
+}
+
+fn receive_json(body: impl Into<Vec<u8>>) -> Result<Received, Error> {
+    receive(200, "application/json", body)
+}
+
+/// The good answer with one member changed.
+fn with(name: &str, value: serde_json::Value) -> String {
+    let mut body: serde_json::Map<_, _> = serde_json::from_str(OK).expect("an object");
+    body.insert(name.into(), value);
+    serde_json::Value::Object(body).to_string()
+}
+
+fn without(name: &str) -> String {
+    let mut body: serde_json::Map<_, _> = serde_json::from_str(OK).expect("an object");
+    body.remove(name);
+    serde_json::Value::Object(body).to_string()
+}
+
+#[track_caller]
+fn misbehaved(result: Result<Received, Error>) -> Error {
+    match result {
+        Err(error @ Error::Misbehaved(_)) => error,
+        other => panic!("expected a broken answer, but found {other:?}"),
+    }
+}
+
+// --- the seed providers: what each of them sends, and what it needs tolerated, no more and no less
+
+/// The answer is accepted under these deviations, all of them are told, and it is refused if one is missing.
+fn needs(body: &str, deviations: &[Deviation]) -> Received {
+    let receive = |allowed: &[Deviation]| {
+        let client = oauth2_client(|settings, _| {
+            settings.deviations = common::deviations(allowed);
+            settings.keep = vec!["user_id".into()];
+        });
+        exchange2(&client).receive(&json_answer(200, body), NOW)
+    };
+    for missing in deviations {
+        let others: Vec<_> = deviations.iter().copied().filter(|deviation| deviation != missing).collect();
+        let error = misbehaved(receive(&others));
+        assert!(error.hint().is_some_and(|hint| hint.contains(missing.name())), "{error}");
+    }
+    let received = receive(deviations).expect("accepted");
+    assert_eq!(received.tolerated, common::deviations(deviations));
+    // What is allowed and not needed is not told.
+    assert_eq!(receive(Deviation::ALL).expect("accepted").tolerated, received.tolerated);
+    received
+}
+
+#[test]
+fn august_answers_without_token_type() {
+    let received = needs(
+        r#"{"access_token":"eyJhbGciOiJIUzI1NiJ9.eyJpbnN0YWxsSWQiOiIifQ.c2FuZGJveA","expires_in":10367999,
+            "refresh_token":"00112233445566778899aabbccddeeff:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}"#,
+        &[Deviation::MissingTokenType],
+    );
+    let tokens = tokens2(&received);
+    assert_eq!(tokens.expires_at, Some(NOW.plus(10_367_999)));
+    assert_eq!(tokens.scopes, ["read", "write"], "as asked for, where the answer names none");
+    assert!(tokens.refresh.as_ref().is_some_and(|token| token.expose().contains(':')));
+}
+
+#[test]
+fn netatmo_answers_with_a_scope_array_and_two_lifetimes() {
+    let (access, refresh) = ("00112233445566778899aabb|00112233445566778899aabbccddeeff", "ffeeddccbbaa998877665544|0123456789abcdef");
+    let both = format!(
+        r#"{{"access_token":"{access}","refresh_token":"{refresh}","scope":["read_station","read_thermostat"],"expires_in":10800,"expire_in":10800}}"#
+    );
+    let received = needs(&both, &[Deviation::MissingTokenType, Deviation::ScopeArray]);
+    let tokens = tokens2(&received);
+    assert_eq!(
+        (tokens.access.expose(), tokens.scopes.as_slice()),
+        (access, &["read_station".to_owned(), "read_thermostat".to_owned()][..])
+    );
+    // Where the misspelt lifetime is the only one, it needs its name.
+    let misspelt = both.replace(r#""expires_in":10800,"#, "");
+    let received = needs(&misspelt, &[Deviation::ExpireIn, Deviation::MissingTokenType, Deviation::ScopeArray]);
+    assert_eq!(tokens2(&received).expires_at, Some(NOW.plus(10_800)));
+    // `|` survives on the way to the API, and back to the token endpoint.
+    let client = oauth2_client(|_, _| {});
+    let exchange = client.refresh(tokens2(&received)).expect("a refresh");
+    assert!(form(exchange.request()).contains(&("refresh_token".into(), refresh.into())));
+}
+
+#[test]
+fn fitbit_answers_by_the_rfc_and_refuses_in_its_own_way() {
+    let received = needs(
+        r#"{"access_token":"eyJ.sandbox.not-real","expires_in":28800,"refresh_token":"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+            "scope":"heartrate weight activity","token_type":"Bearer","user_id":"SAND01"}"#,
+        &[],
+    );
+    assert_eq!(received.kept["user_id"], "SAND01");
+    assert_eq!(tokens2(&received).scopes, ["heartrate", "weight", "activity"]);
+
+    let token = oauth2_tokens().refresh.expect("one").expose().to_owned();
+    let body = json!({"errors": [{"errorType": "invalid_grant", "message": format!("Refresh token invalid: {token}. Visit the docs")}], "success": false});
+    let refuse = |allowed: &[Deviation]| {
+        let client = oauth2_client(|settings, _| settings.deviations = deviations(allowed));
+        let refresh = client.refresh(&oauth2_tokens()).expect("a refresh");
+        refresh.receive(&json_answer(400, body.to_string()), NOW).expect_err("refused")
+    };
+    let error = refuse(&[Deviation::ErrorsArray]);
+    assert!(matches!(&error, Error::Refused(Refused { code: Code::InvalidGrant, .. })), "{error}");
+    assert!(!format!("{error} {error:?}").contains(&token), "it echoes the whole token: {error}");
+    assert!(error.to_string().contains("Refresh token invalid: <secret>. Visit the docs"), "{error}");
+    let error = refuse(&[]);
+    assert!(matches!(&error, Error::Misbehaved(_)) && error.hint().is_some_and(|hint| hint.contains("errors-array")), "{error}");
+}
+
+#[test]
+fn telldus_confirms_the_callback_otherwise() {
+    let body = "oauth_callback_confirmed=1&oauth_token=00112233445566778899aabbccddeeff065f00000\
+                &oauth_token_secret=ffeeddccbbaa99887766554433221100&xoauth_token_ttl=3600";
+    let (received, kept) = needs1(
+        body,
+        "oauth_token=00112233445566778899aabbccddeeff065f00001&oauth_token_secret=ffee",
+        &[Deviation::CallbackConfirmedOtherwise],
+    );
+    assert_eq!(received, deviations(&[Deviation::CallbackConfirmedOtherwise]));
+    assert!(kept.is_empty());
+}
+
+#[test]
+fn fitbit_oauth1_tells_the_user() {
+    let token_body = "oauth_token=00112233445566778899aabbccddeeff&oauth_token_secret=ffee&encoded_user_id=SAND01";
+    let confirmed = "oauth_token=temporary&oauth_token_secret=s&oauth_callback_confirmed=true";
+    let (tolerated, kept) = needs1(confirmed, token_body, &[]);
+    assert_eq!((tolerated, kept["encoded_user_id"].as_str()), (Tolerated::new(), "SAND01"));
+    // Its first era confirmed nothing.
+    let (tolerated, _) = needs1("oauth_token=temporary&oauth_token_secret=s", token_body, &[Deviation::CallbackUnconfirmed]);
+    assert_eq!(tolerated, deviations(&[Deviation::CallbackUnconfirmed]));
+}
+
+/// The same as [`needs`] for the whole OAuth 1 walk: what was tolerated at its beginning is told at its end, and survives storing.
+fn needs1(temporary: &str, token_body: &str, needed: &[Deviation]) -> (Tolerated, BTreeMap<String, String>) {
+    let walk = |allowed: &[Deviation]| -> Result<Received, Error> {
+        let client = oauth1_client(|settings, _| {
+            settings.deviations = deviations(allowed);
+            settings.keep = vec!["encoded_user_id".into()];
+        });
+        let (_, pending) = begin1(&client, Callback::Url(CALLBACK.into()), temporary)?;
+        let stored = serde_json::to_string(&pending).expect("made to be stored");
+        let pending: oauth1::Pending = serde_json::from_str(&stored).expect("made to be stored");
+        let query = format!("oauth_token={}&oauth_verifier=verifier-1", pending.key().expose());
+        let exchange = client.exchange(pending.verify(Answer::Query(&query), NOW)?, NOW, &Chance::new(1))?;
+        exchange.receive(&form_answer(200, token_body), NOW)
+    };
+    for missing in needed {
+        let others: Vec<_> = needed.iter().copied().filter(|deviation| deviation != missing).collect();
+        let error = walk(&others).expect_err("strict");
+        assert!(error.hint().is_some_and(|hint| hint.contains(missing.name())), "{error}");
+    }
+    let received = walk(needed).expect("accepted");
+    assert_eq!(walk(Deviation::ALL).expect("accepted").tolerated, received.tolerated);
+    (received.tolerated, received.kept)
+}
+
+// --- rows
+
+#[test]
+fn c6_broken_answers_are_typed_errors_and_say_where() {
+    for (name, body) in [
+        ("truncated", OK.as_bytes()[..40].to_vec()),
+        ("empty", vec![]),
+        ("trailing", format!("{OK}{{}}").into_bytes()),
+        ("200 k nesting", b"[".repeat(200_000)),
+        ("200 k nesting inside", [br#"{"access_token":"a","token_type":"Bearer","x":"#.to_vec(), b"[".repeat(200_000)].concat()),
+    ] {
+        let error = misbehaved(receive_json(body));
+        assert!(error.to_string().starts_with("the server broke RFC 6749"), "{name}: {error}");
+        assert!(error.to_string().ends_with("(HTTP 200)"), "{name}: {error}");
+        assert!(!error.is_transient() && !error.ends_login(), "{name}");
+    }
+}
+
+#[test]
+fn c6_a_broken_answer_to_a_refresh_leaves_the_old_tokens_alone() {
+    let (client, tokens) = (oauth2_client(|_, _| {}), oauth2_tokens());
+    assert!(client.refresh(&tokens).expect("a refresh").receive(&json_answer(200, "{"), NOW).is_err());
+    assert!(client.refresh(&tokens).is_ok(), "they can be tried again");
+}
+
+#[test]
+fn c7_tokens_are_visible_ascii() {
+    for name in ["access_token", "refresh_token"] {
+        for bad in ["", " ", "A T", "AT\r\nX-Evil: 1", "A\0T", "A\u{202e}T", "é", "A\u{7f}", "A\tT", "\u{feff}A"] {
+            misbehaved(receive_json(with(name, json!(bad))));
+        }
+        for bad in [json!(1), json!({}), json!([]), json!(true), json!(null), json!(["a"])] {
+            misbehaved(receive_json(with(name, bad)));
+        }
+    }
+    let every: String = ('\u{21}'..='\u{7e}').collect();
+    let received = receive_json(with("access_token", json!(every))).expect("all of them");
+    assert_eq!(tokens2(&received).access.expose(), every);
+}
+
+#[test]
+fn c8_only_bearer_is_taken_in_any_case() {
+    for good in ["Bearer", "bearer", "bEARER"] {
+        assert!(receive_json(with("token_type", json!(good))).expect("accepted").tolerated.is_empty());
+    }
+    for bad in [json!("mac"), json!("DPoP"), json!("Bearer "), json!(""), json!("bearer token"), json!(1), json!(null), json!(["Bearer"])] {
+        misbehaved(receive_json(with("token_type", bad)));
+    }
+    misbehaved(receive_json(without("token_type")));
+}
+
+#[test]
+fn c9_lifetimes_are_whole_seconds_and_never_overflow() {
+    let lifetime = |value: serde_json::Value| {
+        receive_json(with("expires_in", value)).map(|received| tokens2(&received).expires_at.map(|at| at.since(NOW)))
+    };
+    assert_eq!(lifetime(json!(3600)).expect("seconds"), Some(3600));
+    assert_eq!(lifetime(json!("3600")).expect("always taken"), Some(3600));
+    assert_eq!(lifetime(json!(0)).expect("expired at once"), Some(0));
+    let received = receive_json(without("expires_in")).expect("accepted");
+    assert_eq!(tokens2(&received).expires_at, None);
+    for huge in [json!(i64::MAX), json!(u64::MAX), json!("9223372036854775807")] {
+        let seconds = lifetime(huge).expect("cut, not refused").expect("a lifetime");
+        assert!(seconds > 0 && NOW.plus(seconds) > NOW, "{seconds}");
+    }
+    let bad = [json!(-1), json!(1.5), json!("-1"), json!("+1"), json!(""), json!(" 1"), json!("1e3"), json!("١"), json!(null), json!([1])];
+    for bad in bad {
+        assert!(lifetime(bad.clone()).is_err(), "{bad}");
+    }
+    for raw in ["1e400", "1000000000000000000000000000000", "-0.0", "NaN", "Infinity", "01"] {
+        misbehaved(receive_json(format!(r#"{{"access_token":"a","token_type":"Bearer","expires_in":{raw}}}"#)));
+    }
+    // At the end of time, too.
+    let end = keyfob_proto::Timestamp::from_unix(i64::MAX);
+    let received = exchange2(&oauth2_client(|_, _| {})).receive(&json_answer(200, OK), end).expect("accepted");
+    assert_eq!(tokens2(&received).expires_at, Some(end));
+}
+
+#[test]
+fn a_provider_file_may_say_the_lifetime_where_answers_do_not() {
+    let client = oauth2_client(|_, flow| flow.default_lifetime = Some(7200));
+    let received = exchange2(&client).receive(&json_answer(200, without("expires_in")), NOW).expect("accepted");
+    assert_eq!(tokens2(&received).expires_at, Some(NOW.plus(7200)));
+    let received = exchange2(&client).receive(&json_answer(200, OK), NOW).expect("accepted");
+    assert_eq!(tokens2(&received).expires_at, Some(NOW.plus(3600)));
+}
+
+#[test]
+fn c10_what_a_refusal_means_for_the_next_try() {
+    let refusal = |status, body: &str| {
+        let refresh = oauth2_client(|_, _| {}).refresh(&oauth2_tokens()).expect("a refresh");
+        refresh.receive(&json_answer(status, body), NOW).expect_err("refused")
+    };
+    for (status, body) in [(400, r#"{"error":"invalid_grant"}"#), (401, r#"{"error":"invalid_client"}"#), (400, r#"{"error":"made_up"}"#)] {
+        assert!(!refusal(status, body).is_transient(), "{body}");
+    }
+    assert!(matches!(refusal(400, r#"{"error":"invalid_grant"}"#), Error::Refused(Refused { code: Code::InvalidGrant, .. })));
+    for (status, body) in [
+        (500, "{}"),
+        (503, ""),
+        (502, "<html>"),
+        (429, r#"{"error":"slow_down"}"#),
+        (429, ""),
+        (503, r#"{"error":"made_up"}"#),
+        (400, r#"{"error":"temporarily_unavailable"}"#),
+    ] {
+        assert!(refusal(status, body).is_transient(), "{status} {body}");
+    }
+    // A definite word stays definite, whatever the status.
+    assert!(!refusal(500, r#"{"error":"invalid_grant"}"#).is_transient());
+}
+
+#[test]
+fn c12_the_client_says_who_it_is_in_one_way_only_and_never_in_the_url() {
+    let id = "id:&=+ %/?#é";
+    let secret = "s:&=+ %/?#ß";
+    let client = |auth, secret: Option<&str>| {
+        let app = secret.map_or_else(|| App::public(id), |secret| App::confidential(id, secret));
+        oauth2::Client::new(&oauth2_settings(|_, flow| flow.client_auth = auth), app).expect("a client")
+    };
+    let look = |client: &oauth2::Client| {
+        let requests = [exchange2(client), client.refresh(&oauth2_tokens()).expect("a refresh")];
+        let mut seen: Vec<_> = requests.iter().map(Exchange::request).cloned().collect();
+        let revocation = client.revoke(&Secret::new("token-1"), TokenKind::Access).expect("a request").expect("an endpoint");
+        seen.push(revocation.request().clone());
+        let mut found: Vec<_> = seen
+            .iter()
+            .map(|request| {
+                assert_eq!(request.uri().query(), None, "never in the URL");
+                let form: BTreeMap<_, _> = form(request).into_iter().collect();
+                let header = request.headers().get(AUTHORIZATION);
+                assert!(header.is_none_or(http::HeaderValue::is_sensitive));
+                let header = header.map(|value| value.to_str().expect("ASCII").to_owned());
+                assert!(header.is_none() || !form.contains_key("client_secret") && !form.contains_key("client_id"), "in one way");
+                (header, form.get("client_id").cloned(), form.get("client_secret").cloned())
+            })
+            .collect();
+        found.dedup();
+        assert_eq!(found.len(), 1, "all requests alike");
+        found.remove(0)
+    };
+    // `printf '%s' 'id%3A%26%3D%2B%20%25%2F%3F%23%C3%A9:s%3A%26%3D%2B%20%25%2F%3F%23%C3%9F' | base64`
+    let encoded = "Basic aWQlM0ElMjYlM0QlMkIlMjAlMjUlMkYlM0YlMjMlQzMlQTk6cyUzQSUyNiUzRCUyQiUyMCUyNSUyRiUzRiUyMyVDMyU5Rg==";
+    assert_eq!(look(&client(ClientAuth::Basic, Some(secret))), (Some(encoded.to_owned()), None, None));
+    assert_eq!(look(&client(ClientAuth::Post, Some(secret))), (None, Some(id.to_owned()), Some(secret.to_owned())));
+    for auth in [ClientAuth::None, ClientAuth::Basic, ClientAuth::BasicRaw, ClientAuth::Post] {
+        assert_eq!(look(&client(auth, None)), (None, Some(id.to_owned()), None), "a public client sends its id");
+    }
+    assert_eq!(look(&client(ClientAuth::None, Some(secret))), (None, Some(id.to_owned()), None));
+
+    // The provider's habit of taking Basic without the encoding. `printf '%s' 'id@x:s&/+' | base64`
+    let raw = oauth2_settings(|_, flow| flow.client_auth = ClientAuth::BasicRaw);
+    let raw_client = oauth2::Client::new(&raw, App::confidential("id@x", "s&/+")).expect("a client");
+    assert_eq!(look(&raw_client).0.as_deref(), Some("Basic aWRAeDpzJi8r"));
+    let colon = oauth2::Client::new(&raw, App::confidential("id:x", "s")).expect("a client");
+    assert!(matches!(colon.refresh(&oauth2_tokens()), Err(Error::Misuse(_))), "a colon would cut the id in two");
+}
+
+#[test]
+fn c12_a_json_body_carries_the_same() {
+    let client = oauth2_client(|_, flow| {
+        flow.client_auth = ClientAuth::Post;
+        flow.token_body = TokenBody::Json;
+    });
+    let request = exchange2(&client).request().clone();
+    let body: BTreeMap<String, String> = serde_json::from_slice(request.body()).expect("JSON");
+    assert_eq!((body["client_id"].as_str(), body["client_secret"].as_str()), (CLIENT_ID, CLIENT_SECRET));
+    assert_eq!(
+        (body["grant_type"].as_str(), body["code"].as_str(), body["redirect_uri"].as_str()),
+        ("authorization_code", "code-1", CALLBACK)
+    );
+    assert_eq!(request.headers()["content-type"], "application/json");
+    assert!(!request.headers().contains_key(AUTHORIZATION));
+}
+
+#[test]
+fn c13_failures_without_a_proper_body_are_typed_and_keep_their_status() {
+    for status in [400_u16, 401, 403, 404, 409, 410, 418, 460, 500, 502, 530, 599] {
+        for body in
+            ["", "oops", "<html>", "[1]", "null", r#"{"error":null}"#, r#"{"error":1}"#, r#"{"error":{}}"#, r#"{"error":""}"#, "\u{0}"]
+        {
+            let error = receive(status, "text/html", body).expect_err("a failure");
+            let Error::Misbehaved(misbehaved) = &error else { panic!("{status} {body}: {error:?}") };
+            assert_eq!(misbehaved.status.map(|status| status.as_u16()), Some(status));
+            assert_eq!(error.is_transient(), status >= 500, "{status}");
+        }
+    }
+}
+
+#[test]
+fn c14_an_error_with_status_200_is_an_error() {
+    let error = receive_json(r#"{"error":"invalid_grant","access_token":"a","token_type":"Bearer"}"#).expect_err("an error");
+    assert!(matches!(error, Error::Refused(Refused { code: Code::InvalidGrant, .. })), "{error}");
+    assert!(receive_json(with("error", json!(null))).is_ok(), "no error is no error");
+    for odd in [json!(1), json!({}), json!("")] {
+        misbehaved(receive_json(with("error", odd)));
+    }
+}
+
+#[test]
+fn c15_secrets_that_a_server_echoes_do_not_get_out() {
+    let basic = "ZXhhbXBsZS1jbGllbnQtaWQ6c2FuZGJveC1zZWNyZXQtbm90LXJlYWw=";
+    let client = oauth2_client(|_, _| {});
+    let (_, pending) = begin2(&client, 1);
+    let verified = pending.verify(Answer::Url(&callback2(&pending, "code=authorization-code-1")), NOW).expect("verified");
+    let code_exchange = client.exchange(verified).expect("an exchange");
+    let verifier = form(code_exchange.request()).into_iter().find(|(name, _)| name == "code_verifier").expect("PKCE").1;
+    let tokens = oauth2_tokens();
+    let old_refresh = tokens.refresh.as_ref().expect("one").expose().to_owned();
+    let refresh = client.refresh(&tokens).expect("a refresh");
+    let revocation = client.revoke(&tokens.access, TokenKind::Access).expect("a request").expect("an endpoint");
+
+    let echo = |secrets: &[&str]| {
+        let text = secrets.join(" and ");
+        json_answer(
+            401,
+            json!({"error": format!("x {text}"), "error_description": text, "error_uri": format!("https://x.example/?{text}")}).to_string(),
+        )
+    };
+    let check = |error: Error, secrets: &[&str]| {
+        let shown = format!("{error} {error:?} {:?}", error.hint());
+        for secret in secrets {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        assert!(shown.contains("<secret>"), "{shown}");
+    };
+    let secrets = [CLIENT_SECRET, "authorization-code-1", verifier.as_str(), basic];
+    check(code_exchange.receive(&echo(&secrets), NOW).expect_err("refused"), &secrets);
+    let secrets = [CLIENT_SECRET, old_refresh.as_str(), tokens.access.expose(), basic];
+    check(refresh.receive(&echo(&secrets), NOW).expect_err("refused"), &secrets);
+    let secrets = [CLIENT_SECRET, tokens.access.expose(), basic];
+    check(revocation.receive(&echo(&secrets)).expect_err("refused"), &secrets);
+}
+
+#[test]
+fn c15_oauth1_secrets_that_a_server_echoes_do_not_get_out() {
+    // Telldus prints the signature base string: key and token, percent-encoded twice.
+    let client = oauth1_client(|_, _| {});
+    let request = client.request_token(Callback::OutOfBand, NOW, &Chance::new(1)).expect("a request");
+    let text = format!("OAuth Verification Failed: secret was {CLIENT_SECRET}&");
+    let error = request.receive(&answer(401, "text/plain", text), NOW).expect_err("refused");
+    assert!(!format!("{error} {error:?}").contains(CLIENT_SECRET), "{error}");
+
+    let temporary = "oauth_token=temp%7Corary-1&oauth_token_secret=temporary-secret-1&oauth_callback_confirmed=true";
+    let (_, pending) = begin1(&client, Callback::OutOfBand, temporary).expect("temporary credentials");
+    let exchange = client.exchange(pending.verify(Answer::Bare("1"), NOW).expect("a PIN"), NOW, &Chance::new(1)).expect("an exchange");
+    let text =
+        "signature base string was \"POST&https%3A%2F%2F&oauth_token%3Dtemp%257Corary-1\" temp|orary-1 temp%7corary-1 temporary-secret-1";
+    let error = exchange.receive(&answer(401, "text/plain", text), NOW).expect_err("refused");
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("orary-1") && !shown.contains("temporary-secret-1"), "{shown}");
+}
+
+#[test]
+fn d7_a_refresh_keeps_the_old_refresh_token_where_no_new_one_comes() {
+    let refresh = |body: &str| oauth2_client(|_, _| {}).refresh(&oauth2_tokens()).expect("a refresh").receive(&json_answer(200, body), NOW);
+    let token = |received: &Received| tokens2(received).refresh.as_ref().map(|token| token.expose().to_owned());
+    let kept = refresh(&without("refresh_token")).expect("accepted");
+    assert_eq!(token(&kept).as_deref(), Some("refresh-1-long-enough"));
+    assert_eq!(token(&refresh(OK).expect("accepted")).as_deref(), Some("refresh-2"));
+    for bad in [json!(""), json!(null), json!(" "), json!(1)] {
+        misbehaved(refresh(&with("refresh_token", bad)));
+    }
+    // The scopes are the ones that were granted before, where the answer names none.
+    assert_eq!(tokens2(&kept).scopes, ["read"]);
+    // At login there is none to keep.
+    assert_eq!(token(&receive_json(without("refresh_token")).expect("accepted")), None);
+}
+
+#[test]
+fn i4_a_callback_that_is_not_confirmed_is_refused() {
+    let begin = |at, body: &str| {
+        let client = oauth1_client(|_, flow| flow.callback = at);
+        begin1(&client, Callback::Url(CALLBACK.into()), body)
+    };
+    for unconfirmed in [
+        "",
+        "&oauth_callback_confirmed=",
+        "&oauth_callback_confirmed=1",
+        "&oauth_callback_confirmed=True",
+        "&oauth_callback_confirmed=false",
+    ] {
+        let body = format!("oauth_token=t&oauth_token_secret=s{unconfirmed}");
+        let error = refused_alive(begin(CallbackAt::RequestToken, &body));
+        assert!(matches!(&error, Error::Misbehaved(misbehaved) if misbehaved.section == "RFC 5849 §2.1"), "{error}");
+        // Where no callback was told, there is nothing to confirm.
+        assert!(begin(CallbackAt::Authorize, &body).is_ok());
+        assert!(begin(CallbackAt::Registered, &body).is_ok());
+    }
+    assert!(begin(CallbackAt::RequestToken, TEMPORARY).is_ok());
+}
+
+#[test]
+fn i10_oauth1_token_answers_are_forms_decoded_once_with_every_parameter_once() {
+    let receive = |body: &str| -> Result<(String, String), Error> {
+        let client = oauth1_client(|_, _| {});
+        let (_, pending) = begin1(&client, Callback::OutOfBand, TEMPORARY).expect("temporary credentials");
+        let exchange = client.exchange(pending.verify(Answer::Bare("1"), NOW)?, NOW, &Chance::new(1))?;
+        let received = exchange.receive(&answer(200, "text/html", body), NOW)?;
+        match received.tokens {
+            keyfob_proto::TokenSet::OAuth1(tokens) => Ok((tokens.token.expose().to_owned(), tokens.secret.expose().to_owned())),
+            other => panic!("{other:?}"),
+        }
+    };
+    let good = receive("oauth_token=a%2Bb%25c%252F&oauth_token_secret=%2F%2f%3D&x=%C3%A9+%20").expect("accepted");
+    assert_eq!(good, ("a+b%c%2F".to_owned(), "//=".to_owned()));
+    assert_eq!(receive("oauth_token=t&oauth_token_secret=").expect("an empty secret is one").1, "");
+    for bad in [
+        "",
+        "oauth_token=t",
+        "oauth_token_secret=s",
+        "oauth_token=&oauth_token_secret=s",
+        "oauth_token=t&oauth_token=t&oauth_token_secret=s",
+        "oauth_token=t&oauth%5ftoken=u&oauth_token_secret=s",
+        "oauth_token=t&oauth_token_secret=s&oauth_token_secret=s",
+        "oauth_token=t&oauth_token_secret=s&x=1&x=2",
+        "oauth_token=a+b&oauth_token_secret=s",
+        "oauth_token=a%0d%0aX:y&oauth_token_secret=s",
+        "oauth_token=t&oauth_token_secret=a%00b",
+        "oauth_token=%ff&oauth_token_secret=s",
+        "oauth_token=%E2%80%AE&oauth_token_secret=s",
+        r#"{"oauth_token":"t","oauth_token_secret":"s"}"#,
+        "<html>",
+    ] {
+        assert!(matches!(receive(bad), Err(Error::Misbehaved(_))), "{bad}");
+    }
+    let huge = format!("oauth_token=t&oauth_token_secret=s&x={}", "x".repeat(keyfob_proto::Outgoing::LARGEST_ANSWER));
+    assert!(matches!(receive(&huge), Err(Error::Misbehaved(_))));
+}
+
+#[test]
+fn kept_values_come_from_the_answer_and_the_callback() {
+    let client = oauth2_client(|settings, _| settings.keep = ["user_id", "realmId", "n", "o", "missing"].map(str::to_owned).to_vec());
+    let (_, pending) = begin2(&client, 1);
+    let url = callback2(&pending, "code=code-1&realmId=1234&user_id=from-callback&other=x");
+    let exchange = client.exchange(pending.verify(Answer::Url(&url), NOW).expect("verified")).expect("an exchange");
+    let body = r#"{"access_token":"a","token_type":"Bearer","user_id":"from\u001b[2J-answer","n":42,"o":{"a":1}}"#;
+    let received = exchange.receive(&json_answer(200, body), NOW).expect("accepted");
+    let expected = [("n", "42"), ("realmId", "1234"), ("user_id", "from[2J-answer")];
+    assert_eq!(received.kept, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+// --- hostile answers, as far as bodies, statuses and content types go; framing, time and size are the transport's
+
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Accept,
+    Refuse,
+    /// Refused, and worth another try later.
+    Later,
+}
+
+#[test]
+fn hostile_answers_are_judged() {
+    use Verdict::{Accept, Later, Refuse};
+    let bom = format!("\u{feff}{OK}");
+    let large = with("access_token", json!("A".repeat(8_000_000)));
+    let flood = format!(r#"{{"error":"x","error_description":"{}"}}"#, "A".repeat(1_000_000));
+    let escape = json!({"error": "invalid_grant", "error_description": "\u{1b}]0;pwn\u{7}\u{1b}[31m\r\n<script>alert(1)</script>\u{202e}",
+                        "error_uri": "javascript:alert(1)"})
+    .to_string();
+    const JSON: &str = "application/json";
+    let cases: Vec<(&str, u16, &str, Vec<u8>, Verdict, &str)> = vec![
+        ("ok", 200, JSON, OK.into(), Accept, "the RFC's form"),
+        ("charset", 200, "application/json; charset=UTF-8", OK.into(), Accept, "parameters of the media type are not judged"),
+        ("capitals", 200, "Application/JSON", OK.into(), Accept, "media types have no case"),
+        ("problem+json", 200, "application/vnd.example+json", OK.into(), Accept, "JSON by its suffix"),
+        ("no_expires", 200, JSON, without("expires_in").into(), Accept, "RECOMMENDED, not REQUIRED"),
+        ("unknown_fields", 200, JSON, with("zz", json!([1, {"a": null}])).into(), Accept, "MUST be ignored"),
+        ("status_201", 201, JSON, OK.into(), Accept, "always tolerated"),
+        ("bom", 200, JSON, bom.into(), Refuse, "RFC 8259 §8.1: no byte order mark"),
+        ("form_encoded", 200, "application/x-www-form-urlencoded", "access_token=a&token_type=bearer".into(), Refuse, "no JSON"),
+        ("no_content_type", 200, "", OK.into(), Refuse, "who knows what it is"),
+        ("null", 200, JSON, "null".into(), Refuse, "no object"),
+        ("array", 200, JSON, "[]".into(), Refuse, "no object"),
+        ("array_of_it", 200, JSON, format!("[{OK}]").into(), Refuse, "no object"),
+        ("string", 200, JSON, "\"x\"".into(), Refuse, "no object"),
+        ("bad_utf8", 200, JSON, [br#"{"access_token":""#, &b"\xff\xfe"[..], br#"","token_type":"Bearer"}"#].concat(), Refuse, "no text"),
+        ("lone_surrogate", 200, JSON, OK.replace("access-2", "\\ud800").into(), Refuse, "no character"),
+        ("nan", 200, JSON, OK.replace("3600", "NaN").into(), Refuse, "no JSON"),
+        ("dup_key", 200, JSON, OK.replacen('{', r#"{"access_token":"planted","#, 1).into(), Refuse, "which one is meant?"),
+        ("dup_key_deep", 200, JSON, with("x", json!({})).replace("{}", r#"{"a":1,"a":2}"#).into(), Refuse, "the same, anywhere"),
+        (
+            "dup_key_escaped",
+            200,
+            JSON,
+            OK.replacen('{', r#"{"access\u005ftoken":"planted","#, 1).into(),
+            Refuse,
+            "the same, spelt otherwise",
+        ),
+        ("no_token", 200, JSON, without("access_token").into(), Refuse, "REQUIRED"),
+        ("type_missing", 200, JSON, without("token_type").into(), Refuse, "REQUIRED"),
+        ("scope_number", 200, JSON, with("scope", json!(1)).into(), Refuse, "§3.3 has text"),
+        ("scope_array", 200, JSON, with("scope", json!(["read"])).into(), Refuse, "a deviation that is not allowed here"),
+        ("html", 200, "text/html", "<html>login</html>".into(), Refuse, "a login page"),
+        ("wrong_ct", 200, "text/html", OK.into(), Refuse, "a page that says it is one"),
+        ("token_8mb", 200, JSON, large.into(), Refuse, "over the cap"),
+        ("status_204", 204, "", vec![], Refuse, "no tokens"),
+        ("status_206", 206, JSON, OK.as_bytes()[..50].to_vec(), Refuse, "half an answer"),
+        ("gzip_bad", 200, JSON, b"\x1f\x8bxxxx".to_vec(), Refuse, "compressed, and nobody asked"),
+        ("err_200", 200, JSON, r#"{"error":"invalid_grant"}"#.into(), Refuse, "an error all the same"),
+        ("err_grant", 400, JSON, r#"{"error":"invalid_grant","error_description":"x"}"#.into(), Refuse, "§5.2"),
+        ("err_escape", 400, JSON, escape.into(), Refuse, "§5.2, dressed up"),
+        ("err_1mb", 400, JSON, flood.into(), Refuse, "§5.2, endless"),
+        ("err_nonjson", 400, "text/plain", "oops".into(), Refuse, "no proper error"),
+        ("err_empty", 400, "", vec![], Refuse, "no proper error"),
+        ("err_array", 400, JSON, "[1]".into(), Refuse, "no proper error"),
+        ("err_dup_key", 400, JSON, r#"{"error":"invalid_grant","error":"x"}"#.into(), Refuse, "no proper error"),
+        ("tokens_with_400", 400, JSON, OK.into(), Refuse, "the status says no"),
+        ("tokens_with_500", 500, JSON, OK.into(), Later, "the status says no"),
+        ("err_500", 500, JSON, "{}".into(), Later, "the server's trouble"),
+        ("retry_huge", 503, JSON, "{}".into(), Later, "how long is the caller's to cap"),
+        ("rate_429", 429, JSON, r#"{"error":"slow_down"}"#.into(), Later, "too many"),
+        ("redir_301", 301, "", vec![], Refuse, "never followed with secrets"),
+        ("redir_302", 302, JSON, OK.into(), Refuse, "never followed, and never believed"),
+        ("redir_303", 303, "", vec![], Refuse, "never followed with secrets"),
+        ("redir_307", 307, "", vec![], Refuse, "never followed with secrets"),
+        ("redir_308", 308, JSON, OK.into(), Refuse, "never followed, and never believed"),
+        ("early_hints", 103, JSON, OK.into(), Refuse, "no final answer"),
+    ];
+    for (name, status, content_type, body, expected, why) in cases {
+        let verdict = match receive(status, content_type, body) {
+            Ok(received) => {
+                assert_eq!(tokens2(&received).access.expose(), "access-2", "{name}");
+                assert!(received.tolerated.is_empty(), "{name}");
+                Accept
+            }
+            Err(error) => {
+                let shown = format!("{error} {error:?}");
+                assert!(!shown.contains(|c: char| c.is_control() || c == '\u{202e}'), "{name}: {shown:?}");
+                assert!(shown.len() < 4096 && !shown.contains("access-2") && !shown.contains("refresh-2"), "{name}: {shown}");
+                if error.is_transient() { Later } else { Refuse }
+            }
+        };
+        assert_eq!(verdict, expected, "{name}: {why}");
+    }
+}
+
+#[test]
+fn redirects_of_other_back_channel_requests_are_refused_too() {
+    for status in [301, 302, 303, 307, 308] {
+        let client = oauth2_client(|_, _| {});
+        let revocation = client.revoke(&Secret::new("token-1"), TokenKind::Refresh).expect("a request").expect("an endpoint");
+        assert!(matches!(revocation.receive(&json_answer(status, "")), Err(Error::Misbehaved(_))));
+        let client = oauth1_client(|_, _| {});
+        let request = client.request_token(Callback::OutOfBand, NOW, &Chance::new(1)).expect("a request");
+        assert!(matches!(request.receive(&form_answer(status, TEMPORARY), NOW), Err(Error::Misbehaved(_))));
+    }
+}
