@@ -13,6 +13,7 @@ pub mod http;
 pub mod program;
 pub mod tools;
 pub mod transcript;
+pub mod wire;
 pub mod world;
 
 pub use browser::Browser;

@@ -1,0 +1,61 @@
+// An OpenID Connect provider on oidc-provider: code with PKCE, refresh tokens that rotate (one used twice ends the whole grant),
+// revocation, userinfo. On a free port of loopback, which it prints. Its own development pages ask for a login name and for consent.
+//
+// The second argument is the lifetime of access tokens in seconds.
+import * as crypto from 'node:crypto'
+import http from 'node:http'
+import Provider from 'oidc-provider'
+
+const lifetime = Number(process.argv[2] ?? 3600)
+const key = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+
+const server = http.createServer()
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address()
+  const issuer = `http://127.0.0.1:${port}`
+  const provider = new Provider(issuer, {
+    clients: [
+      // A native app (RFC 8252): no secret, any port of the loopback address.
+      {
+        client_id: 'peer-public',
+        token_endpoint_auth_method: 'none',
+        application_type: 'native',
+        redirect_uris: ['http://127.0.0.1/callback'],
+        grant_types: ['authorization_code', 'refresh_token'],
+      },
+      // A secret that only the encoding of RFC 6749 §2.3.1 carries through Basic.
+      {
+        client_id: 'peer:web',
+        client_secret: 'secret not real:&=+ %/?#',
+        token_endpoint_auth_method: 'client_secret_basic',
+        application_type: 'native',
+        redirect_uris: ['http://127.0.0.1/callback'],
+        grant_types: ['authorization_code', 'refresh_token'],
+      },
+      {
+        client_id: 'peer-post',
+        client_secret: 'another secret/not+real%',
+        token_endpoint_auth_method: 'client_secret_post',
+        application_type: 'native',
+        redirect_uris: ['http://127.0.0.1/callback'],
+        grant_types: ['authorization_code', 'refresh_token'],
+      },
+    ],
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    jwks: { keys: [{ ...key, alg: 'ES256', use: 'sig', kid: 'peer' }] },
+    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    scopes: ['openid', 'offline_access', 'email'],
+    claims: { openid: ['sub'], email: ['email'] },
+    findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub, email: `${sub}@peer.example` }) }),
+    pkce: { required: () => true },
+    issueRefreshToken: async (_context, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
+    rotateRefreshToken: true,
+    ttl: { AccessToken: lifetime, AuthorizationCode: 60, RefreshToken: 86400, IdToken: 600, Grant: 86400, Session: 86400, Interaction: 600 },
+    cookies: { keys: [crypto.randomBytes(16).toString('hex')] },
+    features: { devInteractions: { enabled: true }, revocation: { enabled: true }, introspection: { enabled: true } },
+  })
+  provider.on('server_error', (_context, problem) => console.error(problem))
+  server.on('request', provider.callback())
+  console.log('listening on', port)
+})
