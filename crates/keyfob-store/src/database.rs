@@ -68,13 +68,14 @@ pub(crate) fn open(path: &Path, key: &Key) -> Result<(Connection, Sealer), Store
 
 /// What an error of SQLite means for the vault.
 pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
     match error {
-        InvalidColumnType(..) | IntegralValueOutOfRange(..) | FromSqlConversionFailure(..) => {
+        InvalidColumnType(..) | IntegralValueOutOfRange(..) | FromSqlConversionFailure(..) | Utf8Error(..) => {
             StoreError::Corrupt("a column holds what was never written there".to_owned())
         }
         error => match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            // Plain SQLITE_ERROR: our statements are right for our tables, so the file is what is wrong ("unsupported file format").
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
                 StoreError::Corrupt("the file is not a sound database".to_owned())
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
@@ -150,7 +151,10 @@ fn check_structure(connection: &mut Connection, version: usize) -> Result<(), St
     Ok(())
 }
 
-fn schema(connection: &Connection) -> Result<Vec<(String, String, String, Option<String>)>, StoreError> {
+/// Type, name, table, SQL.
+type Entry = (String, String, String, Option<String>);
+
+fn schema(connection: &Connection) -> Result<Vec<Entry>, StoreError> {
     let mut statement = connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").map_err(sql)?;
     let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).map_err(sql)?;
     rows.collect::<Result<_, _>>().map_err(sql)
@@ -168,4 +172,39 @@ fn apply(connection: &mut Connection, migrations: &[&str], from: usize) -> Resul
         step.commit().map_err(sql)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SQLite answers a misspelt pragma with silence.
+    #[test]
+    fn the_settings_are_in_force() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("it is there").join("vault.db");
+        let key = Key::random().expect("random numbers");
+        create(&path, &key).expect("creates");
+        let (connection, _) = open(&path, &key).expect("opens");
+        for (name, expected) in [
+            ("application_id", 1_262_899_010),
+            ("user_version", 1),
+            ("trusted_schema", 0),
+            ("cell_size_check", 1),
+            ("foreign_keys", 1),
+            ("secure_delete", 1),
+            ("temp_store", 2),
+            ("synchronous", 2),
+            ("fullfsync", 1),
+            ("checkpoint_fullfsync", 1),
+            ("busy_timeout", 5000),
+        ] {
+            let found: i64 = connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get(0)).expect("reads");
+            assert_eq!(found, expected, "{name}");
+        }
+        let mode: String = connection.query_row("PRAGMA journal_mode", (), |row| row.get(0)).expect("reads");
+        assert_eq!(mode, "wal");
+        assert!(connection.db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE).expect("reads"));
+        assert!(!connection.db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).expect("reads"));
+    }
 }

@@ -1,0 +1,306 @@
+//! Five things that can be wrong with a vault are five errors, and none of them changes a byte of it.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::task::{Context, Waker};
+
+use common::{Home, app, assert_same, error, oauth2_account, wait};
+use keyfob::proto::Secret;
+use keyfob::store::Expected;
+use keyfob::{Store, StoreError};
+use keyfob_store::{KeySource, Vault};
+
+/// A vault with something in it, closed.
+fn filled() -> Home {
+    let home = Home::new();
+    let vault = home.open();
+    wait(vault.put_app("example", &app())).expect("puts");
+    wait(vault.put_account(&oauth2_account("home"), Expected::Nothing)).expect("puts");
+    home
+}
+
+/// Opening gives that error, both ways, and leaves vault and key as they were.
+#[track_caller]
+fn refused(home: &Home, source: &KeySource, is_it: fn(&StoreError) -> bool) {
+    let before = (fs::read(home.vault()).ok(), fs::read(home.key()).ok());
+    for open in [Vault::open, Vault::open_existing] {
+        let error = error(open(&home.vault(), source.clone()));
+        assert!(is_it(&error), "{error:?}");
+    }
+    assert!((fs::read(home.vault()).ok(), fs::read(home.key()).ok()) == before, "a byte was changed");
+}
+
+fn corrupt(error: &StoreError) -> bool {
+    matches!(error, StoreError::Corrupt(_))
+}
+
+fn locked(error: &StoreError) -> bool {
+    matches!(error, StoreError::Locked(_))
+}
+
+fn wrong_key(error: &StoreError) -> bool {
+    matches!(error, StoreError::WrongKey(_))
+}
+
+fn newer(error: &StoreError) -> bool {
+    matches!(error, StoreError::Newer(_))
+}
+
+fn listing(folder: &Path) -> Vec<PathBuf> {
+    let mut names: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn data_and_key_survive_reopening() {
+    let home = filled();
+    let vault = home.open();
+    assert_same(&wait(vault.app("example")).expect("reads").expect("it is there"), &app());
+    assert!(wait(vault.account("home")).expect("reads").is_some());
+    assert!(vault.key_made().is_none());
+}
+
+#[test]
+fn a_caller_that_stops_waiting_does_not_stop_a_write() {
+    let home = Home::new();
+    let vault = home.open();
+    for number in 0..20 {
+        let account = oauth2_account(&number.to_string());
+        let mut writing = vault.put_account(&account, Expected::Nothing);
+        // Asked once, and left.
+        drop(writing.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    }
+    drop(vault);
+    assert_eq!(wait(home.open().accounts()).expect("lists").len(), 20);
+}
+
+#[test]
+fn the_key_file_is_made_once_and_said_so() {
+    let home = Home::new();
+    assert_eq!(home.open().key_made(), Some(home.key().as_path()));
+    let key = fs::read(home.key()).expect("reads");
+    assert_eq!(home.open().key_made(), None);
+    assert_eq!(fs::read(home.key()).expect("reads"), key);
+}
+
+#[test]
+fn the_key_file_opens_the_vault_from_the_environment_too() {
+    let home = filled();
+    let text = fs::read_to_string(home.key()).expect("reads");
+    fs::remove_file(home.key()).expect("removes");
+    let vault = Vault::open_existing(&home.vault(), KeySource::Text(Secret::new(text))).expect("opens");
+    assert!(wait(vault.account("home")).expect("reads").is_some());
+    assert!(!home.key().exists(), "no key file where the key comes from elsewhere");
+}
+
+#[test]
+fn j6_missing() {
+    let home = Home::new();
+    let missing = error(Vault::open_existing(&home.vault(), KeySource::beside(&home.vault())));
+    assert!(matches!(&missing, StoreError::Missing(what) if what.contains("vault.db")), "{missing:?}");
+    assert!(!home.folder().exists(), "nothing is made");
+    fs::create_dir(home.folder()).expect("a folder");
+    assert!(matches!(Vault::open_existing(&home.vault(), KeySource::beside(&home.vault())), Err(StoreError::Missing(_))));
+    assert_eq!(listing(&home.folder()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn j6_locked_when_the_key_file_is_gone_and_no_new_key_is_made() {
+    let home = filled();
+    fs::remove_file(home.key()).expect("removes");
+    refused(&home, &KeySource::beside(&home.vault()), locked);
+    refused(&home, &KeySource::File(home.root().join("no/such/folder/key")), locked);
+    refused(&home, &KeySource::Provided(home.root().join("none")), locked);
+    assert!(!home.key().exists());
+    assert!(!home.root().join("no").exists());
+}
+
+#[test]
+fn j6_locked_when_the_key_is_no_key() {
+    let home = filled();
+    for text in ["", "\n", "not a key", "AAAA"] {
+        refused(&home, &KeySource::Text(Secret::new(text)), locked);
+        fs::write(home.key(), text).expect("writes");
+        refused(&home, &KeySource::beside(&home.vault()), locked);
+    }
+    fs::write(home.key(), [0xFF; 32]).expect("writes");
+    refused(&home, &KeySource::beside(&home.vault()), locked);
+}
+
+#[test]
+fn j6_no_vault_is_made_with_what_is_no_key() {
+    let home = Home::new();
+    assert!(locked(&error(Vault::open(&home.vault(), KeySource::Text(Secret::new("too short"))))));
+    assert!(!home.vault().exists());
+}
+
+#[test]
+fn j6_wrong_key() {
+    let home = filled();
+    refused(&home, &KeySource::Text(Secret::new("01".repeat(32))), wrong_key);
+    let other = Home::new();
+    drop(other.open());
+    fs::copy(other.key(), home.key()).expect("copies");
+    refused(&home, &KeySource::beside(&home.vault()), wrong_key);
+}
+
+#[test]
+fn j6_a_file_that_is_no_vault_is_corrupt_and_stays() {
+    for content in [&b""[..], b"x", b"{\"access_token\":\"old format\"}", &[0; 4096], b"SQLite format 3\0", &[0xA5; 100_000]] {
+        let home = filled();
+        fs::write(home.vault(), content).expect("writes");
+        refused(&home, &KeySource::beside(&home.vault()), corrupt);
+    }
+}
+
+#[test]
+fn j6_another_programs_database_is_corrupt_and_stays() {
+    let home = filled();
+    fs::remove_file(home.vault()).expect("removes");
+    home.sql().execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1); PRAGMA user_version = 99;").expect("writes");
+    refused(&home, &KeySource::beside(&home.vault()), corrupt);
+}
+
+#[test]
+fn j6_a_log_without_its_vault_is_corrupt_and_is_not_played_into_a_new_one() {
+    let home = filled();
+    let vault = home.open();
+    wait(vault.put_app("another", &app())).expect("puts");
+    let log = home.folder().join("vault.db-wal");
+    let kept = fs::read(&log).expect("there is a log while it is open");
+    drop(vault);
+    fs::remove_file(home.vault()).expect("removes");
+    fs::write(&log, kept).expect("writes");
+    let error = error(home.try_open());
+    assert!(corrupt(&error) && error.to_string().contains("vault.db-wal"), "{error}");
+    assert!(!home.vault().exists());
+}
+
+#[test]
+fn j8_every_header_bit_counts() {
+    let home = filled();
+    let good = fs::read(home.vault()).expect("reads");
+    for (column, length) in [("vault", 16), ("data_key", 77), ("checksum", 32)] {
+        let sql = home.sql();
+        let value: Vec<u8> = sql.query_row(&format!("SELECT {column} FROM header"), (), |row| row.get(0)).expect("reads");
+        assert_eq!(value.len(), length, "{column}");
+        drop(sql);
+        for bit in 0..length * 8 {
+            let mut value = value.clone();
+            value[bit / 8] ^= 1 << (bit % 8);
+            let sql = home.sql();
+            sql.execute(&format!("UPDATE header SET {column} = ?"), (value,)).expect("edits");
+            drop(sql);
+            let error = error(home.try_open());
+            assert!(corrupt(&error), "{column} {bit}: {error:?}");
+        }
+        fs::write(home.vault(), &good).expect("restores");
+        home.open();
+    }
+    for edit in ["format = 2", "format = 0", "generation = 2", "generation = -1", "cipher = 'AES-256-GCM'", "cipher = ''"] {
+        home.sql().execute(&format!("UPDATE header SET {edit}"), ()).expect("edits");
+        refused(&home, &KeySource::beside(&home.vault()), corrupt);
+        fs::write(home.vault(), &good).expect("restores");
+    }
+    home.sql().execute("DELETE FROM header", ()).expect("edits");
+    refused(&home, &KeySource::beside(&home.vault()), corrupt);
+}
+
+#[test]
+fn j8_another_vaults_data_key_is_refused_even_under_the_same_key() {
+    let (home, other) = (filled(), Home::new());
+    fs::create_dir(other.folder()).expect("a folder");
+    fs::copy(home.key(), other.key()).expect("copies");
+    drop(other.open());
+    let header = |home: &Home| -> (Vec<u8>, Vec<u8>) {
+        home.sql().query_row("SELECT vault, data_key FROM header", (), |row| Ok((row.get(0)?, row.get(1)?))).expect("reads")
+    };
+    let (_, theirs) = header(&other);
+    home.sql().execute("UPDATE header SET data_key = ?", (theirs,)).expect("edits");
+    assert!(corrupt(&error(home.try_open())));
+}
+
+#[test]
+fn j8_a_file_that_lost_its_tail_is_corrupt() {
+    let home = filled();
+    let good = fs::read(home.vault()).expect("reads");
+    let page = 4096;
+    let ends = (0..good.len()).filter(|length| length % 251 == 0 || length % page < 3 || length % page > page - 3);
+    for length in ends {
+        fs::write(home.vault(), &good[..length]).expect("writes");
+        let error = error(home.try_open());
+        assert!(corrupt(&error), "{length} of {}: {error:?}", good.len());
+        assert!(fs::read(home.vault()).expect("reads") == good[..length], "{length}: a byte was changed");
+    }
+    fs::write(home.vault(), &good).expect("restores");
+    home.open();
+}
+
+/// Damage anywhere in the file: refused, or without effect (unused bytes of pages); never another answer, never a panic.
+#[test]
+fn j8_a_flipped_bit_anywhere_gives_the_truth_or_an_error() {
+    let home = filled();
+    let good = fs::read(home.vault()).expect("reads");
+    let (mut refused, mut harmless) = (0, 0);
+    // All of SQLite's own header, then a stride that meets every page and every bit of a byte.
+    for bit in (0..100 * 8).chain((100 * 8..good.len() * 8).step_by(83)) {
+        let mut bad = good.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        fs::write(home.vault(), &bad).expect("writes");
+        match home.try_open().and_then(|vault| Ok((wait(vault.apps())?, wait(vault.accounts())?))) {
+            Err(StoreError::Corrupt(_) | StoreError::Newer(_)) => refused += 1,
+            Err(other) => panic!("bit {bit}: {other:?}"),
+            Ok((apps, accounts)) => {
+                assert_same(&apps, &vec![("example".to_owned(), app())]);
+                assert_eq!(accounts.iter().map(|account| account.value.name.as_str()).collect::<Vec<_>>(), ["home"]);
+                harmless += 1;
+            }
+        }
+        drop(fs::remove_file(home.folder().join("vault.db-wal")));
+        drop(fs::remove_file(home.folder().join("vault.db-shm")));
+    }
+    assert!(refused > 100 && harmless > 100, "{refused} refused, {harmless} harmless");
+}
+
+#[test]
+fn a_planted_trigger_table_or_view_is_corrupt() {
+    for planted in [
+        "CREATE TRIGGER stay BEFORE DELETE ON pending BEGIN SELECT RAISE(IGNORE); END",
+        "CREATE TABLE more (x)",
+        "CREATE VIEW seen AS SELECT * FROM account",
+        "CREATE INDEX more ON account (generation)",
+        "DROP TABLE pending",
+    ] {
+        let home = filled();
+        home.sql().execute_batch(planted).expect("plants");
+        refused(&home, &KeySource::beside(&home.vault()), corrupt);
+    }
+}
+
+#[test]
+fn j15_a_newer_vault_is_left_alone() {
+    let home = filled();
+    home.sql().execute_batch("ALTER TABLE account ADD COLUMN better BLOB; PRAGMA user_version = 2").expect("edits");
+    refused(&home, &KeySource::beside(&home.vault()), newer);
+    // Its log too: moving that into the file is a change.
+    let sql = home.sql();
+    sql.execute_batch("UPDATE account SET better = x'00'").expect("edits");
+    let log = home.folder().join("vault.db-wal");
+    let before = (fs::read(home.vault()).expect("reads"), fs::read(&log).expect("reads"));
+    assert!(!before.1.is_empty());
+    assert!(newer(&error(home.try_open())));
+    assert!(before == (fs::read(home.vault()).expect("reads"), fs::read(&log).expect("reads")));
+    drop(sql);
+}
+
+#[test]
+fn j15_a_vault_without_version_is_corrupt() {
+    for version in [0, -1] {
+        let home = filled();
+        home.sql().execute_batch(&format!("PRAGMA user_version = {version}")).expect("edits");
+        refused(&home, &KeySource::beside(&home.vault()), corrupt);
+    }
+}

@@ -1,0 +1,380 @@
+//! Records under the knife: whoever can write the file, and has no key, can destroy and can go back in time, and nothing else.
+
+mod common;
+
+use std::collections::HashSet;
+
+use common::{BEGAN, CANARIES, Home, app, error, oauth1_account, oauth1_pending, oauth2_account, oauth2_pending, wait};
+use keyfob::proto::{App, Timestamp};
+use keyfob::store::{Expected, Generation};
+use keyfob::{Store, StoreError};
+use keyfob_store::Vault;
+
+const NOW: Timestamp = Timestamp::from_unix(BEGAN + 1);
+
+/// Two accounts, two apps, two logins; still open, to be edited under its eyes.
+fn filled() -> (Home, Vault, rusqlite::Connection) {
+    let home = Home::new();
+    let vault = home.open();
+    wait(async {
+        vault.put_app("one", &app()).await?;
+        vault.put_app("two", &App::public("other")).await?;
+        vault.put_account(&oauth2_account("one"), Expected::Nothing).await?;
+        vault.put_account(&oauth1_account("two"), Expected::Nothing).await?;
+        vault.put_pending(&oauth2_pending("state-one"), "browser").await?;
+        vault.put_pending(&oauth1_pending("token-two"), "browser").await
+    })
+    .expect("puts");
+    let sql = home.sql();
+    (home, vault, sql)
+}
+
+#[track_caller]
+fn assert_corrupt<T>(result: Result<T, StoreError>, what: &str) {
+    let error = error(result);
+    assert!(matches!(error, StoreError::Corrupt(_)), "{what}: {error:?}");
+}
+
+fn edit(sql: &rusqlite::Connection, statement: &str) {
+    assert!(sql.execute(statement, ()).expect("edits") > 0, "{statement}");
+}
+
+/// Exchanges a column between the two rows of a table.
+fn swap(sql: &rusqlite::Connection, table: &str, column: &str) {
+    let mut statement = sql.prepare(&format!("SELECT id, {column} FROM {table}")).expect("prepares");
+    let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).expect("reads");
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = rows.map(|row| row.expect("reads")).collect();
+    let [(one, ones), (two, twos)] = rows.as_slice() else { panic!("{} rows", rows.len()) };
+    assert_ne!(ones, twos);
+    // A name is unique: out of the way first.
+    for (id, value) in [(one, &vec![0]), (two, ones), (one, twos)] {
+        sql.execute(&format!("UPDATE {table} SET {column} = ? WHERE id = ?"), (value, id)).expect("edits");
+    }
+}
+
+/// The row of account `one`: generation 1, and the longer record of the two (OAuth 2 has more to keep).
+const ONE: &str = "length(record) = (SELECT max(length(record)) FROM account)";
+
+fn record(sql: &rusqlite::Connection) -> Vec<u8> {
+    sql.query_row(&format!("SELECT record FROM account WHERE {ONE}"), (), |row| row.get(0)).expect("reads")
+}
+
+#[test]
+fn j8_every_bit_of_a_record_counts() {
+    let (_home, vault, sql) = filled();
+    let id: Vec<u8> = sql.query_row(&format!("SELECT id FROM account WHERE {ONE}"), (), |row| row.get(0)).expect("reads");
+    let good = record(&sql);
+    let put = |record: &[u8]| sql.execute("UPDATE account SET record = ? WHERE id = ?", (record, &id)).expect("edits");
+    for bit in 0..good.len() * 8 {
+        let mut bad = good.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        put(&bad);
+        assert_corrupt(wait(vault.account("one")), &format!("bit {bit} of {}", good.len()));
+    }
+    for length in 0..good.len() {
+        put(&good[..length]);
+        assert_corrupt(wait(vault.account("one")), &format!("{length} of {} bytes", good.len()));
+    }
+    put(&[good.as_slice(), &[0]].concat());
+    assert_corrupt(wait(vault.account("one")), "a byte more");
+    put(&good);
+    assert!(wait(vault.account("one")).expect("reads").is_some(), "and unharmed it opens");
+}
+
+#[test]
+fn j8_a_damaged_record_is_not_written_over_and_hides_no_other() {
+    let (_home, vault, sql) = filled();
+    edit(&sql, &format!("UPDATE account SET record = x'00' WHERE {ONE}"));
+    edit(&sql, "UPDATE app SET record = x'00' WHERE length(record) = (SELECT max(length(record)) FROM app)");
+    for expected in [Expected::Anything, Expected::Generation(Generation(1))] {
+        assert_corrupt(wait(vault.put_account(&oauth2_account("one"), expected)), "put over it");
+    }
+    assert_corrupt(wait(vault.put_app("one", &app())), "put over it");
+    assert_corrupt(wait(vault.accounts()), "listed");
+    assert_corrupt(wait(vault.apps()), "listed");
+    assert!(wait(vault.account("two")).expect("reads").is_some());
+    assert!(wait(vault.app("two")).expect("reads").is_some());
+    // The way out is to remove it by name.
+    assert!(wait(vault.remove_account("one")).expect("removes"));
+    assert!(wait(vault.remove_app("one")).expect("removes"));
+    assert_eq!(wait(vault.accounts()).expect("lists").len(), 1);
+}
+
+#[test]
+fn j8_records_swapped_between_accounts_are_refused() {
+    let (_home, vault, sql) = filled();
+    swap(&sql, "account", "record");
+    assert_corrupt(wait(vault.account("one")), "one");
+    assert_corrupt(wait(vault.account("two")), "two");
+    assert_corrupt(wait(vault.accounts()), "all");
+}
+
+/// Row `two` under the name of `one`: a lamp would get the door's tokens.
+#[test]
+fn j8_names_swapped_between_accounts_are_refused() {
+    let (_home, vault, sql) = filled();
+    swap(&sql, "account", "name");
+    assert_corrupt(wait(vault.account("one")), "one");
+    assert_corrupt(wait(vault.account("two")), "two");
+}
+
+#[test]
+fn j8_another_id_is_refused() {
+    let (_home, vault, sql) = filled();
+    edit(&sql, &format!("UPDATE account SET id = x'{}' WHERE {ONE}", "41".repeat(32)));
+    assert_corrupt(wait(vault.account("one")), "account");
+    edit(&sql, "UPDATE app SET id = x'00' WHERE length(record) = (SELECT min(length(record)) FROM app)");
+    assert_corrupt(wait(vault.apps()), "app");
+}
+
+#[test]
+fn j8_records_swapped_between_apps_are_refused() {
+    let (_home, vault, sql) = filled();
+    swap(&sql, "app", "record");
+    assert_corrupt(wait(vault.app("one")), "one");
+    assert_corrupt(wait(vault.apps()), "all");
+}
+
+#[test]
+fn j8_another_generation_is_refused() {
+    let (_home, vault, sql) = filled();
+    for generation in [2, 0, 7, i64::MAX, -1] {
+        edit(&sql, &format!("UPDATE account SET generation = {generation}"));
+        assert_corrupt(wait(vault.account("one")), "read");
+        // Believing the number would let a stale writer win.
+        for expected in [Expected::Anything, Expected::Generation(Generation(generation.unsigned_abs()))] {
+            assert_corrupt(wait(vault.put_account(&oauth2_account("one"), expected)), "swap");
+        }
+        edit(&sql, &format!("UPDATE app SET generation = {generation}"));
+        assert_corrupt(wait(vault.app("one")), "app");
+        assert_corrupt(wait(vault.put_app("one", &app())), "app");
+    }
+}
+
+#[test]
+fn j8_an_old_record_under_a_new_generation_is_refused() {
+    let (_home, vault, sql) = filled();
+    let old = record(&sql);
+    let account = wait(vault.account("one")).expect("reads").expect("it is there");
+    wait(vault.put_account(&account.value, Expected::Generation(account.generation))).expect("swaps");
+    sql.execute(&format!("UPDATE account SET record = ? WHERE {ONE}"), (old,)).expect("edits");
+    assert_corrupt(wait(vault.account("one")), "old");
+}
+
+#[test]
+fn j8_records_moved_between_tables_are_refused() {
+    let (_home, vault, sql) = filled();
+    edit(&sql, "UPDATE app SET record = (SELECT record FROM account LIMIT 1)");
+    assert_corrupt(wait(vault.app("one")), "account as app");
+    edit(&sql, "UPDATE account SET record = (SELECT record FROM pending LIMIT 1)");
+    assert_corrupt(wait(vault.account("one")), "pending as account");
+    edit(&sql, "UPDATE account SET record = (SELECT data_key FROM header)");
+    assert_corrupt(wait(vault.account("one")), "header as account");
+}
+
+#[test]
+fn j8_a_row_of_another_vault_is_refused() {
+    let (home, vault, _sql) = filled();
+    let other = Home::new();
+    drop(other.open());
+    let row = |table: &str| {
+        format!("ATTACH '{}' AS there; INSERT INTO there.{table} SELECT * FROM main.{table}; DETACH there;", other.vault().display())
+    };
+    home.sql().execute_batch(&row("account")).expect("copies");
+    drop(vault);
+    let stranger = other.open();
+    assert_corrupt(wait(stranger.accounts()), "another vault's");
+    assert!(wait(stranger.account("one")).expect("looks").is_none(), "not even found by name");
+}
+
+#[test]
+fn j8_pending_logins_cannot_be_changed_and_stay_when_refused() {
+    for change in ["expires_at = expires_at + 1000000", "generation = generation + 10", "record = x'01'"] {
+        let (_home, vault, sql) = filled();
+        edit(&sql, &format!("UPDATE pending SET {change}"));
+        for _ in 0..2 {
+            assert_corrupt(wait(vault.take_pending("state-one", "browser", NOW)), change);
+        }
+        assert_eq!(sql.query_row("SELECT count(*) FROM pending", (), |row| row.get::<_, i64>(0)).expect("reads"), 2, "{change}");
+    }
+}
+
+#[test]
+fn j8_records_swapped_between_pending_logins_are_refused() {
+    for column in ["record", "generation", "binding"] {
+        let (_home, vault, sql) = filled();
+        match column {
+            "generation" => edit(&sql, "UPDATE pending SET generation = 3 - generation"),
+            _ => swap(&sql, "pending", column),
+        }
+        // A swapped binding is not found at all.
+        match wait(vault.take_pending("state-one", "browser", NOW)) {
+            Ok(None) => assert_eq!(column, "binding"),
+            Ok(Some(_)) => panic!("{column}"),
+            Err(error) => assert!(matches!(error, StoreError::Corrupt(_)), "{error}"),
+        }
+    }
+}
+
+/// A login that somebody else began, made to look like the victim's browser's (A3, A13): the binding is part of what is sealed.
+#[test]
+fn j8_a_pending_login_cannot_be_given_another_browser() {
+    let (_home, vault, sql) = filled();
+    wait(vault.put_pending(&oauth2_pending("state-one"), "attacker")).expect("puts");
+    let of = |generation: i64| -> Vec<u8> {
+        sql.query_row("SELECT binding FROM pending WHERE generation = ?", (generation,), |row| row.get(0)).expect("reads")
+    };
+    let (victim, attacker) = (of(1), of(3));
+    assert_ne!(victim, attacker);
+    edit(&sql, "DELETE FROM pending WHERE generation = 1");
+    assert_eq!(sql.execute("UPDATE pending SET binding = ? WHERE binding = ?", (victim, attacker)).expect("edits"), 1);
+    assert_corrupt(wait(vault.take_pending("state-one", "browser", NOW)), "moved");
+}
+
+#[test]
+fn bindings_of_one_browser_do_not_show_that_they_are_one() {
+    let (_home, _vault, sql) = filled();
+    let bindings: i64 = sql.query_row("SELECT count(DISTINCT binding) FROM pending", (), |row| row.get(0)).expect("reads");
+    assert_eq!(bindings, 2);
+}
+
+#[test]
+fn j9_no_salt_or_nonce_twice() {
+    let (_home, vault, sql) = filled();
+    let account = oauth2_account("home");
+    let mut seen = HashSet::new();
+    for write in 0..500 {
+        wait(vault.put_account(&account, Expected::Anything)).expect("puts");
+        let record: Vec<u8> =
+            sql.query_row("SELECT record FROM account WHERE id = ?", (account.id.as_str().as_bytes(),), |row| row.get(0)).expect("reads");
+        assert!(seen.insert(record[1..17].to_vec()), "salt, write {write}");
+        assert!(seen.insert(record[17..29].to_vec()), "nonce, write {write}");
+    }
+}
+
+/// Removed and made anew, an account counts from one again: an old number must not mean the new record.
+#[test]
+fn a_generation_is_of_one_id() {
+    let home = Home::new();
+    let vault = home.open();
+    let (old, new) = (oauth2_account("home"), oauth2_account("home"));
+    wait(vault.put_account(&old, Expected::Nothing)).expect("puts");
+    wait(vault.remove_account("home")).expect("removes");
+    assert_eq!(wait(vault.put_account(&new, Expected::Nothing)).expect("puts"), Generation(1));
+    assert!(matches!(wait(vault.put_account(&old, Expected::Generation(Generation(1)))), Err(StoreError::Conflict)));
+    assert_eq!(wait(vault.account("home")).expect("reads").expect("it is there").value.id, new.id);
+}
+
+#[test]
+fn an_id_has_one_name() {
+    let home = Home::new();
+    let vault = home.open();
+    let mut account = oauth2_account("home");
+    wait(vault.put_account(&account, Expected::Nothing)).expect("puts");
+    account.name = "cabin".to_owned();
+    for expected in [Expected::Nothing, Expected::Anything] {
+        assert!(matches!(wait(vault.put_account(&account, expected)), Err(StoreError::Conflict)));
+    }
+    assert!(wait(vault.account("cabin")).expect("looks").is_none());
+}
+
+/// Sealed as it is, what was erased is not left in free pages for whoever finds the key later.
+#[test]
+fn what_is_erased_is_overwritten() {
+    let (home, vault, sql) = filled();
+    let gone = record(&sql);
+    let login: Vec<u8> = sql.query_row("SELECT record FROM pending WHERE generation = 1", (), |row| row.get(0)).expect("reads");
+    drop((vault, sql));
+    let there = |bytes: &[u8]| contains(&std::fs::read(home.vault()).expect("reads"), &bytes[..64]);
+    assert!(there(&gone) && there(&login));
+    let vault = home.open();
+    wait(vault.remove_account("one")).expect("removes");
+    wait(vault.take_pending("state-one", "browser", NOW)).expect("takes");
+    drop(vault);
+    assert!(!there(&gone), "the account");
+    assert!(!there(&login), "the login");
+}
+
+/// Everything that rests, in every spelling a byte has, in every file of the folder while the vault is open (the log is there then), and after.
+#[test]
+fn j10_nothing_that_rests_can_be_read() {
+    let home = Home::new();
+    let vault = home.open();
+    let account = oauth2_account("canary-provider/canary-label");
+    wait(async {
+        vault.put_app("canary-provider", &app()).await?;
+        vault.put_account(&account, Expected::Nothing).await?;
+        vault.put_account(&account, Expected::Generation(Generation(1))).await?;
+        vault.put_account(&oauth1_account("canary-provider/canary-label-2"), Expected::Nothing).await?;
+        vault.put_pending(&oauth2_pending("canary-state-e3c0d1f2"), "canary-binding-c0ffee12").await?;
+        vault.put_pending(&oauth1_pending("canary-temporary-token-6e5d"), "canary-binding-c0ffee12").await?;
+        vault.take_pending("canary-temporary-token-6e5d", "canary-binding-c0ffee12", NOW).await.map(drop)
+    })
+    .expect("puts");
+    let looked = search(&home);
+    assert!(looked.iter().any(|name| name.ends_with("vault.db-wal")), "{looked:?}");
+    drop(vault);
+    let looked = search(&home);
+    assert!(looked.iter().any(|name| name.ends_with("vault.db")), "{looked:?}");
+    let vault = home.open();
+    for (what, shown) in [("vault", format!("{vault:?}")), ("warnings", format!("{:?}", vault.warnings()))] {
+        assert!(!CANARIES.iter().any(|canary| shown.contains(canary)), "{what}: {shown}");
+    }
+}
+
+/// Looks through every file; says which.
+#[track_caller]
+fn search(home: &Home) -> Vec<String> {
+    let key = std::fs::read(home.key()).expect("reads");
+    let data_key = String::from_utf8(key).expect("base64").trim().to_owned();
+    let mut looked = Vec::new();
+    for entry in std::fs::read_dir(home.folder()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let bytes = std::fs::read(&path).expect("reads");
+        for canary in CANARIES {
+            for (spelling, needle) in spellings(canary) {
+                assert!(!contains(&bytes, &needle), "{canary} ({spelling}) is in {}", path.display());
+            }
+        }
+        if path != home.key() {
+            assert!(!contains(&bytes, data_key.as_bytes()), "the key is in {}", path.display());
+        }
+        looked.push(path.display().to_string());
+    }
+    looked
+}
+
+fn spellings(canary: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let base64 = |skip: usize| {
+        // Inside a longer text base64 has three alignments; the characters at the ends depend on the neighbours.
+        let text = keyfob::proto::encode::base64(&canary.as_bytes()[skip..]);
+        text.trim_end_matches('=').as_bytes()[..text.len() - 6].to_vec()
+    };
+    let hex: String = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
+    vec![
+        ("raw", canary.as_bytes().to_vec()),
+        ("base64", base64(0)),
+        ("base64, second", base64(1)),
+        ("base64, third", base64(2)),
+        ("hex", hex.clone().into_bytes()),
+        ("HEX", hex.to_uppercase().into_bytes()),
+        ("UTF-16", canary.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+    ]
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+#[test]
+fn the_search_finds_what_is_there() {
+    for (spelling, needle) in spellings("canary-state-e3c0d1f2") {
+        for before in 0..3 {
+            let text = [b"xyz"[..before].to_vec(), b"canary-state-e3c0d1f2".to_vec(), b"tail".to_vec()].concat();
+            let encoded = keyfob::proto::encode::base64(&text).into_bytes();
+            let found = contains(&encoded, &needle);
+            let expected = matches!((spelling, before), ("base64", 0) | ("base64, second", 2) | ("base64, third", 1));
+            assert_eq!(found, expected, "{spelling} after {before}");
+        }
+    }
+}
