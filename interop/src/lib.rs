@@ -10,6 +10,7 @@
 
 pub mod browser;
 pub mod http;
+pub mod person;
 pub mod program;
 pub mod tools;
 pub mod transcript;
