@@ -10,11 +10,12 @@ pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|name| {
             let lower: Vec<char> = name.to_lowercase().chars().take(LONGEST).collect();
             let begins = typed.len() >= 3 && lower.starts_with(&typed);
-            (if begins { 1 } else { distance(&typed, &lower) }, name)
+            let distance = distance(&typed, &lower);
+            (if begins { distance.min(allowed) } else { distance }, !begins, name)
         })
-        .filter(|&(distance, _)| distance <= allowed)
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, name)| name)
+        .filter(|&(distance, ..)| distance <= allowed)
+        .min_by_key(|&(distance, strange, name)| (distance, strange, name.len().abs_diff(typed.len())))
+        .map(|(.., name)| name)
 }
 
 /// A hint that names the nearest name, or lists them all where they are few.
@@ -55,6 +56,7 @@ mod tests {
         assert_eq!(nearest("lokcs", known), Some("locks"));
         assert_eq!(nearest("unlok-now", known), Some("unlock-now"));
         assert_eq!(nearest("UNLOCK", known), Some("unlock-now"));
+        assert_eq!(nearest("scope", ["scope_separator", "scopes"]), Some("scopes"));
         assert_eq!(nearest("weather", known), None);
         assert_eq!(nearest("", known), None);
         assert_eq!(distance(&['a', 'b'], &['b', 'a']), 1);

@@ -1,10 +1,217 @@
 //! The embedded catalogue: every file is clean, and every provider is what the protocol needs.
 
-use keyfob_providers::Catalogue;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use keyfob_proto::oauth1::{CallbackAt, Placement, SignatureMethod};
+use keyfob_proto::oauth2::{ClientAuth, Pkce};
+use keyfob_proto::{Attach, Deviation, Flow, Origin, Settings};
+use keyfob_providers::{Catalogue, Kind, Provider, Status};
+use serde_json::json;
+
+fn provider(name: &str) -> Provider {
+    Catalogue::embedded().get(name).expect("embedded").clone()
+}
+
+fn settings(name: &str) -> Settings {
+    provider(name).settings(&|_| None).expect("no fields in the URLs")
+}
+
+fn oauth2(settings: &Settings) -> &keyfob_proto::oauth2::Settings {
+    match &settings.flow {
+        Flow::OAuth2(flow) => flow,
+        other => panic!("OAuth 2, not {other:?}"),
+    }
+}
 
 #[test]
 fn every_embedded_file_is_clean() {
     let catalogue = Catalogue::embedded();
     let problems: Vec<String> = catalogue.problems().iter().map(|problem| format!("{problem} ({:?})", problem.hint)).collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_embedded_list_is_the_folder() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    let in_folder: BTreeSet<String> = std::fs::read_dir(folder)
+        .expect("the data folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().trim_end_matches(".toml").to_owned())
+        .collect();
+    let embedded: BTreeSet<String> = Catalogue::embedded().iter().map(|provider| provider.name.clone()).collect();
+    assert_eq!(embedded, in_folder);
+}
+
+#[test]
+fn every_provider_says_where_its_facts_come_from_and_asks_before_it_acts() {
+    for provider in Catalogue::embedded().iter() {
+        assert!(!provider.sources.is_empty() && provider.sources.iter().all(|source| !source.about.is_empty()), "{}", provider.name);
+        assert!(!provider.client.redirect.suggested.is_empty(), "{}", provider.name);
+        assert!(provider.client.fields.iter().filter(|field| field.name == "client_secret").all(|field| field.secret));
+        assert!(provider.overview().next().is_some(), "{} has nothing to show first", provider.name);
+        for action in &provider.actions {
+            for link in [&action.name] {
+                assert!(provider.action(link).is_ok());
+            }
+        }
+    }
+    let acting: Vec<String> = Catalogue::embedded()
+        .iter()
+        .flat_map(|provider| {
+            provider.actions.iter().filter(|action| action.acts).map(|action| format!("{} {}", provider.name, action.usage()))
+        })
+        .collect();
+    assert_eq!(acting, ["august lock-now ID", "august unlock-now ID", "telldus on ID", "telldus off ID", "telldus dim ID LEVEL"]);
+}
+
+#[test]
+fn actions_are_named_as_people_type_them() {
+    let usages = |name: &str| provider(name).actions.iter().map(|action| action.usage()).collect::<Vec<_>>();
+    assert_eq!(usages("august"), ["locks", "lock ID", "status ID", "lock-now ID", "unlock-now ID"]);
+    assert_eq!(usages("netatmo")[0], "stations [--device DEVICE] [--favorites FAVORITES]");
+    assert!(usages("netatmo")[1].starts_with("measure DEVICE [TYPES] [--module MODULE] [--scale SCALE] [--from FROM] [--to TO]"));
+    assert_eq!(usages("fitbit"), ["profile", "devices", "activity [DATE]"]);
+    assert_eq!(usages("fitbit-oauth1"), usages("fitbit"));
+    assert_eq!(usages("telldus")[..2], ["clients", "devices [--methods METHODS] [--ignored IGNORED]"]);
+    assert_eq!(usages("acme"), ["me", "echo TEXT"]);
+}
+
+#[test]
+fn august_is_said_without_an_if() {
+    let settings = settings("august");
+    let flow = oauth2(&settings);
+    assert_eq!(flow.authorize.as_str(), "https://auth.august.com/authorization");
+    assert_eq!(flow.token.as_str(), "https://auth.august.com/access_token");
+    assert_eq!((flow.client_auth, flow.pkce, flow.rotates), (ClientAuth::Post, Pkce::Off, true));
+    assert!(!flow.response_type && !flow.redirect_uri_at_token && flow.scopes.is_empty());
+    assert_eq!(settings.api.base.as_str(), "https://api-production.august.com");
+    let Attach::Headers(headers) = &settings.api.attach else { panic!("its own header") };
+    assert_eq!((headers[0].0.as_str(), headers[0].1.as_str()), ("x-august-access-token", "{access_token}"));
+    assert_eq!((settings.api.headers[0].0.as_str(), settings.api.headers[0].1.as_str()), ("x-august-api-key", "{api_key}"));
+    assert_eq!(settings.deviations, BTreeSet::from([Deviation::MissingTokenType]));
+    assert!(settings.api.expired[0].given(http::StatusCode::FORBIDDEN, b""));
+    assert_eq!(settings.retired, None);
+    let variable = |name: &str| provider("august").client.field_of_variable(name).map(|field| field.name.clone());
+    assert_eq!(variable("CLIENTID").as_deref(), Some("client_id"));
+    assert_eq!(variable("APIKEY").as_deref(), Some("api_key"));
+    assert_eq!(variable("APISEC").as_deref(), Some("client_secret"));
+    assert_eq!(variable("AUTHCALL").as_deref(), Some("redirect_uri"));
+    assert_eq!(variable("PATH"), None);
+}
+
+#[test]
+fn netatmo_is_said_without_an_if() {
+    let settings = settings("netatmo");
+    let flow = oauth2(&settings);
+    assert_eq!((flow.client_auth, flow.pkce, flow.scopes.as_slice()), (ClientAuth::Post, Pkce::Off, &["read_station".to_owned()][..]));
+    assert_eq!(settings.deviations, BTreeSet::from([Deviation::ScopeArray, Deviation::ExpireIn, Deviation::MissingTokenType]));
+    let forbidden = http::StatusCode::FORBIDDEN;
+    assert!(settings.api.expired.iter().any(|signal| signal.given(forbidden, br#"{"error":{"code":3}}"#)));
+    assert!(!settings.api.expired.iter().any(|signal| signal.given(forbidden, br#"{"error":{"code":13}}"#)));
+    assert!(provider("netatmo").pkce_off.is_some(), "PKCE is off with a reason");
+    // The redirect URI that people register cannot be listened on: it is pasted.
+    let redirect = provider("netatmo").client.redirect;
+    assert_eq!(redirect.suggested[0], "http://localhost/callback");
+    assert_eq!(redirect.listener("http://localhost/callback"), None);
+    for (variable, field) in [
+        ("NETATMO_API_CLIENT_ID", "client_id"),
+        ("NETATMO_API_CLIENT_SECRET", "client_secret"),
+        ("NETATMO_API_REDIRECT_URL", "redirect_uri"),
+        ("NETATMO_API_SCOPE", "scope"),
+    ] {
+        assert_eq!(provider("netatmo").client.field_of_variable(variable).map(|field| field.name.as_str()), Some(field));
+    }
+}
+
+#[test]
+fn fitbit_is_said_without_an_if() {
+    let settings = settings("fitbit");
+    let flow = oauth2(&settings);
+    assert_eq!((flow.client_auth, flow.pkce, flow.rotates), (ClientAuth::Basic, Pkce::S256, true));
+    assert!(flow.revoke.is_some());
+    assert_eq!(settings.keep, ["user_id"]);
+    assert_eq!(settings.deviations, BTreeSet::from([Deviation::ErrorsArray, Deviation::RedirectFragment]));
+    let body = json!({"errors": [{"errorType": "expired_token"}]}).to_string();
+    assert!(settings.api.expired[0].given(http::StatusCode::UNAUTHORIZED, body.as_bytes()));
+    assert!(settings.retired.is_some_and(|note| note.contains("2026-11-02") && note.contains("Google Health API")));
+    let Status::Retired { on, successor, .. } = provider("fitbit").status else { panic!("retired") };
+    assert_eq!(on, "2026-11-02");
+    assert!(successor.is_some());
+}
+
+#[test]
+fn fitbit_by_oauth_1_is_said_without_an_if() {
+    let settings = settings("fitbit-oauth1");
+    let Flow::OAuth1(flow) = &settings.flow else { panic!("OAuth 1") };
+    assert_eq!((flow.signature, flow.placement, flow.callback), (SignatureMethod::HmacSha1, Placement::Header, CallbackAt::RequestToken));
+    assert_eq!(flow.token_method, http::Method::POST);
+    assert_eq!(flow.access_token.as_str(), "https://api.fitbit.com/oauth/access_token");
+    let provider = provider("fitbit-oauth1");
+    assert!(provider.client.redirect.oob);
+    assert!(matches!(&provider.status, Status::Retired { on, .. } if on == "2016-04-12"));
+    assert_eq!(provider.client.field_of_variable("consumer_key").map(|field| field.name.as_str()), Some("client_id"));
+    assert_eq!(provider.client.field_of_variable("consumer_secret").map(|field| field.name.as_str()), Some("client_secret"));
+}
+
+#[test]
+fn telldus_is_said_without_an_if() {
+    let settings = settings("telldus");
+    let Flow::OAuth1(flow) = &settings.flow else { panic!("OAuth 1") };
+    assert_eq!(flow.request_token.as_str(), "https://pa-api.telldus.com/oauth/requestToken");
+    assert_eq!(settings.deviations, BTreeSet::from([Deviation::CallbackConfirmedOtherwise, Deviation::DenialWithoutVerifier]));
+    assert!(settings.api.failed[0].given(http::StatusCode::OK, br#"{"error":"offline"}"#));
+    assert!(!settings.api.failed[0].given(http::StatusCode::OK, br#"{"device":[]}"#));
+    for (variable, field) in [("CONSUMER_KEY", "client_id"), ("CONSUMER_SECRET", "client_secret"), ("CALLBACK_URL", "redirect_uri")] {
+        assert_eq!(provider("telldus").client.field_of_variable(variable).map(|field| field.name.as_str()), Some(field));
+    }
+}
+
+#[test]
+fn acme_is_strict() {
+    let settings = settings("acme");
+    assert!(settings.deviations.is_empty());
+    let flow = oauth2(&settings);
+    assert_eq!((flow.pkce, flow.iss_required, flow.issuer.as_deref()), (Pkce::S256, true, Some("https://acme.example")));
+    let provider = provider("acme");
+    assert_eq!((provider.kind, &provider.status), (Kind::OAuth2, &Status::Sandbox));
+    assert_eq!(provider.client.redirect.listener("http://127.0.0.1/callback"), Some(("127.0.0.1".to_owned(), 0)));
+}
+
+#[test]
+fn a_provider_is_moved_to_the_sandbox_whole() {
+    let sandbox = Origin::parse("http://127.0.0.1:8901").expect("an origin");
+    for provider in Catalogue::embedded().iter() {
+        let settings = provider.at_origin(&sandbox).settings(&|_| None).expect("settings");
+        assert_eq!(settings.origins(), [sandbox.clone()], "{}", provider.name);
+        let authorize = match &settings.flow {
+            Flow::OAuth1(flow) => &flow.authorize,
+            Flow::OAuth2(flow) => &flow.authorize,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(authorize.origin(), sandbox, "{}", provider.name);
+        assert!(provider.at_origin(&sandbox).endpoints().iter().all(|(_, url)| url.starts_with("http://127.0.0.1:8901")));
+    }
+    let moved = provider("acme").at_origin(&sandbox).settings(&|_| None).expect("settings");
+    assert_eq!(oauth2(&moved).issuer.as_deref(), Some("http://127.0.0.1:8901"), "the issuer is the origin we address it by");
+    assert_eq!(oauth2(&moved).token.as_str(), "http://127.0.0.1:8901/token");
+}
+
+#[test]
+fn one_origin_is_moved_and_others_stay() {
+    let from = Origin::parse("https://auth.august.com").expect("an origin");
+    let to = Origin::parse("http://127.0.0.1:8901").expect("an origin");
+    let settings = provider("august").at(&BTreeMap::from([(from, to)])).settings(&|_| None).expect("settings");
+    assert_eq!(oauth2(&settings).token.as_str(), "http://127.0.0.1:8901/access_token");
+    assert_eq!(settings.api.base.as_str(), "https://api-production.august.com");
+}
+
+#[test]
+fn an_unknown_provider_comes_with_the_nearest() {
+    let catalogue = Catalogue::embedded();
+    let unknown = catalogue.get("teldus").expect_err("unknown");
+    assert_eq!(unknown.nearest.as_deref(), Some("telldus"));
+    assert_eq!(unknown.to_string(), "no provider is called \"teldus\"");
+    assert_eq!(catalogue.get("\u{1b}[2Jzzz").expect_err("unknown").name, "[2Jzzz");
+    let action = provider("august").action("unlok-now").map(|_| ()).expect_err("unknown");
+    assert_eq!(action.hint.as_deref(), Some("did you mean \"unlock-now\"?"));
 }

@@ -99,7 +99,7 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
         let positional = table.flag("positional").unwrap_or(false);
         let place = table.place;
         table.finish();
-        let (Some(name), Some(kind)) = (name, kind) else { continue };
+        let Some(name) = name else { continue };
         if !is_name(&name.value) {
             reader.problem(name.place, format!("expected a parameter's name of a-z, 0-9, - and _, found \"{}\"", name.value), None);
         }
@@ -130,12 +130,18 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
     parameters
 }
 
-fn kind(table: &Table<'_>) -> Option<ParameterKind> {
+fn kind(table: &Table<'_>) -> ParameterKind {
     let names = ["text", "integer", "number", "flag", "choice", "list", "time", "date", "flags"];
     let known: Vec<(&str, usize)> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
     let at = match table.get("type") {
-        Some(_) => table.word("type", &known)?,
         None => 0,
+        Some(_) => table.word("type", &known).unwrap_or_else(|| {
+            // Without the type nobody knows which keys belong to it: they are not told as well.
+            for key in ["choices", "min", "max", "yes", "no", "words", "bits", "pattern"] {
+                table.get(key);
+            }
+            0
+        }),
     };
     let choices = |needed: bool| {
         let choices = table.strings("choices");
@@ -144,7 +150,7 @@ fn kind(table: &Table<'_>) -> Option<ParameterKind> {
         }
         choices
     };
-    Some(match names[at] {
+    match names[at] {
         "integer" => {
             ParameterKind::Integer { min: table.integer("min", i64::MIN, i64::MAX), max: table.integer("max", i64::MIN, i64::MAX) }
         }
@@ -167,7 +173,7 @@ fn kind(table: &Table<'_>) -> Option<ParameterKind> {
             }
             ParameterKind::Text { pattern: pattern.map(|text| text.value) }
         }
-    })
+    }
 }
 
 fn bits(table: &Table<'_>) -> Vec<(String, u64)> {

@@ -166,13 +166,15 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
     let table = api.reader.table("api.attach", node);
     let known: Vec<&str> = known.iter().copied().chain(["access_token"]).collect();
     let (query, body) = (table.text("query"), table.text("body"));
-    let own = table.get("headers").is_some().then(|| headers(table.reader, table.pairs("headers"), &known));
+    let pairs = table.pairs("headers");
+    let written = pairs.len();
+    let own = table.get("headers").is_some().then(|| headers(table.reader, pairs, &known));
     table.finish();
     match (query, body, own) {
         (Some(query), None, None) => Some(Attach::Query(query.value)),
         (None, Some(body), None) => Some(Attach::Body(body.value)),
         (None, None, Some(own)) => {
-            if !own.iter().any(|(_, template)| template.names().any(|name| name == "access_token")) {
+            if own.len() == written && !own.iter().any(|(_, template)| template.names().any(|name| name == "access_token")) {
                 api.reader.problem(node.place, "api.attach.headers without {access_token}", None);
             }
             Some(Attach::Headers(own))
@@ -214,7 +216,7 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
                 _ => table.reader.problem(node.place, format!("expected an HTTP status in api.{key}.status"), None),
             }
         }
-        if statuses.is_empty() {
+        if statuses.is_empty() && table.array("status").is_empty() {
             table.missing("status");
         }
         let pointer = table.text("pointer");

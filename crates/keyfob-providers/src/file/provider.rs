@@ -34,7 +34,15 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let fields: Vec<&str> = client.fields.iter().map(|field| field.name.as_str()).collect();
     let actions = action::read(&top);
     // Which keys a protocol has is known only once the protocol is.
-    let (spec, pkce_off) = protocol::read(&top, kind?, &fields, keep);
+    let (spec, pkce_off) = match kind {
+        Some(kind) => protocol::read(&top, kind, &fields, keep),
+        None => {
+            for key in ["endpoints", "oauth1", "oauth2", "api"] {
+                top.get(key);
+            }
+            (None, None)
+        }
+    };
     top.finish();
     Some(Provider {
         name: name.to_owned(),

@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
                 &[]
             }
         };
-        Table { reader: self, name: name.to_owned(), place: node.place, members, asked: RefCell::default() }
+        Table { reader: self, name: name.to_owned(), place: node.place, members, asked: RefCell::default(), missed: RefCell::default() }
     }
 
     /// A value as text, with its place.
@@ -69,14 +69,14 @@ impl<'a> Reader<'a> {
     pub(crate) fn template(&self, text: &Text, names: &[&str]) -> Option<Template> {
         match Template::parse(&text.value) {
             Ok(template) => {
-                for name in template.names() {
-                    if !names.contains(&name) {
-                        let place = self.files.inside(text.place, &text.value, text.value.find(&format!("{{{name}}}")).unwrap_or(0));
-                        let hint = nearest::suggest(name, names.iter().copied());
-                        self.problem(place, format!("a template with the unknown name {{{name}}}"), hint);
-                    }
+                let mut known = true;
+                for name in template.names().filter(|name| !names.contains(name)) {
+                    known = false;
+                    let place = self.files.inside(text.place, &text.value, text.value.find(&format!("{{{name}}}")).unwrap_or(0));
+                    let hint = nearest::suggest(name, names.iter().copied());
+                    self.problem(place, format!("a template with the unknown name {{{name}}}"), hint);
                 }
-                Some(template)
+                known.then_some(template)
             }
             Err(misuse) => {
                 self.problem(text.place, misuse.to_string(), misuse.hint);
@@ -125,12 +125,16 @@ pub(crate) struct Table<'r> {
     pub(crate) place: Place,
     members: &'r [(Key, Node)],
     asked: RefCell<Vec<&'static str>>,
+    missed: RefCell<Vec<&'static str>>,
 }
 
 impl<'r> Table<'r> {
     /// A member, if it is there.
     pub(crate) fn get(&self, key: &'static str) -> Option<&'r Node> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         self.members.iter().find(|(known, _)| known.name == key).map(|(_, node)| node)
     }
 
@@ -161,10 +165,9 @@ impl<'r> Table<'r> {
         }
     }
 
-    pub(crate) fn missing(&self, key: &str) {
-        let similar = self.members.iter().map(|(known, _)| known.name.as_str());
-        let hint = nearest::nearest(key, similar).map(|known| format!("\"{known}\" is there: did you mean \"{key}\"?"));
-        self.reader.problem(self.place, format!("{} is missing", self.path(key)), hint);
+    /// Complains about a member that is not there; at the end, when it is known whether it was merely mistyped.
+    pub(crate) fn missing(&self, key: &'static str) {
+        self.missed.borrow_mut().push(key);
     }
 
     pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
@@ -269,15 +272,26 @@ impl<'r> Table<'r> {
         self.reader.word(&text, &format!("one of {} for {}", names.join(", "), self.path(key)), known)
     }
 
-    /// Complains about members that nobody asked for.
+    /// Complains about members that nobody asked for, and about those that are missing.
     pub(crate) fn finish(self) {
         let asked = self.asked.borrow();
+        let mut missed = self.missed.borrow_mut();
         for (key, _) in self.members {
             if !asked.contains(&key.name.as_str()) {
                 let place = if self.name.is_empty() { "at the top".to_owned() } else { format!("in {}", self.name) };
-                let hint = nearest::suggest(&key.name, asked.iter().copied());
+                let meant = nearest::nearest(&key.name, missed.iter().copied());
+                let hint = match meant {
+                    Some(meant) => Some(format!("did you mean \"{meant}\"?")),
+                    None => nearest::suggest(&key.name, asked.iter().copied()),
+                };
                 self.reader.problem(key.place, format!("the unknown key {} {place}", key.name), hint);
+                // One mistake, one complaint: what was mistyped is not also missing.
+                let meant = meant.map(str::to_owned);
+                missed.retain(|key| Some(*key) != meant.as_deref());
             }
+        }
+        for key in missed.iter() {
+            self.reader.problem(self.place, format!("{} is missing", self.path(key)), None);
         }
     }
 

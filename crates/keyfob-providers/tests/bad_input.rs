@@ -1,0 +1,216 @@
+//! A broken catalogue file is told with line, column, and what to do; all of it at once.
+
+use keyfob_providers::{Problem, check};
+use proptest::prelude::*;
+
+/// A file that is good, with numbered lines for what follows.
+const GOOD: &str = r#"title = "Hub"
+kind = "oauth2"
+status = "live"
+about = "A hub."
+sources = [{ url = "https://hub.example/docs", checked = 2026-11-21, confidence = "verified", about = "all" }]
+keep = ["user_id"]
+
+[endpoints]
+authorize = "https://hub.example/authorize"
+token = "https://hub.example/token"
+
+[client]
+fields = [{ name = "client_id", label = "Client ID" }, { name = "api_key", label = "Key", secret = true, env = ["HUB_KEY"] }]
+
+[oauth2]
+client_auth = "post"
+scopes = ["read"]
+
+[api]
+base_url = "https://hub.example"
+attach = { headers = { x-token = "{access_token}" } }
+headers = { x-key = "{api_key}" }
+expired = [{ status = [401], pointer = "/code", values = [3] }]
+
+[deviations]
+missing-token-type = "The answers have none."
+
+[actions.things]
+about = "Things"
+path = "/things/{id}"
+parameters = [{ name = "id", type = "integer", min = 1, positional = true }, { name = "kinds", type = "list" }]
+query = { kind = "{kinds}" }
+rows = ".things[]"
+columns = [{ title = "Name", value = ".name" }, { each = "kinds", value = ".values[$index]" }]
+links = [{ action = "drop", with = { id = ".id" } }]
+
+[actions.drop]
+about = "Drop a thing"
+method = "DELETE"
+acts = true
+path = "/things/{id}"
+parameters = [{ name = "id", positional = true }]
+"#;
+
+fn problems(text: &str) -> Vec<Problem> {
+    check(text, "hub.toml").map(|_| ()).expect_err("broken")
+}
+
+/// Where the only problem is, what it is, and the hint.
+fn only(from: &str, to: &str) -> (usize, usize, String, String) {
+    assert!(GOOD.contains(from), "{from}");
+    let mut problems = problems(&GOOD.replacen(from, to, 1));
+    let problem = problems.remove(0);
+    assert_eq!(problems, [], "one mistake, one complaint: {to}");
+    assert_eq!(problem.file, "hub.toml");
+    (problem.line, problem.column, problem.message, problem.hint.unwrap_or_default())
+}
+
+/// The line and column (from 1) at which a text stands after the replacement.
+fn place(from: &str, to: &str, of: &str) -> (usize, usize) {
+    let text = GOOD.replacen(from, to, 1);
+    let at = text.find(of).unwrap_or_else(|| panic!("{of} in the text"));
+    let line = text[..at].matches('\n').count() + 1;
+    (line, text[..at].rsplit('\n').next().unwrap_or("").chars().count() + 1)
+}
+
+#[test]
+fn the_good_file_is_good() {
+    assert!(check(GOOD, "hub.toml").is_ok(), "{:?}", check(GOOD, "hub.toml").err());
+}
+
+#[test]
+fn each_mistake_is_told_with_its_place() {
+    // from, to, where, message has, hint has
+    let cases: &[(&str, &str, &str, &str, &str)] = &[
+        ("title =", "titel =", "titel", "the unknown key titel", "did you mean \"title\"?"),
+        ("scopes = [\"read\"]", "scope = [\"read\"]", "scope =", "the unknown key scope in oauth2", "did you mean \"scopes\"?"),
+        ("kind = \"oauth2\"", "kind = \"oauth3\"", "\"oauth3\"", "expected oauth1 or oauth2 for kind, found \"oauth3\"", "did you mean"),
+        ("about = \"A hub.\"", "about = 3", "3\n", "expected a string for about, found a whole number", ""),
+        ("status = \"live\"", "status = \"retired\"", "title", "retired is missing", ""),
+        ("2026-11-21", "\"2026-11-21\"", "\"2026-11-21\"", "expected a date", ""),
+        ("\"verified\"", "\"verifed\"", "\"verifed\"", "expected verified, inferred or assumed", "did you mean \"verified\"?"),
+        (
+            "\"https://hub.example/token\"",
+            "\"http://hub.example/token\"",
+            "\"http://hub.example/token\"",
+            "expected an absolute https URL",
+            "127.0.0.1",
+        ),
+        (
+            "base_url = \"https://hub.example\"",
+            "base_url = \"http://localhost.evil.example\"",
+            "\"http://localhost",
+            "expected an absolute https URL",
+            "127.0.0.1",
+        ),
+        ("token = \"https://hub.example/token\"\n", "", "[endpoints]", "endpoints.token is missing", ""),
+        ("client_auth = \"post\"\n", "", "[oauth2]", "oauth2.client_auth is missing", ""),
+        ("scopes = [\"read\"]", "pkce = \"off\"", "[oauth2]", "oauth2.pkce_reason is missing", ""),
+        ("name = \"client_id\"", "name = \"client\"", "[client]", "client.fields has no field client_id", ""),
+        ("env = [\"HUB_KEY\"]", "env = [\"HUB KEY\"]", "\"HUB KEY\"", "expected the name of a variable", ""),
+        ("{access_token}", "{acess_token}", "{acess_token}", "the unknown name {acess_token}", "did you mean \"access_token\"?"),
+        ("\"{api_key}\"", "\"{api_kye}\"", "{api_kye}", "the unknown name {api_kye}", "did you mean \"api_key\"?"),
+        ("\"{api_key}\"", "\"{api_key\"", "\"{api_key\"", "an unpaired brace", ""),
+        ("x-key =", "host =", "host =", "the header host belongs to the transport", ""),
+        ("status = [401]", "status = [4010]", "4010", "expected an HTTP status", ""),
+        ("\"/code\"", "\"code\"", "\"code\"", "expected a JSON pointer", "/error/code"),
+        (
+            "missing-token-type",
+            "missing-token-typ",
+            "missing-token-typ",
+            "the unknown deviation missing-token-typ",
+            "did you mean \"missing-token-type\"?",
+        ),
+        ("\"The answers have none.\"", "\"\"", "\"\"", "has no reason", ""),
+        ("\"{kinds}\"", "\"{kind}\"", "{kind}", "the unknown name {kind}", "did you mean \"kinds\"?"),
+        (
+            "path = \"/things/{id}\"\nparameters = [{ name = \"id\", type",
+            "path = \"things/{id}\"\nparameters = [{ name = \"id\", type",
+            "\"things/",
+            "expected a path",
+            "/locks/{id}",
+        ),
+        ("type = \"integer\"", "type = \"integr\"", "\"integr\"", "expected one of text, integer", "did you mean \"integer\"?"),
+        ("min = 1", "min = \"one\"", "\"one\"", "expected a whole number", ""),
+        ("positional = true }, {", "positional = true, default = \"x\" }, {", "\"x\"", "a default that the parameter does not take", ""),
+        ("\".things[]\"", "\".things[\"", "\"\ncolumns", "does not parse", ""),
+        ("\".things[]\"", "\".things[] | recurse\"", "recurse", "jq with recurse", "may not end"),
+        ("\".things[]\"", "'reduce .[] as $x (0; .)'", "reduce", "jq with a fold", ""),
+        ("\".name\"", "\".name | selct(.)\"", "selct", "jq with selct", "did you mean select?"),
+        ("each = \"kinds\"", "each = \"kind\"", "\"kind\"", "unknown list parameter kind", "did you mean \"kinds\"?"),
+        ("$index", "$idx", "$idx", "unknown variable $idx", ""),
+        ("action = \"drop\"", "action = \"dorp\"", "\"dorp\"", "a link to the unknown action dorp", "did you mean \"drop\"?"),
+        ("with = { id =", "with = { idd =", "idd", "the unknown parameter idd of the action drop", "did you mean \"id\"?"),
+        ("acts = true\n", "", "drop]", "DELETE without acts", "acts = true"),
+        ("acts = true\n", "acts = \"yes\"\n", "\"yes\"", "expected true or false", ""),
+        ("method = \"DELETE\"", "method = \"REMOVE\"", "\"REMOVE\"", "expected one of GET", ""),
+        ("title = \"Hub\"", "title = \"Hub", "\nkind", "this is no TOML", ""),
+        (
+            "keep = [",
+            "origins = { \"https://a.example/x\" = \"http://127.0.0.1:1\" }\nkeep = [",
+            "\"https://a.example/x\"",
+            "expected an origin",
+            "",
+        ),
+        ("keep = [", "origins = { \"*\" = \"http://far.example\" }\nkeep = [", "\"http://far", "expected an absolute https URL", ""),
+    ];
+    for (from, to, at, message, hint) in cases {
+        let (line, column, told, hinted) = only(from, to);
+        assert!(told.contains(message), "{to}: {told}");
+        assert!(hinted.contains(hint), "{to}: {told}: {hinted}");
+        let expected = place(from, to, at);
+        assert!(line == expected.0 && column.abs_diff(expected.1) <= 1, "{to}: {line}:{column}, expected {expected:?}: {told}");
+    }
+}
+
+#[test]
+fn a_missing_source_is_a_mistake() {
+    let line = GOOD.lines().find(|line| line.starts_with("sources")).expect("there");
+    let (_, _, message, hint) = only(line, "");
+    assert!(message.contains("sources is missing") && hint.contains("confidence"), "{message}");
+}
+
+#[test]
+fn several_mistakes_are_told_at_once_in_the_order_of_the_file() {
+    let text =
+        GOOD.replace("about = \"A hub.\"", "abuot = \"A hub.\"").replace("status = [401]", "status = [0]").replace("\".name\"", "\"now\"");
+    let problems = problems(&text);
+    let lines: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
+    assert!(lines.is_sorted() && lines.len() == 3, "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.message.contains("unknown key abuot")));
+    assert!(problems.iter().any(|problem| problem.message.contains("HTTP status")));
+    assert!(problems.iter().any(|problem| problem.message.contains("jq with now")));
+}
+
+#[test]
+fn an_empty_file_says_what_is_missing() {
+    let told: Vec<String> = problems("").iter().map(ToString::to_string).collect();
+    for key in ["title", "kind", "status", "about", "sources"] {
+        assert!(told.iter().any(|problem| problem.contains(&format!("{key} is missing"))), "{key}: {told:?}");
+    }
+}
+
+#[test]
+fn the_place_inside_a_long_expression_is_exact() {
+    let text = GOOD.replace("\".things[]\"", "'''\n.things[]\n| select(.a)\n| env\n'''");
+    let problem = problems(&text).remove(0);
+    let line = text.lines().position(|line| line == "| env").expect("there") + 1;
+    assert_eq!((problem.line, problem.column), (line, 3), "{problem}");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_checked_without_panic(text in "\\PC{0,200}") {
+        let _ = check(&text, "x.toml");
+    }
+
+    /// Good files with something cut out, doubled or replaced: nearer to what people write than random text.
+    #[test]
+    fn any_damage_is_checked_without_panic(from in 0usize..2200, length in 0usize..60, put in "[-a-z0-9{}\\[\\]\"'=.,$|\n ]{0,12}") {
+        let chars: Vec<char> = GOOD.chars().collect();
+        let from = from.min(chars.len());
+        let to = (from + length).min(chars.len());
+        let text: String = chars[..from].iter().copied().chain(put.chars()).chain(chars[to..].iter().copied()).collect();
+        if let Err(problems) = check(&text, "x.toml") {
+            prop_assert!(!problems.is_empty(), "refused without a reason");
+            prop_assert!(problems.iter().all(|problem| problem.line >= 1 && problem.column >= 1));
+        }
+    }
+}

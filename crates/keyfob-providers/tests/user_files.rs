@@ -1,0 +1,153 @@
+//! A user's own files: they add a provider, change members of one that is there, and never break the others.
+
+use std::fs;
+
+use keyfob_proto::Flow;
+use keyfob_providers::{Catalogue, check};
+
+const HUB: &str = r#"
+title = "My hub"
+kind = "oauth2"
+status = "live"
+about = "A hub."
+sources = [{ url = "https://hub.example/docs", checked = 2026-11-21, confidence = "assumed" }]
+
+[endpoints]
+authorize = "https://{shop}.hub.example/authorize"
+token = "https://{shop}.hub.example/token"
+
+[client]
+fields = [{ name = "client_id", label = "Client ID" }, { name = "shop", label = "Shop" }]
+
+[oauth2]
+client_auth = "none"
+
+[api]
+base_url = "https://{shop}.hub.example/api"
+more_origins = ["https://files.hub.example"]
+headers = { x-shop = "{shop}" }
+
+[actions.things]
+about = "Things"
+path = "/things"
+"#;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).expect("written");
+    }
+    folder
+}
+
+fn problems(catalogue: &Catalogue) -> Vec<String> {
+    catalogue.problems().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_file_adds_a_provider() {
+    let folder = folder(&[("my-hub.toml", HUB), ("notes.txt", "not ours"), (".my-hub.toml", "= an editor's")]);
+    let catalogue = Catalogue::load(Some(folder.path()));
+    assert_eq!(problems(&catalogue), [] as [&str; 0]);
+    let hub = catalogue.get("my-hub").expect("there");
+    assert_eq!((hub.title.as_str(), hub.actions[0].usage().as_str()), ("My hub", "things"));
+    let settings = hub.settings(&|name| (name == "shop").then(|| "corner".to_owned())).expect("settings");
+    assert_eq!(settings.api.base.as_str(), "https://corner.hub.example/api");
+    let origins: Vec<String> = settings.origins().iter().map(ToString::to_string).collect();
+    assert_eq!(origins, ["https://corner.hub.example", "https://files.hub.example"]);
+    assert!(catalogue.get("telldus").is_ok(), "the others are there too");
+}
+
+/// A field that becomes part of a host must not become another host.
+#[test]
+fn a_field_cannot_lead_elsewhere() {
+    let hub = check(HUB, "my-hub.toml").expect("clean");
+    for evil in ["evil.example/", "evil.example#", "a@evil.example", "evil.example?", "a:1", "", "..", ".", "x\ny", "ä"] {
+        let error = hub.settings(&|_| Some(evil.to_owned())).expect_err(evil);
+        assert!(error.expected.contains("shop"), "{error}");
+    }
+    assert!(hub.settings(&|_| None).is_err_and(|error| error.to_string().contains("{shop}")));
+}
+
+#[test]
+fn a_file_without_kind_changes_single_members() {
+    let folder = folder(&[(
+        "telldus.toml",
+        r#"
+title = "My Telldus"
+[oauth1]
+signature = "HMAC-SHA256"
+[client.redirect]
+suggested = ["http://127.0.0.1:7000/back"]
+[actions.devices]
+about = "What is at home"
+[actions.bell]
+about = "Ring"
+method = "POST"
+acts = true
+path = "/json/device/bell"
+parameters = [{ name = "id", positional = true }]
+form = { id = "{id}" }
+"#,
+    )]);
+    let catalogue = Catalogue::load(Some(folder.path()));
+    assert_eq!(problems(&catalogue), [] as [&str; 0]);
+    let telldus = catalogue.get("telldus").expect("there");
+    let original = Catalogue::embedded();
+    let original = original.get("telldus").expect("there");
+    assert_eq!(telldus.title, "My Telldus");
+    assert_eq!(telldus.client.redirect.suggested, ["http://127.0.0.1:7000/back"]);
+    assert!(telldus.client.redirect.any_port, "the rest of the table stays");
+    assert_eq!(telldus.client.fields, original.client.fields);
+    assert_eq!(telldus.deviations, original.deviations);
+    let Flow::OAuth1(flow) = telldus.settings(&|_| None).expect("settings").flow else { panic!("OAuth 1") };
+    assert_eq!((flow.signature.name(), flow.realm), ("HMAC-SHA256", None));
+    let devices = telldus.action("devices").expect("there");
+    assert_eq!(devices.about, "What is at home");
+    assert_eq!(devices.parameters, original.action("devices").expect("there").parameters);
+    assert_eq!(telldus.actions.last().map(|action| action.usage()).as_deref(), Some("bell ID"));
+    assert_eq!(telldus.files.len(), 2, "both files are named");
+}
+
+#[test]
+fn origins_of_a_file_are_applied() {
+    let folder = folder(&[
+        ("august.toml", "[origins]\n\"https://auth.august.com\" = \"http://127.0.0.1:8901\"\n"),
+        ("netatmo.toml", "origins = { \"*\" = \"http://localhost:8902\" }\n"),
+    ]);
+    let catalogue = Catalogue::load(Some(folder.path()));
+    assert_eq!(problems(&catalogue), [] as [&str; 0]);
+    let settings = |name: &str| catalogue.get(name).expect("there").settings(&|_| None).expect("settings");
+    let origins = |name: &str| settings(name).origins().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(origins("august"), ["http://127.0.0.1:8901", "https://api-production.august.com"]);
+    assert_eq!(origins("netatmo"), ["http://localhost:8902"]);
+}
+
+#[test]
+fn a_broken_file_is_told_and_the_others_work() {
+    let folder = folder(&[
+        ("broken.toml", "title = \"x\nkind = 3\n"),
+        ("telldus.toml", "[api]\nbase_url = \"http://pa-api.telldus.com\"\n"),
+        ("my-hub.toml", HUB),
+        ("other.toml", &HUB.replacen("title", "name = \"my-hub\"\ntitle", 1)),
+    ]);
+    fs::write(folder.path().join("latin1.toml"), b"title = \"\xe9\"").expect("written");
+    let catalogue = Catalogue::load(Some(folder.path()));
+    let told = problems(&catalogue);
+    let about = |file: &str| told.iter().find(|problem| problem.contains(file)).unwrap_or_else(|| panic!("{file} in {told:?}"));
+    assert!(about("broken.toml").contains("broken.toml:1:"), "{told:?}");
+    assert!(about("telldus.toml").contains("telldus.toml:2:12: expected an absolute https URL"), "{told:?}");
+    assert!(about("latin1.toml").contains("cannot be read"), "{told:?}");
+    assert!(about("other.toml").contains("my-hub is in"), "{told:?}");
+    assert!(catalogue.get("my-hub").is_ok());
+    let telldus = catalogue.get("telldus").expect("the embedded one stays");
+    assert_eq!(telldus.settings(&|_| None).expect("settings").api.base.as_str(), "https://pa-api.telldus.com");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_empty() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let catalogue = Catalogue::load(Some(&folder.path().join("none")));
+    assert_eq!(problems(&catalogue), [] as [&str; 0]);
+    assert_eq!(catalogue.iter().count(), Catalogue::embedded().iter().count());
+}
