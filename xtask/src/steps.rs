@@ -28,6 +28,9 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     run.summary(started, &setup, counts, &skips)
 }
 
+/// Lines of a failed step's output on the screen; all of them are in its log.
+const SHOWN: usize = 150;
+
 struct Run<'a> {
     only: Option<&'a str>,
     verbose: bool,
@@ -133,7 +136,11 @@ impl Run<'_> {
         println!("{verdict}  {:.1} s{more}", started.elapsed().as_secs_f32());
         if let Err(text) = result {
             self.failed.push(name);
-            text.lines().for_each(|line| println!("    {line}"));
+            let lines = text.lines().count();
+            text.lines().take(SHOWN).for_each(|line| println!("    {line}"));
+            if lines > SHOWN {
+                println!("    … and {} lines more, in {}", lines - SHOWN, self.log(name).display());
+            }
         }
     }
 
@@ -142,6 +149,8 @@ impl Run<'_> {
         let shown = format!("{command:?}");
         let (reader, writer) = std::io::pipe().map_err(|problem| format!("no pipe: {problem}"))?;
         let second = writer.try_clone().map_err(|problem| format!("no pipe: {problem}"))?;
+        // What is kept and searched through has no colours in it, whatever a tool thinks of its output.
+        command.env("CARGO_TERM_COLOR", "never").env("TERM", "dumb");
         command.stdin(Stdio::null()).stdout(writer).stderr(second);
         let mut child = command.spawn().map_err(|problem| format!("cannot run {shown}: {problem}"))?;
         // The command holds the other ends of the pipe until it is dropped, and reading would never end.
