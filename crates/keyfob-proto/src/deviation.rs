@@ -17,6 +17,8 @@ pub enum Deviation {
     DenialWithoutVerifier,
     /// OAuth 1: the server confirms no callback at all, as before revision A of the protocol.
     CallbackUnconfirmed,
+    /// OAuth 2: token errors come as `{"code":"InvalidCredentials","message":…}` instead of `{"error"}` (RFC 6749 §5.2).
+    ErrorCode,
     /// OAuth 2: token errors come as `{"errors":[{"errorType","message"}]}` instead of `{"error"}` (RFC 6749 §5.2).
     ErrorsArray,
     /// OAuth 2: the lifetime comes as `expire_in` (RFC 6749 §5.1 says `expires_in`).
@@ -38,6 +40,7 @@ impl Deviation {
         Self::CallbackConfirmedOtherwise,
         Self::CallbackUnconfirmed,
         Self::DenialWithoutVerifier,
+        Self::ErrorCode,
         Self::ErrorsArray,
         Self::ExpireIn,
         Self::MissingTokenType,
@@ -52,6 +55,7 @@ impl Deviation {
             Self::CallbackConfirmedOtherwise => "callback-confirmed-otherwise",
             Self::CallbackUnconfirmed => "callback-unconfirmed",
             Self::DenialWithoutVerifier => "denial-without-verifier",
+            Self::ErrorCode => "error-code",
             Self::ErrorsArray => "errors-array",
             Self::ExpireIn => "expire-in",
             Self::MissingTokenType => "missing-token-type",
@@ -66,7 +70,7 @@ impl Deviation {
         match self {
             Self::CallbackConfirmedOtherwise | Self::CallbackUnconfirmed => "RFC 5849 §2.1",
             Self::DenialWithoutVerifier => "RFC 5849 §2.2",
-            Self::ErrorsArray => "RFC 6749 §5.2",
+            Self::ErrorCode | Self::ErrorsArray => "RFC 6749 §5.2",
             Self::ExpireIn | Self::MissingTokenType => "RFC 6749 §5.1",
             Self::RedirectFragment | Self::RedirectScheme => "RFC 6749 §3.1.2",
             Self::ScopeArray => "RFC 6749 §3.3",

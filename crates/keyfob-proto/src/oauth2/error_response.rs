@@ -20,14 +20,20 @@ pub(crate) fn read(answer: Incoming<'_>, allowed: &Deviations, scrubber: &Scrubb
     if object.get("error").is_some_and(|error| !error.is_null()) {
         return from_object(&object, status, scrubber);
     }
-    match errors_array(&object, status, scrubber) {
-        Some(refused) if allowed.contains(&Deviation::ErrorsArray) => {
-            tolerated.insert(Deviation::ErrorsArray);
-            refused.into()
-        }
-        Some(_) => Misbehaved::deviation(Deviation::ErrorsArray, "a member \"error\"", "an array \"errors\"").with_status(status).into(),
-        None => plain(status),
+    let own_forms = [
+        (Deviation::ErrorsArray, errors_array(&object, status, scrubber), "an array \"errors\""),
+        (Deviation::ErrorCode, error_code(&object, status, scrubber), "a member \"code\""),
+    ];
+    let Some((deviation, refused, found)) =
+        own_forms.into_iter().find_map(|(deviation, refused, found)| Some((deviation, refused?, found)))
+    else {
+        return plain(status);
+    };
+    if allowed.contains(&deviation) {
+        tolerated.insert(deviation);
+        return refused.into();
     }
+    Misbehaved::deviation(deviation, "a member \"error\"", found).with_status(status).into()
 }
 
 /// The RFC's form: `error`, `error_description`, `error_uri`. Also comes with status 200, and is an error all the same.
@@ -47,6 +53,18 @@ fn errors_array(object: &Map<String, Value>, status: StatusCode, scrubber: &Scru
     let code = match (status, text("errorType")?) {
         (StatusCode::TOO_MANY_REQUESTS, _) => Code::TooManyRequests,
         (_, code) => Code::read(&code),
+    };
+    Some(Refused { status: Some(status), description: text("message"), ..Refused::new(code) })
+}
+
+/// `{"code":"InvalidCredentials","message":"…"}`: the names of the restify server library.
+fn error_code(object: &Map<String, Value>, status: StatusCode, scrubber: &Scrubber) -> Option<Refused> {
+    let text = |name: &str| object.get(name).and_then(Value::as_str).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
+    let code = match (status, text("code")?.as_str()) {
+        (StatusCode::TOO_MANY_REQUESTS, _) => Code::TooManyRequests,
+        (_, "InvalidCredentials" | "NotAuthorized" | "Unauthorized") => Code::InvalidGrant,
+        (_, "BadRequest" | "InvalidArgument" | "MissingParameter") => Code::InvalidRequest,
+        (_, other) => Code::Extension(other.to_owned()),
     };
     Some(Refused { status: Some(status), description: text("message"), ..Refused::new(code) })
 }
