@@ -33,3 +33,41 @@ pub(crate) fn nonce128(entropy: &dyn Entropy) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::hash::{DefaultHasher, Hasher};
+
+    use super::*;
+
+    /// A pseudo-random function of a counter: unlike a counter, it shows a nonce that leaves most of its entropy unused.
+    #[test]
+    fn i2_a_million_nonces_and_none_twice() {
+        let drawn = Cell::new(0);
+        let chance = |buffer: &mut [u8]| {
+            for chunk in buffer.chunks_mut(8) {
+                let mut hasher = DefaultHasher::new();
+                hasher.write_u64(drawn.replace(drawn.get() + 1));
+                chunk.copy_from_slice(&hasher.finish().to_le_bytes());
+            }
+        };
+        let mut nonces: Vec<u128> = (0..1_000_000)
+            .map(|_| {
+                let nonce = nonce128(&chance);
+                assert!(nonce.len() == 32 && nonce.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()));
+                u128::from_str_radix(&nonce, 16).expect("hexadecimal digits")
+            })
+            .collect();
+        nonces.sort_unstable();
+        nonces.dedup();
+        assert_eq!(nonces.len(), 1_000_000);
+    }
+
+    #[test]
+    fn a6_the_longest_and_the_shortest_verifier_have_43_characters() {
+        for byte in [0, 0xff] {
+            assert_eq!(token256(&|buffer: &mut [u8]| buffer.fill(byte)).len(), 43);
+        }
+    }
+}
