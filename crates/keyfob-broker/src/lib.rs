@@ -1,1 +1,33 @@
 //! The web app of Keyfob: connect accounts, see devices, use them.
+//!
+//! ```text
+//!  env file ─ recognise ─► Service ─┐
+//!                                   ├─ Config ─► Site ─► router ─► serve
+//!  vault ───────────────► Keyfob ───┘             │        │
+//!                                    browsers, desks     guard ─► routes ─► pages
+//! ```
+//!
+//! [`router`] is the table of contents. Which provider's pages these are is data: the routes draw what its catalogue file declares.
+//!
+//! An account belongs to the browser that logged in, for this run of the program: others are told so, and shown nothing of it.
+
+mod browser;
+mod debug_log;
+mod env_file;
+mod failure;
+mod guard;
+mod health;
+mod page;
+mod recognise;
+mod router;
+mod routes;
+mod serve;
+mod site;
+
+pub use debug_log::DebugLog;
+pub use env_file::{EnvFileError, ReadError, Variables};
+pub use health::check as health_check;
+pub use recognise::{Recognised, recognise};
+pub use router::{paths, router};
+pub use serve::serve;
+pub use site::{Config, Service, Site};

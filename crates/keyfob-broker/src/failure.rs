@@ -1,0 +1,145 @@
+//! What a person sees when something does not work: whose fault it is, what was said, what to do next. Never internals.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use keyfob::Error;
+use keyfob::proto::{self, TransportKind};
+
+use crate::page;
+use crate::site::{Desk, Site};
+
+/// A page instead of the wanted one.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
+    pub(crate) title: String,
+    /// What happened, in sentences.
+    pub(crate) text: String,
+    /// What to do next.
+    pub(crate) hint: Option<String>,
+    /// A small line: the status of the provider's answer.
+    pub(crate) detail: Option<String>,
+    /// Where to go from here: label and address.
+    pub(crate) onward: (String, String),
+}
+
+impl Failure {
+    /// With nothing special about it.
+    pub(crate) fn plain(status: StatusCode, title: impl Into<String>, text: impl Into<String>) -> Self {
+        let onward = ("To the start page".to_owned(), "/".to_owned());
+        Self { status, title: title.into(), text: text.into(), hint: None, detail: None, onward }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn onward(mut self, label: impl Into<String>, address: impl Into<String>) -> Self {
+        self.onward = (label.into(), address.into());
+        self
+    }
+
+    pub(crate) fn nowhere() -> Self {
+        Self::plain(StatusCode::NOT_FOUND, "Nothing here", "There is no page at this address.")
+    }
+
+    pub(crate) fn not_allowed() -> Self {
+        Self::plain(StatusCode::METHOD_NOT_ALLOWED, "Not like that", "This address is not made for requests of this kind.")
+    }
+
+    pub(crate) fn too_slow() -> Self {
+        Self::plain(StatusCode::GATEWAY_TIMEOUT, "That took too long", "The answer did not come in time. It may still have been done.")
+            .hint("look at the present state before trying again")
+    }
+
+    pub(crate) fn ours() -> Self {
+        Self::plain(StatusCode::INTERNAL_SERVER_ERROR, "That was our fault", "Something went wrong in this program. The log says more.")
+    }
+
+    pub(crate) fn misdirected(site: &Site) -> Self {
+        Self::plain(StatusCode::MISDIRECTED_REQUEST, "Not at this address", "This app answers to one address only.")
+            .onward(format!("Open {}", site.url()), site.url())
+    }
+
+    pub(crate) fn foreign_form() -> Self {
+        Self::plain(StatusCode::FORBIDDEN, "Refused", "This form came from another site. Nothing was done.")
+    }
+
+    pub(crate) fn old_form() -> Self {
+        Self::plain(StatusCode::FORBIDDEN, "This page is no longer valid", "It belongs to an earlier visit. Nothing was done.")
+            .hint("open the page again and repeat what you wanted; cookies have to be allowed")
+    }
+
+    /// Not an answer to a login of this browser: wrong state, an old or repeated callback, or another browser's login.
+    pub(crate) fn not_our_answer() -> Self {
+        let text = "This is not the answer to a login that this browser has under way. Nothing was stored.";
+        Self::plain(StatusCode::BAD_REQUEST, "Not our answer", text)
+            .hint("begin the login here, in this browser, and finish it here; each answer is good once and for ten minutes")
+    }
+
+    /// The account is there, and this browser did not log in to it.
+    pub(crate) fn not_yours(desk: &Desk) -> Self {
+        let text = format!("{} was connected by another browser or an earlier run, or not at all.", desk.provider.title);
+        Self::plain(StatusCode::FORBIDDEN, format!("{} is not connected here", desk.provider.title), text)
+            .hint("connect it from the start page to use it in this browser")
+    }
+
+    /// From an error of a session or login.
+    pub(crate) fn from_error(error: &Error, desk: &Desk) -> Self {
+        let title = &desk.provider.title;
+        tracing::warn!(account = desk.account, %error, "a call failed");
+        let failure = match error {
+            Error::Api(api) => {
+                let text = api.message.clone().unwrap_or_else(|| "It gave no reason.".to_owned());
+                let mut failure = Self::plain(StatusCode::BAD_GATEWAY, format!("{title} answered with an error"), sentence(&text));
+                failure.detail = Some(format!("HTTP {}", api.status.as_u16()));
+                failure.hint = api.hint.clone();
+                failure
+            }
+            Error::NeedsLogin { reason, .. } => {
+                Self::plain(StatusCode::FORBIDDEN, format!("{title} wants a new login"), sentence(reason)).hint("log in again")
+            }
+            Error::NoAccount { .. } => return Self::not_yours(desk),
+            Error::Unbound { .. } | Error::TakenName { .. } => {
+                Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")
+            }
+            Error::Store(_) => {
+                let text = "The place where logins are kept cannot be read or written. The log says why.";
+                Self::plain(StatusCode::SERVICE_UNAVAILABLE, "The vault cannot be used", text)
+            }
+            Error::Protocol(error) => Self::from_protocol(error, title),
+            _ => Self::ours(),
+        };
+        failure.onward(format!("Back to {title}"), page::account_path(desk))
+    }
+
+    fn from_protocol(error: &proto::Error, title: &str) -> Self {
+        let (status, headline) = match error {
+            proto::Error::Refused(_) => (StatusCode::BAD_GATEWAY, format!("{title} refused")),
+            proto::Error::Misbehaved(_) => (StatusCode::BAD_GATEWAY, format!("{title} gave an answer we do not understand")),
+            proto::Error::Transport(error) if error.kind == TransportKind::Timeout => {
+                (StatusCode::GATEWAY_TIMEOUT, format!("{title} did not answer in time"))
+            }
+            proto::Error::Transport(_) => (StatusCode::BAD_GATEWAY, format!("{title} could not be reached")),
+            _ => (StatusCode::BAD_REQUEST, "That cannot be done".to_owned()),
+        };
+        let mut failure = Self::plain(status, headline, sentence(&error.to_string()));
+        failure.hint = error.hint();
+        failure
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        page::failure(&self)
+    }
+}
+
+/// A fragment as messages have it, as a sentence for a page.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.trim().chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let end = if text.trim_end().ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    format!("{}{}{end}", first.to_uppercase(), letters.as_str())
+}

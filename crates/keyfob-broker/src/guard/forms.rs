@@ -1,0 +1,89 @@
+//! Requests that may change something come from a form of ours, filled in by the browser it was made for.
+//!
+//! Every method but GET and HEAD passes here, so that no route can forget it; a route gets its fields as [`Posted`], which nothing else
+//! makes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, ORIGIN};
+use http::{HeaderMap, Method, StatusCode};
+use keyfob::proto::{Origin, encode};
+
+use crate::browser::Visit;
+use crate::failure::Failure;
+use crate::page::FORM_TOKEN;
+use crate::site::Site;
+
+/// Our forms are small.
+const LARGEST: usize = 64 * 1024;
+
+/// A form of ours, from the browser it was made for.
+#[derive(Clone, Debug)]
+pub(crate) struct Posted {
+    pub(crate) visit: Visit,
+    /// Name and value, in the order of the form.
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+/// Judges every request that may change something.
+pub(crate) async fn forms(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    if request.method() != Method::POST {
+        return Failure::not_allowed().into_response();
+    }
+    match judge(&site, request).await {
+        Ok(request) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn judge(site: &Site, request: Request) -> Result<Request, Failure> {
+    if !is_same_origin(site, request.headers()) {
+        tracing::warn!("a form from another site was refused");
+        return Err(Failure::foreign_form());
+    }
+    let visit = site.browsers.find(request.headers(), &site.cookie_name(), site.keyfob.now()).ok_or_else(Failure::old_form)?;
+    let (mut parts, body) = request.into_parts();
+    let media_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !media_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
+        return Err(Failure::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", "Only the forms of these pages are taken."));
+    }
+    let body = axum::body::to_bytes(body, LARGEST)
+        .await
+        .map_err(|_| Failure::plain(StatusCode::PAYLOAD_TOO_LARGE, "Too much", "This form is larger than any of ours."))?;
+    let fields = encode::decode_text_pairs(&body)
+        .map_err(|_| Failure::plain(StatusCode::BAD_REQUEST, "Not a form", "The form's text cannot be read."))?;
+    let tokens: Vec<&str> = fields.iter().filter(|(name, _)| name == FORM_TOKEN).map(|(_, value)| value.as_str()).collect();
+    if !matches!(tokens.as_slice(), [token] if visit.csrf.same_as(token)) {
+        tracing::warn!("a form without this browser's token was refused");
+        return Err(Failure::old_form());
+    }
+    parts.extensions.insert(Posted { visit, fields });
+    Ok(Request::from_parts(parts, axum::body::Body::empty()))
+}
+
+/// What the browser says about where the form was. Our pages send no referrer, and so browsers write `Origin: null` (Fetch §3.2);
+/// `Sec-Fetch-Site` speaks more clearly, where there is one. A browser that says neither is judged by its form token alone.
+fn is_same_origin(site: &Site, headers: &HeaderMap) -> bool {
+    let all = |name: &str, good: &dyn Fn(&str) -> bool| headers.get_all(name).into_iter().all(|value| value.to_str().is_ok_and(good));
+    all("sec-fetch-site", &|value| value == "same-origin")
+        && all(ORIGIN.as_str(), &|value| value == "null" || Origin::parse(value).as_ref() == Some(&site.origin))
+}
+
+/// Fields by name, for an action: of several values of one name (ticked boxes), a list with commas; empty ones are not said.
+pub(crate) fn arguments<'a>(names: impl IntoIterator<Item = &'a str>, fields: &[(String, String)]) -> BTreeMap<String, String> {
+    let mut arguments = BTreeMap::new();
+    for name in names {
+        let said: Vec<&str> = fields.iter().filter(|(known, value)| known == name && !value.is_empty()).map(|(_, v)| v.as_str()).collect();
+        if !said.is_empty() {
+            arguments.insert(name.to_owned(), said.join(","));
+        }
+    }
+    arguments
+}

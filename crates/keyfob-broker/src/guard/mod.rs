@@ -1,0 +1,54 @@
+//! What every request passes before it reaches a route, and every answer before it leaves.
+//!
+//! ```text
+//! request ─► log ─► headers ─► deadline ─► panics ─► host ─► forms ─► callback ─► route
+//! ```
+
+mod forms;
+mod headers;
+mod host;
+mod log;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+pub(crate) use forms::{Posted, arguments, forms};
+pub(crate) use headers::headers;
+pub(crate) use host::host;
+pub(crate) use log::log;
+
+use crate::failure::Failure;
+use crate::routes::callback;
+use crate::site::Site;
+
+/// A lock that is asked over its bridge three times may need 90 s; nobody waits longer than this.
+const DEADLINE: Duration = Duration::from_secs(150);
+
+/// Every answer comes in time, if only to say that there is none.
+pub(crate) async fn deadline(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(DEADLINE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::too_slow().into_response(),
+    }
+}
+
+/// A panic is our fault and nobody's business: it ends the request, not the program, and shows nothing.
+pub(crate) fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    tracing::error!("a request ended in a panic");
+    Failure::ours().into_response()
+}
+
+/// The path of a redirect URI can be any path, one of our own too: the seed of this program was registered with `/`. Such a
+/// request is told apart by its parameters.
+pub(crate) async fn callback(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let is_callback = site.desks.iter().any(|desk| desk.callback_path == request.uri().path());
+    let own = crate::router::knows(request.uri().path());
+    if is_callback && (!own || callback::is_answer(request.uri().query().unwrap_or_default())) {
+        return callback::receive(&site, &request.into_parts().0).await.into_response();
+    }
+    next.run(request).await
+}

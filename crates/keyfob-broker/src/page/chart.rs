@@ -1,0 +1,306 @@
+//! Charts as SVG, drawn here: a line for each series, a plot for each unit (degrees and parts per million share no axis).
+//!
+//! Two drawings of each, for wide and for narrow screens: text in an SVG shrinks with it.
+
+use std::fmt::Write as _;
+
+use keyfob::proto::Scrubber;
+use keyfob_providers::{Cell, CellKind, Chart, Series};
+
+/// One plot: the series of one unit over the common axis.
+pub(crate) struct Plot {
+    /// What it shows, for people who do not see it.
+    pub(crate) summary: String,
+    pub(crate) legend: Vec<Entry>,
+    /// Wide and narrow.
+    pub(crate) drawings: [Drawing; 2],
+}
+
+/// A line's name and its values in short.
+pub(crate) struct Entry {
+    pub(crate) colour: usize,
+    pub(crate) title: String,
+    pub(crate) last: String,
+    pub(crate) range: String,
+}
+
+/// A drawing, in its own units.
+pub(crate) struct Drawing {
+    pub(crate) class: &'static str,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    pub(crate) base: f64,
+    /// Position and label.
+    pub(crate) x_ticks: Vec<(String, String)>,
+    pub(crate) y_ticks: Vec<(String, String)>,
+    /// Colour and path.
+    pub(crate) lines: Vec<(usize, String)>,
+}
+
+/// Colours there are.
+const COLOURS: usize = 5;
+
+impl Plot {
+    /// The plots of a chart.
+    pub(crate) fn all(chart: &Chart, scrubber: &Scrubber) -> Vec<Self> {
+        let mut groups: Vec<(Option<&str>, Vec<(usize, &Series)>)> = Vec::new();
+        for (at, series) in chart.series.iter().enumerate() {
+            let unit = series.unit.as_deref();
+            match groups.iter_mut().find(|(known, _)| *known == unit && unit.is_some()) {
+                Some((_, group)) => group.push((at % COLOURS, series)),
+                None => groups.push((unit, vec![(at % COLOURS, series)])),
+            }
+        }
+        groups.into_iter().filter_map(|(unit, group)| Self::new(chart.x.kind, unit, &group, scrubber)).collect()
+    }
+
+    fn new(x: CellKind, unit: Option<&str>, group: &[(usize, &Series)], scrubber: &Scrubber) -> Option<Self> {
+        let points = || group.iter().flat_map(|(_, series)| &series.points).filter_map(|(x, y)| Some((*x, (*y)?)));
+        let (xs, ys) = (Span::of(points().map(|(x, _)| x))?, Span::of(points().map(|(_, y)| y))?);
+        let unit = unit.map(|unit| scrubber.mask(unit)).unwrap_or_default();
+        let legend: Vec<Entry> = group.iter().filter_map(|(colour, series)| Entry::new(*colour, series, &unit, scrubber)).collect();
+        let parts: Vec<String> = legend.iter().map(|entry| format!("{}: {}, now {}", entry.title, entry.range, entry.last)).collect();
+        let summary = format!("{} ({} to {})", parts.join("; "), label(x, xs.min, f64::INFINITY), label(x, xs.max, f64::INFINITY));
+        let drawings = [(760, 260, "wide", 6, 5), (360, 220, "narrow", 3, 4)]
+            .map(|(width, height, class, x_ticks, y_ticks)| draw(width, height, class, (x, xs, x_ticks), (ys, y_ticks), group));
+        Some(Self { summary, legend, drawings })
+    }
+}
+
+impl Entry {
+    fn new(colour: usize, series: &Series, unit: &str, scrubber: &Scrubber) -> Option<Self> {
+        let values = || series.points.iter().filter_map(|(_, y)| *y);
+        let span = Span::of(values())?;
+        let last = format!("{} {unit}", short(values().last()?));
+        let range = format!("{} to {} {unit}", short(span.min), short(span.max));
+        Some(Self { colour, title: scrubber.mask(&series.title), last: last.trim().to_owned(), range: range.trim().to_owned() })
+    }
+}
+
+/// From the least to the greatest.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    min: f64,
+    max: f64,
+}
+
+impl Span {
+    fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+        values.filter(drawable).fold(None, |span: Option<Self>, value| {
+            Some(span.map_or(Self { min: value, max: value }, |span| Self { min: span.min.min(value), max: span.max.max(value) }))
+        })
+    }
+
+    /// Wide enough to divide by.
+    fn widened(self) -> Self {
+        let width = self.max - self.min;
+        if width > f64::EPSILON * self.max.abs().max(1.0) {
+            return self;
+        }
+        let more = (self.max.abs() * 0.01).max(1.0);
+        Self { min: self.min - more, max: self.max + more }
+    }
+
+    fn place(self, value: f64, from: f64, to: f64) -> f64 {
+        from + (value - self.min) / (self.max - self.min) * (to - from)
+    }
+}
+
+fn draw(
+    width: u32,
+    height: u32,
+    class: &'static str,
+    (kind, xs, x_count): (CellKind, Span, usize),
+    (ys, y_count): (Span, usize),
+    group: &[(usize, &Series)],
+) -> Drawing {
+    let (left, right, top, base) = (46.0, f64::from(width) - 8.0, 10.0, f64::from(height) - 26.0);
+    let xs = xs.widened();
+    let y_steps = steps(ys.widened(), nice(ys.widened(), y_count));
+    // The axis ends at round numbers.
+    let ys = Span { min: y_steps[0], max: y_steps[y_steps.len() - 1] };
+    let x_step = if kind == CellKind::Time { nice_time(xs, x_count) } else { nice(xs, x_count) };
+    let inside = |x: &f64| *x >= xs.min && *x <= xs.max;
+    Drawing {
+        class,
+        width,
+        height,
+        left,
+        right,
+        base,
+        x_ticks: (steps(xs, x_step).into_iter().filter(inside))
+            .map(|x| (format!("{:.1}", xs.place(x, left, right)), label(kind, x, x_step)))
+            .collect(),
+        y_ticks: y_steps.into_iter().map(|y| (format!("{:.1}", ys.place(y, base, top)), short(y))).collect(),
+        lines: (group.iter())
+            .map(|(colour, series)| {
+                let place = |(x, y): (f64, f64)| (xs.place(x, left, right), ys.place(y, base, top));
+                (*colour, path(&thinned(&series.points, (right - left) as usize), place))
+            })
+            .collect(),
+    }
+}
+
+/// Whether a value is one that a drawing can have: no reading and no moment is larger.
+fn drawable(value: &f64) -> bool {
+    value.abs() < 1e15
+}
+
+/// A path that is interrupted where a value is missing.
+fn path(points: &[(f64, Option<f64>)], place: impl Fn((f64, f64)) -> (f64, f64)) -> String {
+    let mut path = String::new();
+    let mut down = false;
+    for (x, y) in points {
+        match y.filter(|y| drawable(y) && drawable(x)) {
+            Some(y) => {
+                let (x, y) = place((*x, y));
+                let _ = write!(path, "{}{x:.1} {y:.1}", if down { "L" } else { "M" });
+                down = true;
+            }
+            None => down = false,
+        }
+    }
+    path
+}
+
+/// No more points than can be seen: of each stretch its least and its greatest, so that peaks stay.
+fn thinned(points: &[(f64, Option<f64>)], columns: usize) -> Vec<(f64, Option<f64>)> {
+    if points.len() <= 2 * columns.max(1) {
+        return points.to_vec();
+    }
+    let mut kept = Vec::with_capacity(2 * columns);
+    for stretch in points.chunks(points.len().div_ceil(columns.max(1))) {
+        let full = || stretch.iter().enumerate().filter_map(|(at, (_, y))| Some((at, (*y)?)));
+        let least = full().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at);
+        let greatest = full().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at);
+        match (least, greatest) {
+            (Some(a), Some(b)) if a != b => kept.extend([stretch[a.min(b)], stretch[a.max(b)]]),
+            (Some(a), _) => kept.push(stretch[a]),
+            _ => kept.push(stretch[0]),
+        }
+    }
+    kept
+}
+
+/// A round step (1, 2 or 5 times a power of ten) that divides a span into about so many.
+fn nice(span: Span, count: usize) -> f64 {
+    let raw = (span.max - span.min) / count.max(1) as f64;
+    let power = 10f64.powf(raw.log10().floor());
+    let times = [1.0, 2.0, 5.0, 10.0].into_iter().find(|times| times * power >= raw).unwrap_or(10.0);
+    times * power
+}
+
+/// A step of the clock or the calendar.
+fn nice_time(span: Span, count: usize) -> f64 {
+    const HOUR: f64 = 3600.0;
+    const DAY: f64 = 24.0 * HOUR;
+    let steps = [60.0, 300.0, 900.0, 1800.0, HOUR, 3.0 * HOUR, 6.0 * HOUR, 12.0 * HOUR, DAY, 2.0 * DAY, 7.0 * DAY, 14.0 * DAY, 30.0 * DAY];
+    let raw = (span.max - span.min) / count.max(1) as f64;
+    steps.into_iter().find(|step| *step >= raw).unwrap_or_else(|| (raw / (365.0 * DAY)).ceil().max(0.25) * 365.0 * DAY)
+}
+
+/// The multiples of a step that cover a span.
+fn steps(span: Span, step: f64) -> Vec<f64> {
+    let (first, last) = ((span.min / step).floor(), (span.max / step).ceil());
+    let count = (last - first).clamp(1.0, 100.0) as u32;
+    (0..=count).map(|at| (first + f64::from(at)) * step).collect()
+}
+
+/// A position in words: the time of day where steps are shorter than a day, else the date.
+fn label(kind: CellKind, value: f64, step: f64) -> String {
+    if kind != CellKind::Time {
+        return short(value);
+    }
+    let moment = Cell::Time(value as i64).to_string();
+    match (moment.get(..10), moment.get(5..10), moment.get(11..16)) {
+        (Some(date), _, Some(time)) if step.is_infinite() => format!("{date} {time} UTC"),
+        (_, Some(day), Some(time)) if step < 86_400.0 => {
+            if time == "00:00" {
+                day.to_owned()
+            } else {
+                time.to_owned()
+            }
+        }
+        (_, Some(day), _) if step < 300.0 * 86_400.0 => day.to_owned(),
+        (Some(date), ..) => date[..7].to_owned(),
+        _ => moment,
+    }
+}
+
+/// A number without the dust of binary fractions.
+fn short(value: f64) -> String {
+    let text = format!("{value:.2}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(series: Vec<Series>) -> Chart {
+        let x = keyfob_providers::Column { title: "Time".into(), unit: None, kind: CellKind::Time, axis: None };
+        Chart { x, series }
+    }
+
+    fn series(title: &str, unit: &str, points: Vec<(f64, Option<f64>)>) -> Series {
+        Series { title: title.into(), unit: Some(unit.into()), points }
+    }
+
+    #[test]
+    fn each_unit_has_a_plot_of_its_own() {
+        let points = |k: f64| (0..100).map(|at| (f64::from(at) * 1800.0, Some(k * f64::from(at)))).collect();
+        let plots = Plot::all(
+            &chart(vec![series("In", "°C", points(0.1)), series("CO2", "ppm", points(9.0)), series("Out", "°C", points(0.2))]),
+            &Scrubber::new(),
+        );
+        assert_eq!(plots.iter().map(|plot| plot.legend.len()).collect::<Vec<_>>(), [2, 1]);
+        assert!(plots[0].summary.contains("Out: 0 to 19.8 °C, now 19.8 °C"), "{}", plots[0].summary);
+    }
+
+    #[test]
+    fn a_gap_interrupts_the_line() {
+        let plot = &Plot::all(
+            &chart(vec![series("T", "K", vec![(0.0, Some(1.0)), (60.0, None), (120.0, Some(2.0)), (180.0, Some(3.0))])]),
+            &Scrubber::new(),
+        )[0];
+        let path = &plot.drawings[0].lines[0].1;
+        assert_eq!(path.matches('M').count(), 2, "{path}");
+        assert_eq!(path.matches('L').count(), 1, "{path}");
+    }
+
+    #[test]
+    fn peaks_stay_when_points_are_thinned() {
+        let mut points: Vec<(f64, Option<f64>)> = (0..10_000).map(|at| (f64::from(at), Some(0.0))).collect();
+        points[7_777].1 = Some(99.0);
+        let kept = thinned(&points, 300);
+        assert!(kept.len() <= 600 && kept.iter().any(|(_, y)| *y == Some(99.0)), "{}", kept.len());
+    }
+
+    #[test]
+    fn odd_series_are_drawn_or_left_out_without_panic() {
+        for points in [
+            vec![],
+            vec![(0.0, None)],
+            vec![(0.0, Some(5.0)), (0.0, Some(5.0))],
+            vec![(1e300, Some(-1e300)), (-1e300, Some(1e300))],
+            vec![(0.0, Some(f64::MAX)), (1.0, Some(f64::MIN))],
+            vec![(f64::NAN, Some(1.0)), (1.0, Some(f64::INFINITY))],
+        ] {
+            for plot in Plot::all(&chart(vec![series("T", "K", points)]), &Scrubber::new()) {
+                for drawing in &plot.drawings {
+                    assert!(!drawing.lines.iter().any(|(_, path)| path.contains("NaN") || path.contains("inf")), "{}", plot.summary);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn axes_end_at_round_numbers() {
+        let span = Span { min: 18.3, max: 23.9 };
+        let steps = steps(span, nice(span, 5));
+        assert_eq!((steps[0], steps[steps.len() - 1]), (18.0, 24.0));
+    }
+}

@@ -1,0 +1,105 @@
+//! Forms for the parameters of actions.
+
+use std::collections::BTreeMap;
+
+use keyfob_providers::{Action, Parameter, ParameterKind};
+
+use super::words;
+
+/// A field of a form.
+pub(crate) struct FormField {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) about: String,
+    pub(crate) required: bool,
+    pub(crate) value: String,
+    pub(crate) ask: Ask,
+}
+
+/// How a field asks.
+pub(crate) enum Ask {
+    /// A line of text.
+    Text {
+        pattern: Option<String>,
+        placeholder: String,
+    },
+    Number {
+        min: String,
+        max: String,
+        step: &'static str,
+    },
+    Date,
+    /// One of these: value, label, whether it is chosen.
+    One(Vec<(String, String, bool)>),
+    /// Some of these.
+    Some(Vec<(String, String, bool)>),
+}
+
+impl FormField {
+    /// The fields for an action's parameters, filled with what was said or what is usual.
+    pub(crate) fn all(action: &Action, said: &BTreeMap<String, String>) -> Vec<Self> {
+        action.parameters.iter().map(|parameter| Self::new(parameter, said.get(&parameter.name))).collect()
+    }
+
+    fn new(parameter: &Parameter, said: Option<&String>) -> Self {
+        let value = said.or(parameter.default.as_ref()).cloned().unwrap_or_default();
+        Self {
+            name: parameter.name.clone(),
+            label: words(&parameter.name),
+            about: parameter.about.clone(),
+            required: parameter.required,
+            ask: ask(parameter, &value),
+            value,
+        }
+    }
+}
+
+fn ask(parameter: &Parameter, value: &str) -> Ask {
+    let shown = |number: Option<String>| number.unwrap_or_default();
+    let none = |chosen: bool| (String::new(), "–".to_owned(), chosen);
+    match &parameter.kind {
+        ParameterKind::Integer { min, max } => {
+            Ask::Number { min: shown(min.map(|n| n.to_string())), max: shown(max.map(|n| n.to_string())), step: "1" }
+        }
+        ParameterKind::Number { min, max } => {
+            Ask::Number { min: shown(min.map(|n| n.to_string())), max: shown(max.map(|n| n.to_string())), step: "any" }
+        }
+        ParameterKind::Flag { .. } => {
+            let mut options: Vec<_> = ["yes", "no"].map(|word| (word.to_owned(), words(word), flag(value) == Some(word))).into();
+            if !parameter.required && parameter.default.is_none() {
+                options.insert(0, none(value.is_empty()));
+            }
+            Ask::One(options)
+        }
+        ParameterKind::Choice { choices } => {
+            let mut options: Vec<_> = choices.iter().map(|c| (c.clone(), c.clone(), c.eq_ignore_ascii_case(value))).collect();
+            if !parameter.required && parameter.default.is_none() {
+                options.insert(0, none(value.is_empty()));
+            }
+            Ask::One(options)
+        }
+        ParameterKind::List { choices } if !choices.is_empty() => {
+            let ticked = |choice: &str| value.split(',').any(|item| item.trim().eq_ignore_ascii_case(choice));
+            Ask::Some(choices.iter().map(|choice| (choice.clone(), choice.clone(), ticked(choice))).collect())
+        }
+        ParameterKind::Flags { bits } => {
+            let number: Option<u64> = value.parse().ok();
+            let ticked = |name: &str, bit: u64| match number {
+                Some(number) => number & bit != 0,
+                None => value.split(['|', ',', '+']).any(|item| item.trim().eq_ignore_ascii_case(name)),
+            };
+            Ask::Some(bits.iter().map(|(name, bit)| (name.clone(), name.clone(), ticked(name, *bit))).collect())
+        }
+        ParameterKind::Date { words } if words.is_empty() => Ask::Date,
+        ParameterKind::Text { pattern } => Ask::Text { pattern: pattern.clone(), placeholder: String::new() },
+        other => Ask::Text { pattern: None, placeholder: other.expects() },
+    }
+}
+
+fn flag(value: &str) -> Option<&'static str> {
+    match value.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "1" | "on" => Some("yes"),
+        "no" | "false" | "0" | "off" => Some("no"),
+        _ => None,
+    }
+}

@@ -1,0 +1,153 @@
+//! Tables as pages draw them: a list, or one thing with its properties.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keyfob::proto::Scrubber;
+use keyfob_providers::{Cell, CellKind, Link, Table, View};
+
+use super::{Plot, action_path};
+use crate::failure::Failure;
+use crate::site::{Desk, Holder};
+
+/// More rows are counted, not drawn.
+const MOST_ROWS: usize = 500;
+
+/// What an action showed, or why it did not.
+pub(crate) struct Section {
+    pub(crate) title: String,
+    /// The action's page with its form, where it has parameters.
+    pub(crate) options: Option<String>,
+    pub(crate) content: Result<TableView, Failure>,
+}
+
+/// A table, ready to be drawn.
+pub(crate) struct TableView {
+    pub(crate) is_details: bool,
+    pub(crate) heads: Vec<Head>,
+    pub(crate) rows: Vec<RowView>,
+    /// Rows that are not drawn.
+    pub(crate) more: usize,
+    pub(crate) has_links: bool,
+    pub(crate) plots: Vec<Plot>,
+    /// The actions that its rows lead to.
+    pub(crate) leads_to: BTreeSet<String>,
+}
+
+pub(crate) struct Head {
+    pub(crate) text: String,
+    pub(crate) right: bool,
+}
+
+pub(crate) struct RowView {
+    pub(crate) cells: Vec<CellView>,
+    pub(crate) links: Vec<LinkView>,
+}
+
+pub(crate) struct CellView {
+    pub(crate) heading: String,
+    pub(crate) text: String,
+    pub(crate) right: bool,
+    pub(crate) kind: &'static str,
+    /// Where the thing itself is shown.
+    pub(crate) href: Option<String>,
+}
+
+pub(crate) struct LinkView {
+    pub(crate) label: String,
+    pub(crate) href: String,
+    pub(crate) acts: bool,
+}
+
+impl TableView {
+    /// Text of the server in it goes through the scrubber: an API that mirrors requests shows tokens.
+    pub(crate) fn new(table: &Table, desk: &Desk, holder: &Holder, scrubber: &Scrubber) -> Self {
+        let is_details = table.view == View::Details;
+        let heads: Vec<Head> =
+            table.columns.iter().map(|column| Head { text: scrubber.mask(&column.heading()), right: column.is_right_aligned() }).collect();
+        let rows: Vec<RowView> = table
+            .rows
+            .iter()
+            .take(MOST_ROWS)
+            .map(|row| {
+                let mut cells: Vec<CellView> = row
+                    .cells
+                    .iter()
+                    .zip(table.columns.iter().zip(&heads))
+                    .map(|(cell, (column, head))| CellView {
+                        heading: head.text.clone(),
+                        text: text(cell, scrubber),
+                        right: head.right,
+                        kind: kind(cell, column.kind),
+                        href: None,
+                    })
+                    .collect();
+                let subject = cells.iter().find(|cell| cell.kind == "text").map(|cell| cell.text.clone());
+                let mut links = links(&row.links, desk, scrubber);
+                for link in row.links.iter().filter(|_| subject.is_some()) {
+                    holder.remember(&link.action, &link.arguments, subject.as_deref().unwrap_or_default());
+                }
+                // In a list, the thing's name leads to the thing.
+                if !is_details
+                    && let Some(at) = links.iter().position(|link| !link.acts)
+                    && let Some(cell) = cells.iter_mut().find(|cell| cell.kind == "text")
+                {
+                    cell.href = Some(links.remove(at).href);
+                }
+                RowView { cells, links }
+            })
+            .collect();
+        let plots = table.chart().map(|chart| Plot::all(&chart, scrubber)).unwrap_or_default();
+        let more = table.rows.len().saturating_sub(MOST_ROWS);
+        let leads_to = table.rows.iter().flat_map(|row| &row.links).map(|link| link.action.clone()).collect();
+        Self { is_details, leads_to, has_links: rows.iter().any(|row| !row.links.is_empty()), heads, rows, more, plots }
+    }
+
+    /// The lines of a table with one row: what an action says about what it did.
+    pub(crate) fn lines(&self) -> Vec<(String, String)> {
+        match self.rows.as_slice() {
+            [row] => {
+                let full = row.cells.iter().filter(|cell| cell.kind != "empty");
+                full.map(|cell| (cell.heading.clone(), cell.text.clone())).take(8).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Buttons and links to actions. One whose arguments hold a secret is left out: addresses are no place for it.
+fn links(links: &[Link], desk: &Desk, scrubber: &Scrubber) -> Vec<LinkView> {
+    let is_clean = |arguments: &BTreeMap<String, String>| arguments.values().all(|value| scrubber.mask(value) == *value);
+    links
+        .iter()
+        .filter(|link| is_clean(&link.arguments))
+        .filter_map(|link| {
+            let action = desk.provider.actions.iter().find(|action| action.name == link.action)?;
+            let arguments = link.arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            Some(LinkView { label: link.label.clone(), href: action_path(desk, &action.name, arguments), acts: action.acts })
+        })
+        .collect()
+}
+
+fn text(cell: &Cell, scrubber: &Scrubber) -> String {
+    match cell {
+        Cell::Empty => "–".to_owned(),
+        Cell::Text(text) => scrubber.mask(text),
+        // `2026-11-21 22:51:13Z`: a page without script cannot know the person's time zone, so it says whose time this is.
+        Cell::Time(_) => {
+            let moment = cell.to_string();
+            moment.strip_suffix('Z').map_or_else(|| moment.clone(), |moment| format!("{moment} UTC"))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn kind(cell: &Cell, column: CellKind) -> &'static str {
+    match (cell, column) {
+        (Cell::Empty, _) => "empty",
+        (Cell::Flag(true), _) => "yes",
+        (Cell::Flag(false), _) => "no",
+        (Cell::Number(_), _) => "number",
+        (Cell::Time(_), _) => "time",
+        _ => "text",
+    }
+}

@@ -1,0 +1,125 @@
+//! Which provider a set of variables means: the one whose fields they fill.
+
+use std::collections::BTreeSet;
+
+use keyfob::proto::{App, Misuse, Secret};
+use keyfob_providers::{Field, Provider};
+
+use crate::env_file::Variables;
+
+/// A provider whose app came out of variables.
+#[derive(Clone, Debug)]
+pub struct Recognised {
+    /// The provider.
+    pub provider: Provider,
+    /// The app that the variables describe.
+    pub app: App,
+    /// The scopes to ask for; empty: the provider's usual ones.
+    pub scopes: Vec<String>,
+}
+
+/// Finds the providers whose variables are all there. `named` says which one is meant, where a person said so; otherwise variables
+/// that fit more than one provider are an error, as is a set that fits none.
+pub fn recognise<'a>(
+    providers: impl IntoIterator<Item = &'a Provider>,
+    variables: &Variables,
+    named: Option<&str>,
+) -> Result<Vec<Recognised>, Misuse> {
+    let fits: Vec<Fit<'a>> = providers
+        .into_iter()
+        .filter(|provider| named.is_none_or(|name| provider.name == name))
+        .map(|provider| Fit::new(provider, variables))
+        .filter(|fit| named.is_some() || !fit.used.is_empty())
+        .collect();
+    let mut whole: Vec<&Fit<'a>> = fits.iter().filter(|fit| fit.missing.is_empty()).collect();
+    // A provider that makes use of less of what is there than another one is not the one that was meant.
+    let all = whole.clone();
+    whole.retain(|fit| !all.iter().any(|other| other.used.is_superset(&fit.used) && other.used.len() > fit.used.len()));
+    for (at, fit) in whole.iter().enumerate() {
+        if let Some(other) = whole[at + 1..].iter().find(|other| !other.used.is_disjoint(&fit.used)) {
+            let names: Vec<&str> = fit.used.intersection(&other.used).copied().collect();
+            let (one, two) = (&fit.provider.name, &other.provider.name);
+            return Err(Misuse::new("variables of one provider", format!("{}, which {one} and {two} both know", names.join(", ")))
+                .with_hint(format!("say which one is meant: --provider {one}, or --provider {two}")));
+        }
+    }
+    if whole.is_empty() {
+        return Err(nothing(&fits, named));
+    }
+    whole.into_iter().map(|fit| fit.app(variables)).collect()
+}
+
+/// How far variables fill a provider's fields.
+struct Fit<'a> {
+    provider: &'a Provider,
+    used: BTreeSet<&'a str>,
+    missing: Vec<&'a Field>,
+}
+
+impl<'a> Fit<'a> {
+    fn new(provider: &'a Provider, variables: &Variables) -> Self {
+        let (mut used, mut missing) = (BTreeSet::new(), Vec::new());
+        for field in &provider.client.fields {
+            match field.env.iter().find(|name| variables.get(name).is_some()) {
+                Some(name) => {
+                    used.insert(name.as_str());
+                }
+                None if field.required => missing.push(field),
+                None => {}
+            }
+        }
+        Self { provider, used, missing }
+    }
+
+    fn app(&self, variables: &Variables) -> Result<Recognised, Misuse> {
+        let mut recognised = Recognised { provider: self.provider.clone(), app: App::default(), scopes: Vec::new() };
+        for field in &self.provider.client.fields {
+            let Some((name, value)) = field.env.iter().find_map(|name| Some((name, variables.get(name)?))) else { continue };
+            field.check(value.expose()).map_err(|wrong| {
+                let again = Misuse::new(wrong.expected, format!("{} in the variable {name}", wrong.found));
+                match wrong.hint {
+                    Some(hint) => again.with_hint(hint),
+                    None => again,
+                }
+            })?;
+            let app = &mut recognised.app;
+            match field.name.as_str() {
+                "client_id" => app.client_id = value.expose().to_owned(),
+                "client_secret" => app.client_secret = Some(value.clone()),
+                "redirect_uri" => app.redirect_uri = Some(value.expose().to_owned()),
+                "scope" => recognised.scopes = value.expose().split([' ', ',']).filter(|s| !s.is_empty()).map(str::to_owned).collect(),
+                other => {
+                    app.fields.insert(other.to_owned(), Secret::new(value.expose()));
+                }
+            }
+        }
+        Ok(recognised)
+    }
+}
+
+/// What to say when no provider is complete: what the nearest one lacks, and where to get it.
+fn nothing(fits: &[Fit<'_>], named: Option<&str>) -> Misuse {
+    let nearest = fits.iter().max_by_key(|fit| (fit.used.len(), std::cmp::Reverse(fit.missing.len())));
+    let Some(fit) = nearest else {
+        return match named {
+            Some(name) => Misuse::new("the name of a provider", format!("\"{}\"", keyfob::proto::scrub::printable(name)))
+                .with_hint("see which there are: keyfob provider list"),
+            None => Misuse::new("the variables of a provider", "none that a provider knows")
+                .with_hint("see which variables a provider wants: keyfob provider show NAME"),
+        };
+    };
+    let wanted: Vec<String> = fit.missing.iter().map(|field| variable(field)).collect();
+    let found: Vec<&str> = fit.used.iter().copied().collect();
+    let found = if found.is_empty() { "none of its variables".to_owned() } else { format!("only {}", found.join(", ")) };
+    let help = fit.missing.iter().filter(|field| !field.help.is_empty()).map(|field| format!("{}: {}", variable(field), field.help));
+    let mut hint: Vec<String> = help.collect();
+    if let Some(url) = &fit.provider.client.register_url {
+        hint.push(format!("register at {url}"));
+    }
+    let misuse = Misuse::new(format!("{} for {}", wanted.join(" and "), fit.provider.title), found);
+    if hint.is_empty() { misuse } else { misuse.with_hint(hint.join("; ")) }
+}
+
+fn variable(field: &Field) -> String {
+    field.env.first().cloned().unwrap_or_else(|| field.name.clone())
+}

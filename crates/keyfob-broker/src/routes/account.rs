@@ -1,0 +1,128 @@
+//! `GET /accounts/{account}`: what the account shows by itself, and what can be done with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use keyfob::Account;
+use keyfob_providers::{Action, Cell};
+use tokio::task::JoinSet;
+
+use crate::browser::Visit;
+use crate::failure::Failure;
+use crate::page::{self, Card, FORM_TOKEN, Forms, Frame, Section, Standing, TableView};
+use crate::routes::action::call;
+use crate::site::{Desk, Holder, Site};
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Page<'a> {
+    frame: Frame,
+    card: Card,
+    facts: Vec<(&'static str, String)>,
+    sections: Vec<Section>,
+    more: Vec<More>,
+    form_token: &'a str,
+}
+
+impl Page<'_> {
+    const FORM_TOKEN: &'static str = FORM_TOKEN;
+}
+
+/// An action that does not show itself on the account's page.
+struct More {
+    title: String,
+    about: String,
+    href: String,
+    acts: bool,
+}
+
+pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
+    let desk = super::desk(&site, &account)?;
+    let visit = super::visit(&site, &headers).ok_or_else(|| Failure::not_yours(desk))?;
+    let holder = desk.holder.read().await;
+    let state = super::state(&site, desk, &holder, Some(&visit)).await?;
+    if !matches!(state, Standing::Here | Standing::Stale(_)) {
+        return Err(Failure::not_yours(desk));
+    }
+    let sections = if state == Standing::Here { sections(&site, desk, &holder).await } else { Vec::new() };
+    // The calls may have refreshed the tokens, or found that they are spent.
+    let record = site.keyfob.store().account(&desk.account).await;
+    let record = record.map_err(|error| Failure::from_error(&error.into(), desk))?.ok_or_else(|| Failure::not_yours(desk))?;
+    let state = super::state(&site, desk, &holder, Some(&visit)).await?;
+    Ok(draw(&site, desk, &visit, state, &record.value, sections))
+}
+
+fn draw(site: &Site, desk: &Desk, visit: &Visit, state: Standing, account: &Account, sections: Vec<Section>) -> Response {
+    // What shows itself, or what a row leads to, needs no line of its own.
+    let mut shown: BTreeSet<String> = desk.provider.overview().map(|action| action.name.clone()).collect();
+    shown.extend(sections.iter().filter_map(|section| section.content.as_ref().ok()).flat_map(|table| table.leads_to.clone()));
+    let more = desk.provider.actions.iter().filter(|action| !shown.contains(&action.name));
+    let page = Page {
+        frame: Frame::new(site.browsers.take_notice(visit)),
+        card: Card::new(desk, state),
+        facts: facts(account),
+        sections,
+        more: more
+            .map(|action| More {
+                title: page::words(&action.name),
+                about: action.about.clone(),
+                href: page::action_path(desk, &action.name, []),
+                acts: action.acts,
+            })
+            .collect(),
+        form_token: visit.csrf.expose(),
+    };
+    page::respond(StatusCode::OK, &page, &Forms::AlsoTo(std::slice::from_ref(desk)))
+}
+
+/// All overview actions at once; one that fails says so in its place, and leaves the others alone.
+async fn sections(site: &Arc<Site>, desk: &Desk, holder: &Holder) -> Vec<Section> {
+    let mut tasks = JoinSet::new();
+    for (at, action) in desk.provider.overview().enumerate() {
+        let (site, account, action) = (site.clone(), desk.account.clone(), action.clone());
+        tasks.spawn(async move {
+            let outcome = match site.desk(&account) {
+                Some(desk) => call(&site, desk, &action, &BTreeMap::new()).await,
+                None => Err(Failure::nowhere()),
+            };
+            (at, outcome)
+        });
+    }
+    let mut outcomes: BTreeMap<usize, _> = BTreeMap::new();
+    while let Some(done) = tasks.join_next().await {
+        if let Ok((at, outcome)) = done {
+            outcomes.insert(at, outcome);
+        }
+    }
+    let section = |(at, action): (usize, &Action)| Section {
+        title: crate::failure::sentence(&action.about).trim_end_matches('.').to_owned(),
+        options: (!action.parameters.is_empty()).then(|| page::action_path(desk, &action.name, [])),
+        content: match outcomes.remove(&at) {
+            Some(Ok((table, scrubber))) => Ok(TableView::new(&table, desk, holder, &scrubber)),
+            Some(Err(failure)) => Err(failure),
+            None => Err(Failure::ours()),
+        },
+    };
+    desk.provider.overview().enumerate().map(section).collect()
+}
+
+/// What is known about the account, without its tokens.
+fn facts(account: &Account) -> Vec<(&'static str, String)> {
+    let moment = |seconds: i64| Cell::Time(seconds).to_string().trim_end_matches('Z').trim_end_matches(":00").to_owned() + " UTC";
+    let mut facts = vec![("Logged in", moment(account.logged_in_at.as_unix()))];
+    match account.tokens.expires_at() {
+        Some(at) => facts.push(("Token good until", moment(at.as_unix()))),
+        None => facts.push(("Token good until", "revoked".to_owned())),
+    }
+    if account.tokens.refresh_token().is_some() {
+        facts.push(("Renewed", "by itself".to_owned()));
+    }
+    if !account.requested_scopes.is_empty() {
+        facts.push(("Scopes", account.requested_scopes.join(", ")));
+    }
+    facts
+}

@@ -1,0 +1,234 @@
+//! `/accounts/{account}/do/{action}`: GET shows what an action shows, or asks before it acts; POST acts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use keyfob::Error;
+use keyfob::proto::{Scrubber, encode};
+use keyfob_providers::{Action, Table};
+
+use crate::browser::{Notice, Visit};
+use crate::failure::{Failure, sentence};
+use crate::guard::{Posted, arguments};
+use crate::page::{self, Ask, FORM_TOKEN, FormField, Forms, Frame, Section, TableView, words};
+use crate::site::{Desk, Holder, Site};
+
+/// A long answer is followed so far.
+const MOST_PAGES: usize = 8;
+
+/// The page of an action that shows something.
+#[derive(Template)]
+#[template(path = "show.html")]
+struct Show<'a> {
+    frame: Frame,
+    title: String,
+    account_title: &'a str,
+    account_path: String,
+    path: String,
+    fields: Vec<FormField>,
+    /// `None`: something has to be said first.
+    section: Option<Section>,
+}
+
+/// The question before an action that changes something.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct Confirm<'a> {
+    frame: Frame,
+    title: String,
+    about: String,
+    account_title: &'a str,
+    account_path: String,
+    path: String,
+    subject: Option<String>,
+    /// What was said already.
+    fixed: Vec<(String, String, String)>,
+    /// What is still to be said.
+    fields: Vec<FormField>,
+    problem: Option<String>,
+    back: String,
+    form_token: &'a str,
+}
+
+impl Confirm<'_> {
+    const FORM_TOKEN: &'static str = FORM_TOKEN;
+}
+
+pub(crate) async fn show(
+    State(site): State<Arc<Site>>,
+    Path((account, action)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let desk = super::desk(&site, &account)?;
+    let visit = super::visit(&site, &headers).ok_or_else(|| Failure::not_yours(desk))?;
+    let holder = desk.holder.read().await;
+    if !holder.is(&visit) {
+        return Err(Failure::not_yours(desk));
+    }
+    let action = desk.provider.action(&action).map_err(|_| Failure::nowhere())?;
+    let fields = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::nowhere())?;
+    let said = arguments(names(action), &fields);
+    if action.acts {
+        return Ok(ask(desk, &holder, &visit, action, &said, &said, None, StatusCode::OK));
+    }
+    let is_complete = action.parameters.iter().all(|parameter| !parameter.required || said.contains_key(&parameter.name));
+    let (mut status, mut section) = (StatusCode::OK, None);
+    if is_complete {
+        let content = match call(&site, desk, action, &said).await {
+            Ok((table, scrubber)) => Ok(TableView::new(&table, desk, &holder, &scrubber)),
+            Err(failure) => {
+                status = failure.status;
+                Err(failure)
+            }
+        };
+        section = Some(Section { title: String::new(), options: None, content });
+    }
+    let page = Show {
+        frame: Frame::new(site.browsers.take_notice(&visit)),
+        title: sentence(&action.about).trim_end_matches('.').to_owned(),
+        account_title: &desk.provider.title,
+        account_path: page::account_path(desk),
+        path: page::action_path(desk, &action.name, []),
+        fields: FormField::all(action, &said),
+        section,
+    };
+    Ok(page::respond(status, &page, &Forms::Here))
+}
+
+pub(crate) async fn act(
+    State(site): State<Arc<Site>>,
+    Path((account, action)): Path<(String, String)>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Failure> {
+    let desk = super::desk(&site, &account)?;
+    let visit = &posted.visit;
+    let holder = desk.holder.read().await;
+    if !holder.is(visit) {
+        return Err(Failure::not_yours(desk));
+    }
+    let action = desk.provider.action(&action).map_err(|_| Failure::nowhere())?;
+    if !action.acts {
+        return Err(Failure::not_allowed());
+    }
+    let said = arguments(names(action), &posted.fields);
+    if let Err(misuse) = action.request(&said) {
+        let problem = sentence(&misuse.to_string());
+        return Ok(ask(desk, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
+    }
+    let subject = holder.subject(&action.name, &said);
+    tracing::info!(account = desk.account, action = action.name, "acting");
+    let (table, scrubber) = call(&site, desk, action, &said).await?;
+    let mut notice = Notice::good(match subject {
+        Some(subject) => format!("{}: {subject}. Done.", words(&action.name)),
+        None => format!("{}. Done.", words(&action.name)),
+    });
+    notice.lines = TableView::new(&table, desk, &holder, &scrubber).lines();
+    site.browsers.leave(visit, notice);
+    // 303: reloading the page shows it again, and does not act again.
+    Ok(super::see_other(&place(desk, &said)))
+}
+
+/// Makes an action's call, and as many more as its answer has pages. What comes back is the table, and what its text must be rid of
+/// before it is shown.
+pub(crate) async fn call(
+    site: &Site,
+    desk: &Desk,
+    action: &Action,
+    arguments: &BTreeMap<String, String>,
+) -> Result<(Table, Scrubber), Failure> {
+    let failure = |error: Error| Failure::from_error(&error, desk);
+    let unreadable = |error: keyfob_providers::Unreadable| {
+        tracing::warn!(account = desk.account, %error, "an answer could not be read");
+        let title = format!("{} gave an answer we do not understand", desk.provider.title);
+        Failure::plain(StatusCode::BAD_GATEWAY, title, sentence(&error.to_string())).onward("Back", page::account_path(desk))
+    };
+    let session = site.keyfob.session(desk.settings.clone(), desk.app.clone(), &desk.account).await.map_err(failure)?;
+    let mut arguments = arguments.clone();
+    let mut whole: Option<Table> = None;
+    for _ in 0..MOST_PAGES {
+        let request = action.request(&arguments).map_err(|misuse| failure(misuse.into()))?;
+        let mut call = session.call(request.method, request.target);
+        for (name, value) in request.headers {
+            call = call.header(name, value);
+        }
+        if let Some((media_type, body)) = request.body {
+            call = call.body(HeaderValue::from_static(media_type), body);
+        }
+        let answer = call.send().await.map_err(failure)?.json().await.map_err(failure)?;
+        match action.table(&arguments, &answer) {
+            Ok(table) => match &mut whole {
+                Some(whole) => whole.append(table),
+                None => whole = Some(table),
+            },
+            // It was done; that what it says about it cannot be read does not undo it.
+            Err(error) if action.acts => {
+                tracing::warn!(account = desk.account, %error, "an answer could not be read");
+                break;
+            }
+            Err(error) => return Err(unreadable(error)),
+        }
+        if action.acts {
+            break;
+        }
+        match action.next(&arguments, &answer).map_err(unreadable)? {
+            Some(next) => arguments = next,
+            None => break,
+        }
+    }
+    Ok((whole.unwrap_or_default(), session.scrubber()))
+}
+
+/// The question. What is `fixed` was said by the link that led here; the rest is a form.
+#[expect(clippy::too_many_arguments, reason = "a page is what it shows")]
+fn ask(
+    desk: &Desk,
+    holder: &Holder,
+    visit: &Visit,
+    action: &Action,
+    fixed: &BTreeMap<String, String>,
+    said: &BTreeMap<String, String>,
+    problem: Option<String>,
+    status: StatusCode,
+) -> Response {
+    let page = Confirm {
+        frame: Frame::new(None),
+        title: words(&action.name),
+        about: sentence(&action.about),
+        account_title: &desk.provider.title,
+        account_path: page::account_path(desk),
+        path: page::action_path(desk, &action.name, []),
+        subject: holder.subject(&action.name, said),
+        fixed: fixed.iter().map(|(name, value)| (name.clone(), words(name), value.clone())).collect(),
+        fields: FormField::all(action, said).into_iter().filter(|field| !fixed.contains_key(&field.name)).collect(),
+        problem,
+        back: place(desk, said),
+        form_token: visit.csrf.expose(),
+    };
+    page::respond(status, &page, &Forms::Here)
+}
+
+/// Where the thing that these arguments name is shown: the first action that shows something and needs just them, or else the
+/// account's page.
+fn place(desk: &Desk, said: &BTreeMap<String, String>) -> String {
+    let needs = |action: &Action| {
+        let required: Vec<&str> = action.parameters.iter().filter(|p| p.required).map(|p| p.name.as_str()).collect();
+        !required.is_empty() && required.iter().all(|name| said.contains_key(*name))
+    };
+    match desk.provider.actions.iter().find(|action| !action.acts && needs(action)) {
+        Some(action) => {
+            let known = action.parameters.iter().filter_map(|p| said.get(&p.name).map(|value| (p.name.as_str(), value.as_str())));
+            page::action_path(desk, &action.name, known)
+        }
+        None => page::account_path(desk),
+    }
+}
+
+fn names(action: &Action) -> impl Iterator<Item = &str> {
+    action.parameters.iter().map(|parameter| parameter.name.as_str())
+}

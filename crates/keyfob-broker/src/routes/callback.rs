@@ -1,0 +1,153 @@
+//! `GET` at a redirect URI's path: the provider sends the person back.
+//!
+//! Good is an answer to a login that *this browser* has under way; the store hands a login out once. Everything else is refused, and
+//! leaves logins under way alone.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use keyfob::proto::{Answer, Error as ProtoError, encode};
+use keyfob::{Error, LoggedIn, Login, PendingLogin};
+
+use crate::browser::{Notice, Visit};
+use crate::failure::{Failure, sentence};
+use crate::page;
+use crate::site::{Desk, Site};
+
+/// The parameters that name a login: OAuth 2's `state`, OAuth 1's temporary token, and what some OAuth 1 servers call it
+/// after a denial.
+const KEYS: [&str; 3] = ["state", "oauth_token", "denied"];
+
+/// Longer is no answer.
+const LONGEST: usize = 16 * 1024;
+
+/// Whether a query looks like an answer.
+pub(crate) fn is_answer(query: &str) -> bool {
+    let names = encode::decode_pairs(query.as_bytes()).map(|(name, _)| name);
+    names.into_iter().any(|name| KEYS.iter().chain(&["code", "error"]).any(|known| known.as_bytes() == name))
+}
+
+pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Response, Failure> {
+    // A link checker's HEAD must not spend the login.
+    if request.method != Method::GET {
+        return Err(Failure::not_allowed());
+    }
+    let query = request.uri.query().filter(|query| query.len() <= LONGEST).ok_or_else(Failure::not_our_answer)?;
+    let visit = super::visit(site, &request.headers).ok_or_else(|| {
+        tracing::warn!("a callback without a session of ours was refused");
+        Failure { status: StatusCode::FORBIDDEN, ..Failure::not_our_answer() }
+    })?;
+    let key = key(query).ok_or_else(Failure::not_our_answer)?;
+    let taken = site.keyfob.store().take_pending(&key, visit.binding.expose(), site.keyfob.now()).await;
+    let taken = taken.map_err(|error| {
+        tracing::error!(%error, "the login under way could not be read");
+        Failure::plain(StatusCode::SERVICE_UNAVAILABLE, "The vault cannot be used", "The login could not be looked up. The log says why.")
+    })?;
+    let Some(pending) = taken else {
+        tracing::warn!("a callback that answers no login of its browser was refused");
+        return Err(Failure::not_our_answer());
+    };
+    // The place it came to is the place that this provider was told, and no other one's (RFC 9700 §4.4).
+    let desk = site.desk(&pending.account).filter(|desk| {
+        desk.provider.name == pending.provider
+            && desk.callback_path == request.uri.path()
+            && pending.pending.redirect_uri() == Some(&desk.redirect_uri)
+    });
+    let Some(desk) = desk else {
+        put_back(site, &pending, &visit).await;
+        return Err(Failure::not_our_answer());
+    };
+    let login = Login::resume(&site.keyfob, &desk.settings, &desk.app, pending.clone());
+    let verified = match login.verify(Answer::Query(query)) {
+        Ok(verified) => verified,
+        Err(error) if error.ends_login() => return Ok(ended(site, desk, &visit, error)),
+        Err(error) => {
+            tracing::warn!(%error, "a callback was refused; the login goes on");
+            put_back(site, &pending, &visit).await;
+            return Err(Failure::not_our_answer());
+        }
+    };
+    // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
+    let task = tokio::spawn(finish(site.clone(), desk.account.clone(), login, verified, visit.clone()));
+    let logged_in = task.await.map_err(|_| Failure::ours())?.map_err(|error| Failure::from_error(&error, desk))?;
+    let visit = site.browsers.renew(&visit, site.keyfob.now());
+    site.browsers.leave(&visit, welcome(desk, &logged_in));
+    // 303: the code is gone from the address bar, and from what the back button goes to.
+    Ok(super::with_cookie(super::see_other(&page::account_path(desk)), site, &visit))
+}
+
+/// The name of the login that a query answers: of the parameters that can name one, exactly one, once.
+fn key(query: &str) -> Option<String> {
+    let pairs = encode::decode_text_pairs(query.as_bytes()).ok()?;
+    KEYS.iter().find_map(|key| {
+        let mut values = pairs.iter().filter(|(name, value)| name == key && !value.is_empty()).map(|(_, value)| value);
+        values.next().filter(|_| values.next().is_none()).cloned()
+    })
+}
+
+/// Exchanges the code and takes the account over. Nobody uses the account meanwhile.
+async fn finish(
+    site: Arc<Site>,
+    account: String,
+    login: Login,
+    verified: keyfob::login::Verified,
+    visit: Visit,
+) -> Result<LoggedIn, Error> {
+    let desk = site.desk(&account).ok_or(Error::NoAccount { name: account.clone() })?;
+    let mut holder = desk.holder.write().await;
+    let logged_in = login.finish(verified).await?;
+    holder.change(Some(&visit));
+    Ok(logged_in)
+}
+
+/// The person, or the provider, said no.
+fn ended(site: &Site, desk: &Desk, visit: &Visit, error: ProtoError) -> Response {
+    tracing::info!(account = desk.account, %error, "the login ended");
+    let title = &desk.provider.title;
+    let is_denial = matches!(&error, ProtoError::Refused(refused) if refused.code == keyfob::proto::Code::AccessDenied);
+    let notice = if is_denial {
+        Notice::bad(format!("{title} was not connected: you said no there. Nothing was stored."))
+    } else {
+        Notice::bad(format!("{title} was not connected. {}", sentence(&error.to_string())))
+    };
+    site.browsers.leave(visit, notice);
+    super::see_other("/")
+}
+
+async fn put_back(site: &Site, pending: &PendingLogin, visit: &Visit) {
+    if let Err(error) = site.keyfob.store().put_pending(pending, visit.binding.expose()).await {
+        tracing::error!(%error, "a login under way was lost");
+    }
+}
+
+fn welcome(desk: &Desk, logged_in: &LoggedIn) -> Notice {
+    let mut notice = Notice::good(format!("{} is connected.", desk.provider.title));
+    if !logged_in.tolerated.is_empty() {
+        let names: Vec<&str> = logged_in.tolerated.iter().map(|deviation| deviation.name()).collect();
+        notice.lines.push(("Tolerated".to_owned(), names.join(", ")));
+    }
+    notice
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a14_a_repeated_name_names_nothing() {
+        assert_eq!(key("code=1&state=a").as_deref(), Some("a"));
+        assert_eq!(key("oauth_token=t&oauth_verifier=v").as_deref(), Some("t"));
+        assert_eq!(key("denied=t").as_deref(), Some("t"));
+        for none in ["state=a&state=a", "state=", "code=1", "", "state=%ff"] {
+            assert_eq!(key(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_told_by_its_parameters() {
+        assert!(is_answer("error=access_denied") && is_answer("x=1&oauth_token=t"));
+        assert!(!is_answer("") && !is_answer("q=state"));
+    }
+}

@@ -1,0 +1,29 @@
+//! `POST /connect/{account}`: off to the provider.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use keyfob::{Login, Redirect};
+
+use crate::failure::Failure;
+use crate::guard::Posted;
+use crate::site::Site;
+
+pub(crate) async fn begin(
+    State(site): State<Arc<Site>>,
+    Path(account): Path<String>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Failure> {
+    let desk = super::desk(&site, &account)?;
+    let redirect = Redirect::Uri(desk.redirect_uri.clone());
+    let scopes = desk.scopes.clone();
+    let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &desk.account, redirect, scopes)
+        .await
+        .map_err(|error| Failure::from_error(&error, desk))?;
+    // The state belongs to this browser: an answer that another one brings is refused (login CSRF, CVE-2025-68158).
+    let kept = site.keyfob.store().put_pending(&login.stored(), posted.visit.binding.expose()).await;
+    kept.map_err(|error| Failure::from_error(&error.into(), desk))?;
+    Ok(super::see_other(login.url()))
+}

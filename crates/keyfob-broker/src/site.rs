@@ -1,0 +1,252 @@
+//! What the web app serves, and at which address it is known: made once, at the start, from a [`Config`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keyfob::Keyfob;
+use keyfob::proto::{App, Endpoint, Flow, Misuse, Origin, Settings};
+use keyfob_providers::Provider;
+use tokio::sync::RwLock;
+
+use crate::browser::{Browsers, Visit};
+
+/// What to serve, and where.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address that is listened on.
+    pub listen: SocketAddr,
+    /// The address that browsers use, where it is another one: a port mapping or a proxy in between. A service's redirect URI says the
+    /// same, so this is for services without one.
+    pub external_url: Option<String>,
+    /// What can be connected.
+    pub services: Vec<Service>,
+    /// The store, the transport, the clock.
+    pub keyfob: Keyfob,
+}
+
+/// A provider with our registration, to be connected under an account's name.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The provider.
+    pub provider: Provider,
+    /// Our registration.
+    pub app: App,
+    /// The account that a login becomes.
+    pub account: String,
+    /// The redirect URI that is registered; none: `/callback` at the external URL.
+    pub redirect_uri: Option<String>,
+    /// The scopes to ask for; empty: the provider's usual ones.
+    pub scopes: Vec<String>,
+}
+
+/// The web app, ready to answer requests.
+#[derive(Debug)]
+pub struct Site {
+    /// Where browsers find it: the one value of `Host` that is answered.
+    pub(crate) origin: Origin,
+    pub(crate) listen: SocketAddr,
+    pub(crate) desks: Vec<Desk>,
+    pub(crate) browsers: Browsers,
+    pub(crate) keyfob: Keyfob,
+}
+
+/// A service at work.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) provider: Provider,
+    pub(crate) settings: Settings,
+    pub(crate) app: App,
+    pub(crate) account: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) redirect_uri: String,
+    /// The path of the redirect URI, byte for byte.
+    pub(crate) callback_path: String,
+    /// Whose account it is. Held for reading while the account is used and for writing while it changes hands, so that nobody's call
+    /// goes out with somebody else's tokens.
+    pub(crate) holder: RwLock<Holder>,
+}
+
+/// Which browser an account belongs to in this run.
+#[derive(Debug, Default)]
+pub(crate) struct Holder {
+    browser: Option<u64>,
+    subjects: Mutex<BTreeMap<String, String>>,
+}
+
+/// What things are called is remembered for so many.
+const MOST_SUBJECTS: usize = 1000;
+
+impl Site {
+    /// Checks what is to be served. `Misuse` names the service or address that does not fit.
+    pub fn new(config: Config) -> Result<Arc<Self>, Misuse> {
+        let Config { listen, external_url, services, keyfob } = config;
+        let origin = origin(listen, external_url.as_deref(), &services)?;
+        let mut names = BTreeSet::new();
+        let mut desks = Vec::new();
+        for service in services {
+            if service.account.is_empty() || !names.insert(service.account.clone()) {
+                return Err(Misuse::new("an account name of its own for each service", format!("\"{}\" twice", service.account)));
+            }
+            desks.push(Desk::new(service, &origin)?);
+        }
+        if desks.is_empty() {
+            return Err(Misuse::new("at least one service to connect", "none")
+                .with_hint("give the app's values in an env file (--env-file FILE), or keep them first: keyfob app add NAME"));
+        }
+        Ok(Arc::new(Self { origin, listen, desks, browsers: Browsers::default(), keyfob }))
+    }
+
+    /// Where a person opens it.
+    pub fn url(&self) -> String {
+        format!("{}/", self.origin)
+    }
+
+    /// What the person who starts it should know, in sentences.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.is_https() && !self.origin.is_loopback() {
+            notes.push(format!("{} is plain http: whoever can listen on the network in between can take over a login", self.origin));
+        }
+        let port =
+            self.origin.as_str().rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(if self.is_https() { 443 } else { 80 });
+        if port != self.listen.port() {
+            notes.push(format!(
+                "browsers are sent to {}, and this program listens on {}: a port mapping or proxy has to lead from one to the other",
+                self.origin, self.listen
+            ));
+        }
+        notes
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.origin.as_str().starts_with("https://")
+    }
+
+    /// The name of the session cookie. Cookies do not keep ports apart (RFC 6265 §8.5): the port is in the name, so that two of us on
+    /// one machine do not log each other out. The prefix binds it to this host and to https.
+    pub(crate) fn cookie_name(&self) -> String {
+        if self.is_https() {
+            return "__Host-keyfob".to_owned();
+        }
+        match self.origin.as_str().rsplit_once(':') {
+            Some((_, port)) if !port.starts_with('/') && !port.ends_with(']') => format!("keyfob-{port}"),
+            _ => "keyfob".to_owned(),
+        }
+    }
+
+    pub(crate) fn desk(&self, account: &str) -> Option<&Desk> {
+        self.desks.iter().find(|desk| desk.account == account)
+    }
+}
+
+impl Desk {
+    fn new(service: Service, origin: &Origin) -> Result<Self, Misuse> {
+        let Service { provider, app, account, redirect_uri, scopes } = service;
+        let redirect_uri = redirect_uri.unwrap_or_else(|| format!("{origin}/callback"));
+        let callback_path = path(&redirect_uri)?;
+        let settings = provider.settings(&|name| app.field(name).map(str::to_owned))?;
+        Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path, holder: RwLock::default() })
+    }
+
+    /// The page at the provider where the person is sent to.
+    pub(crate) fn authorize_endpoint(&self) -> Option<&Endpoint> {
+        match &self.settings.flow {
+            Flow::OAuth1(flow) => Some(&flow.authorize),
+            Flow::OAuth2(flow) => Some(&flow.authorize),
+            _ => None,
+        }
+    }
+}
+
+impl Holder {
+    /// Whether the account is this browser's.
+    pub(crate) fn is(&self, visit: &Visit) -> bool {
+        self.browser == Some(visit.number)
+    }
+
+    /// The account is this browser's from now on, or nobody's.
+    pub(crate) fn change(&mut self, visit: Option<&Visit>) {
+        *self = Self { browser: visit.map(|visit| visit.number), subjects: Mutex::default() };
+    }
+
+    /// Remembers what a person calls the thing that an action with these arguments concerns, for the question before the action.
+    pub(crate) fn remember(&self, action: &str, arguments: &BTreeMap<String, String>, subject: &str) {
+        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = key(action, arguments);
+        if subjects.len() < MOST_SUBJECTS || subjects.contains_key(&key) {
+            subjects.insert(key, subject.to_owned());
+        }
+    }
+
+    /// What a person calls that thing.
+    pub(crate) fn subject(&self, action: &str, arguments: &BTreeMap<String, String>) -> Option<String> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner).get(&key(action, arguments)).cloned()
+    }
+}
+
+fn key(action: &str, arguments: &BTreeMap<String, String>) -> String {
+    arguments.iter().fold(action.to_owned(), |key, (name, value)| format!("{key}\0{name}\0{value}"))
+}
+
+/// The one origin that redirect URIs, external URL or listening address agree on. A login that comes back to another origin would come
+/// back without its cookie.
+fn origin(listen: SocketAddr, external_url: Option<&str>, services: &[Service]) -> Result<Origin, Misuse> {
+    let mut known: Option<(Origin, String)> = None;
+    if let Some(url) = external_url {
+        let origin = Origin::parse(url).ok_or_else(|| Misuse::new("an external URL such as https://home.example", "text that is none"))?;
+        if path(url)? != "/" || url.contains('?') {
+            return Err(Misuse::new("an external URL without path", "one with a path").with_hint("give scheme, host and port alone"));
+        }
+        known = Some((origin, format!("the external URL {}", keyfob::proto::scrub::printable(url))));
+    }
+    for service in services {
+        let Some(uri) = &service.redirect_uri else { continue };
+        let shown = keyfob::proto::scrub::printable(uri);
+        let origin = Origin::parse(uri).filter(|_| !uri.contains('#')).ok_or_else(|| {
+            Misuse::new(format!("a redirect URI for {} such as http://localhost:5000/callback", service.account), "text that is none")
+        })?;
+        match &known {
+            Some((first, whose)) if *first != origin => {
+                return Err(Misuse::new(format!("redirect URIs at {first}, like {whose}"), format!("{shown} for {}", service.account))
+                    .with_hint("a browser keeps its session at one address: register the same host and port with every provider"));
+            }
+            Some(_) => {}
+            None => known = Some((origin, format!("{shown} of {}", service.account))),
+        }
+    }
+    match known {
+        Some((origin, _)) => Ok(origin),
+        None if listen.ip().is_loopback() => {
+            Origin::parse(&format!("http://{listen}")).ok_or_else(|| Misuse::new("an address to listen on", format!("{listen}")))
+        }
+        None => Err(Misuse::new("an external URL, when listening on other addresses than this machine's own", format!("only {listen}"))
+            .with_hint("say which address browsers use: --external-url https://home.example")),
+    }
+}
+
+/// The path of an absolute URL, as it is written.
+fn path(url: &str) -> Result<String, Misuse> {
+    let uri: http::Uri = url.parse().map_err(|_| Misuse::new("an absolute URL", "text that is none"))?;
+    Ok(if uri.path().is_empty() { "/".to_owned() } else { uri.path().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(listen: &str, external: Option<&str>) -> Result<String, Misuse> {
+        origin(listen.parse().expect("an address"), external, &[]).map(|origin| origin.to_string())
+    }
+
+    #[test]
+    fn l21_without_an_external_url_only_loopback_is_served() {
+        assert_eq!(at("127.0.0.1:5000", None), Ok("http://127.0.0.1:5000".to_owned()));
+        assert_eq!(at("[::1]:5000", None), Ok("http://[::1]:5000".to_owned()));
+        assert_eq!(at("0.0.0.0:5000", Some("http://localhost:30368")), Ok("http://localhost:30368".to_owned()));
+        assert!(at("0.0.0.0:5000", None).is_err_and(|error| error.hint.is_some_and(|hint| hint.contains("--external-url"))));
+        assert!(at("127.0.0.1:5000", Some("https://home.example/keyfob")).is_err());
+        assert!(at("127.0.0.1:5000", Some("home.example")).is_err());
+        assert!(at("127.0.0.1:5000", Some("https://home.example@evil.example")).is_err());
+    }
+}

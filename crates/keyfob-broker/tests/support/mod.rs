@@ -1,0 +1,290 @@
+//! A web app on loopback over the pretend providers, and a browser small enough to see through: it keeps cookies by host, follows
+//! redirects when told, and fills in forms.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use keyfob::proto::{App, Origin, Secret, Timestamp};
+use keyfob::{Clock, HyperTransport, Keyfob, MemoryStore, OsEntropy, Store};
+use keyfob_broker::{Config, Service, Site, serve};
+use keyfob_providers::{Catalogue, Provider};
+use keyfob_sandbox::{Consent, Sandbox};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+/// The system's clock, moved.
+#[derive(Default)]
+pub struct Shifted(AtomicI64);
+
+impl Clock for Shifted {
+    fn now(&self) -> Timestamp {
+        keyfob::SystemClock.now().plus(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A running web app, and the providers behind it.
+pub struct World {
+    pub sandbox: Sandbox,
+    pub store: Arc<MemoryStore>,
+    pub clock: Arc<Shifted>,
+    pub site: Arc<Site>,
+    pub address: SocketAddr,
+    pub origin: String,
+    stop: Option<oneshot::Sender<()>>,
+    pub served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+}
+
+/// How the web app is started.
+#[derive(Default)]
+pub struct Setup {
+    pub external_url: Option<String>,
+    pub redirect_uri: Option<String>,
+}
+
+impl World {
+    /// All of these providers, consent given by script.
+    pub async fn new(names: &[&str]) -> Self {
+        Self::with(names, Setup::default()).await
+    }
+
+    pub async fn with(names: &[&str], setup: Setup) -> Self {
+        let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
+        let services = names.iter().map(|name| service(&sandbox, name, setup.redirect_uri.clone())).collect();
+        Self::serving(sandbox, services, setup.external_url).await
+    }
+
+    pub async fn serving(sandbox: Sandbox, services: Vec<Service>, external_url: Option<String>) -> Self {
+        let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Shifted::default()));
+        let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
+        let keyfob = Keyfob::with(store.clone(), Arc::new(transport), clock.clone(), Arc::new(OsEntropy));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let site = Site::new(Config { listen: address, external_url, services, keyfob }).expect("a site");
+        let origin = site.url().trim_end_matches('/').to_owned();
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(serve(site.clone(), listener, async move {
+            let _ = stopped.await;
+        }));
+        Self { sandbox, store, clock, site, address, origin, stop: Some(stop), served: Some(served) }
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    pub fn browser(&self) -> Browser {
+        let mut known = HashMap::new();
+        known.insert(authority(&self.origin).to_owned(), self.address);
+        Browser { known, jars: HashMap::new(), home: self.origin.clone(), last: String::new() }
+    }
+
+    /// A browser that has connected this account.
+    pub async fn connected(&self, account: &str) -> Browser {
+        let mut browser = self.browser();
+        let page = browser.connect(account).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        browser
+    }
+
+    pub async fn account(&self, name: &str) -> Option<keyfob::Account> {
+        self.store.account(name).await.expect("the store").map(|record| record.value)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A provider's service, moved to the sandbox. `fitbit-oauth1` lives on the origin of `fitbit`.
+pub fn service(sandbox: &Sandbox, name: &str, redirect_uri: Option<String>) -> Service {
+    let app = sandbox.app(name);
+    let provider = provider(name).at_origin(&Origin::parse(&sandbox.origin(&app.service)).expect("an origin"));
+    let fields = app.fields.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect();
+    let app = App { client_id: app.client_id, client_secret: Some(Secret::new(app.client_secret)), redirect_uri: None, fields };
+    Service { provider, app, account: name.to_owned(), redirect_uri, scopes: Vec::new() }
+}
+
+pub fn provider(name: &str) -> Provider {
+    Catalogue::embedded().get(name).expect("a provider").clone()
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub url: String,
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub text: String,
+}
+
+impl Page {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub fn location(&self) -> &str {
+        assert_eq!(self.status, 303, "{}", self.text);
+        self.header("location").expect("a location")
+    }
+
+    /// The token of this page's forms.
+    pub fn form_token(&self) -> String {
+        let name = "name=\"form_token\" value=\"";
+        let at = self.text.find(name).unwrap_or_else(|| panic!("no form on {}: {}", self.url, self.text)) + name.len();
+        self.text[at..at + 64].to_owned()
+    }
+
+    pub fn has(&self, text: &str) -> bool {
+        self.text.contains(text)
+    }
+
+    /// The first link whose label is this.
+    pub fn link(&self, label: &str) -> String {
+        let end = format!(">{label}</a>");
+        let at = self.text.find(&end).unwrap_or_else(|| panic!("no link {label} on {}: {}", self.url, self.text));
+        let start = self.text[..at].rfind("href=\"").expect("an address") + 6;
+        unescape(&self.text[start..start + self.text[start..].find('"').expect("an end")])
+    }
+}
+
+pub fn unescape(text: &str) -> String {
+    text.replace("&#38;", "&").replace("&amp;", "&").replace("&#34;", "\"").replace("&#39;", "'")
+}
+
+/// A browser.
+pub struct Browser {
+    /// Names that lead to other addresses than they say: a port mapping.
+    known: HashMap<String, SocketAddr>,
+    jars: HashMap<String, BTreeMap<String, String>>,
+    home: String,
+    pub last: String,
+}
+
+impl Browser {
+    pub async fn get(&mut self, path: &str) -> Page {
+        let url = self.absolute(path);
+        self.send("GET", &url, &[], None).await
+    }
+
+    /// A form of the last page, without the guesses that a browser makes about where it was.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let url = self.absolute(path);
+        let origin = self.home.clone();
+        self.send("POST", &url, &[("origin", &origin), ("sec-fetch-site", "same-origin")], Some(fields)).await
+    }
+
+    /// Begins to connect: what the provider's authorize URL is.
+    pub async fn begin(&mut self, account: &str) -> String {
+        let token = self.get("/").await.form_token();
+        let answer = self.post(&format!("/connect/{}", account.replace('/', "%2F")), &[("form_token", &token)]).await;
+        answer.location().to_owned()
+    }
+
+    /// Goes to the provider, which answers by script; where it sends the person back to.
+    pub async fn approve(&mut self, url: &str) -> String {
+        let page = self.send("GET", url, &[], None).await;
+        assert!((300..400).contains(&page.status), "{} {}", page.status, page.text);
+        page.header("location").expect("a location").to_owned()
+    }
+
+    /// Connects, from the start page to the account's page.
+    pub async fn connect(&mut self, account: &str) -> Page {
+        let url = self.begin(account).await;
+        let back = self.approve(&url).await;
+        let answer = self.send("GET", &back, &[("sec-fetch-site", "cross-site")], None).await;
+        let next = answer.location().to_owned();
+        self.get(&next).await
+    }
+
+    /// A button that asks first, and the form behind it, filled in.
+    pub async fn act(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let question = self.get(path).await;
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let token = question.form_token();
+        let mut all: Vec<(String, String)> = vec![("form_token".into(), token)];
+        all.extend(keyfob::proto::encode::decode_text_pairs(query.as_bytes()).expect("text"));
+        all.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.post(path, &all).await
+    }
+
+    pub fn absolute(&self, path: &str) -> String {
+        if path.contains("://") { path.to_owned() } else { format!("{}{path}", self.home) }
+    }
+
+    pub fn cookies(&self) -> Option<&BTreeMap<String, String>> {
+        self.jars.get(host(authority(&self.home)))
+    }
+
+    pub fn set_cookie(&mut self, name: &str, value: &str) {
+        let host = host(authority(&self.home)).to_owned();
+        self.jars.entry(host).or_default().insert(name.to_owned(), value.to_owned());
+    }
+
+    pub async fn send(&mut self, method: &str, url: &str, headers: &[(&str, &str)], form: Option<&[(&str, &str)]>) -> Page {
+        let authority = authority(url).to_owned();
+        let target = url.split_once("://").map_or(url, |(_, rest)| &rest[authority.len()..]);
+        let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+        let body = form.map(|fields| keyfob::proto::encode::form_pairs(fields.iter().copied())).unwrap_or_default();
+        let mut request = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request.push_str(&format!("Host: {authority}\r\n"));
+        }
+        if let Some(jar) = self.jars.get(host(&authority)).filter(|jar| !jar.is_empty()) {
+            let pairs: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request.push_str(&format!("Cookie: {}\r\n", pairs.join("; ")));
+        }
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if form.is_some() {
+            request.push_str(&format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n", body.len()));
+        }
+        let address = self.known.get(&authority).copied().unwrap_or_else(|| authority.parse().expect("an address"));
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(format!("{request}\r\n{body}").as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        let page = parse(url, &String::from_utf8_lossy(&answer));
+        for (name, value) in &page.headers {
+            if name.eq_ignore_ascii_case("set-cookie") {
+                let (pair, attributes) = value.split_once(';').expect("attributes");
+                let (name, value) = pair.split_once('=').expect("a cookie");
+                assert!(attributes.contains("HttpOnly") && attributes.contains("SameSite=Lax"), "{attributes}");
+                self.jars.entry(host(&authority).to_owned()).or_default().insert(name.to_owned(), value.to_owned());
+            }
+        }
+        self.last.clone_from(&page.url);
+        page
+    }
+}
+
+fn parse(url: &str, answer: &str) -> Page {
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer from {url}: {answer:?}"));
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).expect("a status");
+    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Page { url: url.to_owned(), status, headers, text: text.to_owned() }
+}
+
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").expect("an absolute URL").1;
+    rest.split(['/', '?']).next().unwrap_or(rest)
+}
+
+/// Cookies do not keep ports apart.
+fn host(authority: &str) -> &str {
+    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+}
