@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use common::{begin, keyfob, parameter, provider, speak, status};
 use keyfob::Login;
-use keyfob::login::loopback::Listener;
 use keyfob::login::Verified;
+use keyfob::login::loopback::Listener;
 use keyfob::proto::Error;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -76,7 +76,14 @@ async fn b3_one_valid_callback_then_closed() {
 async fn b4_anything_else_leaves_the_login_alive() {
     let waiting = waiting().await;
     let host = waiting.address;
-    for target in ["/callback?code=abc&state=wrong", "/callback?code=abc", "/callback", "/callback?error=access_denied&state=other", "/favicon.ico", "/"] {
+    for target in [
+        "/callback?code=abc&state=wrong",
+        "/callback?code=abc",
+        "/callback",
+        "/callback?error=access_denied&state=other",
+        "/favicon.ico",
+        "/",
+    ] {
         let got = status(&waiting.get(target).await);
         assert!((400..500).contains(&got), "{target}: {got}");
     }

@@ -38,7 +38,8 @@ async fn i8_the_request_target_is_sent_as_given() {
 
 #[tokio::test]
 async fn non_standard_statuses_come_through() {
-    let (_server, session) = session(vec![json("460 Busy", r#"{"message":"the lock is busy"}"#), json("530 Jam", "{}"), json("999 What", "{}")]).await;
+    let (_server, session) =
+        session(vec![json("460 Busy", r#"{"message":"the lock is busy"}"#), json("530 Jam", "{}"), json("999 What", "{}")]).await;
     let error = session.get("/lock").send().await.unwrap().read().await.unwrap_err();
     assert_eq!(error.to_string(), "the API answered HTTP 460: the lock is busy");
     assert_eq!(session.get("/lock").send().await.unwrap().status().as_u16(), 530);
@@ -102,7 +103,8 @@ async fn loopback_only_refuses_everything_else() {
     let transport = HyperTransport::builder().loopback_only(true).build().unwrap();
     for url in ["http://192.0.2.1/", "https://provider.example/", "http://[2001:db8::1]/", "http://10.0.0.1:80/", "http://0.0.0.0:1/"] {
         let request = http::Request::get(url).body(Body::empty()).unwrap();
-        let error = tokio::time::timeout(Duration::from_secs(2), transport.send(request)).await.expect("no packet is waited for").unwrap_err();
+        let error =
+            tokio::time::timeout(Duration::from_secs(2), transport.send(request)).await.expect("no packet is waited for").unwrap_err();
         assert_eq!(error.kind, TransportKind::Forbidden, "{url}");
     }
 }
@@ -120,7 +122,8 @@ async fn a_closed_port_is_a_connect_error_with_advice() {
 #[tokio::test]
 async fn an_expired_token_is_refreshed_once_and_the_call_sent_once_more() {
     let renewed = r#"{"access_token":"access-token-2","refresh_token":"refresh-token-2","token_type":"Bearer","expires_in":3600}"#;
-    let answers = vec![json("401 Unauthorized", "{}"), json("200 OK", renewed), json("200 OK", r#"{"ok":true}"#), json("401 Unauthorized", "{}")];
+    let answers =
+        vec![json("401 Unauthorized", "{}"), json("200 OK", renewed), json("200 OK", r#"{"ok":true}"#), json("401 Unauthorized", "{}")];
     let (server, session) = session(answers).await;
     let json = session.post("/x").form([("a", "b c")]).send().await.unwrap().json().await.unwrap();
     assert_eq!(json["ok"], true);
@@ -133,7 +136,11 @@ async fn an_expired_token_is_refreshed_once_and_the_call_sent_once_more() {
 
 #[tokio::test]
 async fn a_refused_refresh_token_needs_login_and_deletes_nothing() {
-    let (_server, session) = session(vec![json("401 Unauthorized", "{}"), json("400 Bad Request", r#"{"error":"invalid_grant","error_description":"refresh-token-1 is spent"}"#)]).await;
+    let (_server, session) = session(vec![
+        json("401 Unauthorized", "{}"),
+        json("400 Bad Request", r#"{"error":"invalid_grant","error_description":"refresh-token-1 is spent"}"#),
+    ])
+    .await;
     let error = session.get("/x").send().await.unwrap_err();
     assert!(matches!(error, Error::NeedsLogin { .. }), "{error}");
     assert!(!error.to_string().contains("refresh-token-1"), "the server echoed a secret: {error}");

@@ -263,7 +263,9 @@ impl Prepared<'_> {
                 oauth2::attach(&shared.settings.api, &shared.app, &account.kept, tokens, &mut parts, body)?
             }
             _ => {
-                return Err(Misuse::new("tokens of the provider's own kind", "tokens of another protocol").with_hint("log in again").into());
+                return Err(Misuse::new("tokens of the provider's own kind", "tokens of another protocol")
+                    .with_hint("log in again")
+                    .into());
             }
         };
         Ok((parts, new_body))
