@@ -368,7 +368,7 @@ impl Shown {
                     .collect(),
                 links: (links.iter())
                     .filter_map(|(link, when, with)| {
-                        let holds = |program: &jq::Program| {
+                        let holds = |program: &&jq::Program| {
                             program.first(row.clone(), args, 0).is_some_and(|value| !matches!(value, Val::Null | Val::Bool(false)))
                         };
                         if !when.as_ref().is_none_or(holds) {

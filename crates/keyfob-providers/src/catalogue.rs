@@ -41,7 +41,6 @@ impl Catalogue {
         for (name, text) in EMBEDDED {
             catalogue.add(text, name, |_| None);
         }
-        let embedded: Vec<String> = catalogue.providers.keys().cloned().collect();
         let mut added: BTreeMap<String, String> = BTreeMap::new();
         for path in user_folder.map(|folder| catalogue.files_of(folder)).unwrap_or_default() {
             let shown = path.display().to_string();
@@ -51,7 +50,6 @@ impl Catalogue {
                 catalogue.problem(&shown, format!("the provider {name} is in {other} too: this file took its place"));
             }
         }
-        debug_assert!(embedded.iter().all(|name| catalogue.providers.contains_key(name)));
         catalogue
     }
 

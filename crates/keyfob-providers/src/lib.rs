@@ -1,4 +1,6 @@
-//! OAuth providers as checked data: endpoints, habits, deviations and actions.
+#![doc = include_str!("../README.md")]
+//!
+//! # The rooms
 //!
 //! ```text
 //! data/*.toml ─┐                                    ┌─> Settings          (keyfob-proto: log in, call)
@@ -6,8 +8,6 @@
 //! user's own ──┘   │                                └─> Action ──┬─> ActionRequest
 //!               Problem: line, column, message, hint             └─> Table, Chart   (jq on the answer)
 //! ```
-//!
-//! Nothing here knows a provider by name: what one does differently is a value in its file.
 
 mod action;
 mod catalogue;
@@ -24,6 +24,7 @@ mod table;
 
 pub use action::{Action, ActionRequest, Unreadable};
 pub use catalogue::{Catalogue, UnknownProvider, check};
+pub use nearest::nearest;
 pub use parameter::{Parameter, ParameterKind};
 pub use problem::Problem;
 pub use provider::{ClientHelp, Confidence, Field, Kind, Provider, Redirect, Source, Status};

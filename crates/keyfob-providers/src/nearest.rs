@@ -1,7 +1,8 @@
 //! The nearest known name to one that was mistyped.
 
-/// The known name that is nearest to what was typed, if one is near enough to be what was meant.
-pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The known name that is nearest to what was typed, if one is near enough to be what was meant: by edit distance, without regard
+/// to case; a beginning of three letters counts as near.
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 64;
     let typed: Vec<char> = typed.to_lowercase().chars().take(LONGEST).collect();
     let allowed = (typed.len() / 3).clamp(1, 4);

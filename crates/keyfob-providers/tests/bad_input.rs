@@ -195,6 +195,22 @@ fn the_place_inside_a_long_expression_is_exact() {
     assert_eq!((problem.line, problem.column), (line, 3), "{problem}");
 }
 
+/// Nesting is what breaks readers that work by recursion.
+#[test]
+fn deep_files_are_refused_and_not_a_crash() {
+    for deep in [
+        format!("{}x = 1", "a.".repeat(20_000)),
+        format!("[{}x]", "a.".repeat(20_000)),
+        format!("a = {}1{}", "[".repeat(20_000), "]".repeat(20_000)),
+        format!("a = {}1{}", "{a=".repeat(20_000), "}".repeat(20_000)),
+        format!("{GOOD}\njson = {}1{}", "[".repeat(700), "]".repeat(700)),
+        "[[a]]\n".repeat(20_000),
+        "x".repeat(600_000),
+    ] {
+        assert!(!problems(&deep).is_empty());
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_checked_without_panic(text in "\\PC{0,200}") {

@@ -99,7 +99,7 @@ fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>
     let rotates = table.flag("rotates").unwrap_or(false);
     if let Some(node) = table.get("iss_required")
         && iss_required
-        && !urls.as_ref().is_some_and(|urls| urls.4.is_some())
+        && urls.as_ref().is_none_or(|urls| urls.4.is_none())
     {
         table.reader.problem(node.place, "oauth2.iss_required without endpoints.issuer", None);
     }

@@ -6,6 +6,9 @@
 mod check;
 mod value;
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 use jaq_core::data::JustLut;
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Filter, Vars, unwrap_valr};
@@ -20,20 +23,29 @@ pub(crate) const MOST_RESULTS: usize = 100_000;
 /// The names that every expression may use: the arguments of the action, and the position in a list that makes columns.
 const GLOBALS: [&str; 2] = ["$args", "$index"];
 
-/// An expression that was checked.
-#[derive(Clone, Debug)]
-pub(crate) struct Expression(String);
+/// An expression that was checked. It is compiled when it is first used, and once for all its clones.
+#[derive(Clone)]
+pub(crate) struct Expression {
+    text: String,
+    compiled: Arc<OnceLock<Result<Program, String>>>,
+}
 
 impl Expression {
     /// Reads an expression; refuses what is not known to end.
     pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
         check::check(text, &GLOBALS)?;
-        Ok(Self(text.to_owned()))
+        Ok(Self { text: text.to_owned(), compiled: Arc::default() })
     }
 
-    /// Makes it ready to run.
-    pub(crate) fn program(&self) -> Result<Program, String> {
-        compile(&self.0)
+    /// The expression, ready to run.
+    pub(crate) fn program(&self) -> Result<&Program, String> {
+        self.compiled.get_or_init(|| compile(&self.text)).as_ref().map_err(Clone::clone)
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
     }
 }
 
@@ -85,7 +97,8 @@ mod tests {
     use super::*;
 
     fn run(text: &str, input: Value) -> Vec<Value> {
-        let program = Expression::parse(text).expect("allowed").program().expect("compiles");
+        let expression = Expression::parse(text).expect("allowed");
+        let program = expression.program().expect("compiles");
         let results = program.run(from_json(&input), &from_json(&json!({"types": ["a", "b"]})), 1);
         results.into_iter().map(|result| result.map_or_else(Value::String, |value| to_json(&value))).collect()
     }
