@@ -9,7 +9,9 @@
 //! A test begins with what it needs from the machine; where that is missing it says so and goes home (see [`tools`]).
 
 pub mod browser;
+pub mod home;
 pub mod http;
+pub mod peers;
 pub mod person;
 pub mod program;
 pub mod tools;
@@ -18,5 +20,6 @@ pub mod wire;
 pub mod world;
 
 pub use browser::Browser;
+pub use home::Home;
 pub use program::Program;
 pub use world::World;

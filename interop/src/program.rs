@@ -2,11 +2,11 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,7 +18,9 @@ pub struct Program {
     lines: Receiver<String>,
     said: Vec<String>,
     errors: Arc<Mutex<String>>,
-    _home: tempfile::TempDir,
+    errors_end: Option<JoinHandle<()>>,
+    folder: PathBuf,
+    home: Option<tempfile::TempDir>,
 }
 
 /// How a program ended.
@@ -26,6 +28,8 @@ pub struct Program {
 pub struct Finished {
     /// Whether it called that a success.
     pub success: bool,
+    /// Its exit code, if it came to one.
+    pub code: Option<i32>,
     /// Its standard output.
     pub lines: Vec<String>,
     /// Its standard error.
@@ -40,9 +44,19 @@ impl Program {
     /// If it does not start.
     pub fn start<A: AsRef<OsStr>>(program: &Path, arguments: &[A], environment: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().expect("a folder");
+        let mut started = Self::start_in(home.path(), program, arguments, environment);
+        started.home = Some(home);
+        started
+    }
+
+    /// The same, in a folder that outlives it.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_in<A: AsRef<OsStr>>(folder: &Path, program: &Path, arguments: &[A], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(home.path()).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
+        command.args(arguments).current_dir(folder).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", folder);
         command.env("LANG", "C.UTF-8").env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
         command.envs(environment.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -54,13 +68,22 @@ impl Program {
         read_lines(stdout, move |line| sender.send(line).is_ok());
         let errors = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&errors);
-        read_lines(stderr, move |line| kept.lock().map(|mut text| text.push_str(&(line + "\n"))).is_ok());
-        Self { stdin: child.stdin.take(), child, lines, said: Vec::new(), errors, _home: home }
+        let errors_end = read_lines(stderr, move |line| kept.lock().map(|mut text| text.push_str(&(line + "\n"))).is_ok());
+        Self {
+            stdin: child.stdin.take(),
+            child,
+            lines,
+            said: Vec::new(),
+            errors,
+            errors_end: Some(errors_end),
+            folder: folder.to_path_buf(),
+            home: None,
+        }
     }
 
     /// The folder it runs in, its `HOME`.
     pub fn folder(&self) -> &Path {
-        self._home.path()
+        &self.folder
     }
 
     /// Waits for a line that begins so, and gives the rest of it.
@@ -82,6 +105,23 @@ impl Program {
                     panic!("the program {how} before \"{beginning}\":\n{}\n{}", self.said.join("\n"), self.errors());
                 }
             }
+        }
+    }
+
+    /// Waits for a line on standard error that begins so; the whole line.
+    ///
+    /// # Panics
+    /// If a minute passes first, or the program ends.
+    pub fn wait_for_note(&mut self, beginning: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let ended = self.child.try_wait().is_ok_and(|end| end.is_some());
+            let errors = self.errors();
+            if let Some(line) = errors.lines().map(str::trim).find(|line| line.starts_with(beginning)) {
+                return line.to_owned();
+            }
+            assert!(!ended && Instant::now() < until, "no line \"{beginning}\":\n{errors}");
+            thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -108,8 +148,11 @@ impl Program {
                 Err(RecvTimeoutError::Timeout) => panic!("the program does not end:\n{}\n{}", self.said.join("\n"), self.errors()),
             }
         }
-        let success = self.child.wait().expect("the program's end").success();
-        Finished { success, lines: std::mem::take(&mut self.said), errors: self.errors() }
+        let status = self.child.wait().expect("the program's end");
+        if let Some(reader) = self.errors_end.take() {
+            reader.join().expect("the reader of standard error");
+        }
+        Finished { success: status.success(), code: status.code(), lines: std::mem::take(&mut self.said), errors: self.errors() }
     }
 
     /// What it wrote to standard error so far.
@@ -145,12 +188,12 @@ impl Finished {
     }
 }
 
-fn read_lines(source: impl Read + Send + 'static, mut take: impl FnMut(String) -> bool + Send + 'static) {
+fn read_lines(source: impl Read + Send + 'static, mut take: impl FnMut(String) -> bool + Send + 'static) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(source).split(b'\n').map_while(Result::ok) {
             if !take(String::from_utf8_lossy(&line).into_owned()) {
                 break;
             }
         }
-    });
+    })
 }

@@ -1,8 +1,8 @@
 //! Our OAuth 1.0a client against a provider that others wrote: oauthlib's server side.
 
 use keyfob_interop::http::{self, Answer};
+use keyfob_interop::peers;
 use keyfob_interop::wire::{self, entropy, now};
-use keyfob_interop::{Program, tools};
 use keyfob_proto::oauth1::{Body, Callback, CallbackAt, Client, Pending, Placement, Settings, SignatureMethod};
 use keyfob_proto::{Api, App, Attach, Code, Endpoint, Error, Flow, OAuth1Tokens, TokenSet};
 use serde_json::json;
@@ -215,10 +215,10 @@ fn old_timestamps_are_refused() {
     }
 }
 
-/// The peer, running.
+/// The peer, and our client at it.
 struct Peer {
     origin: String,
-    _program: Program,
+    _server: peers::Peer,
 }
 
 impl Peer {
@@ -227,11 +227,8 @@ impl Peer {
     }
 
     fn start_with(tokens: &str) -> Option<Self> {
-        let python = tools::python()?;
-        let server = tools::here().join("peers/oauth1/server.py");
-        let mut program = Program::start(&python, &[server.as_os_str(), tokens.as_ref()], &[]);
-        let port = program.wait_for("listening on");
-        Some(Self { origin: format!("http://127.0.0.1:{port}"), _program: program })
+        let server = peers::oauth1(tokens)?;
+        Some(Self { origin: server.origin.clone(), _server: server })
     }
 
     fn client(&self, signature: SignatureMethod, placement: Placement, key: &str, secret: &str) -> Client {

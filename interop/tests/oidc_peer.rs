@@ -1,10 +1,9 @@
 //! Our OAuth 2 client against a provider that others wrote: oidc-provider, certified for OpenID Connect.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use keyfob_interop::wire::{self, entropy, now};
-use keyfob_interop::{Program, http, person, tools};
+use keyfob_interop::{http, peers, person};
 use keyfob_proto::oauth2::{AuthorizeRequest, Client, ClientAuth, Exchange, Pending, Pkce, Settings, TokenBody, TokenKind};
 use keyfob_proto::{Answer, Api, App, Attach, Body, Code, Endpoint, Error, Flow, OAuth2Tokens, TokenSet};
 
@@ -130,21 +129,16 @@ fn saying_no_is_understood() {
     assert!(error.ends_login());
 }
 
-/// The peer, running.
+/// The peer, and our client at it.
 struct Peer {
     origin: String,
-    _program: Program,
+    _server: peers::Peer,
 }
 
 impl Peer {
     fn start() -> Option<Self> {
-        let (node, folder) = tools::node()?;
-        // Modules are looked for beside the file that imports them.
-        let server = tempfile::Builder::new().prefix("server-").suffix(".mjs").tempfile_in(folder).expect("a file beside node_modules");
-        fs::copy(tools::here().join("peers/oidc/server.mjs"), server.path()).expect("a copy of the server");
-        let mut program = Program::start(&node, &[server.path()], &[]);
-        let port = program.wait_for("listening on");
-        Some(Self { origin: format!("http://127.0.0.1:{port}"), _program: program })
+        let server = peers::oidc(3600)?;
+        Some(Self { origin: server.origin.clone(), _server: server })
     }
 
     fn client(&self, nth: usize) -> Client {

@@ -1,0 +1,38 @@
+//! The servers that others wrote, started on free ports.
+
+use std::fs;
+
+use crate::{Program, tools};
+
+/// A running server. It is killed when this is dropped.
+pub struct Peer {
+    /// `http://127.0.0.1:PORT`.
+    pub origin: String,
+    _program: Program,
+}
+
+/// The OAuth 1.0a provider on oauthlib; `tokens` are `awkward` or `plain`, see there. `None` after saying that the test is skipped.
+pub fn oauth1(tokens: &str) -> Option<Peer> {
+    let python = tools::python()?;
+    let server = tools::here().join("peers/oauth1/server.py");
+    Some(Peer::listening(Program::start(&python, &[server.as_os_str(), tokens.as_ref()], &[])))
+}
+
+/// oidc-provider, whose access tokens last so many seconds. `None` after saying that the test is skipped.
+///
+/// # Panics
+/// If there is no room for a copy of the server.
+pub fn oidc(lifetime: u32) -> Option<Peer> {
+    let (node, folder) = tools::node()?;
+    // Modules are looked for beside the file that imports them.
+    let server = tempfile::Builder::new().prefix("server-").suffix(".mjs").tempfile_in(folder).expect("a file beside node_modules");
+    fs::copy(tools::here().join("peers/oidc/server.mjs"), server.path()).expect("a copy of the server");
+    Some(Peer::listening(Program::start(&node, &[server.path().as_os_str(), lifetime.to_string().as_ref()], &[])))
+}
+
+impl Peer {
+    fn listening(mut program: Program) -> Self {
+        let port = program.wait_for("listening on");
+        Self { origin: format!("http://127.0.0.1:{port}"), _program: program }
+    }
+}
