@@ -20,7 +20,10 @@ pub struct Endpoint {
 impl Endpoint {
     /// Reads a URL. `Misuse` if it is relative, has user information or a fragment, or is `http` off loopback.
     pub fn parse(text: &str) -> Result<Self, Misuse> {
-        let wrong = |found: &str| Misuse::new("an absolute https URL (http only on loopback)", format!("{found}: {text}"));
+        // A password, or a token in query or fragment, must not get into a message.
+        let shown = text.split(['?', '#']).next().filter(|shown| !shown.contains('@')).map(crate::scrub::printable);
+        let shown = shown.filter(|shown| !shown.is_empty()).map_or(String::new(), |shown| format!(": {shown}"));
+        let wrong = |found: &str| Misuse::new("an absolute https URL (http only on loopback)", format!("{found}{shown}"));
         if text.contains('#') {
             return Err(wrong("a URL with a fragment"));
         }

@@ -19,7 +19,7 @@ pub enum TokenSet {
     OAuth2(OAuth2Tokens),
 }
 
-/// OAuth 1 token credentials (RFC 5849 §2.3).
+/// OAuth 1 token credentials (RFC 5849 §2.3). Made to be stored; the store seals them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OAuth1Tokens {
     /// `oauth_token`.
@@ -30,7 +30,7 @@ pub struct OAuth1Tokens {
     pub secret: Secret,
 }
 
-/// OAuth 2 tokens (RFC 6749 §5.1).
+/// OAuth 2 tokens (RFC 6749 §5.1). Made to be stored; the store seals them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OAuth2Tokens {
     /// `access_token`.

@@ -527,6 +527,9 @@ enum Verdict {
     Later,
 }
 
+/// Name, status, content type, body, verdict, why.
+type Hostile = (&'static str, u16, &'static str, Vec<u8>, Verdict, &'static str);
+
 #[test]
 fn hostile_answers_are_judged() {
     use Verdict::{Accept, Later, Refuse};
@@ -537,7 +540,7 @@ fn hostile_answers_are_judged() {
                         "error_uri": "javascript:alert(1)"})
     .to_string();
     const JSON: &str = "application/json";
-    let cases: Vec<(&str, u16, &str, Vec<u8>, Verdict, &str)> = vec![
+    let cases: Vec<Hostile> = vec![
         ("ok", 200, JSON, OK.into(), Accept, "the RFC's form"),
         ("charset", 200, "application/json; charset=UTF-8", OK.into(), Accept, "parameters of the media type are not judged"),
         ("capitals", 200, "Application/JSON", OK.into(), Accept, "media types have no case"),

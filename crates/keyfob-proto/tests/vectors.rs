@@ -326,7 +326,7 @@ fn examples(text: &str) -> usize {
         match case["kind"].as_str().unwrap_or_default() {
             "oauth1_request" => {
                 let body = some("body").unwrap_or_default();
-                let (_, target) = split(&case["url"].as_str().expect("a URL")[..]);
+                let (_, target) = split(case["url"].as_str().expect("a URL"));
                 let request = read_at(source, &text("method"), &text("url"), target, &body, Some(&text("authorization")));
                 assert_eq!(request.signature(), Some(text("signature").as_str()), "{source}");
                 assert_eq!(request.verify(&text("consumer_secret"), &text("token_secret")), Ok(()), "{source}");

@@ -1,0 +1,291 @@
+//! No public type shows a secret it holds, and only types made to be stored serialise.
+#![allow(clippy::disallowed_methods, reason = "tests read files; the crate does not")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::path::Path;
+
+use common::*;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use keyfob_proto::oauth1::{self, Body, Callback, Placement, SignatureMethod};
+use keyfob_proto::oauth2::{self, ClientAuth, TokenBody, TokenKind};
+use keyfob_proto::{Answer, App, Incoming, OAuth1Tokens, OAuth2Tokens, Scrubber, Secret, TokenSet, encode};
+
+/// Every secret of these tests contains it.
+const CANARY: &str = "kanarienvogel";
+
+#[track_caller]
+fn mute(name: &str, value: &dyn Debug) {
+    for shown in [format!("{value:?}"), format!("{value:#?}")] {
+        let hidden = [CANARY.to_owned(), encode::base64(CANARY.as_bytes())[..12].to_owned(), hex(CANARY)];
+        for form in hidden {
+            assert!(!shown.contains(&form), "{name} shows {form}: {shown}");
+        }
+    }
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn secret(name: &str) -> Secret {
+    Secret::new(format!("{CANARY}-{name}"))
+}
+
+fn canary_app() -> App {
+    let mut app = App::confidential(CLIENT_ID, secret("client"));
+    app.fields.insert("api_key".into(), secret("api-key"));
+    app
+}
+
+fn tokens1() -> OAuth1Tokens {
+    OAuth1Tokens { token: secret("token"), secret: secret("token-secret") }
+}
+
+fn canary_tokens2() -> OAuth2Tokens {
+    OAuth2Tokens { access: secret("access"), refresh: Some(secret("refresh")), ..oauth2_tokens() }
+}
+
+#[test]
+fn plain_types_are_mute() {
+    mute("Secret", &secret("x"));
+    mute("Option<Secret>", &Some(secret("x")));
+    mute("App", &canary_app());
+    mute("Scrubber", &Scrubber::new().knowing(&secret("x")));
+    mute("OAuth1Tokens", &tokens1());
+    mute("OAuth2Tokens", &canary_tokens2());
+    mute("TokenSet", &TokenSet::OAuth1(tokens1()));
+    mute("TokenSet", &TokenSet::OAuth2(canary_tokens2()));
+    let text = format!("{CALLBACK}?code={CANARY}&state={CANARY}");
+    for answer in [Answer::Url(&text), Answer::Query(&text), Answer::Bare(&text)] {
+        mute("Answer", &answer);
+    }
+    mute("Body", &Body::Form(text.as_bytes()));
+    let mut headers = HeaderMap::new();
+    headers.insert(SET_COOKIE, HeaderValue::from_static("sid=kanarienvogel"));
+    mute("Incoming", &Incoming::new(StatusCode::OK, &headers, text.as_bytes()));
+    // The name of a secret may be told.
+    assert!(format!("{:?}", canary_app()).contains("api_key"));
+}
+
+#[test]
+fn oauth2_is_mute_from_the_first_step_to_the_last() {
+    for auth in [ClientAuth::Basic, ClientAuth::BasicRaw, ClientAuth::Post, ClientAuth::None] {
+        for body in [TokenBody::Form, TokenBody::Json] {
+            let settings = oauth2_settings(|settings, flow| {
+                (flow.client_auth, flow.token_body) = (auth, body);
+                settings.keep = vec!["user_id".into()];
+            });
+            let client = oauth2::Client::new(&settings, canary_app()).expect("a client");
+            mute("oauth2::Client", &client);
+            // An entropy whose tokens all spell the canary: `state` and verifier are secrets, too.
+            let entropy = |buffer: &mut [u8]| buffer.iter_mut().zip(CANARY.bytes().cycle()).for_each(|(to, from)| *to = from);
+            let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), ..Default::default() };
+            let (_, pending) = client.authorize(&request, NOW, &entropy).expect("a URL");
+            mute("oauth2::Pending", &pending);
+            assert!(pending.key().expose().starts_with(&encode::base64(CANARY.as_bytes())[..12]), "the canary would be seen");
+            let verified = pending.verify(Answer::Url(&callback2(&pending, &format!("code={CANARY}-code"))), NOW).expect("verified");
+            mute("oauth2::Verified", &verified);
+            let exchange = client.exchange(verified).expect("an exchange");
+            mute("oauth2::Exchange", &exchange);
+            mute("Outgoing", exchange.request());
+            let answer = format!(r#"{{"access_token":"{CANARY}-2","token_type":"Bearer","refresh_token":"{CANARY}-3","user_id":"u"}}"#);
+            let received = exchange.receive(&json_answer(200, answer), NOW).expect("tokens");
+            mute("Received", &received);
+            let refresh = client.refresh(&canary_tokens2()).expect("a refresh");
+            mute("oauth2::Exchange", &refresh);
+            mute("Outgoing", refresh.request());
+            let revocation = client.revoke(&secret("access"), TokenKind::Access).expect("a request").expect("an endpoint");
+            mute("oauth2::Revocation", &revocation);
+            mute("Outgoing", revocation.request());
+            mute("http::Request, but for its body", &refresh.request().clone().into_http().headers());
+        }
+    }
+}
+
+#[test]
+fn oauth1_is_mute_from_the_first_step_to_the_last() {
+    for &method in SignatureMethod::ALL {
+        for placement in [Placement::Header, Placement::Body, Placement::Query] {
+            let settings = oauth1_settings(|_, flow| (flow.signature, flow.placement) = (method, placement));
+            let client = oauth1::Client::new(&settings, canary_app()).expect("a client");
+            mute("oauth1::Client", &client);
+            let request = client.request_token(Callback::OutOfBand, NOW, &Chance::new(1)).expect("a request");
+            mute("oauth1::RequestToken", &request);
+            mute("Outgoing", request.request());
+            let body = format!("oauth_token={CANARY}-t&oauth_token_secret={CANARY}-s&oauth_callback_confirmed=true");
+            let (_, pending) = request.receive(&form_answer(200, &body), NOW).expect("temporary credentials");
+            mute("oauth1::Pending", &pending);
+            let verified = pending.verify(Answer::Bare(&format!("{CANARY}-pin")), NOW).expect("a PIN");
+            mute("oauth1::Verified", &verified);
+            let exchange = client.exchange(verified, NOW, &Chance::new(2)).expect("an exchange");
+            mute("oauth1::Exchange", &exchange);
+            mute("Outgoing", exchange.request());
+            mute("oauth1::server::SignedRequest", &read_signed(exchange.request()));
+            let received = exchange.receive(&form_answer(200, &body), NOW).expect("token credentials");
+            mute("Received", &received);
+            let call = parts("GET", "https://api.example/");
+            let explanation = client.explain(&tokens1(), &call, Body::Opaque, NOW, &Chance::new(3)).expect("explained");
+            mute("oauth1::Explanation", &explanation);
+            assert!(!explanation.to_string().contains(CANARY), "{explanation}");
+            let mut call = call;
+            client.sign(&tokens1(), &mut call, Body::Opaque, NOW, &Chance::new(3)).expect("signed");
+            mute("http headers", &call.headers);
+        }
+    }
+}
+
+#[test]
+fn errors_are_mute() {
+    let client = oauth2::Client::new(&oauth2_settings(|_, _| {}), canary_app()).expect("a client");
+    let (_, pending) = begin2(&client, 1);
+    let (_, stranger) = begin2(&oauth2_client(|_, flow| flow.issuer = None), 2);
+    let codes = ["code=kanarienvogel%20x", "code=kanarienvogel&code=kanarienvogel", "code=kanarienvogel&access_token=kanarienvogel"];
+    for rest in codes {
+        let error = refused_alive(pending.verify(Answer::Url(&callback2(&pending, rest)), NOW));
+        mute("Error", &error);
+        assert!(!error.to_string().contains(CANARY), "{error}");
+    }
+    let verified = stranger.verify(Answer::Url(&callback2(&stranger, "code=kanarienvogel")), NOW).expect("verified");
+    mute("Error", &client.exchange(verified).expect_err("another's"));
+    for body in [
+        format!(r#"{{"access_token":"{CANARY} x","token_type":"Bearer"}}"#),
+        format!(r#"{{"access_token":"{CANARY}","access_token":"{CANARY}"}}"#),
+        format!(r#"{{"access_token":"{CANARY}"}}"#),
+        format!(r#"{{"access_token":"{CANARY}","token_type":"{CANARY}"}}"#),
+        CANARY.to_owned(),
+    ] {
+        let refresh = client.refresh(&canary_tokens2()).expect("a refresh");
+        let error = refresh.receive(&json_answer(200, body), NOW).expect_err("broken");
+        mute("Error", &error);
+        assert!(!format!("{error} {:?}", error.hint()).contains(CANARY), "{error}");
+    }
+    // A URL with a secret in it that cannot be signed, attached to or parsed.
+    for url in ["http://user:kanarienvogel@api.example/", "https://api.example/#kanarienvogel"] {
+        let error = keyfob_proto::Endpoint::parse(url).expect_err("no endpoint");
+        assert!(!error.to_string().contains(CANARY) && !format!("{error:?}").contains(CANARY), "{error}");
+    }
+}
+
+/// J11, the core's part: whoever adds a type must say whether it holds a secret. The first list is tested above.
+#[test]
+fn every_public_type_is_accounted_for() {
+    let mute: BTreeSet<&str> = [
+        "Answer",
+        "App",
+        "Body",
+        "Client",
+        "Exchange",
+        "Explanation",
+        "Incoming",
+        "OAuth1Tokens",
+        "OAuth2Tokens",
+        "Outgoing",
+        "Pending",
+        "Received",
+        "RequestToken",
+        "Revocation",
+        "Scrubber",
+        "Secret",
+        "SignedRequest",
+        "TokenSet",
+        "Verified",
+        "Error",
+        "Misbehaved",
+        "Misuse",
+        "Refused",
+    ]
+    .into();
+    // Settings, places, names, numbers: nothing that must not be shown.
+    let open: BTreeSet<&str> = [
+        "Api",
+        "Attach",
+        "AuthorizeRequest",
+        "Callback",
+        "CallbackAt",
+        "ClientAuth",
+        "Code",
+        "Deviation",
+        "Endpoint",
+        "Entropy",
+        "Flow",
+        "NotUtf8",
+        "Origin",
+        "Pkce",
+        "Placement",
+        "Problem",
+        "Settings",
+        "Signal",
+        "SignatureMethod",
+        "Template",
+        "Timestamp",
+        "TokenBody",
+        "TokenKind",
+        "Transport",
+        "TransportKind",
+    ]
+    .into();
+    let mut found = BTreeSet::new();
+    for (_, text) in sources() {
+        for line in text.lines() {
+            let Some(rest) = ["pub struct ", "pub enum ", "pub trait "].iter().find_map(|start| line.strip_prefix(start)) else { continue };
+            found.insert(rest.split(|c: char| !c.is_alphanumeric()).next().expect("a name").to_owned());
+        }
+    }
+    let known: BTreeSet<String> = mute.union(&open).map(|name| (*name).to_owned()).collect();
+    assert_eq!(found, known);
+}
+
+/// Only types made to be stored serialise, and those that hold secrets say so in their documentation.
+#[test]
+fn only_what_is_made_to_be_stored_serialises() {
+    let mut found = BTreeMap::new();
+    for (path, text) in sources() {
+        let lines: Vec<_> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            if !(line.contains("derive(") && line.contains("Serialize")) {
+                continue;
+            }
+            let item = lines[at..].iter().find(|line| line.contains("struct ") || line.contains("enum ")).expect("an item");
+            let name = item.split_whitespace().skip_while(|word| *word != "struct" && *word != "enum").nth(1).expect("a name");
+            let name = name.split(|c: char| !c.is_alphanumeric()).next().expect("a name").to_owned();
+            let doc: String =
+                lines[..at].iter().rev().take_while(|line| line.starts_with("///") || line.starts_with("#[")).copied().collect();
+            found.insert(format!("{path} {name}"), doc.contains("ade to be stored"));
+        }
+    }
+    let expected = [
+        ("app.rs App", true),
+        ("endpoint.rs Origin", false),
+        ("oauth1/pending.rs Issued", false),
+        ("oauth1/pending.rs Pending", true),
+        ("oauth2/pending.rs Pending", true),
+        ("time.rs Timestamp", false),
+        ("token.rs OAuth1Tokens", true),
+        ("token.rs OAuth2Tokens", true),
+        ("token.rs TokenSet", true),
+    ];
+    assert_eq!(found, expected.map(|(name, says)| (name.to_owned(), says)).into());
+}
+
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, root: &Path, into: &mut Vec<(String, String)>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, root, into);
+            } else {
+                let name = path.strip_prefix(root).expect("below").display().to_string();
+                into.push((name, std::fs::read_to_string(&path).expect("text")));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root, &root, &mut files);
+    assert!(files.len() > 20);
+    files
+}
