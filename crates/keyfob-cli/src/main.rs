@@ -1,3 +1,123 @@
 //! The command of Keyfob.
+//!
+//! ```text
+//! main ─ cli (verbs and options) ─ verb/… ─┬─ context   folders, catalogue, vault, sandbox
+//!                                          ├─ sign_in   listener and paste prompt at once
+//!                                          ├─ perform   an action, page by page
+//!                                          └─ output, sheet, chart, card   what people and programs see
+//! ```
 
-fn main() {}
+mod account;
+mod browser;
+mod card;
+mod chart;
+mod cli;
+mod context;
+mod credentials;
+mod dry;
+mod exit;
+mod items;
+mod log;
+mod moment;
+mod name;
+mod output;
+mod perform;
+mod person;
+mod pretend;
+mod pretty;
+mod prompt;
+mod sheet;
+mod sign_in;
+mod signal;
+mod verb;
+mod way;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use http::Method;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::card::Card;
+use crate::cli::{Cli, Verb};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::verb::r#do::{self, Do};
+use crate::verb::{account as accounts, app, call, import, login, logout, provider, refresh, sandbox, serve, status, token, r#try};
+
+fn main() -> ExitCode {
+    let terminal = prompt::Terminal::remember();
+    let mut cli = Cli::parse();
+    if let Verb::Short(words) = &mut cli.verb {
+        cli.verb = Verb::Do(Do::short(std::mem::take(words)));
+    }
+    if let Verb::Do(args) = &mut cli.verb {
+        let lifted = args.lift();
+        cli.global.json |= lifted.json;
+        cli.global.sandbox = lifted.sandbox.or(cli.global.sandbox);
+    }
+    let out = Output::new(cli.global.json);
+    let exit = match work(cli, out) {
+        Ok(()) => Exit::Ok,
+        Err(card) => {
+            terminal.restore();
+            let text = if out.json { card.json() } else { card.text(out.note_paint(), out.note_width()) };
+            text.iter().for_each(|text| out.note(text));
+            card.exit
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn work(cli: Cli, out: Output) -> Result<(), Card> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Card::io("cannot start", &error, "check the limits on threads of this user"))?;
+    let done = runtime.block_on(async {
+        let by_itself = cli.verb.stops_by_itself();
+        let work = verb(cli, out);
+        if by_itself {
+            return work.await;
+        }
+        tokio::select! {
+            done = work => done,
+            () = signal::asked_to_stop() => {
+                Err(Card::new(Exit::Interrupted, "interrupted", "you, or the system, asked the program to stop", "nothing was lost; run it again"))
+            }
+        }
+    });
+    // A task of the library that writes renewed tokens down may go on for a moment; nothing else is waited for.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    done
+}
+
+async fn verb(cli: Cli, out: Output) -> Result<(), Card> {
+    let context = Context::new(out, cli.global.sandbox)?;
+    // The web app has a log file to open first.
+    if !matches!(cli.verb, Verb::Serve(_)) {
+        log::begin(None, LevelFilter::WARN)?;
+    }
+    let context = &context;
+    match cli.verb {
+        Verb::Try(args) => r#try::run(args, context).await,
+        Verb::Login(args) => login::run(args, context).await,
+        Verb::Logout(args) => logout::run(args, context).await,
+        Verb::Status(args) => status::run(args, context).await,
+        Verb::Refresh(args) => refresh::run(args, context).await,
+        Verb::Token(args) => token::run(args, context).await,
+        Verb::Get(args) => call::run(Method::GET, args, context).await,
+        Verb::Post(args) => call::run(Method::POST, args, context).await,
+        Verb::Put(args) => call::run(Method::PUT, args, context).await,
+        Verb::Patch(args) => call::run(Method::PATCH, args, context).await,
+        Verb::Delete(args) => call::run(Method::DELETE, args, context).await,
+        Verb::Request(args) => args.run(context).await,
+        Verb::Do(args) => r#do::run(args, context).await,
+        Verb::App(verb) => app::run(verb, context).await,
+        Verb::Account(verb) => accounts::run(verb, context).await,
+        Verb::Import(args) => import::run(args, context).await,
+        Verb::Provider(verb) => provider::run(verb, context).await,
+        Verb::Sandbox(args) => sandbox::run(args, context).await,
+        Verb::Serve(args) => serve::run(args, context).await,
+        Verb::Short(words) => r#do::run(Do::short(words), context).await,
+    }
+}

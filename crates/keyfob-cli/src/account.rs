@@ -1,0 +1,82 @@
+//! An account in words and in JSON.
+
+use keyfob::proto::{Timestamp, TokenSet};
+use keyfob::{Account, Clock, Health, SystemClock};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::moment;
+
+/// Now, by this machine's clock.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// The scopes it has, and those it was refused; nothing where the provider knows none.
+pub(crate) fn scopes(account: &Account) -> Option<String> {
+    let TokenSet::OAuth2(tokens) = &account.tokens else { return None };
+    let granted = &tokens.scopes;
+    let refused: Vec<&str> = account.requested_scopes.iter().filter(|asked| !granted.contains(asked)).map(String::as_str).collect();
+    if granted.is_empty() && refused.is_empty() {
+        return None;
+    }
+    let granted = if granted.is_empty() { "none".to_owned() } else { granted.join(" ") };
+    Some(if refused.is_empty() { granted } else { format!("{granted} (asked for and not granted: {})", refused.join(" ")) })
+}
+
+/// When it ends, and what happens then.
+pub(crate) fn expiry(account: &Account, now: Timestamp) -> String {
+    let renews = account.tokens.refresh_token().is_some();
+    match (&account.tokens, account.tokens.expires_at()) {
+        (TokenSet::OAuth1(_), _) => "never, until somebody revokes it".to_owned(),
+        (_, None) if renews => "not said; renews itself".to_owned(),
+        (_, None) => "not said".to_owned(),
+        (_, Some(at)) if at <= now && renews => format!("{}, renews itself at the next call", moment::from_now(at, now)),
+        (_, Some(at)) if renews => format!("{}, renews itself", moment::from_now(at, now)),
+        (_, Some(at)) => format!("{}, then log in again", moment::from_now(at, now)),
+    }
+}
+
+/// Whether it can be used without a person.
+pub(crate) fn is_usable(account: &Account, now: Timestamp) -> bool {
+    let ended = account.tokens.expires_at().is_some_and(|at| at <= now) && account.tokens.refresh_token().is_none();
+    account.health == Health::Ok && !ended
+}
+
+/// Its health, and the reason where it is bad.
+pub(crate) fn health(account: &Account, now: Timestamp) -> (&'static str, Option<String>) {
+    match &account.health {
+        Health::NeedsLogin { reason, since } => ("needs login", Some(format!("{reason}; since {}", moment::local(*since)))),
+        _ if !is_usable(account, now) => ("needs login", Some("the access token has ended, and there is no refresh token".to_owned())),
+        _ => ("ok", None),
+    }
+}
+
+/// What programs get told. No secret is in it.
+pub(crate) fn json(account: &Account, context: &Context) -> Value {
+    let now = now();
+    let (state, reason) = health(account, now);
+    let granted = match &account.tokens {
+        TokenSet::OAuth2(tokens) => tokens.scopes.clone(),
+        _ => Vec::new(),
+    };
+    let expires_at = account.tokens.expires_at();
+    let usable = is_usable(account, now);
+    json!({
+        "account": account.name,
+        "provider": account.provider,
+        "client_id": account.client_id,
+        "kind": match &account.tokens { TokenSet::OAuth1(_) => "oauth1", _ => "oauth2" },
+        "health": {"state": if state == "ok" { "ok" } else { "needs-login" }, "reason": reason},
+        "scopes": {"asked": account.requested_scopes, "granted": granted},
+        "expires_at": expires_at.map(moment::utc),
+        "expires_in": expires_at.map(|at| at.since(now)),
+        "renews": account.tokens.refresh_token().is_some(),
+        "logged_in_at": moment::utc(account.logged_in_at),
+        "tolerated": account.tolerated,
+        "origins": account.origins,
+        "kept": account.kept,
+        "vault": context.vault_path().display().to_string(),
+        "next": (!usable).then(|| format!("keyfob login {}", account.name)),
+    })
+}

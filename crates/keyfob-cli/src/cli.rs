@@ -1,0 +1,111 @@
+//! The command line: its verbs and what is common to them.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::verb::r#do::Do;
+use crate::verb::{account, app, call, import, login, logout, provider, refresh, sandbox, serve, status, token, r#try};
+
+/// One key for every OAuth API: log in once, then call.
+#[derive(Parser, Debug)]
+#[command(name = "keyfob", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(arg_required_else_help = true, allow_external_subcommands = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Global {
+    /// Data, and errors, as JSON
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) json: bool,
+    /// Talk to a running sandbox instead of the real providers
+    #[arg(long, global = true, value_name = "URL", env = "KEYFOB_SANDBOX", hide_env_values = true, help_heading = "Everywhere")]
+    pub(crate) sandbox: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keyfob try                                    see it work: no account, no internet
+  keyfob login telldus                          log in; the browser or a pasted address brings the answer
+  keyfob telldus devices                        an action, as a table (keyfob telldus lists them)
+  keyfob get netatmo /api/getstationsdata       any call, signed
+  keyfob status                                 how the accounts are, and what to do about it
+
+Exit codes: 0 ok, 1 error, 2 usage or cancelled, 4 sign-in needed, 5 HTTP error (--fail, actions),
+6 network, 7 vault, 130 interrupted";
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// See it work: walk through pretend providers, with real logins and real calls
+    Try(r#try::Try),
+    /// Log in to a provider
+    Login(login::Login),
+    /// Forget an account here, and there with --revoke
+    Logout(logout::Logout),
+    /// Show the accounts: scopes, expiry, health, and what to do
+    Status(status::Status),
+    /// Get new tokens now
+    Refresh(refresh::Refresh),
+    /// Print a valid access token, and nothing else
+    Token(token::Token),
+    /// Send a GET
+    #[command(after_help = ITEMS)]
+    Get(call::Call),
+    /// Send a POST
+    #[command(after_help = ITEMS)]
+    Post(call::Call),
+    /// Send a PUT
+    #[command(after_help = ITEMS)]
+    Put(call::Call),
+    /// Send a PATCH
+    #[command(after_help = ITEMS)]
+    Patch(call::Call),
+    /// Send a DELETE
+    #[command(after_help = ITEMS)]
+    Delete(call::Call),
+    /// Send a request of any method
+    #[command(after_help = ITEMS)]
+    Request(call::Request),
+    /// Do one of a provider's actions; in short: keyfob ACCOUNT ACTION
+    Do(Do),
+    /// Keep, list or forget apps: our registrations with providers
+    #[command(subcommand)]
+    App(app::Verb),
+    /// List or forget accounts
+    #[command(subcommand)]
+    Account(account::Verb),
+    /// Take tokens that were made elsewhere
+    Import(import::Import),
+    /// List, show or check providers
+    #[command(subcommand)]
+    Provider(provider::Verb),
+    /// Run the pretend providers, until Ctrl-C
+    Sandbox(sandbox::Sandbox),
+    /// Run the web app: connect accounts, see devices, use them
+    Serve(serve::Serve),
+    /// An account or a provider: the short form of `do`
+    #[command(external_subcommand)]
+    Short(Vec<String>),
+}
+
+const ITEMS: &str = "\
+Items:
+  name==value     query parameter
+  name=value      form field (or a JSON string, with --json-body or a := beside it)
+  name:=value     JSON field: name:=3, name:='[1,2]'
+  Name:value      header
+A backslash takes the meaning away: na\\:me=value
+
+Example: keyfob get telldus /json/devices/list supportedMethods==3";
+
+impl Verb {
+    /// Whether the verb itself ends in an orderly way when it is asked to stop.
+    pub(crate) fn stops_by_itself(&self) -> bool {
+        matches!(self, Self::Serve(_))
+    }
+}

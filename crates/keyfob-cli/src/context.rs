@@ -1,0 +1,354 @@
+//! What every verb needs: folders, catalogue, vault, transport, and where the sandbox is, if it is meant.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::CommandFactory;
+use etcetera::BaseStrategy;
+use keyfob::proto::scrub::printable;
+use keyfob::proto::{App, Secret, Settings};
+use keyfob::{Account, HyperTransport, Keyfob, Session, Store, StoreError};
+use keyfob_providers::{Catalogue, Provider, nearest};
+use keyfob_store::{KeySource, Vault};
+use tokio::sync::OnceCell;
+
+use crate::card::{Card, Doing};
+use crate::cli::Cli;
+use crate::exit::Exit;
+use crate::name::Name;
+use crate::output::Output;
+use crate::pretend::Pretend;
+
+/// Variables that hold secrets of ours, and go to no other program.
+pub(crate) const SECRET_VARIABLES: &[&str] = &[KeySource::VARIABLE];
+
+/// What every verb needs. Nothing is opened before it is needed.
+pub(crate) struct Context {
+    /// Where words go.
+    pub(crate) out: Output,
+    folders: Folders,
+    sandbox: Option<String>,
+    catalogue: OnceCell<Catalogue>,
+    pretend: OnceCell<Option<Pretend>>,
+    base: OnceCell<Base>,
+}
+
+/// The vault, and everything around it.
+struct Base {
+    store: Arc<dyn Store>,
+    keyfob: Keyfob,
+}
+
+/// An account, opened for use.
+pub(crate) struct Opened {
+    pub(crate) provider: Provider,
+    pub(crate) account: Account,
+    pub(crate) app: App,
+    pub(crate) settings: Settings,
+    pub(crate) keyfob: Keyfob,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+impl Opened {
+    /// The session.
+    pub(crate) async fn session(&self) -> Result<Session, Card> {
+        let Self { keyfob, settings, app, account, .. } = self;
+        keyfob.session(settings.clone(), app.clone(), &account.name).await.doing(format!("cannot use {}", account.name))
+    }
+}
+
+impl Context {
+    /// For this run of the program.
+    pub(crate) fn new(out: Output, sandbox: Option<String>) -> Result<Self, Card> {
+        let folders = Folders::of_environment()?;
+        Ok(Self { out, folders, sandbox, catalogue: OnceCell::new(), pretend: OnceCell::new(), base: OnceCell::new() })
+    }
+
+    /// The catalogue. What is wrong with the user's own files is told once.
+    pub(crate) async fn catalogue(&self) -> &Catalogue {
+        let load = || async {
+            let catalogue = Catalogue::load(Some(&self.folders.providers()));
+            for problem in catalogue.problems() {
+                self.out.note(&format!("{} {problem}", self.out.note_paint().warn("left out:")));
+            }
+            catalogue
+        };
+        self.catalogue.get_or_init(load).await
+    }
+
+    /// A provider by its name, pointed at the sandbox where that is meant.
+    pub(crate) async fn provider(&self, name: &str) -> Result<Provider, Card> {
+        let catalogue = self.catalogue().await;
+        let broken = catalogue.problems().iter().find(|problem| {
+            // A broken file of the user's own must not be passed over in silence: its other half may say where secrets go.
+            Path::new(&problem.file).file_stem().is_some_and(|stem| stem == name)
+        });
+        if let Some(problem) = broken {
+            return Err(Card::new(
+                Exit::Error,
+                format!("the provider file of {} is broken", printable(name)),
+                problem.to_string(),
+                problem.hint.clone().unwrap_or_else(|| format!("correct it, then: keyfob provider check {}", problem.file)),
+            ));
+        }
+        let provider = catalogue.get(name).map_err(|unknown| {
+            let why = match &unknown.nearest {
+                Some(nearest) => format!("the nearest name is \"{nearest}\""),
+                None => format!("known: {}", catalogue.iter().map(|provider| provider.name.as_str()).collect::<Vec<_>>().join(", ")),
+            };
+            let next = match &unknown.nearest {
+                Some(nearest) => format!("did you mean {nearest}? All of them: keyfob provider list"),
+                None => "keyfob provider list shows all; a file of your own adds one".to_owned(),
+            };
+            Card::usage(unknown.to_string(), why, next)
+        })?;
+        match self.pretend().await? {
+            Some(pretend) => pretend.provider(provider),
+            None => Ok(provider.clone()),
+        }
+    }
+
+    /// The provider that the first word of a short form means; what it means otherwise may be a verb that was mistyped.
+    pub(crate) async fn provider_or_verb(&self, word: &str) -> Result<Provider, Card> {
+        let name = word.split('/').next().unwrap_or(word);
+        if self.catalogue().await.get(name).is_ok() || !self.catalogue().await.problems().is_empty() {
+            return self.provider(name).await;
+        }
+        let accounts = self.accounts().await?;
+        let command = Cli::command();
+        let verbs = command.get_subcommands().map(clap::Command::get_name);
+        let names = self.catalogue().await.iter().map(|provider| provider.name.as_str());
+        let known: Vec<&str> = verbs.chain(names).chain(accounts.iter().map(|account| account.name.as_str())).collect();
+        let what = format!("\"{}\" is no verb, no account and no provider", printable(word));
+        Err(match nearest(word, known) {
+            Some(near) => Card::usage(what, format!("the nearest word is \"{near}\""), format!("did you mean keyfob {near}?")),
+            None => Card::usage(
+                what,
+                "nothing here is called anything like it",
+                "keyfob --help shows the verbs, keyfob provider list the providers",
+            ),
+        })
+    }
+
+    /// The running sandbox that was named, if one was.
+    pub(crate) async fn pretend(&self) -> Result<Option<&Pretend>, Card> {
+        let find = || async {
+            let Some(url) = &self.sandbox else { return Ok(None) };
+            let pretend = Pretend::find(url, &transport()?).await?;
+            self.out.note(&self.out.note_paint().dim(&format!("sandbox: pretend providers at {url}, with a vault of their own")));
+            Ok::<_, Card>(Some(pretend))
+        };
+        Ok(self.pretend.get_or_try_init(find).await?.as_ref())
+    }
+
+    /// The sandbox that was named, looked at or not.
+    pub(crate) fn sandbox(&self) -> Option<&str> {
+        self.sandbox.as_deref()
+    }
+
+    /// The library on the vault, which is made if there is none.
+    pub(crate) async fn keyfob(&self) -> Result<&Keyfob, Card> {
+        Ok(&self.base().await?.keyfob)
+    }
+
+    /// The same, where there is a vault.
+    pub(crate) async fn keyfob_if_any(&self) -> Result<Option<&Keyfob>, Card> {
+        let open = || async { self.open(false).map_err(Some)?.ok_or(None::<Card>) };
+        match self.base.get_or_try_init(open).await {
+            Ok(base) => Ok(Some(&base.keyfob)),
+            Err(None) => Ok(None),
+            Err(Some(card)) => Err(card),
+        }
+    }
+
+    async fn base(&self) -> Result<&Base, Card> {
+        let open = || async { self.open(true)?.ok_or_else(|| Card::nothing_at(&self.vault_path())) };
+        self.base.get_or_try_init(open).await
+    }
+
+    fn open(&self, make: bool) -> Result<Option<Base>, Card> {
+        let Some(store) = vault(&self.vault_path(), make, &self.out)? else { return Ok(None) };
+        Ok(Some(Base { keyfob: Keyfob::new(store.clone(), Arc::new(transport()?)), store }))
+    }
+
+    /// Where the vault is.
+    pub(crate) fn vault_path(&self) -> PathBuf {
+        self.folders.vault(self.sandbox.is_some())
+    }
+
+    /// Where user's own provider files are.
+    pub(crate) fn providers_folder(&self) -> PathBuf {
+        self.folders.providers()
+    }
+
+    /// Where the vault's key comes from, in words.
+    pub(crate) fn key_in_words(&self) -> String {
+        match key_source(&self.vault_path()) {
+            KeySource::File(path) => path.display().to_string(),
+            _ => format!("the variable {}", KeySource::VARIABLE),
+        }
+    }
+
+    /// The vault's app at a provider; at the sandbox, its demo app where the vault has none.
+    pub(crate) async fn app(&self, provider: &str) -> Result<Option<App>, Card> {
+        if let Some(keyfob) = self.keyfob_if_any().await?
+            && let Some(app) = keyfob.store().app(provider).await.doing("cannot read the vault")?
+        {
+            return Ok(Some(app));
+        }
+        Ok(self.pretend().await?.and_then(|pretend| pretend.app(provider)))
+    }
+
+    /// All accounts, by name.
+    pub(crate) async fn accounts(&self) -> Result<Vec<Account>, Card> {
+        let Some(keyfob) = self.keyfob_if_any().await? else { return Ok(Vec::new()) };
+        let accounts = keyfob.store().accounts().await.doing("cannot read the vault")?;
+        Ok(accounts.into_iter().map(|record| record.value).collect())
+    }
+
+    /// An account that has to be there.
+    pub(crate) async fn account(&self, name: &str) -> Result<Account, Card> {
+        let accounts = self.accounts().await?;
+        if let Some(account) = accounts.iter().find(|account| account.name == name) {
+            return Ok(account.clone());
+        }
+        let names: Vec<&str> = accounts.iter().map(|account| account.name.as_str()).collect();
+        let what = format!("there is no account \"{}\"", printable(name));
+        if let Some(near) = nearest(name, names.iter().copied()) {
+            return Err(Card::new(
+                Exit::SignIn,
+                what,
+                format!("the nearest name is \"{near}\""),
+                format!("did you mean {near}? Otherwise: keyfob login {}", printable(name)),
+            ));
+        }
+        // A name that could never be one gets that card instead.
+        self.provider(&Name::parse(name)?.provider).await?;
+        let why = if names.is_empty() { "nobody has logged in here yet".to_owned() } else { format!("logged in: {}", names.join(", ")) };
+        Err(Card::new(Exit::SignIn, what, why, format!("keyfob login {name}")))
+    }
+
+    /// An account, ready for use.
+    pub(crate) async fn open_account(&self, name: &str) -> Result<Opened, Card> {
+        let account = self.account(name).await?;
+        let provider = self.provider(&account.provider).await?;
+        let app = self.app(&account.provider).await?.ok_or_else(|| {
+            Card::new(
+                Exit::SignIn,
+                format!("cannot use {name}"),
+                format!("the app that {} gave its tokens to is no longer in the vault", provider.title),
+                format!("put it back: keyfob app add {}", provider.name),
+            )
+        })?;
+        if app.client_id != account.client_id {
+            return Err(Card::new(
+                Exit::SignIn,
+                format!("cannot use {name}"),
+                format!("its tokens belong to another app of {} than the one in the vault", provider.title),
+                format!("log in with the new app: keyfob login {name}"),
+            ));
+        }
+        let settings = provider.settings(&|field| app.field(field).map(str::to_owned)).doing(format!("cannot use {name}"))?;
+        self.check_binding(&account, &settings)?;
+        let Base { store, keyfob } = self.base().await?;
+        Ok(Opened { provider, account, app, settings, keyfob: keyfob.clone(), store: store.clone() })
+    }
+
+    /// Tokens go to the origins of their login, and so must everything that could renew or revoke them.
+    fn check_binding(&self, account: &Account, settings: &Settings) -> Result<(), Card> {
+        let Some(stranger) = settings.origins().into_iter().find(|origin| !account.is_bound_to(origin)) else { return Ok(()) };
+        let bound_to: Vec<String> = account.origins.iter().map(ToString::to_string).collect();
+        Err(Card::new(
+            Exit::SignIn,
+            format!("cannot use {}", account.name),
+            format!("its tokens are for {} alone, and {} now lives at {stranger}", bound_to.join(", "), account.provider),
+            format!("if that is right, log in again: keyfob login {}", account.name),
+        ))
+    }
+
+    /// The variables that hold a secret of ours or of a provider's app: for programs that we start, to do without.
+    pub(crate) async fn secret_variables(&self) -> Vec<String> {
+        let fields = self.catalogue().await.iter().flat_map(|provider| &provider.client.fields).filter(|field| field.secret);
+        fields.flat_map(|field| field.env.iter().cloned()).collect()
+    }
+}
+
+/// The vault at a path; made if there is none and one is to be made.
+pub(crate) fn vault(path: &Path, make: bool, out: &Output) -> Result<Option<Arc<dyn Store>>, Card> {
+    let source = key_source(path);
+    let opened = if make { Vault::open(path, source) } else { Vault::open_existing(path, source) };
+    let vault = match opened {
+        Err(StoreError::Missing(_)) if !make => return Ok(None),
+        other => other.doing(format!("cannot open the vault {}", path.display()))?,
+    };
+    for warning in vault.warnings() {
+        out.note(&format!("{} {}", out.note_paint().warn("warning:"), printable(warning)));
+    }
+    if let Some(key) = vault.key_made() {
+        out.note(&out.note_paint().dim(&format!("made a vault, and a key for it in {}: keep a copy of the key elsewhere", key.display())));
+    }
+    Ok(Some(Arc::new(vault)))
+}
+
+/// The transport; for tests one that refuses everything off this machine.
+pub(crate) fn transport() -> Result<HyperTransport, Card> {
+    let loopback_only = std::env::var_os("KEYFOB_LOOPBACK_ONLY").is_some_and(|value| !value.is_empty() && value != "0");
+    HyperTransport::builder().loopback_only(loopback_only).build().map_err(|error| {
+        Card::new(
+            Exit::Network,
+            "cannot talk to servers",
+            error.to_string(),
+            "install the system's certificates (package ca-certificates), or name them in SSL_CERT_FILE",
+        )
+    })
+}
+
+fn key_source(vault: &Path) -> KeySource {
+    match std::env::var(KeySource::VARIABLE) {
+        Ok(key) if !key.is_empty() => KeySource::Text(Secret::new(key)),
+        _ => KeySource::beside(vault),
+    }
+}
+
+impl Card {
+    fn nothing_at(path: &Path) -> Self {
+        Self::new(Exit::Vault, "cannot open the vault", format!("there is none at {}", path.display()), "log in once, and one is made")
+    }
+}
+
+/// Where our files are.
+struct Folders {
+    config: PathBuf,
+    data: PathBuf,
+}
+
+impl Folders {
+    fn of_environment() -> Result<Self, Card> {
+        let own = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let (Some(config), Some(data)) = (own("KEYFOB_CONFIG_DIR"), own("KEYFOB_DATA_DIR")) {
+            return Ok(Self { config, data });
+        }
+        let base = etcetera::choose_base_strategy().map_err(|_| {
+            Card::new(
+                Exit::Error,
+                "cannot tell where files belong",
+                "this user has no home folder",
+                "set HOME, or KEYFOB_CONFIG_DIR and KEYFOB_DATA_DIR",
+            )
+        })?;
+        Ok(Self {
+            config: own("KEYFOB_CONFIG_DIR").unwrap_or_else(|| base.config_dir().join("keyfob")),
+            data: own("KEYFOB_DATA_DIR").unwrap_or_else(|| base.data_dir().join("keyfob")),
+        })
+    }
+
+    fn providers(&self) -> PathBuf {
+        self.config.join("providers")
+    }
+
+    /// The sandbox has a vault of its own: pretend tokens must not take the place of real ones.
+    fn vault(&self, pretend: bool) -> PathBuf {
+        let folder = if pretend { self.data.join("sandbox") } else { self.data.clone() };
+        folder.join(Vault::FILE_NAME)
+    }
+}

@@ -1,0 +1,232 @@
+//! The app: our registration with a provider. From an env-file, the vault, the environment, or the person; never from the command line.
+
+use std::path::{Path, PathBuf};
+
+use keyfob::proto::{App, Secret};
+use keyfob_broker::{ReadError, Variables};
+use keyfob_providers::{Field, Provider};
+
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::prompt;
+
+/// How often a person may mistype one field.
+const TRIES: usize = 3;
+
+/// An app, and where it came from.
+pub(crate) struct Given {
+    /// The app.
+    pub(crate) app: App,
+    /// The scopes to ask for, where a field says so; empty: the provider's usual ones.
+    pub(crate) scopes: Vec<String>,
+    /// Where it came from.
+    pub(crate) from: From,
+}
+
+/// Where an app came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// An env-file.
+    EnvFile(PathBuf),
+    /// The vault.
+    Vault,
+    /// Variables of the environment.
+    Environment,
+    /// The sandbox's demo app.
+    Sandbox,
+    /// The person, who was asked.
+    Person,
+}
+
+/// Finds the app for a login: the env-file that was named, the vault, the environment, the sandbox's demo app, or the person.
+pub(crate) async fn find(context: &Context, provider: &Provider, file: Option<&Path>) -> Result<Given, Card> {
+    if let Some(file) = file {
+        let mut fields = Fields::new(provider);
+        fields.read_file(file)?;
+        return fields.complete(context, From::EnvFile(file.to_owned())).await;
+    }
+    if let Some(keyfob) = context.keyfob_if_any().await?
+        && let Some(app) = keyfob.store().app(&provider.name).await.doing("cannot read the vault")?
+    {
+        return Ok(Given { app, scopes: Vec::new(), from: From::Vault });
+    }
+    let mut fields = Fields::new(provider);
+    fields.read_environment()?;
+    if fields.missing().is_empty() {
+        return Ok(fields.given(From::Environment));
+    }
+    if let Some(app) = context.pretend().await?.and_then(|pretend| pretend.app(&provider.name)) {
+        return Ok(Given { app, scopes: Vec::new(), from: From::Sandbox });
+    }
+    fields.complete(context, From::Person).await
+}
+
+/// The fields of a provider's app, being gathered.
+pub(crate) struct Fields<'a> {
+    provider: &'a Provider,
+    app: App,
+    scopes: Vec<String>,
+}
+
+impl<'a> Fields<'a> {
+    /// None yet.
+    pub(crate) fn new(provider: &'a Provider) -> Self {
+        Self { provider, app: App::default(), scopes: Vec::new() }
+    }
+
+    /// Sets a field, if the value looks like one. `place` says where it was found.
+    pub(crate) fn set(&mut self, field: &Field, value: &str, place: &str) -> Result<(), Card> {
+        field.check(value).map_err(|wrong| {
+            Card::usage(
+                format!("this is no {} of {}", field.label, self.provider.title),
+                format!("expected {}, but found {} {place}", wrong.expected, wrong.found),
+                wrong.hint.unwrap_or_else(|| format!("keyfob provider show {} says where to find it", self.provider.name)),
+            )
+        })?;
+        match field.name.as_str() {
+            "client_id" => value.clone_into(&mut self.app.client_id),
+            "client_secret" => self.app.client_secret = Some(Secret::new(value)),
+            "redirect_uri" => self.app.redirect_uri = Some(value.to_owned()),
+            "scope" => self.scopes = value.split([' ', ',']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+            other => {
+                self.app.fields.insert(other.to_owned(), Secret::new(value));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what an env-file has. Other variables in it are somebody else's.
+    pub(crate) fn read_file(&mut self, path: &Path) -> Result<(), Card> {
+        let variables = variables(path)?;
+        let help = &self.provider.client;
+        let mut taken = 0;
+        for field in &help.fields {
+            let Some((name, value)) = field.env.iter().find_map(|name| Some((name, variables.get(name)?))) else { continue };
+            self.set(field, value.expose(), &format!("in {name}"))?;
+            taken += 1;
+        }
+        if taken == 0 {
+            return Err(Card::usage(
+                format!("{} has nothing for {}", path.display(), self.provider.title),
+                format!("expected {}", variables_of(&help.fields.iter().collect::<Vec<_>>())),
+                format!("keyfob provider show {} lists the names", self.provider.name),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes what the environment has: the provider was named, so its generic names count.
+    pub(crate) fn read_environment(&mut self) -> Result<(), Card> {
+        for field in &self.provider.client.fields {
+            let found = field.env.iter().find_map(|name| Some((name, std::env::var(name).ok().filter(|value| !value.is_empty())?)));
+            if let Some((name, value)) = found {
+                self.set(field, &value, &format!("in the variable {name}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The fields that an app is of no use without, and that are not there yet.
+    pub(crate) fn missing(&self) -> Vec<&'a Field> {
+        let has = |field: &Field| field.name == "scope" && !self.scopes.is_empty() || self.app.field(&field.name).is_some();
+        self.provider.client.fields.iter().filter(|field| field.required && !has(field)).collect()
+    }
+
+    /// Asks the person for what is missing; if there is nobody to ask, says what it is and where to get it.
+    pub(crate) async fn complete(mut self, context: &Context, from: From) -> Result<Given, Card> {
+        let missing = self.missing();
+        if missing.is_empty() {
+            return Ok(self.given(from));
+        }
+        if !prompt::is_possible() {
+            return Err(self.card(&missing));
+        }
+        self.introduce(context);
+        for field in missing {
+            self.ask(context, field).await?;
+        }
+        Ok(self.given(From::Person))
+    }
+
+    fn given(self, from: From) -> Given {
+        Given { app: self.app, scopes: self.scopes, from }
+    }
+
+    async fn ask(&mut self, context: &Context, field: &Field) -> Result<(), Card> {
+        if !field.help.is_empty() {
+            context.out.note(&context.out.note_paint().dim(&field.help));
+        }
+        for tries_left in (0..TRIES).rev() {
+            let question = format!("{}: ", field.label);
+            let said = if field.secret { prompt::hidden(question).await? } else { Secret::new(prompt::line(question).await?) };
+            match self.set(field, said.expose(), "") {
+                Err(card) if tries_left > 0 => {
+                    context.out.note(&card.text(context.out.note_paint(), context.out.note_width()).unwrap_or_default())
+                }
+                other => return other,
+            }
+        }
+        Ok(())
+    }
+
+    fn introduce(&self, context: &Context) {
+        let help = &self.provider.client;
+        let paint = context.out.note_paint();
+        let mut lines = vec![format!("{} needs an app of yours: your program's own registration with it.", self.provider.title)];
+        if let Some(url) = &help.register_url {
+            lines.push(format!("  register it at   {}", paint.accent(url)));
+        }
+        if !help.register_help.is_empty() {
+            lines.push(format!("  {}", crate::output::hang(&help.register_help, 2, context.out.note_width())));
+        }
+        if let Some(uri) = help.redirect.suggested.first() {
+            lines.push(format!("  redirect URI     {}", paint.strong(uri)));
+        }
+        context.out.note(&lines.join("\n"));
+    }
+
+    fn card(&self, missing: &[&Field]) -> Card {
+        let help = &self.provider.client;
+        let labels: Vec<String> = missing.iter().map(|field| format!("{} ({})", field.label, field.name)).collect();
+        let mut why: Vec<String> = missing.iter().map(|field| field.help.as_str()).filter(|help| !help.is_empty()).map(sentence).collect();
+        why.dedup();
+        if let Some(url) = &help.register_url {
+            why.push(format!("Register the app at {url}."));
+        }
+        if let Some(uri) = help.redirect.suggested.first() {
+            why.push(format!("The redirect URI to register is {uri}"));
+        }
+        let name = &self.provider.name;
+        Card::new(
+            Exit::Usage,
+            format!("{} needs an app of yours, and its {} is missing", self.provider.title, labels.join(" and ")),
+            why.join(" "),
+            format!("keyfob app add {name} (asks for it), or --env-file FILE with {}", variables_of(missing)),
+        )
+    }
+}
+
+/// The variables of an env-file. What is wrong with a line is told without the line, which may be a secret.
+pub(crate) fn variables(path: &Path) -> Result<Variables, Card> {
+    let shown = path.display();
+    Variables::read(path).map_err(|error| match error {
+        ReadError::Line(line) => Card::usage(
+            format!("{shown}:{}:1: this line is no NAME=value", line.line),
+            line.to_string(),
+            "an env-file is read as containers read it: split at the first =, nothing unquoted; # begins a comment",
+        ),
+        other => Card::usage(format!("cannot read {shown}"), other.to_string(), "check the name and who may read the file"),
+    })
+}
+
+/// The variables that fill fields: `CONSUMER_KEY=… CONSUMER_SECRET=…`.
+fn variables_of(fields: &[&Field]) -> String {
+    let names: Vec<String> = fields.iter().filter_map(|field| field.env.first()).map(|name| format!("{name}=…")).collect();
+    names.join(" ")
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.ends_with(['.', '!', '?', ':']) { text.to_owned() } else { format!("{text}.") }
+}

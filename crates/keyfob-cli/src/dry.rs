@@ -1,0 +1,131 @@
+//! Showing a call instead of sending it: the session does all it does for a real one, and this transport keeps it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use keyfob::proto::{Scrubber, Timestamp, TokenSet};
+use keyfob::transport::{Sending, Transport};
+use keyfob::{Body, Clock, Keyfob, OsEntropy, Store};
+use serde_json::{Value, json};
+
+use crate::account;
+
+/// A transport that sends nothing.
+#[derive(Default)]
+struct Shelf {
+    kept: Mutex<Option<Kept>>,
+}
+
+/// A request that was not sent.
+pub(crate) struct Kept {
+    request: http::request::Parts,
+    body: Vec<u8>,
+}
+
+impl Transport for Shelf {
+    fn send(&self, request: Request<Body>) -> Sending<'_> {
+        Box::pin(async move {
+            let (request, body) = request.into_parts();
+            let body = body.bytes(usize::MAX).await?;
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept { request, body });
+            Ok(Response::new(Body::empty()))
+        })
+    }
+}
+
+/// A moment at which the account's token is fresh: showing a call must not renew anything.
+struct Fresh(Timestamp);
+
+impl Clock for Fresh {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// A library that keeps the next request instead of sending it.
+pub(crate) struct DryRun {
+    shelf: Arc<Shelf>,
+    /// The library.
+    pub(crate) keyfob: Keyfob,
+}
+
+impl DryRun {
+    /// For an account with these tokens, which is read from this store.
+    pub(crate) fn new(store: Arc<dyn Store>, tokens: &TokenSet) -> Self {
+        let now = match tokens {
+            TokenSet::OAuth2(tokens) => tokens.received_at,
+            // A signature has the time in it, and these tokens do not end.
+            _ => account::now(),
+        };
+        let shelf = Arc::<Shelf>::default();
+        let keyfob = Keyfob::with(store, shelf.clone(), Arc::new(Fresh(now)), Arc::new(OsEntropy));
+        Self { shelf, keyfob }
+    }
+
+    /// What would have been sent.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        self.shelf.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Kept {
+    /// As text, secrets masked. A signature is masked, too: it was not used, so whoever reads it could.
+    pub(crate) fn text(&self, scrubber: &Scrubber) -> String {
+        let mut lines = vec![format!("{} {}", self.request.method, without_signature(&scrubber.mask(&self.request.uri.to_string())))];
+        lines.extend(self.headers(scrubber).into_iter().map(|(name, value)| format!("{name}: {value}")));
+        if !self.body.is_empty() {
+            lines.push(String::new());
+            lines.push(self.body_text(scrubber));
+        }
+        lines.join("\n")
+    }
+
+    /// As JSON, secrets masked.
+    pub(crate) fn json(&self, scrubber: &Scrubber) -> Value {
+        let headers: Vec<Value> = self.headers(scrubber).into_iter().map(|(name, value)| json!([name, value])).collect();
+        json!({
+            "method": self.request.method.as_str(),
+            "url": without_signature(&scrubber.mask(&self.request.uri.to_string())),
+            "headers": headers,
+            "body": (!self.body.is_empty()).then(|| self.body_text(scrubber)),
+        })
+    }
+
+    fn headers(&self, scrubber: &Scrubber) -> Vec<(String, String)> {
+        let value = |name: &str, value: &http::HeaderValue| {
+            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            if name == AUTHORIZATION.as_str() { without_signature(&scrubber.mask(&text)) } else { scrubber.mask(&text) }
+        };
+        self.request.headers.iter().map(|(name, found)| (name.to_string(), value(name.as_str(), found))).collect()
+    }
+
+    fn body_text(&self, scrubber: &Scrubber) -> String {
+        match std::str::from_utf8(&self.body) {
+            Ok(text) => without_signature(&scrubber.mask(text)),
+            Err(_) => format!("({} bytes that are no text)", self.body.len()),
+        }
+    }
+}
+
+fn without_signature(text: &str) -> String {
+    const NAME: &str = "oauth_signature=";
+    let Some(at) = text.find(NAME).map(|at| at + NAME.len()) else { return text.to_owned() };
+    let quoted = text[at..].starts_with('"');
+    let from = at + usize::from(quoted);
+    let length = text[from..].find(|c| if quoted { c == '"' } else { matches!(c, '&' | ' ') }).unwrap_or(text.len() - from);
+    format!("{}<secret>{}", &text[..from], &text[from + length..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_signature;
+
+    #[test]
+    fn signatures_are_masked_wherever_they_travel() {
+        assert_eq!(without_signature(r#"OAuth a="b", oauth_signature="x%3D", c="d""#), r#"OAuth a="b", oauth_signature="<secret>", c="d""#);
+        assert_eq!(without_signature("a=b&oauth_signature=x%3D&c=d"), "a=b&oauth_signature=<secret>&c=d");
+        assert_eq!(without_signature("a=b&oauth_signature=x"), "a=b&oauth_signature=<secret>");
+        assert_eq!(without_signature("a=b"), "a=b");
+    }
+}

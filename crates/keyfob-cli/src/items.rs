@@ -1,0 +1,160 @@
+//! Request items as people write them behind a path: `a==1` (query), `H:v` (header), `a=b` (field), `a:=1` (JSON).
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use keyfob::proto::scrub::printable;
+use serde_json::{Map, Value};
+
+use crate::card::Card;
+
+/// What the items of a request come to.
+#[derive(Debug, Default)]
+pub(crate) struct Items {
+    /// Query parameters.
+    pub(crate) query: Vec<(String, String)>,
+    /// Headers, but for the content type.
+    pub(crate) headers: HeaderMap,
+    /// The content type, where a header said it.
+    pub(crate) content_type: Option<HeaderValue>,
+    /// Fields of the body.
+    pub(crate) fields: Vec<(String, Field)>,
+}
+
+/// A field of the body.
+#[derive(Debug)]
+pub(crate) enum Field {
+    /// `a=b`.
+    Text(String),
+    /// `a:=1`.
+    Json(Value),
+}
+
+impl Items {
+    /// Reads them all.
+    pub(crate) fn read(texts: &[String]) -> Result<Self, Card> {
+        let mut items = Self::default();
+        for text in texts {
+            let (name, separator, value) = split(text)
+                .ok_or_else(|| wrong(text, "expected NAME==VALUE (query), NAME=VALUE (field), NAME:=JSON or NAME:VALUE (header)"))?;
+            match separator {
+                "==" => items.query.push((name, value)),
+                ":=" => {
+                    let json =
+                        serde_json::from_str(&value).map_err(|error| wrong(text, &format!("what stands behind := is no JSON: {error}")))?;
+                    items.fields.push((name, Field::Json(json)));
+                }
+                "=" => items.fields.push((name, Field::Text(value))),
+                _ => items.header(text, &name, &value)?,
+            }
+        }
+        Ok(items)
+    }
+
+    /// Whether the fields want to be JSON.
+    pub(crate) fn has_json(&self) -> bool {
+        self.fields.iter().any(|(_, field)| matches!(field, Field::Json(_)))
+    }
+
+    /// The fields as a form.
+    pub(crate) fn form(&self) -> Vec<u8> {
+        let text = |field: &Field| match field {
+            Field::Text(text) => text.clone(),
+            Field::Json(json) => json.to_string(),
+        };
+        let pairs: Vec<(&str, String)> = self.fields.iter().map(|(name, field)| (name.as_str(), text(field))).collect();
+        keyfob::proto::encode::form_pairs(pairs.iter().map(|(name, value)| (*name, value.as_str()))).into_bytes()
+    }
+
+    /// The fields as a JSON object.
+    pub(crate) fn json(&self) -> Vec<u8> {
+        let value = |field: &Field| match field {
+            Field::Text(text) => Value::from(text.as_str()),
+            Field::Json(json) => json.clone(),
+        };
+        let object: Map<String, Value> = self.fields.iter().map(|(name, field)| (name.clone(), value(field))).collect();
+        Value::Object(object).to_string().into_bytes()
+    }
+
+    fn header(&mut self, text: &str, name: &str, value: &str) -> Result<(), Card> {
+        let name = HeaderName::try_from(name).map_err(|_| wrong(text, "this is no header's name"))?;
+        let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong(text, "this is no header's value"))?;
+        if name == AUTHORIZATION {
+            return Err(Card::usage(
+                "the Authorization header is not yours to set",
+                "the account sets it; and a secret on the command line is in the shell's history",
+                "leave it away",
+            ));
+        }
+        if name == CONTENT_TYPE {
+            self.content_type = Some(value);
+        } else {
+            self.headers.append(name, value);
+        }
+        Ok(())
+    }
+}
+
+fn wrong(text: &str, why: &str) -> Card {
+    Card::usage(
+        format!("\"{}\" is no request item", printable(text)),
+        why,
+        "example: keyfob get telldus /json/devices/list supportedMethods==3",
+    )
+}
+
+/// Name, separator, value. The first separator counts; of those at the same place, the longest. `\` takes a character's meaning away.
+fn split(text: &str) -> Option<(String, &'static str, String)> {
+    let mut name = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if c == '\\' && rest[1..].starts_with([':', '=', '\\']) {
+            name.push_str(&rest[1..2]);
+            rest = &rest[2..];
+            continue;
+        }
+        if let Some(separator) = [":=", "==", "=", ":"].into_iter().find(|separator| rest.starts_with(separator)) {
+            return (!name.is_empty()).then(|| (name, separator, rest[separator.len()..].to_owned()));
+        }
+        name.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(texts: &[&str]) -> Result<Items, Card> {
+        Items::read(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn items_are_told_apart_by_their_first_separator() {
+        let items = read(&["a==1", "b=x==y", "c:=[1,2]", "X-One: two", "url=http://x/?a=b", r"d\:e=f", "é==ü"]).expect("items");
+        assert_eq!(items.query, [("a".to_owned(), "1".to_owned()), ("é".to_owned(), "ü".to_owned())]);
+        assert_eq!(items.headers["x-one"], "two");
+        assert!(items.has_json());
+        assert_eq!(items.json(), r#"{"b":"x==y","c":[1,2],"d:e":"f","url":"http://x/?a=b"}"#.as_bytes());
+        assert_eq!(items.form(), b"b=x%3D%3Dy&c=%5B1%2C2%5D&url=http%3A%2F%2Fx%2F%3Fa%3Db&d%3Ae=f");
+    }
+
+    #[test]
+    fn what_is_no_item_is_refused_with_its_reason() {
+        for bad in ["path", "", "=x", "a:=nonsense", "bad header:x", "X-A:b\r\nC: d"] {
+            assert!(read(&[bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn j13_authorization_is_the_accounts() {
+        let card = read(&["authorization:Bearer hunter2"]).expect_err("refused");
+        assert!(!format!("{card:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_content_type_is_kept_apart() {
+        let items = read(&["Content-Type: text/plain"]).expect("items");
+        assert_eq!(items.content_type.expect("one"), "text/plain");
+        assert!(items.headers.is_empty());
+    }
+}

@@ -1,0 +1,42 @@
+//! The log: sentences for a person on stderr. No secret is ever in it.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use keyfob_broker::DebugLog;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use crate::card::Card;
+
+/// Our own crates: those of others say what they send, secrets and all.
+const OURS: [&str; 7] = ["keyfob", "keyfob_proto", "keyfob_providers", "keyfob_store", "keyfob_sandbox", "keyfob_broker", "keyfob_cli"];
+
+/// Begins to log: what `KEYFOB_LOG` asks for to stderr, and everything to the debug log, if there is one.
+pub(crate) fn begin(debug_log: Option<DebugLog>, usual: LevelFilter) -> Result<(), Card> {
+    let level = match std::env::var("KEYFOB_LOG") {
+        Ok(text) if !text.is_empty() => level(&text)?,
+        _ => usual,
+    };
+    let ours = |level: LevelFilter| Targets::new().with_targets(OURS.map(|target| (target, level)));
+    let to_person = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let detailed = level > LevelFilter::WARN;
+    let stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(to_person).with_target(detailed).compact();
+    let stderr = if detailed { stderr.boxed() } else { stderr.without_time().boxed() };
+    let file = debug_log.map(|log| fmt::layer().with_ansi(false).with_writer(Arc::new(log)).with_filter(ours(LevelFilter::DEBUG)));
+    let begun = tracing_subscriber::registry().with(stderr.with_filter(ours(level))).with(file).try_init();
+    debug_assert!(begun.is_ok(), "logging begins once");
+    Ok(())
+}
+
+fn level(text: &str) -> Result<LevelFilter, Card> {
+    text.parse().map_err(|_| {
+        Card::usage(
+            "KEYFOB_LOG is none of the levels",
+            "expected off, error, warn, info, debug or trace",
+            "example: KEYFOB_LOG=info keyfob status",
+        )
+    })
+}

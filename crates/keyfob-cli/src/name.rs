@@ -1,0 +1,91 @@
+//! Account names: a provider's name, or `provider/label` where there are several.
+
+use std::fmt;
+
+use clap::CommandFactory;
+use keyfob::proto::scrub::printable;
+
+use crate::card::Card;
+use crate::cli::Cli;
+
+/// The longest label.
+const LONGEST: usize = 64;
+
+/// An account's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// The provider's name in the catalogue.
+    pub(crate) provider: String,
+    label: Option<String>,
+}
+
+impl Name {
+    /// Reads a name as a person types it.
+    pub(crate) fn parse(text: &str) -> Result<Self, Card> {
+        let (provider, label) = match text.split_once('/') {
+            None => (text, None),
+            Some((provider, label)) => (provider, Some(label)),
+        };
+        let fits = |part: &str, more: &[char]| {
+            part.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && part.len() <= LONGEST
+                && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(&c))
+        };
+        if !fits(provider, &['-']) || label.is_some_and(|label| !fits(label, &['-', '_', '.', '@'])) {
+            return Err(Card::usage(
+                format!("\"{}\" cannot be an account's name", printable(text)),
+                "expected a provider's name, or provider/label: small letters, digits and - (in labels also _ . @)",
+                "keyfob provider list shows the providers",
+            ));
+        }
+        Ok(Self { provider: provider.to_owned(), label: label.map(str::to_owned) })
+    }
+
+    /// Refuses a name that the short form (`keyfob NAME ACTION`) could never reach.
+    pub(crate) fn checked_for_login(self) -> Result<Self, Card> {
+        if self.label.is_none() && is_verb(&self.provider) {
+            return Err(Card::usage(
+                format!("\"{self}\" cannot be an account's name"),
+                format!("keyfob {self} is a verb of this program"),
+                format!("choose a label: keyfob login {self}/home"),
+            ));
+        }
+        Ok(self)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.provider)?;
+        self.label.iter().try_for_each(|label| write!(f, "/{label}"))
+    }
+}
+
+/// The verbs that exist or are promised: no account may hide one, and none may hide an account later.
+fn is_verb(word: &str) -> bool {
+    const PROMISED: &[&str] = &["completions", "curl", "doctor", "env", "exec", "explain", "help", "key", "man", "vault"];
+    PROMISED.contains(&word) || Cli::command().get_subcommands().any(|verb| verb.get_name() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_a_provider_and_perhaps_a_label() {
+        for good in ["my-hub", "my-hub/cabin", "hub2/a.b_c@d-e", "4you"] {
+            assert_eq!(Name::parse(good).map(|name| name.to_string()).ok().as_deref(), Some(good));
+        }
+        for bad in ["", "/", "hub/", "Hub", "hub/a/b", "hub cabin", "../hub", "-hub", "hub/-x", "hub/a\nb", "hüb"] {
+            assert!(Name::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_account_cannot_take_a_verbs_name() {
+        for verb in ["login", "get", "exec"] {
+            assert!(Name::parse(verb).and_then(Name::checked_for_login).is_err(), "{verb}");
+            assert!(Name::parse(&format!("{verb}/x")).and_then(Name::checked_for_login).is_ok());
+        }
+    }
+}

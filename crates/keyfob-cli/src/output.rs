@@ -1,0 +1,189 @@
+//! Where words go: data to stdout, everything else to stderr; colour and tables only for people.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use keyfob::proto::scrub::printable;
+use serde::Serialize;
+
+use crate::card::Card;
+
+/// A line longer than this is hard to read, however wide the terminal.
+const WIDEST_TEXT: usize = 100;
+
+/// Where words go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// Whether data is asked for as JSON.
+    pub(crate) json: bool,
+    /// Whether a person reads stdout.
+    pub(crate) to_person: bool,
+    /// Whether a person reads stderr.
+    pub(crate) notes_to_person: bool,
+}
+
+impl Output {
+    /// As the process was started.
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json, to_person: io::stdout().is_terminal(), notes_to_person: io::stderr().is_terminal() }
+    }
+
+    /// Text to stdout, with a line break.
+    pub(crate) fn data(&self, text: &str) -> Result<(), Card> {
+        let mut out = anstream::stdout().lock();
+        written(writeln!(out, "{text}").and_then(|()| out.flush()))
+    }
+
+    /// JSON to stdout: indented for a person, on one line for a program.
+    pub(crate) fn json(&self, value: &impl Serialize) -> Result<(), Card> {
+        let text = if self.to_person { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+        // Strings in it may come from a server: JSON escapes C0 itself, the rest is ours to take out.
+        self.data(&without_terminal_controls(&text.unwrap_or_default()))
+    }
+
+    /// A sentence to stderr.
+    pub(crate) fn note(&self, text: &str) {
+        let _ = writeln!(anstream::stderr().lock(), "{text}");
+    }
+
+    /// Colours for stdout.
+    pub(crate) fn paint(&self) -> Paint {
+        Paint(self.to_person && !self.json)
+    }
+
+    /// Colours for stderr.
+    pub(crate) fn note_paint(&self) -> Paint {
+        Paint(self.notes_to_person)
+    }
+
+    /// The width of the terminal that stdout is; 80 where it is none.
+    pub(crate) fn width(&self) -> usize {
+        if self.to_person { columns(io::stdout()) } else { 80 }
+    }
+
+    /// How wide text on stderr may be; nothing where no person reads it.
+    pub(crate) fn note_width(&self) -> Option<usize> {
+        self.notes_to_person.then(|| columns(io::stderr()).min(WIDEST_TEXT))
+    }
+}
+
+/// Whether writing worked; that nobody reads is an end, and no error.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), Card> {
+    result.map_err(|error| Card::io("cannot write the output", &error, "check the disk, or where the output goes"))
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paint(bool);
+
+impl Paint {
+    /// No colours.
+    pub(crate) const fn plain() -> Self {
+        Self(false)
+    }
+
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.with(AnsiColor::Red.on_default().bold(), text)
+    }
+
+    pub(crate) fn good(self, text: &str) -> String {
+        self.with(AnsiColor::Green.on_default(), text)
+    }
+
+    pub(crate) fn warn(self, text: &str) -> String {
+        self.with(AnsiColor::Yellow.on_default(), text)
+    }
+
+    pub(crate) fn accent(self, text: &str) -> String {
+        self.with(AnsiColor::Cyan.on_default(), text)
+    }
+
+    pub(crate) fn strong(self, text: &str) -> String {
+        self.with(Style::new().bold(), text)
+    }
+
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.with(Style::new().dimmed(), text)
+    }
+
+    fn with(self, style: Style, text: &str) -> String {
+        if self.0 && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+/// Text broken at spaces, so that lines after the first are indented, and fit where a width is given.
+pub(crate) fn hang(text: &str, indent: usize, width: Option<usize>) -> String {
+    let Some(room) = width.map(|width| width.saturating_sub(indent)).filter(|&room| room >= 20) else {
+        return text.to_owned();
+    };
+    let mut out = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > room {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += length;
+    }
+    out
+}
+
+/// Text of any length from outside without what a terminal would obey (C0 but line breaks and tabs, DEL, C1, bidirectional controls).
+pub(crate) fn without_terminal_controls(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\n' | '\t') || !is_control(c) {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn is_control(c: char) -> bool {
+    // What the core takes out of short text is taken out of long text, too: one judgement of what is dangerous.
+    c.is_control() || printable(c.encode_utf8(&mut [0; 4])).is_empty()
+}
+
+#[cfg(unix)]
+fn columns(terminal: impl std::os::fd::AsFd) -> usize {
+    let seen = rustix::termios::tcgetwinsize(terminal).map_or(0, |size| usize::from(size.ws_col));
+    if seen >= 20 { seen } else { from_environment() }
+}
+
+#[cfg(not(unix))]
+fn columns<T>(_: T) -> usize {
+    from_environment()
+}
+
+fn from_environment() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|&columns| columns >= 20).unwrap_or(80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_hang_below_the_first() {
+        assert_eq!(hang("one two three four five six", 7, Some(27)), "one two three four\n       five six");
+        assert_eq!(hang("one two", 7, None), "one two");
+        assert_eq!(hang("a-word-that-is-longer-than-the-room", 0, Some(20)), "a-word-that-is-longer-than-the-room");
+    }
+
+    #[test]
+    fn k2_a_terminal_gets_nothing_to_obey() {
+        assert_eq!(without_terminal_controls("a\u{1b}[31m\u{9b}2J\u{202e}\r\n\tb\u{7f}\u{85}é"), "a[31m2J\n\tbé");
+    }
+
+    #[test]
+    fn without_colours_text_is_as_it_is() {
+        assert_eq!(Paint::plain().bad("x"), "x");
+        assert_eq!(Paint(true).dim(""), "");
+    }
+}

@@ -1,0 +1,95 @@
+//! Asking a person at the terminal. Secrets are typed unseen, and never come from the command line.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use keyfob::proto::Secret;
+use tokio::sync::mpsc;
+
+use crate::card::Card;
+use crate::exit::Exit;
+
+/// Whether there is somebody to ask: both ends of the conversation are a terminal.
+pub(crate) fn is_possible() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// A line that may be seen.
+pub(crate) async fn line(question: String) -> Result<String, Card> {
+    ask(move || {
+        let mut err = io::stderr().lock();
+        write!(err, "{question}")?;
+        err.flush()?;
+        let mut line = String::new();
+        if io::stdin().lock().read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim().to_owned())
+    })
+    .await
+}
+
+/// A line that nobody sees.
+pub(crate) async fn hidden(question: String) -> Result<Secret, Card> {
+    ask(move || Ok(Secret::new(rpassword::prompt_password(question)?.trim().to_owned()))).await
+}
+
+/// Yes or no; no unless it was yes.
+pub(crate) async fn agrees(question: String) -> Result<bool, Card> {
+    let said = line(format!("{question} [y/N] ")).await?;
+    Ok(matches!(said.to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// The lines of stdin as they come, until its end. Read on a thread that nobody waits for: at the end of the program it may still
+/// be waiting for a line that never comes.
+pub(crate) fn lines() -> mpsc::Receiver<String> {
+    /// Longer than this is no redirect URL.
+    const LONGEST: u64 = 64 * 1024;
+    let (sender, receiver) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        loop {
+            let mut line = String::new();
+            let mut limited = io::Read::take(io::stdin().lock(), LONGEST);
+            match limited.read_line(&mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+async fn ask<T: Send + 'static>(question: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Card> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = sender.send(question());
+    });
+    let cancelled = || Card::new(Exit::Usage, "cancelled", "no answer was given", "run it again when you have the answer");
+    receiver.await.ok().and_then(Result::ok).ok_or_else(cancelled)
+}
+
+/// The terminal as it was when the program began, to be put back if it is stopped while somebody types unseen.
+pub(crate) struct Terminal {
+    #[cfg(unix)]
+    before: Option<rustix::termios::Termios>,
+}
+
+impl Terminal {
+    /// Looks at the terminal.
+    pub(crate) fn remember() -> Self {
+        Self {
+            #[cfg(unix)]
+            before: rustix::termios::tcgetattr(io::stdin()).ok(),
+        }
+    }
+
+    /// Puts it back.
+    pub(crate) fn restore(&self) {
+        #[cfg(unix)]
+        if let Some(before) = &self.before {
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
+        }
+    }
+}

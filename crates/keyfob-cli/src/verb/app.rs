@@ -1,0 +1,187 @@
+//! `keyfob app add`, `list` and `rm`: our registrations with providers.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use keyfob::proto::App;
+use keyfob_providers::Provider;
+use serde_json::{Map, Value, json};
+
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::credentials::{Fields, From, Given};
+use crate::sheet::Sheet;
+use crate::verb::RefusedSecrets;
+
+/// What to do with apps.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Keep an app's keys in the vault: from an env-file, stdin, the environment, or asked for
+    Add(Add),
+    /// List the apps in the vault
+    List,
+    /// Forget an app
+    Rm {
+        /// The provider
+        provider: String,
+    },
+}
+
+/// An app to keep.
+#[derive(Args, Debug)]
+pub(crate) struct Add {
+    /// The provider
+    provider: String,
+    /// Take the keys from a file of NAME=value lines
+    #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
+    env_file: Option<PathBuf>,
+    /// Take the keys from stdin: a JSON object of the fields that `provider show` lists
+    #[arg(long)]
+    stdin: bool,
+    /// The client id (consumer key, public key)
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// The redirect URI that was registered
+    #[arg(long, value_name = "URI")]
+    redirect_uri: Option<String>,
+    #[command(flatten)]
+    refused: RefusedSecrets,
+}
+
+pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
+    match verb {
+        Verb::Add(args) => add(args, context).await,
+        Verb::List => list(context).await,
+        Verb::Rm { provider } => remove(&provider, context).await,
+    }
+}
+
+async fn add(args: Add, context: &Context) -> Result<(), Card> {
+    args.refused.check()?;
+    let provider = context.provider(&args.provider).await?;
+    let Given { mut app, .. } = given(&args, &provider, context).await?;
+    app.redirect_uri = args.redirect_uri.or(app.redirect_uri);
+    let store = context.keyfob().await?.store();
+    let replaced = store.app(&provider.name).await.doing("cannot read the vault")?;
+    store.put_app(&provider.name, &app).await.doing("cannot keep the app")?;
+    // Accounts of another app go on existing, and cannot be refreshed with this one.
+    let others = context.accounts().await?;
+    let orphans: Vec<&str> =
+        others.iter().filter(|a| a.provider == provider.name && a.client_id != app.client_id).map(|a| a.name.as_str()).collect();
+    if context.out.json {
+        return context
+            .out
+            .json(&json!({"provider": provider.name, "client_id": app.client_id, "replaced": replaced.is_some(), "need_login": orphans}));
+    }
+    let paint = context.out.note_paint();
+    let took = if replaced.is_some() { ", in place of the one before" } else { "" };
+    context.out.note(&format!("{} the app of {} is in the vault{took}", paint.good("✓"), paint.strong(&provider.title)));
+    for name in &orphans {
+        context.out.note(&format!("{} {name} belongs to another app: keyfob login {name}", paint.warn("needs login")));
+    }
+    if orphans.is_empty() {
+        context.out.note(&paint.dim(&format!("next: keyfob login {}", provider.name)));
+    }
+    Ok(())
+}
+
+async fn given(args: &Add, provider: &Provider, context: &Context) -> Result<Given, Card> {
+    let mut fields = Fields::new(provider);
+    let from = if let Some(file) = &args.env_file {
+        fields.read_file(file)?;
+        From::EnvFile(file.clone())
+    } else if args.stdin {
+        read_stdin(&mut fields, provider)?;
+        From::Person
+    } else {
+        fields.read_environment()?;
+        From::Environment
+    };
+    if let (Some(id), Some(field)) = (&args.client_id, provider.client.field("client_id")) {
+        fields.set(field, id, "in --client-id")?;
+    }
+    fields.complete(context, from).await
+}
+
+fn read_stdin(fields: &mut Fields<'_>, provider: &Provider) -> Result<(), Card> {
+    let object = object_from_stdin()?;
+    for (name, value) in &object {
+        let known = provider.client.field(name).zip(value.as_str());
+        let Some((field, value)) = known else {
+            let names: Vec<&str> = provider.client.fields.iter().map(|field| field.name.as_str()).collect();
+            return Err(Card::usage(
+                format!("this is no app of {}", provider.title),
+                format!("expected text members of these names: {}", names.join(", ")),
+                format!("keyfob provider show {} says what they are", provider.name),
+            ));
+        };
+        fields.set(field, value, "on stdin")?;
+    }
+    Ok(())
+}
+
+/// A JSON object on stdin. What is wrong with it is told without its text, which holds secrets.
+pub(crate) fn object_from_stdin() -> Result<Map<String, Value>, Card> {
+    const LARGEST: u64 = 1 << 20;
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(LARGEST).read_to_string(&mut text);
+    read.map_err(|error| Card::io("cannot read stdin", &error, "pipe a JSON object in"))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Card::usage(
+            "there is no JSON object on stdin",
+            format!("line {}, column {} is not as expected", error.line(), error.column()),
+            r#"example: {"client_id":"…","client_secret":"…"}"#,
+        )
+    })
+}
+
+async fn list(context: &Context) -> Result<(), Card> {
+    let apps = match context.keyfob_if_any().await? {
+        Some(keyfob) => keyfob.store().apps().await.doing("cannot read the vault")?,
+        None => Vec::new(),
+    };
+    if context.out.json {
+        let described: Vec<Value> = apps.iter().map(|(provider, app)| json_of(provider, app)).collect();
+        return context.out.json(&described);
+    }
+    if apps.is_empty() {
+        context.out.note("No apps yet. keyfob app add PROVIDER keeps one; so does a login.");
+        return Ok(());
+    }
+    let mut sheet = Sheet::new(["Provider", "Client ID", "Redirect URI", "Secrets"]);
+    for (provider, app) in &apps {
+        sheet.row([provider.as_str(), &app.client_id, app.redirect_uri.as_deref().unwrap_or("-"), &secrets(app).join(" ")]);
+    }
+    sheet.print(&context.out)
+}
+
+async fn remove(provider: &str, context: &Context) -> Result<(), Card> {
+    let missing =
+        || Card::usage(format!("there is no app of {provider} in the vault"), "nothing was forgotten", "keyfob app list shows the apps");
+    context.provider(provider).await?;
+    let Some(keyfob) = context.keyfob_if_any().await? else { return Err(missing()) };
+    if !keyfob.store().remove_app(provider).await.doing("cannot forget the app")? {
+        return Err(missing());
+    }
+    let accounts = context.accounts().await?;
+    let left: Vec<&str> = accounts.iter().filter(|account| account.provider == provider).map(|account| account.name.as_str()).collect();
+    if context.out.json {
+        return context.out.json(&json!({"provider": provider, "forgotten": true, "accounts_without_app": left}));
+    }
+    let paint = context.out.note_paint();
+    context.out.note(&format!("{} the app of {} is forgotten here", paint.good("✓"), paint.strong(provider)));
+    if !left.is_empty() {
+        context.out.note(&format!("{} without it these cannot be used: {}", paint.warn("note:"), left.join(", ")));
+    }
+    Ok(())
+}
+
+/// The names of what is secret in it.
+fn secrets(app: &App) -> Vec<&str> {
+    app.client_secret.iter().map(|_| "client_secret").chain(app.fields.keys().map(String::as_str)).collect()
+}
+
+fn json_of(provider: &str, app: &App) -> Value {
+    json!({"provider": provider, "client_id": app.client_id, "redirect_uri": app.redirect_uri, "secrets": secrets(app)})
+}

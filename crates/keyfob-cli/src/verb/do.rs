@@ -1,0 +1,377 @@
+//! `keyfob do ACCOUNT ACTION`, in short `keyfob ACCOUNT ACTION`: the calls that a provider's file names, as tables and charts.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use keyfob::proto::scrub::printable;
+use keyfob_providers::{Action, Parameter, ParameterKind, Provider, Table};
+use serde_json::{Value, json};
+
+use crate::card::{Card, Doing};
+use crate::chart;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::perform::{call, perform};
+use crate::prompt;
+use crate::sheet::{self, Sheet};
+use crate::verb::call::dry_run;
+
+/// So many pages are read unless somebody says otherwise: providers count calls.
+const PAGES: usize = 100;
+
+/// A chart stands in for a table of more rows than this.
+const MANY_ROWS: usize = 24;
+
+/// An action, and what it takes.
+#[derive(Args, Debug)]
+#[command(after_help = OPTIONS)]
+pub(crate) struct Do {
+    /// The account
+    account: String,
+    /// The action and its arguments; none: the list of actions
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ACTION [ARGUMENT]…")]
+    words: Vec<String>,
+}
+
+const OPTIONS: &str = "\
+Options of every action:
+  --PARAMETER VALUE   a parameter by its name
+  -y, --yes           do not ask before something changes in the world
+  --json              the rows as JSON objects
+  --chart, --table    draw the chart, or the whole table, whatever the room
+  --pages N           read at most N pages of a long answer (100)
+  --dry-run           show the request instead of sending it, secrets masked
+
+In short: keyfob telldus devices";
+
+/// What was said behind the account's name.
+#[derive(Debug, Default, PartialEq)]
+struct Said {
+    words: Vec<String>,
+    named: Vec<(String, Option<String>)>,
+    yes: bool,
+    chart: bool,
+    table: bool,
+    dry_run: bool,
+    pages: usize,
+    help: bool,
+}
+
+/// What was said that concerns the whole program.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Lifted {
+    pub(crate) json: bool,
+    pub(crate) sandbox: Option<String>,
+}
+
+impl Do {
+    /// The short form: the account's name as the verb.
+    pub(crate) fn short(words: Vec<String>) -> Self {
+        let mut words = words.into_iter();
+        Self { account: words.next().unwrap_or_default(), words: words.collect() }
+    }
+
+    /// Takes the program's own options out of the words.
+    pub(crate) fn lift(&mut self) -> Lifted {
+        let mut lifted = Lifted::default();
+        let mut kept = Vec::new();
+        let mut words = std::mem::take(&mut self.words).into_iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--" => {
+                    kept.push(word);
+                    kept.extend(words.by_ref());
+                }
+                "--json" => lifted.json = true,
+                "--sandbox" => lifted.sandbox = words.next(),
+                other => match other.strip_prefix("--sandbox=") {
+                    Some(url) => lifted.sandbox = Some(url.to_owned()),
+                    None => kept.push(word),
+                },
+            }
+        }
+        self.words = kept;
+        lifted
+    }
+}
+
+pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
+    let said = Said::read(args.words)?;
+    let Some(action_name) = said.words.first().filter(|_| !said.help || said.words.len() == 1) else {
+        return list(&provider_of(&args.account, context).await?, &args.account, context);
+    };
+    if said.help {
+        let provider = provider_of(&args.account, context).await?;
+        return describe(find(&provider, action_name, &args.account)?, &args.account, context);
+    }
+    let opened = context.open_account(&args.account).await?;
+    let name = &opened.account.name;
+    let action = find(&opened.provider, action_name, name)?;
+    let arguments = said.arguments(action, name)?;
+    // What is wrong with the arguments is said before anybody is asked anything.
+    action.request(&arguments).doing(format!("cannot do {action_name} with {name}"))?;
+    if said.dry_run {
+        return dry_run(&opened, &context.out, |session| call(session, action, &arguments)).await;
+    }
+    if action.acts && !said.yes {
+        agree(action, &said, &opened.provider, context).await?;
+    }
+    let session = opened.session().await?;
+    let performed = perform(&session, action, arguments, said.pages).await?;
+    show(&performed.table, &said, context)?;
+    let paint = context.out.note_paint();
+    if performed.more {
+        context.out.note(&paint.warn(&format!("there is more: only {} pages were read (--pages N reads more)", said.pages)));
+    }
+    if context.out.notes_to_person && !context.out.json {
+        for line in suggestions(&performed.table, name) {
+            context.out.note(&paint.dim(&line));
+        }
+    }
+    Ok(())
+}
+
+/// The provider of an account, or of the provider's own name where nobody is logged in: to show what could be done.
+async fn provider_of(account: &str, context: &Context) -> Result<Provider, Card> {
+    if let Some(account) = context.accounts().await?.iter().find(|known| known.name == account) {
+        return context.provider(&account.provider).await;
+    }
+    context.provider_or_verb(account).await
+}
+
+fn find<'a>(provider: &'a Provider, name: &str, account: &str) -> Result<&'a Action, Card> {
+    provider.action(name).map_err(|misuse| {
+        let hint = misuse.hint.clone().unwrap_or_default();
+        Card::usage(
+            format!("{} has no action \"{}\"", provider.title, printable(name)),
+            if hint.is_empty() { misuse.to_string() } else { hint },
+            format!("keyfob {account} lists the actions"),
+        )
+    })
+}
+
+impl Said {
+    fn read(words: Vec<String>) -> Result<Self, Card> {
+        let mut said = Self { pages: PAGES, ..Self::default() };
+        let mut words = words.into_iter().peekable();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--" => said.words.extend(words.by_ref()),
+                "-y" | "--yes" => said.yes = true,
+                "-h" | "--help" => said.help = true,
+                "--chart" => said.chart = true,
+                "--table" => said.table = true,
+                "--dry-run" => said.dry_run = true,
+                "--pages" => said.pages = pages(words.next().as_deref())?,
+                other => match other.strip_prefix("--") {
+                    None => said.words.push(word),
+                    Some(named) => match named.split_once('=') {
+                        Some(("pages", value)) => said.pages = pages(Some(value))?,
+                        Some((name, value)) => said.named.push((name.to_owned(), Some(value.to_owned()))),
+                        None => {
+                            let value = words.next_if(|next| !next.starts_with("--"));
+                            said.named.push((named.to_owned(), value));
+                        }
+                    },
+                },
+            }
+        }
+        Ok(said)
+    }
+
+    /// The arguments by name.
+    fn arguments(&self, action: &Action, account: &str) -> Result<BTreeMap<String, String>, Card> {
+        let what = || format!("cannot do {} with {account}", action.name);
+        let mut words: Vec<String> = self.words.iter().skip(1).cloned().collect();
+        let mut named = BTreeMap::new();
+        for (name, value) in &self.named {
+            let parameter = action.parameters.iter().find(|parameter| parameter.name == *name);
+            let value = match (parameter.map(|parameter| &parameter.kind), value) {
+                (Some(ParameterKind::Flag { .. }), None) => "yes".to_owned(),
+                // A flag needs no value, so what stands behind it may be the next word.
+                (Some(ParameterKind::Flag { .. }), Some(next)) if !is_flag_value(next) => {
+                    words.push(next.clone());
+                    "yes".to_owned()
+                }
+                (_, Some(value)) => value.clone(),
+                (_, None) => return Err(Card::usage(what(), format!("--{} has no value", printable(name)), usage(action, account))),
+            };
+            if named.insert(name.clone(), value).is_some() {
+                return Err(Card::usage(what(), format!("--{} is there twice", printable(name)), usage(action, account)));
+            }
+        }
+        action.bind(&words, named).map_err(|misuse| Card::usage(what(), misuse.to_string(), usage(action, account)))
+    }
+}
+
+fn is_flag_value(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "true" | "false" | "1" | "0" | "on" | "off")
+}
+
+fn pages(text: Option<&str>) -> Result<usize, Card> {
+    text.and_then(|text| text.parse().ok())
+        .filter(|&pages| pages > 0)
+        .ok_or_else(|| Card::usage("--pages takes a number", "expected a whole number of at least 1", "example: --pages 3"))
+}
+
+fn usage(action: &Action, account: &str) -> String {
+    format!("usage: keyfob {account} {}", action.usage())
+}
+
+async fn agree(action: &Action, said: &Said, provider: &Provider, context: &Context) -> Result<(), Card> {
+    let what = format!("{}: {}", provider.title, said.words.join(" "));
+    if !prompt::is_possible() {
+        return Err(Card::usage(
+            format!("{what} was not done"),
+            format!("it changes something in the world ({}), and nobody is at the terminal to be asked", action.about),
+            "if you mean it, add --yes",
+        ));
+    }
+    let question = format!("{} {} ({}).", context.out.note_paint().warn("This acts:"), printable(&what), action.about);
+    if prompt::agrees(format!("{question} Go on?")).await? {
+        return Ok(());
+    }
+    Err(Card::usage(format!("{what} was not done"), "you did not say yes", "nothing was changed"))
+}
+
+/// The table, or the chart that stands in for it.
+fn show(table: &Table, said: &Said, context: &Context) -> Result<(), Card> {
+    let out = &context.out;
+    if out.json {
+        return out.json(&sheet::json(table));
+    }
+    let chart = table.chart().filter(|_| said.chart || out.to_person && !said.table);
+    if let Some(chart) = &chart {
+        out.data(&chart::drawn(chart, out.width(), out.paint()))?;
+    }
+    if table.rows.is_empty() {
+        out.note(&out.note_paint().dim("nothing there"));
+        return Ok(());
+    }
+    let instead = chart.is_some() && (said.chart || table.rows.len() > MANY_ROWS);
+    match (instead && !said.table, out.to_person) {
+        (true, true) => out.note(&out.note_paint().dim(&format!("{} rows: --table shows them, --json keeps them", table.rows.len()))),
+        (true, false) => {}
+        (false, true) => out.data(&sheet::drawn(table, out.width(), out.paint()))?,
+        (false, false) => out.data(&sheet::tab_separated(table))?,
+    }
+    Ok(())
+}
+
+/// What could be done next with what the first rows show.
+fn suggestions(table: &Table, account: &str) -> Vec<String> {
+    let Some(row) = table.rows.iter().find(|row| !row.links.is_empty()) else { return Vec::new() };
+    let command = |link: &keyfob_providers::Link| {
+        let arguments: Vec<String> = link.arguments.iter().map(|(name, value)| argument(name, value)).collect();
+        format!("{}: keyfob {account} {} {}", link.label, link.action, arguments.join(" "))
+    };
+    row.links.iter().take(3).map(command).collect()
+}
+
+fn argument(name: &str, value: &str) -> String {
+    if value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:,/@+".contains(c)) {
+        format!("--{name} {value}")
+    } else {
+        format!("--{name} '{}'", printable(value).replace('\'', r"'\''"))
+    }
+}
+
+/// The list of actions.
+fn list(provider: &Provider, account: &str, context: &Context) -> Result<(), Card> {
+    if context.out.json {
+        let actions: Vec<Value> = provider.actions.iter().map(json_of).collect();
+        return context.out.json(&json!({"provider": provider.name, "actions": actions}));
+    }
+    let mut sheet = Sheet::new(["Action", "What it does"]);
+    for action in &provider.actions {
+        let about = if action.acts { format!("{} (acts: asks first)", action.about) } else { action.about.clone() };
+        sheet.row([brief(action), about]);
+    }
+    sheet.print(&context.out)?;
+    context.out.note(&context.out.note_paint().dim(&format!("\nkeyfob {account} ACTION, with --help for what it takes")));
+    Ok(())
+}
+
+/// One action and what it takes.
+fn describe(action: &Action, account: &str, context: &Context) -> Result<(), Card> {
+    if context.out.json {
+        return context.out.json(&json_of(action));
+    }
+    let paint = context.out.paint();
+    let mut lines = vec![format!("{}\n\n{}", action.about, paint.strong(&usage(action, account)))];
+    if !action.parameters.is_empty() {
+        let parameters: Vec<(String, String)> = action.parameters.iter().map(|p| (format!("  --{}", p.name), in_words(p))).collect();
+        lines.push(sheet::pairs(&parameters, Some(context.out.width()), paint));
+    }
+    if action.acts {
+        lines.push("It changes something in the world, so it asks first; --yes does not.".to_owned());
+    }
+    context.out.data(&lines.join("\n\n"))
+}
+
+/// What is typed, without the options that can be left away.
+fn brief(action: &Action) -> String {
+    let mut words = vec![action.name.clone()];
+    for parameter in &action.parameters {
+        let name = parameter.name.to_uppercase();
+        match (parameter.positional, parameter.required) {
+            (true, true) => words.push(name),
+            (true, false) => words.push(format!("[{name}]")),
+            (false, true) => words.push(format!("--{} {name}", parameter.name)),
+            (false, false) => {}
+        }
+    }
+    words.join(" ")
+}
+
+fn in_words(parameter: &Parameter) -> String {
+    let default = parameter.default.as_ref().map(|default| format!("; otherwise {default}")).unwrap_or_default();
+    let required = if parameter.required && parameter.default.is_none() { " (required)" } else { "" };
+    format!("{}: {}{default}{required}", parameter.about, parameter.kind.expects())
+}
+
+fn json_of(action: &Action) -> Value {
+    json!({
+        "name": action.name,
+        "about": action.about,
+        "acts": action.acts,
+        "usage": action.usage(),
+        "parameters": action.parameters,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn words_options_and_parameters_are_told_apart() {
+        let said = Said::read(words("dim 12 -5 --level 7 --yes --from=2020-01-01 --flag --pages 3 -- --x")).expect("words");
+        assert_eq!(said.words, ["dim", "12", "-5", "--x"]);
+        assert_eq!(
+            said.named,
+            [("level".to_owned(), Some("7".to_owned())), ("from".to_owned(), Some("2020-01-01".to_owned())), ("flag".to_owned(), None)]
+        );
+        assert!(said.yes && said.pages == 3 && !said.chart);
+        assert!(Said::read(words("x --pages none")).is_err());
+        assert!(Said::read(words("x --pages")).is_err());
+    }
+
+    #[test]
+    fn the_programs_own_options_are_found_behind_the_account() {
+        let mut short = Do::short(words("hub devices --json --sandbox http://127.0.0.1:1 --level 7 -- --json"));
+        let lifted = short.lift();
+        assert_eq!(lifted, Lifted { json: true, sandbox: Some("http://127.0.0.1:1".to_owned()) });
+        assert_eq!((short.account.as_str(), short.words), ("hub", words("devices --level 7 -- --json")));
+    }
+
+    #[test]
+    fn arguments_of_suggestions_can_be_pasted() {
+        assert_eq!(argument("device", "70:ee:50:00:00:01"), "--device 70:ee:50:00:00:01");
+        assert_eq!(argument("name", "it's $HOME"), r"--name 'it'\''s $HOME'");
+    }
+}

@@ -1,0 +1,170 @@
+//! `keyfob import`: tokens that were made elsewhere, such as the ready ones that a provider shows on its own pages.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use keyfob::proto::{Flow, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
+use keyfob::store::Expected;
+use keyfob::{Account, AccountId, Health, login};
+use keyfob_providers::Provider;
+use serde_json::{Map, Value, json};
+
+use crate::account;
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::credentials::{self, Fields, From, Given};
+use crate::name::Name;
+use crate::prompt;
+use crate::verb::RefusedSecrets;
+use crate::verb::app::object_from_stdin;
+
+/// Whose tokens, and where they are.
+#[derive(Args, Debug)]
+#[command(after_help = SHAPES)]
+pub(crate) struct Import {
+    /// The provider, or PROVIDER/LABEL
+    name: String,
+    /// Take the tokens from stdin, as a JSON object
+    #[arg(long)]
+    stdin: bool,
+    /// Take the app's keys from a file of NAME=value lines
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    #[command(flatten)]
+    refused: RefusedSecrets,
+}
+
+const SHAPES: &str = r#"What --stdin takes:
+  OAuth 1   {"token":"…", "token_secret":"…"}
+  OAuth 2   {"access_token":"…", "refresh_token":"…", "expires_in":3600, "scope":"a b"}
+  and the fields of the app beside them, if the vault has none: "client_id", "client_secret", …"#;
+
+pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
+    args.refused.check()?;
+    let name = Name::parse(&args.name)?.checked_for_login()?.to_string();
+    let provider = context.provider(name.split('/').next().unwrap_or_default()).await?;
+    let what = format!("cannot import {name}");
+    let object = if args.stdin { Some(object_from_stdin()?) } else { None };
+    let given = app(&args, object.as_ref(), &provider, context).await?;
+    let app = &given.app;
+    let settings = provider.settings(&|field| app.field(field).map(str::to_owned)).doing(what.as_str())?;
+    let said = match object {
+        Some(object) => object,
+        None if prompt::is_possible() => ask(&settings).await?,
+        None => {
+            return Err(Card::usage(
+                what,
+                "nobody is at the terminal to be asked for the tokens",
+                format!("pipe them in: keyfob import {name} --stdin"),
+            ));
+        }
+    };
+    let tokens = tokens(&said, &settings, &what)?;
+    let keyfob = context.keyfob().await?;
+    let before = keyfob.store().account(&name).await.doing(what.as_str())?.map(|record| record.value);
+    let kept: BTreeMap<String, String> =
+        provider.kept().iter().filter_map(|name| Some((name.clone(), said.get(name)?.as_str()?.to_owned()))).collect();
+    let account = Account {
+        id: before.as_ref().map_or_else(AccountId::random, |before| before.id.clone()),
+        name: name.clone(),
+        provider: provider.name.clone(),
+        client_id: app.client_id.clone(),
+        requested_scopes: match &tokens {
+            TokenSet::OAuth2(tokens) => tokens.scopes.clone(),
+            _ => Vec::new(),
+        },
+        tokens,
+        kept,
+        // As at a login: where these tokens may go is fixed now.
+        origins: login::bound_origins(&settings),
+        tolerated: Vec::new(),
+        health: Health::Ok,
+        logged_in_at: account::now(),
+    };
+    if !matches!(given.from, From::Vault | From::Sandbox) {
+        keyfob.store().put_app(&provider.name, app).await.doing(what.as_str())?;
+    }
+    keyfob.store().put_account(&account, Expected::Anything).await.doing(what)?;
+    if context.out.json {
+        let mut described = account::json(&account, context);
+        described["replaced"] = json!(before.is_some());
+        return context.out.json(&described);
+    }
+    let paint = context.out.note_paint();
+    context.out.note(&format!(
+        "{} {} imported: expires {}",
+        paint.good("✓"),
+        paint.strong(&name),
+        account::expiry(&account, account::now())
+    ));
+    if let Some(action) = provider.overview().next() {
+        context.out.note(&paint.dim(&format!("try it: keyfob {name} {}", action.name)));
+    }
+    Ok(())
+}
+
+/// The app: of the object where it has one, else as for a login.
+async fn app(args: &Import, object: Option<&Map<String, Value>>, provider: &Provider, context: &Context) -> Result<Given, Card> {
+    let mut fields = Fields::new(provider);
+    let mut some = false;
+    for field in &provider.client.fields {
+        // `scope` beside tokens is what was granted, not what to ask for.
+        if let Some(value) = object.and_then(|object| object.get(&field.name)?.as_str()).filter(|_| field.name != "scope") {
+            fields.set(field, value, "on stdin")?;
+            some = true;
+        }
+    }
+    if some { fields.complete(context, From::Person).await } else { credentials::find(context, provider, args.env_file.as_deref()).await }
+}
+
+async fn ask(settings: &Settings) -> Result<Map<String, Value>, Card> {
+    let questions: &[(&str, &str)] = match settings.flow {
+        Flow::OAuth1(_) => &[("token", "Token: "), ("token_secret", "Token secret: ")],
+        _ => &[("access_token", "Access token: "), ("refresh_token", "Refresh token (Enter if there is none): ")],
+    };
+    let mut said = Map::new();
+    for (name, question) in questions {
+        let answer = prompt::hidden((*question).to_owned()).await?;
+        if !answer.is_empty() {
+            said.insert((*name).to_owned(), Value::from(answer.expose()));
+        }
+    }
+    Ok(said)
+}
+
+fn tokens(said: &Map<String, Value>, settings: &Settings, what: &str) -> Result<TokenSet, Card> {
+    // RFC 6749 A.12: visible ASCII. OAuth 1 has no such rule, and no server that breaks it.
+    let secret = |names: &[&str]| {
+        let text = names.iter().find_map(|name| said.get(*name)?.as_str())?;
+        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Secret::new(text))
+    };
+    let missing = |name: &str| {
+        Card::usage(what, format!("expected \"{name}\" as text without blanks, and found none"), "keyfob import --help shows what is taken")
+    };
+    if let Flow::OAuth1(_) = settings.flow {
+        return Ok(TokenSet::OAuth1(OAuth1Tokens {
+            token: secret(&["token", "oauth_token"]).ok_or_else(|| missing("token"))?,
+            secret: secret(&["token_secret", "oauth_token_secret"]).ok_or_else(|| missing("token_secret"))?,
+        }));
+    }
+    let access = secret(&["access_token"]).ok_or_else(|| missing("access_token"))?;
+    let refresh = match said.get("refresh_token") {
+        None | Some(Value::Null) => None,
+        Some(_) => Some(secret(&["refresh_token"]).ok_or_else(|| missing("refresh_token"))?),
+    };
+    let now = account::now();
+    let seconds = |name: &str| match said.get(name)? {
+        Value::Number(number) => number.as_f64().map(|seconds| seconds as i64),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    // `expires_at` as libraries write it: seconds since 1970.
+    let expires_at = seconds("expires_at").map(Timestamp::from_unix).or_else(|| seconds("expires_in").map(|seconds| now.plus(seconds)));
+    let scopes = match said.get("scope").or_else(|| said.get("scopes")) {
+        Some(Value::String(text)) => text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+        Some(Value::Array(items)) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    };
+    Ok(TokenSet::OAuth2(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes }))
+}

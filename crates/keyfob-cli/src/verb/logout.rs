@@ -1,0 +1,67 @@
+//! `keyfob logout`: forget an account here, and perhaps there.
+
+use clap::Args;
+use keyfob::Revoked;
+use serde_json::json;
+
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::exit::Exit;
+
+/// What to forget.
+#[derive(Args, Debug)]
+pub(crate) struct Logout {
+    /// The account
+    name: String,
+    /// Ask the provider to forget the tokens as well (RFC 7009), where it can
+    #[arg(long)]
+    revoke: bool,
+}
+
+/// Whether the provider was told.
+enum Told {
+    Yes,
+    NotAsked,
+    Impossible,
+    Failed(Card),
+}
+
+pub(crate) async fn run(args: Logout, context: &Context) -> Result<(), Card> {
+    let name = context.account(&args.name).await?.name;
+    let told = if args.revoke { revoke(&name, context).await? } else { Told::NotAsked };
+    // Forgetting here works also when the app, the provider's file or the network is gone.
+    context.keyfob().await?.store().remove_account(&name).await.doing(format!("cannot forget {name}"))?;
+    let (word, sentence) = match &told {
+        Told::Yes => ("yes", "the provider forgot its tokens"),
+        Told::NotAsked => ("not-asked", "the provider was not told; --revoke does that"),
+        Told::Impossible => ("impossible", "the provider has no way to be told: remove the app on its own pages"),
+        Told::Failed(_) => ("failed", "the provider did not forget its tokens"),
+    };
+    if context.out.json {
+        context.out.json(&json!({"account": name, "forgotten": true, "revoked": word}))?;
+    } else {
+        let paint = context.out.note_paint();
+        context.out.note(&format!("{} {} is forgotten here; {sentence}", paint.good("✓"), paint.strong(&name)));
+    }
+    match told {
+        Told::Failed(card) => Err(card),
+        _ => Ok(()),
+    }
+}
+
+async fn revoke(name: &str, context: &Context) -> Result<Told, Card> {
+    let failed = |card: Card| {
+        let exit = if card.exit == Exit::Network { Exit::Network } else { Exit::Error };
+        Told::Failed(card.exiting(exit).advising("remove the app's access on the provider's own pages"))
+    };
+    let opened = match context.open_account(name).await {
+        Ok(opened) => opened,
+        Err(card) => return Ok(failed(card)),
+    };
+    let done = keyfob::logout(&opened.keyfob, &opened.settings, &opened.app, name, true).await.doing(format!("cannot forget {name}"))?;
+    Ok(match done.revoked {
+        Revoked::Yes => Told::Yes,
+        Revoked::Failed(error) => failed(Card::of(format!("{name} is forgotten here, and not by its provider"), &error)),
+        _ => Told::Impossible,
+    })
+}

@@ -1,0 +1,227 @@
+//! `keyfob provider list`, `show` and `check`: the catalogue.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use keyfob_providers::{Field, Problem, Provider, Status};
+use serde_json::{Value, json};
+
+use crate::card::Card;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::sheet::{self, Sheet};
+
+/// What to know about providers.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// List the providers
+    List,
+    /// Show one: its endpoints, what to register, its actions, where the facts are from
+    Show {
+        /// The provider
+        name: String,
+    },
+    /// Check a provider file; says what is wrong with line and column
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
+    match verb {
+        Verb::List => list(context).await,
+        Verb::Show { name } => show(&context.provider(&name).await?, context),
+        Verb::Check { file } => check(&file, context),
+    }
+}
+
+async fn list(context: &Context) -> Result<(), Card> {
+    let catalogue = context.catalogue().await;
+    if context.out.json {
+        let described: Vec<Value> = catalogue.iter().map(brief).collect();
+        return context.out.json(&described);
+    }
+    let mut sheet = Sheet::new(["Provider", "Title", "Protocol", "Status", "Actions"]);
+    for provider in catalogue.iter() {
+        let actions: Vec<&str> = provider.actions.iter().map(|action| action.name.as_str()).collect();
+        sheet.row([provider.name.clone(), provider.title.clone(), protocol(provider).to_owned(), status(provider), actions.join(" ")]);
+    }
+    sheet.print(&context.out)?;
+    let folder = context.providers_folder();
+    context.out.note(&context.out.note_paint().dim(&format!("your own files go into {}", folder.display())));
+    Ok(())
+}
+
+fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
+    if context.out.json {
+        return context.out.json(&whole(provider));
+    }
+    let (paint, width) = (context.out.paint(), context.out.to_person.then(|| context.out.width()));
+    let mut parts = vec![format!(
+        "{}  {}\n{}",
+        paint.strong(&provider.title),
+        paint.dim(&provider.name),
+        crate::output::hang(&provider.about, 0, width)
+    )];
+    let mut section = |title: &str, lines: Vec<(String, String)>| {
+        if !lines.is_empty() {
+            let indented: Vec<(String, String)> = lines.into_iter().map(|(name, value)| (format!("  {name}"), value)).collect();
+            parts.push(format!("{}\n{}", paint.strong(title), sheet::pairs(&indented, width, paint)));
+        }
+    };
+    let mut facts = vec![("protocol".to_owned(), protocol(provider).to_owned()), ("status".to_owned(), status(provider))];
+    if let Status::Retired { note, .. } = &provider.status {
+        facts.push((String::new(), note.clone()));
+    }
+    facts.extend(provider.homepage.iter().map(|url| ("home page".to_owned(), url.clone())));
+    if !provider.default_scopes().is_empty() {
+        facts.push(("scopes".to_owned(), provider.default_scopes().join(" ")));
+    }
+    section("What it is", facts);
+    let help = &provider.client;
+    let mut register = Vec::new();
+    register.extend(help.register_url.iter().map(|url| ("where".to_owned(), url.clone())));
+    register.push(("how".to_owned(), help.register_help.clone()));
+    register.extend(help.redirect.suggested.iter().map(|uri| ("redirect URI".to_owned(), uri.clone())));
+    register.push((String::new(), help.redirect.help.clone()));
+    register.retain(|(_, value)| !value.is_empty());
+    section("Registering an app", register);
+    section("What an app needs", help.fields.iter().map(field).collect());
+    section("Addresses", provider.endpoints().into_iter().map(|(what, url)| (what.to_owned(), url)).collect());
+    section("Tolerated", provider.deviations.iter().map(|(deviation, why)| (deviation.to_string(), why.clone())).collect());
+    section("Actions", provider.actions.iter().map(|action| (action.usage(), action.about.clone())).map(shortened).collect());
+    section(
+        "Sources",
+        provider
+            .sources
+            .iter()
+            .map(|source| {
+                let confidence =
+                    serde_json::to_value(source.confidence).ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default();
+                (format!("{} {confidence}", source.checked), format!("{} ({})", source.url, source.about))
+            })
+            .collect(),
+    );
+    section("Read from", provider.files.iter().map(|file| (String::new(), file.clone())).collect());
+    context.out.data(&parts.join("\n\n"))
+}
+
+fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
+    let shown = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Card::io(format!("cannot read {shown}"), &error, "check the name and who may read the file").exiting(Exit::Usage)
+    })?;
+    let problems = match keyfob_providers::check(&text, &shown) {
+        Ok(provider) => {
+            if context.out.json {
+                return context.out.json(&json!({"file": shown, "ok": true, "provider": provider.name, "problems": []}));
+            }
+            let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+            let parts = [
+                counted(provider.actions.len(), "action"),
+                counted(provider.deviations.len(), "deviation"),
+                counted(provider.sources.len(), "source"),
+            ];
+            let paint = context.out.note_paint();
+            context.out.note(&format!("{} {shown} is sound: {}, {}", paint.good("✓"), provider.name, parts.join(", ")));
+            return Ok(());
+        }
+        Err(problems) => problems,
+    };
+    if context.out.json {
+        context.out.json(&json!({"file": shown, "ok": false, "problems": problems}))?;
+    } else {
+        context.out.data(&problems.iter().map(|problem| line(problem, context)).collect::<Vec<_>>().join("\n"))?;
+    }
+    let first = &problems[0];
+    let count = problems.len();
+    Err(Card::new(
+        Exit::Error,
+        format!("{shown} is no sound provider file: {count} problem{}", if count == 1 { "" } else { "s" }),
+        format!("{}:{}: {}", first.line, first.column, first.message),
+        first.hint.clone().unwrap_or_else(|| "correct it and check again".to_owned()),
+    ))
+}
+
+fn line(problem: &Problem, context: &Context) -> String {
+    let paint = context.out.paint();
+    let Problem { file, line, column, message, hint } = problem;
+    let hint = hint.as_ref().map(|hint| format!("\n  {}", paint.dim(hint))).unwrap_or_default();
+    format!("{} {message}{hint}", paint.strong(&format!("{file}:{line}:{column}:")))
+}
+
+fn protocol(provider: &Provider) -> &'static str {
+    match provider.kind {
+        keyfob_providers::Kind::OAuth1 => "OAuth 1.0a",
+        _ => "OAuth 2",
+    }
+}
+
+fn status(provider: &Provider) -> String {
+    match &provider.status {
+        Status::Retired { on, .. } => format!("retired {on}"),
+        Status::Sandbox => "sandbox only".to_owned(),
+        _ => "live".to_owned(),
+    }
+}
+
+fn field(field: &Field) -> (String, String) {
+    let mut notes = Vec::new();
+    if field.secret {
+        notes.push("secret");
+    }
+    if !field.required {
+        notes.push("may be left away");
+    }
+    let notes = if notes.is_empty() { String::new() } else { format!(" [{}]", notes.join(", ")) };
+    let env = if field.env.is_empty() { String::new() } else { format!("; variables {}", field.env.join(", ")) };
+    (field.name.clone(), format!("{}{notes}: {}{env}", field.label, field.help))
+}
+
+/// Long usages would push everything to the right.
+fn shortened((usage, about): (String, String)) -> (String, String) {
+    match usage.split_once(" [--") {
+        Some((short, _)) => (format!("{short} …"), about),
+        None => (usage, about),
+    }
+}
+
+fn brief(provider: &Provider) -> Value {
+    json!({
+        "name": provider.name,
+        "title": provider.title,
+        "kind": provider.kind,
+        "status": provider.status.name(),
+        "about": provider.about,
+        "actions": provider.actions.iter().map(|action| action.name.as_str()).collect::<Vec<_>>(),
+    })
+}
+
+fn whole(provider: &Provider) -> Value {
+    let mut described = brief(provider);
+    let deviations: Vec<Value> = provider.deviations.iter().map(|(name, why)| json!({"name": name.name(), "why": why})).collect();
+    let endpoints: serde_json::Map<String, Value> =
+        provider.endpoints().into_iter().map(|(what, url)| (what.to_owned(), url.into())).collect();
+    let actions: Vec<Value> = (provider.actions.iter())
+        .map(|action| json!({"name": action.name, "about": action.about, "acts": action.acts, "usage": action.usage()}))
+        .collect();
+    let more = json!({
+        "homepage": provider.homepage,
+        "retired": match &provider.status {
+            Status::Retired { on, successor, note } => json!({"on": on, "successor": successor, "note": note}),
+            _ => Value::Null,
+        },
+        "client": provider.client,
+        "scopes": provider.default_scopes(),
+        "endpoints": endpoints,
+        "deviations": deviations,
+        "actions": actions,
+        "sources": provider.sources,
+        "files": provider.files,
+    });
+    if let (Some(described), Value::Object(more)) = (described.as_object_mut(), more) {
+        described.extend(more);
+    }
+    described
+}

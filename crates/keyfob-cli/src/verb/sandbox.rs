@@ -1,0 +1,116 @@
+//! `keyfob sandbox`: the pretend providers, until Ctrl-C.
+
+use std::net::IpAddr;
+
+use clap::{Args, ValueEnum};
+use keyfob_providers::Status;
+use keyfob_sandbox::Sandbox as Running;
+use serde_json::{Map, Value, json};
+
+use crate::card::Card;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::sheet::Sheet;
+
+/// What the pretend providers are like.
+#[derive(Args, Debug)]
+pub(crate) struct Sandbox {
+    /// The port of the index; the services take the next ones. 0: any free ports
+    #[arg(long, value_name = "PORT", default_value_t = 8900)]
+    port: u16,
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    address: IpAddr,
+    /// Who answers the consent pages
+    #[arg(long, value_enum, default_value_t = Consent::Ask)]
+    consent: Consent,
+    /// Only these services; may be given several times
+    #[arg(long, value_name = "SERVICE")]
+    only: Vec<String>,
+    /// What has ended in the world has ended here, too: it answers 410
+    #[arg(long)]
+    retired: bool,
+    /// As lax as the real servers where they are lax: an exchange without a verifier succeeds
+    #[arg(long)]
+    lenient: bool,
+    /// As strict as the real servers became later: parameters in the header alone
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Consent {
+    /// A person, in the browser
+    Ask,
+    /// Nobody: always yes
+    Approve,
+    /// Nobody: always no
+    Deny,
+}
+
+pub(crate) async fn run(args: Sandbox, context: &Context) -> Result<(), Card> {
+    let retired = if args.retired { retired(context).await } else { Vec::new() };
+    let builder = Running::builder().base_port(args.port).address(args.address).only(args.only.clone()).consent(match args.consent {
+        Consent::Ask => keyfob_sandbox::Consent::Ask,
+        Consent::Approve => keyfob_sandbox::Consent::Approve,
+        Consent::Deny => keyfob_sandbox::Consent::Deny,
+    });
+    let mut said = Ok(());
+    let served = keyfob_sandbox::serve(builder, |sandbox| {
+        for (service, _) in sandbox.origins() {
+            sandbox.faults(&service).update(|faults| {
+                faults.lenient = args.lenient;
+                faults.strict = args.strict;
+            });
+        }
+        for (name, app) in sandbox.apps() {
+            if retired.contains(&name) {
+                sandbox.faults(&app.service).update(|faults| faults.retired = true);
+            }
+        }
+        said = introduce(sandbox, context);
+    })
+    .await;
+    said?;
+    served.map_err(|error| {
+        let exit = if error.kind() == std::io::ErrorKind::InvalidInput { Exit::Usage } else { Exit::Error };
+        Card::new(
+            exit,
+            "cannot start the sandbox",
+            error.to_string(),
+            "choose other ports: keyfob sandbox --port 9000, or --port 0 for any free ones",
+        )
+    })
+}
+
+/// The providers whose end the catalogue knows.
+async fn retired(context: &Context) -> Vec<String> {
+    let catalogue = context.catalogue().await;
+    catalogue.iter().filter(|provider| matches!(provider.status, Status::Retired { .. })).map(|provider| provider.name.clone()).collect()
+}
+
+fn introduce(sandbox: &Running, context: &Context) -> Result<(), Card> {
+    let apps = sandbox.apps();
+    let origin =
+        |service: &str| sandbox.origins().into_iter().find(|(name, _)| name == service).map(|(_, origin)| origin).unwrap_or_default();
+    if context.out.json {
+        let described: Map<String, Value> = (apps.iter())
+            .map(|(name, app)| (name.clone(), json!({"service": app.service, "origin": origin(&app.service), "client_id": app.client_id})))
+            .collect();
+        return context.out.json(&json!({"index": sandbox.index(), "apps": described}));
+    }
+    let mut sheet = Sheet::new(["Demo app", "Origin", "Client ID"]);
+    for (name, app) in &apps {
+        sheet.row([name.clone(), origin(&app.service), app.client_id.clone()]);
+    }
+    sheet.print(&context.out)?;
+    let paint = context.out.note_paint();
+    let example = apps.first().map_or("PROVIDER", |(name, _)| name.as_str());
+    context.out.note(&format!(
+        "\nSecrets, ready tokens and everything else: {index}\n\
+         In another terminal:\n\n  export KEYFOB_SANDBOX={index}\n  keyfob login {example}\n\n{}",
+        paint.dim("Ctrl-C ends it, and everything it knows is gone."),
+        index = paint.accent(sandbox.index()),
+    ));
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! `keyfob status`: which accounts there are, how they are, and what to do about it.
+
+use clap::Args;
+use keyfob::Account;
+use keyfob::proto::TokenSet;
+use serde_json::Value;
+
+use crate::account::{self, expiry, health, is_usable};
+use crate::card::Card;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::moment;
+use crate::sheet::{self, Sheet};
+
+/// Which account.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Status {
+    /// The account; all of them if left away
+    name: Option<String>,
+}
+
+pub(crate) async fn run(args: Status, context: &Context) -> Result<(), Card> {
+    match args.name {
+        Some(name) => one(&context.account(&name).await?, context).await,
+        None => all(&context.accounts().await?, context).await,
+    }
+}
+
+async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
+    if context.out.json {
+        let described: Vec<Value> = accounts.iter().map(|account| account::json(account, context)).collect();
+        return context.out.json(&described);
+    }
+    let paint = context.out.note_paint();
+    if accounts.is_empty() {
+        context.out.note(&format!("No accounts yet. {} shows whom you can log in to.", paint.accent("keyfob provider list")));
+        return Ok(());
+    }
+    let now = account::now();
+    let mut sheet = Sheet::new(["Account", "Provider", "Health", "Expires", "Scopes"]);
+    for account in accounts {
+        let title = context.catalogue().await.get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
+        let scopes = account::scopes(account).unwrap_or_else(|| "-".to_owned());
+        sheet.row([account.name.clone(), title, health(account, now).0.to_owned(), expiry(account, now), scopes]);
+    }
+    sheet.print(&context.out)?;
+    for account in accounts.iter().filter(|account| !is_usable(account, now)) {
+        context.out.note(&format!("{} {}: keyfob login {}", paint.warn("needs login"), account.name, account.name));
+    }
+    context.out.note(&paint.dim(&format!("vault {} · key {}", context.vault_path().display(), context.key_in_words())));
+    Ok(())
+}
+
+async fn one(account: &Account, context: &Context) -> Result<(), Card> {
+    let now = account::now();
+    let (state, reason) = health(account, now);
+    if context.out.json {
+        context.out.json(&account::json(account, context))?;
+    } else {
+        let title = context.catalogue().await.get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
+        let mut lines = vec![("account", account.name.clone()), ("provider", format!("{title} ({})", account.provider))];
+        lines.push(("health", reason.as_ref().map_or_else(|| state.to_owned(), |reason| format!("{state}: {reason}"))));
+        lines.push(("expires", expiry(account, now)));
+        if let Some(scopes) = account::scopes(account) {
+            lines.push(("scopes", scopes));
+        }
+        if let TokenSet::OAuth2(tokens) = &account.tokens {
+            lines.push(("received", moment::local(tokens.received_at)));
+        }
+        lines.push(("logged in", moment::local(account.logged_in_at)));
+        lines.push(("app", account.client_id.clone()));
+        if !account.tolerated.is_empty() {
+            lines.push(("tolerated", account.tolerated.join(", ")));
+        }
+        lines.push(("sent to", account.origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
+        lines.push(("kept in", format!("{}, sealed with {}", context.vault_path().display(), context.key_in_words())));
+        let width = context.out.to_person.then(|| context.out.width());
+        context.out.data(&sheet::pairs(&lines, width, context.out.paint()))?;
+    }
+    if is_usable(account, now) {
+        return Ok(());
+    }
+    let why = reason.unwrap_or_else(|| state.to_owned());
+    Err(Card::new(Exit::SignIn, format!("{} needs a new login", account.name), why, format!("keyfob login {}", account.name)))
+}

@@ -1,0 +1,66 @@
+//! `keyfob token`: a valid access token on stdout, and nothing else there. Never opens a browser, never asks.
+
+use clap::Args;
+use keyfob::proto::TokenSet;
+use serde_json::json;
+
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::moment;
+
+/// Whose token, and how long it has to last.
+#[derive(Args, Debug)]
+pub(crate) struct Token {
+    /// The account
+    name: String,
+    /// Refresh first if it ends within this time: 90s, 10m, 2h
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = seconds)]
+    min_valid: i64,
+}
+
+pub(crate) async fn run(args: Token, context: &Context) -> Result<(), Card> {
+    let opened = context.open_account(&args.name).await?;
+    let name = &opened.account.name;
+    if matches!(opened.account.tokens, TokenSet::OAuth1(_)) {
+        return Err(Card::usage(
+            format!("{name} has no token to print"),
+            "OAuth 1 signs every request by itself; a token alone opens nothing",
+            format!("make the call with keyfob: keyfob get {name} PATH"),
+        ));
+    }
+    let session = opened.session().await?;
+    let token = session.token(args.min_valid).await.doing(format!("cannot get a token for {name}"))?;
+    if context.out.json {
+        let expires_at = session.account().tokens.expires_at().map(moment::utc);
+        return context.out.json(&json!({"account": name, "access_token": token.expose(), "expires_at": expires_at}));
+    }
+    context.out.data(token.expose())
+}
+
+fn seconds(text: &str) -> Result<i64, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match unit {
+        "" | "s" => Some(1),
+        "m" | "min" => Some(60),
+        "h" => Some(3600),
+        "d" => Some(86_400),
+        _ => None,
+    };
+    let number: Option<i64> = number.parse().ok();
+    number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit)).ok_or_else(|| "expected a time such as 90s, 10m or 2h".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn times_have_units() {
+        for (text, expected) in [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86_400), ("0", 0)] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for bad in ["", "m", "-5m", "1.5h", "5 m", "99999999999999999999", "9223372036854775807d"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

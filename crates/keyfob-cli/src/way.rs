@@ -1,0 +1,89 @@
+//! The way back from the provider's page: a callback on this machine, pasted text, or a PIN.
+
+use std::io;
+
+use keyfob::Redirect;
+use keyfob::login::loopback::Listener;
+use keyfob::proto::App;
+use keyfob_providers::Provider;
+use url::Url;
+
+use crate::card::Card;
+use crate::exit::Exit;
+
+/// The way back from the provider's page.
+pub(crate) enum Way {
+    /// The browser comes back to us; pasting works as well.
+    Listen(Listener, String),
+    /// The browser ends up at an address where we cannot listen: it is pasted.
+    Paste(String),
+    /// The page shows a PIN, which is typed.
+    Pin,
+}
+
+impl Way {
+    /// Chooses: the URI that was asked for, the app's own, or the best that the provider's file suggests. Where we can listen there, the port
+    /// is ours before any browser opens.
+    pub(crate) async fn choose(provider: &Provider, app: &App, wanted: Option<&str>, pin: bool) -> Result<Self, Card> {
+        let redirect = &provider.client.redirect;
+        let suggested = wanted.or(app.redirect_uri.as_deref()).or(redirect.suggested.first().map(String::as_str));
+        if pin || suggested.is_none() && redirect.oob {
+            return if redirect.oob { Ok(Self::Pin) } else { Err(no_pin(provider)) };
+        }
+        let Some(uri) = suggested else {
+            return Err(Card::usage(
+                format!("cannot log in to {}", provider.name),
+                "no redirect URI is known: neither the app nor the provider's file has one",
+                format!("name the one that you registered: keyfob login {} --redirect-uri URI", provider.name),
+            ));
+        };
+        let parsed =
+            Url::parse(uri).ok().filter(|uri| matches!(uri.scheme(), "http" | "https") && uri.has_host() && uri.fragment().is_none());
+        let Some(parsed) = parsed else {
+            return Err(Card::usage(
+                "this is no redirect URI",
+                "expected an http or https URL without a fragment",
+                "give the one that you registered, such as http://127.0.0.1:8765/callback",
+            ));
+        };
+        match redirect.listener(uri) {
+            // Only 127.0.0.1 is listened at (RFC 8252 §7.3); a browser that is sent to ::1 has to be followed by hand.
+            Some((host, port)) if host == "127.0.0.1" || host == "localhost" => {
+                let listener = Listener::bind(port, parsed.path()).await.map_err(|error| taken(provider, uri, port, &error))?;
+                let uri = if port == 0 { listener.redirect_uri() } else { uri.to_owned() };
+                Ok(Self::Listen(listener, uri))
+            }
+            _ => Ok(Self::Paste(uri.to_owned())),
+        }
+    }
+
+    /// What the provider is told.
+    pub(crate) fn redirect(&self) -> Redirect {
+        match self {
+            Self::Listen(_, uri) | Self::Paste(uri) => Redirect::Uri(uri.clone()),
+            Self::Pin => Redirect::OutOfBand,
+        }
+    }
+}
+
+fn no_pin(provider: &Provider) -> Card {
+    Card::usage(
+        format!("{} shows no PIN", provider.title),
+        "a PIN (oob) is a way of OAuth 1 that not every provider has",
+        format!("keyfob login {}", provider.name),
+    )
+}
+
+/// Whoever holds the port would get the answer, so pasting beside it is no way out.
+fn taken(provider: &Provider, uri: &str, port: u16, error: &io::Error) -> Card {
+    let why = match error.kind() {
+        io::ErrorKind::AddrInUse => format!("another program listens on 127.0.0.1:{port}, and would get the answer"),
+        _ => error.to_string(),
+    };
+    Card::new(
+        Exit::Error,
+        format!("cannot listen at {uri}"),
+        why,
+        format!("stop that program, or name another URI that you registered: keyfob login {} --redirect-uri URI", provider.name),
+    )
+}
