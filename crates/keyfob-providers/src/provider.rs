@@ -306,6 +306,7 @@ mod tests {
     fn we_listen_on_loopback_ports_that_ordinary_programs_get() {
         let fixed = Redirect::default();
         assert_eq!(fixed.listener("http://localhost/callback"), None, "port 80");
+        assert_eq!(fixed.listener("http://127.0.0.1:443/callback"), None, "a port of the system");
         assert_eq!(fixed.listener("http://localhost:5000/callback"), Some(("localhost".into(), 5000)));
         assert_eq!(fixed.listener("http://[::1]:5000/callback"), Some(("::1".into(), 5000)));
         assert_eq!(fixed.listener("https://localhost:5000/callback"), None);

@@ -110,6 +110,15 @@ form = { id = "{id}" }
 }
 
 #[test]
+fn a_file_with_kind_takes_the_place_of_the_embedded_one() {
+    let folder = folder(&[("telldus.toml", HUB)]);
+    let catalogue = Catalogue::load(Some(folder.path()));
+    assert_eq!(problems(&catalogue), [] as [&str; 0]);
+    let provider = catalogue.get("telldus").expect("there");
+    assert_eq!((provider.title.as_str(), provider.actions.len(), provider.files.len()), ("My hub", 1, 1), "nothing of the old one stays");
+}
+
+#[test]
 fn origins_of_a_file_are_applied() {
     let folder = folder(&[
         ("august.toml", "[origins]\n\"https://auth.august.com\" = \"http://127.0.0.1:8901\"\n"),
