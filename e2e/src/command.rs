@@ -43,9 +43,9 @@ impl Home {
         self.folder.path()
     }
 
-    /// The vault.
+    /// The vault: the sandbox has one of its own.
     pub fn vault(&self) -> PathBuf {
-        self.folder().join("data/vault.db")
+        self.folder().join("data/sandbox/vault.db")
     }
 
     /// Runs the command to its end.
