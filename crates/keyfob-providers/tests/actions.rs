@@ -178,8 +178,9 @@ fn netatmo_stations() {
             "Mill | Roof | - | - | - | - | - | - | - | 8 | no | 2023-11-03 08:26:40Z | 70:ee:50:00:00:01 | 06:00:00:00:00:01",
         ]
     );
-    assert_eq!(links(&table.rows[1].links), [r#"measure ["70:ee:50:00:00:01", "02:00:00:00:00:01", "Temperature"]"#]);
+    assert_eq!(links(&table.rows[1].links), [r#"measure ["70:ee:50:00:00:01", "1699740801", "02:00:00:00:00:01", "Temperature"]"#]);
     assert_eq!(table.rows[2].links[0].label, "Wind");
+    assert_eq!(table.rows[2].links[0].arguments["from"], "1698740800", "what is silent is asked for its last three days");
 }
 
 #[test]
