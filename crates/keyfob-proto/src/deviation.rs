@@ -1,13 +1,19 @@
 //! Deviations: the named ways in which a server may depart from its RFC.
 //!
 //! Strict is the default. A provider file allows a deviation by name, with a reason; whenever one was needed, the answer
-//! says so ([`Tolerated`]). A few harmless things are always accepted and need no name: `expires_in` as a numeric string,
-//! members we do not know, any case of `token_type`, 200 for 201.
+//! says so ([`Tolerated`]). A few harmless things are always accepted and need no name; the crate's documentation lists them.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// A named way in which a server departs from its RFC.
+///
+/// ```
+/// use keyfob_proto::Deviation;
+///
+/// assert_eq!(Deviation::by_name("scope-array"), Some(Deviation::ScopeArray));
+/// assert_eq!(Deviation::ScopeArray.section(), "RFC 6749 §3.3");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Deviation {

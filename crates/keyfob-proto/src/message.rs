@@ -13,6 +13,22 @@ use crate::secret::Secret;
 /// A request that the core wants sent. Convert it with [`Outgoing::into_http`]; its `Debug` shows no secret.
 ///
 /// Whoever sends it follows no redirect, and reads at most [`Outgoing::LARGEST_ANSWER`] bytes of the answer.
+///
+/// ```
+/// # use keyfob_proto::{App, Endpoint, Flow, OAuth2Tokens, Secret, Settings, Timestamp, oauth2};
+/// # let endpoint = |url| Endpoint::parse(url).unwrap();
+/// # let flow = oauth2::Settings::new(endpoint("https://login.example/authorize"), endpoint("https://login.example/token"));
+/// # let provider = Settings::new("example", Flow::OAuth2(flow), endpoint("https://api.example"));
+/// # let client = oauth2::Client::new(&provider, App::confidential("id", "sandbox-secret-not-real"))?;
+/// # let (access, refresh) = (Secret::new("access-1"), Some(Secret::new("refresh-1")));
+/// # let tokens = OAuth2Tokens { access, refresh, received_at: Timestamp::from_unix(0), expires_at: None, scopes: vec![] };
+/// let exchange = client.refresh(&tokens)?;
+/// let outgoing = exchange.request();
+/// assert!(format!("{outgoing:?}").contains(r#""authorization": Sensitive"#));
+/// let request: http::Request<Vec<u8>> = outgoing.clone().into_http();
+/// assert_eq!(request.uri(), "https://login.example/token");
+/// # Ok::<(), keyfob_proto::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Outgoing {
     method: Method,

@@ -26,6 +26,27 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// A provider that keeps to its RFCs: nothing tolerated, nothing kept, bearer tokens in the `Authorization` header (RFC 6750 §2.1).
+    /// Its habits are fields to change.
+    ///
+    /// ```
+    /// use keyfob_proto::{Deviation, Endpoint, Flow, Settings, oauth2};
+    ///
+    /// let flow = oauth2::Settings::new(
+    ///     Endpoint::parse("https://login.example/authorize")?,
+    ///     Endpoint::parse("https://login.example/token")?,
+    /// );
+    /// let mut settings = Settings::new("example", Flow::OAuth2(flow), Endpoint::parse("https://api.example/v1")?);
+    /// settings.deviations.insert(Deviation::ScopeArray);
+    /// settings.keep.push("user_id".to_owned());
+    /// let origins: Vec<_> = settings.origins().into_iter().map(String::from).collect();
+    /// assert_eq!(origins, ["https://api.example", "https://login.example"]);
+    /// # Ok::<(), keyfob_proto::Misuse>(())
+    /// ```
+    pub fn new(provider: impl Into<String>, flow: Flow, api: Endpoint) -> Self {
+        Self { provider: provider.into(), flow, api: Api::new(api), deviations: Deviations::new(), keep: Vec::new(), retired: None }
+    }
+
     /// The origins that an account's credentials may be sent to: bound to the account at login.
     pub fn origins(&self) -> Vec<Origin> {
         let endpoints: Vec<&Endpoint> = match &self.flow {
@@ -72,6 +93,21 @@ pub struct Api {
     pub failed: Vec<Signal>,
     /// Where an error answer has its sentence, as JSON pointers (RFC 6901), the first hit wins.
     pub message: Vec<String>,
+}
+
+impl Api {
+    /// An API below this URL, called with bearer tokens (or signatures) and nothing else.
+    pub fn new(base: Endpoint) -> Self {
+        Self {
+            base,
+            more_origins: Vec::new(),
+            attach: Attach::Bearer,
+            headers: Vec::new(),
+            expired: Vec::new(),
+            failed: Vec::new(),
+            message: Vec::new(),
+        }
+    }
 }
 
 /// How an OAuth 2 access token travels.

@@ -39,6 +39,10 @@ pub enum Callback {
 
 impl Client {
     /// An app with a consumer key; the consumer secret may be empty.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the provider speaks another protocol, or the app has no consumer key.
     pub fn new(provider: &crate::Settings, app: App) -> Result<Self, Misuse> {
         let crate::settings::Flow::OAuth1(settings) = &provider.flow else {
             return Err(Misuse::new("a provider that speaks OAuth 1.0a", format!("{}, which does not", provider.provider)));
@@ -49,7 +53,11 @@ impl Client {
         Ok(Self { settings: settings.clone(), deviations: provider.deviations.clone(), keep: provider.keep.clone(), app })
     }
 
-    /// Step 1 (RFC 5849 §2.1): asks for temporary credentials.
+    /// Step 1 (RFC 5849 §2.1): asks for temporary credentials. Draws 16 bytes of entropy for the nonce, as every signed request does.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the realm cannot be a header, or PLAINTEXT would go in the open.
     pub fn request_token(&self, callback: Callback, now: Timestamp, entropy: &dyn Entropy) -> Result<RequestToken, Error> {
         let told = match (&callback, self.settings.callback) {
             (Callback::OutOfBand, CallbackAt::RequestToken) => Some("oob"),
@@ -63,6 +71,10 @@ impl Client {
 
     /// Step 3 (RFC 5849 §2.3): exchanges verified temporary credentials for token credentials. Only a [`Verified`] of this
     /// client and this provider can be exchanged.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the login was begun by another app or at another token endpoint.
     pub fn exchange(&self, verified: Verified, now: Timestamp, entropy: &dyn Entropy) -> Result<Exchange, Error> {
         if verified.issued.access_token_url != self.settings.access_token.as_str() || verified.issued.consumer_key != self.app.client_id {
             return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
@@ -76,6 +88,14 @@ impl Client {
 
     /// Signs an API call (RFC 5849 §3): the protocol parameters go into `parts`, or, where the provider wants them in the form
     /// body, into the body that comes back. A streaming body is [`Body::Opaque`] and is never read.
+    ///
+    /// What was signed is what must be sent: the URI in `parts`, byte for byte. A retry is signed again, from the request as it was
+    /// before (§3.3: a nonce is used once).
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the URL is relative or has user information, the request carries protocol parameters or an `Authorization` header
+    /// already, or PLAINTEXT would go in the open (§3.4.4).
     pub fn sign(
         &self,
         tokens: &OAuth1Tokens,
@@ -177,6 +197,11 @@ impl RequestToken {
     }
 
     /// Step 2 (RFC 5849 §2.2): judges the answer, and says where the person has to go, and what to keep until they are back.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` for what OAuth 1 servers say in many ways; `Misbehaved` for a redirect, a body over [`Outgoing::LARGEST_ANSWER`]
+    /// bytes, a form without credentials or with a parameter twice, and a callback that is not confirmed.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<(String, Pending), Error> {
         let Self { client, callback, .. } = self;
         let mut tolerated = Default::default();
@@ -218,7 +243,11 @@ impl Exchange {
         &self.request
     }
 
-    /// Judges the answer: token credentials, or an error.
+    /// Judges the answer: token credentials, or an error. They do not expire by themselves, so the time is not used yet.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RequestToken::receive`], but for the callback.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, _now: Timestamp) -> Result<Received, Error> {
         let credentials = token::read(answer.into(), &self.scrubber)?;
         let mut kept = self.kept;

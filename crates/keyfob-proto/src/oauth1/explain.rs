@@ -35,7 +35,12 @@ pub struct Explanation {
 }
 
 impl Client {
-    /// Signs a request, and shows how instead of changing it.
+    /// Signs a request, and shows how instead of changing it. The signature is the one that [`Client::sign`] would place in the header,
+    /// at this time and with this entropy.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::sign`].
     pub fn explain(
         &self,
         tokens: &OAuth1Tokens,

@@ -18,6 +18,8 @@ const SECTION: &str = "RFC 5849 §2.2";
 const LIFETIME: i64 = 600;
 
 /// A login under way. Made to be stored, so that it survives a redirect or a restart; a store hands it out once.
+///
+/// [`key`](Self::key) is what a store files it under. Its serialised form holds the temporary credentials in clear: seal it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pending {
     issued: Issued,
@@ -42,6 +44,22 @@ pub(crate) struct Issued {
 
 /// Proof that an answer is to *our* request: only [`Pending::verify`] makes one, only
 /// [`Client::exchange`](super::Client::exchange) takes one.
+///
+/// Temporary credentials are used once (RFC 5849 §2.3); a `Verified` can be neither copied nor exchanged twice:
+///
+/// ```compile_fail,E0382
+/// # use keyfob_proto::{Entropy, Timestamp, oauth1::{Client, Verified}};
+/// fn twice(client: &Client, verified: Verified, now: Timestamp, entropy: &dyn Entropy) {
+///     let first = client.exchange(verified, now, entropy);
+///     let second = client.exchange(verified, now, entropy);
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use keyfob_proto::oauth1::Verified;
+/// fn copies<T: Clone>() {}
+/// copies::<Verified>();
+/// ```
 #[must_use = "a verified login is exchanged for token credentials"]
 #[derive(Debug)]
 pub struct Verified {
@@ -89,8 +107,13 @@ impl Pending {
         self.created_at.plus(LIFETIME)
     }
 
-    /// Judges what came back. An error that does not [end the login](Error::ends_login) leaves it alive: a stray or hostile
-    /// callback cannot abort it.
+    /// Judges what came back: that it names our temporary token (RFC 5849 §2.2), has a verifier, or is a denial, and its age. A bare PIN
+    /// is taken only where one was asked for (`oob`).
+    ///
+    /// # Errors
+    ///
+    /// `Refused` if *this* login was denied, `Misuse` if it is older than ten minutes: these [end the login](Error::ends_login).
+    /// `Misbehaved` and `Misuse` for everything else; the login lives on, so that a stray or hostile callback cannot abort it.
     pub fn verify(&self, answer: Answer<'_>, now: Timestamp) -> Result<Verified, Error> {
         // A clock that went back must not make a login immortal.
         if now >= self.expires_at() || now < self.created_at.plus(-LIFETIME) {

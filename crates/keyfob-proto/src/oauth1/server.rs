@@ -24,6 +24,30 @@ pub struct SignedRequest {
 impl SignedRequest {
     /// Takes a request apart. `origin` is `scheme://host[:port]` as the client addressed the server; `target` is the raw request
     /// target: a decoded or re-encoded one makes other signatures.
+    ///
+    /// ```
+    /// use http::{HeaderMap, Method};
+    /// use keyfob_proto::oauth1::{Body, server::{Problem, SignedRequest}};
+    ///
+    /// // RFC 5849 §1.2, the request for the photo.
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert(
+    ///     "authorization",
+    ///     r#"OAuth realm="Photos", oauth_consumer_key="dpf43f3p2l4k3l03", oauth_token="nnch734d00sl2jdk",
+    ///       oauth_signature_method="HMAC-SHA1", oauth_timestamp="137131202", oauth_nonce="chapoH",
+    ///       oauth_signature="MdpQcU8iPSUjWoN%2FUDMsK2sui9I%3D""#.replace('\n', "").parse()?,
+    /// );
+    /// let target = "/photos?file=vacation.jpg&size=original";
+    /// let request = SignedRequest::read(&Method::GET, "http://photos.example.net", target, &headers, Body::Opaque)?;
+    /// assert_eq!((request.realm(), request.nonce()), (Some("Photos"), Some("chapoH")));
+    /// assert_eq!(request.verify("kd94hf93k423kf44", "pfkkdhi9sl3r4s00"), Ok(()));
+    /// assert_eq!(request.verify("kd94hf93k423kf44", "another"), Err(Problem::WrongSignature));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] if protocol parameters are there twice or in several places (§3.1, §3.5), or text is not UTF-8.
     pub fn read(method: &Method, origin: &str, target: &str, headers: &HeaderMap, body: Body<'_>) -> Result<Self, Problem> {
         let target = Target::split(origin, target).ok_or(Problem::Malformed("an origin without scheme"))?;
         let (header, realm) = authorization(headers)?;
@@ -61,7 +85,12 @@ impl SignedRequest {
         Ok(Self { protocol, realm, parameters, placement, base_string })
     }
 
-    /// Whether the signature is that of these two secrets. Timestamp, nonce, token and version are the server's to judge.
+    /// Whether the signature is that of these two secrets, in time that does not tell how much of it is right. Timestamp, nonce, token
+    /// and version are the server's to judge.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] if a parameter is missing, the method unknown, or the signature another one.
     pub fn verify(&self, consumer_secret: &str, token_secret: &str) -> Result<(), Problem> {
         let method = self.signature_method().ok_or(Problem::MissingParameter("oauth_signature_method"))?;
         let method: SignatureMethod = method.parse().map_err(|_| Problem::UnknownSignatureMethod(method.to_owned()))?;

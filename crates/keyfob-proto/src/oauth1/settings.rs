@@ -28,6 +28,24 @@ pub struct Settings {
     pub authorize_params: Vec<(String, String)>,
 }
 
+impl Settings {
+    /// A server that keeps to RFC 5849: HMAC-SHA1 in the `Authorization` header, POST, the callback told at the beginning. Its habits
+    /// are fields to change.
+    pub fn new(request_token: Endpoint, authorize: Endpoint, access_token: Endpoint) -> Self {
+        Self {
+            request_token,
+            authorize,
+            access_token,
+            signature: SignatureMethod::HmacSha1,
+            placement: Placement::Header,
+            token_method: http::Method::POST,
+            realm: None,
+            callback: CallbackAt::RequestToken,
+            authorize_params: Vec::new(),
+        }
+    }
+}
+
 /// When the callback URL is told to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -16,6 +16,10 @@ use crate::settings::{Api, Attach};
 use crate::token::OAuth2Tokens;
 
 /// Attaches the token. Where the token goes into the form body, the new body comes back.
+///
+/// # Errors
+///
+/// `Misuse` if the token or a field cannot be a header, a template has a place without value, or there is no form to put it in.
 pub fn attach(
     api: &Api,
     app: &App,

@@ -41,6 +41,10 @@ pub struct AuthorizeRequest {
 
 impl Client {
     /// An app with its client id.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the provider speaks another protocol, or the app has no client id.
     pub fn new(provider: &crate::Settings, app: App) -> Result<Self, Misuse> {
         let crate::settings::Flow::OAuth2(settings) = &provider.flow else {
             return Err(Misuse::new("a provider that speaks OAuth 2", format!("{}, which does not", provider.provider)));
@@ -52,7 +56,11 @@ impl Client {
     }
 
     /// Step 1 (RFC 6749 §4.1.1): the URL the person has to go to, and what to keep until they are back. `state` is always sent;
-    /// a proof key too, unless the provider file says that the server cannot take one.
+    /// a proof key too, unless the provider file says that the server cannot take one. Draws 32 bytes of entropy for each.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the redirect URI is not absolute, not `http` or `https`, or has a fragment (§3.1.2).
     pub fn authorize(&self, request: &AuthorizeRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, Pending), Error> {
         if crate::Origin::parse(&request.redirect_uri).is_none() || request.redirect_uri.contains('#') {
             return Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", request.redirect_uri)).into());
@@ -84,6 +92,10 @@ impl Client {
 
     /// Step 3 (RFC 6749 §4.1.3): exchanges a verified code for tokens. Only a [`Verified`] of this client and this token endpoint
     /// can be exchanged, so that a code never goes to another server than the one that issued it (mix-up, RFC 9700 §4.4).
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the login was begun by another app, at another token endpoint or issuer, or if credentials cannot be a header.
     pub fn exchange(&self, verified: Verified) -> Result<Exchange, Error> {
         if verified.token_endpoint != self.settings.token.as_str()
             || verified.client_id != self.app.client_id
@@ -105,7 +117,12 @@ impl Client {
         Ok(Exchange { client: self.clone(), request, context, kept: verified.kept, tolerated: verified.tolerated })
     }
 
-    /// Asks for new tokens (RFC 6749 §6). `Misuse` if there is no refresh token.
+    /// Asks for new tokens (RFC 6749 §6). Where the answer brings no new refresh token, the old one stays; where it names no scopes, the
+    /// old ones stay.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if there is no refresh token.
     pub fn refresh(&self, tokens: &OAuth2Tokens) -> Result<Exchange, Error> {
         let refresh = tokens
             .refresh
@@ -193,7 +210,13 @@ impl Exchange {
         &self.request
     }
 
-    /// Judges the answer: tokens, or an error.
+    /// Judges the answer: tokens (RFC 6749 §5.1), or an error. `now` is when it came; lifetimes count from there.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` for the server's typed `error` (§5.2), also with status 200; `Misbehaved` for a redirect, a body over
+    /// [`Outgoing::LARGEST_ANSWER`] bytes, anything that is not one JSON object with every member once, tokens that are not visible
+    /// ASCII, another type than Bearer, a lifetime that is no number of seconds, and every deviation that is not allowed.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Received, Error> {
         let mut received = token_response::read(answer.into(), &self.client, &self.context, now)?;
         received.tolerated.extend(self.tolerated);
@@ -227,6 +250,10 @@ impl Revocation {
     }
 
     /// Judges the answer. Success says that the token is gone, also where the server did not know it (RFC 7009 §2.2).
+    ///
+    /// # Errors
+    ///
+    /// `Refused` or `Misbehaved`; after a [transient](Error::is_transient) one the token must be taken for alive (§2.2.1).
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>) -> Result<(), Error> {
         let answer = answer.into();
         if answer.status.is_success() {

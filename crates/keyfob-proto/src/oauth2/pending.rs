@@ -19,6 +19,8 @@ const SECTION: &str = "RFC 6749 §4.1.2";
 const LIFETIME: i64 = 600;
 
 /// A login under way. Made to be stored, so that it survives a redirect or a restart; a store hands it out once.
+///
+/// [`key`](Self::key) is what a store files it under. Its serialised form holds the `state` and the verifier in clear: seal it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pending {
     #[serde(with = "stored")]
@@ -37,7 +39,29 @@ pub struct Pending {
 }
 
 /// Proof that an answer is to *our* request (RFC 6749 §10.12, RFC 9207): only [`Pending::verify`] makes one, only
-/// [`Client::exchange`] takes one.
+/// [`Client::exchange`] takes one. It holds the token endpoint, issuer and client it was made for.
+///
+/// There is one code in it, for one exchange. It can be neither copied nor used twice:
+///
+/// ```compile_fail,E0382
+/// # use keyfob_proto::oauth2::{Client, Verified};
+/// fn twice(client: &Client, verified: Verified) {
+///     let first = client.exchange(verified);
+///     let second = client.exchange(verified);
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use keyfob_proto::oauth2::Verified;
+/// fn copies<T: Clone>() {}
+/// copies::<Verified>();
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use keyfob_proto::oauth2::Verified;
+/// fn stored<T: serde::Serialize>() {}
+/// stored::<Verified>();
+/// ```
 #[must_use = "a verified login is exchanged for tokens"]
 #[derive(Debug)]
 pub struct Verified {
@@ -91,8 +115,14 @@ impl Pending {
         self.created_at.plus(LIFETIME)
     }
 
-    /// Judges what came back: `state`, `iss`, `error`, age, and that everything is there once. An error that does not
-    /// [end the login](Error::ends_login) leaves it alive: a stray or hostile callback cannot abort it.
+    /// Judges what came back: `state` (RFC 6749 §10.12), `iss` (RFC 9207 §2.4), `error` (RFC 6749 §4.1.2.1), age, and that everything
+    /// is there once. A bare code is taken only under a proof key.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` if the server (or person) said no to *this* login, `Misuse` if it is older than ten minutes: these
+    /// [end the login](Error::ends_login). `Misbehaved` and `Misuse` for everything else; the login lives on, so that a stray or hostile
+    /// callback cannot abort it.
     pub fn verify(&self, answer: Answer<'_>, now: Timestamp) -> Result<Verified, Error> {
         // A clock that went back must not make a login immortal.
         if now >= self.expires_at() || now < self.created_at.plus(-LIFETIME) {

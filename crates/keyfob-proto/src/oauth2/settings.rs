@@ -41,6 +41,32 @@ pub struct Settings {
     pub rotates: bool,
 }
 
+impl Settings {
+    /// A server that keeps to its RFCs: Basic authentication, form bodies, proof key, scopes joined by spaces. Its habits are
+    /// fields to change.
+    pub fn new(authorize: Endpoint, token: Endpoint) -> Self {
+        Self {
+            authorize,
+            token,
+            refresh: None,
+            revoke: None,
+            issuer: None,
+            iss_required: false,
+            client_auth: ClientAuth::Basic,
+            token_body: TokenBody::Form,
+            pkce: Pkce::S256,
+            scopes: Vec::new(),
+            scope_separator: " ".to_owned(),
+            response_type: true,
+            redirect_uri_at_token: true,
+            authorize_params: Vec::new(),
+            token_params: Vec::new(),
+            default_lifetime: None,
+            rotates: false,
+        }
+    }
+}
+
 /// How the client says who it is at the token endpoint (RFC 6749 §2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

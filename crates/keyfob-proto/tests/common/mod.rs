@@ -7,8 +7,8 @@ use std::hash::{DefaultHasher, Hasher};
 
 use http::{Method, Response};
 use keyfob_proto::{
-    Answer, Api, App, Attach, Deviation, Deviations, Endpoint, Entropy, Error, Flow, OAuth1Tokens, OAuth2Tokens, Outgoing, Received,
-    Secret, Settings, Timestamp, TokenSet, encode, oauth1, oauth2,
+    Answer, App, Deviation, Deviations, Endpoint, Entropy, Error, Flow, OAuth1Tokens, OAuth2Tokens, Outgoing, Received, Secret, Settings,
+    Timestamp, TokenSet, encode, oauth1, oauth2,
 };
 
 /// When the tests take place.
@@ -44,25 +44,10 @@ impl Entropy for Chance {
 
 /// An OAuth 2 provider that keeps to its RFCs.
 pub fn oauth2_settings(change: impl FnOnce(&mut Settings, &mut oauth2::Settings)) -> Settings {
-    let mut flow = oauth2::Settings {
-        authorize: endpoint("https://login.example/authorize"),
-        token: endpoint("https://login.example/token"),
-        refresh: None,
-        revoke: Some(endpoint("https://login.example/revoke")),
-        issuer: Some("https://login.example".into()),
-        iss_required: false,
-        client_auth: oauth2::ClientAuth::Basic,
-        token_body: oauth2::TokenBody::Form,
-        pkce: oauth2::Pkce::S256,
-        scopes: vec!["read".into(), "write".into()],
-        scope_separator: " ".into(),
-        response_type: true,
-        redirect_uri_at_token: true,
-        authorize_params: vec![],
-        token_params: vec![],
-        default_lifetime: None,
-        rotates: false,
-    };
+    let mut flow = oauth2::Settings::new(endpoint("https://login.example/authorize"), endpoint("https://login.example/token"));
+    flow.revoke = Some(endpoint("https://login.example/revoke"));
+    flow.issuer = Some("https://login.example".into());
+    flow.scopes = vec!["read".into(), "write".into()];
     let mut settings = settings(Flow::OAuth2(flow.clone()));
     change(&mut settings, &mut flow);
     settings.flow = Flow::OAuth2(flow);
@@ -71,17 +56,11 @@ pub fn oauth2_settings(change: impl FnOnce(&mut Settings, &mut oauth2::Settings)
 
 /// An OAuth 1.0a provider that keeps to its RFC.
 pub fn oauth1_settings(change: impl FnOnce(&mut Settings, &mut oauth1::Settings)) -> Settings {
-    let mut flow = oauth1::Settings {
-        request_token: endpoint("https://login.example/oauth/request_token"),
-        authorize: endpoint("https://login.example/oauth/authorize"),
-        access_token: endpoint("https://login.example/oauth/access_token"),
-        signature: oauth1::SignatureMethod::HmacSha1,
-        placement: oauth1::Placement::Header,
-        token_method: Method::POST,
-        realm: None,
-        callback: oauth1::CallbackAt::RequestToken,
-        authorize_params: vec![],
-    };
+    let mut flow = oauth1::Settings::new(
+        endpoint("https://login.example/oauth/request_token"),
+        endpoint("https://login.example/oauth/authorize"),
+        endpoint("https://login.example/oauth/access_token"),
+    );
     let mut settings = settings(Flow::OAuth1(flow.clone()));
     change(&mut settings, &mut flow);
     settings.flow = Flow::OAuth1(flow);
@@ -89,22 +68,7 @@ pub fn oauth1_settings(change: impl FnOnce(&mut Settings, &mut oauth1::Settings)
 }
 
 fn settings(flow: Flow) -> Settings {
-    Settings {
-        provider: "example".into(),
-        flow,
-        api: Api {
-            base: endpoint("https://api.example/v1"),
-            more_origins: vec![],
-            attach: Attach::Bearer,
-            headers: vec![],
-            expired: vec![],
-            failed: vec![],
-            message: vec![],
-        },
-        deviations: Deviations::new(),
-        keep: vec![],
-        retired: None,
-    }
+    Settings::new("example", flow, endpoint("https://api.example/v1"))
 }
 
 pub fn app() -> App {
