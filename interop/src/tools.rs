@@ -49,7 +49,7 @@ pub fn chromium() -> Option<(PathBuf, PathBuf)> {
     }
 }
 
-/// The command, as it is built from the present sources.
+/// The command: the one that `KEYFOB_TEST_COMMAND` names, or else built from the present sources.
 ///
 /// # Panics
 /// If it does not build.
@@ -64,7 +64,7 @@ pub fn keyfob() -> PathBuf {
         assert!(output.status.success(), "keyfob does not build:\n{}", String::from_utf8_lossy(&output.stderr));
         profile().join("keyfob")
     };
-    BUILT.get_or_init(build).clone()
+    named("KEYFOB_TEST_COMMAND").unwrap_or_else(|| BUILT.get_or_init(build).clone())
 }
 
 /// Says that this test does not run here, and why; gives `None`, for `?` and `let … else`.

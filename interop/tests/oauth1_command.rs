@@ -47,7 +47,7 @@ fn the_command_signs_every_shape_with_every_method_in_every_place() {
             home.log_in(&name, |url| http::visit(url).location().to_owned());
             for (words, query, form) in calls() {
                 let words: Vec<&str> = words.iter().map(|word| if *word == "NAME" { name.as_str() } else { word }).collect();
-                let end = home.good(&[&["--json"], words.as_slice()].concat());
+                let end = home.good(&words);
                 let understood: Value = serde_json::from_str(&end.lines.join("\n")).unwrap_or_else(|problem| panic!("{problem}: {end:#?}"));
                 let which = format!("{name}: {}", words.join(" "));
                 assert_eq!(understood["signature_method"], method, "{which}");

@@ -51,6 +51,8 @@ server.listen(0, '127.0.0.1', () => {
     pkce: { required: () => true },
     issueRefreshToken: async (_context, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
     rotateRefreshToken: true,
+    // A token ends when it says.
+    clockTolerance: 0,
     ttl: { AccessToken: lifetime, AuthorizationCode: 60, RefreshToken: 86400, IdToken: 600, Grant: 86400, Session: 86400, Interaction: 600 },
     cookies: { keys: [crypto.randomBytes(16).toString('hex')] },
     features: { devInteractions: { enabled: true }, revocation: { enabled: true }, introspection: { enabled: true } },
