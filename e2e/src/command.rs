@@ -1,70 +1,73 @@
 //! Walking with the command: a home of its own, the sandbox, and nothing of the environment of whoever runs the tests.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::ops::{Deref, DerefMut};
 
-use keyfob_interop::{Program, World, tools};
+use keyfob_interop::program::Finished;
+use keyfob_interop::{Home, World, http};
 use keyfob_sandbox::{Consent, SERVICES};
 use serde_json::Value;
 
-/// A person's home on a machine with the pretend providers.
-pub struct Home {
-    /// The pretend providers, who approve everything unless told otherwise.
+use crate::library::REDIRECT_URI;
+use crate::person;
+
+/// A person's home on a machine with the pretend providers, who approve everything unless told otherwise.
+pub struct House {
+    /// The pretend providers.
     pub world: World,
-    folder: tempfile::TempDir,
+    home: Home,
 }
 
-/// How the command ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// The exit code.
-    pub code: i32,
-    /// What it wrote for programs.
-    pub stdout: String,
-    /// What it wrote for people.
-    pub stderr: String,
-}
-
-impl Home {
-    /// A new home.
-    ///
-    /// # Panics
-    /// If it cannot be made.
+impl House {
+    /// A new one.
     pub fn new() -> Self {
         let world = World::start();
         for service in SERVICES {
             world.consent(service, Consent::Approve);
         }
-        Self { world, folder: tempfile::tempdir().expect("a folder") }
+        let mut home = Home::new();
+        home.set("KEYFOB_SANDBOX", world.index());
+        Self { world, home }
     }
 
-    /// The folder everything is in.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// The vault: the sandbox has one of its own.
-    pub fn vault(&self) -> PathBuf {
-        self.folder().join("data/sandbox/vault.db")
-    }
-
-    /// Runs the command to its end.
+    /// Logs in by what is pasted: the address that the person's browser ended at.
     ///
     /// # Panics
-    /// If it does not start.
-    pub fn run(&self, arguments: &[&str]) -> Ended {
-        let mut command = Command::new(tools::keyfob());
-        command.args(arguments).env_clear().envs(self.environment()).current_dir(self.folder()).stdin(Stdio::null());
-        let output = command.output().expect("the command starts");
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ended { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    /// If it does not come to a good end.
+    pub fn log_in(&self, name: &str) -> Finished {
+        let end = self.paste(name, &[], |url| vec![person::goes_to(url)]);
+        assert!(end.success, "{end:#?}");
+        end
     }
 
-    /// Starts the command, to be spoken to.
-    pub fn start(&self, arguments: &[&str]) -> Program {
-        let environment = self.environment();
-        let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        Program::start(&tools::keyfob(), arguments, &environment)
+    /// Begins a login, and pastes what the person brings back from the URL, line by line.
+    pub fn paste(&self, name: &str, options: &[&str], person: impl Fn(&str) -> Vec<String>) -> Finished {
+        // Nobody listens there, so that tests do not meet at a port that a provider fixes.
+        let redirect: &[&str] = if options.contains(&"--pin") { &[] } else { &["--redirect-uri", REDIRECT_URI] };
+        let mut login = self.start(&[&["login", name, "--no-browser", "--paste"], redirect, options].concat());
+        let url = login.wait_for_note("http://");
+        for line in person(&url) {
+            login.answer(&line);
+        }
+        login.finish()
+    }
+
+    /// Begins a login, and lets the browser come back to the listener.
+    pub fn come_back(&self, name: &str, person: impl Fn(&str) -> Vec<String>) -> (Finished, Vec<u16>) {
+        let mut login = self.start(&["login", name, "--no-browser"]);
+        let url = login.wait_for_note("http://");
+        let statuses = person(&url).iter().map(|address| http::visit(address).status).collect();
+        (login.finish(), statuses)
+    }
+
+    /// Runs the command, which fails like this.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn fails(&self, arguments: &[&str], code: i32, words: &[&str]) -> Finished {
+        let end = self.run(arguments);
+        assert_card(&end, code, words);
+        assert!(end.lines.is_empty(), "data of a failure: {end:#?}");
+        end
     }
 
     /// Runs the command, which succeeds, and reads its JSON.
@@ -72,52 +75,41 @@ impl Home {
     /// # Panics
     /// If it fails, or says something else.
     pub fn json(&self, arguments: &[&str]) -> Value {
-        let ended = self.run(arguments).succeeded();
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ended.stdout))
-    }
-
-    fn environment(&self) -> Vec<(String, String)> {
-        let path = std::env::var("PATH").unwrap_or_default();
-        let here = |name: &str| self.folder().join(name).display().to_string();
-        [
-            ("PATH", path),
-            ("HOME", here("home")),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("KEYFOB_CONFIG_DIR", here("config")),
-            ("KEYFOB_DATA_DIR", here("data")),
-            ("KEYFOB_SANDBOX", self.world.index().to_owned()),
-            ("KEYFOB_LOOPBACK_ONLY", "1".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        let text = self.good(arguments).lines.join("\n");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
     }
 }
 
-impl Default for Home {
+/// The end is a failure of this code, told by a card of what, why and next that has these words.
+///
+/// # Panics
+/// If not.
+pub fn assert_card(end: &Finished, code: i32, words: &[&str]) {
+    assert_eq!(end.code, Some(code), "{end:#?}");
+    for part in ["error:", "why:", "next:"] {
+        assert!(end.errors.lines().any(|line| line.trim_start().starts_with(part)), "no {part} in {end:#?}");
+    }
+    for word in words {
+        assert!(end.errors.contains(word), "no \"{word}\" in {end:#?}");
+    }
+}
+
+impl Default for House {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Ended {
-    /// The same, if it succeeded.
-    ///
-    /// # Panics
-    /// If it did not.
-    #[must_use]
-    pub fn succeeded(self) -> Self {
-        assert_eq!(self.code, 0, "{self:#?}");
-        self
-    }
+impl Deref for House {
+    type Target = Home;
 
-    /// The same, if it failed like this, with a card of what, why and next on standard error and nothing on standard output.
-    ///
-    /// # Panics
-    /// If it did not.
-    #[must_use]
-    pub fn failed(self, code: i32, why: &str) -> Self {
-        assert_eq!(self.code, code, "{self:#?}");
-        assert!(self.stderr.contains(why), "expected \"{why}\" in {self:#?}");
-        self
+    fn deref(&self) -> &Home {
+        &self.home
+    }
+}
+
+impl DerefMut for House {
+    fn deref_mut(&mut self) -> &mut Home {
+        &mut self.home
     }
 }

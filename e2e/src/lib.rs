@@ -6,5 +6,5 @@ pub mod command;
 pub mod library;
 pub mod person;
 
-pub use command::{Ended, Home};
+pub use command::House;
 pub use library::Library;
