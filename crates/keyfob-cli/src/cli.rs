@@ -106,6 +106,6 @@ Example: keyfob get telldus /json/devices/list supportedMethods==3";
 impl Verb {
     /// Whether the verb itself ends in an orderly way when it is asked to stop.
     pub(crate) fn stops_by_itself(&self) -> bool {
-        matches!(self, Self::Serve(_))
+        matches!(self, Self::Serve(_) | Self::Sandbox(_))
     }
 }

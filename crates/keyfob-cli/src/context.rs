@@ -1,7 +1,7 @@
 //! What every verb needs: folders, catalogue, vault, transport, and where the sandbox is, if it is meant.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::CommandFactory;
 use etcetera::BaseStrategy;
@@ -28,7 +28,7 @@ pub(crate) struct Context {
     pub(crate) out: Output,
     folders: Folders,
     sandbox: Option<String>,
-    catalogue: OnceCell<Catalogue>,
+    catalogue: OnceLock<Catalogue>,
     pretend: OnceCell<Option<Pretend>>,
     base: OnceCell<Base>,
 }
@@ -61,24 +61,23 @@ impl Context {
     /// For this run of the program.
     pub(crate) fn new(out: Output, sandbox: Option<String>) -> Result<Self, Card> {
         let folders = Folders::of_environment()?;
-        Ok(Self { out, folders, sandbox, catalogue: OnceCell::new(), pretend: OnceCell::new(), base: OnceCell::new() })
+        Ok(Self { out, folders, sandbox, catalogue: OnceLock::new(), pretend: OnceCell::new(), base: OnceCell::new() })
     }
 
     /// The catalogue. What is wrong with the user's own files is told once.
-    pub(crate) async fn catalogue(&self) -> &Catalogue {
-        let load = || async {
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        self.catalogue.get_or_init(|| {
             let catalogue = Catalogue::load(Some(&self.folders.providers()));
             for problem in catalogue.problems() {
                 self.out.note(&format!("{} {problem}", self.out.note_paint().warn("left out:")));
             }
             catalogue
-        };
-        self.catalogue.get_or_init(load).await
+        })
     }
 
     /// A provider by its name, pointed at the sandbox where that is meant.
     pub(crate) async fn provider(&self, name: &str) -> Result<Provider, Card> {
-        let catalogue = self.catalogue().await;
+        let catalogue = self.catalogue();
         let broken = catalogue.problems().iter().find(|problem| {
             // A broken file of the user's own must not be passed over in silence: its other half may say where secrets go.
             Path::new(&problem.file).file_stem().is_some_and(|stem| stem == name)
@@ -111,13 +110,13 @@ impl Context {
     /// The provider that the first word of a short form means; what it means otherwise may be a verb that was mistyped.
     pub(crate) async fn provider_or_verb(&self, word: &str) -> Result<Provider, Card> {
         let name = word.split('/').next().unwrap_or(word);
-        if self.catalogue().await.get(name).is_ok() || !self.catalogue().await.problems().is_empty() {
+        if self.catalogue().get(name).is_ok() || !self.catalogue().problems().is_empty() {
             return self.provider(name).await;
         }
         let accounts = self.accounts().await?;
         let command = Cli::command();
         let verbs = command.get_subcommands().map(clap::Command::get_name);
-        let names = self.catalogue().await.iter().map(|provider| provider.name.as_str());
+        let names = self.catalogue().iter().map(|provider| provider.name.as_str());
         let known: Vec<&str> = verbs.chain(names).chain(accounts.iter().map(|account| account.name.as_str())).collect();
         let what = format!("\"{}\" is no verb, no account and no provider", printable(word));
         Err(match nearest(word, known) {
@@ -249,26 +248,13 @@ impl Context {
             ));
         }
         let settings = provider.settings(&|field| app.field(field).map(str::to_owned)).doing(format!("cannot use {name}"))?;
-        self.check_binding(&account, &settings)?;
         let Base { store, keyfob } = self.base().await?;
         Ok(Opened { provider, account, app, settings, keyfob: keyfob.clone(), store: store.clone() })
     }
 
-    /// Tokens go to the origins of their login, and so must everything that could renew or revoke them.
-    fn check_binding(&self, account: &Account, settings: &Settings) -> Result<(), Card> {
-        let Some(stranger) = settings.origins().into_iter().find(|origin| !account.is_bound_to(origin)) else { return Ok(()) };
-        let bound_to: Vec<String> = account.origins.iter().map(ToString::to_string).collect();
-        Err(Card::new(
-            Exit::SignIn,
-            format!("cannot use {}", account.name),
-            format!("its tokens are for {} alone, and {} now lives at {stranger}", bound_to.join(", "), account.provider),
-            format!("if that is right, log in again: keyfob login {}", account.name),
-        ))
-    }
-
     /// The variables that hold a secret of ours or of a provider's app: for programs that we start, to do without.
-    pub(crate) async fn secret_variables(&self) -> Vec<String> {
-        let fields = self.catalogue().await.iter().flat_map(|provider| &provider.client.fields).filter(|field| field.secret);
+    pub(crate) fn secret_variables(&self) -> Vec<String> {
+        let fields = self.catalogue().iter().flat_map(|provider| &provider.client.fields).filter(|field| field.secret);
         fields.flat_map(|field| field.env.iter().cloned()).collect()
     }
 }

@@ -23,8 +23,8 @@ pub(crate) enum Way {
 
 impl Way {
     /// Chooses: the URI that was asked for, the app's own, or the best that the provider's file suggests. Where we can listen there, the port
-    /// is ours before any browser opens.
-    pub(crate) async fn choose(provider: &Provider, app: &App, wanted: Option<&str>, pin: bool) -> Result<Self, Card> {
+    /// is ours before any browser opens. At the sandbox (`pretend`) any port of 127.0.0.1 will do.
+    pub(crate) async fn choose(provider: &Provider, app: &App, wanted: Option<&str>, pin: bool, pretend: bool) -> Result<Self, Card> {
         let redirect = &provider.client.redirect;
         let suggested = wanted.or(app.redirect_uri.as_deref()).or(redirect.suggested.first().map(String::as_str));
         if pin || suggested.is_none() && redirect.oob {
@@ -49,8 +49,13 @@ impl Way {
         match redirect.listener(uri) {
             // Only 127.0.0.1 is listened at (RFC 8252 §7.3); a browser that is sent to ::1 has to be followed by hand.
             Some((host, port)) if host == "127.0.0.1" || host == "localhost" => {
-                let listener = Listener::bind(port, parsed.path()).await.map_err(|error| taken(provider, uri, port, &error))?;
-                let uri = if port == 0 { listener.redirect_uri() } else { uri.to_owned() };
+                let mut bound = Listener::bind(port, parsed.path()).await;
+                let any_port = bound.is_err() && pretend && wanted.is_none() && app.redirect_uri.is_none();
+                if any_port {
+                    bound = Listener::bind(0, parsed.path()).await;
+                }
+                let listener = bound.map_err(|error| taken(provider, uri, port, &error))?;
+                let uri = if port == 0 || any_port { listener.redirect_uri() } else { uri.to_owned() };
                 Ok(Self::Listen(listener, uri))
             }
             _ => Ok(Self::Paste(uri.to_owned())),

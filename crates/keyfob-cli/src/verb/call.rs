@@ -37,7 +37,7 @@ pub(crate) struct Call {
     /// Send the fields as JSON instead of a form
     #[arg(long)]
     json_body: bool,
-    /// Show the head of the answer, too
+    /// Show the head of the answer, too; with --json, as an object of status, headers and body
     #[arg(short, long)]
     include: bool,
     /// Write the body of the answer to a file
@@ -176,7 +176,7 @@ async fn show(answer: Answer, session: &Session, args: &Call, out: &Output, what
         let card = Card::of(what, error);
         if matches!(error, keyfob::Error::Api(_)) { card.exiting(Exit::Http) } else { card }
     };
-    if out.json && args.output.is_none() {
+    if out.json && args.include && args.output.is_none() {
         let bytes = if args.fail { answer.read().await.map_err(|error| failed(&error))? } else { answer.bytes().await.doing(what)? };
         return out.json(&envelope(status, &headers, &bytes));
     }
@@ -200,7 +200,7 @@ async fn show(answer: Answer, session: &Session, args: &Call, out: &Output, what
             let mut file = File::create(path).map_err(trouble)?;
             copy(answer, what, |piece| file.write_all(piece).map_err(trouble)).await
         }
-        None if out.to_person => for_a_person(answer.all(what).await?, &headers, session, out),
+        None if out.to_person && !out.json => for_a_person(answer.all(what).await?, &headers, session, out),
         _ => {
             let mut stdout = io::stdout().lock();
             copy(answer, what, |piece| written(stdout.write_all(piece))).await?;

@@ -7,10 +7,9 @@ use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Parameter, ParameterKind, Provider, Table};
 use serde_json::{Value, json};
 
-use crate::card::{Card, Doing};
+use crate::card::Card;
 use crate::chart;
 use crate::context::Context;
-use crate::exit::Exit;
 use crate::perform::{call, perform};
 use crate::prompt;
 use crate::sheet::{self, Sheet};
@@ -109,7 +108,10 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     let action = find(&opened.provider, action_name, name)?;
     let arguments = said.arguments(action, name)?;
     // What is wrong with the arguments is said before anybody is asked anything.
-    action.request(&arguments).doing(format!("cannot do {action_name} with {name}"))?;
+    action.request(&arguments).map_err(|misuse| {
+        let next = misuse.hint.clone().unwrap_or_else(|| usage(action, name));
+        Card::usage(format!("cannot do {action_name} with {name}"), misuse.to_string(), next)
+    })?;
     if said.dry_run {
         return dry_run(&opened, &context.out, |session| call(session, action, &arguments)).await;
     }

@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     let app = &given.app;
     let account = name.to_string();
     let settings = provider.settings(&|field| app.field(field).map(str::to_owned)).doing(format!("cannot log in to {account}"))?;
-    let way = Way::choose(&provider, app, args.redirect_uri.as_deref(), args.pin).await?;
+    let way = Way::choose(&provider, app, args.redirect_uri.as_deref(), args.pin, context.sandbox().is_some()).await?;
     let prompts = prompt::is_possible();
     if !args.paste && !prompts && !matches!(way, Way::Listen(..)) {
         return Err(nobody_answers(&account));
@@ -147,7 +147,7 @@ fn introduce(context: &Context, provider: &Provider, account: &str, how: &How, u
 
 /// Opening a browser is a courtesy: the address is there in any case.
 async fn open(context: &Context, url: &str) {
-    let keep_from = context.secret_variables().await;
+    let keep_from = context.secret_variables();
     let why = match browser::open(url, &keep_from) {
         Ok(()) => return,
         Err(NotOpened::Nowhere(why)) => why.to_owned(),

@@ -37,7 +37,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
 }
 
 async fn list(context: &Context) -> Result<(), Card> {
-    let catalogue = context.catalogue().await;
+    let catalogue = context.catalogue();
     if context.out.json {
         let described: Vec<Value> = catalogue.iter().map(brief).collect();
         return context.out.json(&described);

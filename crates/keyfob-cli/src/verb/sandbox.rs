@@ -11,6 +11,7 @@ use crate::card::Card;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::sheet::Sheet;
+use crate::signal;
 
 /// What the pretend providers are like.
 #[derive(Args, Debug)]
@@ -56,7 +57,7 @@ pub(crate) async fn run(args: Sandbox, context: &Context) -> Result<(), Card> {
         Consent::Deny => keyfob_sandbox::Consent::Deny,
     });
     let mut said = Ok(());
-    let served = keyfob_sandbox::serve(builder, |sandbox| {
+    let serving = keyfob_sandbox::serve(builder, |sandbox| {
         for (service, _) in sandbox.origins() {
             sandbox.faults(&service).update(|faults| {
                 faults.lenient = args.lenient;
@@ -69,8 +70,11 @@ pub(crate) async fn run(args: Sandbox, context: &Context) -> Result<(), Card> {
             }
         }
         said = introduce(sandbox, context);
-    })
-    .await;
+    });
+    let served = tokio::select! {
+        served = serving => served,
+        () = signal::asked_to_stop() => Ok(()),
+    };
     said?;
     served.map_err(|error| {
         let exit = if error.kind() == std::io::ErrorKind::InvalidInput { Exit::Usage } else { Exit::Error };
@@ -85,7 +89,7 @@ pub(crate) async fn run(args: Sandbox, context: &Context) -> Result<(), Card> {
 
 /// The providers whose end the catalogue knows.
 async fn retired(context: &Context) -> Vec<String> {
-    let catalogue = context.catalogue().await;
+    let catalogue = context.catalogue();
     catalogue.iter().filter(|provider| matches!(provider.status, Status::Retired { .. })).map(|provider| provider.name.clone()).collect()
 }
 

@@ -1,17 +1,19 @@
 //! `keyfob serve`: the web app.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use keyfob::proto::{Origin, Scrubber};
 use keyfob_broker::{Config, DebugLog, Recognised, Service, Site, Variables, recognise};
 use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::credentials::variables;
 use crate::exit::Exit;
+use crate::log;
 
 /// What to serve, and where.
 #[derive(Args, Debug)]
@@ -36,20 +38,10 @@ pub(crate) struct Serve {
     health_check: bool,
 }
 
-impl Serve {
-    /// The debug log, to be opened before logging begins.
-    pub(crate) fn debug_log(&self) -> Option<&PathBuf> {
-        self.debug_log.as_ref().filter(|_| !self.health_check)
-    }
-}
-
-/// The debug log, opened.
-pub(crate) fn open_debug_log(path: &std::path::Path) -> Result<DebugLog, Card> {
-    DebugLog::open(path, Scrubber::new())
-        .map_err(|error| Card::io(format!("cannot write {}", path.display()), &error, "check the name, the folder and who may write there"))
-}
-
 pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
+    let debug_log = args.debug_log.as_deref().filter(|_| !args.health_check);
+    let debug_log = debug_log.map(|path| open_debug_log(path, &args, context)).transpose()?;
+    log::begin(debug_log, LevelFilter::INFO)?;
     if args.health_check {
         return keyfob_broker::health_check(args.listen).await.map_err(|error| {
             Card::new(Exit::Error, "the web app is not well", error.to_string(), "see its log, or start it: keyfob serve")
@@ -78,11 +70,23 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     keyfob_broker::serve(site, listener, stopped).await.map_err(|error| Card::io("the web app has ended", &error, "start it again"))
 }
 
+/// The debug log. Nothing of ours logs a secret; it masks those of the env-file all the same.
+fn open_debug_log(path: &Path, args: &Serve, context: &Context) -> Result<DebugLog, Card> {
+    let mut scrubber = Scrubber::new();
+    if let Some(file) = &args.env_file {
+        let variables = variables(file)?;
+        let secrets = context.secret_variables();
+        scrubber = secrets.iter().filter_map(|name| variables.get(name)).fold(scrubber, Scrubber::knowing);
+    }
+    DebugLog::open(path, scrubber)
+        .map_err(|error| Card::io(format!("cannot write {}", path.display()), &error, "check the name, the folder and who may write there"))
+}
+
 /// What can be connected: what the env-file says, what the environment says, or the apps in the vault.
 async fn services(args: &Serve, context: &Context) -> Result<Vec<Service>, Card> {
     let what = "cannot start the web app";
     let mut providers = Vec::new();
-    for provider in context.catalogue().await.iter() {
+    for provider in context.catalogue().iter() {
         match context.provider(&provider.name).await {
             Ok(provider) => providers.push(provider),
             // The sandbox need not play all of them.

@@ -39,7 +39,7 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     let now = account::now();
     let mut sheet = Sheet::new(["Account", "Provider", "Health", "Expires", "Scopes"]);
     for account in accounts {
-        let title = context.catalogue().await.get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
+        let title = context.catalogue().get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
         let scopes = account::scopes(account).unwrap_or_else(|| "-".to_owned());
         sheet.row([account.name.clone(), title, health(account, now).0.to_owned(), expiry(account, now), scopes]);
     }
@@ -57,7 +57,7 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
     if context.out.json {
         context.out.json(&account::json(account, context))?;
     } else {
-        let title = context.catalogue().await.get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
+        let title = context.catalogue().get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
         let mut lines = vec![("account", account.name.clone()), ("provider", format!("{title} ({})", account.provider))];
         lines.push(("health", reason.as_ref().map_or_else(|| state.to_owned(), |reason| format!("{state}: {reason}"))));
         lines.push(("expires", expiry(account, now)));

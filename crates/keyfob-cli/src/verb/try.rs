@@ -67,7 +67,7 @@ pub(crate) async fn run(args: Try, context: &Context) -> Result<(), Card> {
         keyfob,
         sandbox,
         browser: args.browser,
-        keep_from: context.secret_variables().await,
+        keep_from: context.secret_variables(),
         steps: vec![],
         ways: vec![],
         renewed: 0,
@@ -161,11 +161,7 @@ impl Walk {
         let name = &stop.provider.name;
         // A way that nobody has seen yet is worth showing; otherwise the most comfortable one.
         let pin = stop.provider.client.redirect.oob && !self.ways.contains(&"pin") && stop.provider.kind == Kind::OAuth1;
-        let way = match Way::choose(stop.provider, &stop.app, None, pin).await {
-            Ok(way) => way,
-            // The fixed port of a suggestion may be taken by somebody: then the address is pasted.
-            Err(card) => Way::Paste(stop.provider.client.redirect.suggested.first().cloned().ok_or(card)?),
-        };
+        let way = Way::choose(stop.provider, &stop.app, None, pin, true).await?;
         let how = How { listening_at: if let Way::Listen(_, uri) = &way { Some(uri.clone()) } else { None }, pin: matches!(way, Way::Pin) };
         self.ways.push(how.name());
         let stopped = self.stopped("logging in", name);
@@ -299,9 +295,9 @@ impl Walk {
         let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let done = format!("{}, {}, in {seconds:.1} s", counted(providers, "login"), counted(self.renewed, "renewed token"));
         self.say(&format!(
-            "\n{} {done}. The vault in {} is removed again.\n\nNow you:\n{}",
+            "\n{} {}\n\nNow you:\n{}",
             paint.good("✓"),
-            folder.path().display(),
+            hang(&format!("{done}; the vault in {} is removed again", folder.path().display()), 2, Some(self.width())),
             sheet::pairs(
                 &[
                     ("  keyfob sandbox", "the pretend providers, to play with"),
@@ -378,7 +374,7 @@ fn same_access(a: &TokenSet, b: &TokenSet) -> bool {
 fn opening(out: &Output) -> String {
     let paint = out.paint();
     format!(
-        "{}\nA walk through pretend providers on this machine: real OAuth, no account, no internet.",
+        "{}\nReal OAuth with pretend providers on this machine: no account, no internet.",
         paint.strong("Keyfob: one key for every OAuth API")
     )
 }

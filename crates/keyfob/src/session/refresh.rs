@@ -62,6 +62,13 @@ impl Shared {
         }
         tracing::info!(account = record.value.name, why, "refreshing");
         let exchange = client.refresh(tokens)?;
+        // The refresh token goes to the origins of the login and nowhere else; also not to a token endpoint that was changed later.
+        let origin = exchange.request().origin();
+        if !origin.as_ref().is_some_and(|origin| record.value.is_bound_to(origin)) {
+            let origin = origin.map_or_else(|| "there".to_owned(), |origin| origin.to_string());
+            let bound_to = record.value.origins.iter().map(ToString::to_string).collect();
+            return Err(Error::Unbound { account: record.value.name.clone(), origin, bound_to });
+        }
         let answer = self.keyfob.exchange(exchange.request()).await?;
         match exchange.receive(&answer, self.keyfob.now()) {
             Ok(received) => {

@@ -1,0 +1,188 @@
+//! Bad input: each a card of three lines with its exit code, and nothing lost.
+
+#![allow(missing_docs)]
+
+mod common;
+
+use common::House;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_names_get_the_nearest() {
+    let house = House::new().await;
+    house.run(&["login", "teldus"]).await.fails(2, ["no provider is called \"teldus\"", "telldus", "did you mean telldus?"]);
+    house.run(&["provider", "show", "xyz"]).await.fails(2, ["no provider is called \"xyz\"", "known: ", "provider list"]);
+    house.run(&["logn"]).await.fails(2, ["\"logn\" is no verb, no account and no provider", "login", "did you mean keyfob login?"]);
+    house.run(&["netatmoo"]).await.fails(2, ["\"netatmoo\" is no verb", "netatmo", "did you mean keyfob netatmo?"]);
+    house.run(&["quite-something-else"]).await.fails(2, ["is no verb", "nothing here", "keyfob --help"]);
+    house.log_in("telldus/cabin").await;
+    house
+        .run(&["get", "telldus/cabni", "/x"])
+        .await
+        .fails(4, ["there is no account \"telldus/cabni\"", "telldus/cabin", "did you mean telldus/cabin?"]);
+    house
+        .run(&["get", "netatmo", "/x"])
+        .await
+        .fails(4, ["there is no account \"netatmo\"", "logged in: telldus/cabin", "keyfob login netatmo"]);
+    for bad in ["Telldus", "telldus/../x", "telldus/", "telldus/a b", "login"] {
+        house.run(&["login", bad]).await.exits(2).card();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_keys_are_named_with_where_to_get_them() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    house.run(&["login", "netatmo", "--paste"]).await.fails(
+        2,
+        [
+            "Netatmo needs an app of yours, and its Client ID (client_id) and Client secret (client_secret) is missing",
+            "https://dev.netatmo.com/apps. The redirect URI to register is http://localhost/callback",
+            "keyfob app add netatmo (asks for it), or --env-file FILE with NETATMO_API_CLIENT_ID=… NETATMO_API_CLIENT_SECRET=…",
+        ],
+    );
+    house.set("NETATMO_API_CLIENT_ID", "5a9db0c50000000000000001");
+    house.run(&["app", "add", "netatmo"]).await.fails(2, ["its Client secret (client_secret) is missing", "", "NETATMO_API_CLIENT_SECRET"]);
+    let file = house.file("wrong.env", "A=1\nsecret without equals\n");
+    let ended = house.run(&["app", "add", "netatmo", "--env-file", &file]).await.fails(2, ["wrong.env:2:1", "line 2", "first ="]);
+    assert!(!ended.stderr.contains("without equals"), "{ended:#?}");
+    let file = house.file("other.env", "SOMETHING=1\n");
+    house
+        .run(&["app", "add", "netatmo", "--env-file", &file])
+        .await
+        .fails(2, ["nothing for Netatmo", "NETATMO_API_CLIENT_ID", "provider show netatmo"]);
+    house.run(&["app", "add", "netatmo", "--env-file", "nowhere.env"]).await.fails(2, ["cannot read nowhere.env", "", ""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn j13_a_secret_on_the_command_line_is_refused_and_not_repeated() {
+    let house = House::new().await;
+    for arguments in [
+        &["app", "add", "telldus", "--client-secret", "hunter2-hunter2"][..],
+        &["login", "telldus", "--consumer-secret=hunter2-hunter2"],
+        &["import", "telldus", "--token", "hunter2-hunter2", "--token-secret", "hunter2-hunter2"],
+        &["import", "netatmo", "--access-token", "hunter2-hunter2"],
+    ] {
+        let ended = house.run(arguments).await.exits(2);
+        assert!(ended.stderr.contains("command line") || ended.stderr.contains("cannot be used multiple times"), "{ended:#?}");
+        assert!(!ended.stderr.contains("hunter2"), "{ended:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_network_it_exits_with_6() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    house.set("CONSUMER_KEY", "EXAMPLEPUBLICKEYNOTREAL000000001");
+    house.set("CONSUMER_SECRET", "EXAMPLEPRIVATEKEYNOTREAL00000001");
+    house
+        .run(&["login", "telldus", "--no-browser"])
+        .await
+        .fails(6, ["cannot log in to telldus", "not allowed to connect to https://pa-api.telldus.com", "this machine only"]);
+    house.set("KEYFOB_SANDBOX", "http://127.0.0.1:9");
+    house.run(&["login", "telldus", "--no-browser"]).await.fails(6, ["cannot use the sandbox", "could not connect", "keyfob sandbox"]);
+    house.set("KEYFOB_SANDBOX", "https://sandbox.example");
+    house.run(&["login", "telldus", "--no-browser"]).await.fails(2, ["cannot use the sandbox", "on this machine", "keyfob sandbox"]);
+    let origin = house.sandbox.origin("acme");
+    house.set("KEYFOB_SANDBOX", &origin);
+    house.run(&["login", "telldus", "--no-browser"]).await.fails(1, ["cannot use the sandbox", "no sandbox", ""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_of_another_key_is_refused_and_left_alone() {
+    let mut house = House::new().await;
+    house.log_in("telldus").await;
+    let before = std::fs::read(house.vault()).expect("a vault");
+    house.set("KEYFOB_VAULT_KEY", &"5a".repeat(32));
+    for arguments in [&["status"][..], &["telldus", "devices"], &["logout", "telldus"], &["login", "telldus", "--no-browser", "--paste"]] {
+        house.run(arguments).await.fails(7, ["cannot open the vault", "another key", "use the key this vault was made with"]);
+    }
+    house.set("KEYFOB_VAULT_KEY", "nonsense");
+    let ended = house.run(&["status"]).await.exits(7);
+    assert!(!ended.stderr.contains("nonsense"), "{ended:#?}");
+    assert_eq!(std::fs::read(house.vault()).expect("a vault"), before);
+    house.unset("KEYFOB_VAULT_KEY");
+    house.json(&["telldus", "devices"]).await;
+    let key = house.path("data/sandbox/vault.key");
+    std::fs::rename(&key, house.path("elsewhere")).expect("moved");
+    house.run(&["telldus", "devices"]).await.fails(7, ["cannot open the vault", "vault.key", ""]);
+    assert!(!common::exists(&key), "no new key for an old vault");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_provider_file_is_told_with_line_and_column() {
+    let house = House::new().await;
+    let broken = house.file("config/providers/hub.toml", "name = \"hub\"\ntitle = \"Hub\"\nkind = \"oauth3\"\n");
+    let ended = house.run(&["provider", "check", &broken]).await.exits(1);
+    assert!(ended.stdout.contains(&format!("{broken}:3:")), "{ended:#?}");
+    assert!(ended.card()[0].contains("no sound provider file"), "{ended:#?}");
+    let json = house.run(&["provider", "check", &broken, "--json"]).await.exits(1);
+    let problems: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(problems["ok"], false);
+    assert!(problems["problems"].as_array().is_some_and(|all| all.iter().any(|problem| problem["line"] == 3)), "{problems}");
+    // It is named where it is wanted, and does no harm elsewhere.
+    house.run(&["login", "hub"]).await.fails(1, ["the provider file of hub is broken", "hub.toml:", ""]);
+    house.log_in("telldus").await;
+    // Half of an override is no override: the other half may say where secrets go.
+    house.file("config/providers/telldus.toml", "name = \"telldus\"\n[api]\nbase_url = 7\n");
+    house.run(&["telldus", "devices"]).await.fails(1, ["the provider file of telldus is broken", "telldus.toml:", ""]);
+    house.run(&["provider", "check", "nowhere.toml"]).await.fails(2, ["cannot read nowhere.toml", "", ""]);
+    let sound = house.file("sound.toml", "name = \"telldus\"\ntitle = \"My Telldus\"\n");
+    let ended = house.run(&["provider", "check", &sound]).await.exits(0);
+    assert!(ended.stderr.contains("is sound: telldus"), "{ended:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k4_nothing_is_read_from_the_current_folder() {
+    let house = House::new().await;
+    house.file("telldus.toml", "this is no TOML");
+    house.file("providers/telldus.toml", "this is no TOML");
+    house.file(".env", "CONSUMER_KEY=x\nCONSUMER_SECRET=y\n");
+    house.file("keyfob.toml", "this is no TOML");
+    house.log_in("telldus").await;
+    assert_eq!(house.json(&["app", "list"]).await, json!([]), "the demo app was used");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cards_are_json_where_json_is_asked_for() {
+    let house = House::new().await;
+    let ended = house.run(&["token", "telldus", "--json"]).await.exits(4);
+    assert_eq!(ended.stdout, "");
+    let card: Value = serde_json::from_str(ended.stderr.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(card["error"]["exit"], 4);
+    assert_eq!(card["error"]["next"], "keyfob login telldus");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_retired_is_told() {
+    let house = House::new().await;
+    house.log_in("fitbit").await;
+    house.sandbox.faults("fitbit").update(|faults| faults.retired = true);
+    let ended = house.run(&["fitbit", "profile"]).await.exits(5);
+    assert!(ended.card()[1].contains("HTTP 410") && ended.card()[2].contains("Google Health API"), "{ended:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apps_are_added_listed_and_forgotten() {
+    let house = House::new().await;
+    let app = house.sandbox.app("august");
+    let fields = json!({"client_id": app.client_id, "client_secret": app.client_secret, "api_key": app.fields["api_key"]});
+    let ended = house.run_with(&["app", "add", "august", "--stdin"], &fields.to_string()).await.exits(0);
+    assert!(ended.stderr.contains("the app of August Home is in the vault"), "{ended:#?}");
+    let listed = house.good(&["app", "list"]).await;
+    assert!(
+        listed.contains(&app.client_id) && !listed.contains(&app.client_secret) && !listed.contains(&app.fields["api_key"]),
+        "{listed}"
+    );
+    house.log_in("august").await;
+    // Another app: the account's tokens are not its own.
+    let other =
+        json!({"client_id": "5a9db0c5-0000-4000-8000-0000000000ff", "client_secret": "x-not-real", "api_key": app.fields["api_key"]});
+    let ended = house.run_with(&["app", "add", "august", "--stdin"], &other.to_string()).await.exits(0);
+    assert!(ended.stderr.contains("needs login august belongs to another app"), "{ended:#?}");
+    house.run(&["august", "locks"]).await.fails(4, ["cannot use august", "another app", "keyfob login august"]);
+    let ended = house.run(&["app", "rm", "august"]).await.exits(0);
+    assert!(ended.stderr.contains("cannot be used: august"), "{ended:#?}");
+    house.run(&["app", "rm", "august"]).await.fails(2, ["there is no app of august", "", "app list"]);
+    house.run_with(&["app", "add", "august", "--stdin"], "{\"unknown\":\"x\"}").await.fails(2, ["no app of August Home", "client_id", ""]);
+}

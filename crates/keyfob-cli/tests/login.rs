@@ -1,0 +1,236 @@
+//! Logging in: by callback, pasted address, code and PIN; and everything that is not an answer.
+
+#![allow(missing_docs)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{House, PROVIDERS, pin, try_visit, visit};
+use keyfob_sandbox::Consent;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_provider_by_pasted_address() {
+    let house = House::new().await;
+    for name in PROVIDERS {
+        let ended = house.log_in(name).await;
+        assert!(ended.stderr.contains(&format!("✓ {name} logged in")), "{ended:#?}");
+        assert!(ended.stderr.contains("kept in") && ended.stderr.contains("vault.db"), "{ended:#?}");
+        assert_eq!(ended.stdout, "", "a login's words are no data");
+    }
+    let accounts = house.json(&["status"]).await;
+    let names: Vec<&str> = accounts.as_array().expect("a list").iter().filter_map(|account| account["account"].as_str()).collect();
+    assert_eq!(names.len(), PROVIDERS.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_tolerated_is_reported() {
+    let house = House::new().await;
+    let ended = house.log_in("telldus").await;
+    assert!(ended.stderr.contains("tolerated") && ended.stderr.contains("callback-confirmed-otherwise (RFC 5849 §2.1)"), "{ended:#?}");
+    let ended = house.log_in("netatmo").await;
+    assert!(ended.stderr.contains("scope-array (RFC 6749 §3.3)"), "{ended:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_callback_and_the_port_is_closed_afterwards() {
+    let house = House::new().await;
+    let mut login = house.start(&["login", "telldus", "--no-browser"]);
+    let url = login.url().await;
+    let back = visit(&url).await.location.expect("back");
+    assert!(back.starts_with("http://127.0.0.1:"), "{back}");
+
+    // B4: what is not our answer is refused, and the login goes on.
+    let elsewhere = back.replace("/callback", "/favicon.ico");
+    assert_eq!(visit(&elsewhere).await.status, 404);
+    let foreign = format!("{}?oauth_token=somebody-elses&oauth_verifier=1234567890", back.split('?').next().expect("a page"));
+    assert_eq!(visit(&foreign).await.status, 400);
+
+    assert_eq!(visit(&back).await.status, 200);
+    let ended = login.end_listening().await.exits(0);
+    assert!(ended.stderr.contains("a callback that is not ours was refused"), "{ended:#?}");
+    assert!(try_visit(&back).await.is_err(), "nobody listens any more");
+    house.json(&["telldus", "devices"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_pin() {
+    let house = House::new().await;
+    for name in ["fitbit-oauth1", "telldus"] {
+        let mut login = house.start(&["login", name, "--pin", "--paste", "--no-browser"]);
+        let url = login.url().await;
+        let pin = pin(&url).await;
+        login.say(&format!("  {pin} \n")).await;
+        login.end().await.exits(0);
+    }
+    house.run(&["login", "netatmo", "--pin", "--paste"]).await.fails(2, ["shows no PIN", "OAuth 1", "keyfob login netatmo"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_paste_is_refused_and_the_login_goes_on() {
+    let house = House::new().await;
+    let mut login = house.start(&["login", "netatmo", "--paste", "--no-browser"]);
+    let url = login.url().await;
+    let back = visit(&url).await.location.expect("back");
+    assert!(back.starts_with("http://localhost/callback?"), "{back}");
+    let state = back.split("state=").nth(1).and_then(|rest| rest.split('&').next()).expect("a state").to_owned();
+    let wrong = [
+        back.replace(&state, "somebody-elses-state"),
+        back.replace("http://localhost/", "http://elsewhere.example/"),
+        "http://localhost/callback?state=x&error=access_denied".to_owned(),
+        "nonsense".to_owned(),
+        String::new(),
+    ];
+    for paste in wrong {
+        login.say(&format!("{paste}\n")).await;
+        if !paste.is_empty() {
+            login.line(|line| line.starts_with("not that one:")).await;
+        }
+    }
+    // Browsers write https where nobody answers at http: taken, and reported.
+    login.say(&format!("{}\n", back.replace("http://", "https://"))).await;
+    let ended = login.end().await.exits(0);
+    assert!(ended.stderr.contains("redirect-scheme"), "{ended:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_callback_and_nothing_else_is_a_card() {
+    let house = House::new().await;
+    let ended = house.run_with(&["login", "netatmo", "--paste", "--no-browser"], "http://localhost/callback?code=1&code=2&state=x\n").await;
+    ended.fails(1, ["cannot log in to netatmo", "no valid answer was given", "nothing was stored"]);
+    house
+        .run_with(&["login", "netatmo", "--paste", "--no-browser"], "")
+        .await
+        .fails(2, ["netatmo", "no answer was given", "keyfob login netatmo"]);
+    assert_eq!(house.json(&["status"]).await, serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_ends_the_login_and_stores_nothing() {
+    let house = House::new().await;
+    for name in ["august", "netatmo", "fitbit", "telldus"] {
+        house.sandbox.consent(&house.sandbox.app(name).service, Consent::Deny);
+        let mut login = house.start(&["login", name, "--paste", "--no-browser"]);
+        let url = login.url().await;
+        let back = visit(&url).await.location.expect("back");
+        login.say(&format!("{back}\n")).await;
+        let ended = login.end_listening().await.fails(2, [&format!("cannot log in to {name}"), "access_denied", "nothing was stored"]);
+        assert_eq!(ended.stdout, "");
+    }
+    assert_eq!(house.json(&["status"]).await, serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scopes_are_asked_for_and_those_not_granted_are_told() {
+    let house = House::new().await;
+    house.sandbox.faults("netatmo").update(|faults| faults.withheld_scopes = vec!["read_thermostat".to_owned()]);
+    let mut login = house.start(&["login", "netatmo", "--paste", "--no-browser", "--scope", "read_station", "--scope", "read_thermostat"]);
+    let url = login.url().await;
+    assert!(url.contains("scope=read_station%20read_thermostat") || url.contains("scope=read_station+read_thermostat"), "{url}");
+    let back = visit(&url).await.location.expect("back");
+    login.say(&format!("{back}\n")).await;
+    let ended = login.end().await.exits(0);
+    assert!(ended.stderr.contains("read_station (asked for and not granted: read_thermostat)"), "{ended:#?}");
+    let status = house.json(&["status", "netatmo"]).await;
+    assert_eq!(status["scopes"]["granted"], serde_json::json!(["read_station"]));
+    assert_eq!(status["scopes"]["asked"], serde_json::json!(["read_station", "read_thermostat"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b7_interrupted_it_closes_the_port_and_leaves_nothing() {
+    let house = House::new().await;
+    let mut login = house.start(&["login", "telldus", "--no-browser"]);
+    let url = login.url().await;
+    let back = visit(&url).await.location.expect("back");
+    login.interrupt();
+    login.end_listening().await.fails(130, ["interrupted", "stop", "run it again"]);
+    assert!(try_visit(&back).await.is_err(), "nobody listens any more");
+    assert_eq!(house.json(&["status"]).await, serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_named_and_not_passed_by() {
+    let house = House::new().await;
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let uri = format!("http://127.0.0.1:{port}/callback");
+    let ended = house.run(&["login", "telldus", "--no-browser", "--redirect-uri", &uri]).await;
+    ended.fails(1, ["cannot listen at", "another program listens", "--redirect-uri"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_can_paste_it_says_so_before_it_begins() {
+    let house = House::new().await;
+    house
+        .run(&["login", "netatmo", "--redirect-uri", "http://localhost/callback"])
+        .await
+        .fails(2, ["cannot log in to netatmo", "nobody is at the terminal", "--paste"]);
+    assert!(house.sandbox.seen("netatmo").is_empty(), "nothing was asked of the provider");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a20_the_browser_gets_the_address_as_one_word_and_no_secret() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mut house = House::new().await;
+    let log = house.path("browser.log");
+    let script = house
+        .file("browser", &format!("#!/bin/sh\n{{ echo \"$#\"; printf '%s\\n' \"$@\"; env; }} > {0}.new\nmv {0}.new {0}\n", log.display()));
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a script");
+    house.set("BROWSER", &format!("{script} --new %s"));
+    house.set("KEYFOB_VAULT_KEY", &"5a".repeat(32));
+    house.set("CONSUMER_SECRET", "canary-consumer-secret");
+    let mut login = house.start(&["login", "telldus"]);
+    let url = login.url().await;
+    let mut seen = String::new();
+    for _ in 0..200 {
+        match std::fs::read_to_string(&log) {
+            Ok(text) => {
+                seen = text;
+                break;
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    let lines: Vec<&str> = seen.lines().collect();
+    assert_eq!(lines[..3], ["2", "--new", url.as_str()], "{seen}");
+    assert!(!seen.contains("5a5a5a5a") && !seen.contains("canary"), "{seen}");
+    login.interrupt();
+    login.end_listening().await.exits(130);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_accounts_of_one_provider_and_a_second_login() {
+    let house = House::new().await;
+    for name in ["telldus", "telldus/cabin"] {
+        house.log_in(name).await;
+    }
+    let again = house.log_in("telldus/cabin").await;
+    assert!(again.stderr.contains("✓ telldus/cabin logged in again"), "{again:#?}");
+    let accounts = house.json(&["status"]).await;
+    assert_eq!(accounts.as_array().map(Vec::len), Some(2));
+    house.good(&["telldus/cabin", "devices"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_from_an_env_file_is_kept_for_later() {
+    let mut house = House::new().await;
+    let app = house.sandbox.app("telldus");
+    let file =
+        house.file("telldus.env", &format!("# keys\nOTHER=1\nCONSUMER_KEY={}\nCONSUMER_SECRET={}\n", app.client_id, app.client_secret));
+    let mut login = house.start(&["login", "telldus", "--env-file", &file, "--no-browser", "--paste"]);
+    let url = login.url().await;
+    let back = visit(&url).await.location.expect("back");
+    login.say(&format!("{back}\n")).await;
+    login.end().await.exits(0);
+    let apps = house.json(&["app", "list"]).await;
+    assert_eq!(apps[0]["client_id"], app.client_id.as_str());
+    assert_eq!(apps[0]["secrets"], serde_json::json!(["client_secret"]));
+    // From the environment, where the provider was named.
+    house.good(&["logout", "telldus"]).await;
+    house.good(&["app", "rm", "telldus"]).await;
+    house.set("CONSUMER_KEY", &app.client_id);
+    house.set("CONSUMER_SECRET", &app.client_secret);
+    house.log_in("telldus").await;
+    assert_eq!(house.json(&["app", "list"]).await[0]["provider"], "telldus");
+}

@@ -1,0 +1,290 @@
+//! Using an account: calls, actions, status, tokens, refresh, logout.
+
+#![allow(missing_docs)]
+
+mod common;
+
+use common::House;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_gives_the_body_untouched() {
+    let house = House::new().await;
+    house.log_in("telldus").await;
+    let body = house.good(&["get", "telldus", "/json/devices/list", "supportedMethods==3"]).await;
+    let devices: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(devices["device"][1]["name"], "Living room lamp");
+    assert!(!body.contains("\n  "), "not indented for a program: {body}");
+    let seen = house.sandbox.seen("telldus");
+    let line = seen.last().expect("a call").line();
+    assert!(line.contains("GET") && line.contains("/json/devices/list") && line.contains("supportedMethods"), "{line}");
+
+    let with_head = house.good(&["get", "telldus", "/json/clients/list", "-i"]).await;
+    assert!(with_head.starts_with("HTTP 200 OK\n") && with_head.contains("content-type: "), "{with_head}");
+    let whole = house.json(&["get", "telldus", "/json/clients/list", "-i"]).await;
+    assert_eq!(whole["status"], 200);
+    assert_eq!(whole["body"]["client"][0]["name"], "home");
+
+    let file = house.path("answer.json");
+    let nothing = house.good(&["get", "telldus", "/json/clients/list", "-o", &file.display().to_string()]).await;
+    assert_eq!(nothing, "");
+    assert!(std::fs::read_to_string(file).expect("a file").contains("\"client\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_become_query_form_json_and_headers() {
+    let house = House::new().await;
+    house.log_in("acme").await;
+    let echo = async |arguments: &[&str]| house.json(&[&["post", "acme", "/api/echo"], arguments].concat()).await;
+    let form = echo(&["a=1 +&", "b==2", "X-Mine: here"]).await;
+    assert_eq!(form["body"], "a=1%20%2B%26");
+    assert!(form["target"].as_str().is_some_and(|target| target.ends_with("/api/echo?b=2")), "{form}");
+    assert_eq!(form["headers"]["x-mine"][0], "here");
+    assert_eq!(form["headers"]["content-type"][0], "application/x-www-form-urlencoded");
+    let json = echo(&["a=1", "b:=[1,{\"c\":null}]"]).await;
+    assert_eq!(json["body"], r#"{"a":"1","b":[1,{"c":null}]}"#);
+    assert_eq!(json["headers"]["content-type"][0], "application/json");
+    assert_eq!(echo(&["a=1", "--json-body"]).await["body"], r#"{"a":"1"}"#);
+    let file = house.file("body.txt", "from a file");
+    let data = echo(&["-d", &format!("@{file}"), "Content-Type:text/plain"]).await;
+    assert_eq!((data["body"].as_str(), data["headers"]["content-type"][0].as_str()), (Some("from a file"), Some("text/plain")));
+    let piped = house.run_with(&["post", "acme", "/api/echo", "-d", "@-"], "from stdin").await.exits(0);
+    assert!(piped.stdout.contains("from stdin"), "{piped:#?}");
+    let other = house.json(&["request", "patch", "acme", "/api/echo"]).await;
+    assert_eq!(other["method"], "PATCH");
+
+    house.run(&["get", "acme", "/api/me", "a=b"]).await.fails(2, ["GET carries no fields", "a=b", "a==b"]);
+    house.run(&["get", "acme", "/api/me", "nonsense"]).await.fails(2, ["is no request item", "NAME==VALUE", "keyfob get"]);
+    house.run(&["get", "acme", "/api/me", "Authorization:Bearer x"]).await.fails(2, ["Authorization", "shell's history", "leave it away"]);
+    house
+        .run(&["get", "acme", "https://elsewhere.example/x"])
+        .await
+        .fails(4, ["cannot call acme", "may not be sent to https://elsewhere.example", "log in again"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fail_makes_errors_count_also_those_with_status_200() {
+    let house = House::new().await;
+    house.log_in("telldus").await;
+    house.log_in("august").await;
+    let soft = house.run(&["get", "telldus", "/json/device/info", "id==1"]).await.exits(0);
+    assert!(soft.stdout.contains("error"), "{soft:#?}");
+    let hard = house.run(&["get", "telldus", "/json/device/info", "id==1", "-f"]).await.fails(5, ["cannot call telldus", "HTTP 200", ""]);
+    assert_eq!(hard.stdout, "");
+    let soft = house.run(&["get", "august", "/nowhere"]).await.exits(0);
+    assert!(soft.stderr.contains("HTTP 404"), "{soft:#?}");
+    house.run(&["get", "august", "/nowhere", "--fail"]).await.fails(5, ["cannot call august", "HTTP 404", ""]);
+    house.run(&["get", "august", "/users/locks/mine", "--fail"]).await.exits(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_and_an_explanation_send_nothing_and_show_no_secret() {
+    let house = House::new().await;
+    for name in ["telldus", "august", "acme"] {
+        house.log_in(name).await;
+    }
+    house.sandbox.clear_seen();
+    let telldus = house.good(&["post", "telldus", "/json/device/turnOn", "id=240001", "--dry-run"]).await;
+    assert!(telldus.starts_with(&format!("POST {}/json/device/turnOn\n", house.sandbox.origin("telldus"))), "{telldus}");
+    assert!(
+        telldus.contains("oauth_signature=\"<secret>\"")
+            && telldus.contains("oauth_token=\"<secret>\"")
+            && telldus.ends_with("\n\nid=240001\n"),
+        "{telldus}"
+    );
+    let august = house.good(&["get", "august", "/users/me", "--dry-run"]).await;
+    assert!(august.contains("x-august-access-token: <secret>") && august.contains("x-august-api-key: <secret>"), "{august}");
+    let acme = house.json(&["get", "acme", "/api/me", "--dry-run"]).await;
+    assert!(acme["headers"].to_string().contains("Bearer <secret>"), "{acme}");
+    let action = house.good(&["telldus", "on", "240001", "--dry-run"]).await;
+    assert!(action.starts_with("POST "), "{action}");
+
+    let explained = house.good(&["get", "telldus", "/json/devices/list", "supportedMethods==3", "--explain"]).await;
+    assert!(explained.contains("base string   GET&http%3A%2F%2F127.0.0.1") && explained.contains("HMAC-SHA1"), "{explained}");
+    let secret = house.sandbox.app("telldus").client_secret;
+    assert!(!explained.contains(&secret), "{explained}");
+    house.run(&["get", "acme", "/api/me", "--explain"]).await.fails(2, ["cannot call acme", "OAuth 1", ""]);
+    assert!(["telldus", "august", "acme"].iter().all(|name| house.sandbox.seen(name).is_empty()), "nothing was sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_give_tables_and_json() {
+    let house = House::new().await;
+    house.log_in("telldus").await;
+    let rows = house.json(&["telldus", "devices"]).await;
+    assert_eq!(rows[1]["Device"], "Living room lamp");
+    assert_eq!(rows[1]["State"], "off");
+    let tabs = house.good(&["do", "telldus", "devices"]).await;
+    assert!(tabs.starts_with("Device\tState\t") && tabs.contains("\nLiving room lamp\toff\t"), "{tabs}");
+
+    // What acts is done only with a yes.
+    house.run(&["telldus", "on", "240001"]).await.fails(2, ["was not done", "changes something in the world", "--yes"]);
+    assert_eq!(house.json(&["telldus", "devices"]).await[1]["State"], "off");
+    house.good(&["telldus", "on", "240001", "--yes"]).await;
+    assert_eq!(house.json(&["telldus", "devices"]).await[1]["State"], "on");
+    house.good(&["telldus", "dim", "--level=51", "-y", "--id", "240001"]).await;
+    assert_eq!(house.json(&["telldus", "devices"]).await[1]["State"], "dimmed to 20 %");
+
+    house.run(&["telldus", "devicse"]).await.fails(2, ["has no action \"devicse\"", "devices", "keyfob telldus lists"]);
+    house.run(&["telldus", "dim", "240001", "256", "-y"]).await.fails(2, ["cannot do dim", "from 0 to 255", "usage"]);
+    house.run(&["telldus", "dim", "240001", "-y"]).await.fails(2, ["cannot do dim", "level", "dim ID LEVEL"]);
+    house.run(&["telldus", "dim", "1", "2", "3"]).await.fails(2, ["cannot do dim", "at most 2", "keyfob telldus dim ID LEVEL"]);
+    house.run(&["telldus", "on", "1", "--nonsense", "2"]).await.fails(2, ["cannot do on", "nonsense", ""]);
+    house.sandbox.faults("telldus").update(|faults| faults.client_offline = true);
+    house.run(&["telldus", "off", "240001", "-y"]).await.fails(5, ["cannot do off with telldus", "offline", ""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_are_listed_and_described() {
+    let house = House::new().await;
+    let list = house.good(&["telldus"]).await;
+    assert!(list.contains("dim ID LEVEL\tDim a device (acts: asks first)"), "also before any login: {list}");
+    let help = house.good(&["telldus", "dim", "--help"]).await;
+    assert!(help.contains("usage: keyfob telldus dim ID LEVEL") && help.contains("a whole number from 0 to 255"), "{help}");
+    let json = house.json(&["do", "telldus"]).await;
+    assert!(
+        json["actions"].as_array().is_some_and(|actions| actions.iter().any(|action| action["name"] == "dim" && action["acts"] == true))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_series_is_read_page_by_page_and_drawn_as_a_chart() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    let stations = house.json(&["netatmo", "stations"]).await;
+    let station = stations[0]["Station"].as_str().expect("a station").to_owned();
+    let measure = ["netatmo", "measure", &station, "Temperature", "--scale", "30min", "--from", "2020-01-01", "--to", "2020-02-15"];
+    let rows = house.json(&measure).await;
+    assert!(rows.as_array().is_some_and(|rows| rows.len() > 2000), "two pages and more: {}", rows.as_array().map_or(0, Vec::len));
+    assert!(rows[0].to_string().contains("2020-01-01T"), "{}", rows[0]);
+    let one = house.run(&[&measure[..], &["--pages", "1", "--json"]].concat()).await.exits(0);
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&one.stdout).expect("rows").len(), 1024);
+    assert!(one.stderr.contains("there is more"), "{one:#?}");
+    let chart = house.good(&[&measure[..], &["--chart"]].concat()).await;
+    assert!(chart.starts_with("Temperature (°C)\n") && chart.contains('┤') && chart.contains("2020-01-01"), "{chart}");
+    assert!(chart.lines().all(|line| line.chars().count() <= 80), "{chart}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_printed_alone_and_renewed_when_it_ends_soon() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    let first = house.run(&["token", "netatmo"]).await.exits(0);
+    let token = first.stdout.trim_end_matches('\n').to_owned();
+    assert!(token.contains('|') && !token.contains('\n'), "nothing else on stdout: {token:?}");
+    assert!(!first.stderr.contains(&token));
+    assert_eq!(house.good(&["token", "netatmo"]).await.trim_end(), token, "still fresh");
+    let renewed = house.good(&["token", "netatmo", "--min-valid", "4h"]).await;
+    assert_ne!(renewed.trim_end(), token);
+    let described = house.json(&["token", "netatmo"]).await;
+    assert_eq!(described["access_token"], renewed.trim_end());
+
+    house.log_in("telldus").await;
+    house.run(&["token", "telldus"]).await.fails(2, ["telldus has no token to print", "OAuth 1", "keyfob get telldus"]);
+    house.run(&["token", "netatmo/none"]).await.fails(4, ["there is no account \"netatmo/none\"", "", "keyfob login netatmo/none"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_token_is_renewed_and_a_spent_one_needs_a_login() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    let before = house.good(&["token", "netatmo"]).await;
+    house.sandbox.faults("netatmo").expire_access_tokens();
+    house.json(&["netatmo", "stations"]).await;
+    assert_ne!(house.good(&["token", "netatmo"]).await, before);
+
+    let told = house.run(&["refresh", "netatmo"]).await.exits(0);
+    assert!(told.stderr.contains("✓ netatmo has new tokens: expires in"), "{told:#?}");
+    house.log_in("telldus").await;
+    house.run(&["refresh", "telldus"]).await.fails(2, ["nothing to refresh", "OAuth 1", "keyfob login telldus"]);
+
+    // Somebody else spends the refresh token: the vault is put back to before.
+    let vault = std::fs::read(house.vault()).expect("a vault");
+    house.good(&["refresh", "netatmo"]).await;
+    let now = std::fs::read(house.vault()).expect("a vault");
+    assert!(vault != now || common::exists(&house.path("data/sandbox/vault.db-wal")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_account_needs_a_login_and_says_so() {
+    let house = House::new().await;
+    house.log_in("fitbit").await;
+    let token = house.good(&["token", "fitbit"]).await;
+    // Another machine of the same person logs out there: all tokens of this app end.
+    let other = House::new().await;
+    drop(other);
+    let imported = json!({"access_token": token.trim_end(), "refresh_token": "5a9db0c5ffffffffffff", "expires_in": -1}).to_string();
+    house.run_with(&["import", "fitbit/old", "--stdin"], &imported).await.exits(0);
+    house.run(&["fitbit/old", "profile"]).await.fails(4, ["cannot do profile with fitbit/old", "invalid_grant", "keyfob login fitbit/old"]);
+    house.run(&["status", "fitbit/old"]).await.exits(4);
+    let status = house.run(&["status", "fitbit/old", "--json"]).await.exits(4);
+    let status: Value = serde_json::from_str(&status.stdout).expect("JSON");
+    assert_eq!(status["health"]["state"], "needs-login");
+    assert_eq!(status["next"], "keyfob login fitbit/old");
+    house.run(&["token", "fitbit/old"]).await.fails(4, ["cannot get a token", "needs a new login", "keyfob login fitbit/old"]);
+    house.json(&["fitbit", "profile"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_tells_how_an_account_is() {
+    let house = House::new().await;
+    let nothing = house.run(&["status"]).await.exits(0);
+    assert!(nothing.stderr.contains("No accounts yet") && nothing.stdout.is_empty(), "{nothing:#?}");
+    assert!(!common::exists(&house.vault()), "looking makes no vault");
+    house.log_in("netatmo").await;
+    let table = house.run(&["status"]).await.exits(0);
+    assert!(
+        table
+            .stdout
+            .starts_with("Account\tProvider\tHealth\tExpires\tScopes\nnetatmo\tNetatmo\tok\tin 2 h 59 min, renews itself\tread_station")
+            || table
+                .stdout
+                .starts_with("Account\tProvider\tHealth\tExpires\tScopes\nnetatmo\tNetatmo\tok\tin 3 h, renews itself\tread_station"),
+        "{table:#?}"
+    );
+    assert!(table.stderr.contains("vault.db"), "{table:#?}");
+    let status = house.json(&["status", "netatmo"]).await;
+    assert_eq!(status["health"], json!({"state": "ok", "reason": null}));
+    assert_eq!(status["renews"], true);
+    assert_eq!(status["kind"], "oauth2");
+    assert!(status["expires_in"].as_i64().is_some_and(|seconds| (10_700..=10_800).contains(&seconds)), "{status}");
+    assert!(status["tolerated"].as_array().is_some_and(|names| names.contains(&json!("scope-array"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logging_out_forgets_and_may_revoke() {
+    let house = House::new().await;
+    house.log_in("fitbit").await;
+    house.log_in("telldus").await;
+    assert_eq!(house.json(&["logout", "fitbit", "--revoke"]).await, json!({"account": "fitbit", "forgotten": true, "revoked": "yes"}));
+    assert!(house.sandbox.seen("fitbit").iter().any(|seen| seen.line().contains("/oauth2/revoke")));
+    assert_eq!(house.json(&["logout", "telldus", "--revoke"]).await["revoked"], "impossible");
+    house.run(&["telldus", "devices"]).await.fails(4, ["there is no account \"telldus\"", "nobody has logged in", "keyfob login telldus"]);
+    // What cannot be told to the provider is forgotten here all the same.
+    house.log_in("fitbit").await;
+    house.sandbox.faults("fitbit").update(|faults| faults.retired = true);
+    house.run(&["logout", "fitbit", "--revoke"]).await.exits(1);
+    assert_eq!(house.json(&["status"]).await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_tokens_are_imported() {
+    let house = House::new().await;
+    let ready = house.sandbox.app("telldus").ready.expect("a ready token");
+    let tokens = json!({"token": ready.token, "token_secret": ready.token_secret}).to_string();
+    let ended = house.run_with(&["import", "telldus", "--stdin"], &tokens).await.exits(0);
+    assert!(ended.stderr.contains("✓ telldus imported"), "{ended:#?}");
+    assert_eq!(house.json(&["telldus", "devices"]).await[1]["Device"], "Living room lamp");
+    for bad in ["", "[]", "{}", r#"{"token":"a"}"#, r#"{"token":"a b","token_secret":"c"}"#, r#"{"token":1,"token_secret":"c"}"#] {
+        house.run_with(&["import", "telldus/x", "--stdin"], bad).await.exits(2).card();
+    }
+    house.run(&["import", "telldus"]).await.fails(2, ["cannot import telldus", "nobody is at the terminal", "--stdin"]);
+    // With the app beside them: what a provider's own page shows.
+    let house = House::new().await;
+    let app = house.sandbox.app("telldus");
+    let all =
+        json!({"client_id": app.client_id, "client_secret": app.client_secret, "token": ready.token, "token_secret": ready.token_secret});
+    house.run_with(&["import", "telldus", "--stdin"], &all.to_string()).await.exits(0);
+    assert_eq!(house.json(&["app", "list"]).await[0]["client_id"], app.client_id.as_str());
+    house.json(&["telldus", "sensors"]).await;
+}

@@ -1,0 +1,145 @@
+//! `keyfob try`, `sandbox`, `serve` and `provider`: what a newcomer meets.
+
+#![allow(missing_docs)]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{House, visit};
+use serde_json::Value;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_walk_succeeds_shows_no_secret_and_leaves_nothing() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let began = Instant::now();
+    let ended = house.run(&["try"]).await.exits(0);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(ended.stderr, "");
+    for words in [
+        "August Home",
+        "Netatmo",
+        "Telldus Live!",
+        "Fitbit",
+        "$ keyfob login august",
+        "$ keyfob telldus devices",
+        "Living room lamp",
+        "Front Door",
+        "┤",
+        "the token had ended: renewed on the way",
+        "it was typed in",
+        "came back to http://127.0.0.1:",
+        "last page was pasted",
+        "$ keyfob logout netatmo",
+        "Now you:",
+    ] {
+        assert!(ended.stdout.contains(words), "expected \"{words}\" in:\n{}", ended.stdout);
+    }
+    assert!(ended.stdout.lines().all(|line| line.chars().count() <= 80), "80 columns:\n{}", ended.stdout);
+    for name in ["august", "netatmo", "fitbit", "telldus", "fitbit-oauth1"] {
+        let app = house.sandbox.app(name);
+        assert!(!ended.stdout.contains(&app.client_secret), "the secret of {name}");
+    }
+    assert!(!ended.stdout.contains('\u{1b}'), "no colours in a pipe");
+    let left: Vec<_> = std::fs::read_dir(house.path("")).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("keyfob-try-")), "{left:?}");
+    assert!(!common::exists(&house.path("data")), "the person's own vault was not touched");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_walk_can_be_short_and_as_json() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let walk = house.json(&["try", "acme"]).await;
+    assert_eq!(walk["ok"], true);
+    let steps: Vec<&str> = walk["steps"].as_array().expect("steps").iter().filter_map(|step| step["step"].as_str()).collect();
+    assert_eq!((steps.first(), steps.last()), (Some(&"app"), Some(&"logout")));
+    house.run(&["try", "acmee"]).await.fails(2, ["no provider is called \"acmee\"", "acme", ""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_says_what_to_do_next_and_the_lines_work() {
+    let mut house = House::new().await;
+    let mut sandbox = house.start(&["sandbox", "--port", "0", "--consent", "approve", "--retired"]);
+    let export = sandbox.line(|line| line.starts_with("export KEYFOB_SANDBOX=")).await;
+    house.set("KEYFOB_SANDBOX", export.split('=').nth(1).expect("a URL"));
+    house.log_in("telldus").await;
+    assert_eq!(house.json(&["telldus", "devices"]).await[1]["Device"], "Living room lamp");
+    // What the catalogue knows to have ended has ended.
+    let mut login = house.start(&["login", "fitbit", "--no-browser", "--paste"]);
+    let url = login.url().await;
+    assert_eq!(visit(&url).await.status, 410);
+    login.interrupt();
+    login.end_listening().await.exits(130);
+    sandbox.interrupt();
+    sandbox.end_listening().await.exits(0);
+    house.run(&["sandbox", "--port", "0", "--only", "nobody"]).await.fails(2, ["cannot start the sandbox", "no service \"nobody\"", ""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_web_app_starts_answers_and_stops() {
+    let house = House::new().await;
+    let port = {
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        free.local_addr().expect("an address").port()
+    };
+    let app = house.sandbox.app("august");
+    let file = house.file(
+        "august.env",
+        &format!(
+            "CLIENTID={}\nAPIKEY={}\nAPISEC={}\nAUTHCALL=http://localhost:{port}/callback\n",
+            app.client_id, app.fields["api_key"], app.client_secret
+        ),
+    );
+    let listen = format!("127.0.0.1:{port}");
+    let log = house.path("debug.txt");
+    let mut serve = house.start(&["serve", "--env-file", &file, "--listen", &listen, "--debug-log", &log.display().to_string()]);
+    serve.line(|line| line.contains(&format!("Connect august at http://localhost:{port}/"))).await;
+    let page = visit(&format!("http://localhost:{port}/")).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("August"), "{}", page.text);
+    house.run(&["serve", "--health-check", "--listen", &listen]).await.exits(0);
+    house
+        .run(&["serve", "--env-file", &file, "--listen", &listen])
+        .await
+        .fails(1, ["cannot start the web app", "cannot listen", "--listen"]);
+    serve.interrupt();
+    serve.end_listening().await.exits(0);
+    house.run(&["serve", "--health-check", "--listen", &listen]).await.fails(1, ["not well", "", "keyfob serve"]);
+    let log = std::fs::read_to_string(log).expect("a log");
+    assert!(!log.contains(&app.client_secret));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_are_listed_and_shown() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let list = house.good(&["provider", "list"]).await;
+    assert!(list.contains("telldus\tTelldus Live!\tOAuth 1.0a\tlive\t") && list.contains("\tretired 2026-11-02\t"), "{list}");
+    let shown = house.good(&["provider", "show", "telldus"]).await;
+    for words in
+        ["https://pa-api.telldus.com/oauth/requestToken", "CONSUMER_SECRET", "callback-confirmed-otherwise", "dim ID LEVEL", "Sources"]
+    {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let json = house.json(&["provider", "show", "netatmo"]).await;
+    assert_eq!(json["endpoints"]["token"], "https://api.netatmo.com/oauth2/token");
+    assert_eq!(json["scopes"], serde_json::json!(["read_station"]));
+    let all: Value = house.json(&["provider", "list"]).await;
+    assert!(all.as_array().is_some_and(|all| all.iter().any(|provider| provider["name"] == "august")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_and_version_are_there() {
+    let house = House::new().await;
+    let help = house.good(&["--help"]).await;
+    assert!(help.contains("keyfob try") && help.contains("Exit codes: 0 ok"), "{help}");
+    assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    assert!(house.good(&["--version"]).await.starts_with("keyfob "));
+    for verb in ["login", "get", "do", "app", "import", "provider", "sandbox", "serve", "try", "status", "token"] {
+        let help = house.good(&[verb, "--help"]).await;
+        assert!(help.contains("Usage: keyfob"), "{verb}: {help}");
+    }
+    assert_eq!(house.run(&[]).await.code, 2);
+}
