@@ -617,13 +617,22 @@ fn hostile_answers_are_judged() {
 }
 
 #[test]
-fn redirects_of_other_back_channel_requests_are_refused_too() {
+fn a_redirect_is_named_as_such_whatever_it_carries() {
     for status in [301, 302, 303, 307, 308] {
-        let client = oauth2_client(|_, _| {});
-        let revocation = client.revoke(&Secret::new("token-1"), TokenKind::Refresh).expect("a request").expect("an endpoint");
-        assert!(matches!(revocation.receive(&json_answer(status, "")), Err(Error::Misbehaved(_))));
+        for body in ["", OK, r#"{"error":"invalid_grant"}"#] {
+            let error = misbehaved(receive(status, "application/json", body));
+            assert!(error.to_string().contains("a redirect, which is never followed"), "{status}: {error}");
+        }
         let client = oauth1_client(|_, _| {});
-        let request = client.request_token(Callback::OutOfBand, NOW, &Chance::new(1)).expect("a request");
-        assert!(matches!(request.receive(&form_answer(status, TEMPORARY), NOW), Err(Error::Misbehaved(_))));
+        for body in ["", TEMPORARY, "oauth_problem=permission_denied"] {
+            let request = client.request_token(Callback::OutOfBand, NOW, &Chance::new(1)).expect("a request");
+            let error = request.receive(&form_answer(status, body), NOW).expect_err("a redirect");
+            assert!(matches!(error, Error::Misbehaved(_)), "{error:?}");
+            assert!(error.to_string().contains("a redirect, which is never followed"), "{status}: {error}");
+        }
+        let revocation =
+            oauth2_client(|_, _| {}).revoke(&Secret::new("token-1"), TokenKind::Refresh).expect("a request").expect("an endpoint");
+        let error = revocation.receive(&json_answer(status, r#"{"error":"x"}"#)).expect_err("a redirect");
+        assert!(error.to_string().contains("a redirect, which is never followed"), "{status}: {error}");
     }
 }
