@@ -85,6 +85,36 @@ async fn c4_an_endless_token_answer_is_cut() {
 }
 
 #[tokio::test]
+async fn c4_an_endless_head_is_cut() {
+    for head in [format!("x: {}\r\n", "y".repeat(1_000_000)), "x: y\r\n".repeat(10_000)] {
+        let (_server, session) = session(vec![format!("HTTP/1.1 200 OK\r\n{head}content-length: 2\r\n\r\n{{}}"); 2]).await;
+        let error = session.get("/x").send().await.err().expect("cut");
+        assert!(matches!(&error, Error::Protocol(ProtoError::Transport(error)) if error.kind == TransportKind::Broken), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c5_a_silent_token_endpoint_is_given_up_on() {
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", socket.local_addr().unwrap());
+    let silent = tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            held.push(socket.accept().await);
+        }
+    });
+    let (keyfob, settings) = (keyfob(), provider(&origin));
+    let login = begin(&keyfob, &settings, "http://127.0.0.1:9/callback").await;
+    let query = format!("code=abc&state={}", parameter(login.url(), "state"));
+    let verified = login.verify(Answer::Query(&query)).unwrap();
+    let began = tokio::time::Instant::now();
+    let error = login.finish(verified).await.unwrap_err();
+    assert!(matches!(&error, Error::Protocol(ProtoError::Transport(error)) if error.kind == TransportKind::Timeout), "{error}");
+    assert!(began.elapsed() <= Duration::from_secs(31), "{:?}", began.elapsed());
+    silent.abort();
+}
+
+#[tokio::test]
 async fn tokens_go_to_the_bound_origin_alone() {
     let other = Scripted::start(vec![json("200 OK", "{}")]).await;
     let (server, session) = session(vec![]).await;

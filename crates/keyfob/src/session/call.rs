@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::transport::Body;
 
 /// How much of an answer is looked at to tell whether it says "expired".
-const PEEK: usize = 64 * 1024;
+const PEEK: usize = 1 << 20;
 
 /// The longest a `Retry-After` is waited for.
 const PATIENCE: u64 = 30;

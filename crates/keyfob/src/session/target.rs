@@ -13,7 +13,9 @@ pub(crate) fn resolve(base: &Endpoint, text: &str) -> Result<Uri, Misuse> {
     if text.chars().any(char::is_control) {
         return Err(wrong("one with control characters"));
     }
-    let whole = if text.contains("://") && !text.starts_with('/') {
+    let is_absolute =
+        text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let whole = if is_absolute {
         text.to_owned()
     } else {
         let joint = if text.starts_with('/') || text.is_empty() { "" } else { "/" };
@@ -48,6 +50,7 @@ mod tests {
         assert_eq!(at("/a/%2e%2e/b;x='1'/%2F//c?d=%2B+e"), "https://api.example/v1/a/%2e%2e/b;x='1'/%2F//c?d=%2B+e");
         assert_eq!(at("me"), "https://api.example/v1/me");
         assert_eq!(at("https://other.example/x"), "https://other.example/x");
+        assert_eq!(at("me?next=https://a.example/"), "https://api.example/v1/me?next=https://a.example/");
     }
 
     #[test]

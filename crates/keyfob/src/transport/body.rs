@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -11,6 +12,9 @@ use http_body_util::{BodyExt, Empty, Full};
 use keyfob_proto::{Transport as TransportError, TransportKind};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The longest silence in the middle of a body.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// A body, of a request or an answer. It may stream; nothing buffers it but [`Body::bytes`].
 pub struct Body {
@@ -40,7 +44,8 @@ impl Body {
 
     /// The next piece; `None` at the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        while let Some(frame) = self.inner.frame().await {
+        let silent = |_| TransportError::new(TransportKind::Timeout, &self.origin);
+        while let Some(frame) = tokio::time::timeout(SILENCE, self.inner.frame()).await.map_err(silent)? {
             let frame = frame.map_err(|error| TransportError::new(TransportKind::Broken, &self.origin).caused_by(error))?;
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));

@@ -12,6 +12,9 @@ use keyfob_proto::{Origin, Transport as TransportError, TransportKind};
 use super::connect::{Connector, Forbidden};
 use super::{Body, Sending, Transport};
 
+/// The largest head of an answer: headers without end must not fill the memory.
+const LARGEST_HEAD: usize = 64 * 1024;
+
 /// The transport in use: hyper over rustls, with a connection pool and the environment's proxies.
 #[derive(Clone)]
 pub struct HyperTransport {
@@ -76,6 +79,8 @@ impl HyperTransportBuilder {
             // good for one use.
             .retry_canceled_requests(false)
             .http1_max_headers(100)
+            .http1_max_buf_size(LARGEST_HEAD)
+            .http2_max_header_list_size(LARGEST_HEAD as u32)
             .build(https);
         Ok(HyperTransport { client, head_deadline: self.head_deadline })
     }
