@@ -199,3 +199,38 @@ pub fn refused_alive<T>(result: Result<T, Error>) -> Error {
     assert!(!error.ends_login(), "{error}");
     error
 }
+
+// --- token answers
+
+/// A token answer as the RFC has it.
+pub const OK: &str = r#"{"access_token":"access-2","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh-2"}"#;
+
+/// What the strict client makes of an answer.
+pub fn receive(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Result<Received, Error> {
+    exchange2(&oauth2_client(|_, _| {})).receive(&answer(status, content_type, body), NOW)
+}
+
+pub fn receive_json(body: impl Into<Vec<u8>>) -> Result<Received, Error> {
+    receive(200, "application/json", body)
+}
+
+/// The good answer with one member changed.
+pub fn with(name: &str, value: serde_json::Value) -> String {
+    let mut body: serde_json::Map<_, _> = serde_json::from_str(OK).expect("an object");
+    body.insert(name.into(), value);
+    serde_json::Value::Object(body).to_string()
+}
+
+pub fn without(name: &str) -> String {
+    let mut body: serde_json::Map<_, _> = serde_json::from_str(OK).expect("an object");
+    body.remove(name);
+    serde_json::Value::Object(body).to_string()
+}
+
+#[track_caller]
+pub fn misbehaved(result: Result<Received, Error>) -> Error {
+    match result {
+        Err(error @ Error::Misbehaved(_)) => error,
+        other => panic!("expected a broken answer, but found {other:?}"),
+    }
+}
