@@ -141,10 +141,10 @@ impl Run<'_> {
         println!("{verdict}  {:.1} s{more}", started.elapsed().as_secs_f32());
         if let Err(text) = result {
             self.failed.push(name);
-            let lines = text.lines().count();
-            text.lines().take(SHOWN).for_each(|line| println!("    {line}"));
-            if lines > SHOWN {
-                println!("    … and {} lines more, in {}", lines - SHOWN, self.log(name).display());
+            let lines: Vec<&str> = text.lines().filter(|line| !is_progress(line)).collect();
+            lines.iter().take(SHOWN).for_each(|line| println!("    {line}"));
+            if lines.len() > SHOWN {
+                println!("    … and {} lines more, in {}", lines.len() - SHOWN, self.log(name).display());
             }
         }
     }
@@ -182,6 +182,14 @@ impl Run<'_> {
     }
 }
 
+/// What cargo says while nothing is wrong.
+fn is_progress(line: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["Compiling", "Checking", "Documenting", "Downloading", "Downloaded", "Updating", "Locking", "Blocking", "Finished"];
+    let word = line.trim_start();
+    word.len() < line.len() && WORDS.iter().any(|known| word.starts_with(known))
+}
+
 /// The part of `cargo test`'s output that says what failed.
 fn failures(output: &str) -> String {
     let mut wanted = Vec::new();
@@ -202,6 +210,14 @@ fn failures(output: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_is_told_from_problems() {
+        assert!(is_progress("   Compiling quote v1.0.47"));
+        assert!(is_progress("    Finished `dev` profile"));
+        assert!(!is_progress("error: very complex type used"));
+        assert!(!is_progress("Checking the thing failed"), "not indented: no word of cargo's");
+    }
 
     #[test]
     fn only_what_failed_is_shown() {
