@@ -17,17 +17,17 @@ pub(crate) struct Failure {
     pub(crate) text: String,
     /// What to do next.
     pub(crate) hint: Option<String>,
-    /// A small line: the status of the provider's answer.
-    pub(crate) detail: Option<String>,
+    /// The status of the provider's answer.
+    pub(crate) answered: Option<u16>,
     /// Where to go from here: label and address.
-    pub(crate) onward: (String, String),
+    pub(crate) onward: Box<(String, String)>,
 }
 
 impl Failure {
     /// With nothing special about it.
     pub(crate) fn plain(status: StatusCode, title: impl Into<String>, text: impl Into<String>) -> Self {
-        let onward = ("To the start page".to_owned(), "/".to_owned());
-        Self { status, title: title.into(), text: text.into(), hint: None, detail: None, onward }
+        let onward = Box::new(("To the start page".to_owned(), "/".to_owned()));
+        Self { status, title: title.into(), text: text.into(), hint: None, answered: None, onward }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -36,7 +36,7 @@ impl Failure {
     }
 
     pub(crate) fn onward(mut self, label: impl Into<String>, address: impl Into<String>) -> Self {
-        self.onward = (label.into(), address.into());
+        self.onward = Box::new((label.into(), address.into()));
         self
     }
 
@@ -93,7 +93,7 @@ impl Failure {
             Error::Api(api) => {
                 let text = api.message.clone().unwrap_or_else(|| "It gave no reason.".to_owned());
                 let mut failure = Self::plain(StatusCode::BAD_GATEWAY, format!("{title} answered with an error"), sentence(&text));
-                failure.detail = Some(format!("HTTP {}", api.status.as_u16()));
+                failure.answered = Some(api.status.as_u16());
                 failure.hint = api.hint.clone();
                 failure
             }

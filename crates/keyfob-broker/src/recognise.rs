@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use keyfob::proto::{App, Misuse, Secret};
-use keyfob_providers::{Field, Provider};
+use keyfob_providers::{Field, Provider, Status};
 
 use crate::env_file::Variables;
 
@@ -33,8 +33,15 @@ pub fn recognise<'a>(
         .collect();
     let mut whole: Vec<&Fit<'a>> = fits.iter().filter(|fit| fit.missing.is_empty()).collect();
     // A provider that makes use of less of what is there than another one is not the one that was meant.
+    // Nor is one that has ended, where a living one takes the same names.
     let all = whole.clone();
-    whole.retain(|fit| !all.iter().any(|other| other.used.is_superset(&fit.used) && other.used.len() > fit.used.len()));
+    whole.retain(|fit| {
+        !all.iter().any(|other| {
+            let uses_more = other.used.is_superset(&fit.used) && other.used.len() > fit.used.len();
+            let outlives = fit.is_retired() && !other.is_retired() && !other.used.is_disjoint(&fit.used);
+            uses_more || outlives
+        })
+    });
     for (at, fit) in whole.iter().enumerate() {
         if let Some(other) = whole[at + 1..].iter().find(|other| !other.used.is_disjoint(&fit.used)) {
             let names: Vec<&str> = fit.used.intersection(&other.used).copied().collect();
@@ -69,6 +76,10 @@ impl<'a> Fit<'a> {
             }
         }
         Self { provider, used, missing }
+    }
+
+    fn is_retired(&self) -> bool {
+        matches!(self.provider.status, Status::Retired { .. })
     }
 
     fn app(&self, variables: &Variables) -> Result<Recognised, Misuse> {

@@ -71,8 +71,11 @@ pub(crate) struct Desk {
 #[derive(Debug, Default)]
 pub(crate) struct Holder {
     browser: Option<u64>,
-    subjects: Mutex<BTreeMap<String, String>>,
+    subjects: Mutex<BTreeMap<Link, String>>,
 }
+
+/// An action with arguments, as a link on a page has them.
+type Link = (String, BTreeMap<String, String>);
 
 /// What things are called is remembered for so many.
 const MOST_SUBJECTS: usize = 1000;
@@ -173,20 +176,18 @@ impl Holder {
     /// Remembers what a person calls the thing that an action with these arguments concerns, for the question before the action.
     pub(crate) fn remember(&self, action: &str, arguments: &BTreeMap<String, String>, subject: &str) {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = key(action, arguments);
+        let key = (action.to_owned(), arguments.clone());
         if subjects.len() < MOST_SUBJECTS || subjects.contains_key(&key) {
             subjects.insert(key, subject.to_owned());
         }
     }
 
-    /// What a person calls that thing.
+    /// What a person calls that thing. There may be more arguments by now than the link had.
     pub(crate) fn subject(&self, action: &str, arguments: &BTreeMap<String, String>) -> Option<String> {
-        self.subjects.lock().unwrap_or_else(PoisonError::into_inner).get(&key(action, arguments)).cloned()
+        let subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |(known, said): &Link| known == action && said.iter().all(|(name, value)| arguments.get(name) == Some(value));
+        subjects.iter().find(|(link, _)| fits(link)).map(|(_, subject)| subject.clone())
     }
-}
-
-fn key(action: &str, arguments: &BTreeMap<String, String>) -> String {
-    arguments.iter().fold(action.to_owned(), |key, (name, value)| format!("{key}\0{name}\0{value}"))
 }
 
 /// The one origin that redirect URIs, external URL or listening address agree on. A login that comes back to another origin would come

@@ -6,6 +6,9 @@ mod support;
 use keyfob_sandbox::Consent;
 use support::World;
 
+const FRONT: &str = "id=5A9DB0C5000000000000000000000F01";
+const GATE: &str = "id=5A9DB0C5000000000000000000000F02";
+
 #[tokio::test]
 async fn from_connect_to_unlock() {
     let world = World::new(&["august"]).await;
@@ -24,19 +27,160 @@ async fn from_connect_to_unlock() {
     assert!(!browser.get("/accounts/august").await.has("is connected."), "it is told once");
 
     let lock = browser.get(&account.link("Front Door")).await;
-    assert!(lock.has("locked") && lock.has("88") && lock.has("Robin Demo"), "{}", lock.text);
+    assert!(lock.has("<h1>Front Door</h1>") && lock.has("locked") && lock.has("88") && lock.has("Robin Demo"), "{}", lock.text);
 
     let unlock = lock.link("Unlock");
     let question = browser.get(&unlock).await;
     assert!(question.has("Unlock now: Front Door?"), "{}", question.text);
-    let operations = || world.sandbox.seen("august").iter().filter(|seen| seen.line().contains("/remoteoperate/")).count();
+    let operations = || world.sandbox.seen("august").iter().filter(|seen| seen.path.starts_with("/remoteoperate/")).count();
     assert_eq!(operations(), 0, "GET asks and does nothing");
 
     let done = browser.act(&unlock, &[]).await;
     assert_eq!(operations(), 1);
     let lock = browser.get(done.location()).await;
-    assert!(lock.has("Unlock now: Front Door. Done.") && lock.has("unlocked"), "{}", lock.text);
+    assert!(lock.has("Unlock now: Front Door. Done.") && lock.has("<dd>unlocked</dd>"), "{}", lock.text);
 
     let done = browser.act(&lock.link("Lock"), &[]).await;
     assert!(browser.get(done.location()).await.has("<dd>locked</dd>"));
+}
+
+#[tokio::test]
+async fn logging_out_forgets_the_account_here() {
+    let world = World::new(&["august"]).await;
+    let mut browser = world.connected("august").await;
+    let token = browser.get("/accounts/august/logout").await.form_token();
+    let done = browser.post("/accounts/august/logout", &[("form_token", &token)]).await;
+    assert_eq!(done.location(), "/");
+    let start = browser.get("/").await;
+    assert!(start.has("logged out") && start.has("Not connected"), "{}", start.text);
+    assert!(world.account("august").await.is_none());
+    assert_eq!(browser.get("/accounts/august").await.status, 403);
+}
+
+#[tokio::test]
+async fn logging_out_revokes_where_the_provider_can() {
+    let world = World::new(&["acme"]).await;
+    let mut browser = world.connected("acme").await;
+    let token = browser.get("/accounts/acme/logout").await.form_token();
+    browser.post("/accounts/acme/logout", &[("form_token", &token)]).await;
+    assert!(browser.get("/").await.has("its tokens are revoked"));
+    assert!(world.sandbox.seen("acme").iter().any(|seen| seen.path == "/revoke" && seen.status == 200));
+}
+
+#[tokio::test]
+async fn a_denial_is_told_on_the_start_page_and_stores_nothing() {
+    let world = World::new(&["august", "netatmo", "telldus", "fitbit-oauth1", "acme"]).await;
+    for account in ["august", "netatmo", "telldus", "acme"] {
+        world.sandbox.consent(account, Consent::Deny);
+        let mut browser = world.browser();
+        let url = browser.begin(account).await;
+        let back = browser.approve(&url).await;
+        assert_eq!(browser.get(&back).await.location(), "/", "{account}");
+        let start = browser.get("/").await;
+        assert!(start.has("you said no there. Nothing was stored."), "{account}: {}", start.text);
+        assert!(world.account(account).await.is_none());
+        // The same answer again is an answer to nothing.
+        assert_eq!(browser.get(&back).await.status, 400);
+        world.sandbox.consent(account, Consent::Approve);
+        assert_eq!(browser.connect(account).await.status, 200, "{account}: and then yes");
+    }
+}
+
+#[tokio::test]
+async fn the_other_providers_have_the_same_pages() {
+    let world = World::new(&["netatmo", "telldus", "fitbit", "fitbit-oauth1", "acme"]).await;
+    let mut browser = world.browser();
+
+    let netatmo = browser.connect("netatmo").await;
+    assert!(netatmo.has("Living room") && netatmo.has("Temperature (°C)"), "{}", netatmo.text);
+    let series = browser.get(&netatmo.link("Temperature")).await;
+    assert!(series.has("<h1>Living room</h1>") && series.has("<svg") && series.has("class=\"line line-0\" d=\"M"), "{}", series.text);
+    assert!(series.has("aria-label=\"Temperature: "), "for those who do not see it");
+
+    let telldus = browser.connect("telldus").await;
+    assert!(telldus.has("Living room lamp") && telldus.has("TellStick"), "{}", telldus.text);
+    let dim = telldus.link("Dim");
+    assert!(browser.get(&dim).await.has("Dim: Living room lamp?"));
+    let wrong = browser.act(&dim, &[("level", "900")]).await;
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.has("from 0 to 255") && wrong.has("value=\"900\""), "what was said stays: {}", wrong.text);
+    let done = browser.act(&dim, &[("level", "128")]).await;
+    let account = browser.get(done.location()).await;
+    assert!(account.has("Dim: Living room lamp. Done.") && account.has("dimmed to 50 %"), "{}", account.text);
+
+    assert!(browser.connect("fitbit").await.has("Robin Demo"));
+    assert!(browser.connect("fitbit-oauth1").await.has("Robin Demo"));
+    assert!(browser.connect("acme").await.has("This account"));
+    let echo = browser.get("/accounts/acme/do/echo").await;
+    assert!(echo.has("name=\"text\"") && echo.has("required"), "what has to be said is asked for: {}", echo.text);
+    assert!(browser.get("/accounts/acme/do/echo?text=hello%20there").await.has("hello there"));
+
+    let start = browser.get("/").await;
+    assert_eq!(start.text.matches(">Connected<").count(), 5, "{}", start.text);
+}
+
+#[tokio::test]
+async fn what_a_provider_says_no_with_is_a_page() {
+    let world = World::new(&["august", "telldus", "fitbit"]).await;
+    let mut browser = world.connected("august").await;
+
+    let no_bridge = browser.get(&format!("/accounts/august/do/status?{GATE}")).await;
+    assert_eq!(no_bridge.status, 502);
+    assert!(no_bridge.has("No bridge or incompatible bridge type.") && no_bridge.has("HTTP 409"), "{}", no_bridge.text);
+    let no_bridge = browser.act(&format!("/accounts/august/do/unlock-now?{GATE}"), &[]).await;
+    assert_eq!(no_bridge.status, 502);
+    assert!(no_bridge.has("No bridge or incompatible bridge type."), "{}", no_bridge.text);
+
+    world.sandbox.faults("august").update(|faults| faults.lock_busy = true);
+    let busy = browser.act(&format!("/accounts/august/do/unlock-now?{FRONT}"), &[]).await;
+    assert!(busy.status == 502 && busy.has("The lock is busy") && busy.has("HTTP 460"), "{}", busy.text);
+
+    let mut browser = world.connected("telldus").await;
+    let telldus = browser.get("/accounts/telldus").await;
+    world.sandbox.faults("telldus").update(|faults| faults.client_offline = true);
+    let offline = browser.act(&telldus.link("On"), &[]).await;
+    assert!(offline.status == 502 && offline.has("HTTP 200"), "an error is an error with 200, too: {}", offline.text);
+
+    let mut browser = world.connected("fitbit").await;
+    world.sandbox.faults("fitbit").update(|faults| faults.retired = true);
+    let gone = browser.get("/accounts/fitbit").await;
+    assert!(gone.status == 200 && gone.has("HTTP 410") && gone.has("Google Health"), "{}", gone.text);
+}
+
+#[tokio::test]
+async fn an_expired_token_is_refreshed_without_a_word() {
+    let world = World::new(&["netatmo"]).await;
+    let mut browser = world.connected("netatmo").await;
+    world.sandbox.faults("netatmo").expire_access_tokens();
+    assert!(browser.get("/accounts/netatmo").await.has("Living room"));
+    assert!(world.sandbox.seen("netatmo").iter().any(|seen| seen.value("grant_type") == Some("refresh_token")));
+}
+
+#[tokio::test]
+async fn a_spent_refresh_token_asks_for_a_new_login() {
+    let world = World::new(&["netatmo"]).await;
+    let mut browser = world.connected("netatmo").await;
+    // Another copy of the tokens was used: Netatmo's rotate, and the vault's are spent.
+    let account = world.account("netatmo").await.expect("an account");
+    let mut spent = account.clone();
+    let keyfob::proto::TokenSet::OAuth2(tokens) = &mut spent.tokens else { panic!("OAuth 2") };
+    tokens.refresh = Some(keyfob::proto::Secret::new("5a9db0c5|spent"));
+    keyfob::Store::put_account(&*world.store, &spent, keyfob::store::Expected::Anything).await.expect("stored");
+    world.sandbox.faults("netatmo").expire_access_tokens();
+    let page = browser.get("/accounts/netatmo").await;
+    assert!(page.status == 200 && page.has("wants a new login") && page.has("Log in again"), "{}", page.text);
+    assert!(browser.get("/").await.has("Login needed"));
+    assert!(browser.connect("netatmo").await.has("Living room"));
+}
+
+#[tokio::test]
+async fn unknown_accounts_and_actions_are_nowhere() {
+    let world = World::new(&["august"]).await;
+    let mut browser = world.connected("august").await;
+    for path in ["/accounts/nobody", "/accounts/august/do/nothing", "/accounts/august/do/lock/more", "/connect", "/static/x"] {
+        assert_eq!(browser.get(path).await.status, 404, "{path}");
+    }
+    let token = browser.get("/").await.form_token();
+    assert_eq!(browser.post("/connect/nobody", &[("form_token", &token)]).await.status, 404);
+    assert_eq!(browser.post("/accounts/august/do/locks", &[("form_token", &token)]).await.status, 405, "what shows does not act");
 }

@@ -3,7 +3,6 @@
 //! Every method but GET and HEAD passes here, so that no route can forget it; a route gets its fields as [`Posted`], which nothing else
 //! makes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -74,16 +73,4 @@ fn is_same_origin(site: &Site, headers: &HeaderMap) -> bool {
     let all = |name: &str, good: &dyn Fn(&str) -> bool| headers.get_all(name).into_iter().all(|value| value.to_str().is_ok_and(good));
     all("sec-fetch-site", &|value| value == "same-origin")
         && all(ORIGIN.as_str(), &|value| value == "null" || Origin::parse(value).as_ref() == Some(&site.origin))
-}
-
-/// Fields by name, for an action: of several values of one name (ticked boxes), a list with commas; empty ones are not said.
-pub(crate) fn arguments<'a>(names: impl IntoIterator<Item = &'a str>, fields: &[(String, String)]) -> BTreeMap<String, String> {
-    let mut arguments = BTreeMap::new();
-    for name in names {
-        let said: Vec<&str> = fields.iter().filter(|(known, value)| known == name && !value.is_empty()).map(|(_, v)| v.as_str()).collect();
-        if !said.is_empty() {
-            arguments.insert(name.to_owned(), said.join(","));
-        }
-    }
-    arguments
 }

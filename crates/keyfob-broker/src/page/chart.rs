@@ -11,6 +11,8 @@ use keyfob_providers::{Cell, CellKind, Chart, Series};
 pub(crate) struct Plot {
     /// What it shows, for people who do not see it.
     pub(crate) summary: String,
+    /// From when to when.
+    pub(crate) period: String,
     pub(crate) legend: Vec<Entry>,
     /// Wide and narrow.
     pub(crate) drawings: [Drawing; 2],
@@ -39,13 +41,16 @@ pub(crate) struct Drawing {
     pub(crate) lines: Vec<(usize, String)>,
 }
 
+/// The series of one unit, with their colours.
+type Group<'a> = (Option<&'a str>, Vec<(usize, &'a Series)>);
+
 /// Colours there are.
 const COLOURS: usize = 5;
 
 impl Plot {
     /// The plots of a chart.
     pub(crate) fn all(chart: &Chart, scrubber: &Scrubber) -> Vec<Self> {
-        let mut groups: Vec<(Option<&str>, Vec<(usize, &Series)>)> = Vec::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
         for (at, series) in chart.series.iter().enumerate() {
             let unit = series.unit.as_deref();
             match groups.iter_mut().find(|(known, _)| *known == unit && unit.is_some()) {
@@ -62,10 +67,11 @@ impl Plot {
         let unit = unit.map(|unit| scrubber.mask(unit)).unwrap_or_default();
         let legend: Vec<Entry> = group.iter().filter_map(|(colour, series)| Entry::new(*colour, series, &unit, scrubber)).collect();
         let parts: Vec<String> = legend.iter().map(|entry| format!("{}: {}, now {}", entry.title, entry.range, entry.last)).collect();
-        let summary = format!("{} ({} to {})", parts.join("; "), label(x, xs.min, f64::INFINITY), label(x, xs.max, f64::INFINITY));
+        let period = format!("{} to {}", label(x, xs.min, f64::INFINITY), label(x, xs.max, f64::INFINITY));
+        let summary = format!("{} ({period})", parts.join("; "));
         let drawings = [(760, 260, "wide", 6, 5), (360, 220, "narrow", 3, 4)]
             .map(|(width, height, class, x_ticks, y_ticks)| draw(width, height, class, (x, xs, x_ticks), (ys, y_ticks), group));
-        Some(Self { summary, legend, drawings })
+        Some(Self { summary, period, legend, drawings })
     }
 }
 
@@ -73,7 +79,7 @@ impl Entry {
     fn new(colour: usize, series: &Series, unit: &str, scrubber: &Scrubber) -> Option<Self> {
         let values = || series.points.iter().filter_map(|(_, y)| *y);
         let span = Span::of(values())?;
-        let last = format!("{} {unit}", short(values().last()?));
+        let last = format!("{} {unit}", short(values().next_back()?));
         let range = format!("{} to {} {unit}", short(span.min), short(span.max));
         Some(Self { colour, title: scrubber.mask(&series.title), last: last.trim().to_owned(), range: range.trim().to_owned() })
     }
@@ -208,24 +214,22 @@ fn steps(span: Span, step: f64) -> Vec<f64> {
     (0..=count).map(|at| (first + f64::from(at)) * step).collect()
 }
 
-/// A position in words: the time of day where steps are shorter than a day, else the date.
+/// A position in words: the time of day where steps are shorter than a day, else the date; all of it for an infinite step.
 fn label(kind: CellKind, value: f64, step: f64) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     if kind != CellKind::Time {
         return short(value);
     }
+    // `2026-11-21 22:51:13Z`
     let moment = Cell::Time(value as i64).to_string();
-    match (moment.get(..10), moment.get(5..10), moment.get(11..16)) {
-        (Some(date), _, Some(time)) if step.is_infinite() => format!("{date} {time} UTC"),
-        (_, Some(day), Some(time)) if step < 86_400.0 => {
-            if time == "00:00" {
-                day.to_owned()
-            } else {
-                time.to_owned()
-            }
-        }
-        (_, Some(day), _) if step < 300.0 * 86_400.0 => day.to_owned(),
-        (Some(date), ..) => date[..7].to_owned(),
-        _ => moment,
+    let part = |range: std::ops::Range<usize>| moment.get(range).unwrap_or_default();
+    let month = part(5..7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).copied().unwrap_or_default();
+    let day = format!("{} {month}", part(8..10).trim_start_matches('0'));
+    match step {
+        step if step.is_infinite() => format!("{day} {}, {} UTC", part(0..4), part(11..16)),
+        step if step < 86_400.0 && part(11..16) != "00:00" => part(11..16).to_owned(),
+        step if step < 100.0 * 86_400.0 => day,
+        _ => format!("{month} {}", part(0..4)),
     }
 }
 

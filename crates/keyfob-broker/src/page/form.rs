@@ -54,6 +54,23 @@ impl FormField {
     }
 }
 
+/// What a form or link says to an action: by name, empty fields left out. Several values of one name are ticked boxes where the
+/// parameter takes several; otherwise the first counts.
+pub(crate) fn arguments(action: &Action, fields: &[(String, String)]) -> BTreeMap<String, String> {
+    let mut arguments = BTreeMap::new();
+    for parameter in &action.parameters {
+        let mut said = fields.iter().filter(|(name, value)| *name == parameter.name && !value.is_empty()).map(|(_, value)| value.as_str());
+        let said = match parameter.kind {
+            ParameterKind::List { .. } | ParameterKind::Flags { .. } => said.collect::<Vec<_>>().join(","),
+            _ => said.next().unwrap_or_default().to_owned(),
+        };
+        if !said.is_empty() {
+            arguments.insert(parameter.name.clone(), said);
+        }
+    }
+    arguments
+}
+
 fn ask(parameter: &Parameter, value: &str) -> Ask {
     let shown = |number: Option<String>| number.unwrap_or_default();
     let none = |chosen: bool| (String::new(), "–".to_owned(), chosen);

@@ -14,13 +14,14 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use keyfob::proto::encode;
+use keyfob_providers::Status;
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::chart::Plot;
-pub(crate) use self::form::{Ask, FormField};
+pub(crate) use self::form::{Ask, FormField, arguments};
 pub(crate) use self::table::{Section, TableView};
 use crate::browser::Notice;
-use crate::failure::Failure;
+use crate::failure::{Failure, sentence};
 use crate::site::Desk;
 
 /// The name of the form field with the browser's token.
@@ -55,11 +56,14 @@ pub(crate) enum Forms<'a> {
 pub(crate) struct Card {
     pub(crate) title: String,
     pub(crate) about: String,
-    pub(crate) account: String,
+    /// The account's name, where it is not the provider's.
+    pub(crate) label: Option<String>,
     pub(crate) monogram: String,
     pub(crate) hue: usize,
     pub(crate) state: Standing,
-    /// A warning about the provider itself.
+    /// When the provider ended, or will.
+    pub(crate) retired: Option<String>,
+    /// What a person should know about that.
     pub(crate) warning: Option<String>,
     pub(crate) path: String,
     pub(crate) connect_path: String,
@@ -81,17 +85,18 @@ pub(crate) enum Standing {
 impl Card {
     pub(crate) fn new(desk: &Desk, state: Standing) -> Self {
         let title = desk.provider.title.clone();
-        let warning = match &desk.provider.status {
-            keyfob_providers::Status::Retired { on, note, .. } => Some(crate::failure::sentence(if note.is_empty() { on } else { note })),
-            _ => None,
+        let (retired, warning) = match &desk.provider.status {
+            Status::Retired { on, note, .. } => (Some(on.clone()), Some(sentence(note)).filter(|note| !note.is_empty())),
+            _ => (None, None),
         };
         Self {
             monogram: title.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().to_string()).unwrap_or_default(),
             // The same colour every time, and seldom the neighbour's.
             hue: desk.provider.name.bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 6,
-            about: crate::failure::sentence(&desk.provider.about),
-            account: desk.account.clone(),
+            about: sentence(&desk.provider.about),
+            label: (desk.account != desk.provider.name).then(|| desk.account.clone()),
             state,
+            retired,
             warning,
             path: account_path(desk),
             connect_path: format!("/connect/{}", encode::percent(&desk.account)),

@@ -12,6 +12,9 @@ use crate::site::{Desk, Holder};
 /// More rows are counted, not drawn.
 const MOST_ROWS: usize = 500;
 
+/// A table of more columns is drawn as a card for each row: nobody scrolls sideways for a button.
+const MOST_COLUMNS: usize = 8;
+
 /// What an action showed, or why it did not.
 pub(crate) struct Section {
     pub(crate) title: String,
@@ -23,6 +26,7 @@ pub(crate) struct Section {
 /// A table, ready to be drawn.
 pub(crate) struct TableView {
     pub(crate) is_details: bool,
+    pub(crate) is_wide: bool,
     pub(crate) heads: Vec<Head>,
     pub(crate) rows: Vec<RowView>,
     /// Rows that are not drawn.
@@ -39,6 +43,8 @@ pub(crate) struct Head {
 }
 
 pub(crate) struct RowView {
+    /// What a person calls what this row is about.
+    pub(crate) subject: Option<String>,
     pub(crate) cells: Vec<CellView>,
     pub(crate) links: Vec<LinkView>,
 }
@@ -56,6 +62,8 @@ pub(crate) struct LinkView {
     pub(crate) label: String,
     pub(crate) href: String,
     pub(crate) acts: bool,
+    /// Whether it shows what the row is about, and nothing else could be asked there.
+    is_the_thing: bool,
 }
 
 impl TableView {
@@ -64,15 +72,10 @@ impl TableView {
         let is_details = table.view == View::Details;
         let heads: Vec<Head> =
             table.columns.iter().map(|column| Head { text: scrubber.mask(&column.heading()), right: column.is_right_aligned() }).collect();
-        let rows: Vec<RowView> = table
-            .rows
-            .iter()
-            .take(MOST_ROWS)
+        let name = naming_column(table);
+        let rows: Vec<RowView> = (table.rows.iter().take(MOST_ROWS))
             .map(|row| {
-                let mut cells: Vec<CellView> = row
-                    .cells
-                    .iter()
-                    .zip(table.columns.iter().zip(&heads))
+                let mut cells: Vec<CellView> = (row.cells.iter().zip(table.columns.iter().zip(&heads)))
                     .map(|(cell, (column, head))| CellView {
                         heading: head.text.clone(),
                         text: text(cell, scrubber),
@@ -81,25 +84,34 @@ impl TableView {
                         href: None,
                     })
                     .collect();
-                let subject = cells.iter().find(|cell| cell.kind == "text").map(|cell| cell.text.clone());
+                let subject = name.and_then(|at| cells.get(at)).filter(|cell| cell.kind != "empty").map(|cell| cell.text.clone());
                 let mut links = links(&row.links, desk, scrubber);
-                for link in row.links.iter().filter(|_| subject.is_some()) {
-                    holder.remember(&link.action, &link.arguments, subject.as_deref().unwrap_or_default());
+                if let Some(subject) = &subject {
+                    row.links.iter().for_each(|link| holder.remember(&link.action, &link.arguments, subject));
                 }
                 // In a list, the thing's name leads to the thing.
                 if !is_details
-                    && let Some(at) = links.iter().position(|link| !link.acts)
-                    && let Some(cell) = cells.iter_mut().find(|cell| cell.kind == "text")
+                    && let Some(at) = links.iter().position(|link| link.is_the_thing)
+                    && let Some(cell) = name.and_then(|name| cells.get_mut(name))
                 {
                     cell.href = Some(links.remove(at).href);
                 }
-                RowView { cells, links }
+                RowView { subject, cells, links }
             })
             .collect();
         let plots = table.chart().map(|chart| Plot::all(&chart, scrubber)).unwrap_or_default();
         let more = table.rows.len().saturating_sub(MOST_ROWS);
         let leads_to = table.rows.iter().flat_map(|row| &row.links).map(|link| link.action.clone()).collect();
-        Self { is_details, leads_to, has_links: rows.iter().any(|row| !row.links.is_empty()), heads, rows, more, plots }
+        let is_wide = !is_details && plots.is_empty() && heads.len() > MOST_COLUMNS;
+        Self { is_details, is_wide, leads_to, has_links: rows.iter().any(|row| !row.links.is_empty()), heads, rows, more, plots }
+    }
+
+    /// What the one thing of a details table is called.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        match self.rows.as_slice() {
+            [row] if self.is_details => row.subject.as_deref(),
+            _ => None,
+        }
     }
 
     /// The lines of a table with one row: what an action says about what it did.
@@ -114,6 +126,17 @@ impl TableView {
     }
 }
 
+/// The column that tells the rows apart: the first of text in which no two are the same; else the first of text.
+fn naming_column(table: &Table) -> Option<usize> {
+    let is_text = |at: &usize| table.columns[*at].kind == CellKind::Text;
+    let tells_apart = |at: &usize| {
+        let texts: Vec<String> = table.rows.iter().filter_map(|row| row.cells.get(*at)).map(Cell::to_string).collect();
+        texts.iter().collect::<BTreeSet<_>>().len() == texts.len() && texts.iter().all(|text| !text.is_empty())
+    };
+    let columns = || (0..table.columns.len()).filter(is_text);
+    columns().find(tells_apart).or_else(|| columns().next())
+}
+
 /// Buttons and links to actions. One whose arguments hold a secret is left out: addresses are no place for it.
 fn links(links: &[Link], desk: &Desk, scrubber: &Scrubber) -> Vec<LinkView> {
     let is_clean = |arguments: &BTreeMap<String, String>| arguments.values().all(|value| scrubber.mask(value) == *value);
@@ -123,7 +146,12 @@ fn links(links: &[Link], desk: &Desk, scrubber: &Scrubber) -> Vec<LinkView> {
         .filter_map(|link| {
             let action = desk.provider.actions.iter().find(|action| action.name == link.action)?;
             let arguments = link.arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            Some(LinkView { label: link.label.clone(), href: action_path(desk, &action.name, arguments), acts: action.acts })
+            Some(LinkView {
+                label: link.label.clone(),
+                href: action_path(desk, &action.name, arguments),
+                acts: action.acts,
+                is_the_thing: !action.acts && action.parameters.len() == link.arguments.len(),
+            })
         })
         .collect()
 }

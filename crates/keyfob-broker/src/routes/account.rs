@@ -112,17 +112,18 @@ async fn sections(site: &Arc<Site>, desk: &Desk, holder: &Holder) -> Vec<Section
 
 /// What is known about the account, without its tokens.
 fn facts(account: &Account) -> Vec<(&'static str, String)> {
-    let moment = |seconds: i64| Cell::Time(seconds).to_string().trim_end_matches('Z').trim_end_matches(":00").to_owned() + " UTC";
-    let mut facts = vec![("Logged in", moment(account.logged_in_at.as_unix()))];
-    match account.tokens.expires_at() {
-        Some(at) => facts.push(("Token good until", moment(at.as_unix()))),
-        None => facts.push(("Token good until", "revoked".to_owned())),
-    }
-    if account.tokens.refresh_token().is_some() {
-        facts.push(("Renewed", "by itself".to_owned()));
-    }
+    let moment = |seconds: i64| format!("{} UTC", Cell::Time(seconds).to_string().trim_end_matches('Z'));
+    let mut facts = vec![("Account", account.name.clone()), ("Logged in", moment(account.logged_in_at.as_unix()))];
+    let renewed = if account.tokens.refresh_token().is_some() { ", then renewed by itself" } else { "" };
+    facts.push(match account.tokens.expires_at() {
+        Some(at) => ("Token good until", format!("{}{renewed}", moment(at.as_unix()))),
+        None => ("Token good until", "it is revoked".to_owned()),
+    });
     if !account.requested_scopes.is_empty() {
         facts.push(("Scopes", account.requested_scopes.join(", ")));
+    }
+    if !account.tolerated.is_empty() {
+        facts.push(("Tolerated at login", account.tolerated.join(", ")));
     }
     facts
 }

@@ -14,8 +14,8 @@ use keyfob_providers::{Action, Table};
 
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
-use crate::guard::{Posted, arguments};
-use crate::page::{self, Ask, FORM_TOKEN, FormField, Forms, Frame, Section, TableView, words};
+use crate::guard::Posted;
+use crate::page::{self, Ask, FORM_TOKEN, FormField, Forms, Frame, Section, TableView, arguments, words};
 use crate::site::{Desk, Holder, Site};
 
 /// A long answer is followed so far.
@@ -27,6 +27,7 @@ const MOST_PAGES: usize = 8;
 struct Show<'a> {
     frame: Frame,
     title: String,
+    about: String,
     account_title: &'a str,
     account_path: String,
     path: String,
@@ -73,7 +74,7 @@ pub(crate) async fn show(
     }
     let action = desk.provider.action(&action).map_err(|_| Failure::nowhere())?;
     let fields = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::nowhere())?;
-    let said = arguments(names(action), &fields);
+    let said = arguments(action, &fields);
     if action.acts {
         return Ok(ask(desk, &holder, &visit, action, &said, &said, None, StatusCode::OK));
     }
@@ -89,13 +90,20 @@ pub(crate) async fn show(
         };
         section = Some(Section { title: String::new(), options: None, content });
     }
+    let about = sentence(&action.about).trim_end_matches('.').to_owned();
+    // One thing is called by its name: the one in the answer, or the one that the link here belonged to.
+    let subject = section.as_ref().and_then(|section| section.content.as_ref().ok()).and_then(TableView::subject).map(str::to_owned);
+    let subject = subject.or_else(|| holder.subject(&action.name, &said));
+    // What has been asked, and could be asked in no other way, is not asked again.
+    let has_choice = section.is_none() || action.parameters.iter().any(|parameter| !parameter.required);
     let page = Show {
         frame: Frame::new(site.browsers.take_notice(&visit)),
-        title: sentence(&action.about).trim_end_matches('.').to_owned(),
+        title: subject.clone().unwrap_or_else(|| about.clone()),
+        about: if subject.is_some() { about } else { String::new() },
         account_title: &desk.provider.title,
         account_path: page::account_path(desk),
         path: page::action_path(desk, &action.name, []),
-        fields: FormField::all(action, &said),
+        fields: if has_choice { FormField::all(action, &said) } else { Vec::new() },
         section,
     };
     Ok(page::respond(status, &page, &Forms::Here))
@@ -116,7 +124,7 @@ pub(crate) async fn act(
     if !action.acts {
         return Err(Failure::not_allowed());
     }
-    let said = arguments(names(action), &posted.fields);
+    let said = arguments(action, &posted.fields);
     if let Err(misuse) = action.request(&said) {
         let problem = sentence(&misuse.to_string());
         return Ok(ask(desk, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
@@ -227,8 +235,4 @@ fn place(desk: &Desk, said: &BTreeMap<String, String>) -> String {
         }
         None => page::account_path(desk),
     }
-}
-
-fn names(action: &Action) -> impl Iterator<Item = &str> {
-    action.parameters.iter().map(|parameter| parameter.name.as_str())
 }

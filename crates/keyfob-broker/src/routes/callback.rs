@@ -71,9 +71,9 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
     };
     // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
     let task = tokio::spawn(finish(site.clone(), desk.account.clone(), login, verified, visit.clone()));
-    let logged_in = task.await.map_err(|_| Failure::ours())?.map_err(|error| Failure::from_error(&error, desk))?;
+    task.await.map_err(|_| Failure::ours())?.map_err(|error| Failure::from_error(&error, desk))?;
     let visit = site.browsers.renew(&visit, site.keyfob.now());
-    site.browsers.leave(&visit, welcome(desk, &logged_in));
+    site.browsers.leave(&visit, Notice::good(format!("{} is connected.", desk.provider.title)));
     // 303: the code is gone from the address bar, and from what the back button goes to.
     Ok(super::with_cookie(super::see_other(&page::account_path(desk)), site, &visit))
 }
@@ -120,15 +120,6 @@ async fn put_back(site: &Site, pending: &PendingLogin, visit: &Visit) {
     if let Err(error) = site.keyfob.store().put_pending(pending, visit.binding.expose()).await {
         tracing::error!(%error, "a login under way was lost");
     }
-}
-
-fn welcome(desk: &Desk, logged_in: &LoggedIn) -> Notice {
-    let mut notice = Notice::good(format!("{} is connected.", desk.provider.title));
-    if !logged_in.tolerated.is_empty() {
-        let names: Vec<&str> = logged_in.tolerated.iter().map(|deviation| deviation.name()).collect();
-        notice.lines.push(("Tolerated".to_owned(), names.join(", ")));
-    }
-    notice
 }
 
 #[cfg(test)]
