@@ -1,0 +1,188 @@
+//! Walk 3 of ARCHITECTURE.md: `keyfob serve` with an env-file, in a real browser, from connect to unlock; and what other browsers
+//! are refused.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use keyfob_e2e::House;
+use keyfob_interop::{Browser, Program, http};
+use keyfob_sandbox::Consent;
+
+/// A running web app, from an env-file as the seed's readers have it.
+struct Site {
+    house: House,
+    origin: String,
+    program: Program,
+}
+
+impl Site {
+    /// For one provider, whose variables are named `id`, `secret` and so on.
+    fn start(provider: &str, variables: &[(&str, &str)]) -> Self {
+        let house = House::new();
+        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+        let origin = format!("http://127.0.0.1:{port}");
+        let app = house.world.app(provider);
+        let mut text = String::from("# as docker --env-file takes it: nothing quoted, split at the first =\n\n");
+        for (name, field) in variables {
+            let value = match *field {
+                "client_id" => app.client_id.clone(),
+                "client_secret" => app.client_secret.clone(),
+                "redirect_uri" => format!("{origin}/callback"),
+                other => app.fields[other].clone(),
+            };
+            text += &format!("{name}={value}\n");
+        }
+        let file = house.path().join("app.env");
+        std::fs::write(&file, text).expect("an env-file");
+        let listen = format!("127.0.0.1:{port}");
+        let log = house.path().join("debug.txt");
+        let words =
+            ["serve", "--env-file", file.to_str().expect("UTF-8"), "--listen", &listen, "--debug-log", log.to_str().expect("UTF-8")];
+        let program = house.start(&words);
+        let until = Instant::now() + Duration::from_secs(30);
+        while http::send("GET", &format!("{origin}/healthz"), &[], b"").is_err() {
+            assert!(Instant::now() < until, "the web app does not answer: {}", program.errors());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        for service in keyfob_sandbox::SERVICES {
+            house.world.consent(service, Consent::Ask);
+        }
+        Self { house, origin, program }
+    }
+
+    fn august() -> Self {
+        Self::start(
+            "august",
+            &[("CLIENTID", "client_id"), ("APIKEY", "api_key"), ("APISEC", "client_secret"), ("AUTHCALL", "redirect_uri")],
+        )
+    }
+
+    /// Connects in this browser, with a click on yes.
+    fn connect(&self, browser: &Browser) {
+        browser.open(&self.origin);
+        browser.click("form[action^='/connect'] button");
+        browser.click("#approve");
+    }
+}
+
+#[test]
+fn august_from_connect_to_unlock_in_a_browser() {
+    let Some(browser) = Browser::start() else { return };
+    let site = Site::august();
+    browser.open(&site.origin);
+    assert!(browser.text("button").starts_with("Connect August"), "{}", browser.text("button"));
+    site.connect(&browser);
+    assert!(browser.url().starts_with(&site.origin) && !browser.url().contains("code="), "{}", browser.url());
+    let page = browser.text("main");
+    for lock in ["Front Door", "Garden Gate", "Cabin Door"] {
+        assert!(page.contains(lock), "{page}");
+    }
+
+    browser.follow("Front Door");
+    let page = browser.text("main");
+    assert!(page.contains("Front Door") && page.contains("Town House"), "{page}");
+    assert!(!page.contains("unlocked"), "{page}");
+    browser.follow("Unlock");
+    // A question first: nothing has happened yet.
+    assert!(!site.house.world.lines("august").iter().any(|line| line.contains("/unlock")));
+    assert!(browser.text("h1").contains("Unlock") || browser.text("h1").contains("nlock"), "{}", browser.text("h1"));
+    browser.click("form.ask button.primary");
+    assert!(browser.text("main").contains("unlocked"), "{}", browser.text("main"));
+    assert_eq!(site.house.world.lines("august").iter().filter(|line| line.starts_with("PUT ") && line.contains("/unlock")).count(), 1);
+    assert_eq!(browser.complaints(), Vec::<String>::new(), "the console is quiet: no policy is broken");
+
+    // No secret in page, logs, or the debug log.
+    let app = site.house.world.app("august");
+    let log = std::fs::read_to_string(site.house.path().join("debug.txt")).expect("the debug log");
+    assert!(log.contains("/callback"), "{log}");
+    for text in [browser.source(), site.program.errors(), log] {
+        for secret in [&app.client_secret, &app.fields["api_key"]] {
+            assert!(!text.contains(secret.as_str()), "{text}");
+        }
+        assert!(!text.contains("code=") && !text.contains("eyJ"), "{text}");
+    }
+}
+
+#[test]
+fn a_denial_gets_a_page_and_the_next_try_works() {
+    let Some(browser) = Browser::start() else { return };
+    let site = Site::august();
+    browser.open(&site.origin);
+    browser.click("form[action^='/connect'] button");
+    browser.click("#deny");
+    assert!(browser.url().starts_with(&site.origin), "{}", browser.url());
+    let page = browser.text("main");
+    assert!(!page.contains("Front Door"), "{page}");
+    site.connect(&browser);
+    assert!(browser.text("main").contains("Front Door"));
+}
+
+/// A3, A13: a login that one browser began is finished by another. Refused; the first one's login lives on.
+#[test]
+fn a3_a_second_browser_cannot_finish_the_first_ones_login() {
+    let (Some(first), Some(second)) = (Browser::start(), Browser::start()) else { return };
+    let site = Site::august();
+    first.open(&site.origin);
+    first.click("form[action^='/connect'] button");
+    let consent = first.url();
+    // The person is talked into approving in another browser; its answer goes to the site with that browser's cookies.
+    second.open(&site.origin);
+    second.open(&consent);
+    second.click("#approve");
+    assert!(second.url().starts_with(&site.origin), "{}", second.url());
+    let page = second.text("main");
+    assert!(!page.contains("Front Door"), "{page}");
+    let exchanged = |site: &Site| site.house.world.lines("august").iter().any(|line| line.contains("/access_token"));
+    assert!(!exchanged(&site), "the code was sent");
+    second.open(&site.origin);
+    assert!(second.text("button").starts_with("Connect"), "{}", second.text("main"));
+
+    first.click("#approve");
+    assert!(first.text("main").contains("Front Door"), "{}", first.text("main"));
+    assert!(exchanged(&site));
+    second.open(&site.origin);
+    assert!(!second.source().contains("Front Door"));
+}
+
+#[test]
+fn the_same_pages_serve_the_other_providers() {
+    let Some(browser) = Browser::start() else { return };
+    let site =
+        Site::start("telldus", &[("CONSUMER_KEY", "client_id"), ("CONSUMER_SECRET", "client_secret"), ("CALLBACK_URL", "redirect_uri")]);
+    site.connect(&browser);
+    let page = browser.text("main");
+    assert!(page.contains("Kitchen ceiling") && page.contains("TellStick"), "{page}");
+
+    let site = Site::start(
+        "netatmo",
+        &[
+            ("NETATMO_API_CLIENT_ID", "client_id"),
+            ("NETATMO_API_CLIENT_SECRET", "client_secret"),
+            ("NETATMO_API_REDIRECT_URL", "redirect_uri"),
+        ],
+    );
+    site.connect(&browser);
+    assert!(browser.text("main").contains("Living room"));
+    browser.follow("Temperature");
+    assert!(browser.has("svg .line, svg path.line"), "a chart: {}", browser.source());
+}
+
+#[test]
+fn b5_other_hosts_and_changes_by_get_or_from_elsewhere_are_refused() {
+    let site = Site::august();
+    let get = |path: &str, headers: &[(&str, &str)]| {
+        http::send("GET", &format!("{}{path}", site.origin), headers, b"").expect("an answer").status
+    };
+    assert_eq!(get("/", &[]), 200);
+    assert_eq!(get("/", &[("Host", "evil.example")]), 421);
+    assert!((400..500).contains(&get("/connect/august", &[])));
+    let forged = http::send(
+        "POST",
+        &format!("{}/connect/august", site.origin),
+        &[("Origin", "https://evil.example"), ("Content-Type", "application/x-www-form-urlencoded")],
+        b"",
+    );
+    assert_eq!(forged.expect("an answer").status, 403);
+    assert!((400..500).contains(&get("/callback?code=x&state=y", &[])));
+    assert!(site.house.world.lines("august").is_empty());
+}
