@@ -155,7 +155,7 @@ impl Drop for Fresh {
 
 /// `O_NONBLOCK`: opening a pipe that somebody put there must not wait for its other end.
 fn flags() -> i32 {
-    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
+    (OFlags::NOFOLLOW).bits().cast_signed()
 }
 
 fn own(opened: io::Result<File>, path: &Path) -> Result<File, StoreError> {

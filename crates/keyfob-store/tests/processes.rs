@@ -137,6 +137,8 @@ fn j1_processes_that_open_first_at_once_make_one_key_and_one_vault() {
         assert_eq!(made.iter().filter(|made| *made == "true").count(), 1, "{made:?}");
         let mut names: Vec<_> =
             std::fs::read_dir(home.folder()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+        // Of two that close at once each may leave the log to the other.
+        names.retain(|name| name != "vault.db-wal" && name != "vault.db-shm");
         names.sort();
         assert_eq!(names, ["vault.db", "vault.db.lock", "vault.key"]);
     }
