@@ -45,6 +45,11 @@ impl Card {
         Self { silent: true, ..Self::new(Exit::Ok, "", "", "") }
     }
 
+    /// Somebody asked the program to stop.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "interrupted", "you, or the system, asked the program to stop", "nothing was lost; run it again")
+    }
+
     /// A session's, store's or protocol error that happened while doing something.
     pub(crate) fn of(what: impl Into<String>, error: &Error) -> Self {
         let next = error.hint().unwrap_or_else(|| "run it again with KEYFOB_LOG=debug to see each step".to_owned());

@@ -7,7 +7,7 @@ use crate::verb::{account, app, call, import, login, logout, provider, refresh, 
 
 /// One key for every OAuth API: log in once, then call.
 #[derive(Parser, Debug)]
-#[command(name = "keyfob", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "keyfob", version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(arg_required_else_help = true, allow_external_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -29,19 +29,21 @@ pub(crate) struct Global {
 
 const EXAMPLES: &str = "\
 Examples:
-  keyfob try                                    see it work: no account, no internet
-  keyfob login telldus                          log in; the browser or a pasted address brings the answer
-  keyfob telldus devices                        an action, as a table (keyfob telldus lists them)
-  keyfob get netatmo /api/getstationsdata       any call, signed
-  keyfob status                                 how the accounts are, and what to do about it
+  keyfob try                               see it work: no account, no internet
+  keyfob login telldus                     by browser, or by a pasted address
+  keyfob telldus devices                   an action, as a table
+  keyfob telldus                           what else can be done there
+  keyfob get netatmo /api/getstationsdata  any call, signed
+  keyfob status                            how the accounts are
 
-Exit codes: 0 ok, 1 error, 2 usage or cancelled, 4 sign-in needed, 5 HTTP error (--fail, actions),
-6 network, 7 vault, 130 interrupted";
+Exit codes:
+  0 ok   1 error   2 usage, or cancelled   4 sign-in needed
+  5 HTTP error (--fail, actions)   6 network   7 vault   130 interrupted";
 
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
-    /// See it work: walk through pretend providers, with real logins and real calls
+    /// See it work, with pretend providers and real logins
     Try(r#try::Try),
     /// Log in to a provider
     Login(login::Login),
@@ -71,7 +73,7 @@ pub(crate) enum Verb {
     /// Send a request of any method
     #[command(after_help = ITEMS)]
     Request(call::Request),
-    /// Do one of a provider's actions; in short: keyfob ACCOUNT ACTION
+    /// Do one of a provider's actions (short: keyfob ACCOUNT ACTION)
     Do(Do),
     /// Keep, list or forget apps: our registrations with providers
     #[command(subcommand)]

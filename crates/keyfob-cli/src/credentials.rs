@@ -154,11 +154,9 @@ impl<'a> Fields<'a> {
     }
 
     async fn ask(&mut self, context: &Context, field: &Field) -> Result<(), Card> {
-        if !field.help.is_empty() {
-            context.out.note(&context.out.note_paint().dim(&field.help));
-        }
         for tries_left in (0..TRIES).rev() {
-            let question = format!("{}: ", field.label);
+            let help = if field.help.is_empty() { String::new() } else { format!(" ({})", field.help) };
+            let question = format!("{}{help}: ", field.label);
             let said = if field.secret { prompt::hidden(question).await? } else { Secret::new(prompt::line(question).await?) };
             match self.set(field, said.expose(), "") {
                 Err(card) if tries_left > 0 => {

@@ -1,6 +1,5 @@
 //! The log: sentences for a person on stderr. No secret is ever in it.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 
 use keyfob_broker::DebugLog;
@@ -21,9 +20,8 @@ pub(crate) fn begin(debug_log: Option<DebugLog>, usual: LevelFilter) -> Result<(
         _ => usual,
     };
     let ours = |level: LevelFilter| Targets::new().with_targets(OURS.map(|target| (target, level)));
-    let to_person = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let detailed = level > LevelFilter::WARN;
-    let stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(to_person).with_target(detailed).compact();
+    let stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(detailed).compact();
     let stderr = if detailed { stderr.boxed() } else { stderr.without_time().boxed() };
     let file = debug_log.map(|log| fmt::layer().with_ansi(false).with_writer(Arc::new(log)).with_filter(ours(LevelFilter::DEBUG)));
     let begun = tracing_subscriber::registry().with(stderr.with_filter(ours(level))).with(file).try_init();

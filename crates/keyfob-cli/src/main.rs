@@ -81,9 +81,7 @@ fn work(cli: Cli, out: Output) -> Result<(), Card> {
         }
         tokio::select! {
             done = work => done,
-            () = signal::asked_to_stop() => {
-                Err(Card::new(Exit::Interrupted, "interrupted", "you, or the system, asked the program to stop", "nothing was lost; run it again"))
-            }
+            () = signal::asked_to_stop() => Err(Card::interrupted()),
         }
     });
     // A task of the library that writes renewed tokens down may go on for a moment; nothing else is waited for.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use http::HeaderValue;
 use keyfob::Session;
+use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Table};
 
 use crate::card::{Card, Doing};
@@ -57,4 +58,51 @@ pub(crate) async fn perform(
         }
     }
     Ok(Performed { table, more: false })
+}
+
+/// What one types for an action: places first, then names.
+pub(crate) fn typed(account: &str, action: &Action, arguments: &BTreeMap<String, String>) -> String {
+    let mut words = vec!["keyfob".to_owned(), account.to_owned(), action.name.clone()];
+    let placed: Vec<(&String, &String)> = action.positional().map_while(|parameter| arguments.get_key_value(&parameter.name)).collect();
+    words.extend(placed.iter().map(|(_, value)| quoted(value)));
+    for parameter in &action.parameters {
+        if let Some((name, value)) = arguments.get_key_value(&parameter.name).filter(|given| !placed.contains(given)) {
+            words.push(format!("--{name} {}", quoted(value)));
+        }
+    }
+    words.join(" ")
+}
+
+/// As a shell takes it. The value may come from a server.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:,/@+=".contains(c);
+    if !value.is_empty() && !value.starts_with('-') && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", printable(value).replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use keyfob_providers::check;
+
+    use super::*;
+
+    #[test]
+    fn what_is_typed_can_be_pasted() {
+        let text = "name = \"hub\"\ntitle = \"Hub\"\nkind = \"oauth1\"\nstatus = \"live\"\nabout = \"A hub.\"\n\
+            sources = [{ url = \"https://hub.example\", checked = 2026-11-21, confidence = \"assumed\", about = \"all\" }]\n\
+            [endpoints]\nrequest_token = \"https://hub.example/r\"\nauthorize = \"https://hub.example/a\"\ntoken = \"https://hub.example/t\"\n\
+            [client]\nfields = [{ name = \"client_id\", label = \"Key\" }]\n[oauth1]\nsignature = \"HMAC-SHA1\"\n[api]\nbase_url = \"https://hub.example\"\n\
+            [actions.dim]\nabout = \"Dim\"\npath = \"/dim\"\nparameters = [{ name = \"id\", about = \"id\", positional = true }, \
+            { name = \"level\", about = \"level\", positional = true, required = false }, { name = \"how\", about = \"how\", required = false }]\n\
+            query = { id = \"{id}\", level = \"{level}\", how = \"{how}\" }\n";
+        let provider = check(text, "hub.toml").unwrap_or_else(|problems| panic!("{problems:?}"));
+        let dim = provider.action("dim").expect("an action");
+        let arguments = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let typed = |pairs: &[(&str, &str)]| typed("hub", dim, &arguments(pairs));
+        assert_eq!(typed(&[("id", "70:ee"), ("level", "5"), ("how", "fast")]), "keyfob hub dim 70:ee 5 --how fast");
+        assert_eq!(typed(&[("level", "5")]), "keyfob hub dim --level 5");
+        assert_eq!(typed(&[("id", "it's $HOME\u{1b}")]), r"keyfob hub dim 'it'\''s $HOME'");
+    }
 }

@@ -1,11 +1,10 @@
 //! A person in front of a browser who always says yes: for the walk through the sandbox, whose consent is scripted.
 
-use keyfob::Body;
 use keyfob::proto::Origin;
 use keyfob::transport::Transport;
+use keyfob::{Body, HyperTransport};
 
 use crate::card::{Card, Doing};
-use crate::context;
 use crate::exit::Exit;
 
 /// Where a page led.
@@ -19,7 +18,7 @@ pub(crate) enum Went {
 }
 
 /// Opens a page of the sandbox, or of our own listener: pages elsewhere are no business of a script.
-pub(crate) async fn visit(url: &str) -> Result<Went, Card> {
+pub(crate) async fn visit(url: &str, transport: &HyperTransport) -> Result<Went, Card> {
     /// Pages of the sandbox are small.
     const LARGEST: usize = 1 << 20;
     let what = "cannot open the consent page";
@@ -28,7 +27,7 @@ pub(crate) async fn visit(url: &str) -> Result<Went, Card> {
     }
     let request = http::Request::get(url).body(Body::empty());
     let request = request.map_err(|error| Card::new(Exit::Error, what, error.to_string(), "this is a mistake in the sandbox"))?;
-    let answer = context::transport()?.send(request).await.doing(what)?;
+    let answer = transport.send(request).await.doing(what)?;
     let status = answer.status();
     let location = answer.headers().get(http::header::LOCATION).and_then(|location| location.to_str().ok()).map(str::to_owned);
     if let Some(location) = location.filter(|_| status.is_redirection()) {

@@ -66,8 +66,12 @@ async fn ask<T: Send + 'static>(question: impl FnOnce() -> io::Result<T> + Send 
     std::thread::spawn(move || {
         let _ = sender.send(question());
     });
-    let cancelled = || Card::new(Exit::Usage, "cancelled", "no answer was given", "run it again when you have the answer");
-    receiver.await.ok().and_then(Result::ok).ok_or_else(cancelled)
+    match receiver.await {
+        Ok(Ok(answer)) => Ok(answer),
+        // Ctrl-C is read as a character where nothing is shown, and sent on as the signal that it is.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Err(Card::interrupted()),
+        _ => Err(Card::new(Exit::Usage, "cancelled", "no answer was given", "run it again when you have the answer")),
+    }
 }
 
 /// The terminal as it was when the program began, to be put back if it is stopped while somebody types unseen.

@@ -1,13 +1,19 @@
 //! Tables in the terminal, and the same as tab-separated values and JSON.
 
-use comfy_table::{CellAlignment, ContentArrangement, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, presets};
 use keyfob::proto::Timestamp;
-use keyfob_providers::{Cell, Table, View};
+use keyfob_providers::{Cell, Row, Table, View};
 use serde_json::{Map, Value};
 
 use crate::card::Card;
 use crate::moment;
 use crate::output::{Output, Paint};
+
+/// Blanks between columns.
+const GAP: usize = 2;
+
+/// A blank at which no line is broken.
+const UNBREAKABLE: char = '\u{a0}';
 
 /// Rows of text under headings.
 #[derive(Clone, Debug, Default)]
@@ -34,23 +40,44 @@ impl Sheet {
         if output.to_person { output.data(&self.drawn(output.width(), output.paint())) } else { output.data(&self.tab_separated()) }
     }
 
-    /// Columns that line up, no wider than that.
+    /// Columns that line up, no wider than that; or, where words would have to be broken, a block for each row.
     pub(crate) fn drawn(&self, width: usize, paint: Paint) -> String {
+        if self.least_width() > width {
+            let block = |row: &Vec<String>| {
+                pairs(&self.headings.iter().zip(row).filter(|(_, cell)| !cell.is_empty()).collect::<Vec<_>>(), Some(width), paint)
+            };
+            return self.rows.iter().map(block).collect::<Vec<_>>().join("\n\n");
+        }
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         // Two blanks between columns and none around them; the last padding is cut off again below.
-        table.set_width(u16::try_from(width + 2).unwrap_or(u16::MAX)).set_header(&self.headings).add_rows(&self.rows);
-        for (column, right) in table.column_iter_mut().zip(&self.right) {
-            column.set_padding((0, 2));
+        table.set_width(u16::try_from(width + GAP).unwrap_or(u16::MAX)).set_header(&self.headings).add_rows(&self.rows);
+        let least = self.least_widths();
+        for ((column, right), least) in table.column_iter_mut().zip(&self.right).zip(least) {
+            column.set_padding((0, GAP as u16));
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(least + GAP).unwrap_or(u16::MAX))));
             if *right {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().replace(UNBREAKABLE, " ")).collect();
         // A heading may take several lines where the room is small.
         let heading = lines.len().saturating_sub(self.body_lines(&table)).max(1);
         lines.iter_mut().take(heading).for_each(|line| *line = paint.strong(line));
         lines.join("\n")
+    }
+
+    /// The width below which words would have to be broken.
+    fn least_width(&self) -> usize {
+        self.least_widths().map(|width| width + GAP).sum::<usize>().saturating_sub(GAP)
+    }
+
+    fn least_widths(&self) -> impl Iterator<Item = usize> + '_ {
+        let longest = |text: &String| text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+        (0..self.headings.len()).map(move |at| {
+            let cells = self.rows.iter().filter_map(|row| row.get(at));
+            std::iter::once(&self.headings[at]).chain(cells).map(longest).max().unwrap_or(0)
+        })
     }
 
     fn body_lines(&self, table: &comfy_table::Table) -> usize {
@@ -76,20 +103,34 @@ pub(crate) fn pairs(pairs: &[(impl AsRef<str>, impl AsRef<str>)], width: Option<
     pairs.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// An action's table for a person.
+/// An action's table for a person. Columns that are empty in every row are left away.
 pub(crate) fn drawn(table: &Table, width: usize, paint: Paint) -> String {
-    match table.view {
-        View::Details => {
-            let details = table.rows.iter().map(|row| {
-                let cells: Vec<(String, String)> = (table.columns.iter().zip(&row.cells))
-                    .filter(|(_, cell)| !matches!(cell, Cell::Empty))
-                    .map(|(column, cell)| (column.title.clone(), with_unit(cell, column.unit.as_deref())))
-                    .collect();
-                pairs(&cells, Some(width), paint)
-            });
-            details.collect::<Vec<_>>().join("\n\n")
+    let table = without_empty_columns(table);
+    if table.view == View::List {
+        let sheet = sheet(&table, &shown);
+        if sheet.least_width() <= width {
+            return sheet.drawn(width, paint);
         }
-        View::List => sheet(table, &shown).drawn(width, paint),
+    }
+    let details = table.rows.iter().map(|row| {
+        let cells: Vec<(String, String)> = (table.columns.iter().zip(&row.cells))
+            .filter(|(_, cell)| !matches!(cell, Cell::Empty))
+            .map(|(column, cell)| (column.title.clone(), with_unit(cell, column.unit.as_deref())))
+            .collect();
+        pairs(&cells, Some(width), paint)
+    });
+    details.collect::<Vec<_>>().join("\n\n")
+}
+
+/// The table without columns that are empty in every row.
+pub(crate) fn without_empty_columns(table: &Table) -> Table {
+    let is_empty = |at: usize| table.rows.iter().all(|row| matches!(row.cells.get(at), None | Some(Cell::Empty)));
+    let kept: Vec<usize> = (0..table.columns.len()).filter(|at| !is_empty(*at)).collect();
+    let cells = |row: &Row| kept.iter().filter_map(|at| row.cells.get(*at).cloned()).collect();
+    Table {
+        view: table.view,
+        columns: kept.iter().filter_map(|at| table.columns.get(*at).cloned()).collect(),
+        rows: table.rows.iter().map(|row| Row { cells: cells(row), links: row.links.clone() }).collect(),
     }
 }
 
@@ -135,15 +176,16 @@ fn sheet(table: &Table, text: &dyn Fn(&Cell) -> String) -> Sheet {
 
 fn shown(cell: &Cell) -> String {
     match cell {
-        Cell::Time(seconds) => moment::local(Timestamp::from_unix(*seconds)),
+        Cell::Time(seconds) => moment::local(Timestamp::from_unix(*seconds)).replace(' ', &UNBREAKABLE.to_string()),
         other => other.to_string(),
     }
 }
 
 fn with_unit(cell: &Cell, unit: Option<&str>) -> String {
+    let text = shown(cell).replace(UNBREAKABLE, " ");
     match (cell, unit) {
-        (Cell::Number(_), Some(unit)) => format!("{} {unit}", shown(cell)),
-        _ => shown(cell),
+        (Cell::Number(_), Some(unit)) => format!("{text} {unit}"),
+        _ => text,
     }
 }
 
@@ -184,9 +226,29 @@ mod tests {
     }
 
     #[test]
-    fn narrow_tables_wrap_instead_of_running_over() {
-        let drawn = sheet(&table(), &shown).drawn(30, Paint::plain());
-        assert!(drawn.lines().all(|line| line.chars().count() <= 30), "{drawn}");
+    fn narrow_tables_wrap_between_words() {
+        let drawn = sheet(&table(), &shown).drawn(34, Paint::plain());
+        assert_eq!(
+            drawn,
+            "Name       Level  Seen\n\
+             \x20            (%)\n\
+             Lamp           7  2020-01-01 00:00\n\
+             A long      12.5\n\
+             name"
+        );
+    }
+
+    #[test]
+    fn where_words_would_break_each_row_is_a_block() {
+        let drawn = drawn(&table(), 24, Paint::plain());
+        assert_eq!(drawn, "Name   Lamp\nLevel  7 %\nSeen   2020-01-01 00:00\n\nName   A long name\nLevel  12.5 %");
+    }
+
+    #[test]
+    fn columns_that_are_always_empty_are_left_away() {
+        let mut table = table();
+        table.rows.remove(0);
+        assert_eq!(drawn(&table, 80, Paint::plain()), "Name         Level (%)\nA long name       12.5");
     }
 
     #[test]

@@ -56,6 +56,8 @@ async fn the_walk_can_be_short_and_as_json() {
     let steps: Vec<&str> = walk["steps"].as_array().expect("steps").iter().filter_map(|step| step["step"].as_str()).collect();
     assert_eq!((steps.first(), steps.last()), (Some(&"app"), Some(&"logout")));
     house.run(&["try", "acmee"]).await.fails(2, ["no provider is called \"acmee\"", "acme", ""]);
+    house.set("TMPDIR", "/nowhere/at/all");
+    house.run(&["try"]).await.fails(1, ["the walk could not begin", "", "TMPDIR"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,7 +118,7 @@ async fn providers_are_listed_and_shown() {
     let mut house = House::new().await;
     house.unset("KEYFOB_SANDBOX");
     let list = house.good(&["provider", "list"]).await;
-    assert!(list.contains("telldus\tTelldus Live!\tOAuth 1.0a\tlive\t") && list.contains("\tretired 2026-11-02\t"), "{list}");
+    assert!(list.contains("telldus\tTelldus Live!\tOAuth 1.0a\tlive\n") && list.contains("\tretired 2026-11-02\n"), "{list}");
     let shown = house.good(&["provider", "show", "telldus"]).await;
     for words in
         ["https://pa-api.telldus.com/oauth/requestToken", "CONSUMER_SECRET", "callback-confirmed-otherwise", "dim ID LEVEL", "Sources"]
@@ -134,7 +136,7 @@ async fn providers_are_listed_and_shown() {
 async fn help_and_version_are_there() {
     let house = House::new().await;
     let help = house.good(&["--help"]).await;
-    assert!(help.contains("keyfob try") && help.contains("Exit codes: 0 ok"), "{help}");
+    assert!(help.contains("keyfob try") && help.contains("Exit codes:\n  0 ok"), "{help}");
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
     assert!(house.good(&["--version"]).await.starts_with("keyfob "));
     for verb in ["login", "get", "do", "app", "import", "provider", "sandbox", "serve", "try", "status", "token"] {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::card::Card;
 use crate::chart;
 use crate::context::Context;
-use crate::perform::{call, perform};
+use crate::output::Paint;
+use crate::perform::{call, perform, typed};
 use crate::prompt;
 use crate::sheet::{self, Sheet};
 use crate::verb::call::dry_run;
@@ -126,8 +127,8 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
         context.out.note(&paint.warn(&format!("there is more: only {} pages were read (--pages N reads more)", said.pages)));
     }
     if context.out.notes_to_person && !context.out.json {
-        for line in suggestions(&performed.table, name) {
-            context.out.note(&paint.dim(&line));
+        for (at, line) in suggestions(&performed.table, &opened.provider, name).iter().enumerate() {
+            context.out.note(&format!("{}{}", if at == 0 { "\n" } else { "" }, paint.dim(line)));
         }
     }
     Ok(())
@@ -229,8 +230,10 @@ async fn agree(action: &Action, said: &Said, provider: &Provider, context: &Cont
             "if you mean it, add --yes",
         ));
     }
-    let question = format!("{} {} ({}).", context.out.note_paint().warn("This acts:"), printable(&what), action.about);
-    if prompt::agrees(format!("{question} Go on?")).await? {
+    let mut rest = action.about.chars();
+    let about = rest.next().into_iter().flat_map(char::to_lowercase).chain(rest).collect::<String>();
+    let warning = context.out.note_paint().warn("This changes something:");
+    if prompt::agrees(format!("{warning} {about} ({}). Go on?", printable(&what))).await? {
         return Ok(());
     }
     Err(Card::usage(format!("{what} was not done"), "you did not say yes", "nothing was changed"))
@@ -260,22 +263,15 @@ fn show(table: &Table, said: &Said, context: &Context) -> Result<(), Card> {
     Ok(())
 }
 
-/// What could be done next with what the first rows show.
-fn suggestions(table: &Table, account: &str) -> Vec<String> {
+/// What could be done next with what the rows show: the links of the first row that has some.
+fn suggestions(table: &Table, provider: &Provider, account: &str) -> Vec<String> {
     let Some(row) = table.rows.iter().find(|row| !row.links.is_empty()) else { return Vec::new() };
     let command = |link: &keyfob_providers::Link| {
-        let arguments: Vec<String> = link.arguments.iter().map(|(name, value)| argument(name, value)).collect();
-        format!("{}: keyfob {account} {} {}", link.label, link.action, arguments.join(" "))
+        let action = provider.action(&link.action).ok()?;
+        Some((link.label.clone(), typed(account, action, &link.arguments)))
     };
-    row.links.iter().take(3).map(command).collect()
-}
-
-fn argument(name: &str, value: &str) -> String {
-    if value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:,/@+".contains(c)) {
-        format!("--{name} {value}")
-    } else {
-        format!("--{name} '{}'", printable(value).replace('\'', r"'\''"))
-    }
+    let commands: Vec<(String, String)> = row.links.iter().take(3).filter_map(command).collect();
+    sheet::pairs(&commands, None, Paint::plain()).lines().map(str::to_owned).collect()
 }
 
 /// The list of actions.
@@ -369,11 +365,5 @@ mod tests {
         let lifted = short.lift();
         assert_eq!(lifted, Lifted { json: true, sandbox: Some("http://127.0.0.1:1".to_owned()) });
         assert_eq!((short.account.as_str(), short.words), ("hub", words("devices --level 7 -- --json")));
-    }
-
-    #[test]
-    fn arguments_of_suggestions_can_be_pasted() {
-        assert_eq!(argument("device", "70:ee:50:00:00:01"), "--device 70:ee:50:00:00:01");
-        assert_eq!(argument("name", "it's $HOME"), r"--name 'it'\''s $HOME'");
     }
 }

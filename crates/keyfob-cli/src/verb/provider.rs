@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::card::Card;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::{Paint, hang};
 use crate::sheet::{self, Sheet};
 
 /// What to know about providers.
@@ -42,14 +43,15 @@ async fn list(context: &Context) -> Result<(), Card> {
         let described: Vec<Value> = catalogue.iter().map(brief).collect();
         return context.out.json(&described);
     }
-    let mut sheet = Sheet::new(["Provider", "Title", "Protocol", "Status", "Actions"]);
+    let mut sheet = Sheet::new(["Provider", "Title", "Protocol", "Status"]);
     for provider in catalogue.iter() {
-        let actions: Vec<&str> = provider.actions.iter().map(|action| action.name.as_str()).collect();
-        sheet.row([provider.name.clone(), provider.title.clone(), protocol(provider).to_owned(), status(provider), actions.join(" ")]);
+        sheet.row([provider.name.clone(), provider.title.clone(), protocol(provider).to_owned(), status(provider)]);
     }
     sheet.print(&context.out)?;
     let folder = context.providers_folder();
-    context.out.note(&context.out.note_paint().dim(&format!("your own files go into {}", folder.display())));
+    context.out.note(
+        &context.out.note_paint().dim(&format!("\nkeyfob provider show PROVIDER says more. Your own files go into {}", folder.display())),
+    );
     Ok(())
 }
 
@@ -58,12 +60,7 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
         return context.out.json(&whole(provider));
     }
     let (paint, width) = (context.out.paint(), context.out.to_person.then(|| context.out.width()));
-    let mut parts = vec![format!(
-        "{}  {}\n{}",
-        paint.strong(&provider.title),
-        paint.dim(&provider.name),
-        crate::output::hang(&provider.about, 0, width)
-    )];
+    let mut parts = vec![format!("{}  {}\n{}", paint.strong(&provider.title), paint.dim(&provider.name), hang(&provider.about, 0, width))];
     let mut section = |title: &str, lines: Vec<(String, String)>| {
         if !lines.is_empty() {
             let indented: Vec<(String, String)> = lines.into_iter().map(|(name, value)| (format!("  {name}"), value)).collect();
@@ -91,20 +88,22 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     section("Addresses", provider.endpoints().into_iter().map(|(what, url)| (what.to_owned(), url)).collect());
     section("Tolerated", provider.deviations.iter().map(|(deviation, why)| (deviation.to_string(), why.clone())).collect());
     section("Actions", provider.actions.iter().map(|action| (action.usage(), action.about.clone())).map(shortened).collect());
-    section(
-        "Sources",
-        provider
-            .sources
-            .iter()
-            .map(|source| {
-                let confidence =
-                    serde_json::to_value(source.confidence).ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default();
-                (format!("{} {confidence}", source.checked), format!("{} ({})", source.url, source.about))
-            })
-            .collect(),
-    );
-    section("Read from", provider.files.iter().map(|file| (String::new(), file.clone())).collect());
+    let own: Vec<(String, String)> =
+        provider.files.iter().filter(|file| file.contains(['/', '\\'])).map(|file| (String::new(), file.clone())).collect();
+    section("Read from, besides what comes with the program", own);
+    parts.push(sources(provider, width, paint));
     context.out.data(&parts.join("\n\n"))
+}
+
+/// Where the facts are from.
+fn sources(provider: &Provider, width: Option<usize>, paint: Paint) -> String {
+    let mut lines = vec![paint.strong("Sources")];
+    for source in &provider.sources {
+        let confidence = serde_json::to_value(source.confidence).unwrap_or_default();
+        let about = format!("{} ({}, {})", source.about, confidence.as_str().unwrap_or_default(), source.checked);
+        lines.push(format!("  {}\n    {}", source.url, paint.dim(&hang(&about, 4, width))));
+    }
+    lines.join("\n")
 }
 
 fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {

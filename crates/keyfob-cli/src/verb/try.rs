@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use keyfob::proto::{App, Origin, Secret, Settings, TokenSet};
-use keyfob::{Keyfob, LoggedIn, Session};
+use keyfob::{HyperTransport, Keyfob, LoggedIn, Session};
 use keyfob_providers::{Action, Catalogue, Kind, ParameterKind, Provider, Status, Table, View};
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::{KeySource, Vault};
@@ -21,7 +21,7 @@ use crate::chart;
 use crate::context::{self, Context};
 use crate::exit::Exit;
 use crate::output::{Output, hang};
-use crate::perform::perform;
+use crate::perform::{perform, typed};
 use crate::person::{self, Went};
 use crate::prompt;
 use crate::sheet;
@@ -60,11 +60,13 @@ pub(crate) async fn run(args: Try, context: &Context) -> Result<(), Card> {
         tempfile::Builder::new().prefix("keyfob-try-").tempdir().map_err(|error| failed("there is no folder for the vault", &error))?;
     let path = folder.path().join(Vault::FILE_NAME);
     let vault = Vault::open(&path, KeySource::beside(&path)).doing("the walk could not begin: no vault could be made")?;
-    let keyfob = Keyfob::new(Arc::new(vault), Arc::new(context::transport()?));
+    let transport = context::transport()?;
+    let keyfob = Keyfob::new(Arc::new(vault), Arc::new(transport.clone()));
     let providers = providers(&sandbox, args.provider.as_deref(), context).await?;
     let mut walk = Walk {
         out: context.out,
         keyfob,
+        transport,
         sandbox,
         browser: args.browser,
         keep_from: context.secret_variables(),
@@ -105,6 +107,7 @@ async fn providers(sandbox: &Sandbox, only: Option<&str>, context: &Context) -> 
 struct Walk {
     out: Output,
     keyfob: Keyfob,
+    transport: HyperTransport,
     sandbox: Sandbox,
     browser: bool,
     keep_from: Vec<String>,
@@ -129,7 +132,7 @@ impl Walk {
         let name = provider.name.as_str();
 
         self.keyfob.store().put_app(name, &stop.app).await.doing(self.stopped("registering the app", name))?;
-        self.step(name, "app", &format!("keyfob app add {name}"), "our app's keys are in the vault")?;
+        self.step(name, "app", &format!("keyfob app add {name}"), "the app's keys are in the vault")?;
 
         let (logged_in, how) = self.log_in(&stop).await?;
         self.step(name, "login", &format!("keyfob login {name}{}", if how.pin { " --pin" } else { "" }), &how.told(&logged_in))?;
@@ -186,8 +189,8 @@ impl Walk {
         // Does what a browser does, with somebody in front of it who always says yes.
         let (paste, pasted) = mpsc::channel(1);
         let visit = async {
-            match person::visit(&url).await? {
-                Went::Back(address) if how.listening_at.is_some() => person::visit(&address).await.map(|_| ()),
+            match person::visit(&url, &self.transport).await? {
+                Went::Back(address) if how.listening_at.is_some() => person::visit(&address, &self.transport).await.map(|_| ()),
                 Went::Back(text) | Went::Pin(text) => {
                     let _ = paste.send(text).await;
                     Ok(())
@@ -399,7 +402,7 @@ fn picture(table: &Table, out: &Output) -> String {
     if let Some(chart) = table.chart() {
         return chart::drawn(&chart, width.min(74), out.paint());
     }
-    let mut short = table.clone();
+    let mut short = sheet::without_empty_columns(table);
     if short.view == View::List {
         fit(&mut short, width);
     }
@@ -425,19 +428,4 @@ fn fit(table: &mut Table, width: usize) {
 
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("      {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
-}
-
-/// What one would type for an action.
-fn typed(account: &str, action: &Action, arguments: &BTreeMap<String, String>) -> String {
-    let mut words = vec!["keyfob".to_owned(), account.to_owned(), action.name.clone()];
-    let quoted = |value: &String| if value.chars().all(|c| c.is_ascii_graphic()) { value.clone() } else { format!("'{value}'") };
-    words.extend(action.positional().map_while(|parameter| arguments.get(&parameter.name)).map(quoted));
-    let placed = words.len() - 3;
-    let by_name = action.positional().skip(placed).chain(action.parameters.iter().filter(|parameter| !parameter.positional));
-    for parameter in by_name {
-        if let Some(value) = arguments.get(&parameter.name) {
-            words.push(format!("--{} {}", parameter.name, quoted(value)));
-        }
-    }
-    words.join(" ")
 }
