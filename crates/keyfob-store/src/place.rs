@@ -36,7 +36,12 @@ fn make_folder(folder: &Path) -> Result<PathBuf, StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io(folder))?;
     // mkdir's mode is what the umask leaves of it.
     std::fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(io(folder))?;
-    folder.canonicalize().map_err(io(folder))
+    let folder = folder.canonicalize().map_err(io(folder))?;
+    // A vault in a folder whose name is not on the disk yet would be lost with the power. Folders that we may not read were there before.
+    for above in folder.ancestors().skip(1) {
+        drop(File::open(above).and_then(|above| above.sync_all()));
+    }
+    Ok(folder)
 }
 
 /// What lies at the path, if anything: it must be a file of ours, not a link. Does not open it: to close a second descriptor of a database
@@ -155,7 +160,7 @@ impl Drop for Fresh {
 
 /// `O_NONBLOCK`: opening a pipe that somebody put there must not wait for its other end.
 fn flags() -> i32 {
-    (OFlags::NOFOLLOW).bits().cast_signed()
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
 }
 
 fn own(opened: io::Result<File>, path: &Path) -> Result<File, StoreError> {
