@@ -85,7 +85,9 @@ fn python_environment(python: &Path) -> Result<PathBuf, String> {
     println!("      {} from {}", folder.display(), list.display());
     remove(&folder)?;
     quiet(Command::new(python).arg("-m").arg("venv").arg(&folder))?;
-    quiet(Command::new(&inside).args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", "-r"]).arg(&list))?;
+    let mut pip = Command::new(&inside);
+    pip.args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input"]).arg("--cache-dir").arg(cache("pip"));
+    quiet(pip.arg("-r").arg(&list))?;
     stamp.set()?;
     Ok(inside)
 }
@@ -108,7 +110,10 @@ fn node_modules(npm: &Path) -> Result<PathBuf, String> {
         let name = file.file_name().expect("a file");
         fs::copy(file, folder.join(name)).map_err(|problem| format!("cannot copy {}: {problem}", file.display()))?;
     }
-    let run = |arguments: &[&str]| quiet(Command::new(npm).current_dir(&folder).args(arguments).args(["--no-audit", "--no-fund"]));
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(npm);
+        quiet(command.current_dir(&folder).args(arguments).args(["--no-audit", "--no-fund", "--cache"]).arg(cache("npm")))
+    };
     run(&["ci", "--ignore-scripts"])?;
     if own.is_none() {
         println!("      {NODE_PACKAGE}, because the machine's is older than {}", NODE_WANTED.0);
@@ -152,6 +157,11 @@ fn interop_folder() -> PathBuf {
 
 fn node_folder() -> PathBuf {
     interop_folder().join("node")
+}
+
+/// What was downloaded is kept here too: nothing of ours is left in a person's home.
+fn cache(of: &str) -> PathBuf {
+    interop_folder().join("cache").join(of)
 }
 
 fn remove(folder: &Path) -> Result<(), String> {

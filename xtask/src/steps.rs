@@ -100,7 +100,7 @@ impl Run<'_> {
             Ok(output) => (output, Ok(())),
             Err(output) => (output.clone(), Err(failures(&output))),
         };
-        let skips = summary::skips(&skipped);
+        let mut skips = summary::skips(&skipped);
         let mut counts = Counts::read(&output);
         counts.take_out(&skips, self.ci);
         let counted = format!("  {} passed", counts.passed);
@@ -110,6 +110,9 @@ impl Run<'_> {
         if !build_failed {
             self.failed.retain(|name| *name != NAME);
         }
+        let ignored = summary::ignored(&output);
+        counts.add_ignored(ignored.len(), self.ci);
+        skips.extend(ignored);
         (counts, skips)
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Skip {
 }
 
 impl Counts {
-    /// Sums up the lines `test result: ok. 12 passed; 0 failed; 1 ignored; …`.
+    /// Sums up the lines `test result: ok. 12 passed; 0 failed; 1 ignored; …`. What was ignored is told test by test: see [`ignored`].
     pub(crate) fn read(output: &str) -> Self {
         let mut counts = Self::default();
         for line in output.lines().filter_map(|line| line.trim_start().strip_prefix("test result: ")) {
@@ -31,12 +31,16 @@ impl Counts {
                 match what {
                     "passed" => counts.passed += number,
                     "failed" => counts.failed += number,
-                    "ignored" => counts.skipped += number,
                     _ => {}
                 }
             }
         }
         counts
+    }
+
+    /// An ignored test counts as skipped, and in CI as failed, as one for which something is missing.
+    pub(crate) fn add_ignored(&mut self, ignored: usize, ci: bool) {
+        if ci { self.failed += ignored } else { self.skipped += ignored }
     }
 
     /// A skipped test ended early without failing, so the harness took it for passed. In CI it did fail.
@@ -58,6 +62,17 @@ pub(crate) fn skips(file: &Path) -> Vec<Skip> {
     text.lines().filter_map(skip).collect()
 }
 
+/// Tests that are never run, out of the lines `test NAME ... ignored, REASON`; without those that other tests run as a process of
+/// their own, and say so.
+pub(crate) fn ignored(output: &str) -> Vec<Skip> {
+    let read = |line: &str| {
+        let (test, rest) = line.strip_prefix("test ")?.split_once(" ... ignored")?;
+        let reason = rest.trim_start_matches([',', ' ']);
+        (!reason.starts_with("run by ")).then(|| Skip { kernel: false, test: test.into(), reason: format!("ignored: {reason}") })
+    };
+    output.lines().filter_map(read).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,8 +85,19 @@ test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; fin
 noise 7 passed; 7 failed
 test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s
 ";
-        assert_eq!(Counts::read(output), Counts { passed: 14, failed: 1, skipped: 1 });
+        assert_eq!(Counts::read(output), Counts { passed: 14, failed: 1, skipped: 0 });
         assert_eq!(Counts::read("error: could not compile"), Counts::default());
+    }
+
+    #[test]
+    fn ignored_tests_are_told_and_helpers_are_none() {
+        let output = "test a ... ok\ntest child ... ignored, run by the other tests\ntest b ... ignored\ntest c::d ... ignored, too slow\n";
+        let found: Vec<_> = ignored(output).into_iter().map(|skip| format!("{} {}", skip.test, skip.reason)).collect();
+        assert_eq!(found, ["b ignored: ", "c::d ignored: too slow"]);
+        let mut counts = Counts::default();
+        counts.add_ignored(2, false);
+        counts.add_ignored(3, true);
+        assert_eq!(counts, Counts { passed: 0, failed: 3, skipped: 2 });
     }
 
     #[test]
