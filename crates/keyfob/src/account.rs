@@ -69,9 +69,7 @@ pub struct AccountId(String);
 impl AccountId {
     /// A new id.
     pub fn random() -> Self {
-        let mut bytes = [0; 16];
-        crate::entropy::fill(&mut bytes);
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(crate::random_hex())
     }
 
     /// The digits.

@@ -13,7 +13,7 @@ impl Entropy for OsEntropy {
 }
 
 /// Fills the buffer. A system that has no randomness is no place for secrets, so that is the end.
-pub(crate) fn fill(buffer: &mut [u8]) {
+fn fill(buffer: &mut [u8]) {
     getrandom::fill(buffer).expect("the operating system gives randomness");
 }
 

@@ -59,6 +59,25 @@ pub struct ApiError {
 }
 
 impl Error {
+    /// The same for somebody else who waited for it; what lies below a transport's or the disk's failure is told once only.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Protocol(proto::Error::Refused(error)) => proto::Error::from(error.clone()).into(),
+            Self::Protocol(proto::Error::Misbehaved(error)) => proto::Error::from(error.clone()).into(),
+            Self::Protocol(proto::Error::Misuse(error)) => error.clone().into(),
+            Self::Protocol(proto::Error::Transport(error)) => proto::Transport::new(error.kind, &error.origin).into(),
+            Self::Protocol(other) => proto::Error::from(proto::Misbehaved::api("another outcome", other.to_string())).into(),
+            Self::Store(error) => error.again().into(),
+            Self::NoAccount { name } => Self::NoAccount { name: name.clone() },
+            Self::NeedsLogin { account, reason } => Self::NeedsLogin { account: account.clone(), reason: reason.clone() },
+            Self::Unbound { account, origin, bound_to } => {
+                Self::Unbound { account: account.clone(), origin: origin.clone(), bound_to: bound_to.clone() }
+            }
+            Self::TakenName { name, provider } => Self::TakenName { name: name.clone(), provider: provider.clone() },
+            Self::Api(error) => Self::Api(error.clone()),
+        }
+    }
+
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {

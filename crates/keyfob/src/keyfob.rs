@@ -48,10 +48,11 @@ impl Keyfob {
         &*self.inner.store
     }
 
-    /// An account in use. The settings and the app are the provider's as they are now; the account is bound to the origins of
-    /// its login.
+    /// An account in use. The settings and the app are the provider's as they are now, or were when a session of this account was opened
+    /// that is still in use; the account is bound to the origins of its login.
     pub async fn session(&self, settings: Settings, app: App, account: &str) -> Result<Session, Error> {
-        if let Some(shared) = self.sessions().get(account).and_then(Weak::upgrade) {
+        let opened = self.sessions().get(account).and_then(Weak::upgrade);
+        if let Some(shared) = opened.filter(|shared| shared.provider() == settings.provider) {
             return Ok(Session::new(shared));
         }
         let record = self.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() })?;

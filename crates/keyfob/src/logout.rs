@@ -1,6 +1,6 @@
 //! Logging out.
 
-use keyfob_proto::{App, Flow, Settings, TokenSet, oauth2};
+use keyfob_proto::{App, Flow, Secret, Settings, TokenSet, oauth2};
 
 use crate::account::Account;
 use crate::error::Error;
@@ -52,16 +52,23 @@ async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account)
         let bound_to = account.origins.iter().map(ToString::to_string).collect();
         return Revoked::Failed(Error::Unbound { account: account.name.clone(), origin: endpoint.origin().to_string(), bound_to });
     }
-    let asked = async {
-        let client = oauth2::Client::new(settings, app.clone())?;
-        let refresh = tokens.refresh.iter().map(|token| (token, oauth2::TokenKind::Refresh));
-        for (token, kind) in refresh.chain([(&tokens.access, oauth2::TokenKind::Access)]) {
-            if let Some(revocation) = client.revoke(token, kind)? {
-                let answer = keyfob.exchange(revocation.request()).await?;
-                revocation.receive(&answer)?;
-            }
-        }
-        Ok(())
+    let client = match oauth2::Client::new(settings, app.clone()) {
+        Ok(client) => client,
+        Err(error) => return Revoked::Failed(error.into()),
     };
-    asked.await.map_or_else(Revoked::Failed, |()| Revoked::Yes)
+    let refresh = tokens.refresh.iter().map(|token| (token, oauth2::TokenKind::Refresh));
+    let mut revoked = Revoked::Yes;
+    // One that fails is no reason to leave the other alive.
+    for (token, kind) in refresh.chain([(&tokens.access, oauth2::TokenKind::Access)]) {
+        if let (Err(error), Revoked::Yes) = (ask_for_one(keyfob, &client, token, kind).await, &revoked) {
+            revoked = Revoked::Failed(error);
+        }
+    }
+    revoked
+}
+
+async fn ask_for_one(keyfob: &Keyfob, client: &oauth2::Client, token: &Secret, kind: oauth2::TokenKind) -> Result<(), Error> {
+    let Some(revocation) = client.revoke(token, kind)? else { return Ok(()) };
+    let answer = keyfob.exchange(revocation.request()).await?;
+    Ok(revocation.receive(&answer)?)
 }

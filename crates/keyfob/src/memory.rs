@@ -67,16 +67,17 @@ impl Store for MemoryStore {
 
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected) -> Stored<'a, Generation> {
         let mut inner = self.inner();
-        let found = inner.accounts.get(&account.name).map(|record| record.generation);
+        let found = inner.accounts.get(&account.name);
         let as_expected = match expected {
             Expected::Nothing => found.is_none(),
-            Expected::Generation(generation) => found == Some(generation),
+            // An account that was removed and made anew counts from one again, under a new id.
+            Expected::Generation(generation) => found.is_some_and(|found| found.generation == generation && found.value.id == account.id),
             Expected::Anything => true,
         };
         if !as_expected {
             return ready(Err(StoreError::Conflict));
         }
-        let generation = Generation(found.map_or(1, |Generation(old)| old + 1));
+        let generation = Generation(found.map_or(1, |found| found.generation.0 + 1));
         inner.accounts.insert(account.name.clone(), Versioned { value: account.clone(), generation });
         ready(Ok(generation))
     }

@@ -35,8 +35,8 @@ pub trait Store: Send + Sync {
     /// An account by its name.
     fn account<'a>(&'a self, name: &'a str) -> Stored<'a, Option<Versioned<Account>>>;
 
-    /// Keeps an account, if the one that is there is the expected generation (compare-and-swap): of two processes that refresh at
-    /// once, one finds out. Returns the new generation.
+    /// Keeps an account, if the one that is there is the expected generation of the same id (compare-and-swap): of two processes that
+    /// refresh at once, one finds out. Returns the new generation.
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected) -> Stored<'a, Generation>;
 
     /// Forgets an account. Says whether there was one.
@@ -75,7 +75,7 @@ pub enum Expected {
     Anything,
 }
 
-/// Why a store cannot answer. Five things that can be wrong with a vault are five errors, since they want five remedies.
+/// Why a store cannot answer. What wants another remedy is another error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -122,6 +122,19 @@ impl std::error::Error for StoreError {
 }
 
 impl StoreError {
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Missing(what) => Self::Missing(what.clone()),
+            Self::Locked(what) => Self::Locked(what.clone()),
+            Self::WrongKey(what) => Self::WrongKey(what.clone()),
+            Self::Corrupt(what) => Self::Corrupt(what.clone()),
+            Self::Newer(what) => Self::Newer(what.clone()),
+            Self::Conflict => Self::Conflict,
+            Self::Io(what, error) => Self::Io(what.clone(), std::io::Error::new(error.kind(), error.to_string())),
+            Self::Unsafe(what) => Self::Unsafe(what.clone()),
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {

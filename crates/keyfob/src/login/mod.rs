@@ -3,7 +3,7 @@
 //! ```text
 //!  Login::begin ──► url() ──► the person approves ──► verify(answer) ──► finish(verified) ──► Account, stored
 //!       │                                                ▲
-//!       └── into_stored() ──► a store ──► resume() ──────┘      (web applications: two requests, perhaps two machines)
+//!       └── stored() ──► a store ──► resume() ───────────┘      (web applications: two requests, perhaps two machines)
 //! ```
 //!
 //! [`loopback`] waits for the browser on this machine.
@@ -21,7 +21,6 @@ use crate::keyfob::Keyfob;
 use crate::store::Expected;
 
 /// A login under way.
-#[derive(Debug)]
 pub struct Login {
     keyfob: Keyfob,
     settings: Settings,
@@ -137,14 +136,15 @@ impl Login {
     }
 
     /// Exchanges the proof for tokens, and keeps the account: in place of an older login of the same name, whose id it goes on with.
+    /// A name that is taken is refused before the code is spent.
     pub async fn finish(self, verified: Verified) -> Result<LoggedIn, Error> {
-        let received = self.exchange(verified).await?;
         let before = self.keyfob.store().account(&self.account).await?;
         if let Some(before) = &before
             && before.value.provider != self.settings.provider
         {
             return Err(Error::TakenName { name: self.account, provider: before.value.provider.clone() });
         }
+        let received = self.exchange(verified).await?;
         let account = Account {
             id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
             name: self.account.clone(),
@@ -179,6 +179,18 @@ impl Login {
                 exchange.receive(&answer, self.keyfob.now())?
             }
         })
+    }
+}
+
+/// Without the URL, which holds the `state` or the temporary token.
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { settings, account, pending, .. } = self;
+        f.debug_struct("Login")
+            .field("provider", &settings.provider)
+            .field("account", account)
+            .field("pending", pending)
+            .finish_non_exhaustive()
     }
 }
 

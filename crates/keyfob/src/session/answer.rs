@@ -12,7 +12,6 @@ use crate::transport::Body;
 const LARGEST: usize = 64 << 20;
 
 /// What an API answered: any status, and a body that may stream.
-#[derive(Debug)]
 pub struct Answer {
     inner: http::Response<Body>,
     session: Session,
@@ -64,6 +63,13 @@ impl Answer {
             let found = format!("other text (line {}, column {}; HTTP {})", error.line(), error.column(), status.as_u16());
             Error::Protocol(Misbehaved::api("a JSON answer", found).into())
         })
+    }
+}
+
+/// Without the headers: some providers hand out new tokens in them, and cookies are no better.
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status()).finish_non_exhaustive()
     }
 }
 

@@ -21,7 +21,6 @@ const PEEK: usize = 1 << 20;
 const PATIENCE: u64 = 30;
 
 /// An API call, being put together.
-#[derive(Debug)]
 pub struct Call {
     session: Session,
     method: Method,
@@ -32,7 +31,6 @@ pub struct Call {
 }
 
 /// What a call carries.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum CallBody {
     /// Nothing.
@@ -131,7 +129,7 @@ impl Call {
             CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
             CallBody::Stream(body) => {
                 let tokens = shared.fresh(None).await?;
-                let (parts, _) = call.authorized(&tokens, SignedBody::Opaque)?;
+                let (parts, _) = call.authorized(&tokens, None)?;
                 call.transmit(parts, body).await?
             }
         };
@@ -162,6 +160,24 @@ impl Call {
     }
 }
 
+/// Without query, headers and content: they are the caller's, and may be a door's PIN or another service's key.
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.url.split('?').next().unwrap_or_default();
+        f.debug_struct("Call").field("method", &self.method).field("url", &path).field("body", &self.body).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for CallBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Stream(_) => f.write_str("Stream(…)"),
+        }
+    }
+}
+
 /// A call whose destination is known.
 struct Prepared<'a> {
     shared: &'a Arc<Shared>,
@@ -177,7 +193,7 @@ impl Prepared<'_> {
         let mut tokens = self.shared.fresh(None).await?;
         let (mut refreshed, mut waits, mut broken) = (false, 0, false);
         loop {
-            let (parts, new_body) = self.authorized(&tokens, SignedBody::of(&self.headers, bytes))?;
+            let (parts, new_body) = self.authorized(&tokens, Some(bytes))?;
             let body = new_body.unwrap_or_else(|| bytes.to_vec());
             let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
             let answer = match self.transmit(parts, body).await {
@@ -216,11 +232,11 @@ impl Prepared<'_> {
         if !signals.iter().any(|signal| signal.needs_body(status)) {
             return Ok((answer, true));
         }
-        let (parts, body) = answer.into_parts();
-        // An error answer longer than this says many things, but not "expired" in a way anybody documents.
-        let bytes = body.bytes(PEEK).await?;
+        let (parts, mut body) = answer.into_parts();
+        // An answer longer than this says many things, but not "expired" in a way anybody documents: cut off, it is no JSON.
+        let bytes = body.peek(PEEK).await?;
         let expired = signals.iter().any(|signal| signal.given(status, &bytes));
-        Ok((http::Response::from_parts(parts, Body::from(bytes)), expired))
+        Ok((http::Response::from_parts(parts, body), expired))
     }
 
     fn wait_wanted(&self, answer: &http::Response<Body>) -> Option<u64> {
@@ -244,8 +260,8 @@ impl Prepared<'_> {
     }
 
     /// The request with the account's authorization: signed, or with the token attached. Only for the origins the account is
-    /// bound to: a URL from anywhere else must not carry a token away.
-    fn authorized(&self, tokens: &TokenSet, body: SignedBody<'_>) -> Result<(Parts, Option<Vec<u8>>), Error> {
+    /// bound to: a URL from anywhere else must not carry a token away. A body of `None` streams.
+    fn authorized(&self, tokens: &TokenSet, body: Option<&[u8]>) -> Result<(Parts, Option<Vec<u8>>), Error> {
         let account = self.shared.record().value.clone();
         let origin = Origin::of(&self.uri);
         let allowed = |origin: &Origin| account.is_bound_to(origin) && self.shared.settings.api_origins().any(|own| own == *origin);
@@ -255,6 +271,8 @@ impl Prepared<'_> {
             return Err(Error::Unbound { account: account.name, origin, bound_to });
         }
         let mut parts = self.parts()?;
+        // By the content type that will be sent, which the provider's fixed headers may have changed.
+        let body = body.map_or(SignedBody::Opaque, |bytes| SignedBody::of(&parts.headers, bytes));
         let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
         let new_body = match (&self.shared.client, tokens) {
             (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => client.sign(tokens, &mut parts, body, now, entropy)?,

@@ -36,8 +36,7 @@ pub(crate) struct Shared {
     app: App,
     client: Client,
     record: Mutex<Versioned<Account>>,
-    /// Held by whoever refreshes; the others wait for the outcome and look at the record again.
-    refreshing: tokio::sync::Mutex<()>,
+    flight: refresh::Flight,
 }
 
 enum Client {
@@ -61,14 +60,18 @@ impl Session {
     }
 
     /// A valid access token, for programs that attach it themselves; refreshed first if it ends within `min_valid` seconds.
-    /// `Misuse` for OAuth 1, where every request is signed by itself.
+    /// `NeedsLogin` if it has ended and cannot be refreshed, `Misuse` for OAuth 1, where every request is signed by itself.
     pub async fn token(&self, min_valid: i64) -> Result<Secret, Error> {
         let TokenSet::OAuth2(_) = self.account().tokens else {
             return Err(Misuse::new("an OAuth 2 account, which has a bearer token", "an OAuth 1 account, which signs every request")
                 .with_hint("make the call with keyfob itself: keyfob get ACCOUNT PATH")
                 .into());
         };
-        match self.shared.fresh(Some(min_valid)).await? {
+        let tokens = self.shared.fresh(Some(min_valid)).await?;
+        if tokens.refresh_token().is_none() && self.shared.has_ended(&tokens) {
+            return Err(refresh::ended(self.account().name));
+        }
+        match tokens {
             TokenSet::OAuth2(tokens) => Ok(tokens.access),
             _ => Err(Misuse::new("an OAuth 2 account", "another one").into()),
         }
@@ -88,13 +91,17 @@ impl Session {
 }
 
 impl Shared {
+    pub(crate) fn provider(&self) -> &str {
+        &self.settings.provider
+    }
+
     pub(crate) fn new(keyfob: Keyfob, settings: Settings, app: App, record: Versioned<Account>) -> Result<Self, Error> {
         let client = match &settings.flow {
             Flow::OAuth1(_) => Client::OAuth1(oauth1::Client::new(&settings, app.clone())?),
             Flow::OAuth2(_) => Client::OAuth2(oauth2::Client::new(&settings, app.clone())?),
             _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
         };
-        Ok(Self { keyfob, settings, app, client, record: Mutex::new(record), refreshing: tokio::sync::Mutex::default() })
+        Ok(Self { keyfob, settings, app, client, record: Mutex::new(record), flight: refresh::Flight::default() })
     }
 
     fn record(&self) -> MutexGuard<'_, Versioned<Account>> {

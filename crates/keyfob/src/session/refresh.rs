@@ -2,8 +2,10 @@
 //! wrote is used, and nobody sees a new token before it is on disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use keyfob_proto::{Code, Error as ProtoError, Refused, TokenSet};
+use tokio::sync::Mutex;
 
 use super::{Client, Shared};
 use crate::account::{Account, Health};
@@ -14,6 +16,25 @@ use crate::store::{Expected, StoreError, Versioned};
 /// not be refreshed on every call).
 const MARGIN: i64 = 60;
 
+/// The refresh under way, if there is one.
+#[derive(Default)]
+pub(crate) struct Flight {
+    /// Held by whoever refreshes. Inside: how the last flight failed, if it did.
+    turn: Mutex<Option<Error>>,
+    /// How many have landed.
+    landed: AtomicU64,
+}
+
+impl Flight {
+    fn landed(&self) -> u64 {
+        self.landed.load(Ordering::SeqCst)
+    }
+
+    fn land(&self) {
+        self.landed.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 impl Shared {
     /// Tokens that are good for now: refreshed ahead of their end where that is known.
     pub(crate) async fn fresh(self: &Arc<Self>, min_valid: Option<i64>) -> Result<TokenSet, Error> {
@@ -21,7 +42,19 @@ impl Shared {
         if !self.ends_soon(&tokens, min_valid) || tokens.refresh_token().is_none() {
             return Ok(tokens);
         }
-        self.refresh(&tokens, "ends soon").await
+        match self.refresh(&tokens, "ends soon").await {
+            // Ahead of the end there is no haste: a token that is still good is better than an error.
+            Err(Error::Protocol(error)) if min_valid.is_none() && error.is_transient() && !self.has_ended(&tokens) => {
+                tracing::warn!(account = self.record().value.name, %error, "not refreshed ahead; the old token is still good");
+                Ok(tokens)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Whether the access token has ended, as far as that is known.
+    pub(crate) fn has_ended(&self, tokens: &TokenSet) -> bool {
+        tokens.expires_at().is_some_and(|end| end <= self.keyfob.now())
     }
 
     fn ends_soon(&self, tokens: &TokenSet, min_valid: Option<i64>) -> bool {
@@ -32,11 +65,23 @@ impl Shared {
         expires_at.since(self.keyfob.now()) <= margin
     }
 
-    /// New tokens in place of `used`. Whoever comes while a refresh is under way waits for its outcome. Goes on to the end even
-    /// if the caller goes away: a rotated token that nobody writes down is a lost login.
+    /// New tokens in place of `used`. Whoever comes while a refresh is under way shares its outcome, failure too: a refresh token whose
+    /// answer was lost may be spent, and must not be sent again by everyone who waited. Goes on to the end even if the caller goes
+    /// away: a rotated token that nobody writes down is a lost login.
     pub(crate) async fn refresh(self: &Arc<Self>, used: &TokenSet, why: &'static str) -> Result<TokenSet, Error> {
         let (shared, used) = (self.clone(), used.clone());
-        let task = tokio::spawn(async move { shared.refresh_alone(&used, why).await });
+        let before = self.flight.landed();
+        let task = tokio::spawn(async move {
+            let mut last = shared.flight.turn.lock().await;
+            // Somebody's flight landed while we waited, and it failed.
+            if let (true, Some(failure)) = (shared.flight.landed() != before, &*last) {
+                return Err(failure.again());
+            }
+            let outcome = shared.refresh_alone(&used, why).await;
+            *last = outcome.as_ref().err().map(Error::again);
+            shared.flight.land();
+            outcome
+        });
         match task.await {
             Ok(outcome) => outcome,
             Err(failed) => Err(Error::Store(StoreError::Io("the refresh was stopped".to_owned(), std::io::Error::other(failed)))),
@@ -44,7 +89,6 @@ impl Shared {
     }
 
     async fn refresh_alone(self: &Arc<Self>, used: &TokenSet, why: &'static str) -> Result<TokenSet, Error> {
-        let _alone = self.refreshing.lock().await;
         let name = self.record().value.name.clone();
         let record = self.keyfob.store().account(&name).await?.ok_or(Error::NoAccount { name })?;
         *self.record() = record.clone();
@@ -57,8 +101,7 @@ impl Shared {
             return Err(Error::NeedsLogin { account: record.value.name.clone(), reason: "OAuth 1 tokens cannot be refreshed".to_owned() });
         };
         if tokens.refresh.is_none() {
-            let reason = "the access token has ended, and the provider gave no refresh token".to_owned();
-            return Err(Error::NeedsLogin { account: record.value.name.clone(), reason });
+            return Err(ended(record.value.name.clone()));
         }
         tracing::info!(account = record.value.name, why, "refreshing");
         let exchange = client.refresh(tokens)?;
@@ -100,19 +143,35 @@ impl Shared {
 
     /// Durable first, visible after.
     async fn write(&self, account: Account, before: &Versioned<Account>) -> Result<TokenSet, Error> {
-        match self.keyfob.store().put_account(&account, Expected::Generation(before.generation)).await {
-            Ok(generation) => {
-                *self.record() = Versioned { value: account, generation };
-                self.tokens()
+        let mut expected = before.generation;
+        loop {
+            match self.keyfob.store().put_account(&account, Expected::Generation(expected)).await {
+                Ok(generation) => {
+                    *self.record() = Versioned { value: account, generation };
+                    return self.tokens();
+                }
+                Err(StoreError::Conflict) => {
+                    let now = self.keyfob.store().account(&account.name).await?;
+                    let now = now.ok_or_else(|| Error::NoAccount { name: account.name.clone() })?;
+                    // Another process spent the same refresh token after us, was refused, and could only mark the account: the new tokens
+                    // are ours to write, or nobody has them.
+                    let only_marked = now.value.id == account.id && same(&now.value.tokens, &before.value.tokens);
+                    if only_marked && now.generation != expected && !same(&account.tokens, &before.value.tokens) {
+                        expected = now.generation;
+                        continue;
+                    }
+                    *self.record() = now;
+                    return self.tokens();
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(StoreError::Conflict) => {
-                let now = self.keyfob.store().account(&account.name).await?;
-                *self.record() = now.ok_or(Error::NoAccount { name: account.name })?;
-                self.tokens()
-            }
-            Err(error) => Err(error.into()),
         }
     }
+}
+
+/// There is nothing to refresh with.
+pub(crate) fn ended(account: String) -> Error {
+    Error::NeedsLogin { account, reason: "the access token has ended, and the provider gave no refresh token".to_owned() }
 }
 
 fn same(a: &TokenSet, b: &TokenSet) -> bool {

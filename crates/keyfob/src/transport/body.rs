@@ -18,6 +18,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// A body, of a request or an answer. It may stream; nothing buffers it but [`Body::bytes`].
 pub struct Body {
+    /// What was read already to look at it, and comes first.
+    ahead: Option<Bytes>,
     inner: UnsyncBoxBody<Bytes, BoxError>,
     origin: String,
 }
@@ -25,7 +27,7 @@ pub struct Body {
 impl Body {
     /// No body.
     pub fn empty() -> Self {
-        Self { inner: Empty::new().map_err(|never| match never {}).boxed_unsync(), origin: String::new() }
+        Self::of(Empty::new().map_err(|never| match never {}).boxed_unsync())
     }
 
     /// A body that streams.
@@ -34,7 +36,11 @@ impl Body {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self { inner: body.map_err(Into::into).boxed_unsync(), origin: String::new() }
+        Self::of(body.map_err(Into::into).boxed_unsync())
+    }
+
+    fn of(inner: UnsyncBoxBody<Bytes, BoxError>) -> Self {
+        Self { ahead: None, inner, origin: String::new() }
     }
 
     pub(crate) fn received_from(mut self, origin: String) -> Self {
@@ -44,6 +50,9 @@ impl Body {
 
     /// The next piece; `None` at the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        if let Some(ahead) = self.ahead.take() {
+            return Ok(Some(ahead));
+        }
         let silent = |_| TransportError::new(TransportKind::Timeout, &self.origin);
         while let Some(frame) = tokio::time::timeout(SILENCE, self.inner.frame()).await.map_err(silent)? {
             let frame = frame.map_err(|error| TransportError::new(TransportKind::Broken, &self.origin).caused_by(error))?;
@@ -52,6 +61,19 @@ impl Body {
             }
         }
         Ok(None)
+    }
+
+    /// Its beginning: all of it, or the first pieces that are more than `limit` bytes together. The body still has them.
+    pub(crate) async fn peek(&mut self, limit: usize) -> Result<Bytes, TransportError> {
+        let mut beginning = Vec::new();
+        while beginning.len() <= limit
+            && let Some(piece) = self.chunk().await?
+        {
+            beginning.extend_from_slice(&piece);
+        }
+        let beginning = Bytes::from(beginning);
+        self.ahead = Some(beginning.clone()).filter(|beginning| !beginning.is_empty());
+        Ok(beginning)
     }
 
     /// All of it, if it is no more than `limit` bytes.
@@ -69,7 +91,7 @@ impl Body {
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { inner: Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync(), origin: String::new() }
+        Self::of(Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync())
     }
 }
 
@@ -84,14 +106,17 @@ impl http_body::Body for Body {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(ahead) = self.ahead.take() {
+            return Poll::Ready(Some(Ok(Frame::data(ahead))));
+        }
         Pin::new(&mut self.inner).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.ahead.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        if self.ahead.is_some() { SizeHint::default() } else { self.inner.size_hint() }
     }
 }

@@ -128,11 +128,11 @@ impl Service<Name> for Resolver {
 
     fn call(&mut self, name: Name) -> Self::Future {
         // Under this policy no name leaves the machine either: a look-up is traffic, too.
-        if self.loopback_only && name.as_str() != "localhost" {
+        if self.loopback_only && !is_localhost(&name) {
             return Box::pin(std::future::ready(Err(io::Error::other(Forbidden))));
         }
+        let loopback_only = must_stay_here(&name, self.loopback_only);
         let found = self.inner.call(name);
-        let loopback_only = self.loopback_only;
         Box::pin(async move {
             let addresses: Vec<_> = found.await?.filter(|address| !loopback_only || address.ip().is_loopback()).collect();
             if addresses.is_empty() && loopback_only {
@@ -141,6 +141,15 @@ impl Service<Name> for Resolver {
             Ok(addresses.into_iter())
         })
     }
+}
+
+/// Plain http is allowed to `localhost`, so it must be this machine, whatever a hosts file or a name server says (RFC 8252 §8.3).
+fn must_stay_here(name: &Name, loopback_only: bool) -> bool {
+    loopback_only || is_localhost(name)
+}
+
+fn is_localhost(name: &Name) -> bool {
+    name.as_str().eq_ignore_ascii_case("localhost")
 }
 
 /// A TCP connection that knows whether a proxy is at its end.
@@ -172,5 +181,17 @@ impl Write for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i6_localhost_is_this_machine_under_any_policy() {
+        let must = |name: &str, loopback_only| must_stay_here(&name.parse().expect("a name"), loopback_only);
+        assert!(must("localhost", false) && must("LocalHost", false) && must("api.example", true));
+        assert!(!must("api.example", false) && !must("localhost.example", false));
     }
 }
