@@ -32,12 +32,11 @@ fn the_licences_are_the_ones_of_the_manifest() {
 
 #[test]
 fn the_rust_version_is_the_same_everywhere() {
-    let version = workspace("rust-version");
-    let readme = read("README.md");
-    let mentioned: Vec<&str> = readme.match_indices("Rust 1.").map(|(at, _)| number(&readme[at + 5..])).collect();
-    assert!(!mentioned.is_empty(), "README says which Rust it needs");
-    for found in mentioned {
-        assert_eq!(found, version, "README and Cargo.toml");
+    let expected = workspace("rust-version");
+    for name in ["README.md", "CONTRIBUTING.md"] {
+        let found = rust_versions(&read(name));
+        assert!(!found.is_empty(), "{name} says which Rust it needs");
+        assert!(found.iter().all(|version| *version == expected), "{name} says {found:?}, Cargo.toml {expected}");
     }
 }
 
@@ -75,6 +74,12 @@ fn workspace(field: &str) -> String {
     let section = section.split_once("\n[").map_or(section, |(section, _)| section);
     let line = section.lines().find_map(|line| line.strip_prefix(field)?.trim_start().strip_prefix('='));
     line.unwrap_or_else(|| panic!("no {field}")).trim().trim_matches('"').to_owned()
+}
+
+/// The versions that stand close behind the word: "Rust 1.95", "Rust (1.95 or newer)", "Rust version is 1.95".
+fn rust_versions(text: &str) -> Vec<String> {
+    let close = text.split("Rust ").skip(1).filter_map(|rest| rest.get(..rest.floor_char_boundary(20)));
+    close.filter_map(|rest| Some(number(&rest[rest.find("1.")?..]).to_owned())).collect()
 }
 
 /// The digits and dots at the start.
