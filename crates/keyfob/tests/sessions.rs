@@ -190,6 +190,17 @@ async fn a_long_answer_is_whole_although_it_was_looked_at() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_replaced_meanwhile_is_still_taken_out_of_the_answer() {
+    let echo = r#"{"message":"access-token-1 may not do this"}"#;
+    let house = House::new(vec![json("200 OK", TOKENS), json("400 Bad Request", echo), json("200 OK", RENEWED)]).await;
+    let session = house.session().await;
+    let answer = session.get("/x").send().await.unwrap();
+    session.refresh().await.unwrap();
+    let error = answer.read().await.unwrap_err();
+    assert_eq!(error.to_string(), "the API answered HTTP 400: <secret> may not do this");
+}
+
+#[tokio::test]
 async fn debug_shows_neither_state_nor_what_calls_and_answers_carry() {
     let answer = "HTTP/1.1 200 OK\r\nset-cookie: CANARY\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let house = House::new(vec![json("200 OK", TOKENS), answer.to_owned()]).await;

@@ -88,7 +88,7 @@ async fn c4_an_endless_token_answer_is_cut() {
 async fn c4_an_endless_head_is_cut() {
     for head in [format!("x: {}\r\n", "y".repeat(1_000_000)), "x: y\r\n".repeat(10_000)] {
         let (_server, session) = session(vec![format!("HTTP/1.1 200 OK\r\n{head}content-length: 2\r\n\r\n{{}}"); 2]).await;
-        let error = session.get("/x").send().await.err().expect("cut");
+        let error = session.get("/x").send().await.expect_err("cut");
         assert!(matches!(&error, Error::Protocol(ProtoError::Transport(error)) if error.kind == TransportKind::Broken), "{error}");
     }
 }

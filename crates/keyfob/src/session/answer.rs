@@ -1,7 +1,7 @@
 //! What an API answered.
 
 use http::{HeaderMap, StatusCode};
-use keyfob_proto::{Misbehaved, Settings};
+use keyfob_proto::{Misbehaved, Scrubber, Settings, TokenSet};
 use serde_json::Value;
 
 use super::Session;
@@ -15,11 +15,13 @@ const LARGEST: usize = 64 << 20;
 pub struct Answer {
     inner: http::Response<Body>,
     session: Session,
+    /// What the call was made with: by now the session may have others, and the answer may echo these.
+    used: TokenSet,
 }
 
 impl Answer {
-    pub(crate) fn new(inner: http::Response<Body>, session: Session) -> Self {
-        Self { inner, session }
+    pub(crate) fn new(inner: http::Response<Body>, session: Session, used: TokenSet) -> Self {
+        Self { inner, session, used }
     }
 
     /// The status; any number HTTP allows.
@@ -44,9 +46,9 @@ impl Answer {
 
     /// The whole body if the answer is a success, also by the provider's own lights; else the provider's sentence as an error.
     pub async fn read(self) -> Result<Vec<u8>, Error> {
-        let (status, session) = (self.status(), self.session.clone());
+        let (status, session, used) = (self.status(), self.session.clone(), self.used.clone());
         let bytes = self.bytes().await?;
-        match judge(&session, status, &bytes) {
+        match judge(&session, &used, status, &bytes) {
             Some(error) => Err(Error::Api(error)),
             None => Ok(bytes),
         }
@@ -74,7 +76,7 @@ impl std::fmt::Debug for Answer {
 }
 
 /// Whether an answer is an error, and what the provider says about it.
-pub(crate) fn judge(session: &Session, status: StatusCode, body: &[u8]) -> Option<ApiError> {
+fn judge(session: &Session, used: &TokenSet, status: StatusCode, body: &[u8]) -> Option<ApiError> {
     let Settings { api, retired, .. } = session.settings();
     if !(status.is_client_error()
         || status.is_server_error()
@@ -84,7 +86,7 @@ pub(crate) fn judge(session: &Session, status: StatusCode, body: &[u8]) -> Optio
     {
         return None;
     }
-    let scrubber = session.scrubber();
+    let scrubber = used.secrets().into_iter().fold(session.scrubber(), Scrubber::knowing);
     let json = serde_json::from_slice::<Value>(body).ok();
     let message = match &json {
         Some(json) => api.message.iter().find_map(|pointer| match json.pointer(pointer)? {

@@ -124,16 +124,16 @@ impl Call {
         let Self { session, method, headers, body, .. } = self;
         let shared = session.shared;
         let mut call = Prepared { shared: &shared, method, uri, headers };
-        let answer = match body {
+        let (answer, used) = match body {
             CallBody::None => call.send_replayable(&[]).await?,
             CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
             CallBody::Stream(body) => {
                 let tokens = shared.fresh(None).await?;
                 let (parts, _) = call.authorized(&tokens, None)?;
-                call.transmit(parts, body).await?
+                (call.transmit(parts, body).await?, tokens)
             }
         };
-        Ok(Answer::new(answer, Session::new(shared)))
+        Ok(Answer::new(answer, Session::new(shared), used))
     }
 
     /// Shows how this call would be signed, instead of sending it. OAuth 1 only.
@@ -188,8 +188,8 @@ struct Prepared<'a> {
 
 impl Prepared<'_> {
     /// Sends a call that can be sent again: once more with a new token after "expired", and, where repeating is safe, after 429, 503
-    /// or a connection that broke before the answer.
-    async fn send_replayable(&mut self, bytes: &[u8]) -> Result<http::Response<Body>, Error> {
+    /// or a connection that broke before the answer. Says which tokens were sent last.
+    async fn send_replayable(&mut self, bytes: &[u8]) -> Result<(http::Response<Body>, TokenSet), Error> {
         let mut tokens = self.shared.fresh(None).await?;
         let (mut refreshed, mut waits, mut broken) = (false, 0, false);
         loop {
@@ -217,7 +217,7 @@ impl Prepared<'_> {
                     tracing::info!(seconds, status = answer.status().as_u16(), "waiting as told");
                     tokio::time::sleep(Duration::from_secs(seconds)).await;
                 }
-                _ => return Ok(answer),
+                _ => return Ok((answer, tokens)),
             }
         }
     }
