@@ -54,7 +54,7 @@ impl DryRun {
     /// For an account with these tokens, which is read from this store.
     pub(crate) fn new(store: Arc<dyn Store>, tokens: &TokenSet) -> Self {
         let now = match tokens {
-            TokenSet::OAuth2(tokens) => tokens.received_at,
+            TokenSet::OAuth2(tokens) => tokens.expires_at.unwrap_or(tokens.received_at).plus(-86_400),
             // A signature has the time in it, and these tokens do not end.
             _ => account::now(),
         };

@@ -46,6 +46,12 @@ impl Output {
         let _ = writeln!(anstream::stderr().lock(), "{text}");
     }
 
+    /// A question to stderr, with room for the answer behind it.
+    pub(crate) fn ask(&self, question: &str) {
+        let mut err = anstream::stderr().lock();
+        let _ = write!(err, "{question} ").and_then(|()| err.flush());
+    }
+
     /// Colours for stdout.
     pub(crate) fn paint(&self) -> Paint {
         Paint(self.to_person && !self.json)

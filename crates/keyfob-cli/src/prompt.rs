@@ -16,11 +16,12 @@ pub(crate) fn is_possible() -> bool {
 /// A line that may be seen.
 pub(crate) async fn line(question: String) -> Result<String, Card> {
     ask(move || {
-        let mut err = io::stderr().lock();
+        let mut err = anstream::stderr().lock();
         write!(err, "{question}")?;
         err.flush()?;
         let mut line = String::new();
         if io::stdin().lock().read_line(&mut line)? == 0 {
+            writeln!(err)?;
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(line.trim().to_owned())

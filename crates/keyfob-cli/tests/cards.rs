@@ -186,3 +186,44 @@ async fn apps_are_added_listed_and_forgotten() {
     house.run(&["app", "rm", "august"]).await.fails(2, ["there is no app of august", "", "app list"]);
     house.run_with(&["app", "add", "august", "--stdin"], "{\"unknown\":\"x\"}").await.fails(2, ["no app of August Home", "client_id", ""]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d10_a_provider_file_that_changed_later_gets_no_token() {
+    let (own, other) = (
+        tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port"),
+        tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port"),
+    );
+    let origin = |listener: &tokio::net::TcpListener| format!("http://{}", listener.local_addr().expect("an address"));
+    let file = |token: &str, api: &str| {
+        format!(
+            r#"
+name = "hub"
+title = "Hub"
+kind = "oauth2"
+status = "live"
+about = "A hub."
+sources = [{{ url = "https://hub.example", checked = 2026-11-21, confidence = "assumed", about = "everything" }}]
+endpoints = {{ authorize = "{token}/authorize", token = "{token}/token" }}
+oauth2 = {{ client_auth = "none" }}
+api = {{ base_url = "{api}", attach = "bearer" }}
+[client]
+fields = [{{ name = "client_id", label = "Client ID", env = ["HUB_ID"] }}]
+"#
+        )
+    };
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    house.set("HUB_ID", "example-client-id");
+    house.file("config/providers/hub.toml", &file(&origin(&own), &origin(&own)));
+    let tokens = json!({"access_token": "example-access-token", "refresh_token": "example-refresh-token", "expires_in": 0}).to_string();
+    house.run_with(&["import", "hub", "--stdin"], &tokens).await.exits(0);
+
+    house.file("config/providers/hub.toml", &file(&origin(&other), &origin(&own)));
+    for arguments in [&["refresh", "hub"][..], &["token", "hub"], &["get", "hub", "/x"]] {
+        house.run(arguments).await.fails(4, ["hub", &format!("may not be sent to {}", origin(&other)), "keyfob login hub"]);
+    }
+    house.file("config/providers/hub.toml", &file(&origin(&own), &origin(&other)));
+    house.run(&["get", "hub", "/x", "--dry-run"]).await.fails(4, ["hub", "may not be sent to", "keyfob login hub"]);
+    let nobody = tokio::time::timeout(std::time::Duration::from_millis(100), other.accept()).await;
+    assert!(nobody.is_err(), "nothing was sent to the other origin");
+}

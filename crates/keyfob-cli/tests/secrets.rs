@@ -60,13 +60,3 @@ async fn j11_no_secret_is_ever_printed_or_logged() {
     }
     assert!(said.contains("DEBUG") || said.contains("INFO"), "the log was on");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn k2_what_a_server_says_cannot_command_the_terminal() {
-    // Under `script` there is a terminal; without it the rows in sheet.rs and output.rs say the same.
-    let house = House::new().await;
-    house.log_in("acme").await;
-    let text = "\u{1b}[2J\u{202e}evil";
-    let ended = house.run(&["acme", "echo", text]).await;
-    assert!(!ended.stdout.contains('\u{1b}') && !ended.stderr.contains('\u{1b}'), "{ended:#?}");
-}

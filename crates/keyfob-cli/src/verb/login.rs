@@ -71,7 +71,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     let pasted = (prompts || args.paste).then(prompt::lines);
     let ask = || {
         if prompts {
-            eprint!("{} ", how.question());
+            context.out.ask(how.question());
         }
     };
     ask();

@@ -133,7 +133,7 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
     } else {
         context.out.data(&problems.iter().map(|problem| line(problem, context)).collect::<Vec<_>>().join("\n"))?;
     }
-    let first = &problems[0];
+    let Some(first) = problems.first() else { return Ok(()) };
     let count = problems.len();
     Err(Card::new(
         Exit::Error,

@@ -297,20 +297,24 @@ impl Walk {
         let paint = self.out.paint();
         let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let done = format!("{}, {}, in {seconds:.1} s", counted(providers, "login"), counted(self.renewed, "renewed token"));
-        self.say(&format!(
-            "\n{} {}\n\nNow you:\n{}",
-            paint.good("✓"),
-            hang(&format!("{done}; the vault in {} is removed again", folder.path().display()), 2, Some(self.width())),
-            sheet::pairs(
-                &[
-                    ("  keyfob sandbox", "the pretend providers, to play with"),
-                    ("  keyfob provider list", "whom you can log in to"),
-                    ("  keyfob login PROVIDER", "your own account, for real"),
-                ],
-                Some(self.width()),
-                paint
-            )
-        ))
+        let mut lines = vec![
+            String::new(),
+            format!(
+                "{} {}",
+                paint.good("✓"),
+                hang(&format!("{done}; the vault in {} is removed again", folder.path().display()), 2, Some(self.width()))
+            ),
+            String::new(),
+            "Now you:".to_owned(),
+        ];
+        for (command, what) in [
+            ("keyfob sandbox", "the pretend providers, to play with"),
+            ("keyfob provider list", "whom you can log in to"),
+            ("keyfob login PROVIDER", "your own account, for real"),
+        ] {
+            lines.push(format!("  {}{what}", paint.strong(&format!("{command:<23}"))));
+        }
+        self.say(&lines.join("\n"))
     }
 
     fn say(&self, text: &str) -> Result<(), Card> {

@@ -1,0 +1,167 @@
+//! In front of a terminal: tables, colours, and nothing that a server could command it with.
+
+#![cfg(unix)]
+#![allow(missing_docs)]
+
+mod common;
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::House;
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// What a hostile server says: clears the screen, sets the title, writes backwards, and repeats the token.
+const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}a\u{9b}31m\u{202e}b\r\nc\u{85} token example-access-token-not-real";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k2_a_body_cannot_command_the_terminal_and_is_untouched_in_a_pipe() {
+    let house = hostile("text/plain", HOSTILE).await;
+    let piped = house.good(&["get", "hub", "/x"]).await;
+    assert_eq!(piped, HOSTILE);
+    let shown = in_terminal(&house, &["get", "hub", "/x"], 80).await;
+    assert!(shown.contains("a31mb") && shown.contains("token <secret>"), "{shown:?}");
+    assert!(fit_to_show(&shown), "{shown:?}");
+    let with_head = in_terminal(&house, &["get", "hub", "/x", "-i"], 80).await;
+    assert!(with_head.contains("HTTP 200 OK") && fit_to_show(&with_head), "{with_head:?}");
+    let json = in_terminal(&house, &["get", "hub", "/x", "-i", "--json"], 80).await;
+    assert!(fit_to_show(&json), "{json:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k2_nor_can_an_error_or_a_table() {
+    let body = json!([{"name": HOSTILE, "id": 7}]).to_string();
+    let house = hostile("application/json", &body).await;
+    let table = in_terminal(&house, &["hub", "things"], 80).await;
+    assert!(table.contains("Name") && fit_to_show(&table), "{table:?}");
+    let raw = in_terminal(&house, &["get", "hub", "/x"], 80).await;
+    assert!(raw.contains("\"id\"") && raw.contains("\u{1b}[36m") && fit_to_show(&raw), "{raw:?}");
+    let rows = in_terminal(&house, &["hub", "things", "--json"], 80).await;
+    assert!(fit_to_show(&rows), "{rows:?}");
+    let house = hostile("application/json", &json!({"error": HOSTILE}).to_string()).await;
+    for arguments in [&["hub", "things"][..], &["get", "hub", "/x", "-f"], &["hub", "things", "--json"]] {
+        let card = in_terminal(&house, arguments, 80).await;
+        assert!(card.contains("error") && fit_to_show(&card), "{card:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_and_colours_are_for_terminals_of_any_width() {
+    let mut house = House::new().await;
+    house.log_in("telldus").await;
+    let wide = in_terminal(&house, &["telldus", "sensors"], 160).await;
+    assert!(wide.contains("\u{1b}[1mSensor"), "the heading is bold: {wide:?}");
+    house.set("NO_COLOR", "1");
+    for width in [160, 120, 80, 40] {
+        let shown = in_terminal(&house, &["telldus", "sensors"], width).await;
+        let longest = shown.lines().filter(|line| !line.starts_with("sandbox:")).map(|line| line.chars().count()).max();
+        assert!(longest.is_some_and(|longest| longest <= usize::from(width)), "{width}:\n{shown}");
+        assert!(shown.contains("2813567") && shown.contains("Temperature"), "no word is broken at {width}:\n{shown}");
+        assert!(fit_to_show(&shown), "{shown:?}");
+    }
+    // A question is asked where somebody can answer it; no answer is a no.
+    let asked = in_terminal(&house, &["telldus", "on", "240001"], 80).await;
+    assert!(asked.contains("This changes something: turn a device on (Telldus Live!: on 240001). Go on? [y/N]"), "{asked}");
+    assert_eq!(house.json(&["telldus", "devices"]).await[1]["State"], "off");
+}
+
+/// A house with an account at a server of our own, which answers everything with this body.
+async fn hostile(media_type: &'static str, body: &str) -> House {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let file = format!(
+        r#"
+name = "hub"
+title = "Hub"
+kind = "oauth2"
+status = "live"
+about = "A hub."
+sources = [{{ url = "https://hub.example", checked = 2026-11-21, confidence = "assumed", about = "everything" }}]
+[endpoints]
+authorize = "{origin}/authorize"
+token = "{origin}/token"
+[client]
+fields = [{{ name = "client_id", label = "Client ID", env = ["HUB_ID"] }}]
+redirect = {{ suggested = ["http://127.0.0.1/callback"], any_port = true }}
+[oauth2]
+client_auth = "none"
+[api]
+base_url = "{origin}"
+attach = "bearer"
+failed = [{{ status = [200], pointer = "/error" }}]
+message = ["/error"]
+[actions.things]
+about = "Things"
+path = "/things"
+rows = ".[]"
+columns = [{{ title = "Name", value = ".name" }}, {{ title = "ID", value = ".id", kind = "number" }}]
+"#
+    );
+    let file = house.file("config/providers/hub.toml", &file);
+    house.run(&["provider", "check", &file]).await.exits(0);
+    house.set("HUB_ID", "example-client-id");
+    let tokens = json!({"access_token": "example-access-token-not-real"}).to_string();
+    house.run_with(&["import", "hub", "--stdin"], &tokens).await.exits(0);
+    house
+}
+
+/// Runs the command with all three ends in a terminal of this width; everything it shows. Its input ends at once.
+async fn in_terminal(house: &House, arguments: &[&str], width: u16) -> String {
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&screen).and_then(|()| unlockpt(&screen)).expect("ours");
+    tcsetwinsize(&screen, Winsize { ws_row: 24, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 }).expect("a size");
+    let name = ptsname(&screen, Vec::new()).expect("a name");
+    let end: OwnedFd = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("its other end");
+    let other = || Stdio::from(end.try_clone().expect("a copy"));
+    let mut child =
+        house.command(arguments).env("TERM", "xterm-256color").stdin(other()).stdout(other()).stderr(other()).spawn().expect("it starts");
+    // Ctrl-D: the end of the input.
+    rustix::io::write(&screen, b"\x04").expect("typed");
+    drop(end);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut shown = Vec::new();
+        let mut screen = File::from(screen);
+        let mut piece = [0; 4096];
+        // The end of a terminal is an error.
+        while let Ok(count) = screen.read(&mut piece) {
+            if count == 0 {
+                break;
+            }
+            shown.extend_from_slice(&piece[..count]);
+        }
+        shown
+    });
+    tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("in time").expect("an end");
+    let shown = reading.await.expect("no panic");
+    String::from_utf8(shown).expect("text").replace("\r\n", "\n")
+}
+
+/// No character that a terminal obeys but line breaks, tabs, and the beginning and end of our own colours.
+fn fit_to_show(text: &str) -> bool {
+    let ours = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"];
+    let text = ours.iter().fold(text.to_owned(), |text, colour| text.replace(colour, ""));
+    text.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+}
