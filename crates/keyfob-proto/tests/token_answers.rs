@@ -48,6 +48,27 @@ fn august_answers_without_token_type() {
 }
 
 #[test]
+fn august_refuses_with_a_code_of_its_own() {
+    let refuse = |allowed: &[Deviation], status, code: &str| {
+        let client = oauth2_client(|settings, _| settings.deviations = deviations(allowed));
+        let body = json!({"code": code, "message": "no such token: refresh-1-long-enough"}).to_string();
+        let refresh = client.refresh(&oauth2_tokens()).expect("a refresh");
+        refresh.receive(&json_answer(status, body), NOW).expect_err("refused")
+    };
+    let error = refuse(&[Deviation::ErrorCode], 401, "InvalidCredentials");
+    assert!(matches!(&error, Error::Refused(Refused { code: Code::InvalidGrant, .. })), "{error}");
+    assert!(error.to_string().ends_with("no such token: <secret>"), "{error}");
+    assert!(matches!(refuse(&[Deviation::ErrorCode], 429, "x"), Error::Refused(Refused { code: Code::TooManyRequests, .. })));
+    assert!(refuse(&[Deviation::ErrorCode], 503, "ServiceUnavailable").is_transient());
+    for other in [&[][..], &[Deviation::ErrorsArray]] {
+        let error = refuse(other, 401, "InvalidCredentials");
+        assert!(matches!(&error, Error::Misbehaved(_)) && error.hint().is_some_and(|hint| hint.contains("error-code")), "{error}");
+        let error = refuse(other, 503, "ServiceUnavailable");
+        assert!(error.is_transient() && error.hint().is_some_and(|hint| hint.contains("later")), "{error}");
+    }
+}
+
+#[test]
 fn netatmo_answers_with_a_scope_array_and_two_lifetimes() {
     let (access, refresh) = ("00112233445566778899aabb|00112233445566778899aabbccddeeff", "ffeeddccbbaa998877665544|0123456789abcdef");
     let both = format!(

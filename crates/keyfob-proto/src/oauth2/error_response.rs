@@ -33,6 +33,10 @@ pub(crate) fn read(answer: Incoming<'_>, allowed: &Deviations, scrubber: &Scrubb
         tolerated.insert(deviation);
         return refused.into();
     }
+    // A server that is failing says so in any form; no deviation would help.
+    if status.is_server_error() {
+        return plain(status);
+    }
     Misbehaved::deviation(deviation, "a member \"error\"", found).with_status(status).into()
 }
 
