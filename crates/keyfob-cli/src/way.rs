@@ -47,9 +47,13 @@ impl Way {
             ));
         };
         match redirect.listener(uri) {
-            // Only 127.0.0.1 is listened at (RFC 8252 §7.3); a browser that is sent to ::1 has to be followed by hand.
+            // A redirect URI at the literal ::1 is followed by hand (RFC 8252 §7.3 prefers 127.0.0.1).
             Some((host, port)) if host == "127.0.0.1" || host == "localhost" => {
-                let mut bound = Listener::bind(port, parsed.path()).await;
+                let mut bound = if host == "localhost" {
+                    Listener::bind_localhost(port, parsed.path()).await
+                } else {
+                    Listener::bind(port, parsed.path()).await
+                };
                 let any_port = bound.is_err() && pretend && wanted.is_none() && app.redirect_uri.is_none();
                 if any_port {
                     bound = Listener::bind(0, parsed.path()).await;

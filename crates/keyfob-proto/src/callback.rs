@@ -37,7 +37,10 @@ impl<'a> Answer<'a> {
         };
         if text.contains("://") {
             Self::Url(text)
-        } else if let Some(query) = text.strip_prefix('?') {
+        } else if let Some((place, query)) = text.split_once('?')
+            && !place.contains(['=', '&'])
+        {
+            // Browsers show addresses without their scheme; the state tells whether it is ours.
             Self::Query(query)
         } else if is_query(text) {
             Self::Query(text)
@@ -91,7 +94,8 @@ impl Parameters {
 
     /// The values of these names.
     pub(crate) fn keep(&self, names: &[String]) -> std::collections::BTreeMap<String, String> {
-        self.0.iter().filter(|(name, _)| names.contains(name)).cloned().collect()
+        // Kept values end up in headers and on screens: no line breaks.
+        self.0.iter().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.clone(), crate::scrub::printable(value))).collect()
     }
 }
 
@@ -161,6 +165,8 @@ mod tests {
         assert!(matches!(Answer::read(" http://localhost/callback?code=1&state=2\n"), Answer::Url(_)));
         assert!(matches!(Answer::read("?code=1&state=2"), Answer::Query("code=1&state=2")));
         assert!(matches!(Answer::read("state=2&code=1"), Answer::Query(_)));
+        assert!(matches!(Answer::read("localhost/callback?code=1&state=2"), Answer::Query("code=1&state=2")));
+        assert!(matches!(Answer::read("code=1?&state=2"), Answer::Query("code=1?&state=2")));
         assert!(matches!(Answer::read("  4f2a9 "), Answer::Bare("4f2a9")));
     }
 

@@ -45,7 +45,9 @@ impl Error {
             },
             Self::Misbehaved(misbehaved) => misbehaved.status.is_some_and(later),
             Self::Misuse(_) => false,
-            Self::Transport(transport) => transport.kind != TransportKind::Forbidden,
+            Self::Transport(transport) => {
+                matches!(transport.kind, TransportKind::Connect | TransportKind::Timeout | TransportKind::Broken)
+            }
         }
     }
 

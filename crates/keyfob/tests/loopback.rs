@@ -144,6 +144,32 @@ async fn b7_closes_when_given_up() {
     assert!(TcpStream::connect(waiting.address).await.is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn b7_closes_at_its_deadline() {
+    let waiting = waiting().await;
+    let began = tokio::time::Instant::now();
+    let error = waiting.outcome.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("five minutes"), "{error}");
+    assert_eq!(began.elapsed().as_secs(), 300);
+    assert!(TcpStream::connect(waiting.address).await.is_err());
+}
+
+/// Where the redirect URI says `localhost`, the other address behind that name must be ours, too.
+#[tokio::test]
+async fn b8_localhost_is_held_at_both_addresses() {
+    let listener = Listener::bind_localhost(0, "/callback").await.unwrap();
+    let port = listener.address().port();
+    match std::net::TcpListener::bind(("::1", port)) {
+        Ok(_) => panic!("somebody else can wait at [::1]:{port}"),
+        // No IPv6 here is safe as well.
+        Err(error) => assert!(matches!(error.kind(), std::io::ErrorKind::AddrInUse | std::io::ErrorKind::AddrNotAvailable), "{error}"),
+    }
+    drop(listener);
+    if let Ok(_theirs) = std::net::TcpListener::bind(("::1", port)) {
+        assert!(Listener::bind_localhost(port, "/callback").await.is_err());
+    }
+}
+
 #[tokio::test]
 async fn b8_nobody_can_share_the_port() {
     let waiting = waiting().await;

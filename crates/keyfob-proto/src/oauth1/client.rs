@@ -208,6 +208,9 @@ impl RequestToken {
         let credentials: Credentials = token::read(answer.into(), &client.scrubber())?;
         if client.settings.callback == CallbackAt::RequestToken {
             token::check_confirmed(&credentials, &client.deviations, &mut tolerated)?;
+        } else if !token::is_confirmed(&credentials) {
+            // The provider file chose a callback that is not told here, so nothing is refused for it; but it is reported.
+            tolerated.insert(crate::Deviation::CallbackUnconfirmed);
         }
         let authorize = {
             let mut query = vec![("oauth_token", credentials.token.expose())];
@@ -252,7 +255,7 @@ impl Exchange {
         let credentials = token::read(answer.into(), &self.scrubber)?;
         let mut kept = self.kept;
         let found = credentials.others.into_iter().filter(|(name, _)| self.keep.contains(name));
-        kept.extend(found);
+        kept.extend(found.map(|(name, value)| (name, crate::scrub::printable(&value))));
         let tokens = TokenSet::OAuth1(OAuth1Tokens { token: credentials.token, secret: credentials.secret });
         Ok(Received { tokens, kept, tolerated: self.tolerated })
     }

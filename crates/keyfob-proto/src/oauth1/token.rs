@@ -70,6 +70,11 @@ pub(crate) fn check_confirmed(answer: &Credentials, allowed: &Deviations, tolera
     Err(Misbehaved::deviation(deviation, "oauth_callback_confirmed=true", found))
 }
 
+/// Whether the server said that it knows our callback.
+pub(crate) fn is_confirmed(answer: &Credentials) -> bool {
+    answer.others.get("oauth_callback_confirmed").is_some_and(|text| text == "true")
+}
+
 /// OAuth 1 has no error format. What is known: `oauth_problem=…` forms, and sentences.
 fn refusal(answer: Incoming<'_>, scrubber: &Scrubber) -> Error {
     let text = String::from_utf8_lossy(answer.body);

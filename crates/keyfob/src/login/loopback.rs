@@ -1,11 +1,11 @@
 //! Waiting for the browser on this machine (RFC 8252 §7.3).
 //!
-//! The listener is open before the browser is: nobody can take the port in between. It binds to 127.0.0.1 alone, answers one path
-//! and one method, and closes after one valid answer. Everything else (a scanner, a favicon, a wrong `state`) gets a 4xx and leaves the
+//! The listener is open before the browser is: nobody can take the port in between. It binds to 127.0.0.1 (and to ::1 where the
+//! redirect URI says `localhost`), answers one path and one method, and closes after one valid answer. Everything else (a scanner, a favicon, a wrong `state`) gets a 4xx and leaves the
 //! login alive, so that no local program can end somebody's login by guessing a port.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use keyfob_proto::{Answer, Error as ProtoError};
+use keyfob_proto::{Answer, Error as ProtoError, Misuse};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -32,10 +32,12 @@ const CONNECTION_TIME: Duration = Duration::from_secs(5);
 /// More connections at once wait their turn: a browser needs two or three.
 const CONNECTIONS: usize = 64;
 
-/// A listener on 127.0.0.1.
+/// A listener on this machine.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
+    /// The same port of `::1`, where the redirect URI is a name that browsers may look up to either.
+    other: Option<TcpListener>,
     address: SocketAddr,
     path: String,
 }
@@ -45,7 +47,19 @@ impl Listener {
     pub async fn bind(port: u16, path: &str) -> std::io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, path: path.to_owned() })
+        Ok(Self { socket, other: None, address, path: path.to_owned() })
+    }
+
+    /// The same for a redirect URI of the name `localhost`, which browsers look up to `::1` first: unless that port is ours as well,
+    /// another user of this machine could wait there for the answer. Where there is no IPv6, nobody can.
+    pub async fn bind_localhost(port: u16, path: &str) -> std::io::Result<Self> {
+        let mut listener = Self::bind(port, path).await?;
+        listener.other = match TcpListener::bind((Ipv6Addr::LOCALHOST, listener.address.port())).await {
+            Ok(other) => Some(other),
+            Err(taken) if taken.kind() == std::io::ErrorKind::AddrInUse => return Err(taken),
+            Err(_) => None,
+        };
+        Ok(listener)
     }
 
     /// Where it listens.
@@ -59,13 +73,22 @@ impl Listener {
     }
 
     /// Waits for an answer that ends the login one way or the other: valid, or a refusal that names our request. Closes the
-    /// socket then, or when dropped.
+    /// socket then, after [`PATIENCE`], or when dropped.
     pub async fn wait(self, login: &Arc<Login>) -> Result<Verified, ProtoError> {
+        let waited = tokio::time::timeout(PATIENCE, self.answered(login)).await;
+        waited.unwrap_or_else(|_| Err(Misuse::new("an answer within five minutes", "none").with_hint("begin the login again").into()))
+    }
+
+    async fn answered(self, login: &Arc<Login>) -> Result<Verified, ProtoError> {
         let (ended, mut outcome) = mpsc::channel(1);
         let judge = Arc::new(Judge {
             login: login.clone(),
             path: self.path.clone(),
-            hosts: ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("{host}:{}", self.address.port())),
+            hosts: ["127.0.0.1", "[::1]", "localhost"].map(|host| match self.address.port() {
+                // Browsers leave the default port out.
+                80 => host.to_owned(),
+                port => format!("{host}:{port}"),
+            }),
             ended: Mutex::new(Some(ended)),
         });
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
@@ -74,8 +97,12 @@ impl Listener {
             tokio::select! {
                 biased;
                 Some(outcome) = outcome.recv() => break outcome,
-                accepted = self.socket.accept() => {
-                    let Ok((stream, _)) = accepted else { continue };
+                accepted = accept(&self.socket, self.other.as_ref()) => {
+                    let Ok((stream, _)) = accepted else {
+                        // Out of files, say: that passes, and must not spin until then.
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    };
                     let Ok(slot) = slots.clone().acquire_owned().await else { continue };
                     let judge = judge.clone();
                     connections.spawn(async move {
@@ -86,10 +113,20 @@ impl Listener {
                 }
             }
         };
-        drop(self.socket);
+        drop((self.socket, self.other));
         // The page that says so is still on its way to the browser.
         let _ = tokio::time::timeout(Duration::from_millis(500), async { while connections.join_next().await.is_some() {} }).await;
         outcome
+    }
+}
+
+async fn accept(one: &TcpListener, other: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
+    match other {
+        None => one.accept().await,
+        Some(other) => tokio::select! {
+            accepted = one.accept() => accepted,
+            accepted = other.accept() => accepted,
+        },
     }
 }
 

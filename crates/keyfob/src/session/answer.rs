@@ -1,7 +1,9 @@
 //! What an API answered.
 
+use std::time::Duration;
+
 use http::{HeaderMap, StatusCode};
-use keyfob_proto::{Misbehaved, Scrubber, Settings, TokenSet};
+use keyfob_proto::{Misbehaved, Scrubber, Settings, TokenSet, Transport, TransportKind};
 use serde_json::Value;
 
 use super::Session;
@@ -10,6 +12,9 @@ use crate::transport::Body;
 
 /// The most that [`Answer::bytes`] reads: more belongs into a stream.
 const LARGEST: usize = 64 << 20;
+
+/// How long reading the whole body may take.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// What an API answered: any status, and a body that may stream.
 pub struct Answer {
@@ -41,7 +46,10 @@ impl Answer {
 
     /// The whole body, up to 64 MiB.
     pub async fn bytes(self) -> Result<Vec<u8>, Error> {
-        Ok(self.inner.into_body().bytes(LARGEST).await?)
+        let origin = self.session.settings().api.base.origin();
+        // A byte a minute is an answer that never ends.
+        let read = tokio::time::timeout(DEADLINE, self.inner.into_body().bytes(LARGEST)).await;
+        Ok(read.unwrap_or_else(|_| Err(Transport::new(TransportKind::Timeout, origin.as_str())))?)
     }
 
     /// The whole body if the answer is a success, also by the provider's own lights; else the provider's sentence as an error.
