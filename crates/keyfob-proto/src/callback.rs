@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::encode;
 use crate::endpoint::Origin;
+use crate::error::Misbehaved;
 
 /// What a person or browser brought back.
 ///
@@ -63,26 +64,20 @@ impl std::fmt::Debug for Answer<'_> {
 /// The parameters of a redirect, each at most once.
 pub(crate) struct Parameters(Vec<(String, String)>);
 
-/// Why the text is not a proper set of parameters.
-pub(crate) enum Malformed {
-    TooLong,
-    NotText,
-    Repeated(String),
-}
-
 impl Parameters {
     /// Longer than this is no callback of ours.
     const LONGEST: usize = 16 * 1024;
 
-    /// Reads a query; a repeated parameter is refused (RFC 6749 §3.1: a second `code` or `state` is an injection).
-    pub(crate) fn read(query: &str) -> Result<Self, Malformed> {
+    /// Reads a query, which `section` of the RFC describes; a repeated parameter is refused (`once` says where: a second `code` or
+    /// `state` is an injection).
+    pub(crate) fn read(query: &str, section: &'static str, once: &'static str) -> Result<Self, Misbehaved> {
         if query.len() > Self::LONGEST {
-            return Err(Malformed::TooLong);
+            return Err(Misbehaved::new(section, "a short query", "an endless one"));
         }
-        let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Malformed::NotText)?;
+        let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misbehaved::new(section, "UTF-8 text", "other bytes"))?;
         let mut seen = BTreeSet::new();
         if let Some((name, _)) = pairs.iter().find(|(name, _)| !seen.insert(name)) {
-            return Err(Malformed::Repeated(crate::scrub::printable(name)));
+            return Err(Misbehaved::new(once, "every parameter once", format!("\"{}\" twice", crate::scrub::printable(name))));
         }
         Ok(Self(pairs))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::client::Callback;
-use crate::callback::{Answer, Malformed, Parameters, split, split_fragment};
+use crate::callback::{Answer, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
 use crate::message::is_vschar;
@@ -154,11 +154,7 @@ impl Pending {
     }
 
     fn verify_query(&self, query: &str, tolerated: Tolerated) -> Result<Verified, Error> {
-        let parameters = Parameters::read(query).map_err(|malformed| match malformed {
-            Malformed::TooLong => Misbehaved::new(SECTION, "a short query", "an endless one"),
-            Malformed::NotText => Misbehaved::new(SECTION, "UTF-8 text", "other bytes"),
-            Malformed::Repeated(name) => Misbehaved::new(SECTION, "every parameter once", format!("\"{name}\" twice")),
-        })?;
+        let parameters = Parameters::read(query, SECTION, "RFC 5849 §3.1")?;
         // Which login this answers comes first: nothing that does not name our token may touch our login.
         let names_us = |name: &str| parameters.get(name).is_some_and(|token| self.issued.token.same_as(token));
         if names_us("denied") && parameters.get("oauth_verifier").is_none() {

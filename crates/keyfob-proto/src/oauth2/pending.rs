@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::client::Client;
-use crate::callback::{Answer, Malformed, Parameters, split, split_fragment};
+use crate::callback::{Answer, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
 use crate::message::is_vschar;
@@ -176,11 +176,7 @@ impl Pending {
     }
 
     fn verify_query(&self, query: &str, tolerated: Tolerated) -> Result<Verified, Error> {
-        let parameters = Parameters::read(query).map_err(|malformed| match malformed {
-            Malformed::TooLong => Misbehaved::new(SECTION, "a short query", "an endless one"),
-            Malformed::NotText => Misbehaved::new(SECTION, "UTF-8 text", "other bytes"),
-            Malformed::Repeated(name) => Misbehaved::new("RFC 6749 §3.1", "every parameter once", format!("\"{name}\" twice")),
-        })?;
+        let parameters = Parameters::read(query, SECTION, "RFC 6749 §3.1")?;
         // Which login this answers comes first: nothing that does not name our state may touch our login.
         if !parameters.get("state").is_some_and(|state| self.state.same_as(state)) {
             return Err(Misbehaved::new("RFC 6749 §10.12", "the state of this login", "another one, or none").into());
