@@ -140,9 +140,9 @@ fn check_length(connection: &mut Connection, path: &Path) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Pages and indexes in order, and the tables that version has: no more (a planted trigger could keep a login from being taken), no less.
+/// Pages and indexes in order (an index that has lost an entry would say that there is no such account), and the tables that version has: no more (a planted trigger could keep a login from being taken), no less.
 fn check_structure(connection: &mut Connection, version: usize) -> Result<(), StoreError> {
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(sql)?;
+    let verdict: String = connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0)).map_err(sql)?;
     let mut model = Connection::open_in_memory().map_err(sql)?;
     apply(&mut model, &MIGRATIONS[..version], 0)?;
     if verdict != "ok" || schema(connection)? != schema(&model)? {

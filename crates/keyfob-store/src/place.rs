@@ -186,3 +186,20 @@ fn must_be_our_file(found: &Metadata, path: &Path) -> Result<(), StoreError> {
 fn link(path: &Path) -> StoreError {
     StoreError::Unsafe(format!("{} is a link", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_by_one_and_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = folder.path().join("vault.db");
+        let held = Lock::take(&vault).expect("it is free");
+        let waiting = std::thread::spawn(move || Lock::take(&vault).map(drop));
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!waiting.is_finished());
+        drop(held);
+        waiting.join().expect("it ends").expect("it is free again");
+    }
+}

@@ -250,10 +250,12 @@ fn j8_a_flipped_bit_anywhere_gives_the_truth_or_an_error() {
         let mut bad = good.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         fs::write(home.vault(), &bad).expect("writes");
-        match home.try_open().and_then(|vault| Ok((wait(vault.apps())?, wait(vault.accounts())?))) {
+        let read = |vault: Vault| Ok((wait(vault.apps())?, wait(vault.accounts())?, wait(vault.account("home"))?));
+        match home.try_open().and_then(read) {
             Err(StoreError::Corrupt(_) | StoreError::Newer(_)) => refused += 1,
             Err(other) => panic!("bit {bit}: {other:?}"),
-            Ok((apps, accounts)) => {
+            Ok((apps, accounts, account)) => {
+                assert!(account.is_some(), "bit {bit}");
                 assert_same(&apps, &vec![("example".to_owned(), app())]);
                 assert_eq!(accounts.iter().map(|account| account.value.name.as_str()).collect::<Vec<_>>(), ["home"]);
                 harmless += 1;
@@ -263,6 +265,24 @@ fn j8_a_flipped_bit_anywhere_gives_the_truth_or_an_error() {
         drop(fs::remove_file(home.folder().join("vault.db-shm")));
     }
     assert!(refused > 100 && harmless > 100, "{refused} refused, {harmless} harmless");
+}
+
+/// The name's hash is there twice, in the row and in the index; a lookup that misses would let a second account take the name.
+#[test]
+fn j8_a_damaged_index_hides_no_account() {
+    let home = filled();
+    let good = fs::read(home.vault()).expect("reads");
+    let sql = home.sql();
+    let name: Vec<u8> = sql.query_row("SELECT name FROM account", (), |row| row.get(0)).expect("reads");
+    drop(sql);
+    let places: Vec<_> = (0..good.len() - 32).filter(|&at| good[at..at + 32] == name).collect();
+    assert_eq!(places.len(), 2);
+    for place in places {
+        let mut bad = good.clone();
+        bad[place + 7] ^= 1;
+        fs::write(home.vault(), &bad).expect("writes");
+        refused(&home, &KeySource::beside(&home.vault()), corrupt);
+    }
 }
 
 #[test]
@@ -285,15 +305,20 @@ fn j15_a_newer_vault_is_left_alone() {
     let home = filled();
     home.sql().execute_batch("ALTER TABLE account ADD COLUMN better BLOB; PRAGMA user_version = 2").expect("edits");
     refused(&home, &KeySource::beside(&home.vault()), newer);
-    // Its log too: moving that into the file is a change.
+    // Its log too: moving that into the file is a change. A copy, so that nobody else has it open.
     let sql = home.sql();
     sql.execute_batch("UPDATE account SET better = x'00'").expect("edits");
-    let log = home.folder().join("vault.db-wal");
-    let before = (fs::read(home.vault()).expect("reads"), fs::read(&log).expect("reads"));
-    assert!(!before.1.is_empty());
-    assert!(newer(&error(home.try_open())));
-    assert!(before == (fs::read(home.vault()).expect("reads"), fs::read(&log).expect("reads")));
+    let copy = Home::new();
+    fs::create_dir(copy.folder()).expect("a folder");
+    for name in ["vault.db", "vault.db-wal", "vault.key"] {
+        fs::copy(home.folder().join(name), copy.folder().join(name)).expect("copies");
+    }
     drop(sql);
+    let files = || (fs::read(copy.vault()).expect("reads"), fs::read(copy.folder().join("vault.db-wal")).expect("reads"));
+    let before = files();
+    assert!(!before.1.is_empty());
+    assert!(newer(&error(copy.try_open())));
+    assert!(before == files(), "a byte was changed");
 }
 
 #[test]
