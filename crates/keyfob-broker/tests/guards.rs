@@ -90,6 +90,27 @@ async fn l1_the_external_url_is_the_host_and_not_the_address() {
 }
 
 #[tokio::test]
+async fn redirect_uris_share_one_origin() {
+    let sandbox = keyfob_sandbox::Sandbox::start().await.expect("a sandbox");
+    let site = |uris: [&str; 2], external: Option<&str>| {
+        let services =
+            ["august", "netatmo"].iter().zip(uris).map(|(name, uri)| support::service(&sandbox, name, Some(uri.to_owned()))).collect();
+        support::site(services, external.map(str::to_owned)).map(|site| site.url())
+    };
+    let one = ["http://localhost:5000/a", "http://LOCALHOST:5000/b"];
+    assert_eq!(site(one, None), Ok("http://localhost:5000/".to_owned()));
+    for (uris, external) in [
+        (["http://localhost:5000/a", "http://localhost/callback"], None),
+        (["http://localhost:5000/a", "https://localhost:5000/a"], None),
+        (one, Some("http://127.0.0.1:5000")),
+        (["http://localhost:5000/a#x", "http://localhost:5000/b"], None),
+        (["/callback", "http://localhost:5000/b"], None),
+    ] {
+        assert!(site(uris, external).is_err(), "{uris:?} {external:?}");
+    }
+}
+
+#[tokio::test]
 async fn l2_get_changes_nothing() {
     let world = World::new(&["august"]).await;
     let mut browser = world.connected("august").await;

@@ -29,6 +29,8 @@ async fn what_is_under_way_is_finished_at_the_end() {
     let page = tokio::spawn(async move { browser.get("/accounts/august").await });
     tokio::time::sleep(Duration::from_millis(250)).await;
     world.stop();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(world.served.as_ref().is_some_and(|served| !served.is_finished()), "it waits for what is under way");
     let page = page.await.expect("a page");
     assert!(page.has("Front Door"), "{}", page.text);
     world.served.take().expect("a task").await.expect("no panic").expect("no error");

@@ -109,6 +109,13 @@ impl Drop for World {
     }
 }
 
+/// A web app that nobody starts.
+pub fn site(services: Vec<Service>, external_url: Option<String>) -> Result<Arc<Site>, keyfob::proto::Misuse> {
+    let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
+    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(transport));
+    Site::new(Config { listen: "127.0.0.1:5000".parse().expect("an address"), external_url, services, keyfob })
+}
+
 /// A provider's service, moved to the sandbox. `fitbit-oauth1` lives on the origin of `fitbit`.
 pub fn service(sandbox: &Sandbox, name: &str, redirect_uri: Option<String>) -> Service {
     let app = sandbox.app(name);
