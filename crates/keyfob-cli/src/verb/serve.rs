@@ -108,9 +108,10 @@ async fn services(args: &Serve, context: &Context) -> Result<Vec<Service>, Card>
     let names: Vec<&str> =
         providers.iter().flat_map(|provider| &provider.client.fields).flat_map(|field| &field.env).map(String::as_str).collect();
     let variables = Variables::of_process(names);
-    if let Ok(recognised) = recognise(&providers, &variables, named) {
-        return Ok(recognised.into_iter().map(of_variables).collect());
-    }
+    let incomplete = match recognise(&providers, &variables, named) {
+        Ok(recognised) => return Ok(recognised.into_iter().map(of_variables).collect()),
+        Err(misuse) => variables.names().next().is_some().then_some(misuse),
+    };
     let mut services = Vec::new();
     for provider in providers.into_iter().filter(|provider| named.is_none_or(|name| provider.name == name)) {
         if let Some(app) = context.app(&provider.name).await? {
@@ -118,7 +119,11 @@ async fn services(args: &Serve, context: &Context) -> Result<Vec<Service>, Card>
             services.push(Service { account: provider.name.clone(), app, redirect_uri, scopes: Vec::new(), provider });
         }
     }
-    Ok(services)
+    // Nothing in the vault, and half an app in the environment (a container's env-file with a line missing): that is what to say.
+    match incomplete {
+        Some(misuse) if services.is_empty() => Err(misuse).doing(what),
+        _ => Ok(services),
+    }
 }
 
 fn of_variables(recognised: Recognised) -> Service {
