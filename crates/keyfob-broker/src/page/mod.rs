@@ -126,6 +126,9 @@ pub(crate) fn action_path<'a>(desk: &Desk, action: &str, arguments: impl IntoIte
 
 /// `unlock-now` as a person reads it: `Unlock now`.
 pub(crate) fn words(name: &str) -> String {
+    if name == "id" {
+        return "ID".to_owned();
+    }
     let spaced = name.replace(['-', '_'], " ");
     let mut letters = spaced.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
