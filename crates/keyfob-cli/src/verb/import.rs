@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use keyfob::proto::{Flow, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::store::Expected;
-use keyfob::{Account, AccountId, Health, login};
+use keyfob::{Account, AccountId, Health};
 use keyfob_providers::Provider;
 use serde_json::{Map, Value, json};
 
@@ -77,7 +77,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         tokens,
         kept,
         // As at a login: where these tokens may go is fixed now.
-        origins: login::bound_origins(&settings),
+        origins: settings.origins(),
         tolerated: Vec::new(),
         health: Health::Ok,
         logged_in_at: account::now(),

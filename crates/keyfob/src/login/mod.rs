@@ -11,7 +11,7 @@
 pub mod loopback;
 mod pending;
 
-use keyfob_proto::{Answer, App, Flow, Misuse, Origin, Received, Settings, Tolerated, oauth1, oauth2};
+use keyfob_proto::{Answer, App, Flow, Misuse, Received, Settings, Tolerated, oauth1, oauth2};
 
 pub use pending::Pending;
 
@@ -152,7 +152,8 @@ impl Login {
             client_id: self.app.client_id.clone(),
             tokens: received.tokens,
             kept: received.kept,
-            origins: bound_origins(&self.settings),
+            // Where these tokens may go is what the file says now, and stays so.
+            origins: self.settings.origins(),
             requested_scopes: self.requested_scopes,
             tolerated: received.tolerated.iter().map(|deviation| deviation.name().to_owned()).collect(),
             health: Health::Ok,
@@ -192,9 +193,4 @@ impl std::fmt::Debug for Login {
             .field("pending", pending)
             .finish_non_exhaustive()
     }
-}
-
-/// Where an account's tokens may go: what the provider file says at the moment of login.
-pub fn bound_origins(settings: &Settings) -> Vec<Origin> {
-    settings.origins()
 }
