@@ -164,7 +164,7 @@ async fn a_refresh_token_that_somebody_else_spent_needs_a_new_login_and_loses_no
         let stale = library.keyfob.store().account(name).await.unwrap().unwrap().value;
         library.session(name).await.refresh().await.unwrap();
         // Another program's copy of the account, made before the refresh.
-        library.keyfob.store().put_account(&stale, keyfob::store::Expected::Anything).await.unwrap();
+        library.keyfob.store().put_account(&stale, keyfob::store::Expected::Anything, None).await.unwrap();
         let session = library.session(name).await;
         let error = session.refresh().await.unwrap_err();
         assert!(matches!(&error, Error::NeedsLogin { account, .. } if account == name), "{name}: {error}");
@@ -260,7 +260,7 @@ async fn logout_forgets_here_and_revokes_where_that_can_be_asked() {
         assert!(library.keyfob.store().account(name).await.unwrap().is_none());
         if can_revoke {
             // Somebody kept a copy: it is worth nothing now.
-            library.keyfob.store().put_account(&account, keyfob::store::Expected::Nothing).await.unwrap();
+            library.keyfob.store().put_account(&account, keyfob::store::Expected::Nothing, None).await.unwrap();
             let error = library.session(name).await.refresh().await.unwrap_err();
             assert!(matches!(error, Error::NeedsLogin { .. }), "{name}: {error}");
         }

@@ -165,7 +165,7 @@ async fn a_spent_refresh_token_asks_for_a_new_login() {
     let mut spent = account.clone();
     let keyfob::proto::TokenSet::OAuth2(tokens) = &mut spent.tokens else { panic!("OAuth 2") };
     tokens.refresh = Some(keyfob::proto::Secret::new("5a9db0c5|spent"));
-    keyfob::Store::put_account(&*world.store, &spent, keyfob::store::Expected::Anything).await.expect("stored");
+    keyfob::Store::put_account(&*world.store, &spent, keyfob::store::Expected::Anything, None).await.expect("stored");
     world.sandbox.faults("netatmo").expire_access_tokens();
     let page = browser.get("/accounts/netatmo").await;
     assert!(page.status == 200 && page.has("wants a new login") && page.has("Log in again"), "{}", page.text);

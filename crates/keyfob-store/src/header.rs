@@ -3,7 +3,7 @@
 use keyfob::StoreError;
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::database::sql;
+use crate::sqlite::sql;
 use crate::seal::{self, CIPHER, FORMAT, Key, Place, Sealer};
 
 /// Writes the header of a new vault, with a new data key.

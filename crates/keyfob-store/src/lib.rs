@@ -1,13 +1,11 @@
 #![doc = include_str!("../README.md")]
 
-mod database;
 mod header;
 mod key;
 mod place;
-mod records;
+mod rows;
 mod seal;
-mod vault;
-mod worker;
+mod sqlite;
 
 pub use key::KeySource;
-pub use vault::Vault;
+pub use sqlite::Vault;

@@ -71,6 +71,15 @@ pub(crate) fn open_own(path: &Path) -> Result<Option<File>, StoreError> {
     }
 }
 
+/// Opens the file of a lock, 0600 whatever the umask; makes it if it is not there.
+pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags()).open(path);
+    let file = own(opened, path)?;
+    // Who can open it can hold it, and keep us out.
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(io(path))?;
+    Ok(file)
+}
+
 /// Whether a file belongs to this user or to root.
 pub(crate) fn is_ours_or_roots(found: &Metadata) -> bool {
     found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw()
@@ -96,10 +105,7 @@ pub(crate) struct Lock {
 impl Lock {
     pub(crate) fn take(vault: &Path) -> Result<Self, StoreError> {
         let path = with_suffix(vault, ".lock");
-        let opened = OpenOptions::new().read(true).write(true).create(true).mode(0o600).custom_flags(flags()).open(&path);
-        let file = own(opened, &path)?;
-        // Who can open it can hold it, and keep us out.
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(io(&path))?;
+        let file = open_lock(&path)?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {

@@ -58,45 +58,45 @@ async fn apps(store: Arc<dyn Store>) {
 async fn accounts(store: Arc<dyn Store>) {
     assert!(store.account("b").await.expect("reads").is_none());
     let (b, a) = (oauth2_account("b"), oauth1_account("a"));
-    assert_eq!(store.put_account(&b, Expected::Nothing).await.expect("puts"), Generation(1));
-    store.put_account(&a, Expected::Nothing).await.expect("puts");
+    assert_eq!(store.put_account(&b, Expected::Nothing, None).await.expect("puts"), Generation(1));
+    store.put_account(&a, Expected::Nothing, None).await.expect("puts");
     let read = store.account("b").await.expect("reads").expect("it is there");
     assert_same(&read.value, &b);
     assert_eq!(read.generation, Generation(1));
     let listed: Vec<_> = store.accounts().await.expect("lists").into_iter().map(|account| account.value).collect();
     assert_same(&listed, &vec![a, b]);
-    assert!(store.remove_account("b").await.expect("removes"));
-    assert!(!store.remove_account("b").await.expect("removes nothing"));
+    assert!(store.remove_account("b", None).await.expect("removes"));
+    assert!(!store.remove_account("b", None).await.expect("removes nothing"));
     assert!(store.account("b").await.expect("reads").is_none());
 }
 
 async fn compare_and_swap(store: Arc<dyn Store>) {
     let first = oauth2_account("home");
-    assert!(matches!(store.put_account(&first, Expected::Generation(Generation(1))).await, Err(StoreError::Conflict)));
-    assert_eq!(store.put_account(&first, Expected::Anything).await.expect("puts"), Generation(1));
-    assert!(matches!(store.put_account(&first, Expected::Nothing).await, Err(StoreError::Conflict)));
-    assert_eq!(store.put_account(&first, Expected::Generation(Generation(1))).await.expect("swaps"), Generation(2));
+    assert!(matches!(store.put_account(&first, Expected::Generation(Generation(1)), None).await, Err(StoreError::Conflict)));
+    assert_eq!(store.put_account(&first, Expected::Anything, None).await.expect("puts"), Generation(1));
+    assert!(matches!(store.put_account(&first, Expected::Nothing, None).await, Err(StoreError::Conflict)));
+    assert_eq!(store.put_account(&first, Expected::Generation(Generation(1)), None).await.expect("swaps"), Generation(2));
     let mut late = first.clone();
     late.client_id = "too-late".to_owned();
     for stale in [0, 1, 3, u64::MAX] {
-        let answer = store.put_account(&late, Expected::Generation(Generation(stale))).await;
+        let answer = store.put_account(&late, Expected::Generation(Generation(stale)), None).await;
         assert!(matches!(answer, Err(StoreError::Conflict)), "{stale}");
     }
     assert_same(&store.account("home").await.expect("reads").expect("it is there").value, &first);
     // A new login: another id under the same name.
     let second = oauth1_account("home");
-    assert_eq!(store.put_account(&second, Expected::Anything).await.expect("replaces"), Generation(3));
+    assert_eq!(store.put_account(&second, Expected::Anything, None).await.expect("replaces"), Generation(3));
     assert_same(&store.account("home").await.expect("reads").expect("it is there").value, &second);
     assert_eq!(store.accounts().await.expect("lists").len(), 1);
 }
 
 async fn parallel_writers(store: Arc<dyn Store>) {
     let account = oauth2_account("home");
-    store.put_account(&account, Expected::Nothing).await.expect("puts");
+    store.put_account(&account, Expected::Nothing, None).await.expect("puts");
     let tries: Vec<_> = (0..50)
         .map(|_| {
             let (store, account) = (Arc::clone(&store), account.clone());
-            tokio::spawn(async move { store.put_account(&account, Expected::Generation(Generation(1))).await })
+            tokio::spawn(async move { store.put_account(&account, Expected::Generation(Generation(1)), None).await })
         })
         .collect();
     let mut won = 0;

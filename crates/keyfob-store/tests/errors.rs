@@ -17,7 +17,7 @@ fn filled() -> Home {
     let home = Home::new();
     let vault = home.open();
     wait(vault.put_app("example", &app())).expect("puts");
-    wait(vault.put_account(&oauth2_account("home"), Expected::Nothing)).expect("puts");
+    wait(vault.put_account(&oauth2_account("home"), Expected::Nothing, None)).expect("puts");
     home
 }
 
@@ -69,7 +69,7 @@ fn a_caller_that_stops_waiting_does_not_stop_a_write() {
     let vault = home.open();
     for number in 0..20 {
         let account = oauth2_account(&number.to_string());
-        let mut writing = vault.put_account(&account, Expected::Nothing);
+        let mut writing = vault.put_account(&account, Expected::Nothing, None);
         // Asked once, and left.
         drop(writing.as_mut().poll(&mut Context::from_waker(Waker::noop())));
     }

@@ -58,7 +58,7 @@ fn child() {
                 let name = format!("{prefix}-{number}");
                 let mut account = oauth2_account(&name);
                 account.client_id = WHOLE.to_owned();
-                wait(vault.put_account(&account, Expected::Nothing)).expect("puts");
+                wait(vault.put_account(&account, Expected::Nothing, None)).expect("puts");
                 println!("said: {name}");
             }
         }
@@ -69,7 +69,7 @@ fn child() {
                     let mut found = wait(vault.account("shared")).expect("reads").expect("it is there");
                     let count: u64 = found.value.client_id.parse().expect("a number");
                     found.value.client_id = (count + 1).to_string();
-                    match wait(vault.put_account(&found.value, Expected::Generation(found.generation))) {
+                    match wait(vault.put_account(&found.value, Expected::Generation(found.generation), None)) {
                         Ok(_) => break,
                         Err(StoreError::Conflict) => {}
                         Err(error) => panic!("{error}"),
@@ -105,7 +105,7 @@ fn j7_threads_with_vaults_of_their_own_keep_them_all() {
             std::thread::spawn(move || {
                 let vault = home.open();
                 for number in 0..50 {
-                    wait(vault.put_account(&oauth2_account(&format!("{thread}-{number}")), Expected::Nothing)).expect("puts");
+                    wait(vault.put_account(&oauth2_account(&format!("{thread}-{number}")), Expected::Nothing, None)).expect("puts");
                 }
             })
         })
@@ -119,7 +119,7 @@ fn j7_of_two_processes_that_swap_no_write_is_lost() {
     let home = Home::new();
     let mut account = oauth2_account("shared");
     account.client_id = "0".to_owned();
-    wait(home.open().put_account(&account, Expected::Nothing)).expect("puts");
+    wait(home.open().put_account(&account, Expected::Nothing, None)).expect("puts");
     for child in [start(&home, "swap it"), start(&home, "swap it")] {
         finish(child);
     }

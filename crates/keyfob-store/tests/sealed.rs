@@ -19,8 +19,8 @@ fn filled() -> (Home, Vault, rusqlite::Connection) {
     wait(async {
         vault.put_app("one", &app()).await?;
         vault.put_app("two", &App::public("other")).await?;
-        vault.put_account(&oauth2_account("one"), Expected::Nothing).await?;
-        vault.put_account(&oauth1_account("two"), Expected::Nothing).await?;
+        vault.put_account(&oauth2_account("one"), Expected::Nothing, None).await?;
+        vault.put_account(&oauth1_account("two"), Expected::Nothing, None).await?;
         vault.put_pending(&oauth2_pending("state-one"), "browser").await?;
         vault.put_pending(&oauth1_pending("token-two"), "browser").await
     })
@@ -87,7 +87,7 @@ fn j8_a_damaged_record_is_not_written_over_and_hides_no_other() {
     edit(&sql, &format!("UPDATE account SET record = x'00' WHERE {ONE}"));
     edit(&sql, "UPDATE app SET record = x'00' WHERE length(record) = (SELECT max(length(record)) FROM app)");
     for expected in [Expected::Anything, Expected::Generation(Generation(1))] {
-        assert_corrupt(wait(vault.put_account(&oauth2_account("one"), expected)), "put over it");
+        assert_corrupt(wait(vault.put_account(&oauth2_account("one"), expected, None)), "put over it");
     }
     assert_corrupt(wait(vault.put_app("one", &app())), "put over it");
     assert_corrupt(wait(vault.accounts()), "listed");
@@ -95,7 +95,7 @@ fn j8_a_damaged_record_is_not_written_over_and_hides_no_other() {
     assert!(wait(vault.account("two")).expect("reads").is_some());
     assert!(wait(vault.app("two")).expect("reads").is_some());
     // The way out is to remove it by name.
-    assert!(wait(vault.remove_account("one")).expect("removes"));
+    assert!(wait(vault.remove_account("one", None)).expect("removes"));
     assert!(wait(vault.remove_app("one")).expect("removes"));
     assert_eq!(wait(vault.accounts()).expect("lists").len(), 1);
 }
@@ -143,7 +143,7 @@ fn j8_another_generation_is_refused() {
         assert_corrupt(wait(vault.account("one")), "read");
         // Believing the number would let a stale writer win.
         for expected in [Expected::Anything, Expected::Generation(Generation(generation.unsigned_abs()))] {
-            assert_corrupt(wait(vault.put_account(&oauth2_account("one"), expected)), "swap");
+            assert_corrupt(wait(vault.put_account(&oauth2_account("one"), expected, None)), "swap");
         }
         edit(&sql, &format!("UPDATE app SET generation = {generation}"));
         assert_corrupt(wait(vault.app("one")), "app");
@@ -156,7 +156,7 @@ fn j8_an_old_record_under_a_new_generation_is_refused() {
     let (_home, vault, sql) = filled();
     let old = record(&sql);
     let account = wait(vault.account("one")).expect("reads").expect("it is there");
-    wait(vault.put_account(&account.value, Expected::Generation(account.generation))).expect("swaps");
+    wait(vault.put_account(&account.value, Expected::Generation(account.generation), None)).expect("swaps");
     sql.execute(&format!("UPDATE account SET record = ? WHERE {ONE}"), (old,)).expect("edits");
     assert_corrupt(wait(vault.account("one")), "old");
 }
@@ -244,7 +244,7 @@ fn j9_no_salt_or_nonce_twice() {
     let account = oauth2_account("home");
     let mut seen = HashSet::new();
     for write in 0..500 {
-        wait(vault.put_account(&account, Expected::Anything)).expect("puts");
+        wait(vault.put_account(&account, Expected::Anything, None)).expect("puts");
         let record: Vec<u8> =
             sql.query_row("SELECT record FROM account WHERE id = ?", (account.id.as_str().as_bytes(),), |row| row.get(0)).expect("reads");
         assert!(seen.insert(record[1..17].to_vec()), "salt, write {write}");
@@ -258,10 +258,10 @@ fn a_generation_is_of_one_id() {
     let home = Home::new();
     let vault = home.open();
     let (old, new) = (oauth2_account("home"), oauth2_account("home"));
-    wait(vault.put_account(&old, Expected::Nothing)).expect("puts");
-    wait(vault.remove_account("home")).expect("removes");
-    assert_eq!(wait(vault.put_account(&new, Expected::Nothing)).expect("puts"), Generation(1));
-    assert!(matches!(wait(vault.put_account(&old, Expected::Generation(Generation(1)))), Err(StoreError::Conflict)));
+    wait(vault.put_account(&old, Expected::Nothing, None)).expect("puts");
+    wait(vault.remove_account("home", None)).expect("removes");
+    assert_eq!(wait(vault.put_account(&new, Expected::Nothing, None)).expect("puts"), Generation(1));
+    assert!(matches!(wait(vault.put_account(&old, Expected::Generation(Generation(1)), None)), Err(StoreError::Conflict)));
     assert_eq!(wait(vault.account("home")).expect("reads").expect("it is there").value.id, new.id);
 }
 
@@ -270,10 +270,10 @@ fn an_id_has_one_name() {
     let home = Home::new();
     let vault = home.open();
     let mut account = oauth2_account("home");
-    wait(vault.put_account(&account, Expected::Nothing)).expect("puts");
+    wait(vault.put_account(&account, Expected::Nothing, None)).expect("puts");
     account.name = "cabin".to_owned();
     for expected in [Expected::Nothing, Expected::Anything] {
-        assert!(matches!(wait(vault.put_account(&account, expected)), Err(StoreError::Conflict)));
+        assert!(matches!(wait(vault.put_account(&account, expected, None)), Err(StoreError::Conflict)));
     }
     assert!(wait(vault.account("cabin")).expect("looks").is_none());
 }
@@ -288,7 +288,7 @@ fn what_is_erased_is_overwritten() {
     let there = |bytes: &[u8]| contains(&std::fs::read(home.vault()).expect("reads"), &bytes[..64]);
     assert!(there(&gone) && there(&login));
     let vault = home.open();
-    wait(vault.remove_account("one")).expect("removes");
+    wait(vault.remove_account("one", None)).expect("removes");
     wait(vault.take_pending("state-one", "browser", NOW)).expect("takes");
     drop(vault);
     assert!(!there(&gone), "the account");
@@ -303,9 +303,9 @@ fn j10_nothing_that_rests_can_be_read() {
     let account = oauth2_account("canary-provider/canary-label");
     wait(async {
         vault.put_app("canary-provider", &app()).await?;
-        vault.put_account(&account, Expected::Nothing).await?;
-        vault.put_account(&account, Expected::Generation(Generation(1))).await?;
-        vault.put_account(&oauth1_account("canary-provider/canary-label-2"), Expected::Nothing).await?;
+        vault.put_account(&account, Expected::Nothing, None).await?;
+        vault.put_account(&account, Expected::Generation(Generation(1)), None).await?;
+        vault.put_account(&oauth1_account("canary-provider/canary-label-2"), Expected::Nothing, None).await?;
         vault.put_pending(&oauth2_pending("canary-state-e3c0d1f2"), "canary-binding-c0ffee12").await?;
         vault.put_pending(&oauth1_pending("canary-temporary-token-6e5d"), "canary-binding-c0ffee12").await?;
         vault.take_pending("canary-temporary-token-6e5d", "canary-binding-c0ffee12", NOW).await.map(drop)

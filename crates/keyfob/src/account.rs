@@ -6,6 +6,8 @@ use std::fmt;
 use keyfob_proto::{Origin, Scrubber, Secret, Timestamp, TokenSet};
 use serde::{Deserialize, Serialize};
 
+use crate::history::Spending;
+
 /// One person's authorization at one provider. Made to be stored; the store seals it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Account {
@@ -31,12 +33,25 @@ pub struct Account {
     pub health: Health,
     /// When the person logged in last.
     pub logged_in_at: Timestamp,
+    /// The note of a refresh whose outcome is not written yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spending: Option<Spending>,
 }
 
 impl Account {
     /// Whether tokens of this account may be sent there.
     pub fn is_bound_to(&self, origin: &Origin) -> bool {
         self.origins.contains(origin)
+    }
+
+    /// From when on its tokens should be refreshed in the background, before anybody waits for them; `None` where that cannot be, or need
+    /// not be. Between a tenth and a fifth of the lifetime before the end, by the account's id: what was made together does not end together.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let TokenSet::OAuth2(tokens) = &self.tokens else { return None };
+        let (Health::Ok, Some(_), Some(end)) = (&self.health, &tokens.refresh, tokens.expires_at) else { return None };
+        let tenth = end.since(tokens.received_at).max(0) / 10;
+        let share = self.id.as_str().bytes().fold(0_i64, |sum, byte| (sum * 31 + i64::from(byte)) % 1000);
+        Some(end.plus(-tenth - tenth.saturating_mul(share) / 1000))
     }
 
     /// Knows the account's secrets, to take them out of server text.

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use keyfob_proto::{App, Entropy, Outgoing, Settings, Timestamp};
 
+use crate::account::Account;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::OsEntropy;
 use crate::error::Error;
+use crate::history::{Actor, Entry, Event};
 use crate::session::{Session, Shared};
 use crate::store::Store;
 use crate::transport::{self, Transport};
@@ -23,6 +25,8 @@ struct Inner {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy + Send + Sync>,
+    /// Who this process is, in histories.
+    actor: Actor,
     /// One session an account: whoever opens it again joins its refresh instead of spending the refresh token twice.
     sessions: Mutex<BTreeMap<String, Weak<Shared>>>,
 }
@@ -40,7 +44,7 @@ impl Keyfob {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy + Send + Sync>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { store, transport, clock, entropy, sessions: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { store, transport, clock, entropy, actor: Actor::this(), sessions: Mutex::default() }) }
     }
 
     /// The store.
@@ -86,6 +90,11 @@ impl Keyfob {
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// An entry for the history, by this process, now.
+    pub fn entry(&self, account: &Account, event: Event) -> Entry {
+        Entry::new(account, self.now(), self.inner.actor.clone(), event)
     }
 
     /// Sends a request of the protocol core and reads the whole answer.

@@ -4,6 +4,7 @@ mod account;
 mod clock;
 mod entropy;
 mod error;
+pub mod history;
 mod keyfob;
 pub mod login;
 mod logout;

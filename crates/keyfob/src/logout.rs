@@ -4,6 +4,7 @@ use keyfob_proto::{App, Flow, Secret, Settings, TokenSet, oauth2};
 
 use crate::account::Account;
 use crate::error::Error;
+use crate::history::Event;
 use crate::keyfob::Keyfob;
 
 /// What became of a logout.
@@ -36,7 +37,8 @@ pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &s
     let record = keyfob.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() })?;
     let account = record.value;
     let revoked = if revoke { ask(keyfob, settings, app, &account).await } else { Revoked::NotAsked };
-    keyfob.store().remove_account(&account.name).await?;
+    let entry = keyfob.entry(&account, Event::LoggedOut { revoked: matches!(revoked, Revoked::Yes) });
+    keyfob.store().remove_account(&account.name, Some(&entry)).await?;
     keyfob.forget_session(&account.name);
     tracing::info!(account = account.name, "logged out");
     Ok(LoggedOut { account, revoked })

@@ -1,12 +1,13 @@
 //! A store in memory: for tests, and for programs that keep nothing.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyfob_proto::{App, Timestamp};
 
-use crate::account::{Account, PendingLogin};
-use crate::store::{Expected, Generation, Store, StoreError, Stored, Versioned};
+use crate::account::{Account, AccountId, PendingLogin};
+use crate::history::{Entry, MOST_ENTRIES};
+use crate::store::{EntryNumber, Expected, Generation, Hold, Store, StoreError, Stored, Versioned};
 
 /// How many logins may be under way at once; beyond it the oldest make room.
 const MOST_PENDING: usize = 1000;
@@ -14,7 +15,7 @@ const MOST_PENDING: usize = 1000;
 /// A store in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
 }
 
 #[derive(Debug, Default)]
@@ -22,6 +23,33 @@ struct Inner {
     apps: BTreeMap<String, App>,
     accounts: BTreeMap<String, Versioned<Account>>,
     pending: Vec<(String, PendingLogin)>,
+    entries: BTreeMap<EntryNumber, Entry>,
+    leases: BTreeMap<AccountId, (Timestamp, Timestamp)>,
+    held: BTreeSet<AccountId>,
+}
+
+impl Inner {
+    fn enter(&mut self, entry: Option<&Entry>) {
+        let Some(entry) = entry else { return };
+        let number = self.entries.last_key_value().map_or(1, |(number, _)| number.0 + 1);
+        self.entries.insert(EntryNumber(number), entry.clone());
+        let own: Vec<_> = self.entries.iter().filter(|(_, other)| other.id == entry.id).map(|(number, _)| *number).collect();
+        for number in own.iter().rev().skip(MOST_ENTRIES) {
+            self.entries.remove(number);
+        }
+    }
+}
+
+/// Gives the right to refresh back.
+struct Held {
+    inner: Arc<Mutex<Inner>>,
+    id: AccountId,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).held.remove(&self.id);
+    }
 }
 
 impl MemoryStore {
@@ -65,7 +93,7 @@ impl Store for MemoryStore {
         ready(Ok(self.inner().accounts.get(name).cloned()))
     }
 
-    fn put_account<'a>(&'a self, account: &'a Account, expected: Expected) -> Stored<'a, Generation> {
+    fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {
         let mut inner = self.inner();
         let found = inner.accounts.get(&account.name);
         let as_expected = match expected {
@@ -74,16 +102,54 @@ impl Store for MemoryStore {
             Expected::Generation(generation) => found.is_some_and(|found| found.generation == generation && found.value.id == account.id),
             Expected::Anything => true,
         };
-        if !as_expected {
+        let elsewhere = inner.accounts.values().any(|other| other.value.id == account.id && other.value.name != account.name);
+        if !as_expected || elsewhere {
             return ready(Err(StoreError::Conflict));
         }
         let generation = Generation(found.map_or(1, |found| found.generation.0 + 1));
         inner.accounts.insert(account.name.clone(), Versioned { value: account.clone(), generation });
+        inner.enter(entry);
         ready(Ok(generation))
     }
 
-    fn remove_account<'a>(&'a self, name: &'a str) -> Stored<'a, bool> {
-        ready(Ok(self.inner().accounts.remove(name).is_some()))
+    fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
+        let mut inner = self.inner();
+        let removed = inner.accounts.remove(name).is_some();
+        if removed {
+            inner.enter(entry);
+        }
+        ready(Ok(removed))
+    }
+
+    fn history<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Vec<Entry>> {
+        ready(Ok(self.inner().entries.values().filter(|entry| entry.id == *id).cloned().collect()))
+    }
+
+    fn entries(&self, after: Option<EntryNumber>, most: usize) -> Stored<'_, Vec<(EntryNumber, Entry)>> {
+        let inner = self.inner();
+        let copy = |(number, entry): (&EntryNumber, &Entry)| (*number, entry.clone());
+        ready(Ok(match after {
+            None => inner.entries.last_key_value().map(copy).into_iter().collect(),
+            Some(after) => inner.entries.range(EntryNumber(after.0 + 1)..).take(most).map(copy).collect(),
+        }))
+    }
+
+    fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
+        let mut inner = self.inner();
+        let free = |account: &Account, due: Timestamp| {
+            inner.leases.get(&account.id).is_none_or(|(leased_for, until)| *leased_for != due || *until <= now)
+        };
+        let mut due: Vec<_> = inner.accounts.values().filter_map(|record| Some((record.value.due_at()?, record))).collect();
+        due.retain(|(due, record)| *due <= now && free(&record.value, *due));
+        due.sort_by_key(|(due, _)| *due);
+        let due: Vec<_> = due.into_iter().take(most).map(|(due, record)| (due, record.clone())).collect();
+        inner.leases.extend(due.iter().map(|(due, record)| (record.value.id.clone(), (*due, until))));
+        ready(Ok(due.into_iter().map(|(_, record)| record).collect()))
+    }
+
+    fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {
+        let free = self.inner().held.insert(id.clone());
+        ready(Ok(free.then(|| Hold::new(Held { inner: self.inner.clone(), id: id.clone() }))))
     }
 
     fn put_pending<'a>(&'a self, login: &'a PendingLogin, binding: &'a str) -> Stored<'a, ()> {

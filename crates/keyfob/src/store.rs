@@ -8,7 +8,8 @@ use std::pin::Pin;
 
 use keyfob_proto::{App, Timestamp};
 
-use crate::account::{Account, PendingLogin};
+use crate::account::{Account, AccountId, PendingLogin};
+use crate::history::Entry;
 
 /// What a store's methods return: a boxed future, so that `dyn Store` works.
 pub type Stored<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -36,11 +37,27 @@ pub trait Store: Send + Sync {
     fn account<'a>(&'a self, name: &'a str) -> Stored<'a, Option<Versioned<Account>>>;
 
     /// Keeps an account, if the one that is there is the expected generation of the same id (compare-and-swap): of two processes that
-    /// refresh at once, one finds out. Returns the new generation.
-    fn put_account<'a>(&'a self, account: &'a Account, expected: Expected) -> Stored<'a, Generation>;
+    /// refresh at once, one finds out. `entry` goes into its history in the same transaction. Returns the new generation.
+    fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation>;
 
-    /// Forgets an account. Says whether there was one.
-    fn remove_account<'a>(&'a self, name: &'a str) -> Stored<'a, bool>;
+    /// Forgets an account. Says whether there was one. Its history stays, and ends with `entry`.
+    fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool>;
+
+    /// An account's history, the oldest first: its newest [`MOST_ENTRIES`](crate::history::MOST_ENTRIES).
+    fn history<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Vec<Entry>>;
+
+    /// Entries of all accounts, in the order of their numbers: those after `after`, at most `most`. With `None` the newest one alone,
+    /// to begin with. On a database with several writers a lower number can come to be seen after a higher one: whoever follows asks
+    /// for a little more than the last answer's end, and passes over what it knows.
+    fn entries(&self, after: Option<EntryNumber>, most: usize) -> Stored<'_, Vec<(EntryNumber, Entry)>>;
+
+    /// Accounts that are [due](Account::due_at) for a refresh and nobody else's, the longest due first; they are the caller's until
+    /// `until`, or until their due moment is written anew. Of any number of workers, each account goes to one.
+    fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>>;
+
+    /// Takes the right to refresh an account, if nobody has it. The kernel or the server watches over it: a holder that dies frees it at
+    /// once. One that lives frees it by dropping it.
+    fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>>;
 
     /// Keeps a login under way, bound to one browser (`binding`, a secret only that browser holds), until it expires. Bounded: the oldest
     /// ones make room, so that nobody can fill the disk by beginning logins.
@@ -54,6 +71,29 @@ pub trait Store: Send + Sync {
 /// A counter that every write of a record moves on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);
+
+/// The place of an entry in the history of all accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryNumber(pub u64);
+
+/// The right to refresh an account, until it is dropped.
+#[must_use = "dropping it gives the right away"]
+pub struct Hold {
+    _held: Box<dyn Send + Sync>,
+}
+
+impl Hold {
+    /// Holds whatever frees the right when it is dropped.
+    pub fn new(held: impl Send + Sync + 'static) -> Self {
+        Self { _held: Box::new(held) }
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold")
+    }
+}
 
 /// A record, and the generation it was read at.
 #[derive(Clone, Debug)]

@@ -111,7 +111,7 @@ impl Transport for Overtaken {
             if let Some(record) = record {
                 let mut marked = record.value;
                 marked.health = Health::NeedsLogin { reason: "invalid_grant".to_owned(), since: Timestamp::from_unix(0) };
-                self.store.put_account(&marked, Expected::Generation(record.generation)).await.unwrap();
+                self.store.put_account(&marked, Expected::Generation(record.generation), None).await.unwrap();
             }
             let body = Body::from(if first { TOKENS } else { RENEWED }.as_bytes().to_vec());
             Ok(http::Response::builder().header("content-type", "application/json").body(body).unwrap())
@@ -141,12 +141,12 @@ async fn an_account_made_anew_is_another_record() {
     let old = house.log_in().await.unwrap().account;
     let store = house.keyfob.store();
     let generation = store.account("home").await.unwrap().unwrap().generation;
-    store.remove_account("home").await.unwrap();
+    store.remove_account("home", None).await.unwrap();
     let new = keyfob::Account { id: AccountId::random(), ..old.clone() };
-    assert_eq!(store.put_account(&new, Expected::Nothing).await.unwrap(), generation);
-    let late = store.put_account(&old, Expected::Generation(generation)).await;
+    assert_eq!(store.put_account(&new, Expected::Nothing, None).await.unwrap(), generation);
+    let late = store.put_account(&old, Expected::Generation(generation), None).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
-    assert_eq!(store.put_account(&new, Expected::Generation(generation)).await.unwrap(), Generation(generation.0 + 1));
+    assert_eq!(store.put_account(&new, Expected::Generation(generation), None).await.unwrap(), Generation(generation.0 + 1));
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ fn account(settings: &Settings) -> Account {
         tolerated: vec![],
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(0),
+        spending: None,
     }
 }
 
@@ -58,7 +59,7 @@ async fn the_transport_sends_the_request_target_as_signed() {
         for signature in [SignatureMethod::HmacSha1, SignatureMethod::HmacSha512] {
             let server = Scripted::start(vec![json("200 OK", "{}"); CASES]).await;
             let (keyfob, settings) = (keyfob(), signing(&server.origin, placement, signature));
-            keyfob.store().put_account(&account(&settings), Expected::Nothing).await.unwrap();
+            keyfob.store().put_account(&account(&settings), Expected::Nothing, None).await.unwrap();
             let session = keyfob.session(settings, app(), "pretend").await.unwrap();
             let mut bodies = Vec::new();
             for case in 0..CASES {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use keyfob::proto::{Flow, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
+use keyfob::history::{Event, Fingerprint};
 use keyfob::store::Expected;
 use keyfob::{Account, AccountId, Health};
 use keyfob_providers::Provider;
@@ -81,11 +82,14 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         tolerated: Vec::new(),
         health: Health::Ok,
         logged_in_at: account::now(),
+        spending: None,
     };
     if !matches!(given.from, From::Vault | From::Sandbox) {
         keyfob.store().put_app(&provider.name, app).await.doing(what.as_str())?;
     }
-    keyfob.store().put_account(&account, Expected::Anything).await.doing(what)?;
+    let received = account.tokens.refresh_token().map(Fingerprint::of);
+    let entry = keyfob.entry(&account, Event::LoggedIn { received });
+    keyfob.store().put_account(&account, Expected::Anything, Some(&entry)).await.doing(what)?;
     if context.out.json {
         let mut described = account::json(&account, context);
         described["replaced"] = json!(before.is_some());

@@ -1,6 +1,7 @@
 //! `keyfob logout`: forget an account here, and perhaps there.
 
 use clap::Args;
+use keyfob::history::Event;
 use keyfob::Revoked;
 use serde_json::json;
 
@@ -27,10 +28,13 @@ enum Told {
 }
 
 pub(crate) async fn run(args: Logout, context: &Context) -> Result<(), Card> {
-    let name = context.account(&args.name).await?.name;
+    let account = context.account(&args.name).await?;
+    let name = account.name.clone();
     let told = if args.revoke { revoke(&name, context).await? } else { Told::NotAsked };
     // Forgetting here works also when the app, the provider's file or the network is gone.
-    context.keyfob().await?.store().remove_account(&name).await.doing(format!("cannot forget {name}"))?;
+    let keyfob = context.keyfob().await?;
+    let entry = keyfob.entry(&account, Event::LoggedOut { revoked: matches!(told, Told::Yes) });
+    keyfob.store().remove_account(&name, Some(&entry)).await.doing(format!("cannot forget {name}"))?;
     let (word, sentence) = match &told {
         Told::Yes => ("yes", "the provider forgot its tokens"),
         Told::NotAsked => ("not-asked", "the provider was not told; --revoke does that"),

@@ -17,6 +17,7 @@ pub use pending::Pending;
 
 use crate::account::{Account, AccountId, Health, PendingLogin};
 use crate::error::Error;
+use crate::history::{Event, Fingerprint};
 use crate::keyfob::Keyfob;
 use crate::store::Expected;
 
@@ -144,25 +145,28 @@ impl Login {
         {
             return Err(Error::TakenName { name: self.account, provider: before.value.provider.clone() });
         }
-        let received = self.exchange(verified).await?;
+        let Received { tokens, kept, tolerated, .. } = self.exchange(verified).await?;
         let account = Account {
             id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
             name: self.account.clone(),
             provider: self.settings.provider.clone(),
             client_id: self.app.client_id.clone(),
-            tokens: received.tokens,
-            kept: received.kept,
+            tokens,
+            kept,
             // Where these tokens may go is what the file says now, and stays so.
             origins: self.settings.origins(),
             requested_scopes: self.requested_scopes,
-            tolerated: received.tolerated.iter().map(|deviation| deviation.name().to_owned()).collect(),
+            tolerated: tolerated.iter().map(|deviation| deviation.name().to_owned()).collect(),
             health: Health::Ok,
             logged_in_at: self.keyfob.now(),
+            spending: None,
         };
-        self.keyfob.store().put_account(&account, Expected::Anything).await?;
+        let received = account.tokens.refresh_token().map(Fingerprint::of);
+        let entry = self.keyfob.entry(&account, Event::LoggedIn { received });
+        self.keyfob.store().put_account(&account, Expected::Anything, Some(&entry)).await?;
         self.keyfob.forget_session(&account.name);
         tracing::info!(account = account.name, "logged in");
-        Ok(LoggedIn { account, replaced: before.is_some(), tolerated: received.tolerated })
+        Ok(LoggedIn { account, replaced: before.is_some(), tolerated })
     }
 
     async fn exchange(&self, Verified(verified): Verified) -> Result<Received, Error> {

@@ -145,7 +145,7 @@ impl Shared {
     async fn write(&self, account: Account, before: &Versioned<Account>) -> Result<TokenSet, Error> {
         let mut expected = before.generation;
         loop {
-            match self.keyfob.store().put_account(&account, Expected::Generation(expected)).await {
+            match self.keyfob.store().put_account(&account, Expected::Generation(expected), None).await {
                 Ok(generation) => {
                     *self.record() = Versioned { value: account, generation };
                     return self.tokens();

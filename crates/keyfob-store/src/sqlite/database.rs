@@ -16,7 +16,7 @@ use crate::seal::{Key, Sealer};
 const APPLICATION_ID: i32 = 0x4B46_4F42;
 
 /// Each takes a vault from the version of its index to the next; `user_version` says which were applied.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/001_vault.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/001_vault.sql")];
 
 /// How long SQLite waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);

@@ -1,17 +1,24 @@
 //! The vault: a sealed SQLite file as a [`Store`].
 
+mod database;
+mod hold;
+mod records;
+mod worker;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use keyfob::proto::{App, Secret, Timestamp};
-use keyfob::store::{Expected, Generation, Stored, Versioned};
-use keyfob::{Account, PendingLogin, Store, StoreError};
+use keyfob::history::Entry;
+use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
+use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
-use crate::database;
+pub(crate) use database::sql;
+use records::Records;
+use worker::Worker;
+
 use crate::key::KeySource;
 use crate::place::{self, Lock};
-use crate::records::Records;
-use crate::worker::Worker;
 
 /// A sealed vault in one file.
 ///
@@ -118,7 +125,7 @@ impl Store for Vault {
 
     fn put_app<'a>(&'a self, provider: &'a str, app: &'a App) -> Stored<'a, ()> {
         let (provider, app) = (provider.to_owned(), app.clone());
-        self.worker.run(move |records| records.put_app(provider, app))
+        self.worker.run(move |records| records.put_app(&provider, &app))
     }
 
     fn remove_app<'a>(&'a self, provider: &'a str) -> Stored<'a, bool> {
@@ -137,14 +144,32 @@ impl Store for Vault {
 
     /// `Conflict` also where a generation was expected and the record there has another id (the account was removed and made anew, so
     /// equal numbers mean nothing), and where the id is in use under another name.
-    fn put_account<'a>(&'a self, account: &'a Account, expected: Expected) -> Stored<'a, Generation> {
-        let account = account.clone();
-        self.worker.run(move |records| records.put_account(&account, expected))
+    fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {
+        let (account, entry) = (account.clone(), entry.cloned());
+        self.worker.run(move |records| records.put_account(&account, expected, entry.as_ref()))
     }
 
-    fn remove_account<'a>(&'a self, name: &'a str) -> Stored<'a, bool> {
-        let name = name.to_owned();
-        self.worker.run(move |records| records.remove_account(&name))
+    fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
+        let (name, entry) = (name.to_owned(), entry.cloned());
+        self.worker.run(move |records| records.remove_account(&name, entry.as_ref()))
+    }
+
+    fn history<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Vec<Entry>> {
+        let id = id.clone();
+        self.worker.run(move |records| records.history(&id))
+    }
+
+    fn entries(&self, after: Option<EntryNumber>, most: usize) -> Stored<'_, Vec<(EntryNumber, Entry)>> {
+        self.worker.run(move |records| records.entries(after, most))
+    }
+
+    fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
+        self.worker.run(move |records| records.lease_due(now, until, most))
+    }
+
+    fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {
+        let (vault, id) = (self.path.clone(), id.clone());
+        self.worker.run(move |_| hold::try_hold(&vault, &id))
     }
 
     fn put_pending<'a>(&'a self, login: &'a PendingLogin, binding: &'a str) -> Stored<'a, ()> {

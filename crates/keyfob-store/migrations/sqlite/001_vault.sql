@@ -1,4 +1,4 @@
--- The vault, version 1. What is sealed is bound to every other column of its row (see src/seal.rs).
+-- The vault, version 1. What is sealed is bound to every other column of its row (see src/seal.rs), except where it says "not sealed".
 -- No name, provider, state or binding is here in clear: `id` and `name`/`binding` are keyed hashes, except that `account.id`
 -- is the account's random id itself.
 
@@ -19,11 +19,24 @@ CREATE TABLE app (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE account (
-    id         BLOB PRIMARY KEY,    -- the account's immutable id
-    name       BLOB NOT NULL UNIQUE,-- keyed hash of the name
-    generation INTEGER NOT NULL,
-    record     BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+    number       INTEGER PRIMARY KEY,        -- not sealed: where it lies
+    id           BLOB NOT NULL UNIQUE,       -- the account's immutable id
+    name         BLOB NOT NULL UNIQUE,       -- keyed hash of the name
+    generation   INTEGER NOT NULL,
+    due_at       INTEGER,                    -- Unix seconds: from when on its tokens should be refreshed
+    leased_until INTEGER NOT NULL DEFAULT 0, -- not sealed: Unix seconds; a worker has taken it to refresh it
+    record       BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX account_due ON account (due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE history (
+    number  INTEGER PRIMARY KEY AUTOINCREMENT, -- not sealed: the order of arrival
+    account BLOB NOT NULL,                     -- the account's immutable id
+    record  BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX history_account ON history (account, number);
 
 CREATE TABLE pending (
     id         BLOB NOT NULL,       -- keyed hash of what names it in a callback: state, or the temporary oauth_token

@@ -1,0 +1,174 @@
+//! What is sealed where: the rows of every table, whatever database they lie in.
+
+use keyfob::history::Entry;
+use keyfob::proto::{App, Secret};
+use keyfob::store::{Expected, Generation, Versioned};
+use keyfob::{Account, AccountId, PendingLogin, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::seal::{Place, Sealer};
+
+/// How many logins may be under way at once; beyond it the oldest make room.
+pub(crate) const MOST_PENDING: u32 = 1000;
+
+/// How long the keyed hashes are that rows are found by.
+pub(crate) const HASH_LEN: usize = 32;
+
+/// A row of `app`.
+pub(crate) struct AppRow {
+    pub(crate) id: Vec<u8>,
+    pub(crate) generation: u64,
+    pub(crate) record: Vec<u8>,
+}
+
+/// What is sealed for an app: the provider's name is not in the row.
+#[derive(Serialize, Deserialize)]
+struct AppRecord {
+    provider: String,
+    app: App,
+}
+
+impl AppRow {
+    pub(crate) fn id(sealer: &Sealer, provider: &str) -> [u8; HASH_LEN] {
+        sealer.hash("app.provider", &[provider.as_bytes()])
+    }
+
+    pub(crate) fn seal(sealer: &Sealer, provider: &str, app: &App, generation: u64) -> Result<Self, StoreError> {
+        let id = Self::id(sealer, provider).to_vec();
+        let record = AppRecord { provider: provider.to_owned(), app: app.clone() };
+        let record = sealer.seal(&app_place(&id, generation), &record)?;
+        Ok(Self { id, generation, record })
+    }
+
+    /// The provider, and its app.
+    pub(crate) fn open(self, sealer: &Sealer) -> Result<(String, App), StoreError> {
+        let AppRecord { provider, app } = sealer.open(&app_place(&self.id, self.generation), self.record)?;
+        Ok((provider, app))
+    }
+}
+
+/// A row of `account`, without what is not sealed: its number, and the lease.
+pub(crate) struct AccountRow {
+    pub(crate) id: Vec<u8>,
+    pub(crate) name: Vec<u8>,
+    pub(crate) generation: u64,
+    /// In clear, so that those that are due can be found among millions.
+    pub(crate) due_at: Option<i64>,
+    pub(crate) record: Vec<u8>,
+}
+
+impl AccountRow {
+    pub(crate) fn id(id: &AccountId) -> &[u8] {
+        id.as_str().as_bytes()
+    }
+
+    pub(crate) fn name(sealer: &Sealer, name: &str) -> [u8; HASH_LEN] {
+        sealer.hash("account.name", &[name.as_bytes()])
+    }
+
+    pub(crate) fn seal(sealer: &Sealer, account: &Account, generation: u64) -> Result<Self, StoreError> {
+        let (id, name) = (Self::id(&account.id).to_vec(), Self::name(sealer, &account.name).to_vec());
+        let due_at = account.due_at().map(keyfob::proto::Timestamp::as_unix);
+        let record = sealer.seal(&account_place(&id, generation, &[&name, &due(due_at)]), account)?;
+        Ok(Self { id, name, generation, due_at, record })
+    }
+
+    pub(crate) fn open(self, sealer: &Sealer) -> Result<Versioned<Account>, StoreError> {
+        let value = sealer.open(&account_place(&self.id, self.generation, &[&self.name, &due(self.due_at)]), self.record)?;
+        Ok(Versioned { value, generation: Generation(self.generation) })
+    }
+}
+
+/// A row of `history`, without its number: the order of rows is not sealed, and the entry says when it was.
+pub(crate) struct EntryRow {
+    pub(crate) account: Vec<u8>,
+    pub(crate) record: Vec<u8>,
+}
+
+impl EntryRow {
+    pub(crate) fn seal(sealer: &Sealer, entry: &Entry) -> Result<Self, StoreError> {
+        let account = AccountRow::id(&entry.id).to_vec();
+        let record = sealer.seal(&entry_place(&account), entry)?;
+        Ok(Self { account, record })
+    }
+
+    pub(crate) fn open(self, sealer: &Sealer) -> Result<Entry, StoreError> {
+        sealer.open(&entry_place(&self.account), self.record)
+    }
+}
+
+/// A row of `pending`.
+pub(crate) struct PendingRow {
+    pub(crate) id: Vec<u8>,
+    pub(crate) binding: Vec<u8>,
+    pub(crate) generation: u64,
+    pub(crate) expires_at: i64,
+    pub(crate) record: Vec<u8>,
+}
+
+impl PendingRow {
+    /// Id and binding. Key and binding together make the second: so it does not show which logins one browser began.
+    pub(crate) fn ids(sealer: &Sealer, key: &Secret, binding: &Secret) -> ([u8; HASH_LEN], [u8; HASH_LEN]) {
+        let (key, binding) = (key.expose().as_bytes(), binding.expose().as_bytes());
+        (sealer.hash("pending.key", &[key]), sealer.hash("pending.binding", &[key, binding]))
+    }
+
+    pub(crate) fn seal(sealer: &Sealer, login: &PendingLogin, binding: &Secret, generation: u64) -> Result<Self, StoreError> {
+        let (id, binding) = Self::ids(sealer, login.key(), binding);
+        let expires_at = login.pending.expires_at().as_unix();
+        let record = sealer.seal(&pending_place(&id, generation, &[&binding, &expires_at.to_be_bytes()]), login)?;
+        Ok(Self { id: id.to_vec(), binding: binding.to_vec(), generation, expires_at, record })
+    }
+
+    pub(crate) fn open(self, sealer: &Sealer) -> Result<PendingLogin, StoreError> {
+        sealer.open(&pending_place(&self.id, self.generation, &[&self.binding, &self.expires_at.to_be_bytes()]), self.record)
+    }
+}
+
+/// Whether what was found is what a write expects. `Generation` means that record and no other: an account that was removed and made anew
+/// counts from one again, under a new id.
+pub(crate) fn is_as_expected(found: Option<&Versioned<Account>>, id: &AccountId, expected: Expected) -> bool {
+    match expected {
+        Expected::Nothing => found.is_none(),
+        Expected::Generation(generation) => found.is_some_and(|found| found.generation == generation && found.value.id == *id),
+        Expected::Anything => true,
+    }
+}
+
+/// The databases count in signed numbers; ours have no sign. A negative one is damage.
+pub(crate) fn unsigned(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| uncountable())
+}
+
+pub(crate) fn signed(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| uncountable())
+}
+
+pub(crate) fn after(generation: u64) -> Result<u64, StoreError> {
+    generation.checked_add(1).ok_or_else(uncountable)
+}
+
+fn uncountable() -> StoreError {
+    StoreError::Corrupt("a generation holds what was never written there".to_owned())
+}
+
+fn app_place(id: &[u8], generation: u64) -> Place<'_> {
+    Place { table: "app", column: "record", id, generation, rest: &[] }
+}
+
+fn account_place<'a>(id: &'a [u8], generation: u64, rest: &'a [&'a [u8]; 2]) -> Place<'a> {
+    Place { table: "account", column: "record", id, generation, rest }
+}
+
+fn entry_place(account: &[u8]) -> Place<'_> {
+    Place { table: "history", column: "record", id: account, generation: 0, rest: &[] }
+}
+
+fn pending_place<'a>(id: &'a [u8], generation: u64, rest: &'a [&'a [u8]; 2]) -> Place<'a> {
+    Place { table: "pending", column: "record", id, generation, rest }
+}
+
+/// "Never" is the end of time, which nobody's token reaches.
+fn due(due_at: Option<i64>) -> [u8; 8] {
+    due_at.unwrap_or(i64::MAX).to_be_bytes()
+}
