@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use keyfob::proto::{Flow, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::history::{Event, Fingerprint};
+use keyfob::proto::{Flow, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::store::Expected;
 use keyfob::{Account, AccountId, Health};
 use keyfob_providers::Provider;

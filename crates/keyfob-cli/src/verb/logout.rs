@@ -1,8 +1,8 @@
 //! `keyfob logout`: forget an account here, and perhaps there.
 
 use clap::Args;
-use keyfob::history::Event;
 use keyfob::Revoked;
+use keyfob::history::Event;
 use serde_json::json;
 
 use crate::card::{Card, Doing};

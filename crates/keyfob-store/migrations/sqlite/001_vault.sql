@@ -8,6 +8,7 @@ CREATE TABLE header (
     vault      BLOB NOT NULL,       -- random: this vault and no other
     cipher     TEXT NOT NULL,
     generation INTEGER NOT NULL,    -- a new wrapping moves it on
+    kdf        TEXT,                -- how the key from outside is made from a passphrase, where it is
     data_key   BLOB NOT NULL,       -- sealed under the key from outside
     checksum   BLOB NOT NULL        -- SHA-256 of the above: tells damage from a wrong key
 ) STRICT;

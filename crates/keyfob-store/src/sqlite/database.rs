@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use keyfob::StoreError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
-use crate::header;
+use crate::header::{self, Header};
 use crate::place::{self, Fresh};
 use crate::seal::{Key, Sealer};
 
@@ -45,7 +45,7 @@ pub(crate) fn create(path: &Path, key: &Key) -> Result<(), StoreError> {
     let mut connection = connect(fresh.path())?;
     connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
     migrate(&mut connection, 0)?;
-    header::write(&connection, key)?;
+    write_header(&connection, &Header::new(key, None)?)?;
     use_write_ahead_log(&connection, fresh.path())?;
     connection.close().map_err(|(_, error)| sql(error))?;
     // Under the lock nobody can have been faster; if the lock was taken away from under us, theirs is the vault.
@@ -59,7 +59,7 @@ pub(crate) fn open(path: &Path, key: &Key) -> Result<(Connection, Sealer), Store
     let version = version(&connection)?;
     check_length(&mut connection, path)?;
     check_structure(&mut connection, version)?;
-    let sealer = header::unwrap(&connection, key)?;
+    let sealer = read_header(&connection)?.unwrap(key)?;
     use_write_ahead_log(&connection, path)?;
     migrate(&mut connection, version)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(sql)?;
@@ -148,6 +148,30 @@ fn check_structure(connection: &mut Connection, version: usize) -> Result<(), St
     if verdict != "ok" || schema(connection)? != schema(&model)? {
         return Err(StoreError::Corrupt("the file is not a sound database".to_owned()));
     }
+    Ok(())
+}
+
+fn read_header(connection: &Connection) -> Result<Header, StoreError> {
+    let read = "SELECT format, vault, cipher, generation, kdf, data_key, checksum FROM header";
+    let header = connection.query_row(read, (), |row| {
+        Ok(Header {
+            format: row.get(0)?,
+            vault: row.get(1)?,
+            cipher: row.get(2)?,
+            generation: row.get(3)?,
+            kdf: row.get(4)?,
+            data_key: row.get(5)?,
+            checksum: row.get(6)?,
+        })
+    });
+    header.optional().map_err(sql)?.ok_or_else(header::damaged)
+}
+
+fn write_header(connection: &Connection, header: &Header) -> Result<(), StoreError> {
+    let write =
+        "INSERT OR REPLACE INTO header (only, format, vault, cipher, generation, kdf, data_key, checksum) VALUES (1, ?, ?, ?, ?, ?, ?, ?)";
+    let Header { format, vault, cipher, generation, kdf, data_key, checksum } = header;
+    connection.execute(write, (format, vault, cipher, generation, kdf, data_key, checksum)).map_err(sql)?;
     Ok(())
 }
 

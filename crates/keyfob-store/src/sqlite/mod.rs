@@ -8,12 +8,11 @@ mod worker;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::history::Entry;
+use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
-pub(crate) use database::sql;
 use records::Records;
 use worker::Worker;
 

@@ -87,7 +87,9 @@ impl Records {
             let again = "UPDATE account SET id = ?2, generation = ?3, due_at = ?4, record = ?5,
                                 leased_until = CASE WHEN ?6 THEN leased_until ELSE 0 END WHERE id = ?1";
             let same_due = found_due == Some(row.due_at);
-            write.prepare_cached(again).and_then(|mut again| again.execute((found_id, row.id, generation, row.due_at, row.record, same_due)))
+            write
+                .prepare_cached(again)
+                .and_then(|mut again| again.execute((found_id, row.id, generation, row.due_at, row.record, same_due)))
         } else {
             let anew = "INSERT INTO account (id, name, generation, due_at, record) VALUES (?, ?, ?, ?, ?)";
             write.prepare_cached(anew).and_then(|mut anew| anew.execute((row.id, row.name, generation, row.due_at, row.record)))
