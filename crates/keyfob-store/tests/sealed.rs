@@ -252,32 +252,6 @@ fn j9_no_salt_or_nonce_twice() {
     }
 }
 
-/// Removed and made anew, an account counts from one again: an old number must not mean the new record.
-#[test]
-fn a_generation_is_of_one_id() {
-    let home = Home::new();
-    let vault = home.open();
-    let (old, new) = (oauth2_account("home"), oauth2_account("home"));
-    wait(vault.put_account(&old, Expected::Nothing, None)).expect("puts");
-    wait(vault.remove_account("home", None)).expect("removes");
-    assert_eq!(wait(vault.put_account(&new, Expected::Nothing, None)).expect("puts"), Generation(1));
-    assert!(matches!(wait(vault.put_account(&old, Expected::Generation(Generation(1)), None)), Err(StoreError::Conflict)));
-    assert_eq!(wait(vault.account("home")).expect("reads").expect("it is there").value.id, new.id);
-}
-
-#[test]
-fn an_id_has_one_name() {
-    let home = Home::new();
-    let vault = home.open();
-    let mut account = oauth2_account("home");
-    wait(vault.put_account(&account, Expected::Nothing, None)).expect("puts");
-    account.name = "cabin".to_owned();
-    for expected in [Expected::Nothing, Expected::Anything] {
-        assert!(matches!(wait(vault.put_account(&account, expected, None)), Err(StoreError::Conflict)));
-    }
-    assert!(wait(vault.account("cabin")).expect("looks").is_none());
-}
-
 /// Sealed as it is, what was erased is not left in free pages for whoever finds the key later.
 #[test]
 fn what_is_erased_is_overwritten() {

@@ -1,6 +1,7 @@
 //! A store in memory: for tests, and for programs that keep nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyfob_proto::{App, Timestamp};
@@ -130,14 +131,17 @@ impl Store for MemoryStore {
         let copy = |(number, entry): (&EntryNumber, &Entry)| (*number, entry.clone());
         ready(Ok(match after {
             None => inner.entries.last_key_value().map(copy).into_iter().collect(),
-            Some(after) => inner.entries.range(EntryNumber(after.0 + 1)..).take(most).map(copy).collect(),
+            Some(after) => inner.entries.range((Bound::Excluded(after), Bound::Unbounded)).take(most).map(copy).collect(),
         }))
     }
 
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
         let mut inner = self.inner();
         let free = |account: &Account, due: Timestamp| {
-            inner.leases.get(&account.id).is_none_or(|(leased_for, until)| *leased_for != due || *until <= now)
+            inner.leases.get(&account.id).is_none_or(|(leased_for, leased_until)| {
+                // One that lies further ahead than any that would be given now is one of a clock that was wrong.
+                *leased_for != due || *leased_until <= now || *leased_until > until
+            })
         };
         let mut due: Vec<_> = inner.accounts.values().filter_map(|record| Some((record.value.due_at()?, record))).collect();
         due.retain(|(due, record)| *due <= now && free(&record.value, *due));

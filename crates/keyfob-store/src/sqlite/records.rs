@@ -128,7 +128,8 @@ impl Records {
             None => all(&self.connection, "SELECT account, record, number FROM history ORDER BY number DESC LIMIT 1", (), read),
             Some(EntryNumber(after)) => {
                 let query = "SELECT account, record, number FROM history WHERE number > ? ORDER BY number LIMIT ?";
-                all(&self.connection, query, (signed(after)?, limit(most)), read)
+                // No number is so high that SQLite could not count to it.
+                all(&self.connection, query, (i64::try_from(after).unwrap_or(i64::MAX), limit(most)), read)
             }
         }?;
         rows.into_iter().map(|(number, row)| Ok((EntryNumber(number), row.open(&self.sealer)?))).collect()

@@ -104,6 +104,17 @@ pub fn oauth1_account(name: &str) -> Account {
     account(name, &json!({ "kind": "oauth1", "token": "canary-oauth1-token-77aa", "secret": "canary-oauth1-secret-81bb" }))
 }
 
+/// One that can be refreshed in the background: its tokens came at `received_at`, and last an hour.
+pub fn healthy_account(name: &str, received_at: i64) -> Account {
+    let tokens = json!({
+        "kind": "oauth2", "access": "canary-access-token-4c1f", "refresh": "canary-refresh-token-9d2e",
+        "received_at": received_at, "expires_at": received_at + 3600, "scopes": ["read", "write"]
+    });
+    let mut account = account(name, &tokens);
+    account.health = keyfob::Health::Ok;
+    account
+}
+
 fn account(name: &str, tokens: &serde_json::Value) -> Account {
     let id = keyfob::AccountId::random();
     serde_json::from_value(json!({

@@ -1,0 +1,462 @@
+//! What every store must do, as one suite: [`contract!`] makes a test of each check for one kind of store.
+//!
+//! A kind of store is an `async fn() -> Option<Fresh>`: an empty store, or nothing where this machine has none (the tests then pass without
+//! having looked; whoever gives nothing says so in the summary of skipped tests).
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use keyfob::history::{Actor, Entry, Event, Fingerprint, MOST_ENTRIES};
+use keyfob::proto::{App, Secret, Timestamp};
+use keyfob::store::{EntryNumber, Expected, Generation};
+use keyfob::{Account, AccountId, Health, Store, StoreError};
+
+use super::common::{
+    BEGAN, ENDS, app, assert_same, error, healthy_account, oauth1_account, oauth1_pending, oauth2_account, oauth2_pending,
+};
+
+const NOW: Timestamp = Timestamp::from_unix(BEGAN + 1);
+
+/// An empty store, seen by two: as two processes would have it open, or two machines.
+pub struct Fresh {
+    pub store: Arc<dyn Store>,
+    pub other: Arc<dyn Store>,
+    /// What the stores need to live, a folder or a database: dropped after them.
+    #[allow(dead_code, reason = "it is there to be dropped")]
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+/// `contract!(name, fresh)`: a module of that name with a test of each check, on what `fresh` gives.
+macro_rules! contract {
+    ($kind:ident, $fresh:path) => {
+        $crate::contract::checks! { $kind, $fresh:
+            apps_are_kept_replaced_listed_and_forgotten => apps;
+            accounts_are_kept_listed_and_forgotten => accounts;
+            a_write_that_expects_something_else_conflicts => compare_and_swap;
+            an_id_has_one_name => one_name;
+            of_many_writers_at_one_generation_one_wins => parallel_writers;
+            many_writers_at_once_are_all_answered => parallel_accounts;
+            history_is_kept_in_order_and_bounded => history_bounded;
+            history_holds_what_was_done_and_nothing_else => history_with_the_write;
+            entries_of_all_accounts_are_followed_by_number => entries;
+            accounts_that_are_due_are_leased_once => leased_once;
+            a_lease_ends_and_a_new_due_moment_ends_it => lease_ends;
+            a_lease_of_a_clock_gone_wrong_binds_nobody => lease_clock;
+            of_many_workers_each_account_goes_to_one => parallel_leases;
+            the_right_to_refresh_is_exclusive_until_it_is_dropped => holds;
+            of_many_that_want_the_right_one_has_it => parallel_holds;
+            a4_a_login_is_handed_out_once => pending_once;
+            a3_another_browser_gets_no_login_and_ends_none => pending_binding;
+            a5_an_expired_login_is_gone => pending_expired;
+            a26_the_oldest_logins_make_room => pending_bounded;
+            a4_of_fifty_tries_at_once_one_gets_the_login => pending_parallel;
+        }
+    };
+}
+
+macro_rules! checks {
+    ($kind:ident, $fresh:path: $($name:ident => $check:ident;)*) => {
+        mod $kind {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(fresh) = $fresh().await {
+                    $crate::contract::$check(&fresh).await;
+                }
+            })*
+        }
+    };
+}
+
+pub(crate) use {checks, contract};
+
+pub async fn apps(Fresh { store, other, .. }: &Fresh) {
+    assert!(store.app("one").await.expect("reads").is_none());
+    store.put_app("two", &App::public("second")).await.expect("puts");
+    store.put_app("one", &App::public("first")).await.expect("puts");
+    store.put_app("one", &app()).await.expect("replaces");
+    for store in [store, other] {
+        assert_same(&store.app("one").await.expect("reads").expect("it is there"), &app());
+        let listed = store.apps().await.expect("lists");
+        assert_same(&listed, &vec![("one".to_owned(), app()), ("two".to_owned(), App::public("second"))]);
+    }
+    assert!(other.remove_app("one").await.expect("removes"));
+    assert!(!store.remove_app("one").await.expect("removes nothing"));
+    assert!(store.app("one").await.expect("reads").is_none());
+}
+
+pub async fn accounts(Fresh { store, other, .. }: &Fresh) {
+    assert!(store.account("b").await.expect("reads").is_none());
+    let (b, a) = (oauth2_account("b"), oauth1_account("a"));
+    assert_eq!(store.put_account(&b, Expected::Nothing, None).await.expect("puts"), Generation(1));
+    store.put_account(&a, Expected::Nothing, None).await.expect("puts");
+    for store in [store, other] {
+        let read = store.account("b").await.expect("reads").expect("it is there");
+        assert_same(&read.value, &b);
+        assert_eq!(read.generation, Generation(1));
+        let listed: Vec<_> = store.accounts().await.expect("lists").into_iter().map(|account| account.value).collect();
+        assert_same(&listed, &vec![a.clone(), b.clone()]);
+    }
+    assert!(other.remove_account("b", None).await.expect("removes"));
+    assert!(!store.remove_account("b", None).await.expect("removes nothing"));
+    assert!(store.account("b").await.expect("reads").is_none());
+}
+
+pub async fn compare_and_swap(Fresh { store, other, .. }: &Fresh) {
+    let first = oauth2_account("home");
+    assert!(matches!(store.put_account(&first, Expected::Generation(Generation(1)), None).await, Err(StoreError::Conflict)));
+    assert_eq!(store.put_account(&first, Expected::Anything, None).await.expect("puts"), Generation(1));
+    assert!(matches!(other.put_account(&first, Expected::Nothing, None).await, Err(StoreError::Conflict)));
+    assert_eq!(other.put_account(&first, Expected::Generation(Generation(1)), None).await.expect("swaps"), Generation(2));
+    let mut late = first.clone();
+    late.client_id = "too-late".to_owned();
+    for stale in [0, 1, 3, u64::MAX] {
+        let answer = store.put_account(&late, Expected::Generation(Generation(stale)), None).await;
+        assert!(matches!(answer, Err(StoreError::Conflict)), "{stale}");
+    }
+    assert_same(&store.account("home").await.expect("reads").expect("it is there").value, &first);
+    // A new login: another id under the same name.
+    let second = oauth1_account("home");
+    assert_eq!(store.put_account(&second, Expected::Anything, None).await.expect("replaces"), Generation(3));
+    assert_same(&store.account("home").await.expect("reads").expect("it is there").value, &second);
+    assert_eq!(store.accounts().await.expect("lists").len(), 1);
+    // Removed and made anew, an account counts from one again: an old number must not mean the new record.
+    store.remove_account("home", None).await.expect("removes");
+    let third = oauth2_account("home");
+    assert_eq!(store.put_account(&third, Expected::Nothing, None).await.expect("puts"), Generation(1));
+    assert!(matches!(store.put_account(&first, Expected::Generation(Generation(1)), None).await, Err(StoreError::Conflict)));
+    assert_same(&store.account("home").await.expect("reads").expect("it is there").value, &third);
+}
+
+pub async fn one_name(Fresh { store, other, .. }: &Fresh) {
+    let mut account = oauth2_account("home");
+    store.put_account(&account, Expected::Nothing, None).await.expect("puts");
+    store.put_account(&oauth2_account("attic"), Expected::Nothing, None).await.expect("puts");
+    for name in ["cabin", "attic"] {
+        account.name = name.to_owned();
+        for expected in [Expected::Nothing, Expected::Anything] {
+            assert!(matches!(other.put_account(&account, expected, None).await, Err(StoreError::Conflict)), "{name}, {expected:?}");
+        }
+    }
+    assert!(store.account("cabin").await.expect("looks").is_none());
+    assert_ne!(store.account("attic").await.expect("reads").expect("it is there").value.id, account.id);
+    // Under its own name it goes on.
+    account.name = "home".to_owned();
+    store.put_account(&account, Expected::Generation(Generation(1)), None).await.expect("swaps");
+}
+
+pub async fn parallel_writers(Fresh { store, other, .. }: &Fresh) {
+    let account = oauth2_account("home");
+    store.put_account(&account, Expected::Nothing, None).await.expect("puts");
+    let tries: Vec<_> = (0..50)
+        .map(|number| {
+            let (store, account) = (Arc::clone(if number % 2 == 0 { store } else { other }), account.clone());
+            tokio::spawn(async move {
+                let entry = entry(&account, number);
+                store.put_account(&account, Expected::Generation(Generation(1)), Some(&entry)).await
+            })
+        })
+        .collect();
+    let mut won = 0;
+    for attempt in tries {
+        match attempt.await.expect("it ends") {
+            Ok(generation) => {
+                assert_eq!(generation, Generation(2));
+                won += 1;
+            }
+            Err(error) => assert!(matches!(error, StoreError::Conflict), "{error}"),
+        }
+    }
+    assert_eq!(won, 1);
+    assert_eq!(store.history(&account.id).await.expect("reads").len(), 1, "of those that conflicted there is no entry");
+}
+
+/// What waits may share a commit: each has an answer of its own all the same.
+pub async fn parallel_accounts(Fresh { store, other, .. }: &Fresh) {
+    store.put_account(&oauth2_account("taken"), Expected::Nothing, None).await.expect("puts");
+    let writes: Vec<_> = (0..200)
+        .map(|number| {
+            let store = Arc::clone(if number % 4 == 0 { other } else { store });
+            // Every third is refused in the midst of those that are not.
+            let account = oauth2_account(&if number % 3 == 0 { "taken".to_owned() } else { format!("account-{number}") });
+            tokio::spawn(async move {
+                let entry = entry(&account, number);
+                (number, account.id.clone(), store.put_account(&account, Expected::Nothing, Some(&entry)).await)
+            })
+        })
+        .collect();
+    for write in writes {
+        let (number, id, answer) = write.await.expect("it ends");
+        let entries = store.history(&id).await.expect("reads");
+        if number % 3 == 0 {
+            assert!(matches!(answer, Err(StoreError::Conflict)), "{number}: {answer:?}");
+            assert!(entries.is_empty(), "{number}");
+        } else {
+            assert_eq!(answer.expect("puts"), Generation(1), "{number}");
+            let found = store.account(&format!("account-{number}")).await.expect("reads").expect("it was acknowledged");
+            assert_eq!(found.value.id, id);
+            assert_eq!(entries.len(), 1, "{number}");
+        }
+    }
+    assert_eq!(store.accounts().await.expect("lists").len(), 134);
+}
+
+pub async fn history_bounded(Fresh { store, other, .. }: &Fresh) {
+    let (home, cabin) = (oauth2_account("home"), oauth2_account("cabin"));
+    assert!(store.history(&home.id).await.expect("reads").is_empty());
+    let most = u32::try_from(MOST_ENTRIES).expect("small");
+    store.put_account(&cabin, Expected::Anything, Some(&entry(&cabin, 7))).await.expect("puts");
+    for number in 0..most + 9 {
+        store.put_account(&home, Expected::Anything, Some(&entry(&home, number))).await.expect("puts");
+    }
+    for store in [store, other] {
+        let expected: Vec<_> = (9..most + 9).map(|number| entry(&home, number)).collect();
+        assert_eq!(store.history(&home.id).await.expect("reads"), expected);
+        assert_eq!(store.history(&cabin.id).await.expect("reads"), [entry(&cabin, 7)], "one account's entries push out no other's");
+    }
+}
+
+pub async fn history_with_the_write(Fresh { store, .. }: &Fresh) {
+    let home = oauth2_account("home");
+    store.put_account(&home, Expected::Nothing, Some(&entry(&home, 0))).await.expect("puts");
+    for expected in [Expected::Nothing, Expected::Generation(Generation(2))] {
+        let refused = error(store.put_account(&home, expected, Some(&entry(&home, 1))).await);
+        assert!(matches!(refused, StoreError::Conflict), "{refused}");
+    }
+    let mut cabin = home.clone();
+    cabin.name = "cabin".to_owned();
+    assert!(matches!(store.put_account(&cabin, Expected::Anything, Some(&entry(&cabin, 2))).await, Err(StoreError::Conflict)));
+    assert!(!store.remove_account("attic", Some(&entry(&home, 3))).await.expect("removes nothing"));
+    assert_eq!(store.history(&home.id).await.expect("reads"), [entry(&home, 0)], "what was not done is not in it");
+    store.put_account(&home, Expected::Generation(Generation(1)), None).await.expect("swaps, and tells nobody");
+    assert!(store.remove_account("home", Some(&entry(&home, 4))).await.expect("removes"));
+    assert_eq!(store.history(&home.id).await.expect("reads"), [entry(&home, 0), entry(&home, 4)], "it outlives the account");
+    assert!(store.history(&AccountId::random()).await.expect("reads").is_empty());
+}
+
+pub async fn entries(Fresh { store, other, .. }: &Fresh) {
+    assert!(store.entries(None, 10).await.expect("reads").is_empty());
+    assert!(store.entries(Some(EntryNumber(0)), 10).await.expect("reads").is_empty());
+    let accounts = ["home", "cabin"].map(oauth2_account);
+    let mut expected = Vec::new();
+    for number in 0..20 {
+        let account = &accounts[number as usize % 2];
+        let entry = entry(account, number);
+        let store = if number % 3 == 0 { store } else { other };
+        store.put_account(account, Expected::Anything, Some(&entry)).await.expect("puts");
+        expected.push(entry);
+    }
+    let mut found = Vec::new();
+    let mut last = EntryNumber(0);
+    loop {
+        let page = store.entries(Some(last), 7).await.expect("reads");
+        assert!(page.len() <= 7);
+        let Some((number, _)) = page.last() else { break };
+        for ((before, _), (after, _)) in page.iter().zip(page.iter().skip(1)) {
+            assert!(before < after);
+        }
+        assert!(*number > last);
+        last = *number;
+        found.extend(page.into_iter().map(|(_, entry)| entry));
+    }
+    assert_eq!(found, expected);
+    let newest = store.entries(None, 10).await.expect("reads");
+    assert_eq!(newest, [(last, expected[19].clone())], "with nothing to begin after, the newest alone");
+    assert!(store.entries(Some(last), 10).await.expect("reads").is_empty());
+    assert!(store.entries(Some(EntryNumber(u64::MAX)), 10).await.expect("reads").is_empty());
+    // A number is given once, also when the entry that had it is gone.
+    for number in 20..100 {
+        store.put_account(&accounts[0], Expected::Anything, Some(&entry(&accounts[0], number))).await.expect("puts");
+    }
+    store.remove_account("cabin", None).await.expect("removes");
+    let after = store.entries(Some(last), 200).await.expect("reads");
+    assert_eq!(after.len(), MOST_ENTRIES);
+    assert!(after.iter().all(|(number, _)| *number > last));
+}
+
+pub async fn leased_once(Fresh { store, other, .. }: &Fresh) {
+    let mut due: Vec<Account> = (0..10).map(|number| healthy_account(&format!("due-{number}"), BEGAN + number * 1000)).collect();
+    let last = due.iter().filter_map(Account::due_at).max().expect("they can be due");
+    // Nobody can refresh these in the background: no refresh token, no end, a login needed; and this one has time.
+    let mut broken = healthy_account("broken", BEGAN);
+    broken.health = Health::NeedsLogin { reason: "told to".to_owned(), since: NOW };
+    let later = healthy_account("later", BEGAN + 1_000_000);
+    for account in due.iter().rev().chain([&broken, &later, &oauth1_account("one")]) {
+        store.put_account(account, Expected::Nothing, None).await.expect("puts");
+    }
+    let names = |leased: Vec<keyfob::store::Versioned<Account>>| leased.into_iter().map(|found| found.value.name).collect::<Vec<_>>();
+    assert!(store.lease_due(NOW, NOW.plus(60), 10).await.expect("leases").is_empty(), "before any is due");
+    assert!(store.lease_due(last, last.plus(60), 0).await.expect("leases").is_empty(), "none was asked for");
+    due.sort_by_key(|account| account.due_at());
+    let expected: Vec<_> = due.iter().map(|account| account.name.clone()).collect();
+    assert_eq!(names(store.lease_due(last, last.plus(60), 4).await.expect("leases")), expected[..4], "the longest due first");
+    assert_eq!(names(other.lease_due(last, last.plus(60), 100).await.expect("leases")), expected[4..], "the others go to the other");
+    assert!(store.lease_due(last, last.plus(60), 100).await.expect("leases").is_empty());
+    let read = store.account("due-0").await.expect("reads").expect("it is there");
+    assert_eq!(read.generation, Generation(1), "a lease is no write of the record");
+}
+
+pub async fn lease_ends(Fresh { store, other, .. }: &Fresh) {
+    let mut home = healthy_account("home", BEGAN);
+    let due = home.due_at().expect("it can be due");
+    store.put_account(&home, Expected::Nothing, None).await.expect("puts");
+    let lease = async |store: &Arc<dyn Store>, now: Timestamp| store.lease_due(now, now.plus(60), 10).await.expect("leases").len();
+    assert_eq!(lease(store, due.plus(-1)).await, 0);
+    assert_eq!(lease(store, due).await, 1, "due is due on the second");
+    assert_eq!(lease(other, due.plus(59)).await, 0, "it is somebody's");
+    assert_eq!(lease(other, due.plus(60)).await, 1, "who did not do it in time");
+    // Written with the same due moment (a note, say): it is still somebody's.
+    home.client_id = "noted".to_owned();
+    store.put_account(&home, Expected::Generation(Generation(1)), None).await.expect("swaps");
+    assert_eq!(lease(store, due.plus(61)).await, 0);
+    // Refreshed, with a short life: the next due moment is nobody's.
+    let tokens = healthy_account("home", BEGAN + 10).tokens;
+    home.tokens = tokens;
+    store.put_account(&home, Expected::Generation(Generation(2)), None).await.expect("swaps");
+    assert_eq!(lease(store, due.plus(61)).await, 1);
+    store.remove_account("home", None).await.expect("removes");
+    assert_eq!(lease(store, due.plus(10_000)).await, 0);
+}
+
+/// A machine whose clock runs ten years ahead leases an account and dies: that must not be ten years without a refresh.
+pub async fn lease_clock(Fresh { store, other, .. }: &Fresh) {
+    const TEN_YEARS: i64 = 10 * 365 * 86_400;
+    let home = healthy_account("home", BEGAN);
+    let due = home.due_at().expect("it can be due");
+    store.put_account(&home, Expected::Nothing, None).await.expect("puts");
+    let ahead = due.plus(TEN_YEARS);
+    assert_eq!(store.lease_due(ahead, ahead.plus(60), 10).await.expect("leases").len(), 1);
+    assert_eq!(other.lease_due(due, due.plus(60), 10).await.expect("leases").len(), 1, "no lease lasts so long");
+    assert_eq!(other.lease_due(due, due.plus(60), 10).await.expect("leases").len(), 0);
+}
+
+pub async fn parallel_leases(Fresh { store, other, .. }: &Fresh) {
+    for number in 0..100 {
+        store.put_account(&healthy_account(&format!("due-{number}"), BEGAN), Expected::Nothing, None).await.expect("puts");
+    }
+    let now = NOW.plus(3600);
+    let workers: Vec<_> = (0..8)
+        .map(|number| {
+            let store = Arc::clone(if number % 2 == 0 { store } else { other });
+            tokio::spawn(async move {
+                let mut mine = Vec::new();
+                loop {
+                    let leased = store.lease_due(now, now.plus(60), 5).await.expect("leases");
+                    if leased.is_empty() {
+                        return mine;
+                    }
+                    mine.extend(leased.into_iter().map(|found| found.value.name));
+                }
+            })
+        })
+        .collect();
+    let (mut names, mut count) = (BTreeSet::new(), 0);
+    for worker in workers {
+        let mine = worker.await.expect("it ends");
+        count += mine.len();
+        names.extend(mine);
+    }
+    assert_eq!((count, names.len()), (100, 100), "each once");
+}
+
+pub async fn holds(Fresh { store, other, .. }: &Fresh) {
+    let (home, cabin) = (AccountId::random(), AccountId::random());
+    let held = store.try_hold(&home).await.expect("asks").expect("it is free");
+    for store in [store, other] {
+        assert!(store.try_hold(&home).await.expect("asks").is_none(), "it is held");
+    }
+    // Another account's is another right.
+    drop(other.try_hold(&cabin).await.expect("asks").expect("it is free"));
+    drop(held);
+    let held = taken(other, &home).await;
+    assert!(store.try_hold(&home).await.expect("asks").is_none());
+    drop(held);
+    drop(taken(store, &home).await);
+}
+
+/// Dropping does not wait: where the right lies in a server, it is free a moment later.
+async fn taken(store: &Arc<dyn Store>, id: &AccountId) -> keyfob::store::Hold {
+    for _ in 0..100 {
+        if let Some(held) = store.try_hold(id).await.expect("asks") {
+            return held;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it was dropped a second ago, and is still held");
+}
+
+pub async fn parallel_holds(Fresh { store, other, .. }: &Fresh) {
+    let id = AccountId::random();
+    let tries: Vec<_> = (0..16)
+        .map(|number| {
+            let (store, id) = (Arc::clone(if number % 2 == 0 { store } else { other }), id.clone());
+            tokio::spawn(async move { store.try_hold(&id).await.expect("asks") })
+        })
+        .collect();
+    let mut held = Vec::new();
+    for attempt in tries {
+        held.extend(attempt.await.expect("it ends"));
+    }
+    assert_eq!(held.len(), 1);
+}
+
+pub async fn pending_once(Fresh { store, other, .. }: &Fresh) {
+    let (two, one) = (oauth2_pending("the-state"), oauth1_pending("the-token"));
+    store.put_pending(&two, "browser").await.expect("puts");
+    store.put_pending(&one, "browser").await.expect("puts");
+    assert!(store.take_pending("another", "browser", NOW).await.expect("looks").is_none());
+    assert_same(&other.take_pending("the-state", "browser", NOW).await.expect("takes").expect("it is there"), &two);
+    assert!(store.take_pending("the-state", "browser", NOW).await.expect("looks").is_none());
+    assert_same(&store.take_pending("the-token", "browser", NOW).await.expect("takes").expect("it is there"), &one);
+}
+
+pub async fn pending_binding(Fresh { store, .. }: &Fresh) {
+    store.put_pending(&oauth2_pending("the-state"), "browser").await.expect("puts");
+    for other in ["", "brows", "browser2", "Browser"] {
+        assert!(store.take_pending("the-state", other, NOW).await.expect("looks").is_none(), "{other}");
+    }
+    assert!(store.take_pending("the-state", "browser", NOW).await.expect("takes").is_some());
+}
+
+pub async fn pending_expired(Fresh { store, .. }: &Fresh) {
+    store.put_pending(&oauth2_pending("the-state"), "browser").await.expect("puts");
+    assert!(store.take_pending("the-state", "browser", Timestamp::from_unix(ENDS)).await.expect("looks").is_none());
+    // Erased, not hidden: a clock that goes back does not bring it back.
+    assert!(store.take_pending("the-state", "browser", NOW).await.expect("looks").is_none());
+    store.put_pending(&oauth2_pending("the-state"), "browser").await.expect("puts");
+    assert!(store.take_pending("the-state", "browser", Timestamp::from_unix(ENDS - 1)).await.expect("takes").is_some());
+}
+
+pub async fn pending_bounded(Fresh { store, .. }: &Fresh) {
+    for number in 0..1002 {
+        store.put_pending(&oauth2_pending(&format!("state-{number}")), "browser").await.expect("puts");
+    }
+    for gone in ["state-0", "state-1"] {
+        assert!(store.take_pending(gone, "browser", NOW).await.expect("looks").is_none(), "{gone}");
+    }
+    for there in ["state-2", "state-1001"] {
+        assert!(store.take_pending(there, "browser", NOW).await.expect("takes").is_some(), "{there}");
+    }
+}
+
+pub async fn pending_parallel(Fresh { store, other, .. }: &Fresh) {
+    store.put_pending(&oauth2_pending("the-state"), "browser").await.expect("puts");
+    let tries: Vec<_> = (0..50)
+        .map(|number| {
+            let store = Arc::clone(if number % 2 == 0 { store } else { other });
+            tokio::spawn(async move { store.take_pending("the-state", "browser", NOW).await.expect("looks").is_some() })
+        })
+        .collect();
+    let mut taken = 0;
+    for attempt in tries {
+        taken += usize::from(attempt.await.expect("it ends"));
+    }
+    assert_eq!(taken, 1);
+}
+
+/// An entry that can be told from others by its number.
+pub fn entry(account: &Account, number: u32) -> Entry {
+    let by = Actor { host: "example-host".to_owned(), pid: number, program: "test".to_owned() };
+    let received = Some(Fingerprint::of(&Secret::new(format!("refresh-token-{number}"))));
+    Entry::new(account, NOW.plus(i64::from(number)), by, Event::LoggedIn { received })
+}
