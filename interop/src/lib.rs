@@ -9,6 +9,7 @@
 //! A test begins with what it needs from the machine; where that is missing it says so and goes home (see [`tools`]).
 
 pub mod browser;
+pub mod fleet;
 pub mod home;
 pub mod http;
 pub mod peers;

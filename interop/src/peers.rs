@@ -2,13 +2,26 @@
 
 use std::fs;
 
-use crate::{Program, tools};
+use serde_json::Value;
+
+use crate::{Program, http, tools};
 
 /// A running server. It is killed when this is dropped.
 pub struct Peer {
     /// `http://127.0.0.1:PORT`.
     pub origin: String,
     _program: Program,
+}
+
+/// What became of the refresh requests that arrived at the OpenID Connect peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// How many arrived.
+    pub requests: u64,
+    /// How many were answered with new tokens.
+    pub refreshed: u64,
+    /// How many were refused: a refresh token that was spent before, mostly.
+    pub refused: u64,
 }
 
 /// The OAuth 1.0a provider on oauthlib; `tokens` are `awkward` or `plain`, see there. `None` after saying that the test is skipped.
@@ -34,5 +47,21 @@ impl Peer {
     fn listening(mut program: Program) -> Self {
         let port = program.wait_for("listening on");
         Self { origin: format!("http://127.0.0.1:{port}"), _program: program }
+    }
+
+    /// Gives an order of the peer's control (see the file of its server); its counts afterwards.
+    ///
+    /// # Panics
+    /// If it does not take it.
+    pub fn order(&self, order: &str) -> Counts {
+        let answer = http::send("POST", &format!("{}/control/{order}", self.origin), &[], b"");
+        let answer = answer.unwrap_or_else(|problem| panic!("{order}: {problem}")).json();
+        let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {name} in {answer}"));
+        Counts { requests: count("requests"), refreshed: count("refreshed"), refused: count("refused") }
+    }
+
+    /// What was asked of it so far.
+    pub fn counts(&self) -> Counts {
+        self.order("counts")
     }
 }

@@ -2,11 +2,19 @@
 // revocation, userinfo. On a free port of loopback, which it prints. Its own development pages ask for a login name and for consent.
 //
 // The second argument is the lifetime of access tokens in seconds.
+//
+// Besides what it does for everybody, it takes orders of the test and counts:
+//   POST /control/expire           every access token issued so far is unknown from now on; later ones last a second longer than before
+//   POST /control/delay?ms=N       token answers leave N milliseconds late: after the old refresh token was spent
+//   GET  /control/counts           { requests, refreshed, refused }: refresh requests that arrived, and what became of them
 import * as crypto from 'node:crypto'
 import http from 'node:http'
 import Provider from 'oidc-provider'
 
-const lifetime = Number(process.argv[2] ?? 3600)
+let lifetime = Number(process.argv[2] ?? 3600)
+let delay = 0
+const counts = { requests: 0, refreshed: 0, refused: 0 }
+const issued = new Set()
 const key = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
 
 const server = http.createServer()
@@ -53,11 +61,38 @@ server.listen(0, '127.0.0.1', () => {
     rotateRefreshToken: true,
     // A token ends when it says.
     clockTolerance: 0,
-    ttl: { AccessToken: lifetime, AuthorizationCode: 60, RefreshToken: 86400, IdToken: 600, Grant: 86400, Session: 86400, Interaction: 600 },
+    ttl: { AccessToken: () => lifetime, AuthorizationCode: 60, RefreshToken: 86400, IdToken: 600, Grant: 86400, Session: 86400, Interaction: 600 },
     cookies: { keys: [crypto.randomBytes(16).toString('hex')] },
     features: { devInteractions: { enabled: true }, revocation: { enabled: true }, introspection: { enabled: true } },
   })
   provider.on('server_error', (_context, problem) => console.error(problem))
-  server.on('request', provider.callback())
+  provider.on('access_token.saved', (token) => issued.add(token.jti))
+  const isRefresh = (context) => context.oidc?.params?.grant_type === 'refresh_token'
+  provider.on('grant.success', (context) => { counts.refreshed += isRefresh(context) })
+  provider.on('grant.error', (context) => { counts.refused += isRefresh(context) })
+  provider.use(async (context, next) => {
+    await next()
+    if (context.path !== '/token') return
+    counts.requests += isRefresh(context)
+    if (delay) await new Promise((done) => setTimeout(done, delay))
+  })
+
+  const control = async ({ pathname, searchParams }) => {
+    if (pathname === '/control/expire') {
+      const known = await Promise.all([...issued].map((jti) => provider.AccessToken.find(jti)))
+      await Promise.all(known.map((token) => token?.destroy()))
+      issued.clear()
+      lifetime += 1
+    }
+    if (pathname === '/control/delay') delay = Number(searchParams.get('ms'))
+    return counts
+  }
+  const everybody = provider.callback()
+  server.on('request', async (request, response) => {
+    const url = new URL(request.url, issuer)
+    if (!url.pathname.startsWith('/control/')) return everybody(request, response)
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify(await control(url)))
+  })
   console.log('listening on', port)
 })

@@ -1,0 +1,106 @@
+//! A fleet: processes that share one account of the OpenID Connect peer, each with a vault, a session and tasks of its own.
+//!
+//! ```text
+//!  test ── orders on stdin ──► member 1 … 8 (this same test binary)
+//!    │                            │  session → one vault, on a disk or in a database
+//!    └── counts ◄── peer ◄────────┘  refresh tokens that rotate; one used twice ends the grant
+//! ```
+//!
+//! A test file that musters a fleet has a helper test named `member`, which calls [`serve`].
+
+mod base;
+mod member;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::path::Path;
+
+pub use base::Base;
+pub use member::serve;
+use serde::{Deserialize, Serialize};
+
+use crate::{Home, Program};
+
+/// Says what a process of this test binary is a member of: where the vault is.
+pub(crate) const PLACE: &str = "KEYFOB_TEST_FLEET";
+
+/// What the account is called.
+pub const ACCOUNT: &str = "peer";
+
+/// Members at work. They are killed when this is dropped.
+pub struct Fleet {
+    members: Vec<Program>,
+}
+
+/// What one member did with an order.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// How many of its tasks came to a good end.
+    pub good: usize,
+    /// Fingerprints of the access tokens that they ended with.
+    pub tokens: BTreeSet<String>,
+    /// How the others ended.
+    pub errors: BTreeSet<String>,
+}
+
+impl Fleet {
+    /// Starts so many processes of this test binary, on the vault at `place`. They are all ready when this returns.
+    ///
+    /// # Panics
+    /// If one does not start.
+    pub fn muster(home: &Home, place: &str, members: usize) -> Self {
+        let members = (0..members).map(|_| start(home.path(), place));
+        let mut members: Vec<Program> = members.collect();
+        members.iter_mut().for_each(|member| drop(member.wait_for("ready")));
+        Self { members }
+    }
+
+    /// Gives all members an order at once; waits for all their reports, which are added up.
+    ///
+    /// # Panics
+    /// If one does not report within a minute.
+    pub fn all(&mut self, order: &str) -> Report {
+        self.begin(order);
+        self.end()
+    }
+
+    /// The first half of [`Fleet::all`]: something can happen to them while they are at it.
+    ///
+    /// # Panics
+    /// If one does not listen any more.
+    pub fn begin(&mut self, order: &str) {
+        self.members.iter_mut().for_each(|member| member.answer(order));
+    }
+
+    /// The second half.
+    ///
+    /// # Panics
+    /// If one does not report within a minute.
+    pub fn end(&mut self) -> Report {
+        let mut sum = Report::default();
+        for member in &mut self.members {
+            let text = member.wait_for("report");
+            let report: Report = serde_json::from_str(&text).unwrap_or_else(|problem| panic!("{problem}: {text}"));
+            sum.good += report.good;
+            sum.tokens.extend(report.tokens);
+            sum.errors.extend(report.errors);
+        }
+        sum
+    }
+
+    /// One member alone.
+    ///
+    /// # Panics
+    /// If there is none of this number, or it does not report.
+    pub fn one(&mut self, nth: usize, order: &str) -> Report {
+        self.members[nth].answer(order);
+        let text = self.members[nth].wait_for("report");
+        serde_json::from_str(&text).unwrap_or_else(|problem| panic!("{problem}: {text}"))
+    }
+}
+
+fn start(folder: &Path, place: &str) -> Program {
+    let binary = env::current_exe().expect("this binary");
+    let arguments = ["--exact", "member", "--ignored", "--nocapture", "--test-threads=1"];
+    Program::start_in(folder, &binary, &arguments, &[(PLACE, place), ("KEYFOB_LOOPBACK_ONLY", "1")])
+}
