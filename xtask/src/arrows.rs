@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
     ("keyfob-broker", &["keyfob", "keyfob-store", "keyfob-providers"]),
     ("keyfob-cli", &["keyfob-proto", "keyfob-providers", "keyfob", "keyfob-sandbox", "keyfob-store", "keyfob-broker"]),
 ];
-const FREE: [&str; 3] = ["keyfob-e2e", "keyfob-interop", "xtask"];
+const FREE: [&str; 5] = ["keyfob-bench", "keyfob-e2e", "keyfob-interop", "keyfob-torture", "xtask"];
 /// Tests of any crate may start it.
 const FOR_TESTS: &str = "keyfob-sandbox";
 

@@ -1,0 +1,3 @@
+//! How fast Keyfob is, beside what nothing can be faster than.
+
+fn main() {}
