@@ -1,0 +1,56 @@
+//! What Keyfob must survive without losing a token: processes killed at any moment, power cuts, disks that fail or are full.
+//!
+//! ```text
+//!  cargo xtask torture ──► main.rs ──► kill, cut, sweep, disk, … ──► Tally: rounds, corrupt, acknowledged lost
+//!                                        │ starts, hurts, kills          ▲
+//!                                        ▼                               │ opens the vault as the next process would
+//!                                      child/ (this program again) ──► book.rs: numbered writes, and what a vault holds after each
+//! ```
+//!
+//! The long versions are run by hand (`docs/torture.md` has their figures), the short ones by `tests/short.rs`.
+
+pub mod book;
+pub mod chance;
+pub mod child;
+pub mod kill;
+pub mod process;
+pub mod tally;
+
+use std::path::PathBuf;
+
+/// What the tortures run with.
+#[derive(Clone, Debug)]
+pub struct Rig {
+    /// This program, to be started as a child.
+    pub program: PathBuf,
+    /// The long version?
+    pub long: bool,
+}
+
+/// A result of the rig itself: its errors are no findings.
+pub type Rigged<T> = Result<T, String>;
+
+/// One torture.
+pub struct Torture {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub about: &'static str,
+    /// Does it.
+    pub run: fn(&Rig) -> Rigged<tally::Outcome>,
+}
+
+/// All of them.
+pub const TORTURES: &[Torture] = &[Torture { name: "kill-stores", about: "kill -9 while storing", run: kill::stores }];
+
+impl Rig {
+    /// How many rounds: few in the short version, many in the long one.
+    pub fn rounds(&self, few: u64, many: u64) -> u64 {
+        if self.long { many } else { few }
+    }
+
+    /// A folder of its own on the disk.
+    pub(crate) fn folder(&self) -> Rigged<tempfile::TempDir> {
+        tempfile::Builder::new().prefix("keyfob-torture-").tempdir().map_err(|error| format!("no temporary folder: {error}"))
+    }
+}

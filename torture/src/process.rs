@@ -1,0 +1,128 @@
+//! Child processes that say on stdout what they have done, and are killed.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+
+use crate::Rigged;
+
+/// A child under way.
+pub struct Victim {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    said: Vec<String>,
+}
+
+/// A child that is no more.
+#[derive(Debug)]
+pub struct Remains {
+    /// The whole lines it said.
+    pub said: Vec<String>,
+    /// All it said on stderr.
+    pub errors: String,
+    /// How it ended.
+    pub status: ExitStatus,
+}
+
+/// The command that runs a verb of this program's children.
+pub fn verb(program: &Path, verb: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg("child").arg(verb);
+    command
+}
+
+impl Victim {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Rigged<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| format!("cannot start {command:?}: {error}"))?;
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        Ok(Self { child, stdout, said: Vec::new() })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its next line; false if it ended instead.
+    pub fn wait_for_line(&mut self) -> bool {
+        let mut line = String::new();
+        let whole = self.stdout.read_line(&mut line).is_ok() && line.ends_with('\n');
+        if whole {
+            self.said.push(line.trim_end().to_owned());
+        }
+        whole
+    }
+
+    /// Waits for a line that begins like this; false if it ended first.
+    pub fn wait_for(&mut self, beginning: &str) -> bool {
+        while self.wait_for_line() {
+            if self.said.last().is_some_and(|line| line.starts_with(beginning)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What it said so far.
+    pub fn said(&self) -> &[String] {
+        &self.said
+    }
+
+    /// Its stdin, to tell it to go on; dropping it ends what it reads.
+    pub fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Kills it with SIGKILL, if it still lives, and gathers what it said.
+    pub fn kill(mut self) -> Rigged<Remains> {
+        self.child.kill().map_err(|error| format!("cannot kill: {error}"))?;
+        self.finish()
+    }
+
+    /// Waits for its end and gathers what it said.
+    pub fn finish(mut self) -> Rigged<Remains> {
+        drop(self.child.stdin.take());
+        while self.wait_for_line() {}
+        let mut errors = Vec::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_end(&mut errors).map_err(|error| format!("cannot read a child's errors: {error}"))?;
+        }
+        let status = self.child.wait().map_err(|error| format!("cannot wait for a child: {error}"))?;
+        Ok(Remains { said: self.said, errors: String::from_utf8_lossy(&errors).into_owned(), status })
+    }
+}
+
+impl Remains {
+    /// The number of the last write that it acknowledged, or `before` if none.
+    pub fn acknowledged(&self, before: u64) -> u64 {
+        self.said.iter().rev().find_map(|line| line.strip_prefix("acknowledged ")?.parse().ok()).unwrap_or(before)
+    }
+
+    /// The error it ended with, if it said one: kind and words.
+    pub fn error(&self) -> Option<(&str, &str)> {
+        self.said.iter().rev().find_map(|line| line.strip_prefix("error ")?.split_once(": "))
+    }
+
+    /// Whether it panicked.
+    pub fn panicked(&self) -> bool {
+        self.errors.contains("panicked at")
+    }
+}
+
+/// The first program of this name on the path.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Runs a command to its end; its output is told only if it fails.
+pub fn quiet<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Rigged<()> {
+    let mut command = Command::new(program);
+    let output = command.args(arguments).output().map_err(|error| format!("cannot run {program}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
