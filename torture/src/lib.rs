@@ -12,7 +12,9 @@
 pub mod book;
 pub mod chance;
 pub mod child;
+pub mod cut;
 pub mod kill;
+pub mod machine;
 pub mod process;
 pub mod tally;
 
@@ -41,7 +43,10 @@ pub struct Torture {
 }
 
 /// All of them.
-pub const TORTURES: &[Torture] = &[Torture { name: "kill-stores", about: "kill -9 while storing", run: kill::stores }];
+pub const TORTURES: &[Torture] = &[
+    Torture { name: "kill-stores", about: "kill -9 while storing", run: kill::stores },
+    Torture { name: "cut-stores", about: "power cuts while storing", run: cut::stores },
+];
 
 impl Rig {
     /// How many rounds: few in the short version, many in the long one.

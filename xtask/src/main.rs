@@ -6,6 +6,7 @@
 //! | `cargo xtask test --only STEP`   | one step: fmt, clippy, arrows, doc, build or test               |
 //! | `cargo xtask setup`              | only looks and installs                                         |
 //! | `cargo xtask arrows`             | which of our crates may depend on which                         |
+//! | `cargo xtask torture [NAME…]`    | kills, power cuts, broken disks, for minutes; `--short`: seconds |
 //!
 //! With `CI=true` a test that is skipped because something is missing counts as failed.
 
@@ -14,11 +15,12 @@ mod setup;
 mod steps;
 mod summary;
 mod tools;
+mod torture;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows\nsteps: fmt clippy arrows doc build test";
+const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short]\nsteps: fmt clippy arrows doc build test";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
                 true
             }
         }
+        ["torture", rest @ ..] => torture::run(rest),
         ["arrows"] => match arrows::wrong() {
             Ok(wrong) if wrong.is_empty() => {
                 println!("every arrow between our crates is allowed");
