@@ -11,8 +11,8 @@ use crate::seal::{Place, Sealer};
 /// How many logins may be under way at once; beyond it the oldest make room.
 pub(crate) const MOST_PENDING: u32 = 1000;
 
-/// How long the keyed hashes are that rows are found by.
-pub(crate) const HASH_LEN: usize = 32;
+/// How long the ids and keyed hashes are that rows are found by.
+pub(crate) use crate::seal::HASH_LEN;
 
 /// A row of `app`.
 pub(crate) struct AppRow {
@@ -58,8 +58,10 @@ pub(crate) struct AccountRow {
 }
 
 impl AccountRow {
-    pub(crate) fn id(id: &AccountId) -> &[u8] {
-        id.as_str().as_bytes()
+    /// The 16 bytes of the id's 32 digits. An id of another shape is not ours, and hashed.
+    pub(crate) fn id(sealer: &Sealer, id: &AccountId) -> [u8; HASH_LEN] {
+        let text = id.as_str();
+        from_digits(text).unwrap_or_else(|| sealer.hash("account.id", &[text.as_bytes()]))
     }
 
     pub(crate) fn name(sealer: &Sealer, name: &str) -> [u8; HASH_LEN] {
@@ -67,7 +69,7 @@ impl AccountRow {
     }
 
     pub(crate) fn seal(sealer: &Sealer, account: &Account, generation: u64) -> Result<Self, StoreError> {
-        let (id, name) = (Self::id(&account.id).to_vec(), Self::name(sealer, &account.name).to_vec());
+        let (id, name) = (Self::id(sealer, &account.id).to_vec(), Self::name(sealer, &account.name).to_vec());
         let due_at = account.due_at().map(keyfob::proto::Timestamp::as_unix);
         let record = sealer.seal(&account_place(&id, generation, &[&name, &due(due_at)]), account)?;
         Ok(Self { id, name, generation, due_at, record })
@@ -87,7 +89,7 @@ pub(crate) struct EntryRow {
 
 impl EntryRow {
     pub(crate) fn seal(sealer: &Sealer, entry: &Entry) -> Result<Self, StoreError> {
-        let account = AccountRow::id(&entry.id).to_vec();
+        let account = AccountRow::id(sealer, &entry.id).to_vec();
         let record = sealer.seal(&entry_place(&account), entry)?;
         Ok(Self { account, record })
     }
@@ -135,6 +137,19 @@ pub(crate) fn is_as_expected(found: Option<&Versioned<Account>>, id: &AccountId,
     }
 }
 
+/// Lower case alone: with more spellings two ids would share a row.
+fn from_digits(text: &str) -> Option<[u8; HASH_LEN]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+    let mut bytes = [0; HASH_LEN];
+    if text.len() != 2 * HASH_LEN {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).ok()?;
+    }
+    Some(bytes)
+}
+
 /// The databases count in signed numbers; ours have no sign. A negative one is damage.
 pub(crate) fn unsigned(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| uncountable())
@@ -171,4 +186,23 @@ fn pending_place<'a>(id: &'a [u8], generation: u64, rest: &'a [&'a [u8]; 2]) -> 
 /// "Never" is the end of time, which nobody's token reaches.
 fn due(due_at: Option<i64>) -> [u8; 8] {
     due_at.unwrap_or(i64::MAX).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_its_bytes_and_another_spelling_is_another_id() {
+        let id = AccountId::random();
+        let bytes = from_digits(id.as_str()).expect("32 digits");
+        assert_eq!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), id.as_str());
+        assert_eq!(from_digits("00ff00000000000000000000000000a1").expect("digits")[..2], [0x00, 0xFF]);
+        for other in
+            ["", "00ff", "00FF00000000000000000000000000a1", "g0ff00000000000000000000000000a1", "00ff00000000000000000000000000a1a1"]
+        {
+            assert!(from_digits(other).is_none(), "{other}");
+        }
+        assert!(from_digits(&"é".repeat(16)).is_none());
+    }
 }

@@ -1,13 +1,24 @@
 //! Sealing: the record format. Nothing here knows where the bytes lie.
 //!
 //! `version (1) ‖ salt (16) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`, AES-256-GCM under HKDF-SHA256(data key, salt), with every clear column
-//! of the row as associated data. Salt and nonce are random and together have 224 bits: no counter to keep, nothing to repeat.
+//! of the row as associated data.
+//!
+//! # How far it reaches
+//!
+//! Salt and nonce are random: no counter to keep, nothing that a restored backup, a copied machine or a second process could make repeat.
+//! A [`Sealer`] draws a salt for its first seal and after every 2¹⁶ seals, and a nonce for each, from the system each time: what is drawn in
+//! advance would be handed out twice by a virtual machine that is copied while it runs. So one derived key seals at most 2¹⁶ times in each
+//! machine and process that has its salt; that two of those nonces are equal has a probability below 2⁻⁶⁵, where NIST SP 800-38D asks for
+//! 2⁻³². A million keys later (6·10¹⁰ seals) the sum is still below 2⁻⁴⁵. One data key has 2¹²⁸ salts.
 
+use std::collections::HashMap;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::{digest, hkdf, hmac, rand};
+use aws_lc_rs::{digest, hkdf, hmac};
 use keyfob::StoreError;
+use rustix::rand::{GetRandomFlags, getrandom};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -16,10 +27,19 @@ use zeroize::Zeroizing;
 pub(crate) const FORMAT: u8 = 1;
 /// What the header calls the cipher.
 pub(crate) const CIPHER: &str = "AES-256-GCM+HKDF-SHA256";
+/// How long a keyed hash is. Nobody without the key can look for two texts with one hash; by chance 128 bits never meet.
+pub(crate) const HASH_LEN: usize = 16;
 
 const SALT_LEN: usize = 16;
 const TAG_LEN: usize = 16;
 const HEAD_LEN: usize = 1 + SALT_LEN + NONCE_LEN;
+
+/// How often one salt is used by one sealer.
+const SEALS_PER_SALT: u32 = 1 << 16;
+/// How many derived keys are kept for opening: deriving one takes longer than opening ten records. Half a kilobyte each.
+const MOST_KEYS: usize = 4096;
+
+type Salt = [u8; SALT_LEN];
 
 /// A 256-bit key, wiped when dropped.
 pub(crate) struct Key(Zeroizing<[u8; 32]>);
@@ -34,19 +54,29 @@ pub(crate) struct Place<'a> {
     pub(crate) rest: &'a [&'a [u8]],
 }
 
-/// Seals and opens the records of one vault.
+/// Seals and opens the records of one vault; many threads may at once.
 pub(crate) struct Sealer {
     data_key: Key,
     vault: [u8; 16],
     hash_key: hmac::Key,
+    epoch: Mutex<Option<Epoch>>,
+    /// By salt, of what was opened.
+    keys: RwLock<HashMap<Salt, Arc<LessSafeKey>>>,
+}
+
+/// The salt that is sealed with now.
+struct Epoch {
+    salt: Salt,
+    key: Arc<LessSafeKey>,
+    left: u32,
 }
 
 impl Sealer {
     pub(crate) fn new(data_key: Key, vault: [u8; 16]) -> Result<Self, StoreError> {
-        // Sealing keys have salts of 16 bytes and another label, so this one is none of them.
+        // Sealing keys have another label, so this one is none of them.
         let hash_key = derive(&data_key, &vault, b"keyfob vault: keyed hashes")?;
         let hash_key = hmac::Key::new(hmac::HMAC_SHA256, hash_key.bytes());
-        Ok(Self { data_key, vault, hash_key })
+        Ok(Self { data_key, vault, hash_key, epoch: Mutex::default(), keys: RwLock::default() })
     }
 
     /// Seals a record for its place.
@@ -54,26 +84,67 @@ impl Sealer {
         // Measured first, so that the buffer is never moved: a move would leave a copy of the secrets behind.
         let mut length = Counter(0);
         serde_json::to_writer(&mut length, record).map_err(|_| failed("a record cannot be written as JSON"))?;
-        let mut plain = Zeroizing::new(Vec::with_capacity(length.0));
-        serde_json::to_writer(&mut *plain, record).map_err(|_| failed("a record cannot be written as JSON"))?;
-        seal(&self.data_key, &self.vault, place, &plain)
+        let (salt, key) = self.key_to_seal_with()?;
+        seal_with(&key, salt, &self.vault, place, length.0, |sealed| {
+            serde_json::to_writer(sealed, record).map_err(|_| failed("a record cannot be written as JSON"))
+        })
     }
 
     /// Opens a record at its place; `Corrupt` if a bit of it, or of its row, is not what was sealed.
     pub(crate) fn open<T: DeserializeOwned>(&self, place: &Place<'_>, sealed: Vec<u8>) -> Result<T, StoreError> {
-        let plain = open(&self.data_key, &self.vault, place, sealed)
+        let mut sealed = Zeroizing::new(sealed);
+        let plain = self
+            .open_in_place(place, &mut sealed)
             .ok_or_else(|| StoreError::Corrupt(format!("a record of the table \"{}\" is not what was sealed there", place.table)))?;
         // It is genuine, so what cannot be read was written by a version that knows more. serde's own message could quote a secret.
-        serde_json::from_slice(&plain)
+        serde_json::from_slice(plain)
             .map_err(|_| StoreError::Newer(format!("a record of the table \"{}\" has a shape this version does not know", place.table)))
     }
 
     /// A keyed hash: finds a row by something that must not lie there in clear. `what` keeps equal texts of different meaning apart.
-    pub(crate) fn hash(&self, what: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let parts: Vec<&[u8]> = std::iter::once(what.as_bytes()).chain(parts.iter().copied()).collect();
-        let mut hash = [0; 32];
-        hash.copy_from_slice(hmac::sign(&self.hash_key, &framed(&parts)).as_ref());
+    pub(crate) fn hash(&self, what: &str, parts: &[&[u8]]) -> [u8; HASH_LEN] {
+        let mut hmac = hmac::Context::with_key(&self.hash_key);
+        for field in std::iter::once(what.as_bytes()).chain(parts.iter().copied()) {
+            hmac.update(&(field.len() as u64).to_be_bytes());
+            hmac.update(field);
+        }
+        let mut hash = [0; HASH_LEN];
+        hash.copy_from_slice(&hmac.sign().as_ref()[..HASH_LEN]);
         hash
+    }
+
+    fn open_in_place<'a>(&self, place: &Place<'_>, sealed: &'a mut [u8]) -> Option<&'a [u8]> {
+        let salt = salt_of(sealed)?;
+        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&salt).map(Arc::clone);
+        if let Some(key) = known {
+            return open_with(&key, &self.vault, place, sealed);
+        }
+        let key = record_key(&self.data_key, &salt).ok()?;
+        let plain = open_with(&key, &self.vault, place, sealed)?;
+        // Only now: a salt that was tampered with opens nothing, and must not push out those that do.
+        self.keep(salt, Arc::new(key));
+        Some(plain)
+    }
+
+    fn key_to_seal_with(&self) -> Result<(Salt, Arc<LessSafeKey>), StoreError> {
+        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Epoch { salt, key, left: left @ 1.. }) = epoch.as_mut() {
+            *left -= 1;
+            return Ok((*salt, Arc::clone(key)));
+        }
+        let salt = random()?;
+        let key = Arc::new(record_key(&self.data_key, &salt)?);
+        self.keep(salt, Arc::clone(&key));
+        *epoch = Some(Epoch { salt, key: Arc::clone(&key), left: SEALS_PER_SALT - 1 });
+        Ok((salt, key))
+    }
+
+    fn keep(&self, salt: Salt, key: Arc<LessSafeKey>) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MOST_KEYS {
+            keys.clear();
+        }
+        keys.insert(salt, key);
     }
 }
 
@@ -94,33 +165,20 @@ impl Key {
     }
 }
 
-/// Seals bytes under a key of their own, derived from `secret`.
+/// Seals bytes under a key of their own, derived from `secret` with a salt of its own.
 pub(crate) fn seal(secret: &Key, vault: &[u8; 16], place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let salt: [u8; SALT_LEN] = random()?;
-    let nonce: [u8; NONCE_LEN] = random()?;
-    let mut sealed = Zeroizing::new(Vec::with_capacity(HEAD_LEN + plain.len() + TAG_LEN));
-    sealed.push(FORMAT);
-    sealed.extend_from_slice(&salt);
-    sealed.extend_from_slice(&nonce);
-    sealed.extend_from_slice(plain);
-    let tag = record_key(secret, &salt)?
-        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place.bound_to(vault)), &mut sealed[HEAD_LEN..])
-        .map_err(|_| failed("AES-256-GCM refused to seal"))?;
-    sealed.extend_from_slice(tag.as_ref());
-    Ok(std::mem::take(&mut *sealed))
+    let salt = random()?;
+    seal_with(&record_key(secret, &salt)?, salt, vault, place, plain.len(), |sealed| {
+        sealed.extend_from_slice(plain);
+        Ok(())
+    })
 }
 
 /// Opens what [`seal`] made, at the same place, with the same secret; else nothing.
 pub(crate) fn open(secret: &Key, vault: &[u8; 16], place: &Place<'_>, sealed: Vec<u8>) -> Option<Zeroizing<Vec<u8>>> {
     let mut sealed = Zeroizing::new(sealed);
-    let (head, body) = sealed.split_at_mut_checked(HEAD_LEN)?;
-    let (version, head) = head.split_first()?;
-    let (salt, nonce) = head.split_at(SALT_LEN);
-    if *version != FORMAT {
-        return None;
-    }
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let length = record_key(secret, salt).ok()?.open_in_place(nonce, Aad::from(place.bound_to(vault)), body).ok()?.len();
+    let key = record_key(secret, &salt_of(&sealed)?).ok()?;
+    let length = open_with(&key, vault, place, &mut sealed)?.len();
     sealed.truncate(HEAD_LEN + length);
     sealed.drain(..HEAD_LEN);
     Some(sealed)
@@ -129,14 +187,18 @@ pub(crate) fn open(secret: &Key, vault: &[u8; 16], place: &Place<'_>, sealed: Ve
 /// SHA-256 over fields, each with its length.
 pub(crate) fn checksum(fields: &[&[u8]]) -> [u8; 32] {
     let mut sum = [0; 32];
-    sum.copy_from_slice(digest::digest(&digest::SHA256, &framed(fields)).as_ref());
+    sum.copy_from_slice(digest::digest(&digest::SHA256, &framed(fields.iter())).as_ref());
     sum
 }
 
 /// Bytes that nobody can guess.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
-    rand::fill(&mut bytes).map_err(|_| failed("the system gives no random numbers"))?;
+    let mut filled = 0;
+    while filled < N {
+        filled += getrandom(&mut bytes[filled..], GetRandomFlags::empty())
+            .map_err(|error| StoreError::Io("the system gives no random numbers".to_owned(), error.into()))?;
+    }
     Ok(bytes)
 }
 
@@ -145,13 +207,14 @@ impl Place<'_> {
     fn bound_to(&self, vault: &[u8; 16]) -> Vec<u8> {
         let generation = self.generation.to_be_bytes();
         let fixed: [&[u8]; 7] = [b"keyfob vault", &[FORMAT], vault, self.table.as_bytes(), self.column.as_bytes(), self.id, &generation];
-        framed(&[&fixed, self.rest].concat())
+        framed(fixed.iter().chain(self.rest))
     }
 }
 
 /// Each field after its length, so that no two lists of fields give the same bytes.
-fn framed(fields: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = Vec::new();
+fn framed<'a>(fields: impl IntoIterator<Item = &'a &'a [u8]>) -> Vec<u8> {
+    // Long enough for every row's place.
+    let mut bytes = Vec::with_capacity(256);
     for field in fields {
         bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
         bytes.extend_from_slice(field);
@@ -159,7 +222,42 @@ fn framed(fields: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-fn record_key(secret: &Key, salt: &[u8]) -> Result<LessSafeKey, StoreError> {
+/// `write` puts what is to be sealed, `length` bytes, at the end of the buffer.
+fn seal_with(
+    key: &LessSafeKey,
+    salt: Salt,
+    vault: &[u8; 16],
+    place: &Place<'_>,
+    length: usize,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
+) -> Result<Vec<u8>, StoreError> {
+    let nonce: [u8; NONCE_LEN] = random()?;
+    let mut sealed = Zeroizing::new(Vec::with_capacity(HEAD_LEN + length + TAG_LEN));
+    sealed.push(FORMAT);
+    sealed.extend_from_slice(&salt);
+    sealed.extend_from_slice(&nonce);
+    write(&mut sealed)?;
+    let tag = key
+        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place.bound_to(vault)), &mut sealed[HEAD_LEN..])
+        .map_err(|_| failed("AES-256-GCM refused to seal"))?;
+    sealed.extend_from_slice(tag.as_ref());
+    Ok(std::mem::take(&mut *sealed))
+}
+
+fn open_with<'a>(key: &LessSafeKey, vault: &[u8; 16], place: &Place<'_>, sealed: &'a mut [u8]) -> Option<&'a [u8]> {
+    let (head, body) = sealed.split_at_mut_checked(HEAD_LEN)?;
+    if head[0] != FORMAT {
+        return None;
+    }
+    let nonce = Nonce::try_assume_unique_for_key(&head[1 + SALT_LEN..]).ok()?;
+    Some(key.open_in_place(nonce, Aad::from(place.bound_to(vault)), body).ok()?)
+}
+
+fn salt_of(sealed: &[u8]) -> Option<Salt> {
+    sealed.get(1..=SALT_LEN)?.try_into().ok()
+}
+
+fn record_key(secret: &Key, salt: &Salt) -> Result<LessSafeKey, StoreError> {
     let key = derive(secret, salt, b"keyfob vault: one record")?;
     UnboundKey::new(&AES_256_GCM, key.bytes()).map(LessSafeKey::new).map_err(|_| failed("AES-256-GCM refused a key"))
 }
@@ -225,13 +323,64 @@ mod tests {
     }
 
     #[test]
-    fn j9_salts_and_nonces_do_not_repeat() {
-        let mut seen = HashSet::new();
-        for _ in 0..100_000 {
-            let sealed = seal(&key(1), &VAULT, &PLACE, b"").expect("seals");
-            assert!(seen.insert(sealed[1..HEAD_LEN].to_vec()), "salt and nonce");
-            assert!(seen.insert(sealed[1..=SALT_LEN].to_vec()), "salt");
-            assert!(seen.insert(sealed[1 + SALT_LEN..HEAD_LEN].to_vec()), "nonce");
+    fn j9_of_a_million_seals_no_salt_and_nonce_repeat_and_no_key_seals_too_often() {
+        let sealer = Sealer::new(key(1), VAULT).expect("a sealer");
+        let mut seen = HashSet::with_capacity(1_000_000);
+        let mut by_salt: HashMap<Salt, u32> = HashMap::new();
+        for _ in 0..1_000_000 {
+            let sealed = sealer.seal(&PLACE, &0).expect("seals");
+            assert!(seen.insert(<[u8; HEAD_LEN - 1]>::try_from(&sealed[1..HEAD_LEN]).expect("salt and nonce")));
+            *by_salt.entry(salt_of(&sealed).expect("a salt")).or_default() += 1;
+        }
+        assert!(by_salt.values().all(|seals| *seals <= 65_536), "{by_salt:?}");
+        assert_eq!(by_salt.len(), 16);
+    }
+
+    #[test]
+    fn j9_nonces_do_not_repeat_by_themselves() {
+        let sealer = Sealer::new(key(1), VAULT).expect("a sealer");
+        let nonces: HashSet<_> = (0..100_000).map(|_| sealer.seal(&PLACE, &0).expect("seals")[1 + SALT_LEN..HEAD_LEN].to_vec()).collect();
+        assert_eq!(nonces.len(), 100_000);
+    }
+
+    /// Two processes, or one that was copied, share no salt and no nonce.
+    #[test]
+    fn j9_each_sealer_has_a_salt_of_its_own() {
+        let salts: HashSet<_> =
+            (0..1000).map(|_| salt_of(&Sealer::new(key(1), VAULT).and_then(|sealer| sealer.seal(&PLACE, &0)).expect("seals"))).collect();
+        assert_eq!(salts.len(), 1000);
+    }
+
+    #[test]
+    fn keys_that_were_let_go_are_derived_again() {
+        let sealer = Sealer::new(key(1), VAULT).expect("a sealer");
+        let sealed: Vec<_> = (0..MOST_KEYS + 10)
+            .map(|number| Sealer::new(key(1), VAULT).and_then(|other| other.seal(&PLACE, &number)).expect("seals"))
+            .collect();
+        for _ in 0..2 {
+            for (number, sealed) in sealed.iter().enumerate() {
+                assert_eq!(sealer.open::<usize>(&PLACE, sealed.clone()).expect("opens"), number);
+                assert!(sealer.keys.read().expect("unharmed").len() <= MOST_KEYS);
+            }
+        }
+    }
+
+    /// Whoever can write the file could otherwise make every reading derive its key anew.
+    #[test]
+    fn a_salt_that_opens_nothing_is_not_remembered() {
+        let sealer = Sealer::new(key(1), VAULT).expect("a sealer");
+        let mut sealed = sealer.seal(&PLACE, &0).expect("seals");
+        sealed[1] ^= 1;
+        assert!(matches!(sealer.open::<u32>(&PLACE, sealed), Err(StoreError::Corrupt(_))));
+        assert_eq!(sealer.keys.read().expect("unharmed").len(), 1);
+    }
+
+    #[test]
+    fn too_short_to_be_sealed_is_corrupt() {
+        let sealer = Sealer::new(key(1), VAULT).expect("a sealer");
+        let sealed = sealer.seal(&PLACE, &0).expect("seals");
+        for length in 0..sealed.len() {
+            assert!(matches!(sealer.open::<u32>(&PLACE, sealed[..length].to_vec()), Err(StoreError::Corrupt(_))), "{length}");
         }
     }
 

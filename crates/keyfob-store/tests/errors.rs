@@ -275,7 +275,7 @@ fn j8_a_damaged_index_hides_no_account() {
     let sql = home.sql();
     let name: Vec<u8> = sql.query_row("SELECT name FROM account", (), |row| row.get(0)).expect("reads");
     drop(sql);
-    let places: Vec<_> = (0..good.len() - 32).filter(|&at| good[at..at + 32] == name).collect();
+    let places: Vec<_> = (0..good.len() - name.len()).filter(|&at| good[at..at + name.len()] == name).collect();
     assert_eq!(places.len(), 2);
     for place in places {
         let mut bad = good.clone();

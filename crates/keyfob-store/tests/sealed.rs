@@ -121,7 +121,7 @@ fn j8_names_swapped_between_accounts_are_refused() {
 #[test]
 fn j8_another_id_is_refused() {
     let (_home, vault, sql) = filled();
-    edit(&sql, &format!("UPDATE account SET id = x'{}' WHERE {ONE}", "41".repeat(32)));
+    edit(&sql, &format!("UPDATE account SET id = x'{}' WHERE {ONE}", "41".repeat(16)));
     assert_corrupt(wait(vault.account("one")), "account");
     edit(&sql, "UPDATE app SET id = x'00' WHERE length(record) = (SELECT min(length(record)) FROM app)");
     assert_corrupt(wait(vault.apps()), "app");
@@ -239,17 +239,24 @@ fn bindings_of_one_browser_do_not_show_that_they_are_one() {
 }
 
 #[test]
-fn j9_no_salt_or_nonce_twice() {
-    let (_home, vault, sql) = filled();
+fn j9_no_nonce_twice_and_a_new_salt_at_each_opening() {
+    let home = Home::new();
     let account = oauth2_account("home");
-    let mut seen = HashSet::new();
-    for write in 0..500 {
-        wait(vault.put_account(&account, Expected::Anything, None)).expect("puts");
-        let record: Vec<u8> =
-            sql.query_row("SELECT record FROM account WHERE id = ?", (account.id.as_str().as_bytes(),), |row| row.get(0)).expect("reads");
-        assert!(seen.insert(record[1..17].to_vec()), "salt, write {write}");
-        assert!(seen.insert(record[17..29].to_vec()), "nonce, write {write}");
+    let sql = {
+        drop(home.open());
+        home.sql()
+    };
+    let (mut salts, mut nonces) = (HashSet::new(), HashSet::new());
+    for opening in 0..20 {
+        let vault = home.open();
+        for write in 0..20 {
+            wait(vault.put_account(&account, Expected::Anything, None)).expect("puts");
+            let record: Vec<u8> = sql.query_row("SELECT record FROM account", (), |row| row.get(0)).expect("reads");
+            salts.insert(record[1..17].to_vec());
+            assert!(nonces.insert(record[17..29].to_vec()), "opening {opening}, write {write}");
+        }
     }
+    assert_eq!(salts.len(), 20);
 }
 
 /// Sealed as it is, what was erased is not left in free pages for whoever finds the key later.

@@ -118,7 +118,7 @@ impl Records {
 
     pub(super) fn history(&mut self, id: &AccountId) -> Result<Vec<Entry>, StoreError> {
         let query = "SELECT account, record FROM history WHERE account = ? ORDER BY number";
-        let rows = all(&self.connection, query, (AccountRow::id(id),), EntryRow::read)?;
+        let rows = all(&self.connection, query, (AccountRow::id(&self.sealer, id),), EntryRow::read)?;
         rows.into_iter().map(|row| row.open(&self.sealer)).collect()
     }
 
