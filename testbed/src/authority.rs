@@ -1,0 +1,49 @@
+//! A certificate authority that nobody else trusts.
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+
+/// Signs certificates for the servers of a test.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: String,
+}
+
+/// What a server shows, and the key that goes with it; both as PEM.
+pub struct ServerCertificate {
+    /// The certificate.
+    pub certificate: String,
+    /// Its private key (PKCS #8).
+    pub key: String,
+}
+
+impl Authority {
+    /// A new one.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "each is another")]
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "an authority for one test");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("it signs itself").pem();
+        Self { issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// Its own certificate as PEM: whoever trusts it trusts what it signs.
+    #[must_use]
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// A certificate for a server with these names and addresses.
+    #[must_use]
+    pub fn server(&self, names: &[&str]) -> ServerCertificate {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).expect("names of servers");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("it signs").pem();
+        ServerCertificate { certificate, key: key.serialize_pem() }
+    }
+}

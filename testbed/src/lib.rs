@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod authority;
+mod network;
+mod postgres;
+mod skip;
+
+pub use authority::{Authority, ServerCertificate};
+pub use network::TwoMachines;
+pub use postgres::{Cluster, Database, Options};
+pub use skip::{Why, skip};
