@@ -1,7 +1,7 @@
 //! What is written into a tortured vault, and whether it is there afterwards.
 //!
 //! Writes are numbered from 1, and each number says what is written. So a vault is in order if all of it, with every history, is what it
-//! was after write N, for the last acknowledged N or the one after it: no older, no newer, and no mixture.
+//! was after write N, where N is the last acknowledged one or the one under way: no older, no newer, and no mixture.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -72,13 +72,11 @@ impl Book {
         }
     }
 
-    /// After which write the vault is as it is: `acknowledged` or the one after it.
-    pub fn check(&self, acknowledged: u64) -> Result<u64, Verdict> {
+    /// After which write the vault is as it is: it must be one of `acknowledged..=newest`.
+    pub fn check(&self, acknowledged: u64, newest: u64) -> Result<u64, Verdict> {
         let state = self.state().map_err(|error| Verdict::Corrupt(describe(&error)))?;
-        for number in [acknowledged, acknowledged + 1] {
-            if state == State::after(number) {
-                return Ok(number);
-            }
+        if let Some(number) = (acknowledged..=newest).rev().find(|number| state == State::after(*number)) {
+            return Ok(number);
         }
         for back in (acknowledged.saturating_sub(1000)..acknowledged).rev() {
             if state == State::after(back) {
@@ -260,17 +258,17 @@ mod tests {
         let book = written(0);
         for number in 1..=250 {
             book.write(number).expect("it is only memory");
-            assert_eq!(book.check(number), Ok(number));
-            assert_eq!(book.check(number - 1), Ok(number), "written, and its acknowledgement lost");
+            assert_eq!(book.check(number, number + 1), Ok(number));
+            assert_eq!(book.check(number - 1, number), Ok(number), "written, and its acknowledgement lost");
         }
     }
 
     #[test]
     fn older_and_mixed_states_are_found_out() {
-        assert!(matches!(written(20).check(21), Err(Verdict::Lost(_))));
-        assert!(matches!(written(20).check(18), Err(Verdict::Corrupt(_))), "nobody wrote two more");
+        assert!(matches!(written(20).check(21, 22), Err(Verdict::Lost(_))));
+        assert!(matches!(written(20).check(18, 19), Err(Verdict::Corrupt(_))), "nobody wrote two more");
         let mixed = written(20);
         mixed.wait(mixed.store.put_account(&account(23, "slot-2"), Expected::Anything, None)).expect("puts");
-        assert!(matches!(mixed.check(20), Err(Verdict::Corrupt(_))), "an account without its history");
+        assert!(matches!(mixed.check(20, 21), Err(Verdict::Corrupt(_))), "an account without its history");
     }
 }

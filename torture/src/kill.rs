@@ -66,13 +66,13 @@ impl Patient {
 
     /// Opens it, as the next process would, and looks.
     pub(crate) fn check(&mut self, acknowledged: u64) -> Result<(), Verdict> {
-        self.written = check(&self.path, acknowledged)?;
+        self.written = check(&self.path, acknowledged, acknowledged + 1)?;
         Ok(())
     }
 }
 
-/// Opens a vault, as the next process would, and says after which write it is as it is.
-pub(crate) fn check(path: &Path, acknowledged: u64) -> Result<u64, Verdict> {
+/// Opens a vault, as the next process would, and says after which write, of `acknowledged..=newest`, it is as it is.
+pub(crate) fn check(path: &Path, acknowledged: u64, newest: u64) -> Result<u64, Verdict> {
     let book = Book::open(path).map_err(|error| Verdict::Corrupt(crate::book::describe(&error)))?;
-    book.check(acknowledged)
+    book.check(acknowledged, newest)
 }

@@ -1,9 +1,11 @@
 //! What the tortures need from the machine: mounts, loop devices, strace.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::Rigged;
-use crate::process::{on_path, quiet};
+use crate::process::{Victim, on_path, quiet};
 use crate::tally::Skip;
 
 /// A mounted file system, unmounted when it is dropped.
@@ -63,19 +65,33 @@ pub fn ext4(image: &Path, bytes: u64) -> Result<(), Skip> {
 }
 
 /// Takes a file system's power: what is not on its disk yet will never be (`FS_IOC_SHUTDOWN` without flushing the log).
-pub fn cut(place: &Path) -> Rigged<()> {
-    if on_path("xfs_io").is_some() {
-        return quiet("xfs_io", ["-x".as_ref(), "-c".as_ref(), "shutdown".as_ref(), place.as_os_str()]);
-    }
-    let program = "import fcntl, os, struct, sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
-    quiet("python3", ["-c".as_ref(), program.as_ref(), place.as_os_str()])
-}
+pub struct Cutter(Victim);
 
-/// Whether something here can cut power.
-pub fn can_cut() -> Result<(), Skip> {
-    match ["xfs_io", "python3"].into_iter().find_map(on_path) {
-        Some(_) => Ok(()),
-        None => Err(Skip::missing("neither xfs_io (xfsprogs) nor python3, one of which asks for the shutdown")),
+/// Says that it is ready, waits for a line, cuts, and says so. (A child of our own could not: the call is `unsafe` in Rust.)
+const CUT: &str = "import fcntl, os, struct, sys
+disk = os.open(sys.argv[1], os.O_RDONLY)
+print('ready', flush=True)
+sys.stdin.readline()
+fcntl.ioctl(disk, 0x8004587d, struct.pack('I', 2))
+print('cut', flush=True)";
+
+impl Cutter {
+    /// What it needs.
+    pub fn needs() -> Result<(), Skip> {
+        on_path("python3").map(drop).ok_or_else(|| Skip::missing("no python3, which asks the kernel for the shutdown"))
+    }
+
+    /// Stands by, so that the cut comes at the moment it is wanted.
+    pub fn ready(place: &Path) -> Rigged<Self> {
+        let mut cutter = Victim::start(Command::new("python3").args(["-c", CUT]).arg(place))?;
+        if cutter.wait_for("ready") { Ok(Self(cutter)) } else { Err("python3 is not ready to cut".to_owned()) }
+    }
+
+    /// Cuts.
+    pub fn cut(mut self) -> Rigged<()> {
+        let mut stdin = self.0.stdin().expect("it is piped");
+        stdin.write_all(b"\n").map_err(|error| format!("python3 does not listen: {error}"))?;
+        if self.0.wait_for("cut") { self.0.finish().map(drop) } else { Err(format!("no cut: {}", self.0.finish()?.errors)) }
     }
 }
 

@@ -4,13 +4,15 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
 
 use crate::Rigged;
 
 /// A child under way.
 pub struct Victim {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    /// Its lines, as it says them; closed when it says no more.
+    lines: Receiver<String>,
     said: Vec<String>,
 }
 
@@ -38,7 +40,9 @@ impl Victim {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("cannot start {command:?}: {error}"))?;
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        Ok(Self { child, stdout, said: Vec::new() })
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || read_lines(stdout, &sender));
+        Ok(Self { child, lines, said: Vec::new() })
     }
 
     /// Its process id.
@@ -46,19 +50,10 @@ impl Victim {
         self.child.id()
     }
 
-    /// Waits for its next line; false if it ended instead.
-    pub fn wait_for_line(&mut self) -> bool {
-        let mut line = String::new();
-        let whole = self.stdout.read_line(&mut line).is_ok() && line.ends_with('\n');
-        if whole {
-            self.said.push(line.trim_end().to_owned());
-        }
-        whole
-    }
-
     /// Waits for a line that begins like this; false if it ended first.
     pub fn wait_for(&mut self, beginning: &str) -> bool {
-        while self.wait_for_line() {
+        while let Ok(line) = self.lines.recv() {
+            self.said.push(line);
             if self.said.last().is_some_and(|line| line.starts_with(beginning)) {
                 return true;
             }
@@ -67,8 +62,14 @@ impl Victim {
     }
 
     /// What it said so far.
-    pub fn said(&self) -> &[String] {
+    pub fn said(&mut self) -> &[String] {
+        self.said.extend(self.lines.try_iter());
         &self.said
+    }
+
+    /// The number of the last write that it acknowledged so far, or `before` if none.
+    pub fn acknowledged(&mut self, before: u64) -> u64 {
+        last_acknowledged(self.said(), before)
     }
 
     /// Its stdin, to tell it to go on; dropping it ends what it reads.
@@ -85,7 +86,7 @@ impl Victim {
     /// Waits for its end and gathers what it said.
     pub fn finish(mut self) -> Rigged<Remains> {
         drop(self.child.stdin.take());
-        while self.wait_for_line() {}
+        self.said.extend(self.lines.iter());
         let mut errors = Vec::new();
         if let Some(mut stderr) = self.child.stderr.take() {
             stderr.read_to_end(&mut errors).map_err(|error| format!("cannot read a child's errors: {error}"))?;
@@ -98,7 +99,7 @@ impl Victim {
 impl Remains {
     /// The number of the last write that it acknowledged, or `before` if none.
     pub fn acknowledged(&self, before: u64) -> u64 {
-        self.said.iter().rev().find_map(|line| line.strip_prefix("acknowledged ")?.parse().ok()).unwrap_or(before)
+        last_acknowledged(&self.said, before)
     }
 
     /// The error it ended with, if it said one: kind and words.
@@ -109,6 +110,18 @@ impl Remains {
     /// Whether it panicked.
     pub fn panicked(&self) -> bool {
         self.errors.contains("panicked at")
+    }
+}
+
+fn last_acknowledged(said: &[String], before: u64) -> u64 {
+    said.iter().rev().find_map(|line| line.strip_prefix("acknowledged ")?.parse().ok()).unwrap_or(before)
+}
+
+/// Whole lines only: a child may have been killed in the middle of one.
+fn read_lines(mut stdout: BufReader<ChildStdout>, sender: &Sender<String>) {
+    let mut line = String::new();
+    while stdout.read_line(&mut line).is_ok() && line.ends_with('\n') && sender.send(line.trim_end().to_owned()).is_ok() {
+        line.clear();
     }
 }
 
