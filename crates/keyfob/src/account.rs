@@ -50,8 +50,7 @@ impl Account {
         let TokenSet::OAuth2(tokens) = &self.tokens else { return None };
         let (Health::Ok, Some(_), Some(end)) = (&self.health, &tokens.refresh, tokens.expires_at) else { return None };
         let tenth = end.since(tokens.received_at).max(0) / 10;
-        let share = self.id.as_str().bytes().fold(0_i64, |sum, byte| (sum * 31 + i64::from(byte)) % 1000);
-        Some(end.plus(-tenth - tenth.saturating_mul(share) / 1000))
+        Some(end.plus(-self.id.spread(tenth)))
     }
 
     /// Knows the account's secrets, to take them out of server text.
@@ -90,6 +89,12 @@ impl AccountId {
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// So many seconds, and up to as many again by the id: what was made together does not happen together. Always the same for an account.
+    pub(crate) fn spread(&self, seconds: i64) -> i64 {
+        let share = self.0.bytes().fold(0_i64, |sum, byte| (sum * 31 + i64::from(byte)) % 1000);
+        seconds.saturating_add(seconds.saturating_mul(share) / 1000)
     }
 }
 

@@ -23,3 +23,11 @@ pub fn random_hex() -> String {
     fill(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// About so long: up to a quarter less or more, so that what failed together is not tried again together.
+pub(crate) fn about(length: std::time::Duration) -> std::time::Duration {
+    let mut bytes = [0; 2];
+    fill(&mut bytes);
+    // Between 3/4 and 5/4, in steps of 1/131070.
+    length.mul_f64(0.75 + f64::from(u16::from_le_bytes(bytes)) / 131_070.0)
+}

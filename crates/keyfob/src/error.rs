@@ -3,8 +3,10 @@
 use std::fmt;
 
 use http::StatusCode;
-use keyfob_proto as proto;
+use keyfob_proto::{self as proto, Timestamp};
 
+use crate::history::Actor;
+use crate::moment;
 use crate::store::StoreError;
 
 /// What went wrong.
@@ -45,6 +47,29 @@ pub enum Error {
     },
     /// The API answered, and the answer is an error.
     Api(ApiError),
+    /// Another process has had the right to refresh the account for longer than a refresh takes: it hangs, or was stopped.
+    Held {
+        /// The account.
+        account: String,
+        /// Who, as far as its note tells.
+        by: Option<Actor>,
+        /// Since when.
+        since: Option<Timestamp>,
+    },
+    /// New tokens came, and the store cannot keep them: they are lost when this process ends.
+    Unsaved {
+        /// The account.
+        account: String,
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        error: StoreError,
+    },
+    /// A refresh was stopped with the program, or part of it, that made it.
+    Stopped {
+        /// The account.
+        account: String,
+    },
 }
 
 /// An answer of an API that is an error, by its status or by what the provider file says.
@@ -75,6 +100,9 @@ impl Error {
             }
             Self::TakenName { name, provider } => Self::TakenName { name: name.clone(), provider: provider.clone() },
             Self::Api(error) => Self::Api(error.clone()),
+            Self::Held { account, by, since } => Self::Held { account: account.clone(), by: by.clone(), since: *since },
+            Self::Unsaved { account, since, error } => Self::Unsaved { account: account.clone(), since: *since, error: error.again() },
+            Self::Stopped { account } => Self::Stopped { account: account.clone() },
         }
     }
 
@@ -88,6 +116,14 @@ impl Error {
             Self::Unbound { account, .. } => Some(format!("if that is where it shall go, log in again: keyfob login {account}")),
             Self::TakenName { provider, .. } => Some(format!("choose a name such as {provider}/home")),
             Self::Api(error) => error.hint.clone(),
+            Self::Held { by: Some(by), .. } => {
+                Some(format!("see what process {} on {} does; when it ends, however it ends, the account is free at once", by.pid, by.host))
+            }
+            Self::Held { by: None, .. } => {
+                Some("see which program uses this account; when it ends, the account is free at once".to_owned())
+            }
+            Self::Unsaved { error, .. } => Some(format!("keep this program running, and {}", error.hint())),
+            Self::Stopped { .. } => Some("try again".to_owned()),
         }
     }
 }
@@ -104,6 +140,21 @@ impl fmt::Display for Error {
             }
             Self::TakenName { name, provider } => write!(f, "the name \"{name}\" belongs to an account at {provider}"),
             Self::Api(error) => error.fmt(f),
+            Self::Held { account, by, since } => {
+                write!(f, "the account \"{account}\" is being refreshed by ")?;
+                match by {
+                    Some(by) => write!(f, "{by}")?,
+                    None => f.write_str("another process")?,
+                }
+                if let Some(since) = since {
+                    write!(f, " since {}", moment::utc(*since))?;
+                }
+                f.write_str(", which does not come to an end")
+            }
+            Self::Unsaved { account, since, error } => {
+                write!(f, "the new tokens of \"{account}\", received at {}, cannot be kept: {error}", moment::utc(*since))
+            }
+            Self::Stopped { account } => write!(f, "the refresh of \"{account}\" was stopped before its end"),
         }
     }
 }
@@ -113,7 +164,7 @@ impl std::error::Error for Error {
         match self {
             // These print as their own cause; what is below them is the source.
             Self::Protocol(error) => std::error::Error::source(error),
-            Self::Store(error) => std::error::Error::source(error),
+            Self::Store(error) | Self::Unsaved { error, .. } => std::error::Error::source(error),
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use keyfob_proto::{App, Entropy, Outgoing, Settings, Timestamp};
 
@@ -9,9 +10,12 @@ use crate::account::Account;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::OsEntropy;
 use crate::error::Error;
+use crate::events::{Events, Speaker};
 use crate::history::{Actor, Entry, Event};
+use crate::limit::Limit;
+use crate::policy::Policy;
 use crate::session::{Session, Shared};
-use crate::store::Store;
+use crate::store::{Expected, Generation, Store, StoreError, Versioned};
 use crate::transport::{self, Transport};
 
 /// What every login and session needs. Cheap to clone; clones share everything.
@@ -27,6 +31,9 @@ struct Inner {
     entropy: Arc<dyn Entropy + Send + Sync>,
     /// Who this process is, in histories.
     actor: Actor,
+    policy: Policy,
+    limit: Limit,
+    speaker: Speaker,
     /// One session an account: whoever opens it again joins its refresh instead of spending the refresh token twice.
     sessions: Mutex<BTreeMap<String, Weak<Shared>>>,
 }
@@ -44,7 +51,26 @@ impl Keyfob {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy + Send + Sync>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { store, transport, clock, entropy, actor: Actor::this(), sessions: Mutex::default() }) }
+        Self::made(store, transport, clock, entropy, Policy::default())
+    }
+
+    fn made(
+        store: Arc<dyn Store>,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy + Send + Sync>,
+        policy: Policy,
+    ) -> Self {
+        let (actor, limit) = (Actor::this(), Limit::new(policy.at_once));
+        let (speaker, sessions) = (Speaker::new(), Mutex::default());
+        Self { inner: Arc::new(Inner { store, transport, clock, entropy, actor, policy, limit, speaker, sessions }) }
+    }
+
+    /// The same with another policy. Shares neither sessions nor events with the one it was made from: choose at the start.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        let Inner { store, transport, clock, entropy, .. } = &*self.inner;
+        Self::made(store.clone(), transport.clone(), clock.clone(), entropy.clone(), policy)
     }
 
     /// The store.
@@ -60,18 +86,59 @@ impl Keyfob {
             return Ok(Session::new(shared));
         }
         let record = self.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() })?;
+        self.open(settings, app, record)
+    }
+
+    /// The same for an account that was read already.
+    pub(crate) fn open(&self, settings: Settings, app: App, record: Versioned<Account>) -> Result<Session, Error> {
+        let name = record.value.name.clone();
         if record.value.provider != settings.provider {
-            return Err(Error::TakenName { name: account.to_owned(), provider: record.value.provider });
+            return Err(Error::TakenName { name, provider: record.value.provider });
         }
         let shared = Arc::new(Shared::new(self.clone(), settings, app, record)?);
         let mut sessions = self.sessions();
         // Somebody may have opened it in between: theirs counts.
-        if let Some(theirs) = sessions.get(account).and_then(Weak::upgrade) {
+        if let Some(theirs) = sessions.get(&name).and_then(Weak::upgrade).filter(|theirs| theirs.provider() == shared.provider()) {
             return Ok(Session::new(theirs));
         }
-        sessions.retain(|_, session| session.strong_count() > 0);
-        sessions.insert(account.to_owned(), Arc::downgrade(&shared));
+        // Now and then, not each time: a server has many.
+        if sessions.len() >= 64 && sessions.len().is_power_of_two() {
+            sessions.retain(|_, session| session.strong_count() > 0);
+        }
+        sessions.insert(name, Arc::downgrade(&shared));
         Ok(Session::new(shared))
+    }
+
+    /// Listens to what this process does to tokens from now on: logins, refreshes and their failures, logouts, tokens that could not be
+    /// written. What other processes do on the same store is told by [`history::Watch`](crate::history::Watch).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use keyfob::{HyperTransport, Keyfob, MemoryStore};
+    /// # async fn example() -> std::io::Result<()> {
+    /// let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(HyperTransport::new()?));
+    /// let mut events = keyfob.events();
+    /// tokio::spawn(async move {
+    ///     while let Some(entry) = events.next().await {
+    ///         println!("{}: {:?}", entry.account, entry.event);
+    ///     }
+    /// });
+    /// # Ok(()) }
+    /// ```
+    pub fn events(&self) -> Events {
+        self.inner.speaker.listen()
+    }
+
+    /// For a program that is about to end: [`Session::settle`] for every account in use. The first error is told, after all were tried.
+    pub async fn settle(&self, within: Duration) -> Result<(), Error> {
+        let open: Vec<_> = self.sessions().values().filter_map(Weak::upgrade).collect();
+        let end = tokio::time::Instant::now() + within;
+        let mut outcome = Ok(());
+        for shared in open {
+            let settled = shared.settle(end.saturating_duration_since(tokio::time::Instant::now())).await;
+            outcome = outcome.and(settled);
+        }
+        outcome
     }
 
     /// Forgets the open session of an account: after a login or logout, the next one reads the store afresh.
@@ -95,6 +162,31 @@ impl Keyfob {
     /// An entry for the history, by this process, now.
     pub fn entry(&self, account: &Account, event: Event) -> Entry {
         Entry::new(account, self.now(), self.inner.actor.clone(), event)
+    }
+
+    /// Who this process is, in histories.
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.inner.actor
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    pub(crate) fn limit(&self) -> &Limit {
+        &self.inner.limit
+    }
+
+    /// Writes an account, and tells whoever listens.
+    pub(crate) async fn put(&self, account: &Account, expected: Expected, entry: Option<&Entry>) -> Result<Generation, StoreError> {
+        let generation = self.store().put_account(account, expected, entry).await?;
+        entry.iter().for_each(|entry| self.tell(entry));
+        Ok(generation)
+    }
+
+    /// Tells whoever listens.
+    pub(crate) fn tell(&self, entry: &Entry) {
+        self.inner.speaker.tell(entry);
     }
 
     /// Sends a request of the protocol core and reads the whole answer.

@@ -39,6 +39,7 @@ pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &s
     let revoked = if revoke { ask(keyfob, settings, app, &account).await } else { Revoked::NotAsked };
     let entry = keyfob.entry(&account, Event::LoggedOut { revoked: matches!(revoked, Revoked::Yes) });
     keyfob.store().remove_account(&account.name, Some(&entry)).await?;
+    keyfob.tell(&entry);
     keyfob.forget_session(&account.name);
     tracing::info!(account = account.name, "logged out");
     Ok(LoggedOut { account, revoked })

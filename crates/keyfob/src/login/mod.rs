@@ -163,7 +163,7 @@ impl Login {
         };
         let received = account.tokens.refresh_token().map(Fingerprint::of);
         let entry = self.keyfob.entry(&account, Event::LoggedIn { received });
-        self.keyfob.store().put_account(&account, Expected::Anything, Some(&entry)).await?;
+        self.keyfob.put(&account, Expected::Anything, Some(&entry)).await?;
         self.keyfob.forget_session(&account.name);
         tracing::info!(account = account.name, "logged in");
         Ok(LoggedIn { account, replaced: before.is_some(), tolerated })

@@ -1,12 +1,13 @@
 //! What an API answered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use keyfob_proto::{Misbehaved, Scrubber, Settings, TokenSet, Transport, TransportKind};
+use keyfob_proto::{Misbehaved, Scrubber, Settings, Transport, TransportKind};
 use serde_json::Value;
 
-use super::Session;
+use super::{Known, Session};
 use crate::error::{ApiError, Error};
 use crate::transport::Body;
 
@@ -21,11 +22,11 @@ pub struct Answer {
     inner: http::Response<Body>,
     session: Session,
     /// What the call was made with: by now the session may have others, and the answer may echo these.
-    used: TokenSet,
+    used: Arc<Known>,
 }
 
 impl Answer {
-    pub(crate) fn new(inner: http::Response<Body>, session: Session, used: TokenSet) -> Self {
+    pub(crate) fn new(inner: http::Response<Body>, session: Session, used: Arc<Known>) -> Self {
         Self { inner, session, used }
     }
 
@@ -84,7 +85,7 @@ impl std::fmt::Debug for Answer {
 }
 
 /// Whether an answer is an error, and what the provider says about it.
-fn judge(session: &Session, used: &TokenSet, status: StatusCode, body: &[u8]) -> Option<ApiError> {
+fn judge(session: &Session, used: &Known, status: StatusCode, body: &[u8]) -> Option<ApiError> {
     let Settings { api, retired, .. } = session.settings();
     if !(status.is_client_error()
         || status.is_server_error()
@@ -94,7 +95,7 @@ fn judge(session: &Session, used: &TokenSet, status: StatusCode, body: &[u8]) ->
     {
         return None;
     }
-    let scrubber = used.secrets().into_iter().fold(session.scrubber(), Scrubber::knowing);
+    let scrubber = used.tokens().secrets().into_iter().fold(session.scrubber(), Scrubber::knowing);
     let json = serde_json::from_slice::<Value>(body).ok();
     let message = match &json {
         Some(json) => api.message.iter().find_map(|pointer| match json.pointer(pointer)? {

@@ -10,7 +10,7 @@ use keyfob_proto::oauth1::Explanation;
 use keyfob_proto::{Body as SignedBody, Misuse, Origin, TokenSet, encode, oauth2};
 
 use super::answer::Answer;
-use super::{Client, Session, Shared, target};
+use super::{Client, Known, Session, Shared, Wait, Why, target};
 use crate::error::Error;
 use crate::transport::Body;
 
@@ -128,9 +128,9 @@ impl Call {
             CallBody::None => call.send_replayable(&[]).await?,
             CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
             CallBody::Stream(body) => {
-                let tokens = shared.fresh(None).await?;
-                let (parts, _) = call.authorized(&tokens, None)?;
-                (call.transmit(parts, body).await?, tokens)
+                let known = shared.fresh(None).await?;
+                let (parts, _) = call.authorized(&known, None)?;
+                (call.transmit(parts, body).await?, known)
             }
         };
         Ok(Answer::new(answer, Session::new(shared), used))
@@ -139,14 +139,16 @@ impl Call {
     /// Shows how this call would be signed, instead of sending it. OAuth 1 only.
     pub fn explain(&self) -> Result<Explanation, Error> {
         let shared = &self.session.shared;
-        let (Client::OAuth1(client), TokenSet::OAuth1(tokens)) = (&shared.client, shared.tokens()?) else {
+        let known = shared.known();
+        known.usable()?;
+        let (Client::OAuth1(client), TokenSet::OAuth1(tokens)) = (&shared.client, known.tokens()) else {
             return Err(Misuse::new("an OAuth 1 account", "one whose calls are not signed").into());
         };
         let bytes = if let CallBody::Bytes(bytes) = &self.body { bytes.as_slice() } else { &[] };
         let call = Prepared { shared, method: self.method.clone(), uri: self.uri()?, headers: self.headers.clone() };
-        let parts = call.parts()?;
+        let parts = call.parts(&known)?;
         let body = SignedBody::of(&parts.headers, bytes);
-        Ok(client.explain(&tokens, &parts, body, shared.keyfob.now(), shared.keyfob.entropy())?)
+        Ok(client.explain(tokens, &parts, body, shared.keyfob.now(), shared.keyfob.entropy())?)
     }
 
     fn uri(&self) -> Result<Uri, Misuse> {
@@ -189,11 +191,11 @@ struct Prepared<'a> {
 impl Prepared<'_> {
     /// Sends a call that can be sent again: once more with a new token after "expired", and, where repeating is safe, after 429, 503
     /// or a connection that broke before the answer. Says which tokens were sent last.
-    async fn send_replayable(&mut self, bytes: &[u8]) -> Result<(http::Response<Body>, TokenSet), Error> {
-        let mut tokens = self.shared.fresh(None).await?;
+    async fn send_replayable(&mut self, bytes: &[u8]) -> Result<(http::Response<Body>, Arc<Known>), Error> {
+        let mut known = self.shared.fresh(None).await?;
         let (mut refreshed, mut waits, mut broken) = (false, 0, false);
         loop {
-            let (parts, new_body) = self.authorized(&tokens, Some(bytes))?;
+            let (parts, new_body) = self.authorized(&known, Some(bytes))?;
             let body = new_body.unwrap_or_else(|| bytes.to_vec());
             let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
             let answer = match self.transmit(parts, body).await {
@@ -206,10 +208,14 @@ impl Prepared<'_> {
                 other => other?,
             };
             let (answer, expired) = self.judge(answer).await?;
-            if expired && !refreshed && tokens.refresh_token().is_some() {
+            if expired && !refreshed && known.refresh_token().is_some() {
                 refreshed = true;
-                tokens = self.shared.refresh(&tokens, "the provider says it has expired").await?;
-                continue;
+                let renewed = self.shared.refresh(&known, Why::Expired, Wait::ToTheEnd).await?;
+                // The token that was refused, again or still: a refresh just now brought no other. The answer is what it is.
+                if !renewed.has_same_access(&known) {
+                    known = renewed;
+                    continue;
+                }
             }
             match self.wait_wanted(&answer) {
                 Some(seconds) if waits < 2 => {
@@ -217,7 +223,7 @@ impl Prepared<'_> {
                     tracing::info!(seconds, status = answer.status().as_u16(), "waiting as told");
                     tokio::time::sleep(Duration::from_secs(seconds)).await;
                 }
-                _ => return Ok((answer, tokens)),
+                _ => return Ok((answer, known)),
             }
         }
     }
@@ -249,32 +255,31 @@ impl Prepared<'_> {
         matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
 
-    fn parts(&self) -> Result<Parts, Error> {
+    fn parts(&self, known: &Known) -> Result<Parts, Error> {
         let mut parts = Request::new(()).into_parts().0;
         parts.method = self.method.clone();
         parts.uri = self.uri.clone();
         parts.headers = self.headers.clone();
-        let account = self.shared.record().value.clone();
-        self.shared.settings.api.set_headers(&self.shared.app, &account.kept, &mut parts)?;
+        self.shared.settings.api.set_headers(&self.shared.app, &known.account().kept, &mut parts)?;
         Ok(parts)
     }
 
     /// The request with the account's authorization: signed, or with the token attached. Only for the origins the account is
     /// bound to: a URL from anywhere else must not carry a token away. A body of `None` streams.
-    fn authorized(&self, tokens: &TokenSet, body: Option<&[u8]>) -> Result<(Parts, Option<Vec<u8>>), Error> {
-        let account = self.shared.record().value.clone();
+    fn authorized(&self, known: &Known, body: Option<&[u8]>) -> Result<(Parts, Option<Vec<u8>>), Error> {
+        let account = known.account();
         let origin = Origin::of(&self.uri);
         let allowed = |origin: &Origin| account.is_bound_to(origin) && self.shared.settings.api_origins().any(|own| own == *origin);
         if !origin.as_ref().is_some_and(allowed) {
             let bound_to = account.origins.iter().map(ToString::to_string).collect();
             let origin = origin.map_or_else(|| "there".to_owned(), |origin| origin.to_string());
-            return Err(Error::Unbound { account: account.name, origin, bound_to });
+            return Err(Error::Unbound { account: account.name.clone(), origin, bound_to });
         }
-        let mut parts = self.parts()?;
+        let mut parts = self.parts(known)?;
         // By the content type that will be sent, which the provider's fixed headers may have changed.
         let body = body.map_or(SignedBody::Opaque, |bytes| SignedBody::of(&parts.headers, bytes));
         let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
-        let new_body = match (&self.shared.client, tokens) {
+        let new_body = match (&self.shared.client, known.tokens()) {
             (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => client.sign(tokens, &mut parts, body, now, entropy)?,
             (Client::OAuth2(_), TokenSet::OAuth2(tokens)) => {
                 let shared = self.shared;

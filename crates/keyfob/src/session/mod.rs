@@ -9,39 +9,32 @@
 
 mod answer;
 mod call;
+mod known;
 mod refresh;
+mod settle;
+mod shared;
 mod target;
+mod token;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 pub use answer::Answer;
 pub use call::{Call, CallBody};
-use keyfob_proto::{App, Flow, Misuse, Scrubber, Secret, Settings, TokenSet, oauth1, oauth2};
+use keyfob_proto::{Misuse, Scrubber, Settings, TokenSet};
+pub(crate) use known::Known;
+pub use refresh::Unsaved;
+pub(crate) use refresh::{Wait, Why};
+use shared::Client;
+pub(crate) use shared::Shared;
+pub use token::Token;
 
-use crate::account::{Account, Health};
+use crate::account::Account;
 use crate::error::Error;
-use crate::keyfob::Keyfob;
-use crate::store::Versioned;
 
 /// An account in use. Cheap to clone; clones, and sessions of the same account opened elsewhere, share their token.
 #[derive(Clone, Debug)]
 pub struct Session {
     shared: Arc<Shared>,
-}
-
-/// What all sessions of one account share.
-pub(crate) struct Shared {
-    keyfob: Keyfob,
-    settings: Settings,
-    app: App,
-    client: Client,
-    record: Mutex<Versioned<Account>>,
-    flight: refresh::Flight,
-}
-
-enum Client {
-    OAuth1(oauth1::Client),
-    OAuth2(oauth2::Client),
 }
 
 impl Session {
@@ -51,7 +44,7 @@ impl Session {
 
     /// The account as this process knows it now.
     pub fn account(&self) -> Account {
-        self.shared.record().value.clone()
+        self.shared.known().account().clone()
     }
 
     /// The provider's settings in use.
@@ -59,71 +52,34 @@ impl Session {
         &self.shared.settings
     }
 
-    /// A valid access token, for programs that attach it themselves; refreshed first if it ends within `min_valid` seconds.
-    /// `NeedsLogin` if it has ended and cannot be refreshed, `Misuse` for OAuth 1, where every request is signed by itself.
-    pub async fn token(&self, min_valid: i64) -> Result<Secret, Error> {
-        let TokenSet::OAuth2(_) = self.account().tokens else {
+    /// A valid access token, for programs that attach it themselves; refreshed first if it ends within `min_valid` seconds. From a warm
+    /// session this is a lock and two looks at clocks: no store, no allocation. `NeedsLogin` if it has ended and cannot be refreshed,
+    /// `Misuse` for OAuth 1, where every request is signed by itself.
+    ///
+    /// A provider whose tokens live less than `min_valid` is asked once a minute at most; then the token is what there is.
+    pub async fn token(&self, min_valid: i64) -> Result<Token, Error> {
+        let TokenSet::OAuth2(_) = self.shared.known().tokens() else {
             return Err(Misuse::new("an OAuth 2 account, which has a bearer token", "an OAuth 1 account, which signs every request")
                 .with_hint("make the call with keyfob itself: keyfob get ACCOUNT PATH")
                 .into());
         };
-        let tokens = self.shared.fresh(Some(min_valid)).await?;
-        if tokens.refresh_token().is_none() && self.shared.has_ended(&tokens) {
-            return Err(refresh::ended(self.account().name));
+        let known = self.shared.fresh(Some(min_valid)).await?;
+        if known.refresh_token().is_none() && known.has_ended(self.shared.keyfob.now()) {
+            return Err(refresh::ended(known.account().name.clone()));
         }
-        match tokens {
-            TokenSet::OAuth2(tokens) => Ok(tokens.access),
-            _ => Err(Misuse::new("an OAuth 2 account", "another one").into()),
-        }
+        Token::of(known)
     }
 
-    /// Asks for new tokens now, whatever the old ones' age.
+    /// Asks for new tokens now, whatever the old ones' age, and however lately that failed. If another process was faster, its tokens are
+    /// what you get.
     pub async fn refresh(&self) -> Result<Account, Error> {
-        let used = self.account().tokens;
-        self.shared.refresh(&used, "asked for").await?;
-        Ok(self.account())
+        let used = self.shared.known();
+        let known = self.shared.refresh(&used, Why::Asked, Wait::ToTheEnd).await?;
+        Ok(known.account().clone())
     }
 
     /// Takes this account's and app's secrets, and control characters, out of server text.
     pub fn scrubber(&self) -> Scrubber {
         self.shared.scrubber()
-    }
-}
-
-impl Shared {
-    pub(crate) fn provider(&self) -> &str {
-        &self.settings.provider
-    }
-
-    pub(crate) fn new(keyfob: Keyfob, settings: Settings, app: App, record: Versioned<Account>) -> Result<Self, Error> {
-        let client = match &settings.flow {
-            Flow::OAuth1(_) => Client::OAuth1(oauth1::Client::new(&settings, app.clone())?),
-            Flow::OAuth2(_) => Client::OAuth2(oauth2::Client::new(&settings, app.clone())?),
-            _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
-        };
-        Ok(Self { keyfob, settings, app, client, record: Mutex::new(record), flight: refresh::Flight::default() })
-    }
-
-    fn record(&self) -> MutexGuard<'_, Versioned<Account>> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The tokens as this process knows them, if the account can be used at all.
-    fn tokens(&self) -> Result<TokenSet, Error> {
-        let record = self.record();
-        match &record.value.health {
-            Health::Ok => Ok(record.value.tokens.clone()),
-            Health::NeedsLogin { reason, .. } => Err(Error::NeedsLogin { account: record.value.name.clone(), reason: reason.clone() }),
-        }
-    }
-
-    fn scrubber(&self) -> Scrubber {
-        self.app.secrets().fold(self.record().value.scrubber(), Scrubber::knowing)
-    }
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("provider", &self.settings.provider).finish_non_exhaustive()
     }
 }

@@ -105,18 +105,19 @@ impl std::fmt::Debug for HyperTransport {
     }
 }
 
+/// Whoever spends a token for a request counts on it: `Connect`, `Tls` and `Forbidden` mean that the request did not leave.
 fn kind_of(error: &hyper_util::client::legacy::Error) -> TransportKind {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(found) = cause {
         if found.is::<Forbidden>() {
             return TransportKind::Forbidden;
         }
-        if found.is::<rustls::Error>() {
+        if found.is::<rustls::Error>() && error.is_connect() {
             return TransportKind::Tls;
         }
         // hyper-rustls and tokio wrap the TLS error in an I/O error, which does not show it as its source.
         if let Some(inner) = found.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if inner.is::<rustls::Error>() {
+            if inner.is::<rustls::Error>() && error.is_connect() {
                 return TransportKind::Tls;
             }
             if inner.is::<Forbidden>() {

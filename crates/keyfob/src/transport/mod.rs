@@ -19,7 +19,8 @@ pub use self::hyper::{HyperTransport, HyperTransportBuilder};
 /// What a transport returns: a boxed future, so that `dyn Transport` works.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<http::Response<Body>, TransportError>> + Send + 'a>>;
 
-/// Sends requests. Implement it to bring another HTTP client, if it leaves URLs alone.
+/// Sends requests. Implement it to bring another HTTP client, if it leaves URLs alone, and says `Connect`, `Tls` or `Forbidden` only of a
+/// request that did not leave: a refresh token goes by it.
 pub trait Transport: Send + Sync {
     /// Sends a request, and returns when the head of the answer is there.
     fn send(&self, request: http::Request<Body>) -> Sending<'_>;

@@ -68,6 +68,14 @@ pub enum Event {
         /// What its note says.
         refresh: Spending,
     },
+    /// New tokens came, and the store could not keep them: they are in the memory of one process alone, which tries again. Told in that
+    /// process, and never stored: once they are kept, the entry is `refreshed`.
+    Unsaved {
+        /// The refresh that was made.
+        refresh: Spending,
+        /// Why the store could not keep them.
+        reason: String,
+    },
     /// The account was forgotten here.
     LoggedOut {
         /// Whether the provider was asked to forget its tokens, and did.
@@ -86,9 +94,13 @@ pub struct Spending {
     pub by: Actor,
     /// What for: `ends soon`, `asked for`, …
     pub why: String,
-    /// How many refreshes of this token went unanswered before this one.
+    /// How many refreshes of this token went unanswered: before this one, or with it where it is over.
     #[serde(default)]
     pub unanswered: u32,
+    /// Whether it is over: the request was sent, no answer came that could be used, and the history says so. A note that is not over, found
+    /// by whoever has the right to refresh now, was left behind by a process that is gone.
+    #[serde(default)]
+    pub over: bool,
 }
 
 /// Who acts: a process on a machine.

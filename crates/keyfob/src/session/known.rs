@@ -1,0 +1,165 @@
+//! An account as this process knows it, and how good its token is by two clocks: the one on the wall, which people turn, and one that
+//! only goes forward, which knows nothing of what happened before this process.
+
+use std::time::Duration;
+
+use keyfob_proto::{Secret, Timestamp, TokenSet};
+use tokio::time::Instant;
+
+use crate::account::{Account, Health};
+use crate::error::Error;
+use crate::store::Versioned;
+
+/// A token is refreshed before it ends: this many seconds, or a tenth of its lifetime if that is less (a token of 20 s must not be
+/// refreshed on every call); and up to as many again, by account, so that tokens that end together are not refreshed together.
+const MARGIN: i64 = 60;
+
+/// How far the clock of another machine, which received the tokens, may be ahead of ours. Beyond it one of them is wrong.
+const SKEW: i64 = 60;
+
+/// A refresh is not repeated within this many seconds, if it brought nothing better.
+const JUST_NOW: u64 = 60;
+
+/// An account as this process knows it.
+#[derive(Debug)]
+pub(crate) struct Known {
+    record: Versioned<Account>,
+    /// When this process first saw these tokens.
+    seen: Instant,
+    /// Whether this process received them, by a refresh.
+    here: bool,
+    lifetime: Option<Lifetime>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lifetime {
+    received_at: Timestamp,
+    expires_at: Timestamp,
+    /// In seconds; a server, or a clock, can make it negative.
+    length: i64,
+    margin: i64,
+}
+
+impl Known {
+    /// What was read from the store. The same tokens as before have the age they had.
+    pub(crate) fn read(record: Versioned<Account>, before: Option<&Self>) -> Self {
+        let mut known = Self::new(record, false);
+        if let Some(before) = before.filter(|before| before.is_same_issue(&known.record.value.tokens)) {
+            (known.seen, known.here) = (before.seen, before.here);
+        }
+        known
+    }
+
+    /// What a refresh in this process has just brought.
+    pub(crate) fn received(record: Versioned<Account>) -> Self {
+        Self::new(record, true)
+    }
+
+    fn new(record: Versioned<Account>, here: bool) -> Self {
+        let lifetime = match &record.value.tokens {
+            TokenSet::OAuth2(tokens) => tokens.expires_at.map(|expires_at| {
+                let length = expires_at.since(tokens.received_at);
+                let margin = record.value.id.spread(MARGIN.min(length / 10).max(0));
+                Lifetime { received_at: tokens.received_at, expires_at, length, margin }
+            }),
+            _ => None,
+        };
+        Self { record, seen: Instant::now(), here, lifetime }
+    }
+
+    pub(crate) fn record(&self) -> &Versioned<Account> {
+        &self.record
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.record.value
+    }
+
+    pub(crate) fn tokens(&self) -> &TokenSet {
+        &self.record.value.tokens
+    }
+
+    pub(crate) fn refresh_token(&self) -> Option<&Secret> {
+        self.tokens().refresh_token()
+    }
+
+    /// An error where a person has to log in first.
+    pub(crate) fn usable(&self) -> Result<(), Error> {
+        match &self.account().health {
+            Health::Ok => Ok(()),
+            Health::NeedsLogin { reason, .. } => Err(Error::NeedsLogin { account: self.account().name.clone(), reason: reason.clone() }),
+        }
+    }
+
+    /// Whether these tokens came with the same answer: the same text may come again, and counts anew.
+    pub(crate) fn is_same_issue(&self, tokens: &TokenSet) -> bool {
+        let text = |a: &Secret, b: &Secret| a.same_as(b.expose());
+        match (self.tokens(), tokens) {
+            (TokenSet::OAuth2(a), TokenSet::OAuth2(b)) => {
+                let same_refresh = match (&a.refresh, &b.refresh) {
+                    (Some(a), Some(b)) => text(a, b),
+                    (a, b) => a.is_none() && b.is_none(),
+                };
+                same_refresh && text(&a.access, &b.access) && a.received_at == b.received_at
+            }
+            (TokenSet::OAuth1(a), TokenSet::OAuth1(b)) => text(&a.token, &b.token),
+            _ => false,
+        }
+    }
+
+    /// Whether the access token is the same text: sending a call again with it would bring the same answer.
+    pub(crate) fn has_same_access(&self, other: &Self) -> bool {
+        match (self.tokens(), other.tokens()) {
+            (TokenSet::OAuth2(a), TokenSet::OAuth2(b)) => a.access.same_as(b.access.expose()),
+            _ => false,
+        }
+    }
+
+    /// Whether the access token ends within `min_valid` seconds, or within the usual margin. Unknown is no.
+    pub(crate) fn ends_soon(&self, now: Timestamp, min_valid: Option<i64>) -> bool {
+        let Some(lifetime) = self.lifetime else { return false };
+        let margin = min_valid.unwrap_or(lifetime.margin);
+        if self.has_been_here_for(lifetime.length.saturating_sub(margin)) {
+            return true;
+        }
+        if lifetime.clock_went_back(now) {
+            // Nobody knows when it ends: good for a call, whose answer tells; not for a caller who wants to be sure.
+            return min_valid.is_some();
+        }
+        lifetime.expires_at.since(now) <= margin
+    }
+
+    /// Whether the access token has ended, as far as that is known.
+    pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
+        let Some(lifetime) = self.lifetime else { return false };
+        self.has_been_here_for(lifetime.length) || (!lifetime.clock_went_back(now) && lifetime.expires_at <= now)
+    }
+
+    /// Whether these tokens are what a refresh brought just now, here or in another process, so that another one would bring no better:
+    /// a lifetime of nothing, the same token again, a clock that jumps. A token that lived its short life to the end is not meant.
+    pub(crate) fn is_just_refreshed(&self, now: Timestamp) -> bool {
+        let lived_out = |age: i64| self.lifetime.is_some_and(|lifetime| lifetime.length > 0 && age >= lifetime.length - lifetime.margin);
+        let seconds_here = i64::try_from(self.seen.elapsed().as_secs()).unwrap_or(i64::MAX);
+        if lived_out(seconds_here) {
+            return false;
+        }
+        if self.here {
+            return self.seen.elapsed() < Duration::from_secs(JUST_NOW);
+        }
+        // By the record: another process's refresh is what came after the login.
+        let TokenSet::OAuth2(tokens) = self.tokens() else { return false };
+        let age = now.since(tokens.received_at);
+        tokens.received_at > self.account().logged_in_at && age.unsigned_abs() < JUST_NOW && !lived_out(age)
+    }
+
+    fn has_been_here_for(&self, seconds: i64) -> bool {
+        u64::try_from(seconds).map_or(true, |seconds| self.seen.elapsed() >= Duration::from_secs(seconds))
+    }
+}
+
+impl Lifetime {
+    /// The tokens were received in the future: then `expires_at` means nothing by this clock.
+    fn clock_went_back(&self, now: Timestamp) -> bool {
+        self.received_at.since(now) > SKEW
+    }
+}

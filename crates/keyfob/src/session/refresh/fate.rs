@@ -1,0 +1,56 @@
+//! What became of the refresh token, as far as an error tells.
+
+use http::StatusCode;
+use keyfob_proto::{Code, Error as ProtoError, TransportKind};
+
+use crate::error::Error;
+
+/// What became of the refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The provider says it is worth nothing.
+    Refused,
+    /// It was not spent: the request did not leave, or the provider said so without acting on it.
+    Unspent,
+    /// The request may have been carried out, and what came back tells nothing of it.
+    Unclear,
+    /// The request may have been carried out, and nothing came back at all: worth asking once more, since providers that know of lost
+    /// answers give the same answer again for a while.
+    Lost,
+}
+
+impl Fate {
+    pub(super) fn of(error: &Error) -> Self {
+        match error {
+            Error::Protocol(ProtoError::Transport(error)) => match error.kind {
+                TransportKind::Connect | TransportKind::Tls | TransportKind::Forbidden => Self::Unspent,
+                TransportKind::Timeout | TransportKind::Broken => Self::Lost,
+                _ => Self::Unclear,
+            },
+            Error::Protocol(ProtoError::Refused(refused)) => match refused.code {
+                Code::InvalidGrant => Self::Refused,
+                Code::ServerError => Self::Unclear,
+                _ => Self::by(refused.status),
+            },
+            // Also a success that could not be understood: new tokens may have been in it.
+            Error::Protocol(ProtoError::Misbehaved(misbehaved)) => match misbehaved.status {
+                Some(status) if status.is_success() => Self::Unclear,
+                status => Self::by(status),
+            },
+            _ => Self::Unspent,
+        }
+    }
+
+    /// Whether a rotated token may be lost.
+    pub(super) fn is_unanswered(self) -> bool {
+        matches!(self, Self::Unclear | Self::Lost)
+    }
+
+    /// A gateway that gave up waiting says nothing of what went on behind it; 503 says that nothing did.
+    fn by(status: Option<StatusCode>) -> Self {
+        match status {
+            Some(status) if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE => Self::Unclear,
+            _ => Self::Unspent,
+        }
+    }
+}

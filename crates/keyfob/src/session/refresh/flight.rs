@@ -1,0 +1,170 @@
+//! One refresh of an account at a time in this process. Whoever comes while it is under way shares its outcome.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Outcome, Wait, Why};
+use crate::error::Error;
+use crate::session::{Known, Shared};
+
+/// The flight under way, if there is one.
+#[derive(Default)]
+pub(crate) struct Flights {
+    slot: Mutex<Option<Board>>,
+}
+
+/// How far a flight is, for all to see.
+type Board = Arc<watch::Sender<Phase>>;
+
+enum Phase {
+    /// It asks for the right to refresh.
+    Asking,
+    /// Somebody else, outside this process, has that right.
+    Queued,
+    /// The refresh token may be on its way.
+    Spending,
+    /// It was told not to begin.
+    CalledOff,
+    /// It is over.
+    Landed(Outcome),
+}
+
+/// A flight, from its own side. Dropped before it landed (a panic, a runtime that ends), it says so to those who wait.
+pub(super) struct Flight {
+    shared: Arc<Shared>,
+    board: Board,
+    landed: bool,
+}
+
+impl Shared {
+    /// Joins the flight under way, or begins one, in a task of its own: a caller who goes away cannot cancel it, since a rotated token
+    /// that nobody writes down is a lost login.
+    pub(super) async fn join_flight(self: &Arc<Self>, used: &Arc<Known>, why: Why, wait: Wait) -> Outcome {
+        let (board, new) = {
+            let mut slot = self.flights.slot();
+            match &*slot {
+                Some(board) => (board.clone(), false),
+                None => {
+                    let board = Arc::new(watch::Sender::new(Phase::Asking));
+                    *slot = Some(board.clone());
+                    (board, true)
+                }
+            }
+        };
+        if new {
+            let flight = Flight { shared: self.clone(), board: board.clone(), landed: false };
+            let task = tokio::spawn(flight.go(used.clone(), why));
+            return lead(self, used, &board, task, wait).await;
+        }
+        match wait {
+            // What the caller has is good for now: let those wait who need better.
+            Wait::WhileItIsOurs => Ok(used.clone()),
+            Wait::ToTheEnd => match board.subscribe().wait_for(|phase| matches!(phase, Phase::Landed(_))).await.as_deref() {
+                Ok(Phase::Landed(outcome)) => again(outcome),
+                _ => Err(stopped(self)),
+            },
+        }
+    }
+
+    /// Calls off a flight that has not begun to spend the token, and waits for one that has; `false` if it is not over in time.
+    pub(crate) async fn land(&self, within: Duration) -> bool {
+        let Some(board) = self.flights.slot().clone() else { return true };
+        board.send_if_modified(|phase| {
+            let waits = matches!(phase, Phase::Asking | Phase::Queued);
+            if waits {
+                *phase = Phase::CalledOff;
+            }
+            waits
+        });
+        let mut phases = board.subscribe();
+        let over = phases.wait_for(|phase| matches!(phase, Phase::Landed(_) | Phase::CalledOff));
+        tokio::time::timeout(within, over).await.is_ok()
+    }
+}
+
+impl Flights {
+    fn slot(&self) -> MutexGuard<'_, Option<Board>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight {
+    async fn go(mut self, used: Arc<Known>, why: Why) -> Outcome {
+        let outcome = self.shared.clone().refresh_alone(&used, why, &self).await;
+        match &outcome {
+            Ok(_) => self.shared.pause.end(),
+            Err(error) => self.shared.pause.begin(error),
+        }
+        self.land(again(&outcome));
+        outcome
+    }
+
+    /// Somebody else has the right to refresh.
+    pub(super) fn queue(&self) {
+        self.board.send_if_modified(|phase| {
+            let first = matches!(phase, Phase::Asking);
+            if first {
+                *phase = Phase::Queued;
+            }
+            first
+        });
+    }
+
+    /// From here on it goes to the end. An error if it was called off.
+    pub(super) fn begin(&self) -> Result<(), Error> {
+        let mut begun = true;
+        self.board.send_if_modified(|phase| {
+            begun = !matches!(phase, Phase::CalledOff);
+            if begun {
+                *phase = Phase::Spending;
+            }
+            begun
+        });
+        if begun { Ok(()) } else { Err(stopped(&self.shared)) }
+    }
+
+    fn land(&mut self, outcome: Outcome) {
+        self.landed = true;
+        // Nobody may join between the two: they would wait for what has happened already.
+        let mut slot = self.shared.flights.slot();
+        *slot = None;
+        self.board.send_replace(Phase::Landed(outcome));
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.land(Err(stopped(&self.shared)));
+        }
+    }
+}
+
+/// Waits for one's own flight, and gets its very error, with all that lies below.
+async fn lead(shared: &Shared, used: &Arc<Known>, board: &Board, task: JoinHandle<Outcome>, wait: Wait) -> Outcome {
+    let mut phases = board.subscribe();
+    let queued = async {
+        // An error here means that the flight is over, which the other branch tells.
+        let found = phases.wait_for(|phase| matches!(phase, Phase::Queued)).await.is_ok();
+        if !found {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = task => done.unwrap_or_else(|_| Err(stopped(shared))),
+        () = queued, if wait == Wait::WhileItIsOurs => Ok(used.clone()),
+    }
+}
+
+/// The same for somebody else.
+fn again(outcome: &Outcome) -> Outcome {
+    outcome.as_ref().map(Arc::clone).map_err(Error::again)
+}
+
+fn stopped(shared: &Shared) -> Error {
+    Error::Stopped { account: shared.known().account().name.clone() }
+}

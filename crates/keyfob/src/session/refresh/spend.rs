@@ -1,0 +1,152 @@
+//! Spending a refresh token, by whoever has the right to: the note first, then the request, then what came of it.
+
+use std::sync::Arc;
+
+use keyfob_proto::oauth2::Exchange;
+use keyfob_proto::{Received, TokenSet};
+
+use super::fate::Fate;
+use super::note::Note;
+use super::save::NewTokens;
+use super::{Outcome, Why, ended};
+use crate::account::{Account, Health};
+use crate::error::Error;
+use crate::history::{Event, Fingerprint};
+use crate::limit::Permit;
+use crate::session::{Client, Known, Shared};
+use crate::store::{Expected, Hold, StoreError, Versioned};
+
+/// How often a write is tried that others get in the way of. They are logins and logouts: there are not many at once.
+const TRIES: usize = 8;
+
+/// A refresh that is about to be sent; the note of it is on disk.
+struct Begun {
+    exchange: Exchange,
+    note: Note,
+    known: Arc<Known>,
+}
+
+impl Shared {
+    /// Asks for new tokens in place of `used`. A request that nobody answered is sent once more, and not a third time.
+    pub(super) async fn spend(self: &Arc<Self>, used: &Known, why: Why, hold: Hold, permit: Permit) -> Outcome {
+        let mut sent_before = false;
+        loop {
+            let begun = match self.begin(used, why).await? {
+                Ok(begun) => begun,
+                Err(faster) => return faster.usable().map(|()| faster),
+            };
+            let Begun { exchange, note, known } = begun;
+            tracing::info!(account = known.account().name, why = why.as_str(), token = note.ours.token.as_str(), "refreshing");
+            let error = match self.send(exchange).await {
+                Ok(received) => {
+                    drop(permit);
+                    return self.keep(new_tokens(self, &known, note, received), hold).await;
+                }
+                Err(error) => error,
+            };
+            match Fate::of(&error) {
+                Fate::Refused => return self.refused(&known, &note, error).await,
+                fate => {
+                    tracing::warn!(account = known.account().name, %error, ?fate, "not refreshed");
+                    self.failed(&known, &note, &error, fate).await;
+                    if fate != Fate::Lost || sent_before {
+                        return Err(error);
+                    }
+                    sent_before = true;
+                }
+            }
+        }
+    }
+
+    async fn send(&self, exchange: Exchange) -> Result<Received, Error> {
+        let answer = self.keyfob.exchange(exchange.request()).await?;
+        Ok(exchange.receive(&answer, self.keyfob.now())?)
+    }
+
+    /// Reads once more, under the right to refresh, and writes the note. Inner `Err`: somebody was faster. If the note cannot be written (a
+    /// full disk), the token is not spent: its successor could not be written either.
+    async fn begin(&self, used: &Known, why: Why) -> Result<Result<Begun, Arc<Known>>, Error> {
+        for _ in 0..TRIES {
+            let known = self.read().await?;
+            if !known.is_same_issue(used.tokens()) || known.usable().is_err() {
+                return Ok(Err(known));
+            }
+            let name = || known.account().name.clone();
+            let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.client, known.tokens()) else {
+                return Err(Error::NeedsLogin { account: name(), reason: "OAuth 1 tokens cannot be refreshed".to_owned() });
+            };
+            let Some(refresh_token) = &tokens.refresh else { return Err(ended(name())) };
+            let exchange = client.refresh(tokens)?;
+            self.check_bound(&known, exchange.request().origin())?;
+            let note = Note::new(&self.keyfob, Fingerprint::of(refresh_token), why, known.account().spending.as_ref());
+            let account = Account { spending: Some(note.ours.clone()), ..known.account().clone() };
+            match self.put(&known, account, note.event()).await {
+                Ok(known) => return Ok(Ok(Begun { exchange, note, known })),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// The refresh token is spent or revoked. If somebody else wrote new tokens in between, those count; else a person has to log in again.
+    /// Nothing is deleted.
+    async fn refused(&self, known: &Known, note: &Note, refused: Error) -> Outcome {
+        let reason = match note.diagnosis() {
+            Some(diagnosis) => format!("{refused}; {diagnosis}"),
+            None => refused.to_string(),
+        };
+        let health = Health::NeedsLogin { reason: reason.clone(), since: self.keyfob.now() };
+        let event = Event::NeedsLogin { refresh: note.ours.clone(), reason: reason.clone() };
+        match self.write_end(known, |account| Account { health: health.clone(), spending: None, ..account }, &event).await {
+            // Somebody's new tokens, or our own mark.
+            Ok(now) => now.usable().map(|()| now),
+            Err(error) => {
+                tracing::error!(account = known.account().name, %error, "needs a new login, which could not be written down");
+                Err(Error::NeedsLogin { account: known.account().name.clone(), reason })
+            }
+        }
+    }
+
+    /// No new tokens came. What is known of the old one is written down; if that cannot be, the note of the beginning stays, which says less.
+    async fn failed(&self, known: &Known, note: &Note, error: &Error, fate: Fate) {
+        let unanswered = fate.is_unanswered();
+        let event = Event::RefreshFailed { refresh: note.ours.clone(), reason: error.to_string(), unanswered };
+        let spending = note.after_failure(unanswered);
+        let written = self.write_end(known, |account| Account { spending: spending.clone(), ..account }, &event).await;
+        if let Err(error) = written {
+            tracing::error!(account = known.account().name, %error, "a refresh failed, which could not be written down");
+        }
+    }
+
+    /// Writes the end of a refresh that brought nothing, unless the account's tokens have changed since: then that counts.
+    async fn write_end(&self, known: &Known, change: impl Fn(Account) -> Account, event: &Event) -> Outcome {
+        for _ in 0..TRIES {
+            let now = self.read().await?;
+            if !now.is_same_issue(known.tokens()) || now.account().id != known.account().id {
+                return Ok(now);
+            }
+            match self.put(&now, change(now.account().clone()), Some(event.clone())).await {
+                Err(StoreError::Conflict) => {}
+                written => return Ok(written?),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Writes an account over the one that was read, and learns it.
+    async fn put(&self, known: &Known, account: Account, event: Option<Event>) -> Result<Arc<Known>, StoreError> {
+        let entry = event.map(|event| self.keyfob.entry(&account, event));
+        let generation = self.keyfob.put(&account, Expected::Generation(known.record().generation), entry.as_ref()).await?;
+        Ok(self.learn_written(Versioned { value: account, generation }))
+    }
+}
+
+fn new_tokens(shared: &Shared, known: &Known, note: Note, received: Received) -> NewTokens {
+    let Received { tokens, kept, tolerated, .. } = received;
+    let event =
+        Event::Refreshed { refresh: note.ours, received: tokens.refresh_token().map(Fingerprint::of), expires_at: tokens.expires_at() };
+    let entry = shared.keyfob.entry(known.account(), event);
+    let tolerated = tolerated.iter().map(|deviation| deviation.name().to_owned()).collect();
+    NewTokens { instead_of: known.record().clone(), tokens, kept, tolerated, entry }
+}

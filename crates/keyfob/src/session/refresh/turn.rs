@@ -1,0 +1,62 @@
+//! The right to refresh: of all processes and machines on one store, one has it. The kernel or the database server watches over it, so a
+//! holder that dies frees it at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::flight::Flight;
+use crate::entropy;
+use crate::error::Error;
+use crate::limit::Permit;
+use crate::session::{Known, Shared};
+use crate::store::Hold;
+
+/// The first wait for somebody else; each further one is half as long again, up to [`LONGEST`].
+const FIRST: Duration = Duration::from_millis(5);
+
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// Whose turn it is.
+pub(super) enum Turn {
+    /// Ours.
+    Ours(Hold, Permit),
+    /// Nobody's any more: somebody wrote other tokens in the meantime.
+    Over(Arc<Known>),
+}
+
+impl Shared {
+    /// Takes the right to refresh, or waits for what whoever has it writes.
+    pub(super) async fn take_turn(&self, used: &Known, flight: &Flight) -> Result<Turn, Error> {
+        let (begun, mut wait) = (Instant::now(), FIRST);
+        let mut id = used.account().id.clone();
+        loop {
+            // A place among those who ask this provider comes first: whoever queues for one must not keep others from the account.
+            let permit = self.permit().await;
+            if let Some(hold) = self.keyfob.store().try_hold(&id).await? {
+                flight.begin()?;
+                return Ok(Turn::Ours(hold, permit));
+            }
+            drop(permit);
+            flight.queue();
+            tokio::time::sleep(entropy::about(wait)).await;
+            wait = (wait * 3 / 2).min(LONGEST);
+            let known = self.read().await?;
+            if !known.is_same_issue(used.tokens()) || known.usable().is_err() {
+                return Ok(Turn::Over(known));
+            }
+            if begun.elapsed() >= self.keyfob.policy().patience {
+                return Err(held(&known));
+            }
+            id = known.account().id.clone();
+        }
+    }
+}
+
+/// Who holds it is what the note says; between taking the right and writing the note nobody knows.
+fn held(known: &Known) -> Error {
+    let account = known.account();
+    let note = account.spending.as_ref().filter(|note| !note.over);
+    Error::Held { account: account.name.clone(), by: note.map(|note| note.by.clone()), since: note.map(|note| note.since) }
+}

@@ -1,0 +1,93 @@
+//! What all sessions of one account share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use keyfob_proto::{App, Flow, Misuse, Scrubber, Settings, oauth1, oauth2};
+
+use super::Known;
+use super::refresh::{Flights, Pause, Unwritten};
+use crate::account::Account;
+use crate::error::Error;
+use crate::keyfob::Keyfob;
+use crate::store::Versioned;
+
+/// What all sessions of one account share.
+pub(crate) struct Shared {
+    pub(super) keyfob: Keyfob,
+    pub(super) settings: Settings,
+    pub(super) app: App,
+    pub(super) client: Client,
+    known: Mutex<Arc<Known>>,
+    pub(super) flights: Flights,
+    pub(super) pause: Pause,
+    pub(super) unwritten: Unwritten,
+}
+
+pub(super) enum Client {
+    OAuth1(oauth1::Client),
+    OAuth2(oauth2::Client),
+}
+
+impl Shared {
+    pub(crate) fn new(keyfob: Keyfob, settings: Settings, app: App, record: Versioned<Account>) -> Result<Self, Error> {
+        let client = match &settings.flow {
+            Flow::OAuth1(_) => Client::OAuth1(oauth1::Client::new(&settings, app.clone())?),
+            Flow::OAuth2(_) => Client::OAuth2(oauth2::Client::new(&settings, app.clone())?),
+            _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
+        };
+        let known = Mutex::new(Arc::new(Known::read(record, None)));
+        let (flights, pause, unwritten) = (Flights::default(), Pause::default(), Unwritten::default());
+        Ok(Self { keyfob, settings, app, client, known, flights, pause, unwritten })
+    }
+
+    pub(crate) fn provider(&self) -> &str {
+        &self.settings.provider
+    }
+
+    /// The account as this process knows it.
+    pub(crate) fn known(&self) -> Arc<Known> {
+        self.guard().clone()
+    }
+
+    /// Learns what the store says; while it lacks the newest tokens, this process knows better.
+    pub(super) fn learn(&self, record: Versioned<Account>) -> Result<Arc<Known>, Error> {
+        if record.value.provider != self.settings.provider {
+            return Err(Error::TakenName { name: record.value.name, provider: record.value.provider });
+        }
+        if self.unwritten.any() {
+            return Ok(self.known());
+        }
+        Ok(self.learn_written(record))
+    }
+
+    /// Learns what was written.
+    pub(super) fn learn_written(&self, record: Versioned<Account>) -> Arc<Known> {
+        let mut known = self.guard();
+        if !known.is_same_issue(&record.value.tokens) {
+            self.pause.end();
+        }
+        *known = Arc::new(Known::read(record, Some(&known)));
+        known.clone()
+    }
+
+    /// Learns what a refresh brought.
+    pub(super) fn learn_received(&self, record: Versioned<Account>) -> Arc<Known> {
+        let mut known = self.guard();
+        *known = Arc::new(Known::received(record));
+        known.clone()
+    }
+
+    pub(super) fn scrubber(&self) -> Scrubber {
+        self.app.secrets().fold(self.known().account().scrubber(), Scrubber::knowing)
+    }
+
+    fn guard(&self) -> MutexGuard<'_, Arc<Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("provider", &self.settings.provider).finish_non_exhaustive()
+    }
+}
