@@ -16,6 +16,7 @@ pub mod cut;
 pub mod kill;
 pub mod machine;
 pub mod process;
+pub mod sweep;
 pub mod tally;
 
 use std::path::PathBuf;
@@ -46,6 +47,7 @@ pub struct Torture {
 pub const TORTURES: &[Torture] = &[
     Torture { name: "kill-stores", about: "kill -9 while storing", run: kill::stores },
     Torture { name: "cut-stores", about: "power cuts while storing", run: cut::stores },
+    Torture { name: "sweep-stores", about: "every system call fails in every way, once", run: sweep::stores },
 ];
 
 impl Rig {

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
 
 use crate::Rigged;
 
@@ -80,6 +81,20 @@ impl Victim {
     /// Kills it with SIGKILL, if it still lives, and gathers what it said.
     pub fn kill(mut self) -> Rigged<Remains> {
         self.child.kill().map_err(|error| format!("cannot kill: {error}"))?;
+        self.finish()
+    }
+
+    /// Lets it go on, for it may wait for the end of its stdin, and waits for its end; an error if it does not come in time.
+    pub fn finish_within(mut self, patience: Duration) -> Rigged<Remains> {
+        drop(self.child.stdin.take());
+        let begun = Instant::now();
+        while self.child.try_wait().map_err(|error| format!("cannot wait for a child: {error}"))?.is_none() {
+            if begun.elapsed() > patience {
+                let said = self.kill()?.said;
+                return Err(format!("a child hung for {} s after it said {said:?}", patience.as_secs()));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         self.finish()
     }
 

@@ -13,8 +13,7 @@ use crate::book;
 pub fn run(words: &[String]) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["write", path, after] => write::run(path, after, None),
-        ["write", path, after, most] => write::run(path, after, Some(most)),
+        ["write", path, after, options @ ..] => write::run(path, after, options),
         _ => {
             eprintln!("no such child: {words:?}");
             return ExitCode::from(2);
