@@ -2,7 +2,13 @@
 
 use keyfob::StoreError;
 
+use std::path::PathBuf;
+
+use crate::key::{self, KeySource, Minted, SealedWith};
 use crate::seal::{self, CIPHER, FORMAT, Key, Place, Sealer};
+
+/// Names the outside key of a vault: its id and the header's generation. A key of before a rekey has another name.
+pub(crate) type KeyId = [u8; 24];
 
 /// The header as it rests.
 #[derive(Clone)]
@@ -12,29 +18,67 @@ pub(crate) struct Header {
     pub(crate) cipher: String,
     /// Every new wrapping or data key moves it on.
     pub(crate) generation: i64,
-    /// How the outside key is made from a passphrase, where it is.
+    /// How the outside key is had: `$argon2id$…` (made from a passphrase), `keyring`; nothing where it is given as it is.
     pub(crate) kdf: Option<String>,
     pub(crate) data_key: Vec<u8>,
     pub(crate) checksum: Vec<u8>,
 }
 
 impl Header {
-    /// Of a new vault, with a new data key.
-    pub(crate) fn new(key: &Key, kdf: Option<String>) -> Result<Self, StoreError> {
+    /// Of a new vault, with a new data key; and the key file, if one was made for it.
+    pub(crate) fn first(source: &KeySource, warnings: &mut Vec<String>) -> Result<(Self, Option<PathBuf>), StoreError> {
         let vault = seal::random()?;
-        let kdf_bound = kdf.clone().unwrap_or_default();
-        let data_key = seal::seal(key, &vault, &place(&vault, 1, &[CIPHER.as_bytes(), kdf_bound.as_bytes()]), Key::random()?.bytes())?;
+        let Minted { key, kdf, made } = source.mint(&vault, 1, warnings)?;
+        Ok((Self::wrapping(&Key::random()?, vault, 1, &key, kdf)?, made))
+    }
+
+    /// Of the same vault sealed anew: another data key, in another wrapping. Also what seals with it.
+    pub(crate) fn anew(&self, key: &Key, kdf: Option<String>) -> Result<(Self, Sealer), StoreError> {
+        let (vault, generation) = (self.vault_id()?, self.next_generation()?);
+        let data_key = Key::random()?;
+        let header = Self::wrapping(&data_key, vault, generation, key, kdf)?;
+        Ok((header, Sealer::new(data_key, vault)?))
+    }
+
+    fn wrapping(data_key: &Key, vault: [u8; 16], generation: u64, key: &Key, kdf: Option<String>) -> Result<Self, StoreError> {
+        let rest: [&[u8]; 2] = [CIPHER.as_bytes(), kdf.as_deref().unwrap_or_default().as_bytes()];
+        let data_key = seal::seal(key, &vault, &place(&vault, generation, &rest), data_key.bytes())?;
         let mut header = Self {
             format: FORMAT.into(),
             vault: vault.to_vec(),
             cipher: CIPHER.to_owned(),
-            generation: 1,
+            generation: i64::try_from(generation).map_err(|_| damaged())?,
             kdf,
             data_key,
             checksum: Vec::new(),
         };
         header.checksum = header.sum().to_vec();
         Ok(header)
+    }
+
+    /// What opens it.
+    pub(crate) fn sealed_with(&self) -> Result<SealedWith, StoreError> {
+        self.check()?;
+        key::sealed_with(self.kdf.as_deref())
+    }
+
+    pub(crate) fn vault_id(&self) -> Result<[u8; 16], StoreError> {
+        self.vault.as_slice().try_into().map_err(|_| damaged())
+    }
+
+    pub(crate) fn generation(&self) -> Result<u64, StoreError> {
+        u64::try_from(self.generation).map_err(|_| damaged())
+    }
+
+    pub(crate) fn next_generation(&self) -> Result<u64, StoreError> {
+        self.generation()?.checked_add(1).ok_or_else(damaged)
+    }
+
+    pub(crate) fn key_id(&self) -> Result<KeyId, StoreError> {
+        let mut id = [0; 24];
+        id[..16].copy_from_slice(&self.vault_id()?);
+        id[16..].copy_from_slice(&self.generation()?.to_be_bytes());
+        Ok(id)
     }
 
     /// Whether it is what was written. Without that, damage would look like a wrong key, and the person would look for another key in vain.
@@ -48,8 +92,7 @@ impl Header {
     /// Unwraps the data key.
     pub(crate) fn unwrap(&self, key: &Key) -> Result<Sealer, StoreError> {
         self.check()?;
-        let vault: [u8; 16] = self.vault.as_slice().try_into().map_err(|_| damaged())?;
-        let generation = u64::try_from(self.generation).map_err(|_| damaged())?;
+        let (vault, generation) = (self.vault_id()?, self.generation()?);
         let kdf = self.kdf.as_deref().unwrap_or_default();
         let rest: [&[u8]; 2] = [self.cipher.as_bytes(), kdf.as_bytes()];
         let data_key = seal::open(key, &vault, &place(&vault, generation, &rest), self.data_key.clone())

@@ -117,6 +117,41 @@ impl Lock {
     }
 }
 
+/// The turn to change a file that several processes may want to change: whoever cannot have it at once leaves the file alone.
+pub(crate) struct Turn {
+    _file: File,
+}
+
+impl Turn {
+    pub(crate) fn try_take(path: &Path) -> Result<Option<Self>, StoreError> {
+        let path = with_suffix(path, ".lock");
+        let file = open_lock(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(io(&path)(error)),
+        }
+    }
+}
+
+/// Puts one file in the place of another, durably.
+pub(crate) fn replace(new: &Path, old: &Path) -> Result<(), StoreError> {
+    std::fs::rename(new, old).map_err(io(old))?;
+    sync_folder_of(old)
+}
+
+/// Gives a file another name, durably, unless that is taken.
+pub(crate) fn rename_aside(old: &Path, new: &Path) -> Result<(), StoreError> {
+    std::fs::hard_link(old, new).map_err(io(new))?;
+    std::fs::remove_file(old).map_err(io(old))?;
+    sync_folder_of(old)
+}
+
+fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))
+}
+
 /// A file being made beside its final place, 0600 whatever the umask; it appears there whole or not at all, and never in place of another.
 pub(crate) struct Fresh {
     file: File,
@@ -150,8 +185,7 @@ impl Fresh {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
             other => other.map_err(io(&self.place))?,
         }
-        let folder = self.place.parent().unwrap_or(Path::new("/"));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))?;
+        sync_folder_of(&self.place)?;
         Ok(true)
     }
 }

@@ -1,20 +1,23 @@
 //! Key sources: where the key that wraps the data key comes from.
 
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::MetadataExt;
+mod environment;
+mod file;
+mod keyring;
+mod passphrase;
+mod text;
+
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use keyfob::StoreError;
-use keyfob::proto::{Secret, encode};
-use zeroize::Zeroizing;
+use keyfob::proto::Secret;
 
-use crate::place::{self, Fresh};
-use crate::seal::Key;
+pub(crate) use file::Swap;
 
-/// Where the key comes from that opens the vault: 32 bytes, written as base64 or as 64 hexadecimal digits.
+use crate::agent::Agent;
+use crate::header::Header;
+use crate::seal::{Key, Sealer};
+
+/// Where the key comes from that opens the vault: 32 bytes, written as base64 or as 64 hexadecimal digits; or a passphrase.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum KeySource {
@@ -26,141 +29,160 @@ pub enum KeySource {
     Provided(PathBuf),
     /// The key itself, from the environment.
     Text(Secret),
+    /// A passphrase, which Argon2id makes a key of (64 MiB, three passes).
+    Passphrase(Secret),
+    /// The desktop's keyring (feature `keyring`). Where it cannot be had within two seconds, a warning and the key file.
+    Keyring {
+        /// The key file that takes its place.
+        otherwise: PathBuf,
+    },
+    /// What the vault itself says: the agent where a passphrase opens it, the keyring where that has its key, else the key file. A new vault
+    /// gets its key from the keyring where this program has that feature and there is one, else from the key file, made for it.
+    Usual {
+        /// The key file.
+        file: PathBuf,
+        /// The agent that `keyfob unlock` starts.
+        agent: Agent,
+    },
+}
+
+/// What opens a vault, as its header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SealedWith {
+    /// A key of 32 bytes, from a file or the environment.
+    Key,
+    /// A passphrase.
+    Passphrase,
+    /// A key in the desktop's keyring.
+    Keyring,
+}
+
+/// The outside key of a vault that is to be made or sealed anew.
+pub(crate) struct Minted {
+    pub(crate) key: Key,
+    /// What the header keeps of how it is had.
+    pub(crate) kdf: Option<String>,
+    /// The file that was made for it.
+    pub(crate) made: Option<PathBuf>,
 }
 
 impl KeySource {
-    /// The environment variable that programs read [`KeySource::Text`] from.
+    /// The environment variable that [`KeySource::of_environment`] reads the key itself from.
     pub const VARIABLE: &'static str = "KEYFOB_VAULT_KEY";
 
-    /// What the key file is called beside the vault.
+    /// The one that names a file with the key.
+    pub const FILE_VARIABLE: &'static str = "KEYFOB_VAULT_KEY_FILE";
+
+    /// What a systemd credential with the key is called.
+    pub const CREDENTIAL: &'static str = "keyfob-vault-key";
+
+    /// What the key file is called beside a vault of the usual name.
     pub const FILE_NAME: &'static str = "vault.key";
 
-    /// The default: a key file beside the vault.
+    /// The default: a key file beside the vault, named after it, so that no two vaults of one folder share a key.
     pub fn beside(vault: &Path) -> Self {
-        Self::File(vault.with_file_name(Self::FILE_NAME))
+        Self::File(Self::file_beside(vault))
     }
 
-    /// Gets the key; makes one only where there is no vault yet. Also says which file was made, if any.
-    pub(crate) fn key(&self, vault_exists: bool, warnings: &mut Vec<String>) -> Result<(Key, Option<PathBuf>), StoreError> {
+    /// The key file beside a vault: `vault.key` for `vault.db`.
+    pub fn file_beside(vault: &Path) -> PathBuf {
+        if vault.extension().is_some_and(|extension| extension == "db") {
+            vault.with_extension("key")
+        } else {
+            crate::place::with_suffix(vault, ".key")
+        }
+    }
+
+    /// What a vault gets that is new, or is sealed anew: this is its `generation`-th key.
+    pub(crate) fn mint(&self, vault: &[u8; 16], generation: u64, warnings: &mut Vec<String>) -> Result<Minted, StoreError> {
+        let plain = |key| Minted { key, kdf: None, made: None };
+        let of_file = |path: &Path| file::mint(path).map(|(key, made)| Minted { key, kdf: None, made });
         match self {
-            Self::Text(text) => Ok((parse(text.expose(), "the key that was given")?, None)),
-            Self::Provided(path) => Ok((read_provided(path, warnings)?, None)),
-            Self::File(path) => {
-                let path = match place::in_safe_folder(path, !vault_exists) {
-                    Err(StoreError::Missing(_)) => return Err(gone(path)),
-                    other => other?,
-                };
-                if let Some(key) = read_own(&path)? {
-                    return Ok((key, None));
+            Self::Text(text) => text::parse(text.expose(), "the key that was given").map(plain),
+            Self::Provided(path) => file::read_provided(path, warnings).map(plain),
+            Self::File(path) => of_file(path),
+            Self::Passphrase(passphrase) => passphrase::mint(passphrase).map(|(key, kdf)| Minted { key, kdf: Some(kdf), made: None }),
+            // Who was built without it does not miss it.
+            Self::Usual { file, .. } if !cfg!(feature = "keyring") => of_file(file),
+            Self::Usual { file, .. } | Self::Keyring { otherwise: file } => match keyring::mint(vault, generation) {
+                Ok(key) => Ok(Minted { key, kdf: Some(keyring::KDF.to_owned()), made: None }),
+                Err(why) => {
+                    warnings.push(format!("{why}; a key file takes its place"));
+                    of_file(file)
                 }
-                if vault_exists {
-                    return Err(gone(&path));
+            },
+        }
+    }
+
+    /// Opens a vault that is there. Never makes a key: a new one could not open it.
+    pub(crate) fn open(&self, header: &Header, warnings: &mut Vec<String>) -> Result<Sealer, StoreError> {
+        header.check()?;
+        let sealed_with = sealed_with(header.kdf.as_deref())?;
+        match (self, sealed_with) {
+            (Self::Passphrase(passphrase), SealedWith::Passphrase) => {
+                header.unwrap(&passphrase::derive(passphrase, header.kdf.as_deref().unwrap_or_default())?).map_err(wrong_passphrase)
+            }
+            (Self::Passphrase(_), _) => Err(StoreError::WrongKey("a key opens it, not a passphrase".to_owned())),
+            (Self::Usual { agent, .. }, SealedWith::Passphrase) => match agent.key(&header.key_id()?) {
+                // What another process of this user put there need not be its key.
+                Ok(key) => header.unwrap(&key).map_err(|_| StoreError::Locked("the key that the agent holds is not its key".to_owned())),
+                Err(why) => Err(StoreError::Locked(format!("it is sealed with a passphrase, and {why}"))),
+            },
+            (Self::File(_) | Self::Keyring { .. }, SealedWith::Passphrase) => {
+                Err(StoreError::Locked("it is sealed with a passphrase".to_owned()))
+            }
+            (Self::Text(_) | Self::Provided(_), SealedWith::Passphrase) => {
+                Err(StoreError::WrongKey("it is sealed with a passphrase, and a key was given".to_owned()))
+            }
+            (Self::Text(text), _) => header.unwrap(&text::parse(text.expose(), "the key that was given")?),
+            (Self::Provided(path), _) => header.unwrap(&file::read_provided(path, warnings)?),
+            (Self::File(path), _) | (Self::Usual { file: path, .. } | Self::Keyring { otherwise: path }, SealedWith::Key) => {
+                file::open(path, header)
+            }
+            (Self::Usual { file, .. } | Self::Keyring { otherwise: file }, SealedWith::Keyring) => {
+                match keyring::key(&header.vault_id()?, header.generation()?) {
+                    Ok(key) => header.unwrap(&key),
+                    Err(why) => match file::open(file, header) {
+                        Ok(sealer) => {
+                            warnings.push(format!("{why}; the key file opened the vault"));
+                            Ok(sealer)
+                        }
+                        Err(_) => Err(StoreError::Locked(format!("its key is in the keyring, and {why}"))),
+                    },
                 }
-                let made = make(&path)?;
-                // Somebody else's, if they were faster: then theirs is the one.
-                let key = read_own(&path)?.ok_or_else(|| gone(&path))?;
-                Ok((key, made.then_some(path)))
             }
         }
     }
-}
 
-fn gone(path: &Path) -> StoreError {
-    StoreError::Locked(format!("its key file {} is not there", path.display()))
-}
-
-/// Makes a key file; says no if one came to be in between.
-fn make(path: &Path) -> Result<bool, StoreError> {
-    let key = Key::random()?;
-    let mut text = Zeroizing::new(encode::base64(key.bytes()));
-    text.push('\n');
-    let mut fresh = Fresh::beside(path)?;
-    fresh.file().write_all(text.as_bytes()).map_err(place::io(path))?;
-    fresh.publish()
-}
-
-fn read_own(path: &Path) -> Result<Option<Key>, StoreError> {
-    let Some(file) = place::open_own(path)? else { return Ok(None) };
-    let mode = file.metadata().map_err(place::io(path))?.mode();
-    if mode & 0o077 != 0 {
-        // Not put right in silence: whoever could read it may have done so.
-        return Err(StoreError::Unsafe(format!(
-            "others can read its key file {}; if nobody has, take that away with chmod 600",
-            path.display()
-        )));
-    }
-    read(file, path).map(Some)
-}
-
-fn read_provided(path: &Path, warnings: &mut Vec<String>) -> Result<Key, StoreError> {
-    let file = match std::fs::File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(path)),
-        other => other.map_err(place::io(path))?,
-    };
-    let found = file.metadata().map_err(place::io(path))?;
-    if !found.is_file() || !place::is_ours_or_roots(&found) || found.mode() & 0o022 != 0 {
-        return Err(StoreError::Unsafe(format!("its key file {} is not a file that only you, or root, can write", path.display())));
-    }
-    if found.mode() & 0o007 != 0 {
-        warnings.push(format!("others can read the vault's key file {}", path.display()));
-    }
-    read(file, path)
-}
-
-fn read(file: std::fs::File, path: &Path) -> Result<Key, StoreError> {
-    const LONGEST: usize = 256;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
-    file.take(LONGEST as u64).read_to_end(&mut bytes).map_err(place::io(path))?;
-    let whence = format!("its key file {}", path.display());
-    parse(std::str::from_utf8(&bytes).unwrap_or_default(), &whence)
-}
-
-/// Base64 or hexadecimal: 64 digits would be 48 bytes of base64, so that no text can be meant both ways.
-fn parse(text: &str, whence: &str) -> Result<Key, StoreError> {
-    let text = text.trim();
-    let bytes = Zeroizing::new(if text.len() == 64 { from_hex(text) } else { from_base64(text) }.unwrap_or_default());
-    Key::from_bytes(&bytes).ok_or_else(|| {
-        let found = text.chars().count();
-        StoreError::Locked(format!(
-            "{whence} is not a key: expected 32 bytes as base64 or as 64 hexadecimal digits, found {found} characters"
-        ))
-    })
-}
-
-fn from_base64(text: &str) -> Option<Vec<u8>> {
-    let alphabet = if text.contains(['-', '_']) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
-    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    GeneralPurpose::new(alphabet, config).decode(text).ok()
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let byte = |pair: &[u8]| u8::try_from(pair.iter().map(digit).try_fold(0, |sum, digit| Some(sum << 4 | digit?))?).ok();
-    text.as_bytes().chunks(2).map(byte).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_and_hex_mean_the_same_key() {
-        let bytes: Vec<u8> = (0xE0..=0xFF).collect();
-        let padded = encode::base64(&bytes);
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let unpadded = padded.trim_end_matches('=').to_owned();
-        for text in [&padded, &unpadded, &encode::base64url(&bytes), &hex, &hex.to_uppercase(), &format!(" {padded}\r\n")] {
-            assert_eq!(parse(text, "it").map(|key| key.bytes().to_vec()).ok(), Some(bytes.clone()), "{text}");
-        }
+    /// The key that a passphrase makes, for an agent to keep; nothing if it is not what opens this vault.
+    pub(crate) fn derived(&self, header: &Header) -> Result<Option<Key>, StoreError> {
+        header.check()?;
+        let (Self::Passphrase(passphrase), SealedWith::Passphrase) = (self, sealed_with(header.kdf.as_deref())?) else { return Ok(None) };
+        let key = passphrase::derive(passphrase, header.kdf.as_deref().unwrap_or_default())?;
+        header.unwrap(&key).map_err(wrong_passphrase)?;
+        Ok(Some(key))
     }
 
-    #[test]
-    fn anything_else_is_no_key_and_is_not_shown() {
-        let short = encode::base64(&[1; 31]);
-        let long = encode::base64(&[1; 33]);
-        for text in ["", "hunter2-not-real", &short, &long, &"g".repeat(64), &"é".repeat(32)] {
-            let Err(StoreError::Locked(message)) = parse(text, "it") else { panic!("{text} was taken") };
-            assert!(text.is_empty() || !message.contains(text), "{message}");
-        }
+    /// Forgets a key that opens nothing any more, as far as it is ours to forget.
+    pub(crate) fn forget(vault: &[u8; 16], generation: u64) {
+        keyring::forget(vault, generation);
+    }
+}
+
+/// What opens a vault with that in its header.
+pub(crate) fn sealed_with(kdf: Option<&str>) -> Result<SealedWith, StoreError> {
+    match kdf {
+        None => Ok(SealedWith::Key),
+        Some(keyring::KDF) => Ok(SealedWith::Keyring),
+        Some(kdf) if kdf.starts_with(passphrase::PREFIX) => Ok(SealedWith::Passphrase),
+        Some(_) => Err(StoreError::Newer("it is sealed in a way that this version does not know".to_owned())),
+    }
+}
+
+fn wrong_passphrase(error: StoreError) -> StoreError {
+    match error {
+        StoreError::WrongKey(_) => StoreError::WrongKey("this is not its passphrase".to_owned()),
+        other => other,
     }
 }

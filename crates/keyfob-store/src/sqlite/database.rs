@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use crate::header::{self, Header};
 use crate::place::{self, Fresh};
-use crate::seal::{Key, Sealer};
+use crate::seal::Sealer;
 
 /// In the file's header: "KFOB".
 const APPLICATION_ID: i32 = 0x4B46_4F42;
@@ -40,12 +40,12 @@ pub(crate) fn exists(path: &Path, warnings: &mut Vec<String>) -> Result<bool, St
 }
 
 /// Makes a vault. It appears whole or not at all, so that an empty file is never a vault that is not finished yet, but a damaged one.
-pub(crate) fn create(path: &Path, key: &Key) -> Result<(), StoreError> {
+pub(crate) fn create(path: &Path, header: &Header) -> Result<(), StoreError> {
     let fresh = Fresh::beside(path)?;
     let mut connection = connect(fresh.path())?;
     connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
     migrate(&mut connection, 0)?;
-    write_header(&connection, &Header::new(key, None)?)?;
+    write_header(&connection, header)?;
     use_write_ahead_log(&connection, fresh.path())?;
     connection.close().map_err(|(_, error)| sql(error))?;
     // Under the lock nobody can have been faster; if the lock was taken away from under us, theirs is the vault.
@@ -53,13 +53,13 @@ pub(crate) fn create(path: &Path, key: &Key) -> Result<(), StoreError> {
 }
 
 /// Opens a vault. Until everything is found to be in order, nothing is written, not even at closing.
-pub(crate) fn open(path: &Path, key: &Key) -> Result<(Connection, Sealer), StoreError> {
+pub(crate) fn open(path: &Path, unseal: impl FnOnce(&Header) -> Result<Sealer, StoreError>) -> Result<(Connection, Sealer), StoreError> {
     let mut connection = connect(path)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
     let version = version(&connection)?;
     check_length(&mut connection, path)?;
     check_structure(&mut connection, version)?;
-    let sealer = read_header(&connection)?.unwrap(key)?;
+    let sealer = unseal(&read_header(&connection)?)?;
     use_write_ahead_log(&connection, path)?;
     migrate(&mut connection, version)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(sql)?;
@@ -151,7 +151,7 @@ fn check_structure(connection: &mut Connection, version: usize) -> Result<(), St
     Ok(())
 }
 
-fn read_header(connection: &Connection) -> Result<Header, StoreError> {
+pub(super) fn read_header(connection: &Connection) -> Result<Header, StoreError> {
     let read = "SELECT format, vault, cipher, generation, kdf, data_key, checksum FROM header";
     let header = connection.query_row(read, (), |row| {
         Ok(Header {
@@ -167,7 +167,7 @@ fn read_header(connection: &Connection) -> Result<Header, StoreError> {
     header.optional().map_err(sql)?.ok_or_else(header::damaged)
 }
 
-fn write_header(connection: &Connection, header: &Header) -> Result<(), StoreError> {
+pub(super) fn write_header(connection: &Connection, header: &Header) -> Result<(), StoreError> {
     let write =
         "INSERT OR REPLACE INTO header (only, format, vault, cipher, generation, kdf, data_key, checksum) VALUES (1, ?, ?, ?, ?, ?, ?, ?)";
     let Header { format, vault, cipher, generation, kdf, data_key, checksum } = header;
@@ -207,9 +207,10 @@ mod tests {
     fn the_settings_are_in_force() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().canonicalize().expect("it is there").join("vault.db");
-        let key = Key::random().expect("random numbers");
-        create(&path, &key).expect("creates");
-        let (connection, _) = open(&path, &key).expect("opens");
+        let source = crate::KeySource::beside(&path);
+        let (header, _) = Header::first(&source, &mut Vec::new()).expect("makes a key");
+        create(&path, &header).expect("creates");
+        let (connection, _) = open(&path, |header| source.open(header, &mut Vec::new())).expect("opens");
         for (name, expected) in [
             ("application_id", 1_262_899_010),
             ("user_version", 1),

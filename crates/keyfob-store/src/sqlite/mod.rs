@@ -16,6 +16,7 @@ use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 use records::Records;
 use worker::Worker;
 
+use crate::header::Header;
 use crate::key::KeySource;
 use crate::place::{self, Lock};
 
@@ -79,11 +80,13 @@ impl Vault {
         // One process at a time looks whether there is a vault, makes it, or moves it to this version.
         let lock = Lock::take(&path)?;
         let exists = database::exists(&path, &mut warnings)?;
-        let (key, key_made) = source.key(exists, &mut warnings)?;
+        let mut key_made = None;
         if !exists {
-            database::create(&path, &key)?;
+            let (header, made) = Header::first(source, &mut warnings)?;
+            database::create(&path, &header)?;
+            key_made = made;
         }
-        let (connection, sealer) = database::open(&path, &key)?;
+        let (connection, sealer) = database::open(&path, |header| source.open(header, &mut warnings))?;
         drop(lock);
         let worker = Worker::start(Records::new(connection, sealer))?;
         Ok(Self { path, key_made, warnings, worker })

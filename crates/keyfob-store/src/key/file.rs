@@ -1,0 +1,154 @@
+//! Key files: our own, made at first use and swapped when the vault is sealed anew; and those that somebody else provides.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use keyfob::StoreError;
+use keyfob::proto::encode;
+use zeroize::Zeroizing;
+
+use super::text;
+use crate::header::Header;
+use crate::place::{self, Fresh, Turn};
+use crate::seal::{Key, Sealer};
+
+/// The key of a vault that is being made, and whether the file was made for it. One that is there already is used.
+pub(super) fn mint(path: &Path) -> Result<(Key, Option<PathBuf>), StoreError> {
+    let path = place::in_safe_folder(path, true)?;
+    if let Some(key) = read_own(&path)? {
+        return Ok((key, None));
+    }
+    let made = make(&path, &Key::random()?)?;
+    // Somebody else's, if they were faster: then theirs is the one.
+    let key = read_own(&path)?.ok_or_else(|| gone(&path))?;
+    Ok((key, made.then_some(path)))
+}
+
+/// Opens a vault with our key file. What a killed rekey left is put in order: it is known by which of the two keys opens the header.
+pub(super) fn open(path: &Path, header: &Header) -> Result<Sealer, StoreError> {
+    let path = match place::in_safe_folder(path, false) {
+        Err(StoreError::Missing(_)) => return Err(gone(path)),
+        other => other?,
+    };
+    let next = next_of(&path);
+    let opened = match read_own(&path)? {
+        Some(key) => header.unwrap(&key),
+        None => Err(gone(&path)),
+    };
+    if place::look(&next)?.is_none() {
+        return opened;
+    }
+    // While a rekey is at work, the two files are its own business.
+    let turn = Turn::try_take(&path)?;
+    match opened {
+        Err(StoreError::WrongKey(_) | StoreError::Locked(_)) => {
+            let Some(key) = read_own(&next)? else { return opened };
+            let Ok(sealer) = header.unwrap(&key) else { return opened };
+            if turn.is_some() {
+                place::replace(&next, &path)?;
+            }
+            Ok(sealer)
+        }
+        opened => {
+            if opened.is_ok() && turn.is_some() {
+                std::fs::remove_file(&next).map_err(place::io(&next))?;
+            }
+            opened
+        }
+    }
+}
+
+/// A new key beside the old one, on the disk before anything is sealed with it.
+pub(crate) struct Swap {
+    path: PathBuf,
+    _turn: Turn,
+}
+
+impl Swap {
+    /// Makes the new key file. Whoever opens the vault meanwhile finds the old one in its place.
+    pub(crate) fn begin(path: &Path) -> Result<(Self, Key), StoreError> {
+        let path = place::in_safe_folder(path, true)?;
+        let turn = Turn::try_take(&path)?
+            .ok_or_else(|| StoreError::Io("another process is sealing it anew".to_owned(), ErrorKind::ResourceBusy.into()))?;
+        let (key, next) = (Key::random()?, next_of(&path));
+        // Of a rekey that was killed before its commit: the vault was opened with the other key since.
+        if place::look(&next)?.is_some() {
+            std::fs::remove_file(&next).map_err(place::io(&next))?;
+        }
+        if !make(&next, &key)? {
+            return Err(StoreError::Io(format!("{} came to be in between", next.display()), ErrorKind::AlreadyExists.into()));
+        }
+        Ok((Self { path, _turn: turn }, key))
+    }
+
+    /// The vault is sealed with it: it takes the old one's place.
+    pub(crate) fn finish(self) -> Result<(), StoreError> {
+        place::replace(&next_of(&self.path), &self.path)
+    }
+
+    /// The vault is not sealed with it.
+    pub(crate) fn abandon(self) {
+        drop(std::fs::remove_file(next_of(&self.path)));
+    }
+}
+
+/// Reads a file that a container or service manager provides.
+pub(super) fn read_provided(path: &Path, warnings: &mut Vec<String>) -> Result<Key, StoreError> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(path)),
+        other => other.map_err(place::io(path))?,
+    };
+    let found = file.metadata().map_err(place::io(path))?;
+    if !found.is_file() || !place::is_ours_or_roots(&found) || found.mode() & 0o022 != 0 {
+        return Err(StoreError::Unsafe(format!("its key file {} is not a file that only you, or root, can write", path.display())));
+    }
+    if found.mode() & 0o007 != 0 {
+        let warning = format!("others can read the vault's key file {}", path.display());
+        // Read twice where the vault is made.
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+    read(file, path)
+}
+
+/// The key's new file, until the vault is sealed with it.
+fn next_of(path: &Path) -> PathBuf {
+    place::with_suffix(path, ".new")
+}
+
+fn gone(path: &Path) -> StoreError {
+    StoreError::Locked(format!("its key file {} is not there", path.display()))
+}
+
+/// Makes a key file, durably; says no if one came to be in between.
+fn make(path: &Path, key: &Key) -> Result<bool, StoreError> {
+    let mut text = Zeroizing::new(encode::base64(key.bytes()));
+    text.push('\n');
+    let mut fresh = Fresh::beside(path)?;
+    fresh.file().write_all(text.as_bytes()).map_err(place::io(path))?;
+    fresh.publish()
+}
+
+fn read_own(path: &Path) -> Result<Option<Key>, StoreError> {
+    let Some(file) = place::open_own(path)? else { return Ok(None) };
+    let mode = file.metadata().map_err(place::io(path))?.mode();
+    if mode & 0o077 != 0 {
+        // Not put right in silence: whoever could read it may have done so.
+        return Err(StoreError::Unsafe(format!(
+            "others can read its key file {}; if nobody has, take that away with chmod 600",
+            path.display()
+        )));
+    }
+    read(file, path).map(Some)
+}
+
+fn read(file: File, path: &Path) -> Result<Key, StoreError> {
+    const LONGEST: usize = 256;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
+    file.take(LONGEST as u64).read_to_end(&mut bytes).map_err(place::io(path))?;
+    let whence = format!("its key file {}", path.display());
+    text::parse(std::str::from_utf8(&bytes).unwrap_or_default(), &whence)
+}
