@@ -1,0 +1,171 @@
+//! Answers that never came, and processes that never came back.
+
+use std::time::Duration;
+
+use keyfob::history::{Actor, Event, Fingerprint, Spending};
+use keyfob::proto::{Secret, Timestamp, TransportKind};
+use keyfob::store::Expected;
+use keyfob::{Error, Health, Store};
+
+use super::house::{House, NOW};
+use super::provider::Act;
+use super::watched::Write;
+
+/// A process wrote its note, and was killed.
+async fn killed(house: &House) {
+    let record = house.record().await;
+    let mut account = record.value;
+    let by = Actor { host: "attic".to_owned(), pid: 4711, program: "cron-job".to_owned() };
+    let token = Fingerprint::of(&Secret::new("refresh-1"));
+    let since = Timestamp::from_unix(NOW - 10_000);
+    account.spending = Some(Spending { token, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false });
+    house.store.put_account(&account, Expected::Generation(record.generation), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn d12_a_lost_answer_is_asked_for_once_more_and_a_grace_period_gives_it() {
+    for kind in [TransportKind::Timeout, TransportKind::Broken] {
+        let house = House::new().await;
+        house.provider.habits(|habits| habits.grace = true);
+        house.provider.next(Act::Lose(kind));
+        assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-2");
+        assert_eq!(house.provider.asked(), ["refresh-1", "refresh-1"]);
+        assert_eq!(house.events().await, ["unanswered", "refreshed"]);
+        assert_eq!(house.kept().await.spending, None);
+    }
+}
+
+#[tokio::test]
+async fn d12_without_a_grace_period_a_lost_answer_means_a_new_login_and_the_reason_says_why() {
+    let house = House::new().await;
+    house.provider.next(Act::Lose(TransportKind::Timeout));
+    let session = house.session().await;
+    let error = session.token(0).await.unwrap_err();
+    let Error::NeedsLogin { reason, .. } = &error else { panic!("{error}") };
+    let fingerprint = Secret::new("refresh-1").fingerprint();
+    for part in ["invalid_grant", &fingerprint, "was begun at 2027-01-15T08:00:00Z", "very likely the provider gave out a new token"] {
+        assert!(reason.contains(part), "{part}: {reason}");
+    }
+    assert!(session.token(0).await.is_err() && session.refresh().await.is_err());
+    assert_eq!(house.provider.asked().len(), 2, "one retry, and never again");
+    assert_eq!(house.events().await, ["unanswered", "needs login"]);
+}
+
+#[tokio::test]
+async fn d12_two_lost_answers_are_an_error_and_no_loop() {
+    let house = House::new().await;
+    for _ in 0..4 {
+        house.provider.next(Act::Fail(TransportKind::Timeout));
+    }
+    let session = house.session().await;
+    for _ in 0..10 {
+        let error = session.token(0).await.unwrap_err();
+        assert!(matches!(error, Error::Protocol(_)), "{error}");
+    }
+    assert_eq!(house.provider.asked().len(), 2);
+    let note = house.kept().await.spending.unwrap();
+    assert_eq!((note.unanswered, note.over), (2, true));
+    assert_eq!(house.events().await, ["unanswered", "unanswered"]);
+    // Somebody who insists, and a server that has come back: the token was good all the while.
+    house.provider.habits(|habits| habits.script.clear());
+    session.refresh().await.unwrap();
+    assert_eq!(house.kept().await.spending, None);
+    assert_eq!(house.provider.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn d12_what_did_not_leave_is_no_unanswered_request() {
+    for act in [Act::Fail(TransportKind::Connect), Act::Fail(TransportKind::Tls), Act::Say(503, "{}"), Act::Say(429, "{}")] {
+        let house = House::new().await;
+        house.provider.next(act.clone());
+        let session = house.session().await;
+        assert!(session.token(0).await.is_err());
+        assert_eq!(house.provider.asked().len(), 1, "{act:?}");
+        assert_eq!(house.kept().await.spending, None, "{act:?}");
+        assert_eq!(house.events().await, ["failed"], "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn d12_an_answer_that_tells_nothing_leaves_the_note() {
+    for act in
+        [Act::Instead(200, "<html>"), Act::Instead(500, "{}"), Act::Instead(502, "{}"), Act::Instead(200, r#"{"error":"server_error"}"#)]
+    {
+        let house = House::new().await;
+        house.provider.next(act.clone());
+        let session = house.session().await;
+        assert!(session.token(0).await.is_err(), "{act:?}");
+        assert_eq!(house.provider.asked().len(), 1, "{act:?}");
+        let note = house.kept().await.spending.expect("a note");
+        assert_eq!((note.unanswered, note.over), (1, true), "{act:?}");
+        // It had been carried out.
+        let error = session.refresh().await.unwrap_err();
+        assert!(matches!(&error, Error::NeedsLogin { reason, .. } if reason.contains("no answer to it was kept")), "{act:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_is_diagnosed_from_its_note() {
+    let house = House::new().await;
+    killed(&house).await;
+    // The provider had rotated.
+    house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));
+    let error = house.session().await.token(0).await.unwrap_err();
+    let Error::NeedsLogin { reason, .. } = &error else { panic!("{error}") };
+    assert!(reason.contains("was begun at 2027-01-15T05:13:20Z by cron-job (pid 4711 on attic)"), "{reason}");
+    assert_eq!(house.events().await, ["abandoned", "needs login"]);
+    let Event::NeedsLogin { refresh, .. } = &house.history().await[1].event else { panic!("{:?}", house.history().await) };
+    assert_eq!((refresh.unanswered, refresh.by.pid), (1, std::process::id()));
+    assert!(matches!(house.kept().await.health, Health::NeedsLogin { .. }));
+}
+
+#[tokio::test]
+async fn a_killed_process_is_told_once_and_the_token_tried() {
+    let house = House::new().await;
+    killed(&house).await;
+    house.provider.next(Act::Say(503, "{}"));
+    let session = house.session().await;
+    assert!(session.token(0).await.is_err());
+    let note = house.kept().await.spending.expect("what the killed one did is still unclear");
+    assert_eq!((note.by.pid, note.unanswered, note.over), (4711, 1, true));
+    session.refresh().await.unwrap();
+    assert_eq!(house.events().await, ["abandoned", "failed", "refreshed"]);
+    assert_eq!(house.kept().await.spending, None);
+}
+
+#[tokio::test]
+async fn a_note_that_cannot_be_written_keeps_the_token_unspent() {
+    let house = House::new().await;
+    house.store.fail(&[Write::Note]);
+    let session = house.session().await;
+    let error = session.token(0).await.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+    assert!(house.provider.asked().is_empty());
+    house.store.fail(&[]);
+    session.refresh().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_ends_waits_for_what_it_began_and_begins_nothing() {
+    let house = House::new().await;
+    house.provider.habits(|habits| habits.delay = Duration::from_secs(3));
+    let keyfob = house.keyfob();
+    let session = house.session_of(&keyfob, "home").await;
+    let begun = tokio::spawn({
+        let session = session.clone();
+        async move { session.token(0).await.map(drop) }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    keyfob.settle(Duration::from_secs(10)).await.unwrap();
+    assert_eq!(house.refresh_token().await, "refresh-2");
+    begun.await.unwrap().unwrap();
+
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let elsewhere = house.store.try_hold(&house.kept().await.id).await.unwrap();
+    let waits = tokio::spawn(async move { session.token(0).await.map(drop) });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    keyfob.settle(Duration::from_secs(10)).await.unwrap();
+    drop(elsewhere);
+    assert!(matches!(waits.await.unwrap().unwrap_err(), Error::Stopped { .. }));
+    assert_eq!(house.provider.asked().len(), 1, "called off");
+}

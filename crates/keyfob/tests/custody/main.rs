@@ -1,0 +1,15 @@
+//! Tokens that cannot be lost or spent twice: the rows of part D, with a provider and a store that fail on demand.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod clocks;
+mod house;
+mod lost;
+mod many;
+mod paused;
+mod provider;
+mod single;
+mod unsaved;
+mod watched;

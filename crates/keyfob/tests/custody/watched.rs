@@ -1,0 +1,136 @@
+//! A store that writes down what it is asked, and fails on demand.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keyfob::history::{Entry, Event};
+use keyfob::proto::{App, Timestamp};
+use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
+use keyfob::{Account, AccountId, MemoryStore, PendingLogin, Store, StoreError};
+
+/// What happened, in order: in the store, and at the provider.
+pub type Log = Arc<Mutex<Vec<String>>>;
+
+/// What a write brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// The note "about to spend".
+    Note,
+    /// New tokens.
+    Tokens,
+    /// A failure, a refusal.
+    Other,
+}
+
+#[derive(Default)]
+pub struct Watched {
+    inner: MemoryStore,
+    log: Log,
+    /// Writes of these kinds fail.
+    pub failing: Mutex<Vec<Write>>,
+    /// The next write of this kind is carried out, and reported as failed.
+    pub lying: Mutex<Option<Write>>,
+    /// How long a write takes before it is done.
+    pub delay: Mutex<Duration>,
+}
+
+impl Watched {
+    pub fn new(log: Log) -> Self {
+        Self { log, ..Self::default() }
+    }
+
+    pub fn fail(&self, kinds: &[Write]) {
+        *self.failing.lock().unwrap() = kinds.to_vec();
+    }
+
+    fn note(&self, what: &str) {
+        self.log.lock().unwrap().push(what.to_owned());
+    }
+}
+
+fn full() -> StoreError {
+    StoreError::Io("home".to_owned(), std::io::Error::from(std::io::ErrorKind::StorageFull))
+}
+
+fn kind(account: &Account, entry: Option<&Entry>) -> Write {
+    match entry.map(|entry| &entry.event) {
+        Some(Event::Refreshed { .. }) => Write::Tokens,
+        _ if account.spending.as_ref().is_some_and(|note| !note.over) => Write::Note,
+        _ => Write::Other,
+    }
+}
+
+impl Store for Watched {
+    fn apps(&self) -> Stored<'_, Vec<(String, App)>> {
+        self.inner.apps()
+    }
+
+    fn app<'a>(&'a self, provider: &'a str) -> Stored<'a, Option<App>> {
+        self.inner.app(provider)
+    }
+
+    fn put_app<'a>(&'a self, provider: &'a str, app: &'a App) -> Stored<'a, ()> {
+        self.inner.put_app(provider, app)
+    }
+
+    fn remove_app<'a>(&'a self, provider: &'a str) -> Stored<'a, bool> {
+        self.inner.remove_app(provider)
+    }
+
+    fn accounts(&self) -> Stored<'_, Vec<Versioned<Account>>> {
+        self.inner.accounts()
+    }
+
+    fn account<'a>(&'a self, name: &'a str) -> Stored<'a, Option<Versioned<Account>>> {
+        self.note("read");
+        self.inner.account(name)
+    }
+
+    fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {
+        let kind = kind(account, entry);
+        if self.failing.lock().unwrap().contains(&kind) {
+            self.note(&format!("no {kind:?}"));
+            return Box::pin(async { Err(full()) });
+        }
+        let lies = self.lying.lock().unwrap().take_if(|lie| *lie == kind).is_some();
+        let delay = *self.delay.lock().unwrap();
+        Box::pin(async move {
+            tokio::time::sleep(delay).await;
+            let written = self.inner.put_account(account, expected, entry).await;
+            self.note(&format!("{kind:?}"));
+            if lies { Err(full()) } else { written }
+        })
+    }
+
+    fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
+        self.inner.remove_account(name, entry)
+    }
+
+    fn history<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Vec<Entry>> {
+        self.inner.history(id)
+    }
+
+    fn entries(&self, after: Option<EntryNumber>, most: usize) -> Stored<'_, Vec<(EntryNumber, Entry)>> {
+        self.inner.entries(after, most)
+    }
+
+    fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
+        self.inner.lease_due(now, until, most)
+    }
+
+    fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {
+        Box::pin(async move {
+            let hold = self.inner.try_hold(id).await?;
+            self.note(if hold.is_some() { "hold" } else { "no hold" });
+            Ok(hold)
+        })
+    }
+
+    fn put_pending<'a>(&'a self, login: &'a PendingLogin, binding: &'a str) -> Stored<'a, ()> {
+        self.inner.put_pending(login, binding)
+    }
+
+    fn take_pending<'a>(&'a self, key: &'a str, binding: &'a str, now: Timestamp) -> Stored<'a, Option<PendingLogin>> {
+        self.inner.take_pending(key, binding, now)
+    }
+}
