@@ -53,17 +53,21 @@ pub(crate) fn create(path: &Path, header: &Header) -> Result<(), StoreError> {
 }
 
 /// Opens a vault. Until everything is found to be in order, nothing is written, not even at closing.
-pub(crate) fn open(path: &Path, unseal: impl FnOnce(&Header) -> Result<Sealer, StoreError>) -> Result<(Connection, Sealer), StoreError> {
+pub(crate) fn open(
+    path: &Path,
+    unseal: impl FnOnce(&Header) -> Result<Sealer, StoreError>,
+) -> Result<(Connection, Sealer, Header), StoreError> {
     let mut connection = connect(path)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
     let version = version(&connection)?;
     check_length(&mut connection, path)?;
     check_structure(&mut connection, version)?;
-    let sealer = unseal(&read_header(&connection)?)?;
+    let header = read_header(&connection)?;
+    let sealer = unseal(&header)?;
     use_write_ahead_log(&connection, path)?;
     migrate(&mut connection, version)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(sql)?;
-    Ok((connection, sealer))
+    Ok((connection, sealer, header))
 }
 
 /// What an error of SQLite means for the vault.
@@ -210,7 +214,7 @@ mod tests {
         let source = crate::KeySource::beside(&path);
         let (header, _) = Header::first(&source, &mut Vec::new()).expect("makes a key");
         create(&path, &header).expect("creates");
-        let (connection, _) = open(&path, |header| source.open(header, &mut Vec::new())).expect("opens");
+        let (connection, ..) = open(&path, |header| source.open(header, &mut Vec::new())).expect("opens");
         for (name, expected) in [
             ("application_id", 1_262_899_010),
             ("user_version", 1),

@@ -3,6 +3,7 @@
 mod database;
 mod hold;
 mod records;
+mod sealing;
 mod worker;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
 use records::Records;
+use sealing::Sealing;
 use worker::Worker;
 
 use crate::header::Header;
@@ -86,9 +88,9 @@ impl Vault {
             database::create(&path, &header)?;
             key_made = made;
         }
-        let (connection, sealer) = database::open(&path, |header| source.open(header, &mut warnings))?;
+        let (connection, sealer, header) = database::open(&path, |header| source.open(header, &mut warnings))?;
         drop(lock);
-        let worker = Worker::start(Records::new(connection, sealer))?;
+        let worker = Worker::start(Records::new(connection, Sealing::new(sealer, &header, source)))?;
         Ok(Self { path, key_made, warnings, worker })
     }
 

@@ -9,34 +9,39 @@ use keyfob::{Account, AccountId, PendingLogin, StoreError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row, Transaction, TransactionBehavior};
 
 use super::database::sql;
+use super::sealing::Sealing;
 use crate::rows::{self, AccountRow, AppRow, EntryRow, MOST_PENDING, PendingRow, after, signed, unsigned};
 use crate::seal::Sealer;
 
 /// The records of one vault.
 pub(super) struct Records {
-    connection: Connection,
-    sealer: Sealer,
+    pub(super) connection: Connection,
+    pub(super) sealing: Sealing,
 }
 
 impl Records {
-    pub(super) fn new(connection: Connection, sealer: Sealer) -> Self {
-        Self { connection, sealer }
+    pub(super) fn new(connection: Connection, sealing: Sealing) -> Self {
+        Self { connection, sealing }
     }
 
     pub(super) fn apps(&mut self) -> Result<Vec<(String, App)>, StoreError> {
-        let rows = all(&self.connection, "SELECT id, generation, record FROM app", (), AppRow::read)?;
-        let mut apps = rows.into_iter().map(|row| row.open(&self.sealer)).collect::<Result<Vec<_>, _>>()?;
+        let mut apps = self.read(Vec::is_empty, |connection, sealer| {
+            let rows = all(connection, "SELECT id, generation, record FROM app", (), AppRow::read)?;
+            rows.into_iter().map(|row| row.open(sealer)).collect::<Result<Vec<_>, _>>()
+        })?;
         apps.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(apps)
     }
 
     pub(super) fn app(&mut self, provider: &str) -> Result<Option<App>, StoreError> {
-        let row = AppRow::find(&self.connection, &AppRow::id(&self.sealer, provider))?;
-        row.map(|row| row.open(&self.sealer).map(|(_, app)| app)).transpose()
+        self.read(Option::is_none, |connection, sealer| {
+            let row = AppRow::find(connection, &AppRow::id(sealer, provider))?;
+            row.map(|row| row.open(sealer).map(|(_, app)| app)).transpose()
+        })
     }
 
     pub(super) fn put_app(&mut self, provider: &str, app: &App) -> Result<(), StoreError> {
-        let (write, sealer) = begin(&mut self.connection, &self.sealer)?;
+        let (write, sealer) = begin(&mut self.connection, &mut self.sealing)?;
         let generation = match AppRow::find(&write, &AppRow::id(sealer, provider))? {
             None => 1,
             Some(row) => {
@@ -53,27 +58,30 @@ impl Records {
 
     /// Does not open the row, so that a damaged one can be got rid of by name.
     pub(super) fn remove_app(&mut self, provider: &str) -> Result<bool, StoreError> {
-        let id = AppRow::id(&self.sealer, provider);
-        let (write, _) = begin(&mut self.connection, &self.sealer)?;
-        let removed = write.execute("DELETE FROM app WHERE id = ?", (&id,)).map_err(sql)?;
+        let (write, sealer) = begin(&mut self.connection, &mut self.sealing)?;
+        let removed = write.execute("DELETE FROM app WHERE id = ?", (&AppRow::id(sealer, provider),)).map_err(sql)?;
         write.commit().map_err(sql)?;
         Ok(removed > 0)
     }
 
     pub(super) fn accounts(&mut self) -> Result<Vec<Versioned<Account>>, StoreError> {
-        let rows = all(&self.connection, "SELECT id, name, generation, due_at, record FROM account", (), AccountRow::read)?;
-        let mut accounts = rows.into_iter().map(|row| row.open(&self.sealer)).collect::<Result<Vec<_>, _>>()?;
+        let mut accounts = self.read(Vec::is_empty, |connection, sealer| {
+            let rows = all(connection, "SELECT id, name, generation, due_at, record FROM account", (), AccountRow::read)?;
+            rows.into_iter().map(|row| row.open(sealer)).collect::<Result<Vec<_>, _>>()
+        })?;
         accounts.sort_by(|one, other| one.value.name.cmp(&other.value.name));
         Ok(accounts)
     }
 
     pub(super) fn account(&mut self, name: &str) -> Result<Option<Versioned<Account>>, StoreError> {
-        let row = AccountRow::find(&self.connection, &AccountRow::name(&self.sealer, name))?;
-        row.map(|row| row.open(&self.sealer)).transpose()
+        self.read(Option::is_none, |connection, sealer| {
+            let row = AccountRow::find(connection, &AccountRow::name(sealer, name))?;
+            row.map(|row| row.open(sealer)).transpose()
+        })
     }
 
     pub(super) fn put_account(&mut self, account: &Account, expected: Expected, entry: Option<&Entry>) -> Result<Generation, StoreError> {
-        let (write, sealer) = begin(&mut self.connection, &self.sealer)?;
+        let (write, sealer) = begin(&mut self.connection, &mut self.sealing)?;
         let found = AccountRow::find(&write, &AccountRow::name(sealer, &account.name))?;
         let (found_id, found_due) = found.as_ref().map(|row| (row.id.clone(), row.due_at)).unzip();
         let found = found.map(|row| row.open(sealer)).transpose()?;
@@ -106,8 +114,8 @@ impl Records {
 
     /// Does not open the row, so that a damaged one can be got rid of by name.
     pub(super) fn remove_account(&mut self, name: &str, entry: Option<&Entry>) -> Result<bool, StoreError> {
-        let name = AccountRow::name(&self.sealer, name);
-        let (write, sealer) = begin(&mut self.connection, &self.sealer)?;
+        let (write, sealer) = begin(&mut self.connection, &mut self.sealing)?;
+        let name = AccountRow::name(sealer, name);
         let removed = write.execute("DELETE FROM account WHERE name = ?", (&name,)).map_err(sql)?;
         if removed > 0 {
             enter(&write, sealer, entry)?;
@@ -118,26 +126,30 @@ impl Records {
 
     pub(super) fn history(&mut self, id: &AccountId) -> Result<Vec<Entry>, StoreError> {
         let query = "SELECT account, record FROM history WHERE account = ? ORDER BY number";
-        let rows = all(&self.connection, query, (AccountRow::id(&self.sealer, id),), EntryRow::read)?;
-        rows.into_iter().map(|row| row.open(&self.sealer)).collect()
+        self.read(Vec::is_empty, |connection, sealer| {
+            let rows = all(connection, query, (AccountRow::id(sealer, id),), EntryRow::read)?;
+            rows.into_iter().map(|row| row.open(sealer)).collect()
+        })
     }
 
     pub(super) fn entries(&mut self, after: Option<EntryNumber>, most: usize) -> Result<Vec<(EntryNumber, Entry)>, StoreError> {
         let read = |row: &Row<'_>| Ok((counter(row, 2)?, EntryRow::read(row)?));
-        let rows = match after {
-            None => all(&self.connection, "SELECT account, record, number FROM history ORDER BY number DESC LIMIT 1", (), read),
-            Some(EntryNumber(after)) => {
-                let query = "SELECT account, record, number FROM history WHERE number > ? ORDER BY number LIMIT ?";
-                // No number is so high that SQLite could not count to it.
-                all(&self.connection, query, (i64::try_from(after).unwrap_or(i64::MAX), limit(most)), read)
-            }
-        }?;
-        rows.into_iter().map(|(number, row)| Ok((EntryNumber(number), row.open(&self.sealer)?))).collect()
+        self.read(Vec::is_empty, |connection, sealer| {
+            let rows = match after {
+                None => all(connection, "SELECT account, record, number FROM history ORDER BY number DESC LIMIT 1", (), read),
+                Some(EntryNumber(after)) => {
+                    let query = "SELECT account, record, number FROM history WHERE number > ? ORDER BY number LIMIT ?";
+                    // No number is so high that SQLite could not count to it.
+                    all(connection, query, (i64::try_from(after).unwrap_or(i64::MAX), limit(most)), read)
+                }
+            }?;
+            rows.into_iter().map(|(number, row)| Ok((EntryNumber(number), row.open(sealer)?))).collect()
+        })
     }
 
     /// A lease that lies further ahead than any that would be given now is one of a clock that was wrong.
     pub(super) fn lease_due(&mut self, now: Timestamp, until: Timestamp, most: usize) -> Result<Vec<Versioned<Account>>, StoreError> {
-        let (write, sealer) = begin(&mut self.connection, &self.sealer)?;
+        let (write, sealer) = begin(&mut self.connection, &mut self.sealing)?;
         let lease = "UPDATE account SET leased_until = ?2 WHERE number IN (
                          SELECT number FROM account WHERE due_at <= ?1 AND (leased_until <= ?1 OR leased_until > ?2) ORDER BY due_at LIMIT ?3
                      ) RETURNING id, name, generation, due_at, record";
@@ -157,7 +169,7 @@ impl Records {
     }
 
     pub(super) fn put_pending(&mut self, login: &PendingLogin, binding: &Secret) -> Result<(), StoreError> {
-        let (write, sealer) = begin(&mut self.connection, &self.sealer)?;
+        let (write, sealer) = begin(&mut self.connection, &mut self.sealing)?;
         let newest: Option<i64> = write.query_row("SELECT max(generation) FROM pending", (), |row| row.get(0)).map_err(sql)?;
         let row = PendingRow::seal(sealer, login, binding, after(newest.map_or(Ok(0), unsigned)?)?)?;
         write
@@ -177,8 +189,8 @@ impl Records {
 
     /// In one transaction, which holds the only write lock: of any number of processes, one deletes the row and has it.
     pub(super) fn take_pending(&mut self, key: &Secret, binding: &Secret, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
-        let (id, binding) = PendingRow::ids(&self.sealer, key, binding);
-        let (write, sealer) = begin(&mut self.connection, &self.sealer)?;
+        let (write, sealer) = begin(&mut self.connection, &mut self.sealing)?;
+        let (id, binding) = PendingRow::ids(sealer, key, binding);
         write.execute("DELETE FROM pending WHERE expires_at <= ?", (now.as_unix(),)).map_err(sql)?;
         let take = "DELETE FROM pending WHERE id = ? AND binding = ? RETURNING id, binding, generation, expires_at, record";
         let taken = write.query_row(take, (id, binding), PendingRow::read).optional().map_err(sql)?;
@@ -186,6 +198,18 @@ impl Records {
         let login = taken.map(|row| row.open(sealer)).transpose()?;
         write.commit().map_err(sql)?;
         Ok(login)
+    }
+}
+
+impl Records {
+    /// Reads. What is not found, or does not open, may have been sealed anew in another process: then once more, with the new key.
+    fn read<T>(&mut self, nothing: fn(&T) -> bool, work: impl Fn(&Connection, &Sealer) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let found = work(&self.connection, self.sealing.sealer());
+        let doubtful = match &found {
+            Ok(found) => nothing(found),
+            Err(error) => matches!(error, StoreError::Corrupt(_)),
+        };
+        if doubtful && self.sealing.keep_up(&self.connection)? { work(&self.connection, self.sealing.sealer()) } else { found }
     }
 }
 
@@ -233,10 +257,12 @@ fn enter(write: &Transaction<'_>, sealer: &Sealer, entry: Option<&Entry>) -> Res
     Ok(())
 }
 
-/// `BEGIN IMMEDIATE`: waits for its turn at the start, so that what was read cannot be changed by another before the write.
-fn begin<'a>(connection: &'a mut Connection, sealer: &'a Sealer) -> Result<(Transaction<'a>, &'a Sealer), StoreError> {
+/// `BEGIN IMMEDIATE`: waits for its turn at the start, so that what was read cannot be changed by another before the write. From then on
+/// nobody else can seal the vault anew.
+fn begin<'a>(connection: &'a mut Connection, sealing: &'a mut Sealing) -> Result<(Transaction<'a>, &'a Sealer), StoreError> {
     let write = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-    Ok((write, sealer))
+    sealing.keep_up(&write)?;
+    Ok((write, sealing.sealer()))
 }
 
 fn one<T>(connection: &Connection, query: &str, id: &[u8], read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
