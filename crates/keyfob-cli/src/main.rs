@@ -16,6 +16,7 @@ mod context;
 mod credentials;
 mod dry;
 mod exit;
+mod history;
 mod items;
 mod log;
 mod moment;

@@ -6,9 +6,10 @@ use keyfob::proto::TokenSet;
 use serde_json::Value;
 
 use crate::account::{self, expiry, health, is_usable};
-use crate::card::Card;
+use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::history;
 use crate::moment;
 use crate::sheet::{self, Sheet};
 
@@ -17,10 +18,14 @@ use crate::sheet::{self, Sheet};
 pub(crate) struct Status {
     /// The account; all of them if left away
     name: Option<String>,
+    /// Show what became of its tokens: when, by which process, and why
+    #[arg(long, requires = "name")]
+    history: bool,
 }
 
 pub(crate) async fn run(args: Status, context: &Context) -> Result<(), Card> {
     match args.name {
+        Some(name) if args.history => history(&context.account(&name).await?, context).await,
         Some(name) => one(&context.account(&name).await?, context).await,
         None => all(&context.accounts().await?, context).await,
     }
@@ -49,6 +54,19 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     }
     context.out.note(&paint.dim(&format!("vault {} · key {}", context.vault_path().display(), context.key_in_words())));
     Ok(())
+}
+
+/// What became of an account's tokens; says nothing about how it is now.
+async fn history(account: &Account, context: &Context) -> Result<(), Card> {
+    let entries = context.keyfob().await?.store().history(&account.id).await.doing("cannot read the vault")?;
+    if context.out.json {
+        return context.out.json(&entries.iter().map(history::json).collect::<Vec<_>>());
+    }
+    if entries.is_empty() {
+        context.out.note(&format!("Nothing has been written down about {} yet.", account.name));
+        return Ok(());
+    }
+    history::sheet(&entries).print(&context.out)
 }
 
 async fn one(account: &Account, context: &Context) -> Result<(), Card> {
