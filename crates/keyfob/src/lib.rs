@@ -16,6 +16,7 @@ mod policy;
 pub mod session;
 pub mod store;
 pub mod transport;
+pub mod upkeep;
 
 pub use account::{Account, AccountId, Health, PendingLogin};
 pub use clock::{Clock, SystemClock};

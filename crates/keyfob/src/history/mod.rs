@@ -1,9 +1,13 @@
 //! The flight recorder: what became of an account's tokens, when, and by whose hand. It answers "who spent my refresh token at 03:12?".
 
+mod watch;
+
 use std::fmt;
 
 use keyfob_proto::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
+
+pub use watch::Watch;
 
 use crate::account::{Account, AccountId};
 

@@ -83,6 +83,11 @@ impl Known {
         self.tokens().refresh_token()
     }
 
+    /// Whether this process received these tokens, by a refresh.
+    pub(crate) fn is_from_here(&self) -> bool {
+        self.here
+    }
+
     /// An error where a person has to log in first.
     pub(crate) fn usable(&self) -> Result<(), Error> {
         match &self.account().health {

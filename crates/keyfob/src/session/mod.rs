@@ -42,6 +42,10 @@ impl Session {
         Self { shared }
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// The account as this process knows it now.
     pub fn account(&self) -> Account {
         self.shared.known().account().clone()

@@ -60,6 +60,13 @@ impl Shared {
         Ok(self.learn_written(record))
     }
 
+    /// Learns a record that was read a while ago, unless a newer one is known.
+    pub(crate) fn learn_newer(&self, record: &Versioned<Account>) -> Result<Arc<Known>, Error> {
+        let known = self.known();
+        let is_older = known.account().id == record.value.id && known.record().generation >= record.generation;
+        if is_older { Ok(known) } else { self.learn(record.clone()) }
+    }
+
     /// Learns what was written.
     pub(super) fn learn_written(&self, record: Versioned<Account>) -> Arc<Known> {
         let mut known = self.guard();

@@ -5,6 +5,7 @@
 mod common;
 
 mod clocks;
+mod events;
 mod house;
 mod lost;
 mod many;
@@ -12,4 +13,5 @@ mod paused;
 mod provider;
 mod single;
 mod unsaved;
+mod upkeep;
 mod watched;

@@ -30,6 +30,10 @@ pub struct Watched {
     pub failing: Mutex<Vec<Write>>,
     /// The next write of this kind is carried out, and reported as failed.
     pub lying: Mutex<Option<Write>>,
+    /// Entries of transactions that are not over yet.
+    pub hidden: Mutex<Vec<EntryNumber>>,
+    /// Reading entries fails.
+    pub mute: Mutex<bool>,
     /// How long a write takes before it is done.
     pub delay: Mutex<Duration>,
 }
@@ -111,7 +115,14 @@ impl Store for Watched {
     }
 
     fn entries(&self, after: Option<EntryNumber>, most: usize) -> Stored<'_, Vec<(EntryNumber, Entry)>> {
-        self.inner.entries(after, most)
+        if *self.mute.lock().unwrap() {
+            return Box::pin(async { Err(full()) });
+        }
+        Box::pin(async move {
+            let mut entries = self.inner.entries(after, most).await?;
+            entries.retain(|(number, _)| !self.hidden.lock().unwrap().contains(number));
+            Ok(entries)
+        })
     }
 
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {

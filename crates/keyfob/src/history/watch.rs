@@ -1,0 +1,120 @@
+//! Following the history of all accounts, across processes and machines.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Entry;
+use crate::entropy;
+use crate::error::Error;
+use crate::keyfob::Keyfob;
+use crate::store::{EntryNumber, StoreError};
+
+/// How many entries are asked for at once.
+const PAGE: usize = 500;
+
+/// How far back a number is waited for that is not there yet: on a database with several writers it may belong to a transaction that
+/// takes longer than a later one.
+const LOOK_BACK: u64 = 256;
+
+/// How long it is waited for. After that the number was given up, or its entry made room for newer ones.
+const LATE: Duration = Duration::from_secs(10);
+
+/// Follows what happens to the tokens of all accounts in a store, whichever process does it.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// # use keyfob::{HyperTransport, Keyfob, MemoryStore};
+/// use keyfob::history::Watch;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(HyperTransport::new()?));
+/// let mut watch = Watch::begin(&keyfob, Duration::from_secs(1)).await?;
+/// loop {
+///     let entry = watch.next().await?;
+///     println!("{} {:?}, by {}", entry.account, entry.event, entry.by);
+/// }
+/// # }
+/// ```
+pub struct Watch {
+    keyfob: Keyfob,
+    every: Duration,
+    newest: u64,
+    /// Numbers before the newest that were not there, and since when they are missed.
+    missing: BTreeMap<u64, Instant>,
+    ready: VecDeque<Entry>,
+    looked: Option<Instant>,
+}
+
+impl Watch {
+    /// Follows from now on, and looks about once every `every`.
+    ///
+    /// # Errors
+    ///
+    /// `Store`.
+    pub async fn begin(keyfob: &Keyfob, every: Duration) -> Result<Self, Error> {
+        let newest = keyfob.store().entries(None, 1).await?.last().map_or(0, |(number, _)| number.0);
+        let begin = newest.saturating_sub(LOOK_BACK);
+        let (missing, ready) = (BTreeMap::new(), VecDeque::new());
+        let mut watch = Self { keyfob: keyfob.clone(), every, newest: begin, missing, ready, looked: Some(Instant::now()) };
+        watch.look().await?;
+        // That was before us; what is missing in it may still come.
+        watch.ready.clear();
+        Ok(watch)
+    }
+
+    /// The next entry. Can be cancelled without losing any, and called again after an error.
+    ///
+    /// # Errors
+    ///
+    /// `Store`.
+    pub async fn next(&mut self) -> Result<Entry, Error> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                return Ok(entry);
+            }
+            if let Some(looked) = self.looked {
+                tokio::time::sleep_until(looked + entropy::about(self.every)).await;
+            }
+            self.looked = Some(Instant::now());
+            self.look().await?;
+        }
+    }
+
+    /// One look: everything after the oldest number that is missed.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let now = Instant::now();
+        let mut after = self.missing.first_key_value().map_or(self.newest, |(number, _)| number.saturating_sub(1));
+        loop {
+            let page = self.keyfob.store().entries(Some(EntryNumber(after)), PAGE).await?;
+            let is_last = page.len() < PAGE;
+            for (EntryNumber(number), entry) in page {
+                after = number;
+                let is_news = if number > self.newest {
+                    let from = (self.newest + 1).max(number.saturating_sub(LOOK_BACK));
+                    self.missing.extend((from..number).map(|missing| (missing, now)));
+                    self.newest = number;
+                    true
+                } else {
+                    self.missing.remove(&number).is_some()
+                };
+                if is_news {
+                    self.ready.push_back(entry);
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        self.missing.retain(|_, since| now.duration_since(*since) < LATE);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("newest", &self.newest).field("every", &self.every).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,238 @@
+//! Refreshing in the background, before anybody waits for it.
+//!
+//! Accounts become [due](crate::Account::due_at) when a tenth to a fifth of their token's lifetime is left. Workers lease them from the
+//! store, so that of any number of processes and machines each account goes to one; and they refresh as any session does, so that a call
+//! that comes in between joins in instead of spending the refresh token twice.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use keyfob::proto::{App, Settings};
+//! # use keyfob::{Account, Error, HyperTransport, Keyfob, MemoryStore};
+//! use keyfob::upkeep::{self, Outcome, Plan};
+//!
+//! # fn look_up(account: &Account) -> Result<(Settings, App), Error> { Err(Error::NoAccount { name: account.name.clone() }) }
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(HyperTransport::new()?));
+//! // Settings and app of an account's provider, from wherever the program has them.
+//! let resolve = |account: &Account| look_up(account);
+//! let report = upkeep::refresh_due(&keyfob, &resolve, &Plan::default()).await?;
+//! for kept in &report.accounts {
+//!     if let Outcome::Failed(error) = &kept.outcome {
+//!         eprintln!("{}: {error}", kept.account);
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use keyfob_proto::{App, Settings};
+use tokio::task::JoinSet;
+
+use crate::account::Account;
+use crate::entropy;
+use crate::error::Error;
+use crate::keyfob::Keyfob;
+use crate::session::{Known, Session, Wait, Why};
+use crate::store::Versioned;
+
+/// What [`Resolve::resolve`] returns: a boxed future, so that `dyn Resolve` works.
+pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<(Settings, App), Error>> + Send + 'a>>;
+
+/// Knows the settings and the app that an account is refreshed with. A closure `Fn(&Account) -> Result<(Settings, App), Error>` does.
+pub trait Resolve: Send + Sync {
+    /// The provider's settings, and our registration there.
+    fn resolve<'a>(&'a self, account: &'a Account) -> Resolving<'a>;
+}
+
+impl<F> Resolve for F
+where
+    F: Fn(&Account) -> Result<(Settings, App), Error> + Send + Sync,
+{
+    fn resolve<'a>(&'a self, account: &'a Account) -> Resolving<'a> {
+        Box::pin(std::future::ready(self(account)))
+    }
+}
+
+/// How much, and how often.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Plan {
+    /// At most so many accounts a round; 10 000.
+    pub most: usize,
+    /// So many refreshes under way at once; 32. How many of them go to one provider is the [`Policy`](crate::Policy)'s to say.
+    pub at_once: usize,
+    /// How long an account stays leased if its refresh fails, or its worker dies: 10 minutes. Never less than a refresh can take.
+    pub lease: Duration,
+    /// About so long between two rounds of [`run`]; 30 s.
+    pub every: Duration,
+}
+
+/// What a round did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// The accounts that were leased, in the order in which they were done.
+    pub accounts: Vec<Kept>,
+}
+
+/// What became of one account.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Kept {
+    /// The account.
+    pub account: String,
+    /// The provider's name in the catalogue.
+    pub provider: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of one account.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It has new tokens.
+    Refreshed,
+    /// It has new tokens, from another process.
+    RefreshedElsewhere,
+    /// A person has to log in again.
+    NeedsLogin(Error),
+    /// It has no new tokens.
+    Failed(Error),
+    /// It was not tried: settings or app are not to be had.
+    Skipped(Error),
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { most: 10_000, at_once: 32, lease: Duration::from_secs(600), every: Duration::from_secs(30) }
+    }
+}
+
+/// Refreshes the accounts that are due now and that nobody else has leased.
+///
+/// # Errors
+///
+/// `Store`, if nothing could be leased; everything else is told of the account.
+pub async fn refresh_due(keyfob: &Keyfob, resolve: &dyn Resolve, plan: &Plan) -> Result<Report, Error> {
+    let never = pin!(std::future::pending());
+    Round { keyfob, resolve, plan }.go(&mut Until { signal: never, is_over: false }).await
+}
+
+/// Does so again and again, for servers, until `signal`; what is under way then is brought to its end. `told` hears of every round that did
+/// something, or could not. Dropping the future instead leaves refreshes that have begun to themselves: they end well while the runtime lives.
+pub async fn run(
+    keyfob: &Keyfob,
+    resolve: &dyn Resolve,
+    plan: &Plan,
+    signal: impl Future<Output = ()>,
+    mut told: impl FnMut(Result<Report, Error>),
+) {
+    let mut until = Until { signal: pin!(signal), is_over: false };
+    while !until.is_over {
+        let round = Round { keyfob, resolve, plan }.go(&mut until).await;
+        let is_full = round.as_ref().is_ok_and(|report| report.accounts.len() >= plan.most);
+        if !matches!(&round, Ok(report) if report.accounts.is_empty()) {
+            told(round);
+        }
+        if !is_full && !until.is_over {
+            tokio::select! {
+                () = tokio::time::sleep(entropy::about(plan.every)) => {}
+                () = &mut until.signal => until.is_over = true,
+            }
+        }
+    }
+}
+
+/// When to stop.
+struct Until<'a, F> {
+    signal: Pin<&'a mut F>,
+    is_over: bool,
+}
+
+struct Round<'a> {
+    keyfob: &'a Keyfob,
+    resolve: &'a dyn Resolve,
+    plan: &'a Plan,
+}
+
+impl Round<'_> {
+    async fn go<F: Future<Output = ()>>(&self, until: &mut Until<'_, F>) -> Result<Report, Error> {
+        let (mut report, mut tasks) = (Report::default(), JoinSet::new());
+        let (mut leased, mut is_dry) = (0, self.plan.most == 0);
+        loop {
+            let room = self.plan.at_once.max(1).saturating_sub(tasks.len()).min(self.plan.most - leased);
+            // A few at a time: the store is asked less often, and a lease begins no earlier than its refresh.
+            if !is_dry && !until.is_over && (tasks.is_empty() || room >= self.plan.at_once.div_ceil(4)) {
+                let due = match self.lease(room).await {
+                    Ok(due) => due,
+                    Err(error) if leased == 0 => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(%error, "no more accounts can be leased");
+                        Vec::new()
+                    }
+                };
+                is_dry = due.len() < room;
+                leased += due.len();
+                is_dry |= leased >= self.plan.most;
+                for record in due {
+                    match self.resolve.resolve(&record.value).await {
+                        Ok((settings, app)) => {
+                            let keyfob = self.keyfob.clone();
+                            tasks.spawn(async move { kept(&record.value, refresh(&keyfob, settings, app, &record).await) });
+                        }
+                        Err(error) => report.accounts.push(kept(&record.value, Outcome::Skipped(error))),
+                    }
+                }
+            }
+            tokio::select! {
+                done = tasks.join_next() => match done {
+                    Some(Ok(kept)) => report.accounts.push(kept),
+                    Some(Err(error)) => tracing::error!(%error, "a refresh in the background was stopped"),
+                    None if is_dry || until.is_over => return Ok(report),
+                    None => {}
+                },
+                () = &mut until.signal, if !until.is_over => until.is_over = true,
+            }
+        }
+    }
+
+    /// The lease outlasts the refresh: somebody else's turn, then two requests.
+    async fn lease(&self, most: usize) -> Result<Vec<Versioned<Account>>, Error> {
+        let lease = self.plan.lease.max(self.keyfob.policy().patience + 4 * crate::transport::DEADLINE);
+        let now = self.keyfob.now();
+        let until = now.plus(i64::try_from(lease.as_secs()).unwrap_or(i64::MAX));
+        Ok(self.keyfob.store().lease_due(now, until, most).await?)
+    }
+}
+
+async fn refresh(keyfob: &Keyfob, settings: Settings, app: App, leased: &Versioned<Account>) -> Outcome {
+    match renewed(keyfob, settings, app, leased).await {
+        Ok(true) => Outcome::Refreshed,
+        Ok(false) => Outcome::RefreshedElsewhere,
+        Err(error @ Error::NeedsLogin { .. }) => Outcome::NeedsLogin(error),
+        Err(error) => Outcome::Failed(error),
+    }
+}
+
+/// Whether the new tokens are this process's doing.
+async fn renewed(keyfob: &Keyfob, settings: Settings, app: App, leased: &Versioned<Account>) -> Result<bool, Error> {
+    let session: Session = keyfob.open(settings, app, leased.clone())?;
+    let shared = session.shared();
+    // A session that was open before may know less than the store, or more.
+    let known = shared.learn_newer(leased)?;
+    let due = Known::read(leased.clone(), None);
+    if !known.is_same_issue(due.tokens()) {
+        return known.usable().map(|()| known.is_from_here());
+    }
+    let now = shared.refresh(&known, Why::Due, Wait::ToTheEnd).await?;
+    Ok(now.is_from_here())
+}
+
+fn kept(account: &Account, outcome: Outcome) -> Kept {
+    Kept { account: account.name.clone(), provider: account.provider.clone(), outcome }
+}

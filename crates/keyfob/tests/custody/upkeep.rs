@@ -1,0 +1,171 @@
+//! Refreshing in the background: each account that is due, once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use keyfob::proto::{App, Settings, TransportKind};
+use keyfob::upkeep::{self, Outcome, Plan};
+use keyfob::{Account, Error, Store};
+
+use super::common;
+use super::house::{House, NOW, account};
+use super::provider::Act;
+
+fn known(_: &Account) -> Result<(Settings, App), Error> {
+    Ok((common::provider("https://provider.example"), common::app()))
+}
+
+/// So many accounts whose tokens end in two minutes, and as many whose tokens do not.
+async fn house(count: usize) -> House {
+    let house = House::empty();
+    house.provider.habits(|habits| (habits.rotates, habits.delay) = (false, Duration::from_millis(300)));
+    for number in 0..count {
+        house.put(account(&format!("due/{number}"), &format!("due-{number}"), NOW - 3480, Some(NOW + 120))).await;
+        house.put(account(&format!("young/{number}"), &format!("young-{number}"), NOW, Some(NOW + 3600))).await;
+    }
+    house
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_workers_each_account_goes_to_one() {
+    let house = house(300).await;
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let keyfob = house.keyfob();
+        workers.spawn(async move { upkeep::refresh_due(&keyfob, &known, &Plan::default()).await.unwrap() });
+    }
+    let reports = workers.join_all().await;
+    let asked = house.provider.asked();
+    assert_eq!((asked.len(), asked.iter().collect::<BTreeSet<_>>().len()), (300, 300), "each exactly once");
+    assert!(asked.iter().all(|token| token.starts_with("refresh-due-")));
+    let done: Vec<_> = reports.iter().flat_map(|report| &report.accounts).collect();
+    assert_eq!(done.len(), 300);
+    assert!(done.iter().all(|kept| matches!(kept.outcome, Outcome::Refreshed)), "{done:?}");
+    assert!(reports.iter().all(|report| report.accounts.len() > 30), "all of them worked");
+    assert_eq!(house.provider.most_under_way(), 32, "four processes, eight each");
+    let again = upkeep::refresh_due(&house.keyfob(), &known, &Plan::default()).await.unwrap();
+    assert!(again.accounts.is_empty(), "{again:?}");
+}
+
+/// Between the lease and the refresh somebody calls: `resolve` is that moment.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_refreshed_in_between_is_not_refreshed_again() {
+    let house = house(1).await;
+    let session = house.session_of(&house.keyfob(), "due/0").await;
+    let resolve = |account: &Account| {
+        let (session, refreshed) = (session.clone(), std::sync::mpsc::channel());
+        let waits = refreshed.1;
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(session.refresh()).unwrap();
+            refreshed.0.send(()).unwrap();
+        });
+        waits.recv().unwrap();
+        known(account)
+    };
+    let report = upkeep::refresh_due(&house.keyfob(), &resolve, &Plan::default()).await.unwrap();
+    let [kept] = &report.accounts[..] else { panic!("{report:?}") };
+    assert!(matches!(kept.outcome, Outcome::RefreshedElsewhere), "{kept:?}");
+    assert_eq!(house.provider.asked(), ["refresh-due-0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_during_the_refresh_joins_in() {
+    let house = house(1).await;
+    let keyfob = house.keyfob();
+    let works = tokio::spawn({
+        let keyfob = keyfob.clone();
+        async move { upkeep::refresh_due(&keyfob, &known, &Plan::default()).await.unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let session = house.session_of(&keyfob, "due/0").await;
+    assert_eq!(session.token(600).await.unwrap().expose(), "access-2");
+    assert!(matches!(works.await.unwrap().accounts[0].outcome, Outcome::Refreshed));
+    assert_eq!(house.provider.asked().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_outcome_is_told() {
+    let house = house(4).await;
+    house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));
+    house.provider.next(Act::Fail(TransportKind::Connect));
+    let resolve = |account: &Account| match account.name.as_str() {
+        "due/0" => Err(Error::NoAccount { name: "app".to_owned() }),
+        _ => known(account),
+    };
+    let mut plan = Plan::default();
+    plan.at_once = 1;
+    let report = upkeep::refresh_due(&house.keyfob(), &resolve, &plan).await.unwrap();
+    let mut words: Vec<_> = report
+        .accounts
+        .iter()
+        .map(|kept| match &kept.outcome {
+            Outcome::Refreshed => "refreshed",
+            Outcome::NeedsLogin(_) => "needs login",
+            Outcome::Failed(_) => "failed",
+            Outcome::Skipped(_) => "skipped",
+            _ => "elsewhere",
+        })
+        .collect();
+    words.sort_unstable();
+    assert_eq!(words, ["failed", "needs login", "refreshed", "skipped"]);
+    // What failed is leased still: another worker leaves it alone for a while.
+    assert!(upkeep::refresh_due(&house.keyfob(), &known, &plan).await.unwrap().accounts.is_empty());
+    house.clock.turn(601);
+    tokio::time::sleep(Duration::from_secs(601)).await;
+    assert_eq!(upkeep::refresh_due(&house.keyfob(), &known, &plan).await.unwrap().accounts.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_ends_at_its_most() {
+    let house = house(20).await;
+    let mut plan = Plan::default();
+    plan.most = 7;
+    for expected in [7, 7, 6, 0] {
+        assert_eq!(upkeep::refresh_due(&house.keyfob(), &known, &plan).await.unwrap().accounts.len(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_keeps_its_accounts_fresh_until_it_is_told_to_end() {
+    let house = house(3).await;
+    let keyfob = house.keyfob();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let clock = house.clock.clone();
+    let time = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            clock.turn(10);
+        }
+    });
+    let runs = tokio::spawn(async move {
+        let mut refreshed = 0;
+        let until = async { drop(ended.await) };
+        upkeep::run(&keyfob, &known, &Plan::default(), until, |report| refreshed += report.unwrap().accounts.len()).await;
+        refreshed
+    });
+    tokio::time::sleep(Duration::from_secs(4 * 3600)).await;
+    // Nobody ever waits: no token of any account is near its end.
+    for record in house.store.accounts().await.unwrap() {
+        let left = record.value.tokens.expires_at().unwrap().since(keyfob::Clock::now(&*house.clock));
+        assert!(left > 300, "{}: {left} s", record.value.name);
+    }
+    end.send(()).unwrap();
+    let refreshed = runs.await.unwrap();
+    time.abort();
+    assert!((24..=36).contains(&refreshed), "six accounts, about every 51 minutes, in four hours: {refreshed}");
+    assert_eq!(house.provider.asked().len(), refreshed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_at_the_end_is_finished_and_nothing_more_is_begun() {
+    let house = house(30).await;
+    house.provider.habits(|habits| habits.delay = Duration::from_secs(5));
+    let keyfob = house.keyfob();
+    let mut plan = Plan::default();
+    plan.at_once = 4;
+    let mut done = 0;
+    let until = tokio::time::sleep(Duration::from_secs(7));
+    upkeep::run(&keyfob, &known, &plan, until, |report| done += report.unwrap().accounts.len()).await;
+    assert_eq!((done, house.provider.asked().len()), (8, 8));
+}
