@@ -9,6 +9,7 @@
 //! A test begins with what it needs from the machine; where that is missing it says so and goes home (see [`tools`]).
 
 pub mod browser;
+pub mod clock;
 pub mod fleet;
 pub mod home;
 pub mod http;
@@ -21,6 +22,7 @@ pub mod wire;
 pub mod world;
 
 pub use browser::Browser;
+pub use clock::Clock;
 pub use home::Home;
 pub use program::Program;
 pub use world::World;

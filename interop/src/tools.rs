@@ -12,6 +12,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 
+/// Where packages put it, below a folder of libraries.
+const FAKETIME: &str = "faketime/libfaketimeMT.so.1";
+
 /// Why a test cannot run here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -47,6 +50,16 @@ pub fn chromium() -> Option<(PathBuf, PathBuf)> {
         (Some(chromium), Some(driver)) => Some((chromium, driver)),
         _ => skip(Why::Missing, "no Chromium with ChromeDriver; `cargo xtask setup` installs them where it may"),
     }
+}
+
+/// The library of faketime that turns a program's clock (its variant for programs with threads).
+pub fn faketime() -> Option<PathBuf> {
+    let installed = || {
+        let folders = std::fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok).map(|entry| entry.path());
+        folders.chain([PathBuf::from("/usr/lib"), PathBuf::from("/usr/local/lib")]).find_map(|folder| existing(folder.join(FAKETIME)))
+    };
+    let found = named("KEYFOB_TEST_FAKETIME").or_else(installed);
+    found.or_else(|| skip(Why::Missing, "no libfaketime; `cargo xtask setup` installs it where it may (Debian: apt-get install faketime)"))
 }
 
 /// The command: the one that `KEYFOB_TEST_COMMAND` names, or else built from the present sources.

@@ -9,13 +9,13 @@ use keyfob::{Clock, HyperTransport, Keyfob, Login, OsEntropy, Redirect, Session,
 use keyfob_providers::Catalogue;
 use keyfob_store::{KeySource, Vault};
 
-use super::ACCOUNT;
+use super::PROVIDER;
 use crate::{Home, person};
 
 /// Nobody listens there: the person brings the address.
 const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
 
-/// One process's view of the account.
+/// One process's view of the accounts.
 pub struct Base {
     /// The library.
     pub keyfob: Keyfob,
@@ -36,7 +36,7 @@ impl Clock for Turned {
 impl Base {
     /// Writes the provider file of the peer at `origin` into a home; members find it there.
     pub fn prepare(home: &Home, origin: &str) {
-        home.add_provider("oidc", ACCOUNT, &[("ORIGIN", origin), ("AUTH", "none")]);
+        home.add_provider("oidc", PROVIDER, &[("ORIGIN", origin), ("AUTH", "none")]);
     }
 
     /// Opens the vault at `place`, with the provider file in the home `folder`.
@@ -45,7 +45,7 @@ impl Base {
     /// If something is missing.
     pub fn open(folder: &Path, place: &str) -> Self {
         let catalogue = Catalogue::load(Some(&folder.join(".config/keyfob/providers")));
-        let settings = catalogue.get(ACCOUNT).expect("the peer's file").settings(&|_| None).expect("complete");
+        let settings = catalogue.get(PROVIDER).expect("the peer's file").settings(&|_| None).expect("complete");
         let transport = HyperTransport::builder().loopback_only(true).build().expect("a certificate store");
         let clock = Arc::new(Turned::default());
         let keyfob = Keyfob::with(store(place), Arc::new(transport), clock.clone(), Arc::new(OsEntropy));
@@ -56,21 +56,33 @@ impl Base {
     ///
     /// # Panics
     /// If that does not work.
-    pub async fn log_in(&self) {
+    pub async fn log_in(&self, account: &str) {
         let redirect = Redirect::Uri(REDIRECT_URI.to_owned());
-        let login = Login::begin(&self.keyfob, &self.settings, &app(), ACCOUNT, redirect, vec![]).await.expect("a login begins");
+        let login = Login::begin(&self.keyfob, &self.settings, &app(), account, redirect, vec![]).await.expect("a login begins");
         let url = login.url().to_owned();
         let back = tokio::task::spawn_blocking(move || person::agree(&url)).await.expect("the person comes back");
         let verified = login.verify(Answer::Url(&back)).expect("an answer to our request");
         login.finish(verified).await.expect("an account");
     }
 
-    /// The account in use.
+    /// An account in use.
     ///
     /// # Panics
     /// If nobody has logged in.
-    pub async fn session(&self) -> Session {
-        self.keyfob.session(self.settings.clone(), app(), ACCOUNT).await.expect("an account")
+    pub async fn session(&self, account: &str) -> Session {
+        self.keyfob.session(self.settings.clone(), app(), account).await.expect("an account")
+    }
+
+    /// All accounts in use.
+    ///
+    /// # Panics
+    /// If the vault is not there.
+    pub async fn sessions(&self) -> Vec<Session> {
+        let mut sessions = Vec::new();
+        for account in self.keyfob.store().accounts().await.expect("the vault") {
+            sessions.push(self.session(&account.value.name).await);
+        }
+        sessions
     }
 
     /// The clock is so many seconds ahead of the system's from now on.

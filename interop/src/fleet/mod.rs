@@ -1,4 +1,4 @@
-//! A fleet: processes that share one account of the OpenID Connect peer, each with a vault, a session and tasks of its own.
+//! A fleet: processes that share accounts of the OpenID Connect peer, each with a vault, sessions and tasks of its own.
 //!
 //! ```text
 //!  test ── orders on stdin ──► member 1 … 8 (this same test binary)
@@ -24,8 +24,8 @@ use crate::{Home, Program};
 /// Says what a process of this test binary is a member of: where the vault is.
 pub(crate) const PLACE: &str = "KEYFOB_TEST_FLEET";
 
-/// What the account is called.
-pub const ACCOUNT: &str = "peer";
+/// The provider's name; accounts are called `peer/0`, `peer/1` and so on.
+pub const PROVIDER: &str = "peer";
 
 /// Members at work. They are killed when this is dropped.
 pub struct Fleet {
@@ -37,19 +37,20 @@ pub struct Fleet {
 pub struct Report {
     /// How many of its tasks came to a good end.
     pub good: usize,
-    /// Fingerprints of the access tokens that they ended with.
+    /// The access tokens that they ended with: account and fingerprint.
     pub tokens: BTreeSet<String>,
     /// How the others ended.
     pub errors: BTreeSet<String>,
 }
 
 impl Fleet {
-    /// Starts so many processes of this test binary, on the vault at `place`. They are all ready when this returns.
+    /// Starts so many processes of this test binary, on the vault at `place`, with more in their environment. They are all ready when
+    /// this returns.
     ///
     /// # Panics
     /// If one does not start.
-    pub fn muster(home: &Home, place: &str, members: usize) -> Self {
-        let members = (0..members).map(|_| start(home.path(), place));
+    pub fn muster(home: &Home, place: &str, members: usize, environment: &[(String, String)]) -> Self {
+        let members = (0..members).map(|_| start(home.path(), place, environment));
         let mut members: Vec<Program> = members.collect();
         members.iter_mut().for_each(|member| drop(member.wait_for("ready")));
         Self { members }
@@ -80,27 +81,16 @@ impl Fleet {
         let mut sum = Report::default();
         for member in &mut self.members {
             let text = member.wait_for("report");
-            let report: Report = serde_json::from_str(&text).unwrap_or_else(|problem| panic!("{problem}: {text}"));
-            sum.good += report.good;
-            sum.tokens.extend(report.tokens);
-            sum.errors.extend(report.errors);
+            sum.add(serde_json::from_str(&text).unwrap_or_else(|problem| panic!("{problem}: {text}")));
         }
         sum
     }
-
-    /// One member alone.
-    ///
-    /// # Panics
-    /// If there is none of this number, or it does not report.
-    pub fn one(&mut self, nth: usize, order: &str) -> Report {
-        self.members[nth].answer(order);
-        let text = self.members[nth].wait_for("report");
-        serde_json::from_str(&text).unwrap_or_else(|problem| panic!("{problem}: {text}"))
-    }
 }
 
-fn start(folder: &Path, place: &str) -> Program {
+fn start(folder: &Path, place: &str, environment: &[(String, String)]) -> Program {
     let binary = env::current_exe().expect("this binary");
     let arguments = ["--exact", "member", "--ignored", "--nocapture", "--test-threads=1"];
-    Program::start_in(folder, &binary, &arguments, &[(PLACE, place), ("KEYFOB_LOOPBACK_ONLY", "1")])
+    let more = environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let environment: Vec<_> = more.chain([(PLACE, place), ("KEYFOB_LOOPBACK_ONLY", "1")]).collect();
+    Program::start_in(folder, &binary, &arguments, &environment)
 }

@@ -1,0 +1,174 @@
+//! Processes that share accounts, against refresh tokens that rotate (oidc-provider): one refresh an expiry, whoever asks and
+//! however many at once. Two refreshes with one refresh token would end the grant, and with it the test.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
+use keyfob_interop::Home;
+use keyfob_interop::fleet::{self, Base, Fleet, PROVIDER, Report};
+use keyfob_interop::peers::{self, Counts, Peer};
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn member() {
+    fleet::serve();
+}
+
+/// How often each of the ten accounts of `d2_…` expires: 20 times, 200 in all, with `KEYFOB_TEST_FLEET_ROUNDS=20`.
+fn rounds() -> u64 {
+    std::env::var("KEYFOB_TEST_FLEET_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+}
+
+#[test]
+fn d2_eight_processes_refresh_once_an_expiry() {
+    let Some(scene) = Scene::new(3, 10) else { return };
+    scene.expire_and_use(8, rounds());
+}
+
+/// Nobody steers them: each calls when it likes, while tokens of ten seconds end by the real clock.
+#[test]
+fn d2_processes_that_run_free_never_spend_a_token_twice() {
+    let Some(scene) = Scene::new(10, 8) else { return };
+    scene.run_free(4, Duration::from_secs(11));
+}
+
+#[test]
+fn d1_a_thousand_tasks_of_one_process_make_one_refresh() {
+    let Some(scene) = Scene::new(3600, 1) else { return };
+    scene.crowd(1, 1000);
+}
+
+#[test]
+fn d1_a_thousand_tasks_of_four_processes_make_one_refresh() {
+    let Some(scene) = Scene::new(3600, 1) else { return };
+    scene.crowd(4, 250);
+}
+
+/// While one works, another adds accounts, and so does a third.
+#[test]
+fn j7_processes_that_add_accounts_disturb_nobody() {
+    let Some(scene) = Scene::new(3600, 1) else { return };
+    scene.add_while_working();
+}
+
+/// The peer, and a home with accounts at it.
+struct Scene {
+    peer: Peer,
+    lifetime: u32,
+    accounts: usize,
+    home: Home,
+    place: String,
+    runtime: tokio::runtime::Runtime,
+    base: Base,
+}
+
+impl Scene {
+    /// So many accounts, whose access tokens last so many seconds.
+    fn new(lifetime: u32, accounts: usize) -> Option<Self> {
+        let peer = peers::oidc(lifetime)?;
+        let home = Home::new();
+        Base::prepare(&home, &peer.origin);
+        let place = home.path().join("keyfob/vault.db").display().to_string();
+        let runtime = tokio::runtime::Runtime::new().expect("threads");
+        let base = Base::open(home.path(), &place);
+        (0..accounts).for_each(|nth| runtime.block_on(base.log_in(&format!("{PROVIDER}/{nth}"))));
+        Some(Self { peer, lifetime, accounts, home, place, runtime, base })
+    }
+
+    fn fleet(&self, members: usize) -> Fleet {
+        Fleet::muster(&self.home, &self.place, members, &[])
+    }
+
+    /// Until every token that there is has ended, for the server and for each process.
+    fn wait_for_the_end(&self) {
+        thread::sleep(Duration::from_secs(self.lifetime.into()) + Duration::from_millis(50));
+    }
+
+    /// Round after round all tokens end, and all members want all of them at once.
+    fn expire_and_use(&self, members: usize, rounds: u64) {
+        let mut fleet = self.fleet(members);
+        self.wait_for_the_end();
+        let mut last = BTreeSet::new();
+        for round in 1..=rounds {
+            let report = fleet.all(if round % 2 == 0 { "token 1" } else { "call 1" });
+            self.assert_one_each(&report, members * self.accounts);
+            assert!(report.tokens.is_disjoint(&last), "round {round}: new tokens");
+            let all = round * self.accounts as u64;
+            assert_eq!(self.peer.counts(), Counts { requests: all, refreshed: all, refused: 0 }, "round {round}");
+            last = report.tokens;
+            self.wait_for_the_end();
+        }
+        self.the_grants_live();
+    }
+
+    /// So many tasks in so many processes on one token that has ended, by what the provider says and by what the clock says.
+    fn crowd(&self, members: usize, tasks: usize) {
+        let mut fleet = self.fleet(members);
+        self.peer.order("expire");
+        self.assert_one_each(&fleet.all(&format!("call {tasks}")), members * tasks);
+        assert_eq!(self.peer.counts(), Counts { requests: 1, refreshed: 1, refused: 0 }, "the provider says expired");
+
+        // Another fleet each time: nobody in it has refreshed just now.
+        for (number, task) in [(2, "token"), (3, "call")] {
+            let mut fleet = self.fleet(members);
+            fleet.all(&format!("clock {}", number * 5000));
+            self.assert_one_each(&fleet.all(&format!("{task} {tasks}")), members * tasks);
+            assert_eq!(self.peer.counts(), Counts { requests: number, refreshed: number, refused: 0 }, "the clock says expired: {task}");
+        }
+        self.base.turn(20_000);
+        self.the_grants_live();
+    }
+
+    fn run_free(&self, members: usize, time: Duration) {
+        let mut fleet = self.fleet(members);
+        let report = fleet.all(&format!("loop {}", time.as_millis()));
+        assert!(report.errors.is_empty(), "{report:#?}");
+        let counts = self.peer.counts();
+        // Each token ended, or was about to, once in this time; on a slow machine perhaps twice.
+        let all = self.accounts as u64;
+        assert_eq!((counts.refused, counts.requests), (0, counts.refreshed), "{counts:?}");
+        assert!((all..=2 * all).contains(&counts.refreshed), "{counts:?}");
+        assert_eq!(report.tokens.len() as u64, all + counts.refreshed, "every token was used, and nobody had one of his own");
+        self.the_grants_live();
+    }
+
+    fn add_while_working(&self) {
+        const EACH: usize = 500;
+        let (mut worker, mut left, mut right) = (self.fleet(1), self.fleet(1), self.fleet(1));
+        left.begin(&format!("add left {EACH}"));
+        right.begin(&format!("add right {EACH}"));
+        self.peer.order("expire");
+        self.assert_one_each(&worker.all("call 3"), 3);
+        self.assert_one_each(&worker.all("loop 1000"), 10);
+        let added = [left.end(), right.end()];
+        assert!(added.iter().all(|report| report.good == EACH && report.errors.is_empty()), "{added:#?}");
+        assert_eq!(self.peer.counts(), Counts { requests: 1, refreshed: 1, refused: 0 });
+        let accounts = self.runtime.block_on(self.base.keyfob.store().accounts()).expect("lists");
+        let names: BTreeSet<_> = accounts.into_iter().map(|account| account.value.name).collect();
+        let added = added.into_iter().flat_map(|report| report.tokens);
+        assert_eq!(names, added.chain([format!("{PROVIDER}/0")]).collect());
+        assert_eq!(names.len(), 2 * EACH + 1);
+    }
+
+    /// The refresh tokens that lie in the vault are the ones that count, and the provider takes them.
+    fn the_grants_live(&self) {
+        let before = self.peer.counts();
+        let all = self.accounts as u64;
+        self.runtime.block_on(async {
+            for nth in 0..self.accounts {
+                self.base.session(&format!("{PROVIDER}/{nth}")).await.refresh().await.expect("the last refresh token is good");
+            }
+        });
+        let expected = Counts { requests: before.requests + all, refreshed: before.refreshed + all, refused: 0 };
+        assert_eq!(self.peer.counts(), expected);
+    }
+
+    /// All tasks, so many at least, came to a good end, with the same token for each account.
+    #[track_caller]
+    fn assert_one_each(&self, report: &Report, tasks: usize) {
+        assert!(report.errors.is_empty(), "{report:#?}");
+        assert!(report.good >= tasks, "{report:#?}");
+        assert_eq!(report.tokens.len(), self.accounts, "{report:#?}");
+    }
+}
