@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::chance::Chance;
-use crate::kill::check;
 use crate::machine::{self, Cutter, Mount};
+use crate::patient::check;
 use crate::process::{self, Victim};
 use crate::tally::{Outcome, Tally, Verdict};
 use crate::{Rig, Rigged};

@@ -1,9 +1,7 @@
 //! kill -9 at random moments.
 
-use std::path::{Path, PathBuf};
-
-use crate::book::Book;
 use crate::chance::Chance;
+use crate::patient::Patient;
 use crate::process::{self, Victim};
 use crate::tally::{Outcome, Tally, Verdict};
 use crate::{Rig, Rigged};
@@ -47,32 +45,4 @@ pub fn stores(rig: &Rig) -> Rigged<Outcome> {
     }
     tally.notes.push(format!("{acknowledged} writes acknowledged, {made} vaults made, {unopened} killed before the vault was open"));
     Ok(tally.done())
-}
-
-/// A vault that outlives its processes.
-pub(crate) struct Patient {
-    /// Where it is.
-    pub(crate) path: PathBuf,
-    /// The last write that is in it.
-    pub(crate) written: u64,
-    _folder: tempfile::TempDir,
-}
-
-impl Patient {
-    pub(crate) fn new(rig: &Rig) -> Rigged<Self> {
-        let folder = rig.folder()?;
-        Ok(Self { path: folder.path().join("keyfob").join("vault.db"), written: 0, _folder: folder })
-    }
-
-    /// Opens it, as the next process would, and looks.
-    pub(crate) fn check(&mut self, acknowledged: u64) -> Result<(), Verdict> {
-        self.written = check(&self.path, acknowledged, acknowledged + 1)?;
-        Ok(())
-    }
-}
-
-/// Opens a vault, as the next process would, and says after which write, of `acknowledged..=newest`, it is as it is.
-pub(crate) fn check(path: &Path, acknowledged: u64, newest: u64) -> Result<u64, Verdict> {
-    let book = Book::open(path).map_err(|error| Verdict::Corrupt(crate::book::describe(&error)))?;
-    book.check(acknowledged, newest)
 }

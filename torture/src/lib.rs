@@ -13,8 +13,11 @@ pub mod book;
 pub mod chance;
 pub mod child;
 pub mod cut;
+pub mod disk;
 pub mod kill;
+pub mod limits;
 pub mod machine;
+mod patient;
 pub mod process;
 pub mod sweep;
 pub mod tally;
@@ -48,6 +51,11 @@ pub const TORTURES: &[Torture] = &[
     Torture { name: "kill-stores", about: "kill -9 while storing", run: kill::stores },
     Torture { name: "cut-stores", about: "power cuts while storing", run: cut::stores },
     Torture { name: "sweep-stores", about: "every system call fails in every way, once", run: sweep::stores },
+    Torture { name: "disk-full", about: "a disk with ever less room", run: disk::full },
+    Torture { name: "file-size", about: "RLIMIT_FSIZE: writes that are cut short", run: disk::file_size },
+    Torture { name: "read-only", about: "a file system that cannot be written to", run: disk::read_only },
+    Torture { name: "open-files", about: "RLIMIT_NOFILE: no file can be opened", run: limits::open_files },
+    Torture { name: "taken-away", about: "the vault deleted, its folder made read-only, under a running process", run: limits::taken_away },
 ];
 
 impl Rig {

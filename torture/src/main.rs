@@ -43,7 +43,6 @@ fn run(torture: &Torture, rig: &Rig) -> bool {
             let Tally { rounds, corrupt, lost, wrong, notes, took, .. } = &tally;
             let (corrupt, lost, wrong, seconds) = (corrupt.len(), lost.len(), wrong.len(), took.as_secs_f32());
             println!("{name:<16} {rounds:>7} {corrupt:>8} {lost:>18} {wrong:>6} {seconds:>8.1}  {}", notes.join("; "));
-            tally.complaints().iter().take(30).for_each(|line| println!("    {line}"));
             tally.is_good()
         }
         Ok(Outcome::Skipped(skip)) => {

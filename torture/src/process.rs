@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use crate::Rigged;
+use crate::tally::Verdict;
 
 /// A child under way.
 pub struct Victim {
@@ -120,6 +121,21 @@ impl Remains {
     /// The error it ended with, if it said one: kind and words.
     pub fn error(&self) -> Option<(&str, &str)> {
         self.said.iter().rev().find_map(|line| line.strip_prefix("error ")?.split_once(": "))
+    }
+
+    /// What is wrong with its end, if it was not killed: it must have done all its writes, or say an error of the disk.
+    pub fn complain(&self, whole: bool) -> Option<Verdict> {
+        let wrong = |what: &str| Some(Verdict::Wrong(format!("{what}: {:?} {} {}", self.said, self.errors.trim(), self.status)));
+        if self.panicked() {
+            return wrong("it panicked");
+        }
+        match (self.status.success(), self.error()) {
+            (true, _) if !whole => wrong("it succeeded, and not all was acknowledged"),
+            (false, None) => wrong("it failed without a word"),
+            // To call a sound vault damaged, or its key wrong, would have people move it aside.
+            (false, Some((kind, _))) if kind != "io" => wrong("an error of the disk is called by another name"),
+            _ => None,
+        }
     }
 
     /// Whether it panicked.

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::kill::check;
 use crate::machine;
-use crate::process::{self, Remains, Victim};
+use crate::patient::{PREPARED, check, copy, prepare, writer};
+use crate::process::{Remains, Victim};
 use crate::tally::{Outcome, Tally, Verdict};
 use crate::{Rig, Rigged};
 
@@ -33,8 +32,6 @@ const MORE: &[(&[&str], (&str, &str))] = &[
     (&["fcntl", "flock"], ("ENOLCK", "error=ENOLCK")),
     (&["write", "pwrite64"], ("nothing", "retval=0")),
 ];
-/// In the vaults of the sweep before it begins.
-const BEFORE: u64 = 9;
 /// Longer than a child waits for any lock.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -65,14 +62,12 @@ pub fn stores(rig: &Rig) -> Rigged<Outcome> {
         return Ok(Outcome::Skipped(skip));
     }
     let folder = rig.folder()?;
-    let [clean, killed] = ["clean", "killed"].map(|name| folder.path().join(name));
-    prepare(rig, &clean, false)?;
-    prepare(rig, &killed, true)?;
+    let [clean, killed] = [prepare(rig, &folder.path().join("clean"), false)?, prepare(rig, &folder.path().join("killed"), true)?];
     let scenes = [
         Scene { name: "make", template: None, before: 0, writes: 0, joins: false },
-        Scene { name: "open", template: Some(clean.clone()), before: BEFORE, writes: 0, joins: false },
-        Scene { name: "recover", template: Some(killed), before: BEFORE, writes: 0, joins: false },
-        Scene { name: "work", template: Some(clean), before: BEFORE, writes: 3, joins: true },
+        Scene { name: "open", template: Some(clean.clone()), before: PREPARED, writes: 0, joins: false },
+        Scene { name: "recover", template: Some(killed), before: PREPARED, writes: 0, joins: false },
+        Scene { name: "work", template: Some(clean), before: PREPARED, writes: 3, joins: true },
     ];
     let mut tally = Tally::new();
     for scene in &scenes {
@@ -100,21 +95,6 @@ pub fn stores(rig: &Rig) -> Rigged<Outcome> {
         tally.notes.push(format!("{}: {tried} of {all} faults in {calls} calls, {hit} hit, {survived} borne", scene.name));
     }
     Ok(tally.done())
-}
-
-/// Makes a vault to begin with; one whose writer was killed has its log beside it.
-fn prepare(rig: &Rig, folder: &Path, killed: bool) -> Rigged<()> {
-    let mut writer = writer(rig, folder, 0, BEFORE);
-    let mut victim = Victim::start(writer.args(killed.then_some("--linger")))?;
-    let remains = if victim.wait_for("lingers") { victim.kill()? } else { victim.finish()? };
-    let whole = remains.acknowledged(0) == BEFORE;
-    if whole { Ok(()) } else { Err(format!("the first vault cannot be made: {remains:?}")) }
-}
-
-fn writer(rig: &Rig, folder: &Path, after: u64, most: u64) -> Command {
-    let mut command = process::verb(&rig.program, "write");
-    command.arg(folder.join("vault.db")).arg(after.to_string()).arg(format!("--most={most}"));
-    command
 }
 
 /// Every fault of every call of this name.
@@ -176,23 +156,10 @@ impl Scene {
     /// What is not as it should be after a run.
     fn judge(&self, work: &Path, remains: &Remains, shot: &Shot<'_>, was_hit: bool) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
-        let mut wrong = |what: &str| verdicts.push(Verdict::Wrong(format!("{what}: {:?} {}", remains.said, remains.errors.trim())));
         let acknowledged = remains.acknowledged(self.before);
-        let whole = acknowledged == self.before + self.writes;
-        if remains.panicked() {
-            wrong("it panicked");
-        }
-        if remains.status.success() && !whole {
-            wrong("it succeeded, and not all was acknowledged");
-        }
         // A loader that cannot read a library is not ours.
-        if was_hit && shot.fault != "kill" && !remains.status.success() {
-            match remains.error() {
-                None => wrong("it failed without a word"),
-                // To call a sound vault damaged, or its key wrong, would have people move it aside.
-                Some((kind, _)) if kind != "io" => wrong("an error of the disk is called by another name"),
-                Some(_) => {}
-            }
+        if remains.panicked() || was_hit && shot.fault != "kill" {
+            verdicts.extend(remains.complain(acknowledged == self.before + self.writes));
         }
         verdicts.extend(check(&work.join("vault/vault.db"), acknowledged, acknowledged + 1).err());
         verdicts
@@ -243,17 +210,6 @@ fn read_log(work: &Path) -> Rigged<String> {
     fs::read(work.join("log"))
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .map_err(|error| format!("no log of strace: {error}"))
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::DirBuilder::new().mode(0o700).create(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name()))?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

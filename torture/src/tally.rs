@@ -71,13 +71,18 @@ impl Tally {
         Outcome::Done(self)
     }
 
-    /// Counts what is not as it should be.
+    /// Counts what is not as it should be, and says it at once: a long torture may be broken off.
     pub fn blame(&mut self, verdict: Verdict, where_from: &str) {
-        match verdict {
-            Verdict::Corrupt(what) => self.corrupt.push(format!("{where_from}: {what}")),
-            Verdict::Lost(what) => self.lost.push(format!("{where_from}: {what}")),
-            Verdict::Wrong(what) => self.wrong.push(format!("{where_from}: {what}")),
+        let (list, kind, what) = match verdict {
+            Verdict::Corrupt(what) => (&mut self.corrupt, "corrupt", what),
+            Verdict::Lost(what) => (&mut self.lost, "lost", what),
+            Verdict::Wrong(what) => (&mut self.wrong, "wrong", what),
+        };
+        let line = format!("{where_from}: {}", what.chars().take(400).collect::<String>());
+        if list.len() < 100 {
+            eprintln!("    {kind}: {line}");
         }
+        list.push(line);
     }
 
     /// Whether nothing was lost, damaged or wrong.

@@ -14,6 +14,7 @@ pub fn run(words: &[String]) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["write", path, after, options @ ..] => write::run(path, after, options),
+        ["check", path, acknowledged, newest] => write::check(path, acknowledged, newest),
         _ => {
             eprintln!("no such child: {words:?}");
             return ExitCode::from(2);

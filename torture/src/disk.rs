@@ -1,0 +1,164 @@
+//! Disks that are full, files that may not grow, file systems that cannot be written to.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::machine::Mount;
+use crate::patient::{PREPARED, check, copy, prepare, writer};
+use crate::process::Victim;
+use crate::tally::{Outcome, Tally, Verdict};
+use crate::{Rig, Rigged};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Files grow by pages of this size.
+const PAGE: u64 = 4096;
+/// Many times what the vault and its log need.
+const DISK_BYTES: u64 = 4 * 1024 * 1024;
+/// More writes than fit in any of the rooms that are left.
+const MOST: u64 = 200;
+
+/// A disk with so much room, no more: a child stores until it is full. Then the vault is looked at while the disk is still full, and
+/// when there is room again.
+pub fn full(rig: &Rig) -> Rigged<Outcome> {
+    let folder = rig.folder()?;
+    let disk = match Mount::memory(folder.path(), &format!("size={DISK_BYTES},mode=0700")) {
+        Ok(disk) => disk,
+        Err(skip) => return Ok(Outcome::Skipped(skip)),
+    };
+    let mut tally = Tally::new();
+    let [template, spoiled, ballast] = ["template", "spoiled", "ballast"].map(|name| disk.place.join(name));
+    let templates = [prepare(rig, &template, false)?];
+    let (mut fitted, mut unreadable) = (0, 0_u64);
+    for room in (0..=rig.rounds(4, 64)).map(|step| step * PAGE * if rig.long { 1 } else { 8 }) {
+        for template in &templates {
+            renew(template, &spoiled)?;
+            fill(&ballast, &disk.place, room)?;
+            tally.rounds += 1;
+            let name = format!("{} KiB left", room / 1024);
+            let remains = Victim::start(&mut writer(rig, &spoiled, PREPARED, MOST))?.finish_within(PATIENCE)?;
+            let acknowledged = remains.acknowledged(PREPARED);
+            fitted += acknowledged - PREPARED;
+            if let Some(verdict) = remains.complain(acknowledged == PREPARED + MOST) {
+                tally.blame(verdict, &name);
+            }
+            let path = spoiled.join("vault.db");
+            // To be read, a vault needs room for the index of its log; without it the error must be the disk's.
+            let looks = Victim::start(&mut writer(rig, &spoiled, acknowledged, 0))?.finish_within(PATIENCE)?;
+            unreadable += u64::from(!looks.status.success());
+            if let Some(verdict) = looks.complain(true) {
+                tally.blame(verdict, &format!("{name}, opened while the disk is full"));
+            }
+            fs::remove_file(&ballast).map_err(|error| format!("no room: {error}"))?;
+            match check(&path, acknowledged, acknowledged + 1) {
+                Err(verdict) => tally.blame(verdict, &name),
+                Ok(now) => {
+                    let remains = Victim::start(&mut writer(rig, &spoiled, now, 6))?.finish_within(PATIENCE)?;
+                    let last = remains.acknowledged(now);
+                    if last != now + 6 {
+                        tally.blame(Verdict::Wrong(format!("there is room again, and no write: {:?}", remains.said)), &name);
+                    } else if let Err(verdict) = check(&path, last, last) {
+                        tally.blame(verdict, &format!("{name}, after there was room again"));
+                    }
+                }
+            }
+        }
+    }
+    tally.notes.push(format!("{fitted} writes fitted; on the full disk {unreadable} vaults could not be opened, and said so"));
+    Ok(tally.done())
+}
+
+/// No file may grow beyond so many bytes: the kernel writes what fits, and says how much that was. Where the process does not ask to be
+/// told, the kernel kills it instead (SIGXFSZ).
+pub fn file_size(rig: &Rig) -> Rigged<Outcome> {
+    let folder = rig.folder()?;
+    let template = prepare(rig, &folder.path().join("template"), true)?;
+    let spoiled = folder.path().join("spoiled");
+    let mut tally = Tally::new();
+    let (step, mut fitted, mut killed) = (rig.rounds(20_011, 1024 - 7), 0, 0_u64);
+    for limit in (0..400_000).step_by(usize::try_from(step).expect("a small number")) {
+        for told in [true, false] {
+            renew(&template, &spoiled)?;
+            let mut writer = writer(rig, &spoiled, PREPARED, MOST);
+            writer.arg(format!("--file-size={limit}"));
+            let mut command = if told { told_of_signals(&writer) } else { writer };
+            let remains = Victim::start(&mut command)?.finish_within(PATIENCE)?;
+            tally.rounds += 1;
+            let acknowledged = remains.acknowledged(PREPARED);
+            fitted += acknowledged - PREPARED;
+            let died = std::os::unix::process::ExitStatusExt::signal(&remains.status).is_some();
+            killed += u64::from(died);
+            let name = format!("{limit} bytes{}", if told { "" } else { ", or killed" });
+            let complaint = if died && !told { None } else { remains.complain(acknowledged == PREPARED + MOST) };
+            if let Some(verdict) = complaint {
+                tally.blame(verdict, &name);
+            }
+            if let Err(verdict) = check(&spoiled.join("vault.db"), acknowledged, acknowledged + 1) {
+                tally.blame(verdict, &name);
+            }
+        }
+    }
+    tally.notes.push(format!("{fitted} writes fitted; {killed} processes killed by the kernel"));
+    Ok(tally.done())
+}
+
+/// The vault on a file system that became read-only, closed in order and after a kill.
+pub fn read_only(rig: &Rig) -> Rigged<Outcome> {
+    let folder = rig.folder()?;
+    let disk = match Mount::memory(folder.path(), &format!("size={DISK_BYTES},mode=0700")) {
+        Ok(disk) => disk,
+        Err(skip) => return Ok(Outcome::Skipped(skip)),
+    };
+    let mut tally = Tally::new();
+    for killed in [false, true] {
+        let vault = prepare(rig, &disk.place.join(if killed { "killed" } else { "closed" }), killed)?;
+        disk.remount("ro")?;
+        for writes in [0, 1] {
+            tally.rounds += 1;
+            let name = format!("{}, {writes} writes", if killed { "killed" } else { "closed" });
+            let remains = Victim::start(&mut writer(rig, &vault, PREPARED, writes))?.finish_within(PATIENCE)?;
+            if let Some(verdict) = remains.complain(remains.acknowledged(PREPARED) == PREPARED + writes) {
+                tally.blame(verdict, &name);
+            }
+            let said = remains.error().map_or("opens", |(_, words)| words);
+            tally.notes.push(format!("{name}: {said}"));
+        }
+        disk.remount("rw")?;
+        if let Err(verdict) = check(&vault.join("vault.db"), PREPARED, PREPARED) {
+            tally.blame(verdict, "writable again");
+        }
+    }
+    Ok(tally.done())
+}
+
+fn renew(template: &Path, spoiled: &Path) -> Rigged<()> {
+    let failed = |error| format!("cannot renew {}: {error}", spoiled.display());
+    if spoiled.exists() {
+        fs::remove_dir_all(spoiled).map_err(failed)?;
+    }
+    copy(template, spoiled).map_err(failed)
+}
+
+/// Fills the disk, but for so much room.
+fn fill(ballast: &Path, disk: &Path, room: u64) -> Rigged<()> {
+    let fill = || -> std::io::Result<()> {
+        let mut file = fs::File::create(ballast)?;
+        let found = rustix::fs::statvfs(disk)?;
+        let free = found.f_bavail * found.f_frsize;
+        let zeros = vec![0; usize::try_from(PAGE).expect("a small number")];
+        for _ in 0..free.saturating_sub(room) / PAGE {
+            file.write_all(&zeros)?;
+        }
+        file.flush()
+    };
+    fill().map_err(|error| format!("the disk cannot be filled: {error}"))
+}
+
+/// The command with SIGXFSZ ignored, which a child inherits: then a write that is too long fails with an error.
+fn told_of_signals(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    shell
+}
