@@ -5,10 +5,17 @@ mod header;
 mod key;
 mod memory;
 mod place;
+mod rekey;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rows;
 mod seal;
 mod sqlite;
+pub mod transfer;
 
 pub use key::{KeySource, SealedWith};
 pub use memory::keep_memory_private;
-pub use sqlite::Vault;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresVault;
+pub use rekey::Rekeyed;
+pub use sqlite::{Inspection, Vault};

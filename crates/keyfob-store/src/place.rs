@@ -140,6 +140,14 @@ pub(crate) fn replace(new: &Path, old: &Path) -> Result<(), StoreError> {
     sync_folder_of(old)
 }
 
+/// Takes a file away, durably, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other.map_err(io(path)).and_then(|()| sync_folder_of(path)),
+    }
+}
+
 /// Gives a file another name, durably, unless that is taken.
 pub(crate) fn rename_aside(old: &Path, new: &Path) -> Result<(), StoreError> {
     std::fs::hard_link(old, new).map_err(io(new))?;
@@ -147,8 +155,9 @@ pub(crate) fn rename_aside(old: &Path, new: &Path) -> Result<(), StoreError> {
     sync_folder_of(old)
 }
 
-fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
+/// Makes a file's name durable.
+pub(crate) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder))
 }
 

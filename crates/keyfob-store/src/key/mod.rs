@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use keyfob::StoreError;
 use keyfob::proto::Secret;
 
-pub(crate) use file::Swap;
+use file::Swap;
 
 use crate::agent::Agent;
 use crate::header::Header;
@@ -67,6 +67,14 @@ pub(crate) struct Minted {
     pub(crate) made: Option<PathBuf>,
 }
 
+/// The outside key of a vault that is being sealed anew: on the disk, or in the keyring, before anything is sealed with it.
+pub(crate) struct Next {
+    pub(crate) key: Key,
+    pub(crate) kdf: Option<String>,
+    /// The key file's change of hands, where it has one.
+    pub(crate) swap: Option<Swap>,
+}
+
 impl KeySource {
     /// The environment variable that [`KeySource::of_environment`] reads the key itself from.
     pub const VARIABLE: &'static str = "KEYFOB_VAULT_KEY";
@@ -111,6 +119,29 @@ impl KeySource {
                     warnings.push(format!("{why}; a key file takes its place"));
                     of_file(file)
                 }
+            },
+        }
+    }
+
+    /// What a vault with that header is to be sealed with next.
+    pub(crate) fn next(&self, header: &Header) -> Result<Next, StoreError> {
+        let plain = |key| Next { key, kdf: None, swap: None };
+        let of_file = |path: &Path| Swap::begin(path).map(|(swap, key)| Next { key, kdf: None, swap: Some(swap) });
+        let of_keyring = || {
+            let key = keyring::mint(&header.vault_id()?, header.next_generation()?).map_err(StoreError::Locked)?;
+            Ok(Next { key, kdf: Some(keyring::KDF.to_owned()), swap: None })
+        };
+        match self {
+            Self::Text(text) => text::parse(text.expose(), "the key that was given").map(plain),
+            Self::Provided(path) => file::read_provided(path, &mut Vec::new()).map(plain),
+            Self::File(path) => of_file(path),
+            Self::Passphrase(passphrase) => passphrase::mint(passphrase).map(|(key, kdf)| Next { key, kdf: Some(kdf), swap: None }),
+            // Asked for by name, it is that or nothing.
+            Self::Keyring { .. } => of_keyring(),
+            Self::Usual { file, .. } => match header.sealed_with()? {
+                SealedWith::Key => of_file(file),
+                SealedWith::Keyring => of_keyring(),
+                SealedWith::Passphrase => Err(StoreError::Locked("it is sealed with a passphrase, and no new one was given".to_owned())),
             },
         }
     }
@@ -167,6 +198,15 @@ impl KeySource {
     /// Forgets a key that opens nothing any more, as far as it is ours to forget.
     pub(crate) fn forget(vault: &[u8; 16], generation: u64) {
         keyring::forget(vault, generation);
+    }
+}
+
+impl Next {
+    /// Nothing was sealed with it.
+    pub(crate) fn abandon(self) {
+        if let Some(swap) = self.swap {
+            swap.abandon();
+        }
     }
 }
 

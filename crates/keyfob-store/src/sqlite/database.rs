@@ -90,7 +90,7 @@ pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     // No CREATE: SQLite makes no vault. No URI: a path is a path. The folder was resolved, so NOFOLLOW is about the file alone.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags).map_err(sql)?;
@@ -115,7 +115,7 @@ fn use_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), Store
 }
 
 /// Which version wrote it; an error if it was none, or one that is yet to come.
-fn version(connection: &Connection) -> Result<usize, StoreError> {
+pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
     let number = |name| connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get::<_, i32>(0)).map_err(sql);
     if number("application_id")? != APPLICATION_ID {
         return Err(StoreError::Corrupt("the file is not a vault, or not any more".to_owned()));

@@ -2,7 +2,10 @@
 
 mod database;
 mod hold;
+mod inspect;
+mod pour;
 mod records;
+mod rekey;
 mod sealing;
 mod worker;
 
@@ -14,13 +17,17 @@ use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
+pub use inspect::Inspection;
 use records::Records;
 use sealing::Sealing;
 use worker::Worker;
 
+use crate::agent::Unlocked;
 use crate::header::Header;
 use crate::key::KeySource;
 use crate::place::{self, Lock};
+use crate::rekey::Rekeyed;
+use crate::transfer::{Inflow, Moved, Outflow, Portable};
 
 /// A sealed vault in one file.
 ///
@@ -94,6 +101,34 @@ impl Vault {
         Ok(Self { path, key_made, warnings, worker })
     }
 
+    /// What a vault says of itself without its key.
+    pub fn inspect(path: &Path) -> Result<Inspection, StoreError> {
+        inspect::inspect(path)
+    }
+
+    /// Makes the key of a passphrase, for an [agent](crate::agent::Agent) to keep. Blocks for as long as that takes.
+    pub fn unlock(path: &Path, passphrase: &Secret) -> Result<Unlocked, StoreError> {
+        inspect::unlock(path, passphrase)
+    }
+
+    /// Moves a vault that cannot be used out of the way, with its log and key file: `vault.db` becomes `vault.db` and `suffix`. Never over
+    /// something that is there. Gives the new path, which opens like any other once it can be.
+    pub fn set_aside(path: &Path, suffix: &str) -> Result<PathBuf, StoreError> {
+        inspect::set_aside(path, suffix)
+    }
+
+    /// Seals everything anew under a new data key, and that under what `to` gives, in one transaction. A process that is killed in it leaves
+    /// the old vault or the new one. Logins under way have to begin anew.
+    pub async fn rekey(&self, to: &KeySource) -> Result<Rekeyed, StoreError> {
+        let (vault, to) = (self.path.clone(), to.clone());
+        self.worker.run(move |records| rekey::rekey(records, &vault, &to)).await
+    }
+
+    /// Closes the vault so that it is one file: nothing of it is in a log.
+    pub(crate) async fn into_one_file(self) -> Result<(), StoreError> {
+        self.worker.run(|records| records.connection.pragma_update(None, "journal_mode", "DELETE").map_err(database::sql)).await
+    }
+
     /// Where the vault is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -113,6 +148,16 @@ impl Vault {
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vault").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Portable for Vault {
+    fn pour(&self, out: Outflow) -> Stored<'_, ()> {
+        self.worker.run(move |records| pour::pour(records, out))
+    }
+
+    fn fill(&self, from: Inflow) -> Stored<'_, Moved> {
+        self.worker.run(move |records| pour::fill(records, from))
     }
 }
 

@@ -50,9 +50,7 @@ impl Records {
                 next
             }
         };
-        let row = AppRow::seal(sealer, provider, app, generation)?;
-        let put = "INSERT OR REPLACE INTO app (id, generation, record) VALUES (?, ?, ?)";
-        write.execute(put, (row.id, signed(row.generation)?, row.record)).map_err(sql)?;
+        AppRow::seal(sealer, provider, app, generation)?.insert(&write)?;
         write.commit().map_err(sql)
     }
 
@@ -218,8 +216,14 @@ impl AppRow {
         one(connection, "SELECT id, generation, record FROM app WHERE id = ?", id, Self::read)
     }
 
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self { id: row.get(0)?, generation: counter(row, 1)?, record: row.get(2)? })
+    }
+
+    pub(super) fn insert(self, write: &Transaction<'_>) -> Result<(), StoreError> {
+        let put = "INSERT OR REPLACE INTO app (id, generation, record) VALUES (?, ?, ?)";
+        write.execute(put, (self.id, signed(self.generation)?, self.record)).map_err(sql)?;
+        Ok(())
     }
 }
 
@@ -229,13 +233,24 @@ impl AccountRow {
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { id: row.get(0)?, name: row.get(1)?, generation: counter(row, 2)?, due_at: row.get(3)?, record: row.get(4)? })
+        Self::read_after(row, 0)
+    }
+
+    /// From that column on.
+    pub(super) fn read_after(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        let generation = counter(row, at + 2)?;
+        Ok(Self { id: row.get(at)?, name: row.get(at + 1)?, generation, due_at: row.get(at + 3)?, record: row.get(at + 4)? })
     }
 }
 
 impl EntryRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { account: row.get(0)?, record: row.get(1)? })
+        Self::read_after(row, 0)
+    }
+
+    /// From that column on.
+    pub(super) fn read_after(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        Ok(Self { account: row.get(at)?, record: row.get(at + 1)? })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What this process seals with, kept up with a rekey in another process: nothing is ever written under an old key.
 
+use std::path::Path;
+
 use keyfob::StoreError;
 use rusqlite::Connection;
 
@@ -18,9 +20,7 @@ pub(super) struct Sealing {
 
 impl Sealing {
     pub(super) fn new(sealer: Sealer, header: &Header, source: &KeySource) -> Self {
-        // A passphrase is not kept: a rekey wants it, or another one, typed again.
-        let source = Some(source).filter(|source| !matches!(source, KeySource::Passphrase(_))).cloned();
-        Self { sealer, generation: header.generation, source }
+        Self { sealer, generation: header.generation, source: without_passphrase(source) }
     }
 
     pub(super) fn sealer(&self) -> &Sealer {
@@ -47,7 +47,28 @@ impl Sealing {
         Ok(true)
     }
 
-    pub(super) fn take(&mut self, sealer: Sealer, header: &Header) {
+    /// Goes on with what this process sealed it anew with.
+    pub(super) fn go_on(&mut self, sealer: Sealer, header: &Header, source: &KeySource) {
+        self.take(sealer, header);
+        if !matches!(self.source, Some(KeySource::Usual { .. })) {
+            self.source = without_passphrase(source);
+        }
+    }
+
+    /// The key file that is ours, if it is what the key comes from.
+    pub(super) fn key_file(&self) -> Option<&Path> {
+        match &self.source {
+            Some(KeySource::File(file) | KeySource::Usual { file, .. }) => Some(file),
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, sealer: Sealer, header: &Header) {
         (self.sealer, self.generation) = (sealer, header.generation);
     }
+}
+
+/// A passphrase is not kept: a rekey elsewhere wants it, or another one, typed again.
+fn without_passphrase(source: &KeySource) -> Option<KeySource> {
+    Some(source).filter(|source| !matches!(source, KeySource::Passphrase(_))).cloned()
 }

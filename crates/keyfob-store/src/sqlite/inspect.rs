@@ -1,0 +1,77 @@
+//! What can be said of a file without its key; and moving one out of the way.
+
+use std::path::{Path, PathBuf};
+
+use keyfob::StoreError;
+use keyfob::proto::Secret;
+use rusqlite::config::DbConfig;
+
+use super::database::{self, sql};
+use crate::agent::Unlocked;
+use crate::header::Header;
+use crate::key::{KeySource, SealedWith};
+use crate::place::{self, Lock};
+
+/// What a vault says of itself without its key. It proves nothing: only opening does.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// Which vault it is: 32 hexadecimal digits.
+    pub id: String,
+    /// What opens it.
+    pub sealed_with: SealedWith,
+    /// 1 when it was made, one more after every rekey.
+    pub generation: u64,
+    /// How many bytes it takes, with its log.
+    pub bytes: u64,
+}
+
+pub(super) fn inspect(path: &Path) -> Result<Inspection, StoreError> {
+    let path = place::in_safe_folder(path, false)?;
+    let header = header(&path)?;
+    let length = |path: &Path| Ok::<_, StoreError>(place::look(path)?.map_or(0, |found| found.len()));
+    Ok(Inspection {
+        id: header.vault.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sealed_with: header.sealed_with()?,
+        generation: header.generation()?,
+        bytes: length(&path)? + length(&place::with_suffix(&path, "-wal"))?,
+    })
+}
+
+pub(super) fn unlock(path: &Path, passphrase: &Secret) -> Result<Unlocked, StoreError> {
+    let header = header(&place::in_safe_folder(path, false)?)?;
+    match KeySource::Passphrase(passphrase.clone()).derived(&header)? {
+        Some(key) => Ok(Unlocked { id: header.key_id()?, key }),
+        None => Err(StoreError::WrongKey("a key opens it, not a passphrase".to_owned())),
+    }
+}
+
+/// Vault, log and key get another name together, so that they still belong to each other.
+pub(super) fn set_aside(path: &Path, suffix: &str) -> Result<PathBuf, StoreError> {
+    let path = place::in_safe_folder(path, false)?;
+    let missing = || StoreError::Missing(path.display().to_string());
+    place::look(&path)?.ok_or_else(missing)?;
+    let _lock = Lock::take(&path)?;
+    let aside = place::with_suffix(&path, suffix);
+    let key = KeySource::file_beside(&path);
+    // The vault last: without its log it would be another one.
+    let with_log = ["-wal", "-shm", "-journal", ""].map(|end| (place::with_suffix(&path, end), place::with_suffix(&aside, end)));
+    for (from, to) in [(key, KeySource::file_beside(&aside))].into_iter().chain(with_log) {
+        if place::look(&from)?.is_some() {
+            place::rename_aside(&from, &to)?;
+        }
+    }
+    Ok(aside)
+}
+
+fn header(path: &Path) -> Result<Header, StoreError> {
+    if place::look(path)?.is_none() {
+        return Err(StoreError::Missing(path.display().to_string()));
+    }
+    let connection = database::connect(path)?;
+    // Not a byte is changed, not even at closing.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
+    database::version(&connection)?;
+    let header = database::read_header(&connection)?;
+    header.check()?;
+    Ok(header)
+}

@@ -1,0 +1,200 @@
+//! Moving everything from one vault into another, whatever databases they are in; and a vault in one file, sealed with a passphrase, to keep
+//! or to carry.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use keyfob::history::Entry;
+use keyfob::proto::{App, Secret};
+use keyfob::store::{Stored, Versioned};
+use keyfob::{Account, Store, StoreError};
+use rustix::fs::OFlags;
+use tokio::sync::mpsc;
+
+use crate::{KeySource, Vault, place, seal};
+
+/// Items travel in bundles of this many.
+const BUNDLE: usize = 256;
+
+/// A vault whose contents can be moved into another.
+pub trait Portable: Store {
+    /// Sends everything, as it was at one moment.
+    fn pour(&self, out: Outflow) -> Stored<'_, ()>;
+
+    /// Takes everything in, all or nothing; refuses if there is something here already.
+    fn fill(&self, from: Inflow) -> Stored<'_, Moved>;
+}
+
+/// How much was moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Apps.
+    pub apps: u64,
+    /// Accounts, each with its id and generation.
+    pub accounts: u64,
+    /// Entries of their histories, with their times.
+    pub entries: u64,
+}
+
+/// Copies apps, accounts and histories into an empty vault. Ids, names, generations and times stay; logins under way do not move, and begin
+/// anew. The vault that is read is not changed.
+pub async fn copy_all(from: &dyn Portable, to: &dyn Portable) -> Result<Moved, StoreError> {
+    let (sender, receiver) = mpsc::channel(4);
+    let (poured, filled) = tokio::join!(from.pour(Outflow { to: sender, bundle: Vec::new() }), to.fill(Inflow::new(receiver)));
+    match (poured, filled) {
+        // The one is why the other stopped: whoever ended the stream has the reason.
+        (Err(error), Err(other)) => Err(if is_cut(&error) { other } else { error }),
+        (poured, filled) => poured.and(filled),
+    }
+}
+
+/// Writes everything into one new file, sealed with a passphrase: a vault like any other. `scratch` is a folder of ours to make it in.
+pub async fn export(from: &dyn Portable, scratch: &Path, to: &Path, passphrase: &Secret) -> Result<Moved, StoreError> {
+    let scratch = Scratch::within(scratch)?;
+    let vault = Vault::open(&scratch.vault(), KeySource::Passphrase(passphrase.clone()))?;
+    let moved = copy_all(from, &vault).await?;
+    vault.into_one_file().await?;
+    let mut made = File::open(scratch.vault()).map_err(place::io(to))?;
+    // In no folder's safety is it sealed any less: it may be a stick, or /tmp. But never over something, and never through a link.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(to)
+        .map_err(place::io(to))?;
+    let written = io::copy(&mut made, &mut file).and_then(|_| file.sync_all());
+    if let Err(error) = written {
+        drop(std::fs::remove_file(to));
+        return Err(place::io(to)(error));
+    }
+    place::sync_folder_of(to)?;
+    Ok(moved)
+}
+
+/// Takes everything from such a file, which is not changed, into an empty vault.
+pub async fn import(from: &Path, passphrase: &Secret, scratch: &Path, to: &dyn Portable) -> Result<Moved, StoreError> {
+    let scratch = Scratch::within(scratch)?;
+    let mut file = match File::open(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(from.display().to_string())),
+        other => other.map_err(place::io(from))?,
+    };
+    let path = scratch.vault();
+    let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(place::io(&path))?;
+    io::copy(&mut file, &mut copy).map_err(place::io(&path))?;
+    let vault = Vault::open_existing(&path, KeySource::Passphrase(passphrase.clone()))?;
+    copy_all(&vault, to).await
+}
+
+/// One thing on its way.
+pub(crate) enum Item {
+    App(String, Box<App>),
+    Account(Box<Versioned<Account>>),
+    Entry(Box<Entry>),
+}
+
+/// The end that a vault pours into.
+pub struct Outflow {
+    to: mpsc::Sender<Bundle>,
+    bundle: Vec<Item>,
+}
+
+/// The end that a vault is filled from.
+pub struct Inflow {
+    from: mpsc::Receiver<Bundle>,
+    bundle: std::vec::IntoIter<Item>,
+}
+
+/// Only the last says that it is the last: a stream that was cut off is never taken for a whole one.
+struct Bundle {
+    items: Vec<Item>,
+    last: bool,
+}
+
+impl Outflow {
+    /// Sends an item. Blocks: not for async code.
+    pub(crate) fn send(&mut self, item: Item) -> Result<(), StoreError> {
+        self.bundle.push(item);
+        if self.bundle.len() < BUNDLE {
+            return Ok(());
+        }
+        let items = std::mem::take(&mut self.bundle);
+        self.to.blocking_send(Bundle { items, last: false }).map_err(|_| cut())
+    }
+
+    /// Says that this was all.
+    pub(crate) fn end(self) -> Result<(), StoreError> {
+        self.to.blocking_send(Bundle { items: self.bundle, last: true }).map_err(|_| cut())
+    }
+}
+
+impl Inflow {
+    fn new(from: mpsc::Receiver<Bundle>) -> Self {
+        Self { from, bundle: Vec::new().into_iter() }
+    }
+
+    /// The next item; nothing after the last one; an error if the stream ends before. Blocks: not for async code.
+    pub(crate) fn next(&mut self) -> Result<Option<Item>, StoreError> {
+        loop {
+            if let Some(item) = self.bundle.next() {
+                return Ok(Some(item));
+            }
+            let Some(bundle) = self.from.blocking_recv() else { return Err(cut()) };
+            if bundle.last {
+                // What comes after the last one is nothing, and not a cut.
+                self.from.close();
+            }
+            if bundle.last && bundle.items.is_empty() {
+                return Ok(None);
+            }
+            self.bundle = bundle.items.into_iter();
+        }
+    }
+}
+
+impl Moved {
+    pub(crate) fn count(&mut self, item: &Item) {
+        match item {
+            Item::App(..) => self.apps += 1,
+            Item::Account(_) => self.accounts += 1,
+            Item::Entry(_) => self.entries += 1,
+        }
+    }
+}
+
+/// The vault that was to be filled has something in it.
+pub(crate) fn not_empty() -> StoreError {
+    StoreError::Io("there is something in it already, which nothing may be mixed with".to_owned(), io::ErrorKind::AlreadyExists.into())
+}
+
+fn cut() -> StoreError {
+    StoreError::Io("the other vault".to_owned(), io::ErrorKind::BrokenPipe.into())
+}
+
+fn is_cut(error: &StoreError) -> bool {
+    matches!(error, StoreError::Io(_, error) if error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A folder that is gone when we are done.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn within(folder: &Path) -> Result<Self, StoreError> {
+        let suffix: String = seal::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = place::in_safe_folder(&folder.join(format!("scratch-{suffix}")), true)?;
+        DirBuilder::new().mode(0o700).create(&path).map_err(place::io(&path))?;
+        Ok(Self(path))
+    }
+
+    fn vault(&self) -> PathBuf {
+        self.0.join(Vault::FILE_NAME)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}

@@ -1,0 +1,272 @@
+//! Sealing anew: all of it or nothing, whoever has it open, and whenever it is killed. The children are this same test binary.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{CANARIES, Home, app, assert_same, error, oauth1_account, oauth2_account, oauth2_pending, wait};
+use keyfob::history::{Actor, Entry, Event};
+use keyfob::proto::{Secret, Timestamp};
+use keyfob::store::Expected;
+use keyfob::{Account, Store, StoreError};
+use keyfob_store::agent::Agent;
+use keyfob_store::{KeySource, SealedWith, Vault};
+
+/// Says what the child is to do; the test below is nothing without it.
+const TASK: &str = "KEYFOB_STORE_TEST_TASK";
+/// More than is sealed anew at a time.
+const ACCOUNTS: usize = 1100;
+
+fn usual(home: &Home) -> KeySource {
+    KeySource::Usual { file: home.key(), agent: Agent::in_folder(&home.folder().join("run")) }
+}
+
+fn passphrase(text: &str) -> KeySource {
+    KeySource::Passphrase(Secret::new(text))
+}
+
+fn filled(accounts: usize) -> (Home, Vec<Account>) {
+    let home = Home::new();
+    let vault = Vault::open(&home.vault(), KeySource::File(home.key())).expect("makes a vault");
+    wait(vault.put_app("example", &app())).expect("puts");
+    let mut put = Vec::new();
+    for number in 0..accounts {
+        let name = format!("home/{number}");
+        let account = if number % 2 == 0 { oauth2_account(&name) } else { oauth1_account(&name) };
+        let by = Actor { host: "host".to_owned(), pid: 1, program: "test".to_owned() };
+        let entry = Entry::new(&account, Timestamp::from_unix(1_800_000_000), by, Event::LoggedIn { received: None });
+        wait(vault.put_account(&account, Expected::Nothing, Some(&entry))).expect("puts");
+        put.push(account);
+    }
+    (home, put)
+}
+
+/// Everything is there, and is what it was.
+#[track_caller]
+fn assert_whole(vault: &Vault, accounts: &[Account]) {
+    assert_same(&wait(vault.app("example")).expect("reads").expect("the app is there"), &app());
+    assert_eq!(wait(vault.accounts()).expect("lists").len(), accounts.len());
+    for account in accounts.iter().step_by(97).chain(accounts.last()) {
+        let found = wait(vault.account(&account.name)).expect("reads").expect("the account is there");
+        assert_same(&found.value, account);
+        assert_eq!(wait(vault.history(&account.id)).expect("reads").len(), 1);
+    }
+    assert_eq!(wait(vault.entries(Some(keyfob::store::EntryNumber(0)), usize::MAX)).expect("reads").len(), accounts.len());
+}
+
+fn header(home: &Home) -> (i64, Vec<u8>) {
+    home.sql().query_row("SELECT generation, data_key FROM header", (), |row| Ok((row.get(0)?, row.get(1)?))).expect("reads")
+}
+
+#[test]
+fn everything_is_sealed_anew_under_another_key() {
+    let (home, accounts) = filled(ACCOUNTS);
+    let vault = home.open();
+    wait(vault.put_pending(&oauth2_pending("canary-state-e3c0d1f2"), "binding")).expect("puts");
+    let old_key = fs::read(home.key()).expect("reads");
+    let ids = |home: &Home| -> Vec<Vec<u8>> {
+        let sql = home.sql();
+        let mut query = sql.prepare("SELECT name FROM account UNION ALL SELECT id FROM app").expect("a query");
+        query.query_map((), |row| row.get(0)).expect("reads").collect::<Result<_, _>>().expect("reads")
+    };
+    let (old_ids, old_header) = (ids(&home), header(&home));
+    let done = wait(vault.rekey(&KeySource::File(home.key()))).expect("seals anew");
+    assert_eq!((done.sealed, done.generation), (1 + 2 * ACCOUNTS as u64, 2));
+    assert_whole(&vault, &accounts);
+    drop(vault);
+    assert_whole(&home.open(), &accounts);
+    assert_ne!(fs::read(home.key()).expect("reads"), old_key);
+    assert!(header(&home).0 == 2 && header(&home).1 != old_header.1);
+    assert!(ids(&home).iter().all(|id| !old_ids.contains(id)), "keyed hashes are of the new key");
+    assert!(
+        wait(home.open().take_pending("canary-state-e3c0d1f2", "binding", Timestamp::from_unix(1_800_000_000))).expect("asks").is_none()
+    );
+    // The old key opens nothing any more, and nothing lies about.
+    let old = KeySource::Text(Secret::new(String::from_utf8(old_key).expect("text")));
+    assert!(matches!(error(Vault::open_existing(&home.vault(), old)), StoreError::WrongKey(_)));
+    let names: Vec<String> = fs::read_dir(home.folder())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(names.iter().all(|name| !name.contains(".new")), "{names:?}");
+}
+
+#[test]
+fn j9_from_a_key_to_a_passphrase_to_another_and_back() {
+    let (home, accounts) = filled(3);
+    let vault = Vault::open(&home.vault(), usual(&home)).expect("opens");
+    wait(vault.rekey(&passphrase("canary one"))).expect("seals anew");
+    assert!(!home.key().exists(), "it opens nothing any more");
+    assert_whole(&vault, &accounts);
+    drop(vault);
+    assert!(matches!(error(Vault::open_existing(&home.vault(), usual(&home))), StoreError::Locked(_)));
+    let vault = Vault::open_existing(&home.vault(), passphrase("canary one")).expect("opens");
+    wait(vault.rekey(&passphrase("canary two"))).expect("seals anew");
+    drop(vault);
+    assert!(matches!(error(Vault::open_existing(&home.vault(), passphrase("canary one"))), StoreError::WrongKey(_)));
+    let vault = Vault::open_existing(&home.vault(), passphrase("canary two")).expect("opens");
+    wait(vault.rekey(&KeySource::File(home.key()))).expect("seals anew");
+    assert_whole(&vault, &accounts);
+    drop(vault);
+    let seen = Vault::inspect(&home.vault()).expect("looks");
+    assert_eq!((seen.sealed_with, seen.generation), (SealedWith::Key, 4));
+    assert_whole(&Vault::open_existing(&home.vault(), usual(&home)).expect("opens"), &accounts);
+    for entry in fs::read_dir(home.folder()).expect("a folder") {
+        let bytes = fs::read(entry.expect("an entry").path()).expect("reads");
+        for secret in CANARIES.iter().chain(&["canary one", "canary two"]) {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
+        }
+    }
+}
+
+#[test]
+fn j9_what_cannot_be_had_changes_nothing() {
+    let (home, accounts) = filled(2);
+    let before = (header(&home), fs::read(home.key()).expect("reads"));
+    let vault = home.open();
+    assert!(wait(vault.rekey(&passphrase(" "))).is_err());
+    assert!(wait(vault.rekey(&KeySource::Text(Secret::new("no key")))).is_err());
+    assert!(wait(vault.rekey(&KeySource::Provided(home.root().join("none")))).is_err());
+    if !cfg!(feature = "keyring") {
+        assert!(matches!(wait(vault.rekey(&KeySource::Keyring { otherwise: home.key() })), Err(StoreError::Locked(_))));
+    }
+    // A record that does not open must not be lost by sealing the others without it.
+    home.sql().execute("UPDATE account SET record = zeroblob(100) WHERE number = 2", ()).expect("edits");
+    assert!(matches!(wait(vault.rekey(&KeySource::File(home.key()))), Err(StoreError::Corrupt(_))));
+    assert!((header(&home), fs::read(home.key()).expect("reads")) == before);
+    assert!(!home.folder().join("vault.key.new").exists());
+    assert_same(&wait(vault.account("home/0")).expect("reads").expect("it is there").value, &accounts[0]);
+}
+
+#[test]
+fn j7_others_that_have_it_open_go_on_with_the_new_key() {
+    let (home, accounts) = filled(3);
+    let (one, other, third) = (home.open(), home.open(), home.open());
+    let given = KeySource::Text(Secret::new(fs::read_to_string(home.key()).expect("reads")));
+    let with_text = Vault::open_existing(&home.vault(), given).expect("opens");
+    wait(one.rekey(&KeySource::File(home.key()))).expect("seals anew");
+    // The first thing they do: read by name, list, write, be told that there is none.
+    assert_same(&wait(other.account("home/1")).expect("reads").expect("it is there").value, &accounts[1]);
+    wait(third.put_account(&oauth2_account("another"), Expected::Nothing, None)).expect("puts");
+    assert_eq!(wait(other.accounts()).expect("lists").len(), 4);
+    assert!(wait(one.account("another")).expect("reads").is_some(), "under the new key");
+    // Whose key cannot have changed with it is told so, and writes nothing.
+    let before = wait(one.accounts()).expect("lists").len();
+    for error in [
+        error(wait(with_text.put_account(&oauth2_account("lost"), Expected::Nothing, None))),
+        error(wait(with_text.account("home/1"))),
+        error(wait(with_text.remove_account("home/1", None))),
+        error(wait(with_text.accounts())),
+    ] {
+        assert!(matches!(error, StoreError::WrongKey(_)), "{error:?}");
+    }
+    assert_eq!(wait(one.accounts()).expect("lists").len(), before);
+    wait(other.rekey(&KeySource::File(home.key()))).expect("again, by another");
+    wait(one.put_app("more", &app())).expect("puts");
+    assert_eq!(wait(third.apps()).expect("lists").len(), 2);
+}
+
+#[test]
+fn j7_a_process_that_opened_with_a_passphrase_is_told() {
+    let home = Home::new();
+    let vault = Vault::open(&home.vault(), passphrase("one")).expect("makes a vault");
+    let other = Vault::open(&home.vault(), passphrase("one")).expect("opens");
+    wait(vault.rekey(&passphrase("two"))).expect("seals anew");
+    assert!(matches!(error(wait(other.put_app("example", &app()))), StoreError::Locked(_)));
+    wait(vault.put_app("example", &app())).expect("puts");
+}
+
+/// What a rekey leaves that was killed before its commit, and after it.
+#[test]
+fn j3_both_sides_of_the_commit_are_put_in_order() {
+    let (home, accounts) = filled(2);
+    let (key, next) = (fs::read(home.key()).expect("reads"), home.folder().join("vault.key.new"));
+    let write = |path: &Path, key: &[u8]| {
+        fs::write(path, key).expect("writes");
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("chmod");
+    };
+    // Before: the new key opens nothing.
+    write(&next, &format!("{}\n", "01".repeat(32)).into_bytes());
+    assert_whole(&home.open(), &accounts);
+    assert!(!next.exists());
+    // After: the old key opens nothing.
+    write(&next, &key);
+    write(&home.key(), &format!("{}\n", "02".repeat(32)).into_bytes());
+    assert_whole(&home.open(), &accounts);
+    assert!(!next.exists());
+    assert!(fs::read(home.key()).expect("reads") == key);
+    // After, where there was no key file before.
+    write(&next, &key);
+    fs::remove_file(home.key()).expect("removes");
+    assert_whole(&home.open(), &accounts);
+    assert!(!next.exists() && home.key().exists());
+    // Neither: both stay, for a person to look at.
+    write(&next, &format!("{}\n", "03".repeat(32)).into_bytes());
+    write(&home.key(), &format!("{}\n", "04".repeat(32)).into_bytes());
+    assert!(matches!(error(home.try_open()), StoreError::WrongKey(_)));
+    assert!(next.exists() && home.key().exists());
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn child() {
+    let Ok(path) = std::env::var(TASK) else { return };
+    let path = Path::new(&path);
+    let vault = Vault::open(path, KeySource::beside(path)).expect("opens");
+    loop {
+        wait(vault.rekey(&KeySource::beside(path))).expect("seals anew");
+    }
+}
+
+fn start(home: &Home) -> Child {
+    Command::new(std::env::current_exe().expect("this binary"))
+        .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(TASK, home.vault())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a child starts")
+}
+
+#[test]
+fn j3_a_rekey_killed_at_any_moment_loses_nothing() {
+    let (home, accounts) = filled(60);
+    let (mut last, mut moved, mut left_over) = (1, 0, 0);
+    for round in 0..100_u64 {
+        let mut child = start(&home);
+        // Once it has begun, somewhere in its next two or three.
+        let began = Instant::now();
+        while header(&home).0 == last && began.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_micros(round * 7919 % 40_000));
+        child.kill().expect("kills");
+        child.wait().expect("ends");
+        left_over += u32::from(home.folder().join("vault.key.new").exists());
+        assert_whole(&home.open(), &accounts);
+        let now = header(&home).0;
+        moved += u32::from(now > last);
+        last = now;
+        assert!(!home.folder().join("vault.key.new").exists(), "round {round}");
+    }
+    assert!(moved == 100 && left_over > 5, "{moved} rounds with a rekey, {left_over} killed between the key and its place");
+}
+
+#[test]
+fn j7_a_process_that_writes_all_the_while_loses_nothing() {
+    let (home, _) = filled(3);
+    let mut child = start(&home);
+    let vault = home.open();
+    for number in 0..100 {
+        wait(vault.put_account(&oauth2_account(&format!("new/{number}")), Expected::Nothing, None)).expect("puts");
+        assert!(wait(vault.account(&format!("new/{number}"))).expect("reads").is_some());
+    }
+    child.kill().expect("kills");
+    child.wait().expect("ends");
+    drop(vault);
+    assert!(header(&home).0 > 3, "it was sealed anew in between");
+    assert_eq!(wait(home.open().accounts()).expect("lists").len(), 103);
+}
