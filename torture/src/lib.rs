@@ -14,11 +14,13 @@ pub mod chance;
 pub mod child;
 pub mod cut;
 pub mod disk;
+pub mod grant;
 pub mod kill;
 pub mod limits;
 pub mod machine;
 mod patient;
 pub mod process;
+pub mod stub;
 pub mod sweep;
 pub mod tally;
 
@@ -49,6 +51,7 @@ pub struct Torture {
 /// All of them.
 pub const TORTURES: &[Torture] = &[
     Torture { name: "kill-stores", about: "kill -9 while storing", run: kill::stores },
+    Torture { name: "kill-refreshes", about: "kill -9 while refreshing", run: kill::refreshes },
     Torture { name: "cut-stores", about: "power cuts while storing", run: cut::stores },
     Torture { name: "sweep-stores", about: "every system call fails in every way, once", run: sweep::stores },
     Torture { name: "disk-full", about: "a disk with ever less room", run: disk::full },

@@ -1,20 +1,23 @@
 //! What children of the tortures do. A line on stdout is said only after what it says has come true.
 
+mod session;
 mod write;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use keyfob::StoreError;
+use keyfob::Error;
 
 use crate::book;
 
 /// Runs the child that the words name.
 pub fn run(words: &[String]) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let done = match words.as_slice() {
-        ["write", path, after, options @ ..] => write::run(path, after, options),
-        ["check", path, acknowledged, newest] => write::check(path, acknowledged, newest),
+    let done: Done = match words.as_slice() {
+        ["write", path, after, options @ ..] => write::run(path, after, options).map_err(Error::from),
+        ["refresh", path, origin, options @ ..] => session::refresh(path, origin, options),
+        ["token", path, origin, options @ ..] => session::token(path, origin, options),
+        ["check", path, acknowledged, newest] => write::check(path, acknowledged, newest).map_err(Error::from),
         _ => {
             eprintln!("no such child: {words:?}");
             return ExitCode::from(2);
@@ -23,7 +26,7 @@ pub fn run(words: &[String]) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("error {}", book::describe(&error)));
+            say(&format!("error {}", describe(&error)));
             ExitCode::FAILURE
         }
     }
@@ -36,5 +39,24 @@ fn say(line: &str) {
     let _ = stdout.write_all(format!("{line}\n").as_bytes()).and_then(|()| stdout.flush());
 }
 
+/// The number behind an option such as `--most=`.
+fn option(options: &[&str], name: &str) -> Option<u64> {
+    options.iter().find_map(|option| option.strip_prefix(name)).map(|text| text.parse().expect("a number"))
+}
+
+/// Kind and words of an error, with everything below it.
+fn describe(error: &Error) -> String {
+    let kind = match error {
+        Error::Store(error) => return book::describe(error),
+        Error::Protocol(_) => "protocol",
+        Error::NeedsLogin { .. } => "needs-login",
+        Error::Held { .. } => "held",
+        Error::Unsaved { .. } => "unsaved",
+        Error::Stopped { .. } => "stopped",
+        _ => "other",
+    };
+    format!("{kind}: {error}").replace('\n', " ")
+}
+
 /// What a child ends with.
-type Done = Result<(), StoreError>;
+type Done = Result<(), Error>;

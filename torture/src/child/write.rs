@@ -7,14 +7,14 @@ use std::time::Duration;
 use keyfob::StoreError;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::{Done, say};
+use super::{option, say};
 use crate::book::Book;
 
 /// From the write after `after` on, without end. `--most=N`: so many. `--gate`: waits for a line on stdin when the vault is open.
 /// `--linger`: lives on when it has written, with the vault open. `--file-size=N`, `--open-files=N`: limits it sets itself at the start.
-pub(super) fn run(path: &str, after: &str, options: &[&str]) -> Done {
+pub(super) fn run(path: &str, after: &str, options: &[&str]) -> Result<(), StoreError> {
     let number = |text: &str| text.parse::<u64>().expect("a number");
-    let option = |name: &str| options.iter().find_map(|option| option.strip_prefix(name)).map(number);
+    let option = |name| option(options, name);
     let (after, most) = (number(after), option("--most=").unwrap_or(u64::MAX / 2));
     let limits = [(Resource::Fsize, option("--file-size=")), (Resource::Nofile, option("--open-files="))];
     for (resource, limit) in limits.into_iter().filter(|(_, limit)| limit.is_some()) {
@@ -37,7 +37,7 @@ pub(super) fn run(path: &str, after: &str, options: &[&str]) -> Done {
 }
 
 /// Says after which write the vault is as it is, or what is wrong with it.
-pub(super) fn check(path: &str, acknowledged: &str, newest: &str) -> Done {
+pub(super) fn check(path: &str, acknowledged: &str, newest: &str) -> Result<(), StoreError> {
     let number = |text: &str| text.parse::<u64>().expect("a number");
     match Book::open(Path::new(path))?.check(number(acknowledged), number(newest)) {
         Ok(now) => say(&format!("as after {now}")),
