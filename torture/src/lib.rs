@@ -15,6 +15,7 @@ pub mod child;
 pub mod cut;
 pub mod disk;
 pub mod grant;
+pub mod holder;
 pub mod kill;
 pub mod limits;
 pub mod machine;
@@ -52,6 +53,8 @@ pub struct Torture {
 pub const TORTURES: &[Torture] = &[
     Torture { name: "kill-stores", about: "kill -9 while storing", run: kill::stores },
     Torture { name: "kill-refreshes", about: "kill -9 while refreshing", run: kill::refreshes },
+    Torture { name: "kill-holder", about: "kill -9 of who refreshes, at every step of it", run: holder::killed },
+    Torture { name: "stop-holder", about: "SIGSTOP of who refreshes, for longer than others wait", run: holder::stopped },
     Torture { name: "cut-stores", about: "power cuts while storing", run: cut::stores },
     Torture { name: "sweep-stores", about: "every system call fails in every way, once", run: sweep::stores },
     Torture { name: "disk-full", about: "a disk with ever less room", run: disk::full },

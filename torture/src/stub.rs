@@ -85,13 +85,12 @@ impl Stub {
     /// Waits until everything that clients sent has been dealt with, and they are gone.
     pub fn settle(&self) -> Rigged<State> {
         // Whoever comes later is accepted later: then all earlier ones are in.
-        let last = TcpStream::connect(self.origin.trim_start_matches("http://")).map_err(|error| format!("the stub is gone: {error}"))?;
-        let mut ask = &last;
-        let mut answer = [0; 1];
-        ask.write_all(b"GET /settle HTTP/1.1\r\n\r\n")
-            .and_then(|()| ask.read_exact(&mut answer))
-            .map_err(|error| format!("the stub: {error}"))?;
-        drop(last);
+        let last = TcpStream::connect(self.origin.trim_start_matches("http://"));
+        let ask = |mut last: TcpStream| {
+            last.write_all(b"GET /settle HTTP/1.1\r\n\r\n")?;
+            last.read_exact(&mut [0; 1])
+        };
+        last.and_then(ask).map_err(|error| format!("the stub is gone: {error}"))?;
         let patience = Duration::from_secs(20);
         let waited = self.shared.changed.wait_timeout_while(self.shared.state(), patience, |state| state.connections > 0);
         let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
