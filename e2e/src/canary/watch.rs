@@ -1,0 +1,109 @@
+//! Watching a run from outside: the command lines and environments of all processes that it starts, and every state that its files are
+//! seen in, also of those that are gone at the end.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::files;
+
+/// Watches until it is asked what it saw.
+pub struct Watch {
+    stop: Arc<AtomicBool>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Something that was seen.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// `cmdline`, `environ` or `file`.
+    pub kind: &'static str,
+    /// The program's name, or the file's path.
+    pub of: String,
+    /// What was in it.
+    pub bytes: Vec<u8>,
+}
+
+impl Watch {
+    /// Begins to watch this process's children, their children, and a folder.
+    pub fn begin(folder: &Path) -> Self {
+        let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (over, kept, folder) = (stop.clone(), seen.clone(), folder.to_path_buf());
+        let thread = thread::spawn(move || look(&folder, &over, &kept));
+        Self { stop, seen, thread: Some(thread) }
+    }
+
+    /// Ends it, and gives all that was seen.
+    ///
+    /// # Panics
+    /// If the watcher did.
+    pub fn end(mut self) -> Vec<Seen> {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.take().expect("it is there").join().expect("the watcher lives");
+        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+}
+
+fn look(folder: &Path, over: &AtomicBool, kept: &Mutex<Vec<Seen>>) {
+    let mut known = HashSet::new();
+    let mut keep = |kind: &'static str, of: String, bytes: Vec<u8>| {
+        let mut hasher = DefaultHasher::new();
+        (kind, &of, &bytes).hash(&mut hasher);
+        if !bytes.is_empty() && known.insert(hasher.finish()) {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(Seen { kind, of, bytes });
+        }
+    };
+    for round in 0_u32.. {
+        let last = over.load(Ordering::SeqCst);
+        for process in descendants() {
+            let name = fs::read_to_string(process.join("comm")).unwrap_or_default().trim().to_owned();
+            for kind in ["cmdline", "environ"] {
+                // A process that has ended, or that is about to become another program, has none.
+                keep(kind, name.clone(), fs::read(process.join(kind)).unwrap_or_default());
+            }
+        }
+        if round % 16 == 0 || last {
+            files(folder).into_iter().for_each(|(path, bytes)| keep("file", path, bytes));
+        }
+        if last {
+            return;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The folders in `/proc` of all processes that this one started, and that those started.
+fn descendants() -> Vec<PathBuf> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let parents: BTreeMap<u32, u32> = pids.filter_map(|pid| Some((pid, parent(pid)?))).collect();
+    let ours = std::process::id();
+    let is_ours = |mut pid: u32| {
+        while let Some(parent) = parents.get(&pid) {
+            if *parent == ours {
+                return true;
+            }
+            pid = *parent;
+        }
+        false
+    };
+    parents.keys().filter(|pid| is_ours(**pid)).map(|pid| PathBuf::from(format!("/proc/{pid}"))).collect()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
