@@ -33,6 +33,8 @@ pub struct Options {
     pub listen: Vec<String>,
     /// Offer TLS, with a certificate of [`Cluster::authority`] for `localhost`, 127.0.0.1 and the addresses above.
     pub tls: bool,
+    /// A certificate for these names, and for none of those.
+    pub certificate_for: Vec<String>,
     /// Do not wait for the disk. For tests that only need rows; never for one that is about what is durable.
     pub no_fsync: bool,
     /// Settings by name, as in `postgresql.conf`.
@@ -185,6 +187,15 @@ impl Cluster {
         }
     }
 
+    /// Replaces its `pg_hba.conf`: who may come in, and how; and restarts it.
+    ///
+    /// # Panics
+    /// If it does not come back.
+    pub fn admit(&self, rules: &str) {
+        std::fs::write(self.folder.path().join("data/pg_hba.conf"), format!("local all all trust\n{rules}\n")).expect("writes");
+        self.restart();
+    }
+
     /// The port, on 127.0.0.1 and in the socket's name.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -295,8 +306,9 @@ fn configure(folder: &Path, account: &Account, authority: Option<&Authority>, op
         ("dynamic_shared_memory_type", "mmap".to_owned()),
     ];
     if let Some(authority) = authority {
+        let own: Vec<&str> = options.certificate_for.iter().map(String::as_str).collect();
         let names: Vec<&str> = ["localhost"].into_iter().chain(addresses).collect();
-        let server = authority.server(&names);
+        let server = authority.server(if own.is_empty() { &names } else { &own });
         for (name, text) in [("server.crt", &server.certificate), ("server.key", &server.key)] {
             let path = folder.join(name);
             std::fs::write(&path, text).expect("writes");

@@ -1,0 +1,280 @@
+//! Accounts and their history: one statement each, which is its own transaction and one round trip.
+
+use std::sync::LazyLock;
+
+use keyfob::history::{Entry, MOST_ENTRIES};
+use keyfob::proto::Timestamp;
+use keyfob::store::{EntryNumber, Expected, Generation, Versioned};
+use keyfob::{Account, AccountId, StoreError};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::PostgresVault;
+use super::connections::{Again, Answer};
+use super::failure::{Failure, Fate};
+use super::schema::get;
+use crate::rows::{AccountRow, EntryRow, after, signed, unsigned};
+
+/// How often a write that takes whatever is there looks again because that was changed under it.
+const MOST_ROUNDS: usize = 100;
+
+/// After how many records a list lets others have their turn.
+const TURN: usize = 256;
+
+const ALL: &str = "SELECT id, name, generation, due_at, record FROM keyfob.account";
+const ONE: &str = "SELECT id, name, generation, due_at, record FROM keyfob.account WHERE name = $1";
+const IS_OURS: &str = "SELECT 1 FROM keyfob.account WHERE name = $1 AND generation = $2 AND record = $3";
+const HISTORY: &str = "SELECT account, record, number FROM keyfob.history WHERE account = $1 ORDER BY number";
+const NEWEST_ENTRY: &str = "SELECT account, record, number FROM keyfob.history ORDER BY number DESC LIMIT 1";
+const ENTRIES: &str = "SELECT account, record, number FROM keyfob.history WHERE number > $1 ORDER BY number LIMIT $2";
+
+/// Each write of an account, with and without an entry.
+struct Write {
+    alone: String,
+    with_entry: String,
+}
+
+static INSERT: LazyLock<Write> = LazyLock::new(|| {
+    Write::new("INSERT INTO keyfob.account (id, name, generation, due_at, record) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING", 5)
+});
+
+/// A lease is for one due moment: with another it ends.
+static REPLACE: LazyLock<Write> = LazyLock::new(|| {
+    Write::new(
+        "UPDATE keyfob.account SET id = $1, generation = $3, due_at = $4, record = $5,
+                leased_until = CASE WHEN due_at IS NOT DISTINCT FROM $4 THEN leased_until ELSE 0 END
+         WHERE name = $2 AND id = $6 AND generation = $7",
+        7,
+    )
+});
+
+static REMOVE: LazyLock<Write> = LazyLock::new(|| Write::new("DELETE FROM keyfob.account WHERE name = $1", 1));
+
+/// Rows that another worker is just taking are passed over; of those that were taken since this statement began, the newest state counts.
+/// A lease that lies further ahead than any that would be given now is one of a clock that was wrong.
+const LEASE: &str = "
+    UPDATE keyfob.account SET leased_until = $2 WHERE id = ANY (ARRAY(
+        SELECT id FROM keyfob.account WHERE due_at <= $1 AND (leased_until <= $1 OR leased_until > $2)
+         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+    )) RETURNING id, name, generation, due_at, record";
+
+pub(super) async fn all(vault: &PostgresVault) -> Result<Vec<Versioned<Account>>, StoreError> {
+    let rows = query(vault, ALL, &[]).await?;
+    let mut accounts = Vec::with_capacity(rows.len());
+    for (number, row) in rows.iter().enumerate() {
+        if number % TURN == TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+        accounts.push(AccountRow::from_row(row)?.open(&vault.sealer)?);
+    }
+    accounts.sort_by(|one, other| one.value.name.cmp(&other.value.name));
+    Ok(accounts)
+}
+
+pub(super) async fn one(vault: &PostgresVault, name: &str) -> Result<Option<Versioned<Account>>, StoreError> {
+    find(vault, name).await?.map(|row| row.open(&vault.sealer)).transpose()
+}
+
+/// Compare-and-swap, so that it can be asked for again until its answer is known: a second time it changes nothing.
+pub(super) async fn put(
+    vault: &PostgresVault,
+    account: &Account,
+    expected: Expected,
+    entry: Option<&Entry>,
+) -> Result<Generation, StoreError> {
+    match expected {
+        Expected::Nothing => match insert(vault, account, entry).await? {
+            Some(generation) => Ok(generation),
+            None => Err(conflict(vault, account).await),
+        },
+        Expected::Generation(Generation(found)) => {
+            let id = AccountRow::id(&vault.sealer, &account.id);
+            match replace(vault, account, &id, found, entry).await? {
+                Some(generation) => Ok(generation),
+                None => Err(conflict(vault, account).await),
+            }
+        }
+        Expected::Anything => put_anyway(vault, account, entry).await,
+    }
+}
+
+/// Does not open the row, so that a damaged one can be got rid of by name.
+pub(super) async fn remove(vault: &PostgresVault, name: &str, entry: Option<&Entry>) -> Result<bool, StoreError> {
+    let name = AccountRow::name(&vault.sealer, name);
+    let Answer { rows, repeated } =
+        write(vault, &REMOVE, &[&name.as_slice()], entry, Again::Once).await.map_err(|failure| failure.error)?;
+    // Asked twice because the first answer was lost: it is gone, and we may well be who removed it.
+    Ok(!rows.is_empty() || repeated)
+}
+
+pub(super) async fn history(vault: &PostgresVault, id: &AccountId) -> Result<Vec<Entry>, StoreError> {
+    let id = AccountRow::id(&vault.sealer, id);
+    let rows = query(vault, HISTORY, &[&id.as_slice()]).await?;
+    rows.iter().map(|row| EntryRow::from_row(row)?.open(&vault.sealer)).collect()
+}
+
+pub(super) async fn entries(
+    vault: &PostgresVault,
+    after: Option<EntryNumber>,
+    most: usize,
+) -> Result<Vec<(EntryNumber, Entry)>, StoreError> {
+    let rows = match after {
+        None => query(vault, NEWEST_ENTRY, &[]).await,
+        // No number is so high that PostgreSQL could not count to it.
+        Some(EntryNumber(after)) => query(vault, ENTRIES, &[&i64::try_from(after).unwrap_or(i64::MAX), &limit(most)]).await,
+    }?;
+    rows.iter().map(|row| Ok((EntryNumber(unsigned(get(row, 2)?)?), EntryRow::from_row(row)?.open(&vault.sealer)?))).collect()
+}
+
+pub(super) async fn lease_due(
+    vault: &PostgresVault,
+    now: Timestamp,
+    until: Timestamp,
+    most: usize,
+) -> Result<Vec<Versioned<Account>>, StoreError> {
+    // Once more if the answer was lost: what the first gave nobody got, and is free again when its lease ends.
+    let rows = query(vault, LEASE, &[&now.as_unix(), &until.as_unix(), &limit(most)]).await?;
+    let mut due = Vec::with_capacity(rows.len());
+    for row in rows {
+        let row = AccountRow::from_row(&row)?;
+        let due_at = row.due_at;
+        match row.open(&vault.sealer) {
+            Ok(record) => due.push((due_at, record)),
+            // It stays leased, and is told by whoever asks for it by name: it must not keep all others from being refreshed.
+            Err(error) => tracing::error!(%error, "an account that is due cannot be opened"),
+        }
+    }
+    due.sort_by_key(|(due_at, _)| *due_at);
+    Ok(due.into_iter().map(|(_, record)| record).collect())
+}
+
+/// Whatever is there: it is opened first (a damaged record is not written over), and taken for what is expected.
+async fn put_anyway(vault: &PostgresVault, account: &Account, entry: Option<&Entry>) -> Result<Generation, StoreError> {
+    for _ in 0..MOST_ROUNDS {
+        let Some(row) = find(vault, &account.name).await? else {
+            match insert(vault, account, entry).await? {
+                Some(generation) => return Ok(generation),
+                // The id is there under another name; or somebody was faster.
+                None if find(vault, &account.name).await?.is_none() => return Err(StoreError::Conflict),
+                None => continue,
+            }
+        };
+        let (id, generation) = (row.id.clone(), row.generation);
+        row.open(&vault.sealer)?;
+        if let Some(generation) = replace(vault, account, &id, generation, entry).await? {
+            return Ok(generation);
+        }
+    }
+    Err(StoreError::Conflict)
+}
+
+async fn insert(vault: &PostgresVault, account: &Account, entry: Option<&Entry>) -> Result<Option<Generation>, StoreError> {
+    let row = AccountRow::seal(&vault.sealer, account, 1)?;
+    let generation = signed(row.generation)?;
+    swap(vault, &INSERT, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record], entry).await
+}
+
+async fn replace(
+    vault: &PostgresVault,
+    account: &Account,
+    id: &[u8],
+    found: u64,
+    entry: Option<&Entry>,
+) -> Result<Option<Generation>, StoreError> {
+    // Nothing of ours ever counts so far.
+    let (Ok(expected), Ok(next)) = (signed(found), after(found).and_then(|next| signed(next).map(|_| next))) else { return Ok(None) };
+    let row = AccountRow::seal(&vault.sealer, account, next)?;
+    let generation = signed(row.generation)?;
+    swap(vault, &REPLACE, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &id, &expected], entry).await
+}
+
+/// Writes a row if what is expected is there; `None` if something else is. If an answer was lost on the way, the row itself tells whether it
+/// was written: no two sealed records are equal.
+async fn swap(
+    vault: &PostgresVault,
+    statement: &Write,
+    row: &AccountRow,
+    parameters: &[&(dyn ToSql + Sync)],
+    entry: Option<&Entry>,
+) -> Result<Option<Generation>, StoreError> {
+    let done = Some(Generation(row.generation));
+    match write(vault, statement, parameters, entry, Again::UntilKnown).await {
+        Ok(Answer { rows, .. }) if !rows.is_empty() => Ok(done),
+        Ok(Answer { repeated: false, .. }) => Ok(None),
+        Ok(Answer { repeated: true, .. }) => {
+            let ours = query(vault, IS_OURS, &[&row.name, &signed(row.generation)?, &row.record]).await?;
+            Ok(done.filter(|_| !ours.is_empty()))
+        }
+        // The id is in use under another name.
+        Err(Failure { fate: Fate::Duplicate, .. }) => Err(StoreError::Conflict),
+        Err(Failure { fate: Fate::Unknown, error: StoreError::Io(what, source) }) => {
+            Err(StoreError::Io(format!("{what}; whether the account was written is not known"), source))
+        }
+        Err(failure) => Err(failure.error),
+    }
+}
+
+async fn write(
+    vault: &PostgresVault,
+    statement: &Write,
+    parameters: &[&(dyn ToSql + Sync)],
+    entry: Option<&Entry>,
+    again: Again,
+) -> Result<Answer, Failure> {
+    let Some(entry) = entry else { return vault.connections.run(&statement.alone, parameters, again).await };
+    let row = EntryRow::seal(&vault.sealer, entry).map_err(|error| Failure { error, fate: Fate::Refused })?;
+    let rest = limit(MOST_ENTRIES - 1);
+    let entered: [&(dyn ToSql + Sync); 3] = [&row.account, &row.record, &rest];
+    vault.connections.run(&statement.with_entry, &[parameters, &entered].concat(), again).await
+}
+
+/// Why a write found something else than it expected: a damaged record is told as one.
+async fn conflict(vault: &PostgresVault, account: &Account) -> StoreError {
+    match one(vault, &account.name).await {
+        Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => error,
+        _ => StoreError::Conflict,
+    }
+}
+
+async fn find(vault: &PostgresVault, name: &str) -> Result<Option<AccountRow>, StoreError> {
+    let name = AccountRow::name(&vault.sealer, name);
+    query(vault, ONE, &[&name.as_slice()]).await?.first().map(AccountRow::from_row).transpose()
+}
+
+async fn query(vault: &PostgresVault, statement: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+    let answer = vault.connections.run(statement, parameters, Again::Once).await;
+    answer.map(|answer| answer.rows).map_err(|failure| failure.error)
+}
+
+impl Write {
+    /// The entry goes into the history in the same statement: what is in it was done, and what was done is in it. The statement does not see
+    /// its own insertion, so that one less than there may be is left of what it sees.
+    fn new(write: &str, parameters: usize) -> Self {
+        let [account, record, rest] = [1, 2, 3].map(|next| parameters + next);
+        let with_entry = format!(
+            "WITH done AS ({write} RETURNING 1),
+                  entered AS (INSERT INTO keyfob.history (account, record) SELECT ${account}::bytea, ${record}::bytea FROM done),
+                  trimmed AS (DELETE FROM keyfob.history WHERE account = ${account}::bytea AND EXISTS (SELECT FROM done) AND number <= (
+                      SELECT number FROM keyfob.history WHERE account = ${account}::bytea
+                       ORDER BY number DESC OFFSET ${rest}::bigint LIMIT 1))
+             SELECT 1 FROM done"
+        );
+        Self { alone: format!("{write} RETURNING 1"), with_entry }
+    }
+}
+
+impl AccountRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { id: get(row, 0)?, name: get(row, 1)?, generation: unsigned(get(row, 2)?)?, due_at: get(row, 3)?, record: get(row, 4)? })
+    }
+}
+
+impl EntryRow {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { account: get(row, 0)?, record: get(row, 1)? })
+    }
+}
+
+pub(super) fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}

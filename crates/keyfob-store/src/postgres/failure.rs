@@ -1,0 +1,107 @@
+//! What went wrong at the database: what it means for the vault, and whether to try again.
+
+use std::io;
+
+use keyfob::StoreError;
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::address::Address;
+
+/// A failed attempt.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: StoreError,
+    pub(super) fate: Fate,
+}
+
+/// What became of the statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It never left: there was no connection, or it had ended before.
+    Unsent,
+    /// The connection ended under it: nobody knows.
+    Unknown,
+    /// The server took it back, because another was in its way: the same statement may succeed now.
+    Undone,
+    /// A key that must be there once would have been there twice.
+    Duplicate,
+    /// Refused, for a reason that will not go away.
+    Refused,
+}
+
+impl Failure {
+    /// Of connecting.
+    pub(super) fn connecting(address: &Address, error: &Error) -> Self {
+        let mut failure = Self::of(address, error);
+        failure.fate = if failure.fate == Fate::Refused { Fate::Refused } else { Fate::Unsent };
+        failure
+    }
+
+    /// Of a statement.
+    pub(super) fn of(address: &Address, error: &Error) -> Self {
+        let place = address.place();
+        let Some(refused) = error.as_db_error() else {
+            let chain = chain(error);
+            let ended = error.is_closed() || chain.iter().any(|error| error.is::<io::Error>());
+            let kind = chain.iter().find_map(|error| error.downcast_ref::<io::Error>()).map_or(io::ErrorKind::Other, io::Error::kind);
+            let text = address.scrub(&chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(": "));
+            let fate = if ended { Fate::Unknown } else { Fate::Refused };
+            return Self { error: StoreError::Io(format!("{place}: {text}"), io::Error::new(kind, text)), fate };
+        };
+        let (code, said) = (refused.code(), address.scrub(refused.message()));
+        let io = |kind, what: &str| StoreError::Io(format!("{place} {what}: {said}"), io::Error::new(kind, said.clone()));
+        let (fate, error) = match code {
+            &SqlState::UNIQUE_VIOLATION => (Fate::Duplicate, StoreError::Conflict),
+            &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => {
+                (Fate::Undone, io(io::ErrorKind::Other, "could not do this beside what others do"))
+            }
+            &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW => {
+                (Fate::Unknown, io(io::ErrorKind::ConnectionReset, "is going down or coming up"))
+            }
+            // A standby: it was the primary when we connected, or will be.
+            &SqlState::READ_ONLY_SQL_TRANSACTION => (Fate::Unknown, io(io::ErrorKind::ReadOnlyFilesystem, "takes no writes now")),
+            code if code.code().starts_with("08") => (Fate::Unknown, io(io::ErrorKind::ConnectionReset, "lost the connection")),
+            code => (Fate::Refused, final_word(code, io)),
+        };
+        Self { error, fate }
+    }
+
+    /// Nobody answered in time.
+    pub(super) fn silence(address: &Address, fate: Fate) -> Self {
+        let place = address.place();
+        Self { error: StoreError::Io(format!("{place} does not answer"), io::ErrorKind::TimedOut.into()), fate }
+    }
+}
+
+fn final_word(code: &SqlState, io: impl Fn(io::ErrorKind, &str) -> StoreError) -> StoreError {
+    use io::ErrorKind;
+    match code {
+        &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            io(ErrorKind::PermissionDenied, "refuses the user, the password, or this way to connect")
+        }
+        &SqlState::INVALID_CATALOG_NAME => io(ErrorKind::NotFound, "has no database of that name; create it first"),
+        &SqlState::INSUFFICIENT_PRIVILEGE => {
+            io(ErrorKind::PermissionDenied, "does not allow its user what the vault needs (docs/postgresql.md lists it)")
+        }
+        &SqlState::TOO_MANY_CONNECTIONS => io(ErrorKind::ResourceBusy, "has no connection left; give pool=N in the address"),
+        &SqlState::DISK_FULL => io(ErrorKind::StorageFull, "has a full disk"),
+        &SqlState::QUERY_CANCELED => io(ErrorKind::TimedOut, "took too long, and nothing was changed"),
+        &SqlState::LOCK_NOT_AVAILABLE => io(ErrorKind::TimedOut, "is waiting for somebody else, and nothing was changed"),
+        &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED => StoreError::Corrupt("PostgreSQL finds its own files damaged".to_owned()),
+        &SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN | &SqlState::INVALID_SCHEMA_NAME => {
+            StoreError::Corrupt("its tables are not what they were".to_owned())
+        }
+        code => io(ErrorKind::Other, &format!("refuses (SQLSTATE {})", code.code())),
+    }
+}
+
+/// An error and its causes.
+fn chain(error: &Error) -> Vec<&(dyn std::error::Error + 'static)> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    let mut chain = vec![first];
+    while let Some(next) = chain.last().copied().and_then(|error| error.source()) {
+        chain.push(next);
+    }
+    chain
+}

@@ -1,0 +1,275 @@
+//! PostgreSQL away, restarted, killed, cut off: what was acknowledged is there, what was not known becomes known, and the next call works.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use keyfob::proto::Timestamp;
+use keyfob::store::{Expected, Generation};
+use keyfob::{Store, StoreError};
+use keyfob_testbed::{Cluster, Options};
+
+use crate::common::{BEGAN, app, error, oauth2_account, oauth2_pending};
+use crate::contract::entry;
+use crate::support::{open, shown, try_open, vault};
+
+const NOW: Timestamp = Timestamp::from_unix(BEGAN + 1);
+
+/// An administrator's restart, and a power cut. Every write is asked for until its answer is known, so none fails, and none is done twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d5_writes_go_on_through_a_restart_and_a_power_cut() {
+    let Some(cluster) = Cluster::start(&Options::default()) else { return };
+    let vault = Arc::new(open(&cluster.database().url()).await);
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..4)
+        .map(|number| {
+            let (vault, stop) = (Arc::clone(&vault), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let account = oauth2_account(&format!("account-{number}"));
+                let mut last = vault.put_account(&account, Expected::Nothing, None).await.expect("puts");
+                while !stop.load(Ordering::Relaxed) {
+                    let entry = entry(&account, u32::try_from(last.0).expect("small"));
+                    let next = vault.put_account(&account, Expected::Generation(last), Some(&entry)).await.expect("swaps");
+                    assert_eq!(next.0, last.0 + 1);
+                    last = next;
+                }
+                (account, last)
+            })
+        })
+        .collect();
+    tokio::task::block_in_place(|| {
+        std::thread::sleep(Duration::from_millis(300));
+        cluster.restart();
+        std::thread::sleep(Duration::from_millis(300));
+        cluster.kill();
+        std::thread::sleep(Duration::from_millis(200));
+        cluster.start_again();
+        std::thread::sleep(Duration::from_millis(300));
+    });
+    stop.store(true, Ordering::Relaxed);
+    for writer in writers {
+        let (account, last) = writer.await.expect("no write failed");
+        assert!(last.0 > 10, "there was something to interrupt");
+        let found = vault.account(&account.name).await.expect("reads").expect("it is there");
+        assert_eq!(found.generation, last);
+        // One entry for each write, none twice, none missing.
+        let entries = vault.history(&account.id).await.expect("reads");
+        let numbers: Vec<u64> = entries.iter().map(|entry| u64::from(entry.by.pid)).collect();
+        let expected: Vec<u64> = (last.0 - numbers.len() as u64..last.0).collect();
+        assert_eq!(numbers, expected);
+    }
+}
+
+/// Passes bytes on, until it is told to keep the server's next answer for itself and to hang up.
+struct Proxy {
+    port: u16,
+    swallow: Arc<AtomicBool>,
+}
+
+impl Proxy {
+    fn before(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let here = listener.local_addr().expect("an address").port();
+        let swallow = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&swallow);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let Ok(client) = client else { return };
+                let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
+                let (from, to) = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
+                std::thread::spawn(move || pass(from, to, None));
+                let flag = Arc::clone(&flag);
+                std::thread::spawn(move || pass(server, client, Some(&flag)));
+            }
+        });
+        Self { port: here, swallow }
+    }
+
+    /// The next answer does not arrive.
+    fn swallow_next(&self) {
+        self.swallow.store(true, Ordering::SeqCst);
+    }
+
+    fn has_swallowed(&self) -> bool {
+        !self.swallow.load(Ordering::SeqCst)
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, swallow: Option<&AtomicBool>) {
+    let mut buffer = [0; 65536];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if swallow.is_some_and(|swallow| swallow.swap(false, Ordering::SeqCst)) || to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    drop((from.shutdown(std::net::Shutdown::Both), to.shutdown(std::net::Shutdown::Both)));
+}
+
+/// The server did it, and its answer was lost: nothing may be done twice, and nothing said to have failed that was done.
+#[tokio::test]
+async fn d5_a_lost_answer_is_found_out() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let database = cluster.database();
+    let proxy = Proxy::before(cluster.port());
+    let url = database.tcp_url("127.0.0.1").replace(&format!(":{}/", cluster.port()), &format!(":{}/", proxy.port)) + "?pool=1";
+    let vault = open(&url).await;
+    let (home, cabin) = (oauth2_account("home"), oauth2_account("cabin"));
+    // Each statement once, so that the next answer is that of the statement itself.
+    vault.put_account(&home, Expected::Nothing, None).await.expect("puts");
+    vault.put_account(&home, Expected::Generation(Generation(1)), Some(&entry(&home, 1))).await.expect("swaps");
+
+    proxy.swallow_next();
+    let swapped = vault.put_account(&home, Expected::Generation(Generation(2)), Some(&entry(&home, 2))).await;
+    assert!(proxy.has_swallowed());
+    assert_eq!(swapped.expect("it was done"), Generation(3));
+    assert_eq!(vault.account("home").await.expect("reads").expect("it is there").generation, Generation(3));
+    assert_eq!(vault.history(&home.id).await.expect("reads"), [entry(&home, 1), entry(&home, 2)], "once");
+
+    drop(vault.put_account(&home, Expected::Nothing, None).await);
+    proxy.swallow_next();
+    assert_eq!(vault.put_account(&cabin, Expected::Nothing, None).await.expect("it was done"), Generation(1));
+    assert!(proxy.has_swallowed());
+
+    // Somebody else's write is not taken for ours.
+    drop(vault.put_account(&cabin, Expected::Nothing, None).await);
+    proxy.swallow_next();
+    assert!(matches!(vault.put_account(&cabin, Expected::Nothing, None).await, Err(StoreError::Conflict)));
+    assert!(proxy.has_swallowed());
+
+    drop(vault.remove_account("nobody", None).await);
+    proxy.swallow_next();
+    assert!(vault.remove_account("cabin", None).await.expect("it was done"));
+    assert!(vault.account("cabin").await.expect("reads").is_none());
+
+    // Read again, as if nothing had been.
+    proxy.swallow_next();
+    assert!(vault.account("home").await.expect("reads").is_some());
+    assert!(proxy.has_swallowed());
+}
+
+#[tokio::test]
+async fn a4_a_login_whose_handing_out_was_lost_is_not_handed_out_again() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let database = cluster.database();
+    let proxy = Proxy::before(cluster.port());
+    let url = database.tcp_url("127.0.0.1").replace(&format!(":{}/", cluster.port()), &format!(":{}/", proxy.port)) + "?pool=1";
+    let vault = open(&url).await;
+    for state in ["first", "second"] {
+        vault.put_pending(&oauth2_pending(state), "browser").await.expect("puts");
+    }
+    assert!(vault.take_pending("first", "browser", NOW).await.expect("takes").is_some());
+    let past = crate::support::past(&database).await;
+    // The second statement's answer: let the first pass.
+    let taking = vault.take_pending("second", "browser", NOW);
+    let lock = past.batch_execute("BEGIN; LOCK TABLE keyfob.pending IN SHARE MODE").await;
+    lock.expect("locks");
+    let swallowing = async {
+        // It waits for the lock with its DELETE, for which it has read the row.
+        for _ in 0..500 {
+            let waiting = past.query("SELECT 1 FROM pg_locks WHERE NOT granted", &[]).await.expect("looks");
+            if !waiting.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        proxy.swallow_next();
+        past.batch_execute("COMMIT").await.expect("lets go");
+    };
+    let (taken, ()) = tokio::join!(taking, swallowing);
+    match taken {
+        // Its first statement, which clears away what expired, was the one that waited: then it was just repeated.
+        Ok(Some(_)) => {}
+        Ok(None) => panic!("it was there"),
+        Err(lost) => assert!(matches!(lost, StoreError::Io(..)), "{lost:?}"),
+    }
+    assert!(proxy.has_swallowed());
+    assert!(vault.take_pending("second", "browser", NOW).await.expect("looks").is_none(), "never twice");
+}
+
+#[tokio::test]
+async fn connections_that_ended_while_they_lay_idle_are_no_error() {
+    let Some((database, vault)) = vault().await else { return };
+    vault.put_app("one", &app()).await.expect("puts");
+    for _ in 0..3 {
+        database.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'keyfob%' AND datname = current_database()",
+        );
+        assert!(vault.app("one").await.expect("reads").is_some());
+        database.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'keyfob%' AND datname = current_database()",
+        );
+        assert!(!vault.remove_app("two").await.expect("writes"));
+    }
+}
+
+#[tokio::test]
+async fn more_callers_than_connections_take_turns() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let database = cluster.database();
+    let vault = Arc::new(open(&format!("{}&pool=2", database.url())).await);
+    vault.put_app("one", &app()).await.expect("puts");
+    let reads: Vec<_> = (0..100)
+        .map(|_| {
+            let vault = Arc::clone(&vault);
+            tokio::spawn(async move { vault.app("one").await.expect("reads").is_some() })
+        })
+        .collect();
+    for read in reads {
+        assert!(read.await.expect("it ends"));
+    }
+    let open = database.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'keyfob' AND datname = current_database()");
+    assert!(open.parse::<u32>().expect("a number") <= 2, "{open}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_told_and_found_again() {
+    let Some(cluster) = Cluster::start(&Options::default()) else { return };
+    let database = cluster.database();
+    let (url, tcp) = (database.url(), database.tcp_url("127.0.0.1"));
+    let vault = open(&url).await;
+    vault.put_app("one", &app()).await.expect("puts");
+    cluster.stop();
+    for refused in [error(vault.app("one").await), error(try_open(&url).await), error(try_open(&tcp).await)] {
+        assert!(matches!(&refused, StoreError::Io(what, _) if what.contains("PostgreSQL at")), "{refused:?}");
+        assert!(!shown(&refused).contains("example-password"), "{refused:?}");
+    }
+    cluster.start_again();
+    assert!(vault.app("one").await.expect("reads").is_some());
+}
+
+#[tokio::test]
+async fn j10_a_refused_password_is_told_and_not_shown() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let database = cluster.database();
+    for (user, password) in [("keyfob_test", "hunter2-not-real"), ("nobody-here", "hunter2-not-real")] {
+        let refused = error(try_open(&database.url_of(user, password, "127.0.0.1")).await);
+        let StoreError::Io(_, source) = &refused else { panic!("{refused:?}") };
+        assert_eq!(source.kind(), ErrorKind::PermissionDenied, "{refused:?}");
+        assert!(!shown(&refused).contains("hunter2"), "{}", shown(&refused));
+    }
+    let nowhere = error(try_open(&database.url().replace(database.name(), "no_such_database")).await);
+    assert!(matches!(&nowhere, StoreError::Io(what, _) if what.contains("no database of that name")), "{nowhere:?}");
+}
+
+/// After a fail-over the old primary may still answer, and takes no writes: the connection to it is given up.
+#[tokio::test]
+async fn a_server_that_takes_no_writes_is_left() {
+    let Some(cluster) = Cluster::start(&Options::default()) else { return };
+    let database = cluster.database();
+    let vault = open(&database.url()).await;
+    let account = oauth2_account("home");
+    vault.put_account(&account, Expected::Nothing, None).await.expect("puts");
+    // As a standby would be: for the sessions that are open, and for new ones.
+    database.sql("ALTER SYSTEM SET default_transaction_read_only = on");
+    database.sql("SELECT pg_reload_conf()");
+    let writing = vault.put_account(&account, Expected::Generation(Generation(1)), None);
+    let promoting = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        database.sql("ALTER SYSTEM RESET default_transaction_read_only");
+        database.sql("SELECT pg_reload_conf()");
+    };
+    let (written, ()) = tokio::join!(writing, promoting);
+    assert_eq!(written.expect("it waits for one that takes writes"), Generation(2));
+}

@@ -1,0 +1,18 @@
+//! The vault in PostgreSQL, on a server of its own. One binary, so that `cargo test` starts one cluster for all of them.
+#![cfg(feature = "postgres")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/contract.rs"]
+#[allow(unreachable_pub, reason = "tests of other stores share it")]
+mod contract;
+
+mod failures;
+mod holds;
+mod machines;
+mod schema;
+mod sealed;
+mod support;
+mod tls;
+
+contract::contract!(postgres, super::support::fresh);
