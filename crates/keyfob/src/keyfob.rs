@@ -132,10 +132,10 @@ impl Keyfob {
     /// For a program that is about to end: [`Session::settle`] for every account in use. The first error is told, after all were tried.
     pub async fn settle(&self, within: Duration) -> Result<(), Error> {
         let open: Vec<_> = self.sessions().values().filter_map(Weak::upgrade).collect();
-        let end = tokio::time::Instant::now() + within;
+        let begun = tokio::time::Instant::now();
         let mut outcome = Ok(());
         for shared in open {
-            let settled = shared.settle(end.saturating_duration_since(tokio::time::Instant::now())).await;
+            let settled = shared.settle(within.saturating_sub(begun.elapsed())).await;
             outcome = outcome.and(settled);
         }
         outcome

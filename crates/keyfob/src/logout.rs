@@ -1,11 +1,15 @@
 //! Logging out.
 
+use std::time::Duration;
+
 use keyfob_proto::{App, Flow, Secret, Settings, TokenSet, oauth2};
 
-use crate::account::Account;
+use crate::account::{Account, AccountId};
+use crate::entropy;
 use crate::error::Error;
 use crate::history::Event;
 use crate::keyfob::Keyfob;
+use crate::store::Hold;
 
 /// What became of a logout.
 #[derive(Debug)]
@@ -31,11 +35,16 @@ pub enum Revoked {
     Failed(Error),
 }
 
+/// How long a refresh under way is waited for. One that takes longer goes on, and finds the account gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Forgets an account here; and, if `revoke`, asks the provider to forget its tokens first (RFC 7009: the refresh token, then the
 /// access token). Here it is forgotten in any case.
 pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &str, revoke: bool) -> Result<LoggedOut, Error> {
-    let record = keyfob.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() })?;
-    let account = record.value;
+    // The tokens of a refresh under way would live on at the provider, and nobody could revoke them.
+    let read = async || keyfob.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() });
+    let _hold = hold(keyfob, &read().await?.value.id).await;
+    let account = read().await?.value;
     let revoked = if revoke { ask(keyfob, settings, app, &account).await } else { Revoked::NotAsked };
     let entry = keyfob.entry(&account, Event::LoggedOut { revoked: matches!(revoked, Revoked::Yes) });
     keyfob.store().remove_account(&account.name, Some(&entry)).await?;
@@ -43,6 +52,20 @@ pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &s
     keyfob.forget_session(&account.name);
     tracing::info!(account = account.name, "logged out");
     Ok(LoggedOut { account, revoked })
+}
+
+/// The right to refresh the account, if it is to be had in time.
+async fn hold(keyfob: &Keyfob, id: &AccountId) -> Option<Hold> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        match keyfob.store().try_hold(id).await {
+            Ok(Some(hold)) => return Some(hold),
+            // Where nothing can be held nothing can be waited for.
+            Err(_) => return None,
+            Ok(None) if begun.elapsed() >= PATIENCE => return None,
+            Ok(None) => tokio::time::sleep(entropy::about(Duration::from_millis(50))).await,
+        }
+    }
 }
 
 async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account) -> Revoked {

@@ -150,7 +150,7 @@ async fn an_account_made_anew_is_another_record() {
 }
 
 #[tokio::test]
-async fn logout_asks_for_the_access_token_too_when_the_first_was_not_revoked() {
+async fn d9_logout_asks_for_the_access_token_too_when_the_first_was_not_revoked() {
     let house = House::new(vec![json("200 OK", TOKENS), json("503 Busy", "{}"), json("200 OK", "{}")]).await;
     house.log_in().await.unwrap();
     let out = keyfob::logout(&house.keyfob, &house.settings, &app(), "home", true).await.unwrap();

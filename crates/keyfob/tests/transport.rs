@@ -115,7 +115,7 @@ async fn c5_a_silent_token_endpoint_is_given_up_on() {
 }
 
 #[tokio::test]
-async fn tokens_go_to_the_bound_origin_alone() {
+async fn d10_tokens_go_to_the_bound_origin_alone() {
     let other = Scripted::start(vec![json("200 OK", "{}")]).await;
     let (server, session) = session(vec![]).await;
     for url in [format!("{}/x", other.origin), "https://api.example/x".to_owned()] {
@@ -188,7 +188,7 @@ async fn a_server_error_at_refresh_keeps_the_tokens() {
 }
 
 #[tokio::test]
-async fn d1_many_calls_share_one_refresh() {
+async fn d1_many_calls_share_one_refresh_over_a_socket() {
     let renewed = r#"{"access_token":"access-token-2","refresh_token":"refresh-token-2","token_type":"Bearer","expires_in":7200}"#;
     let answers = vec![json("200 OK", renewed)];
     let (server, session) = session(answers).await;

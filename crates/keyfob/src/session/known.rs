@@ -157,8 +157,9 @@ impl Known {
         tokens.received_at > self.account().logged_in_at && age.unsigned_abs() < JUST_NOW && !lived_out(age)
     }
 
+    /// By the clock that nobody turns. It says nothing of a lifetime that was none from the start.
     fn has_been_here_for(&self, seconds: i64) -> bool {
-        u64::try_from(seconds).map_or(true, |seconds| self.seen.elapsed() >= Duration::from_secs(seconds))
+        u64::try_from(seconds).is_ok_and(|seconds| seconds > 0 && self.seen.elapsed() >= Duration::from_secs(seconds))
     }
 }
 

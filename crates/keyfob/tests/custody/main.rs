@@ -4,9 +4,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bound;
 mod clocks;
 mod events;
 mod house;
+mod logout;
 mod lost;
 mod many;
 mod paused;

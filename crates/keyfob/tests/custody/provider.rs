@@ -123,6 +123,15 @@ impl Provider {
         }
     }
 
+    fn revoke(&self, token: &str) -> Result<Response<Body>, TransportError> {
+        let mut state = self.state();
+        state.asked.push(format!("revoke {token}"));
+        match state.habits.script.pop_front() {
+            Some(Act::Fail(kind)) => Err(TransportError::new(kind, "https://provider.example")),
+            _ => Ok(json(200, "{}")),
+        }
+    }
+
     fn call(&self, request: &Request<Body>) -> Response<Body> {
         let mut state = self.state();
         state.calls += 1;
@@ -135,10 +144,14 @@ impl Provider {
 impl Transport for Provider {
     fn send(&self, request: Request<Body>) -> Sending<'_> {
         Box::pin(async move {
-            if request.uri().path() != "/token" {
+            let path = request.uri().path().to_owned();
+            if path != "/token" && path != "/revoke" {
                 return Ok(self.call(&request));
             }
             let body = String::from_utf8(request.into_body().bytes(10_000).await?).unwrap();
+            if path == "/revoke" {
+                return self.revoke(body.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap());
+            }
             let refresh = body.split('&').find_map(|pair| pair.strip_prefix("refresh_token=")).unwrap().to_owned();
             let delay = {
                 let mut state = self.state();

@@ -20,6 +20,7 @@ mod spend;
 mod turn;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyfob_proto::{Flow, Origin};
 
@@ -34,6 +35,9 @@ use super::{Known, Shared};
 use crate::account::Health;
 use crate::error::Error;
 use crate::limit::Permit;
+
+/// How long a call waits for the store to take what it could not take before.
+const UNWRITTEN: Duration = Duration::from_secs(2);
 
 /// What becomes of asking for new tokens: those that count now.
 type Outcome = Result<Arc<Known>, Error>;
@@ -84,8 +88,8 @@ impl Shared {
     }
 
     async fn freshened(self: &Arc<Self>, min_valid: Option<i64>) -> Outcome {
-        // What could not be written comes first. If it still cannot, its tokens are good all the same.
-        drop(self.write_unwritten().await);
+        // What could not be written comes first. If it still cannot, or the store hangs, its tokens are good all the same.
+        drop(tokio::time::timeout(UNWRITTEN, self.write_unwritten()).await);
         let mut known = self.known();
         let now = self.keyfob.now();
         // Somebody may have logged in again elsewhere.

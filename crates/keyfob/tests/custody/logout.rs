@@ -1,0 +1,46 @@
+//! D9: logging out.
+
+use std::time::Duration;
+
+use keyfob::proto::TransportKind;
+use keyfob::{Error, Revoked, Store};
+use tokio::time::Instant;
+
+use super::common::{app, provider};
+use super::house::House;
+use super::provider::Act;
+
+#[tokio::test(start_paused = true)]
+async fn d9_the_account_is_forgotten_here_also_if_the_server_is_down() {
+    let house = House::fresh().await;
+    house.provider.next(Act::Fail(TransportKind::Connect));
+    house.provider.next(Act::Fail(TransportKind::Connect));
+    let keyfob = house.keyfob();
+    let out = keyfob::logout(&keyfob, &provider("https://provider.example"), &app(), "home", true).await.unwrap();
+    assert!(matches!(&out.revoked, Revoked::Failed(Error::Protocol(_))), "{:?}", out.revoked);
+    assert_eq!(house.provider.asked(), ["revoke refresh-1", "revoke access-1"]);
+    assert!(house.store.account("home").await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn d9_a_refresh_under_way_is_waited_for_and_its_tokens_are_revoked() {
+    let house = House::new().await;
+    house.provider.habits(|habits| habits.delay = Duration::from_secs(2));
+    let session = house.session().await;
+    let refreshes = tokio::spawn(async move { session.token(0).await.map(drop) });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let keyfob = house.keyfob();
+    keyfob::logout(&keyfob, &provider("https://provider.example"), &app(), "home", true).await.unwrap();
+    refreshes.await.unwrap().unwrap();
+    assert_eq!(house.provider.asked(), ["refresh-1", "revoke refresh-2", "revoke access-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_hangs_does_not_keep_a_person_from_logging_out() {
+    let house = House::fresh().await;
+    let _elsewhere = house.store.try_hold(&house.kept().await.id).await.unwrap();
+    let begun = Instant::now();
+    keyfob::logout(&house.keyfob(), &provider("https://provider.example"), &app(), "home", false).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(12));
+    assert!(house.store.account("home").await.unwrap().is_none());
+}
