@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::machine::Mount;
 use crate::patient::{PREPARED, check, copy, prepare, writer};
-use crate::process::Victim;
+use crate::process::{Victim, verb};
+use crate::stub::Stub;
 use crate::tally::{Outcome, Tally, Verdict};
-use crate::{Rig, Rigged};
+use crate::{Rig, Rigged, grant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Files grow by pages of this size.
@@ -67,6 +68,78 @@ pub fn full(rig: &Rig) -> Rigged<Outcome> {
         }
     }
     tally.notes.push(format!("{fitted} writes fitted; on the full disk {unreadable} vaults could not be opened, and said so"));
+    Ok(tally.done())
+}
+
+/// A disk with so much room: a child refreshes until it is full. Where there is room again while the child lives, it keeps what it could not
+/// write, and nothing is lost; where it ends before, the note tells what was.
+pub fn full_refreshes(rig: &Rig) -> Rigged<Outcome> {
+    let folder = rig.folder()?;
+    let disk = match Mount::memory(folder.path(), &format!("size={DISK_BYTES},mode=0700")) {
+        Ok(disk) => disk,
+        Err(skip) => return Ok(Outcome::Skipped(skip)),
+    };
+    let mut tally = Tally::new();
+    let (mut refreshed, mut unsaved, mut told) = (0, 0_u64, 0_u64);
+    let ballast = disk.place.join("ballast");
+    for room in (0..=rig.rounds(4, 64)).map(|step| step * PAGE * if rig.long { 1 } else { 12 }) {
+        for settles in [true, false] {
+            let vault = disk.place.join(format!("vault-{room}-{settles}"));
+            let (path, stub) = (vault.join("vault.db"), Stub::start()?);
+            stub.set(|state| state.grace = true);
+            grant::log_in(&path, &stub, -3600)?;
+            let refresh = |options: &[&str]| {
+                let mut command = verb(&rig.program, "refresh");
+                command.arg(&path).arg(&stub.origin).args(options);
+                Victim::start(&mut command)
+            };
+            let mut child = refresh(if settles { &["--gate", "--settle"] } else { &["--gate"] })?;
+            child.wait_for("open");
+            fill(&ballast, &disk.place, room)?;
+            child.go_on()?;
+            if settles && child.wait_for_one_of(&["unsaved", "spent nothing"]).as_deref() == Some("unsaved") {
+                unsaved += 1;
+            }
+            let free = || fs::remove_file(&ballast).map_err(|error| format!("no room: {error}"));
+            if settles {
+                free()?;
+                child.go_on()?;
+            }
+            let remains = child.finish_within(PATIENCE)?;
+            if !settles {
+                free()?;
+            }
+            tally.rounds += 1;
+            let name = format!("{} KiB left{}", room / 1024, if settles { ", room again" } else { "" });
+            let ended = remains.error().map(|(kind, _)| kind);
+            if remains.panicked() || (settles && ended.is_some()) || !(settles || matches!(ended, Some("io" | "unsaved"))) {
+                tally.blame(Verdict::Wrong(format!("{:?} {}", remains.said, remains.errors)), &name);
+            }
+            match grant::check(&path, &stub.settle()?, remains.acknowledged(0)) {
+                Err(verdict) => tally.blame(verdict, &name),
+                Ok(standing) if settles && standing.told => {
+                    tally.blame(Verdict::Lost(format!("there was room again, and the token was not kept: {standing:?}")), &name);
+                }
+                Ok(standing) => {
+                    refreshed += standing.number;
+                    told += u64::from(standing.told);
+                }
+            }
+            // The next process goes on; its provider answers the last token once more.
+            let next = refresh(&["--most=1"])?.finish_within(PATIENCE)?;
+            let last = next.acknowledged(0);
+            if last == 0 {
+                tally.blame(Verdict::Wrong(format!("there is room again, and no refresh: {:?} {}", next.said, next.errors)), &name);
+            } else if let Err(verdict) = grant::check(&path, &stub.settle()?, last) {
+                tally.blame(verdict, &format!("{name}, after the next refresh"));
+            }
+            fs::remove_dir_all(&vault).map_err(|error| format!("cannot remove: {error}"))?;
+        }
+    }
+    tally.notes.push(format!(
+        "{refreshed} refreshes fitted; {unsaved} times the new token was held in memory until there was room; {told} times the process ended \
+         before that, and the note tells"
+    ));
     Ok(tally.done())
 }
 

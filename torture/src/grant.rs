@@ -36,12 +36,12 @@ pub struct Standing {
     pub told: bool,
 }
 
-/// Logs in: the vault has the stub's newest token.
-pub fn log_in(path: &Path, stub: &Stub, expired: bool) -> Rigged<()> {
+/// Logs in: the vault has the stub's newest token, and an access token that ends in so many seconds.
+pub fn log_in(path: &Path, stub: &Stub, ends_in: i64) -> Rigged<()> {
     let book = Book::open(path).map_err(|error| describe(&error))?;
     let number = stub.state().issued;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_secs());
-    let (received, expires) = if expired { (now - 7200, now - 3600) } else { (now - 3600, now + 3600) };
+    let now = keyfob::Clock::now(&keyfob::SystemClock).as_unix();
+    let (received, expires) = (now - 7200, now + ends_in);
     let account: Account = serde_json::from_value(json!({
         "id": keyfob::AccountId::random(), "name": ACCOUNT, "provider": ACCOUNT, "client_id": CLIENT,
         "tokens": {

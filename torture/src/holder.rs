@@ -13,9 +13,6 @@ use crate::stub::Stub;
 use crate::tally::{Outcome, Tally, Verdict};
 use crate::{Rig, Rigged};
 
-/// How soon the next process goes on.
-const SOON: Duration = Duration::from_secs(1);
-
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A step of a refresh.
@@ -76,7 +73,7 @@ impl Case<'_> {
         let path = folder.path().join("keyfob/vault.db");
         let stub = Stub::start()?;
         stub.set(|state| state.grace = self.grace);
-        grant::log_in(&path, &stub, true)?;
+        grant::log_in(&path, &stub, -3600)?;
         let holder = self.holder(rig, &path, &stub)?;
         let pid = holder.pid();
         let mut next = Victim::start(child(rig, "refresh", &path, &stub).args(["--most=1", "--gate"]))?;
@@ -99,7 +96,8 @@ impl Case<'_> {
         let after = stub.settle()?;
         let mut verdicts = Vec::new();
         let mut wrong = |what: String| verdicts.push(Verdict::Wrong(what));
-        if took > SOON {
+        // The short version may run on a machine that is busy with other tests.
+        if took > Duration::from_secs(rig.rounds(5, 1)) {
             wrong(format!("the next process went on after {} ms", took.as_millis()));
         }
         let ends = self.step.loses && !self.grace;
@@ -163,7 +161,8 @@ pub fn stopped(rig: &Rig) -> Rigged<Outcome> {
         let path = folder.path().join("keyfob/vault.db");
         let stub = Stub::start()?;
         stub.set(|state| state.closed = true);
-        grant::log_in(&path, &stub, expired)?;
+        // Still good means that it ends within the margin: a call would refresh it, if it could.
+        grant::log_in(&path, &stub, if expired { -3600 } else { 20 })?;
         let mut holder = Victim::start(child(rig, "refresh", &path, &stub).arg("--most=1"))?;
         if !stub.wait_for_requests(1) {
             return Err(format!("no request: {:?}", holder.kill()?));
@@ -186,7 +185,7 @@ pub fn stopped(rig: &Rig) -> Rigged<Outcome> {
         // Whoever needs a better one than there is waits, and is told.
         let (remains, took) = ask(&["--min-valid=7200"])?;
         let named = remains.error().is_some_and(|(kind, words)| kind == "held" && words.contains(&format!("pid {}", holder.pid())));
-        if !named || took > Duration::from_secs(5) {
+        if !named || took > Duration::from_secs(30) {
             wrong(format!("said {:?} {} after {} ms", remains.said, remains.errors, took.as_millis()));
         }
         if stub.state().requests != 1 {

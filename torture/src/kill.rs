@@ -71,7 +71,7 @@ pub fn refreshes(rig: &Rig) -> Rigged<Outcome> {
                 let folder = rig.folder()?;
                 let path = folder.path().join("keyfob/vault.db");
                 stub.set(|state| (state.grace, state.slow) = (vaults.is_multiple_of(2), 1000));
-                grant::log_in(&path, &stub, false)?;
+                grant::log_in(&path, &stub, 3600)?;
                 let issued = stub.state().issued;
                 patient = Some((path.clone(), issued, folder));
                 open_note = None;

@@ -1,7 +1,7 @@
 //! Child processes that say on stdout what they have done, and are killed.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -54,13 +54,26 @@ impl Victim {
 
     /// Waits for a line that begins like this; false if it ended first.
     pub fn wait_for(&mut self, beginning: &str) -> bool {
+        self.wait_for_one_of(&[beginning]).is_some()
+    }
+
+    /// Waits for a line that begins like one of these, and gives it; nothing if it ended first.
+    pub fn wait_for_one_of(&mut self, beginnings: &[&str]) -> Option<String> {
         while let Ok(line) = self.lines.recv() {
-            self.said.push(line);
-            if self.said.last().is_some_and(|line| line.starts_with(beginning)) {
-                return true;
+            self.said.push(line.clone());
+            if beginnings.iter().any(|beginning| line.starts_with(beginning)) {
+                return Some(line);
             }
         }
-        false
+        None
+    }
+
+    /// Gives it the line that it waits for.
+    pub fn go_on(&mut self) -> Rigged<()> {
+        let stdin = self.child.stdin.as_mut().ok_or("a child has no stdin")?;
+        // One that has ended already tells why by its end.
+        let _ = stdin.write_all(b"\n").and_then(|()| stdin.flush());
+        Ok(())
     }
 
     /// What it said so far.

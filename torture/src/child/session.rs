@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyfob::history::Entry;
-use keyfob::proto::{Api, App, Attach, Deviations, Endpoint, Flow, Settings, Signal, Timestamp, oauth2};
+use keyfob::proto::{Api, App, Attach, Deviations, Endpoint, Flow, Settings, Signal, Timestamp, TokenSet, oauth2};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, Error, HyperTransport, Keyfob, PendingLogin, Policy, Session, Store};
 use keyfob_store::{KeySource, Vault};
@@ -47,15 +47,15 @@ pub(super) fn refresh(path: &str, origin: &str, options: &[&str]) -> Result<(), 
     })
 }
 
-/// Asks for a token that is good for `--min-valid=SECONDS`, or just good, and says it.
+/// Makes a call, and says the token it was made with; or asks for one that is good for `--min-valid=SECONDS`.
 pub(super) fn token(path: &str, origin: &str, options: &[&str]) -> Result<(), Error> {
     run(path, origin, options, async |session| {
-        let token = match option(options, "--min-valid=") {
-            Some(seconds) => session.token(i64::try_from(seconds).expect("a small number")).await?.expose().to_owned(),
-            // Any other call takes what is good for now.
-            None => session.token(0).await?.expose().to_owned(),
-        };
-        say(&format!("token {token}"));
+        match option(options, "--min-valid=") {
+            Some(seconds) => drop(session.token(i64::try_from(seconds).expect("a small number")).await?),
+            None => drop(session.get("/me").send().await?),
+        }
+        let TokenSet::OAuth2(tokens) = session.account().tokens else { panic!("an OAuth 2 account") };
+        say(&format!("token {}", tokens.access.expose()));
         Ok(())
     })
 }
