@@ -7,7 +7,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::tools::{self, CHROMEDRIVER, CHROMIUM, NODE, NODE_WANTED, PYTHON, Tool};
+use crate::tools::{self, CHROMEDRIVER, CHROMIUM, EXT4, FAKETIME, IP, NODE, NODE_WANTED, POSTGRES, PYTHON, STRACE, Tool, XFS};
 
 /// What tests find in their environment, and what they will miss.
 #[derive(Default)]
@@ -22,7 +22,7 @@ const NODE_PACKAGE: &str = "node@24.21.0";
 /// Looks, installs, and says what it did.
 pub(crate) fn run() -> Setup {
     let mut setup = Setup::default();
-    install_by_name(&[PYTHON, NODE, CHROMIUM, CHROMEDRIVER]);
+    install_by_name(&[PYTHON, NODE, CHROMIUM, CHROMEDRIVER, POSTGRES, FAKETIME, STRACE, EXT4, XFS, IP]);
     setup.add(&PYTHON, "KEYFOB_TEST_PYTHON", python_environment);
     if let Some(node) = setup.add(&NODE, "KEYFOB_TEST_NODE", node_modules) {
         let modules = node_folder().join("node_modules");
@@ -30,7 +30,17 @@ pub(crate) fn run() -> Setup {
         setup.environment.push(("KEYFOB_TEST_NODE_MODULES", modules.into()));
     }
     setup.add(&CHROMIUM, "KEYFOB_TEST_CHROMIUM", |found| Ok(found.to_path_buf()));
-    setup.add(&CHROMEDRIVER, "KEYFOB_TEST_CHROMEDRIVER", |found| Ok(found.to_path_buf()));
+    for (tool, variable) in [
+        (&CHROMEDRIVER, "KEYFOB_TEST_CHROMEDRIVER"),
+        (&POSTGRES, "KEYFOB_TEST_POSTGRES"),
+        (&FAKETIME, "KEYFOB_TEST_FAKETIME"),
+        (&STRACE, "KEYFOB_TEST_STRACE"),
+        (&EXT4, "KEYFOB_TEST_MKFS_EXT4"),
+        (&XFS, "KEYFOB_TEST_MKFS_XFS"),
+        (&IP, "KEYFOB_TEST_IP"),
+    ] {
+        setup.add(tool, variable, |found| Ok(found.to_path_buf()));
+    }
     setup
 }
 

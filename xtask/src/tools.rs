@@ -26,6 +26,35 @@ pub(crate) const CHROMIUM: Tool =
 pub(crate) const CHROMEDRIVER: Tool =
     Tool { name: "ChromeDriver", packages: &["chromium-driver"], skips: "pages in a real browser (interop, e2e)", find: chromedriver };
 
+pub(crate) const POSTGRES: Tool = Tool {
+    name: "PostgreSQL",
+    packages: &["postgresql"],
+    skips: "the vault that several machines share (store, interop, bench)",
+    find: postgres,
+};
+pub(crate) const FAKETIME: Tool =
+    Tool { name: "libfaketime", packages: &["faketime"], skips: "clocks that are wrong or jump (e2e)", find: faketime };
+pub(crate) const STRACE: Tool = Tool {
+    name: "strace",
+    packages: &["strace"],
+    skips: "every system call that fails in every way (torture)",
+    find: || on_path("strace").filter(|path| succeeds(path, &["-V"])),
+};
+pub(crate) const EXT4: Tool = Tool {
+    name: "mkfs.ext4",
+    packages: &["e2fsprogs"],
+    skips: "power cuts and full disks on ext4 (torture)",
+    find: || on_path("mkfs.ext4"),
+};
+pub(crate) const XFS: Tool =
+    Tool { name: "mkfs.xfs", packages: &["xfsprogs"], skips: "power cuts on xfs (torture)", find: || on_path("mkfs.xfs") };
+pub(crate) const IP: Tool = Tool {
+    name: "ip",
+    packages: &["iproute2"],
+    skips: "two machines on one PostgreSQL (store)",
+    find: || on_path("ip").filter(|path| succeeds(path, &["-V"])),
+};
+
 /// The Node that the peer needs; an older one can still install it with its npm.
 pub(crate) const NODE_WANTED: (u32, u32) = (20, 0);
 
@@ -52,10 +81,29 @@ fn chromedriver() -> Option<PathBuf> {
     on_path("chromedriver").filter(|path| succeeds(path, &["--version"]))
 }
 
-/// The file that a shell would run for this name.
+/// The folder with the server's programs: Debian keeps them off the PATH, one folder a version. The newest.
+fn postgres() -> Option<PathBuf> {
+    let number = |version: &PathBuf| version.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+    let mut versions: Vec<PathBuf> =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    versions.sort_by_key(|version| std::cmp::Reverse(number(version)));
+    let on_path = on_path("initdb").and_then(|initdb| initdb.parent().map(Path::to_path_buf));
+    let has_all = |folder: &PathBuf| ["initdb", "postgres", "psql"].iter().all(|program| folder.join(program).is_file());
+    versions.into_iter().map(|version| version.join("bin")).chain(on_path).find(has_all)
+}
+
+/// Debian's multi-architecture folders, and the plain one of others.
+fn faketime() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let folders = folders.chain(["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from));
+    folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file())
+}
+
+/// The file that a shell would run for this name. Root's programs too: an ordinary user's PATH lacks them, and may still use them.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 pub(crate) fn node_version(node: &Path) -> Option<(u32, u32)> {
