@@ -1,6 +1,6 @@
 //! A store in memory: for tests, and for programs that keep nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +25,9 @@ struct Inner {
     accounts: BTreeMap<String, Versioned<Account>>,
     pending: Vec<(String, PendingLogin)>,
     entries: BTreeMap<EntryNumber, Entry>,
+    /// The numbers of each account's entries.
+    histories: BTreeMap<AccountId, VecDeque<EntryNumber>>,
+    newest: u64,
     leases: BTreeMap<AccountId, (Timestamp, Timestamp)>,
     held: BTreeSet<AccountId>,
 }
@@ -32,11 +35,15 @@ struct Inner {
 impl Inner {
     fn enter(&mut self, entry: Option<&Entry>) {
         let Some(entry) = entry else { return };
-        let number = self.entries.last_key_value().map_or(1, |(number, _)| number.0 + 1);
-        self.entries.insert(EntryNumber(number), entry.clone());
-        let own: Vec<_> = self.entries.iter().filter(|(_, other)| other.id == entry.id).map(|(number, _)| *number).collect();
-        for number in own.iter().rev().skip(MOST_ENTRIES) {
-            self.entries.remove(number);
+        self.newest += 1;
+        let number = EntryNumber(self.newest);
+        self.entries.insert(number, entry.clone());
+        let own = self.histories.entry(entry.id.clone()).or_default();
+        own.push_back(number);
+        if own.len() > MOST_ENTRIES
+            && let Some(oldest) = own.pop_front()
+        {
+            self.entries.remove(&oldest);
         }
     }
 }
@@ -123,7 +130,9 @@ impl Store for MemoryStore {
     }
 
     fn history<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Vec<Entry>> {
-        ready(Ok(self.inner().entries.values().filter(|entry| entry.id == *id).cloned().collect()))
+        let inner = self.inner();
+        let numbers = inner.histories.get(id).into_iter().flatten();
+        ready(Ok(numbers.filter_map(|number| inner.entries.get(number)).cloned().collect()))
     }
 
     fn entries(&self, after: Option<EntryNumber>, most: usize) -> Stored<'_, Vec<(EntryNumber, Entry)>> {

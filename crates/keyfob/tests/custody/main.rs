@@ -14,6 +14,7 @@ mod many;
 mod paused;
 mod provider;
 mod single;
+mod told;
 mod unsaved;
 mod upkeep;
 mod watched;
