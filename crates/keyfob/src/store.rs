@@ -162,7 +162,9 @@ impl std::error::Error for StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn again(&self) -> Self {
+    /// The same for somebody else whom it hit, too; of a failing disk the copy holds the words.
+    #[must_use]
+    pub fn again(&self) -> Self {
         match self {
             Self::Missing(what) => Self::Missing(what.clone()),
             Self::Locked(what) => Self::Locked(what.clone()),

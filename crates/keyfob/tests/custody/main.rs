@@ -13,6 +13,7 @@ mod lost;
 mod many;
 mod paused;
 mod provider;
+mod server;
 mod single;
 mod told;
 mod unsaved;
