@@ -1,3 +1,37 @@
-//! How fast Keyfob is, beside what nothing can be faster than.
+//! How fast Keyfob is, beside what nothing can be faster than: both sides in one run, on one machine.
+//!
+//! | command                                                   | what it measures                          |
+//! |-----------------------------------------------------------|-------------------------------------------|
+//! | `cargo run --release -p keyfob-bench -- store`            | the sealed vault in SQLite, 1 000 000 accounts |
+//! | `cargo run --release -p keyfob-bench -- store ACCOUNTS`   | the same with another number              |
 
-fn main() {}
+mod measure;
+mod store;
+mod table;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo run --release -p keyfob-bench -- store [ACCOUNTS]";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if cfg!(debug_assertions) {
+        eprintln!("without --release this measures the compiler's patience");
+    }
+    let table = match words.as_slice() {
+        ["store"] => store::run(1_000_000),
+        ["store", accounts] if accounts.parse::<usize>().is_ok() => store::run(accounts.parse().unwrap_or_default()),
+        // Processes that are started to be measured.
+        ["child", rest @ ..] => {
+            store::opening::child(rest);
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    table.print();
+    if table.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -3,11 +3,14 @@
 pub mod agent;
 mod header;
 mod key;
+#[cfg(feature = "measure")]
+#[doc(hidden)]
+pub mod measure;
 mod memory;
 mod place;
-mod rekey;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod rekey;
 mod rows;
 mod seal;
 mod sqlite;

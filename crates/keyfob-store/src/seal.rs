@@ -101,6 +101,22 @@ impl Sealer {
             .map_err(|_| StoreError::Newer(format!("a record of the table \"{}\" has a shape this version does not know", place.table)))
     }
 
+    #[cfg(feature = "measure")]
+    pub(crate) fn seal_bytes(&self, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let (salt, key) = self.key_to_seal_with()?;
+        seal_with(&key, salt, &self.vault, place, plain.len(), |sealed| {
+            sealed.extend_from_slice(plain);
+            Ok(())
+        })
+    }
+
+    #[cfg(feature = "measure")]
+    pub(crate) fn open_bytes(&self, place: &Place<'_>, sealed: Vec<u8>) -> Result<usize, StoreError> {
+        let mut sealed = Zeroizing::new(sealed);
+        let plain = self.open_in_place(place, &mut sealed).map(<[u8]>::len);
+        plain.ok_or_else(|| StoreError::Corrupt("it is not what was sealed".to_owned()))
+    }
+
     /// A keyed hash: finds a row by something that must not lie there in clear. `what` keeps equal texts of different meaning apart.
     pub(crate) fn hash(&self, what: &str, parts: &[&[u8]]) -> [u8; HASH_LEN] {
         let mut hmac = hmac::Context::with_key(&self.hash_key);

@@ -1,6 +1,6 @@
 -- The vault, version 1. What is sealed is bound to every other column of its row (see src/seal.rs), except where it says "not sealed".
 -- No name, provider, state or binding is here in clear: `id` and `name`/`binding` are keyed hashes, except that `account.id`
--- is the account's random id itself.
+-- is the account's random id itself: 16 bytes each.
 
 CREATE TABLE header (
     only       INTEGER PRIMARY KEY CHECK (only = 1),
@@ -20,20 +20,25 @@ CREATE TABLE app (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE account (
-    number       INTEGER PRIMARY KEY,        -- not sealed: where it lies
-    id           BLOB NOT NULL UNIQUE,       -- the account's immutable id
-    name         BLOB NOT NULL UNIQUE,       -- keyed hash of the name
-    generation   INTEGER NOT NULL,
-    due_at       INTEGER,                    -- Unix seconds: from when on its tokens should be refreshed
-    leased_until INTEGER NOT NULL DEFAULT 0, -- not sealed: Unix seconds; a worker has taken it to refresh it
-    record       BLOB NOT NULL
+    number     INTEGER PRIMARY KEY, -- not sealed: where it lies
+    id         BLOB NOT NULL UNIQUE,
+    name       BLOB NOT NULL UNIQUE, -- keyed hash of the name
+    generation INTEGER NOT NULL,
+    due_at     INTEGER,             -- Unix seconds: from when on its tokens should be refreshed
+    record     BLOB NOT NULL
 ) STRICT;
 
 CREATE INDEX account_due ON account (due_at) WHERE due_at IS NOT NULL;
 
+-- Apart from the accounts: to lease ten thousand must not write ten thousand records again.
+CREATE TABLE lease (
+    account INTEGER PRIMARY KEY,    -- not sealed: the account's number
+    until   INTEGER NOT NULL        -- not sealed: Unix seconds; a worker has taken it to refresh it
+) STRICT;
+
 CREATE TABLE history (
-    number  INTEGER PRIMARY KEY AUTOINCREMENT, -- not sealed: the order of arrival
-    account BLOB NOT NULL,                     -- the account's immutable id
+    number  INTEGER PRIMARY KEY,    -- not sealed: the order of arrival. The newest row is never deleted, so no number is given twice
+    account BLOB NOT NULL,          -- the account's immutable id
     record  BLOB NOT NULL
 ) STRICT;
 

@@ -1,16 +1,21 @@
 //! The vault: a sealed SQLite file as a [`Store`].
 
+mod checkpoint;
 mod database;
 mod hold;
 mod inspect;
 mod pour;
-mod records;
+mod readers;
+mod reads;
 mod rekey;
 mod sealing;
 mod worker;
+mod writer;
+mod writes;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret, Timestamp};
@@ -18,9 +23,9 @@ use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
 pub use inspect::Inspection;
-use records::Records;
+use readers::Readers;
 use sealing::Sealing;
-use worker::Worker;
+use writer::Writer;
 
 use crate::agent::Unlocked;
 use crate::header::Header;
@@ -31,8 +36,9 @@ use crate::transfer::{Inflow, Moved, Outflow, Portable};
 
 /// A sealed vault in one file.
 ///
-/// SQLite works on a thread of its own; dropping the vault lets it finish what it was given and waits for it. Any number of vaults, in
-/// any number of processes, may be open on one file.
+/// A record is read on the thread that asks for it, which takes some microseconds; writing, and reading everything, has threads of its own.
+/// Dropping the vault lets them finish what they were given and waits for them. Any number of vaults, in any number of processes, may be
+/// open on one file.
 ///
 /// ```
 /// use keyfob::{Store, proto::App};
@@ -62,7 +68,8 @@ pub struct Vault {
     path: PathBuf,
     key_made: Option<PathBuf>,
     warnings: Vec<String>,
-    worker: Worker<Records>,
+    writer: Writer,
+    readers: Readers,
 }
 
 impl Vault {
@@ -97,8 +104,10 @@ impl Vault {
         }
         let (connection, sealer, header) = database::open(&path, |header| source.open(header, &mut warnings))?;
         drop(lock);
-        let worker = Worker::start(Records::new(connection, Sealing::new(sealer, &header, source)))?;
-        Ok(Self { path, key_made, warnings, worker })
+        let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
+        let writer = Writer::new(path.clone(), Arc::clone(&sealing));
+        let readers = Readers::new(path.clone(), sealing, connection);
+        Ok(Self { path, key_made, warnings, writer, readers })
     }
 
     /// What a vault says of itself without its key.
@@ -121,12 +130,15 @@ impl Vault {
     /// the old vault or the new one. Logins under way have to begin anew.
     pub async fn rekey(&self, to: &KeySource) -> Result<Rekeyed, StoreError> {
         let (vault, to) = (self.path.clone(), to.clone());
-        self.worker.run(move |records| rekey::rekey(records, &vault, &to)).await
+        self.writer.alone(move |connection, sealing| rekey::rekey(connection, sealing, &vault, &to)).await
     }
 
     /// Closes the vault so that it is one file: nothing of it is in a log.
     pub(crate) async fn into_one_file(self) -> Result<(), StoreError> {
-        self.worker.run(|records| records.connection.pragma_update(None, "journal_mode", "DELETE").map_err(database::sql)).await
+        let path = self.path.clone();
+        // Of all connections it has to be the only one.
+        drop(self);
+        database::connect(&path)?.pragma_update(None, "journal_mode", "DELETE").map_err(database::sql)
     }
 
     /// Where the vault is.
@@ -153,81 +165,81 @@ impl fmt::Debug for Vault {
 
 impl Portable for Vault {
     fn pour(&self, out: Outflow) -> Stored<'_, ()> {
-        self.worker.run(move |records| pour::pour(records, out))
+        self.readers.alone(move |connection, sealing| pour::pour(connection, sealing, out))
     }
 
     fn fill(&self, from: Inflow) -> Stored<'_, Moved> {
-        self.worker.run(move |records| pour::fill(records, from))
+        self.writer.alone(move |connection, sealing| pour::fill(connection, sealing, from))
     }
 }
 
 /// Owned copies go to the thread: a caller that stops waiting does not stop a write half way.
 impl Store for Vault {
     fn apps(&self) -> Stored<'_, Vec<(String, App)>> {
-        self.worker.run(Records::apps)
+        self.readers.elsewhere(Vec::is_empty, reads::apps)
     }
 
     fn app<'a>(&'a self, provider: &'a str) -> Stored<'a, Option<App>> {
-        let provider = provider.to_owned();
-        self.worker.run(move |records| records.app(&provider))
+        Box::pin(async move { self.readers.now(Option::is_none, |connection, sealer| reads::app(connection, sealer, provider)) })
     }
 
     fn put_app<'a>(&'a self, provider: &'a str, app: &'a App) -> Stored<'a, ()> {
         let (provider, app) = (provider.to_owned(), app.clone());
-        self.worker.run(move |records| records.put_app(&provider, &app))
+        self.writer.run(move |write| write.put_app(&provider, &app))
     }
 
     fn remove_app<'a>(&'a self, provider: &'a str) -> Stored<'a, bool> {
         let provider = provider.to_owned();
-        self.worker.run(move |records| records.remove_app(&provider))
+        self.writer.run(move |write| write.remove_app(&provider))
     }
 
     fn accounts(&self) -> Stored<'_, Vec<Versioned<Account>>> {
-        self.worker.run(Records::accounts)
+        self.readers.elsewhere(Vec::is_empty, reads::accounts)
     }
 
     fn account<'a>(&'a self, name: &'a str) -> Stored<'a, Option<Versioned<Account>>> {
-        let name = name.to_owned();
-        self.worker.run(move |records| records.account(&name))
+        Box::pin(async move { self.readers.now(Option::is_none, |connection, sealer| reads::account(connection, sealer, name)) })
     }
 
     /// `Conflict` also where a generation was expected and the record there has another id (the account was removed and made anew, so
     /// equal numbers mean nothing), and where the id is in use under another name.
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {
         let (account, entry) = (account.clone(), entry.cloned());
-        self.worker.run(move |records| records.put_account(&account, expected, entry.as_ref()))
+        self.writer.run(move |write| write.put_account(&account, expected, entry.as_ref()))
     }
 
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
         let (name, entry) = (name.to_owned(), entry.cloned());
-        self.worker.run(move |records| records.remove_account(&name, entry.as_ref()))
+        self.writer.run(move |write| write.remove_account(&name, entry.as_ref()))
     }
 
     fn history<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Vec<Entry>> {
-        let id = id.clone();
-        self.worker.run(move |records| records.history(&id))
+        Box::pin(async move { self.readers.now(Vec::is_empty, |connection, sealer| reads::history(connection, sealer, id)) })
     }
 
     fn entries(&self, after: Option<EntryNumber>, most: usize) -> Stored<'_, Vec<(EntryNumber, Entry)>> {
-        self.worker.run(move |records| records.entries(after, most))
+        self.readers.elsewhere(Vec::is_empty, move |connection, sealer| reads::entries(connection, sealer, after, most))
     }
 
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
-        self.worker.run(move |records| records.lease_due(now, until, most))
+        Box::pin(async move {
+            let numbers = self.writer.run(move |write| write.lease_due(now, until, most)).await?;
+            // Nobody waits for the write lock while they are opened.
+            self.readers.elsewhere(Vec::is_empty, move |connection, sealer| reads::leased(connection, sealer, &numbers)).await
+        })
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {
-        let (vault, id) = (self.path.clone(), id.clone());
-        self.worker.run(move |_| hold::try_hold(&vault, &id))
+        Box::pin(async move { hold::try_hold(&self.path, id) })
     }
 
     fn put_pending<'a>(&'a self, login: &'a PendingLogin, binding: &'a str) -> Stored<'a, ()> {
         let (login, binding) = (login.clone(), Secret::new(binding));
-        self.worker.run(move |records| records.put_pending(&login, &binding))
+        self.writer.run(move |write| write.put_pending(&login, &binding))
     }
 
     fn take_pending<'a>(&'a self, key: &'a str, binding: &'a str, now: Timestamp) -> Stored<'a, Option<PendingLogin>> {
         let (key, binding) = (Secret::new(key), Secret::new(binding));
-        self.worker.run(move |records| records.take_pending(&key, &binding, now))
+        self.writer.run(move |write| write.take_pending(&key, &binding, now))
     }
 }

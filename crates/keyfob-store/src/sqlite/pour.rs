@@ -1,20 +1,19 @@
 //! Moving everything out of a file, and into one.
 
 use keyfob::StoreError;
-use rusqlite::{Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::database::sql;
-use super::records::Records;
 use super::rekey::in_chunks;
+use super::sealing::Sealing;
 use crate::rows::{AccountRow, AppRow, EntryRow, signed};
 use crate::seal::Sealer;
 use crate::transfer::{Inflow, Item, Moved, Outflow, not_empty};
 
 /// All of it, as it was at one moment.
-pub(super) fn pour(records: &mut Records, mut out: Outflow) -> Result<(), StoreError> {
-    let read = records.connection.transaction().map_err(sql)?;
-    records.sealing.keep_up(&read)?;
-    let sealer = records.sealing.sealer();
+pub(super) fn pour(connection: &mut Connection, sealing: &Sealing, mut out: Outflow) -> Result<(), StoreError> {
+    let read = connection.transaction().map_err(sql)?;
+    let sealer = &*sealing.keep_up(&read)?;
     let mut apps = read.prepare("SELECT id, generation, record FROM app").map_err(sql)?;
     for row in apps.query_map((), AppRow::read).map_err(sql)?.collect::<Result<Vec<_>, _>>().map_err(sql)? {
         let (provider, app) = row.open(sealer)?;
@@ -34,10 +33,9 @@ pub(super) fn pour(records: &mut Records, mut out: Outflow) -> Result<(), StoreE
 }
 
 /// Into an empty vault, in one transaction: all of it, or nothing.
-pub(super) fn fill(records: &mut Records, mut from: Inflow) -> Result<Moved, StoreError> {
-    let write = records.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-    records.sealing.keep_up(&write)?;
-    let sealer = records.sealing.sealer();
+pub(super) fn fill(connection: &mut Connection, sealing: &Sealing, mut from: Inflow) -> Result<Moved, StoreError> {
+    let write = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+    let sealer = &*sealing.keep_up(&write)?;
     let any: bool = write
         .query_row("SELECT EXISTS (SELECT 1 FROM app) OR EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM history)", (), |row| {
             row.get(0)

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use keyfob::StoreError;
-use rusqlite::{Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use super::database::{self, sql};
-use super::records::Records;
+use super::sealing::Sealing;
 use crate::key::{KeySource, Next};
 use crate::place::{self, Lock};
 use crate::rekey::Rekeyed;
@@ -16,14 +16,14 @@ use crate::seal::Sealer;
 /// So many rows are in memory at once.
 const MOST: u32 = 500;
 
-pub(super) fn rekey(records: &mut Records, vault: &Path, to: &KeySource) -> Result<Rekeyed, StoreError> {
-    let write = records.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+pub(super) fn rekey(connection: &mut Connection, sealing: &Sealing, vault: &Path, to: &KeySource) -> Result<Rekeyed, StoreError> {
+    let write = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     // Whoever was faster has sealed it anew already: on from there.
-    records.sealing.keep_up(&write)?;
+    let current = sealing.keep_up(&write)?;
     let old = database::read_header(&write)?;
     let mut next = to.next(&old)?;
     let sealed = old.anew(&next.key, next.kdf.take()).and_then(|(header, sealer)| {
-        let count = seal_all(&write, records.sealing.sealer(), &sealer)?;
+        let count = seal_all(&write, &current, &sealer)?;
         database::write_header(&write, &header)?;
         // Who opens the vault now finds header and key file both of before, or both of after.
         Ok((header, sealer, count, Lock::take(vault)?))
@@ -38,8 +38,8 @@ pub(super) fn rekey(records: &mut Records, vault: &Path, to: &KeySource) -> Resu
     // When this fails, nobody knows whether it was done. Opening finds out, by which of the keys fits.
     write.commit().map_err(sql)?;
     // A key file that opens nothing any more would only open what was copied before.
-    let useless = records.sealing.key_file().filter(|_| old.kdf.is_none() && header.kdf.is_some()).map(Path::to_owned);
-    records.sealing.go_on(sealer, &header, to);
+    let useless = sealing.key_file().filter(|_| old.kdf.is_none() && header.kdf.is_some());
+    sealing.go_on(sealer, &header, to);
     let Next { swap, .. } = next;
     if let Some(swap) = swap {
         swap.finish()?;
@@ -48,7 +48,7 @@ pub(super) fn rekey(records: &mut Records, vault: &Path, to: &KeySource) -> Resu
     }
     drop(lock);
     // What was sealed under the old key leaves the file, as far as the disk lets it go.
-    drop(records.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())));
+    drop(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())));
     KeySource::forget(&old.vault_id()?, old.generation()?);
     Ok(Rekeyed { sealed: count, generation: header.generation()? })
 }
@@ -106,7 +106,7 @@ fn entries(write: &Transaction<'_>, old: &Sealer, new: &Sealer) -> Result<u64, S
 
 /// Every row of a table that has numbers, a few at a time; how many there were.
 pub(super) fn in_chunks<T>(
-    connection: &Transaction<'_>,
+    connection: &Connection,
     query: &str,
     read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     mut each: impl FnMut(i64, T) -> Result<(), StoreError>,

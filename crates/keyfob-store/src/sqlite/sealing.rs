@@ -1,6 +1,7 @@
 //! What this process seals with, kept up with a rekey in another process: nothing is ever written under an old key.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use keyfob::StoreError;
 use rusqlite::Connection;
@@ -8,63 +9,80 @@ use rusqlite::Connection;
 use super::database::{self, sql};
 use crate::header::Header;
 use crate::key::KeySource;
+use crate::place::Lock;
 use crate::seal::Sealer;
 
-/// The sealer of one connection, and where a new one comes from.
+/// The sealer of an open vault, shared by its connections, and where a new one comes from.
 pub(super) struct Sealing {
-    sealer: Sealer,
+    vault: PathBuf,
+    now: RwLock<Now>,
+}
+
+struct Now {
+    sealer: Arc<Sealer>,
     /// The header's, whose data key it has.
     generation: i64,
     source: Option<KeySource>,
 }
 
 impl Sealing {
-    pub(super) fn new(sealer: Sealer, header: &Header, source: &KeySource) -> Self {
-        Self { sealer, generation: header.generation, source: without_passphrase(source) }
+    pub(super) fn new(vault: PathBuf, sealer: Sealer, header: &Header, source: &KeySource) -> Self {
+        let now = Now { sealer: Arc::new(sealer), generation: header.generation, source: without_passphrase(source) };
+        Self { vault, now: RwLock::new(now) }
     }
 
-    pub(super) fn sealer(&self) -> &Sealer {
-        &self.sealer
+    pub(super) fn sealer(&self) -> Arc<Sealer> {
+        Arc::clone(&self.now().sealer)
     }
 
-    /// Gets the new key where the vault was sealed anew; says whether it was. Within an immediate transaction it stays true until its end.
-    pub(super) fn keep_up(&mut self, connection: &Connection) -> Result<bool, StoreError> {
-        let now: i64 = connection
+    /// The sealer for what the vault is sealed with now: a new one where that was done anew. Within an immediate transaction it stays the
+    /// right one until its end.
+    pub(super) fn keep_up(&self, connection: &Connection) -> Result<Arc<Sealer>, StoreError> {
+        let there: i64 = connection
             .prepare_cached("SELECT generation FROM header")
             .and_then(|mut read| read.query_row((), |row| row.get(0)))
             .map_err(sql)?;
-        if now == self.generation {
-            return Ok(false);
+        let known = || Some(self.now()).filter(|now| now.generation == there).map(|now| Arc::clone(&now.sealer));
+        if let Some(sealer) = known() {
+            return Ok(sealer);
+        }
+        // Whoever seals it anew holds this until header and key file belong together again.
+        let _lock = Lock::take(&self.vault)?;
+        if let Some(sealer) = known() {
+            return Ok(sealer);
         }
         let header = database::read_header(connection)?;
-        let source =
-            self.source.as_ref().ok_or_else(|| StoreError::Locked("it was sealed anew since it was opened; open it again".to_owned()))?;
+        let source = self.now().source.clone();
+        let source = source.ok_or_else(|| StoreError::Locked("it was sealed anew since it was opened; open it again".to_owned()))?;
         let mut warnings = Vec::new();
-        let sealer = source.open(&header, &mut warnings)?;
+        let sealer = Arc::new(source.open(&header, &mut warnings)?);
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        self.take(sealer, &header);
+        self.take(Now { sealer: Arc::clone(&sealer), generation: header.generation, source: Some(source) });
         tracing::info!("the vault was sealed anew; going on with its new key");
-        Ok(true)
+        Ok(sealer)
     }
 
     /// Goes on with what this process sealed it anew with.
-    pub(super) fn go_on(&mut self, sealer: Sealer, header: &Header, source: &KeySource) {
-        self.take(sealer, header);
-        if !matches!(self.source, Some(KeySource::Usual { .. })) {
-            self.source = without_passphrase(source);
-        }
+    pub(super) fn go_on(&self, sealer: Sealer, header: &Header, source: &KeySource) {
+        let usual = self.now().source.clone().filter(|source| matches!(source, KeySource::Usual { .. }));
+        let source = usual.or_else(|| without_passphrase(source));
+        self.take(Now { sealer: Arc::new(sealer), generation: header.generation, source });
     }
 
     /// The key file that is ours, if it is what the key comes from.
-    pub(super) fn key_file(&self) -> Option<&Path> {
-        match &self.source {
-            Some(KeySource::File(file) | KeySource::Usual { file, .. }) => Some(file),
+    pub(super) fn key_file(&self) -> Option<PathBuf> {
+        match &self.now().source {
+            Some(KeySource::File(file) | KeySource::Usual { file, .. }) => Some(file.clone()),
             _ => None,
         }
     }
 
-    fn take(&mut self, sealer: Sealer, header: &Header) {
-        (self.sealer, self.generation) = (sealer, header.generation);
+    fn now(&self) -> RwLockReadGuard<'_, Now> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, now: Now) {
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = now;
     }
 }
 

@@ -1,54 +1,55 @@
-//! A thread of its own for work that blocks: SQLite's calls must not hold up an async runtime.
+//! A thread of its own for work that takes long: it must not hold up an async runtime.
 
 use std::io;
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use keyfob::StoreError;
-use keyfob::store::Stored;
-use tokio::sync::oneshot;
 
-type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
-
-/// A thread that owns a `T` and does to it what it is asked, in order.
-pub(crate) struct Worker<T> {
-    jobs: Option<mpsc::Sender<Job<T>>>,
-    thread: Option<JoinHandle<()>>,
+/// A thread that does what it is given, in order; it is there from the first thing on. Dropping this waits until all of it is done.
+pub(super) struct Worker<J> {
+    name: &'static str,
+    running: Mutex<Option<Running<J>>>,
 }
 
-impl<T: Send + 'static> Worker<T> {
-    pub(crate) fn start(mut owned: T) -> Result<Self, StoreError> {
-        let (jobs, work) = mpsc::channel::<Job<T>>();
-        let thread = std::thread::Builder::new()
-            .name("keyfob-vault".to_owned())
-            .spawn(move || work.into_iter().for_each(|job| job(&mut owned)))
-            .map_err(|error| StoreError::Io("no thread for the vault".to_owned(), error))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+struct Running<J> {
+    jobs: mpsc::Sender<J>,
+    thread: JoinHandle<()>,
+}
+
+impl<J: Send + 'static> Worker<J> {
+    pub(super) fn new(name: &'static str) -> Self {
+        Self { name, running: Mutex::default() }
     }
 
-    /// Once polled, the work is done even if nobody waits for it any more.
-    pub(crate) fn run<'a, R: Send + 'static>(
-        &'a self,
-        work: impl FnOnce(&mut T) -> Result<R, StoreError> + Send + 'static,
-    ) -> Stored<'a, R> {
-        Box::pin(async move {
-            let (answer, answered) = oneshot::channel();
-            let job: Job<T> = Box::new(move |owned| drop(answer.send(work(owned))));
-            self.jobs.as_ref().ok_or_else(ended)?.send(job).map_err(|_| ended())?;
-            answered.await.map_err(|_| ended())?
-        })
+    /// Hands over a job; for the first one, `work` is what the thread is for.
+    pub(super) fn give<W>(&self, job: J, work: impl FnOnce() -> W) -> Result<(), StoreError>
+    where
+        W: FnOnce(mpsc::Receiver<J>) + Send + 'static,
+    {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.is_none() {
+            let (jobs, given) = mpsc::channel();
+            let work = work();
+            let thread = std::thread::Builder::new().name(self.name.to_owned()).spawn(move || work(given));
+            let thread = thread.map_err(|error| StoreError::Io("no thread for the vault".to_owned(), error))?;
+            *running = Some(Running { jobs, thread });
+        }
+        running.as_ref().and_then(|running| running.jobs.send(job).ok()).ok_or_else(ended)
     }
 }
 
-impl<T> Drop for Worker<T> {
+impl<J> Drop for Worker<J> {
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
+        let running = self.running.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Running { jobs, thread }) = running {
+            drop(jobs);
             drop(thread.join());
         }
     }
 }
 
-fn ended() -> StoreError {
+/// The thread panicked.
+pub(super) fn ended() -> StoreError {
     StoreError::Io("the vault's thread".to_owned(), io::Error::other("has ended before its time"))
 }

@@ -1,0 +1,122 @@
+//! A vault full of accounts, and beside it a plain table with records of the same length. Made once, kept in `target/bench`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use keyfob::store::Expected;
+use keyfob::{Account, AccountId, Store};
+use keyfob_store::{KeySource, Vault};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::json;
+
+/// How long a record is, as JSON.
+pub(crate) const RECORD: usize = 1024;
+/// What a sealed record has more: version, salt, nonce, tag.
+pub(crate) const SEAL: usize = 45;
+
+pub(crate) struct Fixture {
+    pub(crate) folder: PathBuf,
+    pub(crate) accounts: usize,
+}
+
+impl Fixture {
+    pub(crate) fn prepare(accounts: usize) -> Self {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+        let fixture = Self { folder: target.join("bench").join(accounts.to_string()), accounts };
+        if !fixture.folder.join("whole").exists() {
+            println!("  making a vault of {accounts} accounts in {} …", fixture.folder.display());
+            drop(std::fs::remove_dir_all(&fixture.folder));
+            std::fs::create_dir_all(&fixture.folder).expect("a folder");
+            fixture.fill_vault();
+            fixture.fill_plain();
+            std::fs::write(fixture.folder.join("whole"), "").expect("a mark");
+        }
+        fixture
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.join("vault").join(Vault::FILE_NAME)
+    }
+
+    pub(crate) fn vault(&self) -> Vault {
+        Vault::open(&self.path(), KeySource::beside(&self.path())).expect("the vault opens")
+    }
+
+    pub(crate) fn name(number: usize) -> String {
+        format!("account-{number}")
+    }
+
+    /// SQLite alone, on the vault's own file, with a page cache like ours.
+    pub(crate) fn bare(&self) -> Connection {
+        bare(&self.path())
+    }
+
+    /// SQLite alone, on a table of numbers and records.
+    pub(crate) fn plain(&self) -> Connection {
+        let plain = bare(&self.folder.join("plain.db"));
+        plain.execute_batch("PRAGMA synchronous = FULL").expect("SQLite is careful");
+        plain
+    }
+
+    fn fill_vault(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let vault = Arc::new(self.vault());
+        runtime.block_on(async {
+            for first in (0..self.accounts).step_by(10_000) {
+                let writing: Vec<_> = (first..(first + 10_000).min(self.accounts))
+                    .map(|number| {
+                        let vault = Arc::clone(&vault);
+                        tokio::spawn(async move { vault.put_account(&account(number, 0), Expected::Nothing, None).await })
+                    })
+                    .collect();
+                for write in writing {
+                    write.await.expect("it ends").expect("it is written");
+                }
+            }
+        });
+    }
+
+    fn fill_plain(&self) {
+        let path = self.folder.join("plain.db");
+        let mut plain = Connection::open(path).expect("SQLite opens it");
+        plain.pragma_update(None, "journal_mode", "WAL").expect("a log");
+        plain.execute_batch("CREATE TABLE plain (number INTEGER PRIMARY KEY, record BLOB NOT NULL)").expect("a table");
+        let write = plain.transaction().expect("a transaction");
+        let record = vec![0x5A_u8; RECORD + SEAL];
+        for number in 0..self.accounts {
+            let put = "INSERT INTO plain VALUES (?, ?)";
+            write
+                .prepare_cached(put)
+                .and_then(|mut put| put.execute((i64::try_from(number).unwrap_or_default(), &record)))
+                .expect("it is written");
+        }
+        write.commit().expect("it is written");
+    }
+}
+
+fn bare(path: &std::path::Path) -> Connection {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("SQLite opens it");
+    connection.execute_batch("PRAGMA cache_size = -16000").expect("a page cache");
+    connection
+}
+
+/// An account whose JSON is [`RECORD`] bytes; `refreshes` moves its tokens on.
+pub(crate) fn account(number: usize, refreshes: i64) -> Account {
+    let received_at = 1_800_000_000 + refreshes * 3600 + i64::try_from(number % 3600).unwrap_or_default();
+    let value = |access: &str| {
+        let tokens = json!({
+            "kind": "oauth2", "access": access, "refresh": "r".repeat(64),
+            "received_at": received_at, "expires_at": received_at + 3600, "scopes": ["read", "write"]
+        });
+        json!({
+            "id": format!("{:032x}", (number as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)),
+            "name": Fixture::name(number), "provider": "example", "client_id": "example-client-id", "tokens": tokens,
+            "kept": { "user_id": "31337" }, "origins": ["https://api.example.org"], "requested_scopes": ["read", "write"],
+            "tolerated": [], "health": { "state": "ok" }, "logged_in_at": 1_800_000_000
+        })
+    };
+    let short = value("").to_string().len();
+    let account: Account = serde_json::from_value(value(&"a".repeat(RECORD - short))).expect("an account as it rests");
+    debug_assert_eq!(AccountId::from(account.id.to_string()), account.id);
+    account
+}

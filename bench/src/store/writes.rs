@@ -1,0 +1,149 @@
+//! Durable writes: one after the other, and many at once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use keyfob::store::Expected;
+use keyfob::{Account, Store};
+
+use super::fixture::{Fixture, RECORD, SEAL, account};
+use crate::measure::{Numbers, beside, median, quantile, timed};
+use crate::table::{Goal, Row, Table};
+
+const TIMES: usize = 1000;
+
+pub(crate) fn measure(table: &mut Table, fixture: &Fixture) {
+    one_by_one(table, fixture);
+    together(table, fixture);
+}
+
+/// A refresh: new tokens, another due moment.
+fn refreshed(numbers: &mut Numbers, fixture: &Fixture) -> Account {
+    account(numbers.below(fixture.accounts), i64::try_from(numbers.below(1000)).unwrap_or_default())
+}
+
+fn one_by_one(table: &mut Table, fixture: &Fixture) {
+    let vault = fixture.vault();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let plain = fixture.plain();
+    let mut upsert =
+        plain.prepare("INSERT INTO plain VALUES (?1, ?2) ON CONFLICT (number) DO UPDATE SET record = ?2").expect("it prepares");
+    let (mut for_ours, mut for_plain) = (Numbers::new(3), Numbers::new(4));
+    let (mut all_ours, mut all_plain) = (Vec::new(), Vec::new());
+    let ours = || {
+        let times: Vec<f64> = (0..TIMES)
+            .map(|_| {
+                let account = refreshed(&mut for_ours, fixture);
+                let (time, written) = timed(|| runtime.block_on(vault.put_account(&account, Expected::Anything, None)));
+                written.expect("it is written");
+                time
+            })
+            .collect();
+        all_ours.extend_from_slice(&times);
+        median(&times)
+    };
+    let limit = || {
+        let times: Vec<f64> = (0..TIMES)
+            .map(|number| {
+                let key = i64::try_from(for_plain.below(fixture.accounts)).unwrap_or_default();
+                let record = vec![u8::try_from(number % 251).unwrap_or_default(); RECORD + SEAL];
+                let (time, written) = timed(|| upsert.execute((key, record)));
+                written.expect("it is written");
+                time
+            })
+            .collect();
+        all_plain.extend_from_slice(&times);
+        median(&times)
+    };
+    let (ours, limit) = beside(20, ours, limit);
+    table.add(Row {
+        work: format!("a durable sealed write, of {} accounts", fixture.accounts),
+        limit_is: "bare upsert, WAL, synchronous=FULL".to_owned(),
+        ours,
+        limit: Some(limit),
+        unit: "µs",
+        goal: Goal::Ratio(1.2),
+    });
+    for (what, part) in [("99 of 100", 0.99), ("the longest", 1.0)] {
+        table.add(Row {
+            work: format!("{what} of {} durable writes, checkpoints included", all_ours.len()),
+            limit_is: "the same of bare upserts, which make their own checkpoints".to_owned(),
+            ours: quantile(&all_ours, part) / 1000.0,
+            limit: Some(quantile(&all_plain, part) / 1000.0),
+            unit: "ms",
+            goal: if part < 1.0 { Goal::Told } else { Goal::AtMost(10.0) },
+        });
+    }
+}
+
+fn together(table: &mut Table, fixture: &Fixture) {
+    const WRITES: usize = 100_000;
+    const WRITERS: usize = 256;
+    let vault = Arc::new(fixture.vault());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut numbers = Numbers::new(5);
+    let log = fixture.path().with_extension("db-wal");
+    let mut longest = 0;
+    let mut rates = Vec::new();
+    for _ in 0..3 {
+        let accounts: Vec<Vec<Account>> =
+            (0..WRITERS).map(|_| (0..WRITES / WRITERS).map(|_| refreshed(&mut numbers, fixture)).collect()).collect();
+        let begun = Instant::now();
+        runtime.block_on(async {
+            let writers: Vec<_> = accounts
+                .into_iter()
+                .map(|mine| {
+                    let vault = Arc::clone(&vault);
+                    tokio::spawn(async move {
+                        for account in &mine {
+                            vault.put_account(account, Expected::Anything, None).await.expect("it is written");
+                        }
+                    })
+                })
+                .collect();
+            for writer in writers {
+                writer.await.expect("it ends");
+            }
+        });
+        #[allow(clippy::cast_precision_loss, reason = "not so many")]
+        rates.push((WRITES / WRITERS * WRITERS) as f64 / begun.elapsed().as_secs_f64());
+        longest = longest.max(std::fs::metadata(&log).map_or(0, |log| log.len()));
+    }
+    let plain = fixture.plain();
+    let bare: Vec<f64> = (0..3)
+        .map(|round| {
+            let begun = Instant::now();
+            for _ in 0..WRITES / WRITERS {
+                plain.execute_batch("BEGIN IMMEDIATE").expect("it begins");
+                for _ in 0..WRITERS {
+                    let put = "INSERT INTO plain VALUES (?1, ?2) ON CONFLICT (number) DO UPDATE SET record = ?2";
+                    let key = i64::try_from(numbers.below(fixture.accounts)).unwrap_or_default();
+                    let record = vec![round; RECORD + SEAL];
+                    plain.prepare_cached(put).and_then(|mut put| put.execute((key, record))).expect("it is written");
+                }
+                plain.execute_batch("COMMIT").expect("it is written");
+            }
+            #[allow(clippy::cast_precision_loss, reason = "not so many")]
+            let rows = (WRITES / WRITERS * WRITERS) as f64;
+            rows / begun.elapsed().as_secs_f64()
+        })
+        .collect();
+    table.add(Row {
+        work: format!("durable sealed writes of {WRITERS} waiting writers, {} accounts", fixture.accounts),
+        limit_is: format!("bare upserts, {WRITERS} in a transaction"),
+        ours: median(&rates),
+        limit: Some(median(&bare)),
+        unit: "rows/s",
+        goal: Goal::AtLeast(30_000.0),
+    });
+    #[allow(clippy::cast_precision_loss, reason = "a file is not so long")]
+    let longest = longest as f64 / 1e6;
+    table.add(Row {
+        work: format!("the log after {WRITES} writes without a pause"),
+        limit_is: String::new(),
+        ours: longest,
+        limit: None,
+        unit: "MB",
+        goal: Goal::Told,
+    });
+}

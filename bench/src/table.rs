@@ -1,0 +1,89 @@
+//! What was measured, beside its limit and its goal.
+
+/// One line of the table.
+pub(crate) struct Row {
+    /// The work, and what it is held against.
+    pub(crate) work: String,
+    pub(crate) limit_is: String,
+    pub(crate) ours: f64,
+    pub(crate) limit: Option<f64>,
+    pub(crate) unit: &'static str,
+    pub(crate) goal: Goal,
+}
+
+/// When a row is as it should be.
+pub(crate) enum Goal {
+    /// Ours is at most so many times the limit.
+    Ratio(f64),
+    /// Ours is at most that.
+    AtMost(f64),
+    /// Ours is at least that.
+    AtLeast(f64),
+    /// Told, not judged.
+    Told,
+}
+
+#[derive(Default)]
+pub(crate) struct Table {
+    rows: Vec<Row>,
+}
+
+impl Row {
+    fn ratio(&self) -> Option<f64> {
+        self.limit.map(|limit| self.ours / limit)
+    }
+
+    /// `None` where there is nothing to judge.
+    fn holds(&self) -> Option<bool> {
+        match self.goal {
+            Goal::Ratio(most) => self.ratio().map(|ratio| ratio <= most),
+            Goal::AtMost(most) => Some(self.ours <= most),
+            Goal::AtLeast(least) => Some(self.ours >= least),
+            Goal::Told => None,
+        }
+    }
+}
+
+impl Table {
+    pub(crate) fn add(&mut self, row: Row) {
+        println!("  {}", line(&row));
+        self.rows.push(row);
+    }
+
+    pub(crate) fn holds(&self) -> bool {
+        self.rows.iter().all(|row| row.holds() != Some(false))
+    }
+
+    /// As Markdown, for the README.
+    pub(crate) fn print(&self) {
+        println!("\n| work | ours | limit, measured beside it | ratio | goal | |");
+        println!("|---|---|---|---|---|---|");
+        self.rows.iter().for_each(|row| println!("{}", line(row)));
+    }
+}
+
+fn line(row: &Row) -> String {
+    let Row { work, limit_is, ours, limit, unit, goal } = row;
+    let limit = limit.map_or_else(|| limit_is.clone(), |limit| format!("{limit_is}: {} {unit}", shown(limit)));
+    let ratio = row.ratio().map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+    let goal = match goal {
+        Goal::Ratio(most) => format!("≤ {most} ×"),
+        Goal::AtMost(most) => format!("≤ {most} {unit}"),
+        Goal::AtLeast(least) => format!("≥ {least} {unit}"),
+        Goal::Told => String::new(),
+    };
+    let verdict = match row.holds() {
+        Some(true) => "holds",
+        Some(false) => "MISSED",
+        None => "",
+    };
+    format!("| {work} | {} {unit} | {limit} | {ratio} | {goal} | {verdict} |", shown(*ours))
+}
+
+fn shown(value: f64) -> String {
+    match value {
+        value if value >= 1000.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}

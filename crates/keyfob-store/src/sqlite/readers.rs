@@ -1,0 +1,120 @@
+//! Readers: connections that wait for nobody. In a write-ahead log readers see the last commit, whoever writes meanwhile.
+//!
+//! What is short is read on the caller's thread: handing it to another would take several times as long as reading it. What is long (a list of
+//! everything) has a thread of its own.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+
+use keyfob::StoreError;
+use keyfob::store::Stored;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::database;
+use super::sealing::Sealing;
+use super::worker::{Worker, ended};
+use crate::seal::Sealer;
+
+/// How many connections are kept open while nobody reads: each holds a page cache.
+const MOST_IDLE: usize = 8;
+
+/// Reads the records of one vault.
+pub(super) struct Readers {
+    pool: Arc<Pool>,
+    long: Worker<Long>,
+}
+
+type Long = Box<dyn FnOnce(&Pool) + Send>;
+
+pub(super) struct Pool {
+    path: PathBuf,
+    sealing: Arc<Sealing>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    /// `first` is the connection that the vault was opened with.
+    pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>, first: Connection) -> Self {
+        let pool = Arc::new(Pool { path, sealing, idle: Mutex::new(vec![first]) });
+        Self { pool, long: Worker::new("keyfob-vault-reader") }
+    }
+
+    /// Reads something short, here and now. `nothing` says whether nothing was found.
+    pub(super) fn now<R>(
+        &self,
+        nothing: fn(&R) -> bool,
+        read: impl Fn(&Connection, &Sealer) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        self.pool.read(nothing, read)
+    }
+
+    /// Reads something that takes its time, elsewhere.
+    pub(super) fn elsewhere<'a, R: Send + 'static>(
+        &'a self,
+        nothing: fn(&R) -> bool,
+        read: impl Fn(&Connection, &Sealer) -> Result<R, StoreError> + Send + 'static,
+    ) -> Stored<'a, R> {
+        self.long(move |pool| pool.read(nothing, read))
+    }
+
+    /// Lets somebody read who sees to the sealing himself.
+    pub(super) fn alone<'a, R: Send + 'static>(
+        &'a self,
+        read: impl FnOnce(&mut Connection, &Sealing) -> Result<R, StoreError> + Send + 'static,
+    ) -> Stored<'a, R> {
+        self.long(move |pool| read(&mut database::connect(&pool.path)?, &pool.sealing))
+    }
+
+    fn long<'a, R: Send + 'static>(&'a self, work: impl FnOnce(&Pool) -> Result<R, StoreError> + Send + 'static) -> Stored<'a, R> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            let job: Long = Box::new(move |pool| drop(answer.send(work(pool))));
+            self.long.give(job, || {
+                let pool = Arc::clone(&self.pool);
+                move |jobs: mpsc::Receiver<Long>| jobs.into_iter().for_each(|job| job(&pool))
+            })?;
+            answered.await.map_err(|_| ended())?
+        })
+    }
+}
+
+impl Pool {
+    fn read<R>(&self, nothing: fn(&R) -> bool, read: impl Fn(&Connection, &Sealer) -> Result<R, StoreError>) -> Result<R, StoreError> {
+        let idle = self.idle().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => database::connect(&self.path)?,
+        };
+        let result = self.read_with(&connection, nothing, read);
+        let mut idle = self.idle();
+        if idle.len() < MOST_IDLE {
+            idle.push(connection);
+        }
+        result
+    }
+
+    /// What is not found, or does not open, may have been sealed anew in another process: then once more, with the new key.
+    fn read_with<R>(
+        &self,
+        connection: &Connection,
+        nothing: fn(&R) -> bool,
+        read: impl Fn(&Connection, &Sealer) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let sealer = self.sealing.sealer();
+        let found = read(connection, &sealer);
+        let doubtful = match &found {
+            Ok(found) => nothing(found),
+            Err(error) => matches!(error, StoreError::Corrupt(_)),
+        };
+        if !doubtful {
+            return found;
+        }
+        let now = self.sealing.keep_up(connection)?;
+        if Arc::ptr_eq(&now, &sealer) { found } else { read(connection, &now) }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,150 @@
+//! What is read: rows in, opened records out.
+
+use keyfob::history::Entry;
+use keyfob::proto::App;
+use keyfob::store::{EntryNumber, Versioned};
+use keyfob::{Account, AccountId, StoreError};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+use super::database::sql;
+use crate::rows::{AccountRow, AppRow, EntryRow, PendingRow};
+use crate::seal::Sealer;
+
+pub(super) fn apps(connection: &Connection, sealer: &Sealer) -> Result<Vec<(String, App)>, StoreError> {
+    let rows = all(connection, "SELECT id, generation, record FROM app", (), AppRow::read)?;
+    let mut apps = rows.into_iter().map(|row| row.open(sealer)).collect::<Result<Vec<_>, _>>()?;
+    apps.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(apps)
+}
+
+pub(super) fn app(connection: &Connection, sealer: &Sealer, provider: &str) -> Result<Option<App>, StoreError> {
+    let row = AppRow::find(connection, &AppRow::id(sealer, provider))?;
+    row.map(|row| row.open(sealer).map(|(_, app)| app)).transpose()
+}
+
+pub(super) fn accounts(connection: &Connection, sealer: &Sealer) -> Result<Vec<Versioned<Account>>, StoreError> {
+    let query = "SELECT number, id, name, generation, due_at, record FROM account";
+    let mut statement = connection.prepare_cached(query).map_err(sql)?;
+    // One row at a time: all of them sealed and opened at once would be twice as much.
+    let rows = statement.query_map((), AccountRow::read).map_err(sql)?;
+    let mut accounts = rows.map(|row| row.map_err(sql)?.1.open(sealer)).collect::<Result<Vec<_>, _>>()?;
+    accounts.sort_by(|one, other| one.value.name.cmp(&other.value.name));
+    Ok(accounts)
+}
+
+pub(super) fn account(connection: &Connection, sealer: &Sealer, name: &str) -> Result<Option<Versioned<Account>>, StoreError> {
+    let row = AccountRow::find(connection, &AccountRow::name(sealer, name))?;
+    row.map(|(_, row)| row.open(sealer)).transpose()
+}
+
+/// The accounts of these numbers, as far as they are still there, the longest due first.
+pub(super) fn leased(connection: &Connection, sealer: &Sealer, numbers: &[i64]) -> Result<Vec<Versioned<Account>>, StoreError> {
+    let query = "SELECT number, id, name, generation, due_at, record FROM account WHERE number = ?";
+    let mut query = connection.prepare_cached(query).map_err(sql)?;
+    let mut due = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let Some((_, row)) = query.query_row((number,), AccountRow::read).optional().map_err(sql)? else { continue };
+        let due_at = row.due_at;
+        match row.open(sealer) {
+            Ok(record) => due.push((due_at, record)),
+            // It stays leased, and is told by whoever asks for it by name: it must not keep all others from being refreshed.
+            Err(error) => tracing::error!(%error, "an account that is due cannot be opened"),
+        }
+    }
+    due.sort_by_key(|(due_at, _)| *due_at);
+    Ok(due.into_iter().map(|(_, record)| record).collect())
+}
+
+pub(super) fn history(connection: &Connection, sealer: &Sealer, id: &AccountId) -> Result<Vec<Entry>, StoreError> {
+    let query = "SELECT account, record FROM history WHERE account = ? ORDER BY number";
+    let rows = all(connection, query, (AccountRow::id(sealer, id),), EntryRow::read)?;
+    rows.into_iter().map(|row| row.open(sealer)).collect()
+}
+
+pub(super) fn entries(
+    connection: &Connection,
+    sealer: &Sealer,
+    after: Option<EntryNumber>,
+    most: usize,
+) -> Result<Vec<(EntryNumber, Entry)>, StoreError> {
+    let read = |row: &Row<'_>| Ok((counter(row, 2)?, EntryRow::read(row)?));
+    let rows = match after {
+        None => all(connection, "SELECT account, record, number FROM history ORDER BY number DESC LIMIT 1", (), read),
+        Some(EntryNumber(after)) => {
+            let query = "SELECT account, record, number FROM history WHERE number > ? ORDER BY number LIMIT ?";
+            // No number is so high that SQLite could not count to it.
+            all(connection, query, (i64::try_from(after).unwrap_or(i64::MAX), limit(most)), read)
+        }
+    }?;
+    rows.into_iter().map(|(number, row)| Ok((EntryNumber(number), row.open(sealer)?))).collect()
+}
+
+impl AppRow {
+    pub(super) fn find(connection: &Connection, id: &[u8]) -> Result<Option<Self>, StoreError> {
+        one(connection, "SELECT id, generation, record FROM app WHERE id = ?", id, Self::read)
+    }
+
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get(0)?, generation: counter(row, 1)?, record: row.get(2)? })
+    }
+}
+
+impl AccountRow {
+    /// With its number.
+    pub(super) fn find(connection: &Connection, name: &[u8]) -> Result<Option<(i64, Self)>, StoreError> {
+        one(connection, "SELECT number, id, name, generation, due_at, record FROM account WHERE name = ?", name, Self::read)
+    }
+
+    /// With its number before it.
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Self)> {
+        Ok((row.get(0)?, Self::read_after(row, 1)?))
+    }
+
+    /// From that column on.
+    pub(super) fn read_after(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        let generation = counter(row, at + 2)?;
+        Ok(Self { id: row.get(at)?, name: row.get(at + 1)?, generation, due_at: row.get(at + 3)?, record: row.get(at + 4)? })
+    }
+}
+
+impl EntryRow {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Self::read_after(row, 0)
+    }
+
+    /// From that column on.
+    pub(super) fn read_after(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        Ok(Self { account: row.get(at)?, record: row.get(at + 1)? })
+    }
+}
+
+impl PendingRow {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get(0)?, binding: row.get(1)?, generation: counter(row, 2)?, expires_at: row.get(3)?, record: row.get(4)? })
+    }
+}
+
+fn one<T>(connection: &Connection, query: &str, id: &[u8], read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
+    connection.prepare_cached(query).and_then(|mut query| query.query_row((id,), read).optional()).map_err(sql)
+}
+
+fn all<T>(
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(query).map_err(sql)?;
+    let rows = statement.query_map(parameters, read).map_err(sql)?;
+    rows.collect::<Result<_, _>>().map_err(sql)
+}
+
+/// SQLite counts in signed numbers; ours have no sign. A negative one is damage.
+fn counter(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+pub(super) fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}

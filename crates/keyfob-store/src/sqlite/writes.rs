@@ -1,0 +1,143 @@
+//! What is written, each inside a transaction of the writer.
+//!
+//! A row is opened before it is replaced: a damaged one is reported and left where it is, never written over.
+
+use keyfob::history::{Entry, MOST_ENTRIES};
+use keyfob::proto::{App, Secret, Timestamp};
+use keyfob::store::{Expected, Generation};
+use keyfob::{Account, PendingLogin, StoreError};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
+
+use super::database::sql;
+use super::reads::limit;
+use super::writer::Write;
+use crate::rows::{self, AccountRow, AppRow, EntryRow, MOST_PENDING, PendingRow, after, signed, unsigned};
+
+impl Write<'_> {
+    pub(super) fn put_app(&self, provider: &str, app: &App) -> Result<(), StoreError> {
+        let generation = match AppRow::find(self.connection, &AppRow::id(&self.sealer, provider))? {
+            None => 1,
+            Some(row) => {
+                let next = after(row.generation)?;
+                row.open(&self.sealer)?;
+                next
+            }
+        };
+        AppRow::seal(&self.sealer, provider, app, generation)?.insert(self.connection)
+    }
+
+    /// Does not open the row, so that a damaged one can be got rid of by name.
+    pub(super) fn remove_app(&self, provider: &str) -> Result<bool, StoreError> {
+        Ok(self.execute("DELETE FROM app WHERE id = ?", (AppRow::id(&self.sealer, provider),))? > 0)
+    }
+
+    pub(super) fn put_account(&self, account: &Account, expected: Expected, entry: Option<&Entry>) -> Result<Generation, StoreError> {
+        let found = AccountRow::find(self.connection, &AccountRow::name(&self.sealer, &account.name))?;
+        let before = found.as_ref().map(|(number, row)| (*number, row.id.clone(), row.due_at));
+        let found = found.map(|(_, row)| row.open(&self.sealer)).transpose()?;
+        if !rows::is_as_expected(found.as_ref(), &account.id, expected) {
+            return Err(StoreError::Conflict);
+        }
+        let row = AccountRow::seal(&self.sealer, account, found.map_or(Ok(1), |found| after(found.generation.0))?)?;
+        let generation = signed(row.generation)?;
+        match before {
+            None => {
+                let anew = "INSERT INTO account (id, name, generation, due_at, record) VALUES (?, ?, ?, ?, ?)";
+                self.put(anew, (row.id, row.name, generation, row.due_at, row.record))?;
+            }
+            // Only the columns that change: the index of one that is named is written, too.
+            Some((number, id, due_at)) if id == row.id && due_at == row.due_at => {
+                self.put("UPDATE account SET generation = ?2, record = ?3 WHERE number = ?1", (number, generation, row.record))?;
+            }
+            Some((number, id, due_at)) => {
+                if id == row.id {
+                    let again = "UPDATE account SET generation = ?2, due_at = ?3, record = ?4 WHERE number = ?1";
+                    self.put(again, (number, generation, row.due_at, row.record))?;
+                } else {
+                    let again = "UPDATE account SET generation = ?2, due_at = ?3, record = ?4, id = ?5 WHERE number = ?1";
+                    self.put(again, (number, generation, row.due_at, row.record, row.id))?;
+                }
+                // A lease is for one due moment: with another it ends.
+                if due_at != row.due_at {
+                    self.execute("DELETE FROM lease WHERE account = ?", (number,))?;
+                }
+            }
+        }
+        self.enter(entry)?;
+        Ok(Generation(row.generation))
+    }
+
+    /// Does not open the row, so that a damaged one can be got rid of by name.
+    pub(super) fn remove_account(&self, name: &str, entry: Option<&Entry>) -> Result<bool, StoreError> {
+        let name = AccountRow::name(&self.sealer, name);
+        // Numbers are given again: the next account must not find itself leased.
+        self.execute("DELETE FROM lease WHERE account = (SELECT number FROM account WHERE name = ?)", (name,))?;
+        let removed = self.execute("DELETE FROM account WHERE name = ?", (name,))? > 0;
+        if removed {
+            self.enter(entry)?;
+        }
+        Ok(removed)
+    }
+
+    /// Gives the numbers of the accounts. A lease that lies further ahead than any that would be given now is one of a clock that was wrong.
+    pub(super) fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Result<Vec<i64>, StoreError> {
+        let lease = "INSERT OR REPLACE INTO lease (account, until)
+                     SELECT number, ?2 FROM account LEFT JOIN lease ON lease.account = account.number
+                     WHERE due_at <= ?1 AND (until IS NULL OR until <= ?1 OR until > ?2) ORDER BY due_at LIMIT ?3
+                     RETURNING account";
+        let mut lease = self.connection.prepare_cached(lease).map_err(sql)?;
+        let numbers = lease.query_map((now.as_unix(), until.as_unix(), limit(most)), |row| row.get(0)).map_err(sql)?;
+        numbers.collect::<Result<_, _>>().map_err(sql)
+    }
+
+    pub(super) fn put_pending(&self, login: &PendingLogin, binding: &Secret) -> Result<(), StoreError> {
+        let newest = "SELECT max(generation) FROM pending";
+        let newest: Option<i64> = self.connection.query_row(newest, (), |row| row.get(0)).map_err(sql)?;
+        let row = PendingRow::seal(&self.sealer, login, binding, after(newest.map_or(Ok(0), unsigned)?)?)?;
+        let put = "INSERT OR REPLACE INTO pending (id, binding, generation, expires_at, record) VALUES (?, ?, ?, ?, ?)";
+        self.execute(put, (row.id, row.binding, signed(row.generation)?, row.expires_at, row.record))?;
+        let bound = "DELETE FROM pending WHERE generation <= (SELECT generation FROM pending ORDER BY generation DESC LIMIT 1 OFFSET ?)";
+        self.execute(bound, (MOST_PENDING,)).map(drop)
+    }
+
+    /// In one transaction, which holds the only write lock: of any number of processes, one deletes the row and has it.
+    pub(super) fn take_pending(&self, key: &Secret, binding: &Secret, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
+        let (id, binding) = PendingRow::ids(&self.sealer, key, binding);
+        self.execute("DELETE FROM pending WHERE expires_at <= ?", (now.as_unix(),))?;
+        let take = "DELETE FROM pending WHERE id = ? AND binding = ? RETURNING id, binding, generation, expires_at, record";
+        let taken = self.connection.prepare_cached(take).and_then(|mut take| take.query_row((id, binding), PendingRow::read).optional());
+        // A damaged row is refused before the commit, and stays.
+        taken.map_err(sql)?.map(|row| row.open(&self.sealer)).transpose()
+    }
+
+    /// Writes an entry, and lets the account's oldest go.
+    fn enter(&self, entry: Option<&Entry>) -> Result<(), StoreError> {
+        let Some(entry) = entry else { return Ok(()) };
+        let row = EntryRow::seal(&self.sealer, entry)?;
+        self.execute("INSERT INTO history (account, record) VALUES (?, ?)", (&row.account, row.record))?;
+        let trim = "DELETE FROM history WHERE account = ?1
+                    AND number <= (SELECT number FROM history WHERE account = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)";
+        self.execute(trim, (&row.account, limit(MOST_ENTRIES))).map(drop)
+    }
+
+    fn put(&self, statement: &str, parameters: impl Params) -> Result<(), StoreError> {
+        let put = self.connection.prepare_cached(statement).and_then(|mut put| put.execute(parameters));
+        put.map(drop).map_err(|error| match error.sqlite_error_code() {
+            // The id is there under another name.
+            Some(ErrorCode::ConstraintViolation) => StoreError::Conflict,
+            _ => sql(error),
+        })
+    }
+
+    fn execute(&self, statement: &str, parameters: impl Params) -> Result<usize, StoreError> {
+        self.connection.prepare_cached(statement).and_then(|mut statement| statement.execute(parameters)).map_err(sql)
+    }
+}
+
+impl AppRow {
+    pub(super) fn insert(self, write: &Connection) -> Result<(), StoreError> {
+        let put = "INSERT OR REPLACE INTO app (id, generation, record) VALUES (?, ?, ?)";
+        let generation = signed(self.generation)?;
+        write.prepare_cached(put).and_then(|mut put| put.execute((self.id, generation, self.record))).map(drop).map_err(sql)
+    }
+}
