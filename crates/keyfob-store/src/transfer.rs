@@ -105,6 +105,7 @@ pub struct Outflow {
 pub struct Inflow {
     from: mpsc::Receiver<Bundle>,
     bundle: std::vec::IntoIter<Item>,
+    ended: bool,
 }
 
 /// Only the last says that it is the last: a stream that was cut off is never taken for a whole one.
@@ -132,7 +133,7 @@ impl Outflow {
 
 impl Inflow {
     fn new(from: mpsc::Receiver<Bundle>) -> Self {
-        Self { from, bundle: Vec::new().into_iter() }
+        Self { from, bundle: Vec::new().into_iter(), ended: false }
     }
 
     /// The next item; nothing after the last one; an error if the stream ends before. Blocks: not for async code.
@@ -141,15 +142,11 @@ impl Inflow {
             if let Some(item) = self.bundle.next() {
                 return Ok(Some(item));
             }
-            let Some(bundle) = self.from.blocking_recv() else { return Err(cut()) };
-            if bundle.last {
-                // What comes after the last one is nothing, and not a cut.
-                self.from.close();
-            }
-            if bundle.last && bundle.items.is_empty() {
+            if self.ended {
                 return Ok(None);
             }
-            self.bundle = bundle.items.into_iter();
+            let Bundle { items, last } = self.from.blocking_recv().ok_or_else(cut)?;
+            (self.bundle, self.ended) = (items.into_iter(), last);
         }
     }
 }
