@@ -76,7 +76,7 @@ pub(crate) fn json(account: &Account, context: &Context) -> Value {
         "tolerated": account.tolerated,
         "origins": account.origins,
         "kept": account.kept,
-        "vault": context.vault_path().display().to_string(),
+        "vault": context.vault().shown(),
         "next": (!usable).then(|| format!("keyfob login {}", account.name)),
     })
 }

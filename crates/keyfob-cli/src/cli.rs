@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::verb::r#do::Do;
-use crate::verb::{account, app, call, import, login, logout, provider, refresh, sandbox, serve, status, token, r#try};
+use crate::verb::{account, app, call, import, lock, login, logout, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault, watch};
 
 /// One key for every OAuth API: log in once, then call.
 #[derive(Parser, Debug)]
@@ -25,6 +25,9 @@ pub(crate) struct Global {
     /// Talk to a running sandbox instead of the real providers
     #[arg(long, global = true, value_name = "URL", env = "KEYFOB_SANDBOX", hide_env_values = true, help_heading = "Everywhere")]
     pub(crate) sandbox: Option<String>,
+    /// Another vault: a path, or postgres://HOST/DATABASE (or the variable KEYFOB_VAULT)
+    #[arg(long, global = true, value_name = "LOCATION", help_heading = "Everywhere")]
+    pub(crate) vault: Option<String>,
 }
 
 const EXAMPLES: &str = "\
@@ -51,8 +54,10 @@ pub(crate) enum Verb {
     Logout(logout::Logout),
     /// Show the accounts: scopes, expiry, health, and what to do
     Status(status::Status),
-    /// Get new tokens now
+    /// Get new tokens now, or (--due) for every account that needs them soon
     Refresh(refresh::Refresh),
+    /// Print what happens to tokens, as it happens, as JSON lines
+    Watch(watch::Watch),
     /// Print a valid access token, and nothing else
     Token(token::Token),
     /// Send a GET
@@ -83,6 +88,16 @@ pub(crate) enum Verb {
     Account(account::Verb),
     /// Take tokens that were made elsewhere
     Import(import::Import),
+    /// The vault: how it is, sealing it anew, moving it, keeping a copy
+    #[command(subcommand)]
+    Vault(vault::Verb),
+    /// Open a vault that is sealed with a passphrase, for a while
+    Unlock(unlock::Unlock),
+    /// Forget what `unlock` opened
+    Lock(lock::Lock),
+    /// The agent that `unlock` starts
+    #[command(hide = true)]
+    Agent,
     /// List, show or check providers
     #[command(subcommand)]
     Provider(provider::Verb),
@@ -108,6 +123,6 @@ Example: keyfob get telldus /json/devices/list supportedMethods==3";
 impl Verb {
     /// Whether the verb itself ends in an orderly way when it is asked to stop.
     pub(crate) fn stops_by_itself(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Sandbox(_))
+        matches!(self, Self::Agent | Self::Serve(_) | Self::Sandbox(_))
     }
 }

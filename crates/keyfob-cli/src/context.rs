@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use clap::CommandFactory;
 use etcetera::BaseStrategy;
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{App, Secret, Settings};
-use keyfob::{Account, HyperTransport, Keyfob, Session, Store, StoreError};
+use keyfob::proto::{App, Settings};
+use keyfob::{Account, HyperTransport, Keyfob, Session, Store};
 use keyfob_providers::{Catalogue, Provider, nearest};
 use keyfob_store::{KeySource, Vault};
 use tokio::sync::OnceCell;
@@ -18,9 +19,13 @@ use crate::exit::Exit;
 use crate::name::Name;
 use crate::output::Output;
 use crate::pretend::Pretend;
+use crate::vault::{self, Location};
+
+/// How long the end of the program is put off for tokens that are on their way.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// Variables that hold secrets of ours, and go to no other program.
-pub(crate) const SECRET_VARIABLES: &[&str] = &[KeySource::VARIABLE];
+pub(crate) const SECRET_VARIABLES: &[&str] = &[KeySource::VARIABLE, vault::VARIABLE];
 
 /// What every verb needs. Nothing is opened before it is needed.
 pub(crate) struct Context {
@@ -28,6 +33,7 @@ pub(crate) struct Context {
     pub(crate) out: Output,
     folders: Folders,
     sandbox: Option<String>,
+    vault: Location,
     catalogue: OnceLock<Catalogue>,
     pretend: OnceCell<Option<Pretend>>,
     base: OnceCell<Base>,
@@ -58,10 +64,17 @@ impl Opened {
 }
 
 impl Context {
-    /// For this run of the program.
-    pub(crate) fn new(out: Output, sandbox: Option<String>) -> Result<Self, Card> {
+    /// For this run of the program. The vault is the one that was named; else, unless pretend providers are meant, the environment's; else
+    /// the one in the data folder.
+    pub(crate) fn new(out: Output, sandbox: Option<String>, vault: Option<&str>) -> Result<Self, Card> {
         let folders = Folders::of_environment()?;
-        Ok(Self { out, folders, sandbox, catalogue: OnceLock::new(), pretend: OnceCell::new(), base: OnceCell::new() })
+        let vault = match vault {
+            Some(named) => Location::of_argument(named)?,
+            // The sandbox has a vault of its own: pretend tokens must not take the place of real ones.
+            None if sandbox.is_some() => Location::File(folders.vault(true)),
+            None => Location::of_environment()?.unwrap_or_else(|| Location::File(folders.vault(false))),
+        };
+        Ok(Self { out, folders, sandbox, vault, catalogue: OnceLock::new(), pretend: OnceCell::new(), base: OnceCell::new() })
     }
 
     /// The catalogue. What is wrong with the user's own files is told once.
@@ -150,9 +163,21 @@ impl Context {
         Ok(&self.base().await?.keyfob)
     }
 
+    /// The vault, which is made if there is none.
+    pub(crate) async fn store(&self) -> Result<&Arc<dyn Store>, Card> {
+        Ok(&self.base().await?.store)
+    }
+
+    /// Before the program ends: a refresh that has begun comes to its end, and new tokens that the vault would not take are offered to it
+    /// again. Where that fails, a login is lost, and its owner has to know.
+    pub(crate) async fn settle(&self) -> Result<(), Card> {
+        let Some(base) = self.base.get() else { return Ok(()) };
+        base.keyfob.settle(SETTLING).await.doing("new tokens could not be written down")
+    }
+
     /// The same, where there is a vault.
     pub(crate) async fn keyfob_if_any(&self) -> Result<Option<&Keyfob>, Card> {
-        let open = || async { self.open(false).map_err(Some)?.ok_or(None::<Card>) };
+        let open = || async { self.open(false).await.map_err(Some)?.ok_or(None::<Card>) };
         match self.base.get_or_try_init(open).await {
             Ok(base) => Ok(Some(&base.keyfob)),
             Err(None) => Ok(None),
@@ -161,18 +186,24 @@ impl Context {
     }
 
     async fn base(&self) -> Result<&Base, Card> {
-        let open = || async { self.open(true)?.ok_or_else(|| Card::nothing_at(&self.vault_path())) };
+        let open = || async { self.open(true).await?.ok_or_else(|| Card::nothing_at(&self.vault)) };
         self.base.get_or_try_init(open).await
     }
 
-    fn open(&self, make: bool) -> Result<Option<Base>, Card> {
-        let Some(store) = vault(&self.vault_path(), make, &self.out)? else { return Ok(None) };
+    async fn open(&self, make: bool) -> Result<Option<Base>, Card> {
+        let Some(opened) = self.vault.open(self.data_folder(), make, &self.out).await? else { return Ok(None) };
+        let store = opened.store();
         Ok(Some(Base { keyfob: Keyfob::new(store.clone(), Arc::new(transport()?)), store }))
     }
 
     /// Where the vault is.
-    pub(crate) fn vault_path(&self) -> PathBuf {
-        self.folders.vault(self.sandbox.is_some())
+    pub(crate) fn vault(&self) -> &Location {
+        &self.vault
+    }
+
+    /// Where our own files are.
+    pub(crate) fn data_folder(&self) -> &Path {
+        &self.folders.data
     }
 
     /// Where user's own provider files are.
@@ -182,10 +213,7 @@ impl Context {
 
     /// Where the vault's key comes from, in words.
     pub(crate) fn key_in_words(&self) -> String {
-        match key_source(&self.vault_path()) {
-            KeySource::File(path) => path.display().to_string(),
-            _ => format!("the variable {}", KeySource::VARIABLE),
-        }
+        self.vault.key_in_words(self.data_folder())
     }
 
     /// The vault's app at a provider; at the sandbox, its demo app where the vault has none.
@@ -207,10 +235,13 @@ impl Context {
 
     /// An account that has to be there.
     pub(crate) async fn account(&self, name: &str) -> Result<Account, Card> {
-        let accounts = self.accounts().await?;
-        if let Some(account) = accounts.iter().find(|account| account.name == name) {
-            return Ok(account.clone());
+        if let Some(keyfob) = self.keyfob_if_any().await?
+            && let Some(record) = keyfob.store().account(name).await.doing("cannot read the vault")?
+        {
+            return Ok(record.value);
         }
+        // Only to say what else is there.
+        let accounts = self.accounts().await?;
         let names: Vec<&str> = accounts.iter().map(|account| account.name.as_str()).collect();
         let what = format!("there is no account \"{}\"", printable(name));
         if let Some(near) = nearest(name, names.iter().copied()) {
@@ -259,23 +290,6 @@ impl Context {
     }
 }
 
-/// The vault at a path; made if there is none and one is to be made.
-pub(crate) fn vault(path: &Path, make: bool, out: &Output) -> Result<Option<Arc<dyn Store>>, Card> {
-    let source = key_source(path);
-    let opened = if make { Vault::open(path, source) } else { Vault::open_existing(path, source) };
-    let vault = match opened {
-        Err(StoreError::Missing(_)) if !make => return Ok(None),
-        other => other.doing(format!("cannot open the vault {}", path.display()))?,
-    };
-    for warning in vault.warnings() {
-        out.note(&format!("{} {}", out.note_paint().warn("warning:"), printable(warning)));
-    }
-    if let Some(key) = vault.key_made() {
-        out.note(&out.note_paint().dim(&format!("made a vault, and a key for it in {}: keep a copy of the key elsewhere", key.display())));
-    }
-    Ok(Some(Arc::new(vault)))
-}
-
 /// The transport; for tests one that refuses everything off this machine.
 pub(crate) fn transport() -> Result<HyperTransport, Card> {
     let loopback_only = std::env::var_os("KEYFOB_LOOPBACK_ONLY").is_some_and(|value| !value.is_empty() && value != "0");
@@ -289,16 +303,9 @@ pub(crate) fn transport() -> Result<HyperTransport, Card> {
     })
 }
 
-fn key_source(vault: &Path) -> KeySource {
-    match std::env::var(KeySource::VARIABLE) {
-        Ok(key) if !key.is_empty() => KeySource::Text(Secret::new(key)),
-        _ => KeySource::beside(vault),
-    }
-}
-
 impl Card {
-    fn nothing_at(path: &Path) -> Self {
-        Self::new(Exit::Vault, "cannot open the vault", format!("there is none at {}", path.display()), "log in once, and one is made")
+    fn nothing_at(vault: &Location) -> Self {
+        Self::new(Exit::Vault, "cannot open the vault", format!("there is none at {}", vault.shown()), "log in once, and one is made")
     }
 }
 
@@ -332,7 +339,7 @@ impl Folders {
         self.config.join("providers")
     }
 
-    /// The sandbox has a vault of its own: pretend tokens must not take the place of real ones.
+    /// The file where no other was named.
     fn vault(&self, pretend: bool) -> PathBuf {
         let folder = if pretend { self.data.join("sandbox") } else { self.data.clone() };
         folder.join(Vault::FILE_NAME)

@@ -22,6 +22,7 @@ mod log;
 mod moment;
 mod name;
 mod output;
+mod passphrase;
 mod perform;
 mod person;
 mod pretend;
@@ -30,6 +31,8 @@ mod prompt;
 mod sheet;
 mod sign_in;
 mod signal;
+mod upkeep;
+mod vault;
 mod verb;
 mod way;
 
@@ -45,9 +48,10 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verb::r#do::{self, Do};
-use crate::verb::{account as accounts, app, call, import, login, logout, provider, refresh, sandbox, serve, status, token, r#try};
+use crate::verb::{account as accounts, app, call, import, lock, login, logout, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault as vaults, watch};
 
 fn main() -> ExitCode {
+    keyfob_store::keep_memory_private();
     let terminal = prompt::Terminal::remember();
     let mut cli = Cli::parse();
     if let Verb::Short(words) = &mut cli.verb {
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         let lifted = args.lift();
         cli.global.json |= lifted.json;
         cli.global.sandbox = lifted.sandbox.or(cli.global.sandbox);
+        cli.global.vault = lifted.vault.or(cli.global.vault);
     }
     let out = Output::new(cli.global.json);
     let exit = match work(cli, out) {
@@ -75,34 +80,37 @@ fn work(cli: Cli, out: Output) -> Result<(), Card> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Card::io("cannot start", &error, "check the limits on threads of this user"))?;
     let done = runtime.block_on(async {
+        let context = Context::new(out, cli.global.sandbox.clone(), cli.global.vault.as_deref())?;
         let by_itself = cli.verb.stops_by_itself();
-        let work = verb(cli, out);
-        if by_itself {
-            return work.await;
-        }
-        tokio::select! {
-            done = work => done,
-            () = signal::asked_to_stop() => Err(Card::interrupted()),
-        }
+        let work = verb(cli.verb, &context);
+        let done = if by_itself {
+            work.await
+        } else {
+            tokio::select! {
+                done = work => done,
+                () = signal::asked_to_stop() => Err(Card::interrupted()),
+            }
+        };
+        // A refresh that has begun comes to its end, and new tokens that the disk would not take are offered to it again.
+        let settled = context.settle().await;
+        settled.and(done)
     });
-    // A task of the library that writes renewed tokens down may go on for a moment; nothing else is waited for.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     done
 }
 
-async fn verb(cli: Cli, out: Output) -> Result<(), Card> {
-    let context = Context::new(out, cli.global.sandbox)?;
+async fn verb(verb: Verb, context: &Context) -> Result<(), Card> {
     // The web app has a log file to open first.
-    if !matches!(cli.verb, Verb::Serve(_)) {
+    if !matches!(verb, Verb::Serve(_)) {
         log::begin(None, LevelFilter::WARN)?;
     }
-    let context = &context;
-    match cli.verb {
+    match verb {
         Verb::Try(args) => r#try::run(args, context).await,
         Verb::Login(args) => login::run(args, context).await,
         Verb::Logout(args) => logout::run(args, context).await,
         Verb::Status(args) => status::run(args, context).await,
         Verb::Refresh(args) => refresh::run(args, context).await,
+        Verb::Watch(args) => watch::run(args, context).await,
         Verb::Token(args) => token::run(args, context).await,
         Verb::Get(args) => call::run(Method::GET, args, context).await,
         Verb::Post(args) => call::run(Method::POST, args, context).await,
@@ -114,6 +122,10 @@ async fn verb(cli: Cli, out: Output) -> Result<(), Card> {
         Verb::App(verb) => app::run(verb, context).await,
         Verb::Account(verb) => accounts::run(verb, context).await,
         Verb::Import(args) => import::run(args, context).await,
+        Verb::Vault(verb) => vaults::run(verb, context).await,
+        Verb::Unlock(args) => unlock::run(args, context).await,
+        Verb::Lock(args) => lock::run(args, context).await,
+        Verb::Agent => unlock::be_agent(context).await,
         Verb::Provider(verb) => provider::run(verb, context).await,
         Verb::Sandbox(args) => sandbox::run(args, context).await,
         Verb::Serve(args) => serve::run(args, context).await,

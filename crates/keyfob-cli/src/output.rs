@@ -41,6 +41,11 @@ impl Output {
         self.data(&without_terminal_controls(&text.unwrap_or_default()))
     }
 
+    /// JSON to stdout on one line, whoever reads: for streams.
+    pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<(), Card> {
+        self.data(&without_terminal_controls(&serde_json::to_string(value).unwrap_or_default()))
+    }
+
     /// A sentence to stderr.
     pub(crate) fn note(&self, text: &str) {
         let _ = writeln!(anstream::stderr().lock(), "{text}");

@@ -4,7 +4,14 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::House;
+use keyfob::proto::{OAuth2Tokens, Secret, TokenSet};
+use keyfob::store::Expected;
+use keyfob::{Clock, Store};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_history_says_who_spent_which_refresh_token() {
@@ -32,4 +39,64 @@ async fn a_history_needs_an_account() {
     let house = House::new().await;
     house.run(&["status", "--history"]).await.exits(2);
     house.run(&["status", "netatmo", "--history"]).await.fails(4, ["there is no account \"netatmo\"", "", "keyfob login netatmo"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_tells_what_another_process_does_to_tokens() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    house.log_in("acme").await;
+    let mut watching = house.command(&["watch", "netatmo"]).spawn().expect("it starts");
+    let mut lines = BufReader::new(watching.stdout.take().expect("a pipe")).lines();
+    let mut notes = BufReader::new(watching.stderr.take().expect("a pipe")).lines();
+    while !notes.next_line().await.expect("words").expect("it goes on").contains("watching") {}
+    house.good(&["refresh", "acme"]).await;
+    house.good(&["refresh", "netatmo"]).await;
+    house.good(&["logout", "netatmo"]).await;
+    for event in ["refreshed", "logged-out"] {
+        let line = timeout(Duration::from_secs(30), lines.next_line()).await.expect("in time").expect("words").expect("a line");
+        let told: serde_json::Value = serde_json::from_str(&line).expect("JSON on one line");
+        assert_eq!((&told["account"], &told["event"]), (&"netatmo".into(), &event.into()), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_is_refreshed_and_nothing_else() {
+    let house = House::new().await;
+    assert_eq!(house.json(&["refresh", "--due"]).await, serde_json::json!([]));
+    house.log_in("netatmo").await;
+    house.log_in("telldus").await;
+    assert_eq!(house.json(&["refresh", "--due"]).await, serde_json::json!([]), "nothing is due yet");
+    house.run(&["refresh", "--due", "netatmo"]).await.exits(2);
+    house.run(&["refresh"]).await.exits(2);
+    ends_soon(&house, "netatmo", |_| {}).await;
+    let done = house.json(&["refresh", "--due"]).await;
+    assert_eq!((&done[0]["account"], &done[0]["outcome"]), (&"netatmo".into(), &"refreshed".into()), "{done}");
+    assert_eq!(done.as_array().map(Vec::len), Some(1));
+    let entries = house.json(&["status", "netatmo", "--history"]).await;
+    assert_eq!(entries.as_array().and_then(|entries| entries.last()).map(|entry| entry["why"].clone()), Some("due".into()));
+    assert_eq!(house.json(&["refresh", "--due"]).await, serde_json::json!([]), "and only once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_due_and_refused_needs_a_login() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    ends_soon(&house, "netatmo", |tokens| tokens.refresh = Some(Secret::new("5a9db0c5|spent"))).await;
+    let ended = house.run(&["refresh", "--due"]).await.exits(4);
+    assert!(ended.stderr.contains("keyfob login netatmo"), "{ended:#?}");
+    let history = house.json(&["status", "netatmo", "--history"]).await;
+    assert_eq!(history.as_array().and_then(|entries| entries.last()).map(|entry| entry["event"].clone()), Some("needs-login".into()));
+}
+
+/// The account's token ends in twenty minutes and was received hours ago, as far as the vault knows.
+async fn ends_soon(house: &House, name: &str, change: impl FnOnce(&mut OAuth2Tokens)) {
+    let path = house.vault();
+    let vault = keyfob_store::Vault::open_existing(&path, keyfob_store::KeySource::beside(&path)).expect("the vault opens");
+    let mut record = vault.account(name).await.expect("reads").expect("it is there");
+    let TokenSet::OAuth2(tokens) = &mut record.value.tokens else { panic!("OAuth 2") };
+    tokens.expires_at = Some(keyfob::SystemClock.now().plus(1200));
+    tokens.received_at = tokens.received_at.plus(-9000);
+    change(tokens);
+    vault.put_account(&record.value, Expected::Generation(record.generation), None).await.expect("writes");
 }

@@ -62,6 +62,7 @@ struct Said {
 pub(crate) struct Lifted {
     pub(crate) json: bool,
     pub(crate) sandbox: Option<String>,
+    pub(crate) vault: Option<String>,
 }
 
 impl Do {
@@ -84,9 +85,11 @@ impl Do {
                 }
                 "--json" => lifted.json = true,
                 "--sandbox" => lifted.sandbox = words.next(),
-                other => match other.strip_prefix("--sandbox=") {
-                    Some(url) => lifted.sandbox = Some(url.to_owned()),
-                    None => kept.push(word),
+                "--vault" => lifted.vault = words.next(),
+                other => match (other.strip_prefix("--sandbox="), other.strip_prefix("--vault=")) {
+                    (Some(url), _) => lifted.sandbox = Some(url.to_owned()),
+                    (_, Some(vault)) => lifted.vault = Some(vault.to_owned()),
+                    _ => kept.push(word),
                 },
             }
         }
@@ -361,9 +364,9 @@ mod tests {
 
     #[test]
     fn the_programs_own_options_are_found_behind_the_account() {
-        let mut short = Do::short(words("hub devices --json --sandbox http://127.0.0.1:1 --level 7 -- --json"));
+        let mut short = Do::short(words("hub devices --json --sandbox http://127.0.0.1:1 --level 7 --vault=/v.db -- --json"));
         let lifted = short.lift();
-        assert_eq!(lifted, Lifted { json: true, sandbox: Some("http://127.0.0.1:1".to_owned()) });
+        assert_eq!(lifted, Lifted { json: true, sandbox: Some("http://127.0.0.1:1".to_owned()), vault: Some("/v.db".to_owned()) });
         assert_eq!((short.account.as_str(), short.words), ("hub", words("devices --level 7 -- --json")));
     }
 }

@@ -183,7 +183,7 @@ fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) -> Resul
     for deviation in &logged_in.tolerated {
         lines.push(("tolerated", tolerated(provider, *deviation)));
     }
-    lines.push(("kept in", context.vault_path().display().to_string()));
+    lines.push(("kept in", context.vault().shown()));
     if let Some(action) = provider.overview().next() {
         lines.push(("next", format!("keyfob {} {}", account.name, action.name)));
     }

@@ -5,6 +5,7 @@ pub(crate) mod app;
 pub(crate) mod call;
 pub(crate) mod r#do;
 pub(crate) mod import;
+pub(crate) mod lock;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod provider;
@@ -14,6 +15,9 @@ pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod r#try;
+pub(crate) mod unlock;
+pub(crate) mod vault;
+pub(crate) mod watch;
 
 use clap::Args;
 

@@ -1,21 +1,36 @@
-//! `keyfob refresh`: new tokens now, whatever the old ones' age.
+//! `keyfob refresh`: new tokens now, whatever the old ones' age; or for every account whose time has come.
 
 use clap::Args;
 use keyfob::proto::TokenSet;
+use keyfob::upkeep::{self, Outcome, Plan};
+use serde_json::json;
 
 use crate::account;
 use crate::card::{Card, Doing};
 use crate::context::Context;
+use crate::exit::Exit;
+use crate::upkeep::{Providers, told};
 
 /// Whose tokens.
 #[derive(Args, Debug)]
 pub(crate) struct Refresh {
     /// The account
-    name: String,
+    #[arg(required_unless_present = "due")]
+    name: Option<String>,
+    /// Every account whose access token ends soon (within a tenth to a fifth of its lifetime); for cron and timers
+    #[arg(long, conflicts_with = "name")]
+    due: bool,
 }
 
 pub(crate) async fn run(args: Refresh, context: &Context) -> Result<(), Card> {
-    let opened = context.open_account(&args.name).await?;
+    match args.name {
+        Some(name) => one(&name, context).await,
+        None => due(context).await,
+    }
+}
+
+async fn one(name: &str, context: &Context) -> Result<(), Card> {
+    let opened = context.open_account(name).await?;
     let name = &opened.account.name;
     if matches!(opened.account.tokens, TokenSet::OAuth1(_)) {
         return Err(Card::usage(
@@ -36,4 +51,43 @@ pub(crate) async fn run(args: Refresh, context: &Context) -> Result<(), Card> {
         account::expiry(&refreshed, account::now())
     ));
     Ok(())
+}
+
+/// Any number of these may run at once, on any number of machines: each account goes to one of them.
+async fn due(context: &Context) -> Result<(), Card> {
+    let what = "cannot refresh what is due";
+    let Some(keyfob) = context.keyfob_if_any().await? else {
+        context.out.note("No accounts yet: nothing is due.");
+        return if context.out.json { context.out.json(&json!([])) } else { Ok(()) };
+    };
+    let providers = Providers::of(context).await?;
+    let report = upkeep::refresh_due(keyfob, &providers, &Plan::default()).await.doing(what)?;
+    let paint = context.out.note_paint();
+    if context.out.json {
+        let accounts = report.accounts.iter().map(|kept| {
+            let (word, sentence) = told(kept);
+            json!({"account": kept.account, "provider": kept.provider, "outcome": word, "told": sentence})
+        });
+        context.out.json(&accounts.collect::<Vec<_>>())?;
+    } else if report.accounts.is_empty() {
+        context.out.note("Nothing is due.");
+    } else {
+        for kept in &report.accounts {
+            let good = matches!(kept.outcome, Outcome::Refreshed | Outcome::RefreshedElsewhere);
+            let mark = if good { paint.good("✓") } else { paint.warn("!") };
+            context.out.note(&format!("{mark} {}", told(kept).1));
+        }
+    }
+    // One that needs a person is worth more attention than one that may work the next time.
+    let sign_in = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::NeedsLogin(_))).count();
+    let failed = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::Failed(_) | Outcome::Skipped(_))).count();
+    let all = report.accounts.len();
+    match (sign_in, failed) {
+        (0, 0) => Ok(()),
+        (0, _) => {
+            let next = "they stay as they are, and are tried again; keyfob status --history ACCOUNT says more";
+            Err(Card::new(Exit::Error, what, format!("{failed} of {all} accounts have no new tokens"), next))
+        }
+        _ => Err(Card::new(Exit::SignIn, what, format!("{sign_in} of {all} accounts need a new login"), "keyfob status says which")),
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use keyfob::proto::{Origin, Scrubber};
+use keyfob::upkeep::{self, Plan};
 use keyfob_broker::{Config, DebugLog, Recognised, Service, Site, Variables, recognise};
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
@@ -14,6 +15,7 @@ use crate::context::Context;
 use crate::credentials::variables;
 use crate::exit::Exit;
 use crate::log;
+use crate::upkeep::{Providers, told};
 
 /// What to serve, and where.
 #[derive(Args, Debug)]
@@ -50,7 +52,11 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     let what = "cannot start the web app";
     let services = services(&args, context).await?;
     let keyfob = context.keyfob().await?.clone();
-    let config = Config { listen: args.listen, external_url: args.external_url.clone(), services, keyfob };
+    let mut providers = Providers::of(context).await?;
+    for service in &services {
+        providers = providers.with(&service.provider.name, &service.app);
+    }
+    let config = Config { listen: args.listen, external_url: args.external_url.clone(), services, keyfob: keyfob.clone() };
     let names: Vec<String> = config.services.iter().map(|service| service.account.clone()).collect();
     let site = Site::new(config).doing(what)?;
     let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
@@ -66,8 +72,22 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     } else {
         context.out.note(&format!("Connect {} at {}\n{}", names.join(", "), paint.accent(&site.url()), paint.dim("Ctrl-C ends it.")));
     }
-    let stopped = crate::signal::asked_to_stop();
-    keyfob_broker::serve(site, listener, stopped).await.map_err(|error| Card::io("the web app has ended", &error, "start it again"))
+    let (stopped, plan) = (crate::signal::asked_to_stop(), Plan::default());
+    tokio::select! {
+        ended = keyfob_broker::serve(site, listener, stopped) => {
+            ended.map_err(|error| Card::io("the web app has ended", &error, "start it again"))
+        }
+        // Never ends; what it has begun when the web app does is brought to its end with everything else.
+        () = upkeep::run(&keyfob, &providers, &plan, std::future::pending(), tell) => Ok(()),
+    }
+}
+
+/// What a round of refreshing in the background came to, for the log.
+fn tell(round: Result<upkeep::Report, keyfob::Error>) {
+    match round {
+        Ok(report) => report.accounts.iter().for_each(|kept| tracing::info!(account = kept.account, "{}", told(kept).1)),
+        Err(error) => tracing::warn!(%error, "cannot refresh what is due"),
+    }
 }
 
 /// The debug log. Nothing of ours logs a secret; it masks those of the env-file all the same.

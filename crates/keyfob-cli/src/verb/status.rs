@@ -52,7 +52,7 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     for account in accounts.iter().filter(|account| !is_usable(account, now)) {
         context.out.note(&format!("{} {}: keyfob login {}", paint.warn("needs login"), account.name, account.name));
     }
-    context.out.note(&paint.dim(&format!("vault {} · key {}", context.vault_path().display(), context.key_in_words())));
+    context.out.note(&paint.dim(&format!("vault {} · key {}", context.vault().shown(), context.key_in_words())));
     Ok(())
 }
 
@@ -91,7 +91,7 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
             lines.push(("tolerated", account.tolerated.join(", ")));
         }
         lines.push(("sent to", account.origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
-        lines.push(("kept in", format!("{}, sealed with {}", context.vault_path().display(), context.key_in_words())));
+        lines.push(("kept in", format!("{}, sealed with {}", context.vault().shown(), context.key_in_words())));
         let width = context.out.to_person.then(|| context.out.width());
         context.out.data(&sheet::pairs(&lines, width, context.out.paint()))?;
     }

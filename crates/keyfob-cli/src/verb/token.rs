@@ -37,7 +37,8 @@ pub(crate) async fn run(args: Token, context: &Context) -> Result<(), Card> {
     context.out.data(token.expose())
 }
 
-fn seconds(text: &str) -> Result<i64, String> {
+/// Reads a length of time: 90s, 10m, 2h, 1d.
+pub(crate) fn seconds(text: &str) -> Result<i64, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let unit = match unit {
         "" | "s" => Some(1),

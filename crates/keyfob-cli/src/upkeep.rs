@@ -1,0 +1,82 @@
+//! Refreshing in the background: what an account is refreshed with, and what came of it in words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keyfob::proto::scrub::printable;
+use keyfob::proto::{App, Misuse};
+use keyfob::upkeep::{Kept, Outcome, Resolve, Resolving};
+use keyfob::{Account, Error, Store};
+use keyfob_providers::Provider;
+
+use crate::card::Card;
+use crate::context::Context;
+
+/// The providers of the catalogue, with the vault's apps as they are at the time: a server runs for long, and apps change.
+pub(crate) struct Providers {
+    store: Arc<dyn Store>,
+    known: BTreeMap<String, Known>,
+}
+
+struct Known {
+    provider: Provider,
+    /// Apps that come from elsewhere than the vault (an env-file, the sandbox), newest first.
+    apps: Vec<App>,
+}
+
+impl Providers {
+    /// All of the catalogue.
+    pub(crate) async fn of(context: &Context) -> Result<Self, Card> {
+        let store = context.store().await?.clone();
+        let mut known = BTreeMap::new();
+        for provider in context.catalogue().iter() {
+            // The sandbox need not play all of them; and who has a broken file is told when that account is due.
+            let Ok(provider) = context.provider(&provider.name).await else { continue };
+            let apps = match context.pretend().await? {
+                Some(pretend) => pretend.app(&provider.name).into_iter().collect(),
+                None => Vec::new(),
+            };
+            known.insert(provider.name.clone(), Known { provider, apps });
+        }
+        Ok(Self { store, known })
+    }
+
+    /// With an app that is not in the vault.
+    pub(crate) fn with(mut self, provider: &str, app: &App) -> Self {
+        if let Some(known) = self.known.get_mut(provider) {
+            known.apps.insert(0, app.clone());
+        }
+        self
+    }
+}
+
+impl Resolve for Providers {
+    fn resolve<'a>(&'a self, account: &'a Account) -> Resolving<'a> {
+        Box::pin(async move {
+            let wanted = || format!("the provider file and the app that {} was logged in with", account.name);
+            let known = self.known.get(&account.provider);
+            let known = known.ok_or_else(|| Misuse::new(wanted(), format!("no usable provider file for {}", account.provider)))?;
+            let in_vault = self.store.app(&account.provider).await?;
+            // Tokens belong to the app they were issued to.
+            let app = known.apps.iter().cloned().chain(in_vault).find(|app| app.client_id == account.client_id);
+            let app = app.ok_or_else(|| {
+                Misuse::new(wanted(), "another app, or none").with_hint(format!("put it back: keyfob app add {}", account.provider))
+            })?;
+            let settings = known.provider.settings(&|field| app.field(field).map(str::to_owned)).map_err(Error::from)?;
+            Ok((settings, app))
+        })
+    }
+}
+
+/// A word for programs, a sentence for people, and the error where there is one.
+pub(crate) fn told(kept: &Kept) -> (&'static str, String) {
+    let name = printable(&kept.account);
+    match &kept.outcome {
+        Outcome::Refreshed => ("refreshed", format!("{name} has new tokens")),
+        Outcome::RefreshedElsewhere => ("refreshed-elsewhere", format!("{name} has new tokens, from another process")),
+        Outcome::NeedsLogin(error) => ("needs-login", format!("{error}: keyfob login {name}")),
+        Outcome::Failed(error) => ("failed", format!("{name} has no new tokens: {error}")),
+        Outcome::Skipped(error) => ("skipped", format!("{name} was not tried: {error}")),
+        _ => ("other", format!("{name}: something newer than this version has words for")),
+    }
+}

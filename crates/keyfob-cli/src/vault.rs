@@ -1,0 +1,226 @@
+//! Which vault is meant, where its key comes from, and opening it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use keyfob::proto::Secret;
+use keyfob::proto::scrub::printable;
+use keyfob::{Store, StoreError};
+use keyfob_store::agent::Agent;
+use keyfob_store::transfer::Portable;
+use keyfob_store::{KeySource, Rekeyed, SealedWith, Vault};
+
+use crate::card::{Card, Doing};
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// The variable that names the vault: a path, or a `postgres://` address.
+pub(crate) const VARIABLE: &str = "KEYFOB_VAULT";
+/// The one that names a file with that, for addresses with a password.
+pub(crate) const FILE_VARIABLE: &str = "KEYFOB_VAULT_FILE";
+
+/// Where a vault is.
+#[derive(Clone, Debug)]
+pub(crate) enum Location {
+    /// A SQLite file.
+    File(PathBuf),
+    /// A database in a PostgreSQL server. The address may hold a password.
+    Postgres(Secret),
+}
+
+/// A vault of either kind, open.
+#[derive(Clone)]
+pub(crate) enum Opened {
+    File(Arc<Vault>),
+}
+
+impl Location {
+    /// What was said on the command line: a password is refused there.
+    pub(crate) fn of_argument(text: &str) -> Result<Self, Card> {
+        let location = Self::parse(text);
+        if let Self::Postgres(_) = location
+            && url::Url::parse(text).is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password"))
+        {
+            return Err(Card::usage(
+                "a password was given on the command line",
+                "there the shell's history keeps it, and every user of this machine can read it; consider it known, and change it",
+                format!("put the address into the variable {VARIABLE}, or into a file of yours that {FILE_VARIABLE} names"),
+            ));
+        }
+        Ok(location)
+    }
+
+    /// What the environment says, if it says anything.
+    pub(crate) fn of_environment() -> Result<Option<Self>, Card> {
+        let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        if let Some(text) = named(VARIABLE) {
+            return Ok(Some(match text.to_str() {
+                Some(text) => Self::parse(text),
+                None => Self::File(PathBuf::from(text)),
+            }));
+        }
+        let Some(path) = named(FILE_VARIABLE) else { return Ok(None) };
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let what = format!("cannot read {}, which {FILE_VARIABLE} names", Path::new(&path).display());
+            Card::io(what, &error, "check the name and who may read the file").exiting(Exit::Vault)
+        })?;
+        Ok(Some(Self::parse(text.trim())))
+    }
+
+    /// A path, or an address.
+    pub(crate) fn parse(text: &str) -> Self {
+        if ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+            Self::Postgres(Secret::new(text))
+        } else {
+            Self::File(PathBuf::from(text))
+        }
+    }
+
+    /// For people: without user and password.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Postgres(address) => match url::Url::parse(address.expose()) {
+                Ok(mut url) => {
+                    let _ = (url.set_password(None), url.set_username(""));
+                    url.set_query(None);
+                    printable(url.as_str())
+                }
+                Err(_) => "a database in PostgreSQL".to_owned(),
+            },
+        }
+    }
+
+    /// The key file that belongs to it: beside a file; in the data folder for a database, and another for each database.
+    pub(crate) fn key_file(&self, data: &Path) -> PathBuf {
+        match self {
+            Self::File(path) => KeySource::file_beside(path),
+            Self::Postgres(_) => {
+                let name: String = self.shown().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+                data.join(format!("{name}.key"))
+            }
+        }
+    }
+
+    /// Where its key comes from: what the environment says, else what the vault itself says.
+    pub(crate) fn key_source(&self, data: &Path) -> KeySource {
+        KeySource::of_environment().unwrap_or_else(|| KeySource::Usual { file: self.key_file(data), agent: Agent::usual(data) })
+    }
+
+    /// Opens the vault that is there; makes one if there is none and one is to be made.
+    pub(crate) async fn open(&self, data: &Path, make: bool, out: &Output) -> Result<Option<Opened>, Card> {
+        self.open_with(self.key_source(data), make, out).await
+    }
+
+    /// The same, with a key from there.
+    pub(crate) async fn open_with(&self, source: KeySource, make: bool, out: &Output) -> Result<Option<Opened>, Card> {
+        let what = format!("cannot open the vault {}", self.shown());
+        let opened = match self {
+            Self::File(path) => {
+                let opened = if make { Vault::open(path, source) } else { Vault::open_existing(path, source) };
+                opened.map(|vault| {
+                    tell(out, vault.warnings(), vault.key_made());
+                    Opened::File(Arc::new(vault))
+                })
+            }
+            Self::Postgres(_) => return Err(Card::usage(what, "this program was built without PostgreSQL", "name a file instead")),
+        };
+        match opened {
+            Ok(opened) => Ok(Some(opened)),
+            Err(StoreError::Missing(_)) if !make => Ok(None),
+            Err(error) => Err(self.refused(what, error)),
+        }
+    }
+
+    /// What to do about a vault that does not open.
+    fn refused(&self, what: String, error: StoreError) -> Card {
+        let next = match &error {
+            StoreError::Locked(_) if self.sealed_with() == Some(SealedWith::Passphrase) => "keyfob unlock (asks for the passphrase once)",
+            StoreError::Corrupt(_) => {
+                "restore a backup; or move it out of the way, with its key, and begin anew: keyfob vault set-aside (nothing was overwritten)"
+            }
+            StoreError::WrongKey(_) => {
+                "give the key it was sealed with; or move it out of the way and begin anew: keyfob vault set-aside (nothing was overwritten)"
+            }
+            _ => return Err::<(), _>(error).doing(what).expect_err("it is an error"),
+        };
+        Err::<(), _>(error).doing(what).expect_err("it is an error").advising(next)
+    }
+
+    /// What opens it, as far as that can be told without a key.
+    pub(crate) fn sealed_with(&self) -> Option<SealedWith> {
+        match self {
+            Self::File(path) => Vault::inspect(path).ok().map(|seen| seen.sealed_with),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Where its key comes from, in words.
+    pub(crate) fn key_in_words(&self, data: &Path) -> String {
+        match self.key_source(data) {
+            KeySource::Text(_) => format!("the variable {}", KeySource::VARIABLE),
+            KeySource::Provided(path) => format!("the file {}", path.display()),
+            _ => match self.sealed_with() {
+                Some(SealedWith::Passphrase) => "a passphrase".to_owned(),
+                Some(SealedWith::Keyring) => "the desktop's keyring".to_owned(),
+                _ => self.key_file(data).display().to_string(),
+            },
+        }
+    }
+}
+
+impl Opened {
+    /// As a store.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::File(vault) => vault.clone(),
+        }
+    }
+
+    /// As something to move.
+    pub(crate) fn portable(&self) -> &dyn Portable {
+        match self {
+            Self::File(vault) => vault.as_ref(),
+        }
+    }
+
+    /// Seals everything anew.
+    pub(crate) async fn rekey(&self, to: &KeySource) -> Result<Rekeyed, StoreError> {
+        match self {
+            Self::File(vault) => vault.rekey(to).await,
+        }
+    }
+}
+
+fn tell(out: &Output, warnings: &[String], key_made: Option<&Path>) {
+    for warning in warnings {
+        out.note(&format!("{} {}", out.note_paint().warn("warning:"), printable(warning)));
+    }
+    if let Some(key) = key_made {
+        out.note(&out.note_paint().dim(&format!("made a vault, and a key for it in {}: keep a copy of the key elsewhere", key.display())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j13_a_password_is_refused_in_an_argument_and_never_shown() {
+        for address in ["postgres://me:canary@db.example/x", "postgresql://me@db.example/x?password=canary"] {
+            assert!(Location::of_argument(address).is_err(), "{address}");
+            let shown = Location::parse(address).shown();
+            assert!(!shown.contains("canary") && !shown.contains("me@") && shown.contains("db.example/x"), "{shown}");
+        }
+        assert!(Location::of_argument("postgres://me@db.example/x").is_ok());
+        assert_eq!(Location::parse("/data/vault.db").shown(), "/data/vault.db");
+    }
+
+    #[test]
+    fn each_database_has_a_key_file_of_its_own() {
+        let file = |text: &str| Location::parse(text).key_file(Path::new("/data")).display().to_string();
+        assert_eq!(file("/elsewhere/vault.db"), "/elsewhere/vault.key");
+        assert_eq!(file("postgres://me:canary@db.example:5433/x"), "/data/postgres---db-example-5433-x.key");
+        assert_ne!(file("postgres://db.example/x"), file("postgres://db.example/y"));
+    }
+}

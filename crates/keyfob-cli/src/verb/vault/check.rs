@@ -1,0 +1,31 @@
+//! `keyfob vault check`: every record is opened, every entry of every history.
+
+use keyfob::store::EntryNumber;
+use serde_json::json;
+
+use super::open;
+use crate::card::{Card, Doing};
+use crate::context::Context;
+
+/// So many entries of the history are read at a time.
+const MOST: usize = 1000;
+
+pub(super) async fn run(context: &Context) -> Result<(), Card> {
+    let what = format!("the vault {} is not sound", context.vault().shown());
+    let opened = open(context).await?;
+    let store = opened.store();
+    let apps = store.apps().await.doing(what.as_str())?.len();
+    let accounts = store.accounts().await.doing(what.as_str())?.len();
+    let (mut entries, mut after) = (0, EntryNumber(0));
+    loop {
+        let some = store.entries(Some(after), MOST).await.doing(what.as_str())?;
+        let Some((last, _)) = some.last() else { break };
+        (entries, after) = (entries + some.len(), *last);
+    }
+    if context.out.json {
+        return context.out.json(&json!({"ok": true, "apps": apps, "accounts": accounts, "history": entries}));
+    }
+    let paint = context.out.note_paint();
+    context.out.note(&format!("{} sound: {accounts} accounts, {apps} apps and {entries} entries of their history open", paint.good("✓")));
+    Ok(())
+}

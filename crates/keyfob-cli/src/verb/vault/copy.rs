@@ -1,0 +1,167 @@
+//! `keyfob vault move`, `export`, `import`: everything, from one vault into another.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use keyfob_store::transfer::{self, Moved};
+use serde_json::json;
+
+use super::open;
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::passphrase;
+use crate::vault::{self, Location, Opened};
+
+/// Where to.
+#[derive(Args, Debug)]
+pub(crate) struct Move {
+    /// The new vault: a path, or postgres://HOST/DATABASE (one with a password: --to-variable)
+    #[arg(long, value_name = "LOCATION", required_unless_present = "to_variable")]
+    to: Option<String>,
+    /// Take the new vault's address from this variable
+    #[arg(long = "to-variable", value_name = "NAME", conflicts_with = "to")]
+    to_variable: Option<String>,
+}
+
+/// Into which file.
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// The file, which must not be there yet
+    file: PathBuf,
+    /// Take its passphrase from the first line of stdin
+    #[arg(long)]
+    stdin: bool,
+}
+
+/// From which file.
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The file that `vault export` wrote
+    file: PathBuf,
+    /// Take its passphrase from the first line of stdin
+    #[arg(long)]
+    stdin: bool,
+}
+
+pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
+    let to = target(&args)?;
+    let what = format!("cannot move the vault to {}", to.shown());
+    if same(context.vault(), &to) {
+        return Err(Card::usage(what, "that is where it is", "name another place: --to PATH"));
+    }
+    let from = open(context).await?;
+    let into = to
+        .open(context.data_folder(), true, &context.out)
+        .await?
+        .ok_or_else(|| Card::usage(what.as_str(), "it is not there", "run it again"))?;
+    must_be_empty(&into, &what, "name a place where there is nothing yet").await?;
+    let moved = transfer::copy_all(from.portable(), into.portable()).await.doing(what)?;
+    let shown = to.shown();
+    if context.out.json {
+        return context.out.json(&described(moved, json!({"from": context.vault().shown(), "to": shown})));
+    }
+    let paint = context.out.note_paint();
+    context.out.note(&format!("{} {} are in {} now", paint.good("✓"), in_words(moved), paint.strong(&shown)));
+    context.out.note(&format!("   use it:    {}", paint.accent(&format!("{}={shown}", vault::VARIABLE))));
+    context.out.note(&paint.dim(&format!(
+        "{} was not touched: its tokens are the same, and go stale as soon as the new one refreshes them. Take it away once you are content",
+        context.vault().shown()
+    )));
+    Ok(())
+}
+
+pub(crate) async fn export(args: Export, context: &Context) -> Result<(), Card> {
+    let shown = args.file.display().to_string();
+    let what = format!("cannot export the vault to {shown}");
+    if args.file.symlink_metadata().is_ok() {
+        return Err(Card::usage(what, "something is there, and nothing is written over", "choose another name"));
+    }
+    let from = open(context).await?;
+    let passphrase = passphrase::new("Passphrase for the exported file", args.stdin).await?;
+    let moved = transfer::export(from.portable(), context.data_folder(), &args.file, &passphrase).await.doing(what)?;
+    if context.out.json {
+        return context.out.json(&described(moved, json!({"file": shown})));
+    }
+    let paint = context.out.note_paint();
+    context.out.note(&format!("{} {} are in {}", paint.good("✓"), in_words(moved), paint.strong(&shown)));
+    context.out.note(&paint.dim("its passphrase opens it, and nothing else does; take it back with: keyfob vault import FILE"));
+    Ok(())
+}
+
+pub(crate) async fn import(args: Import, context: &Context) -> Result<(), Card> {
+    let shown = args.file.display().to_string();
+    let what = format!("cannot import {shown}");
+    if !args.file.exists() {
+        return Err(Card::usage(what, "there is no such file", "check the name"));
+    }
+    let into = context.vault().open(context.data_folder(), true, &context.out).await?;
+    let into = into.ok_or_else(|| Card::usage(what.as_str(), "there is no vault to import into", "run it again"))?;
+    let next = "import into another vault (--vault PATH), or move this one out of the way: keyfob vault set-aside";
+    must_be_empty(&into, &what, next).await?;
+    let passphrase = passphrase::known("Passphrase of the exported file", args.stdin).await?;
+    let moved = transfer::import(&args.file, &passphrase, context.data_folder(), into.portable()).await;
+    let moved = moved.map_err(|error| {
+        let next = match &error {
+            keyfob::StoreError::WrongKey(_) => "type the passphrase that was given at the export",
+            keyfob::StoreError::Corrupt(_) => "the file was changed since it was written: take another copy",
+            other => other.hint(),
+        };
+        Card::of(what, &error.into()).advising(next)
+    })?;
+    if context.out.json {
+        return context.out.json(&described(moved, json!({"file": shown, "vault": context.vault().shown()})));
+    }
+    let paint = context.out.note_paint();
+    context.out.note(&format!("{} {} are in {} now", paint.good("✓"), in_words(moved), context.vault().shown()));
+    Ok(())
+}
+
+fn target(args: &Move) -> Result<Location, Card> {
+    let Some(name) = &args.to_variable else { return Location::of_argument(args.to.as_deref().unwrap_or_default()) };
+    match std::env::var(name) {
+        Ok(text) if !text.is_empty() => Ok(Location::parse(&text)),
+        _ => Err(Card::usage(
+            "there is nowhere to move to",
+            format!("the variable {name} is not set"),
+            format!("set {name} to a path or an address"),
+        )),
+    }
+}
+
+/// Into a vault with something in it nothing is mixed.
+async fn must_be_empty(vault: &Opened, what: &str, next: &str) -> Result<(), Card> {
+    let store = vault.store();
+    let (apps, accounts) = (store.apps().await.doing(what)?.len(), store.accounts().await.doing(what)?.len());
+    if apps + accounts == 0 {
+        return Ok(());
+    }
+    Err(Card::new(
+        Exit::Usage,
+        what,
+        format!("there are {accounts} accounts and {apps} apps in it already, and nothing is written over"),
+        next,
+    ))
+}
+
+fn same(one: &Location, other: &Location) -> bool {
+    match (one, other) {
+        (Location::File(one), Location::File(other)) => {
+            let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+            real(one) == real(other)
+        }
+        (Location::Postgres(one), Location::Postgres(other)) => one.expose() == other.expose(),
+        _ => false,
+    }
+}
+
+fn in_words(moved: Moved) -> String {
+    format!("{} accounts, {} apps and {} entries of their history", moved.accounts, moved.apps, moved.entries)
+}
+
+fn described(moved: Moved, mut about: serde_json::Value) -> serde_json::Value {
+    about["accounts"] = json!(moved.accounts);
+    about["apps"] = json!(moved.apps);
+    about["history"] = json!(moved.entries);
+    about
+}

@@ -1,0 +1,56 @@
+//! `keyfob vault`: the vault itself: how it is, sealing it anew, moving it, keeping a copy.
+
+mod check;
+mod copy;
+mod rekey;
+mod set_aside;
+mod status;
+
+use clap::Subcommand;
+
+use crate::card::Card;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::vault::Opened;
+
+/// What to do with the vault.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Where it is, how it is sealed, what is in it
+    Status,
+    /// Open every record, and look for damage
+    Check,
+    /// Seal everything anew, with a new key or passphrase
+    Rekey(rekey::Rekey),
+    /// Copy everything into another, empty vault: a file, or postgres://
+    Move(copy::Move),
+    /// Write everything into one file, sealed with a passphrase
+    Export(copy::Export),
+    /// Take everything from such a file into an empty vault
+    Import(copy::Import),
+    /// Move a vault that cannot be used out of the way, with its key
+    SetAside,
+}
+
+pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
+    match verb {
+        Verb::Status => status::run(context).await,
+        Verb::Check => check::run(context).await,
+        Verb::Rekey(args) => rekey::run(args, context).await,
+        Verb::Move(args) => copy::r#move(args, context).await,
+        Verb::Export(args) => copy::export(args, context).await,
+        Verb::Import(args) => copy::import(args, context).await,
+        Verb::SetAside => set_aside::run(context).await,
+    }
+}
+
+/// The vault, which has to be there.
+async fn open(context: &Context) -> Result<Opened, Card> {
+    let vault = context.vault();
+    vault.open(context.data_folder(), false, &context.out).await?.ok_or_else(|| none(context))
+}
+
+fn none(context: &Context) -> Card {
+    let why = format!("there is none at {}", context.vault().shown());
+    Card::new(Exit::Vault, "there is no vault yet", why, "log in once, and one is made; or name another: --vault PATH")
+}

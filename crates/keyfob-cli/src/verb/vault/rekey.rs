@@ -1,0 +1,105 @@
+//! `keyfob vault rekey`: a new data key, every record sealed anew, in one transaction.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use keyfob_store::agent::Agent;
+use keyfob_store::{KeySource, SealedWith, Vault};
+use serde_json::json;
+
+use super::open;
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::passphrase;
+use crate::vault::Location;
+use crate::verb::unlock;
+
+/// What it is to be sealed with; if nothing is said, with a new key of the same kind.
+#[derive(Args, Debug)]
+pub(crate) struct Rekey {
+    /// With a passphrase, which is asked for
+    #[arg(long, group = "with")]
+    passphrase: bool,
+    /// With a key file beside the vault
+    #[arg(long, group = "with")]
+    key_file: bool,
+    /// With a key in the desktop's keyring
+    #[arg(long, group = "with")]
+    keyring: bool,
+    /// With the key in a file that you provide, then and from now on
+    #[arg(long, group = "with", value_name = "FILE")]
+    provided: Option<PathBuf>,
+    /// Take the new passphrase from the first line of stdin
+    #[arg(long, requires = "passphrase")]
+    stdin: bool,
+}
+
+pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
+    let what = format!("cannot seal the vault {} anew", context.vault().shown());
+    // Opened first: nobody thinks of a new passphrase for a vault that is locked.
+    let opened = open(context).await?;
+    let to = target(&args, context, &what).await?;
+    let done = opened.rekey(&to).await.doing(what)?;
+    let agent = Agent::usual(context.data_folder());
+    if let (KeySource::Passphrase(passphrase), Location::File(path)) = (&to, context.vault()) {
+        // Whoever had it unlocked has it unlocked.
+        let id = Vault::inspect(path).map(|seen| seen.id).unwrap_or_default();
+        if let Some(held) = agent.held().iter().find(|held| held.vault == id)
+            && let Ok(unlocked) = Vault::unlock(path, passphrase)
+        {
+            unlock::keep(&unlocked, held.left.max(Duration::from_secs(1)), context)?;
+        }
+    }
+    let key = context.key_in_words();
+    if context.out.json {
+        return context
+            .out
+            .json(&json!({"vault": context.vault().shown(), "sealed": done.sealed, "generation": done.generation, "key": key}));
+    }
+    let paint = context.out.note_paint();
+    context.out.note(&format!("{} {} records sealed anew; the key is {key}", paint.good("✓"), done.sealed));
+    context.out.note(&paint.dim("copies made before open with the old key alone: make new ones (keyfob vault export FILE)"));
+    if let KeySource::Provided(path) = &to {
+        context.out.note(&format!(
+            "{} from now on, start programs with {}={}",
+            paint.warn("note:"),
+            KeySource::FILE_VARIABLE,
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
+async fn target(args: &Rekey, context: &Context, what: &str) -> Result<KeySource, Card> {
+    let file = context.vault().key_file(context.data_folder());
+    let given = KeySource::of_environment();
+    if let Some(path) = &args.provided {
+        return Ok(KeySource::Provided(path.clone()));
+    }
+    if args.passphrase || args.key_file || args.keyring {
+        // It would be sealed with the one and looked for in the other.
+        if given.is_some() {
+            return Err(Card::usage(
+                what,
+                "the environment says where its key is, and that goes before everything else",
+                format!("give the old key as a file beside the vault ({}), unset the variable, and run it again", file.display()),
+            ));
+        }
+        if args.passphrase && matches!(context.vault(), Location::Postgres(_)) {
+            return Err(Card::usage(what, "a database is opened with a key, not with a passphrase", "keyfob vault rekey --key-file"));
+        }
+        if args.passphrase {
+            return passphrase::new("New passphrase of the vault", args.stdin).await.map(KeySource::Passphrase);
+        }
+        return Ok(if args.keyring { KeySource::Keyring { otherwise: file } } else { KeySource::File(file) });
+    }
+    match given {
+        // The data key is new; what wraps it is the environment's to change.
+        Some(given) => Ok(given),
+        None if context.vault().sealed_with() == Some(SealedWith::Passphrase) => {
+            passphrase::new("New passphrase of the vault", args.stdin).await.map(KeySource::Passphrase)
+        }
+        None => Ok(context.vault().key_source(context.data_folder())),
+    }
+}

@@ -1,0 +1,37 @@
+//! `keyfob watch`: what happens to tokens, as it happens, whichever process does it.
+
+use std::time::Duration;
+
+use clap::Args;
+use keyfob::history::Watch as Following;
+
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::history;
+
+/// How often to look.
+#[derive(Args, Debug)]
+pub(crate) struct Watch {
+    /// Look so often, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    every: u64,
+    /// Only this account
+    #[arg(value_name = "ACCOUNT")]
+    name: Option<String>,
+}
+
+/// One JSON object on a line of its own for each entry, to be read by programs; it ends when it is stopped, or nobody reads.
+pub(crate) async fn run(args: Watch, context: &Context) -> Result<(), Card> {
+    let what = "cannot follow the vault's history";
+    if let Some(name) = &args.name {
+        context.account(name).await?;
+    }
+    let mut following = Following::begin(context.keyfob().await?, Duration::from_secs(args.every)).await.doing(what)?;
+    context.out.note(&context.out.note_paint().dim("watching; Ctrl-C ends it"));
+    loop {
+        let entry = following.next().await.doing(what)?;
+        if args.name.as_ref().is_none_or(|name| *name == entry.account) {
+            context.out.json_line(&history::json(&entry))?;
+        }
+    }
+}
