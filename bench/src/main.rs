@@ -2,16 +2,18 @@
 //!
 //! | command                                                   | what it measures                          |
 //! |-----------------------------------------------------------|-------------------------------------------|
+//! | `cargo run --release -p keyfob-bench -- session`          | a fresh token from a warm session         |
 //! | `cargo run --release -p keyfob-bench -- store`            | the sealed vault in SQLite, 1 000 000 accounts |
 //! | `cargo run --release -p keyfob-bench -- store ACCOUNTS`   | the same with another number              |
 
 mod measure;
+mod session;
 mod store;
 mod table;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run --release -p keyfob-bench -- store [ACCOUNTS]";
+const USAGE: &str = "usage: cargo run --release -p keyfob-bench -- session | store [ACCOUNTS]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
         eprintln!("without --release this measures the compiler's patience");
     }
     let table = match words.as_slice() {
+        ["session"] => session::run(),
         ["store"] => store::run(1_000_000),
         ["store", accounts] if accounts.parse::<usize>().is_ok() => store::run(accounts.parse().unwrap_or_default()),
         // Processes that are started to be measured.
