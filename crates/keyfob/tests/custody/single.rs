@@ -104,6 +104,21 @@ async fn d3_ahead_of_the_end_those_who_come_during_a_refresh_use_the_old_token()
 }
 
 #[tokio::test(start_paused = true)]
+async fn d3_what_appears_while_waiting_is_used_although_the_account_is_still_held() {
+    let house = House::new().await;
+    let _elsewhere = hold(&house).await;
+    let session = house.session().await;
+    let waits = tokio::spawn(async move { token(&session).await });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let mut account = house.kept().await;
+    account.tokens = tokens("9", NOW, Some(NOW + 3600));
+    house.store.put_account(&account, Expected::Anything, None).await.unwrap();
+    let written = Instant::now();
+    assert_eq!(waits.await.unwrap(), "access-9");
+    assert!(written.elapsed() < Duration::from_millis(200), "{:?}", written.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn d4_a_holder_that_dies_frees_the_account_at_once() {
     let house = House::new().await;
     let elsewhere = hold(&house).await;
