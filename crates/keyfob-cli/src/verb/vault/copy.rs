@@ -6,10 +6,11 @@ use clap::Args;
 use keyfob_store::transfer::{self, Moved};
 use serde_json::json;
 
-use super::open;
+use super::{counted, open};
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::hang;
 use crate::passphrase;
 use crate::vault::{self, Location, Opened};
 
@@ -62,12 +63,13 @@ pub(crate) async fn r#move(args: Move, context: &Context) -> Result<(), Card> {
         return context.out.json(&described(moved, json!({"from": context.vault().shown(), "to": shown})));
     }
     let paint = context.out.note_paint();
-    context.out.note(&format!("{} {} are in {} now", paint.good("✓"), in_words(moved), paint.strong(&shown)));
+    context.out.note(&format!("{} {} in {}", paint.good("✓"), in_words(moved), paint.strong(&shown)));
     context.out.note(&format!("   use it:    {}", paint.accent(&format!("{}={shown}", vault::VARIABLE))));
-    context.out.note(&paint.dim(&format!(
-        "{} was not touched: its tokens are the same, and go stale as soon as the new one refreshes them. Take it away once you are content",
+    let left = format!(
+        "{} was not touched. Both hold the same tokens, and whichever refreshes one makes the other's useless: take the old one away soon",
         context.vault().shown()
-    )));
+    );
+    context.out.note(&paint.dim(&hang(&left, 0, context.out.note_width())));
     Ok(())
 }
 
@@ -84,7 +86,7 @@ pub(crate) async fn export(args: Export, context: &Context) -> Result<(), Card> 
         return context.out.json(&described(moved, json!({"file": shown})));
     }
     let paint = context.out.note_paint();
-    context.out.note(&format!("{} {} are in {}", paint.good("✓"), in_words(moved), paint.strong(&shown)));
+    context.out.note(&format!("{} {} in {}", paint.good("✓"), in_words(moved), paint.strong(&shown)));
     context.out.note(&paint.dim("its passphrase opens it, and nothing else does; take it back with: keyfob vault import FILE"));
     Ok(())
 }
@@ -113,7 +115,7 @@ pub(crate) async fn import(args: Import, context: &Context) -> Result<(), Card> 
         return context.out.json(&described(moved, json!({"file": shown, "vault": context.vault().shown()})));
     }
     let paint = context.out.note_paint();
-    context.out.note(&format!("{} {} are in {} now", paint.good("✓"), in_words(moved), context.vault().shown()));
+    context.out.note(&format!("{} {} in {}", paint.good("✓"), in_words(moved), context.vault().shown()));
     Ok(())
 }
 
@@ -156,7 +158,7 @@ fn same(one: &Location, other: &Location) -> bool {
 }
 
 fn in_words(moved: Moved) -> String {
-    format!("{} accounts, {} apps and {} entries of their history", moved.accounts, moved.apps, moved.entries)
+    format!("{}, {} and {} of history", counted(moved.accounts, "account"), counted(moved.apps, "app"), counted(moved.entries, "line"))
 }
 
 fn described(moved: Moved, mut about: serde_json::Value) -> serde_json::Value {

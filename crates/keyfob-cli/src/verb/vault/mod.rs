@@ -50,6 +50,11 @@ async fn open(context: &Context) -> Result<Opened, Card> {
     vault.open(context.data_folder(), false, &context.out).await?.ok_or_else(|| none(context))
 }
 
+/// `1 app`, `2 apps`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn none(context: &Context) -> Card {
     let why = format!("there is none at {}", context.vault().shown());
     Card::new(Exit::Vault, "there is no vault yet", why, "log in once, and one is made; or name another: --vault PATH")

@@ -8,7 +8,7 @@ use keyfob_store::agent::Agent;
 use keyfob_store::{KeySource, SealedWith, Vault};
 use serde_json::json;
 
-use super::open;
+use super::{counted, open};
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::passphrase;
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
             .json(&json!({"vault": context.vault().shown(), "sealed": done.sealed, "generation": done.generation, "key": key}));
     }
     let paint = context.out.note_paint();
-    context.out.note(&format!("{} {} records sealed anew; the key is {key}", paint.good("✓"), done.sealed));
+    context.out.note(&format!("{} {} sealed anew; the key is {key}", paint.good("✓"), counted(done.sealed, "record")));
     context.out.note(&paint.dim("copies made before open with the old key alone: make new ones (keyfob vault export FILE)"));
     if let KeySource::Provided(path) = &to {
         context.out.note(&format!(

@@ -4,7 +4,7 @@ use keyfob_store::agent::Agent;
 use keyfob_store::{SealedWith, Vault};
 use serde_json::json;
 
-use super::none;
+use super::{counted, none};
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -27,7 +27,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
     if let Ok(Some(opened)) = &opened {
         let store = opened.store();
         let what = "cannot read the vault";
-        counts = Some((store.apps().await.doing(what)?.len(), store.accounts().await.doing(what)?.len()));
+        counts = Some((store.apps().await.doing(what)?.len() as u64, store.accounts().await.doing(what)?.len() as u64));
     }
     let held = Agent::usual(context.data_folder()).held();
     let inspection = seen.as_ref().ok().and_then(Option::as_ref);
@@ -69,7 +69,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
             lines.push(("sealed", anew));
         }
         if let Some((apps, accounts)) = counts {
-            lines.push(("holds", format!("{accounts} accounts, {apps} apps")));
+            lines.push(("holds", format!("{}, {}", counted(accounts, "account"), counted(apps, "app"))));
         }
         if by_passphrase {
             let left = ours.map(|held| moment::length(i64::try_from(held.left.as_secs()).unwrap_or(i64::MAX)));

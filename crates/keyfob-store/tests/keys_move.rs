@@ -1,0 +1,152 @@
+//! From one vault into another: everything, or nothing; and a vault in one file.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+
+use common::{CANARIES, Home, app, assert_same, error, oauth1_account, oauth2_account, oauth2_pending, wait};
+use keyfob::history::{Actor, Entry, Event, MOST_ENTRIES};
+use keyfob::proto::{Secret, Timestamp};
+use keyfob::store::{Expected, Generation};
+use keyfob::{Account, Store, StoreError};
+use keyfob_store::transfer::{Moved, copy_all, export, import};
+use keyfob_store::{KeySource, SealedWith, Vault};
+
+const PASSPHRASE: &str = "canary-export-passphrase";
+
+fn secret() -> Secret {
+    Secret::new(PASSPHRASE)
+}
+
+/// More than go into one bundle, or come out of the database at a time.
+fn filled(accounts: usize) -> (Home, Vec<Account>) {
+    let home = Home::new();
+    let vault = home.open();
+    wait(vault.put_app("example", &app())).expect("puts");
+    wait(vault.put_app("another", &app())).expect("puts");
+    wait(vault.put_pending(&oauth2_pending("canary-state-e3c0d1f2"), "binding")).expect("puts");
+    let mut put = Vec::new();
+    for number in 0..accounts {
+        let name = format!("home/{number}");
+        let account = if number % 2 == 0 { oauth2_account(&name) } else { oauth1_account(&name) };
+        wait(vault.put_account(&account, Expected::Nothing, Some(&entry(&account, 0)))).expect("puts");
+        put.push(account);
+    }
+    for time in 1..5 {
+        wait(vault.put_account(&put[0], Expected::Anything, Some(&entry(&put[0], time)))).expect("puts");
+    }
+    (home, put)
+}
+
+fn entry(account: &Account, time: i64) -> Entry {
+    let by = Actor { host: "host".to_owned(), pid: 1, program: "test".to_owned() };
+    Entry::new(account, Timestamp::from_unix(1_800_000_000 + time), by, Event::LoggedIn { received: None })
+}
+
+#[track_caller]
+fn assert_moved(vault: &Vault, accounts: &[Account]) {
+    assert_eq!(wait(vault.accounts()).expect("lists").len(), accounts.len());
+    assert_same(&wait(vault.app("another")).expect("reads").expect("it is there"), &app());
+    for account in accounts.iter().step_by(53).chain(accounts.last()) {
+        let found = wait(vault.account(&account.name)).expect("reads").expect("it is there");
+        assert_same(&found.value, account);
+    }
+    assert_eq!(wait(vault.account("home/0")).expect("reads").expect("it is there").generation, Generation(5));
+    let history = wait(vault.history(&accounts[0].id)).expect("reads");
+    assert_eq!(history.iter().map(|entry| entry.at.as_unix() - 1_800_000_000).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert!(history.len() < MOST_ENTRIES);
+}
+
+#[test]
+fn everything_moves_with_ids_generations_and_times() {
+    let (home, accounts) = filled(700);
+    let (from, target) = (home.open(), Home::new());
+    let before = fs::read(home.vault()).expect("reads");
+    let into = Vault::open(&target.vault(), KeySource::Passphrase(secret())).expect("makes a vault");
+    let moved = wait(copy_all(&from, &into)).expect("moves");
+    assert_eq!(moved, Moved { apps: 2, accounts: 700, entries: 704 });
+    assert_moved(&into, &accounts);
+    drop(into);
+    assert_moved(&Vault::open_existing(&target.vault(), KeySource::Passphrase(secret())).expect("opens"), &accounts);
+    assert!(fs::read(home.vault()).expect("reads") == before, "where it was it is untouched");
+    assert_moved(&from, &accounts);
+}
+
+#[test]
+fn nothing_is_mixed_into_a_vault_with_something_in_it() {
+    let ((home, _), target) = (filled(3), Home::new());
+    let into = target.open();
+    wait(into.put_app("theirs", &app())).expect("puts");
+    let refused = error(wait(copy_all(&home.open(), &into)));
+    assert!(matches!(&refused, StoreError::Io(why, _) if why.contains("something in it")), "{refused:?}");
+    assert_eq!(wait(into.apps()).expect("lists").len(), 1);
+    assert!(wait(into.accounts()).expect("lists").is_empty());
+}
+
+#[test]
+fn j6_a_record_that_does_not_open_stops_the_move_and_nothing_of_it_stays() {
+    let ((home, _), target) = (filled(600), Home::new());
+    home.sql().execute("UPDATE account SET record = zeroblob(99) WHERE number = 550", ()).expect("edits");
+    let into = target.open();
+    assert!(matches!(error(wait(copy_all(&home.open(), &into))), StoreError::Corrupt(_)));
+    assert!(wait(into.accounts()).expect("lists").is_empty() && wait(into.apps()).expect("lists").is_empty());
+}
+
+#[test]
+fn an_exported_file_is_a_vault_in_one_file_and_comes_back() {
+    let (home, accounts) = filled(5);
+    let file = home.root().join("backup.keyfob");
+    wait(export(&home.open(), &home.folder(), &file, &secret())).expect("exports");
+    assert_eq!(file.metadata().expect("it is there").mode() & 0o777, 0o600);
+    let bytes = fs::read(&file).expect("reads");
+    for canary in CANARIES.iter().chain(&[PASSPHRASE]) {
+        assert!(!bytes.windows(canary.len()).any(|window| window == canary.as_bytes()), "{canary}");
+    }
+    let left: Vec<_> = fs::read_dir(home.folder()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("scratch")), "{left:?}");
+    let target = Home::new();
+    let into = target.open();
+    let wrong = error(wait(import(&file, &Secret::new("another"), &target.folder(), &into)));
+    assert!(matches!(wrong, StoreError::WrongKey(_)), "{wrong:?}");
+    wait(import(&file, &secret(), &target.folder(), &into)).expect("imports");
+    assert_moved(&into, &accounts);
+    assert!(fs::read(&file).expect("reads") == bytes, "it was not changed");
+    // It is a vault like any other.
+    let seen = Vault::inspect(&file).expect("looks");
+    assert_eq!(seen.sealed_with, SealedWith::Passphrase);
+    assert_moved(&Vault::open_existing(&file, KeySource::Passphrase(secret())).expect("opens"), &accounts);
+}
+
+#[test]
+fn j2_an_export_is_never_written_over_something_nor_through_a_link() {
+    let (home, _) = filled(1);
+    let (there, link) = (home.root().join("there"), home.root().join("link"));
+    fs::write(&there, "mine").expect("writes");
+    symlink(home.root().join("elsewhere"), &link).expect("a link");
+    for path in [&there, &link] {
+        assert!(matches!(error(wait(export(&home.open(), &home.folder(), path, &secret()))), StoreError::Io(..)));
+    }
+    assert_eq!(fs::read(&there).expect("reads"), b"mine");
+    assert!(!home.root().join("elsewhere").exists());
+}
+
+#[test]
+fn j8_a_damaged_export_is_refused() {
+    let (home, _) = filled(3);
+    let file = home.root().join("backup.keyfob");
+    wait(export(&home.open(), &home.folder(), &file, &secret())).expect("exports");
+    let good = fs::read(&file).expect("reads");
+    let target = Home::new();
+    let into = target.open();
+    let try_import = |bytes: &[u8]| {
+        fs::write(&file, bytes).expect("writes");
+        wait(import(&file, &secret(), &target.folder(), &into))
+    };
+    for bad in [&good[..good.len() / 2], &good[..100], b"", b"not a vault"] {
+        assert!(matches!(error(try_import(bad)), StoreError::Corrupt(_)), "{}", bad.len());
+    }
+    assert!(matches!(wait(import(&home.root().join("none"), &secret(), &target.folder(), &into)), Err(StoreError::Missing(_))));
+    assert!(wait(into.accounts()).expect("lists").is_empty());
+    try_import(&good).expect("imports");
+}
