@@ -8,7 +8,7 @@ use keyfob_proto::{App, Timestamp};
 
 use crate::account::{Account, AccountId, PendingLogin};
 use crate::history::{Entry, MOST_ENTRIES};
-use crate::store::{EntryNumber, Expected, Generation, Hold, Store, StoreError, Stored, Versioned};
+use crate::store::{EntryNumber, Expected, Generation, Hold, LEASE_SLACK, Store, StoreError, Stored, Versioned};
 
 /// How many logins may be under way at once; beyond it the oldest make room.
 const MOST_PENDING: usize = 1000;
@@ -149,7 +149,7 @@ impl Store for MemoryStore {
         let free = |account: &Account, due: Timestamp| {
             inner.leases.get(&account.id).is_none_or(|(leased_for, leased_until)| {
                 // One that lies further ahead than any that would be given now is one of a clock that was wrong.
-                *leased_for != due || *leased_until <= now || *leased_until > until
+                *leased_for != due || *leased_until <= now || *leased_until > until.plus(LEASE_SLACK)
             })
         };
         let mut due: Vec<_> = inner.accounts.values().filter_map(|record| Some((record.value.due_at()?, record))).collect();

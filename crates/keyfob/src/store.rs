@@ -68,6 +68,11 @@ pub trait Store: Send + Sync {
     fn take_pending<'a>(&'a self, key: &'a str, binding: &'a str, now: Timestamp) -> Stored<'a, Option<PendingLogin>>;
 }
 
+/// Seconds by which the clocks of machines may differ without harm. A [lease](Store::lease_due) that lies further ahead than any that would be
+/// given now, and more than this, is one of a clock that was wrong, and void; with less, two machines whose clocks differ by a moment would
+/// take each other's.
+pub const LEASE_SLACK: i64 = 3600;
+
 /// A counter that every write of a record moves on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);

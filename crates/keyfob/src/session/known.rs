@@ -140,6 +140,19 @@ impl Known {
         self.has_been_here_for(lifetime.length) || (!lifetime.clock_went_back(now) && lifetime.expires_at <= now)
     }
 
+    /// How long the access token is good for; `None` if it has ended.
+    pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
+        let unknown = Duration::MAX;
+        let left = match self.lifetime {
+            _ if self.has_ended(now) => return None,
+            Some(lifetime) if !lifetime.clock_went_back(now) => {
+                u64::try_from(lifetime.expires_at.since(now)).map_or(unknown, Duration::from_secs)
+            }
+            _ => unknown,
+        };
+        Some(left)
+    }
+
     /// Whether these tokens are what a refresh brought just now, here or in another process, so that another one would bring no better:
     /// a lifetime of nothing, the same token again, a clock that jumps. A token that lived its short life to the end is not meant.
     pub(crate) fn is_just_refreshed(&self, now: Timestamp) -> bool {

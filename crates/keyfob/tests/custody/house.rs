@@ -146,5 +146,6 @@ pub fn tokens(number: &str, received_at: i64, expires_at: Option<i64>) -> TokenS
         received_at: Timestamp::from_unix(received_at),
         expires_at: expires_at.map(Timestamp::from_unix),
         scopes: vec![],
+        identity: None,
     })
 }

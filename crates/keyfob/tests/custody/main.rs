@@ -8,6 +8,7 @@ mod bound;
 mod clocks;
 mod events;
 mod house;
+mod identity;
 mod logout;
 mod lost;
 mod many;

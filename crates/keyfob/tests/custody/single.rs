@@ -99,8 +99,23 @@ async fn d3_ahead_of_the_end_those_who_come_during_a_refresh_use_the_old_token()
     session.get("/x").send().await.unwrap();
     assert_eq!(begun.elapsed(), Duration::ZERO);
     first.await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(3), "whoever refreshes does not wait longer than the old token lasts");
+    tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(session.account().tokens.refresh_token().unwrap().expose(), "refresh-2");
     assert_eq!(house.provider.asked().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_does_not_hang_a_call_whose_token_is_good() {
+    let house = House::fresh().await;
+    house.provider.habits(|habits| habits.delay = Duration::from_secs(29));
+    house.clock.turn(1800 - 59);
+    let session = house.session().await;
+    let begun = Instant::now();
+    session.get("/x").send().await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    assert_eq!(house.refresh_token().await, "refresh-2", "the refresh went on");
 }
 
 #[tokio::test(start_paused = true)]

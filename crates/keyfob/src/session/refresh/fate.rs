@@ -27,6 +27,8 @@ impl Fate {
                 TransportKind::Timeout | TransportKind::Broken => Self::Lost,
                 _ => Self::Unclear,
             },
+            // D11: whoever's tokens these are, they are not this account's, and neither is what this refresh token leads to.
+            Error::Protocol(error) if error.is_another_identity() => Self::Refused,
             Error::Protocol(ProtoError::Refused(refused)) => match refused.code {
                 Code::InvalidGrant => Self::Refused,
                 Code::ServerError => Self::Unclear,

@@ -61,7 +61,7 @@ impl Shared {
         }
         match wait {
             // What the caller has is good for now: let those wait who need better.
-            Wait::WhileItIsOurs => Ok(used.clone()),
+            Wait::AMoment(_) => Ok(used.clone()),
             Wait::ToTheEnd => match board.subscribe().wait_for(|phase| matches!(phase, Phase::Landed(_))).await.as_deref() {
                 Ok(Phase::Landed(outcome)) => again(outcome),
                 _ => Err(stopped(self)),
@@ -145,18 +145,20 @@ impl Drop for Flight {
 
 /// Waits for one's own flight, and gets its very error, with all that lies below.
 async fn lead(shared: &Shared, used: &Arc<Known>, board: &Board, task: JoinHandle<Outcome>, wait: Wait) -> Outcome {
+    let landed = async { task.await.unwrap_or_else(|_| Err(stopped(shared))) };
+    let Wait::AMoment(moment) = wait else { return landed.await };
     let mut phases = board.subscribe();
     let queued = async {
         // An error here means that the flight is over, which the other branch tells.
-        let found = phases.wait_for(|phase| matches!(phase, Phase::Queued)).await.is_ok();
-        if !found {
+        if phases.wait_for(|phase| matches!(phase, Phase::Queued)).await.is_err() {
             std::future::pending::<()>().await;
         }
     };
     tokio::select! {
         biased;
-        done = task => done.unwrap_or_else(|_| Err(stopped(shared))),
-        () = queued, if wait == Wait::WhileItIsOurs => Ok(used.clone()),
+        outcome = landed => outcome,
+        () = queued => Ok(used.clone()),
+        () = tokio::time::sleep(moment) => Ok(used.clone()),
     }
 }
 

@@ -39,6 +39,9 @@ use crate::limit::Permit;
 /// How long a call waits for the store to take what it could not take before.
 const UNWRITTEN: Duration = Duration::from_secs(2);
 
+/// How long a call waits for a refresh that is made ahead of the end: a provider that hangs must not hang the call.
+const MOMENT: Duration = Duration::from_secs(5);
+
 /// What becomes of asking for new tokens: those that count now.
 type Outcome = Result<Arc<Known>, Error>;
 
@@ -60,8 +63,8 @@ pub(crate) enum Why {
 pub(crate) enum Wait {
     /// To its end: the old token is of no use.
     ToTheEnd,
-    /// While this caller is the one who refreshes; for others' refreshes not at all, since the old token is still good.
-    WhileItIsOurs,
+    /// For a refresh of its own a moment; for others' refreshes not at all, since the old token is still good.
+    AMoment(Duration),
 }
 
 impl Why {
@@ -100,8 +103,10 @@ impl Shared {
         if !known.ends_soon(now, min_valid) || known.refresh_token().is_none() {
             return Ok(known);
         }
-        let is_good = min_valid.is_none() && !known.has_ended(now);
-        let wait = if is_good { Wait::WhileItIsOurs } else { Wait::ToTheEnd };
+        let left = known.left(now).filter(|_| min_valid.is_none());
+        let is_good = left.is_some();
+        // No longer than the old token is good for.
+        let wait = left.map_or(Wait::ToTheEnd, |left| Wait::AMoment(MOMENT.min(left / 2)));
         match self.refresh(&known, Why::EndsSoon, wait).await {
             // Ahead of the end there is no haste: a token that is still good is better than an error.
             Err(error) if is_good && !matches!(error, Error::NeedsLogin { .. } | Error::NoAccount { .. }) => {
