@@ -4,6 +4,8 @@
 //! was acknowledged is on disk, and what a job was refused for may itself never have come to be.
 
 use std::cell::RefCell;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, mpsc};
@@ -18,6 +20,7 @@ use super::checkpoint::Checkpoints;
 use super::database::{self, sql};
 use super::sealing::Sealing;
 use super::worker::{Worker, ended};
+use crate::place;
 use crate::seal::Sealer;
 
 /// How many jobs share a transaction at most. More would save little, and let the first wait for long.
@@ -99,6 +102,9 @@ struct Thread {
 
 struct Open {
     connection: Connection,
+    path: PathBuf,
+    /// Device and inode of the file that was opened.
+    file: Option<(u64, u64)>,
     /// How many pages the log had after the last commit.
     log: Arc<AtomicI32>,
     checkpoints: Checkpoints,
@@ -123,7 +129,8 @@ impl Thread {
             }
             if let Some(job) = last {
                 let sealing = Arc::clone(&self.sealing);
-                job(self.open().map(|open| (&mut open.connection, &*sealing)));
+                let open = self.open().and_then(|open| open.is_still_there().map(|()| open));
+                job(open.map(|open| (&mut open.connection, &*sealing)));
             }
         }
     }
@@ -138,9 +145,10 @@ impl Thread {
             Err(error) => batch.into_iter().for_each(|job| job(Err(error.again()))(Ok(()))),
             Ok((open, transaction)) => {
                 let answers: Vec<Answer> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
-                let committed = transaction.commit();
+                // What goes into a file that has no name any more is gone with this process: nobody may be told that it is kept.
+                let committed = transaction.commit().and_then(|()| open.is_still_there());
                 for answer in answers {
-                    answer(committed.as_ref().map(|()| ()).map_err(StoreError::again));
+                    answer(committed.as_ref().copied().map_err(StoreError::again));
                 }
                 open.checkpoints.log_has(open.log.load(Ordering::Relaxed));
             }
@@ -158,6 +166,7 @@ impl Thread {
 impl Open {
     fn new(path: &Path) -> Result<Self, StoreError> {
         let mut connection = database::connect(path)?;
+        let file = identity(path)?;
         let log = Arc::new(AtomicI32::new(0));
         let pages = Arc::clone(&log);
         // In place of SQLite's own hook, which would check-point after every thousand pages and keep a writer waiting.
@@ -167,8 +176,22 @@ impl Open {
                 Ok(())
             }))
             .map_err(sql)?;
-        Ok(Self { connection, log, checkpoints: Checkpoints::new(path.to_owned()) })
+        Ok(Self { connection, path: path.to_owned(), file, log, checkpoints: Checkpoints::new(path.to_owned()) })
     }
+
+    /// An error if somebody has deleted the file, or put another in its place (a backup, say) since it was opened.
+    fn is_still_there(&self) -> Result<(), StoreError> {
+        if self.file.is_some() && identity(&self.path)? == self.file {
+            return Ok(());
+        }
+        let what = "it was deleted or replaced while it was open; start this program again";
+        Err(StoreError::Io(self.path.display().to_string(), io::Error::new(io::ErrorKind::NotFound, what)))
+    }
+}
+
+/// Device and inode of the vault's file, if there is one.
+fn identity(path: &Path) -> Result<Option<(u64, u64)>, StoreError> {
+    Ok(place::look(path)?.map(|found| (found.dev(), found.ino())))
 }
 
 /// A transaction, and whether it still stands.
