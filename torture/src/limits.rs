@@ -59,22 +59,30 @@ pub fn taken_away(rig: &Rig) -> Rigged<Outcome> {
     type Take = fn(&Path) -> std::io::Result<()>;
     let cases: [(&str, Take); 3] = [("deleted", delete), ("folder deleted", |vault| fs::remove_dir_all(vault)), ("replaced", replace)];
     for (name, take) in cases {
-        let vault = folder.path().join(name.replace(' ', "-"));
-        copy(&template, &vault).map_err(|error| format!("cannot copy: {error}"))?;
-        let mut victim = Victim::start(writer(rig, &vault, PREPARED, WRITES).arg("--gate"))?;
-        victim.wait_for("open");
-        take(&vault).map_err(|error| format!("{name}: {error}"))?;
-        let remains = victim.finish_within(PATIENCE)?;
-        tally.rounds += 1;
-        // What goes into a file that has no name any more is acknowledged, and lost.
-        let acknowledged = remains.acknowledged(PREPARED) - PREPARED;
-        if acknowledged > 0 {
-            tally.blame(Verdict::Lost(format!("{acknowledged} writes went into a file that is not there")), name);
+        for gate in [0, 1] {
+            let vault = folder.path().join(format!("{}-{gate}", name.replace(' ', "-")));
+            copy(&template, &vault).map_err(|error| format!("cannot copy: {error}"))?;
+            let mut victim = Victim::start(writer(rig, &vault, PREPARED, WRITES).arg(format!("--gate-after={gate}")))?;
+            victim.wait_for(if gate == 0 { "open" } else { "acknowledged" });
+            take(&vault).map_err(|error| format!("{name}: {error}"))?;
+            let remains = victim.finish_within(PATIENCE)?;
+            tally.rounds += 1;
+            let name = format!("{name} after {gate} writes");
+            let acknowledged = remains.acknowledged(PREPARED);
+            let (path, after) = (vault.join("vault.db"), acknowledged - PREPARED - gate);
+            if let Some(verdict) = remains.complain(after == WRITES - gate) {
+                tally.blame(verdict, &name);
+            }
+            // What went into a file that has no name any more is lost. What was written into the copy that was put back is there, or in the copy.
+            if after > 0 && !path.exists() {
+                tally.blame(Verdict::Lost(format!("{after} writes went into a file that is not there")), &name);
+            } else if after > 0
+                && let Err(verdict) = check(&path, acknowledged, acknowledged)
+            {
+                tally.blame(verdict, &name);
+            }
+            tally.notes.push(format!("{name}: {}", remains.error().map_or("works", |(_, words)| words)));
         }
-        if let Some(verdict) = remains.complain(false) {
-            tally.blame(verdict, name);
-        }
-        tally.notes.push(format!("{name}: {}", remains.error().map_or("no error", |(_, words)| words)));
     }
     locked_folder(rig, &mut tally)?;
     Ok(tally.done())

@@ -10,7 +10,8 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use super::{option, say};
 use crate::book::Book;
 
-/// From the write after `after` on, without end. `--most=N`: so many. `--gate`: waits for a line on stdin when the vault is open.
+/// From the write after `after` on, without end. `--most=N`: so many. `--gate`: waits for a line on stdin when the vault is open;
+/// `--gate-after=N`: after so many writes.
 /// `--linger`: lives on when it has written, with the vault open. `--file-size=N`, `--open-files=N`: limits it sets itself at the start.
 pub(super) fn run(path: &str, after: &str, options: &[&str]) -> Result<(), StoreError> {
     let number = |text: &str| text.parse::<u64>().expect("a number");
@@ -22,10 +23,11 @@ pub(super) fn run(path: &str, after: &str, options: &[&str]) -> Result<(), Store
     }
     let book = Book::open(Path::new(path))?;
     say("open");
-    if options.contains(&"--gate") {
-        let _ = std::io::stdin().lock().read_line(&mut String::new());
-    }
+    let gate = option("--gate-after=").or(options.contains(&"--gate").then_some(0));
     for number in after + 1..=after + most {
+        if gate == Some(number - after - 1) {
+            let _ = std::io::stdin().lock().read_line(&mut String::new());
+        }
         book.write(number)?;
         say(&format!("acknowledged {number}"));
     }
