@@ -130,7 +130,7 @@ fn processes(clock: &Clock, peer: &peers::Peer, members: usize) -> (Home, Fleet,
     Base::prepare(&home, &peer.origin);
     let place = home.path().join("keyfob/vault.db").display().to_string();
     let runtime = tokio::runtime::Runtime::new().expect("threads");
-    runtime.block_on(async { Base::open(home.path(), &place).log_in(&format!("{PROVIDER}/0")).await });
+    runtime.block_on(async { Base::open(home.path(), &place).await.log_in(&format!("{PROVIDER}/0")).await });
     let fleet = Fleet::muster(&home, &place, members, &clock.environment());
     (home, fleet, place)
 }

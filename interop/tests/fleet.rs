@@ -8,6 +8,7 @@ use std::time::Duration;
 use keyfob_interop::Home;
 use keyfob_interop::fleet::{self, Base, Fleet, PROVIDER, Report};
 use keyfob_interop::peers::{self, Counts, Peer};
+use keyfob_testbed::{Cluster, Options};
 
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
@@ -21,39 +22,92 @@ fn rounds() -> u64 {
 }
 
 #[test]
-fn d2_eight_processes_refresh_once_an_expiry() {
-    let Some(scene) = Scene::new(3, 10) else { return };
-    scene.expire_and_use(8, rounds());
+fn d2_eight_processes_refresh_once_an_expiry_sqlite() {
+    on(Vault::Sqlite, 3, 10, |scene| scene.expire_and_use(8, rounds()));
+}
+
+#[test]
+fn d2_eight_processes_refresh_once_an_expiry_postgres() {
+    on(Vault::Postgres, 3, 10, |scene| scene.expire_and_use(8, rounds()));
 }
 
 /// Nobody steers them: each calls when it likes, while tokens of ten seconds end by the real clock.
 #[test]
-fn d2_processes_that_run_free_never_spend_a_token_twice() {
-    let Some(scene) = Scene::new(10, 8) else { return };
-    scene.run_free(4, Duration::from_secs(11));
+fn d2_processes_that_run_free_never_spend_a_token_twice_sqlite() {
+    on(Vault::Sqlite, 10, 8, |scene| scene.run_free(4, Duration::from_secs(11)));
 }
 
 #[test]
-fn d1_a_thousand_tasks_of_one_process_make_one_refresh() {
-    let Some(scene) = Scene::new(3600, 1) else { return };
-    scene.crowd(1, 1000);
+fn d2_processes_that_run_free_never_spend_a_token_twice_postgres() {
+    on(Vault::Postgres, 10, 8, |scene| scene.run_free(4, Duration::from_secs(11)));
 }
 
 #[test]
-fn d1_a_thousand_tasks_of_four_processes_make_one_refresh() {
-    let Some(scene) = Scene::new(3600, 1) else { return };
-    scene.crowd(4, 250);
+fn d1_a_thousand_tasks_of_one_process_make_one_refresh_sqlite() {
+    on(Vault::Sqlite, 3600, 1, |scene| scene.crowd(1, 1000));
+}
+
+#[test]
+fn d1_a_thousand_tasks_of_four_processes_make_one_refresh_sqlite() {
+    on(Vault::Sqlite, 3600, 1, |scene| scene.crowd(4, 250));
+}
+
+#[test]
+fn d1_a_thousand_tasks_of_four_processes_make_one_refresh_postgres() {
+    on(Vault::Postgres, 3600, 1, |scene| scene.crowd(4, 250));
 }
 
 /// While one works, another adds accounts, and so does a third.
 #[test]
-fn j7_processes_that_add_accounts_disturb_nobody() {
-    let Some(scene) = Scene::new(3600, 1) else { return };
-    scene.add_while_working();
+fn j7_processes_that_add_accounts_disturb_nobody_sqlite() {
+    on(Vault::Sqlite, 3600, 1, |scene| scene.add_while_working());
+}
+
+#[test]
+fn j7_processes_that_add_accounts_disturb_nobody_postgres() {
+    on(Vault::Postgres, 3600, 1, |scene| scene.add_while_working());
+}
+
+/// The database goes away while the provider has the refresh token and has not answered yet; it is back before the answer comes.
+#[test]
+fn d6_a_database_that_restarts_in_the_middle_of_a_refresh_costs_no_token() {
+    on(Vault::Postgres, 3600, 1, |scene| scene.lose_the_database(1, Duration::ZERO));
+}
+
+/// The same, but it comes back only after the answer did.
+#[test]
+fn d6_a_database_that_is_away_when_new_tokens_come_costs_no_token() {
+    on(Vault::Postgres, 3600, 1, |scene| scene.lose_the_database(1, Duration::from_secs(5)));
+}
+
+/// The same with others who want the token too, and whom no lock keeps from spending it while the database is away.
+#[test]
+fn d6_a_database_that_restarts_in_the_middle_of_a_refresh_lets_nobody_else_spend_the_token() {
+    on(Vault::Postgres, 3600, 1, |scene| scene.lose_the_database(4, Duration::ZERO));
+}
+
+/// Where the accounts lie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Vault {
+    Sqlite,
+    Postgres,
+}
+
+/// Runs a test, where there is what it needs, with so many accounts, whose access tokens last so many seconds.
+fn on(vault: Vault, lifetime: u32, accounts: usize, test: impl FnOnce(&Scene<'_>)) {
+    let Some(peer) = peers::oidc(lifetime) else { return };
+    let home = Home::new();
+    if vault == Vault::Sqlite {
+        let place = home.path().join("keyfob/vault.db").display().to_string();
+        test(&Scene::new(peer, lifetime, accounts, home, place, None));
+    } else if let Some(cluster) = Cluster::start(&Options::default()) {
+        let database = cluster.database();
+        test(&Scene::new(peer, lifetime, accounts, home, database.url(), Some(&cluster)));
+    }
 }
 
 /// The peer, and a home with accounts at it.
-struct Scene {
+struct Scene<'a> {
     peer: Peer,
     lifetime: u32,
     accounts: usize,
@@ -61,19 +115,16 @@ struct Scene {
     place: String,
     runtime: tokio::runtime::Runtime,
     base: Base,
+    cluster: Option<&'a Cluster>,
 }
 
-impl Scene {
-    /// So many accounts, whose access tokens last so many seconds.
-    fn new(lifetime: u32, accounts: usize) -> Option<Self> {
-        let peer = peers::oidc(lifetime)?;
-        let home = Home::new();
+impl<'a> Scene<'a> {
+    fn new(peer: Peer, lifetime: u32, accounts: usize, home: Home, place: String, cluster: Option<&'a Cluster>) -> Self {
         Base::prepare(&home, &peer.origin);
-        let place = home.path().join("keyfob/vault.db").display().to_string();
         let runtime = tokio::runtime::Runtime::new().expect("threads");
-        let base = Base::open(home.path(), &place);
+        let base = runtime.block_on(Base::open(home.path(), &place));
         (0..accounts).for_each(|nth| runtime.block_on(base.log_in(&format!("{PROVIDER}/{nth}"))));
-        Some(Self { peer, lifetime, accounts, home, place, runtime, base })
+        Self { peer, lifetime, accounts, home, place, runtime, base, cluster }
     }
 
     fn fleet(&self, members: usize) -> Fleet {
@@ -109,13 +160,11 @@ impl Scene {
         self.assert_one_each(&fleet.all(&format!("call {tasks}")), members * tasks);
         assert_eq!(self.peer.counts(), Counts { requests: 1, refreshed: 1, refused: 0 }, "the provider says expired");
 
-        // Another fleet each time: nobody in it has refreshed just now.
-        for (number, task) in [(2, "token"), (3, "call")] {
-            let mut fleet = self.fleet(members);
-            fleet.all(&format!("clock {}", number * 5000));
-            self.assert_one_each(&fleet.all(&format!("{task} {tasks}")), members * tasks);
-            assert_eq!(self.peer.counts(), Counts { requests: number, refreshed: number, refused: 0 }, "the clock says expired: {task}");
-        }
+        // Another fleet: nobody in it has refreshed just now.
+        let mut fleet = self.fleet(members);
+        fleet.all("clock 10000");
+        self.assert_one_each(&fleet.all(&format!("token {tasks}")), members * tasks);
+        assert_eq!(self.peer.counts(), Counts { requests: 2, refreshed: 2, refused: 0 }, "the clock says expired");
         self.base.turn(20_000);
         self.the_grants_live();
     }
@@ -149,6 +198,32 @@ impl Scene {
         let added = added.into_iter().flat_map(|report| report.tokens);
         assert_eq!(names, added.chain([format!("{PROVIDER}/0")]).collect());
         assert_eq!(names.len(), 2 * EACH + 1);
+    }
+
+    /// So many processes want a new token. While the provider takes three seconds for it, the database is stopped, and started again
+    /// after so long.
+    fn lose_the_database(&self, members: usize, away: Duration) {
+        let cluster = self.cluster.expect("there is one");
+        let mut fleet = self.fleet(members);
+        self.peer.order("expire");
+        self.peer.order("delay?ms=3000");
+        fleet.begin("call 3");
+        thread::sleep(Duration::from_millis(1000));
+        cluster.stop();
+        thread::sleep(away);
+        cluster.start_again();
+        let report = fleet.end();
+        self.peer.order("delay?ms=0");
+        // Whoever refreshes gets the token, written down or not; the others get it too, or are told what is wrong.
+        assert!(report.good >= 3 && report.tokens.len() == 1, "{report:#?}");
+        for error in &report.errors {
+            assert!(error.contains("the vault cannot be read or written") && error.contains("PostgreSQL"), "{error}");
+        }
+        let again = fleet.all("call 3");
+        assert_eq!((&again.tokens, again.good), (&report.tokens, 3 * members), "{again:#?}");
+        assert_eq!(self.peer.counts(), Counts { requests: 1, refreshed: 1, refused: 0 });
+        drop(fleet);
+        self.the_grants_live();
     }
 
     /// The refresh tokens that lie in the vault are the ones that count, and the provider takes them.

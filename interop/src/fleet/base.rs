@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use keyfob::proto::{Answer, App, Secret, Settings, Timestamp};
 use keyfob::{Clock, HyperTransport, Keyfob, Login, OsEntropy, Redirect, Session, Store, SystemClock};
 use keyfob_providers::Catalogue;
-use keyfob_store::{KeySource, Vault};
+use keyfob_store::{KeySource, PostgresVault, Vault};
 
 use super::PROVIDER;
 use crate::{Home, person};
@@ -43,12 +43,12 @@ impl Base {
     ///
     /// # Panics
     /// If something is missing.
-    pub fn open(folder: &Path, place: &str) -> Self {
+    pub async fn open(folder: &Path, place: &str) -> Self {
         let catalogue = Catalogue::load(Some(&folder.join(".config/keyfob/providers")));
         let settings = catalogue.get(PROVIDER).expect("the peer's file").settings(&|_| None).expect("complete");
         let transport = HyperTransport::builder().loopback_only(true).build().expect("a certificate store");
         let clock = Arc::new(Turned::default());
-        let keyfob = Keyfob::with(store(place), Arc::new(transport), clock.clone(), Arc::new(OsEntropy));
+        let keyfob = Keyfob::with(store(place).await, Arc::new(transport), clock.clone(), Arc::new(OsEntropy));
         Self { keyfob, clock, settings }
     }
 
@@ -95,8 +95,11 @@ fn app() -> App {
     App::public("peer-public")
 }
 
-/// A file, or a database where it is a URL.
-fn store(place: &str) -> Arc<dyn Store> {
+/// A file, or a database where it is an address of one.
+async fn store(place: &str) -> Arc<dyn Store> {
     let key = KeySource::Text(Secret::new("5e".repeat(32)));
+    if PostgresVault::is_address(place) {
+        return Arc::new(PostgresVault::open(&Secret::new(place), key).await.expect("the vault opens"));
+    }
     Arc::new(Vault::open(Path::new(place), key).expect("the vault opens"))
 }

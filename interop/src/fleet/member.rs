@@ -27,7 +27,8 @@ use super::{Base, PLACE, PROVIDER, Report};
 pub fn serve() {
     let Ok(place) = env::var(PLACE) else { return };
     let runtime = tokio::runtime::Runtime::new().expect("threads");
-    let base = Base::open(&PathBuf::from(env::var_os("HOME").expect("a home")), &place);
+    let home = PathBuf::from(env::var_os("HOME").expect("a home"));
+    let base = runtime.block_on(Base::open(&home, &place));
     let sessions = runtime.block_on(base.sessions());
     // Not on the line that the test harness has begun.
     println!("\nready");
