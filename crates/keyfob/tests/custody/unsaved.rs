@@ -92,12 +92,17 @@ async fn d6_while_unwritten_another_refresh_spends_nothing() {
 #[tokio::test(start_paused = true)]
 async fn d6_a_write_that_was_reported_as_failed_and_was_none_ends_well() {
     let house = House::new().await;
-    let session = house.session().await;
+    let keyfob = house.keyfob();
+    let mut events = keyfob.events();
+    let session = house.session_of(&keyfob, "home").await;
     *house.store.lying.lock().unwrap() = Some(Write::Tokens);
     session.token(0).await.unwrap();
     session.settle(Duration::from_secs(1)).await.unwrap();
     assert_eq!(house.refresh_token().await, "refresh-2");
     assert_eq!(house.events().await, ["refreshed"], "once");
+    for expected in ["unsaved", "refreshed"] {
+        assert_eq!(name(&events.next().await.unwrap().event), expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -175,6 +175,7 @@ impl Shared {
             let is_same_account = there.account().id == account.id;
             // A write that was reported as failed, and was none.
             if is_same_account && there.is_same_issue(&new.tokens) {
+                self.keyfob.tell(&new.entry);
                 return Ok(Saved::Written(there.record().clone()));
             }
             // Somebody marked the account with the old tokens in it (was refused with the same refresh token, after us): the new tokens are
