@@ -8,7 +8,7 @@ use keyfob::proto::scrub::printable;
 use keyfob::{Store, StoreError};
 use keyfob_store::agent::Agent;
 use keyfob_store::transfer::Portable;
-use keyfob_store::{KeySource, Rekeyed, SealedWith, Vault};
+use keyfob_store::{KeySource, PostgresVault, Rekeyed, SealedWith, Vault};
 
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
@@ -32,6 +32,7 @@ pub(crate) enum Location {
 #[derive(Clone)]
 pub(crate) enum Opened {
     File(Arc<Vault>),
+    Postgres(Arc<PostgresVault>),
 }
 
 impl Location {
@@ -69,7 +70,7 @@ impl Location {
 
     /// A path, or an address.
     pub(crate) fn parse(text: &str) -> Self {
-        if ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+        if PostgresVault::is_address(text) {
             Self::Postgres(Secret::new(text))
         } else {
             Self::File(PathBuf::from(text))
@@ -123,7 +124,16 @@ impl Location {
                     Opened::File(Arc::new(vault))
                 })
             }
-            Self::Postgres(_) => return Err(Card::usage(what, "this program was built without PostgreSQL", "name a file instead")),
+            Self::Postgres(address) => {
+                let opened = match make {
+                    true => PostgresVault::open(address, source).await,
+                    false => PostgresVault::open_existing(address, source).await,
+                };
+                opened.map(|vault| {
+                    tell(out, vault.warnings(), vault.key_made());
+                    Opened::Postgres(Arc::new(vault))
+                })
+            }
         };
         match opened {
             Ok(opened) => Ok(Some(opened)),
@@ -174,6 +184,7 @@ impl Opened {
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::File(vault) => vault.clone(),
+            Self::Postgres(vault) => vault.clone(),
         }
     }
 
@@ -181,13 +192,16 @@ impl Opened {
     pub(crate) fn portable(&self) -> &dyn Portable {
         match self {
             Self::File(vault) => vault.as_ref(),
+            Self::Postgres(vault) => vault.as_ref(),
         }
     }
 
-    /// Seals everything anew.
-    pub(crate) async fn rekey(&self, to: &KeySource) -> Result<Rekeyed, StoreError> {
+    /// Seals everything anew; `None` where that cannot be done in place.
+    pub(crate) async fn rekey(&self, to: &KeySource) -> Option<Result<Rekeyed, StoreError>> {
         match self {
-            Self::File(vault) => vault.rekey(to).await,
+            Self::File(vault) => Some(vault.rekey(to).await),
+            // Other machines that have it open would go on writing under the old key.
+            Self::Postgres(_) => None,
         }
     }
 }

@@ -37,10 +37,17 @@ pub(crate) struct Rekey {
 
 pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
     let what = format!("cannot seal the vault {} anew", context.vault().shown());
+    if let Location::Postgres(_) = context.vault() {
+        return Err(Card::usage(
+            what,
+            "other machines that have the database open would go on writing under the old key",
+            "stop them, and move it under another key into another database: keyfob vault move --to-variable NAME",
+        ));
+    }
     // Opened first: nobody thinks of a new passphrase for a vault that is locked.
     let opened = open(context).await?;
     let to = target(&args, context, &what).await?;
-    let done = opened.rekey(&to).await.doing(what)?;
+    let done = opened.rekey(&to).await.expect("a file can be sealed anew").doing(what)?;
     let agent = Agent::usual(context.data_folder());
     if let (KeySource::Passphrase(passphrase), Location::File(path)) = (&to, context.vault()) {
         // Whoever had it unlocked has it unlocked.
@@ -85,9 +92,6 @@ async fn target(args: &Rekey, context: &Context, what: &str) -> Result<KeySource
                 "the environment says where its key is, and that goes before everything else",
                 format!("give the old key as a file beside the vault ({}), unset the variable, and run it again", file.display()),
             ));
-        }
-        if args.passphrase && matches!(context.vault(), Location::Postgres(_)) {
-            return Err(Card::usage(what, "a database is opened with a key, not with a passphrase", "keyfob vault rekey --key-file"));
         }
         if args.passphrase {
             return passphrase::new("New passphrase of the vault", args.stdin).await.map(KeySource::Passphrase);
