@@ -125,7 +125,24 @@ impl Outflow {
         self.to.blocking_send(Bundle { items, last: false }).map_err(|_| cut())
     }
 
-    /// Says that this was all.
+    /// Sends an item from async code.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn pass(&mut self, item: Item) -> Result<(), StoreError> {
+        self.bundle.push(item);
+        if self.bundle.len() < BUNDLE {
+            return Ok(());
+        }
+        let items = std::mem::take(&mut self.bundle);
+        self.to.send(Bundle { items, last: false }).await.map_err(|_| cut())
+    }
+
+    /// Says that this was all, from async code.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn finish(self) -> Result<(), StoreError> {
+        self.to.send(Bundle { items: self.bundle, last: true }).await.map_err(|_| cut())
+    }
+
+    /// Says that this was all. Blocks: not for async code.
     pub(crate) fn end(self) -> Result<(), StoreError> {
         self.to.blocking_send(Bundle { items: self.bundle, last: true }).map_err(|_| cut())
     }
@@ -148,6 +165,19 @@ impl Inflow {
             let Bundle { items, last } = self.from.blocking_recv().ok_or_else(cut)?;
             (self.bundle, self.ended) = (items.into_iter(), last);
         }
+    }
+
+    /// All items of the next bundle, for async code; none after the last one; an error if the stream ends before.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn some(&mut self) -> Result<Vec<Item>, StoreError> {
+        while !self.ended {
+            let Bundle { items, last } = self.from.recv().await.ok_or_else(cut)?;
+            self.ended = last;
+            if !items.is_empty() {
+                return Ok(items);
+            }
+        }
+        Ok(Vec::new())
     }
 }
 

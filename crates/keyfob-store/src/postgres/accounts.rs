@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use keyfob::history::{Entry, MOST_ENTRIES};
 use keyfob::proto::Timestamp;
-use keyfob::store::{EntryNumber, Expected, Generation, Versioned};
+use keyfob::store::{EntryNumber, Expected, Generation, LEASE_SLACK, Versioned};
 use keyfob::{Account, AccountId, StoreError};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -54,7 +54,7 @@ static REMOVE: LazyLock<Write> = LazyLock::new(|| Write::new("DELETE FROM keyfob
 /// A lease that lies further ahead than any that would be given now is one of a clock that was wrong.
 const LEASE: &str = "
     UPDATE keyfob.account SET leased_until = $2 WHERE id = ANY (ARRAY(
-        SELECT id FROM keyfob.account WHERE due_at <= $1 AND (leased_until <= $1 OR leased_until > $2)
+        SELECT id FROM keyfob.account WHERE due_at <= $1 AND (leased_until <= $1 OR leased_until > $4)
          ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
     )) RETURNING id, name, generation, due_at, record";
 
@@ -133,7 +133,7 @@ pub(super) async fn lease_due(
     most: usize,
 ) -> Result<Vec<Versioned<Account>>, StoreError> {
     // Once more if the answer was lost: what the first gave nobody got, and is free again when its lease ends.
-    let rows = query(vault, LEASE, &[&now.as_unix(), &until.as_unix(), &limit(most)]).await?;
+    let rows = query(vault, LEASE, &[&now.as_unix(), &until.as_unix(), &limit(most), &until.plus(LEASE_SLACK).as_unix()]).await?;
     let mut due = Vec::with_capacity(rows.len());
     for row in rows {
         let row = AccountRow::from_row(&row)?;
@@ -264,13 +264,13 @@ impl Write {
 }
 
 impl AccountRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self { id: get(row, 0)?, name: get(row, 1)?, generation: unsigned(get(row, 2)?)?, due_at: get(row, 3)?, record: get(row, 4)? })
     }
 }
 
 impl EntryRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self { account: get(row, 0)?, record: get(row, 1)? })
     }
 }

@@ -212,3 +212,45 @@ async fn drive(connection: impl Future<Output = Result<(), Error>>) {
         tracing::debug!("a connection to PostgreSQL ended");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use keyfob::proto::Secret;
+    use keyfob_testbed::{Cluster, Options};
+
+    use super::*;
+
+    /// Whatever the database's own defaults are.
+    #[tokio::test]
+    async fn the_settings_are_in_force() {
+        let defaults = [
+            ("synchronous_commit", "off"),
+            ("default_transaction_isolation", "serializable"),
+            ("search_path", "public"),
+            ("idle_in_transaction_session_timeout", "0"),
+        ];
+        let settings = defaults.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let Some(cluster) = Cluster::start(&Options { settings, ..Options::default() }) else { return };
+        let database = cluster.database();
+        // Over TCP: a unix socket has no keep-alives.
+        let address = Address::parse(&Secret::new(database.tcp_url("127.0.0.1"))).expect("an address");
+        let connections = Connections::new(address).expect("a pool");
+        let (client, _task) = connections.dial().await.expect("connects");
+        for (name, expected) in [
+            ("synchronous_commit", "on"),
+            ("transaction_isolation", "read committed"),
+            ("search_path", "pg_catalog"),
+            ("statement_timeout", "30s"),
+            ("lock_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "1min"),
+            ("tcp_keepalives_idle", "5"),
+            ("tcp_keepalives_interval", "2"),
+            ("tcp_keepalives_count", "3"),
+            ("tcp_user_timeout", "10s"),
+            ("application_name", "keyfob"),
+        ] {
+            let found: String = client.query_one(&format!("SHOW {name}"), &[]).await.expect("shows").get(0);
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}

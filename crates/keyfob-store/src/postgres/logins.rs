@@ -121,7 +121,7 @@ async fn run(vault: &PostgresVault, statement: &str, parameters: &[&(dyn ToSql +
 }
 
 impl AppRow {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self { id: get(row, 0)?, generation: unsigned(get(row, 1)?)?, record: get(row, 2)? })
     }
 }

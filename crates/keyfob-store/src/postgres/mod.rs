@@ -6,6 +6,7 @@ mod connections;
 mod failure;
 mod hold;
 mod logins;
+mod pour;
 mod schema;
 mod tls;
 
@@ -20,6 +21,7 @@ use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
 use crate::key::KeySource;
 use crate::seal::Sealer;
+use crate::transfer::{Inflow, Moved, Outflow, Portable};
 use address::Address;
 use connections::Connections;
 use hold::Holds;
@@ -113,6 +115,16 @@ impl PostgresVault {
 impl fmt::Debug for PostgresVault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresVault").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Portable for PostgresVault {
+    fn pour(&self, out: Outflow) -> Stored<'_, ()> {
+        Box::pin(pour::pour(self, out))
+    }
+
+    fn fill(&self, from: Inflow) -> Stored<'_, Moved> {
+        Box::pin(pour::fill(self, from))
     }
 }
 

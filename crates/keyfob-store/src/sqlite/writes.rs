@@ -4,7 +4,7 @@
 
 use keyfob::history::{Entry, MOST_ENTRIES};
 use keyfob::proto::{App, Secret, Timestamp};
-use keyfob::store::{Expected, Generation};
+use keyfob::store::{Expected, Generation, LEASE_SLACK};
 use keyfob::{Account, PendingLogin, StoreError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
 
@@ -83,10 +83,12 @@ impl Write<'_> {
     pub(super) fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Result<Vec<i64>, StoreError> {
         let lease = "INSERT OR REPLACE INTO lease (account, until)
                      SELECT number, ?2 FROM account LEFT JOIN lease ON lease.account = account.number
-                     WHERE due_at <= ?1 AND (until IS NULL OR until <= ?1 OR until > ?2) ORDER BY due_at LIMIT ?3
+                     WHERE due_at <= ?1 AND (until IS NULL OR until <= ?1 OR until > ?4) ORDER BY due_at LIMIT ?3
                      RETURNING account";
         let mut lease = self.connection.prepare_cached(lease).map_err(sql)?;
-        let numbers = lease.query_map((now.as_unix(), until.as_unix(), limit(most)), |row| row.get(0)).map_err(sql)?;
+        let numbers = lease
+            .query_map((now.as_unix(), until.as_unix(), limit(most), until.plus(LEASE_SLACK).as_unix()), |row| row.get(0))
+            .map_err(sql)?;
         numbers.collect::<Result<_, _>>().map_err(sql)
     }
 

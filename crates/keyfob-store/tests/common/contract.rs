@@ -328,6 +328,11 @@ pub async fn lease_clock(Fresh { store, other, .. }: &Fresh) {
     assert_eq!(store.lease_due(ahead, ahead.plus(60), 10).await.expect("leases").len(), 1);
     assert_eq!(other.lease_due(due, due.plus(60), 10).await.expect("leases").len(), 1, "no lease lasts so long");
     assert_eq!(other.lease_due(due, due.plus(60), 10).await.expect("leases").len(), 0);
+    // One that is a little behind does not take from one that is right.
+    assert_eq!(store.lease_due(due.plus(-1), due.plus(59), 10).await.expect("leases").len(), 0, "not due for it yet");
+    let later = due.plus(100);
+    assert_eq!(other.lease_due(later, later.plus(60), 10).await.expect("leases").len(), 1);
+    assert_eq!(store.lease_due(later.plus(-1), later.plus(59), 10).await.expect("leases").len(), 0, "it is somebody's");
 }
 
 pub async fn parallel_leases(Fresh { store, other, .. }: &Fresh) {

@@ -10,6 +10,7 @@ mod contract;
 mod failures;
 mod holds;
 mod machines;
+mod moved;
 mod schema;
 mod sealed;
 mod support;
