@@ -68,6 +68,7 @@ async fn session() -> Session {
             received_at: now,
             expires_at: Some(now.plus(86_400)),
             scopes: vec![],
+            identity: None,
         }),
         kept: std::collections::BTreeMap::new(),
         origins: settings.origins(),

@@ -24,6 +24,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a refresh was answered with the tokens of another person, issuer or app (OpenID Connect Core §12.2). None of them may be used, and
+    /// the refresh token that was sent is not to be trusted any more.
+    pub fn is_another_identity(&self) -> bool {
+        matches!(self, Self::Misbehaved(misbehaved) if misbehaved.section == crate::oauth2::identity::SECTION)
+    }
+
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {

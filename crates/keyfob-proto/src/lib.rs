@@ -30,4 +30,4 @@ pub use secret::Secret;
 pub use settings::{Api, Attach, Flow, Settings, Signal};
 pub use template::Template;
 pub use time::Timestamp;
-pub use token::{OAuth1Tokens, OAuth2Tokens, Received, TokenSet};
+pub use token::{Identity, OAuth1Tokens, OAuth2Tokens, Received, TokenSet};

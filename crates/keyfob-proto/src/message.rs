@@ -21,7 +21,7 @@ use crate::secret::Secret;
 /// # let provider = Settings::new("example", Flow::OAuth2(flow), endpoint("https://api.example"));
 /// # let client = oauth2::Client::new(&provider, App::confidential("id", "sandbox-secret-not-real"))?;
 /// # let (access, refresh) = (Secret::new("access-1"), Some(Secret::new("refresh-1")));
-/// # let tokens = OAuth2Tokens { access, refresh, received_at: Timestamp::from_unix(0), expires_at: None, scopes: vec![] };
+/// # let tokens = OAuth2Tokens { access, refresh, received_at: Timestamp::from_unix(0), expires_at: None, scopes: vec![], identity: None };
 /// let exchange = client.refresh(&tokens)?;
 /// let outgoing = exchange.request();
 /// assert!(format!("{outgoing:?}").contains(r#""authorization": Sensitive"#));

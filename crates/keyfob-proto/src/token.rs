@@ -47,6 +47,20 @@ pub struct OAuth2Tokens {
     /// The granted scopes; equal to the requested ones where the answer names none (RFC 6749 §5.1).
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Whom the ID token of the login names, where there was one. Not verified: good for telling that a refresh stays the same person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+}
+
+/// Whom an ID token names (OpenID Connect Core §2). Made to be stored, with the tokens; no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `iss`.
+    pub issuer: String,
+    /// `sub`.
+    pub subject: String,
+    /// `aud`, in alphabetical order.
+    pub audience: Vec<String>,
 }
 
 impl TokenSet {

@@ -432,6 +432,42 @@ fn d7_a_refresh_keeps_the_old_refresh_token_where_no_new_one_comes() {
     assert_eq!(token(&receive_json(without("refresh_token")).expect("accepted")), None);
 }
 
+/// A compact JWS with these claims; nobody looks at the signature here.
+fn id_token(claims: &serde_json::Value) -> String {
+    let part = |value: &serde_json::Value| keyfob_proto::encode::base64url(value.to_string().as_bytes());
+    format!("{}.{}.c2lnbmF0dXJl", part(&json!({"alg": "RS256"})), part(claims))
+}
+
+#[test]
+fn d11_a_refresh_is_for_the_same_person_issuer_and_app() {
+    let claims = json!({"iss": "https://login.example", "sub": "person-1", "aud": ["b", "a"], "exp": 1});
+    let login = receive_json(with("id_token", json!(id_token(&claims)))).expect("accepted");
+    let before = tokens2(&login).clone();
+    assert_eq!(before.identity.as_ref().map(|identity| identity.subject.as_str()), Some("person-1"));
+    let refresh = |id_token: serde_json::Value| {
+        oauth2_client(|_, _| {}).refresh(&before).expect("a refresh").receive(&json_answer(200, with("id_token", id_token)), NOW)
+    };
+    // The same, said in another order, with other times; or not said at all (it may be left out, and comes back later).
+    let again = refresh(json!(id_token(&json!({"aud": ["a", "b"], "sub": "person-1", "iss": "https://login.example", "exp": 2}))));
+    assert_eq!(tokens2(&again.expect("accepted")).identity, before.identity);
+    let silent = oauth2_client(|_, _| {}).refresh(&before).expect("a refresh").receive(&json_answer(200, OK), NOW).expect("accepted");
+    assert_eq!(tokens2(&silent).identity, before.identity);
+    for (name, other) in [("iss", json!("https://evil.example")), ("sub", json!("person-2")), ("aud", json!("a")), ("sub", json!(null))] {
+        let mut claims = claims.clone();
+        claims[name] = other;
+        let error = refresh(json!(id_token(&claims))).expect_err("refused");
+        assert!(error.is_another_identity() && !error.to_string().contains("person-2"), "{name}: {error}");
+        assert!(!misbehaved(Err(error)).is_transient(), "{name}");
+    }
+    for unreadable in [json!(7), json!(""), json!("a.b"), json!("a.b.c"), json!("e30.e30.e30")] {
+        assert!(refresh(unreadable.clone()).expect_err("refused").is_another_identity(), "{unreadable}");
+    }
+    // Without an ID token at login there is nobody to compare with.
+    let first = oauth2_client(|_, _| {}).refresh(&oauth2_tokens()).expect("a refresh");
+    let answer = with("id_token", json!(id_token(&claims)));
+    assert_eq!(tokens2(&first.receive(&json_answer(200, answer), NOW).expect("accepted")).identity, before.identity);
+}
+
 #[test]
 fn i4_a_callback_that_is_not_confirmed_is_refused() {
     let begin = |at, body: &str| {

@@ -113,7 +113,7 @@ impl Client {
         if let Some(verifier) = &verified.verifier {
             scrubber = scrubber.knowing(verifier);
         }
-        let context = Context { scopes: verified.scopes, refresh: None, scrubber };
+        let context = Context { scopes: verified.scopes, refresh: None, identity: None, scrubber };
         Ok(Exchange { client: self.clone(), request, context, kept: verified.kept, tolerated: verified.tolerated })
     }
 
@@ -134,6 +134,7 @@ impl Client {
         let context = Context {
             scopes: tokens.scopes.clone(),
             refresh: Some(refresh.clone()),
+            identity: tokens.identity.clone(),
             scrubber: self.scrubber().knowing(refresh).knowing(&tokens.access),
         };
         Ok(Exchange { client: self.clone(), request, context, kept: BTreeMap::new(), tolerated: Tolerated::new() })

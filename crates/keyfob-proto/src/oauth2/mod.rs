@@ -17,6 +17,7 @@
 mod attach;
 mod client;
 mod error_response;
+pub(crate) mod identity;
 mod json;
 mod pending;
 mod pkce;

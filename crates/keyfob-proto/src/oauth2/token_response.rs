@@ -3,14 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::client::Client;
-use super::{error_response, json};
+use super::{error_response, identity, json};
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::error::{Error, Misbehaved};
 use crate::message::{Incoming, Outgoing, is_vschar};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
-use crate::token::{OAuth2Tokens, Received, TokenSet};
+use crate::token::{Identity, OAuth2Tokens, Received, TokenSet};
 
 const SECTION: &str = "RFC 6749 §5.1";
 
@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) scopes: Vec<String>,
     /// The refresh token that was spent: still good, where the answer brings no other (§6).
     pub(crate) refresh: Option<Secret>,
+    /// Whom the login's ID token named.
+    pub(crate) identity: Option<Identity>,
     pub(crate) scrubber: Scrubber,
 }
 
@@ -56,9 +58,10 @@ pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: &Context, now
     reader.token_type()?;
     let lifetime = reader.lifetime()?.or(client.settings.default_lifetime.map(u64::from));
     let scopes = reader.scopes(&client.settings.scope_separator)?.unwrap_or_else(|| context.scopes.clone());
+    let identity = identity::after_refresh(&object, context.identity.as_ref()).map_err(|error| error.with_status(answer.status))?;
     let expires_at = lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed()));
     let kept = client.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect();
-    let tokens = TokenSet::OAuth2(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes });
+    let tokens = TokenSet::OAuth2(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes, identity });
     Ok(Received { tokens, kept, tolerated })
 }
 

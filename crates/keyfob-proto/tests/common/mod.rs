@@ -178,6 +178,7 @@ pub fn oauth2_tokens() -> OAuth2Tokens {
         received_at: NOW,
         expires_at: Some(NOW.plus(3600)),
         scopes: vec!["read".into()],
+        identity: None,
     }
 }
 

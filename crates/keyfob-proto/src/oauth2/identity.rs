@@ -1,0 +1,55 @@
+//! Whom an ID token names (OpenID Connect Core §2), as far as a refresh needs to know: that it stays the same person.
+//!
+//! Nothing here proves anything about a person: the token is read, not verified. It came from the token endpoint over TLS; a relying party that signs people in has to do more (§3.1.3.7).
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::error::Misbehaved;
+use crate::token::Identity;
+
+/// Successful refresh response: `iss`, `sub` and `aud` of a new ID token are those of the first.
+pub(crate) const SECTION: &str = "OpenID Connect Core §12.2";
+
+/// Whom an answer's `id_token` names, if it has one that can be read.
+pub(crate) fn of_answer(answer: &Map<String, Value>) -> Option<Identity> {
+    claims(answer.get("id_token")?.as_str()?)
+}
+
+/// After a refresh: the identity that counts, which is the first one. An ID token of somebody else means that the answer is somebody else's.
+pub(crate) fn after_refresh(answer: &Map<String, Value>, before: Option<&Identity>) -> Result<Option<Identity>, Misbehaved> {
+    let (Some(before), Some(token)) = (before, answer.get("id_token").filter(|token| !token.is_null())) else {
+        return Ok(before.cloned().or_else(|| of_answer(answer)));
+    };
+    let broke = |expected: &str, found: &str| {
+        Misbehaved::new(SECTION, format!("an ID token {expected}"), found)
+            .with_hint("these tokens were not kept: they may be somebody else's; log in again")
+    };
+    let now = token.as_str().and_then(claims).ok_or_else(|| broke("with iss, sub and aud", "one without them"))?;
+    let pairs = [
+        (now.issuer == before.issuer, "of the same issuer (iss)", "one of another issuer"),
+        (now.subject == before.subject, "of the same person (sub)", "one of another person"),
+        (now.audience == before.audience, "for the same app (aud)", "one for another app"),
+    ];
+    match pairs.iter().find(|(same, ..)| !same) {
+        Some((_, expected, found)) => Err(broke(expected, found)),
+        None => Ok(Some(now)),
+    }
+}
+
+/// The claims of a compact JWS that matter here.
+fn claims(token: &str) -> Option<Identity> {
+    let mut parts = token.split('.');
+    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return None };
+    let object = json::object(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    let text = |name| object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let mut audience: Vec<String> = match object.get("aud")? {
+        Value::String(one) => vec![one.clone()],
+        Value::Array(several) => several.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        _ => return None,
+    };
+    audience.sort();
+    Some(Identity { issuer: text("iss")?, subject: text("sub")?, audience })
+}
