@@ -256,6 +256,20 @@ async fn a_new_login_elsewhere_ends_the_need_for_one() {
     assert_eq!(token(&session).await, "access-9");
 }
 
+#[tokio::test]
+async fn a_marked_account_is_not_used_although_its_token_has_not_ended() {
+    let house = House::fresh().await;
+    house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));
+    let session = house.session().await;
+    assert!(matches!(session.refresh().await.unwrap_err(), Error::NeedsLogin { .. }));
+    assert!(matches!(session.get("/x").send().await.unwrap_err(), Error::NeedsLogin { .. }));
+    assert_eq!(house.provider.calls(), 0);
+    let mut account = house.kept().await;
+    (account.tokens, account.health) = (tokens("9", NOW, Some(NOW + 3600)), Health::Ok);
+    house.store.put_account(&account, Expected::Anything, None).await.unwrap();
+    assert_eq!(token(&session).await, "access-9");
+}
+
 /// As another process would.
 async fn hold(house: &House) -> Hold {
     house.store.try_hold(&house.kept().await.id).await.unwrap().expect("it is free")
