@@ -1,0 +1,169 @@
+//! The vault's own verbs: sealed with a passphrase, unlocked for a while, sealed anew, moved, kept, set aside.
+
+#![cfg(unix)]
+#![allow(missing_docs)]
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use common::{House, exists};
+
+const PASSPHRASE: &str = "canary horse battery staple";
+
+/// A house with an app in a vault of its own, no sandbox in the way, and a folder for the agent.
+async fn house() -> House {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let runtime = house.path("r");
+    std::fs::create_dir(&runtime).expect("a folder");
+    std::fs::set_permissions(&runtime, PermissionsExt::from_mode(0o700)).expect("chmod");
+    house.set("XDG_RUNTIME_DIR", &runtime.display().to_string());
+    house
+        .run_with(&["app", "add", "netatmo", "--stdin"], r#"{"client_id":"example-id","client_secret":"canary-secret-5ce2"}"#)
+        .await
+        .exits(0);
+    house
+}
+
+fn vault(house: &House) -> PathBuf {
+    house.path("data/vault.db")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn j9_a_passphrase_is_typed_once_and_everything_works_until_it_is_locked() {
+    let house = house().await;
+    house.run(&["unlock"]).await.fails(2, ["cannot unlock", "not sealed with a passphrase", "vault rekey --passphrase"]);
+    house.run(&["vault", "rekey", "--passphrase"]).await.fails(2, ["nobody is at the terminal", "", "--stdin"]);
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], "short\n").await.fails(2, ["too short", "8", "words"]);
+    assert!(exists(&house.path("data/vault.key")), "nothing was changed");
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], &format!("{PASSPHRASE}\n")).await.exits(0);
+    assert!(!exists(&house.path("data/vault.key")));
+    house.run(&["app", "list"]).await.fails(7, ["cannot open the vault", "locked", "keyfob unlock"]);
+    let status = house.json(&["vault", "status"]).await;
+    assert_eq!(
+        (status["sealed_with"].as_str(), status["open"].as_bool(), status["generation"].as_u64()),
+        (Some("passphrase"), Some(false), Some(2))
+    );
+    house.run_with(&["unlock", "--stdin"], "canary horse battery stable\n").await.fails(7, ["cannot unlock", "not its passphrase", ""]);
+    house.run_with(&["unlock", "--stdin", "--for", "99d"], PASSPHRASE).await.fails(2, ["", "30d", ""]);
+    house.run_with(&["unlock", "--stdin", "--for", "2h"], &format!("{PASSPHRASE}\n")).await.exits(0);
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    house.good(&["vault", "check"]).await;
+    let status = house.json(&["vault", "status"]).await;
+    assert_eq!((status["open"].as_bool(), status["apps"].as_u64()), (Some(true), Some(1)));
+    assert!(status["agent"]["seconds_left"].as_u64().is_some_and(|left| (7100..=7200).contains(&left)), "{status}");
+    // Whoever had it unlocked still has, after a new passphrase.
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], "another horse altogether").await.exits(0);
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    house.good(&["lock"]).await;
+    house.run(&["app", "list"]).await.fails(7, ["", "locked", "keyfob unlock"]);
+    assert!(house.run(&["lock"]).await.exits(0).stderr.contains("no agent ran"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn j12_the_agent_has_the_passphrase_in_no_argument_and_no_variable() {
+    let mut house = house().await;
+    house.set("CANARY", "canary-in-the-environment");
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], PASSPHRASE).await.exits(0);
+    house.run_with(&["unlock", "--stdin"], PASSPHRASE).await.exits(0);
+    let socket = house.path("r").display().to_string();
+    let mut agents = 0;
+    for process in std::fs::read_dir("/proc").expect("processes").filter_map(Result::ok) {
+        let Ok(arguments) = std::fs::read(process.path().join("cmdline")) else { continue };
+        assert!(!String::from_utf8_lossy(&arguments).contains(PASSPHRASE));
+        // Those that are not ours to look at are not ours.
+        let Ok(environment) = std::fs::read(process.path().join("environ")) else { continue };
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        if String::from_utf8_lossy(&arguments).ends_with("\0agent\0") && environment.contains(&socket) {
+            agents += 1;
+            assert!(!environment.contains("canary"), "{environment}");
+            let limits = std::fs::read_to_string(process.path().join("limits")).expect("reads");
+            assert!(
+                limits.lines().any(|line| line.starts_with("Max core file size") && line.split_whitespace().nth(4) == Some("0")),
+                "{limits}"
+            );
+        }
+    }
+    // Not to be looked at by an ordinary user (J14): then this was about arguments alone.
+    assert!(agents == 1 || !rustix::process::geteuid().is_root(), "{agents}");
+    house.good(&["lock"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_moves_to_another_vault_and_into_a_file_and_back() {
+    let mut house = house().await;
+    let (elsewhere, file) = (house.path("elsewhere/vault.db").display().to_string(), house.path("backup.keyfob").display().to_string());
+    let moved = house.json(&["vault", "move", "--to", &elsewhere]).await;
+    assert_eq!((moved["apps"].as_u64(), moved["to"].as_str()), (Some(1), Some(elsewhere.as_str())));
+    assert!(house.good(&["--vault", &elsewhere, "app", "list"]).await.contains("example-id"));
+    house.run(&["vault", "move", "--to", &elsewhere]).await.fails(2, ["cannot move", "already", "nothing yet"]);
+    house.run(&["vault", "move", "--to", &vault(&house).display().to_string()]).await.fails(2, ["cannot move", "where it is", ""]);
+    house.run_with(&["vault", "export", &file, "--stdin"], PASSPHRASE).await.exits(0);
+    house.run_with(&["vault", "export", &file, "--stdin"], PASSPHRASE).await.fails(2, ["cannot export", "nothing is written over", ""]);
+    assert!(!std::fs::read(&file).expect("reads").windows(18).any(|window| window == b"canary-secret-5ce2"));
+    house.set("KEYFOB_VAULT", &house.path("third/vault.db").display().to_string());
+    house
+        .run_with(&["vault", "import", &file, "--stdin"], "wrong passphrase")
+        .await
+        .fails(7, ["cannot import", "not its passphrase", "given at the export"]);
+    house.run_with(&["vault", "import", &file, "--stdin"], PASSPHRASE).await.exits(0);
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    house.run_with(&["vault", "import", &file, "--stdin"], PASSPHRASE).await.fails(2, ["cannot import", "already", "set-aside"]);
+    assert!(exists(&house.path("third/vault.key")), "with a key of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn j6_a_broken_vault_is_set_aside_only_when_told_so() {
+    let house = house().await;
+    std::fs::write(vault(&house), "broken").expect("writes");
+    for verb in [&["app", "list"][..], &["vault", "status"], &["vault", "check"], &["login", "netatmo"]] {
+        let ended = house.run(verb).await.exits(7);
+        assert!(ended.stderr.contains("damaged"), "{ended:?}");
+    }
+    house.run(&["app", "list"]).await.fails(7, ["", "damaged", "keyfob vault set-aside"]);
+    assert_eq!(std::fs::read(vault(&house)).expect("reads"), b"broken");
+    let done = house.json(&["vault", "set-aside"]).await;
+    let aside = PathBuf::from(done["set_aside"].as_str().expect("a path"));
+    assert_eq!(std::fs::read(&aside).expect("reads"), b"broken");
+    assert!(exists(&PathBuf::from(format!("{}.key", aside.display()))) && !exists(&vault(&house)));
+    house.run(&["vault", "set-aside"]).await.fails(7, ["there is no vault", "", ""]);
+    house
+        .run_with(&["app", "add", "netatmo", "--stdin"], r#"{"client_id":"example-id","client_secret":"canary-secret-5ce2"}"#)
+        .await
+        .exits(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn j13_where_the_vault_and_its_key_are_can_be_said_in_several_ways() {
+    let mut house = house().await;
+    let key = std::fs::read_to_string(house.path("data/vault.key")).expect("reads");
+    house
+        .run(&["--vault", "postgres://me:canary@127.0.0.1:1/x", "status"])
+        .await
+        .fails(2, ["password was given on the command line", "history", "KEYFOB_VAULT"]);
+    house.set("KEYFOB_VAULT", "postgres://me:canary@127.0.0.1:1/x");
+    let refused = house.run(&["app", "list"]).await.exits(7);
+    assert!(!refused.stderr.contains("canary"), "{refused:?}");
+    house.unset("KEYFOB_VAULT");
+    let named = house.file("where", &format!("{}\n", vault(&house).display()));
+    house.set("KEYFOB_VAULT_FILE", &named);
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    // The key: a variable goes before a file that one names, and that before a credential, and all of them before the key file.
+    let file = house.file("credentials/keyfob-vault-key", &key);
+    std::fs::remove_file(house.path("data/vault.key")).expect("removes");
+    house.run(&["app", "list"]).await.fails(7, ["", "key file", ""]);
+    for (name, right, wrong) in [
+        ("CREDENTIALS_DIRECTORY", house.path("credentials").display().to_string(), None),
+        ("KEYFOB_VAULT_KEY_FILE", file.clone(), Some(house.file("wrong", &"01".repeat(32)))),
+        ("KEYFOB_VAULT_KEY", key.trim().to_owned(), Some("01".repeat(32))),
+    ] {
+        if let Some(wrong) = wrong {
+            house.set(name, &wrong);
+            house.run(&["app", "list"]).await.fails(7, ["", "another key", "vault set-aside"]);
+        }
+        house.set(name, &right);
+        assert!(house.good(&["app", "list"]).await.contains("example-id"), "{name}");
+    }
+}
