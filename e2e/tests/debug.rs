@@ -1,0 +1,422 @@
+//! J11: what `Debug` shows of every public type, and what a panic with all of them inside prints with a full backtrace: no secret.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::fs;
+use std::path::Path;
+
+use keyfob::proto::oauth1;
+use keyfob::proto::oauth1::server::SignedRequest;
+use keyfob::proto::oauth2::{self, AuthorizeRequest, TokenKind};
+use keyfob::proto::{Answer, Body, Flow, Incoming, Secret, Settings, Timestamp, TokenSet};
+use keyfob::{Login, OsEntropy, Session, Store};
+use keyfob_broker::{Config, Service, Site, Variables, recognise};
+use keyfob_e2e::canary::{Canary, Search};
+use keyfob_e2e::{Library, library, person};
+use keyfob_interop::Program;
+use keyfob_store::agent::Agent;
+use keyfob_store::{KeySource, Vault};
+use serde_json::Value;
+
+/// Names the file that the process which panics writes its secrets to.
+const CANARIES: &str = "KEYFOB_TEST_CANARIES";
+
+/// Public types of the crates that hold secrets which are shown below. A new type belongs here, or below.
+const SHOWN: [(&str, &[&str]); 4] = [
+    (
+        "keyfob-proto",
+        &[
+            "Answer",
+            "App",
+            "AuthorizeRequest",
+            "Body",
+            "Callback",
+            "Client",
+            "Error",
+            "Exchange",
+            "Explanation",
+            "Flow",
+            "Incoming",
+            "OAuth1Tokens",
+            "OAuth2Tokens",
+            "Outgoing",
+            "Pending",
+            "Received",
+            "Refused",
+            "RequestToken",
+            "Revocation",
+            "Scrubber",
+            "Secret",
+            "Settings",
+            "SignedRequest",
+            "TokenSet",
+            "Verified",
+        ],
+    ),
+    (
+        "keyfob",
+        &[
+            "Account",
+            "Answer",
+            "Call",
+            "CallBody",
+            "Entry",
+            "Error",
+            "Events",
+            "Keyfob",
+            "LoggedIn",
+            "Login",
+            "MemoryStore",
+            "Pending",
+            "PendingLogin",
+            "Session",
+            "Token",
+            "Verified",
+            "Versioned",
+        ],
+    ),
+    ("keyfob-store", &["Agent", "KeySource", "Vault"]),
+    ("keyfob-broker", &["Config", "Recognised", "Service", "Site", "Variables"]),
+];
+
+/// Those that cannot hold one: words, numbers, places, fingerprints. Those of the store's transfer hold sealed bytes, or cannot be shown.
+const PLAIN: [(&str, &[&str]); 4] = [
+    (
+        "keyfob-proto",
+        &[
+            "Api",
+            "Attach",
+            "CallbackAt",
+            "ClientAuth",
+            "Code",
+            "Deviation",
+            "Endpoint",
+            "Identity",
+            "Misbehaved",
+            "Misuse",
+            "NotUtf8",
+            "Origin",
+            "Pkce",
+            "Placement",
+            "Problem",
+            "Signal",
+            "SignatureMethod",
+            "Template",
+            "Timestamp",
+            "TokenBody",
+            "TokenKind",
+            "Transport",
+            "TransportKind",
+        ],
+    ),
+    (
+        "keyfob",
+        &[
+            "AccountId",
+            "Actor",
+            "ApiError",
+            "Body",
+            "EntryNumber",
+            "Event",
+            "Expected",
+            "Fingerprint",
+            "Generation",
+            "Health",
+            "Hold",
+            "HyperTransport",
+            "HyperTransportBuilder",
+            "Kept",
+            "Listener",
+            "LoggedOut",
+            "OsEntropy",
+            "Outcome",
+            "Plan",
+            "Policy",
+            "Redirect",
+            "Report",
+            "Revoked",
+            "Spending",
+            "StoreError",
+            "SystemClock",
+            "Unsaved",
+            "Watch",
+        ],
+    ),
+    (
+        "keyfob-store",
+        &["Checked", "Held", "Inflow", "Inspection", "Moved", "Outflow", "PostgresVault", "Rekeyed", "SealedWith", "Sealing", "Unlocked"],
+    ),
+    ("keyfob-broker", &["DebugLog", "EnvFileError", "ReadError"]),
+];
+
+/// A process of ours that holds everything, and panics with it.
+#[test]
+fn j11_a_panic_with_everything_inside_shows_no_secret() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("canaries.json");
+    let binary = std::env::current_exe().expect("this binary");
+    let arguments = ["--exact", "panics", "--ignored", "--nocapture", "--test-threads=1"];
+    let environment =
+        [(CANARIES, file.to_str().expect("UTF-8")), ("RUST_BACKTRACE", "full"), ("RUST_LOG", "trace"), ("KEYFOB_LOOPBACK_ONLY", "1")];
+    let end = Program::start_in(folder.path(), &binary, &arguments, &environment).finish();
+    let said = end.lines.join("\n") + &end.errors;
+    let canaries: Vec<(String, String)> =
+        serde_json::from_slice(&fs::read(&file).unwrap_or_else(|_| panic!("it came to no panic: {said}"))).expect("its canaries");
+    let canaries: BTreeSet<Canary> = canaries.into_iter().map(|(what, text)| Canary::new(what, text)).collect();
+    assert!(canaries.len() >= 20, "{canaries:?}");
+    assert!(!end.success && said.contains("panicked at") && said.contains("stack backtrace:"), "{said}");
+    for (_, types) in SHOWN {
+        for name in types {
+            assert!(said.contains(&format!("shown {name} ")), "{name} was not shown");
+        }
+    }
+    let search = Search::new(&canaries);
+    assert_eq!(search.of(said.as_bytes()), BTreeSet::new(), "{said}");
+    // It does find what is there.
+    for canary in &canaries {
+        assert!(!search.of(format!("{said}{}", canary.text).as_bytes()).is_empty());
+    }
+}
+
+/// Every public type of these crates is in one of the lists above.
+#[test]
+fn j11_every_public_type_was_thought_of() {
+    for ((of, shown), (_, plain)) in SHOWN.iter().zip(PLAIN) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(of).join("src");
+        let found: BTreeSet<String> = keyfob_e2e::canary::files(&folder).into_iter().flat_map(|(_, text)| public_types(&text)).collect();
+        assert!(shown.iter().all(|name| found.contains(*name)), "{of}");
+        let forgotten: Vec<_> = found.iter().filter(|name| !shown.iter().chain(plain).any(|listed| listed == name)).collect();
+        assert!(forgotten.is_empty(), "{of}: show {forgotten:?} in e2e/tests/debug.rs, or list it there as one that holds no secret");
+    }
+}
+
+fn public_types(source: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(source);
+    let names = text.lines().filter_map(|line| line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum ")));
+    names.map(|rest| rest.chars().take_while(|c| c.is_alphanumeric()).collect()).collect()
+}
+
+/// Holds one of everything.
+#[derive(Default)]
+struct Everything {
+    values: Vec<(&'static str, Box<dyn Debug>)>,
+    canaries: BTreeSet<(String, String)>,
+}
+
+/// As a panic shows it: each value in both forms.
+impl Debug for Everything {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.values.iter().try_for_each(|(name, value)| writeln!(f, "shown {name} {value:?}\n{value:#?}"))
+    }
+}
+
+impl Everything {
+    fn hold(&mut self, name: &'static str, value: impl Debug + 'static) {
+        self.values.push((name, Box::new(value)));
+    }
+
+    /// What a type made to be stored writes is what it holds.
+    fn learn(&mut self, stored: &impl serde::Serialize) {
+        self.read(&serde_json::to_value(stored).expect("it is made to be stored"));
+    }
+
+    fn read(&mut self, value: &Value) {
+        const SECRET: [&str; 8] = ["access", "refresh", "secret", "state", "verifier", "client_secret", "api_key", "ready_token"];
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    match value {
+                        Value::String(text) if SECRET.contains(&name.as_str()) && text.len() >= 10 => {
+                            self.canaries.insert((name.clone(), text.clone()));
+                        }
+                        other => self.read(other),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.read(item)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn panics() {
+    let Ok(file) = std::env::var(CANARIES) else { return };
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let everything = runtime.block_on(async {
+        let library = Library::start().await;
+        let mut all = Everything::default();
+        for name in ["acme", "august", "netatmo", "fitbit", "telldus", "fitbit-oauth1"] {
+            log_in(&library, name, &mut all).await;
+        }
+        hold_the_rest(&library, &mut all).await;
+        all
+    });
+    fs::write(file, serde_json::to_vec(&everything.canaries).expect("JSON")).expect("a file");
+    Err::<(), _>(everything).expect("nothing: this is how a panic with values inside looks");
+}
+
+async fn log_in(library: &Library, name: &str, all: &mut Everything) {
+    let (settings, app) = (library.settings(name), library.app(name));
+    all.learn(&app);
+    let login = library.begin(name).await;
+    all.learn(&login.stored());
+    let url = login.url().to_owned();
+    let back = tokio::task::spawn_blocking(move || person::goes_to(&url)).await.expect("the person comes back");
+    for parameter in ["code", "oauth_verifier"] {
+        all.canaries.extend(keyfob_interop::http::parameter(&back, parameter).map(|value| (parameter.to_owned(), value)));
+    }
+    all.hold("Answer", Answer::Url(Box::leak(back.clone().into_boxed_str())));
+    all.hold("Verified", login.verify(Answer::Url(&back)).expect("our answer"));
+    core(&settings, &library.app(name), &login, &back, all);
+    let again = Login::resume(&library.keyfob, &settings, &app, login.stored());
+    all.hold("Pending", login.pending().clone());
+    all.hold("PendingLogin", login.stored());
+    let verified = login.verify(Answer::Url(&back)).expect("our answer");
+    let logged_in = login.finish(verified).await.expect("an account");
+    all.hold("Login", again);
+    all.learn(&logged_in.account);
+    all.hold("LoggedIn", logged_in);
+    let session = library.session(name).await;
+    use_it(&session, all).await;
+    all.hold("App", app);
+    all.hold("Settings", settings.flow.clone());
+    all.hold("Flow", settings.flow);
+}
+
+/// The steps of the protocol core.
+fn core(settings: &Settings, app: &keyfob::proto::App, login: &Login, back: &str, all: &mut Everything) {
+    let now = Timestamp::from_unix(1_800_000_000);
+    if let Flow::OAuth2(_) = settings.flow {
+        let client = oauth2::Client::new(settings, app.clone()).expect("a client");
+        let request = AuthorizeRequest { redirect_uri: library::REDIRECT_URI.to_owned(), scopes: Vec::new() };
+        let (_, pending) = client.authorize(&request, now, &OsEntropy).expect("a URL");
+        let state = pending.key().expose().to_owned();
+        let back = format!("{}?code=a-code-that-is-secret&state={state}", library::REDIRECT_URI);
+        all.canaries.insert(("code".to_owned(), "a-code-that-is-secret".to_owned()));
+        all.learn(&pending);
+        if let Ok(verified) = pending.verify(Answer::Url(&back), now) {
+            all.hold("Verified", pending.verify(Answer::Url(&back), now));
+            let exchange = client.exchange(verified).expect("a request");
+            all.hold("Outgoing", exchange.request().clone());
+            all.hold("Exchange", exchange);
+        }
+        let secret = Secret::new("a-token-that-is-revoked");
+        all.canaries.insert(("token".to_owned(), secret.expose().to_owned()));
+        all.hold("Revocation", client.revoke(&secret, TokenKind::Refresh).expect("a request"));
+        all.hold("AuthorizeRequest", request);
+        all.hold("Pending", pending);
+        all.hold("Client", client);
+    } else {
+        let client = oauth1::Client::new(settings, app.clone()).expect("a client");
+        let callback = oauth1::Callback::Url(library::REDIRECT_URI.to_owned());
+        all.hold("Callback", oauth1::Callback::OutOfBand);
+        let request = client.request_token(callback, now, &OsEntropy).expect("a request");
+        let sent = request.request().clone();
+        let headers = sent.clone().into_http().headers().clone();
+        let target = sent.clone().into_http().uri().path().to_owned();
+        let signed = SignedRequest::read(&http::Method::GET, "http://127.0.0.1:1", &target, &headers, Body::Opaque);
+        all.hold("SignedRequest", signed.ok());
+        all.hold("Outgoing", sent);
+        all.hold("RequestToken", request);
+        if let keyfob::login::Pending::OAuth1(pending) = login.pending() {
+            let verified = pending.verify(Answer::Url(back), login_time());
+            if let Ok(verified) = verified {
+                all.hold("Exchange", client.exchange(verified, now, &OsEntropy).expect("a request"));
+            }
+            all.hold("Pending", pending.clone());
+        }
+        all.hold("Client", client);
+    }
+}
+
+fn login_time() -> Timestamp {
+    keyfob::Clock::now(&keyfob::SystemClock)
+}
+
+async fn use_it(session: &Session, all: &mut Everything) {
+    let account = session.account();
+    match &account.tokens {
+        TokenSet::OAuth1(tokens) => {
+            all.hold("Explanation", session.get("/x").query("y", "z").explain().expect("signed"));
+            all.hold("OAuth1Tokens", tokens.clone());
+        }
+        TokenSet::OAuth2(tokens) => {
+            all.hold("Token", session.token(0).await.expect("a token"));
+            all.hold("OAuth2Tokens", tokens.clone());
+        }
+        other => panic!("{other:?}"),
+    }
+    all.hold("TokenSet", account.tokens.clone());
+    all.hold("Scrubber", session.scrubber());
+    all.hold("Call", session.post("/x?key=a-key-of-the-callers").json(&serde_json::json!({"pin": "a-pin-of-the-callers"})));
+    all.canaries
+        .extend([("callers", "a-key-of-the-callers"), ("callers", "a-pin-of-the-callers")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+    let answer = session.get("/nowhere").send().await.expect("an answer");
+    all.hold("Answer", answer);
+    let answer = session.get("/nowhere").send().await.expect("an answer");
+    all.hold("Error", answer.json().await.err());
+    all.hold("Session", session.clone());
+    all.hold("Account", account);
+}
+
+async fn hold_the_rest(library: &Library, all: &mut Everything) {
+    let given = "b7".repeat(31) + "0c";
+    all.canaries.insert(("vault key".to_owned(), given.clone()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = KeySource::Text(Secret::new(given));
+    let vault = Vault::open(&folder.path().join("keyfob").join(Vault::FILE_NAME), source.clone()).expect("a vault");
+    let record = library.keyfob.store().account("netatmo").await.expect("reads").expect("it is there");
+    vault.put_account(&record.value, keyfob::store::Expected::Nothing, None).await.expect("puts");
+    all.hold("Vault", vault);
+    all.hold("KeySource", source);
+    all.hold("Agent", Agent::in_folder(folder.path()));
+    all.hold("Versioned", record.clone());
+    all.hold("Entry", library.keyfob.store().history(&record.value.id).await.expect("reads"));
+    all.hold("Events", library.keyfob.events());
+    all.hold("Keyfob", library.keyfob.clone());
+    all.hold("MemoryStore", keyfob::MemoryStore::new());
+    all.hold("CallBody", keyfob::session::CallBody::Bytes(b"a-pin-of-the-callers".to_vec()));
+    all.hold("Body", Body::Form(b"pin=a-pin-of-the-callers"));
+    all.hold("Secret", Secret::new("a-secret-by-itself"));
+    all.canaries.insert(("secret".to_owned(), "a-secret-by-itself".to_owned()));
+
+    // What came back, before anybody judged it.
+    let text = br#"{"access_token":"an-access-token-that-came","token_type":"Bearer","refresh_token":"a-refresh-token-that-came"}"#;
+    for text in ["an-access-token-that-came", "a-refresh-token-that-came"] {
+        all.canaries.insert(("came".to_owned(), text.to_owned()));
+    }
+    let answer = http::Response::builder().header("content-type", "application/json").body(text.to_vec()).expect("an answer");
+    let answer: &'static http::Response<Vec<u8>> = Box::leak(Box::new(answer));
+    all.hold("Incoming", Incoming::from(answer));
+    let settings = library.settings("netatmo");
+    let client = oauth2::Client::new(&settings, library.app("netatmo")).expect("a client");
+    if let TokenSet::OAuth2(tokens) = &record.value.tokens {
+        all.hold("Received", client.refresh(tokens).expect("a request").receive(answer, login_time()));
+        all.hold("Exchange", client.refresh(tokens).expect("a request"));
+        // A server that repeats what it refuses.
+        let spent = tokens.refresh.as_ref().expect("a refresh token").expose();
+        let text = serde_json::json!({"error": "invalid_grant", "error_description": format!("{spent} was spent")}).to_string();
+        let answer = http::Response::builder().status(400).header("content-type", "application/json").body(text.into_bytes());
+        let refused = client.refresh(tokens).expect("a request").receive(&answer.expect("an answer"), login_time());
+        let Err(keyfob::proto::Error::Refused(refused)) = refused else { panic!("not refused") };
+        all.hold("Refused", refused);
+    }
+    let app = library.app("august");
+    let secret = app.client_secret.as_ref().expect("it has one").expose();
+    let text =
+        format!("CLIENTID={}\nAPISEC={secret}\nAPIKEY={}\nAUTHCALL=http://127.0.0.1:5000/callback\n", app.client_id, "an-api-key-not-real");
+    all.canaries.insert(("api_key".to_owned(), "an-api-key-not-real".to_owned()));
+    let variables = Variables::parse(&text).expect("an env-file");
+    let providers = [library.provider("august")];
+    all.hold("Recognised", recognise(&providers, &variables, None).expect("august"));
+    all.hold("Variables", variables);
+    let service =
+        Service { provider: library.provider("august"), app, account: "august".to_owned(), redirect_uri: None, scopes: Vec::new() };
+    let listen = "127.0.0.1:5000".parse().expect("an address");
+    let config = Config { listen, external_url: None, services: vec![service.clone()], keyfob: library.keyfob.clone() };
+    all.hold("Service", service);
+    all.hold("Config", config.clone());
+    all.hold("Site", Site::new(config).expect("a site"));
+}
