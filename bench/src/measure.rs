@@ -23,15 +23,15 @@ pub(crate) fn quantile(times: &[f64], part: f64) -> f64 {
     times[index]
 }
 
-/// Measures two things in turns, so that a machine that is busy for a while is busy for both. Gives the median of each one's times, and the
-/// median of the rounds' ratios times the second: what drifts, drifts for both.
-pub(crate) fn beside(rounds: usize, mut ours: impl FnMut() -> f64, mut limit: impl FnMut() -> f64) -> (f64, f64) {
+/// Measures two things in turns, so that a machine that is busy for a while is busy for both. Each turn should be short, a few milliseconds:
+/// then the median is of turns that nobody interrupted.
+pub(crate) fn beside(turns: usize, mut ours: impl FnMut() -> f64, mut limit: impl FnMut() -> f64) -> (f64, f64) {
     // Not counted: caches fill.
-    let _ = (ours(), limit());
-    let pairs: Vec<(f64, f64)> = (0..rounds).map(|_| (ours(), limit())).collect();
-    let limit = median(&pairs.iter().map(|(_, limit)| *limit).collect::<Vec<_>>());
-    let ratio = median(&pairs.iter().map(|(ours, limit)| ours / limit).collect::<Vec<_>>());
-    (ratio * limit, limit)
+    for _ in 0..turns / 10 {
+        let _ = (ours(), limit());
+    }
+    let (ours, limit): (Vec<f64>, Vec<f64>) = (0..turns).map(|_| (ours(), limit())).unzip();
+    (median(&ours), median(&limit))
 }
 
 /// Numbers that look random and are the same in every run.

@@ -10,7 +10,7 @@ use super::fixture::{Fixture, RECORD, SEAL, account};
 use crate::measure::{Numbers, beside, median, quantile, timed};
 use crate::table::{Goal, Row, Table};
 
-const TIMES: usize = 1000;
+const TIMES: usize = 100;
 
 pub(crate) fn measure(table: &mut Table, fixture: &Fixture) {
     one_by_one(table, fixture);
@@ -55,7 +55,7 @@ fn one_by_one(table: &mut Table, fixture: &Fixture) {
         all_plain.extend_from_slice(&times);
         median(&times)
     };
-    let (ours, limit) = beside(20, ours, limit);
+    let (ours, limit) = beside(200, ours, limit);
     table.add(Row {
         work: format!("a durable sealed write, of {} accounts", fixture.accounts),
         limit_is: "bare upsert, WAL, synchronous=FULL".to_owned(),

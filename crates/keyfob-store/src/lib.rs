@@ -21,4 +21,4 @@ pub use memory::keep_memory_private;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresVault;
 pub use rekey::Rekeyed;
-pub use sqlite::{Inspection, Vault};
+pub use sqlite::{Checked, Inspection, Vault};

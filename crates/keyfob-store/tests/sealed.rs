@@ -4,23 +4,26 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::{BEGAN, CANARIES, Home, app, error, oauth1_account, oauth1_pending, oauth2_account, oauth2_pending, wait};
+use common::{
+    BEGAN, CANARIES, Home, app, entry, error, healthy_account, oauth1_account, oauth1_pending, oauth2_account, oauth2_pending, wait,
+};
 use keyfob::proto::{App, Timestamp};
-use keyfob::store::{Expected, Generation};
+use keyfob::store::{EntryNumber, Expected, Generation};
 use keyfob::{Store, StoreError};
 use keyfob_store::Vault;
 
 const NOW: Timestamp = Timestamp::from_unix(BEGAN + 1);
 
-/// Two accounts, two apps, two logins; still open, to be edited under its eyes.
+/// Two accounts with a history each, two apps, two logins; still open, to be edited under its eyes.
 fn filled() -> (Home, Vault, rusqlite::Connection) {
     let home = Home::new();
     let vault = home.open();
     wait(async {
         vault.put_app("one", &app()).await?;
         vault.put_app("two", &App::public("other")).await?;
-        vault.put_account(&oauth2_account("one"), Expected::Nothing, None).await?;
-        vault.put_account(&oauth1_account("two"), Expected::Nothing, None).await?;
+        for account in [oauth2_account("one"), oauth1_account("two")] {
+            vault.put_account(&account, Expected::Nothing, Some(&entry(&account, 1))).await?;
+        }
         vault.put_pending(&oauth2_pending("state-one"), "browser").await?;
         vault.put_pending(&oauth1_pending("token-two"), "browser").await
     })
@@ -79,6 +82,144 @@ fn j8_every_bit_of_a_record_counts() {
     assert_corrupt(wait(vault.account("one")), "a byte more");
     put(&good);
     assert!(wait(vault.account("one")).expect("reads").is_some(), "and unharmed it opens");
+}
+
+fn hex(bytes: &Vec<u8>) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Every single bit of a record of the other tables, each refused by whoever reads that table.
+#[test]
+fn j8_every_bit_of_every_tables_records_counts() {
+    let (_home, vault, sql) = filled();
+    let one = wait(vault.account("one")).expect("reads").expect("it is there").value.id;
+    let read = |table: &str| match table {
+        "app" => wait(vault.app("one")).map(|found| found.is_some()),
+        "history" => wait(vault.history(&one)).map(|found| !found.is_empty()),
+        _ => wait(vault.take_pending("state-one", "browser", NOW)).map(|found| found.is_some()),
+    };
+    for (table, which) in
+        [("app", "length(record) = (SELECT max(length(record)) FROM app)"), ("history", "number = 1"), ("pending", "generation = 1")]
+    {
+        let good: Vec<u8> = sql.query_row(&format!("SELECT record FROM {table} WHERE {which}"), (), |row| row.get(0)).expect("reads");
+        // Found by what does not change with the record.
+        let which = match table {
+            "app" => format!(
+                "id = x'{}'",
+                hex(&sql.query_row(&format!("SELECT id FROM app WHERE {which}"), (), |row| row.get(0)).expect("reads"))
+            ),
+            _ => which.to_owned(),
+        };
+        let put = |record: &[u8]| sql.execute(&format!("UPDATE {table} SET record = ? WHERE {which}"), (record,)).expect("edits");
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            put(&bad);
+            assert_corrupt(read(table), &format!("{table}, bit {bit} of {}", good.len()));
+        }
+        for length in (0..good.len()).step_by(7) {
+            put(&good[..length]);
+            assert_corrupt(read(table), &format!("{table}, {length} of {} bytes", good.len()));
+        }
+        put(&good);
+        assert!(read(table).expect("reads"), "{table}: and unharmed it opens");
+    }
+}
+
+#[test]
+fn j8_history_cannot_be_given_to_another_account() {
+    let (_home, vault, sql) = filled();
+    let ids = ["one", "two"].map(|name| wait(vault.account(name)).expect("reads").expect("it is there").value.id);
+    exchange_in_history(&sql, "account");
+    for id in &ids {
+        assert_corrupt(wait(vault.history(id)), "another account's");
+    }
+    assert_corrupt(wait(vault.entries(Some(EntryNumber(0)), 10)), "all");
+    let (_home, vault, sql) = filled();
+    exchange_in_history(&sql, "record");
+    assert_corrupt(wait(vault.entries(None, 1)), "another record");
+}
+
+fn exchange_in_history(sql: &rusqlite::Connection, column: &str) {
+    let of = |number: i64| -> Vec<u8> {
+        sql.query_row(&format!("SELECT {column} FROM history WHERE number = ?"), (number,), |row| row.get(0)).expect("reads")
+    };
+    for (number, value) in [(1, of(2)), (2, of(1))] {
+        assert_eq!(sql.execute(&format!("UPDATE history SET {column} = ?2 WHERE number = ?1"), (number, value)).expect("edits"), 1);
+    }
+}
+
+/// Whoever could move it would keep an account from being refreshed, or have it refreshed all the time.
+#[test]
+fn j8_another_due_moment_is_refused() {
+    let home = Home::new();
+    let vault = home.open();
+    let account = healthy_account("home", BEGAN);
+    wait(vault.put_account(&account, Expected::Nothing, None)).expect("puts");
+    let sql = home.sql();
+    for due_at in ["due_at + 1", "due_at - 1", "NULL", "0", &i64::MAX.to_string()] {
+        edit(&sql, &format!("UPDATE account SET due_at = {due_at}"));
+        assert_corrupt(wait(vault.account("home")), due_at);
+        assert_corrupt(wait(vault.put_account(&account, Expected::Anything, None)), due_at);
+        let due = account.due_at().expect("it can be due").as_unix();
+        edit(&sql, &format!("UPDATE account SET due_at = {due}"));
+        assert!(wait(vault.account("home")).expect("reads").is_some());
+    }
+}
+
+#[test]
+fn j8_a_check_finds_every_damaged_record_and_counts_the_others() {
+    let (_home, vault, sql) = filled();
+    let whole = wait(vault.check()).expect("looks");
+    assert_eq!((whole.apps, whole.accounts, whole.entries, whole.logins), (2, 2, 2, 2));
+    assert!(whole.damaged.is_empty(), "{whole:?}");
+    for table in ["app", "account", "history", "pending"] {
+        edit(&sql, &format!("UPDATE {table} SET record = x'00' WHERE record = (SELECT max(record) FROM {table})"));
+    }
+    let found = wait(vault.check()).expect("looks");
+    assert_eq!((found.apps, found.accounts, found.entries, found.logins), (1, 1, 1, 1));
+    assert_eq!(found.damaged.len(), 4, "{found:?}");
+    for table in ["app", "account", "history", "pending"] {
+        assert!(found.damaged.iter().any(|told| told.contains(&format!("\"{table}\""))), "{table}: {found:?}");
+    }
+}
+
+/// Opening a big vault does not read all of it; the check does.
+#[test]
+fn j8_a_damaged_index_of_a_big_vault_is_found_by_a_check() {
+    let home = Home::new();
+    let vault = std::sync::Arc::new(home.open());
+    wait(async {
+        let local = tokio::task::LocalSet::new();
+        let writing = (0..1500).map(|number| {
+            let vault = std::sync::Arc::clone(&vault);
+            local
+                .spawn_local(async move { vault.put_account(&oauth2_account(&format!("account-{number}")), Expected::Nothing, None).await })
+        });
+        let writing: Vec<_> = writing.collect();
+        local
+            .run_until(async {
+                for write in writing {
+                    write.await.expect("it ends").expect("puts");
+                }
+            })
+            .await;
+    });
+    drop(vault);
+    let sql = home.sql();
+    let name: Vec<u8> = sql.query_row("SELECT name FROM account WHERE number = 700", (), |row| row.get(0)).expect("reads");
+    drop(sql);
+    let mut bytes = std::fs::read(home.vault()).expect("reads");
+    assert!(bytes.len() > 1 << 20, "{}", bytes.len());
+    let places: Vec<_> = (0..bytes.len() - name.len()).filter(|&at| bytes[at..at + name.len()] == name).collect();
+    assert_eq!(places.len(), 2, "in the row and in the index");
+    // The row is the one with the record behind it; the index is the other.
+    let longest = |at: usize| bytes[at + name.len()..(at + name.len() + 200).min(bytes.len())].iter().filter(|byte| **byte != 0).count();
+    let index = if longest(places[0]) < longest(places[1]) { places[0] } else { places[1] };
+    bytes[index + 7] ^= 1;
+    std::fs::write(home.vault(), bytes).expect("writes");
+    let vault = home.open();
+    assert!(!wait(vault.check()).expect("looks").damaged.is_empty());
 }
 
 #[test]

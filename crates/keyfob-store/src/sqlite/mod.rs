@@ -1,5 +1,6 @@
 //! The vault: a sealed SQLite file as a [`Store`].
 
+mod check;
 mod checkpoint;
 mod database;
 mod hold;
@@ -22,6 +23,7 @@ use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
+pub use check::Checked;
 pub use inspect::Inspection;
 use readers::Readers;
 use sealing::Sealing;
@@ -96,6 +98,7 @@ impl Vault {
         // One process at a time looks whether there is a vault, makes it, or moves it to this version.
         let lock = Lock::take(&path)?;
         let exists = database::exists(&path, &mut warnings)?;
+        place::warn_of_network(&path, &mut warnings);
         let mut key_made = None;
         if !exists {
             let (header, made) = Header::first(source, &mut warnings)?;
@@ -131,6 +134,12 @@ impl Vault {
     pub async fn rekey(&self, to: &KeySource) -> Result<Rekeyed, StoreError> {
         let (vault, to) = (self.path.clone(), to.clone());
         self.writer.alone(move |connection, sealing| rekey::rekey(connection, sealing, &vault, &to)).await
+    }
+
+    /// Looks at every page of the file and opens every record. Opening a vault does that only while it is small (see the README); this takes
+    /// some seconds for a million accounts, and keeps nobody waiting meanwhile. Damage is a finding, not an error.
+    pub async fn check(&self) -> Result<Checked, StoreError> {
+        self.readers.alone(check::check).await
     }
 
     /// Closes the vault so that it is one file: nothing of it is in a log.

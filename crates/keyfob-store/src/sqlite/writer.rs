@@ -255,3 +255,56 @@ impl Drop for Transaction<'_> {
 fn run(connection: &Connection, statement: &str) -> Result<(), StoreError> {
     connection.prepare_cached(statement).and_then(|mut statement| statement.execute(())).map(drop).map_err(sql)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::task::{Context, Waker};
+
+    use keyfob::Store;
+    use keyfob::proto::App;
+
+    use super::*;
+    use crate::{KeySource, Vault};
+
+    /// Jobs that wait while another is at work are one transaction: each has its own outcome, and what failed leaves nothing.
+    #[test]
+    fn of_jobs_that_share_a_commit_one_that_fails_takes_back_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("it is there").join("keyfob").join("vault.db");
+        let vault = Vault::open(&path, KeySource::beside(&path)).expect("opens");
+        let (go, wait) = channel::<()>();
+        let mut first = vault.writer.alone(move |_, _| {
+            wait.recv().expect("told to go on");
+            Ok(())
+        });
+        let app = |name: &'static str, fails: bool| {
+            vault.writer.run(move |write| {
+                write.put_app(name, &App::public(name))?;
+                if fails { Err(StoreError::Conflict) } else { Ok(()) }
+            })
+        };
+        let before = commits(&path);
+        let mut jobs = [app("one", false), app("two", true), app("three", false)];
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        for job in &mut jobs {
+            assert!(job.as_mut().poll(&mut context).is_pending());
+        }
+        go.send(()).expect("it waits");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answers: Vec<_> = jobs.into_iter().map(|job| runtime.block_on(job)).collect();
+        assert!(matches!(answers.as_slice(), [Ok(_), Err(StoreError::Conflict), Ok(_)]), "{answers:?}");
+        let names: Vec<_> = runtime.block_on(vault.apps()).expect("lists").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["one", "three"]);
+        assert_eq!(commits(&path), before + 1, "they shared one");
+        drop(first);
+    }
+
+    /// How many commits are in the log: of the 24 bytes before each page, the second four say how long the file is after it, if it is the
+    /// last of a commit.
+    fn commits(vault: &Path) -> usize {
+        let log = std::fs::read(place::with_suffix(vault, "-wal")).unwrap_or_default();
+        log.get(32..).unwrap_or_default().chunks(24 + 4096).filter(|frame| frame[4..8] != [0; 4]).count()
+    }
+}

@@ -4,7 +4,8 @@
 use std::future::Future;
 use std::path::PathBuf;
 
-use keyfob::proto::{App, Secret};
+use keyfob::history::{Actor, Entry, Event, Fingerprint};
+use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::{Account, PendingLogin, StoreError};
 use keyfob_store::{KeySource, Vault};
 use serde_json::json;
@@ -113,6 +114,13 @@ pub fn healthy_account(name: &str, received_at: i64) -> Account {
     let mut account = account(name, &tokens);
     account.health = keyfob::Health::Ok;
     account
+}
+
+/// An entry of its history, told from others by its number.
+pub fn entry(account: &Account, number: u32) -> Entry {
+    let by = Actor { host: "example-host".to_owned(), pid: number, program: "test".to_owned() };
+    let received = Some(Fingerprint::of(&Secret::new(format!("canary-refresh-token-9d2e-{number}"))));
+    Entry::new(account, Timestamp::from_unix(BEGAN + i64::from(number)), by, Event::LoggedIn { received })
 }
 
 fn account(name: &str, tokens: &serde_json::Value) -> Account {
