@@ -11,6 +11,7 @@
 //! With `CI=true` a test that is skipped because something is missing counts as failed.
 
 mod arrows;
+mod processes;
 mod setup;
 mod steps;
 mod summary;

@@ -4,11 +4,13 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::setup::{self, Setup};
 use crate::summary::{self, Counts, Skip};
-use crate::{arrows, cargo};
+use crate::{arrows, cargo, processes};
 
 /// What `--only` can name.
 pub(crate) const NAMES: [&str; 6] = ["fmt", "clippy", "arrows", "doc", "build", "test"];
@@ -32,6 +34,9 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     let (counts, skips) = run.tests(&setup);
     run.summary(started, &setup, counts, &skips)
 }
+
+/// A step that says nothing for so long hangs: its processes are ended, and the last lines of its log say where it was.
+const SILENCE: Duration = Duration::from_secs(900);
 
 /// Lines of a failed step's output on the screen; all of them are in its log.
 const SHOWN: usize = 150;
@@ -163,15 +168,25 @@ impl Run<'_> {
         let mut child = command.spawn().map_err(|problem| format!("cannot run {shown}: {problem}"))?;
         // The command holds the other ends of the pipe until it is dropped, and reading would never end.
         drop(command);
+        let (say, said) = mpsc::channel();
+        thread::spawn(move || BufReader::new(reader).split(b'\n').map_while(Result::ok).try_for_each(|line| say.send(line)));
         let mut text = String::new();
-        for line in BufReader::new(reader).split(b'\n') {
-            let Ok(line) = line else { break };
-            let line = String::from_utf8_lossy(&line);
-            if self.verbose {
-                println!("    {line}");
+        loop {
+            match said.recv_timeout(SILENCE) {
+                Ok(line) => {
+                    let line = String::from_utf8_lossy(&line);
+                    if self.verbose {
+                        println!("    {line}");
+                    }
+                    text.push_str(&line);
+                    text.push('\n');
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    processes::end_all_below(child.id());
+                    text.push_str(&format!("error: nothing was said for {} minutes, so it was stopped\n", SILENCE.as_secs() / 60));
+                }
             }
-            text.push_str(&line);
-            text.push('\n');
         }
         let good = child.wait().is_ok_and(|status| status.success());
         let log = self.log(name);
