@@ -84,7 +84,7 @@ fn j8_every_bit_of_a_record_counts() {
     assert!(wait(vault.account("one")).expect("reads").is_some(), "and unharmed it opens");
 }
 
-fn hex(bytes: &Vec<u8>) -> String {
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -106,7 +106,7 @@ fn j8_every_bit_of_every_tables_records_counts() {
         let which = match table {
             "app" => format!(
                 "id = x'{}'",
-                hex(&sql.query_row(&format!("SELECT id FROM app WHERE {which}"), (), |row| row.get(0)).expect("reads"))
+                hex(&sql.query_row::<Vec<u8>, _, _>(&format!("SELECT id FROM app WHERE {which}"), (), |row| row.get(0)).expect("reads"))
             ),
             _ => which.to_owned(),
         };
