@@ -3,7 +3,9 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::verb::r#do::Do;
-use crate::verb::{account, app, call, import, lock, login, logout, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault, watch};
+use crate::verb::{
+    account, app, call, import, lock, login, logout, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault, watch,
+};
 
 /// One key for every OAuth API: log in once, then call.
 #[derive(Parser, Debug)]

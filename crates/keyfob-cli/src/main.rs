@@ -48,7 +48,10 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::verb::r#do::{self, Do};
-use crate::verb::{account as accounts, app, call, import, lock, login, logout, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault as vaults, watch};
+use crate::verb::{
+    account as accounts, app, call, import, lock, login, logout, provider, refresh, sandbox, serve, status, token, r#try, unlock,
+    vault as vaults, watch,
+};
 
 fn main() -> ExitCode {
     keyfob_store::keep_memory_private();

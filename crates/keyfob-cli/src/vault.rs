@@ -70,11 +70,7 @@ impl Location {
 
     /// A path, or an address.
     pub(crate) fn parse(text: &str) -> Self {
-        if PostgresVault::is_address(text) {
-            Self::Postgres(Secret::new(text))
-        } else {
-            Self::File(PathBuf::from(text))
-        }
+        if PostgresVault::is_address(text) { Self::Postgres(Secret::new(text)) } else { Self::File(PathBuf::from(text)) }
     }
 
     /// For people: without user and password.

@@ -111,9 +111,55 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(5)),
+                // ENOLCK, EOPNOTSUPP: a network file system without locks.
+                Err(TryLockError::Error(error)) if is_lockless(&error) => {
+                    let why = "the file system cannot lock; keep the vault on a disk of this machine, or in PostgreSQL";
+                    return Err(io(&path)(io::Error::new(error.kind(), why)));
+                }
                 Err(error) => return Err(io(&path)(error.into())),
             }
         }
+    }
+}
+
+fn is_lockless(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Tells of a file system that other machines may write to: its locks may not reach them, and a shared log would be torn.
+pub(crate) fn warn_of_network(path: &Path, warnings: &mut Vec<String>) {
+    if let Some(name) = network_file_system(path) {
+        warnings.push(format!(
+            "{} is on a network file system ({name}): use it from one machine alone; several share PostgreSQL",
+            path.display()
+        ));
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn network_file_system(path: &Path) -> Option<&'static str> {
+    name_of_network(rustix::fs::statfs(path.parent()?).ok()?.f_type as u64)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn network_file_system(_: &Path) -> Option<&'static str> {
+    None
+}
+
+/// The numbers of statfs(2).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn name_of_network(magic: u64) -> Option<&'static str> {
+    match magic & 0xFFFF_FFFF {
+        0x6969 => Some("nfs"),
+        0xFF53_4D42 | 0xFE53_4D42 | 0x517B => Some("smb"),
+        0x0102_1997 => Some("9p"),
+        0x00C3_6400 => Some("ceph"),
+        0x5346_414F | 0x6B41_4653 => Some("afs"),
+        0x7461_636F => Some("ocfs2"),
+        0x0BD0_0BD0 => Some("lustre"),
+        0x0116_1970 => Some("gfs2"),
+        _ => None,
     }
 }
 
@@ -239,6 +285,17 @@ fn link(path: &Path) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn network_file_systems_are_told_by_their_numbers() {
+        for (magic, name) in [(0x6969, Some("nfs")), (0xFE53_4D42, Some("smb")), (0xFFFF_FFFF_FE53_4D42, Some("smb")), (0xEF53, None)] {
+            assert_eq!(name_of_network(magic), name, "{magic:x}");
+        }
+        let mut warnings = Vec::new();
+        warn_of_network(&tempfile::tempdir().expect("a folder").path().join("vault.db"), &mut warnings);
+        assert!(warnings.is_empty(), "{warnings:?}");
+    }
 
     #[test]
     fn a_lock_is_held_by_one_and_waited_for() {

@@ -93,6 +93,7 @@ impl Drop for Process {
     }
 }
 
+#[allow(clippy::zombie_processes, reason = "whoever asked for it waits for its end")]
 fn spawn(folder: &Path, unlocked: &Unlocked, time: Duration) -> (Child, String) {
     let mut child = Command::new(std::env::current_exe().expect("this binary"))
         .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"])
