@@ -25,22 +25,33 @@ pub(crate) fn run(database: &Database<'_>) {
         let select =
             bare.prepare("SELECT id, name, generation, due_at, record FROM keyfob.account WHERE name = $1").await.expect("prepares");
         let (mut sealed, mut plain) = (Vec::new(), Vec::new());
+        let (mut sealed_busy, mut plain_busy) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             let which = |read: usize| (read * 7919 + round) % ACCOUNTS;
-            let begun = Instant::now();
+            let (begun, busy) = (Instant::now(), self::busy());
             for read in 0..READS {
                 let row = bare.query_one(&select, &[&keys[which(read)]]).await.expect("reads");
                 assert!(!row.get::<_, Vec<u8>>(4).is_empty());
             }
             plain.push(micros(begun.elapsed()) / READS as f64);
+            plain_busy.push((self::busy() - busy) / READS as f64);
             let names: Vec<String> = (0..READS).map(|read| format!("account-{}", which(read))).collect();
-            let begun = Instant::now();
+            let (begun, busy) = (Instant::now(), self::busy());
             for name in &names {
                 assert!(vault.account(name).await.expect("reads").is_some());
             }
             sealed.push(micros(begun.elapsed()) / READS as f64);
+            sealed_busy.push((self::busy() - busy) / READS as f64);
         }
         let (sealed, plain) = (middle(sealed), middle(plain));
         println!("read, one connection      sealed {sealed:7.1} µs   bare prepared {plain:7.1} µs   {:.2} × (limit 1.3)", sealed / plain);
+        // What our side of it costs, however busy the machine is.
+        println!("    of it on our processor  {:7.1} µs                 {:7.1} µs", middle(sealed_busy), middle(plain_busy));
     });
+}
+
+/// Microseconds that this thread has been on a processor.
+fn busy() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells");
+    text.split_whitespace().next().and_then(|nanos| nanos.parse::<f64>().ok()).expect("a number") / 1e3
 }
