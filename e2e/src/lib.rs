@@ -1,6 +1,7 @@
 //! What the walk-throughs share: the pretend providers, and a person who goes where a login sends them.
 //!
-//! `tests/sessions.rs` walks with the library, `tests/command_*.rs` with the command, `tests/web.rs` with a real browser.
+//! `tests/sessions.rs` walks with the library, `tests/command.rs` with the command, `tests/web.rs` with a real browser.
+//! `tests/clock.rs` turns the clock, `tests/together.rs` runs commands at once, `tests/canaries.rs` and `tests/debug.rs` look for secrets.
 
 pub mod canary;
 pub mod command;

@@ -16,19 +16,19 @@ fn member() {
     fleet::serve();
 }
 
-/// How often each of the ten accounts of `d2_…` expires: 20 times, 200 in all, with `KEYFOB_TEST_FLEET_ROUNDS=20`.
+/// How often each of the 20 accounts of `d2_eight_…` expires: ten times, 200 in all, with `KEYFOB_TEST_FLEET_ROUNDS=10`.
 fn rounds() -> u64 {
-    std::env::var("KEYFOB_TEST_FLEET_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+    std::env::var("KEYFOB_TEST_FLEET_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 #[test]
 fn d2_eight_processes_refresh_once_an_expiry_sqlite() {
-    on(Vault::Sqlite, 3, 10, |scene| scene.expire_and_use(8, rounds()));
+    on(Vault::Sqlite, 10, 20, |scene| scene.expire_and_use(8, rounds()));
 }
 
 #[test]
 fn d2_eight_processes_refresh_once_an_expiry_postgres() {
-    on(Vault::Postgres, 3, 10, |scene| scene.expire_and_use(8, rounds()));
+    on(Vault::Postgres, 10, 20, |scene| scene.expire_and_use(8, rounds()));
 }
 
 /// Nobody steers them: each calls when it likes, while tokens of ten seconds end by the real clock.
