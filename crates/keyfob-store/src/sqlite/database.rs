@@ -168,12 +168,24 @@ fn check_structure(connection: &mut Connection, version: usize) -> Result<(), St
     let parts: &[&str] = if is_small { &["1"] } else { &["header", "app"] };
     let verdict = |part: &&str| connection.query_row(&format!("PRAGMA integrity_check({part})"), (), |row| row.get::<_, String>(0));
     let verdicts = parts.iter().map(verdict).collect::<Result<Vec<_>, _>>().map_err(sql)?;
+    if let Some(verdict) = verdicts.iter().find(|verdict| is_of_the_disk(verdict)) {
+        return Err(StoreError::Io("a page cannot be read".to_owned(), io::Error::other(verdict.clone())));
+    }
     let mut model = Connection::open_in_memory().map_err(sql)?;
     apply(&mut model, &MIGRATIONS[..version], 0)?;
     if verdicts.iter().any(|verdict| verdict != "ok") || schema(connection)? != schema(&model)? {
         return Err(StoreError::Corrupt("the file is not a sound database".to_owned()));
     }
     Ok(())
+}
+
+/// SQLite tells of a page that the disk did not give among the damage. A sound vault must not be called damaged for that: a person would move
+/// it aside.
+fn is_of_the_disk(verdict: &str) -> bool {
+    const IO_ERROR: i32 = 10;
+    let codes = verdict.split("error code=").skip(1);
+    let mut codes = codes.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<i32>().ok());
+    codes.any(|code| code & 0xff == IO_ERROR)
 }
 
 pub(super) fn read_header(connection: &Connection) -> Result<Header, StoreError> {
@@ -226,6 +238,13 @@ fn apply(connection: &mut Connection, migrations: &[&str], from: usize) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_the_disk_did_not_give_is_no_damage() {
+        assert!(is_of_the_disk("Tree 4 page 7: unable to get the page. error code=266"));
+        assert!(!is_of_the_disk("Tree 4 page 7: unable to get the page. error code=11"));
+        assert!(!is_of_the_disk("ok"));
+    }
 
     /// SQLite answers a misspelt pragma with silence.
     #[test]
