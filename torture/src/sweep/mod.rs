@@ -149,8 +149,10 @@ impl Scene<'_> {
         let mut verdicts = Vec::new();
         let path = vault.join("vault.db");
         let killed = shot.fault == "kill";
+        // SQLite takes a file that answers reads with EIO for one on a damaged file system, and says that it is damaged.
+        let is_damage = shot.fault == "EIO" && shot.call == "pread64" && remains.error().is_some_and(|(kind, _)| kind == "corrupt");
         // A loader that cannot read a library is not ours.
-        let judges = remains.panicked() || was_hit && !killed;
+        let judges = remains.panicked() || was_hit && !killed && !is_damage;
         match &self.child {
             Child::Writes { before, writes } => {
                 let acknowledged = remains.acknowledged(*before);
