@@ -95,8 +95,17 @@ fn failed(vault: &PostgresVault, error: &Error) -> StoreError {
 #[derive(Default)]
 struct Sealed {
     apps: (Vec<Vec<u8>>, Vec<i64>, Vec<Vec<u8>>),
-    accounts: (Vec<Vec<u8>>, Vec<Vec<u8>>, Vec<i64>, Vec<Option<i64>>, Vec<Vec<u8>>),
+    accounts: Accounts,
     entries: (Vec<Vec<u8>>, Vec<Vec<u8>>),
+}
+
+#[derive(Default)]
+struct Accounts {
+    ids: Vec<Vec<u8>>,
+    names: Vec<Vec<u8>>,
+    generations: Vec<i64>,
+    dues: Vec<Option<i64>>,
+    records: Vec<Vec<u8>>,
 }
 
 impl Sealed {
@@ -111,7 +120,7 @@ impl Sealed {
                 }
                 Item::Account(record) => {
                     let row = AccountRow::seal(sealer, &record.value, record.generation.0)?;
-                    let (ids, names, generations, dues, records) = &mut sealed.accounts;
+                    let Accounts { ids, names, generations, dues, records } = &mut sealed.accounts;
                     generations.push(signed(row.generation)?);
                     ids.push(row.id);
                     names.push(row.name);
@@ -132,7 +141,7 @@ impl Sealed {
         if !ids.is_empty() {
             write.execute(&write.prepare_cached(PUT_APPS).await?, &[ids, generations, records]).await?;
         }
-        let (ids, names, generations, dues, records) = &self.accounts;
+        let Accounts { ids, names, generations, dues, records } = &self.accounts;
         if !ids.is_empty() {
             write.execute(&write.prepare_cached(PUT_ACCOUNTS).await?, &[ids, names, generations, dues, records]).await?;
         }
