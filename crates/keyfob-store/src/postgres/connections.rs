@@ -246,7 +246,7 @@ mod tests {
             ("tcp_keepalives_idle", "5"),
             ("tcp_keepalives_interval", "2"),
             ("tcp_keepalives_count", "3"),
-            ("tcp_user_timeout", "10s"),
+            ("tcp_user_timeout", "10000"),
             ("application_name", "keyfob"),
         ] {
             let found: String = client.query_one(&format!("SHOW {name}"), &[]).await.expect("shows").get(0);
