@@ -85,12 +85,24 @@ pub struct EntryNumber(pub u64);
 #[must_use = "dropping it gives the right away"]
 pub struct Hold {
     _held: Box<dyn Send + Sync>,
+    may_lapse: bool,
 }
 
 impl Hold {
     /// Holds whatever frees the right when it is dropped.
     pub fn new(held: impl Send + Sync + 'static) -> Self {
-        Self { _held: Box::new(held) }
+        Self { _held: Box::new(held), may_lapse: false }
+    }
+
+    /// The same, where the right can also end while its holder lives: with the connection to a server that is started again. Whoever has
+    /// the right next looks at the account's note first.
+    pub fn that_may_lapse(held: impl Send + Sync + 'static) -> Self {
+        Self { _held: Box::new(held), may_lapse: true }
+    }
+
+    /// Whether the holder before may still be at work.
+    pub(crate) fn may_lapse(&self) -> bool {
+        self.may_lapse
     }
 }
 

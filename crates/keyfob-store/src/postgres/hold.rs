@@ -63,7 +63,7 @@ impl Holds {
             if self.line().await?.send(Wish::Take { key, answer }).is_ok()
                 && let Ok(held) = answered.await
             {
-                return Ok(held.map(Hold::new));
+                return Ok(held.map(Hold::that_may_lapse));
             }
         }
         let lost = Failure::silence(self.connections.address(), Fate::Unsent);

@@ -3,6 +3,7 @@
 mod watch;
 
 use std::fmt;
+use std::path::Path;
 
 use keyfob_proto::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -158,6 +159,13 @@ impl Actor {
             pid: std::process::id(),
             program: program.unwrap_or_else(|| "unknown".to_owned()),
         }
+    }
+}
+
+impl Actor {
+    /// Whether the process may still be there. Known only of those on this machine: of others it has to be taken for true.
+    pub(crate) fn may_live(&self) -> bool {
+        self.host != Self::this().host || Path::new("/proc").join(self.pid.to_string()).exists()
     }
 }
 

@@ -9,6 +9,7 @@ mod clocks;
 mod events;
 mod house;
 mod identity;
+mod lapsed;
 mod logout;
 mod lost;
 mod many;

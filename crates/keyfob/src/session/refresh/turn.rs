@@ -12,11 +12,15 @@ use crate::error::Error;
 use crate::limit::Permit;
 use crate::session::{Known, Shared};
 use crate::store::Hold;
+use crate::transport::DEADLINE;
 
 /// The first wait for somebody else; each further one is half as long again, up to [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(5);
 
 const LONGEST: Duration = Duration::from_millis(100);
+
+/// How long a request can be under way, with one more after an answer that was lost.
+const UNDER_WAY: Duration = Duration::from_secs(2 * DEADLINE.as_secs() + 5);
 
 /// Whose turn it is.
 pub(super) enum Turn {
@@ -35,8 +39,11 @@ impl Shared {
             // A place among those who ask this provider comes first: whoever queues for one must not keep others from the account.
             let permit = self.permit().await;
             if let Some(hold) = self.keyfob.store().try_hold(&id).await? {
-                flight.begin()?;
-                return Ok(Turn::Ours(hold, permit));
+                if !hold.may_lapse() || !self.is_being_spent(used).await? {
+                    flight.begin()?;
+                    return Ok(Turn::Ours(hold, permit));
+                }
+                drop(hold);
             }
             drop(permit);
             flight.queue();
@@ -51,6 +58,19 @@ impl Shared {
             }
             id = known.account().id.clone();
         }
+    }
+}
+
+impl Shared {
+    /// Whether somebody who lost the right without knowing may be spending the token at this moment: a database server that was started
+    /// again has forgotten whose turn it was, and two who spend one token end the login. Until its request cannot be under way any more.
+    async fn is_being_spent(&self, used: &Known) -> Result<bool, Error> {
+        let known = self.read().await?;
+        let Some(note) = known.account().spending.as_ref().filter(|note| !note.over && known.is_same_issue(used.tokens())) else {
+            return Ok(false);
+        };
+        let age = self.keyfob.now().since(note.since).unsigned_abs();
+        Ok(age < UNDER_WAY.as_secs() && note.by != *self.keyfob.actor() && note.by.may_live())
     }
 }
 

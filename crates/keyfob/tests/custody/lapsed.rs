@@ -1,0 +1,47 @@
+//! A database server that was started again has forgotten whose turn it was.
+
+use std::time::Duration;
+
+use keyfob::history::{Actor, Fingerprint, Spending};
+use keyfob::proto::{Secret, Timestamp};
+
+use super::house::{House, NOW, tokens};
+
+/// The account, with a note of a refresh that somebody began this many seconds ago.
+async fn being_spent(by: Actor, seconds: i64) -> House {
+    let house = House::new().await;
+    *house.store.lapsing.lock().unwrap() = true;
+    let mut account = house.kept().await;
+    let (token, since) = (Fingerprint::of(&Secret::new("refresh-1")), Timestamp::from_unix(NOW - seconds));
+    account.spending = Some(Spending { token, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false });
+    house.put(account).await;
+    house
+}
+
+fn elsewhere() -> Actor {
+    Actor { host: "another-machine".to_owned(), pid: 1, program: "example".to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_a_right_that_lapsed_is_not_taken_while_its_holder_may_be_spending() {
+    let house = being_spent(elsewhere(), 1).await;
+    let session = house.session().await;
+    let waiting = tokio::spawn(async move { session.token(0).await.map(|token| token.expose().to_owned()) });
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(house.provider.asked().is_empty(), "the token may be spent at this moment");
+    // The holder was alive, and writes what it got.
+    let mut account = house.kept().await;
+    (account.tokens, account.spending) = (tokens("9", NOW, Some(NOW + 3600)), None);
+    house.put(account).await;
+    assert_eq!(waiting.await.unwrap().unwrap(), "access-9");
+    assert!(house.provider.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn d4_a_right_whose_holder_cannot_be_spending_any_more_is_taken_at_once() {
+    let gone = Actor { pid: u32::MAX, ..Actor::this() };
+    for house in [being_spent(elsewhere(), 66).await, being_spent(gone, 1).await] {
+        assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-2");
+        assert_eq!(house.events().await, ["abandoned", "refreshed"]);
+    }
+}
