@@ -185,7 +185,8 @@ fn is_of_the_disk(verdict: &str) -> bool {
     const IO_ERROR: i32 = 10;
     let codes = verdict.split("error code=").skip(1);
     let mut codes = codes.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<i32>().ok());
-    codes.any(|code| code & 0xff == IO_ERROR)
+    // Of a list of pages it says no code; a number that is none of a page it calls invalid.
+    codes.any(|code| code & 0xff == IO_ERROR) || verdict.contains("failed to get page")
 }
 
 pub(super) fn read_header(connection: &Connection) -> Result<Header, StoreError> {
@@ -242,6 +243,7 @@ mod tests {
     #[test]
     fn a_page_that_the_disk_did_not_give_is_no_damage() {
         assert!(is_of_the_disk("Tree 4 page 7: unable to get the page. error code=266"));
+        assert!(is_of_the_disk("Tree 3 page 3 cell 0: failed to get page 13"));
         assert!(!is_of_the_disk("Tree 4 page 7: unable to get the page. error code=11"));
         assert!(!is_of_the_disk("ok"));
     }
