@@ -10,13 +10,62 @@ use crate::time::Timestamp;
 
 /// What an account holds. Made to be stored; the store seals it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "lowercase", try_from = "Flat")]
 #[non_exhaustive]
 pub enum TokenSet {
     /// OAuth 1 token credentials (RFC 5849 §2.3). They do not expire by themselves.
     OAuth1(OAuth1Tokens),
     /// OAuth 2 tokens (RFC 6749 §5.1).
     OAuth2(OAuth2Tokens),
+}
+
+/// As it rests: the members of every kind side by side. Read as a tagged enum, every token would be copied once on the way, and nobody would
+/// wipe the copy.
+#[derive(Deserialize)]
+struct Flat {
+    kind: Kind,
+    #[serde(default, with = "stored::option")]
+    token: Option<Secret>,
+    #[serde(default, with = "stored::option")]
+    secret: Option<Secret>,
+    #[serde(default, with = "stored::option")]
+    access: Option<Secret>,
+    #[serde(default, with = "stored::option")]
+    refresh: Option<Secret>,
+    received_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    identity: Option<Identity>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    OAuth1,
+    OAuth2,
+}
+
+impl TryFrom<Flat> for TokenSet {
+    type Error = &'static str;
+
+    fn try_from(flat: Flat) -> Result<Self, Self::Error> {
+        let Flat { kind, token, secret, access, refresh, received_at, expires_at, scopes, identity } = flat;
+        Ok(match kind {
+            Kind::OAuth1 => Self::OAuth1(OAuth1Tokens {
+                token: token.ok_or("missing member `token`")?,
+                secret: secret.ok_or("missing member `secret`")?,
+            }),
+            Kind::OAuth2 => Self::OAuth2(OAuth2Tokens {
+                access: access.ok_or("missing member `access`")?,
+                refresh,
+                received_at: received_at.ok_or("missing member `received_at`")?,
+                expires_at,
+                scopes,
+                identity,
+            }),
+        })
+    }
 }
 
 /// OAuth 1 token credentials (RFC 5849 §2.3). Made to be stored; the store seals them.
@@ -99,4 +148,31 @@ pub struct Received {
     pub kept: BTreeMap<String, String>,
     /// The deviations that were needed to accept it.
     pub tolerated: Tolerated,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rests_is_read_again_and_what_lacks_something_is_not() {
+        for text in [
+            r#"{"kind":"oauth1","token":"t","secret":"s"}"#,
+            r#"{"kind":"oauth2","access":"a","refresh":"r","received_at":1,"expires_at":2,"scopes":["read"]}"#,
+            r#"{"kind":"oauth2","access":"a","received_at":1,"scopes":[]}"#,
+        ] {
+            let read: TokenSet = serde_json::from_str(text).expect("as it rests");
+            assert_eq!(serde_json::to_string(&read).expect("it is made to be stored"), text);
+        }
+        for text in [
+            r#"{"token":"t","secret":"s"}"#,
+            r#"{"kind":"oauth3","token":"t","secret":"s"}"#,
+            r#"{"kind":"oauth1","token":"t"}"#,
+            r#"{"kind":"oauth1","secret":"s"}"#,
+            r#"{"kind":"oauth2","access":"a","scopes":[]}"#,
+            r#"{"kind":"oauth2","refresh":"r","received_at":1}"#,
+        ] {
+            assert!(serde_json::from_str::<TokenSet>(text).is_err(), "{text}");
+        }
+    }
 }
