@@ -99,12 +99,13 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sql)?;
     connection.busy_handler(Some(wait_for_turn)).map_err(sql)?;
+    // The page cache, in KiB, is for a million accounts: the inner pages of table and index fit. It is taken as it is needed.
     // What the file says is data, not program, and what is erased is overwritten.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(sql)?;
     connection
         .execute_batch(
             "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
-             PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
         )
         .map_err(sql)?;
     Ok(connection)
@@ -265,6 +266,7 @@ mod tests {
             ("foreign_keys", 1),
             ("secure_delete", 1),
             ("temp_store", 2),
+            ("cache_size", -16_000),
             ("synchronous", 2),
             ("fullfsync", 1),
             ("checkpoint_fullfsync", 1),

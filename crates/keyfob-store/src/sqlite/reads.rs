@@ -33,8 +33,13 @@ pub(super) fn accounts(connection: &Connection, sealer: &Sealer) -> Result<Vec<V
 }
 
 pub(super) fn account(connection: &Connection, sealer: &Sealer, name: &str) -> Result<Option<Versioned<Account>>, StoreError> {
-    let row = AccountRow::find(connection, &AccountRow::name(sealer, name))?;
-    row.map(|(_, row)| row.open(sealer)).transpose()
+    let name = AccountRow::name(sealer, name);
+    // The name is the one that was asked for: it need not be fetched to be bound in.
+    let query = "SELECT id, generation, due_at, record FROM account WHERE name = ?";
+    let read = |row: &Row<'_>| {
+        Ok(AccountRow { id: row.get(0)?, name: name.to_vec(), generation: counter(row, 1)?, due_at: row.get(2)?, record: row.get(3)? })
+    };
+    one(connection, query, &name, read)?.map(|row| row.open(sealer)).transpose()
 }
 
 /// The accounts of these numbers, as far as they are still there, the longest due first.
@@ -124,7 +129,12 @@ impl PendingRow {
     }
 }
 
-fn one<T>(connection: &Connection, query: &str, id: &[u8], read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
+fn one<T>(
+    connection: &Connection,
+    query: &str,
+    id: &[u8],
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, StoreError> {
     connection.prepare_cached(query).and_then(|mut query| query.query_row((id,), read).optional()).map_err(sql)
 }
 
