@@ -4,7 +4,7 @@
 //! |-----------------------------------------------------------|-------------------------------------------|
 //! | `cargo run --release -p keyfob-bench -- session`          | a fresh token from a warm session         |
 //! | `cargo run --release -p keyfob-bench -- store`            | the sealed vault in SQLite, 1 000 000 accounts |
-//! | `cargo run --release -p keyfob-bench -- store ACCOUNTS`   | the same with another number              |
+//! | `… -- store ACCOUNTS [PART]`                              | the same with another number; one part: sealing, disk, opening, reads, leases, writes |
 
 mod measure;
 mod session;
@@ -13,7 +13,7 @@ mod table;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run --release -p keyfob-bench -- session | store [ACCOUNTS]";
+const USAGE: &str = "usage: cargo run --release -p keyfob-bench -- session | store [ACCOUNTS [PART]]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -23,8 +23,10 @@ fn main() -> ExitCode {
     }
     let table = match words.as_slice() {
         ["session"] => session::run(),
-        ["store"] => store::run(1_000_000),
-        ["store", accounts] if accounts.parse::<usize>().is_ok() => store::run(accounts.parse().unwrap_or_default()),
+        ["store"] => store::run(1_000_000, None),
+        ["store", accounts, part @ ..] if accounts.parse::<usize>().is_ok() && part.len() < 2 => {
+            store::run(accounts.parse().unwrap_or_default(), part.first().copied())
+        }
         // Processes that are started to be measured.
         ["child", rest @ ..] => {
             store::opening::child(rest);

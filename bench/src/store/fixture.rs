@@ -66,7 +66,7 @@ impl Fixture {
                 let writing: Vec<_> = (first..(first + 10_000).min(self.accounts))
                     .map(|number| {
                         let vault = Arc::clone(&vault);
-                        tokio::spawn(async move { vault.put_account(&account(number, 0), Expected::Nothing, None).await })
+                        tokio::spawn(async move { vault.put_account(&account(number, None), Expected::Nothing, None).await })
                     })
                     .collect();
                 for write in writing {
@@ -100,9 +100,10 @@ fn bare(path: &std::path::Path) -> Connection {
     connection
 }
 
-/// An account whose JSON is [`RECORD`] bytes; `refreshes` moves its tokens on.
-pub(crate) fn account(number: usize, refreshes: i64) -> Account {
-    let received_at = 1_800_000_000 + refreshes * 3600 + i64::try_from(number % 3600).unwrap_or_default();
+/// An account whose JSON is [`RECORD`] bytes. Its tokens came within the first hour, or when they were `refreshed`, in seconds after its
+/// beginning.
+pub(crate) fn account(number: usize, refreshed: Option<i64>) -> Account {
+    let received_at = 1_800_000_000 + refreshed.unwrap_or_else(|| i64::try_from(number % 3600).unwrap_or_default());
     let value = |access: &str| {
         let tokens = json!({
             "kind": "oauth2", "access": access, "refresh": "r".repeat(64),

@@ -12,7 +12,7 @@ const MOST: usize = 10_000;
 pub(crate) fn measure(table: &mut Table, fixture: &Fixture) {
     let vault = fixture.vault();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let soon = account(0, 0).due_at().expect("it can be due").plus(300);
+    let soon = account(0, None).due_at().expect("it can be due").plus(300);
     let bare = fixture.bare();
     let mut select = bare.prepare("SELECT number, record FROM account WHERE due_at <= ? ORDER BY due_at LIMIT ?").expect("it prepares");
     let mut times = (Vec::new(), Vec::new());

@@ -1,16 +1,17 @@
 //! Reading one account of many.
 
-use keyfob::Store;
+use keyfob::{Account, Store};
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, account};
 use crate::measure::{Numbers, beside, timed};
 use crate::table::{Goal, Row, Table};
 
-const TIMES: u32 = 200;
+const TIMES: u32 = 40;
 
 pub(crate) fn measure(table: &mut Table, small: &Fixture, big: &Fixture) {
-    let few = one(table, small);
-    let many = one(table, big);
+    let few = one(table, small, Goal::Told);
+    let many = one(table, big, Goal::Ratio(1.4));
+    parsing(table);
     table.add(Row {
         work: format!("a sealed read, {} accounts", big.accounts),
         limit_is: format!("of {}", small.accounts),
@@ -21,7 +22,44 @@ pub(crate) fn measure(table: &mut Table, small: &Fixture, big: &Fixture) {
     });
 }
 
-fn one(table: &mut Table, fixture: &Fixture) -> f64 {
+/// What a read would take without database and seal.
+fn parsing(table: &mut Table) {
+    let json = serde_json::to_vec(&account(0, None)).expect("it is made to be stored");
+    let mut owned = String::new();
+    let ours = || {
+        let (time, ()) = timed(|| {
+            for _ in 0..TIMES {
+                let account: Account = serde_json::from_slice(&json).expect("an account");
+                assert!(!account.name.is_empty());
+            }
+        });
+        time / f64::from(TIMES)
+    };
+    let limit = || {
+        let (time, ()) = timed(|| {
+            for _ in 0..TIMES {
+                owned = serde_json::from_slice::<Borrowed<'_>>(&json).expect("its name").name.to_owned();
+            }
+        });
+        time / f64::from(TIMES)
+    };
+    let (ours, limit) = beside(4000, ours, limit);
+    table.add(Row {
+        work: "within that: the account from its JSON".to_owned(),
+        limit_is: "one member of it".to_owned(),
+        ours,
+        limit: Some(limit),
+        unit: "µs",
+        goal: Goal::Told,
+    });
+}
+
+#[derive(serde::Deserialize)]
+struct Borrowed<'a> {
+    name: &'a str,
+}
+
+fn one(table: &mut Table, fixture: &Fixture, goal: Goal) -> f64 {
     let vault = fixture.vault();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let bare = fixture.bare();
@@ -60,14 +98,14 @@ fn one(table: &mut Table, fixture: &Fixture) -> f64 {
         assert!(bytes > 0);
         time / f64::from(TIMES)
     };
-    let (ours, limit) = beside(1000, ours, limit);
+    let (ours, limit) = beside(4000, ours, limit);
     table.add(Row {
         work: format!("a sealed read of one of {} accounts", fixture.accounts),
         limit_is: "bare prepared SELECT of the same row".to_owned(),
         ours,
         limit: Some(limit),
         unit: "µs",
-        goal: Goal::Ratio(1.4),
+        goal,
     });
     ours
 }

@@ -17,9 +17,23 @@ pub(crate) fn measure(table: &mut Table, fixture: &Fixture) {
     together(table, fixture);
 }
 
-/// A refresh: new tokens, another due moment.
-fn refreshed(numbers: &mut Numbers, fixture: &Fixture) -> Account {
-    account(numbers.below(fixture.accounts), i64::try_from(numbers.below(1000)).unwrap_or_default())
+/// Refreshes of any account at some three hundred a second, which is what a million tokens of one hour need. As they come, so do their next due
+/// moments: the index of those grows at its end.
+struct Refreshes<'a> {
+    numbers: Numbers,
+    fixture: &'a Fixture,
+    done: i64,
+}
+
+impl<'a> Refreshes<'a> {
+    fn new(seed: u64, fixture: &'a Fixture) -> Self {
+        Self { numbers: Numbers::new(seed), fixture, done: 0 }
+    }
+
+    fn next(&mut self) -> Account {
+        self.done += 1;
+        account(self.numbers.below(self.fixture.accounts), Some(3600 + self.done / 300))
+    }
 }
 
 fn one_by_one(table: &mut Table, fixture: &Fixture) {
@@ -28,12 +42,12 @@ fn one_by_one(table: &mut Table, fixture: &Fixture) {
     let plain = fixture.plain();
     let mut upsert =
         plain.prepare("INSERT INTO plain VALUES (?1, ?2) ON CONFLICT (number) DO UPDATE SET record = ?2").expect("it prepares");
-    let (mut for_ours, mut for_plain) = (Numbers::new(3), Numbers::new(4));
+    let (mut for_ours, mut for_plain) = (Refreshes::new(3, fixture), Numbers::new(4));
     let (mut all_ours, mut all_plain) = (Vec::new(), Vec::new());
     let ours = || {
         let times: Vec<f64> = (0..TIMES)
             .map(|_| {
-                let account = refreshed(&mut for_ours, fixture);
+                let account = for_ours.next();
                 let (time, written) = timed(|| runtime.block_on(vault.put_account(&account, Expected::Anything, None)));
                 written.expect("it is written");
                 time
@@ -81,13 +95,12 @@ fn together(table: &mut Table, fixture: &Fixture) {
     const WRITERS: usize = 256;
     let vault = Arc::new(fixture.vault());
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let mut numbers = Numbers::new(5);
+    let (mut refreshes, mut numbers) = (Refreshes::new(5, fixture), Numbers::new(6));
     let log = fixture.path().with_extension("db-wal");
     let mut longest = 0;
     let mut rates = Vec::new();
     for _ in 0..3 {
-        let accounts: Vec<Vec<Account>> =
-            (0..WRITERS).map(|_| (0..WRITES / WRITERS).map(|_| refreshed(&mut numbers, fixture)).collect()).collect();
+        let accounts: Vec<Vec<Account>> = (0..WRITERS).map(|_| (0..WRITES / WRITERS).map(|_| refreshes.next()).collect()).collect();
         let begun = Instant::now();
         runtime.block_on(async {
             let writers: Vec<_> = accounts
