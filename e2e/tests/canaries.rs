@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,9 @@ use keyfob_sandbox::{At, Consent, Faults};
 
 const PROVIDERS: [&str; 6] = ["netatmo", "august", "fitbit", "telldus", "fitbit-oauth1", "acme"];
 
+/// One run at a time: all processes that this one has started are watched, and what one run may show is a find in another.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A run under watch.
 struct Run {
     house: House,
@@ -27,10 +31,12 @@ struct Run {
     watch: Watch,
     said: Vec<Seen>,
     more: BTreeSet<Canary>,
+    alone: MutexGuard<'static, ()>,
 }
 
 impl Run {
     fn begin() -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut house = House::new();
         let tap = Tap::on(&house.world);
         house.set("KEYFOB_SANDBOX", tap.index());
@@ -45,7 +51,7 @@ impl Run {
         // Building is no part of what is watched.
         let _ = keyfob_interop::tools::keyfob();
         let watch = Watch::begin(house.path());
-        Self { house, tap, watch, said: Vec::new(), more: BTreeSet::new() }
+        Self { house, tap, watch, said: Vec::new(), more: BTreeSet::new(), alone }
     }
 
     /// Runs the command, and keeps what it says.
@@ -74,7 +80,7 @@ impl Run {
 
     /// Ends it: nothing may be found but what `meant` allows. Gives the canaries.
     fn end(self, meant: impl Fn(&Seen, &str) -> bool) -> BTreeSet<Canary> {
-        let Self { house, tap, watch, said, more } = self;
+        let Self { house, tap, watch, said, more, alone: _alone } = self;
         let mut seen = watch.end();
         seen.extend(said);
         let mut canaries = canary::learn(&tap.heard());

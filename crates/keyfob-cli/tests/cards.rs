@@ -95,7 +95,7 @@ async fn a_vault_of_another_key_is_refused_and_left_alone() {
     let before = std::fs::read(house.vault()).expect("a vault");
     house.set("KEYFOB_VAULT_KEY", &"5a".repeat(32));
     for arguments in [&["status"][..], &["telldus", "devices"], &["logout", "telldus"], &["login", "telldus", "--no-browser", "--paste"]] {
-        house.run(arguments).await.fails(7, ["cannot open the vault", "another key", "use the key this vault was made with"]);
+        house.run(arguments).await.fails(7, ["cannot open the vault", "another key", "give the key it was sealed with"]);
     }
     house.set("KEYFOB_VAULT_KEY", "nonsense");
     let ended = house.run(&["status"]).await.exits(7);
