@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -254,7 +253,7 @@ fn j12_the_environment_of_a_browser_holds_no_secret() {
 #[test]
 fn j10_j11_j12_a_life_of_the_web_app_leaves_no_secret_anywhere() {
     let mut run = Run::begin();
-    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+    let port = keyfob_testbed::port::reserve();
     let origin = format!("http://127.0.0.1:{port}");
     let app = run.house.world.app("august");
     let file = run.house.path().join("app.env");

@@ -1,7 +1,6 @@
 //! Walk 3 of ARCHITECTURE.md: `keyfob serve` with an env-file, in a real browser, from connect to unlock; and what other browsers
 //! are refused.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use keyfob_e2e::House;
@@ -19,7 +18,7 @@ impl Site {
     /// For one provider, whose variables are named `id`, `secret` and so on.
     fn start(provider: &str, variables: &[(&str, &str)]) -> Self {
         let house = House::new();
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+        let port = keyfob_testbed::port::reserve();
         let origin = format!("http://127.0.0.1:{port}");
         let app = house.world.app(provider);
         let mut text = String::from("# as docker --env-file takes it: nothing quoted, split at the first =\n\n");

@@ -47,7 +47,7 @@ fn august_seed_says_so_when_the_person_says_no() {
 /// The app listens on a port of its own, and AUTHCALL names it.
 fn start(python: &Path, world: &World) -> (Program, String) {
     let (app, august) = (world.app("august"), world.origin("august"));
-    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+    let port = keyfob_testbed::port::reserve();
     let origin = format!("http://127.0.0.1:{port}");
     let (callback, port) = (format!("{origin}/callback"), port.to_string());
     let environment = [

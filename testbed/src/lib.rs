@@ -2,6 +2,7 @@
 
 mod authority;
 mod network;
+pub mod port;
 mod postgres;
 mod skip;
 

@@ -82,10 +82,7 @@ async fn the_sandbox_says_what_to_do_next_and_the_lines_work() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_web_app_starts_answers_and_stops() {
     let house = House::new().await;
-    let port = {
-        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        free.local_addr().expect("an address").port()
-    };
+    let port = keyfob_testbed::port::reserve();
     let app = house.sandbox.app("august");
     let file = house.file(
         "august.env",

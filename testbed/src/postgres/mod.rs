@@ -81,9 +81,9 @@ impl Cluster {
         let authority = options.tls.then(Authority::new);
         let arguments = configure(folder.path(), &account, authority.as_ref(), options);
         let mut cluster = Self { programs, account, port: 0, authority, arguments, server: Mutex::new(None), watcher, folder };
-        // Somebody else can take a free port before PostgreSQL does.
+        // Somebody else can have the port on another address that PostgreSQL is to listen on.
         for _ in 0..5 {
-            cluster.port = free_port();
+            cluster.port = crate::port::reserve();
             match cluster.launch() {
                 Ok(server) => {
                     *cluster.server.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(server);
@@ -321,9 +321,4 @@ fn configure(folder: &Path, account: &Account, authority: Option<&Authority>, op
     }
     let own = options.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
     settings.into_iter().chain(own).flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]).collect()
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
 }
