@@ -263,9 +263,23 @@ pub struct Misbehaved {
     pub hint: Option<String>,
 }
 
+/// Where RFC 7515 says how a key is found.
+const UNKNOWN_KEY: &str = "RFC 7515 §6";
+
 impl Misbehaved {
     pub(crate) fn new(section: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self { section, expected: expected.into(), found: found.into(), status: None, hint: None }
+    }
+
+    /// No key of the set could have made a signature. Not an answer to hold against the server before its keys were fetched again.
+    pub(crate) fn unknown_key(found: String) -> Self {
+        Self::new(UNKNOWN_KEY, "a signature by one of the server's keys", found)
+            .with_hint("the server may have changed its keys; they are fetched again at most once a minute")
+    }
+
+    /// Whether no key was there to check a signature with: fetching the key set again may help (OpenID Connect Core §10.1.1).
+    pub fn is_unknown_key(&self) -> bool {
+        self.section == UNKNOWN_KEY
     }
 
     /// An API's answer is not what it is documented to be.

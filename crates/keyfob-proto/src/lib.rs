@@ -8,6 +8,7 @@ mod endpoint;
 mod entropy;
 mod error;
 mod headers;
+pub mod jose;
 mod message;
 pub mod oauth1;
 pub mod oauth2;

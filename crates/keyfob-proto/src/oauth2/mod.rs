@@ -18,7 +18,7 @@ mod attach;
 mod client;
 mod error_response;
 pub(crate) mod identity;
-mod json;
+pub(crate) mod json;
 mod pending;
 mod pkce;
 mod settings;

@@ -1,0 +1,214 @@
+//! A server's keys (RFC 7517 §5), how they are chosen, and when they may be fetched again.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+use super::algorithm::Algorithm;
+use super::crypto::{Crypto, Verify};
+use super::hmac::HmacKey;
+use super::jwk::Jwk;
+use super::jws::Header;
+use crate::error::Misbehaved;
+use crate::message::Incoming;
+use crate::oauth2::json;
+use crate::time::Timestamp;
+
+const SECTION: &str = "RFC 7517 §5";
+
+/// More keys than this are no key set of one issuer.
+const MOST_KEYS: usize = 100;
+/// More bytes than this are none either.
+const LONGEST: usize = 256 * 1024;
+
+/// The keys that a server signs with. Each is prepared once, at its first use.
+#[derive(Clone)]
+pub struct KeySet {
+    keys: Arc<Vec<Known>>,
+    crypto: Arc<dyn Crypto>,
+}
+
+struct Known {
+    jwk: Jwk,
+    /// By algorithm, at its place in [`Algorithm::ALL`]. `None` inside: the back-end does not take it.
+    prepared: [OnceLock<Option<Box<dyn Verify>>>; Algorithm::ALL.len()],
+}
+
+impl KeySet {
+    /// Reads the answer of a `jwks_uri`. Keys of kinds that are not used here, or that are broken, are left out, as RFC 7517 §5 has it; a set that
+    /// publishes a *private* key is refused whole, since its owner's signatures say nothing any more (RFC 8725 §3.5).
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` for an answer that is no success, no JSON object, has no list `keys`, is longer than 256 KiB or holds more than 100 keys.
+    pub fn receive<'a>(answer: impl Into<Incoming<'a>>, crypto: Arc<dyn Crypto>) -> Result<Self, Misbehaved> {
+        let answer = answer.into();
+        if !answer.status.is_success() {
+            return Err(Misbehaved::new(SECTION, "a key set", "another answer").with_status(answer.status));
+        }
+        Self::read(answer.body, crypto).map_err(|wrong| wrong.with_status(answer.status))
+    }
+
+    /// The same from text, such as the `jwks` that a client was registered with.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    pub fn read(text: &[u8], crypto: Arc<dyn Crypto>) -> Result<Self, Misbehaved> {
+        let wrong = |found: &str| Misbehaved::new(SECTION, "a JSON object with a list \"keys\"", found);
+        if text.len() > LONGEST {
+            return Err(wrong("more than 256 KiB"));
+        }
+        let object = json::object(text).map_err(|found| wrong(&found))?;
+        let Some(Value::Array(list)) = object.get("keys") else { return Err(wrong("none")) };
+        if list.len() > MOST_KEYS {
+            return Err(wrong("more than 100 keys"));
+        }
+        let mut keys = Vec::new();
+        for key in list {
+            let Value::Object(members) = key else { return Err(wrong("a key that is no object")) };
+            match Jwk::of(members) {
+                Ok(jwk) => keys.push(Known { jwk, prepared: Default::default() }),
+                Err(found) if found.starts_with("a private key") => {
+                    return Err(Misbehaved::new("RFC 8725 §3.5", "public keys", found)
+                        .with_hint("tell the server's operator: whoever reads this can sign in its name"));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(Self { keys: Arc::new(keys), crypto })
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> impl Iterator<Item = &Jwk> {
+        self.keys.iter().map(|known| &known.jwk)
+    }
+}
+
+impl Known {
+    fn verifier(&self, algorithm: Algorithm, crypto: &dyn Crypto) -> Option<&dyn Verify> {
+        let place = Algorithm::ALL.iter().position(|known| *known == algorithm)?;
+        self.prepared[place].get_or_init(|| crypto.verifier(algorithm, &self.jwk.key).ok()).as_deref()
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(|known| &known.jwk)).finish()
+    }
+}
+
+/// What a signature may be checked with.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Keys<'a> {
+    /// The server's own, for algorithms with a public key.
+    Set(&'a KeySet),
+    /// Our client secret, for `HS256`, `HS384` and `HS512` alone.
+    Shared(&'a HmacKey),
+}
+
+impl Keys<'_> {
+    /// Whether one of the keys that this header can mean has signed.
+    pub(crate) fn check(&self, header: &Header, message: &[u8], signature: &[u8]) -> Result<(), Misbehaved> {
+        let bad = || Misbehaved::new("RFC 7515 §5.2", "a signature that is right", "one that is not");
+        match self {
+            Self::Shared(key) if super::Sign::algorithm(*key) == header.algorithm => {
+                if key.verify(message, signature) {
+                    Ok(())
+                } else {
+                    Err(bad())
+                }
+            }
+            Self::Set(set) if !header.algorithm.is_symmetric() => {
+                let mut meant = set
+                    .keys
+                    .iter()
+                    .filter(|known| known.jwk.checks(header.algorithm))
+                    .filter(|known| header.key_id.is_none() || known.jwk.key_id == header.key_id)
+                    .peekable();
+                if meant.peek().is_none() {
+                    return Err(Misbehaved::unknown_key(match &header.key_id {
+                        Some(key_id) => format!("one with the name \"{}\", which is not there", crate::scrub::printable(key_id)),
+                        None => format!("none for {}", header.algorithm),
+                    }));
+                }
+                // A token without a name may be by any key of its kind; a name may be given twice while keys are changed (E11).
+                let signed = meant.any(|known| {
+                    known.verifier(header.algorithm, &*set.crypto).is_some_and(|verifier| verifier.verify(message, signature))
+                });
+                if signed { Ok(()) } else { Err(bad()) }
+            }
+            _ => Err(Misbehaved::new(
+                "RFC 8725 §3.2",
+                "a key of the kind that the algorithm takes",
+                format!("a key of another kind than {}", header.algorithm),
+            )),
+        }
+    }
+}
+
+/// A key set that was fetched, and when it may be fetched again: a rule as data, since the core fetches nothing.
+///
+/// ```
+/// # use keyfob_proto::{Timestamp, jose::KeyCache};
+/// let at = Timestamp::from_unix;
+/// let mut cache = KeyCache::new();
+/// assert!(cache.must_fetch(at(0)));
+/// cache.asked(at(0));
+/// // A key of an unknown name may mean new keys: once, and then not for a minute, whatever is sent to us.
+/// assert!(!cache.may_fetch_for_unknown_key(at(59)));
+/// assert!(cache.may_fetch_for_unknown_key(at(60)));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct KeyCache {
+    set: Option<KeySet>,
+    fetched_at: Option<Timestamp>,
+    asked_at: Option<Timestamp>,
+}
+
+impl KeyCache {
+    /// How long a key set is good, in seconds.
+    pub const LIFETIME: i64 = 3600;
+    /// How long nothing is fetched again because of an unknown key, in seconds (E12).
+    pub const PAUSE: i64 = 60;
+
+    /// With nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The keys, also old ones: a server that does not answer must not log everybody out.
+    pub fn set(&self) -> Option<&KeySet> {
+        self.set.as_ref()
+    }
+
+    /// Whether there are no keys, or old ones, and it was not just tried.
+    pub fn must_fetch(&self, now: Timestamp) -> bool {
+        let old = self.fetched_at.is_none_or(|at| !(0..Self::LIFETIME).contains(&now.since(at)));
+        old && (self.set.is_none() && self.asked_at.is_none() || self.paused_enough(now))
+    }
+
+    /// Whether a token that names a key we do not have is a reason to ask: at most once a minute, so that tokens with made-up names
+    /// are no way to make us storm the server.
+    pub fn may_fetch_for_unknown_key(&self, now: Timestamp) -> bool {
+        self.paused_enough(now)
+    }
+
+    /// Asking now.
+    pub fn asked(&mut self, now: Timestamp) {
+        self.asked_at = Some(now);
+    }
+
+    /// The answer came.
+    pub fn received(&mut self, set: KeySet, now: Timestamp) {
+        self.set = Some(set);
+        self.fetched_at = Some(now);
+    }
+
+    fn paused_enough(&self, now: Timestamp) -> bool {
+        // A clock that went back must not keep us from asking for ever.
+        self.asked_at.is_none_or(|at| !(0..Self::PAUSE).contains(&now.since(at)))
+    }
+}
