@@ -12,6 +12,7 @@ pub mod jose;
 mod message;
 pub mod oauth1;
 pub mod oauth2;
+pub mod oidc;
 pub mod scrub;
 pub mod secret;
 mod settings;

@@ -65,7 +65,7 @@ impl Crypto for AwsLc {
                 };
                 let pair = ec_pair(curve, &key.form).map_err(broken)?;
                 let numbers = pair.public_key().as_ref().get(1..).unwrap_or_default();
-                let (x, y) = numbers.split_at_checked(curve.len()).ok_or_else(|| unfit(algorithm))?;
+                let (x, y) = numbers.split_at_checked(curve.bytes()).ok_or_else(|| unfit(algorithm))?;
                 let public = PublicKey::Ec { curve, x: x.to_vec(), y: y.to_vec() };
                 (Pair::Ec(pair), public)
             }

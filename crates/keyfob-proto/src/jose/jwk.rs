@@ -58,7 +58,7 @@ impl Curve {
     }
 
     /// How many bytes its numbers have.
-    pub const fn len(self) -> usize {
+    pub const fn bytes(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
@@ -128,8 +128,8 @@ impl PublicKey {
                 let name = members.get("crv").and_then(Value::as_str).unwrap_or("");
                 let curve = Curve::by_name(name).ok_or("a curve that is none of P-256, P-384 and P-521")?;
                 let (x, y) = (bytes("x")?, bytes("y")?);
-                if x.len() != curve.len() || y.len() != curve.len() {
-                    return Err(format!("a point whose numbers have not {} bytes each (RFC 7518 §6.2.1.2)", curve.len()));
+                if x.len() != curve.bytes() || y.len() != curve.bytes() {
+                    return Err(format!("a point whose numbers have not {} bytes each (RFC 7518 §6.2.1.2)", curve.bytes()));
                 }
                 Ok(Self::Ec { curve, x, y })
             }

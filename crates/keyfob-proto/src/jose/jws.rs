@@ -81,11 +81,6 @@ impl<'a> Jws<'a> {
         keys.check(&self.header, self.signed.as_bytes(), &self.signature)?;
         encode::base64url_decode(self.payload).ok_or_else(|| Misbehaved::new(SECTION, "a payload in base64url", "other text"))
     }
-
-    /// The payload, not believed: for looking at, where the answer is thrown away or verified after.
-    pub(crate) fn peek(&self) -> Option<Vec<u8>> {
-        encode::base64url_decode(self.payload)
-    }
 }
 
 impl Header {

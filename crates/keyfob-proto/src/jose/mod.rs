@@ -21,6 +21,7 @@ mod crypto;
 mod hmac;
 mod jwk;
 mod jws;
+pub(crate) mod jwt;
 mod key_set;
 mod private;
 
@@ -31,5 +32,6 @@ pub use crypto::{Crypto, Sign, SignFailed, Verify};
 pub use hmac::HmacKey;
 pub use jwk::{Curve, Jwk, PublicKey};
 pub use jws::{Header, Jws, sign_compact};
+pub use jwt::{Claims, LEEWAY};
 pub use key_set::{KeyCache, KeySet, Keys};
 pub use private::PrivateKey;

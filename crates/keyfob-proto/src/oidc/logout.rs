@@ -1,0 +1,132 @@
+//! Logout, as OpenID Connect has it: asked for by us (RP-Initiated Logout 1.0), told to us by the server (Back-Channel Logout 1.0) or through the
+//! browser (Front-Channel Logout 1.0).
+
+use serde_json::Value;
+
+use crate::callback::Parameters;
+use crate::endpoint::Endpoint;
+use crate::entropy::{Entropy, token256};
+use crate::error::{Error, Misbehaved, Misuse};
+use crate::jose::jwt::{Claims, Rules};
+use crate::jose::{Algorithms, Jws, Keys};
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// A logout that we ask for: the browser goes to a URL of the server, and comes back.
+#[derive(Clone, Debug)]
+pub struct EndSession {
+    state: Secret,
+    redirect_uri: Option<String>,
+}
+
+impl EndSession {
+    /// The URL to send the browser to (RP-Initiated Logout §2), and what to keep until it is back. Draws 32 bytes of entropy.
+    ///
+    /// The ID token in it tells the server whose session it is; it is no key to anything, but it says who the person is: the URL is not for logs.
+    pub fn new(
+        endpoint: &Endpoint,
+        client_id: &str,
+        id_token: Option<&Secret>,
+        redirect_uri: Option<&str>,
+        entropy: &dyn Entropy,
+    ) -> (Secret, Self) {
+        let state = token256(entropy);
+        let mut query = vec![("client_id", client_id)];
+        query.extend(id_token.map(|token| ("id_token_hint", token.expose())));
+        if let Some(uri) = redirect_uri {
+            query.extend([("post_logout_redirect_uri", uri), ("state", state.as_str())]);
+        }
+        let url = Secret::new(endpoint.with_query(query));
+        (url, Self { state: Secret::new(state), redirect_uri: redirect_uri.map(str::to_owned) })
+    }
+
+    /// Whether the browser came back from this logout: `state` is the one that was sent (§3).
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if no redirect URI was sent; `Misbehaved` for another `state`, none, or a parameter twice.
+    pub fn returned(&self, query: &str) -> Result<(), Error> {
+        const SECTION: &str = "OpenID Connect RP-Initiated Logout §3";
+        if self.redirect_uri.is_none() {
+            return Err(Misuse::new("a logout with a redirect URI", "one without, from which nobody comes back").into());
+        }
+        let parameters = Parameters::read(query, SECTION, SECTION)?;
+        match parameters.get("state") {
+            Some(state) if self.state.same_as(state) => Ok(()),
+            _ => Err(Misbehaved::new(SECTION, "the state that was sent", "another one, or none").into()),
+        }
+    }
+}
+
+/// A logout that the server tells us: this person's sessions, or this one of them, have ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogoutToken {
+    /// `iss`.
+    pub issuer: String,
+    /// `sub`: whose sessions.
+    pub subject: Option<String>,
+    /// `sid`: which session.
+    pub session_id: Option<String>,
+    /// `jti`: remember it until [`expires_at`](Self::expires_at), and refuse it the second time.
+    pub id: String,
+    /// Until when it could come again.
+    pub expires_at: Timestamp,
+}
+
+impl LogoutToken {
+    /// Judges a logout token by every rule of Back-Channel Logout §2.6, but for the one about having seen it before, which needs a memory.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved`, for instance for an ID token in its place (`nonce` is forbidden here), no `events`, or neither `sub` nor `sid`.
+    pub fn judge(
+        token: &str,
+        issuer: &str,
+        client_id: &str,
+        keys: &Keys<'_>,
+        algorithms: &Algorithms,
+        now: Timestamp,
+    ) -> Result<Self, Misbehaved> {
+        const SECTION: &str = "OpenID Connect Back-Channel Logout §2.6";
+        const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+        let wrong = |expected: &str, found: &str| Misbehaved::new(SECTION, expected, found);
+        let jws = Jws::read(token)?;
+        if jws.header.media_type.as_deref().is_some_and(|kind| !matches!(kind, "logout+jwt" | "jwt")) {
+            return Err(wrong("a logout token (\"typ\" of logout+jwt)", "another kind"));
+        }
+        let claims = Claims::read(&jws.verify(keys, algorithms)?, SECTION)?;
+        let (issued_at, expires_at) = claims.judge(&Rules { section: SECTION, issuer, audience: client_id, now })?;
+        issued_at.ok_or_else(|| wrong("a claim \"iat\"", "none"))?;
+        if claims.get("nonce").is_some() {
+            return Err(wrong("no nonce: a logout token is no ID token", "one"));
+        }
+        if !claims.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object) {
+            return Err(wrong("the event of a logout in \"events\"", "none"));
+        }
+        let optional = |name: &str| claims.get(name).map(|_| claims.required(name, SECTION).map(str::to_owned)).transpose();
+        let (subject, session_id) = (optional("sub")?, optional("sid")?);
+        if subject.is_none() && session_id.is_none() {
+            return Err(wrong("\"sub\", \"sid\" or both", "neither"));
+        }
+        Ok(Self { issuer: issuer.to_owned(), subject, session_id, id: claims.required("jti", SECTION)?.to_owned(), expires_at })
+    }
+}
+
+/// A logout through the browser (Front-Channel Logout §2): the query of a request to our logout URL, which the server's page loads in a frame. Gives
+/// the session that has ended, if the server says which.
+///
+/// # Errors
+///
+/// `Misbehaved` for another issuer than the one whose session this is, `iss` without `sid` or the reverse, or a session that is not `session_id`. Such a
+/// request carries no signature: anybody can make a browser send it, so all it may do is log this browser out.
+pub fn front_channel_logout(query: &str, issuer: &str, session_id: Option<&str>) -> Result<Option<String>, Misbehaved> {
+    const SECTION: &str = "OpenID Connect Front-Channel Logout §2";
+    let parameters = Parameters::read(query, SECTION, SECTION)?;
+    match (parameters.get("iss"), parameters.get("sid")) {
+        (None, None) => Ok(None),
+        (Some(found), Some(sid)) if found == issuer && session_id.is_none_or(|known| known == sid) => Ok(Some(sid.to_owned())),
+        (Some(_), Some(_)) => Err(Misbehaved::new(SECTION, "the issuer and session of this browser", "others")),
+        _ => Err(Misbehaved::new(SECTION, "\"iss\" and \"sid\" together", "one of them")),
+    }
+}

@@ -1,0 +1,96 @@
+//! The UserInfo endpoint (OpenID Connect Core §5.3): more about the person, plain or signed.
+
+use http::Method;
+use http::header::AUTHORIZATION;
+
+use super::id_token::IdToken;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Misbehaved, Misuse};
+use crate::jose::jwt::Claims;
+use crate::jose::{Algorithms, Jws, Keys};
+use crate::message::{Incoming, Outgoing};
+use crate::secret::Secret;
+
+const SECTION: &str = "OpenID Connect Core §5.3.2";
+
+/// A request for what the server knows about the person.
+#[derive(Debug)]
+pub struct UserInfoRequest {
+    request: Outgoing,
+    issuer: String,
+    subject: String,
+    client_id: String,
+}
+
+/// What the server says about the person that an ID token named.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct UserInfo {
+    /// `sub`, which is the ID token's.
+    pub subject: String,
+    /// What else it says. Nothing in here names a person; `sub` does.
+    pub claims: Claims,
+    /// Whether it was signed.
+    pub signed: bool,
+}
+
+impl UserInfoRequest {
+    /// Asks with the access token that came with this ID token: without knowing whom to expect, the answer could be about anybody
+    /// (token substitution, §16.11).
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the token cannot be a header.
+    pub fn new(endpoint: &Endpoint, access_token: &Secret, id_token: &IdToken, client_id: &str) -> Result<Self, Misuse> {
+        let request = Outgoing::new(Method::GET, endpoint).accept_json();
+        let request = request.secret_header(AUTHORIZATION, &format!("Bearer {}", access_token.expose()))?;
+        let (issuer, subject) = (id_token.issuer.clone(), id_token.subject.clone());
+        Ok(Self { request, issuer, subject, client_id: client_id.to_owned() })
+    }
+
+    /// What to send.
+    pub fn request(&self) -> &Outgoing {
+        &self.request
+    }
+
+    /// Judges the answer: JSON, or signed text where `signed` says by whom and how.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` for another person's `sub` (§5.3.4), for signed text where none was agreed on, plain text where signed was, and for everything
+    /// that is no answer of this endpoint.
+    pub fn receive<'a>(&self, answer: impl Into<Incoming<'a>>, signed: Option<(&Keys<'_>, &Algorithms)>) -> Result<UserInfo, Error> {
+        let answer = answer.into();
+        let wrong = |expected: &str, found: &str| Misbehaved::new(SECTION, expected, found).with_status(answer.status);
+        if !answer.status.is_success() {
+            return Err(wrong("claims about the person", "another answer")
+                .with_hint("the access token may have ended, or lacks the scope openid")
+                .into());
+        }
+        if answer.body.len() > Outgoing::LARGEST_ANSWER {
+            return Err(wrong("a short answer", "an endless one").into());
+        }
+        let claims = match (answer.media_type().as_str(), signed) {
+            ("application/jwt", Some((keys, algorithms))) => {
+                let text = std::str::from_utf8(answer.body).map_err(|_| wrong("signed text", "other bytes"))?;
+                let claims = Claims::read(&Jws::read(text)?.verify(keys, algorithms)?, SECTION)?;
+                // §5.3.2: a signed answer says whom it is from and whom it is for.
+                if claims.required("iss", SECTION)? != self.issuer {
+                    return Err(wrong("the issuer of the ID token", "another one").into());
+                }
+                if !claims.audience(SECTION)?.contains(&self.client_id.as_str()) {
+                    return Err(wrong("an answer for this client (\"aud\")", "one for somebody else").into());
+                }
+                claims
+            }
+            ("application/jwt", None) => return Err(wrong("JSON", "signed text, which was not agreed on").into()),
+            (_, Some(_)) => return Err(wrong("signed text (application/jwt)", "an answer without signature").into()),
+            (_, None) => Claims::read(answer.body, SECTION)?,
+        };
+        // Compared in full, and before anything of it is used: an answer about somebody else is an attack, not a surprise (E16).
+        if claims.required("sub", SECTION)? != self.subject {
+            return Err(Misbehaved::new("OpenID Connect Core §5.3.4", "the \"sub\" of the ID token", "another person's").into());
+        }
+        Ok(UserInfo { subject: self.subject.clone(), claims, signed: signed.is_some() })
+    }
+}
