@@ -14,8 +14,10 @@
 //!
 //! The step people forget is a type: only [`Pending::verify`] makes a [`Verified`], and only [`Client::exchange`] takes one.
 
+pub mod assertion;
 mod attach;
 mod client;
+pub mod dpop;
 mod error_response;
 pub(crate) mod identity;
 pub(crate) mod json;
