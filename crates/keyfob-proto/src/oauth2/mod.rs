@@ -20,6 +20,8 @@ mod client;
 pub mod dpop;
 mod error_response;
 pub(crate) mod identity;
+mod jar;
+mod jarm;
 pub(crate) mod json;
 mod pending;
 mod pkce;
