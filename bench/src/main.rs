@@ -3,9 +3,11 @@
 //! | command                                                   | what it measures                          |
 //! |-----------------------------------------------------------|-------------------------------------------|
 //! | `cargo run --release -p keyfob-bench -- session`          | a fresh token from a warm session         |
+//! | `cargo run --release -p keyfob-bench -- jose`             | ID tokens and DPoP proofs, beside jsonwebtoken |
 //! | `cargo run --release -p keyfob-bench -- store`            | the sealed vault in SQLite, 1 000 000 accounts |
 //! | `… -- store ACCOUNTS [PART]`                              | the same with another number; one part: sealing, disk, opening, reads, leases, writes |
 
+mod jose;
 mod measure;
 mod session;
 mod store;
@@ -13,7 +15,7 @@ mod table;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run --release -p keyfob-bench -- session | store [ACCOUNTS [PART]]";
+const USAGE: &str = "usage: cargo run --release -p keyfob-bench -- session | jose | store [ACCOUNTS [PART]]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     }
     let table = match words.as_slice() {
         ["session"] => session::run(),
+        ["jose"] => jose::run(),
         ["store"] => store::run(1_000_000, None),
         ["store", accounts, part @ ..] if accounts.parse::<usize>().is_ok() && part.len() < 2 => {
             store::run(accounts.parse().unwrap_or_default(), part.first().copied())
