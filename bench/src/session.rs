@@ -69,6 +69,8 @@ async fn session() -> Session {
             expires_at: Some(now.plus(86_400)),
             scopes: vec![],
             identity: None,
+            id_token: None,
+            authorization_details: vec![],
         }),
         kept: std::collections::BTreeMap::new(),
         origins: settings.origins(),

@@ -290,7 +290,7 @@ fn core(settings: &Settings, app: &keyfob::proto::App, login: &Login, back: &str
     let now = Timestamp::from_unix(1_800_000_000);
     if let Flow::OAuth2(_) = settings.flow {
         let client = oauth2::Client::new(settings, app.clone()).expect("a client");
-        let request = AuthorizeRequest { redirect_uri: library::REDIRECT_URI.to_owned(), scopes: Vec::new() };
+        let request = AuthorizeRequest { redirect_uri: library::REDIRECT_URI.to_owned(), scopes: Vec::new(), ..Default::default() };
         let (_, pending) = client.authorize(&request, now, &OsEntropy).expect("a URL");
         let state = pending.key().expose().to_owned();
         let back = format!("{}?code=a-code-that-is-secret&state={state}", library::REDIRECT_URI);
@@ -412,8 +412,14 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     let providers = [library.provider("august")];
     all.hold("Recognised", recognise(&providers, &variables, None).expect("august"));
     all.hold("Variables", variables);
-    let service =
-        Service { provider: library.provider("august"), app, account: "august".to_owned(), redirect_uri: None, scopes: Vec::new() };
+    let service = Service {
+        provider: library.provider("august"),
+        app,
+        account: "august".to_owned(),
+        redirect_uri: None,
+        scopes: Vec::new(),
+        ..Default::default()
+    };
     let listen = "127.0.0.1:5000".parse().expect("an address");
     let config = Config { listen, external_url: None, services: vec![service.clone()], keyfob: library.keyfob.clone() };
     all.hold("Service", service);

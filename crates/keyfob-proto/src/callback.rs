@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use http::{HeaderMap, Method};
+
 use crate::encode;
 use crate::endpoint::Origin;
 use crate::error::Misbehaved;
@@ -23,6 +25,10 @@ pub enum Answer<'a> {
     Url(&'a str),
     /// The query of the redirect, without `?`; the caller saw to it that it came to the right place.
     Query(&'a str),
+    /// The fragment of the redirect, without `#`, as a page of ours read it out.
+    Fragment(&'a str),
+    /// A form that the browser posted (OAuth 2.0 Form Post Response Mode): see [`FormPost::read`].
+    Form(FormPost<'a>),
     /// A bare code or PIN, which carries no state.
     Bare(&'a str),
 }
@@ -56,8 +62,56 @@ impl std::fmt::Debug for Answer<'_> {
         f.write_str(match self {
             Self::Url(_) => "Answer::Url(…)",
             Self::Query(_) => "Answer::Query(…)",
+            Self::Fragment(_) => "Answer::Fragment(…)",
+            Self::Form(_) => "Answer::Form(…)",
             Self::Bare(_) => "Answer::Bare(…)",
         })
+    }
+}
+
+/// A posted authorization answer. It can only be made of a request that is one: a link or an image makes a browser send a GET, and a script of
+/// another site a body of another type, so neither can pass for it.
+///
+/// ```
+/// use http::{HeaderMap, Method, header::CONTENT_TYPE};
+/// use keyfob_proto::{Answer, FormPost};
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(CONTENT_TYPE, "application/x-www-form-urlencoded".parse()?);
+/// let answer = Answer::Form(FormPost::read(&Method::POST, &headers, b"code=a&state=b")?);
+/// assert!(FormPost::read(&Method::GET, &headers, b"code=a&state=b").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct FormPost<'a>(&'a str);
+
+impl<'a> FormPost<'a> {
+    /// Reads the request to the redirect URI. That it belongs to the browser that began the login is for the caller to see: the request comes
+    /// from another site, and cookies marked `SameSite=Lax` stay at home.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` if it is no POST, its type is not `application/x-www-form-urlencoded`, or the body is no text.
+    pub fn read(method: &Method, headers: &HeaderMap, body: &'a [u8]) -> Result<Self, Misbehaved> {
+        const SECTION: &str = "OAuth 2.0 Form Post Response Mode §2";
+        if method != Method::POST {
+            return Err(Misbehaved::new(SECTION, "a POST", "another method"));
+        }
+        if crate::message::media_type(headers) != "application/x-www-form-urlencoded" {
+            return Err(Misbehaved::new(SECTION, "application/x-www-form-urlencoded", "another content type, or none"));
+        }
+        let text = std::str::from_utf8(body).map_err(|_| Misbehaved::new(SECTION, "a form", "bytes that are no text"))?;
+        Ok(Self(text))
+    }
+
+    pub(crate) fn text(self) -> &'a str {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for FormPost<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FormPost(…)")
     }
 }
 
@@ -66,12 +120,20 @@ pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Longer than this is no callback of ours.
-    const LONGEST: usize = 16 * 1024;
+    pub(crate) const LONGEST_QUERY: usize = 16 * 1024;
+
+    /// Fragments and forms may carry an ID token.
+    pub(crate) const LONGEST_ELSEWHERE: usize = 128 * 1024;
 
     /// Reads a query, which `section` of the RFC describes; a repeated parameter is refused (`once` says where: a second `code` or
     /// `state` is an injection).
     pub(crate) fn read(query: &str, section: &'static str, once: &'static str) -> Result<Self, Misbehaved> {
-        if query.len() > Self::LONGEST {
+        Self::read_up_to(Self::LONGEST_QUERY, query, section, once)
+    }
+
+    /// The same for text of another length.
+    pub(crate) fn read_up_to(longest: usize, query: &str, section: &'static str, once: &'static str) -> Result<Self, Misbehaved> {
+        if query.len() > longest {
             return Err(Misbehaved::new(section, "a short query", "an endless one"));
         }
         let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misbehaved::new(section, "UTF-8 text", "other bytes"))?;
@@ -85,6 +147,11 @@ impl Parameters {
     /// A parameter's value.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All of them, as members: how a token that came through a browser gets to the one reader of token answers.
+    pub(crate) fn members(&self) -> serde_json::Map<String, serde_json::Value> {
+        self.0.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
     }
 
     /// The values of these names.

@@ -38,6 +38,8 @@ pub enum Deviation {
     RedirectScheme,
     /// OAuth 2: `scope` is an array (RFC 6749 §3.3 has a string).
     ScopeArray,
+    /// OAuth 2: a device authorization answer has `verification_url` (RFC 8628 §3.2 says `verification_uri`).
+    VerificationUrl,
 }
 
 impl Deviation {
@@ -53,6 +55,7 @@ impl Deviation {
         Self::RedirectFragment,
         Self::RedirectScheme,
         Self::ScopeArray,
+        Self::VerificationUrl,
     ];
 
     /// The name a provider file uses.
@@ -68,6 +71,7 @@ impl Deviation {
             Self::RedirectFragment => "redirect-fragment",
             Self::RedirectScheme => "redirect-scheme",
             Self::ScopeArray => "scope-array",
+            Self::VerificationUrl => "verification-url",
         }
     }
 
@@ -80,6 +84,7 @@ impl Deviation {
             Self::ExpireIn | Self::MissingTokenType => "RFC 6749 §5.1",
             Self::RedirectFragment | Self::RedirectScheme => "RFC 6749 §3.1.2",
             Self::ScopeArray => "RFC 6749 §3.3",
+            Self::VerificationUrl => "RFC 8628 §3.2",
         }
     }
 

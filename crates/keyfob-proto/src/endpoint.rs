@@ -61,7 +61,11 @@ impl Endpoint {
 
     /// The URL with more query parameters, percent-encoded.
     pub fn with_query<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-        let query = crate::encode::form_pairs(pairs);
+        self.with_form(&crate::encode::form_pairs(pairs))
+    }
+
+    /// The same for parameters that are encoded already.
+    pub(crate) fn with_form(&self, query: &str) -> String {
         let joint = match (query.is_empty(), self.uri.query()) {
             (true, _) => "",
             (_, None) => "?",

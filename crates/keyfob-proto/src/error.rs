@@ -45,7 +45,8 @@ impl Error {
         match self {
             Self::Refused(refused) => match refused.code {
                 Code::ServerError | Code::TemporarilyUnavailable | Code::TooManyRequests => true,
-                // A word of the server's own (`slow_down`) means what its status means.
+                Code::AuthorizationPending | Code::SlowDown => true,
+                // A word of the server's own means what its status means.
                 Code::Extension(_) => refused.status.is_some_and(later),
                 _ => false,
             },
@@ -143,6 +144,8 @@ impl Refused {
             Code::InvalidClient | Code::UnauthorizedClient => {
                 "check the app's id and secret, and that the provider has this app enabled for this flow"
             }
+            Code::ExpiredToken => "nobody decided in time: begin the login again",
+            Code::InvalidTarget => "ask for a resource that the server knows and the app may have",
             Code::InvalidScope => "ask for scopes the provider knows and the app may have",
             Code::InvalidRequest => "check the redirect URI: it must equal the registered one byte for byte",
             Code::InsufficientScope => "log in again with the scope that is missing",
@@ -175,6 +178,10 @@ impl StdError for Refused {}
 pub enum Code {
     /// `access_denied`: the person said no.
     AccessDenied,
+    /// `authorization_pending`: nobody has decided yet (RFC 8628 §3.5).
+    AuthorizationPending,
+    /// `expired_token`: nobody decided in time (RFC 8628 §3.5).
+    ExpiredToken,
     /// `insufficient_scope`.
     InsufficientScope,
     /// `invalid_client`.
@@ -185,10 +192,14 @@ pub enum Code {
     InvalidRequest,
     /// `invalid_scope`.
     InvalidScope,
+    /// `invalid_target`: the server will not give tokens for this resource or audience (RFC 8707 §2, RFC 8693 §2.2.2).
+    InvalidTarget,
     /// `invalid_token`.
     InvalidToken,
     /// `server_error`.
     ServerError,
+    /// `slow_down`: nobody has decided yet, and we ask too often (RFC 8628 §3.5).
+    SlowDown,
     /// OAuth 1: the server did not accept the signed request.
     Signature,
     /// `temporarily_unavailable`.
@@ -210,14 +221,18 @@ pub enum Code {
 impl Code {
     const NAMED: &[(&str, Self)] = &[
         ("access_denied", Self::AccessDenied),
+        ("authorization_pending", Self::AuthorizationPending),
+        ("expired_token", Self::ExpiredToken),
         ("insufficient_scope", Self::InsufficientScope),
         ("invalid_client", Self::InvalidClient),
         ("invalid_grant", Self::InvalidGrant),
         ("invalid_request", Self::InvalidRequest),
         ("invalid_scope", Self::InvalidScope),
+        ("invalid_target", Self::InvalidTarget),
         ("invalid_token", Self::InvalidToken),
         ("server_error", Self::ServerError),
         ("signature_refused", Self::Signature),
+        ("slow_down", Self::SlowDown),
         ("temporarily_unavailable", Self::TemporarilyUnavailable),
         ("too_many_requests", Self::TooManyRequests),
         ("unauthorized_client", Self::UnauthorizedClient),

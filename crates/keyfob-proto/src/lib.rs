@@ -21,7 +21,7 @@ mod time;
 mod token;
 
 pub use app::App;
-pub use callback::Answer;
+pub use callback::{Answer, FormPost};
 pub use deviation::{Deviation, Deviations, Tolerated};
 pub use endpoint::{Endpoint, Origin};
 pub use entropy::Entropy;

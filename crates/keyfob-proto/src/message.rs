@@ -15,13 +15,13 @@ use crate::secret::Secret;
 /// Whoever sends it follows no redirect, and reads at most [`Outgoing::LARGEST_ANSWER`] bytes of the answer.
 ///
 /// ```
-/// # use keyfob_proto::{App, Endpoint, Flow, OAuth2Tokens, Secret, Settings, Timestamp, oauth2};
+/// # use keyfob_proto::{App, Endpoint, Flow, Settings, TokenSet, oauth2};
 /// # let endpoint = |url| Endpoint::parse(url).unwrap();
 /// # let flow = oauth2::Settings::new(endpoint("https://login.example/authorize"), endpoint("https://login.example/token"));
 /// # let provider = Settings::new("example", Flow::OAuth2(flow), endpoint("https://api.example"));
 /// # let client = oauth2::Client::new(&provider, App::confidential("id", "sandbox-secret-not-real"))?;
-/// # let (access, refresh) = (Secret::new("access-1"), Some(Secret::new("refresh-1")));
-/// # let tokens = OAuth2Tokens { access, refresh, received_at: Timestamp::from_unix(0), expires_at: None, scopes: vec![], identity: None };
+/// # let text = r#"{"kind":"oauth2","access":"access-1","refresh":"refresh-1","received_at":0,"scopes":[]}"#;
+/// # let Ok(TokenSet::OAuth2(tokens)) = serde_json::from_str(text) else { unreachable!("tokens as they rest") };
 /// let exchange = client.refresh(&tokens)?;
 /// let outgoing = exchange.request();
 /// assert!(format!("{outgoing:?}").contains(r#""authorization": Sensitive"#));
@@ -62,7 +62,15 @@ impl Outgoing {
 
     pub(crate) fn json(mut self, pairs: &[(&str, &str)]) -> Self {
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let object: serde_json::Map<_, _> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        let mut object = serde_json::Map::new();
+        for &(name, value) in pairs {
+            // What a form says by repeating a parameter (several resources, RFC 8707 §2) is an array here; dropping all but one would be a lie.
+            match object.get_mut(name) {
+                None => drop(object.insert(name.to_owned(), value.into())),
+                Some(serde_json::Value::Array(values)) => values.push(value.into()),
+                Some(one) => *one = vec![std::mem::take(one), value.into()].into(),
+            }
+        }
         self.body = serde_json::Value::Object(object).to_string().into_bytes();
         self
     }

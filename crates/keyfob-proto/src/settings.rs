@@ -51,7 +51,10 @@ impl Settings {
     pub fn origins(&self) -> Vec<Origin> {
         let endpoints: Vec<&Endpoint> = match &self.flow {
             Flow::OAuth1(flow) => vec![&flow.request_token, &flow.access_token],
-            Flow::OAuth2(flow) => [Some(&flow.token), flow.refresh.as_ref(), flow.revoke.as_ref()].into_iter().flatten().collect(),
+            Flow::OAuth2(flow) => {
+                let more = [&flow.refresh, &flow.revoke, &flow.device_authorization, &flow.backchannel_authentication];
+                std::iter::once(&flow.token).chain(more.into_iter().flatten()).collect()
+            }
         };
         let mut origins: Vec<Origin> = endpoints.into_iter().chain([&self.api.base]).map(Endpoint::origin).collect();
         origins.extend(self.api.more_origins.iter().cloned());
@@ -69,6 +72,7 @@ impl Settings {
 /// How to log in.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "there is one a provider; a box would be in the way of whoever writes or reads it")]
 pub enum Flow {
     /// OAuth 1.0a (RFC 5849).
     OAuth1(oauth1::Settings),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::deviation::Tolerated;
+use crate::oauth2::AuthorizationDetail;
 use crate::secret::{Secret, stored};
 use crate::time::Timestamp;
 
@@ -37,6 +38,10 @@ struct Flat {
     #[serde(default)]
     scopes: Vec<String>,
     identity: Option<Identity>,
+    #[serde(default, with = "stored::option")]
+    id_token: Option<Secret>,
+    #[serde(default)]
+    authorization_details: Vec<AuthorizationDetail>,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +55,8 @@ impl TryFrom<Flat> for TokenSet {
     type Error = &'static str;
 
     fn try_from(flat: Flat) -> Result<Self, Self::Error> {
-        let Flat { kind, token, secret, access, refresh, received_at, expires_at, scopes, identity } = flat;
+        let Flat { kind, token, secret, access, refresh, received_at, expires_at, scopes, identity, id_token, authorization_details } =
+            flat;
         Ok(match kind {
             Kind::OAuth1 => Self::OAuth1(OAuth1Tokens {
                 token: token.ok_or("missing member `token`")?,
@@ -63,6 +69,8 @@ impl TryFrom<Flat> for TokenSet {
                 expires_at,
                 scopes,
                 identity,
+                id_token,
+                authorization_details,
             }),
         })
     }
@@ -99,6 +107,12 @@ pub struct OAuth2Tokens {
     /// Whom the ID token of the login names, where there was one. Not verified: good for telling that a refresh stays the same person's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// The last `id_token`, as it came: for `id_token_hint`, and for verification. Nobody has verified it here.
+    #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Secret>,
+    /// What was granted of the authorization details that were asked for (RFC 9396 §7).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details: Vec<AuthorizationDetail>,
 }
 
 /// Whom an ID token names (OpenID Connect Core §2). Made to be stored, with the tokens; no secret.
@@ -117,7 +131,7 @@ impl TokenSet {
     pub fn secrets(&self) -> Vec<&Secret> {
         match self {
             Self::OAuth1(tokens) => vec![&tokens.token, &tokens.secret],
-            Self::OAuth2(tokens) => std::iter::once(&tokens.access).chain(&tokens.refresh).collect(),
+            Self::OAuth2(tokens) => std::iter::once(&tokens.access).chain(&tokens.refresh).chain(&tokens.id_token).collect(),
         }
     }
 

@@ -107,6 +107,62 @@ fn oauth2_is_mute_from_the_first_step_to_the_last() {
 }
 
 #[test]
+fn requests_with_hints_are_mute() {
+    let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), id_token_hint: Some(secret("hint")), ..Default::default() };
+    mute("oauth2::AuthorizeRequest", &request);
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    let text = format!("code={CANARY}");
+    let form = keyfob_proto::FormPost::read(&http::Method::POST, &headers, text.as_bytes()).expect("a form");
+    mute("FormPost", &form);
+    for answer in [Answer::Form(form), Answer::Fragment(&text)] {
+        mute("Answer", &answer);
+    }
+}
+
+#[test]
+fn an_exchange_is_mute() {
+    let client = oauth2::Client::new(&oauth2_settings(|_, _| {}), canary_app()).expect("a client");
+    let request = oauth2::TokenExchangeRequest {
+        actor: Some(oauth2::SubjectToken { token: secret("actor"), token_type: oauth2::TokenType::Jwt }),
+        ..oauth2::TokenExchangeRequest::new(secret("subject"), oauth2::TokenType::AccessToken)
+    };
+    mute("oauth2::TokenExchangeRequest", &request);
+    mute("oauth2::SubjectToken", &request.subject);
+    let exchange = client.token_exchange(&request).expect("a request");
+    mute("oauth2::TokenExchange", &exchange);
+    let body = format!(
+        r#"{{"access_token":"{CANARY}-2","token_type":"Bearer","issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}}"#
+    );
+    mute("oauth2::Exchanged", &exchange.receive(&json_answer(200, body), NOW).expect("a token"));
+    for exchange in [
+        client.jwt_bearer(&Secret::new(format!("{CANARY}.a.b")), &oauth2::AccessRequest::default()).expect("a request"),
+        client.saml_bearer(&Secret::new(format!("<{CANARY}/>")), &oauth2::AccessRequest::default()).expect("a request"),
+        oauth2::legacy::password(&client, "anna", &secret("password"), &oauth2::AccessRequest::default()).expect("a request"),
+    ] {
+        mute("oauth2::Exchange", &exchange);
+    }
+}
+
+#[test]
+fn answers_through_the_browser_are_mute() {
+    let client = oauth2::Client::new(&oauth2_settings(|_, _| {}), canary_app()).expect("a client");
+    let entropy = |buffer: &mut [u8]| buffer.iter_mut().zip(CANARY.bytes().cycle()).for_each(|(to, from)| *to = from);
+    let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: vec!["openid".into()], ..Default::default() };
+    let (_, pending) = client.authorize_hybrid(&request, oauth2::Hybrid::IdTokenAndToken, NOW, &entropy).expect("a URL");
+    mute("oauth2::HybridPending", &pending);
+    let state = pending.key().expose();
+    let text = format!("state={state}&code={CANARY}&id_token={CANARY}.b.c&access_token={CANARY}&token_type=bearer");
+    let answer = pending.read(&client, Answer::Fragment(&text), NOW).expect("an answer");
+    mute("oauth2::HybridAnswer", &answer);
+    mute("oauth2::Expected", answer.expected());
+    let (_, pending) = oauth2::legacy::authorize_implicit(&client, &request, NOW, &entropy).expect("a URL");
+    mute("oauth2::legacy::ImplicitPending", &pending);
+    let text = format!("state={state}&access_token={CANARY}&token_type=bearer");
+    mute("Received", &pending.receive(&client, Answer::Fragment(&text), NOW).expect("a token"));
+}
+
+#[test]
 fn oauth1_is_mute_from_the_first_step_to_the_last() {
     for &method in SignatureMethod::ALL {
         for placement in [Placement::Header, Placement::Body, Placement::Query] {
@@ -176,10 +232,17 @@ fn every_public_type_is_accounted_for() {
     let mute: BTreeSet<&str> = [
         "Answer",
         "App",
+        "AuthorizeRequest",
         "Body",
         "Client",
         "Exchange",
+        "Exchanged",
+        "Expected",
         "Explanation",
+        "FormPost",
+        "HybridAnswer",
+        "HybridPending",
+        "ImplicitPending",
         "Incoming",
         "OAuth1Tokens",
         "OAuth2Tokens",
@@ -191,6 +254,9 @@ fn every_public_type_is_accounted_for() {
         "Scrubber",
         "Secret",
         "SignedRequest",
+        "SubjectToken",
+        "TokenExchange",
+        "TokenExchangeRequest",
         "TokenSet",
         "Verified",
         "Error",
@@ -201,23 +267,28 @@ fn every_public_type_is_accounted_for() {
     .into();
     // Settings, places, names, numbers: nothing that must not be shown.
     let open: BTreeSet<&str> = [
+        "AccessRequest",
         "Api",
         "Attach",
-        "AuthorizeRequest",
+        "AuthorizationDetail",
         "Callback",
         "CallbackAt",
         "ClientAuth",
         "Code",
         "Deviation",
+        "Display",
         "Endpoint",
         "Entropy",
         "Flow",
+        "Hybrid",
         "Identity",
         "NotUtf8",
         "Origin",
         "Pkce",
         "Placement",
         "Problem",
+        "Prompt",
+        "ResponseMode",
         "Settings",
         "Signal",
         "SignatureMethod",
@@ -225,6 +296,7 @@ fn every_public_type_is_accounted_for() {
         "Timestamp",
         "TokenBody",
         "TokenKind",
+        "TokenType",
         "Transport",
         "TransportKind",
     ]
@@ -263,7 +335,13 @@ fn only_what_is_made_to_be_stored_serialises() {
         ("endpoint.rs Origin", false),
         ("oauth1/pending.rs Issued", false),
         ("oauth1/pending.rs Pending", true),
+        ("oauth2/authorize.rs ResponseMode", false),
+        ("oauth2/authorize.rs ResponseType", false),
+        ("oauth2/expected.rs Expected", true),
+        ("oauth2/hybrid.rs HybridPending", true),
+        ("oauth2/legacy/implicit.rs ImplicitPending", true),
         ("oauth2/pending.rs Pending", true),
+        ("oauth2/rar.rs AuthorizationDetail", true),
         ("time.rs Timestamp", false),
         ("token.rs Identity", true),
         ("token.rs OAuth1Tokens", true),

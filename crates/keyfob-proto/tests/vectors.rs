@@ -250,7 +250,7 @@ fn recorded(at: &str, case: &Value) {
             assert_eq!(Origin::parse(&text(input)), Origin::parse(&expected), "{at}");
         }
         "scopes_join" => {
-            let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: words(input) };
+            let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: words(input), ..Default::default() };
             let (url, _) = oauth2_client(|_, _| {}).authorize(&request, NOW, &Chance::new(1)).expect("a URL");
             assert_eq!(query(&url)["scope"], text(out), "{at}");
         }
@@ -448,7 +448,7 @@ fn authorize(at: &str, input: &Value, expected: &str) {
         flow.scopes.clear();
     });
     let client = oauth2::Client::new(&settings, App::public(text("client_id"))).expect("a client");
-    let request = oauth2::AuthorizeRequest { redirect_uri: text("redirect_uri"), scopes: words(&input["scopes"]) };
+    let request = oauth2::AuthorizeRequest { redirect_uri: text("redirect_uri"), scopes: words(&input["scopes"]), ..Default::default() };
     let (url, pending) = client.authorize(&request, NOW, &Chance::new(1)).expect("a URL");
     // State is ours to draw, and always there.
     let state = encode::form_pairs([("state", pending.key().expose())]);

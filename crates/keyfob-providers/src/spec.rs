@@ -111,6 +111,8 @@ impl Spec {
                 token: endpoint(token)?,
                 refresh: refresh.as_ref().map(endpoint).transpose()?,
                 revoke: revoke.as_ref().map(endpoint).transpose()?,
+                device_authorization: None,
+                backchannel_authentication: None,
                 issuer: issuer.as_ref().map(|issuer| moved_issuer(issuer, moves)),
                 iss_required: *iss_required,
                 client_auth: *client_auth,

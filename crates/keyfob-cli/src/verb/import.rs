@@ -170,5 +170,14 @@ fn tokens(said: &Map<String, Value>, settings: &Settings, what: &str) -> Result<
         Some(Value::Array(items)) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
         _ => Vec::new(),
     };
-    Ok(TokenSet::OAuth2(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes, identity: None }))
+    Ok(TokenSet::OAuth2(OAuth2Tokens {
+        access,
+        refresh,
+        received_at: now,
+        expires_at,
+        scopes,
+        identity: None,
+        id_token: None,
+        authorization_details: Vec::new(),
+    }))
 }

@@ -127,6 +127,7 @@ impl Pending {
             // RFC 5849 says nothing of fragments; no request ever carries one.
             Answer::Query(query) => self.verify_query(split_fragment(query).0, Tolerated::new()),
             Answer::Url(url) => self.verify_url(url),
+            Answer::Fragment(_) | Answer::Form(_) => Err(Misbehaved::new(SECTION, "an answer in the query", "one elsewhere").into()),
         }
     }
 

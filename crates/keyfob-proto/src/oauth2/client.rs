@@ -6,14 +6,13 @@ use http::Method;
 use http::header::AUTHORIZATION;
 
 use super::error_response;
-use super::pending::{Pending, Verified};
-use super::pkce::s256_challenge;
-use super::settings::{ClientAuth, Pkce, Settings, TokenBody};
-use super::token_response::{self, Context};
+use super::expected::Expected;
+use super::pending::Verified;
+use super::settings::{ClientAuth, Settings, TokenBody};
+use super::token_response::{self, Context, RefreshToken};
 use crate::app::App;
 use crate::deviation::{Deviations, Tolerated};
 use crate::endpoint::Endpoint;
-use crate::entropy::{Entropy, token256};
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::message::{Incoming, Outgoing, basic, basic_raw};
 use crate::scrub::Scrubber;
@@ -30,15 +29,6 @@ pub struct Client {
     pub(crate) app: App,
 }
 
-/// What to ask the person for.
-#[derive(Clone, Debug, Default)]
-pub struct AuthorizeRequest {
-    /// Where the provider sends the person back to; must equal a registered one byte for byte.
-    pub redirect_uri: String,
-    /// The scopes to ask for; empty: the provider file's.
-    pub scopes: Vec<String>,
-}
-
 impl Client {
     /// An app with its client id.
     ///
@@ -53,41 +43,6 @@ impl Client {
             return Err(Misuse::new("a client id", "none"));
         }
         Ok(Self { settings: settings.clone(), deviations: provider.deviations.clone(), keep: provider.keep.clone(), app })
-    }
-
-    /// Step 1 (RFC 6749 §4.1.1): the URL the person has to go to, and what to keep until they are back. `state` is always sent;
-    /// a proof key too, unless the provider file says that the server cannot take one. Draws 32 bytes of entropy for each.
-    ///
-    /// # Errors
-    ///
-    /// `Misuse` if the redirect URI is not absolute, not `http` or `https`, or has a fragment (§3.1.2).
-    pub fn authorize(&self, request: &AuthorizeRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, Pending), Error> {
-        if crate::Origin::parse(&request.redirect_uri).is_none() || request.redirect_uri.contains('#') {
-            return Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", request.redirect_uri)).into());
-        }
-        let settings = &self.settings;
-        let scopes = if request.scopes.is_empty() { &settings.scopes } else { &request.scopes };
-        let scope = scopes.join(&settings.scope_separator);
-        let state = token256(entropy);
-        let verifier = (settings.pkce == Pkce::S256).then(|| token256(entropy));
-        let challenge = verifier.as_deref().map(s256_challenge);
-
-        let mut query = Vec::new();
-        if settings.response_type {
-            query.push(("response_type", "code"));
-        }
-        query.extend([("client_id", self.app.client_id.as_str()), ("redirect_uri", &request.redirect_uri)]);
-        if !scope.is_empty() {
-            query.push(("scope", &scope));
-        }
-        query.push(("state", &state));
-        if let Some(challenge) = &challenge {
-            query.extend([("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")]);
-        }
-        query.extend(settings.authorize_params.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let url = settings.authorize.with_query(query);
-        let pending = Pending::new(self, request.redirect_uri.clone(), scopes.clone(), state, verifier, now);
-        Ok((url, pending))
     }
 
     /// Step 3 (RFC 6749 §4.1.3): exchanges a verified code for tokens. Only a [`Verified`] of this client and this token endpoint
@@ -108,13 +63,16 @@ impl Client {
             body.push(("redirect_uri", verified.redirect_uri.as_str()));
         }
         body.extend(verified.verifier.iter().map(|verifier| ("code_verifier", verifier.expose())));
+        // RFC 8707 §2.2: without them the token would be for whatever the server takes for granted.
+        body.extend(verified.resources.iter().map(|resource| ("resource", resource.as_str())));
         let request = self.token_request(&self.settings.token, body)?;
         let mut scrubber = self.scrubber().knowing(&verified.code);
         if let Some(verifier) = &verified.verifier {
             scrubber = scrubber.knowing(verifier);
         }
-        let context = Context { scopes: verified.scopes, refresh: None, identity: None, scrubber };
-        Ok(Exchange { client: self.clone(), request, context, kept: verified.kept, tolerated: verified.tolerated })
+        let context = Context { scopes: verified.scopes, details: verified.authorization_details, scrubber, ..Context::default() };
+        let exchange = Exchange::new(self, request, context);
+        Ok(Exchange { expected: Some(verified.expected), kept: verified.kept, tolerated: verified.tolerated, ..exchange })
     }
 
     /// Asks for new tokens (RFC 6749 §6). Where the answer brings no new refresh token, the old one stays; where it names no scopes, the
@@ -133,11 +91,13 @@ impl Client {
         let request = self.token_request(endpoint, body)?;
         let context = Context {
             scopes: tokens.scopes.clone(),
-            refresh: Some(refresh.clone()),
+            details: tokens.authorization_details.clone(),
+            refresh: RefreshToken::Spent(refresh.clone()),
             identity: tokens.identity.clone(),
+            id_token: tokens.id_token.clone(),
             scrubber: self.scrubber().knowing(refresh).knowing(&tokens.access),
         };
-        Ok(Exchange { client: self.clone(), request, context, kept: BTreeMap::new(), tolerated: Tolerated::new() })
+        Ok(Exchange::new(self, request, context))
     }
 
     /// Asks the provider to forget a token (RFC 7009). `None` where the provider has no revocation endpoint. Revoke the refresh
@@ -152,8 +112,13 @@ impl Client {
         Ok(Some(Revocation { request, errors_array: self.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
     }
 
+    /// Whether this app can prove who it is (RFC 6749 §2.1).
+    pub(crate) fn is_confidential(&self) -> bool {
+        self.settings.client_auth != ClientAuth::None && self.app.client_secret.is_some()
+    }
+
     /// Knows this app's secrets, also as a header carries them, to take them out of server text.
-    fn scrubber(&self) -> Scrubber {
+    pub(crate) fn scrubber(&self) -> Scrubber {
         let scrubber = self.app.secrets().fold(Scrubber::new(), Scrubber::knowing);
         self.basic_credentials().iter().fold(scrubber, Scrubber::knowing)
     }
@@ -167,13 +132,25 @@ impl Client {
         }
     }
 
-    fn token_request<'a>(&'a self, endpoint: &Endpoint, mut body: Vec<(&'a str, &'a str)>) -> Result<Outgoing, Misuse> {
-        body.extend(self.settings.token_params.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    /// A request to the token endpoint, with the provider file's further parameters.
+    pub(crate) fn token_request<'a>(&'a self, endpoint: &Endpoint, mut body: Vec<(&'a str, &'a str)>) -> Result<Outgoing, Misuse> {
+        // No parameter twice (RFC 6749 §3.2); what the request says itself counts.
+        let own = body.len();
+        for (name, value) in &self.settings.token_params {
+            if body[..own].iter().all(|(known, _)| known != name) {
+                body.push((name, value));
+            }
+        }
         self.back_channel(endpoint, body, self.settings.token_body)
     }
 
     /// A request that says who the client is, in one way only (RFC 6749 §2.3).
-    fn back_channel<'a>(&'a self, endpoint: &Endpoint, mut body: Vec<(&'a str, &'a str)>, kind: TokenBody) -> Result<Outgoing, Misuse> {
+    pub(crate) fn back_channel<'a>(
+        &'a self,
+        endpoint: &Endpoint,
+        mut body: Vec<(&'a str, &'a str)>,
+        kind: TokenBody,
+    ) -> Result<Outgoing, Misuse> {
         let id = self.app.client_id.as_str();
         match (self.settings.client_auth, &self.app.client_secret) {
             (ClientAuth::BasicRaw, Some(_)) if id.contains(':') => {
@@ -195,17 +172,29 @@ impl Client {
     }
 }
 
-/// A code exchange or a refresh, under way.
+/// A token request under way: a code exchange, a refresh, or another grant that is answered at once.
 #[derive(Debug)]
 pub struct Exchange {
     client: Client,
     request: Outgoing,
     context: Context,
+    expected: Option<Expected>,
     kept: BTreeMap<String, String>,
     tolerated: Tolerated,
 }
 
 impl Exchange {
+    pub(crate) fn new(client: &Client, request: Outgoing, context: Context) -> Self {
+        let client = client.clone();
+        Self { client, request, context, expected: None, kept: BTreeMap::new(), tolerated: Tolerated::new() }
+    }
+
+    /// What the ID token of the answer has to say, where this is the exchange of a code. Whoever signs people in keeps it, and verifies
+    /// (OpenID Connect Core §3.1.3.7): reading the answer does not.
+    pub fn expected(&self) -> Option<&Expected> {
+        self.expected.as_ref()
+    }
+
     /// What to send, once: neither a code nor a rotating refresh token may be sent again after an answer that was lost.
     pub fn request(&self) -> &Outgoing {
         &self.request

@@ -15,21 +15,35 @@
 //! The step people forget is a type: only [`Pending::verify`] makes a [`Verified`], and only [`Client::exchange`] takes one.
 
 pub mod assertion;
+mod access_request;
 mod attach;
+mod authorize;
 mod client;
 pub mod dpop;
 mod error_response;
+mod expected;
+mod grant;
+mod hybrid;
 pub(crate) mod identity;
 mod jar;
 mod jarm;
 pub(crate) mod json;
+mod json_answer;
+pub mod legacy;
 mod pending;
 mod pkce;
+mod rar;
 mod settings;
 mod token_response;
 
+pub use access_request::AccessRequest;
 pub use attach::attach;
-pub use client::{AuthorizeRequest, Client, Exchange, Revocation, TokenKind};
+pub use authorize::{AuthorizeRequest, Display, Prompt, ResponseMode};
+pub use client::{Client, Exchange, Revocation, TokenKind};
+pub use expected::Expected;
+pub use grant::{Exchanged, SubjectToken, TokenExchange, TokenExchangeRequest, TokenType};
+pub use hybrid::{Hybrid, HybridAnswer, HybridPending};
 pub use pending::{Pending, Verified};
 pub use pkce::s256_challenge;
+pub use rar::AuthorizationDetail;
 pub use settings::{ClientAuth, Pkce, Settings, TokenBody};

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::authorize::{AuthorizeRequest, ResponseMode, ResponseType};
 use super::client::Client;
+use super::expected::Expected;
+use super::rar::AuthorizationDetail;
 use crate::callback::{Answer, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
@@ -35,6 +38,16 @@ pub struct Pending {
     iss_required: bool,
     redirect_fragment: bool,
     keep: Vec<String>,
+    #[serde(default)]
+    response_type: ResponseType,
+    #[serde(default)]
+    mode: ResponseMode,
+    #[serde(default)]
+    resources: Vec<String>,
+    #[serde(default)]
+    authorization_details: Vec<AuthorizationDetail>,
+    #[serde(default)]
+    expected: Expected,
     created_at: Timestamp,
 }
 
@@ -72,23 +85,30 @@ pub struct Verified {
     pub(crate) client_id: String,
     pub(crate) token_endpoint: String,
     pub(crate) issuer: Option<String>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) authorization_details: Vec<AuthorizationDetail>,
+    pub(crate) expected: Expected,
     pub(crate) kept: BTreeMap<String, String>,
     pub(crate) tolerated: Tolerated,
 }
 
 impl Pending {
+    #[expect(clippy::too_many_arguments, reason = "it is made in one place, of everything that was drawn and decided there")]
     pub(crate) fn new(
         client: &Client,
-        redirect_uri: String,
+        request: &AuthorizeRequest,
+        response_type: ResponseType,
+        mode: ResponseMode,
         scopes: Vec<String>,
         state: String,
         verifier: Option<String>,
+        expected: Expected,
         now: Timestamp,
     ) -> Self {
         Self {
             state: Secret::new(state),
             verifier: verifier.map(Secret::new),
-            redirect_uri,
+            redirect_uri: request.redirect_uri.clone(),
             scopes,
             client_id: client.app.client_id.clone(),
             token_endpoint: client.settings.token.as_str().to_owned(),
@@ -96,6 +116,11 @@ impl Pending {
             iss_required: client.settings.iss_required,
             redirect_fragment: client.deviations.contains(&Deviation::RedirectFragment),
             keep: client.keep.clone(),
+            response_type,
+            mode,
+            resources: request.resources.clone(),
+            authorization_details: request.authorization_details.clone(),
+            expected,
             created_at: now,
         }
     }
@@ -115,8 +140,33 @@ impl Pending {
         self.created_at.plus(LIFETIME)
     }
 
-    /// Judges what came back: `state` (RFC 6749 §10.12), `iss` (RFC 9207 §2.4), `error` (RFC 6749 §4.1.2.1), age, and that everything
-    /// is there once. A bare code is taken only under a proof key.
+    /// How the answer travels.
+    pub fn response_mode(&self) -> ResponseMode {
+        self.mode
+    }
+
+    /// What the ID token of this login has to say.
+    pub fn expected(&self) -> &Expected {
+        &self.expected
+    }
+
+    pub(crate) fn response_type(&self) -> ResponseType {
+        self.response_type
+    }
+
+    pub(crate) fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// Whether this client began this login: what came back must not go to another server, nor be another app's (mix-up, RFC 9700 §4.4).
+    pub(crate) fn is_of(&self, client: &Client) -> bool {
+        self.token_endpoint == client.settings.token.as_str()
+            && self.client_id == client.app.client_id
+            && self.issuer == client.settings.issuer
+    }
+
+    /// Judges what came back: `state` (RFC 6749 §10.12), `iss` (RFC 9207 §2.4), `error` (RFC 6749 §4.1.2.1), age, that it came the way
+    /// that was asked for, and that everything is there once. A bare code is taken only under a proof key.
     ///
     /// # Errors
     ///
@@ -124,21 +174,100 @@ impl Pending {
     /// [end the login](Error::ends_login). `Misbehaved` and `Misuse` for everything else; the login lives on, so that a stray or hostile
     /// callback cannot abort it.
     pub fn verify(&self, answer: Answer<'_>, now: Timestamp) -> Result<Verified, Error> {
+        // What was stored as a hybrid login and is read as this one would lose its ID token check on the way.
+        if self.response_type != ResponseType::Code {
+            return Err(Misuse::new("a login that asked for a code alone", "one that asked for tokens, too").into());
+        }
+        if let Answer::Bare(code) = answer {
+            self.check_age(now)?;
+            return self.verify_code(code);
+        }
+        let (parameters, tolerated) = self.parameters(answer, now)?;
+        for token in ["access_token", "id_token"] {
+            if parameters.get(token).is_some() {
+                return Err(Misbehaved::new("RFC 9700 §2.1.2", "a code", format!("an {token} in a URL")).into());
+            }
+        }
+        let code = self.code(&parameters)?;
+        Ok(self.verified(code, parameters.keep(&self.keep), tolerated))
+    }
+
+    /// The parameters of an answer to *this* request: it came the way that was asked for, names our state and issuer, and is no refusal.
+    pub(crate) fn parameters(&self, answer: Answer<'_>, now: Timestamp) -> Result<(Parameters, Tolerated), Error> {
+        self.check_age(now)?;
+        let (text, tolerated) = self.text(answer)?;
+        let longest = if self.mode == ResponseMode::Query { Parameters::LONGEST_QUERY } else { Parameters::LONGEST_ELSEWHERE };
+        let parameters = Parameters::read_up_to(longest, text, SECTION, "RFC 6749 §3.1")?;
+        // Which login this answers comes first: nothing that does not name our state may touch our login.
+        if !parameters.get("state").is_some_and(|state| self.state.same_as(state)) {
+            return Err(Misbehaved::new("RFC 6749 §10.12", "the state of this login", "another one, or none").into());
+        }
+        self.check_issuer(parameters.get("iss"))?;
+        let brings = ["code", "access_token", "id_token"].into_iter().any(|name| parameters.get(name).is_some());
+        match parameters.get("error") {
+            Some(_) if brings => Err(Misbehaved::new(SECTION, "a code or an error", "both").into()),
+            Some("") => Err(Misbehaved::new(SECTION, "a code or an error", "neither").into()),
+            Some(error) => Err(self.refusal(error, &parameters)),
+            None => Ok((parameters, tolerated)),
+        }
+    }
+
+    /// The code among them.
+    pub(crate) fn code<'p>(&self, parameters: &'p Parameters) -> Result<&'p str, Misbehaved> {
+        match parameters.get("code") {
+            None => Err(Misbehaved::new(SECTION, "a code or an error", "neither")),
+            Some(code) if is_vschar(code) => Ok(code),
+            Some(_) => Err(Misbehaved::new(SECTION, "a code", "an empty one, or one with spaces or control characters")),
+        }
+    }
+
+    fn check_age(&self, now: Timestamp) -> Result<(), Misuse> {
         // A clock that went back must not make a login immortal.
         if now >= self.expires_at() || now < self.created_at.plus(-LIFETIME) {
             return Err(Misuse::new("an answer within ten minutes", "a login that is older")
                 .with_hint("begin the login again")
-                .ending_login()
-                .into());
+                .ending_login());
         }
-        match answer {
-            Answer::Bare(code) => self.verify_code(code),
+        Ok(())
+    }
+
+    /// The text of the answer, from the place where the response mode has it, and from no other.
+    fn text<'a>(&self, answer: Answer<'a>) -> Result<(&'a str, Tolerated), Error> {
+        let (query, fragment, tolerated) = match answer {
+            Answer::Form(form) if self.mode == ResponseMode::FormPost => return Ok((form.text(), Tolerated::new())),
+            Answer::Fragment(fragment) if self.mode == ResponseMode::Fragment => return Ok((fragment, Tolerated::new())),
             Answer::Query(query) => {
                 let (query, fragment) = split_fragment(query);
-                self.verify_query(query, self.check_fragment(fragment)?)
+                (query, fragment, Tolerated::new())
             }
-            Answer::Url(url) => self.verify_url(url),
+            Answer::Url(url) => {
+                let redirect = split(url, &self.redirect_uri)
+                    .ok_or_else(|| Misuse::new(format!("a URL that begins with {}", self.redirect_uri), "another URL"))?;
+                let differs = redirect.scheme_differs.then_some(Deviation::RedirectScheme);
+                (redirect.query, redirect.fragment, differs.into_iter().collect())
+            }
+            Answer::Bare(_) => return Err(Misuse::new("the whole answer", "a bare code").into()),
+            Answer::Form(_) | Answer::Fragment(_) => return Err(self.elsewhere().into()),
+        };
+        match (self.mode, fragment) {
+            (ResponseMode::Query, fragment) => {
+                let tolerated = tolerated.into_iter().chain(self.check_fragment(fragment)?).collect();
+                Ok((query, tolerated))
+            }
+            (ResponseMode::Fragment, Some(fragment)) if query.is_empty() => Ok((fragment, tolerated)),
+            _ => Err(self.elsewhere().into()),
         }
+    }
+
+    fn elsewhere(&self) -> Misbehaved {
+        let (section, place) = match self.mode {
+            ResponseMode::Query => (SECTION, "an answer in the query"),
+            ResponseMode::Fragment => {
+                ("OAuth 2.0 Multiple Response Type Encoding Practices §2.1", "an answer in the fragment, and nowhere else")
+            }
+            ResponseMode::FormPost => ("OAuth 2.0 Form Post Response Mode §2", "an answer as a posted form"),
+        };
+        Misbehaved::new(section, place, "one elsewhere")
     }
 
     /// A bare code carries no state: only a proof key tells that it answers our request (the server will hold them together).
@@ -156,43 +285,12 @@ impl Pending {
         Ok(self.verified(code, BTreeMap::new(), self.check_fragment(fragment)?))
     }
 
-    fn verify_url(&self, url: &str) -> Result<Verified, Error> {
-        let redirect = split(url, &self.redirect_uri)
-            .ok_or_else(|| Misuse::new(format!("a URL that begins with {}", self.redirect_uri), "another URL"))?;
-        let mut tolerated = self.check_fragment(redirect.fragment)?;
-        if redirect.scheme_differs {
-            tolerated.insert(Deviation::RedirectScheme);
-        }
-        self.verify_query(redirect.query, tolerated)
-    }
-
     /// A redirect has no fragment of its own (RFC 6749 §3.1.2), unless the provider file knows of one.
     fn check_fragment(&self, fragment: Option<&str>) -> Result<Tolerated, Misbehaved> {
         match fragment {
             None => Ok(Tolerated::new()),
             Some(_) if self.redirect_fragment => Ok(Tolerated::from([Deviation::RedirectFragment])),
             Some(_) => Err(Misbehaved::deviation(Deviation::RedirectFragment, "a redirect without fragment", "one with a fragment")),
-        }
-    }
-
-    fn verify_query(&self, query: &str, tolerated: Tolerated) -> Result<Verified, Error> {
-        let parameters = Parameters::read(query, SECTION, "RFC 6749 §3.1")?;
-        // Which login this answers comes first: nothing that does not name our state may touch our login.
-        if !parameters.get("state").is_some_and(|state| self.state.same_as(state)) {
-            return Err(Misbehaved::new("RFC 6749 §10.12", "the state of this login", "another one, or none").into());
-        }
-        self.check_issuer(parameters.get("iss"))?;
-        for token in ["access_token", "id_token"] {
-            if parameters.get(token).is_some() {
-                return Err(Misbehaved::new("RFC 9700 §2.1.2", "a code", format!("an {token} in a URL")).into());
-            }
-        }
-        match (parameters.get("code"), parameters.get("error")) {
-            (Some(_), Some(_)) => Err(Misbehaved::new(SECTION, "a code or an error", "both").into()),
-            (None, None | Some("")) => Err(Misbehaved::new(SECTION, "a code or an error", "neither").into()),
-            (None, Some(error)) => Err(self.refusal(error, &parameters)),
-            (Some(code), None) if is_vschar(code) => Ok(self.verified(code, parameters.keep(&self.keep), tolerated)),
-            (Some(_), None) => Err(Misbehaved::new(SECTION, "a code", "an empty one, or one with spaces or control characters").into()),
         }
     }
 
@@ -207,7 +305,7 @@ impl Pending {
         }
     }
 
-    fn verified(&self, code: &str, kept: BTreeMap<String, String>, tolerated: Tolerated) -> Verified {
+    pub(crate) fn verified(&self, code: &str, kept: BTreeMap<String, String>, tolerated: Tolerated) -> Verified {
         Verified {
             code: Secret::new(code),
             verifier: self.verifier.clone(),
@@ -216,6 +314,9 @@ impl Pending {
             client_id: self.client_id.clone(),
             token_endpoint: self.token_endpoint.clone(),
             issuer: self.issuer.clone(),
+            resources: self.resources.clone(),
+            authorization_details: self.authorization_details.clone(),
+            expected: self.expected.clone(),
             kept,
             tolerated,
         }

@@ -13,6 +13,10 @@ pub struct Settings {
     pub refresh: Option<Endpoint>,
     /// Revocation endpoint (RFC 7009), where there is one.
     pub revoke: Option<Endpoint>,
+    /// Device authorization endpoint (RFC 8628 §3.1), where there is one.
+    pub device_authorization: Option<Endpoint>,
+    /// Backchannel authentication endpoint (OpenID CIBA Core §7), where there is one.
+    pub backchannel_authentication: Option<Endpoint>,
     /// Issuer identifier: what `iss` of a callback must equal (RFC 9207), where it is known.
     pub issuer: Option<String>,
     /// Whether a callback without `iss` is refused (`authorization_response_iss_parameter_supported`).
@@ -50,6 +54,8 @@ impl Settings {
             token,
             refresh: None,
             revoke: None,
+            device_authorization: None,
+            backchannel_authentication: None,
             issuer: None,
             iss_required: false,
             client_auth: ClientAuth::Basic,

@@ -1,12 +1,16 @@
 //! Answers of the token endpoint (RFC 6749 §5.1): strict, and tolerant by name.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::client::Client;
-use super::{error_response, identity, json};
-use crate::deviation::{Deviation, Deviations, Tolerated};
+use super::identity;
+use super::json_answer::{self, Members, kind};
+use super::rar::{self, AuthorizationDetail};
+use crate::deviation::{Deviation, Tolerated};
 use crate::error::{Error, Misbehaved};
-use crate::message::{Incoming, Outgoing, is_vschar};
+use crate::message::Incoming;
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -17,142 +21,106 @@ const SECTION: &str = "RFC 6749 §5.1";
 /// A lifetime beyond this is a mistake or an attack on arithmetic; it is cut, not refused: some servers mean "for ever" by it.
 const LONGEST_LIFETIME: u64 = 100 * 365 * 86_400;
 
-/// What the request knew that the answer may leave out.
-#[derive(Debug)]
+/// What the request knew that the answer may leave out, or must answer to.
+#[derive(Debug, Default)]
 pub(crate) struct Context {
     /// The scopes that were asked for: granted, where the answer names none (§5.1).
     pub(crate) scopes: Vec<String>,
-    /// The refresh token that was spent: still good, where the answer brings no other (§6).
-    pub(crate) refresh: Option<Secret>,
+    /// The authorization details that were asked for (RFC 9396), or, on a refresh, the granted ones.
+    pub(crate) details: Vec<AuthorizationDetail>,
+    pub(crate) refresh: RefreshToken,
     /// Whom the login's ID token named.
     pub(crate) identity: Option<Identity>,
+    /// The login's ID token: kept, where a refresh brings no other.
+    pub(crate) id_token: Option<Secret>,
     pub(crate) scrubber: Scrubber,
+}
+
+/// What a refresh token in the answer is to us.
+#[derive(Debug, Default)]
+pub(crate) enum RefreshToken {
+    /// Kept, where there is one.
+    #[default]
+    Welcome,
+    /// This one was spent; it is still good, where the answer brings no other (§6).
+    Spent(Secret),
+    /// Dropped: the same request can be made again at any time (§4.4.3), and a secret that nobody needs is one that can only be lost.
+    Dropped,
 }
 
 /// Reads an answer.
 pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: &Context, now: Timestamp) -> Result<Received, Error> {
-    let broke = |expected: &str, found: String| Misbehaved::new(SECTION, expected, found).with_status(answer.status);
-    if answer.body.len() > Outgoing::LARGEST_ANSWER {
-        return Err(broke("a short answer", format!("{} bytes", answer.body.len())).into());
-    }
-    // CVE-2018-18074 and kin: a redirect of a token request takes secrets to another place.
-    if answer.status.is_redirection() || answer.status.is_informational() {
-        return Err(broke("tokens", "a redirect, which is never followed with secrets".to_owned()).into());
-    }
     let mut tolerated = Tolerated::new();
-    if !answer.status.is_success() {
-        return Err(error_response::read(answer, &client.deviations, &context.scrubber, &mut tolerated));
-    }
-    let media = answer.media_type();
-    if media != "application/json" && !media.ends_with("+json") && media != "text/json" && media != "text/javascript" {
-        let found = if media.is_empty() { "no content type".to_owned() } else { format!("\"{}\"", context.scrubber.clean(&media)) };
-        return Err(broke("a JSON answer", found).into());
-    }
-    let object = json::object(answer.body).map_err(|found| broke("one JSON object", found))?;
-    if object.get("error").is_some_and(|error| !error.is_null()) {
-        return Err(error_response::from_object(&object, answer.status, &context.scrubber));
-    }
-    let mut reader = Reader { object: &object, allowed: &client.deviations, tolerated: &mut tolerated, answer };
-    let access = reader.token("access_token")?.ok_or_else(|| broke("access_token", "an answer without it".to_owned()))?;
-    let refresh = reader.token("refresh_token")?.or_else(|| context.refresh.clone());
-    reader.token_type()?;
-    let lifetime = reader.lifetime()?.or(client.settings.default_lifetime.map(u64::from));
-    let scopes = reader.scopes(&client.settings.scope_separator)?.unwrap_or_else(|| context.scopes.clone());
-    let identity = identity::after_refresh(&object, context.identity.as_ref()).map_err(|error| error.with_status(answer.status))?;
-    let expires_at = lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed()));
-    let kept = client.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect();
-    let tokens = TokenSet::OAuth2(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes, identity });
-    Ok(Received { tokens, kept, tolerated })
+    let allowed = &client.deviations;
+    let object = json_answer::read(answer, SECTION, "tokens", allowed, &context.scrubber, &mut tolerated)?;
+    let status = Some(answer.status);
+    let mut members = Members { object: &object, section: SECTION, status, allowed, tolerated: &mut tolerated };
+    let tokens = tokens(&mut members, client, context, now)?;
+    Ok(Received { tokens: TokenSet::OAuth2(tokens), kept: kept(&object, client), tolerated })
 }
 
-struct Reader<'a> {
-    object: &'a Map<String, Value>,
-    allowed: &'a Deviations,
-    tolerated: &'a mut Tolerated,
-    answer: Incoming<'a>,
+/// The tokens among these members, wherever they came from.
+pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: &Context, now: Timestamp) -> Result<OAuth2Tokens, Misbehaved> {
+    let access = members.required_token("access_token")?;
+    let refresh = match (members.token("refresh_token")?, &context.refresh) {
+        (_, RefreshToken::Dropped) => None,
+        (None, RefreshToken::Spent(spent)) => Some(spent.clone()),
+        (new, _) => new,
+    };
+    token_type(members)?;
+    let expires_at = expires_at(members, client, now)?;
+    let scopes = scopes(members, &client.settings.scope_separator)?.unwrap_or_else(|| context.scopes.clone());
+    let identity = identity::after_refresh(members.object, context.identity.as_ref()).map_err(|error| match members.status {
+        Some(status) => error.with_status(status),
+        None => error,
+    })?;
+    let id_token = members.id_token()?.or_else(|| context.id_token.clone());
+    let authorization_details = rar::granted(members, &context.details, matches!(context.refresh, RefreshToken::Spent(_)))?;
+    Ok(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes, identity, id_token, authorization_details })
 }
 
-impl Reader<'_> {
-    /// A token is visible ASCII, at least one character (Appendix A.12): anything else ends up in a header.
-    fn token(&self, name: &'static str) -> Result<Option<Secret>, Misbehaved> {
-        match self.object.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) if is_vschar(text) => Ok(Some(Secret::new(text.clone()))),
-            Some(Value::String(text)) if text.is_empty() => Err(self.broke(name, "visible ASCII text", "an empty one")),
-            Some(Value::String(_)) => Err(self.broke(name, "visible ASCII text", "other characters")),
-            Some(other) => Err(self.broke(name, "visible ASCII text", kind(other))),
-        }
-    }
+/// The values that the provider file asks to keep.
+pub(crate) fn kept(object: &Map<String, Value>, client: &Client) -> BTreeMap<String, String> {
+    client.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect()
+}
 
-    /// Only `Bearer` is spoken here, in any case (§7.1 compares without case).
-    fn token_type(&mut self) -> Result<(), Misbehaved> {
-        match self.object.get("token_type") {
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("bearer") => Ok(()),
-            None => self.tolerate(Deviation::MissingTokenType, "token_type", "an answer without it"),
-            Some(Value::String(_)) => Err(self.broke("token_type", "Bearer", "another type")),
-            Some(other) => Err(self.broke("token_type", "Bearer", kind(other))),
-        }
-    }
-
-    /// Seconds, as a number or (always accepted) a numeric string.
-    fn lifetime(&mut self) -> Result<Option<u64>, Misbehaved> {
-        let name = "expires_in";
-        let value = match (self.object.get(name), self.object.get("expire_in")) {
-            (Some(value), _) => value,
-            (None, Some(value)) => {
-                self.tolerate(Deviation::ExpireIn, name, "expire_in")?;
-                value
-            }
-            (None, None) => return Ok(None),
-        };
-        let seconds = match value {
-            Value::Number(number) => number.as_u64(),
-            Value::String(text) => {
-                Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse().ok())
-            }
-            _ => None,
-        };
-        seconds.map(Some).ok_or_else(|| self.broke(name, "a whole number of seconds", "something else"))
-    }
-
-    /// A string of scopes (§3.3), or, by name, an array.
-    fn scopes(&mut self, separator: &str) -> Result<Option<Vec<String>>, Misbehaved> {
-        let split = |text: &str| -> Vec<String> {
-            text.split(|c: char| c == ' ' || separator.contains(c)).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
-        };
-        match self.object.get("scope") {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(split(text))),
-            Some(Value::Array(items)) => {
-                self.tolerate(Deviation::ScopeArray, "scope as text", "an array")?;
-                let scopes = items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-                scopes.map(Some).ok_or_else(|| self.broke("scope", "text in the array", "something else"))
-            }
-            Some(other) => Err(self.broke("scope", "text", kind(other))),
-        }
-    }
-
-    fn tolerate(&mut self, deviation: Deviation, expected: &str, found: &str) -> Result<(), Misbehaved> {
-        if self.allowed.contains(&deviation) {
-            self.tolerated.insert(deviation);
-            return Ok(());
-        }
-        Err(Misbehaved::deviation(deviation, expected, found).with_status(self.answer.status))
-    }
-
-    fn broke(&self, name: &str, expected: &str, found: &str) -> Misbehaved {
-        Misbehaved::new(SECTION, format!("{name} as {expected}"), found).with_status(self.answer.status)
+/// Only `Bearer` is spoken here, in any case (§7.1 compares without case).
+fn token_type(members: &mut Members<'_>) -> Result<(), Misbehaved> {
+    match members.object.get("token_type") {
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("bearer") => Ok(()),
+        None => members.tolerate(Deviation::MissingTokenType, "token_type", "an answer without it"),
+        Some(Value::String(_)) => Err(members.broke("token_type", "Bearer", "another type")),
+        Some(other) => Err(members.broke("token_type", "Bearer", kind(other))),
     }
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+/// When the access token ends, where the answer or the provider file says.
+pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timestamp) -> Result<Option<Timestamp>, Misbehaved> {
+    let lifetime = match (members.object.get("expires_in"), members.object.get("expire_in")) {
+        (None, Some(_)) => {
+            members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;
+            members.seconds("expire_in")?
+        }
+        _ => members.seconds("expires_in")?,
+    };
+    let lifetime = lifetime.or(client.settings.default_lifetime.map(u64::from));
+    Ok(lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed())))
+}
+
+/// A string of scopes (§3.3), or, by name, an array.
+pub(crate) fn scopes(members: &mut Members<'_>, separator: &str) -> Result<Option<Vec<String>>, Misbehaved> {
+    let split = |text: &str| -> Vec<String> {
+        text.split(|c: char| c == ' ' || separator.contains(c)).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
+    };
+    match members.object.get("scope") {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(split(text))),
+        Some(Value::Array(items)) => {
+            members.tolerate(Deviation::ScopeArray, "scope as text", "an array")?;
+            let scopes = items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+            scopes.map(Some).ok_or_else(|| members.broke("scope", "text in the array", "something else"))
+        }
+        Some(other) => Err(members.broke("scope", "text", kind(other))),
     }
 }
 

@@ -46,6 +46,8 @@ impl Entropy for Chance {
 pub fn oauth2_settings(change: impl FnOnce(&mut Settings, &mut oauth2::Settings)) -> Settings {
     let mut flow = oauth2::Settings::new(endpoint("https://login.example/authorize"), endpoint("https://login.example/token"));
     flow.revoke = Some(endpoint("https://login.example/revoke"));
+    flow.device_authorization = Some(endpoint("https://login.example/device"));
+    flow.backchannel_authentication = Some(endpoint("https://login.example/backchannel"));
     flow.issuer = Some("https://login.example".into());
     flow.scopes = vec!["read".into(), "write".into()];
     let mut settings = settings(Flow::OAuth2(flow.clone()));
@@ -179,6 +181,8 @@ pub fn oauth2_tokens() -> OAuth2Tokens {
         expires_at: Some(NOW.plus(3600)),
         scopes: vec!["read".into()],
         identity: None,
+        id_token: None,
+        authorization_details: vec![],
     }
 }
 

@@ -88,7 +88,7 @@ impl Login {
             }
             (Flow::OAuth2(flow), Redirect::Uri(redirect_uri)) => {
                 let requested = if scopes.is_empty() { flow.scopes.clone() } else { scopes.clone() };
-                let request = oauth2::AuthorizeRequest { redirect_uri, scopes };
+                let request = oauth2::AuthorizeRequest { redirect_uri, scopes, ..Default::default() };
                 let (url, pending) = oauth2::Client::new(settings, app.clone())?.authorize(&request, now, keyfob.entropy())?;
                 (url, Pending::OAuth2(pending), requested)
             }

@@ -21,6 +21,8 @@ pub fn provider(origin: &str) -> Settings {
             token: endpoint(&format!("{origin}/token")),
             refresh: None,
             revoke: Some(endpoint(&format!("{origin}/revoke"))),
+            device_authorization: None,
+            backchannel_authentication: None,
             issuer: None,
             iss_required: false,
             client_auth: oauth2::ClientAuth::Basic,

@@ -147,5 +147,7 @@ pub fn tokens(number: &str, received_at: i64, expires_at: Option<i64>) -> TokenS
         expires_at: expires_at.map(Timestamp::from_unix),
         scopes: vec![],
         identity: None,
+        id_token: None,
+        authorization_details: vec![],
     })
 }

@@ -1,0 +1,41 @@
+//! What an ID token has to answer to (OpenID Connect Core §3.1.3.7): kept from the authorization request until there is one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::{Secret, stored};
+
+/// What the ID token of a login has to say. Made to be stored, with the [`Pending`](super::Pending) it is a part of; the nonce is in it in
+/// clear.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Expected {
+    #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_age: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) acr_values: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) claims: Option<String>,
+}
+
+impl Expected {
+    /// `nonce`: drawn whenever `openid` is among the scopes. An ID token without it, or with another one, is not this login's.
+    pub fn nonce(&self) -> Option<&Secret> {
+        self.nonce.as_ref()
+    }
+
+    /// `max_age`, in seconds: `auth_time` must be there, and not older.
+    pub fn max_age(&self) -> Option<u32> {
+        self.max_age
+    }
+
+    /// `acr_values`, in order of preference. They are wishes (a voluntary claim): what was reached is in `acr`.
+    pub fn acr_values(&self) -> &[String] {
+        &self.acr_values
+    }
+
+    /// The `claims` parameter (§5.5), as it was sent.
+    pub fn claims(&self) -> Option<&str> {
+        self.claims.as_deref()
+    }
+}

@@ -1,0 +1,198 @@
+//! Hybrid answers (OpenID Connect Core §3.3), and the two legacy grants.
+
+mod common;
+
+use common::*;
+use keyfob_proto::oauth2::{self, AccessRequest, AuthorizeRequest, Hybrid, HybridPending, ResponseMode, legacy};
+use keyfob_proto::{Answer, Error, Secret, encode};
+
+fn request() -> AuthorizeRequest {
+    AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: vec!["openid".into()], ..Default::default() }
+}
+
+fn begin(client: &oauth2::Client, hybrid: Hybrid) -> (String, HybridPending) {
+    client.authorize_hybrid(&request(), hybrid, NOW, &Chance::new(1)).expect("a URL")
+}
+
+const ALL: [(Hybrid, &str, &str); 3] = [
+    (Hybrid::IdToken, "code id_token", "id_token=a.b.c"),
+    (Hybrid::Token, "code token", "access_token=access-2&token_type=Bearer&expires_in=60"),
+    (Hybrid::IdTokenAndToken, "code id_token token", "id_token=a.b.c&access_token=access-2&token_type=Bearer"),
+];
+
+#[test]
+fn an_answer_has_what_was_asked_for_and_nothing_else() {
+    let client = oauth2_client(|_, _| {});
+    for (hybrid, response_type, tokens) in ALL {
+        let (url, pending) = begin(&client, hybrid);
+        let sent = query(&url);
+        assert_eq!(sent["response_type"], response_type);
+        assert!(sent.contains_key("nonce") && sent.contains_key("code_challenge") && sent.contains_key("state"));
+        let stored = serde_json::to_string(&pending).expect("made to be stored");
+        let pending: HybridPending = serde_json::from_str(&stored).expect("made to be stored");
+        let state = pending.key().expose();
+        let right = format!("state={state}&code=code-1&{tokens}");
+        let answer = pending.read(&client, Answer::Fragment(&right), NOW).expect("an answer");
+        assert_eq!(answer.id_token().map(Secret::expose), (hybrid != Hybrid::Token).then_some("a.b.c"));
+        assert_eq!(answer.expected().nonce().map(Secret::expose), Some(sent["nonce"].as_str()));
+        for (name, _) in encode::decode_text_pairs(right.as_bytes()).expect("UTF-8") {
+            let without: Vec<_> = right.split('&').filter(|pair| !pair.starts_with(&format!("{name}="))).collect();
+            let outcome = pending.read(&client, Answer::Fragment(&without.join("&")), NOW);
+            if name == "expires_in" {
+                assert!(outcome.is_ok(), "not required");
+            } else {
+                refused_alive(outcome);
+            }
+        }
+        for extra in ["id_token=x.y.z", "access_token=planted&token_type=Bearer", "refresh_token=planted", "code=other", "state=other"] {
+            let (name, _) = extra.split_once('=').expect("a pair");
+            if name == "refresh_token" && hybrid == Hybrid::IdToken {
+                continue;
+            }
+            refused_alive(pending.read(&client, Answer::Fragment(&format!("{right}&{extra}")), NOW));
+        }
+        for (from, to) in [("access-2", "a%20b"), ("access-2", ""), ("Bearer", "mac"), ("a.b.c", "a%0ab"), ("a.b.c", ""), ("=60", "=-1")] {
+            if right.contains(from) {
+                refused_alive(pending.read(&client, Answer::Fragment(&right.replace(from, to)), NOW));
+            }
+        }
+        let denied = format!("state={state}&error=access_denied");
+        assert!(pending.read(&client, Answer::Fragment(&denied), NOW).expect_err("denied").ends_login());
+        assert!(pending.read(&client, Answer::Fragment(&right), NOW.plus(600)).expect_err("too old").ends_login());
+        refused_alive(pending.read(&client, Answer::Query(&right), NOW));
+        refused_alive(pending.read(&client, Answer::Bare("code-1"), NOW));
+        refused_alive(pending.read(&client, Answer::Fragment(&format!("{right}&iss=https://evil.example")), NOW));
+        let evil = oauth2_client(|_, flow| flow.token = endpoint("https://evil.example/token"));
+        assert!(matches!(pending.read(&evil, Answer::Fragment(&right), NOW), Err(Error::Misuse(_))), "mix-up");
+    }
+}
+
+/// What has an ID token gives its code to whoever verifies it. (That nobody else gets it, the compiler says: see `HybridAnswer`.)
+#[test]
+fn a_code_beside_an_id_token_is_not_to_be_had_without_it() {
+    let client = oauth2_client(|_, _| {});
+    for (hybrid, _, tokens) in ALL {
+        let (_, pending) = begin(&client, hybrid);
+        let right = format!("state={}&code=code-1&{tokens}", pending.key().expose());
+        let answer = pending.read(&client, Answer::Fragment(&right), NOW).expect("an answer");
+        match (hybrid, answer.without_id_token()) {
+            (Hybrid::Token, Ok((verified, Some(tokens)))) => {
+                assert_eq!((tokens.access.expose(), tokens.expires_at), ("access-2", Some(NOW.plus(60))));
+                assert!(tokens.refresh.is_none() && tokens.id_token.is_none() && tokens.identity.is_none());
+                let exchange = client.exchange(verified).expect("an exchange");
+                assert!(form(exchange.request()).contains(&("code".into(), "code-1".into())));
+                assert!(form(exchange.request()).iter().any(|(name, _)| name == "code_verifier"));
+            }
+            (Hybrid::IdToken | Hybrid::IdTokenAndToken, Err(misuse)) => assert!(misuse.found.contains("has to be verified")),
+            (_, found) => panic!("{found:?}"),
+        }
+        // Nor by reading what was stored as a login of another kind.
+        let stored = serde_json::to_string(&pending).expect("made to be stored");
+        let plain: oauth2::Pending = serde_json::from_str(&stored).expect("the same fields");
+        let code_alone = format!("state={}&code=code-1", pending.key().expose());
+        for answer in [Answer::Fragment(&code_alone), Answer::Query(&code_alone), Answer::Bare("code-1")] {
+            assert!(plain.verify(answer, NOW).is_err());
+        }
+        let implicit: legacy::ImplicitPending = serde_json::from_str(&stored).expect("the same fields");
+        let token = format!("state={}&access_token=a&token_type=Bearer", pending.key().expose());
+        assert!(matches!(implicit.receive(&client, Answer::Fragment(&token), NOW), Err(Error::Misuse(_))));
+    }
+    let (_, plain) = begin2(&client, 1);
+    let stored = serde_json::to_string(&plain).expect("made to be stored");
+    let hybrid: HybridPending = serde_json::from_str(&stored).expect("the same fields");
+    let text = format!("state={}&code=code-1", plain.key().expose());
+    assert!(matches!(hybrid.read(&client, Answer::Query(&text), NOW), Err(Error::Misuse(_))));
+}
+
+#[test]
+fn tokens_never_travel_in_a_query() {
+    let client = oauth2_client(|_, _| {});
+    let in_query = AuthorizeRequest { response_mode: Some(ResponseMode::Query), ..request() };
+    for (hybrid, ..) in ALL {
+        assert!(matches!(client.authorize_hybrid(&in_query, hybrid, NOW, &Chance::new(1)), Err(Error::Misuse(_))));
+        let form_post = AuthorizeRequest { response_mode: Some(ResponseMode::FormPost), ..request() };
+        assert!(client.authorize_hybrid(&form_post, hybrid, NOW, &Chance::new(1)).is_ok());
+    }
+    assert!(matches!(legacy::authorize_implicit(&client, &in_query, NOW, &Chance::new(1)), Err(Error::Misuse(_))));
+    // A provider file that always says so must be told otherwise for such a request, not silently obeyed.
+    let client = oauth2_client(|_, flow| flow.authorize_params = vec![("response_mode".into(), "query".into())]);
+    assert!(client.authorize_hybrid(&request(), Hybrid::IdToken, NOW, &Chance::new(1)).is_err());
+    // Without openid there is no ID token.
+    let plain = AuthorizeRequest { scopes: vec!["read".into()], ..request() };
+    assert!(client.authorize_hybrid(&plain, Hybrid::IdToken, NOW, &Chance::new(1)).is_err());
+}
+
+// --- legacy
+
+#[test]
+fn an_implicit_answer_is_held_to_the_same_as_any_other() {
+    let client = oauth2_client(|settings, _| settings.keep = vec!["user_id".into()]);
+    let (url, pending) = legacy::authorize_implicit(&client, &request(), NOW, &Chance::new(1)).expect("a URL");
+    let sent = query(&url);
+    assert_eq!((sent["response_type"].as_str(), sent.get("code_challenge")), ("token", None));
+    let stored = serde_json::to_string(&pending).expect("made to be stored");
+    let pending: legacy::ImplicitPending = serde_json::from_str(&stored).expect("made to be stored");
+    let state = pending.key().expose();
+    let right = format!("access_token=access-2&token_type=bearer&expires_in=3600&scope=read&state={state}&user_id=u");
+    let url = format!("{CALLBACK}#{right}");
+    for answer in [Answer::Fragment(&right), Answer::Url(&url)] {
+        let received = pending.receive(&client, answer, NOW).expect("a token");
+        let tokens = tokens2(&received);
+        assert_eq!((tokens.access.expose(), tokens.expires_at), ("access-2", Some(NOW.plus(3600))));
+        assert_eq!((tokens.scopes.as_slice(), received.kept["user_id"].as_str()), (&["read".to_owned()][..], "u"));
+    }
+    for bad in [
+        right.replace(state, "x"),
+        right.replace("bearer", "mac"),
+        right.replace("access_token=access-2&", ""),
+        format!("{right}&refresh_token=r"),
+        format!("{right}&code=c"),
+        format!("{right}&id_token=a.b.c"),
+        format!("{right}&state={state}"),
+        format!("{right}&iss=https://evil.example"),
+        right.replace("3600", "1e9"),
+    ] {
+        refused_alive(pending.receive(&client, Answer::Fragment(&bad), NOW));
+    }
+    refused_alive(pending.receive(&client, Answer::Query(&right), NOW));
+}
+
+#[test]
+fn a_password_goes_into_the_body_alone() {
+    let client = oauth2_client(|_, _| {});
+    let password = Secret::new("correct horse battery");
+    let exchange = legacy::password(&client, "anna", &password, &AccessRequest::scopes(["read"])).expect("a request");
+    let sent = form(exchange.request());
+    let expected = [("grant_type", "password"), ("username", "anna"), ("password", "correct horse battery"), ("scope", "read")];
+    assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let echo = r#"{"error":"invalid_grant","error_description":"wrong: correct horse battery"}"#;
+    let error = exchange.receive(&json_answer(400, echo), NOW).expect_err("refused");
+    assert!(!format!("{error} {error:?}").contains("horse"), "{error}");
+    for (name, password) in [("", "x"), ("anna", "")] {
+        assert!(legacy::password(&client, name, &Secret::new(password), &AccessRequest::default()).is_err());
+    }
+}
+
+/// A17: nothing but the module that says so offers them.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "tests read files; the crate does not")]
+fn a17_password_and_implicit_stand_in_a_module_that_says_legacy() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/oauth2");
+    let mut folders = vec![root.clone()];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                if entry != root.join("legacy") {
+                    folders.push(entry);
+                }
+                continue;
+            }
+            let text = std::fs::read_to_string(&entry).expect("text");
+            assert!(!text.contains(r#""grant_type", "password""#), "{}", entry.display());
+            assert!(!text.contains("legacy::"), "{} uses them", entry.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 15);
+}
