@@ -121,6 +121,44 @@ fn requests_with_hints_are_mute() {
 }
 
 #[test]
+fn h4_a_device_login_is_mute() {
+    let client = oauth2::Client::new(&oauth2_settings(|_, _| {}), canary_app()).expect("a client");
+    let request = client.device_authorization(&oauth2::AccessRequest::default()).expect("a request");
+    mute("oauth2::DeviceAuthorization", &request);
+    let body = format!(
+        r#"{{"device_code":"{CANARY}-d","user_code":"WDJB","verification_uri":"https://login.example/d","expires_in":900,"interval":5}}"#
+    );
+    let mut login = request.receive(&json_answer(200, body), NOW).expect("a login");
+    mute("oauth2::DeviceLogin", &login);
+    mute("oauth2::Step", &login.step(&client, NOW.plus(5)).expect("a step"));
+    let echo = format!(r#"{{"error":"invalid_request","error_description":"no such code: {CANARY}-d"}}"#);
+    let error = login.clone().receive(&client, &json_answer(400, echo), NOW.plus(5)).expect_err("refused");
+    assert!(!format!("{error} {error:?}").contains(CANARY), "{error}");
+    let tokens = format!(r#"{{"access_token":"{CANARY}-2","token_type":"Bearer","refresh_token":"{CANARY}-3","id_token":"{CANARY}.4.5"}}"#);
+    mute("oauth2::Step", &login.receive(&client, &json_answer(200, tokens), NOW.plus(5)).expect("tokens"));
+}
+
+#[test]
+fn a_backchannel_login_is_mute() {
+    let client = oauth2::Client::new(&oauth2_settings(|_, _| {}), canary_app()).expect("a client");
+    for hint in [oauth2::Hint::LoginToken(secret("hint")), oauth2::Hint::IdToken(secret("hint"))] {
+        mute("oauth2::Hint", &hint);
+        let request = oauth2::BackchannelRequest {
+            user_code: Some(secret("user-code")),
+            delivery: oauth2::Delivery::Ping,
+            ..oauth2::BackchannelRequest::new(hint, oauth2::AccessRequest::scopes(["openid"]))
+        };
+        mute("oauth2::BackchannelRequest", &request);
+        let entropy = |buffer: &mut [u8]| buffer.iter_mut().zip(CANARY.bytes().cycle()).for_each(|(to, from)| *to = from);
+        let asked = client.backchannel_authentication(&request, &entropy).expect("a request");
+        mute("oauth2::BackchannelAuthentication", &asked);
+        let body = format!(r#"{{"auth_req_id":"{CANARY}-a","expires_in":120}}"#);
+        let login = asked.receive(&json_answer(200, body), NOW).expect("a login");
+        mute("oauth2::BackchannelLogin", &login);
+    }
+}
+
+#[test]
 fn an_exchange_is_mute() {
     let client = oauth2::Client::new(&oauth2_settings(|_, _| {}), canary_app()).expect("a client");
     let request = oauth2::TokenExchangeRequest {
@@ -233,13 +271,19 @@ fn every_public_type_is_accounted_for() {
         "Answer",
         "App",
         "AuthorizeRequest",
+        "BackchannelAuthentication",
+        "BackchannelLogin",
+        "BackchannelRequest",
         "Body",
         "Client",
+        "DeviceAuthorization",
+        "DeviceLogin",
         "Exchange",
         "Exchanged",
         "Expected",
         "Explanation",
         "FormPost",
+        "Hint",
         "HybridAnswer",
         "HybridPending",
         "ImplicitPending",
@@ -254,6 +298,7 @@ fn every_public_type_is_accounted_for() {
         "Scrubber",
         "Secret",
         "SignedRequest",
+        "Step",
         "SubjectToken",
         "TokenExchange",
         "TokenExchangeRequest",
@@ -275,6 +320,7 @@ fn every_public_type_is_accounted_for() {
         "CallbackAt",
         "ClientAuth",
         "Code",
+        "Delivery",
         "Deviation",
         "Display",
         "Endpoint",
@@ -338,6 +384,10 @@ fn only_what_is_made_to_be_stored_serialises() {
         ("oauth2/authorize.rs ResponseMode", false),
         ("oauth2/authorize.rs ResponseType", false),
         ("oauth2/expected.rs Expected", true),
+        ("oauth2/grant/ciba.rs BackchannelLogin", true),
+        ("oauth2/grant/device.rs DeviceLogin", true),
+        ("oauth2/grant/poll.rs Poll", false),
+        ("oauth2/grant/poll.rs Waiting", false),
         ("oauth2/hybrid.rs HybridPending", true),
         ("oauth2/legacy/implicit.rs ImplicitPending", true),
         ("oauth2/pending.rs Pending", true),

@@ -41,7 +41,10 @@ pub use attach::attach;
 pub use authorize::{AuthorizeRequest, Display, Prompt, ResponseMode};
 pub use client::{Client, Exchange, Revocation, TokenKind};
 pub use expected::Expected;
-pub use grant::{Exchanged, SubjectToken, TokenExchange, TokenExchangeRequest, TokenType};
+pub use grant::{
+    BackchannelAuthentication, BackchannelLogin, BackchannelRequest, Delivery, DeviceAuthorization, DeviceLogin, Exchanged, Hint, Step,
+    SubjectToken, TokenExchange, TokenExchangeRequest, TokenType,
+};
 pub use hybrid::{Hybrid, HybridAnswer, HybridPending};
 pub use pending::{Pending, Verified};
 pub use pkce::s256_challenge;
