@@ -43,6 +43,98 @@ proptest! {
         let _ = pending1.verify(Answer::Query(&text1), NOW);
     }
 
+    /// The same for answers that bring tokens, in a fragment and in a form.
+    #[test]
+    fn answers_with_tokens_never_panic(text: String, state: bool, known: bool) {
+        let client = lenient2();
+        let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: vec!["openid".into()], ..Default::default() };
+        let (_, hybrid) = client.authorize_hybrid(&request, oauth2::Hybrid::IdTokenAndToken, NOW, &Chance::new(1)).expect("a URL");
+        let (_, implicit) = oauth2::legacy::authorize_implicit(&client, &request, NOW, &Chance::new(1)).expect("a URL");
+        let text = if known { format!("code={text}&id_token=a.b.c&access_token={text}&token_type=bearer&expires_in={text}") } else { text };
+        let text = if state { format!("state={}&{text}", hybrid.key().expose()) } else { text };
+        let url = format!("{CALLBACK}#{text}");
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let form = keyfob_proto::FormPost::read(&Method::POST, &headers, text.as_bytes()).expect("a form");
+        for answer in [Answer::Fragment(&text), Answer::Url(&url), Answer::Url(&text), Answer::Form(form), Answer::Query(&text)] {
+            let _ = hybrid.read(&client, answer, NOW).map(|answer| format!("{answer:?}"));
+            let _ = implicit.receive(&client, answer, NOW).map(|answer| format!("{answer:?}"));
+        }
+    }
+
+    /// Whatever a request says, it is sent as it is or refused.
+    #[test]
+    fn requests_never_panic(text: String, number: u32) {
+        let client = lenient2();
+        let detail = oauth2::AuthorizationDetail::parse(&text).ok();
+        let detail = detail.or_else(|| oauth2::AuthorizationDetail::parse(&serde_json::json!({"type": text}).to_string()).ok());
+        let request = oauth2::AuthorizeRequest {
+            redirect_uri: CALLBACK.into(),
+            scopes: vec![text.clone()],
+            max_age: Some(number),
+            acr_values: vec![text.clone()],
+            claims: Some(text.clone()),
+            login_hint: Some(text.clone()),
+            id_token_hint: Some(Secret::new(text.as_str())),
+            ui_locales: vec![text.clone()],
+            resources: vec![text.clone(), format!("urn:{text}")],
+            authorization_details: detail.iter().cloned().collect(),
+            parameters: vec![(text.clone(), text.clone())],
+            ..Default::default()
+        };
+        let _ = client.authorize(&request, NOW, &Chance::new(1));
+        let parts = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), parameters: request.parameters, ..Default::default() };
+        let _ = client.authorize(&parts, NOW, &Chance::new(1));
+        let access = oauth2::AccessRequest { scopes: vec![text.clone()], resources: vec![], authorization_details: detail.into_iter().collect() };
+        let secret = Secret::new(text.as_str());
+        let _ = client.client_credentials(&access);
+        let _ = client.jwt_bearer(&secret, &access);
+        let _ = client.saml_bearer(&secret, &access);
+        let _ = oauth2::legacy::password(&client, &text, &secret, &access);
+        let kind = oauth2::TokenType::Other(text.clone());
+        let _ = client.token_exchange(&oauth2::TokenExchangeRequest::new(secret.clone(), kind));
+        for hint in [oauth2::Hint::Login(text.clone()), oauth2::Hint::LoginToken(secret.clone()), oauth2::Hint::IdToken(secret)] {
+            let request = oauth2::BackchannelRequest { binding_message: Some(text.clone()), ..oauth2::BackchannelRequest::new(hint, access.clone()) };
+            let _ = client.backchannel_authentication(&request, &Chance::new(1));
+        }
+    }
+
+    /// At any time, in any order, a login that waits asks no faster than it may, and never waits beyond its end.
+    #[test]
+    fn a_waiting_login_keeps_its_pace(
+        events in prop::collection::vec((0_u8..6, -1000_i64..1000), 0..40),
+        interval: u32,
+        lifetime: u32,
+    ) {
+        let client = lenient2();
+        let body = serde_json::json!({"device_code": "d", "user_code": "u", "verification_uri": "https://login.example/",
+                                      "expires_in": lifetime, "interval": interval});
+        let request = client.device_authorization(&oauth2::AccessRequest::default()).expect("a request");
+        let mut login = request.receive(&json_answer(200, body.to_string()), NOW).expect("a login");
+        let mut now = NOW;
+        for (event, passes) in events {
+            now = now.plus(passes);
+            let before = login.interval();
+            let step = match event {
+                0 | 1 => login.step(&client, now),
+                2 => login.receive(&client, &json_answer(400, r#"{"error":"authorization_pending"}"#), now),
+                3 => login.receive(&client, &json_answer(400, r#"{"error":"slow_down"}"#), now),
+                4 => login.receive(&client, &json_answer(503, ""), now),
+                _ => login.unreachable(keyfob_proto::Transport::new(keyfob_proto::TransportKind::Timeout, "x"), now),
+            };
+            prop_assert!(login.interval() >= before.max(1));
+            match step {
+                Ok(oauth2::Step::WaitUntil(at)) => prop_assert!(at <= login.expires_at()),
+                Ok(oauth2::Step::Send(_)) => {
+                    prop_assert!(now < login.expires_at());
+                    prop_assert!(!matches!(login.step(&client, now), Ok(oauth2::Step::Send(_))), "twice at the same moment");
+                }
+                Ok(oauth2::Step::Done(_)) => prop_assert!(false, "nobody approved"),
+                Err(error) => prop_assert!(event < 2 && error.ends_login(), "{}", error),
+            }
+        }
+    }
+
     #[test]
     fn token_answers_never_panic(status in 100_u16..1000, json: bool, body: Vec<u8>) {
         judge(status, json, &body);
@@ -113,6 +205,25 @@ fn judge(status: u16, json: bool, body: &[u8]) {
     let _ = client.refresh(&oauth2_tokens()).expect("a refresh").receive(incoming, NOW).map_err(show);
     let revocation = client.revoke(&Secret::new("token-1"), TokenKind::Access).expect("a request").expect("an endpoint");
     let _ = revocation.receive(incoming).map_err(show);
+    let access = oauth2::AccessRequest::scopes(["openid"]);
+    let _ = client.client_credentials(&access).expect("a request").receive(incoming, NOW).map_err(show);
+    let exchange = oauth2::TokenExchangeRequest::new(Secret::new("token-1"), oauth2::TokenType::AccessToken);
+    let _ = client.token_exchange(&exchange).expect("a request").receive(incoming, NOW).map_err(show);
+    let device = || client.device_authorization(&access).expect("a request");
+    let _ = device().receive(incoming, NOW).map_err(show).map(|login| format!("{login:?}"));
+    let request = oauth2::BackchannelRequest {
+        delivery: oauth2::Delivery::Ping,
+        ..oauth2::BackchannelRequest::new(oauth2::Hint::Login("anna".into()), access.clone())
+    };
+    let ciba = || client.backchannel_authentication(&request, &Chance::new(1)).expect("a request");
+    let _ = ciba().receive(incoming, NOW).map_err(show);
+    // A login that waits for this answer.
+    let good = r#"{"device_code":"d","user_code":"u","verification_uri":"https://login.example/","expires_in":900,"auth_req_id":"a"}"#;
+    let mut login = device().receive(&json_answer(200, good), NOW).expect("a login");
+    let _ = login.receive(&client, incoming, NOW).map_err(show);
+    let mut login = ciba().receive(&json_answer(200, good), NOW).expect("a login");
+    let _ = login.receive(&client, incoming, NOW).map_err(show);
+    let _ = login.notified(incoming.headers, incoming.body, NOW).map_err(show);
 }
 
 fn judge1(status: u16, body: &[u8]) {
@@ -140,6 +251,16 @@ fn member() -> impl Strategy<Value = &'static str> {
         "errors",
         "user_id",
         "x",
+        "id_token",
+        "authorization_details",
+        "issued_token_type",
+        "device_code",
+        "user_code",
+        "verification_uri",
+        "verification_url",
+        "verification_uri_complete",
+        "interval",
+        "auth_req_id",
     ])
 }
 
@@ -147,6 +268,11 @@ fn value() -> impl Strategy<Value = String> {
     let text = ".{0,12}".prop_map(|text| serde_json::Value::from(text).to_string());
     let known = prop::sample::select(vec![
         "\"Bearer\"",
+        "\"N_A\"",
+        "\"slow_down\"",
+        "\"urn:ietf:params:oauth:token-type:access_token\"",
+        "\"https://login.example/device\"",
+        "[{\"type\":\"locks\"}]",
         "null",
         "true",
         "{}",

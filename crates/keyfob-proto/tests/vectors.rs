@@ -2,6 +2,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests read files; the crate does not")]
 
 mod common;
+#[path = "common/grant_examples.rs"]
+mod grant_examples;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -351,7 +353,7 @@ fn examples(text: &str) -> usize {
             "authorize" => {
                 let input = serde_json::json!({
                     "url": case["endpoint"], "client_id": case["client_id"], "redirect_uri": case["redirect_uri"],
-                    "scopes": [], "state": case["state"],
+                    "scopes": some_list(&case["scopes"]), "state": case["state"], "resources": some_list(&case["resources"]),
                 });
                 authorize(source, &input, &text("opens"));
             }
@@ -434,7 +436,7 @@ fn examples(text: &str) -> usize {
                 let exchange = client.exchange(verified).expect("an exchange");
                 assert!(form(exchange.request()).contains(&("code_verifier".to_owned(), text("verifier"))), "{source}");
             }
-            other => panic!("{source}: no test knows the kind {other:?}"),
+            other => grant_examples::example(other, source, &case),
         }
     }
     cases.len()
@@ -448,7 +450,12 @@ fn authorize(at: &str, input: &Value, expected: &str) {
         flow.scopes.clear();
     });
     let client = oauth2::Client::new(&settings, App::public(text("client_id"))).expect("a client");
-    let request = oauth2::AuthorizeRequest { redirect_uri: text("redirect_uri"), scopes: words(&input["scopes"]), ..Default::default() };
+    let request = oauth2::AuthorizeRequest {
+        redirect_uri: text("redirect_uri"),
+        scopes: words(&input["scopes"]),
+        resources: words(&some_list(&input["resources"])),
+        ..Default::default()
+    };
     let (url, pending) = client.authorize(&request, NOW, &Chance::new(1)).expect("a URL");
     // State is ours to draw, and always there.
     let state = encode::form_pairs([("state", pending.key().expose())]);
@@ -553,6 +560,10 @@ fn list(value: &Value) -> Vec<(String, String)> {
 
 fn words(value: &Value) -> Vec<String> {
     serde_json::from_value(value.clone()).expect("words")
+}
+
+fn some_list(value: &Value) -> Value {
+    if value.is_null() { Value::Array(Vec::new()) } else { value.clone() }
 }
 
 fn sorted(mut pairs: Vec<(String, String)>) -> Vec<(String, String)> {
