@@ -140,13 +140,27 @@ impl Origin {
 
     /// Whether the host is this machine: `127.0.0.0/8`, `[::1]` or `localhost`.
     pub fn is_loopback(&self) -> bool {
-        let authority = self.0.split_once("://").map_or("", |(_, authority)| authority);
-        let host = if authority.starts_with('[') {
-            authority.split_once(']').map_or("", |(host, _)| &host[1..])
-        } else {
-            authority.split(':').next().unwrap_or("")
-        };
+        let host = self.host().trim_start_matches('[').trim_end_matches(']');
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// The host, in lower case; an IPv6 address in its brackets.
+    pub fn host(&self) -> &str {
+        self.authority().0
+    }
+
+    /// The port, where it is not the scheme's own.
+    pub fn port(&self) -> Option<u16> {
+        self.authority().1.parse().ok()
+    }
+
+    fn authority(&self) -> (&str, &str) {
+        let authority = self.0.split_once("://").map_or("", |(_, authority)| authority);
+        let end = authority.find(']').map_or(0, |at| at + 1);
+        match authority[end..].find(':') {
+            Some(at) => (&authority[..end + at], &authority[end + at + 1..]),
+            None => (authority, ""),
+        }
     }
 }
 

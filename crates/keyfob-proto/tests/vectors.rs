@@ -14,7 +14,7 @@ use http::{HeaderMap, Method};
 use keyfob_proto::oauth1::server::SignedRequest;
 use keyfob_proto::oauth1::{self, Body, Callback, Placement, SignatureMethod};
 use keyfob_proto::oauth2::{self, ClientAuth, TokenBody, TokenKind};
-use keyfob_proto::{Answer, App, Deviation, Endpoint, Error, Origin, Secret, Timestamp, encode};
+use keyfob_proto::{Answer, App, Deviation, Endpoint, Error, Origin, Reach, Secret, Timestamp, encode};
 use serde_json::Value;
 
 #[test]
@@ -27,6 +27,7 @@ fn i1_every_vector_file_passes() {
             "signed_requests.jsonl" => signed_requests(&text),
             "recorded.jsonl" => lines(&text).map(|(at, line)| recorded(&format!("{}:{at}", file.display()), &line)).count(),
             "examples.toml" => examples(&text),
+            "targets.toml" => f3_ssrf_targets(&text),
             other => panic!("no test reads {other}"),
         };
         assert!(count > 0, "{} is empty", file.display());
@@ -578,6 +579,28 @@ fn borrow(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
 fn lines(text: &str) -> impl Iterator<Item = (usize, Value)> + '_ {
     let read = |(at, line)| (at + 1, serde_json::from_str(line).unwrap_or_else(|error| panic!("line {}: {error}", at + 1)));
     text.lines().enumerate().map(read)
+}
+
+/// F3: none of them is where a document from the internet may lead, whatever its scheme; and an address among them is none to connect to.
+fn f3_ssrf_targets(text: &str) -> usize {
+    let reach = Reach::of(&endpoint("https://login.example"));
+    let targets: toml::Table = text.parse().expect("TOML");
+    let targets = targets["target"].as_array().expect("targets");
+    for target in targets {
+        let (url, why, by) = (&target["url"], &target["why"], target["by"].as_str().expect("who refuses it"));
+        let url = url.as_str().expect("a URL");
+        let over_tls = url.replacen("http://", "https://", 1);
+        match by {
+            "text" => assert!(reach.endpoint(url).is_err() && reach.endpoint(&over_tls).is_err(), "{url}: {why}"),
+            "connection" => assert!(reach.endpoint(&over_tls).is_ok(), "{url} is refused by what is written already"),
+            other => panic!("nobody is called {other}"),
+        }
+        let host = Origin::parse(url).map(|origin| origin.host().trim_matches(['[', ']']).to_owned()).unwrap_or_default();
+        if let Ok(address) = host.parse() {
+            assert!(!keyfob_proto::is_public(address), "{url}: {why}");
+        }
+    }
+    targets.len()
 }
 
 fn vectors() -> PathBuf {
