@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use crate::encode;
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::Misuse;
+use crate::scrub::Scrubber;
 use crate::secret::Secret;
 
 /// A request that the core wants sent. Convert it with [`Outgoing::into_http`]; its `Debug` shows no secret.
@@ -71,6 +72,12 @@ impl Outgoing {
                 Some(one) => *one = vec![std::mem::take(one), value.into()].into(),
             }
         }
+        self.body = serde_json::Value::Object(object).to_string().into_bytes();
+        self
+    }
+
+    pub(crate) fn json_object(mut self, object: serde_json::Map<String, serde_json::Value>) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = serde_json::Value::Object(object).to_string().into_bytes();
         self
     }
@@ -157,6 +164,16 @@ impl<'a> Incoming<'a> {
     /// The media type, without parameters, in lower case; empty where there is none.
     pub(crate) fn media_type(&self) -> String {
         media_type(self.headers)
+    }
+
+    /// That it says it is JSON, under one of the names in use; else what it says, in words that can be shown.
+    pub(crate) fn is_json(&self, scrubber: &Scrubber) -> Result<(), String> {
+        match self.media_type().as_str() {
+            "application/json" | "text/json" | "text/javascript" => Ok(()),
+            media if media.ends_with("+json") => Ok(()),
+            "" => Err("no content type".to_owned()),
+            media => Err(format!("\"{}\"", scrubber.clean(media))),
+        }
     }
 }
 

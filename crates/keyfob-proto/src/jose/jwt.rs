@@ -57,16 +57,12 @@ impl Claims {
 
     /// A claim that is a moment (NumericDate, RFC 7519 §2), where it is there. Fractions of a second are dropped.
     pub(crate) fn moment(&self, name: &str, section: &'static str) -> Result<Option<Timestamp>, Misbehaved> {
-        /// The year 9999: a moment after that is no moment anybody meant.
-        const LAST: f64 = 253_402_300_799.0;
         match self.get(name) {
             None => Ok(None),
-            Some(Value::Number(number)) => match number.as_f64() {
-                #[allow(clippy::cast_possible_truncation, reason = "between 0 and the year 9999")]
-                Some(seconds) if (0.0..=LAST).contains(&seconds) => Ok(Some(Timestamp::from_unix(seconds as i64))),
-                _ => Err(Misbehaved::new(section, format!("a moment in \"{name}\""), "a number that is none")),
+            Some(value) => match numeric_date(value) {
+                Some(moment) => Ok(Some(moment)),
+                None => Err(Misbehaved::new(section, format!("a number of seconds in \"{name}\""), "a value that is no moment")),
             },
-            Some(_) => Err(Misbehaved::new(section, format!("a number of seconds in \"{name}\""), "another value")),
         }
     }
 
@@ -109,6 +105,14 @@ impl Claims {
         }
         Ok((self.moment("iat", section)?, expires_at))
     }
+}
+
+/// A moment (NumericDate, RFC 7519 §2) between 1970 and the year 9999: one after that is no moment anybody meant.
+pub(crate) fn numeric_date(value: &Value) -> Option<Timestamp> {
+    const LAST: f64 = 253_402_300_799.0;
+    let seconds = value.as_f64().filter(|seconds| (0.0..=LAST).contains(seconds))?;
+    #[allow(clippy::cast_possible_truncation, reason = "between 0 and the year 9999")]
+    Some(Timestamp::from_unix(seconds as i64))
 }
 
 fn clock(wrong: Misbehaved) -> Misbehaved {

@@ -1,0 +1,102 @@
+//! From what a server says about itself to what the protocol needs to know of it.
+
+use super::{Metadata, SECTION};
+use crate::app::App;
+use crate::error::{Error, Misbehaved, Misuse};
+use crate::oauth2::settings::{ClientAuth, Pkce, Settings};
+
+/// What the metadata leaves to us.
+#[derive(Clone, Debug)]
+pub struct Preferences {
+    /// `Off` only where a provider file says that the server cannot take a proof key, with its source.
+    pub pkce: Pkce,
+    /// How this app says who it is, where that was agreed on (at registration, or in a provider file). `None`: chosen from the server's list.
+    pub client_auth: Option<ClientAuth>,
+    /// Whether the transport shows a certificate: then the endpoints of RFC 8705 §5 are taken.
+    pub mtls: bool,
+    /// Scopes to ask for when the person names none. Those that a server supports are not those that somebody needs, so they are never taken from it.
+    pub scopes: Vec<String>,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self { pkce: Pkce::S256, client_auth: None, mtls: false, scopes: Vec::new() }
+    }
+}
+
+impl Metadata {
+    /// What OAuth 2 needs to know of this server, for this app.
+    ///
+    /// ```
+    /// # use keyfob_proto::{App, Timestamp};
+    /// # use keyfob_proto::oauth2::metadata::{Discovery, Order, Preferences, Step};
+    /// # let answer = http::Response::builder().header("content-type", "application/json").body(
+    /// #     r#"{"issuer":"https://login.example","authorization_endpoint":"https://login.example/authorize",
+    /// #        "token_endpoint":"https://login.example/token","token_endpoint_auth_methods_supported":["client_secret_post"],
+    /// #        "authorization_response_iss_parameter_supported":true}"#)?;
+    /// # let discovery = Discovery::of("https://login.example", Order::OAuthFirst)?;
+    /// # let Step::Done(known) = discovery.receive(&answer, Timestamp::from_unix(0))? else { unreachable!() };
+    /// use keyfob_proto::oauth2::{ClientAuth, Pkce};
+    ///
+    /// let app = App::confidential("example-client-id", "sandbox-secret-not-real");
+    /// let settings = known.metadata().settings(&app, &Preferences::default())?;
+    /// assert_eq!(settings.client_auth, ClientAuth::Post);
+    /// assert_eq!(settings.pkce, Pkce::S256);
+    /// assert!(settings.iss_required);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` for a server that names no authorization or token endpoint, or that takes no proof key of S256 (A7). `Misuse` if the app cannot
+    /// say who it is in any way that the server takes.
+    pub fn settings(&self, app: &App, preferences: &Preferences) -> Result<Settings, Error> {
+        let needed = |name: &str| Misbehaved::new(SECTION, name, "metadata without it");
+        let mtls = |name: &str, usual| if preferences.mtls { self.mtls_endpoint(name, usual) } else { usual };
+        let authorize = self.authorization_endpoint.clone().ok_or_else(|| needed("authorization_endpoint"))?;
+        let token = mtls("token_endpoint", self.token_endpoint.as_ref()).cloned().ok_or_else(|| needed("token_endpoint"))?;
+        let mut settings = Settings::new(authorize, token);
+        settings.revoke = mtls("revocation_endpoint", self.revocation_endpoint.as_ref()).cloned();
+        settings.issuer = Some(self.issuer.clone());
+        // RFC 9207 §2.4 (A9): a server that always says who it is, and once does not, is another server.
+        settings.iss_required = self.authorization_response_iss_parameter_supported;
+        settings.pkce = self.pkce(preferences.pkce)?;
+        settings.client_auth = match preferences.client_auth {
+            Some(agreed) => agreed,
+            None => self.client_auth(app)?,
+        };
+        settings.scopes.clone_from(&preferences.scopes);
+        Ok(settings)
+    }
+
+    /// RFC 9700 §2.1.1, §4.8.2 (A7). A server that does not list what it takes is sent `S256` all the same: one that does not know it leaves it alone, and
+    /// metadata that somebody shortened must not talk us out of it.
+    fn pkce(&self, wanted: Pkce) -> Result<Pkce, Misbehaved> {
+        match (&self.code_challenge_methods_supported, wanted) {
+            (Some(methods), Pkce::S256) if !methods.iter().any(|method| method == "S256") => Err(Misbehaved::new(
+                "RFC 7636 §4.2",
+                "S256 among code_challenge_methods_supported",
+                crate::scrub::printable(&methods.join(", ")),
+            )
+            .with_hint("if this server is known for it, its provider file can say pkce = \"off\", with the source")),
+            _ => Ok(wanted),
+        }
+    }
+
+    /// The strongest way that both sides have. An app without a secret only has its id, whether or not the list says `none`: many lists forget it.
+    fn client_auth(&self, app: &App) -> Result<ClientAuth, Misuse> {
+        let server = &self.token_endpoint_auth;
+        match app.client_secret {
+            None => Ok(ClientAuth::None),
+            Some(_) if server.takes("client_secret_basic") => Ok(ClientAuth::Basic),
+            Some(_) if server.takes("client_secret_post") => Ok(ClientAuth::Post),
+            Some(_) => {
+                let methods = crate::scrub::printable(&server.methods.join(", "));
+                Err(Misuse::new(
+                    format!("an app that can say who it is by one of: {methods}"),
+                    "one with a client secret, which the server does not take as it is",
+                ))
+            }
+        }
+    }
+}
