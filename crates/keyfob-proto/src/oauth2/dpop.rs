@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, Method, StatusCode, Uri};
 
+use super::challenge::Challenges;
 use crate::encode;
 use crate::entropy::{Entropy, nonce128};
 use crate::error::{Misbehaved, Misuse};
@@ -114,11 +115,9 @@ pub fn wants_nonce(status: StatusCode, headers: &HeaderMap, error: Option<&str>)
     if asked { nonce(headers) } else { None }
 }
 
-/// A resource's `WWW-Authenticate: DPoP error="use_dpop_nonce"` (§9).
+/// A resource's `WWW-Authenticate: DPoP error="use_dpop_nonce"` (§9), wherever among its challenges it stands.
 fn challenged(headers: &HeaderMap) -> bool {
-    headers.get_all(http::header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split_whitespace().next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("DPoP")) && value.contains("use_dpop_nonce")
-    })
+    Challenges::read(headers).is_ok_and(|challenges| challenges.wants_dpop_nonce())
 }
 
 /// What a server holds a proof against (§4.3): the sandbox's side, and whoever wants to know why a proof is refused.
@@ -286,6 +285,11 @@ mod tests {
         assert_eq!(wants_nonce(StatusCode::UNAUTHORIZED, &headers, None), None);
         headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("DPoP error=\"use_dpop_nonce\", algs=\"ES256\""));
         assert_eq!(wants_nonce(StatusCode::UNAUTHORIZED, &headers, None), nonce);
+        headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"a\", dpop error=\"use_dpop_nonce\""));
+        assert_eq!(wants_nonce(StatusCode::UNAUTHORIZED, &headers, None), nonce, "behind another scheme, in any case");
+        headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("DPoP realm=\"use_dpop_nonce\""));
+        assert_eq!(wants_nonce(StatusCode::UNAUTHORIZED, &headers, None), None, "a realm of that name");
+        headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("DPoP error=\"use_dpop_nonce\""));
         for bad in ["", "a b", "a\"b", "a\\b"] {
             headers.insert(NONCE, HeaderValue::from_str(bad).expect("a header"));
             assert_eq!(wants_nonce(StatusCode::UNAUTHORIZED, &headers, None), None, "{bad}");

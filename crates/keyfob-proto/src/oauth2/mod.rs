@@ -18,6 +18,7 @@ pub mod assertion;
 mod access_request;
 mod attach;
 mod authorize;
+pub mod challenge;
 mod client;
 mod document;
 pub mod dpop;

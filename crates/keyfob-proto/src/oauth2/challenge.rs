@@ -1,0 +1,518 @@
+//! Challenges: what a server that answers 401 or 403 wants to see (`WWW-Authenticate`, RFC 9110 §11.6.1).
+//!
+//! Several schemes may stand in one header, and the header may be there several times; commas separate challenges and parameters alike, and may stand
+//! inside quotes. Whoever looks for `error=` with a search in the text finds what somebody put into `realm`.
+
+use http::HeaderMap;
+use http::header::WWW_AUTHENTICATE;
+
+use crate::error::{Code, Misbehaved};
+use crate::scrub::{Scrubber, printable};
+
+const SECTION: &str = "RFC 9110 §11.6.1";
+
+/// More bytes than this, in all headers together, are no challenge.
+const LONGEST: usize = 16 * 1024;
+/// More challenges than this are none either.
+const MOST: usize = 32;
+/// More parameters in one than this.
+const MOST_PARAMETERS: usize = 64;
+
+/// The challenges of an answer, in order.
+///
+/// ```
+/// use keyfob_proto::oauth2::challenge::Challenges;
+///
+/// let answer = http::Response::builder()
+///     .status(401)
+///     .header("www-authenticate", r#"Basic realm="a, Bearer error=\"none\"", Bearer error="invalid_token", scope="read write""#)
+///     .body(())?;
+/// let challenges = Challenges::read(answer.headers())?;
+/// let bearer = challenges.bearer().expect("there is one");
+/// assert_eq!(bearer.error.map(|code| code.to_string()).as_deref(), Some("invalid_token"));
+/// assert_eq!(bearer.scopes, ["read", "write"]);
+/// assert_eq!(challenges.iter().next().and_then(|basic| basic.parameter("realm")), Some(r#"a, Bearer error="none""#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Challenges(Vec<Challenge>);
+
+/// One challenge: a scheme, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    scheme: String,
+    token68: Option<String>,
+    parameters: Vec<(String, String)>,
+}
+
+/// A challenge of the schemes `Bearer` (RFC 6750 §3) and `DPoP` (RFC 9449 §7.1), which have the same parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenChallenge {
+    /// `realm`, made fit to show.
+    pub realm: Option<String>,
+    /// `error`; absent where no token came (RFC 6750 §3.1).
+    pub error: Option<Code>,
+    /// `error_description`, made fit to show.
+    pub description: Option<String>,
+    /// `error_uri`; only if `https`, and never opened by us.
+    pub uri: Option<String>,
+    /// `scope`: what a token needs.
+    pub scopes: Vec<String>,
+    /// `algs`: what a DPoP proof may be signed with.
+    pub algorithms: Vec<String>,
+    /// `resource_metadata` (RFC 9728 §5.1): where the resource describes itself. Not judged yet:
+    /// [`ResourceDiscovery`](super::resource_metadata::ResourceDiscovery) does.
+    pub resource_metadata: Option<String>,
+    /// `acr_values` (RFC 9470 §3): how the person has to be authenticated, the preferred first.
+    pub acr_values: Vec<String>,
+    /// `max_age` (RFC 9470 §3): how many seconds ago at most.
+    pub max_age: Option<u32>,
+}
+
+/// What to ask for at the next login, so that the resource is content (RFC 9470, RFC 6750 §3.1). Whether somebody is asked at all is the caller's to decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StepUp {
+    /// The scopes that the resource names; empty where it names none.
+    pub scopes: Vec<String>,
+    /// `acr_values` of the authorization request.
+    pub acr_values: Vec<String>,
+    /// `max_age` of the authorization request, in seconds.
+    pub max_age: Option<u32>,
+}
+
+impl Challenges {
+    /// Reads the challenges of an answer; none where it has no such header.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` for what is no list of challenges, a parameter twice in one (§11.2), and for more than 16 KiB, 32 challenges or 64 parameters.
+    pub fn read(headers: &HeaderMap) -> Result<Self, Misbehaved> {
+        let values = || headers.get_all(WWW_AUTHENTICATE).iter();
+        if values().map(|value| value.len()).sum::<usize>() > LONGEST {
+            return Err(broke("at most 16 KiB", "more"));
+        }
+        let mut challenges = Vec::new();
+        for value in values() {
+            Reader { rest: &String::from_utf8_lossy(value.as_bytes()) }.list(&mut challenges)?;
+        }
+        Ok(Self(challenges))
+    }
+
+    /// One by one.
+    pub fn iter(&self) -> impl Iterator<Item = &Challenge> {
+        self.0.iter()
+    }
+
+    /// The first challenge of a scheme, in any case.
+    pub fn of(&self, scheme: &str) -> Option<&Challenge> {
+        self.0.iter().find(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme))
+    }
+
+    /// What a resource that takes bearer tokens says (RFC 6750 §3).
+    pub fn bearer(&self) -> Option<TokenChallenge> {
+        self.of("Bearer").map(TokenChallenge::of)
+    }
+
+    /// What a resource that takes tokens with a proof says (RFC 9449 §7.1).
+    pub fn dpop(&self) -> Option<TokenChallenge> {
+        self.of("DPoP").map(TokenChallenge::of)
+    }
+
+    /// What an OAuth 1 server says: `realm` (RFC 5849 §3.5.1), and whatever it explains, such as `oauth_problem`.
+    pub fn oauth1(&self) -> Option<&Challenge> {
+        self.of("OAuth")
+    }
+
+    /// Whether a DPoP proof with the server's nonce is asked for (RFC 9449 §9).
+    pub fn wants_dpop_nonce(&self) -> bool {
+        self.dpop().and_then(|challenge| challenge.error).is_some_and(|code| code.as_str() == "use_dpop_nonce")
+    }
+
+    /// Where the resource describes itself (RFC 9728 §5.1), by whichever of its challenges says so first.
+    pub fn resource_metadata(&self) -> Option<&str> {
+        self.0.iter().find_map(|challenge| challenge.parameter("resource_metadata"))
+    }
+
+    /// What to ask for at the next login, where that would help: `insufficient_user_authentication` (RFC 9470 §3) and `insufficient_scope`
+    /// (RFC 6750 §3.1).
+    pub fn step_up(&self) -> Option<StepUp> {
+        [self.dpop(), self.bearer()].into_iter().flatten().find_map(|challenge| challenge.step_up())
+    }
+}
+
+impl Challenge {
+    /// The scheme, as it was written. It is compared without case.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The value of a scheme that has one value and no parameters (`Negotiate …`).
+    pub fn token68(&self) -> Option<&str> {
+        self.token68.as_deref()
+    }
+
+    /// A parameter; its name has no case (RFC 9110 §11.2). As it was written: [clean](Scrubber::clean) it before it is shown.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// All parameters, in order.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl TokenChallenge {
+    fn of(challenge: &Challenge) -> Self {
+        let scrubber = Scrubber::new();
+        let shown = |name| challenge.parameter(name).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
+        let words = |name| -> Vec<String> {
+            let text = challenge.parameter(name).unwrap_or("");
+            text.split_ascii_whitespace().filter(|word| !word.chars().any(char::is_control)).map(str::to_owned).collect()
+        };
+        Self {
+            realm: shown("realm"),
+            error: shown("error").map(|code| Code::read(&code)),
+            description: shown("error_description"),
+            uri: shown("error_uri").filter(|uri| uri.starts_with("https://")),
+            scopes: words("scope"),
+            algorithms: words("algs"),
+            resource_metadata: challenge.parameter("resource_metadata").map(str::to_owned),
+            acr_values: words("acr_values"),
+            max_age: challenge.parameter("max_age").and_then(|text| text.parse().ok()),
+        }
+    }
+
+    /// What to ask for at the next login, where this challenge says that another login would help.
+    pub fn step_up(&self) -> Option<StepUp> {
+        match self.error.as_ref()?.as_str() {
+            "insufficient_scope" | "insufficient_user_authentication" => {
+                Some(StepUp { scopes: self.scopes.clone(), acr_values: self.acr_values.clone(), max_age: self.max_age })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl StepUp {
+    /// The scopes to ask for: what the account has already, and what is missing. To ask for less would take away what it has.
+    pub fn scopes_beside(&self, granted: &[String]) -> Vec<String> {
+        let missing = self.scopes.iter().filter(|scope| !granted.contains(scope));
+        granted.iter().chain(missing).cloned().collect()
+    }
+
+    /// The further parameters of the authorization request (RFC 9470 §4, OpenID Connect Core §3.1.2.1).
+    pub fn authorize_params(&self) -> Vec<(String, String)> {
+        let acr_values = Some(self.acr_values.join(" ")).filter(|values| !values.is_empty());
+        let max_age = self.max_age.map(|seconds| seconds.to_string());
+        let named = [("acr_values", acr_values), ("max_age", max_age)];
+        named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+}
+
+/// What is left of one header.
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    /// `#challenge`: challenges and their parameters are separated by the same comma, so what follows one is told by what comes behind the word: `=` makes it
+    /// a parameter of the challenge before.
+    fn list(&mut self, challenges: &mut Vec<Challenge>) -> Result<(), Misbehaved> {
+        let mut open = false;
+        loop {
+            self.skip(|c| c == ' ' || c == '\t' || c == ',');
+            if self.rest.is_empty() {
+                return Ok(());
+            }
+            let word = self.token()?;
+            if self.parameter_follows() {
+                let Some(challenge) = challenges.last_mut().filter(|challenge| open && challenge.token68.is_none()) else {
+                    return Err(broke("a scheme before its parameters", "a parameter"));
+                };
+                let value = self.value()?;
+                challenge.add(word, value)?;
+            } else {
+                if challenges.len() == MOST {
+                    return Err(broke("at most 32 challenges", "more"));
+                }
+                let mut challenge = Challenge { scheme: word.to_owned(), token68: None, parameters: Vec::new() };
+                self.begin(&mut challenge)?;
+                challenges.push(challenge);
+                open = true;
+            }
+            self.skip(|c| c == ' ' || c == '\t');
+            if !self.rest.is_empty() && !self.rest.starts_with(',') {
+                return Err(broke("a comma between parameters", "something else"));
+            }
+        }
+    }
+
+    /// What may stand right behind a scheme: nothing, a token68, or the first parameter.
+    fn begin(&mut self, challenge: &mut Challenge) -> Result<(), Misbehaved> {
+        let spaced = self.rest.starts_with([' ', '\t']);
+        self.skip(|c| c == ' ' || c == '\t');
+        if self.rest.is_empty() || self.rest.starts_with(',') {
+            return Ok(());
+        }
+        if !spaced {
+            return Err(broke("a space behind the scheme", "something else"));
+        }
+        // `a=` at the end of an element is a token68 with padding; `a=b` is a parameter.
+        let end = self.rest.find([',', ' ', '\t']).unwrap_or(self.rest.len());
+        let (word, behind) = self.rest.split_at(end);
+        let last = behind.trim_start_matches([' ', '\t']);
+        if is_token68(word) && (last.is_empty() || last.starts_with(',')) {
+            challenge.token68 = Some(word.to_owned());
+            self.rest = behind;
+            return Ok(());
+        }
+        let name = self.token()?;
+        if !self.parameter_follows() {
+            return Err(broke("a parameter behind the scheme", "a word without value"));
+        }
+        let value = self.value()?;
+        challenge.add(name, value)
+    }
+
+    fn skip(&mut self, what: impl Fn(char) -> bool) {
+        self.rest = self.rest.trim_start_matches(what);
+    }
+
+    fn token(&mut self) -> Result<&'a str, Misbehaved> {
+        let end = self.rest.bytes().position(|byte| !is_tchar(byte)).unwrap_or(self.rest.len());
+        let (token, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        if token.is_empty() { Err(broke("a word", "another character")) } else { Ok(token) }
+    }
+
+    /// Whether `=` comes next, with space around it as the grammar allows; takes it.
+    fn parameter_follows(&mut self) -> bool {
+        match self.rest.trim_start_matches([' ', '\t']).strip_prefix('=') {
+            Some(rest) => {
+                self.rest = rest.trim_start_matches([' ', '\t']);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A word, or text in quotes, where a backslash makes the next character itself (RFC 9110 §5.6.4).
+    fn value(&mut self) -> Result<String, Misbehaved> {
+        let Some(quoted) = self.rest.strip_prefix('"') else { return self.token().map(str::to_owned) };
+        let mut value = String::new();
+        let mut characters = quoted.char_indices();
+        while let Some((at, c)) = characters.next() {
+            match c {
+                '"' => {
+                    self.rest = &quoted[at + 1..];
+                    return Ok(value);
+                }
+                '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+                other => value.push(other),
+            }
+        }
+        Err(broke("a closing quote", "the end"))
+    }
+}
+
+impl Challenge {
+    /// Each name once (RFC 9110 §11.2): of two, one would be checked and the other one used.
+    fn add(&mut self, name: &str, value: String) -> Result<(), Misbehaved> {
+        if self.parameter(name).is_some() {
+            return Err(broke("each parameter once", &format!("\"{}\" twice", printable(name))));
+        }
+        if self.parameters.len() == MOST_PARAMETERS {
+            return Err(broke("at most 64 parameters", "more"));
+        }
+        self.parameters.push((name.to_owned(), value));
+        Ok(())
+    }
+}
+
+fn broke(expected: &str, found: &str) -> Misbehaved {
+    Misbehaved::new(SECTION, expected, found)
+}
+
+/// RFC 9110 §5.6.2.
+fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// RFC 9110 §11.2.
+fn is_token68(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(value.as_bytes()).expect("a header"));
+        }
+        headers
+    }
+
+    fn read(values: &[&str]) -> Challenges {
+        Challenges::read(&headers(values)).unwrap_or_else(|error| panic!("{values:?}: {error}"))
+    }
+
+    /// As `Scheme{token68}(name=value)…`, one after the other.
+    fn shown(values: &[&str]) -> String {
+        let mut out = String::new();
+        for challenge in read(values).iter() {
+            out.push_str(challenge.scheme());
+            out.extend(challenge.token68().map(|token| format!("{{{token}}}")));
+            out.extend(challenge.parameters().map(|(name, value)| format!("({name}={value})")));
+        }
+        out
+    }
+
+    #[test]
+    fn rfc9110_11_6_1_challenges_are_told_apart() {
+        let cases: &[(&[&str], &str)] = &[
+            (&[], ""),
+            (&["Bearer"], "Bearer"),
+            (&["Bearer realm=\"example\""], "Bearer(realm=example)"),
+            (&["Bearer realm=example , error = invalid_token"], "Bearer(realm=example)(error=invalid_token)"),
+            (&["Basic, Bearer"], "BasicBearer"),
+            (&[", ,Basic realm=\"a\",, Bearer,"], "Basic(realm=a)Bearer"),
+            (&["Basic realm=\"a\"", "Bearer error=\"x\""], "Basic(realm=a)Bearer(error=x)"),
+            (&["Negotiate", "Negotiate YWJj+/-._~=="], "NegotiateNegotiate{YWJj+/-._~==}"),
+            (&["Negotiate a=, Basic a=b"], "Negotiate{a=}Basic(a=b)"),
+            (&["Negotiate abc , Bearer scope=\"a b\""], "Negotiate{abc}Bearer(scope=a b)"),
+            // RFC 9110 §11.6.1's own example.
+            (
+                &["Basic realm=\"simple\", Newauth realm=\"apps\", type=1, title=\"Login to \\\"apps\\\"\""],
+                "Basic(realm=simple)Newauth(realm=apps)(type=1)(title=Login to \"apps\")",
+            ),
+            (&["Bearer realm=\"a, Basic b=\\\"c\\\"\""], "Bearer(realm=a, Basic b=\"c\")"),
+            (&["DPoP algs=\"ES256 PS256\", Bearer realm=\"\\\\\""], "DPoP(algs=ES256 PS256)Bearer(realm=\\)"),
+            (&["Bearer realm=\"å\""], "Bearer(realm=å)"),
+        ];
+        for (values, expected) in cases {
+            assert_eq!(shown(values), *expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_challenges_is_refused() {
+        for bad in [
+            "realm=\"a\"",
+            "=",
+            "\"Bearer\"",
+            "Bearer realm=\"a",
+            "Bearer realm=\"a\\\"",
+            "Bearer realm=\"a\" error=\"b\"",
+            "Bearer realm=\"a\", realm=\"b\"",
+            "Bearer realm=\"a\", REALM=\"b\"",
+            "Bearer a=b, realm=,",
+            "Bearer a b",
+            "Bearer{x}",
+            "Negotiate abc, realm=x",
+            "Bearer realm=a;b",
+        ] {
+            let error = Challenges::read(&headers(&[bad])).expect_err(bad);
+            assert_eq!(error.section, SECTION, "{bad}");
+        }
+        // A parameter in a second header does not belong to the first one's challenge.
+        assert!(Challenges::read(&headers(&["Bearer", "error=\"x\""])).is_err());
+    }
+
+    #[test]
+    fn challenges_are_bounded() {
+        let many = |count: usize| vec!["Basic"; count].join(",");
+        assert!(Challenges::read(&headers(&[&many(32)])).is_ok() && Challenges::read(&headers(&[&many(33)])).is_err());
+        let parameters = |count: usize| (0..count).map(|at| format!("p{at}=1")).collect::<Vec<_>>().join(",");
+        let with = |count| Challenges::read(&headers(&[&format!("Bearer {}", parameters(count))]));
+        assert!(with(64).is_ok() && with(65).is_err());
+        let long = format!("Bearer realm=\"{}\"", "a".repeat(LONGEST / 2));
+        assert!(Challenges::read(&headers(&[&long])).is_ok() && Challenges::read(&headers(&[&long, &long])).is_err());
+    }
+
+    #[test]
+    fn rfc6750_3_what_a_resource_says_is_read_and_fit_to_show() {
+        let bearer = read(&["bEARER realm=\"\u{202e}red\", error=\"invalid_token\", error_description=\"a\u{9b}b\", \
+                            error_uri=\"javascript:x\", scope=\"openid  profile\", resource_metadata=\"https://api.example/.well-known/x\""]);
+        let bearer = bearer.bearer().expect("a challenge");
+        assert_eq!(bearer.error, Some(Code::InvalidToken));
+        assert_eq!((bearer.realm.as_deref(), bearer.description.as_deref(), bearer.uri), (Some("red"), Some("ab"), None));
+        assert_eq!(bearer.scopes, ["openid", "profile"]);
+        assert_eq!(bearer.resource_metadata.as_deref(), Some("https://api.example/.well-known/x"));
+    }
+
+    #[test]
+    fn g2_a_nonce_is_asked_for_by_the_dpop_challenge_alone() {
+        assert!(read(&["Bearer realm=\"a\", dpop algs=\"ES256\", error=\"use_dpop_nonce\""]).wants_dpop_nonce());
+        assert!(!read(&["DPoP algs=\"ES256\", Bearer error=\"use_dpop_nonce\""]).wants_dpop_nonce());
+        assert!(!read(&["DPoP realm=\"use_dpop_nonce\", error=\"invalid_token\""]).wants_dpop_nonce());
+        assert_eq!(read(&["DPoP algs=\"ES256 PS256\""]).dpop().expect("a challenge").algorithms, ["ES256", "PS256"]);
+    }
+
+    #[test]
+    fn an_oauth_1_server_explains_itself_in_parameters() {
+        let challenges = read(&["OAuth realm=\"http://sp.example/\", oauth_problem=timestamp_refused, oauth_acceptable_timestamps=1-2"]);
+        let challenge = challenges.oauth1().expect("a challenge");
+        assert_eq!(challenge.parameter("oauth_problem"), Some("timestamp_refused"));
+        assert_eq!(challenge.parameter("realm"), Some("http://sp.example/"));
+    }
+
+    #[test]
+    fn rfc9470_3_a_step_up_says_what_to_ask_for() {
+        let asked = read(&[
+            "Bearer error=\"insufficient_user_authentication\", error_description=\"stronger\", acr_values=\"gold silver\", max_age=5",
+        ]);
+        let step_up = asked.step_up().expect("another login would help");
+        assert_eq!(
+            step_up.authorize_params(),
+            [("acr_values".to_owned(), "gold silver".to_owned()), ("max_age".to_owned(), "5".to_owned())]
+        );
+        let asked = read(&["Bearer error=\"insufficient_scope\", scope=\"read admin\""]).step_up().expect("another login would help");
+        assert_eq!(asked.scopes_beside(&["write".to_owned(), "read".to_owned()]), ["write", "read", "admin"]);
+        assert!(asked.authorize_params().is_empty());
+        for no in ["Bearer", "Bearer error=\"invalid_token\", scope=\"read\"", "Basic error=\"insufficient_scope\""] {
+            assert_eq!(read(&[no]).step_up(), None, "{no}");
+        }
+        assert_eq!(
+            read(&["Bearer error=insufficient_user_authentication, max_age=-1"]).step_up().and_then(|step_up| step_up.max_age),
+            None
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..4)) {
+            let mut headers = HeaderMap::new();
+            for value in &values {
+                if let Ok(value) = HeaderValue::from_bytes(value) {
+                    headers.append(WWW_AUTHENTICATE, value);
+                }
+            }
+            let _ = Challenges::read(&headers).map(|challenges| (challenges.bearer(), challenges.step_up()));
+        }
+
+        #[test]
+        fn odd_lists_never_panic(text in "(Bearer|DPoP|[a-z]{1,3}|[ ,=\"\\\\]|å|a=b){0,20}") {
+            let _ = Challenges::read(&headers(&[&text])).map(|challenges| (challenges.bearer(), challenges.step_up()));
+        }
+
+        /// Whatever stands in quotes comes out as it went in.
+        #[test]
+        fn quoted_text_round_trips(realm in "[ -~]{0,40}", scope in "[ -~]{0,40}") {
+            let quote = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+            let text = format!("Basic realm=\"{}\", Bearer scope=\"{}\"", quote(&realm), quote(&scope));
+            let challenges = read(&[&text]);
+            prop_assert_eq!(challenges.of("basic").and_then(|challenge| challenge.parameter("realm")), Some(realm.as_str()));
+            prop_assert_eq!(challenges.of("bearer").and_then(|challenge| challenge.parameter("scope")), Some(scope.as_str()));
+        }
+    }
+}
