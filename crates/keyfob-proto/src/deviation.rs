@@ -36,6 +36,9 @@ pub enum Deviation {
     /// Not a server's: a redirect URL was pasted with `https` where `http` on loopback was registered (a browser upgraded it, or the
     /// person did). Always accepted, since the rest of the URL and the state are ours; always reported.
     RedirectScheme,
+    /// OAuth 2: a resource's metadata is about a parent of the URL that was called (RFC 9728 §3.3), at the same origin: `https://api.example` for
+    /// `https://api.example/v1`. A token for it is good for the parent's other paths, too.
+    ResourceParent,
     /// OAuth 2: `scope` is an array (RFC 6749 §3.3 has a string).
     ScopeArray,
     /// OAuth 2: a device authorization answer has `verification_url` (RFC 8628 §3.2 says `verification_uri`).
@@ -54,6 +57,7 @@ impl Deviation {
         Self::MissingTokenType,
         Self::RedirectFragment,
         Self::RedirectScheme,
+        Self::ResourceParent,
         Self::ScopeArray,
         Self::VerificationUrl,
     ];
@@ -70,6 +74,7 @@ impl Deviation {
             Self::MissingTokenType => "missing-token-type",
             Self::RedirectFragment => "redirect-fragment",
             Self::RedirectScheme => "redirect-scheme",
+            Self::ResourceParent => "resource-parent",
             Self::ScopeArray => "scope-array",
             Self::VerificationUrl => "verification-url",
         }
@@ -83,6 +88,7 @@ impl Deviation {
             Self::ErrorCode | Self::ErrorsArray => "RFC 6749 §5.2",
             Self::ExpireIn | Self::MissingTokenType => "RFC 6749 §5.1",
             Self::RedirectFragment | Self::RedirectScheme => "RFC 6749 §3.1.2",
+            Self::ResourceParent => "RFC 9728 §3.3",
             Self::ScopeArray => "RFC 6749 §3.3",
             Self::VerificationUrl => "RFC 8628 §3.2",
         }

@@ -36,6 +36,7 @@ pub mod metadata;
 mod pending;
 mod pkce;
 mod rar;
+pub mod resource_metadata;
 mod settings;
 mod token_response;
 

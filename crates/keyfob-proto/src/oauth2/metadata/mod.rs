@@ -22,6 +22,7 @@ use crate::reach::Reach;
 use crate::scrub::printable;
 
 pub use cached::CachedMetadata;
+pub(crate) use discovery::is_absent;
 pub use discovery::{Discovery, Order, Step};
 pub use settings::Preferences;
 
