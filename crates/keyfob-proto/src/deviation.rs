@@ -29,6 +29,9 @@ pub enum Deviation {
     ErrorsArray,
     /// OAuth 2: the lifetime comes as `expire_in` (RFC 6749 §5.1 says `expires_in`).
     ExpireIn,
+    /// OAuth 2: a registration brings a secret and does not say when it ends (RFC 7591 §3.2.1). Always accepted, since it is then taken for one that does
+    /// not end; always reported.
+    MissingSecretExpiry,
     /// OAuth 2: the token answer has no `token_type` (RFC 6749 §5.1 requires one).
     MissingTokenType,
     /// OAuth 2: the redirect carries a fragment (RFC 6749 §3.1.2), for example `#_=_`.
@@ -54,6 +57,7 @@ impl Deviation {
         Self::ErrorCode,
         Self::ErrorsArray,
         Self::ExpireIn,
+        Self::MissingSecretExpiry,
         Self::MissingTokenType,
         Self::RedirectFragment,
         Self::RedirectScheme,
@@ -71,6 +75,7 @@ impl Deviation {
             Self::ErrorCode => "error-code",
             Self::ErrorsArray => "errors-array",
             Self::ExpireIn => "expire-in",
+            Self::MissingSecretExpiry => "missing-secret-expiry",
             Self::MissingTokenType => "missing-token-type",
             Self::RedirectFragment => "redirect-fragment",
             Self::RedirectScheme => "redirect-scheme",
@@ -87,6 +92,7 @@ impl Deviation {
             Self::DenialWithoutVerifier => "RFC 5849 §2.2",
             Self::ErrorCode | Self::ErrorsArray => "RFC 6749 §5.2",
             Self::ExpireIn | Self::MissingTokenType => "RFC 6749 §5.1",
+            Self::MissingSecretExpiry => "RFC 7591 §3.2.1",
             Self::RedirectFragment | Self::RedirectScheme => "RFC 6749 §3.1.2",
             Self::ResourceParent => "RFC 9728 §3.3",
             Self::ScopeArray => "RFC 6749 §3.3",
