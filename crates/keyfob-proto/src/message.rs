@@ -82,6 +82,10 @@ impl Outgoing {
         self
     }
 
+    pub(crate) fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.insert(name, value);
+    }
+
     pub(crate) fn secret_header(mut self, name: HeaderName, value: &str) -> Result<Self, Misuse> {
         self.headers.insert(name.clone(), secret_header_value(&name, value)?);
         Ok(self)

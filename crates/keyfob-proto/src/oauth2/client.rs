@@ -104,11 +104,7 @@ impl Client {
     /// token first: servers end the access token with it (§2.1).
     pub fn revoke(&self, token: &Secret, hint: TokenKind) -> Result<Option<Revocation>, Error> {
         let Some(endpoint) = &self.settings.revoke else { return Ok(None) };
-        let hint = match hint {
-            TokenKind::Access => "access_token",
-            TokenKind::Refresh => "refresh_token",
-        };
-        let request = self.back_channel(endpoint, vec![("token", token.expose()), ("token_type_hint", hint)], TokenBody::Form)?;
+        let request = self.back_channel(endpoint, vec![("token", token.expose()), ("token_type_hint", hint.as_str())], TokenBody::Form)?;
         Ok(Some(Revocation { request, errors_array: self.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
     }
 
@@ -223,6 +219,15 @@ pub enum TokenKind {
     Access,
     /// `refresh_token`.
     Refresh,
+}
+
+impl TokenKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Access => "access_token",
+            Self::Refresh => "refresh_token",
+        }
+    }
 }
 
 /// A revocation, under way.

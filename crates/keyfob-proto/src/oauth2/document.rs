@@ -39,7 +39,12 @@ pub(crate) fn receive(answer: Incoming<'_>, section: &'static str, scrubber: &Sc
         return Err(refusal(answer, section, scrubber));
     }
     answer.is_json(scrubber).map_err(|found| broke("a JSON answer", found))?;
-    json::object(answer.body).map_err(|found| broke("one JSON object", found).into())
+    let object = json::object(answer.body).map_err(|found| broke("one JSON object", found))?;
+    // C14: an error is one, whatever the status says.
+    if object.get("error").is_some_and(|error| !error.is_null()) {
+        return Err(error_response::from_object(&object, answer.status, scrubber));
+    }
+    Ok(object)
 }
 
 /// An answer whose status says no: with a typed error (RFC 6749 §5.2, RFC 7591 §3.2.2), or without.

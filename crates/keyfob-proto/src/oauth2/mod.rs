@@ -28,6 +28,7 @@ mod expected;
 mod grant;
 mod hybrid;
 pub(crate) mod identity;
+pub mod introspection;
 mod jar;
 mod jarm;
 pub(crate) mod json;
