@@ -11,6 +11,9 @@ use common::*;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use keyfob_proto::oauth1::{self, Body, Callback, Placement, SignatureMethod};
+use keyfob_proto::oauth2::challenge::Challenges;
+use keyfob_proto::oauth2::mcp::{self, Clients, KnownClient, Walk};
+use keyfob_proto::oauth2::registration::{ClientMetadata, Registering};
 use keyfob_proto::oauth2::{self, ClientAuth, TokenBody, TokenKind};
 use keyfob_proto::{Answer, App, Incoming, OAuth1Tokens, OAuth2Tokens, Scrubber, Secret, TokenSet, encode};
 
@@ -233,6 +236,51 @@ fn oauth1_is_mute_from_the_first_step_to_the_last() {
 }
 
 #[test]
+fn what_a_client_registers_and_asks_is_mute() {
+    let metadata = ClientMetadata::native("Keyfob", [CALLBACK]);
+    let place = endpoint("https://login.example/register");
+    let registering = Registering::new(&place, &metadata, Some(&secret("initial"))).expect("a request");
+    mute("Registering", &registering);
+    let answer = format!(
+        r#"{{"client_id":"us","client_secret":"{CANARY}-client","client_secret_expires_at":0,
+            "registration_client_uri":"https://login.example/register/us","registration_access_token":"{CANARY}-token"}}"#
+    );
+    let registered = registering.receive(&json_answer(201, answer)).expect("registered");
+    mute("Registered", &registered);
+    let registration = &registered.registration;
+    mute("Registration", registration);
+    mute("Managing", &registration.read().expect("a request"));
+    mute("Managing", &registration.update(&metadata).expect("a request"));
+    mute("Deleting", &registration.delete().expect("a request"));
+    let known = KnownClient { app: canary_app(), client_auth: None };
+    mute("KnownClient", &known);
+    let clients = Clients { known: [("https://login.example".to_owned(), known)].into(), ..Clients::default() };
+    mute("Clients", &clients);
+    let walk = Walk::begin("https://mcp.example", &Challenges::default(), clients, &Default::default()).expect("a walk");
+    mute("Walk", &walk);
+    let resource = r#"{"resource":"https://mcp.example","authorization_servers":["https://login.example"]}"#;
+    let step = walk.receive(&json_answer(200, resource), NOW).expect("a step");
+    mute("Step", &step);
+    let mcp::Step::Next(walk) = step else { panic!("the server is next") };
+    let server = r#"{"issuer":"https://login.example","authorization_endpoint":"https://login.example/a","token_endpoint":"https://login.example/t",
+                     "code_challenge_methods_supported":["S256"]}"#;
+    let step = walk.receive(&json_answer(200, server), NOW).expect("a step");
+    mute("Step", &step);
+    let mcp::Step::Done(ready) = step else { panic!("that is all") };
+    mute("Ready", &ready);
+    let client = oauth2::Client::new(&oauth2_settings(|_, _| {}), canary_app()).expect("a client");
+    mute("Introspecting", &client.introspect(&place, &secret("access"), None).expect("a request"));
+    for body in
+        [format!(r#"{{"client_id":"{CANARY} x"}}"#), format!(r#"{{"client_id":"us","client_secret":"{CANARY} x"}}"#), CANARY.to_owned()]
+    {
+        let registering = Registering::new(&place, &metadata, None).expect("a request");
+        let error = registering.receive(&json_answer(201, body)).expect_err("broken");
+        mute("Error", &error);
+        assert!(!error.to_string().contains(CANARY), "{error}");
+    }
+}
+
+#[test]
 fn errors_are_mute() {
     let client = oauth2::Client::new(&oauth2_settings(|_, _| {}), canary_app()).expect("a client");
     let (_, pending) = begin2(&client, 1);
@@ -308,6 +356,17 @@ fn every_public_type_is_accounted_for() {
         "Misbehaved",
         "Misuse",
         "Refused",
+        "Clients",
+        "Deleting",
+        "Introspecting",
+        "KnownClient",
+        "Managing",
+        "Ready",
+        "Registered",
+        "Registering",
+        "Registration",
+        "Step",
+        "Walk",
     ]
     .into();
     // Settings, places, names, numbers: nothing that must not be shown.
@@ -345,6 +404,24 @@ fn every_public_type_is_accounted_for() {
         "TokenType",
         "Transport",
         "TransportKind",
+        "Authentication",
+        "CachedMetadata",
+        "Challenge",
+        "Challenges",
+        "Changed",
+        "ClientIdUrl",
+        "ClientMetadata",
+        "Confirmation",
+        "Discovery",
+        "Introspection",
+        "Metadata",
+        "Order",
+        "Preferences",
+        "Reach",
+        "ResourceDiscovery",
+        "ResourceMetadata",
+        "StepUp",
+        "TokenChallenge",
     ]
     .into();
     let mut found = BTreeSet::new();
@@ -392,6 +469,12 @@ fn only_what_is_made_to_be_stored_serialises() {
         ("oauth2/legacy/implicit.rs ImplicitPending", true),
         ("oauth2/pending.rs Pending", true),
         ("oauth2/rar.rs AuthorizationDetail", true),
+        ("oauth2/metadata/cached.rs CachedMetadata", true),
+        ("oauth2/metadata/cached.rs Stored", false),
+        ("oauth2/pending.rs Pending", true),
+        ("oauth2/registration/client_metadata.rs ClientMetadata", true),
+        ("oauth2/registration/mod.rs Management", false),
+        ("oauth2/registration/mod.rs Registration", true),
         ("time.rs Timestamp", false),
         ("token.rs Identity", true),
         ("token.rs OAuth1Tokens", true),
