@@ -109,7 +109,7 @@ fn places(issuer: &str, order: Order) -> Vec<String> {
     loop {
         places.push(discovery.request().uri().to_string());
         match discovery.receive(&answer(404, "", ""), NOW) {
-            Ok(Step::Next(next)) => discovery = next,
+            Ok(Step::Next(next)) => discovery = *next,
             Ok(Step::Done(known)) => panic!("{known:?}"),
             Err(error) => {
                 assert!(error.to_string().contains("none at any well-known place") && error.hint().is_some(), "{error}");

@@ -60,9 +60,9 @@ fn the_origin_is_asked_next_and_is_then_the_resource() {
     let Ok(Step::Next(root)) = first.receive(&answer(404, "", "")) else { panic!("there is one more place") };
     assert_eq!(root.request().uri(), "https://api.example/.well-known/oauth-protected-resource");
     for origin in ["https://api.example", "https://api.example/"] {
-        assert_eq!(finish(root.clone(), &document(json!({ "resource": origin }))).expect("the origin").resource, origin);
+        assert_eq!(finish(*root.clone(), &document(json!({ "resource": origin }))).expect("the origin").resource, origin);
     }
-    broken(finish(root.clone(), &document(json!({}))), "RFC 9728 §3.3");
+    broken(finish(*root.clone(), &document(json!({}))), "RFC 9728 §3.3");
     let error = root.receive(&answer(404, "", "")).expect_err("nothing anywhere");
     assert!(error.hint().is_some(), "{error}");
     let only = ResourceDiscovery::of("https://api.example/").expect("a resource");

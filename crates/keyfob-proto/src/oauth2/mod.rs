@@ -34,6 +34,7 @@ mod jarm;
 pub(crate) mod json;
 mod json_answer;
 pub mod legacy;
+pub mod mcp;
 pub mod metadata;
 mod pending;
 mod pkce;

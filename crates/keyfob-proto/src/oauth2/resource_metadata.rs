@@ -88,7 +88,7 @@ pub struct ResourceDiscovery {
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Nothing there; ask at the next place.
-    Next(ResourceDiscovery),
+    Next(Box<ResourceDiscovery>),
     /// The resource's metadata.
     Done(Box<ResourceMetadata>),
 }
@@ -142,7 +142,7 @@ impl ResourceDiscovery {
             if self.root_left {
                 let root = Endpoint::parse(self.asked.origin().as_str())?;
                 let request = request(&well_known(&root)?);
-                return Ok(Step::Next(Self { expected: root, request, root_left: false, ..self }));
+                return Ok(Step::Next(Box::new(Self { expected: root, request, root_left: false, ..self })));
             }
             return Err(Misbehaved::new(SECTION, format!("metadata of {}", self.asked.origin()), "none at its well-known places")
                 .with_status(answer.status)

@@ -57,7 +57,7 @@ pub struct Discovery {
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Nothing there; ask at the next place.
-    Next(Discovery),
+    Next(Box<Discovery>),
     /// The server's metadata.
     Done(Box<CachedMetadata>),
 }
@@ -119,7 +119,7 @@ impl Discovery {
         if is_absent(answer.status)
             && let Some(next) = self.left.pop_front()
         {
-            return Ok(Step::Next(Self { request: request(&next), ..self }));
+            return Ok(Step::Next(Box::new(Self { request: request(&next), ..self })));
         }
         if is_absent(answer.status) {
             return Err(Misbehaved::new(SECTION, format!("metadata of {}", self.issuer), "none at any well-known place")
