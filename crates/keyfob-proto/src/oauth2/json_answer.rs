@@ -33,11 +33,7 @@ pub(crate) fn read(
     if !answer.status.is_success() {
         return Err(error_response::read(answer, allowed, scrubber, tolerated));
     }
-    let media = answer.media_type();
-    if media != "application/json" && !media.ends_with("+json") && media != "text/json" && media != "text/javascript" {
-        let found = if media.is_empty() { "no content type".to_owned() } else { format!("\"{}\"", scrubber.clean(&media)) };
-        return Err(broke("a JSON answer", found).into());
-    }
+    answer.is_json(scrubber).map_err(|found| broke("a JSON answer", found))?;
     let object = json::object(answer.body).map_err(|found| broke("one JSON object", found))?;
     if object.get("error").is_some_and(|error| !error.is_null()) {
         return Err(error_response::from_object(&object, answer.status, scrubber));

@@ -14,8 +14,8 @@
 //!
 //! The step people forget is a type: only [`Pending::verify`] makes a [`Verified`], and only [`Client::exchange`] takes one.
 
-pub mod assertion;
 mod access_request;
+pub mod assertion;
 mod attach;
 mod authorize;
 pub mod challenge;

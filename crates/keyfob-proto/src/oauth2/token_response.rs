@@ -57,29 +57,6 @@ pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: &Context, now
     let mut members = Members { object: &object, section: SECTION, status, allowed, tolerated: &mut tolerated };
     let tokens = tokens(&mut members, client, context, now)?;
     Ok(Received { tokens: TokenSet::OAuth2(tokens), kept: kept(&object, client), tolerated })
-    if !answer.status.is_success() {
-        return Err(error_response::read(answer, &client.deviations, &context.scrubber, &mut tolerated));
-    }
-    let media = answer.media_type();
-    if media != "application/json" && !media.ends_with("+json") && media != "text/json" && media != "text/javascript" {
-        let found = if media.is_empty() { "no content type".to_owned() } else { format!("\"{}\"", context.scrubber.clean(&media)) };
-        return Err(broke("a JSON answer", found).into());
-    }
-    let object = json::object(answer.body).map_err(|found| broke("one JSON object", found))?;
-    if object.get("error").is_some_and(|error| !error.is_null()) {
-        return Err(error_response::from_object(&object, answer.status, &context.scrubber));
-    }
-    let mut reader = Reader { object: &object, allowed: &client.deviations, tolerated: &mut tolerated, answer };
-    let access = reader.token("access_token")?.ok_or_else(|| broke("access_token", "an answer without it".to_owned()))?;
-    let refresh = reader.token("refresh_token")?.or_else(|| context.refresh.clone());
-    reader.token_type()?;
-    let lifetime = reader.lifetime()?.or(client.settings.default_lifetime.map(u64::from));
-    let scopes = reader.scopes(&client.settings.scope_separator)?.unwrap_or_else(|| context.scopes.clone());
-    let identity = identity::after_refresh(&object, context.identity.as_ref()).map_err(|error| error.with_status(answer.status))?;
-    let expires_at = lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed()));
-    let kept = client.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect();
-    let tokens = TokenSet::OAuth2(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes, identity });
-    Ok(Received { tokens, kept, tolerated })
 }
 
 /// The tokens among these members, wherever they came from.
