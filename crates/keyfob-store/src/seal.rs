@@ -7,7 +7,8 @@
 //!
 //! Salt and nonce are random: no counter to keep, nothing that a restored backup, a copied machine or a second process could make repeat.
 //! A [`Sealer`] draws a salt for its first seal and after every 2¹⁶ seals, and a nonce for each, from the system each time: what is drawn in
-//! advance would be handed out twice by a virtual machine that is copied while it runs. So one derived key seals at most 2¹⁶ times in each
+//! advance would be handed out twice by a virtual machine that is copied while it runs. (Nor would a clock tell the copies apart: it is
+//! copied with them, and goes on from the same moment in each. The kernel is told of the copy, and draws anew.) So one derived key seals at most 2¹⁶ times in each
 //! machine and process that has its salt; that two of those nonces are equal has a probability below 2⁻⁶⁵, where NIST SP 800-38D asks for
 //! 2⁻³². A million keys later (6·10¹⁰ seals) the sum is still below 2⁻⁴⁵. One data key has 2¹²⁸ salts.
 
@@ -18,7 +19,6 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{digest, hkdf, hmac};
 use keyfob::StoreError;
-use rustix::rand::{GetRandomFlags, getrandom};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -217,14 +217,12 @@ pub(crate) fn checksum(fields: &[&[u8]]) -> [u8; 32] {
     sum
 }
 
-/// Bytes that nobody can guess.
+/// Bytes that nobody can guess. The C library's way to them: from glibc 2.41 and Linux 6.11 on that is no system call any more, and the kernel
+/// still sees to it that a fork or a copied machine is not given the same ones.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
-    let mut filled = 0;
-    while filled < N {
-        filled += getrandom(&mut bytes[filled..], GetRandomFlags::empty())
-            .map_err(|error| StoreError::Io("the system gives no random numbers".to_owned(), error.into()))?;
-    }
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StoreError::Io("the system gives no random numbers".to_owned(), io::Error::other(error)))?;
     Ok(bytes)
 }
 
