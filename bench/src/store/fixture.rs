@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use keyfob::store::Expected;
 use keyfob::{Account, AccountId, Store};
@@ -23,15 +24,24 @@ impl Fixture {
     pub(crate) fn prepare(accounts: usize) -> Self {
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
         let fixture = Self { folder: target.join("bench").join(accounts.to_string()), accounts };
-        if !fixture.folder.join("whole").exists() {
-            println!("  making a vault of {accounts} accounts in {} …", fixture.folder.display());
-            drop(std::fs::remove_dir_all(&fixture.folder));
-            std::fs::create_dir_all(&fixture.folder).expect("a folder");
-            fixture.fill_vault();
-            fixture.fill_plain();
-            std::fs::write(fixture.folder.join("whole"), "").expect("a mark");
-        }
+        fixture.prepare_part("whole", "vault", Self::fill_vault);
+        fixture.prepare_part("plain-2", "plain.db", Self::fill_plain);
         fixture
+    }
+
+    /// The mark is there when it is whole.
+    fn prepare_part(&self, mark: &str, file: &str, fill: fn(&Self)) {
+        let mark = self.folder.join(mark);
+        if !mark.exists() {
+            println!("  making {file} for {} accounts in {} …", self.accounts, self.folder.display());
+            std::fs::create_dir_all(&self.folder).expect("a folder");
+            drop(std::fs::remove_dir_all(self.folder.join(file)));
+            for file in [file.to_owned(), format!("{file}-wal"), format!("{file}-shm")] {
+                drop(std::fs::remove_file(self.folder.join(file)));
+            }
+            fill(self);
+            std::fs::write(mark, "").expect("a mark");
+        }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -51,11 +61,17 @@ impl Fixture {
         bare(&self.path())
     }
 
-    /// SQLite alone, on a table of numbers and records.
+    /// SQLite alone, on a table of numbers, due moments and records.
     pub(crate) fn plain(&self) -> Connection {
         let plain = bare(&self.folder.join("plain.db"));
         plain.execute_batch("PRAGMA synchronous = FULL").expect("SQLite is careful");
         plain
+    }
+
+    /// A record for it that was never there: SQLite does not write what is there already, and the next run would measure nothing.
+    pub(crate) fn record() -> Vec<u8> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        now.to_be_bytes().into_iter().cycle().take(RECORD + SEAL).collect()
     }
 
     fn fill_vault(&self) {
@@ -80,15 +96,16 @@ impl Fixture {
         let path = self.folder.join("plain.db");
         let mut plain = Connection::open(path).expect("SQLite opens it");
         plain.pragma_update(None, "journal_mode", "WAL").expect("a log");
-        plain.execute_batch("CREATE TABLE plain (number INTEGER PRIMARY KEY, record BLOB NOT NULL)").expect("a table");
+        let table = "CREATE TABLE plain (number INTEGER PRIMARY KEY, due_at INTEGER NOT NULL, record BLOB NOT NULL);
+                     CREATE INDEX plain_due ON plain (due_at)";
+        plain.execute_batch(table).expect("a table");
         let write = plain.transaction().expect("a transaction");
         let record = vec![0x5A_u8; RECORD + SEAL];
         for number in 0..self.accounts {
-            let put = "INSERT INTO plain VALUES (?, ?)";
-            write
-                .prepare_cached(put)
-                .and_then(|mut put| put.execute((i64::try_from(number).unwrap_or_default(), &record)))
-                .expect("it is written");
+            let put = "INSERT INTO plain VALUES (?, ?, ?)";
+            let number = i64::try_from(number).unwrap_or_default();
+            let due_at = 1_800_003_600 + number % 3600;
+            write.prepare_cached(put).and_then(|mut put| put.execute((number, due_at, &record))).expect("it is written");
         }
         write.commit().expect("it is written");
     }

@@ -1,12 +1,13 @@
 //! Durable writes: one after the other, and many at once.
 
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::Instant;
 
 use keyfob::store::Expected;
 use keyfob::{Account, Store};
 
-use super::fixture::{Fixture, RECORD, SEAL, account};
+use super::fixture::{Fixture, account};
 use crate::measure::{Numbers, beside, median, quantile, timed};
 use crate::table::{Goal, Row, Table};
 
@@ -40,54 +41,82 @@ fn one_by_one(table: &mut Table, fixture: &Fixture) {
     let vault = fixture.vault();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let plain = fixture.plain();
-    let mut upsert =
-        plain.prepare("INSERT INTO plain VALUES (?1, ?2) ON CONFLICT (number) DO UPDATE SET record = ?2").expect("it prepares");
-    let (mut for_ours, mut for_plain) = (Refreshes::new(3, fixture), Numbers::new(4));
-    let (mut all_ours, mut all_plain) = (Vec::new(), Vec::new());
+    let (mut for_ours, mut for_plain, mut for_pages) = (Refreshes::new(3, fixture), Numbers::new(4), Numbers::new(8));
+    let mut all = [const { Vec::new() }; 4];
+    let [all_ours, all_plain, all_pages, all_disk] = &mut all;
     let ours = || {
-        let times: Vec<f64> = (0..TIMES)
-            .map(|_| {
-                let account = for_ours.next();
-                let (time, written) = timed(|| runtime.block_on(vault.put_account(&account, Expected::Anything, None)));
-                written.expect("it is written");
-                time
-            })
-            .collect();
-        all_ours.extend_from_slice(&times);
-        median(&times)
+        each(all_ours, |_| {
+            let account = for_ours.next();
+            let (time, written) = timed(|| runtime.block_on(vault.put_account(&account, Expected::Anything, None)));
+            written.expect("it is written");
+            time
+        })
     };
     let limit = || {
-        let times: Vec<f64> = (0..TIMES)
-            .map(|number| {
-                let key = i64::try_from(for_plain.below(fixture.accounts)).unwrap_or_default();
-                let record = vec![u8::try_from(number % 251).unwrap_or_default(); RECORD + SEAL];
-                let (time, written) = timed(|| upsert.execute((key, record)));
-                written.expect("it is written");
-                time
-            })
-            .collect();
-        all_plain.extend_from_slice(&times);
-        median(&times)
+        each(all_plain, |_| {
+            let (key, record) = (key(for_plain.below(fixture.accounts)), Fixture::record());
+            let upsert = "INSERT INTO plain VALUES (?1, 0, ?2) ON CONFLICT (number) DO UPDATE SET record = ?2";
+            let (time, written) = timed(|| plain.prepare_cached(upsert).and_then(|mut upsert| upsert.execute((key, record))));
+            written.expect("it is written");
+            time
+        })
     };
-    let (ours, limit) = beside(200, ours, limit);
-    table.add(Row {
-        work: format!("a durable sealed write, of {} accounts", fixture.accounts),
-        limit_is: "bare upsert, WAL, synchronous=FULL".to_owned(),
-        ours,
-        limit: Some(limit),
-        unit: "µs",
-        goal: Goal::Ratio(1.2),
-    });
-    for (what, part) in [("99 of 100", 0.99), ("the longest", 1.0)] {
-        table.add(Row {
-            work: format!("{what} of {} durable writes, checkpoints included", all_ours.len()),
-            limit_is: "the same of bare upserts, which make their own checkpoints".to_owned(),
-            ours: quantile(&all_ours, part) / 1000.0,
-            limit: Some(quantile(&all_plain, part) / 1000.0),
-            unit: "ms",
-            goal: if part < 1.0 { Goal::Told } else { Goal::AtMost(10.0) },
-        });
+    let (ours, limit) = beside(100, ours, limit);
+    let mut due_at = 1_800_010_000;
+    let pages = || {
+        each(all_pages, |number| {
+            due_at += i64::from(number % 64 == 0);
+            let (key, record) = (key(for_pages.below(fixture.accounts)), Fixture::record());
+            let upsert = "INSERT INTO plain VALUES (?1, ?2, ?3) ON CONFLICT (number) DO UPDATE SET due_at = ?2, record = ?3";
+            let (time, written) = timed(|| plain.prepare_cached(upsert).and_then(|mut upsert| upsert.execute((key, due_at, record))));
+            written.expect("it is written");
+            time
+        })
+    };
+    let disk = std::fs::File::create(fixture.folder.join("disk")).expect("a file");
+    let write = |number: usize| {
+        let at = (number % TIMES * 4096) as u64;
+        let record: Vec<u8> = Fixture::record().into_iter().cycle().take(4096).collect();
+        let (time, written) = timed(|| disk.write_all_at(&record, at).and_then(|()| disk.sync_all()));
+        written.expect("it is written");
+        time
+    };
+    let (pages, disk) = beside(100, pages, || each(all_disk, write));
+    let work = format!("a durable sealed write, of {} accounts", fixture.accounts);
+    for (limit_is, limit, goal) in [
+        ("bare upsert, WAL, synchronous=FULL", limit, Goal::Ratio(1.2)),
+        ("bare upsert that moves a due moment, too: as many pages", pages, Goal::Told),
+        ("a page written over and synced, nothing else", disk, Goal::Told),
+    ] {
+        table.add(Row { work: work.clone(), limit_is: limit_is.to_owned(), ours, limit: Some(limit), unit: "µs", goal });
     }
+    let [all_ours, all_plain, _, all_disk] = &all;
+    for (what, part) in [("99 of 100", 0.99), ("the longest", 1.0)] {
+        for (limit_is, limit, goal) in [
+            ("the same of bare upserts, which make their own checkpoints", all_plain, Goal::AtMost(10.0)),
+            ("the same of pages written over and synced, without any checkpoint", all_disk, Goal::Told),
+        ] {
+            table.add(Row {
+                work: format!("{what} of {} durable writes, checkpoints included", all_ours.len()),
+                limit_is: limit_is.to_owned(),
+                ours: quantile(all_ours, part) / 1000.0,
+                limit: Some(quantile(limit, part) / 1000.0),
+                unit: "ms",
+                goal: if part < 1.0 { Goal::Told } else { goal },
+            });
+        }
+    }
+}
+
+/// A turn: so many of them, each told, and the middle.
+fn each(all: &mut Vec<f64>, work: impl FnMut(usize) -> f64) -> f64 {
+    let times: Vec<f64> = (0..TIMES).map(work).collect();
+    all.extend_from_slice(&times);
+    median(&times)
+}
+
+fn key(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or_default()
 }
 
 fn together(table: &mut Table, fixture: &Fixture) {
@@ -124,14 +153,13 @@ fn together(table: &mut Table, fixture: &Fixture) {
     }
     let plain = fixture.plain();
     let bare: Vec<f64> = (0..3)
-        .map(|round| {
+        .map(|_| {
             let begun = Instant::now();
             for _ in 0..WRITES / WRITERS {
                 plain.execute_batch("BEGIN IMMEDIATE").expect("it begins");
                 for _ in 0..WRITERS {
-                    let put = "INSERT INTO plain VALUES (?1, ?2) ON CONFLICT (number) DO UPDATE SET record = ?2";
-                    let key = i64::try_from(numbers.below(fixture.accounts)).unwrap_or_default();
-                    let record = vec![round; RECORD + SEAL];
+                    let put = "INSERT INTO plain VALUES (?1, 0, ?2) ON CONFLICT (number) DO UPDATE SET record = ?2";
+                    let (key, record) = (key(numbers.below(fixture.accounts)), Fixture::record());
                     plain.prepare_cached(put).and_then(|mut put| put.execute((key, record))).expect("it is written");
                 }
                 plain.execute_batch("COMMIT").expect("it is written");
