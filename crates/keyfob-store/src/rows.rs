@@ -79,6 +79,29 @@ impl AccountRow {
         let value = sealer.open(&account_place(&self.id, self.generation, &[&self.name, &due(self.due_at)]), self.record)?;
         Ok(Versioned { value, generation: Generation(self.generation) })
     }
+
+    /// Whether it may be written over: it is what was sealed there. Somebody who expects its generation has read it, and knows its shape; for
+    /// somebody who takes whatever is there, it is read here, so that what a newer version wrote stays.
+    pub(crate) fn make_way(&mut self, sealer: &Sealer, expected: Expected) -> Result<(), StoreError> {
+        let record = std::mem::take(&mut self.record);
+        let (name, due_at) = (&self.name, due(self.due_at));
+        let rest: [&[u8]; 2] = [name, &due_at];
+        let place = account_place(&self.id, self.generation, &rest);
+        match expected {
+            Expected::Generation(_) => sealer.is_sound(&place, record),
+            Expected::Nothing | Expected::Anything => sealer.open::<Account>(&place, record).map(drop),
+        }
+    }
+
+    /// Whether it is what a write expects. `Generation` means that record and no other: an account that was removed and made anew counts from
+    /// one again, under a new id. (The row's id is what the account's is made of, and bound in.)
+    pub(crate) fn is_as_expected(found: Option<&Self>, id: &[u8], expected: Expected) -> bool {
+        match expected {
+            Expected::Nothing => found.is_none(),
+            Expected::Generation(Generation(generation)) => found.is_some_and(|found| found.generation == generation && found.id == id),
+            Expected::Anything => true,
+        }
+    }
 }
 
 /// A row of `history`, without its number: the order of rows is not sealed, and the entry says when it was.
@@ -124,16 +147,6 @@ impl PendingRow {
 
     pub(crate) fn open(self, sealer: &Sealer) -> Result<PendingLogin, StoreError> {
         sealer.open(&pending_place(&self.id, self.generation, &[&self.binding, &self.expires_at.to_be_bytes()]), self.record)
-    }
-}
-
-/// Whether what was found is what a write expects. `Generation` means that record and no other: an account that was removed and made anew
-/// counts from one again, under a new id.
-pub(crate) fn is_as_expected(found: Option<&Versioned<Account>>, id: &AccountId, expected: Expected) -> bool {
-    match expected {
-        Expected::Nothing => found.is_none(),
-        Expected::Generation(generation) => found.is_some_and(|found| found.generation == generation && found.value.id == *id),
-        Expected::Anything => true,
     }
 }
 

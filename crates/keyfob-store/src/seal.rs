@@ -103,12 +103,16 @@ impl Sealer {
     /// Opens a record at its place; `Corrupt` if a bit of it, or of its row, is not what was sealed.
     pub(crate) fn open<T: DeserializeOwned>(&self, place: &Place<'_>, sealed: Vec<u8>) -> Result<T, StoreError> {
         let mut sealed = Wiped(sealed);
-        let plain = self
-            .open_in_place(place, &mut sealed.0)
-            .ok_or_else(|| StoreError::Corrupt(format!("a record of the table \"{}\" is not what was sealed there", place.table)))?;
+        let plain = self.open_in_place(place, &mut sealed.0).ok_or_else(|| not_what_was_sealed(place))?;
         // It is genuine, so what cannot be read was written by a version that knows more. serde's own message could quote a secret.
         serde_json::from_slice(plain)
             .map_err(|_| StoreError::Newer(format!("a record of the table \"{}\" has a shape this version does not know", place.table)))
+    }
+
+    /// Whether a record is what was sealed at its place, without a look at what it says; else `Corrupt`.
+    pub(crate) fn is_sound(&self, place: &Place<'_>, sealed: Vec<u8>) -> Result<(), StoreError> {
+        let mut sealed = Wiped(sealed);
+        self.open_in_place(place, &mut sealed.0).map(drop).ok_or_else(|| not_what_was_sealed(place))
     }
 
     #[cfg(feature = "measure")]
@@ -295,6 +299,10 @@ fn derive(secret: &Key, salt: &[u8], label: &[u8]) -> Result<Key, StoreError> {
         .and_then(|derived| derived.fill(key.0.as_mut_slice()))
         .map_err(|_| failed("HKDF refused to derive"))?;
     Ok(key)
+}
+
+fn not_what_was_sealed(place: &Place<'_>) -> StoreError {
+    StoreError::Corrupt(format!("a record of the table \"{}\" is not what was sealed there", place.table))
 }
 
 fn failed(what: &str) -> StoreError {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
 use super::database::sql;
 use super::reads::limit;
 use super::writer::Write;
-use crate::rows::{self, AccountRow, AppRow, EntryRow, MOST_PENDING, PendingRow, after, signed, unsigned};
+use crate::rows::{AccountRow, AppRow, EntryRow, MOST_PENDING, PendingRow, after, signed, unsigned};
 
 impl Write<'_> {
     pub(super) fn put_app(&self, provider: &str, app: &App) -> Result<(), StoreError> {
@@ -32,13 +32,17 @@ impl Write<'_> {
     }
 
     pub(super) fn put_account(&self, account: &Account, expected: Expected, entry: Option<&Entry>) -> Result<Generation, StoreError> {
-        let found = AccountRow::find(self.connection, &AccountRow::name(&self.sealer, &account.name))?;
-        let before = found.as_ref().map(|(number, row)| (*number, row.id.clone(), row.due_at));
-        let found = found.map(|(_, row)| row.open(&self.sealer)).transpose()?;
-        if !rows::is_as_expected(found.as_ref(), &account.id, expected) {
+        let mut found = AccountRow::find(self.connection, &AccountRow::name(&self.sealer, &account.name))?;
+        if let Some((_, found)) = &mut found {
+            found.make_way(&self.sealer, expected)?;
+        }
+        if !AccountRow::is_as_expected(found.as_ref().map(|(_, row)| row), &AccountRow::id(&self.sealer, &account.id), expected) {
             return Err(StoreError::Conflict);
         }
-        let row = AccountRow::seal(&self.sealer, account, found.map_or(Ok(1), |found| after(found.generation.0))?)?;
+        let row = AccountRow::seal(&self.sealer, account, found.as_ref().map_or(Ok(1), |(_, found)| after(found.generation))?)?;
+        // Whatever can fail has to do so before the first change.
+        let entry = entry.map(|entry| EntryRow::seal(&self.sealer, entry)).transpose()?;
+        let before = found.map(|(number, row)| (number, row.id, row.due_at));
         let generation = signed(row.generation)?;
         match before {
             None => {
@@ -63,7 +67,7 @@ impl Write<'_> {
                 }
             }
         }
-        self.enter(entry)?;
+        entry.map_or(Ok(()), |entry| self.enter(entry))?;
         Ok(Generation(row.generation))
     }
 
@@ -73,8 +77,8 @@ impl Write<'_> {
         // Numbers are given again: the next account must not find itself leased.
         self.execute("DELETE FROM lease WHERE account = (SELECT number FROM account WHERE name = ?)", (name,))?;
         let removed = self.execute("DELETE FROM account WHERE name = ?", (name,))? > 0;
-        if removed {
-            self.enter(entry)?;
+        if removed && let Some(entry) = entry {
+            self.enter(EntryRow::seal(&self.sealer, entry)?)?;
         }
         Ok(removed)
     }
@@ -113,9 +117,7 @@ impl Write<'_> {
     }
 
     /// Writes an entry, and lets the account's oldest go.
-    fn enter(&self, entry: Option<&Entry>) -> Result<(), StoreError> {
-        let Some(entry) = entry else { return Ok(()) };
-        let row = EntryRow::seal(&self.sealer, entry)?;
+    fn enter(&self, row: EntryRow) -> Result<(), StoreError> {
         self.execute("INSERT INTO history (account, record) VALUES (?, ?)", (&row.account, row.record))?;
         let trim = "DELETE FROM history WHERE account = ?1
                     AND number <= (SELECT number FROM history WHERE account = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)";
