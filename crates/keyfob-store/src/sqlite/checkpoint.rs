@@ -67,6 +67,11 @@ impl Checkpoints {
         }
     }
 
+    /// Whether [`last_bit`](Self::last_bit) has something to move.
+    pub(super) fn is_last_bit_due(&self) -> bool {
+        self.flags.last_bit.load(Ordering::Acquire)
+    }
+
     /// Between two transactions of the writer: moves the little that came since the checkpoint, if the log is long.
     pub(super) fn last_bit(&self, connection: &Connection) {
         if self.flags.last_bit.swap(false, Ordering::Acquire)

@@ -111,12 +111,30 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+thread_local!(static PATIENT: Cell<bool> = const { Cell::new(true) });
+
+#[cfg(test)]
+thread_local!(pub(super) static WAITED: Cell<bool> = const { Cell::new(false) });
+
+/// Does something, on this thread, that ends with an error where another process would have to be waited for.
+pub(super) fn without_waiting<R>(work: impl FnOnce() -> R) -> R {
+    PATIENT.set(false);
+    let done = work();
+    PATIENT.set(true);
+    done
+}
+
 /// SQLite's own handler sleeps for up to a tenth of a second between two looks, and is passed by everybody who comes in between.
 fn wait_for_turn(looks: i32) -> bool {
     thread_local!(static SINCE: Cell<Instant> = Cell::new(Instant::now()));
+    if !PATIENT.get() {
+        return false;
+    }
     if looks == 0 {
         SINCE.set(Instant::now());
     }
+    #[cfg(test)]
+    WAITED.set(true);
     let waited = SINCE.get().elapsed();
     std::thread::sleep(Duration::from_millis(if waited < Duration::from_millis(50) { 1 } else { 3 }));
     waited < BUSY

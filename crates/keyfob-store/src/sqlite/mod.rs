@@ -214,7 +214,7 @@ impl Store for Vault {
     /// equal numbers mean nothing), and where the id is in use under another name.
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {
         let (account, entry) = (account.clone(), entry.cloned());
-        self.writer.run(move |write| write.put_account(&account, expected, entry.as_ref()))
+        self.writer.run_careful(move |write| write.put_account(&account, expected, entry.as_ref()))
     }
 
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {

@@ -39,6 +39,13 @@ impl<J: Send + 'static> Worker<J> {
     }
 }
 
+#[cfg(test)]
+impl<J> Worker<J> {
+    pub(super) fn has_begun(&self) -> bool {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
 impl<J> Drop for Worker<J> {
     fn drop(&mut self) {
         let running = self.running.get_mut().unwrap_or_else(PoisonError::into_inner).take();

@@ -1,20 +1,26 @@
-//! The writer: one thread, one connection. What waits shares one transaction and one wait for the disk.
+//! The writer: one connection, and a thread. What waits shares one transaction and one wait for the disk.
 //!
-//! Each job has a savepoint, so that one that fails leaves nothing behind and takes no other with it. Nobody is answered before the commit: what
+//! A program that has nothing else to do than to wait for its one write makes it itself: waking the thread, and being woken by it, would take
+//! as long again as SQLite's part does. Whoever shares a runtime's threads with others never waits for the disk on one of them.
+//!
+//! Each job has a savepoint, so that one that fails leaves nothing behind and takes no other with it; except those that fail before their first
+//! change or not at all, since under a savepoint SQLite keeps a copy of every page that is changed. Nobody is answered before the commit: what
 //! was acknowledged is on disk, and what a job was refused for may itself never have come to be.
 
 use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use keyfob::StoreError;
 use keyfob::store::Stored;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task;
 
 use super::checkpoint::Checkpoints;
 use super::database::{self, sql};
@@ -28,9 +34,11 @@ const MOST_AT_ONCE: usize = 256;
 
 /// Writes the records of one vault. Dropping it waits until everything that was given is written.
 pub(super) struct Writer {
-    path: PathBuf,
-    sealing: Arc<Sealing>,
+    /// Before what it works on, so that its thread ends first.
     worker: Worker<Job>,
+    desk: Arc<Mutex<Desk>>,
+    /// How many want to write.
+    waiting: AtomicUsize,
 }
 
 /// A transaction that is under way.
@@ -44,6 +52,15 @@ enum Job {
     Alone(Alone),
 }
 
+/// What a job that fails takes with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// What it changed itself.
+    Back,
+    /// The whole transaction, if it had changed something.
+    All,
+}
+
 /// With a transaction, or with the reason why there is none.
 type Shared = Box<dyn FnOnce(Result<&Transaction<'_>, StoreError>) -> Answer + Send>;
 /// With the connection, or with the reason why there is none.
@@ -53,7 +70,8 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>)>;
 
 impl Writer {
     pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>) -> Self {
-        Self { path, sealing, worker: Worker::new("keyfob-vault-writer") }
+        let desk = Arc::new(Mutex::new(Desk { path, sealing, open: None }));
+        Self { worker: Worker::new("keyfob-vault-writer"), desk, waiting: AtomicUsize::new(0) }
     }
 
     /// Once polled, the work is done even if nobody waits for it any more.
@@ -61,12 +79,35 @@ impl Writer {
         &'a self,
         work: impl FnOnce(&Write<'_>) -> Result<R, StoreError> + Send + 'static,
     ) -> Stored<'a, R> {
+        self.attempt(Takes::Back, work)
+    }
+
+    /// The same for work that fails before its first change, or because of the disk.
+    pub(super) fn run_careful<'a, R: Send + 'static>(
+        &'a self,
+        work: impl FnOnce(&Write<'_>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Stored<'a, R> {
+        self.attempt(Takes::All, work)
+    }
+
+    fn attempt<'a, R: Send + 'static>(
+        &'a self,
+        takes: Takes,
+        work: impl FnOnce(&Write<'_>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Stored<'a, R> {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
-            self.give(Job::Shared(Box::new(move |transaction| {
-                let result = transaction.and_then(|transaction| transaction.attempt(work));
+            let job: Shared = Box::new(move |transaction| {
+                let result = transaction.and_then(|transaction| transaction.attempt(takes, work));
                 Box::new(move |committed| drop(answer.send(committed.and(result))))
-            })))?;
+            });
+            let mut turn = Turn::of(self, job);
+            if is_nobodys_thread_but_ours() {
+                // Others who are about to write say so now: together they wait for the disk once.
+                task::yield_now().await;
+                turn.take();
+            }
+            turn.give()?;
             answered.await.map_err(|_| ended())?
         })
     }
@@ -87,14 +128,58 @@ impl Writer {
 
     fn give(&self, job: Job) -> Result<(), StoreError> {
         self.worker.give(job, || {
-            let (path, sealing) = (self.path.clone(), Arc::clone(&self.sealing));
-            move |jobs| Thread { path, sealing, open: None }.work(&jobs)
+            let desk = Arc::clone(&self.desk);
+            move |jobs| work(&desk, &jobs)
         })
     }
 }
 
-/// What lives on the thread.
-struct Thread {
+/// Whether the caller is what a runtime was started for (`block_on`): waiting here for the disk keeps no task from its turn that could have it
+/// on another thread. A task shares its thread, and a stranger's runtime is a stranger.
+fn is_nobodys_thread_but_ours() -> bool {
+    Handle::try_current().is_ok() && task::try_id().is_none()
+}
+
+/// Somebody who wants to write. Dropped before the job was done or given, it gives it.
+struct Turn<'a> {
+    writer: &'a Writer,
+    job: Option<Shared>,
+}
+
+impl<'a> Turn<'a> {
+    fn of(writer: &'a Writer, job: Shared) -> Self {
+        writer.waiting.fetch_add(1, Ordering::Relaxed);
+        Self { writer, job: Some(job) }
+    }
+
+    /// Does the job here and now, if nobody else wants to write, in this process or another.
+    fn take(&mut self) {
+        if self.writer.waiting.load(Ordering::Relaxed) > 1 {
+            return;
+        }
+        if let Ok(mut desk) = self.writer.desk.try_lock()
+            && let Some(job) = self.job.take()
+        {
+            self.job = desk.transact_now(job);
+        }
+    }
+
+    /// Gives it to the thread, unless it is done.
+    fn give(&mut self) -> Result<(), StoreError> {
+        self.job.take().map_or(Ok(()), |job| self.writer.give(Job::Shared(job)))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // Without a thread there is nobody to tell, and nobody waits.
+        drop(self.give());
+        self.writer.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Where it is written: one at a time sits here, the thread or a caller.
+struct Desk {
     path: PathBuf,
     sealing: Arc<Sealing>,
     open: Option<Open>,
@@ -110,31 +195,33 @@ struct Open {
     checkpoints: Checkpoints,
 }
 
-impl Thread {
-    fn work(mut self, jobs: &mpsc::Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            let mut batch = Vec::new();
-            let mut last = None;
-            for job in std::iter::once(first).chain(jobs.try_iter()) {
-                match job {
-                    Job::Shared(job) => batch.push(job),
-                    Job::Alone(job) => last = Some(job),
-                }
-                if last.is_some() || batch.len() == MOST_AT_ONCE {
-                    break;
-                }
+/// What the thread does.
+fn work(desk: &Mutex<Desk>, jobs: &mpsc::Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = Vec::new();
+        let mut last = None;
+        for job in std::iter::once(first).chain(jobs.try_iter()) {
+            match job {
+                Job::Shared(job) => batch.push(job),
+                Job::Alone(job) => last = Some(job),
             }
-            if !batch.is_empty() {
-                self.transact(batch);
-            }
-            if let Some(job) = last {
-                let sealing = Arc::clone(&self.sealing);
-                let open = self.open().and_then(|open| open.is_still_there().map(|()| open));
-                job(open.map(|open| (&mut open.connection, &*sealing)));
+            if last.is_some() || batch.len() == MOST_AT_ONCE {
+                break;
             }
         }
+        if !batch.is_empty() {
+            desk.transact(batch);
+        }
+        if let Some(job) = last {
+            let sealing = Arc::clone(&desk.sealing);
+            let open = desk.open().and_then(|open| open.is_still_there().map(|()| open));
+            job(open.map(|open| (&mut open.connection, &*sealing)));
+        }
     }
+}
 
+impl Desk {
     fn transact(&mut self, batch: Vec<Shared>) {
         let sealing = Arc::clone(&self.sealing);
         let begun = self.open().and_then(|open| {
@@ -143,16 +230,20 @@ impl Thread {
         });
         match begun {
             Err(error) => batch.into_iter().for_each(|job| job(Err(error.again()))(Ok(()))),
-            Ok((open, transaction)) => {
-                let answers: Vec<Answer> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
-                // What goes into a file that has no name any more is gone with this process: nobody may be told that it is kept.
-                let committed = transaction.commit().and_then(|()| open.is_still_there());
-                for answer in answers {
-                    answer(committed.as_ref().copied().map_err(StoreError::again));
-                }
-                open.checkpoints.log_has(open.log.load(Ordering::Relaxed));
-            }
+            Ok((open, transaction)) => open.finish(transaction, batch),
         }
+    }
+
+    /// Gives the job back if it would have to wait for somebody else first, or cannot begin.
+    fn transact_now(&mut self, job: Shared) -> Option<Shared> {
+        let sealing = Arc::clone(&self.sealing);
+        let begun = self.open().ok().filter(|open| !open.checkpoints.is_last_bit_due()).and_then(|open| {
+            let transaction = database::without_waiting(|| Transaction::begin(&open.connection, &sealing, true));
+            transaction.ok().map(|transaction| (&*open, transaction))
+        });
+        let Some((open, transaction)) = begun else { return Some(job) };
+        open.finish(transaction, vec![job]);
+        None
     }
 
     fn open(&mut self) -> Result<&mut Open, StoreError> {
@@ -177,6 +268,17 @@ impl Open {
             }))
             .map_err(sql)?;
         Ok(Self { connection, path: path.to_owned(), file, log, checkpoints: Checkpoints::new(path.to_owned()) })
+    }
+
+    /// Does the jobs, commits, and answers.
+    fn finish(&self, transaction: Transaction<'_>, batch: Vec<Shared>) {
+        let answers: Vec<Answer> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
+        // What goes into a file that has no name any more is gone with this process: nobody may be told that it is kept.
+        let committed = transaction.commit().and_then(|()| self.is_still_there());
+        for answer in answers {
+            answer(committed.as_ref().copied().map_err(StoreError::again));
+        }
+        self.checkpoints.log_has(self.log.load(Ordering::Relaxed));
     }
 
     /// An error if somebody has deleted the file, or put another in its place (a backup, say) since it was opened.
@@ -212,22 +314,28 @@ impl<'a> Transaction<'a> {
         Ok(Self { write: Write { connection, sealer }, alone, lost: RefCell::default() })
     }
 
-    fn attempt<R>(&self, work: impl FnOnce(&Write<'_>) -> Result<R, StoreError>) -> Result<R, StoreError> {
+    fn attempt<R>(&self, takes: Takes, work: impl FnOnce(&Write<'_>) -> Result<R, StoreError>) -> Result<R, StoreError> {
         if let Some(lost) = &*self.lost.borrow() {
             return Err(lost.again());
         }
         let connection = self.write.connection;
-        if !self.alone {
+        // The only job needs no savepoint either: the transaction is its own.
+        let saved = takes == Takes::Back && !self.alone;
+        if saved {
             run(connection, "SAVEPOINT job")?;
         }
+        let before = connection.total_changes();
         let result = work(&self.write);
         let ended = match &result {
             // A full or failing disk makes SQLite take back everything.
             Err(error) if connection.is_autocommit() => Err(error.again()),
-            Ok(_) if self.alone => Ok(()),
+            Ok(_) if saved => run(connection, "RELEASE job"),
+            Err(_) if saved => run(connection, "ROLLBACK TO job").and_then(|()| run(connection, "RELEASE job")),
+            Ok(_) => Ok(()),
             Err(_) if self.alone => run(connection, "ROLLBACK"),
-            Ok(_) => run(connection, "RELEASE job"),
-            Err(_) => run(connection, "ROLLBACK TO job").and_then(|()| run(connection, "RELEASE job")),
+            Err(_) if connection.total_changes() == before => Ok(()),
+            // Half of it is there: nothing may be committed.
+            Err(error) => Err(error.again()),
         };
         if let Err(error) = ended {
             *self.lost.borrow_mut() = Some(error);
@@ -299,6 +407,110 @@ mod tests {
         assert_eq!(names, ["one", "three"]);
         assert_eq!(commits(&path), before + 1, "they shared one");
         drop(first);
+    }
+
+    fn vault(folder: &tempfile::TempDir) -> Vault {
+        let path = folder.path().canonicalize().expect("it is there").join("keyfob").join("vault.db");
+        Vault::open(&path, KeySource::beside(&path)).expect("opens")
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+    }
+
+    /// What has no savepoint must leave no half of it behind, whoever shares its commit; before its first change it harms nobody.
+    #[test]
+    fn what_fails_half_way_without_a_savepoint_takes_everything_back() {
+        for (changes, kept) in [(false, 2), (true, 0)] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let vault = vault(&folder);
+            let (go, wait) = channel::<()>();
+            let mut first = vault.writer.alone(move |_, _| {
+                wait.recv().expect("told to go on");
+                Ok(())
+            });
+            let app = |name: &'static str| vault.writer.run(move |write| write.put_app(name, &App::public(name)));
+            let fails = vault.writer.run_careful(move |write| {
+                if changes {
+                    write.put_app("half", &App::public("half"))?;
+                }
+                Err::<(), _>(StoreError::Conflict)
+            });
+            let mut jobs = [app("one"), fails, app("three")];
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(first.as_mut().poll(&mut context).is_pending());
+            for job in &mut jobs {
+                assert!(job.as_mut().poll(&mut context).is_pending());
+            }
+            go.send(()).expect("it waits");
+            let answers: Vec<_> = jobs.into_iter().map(|job| runtime().block_on(job)).collect();
+            assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), kept, "{answers:?}");
+            assert_eq!(runtime().block_on(vault.apps()).expect("lists").len(), kept);
+            drop(first);
+        }
+    }
+
+    #[test]
+    fn a_program_that_waits_for_its_one_write_makes_it_itself_and_a_task_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = Arc::new(vault(&folder));
+        let runtime = runtime();
+        let app = App::public("example");
+        runtime.block_on(vault.put_app("one", &app)).expect("puts");
+        assert!(!vault.writer.worker.has_begun());
+        let shared = Arc::clone(&vault);
+        let task = runtime.spawn(async move { shared.put_app("two", &App::public("example")).await });
+        runtime.block_on(task).expect("it ends").expect("puts");
+        assert!(vault.writer.worker.has_begun());
+    }
+
+    /// Many at once still share a commit.
+    #[test]
+    fn a_program_that_waits_for_many_writes_makes_them_together() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = vault(&folder);
+        let app = App::public("example");
+        runtime().block_on(async {
+            let (one, two) = tokio::join!(vault.put_app("one", &app), vault.put_app("two", &app));
+            one.and(two).expect("puts");
+        });
+        assert!(vault.writer.worker.has_begun());
+    }
+
+    #[test]
+    fn what_was_polled_once_is_done_even_if_nobody_waits_any_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = vault(&folder);
+        let app = App::public("example");
+        runtime().block_on(async {
+            let mut put = vault.put_app("one", &app);
+            assert!(std::future::poll_fn(|context| std::task::Poll::Ready(put.as_mut().poll(context))).await.is_pending());
+            drop(put);
+            vault.writer.alone(|_, _| Ok(())).await.expect("it has its turn after");
+            assert!(vault.app("one").await.expect("reads").is_some());
+        });
+    }
+
+    /// On the caller's thread nobody is waited for: what else that runtime does would wait with it.
+    #[test]
+    fn while_another_process_writes_the_callers_thread_is_free() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = vault(&folder);
+        let app = App::public("example");
+        let other = database::connect(vault.path()).expect("connects");
+        other.execute_batch("BEGIN IMMEDIATE").expect("begins");
+        runtime().block_on(async {
+            let ends = async {
+                // Until the write has been tried here, and been handed over.
+                while !vault.writer.worker.has_begun() {
+                    task::yield_now().await;
+                }
+                other.execute_batch("COMMIT").expect("ends");
+            };
+            let (put, ()) = tokio::join!(vault.put_app("one", &app), ends);
+            put.expect("puts");
+        });
+        assert!(!database::WAITED.get());
     }
 
     /// How many commits are in the log: of the 24 bytes before each page, the second four say how long the file is after it, if it is the
