@@ -111,6 +111,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+// Whether what this thread does may wait for another process.
 thread_local!(static PATIENT: Cell<bool> = const { Cell::new(true) });
 
 #[cfg(test)]

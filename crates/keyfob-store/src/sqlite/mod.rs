@@ -38,7 +38,8 @@ use crate::transfer::{Inflow, Moved, Outflow, Portable};
 
 /// A sealed vault in one file.
 ///
-/// A record is read on the thread that asks for it, which takes some microseconds; writing, and reading everything, has threads of its own.
+/// A record is read on the thread that asks for it, which takes some microseconds; writing, and reading everything, has threads of its own. Only
+/// what a runtime was started for (`block_on`) writes on its own thread, while nobody else does.
 /// Dropping the vault lets them finish what they were given and waits for them. Any number of vaults, in any number of processes, may be
 /// open on one file.
 ///
