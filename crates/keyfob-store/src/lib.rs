@@ -13,6 +13,7 @@ mod postgres;
 mod rekey;
 mod rows;
 mod seal;
+mod sealing;
 mod sqlite;
 pub mod transfer;
 

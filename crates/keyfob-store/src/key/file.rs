@@ -26,37 +26,66 @@ pub(super) fn mint(path: &Path) -> Result<(Key, Option<PathBuf>), StoreError> {
     Ok((key, made.then_some(path)))
 }
 
-/// Opens a vault with our key file. What a killed rekey left is put in order: it is known by which of the two keys opens the header.
+/// Opens a vault with our key file; and while a rekey is under way, or after one that was killed, with whichever of the two keys is the
+/// header's. Changes nothing.
 pub(super) fn open(path: &Path, header: &Header) -> Result<Sealer, StoreError> {
     let path = match place::in_safe_folder(path, false) {
         Err(StoreError::Missing(_)) => return Err(gone(path)),
         other => other?,
     };
-    let next = next_of(&path);
+    // The new one first: if it is not there, a rekey that wrote this header has put it in the place that is looked at next.
+    let next = read_own(&next_of(&path));
     let opened = match read_own(&path)? {
         Some(key) => header.unwrap(&key),
         None => Err(gone(&path)),
     };
-    if place::look(&next)?.is_none() {
-        return opened;
-    }
-    // While a rekey is at work, the two files are its own business.
-    let turn = Turn::try_take(&path)?;
     match opened {
-        Err(StoreError::WrongKey(_) | StoreError::Locked(_)) => {
-            let Some(key) = read_own(&next)? else { return opened };
-            let Ok(sealer) = header.unwrap(&key) else { return opened };
-            if turn.is_some() {
-                place::replace(&next, &path)?;
-            }
-            Ok(sealer)
+        Err(error @ (StoreError::WrongKey(_) | StoreError::Locked(_))) => match next? {
+            Some(next) => header.unwrap(&next).map_err(|_| error),
+            None => Err(error),
+        },
+        opened => opened,
+    }
+}
+
+/// The new key file of a rekey that was killed. While this is held, no other begins on this machine.
+pub(crate) struct Leftover {
+    path: PathBuf,
+    turn: Turn,
+}
+
+impl Leftover {
+    /// Nothing if there is none, or if it is a rekey's that is at work: then the two files are its own business.
+    pub(super) fn of(path: &Path) -> Result<Option<Self>, StoreError> {
+        let path = match place::in_safe_folder(path, false) {
+            Err(StoreError::Missing(_)) => return Ok(None),
+            other => other?,
+        };
+        if place::look(&next_of(&path))?.is_none() {
+            return Ok(None);
         }
-        opened => {
-            if opened.is_ok() && turn.is_some() {
-                std::fs::remove_file(&next).map_err(place::io(&next))?;
-            }
-            opened
-        }
+        Ok(Turn::try_take(&path)?.map(|turn| Self { path, turn }))
+    }
+
+    /// Puts it in order: it is known by which of the two keys opens the header. That must have been read since this was taken, at a moment
+    /// when no rekey was under way that its client did not live to see the end of: a key that is taken away here is gone.
+    pub(crate) fn settle(self, header: &Header) -> Result<(), StoreError> {
+        put_in_order(&self.path, header)?;
+        drop(self.turn);
+        Ok(())
+    }
+}
+
+/// If neither opens it, both stay, for a person to look at.
+fn put_in_order(path: &Path, header: &Header) -> Result<(), StoreError> {
+    let next = next_of(path);
+    let opens = |path: &Path| Ok::<_, StoreError>(read_own(path)?.is_some_and(|key| header.unwrap(&key).is_ok()));
+    if opens(path).unwrap_or(false) {
+        place::remove(&next)
+    } else if opens(&next)? {
+        place::replace(&next, path)
+    } else {
+        Ok(())
     }
 }
 
@@ -67,15 +96,16 @@ pub(crate) struct Swap {
 }
 
 impl Swap {
-    /// Makes the new key file. Whoever opens the vault meanwhile finds the old one in its place.
-    pub(crate) fn begin(path: &Path) -> Result<(Self, Key), StoreError> {
+    /// Makes the new key file. Whoever opens the vault meanwhile finds the old one in its place. The header is the vault's as it is now.
+    pub(crate) fn begin(path: &Path, header: &Header) -> Result<(Self, Key), StoreError> {
         let path = place::in_safe_folder(path, true)?;
         let turn = Turn::try_take(&path)?
             .ok_or_else(|| StoreError::Io("another process is sealing it anew".to_owned(), ErrorKind::ResourceBusy.into()))?;
         let (key, next) = (Key::random()?, next_of(&path));
-        // Of a rekey that was killed before its commit: the vault was opened with the other key since.
+        // Of a rekey that was killed: after its commit this is the vault's key. If it is not, it opens nothing.
         if place::look(&next)?.is_some() {
-            std::fs::remove_file(&next).map_err(place::io(&next))?;
+            put_in_order(&path, header)?;
+            place::remove(&next)?;
         }
         if !make(&next, &key)? {
             return Err(StoreError::Io(format!("{} came to be in between", next.display()), ErrorKind::AlreadyExists.into()));

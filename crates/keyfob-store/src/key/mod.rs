@@ -13,6 +13,8 @@ use keyfob::proto::Secret;
 
 use file::Swap;
 
+pub(crate) use file::Leftover;
+
 use crate::agent::Agent;
 use crate::header::Header;
 use crate::seal::{Key, Sealer};
@@ -126,7 +128,7 @@ impl KeySource {
     /// What a vault with that header is to be sealed with next.
     pub(crate) fn next(&self, header: &Header) -> Result<Next, StoreError> {
         let plain = |key| Next { key, kdf: None, swap: None };
-        let of_file = |path: &Path| Swap::begin(path).map(|(swap, key)| Next { key, kdf: None, swap: Some(swap) });
+        let of_file = |path: &Path| Swap::begin(path, header).map(|(swap, key)| Next { key, kdf: None, swap: Some(swap) });
         let of_keyring = || {
             let key = keyring::mint(&header.vault_id()?, header.next_generation()?).map_err(StoreError::Locked)?;
             Ok(Next { key, kdf: Some(keyring::KDF.to_owned()), swap: None })
@@ -146,7 +148,7 @@ impl KeySource {
         }
     }
 
-    /// Opens a vault that is there. Never makes a key: a new one could not open it.
+    /// Opens a vault that is there. Never makes a key: a new one could not open it. Changes nothing.
     pub(crate) fn open(&self, header: &Header, warnings: &mut Vec<String>) -> Result<Sealer, StoreError> {
         header.check()?;
         let sealed_with = sealed_with(header.kdf.as_deref())?;
@@ -183,6 +185,19 @@ impl KeySource {
                     },
                 }
             }
+        }
+    }
+
+    /// Puts in order what a killed rekey left. Until this is done no rekey commits: the caller has seen to it.
+    pub(crate) fn settle(&self, header: &Header) -> Result<(), StoreError> {
+        self.leftover()?.map_or(Ok(()), |left| left.settle(header))
+    }
+
+    /// What a killed rekey left.
+    pub(crate) fn leftover(&self) -> Result<Option<Leftover>, StoreError> {
+        match self {
+            Self::File(file) | Self::Usual { file, .. } | Self::Keyring { otherwise: file } => Leftover::of(file),
+            Self::Provided(_) | Self::Text(_) | Self::Passphrase(_) => Ok(None),
         }
     }
 

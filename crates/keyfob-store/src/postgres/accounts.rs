@@ -13,13 +13,16 @@ use super::PostgresVault;
 use super::connections::{Again, Answer};
 use super::failure::{Failure, Fate};
 use super::schema::get;
+use super::sealing::guard;
 use crate::rows::{AccountRow, EntryRow, after, signed, unsigned};
+use crate::seal::Sealer;
+use crate::sealing::Now;
 
 /// How often a write that takes whatever is there looks again because that was changed under it.
 const MOST_ROUNDS: usize = 100;
 
 /// After how many records a list lets others have their turn.
-const TURN: usize = 256;
+pub(super) const TURN: usize = 256;
 
 const ALL: &str = "SELECT id, name, generation, due_at, record FROM keyfob.account";
 const ONE: &str = "SELECT id, name, generation, due_at, record FROM keyfob.account WHERE name = $1";
@@ -35,20 +38,26 @@ struct Write {
 }
 
 static INSERT: LazyLock<Write> = LazyLock::new(|| {
-    Write::new("INSERT INTO keyfob.account (id, name, generation, due_at, record) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING", 5)
+    let guard = guard(6);
+    let insert = format!(
+        "INSERT INTO keyfob.account (id, name, generation, due_at, record)
+         SELECT $1::bytea, $2::bytea, $3::bigint, $4::bigint, $5::bytea WHERE {guard} ON CONFLICT DO NOTHING"
+    );
+    Write::new(&insert, 6)
 });
 
 /// A lease is for one due moment: with another it ends.
 static REPLACE: LazyLock<Write> = LazyLock::new(|| {
-    Write::new(
+    let guard = guard(8);
+    let update = format!(
         "UPDATE keyfob.account SET id = $1, generation = $3, due_at = $4, record = $5,
                 leased_until = CASE WHEN due_at IS NOT DISTINCT FROM $4 THEN leased_until ELSE 0 END
-         WHERE name = $2 AND id = $6 AND generation = $7",
-        7,
-    )
+         WHERE name = $2 AND id = $6 AND generation = $7 AND {guard}"
+    );
+    Write::new(&update, 8)
 });
 
-static REMOVE: LazyLock<Write> = LazyLock::new(|| Write::new("DELETE FROM keyfob.account WHERE name = $1", 1));
+static REMOVE: LazyLock<Write> = LazyLock::new(|| Write::new(&format!("DELETE FROM keyfob.account WHERE name = $1 AND {}", guard(2)), 2));
 
 /// Rows that another worker is just taking are passed over; of those that were taken since this statement began, the newest state counts.
 /// A lease that lies further ahead than any that would be given now is one of a clock that was wrong.
@@ -59,20 +68,39 @@ const LEASE: &str = "
     )) RETURNING id, name, generation, due_at, record";
 
 pub(super) async fn all(vault: &PostgresVault) -> Result<Vec<Versioned<Account>>, StoreError> {
+    let mut now = vault.sealing.now();
+    loop {
+        let found = all_with(vault, &now.sealer).await;
+        match vault.sealing.newer(&now, is_damage(&found)).await? {
+            Some(newer) => now = newer,
+            None => return found,
+        }
+    }
+}
+
+async fn all_with(vault: &PostgresVault, sealer: &Sealer) -> Result<Vec<Versioned<Account>>, StoreError> {
     let rows = query(vault, ALL, &[]).await?;
     let mut accounts = Vec::with_capacity(rows.len());
     for (number, row) in rows.iter().enumerate() {
         if number % TURN == TURN - 1 {
             tokio::task::yield_now().await;
         }
-        accounts.push(AccountRow::from_row(row)?.open(&vault.sealer)?);
+        accounts.push(AccountRow::from_row(row)?.open(sealer)?);
     }
     accounts.sort_by(|one, other| one.value.name.cmp(&other.value.name));
     Ok(accounts)
 }
 
 pub(super) async fn one(vault: &PostgresVault, name: &str) -> Result<Option<Versioned<Account>>, StoreError> {
-    find(vault, name).await?.map(|row| row.open(&vault.sealer)).transpose()
+    let mut now = vault.sealing.now();
+    loop {
+        let row = find(vault, &now.sealer, name).await?;
+        let found = row.map(|row| row.open(&now.sealer)).transpose();
+        match vault.sealing.newer(&now, matches!(found, Ok(None)) || is_damage(&found)).await? {
+            Some(newer) => now = newer,
+            None => return found,
+        }
+    }
 }
 
 /// Compare-and-swap, so that it can be asked for again until its answer is known: a second time it changes nothing.
@@ -82,35 +110,59 @@ pub(super) async fn put(
     expected: Expected,
     entry: Option<&Entry>,
 ) -> Result<Generation, StoreError> {
-    match expected {
-        Expected::Nothing => match insert(vault, account, entry).await? {
-            Some(generation) => Ok(generation),
-            None => Err(conflict(vault, account).await),
-        },
-        Expected::Generation(Generation(found)) => {
-            let id = AccountRow::id(&vault.sealer, &account.id);
-            match replace(vault, account, &id, found, entry).await? {
-                Some(generation) => Ok(generation),
-                None => Err(conflict(vault, account).await),
+    let mut now = vault.sealing.now();
+    loop {
+        let done = match expected {
+            Expected::Nothing => insert(vault, &now, account, entry).await.map(Put::or_conflict),
+            Expected::Generation(Generation(found)) => {
+                let id = AccountRow::id(&now.sealer, &account.id);
+                replace(vault, &now, account, &id, found, entry).await.map(Put::or_conflict)
             }
+            Expected::Anything => put_anyway(vault, &now, account, entry).await,
+        };
+        // What it expected may be there, under another key.
+        let doubtful = matches!(done, Ok(Put::Conflict)) || is_damage(&done);
+        match vault.sealing.newer(&now, doubtful).await? {
+            Some(newer) => now = newer,
+            None => match done? {
+                Put::Done(generation) => return Ok(generation),
+                Put::Conflict => return Err(conflict(vault, &now, account).await),
+            },
         }
-        Expected::Anything => put_anyway(vault, account, entry).await,
     }
 }
 
 /// Does not open the row, so that a damaged one can be got rid of by name.
 pub(super) async fn remove(vault: &PostgresVault, name: &str, entry: Option<&Entry>) -> Result<bool, StoreError> {
-    let name = AccountRow::name(&vault.sealer, name);
-    let Answer { rows, repeated } =
-        write(vault, &REMOVE, &[&name.as_slice()], entry, Again::Once).await.map_err(|failure| failure.error)?;
+    let mut now = vault.sealing.now();
     // Asked twice because the first answer was lost: it is gone, and we may well be who removed it.
-    Ok(!rows.is_empty() || repeated)
+    let mut ever_repeated = false;
+    loop {
+        let hash = AccountRow::name(&now.sealer, name);
+        let written = write(vault, &now, &REMOVE, &[&hash.as_slice(), &now.generation], entry, Again::Once).await;
+        let Answer { rows, repeated } = written.map_err(|failure| failure.error)?;
+        ever_repeated |= repeated;
+        if !rows.is_empty() {
+            return Ok(true);
+        }
+        match vault.sealing.newer(&now, true).await? {
+            Some(newer) => now = newer,
+            None => return Ok(ever_repeated),
+        }
+    }
 }
 
 pub(super) async fn history(vault: &PostgresVault, id: &AccountId) -> Result<Vec<Entry>, StoreError> {
-    let id = AccountRow::id(&vault.sealer, id);
-    let rows = query(vault, HISTORY, &[&id.as_slice()]).await?;
-    rows.iter().map(|row| EntryRow::from_row(row)?.open(&vault.sealer)).collect()
+    let mut now = vault.sealing.now();
+    loop {
+        let hash = AccountRow::id(&now.sealer, id);
+        let rows = query(vault, HISTORY, &[&hash.as_slice()]).await?;
+        let found = rows.iter().map(|row| EntryRow::from_row(row)?.open(&now.sealer)).collect::<Result<Vec<_>, _>>();
+        match vault.sealing.newer(&now, found.as_ref().is_ok_and(Vec::is_empty) || is_damage(&found)).await? {
+            Some(newer) => now = newer,
+            None => return found,
+        }
+    }
 }
 
 pub(super) async fn entries(
@@ -118,12 +170,20 @@ pub(super) async fn entries(
     after: Option<EntryNumber>,
     most: usize,
 ) -> Result<Vec<(EntryNumber, Entry)>, StoreError> {
-    let rows = match after {
-        None => query(vault, NEWEST_ENTRY, &[]).await,
-        // No number is so high that PostgreSQL could not count to it.
-        Some(EntryNumber(after)) => query(vault, ENTRIES, &[&i64::try_from(after).unwrap_or(i64::MAX), &limit(most)]).await,
-    }?;
-    rows.iter().map(|row| Ok((EntryNumber(unsigned(get(row, 2)?)?), EntryRow::from_row(row)?.open(&vault.sealer)?))).collect()
+    let mut now = vault.sealing.now();
+    loop {
+        let rows = match after {
+            None => query(vault, NEWEST_ENTRY, &[]).await,
+            // No number is so high that PostgreSQL could not count to it.
+            Some(EntryNumber(after)) => query(vault, ENTRIES, &[&i64::try_from(after).unwrap_or(i64::MAX), &limit(most)]).await,
+        }?;
+        let open = |row| Ok((EntryNumber(unsigned(get(row, 2)?)?), EntryRow::from_row(row)?.open(&now.sealer)?));
+        let found = rows.iter().map(open).collect::<Result<Vec<_>, _>>();
+        match vault.sealing.newer(&now, is_damage(&found)).await? {
+            Some(newer) => now = newer,
+            None => return found,
+        }
+    }
 }
 
 pub(super) async fn lease_due(
@@ -132,50 +192,78 @@ pub(super) async fn lease_due(
     until: Timestamp,
     most: usize,
 ) -> Result<Vec<Versioned<Account>>, StoreError> {
+    let mut sealed = vault.sealing.now();
     // Once more if the answer was lost: what the first gave nobody got, and is free again when its lease ends.
     let rows = query(vault, LEASE, &[&now.as_unix(), &until.as_unix(), &limit(most), &until.plus(LEASE_SLACK).as_unix()]).await?;
-    let mut due = Vec::with_capacity(rows.len());
-    for row in rows {
-        let row = AccountRow::from_row(&row)?;
-        let due_at = row.due_at;
-        match row.open(&vault.sealer) {
-            Ok(record) => due.push((due_at, record)),
-            // It stays leased, and is told by whoever asks for it by name: it must not keep all others from being refreshed.
-            Err(error) => tracing::error!(%error, "an account that is due cannot be opened"),
+    loop {
+        let opened: Vec<_> = rows.iter().map(|row| due(row, &sealed.sealer)).collect::<Result<_, _>>()?;
+        if let Some(newer) = vault.sealing.newer(&sealed, opened.iter().any(|(_, record)| is_damage(record))).await? {
+            sealed = newer;
+            continue;
         }
+        let mut due = Vec::with_capacity(opened.len());
+        for (due_at, record) in opened {
+            match record {
+                Ok(record) => due.push((due_at, record)),
+                // It stays leased, and is told by whoever asks for it by name: it must not keep all others from being refreshed.
+                Err(error) => tracing::error!(%error, "an account that is due cannot be opened"),
+            }
+        }
+        due.sort_by_key(|(due_at, _)| *due_at);
+        return Ok(due.into_iter().map(|(_, record)| record).collect());
     }
-    due.sort_by_key(|(due_at, _)| *due_at);
-    Ok(due.into_iter().map(|(_, record)| record).collect())
+}
+
+/// An account that was leased: since when it is due, and what is in it.
+type Due = (Option<i64>, Result<Versioned<Account>, StoreError>);
+
+fn due(row: &Row, sealer: &Sealer) -> Result<Due, StoreError> {
+    let row = AccountRow::from_row(row)?;
+    Ok((row.due_at, row.open(sealer)))
+}
+
+/// What became of a write.
+#[derive(Clone, Copy)]
+enum Put {
+    Done(Generation),
+    Conflict,
+}
+
+impl Put {
+    fn or_conflict(done: Option<Generation>) -> Self {
+        done.map_or(Self::Conflict, Self::Done)
+    }
 }
 
 /// Whatever is there: it is opened first (a damaged record is not written over), and taken for what is expected.
-async fn put_anyway(vault: &PostgresVault, account: &Account, entry: Option<&Entry>) -> Result<Generation, StoreError> {
+async fn put_anyway(vault: &PostgresVault, now: &Now, account: &Account, entry: Option<&Entry>) -> Result<Put, StoreError> {
     for _ in 0..MOST_ROUNDS {
-        let Some(row) = find(vault, &account.name).await? else {
-            match insert(vault, account, entry).await? {
-                Some(generation) => return Ok(generation),
-                // The id is there under another name; or somebody was faster.
-                None if find(vault, &account.name).await?.is_none() => return Err(StoreError::Conflict),
+        let Some(row) = find(vault, &now.sealer, &account.name).await? else {
+            match insert(vault, now, account, entry).await? {
+                Some(generation) => return Ok(Put::Done(generation)),
+                // The id is there under another name, or the vault was sealed anew; or somebody was faster.
+                None if find(vault, &now.sealer, &account.name).await?.is_none() => return Ok(Put::Conflict),
                 None => continue,
             }
         };
         let (id, generation) = (row.id.clone(), row.generation);
-        row.open(&vault.sealer)?;
-        if let Some(generation) = replace(vault, account, &id, generation, entry).await? {
-            return Ok(generation);
+        row.open(&now.sealer)?;
+        if let Some(generation) = replace(vault, now, account, &id, generation, entry).await? {
+            return Ok(Put::Done(generation));
         }
     }
-    Err(StoreError::Conflict)
+    Ok(Put::Conflict)
 }
 
-async fn insert(vault: &PostgresVault, account: &Account, entry: Option<&Entry>) -> Result<Option<Generation>, StoreError> {
-    let row = AccountRow::seal(&vault.sealer, account, 1)?;
+async fn insert(vault: &PostgresVault, now: &Now, account: &Account, entry: Option<&Entry>) -> Result<Option<Generation>, StoreError> {
+    let row = AccountRow::seal(&now.sealer, account, 1)?;
     let generation = signed(row.generation)?;
-    swap(vault, &INSERT, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record], entry).await
+    swap(vault, now, &INSERT, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &now.generation], entry).await
 }
 
 async fn replace(
     vault: &PostgresVault,
+    now: &Now,
     account: &Account,
     id: &[u8],
     found: u64,
@@ -183,61 +271,80 @@ async fn replace(
 ) -> Result<Option<Generation>, StoreError> {
     // Nothing of ours ever counts so far.
     let (Ok(expected), Ok(next)) = (signed(found), after(found).and_then(|next| signed(next).map(|_| next))) else { return Ok(None) };
-    let row = AccountRow::seal(&vault.sealer, account, next)?;
+    let row = AccountRow::seal(&now.sealer, account, next)?;
     let generation = signed(row.generation)?;
-    swap(vault, &REPLACE, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &id, &expected], entry).await
+    let parameters: [&(dyn ToSql + Sync); 8] = [&row.id, &row.name, &generation, &row.due_at, &row.record, &id, &expected, &now.generation];
+    swap(vault, now, &REPLACE, &row, &parameters, entry).await
 }
 
 /// Writes a row if what is expected is there; `None` if something else is. If an answer was lost on the way, the row itself tells whether it
 /// was written: no two sealed records are equal.
 async fn swap(
     vault: &PostgresVault,
+    now: &Now,
     statement: &Write,
     row: &AccountRow,
     parameters: &[&(dyn ToSql + Sync)],
     entry: Option<&Entry>,
 ) -> Result<Option<Generation>, StoreError> {
     let done = Some(Generation(row.generation));
-    match write(vault, statement, parameters, entry, Again::UntilKnown).await {
+    match write(vault, now, statement, parameters, entry, Again::UntilKnown).await {
         Ok(Answer { rows, .. }) if !rows.is_empty() => Ok(done),
         Ok(Answer { repeated: false, .. }) => Ok(None),
         Ok(Answer { repeated: true, .. }) => {
             let ours = query(vault, IS_OURS, &[&row.name, &signed(row.generation)?, &row.record]).await?;
+            if ours.is_empty() && vault.sealing.newer(now, true).await?.is_some() {
+                // If it was written, it has been sealed anew since, and is not to be told from what another wrote.
+                let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+                return Err(unknown("the connection was lost, and the vault was sealed anew", lost));
+            }
             Ok(done.filter(|_| !ours.is_empty()))
         }
         // The id is in use under another name.
         Err(Failure { fate: Fate::Duplicate, .. }) => Err(StoreError::Conflict),
-        Err(Failure { fate: Fate::Unknown, error: StoreError::Io(what, source) }) => {
-            Err(StoreError::Io(format!("{what}; whether the account was written is not known"), source))
-        }
+        Err(Failure { fate: Fate::Unknown, error: StoreError::Io(what, source) }) => Err(unknown(&what, source)),
         Err(failure) => Err(failure.error),
     }
 }
 
+fn unknown(what: &str, source: std::io::Error) -> StoreError {
+    StoreError::Io(format!("{what}; whether the account was written is not known"), source)
+}
+
+/// Also what a record is that was sealed with another key.
+pub(super) fn is_damage<T>(found: &Result<T, StoreError>) -> bool {
+    matches!(found, Err(StoreError::Corrupt(_)))
+}
+
 async fn write(
     vault: &PostgresVault,
+    now: &Now,
     statement: &Write,
     parameters: &[&(dyn ToSql + Sync)],
     entry: Option<&Entry>,
     again: Again,
 ) -> Result<Answer, Failure> {
     let Some(entry) = entry else { return vault.connections.run(&statement.alone, parameters, again).await };
-    let row = EntryRow::seal(&vault.sealer, entry).map_err(|error| Failure { error, fate: Fate::Refused })?;
+    let row = EntryRow::seal(&now.sealer, entry).map_err(|error| Failure { error, fate: Fate::Refused })?;
     let rest = limit(MOST_ENTRIES - 1);
     let entered: [&(dyn ToSql + Sync); 3] = [&row.account, &row.record, &rest];
     vault.connections.run(&statement.with_entry, &[parameters, &entered].concat(), again).await
 }
 
 /// Why a write found something else than it expected: a damaged record is told as one.
-async fn conflict(vault: &PostgresVault, account: &Account) -> StoreError {
-    match one(vault, &account.name).await {
+async fn conflict(vault: &PostgresVault, now: &Now, account: &Account) -> StoreError {
+    let opened = match find(vault, &now.sealer, &account.name).await {
+        Ok(Some(row)) => row.open(&now.sealer),
+        _ => return StoreError::Conflict,
+    };
+    match opened {
         Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => error,
         _ => StoreError::Conflict,
     }
 }
 
-async fn find(vault: &PostgresVault, name: &str) -> Result<Option<AccountRow>, StoreError> {
-    let name = AccountRow::name(&vault.sealer, name);
+async fn find(vault: &PostgresVault, sealer: &Sealer, name: &str) -> Result<Option<AccountRow>, StoreError> {
+    let name = AccountRow::name(sealer, name);
     query(vault, ONE, &[&name.as_slice()]).await?.first().map(AccountRow::from_row).transpose()
 }
 

@@ -7,7 +7,9 @@ mod failure;
 mod hold;
 mod logins;
 mod pour;
+mod rekey;
 mod schema;
+mod sealing;
 mod tls;
 
 use std::fmt;
@@ -20,11 +22,12 @@ use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
 use crate::key::KeySource;
-use crate::seal::Sealer;
+use crate::rekey::Rekeyed;
 use crate::transfer::{Inflow, Moved, Outflow, Portable};
 use address::Address;
 use connections::Connections;
 use hold::Holds;
+use sealing::Sealing;
 
 /// A sealed vault in PostgreSQL, in a schema `keyfob` of its own: any number of processes on any number of machines share it.
 ///
@@ -56,7 +59,7 @@ pub struct PostgresVault {
     warnings: Vec<String>,
     connections: Arc<Connections>,
     holds: Holds,
-    sealer: Sealer,
+    sealing: Sealing,
 }
 
 impl PostgresVault {
@@ -76,6 +79,17 @@ impl PostgresVault {
     /// As [`PostgresVault::open`].
     pub async fn open_existing(url: &Secret, source: KeySource) -> Result<Self, StoreError> {
         Self::open_or(url, source, false).await
+    }
+
+    /// Seals everything anew under a new data key, and that under what `to` gives, in one transaction; all writers wait meanwhile. A process
+    /// that is killed in it leaves the old vault or the new one. Whoever else has it open goes on with the new key, or is told that it cannot
+    /// have it. Logins under way have to begin anew.
+    ///
+    /// # Errors
+    /// As [`PostgresVault::open`], and where the role may not write the header. If the connection ends under the commit, the error says that
+    /// nobody knows; opening the vault finds out.
+    pub async fn rekey(&self, to: &KeySource) -> Result<Rekeyed, StoreError> {
+        rekey::rekey(self, to).await
     }
 
     /// Whether a text is an address of a vault in PostgreSQL, and not the path of a file.
@@ -106,9 +120,10 @@ impl PostgresVault {
         let address = Address::parse(url)?;
         let place = address.place().to_owned();
         let connections = Arc::new(Connections::new(address)?);
-        let schema::Opened { sealer, vault, key_made, warnings } = schema::open(&connections, source, make).await?;
-        let holds = Holds::new(Arc::clone(&connections), vault);
-        Ok(Self { place, key_made, warnings, connections, holds, sealer })
+        let schema::Opened { sealer, header, key_made, warnings } = schema::open(&connections, &source, make).await?;
+        let holds = Holds::new(Arc::clone(&connections), header.vault_id()?);
+        let sealing = Sealing::new(Arc::clone(&connections), sealer, &header, &source);
+        Ok(Self { place, key_made, warnings, connections, holds, sealing })
     }
 }
 

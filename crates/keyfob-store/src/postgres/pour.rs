@@ -34,11 +34,12 @@ pub(super) async fn pour(vault: &PostgresVault, mut out: Outflow) -> Result<(), 
     let mut connection = vault.connections.get().await.map_err(|failure| failure.error)?;
     let reading = connection.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
     let reading = reading.start().await.map_err(error)?;
+    let sealer = &*vault.sealing.within(&*reading).await?.sealer;
     let mut last: Vec<u8> = Vec::new();
     loop {
         let rows = reading.query(APPS, &[&last, &limit(CHUNK)]).await.map_err(error)?;
         for row in &rows {
-            let (provider, app) = AppRow::from_row(row)?.open(&vault.sealer)?;
+            let (provider, app) = AppRow::from_row(row)?.open(sealer)?;
             out.pass(Item::App(provider, Box::new(app))).await?;
         }
         let Some(row) = rows.last() else { break };
@@ -48,7 +49,7 @@ pub(super) async fn pour(vault: &PostgresVault, mut out: Outflow) -> Result<(), 
     loop {
         let rows = reading.query(ACCOUNTS, &[&last, &limit(CHUNK)]).await.map_err(error)?;
         for row in &rows {
-            out.pass(Item::Account(Box::new(AccountRow::from_row(row)?.open(&vault.sealer)?))).await?;
+            out.pass(Item::Account(Box::new(AccountRow::from_row(row)?.open(sealer)?))).await?;
         }
         let Some(row) = rows.last() else { break };
         last = get(row, 0)?;
@@ -57,7 +58,7 @@ pub(super) async fn pour(vault: &PostgresVault, mut out: Outflow) -> Result<(), 
     loop {
         let rows: Vec<Row> = reading.query(ENTRIES, &[&after, &limit(CHUNK)]).await.map_err(error)?;
         for row in &rows {
-            out.pass(Item::Entry(Box::new(EntryRow::from_row(row)?.open(&vault.sealer)?))).await?;
+            out.pass(Item::Entry(Box::new(EntryRow::from_row(row)?.open(sealer)?))).await?;
         }
         let Some(row) = rows.last() else { break };
         after = get(row, 2)?;
@@ -71,6 +72,8 @@ pub(super) async fn fill(vault: &PostgresVault, mut from: Inflow) -> Result<Move
     let mut connection = vault.connections.get().await.map_err(|failure| failure.error)?;
     let write = connection.transaction().await.map_err(error)?;
     write.batch_execute(LOCK).await.map_err(error)?;
+    // Nobody seals it anew while this has its locks.
+    let sealer = &*vault.sealing.within(&*write).await?.sealer;
     if get(&write.query_one(ANY, &[]).await.map_err(error)?, 0)? {
         return Err(not_empty());
     }
@@ -81,7 +84,7 @@ pub(super) async fn fill(vault: &PostgresVault, mut from: Inflow) -> Result<Move
             break;
         }
         items.iter().for_each(|item| moved.count(item));
-        Sealed::of(&vault.sealer, &items)?.put(&write).await.map_err(error)?;
+        Sealed::of(sealer, &items)?.put(&write).await.map_err(error)?;
     }
     write.commit().await.map_err(error)?;
     Ok(moved)

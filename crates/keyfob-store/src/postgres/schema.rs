@@ -15,20 +15,22 @@ use crate::seal::Sealer;
 /// Each takes a vault from the version of its index to the next.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/001_vault.sql")];
 
-/// "KEYFOB" and a one: whoever makes or moves a vault in this database holds it.
-const LOCK: i64 = 0x4B45_5946_4F42_0001;
+/// "KEYFOB" and a one: whoever makes or moves a vault in this database, or seals it anew, holds it.
+pub(super) const LOCK: i64 = 0x4B45_5946_4F42_0001;
+
+/// The header's row.
+pub(super) const HEADER: &str = "SELECT format, vault, cipher, generation, kdf, data_key, checksum FROM keyfob.header";
 
 /// What an opened vault has.
 pub(super) struct Opened {
     pub(super) sealer: Sealer,
-    /// The vault's id.
-    pub(super) vault: [u8; 16],
+    pub(super) header: Header,
     pub(super) key_made: Option<PathBuf>,
     pub(super) warnings: Vec<String>,
 }
 
 /// Opens the vault; makes it, where there is none and `make` says so.
-pub(super) async fn open(connections: &Connections, source: KeySource, make: bool) -> Result<Opened, StoreError> {
+pub(super) async fn open(connections: &Connections, source: &KeySource, make: bool) -> Result<Opened, StoreError> {
     let to_error = |error| Failure::of(connections.address(), &error).error;
     let mut connection = connections.get().await.map_err(|failure| failure.error)?;
     let mut warnings = Vec::new();
@@ -46,16 +48,47 @@ pub(super) async fn open(connections: &Connections, source: KeySource, make: boo
     }
     let mut key_made = None;
     if version < MIGRATIONS.len() {
-        key_made = move_on(connections, &mut connection, &source, &mut warnings).await?;
+        key_made = move_on(connections, &mut connection, source, &mut warnings).await?;
         version = MIGRATIONS.len();
     }
     debug_assert_eq!(version, MIGRATIONS.len(), "a newer one was refused");
     check_structure(&connection).await.map_err(to_error)??;
-    let header = read_header(&connection).await.map_err(to_error)??;
-    drop(connection);
-    let vault = header.vault_id()?;
-    let sealer = apart(source, move |source, warnings| source.open(&header, warnings), &mut warnings).await?;
-    Ok(Opened { sealer, vault, key_made, warnings })
+    let (header, sealer) = unseal(connections, &mut connection, source, &mut warnings).await?;
+    Ok(Opened { sealer, header, key_made, warnings })
+}
+
+/// Opens the header, whatever moment of a rekey it was read at; and puts in order what a killed one has left on this machine.
+async fn unseal(
+    connections: &Connections,
+    connection: &mut Object,
+    source: &KeySource,
+    warnings: &mut Vec<String>,
+) -> Result<(Header, Sealer), StoreError> {
+    let to_error = |error| Failure::of(connections.address(), &error).error;
+    let leftover = apart(source.clone(), |source, _| source.leftover(), warnings).await?;
+    let mut header = read_header(&***connection).await.map_err(to_error)??;
+    if let Some(leftover) = leftover {
+        // The server may still be at the commit of a client that is dead. Only then is it known which of two keys is the vault's.
+        let settled = connection.transaction().await.map_err(to_error)?;
+        settled.execute("SELECT pg_advisory_xact_lock_shared($1)", &[&LOCK]).await.map_err(to_error)?;
+        header = read_header(&*settled).await.map_err(to_error)??;
+        settled.commit().await.map_err(to_error)?;
+        let known = header.clone();
+        apart(source.clone(), move |_, _| leftover.settle(&known), warnings).await?;
+    }
+    loop {
+        let known = header.clone();
+        match apart(source.clone(), move |source, warnings| source.open(&known, warnings), warnings).await {
+            Ok(sealer) => return Ok((header, sealer)),
+            Err(error) => {
+                // It was sealed anew after the header was read, and before its key was.
+                let read = std::mem::replace(&mut header, read_header(&***connection).await.map_err(to_error)??);
+                if header.generation == read.generation {
+                    return Err(error);
+                }
+            }
+        }
+    }
 }
 
 /// Migrates, and writes the header of a new vault, in one transaction.
@@ -96,7 +129,7 @@ async fn move_on(
 }
 
 /// Key sources may read files, ask a keyring, or think for a while: not on a thread that others wait for.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     source: KeySource,
     work: impl FnOnce(&KeySource, &mut Vec<String>) -> Result<T, StoreError> + Send + 'static,
     warnings: &mut Vec<String>,
@@ -173,25 +206,33 @@ fn difference(found: &str) -> String {
     format!("its tables are not as we made them: {}", odd.or(gone).unwrap_or_default())
 }
 
-async fn read_header(client: &impl GenericClient) -> Result<Result<Header, StoreError>, tokio_postgres::Error> {
-    let row = client.query_opt("SELECT format, vault, cipher, generation, kdf, data_key, checksum FROM keyfob.header", &[]).await?;
-    let Some(row) = row else { return Ok(Err(header::damaged())) };
-    Ok((|| {
-        Ok(Header {
-            format: get(&row, 0)?,
-            vault: get(&row, 1)?,
-            cipher: get(&row, 2)?,
-            generation: get(&row, 3)?,
-            kdf: get(&row, 4)?,
-            data_key: get(&row, 5)?,
-            checksum: get(&row, 6)?,
-        })
-    })())
+pub(super) async fn read_header(client: &impl tokio_postgres::GenericClient) -> Result<Result<Header, StoreError>, tokio_postgres::Error> {
+    let row = client.query_opt(HEADER, &[]).await?;
+    Ok(row.as_ref().ok_or_else(header::damaged).and_then(header_of))
+}
+
+pub(super) fn header_of(row: &Row) -> Result<Header, StoreError> {
+    Ok(Header {
+        format: get(row, 0)?,
+        vault: get(row, 1)?,
+        cipher: get(row, 2)?,
+        generation: get(row, 3)?,
+        kdf: get(row, 4)?,
+        data_key: get(row, 5)?,
+        checksum: get(row, 6)?,
+    })
 }
 
 async fn write_header(client: &impl GenericClient, header: &Header) -> Result<(), tokio_postgres::Error> {
     let Header { format, vault, cipher, generation, kdf, data_key, checksum } = header;
     let write = "INSERT INTO keyfob.header (one, format, vault, cipher, generation, kdf, data_key, checksum) VALUES (1, $1, $2, $3, $4, $5, $6, $7)";
+    client.execute(write, &[format, vault, cipher, generation, kdf, data_key, checksum]).await.map(drop)
+}
+
+/// Writes the header of a vault that was sealed anew.
+pub(super) async fn move_header(client: &impl tokio_postgres::GenericClient, header: &Header) -> Result<(), tokio_postgres::Error> {
+    let Header { format, vault, cipher, generation, kdf, data_key, checksum } = header;
+    let write = "UPDATE keyfob.header SET format = $1, vault = $2, cipher = $3, generation = $4, kdf = $5, data_key = $6, checksum = $7";
     client.execute(write, &[format, vault, cipher, generation, kdf, data_key, checksum]).await.map(drop)
 }
 

@@ -107,6 +107,7 @@ impl Vault {
             key_made = made;
         }
         let (connection, sealer, header) = database::open(&path, |header| source.open(header, &mut warnings))?;
+        source.settle(&header)?;
         drop(lock);
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
         let writer = Writer::new(path.clone(), Arc::clone(&sealing));

@@ -11,6 +11,7 @@ mod failures;
 mod holds;
 mod machines;
 mod moved;
+mod rekey;
 mod schema;
 mod sealed;
 mod support;
