@@ -192,12 +192,11 @@ impl Opened {
         }
     }
 
-    /// Seals everything anew; `None` where that cannot be done in place.
-    pub(crate) async fn rekey(&self, to: &KeySource) -> Option<Result<Rekeyed, StoreError>> {
+    /// Seals everything anew.
+    pub(crate) async fn rekey(&self, to: &KeySource) -> Result<Rekeyed, StoreError> {
         match self {
-            Self::File(vault) => Some(vault.rekey(to).await),
-            // Other machines that have it open would go on writing under the old key.
-            Self::Postgres(_) => None,
+            Self::File(vault) => vault.rekey(to).await,
+            Self::Postgres(vault) => vault.rekey(to).await,
         }
     }
 }

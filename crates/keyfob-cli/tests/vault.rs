@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use common::{House, exists};
+use keyfob_testbed::Cluster;
 
 const PASSPHRASE: &str = "canary horse battery staple";
 
@@ -112,6 +113,34 @@ async fn everything_moves_to_another_vault_and_into_a_file_and_back() {
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
     house.run_with(&["vault", "import", &file, "--stdin"], PASSPHRASE).await.fails(2, ["cannot import", "already", "set-aside"]);
     assert!(exists(&house.path("third/vault.key")), "with a key of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn j9_a_vault_in_postgresql_is_sealed_anew_where_it_is() {
+    let Some(database) = Cluster::shared().map(Cluster::database) else { return };
+    let mut house = house().await;
+    house.set("KEYFOB_VAULT", &database.url());
+    house
+        .run_with(&["app", "add", "netatmo", "--stdin"], r#"{"client_id":"example-id","client_secret":"canary-secret-5ce2"}"#)
+        .await
+        .exits(0);
+    let key = PathBuf::from(house.json(&["vault", "status"]).await["key"].as_str().expect("a key file"));
+    let old = std::fs::read_to_string(&key).expect("reads");
+    let done = house.json(&["vault", "rekey"]).await;
+    assert_eq!((done["sealed"].as_u64(), done["generation"].as_u64()), (Some(1), Some(2)));
+    assert_ne!(std::fs::read_to_string(&key).expect("reads"), old);
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    let noted = house.run(&["vault", "rekey", "--key-file"]).await.exits(0);
+    assert!(noted.stderr.contains("other machines") && noted.stderr.contains(&key.display().to_string()), "{noted:?}");
+    house.run_with(&["vault", "rekey", "--passphrase", "--stdin"], PASSPHRASE).await.fails(2, ["cannot seal", "with a key", "--provided"]);
+    // Under a key that every machine is given.
+    let provided = house.file("provided", &"07".repeat(32));
+    house.run(&["vault", "rekey", "--provided", &provided]).await.exits(0);
+    house.run(&["app", "list"]).await.fails(7, ["", "another key", ""]);
+    house.set("KEYFOB_VAULT_KEY_FILE", &provided);
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+    house.set("KEYFOB_VAULT_KEY_FILE", &house.file("old", &old));
+    house.run(&["app", "list"]).await.fails(7, ["", "another key", ""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ pub(crate) struct Rekey {
     /// With a passphrase, which is asked for
     #[arg(long, group = "with")]
     passphrase: bool,
-    /// With a key file beside the vault
+    /// With a key file beside the vault (in the data folder, where the vault is a database)
     #[arg(long, group = "with")]
     key_file: bool,
     /// With a key in the desktop's keyring
@@ -37,17 +37,18 @@ pub(crate) struct Rekey {
 
 pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
     let what = format!("cannot seal the vault {} anew", context.vault().shown());
-    if let Location::Postgres(_) = context.vault() {
+    if args.passphrase && matches!(context.vault(), Location::Postgres(_)) {
+        // Every machine would have to be unlocked by somebody who types it, after each start.
         return Err(Card::usage(
             what,
-            "other machines that have the database open would go on writing under the old key",
-            "stop them, and move it under another key into another database: keyfob vault move --to-variable NAME",
+            "a database is opened with a key, not with a passphrase",
+            "leave --passphrase out, or give every machine a key: keyfob vault rekey --provided FILE",
         ));
     }
     // Opened first: nobody thinks of a new passphrase for a vault that is locked.
     let opened = open(context).await?;
     let to = target(&args, context, &what).await?;
-    let done = opened.rekey(&to).await.expect("a file can be sealed anew").doing(what)?;
+    let done = opened.rekey(&to).await.doing(what)?;
     let agent = Agent::usual(context.data_folder());
     if let (KeySource::Passphrase(passphrase), Location::File(path)) = (&to, context.vault()) {
         // Whoever had it unlocked has it unlocked.
@@ -58,7 +59,11 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
             unlock::keep(&unlocked, held.left.max(Duration::from_secs(1)), context)?;
         }
     }
-    let key = context.key_in_words();
+    let key = match (&to, context.vault()) {
+        // What its header says cannot be seen from here.
+        (KeySource::Keyring { .. }, Location::Postgres(_)) => "the desktop's keyring".to_owned(),
+        _ => context.key_in_words(),
+    };
     if context.out.json {
         return context
             .out
@@ -67,6 +72,13 @@ pub(crate) async fn run(args: Rekey, context: &Context) -> Result<(), Card> {
     let paint = context.out.note_paint();
     context.out.note(&format!("{} {} sealed anew; the key is {key}", paint.good("✓"), counted(done.sealed, "record")));
     context.out.note(&paint.dim("copies made before open with the old key alone: make new ones (keyfob vault export FILE)"));
+    if let (KeySource::File(file) | KeySource::Usual { file, .. }, Location::Postgres(_)) = (&to, context.vault()) {
+        context.out.note(&format!(
+            "{} other machines that use this database need the new {}: until it is there, they can neither read nor write",
+            paint.warn("note:"),
+            file.display()
+        ));
+    }
     if let KeySource::Provided(path) = &to {
         context.out.note(&format!(
             "{} from now on, start programs with {}={}",
