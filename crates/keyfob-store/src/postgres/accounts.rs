@@ -41,23 +41,22 @@ static INSERT: LazyLock<Write> = LazyLock::new(|| {
     let guard = guard(6);
     let insert = format!(
         "INSERT INTO keyfob.account (id, name, generation, due_at, record)
-         SELECT $1::bytea, $2::bytea, $3::bigint, $4::bigint, $5::bytea WHERE {guard} ON CONFLICT DO NOTHING"
+         SELECT $1::bytea, $2::bytea, $3::bigint, $4::bigint, $5::bytea {guard} ON CONFLICT DO NOTHING"
     );
     Write::new(&insert, 6)
 });
 
-/// A lease is for one due moment: with another it ends.
+/// A lease is for one due moment: with another it ends. The name is the guard against a rekey, here and in removing: no row has it any more.
 static REPLACE: LazyLock<Write> = LazyLock::new(|| {
-    let guard = guard(8);
-    let update = format!(
+    Write::new(
         "UPDATE keyfob.account SET id = $1, generation = $3, due_at = $4, record = $5,
                 leased_until = CASE WHEN due_at IS NOT DISTINCT FROM $4 THEN leased_until ELSE 0 END
-         WHERE name = $2 AND id = $6 AND generation = $7 AND {guard}"
-    );
-    Write::new(&update, 8)
+         WHERE name = $2 AND id = $6 AND generation = $7",
+        7,
+    )
 });
 
-static REMOVE: LazyLock<Write> = LazyLock::new(|| Write::new(&format!("DELETE FROM keyfob.account WHERE name = $1 AND {}", guard(2)), 2));
+static REMOVE: LazyLock<Write> = LazyLock::new(|| Write::new("DELETE FROM keyfob.account WHERE name = $1", 1));
 
 /// Rows that another worker is just taking are passed over; of those that were taken since this statement began, the newest state counts.
 /// A lease that lies further ahead than any that would be given now is one of a clock that was wrong.
@@ -139,7 +138,7 @@ pub(super) async fn remove(vault: &PostgresVault, name: &str, entry: Option<&Ent
     let mut ever_repeated = false;
     loop {
         let hash = AccountRow::name(&now.sealer, name);
-        let written = write(vault, &now, &REMOVE, &[&hash.as_slice(), &now.generation], entry, Again::Once).await;
+        let written = write(vault, &now, &REMOVE, &[&hash.as_slice()], entry, Again::Once).await;
         let Answer { rows, repeated } = written.map_err(|failure| failure.error)?;
         ever_repeated |= repeated;
         if !rows.is_empty() {
@@ -273,8 +272,7 @@ async fn replace(
     let (Ok(expected), Ok(next)) = (signed(found), after(found).and_then(|next| signed(next).map(|_| next))) else { return Ok(None) };
     let row = AccountRow::seal(&now.sealer, account, next)?;
     let generation = signed(row.generation)?;
-    let parameters: [&(dyn ToSql + Sync); 8] = [&row.id, &row.name, &generation, &row.due_at, &row.record, &id, &expected, &now.generation];
-    swap(vault, now, &REPLACE, &row, &parameters, entry).await
+    swap(vault, now, &REPLACE, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &id, &expected], entry).await
 }
 
 /// Writes a row if what is expected is there; `None` if something else is. If an answer was lost on the way, the row itself tells whether it

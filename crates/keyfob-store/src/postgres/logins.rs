@@ -23,7 +23,7 @@ const APP: &str = "SELECT id, generation, record FROM keyfob.app WHERE id = $1";
 static PUT_APP: LazyLock<String> = LazyLock::new(|| {
     let guard = guard(4);
     format!(
-        "INSERT INTO keyfob.app AS app (id, generation, record) SELECT $1::bytea, $2::bigint, $3::bytea WHERE {guard}
+        "INSERT INTO keyfob.app AS app (id, generation, record) SELECT $1::bytea, $2::bigint, $3::bytea {guard}
          ON CONFLICT (id) DO UPDATE SET generation = $2, record = $3 WHERE app.generation = $2 - 1
          RETURNING 1"
     )
@@ -43,7 +43,7 @@ static PUT_PENDING: LazyLock<String> = LazyLock::new(|| {
                    FOR UPDATE SKIP LOCKED)
          )
          INSERT INTO keyfob.pending (id, binding, generation, expires_at, record)
-         SELECT $1::bytea, $2::bytea, $3::bigint, $4::bigint, $5::bytea WHERE {guard}
+         SELECT $1::bytea, $2::bytea, $3::bigint, $4::bigint, $5::bytea {guard}
          ON CONFLICT (id, binding) DO UPDATE SET generation = $3, expires_at = $4, record = $5
          RETURNING 1"
     )

@@ -1,10 +1,9 @@
 //! Keeping up with a rekey by another process, on this machine or another: nothing is ever written under an old key.
 //!
-//! Every statement that writes something sealed has the [`GUARD`]: it does nothing if the header has moved on. That costs no round trip. It
-//! is enough because a rekey locks the tables (see [`rekey`](super::rekey)): in *read committed* PostgreSQL takes the snapshot of a statement
+//! Every statement that puts in a sealed row has the [`guard`]: it does nothing if the header has moved on. That costs no round trip. What
+//! replaces or removes a row needs none: it finds that by a keyed hash, and a hash under an old key finds nothing. It is enough because a rekey locks the tables (see [`rekey`](super::rekey)): in *read committed* PostgreSQL takes the snapshot of a statement
 //! after it has the statement's table locks, and these it keeps until its commit. So whoever waited for a rekey sees the new header, and
-//! whoever did not wait is done before the rekey begins. What is found by a keyed hash needs no guard to be left alone, since a hash under
-//! an old key finds nothing.
+//! whoever did not wait is done before the rekey begins.
 //!
 //! A statement that did or found nothing asks for the header: if that has moved on, it is done once more with the new key.
 
@@ -22,9 +21,10 @@ use crate::key::KeySource;
 use crate::seal::Sealer;
 use crate::sealing::{Known, Now};
 
-/// Whether the vault is still sealed with the key of that generation, in a statement whose parameter of this number says which.
+/// What a row to put in is selected from: one row if the vault is still sealed with the key of the generation that this parameter says, and
+/// otherwise none.
 pub(super) fn guard(parameter: usize) -> String {
-    format!("EXISTS (SELECT FROM keyfob.header WHERE generation = ${parameter}::bigint)")
+    format!("FROM keyfob.header WHERE header.generation = ${parameter}::bigint")
 }
 
 /// What an open vault seals with.

@@ -216,7 +216,7 @@ async fn j7_a_write_that_waits_for_a_rekey_sees_its_header() {
     let (mut sql, watch) = (past(&database).await, past(&database).await);
     let rekey = sql.transaction().await.expect("begins");
     rekey.batch_execute("LOCK TABLE keyfob.app, keyfob.account, keyfob.history, keyfob.pending IN EXCLUSIVE MODE").await.expect("locks");
-    rekey.batch_execute("UPDATE keyfob.header SET generation = 2").await.expect("edits");
+    rekey.batch_execute("UPDATE keyfob.header SET generation = 2; UPDATE keyfob.account SET name = '\\x02'").await.expect("edits");
     let (another, app, pending) = (oauth2_account("another"), app(), oauth2_pending("state"));
     let first = entry(&another, 1);
     let writing = async {
