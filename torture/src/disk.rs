@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::book::{self, Book};
 use crate::machine::Mount;
 use crate::patient::{PREPARED, check, copy, prepare, writer};
 use crate::process::{Victim, verb};
@@ -177,7 +178,8 @@ pub fn file_size(rig: &Rig) -> Rigged<Outcome> {
     Ok(tally.done())
 }
 
-/// The vault on a file system that became read-only, closed in order and after a kill.
+/// The vault on a file system that became read-only: closed in order it can be read; after a kill its log would first have to be played into
+/// it, and it says so. Nobody writes in either.
 pub fn read_only(rig: &Rig) -> Rigged<Outcome> {
     let folder = rig.folder()?;
     let disk = match Mount::memory(folder.path(), &format!("size={DISK_BYTES},mode=0700")) {
@@ -187,6 +189,7 @@ pub fn read_only(rig: &Rig) -> Rigged<Outcome> {
     let mut tally = Tally::new();
     for killed in [false, true] {
         let vault = prepare(rig, &disk.place.join(if killed { "killed" } else { "closed" }), killed)?;
+        let path = vault.join("vault.db");
         disk.remount("ro")?;
         for writes in [0, 1] {
             tally.rounds += 1;
@@ -195,15 +198,43 @@ pub fn read_only(rig: &Rig) -> Rigged<Outcome> {
             if let Some(verdict) = remains.complain(remains.acknowledged(PREPARED) == PREPARED + writes) {
                 tally.blame(verdict, &name);
             }
+            let opened = remains.said.iter().any(|line| line == "open");
+            let refused = remains.error().is_some_and(|(_, words)| words.contains("read-only"));
+            if opened == killed || refused == (opened && writes == 0) {
+                tally.blame(Verdict::Wrong(format!("it was {}opened: {:?}", if opened { "" } else { "not " }, remains.said)), &name);
+            }
             let said = remains.error().map_or("opens", |(_, words)| words);
             tally.notes.push(format!("{name}: {said}"));
         }
+        let reader = if killed { None } else { Some(Book::open(&path).map_err(|error| book::describe(&error))?) };
+        if let Some(Err(verdict)) = reader.as_ref().map(|reader| reader.check(PREPARED, PREPARED)) {
+            tally.blame(verdict, "everything can be read");
+        }
         disk.remount("rw")?;
-        if let Err(verdict) = check(&vault.join("vault.db"), PREPARED, PREPARED) {
+        if let Err(verdict) = check(&path, PREPARED, PREPARED) {
             tally.blame(verdict, "writable again");
+        }
+        if let Some(reader) = reader {
+            tally.rounds += 1;
+            written_under_it(rig, &vault, &reader, &mut tally)?;
         }
     }
     Ok(tally.done())
+}
+
+/// Who opened it to be read only, and to whom it was promised that nobody writes, is told when somebody does, and reads no mixture.
+fn written_under_it(rig: &Rig, vault: &Path, reader: &Book, tally: &mut Tally) -> Rigged<()> {
+    let name = "written to under a reader";
+    let remains = Victim::start(&mut writer(rig, vault, PREPARED, 1))?.finish_within(PATIENCE)?;
+    if let Some(verdict) = remains.complain(remains.acknowledged(PREPARED) == PREPARED + 1) {
+        tally.blame(verdict, name);
+    }
+    match reader.wait(reader.store.accounts()) {
+        Err(error) if book::kind(&error) == "io" => tally.notes.push(format!("{name}: {}", book::describe(&error))),
+        Err(error) => tally.blame(Verdict::Wrong(book::describe(&error)), name),
+        Ok(_) => tally.blame(Verdict::Wrong("it goes on with what it had".to_owned()), name),
+    }
+    Ok(())
 }
 
 fn renew(template: &Path, spoiled: &Path) -> Rigged<()> {

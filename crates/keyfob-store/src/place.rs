@@ -57,7 +57,13 @@ pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
 /// Takes away what others may do with a file of ours, and says so.
 pub(crate) fn close_to_others(path: &Path, found: &Metadata, warnings: &mut Vec<String>) -> Result<(), StoreError> {
     if found.mode() & 0o077 != 0 {
-        std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(io(path))?;
+        match std::fs::set_permissions(path, Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {
+                warnings.push(format!("others can read {}, and that cannot be changed where it is", path.display()));
+                return Ok(());
+            }
+            other => other.map_err(io(path))?,
+        }
         warnings.push(format!("others could read or write {}; its mode is 0600 now", path.display()));
     }
     Ok(())
@@ -120,6 +126,12 @@ impl Lock {
             }
         }
     }
+}
+
+/// Whether the file system that the file lies on is mounted read-only. Where that cannot be asked, it is not.
+pub(crate) fn is_on_read_only(path: &Path) -> bool {
+    use rustix::fs::{StatVfsMountFlags, statvfs};
+    path.parent().and_then(|folder| statvfs(folder).ok()).is_some_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 fn is_lockless(error: &io::Error) -> bool {

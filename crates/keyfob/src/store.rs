@@ -203,6 +203,9 @@ impl StoreError {
             Self::Corrupt(_) => "restore the file from a backup, or move it aside and log in again; nothing was overwritten",
             Self::Newer(_) => "use the newer version of this program; nothing was changed",
             Self::Conflict => "try again",
+            Self::Io(_, error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
+                "make it writable, or move the vault to where it can be written: keyfob vault move"
+            }
             Self::Io(..) => "check the disk, its space and the permissions of the folder",
             Self::Unsafe(_) => "make the folder 0700 and the file 0600, owned by you, and no links",
         }

@@ -9,6 +9,7 @@ use keyfob::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
+use super::frozen::Frozen;
 use crate::header::{self, Header};
 use crate::place::{self, Fresh};
 use crate::seal::Sealer;
@@ -63,15 +64,40 @@ pub(crate) fn open(
 ) -> Result<(Connection, Sealer, Header), StoreError> {
     let mut connection = connect(path)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
-    let version = version(&connection)?;
-    check_length(&mut connection, path)?;
-    check_structure(&mut connection, version)?;
-    let header = read_header(&connection)?;
-    let sealer = unseal(&header)?;
+    let (version, sealer, header) = look(&mut connection, path, unseal)?;
     use_write_ahead_log(&connection, path)?;
     migrate(&mut connection, version)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(sql)?;
     Ok((connection, sealer, header))
+}
+
+/// Opens a vault that cannot be written.
+pub(super) fn open_frozen(
+    frozen: &Frozen,
+    path: &Path,
+    unseal: impl FnOnce(&Header) -> Result<Sealer, StoreError>,
+) -> Result<(Connection, Sealer, Header), StoreError> {
+    let mut connection = frozen.connect()?;
+    let looked = look(&mut connection, path, unseal);
+    // What looks damaged may be a file that somebody writes to.
+    frozen.is_still_so()?;
+    let (version, sealer, header) = looked?;
+    // An older one would have to be moved on first.
+    if version < MIGRATIONS.len() { Err(frozen.refusal()) } else { Ok((connection, sealer, header)) }
+}
+
+/// Finds everything in order, or says what is not.
+fn look(
+    connection: &mut Connection,
+    path: &Path,
+    unseal: impl FnOnce(&Header) -> Result<Sealer, StoreError>,
+) -> Result<(usize, Sealer, Header), StoreError> {
+    let version = version(connection)?;
+    check_length(connection, path)?;
+    check_structure(connection, version)?;
+    let header = read_header(connection)?;
+    let sealer = unseal(&header)?;
+    Ok((version, sealer, header))
 }
 
 /// What an error of SQLite means for the vault.
@@ -99,6 +125,12 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sql)?;
     connection.busy_handler(Some(wait_for_turn)).map_err(sql)?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+/// What every connection is told.
+pub(super) fn configure(connection: &Connection) -> Result<(), StoreError> {
     // The page cache, in KiB, is for a million accounts: the inner pages of table and index fit. It is taken as it is needed.
     // What the file says is data, not program, and what is erased is overwritten.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(sql)?;
@@ -107,8 +139,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
             "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
              PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
         )
-        .map_err(sql)?;
-    Ok(connection)
+        .map_err(sql)
 }
 
 // Whether what this thread does may wait for another process.

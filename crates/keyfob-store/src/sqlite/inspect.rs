@@ -7,6 +7,7 @@ use keyfob::proto::Secret;
 use rusqlite::config::DbConfig;
 
 use super::database::{self, sql};
+use super::frozen::Frozen;
 use crate::agent::Unlocked;
 use crate::header::Header;
 use crate::key::{KeySource, SealedWith};
@@ -67,7 +68,10 @@ fn header(path: &Path) -> Result<Header, StoreError> {
     if place::look(path)?.is_none() {
         return Err(StoreError::Missing(path.display().to_string()));
     }
-    let connection = database::connect(path)?;
+    let connection = match Frozen::of(path)? {
+        Some(frozen) => frozen.connect()?,
+        None => database::connect(path)?,
+    };
     // Not a byte is changed, not even at closing.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
     database::version(&connection)?;

@@ -3,6 +3,7 @@
 mod check;
 mod checkpoint;
 mod database;
+mod frozen;
 mod hold;
 mod inspect;
 mod pour;
@@ -24,6 +25,7 @@ use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
 pub use check::Checked;
+use frozen::Frozen;
 pub use inspect::Inspection;
 use readers::Readers;
 use sealing::Sealing;
@@ -71,6 +73,8 @@ pub struct Vault {
     path: PathBuf,
     key_made: Option<PathBuf>,
     warnings: Vec<String>,
+    /// Where it cannot be written.
+    frozen: Option<Arc<Frozen>>,
     writer: Writer,
     readers: Readers,
 }
@@ -80,7 +84,8 @@ impl Vault {
     pub const FILE_NAME: &'static str = "vault.db";
 
     /// Opens the vault; makes its folder (0700), its key where the source is [`KeySource::File`], and the vault itself (0600) where there is
-    /// none yet. Blocks while it looks at the disk.
+    /// none yet. On a file system that is read-only a vault that was closed can be read, and each write is refused. Blocks while it looks at
+    /// the disk.
     pub fn open(path: &Path, source: KeySource) -> Result<Self, StoreError> {
         Self::open_or(path, &source, true)
     }
@@ -97,7 +102,15 @@ impl Vault {
             return Err(StoreError::Missing(path.display().to_string()));
         }
         // One process at a time looks whether there is a vault, makes it, or moves it to this version.
-        let lock = Lock::take(&path)?;
+        let lock = match Lock::take(&path) {
+            Err(error) if is_read_only(&error) => {
+                return match Frozen::of(&path)? {
+                    Some(frozen) => Self::open_frozen(path, source, frozen, warnings),
+                    None => Err(error),
+                };
+            }
+            other => other?,
+        };
         let exists = database::exists(&path, &mut warnings)?;
         place::warn_of_network(&path, &mut warnings);
         let mut key_made = None;
@@ -110,9 +123,21 @@ impl Vault {
         source.settle(&header)?;
         drop(lock);
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
-        let writer = Writer::new(path.clone(), Arc::clone(&sealing));
-        let readers = Readers::new(path.clone(), sealing, connection);
-        Ok(Self { path, key_made, warnings, writer, readers })
+        let writer = Writer::new(path.clone(), Arc::clone(&sealing), None);
+        let readers = Readers::new(path.clone(), sealing, connection, None);
+        Ok(Self { path, key_made, warnings, frozen: None, writer, readers })
+    }
+
+    /// To be read alone: nothing is made beside it, and what a killed rekey left stays.
+    fn open_frozen(path: PathBuf, source: &KeySource, frozen: Frozen, mut warnings: Vec<String>) -> Result<Self, StoreError> {
+        let frozen = Arc::new(frozen);
+        database::exists(&path, &mut warnings)?;
+        warnings.push(frozen.warning());
+        let (connection, sealer, header) = database::open_frozen(&frozen, &path, |header| source.open(header, &mut warnings))?;
+        let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
+        let writer = Writer::new(path.clone(), Arc::clone(&sealing), Some(Arc::clone(&frozen)));
+        let readers = Readers::new(path.clone(), sealing, connection, Some(Arc::clone(&frozen)));
+        Ok(Self { path, key_made: None, warnings, frozen: Some(frozen), writer, readers })
     }
 
     /// What a vault says of itself without its key.
@@ -141,7 +166,7 @@ impl Vault {
     /// Looks at every page of the file and opens every record. Opening a vault does that only while it is small (see the README); this takes
     /// some seconds for a million accounts, and keeps nobody waiting meanwhile. Damage is a finding, not an error.
     pub async fn check(&self) -> Result<Checked, StoreError> {
-        self.readers.alone(check::check).await
+        self.readers.alone(|connection, pool| check::check(connection, &pool.sealing)).await
     }
 
     /// Closes the vault so that it is one file: nothing of it is in a log.
@@ -176,12 +201,16 @@ impl fmt::Debug for Vault {
 
 impl Portable for Vault {
     fn pour(&self, out: Outflow) -> Stored<'_, ()> {
-        self.readers.alone(move |connection, sealing| pour::pour(connection, sealing, out))
+        self.readers.alone(move |connection, pool| pour::pour(connection, pool, out))
     }
 
     fn fill(&self, from: Inflow) -> Stored<'_, Moved> {
         self.writer.alone(move |connection, sealing| pour::fill(connection, sealing, from))
     }
+}
+
+fn is_read_only(error: &StoreError) -> bool {
+    matches!(error, StoreError::Io(_, error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Owned copies go to the thread: a caller that stops waiting does not stop a write half way.
@@ -241,7 +270,12 @@ impl Store for Vault {
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {
-        Box::pin(async move { hold::try_hold(&self.path, id) })
+        Box::pin(async move {
+            match &self.frozen {
+                Some(frozen) => Err(frozen.refusal()),
+                None => hold::try_hold(&self.path, id),
+            }
+        })
     }
 
     fn put_pending<'a>(&'a self, login: &'a PendingLogin, binding: &'a str) -> Stored<'a, ()> {

@@ -4,6 +4,7 @@ use keyfob::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::database::sql;
+use super::readers::Pool;
 use super::rekey::in_chunks;
 use super::sealing::Sealing;
 use crate::rows::{AccountRow, AppRow, EntryRow, signed};
@@ -11,9 +12,9 @@ use crate::seal::Sealer;
 use crate::transfer::{Inflow, Item, Moved, Outflow, not_empty};
 
 /// All of it, as it was at one moment.
-pub(super) fn pour(connection: &mut Connection, sealing: &Sealing, mut out: Outflow) -> Result<(), StoreError> {
+pub(super) fn pour(connection: &mut Connection, pool: &Pool, mut out: Outflow) -> Result<(), StoreError> {
     let read = connection.transaction().map_err(sql)?;
-    let sealer = &*sealing.keep_up(&read)?;
+    let sealer = &*pool.sealing.keep_up(&read)?;
     let mut apps = read.prepare("SELECT id, generation, record FROM app").map_err(sql)?;
     for row in apps.query_map((), AppRow::read).map_err(sql)?.collect::<Result<Vec<_>, _>>().map_err(sql)? {
         let (provider, app) = row.open(sealer)?;
@@ -29,6 +30,8 @@ pub(super) fn pour(connection: &mut Connection, sealing: &Sealing, mut out: Outf
     )?;
     let entries = "SELECT number, account, record FROM history WHERE number > ? ORDER BY number LIMIT ?";
     in_chunks(&read, entries, |row| EntryRow::read_after(row, 1), |_, row: EntryRow| out.send(Item::Entry(Box::new(row.open(sealer)?))))?;
+    // Before the other end is told that it has everything.
+    pool.counts()?;
     out.end()
 }
 

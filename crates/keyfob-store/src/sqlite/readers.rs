@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::database;
+use super::frozen::Frozen;
 use super::sealing::Sealing;
 use super::worker::{Worker, ended};
 use crate::seal::Sealer;
@@ -29,14 +30,16 @@ type Long = Box<dyn FnOnce(&Pool) + Send>;
 
 pub(super) struct Pool {
     path: PathBuf,
-    sealing: Arc<Sealing>,
+    pub(super) sealing: Arc<Sealing>,
+    /// Where it cannot be written, and so need not be locked.
+    frozen: Option<Arc<Frozen>>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
     /// `first` is the connection that the vault was opened with.
-    pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>, first: Connection) -> Self {
-        let pool = Arc::new(Pool { path, sealing, idle: Mutex::new(vec![first]) });
+    pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>, first: Connection, frozen: Option<Arc<Frozen>>) -> Self {
+        let pool = Arc::new(Pool { path, sealing, frozen, idle: Mutex::new(vec![first]) });
         Self { pool, long: Worker::new("keyfob-vault-reader") }
     }
 
@@ -61,9 +64,12 @@ impl Readers {
     /// Lets somebody read who sees to the sealing himself.
     pub(super) fn alone<'a, R: Send + 'static>(
         &'a self,
-        read: impl FnOnce(&mut Connection, &Sealing) -> Result<R, StoreError> + Send + 'static,
+        read: impl FnOnce(&mut Connection, &Pool) -> Result<R, StoreError> + Send + 'static,
     ) -> Stored<'a, R> {
-        self.long(move |pool| read(&mut database::connect(&pool.path)?, &pool.sealing))
+        self.long(move |pool| {
+            let found = read(&mut pool.connect()?, pool);
+            pool.counts().and(found)
+        })
     }
 
     fn long<'a, R: Send + 'static>(&'a self, work: impl FnOnce(&Pool) -> Result<R, StoreError> + Send + 'static) -> Stored<'a, R> {
@@ -84,14 +90,24 @@ impl Pool {
         let idle = self.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => database::connect(&self.path)?,
+            None => self.connect()?,
         };
         let result = self.read_with(&connection, nothing, read);
+        self.counts()?;
         let mut idle = self.idle();
         if idle.len() < MOST_IDLE {
             idle.push(connection);
         }
         result
+    }
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        self.frozen.as_ref().map_or_else(|| database::connect(&self.path), |frozen| frozen.connect())
+    }
+
+    /// Whether what was read may be believed.
+    pub(super) fn counts(&self) -> Result<(), StoreError> {
+        self.frozen.as_ref().map_or(Ok(()), |frozen| frozen.is_still_so())
     }
 
     /// What is not found, or does not open, may have been sealed anew in another process: then once more, with the new key.

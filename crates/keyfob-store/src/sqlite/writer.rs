@@ -24,6 +24,7 @@ use tokio::task;
 
 use super::checkpoint::Checkpoints;
 use super::database::{self, sql};
+use super::frozen::Frozen;
 use super::sealing::Sealing;
 use super::worker::{Worker, ended};
 use crate::place;
@@ -34,6 +35,8 @@ const MOST_AT_ONCE: usize = 256;
 
 /// Writes the records of one vault. Dropping it waits until everything that was given is written.
 pub(super) struct Writer {
+    /// Where nothing can be written.
+    frozen: Option<Arc<Frozen>>,
     /// Before what it works on, so that its thread ends first.
     worker: Worker<Job>,
     desk: Arc<Mutex<Desk>>,
@@ -69,9 +72,9 @@ type Alone = Box<dyn FnOnce(Result<(&mut Connection, &Sealing), StoreError>) + S
 type Answer = Box<dyn FnOnce(Result<(), StoreError>)>;
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>) -> Self {
+    pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>, frozen: Option<Arc<Frozen>>) -> Self {
         let desk = Arc::new(Mutex::new(Desk { path, sealing, open: None }));
-        Self { worker: Worker::new("keyfob-vault-writer"), desk, waiting: AtomicUsize::new(0) }
+        Self { frozen, worker: Worker::new("keyfob-vault-writer"), desk, waiting: AtomicUsize::new(0) }
     }
 
     /// Once polled, the work is done even if nobody waits for it any more.
@@ -96,6 +99,7 @@ impl Writer {
         work: impl FnOnce(&Write<'_>) -> Result<R, StoreError> + Send + 'static,
     ) -> Stored<'a, R> {
         Box::pin(async move {
+            self.writable()?;
             let (answer, answered) = oneshot::channel();
             let job: Shared = Box::new(move |transaction| {
                 let result = transaction.and_then(|transaction| transaction.attempt(takes, work));
@@ -118,12 +122,17 @@ impl Writer {
         work: impl FnOnce(&mut Connection, &Sealing) -> Result<R, StoreError> + Send + 'static,
     ) -> Stored<'a, R> {
         Box::pin(async move {
+            self.writable()?;
             let (answer, answered) = oneshot::channel();
             self.give(Job::Alone(Box::new(move |open| {
                 drop(answer.send(open.and_then(|(connection, sealing)| work(connection, sealing))));
             })))?;
             answered.await.map_err(|_| ended())?
         })
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        self.frozen.as_ref().map_or(Ok(()), |frozen| Err(frozen.refusal()))
     }
 
     fn give(&self, job: Job) -> Result<(), StoreError> {

@@ -1,0 +1,134 @@
+//! A vault on a file system that cannot be written to: it is read as it is, without locks, log or shared memory, which would all have to be
+//! written beside it.
+//!
+//! `immutable` tells SQLite that nobody changes the file. The mount that we see cannot; another mount of the same disk could (a container that
+//! was given a folder to read). So each read is followed by a look at the file, and counts only if that is the one that was opened.
+
+use std::io::{Error, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use keyfob::StoreError;
+use rusqlite::{Connection, OpenFlags};
+
+use super::database::{self, sql};
+use crate::place;
+
+/// A file that stays as it is, and what it was when it was opened.
+pub(super) struct Frozen {
+    path: PathBuf,
+    seen: Seen,
+}
+
+/// Device, inode, length, and when it was last written.
+type Seen = (u64, u64, u64, i64, i64);
+
+impl Frozen {
+    /// Nothing where the file system can be written to, or there is no vault.
+    pub(super) fn of(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !place::is_on_read_only(path) {
+            return Ok(None);
+        }
+        let Some(seen) = seen(path)? else { return Ok(None) };
+        if let Some(log) = log(path)? {
+            let why = format!(
+                "{} holds what is not in the file yet, and its file system is read-only: a program was killed that had it open, or has it open \
+                 elsewhere; open it once where it can be written, and close it",
+                log.display()
+            );
+            return Err(StoreError::Io(why, ErrorKind::ReadOnlyFilesystem.into()));
+        }
+        Ok(Some(Self { path: path.to_owned(), seen }))
+    }
+
+    pub(super) fn connect(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let connection = Connection::open_with_flags(uri(&self.path), flags).map_err(sql)?;
+        database::configure(&connection)?;
+        Ok(connection)
+    }
+
+    /// Whether what was read counts.
+    pub(super) fn is_still_so(&self) -> Result<(), StoreError> {
+        if seen(&self.path)? == Some(self.seen) && log(&self.path)?.is_none() {
+            return Ok(());
+        }
+        let what = "it was written to while it was open to be read only; start this program again";
+        Err(StoreError::Io(self.path.display().to_string(), Error::new(ErrorKind::ResourceBusy, what)))
+    }
+
+    /// What a write gets.
+    pub(super) fn refusal(&self) -> StoreError {
+        let what = format!("{} is on a file system that is read-only: it can be read, and not written", self.path.display());
+        StoreError::Io(what, ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    /// For the person who opens it.
+    pub(super) fn warning(&self) -> String {
+        format!("{} is on a file system that is read-only: nothing can be kept there, no refreshed token either", self.path.display())
+    }
+}
+
+fn seen(path: &Path) -> Result<Option<Seen>, StoreError> {
+    Ok(place::look(path)?.map(|found| (found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec())))
+}
+
+/// What SQLite would have to play into the file first.
+fn log(path: &Path) -> Result<Option<PathBuf>, StoreError> {
+    for suffix in ["-wal", "-journal"] {
+        let log = place::with_suffix(path, suffix);
+        if place::look(&log)?.is_some_and(|found| found.len() > 0) {
+            return Ok(Some(log));
+        }
+    }
+    Ok(None)
+}
+
+/// The path, with every byte written out that means something in a URI. Nothing of it can be taken for a parameter.
+fn uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+#[cfg(test)]
+mod tests {
+    use keyfob::Store;
+    use keyfob::proto::App;
+
+    use super::*;
+    use crate::{KeySource, Vault};
+
+    #[test]
+    fn a_path_is_a_path_whatever_is_in_it() {
+        assert_eq!(uri(Path::new("/a b/x?mode=rw#y%41/vault.db")), "file:/a%20b/x%3Fmode%3Drw%23y%2541/vault.db?immutable=1");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("it is there").join("odd ?name#%41é").join("vault.db");
+        drop(Vault::open(&path, KeySource::beside(&path)).expect("makes a vault"));
+        let frozen = Frozen { path: path.clone(), seen: seen(&path).expect("looks").expect("it is there") };
+        let connection = frozen.connect().expect("opens");
+        let tables: i64 = connection.query_row("SELECT count(*) FROM account", (), |row| row.get(0)).expect("reads");
+        assert_eq!(tables, 0);
+        assert!(connection.execute("DELETE FROM account", ()).is_err());
+        frozen.is_still_so().expect("nobody wrote");
+        drop(connection);
+        let names = std::fs::read_dir(path.parent().expect("a folder")).expect("lists").map(|entry| entry.expect("an entry").file_name());
+        assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with("-shm")), "nothing was made beside it");
+        // It is open somewhere, with a log.
+        let vault = Vault::open(&path, KeySource::beside(&path)).expect("opens");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(vault.put_app("example", &App::public("example"))).expect("puts");
+        assert!(frozen.is_still_so().is_err(), "somebody writes");
+        drop(vault);
+        assert!(frozen.is_still_so().is_err(), "somebody wrote");
+    }
+}
