@@ -7,8 +7,10 @@ use std::path::Path;
 
 use keyfob::proto::oauth1;
 use keyfob::proto::oauth1::server::SignedRequest;
-use keyfob::proto::oauth2::{self, AuthorizeRequest, TokenKind};
-use keyfob::proto::{Answer, Body, Flow, Incoming, Secret, Settings, Timestamp, TokenSet};
+use keyfob::proto::oauth2::{
+    self, AccessRequest, AuthorizeRequest, BackchannelRequest, Delivery, Hint, Hybrid, TokenExchangeRequest, TokenKind, TokenType,
+};
+use keyfob::proto::{Answer, Body, Endpoint, Flow, FormPost, Incoming, Secret, Settings, Timestamp, TokenSet};
 use keyfob::{Login, OsEntropy, Session, Store};
 use keyfob_broker::{Config, Service, Site, Variables, recognise};
 use keyfob_e2e::canary::{Canary, Search};
@@ -29,13 +31,25 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "Answer",
             "App",
             "AuthorizeRequest",
+            "BackchannelAuthentication",
+            "BackchannelLogin",
+            "BackchannelRequest",
             "Body",
             "Callback",
             "Client",
+            "DeviceAuthorization",
+            "DeviceLogin",
             "Error",
             "Exchange",
+            "Exchanged",
             "Explanation",
             "Flow",
+            "FormPost",
+            "Hint",
+            "HybridAnswer",
+            "HybridPending",
+            "IdTokenTerms",
+            "ImplicitPending",
             "Incoming",
             "OAuth1Tokens",
             "OAuth2Tokens",
@@ -49,6 +63,10 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "Secret",
             "Settings",
             "SignedRequest",
+            "Step",
+            "SubjectToken",
+            "TokenExchange",
+            "TokenExchangeRequest",
             "TokenSet",
             "Verified",
         ],
@@ -84,13 +102,18 @@ const PLAIN: [(&str, &[&str]); 4] = [
     (
         "keyfob-proto",
         &[
+            "AccessRequest",
             "Api",
             "Attach",
+            "AuthorizationDetail",
             "CallbackAt",
             "ClientAuth",
             "Code",
+            "Delivery",
             "Deviation",
+            "Display",
             "Endpoint",
+            "Hybrid",
             "Identity",
             "Misbehaved",
             "Misuse",
@@ -99,12 +122,15 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "Pkce",
             "Placement",
             "Problem",
+            "Prompt",
+            "ResponseMode",
             "Signal",
             "SignatureMethod",
             "Template",
             "Timestamp",
             "TokenBody",
             "TokenKind",
+            "TokenType",
             "Transport",
             "TransportKind",
         ],
@@ -221,7 +247,7 @@ impl Everything {
     }
 
     fn read(&mut self, value: &Value) {
-        const SECRET: [&str; 8] = ["access", "refresh", "secret", "state", "verifier", "client_secret", "api_key", "ready_token"];
+        const SECRET: [&str; 9] = ["access", "refresh", "secret", "state", "verifier", "nonce", "client_secret", "api_key", "ready_token"];
         match value {
             Value::Object(members) => {
                 for (name, value) in members {
@@ -285,6 +311,76 @@ async fn log_in(library: &Library, name: &str, all: &mut Everything) {
     all.hold("Flow", settings.flow);
 }
 
+/// The grants beyond the code, at a provider that exists nowhere.
+fn grants(now: Timestamp, all: &mut Everything) {
+    let endpoint = |url| Endpoint::parse(url).expect("an endpoint");
+    let mut flow = oauth2::Settings::new(endpoint("https://login.example/authorize"), endpoint("https://login.example/token"));
+    flow.device_authorization = Some(endpoint("https://login.example/device"));
+    flow.backchannel_authentication = Some(endpoint("https://login.example/backchannel"));
+    let provider = Settings::new("example", Flow::OAuth2(flow), endpoint("https://api.example"));
+    let app = keyfob::proto::App::confidential("id", "a-client-secret-of-the-grants");
+    let client = oauth2::Client::new(&provider, app).expect("a client");
+    let answer = |body: &'static str| http::Response::builder().header("content-type", "application/json").body(body).expect("an answer");
+    let access = AccessRequest::scopes(["openid"]);
+    for (what, text) in [
+        ("client secret", "a-client-secret-of-the-grants"),
+        ("device code", "a-device-code-that-is-secret"),
+        ("auth_req_id", "an-auth-req-id-that-is-secret"),
+        ("hint", "a-hint-that-is-secret"),
+        ("subject", "a-subject-token-that-is-secret"),
+        ("token", "an-issued-token-that-is-secret"),
+        ("code", "a-hybrid-code-that-is-secret"),
+        ("ID token", "an-id-token.that-is.secret"),
+    ] {
+        all.canaries.insert((what.to_owned(), text.to_owned()));
+    }
+
+    let request = || client.device_authorization(&access).expect("a request");
+    all.hold("DeviceAuthorization", request());
+    let body = r#"{"device_code":"a-device-code-that-is-secret","user_code":"WDJB","verification_uri":"https://login.example/d","expires_in":900}"#;
+    let mut login = request().receive(&answer(body), now).expect("a login");
+    all.hold("Step", login.step(&client, now.plus(5)).expect("a question"));
+    all.hold("DeviceLogin", login);
+
+    let hint = || Hint::IdToken(Secret::new("a-hint-that-is-secret"));
+    let request = BackchannelRequest { delivery: Delivery::Ping, ..BackchannelRequest::new(hint(), access) };
+    let asked = || client.backchannel_authentication(&request, &OsEntropy).expect("a request");
+    all.hold("BackchannelAuthentication", asked());
+    let body = r#"{"auth_req_id":"an-auth-req-id-that-is-secret","expires_in":120}"#;
+    all.hold("BackchannelLogin", asked().receive(&answer(body), now).expect("a login"));
+    all.hold("Hint", hint());
+    all.hold("BackchannelRequest", request);
+
+    let request = TokenExchangeRequest::new(Secret::new("a-subject-token-that-is-secret"), TokenType::AccessToken);
+    let exchange = || client.token_exchange(&request).expect("a request");
+    all.hold("TokenExchange", exchange());
+    let body = r#"{"access_token":"an-issued-token-that-is-secret","token_type":"Bearer","issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}"#;
+    all.hold("Exchanged", exchange().receive(&answer(body), now).expect("a token"));
+    all.hold("SubjectToken", request.subject.clone());
+    all.hold("TokenExchangeRequest", request);
+
+    let request = AuthorizeRequest {
+        redirect_uri: library::REDIRECT_URI.to_owned(),
+        scopes: vec!["openid".to_owned()],
+        id_token_hint: Some(Secret::new("a-hint-that-is-secret")),
+        ..Default::default()
+    };
+    let (_, pending) = client.authorize_hybrid(&request, Hybrid::IdToken, now, &OsEntropy).expect("a URL");
+    all.learn(&pending);
+    let back = format!("code=a-hybrid-code-that-is-secret&id_token=an-id-token.that-is.secret&state={}", pending.key().expose());
+    let answer = pending.read(&client, Answer::Fragment(&back), now).expect("an answer");
+    all.hold("IdTokenTerms", answer.expected().clone());
+    all.hold("HybridAnswer", answer);
+    all.hold("HybridPending", pending);
+    let (_, pending) = oauth2::legacy::authorize_implicit(&client, &request, now, &OsEntropy).expect("a URL");
+    all.learn(&pending);
+    all.hold("ImplicitPending", pending);
+    let mut headers = http::HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-www-form-urlencoded"));
+    let form = FormPost::read(&http::Method::POST, &headers, b"code=a-hybrid-code-that-is-secret").expect("a form");
+    all.hold("FormPost", form);
+}
+
 /// The steps of the protocol core.
 fn core(settings: &Settings, app: &keyfob::proto::App, login: &Login, back: &str, all: &mut Everything) {
     let now = Timestamp::from_unix(1_800_000_000);
@@ -306,6 +402,7 @@ fn core(settings: &Settings, app: &keyfob::proto::App, login: &Login, back: &str
         all.canaries.insert(("token".to_owned(), secret.expose().to_owned()));
         all.hold("Revocation", client.revoke(&secret, TokenKind::Refresh).expect("a request"));
         all.hold("AuthorizeRequest", request);
+        grants(now, all);
         all.hold("Pending", pending);
         all.hold("Client", client);
     } else {
@@ -412,14 +509,8 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     let providers = [library.provider("august")];
     all.hold("Recognised", recognise(&providers, &variables, None).expect("august"));
     all.hold("Variables", variables);
-    let service = Service {
-        provider: library.provider("august"),
-        app,
-        account: "august".to_owned(),
-        redirect_uri: None,
-        scopes: Vec::new(),
-        ..Default::default()
-    };
+    let service =
+        Service { provider: library.provider("august"), app, account: "august".to_owned(), redirect_uri: None, scopes: Vec::new() };
     let listen = "127.0.0.1:5000".parse().expect("an address");
     let config = Config { listen, external_url: None, services: vec![service.clone()], keyfob: library.keyfob.clone() };
     all.hold("Service", service);

@@ -196,7 +196,7 @@ fn answers_through_the_browser_are_mute() {
     let text = format!("state={state}&code={CANARY}&id_token={CANARY}.b.c&access_token={CANARY}&token_type=bearer");
     let answer = pending.read(&client, Answer::Fragment(&text), NOW).expect("an answer");
     mute("oauth2::HybridAnswer", &answer);
-    mute("oauth2::Expected", answer.expected());
+    mute("oauth2::IdTokenTerms", answer.expected());
     let (_, pending) = oauth2::legacy::authorize_implicit(&client, &request, NOW, &entropy).expect("a URL");
     mute("oauth2::legacy::ImplicitPending", &pending);
     let text = format!("state={state}&access_token={CANARY}&token_type=bearer");
@@ -328,7 +328,7 @@ fn every_public_type_is_accounted_for() {
         "DeviceLogin",
         "Exchange",
         "Exchanged",
-        "Expected",
+        "IdTokenTerms",
         "Explanation",
         "FormPost",
         "Hint",
@@ -460,7 +460,7 @@ fn only_what_is_made_to_be_stored_serialises() {
         ("oauth1/pending.rs Pending", true),
         ("oauth2/authorize.rs ResponseMode", false),
         ("oauth2/authorize.rs ResponseType", false),
-        ("oauth2/expected.rs Expected", true),
+        ("oauth2/id_token_terms.rs IdTokenTerms", true),
         ("oauth2/grant/ciba.rs BackchannelLogin", true),
         ("oauth2/grant/device.rs DeviceLogin", true),
         ("oauth2/grant/poll.rs Poll", false),

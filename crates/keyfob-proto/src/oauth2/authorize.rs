@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::client::Client;
-use super::expected::Expected;
+use super::id_token_terms::IdTokenTerms;
 use super::json;
 use super::pending::Pending;
 use super::pkce::s256_challenge;
@@ -274,7 +274,7 @@ impl Client {
             }
         }
         let query = encode::form_pairs(query);
-        let expected = Expected {
+        let expected = IdTokenTerms {
             nonce: nonce.map(Secret::new),
             max_age: request.max_age,
             acr_values: request.acr_values.clone(),

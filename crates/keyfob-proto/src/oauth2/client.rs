@@ -6,7 +6,7 @@ use http::Method;
 use http::header::AUTHORIZATION;
 
 use super::error_response;
-use super::expected::Expected;
+use super::id_token_terms::IdTokenTerms;
 use super::pending::Verified;
 use super::settings::{ClientAuth, Settings, TokenBody};
 use super::token_response::{self, Context, RefreshToken};
@@ -174,7 +174,7 @@ pub struct Exchange {
     client: Client,
     request: Outgoing,
     context: Context,
-    expected: Option<Expected>,
+    expected: Option<IdTokenTerms>,
     kept: BTreeMap<String, String>,
     tolerated: Tolerated,
 }
@@ -187,7 +187,7 @@ impl Exchange {
 
     /// What the ID token of the answer has to say, where this is the exchange of a code. Whoever signs people in keeps it, and verifies
     /// (OpenID Connect Core §3.1.3.7): reading the answer does not.
-    pub fn expected(&self) -> Option<&Expected> {
+    pub fn expected(&self) -> Option<&IdTokenTerms> {
         self.expected.as_ref()
     }
 

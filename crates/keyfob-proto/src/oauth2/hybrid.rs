@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::authorize::{AuthorizeRequest, ResponseType};
 use super::client::Client;
-use super::expected::Expected;
+use super::id_token_terms::IdTokenTerms;
 use super::json_answer::Members;
 use super::pending::{Pending, Verified};
 use super::token_response::{self, Context};
@@ -147,7 +147,7 @@ impl HybridAnswer {
     }
 
     /// What it has to say.
-    pub fn expected(&self) -> &Expected {
+    pub fn expected(&self) -> &IdTokenTerms {
         &self.verified.expected
     }
 

@@ -24,9 +24,9 @@ pub mod client_id_document;
 mod document;
 pub mod dpop;
 mod error_response;
-mod expected;
 mod grant;
 mod hybrid;
+mod id_token_terms;
 pub(crate) mod identity;
 pub mod introspection;
 mod jar;
@@ -48,12 +48,12 @@ pub use access_request::AccessRequest;
 pub use attach::attach;
 pub use authorize::{AuthorizeRequest, Display, Prompt, ResponseMode};
 pub use client::{Client, Exchange, Revocation, TokenKind};
-pub use expected::Expected;
 pub use grant::{
     BackchannelAuthentication, BackchannelLogin, BackchannelRequest, Delivery, DeviceAuthorization, DeviceLogin, Exchanged, Hint, Step,
     SubjectToken, TokenExchange, TokenExchangeRequest, TokenType,
 };
 pub use hybrid::{Hybrid, HybridAnswer, HybridPending};
+pub use id_token_terms::IdTokenTerms;
 pub use pending::{Pending, Verified};
 pub use pkce::s256_challenge;
 pub use rar::AuthorizationDetail;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::authorize::{AuthorizeRequest, ResponseMode, ResponseType};
 use super::client::Client;
-use super::expected::Expected;
+use super::id_token_terms::IdTokenTerms;
 use super::rar::AuthorizationDetail;
 use crate::callback::{Answer, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Tolerated};
@@ -47,7 +47,7 @@ pub struct Pending {
     #[serde(default)]
     authorization_details: Vec<AuthorizationDetail>,
     #[serde(default)]
-    expected: Expected,
+    expected: IdTokenTerms,
     created_at: Timestamp,
 }
 
@@ -87,7 +87,7 @@ pub struct Verified {
     pub(crate) issuer: Option<String>,
     pub(crate) resources: Vec<String>,
     pub(crate) authorization_details: Vec<AuthorizationDetail>,
-    pub(crate) expected: Expected,
+    pub(crate) expected: IdTokenTerms,
     pub(crate) kept: BTreeMap<String, String>,
     pub(crate) tolerated: Tolerated,
 }
@@ -102,7 +102,7 @@ impl Pending {
         scopes: Vec<String>,
         state: String,
         verifier: Option<String>,
-        expected: Expected,
+        expected: IdTokenTerms,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -146,7 +146,7 @@ impl Pending {
     }
 
     /// What the ID token of this login has to say.
-    pub fn expected(&self) -> &Expected {
+    pub fn expected(&self) -> &IdTokenTerms {
         &self.expected
     }
 

@@ -7,7 +7,7 @@ use crate::secret::{Secret, stored};
 /// What the ID token of a login has to say. Made to be stored, with the [`Pending`](super::Pending) it is a part of; the nonce is in it in
 /// clear.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Expected {
+pub struct IdTokenTerms {
     #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
     pub(crate) nonce: Option<Secret>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,7 +18,7 @@ pub struct Expected {
     pub(crate) claims: Option<String>,
 }
 
-impl Expected {
+impl IdTokenTerms {
     /// `nonce`: drawn whenever `openid` is among the scopes. An ID token without it, or with another one, is not this login's.
     pub fn nonce(&self) -> Option<&Secret> {
         self.nonce.as_ref()
