@@ -3,8 +3,11 @@
 mod common;
 
 use common::*;
+use keyfob_proto::jose::{Algorithm, Algorithms, HmacKey, Keys, sign_compact};
 use keyfob_proto::oauth2::{self, AccessRequest, AuthorizeRequest, Hybrid, HybridPending, ResponseMode, legacy};
 use keyfob_proto::{Answer, Error, Secret, encode};
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 fn request() -> AuthorizeRequest {
     AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: vec!["openid".into()], ..Default::default() }
@@ -102,6 +105,70 @@ fn a_code_beside_an_id_token_is_not_to_be_had_without_it() {
     let hybrid: HybridPending = serde_json::from_str(&stored).expect("the same fields");
     let text = format!("state={}&code=code-1", plain.key().expose());
     assert!(matches!(hybrid.read(&client, Answer::Query(&text), NOW), Err(Error::Misuse(_))));
+}
+
+/// OpenID Connect Core §3.3.2.11: what came over the browser belongs together, and to this login, or is not used.
+#[test]
+fn e7_a_hybrid_answer_gives_its_code_to_whoever_verifies_its_id_token() {
+    let secret = Secret::new("a-client-secret-of-32-characters");
+    let (key, algorithms) = (HmacKey::new(Algorithm::HS256, &secret).expect("a key"), Algorithms::of([Algorithm::HS256]));
+    let client = oauth2_client(|_, _| {});
+    let half = |text: &str| encode::base64url(&Sha256::digest(text.as_bytes())[..16]);
+    let verify = |hybrid: Hybrid, now, change: &dyn Fn(&mut serde_json::Value)| {
+        let asked = AuthorizeRequest { max_age: Some(60), acr_values: vec!["gold".into()], ..request() };
+        let (url, pending) = client.authorize_hybrid(&asked, hybrid, NOW, &Chance::new(1)).expect("a URL");
+        let mut claims = json!({
+            "iss": "https://login.example", "aud": CLIENT_ID, "sub": "person-1", "iat": NOW.as_unix(), "exp": NOW.as_unix() + 300,
+            "auth_time": NOW.as_unix(), "acr": "gold", "nonce": query(&url)["nonce"], "c_hash": half("code-1"),
+        });
+        if hybrid == Hybrid::IdTokenAndToken {
+            claims["at_hash"] = json!(half("access-2"));
+        }
+        change(&mut claims);
+        let token = sign_compact(&key, serde_json::Map::new(), claims.to_string().as_bytes()).expect("signed");
+        let beside = if hybrid == Hybrid::IdTokenAndToken { "&access_token=access-2&token_type=Bearer" } else { "" };
+        let text = format!("state={}&code=code-1&id_token={token}{beside}", pending.key().expose());
+        let answer = pending.read(&client, Answer::Fragment(&text), now).expect("an answer");
+        answer.verify(&Keys::Shared(&key), &algorithms, now)
+    };
+    for hybrid in [Hybrid::IdToken, Hybrid::IdTokenAndToken] {
+        let (verified, id_token, tokens) = verify(hybrid, NOW, &|_| {}).expect("verified");
+        assert_eq!((id_token.subject.as_str(), tokens.is_some()), ("person-1", hybrid == Hybrid::IdTokenAndToken));
+        assert!(form(client.exchange(verified).expect("an exchange").request()).contains(&("code".into(), "code-1".into())));
+        let mut wrong = vec![
+            ("iss", json!("https://evil.example")),
+            ("aud", json!("another")),
+            ("nonce", json!("another")),
+            ("nonce", json!(null)),
+            ("c_hash", json!(half("code-2"))),
+            ("c_hash", json!("(none)")),
+            ("auth_time", json!(NOW.as_unix() - 600)),
+            ("acr", json!("silver")),
+        ];
+        if hybrid == Hybrid::IdTokenAndToken {
+            wrong.extend([("at_hash", json!(half("access-3"))), ("at_hash", json!("(none)"))]);
+        }
+        for (name, value) in wrong {
+            let outcome = verify(hybrid, NOW, &|claims| {
+                if value == json!("(none)") {
+                    claims.as_object_mut().expect("an object").remove(name);
+                } else {
+                    claims[name] = value.clone();
+                }
+            });
+            assert!(matches!(outcome, Err(Error::Misbehaved(_))), "{hybrid:?}: {name}");
+        }
+    }
+    // What has no ID token, and whose issuer nobody knows.
+    let (_, pending) = begin(&client, Hybrid::Token);
+    let text = format!("state={}&code=code-1&access_token=access-2&token_type=Bearer", pending.key().expose());
+    let answer = pending.read(&client, Answer::Fragment(&text), NOW).expect("an answer");
+    assert!(matches!(answer.verify(&Keys::Shared(&key), &algorithms, NOW), Err(Error::Misuse(_))));
+    let unnamed = oauth2_client(|_, flow| flow.issuer = None);
+    let (_, pending) = begin(&unnamed, Hybrid::IdToken);
+    let text = format!("state={}&code=code-1&id_token=a.b.c", pending.key().expose());
+    let answer = pending.read(&unnamed, Answer::Fragment(&text), NOW).expect("an answer");
+    assert!(matches!(answer.verify(&Keys::Shared(&key), &algorithms, NOW), Err(Error::Misuse(_))));
 }
 
 #[test]

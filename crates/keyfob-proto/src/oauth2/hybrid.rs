@@ -14,6 +14,8 @@ use super::token_response::{self, Context};
 use crate::callback::Answer;
 use crate::entropy::Entropy;
 use crate::error::{Error, Misbehaved, Misuse};
+use crate::jose::{Algorithms, Keys};
+use crate::oidc::{self, Hashes, IdToken};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::token::OAuth2Tokens;
@@ -122,13 +124,20 @@ pub(crate) fn front_channel_tokens(
     Ok(OAuth2Tokens { identity: None, id_token: None, authorization_details: Vec::new(), ..tokens })
 }
 
-/// A hybrid answer to *our* request, whose ID token nobody has verified yet. The code in it is not to be had from outside of this crate but
-/// through that check (OpenID Connect Core §3.3.2.8 to §3.3.2.10):
+/// A hybrid answer to *our* request, whose ID token nobody has verified yet. Its code is not to be had but through that check
+/// ([`verify`](Self::verify)):
 ///
-/// ```compile_fail,E0624
+/// ```compile_fail,E0616
 /// # use keyfob_proto::oauth2::{HybridAnswer, Verified};
 /// fn skips_the_check(answer: HybridAnswer) -> Verified {
-///     answer.into_verified().0
+///     answer.verified
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// # use keyfob_proto::oauth2::{Client, HybridAnswer};
+/// fn exchanges_it_all_the_same(client: &Client, answer: HybridAnswer) {
+///     client.exchange(answer);
 /// }
 /// ```
 #[must_use = "a hybrid answer is verified, then exchanged"]
@@ -164,44 +173,32 @@ impl HybridAnswer {
         }
     }
 
-    /// What the ID token must be the hash of: the code (`c_hash`), the access token (`at_hash`), the state (`s_hash`).
-    #[cfg_attr(not(test), expect(dead_code, reason = "the verification of ID tokens is the caller"))]
-    pub(crate) fn hashed(&self) -> (&Secret, Option<&Secret>, &Secret) {
-        (&self.verified.code, self.tokens.as_ref().map(|tokens| &tokens.access), &self.state)
-    }
-
-    /// The code, and the access token where one came along. For the verification of ID tokens alone, once it has been through.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the verification of ID tokens is the caller"))]
-    pub(crate) fn into_verified(self) -> (Verified, Option<OAuth2Tokens>) {
-        (self.verified, self.tokens)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{App, Endpoint, Flow, Settings, oauth2};
-
-    /// What the verification of ID tokens stands on: the three values it hashes, and the code it lets go.
-    #[test]
-    fn the_check_has_what_it_hashes_and_gives_the_code() {
-        let endpoint = |url| Endpoint::parse(url).expect("an endpoint");
-        let flow = oauth2::Settings::new(endpoint("https://login.example/authorize"), endpoint("https://login.example/token"));
-        let provider = Settings::new("example", Flow::OAuth2(flow), endpoint("https://api.example"));
-        let client = Client::new(&provider, App::public("id")).expect("a client");
-        let request = AuthorizeRequest {
-            redirect_uri: "https://app.example/cb".to_owned(),
-            scopes: vec!["openid".to_owned()],
-            ..AuthorizeRequest::default()
+    /// Verifies the ID token (§3.3.2.11): every rule of §3.1.3.7, the nonce, and the hashes of the code (`c_hash`) and of the access token
+    /// (`at_hash`), which must be there. Gives the code, for the exchange; whom the token names; and the access token, where one came along.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if there is no ID token, or the provider's settings name no issuer. `Misbehaved` if a rule does not hold; where it
+    /// [is an unknown key](Misbehaved::is_unknown_key), fetch the keys again and [read](HybridPending::read) the same answer once more.
+    pub fn verify(
+        self,
+        keys: &Keys<'_>,
+        algorithms: &Algorithms,
+        now: Timestamp,
+    ) -> Result<(Verified, IdToken, Option<OAuth2Tokens>), Error> {
+        let Self { id_token, tokens, state, verified } = self;
+        let id_token = id_token.ok_or_else(|| Misuse::new("an answer with an ID token", "one to \"code token\", which has none"))?;
+        let issuer = verified.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let terms = &verified.expected;
+        let access_token = tokens.as_ref().map(|tokens| &tokens.access);
+        let expected = oidc::Expected {
+            nonce: terms.nonce.as_ref(),
+            max_age: terms.max_age,
+            acr_values: &terms.acr_values,
+            hashes: Hashes { access_token, code: Some(&verified.code), state: Some(&state), required: true },
+            ..oidc::Expected::new(issuer, &verified.client_id, algorithms, now)
         };
-        let now = Timestamp::from_unix(0);
-        let entropy = |buffer: &mut [u8]| buffer.fill(7);
-        let (_, pending) = client.authorize_hybrid(&request, Hybrid::IdTokenAndToken, now, &entropy).expect("a URL");
-        let text = format!("state={}&code=c-1&id_token=a.b.c&access_token=t-1&token_type=Bearer", pending.key().expose());
-        let answer = pending.read(&client, Answer::Fragment(&text), now).expect("an answer");
-        let (code, token, state) = answer.hashed();
-        assert_eq!((code.expose(), token.map(Secret::expose), state.expose()), ("c-1", Some("t-1"), pending.key().expose()));
-        let (verified, tokens) = answer.into_verified();
-        assert!(tokens.is_some_and(|tokens| tokens.access.expose() == "t-1") && client.exchange(verified).is_ok());
+        let id_token = expected.judge(id_token.expose(), keys)?;
+        Ok((verified, id_token, tokens))
     }
 }
