@@ -153,6 +153,8 @@ impl Peer {
             token: endpoint("/token"),
             refresh: None,
             revoke: Some(endpoint("/token/revocation")),
+            device_authorization: None,
+            backchannel_authentication: None,
             issuer: Some(self.origin.clone()),
             iss_required: true,
             client_auth: CLIENTS[nth].2,

@@ -134,6 +134,8 @@ fn settings(origin: &str) -> Settings {
             token: endpoint("/token"),
             refresh: None,
             revoke: None,
+            device_authorization: None,
+            backchannel_authentication: None,
             issuer: None,
             iss_required: false,
             client_auth: oauth2::ClientAuth::Post,
