@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use http::Response;
-use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Step};
+use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Pushed, Step};
 use keyfob_proto::oauth2::{ClientAuth, Pkce};
 use keyfob_proto::{App, Error, Timestamp};
 use proptest::prelude::*;
@@ -364,6 +364,24 @@ fn a9_a_server_that_names_itself_in_callbacks_must_do_so() {
         let settings = metadata.settings(&app(), &Preferences::default()).expect("settings");
         assert_eq!((settings.issuer.as_deref(), settings.iss_required), (Some(ISSUER), promised));
     }
+}
+
+#[test]
+fn a22_what_must_be_pushed_is_told_apart_from_what_may() {
+    let (name, place) = ("pushed_authorization_request_endpoint", "https://login.example/par");
+    let read = |endpoint: Value, required: bool, alias: Value| {
+        read(json!({ name: endpoint, "require_pushed_authorization_requests": required, "mtls_endpoint_aliases": { name: alias } }))
+            .expect("metadata")
+    };
+    let par = endpoint(place);
+    assert_eq!(read(json!(null), false, json!(null)).pushed(false), Ok(Pushed::No));
+    assert_eq!(read(json!(place), false, json!(null)).pushed(true), Ok(Pushed::May(&par)));
+    assert_eq!(read(json!(place), true, json!("https://mtls.example/par")).pushed(false), Ok(Pushed::Must(&par)));
+    let alias = endpoint("https://mtls.example/par");
+    assert_eq!(read(json!(place), true, json!(alias.as_str())).pushed(true), Ok(Pushed::Must(&alias)));
+    let nowhere = read(json!(null), true, json!(null));
+    assert!(nowhere.pushed(false).is_err_and(|wrong| wrong.section == "RFC 9126 §5"));
+    assert!(nowhere.settings(&app(), &Preferences::default()).is_err(), "nothing goes through the browser instead");
 }
 
 #[test]

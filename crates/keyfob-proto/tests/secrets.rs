@@ -417,6 +417,7 @@ fn every_public_type_is_accounted_for() {
         "Metadata",
         "Order",
         "Preferences",
+        "Pushed",
         "Reach",
         "ResourceDiscovery",
         "ResourceMetadata",

@@ -24,7 +24,7 @@ use crate::scrub::printable;
 pub use cached::CachedMetadata;
 pub(crate) use discovery::is_absent;
 pub use discovery::{Discovery, Order, Step};
-pub use settings::Preferences;
+pub use settings::{Preferences, Pushed};
 
 pub(crate) const SECTION: &str = "RFC 8414 §2";
 

@@ -2,6 +2,7 @@
 
 use super::{Metadata, SECTION};
 use crate::app::App;
+use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::oauth2::settings::{ClientAuth, Pkce, Settings};
 
@@ -22,6 +23,17 @@ impl Default for Preferences {
     fn default() -> Self {
         Self { pkce: Pkce::S256, client_auth: None, mtls: false, scopes: Vec::new() }
     }
+}
+
+/// Whether authorization requests are pushed (RFC 9126), and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed<'a> {
+    /// The server has no such endpoint.
+    No,
+    /// They may be.
+    May(&'a Endpoint),
+    /// They must be: if pushing fails, the login fails, and nothing goes through the browser instead (A22).
+    Must(&'a Endpoint),
 }
 
 impl Metadata {
@@ -48,13 +60,14 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// `Misbehaved` for a server that names no authorization or token endpoint, or that takes no proof key of S256 (A7). `Misuse` if the app cannot
-    /// say who it is in any way that the server takes.
+    /// `Misbehaved` for a server that names no authorization or token endpoint, that takes no proof key of S256 (A7), or that wants requests pushed and
+    /// does not say where. `Misuse` if the app cannot say who it is in any way that the server takes.
     pub fn settings(&self, app: &App, preferences: &Preferences) -> Result<Settings, Error> {
         let needed = |name: &str| Misbehaved::new(SECTION, name, "metadata without it");
         let mtls = |name: &str, usual| if preferences.mtls { self.mtls_endpoint(name, usual) } else { usual };
         let authorize = self.authorization_endpoint.clone().ok_or_else(|| needed("authorization_endpoint"))?;
         let token = mtls("token_endpoint", self.token_endpoint.as_ref()).cloned().ok_or_else(|| needed("token_endpoint"))?;
+        self.pushed(preferences.mtls)?;
         let mut settings = Settings::new(authorize, token);
         settings.revoke = mtls("revocation_endpoint", self.revocation_endpoint.as_ref()).cloned();
         settings.issuer = Some(self.issuer.clone());
@@ -67,6 +80,23 @@ impl Metadata {
         };
         settings.scopes.clone_from(&preferences.scopes);
         Ok(settings)
+    }
+
+    /// Whether authorization requests are pushed, and where: at the alias for those who show a certificate, where `mtls` says that we do.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` for a server that wants them pushed (RFC 9126 §5) and does not say where.
+    pub fn pushed(&self, mtls: bool) -> Result<Pushed<'_>, Misbehaved> {
+        let name = "pushed_authorization_request_endpoint";
+        let usual = self.pushed_authorization_request_endpoint.as_ref();
+        let endpoint = if mtls { self.mtls_endpoint(name, usual) } else { usual };
+        match (endpoint, self.require_pushed_authorization_requests) {
+            (Some(endpoint), true) => Ok(Pushed::Must(endpoint)),
+            (Some(endpoint), false) => Ok(Pushed::May(endpoint)),
+            (None, false) => Ok(Pushed::No),
+            (None, true) => Err(Misbehaved::new("RFC 9126 §5", name, "metadata without it, which wants every request pushed")),
+        }
     }
 
     /// RFC 9700 §2.1.1, §4.8.2 (A7). A server that does not list what it takes is sent `S256` all the same: one that does not know it leaves it alone, and
