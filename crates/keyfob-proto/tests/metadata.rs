@@ -405,12 +405,22 @@ fn the_client_says_who_it_is_as_both_sides_can() {
 fn g6_aliases_are_for_those_who_show_a_certificate() {
     let metadata = read(json!({
         "revocation_endpoint": "https://login.example/revoke",
-        "mtls_endpoint_aliases": { "token_endpoint": "https://mtls.example/token", "other": 1 },
+        "device_authorization_endpoint": "https://login.example/device",
+        "backchannel_authentication_endpoint": "https://login.example/ciba",
+        "mtls_endpoint_aliases": {
+            "token_endpoint": "https://mtls.example/token", "device_authorization_endpoint": "https://mtls.example/device",
+            "backchannel_authentication_endpoint": "https://mtls.example/ciba", "other": 1,
+        },
     }))
     .expect("metadata");
     let settings = |mtls| metadata.settings(&app(), &Preferences { mtls, ..Default::default() }).expect("settings");
     assert_eq!(settings(false).token.as_str(), "https://login.example/token");
     assert_eq!(settings(true).token.as_str(), "https://mtls.example/token");
+    for (mtls, host) in [(false, "login"), (true, "mtls")] {
+        let settings = settings(mtls);
+        let waiting = [settings.device_authorization, settings.backchannel_authentication].map(|url| url.map(|url| url.to_string()));
+        assert_eq!(waiting, ["device", "ciba"].map(|path| Some(format!("https://{host}.example/{path}"))));
+    }
     assert_eq!(settings(true).authorize.as_str(), "https://login.example/authorize", "a browser has no such certificate");
     assert_eq!(settings(true).revoke.map(|revoke| revoke.to_string()).as_deref(), Some("https://login.example/revoke"));
 }

@@ -6,6 +6,7 @@
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
+use super::authorize::AuthorizeRequest;
 use crate::error::{Code, Misbehaved};
 use crate::scrub::{Scrubber, printable};
 
@@ -203,12 +204,15 @@ impl StepUp {
         granted.iter().chain(missing).cloned().collect()
     }
 
-    /// The further parameters of the authorization request (RFC 9470 §4, OpenID Connect Core §3.1.2.1).
-    pub fn authorize_params(&self) -> Vec<(String, String)> {
-        let acr_values = Some(self.acr_values.join(" ")).filter(|values| !values.is_empty());
-        let max_age = self.max_age.map(|seconds| seconds.to_string());
-        let named = [("acr_values", acr_values), ("max_age", max_age)];
-        named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    /// The next login (RFC 9470 §4): `request` with what is missing in it.
+    pub fn add_to(&self, request: &mut AuthorizeRequest, granted: &[String]) {
+        if !self.scopes.is_empty() {
+            request.scopes = self.scopes_beside(granted);
+        }
+        if !self.acr_values.is_empty() {
+            request.acr_values.clone_from(&self.acr_values);
+        }
+        request.max_age = self.max_age.or(request.max_age);
     }
 }
 
@@ -472,13 +476,15 @@ mod tests {
             "Bearer error=\"insufficient_user_authentication\", error_description=\"stronger\", acr_values=\"gold silver\", max_age=5",
         ]);
         let step_up = asked.step_up().expect("another login would help");
-        assert_eq!(
-            step_up.authorize_params(),
-            [("acr_values".to_owned(), "gold silver".to_owned()), ("max_age".to_owned(), "5".to_owned())]
-        );
+        let next = |step_up: &StepUp, granted: &[&str]| {
+            let mut request = AuthorizeRequest { scopes: vec!["openid".to_owned()], max_age: Some(600), ..AuthorizeRequest::default() };
+            step_up.add_to(&mut request, &granted.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>());
+            (request.scopes.join(" "), request.acr_values.join(" "), request.max_age)
+        };
+        assert_eq!(next(&step_up, &["read"]), ("openid".to_owned(), "gold silver".to_owned(), Some(5)));
         let asked = read(&["Bearer error=\"insufficient_scope\", scope=\"read admin\""]).step_up().expect("another login would help");
         assert_eq!(asked.scopes_beside(&["write".to_owned(), "read".to_owned()]), ["write", "read", "admin"]);
-        assert!(asked.authorize_params().is_empty());
+        assert_eq!(next(&asked, &["write", "read"]), ("write read admin".to_owned(), String::new(), Some(600)));
         for no in ["Bearer", "Bearer error=\"invalid_token\", scope=\"read\"", "Basic error=\"insufficient_scope\""] {
             assert_eq!(read(&[no]).step_up(), None, "{no}");
         }

@@ -70,6 +70,9 @@ impl Metadata {
         self.pushed(preferences.mtls)?;
         let mut settings = Settings::new(authorize, token);
         settings.revoke = mtls("revocation_endpoint", self.revocation_endpoint.as_ref()).cloned();
+        settings.device_authorization = mtls("device_authorization_endpoint", self.device_authorization_endpoint.as_ref()).cloned();
+        let backchannel = mtls("backchannel_authentication_endpoint", self.backchannel_authentication_endpoint.as_ref());
+        settings.backchannel_authentication = backchannel.cloned();
         settings.issuer = Some(self.issuer.clone());
         // RFC 9207 §2.4 (A9): a server that always says who it is, and once does not, is another server.
         settings.iss_required = self.authorization_response_iss_parameter_supported;
