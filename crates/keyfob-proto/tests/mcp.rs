@@ -8,8 +8,8 @@ use keyfob_proto::oauth2::challenge::Challenges;
 use keyfob_proto::oauth2::client_id_document::ClientIdUrl;
 use keyfob_proto::oauth2::mcp::{Clients, KnownClient, Ready, Step, Walk};
 use keyfob_proto::oauth2::registration::ClientMetadata;
-use keyfob_proto::oauth2::{self, AuthorizeRequest, ClientAuth};
-use keyfob_proto::{App, Deviations, Error, Flow, Settings};
+use keyfob_proto::oauth2::{self, ClientAuth};
+use keyfob_proto::{Answer, App, Deviations, Error, Flow, Settings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -103,12 +103,18 @@ fn from_a_401_to_an_authorization_url_by_registration() {
     assert_eq!((ready.resource.resource.as_str(), ready.app.client_id.as_str()), (RESOURCE, "registered-1"));
     assert!(ready.registered.is_some());
     assert_eq!(ready.settings.client_auth, ClientAuth::None);
+    let request = ready.request(CALLBACK);
     let provider = Settings::new("mcp.example", Flow::OAuth2(ready.settings), endpoint(RESOURCE));
     let client = oauth2::Client::new(&provider, ready.app).expect("a client");
-    let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), ..Default::default() };
-    let (url, _) = client.authorize(&request, NOW, &Chance::new(1)).expect("a URL");
+    let (url, pending) = client.authorize(&request, NOW, &Chance::new(1)).expect("a URL");
     assert!(url.starts_with("https://login.example/tenant/authorize?"), "{url}");
     let query = query(&url);
+    assert_eq!(query["resource"], RESOURCE);
+    let silent = pending.verify(Answer::Url(&callback2(&pending, "code=code-1")), NOW).expect_err("no iss, which the server promised");
+    assert!(silent.to_string().contains("RFC 9207"), "{silent}");
+    let answer = callback2(&pending, "code=code-1&iss=https%3A%2F%2Flogin.example%2Ftenant");
+    let exchange = client.exchange(pending.verify(Answer::Url(&answer), NOW).expect("verified")).expect("an exchange");
+    assert!(form(exchange.request()).contains(&("resource".to_owned(), RESOURCE.to_owned())), "the token is for this resource alone");
     assert_eq!(
         (query["scope"].as_str(), query["client_id"].as_str(), query["code_challenge_method"].as_str()),
         ("tools:read", "registered-1", "S256")

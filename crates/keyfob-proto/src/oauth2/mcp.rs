@@ -7,7 +7,7 @@
 //!                           │  the authorization server's (RFC 8414, OpenID Connect), by its issuer
 //!                           │  a client there: known already, or the URL of a page about it, or registered now (RFC 7591)
 //!                           ▼
-//!                         Ready ──► Client::authorize, with `resource` (RFC 8707)
+//!                         Ready::request ──► Client::authorize, with `resource` (RFC 8707)
 //! ```
 //!
 //! Whoever drives it sends requests and hands back answers; every one of them is to a place that somebody else named, so each is held to
@@ -15,6 +15,7 @@
 
 use std::collections::BTreeMap;
 
+use super::authorize::AuthorizeRequest;
 use super::challenge::Challenges;
 use super::client_id_document::ClientIdUrl;
 use super::metadata::{CachedMetadata, Discovery, Order, Preferences, Step as ServerStep};
@@ -82,8 +83,8 @@ pub enum Step {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Ready {
-    /// The resource. Its identifier has to go into the authorization request and every token request as `resource` (RFC 8707 §2), so that the token is of no
-    /// use anywhere else.
+    /// The resource. Its identifier goes into the authorization request and every token request as `resource` (RFC 8707 §2), so that the token is of no
+    /// use anywhere else: [`request`](Self::request) has it.
     pub resource: ResourceMetadata,
     /// The authorization server; to be stored.
     pub server: CachedMetadata,
@@ -93,6 +94,17 @@ pub struct Ready {
     pub registered: Option<Registered>,
     /// What OAuth 2 needs to know of the server, with the scopes to ask for.
     pub settings: Settings,
+}
+
+impl Ready {
+    /// The authorization request: for this resource and no other (RFC 8707 §2). The code is exchanged for the same.
+    pub fn request(&self, redirect_uri: impl Into<String>) -> AuthorizeRequest {
+        AuthorizeRequest {
+            redirect_uri: redirect_uri.into(),
+            resources: vec![self.resource.resource.clone()],
+            ..AuthorizeRequest::default()
+        }
+    }
 }
 
 impl Walk {
