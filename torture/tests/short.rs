@@ -1,6 +1,6 @@
 //! The short version of every torture. The long ones: `cargo xtask torture`.
 
-use keyfob_interop::tools::{Why, skip};
+use keyfob_testbed::{Why, skip};
 use keyfob_torture::tally::Outcome;
 use keyfob_torture::{Rig, TORTURES};
 
