@@ -66,13 +66,19 @@ impl Cluster {
     /// If there is one and it does not start.
     #[must_use]
     pub fn start(options: &Options) -> Option<Self> {
-        let Some(programs) = Programs::find() else {
-            return skip(Why::Missing, "no PostgreSQL; `cargo xtask setup` installs it where it may");
-        };
-        let account = match Account::for_servers() {
-            Ok(account) => account,
-            Err(problem) => return skip(Why::Missing, &problem),
-        };
+        Self::start_if_here(options).map_or_else(|reason| skip(Why::Missing, &reason), Some)
+    }
+
+    /// The same for those who are no test, or skip in their own way.
+    ///
+    /// # Errors
+    /// What is missing on this machine.
+    ///
+    /// # Panics
+    /// If nothing is missing and it does not start.
+    pub fn start_if_here(options: &Options) -> Result<Self, String> {
+        let programs = Programs::find().ok_or("no PostgreSQL; `cargo xtask setup` installs it where it may")?;
+        let account = Account::for_servers()?;
         let folder = tempfile::Builder::new().prefix("keyfob-postgres-").tempdir().expect("a temporary folder");
         account.give(folder.path());
         // Before anything runs that somebody would have to stop.
@@ -87,7 +93,7 @@ impl Cluster {
             match cluster.launch() {
                 Ok(server) => {
                     *cluster.server.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(server);
-                    return Some(cluster);
+                    return Ok(cluster);
                 }
                 Err(log) if log.contains("could not bind") || log.contains("could not create any TCP") => {}
                 Err(log) => panic!("PostgreSQL does not start:\n{log}"),
@@ -99,12 +105,11 @@ impl Cluster {
     /// The one that all tests of this process share, with the default options. It ends with the process.
     #[must_use]
     pub fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
-        match SHARED.get_or_init(|| Self::start(&Options::default())) {
-            Some(cluster) => Some(cluster),
+        static SHARED: OnceLock<Result<Cluster, String>> = OnceLock::new();
+        match SHARED.get_or_init(|| Self::start_if_here(&Options::default())) {
+            Ok(cluster) => Some(cluster),
             // Each test that is skipped has to say so itself.
-            None if Programs::find().is_none() => skip(Why::Missing, "no PostgreSQL; `cargo xtask setup` installs it where it may"),
-            None => skip(Why::Missing, "no ordinary user to run PostgreSQL as"),
+            Err(reason) => skip(Why::Missing, reason),
         }
     }
 
@@ -153,6 +158,14 @@ impl Cluster {
         self.end(Signal::INT);
     }
 
+    /// Stops it in haste (`immediate`): connections are cut, nothing is put in order, and its log has to bring it back.
+    ///
+    /// # Panics
+    /// If it does not stop.
+    pub fn stop_in_haste(&self) {
+        self.end(Signal::QUIT);
+    }
+
     /// Kills it, as a power cut would: nobody says good-bye.
     ///
     /// # Panics
@@ -161,7 +174,7 @@ impl Cluster {
         self.end(Signal::KILL);
     }
 
-    /// Starts it again after [`Cluster::stop`] or [`Cluster::kill`].
+    /// Starts it again after [`Cluster::stop`], [`Cluster::stop_in_haste`] or [`Cluster::kill`].
     ///
     /// # Panics
     /// If it does not start.
