@@ -4,16 +4,15 @@
 //! was after write N, where N is the last acknowledged one or the one under way: no older, no newer, and no mixture.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use keyfob::history::{Actor, Entry, Event, Fingerprint, MOST_ENTRIES};
 use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::store::{Expected, Generation};
 use keyfob::{Account, Store, StoreError};
-use keyfob_store::{KeySource, Vault};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use crate::ground::Place;
 use crate::tally::Verdict;
 
 /// An open vault.
@@ -43,16 +42,19 @@ const ROUND: [Deed; 6] =
     [Deed::App, Deed::Put(NAMES[0]), Deed::Put(NAMES[1]), Deed::Put(NAMES[2]), Deed::Come(NAMES[3]), Deed::Go(NAMES[3])];
 
 impl Book {
-    /// Opens the vault at a path, and makes it if there is none.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self::of(Box::new(Vault::open(path, KeySource::beside(path))?)))
+    /// Opens the vault at a place, and makes it if there is none.
+    pub fn open(place: &Place) -> Result<Self, StoreError> {
+        let runtime = match place {
+            Place::File(_) => without_sockets(),
+            Place::Database(_) => tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime"),
+        };
+        let store = runtime.block_on(place.open())?;
+        Ok(Self { store, runtime })
     }
 
-    /// A vault that is open already.
+    /// A vault that is open already, and needs no sockets.
     pub fn of(store: Box<dyn Store>) -> Self {
-        // Without sockets: a vault on disk needs none, and there may be no file left to open for them.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        Self { store, runtime }
+        Self { store, runtime: without_sockets() }
     }
 
     /// Does write number `number`.
@@ -110,6 +112,11 @@ impl Book {
         }
         Ok(State { apps, accounts, histories })
     }
+}
+
+/// A vault on disk needs none, and there may be no file left to open for them.
+fn without_sockets() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
 
 /// Kind and words of a store's error, with everything below it.

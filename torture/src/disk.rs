@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::book::{self, Book};
+use crate::ground::Place;
 use crate::machine::Mount;
 use crate::patient::{PREPARED, check, copy, prepare, writer};
 use crate::process::{Victim, verb};
@@ -86,7 +87,7 @@ pub fn full_refreshes(rig: &Rig) -> Rigged<Outcome> {
     for room in (0..=rig.rounds(4, 64)).map(|step| step * PAGE * if rig.long { 1 } else { 12 }) {
         for settles in [true, false] {
             let vault = disk.place.join(format!("vault-{room}-{settles}"));
-            let (path, stub) = (vault.join("vault.db"), Stub::start()?);
+            let (path, stub) = (Place::File(vault.join("vault.db")), Stub::start()?);
             stub.set(|state| state.grace = true);
             grant::log_in(&path, &stub, -3600)?;
             let refresh = |options: &[&str]| {
@@ -206,7 +207,7 @@ pub fn read_only(rig: &Rig) -> Rigged<Outcome> {
             let said = remains.error().map_or("opens", |(_, words)| words);
             tally.notes.push(format!("{name}: {said}"));
         }
-        let reader = if killed { None } else { Some(Book::open(&path).map_err(|error| book::describe(&error))?) };
+        let reader = if killed { None } else { Some(Book::open(&Place::File(path.clone())).map_err(|error| book::describe(&error))?) };
         if let Some(Err(verdict)) = reader.as_ref().map(|reader| reader.check(PREPARED, PREPARED)) {
             tally.blame(verdict, "everything can be read");
         }

@@ -3,8 +3,6 @@
 //! Nothing is lost if the vault holds the newest refresh token that was issued. If the answer that brought it was never received, nobody
 //! can have it; then the vault must say so: its note names the token that was being spent.
 
-use std::path::Path;
-
 use keyfob::history::{Entry, Event, Fingerprint, Spending};
 use keyfob::proto::{Secret, TokenSet};
 use keyfob::store::Expected;
@@ -12,6 +10,7 @@ use keyfob::{Account, Health};
 use serde_json::json;
 
 use crate::book::{Book, describe};
+use crate::ground::Place;
 use crate::stub::State;
 use crate::tally::Verdict;
 use crate::{Rigged, stub::Stub};
@@ -37,8 +36,8 @@ pub struct Standing {
 }
 
 /// Logs in: the vault has the stub's newest token, and an access token that ends in so many seconds.
-pub fn log_in(path: &Path, stub: &Stub, ends_in: i64) -> Rigged<()> {
-    let book = Book::open(path).map_err(|error| describe(&error))?;
+pub fn log_in(place: &Place, stub: &Stub, ends_in: i64) -> Rigged<()> {
+    let book = Book::open(place).map_err(|error| describe(&error))?;
     let number = stub.state().issued;
     let now = keyfob::Clock::now(&keyfob::SystemClock).as_unix();
     let (received, expires) = (now - 7200, now + ends_in);
@@ -57,9 +56,9 @@ pub fn log_in(path: &Path, stub: &Stub, ends_in: i64) -> Rigged<()> {
 }
 
 /// Opens the vault, as the next process would, and looks. `acknowledged`: the newest token that a process said it has.
-pub fn check(path: &Path, stub: &State, acknowledged: u64) -> Result<Standing, Verdict> {
+pub fn check(place: &Place, stub: &State, acknowledged: u64) -> Result<Standing, Verdict> {
     let corrupt = |error| Verdict::Corrupt(describe(&error));
-    let book = Book::open(path).map_err(corrupt)?;
+    let book = Book::open(place).map_err(corrupt)?;
     let found = book.wait(book.store.account(ACCOUNT)).map_err(corrupt)?;
     let account = found.ok_or_else(|| Verdict::Lost("the account is gone".to_owned()))?.value;
     let history = book.wait(book.store.history(&account.id)).map_err(corrupt)?;

@@ -1,6 +1,5 @@
 //! Whoever has the right to refresh is killed at every step, or stopped.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use keyfob::history::{Event, Fingerprint};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::grant::{self, Standing};
+use crate::ground::{Ground, Place};
 use crate::process::{Remains, Victim, verb};
 use crate::stub::Stub;
 use crate::tally::{Outcome, Tally, Verdict};
@@ -35,6 +35,15 @@ const STEPS: [Step; 5] = [
 
 /// kill -9 at each step, while another process waits for its turn or just after.
 pub fn killed(rig: &Rig) -> Rigged<Outcome> {
+    killed_on(rig, &Ground::Disk(rig))
+}
+
+/// The same in PostgreSQL, which has to see that the holder is gone.
+pub fn killed_in_postgres(rig: &Rig) -> Rigged<Outcome> {
+    Ground::postgres(rig, killed_on)
+}
+
+fn killed_on(rig: &Rig, ground: &Ground<'_>) -> Rigged<Outcome> {
     let mut tally = Tally::new();
     let mut slowest = Duration::ZERO;
     for step in &STEPS {
@@ -43,7 +52,7 @@ pub fn killed(rig: &Rig) -> Rigged<Outcome> {
             let case = Case { step, grace: round % 4 < 2, waits: round.is_multiple_of(2) };
             tally.rounds += 1;
             let name = format!("{}, {case}", step.name);
-            let (verdicts, took) = case.run(rig)?;
+            let (verdicts, took) = case.run(rig, ground)?;
             ended += u64::from(step.loses && !case.grace);
             slowest = slowest.max(took);
             for verdict in verdicts {
@@ -68,15 +77,15 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn run(&self, rig: &Rig) -> Rigged<(Vec<Verdict>, Duration)> {
-        let folder = rig.folder()?;
-        let path = folder.path().join("keyfob/vault.db");
+    fn run(&self, rig: &Rig, ground: &Ground<'_>) -> Rigged<(Vec<Verdict>, Duration)> {
+        let plot = ground.another()?;
+        let place = &plot.place;
         let stub = Stub::start()?;
         stub.set(|state| state.grace = self.grace);
-        grant::log_in(&path, &stub, -3600)?;
-        let holder = self.holder(rig, &path, &stub)?;
+        grant::log_in(place, &stub, -3600)?;
+        let holder = self.holder(rig, place, &stub)?;
         let pid = holder.pid();
-        let mut next = Victim::start(child(rig, "refresh", &path, &stub).args(["--most=1", "--gate"]))?;
+        let mut next = Victim::start(child(rig, "refresh", place, &stub).args(["--most=1", "--gate"]))?;
         next.wait_for("open");
         if self.waits {
             drop(next.stdin());
@@ -104,7 +113,7 @@ impl Case<'_> {
         if came == ends || remains.panicked() {
             wrong(format!("said {:?} {}; the provider: {after:?}", remains.said, remains.errors));
         }
-        match grant::check(&path, &after, remains.acknowledged(0)) {
+        match grant::check(place, &after, remains.acknowledged(0)) {
             Err(verdict) => verdicts.push(verdict),
             Ok(standing) => verdicts.extend(self.tells(&standing, pid, ends).err().map(Verdict::Wrong)),
         }
@@ -112,8 +121,8 @@ impl Case<'_> {
     }
 
     /// A child that stands at the step.
-    fn holder(&self, rig: &Rig, path: &Path, stub: &Stub) -> Rigged<Victim> {
-        let mut command = child(rig, "refresh", path, stub);
+    fn holder(&self, rig: &Rig, place: &Place, stub: &Stub) -> Rigged<Victim> {
+        let mut command = child(rig, "refresh", place, stub);
         if self.step.name == "sent" {
             stub.set(|state| state.closed = true);
             let holder = Victim::start(&mut command)?;
@@ -158,12 +167,12 @@ pub fn stopped(rig: &Rig) -> Rigged<Outcome> {
     for expired in [false, true] {
         tally.rounds += 1;
         let folder = rig.folder()?;
-        let path = folder.path().join("keyfob/vault.db");
+        let place = Place::File(folder.path().join("keyfob/vault.db"));
         let stub = Stub::start()?;
         stub.set(|state| state.closed = true);
         // Still good means that it ends within the margin: a call would refresh it, if it could.
-        grant::log_in(&path, &stub, if expired { -3600 } else { 20 })?;
-        let mut holder = Victim::start(child(rig, "refresh", &path, &stub).arg("--most=1"))?;
+        grant::log_in(&place, &stub, if expired { -3600 } else { 20 })?;
+        let mut holder = Victim::start(child(rig, "refresh", &place, &stub).arg("--most=1"))?;
         if !stub.wait_for_requests(1) {
             return Err(format!("no request: {:?}", holder.kill()?));
         }
@@ -173,7 +182,7 @@ pub fn stopped(rig: &Rig) -> Rigged<Outcome> {
         stub.set(|state| state.closed = false);
         let ask = |options: &[&str]| -> Rigged<(Remains, Duration)> {
             let begun = Instant::now();
-            let remains = Victim::start(child(rig, "token", &path, &stub).arg("--patience=2").args(options))?.finish_within(PATIENCE)?;
+            let remains = Victim::start(child(rig, "token", &place, &stub).arg("--patience=2").args(options))?.finish_within(PATIENCE)?;
             Ok((remains, begun.elapsed()))
         };
         let mut wrong = |what: String| tally.blame(Verdict::Wrong(what), if expired { "expired" } else { "still good" });
@@ -202,7 +211,7 @@ pub fn stopped(rig: &Rig) -> Rigged<Outcome> {
             wrong(format!("afterwards others get {:?}", remains.said));
         }
         let state = stub.settle()?;
-        match grant::check(&path, &state, 1) {
+        match grant::check(&place, &state, 1) {
             Err(verdict) => tally.blame(verdict, "afterwards"),
             Ok(standing) if standing.number != 1 || standing.note.is_some() => {
                 tally.blame(Verdict::Wrong(format!("{standing:?}")), "afterwards");
@@ -214,9 +223,9 @@ pub fn stopped(rig: &Rig) -> Rigged<Outcome> {
     Ok(tally.done())
 }
 
-fn child(rig: &Rig, word: &str, path: &Path, stub: &Stub) -> Command {
+fn child(rig: &Rig, word: &str, place: &Place, stub: &Stub) -> Command {
     let mut command = verb(&rig.program, word);
-    command.arg(path).arg(&stub.origin);
+    command.arg(place).arg(&stub.origin);
     command
 }
 

@@ -15,12 +15,15 @@ pub mod child;
 pub mod cut;
 pub mod disk;
 pub mod grant;
+pub mod ground;
 pub mod holder;
 pub mod kill;
 pub mod limits;
 pub mod machine;
 mod patient;
 pub mod process;
+mod series;
+pub mod server;
 pub mod stub;
 pub mod sweep;
 pub mod tally;
@@ -55,6 +58,11 @@ pub const TORTURES: &[Torture] = &[
     Torture { name: "kill-refreshes", about: "kill -9 while refreshing", run: kill::refreshes },
     Torture { name: "kill-holder", about: "kill -9 of who refreshes, at every step of it", run: holder::killed },
     Torture { name: "stop-holder", about: "SIGSTOP of who refreshes, for longer than others wait", run: holder::stopped },
+    Torture { name: "kill-stores-postgres", about: "kill-stores in PostgreSQL", run: kill::stores_in_postgres },
+    Torture { name: "kill-refreshes-postgres", about: "kill-refreshes in PostgreSQL", run: kill::refreshes_in_postgres },
+    Torture { name: "kill-holder-postgres", about: "kill-holder in PostgreSQL", run: holder::killed_in_postgres },
+    Torture { name: "kill-backends", about: "PostgreSQL's processes end while others refresh", run: server::backends },
+    Torture { name: "kill-server", about: "PostgreSQL itself is stopped in haste or killed, and started again", run: server::whole },
     Torture { name: "cut-stores", about: "power cuts while storing", run: cut::stores },
     Torture { name: "sweep-stores", about: "every system call fails in every way, once", run: sweep::stores },
     Torture { name: "sweep-refreshes", about: "the same during a refresh", run: sweep::refreshes },

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     if options.iter().any(|option| *option != "--short") || !names.iter().all(known) {
         eprintln!("usage: torture [NAME…] [--short]");
         for Torture { name, about, .. } in TORTURES {
-            eprintln!("  {name:<16} {about}");
+            eprintln!("  {name:<23} {about}");
         }
         return ExitCode::from(2);
     }
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         }
     };
     let rig = Rig { program, long: !options.contains(&"--short") };
-    println!("{:<16} {:>7} {:>8} {:>18} {:>6} {:>8}  notes", "torture", "rounds", "corrupt", "acknowledged lost", "wrong", "seconds");
+    println!("{:<23} {:>7} {:>8} {:>18} {:>6} {:>8}  notes", "torture", "rounds", "corrupt", "acknowledged lost", "wrong", "seconds");
     let mut good = true;
     for torture in TORTURES.iter().filter(|torture| names.is_empty() || names.contains(&torture.name)) {
         good &= run(torture, &rig);
@@ -42,15 +42,15 @@ fn run(torture: &Torture, rig: &Rig) -> bool {
         Ok(Outcome::Done(tally)) => {
             let Tally { rounds, corrupt, lost, wrong, notes, took, .. } = &tally;
             let (corrupt, lost, wrong, seconds) = (corrupt.len(), lost.len(), wrong.len(), took.as_secs_f32());
-            println!("{name:<16} {rounds:>7} {corrupt:>8} {lost:>18} {wrong:>6} {seconds:>8.1}  {}", notes.join("; "));
+            println!("{name:<23} {rounds:>7} {corrupt:>8} {lost:>18} {wrong:>6} {seconds:>8.1}  {}", notes.join("; "));
             tally.is_good()
         }
         Ok(Outcome::Skipped(skip)) => {
-            println!("{name:<16} skipped: {}{}", skip.reason, if skip.kernel { " (the kernel forbids it)" } else { "" });
+            println!("{name:<23} skipped: {}{}", skip.reason, if skip.kernel { " (the kernel forbids it)" } else { "" });
             true
         }
         Err(problem) => {
-            println!("{name:<16} could not run: {problem}");
+            println!("{name:<23} could not run: {problem}");
             false
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::book::{self, Book};
+use crate::ground::Place;
 use crate::process::{self, Victim};
 use crate::tally::Verdict;
 use crate::{Rig, Rigged};
@@ -13,31 +14,14 @@ use crate::{Rig, Rigged};
 /// So many writes are in a prepared vault.
 pub(crate) const PREPARED: u64 = 9;
 
-/// A vault that outlives its processes.
-pub(crate) struct Patient {
-    /// Where it is.
-    pub(crate) path: PathBuf,
-    /// The last write that is in it.
-    pub(crate) written: u64,
-    _folder: tempfile::TempDir,
-}
-
-impl Patient {
-    pub(crate) fn new(rig: &Rig) -> Rigged<Self> {
-        let folder = rig.folder()?;
-        Ok(Self { path: folder.path().join("keyfob").join("vault.db"), written: 0, _folder: folder })
-    }
-
-    /// Opens it, as the next process would, and looks.
-    pub(crate) fn check(&mut self, acknowledged: u64) -> Result<(), Verdict> {
-        self.written = check(&self.path, acknowledged, acknowledged + 1)?;
-        Ok(())
-    }
-}
-
-/// Opens a vault, as the next process would, and says after which write, of `acknowledged..=newest`, it is as it is.
+/// Opens the vault in a file, as the next process would, and says after which write, of `acknowledged..=newest`, it is as it is.
 pub(crate) fn check(path: &Path, acknowledged: u64, newest: u64) -> Result<u64, Verdict> {
-    let book = Book::open(path).map_err(|error| Verdict::Corrupt(book::describe(&error)))?;
+    check_at(&Place::File(path.to_owned()), acknowledged, newest)
+}
+
+/// The same wherever it is.
+pub(crate) fn check_at(place: &Place, acknowledged: u64, newest: u64) -> Result<u64, Verdict> {
+    let book = Book::open(place).map_err(|error| Verdict::Corrupt(book::describe(&error)))?;
     book.check(acknowledged, newest)
 }
 

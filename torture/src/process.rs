@@ -68,6 +68,19 @@ impl Victim {
         None
     }
 
+    /// Waits for a line, from now on, that begins like this; false if it ended first, or does not say it in time.
+    pub fn says_within(&mut self, beginning: &str, patience: Duration) -> bool {
+        self.said();
+        let until = Instant::now() + patience;
+        while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.said.push(line.clone());
+            if line.starts_with(beginning) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Gives it the line that it waits for.
     pub fn go_on(&mut self) -> Rigged<()> {
         let stdin = self.child.stdin.as_mut().ok_or("a child has no stdin")?;

@@ -32,6 +32,31 @@ fn j3_kill_9_while_refreshing() {
 }
 
 #[test]
+fn j3_kill_9_while_storing_postgres() {
+    survives("kill-stores-postgres");
+}
+
+#[test]
+fn j3_kill_9_while_refreshing_postgres() {
+    survives("kill-refreshes-postgres");
+}
+
+#[test]
+fn d4_killed_at_every_step_of_a_refresh_postgres() {
+    survives("kill-holder-postgres");
+}
+
+#[test]
+fn d6_processes_of_the_server_end_while_others_refresh_postgres() {
+    survives("kill-backends");
+}
+
+#[test]
+fn d6_the_server_is_killed_while_others_refresh_postgres() {
+    survives("kill-server");
+}
+
+#[test]
 fn j4_power_cuts() {
     survives("cut-stores");
 }

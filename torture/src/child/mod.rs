@@ -14,10 +14,11 @@ use crate::book;
 pub fn run(words: &[String]) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done: Done = match words.as_slice() {
-        ["write", path, after, options @ ..] => write::run(path, after, options).map_err(Error::from),
-        ["refresh", path, origin, options @ ..] => session::refresh(path, origin, options),
-        ["token", path, origin, options @ ..] => session::token(path, origin, options),
-        ["check", path, acknowledged, newest] => write::check(path, acknowledged, newest).map_err(Error::from),
+        ["write", place, after, options @ ..] => write::run(place, after, options).map_err(Error::from),
+        ["refresh", place, origin, options @ ..] => session::refresh(place, origin, options),
+        ["persist", place, origin] => session::persist(place, origin),
+        ["token", place, origin, options @ ..] => session::token(place, origin, options),
+        ["check", place, acknowledged, newest] => write::check(place, acknowledged, newest).map_err(Error::from),
         _ => {
             eprintln!("no such child: {words:?}");
             return ExitCode::from(2);

@@ -1,17 +1,17 @@
 //! Uses an account through a session: refreshes it, or asks for its token.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keyfob::history::Entry;
 use keyfob::proto::{Api, App, Attach, Deviations, Endpoint, Flow, Settings, Signal, Timestamp, TokenSet, oauth2};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
-use keyfob::{Account, AccountId, Error, HyperTransport, Keyfob, PendingLogin, Policy, Session, Store};
-use keyfob_store::{KeySource, Vault};
+use keyfob::{Account, AccountId, Error, HyperTransport, Keyfob, PendingLogin, Policy, Session, Store, StoreError};
 
 use super::{option, say};
 use crate::grant::{ACCOUNT, CLIENT};
+use crate::ground::Place;
 
 /// At which step of a refresh a child stops, to be killed there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ enum Step {
 /// Refreshes without end, and says each refresh token's number when it is kept. `--most=N`: so many times. `--gate`: waits for a line on
 /// stdin first. `--stop=STEP`: says `at STEP` there, and goes no further. `--patience=SECONDS`: with others who refresh. `--settle`: before
 /// it ends for want of room, waits for a line on stdin, and writes what it could not.
-pub(super) fn refresh(path: &str, origin: &str, options: &[&str]) -> Result<(), Error> {
-    run(path, origin, options, async |session| {
+pub(super) fn refresh(place: &str, origin: &str, options: &[&str]) -> Result<(), Error> {
+    run(place, origin, options, async |session| {
         let most = option(options, "--most=").unwrap_or(u64::MAX);
         for _ in 0..most {
             let refreshed = session.refresh().await;
@@ -47,9 +47,37 @@ pub(super) fn refresh(path: &str, origin: &str, options: &[&str]) -> Result<(), 
     })
 }
 
+/// Refreshes as a server does, which does not end when its vault is away: until stdin ends, and what the vault does not take now it has to
+/// take later. Says what it bore.
+pub(super) fn persist(place: &str, origin: &str) -> Result<(), Error> {
+    run(place, origin, &[], async |session| {
+        let told = Arc::new(AtomicBool::new(false));
+        let ours = told.clone();
+        std::thread::spawn(move || {
+            while std::io::stdin().read_line(&mut String::new()).is_ok_and(|bytes| bytes > 0) {}
+            ours.store(true, Ordering::SeqCst);
+        });
+        while !told.load(Ordering::SeqCst) {
+            match session.refresh().await {
+                Ok(account) if session.unsaved().is_none() => {
+                    say(&format!("acknowledged {}", number(&account)));
+                    continue;
+                }
+                Ok(_) => say("holds its token in memory"),
+                Err(error @ (Error::Unsaved { .. } | Error::Store(StoreError::Io(..)))) => say(&format!("bears {error}")),
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        session.settle(Duration::from_secs(30)).await?;
+        say(&format!("acknowledged {}", number(&session.account())));
+        Ok(())
+    })
+}
+
 /// Makes a call, and says the token it was made with; or asks for one that is good for `--min-valid=SECONDS`.
-pub(super) fn token(path: &str, origin: &str, options: &[&str]) -> Result<(), Error> {
-    run(path, origin, options, async |session| {
+pub(super) fn token(place: &str, origin: &str, options: &[&str]) -> Result<(), Error> {
+    run(place, origin, options, async |session| {
         match option(options, "--min-valid=") {
             Some(seconds) => drop(session.token(i64::try_from(seconds).expect("a small number")).await?),
             None => drop(session.get("/me").send().await?),
@@ -60,14 +88,13 @@ pub(super) fn token(path: &str, origin: &str, options: &[&str]) -> Result<(), Er
     })
 }
 
-fn run(path: &str, origin: &str, options: &[&str], work: impl AsyncFnOnce(Session) -> Result<(), Error>) -> Result<(), Error> {
+fn run(place: &str, origin: &str, options: &[&str], work: impl AsyncFnOnce(Session) -> Result<(), Error>) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let path = Path::new(path);
-        let vault = Vault::open_existing(path, KeySource::beside(path))?;
+        let vault = Place::of(place).open_existing().await?;
         let store: Arc<dyn Store> = match stop(options) {
             Some(step) => Arc::new(Stopping { vault, step }),
-            None => Arc::new(vault),
+            None => vault.into(),
         };
         let transport = HyperTransport::builder().loopback_only(true).build().expect("a certificate store");
         let mut policy = Policy::default();
@@ -145,7 +172,7 @@ fn settings(origin: &str) -> Settings {
 
 /// A vault at one of whose writes everything stops.
 struct Stopping {
-    vault: Vault,
+    vault: Box<dyn Store>,
     step: Step,
 }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::ground::Place;
 use crate::patient::{PREPARED, check, prepare, writer};
 use crate::process::{Remains, verb};
 use crate::stub::Stub;
@@ -85,7 +86,7 @@ pub fn refreshes(rig: &Rig) -> Rigged<Outcome> {
     }
     let folder = rig.folder()?;
     let (template, stub) = (folder.path().join("keyfob"), Stub::start()?);
-    grant::log_in(&template.join("vault.db"), &stub, -3600)?;
+    grant::log_in(&Place::File(template.join("vault.db")), &stub, -3600)?;
     sweep(rig, &[Scene { name: "refresh", template: Some(template), joins: true, child: Child::Refreshes(&stub) }])
 }
 
@@ -163,7 +164,8 @@ impl Scene<'_> {
                 let acknowledged = remains.acknowledged(0);
                 let unsaved = remains.error().is_some_and(|(kind, _)| kind == "unsaved");
                 verdicts.extend((judges && !unsaved).then(|| remains.complain(remains.status.success())).flatten());
-                let standing = stub.settle().map_err(Verdict::Wrong).and_then(|state| grant::check(&path, &state, acknowledged));
+                let standing =
+                    stub.settle().map_err(Verdict::Wrong).and_then(|state| grant::check(&Place::File(path), &state, acknowledged));
                 match standing {
                     Err(verdict) => verdicts.push(verdict),
                     // The fault is over by the time that the child tries again. A lock that the kernel does not take back, though, is one
