@@ -64,6 +64,7 @@ pub const TORTURES: &[Torture] = &[
     Torture { name: "kill-backends", about: "PostgreSQL's processes end while others refresh", run: server::backends },
     Torture { name: "kill-server", about: "PostgreSQL itself is stopped in haste or killed, and started again", run: server::whole },
     Torture { name: "cut-stores", about: "power cuts while storing", run: cut::stores },
+    Torture { name: "cut-refreshes", about: "power cuts while refreshing", run: cut::refreshes },
     Torture { name: "sweep-stores", about: "every system call fails in every way, once", run: sweep::stores },
     Torture { name: "sweep-refreshes", about: "the same during a refresh", run: sweep::refreshes },
     Torture { name: "disk-full", about: "a disk with ever less room", run: disk::full },

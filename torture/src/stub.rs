@@ -34,6 +34,8 @@ pub struct State {
     pub grace: bool,
     /// Requests wait until this is taken back.
     pub closed: bool,
+    /// Requests get no answer, and nothing is issued: whoever sent them has no power any more, and never did.
+    pub void: bool,
     /// Microseconds at most before an answer.
     pub slow: u64,
     /// How long an access token lives.
@@ -111,20 +113,23 @@ impl Shared {
         while let Some(body) = read_request(&mut reader)? {
             let slow = if body.is_empty() { 0 } else { self.state().slow };
             chance.wait(0..slow.max(1));
-            let answer = self.answer(&body);
+            let Some(answer) = self.answer(&body) else { return Ok(()) };
             chance.wait(0..slow.max(1));
             writer.write_all(answer.as_bytes())?;
         }
         Ok(())
     }
 
-    fn answer(&self, body: &str) -> String {
+    fn answer(&self, body: &str) -> Option<String> {
         if body.is_empty() {
-            return http("200 OK", "{}");
+            return Some(http("200 OK", "{}"));
         }
         self.state().requests += 1;
         self.changed.notify_all();
         let mut state = self.changed.wait_while(self.state(), |state| state.closed).unwrap_or_else(PoisonError::into_inner);
+        if state.void {
+            return None;
+        }
         let number =
             body.split('&').find_map(|field| field.strip_prefix("refresh_token=refresh-")).and_then(|text| text.parse::<u64>().ok());
         match number {
@@ -132,14 +137,14 @@ impl Shared {
             Some(number) if state.grace && number + 1 == state.issued => {}
             _ => {
                 state.refused += 1;
-                return http("400 Bad Request", r#"{"error":"invalid_grant"}"#);
+                return Some(http("400 Bad Request", r#"{"error":"invalid_grant"}"#));
             }
         }
         let (number, lifetime) = (state.issued, state.lifetime);
         let tokens = format!(
             r#"{{"access_token":"access-{number}","token_type":"Bearer","expires_in":{lifetime},"refresh_token":"refresh-{number}"}}"#
         );
-        http("200 OK", &tokens)
+        Some(http("200 OK", &tokens))
     }
 }
 

@@ -62,6 +62,11 @@ fn j4_power_cuts() {
 }
 
 #[test]
+fn j4_power_cuts_while_refreshing() {
+    survives("cut-refreshes");
+}
+
+#[test]
 fn j5_every_system_call_fails_once() {
     survives("sweep-stores");
 }
