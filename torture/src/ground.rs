@@ -109,6 +109,14 @@ impl Ground<'_> {
         }
     }
 
+    /// How many kills the long version has; a server is slow to see that somebody is gone.
+    pub(crate) fn many(&self) -> u64 {
+        match self {
+            Self::Disk(_) => 10_000,
+            Self::Server(_) => 2000,
+        }
+    }
+
     /// So many microseconds after a child's start its vault is open, most likely, and was made if there was none.
     pub(crate) fn opens_within(&self) -> u64 {
         match self {

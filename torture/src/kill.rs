@@ -41,7 +41,7 @@ fn stores_on(rig: &Rig, ground: &Ground<'_>) -> Rigged<Outcome> {
     let (mut vault, mut written) = (ground.another()?, 0);
     let (mut made, mut acknowledged, mut unopened) = (1, 0_u64, 0_u64);
     let mut broken = false;
-    while tally.rounds < rig.rounds(60, 10_000) {
+    while tally.rounds < rig.rounds(60, ground.many()) {
         if broken || tally.rounds > 0 && tally.rounds.is_multiple_of(VAULT_LIVES) {
             (vault, written, broken) = (ground.another()?, 0, false);
             made += 1;
@@ -82,7 +82,7 @@ fn refreshes_on(rig: &Rig, ground: &Ground<'_>) -> Rigged<Outcome> {
     let stub = Stub::start()?;
     let mut series = Series::default();
     let mut patient: Option<(Plot, u64)> = None;
-    while tally.rounds < rig.rounds(40, 10_000) {
+    while tally.rounds < rig.rounds(40, ground.many()) {
         let vaults = tally.rounds / VAULT_LIVES;
         let (plot, known) = match patient.take().filter(|_| !tally.rounds.is_multiple_of(VAULT_LIVES)) {
             Some(patient) => patient,

@@ -41,15 +41,16 @@ const LOCKS: &str = "keyfob locks";
 
 /// The server's processes end, in order or not: it stays, or recovers by itself.
 pub fn backends(rig: &Rig) -> Rigged<Outcome> {
-    hurt(rig, &[Blow::End(&[LOCKS]), Blow::End(&[WORK]), Blow::End(&[LOCKS, WORK]), Blow::Kill(WORK), Blow::Kill(LOCKS)])
+    let blows = [Blow::End(&[LOCKS]), Blow::End(&[WORK]), Blow::End(&[LOCKS, WORK]), Blow::Kill(WORK), Blow::Kill(LOCKS)];
+    hurt(rig, rig.rounds(10, 500), &blows)
 }
 
 /// The whole server ends without putting anything in order, and is started again.
 pub fn whole(rig: &Rig) -> Rigged<Outcome> {
-    hurt(rig, &[Blow::StopInHaste, Blow::Crash])
+    hurt(rig, rig.rounds(6, 200), &[Blow::StopInHaste, Blow::Crash])
 }
 
-fn hurt(rig: &Rig, blows: &[Blow]) -> Rigged<Outcome> {
+fn hurt(rig: &Rig, rounds: u64, blows: &[Blow]) -> Rigged<Outcome> {
     let server = match Server::start() {
         Ok(server) => server,
         Err(skip) => return Ok(Outcome::Skipped(skip)),
@@ -57,7 +58,6 @@ fn hurt(rig: &Rig, blows: &[Blow]) -> Rigged<Outcome> {
     let mut tally = Tally::new();
     let (mut refreshed, mut held, mut borne) = (0, 0, 0);
     let mut blows = blows.iter().cycle();
-    let rounds = rig.rounds(8, 500);
     while tally.rounds < rounds {
         let plot = server.another()?;
         let stub = Stub::start()?;
