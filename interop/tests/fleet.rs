@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyfob_interop::Home;
 use keyfob_interop::fleet::{self, Base, Fleet, PROVIDER, Report};
@@ -71,19 +71,20 @@ fn j7_processes_that_add_accounts_disturb_nobody_postgres() {
 /// The database goes away while the provider has the refresh token and has not answered yet; it is back before the answer comes.
 #[test]
 fn d6_a_database_that_restarts_in_the_middle_of_a_refresh_costs_no_token() {
-    on(Vault::Postgres, 3600, 1, |scene| scene.lose_the_database(1, Duration::ZERO));
+    on(Vault::Postgres, 3600, 1, |scene| scene.lose_the_database(1, false));
 }
 
 /// The same, but it comes back only after the answer did.
 #[test]
 fn d6_a_database_that_is_away_when_new_tokens_come_costs_no_token() {
-    on(Vault::Postgres, 3600, 1, |scene| scene.lose_the_database(1, Duration::from_secs(5)));
+    on(Vault::Postgres, 3600, 1, |scene| scene.lose_the_database(1, true));
 }
 
-/// The same with others who want the token too, and whom no lock keeps from spending it while the database is away.
+/// The same with many, before and after: no lock keeps anybody from spending the token, for a server that was started again has forgotten
+/// whose turn it was.
 #[test]
 fn d6_a_database_that_restarts_in_the_middle_of_a_refresh_lets_nobody_else_spend_the_token() {
-    on(Vault::Postgres, 3600, 1, |scene| scene.lose_the_database(4, Duration::ZERO));
+    on(Vault::Postgres, 3600, 1, |scene| scene.lose_the_database(4, false));
 }
 
 /// Where the accounts lie.
@@ -200,20 +201,31 @@ impl<'a> Scene<'a> {
         assert_eq!(names.len(), 2 * EACH + 1);
     }
 
-    /// So many processes want a new token. While the provider takes three seconds for it, the database is stopped, and started again
-    /// after so long.
-    fn lose_the_database(&self, members: usize, away: Duration) {
+    /// So many processes want a new token. While the provider keeps it back, the database is stopped and started again, and as many others
+    /// want the token too: no lock keeps them from spending it, for the database has forgotten whose turn it is. Or, `late`, it is started
+    /// again only when the token was there for a while.
+    fn lose_the_database(&self, members: usize, late: bool) {
         let cluster = self.cluster.expect("there is one");
-        let mut fleet = self.fleet(members);
+        let (mut fleet, mut others) = (self.fleet(members), self.fleet(members));
         self.peer.order("expire");
-        self.peer.order("delay?ms=3000");
+        self.peer.order("hold");
         fleet.begin("call 3");
-        thread::sleep(Duration::from_millis(1000));
+        self.wait_for_the_request();
         cluster.stop();
-        thread::sleep(away);
+        if late {
+            self.peer.order("release");
+            thread::sleep(Duration::from_secs(2));
+        }
         cluster.start_again();
-        let report = fleet.end();
-        self.peer.order("delay?ms=0");
+        others.begin("call 3");
+        if !late {
+            // They have come to the lock by then, and taken it if they do.
+            thread::sleep(Duration::from_secs(3));
+            self.peer.order("release");
+        }
+        let (report, theirs) = (fleet.end(), others.end());
+        assert_eq!(self.peer.counts(), Counts { requests: 1, refreshed: 1, refused: 0 }, "{report:#?} {theirs:#?}");
+        assert_eq!((&theirs.tokens, theirs.good), (&report.tokens, 3 * members), "{theirs:#?}");
         // Whoever refreshes gets the token, written down or not; the others get it too, or are told what is wrong.
         assert!(report.good >= 3 && report.tokens.len() == 1, "{report:#?}");
         for error in &report.errors {
@@ -222,8 +234,17 @@ impl<'a> Scene<'a> {
         let again = fleet.all("call 3");
         assert_eq!((&again.tokens, again.good), (&report.tokens, 3 * members), "{again:#?}");
         assert_eq!(self.peer.counts(), Counts { requests: 1, refreshed: 1, refused: 0 });
-        drop(fleet);
+        drop((fleet, others));
         self.the_grants_live();
+    }
+
+    /// Until the provider has the refresh token, and has spent it.
+    fn wait_for_the_request(&self) {
+        let begun = Instant::now();
+        while self.peer.counts().requests == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nobody refreshes");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The refresh tokens that lie in the vault are the ones that count, and the provider takes them.

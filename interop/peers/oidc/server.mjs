@@ -5,14 +5,16 @@
 //
 // Besides what it does for everybody, it takes orders of the test and counts:
 //   POST /control/expire           every access token issued so far is unknown from now on; later ones last a second longer than before
-//   POST /control/delay?ms=N       token answers leave N milliseconds late: after the old refresh token was spent
+//   POST /control/hold             token answers do not leave from now on: the old refresh token is spent, and the new one not there yet
+//   POST /control/release          they leave
 //   GET  /control/counts           { requests, refreshed, refused }: refresh requests that arrived, and what became of them
 import * as crypto from 'node:crypto'
 import http from 'node:http'
 import Provider from 'oidc-provider'
 
 let lifetime = Number(process.argv[2] ?? 3600)
-let delay = 0
+let held = []
+let holds = false
 const counts = { requests: 0, refreshed: 0, refused: 0 }
 const issued = new Set()
 const key = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
@@ -74,17 +76,21 @@ server.listen(0, '127.0.0.1', () => {
     await next()
     if (context.path !== '/token') return
     counts.requests += isRefresh(context)
-    if (delay) await new Promise((done) => setTimeout(done, delay))
+    if (holds) await new Promise((done) => held.push(done))
   })
 
-  const control = async ({ pathname, searchParams }) => {
+  const control = async ({ pathname }) => {
     if (pathname === '/control/expire') {
       const known = await Promise.all([...issued].map((jti) => provider.AccessToken.find(jti)))
       await Promise.all(known.map((token) => token?.destroy()))
       issued.clear()
       lifetime += 1
     }
-    if (pathname === '/control/delay') delay = Number(searchParams.get('ms'))
+    if (pathname === '/control/hold') holds = true
+    if (pathname === '/control/release') {
+      holds = false
+      for (const done of held.splice(0)) done()
+    }
     return counts
   }
   const everybody = provider.callback()
