@@ -138,13 +138,13 @@ impl Server {
     /// Room for a new vault, in place of the last one.
     pub(crate) fn another(&self) -> Rigged<Plot> {
         self.settle()?;
-        self.cluster.try_sql(&self.database, "DROP SCHEMA IF EXISTS keyfob CASCADE")?;
+        self.ask("DROP SCHEMA IF EXISTS keyfob CASCADE")?;
         Ok(Plot { place: Place::Database(self.address.clone()), _folder: None })
     }
 
     /// The server's processes that serve connections of this name.
     pub(crate) fn backends(&self, name: &str) -> Rigged<Vec<i32>> {
-        let found = self.cluster.try_sql(&self.database, &format!("SELECT pid FROM pg_stat_activity WHERE application_name = '{name}'"))?;
+        let found = self.ask(&format!("SELECT pid FROM pg_stat_activity WHERE application_name = '{name}'"))?;
         found.lines().map(|line| line.parse().map_err(|_| format!("no process id: {line}"))).collect()
     }
 
@@ -152,12 +152,23 @@ impl Server {
     pub(crate) fn settle(&self) -> Rigged<()> {
         let others = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
         let begun = Instant::now();
-        while self.cluster.try_sql(&self.database, others)? != "0" {
+        while self.ask(others)? != "0" {
             if begun.elapsed() > Duration::from_secs(30) {
                 return Err("the server still serves somebody".to_owned());
             }
             sleep(Duration::from_millis(1));
         }
         Ok(())
+    }
+
+    /// Asks it, once it answers: it may be recovering from what was done to it.
+    fn ask(&self, question: &str) -> Rigged<String> {
+        let begun = Instant::now();
+        loop {
+            match self.cluster.try_sql(&self.database, question) {
+                Err(_) if begun.elapsed() < Duration::from_secs(60) => sleep(Duration::from_millis(20)),
+                answer => return answer,
+            }
+        }
     }
 }

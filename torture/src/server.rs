@@ -42,7 +42,7 @@ const LOCKS: &str = "keyfob locks";
 /// The server's processes end, in order or not: it stays, or recovers by itself.
 pub fn backends(rig: &Rig) -> Rigged<Outcome> {
     let blows = [Blow::End(&[LOCKS]), Blow::End(&[WORK]), Blow::End(&[LOCKS, WORK]), Blow::Kill(WORK), Blow::Kill(LOCKS)];
-    hurt(rig, rig.rounds(10, 500), &blows)
+    hurt(rig, rig.rounds(10, 200), &blows)
 }
 
 /// The whole server ends without putting anything in order, and is started again.
