@@ -180,50 +180,6 @@ fn j6_a_log_without_its_vault_is_corrupt_and_is_not_played_into_a_new_one() {
 }
 
 #[test]
-fn j8_every_header_bit_counts() {
-    let home = filled();
-    let good = fs::read(home.vault()).expect("reads");
-    for (column, length) in [("vault", 16), ("data_key", 77), ("checksum", 32)] {
-        let sql = home.sql();
-        let value: Vec<u8> = sql.query_row(&format!("SELECT {column} FROM header"), (), |row| row.get(0)).expect("reads");
-        assert_eq!(value.len(), length, "{column}");
-        drop(sql);
-        for bit in 0..length * 8 {
-            let mut value = value.clone();
-            value[bit / 8] ^= 1 << (bit % 8);
-            let sql = home.sql();
-            sql.execute(&format!("UPDATE header SET {column} = ?"), (value,)).expect("edits");
-            drop(sql);
-            let error = error(home.try_open());
-            assert!(corrupt(&error), "{column} {bit}: {error:?}");
-        }
-        fs::write(home.vault(), &good).expect("restores");
-        home.open();
-    }
-    for edit in ["format = 2", "format = 0", "generation = 2", "generation = -1", "cipher = 'AES-256-GCM'", "cipher = ''"] {
-        home.sql().execute(&format!("UPDATE header SET {edit}"), ()).expect("edits");
-        refused(&home, &KeySource::beside(&home.vault()), corrupt);
-        fs::write(home.vault(), &good).expect("restores");
-    }
-    home.sql().execute("DELETE FROM header", ()).expect("edits");
-    refused(&home, &KeySource::beside(&home.vault()), corrupt);
-}
-
-#[test]
-fn j8_another_vaults_data_key_is_refused_even_under_the_same_key() {
-    let (home, other) = (filled(), Home::new());
-    fs::create_dir(other.folder()).expect("a folder");
-    fs::copy(home.key(), other.key()).expect("copies");
-    drop(other.open());
-    let header = |home: &Home| -> (Vec<u8>, Vec<u8>) {
-        home.sql().query_row("SELECT vault, data_key FROM header", (), |row| Ok((row.get(0)?, row.get(1)?))).expect("reads")
-    };
-    let (_, theirs) = header(&other);
-    home.sql().execute("UPDATE header SET data_key = ?", (theirs,)).expect("edits");
-    assert!(corrupt(&error(home.try_open())));
-}
-
-#[test]
 fn j8_a_file_that_lost_its_tail_is_corrupt() {
     let home = filled();
     let good = fs::read(home.vault()).expect("reads");

@@ -1,0 +1,103 @@
+//! Accounts: their records, names, ids, generations, and when they are due.
+
+use keyfob::Store;
+use keyfob::store::{Expected, Generation};
+
+use crate::common::{BEGAN, Home, app, healthy_account, oauth2_account, wait};
+use crate::knife::{ONE, assert_corrupt, cut, edit, filled, record, swap};
+
+#[test]
+fn j8_every_bit_and_length_of_an_account_counts() {
+    let (_home, vault, sql) = filled();
+    cut(&sql, "account", "number", &1, || wait(vault.account("one")).map(|found| found.is_some()));
+}
+
+/// Whoever could move it would keep an account from being refreshed, or have it refreshed all the time.
+#[test]
+fn j8_another_due_moment_is_refused() {
+    let home = Home::new();
+    let vault = home.open();
+    let account = healthy_account("home", BEGAN);
+    wait(vault.put_account(&account, Expected::Nothing, None)).expect("puts");
+    let sql = home.sql();
+    for due_at in ["due_at + 1", "due_at - 1", "NULL", "0", &i64::MAX.to_string()] {
+        edit(&sql, &format!("UPDATE account SET due_at = {due_at}"));
+        assert_corrupt(wait(vault.account("home")), due_at);
+        assert_corrupt(wait(vault.put_account(&account, Expected::Anything, None)), due_at);
+        let due = account.due_at().expect("it can be due").as_unix();
+        edit(&sql, &format!("UPDATE account SET due_at = {due}"));
+        assert!(wait(vault.account("home")).expect("reads").is_some());
+    }
+}
+
+#[test]
+fn j8_a_damaged_record_is_not_written_over_and_hides_no_other() {
+    let (_home, vault, sql) = filled();
+    edit(&sql, &format!("UPDATE account SET record = x'00' WHERE {ONE}"));
+    edit(&sql, "UPDATE app SET record = x'00' WHERE length(record) = (SELECT max(length(record)) FROM app)");
+    for expected in [Expected::Anything, Expected::Generation(Generation(1))] {
+        assert_corrupt(wait(vault.put_account(&oauth2_account("one"), expected, None)), "put over it");
+    }
+    assert_corrupt(wait(vault.put_app("one", &app())), "put over it");
+    assert_corrupt(wait(vault.accounts()), "listed");
+    assert_corrupt(wait(vault.apps()), "listed");
+    assert!(wait(vault.account("two")).expect("reads").is_some());
+    assert!(wait(vault.app("two")).expect("reads").is_some());
+    // The way out is to remove it by name.
+    assert!(wait(vault.remove_account("one", None)).expect("removes"));
+    assert!(wait(vault.remove_app("one")).expect("removes"));
+    assert_eq!(wait(vault.accounts()).expect("lists").len(), 1);
+}
+
+#[test]
+fn j8_records_swapped_between_accounts_are_refused() {
+    let (_home, vault, sql) = filled();
+    swap(&sql, "account", "record");
+    assert_corrupt(wait(vault.account("one")), "one");
+    assert_corrupt(wait(vault.account("two")), "two");
+    assert_corrupt(wait(vault.accounts()), "all");
+}
+
+/// Row `two` under the name of `one`: a lamp would get the door's tokens.
+#[test]
+fn j8_names_swapped_between_accounts_are_refused() {
+    let (_home, vault, sql) = filled();
+    swap(&sql, "account", "name");
+    assert_corrupt(wait(vault.account("one")), "one");
+    assert_corrupt(wait(vault.account("two")), "two");
+}
+
+#[test]
+fn j8_another_id_is_refused() {
+    let (_home, vault, sql) = filled();
+    edit(&sql, &format!("UPDATE account SET id = x'{}' WHERE {ONE}", "41".repeat(16)));
+    assert_corrupt(wait(vault.account("one")), "account");
+    edit(&sql, "UPDATE app SET id = x'00' WHERE length(record) = (SELECT min(length(record)) FROM app)");
+    assert_corrupt(wait(vault.apps()), "app");
+}
+
+#[test]
+fn j8_another_generation_is_refused() {
+    let (_home, vault, sql) = filled();
+    for generation in [2, 0, 7, i64::MAX, -1] {
+        edit(&sql, &format!("UPDATE account SET generation = {generation}"));
+        assert_corrupt(wait(vault.account("one")), "read");
+        // Believing the number would let a stale writer win.
+        for expected in [Expected::Anything, Expected::Generation(Generation(generation.unsigned_abs()))] {
+            assert_corrupt(wait(vault.put_account(&oauth2_account("one"), expected, None)), "swap");
+        }
+        edit(&sql, &format!("UPDATE app SET generation = {generation}"));
+        assert_corrupt(wait(vault.app("one")), "app");
+        assert_corrupt(wait(vault.put_app("one", &app())), "app");
+    }
+}
+
+#[test]
+fn j8_an_old_record_under_a_new_generation_is_refused() {
+    let (_home, vault, sql) = filled();
+    let old = record(&sql);
+    let account = wait(vault.account("one")).expect("reads").expect("it is there");
+    wait(vault.put_account(&account.value, Expected::Generation(account.generation), None)).expect("swaps");
+    sql.execute(&format!("UPDATE account SET record = ? WHERE {ONE}"), (old,)).expect("edits");
+    assert_corrupt(wait(vault.account("one")), "old");
+}
