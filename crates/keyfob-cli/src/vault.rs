@@ -19,6 +19,9 @@ pub(crate) const VARIABLE: &str = "KEYFOB_VAULT";
 /// The one that names a file with that, for addresses with a password.
 pub(crate) const FILE_VARIABLE: &str = "KEYFOB_VAULT_FILE";
 
+/// What is said of one whose address cannot be shown.
+const DATABASE: &str = "a database in PostgreSQL";
+
 /// Where a vault is.
 #[derive(Clone, Debug)]
 pub(crate) enum Location {
@@ -38,7 +41,7 @@ pub(crate) enum Opened {
 impl Location {
     /// What was said on the command line: a password is refused there.
     pub(crate) fn of_argument(text: &str) -> Result<Self, Card> {
-        let location = Self::parse(text);
+        let location = Self::parse(text)?;
         if let Self::Postgres(_) = location
             && url::Url::parse(text).is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password"))
         {
@@ -56,7 +59,7 @@ impl Location {
         let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         if let Some(text) = named(VARIABLE) {
             return Ok(Some(match text.to_str() {
-                Some(text) => Self::parse(text),
+                Some(text) => Self::parse(text)?,
                 None => Self::File(PathBuf::from(text)),
             }));
         }
@@ -65,12 +68,22 @@ impl Location {
             let what = format!("cannot read {}, which {FILE_VARIABLE} names", Path::new(&path).display());
             Card::io(what, &error, "check the name and who may read the file").exiting(Exit::Vault)
         })?;
-        Ok(Some(Self::parse(text.trim())))
+        Self::parse(text.trim()).map(Some)
     }
 
-    /// A path, or an address.
-    pub(crate) fn parse(text: &str) -> Self {
-        if PostgresVault::is_address(text) { Self::Postgres(Secret::new(text)) } else { Self::File(PathBuf::from(text)) }
+    /// A path, or an address. A mistyped address is no path: its password would be shown as a part of that, and be the name of a folder.
+    pub(crate) fn parse(text: &str) -> Result<Self, Card> {
+        if PostgresVault::is_address(text) {
+            return Ok(Self::Postgres(Secret::new(text)));
+        }
+        if is_like_an_address(text) {
+            return Err(Card::usage(
+                "the vault's address is none that is known",
+                "it is like a URL, and does not begin with postgres:// (in lower case)",
+                "correct its beginning; or if it is a path, begin it with ./ or /",
+            ));
+        }
+        Ok(Self::File(PathBuf::from(text)))
     }
 
     /// For people: without user and password.
@@ -78,12 +91,14 @@ impl Location {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Postgres(address) => match url::Url::parse(address.expose()) {
+                // In a password, a character that should have been encoded makes what follows look like a database. No such address is taken.
+                Ok(url) if url.fragment().is_some() || url.path().trim_start_matches('/').contains(['/', '@']) => DATABASE.to_owned(),
                 Ok(mut url) => {
                     let _ = (url.set_password(None), url.set_username(""));
                     url.set_query(None);
                     printable(url.as_str())
                 }
-                Err(_) => "a database in PostgreSQL".to_owned(),
+                Err(_) => DATABASE.to_owned(),
             },
         }
     }
@@ -201,6 +216,16 @@ impl Opened {
     }
 }
 
+/// `scheme://…` or `scheme:…@…` (RFC 3986 §3.1). One letter is a disk of Windows.
+fn is_like_an_address(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let of_a_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    scheme.len() > 1
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(of_a_scheme)
+        && (rest.starts_with("//") || rest.contains('@'))
+}
+
 fn tell(out: &Output, warnings: &[String], key_made: Option<&Path>) {
     for warning in warnings {
         out.note(&format!("{} {}", out.note_paint().warn("warning:"), printable(warning)));
@@ -214,20 +239,46 @@ fn tell(out: &Output, warnings: &[String], key_made: Option<&Path>) {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Location {
+        Location::parse(text).unwrap_or_else(|_| panic!("{text}"))
+    }
+
+    #[test]
+    fn j13_a_mistyped_address_is_not_shown_and_is_no_path() {
+        for mistyped in [
+            "postgre://me:canary@h/x",
+            "POSTGRES://me:canary@h/x",
+            "postgres:me:canary@h/x",
+            "postgres:/me:canary@h/x",
+            "mysql://me:canary@h/x",
+        ] {
+            let card = Location::parse(mistyped).err().unwrap_or_else(|| panic!("{mistyped}"));
+            assert!(!format!("{card:?}").contains("canary"), "{card:?}");
+        }
+        for unencoded in
+            ["postgres://me:99/canary@h/x", "postgres://me:99#canary@h/x", "postgres://h/canary@h", "postgres://me:99/a/canary"]
+        {
+            assert!(!parse(unencoded).shown().contains("canary"), "{unencoded}");
+        }
+        for path in ["/data/vault.db", "vault.db", "./a:b@c/vault.db", "C:\\me@home\\vault.db", "it: me/vault.db"] {
+            assert_eq!(parse(path).shown(), path);
+        }
+    }
+
     #[test]
     fn j13_a_password_is_refused_in_an_argument_and_never_shown() {
         for address in ["postgres://me:canary@db.example/x", "postgresql://me@db.example/x?password=canary"] {
             assert!(Location::of_argument(address).is_err(), "{address}");
-            let shown = Location::parse(address).shown();
+            let shown = parse(address).shown();
             assert!(!shown.contains("canary") && !shown.contains("me@") && shown.contains("db.example/x"), "{shown}");
         }
         assert!(Location::of_argument("postgres://me@db.example/x").is_ok());
-        assert_eq!(Location::parse("/data/vault.db").shown(), "/data/vault.db");
+        assert_eq!(parse("/data/vault.db").shown(), "/data/vault.db");
     }
 
     #[test]
     fn each_database_has_a_key_file_of_its_own() {
-        let file = |text: &str| Location::parse(text).key_file(Path::new("/data")).display().to_string();
+        let file = |text: &str| parse(text).key_file(Path::new("/data")).display().to_string();
         assert_eq!(file("/elsewhere/vault.db"), "/elsewhere/vault.key");
         assert_eq!(file("postgres://me:canary@db.example:5433/x"), "/data/postgres---db-example-5433-x.key");
         assert_ne!(file("postgres://db.example/x"), file("postgres://db.example/y"));

@@ -122,7 +122,7 @@ pub(crate) async fn import(args: Import, context: &Context) -> Result<(), Card> 
 fn target(args: &Move) -> Result<Location, Card> {
     let Some(name) = &args.to_variable else { return Location::of_argument(args.to.as_deref().unwrap_or_default()) };
     match std::env::var(name) {
-        Ok(text) if !text.is_empty() => Ok(Location::parse(&text)),
+        Ok(text) if !text.is_empty() => Location::parse(&text),
         _ => Err(Card::usage(
             "there is nowhere to move to",
             format!("the variable {name} is not set"),
