@@ -1,14 +1,17 @@
 //! What the walk-throughs share: the pretend providers, and a person who goes where a login sends them.
 //!
 //! `tests/sessions.rs` walks with the library, `tests/command.rs` with the command, `tests/web.rs` with a real browser.
-//! `tests/clock.rs` turns the clock, `tests/together.rs` runs commands at once, `tests/canaries.rs` and `tests/debug.rs` look for secrets.
+//! `tests/clock.rs` turns the clock, `tests/together.rs` runs commands at once, `tests/canaries` and `tests/debug.rs` look for secrets,
+//! `tests/memory.rs` looks into processes.
 
 pub mod canary;
 pub mod command;
 pub mod library;
 pub mod person;
 pub mod tap;
+pub mod terminal;
 
 pub use command::House;
 pub use library::Library;
 pub use tap::Tap;
+pub use terminal::Terminal;

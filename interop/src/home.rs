@@ -1,7 +1,9 @@
 //! A person's home with nothing in it, and the command in it: a vault, provider files and an environment of its own.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::program::Finished;
 use crate::{Program, http, tools};
@@ -25,8 +27,13 @@ impl Home {
 
     /// A variable of the environment, from now on.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.environment.retain(|(known, _)| known != name);
+        self.unset(name);
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// No such variable any more.
+    pub fn unset(&mut self, name: &str) {
+        self.environment.retain(|(known, _)| known != name);
     }
 
     /// A provider file of the person's own: a template of `providers/`, its capital words replaced.
@@ -48,8 +55,16 @@ impl Home {
 
     /// Starts the command.
     pub fn start(&self, arguments: &[&str]) -> Program {
-        let environment: Vec<(&str, &str)> = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        Program::start_in(self.folder.path(), &tools::keyfob(), arguments, &environment)
+        Program::start_in(self.folder.path(), &tools::keyfob(), arguments, &self.environment())
+    }
+
+    /// A program in this home and its environment, for a test that starts it in a way of its own.
+    pub fn command<A: AsRef<OsStr>>(&self, program: &Path, arguments: &[A]) -> Command {
+        Program::command(self.folder.path(), program, arguments, &self.environment())
+    }
+
+    fn environment(&self) -> Vec<(&str, &str)> {
+        self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     /// Runs the command to its end.

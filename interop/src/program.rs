@@ -54,11 +54,7 @@ impl Program {
     /// # Panics
     /// If it does not start.
     pub fn start_in<A: AsRef<OsStr>>(folder: &Path, program: &Path, arguments: &[A], environment: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(folder).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", folder);
-        command.env("LANG", "C.UTF-8").env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
-        command.envs(environment.iter().copied());
+        let mut command = Self::command(folder, program, arguments, environment);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|problem| panic!("{}: {problem}", program.display()));
 
@@ -79,6 +75,21 @@ impl Program {
             folder: folder.to_path_buf(),
             home: None,
         }
+    }
+
+    /// The same, for a test that starts it in a way of its own.
+    pub fn command<A: AsRef<OsStr>>(folder: &Path, program: &Path, arguments: &[A], environment: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(folder).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", folder);
+        command.env("LANG", "C.UTF-8").env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+        command.envs(environment.iter().copied());
+        command
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The folder it runs in, its `HOME`.

@@ -1,7 +1,7 @@
 //! Watching a run from outside: the command lines and environments of all processes that it starts, and every state that its files are
 //! seen in, also of those that are gone at the end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ impl Drop for Watch {
 }
 
 fn look(folder: &Path, over: &AtomicBool, kept: &Mutex<Vec<Seen>>) {
-    let mut known = HashSet::new();
+    let (mut known, mut left) = (HashSet::new(), BTreeSet::new());
     let mut keep = |kind: &'static str, of: String, bytes: Vec<u8>| {
         let mut hasher = DefaultHasher::new();
         (kind, &of, &bytes).hash(&mut hasher);
@@ -67,7 +67,9 @@ fn look(folder: &Path, over: &AtomicBool, kept: &Mutex<Vec<Seen>>) {
     };
     for round in 0_u32.. {
         let last = over.load(Ordering::SeqCst);
-        for process in descendants() {
+        left = descendants(&left);
+        for (pid, _) in &left {
+            let process = PathBuf::from(format!("/proc/{pid}"));
             let name = fs::read_to_string(process.join("comm")).unwrap_or_default().trim().to_owned();
             for kind in ["cmdline", "environ"] {
                 // A process that has ended, or that is about to become another program, has none.
@@ -84,26 +86,30 @@ fn look(folder: &Path, over: &AtomicBool, kept: &Mutex<Vec<Seen>>) {
     }
 }
 
-/// The folders in `/proc` of all processes that this one started, and that those started.
-fn descendants() -> Vec<PathBuf> {
+/// A process: its number, and when it began, for numbers are given again.
+type Process = (u32, u64);
+
+/// All processes that this one started, and that those started; also those of before whose parents have gone, as an agent's has.
+fn descendants(before: &BTreeSet<Process>) -> BTreeSet<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let parents: BTreeMap<u32, u32> = pids.filter_map(|pid| Some((pid, parent(pid)?))).collect();
+    let stats: BTreeMap<u32, (u32, u64)> = pids.filter_map(|pid| Some((pid, parent_and_beginning(pid)?))).collect();
     let ours = std::process::id();
     let is_ours = |mut pid: u32| {
-        while let Some(parent) = parents.get(&pid) {
-            if *parent == ours {
+        while let Some((parent, began)) = stats.get(&pid) {
+            if *parent == ours || before.contains(&(pid, *began)) {
                 return true;
             }
             pid = *parent;
         }
         false
     };
-    parents.keys().filter(|pid| is_ours(**pid)).map(|pid| PathBuf::from(format!("/proc/{pid}"))).collect()
+    stats.iter().filter(|(pid, _)| is_ours(**pid)).map(|(pid, (_, began))| (*pid, *began)).collect()
 }
 
-fn parent(pid: u32) -> Option<u32> {
+fn parent_and_beginning(pid: u32) -> Option<(u32, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may hold anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.nth(1)?.parse().ok()?, fields.nth(17)?.parse().ok()?))
 }
