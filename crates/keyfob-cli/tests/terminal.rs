@@ -130,11 +130,12 @@ columns = [{{ title = "Name", value = ".name" }}, {{ title = "ID", value = ".id"
 
 /// Runs the command with all three ends in a terminal of this width; everything it shows. Its input ends at once.
 async fn in_terminal(house: &House, arguments: &[&str], width: u16) -> String {
-    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    // CLOEXEC: a command that another test starts at this moment would keep the terminal open, and its end would never come.
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
     grantpt(&screen).and_then(|()| unlockpt(&screen)).expect("ours");
     tcsetwinsize(&screen, Winsize { ws_row: 24, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 }).expect("a size");
     let name = ptsname(&screen, Vec::new()).expect("a name");
-    let end: OwnedFd = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("its other end");
+    let end: OwnedFd = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).expect("its other end");
     let other = || Stdio::from(end.try_clone().expect("a copy"));
     let mut child =
         house.command(arguments).env("TERM", "xterm-256color").stdin(other()).stdout(other()).stderr(other()).spawn().expect("it starts");
