@@ -1,8 +1,10 @@
 //! J14: what a process holds in its memory stays there. No core dump writes it down, and no other program of an ordinary user reads it.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::chown;
+use std::fs::{self, DirBuilder};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, chown};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -34,8 +36,8 @@ fn j14_a_process_that_is_killed_while_it_holds_tokens_leaves_no_core() {
         // Rust's own handler takes the first SIGSEGV for a stack that may have overflowed, and steps aside for the next.
         let mut end = None;
         wait_until("it ends", || {
-            let _ = kill_process(Pid::from_child(&program), signal);
-            end = program.try_wait().expect("it is ours");
+            let _ = kill_process(program.id(), signal);
+            end = program.0.try_wait().expect("it is ours");
             end.is_some()
         });
         let end = end.expect("it ended");
@@ -47,28 +49,33 @@ fn j14_a_process_that_is_killed_while_it_holds_tokens_leaves_no_core() {
 
 #[test]
 fn j14_nor_does_the_agent_or_the_web_app() {
-    let house = House::new();
+    let mut house = House::new();
     let Some(_) = place_of_cores(&house) else { return };
+    let runtime = house.path().join("run");
+    DirBuilder::new().mode(0o700).create(&runtime).expect("a folder");
+    house.set("XDG_RUNTIME_DIR", runtime.to_str().expect("UTF-8"));
     house.log_in("acme");
     let mut rekey = house.start(&["vault", "rekey", "--passphrase", "--stdin"]);
     rekey.answer("a passphrase of no account");
     assert!(rekey.finish().success);
-    let before = agents();
     let keyfob = tools::keyfob();
     let mut unlock = wrapped(&house, &keyfob, &["unlock", "--stdin"], None);
-    unlock
-        .stdin
-        .take()
-        .map(|mut pipe| std::io::Write::write_all(&mut pipe, b"a passphrase of no account\n"))
-        .expect("a pipe")
-        .expect("writes");
-    assert!(unlock.wait().expect("it is ours").success());
-    let agent = agents().difference(&before).copied().next().expect("an agent");
+    let mut pipe = unlock.0.stdin.take().expect("a pipe");
+    pipe.write_all(
+        b"a passphrase of no account
+",
+    )
+    .expect("writes");
+    drop(pipe);
+    assert!(unlock.0.wait().expect("it is ours").success());
+    let socket = UnixStream::connect(runtime.join("keyfob/agent.sock")).expect("an agent listens");
+    let agent = rustix::net::sockopt::socket_peercred(&socket).expect("the kernel knows").pid;
+    drop(socket);
     // Its folder is the root: a core would be there.
     let before = cores(Path::new("/"));
     assert_dumps_nothing(agent);
-    kill_process(Pid::from_raw(agent).expect("a number"), Signal::ABORT).expect("it is ours");
-    wait_until("the agent ends", || !agents().contains(&agent));
+    kill_process(agent, Signal::ABORT).expect("it is ours");
+    wait_until("the agent ends", || UnixStream::connect(runtime.join("keyfob/agent.sock")).is_err());
     assert_eq!(cores(Path::new("/")), before);
 
     let listen = format!("127.0.0.1:{}", keyfob_testbed::port::reserve());
@@ -81,9 +88,9 @@ fn j14_nor_does_the_agent_or_the_web_app() {
     let words = ["--vault", &elsewhere, "serve", "--env-file", &file, "--listen", &listen];
     let mut serve = wrapped(&house, &keyfob, &words, None);
     wait_until("the web app listens", || std::net::TcpStream::connect(&listen).is_ok());
-    assert_dumps_nothing(serve.id().try_into().expect("a number"));
-    kill_process(Pid::from_child(&serve), Signal::ABORT).expect("it is ours");
-    let end = serve.wait().expect("it is ours");
+    assert_dumps_nothing(serve.id());
+    kill_process(serve.id(), Signal::ABORT).expect("it is ours");
+    let end = serve.0.wait().expect("it is ours");
     assert_eq!((end.signal(), end.core_dumped()), (Some(Signal::ABORT.as_raw()), false), "{end:?}");
     assert_eq!(cores(house.path()), BTreeSet::new());
 }
@@ -98,9 +105,10 @@ fn j14_no_other_program_of_an_ordinary_user_reads_its_memory() {
     let mut house = House::new();
     let tap = tapped(&mut house);
     give(house.path());
-    let mut sleep = Command::new("sleep").arg("600").uid(SOMEBODY).gid(SOMEBODY).spawn().expect("sleep");
-    let mut program = in_the_middle_of_a_call(&house, &tap, Some(SOMEBODY));
-    let (ordinary, ours) = (sleep.id(), program.id());
+    let sleep = Command::new("sleep").arg("600").uid(SOMEBODY).gid(SOMEBODY).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let sleep = Running(sleep.expect("sleep"));
+    let program = in_the_middle_of_a_call(&house, &tap, Some(SOMEBODY));
+    let (ordinary, ours) = (sleep.0.id(), program.0.id());
     let mut can_read = Vec::new();
     for (user, pid, file) in [
         (SOMEBODY, ordinary, "mem"),
@@ -113,9 +121,6 @@ fn j14_no_other_program_of_an_ordinary_user_reads_its_memory() {
         let open = format!(": < /proc/{pid}/{file}");
         let end = Command::new("sh").args(["-c", &open]).uid(user).gid(user).stderr(Stdio::null()).status().expect("a shell");
         can_read.push(end.success());
-    }
-    for child in [&mut sleep, &mut program] {
-        child.kill().and_then(|()| child.wait()).expect("it is ours");
     }
     if !can_read[0] {
         let _: Option<()> = tools::skip(Why::Kernel, "no process may look into another's memory here");
@@ -132,8 +137,24 @@ fn tapped(house: &mut House) -> Tap {
     tap
 }
 
+/// A program of a test, which ends with it, however it ends.
+struct Running(Child);
+
+impl Running {
+    fn id(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The command with an access token in its memory: its request has arrived, and is not answered yet.
-fn in_the_middle_of_a_call(house: &House, tap: &Tap, user: Option<u32>) -> Child {
+fn in_the_middle_of_a_call(house: &House, tap: &Tap, user: Option<u32>) -> Running {
     house.world.faults("acme").set(Faults { at: At::Any, slow_ms: 600_000, ..Faults::default() });
     let calls = || tap.heard().matches("GET /me ").count();
     let before = calls();
@@ -145,26 +166,27 @@ fn in_the_middle_of_a_call(house: &House, tap: &Tap, user: Option<u32>) -> Child
     let mut program = wrapped(house, &keyfob, &["get", "acme", "/me"], user);
     let until = Instant::now() + PATIENCE;
     while calls() == before {
-        let ended = program.try_wait().expect("it is ours");
+        let ended = program.0.try_wait().expect("it is ours");
         assert!(ended.is_none() && Instant::now() < until, "no call is made: {ended:?}");
         thread::sleep(Duration::from_millis(10));
     }
-    assert_dumps_nothing(program.id().try_into().expect("a number"));
+    assert_dumps_nothing(program.id());
     program
 }
 
 /// Starts it with leave to dump core.
-fn wrapped(house: &House, program: &Path, arguments: &[&str], user: Option<u32>) -> Child {
+fn wrapped(house: &House, program: &Path, arguments: &[&str], user: Option<u32>) -> Running {
     let words = ["-c", WITH_CORES, "sh", program.to_str().expect("UTF-8")];
     let mut command = house.command(Path::new("sh"), &[&words, arguments].concat());
     if let Some(user) = user {
         command.uid(user).gid(user);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a shell")
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    Running(command.spawn().expect("a shell"))
 }
 
-fn assert_dumps_nothing(pid: i32) {
-    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).expect("its limits");
+fn assert_dumps_nothing(pid: Pid) {
+    let limits = fs::read_to_string(format!("/proc/{}/limits", pid.as_raw_nonzero())).expect("its limits");
     let core: Vec<&str> =
         limits.lines().find_map(|line| line.strip_prefix("Max core file size")).expect("one").split_whitespace().collect();
     assert_eq!(core[..2], ["0", "unlimited"], "it was allowed to, and does not");
@@ -200,13 +222,6 @@ fn cores(folder: &Path) -> BTreeSet<PathBuf> {
 /// An ELF file of the type ET_CORE, in either order of bytes.
 fn is_core(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF") && bytes.get(16..18).is_some_and(|kind| kind == [4, 0] || kind == [0, 4])
-}
-
-/// The agents of this home's user that run now.
-fn agents() -> BTreeSet<i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.ends_with(b"keyfob\0agent\0"))).collect()
 }
 
 /// Makes it somebody's, with all that is in it.
