@@ -3,9 +3,11 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use common::{CANARIES, Home, app, assert_same, error, oauth1_account, oauth2_account, oauth2_pending, wait};
 use keyfob::history::{Actor, Entry, Event};
@@ -17,6 +19,8 @@ use keyfob_store::{KeySource, SealedWith, Vault};
 
 /// Says what the child is to do; the test below is nothing without it.
 const TASK: &str = "KEYFOB_STORE_TEST_TASK";
+/// What the child says after each time.
+const SEALED: &str = "sealed anew";
 /// More than is sealed anew at a time.
 const ACCOUNTS: usize = 1100;
 
@@ -32,15 +36,29 @@ fn filled(accounts: usize) -> (Home, Vec<Account>) {
     let home = Home::new();
     let vault = Vault::open(&home.vault(), KeySource::File(home.key())).expect("makes a vault");
     wait(vault.put_app("example", &app())).expect("puts");
-    let mut put = Vec::new();
-    for number in 0..accounts {
-        let name = format!("home/{number}");
-        let account = if number % 2 == 0 { oauth2_account(&name) } else { oauth1_account(&name) };
-        let by = Actor { host: "host".to_owned(), pid: 1, program: "test".to_owned() };
-        let entry = Entry::new(&account, Timestamp::from_unix(1_800_000_000), by, Event::LoggedIn { received: None });
-        wait(vault.put_account(&account, Expected::Nothing, Some(&entry))).expect("puts");
-        put.push(account);
-    }
+    // All at once: what comes together is on the disk with one write.
+    let put: Vec<Account> = (0..accounts)
+        .map(|number| {
+            let name = format!("home/{number}");
+            if number % 2 == 0 { oauth2_account(&name) } else { oauth1_account(&name) }
+        })
+        .collect();
+    let by = Actor { host: "host".to_owned(), pid: 1, program: "test".to_owned() };
+    let entry =
+        |account: &Account| Entry::new(account, Timestamp::from_unix(1_800_000_000), by.clone(), Event::LoggedIn { received: None });
+    let entries: Vec<Entry> = put.iter().map(entry).collect();
+    let writing = put.iter().zip(&entries).map(|(account, entry)| vault.put_account(account, Expected::Nothing, Some(entry)));
+    // Asked once each: then they are under way.
+    let under_way = writing.filter_map(|mut write| match write.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done.map(|_| None).expect("puts"),
+        Poll::Pending => Some(write),
+    });
+    let under_way: Vec<_> = under_way.collect();
+    wait(async {
+        for write in under_way {
+            write.await.expect("puts");
+        }
+    });
     (home, put)
 }
 
@@ -218,6 +236,7 @@ fn child() {
     let vault = Vault::open(path, KeySource::beside(path)).expect("opens");
     loop {
         wait(vault.rekey(&KeySource::beside(path))).expect("seals anew");
+        println!("\n{SEALED}");
     }
 }
 
@@ -225,10 +244,18 @@ fn start(home: &Home) -> Child {
     Command::new(std::env::current_exe().expect("this binary"))
         .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"])
         .env(TASK, home.vault())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("a child starts")
+}
+
+/// Waits until the child has sealed everything anew once. What is given back keeps the pipe open: without it, the child's next word ends it.
+fn wait_for_the_first(child: &mut Child) -> BufReader<ChildStdout> {
+    let mut said = BufReader::new(child.stdout.take().expect("a pipe"));
+    let first = said.by_ref().lines().map_while(Result::ok).find(|line| line == SEALED);
+    first.expect("it ends before it has sealed anything anew");
+    said
 }
 
 #[test]
@@ -238,10 +265,7 @@ fn j3_a_rekey_killed_at_any_moment_loses_nothing() {
     for round in 0..100_u64 {
         let mut child = start(&home);
         // Once it has begun, somewhere in its next two or three.
-        let began = Instant::now();
-        while header(&home).0 == last && began.elapsed() < Duration::from_secs(20) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let _said = wait_for_the_first(&mut child);
         std::thread::sleep(Duration::from_micros(round * 7919 % 40_000));
         child.kill().expect("kills");
         child.wait().expect("ends");
@@ -259,6 +283,7 @@ fn j3_a_rekey_killed_at_any_moment_loses_nothing() {
 fn j7_a_process_that_writes_all_the_while_loses_nothing() {
     let (home, _) = filled(3);
     let mut child = start(&home);
+    let _said = wait_for_the_first(&mut child);
     let vault = home.open();
     for number in 0..100 {
         wait(vault.put_account(&oauth2_account(&format!("new/{number}")), Expected::Nothing, None)).expect("puts");
