@@ -140,16 +140,15 @@ impl<'a> Scene<'a> {
     /// Round after round all tokens end, and all members want all of them at once.
     fn expire_and_use(&self, members: usize, rounds: u64) {
         let mut fleet = self.fleet(members);
-        self.wait_for_the_end();
         let mut last = BTreeSet::new();
         for round in 1..=rounds {
+            self.wait_for_the_end();
             let report = fleet.all(if round % 2 == 0 { "token 1" } else { "call 1" });
             self.assert_one_each(&report, members * self.accounts);
             assert!(report.tokens.is_disjoint(&last), "round {round}: new tokens");
             let all = round * self.accounts as u64;
             assert_eq!(self.peer.counts(), Counts { requests: all, refreshed: all, refused: 0 }, "round {round}");
             last = report.tokens;
-            self.wait_for_the_end();
         }
         self.the_grants_live();
     }
