@@ -102,11 +102,12 @@ impl Cluster {
         panic!("no port was free five times");
     }
 
-    /// The one that all tests of this process share, with the default options. It ends with the process.
+    /// The one that all tests of this process share. It ends with the process. It does not wait for the disk: what is about that needs a
+    /// cluster of its own.
     #[must_use]
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Result<Cluster, String>> = OnceLock::new();
-        match SHARED.get_or_init(|| Self::start_if_here(&Options::default())) {
+        match SHARED.get_or_init(|| Self::start_if_here(&Options { no_fsync: true, ..Options::default() })) {
             Ok(cluster) => Some(cluster),
             // Each test that is skipped has to say so itself.
             Err(reason) => skip(Why::Missing, reason),

@@ -43,7 +43,8 @@ async fn somebody_on_another_machine() {
 async fn d6_two_machines_share_what_is_due_and_one_that_is_cut_off_frees_its_right() {
     const ACCOUNTS: usize = 1000;
     let Some(machines) = TwoMachines::plug_in() else { return };
-    let options = Options { tls: true, listen: machines.addresses().to_vec(), ..Options::default() };
+    // Nothing here is about the disk.
+    let options = Options { tls: true, no_fsync: true, listen: machines.addresses().to_vec(), ..Options::default() };
     let Some(cluster) = Cluster::start(&options) else { return };
     let database = cluster.database();
     let roots = cluster.file("ca.pem", cluster.authority().expect("it has one").certificate());
