@@ -12,8 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keyfob_e2e::{House, Tap};
-use keyfob_interop::tools::{self, Why};
+use keyfob_interop::tools;
 use keyfob_sandbox::{At, Faults};
+use keyfob_testbed::{Why, skip};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Nothing here takes longer, even on a busy machine.
@@ -99,7 +100,7 @@ fn j14_nor_does_the_agent_or_the_web_app() {
 #[test]
 fn j14_no_other_program_of_an_ordinary_user_reads_its_memory() {
     if !rustix::process::geteuid().is_root() {
-        let _: Option<()> = tools::skip(Why::Kernel, "only root can become an ordinary user and another");
+        let _: Option<()> = skip(Why::Kernel, "only root can become an ordinary user and another");
         return;
     }
     let mut house = House::new();
@@ -123,7 +124,7 @@ fn j14_no_other_program_of_an_ordinary_user_reads_its_memory() {
         can_read.push(end.success());
     }
     if !can_read[0] {
-        let _: Option<()> = tools::skip(Why::Kernel, "no process may look into another's memory here");
+        let _: Option<()> = skip(Why::Kernel, "no process may look into another's memory here");
         return;
     }
     assert_eq!(can_read, [true, true, false, false, false, false]);
@@ -196,7 +197,7 @@ fn assert_dumps_nothing(pid: Pid) {
 fn place_of_cores(house: &House) -> Option<PathBuf> {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
     if pattern.starts_with('|') {
-        return tools::skip(Why::Kernel, "the kernel hands core dumps to a program (core_pattern is a pipe)");
+        return skip(Why::Kernel, "the kernel hands core dumps to a program (core_pattern is a pipe)");
     }
     let place = match Path::new(pattern.trim()).parent() {
         Some(folder) if folder.is_absolute() => folder.to_owned(),
@@ -208,7 +209,7 @@ fn place_of_cores(house: &House) -> Option<PathBuf> {
     let left: Vec<PathBuf> = cores(&place).difference(&before).cloned().collect();
     left.iter().for_each(|core| fs::remove_file(core).expect("a core of ours"));
     if !dumped || left.is_empty() || !before.is_empty() {
-        return tools::skip(Why::Kernel, "the kernel writes no core dumps here, or others do");
+        return skip(Why::Kernel, "the kernel writes no core dumps here, or others do");
     }
     Some(place)
 }
