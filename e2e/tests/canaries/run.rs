@@ -137,7 +137,16 @@ pub(crate) fn key_file(house: &House) -> Option<Canary> {
 pub(crate) fn usually_meant(seen: &Seen, what: &str) -> bool {
     match (seen.kind, what) {
         ("said", "state") => seen.of.starts_with("login"),
-        ("file", "vault key") => seen.of.ends_with("/vault.key"),
+        ("file", "vault key") => is_key_file(&seen.of),
         _ => false,
     }
+}
+
+/// The key file; also while it is being made, closed to others (0600), before it takes its place.
+fn is_key_file(path: &str) -> bool {
+    let Some((_, name)) = path.rsplit_once('/') else { return false };
+    name.strip_prefix("vault.key").is_some_and(|rest| {
+        let digits = rest.strip_prefix(".new-").unwrap_or("none");
+        rest.is_empty() || digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
