@@ -127,7 +127,7 @@ fn verify(table: &mut Table, algorithm: Algorithm) {
 
 fn prove(table: &mut Table, algorithm: Algorithm) {
     let pair = pair(algorithm);
-    let key = ProofKey::new(Arc::clone(&pair.signer)).expect("a key pair");
+    let key = ProofKey::new(Arc::clone(&pair.signer), Secret::new("kept elsewhere")).expect("a key pair");
     let uri: http::Uri = "https://resource.example/protected/things".parse().expect("a URL");
     let token = Secret::new("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU");
     let entropy = |buffer: &mut [u8]| buffer.fill(7);

@@ -70,6 +70,7 @@ async fn session() -> Session {
             scopes: vec![],
             identity: None,
             id_token: None,
+            proof_key: None,
             authorization_details: vec![],
         }),
         kept: std::collections::BTreeMap::new(),

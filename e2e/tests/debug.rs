@@ -97,44 +97,8 @@ const SHOWN: [(&str, &[&str]); 4] = [
     ("keyfob-broker", &["Config", "Recognised", "Service", "Site", "Variables"]),
 ];
 
-/// Those that cannot hold one: words, numbers, places, fingerprints. Those of the store's transfer hold sealed bytes, or cannot be shown.
-const PLAIN: [(&str, &[&str]); 4] = [
-    (
-        "keyfob-proto",
-        &[
-            "AccessRequest",
-            "Api",
-            "Attach",
-            "AuthorizationDetail",
-            "CallbackAt",
-            "ClientAuth",
-            "Code",
-            "Delivery",
-            "Deviation",
-            "Display",
-            "Endpoint",
-            "Hybrid",
-            "Identity",
-            "Misbehaved",
-            "Misuse",
-            "NotUtf8",
-            "Origin",
-            "Pkce",
-            "Placement",
-            "Problem",
-            "Prompt",
-            "ResponseMode",
-            "Signal",
-            "SignatureMethod",
-            "Template",
-            "Timestamp",
-            "TokenBody",
-            "TokenKind",
-            "TokenType",
-            "Transport",
-            "TransportKind",
-        ],
-    ),
+/// Those that cannot hold one, of the crates above the core: words, numbers, places, fingerprints. Those of the store's transfer hold sealed bytes, or cannot be shown.
+const PLAIN: [(&str, &[&str]); 3] = [
     (
         "keyfob",
         &[
@@ -204,10 +168,11 @@ fn j11_a_panic_with_everything_inside_shows_no_secret() {
     }
 }
 
-/// Every public type of these crates is in one of the lists above.
+/// Every public type of these crates is in one of the lists above; those of the core are in its own test `secrets`, where each is shown to be silent.
 #[test]
 fn j11_every_public_type_was_thought_of() {
-    for ((of, shown), (_, plain)) in SHOWN.iter().zip(PLAIN) {
+    for (of, plain) in PLAIN {
+        let shown = SHOWN.iter().find(|(name, _)| *name == of).map_or(&[][..], |(_, shown)| shown);
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(of).join("src");
         let found: BTreeSet<String> = keyfob_e2e::canary::files(&folder).into_iter().flat_map(|(_, text)| public_types(&text)).collect();
         assert!(shown.iter().all(|name| found.contains(*name)), "{of}");

@@ -144,6 +144,11 @@ impl Parameters {
         Ok(Self(pairs))
     }
 
+    /// What was read elsewhere, each once.
+    pub(crate) fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     /// A parameter's value.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())

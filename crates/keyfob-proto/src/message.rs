@@ -36,6 +36,8 @@ pub struct Outgoing {
     uri: Uri,
     headers: HeaderMap,
     body: Vec<u8>,
+    /// Whether an assertion about the client goes with it, made when it is sent.
+    pub(crate) wants_assertion: bool,
 }
 
 impl Outgoing {
@@ -43,11 +45,11 @@ impl Outgoing {
     pub const LARGEST_ANSWER: usize = 1 << 20;
 
     pub(crate) fn new(method: Method, endpoint: &Endpoint) -> Self {
-        Self { method, uri: endpoint.uri().clone(), headers: HeaderMap::new(), body: Vec::new() }
+        Self { method, uri: endpoint.uri().clone(), headers: HeaderMap::new(), body: Vec::new(), wants_assertion: false }
     }
 
     pub(crate) fn from_parts(parts: http::request::Parts, body: Vec<u8>) -> Self {
-        Self { method: parts.method, uri: parts.uri, headers: parts.headers, body }
+        Self { method: parts.method, uri: parts.uri, headers: parts.headers, body, wants_assertion: false }
     }
 
     pub(crate) fn accept_json(mut self) -> Self {
@@ -84,6 +86,15 @@ impl Outgoing {
 
     pub(crate) fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
         self.headers.insert(name, value);
+    }
+
+    /// More of the same form.
+    pub(crate) fn more_form(mut self, pairs: &[(&str, &str)]) -> Self {
+        if !self.body.is_empty() {
+            self.body.push(b'&');
+        }
+        self.body.extend_from_slice(encode::form_pairs(pairs.iter().copied()).as_bytes());
+        self
     }
 
     pub(crate) fn secret_header(mut self, name: HeaderName, value: &str) -> Result<Self, Misuse> {

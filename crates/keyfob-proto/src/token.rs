@@ -42,6 +42,8 @@ struct Flat {
     id_token: Option<Secret>,
     #[serde(default)]
     authorization_details: Vec<AuthorizationDetail>,
+    #[serde(default, with = "stored::option")]
+    proof_key: Option<Secret>,
 }
 
 #[derive(Deserialize)]
@@ -55,8 +57,20 @@ impl TryFrom<Flat> for TokenSet {
     type Error = &'static str;
 
     fn try_from(flat: Flat) -> Result<Self, Self::Error> {
-        let Flat { kind, token, secret, access, refresh, received_at, expires_at, scopes, identity, id_token, authorization_details } =
-            flat;
+        let Flat {
+            kind,
+            token,
+            secret,
+            access,
+            refresh,
+            received_at,
+            expires_at,
+            scopes,
+            identity,
+            id_token,
+            authorization_details,
+            proof_key,
+        } = flat;
         Ok(match kind {
             Kind::OAuth1 => Self::OAuth1(OAuth1Tokens {
                 token: token.ok_or("missing member `token`")?,
@@ -71,6 +85,7 @@ impl TryFrom<Flat> for TokenSet {
                 identity,
                 id_token,
                 authorization_details,
+                proof_key,
             }),
         })
     }
@@ -113,6 +128,9 @@ pub struct OAuth2Tokens {
     /// What was granted of the authorization details that were asked for (RFC 9396 §7).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorization_details: Vec<AuthorizationDetail>,
+    /// The key that the tokens are bound to (RFC 9449), as PEM or as whoever holds it calls it: [`ProofKey::stored`](crate::oauth2::dpop::ProofKey::stored).
+    #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
+    pub proof_key: Option<Secret>,
 }
 
 /// Whom an ID token names (OpenID Connect Core §2). Made to be stored, with the tokens; no secret.
@@ -131,7 +149,9 @@ impl TokenSet {
     pub fn secrets(&self) -> Vec<&Secret> {
         match self {
             Self::OAuth1(tokens) => vec![&tokens.token, &tokens.secret],
-            Self::OAuth2(tokens) => std::iter::once(&tokens.access).chain(&tokens.refresh).chain(&tokens.id_token).collect(),
+            Self::OAuth2(tokens) => {
+                std::iter::once(&tokens.access).chain(&tokens.refresh).chain(&tokens.id_token).chain(&tokens.proof_key).collect()
+            }
         }
     }
 

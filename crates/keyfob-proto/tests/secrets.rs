@@ -10,11 +10,14 @@ use std::path::Path;
 use common::*;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use keyfob_proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, HmacKey, Jws, Keys, PrivateKey, sign_compact};
 use keyfob_proto::oauth1::{self, Body, Callback, Placement, SignatureMethod};
 use keyfob_proto::oauth2::challenge::Challenges;
+use keyfob_proto::oauth2::dpop::ProofKey;
 use keyfob_proto::oauth2::mcp::{self, Clients, KnownClient, Walk};
 use keyfob_proto::oauth2::registration::{ClientMetadata, Registering};
 use keyfob_proto::oauth2::{self, ClientAuth, TokenBody, TokenKind};
+use keyfob_proto::oidc::{EndSession, Expected, Hashes, UserInfoRequest};
 use keyfob_proto::{Answer, App, Incoming, OAuth1Tokens, OAuth2Tokens, Scrubber, Secret, TokenSet, encode};
 
 /// Every secret of these tests contains it.
@@ -107,6 +110,49 @@ fn oauth2_is_mute_from_the_first_step_to_the_last() {
             mute("http::Request, but for its body", &refresh.request().clone().into_http().headers());
         }
     }
+}
+
+#[test]
+fn keys_and_signed_text_are_mute() {
+    let jwk = format!(
+        r#"{{"kty":"OKP","crv":"Ed25519","x":"{}","d":"{}"}}"#,
+        encode::base64url(&[7; 32]),
+        encode::base64url(CANARY.repeat(4).as_bytes())
+    );
+    mute("PrivateKey", &PrivateKey::read(&Secret::new(jwk)).expect("a key"));
+    let hmac = HmacKey::new(Algorithm::HS256, &secret("of-thirty-two-bytes-and-more")).expect("long enough");
+    mute("HmacKey", &hmac);
+    let claims = format!(
+        r#"{{"iss":"https://login.example","aud":"us","sub":"somebody","email":"{CANARY}@example.com","exp":9999999999,"iat":{},"nonce":"{CANARY}"}}"#,
+        NOW.as_unix()
+    );
+    let token = sign_compact(&hmac, serde_json::Map::new(), claims.as_bytes()).expect("it signs");
+    mute("Jws", &Jws::read(&token).expect("signed text"));
+    let (algorithms, nonce, code) = (Algorithms::of([Algorithm::HS256]), Secret::new(CANARY), secret("code"));
+    let hashes = Hashes { code: Some(&code), access_token: Some(&code), state: Some(&code), required: false };
+    mute("Hashes", &hashes);
+    let expected = Expected { nonce: Some(&nonce), hashes, ..Expected::new("https://login.example", "us", &algorithms, NOW) };
+    mute("Expected", &expected);
+    let id_token = expected.judge(&token, &Keys::Shared(&hmac)).expect("it holds");
+    mute("Claims", &id_token.claims);
+    mute("IdToken", &id_token);
+    let userinfo = UserInfoRequest::new(&endpoint("https://login.example/me"), &secret("access"), &id_token, "us").expect("a request");
+    mute("UserInfoRequest", &userinfo);
+    let answer = json_answer(200, format!(r#"{{"sub":"somebody","email":"{CANARY}@example.com"}}"#));
+    mute("UserInfo", &userinfo.receive(&answer, None).expect("about the same person"));
+    let (_, end) =
+        EndSession::new(&endpoint("https://login.example/end"), "us", Some(&secret("id")), Some(CALLBACK), &|buffer: &mut [u8]| {
+            buffer.iter_mut().zip(CANARY.bytes().cycle()).for_each(|(to, from)| *to = from);
+        });
+    mute("EndSession", &end);
+    let key = AwsLc.generate(Algorithm::ES256).expect("a key");
+    let key = ProofKey::new(AwsLc.signer(Algorithm::ES256, &key).expect("it signs"), secret("proof-key")).expect("a key pair");
+    mute("ProofKey", &key);
+    let settings = oauth2_settings(|_, flow| flow.pushed = Some(endpoint("https://login.example/par")));
+    let client = oauth2::Client::new(&settings, canary_app()).expect("a client").with_proof_key(key);
+    mute("oauth2::Client", &client);
+    let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), id_token_hint: Some(secret("hint")), ..Default::default() };
+    mute("PushedRequest", &client.push(&request, NOW, &common::Chance::new(1)).expect("a request"));
 }
 
 #[test]
@@ -357,8 +403,20 @@ fn every_public_type_is_accounted_for() {
         "Misuse",
         "Refused",
         "Clients",
+        "Claims",
         "Deleting",
+        "EndSession",
+        "Expected",
+        "Hashes",
+        "HmacKey",
+        "IdToken",
         "Introspecting",
+        "Jws",
+        "PrivateKey",
+        "ProofKey",
+        "PushedRequest",
+        "UserInfo",
+        "UserInfoRequest",
         "KnownClient",
         "Managing",
         "Ready",
@@ -404,7 +462,10 @@ fn every_public_type_is_accounted_for() {
         "TokenType",
         "Transport",
         "TransportKind",
+        "Algorithm",
+        "Algorithms",
         "Authentication",
+        "AwsLc",
         "CachedMetadata",
         "Challenge",
         "Challenges",
@@ -412,17 +473,30 @@ fn every_public_type_is_accounted_for() {
         "ClientIdUrl",
         "ClientMetadata",
         "Confirmation",
+        "Crypto",
+        "Curve",
         "Discovery",
+        "Header",
         "Introspection",
+        "Jwk",
+        "KeyCache",
+        "KeySet",
+        "Keys",
+        "LogoutToken",
         "Metadata",
         "Order",
         "Preferences",
+        "Proved",
+        "PublicKey",
         "Pushed",
         "Reach",
         "ResourceDiscovery",
         "ResourceMetadata",
+        "Sign",
+        "SignFailed",
         "StepUp",
         "TokenChallenge",
+        "Verify",
     ]
     .into();
     let mut found = BTreeSet::new();

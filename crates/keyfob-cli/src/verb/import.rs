@@ -178,6 +178,7 @@ fn tokens(said: &Map<String, Value>, settings: &Settings, what: &str) -> Result<
         scopes,
         identity: None,
         id_token: None,
+        proof_key: None,
         authorization_details: Vec::new(),
     }))
 }

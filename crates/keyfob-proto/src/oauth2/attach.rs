@@ -6,13 +6,16 @@ use http::Uri;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use super::dpop::{self, ProofKey};
 use crate::app::App;
 use crate::encode;
+use crate::entropy::Entropy;
 use crate::error::Misuse;
 use crate::headers::set_from_template;
 use crate::message::{Body, secret_header_value};
 use crate::secret::Secret;
 use crate::settings::{Api, Attach};
+use crate::time::Timestamp;
 use crate::token::OAuth2Tokens;
 
 /// Attaches the token. Where the token goes into the form body, the new body comes back.
@@ -29,6 +32,10 @@ pub fn attach(
     body: Body<'_>,
 ) -> Result<Option<Vec<u8>>, Misuse> {
     let token = &tokens.access;
+    if tokens.proof_key.is_some() {
+        // RFC 9449 §7.1: it is worth nothing without a proof, and sending it without one only shows it around.
+        return Err(Misuse::new("a proof with a token that is bound to a key", "none").with_hint("attach it with attach_bound"));
+    }
     match &api.attach {
         Attach::Bearer => {
             parts.headers.insert(AUTHORIZATION, secret_header_value(&AUTHORIZATION, &format!("Bearer {}", token.expose()))?);
@@ -56,6 +63,27 @@ pub fn attach(
             Ok(Some(body))
         }
     }
+}
+
+/// Attaches a token that is bound to a key, with a proof for this very request (RFC 9449 §7.1). `nonce` is the last one that this resource server gave.
+/// Draws 16 bytes of entropy.
+///
+/// # Errors
+///
+/// `Misuse` if the token cannot be a header, or whoever holds the key does not sign.
+pub fn attach_bound(
+    tokens: &OAuth2Tokens,
+    key: &ProofKey,
+    nonce: Option<&str>,
+    parts: &mut Parts,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<(), Misuse> {
+    let token = &tokens.access;
+    let proof = key.proof(&parts.method, &parts.uri, nonce, Some(token), now, entropy)?;
+    parts.headers.insert(AUTHORIZATION, secret_header_value(&AUTHORIZATION, &format!("DPoP {}", token.expose()))?);
+    parts.headers.insert(dpop::PROOF, secret_header_value(&dpop::PROOF, &proof)?);
+    Ok(())
 }
 
 fn with_query(uri: &Uri, name: &str, token: &Secret) -> Result<Uri, Misuse> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use super::id_token_terms::IdTokenTerms;
+use super::jar;
 use super::json;
 use super::pending::Pending;
 use super::pkce::s256_challenge;
@@ -75,6 +76,15 @@ pub enum ResponseMode {
     Fragment,
     /// As a form that the browser posts.
     FormPost,
+    /// Signed (JARM), in the query of the redirect.
+    #[serde(rename = "query.jwt")]
+    QueryJwt,
+    /// Signed (JARM), in its fragment.
+    #[serde(rename = "fragment.jwt")]
+    FragmentJwt,
+    /// Signed (JARM), as a form that the browser posts.
+    #[serde(rename = "form_post.jwt")]
+    FormPostJwt,
 }
 
 impl ResponseMode {
@@ -84,8 +94,27 @@ impl ResponseMode {
             Self::Query => "query",
             Self::Fragment => "fragment",
             Self::FormPost => "form_post",
+            Self::QueryJwt => "query.jwt",
+            Self::FragmentJwt => "fragment.jwt",
+            Self::FormPostJwt => "form_post.jwt",
         }
     }
+
+    /// Whether the answer is signed (JARM §2.3).
+    pub const fn is_signed(self) -> bool {
+        matches!(self, Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt)
+    }
+
+    /// Where the answer is, signed or not.
+    pub(crate) const fn place(self) -> Self {
+        match self {
+            Self::Query | Self::QueryJwt => Self::Query,
+            Self::Fragment | Self::FragmentJwt => Self::Fragment,
+            Self::FormPost | Self::FormPostJwt => Self::FormPost,
+        }
+    }
+
+    const ALL: [Self; 6] = [Self::Query, Self::Fragment, Self::FormPost, Self::QueryJwt, Self::FragmentJwt, Self::FormPostJwt];
 }
 
 /// Pages to show (OpenID Connect Core §3.1.2.1).
@@ -273,7 +302,11 @@ impl Client {
                 query.push((name, value));
             }
         }
-        let query = encode::form_pairs(query);
+        // §10 of RFC 9449: the code, too, is good only for whoever holds the key.
+        if let Some(key) = &self.proof_key {
+            query.push(("dpop_jkt", key.thumbprint()));
+        }
+        let query = if settings.request_object { self.signed(&query, now, entropy)? } else { encode::form_pairs(query) };
         let expected = IdTokenTerms {
             nonce: nonce.map(Secret::new),
             max_age: request.max_age,
@@ -284,13 +317,25 @@ impl Client {
         Ok((query, pending))
     }
 
+    /// The same request as signed text (RFC 9101 §5): beside it goes the client's id, and nothing else.
+    fn signed(&self, query: &[(&str, &str)], now: Timestamp, entropy: &dyn Entropy) -> Result<String, Misuse> {
+        let signer = self.signer.as_deref().ok_or_else(|| Misuse::new("a key of the app's own, to sign requests with", "none"))?;
+        let issuer = self.settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let client_id = self.app.client_id.as_str();
+        let object = jar::request_object(signer, client_id, issuer, query.iter().copied(), now, entropy)?;
+        Ok(encode::form_pairs([("client_id", client_id), ("request", &object)]))
+    }
+
     /// The mode that was asked for, or that the provider file always asks for, or the response type's own.
     fn response_mode(&self, request: &AuthorizeRequest, response_type: ResponseType) -> Result<ResponseMode, Misuse> {
         let by_file = || {
             let (_, value) = self.settings.authorize_params.iter().find(|(name, _)| name == "response_mode")?;
-            [ResponseMode::Query, ResponseMode::Fragment, ResponseMode::FormPost].into_iter().find(|mode| mode.as_str() == value)
+            ResponseMode::ALL.into_iter().find(|mode| mode.as_str() == value)
         };
         let mode = request.response_mode.or_else(by_file).unwrap_or(response_type.default_mode());
+        if mode.is_signed() && self.settings.issuer.is_none() {
+            return Err(Misuse::new("an issuer in the provider's settings, which a signed answer is held against", "none"));
+        }
         if mode == ResponseMode::Query && response_type != ResponseType::Code {
             return Err(Misuse::new("a fragment or a form post for an answer with tokens", "response_mode=query")
                 .with_hint("queries end up in logs and histories (OAuth 2.0 Multiple Response Type Encoding Practices §5)"));
@@ -365,9 +410,15 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `Misuse` if the redirect URI is not absolute, not `http` or `https`, or has a fragment (§3.1.2), or if another field cannot be what
-    /// its documentation says.
+    /// `Misuse` if the redirect URI is not absolute, not `http` or `https`, or has a fragment (§3.1.2), if another field cannot be what
+    /// its documentation says, or if the server requires that requests are [pushed](Self::push).
     pub fn authorize(&self, request: &AuthorizeRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, Pending), Error> {
+        if self.settings.pushed_required {
+            // A22: whoever can make pushing fail must not thereby get the request into the browser.
+            return Err(Misuse::new("a pushed authorization request, which this server requires (RFC 9126 §5)", "one through the browser")
+                .with_hint("use Client::push")
+                .into());
+        }
         let (query, pending) = self.authorization_request(request, ResponseType::Code, now, entropy)?;
         Ok((self.settings.authorize.with_form(&query), pending))
     }

@@ -1,10 +1,12 @@
 //! The client: an app at an OAuth 2 provider, and the requests it makes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::Method;
 use http::header::AUTHORIZATION;
 
+use super::dpop::ProofKey;
 use super::error_response;
 use super::id_token_terms::IdTokenTerms;
 use super::pending::Verified;
@@ -14,6 +16,7 @@ use crate::app::App;
 use crate::deviation::{Deviations, Tolerated};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved, Misuse};
+use crate::jose::Sign;
 use crate::message::{Incoming, Outgoing, basic, basic_raw};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
@@ -27,6 +30,10 @@ pub struct Client {
     pub(crate) deviations: Deviations,
     pub(crate) keep: Vec<String>,
     pub(crate) app: App,
+    /// What signs for the client: assertions about it, request objects.
+    pub(crate) signer: Option<Arc<dyn Sign>>,
+    /// What its tokens are bound to.
+    pub(crate) proof_key: Option<ProofKey>,
 }
 
 impl Client {
@@ -42,7 +49,30 @@ impl Client {
         if app.client_id.is_empty() {
             return Err(Misuse::new("a client id", "none"));
         }
-        Ok(Self { settings: settings.clone(), deviations: provider.deviations.clone(), keep: provider.keep.clone(), app })
+        Ok(Self {
+            settings: settings.clone(),
+            deviations: provider.deviations.clone(),
+            keep: provider.keep.clone(),
+            app,
+            signer: None,
+            proof_key: None,
+        })
+    }
+
+    /// With a key of the app's own, which is registered with the provider: for `private_key_jwt` (RFC 7523 §2.2), and for request objects
+    /// (RFC 9101).
+    #[must_use]
+    pub fn with_key(mut self, signer: Arc<dyn Sign>) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
+    /// With a key that tokens are bound to (DPoP, RFC 9449): whoever steals one cannot use it. Tokens that are not bound are refused from then
+    /// on (§5).
+    #[must_use]
+    pub fn with_proof_key(mut self, key: ProofKey) -> Self {
+        self.proof_key = Some(key);
+        self
     }
 
     /// Step 3 (RFC 6749 §4.1.3): exchanges a verified code for tokens. Only a [`Verified`] of this client and this token endpoint
@@ -108,9 +138,34 @@ impl Client {
         Ok(Some(Revocation { request, errors_array: self.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
     }
 
+    /// Whether its requests have its id among their parameters.
+    pub(crate) fn is_named_in_body(&self) -> bool {
+        let has_secret = self.app.client_secret.is_some();
+        match self.settings.client_auth {
+            ClientAuth::Basic | ClientAuth::BasicRaw => !has_secret,
+            ClientAuth::SecretJwt => !has_secret,
+            ClientAuth::PrivateKeyJwt => false,
+            ClientAuth::Post | ClientAuth::None | ClientAuth::Tls => true,
+        }
+    }
+
+    /// Whether it says who it is by an assertion.
+    pub(crate) fn asserts(&self) -> bool {
+        match self.settings.client_auth {
+            ClientAuth::SecretJwt => self.app.client_secret.is_some(),
+            ClientAuth::PrivateKeyJwt => true,
+            _ => false,
+        }
+    }
+
     /// Whether this app can prove who it is (RFC 6749 §2.1).
     pub(crate) fn is_confidential(&self) -> bool {
-        self.settings.client_auth != ClientAuth::None && self.app.client_secret.is_some()
+        match self.settings.client_auth {
+            ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::Post | ClientAuth::SecretJwt => self.app.client_secret.is_some(),
+            ClientAuth::PrivateKeyJwt => self.signer.is_some(),
+            ClientAuth::Tls => true,
+            ClientAuth::None => false,
+        }
     }
 
     /// Knows this app's secrets, also as a header carries them, to take them out of server text.
@@ -124,7 +179,7 @@ impl Client {
         match self.settings.client_auth {
             ClientAuth::Basic => Some(basic(&self.app.client_id, secret)),
             ClientAuth::BasicRaw => Some(basic_raw(&self.app.client_id, secret)),
-            ClientAuth::Post | ClientAuth::None => None,
+            _ => None,
         }
     }
 
@@ -154,13 +209,22 @@ impl Client {
             }
             (ClientAuth::Basic | ClientAuth::BasicRaw, Some(_)) => {}
             (ClientAuth::Post, Some(secret)) => body.extend([("client_id", id), ("client_secret", secret.expose())]),
-            (ClientAuth::None, _) | (_, None) => body.push(("client_id", id)),
+            // RFC 7521 §4.2: the assertion says who it is; it is added when the request is sent.
+            (ClientAuth::SecretJwt, Some(_)) | (ClientAuth::PrivateKeyJwt, _) if kind == TokenBody::Form => {}
+            (ClientAuth::SecretJwt, Some(_)) | (ClientAuth::PrivateKeyJwt, _) => {
+                return Err(Misuse::new(
+                    "token requests as forms, for a client that says who it is by an assertion (RFC 7521 §4.2)",
+                    "JSON",
+                ));
+            }
+            (ClientAuth::None | ClientAuth::Tls, _) | (_, None) => body.push(("client_id", id)),
         }
         let request = Outgoing::new(Method::POST, endpoint).accept_json();
-        let request = match kind {
+        let mut request = match kind {
             TokenBody::Form => request.form(&body),
             TokenBody::Json => request.json(&body),
         };
+        request.wants_assertion = self.asserts();
         match self.basic_credentials() {
             Some(credentials) => request.secret_header(AUTHORIZATION, &format!("Basic {}", credentials.expose())),
             None => Ok(request),

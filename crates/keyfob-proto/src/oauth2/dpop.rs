@@ -29,25 +29,31 @@ pub struct ProofKey {
     /// The header of every proof by this key, encoded once.
     header: String,
     thumbprint: String,
+    stored: Secret,
 }
 
 impl ProofKey {
-    /// A key for proofs.
+    /// A key for proofs, and how it is found again: `stored` is kept with the tokens that are bound to it, its PEM, or the name that a KMS knows it by.
     ///
     /// # Errors
     ///
     /// `Misuse` for a shared secret, which is no proof of anything (§4.2).
-    pub fn new(signer: Arc<dyn Sign>) -> Result<Self, Misuse> {
+    pub fn new(signer: Arc<dyn Sign>, stored: Secret) -> Result<Self, Misuse> {
         let key = signer.public_key().ok_or_else(|| Misuse::new("a key pair for DPoP proofs", "a shared secret"))?;
         let thumbprint = key.thumbprint();
         let header = serde_json::json!({ "alg": signer.algorithm().name(), "jwk": key.to_jwk(), "typ": "dpop+jwt" });
         let header = encode::base64url(header.to_string().as_bytes());
-        Ok(Self { signer, header, thumbprint })
+        Ok(Self { signer, header, thumbprint, stored })
     }
 
     /// The key's thumbprint: `dpop_jkt` of an authorization request (§10), and `cnf.jkt` of a token (§6.1).
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
+    }
+
+    /// How it is found again: what is kept with the tokens.
+    pub fn stored(&self) -> &Secret {
+        &self.stored
     }
 
     /// The algorithm, which must be among the server's `dpop_signing_alg_values_supported`.
@@ -224,7 +230,7 @@ mod tests {
 
     fn key(algorithm: Algorithm) -> ProofKey {
         let key = AwsLc.generate(algorithm).expect("a key");
-        ProofKey::new(AwsLc.signer(algorithm, &key).expect("it signs")).expect("a key pair")
+        ProofKey::new(AwsLc.signer(algorithm, &key).expect("it signs"), key.to_pem().expect("it was made here")).expect("a key pair")
     }
 
     fn entropy() -> impl Entropy {

@@ -36,16 +36,18 @@ mod json_answer;
 pub mod legacy;
 pub mod mcp;
 pub mod metadata;
+mod par;
 mod pending;
 mod pkce;
 mod rar;
 pub mod registration;
 pub mod resource_metadata;
+mod sending;
 mod settings;
 mod token_response;
 
 pub use access_request::AccessRequest;
-pub use attach::attach;
+pub use attach::{attach, attach_bound};
 pub use authorize::{AuthorizeRequest, Display, Prompt, ResponseMode};
 pub use client::{Client, Exchange, Revocation, TokenKind};
 pub use grant::{
@@ -54,6 +56,7 @@ pub use grant::{
 };
 pub use hybrid::{Hybrid, HybridAnswer, HybridPending};
 pub use id_token_terms::IdTokenTerms;
+pub use par::PushedRequest;
 pub use pending::{Pending, Verified};
 pub use pkce::s256_challenge;
 pub use rar::AuthorizationDetail;

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::authorize::{AuthorizeRequest, ResponseMode, ResponseType};
 use super::client::Client;
 use super::id_token_terms::IdTokenTerms;
+use super::jarm;
 use super::rar::AuthorizationDetail;
 use crate::callback::{Answer, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
+use crate::jose::{Algorithms, Keys};
 use crate::message::is_vschar;
 use crate::scrub::Scrubber;
 use crate::secret::{Secret, stored};
@@ -178,26 +180,58 @@ impl Pending {
         if self.response_type != ResponseType::Code {
             return Err(Misuse::new("a login that asked for a code alone", "one that asked for tokens, too").into());
         }
+        self.check_unsigned()?;
         if let Answer::Bare(code) = answer {
             self.check_age(now)?;
             return self.verify_code(code);
         }
         let (parameters, tolerated) = self.parameters(answer, now)?;
+        self.accept(&parameters, tolerated)
+    }
+
+    /// The same for an answer that was asked for signed (JARM): one parameter `response`, judged with the server's keys before anything in it is. What
+    /// comes beside it is not looked at (§4.4).
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify); and `Misbehaved` for a signature, issuer, audience or time that is not right. Where it
+    /// [is an unknown key](Misbehaved::is_unknown_key), fetch the keys again and judge the same answer once more.
+    pub fn verify_signed(&self, answer: Answer<'_>, keys: &Keys<'_>, algorithms: &Algorithms, now: Timestamp) -> Result<Verified, Error> {
+        if self.response_type != ResponseType::Code || !self.mode.is_signed() {
+            return Err(Misuse::new("a login that asked for a code in a signed answer", "another login").into());
+        }
+        self.check_age(now)?;
+        let (text, tolerated) = self.text(answer)?;
+        let outside = Parameters::read_up_to(Parameters::LONGEST_ELSEWHERE, text, jarm::SECTION, "RFC 6749 §3.1")?;
+        let response = outside.get("response").ok_or_else(|| Misbehaved::new(jarm::SECTION, "a parameter \"response\"", "none"))?;
+        let issuer = self.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let parameters = Parameters::of(jarm::read(response, issuer, &self.client_id, keys, algorithms, now)?);
+        self.judge(&parameters)?;
+        self.accept(&parameters, tolerated)
+    }
+
+    fn accept(&self, parameters: &Parameters, tolerated: Tolerated) -> Result<Verified, Error> {
         for token in ["access_token", "id_token"] {
             if parameters.get(token).is_some() {
                 return Err(Misbehaved::new("RFC 9700 §2.1.2", "a code", format!("an {token} in a URL")).into());
             }
         }
-        let code = self.code(&parameters)?;
+        let code = self.code(parameters)?;
         Ok(self.verified(code, parameters.keep(&self.keep), tolerated))
     }
 
     /// The parameters of an answer to *this* request: it came the way that was asked for, names our state and issuer, and is no refusal.
     pub(crate) fn parameters(&self, answer: Answer<'_>, now: Timestamp) -> Result<(Parameters, Tolerated), Error> {
         self.check_age(now)?;
+        self.check_unsigned()?;
         let (text, tolerated) = self.text(answer)?;
-        let longest = if self.mode == ResponseMode::Query { Parameters::LONGEST_QUERY } else { Parameters::LONGEST_ELSEWHERE };
+        let longest = if self.mode.place() == ResponseMode::Query { Parameters::LONGEST_QUERY } else { Parameters::LONGEST_ELSEWHERE };
         let parameters = Parameters::read_up_to(longest, text, SECTION, "RFC 6749 §3.1")?;
+        self.judge(&parameters)?;
+        Ok((parameters, tolerated))
+    }
+
+    fn judge(&self, parameters: &Parameters) -> Result<(), Error> {
         // Which login this answers comes first: nothing that does not name our state may touch our login.
         if !parameters.get("state").is_some_and(|state| self.state.same_as(state)) {
             return Err(Misbehaved::new("RFC 6749 §10.12", "the state of this login", "another one, or none").into());
@@ -207,9 +241,17 @@ impl Pending {
         match parameters.get("error") {
             Some(_) if brings => Err(Misbehaved::new(SECTION, "a code or an error", "both").into()),
             Some("") => Err(Misbehaved::new(SECTION, "a code or an error", "neither").into()),
-            Some(error) => Err(self.refusal(error, &parameters)),
-            None => Ok((parameters, tolerated)),
+            Some(error) => Err(self.refusal(error, parameters)),
+            None => Ok(()),
         }
+    }
+
+    /// What was asked for signed is not taken unsigned: anybody can write parameters.
+    fn check_unsigned(&self) -> Result<(), Misuse> {
+        if self.mode.is_signed() {
+            return Err(Misuse::new("a signed answer, judged with the server's keys (JARM §4.4)", "a judgement without them"));
+        }
+        Ok(())
     }
 
     /// The code among them.
@@ -234,8 +276,8 @@ impl Pending {
     /// The text of the answer, from the place where the response mode has it, and from no other.
     fn text<'a>(&self, answer: Answer<'a>) -> Result<(&'a str, Tolerated), Error> {
         let (query, fragment, tolerated) = match answer {
-            Answer::Form(form) if self.mode == ResponseMode::FormPost => return Ok((form.text(), Tolerated::new())),
-            Answer::Fragment(fragment) if self.mode == ResponseMode::Fragment => return Ok((fragment, Tolerated::new())),
+            Answer::Form(form) if self.mode.place() == ResponseMode::FormPost => return Ok((form.text(), Tolerated::new())),
+            Answer::Fragment(fragment) if self.mode.place() == ResponseMode::Fragment => return Ok((fragment, Tolerated::new())),
             Answer::Query(query) => {
                 let (query, fragment) = split_fragment(query);
                 (query, fragment, Tolerated::new())
@@ -249,7 +291,7 @@ impl Pending {
             Answer::Bare(_) => return Err(Misuse::new("the whole answer", "a bare code").into()),
             Answer::Form(_) | Answer::Fragment(_) => return Err(self.elsewhere().into()),
         };
-        match (self.mode, fragment) {
+        match (self.mode.place(), fragment) {
             (ResponseMode::Query, fragment) => {
                 let tolerated = tolerated.into_iter().chain(self.check_fragment(fragment)?).collect();
                 Ok((query, tolerated))
@@ -260,12 +302,12 @@ impl Pending {
     }
 
     fn elsewhere(&self) -> Misbehaved {
-        let (section, place) = match self.mode {
+        let (section, place) = match self.mode.place() {
             ResponseMode::Query => (SECTION, "an answer in the query"),
             ResponseMode::Fragment => {
                 ("OAuth 2.0 Multiple Response Type Encoding Practices §2.1", "an answer in the fragment, and nowhere else")
             }
-            ResponseMode::FormPost => ("OAuth 2.0 Form Post Response Mode §2", "an answer as a posted form"),
+            _ => ("OAuth 2.0 Form Post Response Mode §2", "an answer as a posted form"),
         };
         Misbehaved::new(section, place, "one elsewhere")
     }

@@ -15,6 +15,12 @@ pub struct Settings {
     pub revoke: Option<Endpoint>,
     /// Device authorization endpoint (RFC 8628 §3.1), where there is one.
     pub device_authorization: Option<Endpoint>,
+    /// Pushed authorization request endpoint (RFC 9126 §2), where there is one.
+    pub pushed: Option<Endpoint>,
+    /// Whether requests must be pushed (RFC 9126 §5): then nothing goes through the browser instead, also if pushing fails.
+    pub pushed_required: bool,
+    /// Whether requests are signed (RFC 9101), by the client's own key.
+    pub request_object: bool,
     /// Backchannel authentication endpoint (OpenID CIBA Core §7), where there is one.
     pub backchannel_authentication: Option<Endpoint>,
     /// Issuer identifier: what `iss` of a callback must equal (RFC 9207), where it is known.
@@ -55,6 +61,9 @@ impl Settings {
             refresh: None,
             revoke: None,
             device_authorization: None,
+            pushed: None,
+            pushed_required: false,
+            request_object: false,
             backchannel_authentication: None,
             issuer: None,
             iss_required: false,
@@ -83,6 +92,12 @@ pub enum ClientAuth {
     BasicRaw,
     /// `client_secret_post`: id and secret in the body (§2.3.1).
     Post,
+    /// `client_secret_jwt`: an assertion signed with the secret (OpenID Connect Core §9).
+    SecretJwt,
+    /// `private_key_jwt`: an assertion signed with a key of ours (RFC 7523 §2.2). See [`Client::with_key`](super::Client::with_key).
+    PrivateKeyJwt,
+    /// `tls_client_auth` or `self_signed_tls_client_auth`: the certificate that the transport shows says it (RFC 8705 §2).
+    Tls,
     /// `none`: a public client sends its id alone (§3.2.1).
     None,
 }

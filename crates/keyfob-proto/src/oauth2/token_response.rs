@@ -67,7 +67,7 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: &Conte
         (None, RefreshToken::Spent(spent)) => Some(spent.clone()),
         (new, _) => new,
     };
-    token_type(members)?;
+    token_type(members, client.proof_key.is_some())?;
     let expires_at = expires_at(members, client, now)?;
     let scopes = scopes(members, &client.settings.scope_separator)?.unwrap_or_else(|| context.scopes.clone());
     let identity = identity::after_refresh(members.object, context.identity.as_ref()).map_err(|error| match members.status {
@@ -76,7 +76,8 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: &Conte
     })?;
     let id_token = members.id_token()?.or_else(|| context.id_token.clone());
     let authorization_details = rar::granted(members, &context.details, matches!(context.refresh, RefreshToken::Spent(_)))?;
-    Ok(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes, identity, id_token, authorization_details })
+    let proof_key = client.proof_key.as_ref().map(|key| key.stored().clone());
+    Ok(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes, identity, id_token, authorization_details, proof_key })
 }
 
 /// The values that the provider file asks to keep.
@@ -84,13 +85,16 @@ pub(crate) fn kept(object: &Map<String, Value>, client: &Client) -> BTreeMap<Str
     client.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect()
 }
 
-/// Only `Bearer` is spoken here, in any case (§7.1 compares without case).
-fn token_type(members: &mut Members<'_>) -> Result<(), Misbehaved> {
+/// `Bearer`, or `DPoP` where the request came with a proof, in any case (§7.1 compares without case). Never the other one: a token that is not bound
+/// where a bound one was asked for would be a downgrade that nobody notices (RFC 9449 §5).
+fn token_type(members: &mut Members<'_>, bound: bool) -> Result<(), Misbehaved> {
+    let wanted = if bound { "DPoP" } else { "Bearer" };
     match members.object.get("token_type") {
-        Some(Value::String(text)) if text.eq_ignore_ascii_case("bearer") => Ok(()),
-        None => members.tolerate(Deviation::MissingTokenType, "token_type", "an answer without it"),
-        Some(Value::String(_)) => Err(members.broke("token_type", "Bearer", "another type")),
-        Some(other) => Err(members.broke("token_type", "Bearer", kind(other))),
+        Some(Value::String(text)) if text.eq_ignore_ascii_case(wanted) => Ok(()),
+        None if !bound => members.tolerate(Deviation::MissingTokenType, "token_type", "an answer without it"),
+        None => Err(members.missing("token_type")),
+        Some(Value::String(_)) => Err(members.broke("token_type", wanted, "another type")),
+        Some(other) => Err(members.broke("token_type", wanted, kind(other))),
     }
 }
 

@@ -182,6 +182,7 @@ pub fn oauth2_tokens() -> OAuth2Tokens {
         scopes: vec!["read".into()],
         identity: None,
         id_token: None,
+        proof_key: None,
         authorization_details: vec![],
     }
 }

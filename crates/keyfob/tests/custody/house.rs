@@ -148,6 +148,7 @@ pub fn tokens(number: &str, received_at: i64, expires_at: Option<i64>) -> TokenS
         scopes: vec![],
         identity: None,
         id_token: None,
+        proof_key: None,
         authorization_details: vec![],
     })
 }

@@ -193,6 +193,7 @@ impl TokenExchange {
             scopes,
             identity: None,
             id_token: None,
+            proof_key: None,
             authorization_details,
         };
         Ok(Exchanged { tokens, issued, bearer, kept, tolerated })

@@ -67,8 +67,12 @@ impl Metadata {
         let mtls = |name: &str, usual| if preferences.mtls { self.mtls_endpoint(name, usual) } else { usual };
         let authorize = self.authorization_endpoint.clone().ok_or_else(|| needed("authorization_endpoint"))?;
         let token = mtls("token_endpoint", self.token_endpoint.as_ref()).cloned().ok_or_else(|| needed("token_endpoint"))?;
-        self.pushed(preferences.mtls)?;
         let mut settings = Settings::new(authorize, token);
+        (settings.pushed, settings.pushed_required) = match self.pushed(preferences.mtls)? {
+            Pushed::No => (None, false),
+            Pushed::May(endpoint) => (Some(endpoint.clone()), false),
+            Pushed::Must(endpoint) => (Some(endpoint.clone()), true),
+        };
         settings.revoke = mtls("revocation_endpoint", self.revocation_endpoint.as_ref()).cloned();
         settings.device_authorization = mtls("device_authorization_endpoint", self.device_authorization_endpoint.as_ref()).cloned();
         let backchannel = mtls("backchannel_authentication_endpoint", self.backchannel_authentication_endpoint.as_ref());

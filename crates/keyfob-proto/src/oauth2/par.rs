@@ -1,0 +1,80 @@
+//! Pushed authorization requests (PAR, RFC 9126): the request goes from us to the server, and the browser carries only its name.
+
+use super::authorize::{AuthorizeRequest, ResponseType};
+use super::client::Client;
+use super::json_answer::{self, Members};
+use super::pending::Pending;
+use super::settings::TokenBody;
+use crate::deviation::Tolerated;
+use crate::encode;
+use crate::entropy::Entropy;
+use crate::error::{Error, Misbehaved, Misuse};
+use crate::message::{Incoming, Outgoing};
+use crate::time::Timestamp;
+
+const SECTION: &str = "RFC 9126 §2.2";
+
+/// Nothing that is meant to be a name is longer.
+const LONGEST: usize = 2048;
+
+impl Client {
+    /// Pushes an authorization request (§2.1): what [`authorize`](Self::authorize) would put into a URL, where nobody can read or change it.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the server has no endpoint for it, and as [`authorize`](Self::authorize) does.
+    pub fn push(&self, request: &AuthorizeRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<PushedRequest, Error> {
+        let endpoint = self.settings.pushed.as_ref();
+        let endpoint =
+            endpoint.ok_or_else(|| Misuse::new("a provider that takes pushed authorization requests (RFC 9126)", "one without"))?;
+        let (query, pending) = self.authorization_request(request, ResponseType::Code, now, entropy)?;
+        let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misuse::new("parameters as text", "other bytes"))?;
+        // The client says who it is in its usual way, which may name it in the body once more: never twice (§2.1, RFC 6749 §3.2).
+        let named = self.is_named_in_body();
+        let pairs = pairs.iter().filter(|(name, _)| !named || name != "client_id");
+        let body = pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let request = self.back_channel(endpoint, body, TokenBody::Form)?;
+        Ok(PushedRequest { client: self.clone(), request, pending })
+    }
+}
+
+/// A request that is being pushed.
+#[derive(Debug)]
+pub struct PushedRequest {
+    client: Client,
+    request: Outgoing,
+    pending: Pending,
+}
+
+impl PushedRequest {
+    /// What to send.
+    pub fn request(&self) -> &Outgoing {
+        &self.request
+    }
+
+    /// Judges the answer (§2.2). Gives the URL that the person has to go to, which holds nothing but the client's id and the request's name and is good
+    /// once, for a short while; and what to keep until they are back.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` for the server's typed `error` (§2.3), `Misbehaved` for everything that is no name of a request. The login ends with either: the request
+    /// never goes through the browser instead (A22).
+    pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>) -> Result<(String, Pending), Error> {
+        let (answer, mut tolerated) = (answer.into(), Tolerated::new());
+        let (allowed, scrubber) = (&self.client.deviations, self.client.scrubber().knowing(self.pending.key()));
+        let object = json_answer::read(answer, SECTION, "a request_uri", allowed, &scrubber, &mut tolerated)?;
+        let members = Members { object: &object, section: SECTION, status: Some(answer.status), allowed, tolerated: &mut tolerated };
+        let name = members.required_token("request_uri")?;
+        if name.expose().len() > LONGEST {
+            return Err(Misbehaved::new(SECTION, "a short request_uri", "an endless one").with_status(answer.status).into());
+        }
+        match members.seconds("expires_in")? {
+            None => return Err(members.missing("expires_in").into()),
+            Some(0) => return Err(members.broke("expires_in", "a positive number of seconds", "0").into()),
+            Some(_) => {}
+        }
+        let client_id = self.client.app.client_id.as_str();
+        let url = self.client.settings.authorize.with_query([("client_id", client_id), ("request_uri", name.expose())]);
+        Ok((url, self.pending))
+    }
+}

@@ -1,0 +1,377 @@
+//! Requests that are pushed, signed, answered signed, made by an assertion or bound to a key: PAR, JAR, JARM, RFC 7523, DPoP.
+
+mod common;
+
+use std::sync::{Arc, LazyLock};
+
+use common::{CALLBACK, CLIENT_ID, Chance, NOW, endpoint, oauth2_settings};
+use http::{Response, Uri};
+use keyfob_proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, HmacKey, Jws, KeySet, Keys, Sign, sign_compact};
+use keyfob_proto::oauth2::dpop::{self, ProofKey};
+use keyfob_proto::oauth2::{AuthorizeRequest, Client, ClientAuth, ResponseMode, Settings};
+use keyfob_proto::{Answer, App, Entropy, Error, OAuth2Tokens, Outgoing, Secret, Timestamp, TokenSet, encode, oauth2};
+use serde_json::{Map, Value, json};
+
+const ISSUER: &str = "https://login.example";
+const SECRET: &str = "a-client-secret-of-32-characters";
+
+static OURS: LazyLock<Arc<dyn Sign>> = LazyLock::new(|| signer(Algorithm::ES256, "ours"));
+static THEIRS: LazyLock<Arc<dyn Sign>> = LazyLock::new(|| signer(Algorithm::ES256, "theirs"));
+
+fn signer(algorithm: Algorithm, name: &str) -> Arc<dyn Sign> {
+    AwsLc.signer(algorithm, &AwsLc.generate(algorithm).expect("a key").named(name)).expect("it signs")
+}
+
+fn keys(of: &dyn Sign) -> KeySet {
+    let mut jwk = of.public_key().expect("it has a public half").to_jwk();
+    jwk.insert("kid".to_owned(), of.key_id().expect("a name").into());
+    KeySet::read(json!({ "keys": [jwk] }).to_string().as_bytes(), Arc::new(AwsLc)).expect("a key set")
+}
+
+fn client(app: App, change: impl FnOnce(&mut Settings)) -> Client {
+    Client::new(&oauth2_settings(|_, flow| change(flow)), app).expect("a client")
+}
+
+fn confidential(change: impl FnOnce(&mut Settings)) -> Client {
+    client(App::confidential(CLIENT_ID, SECRET), change)
+}
+
+fn request() -> AuthorizeRequest {
+    AuthorizeRequest { redirect_uri: CALLBACK.to_owned(), scopes: vec!["read".to_owned()], ..AuthorizeRequest::default() }
+}
+
+fn form(outgoing: &Outgoing) -> Vec<(String, String)> {
+    encode::decode_text_pairs(outgoing.body()).expect("a form")
+}
+
+fn get<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let mut found = pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let value = found.next();
+    assert_eq!(found.next(), None, "{name} twice");
+    value
+}
+
+fn query(url: &str) -> Vec<(String, String)> {
+    encode::decode_text_pairs(url.split_once('?').expect("a query").1.as_bytes()).expect("text")
+}
+
+fn part(token: &str, nth: usize) -> Value {
+    let bytes = base64url(token.split('.').nth(nth).expect("a part"));
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+/// Slowly and plainly, so that the encoder is not judged by itself.
+fn base64url(text: &str) -> Vec<u8> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let value = |byte: u8| u32::try_from(ALPHABET.iter().position(|known| *known == byte).expect("base64url")).expect("below 64");
+    let chunks = text
+        .as_bytes()
+        .chunks(4)
+        .map(|chunk| (chunk.len(), chunk.iter().fold(0, |bits, byte| bits << 6 | value(*byte)) << (6 * (4 - chunk.len()))));
+    chunks.flat_map(|(length, bits): (usize, u32)| bits.to_be_bytes()[1..length].to_vec()).collect()
+}
+
+fn answer(status: u16, body: &Value) -> Response<Vec<u8>> {
+    let answer = Response::builder().status(status).header("content-type", "application/json").body(body.to_string().into_bytes());
+    answer.expect("an answer")
+}
+
+fn token_answer(token_type: &str) -> Response<Vec<u8>> {
+    answer(200, &json!({ "access_token": "access-1", "token_type": token_type, "expires_in": 3600, "refresh_token": "refresh-1" }))
+}
+
+#[test]
+fn g4_assertions_name_the_issuer_and_are_made_anew_for_each_sending() {
+    let secret_jwt = confidential(|flow| flow.client_auth = ClientAuth::SecretJwt);
+    let private = client(App::public(CLIENT_ID), |flow| flow.client_auth = ClientAuth::PrivateKeyJwt).with_key(OURS.clone());
+    for client in [secret_jwt, private] {
+        let exchange = client.client_credentials(&oauth2::AccessRequest::scopes(["read"])).expect("a request");
+        let chance = Chance::new(1);
+        let send = || form(&client.sending(exchange.request(), None, NOW, &chance).expect("it signs"));
+        let (first, second) = (send(), send());
+        assert_eq!(get(&first, "client_assertion_type"), Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
+        assert_eq!((get(&first, "client_secret"), get(&first, "client_id")), (None, None), "one way of saying who it is");
+        let claims = part(get(&first, "client_assertion").expect("an assertion"), 1);
+        assert_eq!((&claims["aud"], &claims["iss"], &claims["sub"]), (&ISSUER.into(), &CLIENT_ID.into(), &CLIENT_ID.into()));
+        assert_ne!(claims["jti"], part(get(&second, "client_assertion").expect("an assertion"), 1)["jti"]);
+        assert!(exchange.request().headers().get("authorization").is_none());
+    }
+    let lacking = client(App::public(CLIENT_ID), |flow| flow.client_auth = ClientAuth::PrivateKeyJwt);
+    assert!(lacking.client_credentials(&oauth2::AccessRequest::default()).is_err(), "no key, no proof of who it is");
+    let nameless = confidential(|flow| (flow.client_auth, flow.issuer) = (ClientAuth::SecretJwt, None));
+    let exchange = nameless.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+    assert!(nameless.sending(exchange.request(), None, NOW, &Chance::new(1)).is_err(), "for nobody");
+    let short = client(App::confidential(CLIENT_ID, "short"), |flow| flow.client_auth = ClientAuth::SecretJwt);
+    let exchange = short.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+    assert!(short.sending(exchange.request(), None, NOW, &Chance::new(1)).is_err(), "a secret that one signature gives away");
+}
+
+#[test]
+fn what_needs_nothing_fresh_is_sent_as_it_is() {
+    let client = confidential(|_| {});
+    let exchange = client.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+    let sent = client.sending(exchange.request(), Some("nonce"), NOW, &Chance::new(1)).expect("it is as it is");
+    assert_eq!((sent.body(), sent.headers()), (exchange.request().body(), exchange.request().headers()));
+}
+
+#[test]
+fn mtls_names_the_client_and_leaves_the_rest_to_the_transport() {
+    let client = client(App::public(CLIENT_ID), |flow| flow.client_auth = ClientAuth::Tls);
+    let exchange = client.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+    assert_eq!(get(&form(exchange.request()), "client_id"), Some(CLIENT_ID));
+}
+
+#[test]
+fn a22_a_pushed_request_leaves_only_its_name_to_the_browser() {
+    for (auth, named) in [(ClientAuth::Basic, true), (ClientAuth::Post, true)] {
+        let client = confidential(|flow| {
+            flow.client_auth = auth;
+            flow.pushed = Some(endpoint("https://login.example/par"));
+            flow.pushed_required = true;
+        });
+        let pushed = client.push(&request(), NOW, &Chance::new(1)).expect("a request");
+        assert_eq!(pushed.request().uri(), "https://login.example/par");
+        let body = form(pushed.request());
+        assert_eq!(get(&body, "client_id").is_some(), named);
+        assert_eq!((get(&body, "code_challenge_method"), get(&body, "redirect_uri")), (Some("S256"), Some(CALLBACK)));
+        let state = get(&body, "state").expect("a state").to_owned();
+        let name = "urn:ietf:params:oauth:request_uri:bwc4JK-ESC0w8acc191e-Y1LTC2";
+        let (url, pending) = pushed.receive(&answer(201, &json!({ "request_uri": name, "expires_in": 60 }))).expect("a name");
+        let parameters = query(&url);
+        assert_eq!(parameters, [("client_id".to_owned(), CLIENT_ID.to_owned()), ("request_uri".to_owned(), name.to_owned())]);
+        assert!(!url.contains(&state) && pending.key().same_as(&state));
+        let back = format!("code=code-1&state={state}&iss=https%3A%2F%2Flogin.example");
+        assert!(pending.verify(Answer::Query(&back), NOW).is_ok());
+    }
+}
+
+#[test]
+fn a22_where_pushing_is_required_or_fails_nothing_goes_through_the_browser() {
+    let client = confidential(|flow| {
+        flow.pushed = Some(endpoint("https://login.example/par"));
+        flow.pushed_required = true;
+    });
+    assert!(client.authorize(&request(), NOW, &Chance::new(1)).is_err());
+    let push = || client.push(&request(), NOW, &Chance::new(1)).expect("a request");
+    let refused = push().receive(&answer(400, &json!({ "error": "invalid_request" }))).expect_err("refused");
+    assert!(matches!(refused, Error::Refused(_)) && refused.ends_login());
+    for body in [
+        json!({}),
+        json!({ "request_uri": "", "expires_in": 60 }),
+        json!({ "request_uri": "a b", "expires_in": 60 }),
+        json!({ "request_uri": 1, "expires_in": 60 }),
+        json!({ "request_uri": "x".repeat(3000), "expires_in": 60 }),
+        json!({ "request_uri": "urn:x" }),
+        json!({ "request_uri": "urn:x", "expires_in": 0 }),
+        json!({ "request_uri": "urn:x", "expires_in": -1 }),
+        json!([]),
+    ] {
+        assert!(matches!(push().receive(&answer(201, &body)), Err(Error::Misbehaved(_))), "{body}");
+    }
+    let redirect = Response::builder().status(302).header("location", "https://evil.example/").body(Vec::new()).expect("an answer");
+    assert!(push().receive(&redirect).is_err());
+    let without = confidential(|_| {});
+    assert!(matches!(without.push(&request(), NOW, &Chance::new(1)), Err(Error::Misuse(_))));
+}
+
+#[test]
+fn a_signed_request_says_everything_inside_and_nothing_outside() {
+    let client = confidential(|flow| flow.request_object = true).with_key(OURS.clone());
+    let (url, pending) = client.authorize(&request(), NOW, &Chance::new(1)).expect("a URL");
+    let parameters = query(&url);
+    let names: Vec<_> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["client_id", "request"]);
+    let object = get(&parameters, "request").expect("a request object");
+    assert_eq!(part(object, 0)["typ"], "oauth-authz-req+jwt");
+    let claims = part(object, 1);
+    assert_eq!((&claims["iss"], &claims["aud"]), (&CLIENT_ID.into(), &ISSUER.into()));
+    assert!(pending.key().same_as(claims["state"].as_str().expect("a state")));
+    assert_eq!((&claims["scope"], &claims["response_type"]), (&"read".into(), &"code".into()));
+    let jws = Jws::read(object).expect("signed text");
+    assert!(jws.verify(&Keys::Set(&keys(&**OURS)), &Algorithms::asymmetric()).is_ok());
+    let keyless = confidential(|flow| flow.request_object = true);
+    assert!(keyless.authorize(&request(), NOW, &Chance::new(1)).is_err());
+}
+
+/// An answer signed by the server, with these claims changed.
+fn signed_answer(state: &str, by: &dyn Sign, change: impl FnOnce(&mut Value)) -> String {
+    let mut claims = json!({
+        "iss": ISSUER, "aud": CLIENT_ID, "exp": NOW.as_unix() + 60, "iat": NOW.as_unix(), "code": "code-1", "state": state
+    });
+    change(&mut claims);
+    sign_compact(by, Map::new(), claims.to_string().as_bytes()).expect("it signs")
+}
+
+#[test]
+fn a23_a_signed_answer_is_judged_by_signature_issuer_audience_and_time() {
+    let client = confidential(|_| {});
+    let asked = AuthorizeRequest { response_mode: Some(ResponseMode::QueryJwt), ..request() };
+    let (url, pending) = client.authorize(&asked, NOW, &Chance::new(1)).expect("a URL");
+    assert_eq!(get(&query(&url), "response_mode"), Some("query.jwt"));
+    let (set, all) = (keys(&**THEIRS), Algorithms::asymmetric());
+    let state = pending.key().expose().to_owned();
+    let judge = |text: &str| pending.verify_signed(Answer::Query(text), &Keys::Set(&set), &all, NOW);
+    let answer = |change: &dyn Fn(&mut Value)| format!("response={}", signed_answer(&state, &**THEIRS, change));
+    assert!(judge(&answer(&|_| {})).is_ok());
+    assert!(judge(&format!("{}&code=injected&state=x", answer(&|_| {}))).is_ok(), "what is beside it is not looked at");
+    for (name, value) in [
+        ("iss", json!("https://evil.example")),
+        ("iss", Value::Null),
+        ("aud", json!("them")),
+        ("aud", Value::Null),
+        ("exp", json!(NOW.as_unix() - 60)),
+        ("exp", Value::Null),
+        ("state", json!("another")),
+        ("state", Value::Null),
+        ("code", Value::Null),
+        ("code", json!("")),
+    ] {
+        let error = judge(&answer(&|claims| claims[name] = value.clone())).expect_err(name);
+        assert!(!error.ends_login(), "{name}: {error}");
+    }
+    let denied = judge(&answer(&|claims| {
+        claims["code"] = Value::Null;
+        claims["error"] = "access_denied".into();
+    }));
+    assert!(denied.expect_err("a denial").ends_login());
+    // Signed by somebody else under the same name; not signed; signed with what everybody knows.
+    let stranger = signer(Algorithm::ES256, "theirs");
+    assert!(judge(&format!("response={}", signed_answer(&state, &*stranger, |_| {}))).is_err());
+    let text = answer(&|_| {});
+    let unsigned = format!("{}.{}.", encode::base64url(br#"{"alg":"none"}"#), text.split('.').nth(1).expect("a payload"));
+    assert!(judge(&format!("response={unsigned}")).is_err());
+    let hmac = HmacKey::new(Algorithm::HS256, &Secret::new(SECRET)).expect("long enough");
+    assert!(judge(&format!("response={}", signed_answer(&state, &hmac, |_| {}))).is_err());
+    assert!(judge(&format!("code=code-1&state={state}")).is_err(), "not signed at all");
+    assert!(judge(&format!("{text}&{text}")).is_err(), "twice");
+    // And what was asked for signed is not taken any other way.
+    assert!(pending.verify(Answer::Query(&format!("code=code-1&state={state}")), NOW).is_err());
+    assert!(pending.verify(Answer::Bare("code-1"), NOW).is_err());
+    let (_, plain) = client.authorize(&request(), NOW, &Chance::new(1)).expect("a URL");
+    assert!(plain.verify_signed(Answer::Query(&text), &Keys::Set(&set), &all, NOW).is_err());
+    assert!(pending.verify_signed(Answer::Query(&text), &Keys::Set(&set), &all, NOW.plus(700)).is_err(), "too late");
+}
+
+#[test]
+fn a23_the_three_places_of_a_signed_answer() {
+    let client = confidential(|_| {});
+    let (set, all) = (keys(&**THEIRS), Algorithms::asymmetric());
+    for mode in [ResponseMode::QueryJwt, ResponseMode::FragmentJwt] {
+        let asked = AuthorizeRequest { response_mode: Some(mode), ..request() };
+        let (_, pending) = client.authorize(&asked, NOW, &Chance::new(1)).expect("a URL");
+        let text = format!("response={}", signed_answer(pending.key().expose(), &**THEIRS, |_| {}));
+        let judge = |answer: Answer<'_>| pending.verify_signed(answer, &Keys::Set(&set), &all, NOW).is_ok();
+        assert_eq!(judge(Answer::Query(&text)), mode == ResponseMode::QueryJwt);
+        assert_eq!(judge(Answer::Fragment(&text)), mode == ResponseMode::FragmentJwt);
+    }
+    let nameless = confidential(|flow| flow.issuer = None);
+    let asked = AuthorizeRequest { response_mode: Some(ResponseMode::QueryJwt), ..request() };
+    assert!(nameless.authorize(&asked, NOW, &Chance::new(1)).is_err(), "nobody to hold it against");
+}
+
+fn bound() -> (Client, ProofKey) {
+    let key = AwsLc.generate(Algorithm::ES256).expect("a key");
+    let stored = key.to_pem().expect("it was made here");
+    let key = ProofKey::new(AwsLc.signer(Algorithm::ES256, &key).expect("it signs"), stored).expect("a key pair");
+    (confidential(|_| {}).with_proof_key(key.clone()), key)
+}
+
+#[test]
+fn g1_token_requests_carry_a_proof_and_others_do_not() {
+    let (client, key) = bound();
+    let (url, pending) = client.authorize(&request(), NOW, &Chance::new(1)).expect("a URL");
+    assert_eq!(get(&query(&url), "dpop_jkt"), Some(key.thumbprint()));
+    let back = format!("code=code-1&state={}&iss=https%3A%2F%2Flogin.example", pending.key().expose());
+    let exchange = client.exchange(pending.verify(Answer::Query(&back), NOW).expect("ours")).expect("a request");
+    let chance = Chance::new(2);
+    let proof = |nonce: Option<&str>| {
+        let outgoing = client.sending(exchange.request(), nonce, NOW, &chance).expect("it signs");
+        let proof = outgoing.headers().get(dpop::PROOF).expect("a proof").to_str().expect("text").to_owned();
+        let expected = dpop::Expected { method: outgoing.method(), uri: outgoing.uri(), nonce, access_token: None, now: NOW };
+        expected.judge(&proof, Arc::new(AwsLc)).expect("it holds")
+    };
+    // Once more with the nonce that the server asks for: another proof.
+    let (first, second) = (proof(None), proof(Some("a-nonce")));
+    assert_eq!(first.key.thumbprint(), key.thumbprint());
+    assert_ne!(first.id, second.id);
+    let revocation = client.revoke(&Secret::new("access-1"), oauth2::TokenKind::Access).expect("a request").expect("an endpoint");
+    let outgoing = client.sending(revocation.request(), None, NOW, &chance).expect("it is as it is");
+    assert!(outgoing.headers().get(dpop::PROOF).is_none());
+}
+
+#[test]
+fn c8_bearer_where_a_bound_token_was_asked_for_is_refused_and_the_reverse() {
+    let (bound, _) = bound();
+    let plain = confidential(|_| {});
+    for (client, right, wrong) in [(&bound, "dpop", "Bearer"), (&plain, "bearer", "DPoP")] {
+        let exchange = || client.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+        assert!(exchange().receive(&token_answer(right), NOW).is_ok());
+        assert!(matches!(exchange().receive(&token_answer(wrong), NOW), Err(Error::Misbehaved(_))));
+    }
+    let without = answer(200, &json!({ "access_token": "access-1" }));
+    assert!(bound.client_credentials(&oauth2::AccessRequest::default()).expect("a request").receive(&without, NOW).is_err());
+}
+
+fn bound_tokens() -> (Client, ProofKey, OAuth2Tokens) {
+    let (client, key) = bound();
+    let tokens: OAuth2Tokens = OAuth2Tokens { refresh: Some(Secret::new("refresh-1")), ..received(&client) };
+    (client, key, tokens)
+}
+
+fn received(client: &Client) -> OAuth2Tokens {
+    let exchange = client.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+    match exchange.receive(&token_answer("DPoP"), NOW).expect("tokens").tokens {
+        TokenSet::OAuth2(tokens) => tokens,
+        _ => panic!("tokens of another protocol"),
+    }
+}
+
+#[test]
+fn g1_a_bound_token_travels_with_a_proof_and_never_without() {
+    let (_, key, tokens) = bound_tokens();
+    assert!(tokens.proof_key.as_ref().is_some_and(|kept| kept.same_as(key.stored().expose())), "kept with the tokens");
+    let settings = oauth2_settings(|_, _| {});
+    let mut parts = http::Request::get("https://api.example/v1/me?x=y").body(()).expect("a request").into_parts().0;
+    let refused = oauth2::attach(
+        &settings.api,
+        &App::public(CLIENT_ID),
+        &std::collections::BTreeMap::new(),
+        &tokens,
+        &mut parts,
+        keyfob_proto::Body::Opaque,
+    );
+    assert!(refused.is_err() && parts.headers.is_empty());
+    oauth2::attach_bound(&tokens, &key, Some("a-nonce"), &mut parts, NOW, &Chance::new(1)).expect("it signs");
+    assert_eq!(parts.headers["authorization"], "DPoP access-1");
+    assert!(parts.headers["authorization"].is_sensitive() && parts.headers[dpop::PROOF].is_sensitive());
+    let uri: Uri = parts.uri.clone();
+    let expected =
+        dpop::Expected { method: &parts.method, uri: &uri, nonce: Some("a-nonce"), access_token: Some(&tokens.access), now: NOW };
+    assert!(expected.judge(parts.headers[dpop::PROOF].to_str().expect("text"), Arc::new(AwsLc)).is_ok());
+}
+
+#[test]
+fn g1_the_key_stays_through_a_refresh_and_a_restart() {
+    let (client, key, tokens) = bound_tokens();
+    let stored = serde_json::to_string(&TokenSet::OAuth2(tokens.clone())).expect("made to be stored");
+    let TokenSet::OAuth2(again) = serde_json::from_str(&stored).expect("as it rests") else { panic!("of one kind") };
+    assert!(again.proof_key.as_ref().is_some_and(|kept| kept.same_as(key.stored().expose())));
+    assert!(TokenSet::OAuth2(again.clone()).secrets().iter().any(|secret| secret.same_as(key.stored().expose())), "never shown");
+    let exchange = client.refresh(&again).expect("a request");
+    let outgoing = client.sending(exchange.request(), None, NOW, &Chance::new(1)).expect("it signs");
+    assert!(outgoing.headers().contains_key(dpop::PROOF));
+    let TokenSet::OAuth2(renewed) = exchange.receive(&token_answer("DPoP"), NOW).expect("tokens").tokens else { panic!("of one kind") };
+    assert!(renewed.proof_key.is_some_and(|kept| kept.same_as(key.stored().expose())));
+}
+
+/// Time and entropy are all that goes in.
+#[test]
+fn m3_the_same_moment_and_entropy_give_the_same_assertion() {
+    let client = confidential(|flow| flow.client_auth = ClientAuth::SecretJwt);
+    let exchange = client.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+    let send =
+        |entropy: &dyn Entropy, now: Timestamp| client.sending(exchange.request(), None, now, entropy).expect("it signs").body().to_vec();
+    assert_eq!(send(&Chance::new(1), NOW), send(&Chance::new(1), NOW));
+    assert_ne!(send(&Chance::new(1), NOW), send(&Chance::new(2), NOW));
+    assert_ne!(send(&Chance::new(1), NOW), send(&Chance::new(1), NOW.plus(1)));
+}
