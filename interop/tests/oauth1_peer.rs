@@ -3,7 +3,7 @@
 use keyfob_interop::http::{self, Answer};
 use keyfob_interop::peers;
 use keyfob_interop::wire::{self, entropy, now};
-use keyfob_proto::oauth1::{Body, Callback, CallbackAt, Client, Pending, Placement, Settings, SignatureMethod};
+use keyfob_proto::oauth1::{Body, Callback, Client, Pending, Placement, Settings, SignatureMethod};
 use keyfob_proto::{Api, App, Attach, Code, Endpoint, Error, Flow, OAuth1Tokens, TokenSet};
 use serde_json::json;
 
@@ -234,15 +234,10 @@ impl Peer {
     fn client(&self, signature: SignatureMethod, placement: Placement, key: &str, secret: &str) -> Client {
         let endpoint = |path: &str| Endpoint::parse(&format!("{}{path}", self.origin)).expect("an endpoint");
         let flow = Settings {
-            request_token: endpoint("/oauth/request_token"),
-            authorize: endpoint("/oauth/authorize"),
-            access_token: endpoint("/oauth/access_token"),
             signature,
             placement,
-            token_method: ::http::Method::POST,
             realm: (placement == Placement::Header).then(|| "peer".to_owned()),
-            callback: CallbackAt::RequestToken,
-            authorize_params: Vec::new(),
+            ..Settings::new(endpoint("/oauth/request_token"), endpoint("/oauth/authorize"), endpoint("/oauth/access_token"))
         };
         let api = Api {
             base: endpoint("/"),

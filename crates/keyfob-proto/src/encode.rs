@@ -87,13 +87,9 @@ pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
 }
 
 pub(crate) fn percent_into(bytes: &[u8], out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in bytes {
-        if UNRESERVED[usize::from(byte)] {
-            out.push(byte);
-        } else {
-            out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
+        let (text, length) = spelled(ONCE[usize::from(byte)]);
+        out.extend_from_slice(&text[..length]);
     }
 }
 
@@ -144,7 +140,7 @@ fn decode_with(text: &[u8], plus_is_space: bool) -> Vec<u8> {
     out
 }
 
-fn hex(byte: &u8) -> Option<u8> {
+pub(crate) fn hex(byte: &u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -153,15 +149,38 @@ fn hex(byte: &u8) -> Option<u8> {
     }
 }
 
-const UNRESERVED: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'.' | b'_' | b'~');
-        byte += 1;
+/// How each byte is spelled percent-encoded: up to seven bytes of text from the lowest byte on, and in the highest their number. One
+/// load says both, so that encoding needs no branch.
+pub(crate) type Spelling = [u64; 256];
+
+/// Percent-encoded once (RFC 5849 §3.6).
+pub(crate) const ONCE: &Spelling = &spelling(false);
+
+/// Percent-encoded twice, as a base string has names and values (§3.4.1.1): `%` itself becomes `%25`.
+pub(crate) const TWICE: &Spelling = &spelling(true);
+
+/// A spelling as text (of which the first so many bytes count), and how many.
+pub(crate) const fn spelled(word: u64) -> ([u8; 8], usize) {
+    let text = word.to_le_bytes();
+    (text, text[7] as usize)
+}
+
+const fn spelling(twice: bool) -> Spelling {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        let (high, low) = (HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]);
+        table[at] = u64::from_le_bytes(match (byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'), twice) {
+            (true, _) => [byte, 0, 0, 0, 0, 0, 0, 1],
+            (false, false) => [b'%', high, low, 0, 0, 0, 0, 3],
+            (false, true) => [b'%', b'2', b'5', high, low, 0, 0, 5],
+        });
+        at += 1;
     }
     table
-};
+}
 
 #[cfg(test)]
 mod tests {

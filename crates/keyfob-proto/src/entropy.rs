@@ -22,16 +22,19 @@ pub(crate) fn token256(entropy: &dyn Entropy) -> String {
 }
 
 /// 128 bits as 32 hexadecimal digits: an OAuth 1 nonce. Letters and digits only, since some servers accept nothing else.
-pub(crate) fn nonce128(entropy: &dyn Entropy) -> String {
+pub(crate) fn nonce128(entropy: &dyn Entropy) -> [u8; 32] {
     let mut bytes = [0; 16];
     entropy.fill(&mut bytes);
-    let mut text = String::with_capacity(32);
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-        }
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
     }
     text
+}
+
+/// The same as text of its own: the `jti` of what is signed (RFC 7519 §4.1.7).
+pub(crate) fn id128(entropy: &dyn Entropy) -> String {
+    nonce128(entropy).iter().map(|digit| char::from(*digit)).collect()
 }
 
 #[cfg(test)]
@@ -55,8 +58,9 @@ mod tests {
         let mut nonces: Vec<u128> = (0..1_000_000)
             .map(|_| {
                 let nonce = nonce128(&chance);
+                let nonce = std::str::from_utf8(&nonce).expect("digits");
                 assert!(nonce.len() == 32 && nonce.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()));
-                u128::from_str_radix(&nonce, 16).expect("hexadecimal digits")
+                u128::from_str_radix(nonce, 16).expect("hexadecimal digits")
             })
             .collect();
         nonces.sort_unstable();

@@ -130,14 +130,19 @@ pub struct Refused {
     pub description: Option<String>,
     /// A page about it; only if `https`, and never opened by us.
     pub uri: Option<String>,
+    /// OAuth 1: what the server named as the reason (`oauth_problem`).
+    pub reason: Option<crate::oauth1::Reason>,
 }
 
 impl Refused {
     pub(crate) fn new(code: Code) -> Self {
-        Self { code, status: None, description: None, uri: None }
+        Self { code, status: None, description: None, uri: None, reason: None }
     }
 
     fn hint(&self) -> Option<String> {
+        if let Some(hint) = self.reason.as_ref().and_then(crate::oauth1::Reason::hint) {
+            return Some(hint.to_owned());
+        }
         let advice = match &self.code {
             Code::AccessDenied => "nothing was stored; log in again when you want to allow it",
             Code::InvalidGrant => "the code or refresh token is spent, revoked or expired: log in again",

@@ -215,14 +215,16 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
 pub enum Body<'a> {
     /// `application/x-www-form-urlencoded`: its parameters are signed (RFC 5849 §3.4.1.3.1).
     Form(&'a [u8]),
-    /// Anything else, or nothing: not signed.
+    /// Anything else that is at hand, or nothing at all: not signed, unless the body hash extension is on (`oauth_body_hash`).
+    Bytes(&'a [u8]),
+    /// Anything else, streaming: never read.
     Opaque,
 }
 
 impl<'a> Body<'a> {
     /// What these bytes are to a signer, judged by the content type alone (RFC 5849 §3.4.1.3.1).
     pub fn of(headers: &HeaderMap, bytes: &'a [u8]) -> Self {
-        if media_type(headers) == "application/x-www-form-urlencoded" { Self::Form(bytes) } else { Self::Opaque }
+        if media_type(headers) == "application/x-www-form-urlencoded" { Self::Form(bytes) } else { Self::Bytes(bytes) }
     }
 }
 
@@ -230,6 +232,7 @@ impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form(bytes) => write!(f, "Form({} bytes)", bytes.len()),
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
             Self::Opaque => f.write_str("Opaque"),
         }
     }

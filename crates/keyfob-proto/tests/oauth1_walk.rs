@@ -8,14 +8,14 @@ use common::*;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use keyfob_proto::oauth1::{self, Body, Callback, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::{Answer, App, Endpoint, Error, Secret, TokenSet};
+use keyfob_proto::{Answer, App, Endpoint, Error, Secret, Timestamp, TokenSet, encode};
 
 const PLACEMENTS: [Placement; 3] = [Placement::Header, Placement::Body, Placement::Query];
 
 /// Every signature method × placement: the server side judges each request, and the walk survives a restart.
 #[test]
 fn from_temporary_credentials_to_a_signed_call() {
-    for &method in SignatureMethod::ALL {
+    for &method in SignatureMethod::SHARED_SECRET {
         for placement in PLACEMENTS {
             for token_method in [Method::POST, Method::GET] {
                 let client = oauth1_client(|settings, flow| {
@@ -344,7 +344,7 @@ fn what_the_client_cannot_do_is_misuse() {
 #[test]
 fn an_explanation_shows_every_step_and_no_secret() {
     let tokens = oauth1_tokens();
-    for &method in SignatureMethod::ALL {
+    for &method in SignatureMethod::SHARED_SECRET {
         let client = oauth1_client(|_, flow| flow.signature = method);
         let call = parts("POST", "https://API.example:443/x?b=2&a=%20");
         let shown = client.explain(&tokens, &call, Body::Form(b"c=+"), NOW, &Chance::new(1)).expect("explained");
@@ -367,4 +367,187 @@ fn an_explanation_shows_every_step_and_no_secret() {
     let odd = oauth1::Client::new(&oauth1_settings(|_, _| {}), App::confidential("key", Secret::new("a&b"))).expect("a client");
     let shown = odd.explain(&tokens, &parts("GET", "https://api.example/"), Body::Opaque, NOW, &Chance::new(1)).expect("explained");
     assert!(shown.key_shape.starts_with("consumer secret of 3 characters, percent-encoded"), "{}", shown.key_shape);
+}
+
+/// The Request Body Hash extension: with it, a body that is no form cannot be exchanged on the way.
+#[test]
+fn i7_a_body_hash_is_sent_where_it_is_switched_on_and_never_with_a_form() {
+    use oauth1::BodyHash;
+    use oauth1::server::{Problem, SignedRequest};
+
+    let signed = |switch, method: SignatureMethod, body: Body<'_>| {
+        let client = oauth1_client(|_, flow| (flow.body_hash, flow.signature) = (switch, method));
+        let mut parts = parts("PUT", "https://api.example/x");
+        client.sign(&oauth1_tokens(), &mut parts, body, NOW, &Chance::new(1)).map(|_| parts)
+    };
+    let read = |parts: &http::request::Parts, body| SignedRequest::read(&parts.method, "https://api.example", "/x", &parts.headers, body);
+    let secrets = |request: &SignedRequest| request.verify(CLIENT_SECRET, oauth1_tokens().secret.expose());
+    let json = Body::Bytes(br#"{"on":true}"#);
+    for (method, length) in [(SignatureMethod::HmacSha1, 28), (SignatureMethod::HmacSha256, 44), (SignatureMethod::HmacSha512, 88)] {
+        let parts = signed(BodyHash::On, method, json).expect("signed");
+        let request = read(&parts, json).expect("readable");
+        assert_eq!(request.body_hash().map(str::len), Some(length), "by the signature's own hash");
+        assert_eq!((secrets(&request), request.verify_body_hash()), (Ok(()), Ok(())));
+        let exchanged = read(&parts, Body::Bytes(br#"{"on":false}"#)).expect("readable");
+        assert_eq!((secrets(&exchanged), exchanged.verify_body_hash()), (Err(Problem::WrongBodyHash), Err(Problem::WrongBodyHash)));
+        let streaming = read(&parts, Body::Opaque).expect("readable");
+        assert!(streaming.verify_body_hash().is_err(), "nobody has read it yet");
+        assert_eq!(read(&parts, Body::Form(b"a=b")).err(), Some(Problem::BodyHashWithForm));
+    }
+    let none = |switch, body| read(&signed(switch, SignatureMethod::HmacSha1, body).expect("signed"), body).expect("readable");
+    for (switch, body) in
+        [(BodyHash::Off, json), (BodyHash::On, Body::Form(b"a=b")), (BodyHash::Required, Body::Form(b"a=b")), (BodyHash::On, Body::Opaque)]
+    {
+        let request = none(switch, body);
+        assert_eq!((request.body_hash(), secrets(&request)), (None, Ok(())), "{switch:?} {body:?}");
+        assert!(request.verify_body_hash().is_err(), "a server that requires it sees that");
+    }
+    // Nothing has a hash, too.
+    assert_eq!(none(BodyHash::On, Body::Bytes(b"")).body_hash(), Some("2jmj7l5rSw0yVb/vlWAYkK/YBwk="));
+    assert!(matches!(signed(BodyHash::Required, SignatureMethod::HmacSha1, Body::Opaque), Err(Error::Misuse(_))));
+    assert!(matches!(signed(BodyHash::Required, SignatureMethod::Plaintext, json), Err(Error::Misuse(_))));
+    assert!(signed(BodyHash::On, SignatureMethod::Plaintext, json).is_ok());
+    // Token requests have none: their body is a form, or nothing.
+    let client = oauth1_client(|_, flow| flow.body_hash = BodyHash::Required);
+    let request = client.request_token(oauth1::Callback::OutOfBand, NOW, &Chance::new(1)).expect("a request");
+    assert_eq!(read_signed(request.request()).body_hash(), None);
+}
+
+#[test]
+fn calls_for_the_app_itself_have_no_token_or_an_empty_one() {
+    let tokens = |empty| {
+        let client = oauth1_client(|_, flow| flow.empty_token = empty);
+        let mut parts = parts("GET", "https://api.example/x");
+        client.sign_without_token(&mut parts, Body::Opaque, NOW, &Chance::new(1)).expect("signed");
+        let request = read_parts(&parts.method, &parts.uri, &parts.headers, b"").expect("readable");
+        assert_eq!(request.verify(CLIENT_SECRET, ""), Ok(()));
+        request.token().map(str::to_owned)
+    };
+    assert_eq!((tokens(false), tokens(true)), (None, Some(String::new())));
+}
+
+#[test]
+fn further_parameters_of_token_requests_are_signed_and_placed() {
+    let params = |name: &str| vec![(name.to_owned(), "a b&c".to_owned())];
+    for placement in [Placement::Header, Placement::Body, Placement::Query] {
+        for method in [http::Method::POST, http::Method::GET] {
+            let client = oauth1_client(|_, flow| {
+                (flow.placement, flow.token_method) = (placement, method.clone());
+                (flow.request_token_params, flow.access_token_params) = (params("scope"), params("extra"));
+            });
+            let check = |request: &keyfob_proto::Outgoing, name: &str, token_secret: &str| {
+                let signed = read_signed(request);
+                assert_eq!(signed.parameters(), params(name), "{placement:?} {method}");
+                assert_eq!(signed.verify(CLIENT_SECRET, token_secret), Ok(()), "{placement:?} {method}");
+                assert_eq!(request.uri().query().is_some_and(|query| query.contains(name)), method == http::Method::GET);
+            };
+            let request = client.request_token(oauth1::Callback::OutOfBand, NOW, &Chance::new(1)).expect("a request");
+            check(request.request(), "scope", "");
+            let (_, pending) = begin1(&client, oauth1::Callback::OutOfBand, TEMPORARY).expect("begun");
+            let verified = pending.verify(Answer::Bare("pin"), NOW).expect("verified");
+            let exchange = client.exchange(verified, NOW, &Chance::new(3)).expect("an exchange");
+            check(exchange.request(), "extra", "temporary-secret-1");
+        }
+    }
+}
+
+/// xAuth: a password goes into a form body, once, and is in no message.
+#[test]
+fn a_password_is_exchanged_only_by_post_and_shown_nowhere() {
+    let password = keyfob_proto::Secret::new("hunter2 & Söhne");
+    for placement in [Placement::Header, Placement::Body, Placement::Query] {
+        let client = oauth1_client(|_, flow| flow.placement = placement);
+        let exchange = client.exchange_password_legacy("ada", &password, NOW, &Chance::new(1)).expect("an exchange");
+        let signed = read_signed(exchange.request());
+        assert_eq!((signed.verify(CLIENT_SECRET, ""), signed.token()), (Ok(()), None));
+        let expected = [("x_auth_mode", "client_auth"), ("x_auth_username", "ada"), ("x_auth_password", password.expose())];
+        assert_eq!(signed.parameters(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())), "{placement:?}");
+        assert!(!exchange.request().uri().to_string().contains("hunter2") && !format!("{exchange:?}").contains("hunter2"));
+        let error = exchange.receive(&form_answer(401, "no such password: hunter2 & S\u{f6}hne"), NOW).expect_err("refused");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+    let client = oauth1_client(|_, flow| flow.token_method = http::Method::GET);
+    assert!(matches!(client.exchange_password_legacy("ada", &password, NOW, &Chance::new(1)), Err(Error::Misuse(_))));
+}
+
+/// I2, I3: signed again, it has another nonce and the server's time, and says the same otherwise.
+#[test]
+fn i2_i3_token_requests_are_signed_again_with_a_new_nonce_and_the_servers_time() {
+    let client = oauth1_client(|_, _| {});
+    let chance = Chance::new(1);
+    let request = client.request_token(oauth1::Callback::Url(CALLBACK.into()), NOW, &chance).expect("a request");
+    let (_, pending) = begin1(&client, oauth1::Callback::OutOfBand, TEMPORARY).expect("begun");
+    let exchange = client.exchange(pending.verify(Answer::Bare("pin"), NOW).expect("verified"), NOW, &chance).expect("an exchange");
+    let later = NOW.plus(3600);
+    let pairs = [
+        (read_signed(request.request()), read_signed(request.signed_again(later, &chance).expect("again").request()), ""),
+        (
+            read_signed(exchange.request()),
+            read_signed(exchange.signed_again(later, &chance).expect("again").request()),
+            "temporary-secret-1",
+        ),
+    ];
+    for (first, second, secret) in pairs {
+        assert_eq!((first.timestamp(), second.timestamp()), (Some(NOW.as_unix()), Some(later.as_unix())));
+        assert_ne!(first.nonce(), second.nonce());
+        assert_eq!(second.verify(CLIENT_SECRET, secret), Ok(()));
+        assert_eq!((first.callback(), first.verifier(), first.token()), (second.callback(), second.verifier(), second.token()));
+    }
+}
+
+/// What the fast way gives is what the walk gives, for every method and body.
+#[test]
+fn a_signer_a_repeated_request_and_a_client_agree() {
+    use oauth1::{BodyHash, Buffer, Call, Once};
+    for &method in SignatureMethod::SHARED_SECRET {
+        for (body_hash, token) in [(BodyHash::Off, true), (BodyHash::On, true), (BodyHash::Off, false)] {
+            let client = oauth1_client(|_, flow| {
+                (flow.signature, flow.body_hash, flow.realm) = (method, body_hash, Some("a \"realm\"".into()));
+            });
+            let tokens = oauth1_tokens();
+            let tokens = token.then_some(&tokens);
+            let signer = client.signer(tokens).expect("a signer");
+            let mut buffer = Buffer::new();
+            let url = "https://api.example/a%2Fb?oauth_not=1&a=%C3%A9+x&z&a&=b";
+            let pairs = [("oauth_x", "1&2"), ("a", "é x"), ("a", ""), ("", "=")];
+            let wire = encode::form_pairs(pairs);
+            let calls = [
+                Call::new("get", url),
+                Call { body: Body::Bytes(b"{}"), ..Call::new("PUT", url) },
+                Call { body: Body::Form(wire.as_bytes()), ..Call::new("POST", url) },
+                Call { form: &pairs, ..Call::new("POST", url) },
+                Call { body: Body::Opaque, ..Call::new("PATCH", url) },
+            ];
+            for call in calls {
+                let (entropy, mut parts) = (Chance::new(7), parts(&call.method.to_uppercase(), url));
+                let body = if call.form.is_empty() { call.body } else { Body::Form(wire.as_bytes()) };
+                match tokens {
+                    Some(tokens) => client.sign(tokens, &mut parts, body, NOW, &entropy),
+                    None => client.sign_without_token(&mut parts, body, NOW, &entropy),
+                }
+                .expect("signed");
+                let header = parts.headers["authorization"].to_str().expect("text").to_owned();
+                let nonce = oauth1::Nonce::new(&Chance::new(7));
+                let once = Once { nonce: nonce.as_str(), timestamp: NOW, entropy: &entropy };
+                assert_eq!(signer.authorization(&call, &once, &mut buffer).expect("signed"), header, "{call:?}");
+                let repeated = signer.repeat(&call).expect("prepared");
+                assert_eq!(repeated.authorization(&once, &mut buffer).expect("signed"), header, "{call:?}");
+                let other = Once { nonce: "a b%", timestamp: Timestamp::from_unix(-5), entropy: &entropy };
+                let again = repeated.authorization(&other, &mut buffer).expect("signed").to_owned();
+                assert_eq!(signer.authorization(&call, &other, &mut buffer).expect("signed"), again, "{call:?}");
+            }
+            let once = Once { nonce: "n", timestamp: NOW, entropy: &Chance::new(1) };
+            let mut refuse = |call: Call<'_>| assert!(signer.authorization(&call, &once, &mut buffer).is_err(), "{call:?}");
+            for bad in [
+                "/x",
+                "ftp://a.example/",
+                "https://me:pw@a.example/",
+                "https://a.example/?oauth_nonce=1",
+                "https://a.example/?oauth%5Fsignature=1",
+            ] {
+                refuse(Call::new("GET", bad));
+            }
+            refuse(Call { form: &[("oauth_timestamp", "1")], ..Call::new("POST", "https://a.example/") });
+        }
+    }
 }

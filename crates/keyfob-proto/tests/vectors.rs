@@ -8,11 +8,12 @@ mod grant_examples;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
 use common::*;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 use keyfob_proto::oauth1::server::SignedRequest;
-use keyfob_proto::oauth1::{self, Body, Callback, Placement, SignatureMethod};
+use keyfob_proto::oauth1::{self, Body, Callback, Placement, SignatureMethod, rsa};
 use keyfob_proto::oauth2::{self, ClientAuth, TokenBody, TokenKind};
 use keyfob_proto::{Answer, App, Deviation, Endpoint, Error, Origin, Reach, Secret, Timestamp, encode};
 use serde_json::Value;
@@ -26,6 +27,7 @@ fn i1_every_vector_file_passes() {
         let count = match name {
             "signed_requests.jsonl" => signed_requests(&text),
             "recorded.jsonl" => lines(&text).map(|(at, line)| recorded(&format!("{}:{at}", file.display()), &line)).count(),
+            "rsa.jsonl" => rsa_vectors(&text),
             "examples.toml" => examples(&text),
             "targets.toml" => f3_ssrf_targets(&text),
             other => panic!("no test reads {other}"),
@@ -96,7 +98,7 @@ impl Signed {
         let known: SignatureMethod = signature_method.parse().expect("a method we speak");
 
         assert_eq!(oauth1::base_string(method, url, body, &protocol).expect("a URL"), base_string, "#{id}");
-        assert_eq!(oauth1::signature(known, consumer_secret, token_secret, &base_string), *signature, "#{id}");
+        assert_eq!(oauth1::signature(known, consumer_secret, token_secret, &base_string).expect("shared secrets"), *signature, "#{id}");
 
         protocol.push(("oauth_signature", signature));
         let (origin, target) = split(url);
@@ -199,11 +201,12 @@ fn recorded(at: &str, case: &Value) {
                 "SHA-512" => SignatureMethod::HmacSha512,
                 other => panic!("{at}: {other}"),
             };
-            assert_eq!(oauth1::signature(method, &secret(&input[2]), &secret(&input[3]), &text(&input[1])), text(out), "{at}");
+            let signature = oauth1::signature(method, &secret(&input[2]), &secret(&input[3]), &text(&input[1]));
+            assert_eq!(signature.expect("shared secrets"), text(out), "{at}");
         }
         "plaintext" => {
             let signature = oauth1::signature(SignatureMethod::Plaintext, &secret(&input[0]), &secret(&input[1]), "");
-            assert_eq!(signature, text(out), "{at}");
+            assert_eq!(signature.expect("shared secrets"), text(out), "{at}");
         }
         "header" => {
             let header = oauth1::authorization_header(some(&input[0]).as_deref(), &borrow(&list(&input[1])));
@@ -313,6 +316,64 @@ fn recorded(at: &str, case: &Value) {
         }
         other => panic!("{at}: no test knows the check {other:?}"),
     }
+}
+
+/// RSA: a key or a base string a line. Keys that are too short are refused, whatever they sign; the unit tests of the back-end have those.
+fn rsa_vectors(text: &str) -> usize {
+    let mut keys: BTreeMap<String, Value> = BTreeMap::new();
+    let (mut signed, mut refused) = (0, 0);
+    for (at, row) in lines(text) {
+        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("line {at}: text")).to_owned();
+        if row["check"] == "rsa_key" {
+            keys.insert(text(&row["name"]), row);
+            continue;
+        }
+        let method = match text(&row["hash"]).as_str() {
+            "SHA-1" => SignatureMethod::RsaSha1,
+            "SHA-256" => SignatureMethod::RsaSha256,
+            "SHA-512" => SignatureMethod::RsaSha512,
+            other => panic!("line {at}: {other}"),
+        };
+        let Some(key) = row["key"].as_str().and_then(|name| keys.get(name)) else {
+            // Not a key at all, there and here.
+            assert_eq!(row["out"], Value::Null, "line {at}");
+            assert!(rsa::private_key(&Secret::new(row["key"].as_str().unwrap_or("")), method).is_err(), "line {at}");
+            refused += 1;
+            continue;
+        };
+        for form in key["private"].as_array().expect("a list") {
+            match rsa::private_key(&Secret::new(text(form)), method) {
+                Ok(private) => {
+                    let signature = rsa::signature(method, &*private, &text(&row["in"]), &Chance::new(1)).expect("a signature");
+                    assert_eq!(signature, text(&row["out"]), "line {at}");
+                    signed += 1;
+                }
+                // Two of the keys have 1024 bits; and not every build has a back-end.
+                Err(error) if text(&key["name"]).as_str() >= "c" => assert!(error.found == "one of 1024 bits", "line {at}: {error}"),
+                Err(error) => {
+                    assert!(!can_sign(method), "line {at}: {error}");
+                    assert!(error.hint.is_some_and(|hint| hint.contains("feature")), "line {at}");
+                }
+            }
+        }
+        for form in key["public"].as_array().expect("a list") {
+            let Ok(public) = rsa::public_key(&text(form)) else { continue };
+            let signature = base64::engine::general_purpose::STANDARD.decode(text(&row["out"])).expect("base64");
+            let (base, hash) = (text(&row["in"]), method.hash().expect("a hash"));
+            assert!(public.verifies(hash, base.as_bytes(), &signature), "line {at}");
+            assert!(!public.verifies(hash, format!("{base}x").as_bytes(), &signature), "line {at}");
+            assert!(!public.verifies(hash, base.as_bytes(), &signature[1..]), "line {at}");
+        }
+    }
+    let of_each =
+        [SignatureMethod::RsaSha1, SignatureMethod::RsaSha256, SignatureMethod::RsaSha512].map(|method| usize::from(can_sign(method)));
+    assert_eq!((signed, refused, keys.len()), (80 * of_each.iter().sum::<usize>(), 4, 4));
+    lines(text).count()
+}
+
+/// Whether this build has a back-end for it.
+fn can_sign(method: SignatureMethod) -> bool {
+    cfg!(feature = "rsa-sha1") || cfg!(feature = "aws-lc") && method != SignatureMethod::RsaSha1
 }
 
 /// The RFCs' own examples.

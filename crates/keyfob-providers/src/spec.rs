@@ -1,7 +1,7 @@
 //! What a provider file says for the protocol, and the settings made of it: templates filled, origins moved.
 
 use http::{HeaderName, Method};
-use keyfob_proto::oauth1::{CallbackAt, Placement, SignatureMethod};
+use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
 use keyfob_proto::{Api, Attach, Endpoint, Flow, Misuse, Origin, Settings, Signal, Template, oauth1, oauth2};
 
@@ -40,6 +40,10 @@ pub(crate) enum FlowSpec {
         realm: Option<String>,
         callback: CallbackAt,
         authorize_params: Vec<(String, String)>,
+        request_token_params: Vec<(String, String)>,
+        access_token_params: Vec<(String, String)>,
+        body_hash: BodyHash,
+        empty_token: bool,
     },
     OAuth2 {
         authorize: Template,
@@ -77,6 +81,10 @@ impl Spec {
                 realm,
                 callback,
                 authorize_params,
+                request_token_params,
+                access_token_params,
+                body_hash,
+                empty_token,
             } => Flow::OAuth1(oauth1::Settings {
                 request_token: endpoint(request_token)?,
                 authorize: endpoint(authorize)?,
@@ -87,6 +95,10 @@ impl Spec {
                 realm: realm.clone(),
                 callback: *callback,
                 authorize_params: authorize_params.clone(),
+                request_token_params: request_token_params.clone(),
+                access_token_params: access_token_params.clone(),
+                body_hash: *body_hash,
+                empty_token: *empty_token,
             }),
             FlowSpec::OAuth2 {
                 authorize,

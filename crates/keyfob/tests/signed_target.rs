@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use common::{Scripted, app, endpoint, json, keyfob, provider};
 use keyfob::proto::oauth1::server::SignedRequest;
-use keyfob::proto::oauth1::{self, Body, CallbackAt, Placement, SignatureMethod};
+use keyfob::proto::oauth1::{self, Body, Placement, SignatureMethod};
 use keyfob::proto::{Flow, OAuth1Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::store::Expected;
 use keyfob::{Account, AccountId, Health};
@@ -17,17 +17,9 @@ use proptest::test_runner::TestRunner;
 fn signing(origin: &str, placement: Placement, signature: SignatureMethod) -> Settings {
     let mut settings = provider(origin);
     settings.api.base = endpoint(origin);
-    settings.flow = Flow::OAuth1(oauth1::Settings {
-        request_token: endpoint(&format!("{origin}/request")),
-        authorize: endpoint(&format!("{origin}/authorize")),
-        access_token: endpoint(&format!("{origin}/access")),
-        signature,
-        placement,
-        token_method: http::Method::POST,
-        realm: None,
-        callback: CallbackAt::RequestToken,
-        authorize_params: vec![],
-    });
+    let at = |path: &str| endpoint(&format!("{origin}{path}"));
+    let flow = oauth1::Settings::new(at("/request"), at("/authorize"), at("/access"));
+    settings.flow = Flow::OAuth1(oauth1::Settings { signature, placement, ..flow });
     settings
 }
 

@@ -1,19 +1,25 @@
 //! The client: an app at an OAuth 1.0a provider, and the requests it makes.
 
+use std::fmt;
+use std::sync::Arc;
+
 use http::Method;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 
 use super::pending::{Issued, Pending, Verified};
+use super::rsa::{self, RsaSign};
 use super::settings::{CallbackAt, Placement, Settings, SignatureMethod};
-use super::sign::{Once, Signer};
+use super::sign::{Buffer, Nonce, Once, Signer};
 use super::signature::Key;
 use super::token::{self, Credentials};
 use crate::app::App;
 use crate::deviation::Deviations;
+use crate::encode;
 use crate::endpoint::Endpoint;
 use crate::entropy::Entropy;
 use crate::error::{Error, Misuse};
-use crate::message::{Body, Incoming, Outgoing};
+use crate::message::{Body, Incoming, Outgoing, with_query};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -26,7 +32,11 @@ pub struct Client {
     deviations: Deviations,
     keep: Vec<String>,
     app: App,
+    rsa: Option<RsaKey>,
 }
+
+/// The field of an app that holds its private key in PEM, where the provider's signature method is one of RSA.
+const PRIVATE_KEY: &str = "private_key";
 
 /// Where the provider shall send the person back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +48,13 @@ pub enum Callback {
 }
 
 impl Client {
-    /// An app with a consumer key; the consumer secret may be empty.
+    /// An app with a consumer key; the consumer secret may be empty. For a signature method of RSA the app's field `private_key` is its private
+    /// key in PEM, or [`with_rsa_key`](Self::with_rsa_key) brings one; parsing costs more than many signatures, so keep the client.
     ///
     /// # Errors
     ///
-    /// `Misuse` if the provider speaks another protocol, or the app has no consumer key.
+    /// `Misuse` if the provider speaks another protocol, the app has no consumer key, or its private key cannot be used (see
+    /// [`rsa::private_key`]).
     pub fn new(provider: &crate::Settings, app: App) -> Result<Self, Misuse> {
         let crate::settings::Flow::OAuth1(settings) = &provider.flow else {
             return Err(Misuse::new("a provider that speaks OAuth 1.0a", format!("{}, which does not", provider.provider)));
@@ -50,7 +62,17 @@ impl Client {
         if app.client_id.is_empty() {
             return Err(Misuse::new("a consumer key", "none"));
         }
-        Ok(Self { settings: settings.clone(), deviations: provider.deviations.clone(), keep: provider.keep.clone(), app })
+        let rsa = match app.fields.get(PRIVATE_KEY).filter(|_| settings.signature.is_rsa()) {
+            Some(pem) => Some(RsaKey(rsa::private_key(pem, settings.signature)?)),
+            None => None,
+        };
+        Ok(Self { settings: settings.clone(), deviations: provider.deviations.clone(), keep: provider.keep.clone(), app, rsa })
+    }
+
+    /// The same with a private key that somebody else holds: an HSM, a key service. Used where the signature method is one of RSA.
+    #[must_use]
+    pub fn with_rsa_key(self, key: Arc<dyn RsaSign>) -> Self {
+        Self { rsa: Some(RsaKey(key)), ..self }
     }
 
     /// Step 1 (RFC 5849 §2.1): asks for temporary credentials. Draws 16 bytes of entropy for the nonce, as every signed request does.
@@ -65,7 +87,8 @@ impl Client {
             (_, CallbackAt::Authorize | CallbackAt::Registered) => None,
         };
         let extra: Vec<_> = told.map(|callback| ("oauth_callback", callback)).into_iter().collect();
-        let request = self.credentials_request(&self.settings.request_token, None, &extra, now, entropy)?;
+        let params = borrowed(&self.settings.request_token_params);
+        let request = self.credentials_request(&self.settings.request_token, None, &extra, &params, now, entropy)?;
         Ok(RequestToken { client: self.clone(), callback, request })
     }
 
@@ -79,11 +102,39 @@ impl Client {
         if verified.issued.access_token_url != self.settings.access_token.as_str() || verified.issued.consumer_key != self.app.client_id {
             return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
         }
-        let issued = &verified.issued;
-        let extra: Vec<_> = verified.verifier.iter().map(|verifier| ("oauth_verifier", verifier.expose())).collect();
-        let request = self.credentials_request(&self.settings.access_token, Some((&issued.token, &issued.secret)), &extra, now, entropy)?;
+        let Verified { issued, verifier, kept, tolerated } = verified;
         let scrubber = self.scrubber().knowing(&issued.token).knowing(&issued.secret);
-        Ok(Exchange { keep: self.keep.clone(), kept: verified.kept, tolerated: verified.tolerated, scrubber, request })
+        let asked = Asked { token: Some((issued.token, issued.secret)), verifier, form: Vec::new() };
+        let request = asked.request(self, now, entropy)?;
+        Ok(Exchange { client: self.clone(), asked, kept, tolerated, scrubber, request })
+    }
+
+    /// Legacy: token credentials for a person's name and password, without a browser ("xAuth"; `x_auth_mode=client_auth`). No RFC has it, and
+    /// it teaches people to type their password anywhere: use it where a provider offers nothing else, and keep the password nowhere. It goes
+    /// in the form body, signed with the consumer's credentials alone.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the provider's token requests are GETs: a password in a URL ends up in logs.
+    pub fn exchange_password_legacy(
+        &self,
+        username: &str,
+        password: &Secret,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Exchange, Error> {
+        if self.settings.token_method != Method::POST {
+            return Err(Misuse::new("token requests by POST, for a password", "a provider with another method").into());
+        }
+        let form = vec![
+            ("x_auth_mode", Secret::new("client_auth")),
+            ("x_auth_username", Secret::new(username)),
+            ("x_auth_password", password.clone()),
+        ];
+        let asked = Asked { token: None, verifier: None, form };
+        let request = asked.request(self, now, entropy)?;
+        let scrubber = self.scrubber().knowing(password);
+        Ok(Exchange { client: self.clone(), asked, kept: Default::default(), tolerated: Default::default(), scrubber, request })
     }
 
     /// Signs an API call (RFC 5849 §3): the protocol parameters go into `parts`, or, where the provider wants them in the form
@@ -104,11 +155,15 @@ impl Client {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Option<Vec<u8>>, Error> {
-        self.sign_call(Some((&tokens.token, &tokens.secret)), parts, body, now, entropy)
+        self.sign_call(Some(tokens), parts, body, now, entropy)
     }
 
-    /// Signs a call that is made for the app itself: without `oauth_token`, with an empty token secret (RFC 5849 §3.1, "MAY be
-    /// omitted"; some APIs call it one-legged).
+    /// Signs a call that is made for the app itself ("two-legged", or one-legged to some): with an empty token secret, and without
+    /// `oauth_token`, or with an empty one where the provider's settings say so (RFC 5849 §3.1, "MAY be omitted").
+    ///
+    /// # Errors
+    ///
+    /// As for [`sign`](Self::sign).
     pub fn sign_without_token(
         &self,
         parts: &mut Parts,
@@ -121,18 +176,24 @@ impl Client {
 
     fn sign_call(
         &self,
-        token: Option<(&Secret, &Secret)>,
+        tokens: Option<&OAuth1Tokens>,
         parts: &mut Parts,
         body: Body<'_>,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let mut signer = self.signer(token, self.settings.placement);
-        if signer.placement == Placement::Body && !matches!(body, Body::Form(_)) {
-            // §3.5.2 needs a form body; the header is what §3.5 prefers anyway.
-            signer.placement = Placement::Header;
-        }
-        Ok(signer.sign(parts, body, &[], &Once::new(now, entropy))?)
+        let nonce = Nonce::new(entropy);
+        let once = Once { nonce: nonce.as_str(), timestamp: now, entropy };
+        Ok(self.signer(tokens)?.sign(parts, body, &once, &mut Buffer::new())?)
+    }
+
+    /// Who signs calls with these tokens, or for the app itself, with its keys prepared: for many calls. See [`Signer`].
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the signature method is one of RSA and there is no private key.
+    pub fn signer(&self, tokens: Option<&OAuth1Tokens>) -> Result<Signer, Misuse> {
+        self.signer_for(tokens.map(|tokens| (&tokens.token, &tokens.secret)))
     }
 
     /// Knows this app's secrets, to take them out of server text.
@@ -140,17 +201,20 @@ impl Client {
         self.app.secrets().fold(Scrubber::new(), Scrubber::knowing)
     }
 
-    pub(crate) fn signer(&self, token: Option<(&Secret, &Secret)>, placement: Placement) -> Signer {
-        let consumer_secret = self.app.client_secret.as_ref().map_or("", Secret::expose);
-        let token_secret = token.map_or("", |(_, secret)| secret.expose());
-        Signer {
-            consumer_key: self.app.client_id.clone(),
-            token: token.map(|(token, _)| token.clone()),
-            method: self.settings.signature,
-            key: Key::new(self.settings.signature, consumer_secret, token_secret),
-            placement,
-            realm: self.settings.realm.clone(),
-        }
+    fn signer_for(&self, token: Option<(&Secret, &Secret)>) -> Result<Signer, Misuse> {
+        let method = self.settings.signature;
+        let key = match (method.hash().filter(|_| method.is_rsa()), &self.rsa) {
+            (Some(hash), Some(RsaKey(key))) => Key::Rsa(hash, key.clone()),
+            (Some(_), None) => {
+                return Err(Misuse::new(format!("a private key, for {}", method.name()), "none")
+                    .with_hint(format!("give it to the app as the field {PRIVATE_KEY}, in PEM")));
+            }
+            (None, _) => {
+                let consumer_secret = self.app.client_secret.as_ref().map_or("", Secret::expose);
+                Key::Shared(Key::shared(method, consumer_secret, token.map_or("", |(_, secret)| secret.expose()))?)
+            }
+        };
+        Ok(Signer::new(&self.settings, key, &self.app.client_id, token.map(|(token, _)| token)))
     }
 
     pub(crate) fn app_secret(&self) -> Option<&Secret> {
@@ -162,23 +226,52 @@ impl Client {
         self.settings.signature
     }
 
+    /// A request to a credential endpoint. The parameters that are none of the protocol's travel in the form body of a POST, and else in the query.
     fn credentials_request(
         &self,
         endpoint: &Endpoint,
         token: Option<(&Secret, &Secret)>,
         extra: &[(&'static str, &str)],
+        params: &[(&str, &str)],
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Outgoing, Misuse> {
+        let settings = &self.settings;
+        let is_post = settings.token_method == Method::POST;
         let mut request = http::Request::new(());
-        *request.method_mut() = self.settings.token_method.clone();
-        *request.uri_mut() = endpoint.uri().clone();
+        *request.method_mut() = settings.token_method.clone();
+        let params = encode::form_pairs(params.iter().copied());
+        *request.uri_mut() = match params.is_empty() || is_post {
+            true => endpoint.uri().clone(),
+            false => with_query(endpoint.uri(), &params)?,
+        };
+        if is_post && !params.is_empty() {
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        }
         let (mut parts, ()) = request.into_parts();
-        let in_body = self.settings.placement == Placement::Body && self.settings.token_method == Method::POST;
-        let body = if in_body { Body::Form(&[]) } else { Body::Opaque };
-        let placement = if in_body || self.settings.placement != Placement::Body { self.settings.placement } else { Placement::Header };
-        let body = self.signer(token, placement).sign(&mut parts, body, extra, &Once::new(now, entropy))?;
-        Ok(Outgoing::from_parts(parts, body.unwrap_or_default()))
+        let in_body = settings.placement == Placement::Body && is_post;
+        let form = if is_post { params } else { String::new() };
+        let body = if in_body || !form.is_empty() { Body::Form(form.as_bytes()) } else { Body::Bytes(&[]) };
+        let placement = if settings.placement == Placement::Body && !in_body { Placement::Header } else { settings.placement };
+        let nonce = Nonce::new(entropy);
+        let once = Once { nonce: nonce.as_str(), timestamp: now, entropy };
+        let signer = self.signer_for(token)?.without_body_hash();
+        let body = signer.sign_with(placement, &mut parts, body, extra, &once, &mut Buffer::new())?;
+        Ok(Outgoing::from_parts(parts, body.unwrap_or_else(|| form.into_bytes())))
+    }
+}
+
+fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
+    pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// A private key, which shows nothing.
+#[derive(Clone)]
+struct RsaKey(Arc<dyn RsaSign>);
+
+impl fmt::Debug for RsaKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RsaKey(…)")
     }
 }
 
@@ -194,6 +287,16 @@ impl RequestToken {
     /// What to send.
     pub fn request(&self) -> &Outgoing {
         &self.request
+    }
+
+    /// The same, signed anew: after a refusal of the timestamp, with the server's time (see [`ClockOffset`](super::ClockOffset)).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::request_token`].
+    pub fn signed_again(self, now: Timestamp, entropy: &dyn Entropy) -> Result<Self, Error> {
+        let Self { client, callback, .. } = self;
+        client.request_token(callback, now, entropy)
     }
 
     /// Step 2 (RFC 5849 §2.2): judges the answer, and says where the person has to go, and what to keep until they are back.
@@ -233,17 +336,47 @@ impl RequestToken {
 /// An exchange, under way.
 #[derive(Debug)]
 pub struct Exchange {
-    keep: Vec<String>,
+    client: Client,
+    asked: Asked,
     kept: std::collections::BTreeMap<String, String>,
     tolerated: crate::deviation::Tolerated,
     scrubber: Scrubber,
     request: Outgoing,
 }
 
+/// What token credentials are asked for with: temporary ones that were verified, or a password.
+#[derive(Debug)]
+struct Asked {
+    token: Option<(Secret, Secret)>,
+    verifier: Option<Secret>,
+    form: Vec<(&'static str, Secret)>,
+}
+
+impl Asked {
+    fn request(&self, client: &Client, now: Timestamp, entropy: &dyn Entropy) -> Result<Outgoing, Misuse> {
+        let extra: Vec<_> = self.verifier.iter().map(|verifier| ("oauth_verifier", verifier.expose())).collect();
+        let mut params = borrowed(&client.settings.access_token_params);
+        params.extend(self.form.iter().map(|(name, value)| (*name, value.expose())));
+        let token = self.token.as_ref().map(|(token, secret)| (token, secret));
+        client.credentials_request(&client.settings.access_token, token, &extra, &params, now, entropy)
+    }
+}
+
 impl Exchange {
     /// What to send, once.
     pub fn request(&self) -> &Outgoing {
         &self.request
+    }
+
+    /// The same, signed anew: after a refusal of the timestamp, with the server's time (see [`ClockOffset`](super::ClockOffset)). A server that
+    /// refuses a timestamp has spent nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::exchange`].
+    pub fn signed_again(self, now: Timestamp, entropy: &dyn Entropy) -> Result<Self, Error> {
+        let request = self.asked.request(&self.client, now, entropy)?;
+        Ok(Self { request, ..self })
     }
 
     /// Judges the answer: token credentials, or an error. They do not expire by themselves, so the time is not used yet.
@@ -254,7 +387,7 @@ impl Exchange {
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, _now: Timestamp) -> Result<Received, Error> {
         let credentials = token::read(answer.into(), &self.scrubber)?;
         let mut kept = self.kept;
-        let found = credentials.others.into_iter().filter(|(name, _)| self.keep.contains(name));
+        let found = credentials.others.into_iter().filter(|(name, _)| self.client.keep.contains(name));
         kept.extend(found.map(|(name, value)| (name, crate::scrub::printable(&value))));
         let tokens = TokenSet::OAuth1(OAuth1Tokens { token: credentials.token, secret: credentials.secret });
         Ok(Received { tokens, kept, tolerated: self.tolerated })

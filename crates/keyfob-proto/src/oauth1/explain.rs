@@ -4,8 +4,9 @@ use std::fmt;
 
 use http::request::Parts;
 
+use super::base_string::decoded_part;
 use super::client::Client;
-use super::sign::Once;
+use super::sign::{Buffer, Nonce, Once};
 use crate::encode;
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -26,7 +27,7 @@ pub struct Explanation {
     pub normalised: String,
     /// The signature base string (§3.4.1.1).
     pub base_string: String,
-    /// What the key consists of (§3.4.2).
+    /// What the key consists of (§3.4.2, §3.4.3).
     pub key_shape: String,
     /// The signature method.
     pub method: &'static str,
@@ -49,32 +50,28 @@ impl Client {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Explanation, Error> {
-        let signer = self.signer(Some((&tokens.token, &tokens.secret)), super::Placement::Header);
-        let signed = signer.compute(parts, body, &[], &Once::new(now, entropy))?;
+        let (signer, mut buffer, nonce) = (self.signer(Some(tokens))?, Buffer::new(), Nonce::new(entropy));
+        let once = Once { nonce: nonce.as_str(), timestamp: now, entropy };
+        signer.compute(super::Placement::Header, parts, body, &[], &once, &mut buffer)?;
+        let (protocol, base_string) = (signer.protocol(&[], &once, &buffer), buffer.base_string());
         let scrubber = self.scrubber().knowing(&tokens.token).knowing(&tokens.secret);
         let mask = |text: &str| scrubber.mask(text);
         let plaintext = signer.method == super::SignatureMethod::Plaintext;
-        let signature = signed.protocol.last().map_or("", |(_, signature)| signature);
+        let signature = protocol.last().map_or("", |(_, signature)| signature);
         let form = if let Body::Form(bytes) = body { bytes } else { &[] };
         let own = [parts.uri.query().unwrap_or("").as_bytes(), form].into_iter().flat_map(encode::decode_pairs);
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let parameters = own
             .map(|(name, value)| (text(name), text(value)))
-            .chain(
-                signed
-                    .protocol
-                    .iter()
-                    .filter(|(name, _)| *name != "oauth_signature")
-                    .map(|(name, value)| ((*name).to_owned(), value.clone())),
-            )
+            .chain(protocol.iter().filter(|(name, _)| *name != "oauth_signature").map(|(name, value)| ((*name).to_owned(), value.clone())))
             .map(|(name, value)| (mask(&name), mask(&value)))
             .collect();
         Ok(Explanation {
-            base_uri: signed.base_uri.clone(),
+            base_uri: decoded_part(base_string, 1),
             parameters,
-            normalised: mask(&signed.normalised),
-            base_string: mask(&signed.base_string),
-            key_shape: self.key_shape(&tokens.secret),
+            normalised: mask(&decoded_part(base_string, 2)),
+            base_string: mask(base_string),
+            key_shape: if signer.method.is_rsa() { "an RSA private key".to_owned() } else { self.key_shape(&tokens.secret) },
             method: signer.method.name(),
             signature: if plaintext { "<secret>".to_owned() } else { signature.to_owned() },
         })

@@ -12,10 +12,16 @@
 //!
 //! The step people forget is a type: only [`Pending::verify`] makes a [`Verified`], and only [`Client::exchange`] takes one.
 
+mod arena;
 mod base_string;
+mod body_hash;
 mod client;
+mod clock;
 mod explain;
 mod pending;
+mod problem;
+mod repeat;
+pub mod rsa;
 pub mod server;
 mod settings;
 mod sign;
@@ -23,11 +29,15 @@ mod signature;
 mod token;
 
 pub use base_string::base_string;
+pub use body_hash::body_hash;
 pub use client::{Callback, Client, Exchange, RequestToken};
+pub use clock::ClockOffset;
 pub use explain::Explanation;
 pub use pending::{Pending, Verified};
-pub use settings::{CallbackAt, Placement, Settings, SignatureMethod};
-pub use sign::authorization_header;
+pub use problem::{Reason, Report};
+pub use repeat::Repeat;
+pub use settings::{BodyHash, CallbackAt, Hash, Placement, Settings, SignatureMethod};
+pub use sign::{Buffer, Call, Nonce, Once, Signer, authorization_header};
 pub use signature::signature;
 
 pub use crate::message::Body;

@@ -3,10 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
+use subtle::ConstantTimeEq;
 
 use super::base_string::{self, Target};
+use super::body_hash;
+use super::rsa::RsaVerify;
 use super::settings::{Placement, SignatureMethod};
 use super::signature::Key;
 use crate::encode;
@@ -19,6 +24,20 @@ pub struct SignedRequest {
     parameters: Vec<(String, String)>,
     placement: Option<Placement>,
     base_string: String,
+    body: BodySeen,
+}
+
+/// What was seen of a body, for `oauth_body_hash`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodySeen {
+    /// It has no hash, and needs none.
+    NoHash,
+    /// The hash is the body's.
+    Right,
+    /// It is another's.
+    Wrong,
+    /// There is one, and the body streams.
+    Unread,
 }
 
 impl SignedRequest {
@@ -82,23 +101,75 @@ impl SignedRequest {
             }
         }
         let base_string = base_string::compose(method.as_str(), target, &mut all);
-        Ok(Self { protocol, realm, parameters, placement, base_string })
+        let mut request = Self { protocol, realm, parameters, placement, base_string, body: BodySeen::NoHash };
+        request.body = request.see(body)?;
+        Ok(request)
     }
 
-    /// Whether the signature is that of these two secrets, in time that does not tell how much of it is right. Timestamp, nonce, token
-    /// and version are the server's to judge.
+    /// Whether the signature is that of these two secrets, in time that does not tell how much of it is right, and the body that of its
+    /// `oauth_body_hash`, if there is one. Timestamp, nonce, token and version are the server's to judge.
     ///
     /// # Errors
     ///
-    /// A [`Problem`] if a parameter is missing, the method unknown, or the signature another one.
+    /// A [`Problem`] if a parameter is missing, the method unknown or one of RSA, the signature another one, or the body.
     pub fn verify(&self, consumer_secret: &str, token_secret: &str) -> Result<(), Problem> {
+        let (method, signature) = self.signed()?;
+        let key = Key::shared(method, consumer_secret, token_secret).map_err(|_| Problem::OtherKeys(method))?;
+        self.judge(key.verifies(&self.base_string, signature))
+    }
+
+    /// The same for a client whose key is a private one (§3.4.3): whether the signature is by the public key's other half.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] if a parameter is missing, the method unknown or not one of RSA, the signature another one, or the body.
+    pub fn verify_rsa(&self, key: &dyn RsaVerify) -> Result<(), Problem> {
+        let (method, signature) = self.signed()?;
+        let hash = method.hash().filter(|_| method.is_rsa()).ok_or(Problem::OtherKeys(method))?;
+        let signature = STANDARD.decode(signature).map_err(|_| Problem::WrongSignature)?;
+        self.judge(key.verifies(hash, self.base_string.as_bytes(), &signature))
+    }
+
+    /// Whether the body is signed as well: there is an `oauth_body_hash`, and it is the body's. For a body that streams whoever reads it has
+    /// to compare [`body_hash`](Self::body_hash) with the hash of what came.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] if there is no hash, or another body's.
+    pub fn verify_body_hash(&self) -> Result<(), Problem> {
+        match self.body {
+            BodySeen::Right => Ok(()),
+            BodySeen::Wrong => Err(Problem::WrongBodyHash),
+            BodySeen::NoHash => Err(Problem::MissingParameter(body_hash::NAME)),
+            BodySeen::Unread => Err(Problem::Malformed("a body that streams, whose hash is not known yet")),
+        }
+    }
+
+    fn signed(&self) -> Result<(SignatureMethod, &str), Problem> {
         let method = self.signature_method().ok_or(Problem::MissingParameter("oauth_signature_method"))?;
-        let method: SignatureMethod = method.parse().map_err(|_| Problem::UnknownSignatureMethod(method.to_owned()))?;
-        let signature = self.signature().ok_or(Problem::MissingParameter("oauth_signature"))?;
-        if Key::new(method, consumer_secret, token_secret).verifies(&self.base_string, signature) {
-            Ok(())
-        } else {
-            Err(Problem::WrongSignature)
+        let method = method.parse().map_err(|_| Problem::UnknownSignatureMethod(method.to_owned()))?;
+        Ok((method, self.signature().ok_or(Problem::MissingParameter("oauth_signature"))?))
+    }
+
+    fn judge(&self, signature_is_right: bool) -> Result<(), Problem> {
+        match (signature_is_right, self.body) {
+            (false, _) => Err(Problem::WrongSignature),
+            (true, BodySeen::Wrong) => Err(Problem::WrongBodyHash),
+            (true, BodySeen::NoHash | BodySeen::Right | BodySeen::Unread) => Ok(()),
+        }
+    }
+
+    fn see(&self, body: Body<'_>) -> Result<BodySeen, Problem> {
+        let Some(told) = self.body_hash() else { return Ok(BodySeen::NoHash) };
+        let method = self.signature_method().and_then(|method| method.parse::<SignatureMethod>().ok());
+        match (body, method.and_then(SignatureMethod::hash)) {
+            // Draft 4 §4.1: a form is in the base string already. Some server in front might look at one of the two, and ours at the other.
+            (Body::Form(_), _) => Err(Problem::BodyHashWithForm),
+            (Body::Opaque, _) => Ok(BodySeen::Unread),
+            (Body::Bytes(bytes), Some(hash)) if super::body_hash(hash, bytes).as_bytes().ct_eq(told.as_bytes()).into() => {
+                Ok(BodySeen::Right)
+            }
+            (Body::Bytes(_), _) => Ok(BodySeen::Wrong),
         }
     }
 
@@ -144,6 +215,11 @@ impl SignedRequest {
     /// `oauth_verifier`.
     pub fn verifier(&self) -> Option<&str> {
         self.get("oauth_verifier")
+    }
+
+    /// `oauth_body_hash`.
+    pub fn body_hash(&self) -> Option<&str> {
+        self.get(body_hash::NAME)
     }
 
     /// `oauth_signature`.
@@ -196,8 +272,14 @@ pub enum Problem {
     SeveralPlacements,
     /// A signature method we do not speak.
     UnknownSignatureMethod(String),
+    /// A signature method whose key is of the other kind: RSA where there are shared secrets, or the other way round.
+    OtherKeys(SignatureMethod),
     /// The signature is another one.
     WrongSignature,
+    /// `oauth_body_hash` is that of another body.
+    WrongBodyHash,
+    /// `oauth_body_hash` beside a form body (Request Body Hash, draft 4, §4.1).
+    BodyHashWithForm,
     /// The request cannot be read.
     Malformed(&'static str),
 }
@@ -211,6 +293,9 @@ impl fmt::Display for Problem {
             Self::UnknownSignatureMethod(name) => {
                 write!(f, "expected a known signature method, but found {}", crate::scrub::printable(name))
             }
+            Self::OtherKeys(method) => write!(f, "expected a signature method of these credentials, but found {}", method.name()),
+            Self::WrongBodyHash => f.write_str("expected the hash of this body (oauth_body_hash), but found another's"),
+            Self::BodyHashWithForm => f.write_str("expected no oauth_body_hash beside a form body, but found one"),
             Self::WrongSignature => f.write_str("expected a signature by these credentials, but found another"),
             Self::Malformed(what) => write!(f, "expected a request, but found {what}"),
         }
@@ -248,7 +333,7 @@ fn authorization(headers: &HeaderMap) -> Result<Header, Problem> {
 }
 
 /// `name="value", name="value"`, with quoted-pairs; also without quotes, as some clients send.
-fn quoted_pairs(mut text: &str) -> Result<Vec<(String, String)>, Problem> {
+pub(super) fn quoted_pairs(mut text: &str) -> Result<Vec<(String, String)>, Problem> {
     const BAD: Problem = Problem::Malformed("an Authorization header that is no list of parameters");
     let mut pairs = Vec::new();
     loop {

@@ -26,6 +26,15 @@ pub struct Settings {
     pub callback: CallbackAt,
     /// Further parameters of the authorization URL (a scope, an expiration).
     pub authorize_params: Vec<(String, String)>,
+    /// Further parameters of the request for temporary credentials (a scope, the application's name). Signed, and sent where the protocol
+    /// parameters are, but in the query where those are in the header.
+    pub request_token_params: Vec<(String, String)>,
+    /// Further parameters of the token request, in the same way.
+    pub access_token_params: Vec<(String, String)>,
+    /// Whether bodies that are no form are signed as well.
+    pub body_hash: BodyHash,
+    /// Requests without a token say `oauth_token=`, with nothing behind it, instead of leaving it out (RFC 5849 §3.1 lets them).
+    pub empty_token: bool,
 }
 
 impl Settings {
@@ -42,6 +51,10 @@ impl Settings {
             realm: None,
             callback: CallbackAt::RequestToken,
             authorize_params: Vec::new(),
+            request_token_params: Vec::new(),
+            access_token_params: Vec::new(),
+            body_hash: BodyHash::Off,
+            empty_token: false,
         }
     }
 }
@@ -58,7 +71,20 @@ pub enum CallbackAt {
     Registered,
 }
 
-/// How a request is signed (RFC 5849 §3.4). RSA's three take their seats here when they come.
+/// Whether bodies that are no form are signed (`oauth_body_hash`, the OAuth Request Body Hash extension, draft 4). RFC 5849 leaves them out
+/// of the signature: whoever is in the middle can exchange them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyHash {
+    /// No hash is sent.
+    #[default]
+    Off,
+    /// A hash is sent with every call whose body is at hand. A stream is sent without.
+    On,
+    /// The provider requires it: a stream, whose hash nobody knows beforehand, is refused.
+    Required,
+}
+
+/// How a request is signed (RFC 5849 §3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignatureMethod {
@@ -68,13 +94,26 @@ pub enum SignatureMethod {
     HmacSha256,
     /// `HMAC-SHA512`, in use beyond the RFC.
     HmacSha512,
+    /// `RSA-SHA1` (§3.4.3).
+    RsaSha1,
+    /// `RSA-SHA256`, in use beyond the RFC.
+    RsaSha256,
+    /// `RSA-SHA512`, in use beyond the RFC.
+    RsaSha512,
     /// `PLAINTEXT` (§3.4.4): only over TLS, or loopback.
     Plaintext,
 }
 
 impl SignatureMethod {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::HmacSha1, Self::HmacSha256, Self::HmacSha512, Self::Plaintext];
+    pub const ALL: &[Self] =
+        &[Self::HmacSha1, Self::HmacSha256, Self::HmacSha512, Self::RsaSha1, Self::RsaSha256, Self::RsaSha512, Self::Plaintext];
+
+    /// Those whose key is the two shared secrets.
+    pub const SHARED_SECRET: &[Self] = &[Self::HmacSha1, Self::HmacSha256, Self::HmacSha512, Self::Plaintext];
+
+    /// Those whose key is a private key (§3.4.3).
+    pub const RSA: &[Self] = &[Self::RsaSha1, Self::RsaSha256, Self::RsaSha512];
 
     /// The value of `oauth_signature_method`.
     pub const fn name(self) -> &'static str {
@@ -82,9 +121,39 @@ impl SignatureMethod {
             Self::HmacSha1 => "HMAC-SHA1",
             Self::HmacSha256 => "HMAC-SHA256",
             Self::HmacSha512 => "HMAC-SHA512",
+            Self::RsaSha1 => "RSA-SHA1",
+            Self::RsaSha256 => "RSA-SHA256",
+            Self::RsaSha512 => "RSA-SHA512",
             Self::Plaintext => "PLAINTEXT",
         }
     }
+
+    /// The hash it signs with; `None` for PLAINTEXT, which signs nothing.
+    pub const fn hash(self) -> Option<Hash> {
+        match self {
+            Self::HmacSha1 | Self::RsaSha1 => Some(Hash::Sha1),
+            Self::HmacSha256 | Self::RsaSha256 => Some(Hash::Sha256),
+            Self::HmacSha512 | Self::RsaSha512 => Some(Hash::Sha512),
+            Self::Plaintext => None,
+        }
+    }
+
+    /// Whether its key is a private key.
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::RsaSha1 | Self::RsaSha256 | Self::RsaSha512)
+    }
+}
+
+/// The hash of a signature method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hash {
+    /// SHA-1. In an HMAC it is sound; in a signature it lives on because RFC 5849 §3.4.3 knows no other.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
 }
 
 impl FromStr for SignatureMethod {

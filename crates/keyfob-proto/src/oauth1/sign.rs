@@ -1,11 +1,15 @@
 //! Signing a request and placing the protocol parameters (RFC 5849 §3.1, §3.5).
 
+use std::fmt;
+
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Uri};
 
-use super::base_string::{Parameters, Target, compose};
-use super::settings::{Placement, SignatureMethod};
+use super::arena::Arena;
+use super::base_string::{Parameters, Target, compose_into};
+use super::body_hash;
+use super::settings::{BodyHash, Placement, Settings, SignatureMethod};
 use super::signature::Key;
 use crate::encode;
 use crate::endpoint::Origin;
@@ -23,101 +27,313 @@ use crate::time::Timestamp;
 /// assert_eq!(header, r#"OAuth realm="Photos", oauth_nonce="wI%20jn", oauth_signature="74Kd%2F%3D""#);
 /// ```
 pub fn authorization_header(realm: Option<&str>, protocol: &[(&str, &str)]) -> String {
-    // A quoted-string (RFC 7235 §2.2).
-    let realm = realm.map(|realm| format!("realm=\"{}\"", realm.replace('\\', "\\\\").replace('"', "\\\"")));
     let parameters = protocol.iter().map(|(name, text)| format!("{}=\"{}\"", encode::percent(name), encode::percent(text)));
-    format!("OAuth {}", realm.into_iter().chain(parameters).collect::<Vec<_>>().join(", "))
+    format!("OAuth {}", realm.map(quoted_realm).into_iter().chain(parameters).collect::<Vec<_>>().join(", "))
 }
 
-/// Who signs, and how.
+/// A quoted-string (RFC 7235 §2.2).
+fn quoted_realm(realm: &str) -> String {
+    format!("realm=\"{}\"", realm.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Who signs, and how: an app, and a token or none. Its keys and what never changes of its parameters are prepared once, so make one for
+/// many requests ([`Client::signer`](super::Client::signer)).
+///
+/// ```
+/// # use keyfob_proto::{App, Endpoint, Flow, OAuth1Tokens, Settings, Timestamp, oauth1};
+/// # let at = |path: &str| Endpoint::parse(&format!("https://photos.example.net{path}"));
+/// # let flow = oauth1::Settings::new(at("/initiate")?, at("/authorize")?, at("/token")?);
+/// # let provider = Settings::new("photos", Flow::OAuth1(flow), at("/")?);
+/// use keyfob_proto::oauth1::{Buffer, Call, Client, Once};
+///
+/// let client = Client::new(&provider, App::confidential("dpf43f3p2l4k3l03", "kd94hf93k423kf44"))?;
+/// let tokens = OAuth1Tokens { token: "nnch734d00sl2jdk".into(), secret: "pfkkdhi9sl3r4s00".into() };
+/// let signer = client.signer(Some(&tokens))?;
+///
+/// let entropy = |buffer: &mut [u8]| buffer.fill(7); // the operating system's, in earnest
+/// let mut buffer = Buffer::new();
+/// for photo in ["https://photos.example.net/1", "https://photos.example.net/2"] {
+///     let once = Once { nonce: "chapoH", timestamp: Timestamp::from_unix(137131202), entropy: &entropy };
+///     let header = signer.authorization(&Call::new("GET", photo), &once, &mut buffer)?;
+///     assert!(header.starts_with("OAuth oauth_consumer_key=\"dpf43f3p2l4k3l03\", oauth_token=\"nnch734d00sl2jdk\""));
+/// }
+/// # Ok::<(), keyfob_proto::Error>(())
+/// ```
 #[derive(Clone)]
-pub(crate) struct Signer {
-    pub(crate) consumer_key: String,
-    pub(crate) token: Option<Secret>,
+pub struct Signer {
     pub(crate) method: SignatureMethod,
     pub(crate) key: Key,
     pub(crate) placement: Placement,
-    pub(crate) realm: Option<String>,
+    body_hash: BodyHash,
+    /// The protocol parameters that are the same in every request, in the order in which they are written.
+    fixed: Vec<(&'static str, Secret)>,
+    /// The same, as a base string has them.
+    prepared: Parameters,
+    /// The header up to the timestamp.
+    pub(crate) head: Vec<u8>,
 }
 
-/// A nonce and the second it belongs to: a retry is signed again, with a new one (§3.3).
-pub(crate) struct Once {
-    pub(crate) nonce: String,
-    pub(crate) timestamp: Timestamp,
+/// A call to sign: what of it goes into the signature.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The absolute URL, byte for byte as it will be sent.
+    pub url: &'a str,
+    /// The body.
+    pub body: Body<'a>,
+    /// Parameters of the form body, decoded, for those who have not written it down yet. `body` is left alone then.
+    pub form: &'a [(&'a str, &'a str)],
 }
 
-impl Once {
-    pub(crate) fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
-        Self { nonce: nonce128(entropy), timestamp: now }
+impl<'a> Call<'a> {
+    /// A call without a body.
+    pub const fn new(method: &'a str, url: &'a str) -> Self {
+        Self { method, url, body: Body::Bytes(&[]), form: &[] }
     }
 }
 
-/// Everything on the way to a signature; what `explain` shows.
-pub(crate) struct Signed {
-    pub(crate) protocol: Vec<(&'static str, String)>,
-    pub(crate) base_uri: String,
-    pub(crate) normalised: String,
-    pub(crate) base_string: String,
+/// What must be new in every request (§3.3): a retry is signed again, with another one.
+#[derive(Clone, Copy)]
+pub struct Once<'a> {
+    /// `oauth_nonce`.
+    pub nonce: &'a str,
+    /// `oauth_timestamp`.
+    pub timestamp: Timestamp,
+    /// For the blinding of RSA; nothing else draws from it.
+    pub entropy: &'a dyn Entropy,
+}
+
+/// A nonce of 128 bits, as 32 hexadecimal digits. Some servers accept letters and digits only.
+#[derive(Clone, Copy)]
+pub struct Nonce([u8; 32]);
+
+impl Nonce {
+    /// Draws 16 bytes.
+    pub fn new(entropy: &dyn Entropy) -> Self {
+        Self(nonce128(entropy))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("digits")
+    }
+}
+
+/// What signing needs room for. Used again and again, it asks for no memory after the first few requests; it is wiped when dropped.
+#[derive(Clone, Default)]
+pub struct Buffer {
+    parameters: Parameters,
+    pub(crate) base: Arena,
+    pub(crate) out: Arena,
+    pub(crate) signature: Vec<u8>,
+    body_hash: Vec<u8>,
+}
+
+impl Buffer {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The base string of the last signature that was made here.
+    pub(crate) fn base_string(&self) -> &str {
+        self.base.text()
+    }
+
+    pub(crate) fn body_hash(&self) -> Option<&str> {
+        let text = std::str::from_utf8(&self.body_hash).expect("base64 is ASCII");
+        Some(text).filter(|text| !text.is_empty())
+    }
 }
 
 impl Signer {
-    /// Signs the request and places the protocol parameters in it. Where they go into the form body, the new body comes back.
+    pub(crate) fn new(settings: &Settings, key: Key, consumer_key: &str, token: Option<&Secret>) -> Self {
+        let method = settings.signature;
+        let mut fixed = vec![("oauth_consumer_key", Secret::new(consumer_key))];
+        match token {
+            Some(token) => fixed.push(("oauth_token", token.clone())),
+            None if settings.empty_token => fixed.push(("oauth_token", Secret::new(""))),
+            None => {}
+        }
+        fixed.extend([("oauth_signature_method", Secret::new(method.name())), ("oauth_version", Secret::new("1.0"))]);
+        let mut prepared = Parameters::default();
+        fixed.iter().for_each(|(name, value)| prepared.add(name, value.expose()));
+        let shown: Vec<_> = fixed.iter().map(|(name, value)| (*name, value.expose())).collect();
+        let head = format!("{}, oauth_timestamp=\"", authorization_header(settings.realm.as_deref(), &shown)).into_bytes();
+        Self { method, key, placement: settings.placement, body_hash: settings.body_hash, fixed, prepared, head }
+    }
+
+    /// Token requests carry no hash of their body: they have a form, or nothing (Request Body Hash, draft 4, §4.1).
+    pub(crate) fn without_body_hash(mut self) -> Self {
+        self.body_hash = BodyHash::Off;
+        self
+    }
+
+    /// The value of the `Authorization` header for a call (RFC 5849 §3.5.1), in the caller's buffer. For those who place it themselves;
+    /// it carries the token, so mark it sensitive.
     ///
-    /// What was signed is what must be sent: the URI in `parts` byte for byte.
-    pub(crate) fn sign(
+    /// # Errors
+    ///
+    /// `Misuse` if the URL is not absolute, http or https, or has user information; if the call has protocol parameters already; if PLAINTEXT
+    /// would go in the open (§3.4.4); if a body hash is required and the body streams; if an RSA key cannot sign.
+    pub fn authorization<'b>(&self, call: &Call<'_>, once: &Once<'_>, buffer: &'b mut Buffer) -> Result<&'b str, Misuse> {
+        self.sign_call(call, once, buffer)?;
+        buffer.out.clear();
+        buffer.out.plain(&self.head);
+        self.finish_header(&[], once, buffer);
+        Ok(buffer.out.text())
+    }
+
+    /// Signs a request and places the protocol parameters in it, as the provider wants them. Where that is the form body, the new body comes
+    /// back; a body that is no form has them in the header. See [`Client::sign`](super::Client::sign).
+    ///
+    /// # Errors
+    ///
+    /// As for [`authorization`](Self::authorization), and if there is an `Authorization` header already.
+    pub fn sign(&self, parts: &mut Parts, body: Body<'_>, once: &Once<'_>, buffer: &mut Buffer) -> Result<Option<Vec<u8>>, Misuse> {
+        // §3.5.2 needs a form body; the header is what §3.5 prefers anyway.
+        let placement = match (self.placement, body) {
+            (Placement::Body, Body::Bytes(_) | Body::Opaque) => Placement::Header,
+            (placement, _) => placement,
+        };
+        self.sign_with(placement, parts, body, &[], once, buffer)
+    }
+
+    /// The same with further protocol parameters.
+    pub(crate) fn sign_with(
         &self,
+        placement: Placement,
         parts: &mut Parts,
         body: Body<'_>,
         extra: &[(&'static str, &str)],
-        once: &Once,
+        once: &Once<'_>,
+        buffer: &mut Buffer,
     ) -> Result<Option<Vec<u8>>, Misuse> {
-        let signed = self.compute(parts, body, extra, once)?;
-        self.place(parts, body, &signed.protocol)
+        self.compute(placement, parts, body, extra, once, buffer)?;
+        self.place(placement, parts, body, extra, once, buffer)
     }
 
-    /// The signature and every intermediate value.
-    pub(crate) fn compute(&self, parts: &Parts, body: Body<'_>, extra: &[(&'static str, &str)], once: &Once) -> Result<Signed, Misuse> {
-        let target = Target::of(&parts.uri)
-            .filter(|_| Origin::of(&parts.uri).is_some())
-            .ok_or_else(|| Misuse::new("an absolute http or https URL to sign, without user information", "another one"))?;
-        self.refuse_plaintext_in_the_open(&parts.uri)?;
-        let timestamp = once.timestamp.as_unix().to_string();
-        let mut protocol: Vec<(&'static str, String)> = vec![
-            ("oauth_consumer_key", self.consumer_key.clone()),
-            ("oauth_signature_method", self.method.name().to_owned()),
-            ("oauth_timestamp", timestamp),
-            ("oauth_nonce", once.nonce.clone()),
-            ("oauth_version", "1.0".to_owned()),
-        ];
-        protocol.extend(self.token.iter().map(|token| ("oauth_token", token.expose().to_owned())));
-        protocol.extend(extra.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        self.refuse_second_signature(parts, target, body, &protocol)?;
+    /// The signature of a request, and in the buffer every intermediate value.
+    pub(crate) fn compute(
+        &self,
+        placement: Placement,
+        parts: &Parts,
+        body: Body<'_>,
+        extra: &[(&'static str, &str)],
+        once: &Once<'_>,
+        buffer: &mut Buffer,
+    ) -> Result<(), Misuse> {
+        let target = Target::of(&parts.uri).filter(|_| Origin::of(&parts.uri).is_some()).ok_or_else(no_web)?;
+        if placement == Placement::Header && parts.headers.contains_key(AUTHORIZATION) {
+            return Err(signed_already());
+        }
+        self.normalise(parts.method.as_str(), target, body, &[], extra, once, buffer)?;
+        self.key.sign_into(&[buffer.base.bytes()], once.entropy, &mut buffer.signature)
+    }
 
-        let mut parameters = Parameters::default();
+    fn sign_call(&self, call: &Call<'_>, once: &Once<'_>, buffer: &mut Buffer) -> Result<(), Misuse> {
+        self.normalise_call(call, once, buffer)?;
+        self.key.sign_into(&[buffer.base.bytes()], once.entropy, &mut buffer.signature)
+    }
+
+    /// The base string of a call. Gives the place of its third part.
+    pub(crate) fn normalise_call(&self, call: &Call<'_>, once: &Once<'_>, buffer: &mut Buffer) -> Result<usize, Misuse> {
+        let target = Target::split_url(call.url).filter(|target| target.is_web() && !target.authority.contains('@')).ok_or_else(no_web)?;
+        self.normalise(call.method, target, call.body, call.form, &[], once, buffer)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "everything that is signed")]
+    fn normalise(
+        &self,
+        method: &str,
+        target: Target<'_>,
+        body: Body<'_>,
+        form: &[(&str, &str)],
+        extra: &[(&'static str, &str)],
+        once: &Once<'_>,
+        buffer: &mut Buffer,
+    ) -> Result<usize, Misuse> {
+        self.refuse_plaintext_in_the_open(target)?;
+        let Buffer { parameters, base, body_hash, .. } = buffer;
+        parameters.become_like(&self.prepared);
+        let ours = parameters.len();
         parameters.add_raw(target.query.unwrap_or("").as_bytes());
-        if let Body::Form(bytes) = body {
-            parameters.add_raw(bytes);
+        match body {
+            _ if !form.is_empty() => form.iter().for_each(|(name, value)| parameters.add(name, value)),
+            Body::Form(bytes) => parameters.add_raw(bytes),
+            Body::Bytes(_) | Body::Opaque => {}
         }
-        for (name, value) in &protocol {
-            parameters.add(name, value);
+        body_hash.clear();
+        if form.is_empty() && !matches!(body, Body::Form(_)) {
+            self.write_body_hash(body, body_hash)?;
         }
-        let normalised = parameters.normalised();
-        let base_string = compose(parts.method.as_str(), target, &mut parameters);
-        protocol.push(("oauth_signature", self.key.sign(&base_string)));
-        Ok(Signed { protocol, base_uri: target.base_uri(), normalised, base_string })
+        // Protocol parameters that are there twice make a request no server may accept (§3.1).
+        let placed = |name: &[u8]| {
+            let is = |known: &str| known.as_bytes() == name;
+            // Nearly every name is told apart here.
+            name.starts_with(b"oauth_")
+                && (["oauth_signature", "oauth_nonce", "oauth_timestamp"].into_iter().any(is)
+                    || self.fixed.iter().any(|(known, _)| is(known))
+                    || extra.iter().any(|(known, _)| is(known))
+                    || !body_hash.is_empty() && is(body_hash::NAME))
+        };
+        if parameters.any_after(ours, placed) {
+            return Err(signed_already());
+        }
+        parameters.add("oauth_nonce", once.nonce);
+        parameters.add_number("oauth_timestamp", once.timestamp.as_unix());
+        extra.iter().for_each(|(name, value)| parameters.add(name, value));
+        if !body_hash.is_empty() {
+            parameters.add(body_hash::NAME, std::str::from_utf8(body_hash).expect("base64 is ASCII"));
+        }
+        Ok(compose_into(method, target, parameters, base))
     }
 
-    fn place(&self, parts: &mut Parts, body: Body<'_>, protocol: &[(&'static str, String)]) -> Result<Option<Vec<u8>>, Misuse> {
-        let pairs = || encode::form_pairs(protocol.iter().map(|(name, value)| (*name, value.as_str())));
-        match self.placement {
+    /// The hash of a body that is no form.
+    fn write_body_hash(&self, body: Body<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let required = self.body_hash == BodyHash::Required;
+        match (body, self.method.hash()) {
+            _ if self.body_hash == BodyHash::Off => Ok(()),
+            (Body::Bytes(bytes), Some(hash)) => {
+                body_hash::write(hash, bytes, out);
+                Ok(())
+            }
+            // The extension ties the body to a signature; PLAINTEXT has none.
+            (_, None) if required => Err(Misuse::new("a signature method with a hash, for oauth_body_hash", "PLAINTEXT")),
+            (_, Some(_)) if required => {
+                Err(Misuse::new("a body at hand: this provider requires its hash (oauth_body_hash)", "one that streams")
+                    .with_hint("read the body into memory, and send it as bytes"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what a header has behind [`head`](Self::head).
+    fn finish_header(&self, extra: &[(&'static str, &str)], once: &Once<'_>, buffer: &mut Buffer) {
+        let Buffer { out, signature, body_hash, .. } = buffer;
+        finish_header(out, once, extra, body_hash, signature);
+    }
+
+    fn place(
+        &self,
+        placement: Placement,
+        parts: &mut Parts,
+        body: Body<'_>,
+        extra: &[(&'static str, &str)],
+        once: &Once<'_>,
+        buffer: &mut Buffer,
+    ) -> Result<Option<Vec<u8>>, Misuse> {
+        match placement {
             Placement::Header => {
-                let protocol: Vec<_> = protocol.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                let value = authorization_header(self.realm.as_deref(), &protocol);
-                parts.headers.insert(AUTHORIZATION, secret_header_value(&AUTHORIZATION, &value)?);
+                buffer.out.clear();
+                buffer.out.plain(&self.head);
+                self.finish_header(extra, once, buffer);
+                parts.headers.insert(AUTHORIZATION, secret_header_value(&AUTHORIZATION, buffer.out.text())?);
                 Ok(None)
             }
             Placement::Query => {
-                parts.uri = with_query(&parts.uri, &pairs())?;
+                parts.uri = with_query(&parts.uri, &self.form(extra, once, buffer))?;
                 Ok(None)
             }
             Placement::Body => {
@@ -129,36 +345,100 @@ impl Signer {
                 if !body.is_empty() {
                     body.push(b'&');
                 }
-                body.extend_from_slice(pairs().as_bytes());
+                body.extend_from_slice(self.form(extra, once, buffer).as_bytes());
                 Ok(Some(body))
             }
         }
     }
 
-    /// PLAINTEXT shows the secrets to everyone on the way (§3.4.4).
-    fn refuse_plaintext_in_the_open(&self, uri: &Uri) -> Result<(), Misuse> {
-        let safe = uri.scheme_str() == Some("https") || Origin::of(uri).is_some_and(|origin| origin.is_loopback());
-        if self.method == SignatureMethod::Plaintext && !safe {
-            return Err(Misuse::new("https for PLAINTEXT signatures (RFC 5849 §3.4.4)", "plain http off loopback"));
-        }
-        Ok(())
+    fn form(&self, extra: &[(&'static str, &str)], once: &Once<'_>, buffer: &Buffer) -> String {
+        let protocol = self.protocol(extra, once, buffer);
+        encode::form_pairs(protocol.iter().map(|(name, value)| (*name, value.as_str())))
     }
 
-    /// Protocol parameters that are there twice make a request no server may accept (§3.1).
-    fn refuse_second_signature(
-        &self,
-        parts: &Parts,
-        target: Target<'_>,
-        body: Body<'_>,
-        protocol: &[(&'static str, String)],
-    ) -> Result<(), Misuse> {
-        let form = if let Body::Form(bytes) = body { bytes } else { &[] };
-        let query = target.query.unwrap_or("").as_bytes();
-        let ours = |name: &[u8]| name == b"oauth_signature" || protocol.iter().any(|(known, _)| known.as_bytes() == name);
-        let placed = [query, form].into_iter().flat_map(encode::raw_pairs).any(|(name, _)| ours(&encode::decode(name)));
-        if placed || (self.placement == Placement::Header && parts.headers.contains_key(AUTHORIZATION)) {
-            return Err(Misuse::new("a request that is not signed yet", "one that carries a signature or an Authorization header already"));
+    /// The protocol parameters of the last signature, decoded, in the order in which they are written.
+    pub(crate) fn protocol(&self, extra: &[(&'static str, &str)], once: &Once<'_>, buffer: &Buffer) -> Vec<(&'static str, String)> {
+        let mut protocol: Vec<_> = self.fixed.iter().map(|(name, value)| (*name, value.expose().to_owned())).collect();
+        protocol.extend([("oauth_timestamp", once.timestamp.as_unix().to_string()), ("oauth_nonce", once.nonce.to_owned())]);
+        protocol.extend(extra.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        protocol.extend(buffer.body_hash().map(|hash| (body_hash::NAME, hash.to_owned())));
+        protocol.push(("oauth_signature", String::from_utf8_lossy(&buffer.signature).into_owned()));
+        protocol
+    }
+
+    /// PLAINTEXT shows the secrets to everyone on the way (§3.4.4).
+    fn refuse_plaintext_in_the_open(&self, target: Target<'_>) -> Result<(), Misuse> {
+        if self.method != SignatureMethod::Plaintext || target.scheme.eq_ignore_ascii_case("https") {
+            return Ok(());
         }
-        Ok(())
+        let origin = format!("{}://{}", target.scheme, target.authority).parse::<Uri>().ok().and_then(|uri| Origin::of(&uri));
+        if origin.is_some_and(|origin| origin.is_loopback()) {
+            return Ok(());
+        }
+        Err(Misuse::new("https for PLAINTEXT signatures (RFC 5849 §3.4.4)", "plain http off loopback"))
+    }
+}
+
+/// Writes a header from the timestamp on.
+pub(crate) fn finish_header(out: &mut Arena, once: &Once<'_>, extra: &[(&'static str, &str)], body_hash: &[u8], signature: &[u8]) {
+    out.number(once.timestamp.as_unix());
+    out.plain(b"\", oauth_nonce=\"");
+    out.once(once.nonce.as_bytes());
+    for (name, value) in extra {
+        out.plain(b"\", ");
+        out.once(name.as_bytes());
+        out.plain(b"=\"");
+        out.once(value.as_bytes());
+    }
+    if !body_hash.is_empty() {
+        out.plain(b"\", oauth_body_hash=\"");
+        out.once(body_hash);
+    }
+    out.plain(b"\", oauth_signature=\"");
+    out.once(signature);
+    out.plain(b"\"");
+}
+
+fn no_web() -> Misuse {
+    Misuse::new("an absolute http or https URL to sign, without user information", "another one")
+}
+
+fn signed_already() -> Misuse {
+    Misuse::new("a request that is not signed yet", "one that carries a signature or an Authorization header already")
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").field("method", &self.method).field("placement", &self.placement).finish_non_exhaustive()
+    }
+}
+
+/// Without query and form: they are the caller's, and may hold a password.
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("body", &self.body)
+            .field("form", &self.form.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the nonce: nobody needs it twice.
+impl fmt::Debug for Once<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once").field("timestamp", &self.timestamp).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nonce(…)")
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Buffer(…)")
     }
 }

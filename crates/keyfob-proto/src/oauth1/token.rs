@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 
+use super::problem::Report;
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::encode;
 use crate::error::{Code, Error, Misbehaved, Refused};
@@ -75,26 +76,22 @@ pub(crate) fn is_confirmed(answer: &Credentials) -> bool {
     answer.others.get("oauth_callback_confirmed").is_some_and(|text| text == "true")
 }
 
-/// OAuth 1 has no error format. What is known: `oauth_problem=…` forms, and sentences.
+/// OAuth 1 has no error format. What is known: `oauth_problem` reports, and sentences.
 fn refusal(answer: Incoming<'_>, scrubber: &Scrubber) -> Error {
-    let text = String::from_utf8_lossy(answer.body);
-    let problem = encode::decode_text_pairs(answer.body)
-        .ok()
-        .and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "oauth_problem"))
-        .map(|(_, problem)| problem);
-    let code = match (answer.status, problem.as_deref()) {
-        (StatusCode::TOO_MANY_REQUESTS, _) => Code::TooManyRequests,
-        (_, Some("permission_denied" | "user_refused")) => Code::AccessDenied,
-        (_, Some("consumer_key_unknown" | "consumer_key_rejected" | "consumer_key_refused")) => Code::InvalidClient,
-        (status, _) if status.is_server_error() => Code::ServerError,
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST, _) => Code::Signature,
+    if let Some(report) = Report::read(answer, scrubber) {
+        return report.refused(answer.status).into();
+    }
+    let code = match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => Code::TooManyRequests,
+        status if status.is_server_error() => Code::ServerError,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => Code::Signature,
         _ => {
             return Misbehaved::new("RFC 5849 §3.2", "credentials, or a refusal by 400 or 401", "another status")
                 .with_status(answer.status)
                 .into();
         }
     };
-    let sentence = scrubber.clean(text.trim());
+    let sentence = scrubber.clean(String::from_utf8_lossy(answer.body).trim());
     Refused { status: Some(answer.status), description: Some(sentence).filter(|text| !text.is_empty()), ..Refused::new(code) }.into()
 }
 

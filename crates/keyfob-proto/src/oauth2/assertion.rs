@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use crate::entropy::{Entropy, nonce128};
+use crate::entropy::{Entropy, id128};
 use crate::error::Misuse;
 use crate::jose::{Sign, sign_compact};
 use crate::secret::Secret;
@@ -33,7 +33,7 @@ pub fn client_assertion(
         "iss": client_id,
         "sub": client_id,
         "aud": audience,
-        "jti": nonce128(entropy),
+        "jti": id128(entropy),
         "iat": now.as_unix(),
         "exp": now.plus(LIFETIME).as_unix(),
     });
@@ -60,7 +60,7 @@ pub fn bearer_assertion(
         ("iss", issuer.into()),
         ("sub", subject.into()),
         ("aud", audience.into()),
-        ("jti", nonce128(entropy).into()),
+        ("jti", id128(entropy).into()),
         ("iat", now.as_unix().into()),
         ("exp", now.plus(LIFETIME).as_unix().into()),
     ] {

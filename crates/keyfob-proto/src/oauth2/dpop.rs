@@ -4,7 +4,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::challenge::Challenges;
 use crate::encode;
-use crate::entropy::{Entropy, nonce128};
+use crate::entropy::{Entropy, id128};
 use crate::error::{Misbehaved, Misuse};
 use crate::jose::jwt::{Claims, LEEWAY};
 use crate::jose::{Algorithm, Algorithms, Crypto, Jwk, Jws, KeySet, Keys, PublicKey, Sign};
@@ -77,7 +77,7 @@ impl ProofKey {
         entropy: &dyn Entropy,
     ) -> Result<String, Misuse> {
         // Written by hand, since this is made for every request: none of the texts but the nonce and the URL can need escaping.
-        let mut claims = format!("{{\"jti\":\"{}\",\"htm\":\"{method}\",\"htu\":{}", nonce128(entropy), quoted(&target(uri)));
+        let mut claims = format!("{{\"jti\":\"{}\",\"htm\":\"{method}\",\"htu\":{}", id128(entropy), quoted(&target(uri)));
         claims.push_str(&format!(",\"iat\":{}", now.as_unix()));
         if let Some(token) = access_token {
             claims.push_str(&format!(",\"ath\":\"{}\"", hash(token)));

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::entropy::{Entropy, nonce128};
+use crate::entropy::{Entropy, id128};
 use crate::error::Misuse;
 use crate::jose::{Sign, sign_compact};
 use crate::time::Timestamp;
@@ -49,7 +49,7 @@ pub(crate) fn request_object<'a>(
     for (name, value) in [
         ("iss", Value::from(client_id)),
         ("aud", issuer.into()),
-        ("jti", nonce128(entropy).into()),
+        ("jti", id128(entropy).into()),
         ("iat", now.as_unix().into()),
         ("nbf", now.as_unix().into()),
         ("exp", now.plus(LIFETIME).as_unix().into()),

@@ -1,7 +1,7 @@
 //! `[endpoints]`, `[oauth1]` or `[oauth2]`, and `[api]`: what the protocol needs to know.
 
 use http::{HeaderName, Method};
-use keyfob_proto::oauth1::{CallbackAt, Placement, SignatureMethod};
+use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
 use keyfob_proto::{Attach, Signal, Template};
 use serde_json::Value;
@@ -49,6 +49,10 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
         &[("request-token", CallbackAt::RequestToken), ("authorize", CallbackAt::Authorize), ("registered", CallbackAt::Registered)],
     );
     let authorize_params = plain_pairs(&table, "authorize_params");
+    let request_token_params = plain_pairs(&table, "request_token_params");
+    let access_token_params = plain_pairs(&table, "access_token_params");
+    let body_hash = table.word("body_hash", &[("off", BodyHash::Off), ("on", BodyHash::On), ("required", BodyHash::Required)]);
+    let empty_token = table.flag("empty_token").unwrap_or(false);
     table.finish();
     Some(FlowSpec::OAuth1 {
         request_token: request_token?,
@@ -60,6 +64,10 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
         realm,
         callback: callback.unwrap_or(CallbackAt::RequestToken),
         authorize_params,
+        request_token_params,
+        access_token_params,
+        body_hash: body_hash.unwrap_or_default(),
+        empty_token,
     })
 }
 

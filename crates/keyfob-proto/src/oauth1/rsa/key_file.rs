@@ -1,0 +1,196 @@
+//! RSA keys in PEM (RFC 7468): which of four forms it is, and how long the key is, before a back-end sees it.
+//!
+//! Back-ends say "invalid encoding" to an encrypted key, an elliptic one and a short one alike. Whoever holds the file wants to know which.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::error::Misuse;
+
+/// Shorter ones can be factored by somebody; longer ones are a way to keep a server busy.
+const BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// More is no key.
+const LONGEST: usize = 64 * 1024;
+
+/// Which half of a key is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Private,
+    Public,
+}
+
+/// How a key is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `PRIVATE KEY` (RFC 5958).
+    Pkcs8,
+    /// `RSA PRIVATE KEY` (RFC 8017 A.1.2).
+    Pkcs1,
+    /// `PUBLIC KEY` (RFC 5280 §4.1).
+    Spki,
+    /// `RSA PUBLIC KEY` (RFC 8017 A.1.1).
+    Pkcs1Public,
+}
+
+/// A key that is an RSA key of a good length, as far as can be seen from outside.
+pub(super) struct KeyFile {
+    form: Form,
+    der: Zeroizing<Vec<u8>>,
+}
+
+impl KeyFile {
+    /// The first block of the kind that is asked for; others (a certificate, parameters) are passed over.
+    pub(super) fn read(pem: &str, kind: Kind) -> Result<Self, Misuse> {
+        let file = Self::read_any_length(pem, kind)?;
+        match file.bits() {
+            Some(bits) if BITS.contains(&bits) => Ok(file),
+            Some(bits) => Err(Misuse::new("an RSA key of 2048 to 8192 bits", format!("one of {bits} bits"))
+                .with_hint("make a new key pair, and register its public key with the provider")),
+            None => Err(Misuse::new("an RSA key", "a key of another kind, or a broken one")),
+        }
+    }
+
+    pub(super) fn read_any_length(pem: &str, kind: Kind) -> Result<Self, Misuse> {
+        let expected = match kind {
+            Kind::Private => "a private key in PEM (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----)",
+            Kind::Public => "a public key in PEM (-----BEGIN PUBLIC KEY----- or -----BEGIN RSA PUBLIC KEY-----)",
+        };
+        let wrong = |found: &str| Misuse::new(expected, found);
+        if pem.len() > LONGEST {
+            return Err(wrong("a very long text"));
+        }
+        let mut other = "another text";
+        for (label, text) in blocks(pem) {
+            let form = match (label, kind) {
+                ("PRIVATE KEY", Kind::Private) => Form::Pkcs8,
+                ("RSA PRIVATE KEY", Kind::Private) => Form::Pkcs1,
+                ("PUBLIC KEY", Kind::Public) => Form::Spki,
+                ("RSA PUBLIC KEY", Kind::Public) => Form::Pkcs1Public,
+                ("ENCRYPTED PRIVATE KEY", Kind::Private) => {
+                    other = "an encrypted key";
+                    continue;
+                }
+                ("PUBLIC KEY" | "RSA PUBLIC KEY", Kind::Private) => {
+                    other = "a public key";
+                    continue;
+                }
+                ("PRIVATE KEY" | "RSA PRIVATE KEY", Kind::Public) => {
+                    other = "a private key, which belongs to the client alone";
+                    continue;
+                }
+                ("EC PRIVATE KEY" | "DSA PRIVATE KEY" | "OPENSSH PRIVATE KEY", _) => {
+                    other = "a key of another kind";
+                    continue;
+                }
+                _ => continue,
+            };
+            // RFC 1421's way to encrypt, which OpenSSL had for PKCS #1: `Proc-Type: 4,ENCRYPTED`.
+            if text.contains(':') {
+                return Err(wrong("an encrypted key").with_hint("decrypt it first: openssl rsa -in KEY -out PLAIN"));
+            }
+            let text = Zeroizing::new(text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<u8>>());
+            let der = STANDARD.decode(&*text).map_err(|_| wrong("a block that is no base64"))?;
+            return Ok(Self { form, der: Zeroizing::new(der) });
+        }
+        Err(wrong(other))
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.form
+    }
+
+    pub(super) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The length of the modulus.
+    fn bits(&self) -> Option<usize> {
+        const SEQUENCE: u8 = 0x30;
+        const INTEGER: u8 = 0x02;
+        const BIT_STRING: u8 = 0x03;
+        const OCTET_STRING: u8 = 0x04;
+        // 1.2.840.113549.1.1.1, rsaEncryption.
+        const RSA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+
+        let (mut key, _) = element(&self.der, SEQUENCE)?;
+        if self.form == Form::Pkcs8 {
+            let (_version, rest) = element(key, INTEGER)?;
+            let (algorithm, rest) = element(rest, SEQUENCE)?;
+            let (inner, _) = element(rest, OCTET_STRING).filter(|_| algorithm.starts_with(RSA))?;
+            key = element(inner, SEQUENCE)?.0;
+        } else if self.form == Form::Spki {
+            let (algorithm, rest) = element(key, SEQUENCE)?;
+            let (inner, _) = element(rest, BIT_STRING).filter(|_| algorithm.starts_with(RSA))?;
+            key = element(inner.strip_prefix(&[0])?, SEQUENCE)?.0;
+        }
+        if matches!(self.form, Form::Pkcs8 | Form::Pkcs1) {
+            key = element(key, INTEGER)?.1;
+        }
+        let (modulus, _) = element(key, INTEGER)?;
+        let first = modulus.iter().position(|&byte| byte != 0)?;
+        let leading = usize::try_from(modulus[first].leading_zeros()).ok()?;
+        Some((modulus.len() - first) * 8 - leading)
+    }
+}
+
+/// The blocks of a PEM text: label and what is between the lines.
+fn blocks(pem: &str) -> impl Iterator<Item = (&str, &str)> {
+    pem.split("-----BEGIN ").skip(1).filter_map(|block| {
+        let (label, rest) = block.split_once("-----")?;
+        let (text, end) = rest.split_once("-----END ")?;
+        end.strip_prefix(label)?.starts_with("-----").then_some((label, text))
+    })
+}
+
+/// The content of a DER element (X.690 §8.1) with this tag, and what follows it.
+fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&found, rest) = bytes.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81 | 0x82 => {
+            let (length, rest) = rest.split_at_checked(usize::from(first & 0x0f))?;
+            (length.iter().fold(0, |sum, &byte| sum << 8 | usize::from(byte)), rest)
+        }
+        _ => return None,
+    };
+    (found == tag).then(|| rest.split_at_checked(length)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(pem: &str, kind: Kind) -> String {
+        KeyFile::read(pem, kind).err().expect("refused").found
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_key_is_said() {
+        let block = |label: &str, text: &str| format!("some text\n-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+        assert_eq!(refused("", Kind::Private), "another text");
+        assert_eq!(refused(&block("ENCRYPTED PRIVATE KEY", "AAAA"), Kind::Private), "an encrypted key");
+        let encrypted = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA";
+        assert_eq!(refused(&block("RSA PRIVATE KEY", encrypted), Kind::Private), "an encrypted key");
+        assert_eq!(refused(&block("PUBLIC KEY", "AAAA"), Kind::Private), "a public key");
+        assert_eq!(refused(&block("PRIVATE KEY", "AAAA"), Kind::Public), "a private key, which belongs to the client alone");
+        assert_eq!(refused(&block("EC PRIVATE KEY", "AAAA"), Kind::Private), "a key of another kind");
+        assert_eq!(refused(&block("PRIVATE KEY", "no base64!"), Kind::Private), "a block that is no base64");
+        assert_eq!(refused(&block("PRIVATE KEY", "AAAA"), Kind::Private), "a key of another kind, or a broken one");
+        assert_eq!(refused(&"x".repeat(LONGEST + 1), Kind::Private), "a very long text");
+        assert_eq!(refused("-----BEGIN PRIVATE KEY-----AAAA-----END PUBLIC KEY-----", Kind::Private), "another text");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn garbage_never_panics(text: String, der: Vec<u8>) {
+            let _ = KeyFile::read(&text, Kind::Private);
+            for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "PUBLIC KEY", "RSA PUBLIC KEY"] {
+                let pem = format!("-----BEGIN {label}-----{}-----END {label}-----", crate::encode::base64(&der));
+                let _ = (KeyFile::read(&pem, Kind::Private), KeyFile::read(&pem, Kind::Public));
+            }
+        }
+    }
+}
