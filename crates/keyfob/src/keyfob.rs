@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use keyfob_proto::{App, Entropy, Outgoing, Settings, Timestamp};
+use keyfob_proto::oauth1::ClockOffset;
+use keyfob_proto::{App, Entropy, Incoming, Origin, Outgoing, Settings, Timestamp};
 
 use crate::account::Account;
 use crate::clock::{Clock, SystemClock};
@@ -36,7 +37,12 @@ struct Inner {
     speaker: Speaker,
     /// One session an account: whoever opens it again joins its refresh instead of spending the refresh token twice.
     sessions: Mutex<BTreeMap<String, Weak<Shared>>>,
+    /// How far the clocks of OAuth 1 servers are off, where that was learnt.
+    clocks: Mutex<BTreeMap<Origin, ClockOffset>>,
 }
+
+/// So many servers' clocks are remembered. Whoever has more learns again.
+const CLOCKS: usize = 1000;
 
 impl Keyfob {
     /// With the system's clock and randomness.
@@ -62,8 +68,8 @@ impl Keyfob {
         policy: Policy,
     ) -> Self {
         let (actor, limit) = (Actor::this(), Limit::new(policy.at_once));
-        let (speaker, sessions) = (Speaker::new(), Mutex::default());
-        Self { inner: Arc::new(Inner { store, transport, clock, entropy, actor, policy, limit, speaker, sessions }) }
+        let (speaker, sessions, clocks) = (Speaker::new(), Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { store, transport, clock, entropy, actor, policy, limit, speaker, sessions, clocks }) }
     }
 
     /// The same with another policy. Shares neither sessions nor events with the one it was made from: choose at the start.
@@ -159,6 +165,24 @@ impl Keyfob {
         self.inner.clock.now()
     }
 
+    /// How far the clock of an OAuth 1 server is off: for the timestamps of signatures, and for nothing else.
+    pub(crate) fn clock_offset(&self, origin: &Origin) -> ClockOffset {
+        self.clocks().get(origin).copied().unwrap_or_default()
+    }
+
+    /// Learns from an answer to a request that was signed with this offset. Whether there is something to learn, and the request should be signed
+    /// again, once.
+    pub(crate) fn learn_clock<'a>(&self, origin: &Origin, used: ClockOffset, answer: impl Into<Incoming<'a>>) -> bool {
+        let Some(learnt) = used.learn(answer, self.now()) else { return false };
+        tracing::warn!(%origin, seconds = learnt.as_seconds(), "this machine's clock and the server's differ: signing with the server's");
+        let mut clocks = self.clocks();
+        if clocks.len() >= CLOCKS && !clocks.contains_key(origin) {
+            clocks.clear();
+        }
+        clocks.insert(origin.clone(), learnt);
+        true
+    }
+
     /// An entry for the history, by this process, now.
     pub fn entry(&self, account: &Account, event: Event) -> Entry {
         Entry::new(account, self.now(), self.inner.actor.clone(), event)
@@ -192,6 +216,10 @@ impl Keyfob {
     /// Sends a request of the protocol core and reads the whole answer.
     pub(crate) async fn exchange(&self, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
         Ok(transport::exchange(self.transport(), request).await?)
+    }
+
+    fn clocks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Origin, ClockOffset>> {
+        self.inner.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Weak<Shared>>> {

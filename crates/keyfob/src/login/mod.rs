@@ -76,13 +76,21 @@ impl Login {
     ) -> Result<Self, Error> {
         let now = keyfob.now();
         let (url, pending, requested_scopes) = match (&settings.flow, redirect) {
-            (Flow::OAuth1(_), redirect) => {
+            (Flow::OAuth1(flow), redirect) => {
                 let callback = match redirect {
                     Redirect::Uri(uri) => oauth1::Callback::Url(uri),
                     Redirect::OutOfBand => oauth1::Callback::OutOfBand,
                 };
-                let request = oauth1::Client::new(settings, app.clone())?.request_token(callback, now, keyfob.entropy())?;
-                let answer = keyfob.exchange(request.request()).await?;
+                let client = oauth1::Client::new(settings, app.clone())?;
+                let (origin, entropy) = (flow.request_token.origin(), keyfob.entropy());
+                let offset = keyfob.clock_offset(&origin);
+                let mut request = client.request_token(callback, offset.apply(now), entropy)?;
+                let mut answer = keyfob.exchange(request.request()).await?;
+                if keyfob.learn_clock(&origin, offset, &answer) {
+                    request = request.signed_again(keyfob.clock_offset(&origin).apply(keyfob.now()), entropy)?;
+                    answer = keyfob.exchange(request.request()).await?;
+                }
+                // The login's age is told by our own clock.
                 let (url, pending) = request.receive(&answer, now)?;
                 (url, Pending::OAuth1(pending), scopes)
             }
@@ -174,8 +182,18 @@ impl Login {
         Ok(match verified {
             VerifiedKind::OAuth1(verified) => {
                 let client = oauth1::Client::new(&self.settings, self.app.clone())?;
-                let exchange = client.exchange(verified, now, self.keyfob.entropy())?;
-                let answer = self.keyfob.exchange(exchange.request()).await?;
+                let keyfob = &self.keyfob;
+                let origin = match &self.settings.flow {
+                    Flow::OAuth1(flow) => flow.access_token.origin(),
+                    _ => self.settings.api.base.origin(),
+                };
+                let offset = keyfob.clock_offset(&origin);
+                let mut exchange = client.exchange(verified, offset.apply(now), keyfob.entropy())?;
+                let mut answer = keyfob.exchange(exchange.request()).await?;
+                if keyfob.learn_clock(&origin, offset, &answer) {
+                    exchange = exchange.signed_again(keyfob.clock_offset(&origin).apply(keyfob.now()), keyfob.entropy())?;
+                    answer = keyfob.exchange(exchange.request()).await?;
+                }
                 exchange.receive(&answer, now)?
             }
             VerifiedKind::OAuth2(verified) => {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use keyfob_proto::{Misbehaved, Scrubber, Settings, Transport, TransportKind};
+use keyfob_proto::oauth1::Report;
+use keyfob_proto::{Flow, Incoming, Misbehaved, Scrubber, Settings, Transport, TransportKind};
 use serde_json::Value;
 
 use super::{Known, Session};
@@ -56,8 +57,9 @@ impl Answer {
     /// The whole body if the answer is a success, also by the provider's own lights; else the provider's sentence as an error.
     pub async fn read(self) -> Result<Vec<u8>, Error> {
         let (status, session, used) = (self.status(), self.session.clone(), self.used.clone());
+        let headers = self.headers().clone();
         let bytes = self.bytes().await?;
-        match judge(&session, &used, status, &bytes) {
+        match judge(&session, &used, Incoming::new(status, &headers, &bytes)) {
             Some(error) => Err(Error::Api(error)),
             None => Ok(bytes),
         }
@@ -85,8 +87,9 @@ impl std::fmt::Debug for Answer {
 }
 
 /// Whether an answer is an error, and what the provider says about it.
-fn judge(session: &Session, used: &Known, status: StatusCode, body: &[u8]) -> Option<ApiError> {
-    let Settings { api, retired, .. } = session.settings();
+fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiError> {
+    let (status, body) = (answer.status, answer.body);
+    let Settings { api, retired, flow, .. } = session.settings();
     if !(status.is_client_error()
         || status.is_server_error()
         || status.is_redirection()
@@ -96,6 +99,12 @@ fn judge(session: &Session, used: &Known, status: StatusCode, body: &[u8]) -> Op
         return None;
     }
     let scrubber = used.tokens().secrets().into_iter().fold(session.scrubber(), Scrubber::knowing);
+    // OAuth 1 servers that name a reason do so in a challenge or a form.
+    let report = matches!(flow, Flow::OAuth1(_)).then(|| Report::read(answer, &scrubber)).flatten();
+    if let Some(report) = report {
+        let hint = keyfob_proto::Error::from(report.refused(status)).hint();
+        return Some(ApiError { status, message: Some(report.to_string()), hint });
+    }
     let json = serde_json::from_slice::<Value>(body).ok();
     let message = match &json {
         Some(json) => api.message.iter().find_map(|pointer| match json.pointer(pointer)? {

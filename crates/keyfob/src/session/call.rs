@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use keyfob_proto::oauth1::Explanation;
-use keyfob_proto::{Body as SignedBody, Misuse, Origin, TokenSet, encode, oauth2};
+use keyfob_proto::oauth1::{ClockOffset, Explanation};
+use keyfob_proto::{Body as SignedBody, Incoming, Misuse, Origin, TokenSet, encode, oauth2};
 
 use super::answer::Answer;
 use super::{Client, Known, Session, Shared, Wait, Why, target};
@@ -16,6 +16,9 @@ use crate::transport::Body;
 
 /// How much of an answer is looked at to tell whether it says "expired".
 const PEEK: usize = 1 << 20;
+
+/// How much of a refusal is looked at to tell whether it is one of the timestamp. More is a page.
+const REFUSAL: usize = 16 * 1024;
 
 /// The longest a `Retry-After` is waited for.
 const PATIENCE: u64 = 30;
@@ -129,8 +132,11 @@ impl Call {
             CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
             CallBody::Stream(body) => {
                 let known = shared.fresh(None).await?;
-                let (parts, _) = call.authorized(&known, None)?;
-                (call.transmit(parts, body).await?, known)
+                let offset = call.clock_offset();
+                let (parts, _) = call.authorized(&known, None, offset)?;
+                let answer = call.transmit(parts, body).await?;
+                // There is nothing to send again, but the next call knows.
+                (call.judge_clock(answer, offset).await?.0, known)
             }
         };
         Ok(Answer::new(answer, Session::new(shared), used))
@@ -189,13 +195,14 @@ struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    /// Sends a call that can be sent again: once more with a new token after "expired", and, where repeating is safe, after 429, 503
-    /// or a connection that broke before the answer. Says which tokens were sent last.
+    /// Sends a call that can be sent again: once more with a new token after "expired", once with the server's time after a refusal of the
+    /// timestamp, and, where repeating is safe, after 429, 503 or a connection that broke before the answer. Says which tokens were sent last.
     async fn send_replayable(&mut self, bytes: &[u8]) -> Result<(http::Response<Body>, Arc<Known>), Error> {
         let mut known = self.shared.fresh(None).await?;
-        let (mut refreshed, mut waits, mut broken) = (false, 0, false);
+        let (mut refreshed, mut waits, mut broken, mut timed) = (false, 0, false, false);
         loop {
-            let (parts, new_body) = self.authorized(&known, Some(bytes))?;
+            let offset = self.clock_offset();
+            let (parts, new_body) = self.authorized(&known, Some(bytes), offset)?;
             let body = new_body.unwrap_or_else(|| bytes.to_vec());
             let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
             let answer = match self.transmit(parts, body).await {
@@ -207,6 +214,12 @@ impl Prepared<'_> {
                 }
                 other => other?,
             };
+            let (answer, off) = self.judge_clock(answer, offset).await?;
+            // Whatever the method: a server that refuses a signature does nothing else.
+            if off && !timed {
+                timed = true;
+                continue;
+            }
             let (answer, expired) = self.judge(answer).await?;
             if expired && !refreshed && known.refresh_token().is_some() {
                 refreshed = true;
@@ -245,6 +258,21 @@ impl Prepared<'_> {
         Ok((http::Response::from_parts(parts, body), expired))
     }
 
+    /// Whether an OAuth 1 server's clock turns out to be another than was thought. What was read to find out is put back.
+    async fn judge_clock(&self, answer: http::Response<Body>, used: ClockOffset) -> Result<(http::Response<Body>, bool), Error> {
+        let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        let origin = Origin::of(&self.uri).filter(|_| refused && matches!(self.shared.client, Client::OAuth1(_)));
+        let Some(origin) = origin else { return Ok((answer, false)) };
+        let (parts, mut body) = answer.into_parts();
+        let bytes = body.peek(REFUSAL).await?;
+        let off = self.shared.keyfob.learn_clock(&origin, used, Incoming::new(parts.status, &parts.headers, &bytes));
+        Ok((http::Response::from_parts(parts, body), off))
+    }
+
+    fn clock_offset(&self) -> ClockOffset {
+        Origin::of(&self.uri).map(|origin| self.shared.keyfob.clock_offset(&origin)).unwrap_or_default()
+    }
+
     fn wait_wanted(&self, answer: &http::Response<Body>) -> Option<u64> {
         let wanted = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
@@ -266,7 +294,7 @@ impl Prepared<'_> {
 
     /// The request with the account's authorization: signed, or with the token attached. Only for the origins the account is
     /// bound to: a URL from anywhere else must not carry a token away. A body of `None` streams.
-    fn authorized(&self, known: &Known, body: Option<&[u8]>) -> Result<(Parts, Option<Vec<u8>>), Error> {
+    fn authorized(&self, known: &Known, body: Option<&[u8]>, offset: ClockOffset) -> Result<(Parts, Option<Vec<u8>>), Error> {
         let account = known.account();
         let origin = Origin::of(&self.uri);
         let allowed = |origin: &Origin| account.is_bound_to(origin) && self.shared.settings.api_origins().any(|own| own == *origin);
@@ -280,7 +308,7 @@ impl Prepared<'_> {
         let body = body.map_or(SignedBody::Opaque, |bytes| SignedBody::of(&parts.headers, bytes));
         let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
         let new_body = match (&self.shared.client, known.tokens()) {
-            (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => client.sign(tokens, &mut parts, body, now, entropy)?,
+            (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => client.sign(tokens, &mut parts, body, offset.apply(now), entropy)?,
             (Client::OAuth2(_), TokenSet::OAuth2(tokens)) => {
                 let shared = self.shared;
                 oauth2::attach(&shared.settings.api, &shared.app, &account.kept, tokens, &mut parts, body)?

@@ -72,7 +72,8 @@ pub fn signature(method: SignatureMethod, key: &dyn RsaSign, base_string: &str, 
 ///
 /// # Errors
 ///
-/// `Misuse` if the text is no such key, the key is encrypted or has less than 2048 bits, or this build has no back-end that signs so.
+/// `Misuse` if the method is none of RSA, the text no such key, the key encrypted or of less than 2048 bits, or if this build has no back-end that
+/// signs so.
 ///
 /// ```
 /// use keyfob_proto::{Secret, oauth1::{SignatureMethod, rsa}};
@@ -82,6 +83,9 @@ pub fn signature(method: SignatureMethod, key: &dyn RsaSign, base_string: &str, 
 /// assert_eq!(refused.to_string(), "expected an RSA key of 2048 to 8192 bits, but found one of 3 bits");
 /// ```
 pub fn private_key(pem: &Secret, method: SignatureMethod) -> Result<Arc<dyn RsaSign>, Misuse> {
+    if !method.is_rsa() {
+        return Err(Misuse::new("a signature method of RSA", method.name()));
+    }
     let file = KeyFile::read(pem.expose(), Kind::Private)?;
     #[cfg(feature = "aws-lc")]
     if method != SignatureMethod::RsaSha1 {
