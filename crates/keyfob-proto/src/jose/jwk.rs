@@ -134,7 +134,7 @@ impl PublicKey {
                 Ok(Self::Ec { curve, x, y })
             }
             Some("OKP") if members.get("crv").and_then(Value::as_str) == Some("Ed25519") => {
-                Ok(Self::Ed25519(bytes("x")?.try_into().map_err(|_| "an Ed25519 key that has not 32 bytes")?))
+                ed25519(bytes("x")?.try_into().map_err(|_| "an Ed25519 key that has not 32 bytes")?)
             }
             _ => Err("a key type that is not used here (\"kty\")".to_owned()),
         }
@@ -153,6 +153,33 @@ fn rsa(modulus: Vec<u8>, exponent: Vec<u8>) -> Result<PublicKey, String> {
         return Err("an RSA exponent that is even, 1 or very long".to_owned());
     }
     Ok(PublicKey::Rsa { modulus, exponent })
+}
+
+/// The two `y` of the points of order 8, little-endian.
+const ORDER_8: [[u8; 32]; 2] = [
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+        0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+        0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+/// A point of small order is a key under which one signature fits any text, and back-ends take it (RFC 8725 §3.4). They are eight, and five are
+/// their `y`: 0, 1, -1 and those of order 8; the sign of `x` in the highest bit makes no difference.
+fn ed25519(x: [u8; 32]) -> Result<PublicKey, String> {
+    let mut y = x;
+    y[31] &= 0x7f;
+    let (low, high) = (y[0], &y[1..]);
+    // p is 2^255 - 19: 0xed, then every bit set. A number of p or more is a second spelling (RFC 8032 §5.1.3), and p - 1 is -1.
+    let minus_1_or_more = low >= 0xec && high[..30].iter().all(|byte| *byte == 0xff) && high[30] == 0x7f;
+    let zero_or_1 = low <= 1 && high.iter().all(|byte| *byte == 0);
+    if minus_1_or_more || zero_or_1 || ORDER_8.contains(&y) {
+        return Err("an Ed25519 key of small order, or not in its one spelling (RFC 8725 §3.4)".to_owned());
+    }
+    Ok(PublicKey::Ed25519(x))
 }
 
 /// A public key with what its owner says about it (RFC 7517 §4).
@@ -252,6 +279,27 @@ mod tests {
         );
         assert!(read(json!({ "kty": "OKP", "crv": "Ed25519", "x": encode::base64url(&[1; 31]) })).is_err());
         assert!(read(json!({ "kty": "OKP", "crv": "X25519", "x": encode::base64url(&[1; 32]) })).is_err());
+    }
+
+    /// The signatures that such keys would let pass are in the vectors; here are the spellings that no signature was made for.
+    #[test]
+    fn e14_an_ed25519_key_of_small_order_is_refused_in_every_spelling() {
+        let key = |low: u8, middle: u8, high: u8| {
+            let mut x = [middle; 32];
+            (x[0], x[31]) = (low, high);
+            read(json!({ "kty": "OKP", "crv": "Ed25519", "x": encode::base64url(&x) })).is_ok()
+        };
+        for sign in [0, 0x80] {
+            assert!(!key(0, 0, sign) && !key(1, 0, sign) && key(2, 0, sign) && key(0, 0, sign | 1) && key(1, 1, sign));
+            for low in 0xec..=0xff {
+                assert!(!key(low, 0xff, sign | 0x7f), "{low:#x}");
+            }
+            assert!(key(0xeb, 0xff, sign | 0x7f) && key(0xec, 0xff, sign | 0x7e) && key(0xed, 0xfe, sign | 0x7f));
+            for mut x in ORDER_8 {
+                x[31] |= sign;
+                assert!(read(json!({ "kty": "OKP", "crv": "Ed25519", "x": encode::base64url(&x) })).is_err());
+            }
+        }
     }
 
     #[test]
