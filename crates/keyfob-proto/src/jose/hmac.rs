@@ -41,7 +41,15 @@ impl HmacKey {
     ///
     /// `Misuse` for another algorithm, or a secret that is shorter than the hash (RFC 7518 §3.2): it could be guessed from one signature.
     pub fn new(algorithm: Algorithm, secret: &Secret) -> Result<Self, Misuse> {
-        let bytes = secret.expose().as_bytes();
+        Self::from_bytes(algorithm, secret.expose().as_bytes())
+    }
+
+    /// The same from bytes that are no text, such as the `k` of a shared JWK (RFC 7518 §6.4.1). They are read, not kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, Misuse> {
         let any = "HMAC takes a key of any length";
         let (least, keyed) = match algorithm {
             Algorithm::HS256 => (32, Keyed::Sha256(Hmac::new_from_slice(bytes).expect(any))),
@@ -95,7 +103,6 @@ impl std::fmt::Debug for HmacKey {
 mod tests {
     use super::*;
 
-    /// RFC 7515 Appendix A.1: its key is 64 bytes that are no text, so only the rule of lengths is seen here; the signature is in the vectors.
     #[test]
     fn short_secrets_are_refused() {
         for (algorithm, least) in [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)] {
