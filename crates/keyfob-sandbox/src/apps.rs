@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 /// An app that is registered with one of the services.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// The service that knows this app: `telldus`.
@@ -29,6 +29,81 @@ pub struct Registration {
     /// A credential for the demo person that needs no login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<Ready>,
+    /// `acme`: what else it is registered with.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+}
+
+/// Client metadata, as `acme` keeps it, under the names of RFC 7591 and of the specifications that add to it. What is left out is not narrowed:
+/// every grant, every response type, Basic or body for a client with a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Metadata {
+    /// How it authenticates (OpenID Connect Core §9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_method: Option<String>,
+    /// The one algorithm of its assertions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    /// Its public keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<serde_json::Value>,
+    /// The grants that it may use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grant_types: Vec<String>,
+    /// The response types that it may use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub response_types: Vec<String>,
+    /// What its ID tokens are signed with; by default RS256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_signed_response_alg: Option<String>,
+    /// What `UserInfo` answers are signed with; by default they are plain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<String>,
+    /// What answers about tokens are signed with (RFC 9701); by default they are plain, unless asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<String>,
+    /// What authorization responses are signed with (JARM); by default RS256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<String>,
+    /// The one algorithm of its request objects (RFC 9101).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<String>,
+    /// Whether it has to sign its authorization requests (RFC 9101 §10.5).
+    #[serde(skip_serializing_if = "not")]
+    pub require_signed_request_object: bool,
+    /// Whether it has to push its authorization requests (RFC 9126 §6).
+    #[serde(skip_serializing_if = "not")]
+    pub require_pushed_authorization_requests: bool,
+    /// Whether its access tokens are bound to a key in any case (RFC 9449 §5.2).
+    #[serde(skip_serializing_if = "not")]
+    pub dpop_bound_access_tokens: bool,
+    /// Where the person may be sent after a logout.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told of logouts (OpenID Connect Back-Channel Logout §2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Where the browser tells it of logouts (OpenID Connect Front-Channel Logout §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// `poll` or `ping` (OpenID CIBA §4); by default `poll`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_token_delivery_mode: Option<String>,
+    /// Where it is told that a backchannel login is decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_client_notification_endpoint: Option<String>,
+}
+
+impl Metadata {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn not(value: &bool) -> bool {
+    !value
 }
 
 /// Token credentials made without a login, as Telldus hands them out on its page of keys.
@@ -42,9 +117,9 @@ pub struct Ready {
 }
 
 impl Registration {
-    /// A public client has no secret (RFC 6749 §2.1).
+    /// A public client has no secret, and no key that stands for one (RFC 6749 §2.1).
     pub fn is_public(&self) -> bool {
-        self.client_secret.is_empty()
+        self.client_secret.is_empty() && self.metadata.token_endpoint_auth_method.as_deref() != Some("private_key_jwt")
     }
 
     pub(crate) fn allows_redirect(&self, given: &str) -> bool {
@@ -84,6 +159,7 @@ pub(crate) fn demo() -> Vec<(&'static str, Registration)> {
         fields: BTreeMap::new(),
         redirect_uris: REDIRECT_URIS.map(String::from).into(),
         ready: None,
+        metadata: Metadata::default(),
     };
     let mut august = app("august", "5a9db0c5-0000-4000-8000-000000000001", "august-sandbox-secret-not-real=");
     august.fields.insert("api_key".into(), "5a9db0c5-0000-4000-8000-00000000a001".into());

@@ -165,6 +165,12 @@ fn control(index: &Index, order: &str, call: &Call) -> Reply {
                 done()
             })
         }),
+        "rotate-keys" => parse(call).map(|order: ForService| {
+            with_service(index, Some(&order.service), |place| match place.room.service.rotate_keys() {
+                true => done(),
+                false => refuse(400, "this service signs nothing"),
+            })
+        }),
         "advance" => parse(call).map(|order: Advance| {
             index.clock.advance(order.seconds);
             Reply::json(200, &json!({"ok": true, "now": index.clock.now()}))
@@ -175,7 +181,7 @@ fn control(index: &Index, order: &str, call: &Call) -> Reply {
             index.places.iter().for_each(|place| place.room.desk.clear_seen());
             Ok(done())
         }
-        _ => Ok(refuse(404, "POST knows consent, faults, expire, advance, apps, redirect-uris, clear")),
+        _ => Ok(refuse(404, "POST knows consent, faults, expire, rotate-keys, advance, apps, redirect-uris, clear")),
     };
     result.unwrap_or_else(|reply| reply)
 }

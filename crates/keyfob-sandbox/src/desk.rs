@@ -24,6 +24,11 @@ pub(crate) trait Service: Send + Sync + 'static {
     /// From now on, every access token issued so far is expired.
     fn expire_access_tokens(&self, desk: &Desk);
 
+    /// New keys to sign with; says whether it signs anything.
+    fn rotate_keys(&self) -> bool {
+        false
+    }
+
     /// The body of its 429.
     fn too_many_requests(&self) -> Reply;
 
@@ -81,6 +86,15 @@ impl Desk {
         let mut apps = held(&self.apps);
         apps.retain(|known| known.client_id != app.client_id);
         apps.push(app);
+    }
+
+    /// The app is unknown from now on.
+    pub(crate) fn deregister(&self, client_id: &str) {
+        held(&self.apps).retain(|known| known.client_id != client_id);
+    }
+
+    pub(crate) fn apps(&self) -> Vec<Registration> {
+        held(&self.apps).clone()
     }
 
     pub(crate) fn record(&self, seen: Seen) {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::flaw::Flaw;
+
 /// What is wrong with one service. The default is: nothing.
 ///
 /// Fields that count go down by one with each request they spoil. All fields can be set over the control endpoint
@@ -43,6 +45,12 @@ pub struct Faults {
     pub refresh_grace: Option<u32>,
     /// Authorization responses name another issuer (RFC 9207; `acme` alone sends one).
     pub wrong_issuer: bool,
+    /// `acme`: one answer is wrong in one respect.
+    pub flaw: Option<Flaw>,
+    /// `acme`: authorization requests have to be pushed (RFC 9126).
+    pub require_par: bool,
+    /// `acme`: where proofs of possession need a nonce (RFC 9449 §8, §9).
+    pub dpop_nonce: Option<DpopNonce>,
     /// The service's clock is off by so many seconds: `Date`, claims, and the judgement of OAuth 1 timestamps.
     pub clock_skew: i64,
 
@@ -54,6 +62,18 @@ pub struct Faults {
     pub strict: bool,
     /// `telldus`: the real server's laxity, an exchange without a verifier succeeds.
     pub lenient: bool,
+}
+
+/// Where proofs of possession need a nonce of the server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DpopNonce {
+    /// At the token endpoint (RFC 9449 §8).
+    Token,
+    /// At the API (RFC 9449 §9).
+    Resource,
+    /// At both.
+    Both,
 }
 
 /// Which requests the spoiling faults hit.

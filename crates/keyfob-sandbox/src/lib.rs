@@ -9,7 +9,7 @@
 //! | `netatmo` | OAuth 2 with a scope array and strict rotation    | weather since 2019                |
 //! | `fitbit`  | OAuth 1.0a of 2013 and OAuth 2, on one origin     | a walker's days                   |
 //! | `telldus` | OAuth 1.0a as a PHP library speaks it             | lamps, blinds, sensors            |
-//! | `acme`    | OAuth 2 by the letter of the RFCs                 | a mirror for requests             |
+//! | `acme`    | OAuth 2 and OpenID Connect by the letter          | a mirror for requests             |
 //!
 //! A sixth origin, the index, lists them with their demo credentials and takes orders (`/control/…`).
 //!
@@ -40,20 +40,23 @@ mod control;
 mod desk;
 mod fault;
 mod fitbit;
+mod flaw;
 mod jwt;
 mod message;
 mod netatmo;
 mod oauth1;
 mod oauth2;
 mod page;
+mod post;
 mod recorder;
 mod sandbox;
 mod server;
 mod telldus;
 mod weather;
 
-pub use apps::{Ready, Registration};
+pub use apps::{Metadata, Ready, Registration};
 pub use consent::Consent;
-pub use fault::{At, Faults};
+pub use fault::{At, DpopNonce, Faults};
+pub use flaw::{Flaw, Part};
 pub use recorder::{Parameter, Place, Placement, Seen};
 pub use sandbox::{Builder, FaultDesk, SERVICES, Sandbox, serve};

@@ -7,23 +7,30 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-#[derive(Default)]
-pub(crate) struct Ledger {
-    codes: HashMap<String, Code>,
-    access: HashMap<String, Access>,
-    refresh: HashMap<String, Refresh>,
+/// `D` is what a service attaches to a grant beside client and scopes: nothing, unless it speaks OpenID Connect and its like.
+pub(crate) struct Ledger<D = ()> {
+    codes: HashMap<String, Code<D>>,
+    access: HashMap<String, Access<D>>,
+    refresh: HashMap<String, Refresh<D>>,
     last_grant: u64,
+}
+
+impl<D> Default for Ledger<D> {
+    fn default() -> Self {
+        Self { codes: HashMap::new(), access: HashMap::new(), refresh: HashMap::new(), last_grant: 0 }
+    }
 }
 
 /// An authorization code (RFC 6749 §1.3.1) and what it was asked with.
 #[derive(Clone, Debug)]
-pub(crate) struct Code {
+pub(crate) struct Code<D = ()> {
     pub(crate) client: String,
     /// As the authorization request had it; `None` if it left it out.
     pub(crate) redirect_uri: Option<String>,
     pub(crate) scopes: Vec<String>,
     pub(crate) challenge: Option<Challenge>,
     pub(crate) expires: i64,
+    pub(crate) details: D,
     /// The grant that it became.
     pub(crate) spent_on: Option<u64>,
 }
@@ -41,23 +48,25 @@ pub(crate) struct Redemption<'a> {
 
 /// An access token and its life.
 #[derive(Clone, Debug)]
-pub(crate) struct Access {
+pub(crate) struct Access<D = ()> {
     pub(crate) client: String,
     pub(crate) scopes: Vec<String>,
     pub(crate) issued: i64,
     pub(crate) expires: i64,
     pub(crate) grant: u64,
+    pub(crate) details: D,
     revoked: bool,
 }
 
 /// A refresh token and its life.
 #[derive(Clone, Debug)]
-pub(crate) struct Refresh {
+pub(crate) struct Refresh<D = ()> {
     pub(crate) client: String,
     pub(crate) scopes: Vec<String>,
     pub(crate) grant: u64,
     /// The access token that was handed out with it.
     pub(crate) access: String,
+    pub(crate) details: D,
     spent: Option<Spent>,
     revoked: bool,
 }
@@ -77,11 +86,11 @@ pub(crate) struct Pair {
 
 /// What becomes of a live refresh token.
 #[derive(Debug)]
-pub(crate) enum Refreshing {
+pub(crate) enum Refreshing<D = ()> {
     /// It was fresh, and has to be spent now.
-    First(Refresh),
+    First(Refresh<D>),
     /// It was spent a moment ago: the same pair again.
-    Again(Pair, Refresh),
+    Again(Pair, Refresh<D>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +132,8 @@ pub(crate) struct Challenge {
 /// Entries kept of each kind before expired ones are swept.
 const KEPT: usize = 100_000;
 
-impl Ledger {
-    pub(crate) fn put_code(&mut self, text: String, code: Code) {
+impl<D: Clone> Ledger<D> {
+    pub(crate) fn put_code(&mut self, text: String, code: Code<D>) {
         if self.codes.len() >= KEPT {
             let newest = code.expires;
             self.codes.retain(|_, kept| kept.expires > newest - 3600);
@@ -133,7 +142,7 @@ impl Ledger {
     }
 
     /// Judges a code and spends it.
-    pub(crate) fn redeem(&mut self, asked: &Redemption<'_>) -> Result<Code, CodeProblem> {
+    pub(crate) fn redeem(&mut self, asked: &Redemption<'_>) -> Result<Code<D>, CodeProblem> {
         let code = self.codes.get(asked.code).ok_or(CodeProblem::Unknown)?;
         if code.client != asked.client {
             return Err(CodeProblem::OtherClient);
@@ -163,24 +172,43 @@ impl Ledger {
     }
 
     /// Hands out a first pair for a code, and remembers what the code gave.
-    pub(crate) fn grant(&mut self, text: &str, code: &Code, pair: Pair, now: i64, lifetime: i64) -> Pair {
+    pub(crate) fn grant(&mut self, text: &str, code: &Code<D>, pair: Pair, now: i64, lifetime: i64) -> Pair {
         self.last_grant += 1;
         let grant = self.last_grant;
         if let Some(kept) = self.codes.get_mut(text) {
             kept.spent_on = Some(grant);
         }
-        self.issue(grant, &code.client, &code.scopes, pair, now, lifetime)
+        self.issue(grant, &code.client, &code.scopes, &code.details, pair, now, lifetime)
     }
 
     /// Hands out the pair that follows a refresh token.
     pub(crate) fn rotate(&mut self, spent: &str, scopes: &[String], pair: Pair, now: i64, lifetime: i64) -> Pair {
+        let Some(details) = self.refresh.get(spent).map(|refresh| refresh.details.clone()) else { return pair };
+        self.rotate_with(spent, scopes, &details, pair, now, lifetime)
+    }
+
+    /// The same, where the new pair differs in more than its scopes.
+    pub(crate) fn rotate_with(&mut self, spent: &str, scopes: &[String], details: &D, pair: Pair, now: i64, lifetime: i64) -> Pair {
         let Some(refresh) = self.refresh.get_mut(spent) else { return pair };
         refresh.spent = Some(Spent { at: now, on: pair.clone() });
         let (grant, client) = (refresh.grant, refresh.client.clone());
-        self.issue(grant, &client, scopes, pair, now, lifetime)
+        self.issue(grant, &client, scopes, details, pair, now, lifetime)
     }
 
-    pub(crate) fn refreshing(&self, token: &str, client: &str, now: i64, grace: i64) -> Result<Refreshing, RefreshProblem> {
+    /// Hands out an access token that nothing renews.
+    pub(crate) fn issue_access(&mut self, client: &str, scopes: &[String], details: &D, text: String, now: i64, lifetime: i64) {
+        self.last_grant += 1;
+        let grant = self.last_grant;
+        self.put_access(grant, client, scopes, details, text, now, lifetime);
+    }
+
+    /// Revokes what belongs to grants of this kind.
+    pub(crate) fn revoke_where(&mut self, meant: impl Fn(&[String], &D) -> bool) {
+        self.access.values_mut().filter(|kept| meant(&kept.scopes, &kept.details)).for_each(|kept| kept.revoked = true);
+        self.refresh.values_mut().filter(|kept| meant(&kept.scopes, &kept.details)).for_each(|kept| kept.revoked = true);
+    }
+
+    pub(crate) fn refreshing(&self, token: &str, client: &str, now: i64, grace: i64) -> Result<Refreshing<D>, RefreshProblem> {
         let refresh = self.refresh.get(token).ok_or(RefreshProblem::Unknown)?;
         if refresh.client != client {
             return Err(RefreshProblem::OtherClient);
@@ -195,7 +223,7 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn access(&self, token: &str, now: i64) -> Result<&Access, AccessProblem> {
+    pub(crate) fn access(&self, token: &str, now: i64) -> Result<&Access<D>, AccessProblem> {
         let access = self.access.get(token).ok_or(AccessProblem::Unknown)?;
         if access.revoked {
             Err(AccessProblem::Revoked)
@@ -207,17 +235,17 @@ impl Ledger {
     }
 
     /// The refresh token, spent or revoked ones aside.
-    pub(crate) fn live_refresh(&self, token: &str) -> Option<&Refresh> {
+    pub(crate) fn live_refresh(&self, token: &str) -> Option<&Refresh<D>> {
         self.refresh.get(token).filter(|refresh| !refresh.revoked && refresh.spent.is_none())
     }
 
     /// The access token whatever its state, for revocation.
-    pub(crate) fn any_access(&self, token: &str) -> Option<&Access> {
+    pub(crate) fn any_access(&self, token: &str) -> Option<&Access<D>> {
         self.access.get(token)
     }
 
     /// The refresh token whatever its state, for revocation.
-    pub(crate) fn any_refresh(&self, token: &str) -> Option<&Refresh> {
+    pub(crate) fn any_refresh(&self, token: &str) -> Option<&Refresh<D>> {
         self.refresh.get(token)
     }
 
@@ -243,17 +271,30 @@ impl Ledger {
         self.access.values_mut().for_each(|access| access.expires = access.expires.min(now));
     }
 
-    fn issue(&mut self, grant: u64, client: &str, scopes: &[String], pair: Pair, now: i64, lifetime: i64) -> Pair {
+    #[allow(clippy::too_many_arguments, reason = "all of it makes up a token")]
+    fn issue(&mut self, grant: u64, client: &str, scopes: &[String], details: &D, pair: Pair, now: i64, lifetime: i64) -> Pair {
+        self.put_access(grant, client, scopes, details, pair.access.clone(), now, lifetime);
+        let refresh = Refresh {
+            client: client.into(),
+            scopes: scopes.into(),
+            grant,
+            access: pair.access.clone(),
+            details: details.clone(),
+            spent: None,
+            revoked: false,
+        };
+        self.refresh.insert(pair.refresh.clone(), refresh);
+        pair
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "all of it makes up a token")]
+    fn put_access(&mut self, grant: u64, client: &str, scopes: &[String], details: &D, text: String, now: i64, lifetime: i64) {
         if self.access.len() >= KEPT {
             self.access.retain(|_, kept| kept.expires > now);
         }
         let expires = now.saturating_add(lifetime);
-        let access = Access { client: client.into(), scopes: scopes.into(), issued: now, expires, grant, revoked: false };
-        self.access.insert(pair.access.clone(), access);
-        let refresh =
-            Refresh { client: client.into(), scopes: scopes.into(), grant, access: pair.access.clone(), spent: None, revoked: false };
-        self.refresh.insert(pair.refresh.clone(), refresh);
-        pair
+        let (client, scopes, details) = (client.into(), scopes.into(), details.clone());
+        self.access.insert(text, Access { client, scopes, issued: now, expires, grant, details, revoked: false });
     }
 }
 
@@ -297,8 +338,9 @@ mod tests {
 
     #[test]
     fn a_replayed_code_revokes_what_it_gave() {
-        let mut ledger = Ledger::default();
-        let code = Code { client: "c".into(), redirect_uri: None, scopes: vec![], challenge: None, expires: 10, spent_on: None };
+        let mut ledger = Ledger::<()>::default();
+        let code =
+            Code { client: "c".into(), redirect_uri: None, scopes: vec![], challenge: None, expires: 10, details: (), spent_on: None };
         ledger.put_code("k".into(), code);
         let asked = Redemption { code: "k", client: "c", redirect_uri: None, redirect_optional: false, verifier: None, now: 0 };
         let code = ledger.redeem(&asked).expect("fresh");
@@ -311,8 +353,9 @@ mod tests {
 
     #[test]
     fn a_spent_refresh_token_answers_again_within_its_grace() {
-        let mut ledger = Ledger::default();
-        let code = Code { client: "c".into(), redirect_uri: None, scopes: vec![], challenge: None, expires: 10, spent_on: None };
+        let mut ledger = Ledger::<()>::default();
+        let code =
+            Code { client: "c".into(), redirect_uri: None, scopes: vec![], challenge: None, expires: 10, details: (), spent_on: None };
         ledger.grant("k", &code, Pair { access: "a".into(), refresh: "r".into() }, 0, 100);
         let next = Pair { access: "a2".into(), refresh: "r2".into() };
         ledger.rotate("r", &[], next.clone(), 50, 100);

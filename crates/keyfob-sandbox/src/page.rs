@@ -51,6 +51,41 @@ pub(crate) fn refusal(status: u16, title: &str, text: &str) -> Reply {
     html(status, |nonce| Page { nonce, title, text }.render())
 }
 
+/// An authorization response that the browser posts (OAuth 2.0 Form Post Response Mode). The one page with a script, which presses the button.
+pub(crate) fn form_post(action: &str, pairs: &[(&str, &str)]) -> Reply {
+    #[derive(Template)]
+    #[template(path = "form_post.html")]
+    struct Page<'a> {
+        nonce: &'a str,
+        action: &'a str,
+        pairs: &'a [(&'a str, &'a str)],
+    }
+    html_with(200, "; script-src 'nonce-{nonce}'", |nonce| Page { nonce, action, pairs }.render())
+}
+
+/// Where a person types a device's code, or sees which apps wait: app, message and code of each.
+pub(crate) fn device(waiting: &[(String, String, String)]) -> Reply {
+    #[derive(Template)]
+    #[template(path = "device.html")]
+    struct Page<'a> {
+        nonce: &'a str,
+        waiting: &'a [(String, String, String)],
+    }
+    html(200, |nonce| Page { nonce, waiting }.render())
+}
+
+/// What is told at the end of a logout; `frames` are loaded out of sight, so that apps hear of it (OpenID Connect Front-Channel Logout §2).
+pub(crate) fn signed_out(frames: &[String], next: Option<&str>) -> Reply {
+    #[derive(Template)]
+    #[template(path = "signed_out.html")]
+    struct Page<'a> {
+        nonce: &'a str,
+        frames: &'a [String],
+        next: Option<&'a str>,
+    }
+    html_with(200, "; frame-src http: https:", |nonce| Page { nonce, frames, next }.render())
+}
+
 /// One row of the index page.
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -72,11 +107,19 @@ pub(crate) fn index(rows: &[Row]) -> Reply {
 }
 
 fn html(status: u16, render: impl FnOnce(&str) -> askama::Result<String>) -> Reply {
+    html_with(status, "", render)
+}
+
+/// With more in its policy, where `{nonce}` stands for the page's.
+fn html_with(status: u16, more: &str, render: impl FnOnce(&str) -> askama::Result<String>) -> Reply {
     let nonce = chance::opaque();
     // Rendering into memory fails only if a template is broken; there is no better page to show then.
     let body = render(&nonce).unwrap_or_else(|problem| problem.to_string());
     // No `form-action`: browsers apply it to the redirect that follows the form, which leaves this origin on purpose.
-    let policy = format!("default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'");
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'{}",
+        more.replace("{nonce}", &nonce)
+    );
     Reply::typed(status, "text/html;charset=UTF-8", body)
         .with(header::CONTENT_SECURITY_POLICY, &policy)
         .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")

@@ -152,16 +152,23 @@ impl Parameter {
 const MASK: &str = "<masked>";
 
 /// Secrets, and what differs from run to run.
-const MASKED: [&str; 23] = [
+const MASKED: [&str; 35] = [
     "access_token",
+    "actor_token",
     "assertion",
+    "auth_req_id",
     "client_assertion",
+    "client_notification_token",
     "client_secret",
     "code",
     "code_challenge",
     "code_verifier",
     "device_code",
+    "dpop_jkt",
     "id_token",
+    "id_token_hint",
+    "login_hint_token",
+    "logout_token",
     "nonce",
     "oauth_nonce",
     "oauth_signature",
@@ -172,7 +179,12 @@ const MASKED: [&str; 23] = [
     "password",
     "pin",
     "refresh_token",
+    "registration_access_token",
+    "request",
+    "request_uri",
+    "response",
     "state",
+    "subject_token",
     "ticket",
     "token",
     "user_code",
@@ -229,8 +241,8 @@ fn take_authorization(parameters: &mut Vec<Parameter>, value: &str) {
         let decoded = String::from_utf8_lossy(&decoded);
         let who = decoded.split(':').next().unwrap_or_default();
         parameters.push(Parameter::new(Place::Header, "authorization", &format!("Basic {who}:{MASK}")));
-    } else if scheme.eq_ignore_ascii_case("bearer") {
-        parameters.push(Parameter::new(Place::Header, "authorization", &format!("Bearer {MASK}")));
+    } else if let Some(scheme) = ["Bearer", "DPoP"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known)) {
+        parameters.push(Parameter::new(Place::Header, "authorization", &format!("{scheme} {MASK}")));
     } else {
         parameters.push(Parameter::new(Place::Header, "authorization", MASK));
     }

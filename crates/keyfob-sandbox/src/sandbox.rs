@@ -150,6 +150,14 @@ impl Sandbox {
         self.desk(service).seen()
     }
 
+    /// A service that signs (`acme`) signs with new keys from now on. The ones before stay published until the next time.
+    ///
+    /// # Panics
+    /// If this service is unknown or was not started, or signs nothing.
+    pub fn rotate_keys(&self, service: &str) {
+        assert!(self.index.place(service).room.service.rotate_keys(), "{service} signs nothing");
+    }
+
     /// Forgets what all services saw.
     pub fn clear_seen(&self) {
         self.index.places.iter().for_each(|place| place.room.desk.clear_seen());

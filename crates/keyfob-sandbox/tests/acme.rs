@@ -205,7 +205,8 @@ async fn bearer_errors_come_with_a_challenge() {
     let acme = Acme::start().await;
     let url = format!("{}/api/me", acme.origin);
     let bare = get_url(&url).await;
-    assert_eq!((bare.status, bare.header("www-authenticate")), (401, Some("Bearer realm=\"acme\"")));
+    let challenge = format!("Bearer realm=\"acme\", resource_metadata=\"{}/.well-known/oauth-protected-resource/api\"", acme.origin);
+    assert_eq!((bare.status, bare.header("www-authenticate")), (401, Some(challenge.as_str())));
     let tokens = acme.login().await;
     let access = tokens["access_token"].as_str().expect("text");
     assert_eq!(get_url(&format!("{url}?access_token={access}")).await.status, 200);

@@ -165,6 +165,7 @@ async fn an_extra_app_can_be_registered() {
         fields: Default::default(),
         redirect_uris: Vec::new(),
         ready: None,
+        metadata: Default::default(),
     };
     let sandbox = Sandbox::builder().app("mine", mine.clone()).start().await.expect("free ports");
     assert_eq!(sandbox.app("mine"), mine);

@@ -1,33 +1,56 @@
-//! A pretend server that follows the RFCs to the letter: RFC 6749, 6750, 7009, 7636, 7662, 8252 §7.3, 8414, 9207, 9700.
+//! A pretend server that follows the specifications to the letter: OAuth 2 (RFC 6749, 6750, 7009, 7523, 7591, 7592, 7636, 7662, 8252 §7.3, 8414, 8628,
+//! 8693, 8707, 9068, 9101, 9126, 9207, 9396, 9449, 9470, 9700, 9701, 9728, JARM) and OpenID Connect (Core, Discovery, the three logouts, CIBA). Client
+//! certificates (RFC 8705) are out: it speaks plain http.
 //!
 //! ```text
-//! /.well-known/oauth-authorization-server     metadata, below
-//! /authorize                                  authorize.rs
-//! /token                                      token.rs
-//! /revoke  /introspect                        manage.rs
-//! /api/me  /api/echo                          api.rs
-//!                                             client.rs judges client authentication for all
+//! /.well-known/openid-configuration, …/oauth-authorization-server, …/oauth-protected-resource[/api…]    metadata.rs
+//! /jwks                                       keys.rs, which signs everything
+//! /authorize                                  authorize.rs; parameters: request.rs (also /par), answers: response.rs
+//! /token                                      token.rs, and grant/ with /device_authorization, /device, /bc-authorize
+//! /userinfo  /end_session                     userinfo.rs, logout.rs
+//! /revoke  /introspect  /register             manage.rs, introspect.rs, register.rs
+//! /api/me  /api/secure  /api/echo             api.rs
+//!                                             client.rs judges client authentication for all, dpop.rs proofs
 //! ```
 
 mod api;
 mod authorize;
 mod client;
+mod details;
+mod dpop;
+mod grant;
+mod id_token;
+mod introspect;
+mod keys;
+mod logout;
 mod manage;
+mod metadata;
+mod once;
+mod person;
+mod rar;
+mod register;
+mod request;
+mod resource;
+mod response;
 mod token;
+mod userinfo;
 
 use std::sync::Mutex;
 
 use axum::http::{Method, header};
 use serde_json::{Value, json};
 
-use self::authorize::Login;
+use self::authorize::Waiting;
+use self::details::Details;
 use crate::consent::Consents;
 use crate::desk::{Desk, Service, held};
 use crate::fault::Zone;
 use crate::message::{Call, Reply};
 use crate::oauth2::Ledger;
 
-const SCOPES: [&str; 2] = ["profile", "echo"];
+const SCOPES: [&str; 5] = ["profile", "echo", "openid", "email", "offline_access"];
+/// Client authentication.
+const METHODS: [&str; 5] = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
 /// An hour.
 const LIFETIME: i64 = 3600;
 /// Ten minutes at most (RFC 6749 §4.1.2); one is enough.
@@ -35,31 +58,65 @@ const CODE_LIFETIME: i64 = 60;
 
 #[derive(Default)]
 pub(crate) struct Acme {
-    ledger: Mutex<Ledger>,
-    consents: Consents<Login>,
+    ledger: Mutex<Ledger<Details>>,
+    consents: Consents<Waiting>,
+    device_consents: Consents<String>,
+    keys: keys::OwnKeys,
+    person: Mutex<person::Person>,
+    pushed: Mutex<request::Pushed>,
+    logins: Mutex<grant::Logins>,
+    once: Mutex<once::Once>,
+    nonce: Mutex<dpop::Nonce>,
+    registered: Mutex<register::Registered>,
 }
 
 impl Service for Acme {
+    fn credential_headers(&self) -> &'static [&'static str] {
+        &["dpop"]
+    }
+
     fn zone(&self, call: &Call) -> Zone {
         match call.path() {
-            "/authorize" => Zone::Page,
+            "/authorize" | "/device" | "/end_session" => Zone::Page,
+            "/userinfo" => Zone::Api,
             path if path.starts_with("/api/") => Zone::Api,
             _ => Zone::Token,
         }
     }
 
     fn answer(&self, desk: &Desk, call: &Call) -> Reply {
-        match (call.path(), &call.method) {
-            ("/.well-known/oauth-authorization-server", &Method::GET) => metadata(call),
-            ("/.well-known/oauth-authorization-server", _) => Reply::method_not_allowed("GET"),
-            ("/authorize", &Method::GET) => self.authorize(desk, call),
-            ("/authorize", &Method::POST) => self.decide(desk, call),
-            ("/authorize", _) => Reply::method_not_allowed("GET, POST"),
-            ("/token", &Method::POST) => self.token(desk, call),
-            ("/revoke", &Method::POST) => self.revoke(desk, call),
-            ("/introspect", &Method::POST) => self.introspect(desk, call),
-            ("/token" | "/revoke" | "/introspect", _) => Reply::method_not_allowed("POST"),
-            (path, _) if path.starts_with("/api/") => self.resource(desk, call),
+        const RESOURCE: &str = "/.well-known/oauth-protected-resource";
+        let (get, post) = (call.method == Method::GET, call.method == Method::POST);
+        match call.path() {
+            "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" if get => metadata::server(desk, call),
+            path if get && path.strip_prefix(RESOURCE).is_some_and(|rest| rest.starts_with("/api")) => {
+                metadata::resource(desk, call, &path[RESOURCE.len()..])
+            }
+            "/jwks" if get => self.jwks(desk),
+            "/authorize" if get || post => self.authorize(desk, call),
+            "/device" if get || post => self.device_page(desk, call),
+            "/end_session" if get || post => self.end_session(desk, call),
+            "/authorize" | "/device" | "/end_session" => Reply::method_not_allowed("GET, POST"),
+            "/token" if post => self.token(desk, call),
+            "/revoke" if post => self.revoke(desk, call),
+            "/introspect" if post => self.introspect(desk, call),
+            "/par" if post => self.push(desk, call),
+            "/device_authorization" if post => self.device_authorization(desk, call),
+            "/bc-authorize" if post => self.backchannel_authentication(desk, call),
+            "/register" if post => self.register(desk, call),
+            "/token" | "/revoke" | "/introspect" | "/par" | "/device_authorization" | "/bc-authorize" | "/register" => {
+                Reply::method_not_allowed("POST")
+            }
+            "/userinfo" => self.userinfo(desk, call),
+            path if path.starts_with("/register/") => self.manage_registration(desk, call, &path["/register/".len()..]),
+            path if path.starts_with("/api/") => self.resource(desk, call),
+            path if path == "/jwks" || path.starts_with("/.well-known/oauth-") || path == "/.well-known/openid-configuration" => {
+                if get {
+                    Reply::text(404, "Not found")
+                } else {
+                    Reply::method_not_allowed("GET")
+                }
+            }
             _ => Reply::text(404, "Not found"),
         }
     }
@@ -68,33 +125,14 @@ impl Service for Acme {
         held(&self.ledger).expire_all(desk.now());
     }
 
+    fn rotate_keys(&self) -> bool {
+        self.keys.rotate();
+        true
+    }
+
     fn too_many_requests(&self) -> Reply {
         refuse(429, "temporarily_unavailable", "too many requests")
     }
-}
-
-/// RFC 8414. The issuer is the origin by which the client addresses us.
-fn metadata(call: &Call) -> Reply {
-    let issuer = &call.origin;
-    let url = |path: &str| json!(format!("{issuer}{path}"));
-    let auth = json!(["client_secret_basic", "client_secret_post", "none"]);
-    let body = json!({
-        "issuer": issuer,
-        "authorization_endpoint": url("/authorize"),
-        "token_endpoint": url("/token"),
-        "revocation_endpoint": url("/revoke"),
-        "introspection_endpoint": url("/introspect"),
-        "scopes_supported": SCOPES,
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
-        "token_endpoint_auth_methods_supported": auth,
-        "revocation_endpoint_auth_methods_supported": auth,
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "code_challenge_methods_supported": ["S256"],
-        "authorization_response_iss_parameter_supported": true,
-    });
-    Reply::json(200, &body)
 }
 
 /// An error of RFC 6749 §5.2.

@@ -141,6 +141,7 @@ impl Oauth {
             scopes: Vec::new(),
             challenge: None,
             expires: desk.now() + CODE_LIFETIME,
+            details: (),
             spent_on: None,
         };
         held(&self.ledger).put_code(text.clone(), code);

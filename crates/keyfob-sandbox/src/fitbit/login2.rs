@@ -207,6 +207,7 @@ impl Login2 {
             scopes,
             challenge: login.challenge.clone(),
             expires: desk.now() + CODE_LIFETIME,
+            details: (),
             spent_on: None,
         };
         held(&self.ledger).put_code(text.clone(), code);

@@ -176,6 +176,7 @@ impl Oauth {
             scopes,
             challenge: None,
             expires: desk.now() + CODE_LIFETIME,
+            details: (),
             spent_on: None,
         };
         held(&self.ledger).put_code(text.clone(), code);

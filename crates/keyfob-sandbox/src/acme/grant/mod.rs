@@ -1,0 +1,19 @@
+//! The grants beside code and refresh, one file each.
+
+mod assertion;
+mod backchannel;
+mod client_credentials;
+mod device;
+mod exchange;
+mod waiting;
+
+pub(super) use waiting::Logins;
+
+/// RFC 8628 §3.4.
+pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// RFC 8693 §2.1.
+pub(super) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// RFC 7523 §2.1.
+pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// OpenID CIBA Core §10.1.
+pub(super) const CIBA: &str = "urn:openid:params:grant-type:ciba";

@@ -1,0 +1,102 @@
+//! What the server says about itself (RFC 8414, OpenID Connect Discovery: one document at two places) and about its API (RFC 9728).
+
+use serde_json::{Value, json};
+
+use super::keys::{ALGORITHMS, CLIENT_ALGORITHMS};
+use super::person::ACR;
+use super::response::MODES;
+use super::token::GRANTS;
+use super::{METHODS, SCOPES, rar};
+use crate::desk::Desk;
+use crate::flaw::Flaw;
+use crate::message::{Call, Reply};
+
+/// The issuer is the origin by which the client addresses us.
+pub(super) fn server(desk: &Desk, call: &Call) -> Reply {
+    let issuer = &call.origin;
+    let url = |path: &str| json!(format!("{issuer}{path}"));
+    let own: Vec<&str> = ALGORITHMS.iter().map(|algorithm| algorithm.name()).collect();
+    let confidential: Vec<&str> = METHODS.iter().copied().filter(|method| *method != "none").collect();
+    let assertions: Vec<&str> = CLIENT_ALGORITHMS.iter().copied().chain(["HS256", "HS384", "HS512"]).collect();
+    let with_hmac: Vec<&str> = own.iter().copied().chain(["HS256"]).collect();
+    let mut body = json!({
+        "issuer": issuer,
+        "authorization_endpoint": url("/authorize"),
+        "token_endpoint": url("/token"),
+        "revocation_endpoint": url("/revoke"),
+        "introspection_endpoint": url("/introspect"),
+        "userinfo_endpoint": url("/userinfo"),
+        "jwks_uri": url("/jwks"),
+        "registration_endpoint": url("/register"),
+        "end_session_endpoint": url("/end_session"),
+        "pushed_authorization_request_endpoint": url("/par"),
+        "device_authorization_endpoint": url("/device_authorization"),
+        "backchannel_authentication_endpoint": url("/bc-authorize"),
+        "protected_resources": [url("/api")],
+        "scopes_supported": SCOPES,
+        "response_types_supported": ["code", "code id_token"],
+        "response_modes_supported": MODES,
+        "grant_types_supported": GRANTS,
+        "authorization_details_types_supported": rar::TYPES,
+        "token_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_signing_alg_values_supported": with_hmac,
+        "authorization_signing_alg_values_supported": with_hmac,
+        "request_object_signing_alg_values_supported": CLIENT_ALGORITHMS,
+        "dpop_signing_alg_values_supported": CLIENT_ALGORITHMS,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": false,
+        "require_pushed_authorization_requests": desk.faults().require_par,
+    });
+    let openid = json!({
+        "subject_types_supported": ["public"],
+        "acr_values_supported": ACR,
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid", "name", "given_name", "family_name",
+            "preferred_username", "locale", "zoneinfo", "updated_at", "email", "email_verified"],
+        "prompt_values_supported": ["none", "login", "consent"],
+        "id_token_signing_alg_values_supported": with_hmac,
+        "userinfo_signing_alg_values_supported": with_hmac,
+        "claims_parameter_supported": true,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
+        "backchannel_token_delivery_modes_supported": ["poll", "ping"],
+        "backchannel_user_code_parameter_supported": false,
+    });
+    if let (Some(body), Value::Object(openid)) = (body.as_object_mut(), openid) {
+        body.extend(openid);
+    }
+    // RFC 8414 §2: an endpoint whose methods include signed ones names their algorithms.
+    for endpoint in ["token", "revocation", "introspection"] {
+        body[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] = json!(assertions);
+    }
+    match desk.faults().flaw {
+        Some(Flaw::MetadataIssuer) => body["issuer"] = json!("https://issuer.invalid"),
+        Some(Flaw::MetadataNoIssuer) => {
+            body.as_object_mut().map(|body| body.remove("issuer"));
+        }
+        _ => {}
+    }
+    Reply::json(200, &body)
+}
+
+/// Of the resource at this path (RFC 9728 §3.1: the well-known part comes before the path).
+pub(super) fn resource(desk: &Desk, call: &Call, path: &str) -> Reply {
+    let issuer = &call.origin;
+    let wrong = desk.faults().flaw == Some(Flaw::ResourceMetadataResource);
+    let body: Value = json!({
+        "resource": if wrong { "https://resource.invalid".to_owned() } else { format!("{issuer}{path}") },
+        "resource_name": "Acme's API",
+        "authorization_servers": [issuer],
+        "scopes_supported": ["profile", "echo"],
+        "bearer_methods_supported": ["header", "body", "query"],
+        "dpop_signing_alg_values_supported": CLIENT_ALGORITHMS,
+        "dpop_bound_access_tokens_required": false,
+        "authorization_details_types_supported": rar::TYPES,
+    });
+    Reply::json(200, &body)
+}
