@@ -1,83 +1,10 @@
-//! Acme: what the RFCs ask of a server, and what a client must bear.
+//! OAuth 2 as it was before anything was added to it.
 
-mod common;
+use keyfob_sandbox::Consent;
+use serde_json::json;
 
-use common::{Response, decide, form, get, get_url, post_form, query, send};
-use keyfob_sandbox::{Consent, Registration, Sandbox};
-use serde_json::{Value, json};
-
-const CALLBACK: &str = "http://127.0.0.1:47000/callback";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-
-struct Acme {
-    sandbox: Sandbox,
-    origin: String,
-    app: Registration,
-}
-
-impl Acme {
-    async fn start() -> Self {
-        let sandbox = Sandbox::builder().only(["acme"]).consent(Consent::Approve).start().await.expect("free ports");
-        let (origin, app) = (sandbox.origin("acme"), sandbox.app("acme"));
-        Self { sandbox, origin, app }
-    }
-
-    fn authorize_url(&self, changed: &[(&str, &str)]) -> String {
-        let mut pairs = vec![
-            ("response_type", "code"),
-            ("client_id", self.app.client_id.as_str()),
-            ("redirect_uri", CALLBACK),
-            ("scope", "profile echo"),
-            ("state", "abc"),
-            ("code_challenge", CHALLENGE),
-            ("code_challenge_method", "S256"),
-        ];
-        for (name, value) in changed {
-            pairs.retain(|(known, _)| known != name);
-            pairs.push((name, value));
-        }
-        pairs.retain(|(_, value)| !value.is_empty());
-        format!("{}/authorize?{}", self.origin, form(&pairs))
-    }
-
-    async fn code(&self, changed: &[(&str, &str)]) -> String {
-        let back = get_url(&self.authorize_url(changed)).await;
-        get(&query(back.location()), "code").to_owned()
-    }
-
-    async fn post(&self, path: &str, pairs: &[(&str, &str)]) -> Response {
-        // RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
-        let encoded = |text: &str| form(&[("", text)])[1..].to_owned();
-        let basic = common::basic(&encoded(&self.app.client_id), &encoded(&self.app.client_secret));
-        post_form(&format!("{}{path}", self.origin), &[("authorization", &basic)], pairs).await
-    }
-
-    async fn exchange(&self, code: &str, verifier: &str) -> Response {
-        let pairs = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK), ("code_verifier", verifier)];
-        self.post("/token", &pairs).await
-    }
-
-    async fn login(&self) -> Value {
-        let answer = self.exchange(&self.code(&[]).await, VERIFIER).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()
-    }
-
-    async fn refresh(&self, tokens: &Value, more: &[(&str, &str)]) -> Response {
-        let token = tokens["refresh_token"].as_str().expect("text");
-        self.post("/token", &[&[("grant_type", "refresh_token"), ("refresh_token", token)], more].concat()).await
-    }
-
-    async fn call(&self, method: &str, path: &str, tokens: &Value, body: &str) -> Response {
-        let bearer = format!("Bearer {}", tokens["access_token"].as_str().expect("text"));
-        send(method, &format!("{}{path}", self.origin), &[("authorization", &bearer), ("x-more", "1")], body).await
-    }
-}
-
-fn error(answer: &Response) -> (u16, String) {
-    (answer.status, answer.json()["error"].as_str().expect("an error").to_owned())
-}
+use crate::common::{self, decide, get, get_url, post_form, query, send};
+use crate::kit::{Acme, CALLBACK, VERIFIER, error};
 
 #[tokio::test]
 async fn the_whole_login() {

@@ -1,0 +1,16 @@
+//! Acme: what the specifications ask of a server, and what a client must bear.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod kit;
+
+mod clients;
+mod dpop;
+mod flaws;
+mod grants;
+mod logout;
+mod oauth;
+mod openid;
+mod registration;
+mod requests;
+mod tokens;
