@@ -406,14 +406,20 @@ fn c15_oauth1_secrets_that_a_server_echoes_do_not_get_out() {
     let error = request.receive(&answer(401, "text/plain", text), NOW).expect_err("refused");
     assert!(!format!("{error} {error:?}").contains(CLIENT_SECRET), "{error}");
 
+    let request = client.request_token(Callback::OutOfBand, NOW, &Chance::new(1)).expect("a request");
+    let body = format!("oauth_token=a&oauth_token_secret=b&oauth_callback_confirmed={CLIENT_SECRET}");
+    let error = request.receive(&form_answer(200, &body), NOW).expect_err("not confirmed");
+    assert!(!format!("{error} {error:?}").contains(CLIENT_SECRET), "{error}");
+
     let temporary = "oauth_token=temp%7Corary-1&oauth_token_secret=temporary-secret-1&oauth_callback_confirmed=true";
     let (_, pending) = begin1(&client, Callback::OutOfBand, temporary).expect("temporary credentials");
-    let exchange = client.exchange(pending.verify(Answer::Bare("1"), NOW).expect("a PIN"), NOW, &Chance::new(1)).expect("an exchange");
-    let text =
-        "signature base string was \"POST&https%3A%2F%2F&oauth_token%3Dtemp%257Corary-1\" temp|orary-1 temp%7corary-1 temporary-secret-1";
+    let exchange =
+        client.exchange(pending.verify(Answer::Bare("verifier-1"), NOW).expect("a PIN"), NOW, &Chance::new(1)).expect("an exchange");
+    let text = "signature base string was \"POST&https%3A%2F%2F&oauth_token%3Dtemp%257Corary-1%26oauth_verifier%3Dverifier-1\" \
+                temp|orary-1 temp%7corary-1 temporary-secret-1";
     let error = exchange.receive(&answer(401, "text/plain", text), NOW).expect_err("refused");
     let shown = format!("{error} {error:?}");
-    assert!(!shown.contains("orary-1") && !shown.contains("temporary-secret-1"), "{shown}");
+    assert!(!shown.contains("orary-1") && !shown.contains("temporary-secret-1") && !shown.contains("verifier-1"), "{shown}");
 }
 
 #[test]

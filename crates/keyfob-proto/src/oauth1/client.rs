@@ -103,7 +103,8 @@ impl Client {
             return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
         }
         let Verified { issued, verifier, kept, tolerated } = verified;
-        let scrubber = self.scrubber().knowing(&issued.token).knowing(&issued.secret);
+        // A server that echoes the request shows the verifier as well.
+        let scrubber = [&issued.token, &issued.secret].into_iter().chain(&verifier).fold(self.scrubber(), Scrubber::knowing);
         let asked = Asked { token: Some((issued.token, issued.secret)), verifier, form: Vec::new() };
         let request = asked.request(self, now, entropy)?;
         Ok(Exchange { client: self.clone(), asked, kept, tolerated, scrubber, request })
@@ -310,7 +311,7 @@ impl RequestToken {
         let mut tolerated = Default::default();
         let credentials: Credentials = token::read(answer.into(), &client.scrubber())?;
         if client.settings.callback == CallbackAt::RequestToken {
-            token::check_confirmed(&credentials, &client.deviations, &mut tolerated)?;
+            token::check_confirmed(&credentials, &client.deviations, &client.scrubber(), &mut tolerated)?;
         } else if !token::is_confirmed(&credentials) {
             // The provider file chose a callback that is not told here, so nothing is refused for it; but it is reported.
             tolerated.insert(crate::Deviation::CallbackUnconfirmed);

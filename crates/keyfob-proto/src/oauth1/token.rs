@@ -56,7 +56,12 @@ pub(crate) fn read(answer: Incoming<'_>, scrubber: &Scrubber) -> Result<Credenti
 
 /// `oauth_callback_confirmed` must be there and be `true` (§2.1): without it the server may speak the protocol's first
 /// version, in which somebody else's approval can be planted on us (session fixation, oauth.net advisory 2009-1).
-pub(crate) fn check_confirmed(answer: &Credentials, allowed: &Deviations, tolerated: &mut Tolerated) -> Result<(), Misbehaved> {
+pub(crate) fn check_confirmed(
+    answer: &Credentials,
+    allowed: &Deviations,
+    scrubber: &Scrubber,
+    tolerated: &mut Tolerated,
+) -> Result<(), Misbehaved> {
     let found = answer.others.get("oauth_callback_confirmed").map(String::as_str);
     let deviation = match found {
         Some("true") => return Ok(()),
@@ -67,7 +72,7 @@ pub(crate) fn check_confirmed(answer: &Credentials, allowed: &Deviations, tolera
         tolerated.insert(deviation);
         return Ok(());
     }
-    let found = found.map_or("none".to_owned(), |text| format!("\"{}\"", crate::scrub::printable(text)));
+    let found = found.map_or("none".to_owned(), |text| format!("\"{}\"", scrubber.clean(text)));
     Err(Misbehaved::deviation(deviation, "oauth_callback_confirmed=true", found))
 }
 
@@ -139,11 +144,11 @@ mod tests {
     fn i4_callback_must_be_confirmed() {
         let one = answer(200, b"oauth_callback_confirmed=1&oauth_token=a&oauth_token_secret=s").expect("a form");
         let mut tolerated = Tolerated::new();
-        assert!(check_confirmed(&one, &Deviations::new(), &mut tolerated).is_err());
+        assert!(check_confirmed(&one, &Deviations::new(), &Scrubber::new(), &mut tolerated).is_err());
         let allowed = Deviations::from([Deviation::CallbackConfirmedOtherwise]);
-        assert!(check_confirmed(&one, &allowed, &mut tolerated).is_ok());
+        assert!(check_confirmed(&one, &allowed, &Scrubber::new(), &mut tolerated).is_ok());
         assert_eq!(tolerated, allowed, "what was tolerated is told");
         let none = answer(200, b"oauth_token=a&oauth_token_secret=s").expect("a form");
-        assert!(check_confirmed(&none, &allowed, &mut tolerated).is_err());
+        assert!(check_confirmed(&none, &allowed, &Scrubber::new(), &mut tolerated).is_err());
     }
 }
