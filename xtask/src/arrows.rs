@@ -13,7 +13,8 @@ const ALLOWED: [(&str, &[&str]); 7] = [
     ("keyfob-broker", &["keyfob", "keyfob-store", "keyfob-providers"]),
     ("keyfob-cli", &["keyfob-proto", "keyfob-providers", "keyfob", "keyfob-sandbox", "keyfob-store", "keyfob-broker"]),
 ];
-const FREE: [&str; 6] = ["keyfob-bench", "keyfob-e2e", "keyfob-interop", "keyfob-testbed", "keyfob-torture", "xtask"];
+const FREE: [&str; 7] =
+    ["keyfob-bench", "keyfob-e2e", "keyfob-fuzz-targets", "keyfob-interop", "keyfob-testbed", "keyfob-torture", "xtask"];
 /// Tests of any crate may start them.
 const FOR_TESTS: [&str; 2] = ["keyfob-sandbox", "keyfob-testbed"];
 

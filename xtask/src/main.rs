@@ -7,10 +7,12 @@
 //! | `cargo xtask setup`              | only looks and installs                                         |
 //! | `cargo xtask arrows`             | which of our crates may depend on which                         |
 //! | `cargo xtask torture [NAME…]`    | kills, power cuts, broken disks, for minutes; `--short`: seconds |
+//! | `cargo xtask fuzz [TARGET [SECONDS]]` | bytes that a fuzzer thinks of, a minute each (see fuzz/README.md) |
 //!
 //! With `CI=true` a test that is skipped because something is missing counts as failed.
 
 mod arrows;
+mod fuzz;
 mod processes;
 mod setup;
 mod steps;
@@ -21,7 +23,7 @@ mod torture;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short]\nsteps: fmt clippy arrows doc build test";
+const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]]\nsteps: fmt clippy arrows doc build test";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -38,6 +40,11 @@ fn main() -> ExitCode {
             }
         }
         ["torture", rest @ ..] => torture::run(rest),
+        ["fuzz"] => fuzz::run(None, 60),
+        ["fuzz", name] => fuzz::run(Some(name), 60),
+        ["fuzz", name, seconds] if seconds.parse::<u32>().is_ok() => {
+            fuzz::run(Some(name).filter(|name| **name != "all").copied(), seconds.parse().unwrap_or(60))
+        }
         ["arrows"] => match arrows::wrong() {
             Ok(wrong) if wrong.is_empty() => {
                 println!("every arrow between our crates is allowed");
