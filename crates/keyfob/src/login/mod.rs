@@ -82,12 +82,12 @@ impl Login {
                     Redirect::OutOfBand => oauth1::Callback::OutOfBand,
                 };
                 let client = oauth1::Client::new(settings, app.clone())?;
-                let (origin, entropy) = (flow.request_token.origin(), keyfob.entropy());
+                let origin = flow.request_token.origin();
                 let offset = keyfob.clock_offset(&origin);
-                let mut request = client.request_token(callback, offset.apply(now), entropy)?;
+                let mut request = client.request_token(callback, offset.apply(now), keyfob.entropy())?;
                 let mut answer = keyfob.exchange(request.request()).await?;
                 if keyfob.learn_clock(&origin, offset, &answer) {
-                    request = request.signed_again(keyfob.clock_offset(&origin).apply(keyfob.now()), entropy)?;
+                    request = request.signed_again(keyfob.clock_offset(&origin).apply(keyfob.now()), keyfob.entropy())?;
                     answer = keyfob.exchange(request.request()).await?;
                 }
                 // The login's age is told by our own clock.
