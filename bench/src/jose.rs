@@ -194,7 +194,10 @@ fn parsed(public: &PublicKey) -> ParsedPublicKey {
     .expect("a key")
 }
 
-fn bare(algorithm: Algorithm, der: &[u8]) -> Box<dyn Fn(&[u8])> {
+/// Signs, and throws the signature away.
+type Bare = Box<dyn Fn(&[u8])>;
+
+fn bare(algorithm: Algorithm, der: &[u8]) -> Bare {
     let random = SystemRandom::new();
     match algorithm {
         Algorithm::ES256 => {

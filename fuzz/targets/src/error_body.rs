@@ -5,7 +5,7 @@ use keyfob_proto::{Error, Secret, scrub};
 
 use crate::provider::{Answered, CLIENT_SECRET, CODE, NOW, judge_error, oauth1_client, oauth1_exchange, oauth2_client, oauth2_exchange};
 
-/// See [`Answered`] for what the bytes are; statuses of success are left out.
+/// See `Answered` for what the bytes are; statuses of success are left out.
 pub fn run(data: &[u8]) {
     let Some(answered) = Answered::read(data) else { return };
     if answered.response.status().is_success() {

@@ -4,7 +4,7 @@ use keyfob_proto::{TokenSet, oauth1};
 
 use crate::provider::{Answered, CALLBACK, CLIENT_SECRET, CODE, NOW, entropy, judge_error, oauth1_client, oauth1_exchange};
 
-/// See [`Answered`] for what the bytes are.
+/// See `Answered` for what the bytes are.
 pub fn run(data: &[u8]) {
     let Some(answered) = Answered::read(data) else { return };
     let client = oauth1_client(answered.lenient);

@@ -4,7 +4,7 @@ use keyfob_proto::{Error, Received, TokenSet};
 
 use crate::provider::{Answered, CLIENT_SECRET, CODE, NOW, judge_error, oauth2_client, oauth2_exchange};
 
-/// See [`Answered`] for what the bytes are.
+/// See `Answered` for what the bytes are.
 pub fn run(data: &[u8]) {
     let Some(answered) = Answered::read(data) else { return };
     let client = oauth2_client(answered.lenient);

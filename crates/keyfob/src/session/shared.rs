@@ -24,15 +24,15 @@ pub(crate) struct Shared {
 }
 
 pub(super) enum Client {
-    OAuth1(oauth1::Client),
-    OAuth2(oauth2::Client),
+    OAuth1(Box<oauth1::Client>),
+    OAuth2(Box<oauth2::Client>),
 }
 
 impl Shared {
     pub(crate) fn new(keyfob: Keyfob, settings: Settings, app: App, record: Versioned<Account>) -> Result<Self, Error> {
         let client = match &settings.flow {
-            Flow::OAuth1(_) => Client::OAuth1(oauth1::Client::new(&settings, app.clone())?),
-            Flow::OAuth2(_) => Client::OAuth2(oauth2::Client::new(&settings, app.clone())?),
+            Flow::OAuth1(_) => Client::OAuth1(Box::new(oauth1::Client::new(&settings, app.clone())?)),
+            Flow::OAuth2(_) => Client::OAuth2(Box::new(oauth2::Client::new(&settings, app.clone())?)),
             _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
         };
         let known = Mutex::new(Arc::new(Known::read(record, None)));
