@@ -157,7 +157,11 @@ pub(super) fn challenge(call: &Call, details: &Details, status: u16, more: &[(&s
     for (name, text) in more {
         value.push_str(&format!(", {name}=\"{}\"", quoted(text)));
     }
-    value.push_str(&format!(", resource_metadata=\"{}/.well-known/oauth-protected-resource/api\"", quoted(&call.origin)));
+    // RFC 9728 §3.3: what is found there has to be about the very URL that was asked for. UserInfo is the server's own.
+    if call.path().starts_with("/api/") {
+        let place = format!("{}/.well-known/oauth-protected-resource{}", call.origin, call.path());
+        value.push_str(&format!(", resource_metadata=\"{}\"", quoted(&place)));
+    }
     if details.jkt.is_some() {
         value.push_str(&format!(", algs=\"{}\"", super::keys::CLIENT_ALGORITHMS.join(" ")));
     }

@@ -5,6 +5,7 @@ mod common;
 mod kit;
 
 mod clients;
+mod core;
 mod dpop;
 mod flaws;
 mod grants;

@@ -132,7 +132,7 @@ async fn bearer_errors_come_with_a_challenge() {
     let acme = Acme::start().await;
     let url = format!("{}/api/me", acme.origin);
     let bare = get_url(&url).await;
-    let challenge = format!("Bearer realm=\"acme\", resource_metadata=\"{}/.well-known/oauth-protected-resource/api\"", acme.origin);
+    let challenge = format!("Bearer realm=\"acme\", resource_metadata=\"{}/.well-known/oauth-protected-resource/api/me\"", acme.origin);
     assert_eq!((bare.status, bare.header("www-authenticate")), (401, Some(challenge.as_str())));
     let tokens = acme.login().await;
     let access = tokens["access_token"].as_str().expect("text");

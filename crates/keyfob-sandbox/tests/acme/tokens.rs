@@ -64,7 +64,7 @@ async fn a_resource_says_who_gives_tokens_for_it_and_when_more_is_needed() {
     let challenge = bare.header("www-authenticate").expect("a challenge");
     let url = challenge.split("resource_metadata=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("where its metadata is");
     let meta = get_url(url).await.json();
-    assert_eq!((&meta["resource"], &meta["authorization_servers"]), (&json!(format!("{}/api", acme.origin)), &json!([acme.origin])));
+    assert_eq!((&meta["resource"], &meta["authorization_servers"]), (&json!(format!("{}/api/me", acme.origin)), &json!([acme.origin])));
 
     let weak = acme.login().await;
     let refused = acme.call("GET", "/api/secure", &weak, "").await;
