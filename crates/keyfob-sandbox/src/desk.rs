@@ -93,10 +93,6 @@ impl Desk {
         held(&self.apps).retain(|known| known.client_id != client_id);
     }
 
-    pub(crate) fn apps(&self) -> Vec<Registration> {
-        held(&self.apps).clone()
-    }
-
     pub(crate) fn record(&self, seen: Seen) {
         let mut log = held(&self.seen);
         if log.len() >= REMEMBERED {

@@ -68,7 +68,7 @@ impl Acme {
             state: state.map(str::to_owned),
             issuer: if desk.faults().wrong_issuer { "https://issuer.invalid".to_owned() } else { call.origin.clone() },
             // A mode that is refused below is refused in the usual one.
-            mode: Mode::new(wanted, hybrid).or_else(|| Mode::new(None, false)).unwrap_or_else(|| unreachable!("query is always known")),
+            mode: Mode::new(wanted, hybrid).or_else(|| Mode::new(None, false)).expect("the query is always a way"),
             app,
         };
         match self.judged(desk, call, &back.app, &asked) {

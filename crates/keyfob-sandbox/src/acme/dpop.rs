@@ -93,3 +93,18 @@ impl Nonce {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_is_the_same_for_five_minutes() {
+        let mut nonce = Nonce::default();
+        let first = nonce.current(1000);
+        assert_eq!(nonce.current(1299), first);
+        let second = nonce.current(1300);
+        assert_ne!(second, first);
+        assert_ne!(nonce.current(1000), second, "a clock that went back does not keep it for ever");
+    }
+}

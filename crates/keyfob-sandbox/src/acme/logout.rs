@@ -1,4 +1,6 @@
-//! Logout: asked for by an app (OpenID Connect RP-Initiated Logout), and told to all of them (Back-Channel, Front-Channel Logout).
+//! Logout: asked for by an app (OpenID Connect RP-Initiated Logout), and told to all that took part (Back-Channel, Front-Channel Logout).
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -50,7 +52,7 @@ impl Acme {
         };
 
         let ended = held(&self.person).sign_out();
-        let frames = ended.map(|session| self.tell_everybody(desk, call, &session)).unwrap_or_default();
+        let frames = ended.map(|(session, clients)| self.tell_everybody(desk, call, &session, &clients)).unwrap_or_default();
         match next {
             Some(next) if frames.is_empty() => Reply::redirect(&next),
             next => page::signed_out(&frames, next.as_deref()),
@@ -58,14 +60,14 @@ impl Acme {
     }
 
     /// Sends logout tokens; gives the pages that the browser has to load.
-    fn tell_everybody(&self, desk: &Desk, call: &Call, session: &str) -> Vec<String> {
+    fn tell_everybody(&self, desk: &Desk, call: &Call, session: &str, clients: &BTreeSet<String>) -> Vec<String> {
         let mut frames = Vec::new();
         // What works while the person is away outlives the session (OpenID Connect Core §11).
         held(&self.ledger).revoke_where(|scopes, details| {
             let here = details.login.as_ref().is_some_and(|login| login.signed_in.session == session);
             here && scopes.iter().any(|scope| scope == "openid") && !scopes.iter().any(|scope| scope == "offline_access")
         });
-        for app in desk.apps() {
+        for app in clients.iter().filter_map(|client| desk.app(client)) {
             if let Some(url) = &app.metadata.backchannel_logout_uri
                 && let Ok(token) = self.logout_token(desk, &call.origin, &app, session)
             {

@@ -25,6 +25,8 @@ struct Session {
     auth_time: i64,
     /// The place in [`ACR`].
     level: usize,
+    /// The apps that she signed in to.
+    clients: BTreeSet<String>,
 }
 
 /// What a login has to be, beside being one.
@@ -59,20 +61,22 @@ impl Person {
 
     /// She signs in where that is needed.
     pub(super) fn sign_in(&mut self, demand: &Demand, client: &str, scopes: &[String], now: i64) -> SignedIn {
-        if !self.satisfies(demand, now) {
-            let id = self.session.take().map_or_else(|| chance::hex(32), |before| before.id);
-            self.session = Some(Session { id, auth_time: now, level: demand.level() });
+        let good = self.satisfies(demand, now);
+        let fresh = || Session { id: chance::hex(32), auth_time: now, level: 0, clients: BTreeSet::new() };
+        let session = self.session.get_or_insert_with(fresh);
+        if !good {
+            (session.auth_time, session.level) = (now, demand.level());
         }
+        session.clients.insert(client.to_owned());
         self.allowed.entry(client.to_owned()).or_default().extend(scopes.iter().cloned());
-        let session = self.session.clone().unwrap_or_else(|| Session { id: chance::hex(32), auth_time: now, level: 0 });
         // A stronger session meets a weaker demand, and says so in the words that were asked for.
         let acr = demand.known().next().map_or(ACR[session.level], |asked| ACR[asked]);
-        SignedIn { session: session.id, auth_time: session.auth_time, acr }
+        SignedIn { session: session.id.clone(), auth_time: session.auth_time, acr }
     }
 
-    /// She signs out; gives the session that ends.
-    pub(super) fn sign_out(&mut self) -> Option<String> {
-        self.session.take().map(|session| session.id)
+    /// She signs out; gives the session that ends, and the apps that took part in it.
+    pub(super) fn sign_out(&mut self) -> Option<(String, BTreeSet<String>)> {
+        self.session.take().map(|session| (session.id, session.clients))
     }
 }
 

@@ -66,6 +66,20 @@ async fn offline_access_outlives_the_session() {
 }
 
 #[tokio::test]
+async fn who_took_no_part_is_not_told() {
+    let front = Metadata { frontchannel_logout_uri: Some("http://127.0.0.1:1/front".into()), ..Metadata::default() };
+    let acme = Acme::with(front).await;
+    let (mut other, url) = (acme.sandbox.app("acme"), end(&acme, &[]));
+    (other.client_id, other.client_secret) = ("other".into(), String::new());
+    other.metadata.frontchannel_logout_uri = Some("http://127.0.0.1:1/other".into());
+    acme.sandbox.register("other", other);
+    acme.openid(&[]).await;
+    let page = get_url(&url).await.text();
+    assert!(page.contains("/front?") && !page.contains("/other?"), "{page}");
+    assert!(!get_url(&url).await.text().contains("<iframe"), "nobody is signed in");
+}
+
+#[tokio::test]
 async fn apps_are_told_behind_the_browser_s_back_and_through_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let acme = Acme::with(Metadata {

@@ -24,6 +24,10 @@ impl Acme {
         }
         let found = held(&self.ledger).access(subject, desk.now()).cloned();
         let found = found.map_err(|_| refuse(400, "invalid_request", "the subject_token is unknown, expired or revoked"))?;
+        // Or a thief who is an app could turn a token that is bound to a key into one that is not.
+        if found.details.jkt.is_some() && found.details.jkt != ask.key {
+            return Err(refuse(400, "invalid_dpop_proof", "the subject_token is bound to a key, which has to be proved"));
+        }
         let scopes = narrowed(call, &found.scopes)?;
         let wanted = field(call, "requested_token_type").unwrap_or(ACCESS_TOKEN);
         if ![ACCESS_TOKEN, JWT].contains(&wanted) {
