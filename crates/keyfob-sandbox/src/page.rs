@@ -1,4 +1,5 @@
-//! The pages people see: consent, PIN, refusal, index. Rendered here, escaped, without script or outside resource.
+//! The pages people see: consent, PIN, refusal, devices, index. Rendered here, escaped, without outside resource, and without script, but for the form
+//! that posts itself.
 
 use askama::Template;
 use axum::http::header;

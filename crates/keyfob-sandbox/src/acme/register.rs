@@ -1,8 +1,10 @@
 //! Dynamic registration (RFC 7591) and its management (RFC 7592).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use axum::http::Method;
+use keyfob_proto::jose::{AwsLc, KeySet};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -155,6 +157,10 @@ fn judge(metadata: &Metadata) -> Result<(), String> {
     }
     for kind in &metadata.response_types {
         among("response_types", Some(kind), &["code", "code id_token"])?;
+    }
+    // A private key among them would be everybody's by now.
+    if let Some(jwks) = &metadata.jwks {
+        KeySet::read(jwks.to_string().as_bytes(), Arc::new(AwsLc)).map_err(|wrong| format!("jwks: {wrong}"))?;
     }
     if method == Some("private_key_jwt") && metadata.jwks.is_none() {
         return Err("private_key_jwt needs jwks".into());

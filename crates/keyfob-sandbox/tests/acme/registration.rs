@@ -51,6 +51,10 @@ async fn what_cannot_be_is_refused() {
         (json!({"redirect_uris": "x"}), "invalid_redirect_uri"),
         (json!({"redirect_uris": uris, "token_endpoint_auth_method": "tls_client_auth"}), "invalid_client_metadata"),
         (json!({"redirect_uris": uris, "token_endpoint_auth_method": "private_key_jwt"}), "invalid_client_metadata"),
+        (
+            json!({"redirect_uris": uris, "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AA"}]}}),
+            "invalid_client_metadata",
+        ),
         (json!({"redirect_uris": uris, "grant_types": ["password"]}), "invalid_client_metadata"),
         (json!({"redirect_uris": uris, "id_token_signed_response_alg": "none"}), "invalid_client_metadata"),
         (json!({"redirect_uris": uris, "backchannel_logout_uri": "http://10.0.0.1/"}), "invalid_client_metadata"),
@@ -61,4 +65,15 @@ async fn what_cannot_be_is_refused() {
     }
     let public = register(&acme, json!({"redirect_uris": uris, "token_endpoint_auth_method": "none"})).await.json();
     assert!(public.get("client_secret").is_none());
+}
+
+#[tokio::test]
+async fn an_app_is_ordered_with_its_metadata() {
+    let acme = Acme::start().await;
+    let app = json!({"service": "acme", "name": "Mine", "client_id": "mine", "metadata": {"dpop_bound_access_tokens": true}});
+    let answer = post_json(&format!("{}/control/apps", acme.sandbox.index()), &json!({"as": "mine", "app": app})).await;
+    assert_eq!(answer.status, 200);
+    assert!(acme.sandbox.app("mine").metadata.dpop_bound_access_tokens);
+    let list = crate::common::get_url(&format!("{}/providers.json", acme.sandbox.index())).await.json();
+    assert_eq!((&list["mine"]["metadata"], list["acme"].get("metadata")), (&app["metadata"], None), "what is left out is not told");
 }

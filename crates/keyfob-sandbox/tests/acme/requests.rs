@@ -106,6 +106,9 @@ async fn responses_come_by_the_mode_that_was_asked_for() {
     let text = page.text();
     assert!(text.contains(&format!("action=\"{CALLBACK}\"")) && text.contains("name=\"code\"") && text.contains("name=\"iss\""), "{text}");
     assert!(!text.contains("a\"><b"));
+    let nonce = text.split("<script nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a script");
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains(&format!("script-src 'nonce-{nonce}'")), "the one script may run: {policy}");
     assert_eq!(get(&acme.back(&[("response_mode", "web_message")]).await, "error"), "invalid_request");
 
     for mode in ["jwt", "query.jwt"] {
