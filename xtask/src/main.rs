@@ -3,7 +3,7 @@
 //! | command                          | what it does                                                    |
 //! |----------------------------------|-----------------------------------------------------------------|
 //! | `cargo xtask test`               | looks for what the tests need, installs it where it may, checks |
-//! | `cargo xtask test --only STEP`   | one step: fmt, clippy, arrows, doc, build or test               |
+//! | `cargo xtask test --only STEP`   | one step: fmt, arrows, deny, clippy, web, doc, build or test    |
 //! | `cargo xtask setup`              | only looks and installs                                         |
 //! | `cargo xtask arrows`             | which of our crates may depend on which                         |
 //! | `cargo xtask torture [NAME…]`    | kills, power cuts, broken disks, for minutes; `--short`: seconds |
@@ -12,6 +12,7 @@
 //! With `CI=true` a test that is skipped because something is missing counts as failed.
 
 mod arrows;
+mod deny;
 mod fuzz;
 mod processes;
 mod setup;
@@ -19,11 +20,12 @@ mod steps;
 mod summary;
 mod tools;
 mod torture;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]]\nsteps: fmt clippy arrows doc build test";
+const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]]\nsteps: fmt arrows deny clippy web doc build test";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

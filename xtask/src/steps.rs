@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::setup::{self, Setup};
 use crate::summary::{self, Counts, Skip};
-use crate::{arrows, cargo, processes};
+use crate::{arrows, cargo, deny, processes, web};
 
 /// What `--only` can name.
-pub(crate) const NAMES: [&str; 6] = ["fmt", "clippy", "arrows", "doc", "build", "test"];
+pub(crate) const NAMES: [&str; 8] = ["fmt", "arrows", "deny", "clippy", "web", "doc", "build", "test"];
 
 /// Runs all steps, or one; true if nothing failed.
 pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
@@ -22,8 +22,18 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     let mut setup = if only.is_none_or(|step| step == "test") { run.setup() } else { Setup::default() };
 
     run.step("fmt", |_| cargo_step(&["fmt", "--all", "--check"], &[]));
-    run.step("arrows", |_| Work::Done(arrows::wrong().and_then(|wrong| if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) })));
+    run.step("arrows", |_| Work::Done(none(arrows::wrong())));
+    run.step("deny", |_| Work::Done(none(deny::wrong())));
     run.step("clippy", |_| cargo_step(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]));
+    run.step("web", |_| match (none(web::native()), web::check()) {
+        (Err(found), _) => Work::Done(Err(found)),
+        (Ok(()), Ok(check)) => Work::Command(check),
+        // Said in the summary, and no failure with CI=true: the other half of the step is done, and no package of the system brings the target.
+        (Ok(()), Err(missing)) => {
+            setup.missing.push(missing);
+            Work::Done(Ok(()))
+        }
+    });
     run.step("doc", |_| cargo_step(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")]));
     run.step("build", |_| cargo_step(&["build", "--workspace"], &[]));
     if only.is_none() && !run.failed.contains(&"build") {
@@ -57,6 +67,11 @@ fn cargo_step(arguments: &[&str], environment: &[(&str, &str)]) -> Work {
     let mut command = cargo();
     command.args(arguments).envs(environment.iter().copied());
     Work::Command(command)
+}
+
+/// A list of what is wrong, as the result of a step.
+fn none(wrong: Result<Vec<String>, String>) -> Result<(), String> {
+    wrong.and_then(|wrong| if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) })
 }
 
 impl Run<'_> {
