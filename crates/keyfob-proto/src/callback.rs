@@ -254,5 +254,7 @@ mod tests {
         assert!(split("http://localhost/CB?code=2", "http://localhost/cb").is_none(), "paths keep their case");
         assert!(split("http://localhost@evil.example/cb?code=2", "http://localhost/cb").is_none());
         assert!(split("https://a.example/cb?code=2", "http://a.example/cb").is_none(), "only on loopback");
+        // Where the path begins does not depend on how long the host is.
+        assert!(split("http://a/cb?code=2", "http://a/cb").is_some() && split("http://a/b/cb?code=2", "http://a/c/cb").is_none());
     }
 }

@@ -158,6 +158,7 @@ fn e4_who_from_whom_for_and_when() {
     refused(judge(|claims| claims["sub"] = "".into()), "sub");
     refused(judge(|claims| claims["sub"] = 1.into()), "sub");
     refused(judge(|claims| claims["sub"] = "x".repeat(256).into()), "255");
+    assert!(judge(|claims| claims["sub"] = "x".repeat(255).into()).is_ok());
 }
 
 #[test]
@@ -298,7 +299,7 @@ fn e18_how_long_ago_and_how_thoroughly_the_person_was_asked() {
         }
         judge_with(&sign(Algorithm::ES256, json!({}), &claims), |expected| Expected { max_age: Some(100), ..expected })
     };
-    assert!(aged(Some(NOW - 100)).is_ok());
+    assert!(aged(Some(NOW - 160)).is_ok(), "a minute is left for clocks");
     refused(aged(Some(NOW - 161)), "161 seconds ago");
     refused(aged(None), "auth_time");
     let wanted = ["gold".to_owned(), "silver".to_owned()];
