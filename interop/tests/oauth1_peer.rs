@@ -3,8 +3,8 @@
 use keyfob_interop::http::{self, Answer};
 use keyfob_interop::peers;
 use keyfob_interop::wire::{self, entropy, now};
-use keyfob_proto::oauth1::{Body, Callback, Client, Pending, Placement, Settings, SignatureMethod};
-use keyfob_proto::{Api, App, Attach, Code, Endpoint, Error, Flow, OAuth1Tokens, TokenSet};
+use keyfob_proto::oauth1::{Body, Callback, Client, Pending, Placement, Settings, SignatureMethod, rsa};
+use keyfob_proto::{Api, App, Attach, Code, Endpoint, Error, Flow, OAuth1Tokens, Secret, TokenSet};
 use serde_json::json;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback?x=1&y=z";
@@ -62,7 +62,8 @@ fn every_signature_method_in_every_place_signs_every_shape() {
         }
     }
     let counts = [&awkward, &plain].map(|peer| http::visit(&format!("{}/counts", peer.origin)).json());
-    assert_eq!(counts, [json!({ "accepted": 10 * SHAPES.len(), "refused": 0 }), json!({ "accepted": 2 * SHAPES.len(), "refused": 0 })]);
+    // Three of HMAC and three of RSA in three places, and PLAINTEXT in the header; in the two others it is the plain one's.
+    assert_eq!(counts, [json!({ "accepted": 19 * SHAPES.len(), "refused": 0 }), json!({ "accepted": 2 * SHAPES.len(), "refused": 0 })]);
 }
 
 #[test]
@@ -135,7 +136,8 @@ fn tampering_is_refused() {
             }
         }),
     ];
-    for method in [SignatureMethod::HmacSha1, SignatureMethod::HmacSha256, SignatureMethod::HmacSha512] {
+    // PLAINTEXT signs nothing.
+    for method in SignatureMethod::ALL.iter().copied().filter(|method| *method != SignatureMethod::Plaintext) {
         for placement in PLACEMENTS {
             let client = peer.client(method, placement, "peer-key", SECRET);
             let tokens = peer.login(&client);
@@ -197,6 +199,17 @@ fn strangers_are_refused() {
     let wrong = OAuth1Tokens { token: tokens.token.clone(), secret: "wrong".into() };
     assert_eq!(get(&ours, &wrong), 401, "wrong token secret");
 
+    // RSA knows no shared secrets: there the key alone tells.
+    let rsa = |key| peer.client(SignatureMethod::RsaSha256, Placement::Header, key, "no secret at all");
+    let ours = rsa("peer-key");
+    let tokens = peer.login(&ours);
+    assert_eq!(get(&ours, &tokens), 200);
+    assert_eq!(
+        get(&ours.clone().with_rsa_key(rsa::private_key(&private_key(1), SignatureMethod::RsaSha256).expect("a key")), &tokens),
+        401
+    );
+    assert_eq!(get(&rsa("other-key"), &tokens), 401, "another consumer's token, with that consumer's key");
+
     let request = client("peer-key", "wrong").request_token(Callback::OutOfBand, now(), &entropy).expect("a request");
     let error = request_token_error(request);
     assert!(matches!(&error, Error::Refused(refused) if refused.status.map(|status| status.as_u16()) == Some(401)), "{error:?}");
@@ -256,7 +269,9 @@ impl Peer {
             keep: Vec::new(),
             retired: None,
         };
-        Client::new(&settings, App::confidential(key, secret)).expect("a client")
+        let mut app = App::confidential(key, secret);
+        app.fields.insert("private_key".to_owned(), private_key(if key == "peer-key" { 0 } else { 1 }));
+        Client::new(&settings, app).expect("a client")
     }
 
     fn begin(&self, client: &Client, callback: Callback) -> (String, Pending) {
@@ -294,6 +309,13 @@ impl Peer {
         let (parts, body) = self.signed(client, tokens, shape);
         wire::call(&parts, &body)
     }
+}
+
+/// One of the key pairs of the test vectors, whose public halves the peer knows.
+fn private_key(at: usize) -> Secret {
+    let vectors = include_str!("../../crates/keyfob-proto/tests/vectors/rfc5849/rsa.jsonl");
+    let key: serde_json::Value = serde_json::from_str(vectors.lines().nth(at).expect("a key")).expect("JSON");
+    Secret::new(key["private"][0].as_str().expect("PEM"))
 }
 
 fn request_token_error(request: keyfob_proto::oauth1::RequestToken) -> Error {

@@ -17,14 +17,18 @@ import json
 import secrets
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Lock
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-from oauthlib.oauth1 import (SIGNATURE_HMAC_SHA1, SIGNATURE_HMAC_SHA256, SIGNATURE_HMAC_SHA512, SIGNATURE_PLAINTEXT, RequestValidator,
-                             WebApplicationServer)
+from oauthlib.oauth1 import (SIGNATURE_HMAC_SHA1, SIGNATURE_HMAC_SHA256, SIGNATURE_HMAC_SHA512, SIGNATURE_PLAINTEXT, SIGNATURE_RSA_SHA1,
+                             SIGNATURE_RSA_SHA256, SIGNATURE_RSA_SHA512, RequestValidator, WebApplicationServer)
 
 # Every character here has been somebody's bug.
 CONSUMERS = {'peer-key': 'consumer secret/&=+%~ü', 'other-key': 'other-secret-not-real'}
+# The public halves of the first keys among the test vectors, one for each consumer.
+VECTORS = Path(__file__).parents[3] / 'crates/keyfob-proto/tests/vectors/rfc5849/rsa.jsonl'
+KEYS = dict(zip(CONSUMERS, (json.loads(line)['public'][0] for line in VECTORS.read_text().splitlines()[:2])))
 FORM = 'application/x-www-form-urlencoded'
 
 
@@ -32,7 +36,8 @@ class Records(RequestValidator):
     """Who may do what. Names and arguments are oauthlib's."""
 
     enforce_ssl = False
-    allowed_signature_methods = (SIGNATURE_HMAC_SHA1, SIGNATURE_HMAC_SHA256, SIGNATURE_HMAC_SHA512, SIGNATURE_PLAINTEXT)
+    allowed_signature_methods = (SIGNATURE_HMAC_SHA1, SIGNATURE_HMAC_SHA256, SIGNATURE_HMAC_SHA512, SIGNATURE_RSA_SHA1, SIGNATURE_RSA_SHA256,
+                                 SIGNATURE_RSA_SHA512, SIGNATURE_PLAINTEXT)
     realms = ['peer']
     # An unknown key or token is checked like a known one, so that time does not tell.
     dummy_client = dummy_request_token = dummy_access_token = 'nobody'
@@ -55,6 +60,9 @@ class Records(RequestValidator):
 
     def get_client_secret(self, key, request):
         return CONSUMERS.get(key, 'nothing')
+
+    def get_rsa_key(self, key, request):
+        return KEYS.get(key, KEYS['other-key'])
 
     def validate_request_token(self, key, token, request):
         return self.temporary.get(token, {}).get('key') == key
