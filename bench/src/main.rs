@@ -4,18 +4,20 @@
 //! |-----------------------------------------------------------|-------------------------------------------|
 //! | `cargo run --release -p keyfob-bench -- session`          | a fresh token from a warm session         |
 //! | `cargo run --release -p keyfob-bench -- jose`             | ID tokens and DPoP proofs, beside jsonwebtoken |
+//! | `cargo run --release -p keyfob-bench -- oauth1`           | signatures, beside one HMAC and other people's signers |
 //! | `cargo run --release -p keyfob-bench -- store`            | the sealed vault in SQLite, 1 000 000 accounts |
 //! | `… -- store ACCOUNTS [PART]`                              | the same with another number; one part: sealing, disk, opening, reads, leases, writes |
 
 mod jose;
 mod measure;
+mod oauth1;
 mod session;
 mod store;
 mod table;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run --release -p keyfob-bench -- session | jose | store [ACCOUNTS [PART]]";
+const USAGE: &str = "usage: cargo run --release -p keyfob-bench -- session | oauth1 | jose | store [ACCOUNTS [PART]]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let table = match words.as_slice() {
         ["session"] => session::run(),
         ["jose"] => jose::run(),
+        ["oauth1"] => oauth1::run(),
         ["store"] => store::run(1_000_000, None),
         ["store", accounts, part @ ..] if accounts.parse::<usize>().is_ok() && part.len() < 2 => {
             store::run(accounts.parse().unwrap_or_default(), part.first().copied())
