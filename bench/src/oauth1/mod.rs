@@ -24,6 +24,9 @@ const TIMES: u32 = 2000;
 /// So many turns.
 const TURNS: usize = 301;
 
+/// One signature, in this buffer; the header's length.
+type Sign<'a> = Box<dyn Fn(&mut Buffer) -> usize + 'a>;
+
 pub(crate) fn run() -> Table {
     let mut table = Table::default();
     let (get, post) = (Fixture::get(), Fixture::post());
@@ -57,7 +60,7 @@ fn measure(table: &mut Table, fixture: &Fixture, short: &str) {
     } else {
         Call { body: Body::Form(wire.as_bytes()), ..Call::new(fixture.method, &url) }
     };
-    let mut calls: Vec<(&str, f64, Box<dyn Fn(&mut Buffer) -> usize>)> = Vec::new();
+    let mut calls: Vec<(&str, f64, Sign<'_>)> = Vec::new();
     if pairs.is_empty() {
         calls.push(("signed", 2.1, Box::new(|buffer| signer.authorization(&as_wire, &once, buffer).expect("signed").len())));
     } else {

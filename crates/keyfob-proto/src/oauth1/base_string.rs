@@ -65,19 +65,22 @@ impl<'a> Target<'a> {
     /// Splits an absolute URL, or an origin and a raw request target, without changing a byte.
     pub(crate) fn split(origin: &'a str, target: &'a str) -> Option<Self> {
         let (scheme, authority) = origin.split_once("://")?;
-        let target = target.split('#').next().unwrap_or("");
-        let (path, query) = match target.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (target, None),
-        };
-        Some(Self { scheme, authority, path, query })
+        Some(Self::at(scheme, authority, target))
     }
 
     pub(crate) fn split_url(url: &'a str) -> Option<Self> {
-        let scheme = url.find("://")?;
-        let rest = &url[scheme + 3..];
-        let end = rest.find(['/', '?', '#']).map_or(url.len(), |at| scheme + 3 + at);
-        Self::split(&url[..end], &url[end..])
+        // Byte by byte: searching for strings is made for longer ones.
+        let colon = url.bytes().position(|byte| byte == b':')?;
+        let (scheme, rest) = (&url[..colon], url[colon..].strip_prefix("://")?);
+        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+        Some(Self::at(scheme, &rest[..end], &rest[end..]))
+    }
+
+    fn at(scheme: &'a str, authority: &'a str, target: &'a str) -> Self {
+        let path = target.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
+        let query = target[path..].strip_prefix('?');
+        let query = query.map(|query| &query[..query.bytes().position(|byte| byte == b'#').unwrap_or(query.len())]);
+        Self { scheme, authority, path: &target[..path], query }
     }
 
     /// Whether this is a place a request can go to: `http` or `https`, a host, and a port that is one, if any.
@@ -121,15 +124,19 @@ pub(crate) struct Parameters {
     pairs: Vec<Pair>,
 }
 
-/// Where a pair lies: the value begins where the name ends.
+/// Where a pair lies, in one piece as the base string has it: name, `%3D`, value.
 #[derive(Clone, Copy)]
 struct Pair {
     /// The first eight bytes of the name. Most comparisons end here.
     order: u64,
-    name: usize,
-    value: usize,
+    begin: usize,
+    name_end: usize,
     end: usize,
 }
+
+/// `=` and `&`, in a base string.
+const EQUALS: &[u8] = b"%3D";
+const AND: &[u8] = b"%26";
 
 impl Parameters {
     /// As others are, without asking for memory if there is enough.
@@ -144,44 +151,65 @@ impl Parameters {
         self.pairs.len()
     }
 
-    /// Adds the parameters of a raw query or form body.
-    pub(crate) fn add_raw(&mut self, text: &[u8]) {
-        for (name, value) in encode::raw_pairs(text) {
-            self.put(|arena| arena.twice_decoded(name), |arena| arena.twice_decoded(value));
+    /// Adds the parameters of a raw query or form body, in one pass: `a=b&c` as [`encode::raw_pairs`] splits it.
+    pub(crate) fn add_raw(&mut self, mut text: &[u8]) {
+        loop {
+            while let [b'&', rest @ ..] = text {
+                text = rest;
+            }
+            if text.is_empty() {
+                return;
+            }
+            let begin = self.arena.len();
+            text = self.arena.twice_name(text);
+            let name_end = self.arena.len();
+            self.arena.plain(EQUALS);
+            if let [b'=', rest @ ..] = text {
+                text = self.arena.twice_value(rest);
+            }
+            self.done(begin, name_end);
         }
     }
 
     /// Adds a parameter given as text.
     pub(crate) fn add(&mut self, name: &str, value: &str) {
-        self.put(|arena| arena.twice(name.as_bytes()), |arena| arena.twice(value.as_bytes()));
+        let begin = self.arena.len();
+        self.arena.twice(name.as_bytes());
+        let name_end = self.arena.len();
+        self.arena.plain(EQUALS);
+        self.arena.twice(value.as_bytes());
+        self.done(begin, name_end);
     }
 
     /// Adds a parameter that is a number.
     pub(crate) fn add_number(&mut self, name: &str, value: i64) {
-        self.put(|arena| arena.twice(name.as_bytes()), |arena| arena.number(value));
+        let begin = self.arena.len();
+        self.arena.twice(name.as_bytes());
+        let name_end = self.arena.len();
+        self.arena.plain(EQUALS);
+        self.arena.number(value);
+        self.done(begin, name_end);
     }
 
     /// Whether one of the pairs after the first so many has such a name. Only names that need no encoding can be asked for.
     pub(crate) fn any_after(&self, first: usize, is: impl Fn(&[u8]) -> bool) -> bool {
-        self.pairs[first..].iter().any(|pair| is(&self.arena.bytes()[pair.name..pair.value]))
+        self.pairs[first..].iter().any(|pair| is(&self.arena.bytes()[pair.begin..pair.name_end]))
     }
 
-    fn put(&mut self, write_name: impl FnOnce(&mut Arena), write_value: impl FnOnce(&mut Arena)) {
-        let name = self.arena.len();
-        write_name(&mut self.arena);
-        let value = self.arena.len();
-        write_value(&mut self.arena);
-        let written = &self.arena.bytes()[name..value];
-        let mut first = [0; 8];
-        let length = written.len().min(8);
-        first[..length].copy_from_slice(&written[..length]);
-        self.pairs.push(Pair { order: u64::from_be_bytes(first), name, value, end: self.arena.len() });
+    /// The pair that was written last.
+    fn done(&mut self, begin: usize, name_end: usize) {
+        let name = &self.arena.bytes()[begin..name_end];
+        let order = match name.first_chunk() {
+            Some(first) => u64::from_be_bytes(*first),
+            None => name.iter().rev().fold(0, |order, &byte| order >> 8 | u64::from(byte) << 56),
+        };
+        self.pairs.push(Pair { order, begin, name_end, end: self.arena.len() });
     }
 
     /// By encoded name, then by encoded value (§3.4.1.3.2).
     fn sort(&mut self) {
         let bytes = self.arena.bytes();
-        let whole = |pair: &Pair| (&bytes[pair.name..pair.value], &bytes[pair.value..pair.end]);
+        let whole = |pair: &Pair| (&bytes[pair.begin..pair.name_end], &bytes[pair.name_end..pair.end]);
         self.pairs.sort_unstable_by(|a, b| a.order.cmp(&b.order).then_with(|| whole(a).cmp(&whole(b))));
     }
 }
@@ -198,11 +226,9 @@ pub(crate) fn compose_into(method: &str, target: Target<'_>, parameters: &mut Pa
     let bytes = parameters.arena.bytes();
     for (at, pair) in parameters.pairs.iter().enumerate() {
         if at > 0 {
-            out.plain(b"%26");
+            out.plain(AND);
         }
-        out.plain(&bytes[pair.name..pair.value]);
-        out.plain(b"%3D");
-        out.plain(&bytes[pair.value..pair.end]);
+        out.plain(&bytes[pair.begin..pair.end]);
     }
     third
 }
