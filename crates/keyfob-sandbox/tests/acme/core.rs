@@ -102,7 +102,8 @@ async fn the_core_registers_reads_changes_and_leaves() {
 async fn the_core_s_proofs_hold_and_no_secret_is_written_down() {
     let acme = Acme::start().await;
     let key = AwsLc.generate(Algorithm::EdDSA).expect("a key");
-    let key = ProofKey::new(AwsLc.signer(Algorithm::EdDSA, &key).expect("it signs")).expect("a key pair");
+    let key = ProofKey::new(AwsLc.signer(Algorithm::EdDSA, &key).expect("it signs"), key.to_pem().expect("it was made here"))
+        .expect("a key pair");
     let entropy = |buffer: &mut [u8]| getrandom::fill(buffer).expect("entropy");
     let url = format!("{}/token", acme.origin);
     let proof = key.proof(&http::Method::POST, &url.parse().expect("a URL"), None, None, now(), &entropy).expect("it signs");
