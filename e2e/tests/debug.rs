@@ -10,7 +10,7 @@ use keyfob::proto::oauth1::server::SignedRequest;
 use keyfob::proto::oauth2::{
     self, AccessRequest, AuthorizeRequest, BackchannelRequest, Delivery, Hint, Hybrid, TokenExchangeRequest, TokenKind, TokenType,
 };
-use keyfob::proto::{Answer, Body, Endpoint, Flow, FormPost, Incoming, Secret, Settings, Timestamp, TokenSet};
+use keyfob::proto::{Answer, Body, Endpoint, Flow, FormPost, Incoming, Scrubber, Secret, Settings, Timestamp, TokenSet};
 use keyfob::{Login, OsEntropy, Session, Store};
 use keyfob_broker::{Config, Service, Site, Variables, recognise};
 use keyfob_e2e::canary::{Canary, Search};
@@ -35,6 +35,8 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "BackchannelLogin",
             "BackchannelRequest",
             "Body",
+            "Buffer",
+            "Call",
             "Callback",
             "Client",
             "DeviceAuthorization",
@@ -51,18 +53,23 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "IdTokenTerms",
             "ImplicitPending",
             "Incoming",
+            "Nonce",
             "OAuth1Tokens",
             "OAuth2Tokens",
+            "Once",
             "Outgoing",
             "Pending",
             "Received",
             "Refused",
+            "Repeat",
+            "Report",
             "RequestToken",
             "Revocation",
             "Scrubber",
             "Secret",
             "Settings",
             "SignedRequest",
+            "Signer",
             "Step",
             "SubjectToken",
             "TokenExchange",
@@ -389,6 +396,18 @@ fn core(settings: &Settings, app: &keyfob::proto::App, login: &Login, back: &str
             }
             all.hold("Pending", pending.clone());
         }
+        let signer = client.signer(None).expect("shared secrets");
+        let (call, mut buffer) = (oauth1::Call::new("GET", "https://api.example/?pin=a-pin-of-the-callers"), oauth1::Buffer::new());
+        let once = oauth1::Once { nonce: "a-nonce", timestamp: now, entropy: &OsEntropy };
+        signer.authorization(&call, &once, &mut buffer).expect("signed");
+        all.hold("Repeat", signer.repeat(&call).expect("prepared"));
+        all.hold("Signer", signer);
+        all.hold("Call", call);
+        all.hold("Once", once);
+        all.hold("Buffer", buffer);
+        all.hold("Nonce", oauth1::Nonce::new(&OsEntropy));
+        let refusal = http::Response::builder().status(401).body("oauth_problem=token_revoked").expect("an answer");
+        all.hold("Report", oauth1::Report::read((&refusal).into(), &Scrubber::new()));
         all.hold("Client", client);
     }
 }

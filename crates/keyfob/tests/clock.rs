@@ -152,6 +152,17 @@ async fn i3_a_login_at_a_server_whose_clock_is_ahead() {
     assert_eq!(answer.status(), 200);
 }
 
+/// A server's handlers move between threads, also while a login waits.
+#[test]
+fn a_login_and_a_call_can_be_sent_to_another_thread() {
+    fn is_send<T: Send>(_: &T) {}
+    let (keyfob, settings, app) = (keyfob(), signing("http://127.0.0.1:1"), app());
+    is_send(&Login::begin(&keyfob, &settings, &app, "home", Redirect::OutOfBand, vec![]));
+    let finish = |login: Login, verified| is_send(&login.finish(verified));
+    let call = |session: keyfob::Session| is_send(&session.get("/x").send());
+    let _ = (finish, call);
+}
+
 fn transport() -> std::sync::Arc<keyfob::HyperTransport> {
     std::sync::Arc::new(keyfob::HyperTransport::builder().loopback_only(true).build().expect("a transport"))
 }
