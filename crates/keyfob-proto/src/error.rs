@@ -281,6 +281,7 @@ pub struct Misbehaved {
     pub status: Option<StatusCode>,
     /// What to do about it.
     pub hint: Option<String>,
+    untimely: bool,
 }
 
 /// Where RFC 7515 says how a key is found.
@@ -288,7 +289,7 @@ const UNKNOWN_KEY: &str = "RFC 7515 §6";
 
 impl Misbehaved {
     pub(crate) fn new(section: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { section, expected: expected.into(), found: found.into(), status: None, hint: None }
+        Self { section, expected: expected.into(), found: found.into(), status: None, hint: None, untimely: false }
     }
 
     /// No key of the set could have made a signature. Not an answer to hold against the server before its keys were fetched again.
@@ -300,6 +301,23 @@ impl Misbehaved {
     /// Whether no key was there to check a signature with: fetching the key set again may help (OpenID Connect Core §10.1.1).
     pub fn is_unknown_key(&self) -> bool {
         self.section == UNKNOWN_KEY
+    }
+
+    /// A token whose time, by our clock, is over or has not begun.
+    #[must_use]
+    pub(crate) fn by_the_clock(self) -> Self {
+        Self { untimely: true, ..self }.with_hint("check this machine's clock")
+    }
+
+    /// Whether all that is wrong, as far as it was looked at, is a moment by our own clock: a clock that is wrong sees this in every token, and nothing
+    /// is proved against whoever made it.
+    pub fn is_untimely(&self) -> bool {
+        self.untimely
+    }
+
+    /// A login whose scopes include `openid`, and no ID token: said by whoever wants one, since a login without is good OAuth 2.
+    pub fn no_id_token() -> Self {
+        Self::new("OpenID Connect Core §3.1.3.3", "an id_token, since openid is among the scopes", "an answer without it")
     }
 
     /// An API's answer is not what it is documented to be.

@@ -95,14 +95,14 @@ impl Claims {
         let expires_at = self.moment("exp", section)?.ok_or_else(|| Misbehaved::new(section, "a claim \"exp\"", "none"))?;
         if rules.now >= expires_at.plus(LEEWAY) {
             let late = rules.now.since(expires_at);
-            return Err(clock(Misbehaved::new(section, "a token that has not ended", format!("one that ended {late} seconds ago"))));
+            return Err(Misbehaved::new(section, "a token that has not ended", format!("one that ended {late} seconds ago")).by_the_clock());
         }
         for (name, what) in [("nbf", "a token whose time has begun"), ("iat", "a token that was made before now")] {
             if let Some(begins) = self.moment(name, section)?
                 && begins > rules.now.plus(LEEWAY)
             {
                 let early = begins.since(rules.now);
-                return Err(clock(Misbehaved::new(section, what, format!("{early} seconds to go (\"{name}\")"))));
+                return Err(Misbehaved::new(section, what, format!("{early} seconds to go (\"{name}\")")).by_the_clock());
             }
         }
         Ok((self.moment("iat", section)?, expires_at))
@@ -177,11 +177,12 @@ mod tests {
     #[test]
     fn e8_a_minute_of_difference_between_clocks_and_no_more() {
         assert!(judge(|claims| claims["exp"] = json!(1500 - LEEWAY + 1)).is_ok());
-        assert!(judge(|claims| claims["exp"] = json!(1500 - LEEWAY)).is_err());
+        assert!(judge(|claims| claims["exp"] = json!(1500 - LEEWAY)).expect_err("over").is_untimely());
         for name in ["iat", "nbf"] {
             assert!(judge(|claims| claims[name] = json!(1500 + LEEWAY)).is_ok());
-            assert!(judge(|claims| claims[name] = json!(1500 + LEEWAY + 1)).is_err());
+            assert!(judge(|claims| claims[name] = json!(1500 + LEEWAY + 1)).expect_err("not yet").is_untimely());
         }
+        assert!(!judge(|claims| claims["iss"] = json!("https://b.example")).expect_err("another's").is_untimely());
     }
 
     proptest::proptest! {

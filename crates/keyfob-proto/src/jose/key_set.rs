@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use http::Method;
 use serde_json::Value;
 
 use super::algorithm::Algorithm;
@@ -10,8 +11,9 @@ use super::crypto::{Crypto, Verify};
 use super::hmac::HmacKey;
 use super::jwk::Jwk;
 use super::jws::Header;
+use crate::endpoint::Endpoint;
 use crate::error::Misbehaved;
-use crate::message::Incoming;
+use crate::message::{Incoming, Outgoing};
 use crate::oauth2::json;
 use crate::time::Timestamp;
 
@@ -36,6 +38,11 @@ struct Known {
 }
 
 impl KeySet {
+    /// What to send to a `jwks_uri`. Nothing in it is secret.
+    pub fn request(place: &Endpoint) -> Outgoing {
+        Outgoing::new(Method::GET, place).accept_json()
+    }
+
     /// Reads the answer of a `jwks_uri`. Keys of kinds that are not used here, or that are broken, are left out, as RFC 7517 §5 has it; a set that
     /// publishes a *private* key is refused whole, since its owner's signatures say nothing any more (RFC 8725 §3.5).
     ///

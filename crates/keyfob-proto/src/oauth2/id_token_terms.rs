@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::jose::Algorithms;
+use crate::oidc::{Expected, Hashes};
 use crate::secret::{Secret, stored};
+use crate::time::Timestamp;
 
 /// What the ID token of a login has to say. Made to be stored, with the [`Pending`](super::Pending) it is a part of; the nonce is in it in
 /// clear.
@@ -19,6 +22,24 @@ pub struct IdTokenTerms {
 }
 
 impl IdTokenTerms {
+    /// What the ID token that came with this access token is held against (OpenID Connect Core §3.1.3.7): every rule, and what was asked for.
+    pub fn expected<'a>(
+        &'a self,
+        issuer: &'a str,
+        client_id: &'a str,
+        algorithms: &'a Algorithms,
+        access_token: &'a Secret,
+        now: Timestamp,
+    ) -> Expected<'a> {
+        Expected {
+            nonce: self.nonce.as_ref(),
+            max_age: self.max_age,
+            acr_values: &self.acr_values,
+            hashes: Hashes { access_token: Some(access_token), ..Hashes::default() },
+            ..Expected::new(issuer, client_id, algorithms, now)
+        }
+    }
+
     /// `nonce`: drawn whenever `openid` is among the scopes. An ID token without it, or with another one, is not this login's.
     pub fn nonce(&self) -> Option<&Secret> {
         self.nonce.as_ref()

@@ -1,6 +1,7 @@
 //! What OAuth 2 needs to know of a provider.
 
 use crate::endpoint::Endpoint;
+use crate::jose::{Algorithm, Algorithms};
 
 /// What OAuth 2 needs to know of a provider (RFC 6749).
 #[derive(Clone, Debug)]
@@ -27,6 +28,11 @@ pub struct Settings {
     pub issuer: Option<String>,
     /// Whether a callback without `iss` is refused (`authorization_response_iss_parameter_supported`).
     pub iss_required: bool,
+    /// Where the issuer's public keys are (`jwks_uri`), where ID tokens shall be verified. It is asked without credentials.
+    pub jwks: Option<Endpoint>,
+    /// What ID tokens may be signed with: as this app was registered, or as the server's metadata lists. RS256 is what a server uses that was told
+    /// nothing else (OpenID Connect Registration §2).
+    pub id_token_algorithms: Algorithms,
     /// How the client says who it is at the token endpoint (§2.3). An app without a secret always sends its id in the body.
     pub client_auth: ClientAuth,
     /// What token requests look like.
@@ -67,6 +73,8 @@ impl Settings {
             backchannel_authentication: None,
             issuer: None,
             iss_required: false,
+            jwks: None,
+            id_token_algorithms: Algorithms::of([Algorithm::RS256]),
             client_auth: ClientAuth::Basic,
             token_body: TokenBody::Form,
             pkce: Pkce::S256,

@@ -4,6 +4,7 @@ use super::{Metadata, SECTION};
 use crate::app::App;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved, Misuse};
+use crate::jose::Algorithms;
 use crate::oauth2::settings::{ClientAuth, Pkce, Settings};
 
 /// What the metadata leaves to us.
@@ -80,6 +81,11 @@ impl Metadata {
         settings.issuer = Some(self.issuer.clone());
         // RFC 9207 §2.4 (A9): a server that always says who it is, and once does not, is another server.
         settings.iss_required = self.authorization_response_iss_parameter_supported;
+        settings.jwks.clone_from(&self.jwks_uri);
+        // An empty list is one of a server that does not say (Discovery §3 requires it): then what it uses when told nothing else.
+        if !self.id_token_signing_alg_values_supported.is_empty() {
+            settings.id_token_algorithms = Algorithms::listed(self.id_token_signing_alg_values_supported.iter().map(String::as_str));
+        }
         settings.pkce = self.pkce(preferences.pkce)?;
         settings.client_auth = match preferences.client_auth {
             Some(agreed) => agreed,
