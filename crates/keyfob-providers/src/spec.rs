@@ -1,6 +1,7 @@
 //! What a provider file says for the protocol, and the settings made of it: templates filled, origins moved.
 
 use http::{HeaderName, Method};
+use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
 use keyfob_proto::{Api, Attach, Endpoint, Flow, Misuse, Origin, Settings, Signal, Template, oauth1, oauth2};
@@ -51,6 +52,8 @@ pub(crate) enum FlowSpec {
         refresh: Option<Template>,
         revoke: Option<Template>,
         issuer: Option<String>,
+        jwks: Option<Template>,
+        id_token_algorithms: Algorithms,
         iss_required: bool,
         client_auth: ClientAuth,
         token_body: TokenBody,
@@ -106,6 +109,8 @@ impl Spec {
                 refresh,
                 revoke,
                 issuer,
+                jwks,
+                id_token_algorithms,
                 iss_required,
                 client_auth,
                 token_body,
@@ -129,6 +134,8 @@ impl Spec {
                 request_object: false,
                 backchannel_authentication: None,
                 issuer: issuer.as_ref().map(|issuer| moved_issuer(issuer, moves)),
+                jwks: jwks.as_ref().map(endpoint).transpose()?,
+                id_token_algorithms: id_token_algorithms.clone(),
                 iss_required: *iss_required,
                 client_auth: *client_auth,
                 token_body: *token_body,
@@ -179,9 +186,13 @@ impl Spec {
             FlowSpec::OAuth1 { request_token, authorize, access_token, .. } => {
                 vec![("request_token", Some(request_token)), ("authorize", Some(authorize)), ("access_token", Some(access_token))]
             }
-            FlowSpec::OAuth2 { authorize, token, refresh, revoke, .. } => {
-                vec![("authorize", Some(authorize)), ("token", Some(token)), ("refresh", refresh.as_ref()), ("revoke", revoke.as_ref())]
-            }
+            FlowSpec::OAuth2 { authorize, token, refresh, revoke, jwks, .. } => vec![
+                ("authorize", Some(authorize)),
+                ("token", Some(token)),
+                ("refresh", refresh.as_ref()),
+                ("revoke", revoke.as_ref()),
+                ("jwks", jwks.as_ref()),
+            ],
         };
         let named = named.into_iter().chain([("api", Some(&self.api.base_url))]);
         named

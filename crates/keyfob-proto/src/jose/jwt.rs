@@ -117,10 +117,6 @@ pub(crate) fn numeric_date(value: &Value) -> Option<Timestamp> {
     Some(Timestamp::from_unix(seconds as i64))
 }
 
-fn clock(wrong: Misbehaved) -> Misbehaved {
-    wrong.with_hint("check this machine's clock")
-}
-
 /// Their names alone: a nonce is among them, and what a person's address is.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! `[endpoints]`, `[oauth1]` or `[oauth2]`, and `[api]`: what the protocol needs to know.
 
 use http::{HeaderName, Method};
+use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
 use keyfob_proto::{Attach, Signal, Template};
@@ -77,13 +78,19 @@ fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>
         let authorize = endpoint(&endpoints, "authorize", fields);
         let token = endpoint(&endpoints, "token", fields);
         let further = |key| endpoints.text(key).and_then(|text| endpoints.reader.endpoint(&text, fields));
-        let (refresh, revoke) = (further("refresh"), further("revoke"));
+        let (refresh, revoke, jwks) = (further("refresh"), further("revoke"), further("jwks"));
         let issuer = endpoints.text("issuer");
         if let Some(issuer) = &issuer {
             endpoints.reader.endpoint(issuer, &[]);
         }
+        // Keys of nobody in particular prove nothing: a token names its issuer, which has to be the one that was meant.
+        if let Some(node) = endpoints.get("jwks")
+            && issuer.is_none()
+        {
+            endpoints.reader.problem(node.place, "endpoints.jwks without endpoints.issuer", None);
+        }
         endpoints.finish();
-        (authorize, token, refresh, revoke, issuer.map(|text| text.value))
+        (authorize, token, refresh, revoke, jwks, issuer.map(|text| text.value))
     });
     let Some(table) = section(top, "oauth2") else { return (None, None) };
     let client_auth = table.word("client_auth", &[("basic", ClientAuth::Basic), ("post", ClientAuth::Post), ("none", ClientAuth::None)]);
@@ -105,20 +112,23 @@ fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>
     let authorize_params = plain_pairs(&table, "authorize_params");
     let token_params = plain_pairs(&table, "token_params");
     let rotates = table.flag("rotates").unwrap_or(false);
+    let algorithms = id_token_algorithms(&table);
     if let Some(node) = table.get("iss_required")
         && iss_required
-        && urls.as_ref().is_none_or(|urls| urls.4.is_none())
+        && urls.as_ref().is_none_or(|urls| urls.5.is_none())
     {
         table.reader.problem(node.place, "oauth2.iss_required without endpoints.issuer", None);
     }
     table.finish();
-    let flow = urls.zip(client_auth).and_then(|((authorize, token, refresh, revoke, issuer), client_auth)| {
+    let flow = urls.zip(client_auth).and_then(|((authorize, token, refresh, revoke, jwks, issuer), client_auth)| {
         Some(FlowSpec::OAuth2 {
             authorize: authorize?,
             token: token?,
             refresh,
             revoke,
             issuer,
+            jwks,
+            id_token_algorithms: algorithms,
             iss_required,
             client_auth,
             token_body,
@@ -134,6 +144,16 @@ fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>
         })
     });
     (flow, pkce_off)
+}
+
+/// Algorithms whose keys are published: a name that is none, or `none`, is a mistake here, and a shared secret needs no `jwks`.
+fn id_token_algorithms(table: &Table<'_>) -> Algorithms {
+    let known: Vec<(&str, Algorithm)> = Algorithms::asymmetric().iter().map(|algorithm| (algorithm.name(), algorithm)).collect();
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let what = format!("one of {} in oauth2.id_token_algorithms", names.join(", "));
+    let read: Vec<Algorithm> =
+        table.texts("id_token_algorithms").iter().filter_map(|text| table.reader.word(text, &what, &known)).collect();
+    if read.is_empty() { Algorithms::of([Algorithm::RS256]) } else { Algorithms::of(read) }
 }
 
 fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<ApiSpec> {
