@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use keyfob_proto::jose::{AwsLc, Crypto};
 use keyfob_proto::oauth1::ClockOffset;
 use keyfob_proto::{App, Entropy, Incoming, Origin, Outgoing, Settings, Timestamp};
 
@@ -13,6 +14,7 @@ use crate::entropy::OsEntropy;
 use crate::error::Error;
 use crate::events::{Events, Speaker};
 use crate::history::{Actor, Entry, Event};
+use crate::keys::IssuerKeys;
 use crate::limit::Limit;
 use crate::policy::Policy;
 use crate::session::{Session, Shared};
@@ -35,6 +37,7 @@ struct Inner {
     policy: Policy,
     limit: Limit,
     speaker: Speaker,
+    keys: IssuerKeys,
     /// One session an account: whoever opens it again joins its refresh instead of spending the refresh token twice.
     sessions: Mutex<BTreeMap<String, Weak<Shared>>>,
     /// How far the clocks of OAuth 1 servers are off, where that was learnt.
@@ -57,7 +60,7 @@ impl Keyfob {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy + Send + Sync>,
     ) -> Self {
-        Self::made(store, transport, clock, entropy, Policy::default())
+        Self::made(store, transport, clock, entropy, Policy::default(), Arc::new(AwsLc))
     }
 
     fn made(
@@ -66,17 +69,26 @@ impl Keyfob {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy + Send + Sync>,
         policy: Policy,
+        crypto: Arc<dyn Crypto>,
     ) -> Self {
         let (actor, limit) = (Actor::this(), Limit::new(policy.at_once));
-        let (speaker, sessions, clocks) = (Speaker::new(), Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { store, transport, clock, entropy, actor, policy, limit, speaker, sessions, clocks }) }
+        let (speaker, keys, sessions, clocks) = (Speaker::new(), IssuerKeys::new(crypto), Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { store, transport, clock, entropy, actor, policy, limit, speaker, keys, sessions, clocks }) }
     }
 
     /// The same with another policy. Shares neither sessions nor events with the one it was made from: choose at the start.
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         let Inner { store, transport, clock, entropy, .. } = &*self.inner;
-        Self::made(store.clone(), transport.clone(), clock.clone(), entropy.clone(), policy)
+        let crypto = self.inner.keys.crypto().clone();
+        Self::made(store.clone(), transport.clone(), clock.clone(), entropy.clone(), policy, crypto)
+    }
+
+    /// The same with another back-end for signatures, in place of AWS-LC. As with [`with_policy`](Self::with_policy): choose at the start.
+    #[must_use]
+    pub fn with_crypto(self, crypto: Arc<dyn Crypto>) -> Self {
+        let Inner { store, transport, clock, entropy, policy, .. } = &*self.inner;
+        Self::made(store.clone(), transport.clone(), clock.clone(), entropy.clone(), policy.clone(), crypto)
     }
 
     /// The store.
@@ -195,6 +207,10 @@ impl Keyfob {
 
     pub(crate) fn policy(&self) -> &Policy {
         &self.inner.policy
+    }
+
+    pub(crate) fn issuer_keys(&self) -> &IssuerKeys {
+        &self.inner.keys
     }
 
     pub(crate) fn limit(&self) -> &Limit {

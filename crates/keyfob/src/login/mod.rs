@@ -11,13 +11,15 @@
 pub mod loopback;
 mod pending;
 
-use keyfob_proto::{Answer, App, Flow, Misuse, Received, Settings, Tolerated, oauth1, oauth2};
+use keyfob_proto::oidc::IdToken;
+use keyfob_proto::{Answer, App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, oauth1, oauth2};
 
 pub use pending::Pending;
 
 use crate::account::{Account, AccountId, Health, PendingLogin};
 use crate::error::Error;
 use crate::history::{Event, Fingerprint};
+use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
 use crate::store::Expected;
 
@@ -62,6 +64,9 @@ pub struct LoggedIn {
     pub replaced: bool,
     /// The deviations that were needed.
     pub tolerated: Tolerated,
+    /// Who the person is, where the provider says so: verified, every rule of OpenID Connect Core §3.1.3.7. `None` where the provider's settings name
+    /// no issuer or no keys, or `openid` was not granted.
+    pub id_token: Option<IdToken>,
 }
 
 impl Login {
@@ -145,7 +150,7 @@ impl Login {
     }
 
     /// Exchanges the proof for tokens, and keeps the account: in place of an older login of the same name, whose id it goes on with.
-    /// A name that is taken is refused before the code is spent.
+    /// A name that is taken is refused before the code is spent. An ID token that does not verify keeps nothing: neither account nor tokens.
     pub async fn finish(self, verified: Verified) -> Result<LoggedIn, Error> {
         let before = self.keyfob.store().account(&self.account).await?;
         if let Some(before) = &before
@@ -153,7 +158,7 @@ impl Login {
         {
             return Err(Error::TakenName { name: self.account, provider: before.value.provider.clone() });
         }
-        let Received { tokens, kept, tolerated, .. } = self.exchange(verified).await?;
+        let (Received { tokens, kept, tolerated, .. }, id_token) = self.exchange(verified).await?;
         let account = Account {
             id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
             name: self.account.clone(),
@@ -174,10 +179,10 @@ impl Login {
         self.keyfob.put(&account, Expected::Anything, Some(&entry)).await?;
         self.keyfob.forget_session(&account.name);
         tracing::info!(account = account.name, "logged in");
-        Ok(LoggedIn { account, replaced: before.is_some(), tolerated })
+        Ok(LoggedIn { account, replaced: before.is_some(), tolerated, id_token })
     }
 
-    async fn exchange(&self, Verified(verified): Verified) -> Result<Received, Error> {
+    async fn exchange(&self, Verified(verified): Verified) -> Result<(Received, Option<IdToken>), Error> {
         let now = self.keyfob.now();
         Ok(match verified {
             VerifiedKind::OAuth1(verified) => {
@@ -194,12 +199,23 @@ impl Login {
                     exchange = exchange.signed_again(keyfob.clock_offset(&origin).apply(keyfob.now()), keyfob.entropy())?;
                     answer = keyfob.exchange(exchange.request()).await?;
                 }
-                exchange.receive(&answer, now)?
+                (exchange.receive(&answer, now)?, None)
             }
             VerifiedKind::OAuth2(verified) => {
                 let exchange = oauth2::Client::new(&self.settings, self.app.clone())?.exchange(verified)?;
+                let verifier = Verifier::of(&self.keyfob, &self.settings, &self.app.client_id);
+                // Where no nonce was drawn, nobody asked for an ID token: one that comes all the same is still verified.
+                let terms = exchange.expected().cloned().unwrap_or_default();
+                if let Some(verifier) = verifier.filter(|_| terms.nonce().is_some()) {
+                    verifier.prepare().await?;
+                }
                 let answer = self.keyfob.exchange(exchange.request()).await?;
-                exchange.receive(&answer, self.keyfob.now())?
+                let received = exchange.receive(&answer, self.keyfob.now())?;
+                let id_token = match (verifier, &received.tokens) {
+                    (Some(verifier), TokenSet::OAuth2(tokens)) => verifier.login(tokens, &terms).await?,
+                    _ => None,
+                };
+                (received, id_token)
             }
         })
     }

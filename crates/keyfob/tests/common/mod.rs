@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use keyfob::proto::jose::{Algorithm, Algorithms};
 use keyfob::proto::{Api, App, Attach, Deviations, Endpoint, Flow, Settings, Signal, oauth2};
 use keyfob::{HyperTransport, Keyfob, Login, MemoryStore, Redirect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +29,8 @@ pub fn provider(origin: &str) -> Settings {
             backchannel_authentication: None,
             issuer: None,
             iss_required: false,
+            jwks: None,
+            id_token_algorithms: Algorithms::of([Algorithm::RS256]),
             client_auth: oauth2::ClientAuth::Basic,
             token_body: oauth2::TokenBody::Form,
             pkce: oauth2::Pkce::S256,
@@ -117,6 +120,38 @@ impl Scripted {
 
     pub fn requests(&self) -> Vec<String> {
         self.seen.lock().expect("no panic under the lock").clone()
+    }
+}
+
+/// A server that answers each request as a function says, and keeps what it was sent.
+pub struct Served {
+    pub origin: String,
+    seen: Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+impl Served {
+    pub async fn start(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let origin = format!("http://{}", socket.local_addr().expect("an address"));
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (log, answer) = (seen.clone(), Arc::new(answer));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = socket.accept().await {
+                let (log, answer) = (log.clone(), answer.clone());
+                tokio::spawn(async move {
+                    let request = read_request(&mut stream).await;
+                    log.lock().expect("no panic under the lock").push(request.clone());
+                    let _ = stream.write_all(answer(&request).as_bytes()).await;
+                    let _ = stream.shutdown().await;
+                });
+            }
+        });
+        Self { origin, seen }
+    }
+
+    /// How often this was asked for: `GET /jwks`, say.
+    pub fn asked(&self, what: &str) -> usize {
+        self.seen.lock().expect("no panic under the lock").iter().filter(|request| request.starts_with(what)).count()
     }
 }
 

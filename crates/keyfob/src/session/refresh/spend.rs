@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keyfob_proto::oauth2::Exchange;
-use keyfob_proto::{Received, TokenSet};
+use keyfob_proto::{OAuth2Tokens, Received, TokenSet};
 
 use super::fate::Fate;
 use super::note::Note;
@@ -12,6 +12,7 @@ use super::{Outcome, Why, ended};
 use crate::account::{Account, Health};
 use crate::error::Error;
 use crate::history::{Event, Fingerprint};
+use crate::id_token::Verifier;
 use crate::limit::Permit;
 use crate::session::{Client, Known, Shared};
 use crate::store::{Expected, Hold, StoreError, Versioned};
@@ -30,6 +31,10 @@ impl Shared {
     /// Asks for new tokens in place of `used`. A request that nobody answered is sent once more, and not a third time.
     pub(super) async fn spend(self: &Arc<Self>, used: &Known, why: Why, hold: Hold, permit: Permit) -> Outcome {
         let mut sent_before = false;
+        let verifier = Verifier::of(&self.keyfob, &self.settings, &self.app.client_id);
+        if let (Some(verifier), TokenSet::OAuth2(OAuth2Tokens { id_token: Some(_), .. })) = (verifier, used.tokens()) {
+            verifier.prepare_in_haste().await;
+        }
         loop {
             let begun = match self.begin(used, why).await? {
                 Ok(begun) => begun,
@@ -40,6 +45,14 @@ impl Shared {
             let error = match self.send(exchange).await {
                 Ok(received) => {
                     drop(permit);
+                    let received = match verifier {
+                        Some(verifier) => verifier.refresh(known.tokens(), received).await,
+                        None => Ok(received),
+                    };
+                    let received = match received {
+                        Ok(received) => received,
+                        Err(error) => return self.refused(&known, &note, error).await,
+                    };
                     return self.keep(new_tokens(self, &known, note, received), hold).await;
                 }
                 Err(error) => error,

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::flight::Flight;
 use crate::entropy;
 use crate::error::Error;
+use crate::id_token::KEYS;
 use crate::limit::Permit;
 use crate::session::{Known, Shared};
 use crate::store::Hold;
@@ -19,8 +20,8 @@ const FIRST: Duration = Duration::from_millis(5);
 
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// How long a request can be under way, with one more after an answer that was lost.
-const UNDER_WAY: Duration = Duration::from_secs(2 * DEADLINE.as_secs() + 5);
+/// How long a request can be under way, with one more after an answer that was lost, and the keys that the second one's ID token is verified with.
+const UNDER_WAY: Duration = Duration::from_secs(2 * DEADLINE.as_secs() + KEYS.as_secs() + 5);
 
 /// Whose turn it is.
 pub(super) enum Turn {

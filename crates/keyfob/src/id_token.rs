@@ -1,0 +1,118 @@
+//! ID tokens, verified: at login before anything is stored, and after a refresh.
+
+use std::time::Duration;
+
+use keyfob_proto::jose::Keys;
+use keyfob_proto::oauth2::{self, IdTokenTerms};
+use keyfob_proto::oidc::IdToken;
+use keyfob_proto::{Endpoint, Error as ProtoError, Flow, Misbehaved, OAuth2Tokens, Received, Secret, Settings, TokenSet};
+
+use crate::error::Error;
+use crate::keyfob::Keyfob;
+
+/// How long keys may take while a refresh is under way: its new tokens are in memory alone until they are written.
+pub(crate) const KEYS: Duration = Duration::from_secs(5);
+
+/// Verifies the ID tokens of one issuer for one app.
+#[derive(Clone, Copy)]
+pub(crate) struct Verifier<'a> {
+    keyfob: &'a Keyfob,
+    flow: &'a oauth2::Settings,
+    issuer: &'a str,
+    place: &'a Endpoint,
+    client_id: &'a str,
+}
+
+/// Why a token was not accepted.
+enum Doubt {
+    /// It breaks a rule.
+    Wrong(Misbehaved),
+    /// Nobody can tell now: the keys cannot be had, or it is its time that is wrong, by a clock that is ours.
+    Undecided(Error),
+}
+
+impl<'a> Verifier<'a> {
+    /// `None` where the provider's settings do not say whose tokens, and by which keys.
+    pub(crate) fn of(keyfob: &'a Keyfob, settings: &'a Settings, client_id: &'a str) -> Option<Self> {
+        let Flow::OAuth2(flow) = &settings.flow else { return None };
+        Some(Self { keyfob, flow, issuer: flow.issuer.as_deref()?, place: flow.jwks.as_ref()?, client_id })
+    }
+
+    /// Before a code is spent: if the keys cannot be had, the login has to begin anew all the same, but the provider has issued nothing.
+    pub(crate) async fn prepare(&self) -> Result<(), Error> {
+        self.keyfob.keys(self.place).await.map(drop)
+    }
+
+    /// The same before a refresh, which goes on without: the wait ends after [`KEYS`].
+    pub(crate) async fn prepare_in_haste(&self) {
+        drop(tokio::time::timeout(KEYS, self.keyfob.keys(self.place)).await);
+    }
+
+    /// Judges the ID token of a login. Where `openid` was granted there has to be one (OpenID Connect Core §3.1.3.3).
+    pub(crate) async fn login(&self, tokens: &OAuth2Tokens, terms: &IdTokenTerms) -> Result<Option<IdToken>, Error> {
+        let Some(id_token) = &tokens.id_token else {
+            if tokens.scopes.iter().any(|scope| scope == "openid") {
+                return Err(ProtoError::from(Misbehaved::no_id_token()).into());
+            }
+            return Ok(None);
+        };
+        match self.judge(id_token, &tokens.access, terms).await {
+            Ok(id_token) => Ok(Some(id_token)),
+            Err(Doubt::Wrong(wrong)) => Err(ProtoError::from(wrong).into()),
+            Err(Doubt::Undecided(error)) => Err(error),
+        }
+    }
+
+    /// Judges the new ID token of a refresh, where one came. OpenID Connect Core §12.2 holds it to the rules of the first one, but for the nonce; that it
+    /// names the same person was judged by the core already.
+    ///
+    /// A token that breaks a rule (a signature that is wrong, another issuer or audience) is an error, and the account is marked (D11): by §3.1.3.5
+    /// the whole answer is invalid then, so its access token may be anybody's, and the refresh token that led to it is spent.
+    ///
+    /// What nobody can decide now (no keys, a clock) proves nothing against the answer, which came over TLS from the token endpoint, for a
+    /// token that only we had. Marking would log everybody out whose machine has a wrong clock, and throwing the tokens away would lose the login: so
+    /// they are kept, with the ID token and the identity of before; the new ID token, which nobody has verified, is not.
+    pub(crate) async fn refresh(&self, before: &TokenSet, mut received: Received) -> Result<Received, Error> {
+        let (TokenSet::OAuth2(before), TokenSet::OAuth2(tokens)) = (before, &mut received.tokens) else { return Ok(received) };
+        let Some(new) = new_id_token(before, tokens) else { return Ok(received) };
+        let terms = IdTokenTerms::default();
+        let judged = tokio::time::timeout(KEYS, self.judge(new, &tokens.access, &terms)).await;
+        let undecided = match judged {
+            Ok(Ok(_)) => return Ok(received),
+            Ok(Err(Doubt::Wrong(wrong))) => return Err(ProtoError::from(wrong).into()),
+            Ok(Err(Doubt::Undecided(error))) => error.to_string(),
+            Err(_) => "the issuer's keys took too long".to_owned(),
+        };
+        tracing::warn!(issuer = self.issuer, why = undecided, "a new ID token cannot be verified now; the old one is kept");
+        tokens.id_token.clone_from(&before.id_token);
+        tokens.identity.clone_from(&before.identity);
+        Ok(received)
+    }
+
+    async fn judge(&self, id_token: &Secret, access_token: &Secret, terms: &IdTokenTerms) -> Result<IdToken, Doubt> {
+        let keys = self.keyfob.keys(self.place).await.map_err(Doubt::Undecided)?;
+        let expected = || terms.expected(self.issuer, self.client_id, &self.flow.id_token_algorithms, access_token, self.keyfob.now());
+        let unknown = match expected().judge(id_token.expose(), &Keys::Set(&keys)) {
+            Ok(id_token) => return Ok(id_token),
+            Err(wrong) if wrong.is_unknown_key() => wrong,
+            Err(wrong) => return Err(Doubt::of(wrong)),
+        };
+        // Core §10.1.1: a name that is not there means that the keys were changed, or that the token is not theirs.
+        match self.keyfob.newer_keys(self.place).await.map_err(Doubt::Undecided)? {
+            Some(keys) => expected().judge(id_token.expose(), &Keys::Set(&keys)).map_err(Doubt::of),
+            None => Err(Doubt::Undecided(ProtoError::from(unknown).into())),
+        }
+    }
+}
+
+impl Doubt {
+    fn of(wrong: Misbehaved) -> Self {
+        if wrong.is_untimely() { Self::Undecided(ProtoError::from(wrong).into()) } else { Self::Wrong(wrong) }
+    }
+}
+
+/// The answer's own ID token: where it has none, the core goes on with the old one.
+fn new_id_token<'t>(before: &OAuth2Tokens, tokens: &'t OAuth2Tokens) -> Option<&'t Secret> {
+    let new = tokens.id_token.as_ref()?;
+    before.id_token.as_ref().is_none_or(|old| !old.same_as(new.expose())).then_some(new)
+}

@@ -1,0 +1,98 @@
+//! The public keys of issuers: fetched when they are needed, kept in the process, and fetched again when the core's rule says so.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keyfob_proto::jose::{Crypto, KeyCache, KeySet};
+use keyfob_proto::{Endpoint, Timestamp};
+
+use crate::error::Error;
+use crate::keyfob::Keyfob;
+
+/// More places than this are no catalogue: a program that meets new issuers all the time must not grow with them.
+const MOST_PLACES: usize = 256;
+
+/// The keys of all issuers that were asked.
+pub(crate) struct IssuerKeys {
+    crypto: Arc<dyn Crypto>,
+    by_place: Mutex<BTreeMap<String, Arc<Place>>>,
+}
+
+/// One at a time asks at a place; the others wait, and have what it got.
+type Place = tokio::sync::Mutex<Kept>;
+
+#[derive(Default)]
+struct Kept {
+    cache: KeyCache,
+    /// Why there are none, told to all who come within the pause.
+    failure: Option<Error>,
+}
+
+impl IssuerKeys {
+    pub(crate) fn new(crypto: Arc<dyn Crypto>) -> Self {
+        Self { crypto, by_place: Mutex::default() }
+    }
+
+    pub(crate) fn crypto(&self) -> &Arc<dyn Crypto> {
+        &self.crypto
+    }
+
+    fn place(&self, place: &Endpoint) -> Arc<Place> {
+        let mut places = self.by_place.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= MOST_PLACES && !places.contains_key(place.as_str()) {
+            places.clear();
+        }
+        places.entry(place.as_str().to_owned()).or_default().clone()
+    }
+}
+
+impl Keyfob {
+    /// The keys at a `jwks_uri`. Old ones count while new ones cannot be had: a server that does not answer must not log everybody out.
+    pub(crate) async fn keys(&self, place: &Endpoint) -> Result<KeySet, Error> {
+        let kept = self.issuer_keys().place(place);
+        let mut kept = kept.lock().await;
+        let now = self.now();
+        if kept.cache.must_fetch(now) {
+            self.fetch_keys(&mut kept, place, now).await;
+        }
+        match (kept.cache.set(), &kept.failure) {
+            (Some(keys), _) => Ok(keys.clone()),
+            (None, Some(failure)) => Err(failure.again()),
+            // A first attempt that was cut off told nobody how it ended.
+            (None, None) => Err(keyfob_proto::Transport::new(keyfob_proto::TransportKind::Timeout, place.origin().to_string()).into()),
+        }
+    }
+
+    /// The keys, where a token names one that is not among them: fetched again, but not within a minute after the last time (E12), whatever is
+    /// sent to us. `None`: that minute is not over.
+    pub(crate) async fn newer_keys(&self, place: &Endpoint) -> Result<Option<KeySet>, Error> {
+        let kept = self.issuer_keys().place(place);
+        let mut kept = kept.lock().await;
+        let now = self.now();
+        if !kept.cache.may_fetch_for_unknown_key(now) {
+            return Ok(None);
+        }
+        self.fetch_keys(&mut kept, place, now).await;
+        match &kept.failure {
+            Some(failure) => Err(failure.again()),
+            None => Ok(kept.cache.set().cloned()),
+        }
+    }
+
+    async fn fetch_keys(&self, kept: &mut Kept, place: &Endpoint, now: Timestamp) {
+        kept.cache.asked(now);
+        let answer = self.exchange(&KeySet::request(place)).await;
+        let crypto = self.issuer_keys().crypto().clone();
+        let read = answer.and_then(|answer| KeySet::receive(&answer, crypto).map_err(|wrong| keyfob_proto::Error::from(wrong).into()));
+        kept.failure = match read {
+            Ok(keys) => {
+                kept.cache.received(keys, now);
+                None
+            }
+            Err(error) => {
+                tracing::warn!(place = place.as_str(), %error, "the issuer's keys cannot be had");
+                Some(error)
+            }
+        };
+    }
+}

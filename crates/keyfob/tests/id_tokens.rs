@@ -1,0 +1,277 @@
+//! ID tokens, verified at login and after a refresh, against a server that gets them wrong.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use common::{Served, app, json, parameter, provider};
+use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto, PrivateKey, sign_compact};
+use keyfob::proto::{Answer, Flow, Settings, Timestamp, TokenSet};
+use keyfob::{Account, Clock, Error, Health, HyperTransport, Keyfob, LoggedIn, Login, MemoryStore, OsEntropy, Redirect, Store};
+use serde_json::{Map, Value, json};
+
+const NOW: i64 = 1_800_000_000;
+
+struct Turned(AtomicI64);
+
+impl Clock for Turned {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// What the server does.
+struct Habits {
+    signs_with: Arc<PrivateKey>,
+    publishes: Vec<Arc<PrivateKey>>,
+    /// What is changed in the claims of the next tokens.
+    claims: Value,
+    nonce: Option<String>,
+    id_token: bool,
+    breaks_signature: bool,
+    keys_fail: bool,
+}
+
+struct House {
+    server: Served,
+    habits: Arc<Mutex<Habits>>,
+    clock: Arc<Turned>,
+    store: Arc<MemoryStore>,
+    keyfob: Keyfob,
+    settings: Settings,
+}
+
+fn key(name: &str) -> Arc<PrivateKey> {
+    Arc::new(AwsLc.generate(Algorithm::ES256).unwrap().named(name))
+}
+
+fn published(keys: &[Arc<PrivateKey>]) -> String {
+    let keys = keys.iter().map(|key| {
+        let signer = AwsLc.signer(Algorithm::ES256, key).unwrap();
+        let mut jwk = signer.public_key().unwrap().to_jwk();
+        jwk.insert("kid".to_owned(), json!(signer.key_id()));
+        Value::Object(jwk)
+    });
+    json!({ "keys": keys.collect::<Vec<_>>() }).to_string()
+}
+
+impl Habits {
+    fn answer(&self, origin: &str, now: i64) -> String {
+        let mut claims = json!({ "iss": origin, "sub": "person-1", "aud": app().client_id, "iat": now, "exp": now + 300 });
+        claims["nonce"] = json!(self.nonce);
+        for (name, value) in self.claims.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let signer = AwsLc.signer(Algorithm::ES256, &self.signs_with).unwrap();
+        let mut token = sign_compact(&*signer, Map::new(), claims.to_string().as_bytes()).unwrap();
+        if self.breaks_signature {
+            let cut = token.rfind('.').unwrap() + 1;
+            token.replace_range(cut.., &"A".repeat(86));
+        }
+        let mut answer = json!({ "access_token": format!("access-{now}"), "refresh_token": format!("refresh-{now}"), "token_type": "Bearer",
+            "expires_in": 3600 });
+        if self.id_token {
+            answer["id_token"] = json!(token);
+        }
+        json("200 OK", &answer.to_string())
+    }
+}
+
+impl House {
+    async fn new() -> Self {
+        let first = key("first");
+        let habits = Habits {
+            signs_with: first.clone(),
+            publishes: vec![first],
+            claims: json!({}),
+            nonce: None,
+            id_token: true,
+            breaks_signature: false,
+            keys_fail: false,
+        };
+        let (habits, clock) = (Arc::new(Mutex::new(habits)), Arc::new(Turned(AtomicI64::new(NOW))));
+        let (theirs, time) = (habits.clone(), clock.clone());
+        let server = Served::start(move |request| {
+            let habits = theirs.lock().unwrap();
+            let origin = request.lines().find_map(|line| line.strip_prefix("host: ")).map(|host| format!("http://{host}")).unwrap();
+            match request.split(' ').nth(1).unwrap() {
+                "/jwks" if habits.keys_fail => json("503 Service Unavailable", "{}"),
+                "/jwks" => json("200 OK", &published(&habits.publishes)),
+                _ => habits.answer(&origin, time.now().as_unix()),
+            }
+        })
+        .await;
+        let store = Arc::new(MemoryStore::new());
+        let transport = Arc::new(HyperTransport::builder().loopback_only(true).build().unwrap());
+        let keyfob = Keyfob::with(store.clone(), transport, clock.clone(), Arc::new(OsEntropy));
+        let mut settings = provider(&server.origin);
+        let Flow::OAuth2(flow) = &mut settings.flow else { panic!("OAuth 2") };
+        flow.issuer = Some(server.origin.clone());
+        flow.jwks = Some(common::endpoint(&format!("{}/jwks", server.origin)));
+        flow.id_token_algorithms = Algorithms::of([Algorithm::ES256]);
+        flow.scopes = vec!["openid".to_owned()];
+        Self { server, habits, clock, store, keyfob, settings }
+    }
+
+    fn habits(&self, change: impl FnOnce(&mut Habits)) {
+        change(&mut self.habits.lock().unwrap());
+    }
+
+    async fn log_in(&self) -> Result<LoggedIn, Error> {
+        let redirect = Redirect::Uri("http://127.0.0.1:8123/callback".to_owned());
+        let login = Login::begin(&self.keyfob, &self.settings, &app(), "pretend", redirect, vec![]).await?;
+        self.habits(|habits| habits.nonce = Some(parameter(login.url(), "nonce")));
+        let state = parameter(login.url(), "state");
+        let verified = login.verify(Answer::Url(&format!("http://127.0.0.1:8123/callback?code=c&state={state}")))?;
+        let outcome = login.finish(verified).await;
+        // §12.2: the token of a refresh should not have one.
+        self.habits(|habits| habits.nonce = None);
+        outcome
+    }
+
+    async fn refuses(&self, what: &str) {
+        let error = self.log_in().await.unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        assert!(self.store.accounts().await.unwrap().is_empty(), "nothing of a refused answer is kept");
+    }
+
+    async fn kept(&self) -> Account {
+        self.store.account("pretend").await.unwrap().unwrap().value
+    }
+
+    async fn refresh(&self) -> Result<(), Error> {
+        self.clock.0.fetch_add(600, Ordering::SeqCst);
+        self.keyfob.session(self.settings.clone(), app(), "pretend").await?.refresh().await.map(drop)
+    }
+}
+
+fn id_token(account: &Account) -> String {
+    let TokenSet::OAuth2(tokens) = &account.tokens else { panic!("OAuth 2") };
+    tokens.id_token.as_ref().unwrap().expose().to_owned()
+}
+
+fn access(account: &Account) -> String {
+    let TokenSet::OAuth2(tokens) = &account.tokens else { panic!("OAuth 2") };
+    tokens.access.expose().to_owned()
+}
+
+#[tokio::test]
+async fn e3_a_login_says_who_it_is_once_that_is_verified() {
+    let house = House::new().await;
+    let logged_in = house.log_in().await.unwrap();
+    assert_eq!(logged_in.id_token.unwrap().subject, "person-1");
+    house.log_in().await.unwrap();
+    assert_eq!(house.server.asked("GET /jwks"), 1, "the keys are kept");
+}
+
+#[tokio::test]
+async fn e3_a_bad_signature_from_the_token_endpoint_is_refused() {
+    let house = House::new().await;
+    house.habits(|habits| habits.breaks_signature = true);
+    house.refuses("RFC 7515 §5.2").await;
+}
+
+#[tokio::test]
+async fn e4_and_e6_each_rule_that_is_broken_is_named_and_nothing_is_kept() {
+    let house = House::new().await;
+    for (claims, what) in [
+        (json!({ "iss": "https://other.example" }), "the issuer"),
+        (json!({ "aud": "another-app" }), "for this client"),
+        (json!({ "aud": [app().client_id, "another-app"] }), "for this client alone"),
+        (json!({ "sub": null }), "\"sub\""),
+        (json!({ "iat": null }), "\"iat\""),
+        (json!({ "exp": NOW - 300 }), "has not ended"),
+        (json!({ "iat": NOW + 300 }), "made before now"),
+        (json!({ "nonce": "another" }), "the nonce that was sent"),
+        (json!({ "nonce": null }), "the nonce that was sent"),
+        (json!({ "at_hash": "AAAAAAAAAAAAAAAAAAAAAA" }), "at_hash"),
+    ] {
+        house.habits(|habits| habits.claims = claims);
+        house.refuses(what).await;
+    }
+    house.habits(|habits| habits.claims = json!({}));
+    house.log_in().await.unwrap();
+}
+
+#[tokio::test]
+async fn e4_openid_without_an_id_token_is_refused() {
+    let house = House::new().await;
+    house.habits(|habits| habits.id_token = false);
+    house.refuses("§3.1.3.3").await;
+}
+
+#[tokio::test]
+async fn e12_new_keys_are_fetched_once_and_then_not_for_a_minute() {
+    let house = House::new().await;
+    house.log_in().await.unwrap();
+    house.clock.0.fetch_add(61, Ordering::SeqCst);
+    let second = key("second");
+    house.habits(|habits| (habits.signs_with, habits.publishes) = (second.clone(), vec![second]));
+    house.log_in().await.unwrap();
+    assert_eq!(house.server.asked("GET /jwks"), 2);
+    house.habits(|habits| habits.signs_with = key("nobody's"));
+    for _ in 0..5 {
+        let error = house.log_in().await.unwrap_err();
+        assert!(error.to_string().contains("\"nobody's\""), "{error}");
+    }
+    assert_eq!(house.server.asked("GET /jwks"), 2, "made-up names are no way to storm it");
+}
+
+#[tokio::test]
+async fn e12_without_keys_no_code_is_spent() {
+    let house = House::new().await;
+    house.habits(|habits| habits.keys_fail = true);
+    house.refuses("RFC 7517 §5").await;
+    house.refuses("RFC 7517 §5").await;
+    assert_eq!((house.server.asked("GET /jwks"), house.server.asked("POST /token")), (1, 0));
+}
+
+#[tokio::test]
+async fn d11_a_refresh_brings_a_new_id_token_which_is_verified() {
+    let house = House::new().await;
+    let before = house.log_in().await.unwrap().account;
+    house.refresh().await.unwrap();
+    assert_ne!(id_token(&house.kept().await), id_token(&before));
+}
+
+#[tokio::test]
+async fn d11_one_that_breaks_a_rule_is_refused_and_the_account_is_marked() {
+    for (claims, breaks_signature, what) in [
+        (json!({}), true, "RFC 7515 §5.2"),
+        (json!({ "sub": "person-2" }), false, "another person"),
+        (json!({ "iat": null }), false, "\"iat\""),
+        (json!({ "at_hash": "AAAAAAAAAAAAAAAAAAAAAA" }), false, "at_hash"),
+    ] {
+        let house = House::new().await;
+        let before = house.log_in().await.unwrap().account;
+        house.habits(|habits| (habits.claims, habits.breaks_signature) = (claims, breaks_signature));
+        let error = house.refresh().await.unwrap_err();
+        assert!(matches!(&error, Error::NeedsLogin { reason, .. } if reason.contains(what)), "{error}");
+        let kept = house.kept().await;
+        assert!(matches!(kept.health, Health::NeedsLogin { .. }));
+        assert_eq!((access(&kept), id_token(&kept)), (access(&before), id_token(&before)), "nothing of that answer is kept");
+    }
+}
+
+#[tokio::test]
+async fn d11_what_nobody_can_decide_keeps_the_tokens_and_not_the_id_token() {
+    type Change = fn(&mut Habits);
+    let undecided: [Change; 2] = [
+        // Our own clock may be what is wrong.
+        |habits| habits.claims = json!({ "iat": NOW + 86_400, "exp": NOW + 90_000 }),
+        // A new key, and no answer where it would be.
+        |habits| (habits.signs_with, habits.keys_fail) = (key("second"), true),
+    ];
+    for change in undecided {
+        let house = House::new().await;
+        let before = house.log_in().await.unwrap().account;
+        house.habits(change);
+        house.refresh().await.unwrap();
+        let kept = house.kept().await;
+        assert_eq!(kept.health, Health::Ok);
+        assert_ne!(access(&kept), access(&before), "nobody else has these tokens");
+        assert_eq!(id_token(&kept), id_token(&before), "nobody has verified the new one");
+    }
+}
