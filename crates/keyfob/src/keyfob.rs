@@ -10,6 +10,7 @@ use keyfob_proto::{App, Entropy, Incoming, Origin, Outgoing, Settings, Timestamp
 
 use crate::account::Account;
 use crate::clock::{Clock, SystemClock};
+use crate::discovery::Issuers;
 use crate::entropy::OsEntropy;
 use crate::error::Error;
 use crate::events::{Events, Speaker};
@@ -38,6 +39,7 @@ struct Inner {
     limit: Limit,
     speaker: Speaker,
     keys: IssuerKeys,
+    issuers: Issuers,
     /// One session an account: whoever opens it again joins its refresh instead of spending the refresh token twice.
     sessions: Mutex<BTreeMap<String, Weak<Shared>>>,
     /// How far the clocks of OAuth 1 servers are off, where that was learnt.
@@ -72,8 +74,23 @@ impl Keyfob {
         crypto: Arc<dyn Crypto>,
     ) -> Self {
         let (actor, limit) = (Actor::this(), Limit::new(policy.at_once));
-        let (speaker, keys, sessions, clocks) = (Speaker::new(), IssuerKeys::new(crypto), Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { store, transport, clock, entropy, actor, policy, limit, speaker, keys, sessions, clocks }) }
+        let (speaker, keys, sessions) = (Speaker::new(), IssuerKeys::new(crypto), Mutex::default());
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                transport,
+                clock,
+                entropy,
+                actor,
+                policy,
+                limit,
+                speaker,
+                keys,
+                issuers: Issuers::default(),
+                sessions,
+                clocks: Mutex::default(),
+            }),
+        }
     }
 
     /// The same with another policy. Shares neither sessions nor events with the one it was made from: choose at the start.
@@ -211,6 +228,10 @@ impl Keyfob {
 
     pub(crate) fn issuer_keys(&self) -> &IssuerKeys {
         &self.inner.keys
+    }
+
+    pub(crate) fn issuers(&self) -> &Issuers {
+        &self.inner.issuers
     }
 
     pub(crate) fn limit(&self) -> &Limit {

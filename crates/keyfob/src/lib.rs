@@ -2,6 +2,7 @@
 
 mod account;
 mod clock;
+mod discovery;
 mod entropy;
 mod error;
 mod events;
@@ -22,6 +23,7 @@ pub mod upkeep;
 
 pub use account::{Account, AccountId, Health, PendingLogin};
 pub use clock::{Clock, SystemClock};
+pub use discovery::discover;
 pub use entropy::{OsEntropy, random_hex};
 pub use error::{ApiError, Error};
 pub use events::Events;

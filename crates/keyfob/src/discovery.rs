@@ -1,0 +1,113 @@
+//! Discovery: from an issuer to the settings that a login needs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Step};
+use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Settings, Transport, TransportKind};
+
+use crate::error::Error;
+use crate::keyfob::Keyfob;
+
+/// More issuers than this are no configuration: a program that meets new ones all the time must not grow with them.
+const MOST_ISSUERS: usize = 256;
+
+/// What issuers said about themselves, kept in the process.
+#[derive(Default)]
+pub(crate) struct Issuers {
+    by_name: Mutex<BTreeMap<(String, bool), Arc<Place>>>,
+}
+
+/// One at a time asks an issuer; the others wait, and have what it got.
+type Place = tokio::sync::Mutex<Option<CachedMetadata>>;
+
+impl Issuers {
+    fn place(&self, issuer: &str, order: Order) -> Arc<Place> {
+        let mut places = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = (issuer.to_owned(), order == Order::OpenIdFirst);
+        if places.len() >= MOST_ISSUERS && !places.contains_key(&name) {
+            places.clear();
+        }
+        places.entry(name).or_default().clone()
+    }
+}
+
+/// The settings of a provider that describes itself (RFC 8414, OpenID Connect Discovery): endpoints, keys, client authentication, and what it
+/// always does. `api` is where its API is, which no metadata says; its other habits are fields to change.
+///
+/// The issuer is what *you* configured, never what an answer named: a document is believed about that issuer alone. It is asked at its well-known places
+/// and kept in the process for as long as it says (a minute to a day). A refresh that brings nothing good leaves the old copy in use (F6).
+///
+/// ```
+/// # use keyfob::{Error, Keyfob, proto::{App, Endpoint, oauth2::metadata::{Order, Preferences}}};
+/// # async fn example(keyfob: &Keyfob) -> Result<(), Error> {
+/// let app = App::confidential("example-client-id", "sandbox-secret-not-real");
+/// let preferences = Preferences { scopes: vec!["openid".to_owned()], ..Preferences::default() };
+/// let api = Endpoint::parse("https://api.example")?;
+/// let settings = keyfob::discover(keyfob, "example", "https://login.example", Order::OpenIdFirst, &app, &preferences, api).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// `Misuse` for an issuer that is none, or an app that cannot say who it is in any way the server takes; `Misbehaved` for a document that says it is about
+/// another issuer, names an endpoint that only we could reach, or breaks its RFC in another way; `Transport`.
+pub async fn discover(
+    keyfob: &Keyfob,
+    provider: &str,
+    issuer: &str,
+    order: Order,
+    app: &App,
+    preferences: &Preferences,
+    api: Endpoint,
+) -> Result<Settings, Error> {
+    let metadata = keyfob.metadata(issuer, order).await?;
+    let flow = metadata.settings(app, preferences)?;
+    Ok(Settings::new(provider, Flow::OAuth2(flow), api))
+}
+
+impl Keyfob {
+    /// What an issuer says about itself, from memory while that is good: see [`discover`].
+    ///
+    /// # Errors
+    ///
+    /// As [`discover`].
+    pub async fn metadata(&self, issuer: &str, order: Order) -> Result<Metadata, Error> {
+        // Judged before anything is kept under its name.
+        let discovery = Discovery::of(issuer, order)?;
+        let place = self.issuers().place(issuer, order);
+        let mut kept = place.lock().await;
+        let now = self.now();
+        let new = match kept.take() {
+            Some(known) if !known.is_due(now) => known,
+            Some(known) => {
+                // Put back first: whoever gives up waiting must not lose it.
+                *kept = Some(known.clone());
+                let asked = self.ask(discovery).await;
+                let (known, told) = known.refreshed(asked, self.now());
+                if let Some(error) = told {
+                    tracing::warn!(issuer, %error, "the metadata was not refreshed; the old copy counts");
+                }
+                known
+            }
+            None => self.ask(discovery).await?,
+        };
+        let metadata = new.metadata().clone();
+        *kept = Some(new);
+        Ok(metadata)
+    }
+
+    async fn ask(&self, mut discovery: Discovery) -> Result<CachedMetadata, ProtoError> {
+        loop {
+            let answer = self.exchange(discovery.request()).await.map_err(|error| match error {
+                Error::Protocol(error) => error,
+                // Nothing but the transport is asked here.
+                _ => Transport::new(TransportKind::Broken, discovery.issuer()).into(),
+            })?;
+            match discovery.receive(&answer, self.now())? {
+                Step::Next(next) => discovery = *next,
+                Step::Done(known) => return Ok(*known),
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Discovery, from an issuer to a login: against the sandbox, and against a server that gets it wrong.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use common::{Served, app, endpoint, json};
+use keyfob::proto::oauth2::metadata::{Order, Preferences};
+use keyfob::proto::{Answer, App, Flow, Settings, Timestamp};
+use keyfob::{Body, Clock, Error, HyperTransport, Keyfob, Login, MemoryStore, OsEntropy, Redirect, Transport};
+use keyfob_sandbox::{Consent, Sandbox};
+
+const NOW: i64 = 1_800_000_000;
+
+struct Turned(AtomicI64);
+
+impl Clock for Turned {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(self.0.load(Ordering::SeqCst))
+    }
+}
+
+async fn discover(keyfob: &Keyfob, issuer: &str) -> Result<Settings, Error> {
+    keyfob::discover(keyfob, "pretend", issuer, Order::OAuthFirst, &app(), &Preferences::default(), endpoint(issuer)).await
+}
+
+#[tokio::test]
+async fn f1_an_issuer_alone_is_enough_for_a_login_and_a_call() {
+    let sandbox = Sandbox::builder().only(["acme"]).consent(Consent::Approve).start().await.unwrap();
+    let (origin, demo) = (sandbox.origin("acme"), sandbox.app("acme"));
+    let app = App::confidential(demo.client_id, demo.client_secret);
+    let transport = Arc::new(HyperTransport::builder().loopback_only(true).build().unwrap());
+    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport.clone());
+    let preferences = Preferences { scopes: vec!["profile".to_owned()], ..Preferences::default() };
+    let settings = keyfob::discover(&keyfob, "acme", &origin, Order::OAuthFirst, &app, &preferences, endpoint(&format!("{origin}/api")))
+        .await
+        .unwrap();
+    let Flow::OAuth2(flow) = &settings.flow else { panic!("OAuth 2") };
+    assert!(flow.iss_required && flow.issuer.as_deref() == Some(&origin));
+    let redirect = Redirect::Uri("http://127.0.0.1:8123/callback".to_owned());
+    let login = Login::begin(&keyfob, &settings, &app, "acme", redirect, vec![]).await.unwrap();
+    let visit = http::Request::get(login.url()).body(Body::empty()).unwrap();
+    let back = transport.send(visit).await.unwrap().headers()["location"].to_str().unwrap().to_owned();
+    let verified = login.verify(Answer::Url(&back)).unwrap();
+    login.finish(verified).await.unwrap();
+    keyfob.session(settings, app, "acme").await.unwrap().get("/me").send().await.unwrap();
+}
+
+struct House {
+    server: Served,
+    answer: Arc<Mutex<String>>,
+    clock: Arc<Turned>,
+    keyfob: Keyfob,
+}
+
+impl House {
+    async fn new() -> Self {
+        let answer = Arc::new(Mutex::new(String::new()));
+        let theirs = answer.clone();
+        let server = Served::start(move |_| theirs.lock().unwrap().clone()).await;
+        let clock = Arc::new(Turned(AtomicI64::new(NOW)));
+        let transport = Arc::new(HyperTransport::builder().loopback_only(true).build().unwrap());
+        let keyfob = Keyfob::with(Arc::new(MemoryStore::new()), transport, clock.clone(), Arc::new(OsEntropy));
+        let house = Self { server, answer, clock, keyfob };
+        house.says("");
+        house
+    }
+
+    /// A document about itself, with these members besides.
+    fn says(&self, more: &str) {
+        let origin = &self.server.origin;
+        let text = format!(
+            r#"{{"issuer":"{origin}","authorization_endpoint":"{origin}/authorize","token_endpoint":"{origin}/token","jwks_uri":"{origin}/jwks"{more}}}"#
+        );
+        *self.answer.lock().unwrap() = json("200 OK", &text);
+    }
+
+    async fn discover(&self) -> Result<Settings, Error> {
+        discover(&self.keyfob, &self.server.origin).await
+    }
+}
+
+#[tokio::test]
+async fn f1_a_document_about_another_issuer_is_refused() {
+    let house = House::new().await;
+    *house.answer.lock().unwrap() = json("200 OK", r#"{"issuer":"https://login.example"}"#);
+    let error = house.discover().await.unwrap_err();
+    assert!(error.to_string().contains("RFC 8414 §3.3"), "{error}");
+}
+
+#[tokio::test]
+async fn f5_a_redirect_is_not_followed() {
+    let house = House::new().await;
+    *house.answer.lock().unwrap() =
+        format!("HTTP/1.1 302 Found\r\nlocation: {}/elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", house.server.origin);
+    assert!(house.discover().await.is_err());
+    assert_eq!((house.server.asked("GET "), house.server.asked("GET /elsewhere")), (1, 0));
+}
+
+#[tokio::test]
+async fn f6_a_copy_is_kept_and_a_bad_refresh_does_not_lose_it() {
+    let house = House::new().await;
+    for _ in 0..3 {
+        house.discover().await.unwrap();
+    }
+    assert_eq!(house.server.asked("GET "), 1);
+    house.clock.0.fetch_add(3600, Ordering::SeqCst);
+    *house.answer.lock().unwrap() = json("200 OK", r#"{"issuer":"https://login.example"}"#);
+    for _ in 0..3 {
+        house.discover().await.unwrap();
+    }
+    assert_eq!(house.server.asked("GET "), 2, "asked again once, and not within a minute after it failed");
+    house.clock.0.fetch_add(60, Ordering::SeqCst);
+    house.says(r#","id_token_signing_alg_values_supported":["ES256","none","HS256"]"#);
+    let Flow::OAuth2(flow) = house.discover().await.unwrap().flow else { panic!("OAuth 2") };
+    assert_eq!(flow.id_token_algorithms.to_string(), "ES256", "the new copy counts");
+    assert!(flow.jwks.is_some());
+}
