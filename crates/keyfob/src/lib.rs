@@ -28,7 +28,7 @@ pub use entropy::{OsEntropy, random_hex};
 pub use error::{ApiError, Error};
 pub use events::Events;
 pub use keyfob_proto as proto;
-pub use login::{LoggedIn, Login, Redirect};
+pub use login::{DeviceLogin, LoggedIn, Login, Redirect};
 pub use logout::{LoggedOut, Revoked, logout};
 pub use memory::MemoryStore;
 pub use policy::Policy;

@@ -6,22 +6,26 @@
 //!       └── stored() ──► a store ──► resume() ───────────┘      (web applications: two requests, perhaps two machines)
 //! ```
 //!
-//! [`loopback`] waits for the browser on this machine.
+//! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] needs none here; [`token_exchange`] makes an account of another one's token.
 
+mod device;
+mod exchange;
+mod keep;
 pub mod loopback;
 mod pending;
 
 use keyfob_proto::oidc::IdToken;
 use keyfob_proto::{Answer, App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, oauth1, oauth2};
 
+pub use device::DeviceLogin;
+pub use exchange::token_exchange;
+use keep::Place;
 pub use pending::Pending;
 
-use crate::account::{Account, AccountId, Health, PendingLogin};
+use crate::account::{Account, PendingLogin};
 use crate::error::Error;
-use crate::history::{Event, Fingerprint};
 use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
-use crate::store::Expected;
 
 /// A login under way.
 pub struct Login {
@@ -152,34 +156,10 @@ impl Login {
     /// Exchanges the proof for tokens, and keeps the account: in place of an older login of the same name, whose id it goes on with.
     /// A name that is taken is refused before the code is spent. An ID token that does not verify keeps nothing: neither account nor tokens.
     pub async fn finish(self, verified: Verified) -> Result<LoggedIn, Error> {
-        let before = self.keyfob.store().account(&self.account).await?;
-        if let Some(before) = &before
-            && before.value.provider != self.settings.provider
-        {
-            return Err(Error::TakenName { name: self.account, provider: before.value.provider.clone() });
-        }
-        let (Received { tokens, kept, tolerated, .. }, id_token) = self.exchange(verified).await?;
-        let account = Account {
-            id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
-            name: self.account.clone(),
-            provider: self.settings.provider.clone(),
-            client_id: self.app.client_id.clone(),
-            tokens,
-            kept,
-            // Where these tokens may go is what the file says now, and stays so.
-            origins: self.settings.origins(),
-            requested_scopes: self.requested_scopes,
-            tolerated: tolerated.iter().map(|deviation| deviation.name().to_owned()).collect(),
-            health: Health::Ok,
-            logged_in_at: self.keyfob.now(),
-            spending: None,
-        };
-        let received = account.tokens.refresh_token().map(Fingerprint::of);
-        let entry = self.keyfob.entry(&account, Event::LoggedIn { received });
-        self.keyfob.put(&account, Expected::Anything, Some(&entry)).await?;
-        self.keyfob.forget_session(&account.name);
-        tracing::info!(account = account.name, "logged in");
-        Ok(LoggedIn { account, replaced: before.is_some(), tolerated, id_token })
+        let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
+        let before = place.before().await?;
+        let (received, id_token) = self.exchange(verified).await?;
+        place.keep(before, self.requested_scopes.clone(), received, id_token).await
     }
 
     async fn exchange(&self, Verified(verified): Verified) -> Result<(Received, Option<IdToken>), Error> {

@@ -1,0 +1,120 @@
+//! Logging in on another device (RFC 8628): no browser here, a code to enter there.
+
+use std::time::Duration;
+
+use keyfob_proto::oauth2::{self, AccessRequest, IdTokenTerms, Step};
+use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, Timestamp, TokenSet};
+
+use super::LoggedIn;
+use super::keep::Place;
+use crate::error::Error;
+use crate::id_token::Verifier;
+use crate::keyfob::Keyfob;
+
+/// A login that waits for somebody to enter a code on another device.
+///
+/// ```
+/// # use keyfob::{DeviceLogin, Error, Keyfob, proto::{App, Settings}};
+/// # async fn example(keyfob: &Keyfob, settings: &Settings, app: &App) -> Result<(), Error> {
+/// let mut login = DeviceLogin::begin(keyfob, settings, app, "example", vec![]).await?;
+/// println!("If you began this login: enter {} at {}", login.user_code(), login.verification_uri());
+/// let account = login.wait().await?.account;
+/// # Ok(()) }
+/// ```
+pub struct DeviceLogin {
+    keyfob: Keyfob,
+    settings: Settings,
+    client: oauth2::Client,
+    client_id: String,
+    account: String,
+    requested_scopes: Vec<String>,
+    login: oauth2::DeviceLogin,
+}
+
+impl DeviceLogin {
+    /// Asks the provider for a code. A name that is another provider's is refused before.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for a provider without device authorization endpoint; `TakenName`; and those of the core's
+    /// [`device_authorization`](oauth2::Client::device_authorization).
+    pub async fn begin(keyfob: &Keyfob, settings: &Settings, app: &App, account: &str, scopes: Vec<String>) -> Result<Self, Error> {
+        let Flow::OAuth2(flow) = &settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+        let requested_scopes = if scopes.is_empty() { flow.scopes.clone() } else { scopes.clone() };
+        Place { keyfob, settings, client_id: &app.client_id, name: account }.before().await?;
+        let client = oauth2::Client::new(settings, app.clone())?;
+        let request = client.device_authorization(&AccessRequest::scopes(scopes))?;
+        let answer = keyfob.exchange(request.request()).await?;
+        let login = request.receive(&answer, keyfob.now())?;
+        tracing::info!(provider = settings.provider, account, "login on another device begun");
+        let (settings, client_id, account) = (settings.clone(), app.client_id.clone(), account.to_owned());
+        Ok(Self { keyfob: keyfob.clone(), settings, client, client_id, account, requested_scopes, login })
+    }
+
+    /// The code to enter. Say beside it that only whoever began this login enters it: codes that are sent to others are a way to steal an approval (§5.4).
+    pub fn user_code(&self) -> &str {
+        self.login.user_code()
+    }
+
+    /// Where it is entered.
+    pub fn verification_uri(&self) -> &str {
+        self.login.verification_uri()
+    }
+
+    /// The same with the code in it, for a link or a QR code.
+    pub fn verification_uri_complete(&self) -> Option<&str> {
+        self.login.verification_uri_complete()
+    }
+
+    /// When the login ends undecided.
+    pub fn expires_at(&self) -> Timestamp {
+        self.login.expires_at()
+    }
+
+    /// Asks as often as the provider allows until somebody has decided, and keeps the account. Drop the future to give up: nothing was kept then.
+    ///
+    /// # Errors
+    ///
+    /// One that [ends the login](ProtoError::ends_login) if somebody said no, or the time is over. After another one (an answer that nobody
+    /// understands) it lives on: call this again.
+    pub async fn wait(&mut self) -> Result<LoggedIn, Error> {
+        let received = self.decided().await?;
+        let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.client_id, name: &self.account };
+        let id_token = match (Verifier::of(&self.keyfob, &self.settings, &self.client_id), &received.tokens) {
+            // This grant has no authorization request, and so no nonce.
+            (Some(verifier), TokenSet::OAuth2(tokens)) => verifier.login(tokens, &IdTokenTerms::default()).await?,
+            _ => None,
+        };
+        let before = place.before().await?;
+        place.keep(before, self.requested_scopes.clone(), received, id_token).await
+    }
+
+    async fn decided(&mut self) -> Result<Received, Error> {
+        loop {
+            let mut step = self.login.step(&self.client, self.keyfob.now())?;
+            if let Step::Send(request) = step {
+                step = match self.keyfob.exchange(&request).await {
+                    Ok(answer) => self.login.receive(&self.client, &answer, self.keyfob.now())?,
+                    Err(Error::Protocol(ProtoError::Transport(failure))) => self.login.unreachable(failure, self.keyfob.now())?,
+                    Err(error) => return Err(error),
+                };
+            }
+            match step {
+                Step::Done(received) => return Ok(received),
+                Step::WaitUntil(then) => {
+                    // At least a second: a clock that stands still must not make this a storm.
+                    let seconds = u64::try_from(then.since(self.keyfob.now())).unwrap_or(0).max(1);
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                }
+                Step::Send(_) => return Err(Misuse::new("a question, then an answer", "two questions").into()),
+            }
+        }
+    }
+}
+
+/// Without the device code.
+impl std::fmt::Debug for DeviceLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeviceLogin").field("provider", &self.settings.provider).field("account", &self.account).finish_non_exhaustive()
+    }
+}

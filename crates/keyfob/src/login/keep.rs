@@ -1,0 +1,83 @@
+//! The end of every login: an account in the store.
+
+use keyfob_proto::oidc::IdToken;
+use keyfob_proto::{Received, Settings};
+
+use super::LoggedIn;
+use crate::account::{Account, AccountId, Health};
+use crate::error::Error;
+use crate::history::{Event, Fingerprint};
+use crate::keyfob::Keyfob;
+use crate::store::{Expected, Versioned};
+
+/// Where an account will be.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) keyfob: &'a Keyfob,
+    pub(super) settings: &'a Settings,
+    pub(super) client_id: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl Place<'_> {
+    /// What is there: an older login, perhaps. An error if the name is another provider's.
+    pub(super) async fn before(&self) -> Result<Option<Versioned<Account>>, Error> {
+        let before = self.keyfob.store().account(self.name).await?;
+        match before {
+            Some(before) if before.value.provider != self.settings.provider => Err(self.taken(&before)),
+            before => Ok(before),
+        }
+    }
+
+    pub(super) fn taken(&self, by: &Versioned<Account>) -> Error {
+        Error::TakenName { name: self.name.to_owned(), provider: by.value.provider.clone() }
+    }
+
+    /// Keeps the account: in place of the one before, whose id it goes on with.
+    pub(super) async fn keep(
+        &self,
+        before: Option<Versioned<Account>>,
+        requested_scopes: Vec<String>,
+        received: Received,
+        id_token: Option<IdToken>,
+    ) -> Result<LoggedIn, Error> {
+        self.write(before, Expected::Anything, requested_scopes, received, id_token).await
+    }
+
+    /// Keeps the account where there is none.
+    pub(super) async fn keep_new(&self, requested_scopes: Vec<String>, received: Received) -> Result<LoggedIn, Error> {
+        self.write(None, Expected::Nothing, requested_scopes, received, None).await
+    }
+
+    async fn write(
+        &self,
+        before: Option<Versioned<Account>>,
+        expected: Expected,
+        requested_scopes: Vec<String>,
+        received: Received,
+        id_token: Option<IdToken>,
+    ) -> Result<LoggedIn, Error> {
+        let Received { tokens, kept, tolerated, .. } = received;
+        let account = Account {
+            id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
+            name: self.name.to_owned(),
+            provider: self.settings.provider.clone(),
+            client_id: self.client_id.to_owned(),
+            tokens,
+            kept,
+            // Where these tokens may go is what the file says now, and stays so.
+            origins: self.settings.origins(),
+            requested_scopes,
+            tolerated: tolerated.iter().map(|deviation| deviation.name().to_owned()).collect(),
+            health: Health::Ok,
+            logged_in_at: self.keyfob.now(),
+            spending: None,
+        };
+        let received = account.tokens.refresh_token().map(Fingerprint::of);
+        let entry = self.keyfob.entry(&account, Event::LoggedIn { received });
+        self.keyfob.put(&account, expected, Some(&entry)).await?;
+        self.keyfob.forget_session(&account.name);
+        tracing::info!(account = account.name, "logged in");
+        Ok(LoggedIn { account, replaced: before.is_some(), tolerated, id_token })
+    }
+}

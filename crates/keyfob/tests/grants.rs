@@ -1,0 +1,124 @@
+//! Logins without a browser of ours: on another device, and by exchanging a token.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::{Served, app, endpoint, json, keyfob, provider};
+use keyfob::login::token_exchange;
+use keyfob::proto::oauth2::{TokenExchangeRequest, TokenType};
+use keyfob::proto::{Flow, Secret, Settings};
+use keyfob::{DeviceLogin, Error, Keyfob};
+
+const CODE: &str = r#"{"device_code":"device-1","user_code":"WDJB-MJHT","verification_uri":"https://login.example/device","expires_in":600,
+    "interval":1}"#;
+const TOKENS: &str = r#"{"access_token":"access-1","refresh_token":"refresh-1","token_type":"Bearer","expires_in":3600}"#;
+
+fn refused(code: &str) -> String {
+    json("400 Bad Request", &format!(r#"{{"error":"{code}"}}"#))
+}
+
+/// A server that answers the questions of a device one by one.
+async fn device(answers: Vec<String>) -> (Served, Settings) {
+    let next = AtomicUsize::new(0);
+    let server = Served::start(move |request| {
+        if request.starts_with("POST /device") {
+            return json("200 OK", CODE);
+        }
+        answers.get(next.fetch_add(1, Ordering::SeqCst)).cloned().unwrap_or_else(|| refused("authorization_pending"))
+    })
+    .await;
+    let mut settings = provider(&server.origin);
+    let Flow::OAuth2(flow) = &mut settings.flow else { panic!("OAuth 2") };
+    flow.device_authorization = Some(endpoint(&format!("{}/device", server.origin)));
+    (server, settings)
+}
+
+async fn begin(keyfob: &Keyfob, settings: &Settings) -> DeviceLogin {
+    DeviceLogin::begin(keyfob, settings, &app(), "pretend", vec![]).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_device_login_asks_until_somebody_has_decided() {
+    let (server, settings) = device(vec![refused("authorization_pending"), json("200 OK", TOKENS)]).await;
+    let keyfob = keyfob();
+    let mut login = begin(&keyfob, &settings).await;
+    assert_eq!((login.user_code(), login.verification_uri()), ("WDJB-MJHT", "https://login.example/device"));
+    let account = login.wait().await.unwrap().account;
+    assert_eq!(account.tokens.refresh_token().unwrap().expose(), "refresh-1");
+    assert_eq!(server.asked("POST /token"), 2);
+    assert!(keyfob.store().account("pretend").await.unwrap().is_some());
+    assert!(!format!("{login:?}").contains("device-1"));
+}
+
+#[tokio::test]
+async fn a_denial_ends_it_and_keeps_nothing() {
+    let (server, settings) = device(vec![refused("access_denied")]).await;
+    let keyfob = keyfob();
+    let mut login = begin(&keyfob, &settings).await;
+    let error = login.wait().await.unwrap_err();
+    assert!(matches!(&error, Error::Protocol(error) if error.ends_login()), "{error}");
+    assert!(login.wait().await.is_err());
+    assert_eq!(server.asked("POST /token"), 1, "nobody asks again");
+    assert!(keyfob.store().account("pretend").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_answer_nobody_understands_leaves_it_alive() {
+    let (_server, settings) = device(vec![json("200 OK", "[]"), json("200 OK", TOKENS)]).await;
+    let keyfob = keyfob();
+    let mut login = begin(&keyfob, &settings).await;
+    let error = login.wait().await.unwrap_err();
+    assert!(matches!(&error, Error::Protocol(error) if !error.ends_login()), "{error}");
+    login.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn giving_up_asks_no_more() {
+    let (server, settings) = device(vec![]).await;
+    let keyfob = keyfob();
+    let mut login = begin(&keyfob, &settings).await;
+    assert!(tokio::time::timeout(Duration::from_millis(50), login.wait()).await.is_err());
+    drop(login);
+    assert_eq!(server.asked("POST /token"), 0, "the first question comes after an interval");
+    assert!(keyfob.store().account("pretend").await.unwrap().is_none());
+}
+
+/// A server that exchanges every token, and says how often it was asked.
+async fn exchange(answer: &'static str) -> (Arc<Served>, Settings) {
+    let server = Served::start(move |_| json("200 OK", answer)).await;
+    let settings = provider(&server.origin);
+    (Arc::new(server), settings)
+}
+
+fn request() -> TokenExchangeRequest {
+    TokenExchangeRequest::new(Secret::new("access-of-somebody"), TokenType::AccessToken)
+}
+
+const EXCHANGED: &str = r#"{"access_token":"narrow-1","issued_token_type":"urn:ietf:params:oauth:token-type:access_token",
+    "token_type":"Bearer","expires_in":60}"#;
+
+#[tokio::test]
+async fn an_exchanged_token_is_an_account_of_its_own_and_never_takes_a_place() {
+    let (server, settings) = exchange(EXCHANGED).await;
+    let keyfob = keyfob();
+    token_exchange(&keyfob, &settings, &app(), "pretend/narrow", &request()).await.unwrap();
+    let kept = keyfob.store().account("pretend/narrow").await.unwrap().unwrap();
+    assert_eq!(kept.value.tokens.secrets()[0].expose(), "narrow-1");
+    let error = token_exchange(&keyfob, &settings, &app(), "pretend/narrow", &request()).await.unwrap_err();
+    assert!(matches!(error, Error::TakenName { .. }), "{error}");
+    assert_eq!(server.asked("POST /token"), 1, "refused before anything is sent");
+}
+
+#[tokio::test]
+async fn what_no_session_can_use_is_not_kept() {
+    let (_server, settings) =
+        exchange(r#"{"access_token":"assertion-1","issued_token_type":"urn:ietf:params:oauth:token-type:saml2","token_type":"N_A"}"#).await;
+    let keyfob = keyfob();
+    let error = token_exchange(&keyfob, &settings, &app(), "pretend/saml", &request()).await.unwrap_err();
+    assert!(error.to_string().contains("bearer"), "{error}");
+    assert!(keyfob.store().accounts().await.unwrap().is_empty());
+}
