@@ -53,6 +53,7 @@ pub(crate) enum FlowSpec {
         revoke: Option<Template>,
         issuer: Option<String>,
         jwks: Option<Template>,
+        device: Option<Template>,
         id_token_algorithms: Algorithms,
         iss_required: bool,
         client_auth: ClientAuth,
@@ -110,6 +111,7 @@ impl Spec {
                 revoke,
                 issuer,
                 jwks,
+                device,
                 id_token_algorithms,
                 iss_required,
                 client_auth,
@@ -128,10 +130,10 @@ impl Spec {
                 token: endpoint(token)?,
                 refresh: refresh.as_ref().map(endpoint).transpose()?,
                 revoke: revoke.as_ref().map(endpoint).transpose()?,
-                device_authorization: None,
                 pushed: None,
                 pushed_required: false,
                 request_object: false,
+                device_authorization: device.as_ref().map(endpoint).transpose()?,
                 backchannel_authentication: None,
                 issuer: issuer.as_ref().map(|issuer| moved_issuer(issuer, moves)),
                 jwks: jwks.as_ref().map(endpoint).transpose()?,
@@ -186,12 +188,13 @@ impl Spec {
             FlowSpec::OAuth1 { request_token, authorize, access_token, .. } => {
                 vec![("request_token", Some(request_token)), ("authorize", Some(authorize)), ("access_token", Some(access_token))]
             }
-            FlowSpec::OAuth2 { authorize, token, refresh, revoke, jwks, .. } => vec![
+            FlowSpec::OAuth2 { authorize, token, refresh, revoke, jwks, device, .. } => vec![
                 ("authorize", Some(authorize)),
                 ("token", Some(token)),
                 ("refresh", refresh.as_ref()),
                 ("revoke", revoke.as_ref()),
                 ("jwks", jwks.as_ref()),
+                ("device", device.as_ref()),
             ],
         };
         let named = named.into_iter().chain([("api", Some(&self.api.base_url))]);

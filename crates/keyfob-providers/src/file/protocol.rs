@@ -78,7 +78,7 @@ fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>
         let authorize = endpoint(&endpoints, "authorize", fields);
         let token = endpoint(&endpoints, "token", fields);
         let further = |key| endpoints.text(key).and_then(|text| endpoints.reader.endpoint(&text, fields));
-        let (refresh, revoke, jwks) = (further("refresh"), further("revoke"), further("jwks"));
+        let (refresh, revoke, jwks, device) = (further("refresh"), further("revoke"), further("jwks"), further("device"));
         let issuer = endpoints.text("issuer");
         if let Some(issuer) = &issuer {
             endpoints.reader.endpoint(issuer, &[]);
@@ -90,7 +90,7 @@ fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>
             endpoints.reader.problem(node.place, "endpoints.jwks without endpoints.issuer", None);
         }
         endpoints.finish();
-        (authorize, token, refresh, revoke, jwks, issuer.map(|text| text.value))
+        (authorize, token, refresh, revoke, (jwks, device), issuer.map(|text| text.value))
     });
     let Some(table) = section(top, "oauth2") else { return (None, None) };
     let client_auth = table.word("client_auth", &[("basic", ClientAuth::Basic), ("post", ClientAuth::Post), ("none", ClientAuth::None)]);
@@ -120,7 +120,7 @@ fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>
         table.reader.problem(node.place, "oauth2.iss_required without endpoints.issuer", None);
     }
     table.finish();
-    let flow = urls.zip(client_auth).and_then(|((authorize, token, refresh, revoke, jwks, issuer), client_auth)| {
+    let flow = urls.zip(client_auth).and_then(|((authorize, token, refresh, revoke, (jwks, device), issuer), client_auth)| {
         Some(FlowSpec::OAuth2 {
             authorize: authorize?,
             token: token?,
@@ -128,6 +128,7 @@ fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>
             revoke,
             issuer,
             jwks,
+            device,
             id_token_algorithms: algorithms,
             iss_required,
             client_auth,
