@@ -40,12 +40,12 @@ impl<'a> Verifier<'a> {
 
     /// Before a code is spent: if the keys cannot be had, the login has to begin anew all the same, but the provider has issued nothing.
     pub(crate) async fn prepare(&self) -> Result<(), Error> {
-        self.keyfob.keys(self.place).await.map(drop)
+        self.keyfob.keys(self.issuer, self.place).await.map(drop)
     }
 
     /// The same before a refresh, which goes on without: the wait ends after [`KEYS`].
     pub(crate) async fn prepare_in_haste(&self) {
-        drop(tokio::time::timeout(KEYS, self.keyfob.keys(self.place)).await);
+        drop(tokio::time::timeout(KEYS, self.keyfob.keys(self.issuer, self.place)).await);
     }
 
     /// Judges the ID token of a login. Where `openid` was granted there has to be one (OpenID Connect Core §3.1.3.3).
@@ -90,7 +90,7 @@ impl<'a> Verifier<'a> {
     }
 
     async fn judge(&self, id_token: &Secret, access_token: &Secret, terms: &IdTokenTerms) -> Result<IdToken, Doubt> {
-        let keys = self.keyfob.keys(self.place).await.map_err(Doubt::Undecided)?;
+        let keys = self.keyfob.keys(self.issuer, self.place).await.map_err(Doubt::Undecided)?;
         let expected = || terms.expected(self.issuer, self.client_id, &self.flow.id_token_algorithms, access_token, self.keyfob.now());
         let unknown = match expected().judge(id_token.expose(), &Keys::Set(&keys)) {
             Ok(id_token) => return Ok(id_token),
@@ -98,7 +98,7 @@ impl<'a> Verifier<'a> {
             Err(wrong) => return Err(Doubt::of(wrong)),
         };
         // Core §10.1.1: a name that is not there means that the keys were changed, or that the token is not theirs.
-        match self.keyfob.newer_keys(self.place).await.map_err(Doubt::Undecided)? {
+        match self.keyfob.newer_keys(self.issuer, self.place).await.map_err(Doubt::Undecided)? {
             Some(keys) => expected().judge(id_token.expose(), &Keys::Set(&keys)).map_err(Doubt::of),
             None => Err(Doubt::Undecided(ProtoError::from(unknown).into())),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyfob_proto::jose::{AwsLc, Crypto};
 use keyfob_proto::oauth1::ClockOffset;
-use keyfob_proto::{App, Entropy, Incoming, Origin, Outgoing, Settings, Timestamp};
+use keyfob_proto::{App, Endpoint, Entropy, Incoming, Origin, Outgoing, Settings, Timestamp};
 
 use crate::account::Account;
 use crate::clock::{Clock, SystemClock};
@@ -252,7 +252,16 @@ impl Keyfob {
 
     /// Sends a request of the protocol core and reads the whole answer.
     pub(crate) async fn exchange(&self, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
-        Ok(transport::exchange(self.transport(), request).await?)
+        Ok(transport::exchange(self.transport(), request, None).await?)
+    }
+
+    /// The same to a URL that a document of `home` names. What is at the document's own host is as reachable as the document was, and this machine's
+    /// servers may name each other; all else has to be on the open internet (F4).
+    pub(crate) async fn exchange_from(&self, home: &Endpoint, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
+        let (home, origin) = (home.origin(), request.origin());
+        let spared = origin.is_some_and(|origin| origin.host() == home.host() || (origin.is_loopback() && home.is_loopback()));
+        let mark = (!spared).then_some(transport::PublicOnly);
+        Ok(transport::exchange(self.transport(), request, mark).await?)
     }
 
     fn clocks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Origin, ClockOffset>> {

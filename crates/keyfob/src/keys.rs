@@ -48,12 +48,12 @@ impl IssuerKeys {
 
 impl Keyfob {
     /// The keys at a `jwks_uri`. Old ones count while new ones cannot be had: a server that does not answer must not log everybody out.
-    pub(crate) async fn keys(&self, place: &Endpoint) -> Result<KeySet, Error> {
+    pub(crate) async fn keys(&self, issuer: &str, place: &Endpoint) -> Result<KeySet, Error> {
         let kept = self.issuer_keys().place(place);
         let mut kept = kept.lock().await;
         let now = self.now();
         if kept.cache.must_fetch(now) {
-            self.fetch_keys(&mut kept, place, now).await;
+            self.fetch_keys(&mut kept, issuer, place, now).await;
         }
         match (kept.cache.set(), &kept.failure) {
             (Some(keys), _) => Ok(keys.clone()),
@@ -65,23 +65,27 @@ impl Keyfob {
 
     /// The keys, where a token names one that is not among them: fetched again, but not within a minute after the last time (E12), whatever is
     /// sent to us. `None`: that minute is not over.
-    pub(crate) async fn newer_keys(&self, place: &Endpoint) -> Result<Option<KeySet>, Error> {
+    pub(crate) async fn newer_keys(&self, issuer: &str, place: &Endpoint) -> Result<Option<KeySet>, Error> {
         let kept = self.issuer_keys().place(place);
         let mut kept = kept.lock().await;
         let now = self.now();
         if !kept.cache.may_fetch_for_unknown_key(now) {
             return Ok(None);
         }
-        self.fetch_keys(&mut kept, place, now).await;
+        self.fetch_keys(&mut kept, issuer, place, now).await;
         match &kept.failure {
             Some(failure) => Err(failure.again()),
             None => Ok(kept.cache.set().cloned()),
         }
     }
 
-    async fn fetch_keys(&self, kept: &mut Kept, place: &Endpoint, now: Timestamp) {
+    async fn fetch_keys(&self, kept: &mut Kept, issuer: &str, place: &Endpoint, now: Timestamp) {
         kept.cache.asked(now);
-        let answer = self.exchange(&KeySet::request(place)).await;
+        // Whether a catalogue or the issuer's own document says where its keys are, nobody can tell here: the issuer is what was configured.
+        let answer = match Endpoint::parse(issuer) {
+            Ok(home) => self.exchange_from(&home, &KeySet::request(place)).await,
+            Err(wrong) => Err(wrong.into()),
+        };
         let crypto = self.issuer_keys().crypto().clone();
         let read = answer.and_then(|answer| KeySet::receive(&answer, crypto).map_err(|wrong| keyfob_proto::Error::from(wrong).into()));
         kept.failure = match read {

@@ -26,17 +26,24 @@ type Tcp = HttpConnector<Resolver>;
 #[derive(Clone)]
 pub(super) struct Connector {
     tcp: Tcp,
-    loopback_only: bool,
+    /// The operator chose the proxy, wherever it is.
+    to_proxy: Tcp,
+    allowed: Allowed,
     proxies: Option<Arc<Matcher>>,
 }
 
 impl Connector {
-    pub(super) fn new(loopback_only: bool, proxies: bool) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver { inner: GaiResolver::new(), loopback_only });
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(Duration::from_secs(15)));
-        tcp.set_nodelay(true);
-        Self { tcp, loopback_only, proxies: (proxies && !loopback_only).then(|| Arc::new(Matcher::from_env())) }
+    pub(super) fn new(loopback_only: bool, public_only: bool, proxies: bool) -> Self {
+        let allowed = Allowed::by(loopback_only, public_only);
+        let tcp = |allowed| {
+            let mut tcp = HttpConnector::new_with_resolver(Resolver { inner: GaiResolver::new(), allowed });
+            tcp.enforce_http(false);
+            tcp.set_connect_timeout(Some(Duration::from_secs(15)));
+            tcp.set_nodelay(true);
+            tcp
+        };
+        let to_proxy = tcp(Allowed::by(loopback_only, false));
+        Self { tcp: tcp(allowed), to_proxy, allowed, proxies: (proxies && !loopback_only).then(|| Arc::new(Matcher::from_env())) }
     }
 
     /// The proxy for a destination. This machine is never reached through one.
@@ -56,14 +63,13 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, destination: Uri) -> Self::Future {
-        if self.loopback_only
-            && let Some(address) = literal_address(&destination)
-            && !address.is_loopback()
+        if let Some(address) = literal_address(&destination)
+            && !self.allowed.takes(address)
         {
             return Box::pin(std::future::ready(Err(Forbidden.into())));
         }
         let proxy = self.proxy_for(&destination);
-        let mut tcp = self.tcp.clone();
+        let mut tcp = if proxy.is_some() { self.to_proxy.clone() } else { self.tcp.clone() };
         Box::pin(async move {
             let Some(proxy) = proxy else {
                 return Ok(Stream { io: tcp.call(destination).await?, proxied: false });
@@ -104,48 +110,91 @@ pub(super) struct Forbidden;
 
 impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("only addresses of this machine are allowed")
+        f.write_str("this address is not allowed here")
     }
 }
 
 impl std::error::Error for Forbidden {}
 
-/// The system's resolver, with our policy on what it answers: a name is judged by its addresses, not by its looks.
-#[derive(Clone)]
-pub(super) struct Resolver {
-    inner: GaiResolver,
-    loopback_only: bool,
+/// Which addresses may be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Allowed {
+    Any,
+    /// Tests, and `localhost` always.
+    Loopback,
+    /// URLs that others wrote (F4).
+    Public,
+    /// Both: none.
+    Nothing,
 }
 
-impl Service<Name> for Resolver {
+impl Allowed {
+    fn by(loopback_only: bool, public_only: bool) -> Self {
+        match (loopback_only, public_only) {
+            (false, false) => Self::Any,
+            (true, false) => Self::Loopback,
+            (false, true) => Self::Public,
+            (true, true) => Self::Nothing,
+        }
+    }
+
+    /// Plain http is allowed to `localhost`, so it must be this machine, whatever a hosts file or a name server says (RFC 8252 §8.3).
+    fn for_name(self, name: &Name) -> Self {
+        match self {
+            Self::Any if is_localhost(name) => Self::Loopback,
+            Self::Public if is_localhost(name) => Self::Nothing,
+            other => other,
+        }
+    }
+
+    fn takes(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Loopback => address.is_loopback(),
+            Self::Public => keyfob_proto::is_public(address),
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// The system's resolver, with our policy on what it answers: a name is judged by its addresses, not by its looks. What it gives is what is connected
+/// to, so there is nothing between the look and the connection that could change.
+#[derive(Clone)]
+pub(super) struct Resolver<R = GaiResolver> {
+    inner: R,
+    allowed: Allowed,
+}
+
+impl<R> Service<Name> for Resolver<R>
+where
+    R: Service<Name, Error = io::Error>,
+    R::Response: Iterator<Item = SocketAddr>,
+    R::Future: Send + 'static,
+{
     type Response = std::vec::IntoIter<SocketAddr>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Service::<Name>::poll_ready(&mut self.inner, cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        // Under this policy no name leaves the machine either: a look-up is traffic, too.
-        if self.loopback_only && !is_localhost(&name) {
+        // Where only this machine may be reached no name leaves it either: a look-up is traffic, too.
+        let stays = matches!(self.allowed, Allowed::Loopback | Allowed::Nothing);
+        let allowed = self.allowed.for_name(&name);
+        if (stays && !is_localhost(&name)) || allowed == Allowed::Nothing {
             return Box::pin(std::future::ready(Err(io::Error::other(Forbidden))));
         }
-        let loopback_only = must_stay_here(&name, self.loopback_only);
         let found = self.inner.call(name);
         Box::pin(async move {
-            let addresses: Vec<_> = found.await?.filter(|address| !loopback_only || address.ip().is_loopback()).collect();
-            if addresses.is_empty() && loopback_only {
+            let addresses: Vec<_> = found.await?.filter(|address| allowed.takes(address.ip())).collect();
+            if addresses.is_empty() && allowed != Allowed::Any {
                 return Err(io::Error::other(Forbidden));
             }
             Ok(addresses.into_iter())
         })
     }
-}
-
-/// Plain http is allowed to `localhost`, so it must be this machine, whatever a hosts file or a name server says (RFC 8252 §8.3).
-fn must_stay_here(name: &Name, loopback_only: bool) -> bool {
-    loopback_only || is_localhost(name)
 }
 
 fn is_localhost(name: &Name) -> bool {
@@ -190,8 +239,61 @@ mod tests {
 
     #[test]
     fn i6_localhost_is_this_machine_under_any_policy() {
-        let must = |name: &str, loopback_only| must_stay_here(&name.parse().expect("a name"), loopback_only);
-        assert!(must("localhost", false) && must("LocalHost", false) && must("api.example", true));
-        assert!(!must("api.example", false) && !must("localhost.example", false));
+        let of = |name: &str, allowed: Allowed| allowed.for_name(&name.parse().expect("a name"));
+        assert_eq!((of("localhost", Allowed::Any), of("LocalHost", Allowed::Any)), (Allowed::Loopback, Allowed::Loopback));
+        assert_eq!((of("api.example", Allowed::Loopback), of("localhost", Allowed::Public)), (Allowed::Loopback, Allowed::Nothing));
+        assert_eq!((of("api.example", Allowed::Any), of("localhost.example", Allowed::Any)), (Allowed::Any, Allowed::Any));
+    }
+
+    /// A name service whose answer changes with every question.
+    #[derive(Clone)]
+    struct Changing(Arc<std::sync::Mutex<std::collections::VecDeque<Vec<SocketAddr>>>>);
+
+    impl Service<Name> for Changing {
+        type Response = std::vec::IntoIter<SocketAddr>;
+        type Error = io::Error;
+        type Future = std::future::Ready<io::Result<Self::Response>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Name) -> Self::Future {
+            let next = self.0.lock().expect("no panic under the lock").pop_front();
+            std::future::ready(Ok(next.unwrap_or_default().into_iter()))
+        }
+    }
+
+    fn changing(answers: &[&[&str]]) -> Changing {
+        let addresses = |answer: &&[&str]| answer.iter().map(|text| SocketAddr::new(text.parse().expect("an address"), 443)).collect();
+        Changing(Arc::new(std::sync::Mutex::new(answers.iter().map(addresses).collect())))
+    }
+
+    #[tokio::test]
+    async fn f4_what_is_connected_to_is_what_is_checked() {
+        let inner = changing(&[&["93.184.216.34"], &["127.0.0.1"], &["169.254.169.254", "93.184.216.34"], &["::ffff:10.0.0.1"], &[]]);
+        let mut resolver = Resolver { inner, allowed: Allowed::Public };
+        let mut ask = || resolver.call("rebind.test".parse().expect("a name"));
+        let public: SocketAddr = "93.184.216.34:443".parse().expect("an address");
+        assert_eq!(ask().await.expect("public").collect::<Vec<_>>(), [public]);
+        assert!(ask().await.is_err(), "the second answer is judged as the first was");
+        assert_eq!(ask().await.expect("one of them is").collect::<Vec<_>>(), [public], "and the private one is not tried");
+        assert!(ask().await.is_err() && ask().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn f4_no_connection_is_made_to_an_address_that_is_not_public() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let connect = async |name: &str, allowed| {
+            let mut tcp = HttpConnector::new_with_resolver(Resolver { inner: changing(&[&["127.0.0.1"]]), allowed });
+            tcp.call(format!("http://{name}:{port}/").parse().expect("a URL")).await
+        };
+        for name in ["rebind.test", "127.0.0.1.nip.io", "localtest.me"] {
+            assert!(connect(name, Allowed::Any).await.is_ok(), "it listens");
+            assert!(connect(name, Allowed::Public).await.is_err(), "{name}");
+        }
+        let mut connector = Connector::new(false, true, false);
+        assert!(connector.call(format!("http://127.0.0.1:{port}/").parse().expect("a URL")).await.is_err(), "an address as it is written");
     }
 }

@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use keyfob_proto::{Origin, Transport as TransportError, TransportKind};
 
 use super::connect::{Connector, Forbidden};
-use super::{Body, Sending, Transport};
+use super::{Body, PublicOnly, Sending, Transport};
 
 /// The largest head of an answer: headers without end must not fill the memory.
 const LARGEST_HEAD: usize = 64 * 1024;
@@ -19,6 +19,8 @@ const LARGEST_HEAD: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct HyperTransport {
     client: Client<HttpsConnector<Connector>, Body>,
+    /// For [`PublicOnly`]: connections of its own, since one to a private address must not be found in the pool.
+    public_only: Client<HttpsConnector<Connector>, Body>,
     head_deadline: Duration,
 }
 
@@ -69,28 +71,34 @@ impl HyperTransportBuilder {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let tls = versions.map_err(std::io::Error::other)?.with_native_roots()?.with_no_client_auth();
-        let connector = Connector::new(self.loopback_only, self.proxies);
-        let https =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().enable_http2().wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(60))
-            // A request on a connection that turns out closed is not sent twice behind our back: codes and rotating tokens are
-            // good for one use.
-            .retry_canceled_requests(false)
-            .http1_max_headers(100)
-            .http1_max_buf_size(LARGEST_HEAD)
-            .http2_max_header_list_size(LARGEST_HEAD as u32)
-            .build(https);
-        Ok(HyperTransport { client, head_deadline: self.head_deadline })
+        let client = |public_only| {
+            let connector = Connector::new(self.loopback_only, public_only, self.proxies);
+            let https = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+            client(https.enable_http1().enable_http2().wrap_connector(connector))
+        };
+        Ok(HyperTransport { client: client(false), public_only: client(true), head_deadline: self.head_deadline })
     }
+}
+
+fn client(https: HttpsConnector<Connector>) -> Client<HttpsConnector<Connector>, Body> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(60))
+        // A request on a connection that turns out closed is not sent twice behind our back: codes and rotating tokens are
+        // good for one use.
+        .retry_canceled_requests(false)
+        .http1_max_headers(100)
+        .http1_max_buf_size(LARGEST_HEAD)
+        .http2_max_header_list_size(LARGEST_HEAD as u32)
+        .build(https)
 }
 
 impl Transport for HyperTransport {
     fn send(&self, request: http::Request<Body>) -> Sending<'_> {
         Box::pin(async move {
             let origin = Origin::of(request.uri()).map(|origin| origin.to_string()).unwrap_or_default();
-            match tokio::time::timeout(self.head_deadline, self.client.request(request)).await {
+            let client = if request.extensions().get::<PublicOnly>().is_some() { &self.public_only } else { &self.client };
+            match tokio::time::timeout(self.head_deadline, client.request(request)).await {
                 Err(_) => Err(TransportError::new(TransportKind::Timeout, origin)),
                 Ok(Err(error)) => Err(TransportError::new(kind_of(&error), origin).caused_by(error)),
                 Ok(Ok(answer)) => Ok(answer.map(|body| Body::stream(body).received_from(origin))),

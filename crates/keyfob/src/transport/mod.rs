@@ -26,14 +26,30 @@ pub trait Transport: Send + Sync {
     fn send(&self, request: http::Request<Body>) -> Sending<'_>;
 }
 
+/// Marks a request (among its extensions) whose URL somebody else wrote: in a document, that is, not in our configuration. It may go only to addresses
+/// on the open internet, judged by the very address that is connected to: a name whose address changes between a look and the connection has
+/// nothing to gain (SSRF, DNS rebinding). What a proxy connects to, the proxy answers for.
+///
+/// A [`Transport`] of your own has to keep to it, too: see [`keyfob_proto::is_public`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicOnly;
+
 /// How long a whole back-channel request may take: connecting, head and body.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Sends a request of the protocol core and reads the whole answer, within [`DEADLINE`] and the core's cap.
-pub(crate) async fn exchange(transport: &dyn Transport, request: &Outgoing) -> Result<http::Response<Vec<u8>>, TransportError> {
+pub(crate) async fn exchange(
+    transport: &dyn Transport,
+    request: &Outgoing,
+    public_only: Option<PublicOnly>,
+) -> Result<http::Response<Vec<u8>>, TransportError> {
     let origin = request.origin().map(|origin| origin.to_string()).unwrap_or_default();
     let work = async {
-        let answer = transport.send(request.clone().into_http().map(Body::from)).await?;
+        let mut request = request.clone().into_http().map(Body::from);
+        if let Some(mark) = public_only {
+            request.extensions_mut().insert(mark);
+        }
+        let answer = transport.send(request).await?;
         let (parts, body) = answer.into_parts();
         // One more than the core accepts would be read by nobody.
         let bytes = body.bytes(Outgoing::LARGEST_ANSWER).await?;
