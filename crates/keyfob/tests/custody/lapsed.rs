@@ -40,7 +40,7 @@ async fn d2_a_right_that_lapsed_is_not_taken_while_its_holder_may_be_spending() 
 #[tokio::test(start_paused = true)]
 async fn d4_a_right_whose_holder_cannot_be_spending_any_more_is_taken_at_once() {
     let gone = Actor { pid: u32::MAX, ..Actor::this() };
-    for house in [being_spent(elsewhere(), 66).await, being_spent(gone, 1).await] {
+    for house in [being_spent(elsewhere(), 71).await, being_spent(gone, 1).await] {
         assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-2");
         assert_eq!(house.events().await, ["abandoned", "refreshed"]);
     }
