@@ -76,6 +76,18 @@ fn the_good_file_is_good() {
 }
 
 #[test]
+fn keys_algorithms_and_the_device_endpoint_are_read() {
+    let more =
+        "issuer = \"https://hub.example\"\njwks = \"https://hub.example/keys\"\ndevice = \"https://hub.example/device\"\n\n[client]\n";
+    let text = GOOD.replacen("[client]\n", more, 1).replacen("scopes =", "id_token_algorithms = [\"ES256\", \"PS256\"]\nscopes =", 1);
+    let settings = check(&text, "hub.toml").expect("good").settings(&|_| None).expect("no fields in the URLs");
+    let keyfob_proto::Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
+    assert_eq!(flow.jwks.map(|url| url.to_string()).as_deref(), Some("https://hub.example/keys"));
+    assert_eq!(flow.device_authorization.map(|url| url.to_string()).as_deref(), Some("https://hub.example/device"));
+    assert_eq!(flow.id_token_algorithms.to_string(), "PS256, ES256");
+}
+
+#[test]
 fn each_mistake_is_told_with_its_place() {
     // from, to, where, message has, hint has
     let cases: &[(&str, &str, &str, &str, &str)] = &[
