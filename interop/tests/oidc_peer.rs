@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use keyfob_interop::wire::{self, entropy, now};
 use keyfob_interop::{http, peers, person};
-use keyfob_proto::oauth2::{AuthorizeRequest, Client, ClientAuth, Exchange, Pending, Pkce, Settings, TokenBody, TokenKind};
+use keyfob_proto::oauth2::{AuthorizeRequest, Client, ClientAuth, Exchange, Pending, Settings, TokenKind};
 use keyfob_proto::{Answer, Api, App, Attach, Body, Code, Endpoint, Error, Flow, OAuth2Tokens, TokenSet};
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
@@ -149,29 +149,15 @@ impl Peer {
     fn client_with(&self, nth: usize, app: App) -> Client {
         let endpoint = |path: &str| Endpoint::parse(&format!("{}{path}", self.origin)).expect("an endpoint");
         let flow = Settings {
-            authorize: endpoint("/auth"),
-            token: endpoint("/token"),
-            refresh: None,
             revoke: Some(endpoint("/token/revocation")),
-            device_authorization: None,
-            pushed: None,
-            pushed_required: false,
-            request_object: false,
-            backchannel_authentication: None,
             issuer: Some(self.origin.clone()),
             iss_required: true,
             client_auth: CLIENTS[nth].2,
-            token_body: TokenBody::Form,
-            pkce: Pkce::S256,
             scopes: ["openid", "offline_access", "email"].map(String::from).into(),
-            scope_separator: " ".to_owned(),
-            response_type: true,
-            redirect_uri_at_token: true,
             // Without this the server gives no refresh token to a web app that a person has agreed to before.
             authorize_params: vec![("prompt".to_owned(), "consent".to_owned())],
-            token_params: Vec::new(),
-            default_lifetime: None,
             rotates: true,
+            ..Settings::new(endpoint("/auth"), endpoint("/token"))
         };
         let settings = keyfob_proto::Settings {
             provider: "peer".to_owned(),

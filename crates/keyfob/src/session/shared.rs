@@ -23,7 +23,6 @@ pub(crate) struct Shared {
     pub(super) unwritten: Unwritten,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there is one a session; a box would be in the way of every call")]
 pub(super) enum Client {
     OAuth1(Box<oauth1::Client>),
     OAuth2(Box<oauth2::Client>),

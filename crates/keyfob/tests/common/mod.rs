@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use keyfob::proto::jose::{Algorithm, Algorithms};
 use keyfob::proto::{Api, App, Attach, Deviations, Endpoint, Flow, Settings, Signal, oauth2};
 use keyfob::{HyperTransport, Keyfob, Login, MemoryStore, Redirect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,30 +17,10 @@ pub fn provider(origin: &str) -> Settings {
     Settings {
         provider: "pretend".to_owned(),
         flow: Flow::OAuth2(oauth2::Settings {
-            authorize: endpoint(&format!("{origin}/authorize")),
-            token: endpoint(&format!("{origin}/token")),
-            refresh: None,
             revoke: Some(endpoint(&format!("{origin}/revoke"))),
-            device_authorization: None,
-            pushed: None,
-            pushed_required: false,
-            request_object: false,
-            backchannel_authentication: None,
-            issuer: None,
-            iss_required: false,
-            jwks: None,
-            id_token_algorithms: Algorithms::of([Algorithm::RS256]),
-            client_auth: oauth2::ClientAuth::Basic,
-            token_body: oauth2::TokenBody::Form,
-            pkce: oauth2::Pkce::S256,
             scopes: vec!["read".to_owned()],
-            scope_separator: " ".to_owned(),
-            response_type: true,
-            redirect_uri_at_token: true,
-            authorize_params: vec![],
-            token_params: vec![],
-            default_lifetime: None,
             rotates: true,
+            ..oauth2::Settings::new(endpoint(&format!("{origin}/authorize")), endpoint(&format!("{origin}/token")))
         }),
         api: Api {
             base: endpoint(&format!("{origin}/api")),
