@@ -30,7 +30,6 @@ pub(crate) struct ApiSpec {
 
 /// The part that differs between the protocols.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one a provider")]
 pub(crate) enum FlowSpec {
     OAuth1 {
         request_token: Template,
