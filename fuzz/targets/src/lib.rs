@@ -9,6 +9,8 @@
 //! | `error_body`     | the same, for statuses that say failure                        | never success; what is shown is short and has no secret   |
 //! | `jwks`           | a key set                                                      | keys are what they are when written and read again        |
 //! | `jws`            | signed text                                                    | only what our keys have signed verifies                   |
+//! | `metadata`       | the same, for what servers and resources say about themselves  | it is about who was asked, and leads to https alone      |
+//! | `www_authenticate` | header values                                                | the same challenges when they are written again           |
 //! | `base_string`    | method, scheme, host, port, path, query, form, parameters      | the same base string as the naive way gives               |
 
 pub mod base_string;
@@ -16,20 +18,24 @@ pub mod callback;
 pub mod error_body;
 pub mod jwks;
 pub mod jws;
+pub mod metadata;
 pub mod oauth1_form;
 mod provider;
 pub mod token_response;
+pub mod www_authenticate;
 
 /// A target: its name, which is that of its corpus, and itself.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("base_string", base_string::run),
     ("callback", callback::run),
     ("error_body", error_body::run),
     ("jwks", jwks::run),
     ("jws", jws::run),
+    ("metadata", metadata::run),
     ("oauth1_form", oauth1_form::run),
     ("token_response", token_response::run),
+    ("www_authenticate", www_authenticate::run),
 ];
