@@ -152,5 +152,6 @@ mod tests {
         let listed = Algorithms::listed(["none", "HS256", "RS256", "ES256K", "ES256"]);
         assert_eq!(listed, Algorithms::of([Algorithm::RS256, Algorithm::ES256]));
         assert!(Algorithms::asymmetric().iter().all(|algorithm| !algorithm.is_symmetric()));
+        assert_eq!(Algorithms::asymmetric().iter().count(), Algorithm::ALL.len() - 3);
     }
 }

@@ -267,6 +267,8 @@ mod tests {
             assert!(rsa(n, &e).is_err(), "{e:?}");
         }
         assert!(rsa(String::new(), &[3]).is_err());
+        let first = |byte: u8, more: usize| encode::base64url(&[vec![byte], vec![1; more]].concat());
+        assert!(rsa(first(0x7f, 255), &[3]).is_err() && rsa(first(1, 256), &[3]).is_ok(), "bits are counted, not bytes");
         let ec = |x: usize, y: usize, crv: &str| {
             read(json!({ "kty": "EC", "crv": crv, "x": encode::base64url(&vec![1; x]), "y": encode::base64url(&vec![1; y]) }))
         };
