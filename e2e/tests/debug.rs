@@ -85,6 +85,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "Answer",
             "Call",
             "CallBody",
+            "DeviceLogin",
             "Entry",
             "Error",
             "Events",
@@ -129,6 +130,7 @@ const PLAIN: [(&str, &[&str]); 3] = [
             "Outcome",
             "Plan",
             "Policy",
+            "PublicOnly",
             "Redirect",
             "Report",
             "Revoked",
@@ -258,6 +260,15 @@ fn panics() {
 async fn log_in(library: &Library, name: &str, all: &mut Everything) {
     let (settings, app) = (library.settings(name), library.app(name));
     all.learn(&app);
+    if name == "acme" {
+        let mut settings = settings.clone();
+        if let Flow::OAuth2(flow) = &mut settings.flow {
+            let origin = flow.token.origin();
+            flow.device_authorization = Some(Endpoint::parse(&format!("{origin}/device_authorization")).expect("an endpoint"));
+        }
+        let login = keyfob::login::DeviceLogin::begin(&library.keyfob, &settings, &app, "elsewhere", vec![]).await;
+        all.hold("DeviceLogin", login.expect("a code"));
+    }
     let login = library.begin(name).await;
     all.learn(&login.stored());
     let url = login.url().to_owned();

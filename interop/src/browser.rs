@@ -55,7 +55,16 @@ impl Browser {
 
     /// The visible text of the first element that a CSS selector finds, waiting for it.
     pub fn text(&self, css: &str) -> String {
-        text(&self.get(&format!("element/{}/text", self.element(css))))
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let url = format!("{}/element/{}/text", self.session, self.element(css));
+            match attempt("GET", &url, &Value::Null) {
+                Ok(found) => return text(&found),
+                // Found on the page that was there, and read when the next one had come.
+                Err(failed) if failed.contains("stale element reference") && Instant::now() < until => {}
+                Err(failed) => panic!("{failed}"),
+            }
+        }
     }
 
     /// The visible texts of all elements, without waiting.
@@ -187,12 +196,19 @@ fn capabilities(chromium: &Path, profile: &Path) -> Value {
 /// # Panics
 /// With WebDriver's own words if it fails.
 fn command(method: &str, url: &str, body: &Value) -> Value {
+    attempt(method, url, body).unwrap_or_else(|failed| panic!("{failed}"))
+}
+
+/// The same, with WebDriver's words as an error.
+fn attempt(method: &str, url: &str, body: &Value) -> Result<Value, String> {
     let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let headers = [("Content-Type", "application/json; charset=utf-8")];
-    let answer = http::send(method, url, &headers, &bytes).unwrap_or_else(|problem| panic!("{method} {url}: {problem}"));
+    let answer = http::send(method, url, &headers, &bytes).map_err(|problem| format!("{method} {url}: {problem}"))?;
     let mut json = answer.json();
-    assert!(answer.status == 200, "{method} {url}: {}: {}", json["value"]["error"], json["value"]["message"]);
-    json["value"].take()
+    if answer.status != 200 {
+        return Err(format!("{method} {url}: {}: {}", json["value"]["error"], json["value"]["message"]));
+    }
+    Ok(json["value"].take())
 }
 
 fn text(value: &Value) -> String {

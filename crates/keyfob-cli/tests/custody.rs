@@ -89,13 +89,14 @@ async fn who_is_due_and_refused_needs_a_login() {
     assert_eq!(history.as_array().and_then(|entries| entries.last()).map(|entry| entry["event"].clone()), Some("needs-login".into()));
 }
 
-/// The account's token ends in twenty minutes and was received hours ago, as far as the vault knows.
+/// The account's token ends in a quarter of an hour and was received hours ago, as far as the vault knows: within the last tenth of its life, so that it is
+/// due whatever the account's id adds to that.
 async fn ends_soon(house: &House, name: &str, change: impl FnOnce(&mut OAuth2Tokens)) {
     let path = house.vault();
     let vault = keyfob_store::Vault::open_existing(&path, keyfob_store::KeySource::beside(&path)).expect("the vault opens");
     let mut record = vault.account(name).await.expect("reads").expect("it is there");
     let TokenSet::OAuth2(tokens) = &mut record.value.tokens else { panic!("OAuth 2") };
-    tokens.expires_at = Some(keyfob::SystemClock.now().plus(1200));
+    tokens.expires_at = Some(keyfob::SystemClock.now().plus(900));
     tokens.received_at = tokens.received_at.plus(-9000);
     change(tokens);
     vault.put_account(&record.value, Expected::Generation(record.generation), None).await.expect("writes");

@@ -49,7 +49,7 @@ fn j10_j11_j12_the_password_of_a_database_is_nowhere() {
         // The app is the sandbox's.
         (&["token", "acme"], false),
         (&["refresh", "acme"], false),
-        (&["vault", "rekey"], false),
+        (&["vault", "rekey"], true),
         (&["unlock"], false),
         (&["vault", "set-aside"], false),
     ];

@@ -9,7 +9,7 @@ use crate::provider::{Answered, CLIENT_SECRET, NOW, judge_error, replace};
 const ISSUER: &str = "https://login.example";
 const RESOURCE: &str = "https://api.example/v1";
 
-/// See [`Answered`] for what the bytes are; `{issuer}` and `{resource}` stand for what was asked about. Every place that is asked answers so.
+/// See `Answered` for what the bytes are; `{issuer}` and `{resource}` stand for what was asked about. Every place that is asked answers so.
 pub fn run(data: &[u8]) {
     let data = replace(&replace(data, b"{issuer}", ISSUER), b"{resource}", RESOURCE);
     let Some(answered) = Answered::read(&data) else { return };
