@@ -177,6 +177,9 @@ mod tests {
     fn e13_too_long_is_refused_before_it_is_decoded() {
         let long = with_header(json!({ "alg": "ES256", "x": "y".repeat(LONGEST) }));
         assert!(Jws::read(&long).expect_err("too long").found.contains("longer"));
+        let good = with_header(json!({ "alg": "ES256" }));
+        let of = |length: usize| good.replacen(".e30.", &format!(".{}.", "e".repeat(length - good.len() + 3)), 1);
+        assert!(Jws::read(&of(LONGEST)).is_ok() && Jws::read(&of(LONGEST + 1)).is_err());
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl KeyCache {
     /// Whether there are no keys, or old ones, and it was not just tried.
     pub fn must_fetch(&self, now: Timestamp) -> bool {
         let old = self.fetched_at.is_none_or(|at| !(0..Self::LIFETIME).contains(&now.since(at)));
-        old && (self.set.is_none() && self.asked_at.is_none() || self.paused_enough(now))
+        old && self.paused_enough(now)
     }
 
     /// Whether a token that names a key we do not have is a reason to ask: at most once a minute, so that tokens with made-up names
@@ -217,5 +217,93 @@ impl KeyCache {
     fn paused_enough(&self, now: Timestamp) -> bool {
         // A clock that went back must not keep us from asking for ever.
         self.asked_at.is_none_or(|at| !(0..Self::PAUSE).contains(&now.since(at)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Response, StatusCode};
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::jose::{Algorithms, AwsLc, Jws, sign_compact};
+
+    fn key() -> Value {
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" })
+    }
+
+    fn read(keys: impl IntoIterator<Item = Value>, length: usize) -> Result<usize, Misbehaved> {
+        let mut text = json!({ "keys": keys.into_iter().collect::<Vec<_>>() }).to_string();
+        text.push_str(&" ".repeat(length.saturating_sub(text.len())));
+        KeySet::read(text.as_bytes(), Arc::new(AwsLc)).map(|set| set.keys().count())
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix(1_800_000_000 + seconds)
+    }
+
+    #[test]
+    fn e13_a_key_set_is_bounded_in_length_and_keys() {
+        assert_eq!(read([key()], LONGEST).ok(), Some(1));
+        assert!(read([key()], LONGEST + 1).is_err() && read([key()], LONGEST + 2).is_err());
+        assert_eq!(read(vec![key(); MOST_KEYS], 0).ok(), Some(MOST_KEYS));
+        assert!(read(vec![key(); MOST_KEYS + 1], 0).is_err() && read(vec![key(); MOST_KEYS + 2], 0).is_err());
+    }
+
+    #[test]
+    fn e14_keys_that_cannot_be_used_are_left_out_and_do_not_spoil_the_others() {
+        let curve = json!({ "kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA" });
+        let short = json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" });
+        assert_eq!(read([curve, json!({}), key(), short], 0).ok(), Some(1));
+        assert!(read([key(), json!(1)], 0).is_err());
+    }
+
+    #[test]
+    fn only_an_answer_that_is_a_success_is_a_key_set() {
+        let receive = |status: StatusCode| {
+            let answer = Response::builder().status(status).body(json!({ "keys": [key()] }).to_string()).expect("an answer");
+            KeySet::receive(&answer, Arc::new(AwsLc)).map(|set| set.keys().count()).map_err(|wrong| wrong.status)
+        };
+        assert_eq!(receive(StatusCode::OK), Ok(1));
+        for status in [StatusCode::FOUND, StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY] {
+            assert_eq!(receive(status), Err(Some(status)));
+        }
+    }
+
+    /// A verifier is prepared once for each algorithm; one that was prepared for another must not be used in its place.
+    #[test]
+    fn one_key_checks_each_of_its_algorithms() {
+        let private = AwsLc.generate(Algorithm::RS256).expect("a key");
+        let signers =
+            [Algorithm::RS256, Algorithm::PS256, Algorithm::RS384].map(|algorithm| AwsLc.signer(algorithm, &private).expect("it signs"));
+        let public = signers[0].public_key().expect("public").to_jwk();
+        let set = KeySet::read(json!({ "keys": [public] }).to_string().as_bytes(), Arc::new(AwsLc)).expect("a key set");
+        for signer in signers.iter().chain(&signers) {
+            let text = sign_compact(&**signer, Map::new(), b"text").expect("it signs");
+            let payload = Jws::read(&text).and_then(|jws| jws.verify(&Keys::Set(&set), &Algorithms::asymmetric()));
+            assert_eq!(payload.expect("signed"), b"text", "{}", signer.algorithm());
+        }
+    }
+
+    #[test]
+    fn e12_keys_are_fetched_when_they_are_old_and_at_most_once_a_minute_otherwise() {
+        let set = KeySet::read(json!({ "keys": [key()] }).to_string().as_bytes(), Arc::new(AwsLc)).expect("a key set");
+        let mut cache = KeyCache::new();
+        assert!(cache.set().is_none() && cache.must_fetch(at(0)) && cache.may_fetch_for_unknown_key(at(0)));
+        // Asked, and no answer came: not again at once.
+        cache.asked(at(0));
+        for (seconds, due) in [(0, false), (59, false), (60, true), (-1, true)] {
+            assert_eq!((cache.must_fetch(at(seconds)), cache.may_fetch_for_unknown_key(at(seconds))), (due, due), "{seconds}");
+        }
+        cache.received(set, at(1));
+        assert_eq!(cache.set().map(|set| set.keys().count()), Some(1));
+        for (seconds, due) in [(1, false), (61, false), (3600, false), (3601, true), (0, false), (-1, true)] {
+            assert_eq!(cache.must_fetch(at(seconds)), due, "{seconds}");
+        }
+        // An unknown key is a reason before they are old, and the pause is one for both reasons.
+        assert!(cache.may_fetch_for_unknown_key(at(61)));
+        cache.asked(at(3601));
+        assert!(!cache.must_fetch(at(3601)) && !cache.may_fetch_for_unknown_key(at(3660)) && cache.must_fetch(at(3661)));
+        assert!(cache.set().is_some(), "old keys are better than none");
     }
 }
