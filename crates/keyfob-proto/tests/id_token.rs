@@ -301,6 +301,8 @@ fn e18_how_long_ago_and_how_thoroughly_the_person_was_asked() {
     };
     assert!(aged(Some(NOW - 160)).is_ok(), "a minute is left for clocks");
     refused(aged(Some(NOW - 161)), "161 seconds ago");
+    assert!(aged(Some(NOW + 60)).is_ok());
+    refused(aged(Some(NOW + 61)), "to come");
     refused(aged(None), "auth_time");
     let wanted = ["gold".to_owned(), "silver".to_owned()];
     let thorough = |acr: Value| {

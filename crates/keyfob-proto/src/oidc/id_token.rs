@@ -169,6 +169,10 @@ impl<'a> Expected<'a> {
         let Some(most) = self.max_age else { return Ok(asked_at) };
         let asked = asked_at.ok_or_else(|| Misbehaved::new(SECTION, "a claim \"auth_time\", since max_age was asked for", "none"))?;
         let ago = self.now.since(asked);
+        // A moment that is still to come says nothing about how long ago it was.
+        if ago < -LEEWAY {
+            return Err(Misbehaved::new(SECTION, "a person who was asked before now (\"auth_time\")", "a moment to come"));
+        }
         if ago > i64::from(most) + LEEWAY {
             return Err(Misbehaved::new(
                 SECTION,
