@@ -6,7 +6,7 @@
 //! | `cargo run --release -p keyfob-bench -- jose`             | ID tokens and DPoP proofs, beside jsonwebtoken |
 //! | `cargo run --release -p keyfob-bench -- oauth1`           | signatures, beside one HMAC and other people's signers |
 //! | `cargo run --release -p keyfob-bench -- store`            | the sealed vault in SQLite, 1 000 000 accounts |
-//! | `… -- store ACCOUNTS [PART]`                              | the same with another number; one part: sealing, disk, opening, reads, leases, writes |
+//! | `… -- store ACCOUNTS [PART]`                              | the same with another number; one part: sealing, passphrase, disk, opening, reads, leases, writes |
 
 mod jose;
 mod measure;

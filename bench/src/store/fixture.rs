@@ -22,11 +22,16 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn prepare(accounts: usize) -> Self {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-        let fixture = Self { folder: target.join("bench").join(accounts.to_string()), accounts };
+        let fixture = Self { folder: Self::folder(&accounts.to_string()), accounts };
         fixture.prepare_part("whole", "vault", Self::fill_vault);
         fixture.prepare_part("plain-2", "plain.db", Self::fill_plain);
         fixture
+    }
+
+    /// Where things are kept that are made to be measured.
+    pub(crate) fn folder(name: &str) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+        target.join("bench").join(name)
     }
 
     /// The mark is there when it is whole.

@@ -4,6 +4,7 @@ mod disk;
 mod fixture;
 mod leases;
 pub(crate) mod opening;
+mod passphrase;
 mod reads;
 mod sealing;
 mod writes;
@@ -19,7 +20,10 @@ pub(crate) fn run(accounts: usize, part: Option<&str>) -> Table {
     if wants("sealing") {
         sealing::measure(&mut table);
     }
-    if part == Some("sealing") {
+    if wants("passphrase") {
+        passphrase::measure(&mut table);
+    }
+    if part == Some("sealing") || part == Some("passphrase") {
         return table;
     }
     let small = Fixture::prepare(10_000);
