@@ -77,6 +77,7 @@ async fn session() -> Session {
         origins: settings.origins(),
         requested_scopes: vec![],
         tolerated: vec![],
+        grant: keyfob::Grant::Approval,
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(0),
         spending: None,

@@ -119,6 +119,7 @@ const PLAIN: [(&str, &[&str]); 3] = [
             "Expected",
             "Fingerprint",
             "Generation",
+            "Grant",
             "Health",
             "Hold",
             "HyperTransport",

@@ -116,6 +116,7 @@ mod tests {
         let spent = Fingerprint::of(&Secret::new("one"));
         let refresh = Spending {
             token: spent,
+            grant: None,
             since: Timestamp::from_unix(0),
             by: by.clone(),
             why: "ends soon".to_owned(),

@@ -6,6 +6,7 @@ use std::fmt;
 use keyfob_proto::{Origin, Scrubber, Secret, Timestamp, TokenSet};
 use serde::{Deserialize, Serialize};
 
+use crate::grant::Grant;
 use crate::history::Spending;
 
 /// One person's authorization at one provider. Made to be stored; the store seals it.
@@ -21,6 +22,9 @@ pub struct Account {
     pub client_id: String,
     /// The tokens.
     pub tokens: TokenSet,
+    /// What they come of, and so how there will be new ones.
+    #[serde(default, skip_serializing_if = "Grant::is_approval")]
+    pub grant: Grant,
     /// Values of the token answer or the callback that later calls need (`user_id`, `realmId`).
     pub kept: BTreeMap<String, String>,
     /// The origins these tokens may be sent to, fixed at login: a provider file that changes later cannot widen them.
@@ -44,11 +48,19 @@ impl Account {
         self.origins.contains(origin)
     }
 
+    /// Whether it gets new tokens without a person: by a refresh token, or by its grant, made once more.
+    pub fn renews(&self) -> bool {
+        match &self.tokens {
+            TokenSet::OAuth2(tokens) => tokens.refresh.is_some() || self.grant.asked_again_as().is_some(),
+            _ => false,
+        }
+    }
+
     /// From when on its tokens should be refreshed in the background, before anybody waits for them; `None` where that cannot be, or need
     /// not be. Between a tenth and a fifth of the lifetime before the end, by the account's id: what was made together does not end together.
     pub fn due_at(&self) -> Option<Timestamp> {
         let TokenSet::OAuth2(tokens) = &self.tokens else { return None };
-        let (Health::Ok, Some(_), Some(end)) = (&self.health, &tokens.refresh, tokens.expires_at) else { return None };
+        let (Health::Ok, true, Some(end)) = (&self.health, self.renews(), tokens.expires_at) else { return None };
         let tenth = end.since(tokens.received_at).max(0) / 10;
         Some(end.plus(-self.id.spread(tenth)))
     }

@@ -35,6 +35,7 @@ async fn keep_account(keyfob: &Keyfob, settings: &Settings) {
         origins: settings.origins(),
         requested_scopes: vec![],
         tolerated: vec![],
+        grant: keyfob::Grant::Approval,
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(0),
         spending: None,

@@ -1,4 +1,4 @@
-//! Logins without a browser of ours: on another device, and by exchanging a token.
+//! Logins without a browser of ours: on another device, by the app's own credentials, and by exchanging a token.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;
@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Served, app, endpoint, json, keyfob, provider};
-use keyfob::login::token_exchange;
-use keyfob::proto::oauth2::{TokenExchangeRequest, TokenType};
-use keyfob::proto::{Flow, Secret, Settings};
-use keyfob::{DeviceLogin, Error, Keyfob};
+use keyfob::login::{client_credentials, token_exchange};
+use keyfob::proto::oauth2::{AccessRequest, TokenExchangeRequest, TokenType};
+use keyfob::proto::{App, Flow, Secret, Settings};
+use keyfob::{DeviceLogin, Error, Grant, Keyfob};
 
 const CODE: &str = r#"{"device_code":"device-1","user_code":"WDJB-MJHT","verification_uri":"https://login.example/device","expires_in":600,
     "interval":1}"#;
@@ -85,6 +85,38 @@ async fn giving_up_asks_no_more() {
     drop(login);
     assert_eq!(server.asked("POST /token"), 0, "the first question comes after an interval");
     assert!(keyfob.store().account("pretend").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_apps_own_account_is_kept_with_its_grant_and_takes_no_persons_place() {
+    let (server, settings) = device(vec![json("200 OK", TOKENS), json("200 OK", TOKENS), json("200 OK", TOKENS)]).await;
+    let keyfob = keyfob();
+    let own = |name, scopes: &[&str]| {
+        let (keyfob, settings, request) = (&keyfob, &settings, AccessRequest::scopes(scopes.iter().copied()));
+        async move { client_credentials(keyfob, settings, &app(), name, &request).await }
+    };
+    let first = own("pretend/service", &[]).await.unwrap();
+    assert_eq!(first.account.requested_scopes, ["read"], "the provider's own, as they were then");
+    assert!(first.account.tokens.refresh_token().is_none() && first.account.renews());
+    let again = own("pretend/service", &["write"]).await.unwrap();
+    assert_eq!((again.replaced, &again.account.id), (true, &first.account.id));
+    assert!(matches!(again.account.grant, Grant::ClientCredentials { .. }));
+
+    begin(&keyfob, &settings).await.wait().await.unwrap();
+    let error = own("pretend", &[]).await.unwrap_err();
+    assert!(matches!(error, Error::TakenName { .. }), "{error}");
+    let person = keyfob.store().account("pretend").await.unwrap().unwrap().value;
+    assert_eq!(person.grant, Grant::Approval);
+    assert_eq!(server.asked("POST /token"), 3, "refused before anything is sent");
+}
+
+#[tokio::test]
+async fn a_public_app_has_no_credentials_to_ask_with() {
+    let (server, settings) = device(vec![]).await;
+    let request = AccessRequest::default();
+    let error = client_credentials(&keyfob(), &settings, &App::public("id"), "pretend", &request).await.unwrap_err();
+    assert!(error.to_string().contains("§4.4"), "{error}");
+    assert_eq!(server.asked("POST /token"), 0);
 }
 
 /// A server that exchanges every token, and says how often it was asked.

@@ -34,6 +34,7 @@ fn account(settings: &Settings) -> Account {
         origins: settings.origins(),
         requested_scopes: vec![],
         tolerated: vec![],
+        grant: keyfob::Grant::Approval,
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(0),
         spending: None,

@@ -80,6 +80,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         // As at a login: where these tokens may go is fixed now.
         origins: settings.origins(),
         tolerated: Vec::new(),
+        grant: keyfob::Grant::Approval,
         health: Health::Ok,
         logged_in_at: account::now(),
         spending: None,

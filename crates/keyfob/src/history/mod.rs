@@ -91,8 +91,11 @@ pub enum Event {
 /// The durable note that a refresh token is about to be spent: written before the request leaves, taken away with its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spending {
-    /// The refresh token.
+    /// The refresh token; or, where a grant is made once more, the access token whose place is to be taken.
     pub token: Fingerprint,
+    /// The `grant_type` that is asked for once more, where no refresh token is spent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
     /// Since when.
     pub since: Timestamp,
     /// By whom.

@@ -6,6 +6,7 @@ use keyfob_proto::{Received, Settings};
 use super::LoggedIn;
 use crate::account::{Account, AccountId, Health};
 use crate::error::Error;
+use crate::grant::Grant;
 use crate::history::{Event, Fingerprint};
 use crate::keyfob::Keyfob;
 use crate::store::{Expected, Versioned};
@@ -29,6 +30,15 @@ impl Place<'_> {
         }
     }
 
+    /// The same for a grant that needs no person, and takes no person's place.
+    pub(super) async fn before_a_grant(&self) -> Result<Option<Versioned<Account>>, Error> {
+        let before = self.before().await?;
+        match before {
+            Some(before) if before.value.grant.is_approval() => Err(self.taken(&before)),
+            before => Ok(before),
+        }
+    }
+
     pub(super) fn taken(&self, by: &Versioned<Account>) -> Error {
         Error::TakenName { name: self.name.to_owned(), provider: by.value.provider.clone() }
     }
@@ -41,18 +51,31 @@ impl Place<'_> {
         received: Received,
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
-        self.write(before, Expected::Anything, requested_scopes, received, id_token).await
+        self.write(before, Expected::Anything, Grant::Approval, requested_scopes, received, id_token).await
+    }
+
+    /// Keeps an account that a grant was made for without a person: in place of its like, and of nothing that came there meanwhile.
+    pub(super) async fn keep_grant(
+        &self,
+        before: Option<Versioned<Account>>,
+        grant: Grant,
+        requested_scopes: Vec<String>,
+        received: Received,
+    ) -> Result<LoggedIn, Error> {
+        let expected = before.as_ref().map_or(Expected::Nothing, |before| Expected::Generation(before.generation));
+        self.write(before, expected, grant, requested_scopes, received, None).await
     }
 
     /// Keeps the account where there is none.
     pub(super) async fn keep_new(&self, requested_scopes: Vec<String>, received: Received) -> Result<LoggedIn, Error> {
-        self.write(None, Expected::Nothing, requested_scopes, received, None).await
+        self.write(None, Expected::Nothing, Grant::Approval, requested_scopes, received, None).await
     }
 
     async fn write(
         &self,
         before: Option<Versioned<Account>>,
         expected: Expected,
+        grant: Grant,
         requested_scopes: Vec<String>,
         received: Received,
         id_token: Option<IdToken>,
@@ -64,6 +87,7 @@ impl Place<'_> {
             provider: self.settings.provider.clone(),
             client_id: self.client_id.to_owned(),
             tokens,
+            grant,
             kept,
             // Where these tokens may go is what the file says now, and stays so.
             origins: self.settings.origins(),

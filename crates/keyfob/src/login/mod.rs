@@ -6,8 +6,10 @@
 //!       └── stored() ──► a store ──► resume() ───────────┘      (web applications: two requests, perhaps two machines)
 //! ```
 //!
-//! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] needs none here; [`token_exchange`] makes an account of another one's token.
+//! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] needs none here; [`client_credentials`] needs no person; [`token_exchange`] makes an
+//! account of another one's token.
 
+mod client_credentials;
 mod device;
 mod exchange;
 mod keep;
@@ -17,6 +19,7 @@ mod pending;
 use keyfob_proto::oidc::IdToken;
 use keyfob_proto::{Answer, App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, oauth1, oauth2};
 
+pub use client_credentials::client_credentials;
 pub use device::DeviceLogin;
 pub use exchange::token_exchange;
 use keep::Place;

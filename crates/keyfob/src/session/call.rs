@@ -221,7 +221,7 @@ impl Prepared<'_> {
                 continue;
             }
             let (answer, expired) = self.judge(answer).await?;
-            if expired && !refreshed && known.refresh_token().is_some() {
+            if expired && !refreshed && known.renews() {
                 refreshed = true;
                 let renewed = self.shared.refresh(&known, Why::Expired, Wait::ToTheEnd).await?;
                 // The token that was refused, again or still: a refresh just now brought no other. The answer is what it is.

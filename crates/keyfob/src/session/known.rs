@@ -79,8 +79,9 @@ impl Known {
         &self.record.value.tokens
     }
 
-    pub(crate) fn refresh_token(&self) -> Option<&Secret> {
-        self.tokens().refresh_token()
+    /// Whether there can be new tokens without a person.
+    pub(crate) fn renews(&self) -> bool {
+        self.account().renews()
     }
 
     /// Whether this process received these tokens, by a refresh.

@@ -68,7 +68,7 @@ impl Session {
                 .into());
         };
         let known = self.shared.fresh(Some(min_valid)).await?;
-        if known.refresh_token().is_none() && known.has_ended(self.shared.keyfob.now()) {
+        if !known.renews() && known.has_ended(self.shared.keyfob.now()) {
             return Err(refresh::ended(known.account().name.clone()));
         }
         Token::of(known)

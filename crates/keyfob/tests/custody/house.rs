@@ -133,6 +133,7 @@ pub fn account(name: &str, number: &str, received_at: i64, expires_at: Option<i6
         origins: settings.origins(),
         requested_scopes: vec![],
         tolerated: vec![],
+        grant: keyfob::Grant::Approval,
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(received_at),
         spending: None,

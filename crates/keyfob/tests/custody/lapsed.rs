@@ -13,7 +13,7 @@ async fn being_spent(by: Actor, seconds: i64) -> House {
     *house.store.lapsing.lock().unwrap() = true;
     let mut account = house.kept().await;
     let (token, since) = (Fingerprint::of(&Secret::new("refresh-1")), Timestamp::from_unix(NOW - seconds));
-    account.spending = Some(Spending { token, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false });
+    account.spending = Some(Spending { token, grant: None, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false });
     house.put(account).await;
     house
 }

@@ -7,6 +7,7 @@ mod common;
 mod bound;
 mod clocks;
 mod events;
+mod granted;
 mod house;
 mod identity;
 mod lapsed;

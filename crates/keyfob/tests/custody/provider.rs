@@ -39,8 +39,10 @@ pub struct Habits {
 struct State {
     habits: Habits,
     current: u64,
-    /// The refresh tokens that were sent, in order.
+    /// The refresh tokens that were sent, in order; for a grant that has none, its name.
     asked: Vec<String>,
+    /// The requests for tokens, in order.
+    bodies: Vec<String>,
     /// Access tokens that the API takes no longer.
     expired: BTreeSet<String>,
     calls: usize,
@@ -59,7 +61,16 @@ impl Provider {
     pub fn new(log: super::watched::Log) -> Self {
         let habits =
             Habits { lifetime: Some(3600), rotates: true, grace: false, reissues: false, delay: Duration::ZERO, script: VecDeque::new() };
-        let state = State { habits, current: 1, asked: vec![], expired: BTreeSet::new(), calls: 0, under_way: 0, most_under_way: 0 };
+        let state = State {
+            habits,
+            current: 1,
+            asked: vec![],
+            bodies: vec![],
+            expired: BTreeSet::new(),
+            calls: 0,
+            under_way: 0,
+            most_under_way: 0,
+        };
         Self { state: Mutex::new(state), log }
     }
 
@@ -78,6 +89,11 @@ impl Provider {
     /// The refresh tokens that were sent, in order.
     pub fn asked(&self) -> Vec<String> {
         self.state().asked.clone()
+    }
+
+    /// The requests for tokens, in order.
+    pub fn bodies(&self) -> Vec<String> {
+        self.state().bodies.clone()
     }
 
     pub fn calls(&self) -> usize {
@@ -104,7 +120,7 @@ impl Provider {
             _ => {}
         }
         let told: Option<u64> = refresh.rsplit('-').next().and_then(|number| number.parse().ok());
-        let good = !state.habits.rotates || told == Some(state.current);
+        let good = !state.habits.rotates || refresh == "client_credentials" || told == Some(state.current);
         let again = state.habits.grace && told.is_some_and(|told| told + 1 == state.current);
         if !good && !again {
             return Ok(json(400, r#"{"error":"invalid_grant"}"#));
@@ -152,9 +168,10 @@ impl Transport for Provider {
             if path == "/revoke" {
                 return self.revoke(body.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap());
             }
-            let refresh = body.split('&').find_map(|pair| pair.strip_prefix("refresh_token=")).unwrap().to_owned();
+            let refresh = body.split('&').find_map(|pair| pair.strip_prefix("refresh_token=")).unwrap_or("client_credentials").to_owned();
             let delay = {
                 let mut state = self.state();
+                state.bodies.push(body);
                 state.under_way += 1;
                 state.most_under_way = state.most_under_way.max(state.under_way);
                 state.habits.delay

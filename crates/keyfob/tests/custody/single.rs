@@ -157,6 +157,7 @@ async fn d4_a_holder_that_hangs_is_named() {
     let by = keyfob::history::Actor { host: "attic".to_owned(), pid: 4711, program: "keyfob".to_owned() };
     account.spending = Some(keyfob::history::Spending {
         token: Fingerprint::of(&Secret::new("refresh-1")),
+        grant: None,
         since: Timestamp::from_unix(NOW - 30),
         by,
         why: "ends soon".to_owned(),

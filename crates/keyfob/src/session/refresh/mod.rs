@@ -7,6 +7,7 @@
 //!  pause.rs   failed a moment ago? refreshed just now? ──► no request
 //!  flight.rs  one flight an account in this process; all share its outcome
 //!  turn.rs    the right to refresh, among all processes on the store ──► somebody else was faster: theirs
+//!  renewal.rs the refresh token, or the account's own grant once more
 //!  spend.rs   the note "about to spend" is on disk ──► the request ──► what came of it, and whether to send it once more
 //!  save.rs    the new tokens are on disk ──► seen by the caller.   Cannot be written: used, kept in memory, tried again
 //! ```
@@ -15,6 +16,7 @@ mod fate;
 mod flight;
 mod note;
 mod pause;
+mod renewal;
 mod save;
 mod spend;
 mod turn;
@@ -96,11 +98,11 @@ impl Shared {
         let mut known = self.known();
         let now = self.keyfob.now();
         // Somebody may have logged in again elsewhere.
-        if known.usable().is_err() || (known.refresh_token().is_none() && known.has_ended(now)) {
+        if known.usable().is_err() || (!known.renews() && known.has_ended(now)) {
             known = self.read().await?;
             known.usable()?;
         }
-        if !known.ends_soon(now, min_valid) || known.refresh_token().is_none() {
+        if !known.ends_soon(now, min_valid) || !known.renews() {
             return Ok(known);
         }
         let left = known.left(now).filter(|_| min_valid.is_none());

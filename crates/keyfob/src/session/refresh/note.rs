@@ -19,7 +19,7 @@ pub(super) struct Note {
 
 impl Note {
     /// About to spend this token, where that note was found.
-    pub(super) fn new(keyfob: &Keyfob, token: Fingerprint, why: Why, found: Option<&Spending>) -> Self {
+    pub(super) fn new(keyfob: &Keyfob, token: Fingerprint, grant: Option<&str>, why: Why, found: Option<&Spending>) -> Self {
         // One about another token tells nothing about this one.
         let found = found.filter(|found| found.token == token);
         let abandoned = found.is_some_and(|found| !found.over);
@@ -29,8 +29,8 @@ impl Note {
             ..found.clone()
         });
         let unanswered = earlier.as_ref().map_or(0, |earlier| earlier.unanswered);
-        let ours =
-            Spending { token, since: keyfob.now(), by: keyfob.actor().clone(), why: why.as_str().to_owned(), unanswered, over: false };
+        let (since, by, grant) = (keyfob.now(), keyfob.actor().clone(), grant.map(str::to_owned));
+        let ours = Spending { token, grant, since, by, why: why.as_str().to_owned(), unanswered, over: false };
         Self { ours, earlier, abandoned }
     }
 
@@ -50,7 +50,8 @@ impl Note {
 
     /// Why the provider may refuse a token that was good: what a person needs to know who finds the account logged out.
     pub(super) fn diagnosis(&self) -> Option<String> {
-        let Spending { token, since, by, .. } = self.earlier.as_ref()?;
+        // A grant that is made once more spends nothing that could be lost.
+        let Spending { token, since, by, .. } = self.earlier.as_ref().filter(|earlier| earlier.grant.is_none())?;
         let since = moment::utc(*since);
         Some(format!(
             "a refresh with this token ({token}) was begun at {since} by {by}, and no answer to it was kept: \
@@ -70,7 +71,7 @@ mod tests {
 
     fn note(token: &str, found: Option<&Spending>) -> Note {
         let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(HyperTransport::new().expect("a transport")));
-        Note::new(&keyfob, Fingerprint::of(&Secret::new(token)), Why::EndsSoon, found)
+        Note::new(&keyfob, Fingerprint::of(&Secret::new(token)), None, Why::EndsSoon, found)
     }
 
     #[test]

@@ -7,6 +7,7 @@ use keyfob_proto::{OAuth2Tokens, Received, TokenSet};
 
 use super::fate::Fate;
 use super::note::Note;
+use super::renewal::Renewal;
 use super::save::NewTokens;
 use super::{Outcome, Why, ended};
 use crate::account::{Account, Health};
@@ -88,10 +89,10 @@ impl Shared {
             let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.client, known.tokens()) else {
                 return Err(Error::NeedsLogin { account: name(), reason: "OAuth 1 tokens cannot be refreshed".to_owned() });
             };
-            let Some(refresh_token) = &tokens.refresh else { return Err(ended(name())) };
-            let exchange = client.refresh(tokens)?;
+            let Some(renewal) = Renewal::of(client, known.account(), tokens)? else { return Err(ended(name())) };
+            let Renewal { exchange, token, grant } = renewal;
             self.check_bound(&known, exchange.request().origin())?;
-            let note = Note::new(&self.keyfob, Fingerprint::of(refresh_token), why, known.account().spending.as_ref());
+            let note = Note::new(&self.keyfob, token, grant, why, known.account().spending.as_ref());
             let account = Account { spending: Some(note.ours.clone()), ..known.account().clone() };
             match self.put(&known, account, note.event()).await {
                 Ok(known) => return Ok(Ok(Begun { exchange, note, known })),
@@ -123,7 +124,8 @@ impl Shared {
 
     /// No new tokens came. What is known of the old one is written down; if that cannot be, the note of the beginning stays, which says less.
     async fn failed(&self, known: &Known, note: &Note, error: &Error, fate: Fate) {
-        let unanswered = fate.is_unanswered();
+        // Only what is spent can be lost.
+        let unanswered = fate.is_unanswered() && note.ours.grant.is_none();
         let event = Event::RefreshFailed { refresh: note.ours.clone(), reason: error.to_string(), unanswered };
         let spending = note.after_failure(unanswered);
         let written = self.write_end(known, |account| Account { spending: spending.clone(), ..account }, &event).await;

@@ -1,0 +1,43 @@
+//! What an account's tokens come of, and so how it gets new ones.
+
+use keyfob_proto::oauth2::{AccessRequest, AuthorizationDetail};
+use serde::{Deserialize, Serialize};
+
+/// What an account's tokens come of, and so how it gets new ones. Made to be stored, with the account; no secret.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Grant {
+    /// Somebody's approval, in whatever way it was given. New tokens come of the refresh token, where there is one (RFC 6749 §6).
+    #[default]
+    Approval,
+    /// The app's own credentials (RFC 6749 §4.4). There is no refresh token (§4.4.3): the same is asked again.
+    ClientCredentials {
+        /// The resource servers that the tokens are for (RFC 8707).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        resources: Vec<String>,
+        /// What was asked for in detail (RFC 9396).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        authorization_details: Vec<AuthorizationDetail>,
+    },
+}
+
+impl Grant {
+    /// The app's own credentials, for this.
+    pub(crate) fn client_credentials(request: &AccessRequest) -> Self {
+        let AccessRequest { resources, authorization_details, .. } = request.clone();
+        Self::ClientCredentials { resources, authorization_details }
+    }
+
+    /// The `grant_type` by which the same is asked again; `None` where that takes a refresh token, or somebody's approval.
+    pub fn asked_again_as(&self) -> Option<&'static str> {
+        match self {
+            Self::Approval => None,
+            Self::ClientCredentials { .. } => Some("client_credentials"),
+        }
+    }
+
+    pub(crate) fn is_approval(&self) -> bool {
+        *self == Self::Approval
+    }
+}

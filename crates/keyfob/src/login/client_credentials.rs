@@ -1,0 +1,45 @@
+//! Client credentials (RFC 6749 §4.4): an account of the app itself, without a person.
+
+use keyfob_proto::oauth2::{self, AccessRequest};
+use keyfob_proto::{App, Flow, Settings};
+
+use super::LoggedIn;
+use super::keep::Place;
+use crate::error::Error;
+use crate::grant::Grant;
+use crate::keyfob::Keyfob;
+
+/// Asks for tokens for the app itself, and keeps them as an account. When they end, a session asks for the same again: one request at a time in all
+/// processes, as for a refresh, but with the app's credentials in place of a refresh token.
+///
+/// ```
+/// # use keyfob::{Error, Keyfob, login, proto::{App, Settings, oauth2::AccessRequest}};
+/// # async fn example(keyfob: &Keyfob, settings: &Settings, app: &App) -> Result<(), Error> {
+/// login::client_credentials(keyfob, settings, app, "example/service", &AccessRequest::scopes(["read"])).await?;
+/// let session = keyfob.session(settings.clone(), app.clone(), "example/service").await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// `TakenName` if there is an account of that name which is not of this kind: somebody's approval is not given up for what can be had at any time.
+/// `Misuse` for a public app, which cannot prove who it is; and those of [`oauth2::Client::client_credentials`] and its answer.
+pub async fn client_credentials(
+    keyfob: &Keyfob,
+    settings: &Settings,
+    app: &App,
+    account: &str,
+    request: &AccessRequest,
+) -> Result<LoggedIn, Error> {
+    let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
+    place.before_a_grant().await?;
+    let exchange = oauth2::Client::new(settings, app.clone())?.client_credentials(request)?;
+    let answer = keyfob.exchange(exchange.request()).await?;
+    let received = exchange.receive(&answer, keyfob.now())?;
+    let before = place.before_a_grant().await?;
+    let requested_scopes = match &settings.flow {
+        Flow::OAuth2(flow) if request.scopes.is_empty() => flow.scopes.clone(),
+        _ => request.scopes.clone(),
+    };
+    place.keep_grant(before, Grant::client_credentials(request), requested_scopes, received).await
+}

@@ -1,0 +1,102 @@
+//! Accounts whose grant is made once more when their token ends: the app's own (RFC 6749 §4.4). One request at a time, like any refresh.
+
+use std::time::Duration;
+
+use keyfob::history::Event;
+use keyfob::proto::{OAuth2Tokens, TokenSet, TransportKind};
+use keyfob::upkeep::{self, Outcome, Plan};
+use keyfob::{Account, Grant, Health};
+
+use super::common;
+use super::house::{House, NOW, account};
+use super::provider::Act;
+
+const GRANT: &str = "client_credentials";
+
+/// The app's own account `home`, whose token ends then.
+async fn house(expires_at: i64) -> House {
+    let house = House::empty();
+    let mut own = account("home", "1", NOW - 3480, Some(expires_at));
+    own.grant = Grant::ClientCredentials { resources: vec!["https://api.example".to_owned()], authorization_details: vec![] };
+    own.requested_scopes = vec!["read".to_owned()];
+    let TokenSet::OAuth2(tokens) = &mut own.tokens else { panic!("OAuth 2") };
+    tokens.refresh = None;
+    house.put(own).await;
+    house
+}
+
+fn tokens(account: &Account) -> &OAuth2Tokens {
+    let TokenSet::OAuth2(tokens) = &account.tokens else { panic!("OAuth 2") };
+    tokens
+}
+
+#[tokio::test(start_paused = true)]
+async fn d1_many_processes_ask_once_for_the_same_again() {
+    let house = house(NOW - 60).await;
+    house.provider.habits(|habits| habits.delay = Duration::from_millis(300));
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let keyfob = house.keyfob();
+        for _ in 0..50 {
+            let session = house.session_of(&keyfob, "home").await;
+            callers.spawn(async move { session.token(0).await.unwrap().expose().to_owned() });
+        }
+    }
+    assert!(callers.join_all().await.iter().all(|token| token == "access-2"));
+    assert_eq!(house.provider.asked(), [GRANT]);
+    assert_eq!(house.provider.bodies(), ["grant_type=client_credentials&scope=read&resource=https%3A%2F%2Fapi.example"]);
+    let kept = house.kept().await;
+    assert!(tokens(&kept).refresh.is_none(), "what the same request can be made without is not kept (§4.4.3)");
+    assert_eq!((kept.spending, kept.grant.asked_again_as()), (None, Some(GRANT)));
+    let history = house.history().await;
+    let Event::Refreshed { refresh, received: None, .. } = &history[0].event else { panic!("{history:?}") };
+    assert_eq!(refresh.grant.as_deref(), Some(GRANT), "the note says by which grant");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_takes_nothing_with_it() {
+    let house = house(NOW - 60).await;
+    for _ in 0..2 {
+        house.provider.next(Act::Lose(TransportKind::Timeout));
+    }
+    let session = house.session().await;
+    session.token(0).await.unwrap_err();
+    assert_eq!(house.events().await, ["failed", "failed"], "and not \"unanswered\": there is no token that may be lost");
+    let kept = house.kept().await;
+    assert_eq!((kept.health, kept.spending), (Health::Ok, None));
+    session.refresh().await.unwrap();
+    assert_eq!(house.provider.asked(), [GRANT; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_that_says_expired_is_called_with_a_new_token() {
+    let house = house(NOW + 1800).await;
+    house.provider.expire("access-1");
+    let answer = house.session().await.get("/me").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!((house.provider.asked().len(), house.provider.calls()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_due_like_any_other() {
+    let house = house(NOW + 120).await;
+    let known = |_: &Account| Ok((common::provider("https://provider.example"), common::app()));
+    let report = upkeep::refresh_due(&house.keyfob(), &known, &Plan::default()).await.unwrap();
+    assert!(matches!(&report.accounts[..], [kept] if matches!(kept.outcome, Outcome::Refreshed)), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_a_persons_business() {
+    let house = house(NOW - 60).await;
+    house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));
+    house.session().await.token(0).await.unwrap_err();
+    let Health::NeedsLogin { reason, .. } = house.kept().await.health else { panic!("marked") };
+    assert!(reason.contains("invalid_grant") && !reason.contains("which nobody has"), "{reason}");
+}
+
+#[test]
+fn records_of_before_are_an_approval_and_stay_as_they_were() {
+    let old = serde_json::to_string(&account("home", "1", NOW, None)).unwrap();
+    assert!(!old.contains("grant"), "{old}");
+    assert_eq!(serde_json::from_str::<Account>(&old).unwrap().grant, Grant::Approval);
+}
