@@ -28,7 +28,7 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     run.step("web", |_| match (none(web::native()), web::check()) {
         (Err(found), _) => Work::Done(Err(found)),
         (Ok(()), Ok(check)) => Work::Command(check),
-        // Said in the summary, and no failure with CI=true: the other half of the step is done, and no package of the system brings the target.
+        // Said in the summary, and no failure with CI=true: the other half of the step is done.
         (Ok(()), Err(missing)) => {
             setup.missing.push(missing);
             Work::Done(Ok(()))

@@ -119,7 +119,9 @@ fn keys_and_signed_text_are_mute() {
         encode::base64url(&[7; 32]),
         encode::base64url(CANARY.repeat(4).as_bytes())
     );
-    mute("PrivateKey", &PrivateKey::read(&Secret::new(jwk)).expect("a key"));
+    let key = PrivateKey::read(&Secret::new(jwk)).expect("a key");
+    mute("PrivateKey", &key);
+    mute("KeyBytes", &key.expose());
     let hmac = HmacKey::new(Algorithm::HS256, &secret("of-thirty-two-bytes-and-more")).expect("long enough");
     mute("HmacKey", &hmac);
     let claims = format!(
@@ -439,6 +441,7 @@ fn every_public_type_is_accounted_for() {
         "Introspecting",
         "Jws",
         "PrivateKey",
+        "KeyBytes",
         "ProofKey",
         "PushedRequest",
         "UserInfo",

@@ -34,4 +34,4 @@ pub use jwk::{Curve, Jwk, PublicKey};
 pub use jws::{Header, Jws, sign_compact};
 pub use jwt::{Claims, LEEWAY};
 pub use key_set::{KeyCache, KeySet, Keys};
-pub use private::PrivateKey;
+pub use private::{KeyBytes, PrivateKey};

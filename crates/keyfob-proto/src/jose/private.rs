@@ -29,6 +29,25 @@ pub(crate) enum Form {
     Jwk(PublicKey, Vec<Zeroizing<Vec<u8>>>),
 }
 
+/// A key as it was read, for a back-end: not yet checked, and secret.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum KeyBytes<'a> {
+    /// PKCS #8 (RFC 5208), DER: any kind of key.
+    Pkcs8(&'a [u8]),
+    /// PKCS #1 (RFC 8017 A.1.2), DER: RSA.
+    Pkcs1(&'a [u8]),
+    /// SEC 1 (RFC 5915), DER: an elliptic curve.
+    Sec1(&'a [u8]),
+    /// A JWK (RFC 7518 §6, RFC 8037 §2).
+    Jwk {
+        /// The public half.
+        public: &'a PublicKey,
+        /// The private members, big-endian: `d` alone, or of RSA `d`, `p`, `q`, `dp`, `dq` and `qi`.
+        private: Vec<&'a [u8]>,
+    },
+}
+
 impl PrivateKey {
     /// Reads a PEM block (PKCS #8, PKCS #1 or SEC 1, without passphrase) or a private JWK.
     ///
@@ -89,6 +108,27 @@ impl PrivateKey {
         Some(Secret::new(text))
     }
 
+    /// The key's own bytes, for a back-end that is not ours ([`Crypto`](super::Crypto)).
+    ///
+    /// ```
+    /// use keyfob_proto::Secret;
+    /// use keyfob_proto::jose::{KeyBytes, PrivateKey};
+    ///
+    /// let jwk = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// let key = PrivateKey::read(&Secret::new(jwk))?;
+    /// let KeyBytes::Jwk { private, .. } = key.expose() else { panic!("it was a JWK") };
+    /// assert_eq!(private[0].len(), 32);
+    /// # Ok::<(), keyfob_proto::Misuse>(())
+    /// ```
+    pub fn expose(&self) -> KeyBytes<'_> {
+        match &self.form {
+            Form::Pkcs8(der) => KeyBytes::Pkcs8(der),
+            Form::Pkcs1(der) => KeyBytes::Pkcs1(der),
+            Form::Sec1(der) => KeyBytes::Sec1(der),
+            Form::Jwk(public, private) => KeyBytes::Jwk { public, private: private.iter().map(|member| member.as_slice()).collect() },
+        }
+    }
+
     /// Under this `kid`.
     #[must_use]
     pub fn named(mut self, key_id: impl Into<String>) -> Self {
@@ -116,6 +156,18 @@ impl PrivateKey {
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrivateKey").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KeyBytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = match self {
+            Self::Pkcs8(_) => "Pkcs8",
+            Self::Pkcs1(_) => "Pkcs1",
+            Self::Sec1(_) => "Sec1",
+            Self::Jwk { .. } => "Jwk",
+        };
+        f.debug_tuple(form).finish_non_exhaustive()
     }
 }
 

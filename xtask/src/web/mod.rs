@@ -1,6 +1,8 @@
 //! The core needs neither C nor a platform: no crate below it compiles C or binds to a library, and it compiles for the web, where there is no clock,
 //! socket or disk to reach for.
 
+mod debian;
+
 use std::process::Command;
 
 /// What a crate is that compiles C, or asks the system for a library.
@@ -28,19 +30,27 @@ fn judge(tree: &str) -> Vec<String> {
     found
 }
 
-/// The check for the web; where its target is not installed, why it is left out.
+/// The check for the web, by the compiler at hand or by one that is fetched; where neither is to be had, why it is left out.
 pub(crate) fn check() -> Result<Command, String> {
+    let mut command = crate::cargo();
+    command.args(["check", "-p", CORE, "--lib", "--target", TARGET]).env("RUSTFLAGS", "-D warnings");
+    // Two compilers, or one with other flags, would build each other's work anew.
+    command.arg("--target-dir").arg(crate::target().join("web-build"));
+    if !is_installed() {
+        let compiler = debian::compiler().map_err(|problem| {
+            format!("{TARGET}: not installed ({problem}); rustup target add {TARGET}; skips {CORE} compiled for the web")
+        })?;
+        command.env("RUSTC", compiler);
+    }
+    Ok(command)
+}
+
+fn is_installed() -> bool {
     let installed = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
-    let there = installed.is_ok_and(|output| {
+    installed.is_ok_and(|output| {
         let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         output.status.success() && std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
-    });
-    if !there {
-        return Err(format!("{TARGET}: not installed; rustup target add {TARGET}; skips {CORE} compiled for the web"));
-    }
-    let mut command = crate::cargo();
-    command.args(["check", "-p", CORE, "--lib", "--target", TARGET]);
-    Ok(command)
+    })
 }
 
 #[cfg(test)]
