@@ -53,6 +53,7 @@ impl Keyfob {
         let mut kept = kept.lock().await;
         let now = self.now();
         if kept.cache.must_fetch(now) {
+            kept.cache.asked(now);
             self.fetch_keys(&mut kept, issuer, place, now).await;
         }
         match (kept.cache.set(), &kept.failure) {
@@ -72,6 +73,7 @@ impl Keyfob {
         if !kept.cache.may_fetch_for_unknown_key(now) {
             return Ok(None);
         }
+        kept.cache.asked_for_unknown_key(now);
         self.fetch_keys(&mut kept, issuer, place, now).await;
         match &kept.failure {
             Some(failure) => Err(failure.again()),
@@ -80,7 +82,6 @@ impl Keyfob {
     }
 
     async fn fetch_keys(&self, kept: &mut Kept, issuer: &str, place: &Endpoint, now: Timestamp) {
-        kept.cache.asked(now);
         // Whether a catalogue or the issuer's own document says where its keys are, nobody can tell here: the issuer is what was configured.
         let answer = match Endpoint::parse(issuer) {
             Ok(home) => self.exchange_from(&home, &KeySet::request(place)).await,

@@ -164,15 +164,18 @@ impl Keys<'_> {
 /// let mut cache = KeyCache::new();
 /// assert!(cache.must_fetch(at(0)));
 /// cache.asked(at(0));
-/// // A key of an unknown name may mean new keys: once, and then not for a minute, whatever is sent to us.
-/// assert!(!cache.may_fetch_for_unknown_key(at(59)));
-/// assert!(cache.may_fetch_for_unknown_key(at(60)));
+/// // A key of an unknown name may mean new keys: once, also right after, and then not for a minute, whatever is sent to us.
+/// assert!(cache.may_fetch_for_unknown_key(at(1)));
+/// cache.asked_for_unknown_key(at(1));
+/// assert!(!cache.may_fetch_for_unknown_key(at(60)));
+/// assert!(cache.may_fetch_for_unknown_key(at(61)));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct KeyCache {
     set: Option<KeySet>,
     fetched_at: Option<Timestamp>,
     asked_at: Option<Timestamp>,
+    asked_for_unknown_at: Option<Timestamp>,
 }
 
 impl KeyCache {
@@ -194,18 +197,25 @@ impl KeyCache {
     /// Whether there are no keys, or old ones, and it was not just tried.
     pub fn must_fetch(&self, now: Timestamp) -> bool {
         let old = self.fetched_at.is_none_or(|at| !(0..Self::LIFETIME).contains(&now.since(at)));
-        old && self.paused_enough(now)
+        old && paused_enough(self.asked_at, now)
     }
 
     /// Whether a token that names a key we do not have is a reason to ask: at most once a minute, so that tokens with made-up names
-    /// are no way to make us storm the server.
+    /// are no way to make us storm the server. That they were asked for because they were old does not count: a server may change them between that and
+    /// the token.
     pub fn may_fetch_for_unknown_key(&self, now: Timestamp) -> bool {
-        self.paused_enough(now)
+        paused_enough(self.asked_for_unknown_at, now)
     }
 
-    /// Asking now.
+    /// Asking now, since there are none, or old ones.
     pub fn asked(&mut self, now: Timestamp) {
         self.asked_at = Some(now);
+    }
+
+    /// Asking now, since a token names a key that is not there.
+    pub fn asked_for_unknown_key(&mut self, now: Timestamp) {
+        self.asked(now);
+        self.asked_for_unknown_at = Some(now);
     }
 
     /// The answer came.
@@ -213,11 +223,11 @@ impl KeyCache {
         self.set = Some(set);
         self.fetched_at = Some(now);
     }
+}
 
-    fn paused_enough(&self, now: Timestamp) -> bool {
-        // A clock that went back must not keep us from asking for ever.
-        self.asked_at.is_none_or(|at| !(0..Self::PAUSE).contains(&now.since(at)))
-    }
+fn paused_enough(asked_at: Option<Timestamp>, now: Timestamp) -> bool {
+    // A clock that went back must not keep us from asking for ever.
+    asked_at.is_none_or(|at| !(0..KeyCache::PAUSE).contains(&now.since(at)))
 }
 
 #[cfg(test)]
@@ -293,16 +303,21 @@ mod tests {
         // Asked, and no answer came: not again at once.
         cache.asked(at(0));
         for (seconds, due) in [(0, false), (59, false), (60, true), (-1, true)] {
-            assert_eq!((cache.must_fetch(at(seconds)), cache.may_fetch_for_unknown_key(at(seconds))), (due, due), "{seconds}");
+            assert_eq!(cache.must_fetch(at(seconds)), due, "{seconds}");
         }
         cache.received(set, at(1));
         assert_eq!(cache.set().map(|set| set.keys().count()), Some(1));
         for (seconds, due) in [(1, false), (61, false), (3600, false), (3601, true), (0, false), (-1, true)] {
             assert_eq!(cache.must_fetch(at(seconds)), due, "{seconds}");
         }
-        // An unknown key is a reason before they are old, and the pause is one for both reasons.
-        assert!(cache.may_fetch_for_unknown_key(at(61)));
-        cache.asked(at(3601));
+        // An unknown key is a reason before they are old, also right after they came; and then not for a minute.
+        assert!(cache.may_fetch_for_unknown_key(at(1)));
+        cache.asked_for_unknown_key(at(1));
+        for (seconds, may) in [(1, false), (60, false), (61, true), (0, true)] {
+            assert_eq!(cache.may_fetch_for_unknown_key(at(seconds)), may, "{seconds}");
+        }
+        // Asking for that reason is asking.
+        cache.asked_for_unknown_key(at(3601));
         assert!(!cache.must_fetch(at(3601)) && !cache.may_fetch_for_unknown_key(at(3660)) && cache.must_fetch(at(3661)));
         assert!(cache.set().is_some(), "old keys are better than none");
     }
