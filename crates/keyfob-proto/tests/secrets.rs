@@ -16,8 +16,8 @@ use keyfob_proto::oauth2::challenge::Challenges;
 use keyfob_proto::oauth2::dpop::ProofKey;
 use keyfob_proto::oauth2::mcp::{self, Clients, KnownClient, Walk};
 use keyfob_proto::oauth2::registration::{ClientMetadata, Registering};
-use keyfob_proto::oauth2::{self, ClientAuth, TokenBody, TokenKind};
-use keyfob_proto::oidc::{EndSession, Expected, Hashes, UserInfoRequest};
+use keyfob_proto::oauth2::{self, ClientAuth, Signing, TokenBody, TokenKind};
+use keyfob_proto::oidc::{ClaimSource, EndSession, Expected, Hashes, Source, UserInfoRequest};
 use keyfob_proto::{Answer, App, Incoming, OAuth1Tokens, OAuth2Tokens, Scrubber, Secret, TokenSet, encode};
 
 /// Every secret of these tests contains it.
@@ -147,6 +147,22 @@ fn keys_and_signed_text_are_mute() {
             buffer.iter_mut().zip(CANARY.bytes().cycle()).for_each(|(to, from)| *to = from);
         });
     mute("EndSession", &end);
+    let elsewhere = format!(
+        r#"{{"sub":"somebody","_claim_names":{{"address":"a","score":"b"}},"_claim_sources":{{"a":{{"JWT":"{token}"}},"b":{{"endpoint":"https://bank.example","access_token":"{CANARY}"}}}}}}"#
+    );
+    let info = userinfo.receive(&json_answer(200, elsewhere), None).expect("about the same person");
+    for source in ClaimSource::all(&info.claims, &endpoint("https://login.example/me")).expect("two sources") {
+        mute("ClaimSource", &source);
+        mute("Source", &source.source);
+        match source.source {
+            Source::Here(signed) => {
+                let keys = Keys::Shared(&hmac);
+                mute("SignedClaims", &signed);
+                mute("SourcedClaims", &signed.judge("https://login.example", "us", &keys, &algorithms, NOW).expect("it holds"));
+            }
+            Source::There(request) => mute("ClaimsRequest", &request),
+        }
+    }
     let key = AwsLc.generate(Algorithm::ES256).expect("a key");
     let key = ProofKey::new(AwsLc.signer(Algorithm::ES256, &key).expect("it signs"), secret("proof-key")).expect("a key pair");
     mute("ProofKey", &key);
@@ -154,6 +170,9 @@ fn keys_and_signed_text_are_mute() {
     let client = oauth2::Client::new(&settings, canary_app()).expect("a client").with_proof_key(key);
     mute("oauth2::Client", &client);
     let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), id_token_hint: Some(secret("hint")), ..Default::default() };
+    let place = format!("https://app.example/requests/{CANARY}");
+    let asked = client.authorize_by_reference(&request, &place, Signing::Unsigned, NOW, &common::Chance::new(1));
+    mute("RequestByReference", &asked.expect("a request"));
     mute("PushedRequest", &client.push(&request, NOW, &common::Chance::new(1)).expect("a request"));
 }
 
@@ -383,6 +402,12 @@ fn errors_are_mute() {
 #[test]
 fn every_public_type_is_accounted_for() {
     let mute: BTreeSet<&str> = [
+        "ClaimSource",
+        "ClaimsRequest",
+        "SignedClaims",
+        "Source",
+        "SourcedClaims",
+        "RequestByReference",
         "Answer",
         "App",
         "AuthorizeRequest",
@@ -458,6 +483,12 @@ fn every_public_type_is_accounted_for() {
     .into();
     // Settings, places, names, numbers: nothing that must not be shown.
     let open: BTreeSet<&str> = [
+        "CheckSession",
+        "Finding",
+        "InitiatedLogin",
+        "SessionStatus",
+        "Signing",
+        "WebFinger",
         "AccessRequest",
         "Api",
         "Attach",

@@ -33,6 +33,11 @@ impl Claims {
         json::object(payload).map(Self).map_err(|found| Misbehaved::new(section, "claims: one JSON object", found))
     }
 
+    /// Some of what was read before.
+    pub(crate) fn of(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
     /// A claim, as it is.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())

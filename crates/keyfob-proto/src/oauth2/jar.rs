@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::encode;
 use crate::entropy::{Entropy, id128};
 use crate::error::Misuse;
 use crate::jose::{Sign, sign_compact};
@@ -9,6 +10,9 @@ use crate::time::Timestamp;
 
 /// How long a request object is good, in seconds: the person has just clicked, and a pushed one is used within a minute (RFC 9126 §2.2).
 const LIFETIME: i64 = 300;
+
+/// RFC 9101 §10.8: so that nobody takes it for a token of another kind.
+const TYPE: &str = "oauth-authz-req+jwt";
 
 /// Signs the parameters of an authorization request (RFC 9101 §4). `issuer` is whom it is for; `request` and `request_uri` are never inside (§4).
 /// Draws 16 bytes of entropy.
@@ -27,6 +31,36 @@ pub(crate) fn request_object<'a>(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<String, Misuse> {
+    let claims = claims(client_id, issuer, parameters, now, entropy)?;
+    let mut header = Map::new();
+    header.insert("typ".to_owned(), TYPE.into());
+    sign_compact(signer, header, Value::Object(claims).to_string().as_bytes())
+}
+
+/// The same without a signature (OpenID Connect Core §6.1, `alg` of `none`): for an object that the server fetches from us, and for no other.
+///
+/// # Errors
+///
+/// `Misuse` if a parameter is not what it has to be.
+pub(crate) fn unsigned_object<'a>(
+    client_id: &str,
+    issuer: &str,
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<String, Misuse> {
+    let claims = claims(client_id, issuer, parameters, now, entropy)?;
+    let header = format!(r#"{{"alg":"none","typ":"{TYPE}"}}"#);
+    Ok(format!("{}.{}.", encode::base64url(header.as_bytes()), encode::base64url(Value::Object(claims).to_string().as_bytes())))
+}
+
+fn claims<'a>(
+    client_id: &str,
+    issuer: &str,
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<Map<String, Value>, Misuse> {
     let mut claims = Map::new();
     for (name, value) in parameters {
         let value = match name {
@@ -56,15 +90,12 @@ pub(crate) fn request_object<'a>(
     ] {
         claims.insert(name.to_owned(), value);
     }
-    let mut header = Map::new();
-    header.insert("typ".to_owned(), "oauth-authz-req+jwt".into());
-    sign_compact(signer, header, Value::Object(claims).to_string().as_bytes())
+    Ok(claims)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode;
     use crate::jose::{Algorithm, AwsLc, Crypto as _};
 
     #[test]

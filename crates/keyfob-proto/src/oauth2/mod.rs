@@ -18,10 +18,11 @@ mod access_request;
 pub mod assertion;
 mod attach;
 mod authorize;
+mod by_reference;
 pub mod challenge;
 mod client;
 pub mod client_id_document;
-mod document;
+pub(crate) mod document;
 pub mod dpop;
 mod error_response;
 mod grant;
@@ -49,6 +50,7 @@ mod token_response;
 pub use access_request::AccessRequest;
 pub use attach::{attach, attach_bound};
 pub use authorize::{AuthorizeRequest, Display, Prompt, ResponseMode};
+pub use by_reference::{RequestByReference, Signing};
 pub use client::{Client, Exchange, Revocation, TokenKind};
 pub use grant::{
     BackchannelAuthentication, BackchannelLogin, BackchannelRequest, Delivery, DeviceAuthorization, DeviceLogin, Exchanged, Hint, Step,

@@ -6,11 +6,22 @@
 //!                                                                             ▼
 //!                                                       tokens, and an IdToken: (issuer, subject)
 //! ```
+//!
+//! What leads there: [`WebFinger`] finds a person's issuer, [`InitiatedLogin`] reads a login that somebody else begins. What follows: [`UserInfo`] and
+//! its [`ClaimSource`]s, [`CheckSession`], and the three logouts.
 
+mod claim_sources;
 mod id_token;
+mod initiated_login;
 mod logout;
+mod session_status;
 mod userinfo;
+mod webfinger;
 
+pub use claim_sources::{ClaimSource, ClaimsRequest, SignedClaims, Source, SourcedClaims};
 pub use id_token::{Expected, Hashes, IdToken};
+pub use initiated_login::InitiatedLogin;
 pub use logout::{EndSession, LogoutToken, front_channel_logout};
+pub use session_status::{CheckSession, SessionStatus};
 pub use userinfo::{UserInfo, UserInfoRequest};
+pub use webfinger::{Finding, WebFinger};

@@ -8,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::jose::jwt::Claims;
 use crate::jose::{Algorithms, Jws, Keys};
-use crate::message::{Incoming, Outgoing};
+use crate::message::{Incoming, Outgoing, is_vschar};
 use crate::secret::Secret;
 
 const SECTION: &str = "OpenID Connect Core §5.3.2";
@@ -44,8 +44,24 @@ impl UserInfoRequest {
     pub fn new(endpoint: &Endpoint, access_token: &Secret, id_token: &IdToken, client_id: &str) -> Result<Self, Misuse> {
         let request = Outgoing::new(Method::GET, endpoint).accept_json();
         let request = request.secret_header(AUTHORIZATION, &format!("Bearer {}", access_token.expose()))?;
-        let (issuer, subject) = (id_token.issuer.clone(), id_token.subject.clone());
-        Ok(Self { request, issuer, subject, client_id: client_id.to_owned() })
+        Ok(Self::about(id_token, request, client_id))
+    }
+
+    /// The same with the token in a form (RFC 6750 §2.2): for servers that are said to take it nowhere else. The header is the better place (§2.1).
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the token is not visible ASCII.
+    pub fn in_body(endpoint: &Endpoint, access_token: &Secret, id_token: &IdToken, client_id: &str) -> Result<Self, Misuse> {
+        if !is_vschar(access_token.expose()) {
+            return Err(Misuse::new("an access token of visible ASCII", "other characters"));
+        }
+        let request = Outgoing::new(Method::POST, endpoint).accept_json().form(&[("access_token", access_token.expose())]);
+        Ok(Self::about(id_token, request, client_id))
+    }
+
+    fn about(id_token: &IdToken, request: Outgoing, client_id: &str) -> Self {
+        Self { request, issuer: id_token.issuer.clone(), subject: id_token.subject.clone(), client_id: client_id.to_owned() }
     }
 
     /// What to send.

@@ -142,7 +142,7 @@ fn request(place: &Endpoint) -> Outgoing {
 }
 
 /// RFC 8414 §2: a URL without query and fragment.
-pub(super) fn issuer_identifier(text: &str) -> Result<Endpoint, Misuse> {
+pub(crate) fn issuer_identifier(text: &str) -> Result<Endpoint, Misuse> {
     let issuer = Endpoint::parse(text)?;
     if issuer.uri().query().is_some() {
         return Err(Misuse::new("an issuer without query (RFC 8414 §2)", "one with a query"));

@@ -22,8 +22,8 @@ use crate::reach::Reach;
 use crate::scrub::printable;
 
 pub use cached::CachedMetadata;
-pub(crate) use discovery::is_absent;
 pub use discovery::{Discovery, Order, Step};
+pub(crate) use discovery::{is_absent, issuer_identifier};
 pub use settings::{Preferences, Pushed};
 
 pub(crate) const SECTION: &str = "RFC 8414 §2";
