@@ -69,6 +69,9 @@ pub struct Metadata {
     /// The one algorithm of its request objects (RFC 9101).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_object_signing_alg: Option<String>,
+    /// Where its request objects are fetched (OpenID Connect Core §6.2); `none` as their algorithm is for those alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
     /// Whether it has to sign its authorization requests (RFC 9101 §10.5).
     #[serde(skip_serializing_if = "not")]
     pub require_signed_request_object: bool,

@@ -49,6 +49,8 @@ pub struct Faults {
     pub flaw: Option<Flaw>,
     /// `acme`: authorization requests have to be pushed (RFC 9126).
     pub require_par: bool,
+    /// `acme`: token requests have to go where clients with a certificate go (RFC 8705 §5). It looks at none: it speaks plain http.
+    pub mtls_aliases: bool,
     /// `acme`: where proofs of possession need a nonce (RFC 9449 §8, §9).
     pub dpop_nonce: Option<DpopNonce>,
     /// The service's clock is off by so many seconds: `Date`, claims, and the judgement of OAuth 1 timestamps.

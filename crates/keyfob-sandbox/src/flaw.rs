@@ -24,6 +24,10 @@ pub enum Part {
     Userinfo,
     /// Signed answers about tokens (RFC 9701).
     Introspection,
+    /// Claims of other sources (OpenID Connect Core §5.6.2).
+    SourcedClaims,
+    /// The way back from a logout (OpenID Connect RP-Initiated Logout §3).
+    LogoutResponse,
     /// Logout tokens (OpenID Connect Back-Channel Logout §2.4).
     LogoutToken,
 }
@@ -65,6 +69,7 @@ flaws! {
         IdTokenMissing "there is none, though `openid` was granted"
         IdTokenIss "`iss` is somebody else"
         IdTokenAud "`aud` is another client"
+        IdTokenNoAud "`aud` is missing"
         IdTokenExtraAud "`aud` names another client as well"
         IdTokenAzp "`azp` is another client"
         IdTokenExp "it has ended"
@@ -74,6 +79,7 @@ flaws! {
         IdTokenNonce "`nonce` is another one"
         IdTokenNoNonce "`nonce` is missing"
         IdTokenAtHash "`at_hash` is of another token"
+        IdTokenNoAtHash "`at_hash` is missing beside an access token"
         IdTokenCHash "`c_hash` is of another code"
         IdTokenNoCHash "`c_hash` is missing beside a code"
         IdTokenSHash "`s_hash` is of another state"
@@ -138,6 +144,14 @@ flaws! {
         IntrospectionAud "`aud` is another client"
         IntrospectionSignature "the signature is of another text"
     }
+    SourcedClaims {
+        SourcedClaimsIss "`iss` is somebody else"
+        SourcedClaimsSignature "the signature is of another text"
+    }
+    LogoutResponse {
+        LogoutState "`state` is another one"
+        LogoutNoState "`state` is missing"
+    }
     LogoutToken {
         LogoutTokenIss "`iss` is somebody else"
         LogoutTokenAud "`aud` is another client"
@@ -149,6 +163,7 @@ flaws! {
         LogoutTokenNonce "there is a `nonce`"
         LogoutTokenNoSubject "neither `sub` nor `sid`"
         LogoutTokenTyp "`typ` is `at+jwt`"
+        LogoutTokenAlg "signed with another algorithm than the app is registered for"
         LogoutTokenAlgNone "`alg` is `none`, without signature"
         LogoutTokenSignature "the signature is of another text"
     }

@@ -39,6 +39,7 @@ mod consent;
 mod control;
 mod desk;
 mod fault;
+mod fetch;
 mod fitbit;
 mod flaw;
 mod jwt;

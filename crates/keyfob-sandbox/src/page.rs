@@ -75,6 +75,23 @@ pub(crate) fn device(waiting: &[(String, String, String)]) -> Reply {
     html(200, |nonce| Page { nonce, waiting }.render())
 }
 
+/// The frame of Session Management. The one page that others may put into theirs; it shows nothing.
+pub(crate) fn check_session() -> Reply {
+    #[derive(Template)]
+    #[template(path = "check_session.html")]
+    struct Page<'a> {
+        nonce: &'a str,
+    }
+    let nonce = chance::opaque();
+    let body = Page { nonce: &nonce }.render().unwrap_or_else(|problem| problem.to_string());
+    let policy =
+        format!("default-src 'none'; script-src 'nonce-{nonce}'; connect-src 'self'; base-uri 'none'; frame-ancestors http: https:");
+    Reply::typed(200, "text/html;charset=UTF-8", body)
+        .with(header::CONTENT_SECURITY_POLICY, &policy)
+        .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .with(header::CACHE_CONTROL, "no-store")
+}
+
 /// What is told at the end of a logout; `frames` are loaded out of sight, so that apps hear of it (OpenID Connect Front-Channel Logout §2).
 pub(crate) fn signed_out(frames: &[String], next: Option<&str>) -> Reply {
     #[derive(Template)]

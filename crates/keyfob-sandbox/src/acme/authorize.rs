@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::details::{Details, Login};
+use super::details::{Details, Login, lifetime};
 use super::id_token::Beside;
 use super::person::{ACR, Demand, is_known};
 use super::rar::authorization_details;
 use super::request::Asked;
 use super::resource::resources;
 use super::response::{Back, Mode};
+use super::session::session_state;
 use super::{Acme, CODE_LIFETIME, once, scopes};
 use crate::apps::Registration;
 use crate::chance;
@@ -29,6 +30,8 @@ pub(super) struct Asks {
     challenge: Challenge,
     scopes: Vec<String>,
     hybrid: bool,
+    /// Whether an access token comes beside code and ID token.
+    token: bool,
     prompt: Vec<String>,
     demand: Demand,
     nonce: Option<String>,
@@ -112,13 +115,16 @@ impl Acme {
             return Err(invalid("authorization requests of this app have to be signed (RFC 9101)"));
         }
         let kind = value("response_type")?.ok_or_else(|| invalid("response_type is missing"))?;
-        let hybrid = match kind {
-            "code" => false,
-            "code id_token" | "id_token code" => true,
-            _ => return Err(("unsupported_response_type", "response_type must be code, or code id_token".into())),
+        // The order of the words says nothing (OAuth 2.0 Multiple Response Types §3).
+        let mut words: Vec<&str> = kind.split(' ').collect();
+        words.sort_unstable();
+        let (kind, hybrid, token) = match words[..] {
+            ["code"] => ("code", false, false),
+            ["code", "id_token"] => ("code id_token", true, false),
+            ["code", "id_token", "token"] => ("code id_token token", true, true),
+            _ => return Err(("unsupported_response_type", "response_type must be code, code id_token, or code id_token token".into())),
         };
         let narrowed = |list: &[String], one: &str| !list.is_empty() && !list.iter().any(|known| known == one);
-        let kind = if hybrid { "code id_token" } else { "code" };
         if narrowed(&app.metadata.response_types, kind) || narrowed(&app.metadata.grant_types, "authorization_code") {
             return Err(("unauthorized_client", "the app is not registered for this response type".into()));
         }
@@ -174,6 +180,7 @@ impl Acme {
             challenge,
             scopes,
             hybrid,
+            token,
             prompt,
             demand,
             nonce,
@@ -220,8 +227,27 @@ impl Acme {
             actor: None,
         };
         let text = chance::opaque();
+        let access_token = if asks.token {
+            match self.mint(desk, &back.issuer, &back.app, &details, &scopes) {
+                Ok(token) => Some(token),
+                Err(reply) => return reply,
+            }
+        } else {
+            None
+        };
+        let lifetime = lifetime(desk);
+        if let Some(token) = &access_token {
+            held(&self.ledger).issue_access(&back.app.client_id, &scopes, &details, token.clone(), desk.now(), lifetime);
+        }
+        let session_state = if scopes.iter().any(|scope| scope == "openid") {
+            let session = details.login.as_ref().map(|login| login.signed_in.session.as_str());
+            session.and_then(|session| session_state(&back.app.client_id, &back.redirect_uri, session))
+        } else {
+            None
+        };
         let id_token = if asks.hybrid && scopes.iter().any(|scope| scope == "openid") {
-            let beside = Beside { code: Some(&text), state: back.state.as_deref(), ..Beside::default() };
+            let beside =
+                Beside { access_token: access_token.as_deref(), code: Some(&text), state: back.state.as_deref(), ..Beside::default() };
             match self.id_token(desk, &back.issuer, &back.app, &details, beside) {
                 Ok(token) => token,
                 Err(reply) => return reply,
@@ -241,6 +267,11 @@ impl Acme {
         held(&self.ledger).put_code(text.clone(), code);
         let mut pairs = vec![("code", text.as_str())];
         pairs.extend(id_token.as_deref().map(|token| ("id_token", token)));
+        let lifetime = lifetime.to_string();
+        if let Some(token) = &access_token {
+            pairs.extend([("access_token", token.as_str()), ("token_type", "Bearer"), ("expires_in", lifetime.as_str())]);
+        }
+        pairs.extend(session_state.as_deref().map(|state| ("session_state", state)));
         self.respond(desk, &back, &pairs)
     }
 }

@@ -108,6 +108,8 @@ fn spoil(flaw: Flaw, claims: &mut Value, beside: Beside<'_>, algorithm: &str) ->
         Flaw::IdTokenSub if beside.later => set("sub", json!("somebody-else")),
         Flaw::IdTokenAuthTime => set("auth_time", json!(now - 86_400)),
         Flaw::IdTokenAcr => set("acr", json!(weaker)),
+        Flaw::IdTokenNoAud => remove(claims, "aud"),
+        Flaw::IdTokenNoAtHash => remove(claims, "at_hash"),
         Flaw::IdTokenNoExp => remove(claims, "exp"),
         Flaw::IdTokenNoIat => remove(claims, "iat"),
         Flaw::IdTokenNoNonce => remove(claims, "nonce"),

@@ -45,6 +45,11 @@ impl Acme {
             (None, _) => None,
             // An app that is not known for sure sends nobody anywhere (§2: exact comparison).
             (Some(uri), Some(app)) if app.metadata.post_logout_redirect_uris.iter().any(|known| known == uri) => {
+                let state = match desk.faults().flaw {
+                    Some(Flaw::LogoutState) => Some("another-state"),
+                    Some(Flaw::LogoutNoState) => None,
+                    _ => state,
+                };
                 let state: Vec<(&str, &str)> = state.map(|state| ("state", state)).into_iter().collect();
                 Some(if state.is_empty() { uri.to_owned() } else { with_query(uri, &state) })
             }
@@ -90,6 +95,7 @@ impl Acme {
         });
         let mut kind = "logout+jwt";
         let mut twist = Twist::None;
+        let mut algorithm = app.metadata.id_token_signed_response_alg.as_deref();
         let mut remove = |names: &[&str]| {
             if let Some(claims) = claims.as_object_mut() {
                 claims.retain(|name, _| !names.contains(&name.as_str()));
@@ -106,10 +112,11 @@ impl Acme {
             Some(Flaw::LogoutTokenEvents) => claims["events"] = json!({ "urn:acme:something-else": {} }),
             Some(Flaw::LogoutTokenNonce) => claims["nonce"] = json!(chance::hex(16)),
             Some(Flaw::LogoutTokenTyp) => kind = "at+jwt",
+            Some(Flaw::LogoutTokenAlg) => algorithm = Some(if algorithm == Some("ES256") { "PS256" } else { "ES256" }),
             Some(Flaw::LogoutTokenAlgNone) => twist = Twist::AlgNone,
             Some(Flaw::LogoutTokenSignature) => twist = Twist::OtherText,
             _ => {}
         }
-        self.sign(app, app.metadata.id_token_signed_response_alg.as_deref(), Some(kind), &claims, twist)
+        self.sign(app, algorithm, Some(kind), &claims, twist)
     }
 }

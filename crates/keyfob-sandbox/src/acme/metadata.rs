@@ -19,6 +19,7 @@ pub(super) fn server(desk: &Desk, call: &Call) -> Reply {
     let confidential: Vec<&str> = METHODS.iter().copied().filter(|method| *method != "none").collect();
     let assertions: Vec<&str> = CLIENT_ALGORITHMS.iter().copied().chain(["HS256", "HS384", "HS512"]).collect();
     let with_hmac: Vec<&str> = own.iter().copied().chain(["HS256"]).collect();
+    let request_objects: Vec<&str> = CLIENT_ALGORITHMS.into_iter().chain(["none"]).collect();
     let mut body = json!({
         "issuer": issuer,
         "authorization_endpoint": url("/authorize"),
@@ -34,7 +35,8 @@ pub(super) fn server(desk: &Desk, call: &Call) -> Reply {
         "backchannel_authentication_endpoint": url("/bc-authorize"),
         "protected_resources": [url("/api")],
         "scopes_supported": SCOPES,
-        "response_types_supported": ["code", "code id_token"],
+        "check_session_iframe": url("/check_session"),
+        "response_types_supported": ["code", "code id_token", "code id_token token"],
         "response_modes_supported": MODES,
         "grant_types_supported": GRANTS,
         "authorization_details_types_supported": rar::TYPES,
@@ -43,12 +45,13 @@ pub(super) fn server(desk: &Desk, call: &Call) -> Reply {
         "introspection_endpoint_auth_methods_supported": confidential,
         "introspection_signing_alg_values_supported": with_hmac,
         "authorization_signing_alg_values_supported": with_hmac,
-        "request_object_signing_alg_values_supported": CLIENT_ALGORITHMS,
+        "request_object_signing_alg_values_supported": request_objects,
         "dpop_signing_alg_values_supported": CLIENT_ALGORITHMS,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "request_parameter_supported": true,
-        "request_uri_parameter_supported": false,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
         "require_pushed_authorization_requests": desk.faults().require_par,
     });
     let openid = json!({
@@ -73,6 +76,9 @@ pub(super) fn server(desk: &Desk, call: &Call) -> Reply {
     // RFC 8414 §2: an endpoint whose methods include signed ones names their algorithms.
     for endpoint in ["token", "revocation", "introspection"] {
         body[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] = json!(assertions);
+    }
+    if desk.faults().mtls_aliases {
+        body["mtls_endpoint_aliases"] = json!({ "token_endpoint": url("/mtls/token") });
     }
     match desk.faults().flaw {
         Some(Flaw::MetadataIssuer) => body["issuer"] = json!("https://issuer.invalid"),

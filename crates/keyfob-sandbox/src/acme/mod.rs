@@ -7,7 +7,9 @@
 //! /jwks                                       keys.rs, which signs everything
 //! /authorize                                  authorize.rs; parameters: request.rs (also /par), answers: response.rs
 //! /token                                      token.rs, and grant/ with /device_authorization, /device, /bc-authorize
-//! /userinfo  /end_session                     userinfo.rs, logout.rs
+//! /userinfo  /claims                          userinfo.rs, sources.rs (claims that somebody else answers for)
+//! /end_session  /check_session                logout.rs, session.rs
+//! /.well-known/webfinger                      webfinger.rs
 //! /revoke  /introspect  /register             manage.rs, introspect.rs, register.rs
 //! /api/me  /api/secure  /api/echo             api.rs
 //!                                             client.rs judges client authentication for all, dpop.rs proofs
@@ -32,8 +34,11 @@ mod register;
 mod request;
 mod resource;
 mod response;
+mod session;
+mod sources;
 mod token;
 mod userinfo;
+mod webfinger;
 
 use std::sync::Mutex;
 
@@ -77,8 +82,8 @@ impl Service for Acme {
 
     fn zone(&self, call: &Call) -> Zone {
         match call.path() {
-            "/authorize" | "/device" | "/end_session" => Zone::Page,
-            "/userinfo" => Zone::Api,
+            "/authorize" | "/device" | "/end_session" | "/check_session" => Zone::Page,
+            "/userinfo" | "/claims" => Zone::Api,
             path if path.starts_with("/api/") => Zone::Api,
             _ => Zone::Token,
         }
@@ -92,12 +97,26 @@ impl Service for Acme {
             path if get && path.strip_prefix(RESOURCE).is_some_and(|rest| rest.starts_with("/api")) => {
                 metadata::resource(desk, call, &path[RESOURCE.len()..])
             }
+            "/.well-known/webfinger" if get => webfinger::webfinger(call),
+            "/.well-known/openid-configuration/claims"
+            | "/.well-known/oauth-authorization-server/claims"
+            | "/claims/.well-known/openid-configuration"
+                if get =>
+            {
+                sources::metadata(call)
+            }
+            "/claims" if get => self.claims_endpoint(desk, call),
             "/jwks" if get => self.jwks(desk),
             "/authorize" if get || post => self.authorize(desk, call),
             "/device" if get || post => self.device_page(desk, call),
             "/end_session" if get || post => self.end_session(desk, call),
-            "/authorize" | "/device" | "/end_session" => Reply::method_not_allowed("GET, POST"),
+            "/check_session" if get || post => self.check_session(call),
+            "/authorize" | "/device" | "/end_session" | "/check_session" => Reply::method_not_allowed("GET, POST"),
+            "/token" if post && desk.faults().mtls_aliases => {
+                refuse(401, "invalid_client", "clients with a certificate go to another endpoint")
+            }
             "/token" if post => self.token(desk, call),
+            "/mtls/token" if post && desk.faults().mtls_aliases => self.token(desk, call),
             "/revoke" if post => self.revoke(desk, call),
             "/introspect" if post => self.introspect(desk, call),
             "/par" if post => self.push(desk, call),

@@ -54,6 +54,11 @@ impl Person {
         self.session.as_ref().is_some_and(|session| !demand.again && !demand.outdates(session, now) && demand.level() <= session.level)
     }
 
+    /// The session that there is.
+    pub(super) fn session_id(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.id.as_str())
+    }
+
     /// Whether she allowed all of this before.
     pub(super) fn allowed(&self, client: &str, scopes: &[String]) -> bool {
         self.allowed.get(client).is_some_and(|allowed| scopes.iter().all(|scope| allowed.contains(scope)))

@@ -139,7 +139,8 @@ fn judge(metadata: &Metadata) -> Result<(), String> {
     let own: Vec<&str> = ALGORITHMS.iter().map(|algorithm| algorithm.name()).collect();
     let method = metadata.token_endpoint_auth_method.as_deref();
     among("token_endpoint_auth_method", method, &METHODS)?;
-    among("request_object_signing_alg", metadata.request_object_signing_alg.as_deref(), &CLIENT_ALGORITHMS)?;
+    let request_objects: Vec<&str> = CLIENT_ALGORITHMS.into_iter().chain(["none"]).collect();
+    among("request_object_signing_alg", metadata.request_object_signing_alg.as_deref(), &request_objects)?;
     for (what, found) in [
         ("id_token_signed_response_alg", &metadata.id_token_signed_response_alg),
         ("userinfo_signed_response_alg", &metadata.userinfo_signed_response_alg),
@@ -156,7 +157,7 @@ fn judge(metadata: &Metadata) -> Result<(), String> {
         among("grant_types", Some(grant), &GRANTS)?;
     }
     for kind in &metadata.response_types {
-        among("response_types", Some(kind), &["code", "code id_token"])?;
+        among("response_types", Some(kind), &["code", "code id_token", "code id_token token"])?;
     }
     // A private key among them would be everybody's by now.
     if let Some(jwks) = &metadata.jwks {
@@ -165,7 +166,8 @@ fn judge(metadata: &Metadata) -> Result<(), String> {
     if method == Some("private_key_jwt") && metadata.jwks.is_none() {
         return Err("private_key_jwt needs jwks".into());
     }
-    for url in [&metadata.backchannel_logout_uri, &metadata.backchannel_client_notification_endpoint].into_iter().flatten() {
+    let called = [&metadata.backchannel_logout_uri, &metadata.backchannel_client_notification_endpoint].into_iter().flatten();
+    for url in called.chain(&metadata.request_uris) {
         if !Post::allows(url) {
             return Err("this server sends requests to this machine alone, by http".into());
         }

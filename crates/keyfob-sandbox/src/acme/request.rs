@@ -3,13 +3,16 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
 
 use super::keys::{Said, client_claims};
 use super::{Acme, answer, once, refuse};
 use crate::apps::Registration;
 use crate::chance;
 use crate::desk::{Desk, held};
+use crate::fetch::fetch;
 use crate::message::{Call, Pairs, Reply};
 
 /// How long a pushed request waits, in seconds.
@@ -102,6 +105,20 @@ impl Acme {
         let direct = Asked { parameters, pushed: false, signed: false };
         match direct.one("request_uri") {
             Err(()) => Err("request_uri is repeated".into()),
+            Ok(Some(uri)) if !uri.starts_with(PREFIX) => {
+                if direct.one("request") != Ok(None) {
+                    return Err("request and request_uri exclude each other".into());
+                }
+                // Only where the app said beforehand (§6.2): a server that fetches any URL knocks at doors for strangers.
+                if !app.metadata.request_uris.iter().any(|known| known == uri) {
+                    return Err("request_uri is not registered".into());
+                }
+                let object = fetch(uri).ok_or("there is no request object at request_uri")?;
+                let unsigned = app.metadata.request_object_signing_alg.as_deref() == Some("none");
+                let opened = if unsigned { unsigned_claims(&object).map(|claims| (claims, None)) } else { signed_claims(app, &object) };
+                let opened = opened.and_then(|(claims, kind)| judged(desk, app, &call.origin, &direct, claims, kind.as_deref()));
+                opened.map(|asked| Asked { signed: !unsigned, ..asked }).map_err(|(error, why)| format!("{error}: {why}"))
+            }
             Ok(Some(uri)) => {
                 if direct.one("request") != Ok(None) {
                     return Err("request and request_uri exclude each other".into());
@@ -118,18 +135,49 @@ impl Acme {
 
 /// What a request object says instead of the parameters beside it (RFC 9101 §6.3: those beside it are ignored).
 fn opened(desk: &Desk, app: &Registration, issuer: &str, direct: Asked) -> Result<Asked, (&'static str, String)> {
-    let wrong = |why: &str| ("invalid_request_object", why.to_owned());
     let text = match direct.one("request") {
         Err(()) => return Err(("invalid_request", "request is repeated".into())),
         Ok(None) => return Ok(direct),
         Ok(Some(text)) => text,
     };
+    let (claims, kind) = signed_claims(app, text)?;
+    judged(desk, app, issuer, &direct, claims, kind.as_deref())
+}
+
+type Opened = (Map<String, Value>, Option<String>);
+
+/// Claims and type of a request object that the app signed.
+fn signed_claims(app: &Registration, text: &str) -> Result<Opened, (&'static str, String)> {
     let Said { kind, algorithm, claims } =
         client_claims(app, text, app.metadata.request_object_signing_alg.as_deref()).map_err(|why| ("invalid_request_object", why))?;
     if algorithm.is_symmetric() {
-        return Err(wrong("it has to be signed with the app's own key"));
+        return Err(("invalid_request_object", "it has to be signed with the app's own key".into()));
     }
-    if !matches!(kind.as_deref(), None | Some("oauth-authz-req+jwt" | "jwt")) {
+    Ok((claims, kind))
+}
+
+/// Claims of one without a signature, which was fetched from the app itself.
+fn unsigned_claims(text: &str) -> Result<Map<String, Value>, (&'static str, String)> {
+    let part = |part: &str| serde_json::from_slice::<Map<String, Value>>(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
+    let parts: Vec<&str> = text.split('.').collect();
+    let read = match parts[..] {
+        [header, payload, ""] => part(header).filter(|header| header.get("alg") == Some(&json!("none"))).and_then(|_| part(payload)),
+        _ => None,
+    };
+    read.ok_or_else(|| ("invalid_request_object", "the app is registered for request objects of alg none".into()))
+}
+
+/// What a request object has to say, and the parameters in it.
+fn judged(
+    desk: &Desk,
+    app: &Registration,
+    issuer: &str,
+    direct: &Asked,
+    claims: Map<String, Value>,
+    kind: Option<&str>,
+) -> Result<Asked, (&'static str, String)> {
+    let wrong = |why: &str| ("invalid_request_object", why.to_owned());
+    if !matches!(kind, None | Some("oauth-authz-req+jwt" | "jwt")) {
         return Err(wrong("\"typ\" must be oauth-authz-req+jwt"));
     }
     let says = |name: &str, value: &str| claims.get(name).and_then(Value::as_str) == Some(value);

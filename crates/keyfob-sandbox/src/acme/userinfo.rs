@@ -26,6 +26,10 @@ impl Acme {
         let by_scope = access.scopes.iter().flat_map(|scope| person::claims_of(scope)).copied();
         let mut claims = Value::Object(person::claims(by_scope.chain(login.userinfo_claims.iter().map(String::as_str))));
         claims["sub"] = json!(SUBJECT);
+        match self.sources(desk, call, &access.client, &login.userinfo_claims) {
+            Ok(sources) => claims.as_object_mut().into_iter().for_each(|claims| claims.extend(sources.clone())),
+            Err(reply) => return reply,
+        }
         let flaw = desk.faults().flaw;
         match flaw {
             Some(Flaw::UserinfoSub) => claims["sub"] = json!("somebody-else"),

@@ -33,7 +33,8 @@ fn now() -> Timestamp {
 /// Everything about a hybrid login's two ID tokens that a client can check.
 async fn hybrid(acme: &Acme, set: &KeySet) -> Result<(), String> {
     let acr = ["urn:acme:second-factor".to_owned()];
-    let asked = [("response_type", "code id_token"), ("scope", "openid"), ("nonce", "n-1"), ("max_age", "1000"), ("acr_values", &acr[0])];
+    let asked =
+        [("response_type", "code id_token token"), ("scope", "openid"), ("nonce", "n-1"), ("max_age", "1000"), ("acr_values", &acr[0])];
     let location = get_url(&acme.authorize_url(&asked)).await.location().replace('#', "?");
     let back = query(&location);
     let (nonce, code, state) = (Secret::new("n-1"), Secret::new(get(&back, "code")), Secret::new("abc"));
@@ -44,7 +45,9 @@ async fn hybrid(acme: &Acme, set: &KeySet) -> Result<(), String> {
         acr_values: &acr,
         ..Expected::new(&acme.origin, &acme.app.client_id, &algorithms, now())
     };
-    let first = Expected { hashes: Hashes { code: Some(&code), state: Some(&state), required: true, ..Hashes::default() }, ..expected };
+    let front_token = Secret::new(get(&back, "access_token"));
+    let hashes = Hashes { access_token: Some(&front_token), code: Some(&code), state: Some(&state), required: true };
+    let first = Expected { hashes, ..expected };
     let keys = Keys::Set(set);
     let front = first.judge(get(&back, "id_token"), &keys).map_err(|wrong| wrong.to_string())?;
     let tokens = acme.exchange(code.expose(), VERIFIER).await.json();
@@ -142,6 +145,20 @@ async fn answer(acme: &Acme, part: Part) -> Value {
             let pairs = [("grant_type", "client_credentials"), ("client_id", "mine"), ("client_secret", acme.app.client_secret.as_str())];
             crate::common::post_form(&url, &[("dpop", &proof)], &pairs).await.json()["token_type"].clone()
         }
+        Part::SourcedClaims => {
+            let (_, tokens) = acme.openid(&[("claims", r#"{"userinfo":{"address":null}}"#)]).await;
+            let bearer = format!("Bearer {}", tokens["access_token"].as_str().expect("text"));
+            // Registered for signed ones.
+            let told = claims(&send("GET", &format!("{}/userinfo", acme.origin), &[("authorization", &bearer)], "").await.text());
+            let text = told["_claim_sources"]["registry"]["JWT"].as_str().expect("signed text").to_owned();
+            json!([claims(&text)["iss"], good(acme, &text).await])
+        }
+        Part::LogoutResponse => {
+            let (_, tokens) = acme.openid(&[]).await;
+            let hint = tokens["id_token"].as_str().expect("text");
+            let pairs = [("id_token_hint", hint), ("post_logout_redirect_uri", "http://127.0.0.1/bye"), ("state", "s")];
+            json!(get_url(&format!("{}/end_session?{}", acme.origin, crate::common::form(&pairs))).await.location())
+        }
         Part::IdToken | Part::LogoutToken => unreachable!("they have tests of their own"),
     }
 }
@@ -156,6 +173,7 @@ async fn every_other_flaw_changes_its_answer_and_is_healed() {
     let signed = Metadata {
         userinfo_signed_response_alg: Some("ES256".into()),
         introspection_signed_response_alg: Some("RS256".into()),
+        post_logout_redirect_uris: vec!["http://127.0.0.1/bye".into()],
         ..Metadata::default()
     };
     let acme = Acme::with(signed).await;

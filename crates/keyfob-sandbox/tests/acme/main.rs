@@ -4,6 +4,7 @@
 mod common;
 mod kit;
 
+mod around;
 mod clients;
 mod core;
 mod dpop;
