@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::setup::{self, Setup};
 use crate::summary::{self, Counts, Skip};
-use crate::{arrows, cargo, deny, processes, web};
+use crate::{arrows, cargo, conformance, deny, processes, web};
 
 /// What `--only` can name.
-pub(crate) const NAMES: [&str; 8] = ["fmt", "arrows", "deny", "clippy", "web", "doc", "build", "test"];
+pub(crate) const NAMES: [&str; 9] = ["fmt", "arrows", "deny", "conformance", "clippy", "web", "doc", "build", "test"];
 
 /// Runs all steps, or one; true if nothing failed.
 pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
@@ -24,6 +24,15 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     run.step("fmt", |_| cargo_step(&["fmt", "--all", "--check"], &[]));
     run.step("arrows", |_| Work::Done(none(arrows::wrong())));
     run.step("deny", |_| Work::Done(none(deny::wrong())));
+    let mut table = String::new();
+    run.step("conformance", |_| match conformance::state() {
+        Ok((shown, wrong)) => {
+            table = shown;
+            Work::Done(none(Ok(wrong)))
+        }
+        Err(problem) => Work::Done(Err(problem)),
+    });
+    table.lines().for_each(|line| println!("    {line}"));
     run.step("clippy", |_| cargo_step(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]));
     run.step("web", |_| match (none(web::native()), web::check()) {
         (Err(found), _) => Work::Done(Err(found)),
@@ -86,7 +95,7 @@ impl Run<'_> {
         for missing in &setup.missing {
             println!("      missing: {missing}");
         }
-        println!("setup   {}  {:.1} s", if setup.missing.is_empty() { "ok    " } else { "in part" }, started.elapsed().as_secs_f32());
+        println!("setup       {}  {:.1} s", if setup.missing.is_empty() { "ok    " } else { "in part" }, started.elapsed().as_secs_f32());
         setup
     }
 
@@ -155,7 +164,7 @@ impl Run<'_> {
     }
 
     fn begin(&self, name: &str) {
-        print!("{name:<8}{}", if self.verbose { "\n" } else { "" });
+        print!("{name:<12}{}", if self.verbose { "\n" } else { "" });
         let _ = std::io::stdout().flush();
     }
 
