@@ -188,7 +188,7 @@ fn e6_the_nonce_is_the_one_that_was_sent() {
 fn e7_hashes_tie_what_came_beside_it() {
     let (access, code, state) = (Secret::new("an-access-token"), Secret::new("a-code"), Secret::new("a-state"));
     let half = |text: &str| keyfob_proto::encode::base64url(&sha2::Sha256::digest(text.as_bytes())[..16]);
-    let hashes = Hashes { access_token: Some(&access), code: Some(&code), state: Some(&state), required: true };
+    let hashes = Hashes { access_token: Some(&access), code: Some(&code), state: Some(&state), required: true, state_required: false };
     let judged = |change: &dyn Fn(&mut Value), hashes: Hashes<'_>| {
         let mut claims = claims();
         claims["at_hash"] = half("an-access-token").into();
@@ -215,7 +215,8 @@ fn e7_hashes_tie_what_came_beside_it() {
             "from the token endpoint it may be absent"
         );
     }
-    assert!(judged(&|claims| claims["s_hash"] = Value::Null, hashes).is_ok());
+    assert!(judged(&|claims| claims["s_hash"] = Value::Null, hashes).is_ok(), "OpenID Connect does not know it");
+    refused(judged(&|claims| claims["s_hash"] = Value::Null, Hashes { state_required: true, ..hashes }), "s_hash");
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn keys_and_signed_text_are_mute() {
     let token = sign_compact(&hmac, serde_json::Map::new(), claims.as_bytes()).expect("it signs");
     mute("Jws", &Jws::read(&token).expect("signed text"));
     let (algorithms, nonce, code) = (Algorithms::of([Algorithm::HS256]), Secret::new(CANARY), secret("code"));
-    let hashes = Hashes { code: Some(&code), access_token: Some(&code), state: Some(&code), required: false };
+    let hashes = Hashes { code: Some(&code), access_token: Some(&code), state: Some(&code), required: false, state_required: false };
     mute("Hashes", &hashes);
     let expected = Expected { nonce: Some(&nonce), hashes, ..Expected::new("https://login.example", "us", &algorithms, NOW) };
     mute("Expected", &expected);

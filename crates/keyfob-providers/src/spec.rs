@@ -138,6 +138,7 @@ impl Spec {
                 issuer: issuer.as_ref().map(|issuer| moved_issuer(issuer, moves)),
                 jwks: jwks.as_ref().map(endpoint).transpose()?,
                 id_token_algorithms: id_token_algorithms.clone(),
+                state_hash: false,
                 iss_required: *iss_required,
                 client_auth: *client_auth,
                 token_body: *token_body,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::flaw::Flaw;
+use crate::quirk::Quirk;
 
 /// What is wrong with one service. The default is: nothing.
 ///
@@ -47,6 +48,8 @@ pub struct Faults {
     pub wrong_issuer: bool,
     /// `acme`: one answer is wrong in one respect.
     pub flaw: Option<Flaw>,
+    /// `acme`: one answer is unusual in one respect, and right.
+    pub quirk: Option<Quirk>,
     /// `acme`: authorization requests have to be pushed (RFC 9126).
     pub require_par: bool,
     /// `acme`: token requests have to go where clients with a certificate go (RFC 8705 §5). It looks at none: it speaks plain http.

@@ -103,7 +103,8 @@ impl HybridPending {
         let id_token = if response_type.has_id_token() { members.id_token()? } else { None };
         let tokens = if response_type.has_access_token() { Some(front_channel_tokens(pending, &mut members, client, now)?) } else { None };
         let verified = pending.verified(&code, parameters.keep(&client.keep), tolerated);
-        Ok(HybridAnswer { id_token, tokens, state: pending.key().clone(), verified })
+        let state_hash = client.settings.state_hash;
+        Ok(HybridAnswer { id_token, tokens, state: pending.key().clone(), state_hash, verified })
     }
 }
 
@@ -146,6 +147,7 @@ pub struct HybridAnswer {
     id_token: Option<Secret>,
     tokens: Option<OAuth2Tokens>,
     state: Secret,
+    state_hash: bool,
     verified: Verified,
 }
 
@@ -186,7 +188,7 @@ impl HybridAnswer {
         algorithms: &Algorithms,
         now: Timestamp,
     ) -> Result<(Verified, IdToken, Option<OAuth2Tokens>), Error> {
-        let Self { id_token, tokens, state, verified } = self;
+        let Self { id_token, tokens, state, state_hash, verified } = self;
         let id_token = id_token.ok_or_else(|| Misuse::new("an answer with an ID token", "one to \"code token\", which has none"))?;
         let issuer = verified.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
         let terms = &verified.expected;
@@ -195,7 +197,7 @@ impl HybridAnswer {
             nonce: terms.nonce.as_ref(),
             max_age: terms.max_age,
             acr_values: &terms.acr_values,
-            hashes: Hashes { access_token, code: Some(&verified.code), state: Some(&state), required: true },
+            hashes: Hashes { access_token, code: Some(&verified.code), state: Some(&state), required: true, state_required: state_hash },
             ..oidc::Expected::new(issuer, &verified.client_id, algorithms, now)
         };
         let id_token = expected.judge(id_token.expose(), keys)?;

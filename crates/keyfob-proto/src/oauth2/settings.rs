@@ -33,6 +33,8 @@ pub struct Settings {
     /// What ID tokens may be signed with: as this app was registered, or as the server's metadata lists. RS256 is what a server uses that was told
     /// nothing else (OpenID Connect Registration §2).
     pub id_token_algorithms: Algorithms,
+    /// Whether the ID token of a hybrid answer must have the hash of the state (`s_hash`), as FAPI 1 Advanced §5.2.3.1 wants it.
+    pub state_hash: bool,
     /// How the client says who it is at the token endpoint (§2.3). An app without a secret always sends its id in the body.
     pub client_auth: ClientAuth,
     /// What token requests look like.
@@ -75,6 +77,7 @@ impl Settings {
             iss_required: false,
             jwks: None,
             id_token_algorithms: Algorithms::of([Algorithm::RS256]),
+            state_hash: false,
             client_auth: ClientAuth::Basic,
             token_body: TokenBody::Form,
             pkce: Pkce::S256,

@@ -82,6 +82,9 @@ pub struct Hashes<'a> {
     pub state: Option<&'a Secret>,
     /// Whether the token came over the browser, where the hashes of what is there must be there too (§3.3.2.11).
     pub required: bool,
+    /// Whether `s_hash` must be there as well, which OpenID Connect itself does not know: without it a signed answer could be moved to another login
+    /// (FAPI 1 Advanced §5.2.3.1).
+    pub state_required: bool,
 }
 
 impl<'a> Expected<'a> {
@@ -198,11 +201,15 @@ impl<'a> Expected<'a> {
 impl Hashes<'_> {
     /// `at_hash`, `c_hash` and `s_hash` (§3.1.3.6, §3.3.2.11): what came beside the token was not exchanged for something else.
     fn judge(&self, claims: &Claims, algorithm: Algorithm) -> Result<(), Misbehaved> {
-        let beside = [("at_hash", self.access_token, true), ("c_hash", self.code, true), ("s_hash", self.state, false)];
-        for (name, of, standard) in beside {
+        let beside = [
+            ("at_hash", self.access_token, self.required),
+            ("c_hash", self.code, self.required),
+            ("s_hash", self.state, self.state_required),
+        ];
+        for (name, of, required) in beside {
             let section = "OpenID Connect Core §3.3.2.11";
             match (claims.get(name), of) {
-                (None, Some(_)) if self.required && standard => {
+                (None, Some(_)) if required => {
                     return Err(Misbehaved::new(section, format!("a claim \"{name}\""), "none"));
                 }
                 (Some(found), Some(of)) => {

@@ -13,6 +13,7 @@ use super::person::{ACR, SUBJECT};
 use crate::desk::{Desk, held};
 use crate::message::{Call, Reply};
 use crate::oauth2::Access;
+use crate::quirk::{Quirk, other_case};
 
 /// How long ago the person may have signed in for `/api/secure`, in seconds.
 const FRESH: i64 = 300;
@@ -114,6 +115,18 @@ fn token(call: &Call) -> Result<Option<(&str, bool)>, Reply> {
         return Ok(by_proof.map(|(_, token)| (token.trim(), true)).or_else(|| call.bearer().map(|token| (token, false))));
     }
     Ok(call.param("access_token").map(|token| (token, false)))
+}
+
+/// Schemes are compared without regard to case (RFC 9110 §11.1).
+pub(super) fn spelled(desk: &Desk, mut reply: Reply) -> Reply {
+    if desk.faults().quirk == Some(Quirk::SchemeCase)
+        && let Some(value) = reply.headers.get_mut(header::WWW_AUTHENTICATE)
+        && let Some((scheme, rest)) = value.to_str().ok().and_then(|text| text.split_once(' '))
+        && let Ok(changed) = format!("{} {rest}", other_case(scheme)).parse()
+    {
+        *value = changed;
+    }
+    reply
 }
 
 /// What came, without the credentials.

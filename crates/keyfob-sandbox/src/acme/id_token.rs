@@ -12,6 +12,7 @@ use crate::apps::Registration;
 use crate::desk::Desk;
 use crate::flaw::Flaw;
 use crate::message::Reply;
+use crate::quirk::Quirk;
 
 /// Five minutes: it is read at once.
 const LIFETIME: i64 = 300;
@@ -45,11 +46,20 @@ impl Acme {
         if flaw == Some(Flaw::IdTokenMissing) {
             return Ok(None);
         }
-        let algorithm = app.metadata.id_token_signed_response_alg.as_deref();
-        let mut claims = claims(desk.wall(), issuer, app, login, beside, algorithm.unwrap_or("RS256"));
-        let twist = flaw.map_or(Twist::None, |flaw| spoil(flaw, &mut claims, beside, algorithm.unwrap_or("RS256")));
+        let algorithm = match (app.metadata.id_token_signed_response_alg.as_deref().unwrap_or("RS256"), flaw) {
+            ("ES256", Some(Flaw::IdTokenAlgOther)) => "RS256",
+            (_, Some(Flaw::IdTokenAlgOther)) => "ES256",
+            (registered, _) => registered,
+        };
+        let mut claims = claims(desk.wall(), issuer, app, login, beside, algorithm);
+        match desk.faults().quirk {
+            Some(Quirk::AudienceList) => claims["aud"] = json!([app.client_id]),
+            Some(Quirk::NoAtHash) => remove(&mut claims, "at_hash"),
+            _ => {}
+        }
+        let twist = flaw.map_or(Twist::None, |flaw| spoil(flaw, &mut claims, beside, algorithm));
         let kind = if flaw == Some(Flaw::IdTokenTyp) { "at+jwt" } else { "JWT" };
-        self.sign(app, algorithm, Some(kind), &claims, twist).map(Some)
+        self.sign(app, Some(algorithm), Some(kind), &claims, twist).map(Some)
     }
 }
 
@@ -101,6 +111,7 @@ fn spoil(flaw: Flaw, claims: &mut Value, beside: Beside<'_>, algorithm: &str) ->
         Flaw::IdTokenAzp => set("azp", json!("another-client")),
         Flaw::IdTokenExp => set("exp", json!(now - 3600)),
         Flaw::IdTokenIat => set("iat", json!(now + 3600)),
+        Flaw::IdTokenOldIat => set("iat", json!(now - 7 * 86_400)),
         Flaw::IdTokenNonce => set("nonce", json!("another-nonce")),
         Flaw::IdTokenAtHash => set("at_hash", other),
         Flaw::IdTokenCHash if beside.code.is_some() => set("c_hash", other),
@@ -110,10 +121,12 @@ fn spoil(flaw: Flaw, claims: &mut Value, beside: Beside<'_>, algorithm: &str) ->
         Flaw::IdTokenAcr => set("acr", json!(weaker)),
         Flaw::IdTokenNoAud => remove(claims, "aud"),
         Flaw::IdTokenNoAtHash => remove(claims, "at_hash"),
+        Flaw::IdTokenNoIss => remove(claims, "iss"),
         Flaw::IdTokenNoExp => remove(claims, "exp"),
         Flaw::IdTokenNoIat => remove(claims, "iat"),
         Flaw::IdTokenNoNonce => remove(claims, "nonce"),
         Flaw::IdTokenNoCHash => remove(claims, "c_hash"),
+        Flaw::IdTokenNoSHash => remove(claims, "s_hash"),
         Flaw::IdTokenNoSub => remove(claims, "sub"),
         Flaw::IdTokenNoAuthTime => remove(claims, "auth_time"),
         Flaw::IdTokenAlgNone => return Twist::AlgNone,

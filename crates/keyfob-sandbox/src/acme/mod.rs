@@ -126,9 +126,9 @@ impl Service for Acme {
             "/token" | "/revoke" | "/introspect" | "/par" | "/device_authorization" | "/bc-authorize" | "/register" => {
                 Reply::method_not_allowed("POST")
             }
-            "/userinfo" => self.userinfo(desk, call),
+            "/userinfo" => api::spelled(desk, self.userinfo(desk, call)),
             path if path.starts_with("/register/") => self.manage_registration(desk, call, &path["/register/".len()..]),
-            path if path.starts_with("/api/") => self.resource(desk, call),
+            path if path.starts_with("/api/") => api::spelled(desk, self.resource(desk, call)),
             path if path == "/jwks" || path.starts_with("/.well-known/oauth-") || path == "/.well-known/openid-configuration" => {
                 if get {
                     Reply::text(404, "Not found")

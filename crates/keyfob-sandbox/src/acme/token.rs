@@ -13,6 +13,7 @@ use crate::desk::{Desk, held};
 use crate::flaw::Flaw;
 use crate::message::{Call, Reply};
 use crate::oauth2::{Code, Pair, Redemption, RefreshProblem, Refreshing};
+use crate::quirk::{Quirk, other_case};
 
 /// A token request whose client and key are known.
 pub(super) struct Ask<'a> {
@@ -159,10 +160,15 @@ impl Acme {
     /// The token response.
     pub(super) fn tokens(&self, ask: &Ask<'_>, issued: Issued<'_>) -> Result<Reply, Reply> {
         let Ask { desk, call, app, .. } = ask;
-        let kind = match desk.faults().flaw {
-            Some(Flaw::TokenTypeDowngraded) => "Bearer",
-            Some(Flaw::TokenTypeUnknown) => "urn:acme:unheard-of",
-            _ => issued.details.token_type(),
+        let (flaw, quirk) = {
+            let faults = desk.faults();
+            (faults.flaw, faults.quirk)
+        };
+        let kind = match flaw {
+            Some(Flaw::TokenTypeDowngraded) => "Bearer".to_owned(),
+            Some(Flaw::TokenTypeUnknown) => "urn:acme:unheard-of".to_owned(),
+            _ if quirk == Some(Quirk::TokenTypeCase) => other_case(issued.details.token_type()),
+            _ => issued.details.token_type().to_owned(),
         };
         let mut body = json!({
             "access_token": issued.access, "token_type": kind, "expires_in": issued.expires_in, "scope": issued.scopes.join(" "),
@@ -180,6 +186,14 @@ impl Acme {
             if let Some(value) = value {
                 body[name] = value;
             }
+        }
+        let left_out: &[&str] = match quirk {
+            Some(Quirk::NoExpiresIn) => &["expires_in"],
+            Some(Quirk::BareTokens) => &["expires_in", "scope"],
+            _ => &[],
+        };
+        if let Some(body) = body.as_object_mut() {
+            body.retain(|name, _| !left_out.contains(&name.as_str()));
         }
         Ok(answer(200, &body))
     }

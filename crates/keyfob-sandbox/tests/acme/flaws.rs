@@ -46,7 +46,7 @@ async fn hybrid(acme: &Acme, set: &KeySet) -> Result<(), String> {
         ..Expected::new(&acme.origin, &acme.app.client_id, &algorithms, now())
     };
     let front_token = Secret::new(get(&back, "access_token"));
-    let hashes = Hashes { access_token: Some(&front_token), code: Some(&code), state: Some(&state), required: true };
+    let hashes = Hashes { access_token: Some(&front_token), code: Some(&code), state: Some(&state), required: true, state_required: true };
     let first = Expected { hashes, ..expected };
     let keys = Keys::Set(set);
     let front = first.judge(get(&back, "id_token"), &keys).map_err(|wrong| wrong.to_string())?;
