@@ -546,6 +546,7 @@ fn every_public_type_is_accounted_for() {
         "Header",
         "Introspection",
         "Jwk",
+        "JwtAccessToken",
         "KeyCache",
         "KeySet",
         "Keys",

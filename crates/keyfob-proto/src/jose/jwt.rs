@@ -25,6 +25,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) issuer: &'a str,
     /// `aud` must name this.
     pub(crate) audience: &'a str,
+    /// Who that is, for messages: "this client".
+    pub(crate) addressee: &'static str,
     pub(crate) now: Timestamp,
 }
 
@@ -51,6 +53,11 @@ impl Claims {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// All of them, to be read by the type that they should have.
+    pub(crate) fn members(&self) -> &Map<String, Value> {
+        &self.0
     }
 
     /// A claim that has to be there, and has to be text.
@@ -95,22 +102,30 @@ impl Claims {
             return Err(Misbehaved::new(section, format!("the issuer \"{expected}\""), format!("\"{found}\"")));
         }
         if !self.audience(section)?.contains(&rules.audience) {
-            return Err(Misbehaved::new(section, "a token for this client (\"aud\")", "one for somebody else"));
+            return Err(Misbehaved::new(section, format!("a token for {} (\"aud\")", rules.addressee), "one for somebody else"));
         }
-        let expires_at = self.moment("exp", section)?.ok_or_else(|| Misbehaved::new(section, "a claim \"exp\"", "none"))?;
-        if rules.now >= expires_at.plus(LEEWAY) {
-            let late = rules.now.since(expires_at);
+        let expires_at = self.judge_times(section, rules.now)?.ok_or_else(|| Misbehaved::new(section, "a claim \"exp\"", "none"))?;
+        Ok((self.moment("iat", section)?, expires_at))
+    }
+
+    /// That it is its time, as far as it says: `exp`, `nbf`, `iat`. Gives `exp`.
+    pub(crate) fn judge_times(&self, section: &'static str, now: Timestamp) -> Result<Option<Timestamp>, Misbehaved> {
+        let expires_at = self.moment("exp", section)?;
+        if let Some(expires_at) = expires_at
+            && now >= expires_at.plus(LEEWAY)
+        {
+            let late = now.since(expires_at);
             return Err(Misbehaved::new(section, "a token that has not ended", format!("one that ended {late} seconds ago")).by_the_clock());
         }
         for (name, what) in [("nbf", "a token whose time has begun"), ("iat", "a token that was made before now")] {
             if let Some(begins) = self.moment(name, section)?
-                && begins > rules.now.plus(LEEWAY)
+                && begins > now.plus(LEEWAY)
             {
-                let early = begins.since(rules.now);
+                let early = begins.since(now);
                 return Err(Misbehaved::new(section, what, format!("{early} seconds to go (\"{name}\")")).by_the_clock());
             }
         }
-        Ok((self.moment("iat", section)?, expires_at))
+        Ok(expires_at)
     }
 }
 
@@ -144,7 +159,13 @@ mod tests {
     fn judge(change: impl FnOnce(&mut Value)) -> Result<(Option<Timestamp>, Timestamp), Misbehaved> {
         let mut value = json!({ "iss": "https://a.example", "aud": "us", "exp": 2000, "iat": 1000 });
         change(&mut value);
-        claims(value).judge(&Rules { section: S, issuer: "https://a.example", audience: "us", now: Timestamp::from_unix(1500) })
+        claims(value).judge(&Rules {
+            section: S,
+            issuer: "https://a.example",
+            audience: "us",
+            addressee: "us",
+            now: Timestamp::from_unix(1500),
+        })
     }
 
     #[test]
@@ -191,7 +212,7 @@ mod tests {
         fn arbitrary_claims_never_panic(text: String, number: f64) {
             let value = json!({ "iss": text, "aud": [text], "exp": number, "iat": number, "nbf": number });
             let claims = claims(value);
-            let _ = claims.judge(&Rules { section: S, issuer: &text, audience: &text, now: Timestamp::from_unix(0) });
+            let _ = claims.judge(&Rules { section: S, issuer: &text, audience: &text, addressee: "us", now: Timestamp::from_unix(0) });
         }
     }
 }

@@ -3,10 +3,12 @@
 use http::HeaderValue;
 use http::header::ACCEPT;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::client::{Client, TokenKind};
 use super::document::{self, Document};
 use super::settings::TokenBody;
+use crate::encode;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::jose::jwt::Claims;
@@ -218,7 +220,7 @@ impl Introspection {
 }
 
 impl Confirmation {
-    fn read(d: &Document<'_>) -> Result<Option<Self>, Misbehaved> {
+    pub(super) fn read(d: &Document<'_>) -> Result<Option<Self>, Misbehaved> {
         let members = match d.get("cnf") {
             None => return Ok(None),
             Some(Value::Object(members)) => members,
@@ -228,6 +230,11 @@ impl Confirmation {
         let text = |name| inner.text(name).map(|text| text.map(str::to_owned));
         let others = members.keys().any(|name| !matches!(name.as_str(), "jkt" | "x5t#S256"));
         Ok(Some(Self { jkt: text("jkt")?, x5t_s256: text("x5t#S256")?, others }))
+    }
+
+    /// Whether it is this certificate, in DER, that the sender has to show (RFC 8705 §3.1).
+    pub fn is_of_certificate(&self, der: &[u8]) -> bool {
+        self.x5t_s256.as_deref().is_some_and(|thumbprint| thumbprint == encode::base64url(&Sha256::digest(der)))
     }
 
     /// Whether all that has to be proved is named here. A resource that does not know a binding must not take the token for a bearer token.

@@ -27,7 +27,7 @@ pub(crate) fn read(
         return Err(Misbehaved::new("RFC 8725 §3.11", "an authorization response (\"typ\" of JWT, or none)", "another kind"));
     }
     let claims = Claims::read(&jws.verify(keys, algorithms)?, SECTION)?;
-    claims.judge(&Rules { section: SECTION, issuer, audience: client_id, now })?;
+    claims.judge(&Rules { section: SECTION, issuer, audience: client_id, addressee: "this client", now })?;
     let text = claims.iter().filter_map(|(name, value)| value.as_str().map(|text| (name.to_owned(), text.to_owned())));
     Ok(text.filter(|(name, _)| name != "aud").collect())
 }

@@ -34,6 +34,7 @@ mod jar;
 mod jarm;
 pub(crate) mod json;
 mod json_answer;
+pub mod jwt_access_token;
 pub mod legacy;
 pub mod mcp;
 pub mod metadata;

@@ -113,7 +113,7 @@ impl<'a> Expected<'a> {
             ));
         }
         let claims = Claims::read(&jws.verify(keys, self.algorithms)?, SECTION)?;
-        let rules = Rules { section: SECTION, issuer: self.issuer, audience: self.client_id, now: self.now };
+        let rules = Rules { section: SECTION, issuer: self.issuer, audience: self.client_id, addressee: "this client", now: self.now };
         let (issued_at, expires_at) = claims.judge(&rules)?;
         let issued_at = issued_at.ok_or_else(|| wrong("a claim \"iat\"", "none"))?;
         if self.now.since(issued_at) > OLDEST {

@@ -96,7 +96,8 @@ impl LogoutToken {
             return Err(wrong("a logout token (\"typ\" of logout+jwt)", "another kind"));
         }
         let claims = Claims::read(&jws.verify(keys, algorithms)?, SECTION)?;
-        let (issued_at, expires_at) = claims.judge(&Rules { section: SECTION, issuer, audience: client_id, now })?;
+        let (issued_at, expires_at) =
+            claims.judge(&Rules { section: SECTION, issuer, audience: client_id, addressee: "this client", now })?;
         issued_at.ok_or_else(|| wrong("a claim \"iat\"", "none"))?;
         if claims.get("nonce").is_some() {
             return Err(wrong("no nonce: a logout token is no ID token", "one"));
