@@ -10,6 +10,7 @@
 mod cached;
 mod discovery;
 mod settings;
+mod signed;
 
 use std::collections::BTreeMap;
 
