@@ -1,4 +1,4 @@
-//! A certificate authority that nobody else trusts.
+//! A certificate authority that nobody else trusts, and clients that vouch for themselves.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
@@ -14,6 +14,29 @@ pub struct ServerCertificate {
     pub certificate: String,
     /// Its private key (PKCS #8).
     pub key: String,
+}
+
+/// What a client shows that vouches for itself (`self_signed_tls_client_auth`, RFC 8705 §2.2), and the key that goes with it.
+pub struct ClientCertificate {
+    /// The certificate as PEM.
+    pub certificate: String,
+    /// The same as DER.
+    pub der: Vec<u8>,
+    /// Its private key (PKCS #8), as PEM.
+    pub key: String,
+}
+
+impl ClientCertificate {
+    /// A new one, of this name.
+    #[must_use]
+    pub fn self_signed(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("it signs itself");
+        Self { certificate: certificate.pem(), der: certificate.der().to_vec(), key: key.serialize_pem() }
+    }
 }
 
 impl Authority {

@@ -6,7 +6,7 @@ pub mod port;
 mod postgres;
 mod skip;
 
-pub use authority::{Authority, ServerCertificate};
+pub use authority::{Authority, ClientCertificate, ServerCertificate};
 pub use network::TwoMachines;
 pub use postgres::{Cluster, Database, Options};
 pub use skip::{Why, skip};

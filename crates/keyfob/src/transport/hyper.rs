@@ -1,15 +1,15 @@
 //! The transport in use: hyper and hyper-util (pool, proxies, HTTP/2) over rustls.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use keyfob_proto::{Origin, Transport as TransportError, TransportKind};
+use keyfob_proto::{Origin, Secret, Transport as TransportError, TransportKind};
 
 use super::connect::{Connector, Forbidden};
+use super::tls::Tls;
 use super::{Body, PublicOnly, Sending, Transport};
 
 /// The largest head of an answer: headers without end must not fill the memory.
@@ -30,6 +30,7 @@ pub struct HyperTransportBuilder {
     loopback_only: bool,
     head_deadline: Duration,
     proxies: bool,
+    tls: Tls,
 }
 
 impl HyperTransport {
@@ -40,7 +41,7 @@ impl HyperTransport {
 
     /// Settings to change before.
     pub fn builder() -> HyperTransportBuilder {
-        HyperTransportBuilder { loopback_only: false, head_deadline: Duration::from_secs(120), proxies: true }
+        HyperTransportBuilder { loopback_only: false, head_deadline: Duration::from_secs(120), proxies: true, tls: Tls::default() }
     }
 }
 
@@ -66,11 +67,33 @@ impl HyperTransportBuilder {
         self
     }
 
-    /// The transport. Fails where the system has no certificate store.
+    /// Shows this certificate to servers that ask who we are (mutual TLS, RFC 8705): with [`ClientAuth::Tls`](keyfob_proto::oauth2::ClientAuth::Tls) it
+    /// is how the app says who it is, and its tokens are bound to it, where the server does that. Both are PEM: the certificate, with those that lead
+    /// to its authority after it, and its private key. Every server that asks is shown it, so this is a transport for one app.
+    ///
+    /// ```
+    /// # use keyfob::{HyperTransport, proto::Secret};
+    /// # fn example(chain: &str, key: Secret) -> std::io::Result<()> {
+    /// let transport = HyperTransport::builder().client_certificate(chain, key).build()?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn client_certificate(mut self, chain: impl Into<String>, key: Secret) -> Self {
+        self.tls.shown = Some((chain.into(), key));
+        self
+    }
+
+    /// Trusts the servers of these authorities (certificates in PEM) in place of those that the system trusts: for an authority of one's own, which
+    /// then nobody else can stand in for.
+    #[must_use]
+    pub fn authorities(mut self, certificates: impl Into<String>) -> Self {
+        self.tls.authorities = Some(certificates.into());
+        self
+    }
+
+    /// The transport. Fails where the system has no certificate store, and for certificates and keys that are none, or do not belong together.
     pub fn build(self) -> std::io::Result<HyperTransport> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = versions.map_err(std::io::Error::other)?.with_native_roots()?.with_no_client_auth();
+        let tls = self.tls.config()?;
         let client = |public_only| {
             let connector = Connector::new(self.loopback_only, public_only, self.proxies);
             let https = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
@@ -123,16 +146,11 @@ fn kind_of(error: &hyper_util::client::legacy::Error) -> TransportKind {
         if found.is::<rustls::Error>() && error.is_connect() {
             return TransportKind::Tls;
         }
-        // hyper-rustls and tokio wrap the TLS error in an I/O error, which does not show it as its source.
-        if let Some(inner) = found.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if inner.is::<rustls::Error>() && error.is_connect() {
-                return TransportKind::Tls;
-            }
-            if inner.is::<Forbidden>() {
-                return TransportKind::Forbidden;
-            }
-        }
-        cause = found.source();
+        // An I/O error shows as its source what lies *below* the error that it wraps; and hyper-rustls wraps twice.
+        cause = match found.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => found.source(),
+        };
     }
     if error.is_connect() { TransportKind::Connect } else { TransportKind::Broken }
 }

@@ -1,11 +1,12 @@
 //! The only place with IO towards providers.
 //!
 //! A transport sends a request's target byte for byte as given (what was signed is what is sent), follows no redirect, keeps no
-//! cookie, and trusts nobody but the system's certificate store.
+//! cookie, and trusts nobody but the system's certificate store, or the authorities that it was told of in place of it.
 
 mod body;
 mod connect;
 mod hyper;
+mod tls;
 
 use std::future::Future;
 use std::pin::Pin;
