@@ -54,7 +54,8 @@ impl Acme {
         let mut claims = claims(desk.wall(), issuer, app, login, beside, algorithm);
         match desk.faults().quirk {
             Some(Quirk::AudienceList) => claims["aud"] = json!([app.client_id]),
-            Some(Quirk::NoAtHash) => remove(&mut claims, "at_hash"),
+            // Through the browser it is needed, and only there.
+            Some(Quirk::NoAtHash) if beside.code.is_none() => remove(&mut claims, "at_hash"),
             _ => {}
         }
         let twist = flaw.map_or(Twist::None, |flaw| spoil(flaw, &mut claims, beside, algorithm));
@@ -119,9 +120,9 @@ fn spoil(flaw: Flaw, claims: &mut Value, beside: Beside<'_>, algorithm: &str) ->
         Flaw::IdTokenSub if beside.later => set("sub", json!("somebody-else")),
         Flaw::IdTokenAuthTime => set("auth_time", json!(now - 86_400)),
         Flaw::IdTokenAcr => set("acr", json!(weaker)),
-        Flaw::IdTokenNoAud => remove(claims, "aud"),
         Flaw::IdTokenNoAtHash => remove(claims, "at_hash"),
         Flaw::IdTokenNoIss => remove(claims, "iss"),
+        Flaw::IdTokenNoAud => remove(claims, "aud"),
         Flaw::IdTokenNoExp => remove(claims, "exp"),
         Flaw::IdTokenNoIat => remove(claims, "iat"),
         Flaw::IdTokenNoNonce => remove(claims, "nonce"),
