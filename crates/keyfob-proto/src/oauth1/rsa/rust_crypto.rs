@@ -8,7 +8,6 @@ use rsa::pkcs1v15::{Signature, SigningKey, VerifyingKey};
 use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey};
 use rsa::rand_core::{TryCryptoRng, TryRng};
 use rsa::signature::{RandomizedSigner, SignatureEncoding, Verifier};
-use rsa::{RsaPrivateKey, RsaPublicKey};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
@@ -26,8 +25,8 @@ struct Private {
 
 pub(super) fn private_key(file: &KeyFile) -> Result<Arc<dyn RsaSign>, Misuse> {
     let key = match file.form() {
-        Form::Pkcs1 => RsaPrivateKey::from_pkcs1_der(file.der()).ok(),
-        Form::Pkcs8 | Form::Spki | Form::Pkcs1Public => RsaPrivateKey::from_pkcs8_der(file.der()).ok(),
+        Form::Pkcs1 => rsa::PrivateKey::from_pkcs1_der(file.der()).ok(),
+        Form::Pkcs8 | Form::Spki | Form::Pkcs1Public => rsa::PrivateKey::from_pkcs8_der(file.der()).ok(),
     };
     let key = key.filter(|key| key.validate().is_ok());
     let key = key.ok_or_else(|| Misuse::new("an RSA private key", "one whose numbers do not fit together"))?;
@@ -84,8 +83,8 @@ struct Public {
 #[cfg_attr(feature = "aws-lc", allow(dead_code, reason = "aws-lc-rs verifies where it is there"))]
 pub(super) fn public_key(file: &KeyFile) -> Result<Arc<dyn RsaVerify>, Misuse> {
     let key = match file.form() {
-        Form::Pkcs1Public => RsaPublicKey::from_pkcs1_der(file.der()).ok(),
-        Form::Spki | Form::Pkcs8 | Form::Pkcs1 => RsaPublicKey::from_public_key_der(file.der()).ok(),
+        Form::Pkcs1Public => rsa::PublicKey::from_pkcs1_der(file.der()).ok(),
+        Form::Spki | Form::Pkcs8 | Form::Pkcs1 => rsa::PublicKey::from_public_key_der(file.der()).ok(),
     };
     let key = key.ok_or_else(|| Misuse::new("an RSA public key", "one that is broken"))?;
     let (sha1, sha256, sha512) = (VerifyingKey::new(key.clone()), VerifyingKey::new(key.clone()), VerifyingKey::new(key));
