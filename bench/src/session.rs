@@ -71,6 +71,7 @@ async fn session() -> Session {
             identity: None,
             id_token: None,
             proof_key: None,
+            resources: vec![],
             authorization_details: vec![],
         }),
         kept: std::collections::BTreeMap::new(),

@@ -70,8 +70,8 @@ impl Pretend {
         Some(App {
             client_id: service.client_id.clone(),
             client_secret: secret.map(|secret| Secret::new(secret.as_str())),
-            redirect_uri: None,
             fields: service.fields.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect(),
+            ..App::default()
         })
     }
 }

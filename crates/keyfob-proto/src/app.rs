@@ -1,9 +1,12 @@
 //! The app: our registration with a provider.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Misuse;
+use crate::jose::{Algorithm, Crypto, PrivateKey, Sign};
 use crate::secret::{Secret, stored};
 
 /// Our registration with a provider: what the developer site handed out. Made to be stored; the store seals it.
@@ -20,7 +23,21 @@ pub struct App {
     /// Further fields that the provider file asks for (an API key, a shop's name), by name.
     #[serde(default, with = "stored::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Secret>,
+    /// The app's own private key, whose public half the provider knows: PEM (PKCS #8, PKCS #1, SEC 1) or a private JWK. It signs assertions about
+    /// the app (`private_key_jwt`) and request objects. A key that lives in a KMS or an HSM is no part of this record.
+    #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
+    pub private_key: Option<Secret>,
+    /// What that key signs with, as it was registered (`token_endpoint_auth_signing_alg`). `None`: what its JWK says, or what such a key is used for
+    /// most: ES256, ES384 or ES512 by its curve, EdDSA, RS256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key_algorithm: Option<Algorithm>,
+    /// What the provider calls that key (`kid`), where it knows several. `None`: what its JWK says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key_id: Option<String>,
 }
+
+/// What a key is used for that does not say: the first that fits. Each kind of key has one of them.
+const USUAL: [Algorithm; 5] = [Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA, Algorithm::RS256];
 
 impl App {
     /// A registration without a secret (a public client).
@@ -45,6 +62,38 @@ impl App {
 
     /// Everything about the app that must not be shown.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.client_secret.iter().chain(self.fields.values())
+        self.client_secret.iter().chain(self.fields.values()).chain(&self.private_key)
+    }
+
+    /// The app's own key, ready to sign; `None` where it has none. Reading a key takes a while: keep what comes.
+    ///
+    /// ```
+    /// use keyfob_proto::jose::{Algorithm, AwsLc, Crypto as _};
+    /// use keyfob_proto::App;
+    ///
+    /// let mut app = App::public("example-client-id");
+    /// assert!(app.signer(&AwsLc)?.is_none());
+    /// app.private_key = AwsLc.generate(Algorithm::ES256)?.to_pem();
+    /// app.private_key_id = Some("key-1".to_owned());
+    /// let signer = app.signer(&AwsLc)?.expect("it has a key now");
+    /// assert_eq!((signer.algorithm(), signer.key_id()), (Algorithm::ES256, Some("key-1")));
+    /// # Ok::<(), keyfob_proto::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for a key that cannot be read, or does not fit its algorithm.
+    pub fn signer(&self, crypto: &dyn Crypto) -> Result<Option<Arc<dyn Sign>>, Misuse> {
+        let Some(text) = &self.private_key else { return Ok(None) };
+        let mut key = PrivateKey::read(text)?;
+        if let Some(name) = &self.private_key_id {
+            key = key.named(name);
+        }
+        match self.private_key_algorithm.or(key.algorithm) {
+            Some(algorithm) => crypto.signer(algorithm, &key).map(Some),
+            None => USUAL.into_iter().find_map(|algorithm| crypto.signer(algorithm, &key).ok()).map(Some).ok_or_else(|| {
+                Misuse::new("a private key of a kind that signs (RSA of 2048 bits at least, P-256, P-384, P-521, Ed25519)", "another one")
+            }),
+        }
     }
 }

@@ -52,7 +52,14 @@ impl Settings {
         let endpoints: Vec<&Endpoint> = match &self.flow {
             Flow::OAuth1(flow) => vec![&flow.request_token, &flow.access_token],
             Flow::OAuth2(flow) => {
-                let more = [&flow.refresh, &flow.revoke, &flow.device_authorization, &flow.backchannel_authentication, &flow.pushed];
+                let more = [
+                    &flow.refresh,
+                    &flow.revoke,
+                    &flow.device_authorization,
+                    &flow.backchannel_authentication,
+                    &flow.pushed,
+                    &flow.userinfo,
+                ];
                 std::iter::once(&flow.token).chain(more.into_iter().flatten()).collect()
             }
         };

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", try_from = "Flat")]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "nearly every account is of the larger kind; a box would be in the way of all who read it")]
 pub enum TokenSet {
     /// OAuth 1 token credentials (RFC 5849 §2.3). They do not expire by themselves.
     OAuth1(OAuth1Tokens),
@@ -44,6 +45,8 @@ struct Flat {
     authorization_details: Vec<AuthorizationDetail>,
     #[serde(default, with = "stored::option")]
     proof_key: Option<Secret>,
+    #[serde(default)]
+    resources: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +73,7 @@ impl TryFrom<Flat> for TokenSet {
             id_token,
             authorization_details,
             proof_key,
+            resources,
         } = flat;
         Ok(match kind {
             Kind::OAuth1 => Self::OAuth1(OAuth1Tokens {
@@ -86,6 +90,7 @@ impl TryFrom<Flat> for TokenSet {
                 id_token,
                 authorization_details,
                 proof_key,
+                resources,
             }),
         })
     }
@@ -131,6 +136,10 @@ pub struct OAuth2Tokens {
     /// The key that the tokens are bound to (RFC 9449), as PEM or as whoever holds it calls it: [`ProofKey::stored`](crate::oauth2::dpop::ProofKey::stored).
     #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
     pub proof_key: Option<Secret>,
+    /// The resource servers they were asked for (RFC 8707 §2): asked for again at every refresh, or the next token would be for whatever the server takes
+    /// for granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
 }
 
 /// Whom an ID token names (OpenID Connect Core §2). Made to be stored, with the tokens; no secret.

@@ -503,6 +503,7 @@ fn every_public_type_is_accounted_for() {
         "Delivery",
         "Deviation",
         "Display",
+        "Dpop",
         "Endpoint",
         "Entropy",
         "Flow",
@@ -599,6 +600,7 @@ fn only_what_is_made_to_be_stored_serialises() {
     let expected = [
         ("app.rs App", true),
         ("endpoint.rs Origin", false),
+        ("jose/algorithm.rs Algorithm", false),
         ("oauth1/pending.rs Issued", false),
         ("oauth1/pending.rs Pending", true),
         ("oauth2/authorize.rs ResponseMode", false),

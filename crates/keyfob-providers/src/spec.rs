@@ -1,9 +1,9 @@
 //! What a provider file says for the protocol, and the settings made of it: templates filled, origins moved.
 
 use http::{HeaderName, Method};
-use keyfob_proto::jose::Algorithms;
+use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
+use keyfob_proto::oauth2::{ClientAuth, Dpop, Pkce, TokenBody};
 use keyfob_proto::{Api, Attach, Endpoint, Flow, Misuse, Origin, Settings, Signal, Template, oauth1, oauth2};
 
 use crate::provider::{Moves, Provider, Status};
@@ -139,6 +139,13 @@ impl Spec {
                 jwks: jwks.as_ref().map(endpoint).transpose()?,
                 id_token_algorithms: id_token_algorithms.clone(),
                 state_hash: false,
+                response_algorithms: Algorithms::of([Algorithm::RS256]),
+                userinfo: None,
+                userinfo_algorithms: None,
+                end_session: None,
+                dpop: Dpop::Off,
+                dpop_algorithms: Algorithms::of([Algorithm::ES256]),
+                discovered: false,
                 iss_required: *iss_required,
                 client_auth: *client_auth,
                 token_body: *token_body,

@@ -130,6 +130,7 @@ pub async fn start() -> (Service, Arc<Mutex<Vec<String>>>) {
         client_secret: Some(Secret::new(CLIENT_SECRET)),
         redirect_uri: None,
         fields: [("api_key".to_owned(), Secret::new(API_KEY))].into(),
+        ..App::default()
     };
     (Service { provider, app, account: "hostile".into(), redirect_uri: None, scopes: Vec::new() }, seen)
 }

@@ -121,7 +121,8 @@ pub fn service(sandbox: &Sandbox, name: &str, redirect_uri: Option<String>) -> S
     let app = sandbox.app(name);
     let provider = provider(name).at_origin(&Origin::parse(&sandbox.origin(&app.service)).expect("an origin"));
     let fields = app.fields.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str()))).collect();
-    let app = App { client_id: app.client_id, client_secret: Some(Secret::new(app.client_secret)), redirect_uri: None, fields };
+    let app =
+        App { client_id: app.client_id, client_secret: Some(Secret::new(app.client_secret)), redirect_uri: None, fields, ..App::default() };
     Service { provider, app, account: name.to_owned(), redirect_uri, scopes: Vec::new() }
 }
 

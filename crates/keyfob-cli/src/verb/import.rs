@@ -180,6 +180,7 @@ fn tokens(said: &Map<String, Value>, settings: &Settings, what: &str) -> Result<
         identity: None,
         id_token: None,
         proof_key: None,
+        resources: Vec::new(),
         authorization_details: Vec::new(),
     }))
 }

@@ -150,8 +150,8 @@ impl Walk {
         let app = App {
             client_id: demo.client_id,
             client_secret: Some(demo.client_secret).filter(|secret| !secret.is_empty()).map(Secret::new),
-            redirect_uri: None,
             fields: demo.fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect(),
+            ..App::default()
         };
         let origin = Origin::parse(&self.sandbox.origin(&demo.service));
         let moved = origin.map_or_else(|| provider.clone(), |origin| provider.at_origin(&origin));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// A signature algorithm. `none` is not among them: what cannot be written down cannot be allowed by mistake.
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 /// assert_eq!(Algorithm::by_name("none"), None);
 /// assert_eq!(Algorithm::by_name("es256"), None); // names are case-sensitive (RFC 7515 §4.1.1)
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the names are those of the registry")]
 pub enum Algorithm {

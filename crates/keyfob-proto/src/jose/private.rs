@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::algorithm::Algorithm;
 use super::jwk::{Curve, Jwk, PublicKey};
 use crate::encode;
 use crate::error::Misuse;
@@ -15,6 +16,8 @@ pub struct PrivateKey {
     pub(crate) form: Form,
     /// `kid`: what the server calls it, where it matters which of several keys it is.
     pub key_id: Option<String>,
+    /// `alg` of a JWK: the one algorithm that its owner means it for.
+    pub algorithm: Option<Algorithm>,
 }
 
 /// What the text was.
@@ -81,12 +84,12 @@ impl PrivateKey {
             label if label.contains("PUBLIC") || label.contains("CERTIFICATE") => return Err(wrong("a public key or certificate")),
             _ => return Err(wrong("another PEM block")),
         };
-        Ok(Self { form, key_id: None })
+        Ok(Self { form, key_id: None, algorithm: None })
     }
 
     /// From PKCS #8, as a back-end makes new keys.
     pub fn from_pkcs8(der: &[u8]) -> Self {
-        Self { form: Form::Pkcs8(Zeroizing::new(der.to_vec())), key_id: None }
+        Self { form: Form::Pkcs8(Zeroizing::new(der.to_vec())), key_id: None, algorithm: None }
     }
 
     /// The key as PEM text, to be kept: sealed, like every secret. `None` for one that was read from a JWK, whose text is at hand.
@@ -149,7 +152,8 @@ impl PrivateKey {
             secrets.push(Zeroizing::new(bytes));
         }
         let public = Jwk::of(&members).map_err(|found| wrong(&found))?;
-        Ok(Self { form: Form::Jwk(public.key, secrets), key_id: public.key_id })
+        let algorithm = public.algorithm.as_deref().and_then(Algorithm::by_name);
+        Ok(Self { form: Form::Jwk(public.key, secrets), key_id: public.key_id, algorithm })
     }
 }
 

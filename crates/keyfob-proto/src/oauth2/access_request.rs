@@ -39,7 +39,7 @@ impl AccessRequest {
 /// The same, ready to be sent.
 pub(crate) struct Asked {
     scope: Option<String>,
-    resources: Vec<String>,
+    pub(crate) resources: Vec<String>,
     parameter: Option<String>,
     pub(crate) scopes: Vec<String>,
     pub(crate) details: Vec<AuthorizationDetail>,
@@ -59,6 +59,6 @@ impl Asked {
 
     /// What the answer has to be held against.
     pub(crate) fn context(&self) -> Context {
-        Context { scopes: self.scopes.clone(), details: self.details.clone(), ..Context::default() }
+        Context { scopes: self.scopes.clone(), details: self.details.clone(), resources: self.resources.clone(), ..Context::default() }
     }
 }

@@ -319,7 +319,7 @@ impl Client {
 
     /// The same request as signed text (RFC 9101 §5): beside it goes the client's id, and nothing else.
     fn signed(&self, query: &[(&str, &str)], now: Timestamp, entropy: &dyn Entropy) -> Result<String, Misuse> {
-        let signer = self.signer.as_deref().ok_or_else(|| Misuse::new("a key of the app's own, to sign requests with", "none"))?;
+        let signer = self.signer.as_deref().ok_or_else(|| no_key("requests"))?;
         let issuer = self.settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
         let client_id = self.app.client_id.as_str();
         let object = jar::request_object(signer, client_id, issuer, query.iter().copied(), now, entropy)?;
@@ -342,6 +342,12 @@ impl Client {
         }
         Ok(mode)
     }
+}
+
+/// What is told where a key of the app's own is wanted, and there is none.
+pub(super) fn no_key(for_what: &str) -> Misuse {
+    Misuse::new(format!("a private key of the app's own, to sign {for_what} with"), "none")
+        .with_hint("give the app one (private_key), or hand over whatever holds it (Client::with_key; in a session Keyfob::with_signer)")
 }
 
 /// The parameters that most requests do not have.
@@ -413,13 +419,17 @@ impl Client {
     /// `Misuse` if the redirect URI is not absolute, not `http` or `https`, or has a fragment (§3.1.2), if another field cannot be what
     /// its documentation says, or if the server requires that requests are [pushed](Self::push).
     pub fn authorize(&self, request: &AuthorizeRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, Pending), Error> {
-        if self.settings.pushed_required {
-            // A22: whoever can make pushing fail must not thereby get the request into the browser.
-            return Err(Misuse::new("a pushed authorization request, which this server requires (RFC 9126 §5)", "one through the browser")
-                .with_hint("use Client::push")
-                .into());
-        }
+        self.may_use_the_browser()?;
         let (query, pending) = self.authorization_request(request, ResponseType::Code, now, entropy)?;
         Ok((self.settings.authorize.with_form(&query), pending))
+    }
+
+    /// A22: whoever can make pushing fail must not thereby get the request into the browser.
+    pub(super) fn may_use_the_browser(&self) -> Result<(), Misuse> {
+        if self.settings.pushed_required {
+            return Err(Misuse::new("a pushed authorization request, which this server requires (RFC 9126 §5)", "one through the browser")
+                .with_hint("use Client::push"));
+        }
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::Method;
 use http::header::AUTHORIZATION;
 
+use super::authorize::no_key;
 use super::dpop::ProofKey;
 use super::error_response;
 use super::id_token_terms::IdTokenTerms;
@@ -75,6 +76,11 @@ impl Client {
         self
     }
 
+    /// What it knows of its provider.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Step 3 (RFC 6749 §4.1.3): exchanges a verified code for tokens. Only a [`Verified`] of this client and this token endpoint
     /// can be exchanged, so that a code never goes to another server than the one that issued it (mix-up, RFC 9700 §4.4).
     ///
@@ -88,6 +94,14 @@ impl Client {
         {
             return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
         }
+        // RFC 9449 §10: the code is good with the key that it was asked for with, and tokens bound to another one would be another login's.
+        let same_key = match (&verified.proof_key, &self.proof_key) {
+            (Some(begun), Some(key)) => begun.same_as(key.stored().expose()),
+            (begun, key) => begun.is_none() && key.is_none(),
+        };
+        if !same_key {
+            return Err(Misuse::new("the key that the login was begun with (RFC 9449 §10)", "another one, or none").into());
+        }
         let mut body = vec![("grant_type", "authorization_code"), ("code", verified.code.expose())];
         if self.settings.redirect_uri_at_token {
             body.push(("redirect_uri", verified.redirect_uri.as_str()));
@@ -100,7 +114,13 @@ impl Client {
         if let Some(verifier) = &verified.verifier {
             scrubber = scrubber.knowing(verifier);
         }
-        let context = Context { scopes: verified.scopes, details: verified.authorization_details, scrubber, ..Context::default() };
+        let context = Context {
+            scopes: verified.scopes,
+            details: verified.authorization_details,
+            resources: verified.resources.clone(),
+            scrubber,
+            ..Context::default()
+        };
         let exchange = Exchange::new(self, request, context);
         Ok(Exchange { expected: Some(verified.expected), kept: verified.kept, tolerated: verified.tolerated, ..exchange })
     }
@@ -110,18 +130,26 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `Misuse` if there is no refresh token.
+    /// `Misuse` if there is no refresh token, or if the tokens are bound to another key than this client has.
     pub fn refresh(&self, tokens: &OAuth2Tokens) -> Result<Exchange, Error> {
         let refresh = tokens
             .refresh
             .as_ref()
             .ok_or_else(|| Misuse::new("a refresh token", "none: the provider gave none at login").with_hint("log in again"))?;
-        let body = vec![("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+        // What was bound stays so, to the same key (RFC 9449 §5); without this check a client without key would take what is not bound for it.
+        if let Some(bound) = &tokens.proof_key
+            && !self.proof_key.as_ref().is_some_and(|key| bound.same_as(key.stored().expose()))
+        {
+            return Err(Misuse::new("the key that the tokens are bound to", "another one, or none").into());
+        }
+        let mut body = vec![("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+        body.extend(tokens.resources.iter().map(|resource| ("resource", resource.as_str())));
         let endpoint = self.settings.refresh.as_ref().unwrap_or(&self.settings.token);
         let request = self.token_request(endpoint, body)?;
         let context = Context {
             scopes: tokens.scopes.clone(),
             details: tokens.authorization_details.clone(),
+            resources: tokens.resources.clone(),
             refresh: RefreshToken::Spent(refresh.clone()),
             identity: tokens.identity.clone(),
             id_token: tokens.id_token.clone(),
@@ -146,6 +174,20 @@ impl Client {
             ClientAuth::SecretJwt => !has_secret,
             ClientAuth::PrivateKeyJwt => false,
             ClientAuth::Post | ClientAuth::None | ClientAuth::Tls => true,
+        }
+    }
+
+    /// That there is a key where the settings want one, for `private_key_jwt` and request objects: for whoever would rather know before the person is
+    /// asked than after.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` where there is none.
+    pub fn check_key(&self) -> Result<(), Misuse> {
+        match (self.settings.client_auth, &self.signer) {
+            (ClientAuth::PrivateKeyJwt, None) => Err(no_key("assertions")),
+            (_, None) if self.settings.request_object => Err(no_key("requests")),
+            _ => Ok(()),
         }
     }
 

@@ -33,12 +33,22 @@ pub enum Hybrid {
     IdTokenAndToken,
 }
 
+impl Hybrid {
+    pub(super) const fn response_type(self) -> ResponseType {
+        match self {
+            Self::IdToken => ResponseType::CodeIdToken,
+            Self::Token => ResponseType::CodeToken,
+            Self::IdTokenAndToken => ResponseType::CodeIdTokenToken,
+        }
+    }
+}
+
 impl Client {
     /// Step 1 of a hybrid login (OpenID Connect Core §3.3.2.1): as [`authorize`](Self::authorize), with tokens in the answer.
     ///
     /// # Errors
     ///
-    /// `Misuse` as for `authorize`, and if an ID token is asked for without the scope `openid`, or the answer in a query.
+    /// `Misuse` as for `authorize` (where requests must be pushed there is [`push_hybrid`](Self::push_hybrid)), and if an ID token is asked for without the scope `openid`, or the answer in a query.
     pub fn authorize_hybrid(
         &self,
         request: &AuthorizeRequest,
@@ -46,12 +56,8 @@ impl Client {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<(String, HybridPending), Error> {
-        let response_type = match hybrid {
-            Hybrid::IdToken => ResponseType::CodeIdToken,
-            Hybrid::Token => ResponseType::CodeToken,
-            Hybrid::IdTokenAndToken => ResponseType::CodeIdTokenToken,
-        };
-        let (query, pending) = self.authorization_request(request, response_type, now, entropy)?;
+        self.may_use_the_browser()?;
+        let (query, pending) = self.authorization_request(request, hybrid.response_type(), now, entropy)?;
         Ok((self.settings.authorize.with_form(&query), HybridPending(pending)))
     }
 }
@@ -59,7 +65,7 @@ impl Client {
 /// A hybrid login under way. Made to be stored, as [`Pending`] is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct HybridPending(Pending);
+pub struct HybridPending(pub(super) Pending);
 
 impl HybridPending {
     /// What names this login in a callback: `state`.
@@ -75,6 +81,11 @@ impl HybridPending {
     /// When the login ends unanswered.
     pub fn expires_at(&self) -> Timestamp {
         self.0.expires_at()
+    }
+
+    /// The key that the code will be bound to: see [`Pending::proof_key`].
+    pub fn proof_key(&self) -> Option<&Secret> {
+        self.0.proof_key()
     }
 
     /// Reads what came back: everything that [`Pending::verify`] judges, and that the tokens that were asked for are there, and no others. Not

@@ -21,7 +21,7 @@ use super::client_id_document::ClientIdUrl;
 use super::metadata::{CachedMetadata, Discovery, Order, Preferences, Step as ServerStep};
 use super::registration::{ClientMetadata, Registered, Registering, Registration};
 use super::resource_metadata::{ResourceDiscovery, ResourceMetadata, Step as ResourceStep};
-use super::settings::{ClientAuth, Settings};
+use super::settings::{ClientAuth, Dpop, Settings};
 use crate::app::App;
 use crate::deviation::Deviations;
 use crate::error::{Error, Misbehaved, Misuse};
@@ -223,7 +223,10 @@ fn ready(
     registered: Option<Registered>,
 ) -> Result<Step, Error> {
     let scopes = if scopes.is_empty() { resource.scopes_supported.clone() } else { scopes };
-    let preferences = Preferences { client_auth: client.client_auth, scopes, ..Preferences::default() };
+    let agreed = registered.as_ref().and_then(|registered| registered.registration.metadata.dpop_bound_access_tokens);
+    let is_bound = resource.dpop_bound_access_tokens_required || agreed == Some(true);
+    let dpop = if is_bound { Dpop::Wanted } else { Dpop::Off };
+    let preferences = Preferences { client_auth: client.client_auth, scopes, dpop, ..Preferences::default() };
     let settings = server.metadata().settings(&client.app, &preferences)?;
     Ok(Step::Done(Box::new(Ready { resource: *resource, server: *server, app: client.app, registered, settings })))
 }

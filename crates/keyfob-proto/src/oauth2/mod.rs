@@ -63,4 +63,4 @@ pub use par::PushedRequest;
 pub use pending::{Pending, Verified};
 pub use pkce::s256_challenge;
 pub use rar::AuthorizationDetail;
-pub use settings::{ClientAuth, Pkce, Settings, TokenBody};
+pub use settings::{ClientAuth, Dpop, Pkce, Settings, TokenBody};

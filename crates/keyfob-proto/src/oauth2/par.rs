@@ -2,6 +2,7 @@
 
 use super::authorize::{AuthorizeRequest, ResponseType};
 use super::client::Client;
+use super::hybrid::{Hybrid, HybridPending};
 use super::json_answer::{self, Members};
 use super::pending::Pending;
 use super::settings::TokenBody;
@@ -10,6 +11,7 @@ use crate::encode;
 use crate::entropy::Entropy;
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::message::{Incoming, Outgoing};
+use crate::secret::Secret;
 use crate::time::Timestamp;
 
 const SECTION: &str = "RFC 9126 §2.2";
@@ -24,29 +26,57 @@ impl Client {
     ///
     /// `Misuse` if the server has no endpoint for it, and as [`authorize`](Self::authorize) does.
     pub fn push(&self, request: &AuthorizeRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<PushedRequest, Error> {
+        self.pushed(request, ResponseType::Code, |pending| pending, now, entropy)
+    }
+
+    /// The same for a hybrid login: what [`authorize_hybrid`](Self::authorize_hybrid) would put into a URL.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push) and [`authorize_hybrid`](Self::authorize_hybrid).
+    pub fn push_hybrid(
+        &self,
+        request: &AuthorizeRequest,
+        hybrid: Hybrid,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<PushedRequest<HybridPending>, Error> {
+        self.pushed(request, hybrid.response_type(), HybridPending, now, entropy)
+    }
+
+    fn pushed<P>(
+        &self,
+        request: &AuthorizeRequest,
+        response_type: ResponseType,
+        kind: impl FnOnce(Pending) -> P,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<PushedRequest<P>, Error> {
         let endpoint = self.settings.pushed.as_ref();
         let endpoint =
             endpoint.ok_or_else(|| Misuse::new("a provider that takes pushed authorization requests (RFC 9126)", "one without"))?;
-        let (query, pending) = self.authorization_request(request, ResponseType::Code, now, entropy)?;
+        let (query, pending) = self.authorization_request(request, response_type, now, entropy)?;
         let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misuse::new("parameters as text", "other bytes"))?;
         // The client says who it is in its usual way, which may name it in the body once more: never twice (§2.1, RFC 6749 §3.2).
         let named = self.is_named_in_body();
         let pairs = pairs.iter().filter(|(name, _)| !named || name != "client_id");
         let body = pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request = self.back_channel(endpoint, body, TokenBody::Form)?;
-        Ok(PushedRequest { client: self.clone(), request, pending })
+        let state = pending.key().clone();
+        Ok(PushedRequest { client: self.clone(), request, state, pending: kind(pending) })
     }
 }
 
-/// A request that is being pushed.
+/// A request that is being pushed, for a login that asks for a code, or for a hybrid one.
 #[derive(Debug)]
-pub struct PushedRequest {
+pub struct PushedRequest<P = Pending> {
     client: Client,
     request: Outgoing,
-    pending: Pending,
+    state: Secret,
+    pending: P,
 }
 
-impl PushedRequest {
+impl<P> PushedRequest<P> {
     /// What to send.
     pub fn request(&self) -> &Outgoing {
         &self.request
@@ -59,9 +89,9 @@ impl PushedRequest {
     ///
     /// `Refused` for the server's typed `error` (§2.3), `Misbehaved` for everything that is no name of a request. The login ends with either: the request
     /// never goes through the browser instead (A22).
-    pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>) -> Result<(String, Pending), Error> {
+    pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>) -> Result<(String, P), Error> {
         let (answer, mut tolerated) = (answer.into(), Tolerated::new());
-        let (allowed, scrubber) = (&self.client.deviations, self.client.scrubber().knowing(self.pending.key()));
+        let (allowed, scrubber) = (&self.client.deviations, self.client.scrubber().knowing(&self.state));
         let object = json_answer::read(answer, SECTION, "a request_uri", allowed, &scrubber, &mut tolerated)?;
         let members = Members { object: &object, section: SECTION, status: Some(answer.status), allowed, tolerated: &mut tolerated };
         let name = members.required_token("request_uri")?;

@@ -50,6 +50,8 @@ pub struct Pending {
     authorization_details: Vec<AuthorizationDetail>,
     #[serde(default)]
     expected: IdTokenTerms,
+    #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
+    proof_key: Option<Secret>,
     created_at: Timestamp,
 }
 
@@ -90,6 +92,7 @@ pub struct Verified {
     pub(crate) resources: Vec<String>,
     pub(crate) authorization_details: Vec<AuthorizationDetail>,
     pub(crate) expected: IdTokenTerms,
+    pub(crate) proof_key: Option<Secret>,
     pub(crate) kept: BTreeMap<String, String>,
     pub(crate) tolerated: Tolerated,
 }
@@ -123,6 +126,7 @@ impl Pending {
             resources: request.resources.clone(),
             authorization_details: request.authorization_details.clone(),
             expected,
+            proof_key: client.proof_key.as_ref().map(|key| key.stored().clone()),
             created_at: now,
         }
     }
@@ -150,6 +154,12 @@ impl Pending {
     /// What the ID token of this login has to say.
     pub fn expected(&self) -> &IdTokenTerms {
         &self.expected
+    }
+
+    /// The key that the code will be bound to (RFC 9449 §10), as [`ProofKey::stored`](super::dpop::ProofKey::stored) has it: the client that exchanges
+    /// it has to have the same one.
+    pub fn proof_key(&self) -> Option<&Secret> {
+        self.proof_key.as_ref()
     }
 
     pub(crate) fn response_type(&self) -> ResponseType {
@@ -359,6 +369,7 @@ impl Pending {
             resources: self.resources.clone(),
             authorization_details: self.authorization_details.clone(),
             expected: self.expected.clone(),
+            proof_key: self.proof_key.clone(),
             kept,
             tolerated,
         }

@@ -4,6 +4,7 @@
 use http::Uri;
 
 use super::assertion::{CLIENT_ASSERTION_TYPE, client_assertion};
+use super::authorize::no_key;
 use super::client::Client;
 use super::dpop;
 use super::settings::ClientAuth;
@@ -59,7 +60,7 @@ impl Client {
         match (self.settings.client_auth, &self.app.client_secret, &self.signer) {
             (ClientAuth::SecretJwt, Some(secret), _) => sign(&HmacKey::new(Algorithm::HS256, secret)?),
             (ClientAuth::PrivateKeyJwt, _, Some(signer)) => sign(&**signer),
-            _ => Err(Misuse::new("a key of the app's own, to sign assertions with", "none").with_hint("see Client::with_key")),
+            _ => Err(no_key("assertions")),
         }
     }
 

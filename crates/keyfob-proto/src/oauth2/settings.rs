@@ -35,6 +35,21 @@ pub struct Settings {
     pub id_token_algorithms: Algorithms,
     /// Whether the ID token of a hybrid answer must have the hash of the state (`s_hash`), as FAPI 1 Advanced §5.2.3.1 wants it.
     pub state_hash: bool,
+    /// What signed authorization answers (JARM) may be signed with: as this app was registered, or as the server's metadata lists; RS256 by JARM §3.
+    pub response_algorithms: Algorithms,
+    /// Where the server tells more about the person (OpenID Connect Core §5.3), where it does.
+    pub userinfo: Option<Endpoint>,
+    /// What those answers are signed with, if that was agreed on at registration (`userinfo_signed_response_alg`). `None`: they are plain.
+    pub userinfo_algorithms: Option<Algorithms>,
+    /// Where a browser goes to end the person's session at the server (OpenID Connect RP-Initiated Logout §2.1).
+    pub end_session: Option<Endpoint>,
+    /// Whether tokens are bound to a key of ours (RFC 9449).
+    pub dpop: Dpop,
+    /// What proofs may be signed with (`dpop_signing_alg_values_supported`).
+    pub dpop_algorithms: Algorithms,
+    /// Whether the issuer's own metadata names these endpoints, and not our configuration: then they may not be ones that only we can reach, wherever
+    /// their names lead when they are asked (F4).
+    pub discovered: bool,
     /// How the client says who it is at the token endpoint (§2.3). An app without a secret always sends its id in the body.
     pub client_auth: ClientAuth,
     /// What token requests look like.
@@ -78,6 +93,13 @@ impl Settings {
             jwks: None,
             id_token_algorithms: Algorithms::of([Algorithm::RS256]),
             state_hash: false,
+            response_algorithms: Algorithms::of([Algorithm::RS256]),
+            userinfo: None,
+            userinfo_algorithms: None,
+            end_session: None,
+            dpop: Dpop::Off,
+            dpop_algorithms: Algorithms::of([Algorithm::ES256]),
+            discovered: false,
             client_auth: ClientAuth::Basic,
             token_body: TokenBody::Form,
             pkce: Pkce::S256,
@@ -111,6 +133,17 @@ pub enum ClientAuth {
     Tls,
     /// `none`: a public client sends its id alone (§3.2.1).
     None,
+}
+
+/// Whether tokens are bound to a key of ours (DPoP, RFC 9449): a stolen one is worth nothing then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dpop {
+    /// They are not.
+    #[default]
+    Off,
+    /// They are: a key is made at login, and an answer with tokens that are not bound is refused (§5).
+    Wanted,
 }
 
 /// What token requests look like.

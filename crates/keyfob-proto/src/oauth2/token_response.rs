@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) scopes: Vec<String>,
     /// The authorization details that were asked for (RFC 9396), or, on a refresh, the granted ones.
     pub(crate) details: Vec<AuthorizationDetail>,
+    /// The resources that were asked for (RFC 8707).
+    pub(crate) resources: Vec<String>,
     pub(crate) refresh: RefreshToken,
     /// Whom the login's ID token named.
     pub(crate) identity: Option<Identity>,
@@ -77,7 +79,19 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: &Conte
     let id_token = members.id_token()?.or_else(|| context.id_token.clone());
     let authorization_details = rar::granted(members, &context.details, matches!(context.refresh, RefreshToken::Spent(_)))?;
     let proof_key = client.proof_key.as_ref().map(|key| key.stored().clone());
-    Ok(OAuth2Tokens { access, refresh, received_at: now, expires_at, scopes, identity, id_token, authorization_details, proof_key })
+    let resources = context.resources.clone();
+    Ok(OAuth2Tokens {
+        access,
+        refresh,
+        received_at: now,
+        expires_at,
+        scopes,
+        identity,
+        id_token,
+        authorization_details,
+        proof_key,
+        resources,
+    })
 }
 
 /// The values that the provider file asks to keep.

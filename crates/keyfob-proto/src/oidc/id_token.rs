@@ -35,6 +35,26 @@ pub struct IdToken {
     pub claims: Claims,
 }
 
+impl IdToken {
+    /// That this one, which came with the code's exchange, is about the person of the one that came through the browser before (OpenID Connect Core
+    /// §3.3.3.6): whoever swaps a code in between swaps the person.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` for another `iss` or `sub`.
+    pub fn follows(&self, first: &Self) -> Result<(), Misbehaved> {
+        let same = [(self.issuer == first.issuer, "iss"), (self.subject == first.subject, "sub")];
+        match same.iter().find(|(same, _)| !same) {
+            Some((_, name)) => Err(Misbehaved::new(
+                "OpenID Connect Core §3.3.3.6",
+                format!("the \"{name}\" of the ID token that came through the browser"),
+                "another one",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What an ID token is held against.
 ///
 /// ```

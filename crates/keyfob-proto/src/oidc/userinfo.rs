@@ -76,6 +76,24 @@ impl UserInfoRequest {
     /// `Misbehaved` for another person's `sub` (§5.3.4), for signed text where none was agreed on, plain text where signed was, and for everything
     /// that is no answer of this endpoint.
     pub fn receive<'a>(&self, answer: impl Into<Incoming<'a>>, signed: Option<(&Keys<'_>, &Algorithms)>) -> Result<UserInfo, Error> {
+        UserInfo::judge(answer, &self.issuer, &self.subject, &self.client_id, signed)
+    }
+}
+
+impl UserInfo {
+    /// The same for an answer to a request that was made elsewhere (a session's, say): about the person `subject` at `issuer`, as an ID token named them,
+    /// and for this client.
+    ///
+    /// # Errors
+    ///
+    /// As [`UserInfoRequest::receive`].
+    pub fn judge<'a>(
+        answer: impl Into<Incoming<'a>>,
+        issuer: &str,
+        subject: &str,
+        client_id: &str,
+        signed: Option<(&Keys<'_>, &Algorithms)>,
+    ) -> Result<Self, Error> {
         let answer = answer.into();
         let wrong = |expected: &str, found: &str| Misbehaved::new(SECTION, expected, found).with_status(answer.status);
         if !answer.status.is_success() {
@@ -91,10 +109,10 @@ impl UserInfoRequest {
                 let text = std::str::from_utf8(answer.body).map_err(|_| wrong("signed text", "other bytes"))?;
                 let claims = Claims::read(&Jws::read(text)?.verify(keys, algorithms)?, SECTION)?;
                 // §5.3.2: a signed answer says whom it is from and whom it is for.
-                if claims.required("iss", SECTION)? != self.issuer {
+                if claims.required("iss", SECTION)? != issuer {
                     return Err(wrong("the issuer of the ID token", "another one").into());
                 }
-                if !claims.audience(SECTION)?.contains(&self.client_id.as_str()) {
+                if !claims.audience(SECTION)?.contains(&client_id) {
                     return Err(wrong("an answer for this client (\"aud\")", "one for somebody else").into());
                 }
                 claims
@@ -104,9 +122,9 @@ impl UserInfoRequest {
             (_, None) => Claims::read(answer.body, SECTION)?,
         };
         // Compared in full, and before anything of it is used: an answer about somebody else is an attack, not a surprise (E16).
-        if claims.required("sub", SECTION)? != self.subject {
+        if claims.required("sub", SECTION)? != subject {
             return Err(Misbehaved::new("OpenID Connect Core §5.3.4", "the \"sub\" of the ID token", "another person's").into());
         }
-        Ok(UserInfo { subject: self.subject.clone(), claims, signed: signed.is_some() })
+        Ok(Self { subject: subject.to_owned(), claims, signed: signed.is_some() })
     }
 }

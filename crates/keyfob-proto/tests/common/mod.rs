@@ -183,6 +183,7 @@ pub fn oauth2_tokens() -> OAuth2Tokens {
         identity: None,
         id_token: None,
         proof_key: None,
+        resources: vec![],
         authorization_details: vec![],
     }
 }

@@ -150,6 +150,7 @@ pub fn tokens(number: &str, received_at: i64, expires_at: Option<i64>) -> TokenS
         identity: None,
         id_token: None,
         proof_key: None,
+        resources: vec![],
         authorization_details: vec![],
     })
 }

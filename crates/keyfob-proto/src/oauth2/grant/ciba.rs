@@ -174,7 +174,7 @@ impl BackchannelAuthentication {
         let lifetime = members.seconds("expires_in")?.ok_or_else(|| members.missing("expires_in"))?;
         let patience = if self.notification.is_some() { WITHOUT_PING } else { 1 };
         let poll = Poll::new(members.seconds("interval")?, patience, lifetime, now);
-        let waiting = Waiting::new(&self.client, poll, self.asked.scopes, self.asked.details, &tolerated);
+        let waiting = Waiting::new(&self.client, poll, self.asked, &tolerated);
         Ok(BackchannelLogin { auth_req_id, notification: self.notification, waiting })
     }
 }

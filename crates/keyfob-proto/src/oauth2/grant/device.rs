@@ -122,7 +122,7 @@ impl DeviceAuthorization {
         };
         let lifetime = members.seconds("expires_in")?.ok_or_else(|| members.missing("expires_in"))?;
         let poll = Poll::new(members.seconds("interval")?, 1, lifetime, now);
-        let waiting = Waiting::new(&self.client, poll, self.asked.scopes, self.asked.details, &tolerated);
+        let waiting = Waiting::new(&self.client, poll, self.asked, &tolerated);
         Ok(DeviceLogin { device_code, user_code, verification_uri, verification_uri_complete, waiting })
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::deviation::{Deviation, Tolerated};
 use crate::error::{Code, Error, Misuse, Transport};
 use crate::message::{Incoming, Outgoing};
+use crate::oauth2::access_request::Asked;
 use crate::oauth2::client::Client;
 use crate::oauth2::rar::AuthorizationDetail;
 use crate::oauth2::token_response::{self, Context};
@@ -149,6 +150,8 @@ pub(super) struct Waiting {
     #[serde(default)]
     authorization_details: Vec<AuthorizationDetail>,
     #[serde(default)]
+    resources: Vec<String>,
+    #[serde(default)]
     tolerated: Vec<String>,
 }
 
@@ -161,20 +164,15 @@ pub(super) struct Question<'a> {
 }
 
 impl Waiting {
-    pub(super) fn new(
-        client: &Client,
-        poll: Poll,
-        scopes: Vec<String>,
-        authorization_details: Vec<AuthorizationDetail>,
-        tolerated: &Tolerated,
-    ) -> Self {
+    pub(super) fn new(client: &Client, poll: Poll, asked: Asked, tolerated: &Tolerated) -> Self {
         Self {
             poll,
             client_id: client.app.client_id.clone(),
             token_endpoint: client.settings.token.as_str().to_owned(),
             issuer: client.settings.issuer.clone(),
-            scopes,
-            authorization_details,
+            scopes: asked.scopes,
+            authorization_details: asked.details,
+            resources: asked.resources,
             tolerated: tolerated.iter().map(|deviation| deviation.name().to_owned()).collect(),
         }
     }
@@ -193,6 +191,7 @@ impl Waiting {
         let context = Context {
             scopes: self.scopes.clone(),
             details: self.authorization_details.clone(),
+            resources: self.resources.clone(),
             scrubber: client.scrubber().knowing(question.value),
             ..Context::default()
         };

@@ -180,7 +180,8 @@ impl TokenExchange {
         let token = members.required_token("access_token")?;
         let refresh = members.token("refresh_token")?;
         let issued = issued(&members, self.requested.as_ref())?;
-        let bearer = bearer(&mut members, &issued)?;
+        let key = self.client.proof_key.as_ref();
+        let bearer = bearer(&mut members, &issued, key.is_some())?;
         let expires_at = token_response::expires_at(&mut members, &self.client, now)?;
         let scopes = token_response::scopes(&mut members, &self.client.settings.scope_separator)?.unwrap_or(self.asked.scopes);
         let authorization_details = rar::granted(&members, &self.asked.details, false)?;
@@ -193,8 +194,9 @@ impl TokenExchange {
             scopes,
             identity: None,
             id_token: None,
-            proof_key: None,
+            proof_key: key.filter(|_| bearer).map(|key| key.stored().clone()),
             authorization_details,
+            resources: self.asked.resources,
         };
         Ok(Exchanged { tokens, issued, bearer, kept, tolerated })
     }
@@ -215,13 +217,18 @@ fn issued(members: &Members<'_>, requested: Option<&TokenType>) -> Result<TokenT
     }
 }
 
-/// Whether it can be used as a bearer token. `N_A` says that it is no access token at all (§2.2.1).
-fn bearer(members: &mut Members<'_>, issued: &TokenType) -> Result<bool, Misbehaved> {
+/// Whether it can be used for calls: as a bearer token, or, where the request came with a proof, as one that is bound to its key, and never the other way
+/// round (RFC 9449 §5). `N_A` says that it is no access token at all (§2.2.1).
+fn bearer(members: &mut Members<'_>, issued: &TokenType, bound: bool) -> Result<bool, Misbehaved> {
+    let wanted = if bound { "DPoP" } else { "Bearer" };
     match members.object.get("token_type") {
-        Some(Value::String(text)) if text.eq_ignore_ascii_case("bearer") => Ok(true),
+        Some(Value::String(text)) if text.eq_ignore_ascii_case(wanted) => Ok(true),
         Some(Value::String(text)) if text.eq_ignore_ascii_case("n_a") && *issued != TokenType::AccessToken => Ok(false),
-        Some(Value::String(_)) => Err(members.broke("token_type", "Bearer, or N_A for what is no access token", "another type")),
-        Some(other) => Err(members.broke("token_type", "Bearer or N_A", kind(other))),
+        Some(Value::String(_)) => {
+            Err(members.broke("token_type", &format!("{wanted}, or N_A for what is no access token"), "another type"))
+        }
+        Some(other) => Err(members.broke("token_type", &format!("{wanted} or N_A"), kind(other))),
+        None if bound => Err(members.missing("token_type")),
         None => {
             members.tolerate(Deviation::MissingTokenType, "token_type", "an answer without it")?;
             Ok(*issued == TokenType::AccessToken)
@@ -264,7 +271,7 @@ impl Exchanged {
         &self.issued
     }
 
-    /// Whether it is used as a bearer token (`token_type`).
+    /// Whether it is used for calls (`token_type`): as a bearer token, or bound to the key that the request proved.
     pub fn is_bearer(&self) -> bool {
         self.bearer
     }
@@ -284,7 +291,8 @@ impl Exchanged {
         &self.tolerated
     }
 
-    /// The same as tokens for one call, where it is a bearer token: what [`attach`](crate::oauth2::attach) takes.
+    /// The same as tokens for one call, where it is for that: what [`attach`](crate::oauth2::attach) takes, or
+    /// [`attach_bound`](crate::oauth2::attach_bound).
     pub fn for_a_call(&self) -> Option<&OAuth2Tokens> {
         self.bearer.then_some(&self.tokens)
     }

@@ -4,8 +4,8 @@ use super::{Metadata, SECTION};
 use crate::app::App;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved, Misuse};
-use crate::jose::Algorithms;
-use crate::oauth2::settings::{ClientAuth, Pkce, Settings};
+use crate::jose::{Algorithm, Algorithms};
+use crate::oauth2::settings::{ClientAuth, Dpop, Pkce, Settings};
 
 /// What the metadata leaves to us.
 #[derive(Clone, Debug)]
@@ -18,11 +18,14 @@ pub struct Preferences {
     pub mtls: bool,
     /// Scopes to ask for when the person names none. Those that a server supports are not those that somebody needs, so they are never taken from it.
     pub scopes: Vec<String>,
+    /// Whether tokens shall be bound to a key (RFC 9449): because we want it, or because it was agreed on at registration
+    /// (`dpop_bound_access_tokens`) or is what the resource requires (`dpop_bound_access_tokens_required`).
+    pub dpop: Dpop,
 }
 
 impl Default for Preferences {
     fn default() -> Self {
-        Self { pkce: Pkce::S256, client_auth: None, mtls: false, scopes: Vec::new() }
+        Self { pkce: Pkce::S256, client_auth: None, mtls: false, scopes: Vec::new(), dpop: Dpop::Off }
     }
 }
 
@@ -86,6 +89,15 @@ impl Metadata {
         if !self.id_token_signing_alg_values_supported.is_empty() {
             settings.id_token_algorithms = Algorithms::listed(self.id_token_signing_alg_values_supported.iter().map(String::as_str));
         }
+        if !self.authorization_signing_alg_values_supported.is_empty() {
+            settings.response_algorithms = Algorithms::listed(self.authorization_signing_alg_values_supported.iter().map(String::as_str));
+        }
+        settings.userinfo.clone_from(&self.userinfo_endpoint);
+        settings.end_session.clone_from(&self.end_session_endpoint);
+        settings.discovered = true;
+        settings.request_object = self.require_signed_request_object;
+        settings.dpop = preferences.dpop;
+        settings.dpop_algorithms = self.dpop_algorithms(preferences.dpop)?;
         settings.pkce = self.pkce(preferences.pkce)?;
         settings.client_auth = match preferences.client_auth {
             Some(agreed) => agreed,
@@ -126,10 +138,25 @@ impl Metadata {
         }
     }
 
+    /// RFC 9449 §5.1. A server that lists none may know nothing of it: what it answers will tell (§5).
+    fn dpop_algorithms(&self, wanted: Dpop) -> Result<Algorithms, Misuse> {
+        let names = &self.dpop_signing_alg_values_supported;
+        let listed = Algorithms::listed(names.iter().map(String::as_str));
+        match (listed.iter().count(), wanted) {
+            (0, Dpop::Wanted) if !names.is_empty() => {
+                let names = crate::scrub::printable(&names.join(", "));
+                Err(Misuse::new("a server that takes DPoP proofs by an algorithm that is spoken here", names))
+            }
+            (0, _) => Ok(Algorithms::of([Algorithm::ES256])),
+            _ => Ok(listed),
+        }
+    }
+
     /// The strongest way that both sides have. An app without a secret only has its id, whether or not the list says `none`: many lists forget it.
     fn client_auth(&self, app: &App) -> Result<ClientAuth, Misuse> {
         let server = &self.token_endpoint_auth;
         match app.client_secret {
+            _ if app.private_key.is_some() && server.takes("private_key_jwt") => Ok(ClientAuth::PrivateKeyJwt),
             None => Ok(ClientAuth::None),
             Some(_) if server.takes("client_secret_basic") => Ok(ClientAuth::Basic),
             Some(_) if server.takes("client_secret_post") => Ok(ClientAuth::Post),

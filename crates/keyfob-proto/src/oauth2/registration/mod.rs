@@ -187,6 +187,9 @@ fn read(
         client_secret: new_secret.or_else(|| before?.app.client_secret.clone()),
         redirect_uri,
         fields: before.map(|before| before.app.fields.clone()).unwrap_or_default(),
+        private_key: before.and_then(|before| before.app.private_key.clone()),
+        private_key_algorithm: before.and_then(|before| before.app.private_key_algorithm),
+        private_key_id: before.and_then(|before| before.app.private_key_id.clone()),
     };
     let issued_at = d.moment("client_id_issued_at")?.or_else(|| before?.issued_at);
     let changed = asked.changed(&metadata);
