@@ -92,6 +92,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "Keyfob",
             "LoggedIn",
             "Login",
+            "LoginOptions",
             "MemoryStore",
             "Pending",
             "PendingLogin",
@@ -386,6 +387,8 @@ fn core(settings: &Settings, app: &keyfob::proto::App, login: &Login, back: &str
         all.canaries.insert(("token".to_owned(), secret.expose().to_owned()));
         all.hold("Revocation", client.revoke(&secret, TokenKind::Refresh).expect("a request"));
         all.hold("AuthorizeRequest", request);
+        let hint = Some(Secret::new("an-id-token.that-is.secret"));
+        all.hold("LoginOptions", keyfob::LoginOptions { id_token_hint: hint, ..keyfob::LoginOptions::scopes(["openid"]) });
         grants(now, all);
         all.hold("Pending", pending);
         all.hold("Client", client);

@@ -1,11 +1,11 @@
-//! ID tokens, verified: at login before anything is stored, and after a refresh.
+//! What an issuer signed, verified: ID tokens at login before anything is stored and after a refresh; answers that come through the browser; UserInfo.
 
 use std::time::Duration;
 
-use keyfob_proto::jose::Keys;
+use keyfob_proto::jose::{Algorithms, HmacKey, Keys};
 use keyfob_proto::oauth2::{self, IdTokenTerms};
 use keyfob_proto::oidc::IdToken;
-use keyfob_proto::{Endpoint, Error as ProtoError, Flow, Misbehaved, OAuth2Tokens, Received, Secret, Settings, TokenSet};
+use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Misbehaved, OAuth2Tokens, Received, Secret, Settings, TokenSet};
 
 use crate::error::Error;
 use crate::keyfob::Keyfob;
@@ -13,29 +13,29 @@ use crate::keyfob::Keyfob;
 /// How long keys may take while a refresh is under way: its new tokens are in memory alone until they are written.
 pub(crate) const KEYS: Duration = Duration::from_secs(5);
 
-/// Verifies the ID tokens of one issuer for one app.
+/// Verifies what one issuer signed for one app.
 #[derive(Clone, Copy)]
 pub(crate) struct Verifier<'a> {
     keyfob: &'a Keyfob,
     flow: &'a oauth2::Settings,
     issuer: &'a str,
     place: &'a Endpoint,
-    client_id: &'a str,
+    app: &'a App,
 }
 
 /// Why a token was not accepted.
 enum Doubt {
     /// It breaks a rule.
-    Wrong(Misbehaved),
+    Wrong(ProtoError),
     /// Nobody can tell now: the keys cannot be had, or it is its time that is wrong, by a clock that is ours.
     Undecided(Error),
 }
 
 impl<'a> Verifier<'a> {
     /// `None` where the provider's settings do not say whose tokens, and by which keys.
-    pub(crate) fn of(keyfob: &'a Keyfob, settings: &'a Settings, client_id: &'a str) -> Option<Self> {
+    pub(crate) fn of(keyfob: &'a Keyfob, settings: &'a Settings, app: &'a App) -> Option<Self> {
         let Flow::OAuth2(flow) = &settings.flow else { return None };
-        Some(Self { keyfob, flow, issuer: flow.issuer.as_deref()?, place: flow.jwks.as_ref()?, client_id })
+        Some(Self { keyfob, flow, issuer: flow.issuer.as_deref()?, place: flow.jwks.as_ref()?, app })
     }
 
     /// Before a code is spent: if the keys cannot be had, the login has to begin anew all the same, but the provider has issued nothing.
@@ -49,18 +49,31 @@ impl<'a> Verifier<'a> {
     }
 
     /// Judges the ID token of a login. Where `openid` was granted there has to be one (OpenID Connect Core §3.1.3.3).
-    pub(crate) async fn login(&self, tokens: &OAuth2Tokens, terms: &IdTokenTerms) -> Result<Option<IdToken>, Error> {
+    /// `from_browser` is the one of a hybrid answer, which this one has to follow.
+    pub(crate) async fn login(
+        &self,
+        tokens: &OAuth2Tokens,
+        terms: &IdTokenTerms,
+        from_browser: Option<&IdToken>,
+    ) -> Result<Option<IdToken>, Error> {
         let Some(id_token) = &tokens.id_token else {
-            if tokens.scopes.iter().any(|scope| scope == "openid") {
+            if from_browser.is_some() || tokens.scopes.iter().any(|scope| scope == "openid") {
                 return Err(ProtoError::from(Misbehaved::no_id_token()).into());
             }
             return Ok(None);
         };
         match self.judge(id_token, &tokens.access, terms).await {
-            Ok(id_token) => Ok(Some(id_token)),
-            Err(Doubt::Wrong(wrong)) => Err(ProtoError::from(wrong).into()),
-            Err(Doubt::Undecided(error)) => Err(error),
+            Ok(id_token) => match from_browser.map(|first| id_token.follows(first)) {
+                Some(Err(wrong)) => Err(ProtoError::from(wrong).into()),
+                _ => Ok(Some(id_token)),
+            },
+            Err(doubt) => Err(doubt.into()),
         }
+    }
+
+    /// Judges something else that the issuer signed with one of these algorithms.
+    pub(crate) async fn signed<T>(&self, algorithms: &Algorithms, judge: impl Fn(&Keys<'_>) -> Result<T, ProtoError>) -> Result<T, Error> {
+        Ok(self.judged(algorithms, judge).await?)
     }
 
     /// Judges the new ID token of a refresh, where one came. OpenID Connect Core §12.2 holds it to the rules of the first one, but for the nonce; that it
@@ -79,7 +92,7 @@ impl<'a> Verifier<'a> {
         let judged = tokio::time::timeout(KEYS, self.judge(new, &tokens.access, &terms)).await;
         let undecided = match judged {
             Ok(Ok(_)) => return Ok(received),
-            Ok(Err(Doubt::Wrong(wrong))) => return Err(ProtoError::from(wrong).into()),
+            Ok(Err(Doubt::Wrong(wrong))) => return Err(wrong.into()),
             Ok(Err(Doubt::Undecided(error))) => error.to_string(),
             Err(_) => "the issuer's keys took too long".to_owned(),
         };
@@ -90,24 +103,53 @@ impl<'a> Verifier<'a> {
     }
 
     async fn judge(&self, id_token: &Secret, access_token: &Secret, terms: &IdTokenTerms) -> Result<IdToken, Doubt> {
+        let algorithms = &self.flow.id_token_algorithms;
+        let expected = || terms.expected(self.issuer, &self.app.client_id, algorithms, access_token, self.keyfob.now());
+        self.judged(algorithms, |keys| Ok(expected().judge(id_token.expose(), keys)?)).await
+    }
+
+    async fn judged<T>(&self, algorithms: &Algorithms, judge: impl Fn(&Keys<'_>) -> Result<T, ProtoError>) -> Result<T, Doubt> {
+        if let Some(secret) = self.shared(algorithms) {
+            return judge(&Keys::Shared(&secret)).map_err(Doubt::of);
+        }
         let keys = self.keyfob.keys(self.issuer, self.place).await.map_err(Doubt::Undecided)?;
-        let expected = || terms.expected(self.issuer, self.client_id, &self.flow.id_token_algorithms, access_token, self.keyfob.now());
-        let unknown = match expected().judge(id_token.expose(), &Keys::Set(&keys)) {
-            Ok(id_token) => return Ok(id_token),
-            Err(wrong) if wrong.is_unknown_key() => wrong,
-            Err(wrong) => return Err(Doubt::of(wrong)),
+        let unknown = match judge(&Keys::Set(&keys)) {
+            Err(ProtoError::Misbehaved(wrong)) if wrong.is_unknown_key() => wrong,
+            judged => return judged.map_err(Doubt::of),
         };
         // Core §10.1.1: a name that is not there means that the keys were changed, or that the token is not theirs.
         match self.keyfob.newer_keys(self.issuer, self.place).await.map_err(Doubt::Undecided)? {
-            Some(keys) => expected().judge(id_token.expose(), &Keys::Set(&keys)).map_err(Doubt::of),
+            Some(keys) => judge(&Keys::Set(&keys)).map_err(Doubt::of),
             None => Err(Doubt::Undecided(ProtoError::from(unknown).into())),
         }
+    }
+
+    /// The app's secret as a key, where that was agreed on: one algorithm, and one whose key both sides know (OpenID Connect Core §10.1).
+    fn shared(&self, algorithms: &Algorithms) -> Option<HmacKey> {
+        let mut all = algorithms.iter();
+        let (algorithm, None) = (all.next()?, all.next()) else { return None };
+        if !algorithm.is_symmetric() {
+            return None;
+        }
+        HmacKey::new(algorithm, self.app.client_secret.as_ref()?).ok()
     }
 }
 
 impl Doubt {
-    fn of(wrong: Misbehaved) -> Self {
-        if wrong.is_untimely() { Self::Undecided(ProtoError::from(wrong).into()) } else { Self::Wrong(wrong) }
+    fn of(wrong: ProtoError) -> Self {
+        match wrong {
+            ProtoError::Misbehaved(wrong) if wrong.is_untimely() => Self::Undecided(ProtoError::from(wrong).into()),
+            wrong => Self::Wrong(wrong),
+        }
+    }
+}
+
+impl From<Doubt> for Error {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::Wrong(wrong) => wrong.into(),
+            Doubt::Undecided(error) => error,
+        }
     }
 }
 

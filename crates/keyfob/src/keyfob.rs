@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use keyfob_proto::jose::{AwsLc, Crypto};
+use keyfob_proto::jose::{AwsLc, Crypto, Sign};
 use keyfob_proto::oauth1::ClockOffset;
 use keyfob_proto::{App, Endpoint, Entropy, Incoming, Origin, Outgoing, Settings, Timestamp};
 
 use crate::account::Account;
+use crate::back_channel::Nonces;
 use crate::clock::{Clock, SystemClock};
 use crate::discovery::Issuers;
 use crate::entropy::OsEntropy;
@@ -17,6 +18,7 @@ use crate::events::{Events, Speaker};
 use crate::history::{Actor, Entry, Event};
 use crate::keys::IssuerKeys;
 use crate::limit::Limit;
+use crate::own_keys::Signers;
 use crate::policy::Policy;
 use crate::session::{Session, Shared};
 use crate::store::{Expected, Generation, Store, StoreError, Versioned};
@@ -28,14 +30,22 @@ pub struct Keyfob {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+/// What was chosen at the start.
+#[derive(Clone)]
+struct Chosen {
     store: Arc<dyn Store>,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy + Send + Sync>,
+    policy: Policy,
+    crypto: Arc<dyn Crypto>,
+    signers: Signers,
+}
+
+struct Inner {
+    chosen: Chosen,
     /// Who this process is, in histories.
     actor: Actor,
-    policy: Policy,
     limit: Limit,
     speaker: Speaker,
     keys: IssuerKeys,
@@ -44,6 +54,7 @@ struct Inner {
     sessions: Mutex<BTreeMap<String, Weak<Shared>>>,
     /// How far the clocks of OAuth 1 servers are off, where that was learnt.
     clocks: Mutex<BTreeMap<Origin, ClockOffset>>,
+    nonces: Nonces,
 }
 
 /// So many servers' clocks are remembered. Whoever has more learns again.
@@ -62,33 +73,23 @@ impl Keyfob {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy + Send + Sync>,
     ) -> Self {
-        Self::made(store, transport, clock, entropy, Policy::default(), Arc::new(AwsLc))
+        let (policy, crypto, signers) = (Policy::default(), Arc::new(AwsLc), Signers::default());
+        Self::made(Chosen { store, transport, clock, entropy, policy, crypto, signers })
     }
 
-    fn made(
-        store: Arc<dyn Store>,
-        transport: Arc<dyn Transport>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy + Send + Sync>,
-        policy: Policy,
-        crypto: Arc<dyn Crypto>,
-    ) -> Self {
-        let (actor, limit) = (Actor::this(), Limit::new(policy.at_once));
-        let (speaker, keys, sessions) = (Speaker::new(), IssuerKeys::new(crypto), Mutex::default());
+    fn made(chosen: Chosen) -> Self {
+        let (limit, keys) = (Limit::new(chosen.policy.at_once), IssuerKeys::new(chosen.crypto.clone()));
         Self {
             inner: Arc::new(Inner {
-                store,
-                transport,
-                clock,
-                entropy,
-                actor,
-                policy,
+                chosen,
+                actor: Actor::this(),
                 limit,
-                speaker,
+                speaker: Speaker::new(),
                 keys,
                 issuers: Issuers::default(),
-                sessions,
+                sessions: Mutex::default(),
                 clocks: Mutex::default(),
+                nonces: Nonces::default(),
             }),
         }
     }
@@ -96,21 +97,41 @@ impl Keyfob {
     /// The same with another policy. Shares neither sessions nor events with the one it was made from: choose at the start.
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
-        let Inner { store, transport, clock, entropy, .. } = &*self.inner;
-        let crypto = self.inner.keys.crypto().clone();
-        Self::made(store.clone(), transport.clone(), clock.clone(), entropy.clone(), policy, crypto)
+        Self::made(Chosen { policy, ..self.inner.chosen.clone() })
     }
 
     /// The same with another back-end for signatures, in place of AWS-LC. As with [`with_policy`](Self::with_policy): choose at the start.
     #[must_use]
     pub fn with_crypto(self, crypto: Arc<dyn Crypto>) -> Self {
-        let Inner { store, transport, clock, entropy, policy, .. } = &*self.inner;
-        Self::made(store.clone(), transport.clone(), clock.clone(), entropy.clone(), policy.clone(), crypto)
+        Self::made(Chosen { crypto, ..self.inner.chosen.clone() })
+    }
+
+    /// The same with a key for one app, wherever it lives (a KMS, an HSM): it signs assertions about the app (`private_key_jwt`) and request objects, in
+    /// place of the app's own [`private_key`](App::private_key). It is asked within a request, so it should not take long. As with
+    /// [`with_policy`](Self::with_policy): choose at the start.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use keyfob::{HyperTransport, Keyfob, MemoryStore};
+    /// # use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _, Sign};
+    /// # fn hsm() -> Result<Arc<dyn Sign>, Box<dyn std::error::Error>> {
+    /// #     Ok(AwsLc.signer(Algorithm::ES256, &AwsLc.generate(Algorithm::ES256)?)?)
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(HyperTransport::new()?));
+    /// let keyfob = keyfob.with_signer("example", "example-client-id", hsm()?);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_signer(self, provider: &str, client_id: &str, signer: Arc<dyn Sign>) -> Self {
+        let mut chosen = self.inner.chosen.clone();
+        chosen.signers.insert((provider.to_owned(), client_id.to_owned()), signer);
+        Self::made(chosen)
     }
 
     /// The store.
     pub fn store(&self) -> &dyn Store {
-        &*self.inner.store
+        &*self.inner.chosen.store
     }
 
     /// An account in use. The settings and the app are the provider's as they are now, or were when a session of this account was opened
@@ -182,16 +203,16 @@ impl Keyfob {
     }
 
     pub(crate) fn transport(&self) -> &dyn Transport {
-        &*self.inner.transport
+        &*self.inner.chosen.transport
     }
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {
-        &*self.inner.entropy
+        &*self.inner.chosen.entropy
     }
 
     /// Now.
     pub fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        self.inner.chosen.clock.now()
     }
 
     /// How far the clock of an OAuth 1 server is off: for the timestamps of signatures, and for nothing else.
@@ -223,7 +244,19 @@ impl Keyfob {
     }
 
     pub(crate) fn policy(&self) -> &Policy {
-        &self.inner.policy
+        &self.inner.chosen.policy
+    }
+
+    pub(crate) fn crypto(&self) -> &dyn Crypto {
+        &*self.inner.chosen.crypto
+    }
+
+    pub(crate) fn signers(&self) -> &Signers {
+        &self.inner.chosen.signers
+    }
+
+    pub(crate) fn nonces(&self) -> &Nonces {
+        &self.inner.nonces
     }
 
     pub(crate) fn issuer_keys(&self) -> &IssuerKeys {
@@ -258,9 +291,7 @@ impl Keyfob {
     /// The same to a URL that a document of `home` names. What is at the document's own host is as reachable as the document was, and this machine's
     /// servers may name each other; all else has to be on the open internet (F4).
     pub(crate) async fn exchange_from(&self, home: &Endpoint, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
-        let (home, origin) = (home.origin(), request.origin());
-        let spared = origin.is_some_and(|origin| origin.host() == home.host() || (origin.is_loopback() && home.is_loopback()));
-        let mark = (!spared).then_some(transport::PublicOnly);
+        let mark = transport::PublicOnly::unless_near(&home.origin(), request.origin().as_ref());
         Ok(transport::exchange(self.transport(), request, mark).await?)
     }
 

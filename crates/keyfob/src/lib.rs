@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod back_channel;
 mod clock;
 mod discovery;
 mod entropy;
@@ -16,6 +17,7 @@ pub mod login;
 mod logout;
 mod memory;
 mod moment;
+mod own_keys;
 mod policy;
 pub mod session;
 pub mod store;
@@ -30,8 +32,8 @@ pub use error::{ApiError, Error};
 pub use events::Events;
 pub use grant::Grant;
 pub use keyfob_proto as proto;
-pub use login::{DeviceLogin, LoggedIn, Login, Redirect};
-pub use logout::{LoggedOut, Revoked, logout};
+pub use login::{DeviceLogin, LoggedIn, Login, LoginOptions, Redirect};
+pub use logout::{LoggedOut, Revoked, end_session, logout};
 pub use memory::MemoryStore;
 pub use policy::Policy;
 pub use session::{Answer, Call, Session, Token, Unsaved};

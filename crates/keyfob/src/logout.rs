@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use keyfob_proto::{App, Flow, Secret, Settings, TokenSet, oauth2};
+use keyfob_proto::oidc::EndSession;
+use keyfob_proto::{App, Flow, Misuse, OAuth2Tokens, Secret, Settings, TokenSet, oauth2};
 
 use crate::account::{Account, AccountId};
 use crate::entropy;
@@ -54,6 +55,35 @@ pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &s
     Ok(LoggedOut { account, revoked })
 }
 
+/// Where a browser goes to end the person's session at the provider (OpenID Connect RP-Initiated Logout §2), and what tells whether it came back from
+/// there. Logging out here and revoking tokens leaves that session alone: whoever clicks "log in" next would not even be asked. Ask before
+/// [`logout`], which forgets the account: its ID token says whose session is meant. The URL says who the person is, and is not for logs.
+///
+/// ```
+/// # use keyfob::{Error, Session};
+/// # async fn example(session: &Session, query_of_the_way_back: &str) -> Result<(), Error> {
+/// let (url, pending) = session.end_session(Some("https://app.example/logged-out"))?;
+/// // … the browser goes there, and comes back …
+/// pending.returned(query_of_the_way_back)?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// `Misuse` where the provider has no such place.
+pub fn end_session(
+    keyfob: &Keyfob,
+    settings: &Settings,
+    account: &Account,
+    redirect_uri: Option<&str>,
+) -> Result<(Secret, EndSession), Error> {
+    let (Flow::OAuth2(oauth2::Settings { end_session: Some(endpoint), .. }), TokenSet::OAuth2(tokens)) = (&settings.flow, &account.tokens)
+    else {
+        return Err(Misuse::new("a provider whose sessions can be ended (end_session_endpoint)", "one without").into());
+    };
+    Ok(EndSession::new(endpoint, &account.client_id, tokens.id_token.as_ref(), redirect_uri, keyfob.entropy()))
+}
+
 /// The right to refresh the account, if it is to be had in time.
 async fn hold(keyfob: &Keyfob, id: &AccountId) -> Option<Hold> {
     let begun = tokio::time::Instant::now();
@@ -78,23 +108,50 @@ async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account)
         let bound_to = account.origins.iter().map(ToString::to_string).collect();
         return Revoked::Failed(Error::Unbound { account: account.name.clone(), origin: endpoint.origin().to_string(), bound_to });
     }
-    let client = match oauth2::Client::new(settings, app.clone()) {
+    let client = match keyfob.client(settings, app) {
         Ok(client) => client,
-        Err(error) => return Revoked::Failed(error.into()),
+        Err(error) => return Revoked::Failed(error),
     };
-    let refresh = tokens.refresh.iter().map(|token| (token, oauth2::TokenKind::Refresh));
-    let mut revoked = Revoked::Yes;
-    // One that fails is no reason to leave the other alive.
-    for (token, kind) in refresh.chain([(&tokens.access, oauth2::TokenKind::Access)]) {
-        if let (Err(error), Revoked::Yes) = (ask_for_one(keyfob, &client, token, kind).await, &revoked) {
-            revoked = Revoked::Failed(error);
-        }
+    match keyfob.revoke(&client, tokens).await {
+        Ok(()) => Revoked::Yes,
+        Err(error) => Revoked::Failed(error),
     }
-    revoked
 }
 
-async fn ask_for_one(keyfob: &Keyfob, client: &oauth2::Client, token: &Secret, kind: oauth2::TokenKind) -> Result<(), Error> {
-    let Some(revocation) = client.revoke(token, kind)? else { return Ok(()) };
-    let answer = keyfob.exchange(revocation.request()).await?;
-    Ok(revocation.receive(&answer)?)
+impl Keyfob {
+    /// Asks the provider to forget tokens (RFC 7009), where it has a way to.
+    pub(crate) async fn revoke(&self, client: &oauth2::Client, tokens: &OAuth2Tokens) -> Result<(), Error> {
+        let refresh = tokens.refresh.iter().map(|token| (token, oauth2::TokenKind::Refresh));
+        let mut revoked = Ok(());
+        // One that fails is no reason to leave the other alive.
+        for (token, kind) in refresh.chain([(&tokens.access, oauth2::TokenKind::Access)]) {
+            revoked = revoked.and(self.revoke_one(client, token, kind).await);
+        }
+        revoked
+    }
+
+    async fn revoke_one(&self, client: &oauth2::Client, token: &Secret, kind: oauth2::TokenKind) -> Result<(), Error> {
+        let Some(revocation) = client.revoke(token, kind)? else { return Ok(()) };
+        let answer = self.ask_server(client, revocation.request()).await?;
+        Ok(revocation.receive(&answer)?)
+    }
+
+    /// What was judged of fresh tokens; if they are refused, the provider is asked to forget them, too.
+    pub(crate) async fn or_revoked<T>(&self, client: &oauth2::Client, tokens: &OAuth2Tokens, judged: Result<T, Error>) -> Result<T, Error> {
+        if judged.is_err() {
+            self.revoke_refused(client, tokens).await;
+        }
+        judged
+    }
+
+    /// Nobody will ever use tokens that were refused, and what lingers can only be stolen. Tried once, for a moment; it changes nothing about the refusal.
+    pub(crate) async fn revoke_refused(&self, client: &oauth2::Client, tokens: &OAuth2Tokens) {
+        if client.settings().revoke.is_some() {
+            match tokio::time::timeout(PATIENCE, self.revoke(client, tokens)).await {
+                Ok(Ok(())) => tracing::info!("the tokens that were refused are revoked"),
+                Ok(Err(error)) => tracing::warn!(%error, "the tokens that were refused are not revoked"),
+                Err(_) => tracing::warn!("the tokens that were refused are not revoked: the provider takes too long"),
+            }
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub struct DeviceLogin {
     keyfob: Keyfob,
     settings: Settings,
     client: oauth2::Client,
-    client_id: String,
+    app: App,
     account: String,
     requested_scopes: Vec<String>,
     login: oauth2::DeviceLogin,
@@ -42,13 +42,13 @@ impl DeviceLogin {
         let Flow::OAuth2(flow) = &settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
         let requested_scopes = if scopes.is_empty() { flow.scopes.clone() } else { scopes.clone() };
         Place { keyfob, settings, client_id: &app.client_id, name: account }.before().await?;
-        let client = oauth2::Client::new(settings, app.clone())?;
+        let client = keyfob.login_client(settings, app)?;
         let request = client.device_authorization(&AccessRequest::scopes(scopes))?;
-        let answer = keyfob.exchange(request.request()).await?;
+        let answer = keyfob.ask_server(&client, request.request()).await?;
         let login = request.receive(&answer, keyfob.now())?;
         tracing::info!(provider = settings.provider, account, "login on another device begun");
-        let (settings, client_id, account) = (settings.clone(), app.client_id.clone(), account.to_owned());
-        Ok(Self { keyfob: keyfob.clone(), settings, client, client_id, account, requested_scopes, login })
+        let (settings, app, account) = (settings.clone(), app.clone(), account.to_owned());
+        Ok(Self { keyfob: keyfob.clone(), settings, client, app, account, requested_scopes, login })
     }
 
     /// The code to enter. Say beside it that only whoever began this login enters it: codes that are sent to others are a way to steal an approval (§5.4).
@@ -79,10 +79,13 @@ impl DeviceLogin {
     /// understands) it lives on: call this again.
     pub async fn wait(&mut self) -> Result<LoggedIn, Error> {
         let received = self.decided().await?;
-        let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.client_id, name: &self.account };
-        let id_token = match (Verifier::of(&self.keyfob, &self.settings, &self.client_id), &received.tokens) {
-            // This grant has no authorization request, and so no nonce.
-            (Some(verifier), TokenSet::OAuth2(tokens)) => verifier.login(tokens, &IdTokenTerms::default()).await?,
+        let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
+        let id_token = match (Verifier::of(&self.keyfob, &self.settings, &self.app), &received.tokens) {
+            (Some(verifier), TokenSet::OAuth2(tokens)) => {
+                // This grant has no authorization request, and so no nonce.
+                let judged = verifier.login(tokens, &IdTokenTerms::default(), None).await;
+                self.keyfob.or_revoked(&self.client, tokens, judged).await?
+            }
             _ => None,
         };
         let before = place.before().await?;
@@ -93,7 +96,7 @@ impl DeviceLogin {
         loop {
             let mut step = self.login.step(&self.client, self.keyfob.now())?;
             if let Step::Send(request) = step {
-                step = match self.keyfob.exchange(&request).await {
+                step = match self.keyfob.ask_server(&self.client, &request).await {
                     Ok(answer) => self.login.receive(&self.client, &answer, self.keyfob.now())?,
                     Err(Error::Protocol(ProtoError::Transport(failure))) => self.login.unreachable(failure, self.keyfob.now())?,
                     Err(error) => return Err(error),

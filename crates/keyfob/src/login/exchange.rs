@@ -1,6 +1,6 @@
 //! Token exchange (RFC 8693): an account of its own, made of another one's token.
 
-use keyfob_proto::oauth2::{self, TokenExchangeRequest};
+use keyfob_proto::oauth2::TokenExchangeRequest;
 use keyfob_proto::{App, Misuse, Settings};
 
 use super::LoggedIn;
@@ -14,7 +14,7 @@ use crate::keyfob::Keyfob;
 /// # Errors
 ///
 /// `TakenName` if there is an account of that name, before anything is sent; `Misuse` if what came is no bearer token, which no session can use; and
-/// those of [`oauth2::Client::token_exchange`].
+/// those of the core's [`token_exchange`](keyfob_proto::oauth2::Client::token_exchange).
 pub async fn token_exchange(
     keyfob: &Keyfob,
     settings: &Settings,
@@ -26,8 +26,9 @@ pub async fn token_exchange(
     if let Some(before) = keyfob.store().account(account).await? {
         return Err(place.taken(&before));
     }
-    let exchange = oauth2::Client::new(settings, app.clone())?.token_exchange(request)?;
-    let answer = keyfob.exchange(exchange.request()).await?;
+    let client = keyfob.login_client(settings, app)?;
+    let exchange = client.token_exchange(request)?;
+    let answer = keyfob.ask_server(&client, exchange.request()).await?;
     let exchanged = exchange.receive(&answer, keyfob.now())?;
     let kind = exchanged.issued_token_type().to_string();
     let Some(received) = exchanged.into_account_of_its_own() else {

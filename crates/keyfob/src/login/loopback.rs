@@ -140,7 +140,7 @@ struct Judge {
 async fn serve(stream: TcpStream, judge: Arc<Judge>) -> hyper::Result<()> {
     let service = service_fn(move |request| {
         let judge = judge.clone();
-        async move { Ok::<_, Infallible>(judge.answer(&request)) }
+        async move { Ok::<_, Infallible>(judge.answer(&request).await) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -152,7 +152,7 @@ async fn serve(stream: TcpStream, judge: Arc<Judge>) -> hyper::Result<()> {
 }
 
 impl Judge {
-    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         // DNS rebinding (CVE-2025-66414): a page of another name that resolves to us must not reach us.
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
         if !self.hosts.iter().any(|own| own == host) {
@@ -167,7 +167,7 @@ impl Judge {
         let Some(query) = request.uri().query() else {
             return page(StatusCode::BAD_REQUEST, "No answer", "This is not the answer to the login. The login goes on.");
         };
-        let outcome = self.login.verify(Answer::Query(query));
+        let outcome = self.login.judge(Answer::Query(query)).await;
         if let Err(error) = &outcome
             && !error.ends_login()
         {

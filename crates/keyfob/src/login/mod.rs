@@ -1,7 +1,7 @@
 //! Logging in: from "who?" to an account in the store.
 //!
 //! ```text
-//!  Login::begin ──► url() ──► the person approves ──► verify(answer) ──► finish(verified) ──► Account, stored
+//!  Login::begin ──► url() ──► the person approves ──► judge(answer) ──► finish(verified) ──► Account, stored
 //!       │                                                ▲
 //!       └── stored() ──► a store ──► resume() ───────────┘      (web applications: two requests, perhaps two machines)
 //! ```
@@ -9,20 +9,24 @@
 //! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] needs none here; [`client_credentials`] needs no person; [`token_exchange`] makes an
 //! account of another one's token.
 
+mod authorize;
 mod client_credentials;
 mod device;
 mod exchange;
+mod judge;
 mod keep;
 pub mod loopback;
+mod options;
 mod pending;
 
 use keyfob_proto::oidc::IdToken;
-use keyfob_proto::{Answer, App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, oauth1, oauth2};
+use keyfob_proto::{App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, oauth1, oauth2};
 
 pub use client_credentials::client_credentials;
 pub use device::DeviceLogin;
 pub use exchange::token_exchange;
 use keep::Place;
+pub use options::LoginOptions;
 pub use pending::Pending;
 
 use crate::account::{Account, PendingLogin};
@@ -50,7 +54,7 @@ pub enum Redirect {
     OutOfBand,
 }
 
-/// Proof that an answer is to our request, of either protocol. Only [`Login::verify`] makes one.
+/// Proof that an answer is to our request, of either protocol. Only [`Login::verify`] and [`Login::judge`] make one.
 #[must_use = "a verified login is finished with Login::finish"]
 #[derive(Debug)]
 pub struct Verified(VerifiedKind);
@@ -58,7 +62,8 @@ pub struct Verified(VerifiedKind);
 #[derive(Debug)]
 enum VerifiedKind {
     OAuth1(oauth1::Verified),
-    OAuth2(oauth2::Verified),
+    /// With the ID token that came through the browser, where one did.
+    OAuth2(Box<oauth2::Verified>, Option<Box<IdToken>>),
 }
 
 /// A login that succeeded.
@@ -86,9 +91,36 @@ impl Login {
         redirect: Redirect,
         scopes: Vec<String>,
     ) -> Result<Self, Error> {
+        Self::begin_with(keyfob, settings, app, account, redirect, LoginOptions::scopes(scopes)).await
+    }
+
+    /// Begins a login that asks for more than scopes. Where the server takes pushed requests (RFC 9126) this sends one, and where the settings want
+    /// tokens bound to a key (RFC 9449) it makes one.
+    ///
+    /// ```
+    /// # use keyfob::{Error, Keyfob, Login, LoginOptions, Redirect, proto::{App, Settings}};
+    /// # async fn example(keyfob: &Keyfob, settings: &Settings, app: &App) -> Result<Login, Error> {
+    /// let options = LoginOptions { resources: vec!["https://api.example/files".into()], ..LoginOptions::scopes(["read"]) };
+    /// Login::begin_with(keyfob, settings, app, "example", Redirect::Uri("https://app.example/callback".into()), options).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for what this provider or protocol has not: a private key that is wanted and missing, OAuth 1 where something of OpenID Connect is asked
+    /// for. `Refused` and `Misbehaved` for the answer of a server that was asked first.
+    pub async fn begin_with(
+        keyfob: &Keyfob,
+        settings: &Settings,
+        app: &App,
+        account: &str,
+        redirect: Redirect,
+        options: LoginOptions,
+    ) -> Result<Self, Error> {
         let now = keyfob.now();
         let (url, pending, requested_scopes) = match (&settings.flow, redirect) {
             (Flow::OAuth1(flow), redirect) => {
+                options.check_none_but_scopes()?;
                 let callback = match redirect {
                     Redirect::Uri(uri) => oauth1::Callback::Url(uri),
                     Redirect::OutOfBand => oauth1::Callback::OutOfBand,
@@ -104,13 +136,13 @@ impl Login {
                 }
                 // The login's age is told by our own clock.
                 let (url, pending) = request.receive(&answer, now)?;
-                (url, Pending::OAuth1(pending), scopes)
+                (url, Pending::OAuth1(pending), options.scopes)
             }
             (Flow::OAuth2(flow), Redirect::Uri(redirect_uri)) => {
-                let requested = if scopes.is_empty() { flow.scopes.clone() } else { scopes.clone() };
-                let request = oauth2::AuthorizeRequest { redirect_uri, scopes, ..Default::default() };
-                let (url, pending) = oauth2::Client::new(settings, app.clone())?.authorize(&request, now, keyfob.entropy())?;
-                (url, Pending::OAuth2(pending), requested)
+                let requested = if options.scopes.is_empty() { flow.scopes.clone() } else { options.scopes.clone() };
+                let (hybrid, request) = (options.hybrid, options.request(redirect_uri));
+                let (url, pending) = authorize::authorize(keyfob, settings, app, &request, hybrid).await?;
+                (url, pending, requested)
             }
             (_, Redirect::OutOfBand) => return Err(Misuse::new("a redirect URI", "none: only OAuth 1 shows a PIN instead").into()),
             _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
@@ -147,22 +179,26 @@ impl Login {
         Self { keyfob: keyfob.clone(), settings, app, account, requested_scopes, pending, url: String::new() }
     }
 
-    /// Judges what came back. An error that does not [end the login](keyfob_proto::Error::ends_login) leaves it alive.
-    pub fn verify(&self, answer: Answer<'_>) -> Result<Verified, keyfob_proto::Error> {
-        let now = self.keyfob.now();
-        Ok(Verified(match &self.pending {
-            Pending::OAuth1(pending) => VerifiedKind::OAuth1(pending.verify(answer, now)?),
-            Pending::OAuth2(pending) => VerifiedKind::OAuth2(pending.verify(answer, now)?),
-        }))
-    }
-
     /// Exchanges the proof for tokens, and keeps the account: in place of an older login of the same name, whose id it goes on with.
-    /// A name that is taken is refused before the code is spent. An ID token that does not verify keeps nothing: neither account nor tokens.
+    /// A name that is taken is refused before the code is spent. An ID token that does not verify keeps nothing: neither account nor tokens, which the
+    /// provider is asked to forget as well, where it can.
     pub async fn finish(self, verified: Verified) -> Result<LoggedIn, Error> {
         let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
         let before = place.before().await?;
         let (received, id_token) = self.exchange(verified).await?;
         place.keep(before, self.requested_scopes.clone(), received, id_token).await
+    }
+
+    /// With the key that the login was begun with, where its tokens will be bound to one.
+    fn client(&self) -> Result<oauth2::Client, Error> {
+        let client = self.keyfob.client(&self.settings, &self.app)?;
+        Ok(match self.pending.proof_key() {
+            Some(stored) => {
+                let key = self.keyfob.proof_key(client.settings(), stored)?;
+                client.with_proof_key(key)
+            }
+            None => client,
+        })
     }
 
     async fn exchange(&self, Verified(verified): Verified) -> Result<(Received, Option<IdToken>), Error> {
@@ -184,20 +220,23 @@ impl Login {
                 }
                 (exchange.receive(&answer, now)?, None)
             }
-            VerifiedKind::OAuth2(verified) => {
-                let exchange = oauth2::Client::new(&self.settings, self.app.clone())?.exchange(verified)?;
-                let verifier = Verifier::of(&self.keyfob, &self.settings, &self.app.client_id);
+            VerifiedKind::OAuth2(verified, from_browser) => {
+                let client = self.client()?;
+                let exchange = client.exchange(*verified)?;
+                let verifier = Verifier::of(&self.keyfob, &self.settings, &self.app);
                 // Where no nonce was drawn, nobody asked for an ID token: one that comes all the same is still verified.
                 let terms = exchange.expected().cloned().unwrap_or_default();
                 if let Some(verifier) = verifier.filter(|_| terms.nonce().is_some()) {
                     verifier.prepare().await?;
                 }
-                let answer = self.keyfob.exchange(exchange.request()).await?;
+                let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
                 let received = exchange.receive(&answer, self.keyfob.now())?;
-                let id_token = match (verifier, &received.tokens) {
-                    (Some(verifier), TokenSet::OAuth2(tokens)) => verifier.login(tokens, &terms).await?,
-                    _ => None,
+                let TokenSet::OAuth2(tokens) = &received.tokens else { return Ok((received, None)) };
+                let judged = match verifier {
+                    Some(verifier) => verifier.login(tokens, &terms, from_browser.as_deref()).await,
+                    None => Ok(None),
                 };
+                let id_token = self.keyfob.or_revoked(&client, tokens, judged).await?;
                 (received, id_token)
             }
         })

@@ -12,6 +12,8 @@ pub enum Pending {
     OAuth1(oauth1::Pending),
     /// OAuth 2: a state and perhaps a proof key.
     OAuth2(oauth2::Pending),
+    /// OpenID Connect's hybrid flow: the same, and tokens to come through the browser.
+    Hybrid(oauth2::HybridPending),
 }
 
 impl Pending {
@@ -20,6 +22,7 @@ impl Pending {
         match self {
             Self::OAuth1(pending) => pending.key(),
             Self::OAuth2(pending) => pending.key(),
+            Self::Hybrid(pending) => pending.key(),
         }
     }
 
@@ -28,6 +31,7 @@ impl Pending {
         match self {
             Self::OAuth1(pending) => pending.redirect_uri(),
             Self::OAuth2(pending) => Some(pending.redirect_uri()),
+            Self::Hybrid(pending) => Some(pending.redirect_uri()),
         }
     }
 
@@ -36,6 +40,16 @@ impl Pending {
         match self {
             Self::OAuth1(pending) => pending.expires_at(),
             Self::OAuth2(pending) => pending.expires_at(),
+            Self::Hybrid(pending) => pending.expires_at(),
+        }
+    }
+
+    /// The key that the tokens will be bound to (RFC 9449), where they will.
+    pub(crate) fn proof_key(&self) -> Option<&Secret> {
+        match self {
+            Self::OAuth1(_) => None,
+            Self::OAuth2(pending) => pending.proof_key(),
+            Self::Hybrid(pending) => pending.proof_key(),
         }
     }
 }

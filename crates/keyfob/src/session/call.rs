@@ -7,12 +7,14 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use keyfob_proto::oauth1::{ClockOffset, Explanation};
-use keyfob_proto::{Body as SignedBody, Incoming, Misuse, Origin, TokenSet, encode, oauth2};
+use keyfob_proto::oauth2::{self, dpop};
+use keyfob_proto::{Api, Body as SignedBody, Endpoint, Flow, Incoming, Misuse, OAuth2Tokens, Origin, TokenSet, encode};
 
 use super::answer::Answer;
 use super::{Client, Known, Session, Shared, Wait, Why, target};
+use crate::back_channel::Side;
 use crate::error::Error;
-use crate::transport::Body;
+use crate::transport::{Body, PublicOnly};
 
 /// How much of an answer is looked at to tell whether it says "expired".
 const PEEK: usize = 1 << 20;
@@ -126,16 +128,16 @@ impl Call {
         let uri = self.uri()?;
         let Self { session, method, headers, body, .. } = self;
         let shared = session.shared;
-        let mut call = Prepared { shared: &shared, method, uri, headers };
+        let mut call = Prepared { shared: &shared, method, uri, headers, to: To::Api };
         let (answer, used) = match body {
             CallBody::None => call.send_replayable(&[]).await?,
             CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
             CallBody::Stream(body) => {
                 let known = shared.fresh(None).await?;
                 let offset = call.clock_offset();
-                let (parts, _) = call.authorized(&known, None, offset)?;
-                let answer = call.transmit(parts, body).await?;
-                // There is nothing to send again, but the next call knows.
+                let (parts, _) = call.authorized(&known, None, offset, call.nonce(&known).as_deref())?;
+                let answer = call.transmit(&known, parts, body).await?;
+                // There is nothing to send again, but the next call knows: the server's nonce, which any answer may tell, and its time.
                 (call.judge_clock(answer, offset).await?.0, known)
             }
         };
@@ -151,7 +153,7 @@ impl Call {
             return Err(Misuse::new("an OAuth 1 account", "one whose calls are not signed").into());
         };
         let bytes = if let CallBody::Bytes(bytes) = &self.body { bytes.as_slice() } else { &[] };
-        let call = Prepared { shared, method: self.method.clone(), uri: self.uri()?, headers: self.headers.clone() };
+        let call = Prepared { shared, method: self.method.clone(), uri: self.uri()?, headers: self.headers.clone(), to: To::Api };
         let parts = call.parts(&known)?;
         let body = SignedBody::of(&parts.headers, bytes);
         Ok(client.explain(tokens, &parts, body, shared.keyfob.now(), shared.keyfob.entropy())?)
@@ -187,25 +189,37 @@ impl std::fmt::Debug for CallBody {
 }
 
 /// A call whose destination is known.
-struct Prepared<'a> {
-    shared: &'a Arc<Shared>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
+pub(super) struct Prepared<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) headers: HeaderMap,
+    pub(super) to: To,
+}
+
+/// What a call is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    /// The provider's API, in its own way.
+    Api,
+    /// The authorization server's UserInfo endpoint, which has the token in a header, and nothing of the API's habits (OpenID Connect Core §5.3.1).
+    UserInfo,
 }
 
 impl Prepared<'_> {
     /// Sends a call that can be sent again: once more with a new token after "expired", once with the server's time after a refusal of the
-    /// timestamp, and, where repeating is safe, after 429, 503 or a connection that broke before the answer. Says which tokens were sent last.
-    async fn send_replayable(&mut self, bytes: &[u8]) -> Result<(http::Response<Body>, Arc<Known>), Error> {
+    /// timestamp, once with the nonce that a proof has to repeat (RFC 9449 §9), and, where repeating is safe, after 429, 503 or a connection that
+    /// broke before the answer. Says which tokens were sent last.
+    pub(super) async fn send_replayable(&mut self, bytes: &[u8]) -> Result<(http::Response<Body>, Arc<Known>), Error> {
         let mut known = self.shared.fresh(None).await?;
-        let (mut refreshed, mut waits, mut broken, mut timed) = (false, 0, false, false);
+        let (mut refreshed, mut waits, mut broken, mut timed, mut renonced) = (false, 0, false, false, false);
         loop {
             let offset = self.clock_offset();
-            let (parts, new_body) = self.authorized(&known, Some(bytes), offset)?;
+            let nonce = self.nonce(&known);
+            let (parts, new_body) = self.authorized(&known, Some(bytes), offset, nonce.as_deref())?;
             let body = new_body.unwrap_or_else(|| bytes.to_vec());
             let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
-            let answer = match self.transmit(parts, body).await {
+            let answer = match self.transmit(&known, parts, body).await {
                 Err(Error::Protocol(keyfob_proto::Error::Transport(error)))
                     if self.is_safe() && !broken && error.kind == keyfob_proto::TransportKind::Broken =>
                 {
@@ -214,6 +228,15 @@ impl Prepared<'_> {
                 }
                 other => other?,
             };
+            // Whatever the method: a server that refuses a proof does nothing else. The nonce that was sent already would bring the same answer.
+            if known.is_bound()
+                && !renonced
+                && let Some(wanted) = dpop::wants_nonce(answer.status(), answer.headers(), None)
+                && nonce != Some(wanted)
+            {
+                renonced = true;
+                continue;
+            }
             let (answer, off) = self.judge_clock(answer, offset).await?;
             // Whatever the method: a server that refuses a signature does nothing else.
             if off && !timed {
@@ -245,6 +268,10 @@ impl Prepared<'_> {
     async fn judge(&self, answer: http::Response<Body>) -> Result<(http::Response<Body>, bool), Error> {
         let signals = &self.shared.settings.api.expired;
         let status = answer.status();
+        if self.to == To::UserInfo {
+            // OpenID Connect Core §5.3.3, RFC 6750 §3.1.
+            return Ok((answer, status == StatusCode::UNAUTHORIZED));
+        }
         if !signals.iter().any(|signal| signal.statuses.contains(&status.as_u16())) {
             return Ok((answer, false));
         }
@@ -288,16 +315,26 @@ impl Prepared<'_> {
         parts.method = self.method.clone();
         parts.uri = self.uri.clone();
         parts.headers = self.headers.clone();
-        self.shared.settings.api.set_headers(&self.shared.app, &known.account().kept, &mut parts)?;
+        if self.to == To::Api {
+            self.shared.settings.api.set_headers(&self.shared.app, &known.account().kept, &mut parts)?;
+        }
         Ok(parts)
     }
 
     /// The request with the account's authorization: signed, or with the token attached. Only for the origins the account is
     /// bound to: a URL from anywhere else must not carry a token away. A body of `None` streams.
-    fn authorized(&self, known: &Known, body: Option<&[u8]>, offset: ClockOffset) -> Result<(Parts, Option<Vec<u8>>), Error> {
+    fn authorized(
+        &self,
+        known: &Known,
+        body: Option<&[u8]>,
+        offset: ClockOffset,
+        nonce: Option<&str>,
+    ) -> Result<(Parts, Option<Vec<u8>>), Error> {
         let account = known.account();
         let origin = Origin::of(&self.uri);
-        let allowed = |origin: &Origin| account.is_bound_to(origin) && self.shared.settings.api_origins().any(|own| own == *origin);
+        // Where UserInfo is, the settings say, and nobody else.
+        let is_known = |origin: &Origin| self.to == To::UserInfo || self.shared.settings.api_origins().any(|own| own == *origin);
+        let allowed = |origin: &Origin| account.is_bound_to(origin) && is_known(origin);
         if !origin.as_ref().is_some_and(allowed) {
             let bound_to = account.origins.iter().map(ToString::to_string).collect();
             let origin = origin.map_or_else(|| "there".to_owned(), |origin| origin.to_string());
@@ -309,10 +346,7 @@ impl Prepared<'_> {
         let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
         let new_body = match (&self.shared.client, known.tokens()) {
             (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => client.sign(tokens, &mut parts, body, offset.apply(now), entropy)?,
-            (Client::OAuth2(_), TokenSet::OAuth2(tokens)) => {
-                let shared = self.shared;
-                oauth2::attach(&shared.settings.api, &shared.app, &account.kept, tokens, &mut parts, body)?
-            }
+            (Client::OAuth2(_), TokenSet::OAuth2(tokens)) => self.attach(known, tokens, &mut parts, body, nonce)?,
             _ => {
                 return Err(Misuse::new("tokens of the provider's own kind", "tokens of another protocol")
                     .with_hint("log in again")
@@ -322,9 +356,55 @@ impl Prepared<'_> {
         Ok((parts, new_body))
     }
 
-    async fn transmit(&self, parts: Parts, body: Body) -> Result<http::Response<Body>, Error> {
+    /// A token that is bound to a key goes with a proof by it, and in no other way.
+    fn attach(
+        &self,
+        known: &Known,
+        tokens: &OAuth2Tokens,
+        parts: &mut Parts,
+        body: SignedBody<'_>,
+        nonce: Option<&str>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let shared = self.shared;
+        if let Some(key) = shared.proof_key(tokens)? {
+            let (now, entropy) = (shared.keyfob.now(), shared.keyfob.entropy());
+            oauth2::attach_bound(tokens, &key, nonce, parts, now, entropy)?;
+            return Ok(None);
+        }
+        let attach = |api: &Api, parts: &mut Parts| oauth2::attach(api, &shared.app, &known.account().kept, tokens, parts, body);
+        Ok(match self.to {
+            To::Api => attach(&shared.settings.api, parts)?,
+            To::UserInfo => attach(&Api::new(shared.settings.api.base.clone()), parts)?,
+        })
+    }
+
+    /// The last nonce of this resource server, for tokens that are bound to a key.
+    fn nonce(&self, known: &Known) -> Option<String> {
+        let origin = Origin::of(&self.uri).filter(|_| known.is_bound())?;
+        self.shared.keyfob.nonces().of(Side::Resource, &origin)
+    }
+
+    /// Where the issuer's own metadata says where UserInfo is, that has to be as near as the issuer, or public (F4).
+    fn mark(&self) -> Option<PublicOnly> {
+        match (&self.shared.settings.flow, self.to) {
+            (Flow::OAuth2(oauth2::Settings { discovered: true, issuer: Some(issuer), .. }), To::UserInfo) => {
+                let home = Endpoint::parse(issuer).ok().map(|issuer| issuer.origin());
+                home.map_or(Some(PublicOnly), |home| PublicOnly::unless_near(&home, Origin::of(&self.uri).as_ref()))
+            }
+            _ => None,
+        }
+    }
+
+    async fn transmit(&self, known: &Known, parts: Parts, body: Body) -> Result<http::Response<Body>, Error> {
         tracing::debug!(method = %parts.method, host = parts.uri.host(), path = parts.uri.path(), "calling");
-        let answer = self.shared.keyfob.transport().send(Request::from_parts(parts, body)).await?;
+        let mut request = Request::from_parts(parts, body);
+        if let Some(mark) = self.mark() {
+            request.extensions_mut().insert(mark);
+        }
+        let answer = self.shared.keyfob.transport().send(request).await?;
+        if let Some(origin) = Origin::of(&self.uri).filter(|_| known.is_bound()) {
+            self.shared.keyfob.nonces().learn(Side::Resource, &origin, answer.headers());
+        }
         tracing::debug!(status = answer.status().as_u16(), "answered");
         Ok(answer)
     }

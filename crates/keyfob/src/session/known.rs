@@ -84,6 +84,11 @@ impl Known {
         self.account().renews()
     }
 
+    /// Whether the tokens are bound to a key of ours (RFC 9449).
+    pub(crate) fn is_bound(&self) -> bool {
+        matches!(self.tokens(), TokenSet::OAuth2(tokens) if tokens.proof_key.is_some())
+    }
+
     /// Whether this process received these tokens, by a refresh.
     pub(crate) fn is_from_here(&self) -> bool {
         self.here

@@ -15,12 +15,14 @@ mod settle;
 mod shared;
 mod target;
 mod token;
+mod userinfo;
 
 use std::sync::Arc;
 
 pub use answer::Answer;
 pub use call::{Call, CallBody};
-use keyfob_proto::{Misuse, Scrubber, Settings, TokenSet};
+use keyfob_proto::oidc::EndSession;
+use keyfob_proto::{Misuse, Scrubber, Secret, Settings, TokenSet};
 pub(crate) use known::Known;
 pub use refresh::Unsaved;
 pub(crate) use refresh::{Wait, Why};
@@ -58,7 +60,8 @@ impl Session {
 
     /// A valid access token, for programs that attach it themselves; refreshed first if it ends within `min_valid` seconds. From a warm
     /// session this is a lock and two looks at clocks: no store, no allocation. `NeedsLogin` if it has ended and cannot be refreshed,
-    /// `Misuse` for OAuth 1, where every request is signed by itself.
+    /// `Misuse` for OAuth 1, where every request is signed by itself, and for a token that is bound to a key (RFC 9449), which is worth nothing without a
+    /// proof by it for each request.
     ///
     /// A provider whose tokens live less than `min_valid` is asked once a minute at most; then the token is what there is.
     pub async fn token(&self, min_valid: i64) -> Result<Token, Error> {
@@ -68,6 +71,11 @@ impl Session {
                 .into());
         };
         let known = self.shared.fresh(Some(min_valid)).await?;
+        if known.is_bound() {
+            return Err(Misuse::new("a bearer token", "one that is bound to a key (RFC 9449), which no other program has")
+                .with_hint("make the call with keyfob itself: keyfob get ACCOUNT PATH")
+                .into());
+        }
         if !known.renews() && known.has_ended(self.shared.keyfob.now()) {
             return Err(refresh::ended(known.account().name.clone()));
         }
@@ -80,6 +88,15 @@ impl Session {
         let used = self.shared.known();
         let known = self.shared.refresh(&used, Why::Asked, Wait::ToTheEnd).await?;
         Ok(known.account().clone())
+    }
+
+    /// Where a browser goes to end the person's session at the provider, too (OpenID Connect RP-Initiated Logout): see [`end_session`](crate::end_session).
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` where the provider has no such place.
+    pub fn end_session(&self, redirect_uri: Option<&str>) -> Result<(Secret, EndSession), Error> {
+        crate::end_session(&self.shared.keyfob, &self.shared.settings, &self.account(), redirect_uri)
     }
 
     /// Takes this account's and app's secrets, and control characters, out of server text.

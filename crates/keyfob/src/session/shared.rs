@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use keyfob_proto::{App, Flow, Misuse, Scrubber, Settings, oauth1, oauth2};
+use keyfob_proto::oauth2::dpop::ProofKey;
+use keyfob_proto::{App, Flow, Misuse, OAuth2Tokens, Scrubber, Settings, oauth1, oauth2};
 
 use super::Known;
 use super::refresh::{Flights, Pause, Unwritten};
@@ -18,6 +19,8 @@ pub(crate) struct Shared {
     pub(super) app: App,
     pub(super) client: Client,
     known: Mutex<Arc<Known>>,
+    /// The key that the tokens in use are bound to, ready to make proofs.
+    proof_key: Mutex<Option<Arc<ProofKey>>>,
     pub(super) flights: Flights,
     pub(super) pause: Pause,
     pub(super) unwritten: Unwritten,
@@ -32,12 +35,34 @@ impl Shared {
     pub(crate) fn new(keyfob: Keyfob, settings: Settings, app: App, record: Versioned<Account>) -> Result<Self, Error> {
         let client = match &settings.flow {
             Flow::OAuth1(_) => Client::OAuth1(Box::new(oauth1::Client::new(&settings, app.clone())?)),
-            Flow::OAuth2(_) => Client::OAuth2(Box::new(oauth2::Client::new(&settings, app.clone())?)),
+            Flow::OAuth2(_) => Client::OAuth2(Box::new(keyfob.client(&settings, &app)?)),
             _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
         };
         let known = Mutex::new(Arc::new(Known::read(record, None)));
         let (flights, pause, unwritten) = (Flights::default(), Pause::default(), Unwritten::default());
-        Ok(Self { keyfob, settings, app, client, known, flights, pause, unwritten })
+        let proof_key = Mutex::default();
+        Ok(Self { keyfob, settings, app, client, known, proof_key, flights, pause, unwritten })
+    }
+
+    /// The key that these tokens are bound to, where they are. Read once: every call is proved with it.
+    pub(super) fn proof_key(&self, tokens: &OAuth2Tokens) -> Result<Option<Arc<ProofKey>>, Error> {
+        let (Some(stored), Flow::OAuth2(flow)) = (&tokens.proof_key, &self.settings.flow) else { return Ok(None) };
+        let mut ready = self.proof_key.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = ready.as_ref().filter(|key| key.stored().same_as(stored.expose())) {
+            return Ok(Some(key.clone()));
+        }
+        let key = Arc::new(self.keyfob.proof_key(flow, stored)?);
+        *ready = Some(key.clone());
+        Ok(Some(key))
+    }
+
+    /// The client, with the key that these tokens are bound to.
+    pub(super) fn client_of(&self, client: &oauth2::Client, tokens: &OAuth2Tokens) -> Result<oauth2::Client, Error> {
+        let client = client.clone();
+        Ok(match self.proof_key(tokens)? {
+            Some(key) => client.with_proof_key(ProofKey::clone(&key)),
+            None => client,
+        })
     }
 
     pub(crate) fn provider(&self) -> &str {

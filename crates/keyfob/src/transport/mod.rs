@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub use body::Body;
-use keyfob_proto::{Outgoing, Transport as TransportError, TransportKind};
+use keyfob_proto::{Origin, Outgoing, Transport as TransportError, TransportKind};
 
 pub use self::hyper::{HyperTransport, HyperTransportBuilder};
 
@@ -34,6 +34,14 @@ pub trait Transport: Send + Sync {
 /// A [`Transport`] of your own has to keep to it, too: see [`keyfob_proto::is_public`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicOnly;
+
+impl PublicOnly {
+    /// The mark of a request to a URL that a document of `home` names; none for the document's own host, and among the servers of this machine.
+    pub(crate) fn unless_near(home: &Origin, origin: Option<&Origin>) -> Option<Self> {
+        let near = origin.is_some_and(|origin| origin.host() == home.host() || (origin.is_loopback() && home.is_loopback()));
+        (!near).then_some(Self)
+    }
+}
 
 /// How long a whole back-channel request may take: connecting, head and body.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use keyfob_proto::oauth2::Exchange;
-use keyfob_proto::{OAuth2Tokens, Received, TokenSet};
+use keyfob_proto::oauth2::{self, Exchange};
+use keyfob_proto::{OAuth2Tokens, Received, Secret, TokenSet};
 
 use super::fate::Fate;
 use super::note::Note;
@@ -23,6 +23,7 @@ const TRIES: usize = 8;
 
 /// A refresh that is about to be sent; the note of it is on disk.
 struct Begun {
+    client: oauth2::Client,
     exchange: Exchange,
     note: Note,
     known: Arc<Known>,
@@ -32,7 +33,7 @@ impl Shared {
     /// Asks for new tokens in place of `used`. A request that nobody answered is sent once more, and not a third time.
     pub(super) async fn spend(self: &Arc<Self>, used: &Known, why: Why, hold: Hold, permit: Permit) -> Outcome {
         let mut sent_before = false;
-        let verifier = Verifier::of(&self.keyfob, &self.settings, &self.app.client_id);
+        let verifier = Verifier::of(&self.keyfob, &self.settings, &self.app);
         if let (Some(verifier), TokenSet::OAuth2(OAuth2Tokens { id_token: Some(_), .. })) = (verifier, used.tokens()) {
             verifier.prepare_in_haste().await;
         }
@@ -41,20 +42,21 @@ impl Shared {
                 Ok(begun) => begun,
                 Err(faster) => return faster.usable().map(|()| faster),
             };
-            let Begun { exchange, note, known } = begun;
+            let Begun { client, exchange, note, known } = begun;
             tracing::info!(account = known.account().name, why = why.as_str(), token = note.ours.token.as_str(), "refreshing");
-            let error = match self.send(exchange).await {
+            let error = match self.send(&client, exchange).await {
                 Ok(received) => {
                     drop(permit);
-                    let received = match verifier {
-                        Some(verifier) => verifier.refresh(known.tokens(), received).await,
-                        None => Ok(received),
+                    let Some(verifier) = verifier else { return self.keep(new_tokens(self, &known, note, received), hold).await };
+                    let fresh = received.tokens.clone();
+                    return match verifier.refresh(known.tokens(), received).await {
+                        Ok(received) => self.keep(new_tokens(self, &known, note, received), hold).await,
+                        Err(error) => {
+                            let outcome = self.refused(&known, &note, error).await;
+                            self.revoke_new(&client, known.tokens(), fresh).await;
+                            outcome
+                        }
                     };
-                    let received = match received {
-                        Ok(received) => received,
-                        Err(error) => return self.refused(&known, &note, error).await,
-                    };
-                    return self.keep(new_tokens(self, &known, note, received), hold).await;
                 }
                 Err(error) => error,
             };
@@ -72,8 +74,8 @@ impl Shared {
         }
     }
 
-    async fn send(&self, exchange: Exchange) -> Result<Received, Error> {
-        let answer = self.keyfob.exchange(exchange.request()).await?;
+    async fn send(&self, client: &oauth2::Client, exchange: Exchange) -> Result<Received, Error> {
+        let answer = self.keyfob.ask_server(client, exchange.request()).await?;
         Ok(exchange.receive(&answer, self.keyfob.now())?)
     }
 
@@ -89,13 +91,14 @@ impl Shared {
             let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.client, known.tokens()) else {
                 return Err(Error::NeedsLogin { account: name(), reason: "OAuth 1 tokens cannot be refreshed".to_owned() });
             };
-            let Some(renewal) = Renewal::of(client, known.account(), tokens)? else { return Err(ended(name())) };
+            let client = self.client_of(client, tokens)?;
+            let Some(renewal) = Renewal::of(&client, known.account(), tokens)? else { return Err(ended(name())) };
             let Renewal { exchange, token, grant } = renewal;
             self.check_bound(&known, exchange.request().origin())?;
             let note = Note::new(&self.keyfob, token, grant, why, known.account().spending.as_ref());
             let account = Account { spending: Some(note.ours.clone()), ..known.account().clone() };
             match self.put(&known, account, note.event()).await {
-                Ok(known) => return Ok(Ok(Begun { exchange, note, known })),
+                Ok(known) => return Ok(Ok(Begun { client, exchange, note, known })),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -120,6 +123,14 @@ impl Shared {
                 Err(Error::NeedsLogin { account: known.account().name.clone(), reason })
             }
         }
+    }
+
+    /// The tokens that came with an ID token that was refused: the provider is asked to forget them, but for a refresh token that was there before.
+    async fn revoke_new(&self, client: &oauth2::Client, before: &TokenSet, fresh: TokenSet) {
+        let TokenSet::OAuth2(mut fresh) = fresh else { return };
+        let is_old = |token: &Secret| before.refresh_token().is_some_and(|old| old.same_as(token.expose()));
+        fresh.refresh = fresh.refresh.filter(|token| !is_old(token));
+        self.keyfob.revoke_refused(client, &fresh).await;
     }
 
     /// No new tokens came. What is known of the old one is written down; if that cannot be, the note of the beginning stays, which says less.

@@ -1,0 +1,61 @@
+//! The beginning of an OAuth 2 login: where the person has to go.
+
+use keyfob_proto::oauth2::{self, AuthorizeRequest, Hybrid};
+use keyfob_proto::{App, Misuse, Settings};
+
+use super::pending::Pending;
+use crate::error::Error;
+use crate::id_token::Verifier;
+use crate::keyfob::Keyfob;
+
+/// The URL for the person, and what waits for the answer. Where the server takes pushed requests (RFC 9126) they are pushed, whether it insists or not:
+/// then nobody on the way can read or change them. If pushing fails, the login fails: whoever can make it fail must not thereby get the request into
+/// the browser (A22).
+pub(super) async fn authorize(
+    keyfob: &Keyfob,
+    settings: &Settings,
+    app: &App,
+    request: &AuthorizeRequest,
+    hybrid: Option<Hybrid>,
+) -> Result<(String, Pending), Error> {
+    let client = keyfob.login_client(settings, app)?;
+    let (now, entropy) = (keyfob.now(), keyfob.entropy());
+    let pushes = client.settings().pushed.is_some() || client.settings().pushed_required;
+    let (url, pending) = match (hybrid, pushes) {
+        (None, false) => {
+            let (url, pending) = client.authorize(request, now, entropy)?;
+            (url, Pending::OAuth2(pending))
+        }
+        (None, true) => {
+            let pushed = client.push(request, now, entropy)?;
+            let answer = keyfob.ask_server(&client, pushed.request()).await?;
+            let (url, pending) = pushed.receive(&answer)?;
+            (url, Pending::OAuth2(pending))
+        }
+        (Some(hybrid), false) => {
+            let (url, pending) = client.authorize_hybrid(request, hybrid, now, entropy)?;
+            (url, Pending::Hybrid(pending))
+        }
+        (Some(hybrid), true) => {
+            let pushed = client.push_hybrid(request, hybrid, now, entropy)?;
+            let answer = keyfob.ask_server(&client, pushed.request()).await?;
+            let (url, pending) = pushed.receive(&answer)?;
+            (url, Pending::Hybrid(pending))
+        }
+    };
+    check_verifiable(&client, &pending, hybrid, Verifier::of(keyfob, settings, app).is_some())?;
+    Ok((url, pending))
+}
+
+/// An answer that is signed can only be judged with the issuer's keys: known now, or nobody is asked.
+fn check_verifiable(client: &oauth2::Client, pending: &Pending, hybrid: Option<Hybrid>, has_keys: bool) -> Result<(), Misuse> {
+    let needs_keys = match pending {
+        Pending::OAuth2(pending) => pending.response_mode().is_signed(),
+        _ => !matches!(hybrid, None | Some(Hybrid::Token)),
+    };
+    if needs_keys && !has_keys {
+        let missing = if client.settings().issuer.is_none() { "issuer" } else { "jwks" };
+        return Err(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", format!("no {missing}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! What a login may ask for besides an account.
+
+use keyfob_proto::oauth2::{AuthorizationDetail, AuthorizeRequest, Display, Hybrid, Prompt, ResponseMode};
+use keyfob_proto::{Misuse, Secret};
+
+/// What a login asks for. Everything may stay empty; OAuth 1 knows none of it.
+///
+/// ```
+/// use keyfob::LoginOptions;
+/// use keyfob::proto::oauth2::Prompt;
+///
+/// // Somebody has to sign in anew, and not longer than a minute ago (OpenID Connect Core §3.1.2.1).
+/// let options = LoginOptions { prompt: vec![Prompt::Login], max_age: Some(60), ..LoginOptions::scopes(["openid", "email"]) };
+/// # assert_eq!(options.scopes.len(), 2);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct LoginOptions {
+    /// The scopes; empty: the provider file's. `openid` makes it an OpenID Connect login, whose ID token is verified.
+    pub scopes: Vec<String>,
+    /// How the answer travels back. The signed ones (JARM) are verified with the issuer's keys: by [`Login::judge`](super::Login::judge).
+    pub response_mode: Option<ResponseMode>,
+    /// Whether an ID token comes through the browser, too: verified by [`Login::judge`](super::Login::judge) before the code is spent.
+    pub hybrid: Option<Hybrid>,
+    /// Which pages the server has to show, or must not.
+    pub prompt: Vec<Prompt>,
+    /// The person must have signed in within this many seconds, or the login is refused.
+    pub max_age: Option<u32>,
+    /// Authentication contexts, in order of preference: the ID token has to name one of them.
+    pub acr_values: Vec<String>,
+    /// The `claims` parameter (OpenID Connect Core §5.5): a JSON object.
+    pub claims: Option<String>,
+    /// Who is probably signing in.
+    pub login_hint: Option<String>,
+    /// An ID token of an earlier login: who should be signing in.
+    pub id_token_hint: Option<Secret>,
+    /// Languages of the page (BCP 47), in order of preference.
+    pub ui_locales: Vec<String>,
+    /// What kind of page.
+    pub display: Option<Display>,
+    /// The resource servers the tokens are for (RFC 8707): named again when the code is exchanged, and at every refresh.
+    pub resources: Vec<String>,
+    /// Rich authorization requests (RFC 9396). What was granted of them is kept with the tokens.
+    pub authorization_details: Vec<AuthorizationDetail>,
+    /// Further parameters of the authorization request, which are not the protocol's.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl LoginOptions {
+    /// These scopes, and nothing else.
+    pub fn scopes<S: Into<String>>(scopes: impl IntoIterator<Item = S>) -> Self {
+        Self { scopes: scopes.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    pub(super) fn request(self, redirect_uri: String) -> AuthorizeRequest {
+        AuthorizeRequest {
+            redirect_uri,
+            scopes: self.scopes,
+            response_mode: self.response_mode,
+            prompt: self.prompt,
+            max_age: self.max_age,
+            acr_values: self.acr_values,
+            claims: self.claims,
+            login_hint: self.login_hint,
+            id_token_hint: self.id_token_hint,
+            ui_locales: self.ui_locales,
+            display: self.display,
+            resources: self.resources,
+            authorization_details: self.authorization_details,
+            parameters: self.parameters,
+        }
+    }
+
+    /// Whoever asks for a fresh sign-in, say, must not believe to have got it from a protocol that has no such thing.
+    pub(super) fn check_none_but_scopes(&self) -> Result<(), Misuse> {
+        let asked = [
+            (self.response_mode.is_some(), "response_mode"),
+            (self.hybrid.is_some(), "hybrid"),
+            (!self.prompt.is_empty(), "prompt"),
+            (self.max_age.is_some(), "max_age"),
+            (!self.acr_values.is_empty(), "acr_values"),
+            (self.claims.is_some(), "claims"),
+            (!self.resources.is_empty(), "resources"),
+            (!self.authorization_details.is_empty(), "authorization_details"),
+        ];
+        match asked.iter().find(|(is_asked, _)| *is_asked) {
+            Some((_, name)) => Err(Misuse::new("a provider that speaks OAuth 2", format!("OAuth 1, which has nothing like {name}"))),
+            None => Ok(()),
+        }
+    }
+}

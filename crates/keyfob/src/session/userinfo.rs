@@ -1,0 +1,65 @@
+//! What the provider tells about the person (OpenID Connect Core §5.3).
+
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue, Method};
+use keyfob_proto::jose::Keys;
+use keyfob_proto::oidc::UserInfo;
+use keyfob_proto::{Error as ProtoError, Flow, Incoming, Misuse, Outgoing, TokenSet, Transport, TransportKind};
+
+use super::Session;
+use super::call::{Prepared, To};
+use crate::error::Error;
+use crate::id_token::Verifier;
+use crate::transport::DEADLINE;
+
+impl Session {
+    /// What the provider tells about the person, beyond the ID token: about that same person, or it is refused (E16). Signed answers are verified with
+    /// the issuer's keys, where signed ones were agreed on (`userinfo_algorithms`).
+    ///
+    /// ```
+    /// # use keyfob::{Error, Session};
+    /// # async fn example(session: &Session) -> Result<(), Error> {
+    /// let person = session.userinfo().await?;
+    /// println!("{} <{}>", person.claims.text("name").unwrap_or_default(), person.claims.text("email").unwrap_or_default());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for a provider without that endpoint, or an account whose login brought no ID token: nobody could tell whom the answer has to be about.
+    /// `Misbehaved` for another person's claims and for everything that [`UserInfo::judge`] refuses; and those of every call.
+    pub async fn userinfo(&self) -> Result<UserInfo, Error> {
+        let shared = &self.shared;
+        let Flow::OAuth2(flow) = &shared.settings.flow else { return Err(no_endpoint().into()) };
+        let endpoint = flow.userinfo.as_ref().ok_or_else(no_endpoint)?;
+        let media_type = if flow.userinfo_algorithms.is_some() { "application/jwt" } else { "application/json" };
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(media_type))]);
+        let mut call = Prepared { shared, method: Method::GET, uri: endpoint.uri().clone(), headers, to: To::UserInfo };
+        let read = async {
+            let (answer, used) = call.send_replayable(&[]).await?;
+            let (parts, body) = answer.into_parts();
+            Ok::<_, Error>((parts, body.bytes(Outgoing::LARGEST_ANSWER).await?, used))
+        };
+        // A refresh within it keeps to its own time, and goes on if this is given up.
+        let timed_out = |_| Err(Transport::new(TransportKind::Timeout, endpoint.origin().to_string()).into());
+        let (parts, body, used) = tokio::time::timeout(3 * DEADLINE, read).await.unwrap_or_else(timed_out)?;
+        let TokenSet::OAuth2(tokens) = used.tokens() else { return Err(no_endpoint().into()) };
+        let person = tokens.identity.as_ref().ok_or_else(|| {
+            Misuse::new("an account whose login brought an ID token", "one without").with_hint("log in again, with the scope openid")
+        })?;
+        let answer = Incoming::new(parts.status, &parts.headers, &body);
+        let client_id = shared.app.client_id.as_str();
+        let Some(algorithms) = &flow.userinfo_algorithms else {
+            return Ok(UserInfo::judge(answer, &person.issuer, &person.subject, client_id, None)?);
+        };
+        let verifier = Verifier::of(&shared.keyfob, &shared.settings, &shared.app).ok_or_else(|| {
+            ProtoError::from(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", "none"))
+        })?;
+        let judge = |keys: &Keys<'_>| UserInfo::judge(answer, &person.issuer, &person.subject, client_id, Some((keys, algorithms)));
+        verifier.signed(algorithms, judge).await
+    }
+}
+
+fn no_endpoint() -> Misuse {
+    Misuse::new("a provider that tells about the person (userinfo_endpoint)", "one without")
+}
