@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use keyfob::history::Event;
-use keyfob::proto::{OAuth2Tokens, TokenSet, TransportKind};
+use keyfob::history::{Actor, Event, Fingerprint, Spending};
+use keyfob::proto::{OAuth2Tokens, Secret, Timestamp, TokenSet, TransportKind};
+use keyfob::store::Expected;
 use keyfob::upkeep::{self, Outcome, Plan};
-use keyfob::{Account, Grant, Health};
+use keyfob::{Account, Grant, Health, Store};
 
 use super::common;
 use super::house::{House, NOW, account};
@@ -86,8 +87,21 @@ async fn it_is_due_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_a_persons_business() {
+async fn a_refusal_is_a_persons_business_and_no_lost_token_is_suspected() {
     let house = house(NOW - 60).await;
+    // Somebody was killed while asking.
+    let record = house.record().await;
+    let mut account = record.value;
+    account.spending = Some(Spending {
+        token: Fingerprint::of(&Secret::new("access-1")),
+        grant: Some(GRANT.to_owned()),
+        since: Timestamp::from_unix(NOW - 300),
+        by: Actor { host: "attic".to_owned(), pid: 4711, program: "keyfob".to_owned() },
+        why: "ends soon".to_owned(),
+        unanswered: 0,
+        over: false,
+    });
+    house.store.put_account(&account, Expected::Generation(record.generation), None).await.unwrap();
     house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));
     house.session().await.token(0).await.unwrap_err();
     let Health::NeedsLogin { reason, .. } = house.kept().await.health else { panic!("marked") };

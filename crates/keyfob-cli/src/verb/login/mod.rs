@@ -1,0 +1,261 @@
+//! `keyfob login`: from "who?" to an account in the vault.
+
+mod device;
+mod granted;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use keyfob::proto::oauth2::AccessRequest;
+use keyfob::proto::{App, Deviation, Settings};
+use keyfob::{DeviceLogin, LoggedIn};
+use keyfob_providers::{Provider, Status};
+use serde_json::json;
+
+use self::granted::Asked;
+use crate::account::{self, expiry};
+use crate::browser::{self, NotOpened};
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::credentials::{self, From, Given};
+use crate::exit::Exit;
+use crate::name::Name;
+use crate::prompt;
+use crate::sheet;
+use crate::sign_in::SignIn;
+use crate::way::Way;
+
+/// What to log in to, and how.
+#[derive(Args, Debug)]
+pub(crate) struct Login {
+    /// The provider, or PROVIDER/LABEL where there are several accounts
+    name: String,
+    /// Enter a code on another device instead of opening a browser here (RFC 8628)
+    #[arg(long, group = "other")]
+    device: bool,
+    /// An account of the app itself, without a person; renewed by the app's own keys (RFC 6749 §4.4)
+    #[arg(long, group = "other")]
+    client_credentials: bool,
+    /// An account made of another one's token: for less, or for elsewhere (RFC 8693)
+    #[arg(long, group = "other", value_name = "ACCOUNT")]
+    exchange: Option<String>,
+    /// With --client-credentials or --exchange: what the token is for (RFC 8707); may be given several times
+    #[arg(long = "resource", value_name = "URI", requires = "other", conflicts_with = "device")]
+    resources: Vec<String>,
+    /// Do not open a browser; print the address only
+    #[arg(long, conflicts_with = "other")]
+    no_browser: bool,
+    /// Have the page show a PIN to type here (OAuth 1)
+    #[arg(long, conflicts_with_all = ["redirect_uri", "other"])]
+    pin: bool,
+    /// A scope to ask for, instead of the provider's usual ones; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// Take the app's keys from a file of NAME=value lines
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// The redirect URI that you registered, if it is not the suggested one
+    #[arg(long, value_name = "URI", conflicts_with = "other")]
+    redirect_uri: Option<String>,
+    /// Read the answer (the address the browser ended up at, a code, a PIN) from stdin, also where that is no terminal
+    #[arg(long, conflicts_with = "other")]
+    paste: bool,
+    #[command(flatten)]
+    refused: crate::verb::RefusedSecrets,
+}
+
+pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
+    args.refused.check()?;
+    let name = Name::parse(&args.name)?.checked_for_login()?;
+    let provider = context.provider(&name.provider).await?;
+    let given = credentials::find(context, &provider, args.env_file.as_deref()).await?;
+    let app = &given.app;
+    let account = name.to_string();
+    let settings = context.settings(&provider, app, &cannot(&account)).await?;
+    let scopes = if args.scopes.is_empty() { given.scopes.clone() } else { split(&args.scopes) };
+    let logged_in = if args.device {
+        let keyfob = context.keyfob().await?;
+        let login = DeviceLogin::begin(keyfob, &settings, app, &account, scopes).await.doing(cannot(&account))?;
+        device::wait(login, &provider, &account, context).await?
+    } else if args.client_credentials || args.exchange.is_some() {
+        let access = AccessRequest { scopes, resources: args.resources.clone(), ..AccessRequest::default() };
+        let asked = Asked { settings: &settings, app, account: &account, access };
+        match &args.exchange {
+            Some(from) => asked.by_exchange(from, context).await?,
+            None => asked.by_client_credentials(context).await?,
+        }
+    } else {
+        by_browser(&args, &provider, &settings, app, &account, scopes, context).await?
+    };
+    keep_app(context, &provider, &given, args.redirect_uri).await?;
+    report(context, &provider, &logged_in)
+}
+
+/// The person says yes in a browser, here or elsewhere, and the answer comes back by callback or paste.
+async fn by_browser(
+    args: &Login,
+    provider: &Provider,
+    settings: &Settings,
+    app: &App,
+    account: &str,
+    scopes: Vec<String>,
+    context: &Context,
+) -> Result<LoggedIn, Card> {
+    let way = Way::choose(provider, app, args.redirect_uri.as_deref(), args.pin, context.sandbox().is_some()).await?;
+    let prompts = prompt::is_possible();
+    if !args.paste && !prompts && !matches!(way, Way::Listen(..)) {
+        return Err(nobody_answers(account));
+    }
+    let keyfob = context.keyfob().await?;
+    let how = How::of(&way, prompts, args.paste);
+    let sign_in = SignIn::begin(keyfob, settings, app, account, way, scopes).await?;
+    introduce(context, provider, account, &how, sign_in.url());
+    if !args.no_browser {
+        open(context, sign_in.url()).await;
+    }
+    let pasted = (prompts || args.paste).then(prompt::lines);
+    let ask = || {
+        if prompts {
+            context.out.ask(how.question());
+        }
+    };
+    ask();
+    let refused = |error: &keyfob::proto::Error| {
+        let hint = error.hint().map(|hint| format!(": {hint}")).unwrap_or_default();
+        context.out.note(&format!("{} {error}{hint}", context.out.note_paint().warn("not that one:")));
+        ask();
+    };
+    sign_in.answered(pasted, refused).await
+}
+
+/// How the answer comes back, for the words around it.
+struct How {
+    listening_at: Option<String>,
+    pin: bool,
+    prompts: bool,
+}
+
+impl How {
+    fn of(way: &Way, prompts: bool, paste: bool) -> Self {
+        let listening_at = match way {
+            Way::Listen(_, uri) => Some(uri.clone()),
+            Way::Paste(_) | Way::Pin => None,
+        };
+        Self { listening_at, pin: matches!(way, Way::Pin), prompts: prompts || paste }
+    }
+
+    fn question(&self) -> &'static str {
+        match (&self.listening_at, self.pin) {
+            (_, true) => "PIN:",
+            (Some(_), _) => "or paste the address here:",
+            (None, _) => "paste the address here:",
+        }
+    }
+}
+
+fn introduce(context: &Context, provider: &Provider, account: &str, how: &How, url: &str) {
+    let paint = context.out.note_paint();
+    let width = context.out.note_width();
+    let mut lines = vec![format!("Log in to {} as {}", paint.strong(&provider.title), paint.strong(account))];
+    if let Status::Retired { on, .. } = &provider.status {
+        lines.push(paint.warn(&format!("{} has ended, or was announced to end, on {on}", provider.title)));
+    }
+    lines.extend([
+        String::new(),
+        "Open this page and say yes:".to_owned(),
+        String::new(),
+        format!("  {}", paint.accent(url)),
+        String::new(),
+    ]);
+    match (&how.listening_at, how.pin) {
+        (_, true) => lines.push("The page then shows a PIN.".to_owned()),
+        (Some(uri), _) => {
+            lines.push(format!("Waiting for the browser at {uri} (5 minutes)."));
+            if how.prompts {
+                lines.push(crate::output::hang(
+                    "If it runs on another machine, its last page will not load: the address of that page is the answer.",
+                    0,
+                    width,
+                ));
+            }
+        }
+        (None, _) => lines.push(crate::output::hang(
+            "The browser will end up at a page that does not load: the address of that page is the answer.",
+            0,
+            width,
+        )),
+    }
+    context.out.note(&lines.join("\n"));
+}
+
+/// Opening a browser is a courtesy: the address is there in any case.
+async fn open(context: &Context, url: &str) {
+    let keep_from = context.secret_variables();
+    let why = match browser::open(url, &keep_from) {
+        Ok(()) => return,
+        Err(NotOpened::Nowhere(why)) => why.to_owned(),
+        Err(NotOpened::Unfit) => "its address is none that other programs are given".to_owned(),
+        Err(NotOpened::Failed(why)) => why,
+    };
+    context.out.note(&context.out.note_paint().dim(&format!("(no browser was opened: {why})")));
+}
+
+/// Keeps the app that worked. The vault's own is there already, and the sandbox's is the sandbox's.
+async fn keep_app(context: &Context, provider: &Provider, given: &Given, redirect_uri: Option<String>) -> Result<(), Card> {
+    if matches!(given.from, From::Vault | From::Sandbox) {
+        return Ok(());
+    }
+    let mut app = given.app.clone();
+    app.redirect_uri = redirect_uri.or(app.redirect_uri);
+    context.keyfob().await?.store().put_app(&provider.name, &app).await.doing("logged in, but cannot keep the app in the vault")
+}
+
+fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) -> Result<(), Card> {
+    let account = &logged_in.account;
+    if context.out.json {
+        let mut described = account::json(account, context);
+        described["replaced"] = json!(logged_in.replaced);
+        return context.out.json(&described);
+    }
+    let paint = context.out.note_paint();
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    if let Some(scopes) = account::scopes(account) {
+        lines.push(("scopes", scopes));
+    }
+    lines.push(("expires", expiry(account, crate::account::now())));
+    for deviation in &logged_in.tolerated {
+        lines.push(("tolerated", tolerated(provider, *deviation)));
+    }
+    lines.push(("kept in", context.vault().shown()));
+    if let Some(action) = provider.overview().next() {
+        lines.push(("next", format!("keyfob {} {}", account.name, action.name)));
+    }
+    let again = if logged_in.replaced { "logged in again" } else { "logged in" };
+    context.out.note(&format!("\n{} {} {again}", paint.good("✓"), paint.strong(&account.name)));
+    let pairs: Vec<(String, String)> = lines.into_iter().map(|(name, value)| (format!("  {name}"), value)).collect();
+    context.out.note(&sheet::pairs(&pairs, context.out.note_width(), paint));
+    Ok(())
+}
+
+fn tolerated(provider: &Provider, deviation: Deviation) -> String {
+    let reason = provider.deviations.iter().find(|(known, _)| *known == deviation).map(|(_, reason)| format!(": {reason}"));
+    format!("{deviation} ({}){}", deviation.section(), reason.unwrap_or_default())
+}
+
+fn cannot(account: &str) -> String {
+    format!("cannot log in to {account}")
+}
+
+fn nobody_answers(account: &str) -> Card {
+    Card::new(
+        Exit::Usage,
+        cannot(account),
+        "the answer has to be pasted, and nobody is at the terminal",
+        format!("run it in a terminal, or pipe the answer in: keyfob login {account} --paste"),
+    )
+}
+
+/// `--scope "a b" --scope c,d` is four scopes.
+fn split(scopes: &[String]) -> Vec<String> {
+    scopes.iter().flat_map(|scopes| scopes.split([' ', ','])).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
+}
