@@ -13,6 +13,7 @@ use crate::{file, nearest};
 /// The files that come with the program. A test compares this list with the folder.
 const EMBEDDED: &[(&str, &str)] = &[
     ("acme.toml", include_str!("../data/acme.toml")),
+    ("acme-oidc.toml", include_str!("../data/acme-oidc.toml")),
     ("august.toml", include_str!("../data/august.toml")),
     ("fitbit.toml", include_str!("../data/fitbit.toml")),
     ("fitbit-oauth1.toml", include_str!("../data/fitbit-oauth1.toml")),

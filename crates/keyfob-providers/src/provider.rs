@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use keyfob_proto::{Deviation, Misuse, Origin, Settings};
+use keyfob_proto::oauth2::metadata::Metadata;
+use keyfob_proto::{App, Deviation, Error, Misuse, Origin, Settings};
 use serde::Serialize;
 
 use crate::action::Action;
@@ -42,8 +43,33 @@ pub struct Provider {
 impl Provider {
     /// The settings that the protocol works with. `field` gives the values of the app's fields (see
     /// [`keyfob_proto::App::field`]), for providers whose URLs depend on one (`https://{shop}.example/`).
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for a value that is missing or fits no URL, and for a provider of kind `oidc`, whose issuer has to be asked first:
+    /// [`Provider::issuer_to_ask`].
     pub fn settings(&self, field: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Misuse> {
         self.spec.settings(self, field)
+    }
+
+    /// Whose metadata has to be had first ([`Provider::settings_of`]): the issuer of a provider of kind `oidc`, which says itself where its endpoints are.
+    /// `None` for every other.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for a value that is missing or fits no URL.
+    pub fn issuer_to_ask(&self, app: &App) -> Result<Option<String>, Misuse> {
+        self.spec.issuer_to_ask(&|name| app.field(name).map(str::to_owned), &self.moves)
+    }
+
+    /// The settings of a provider of kind `oidc`, by what its issuer says; what the file says counts.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for the metadata of another issuer, and those of [`Metadata::settings`]: a server that does not say enough, or takes nothing that this
+    /// app has.
+    pub fn settings_of(&self, metadata: &Metadata, app: &App) -> Result<Settings, Error> {
+        self.spec.discovered(self, metadata, app)
     }
 
     /// The same provider with every URL that we send something to (or send a person to) moved to one origin: how it is
@@ -106,14 +132,19 @@ pub enum Kind {
     OAuth1,
     /// OAuth 2 (RFC 6749).
     OAuth2,
+    /// The same, and OpenID Connect: its issuer says where its endpoints are, and what it takes (Discovery).
+    Oidc,
 }
 
 impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::OAuth1, Self::OAuth2, Self::Oidc];
+
     /// The name a provider file uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::OAuth1 => "oauth1",
             Self::OAuth2 => "oauth2",
+            Self::Oidc => "oidc",
         }
     }
 }

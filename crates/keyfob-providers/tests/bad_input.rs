@@ -1,5 +1,6 @@
 //! A broken catalogue file is told with line, column, and what to do; all of it at once.
 
+use keyfob_proto::oauth2::ClientAuth;
 use keyfob_providers::{Problem, check};
 use proptest::prelude::*;
 
@@ -88,12 +89,55 @@ fn keys_algorithms_and_the_device_endpoint_are_read() {
 }
 
 #[test]
+fn pushed_and_signed_requests_and_every_client_authentication_are_read() {
+    let more = "issuer = \"https://hub.example\"\npar = \"https://hub.example/par\"\n\n[client]\n";
+    for (word, expected) in [
+        ("basic", ClientAuth::Basic),
+        ("basic-raw", ClientAuth::BasicRaw),
+        ("post", ClientAuth::Post),
+        ("client_secret_jwt", ClientAuth::SecretJwt),
+        ("private_key_jwt", ClientAuth::PrivateKeyJwt),
+        ("tls", ClientAuth::Tls),
+        ("none", ClientAuth::None),
+    ] {
+        let text = GOOD.replacen("[client]\n", more, 1);
+        let text =
+            text.replacen("client_auth = \"post\"", &format!("client_auth = \"{word}\"\npar_required = true\nrequest_object = true"), 1);
+        let settings = check(&text, "hub.toml").unwrap_or_else(|wrong| panic!("{word}: {wrong:?}")).settings(&|_| None).expect("complete");
+        let keyfob_proto::Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
+        assert_eq!(flow.client_auth, expected, "{word}");
+        assert_eq!(flow.pushed.map(|url| url.to_string()).as_deref(), Some("https://hub.example/par"));
+        assert!(flow.pushed_required && flow.request_object);
+    }
+}
+
+#[test]
+fn an_issuers_own_endpoints_are_not_the_files_to_say() {
+    let told: Vec<String> = problems(&GOOD.replacen("\"oauth2\"", "\"oidc\"", 1)).iter().map(ToString::to_string).collect();
+    let lines = [
+        "hub.toml:9:13: endpoints.authorize, which the issuer's",
+        "hub.toml:10:9: endpoints.token, which",
+        "hub.toml:8:2: endpoints.issuer is missing",
+    ];
+    assert_eq!(told.len(), lines.len(), "{told:?}");
+    for line in lines {
+        assert!(told.iter().any(|problem| problem.starts_with(line)), "{line}: {told:?}");
+    }
+}
+
+#[test]
 fn each_mistake_is_told_with_its_place() {
     // from, to, where, message has, hint has
     let cases: &[(&str, &str, &str, &str, &str)] = &[
         ("title =", "titel =", "titel", "the unknown key titel", "did you mean \"title\"?"),
         ("scopes = [\"read\"]", "scope = [\"read\"]", "scope =", "the unknown key scope in oauth2", "did you mean \"scopes\"?"),
-        ("kind = \"oauth2\"", "kind = \"oauth3\"", "\"oauth3\"", "expected oauth1 or oauth2 for kind, found \"oauth3\"", "did you mean"),
+        (
+            "kind = \"oauth2\"",
+            "kind = \"oauth3\"",
+            "\"oauth3\"",
+            "expected oauth1, oauth2 or oidc for kind, found \"oauth3\"",
+            "did you mean",
+        ),
         ("about = \"A hub.\"", "about = 3", "3\n", "expected a string for about, found a whole number", ""),
         ("status = \"live\"", "status = \"retired\"", "title", "retired is missing", ""),
         ("2026-11-21", "\"2026-11-21\"", "\"2026-11-21\"", "expected a date", ""),
@@ -118,6 +162,31 @@ fn each_mistake_is_told_with_its_place() {
             "jwks = \"https://hub.example/keys\"\n\n[client]\n",
             "\"https://hub.example/keys\"",
             "endpoints.jwks without endpoints.issuer",
+            "",
+        ),
+        ("scopes = [\"read\"]", "par_required = true", "true\n\n[api]", "oauth2.par_required without endpoints.par", ""),
+        ("scopes = [\"read\"]", "request_object = true", "true\n\n[api]", "oauth2.request_object without endpoints.issuer", ""),
+        ("\"post\"", "\"private_key_jwt\"", "\"private_key_jwt\"", "without endpoints.issuer, whom the assertion is for", ""),
+        ("\"post\"", "\"client_secret_jwt\"", "\"client_secret_jwt\"", "without endpoints.issuer, whom the assertion is for", ""),
+        (
+            "\"post\"",
+            "\"private_key_jtw\"",
+            "\"private_key_jtw\"",
+            "expected one of basic, basic-raw, post",
+            "did you mean \"private_key_jwt\"?",
+        ),
+        (
+            "[client]\n",
+            "par = \"http://hub.example/par\"\n\n[client]\n",
+            "\"http://hub.example/par\"",
+            "expected an absolute https URL",
+            "127.0.0.1",
+        ),
+        (
+            "[client]\n",
+            "issuer = \"https://hub.example?x=1\"\n\n[client]\n",
+            "\"https://hub.example?x=1\"",
+            "endpoints.issuer with a query",
             "",
         ),
         ("scopes = [\"read\"]", "id_token_algorithms = [\"none\"]", "\"none\"", "expected one of RS256", ""),

@@ -177,6 +177,7 @@ pub(crate) fn demo() -> Vec<(&'static str, Registration)> {
         ("fitbit-oauth1", app("fitbit", "5a9db0c5000000000000000000002013", "5a9db0c5000000000000000000002014")),
         ("telldus", telldus),
         ("acme", app("acme", "acme-demo", "acme sandbox:secret/not+real%")),
+        ("acme-oidc", app("acme", "acme-demo-oidc", "acme-oidc-sandbox-secret-not-real-and-long-enough")),
         ("acme-public", app("acme", "acme-demo-public", "")),
     ]
 }

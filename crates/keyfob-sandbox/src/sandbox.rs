@@ -97,7 +97,7 @@ impl Sandbox {
         &self.index_origin
     }
 
-    /// A demo app: by the service's name, or `fitbit-oauth1`, `fitbit-public`, `acme-public`, or an app that was added.
+    /// A demo app: by the service's name, or `fitbit-oauth1`, `fitbit-public`, `acme-oidc`, `acme-public`, or an app that was added.
     ///
     /// # Panics
     /// If there is no app of this name.

@@ -10,6 +10,7 @@
 mod action;
 mod client;
 mod document;
+mod oauth2;
 mod protocol;
 mod provider;
 mod reader;

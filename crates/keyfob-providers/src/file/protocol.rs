@@ -1,13 +1,12 @@
-//! `[endpoints]`, `[oauth1]` or `[oauth2]`, and `[api]`: what the protocol needs to know.
+//! `[endpoints]`, `[oauth1]` and `[api]`: what the protocol needs to know. `[oauth2]` has a file of its own.
 
 use http::{HeaderName, Method};
-use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
 use keyfob_proto::{Attach, Signal, Template};
 use serde_json::Value;
 
 use super::document::{Content, Key, Node};
+use super::oauth2;
 use super::reader::{Reader, Table, Text};
 use crate::provider::Kind;
 use crate::spec::{ApiSpec, FlowSpec, Spec};
@@ -16,7 +15,10 @@ use crate::spec::{ApiSpec, FlowSpec, Spec};
 pub(crate) fn read(top: &Table<'_>, kind: Kind, fields: &[&str], keep: Vec<String>) -> (Option<Spec>, Option<String>) {
     let (flow, pkce_off) = match kind {
         Kind::OAuth1 => (oauth1(top, fields), None),
-        Kind::OAuth2 => oauth2(top, fields),
+        Kind::OAuth2 | Kind::Oidc => {
+            let (spec, pkce_off) = oauth2::read(top, kind, fields);
+            (spec.map(FlowSpec::OAuth2), pkce_off)
+        }
     };
     let api = api(top, kind, fields, &keep);
     let spec = flow.zip(api).map(|(flow, api)| Spec { flow, api, keep });
@@ -72,91 +74,6 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
     })
 }
 
-fn oauth2(top: &Table<'_>, fields: &[&str]) -> (Option<FlowSpec>, Option<String>) {
-    let endpoints = section(top, "endpoints");
-    let urls = endpoints.map(|endpoints| {
-        let authorize = endpoint(&endpoints, "authorize", fields);
-        let token = endpoint(&endpoints, "token", fields);
-        let further = |key| endpoints.text(key).and_then(|text| endpoints.reader.endpoint(&text, fields));
-        let (refresh, revoke, jwks, device) = (further("refresh"), further("revoke"), further("jwks"), further("device"));
-        let issuer = endpoints.text("issuer");
-        if let Some(issuer) = &issuer {
-            endpoints.reader.endpoint(issuer, &[]);
-        }
-        // Keys of nobody in particular prove nothing: a token names its issuer, which has to be the one that was meant.
-        if let Some(node) = endpoints.get("jwks")
-            && issuer.is_none()
-        {
-            endpoints.reader.problem(node.place, "endpoints.jwks without endpoints.issuer", None);
-        }
-        endpoints.finish();
-        (authorize, token, refresh, revoke, (jwks, device), issuer.map(|text| text.value))
-    });
-    let Some(table) = section(top, "oauth2") else { return (None, None) };
-    let client_auth = table.word("client_auth", &[("basic", ClientAuth::Basic), ("post", ClientAuth::Post), ("none", ClientAuth::None)]);
-    if client_auth.is_none() && table.get("client_auth").is_none() {
-        table.missing("client_auth");
-    }
-    let token_body = table.word("token_body", &[("form", TokenBody::Form), ("json", TokenBody::Json)]).unwrap_or(TokenBody::Form);
-    let pkce = table.word("pkce", &[("s256", Pkce::S256), ("off", Pkce::Off)]).unwrap_or(Pkce::S256);
-    let pkce_off = match pkce {
-        Pkce::Off => table.required("pkce_reason").map(|text| text.value),
-        _ => None,
-    };
-    let lifetime = table.integer("default_lifetime", 1, i64::from(u32::MAX));
-    let scope_separator = table.text("scope_separator").map_or_else(|| " ".to_owned(), |text| text.value);
-    let iss_required = table.flag("iss_required").unwrap_or(false);
-    let scopes = table.strings("scopes");
-    let response_type = table.flag("response_type").unwrap_or(true);
-    let redirect_uri_at_token = table.flag("redirect_uri_at_token").unwrap_or(true);
-    let authorize_params = plain_pairs(&table, "authorize_params");
-    let token_params = plain_pairs(&table, "token_params");
-    let rotates = table.flag("rotates").unwrap_or(false);
-    let algorithms = id_token_algorithms(&table);
-    if let Some(node) = table.get("iss_required")
-        && iss_required
-        && urls.as_ref().is_none_or(|urls| urls.5.is_none())
-    {
-        table.reader.problem(node.place, "oauth2.iss_required without endpoints.issuer", None);
-    }
-    table.finish();
-    let flow = urls.zip(client_auth).and_then(|((authorize, token, refresh, revoke, (jwks, device), issuer), client_auth)| {
-        Some(FlowSpec::OAuth2 {
-            authorize: authorize?,
-            token: token?,
-            refresh,
-            revoke,
-            issuer,
-            jwks,
-            device,
-            id_token_algorithms: algorithms,
-            iss_required,
-            client_auth,
-            token_body,
-            pkce,
-            scopes,
-            scope_separator,
-            response_type,
-            redirect_uri_at_token,
-            authorize_params,
-            token_params,
-            default_lifetime: lifetime.and_then(|seconds| u32::try_from(seconds).ok()),
-            rotates,
-        })
-    });
-    (flow, pkce_off)
-}
-
-/// Algorithms whose keys are published: a name that is none, or `none`, is a mistake here, and a shared secret needs no `jwks`.
-fn id_token_algorithms(table: &Table<'_>) -> Algorithms {
-    let known: Vec<(&str, Algorithm)> = Algorithms::asymmetric().iter().map(|algorithm| (algorithm.name(), algorithm)).collect();
-    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-    let what = format!("one of {} in oauth2.id_token_algorithms", names.join(", "));
-    let read: Vec<Algorithm> =
-        table.texts("id_token_algorithms").iter().filter_map(|text| table.reader.word(text, &what, &known)).collect();
-    if read.is_empty() { Algorithms::of([Algorithm::RS256]) } else { Algorithms::of(read) }
-}
-
 fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<ApiSpec> {
     let table = section(top, "api")?;
     let base_url = endpoint(&table, "base_url", fields);
@@ -164,7 +81,7 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
     let known: Vec<&str> = fields.iter().copied().chain(keep.iter().map(String::as_str)).collect();
     let attach = match kind {
         Kind::OAuth1 => Some(Attach::Bearer), // not looked at: OAuth 1 signs
-        Kind::OAuth2 => attach(&table, &known),
+        Kind::OAuth2 | Kind::Oidc => attach(&table, &known),
     };
     let headers = headers(table.reader, table.pairs("headers"), &known);
     let expired = signals(&table, "expired");
@@ -282,7 +199,7 @@ pub(super) fn to_json(node: &Node) -> Value {
     }
 }
 
-fn section<'r>(top: &Table<'r>, key: &'static str) -> Option<Table<'r>> {
+pub(super) fn section<'r>(top: &Table<'r>, key: &'static str) -> Option<Table<'r>> {
     let table = top.table(key);
     if table.is_none() {
         top.missing(key);
@@ -290,10 +207,10 @@ fn section<'r>(top: &Table<'r>, key: &'static str) -> Option<Table<'r>> {
     table
 }
 
-fn endpoint(table: &Table<'_>, key: &'static str, fields: &[&str]) -> Option<Template> {
+pub(super) fn endpoint(table: &Table<'_>, key: &'static str, fields: &[&str]) -> Option<Template> {
     table.required(key).and_then(|text| table.reader.endpoint(&text, fields))
 }
 
-fn plain_pairs(table: &Table<'_>, key: &'static str) -> Vec<(String, String)> {
+pub(super) fn plain_pairs(table: &Table<'_>, key: &'static str) -> Vec<(String, String)> {
     table.pairs(key).into_iter().map(|(key, text)| (key.name, text.value)).collect()
 }

@@ -19,9 +19,9 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
         top.missing("name");
     }
     let title = top.required("title");
-    let kind = top.required("kind").and_then(|text| {
-        reader.word(&text, "oauth1 or oauth2 for kind", &[(Kind::OAuth1.name(), Kind::OAuth1), (Kind::OAuth2.name(), Kind::OAuth2)])
-    });
+    let kind = top
+        .required("kind")
+        .and_then(|text| reader.word(&text, "oauth1, oauth2 or oidc for kind", &Kind::ALL.map(|kind| (kind.name(), kind))));
     let homepage = top.text("homepage").map(|text| text.value);
     let about = top.required("about").map(|text| text.value);
     let status = status(&top);

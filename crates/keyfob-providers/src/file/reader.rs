@@ -272,6 +272,12 @@ impl<'r> Table<'r> {
         self.reader.word(&text, &format!("one of {} for {}", names.join(", "), self.path(key)), known)
     }
 
+    /// A table inside this one that was left away, where everything in it may be.
+    pub(crate) fn empty(&self, key: &'static str) -> Self {
+        let name = self.path(key);
+        Table { reader: self.reader, name, place: self.place, members: &[], asked: RefCell::default(), missed: RefCell::default() }
+    }
+
     /// Complains about members that nobody asked for, and about those that are missing.
     pub(crate) fn finish(self) {
         let asked = self.asked.borrow();

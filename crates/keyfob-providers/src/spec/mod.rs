@@ -33,6 +33,7 @@ pub(crate) struct ApiSpec {
 
 /// The part that differs between the protocols.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a provider")]
 pub(crate) enum FlowSpec {
     OAuth1 {
         request_token: Template,
@@ -49,7 +50,7 @@ pub(crate) enum FlowSpec {
         body_hash: BodyHash,
         empty_token: bool,
     },
-    OAuth2(Box<OAuth2Spec>),
+    OAuth2(OAuth2Spec),
 }
 
 impl Spec {

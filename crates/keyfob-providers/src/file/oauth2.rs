@@ -1,0 +1,152 @@
+//! `[endpoints]` and `[oauth2]`, for OAuth 2 and for OpenID Connect.
+
+use keyfob_proto::Template;
+use keyfob_proto::jose::{Algorithm, Algorithms};
+use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
+
+use super::protocol::{endpoint, plain_pairs, section};
+use super::reader::Table;
+use crate::provider::Kind;
+use crate::spec::{Endpoints, OAuth2Spec};
+
+/// How a client can say who it is, by the names of the registry (OpenID Connect Core §9, RFC 8705) where they are not a bare word.
+const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
+    ("basic", ClientAuth::Basic),
+    ("basic-raw", ClientAuth::BasicRaw),
+    ("post", ClientAuth::Post),
+    ("client_secret_jwt", ClientAuth::SecretJwt),
+    ("private_key_jwt", ClientAuth::PrivateKeyJwt),
+    ("tls", ClientAuth::Tls),
+    ("none", ClientAuth::None),
+];
+
+/// Reads them, and why there is no PKCE, where there is none.
+pub(super) fn read(top: &Table<'_>, kind: Kind, fields: &[&str]) -> (Option<OAuth2Spec>, Option<String>) {
+    let at = endpoints(top, kind, fields);
+    let habits = match kind {
+        // An issuer that describes itself may have no habits.
+        Kind::Oidc => top.table("oauth2"),
+        _ => section(top, "oauth2"),
+    };
+    let Some(table) = habits else {
+        return if kind == Kind::Oidc { of_table(&top.empty("oauth2"), kind, at) } else { (None, None) };
+    };
+    let read = of_table(&table, kind, at);
+    table.finish();
+    read
+}
+
+fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>) -> (Option<OAuth2Spec>, Option<String>) {
+    let client_auth = table.word("client_auth", CLIENT_AUTH);
+    if client_auth.is_none() && table.get("client_auth").is_none() && kind != Kind::Oidc {
+        table.missing("client_auth");
+    }
+    let token_body = table.word("token_body", &[("form", TokenBody::Form), ("json", TokenBody::Json)]).unwrap_or(TokenBody::Form);
+    let pkce = table.word("pkce", &[("s256", Pkce::S256), ("off", Pkce::Off)]).unwrap_or(Pkce::S256);
+    let pkce_off = match pkce {
+        Pkce::Off => table.required("pkce_reason").map(|text| text.value),
+        _ => None,
+    };
+    let has_endpoints = at.is_some();
+    let spec = OAuth2Spec {
+        id_token_algorithms: id_token_algorithms(table),
+        iss_required: table.flag("iss_required").unwrap_or(false),
+        par_required: table.flag("par_required").unwrap_or(false),
+        request_object: table.flag("request_object").unwrap_or(false),
+        client_auth,
+        token_body,
+        pkce,
+        scopes: table.strings("scopes"),
+        scope_separator: table.text("scope_separator").map_or_else(|| " ".to_owned(), |text| text.value),
+        response_type: table.flag("response_type").unwrap_or(true),
+        redirect_uri_at_token: table.flag("redirect_uri_at_token").unwrap_or(true),
+        authorize_params: plain_pairs(table, "authorize_params"),
+        token_params: plain_pairs(table, "token_params"),
+        default_lifetime: table.integer("default_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok()),
+        rotates: table.flag("rotates").unwrap_or(false),
+        at: at.unwrap_or_default(),
+    };
+    if has_endpoints {
+        fits_together(table, kind, &spec);
+    }
+    let complete = has_endpoints && (client_auth.is_some() || kind == Kind::Oidc);
+    (complete.then_some(spec), pkce_off)
+}
+
+/// What one key says has to be possible by the others.
+fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
+    let wrong = |key, message: &str| {
+        if let Some(node) = table.get(key) {
+            table.reader.problem(node.place, message, None);
+        }
+    };
+    let has_issuer = spec.at.issuer.is_some();
+    if spec.iss_required && !has_issuer {
+        wrong("iss_required", "oauth2.iss_required without endpoints.issuer");
+    }
+    if spec.request_object && !has_issuer {
+        wrong("request_object", "oauth2.request_object without endpoints.issuer, whom the signed request is for (RFC 9101 §4)");
+    }
+    // An issuer may have the endpoint in its metadata.
+    if spec.par_required && spec.at.par.is_none() && kind != Kind::Oidc {
+        wrong("par_required", "oauth2.par_required without endpoints.par");
+    }
+    if matches!(spec.client_auth, Some(ClientAuth::SecretJwt | ClientAuth::PrivateKeyJwt)) {
+        if !has_issuer {
+            wrong("client_auth", "oauth2.client_auth by an assertion without endpoints.issuer, whom the assertion is for (RFC 7523 §3)");
+        }
+        if spec.token_body == TokenBody::Json {
+            wrong("token_body", "oauth2.token_body = \"json\" with client_auth by an assertion, which belongs into a form (RFC 7521 §4.2)");
+        }
+    }
+}
+
+fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str]) -> Option<Endpoints> {
+    let table = section(top, "endpoints")?;
+    let further = |key| table.text(key).and_then(|text| table.reader.endpoint(&text, fields));
+    let (authorize, token) = match kind {
+        Kind::Oidc => {
+            for key in ["authorize", "token"] {
+                if let Some(node) = table.get(key) {
+                    let hint = "leave it away; for endpoints of the file's own there is kind = \"oauth2\"".to_owned();
+                    table.reader.problem(
+                        node.place,
+                        format!("endpoints.{key}, which the issuer's metadata says (kind = \"oidc\")"),
+                        Some(hint),
+                    );
+                }
+            }
+            (None, None)
+        }
+        _ => (endpoint(&table, "authorize", fields), endpoint(&table, "token", fields)),
+    };
+    let issuer = match kind {
+        Kind::Oidc => table.required("issuer").and_then(|text| table.reader.endpoint(&text, fields)),
+        _ => further("issuer"),
+    };
+    if let (Some(node), Some(issuer)) = (table.get("issuer"), &issuer)
+        && issuer.as_str().contains('?')
+    {
+        table.reader.problem(node.place, "endpoints.issuer with a query, which no issuer has (RFC 8414 §2)", None);
+    }
+    // Keys of nobody in particular prove nothing: a token names its issuer, which has to be the one that was meant.
+    if let (Some(node), None) = (table.get("jwks"), table.get("issuer")) {
+        table.reader.problem(node.place, "endpoints.jwks without endpoints.issuer", None);
+    }
+    let (refresh, revoke, jwks) = (further("refresh"), further("revoke"), further("jwks"));
+    let (device, par) = (further("device"), further("par"));
+    table.finish();
+    let complete = |template: &Option<Template>| template.is_some() || kind == Kind::Oidc;
+    let usable = complete(&authorize) && complete(&token);
+    usable.then_some(Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par })
+}
+
+/// Algorithms whose keys are published: a name that is none, or `none`, is a mistake here, and a shared secret needs no `jwks`.
+fn id_token_algorithms(table: &Table<'_>) -> Option<Algorithms> {
+    let known: Vec<(&str, Algorithm)> = Algorithms::asymmetric().iter().map(|algorithm| (algorithm.name(), algorithm)).collect();
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let what = format!("one of {} in oauth2.id_token_algorithms", names.join(", "));
+    let read: Vec<Algorithm> =
+        table.texts("id_token_algorithms").iter().filter_map(|text| table.reader.word(text, &what, &known)).collect();
+    (!read.is_empty()).then(|| Algorithms::of(read))
+}

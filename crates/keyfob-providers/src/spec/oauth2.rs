@@ -1,0 +1,128 @@
+//! What a provider file says for OAuth 2 and OpenID Connect, and the settings made of it: the file's own word counts, and under `kind = "oidc"` the
+//! issuer's where the file has none.
+
+use keyfob_proto::jose::Algorithms;
+use keyfob_proto::oauth2::metadata::{Metadata, Preferences};
+use keyfob_proto::oauth2::{ClientAuth, Pkce, Settings, TokenBody};
+use keyfob_proto::{App, Endpoint, Error, Misuse, Template};
+
+use super::fill;
+use crate::provider::Moves;
+
+/// `[endpoints]` and `[oauth2]`. What is `None` is the issuer's to say, or is not there.
+#[derive(Clone, Debug)]
+pub(crate) struct OAuth2Spec {
+    pub(crate) at: Endpoints,
+    pub(crate) id_token_algorithms: Option<Algorithms>,
+    pub(crate) iss_required: bool,
+    pub(crate) par_required: bool,
+    pub(crate) request_object: bool,
+    pub(crate) client_auth: Option<ClientAuth>,
+    pub(crate) token_body: TokenBody,
+    pub(crate) pkce: Pkce,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) scope_separator: String,
+    pub(crate) response_type: bool,
+    pub(crate) redirect_uri_at_token: bool,
+    pub(crate) authorize_params: Vec<(String, String)>,
+    pub(crate) token_params: Vec<(String, String)>,
+    pub(crate) default_lifetime: Option<u32>,
+    pub(crate) rotates: bool,
+}
+
+/// `[endpoints]`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Endpoints {
+    pub(crate) issuer: Option<Template>,
+    /// `None` under `kind = "oidc"` alone; `token` as well.
+    pub(crate) authorize: Option<Template>,
+    pub(crate) token: Option<Template>,
+    pub(crate) refresh: Option<Template>,
+    pub(crate) revoke: Option<Template>,
+    pub(crate) jwks: Option<Template>,
+    pub(crate) device: Option<Template>,
+    pub(crate) par: Option<Template>,
+}
+
+impl OAuth2Spec {
+    /// The settings of a provider whose endpoints the file names.
+    pub(super) fn settings(&self, field: &dyn Fn(&str) -> Option<String>, moves: &Moves) -> Result<Settings, Misuse> {
+        let needed = |template: &Option<Template>| match template {
+            Some(template) => fill(template, field, moves),
+            None => Err(Misuse::new("the issuer's own metadata, which says where its endpoints are (kind = \"oidc\")", "none")),
+        };
+        let flow = Settings::new(needed(&self.at.authorize)?, needed(&self.at.token)?);
+        let client_auth = self.client_auth.unwrap_or(flow.client_auth);
+        self.over(Settings { client_auth, pkce: self.pkce, scopes: self.scopes.clone(), ..flow }, field, moves)
+    }
+
+    /// The settings of an issuer that describes itself. What the metadata says was judged against the same issuer.
+    pub(super) fn discovered(&self, metadata: &Metadata, app: &App, moves: &Moves) -> Result<Settings, Error> {
+        let field = |name: &str| app.field(name).map(str::to_owned);
+        match self.issuer(&field, moves)? {
+            Some(issuer) if issuer.as_str() == metadata.issuer => {}
+            // Somebody else's endpoints under this one's name would be a mix-up (RFC 9700 §4.4).
+            _ => return Err(Misuse::new("the metadata of the provider's own issuer", "another issuer's").into()),
+        }
+        let preferences = Preferences {
+            pkce: self.pkce,
+            client_auth: self.client_auth,
+            mtls: self.client_auth == Some(ClientAuth::Tls),
+            scopes: self.scopes.clone(),
+        };
+        Ok(self.over(metadata.settings(app, &preferences)?, &field, moves)?)
+    }
+
+    /// Whom the provider's tokens are from.
+    pub(super) fn issuer(&self, field: &dyn Fn(&str) -> Option<String>, moves: &Moves) -> Result<Option<Endpoint>, Misuse> {
+        // It is compared byte for byte, so nothing about it changes but its origin, where that was moved.
+        self.at.issuer.as_ref().map(|issuer| fill(issuer, field, moves)).transpose()
+    }
+
+    /// What the file says, over what is known already.
+    fn over(&self, known: Settings, field: &dyn Fn(&str) -> Option<String>, moves: &Moves) -> Result<Settings, Misuse> {
+        let named = |template: &Option<Template>, known: Option<Endpoint>| match template {
+            Some(template) => fill(template, field, moves).map(Some),
+            None => Ok(known),
+        };
+        Ok(Settings {
+            issuer: self.issuer(field, moves)?.map(|issuer| issuer.as_str().to_owned()),
+            refresh: named(&self.at.refresh, known.refresh)?,
+            revoke: named(&self.at.revoke, known.revoke)?,
+            jwks: named(&self.at.jwks, known.jwks)?,
+            device_authorization: named(&self.at.device, known.device_authorization)?,
+            pushed: named(&self.at.par, known.pushed)?,
+            // Whoever asks for more care gets it: the file, or the server.
+            pushed_required: self.par_required || known.pushed_required,
+            iss_required: self.iss_required || known.iss_required,
+            request_object: self.request_object || known.request_object,
+            id_token_algorithms: self.id_token_algorithms.clone().unwrap_or(known.id_token_algorithms),
+            token_body: self.token_body,
+            scope_separator: self.scope_separator.clone(),
+            response_type: self.response_type,
+            redirect_uri_at_token: self.redirect_uri_at_token,
+            authorize_params: self.authorize_params.clone(),
+            token_params: self.token_params.clone(),
+            default_lifetime: self.default_lifetime,
+            rotates: self.rotates,
+            ..known
+        })
+    }
+
+    /// The URLs that the file names, by what they are for.
+    pub(super) fn named(&self) -> Vec<(&'static str, Option<&Template>)> {
+        let Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par } = &self.at;
+        // Where the rest is the issuer's to say, the issuer is where the first request goes.
+        let issuer = issuer.as_ref().filter(|_| token.is_none());
+        vec![
+            ("issuer", issuer),
+            ("authorize", authorize.as_ref()),
+            ("token", token.as_ref()),
+            ("refresh", refresh.as_ref()),
+            ("revoke", revoke.as_ref()),
+            ("jwks", jwks.as_ref()),
+            ("device", device.as_ref()),
+            ("par", par.as_ref()),
+        ]
+    }
+}
