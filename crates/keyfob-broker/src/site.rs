@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use keyfob::Keyfob;
+use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::{App, Endpoint, Flow, Misuse, Origin, Settings};
+use keyfob::{Error, Keyfob};
 use keyfob_providers::Provider;
 use tokio::sync::RwLock;
 
@@ -82,16 +83,40 @@ const MOST_SUBJECTS: usize = 1000;
 
 impl Site {
     /// Checks what is to be served. `Misuse` names the service or address that does not fit.
+    ///
+    /// A provider that describes itself (kind `oidc`) has to be asked first: [`Site::discover`].
     pub fn new(config: Config) -> Result<Arc<Self>, Misuse> {
+        let of = |service: &Service| service.provider.settings(&|name| service.app.field(name).map(str::to_owned));
+        let settings = config.services.iter().map(of).collect::<Result<_, _>>()?;
+        Self::with(config, settings)
+    }
+
+    /// The same, where providers may describe themselves: they are asked now, and what they say counts until the program is started again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Site::new`], and of [`Keyfob::metadata`].
+    pub async fn discover(config: Config) -> Result<Arc<Self>, Error> {
+        let mut settings = Vec::new();
+        for Service { provider, app, .. } in &config.services {
+            settings.push(match provider.issuer_to_ask(app)? {
+                Some(issuer) => provider.settings_of(&config.keyfob.metadata(&issuer, Order::OpenIdFirst).await?, app)?,
+                None => provider.settings(&|name| app.field(name).map(str::to_owned))?,
+            });
+        }
+        Ok(Self::with(config, settings)?)
+    }
+
+    fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
         let Config { listen, external_url, services, keyfob } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
         let mut names = BTreeSet::new();
         let mut desks = Vec::new();
-        for service in services {
+        for (service, settings) in services.into_iter().zip(settings) {
             if service.account.is_empty() || !names.insert(service.account.clone()) {
                 return Err(Misuse::new("an account name of its own for each service", format!("\"{}\" twice", service.account)));
             }
-            desks.push(Desk::new(service, &origin)?);
+            desks.push(Desk::new(service, settings, &origin)?);
         }
         if desks.is_empty() {
             return Err(Misuse::new("at least one service to connect", "none")
@@ -144,11 +169,10 @@ impl Site {
 }
 
 impl Desk {
-    fn new(service: Service, origin: &Origin) -> Result<Self, Misuse> {
+    fn new(service: Service, settings: Settings, origin: &Origin) -> Result<Self, Misuse> {
         let Service { provider, app, account, redirect_uri, scopes } = service;
         let redirect_uri = redirect_uri.unwrap_or_else(|| format!("{origin}/callback"));
         let callback_path = path(&redirect_uri)?;
-        let settings = provider.settings(&|name| app.field(name).map(str::to_owned))?;
         Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path, holder: RwLock::default() })
     }
 

@@ -1,7 +1,7 @@
 //! An account in words and in JSON.
 
 use keyfob::proto::{Timestamp, TokenSet};
-use keyfob::{Account, Clock, Health, SystemClock};
+use keyfob::{Account, Clock, Grant, Health, SystemClock};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -26,7 +26,7 @@ pub(crate) fn scopes(account: &Account) -> Option<String> {
 
 /// When it ends, and what happens then.
 pub(crate) fn expiry(account: &Account, now: Timestamp) -> String {
-    let renews = account.tokens.refresh_token().is_some();
+    let renews = account.renews();
     match (&account.tokens, account.tokens.expires_at()) {
         (TokenSet::OAuth1(_), _) => "never, until somebody revokes it".to_owned(),
         (_, None) if renews => "not said; renews itself".to_owned(),
@@ -39,7 +39,7 @@ pub(crate) fn expiry(account: &Account, now: Timestamp) -> String {
 
 /// Whether it can be used without a person.
 pub(crate) fn is_usable(account: &Account, now: Timestamp) -> bool {
-    let ended = account.tokens.expires_at().is_some_and(|at| at <= now) && account.tokens.refresh_token().is_none();
+    let ended = account.tokens.expires_at().is_some_and(|at| at <= now) && !account.renews();
     account.health == Health::Ok && !ended
 }
 
@@ -50,6 +50,12 @@ pub(crate) fn health(account: &Account, now: Timestamp) -> (&'static str, Option
         _ if !is_usable(account, now) => ("needs login", Some("the access token has ended, and there is no refresh token".to_owned())),
         _ => ("ok", None),
     }
+}
+
+/// The command that makes it good again.
+pub(crate) fn login_again(account: &Account) -> String {
+    let how = if matches!(account.grant, Grant::ClientCredentials { .. }) { " --client-credentials" } else { "" };
+    format!("keyfob login {}{how}", account.name)
 }
 
 /// What programs get told. No secret is in it.
@@ -71,12 +77,13 @@ pub(crate) fn json(account: &Account, context: &Context) -> Value {
         "scopes": {"asked": account.requested_scopes, "granted": granted},
         "expires_at": expires_at.map(moment::utc),
         "expires_in": expires_at.map(|at| at.since(now)),
-        "renews": account.tokens.refresh_token().is_some(),
+        "renews": account.renews(),
+        "grant": account.grant.asked_again_as(),
         "logged_in_at": moment::utc(account.logged_in_at),
         "tolerated": account.tolerated,
         "origins": account.origins,
         "kept": account.kept,
         "vault": context.vault().shown(),
-        "next": (!usable).then(|| format!("keyfob login {}", account.name)),
+        "next": (!usable).then(|| login_again(account)),
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use etcetera::BaseStrategy;
+use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Settings};
 use keyfob::{Account, HyperTransport, Keyfob, Session, Store};
@@ -258,6 +259,17 @@ impl Context {
         Err(Card::new(Exit::SignIn, what, why, format!("keyfob login {name}")))
     }
 
+    /// The provider's settings for this app. One that describes itself is asked first, once in this run of the program.
+    pub(crate) async fn settings(&self, provider: &Provider, app: &App, what: &str) -> Result<Settings, Card> {
+        match provider.issuer_to_ask(app).doing(what)? {
+            Some(issuer) => {
+                let metadata = self.keyfob().await?.metadata(&issuer, Order::OpenIdFirst).await.doing(what)?;
+                provider.settings_of(&metadata, app).doing(what)
+            }
+            None => provider.settings(&|field| app.field(field).map(str::to_owned)).doing(what),
+        }
+    }
+
     /// An account, ready for use.
     pub(crate) async fn open_account(&self, name: &str) -> Result<Opened, Card> {
         let account = self.account(name).await?;
@@ -278,7 +290,7 @@ impl Context {
                 format!("log in with the new app: keyfob login {name}"),
             ));
         }
-        let settings = provider.settings(&|field| app.field(field).map(str::to_owned)).doing(format!("cannot use {name}"))?;
+        let settings = self.settings(&provider, &app, &format!("cannot use {name}")).await?;
         let Base { store, keyfob } = self.base().await?;
         Ok(Opened { provider, account, app, settings, keyfob: keyfob.clone(), store: store.clone() })
     }

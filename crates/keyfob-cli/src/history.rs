@@ -31,7 +31,10 @@ pub(crate) fn json(entry: &Entry) -> Value {
         "why": why,
     });
     if let Some(refresh) = refresh(&entry.event) {
-        told["spent"] = json!(refresh.token);
+        match &refresh.grant {
+            Some(grant) => told["grant"] = json!(grant),
+            None => told["spent"] = json!(refresh.token),
+        }
         told["since"] = json!(moment::utc(refresh.since));
         told["begun_by"] = by(&refresh.by);
         told["unanswered"] = json!(refresh.unanswered);
@@ -88,6 +91,10 @@ fn refresh(event: &Event) -> Option<&Spending> {
 
 /// `3f9a… → 77c1…`: which was spent, and which came.
 fn tokens(event: &Event) -> String {
+    // Where a grant was made once more, no refresh token was spent.
+    if let Some(grant) = refresh(event).and_then(|refresh| refresh.grant.as_deref()) {
+        return format!("none ({})", printable(grant));
+    }
     let spent = refresh(event).map(|refresh| &refresh.token);
     let received = match event {
         Event::LoggedIn { received } | Event::Refreshed { received, .. } => received.as_ref(),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Misuse};
 use keyfob::upkeep::{Kept, Outcome, Resolve, Resolving};
-use keyfob::{Account, Error, Store};
+use keyfob::{Account, Keyfob, Store};
 use keyfob_providers::Provider;
 
 use crate::card::Card;
@@ -14,6 +15,7 @@ use crate::context::Context;
 
 /// The providers of the catalogue, with the vault's apps as they are at the time: a server runs for long, and apps change.
 pub(crate) struct Providers {
+    keyfob: Keyfob,
     store: Arc<dyn Store>,
     known: BTreeMap<String, Known>,
 }
@@ -27,7 +29,7 @@ struct Known {
 impl Providers {
     /// All of the catalogue.
     pub(crate) async fn of(context: &Context) -> Result<Self, Card> {
-        let store = context.store().await?.clone();
+        let (keyfob, store) = (context.keyfob().await?.clone(), context.store().await?.clone());
         let mut known = BTreeMap::new();
         for provider in context.catalogue().iter() {
             // The sandbox need not play all of them; and who has a broken file is told when that account is due.
@@ -38,7 +40,7 @@ impl Providers {
             };
             known.insert(provider.name.clone(), Known { provider, apps });
         }
-        Ok(Self { store, known })
+        Ok(Self { keyfob, store, known })
     }
 
     /// With an app that is not in the vault.
@@ -62,7 +64,11 @@ impl Resolve for Providers {
             let app = app.ok_or_else(|| {
                 Misuse::new(wanted(), "another app, or none").with_hint(format!("put it back: keyfob app add {}", account.provider))
             })?;
-            let settings = known.provider.settings(&|field| app.field(field).map(str::to_owned)).map_err(Error::from)?;
+            let settings = match known.provider.issuer_to_ask(&app)? {
+                // Asked at most as often as its answer says, for all accounts together.
+                Some(issuer) => known.provider.settings_of(&self.keyfob.metadata(&issuer, Order::OpenIdFirst).await?, &app)?,
+                None => known.provider.settings(&|field| app.field(field).map(str::to_owned))?,
+            };
             Ok((settings, app))
         })
     }

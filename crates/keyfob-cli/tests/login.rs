@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{House, PROVIDERS, pin, try_visit, visit};
-use keyfob_sandbox::Consent;
+use keyfob_sandbox::{Consent, Flaw};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_provider_by_pasted_address() {
@@ -233,4 +233,96 @@ async fn an_app_from_an_env_file_is_kept_for_later() {
     house.set("CONSUMER_SECRET", &app.client_secret);
     house.log_in("telldus").await;
     assert_eq!(house.json(&["app", "list"]).await[0]["provider"], "telldus");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_describes_itself_is_asked_and_believed_about_itself_alone() {
+    let house = House::new().await;
+    house.log_in("acme-oidc").await;
+    let me = house.json(&["acme-oidc", "me"]).await;
+    assert_eq!(me[0]["Name"], "Robin Demo");
+    house.good(&["refresh", "acme-oidc"]).await;
+    let asked = |seen: Vec<keyfob_sandbox::Seen>| seen.iter().any(|seen| seen.line().contains("/.well-known/openid-configuration"));
+    assert!(asked(house.sandbox.seen("acme")));
+    // F1: nothing is begun, and nothing is sent, by another issuer's word.
+    house.sandbox.faults("acme").update(|faults| faults.flaw = Some(Flaw::MetadataIssuer));
+    house.run(&["login", "acme-oidc", "--no-browser"]).await.fails(1, ["cannot log in to acme-oidc", "issuer", "letter for letter"]);
+    house.run(&["get", "acme-oidc", "/userinfo"]).await.fails(1, ["cannot use acme-oidc", "issuer", ""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_another_device_by_a_code() {
+    let house = House::new().await;
+    for name in ["acme", "acme-oidc"] {
+        let mut login = house.start(&["login", name, "--device"]);
+        let page = login.url().await;
+        assert!(page.ends_with("/device"), "{page}");
+        let code = login.line(|line| line.len() == 9 && line.as_bytes()[4] == b'-').await;
+        login.line(|line| line.contains(&format!("/device?user_code={code}"))).await;
+        let ended = login.end_listening().await.exits(0);
+        assert!(ended.stderr.contains("only if you began this login yourself"), "{ended:#?}");
+        assert!(ended.stderr.contains(&format!("✓ {name} logged in")), "{ended:#?}");
+        house.good(&[name, "me"]).await;
+    }
+    house.run(&["login", "telldus", "--device"]).await.fails(2, ["cannot log in to telldus", "OAuth 2", ""]);
+    house.run(&["login", "netatmo", "--device"]).await.fails(2, ["cannot log in to netatmo", "device", ""]);
+    let ended = house.run(&["login", "acme", "--device", "--pin"]).await.exits(2);
+    assert!(ended.stderr.contains("cannot be used with"), "{ended:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_login_that_is_denied_or_interrupted_leaves_nothing() {
+    let house = House::new().await;
+    house.sandbox.consent("acme", Consent::Deny);
+    house.run(&["login", "acme", "--device"]).await.fails(2, ["cannot log in to acme", "access_denied", ""]);
+    house.sandbox.consent("acme", Consent::Ask);
+    let mut login = house.start(&["login", "acme", "--device"]);
+    login.line(|line| line.contains("Waiting")).await;
+    login.interrupt();
+    login.end_listening().await.fails(130, ["interrupted", "stop", "run it again"]);
+    assert_eq!(house.json(&["status"]).await, serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_app_itself_has_an_account_that_renews_by_its_grant() {
+    let house = House::new().await;
+    let ended = house.run(&["login", "acme/service", "--client-credentials", "--scope", "echo"]).await.exits(0);
+    assert!(ended.stderr.contains("✓ acme/service logged in") && ended.stderr.contains("renews itself"), "{ended:#?}");
+    house.good(&["post", "acme/service", "/api/echo", "a=b"]).await;
+    let before = house.good(&["token", "acme/service"]).await;
+    house.good(&["refresh", "acme/service"]).await;
+    let after = house.good(&["token", "acme/service"]).await;
+    assert_ne!(before, after);
+    let status = house.json(&["status", "acme/service"]).await;
+    assert_eq!((&status["grant"], &status["renews"]), (&"client_credentials".into(), &true.into()));
+    assert!(house.good(&["status", "acme/service"]).await.contains("client credentials"));
+    let history = house.json(&["status", "acme/service", "--history"]).await;
+    assert_eq!((&history[1]["event"], &history[1]["grant"]), (&"refreshed".into(), &"client_credentials".into()));
+    assert!(house.good(&["status", "acme/service", "--history"]).await.contains("none (client_credentials)"));
+    // When its token has ended, a call asks for the same again.
+    house.sandbox.faults("acme").expire_access_tokens();
+    house.good(&["post", "acme/service", "/api/echo", "a=b"]).await;
+
+    house.log_in("acme").await;
+    let ended = house.run(&["login", "acme", "--client-credentials", "--scope", "echo"]).await;
+    ended.fails(2, ["cannot log in to acme", "belongs to an account", "acme/home"]);
+    house.run(&["login", "acme/other", "--client-credentials", "--scope", "profile"]).await.fails(1, ["acme/other", "invalid_scope", ""]);
+    house.run(&["login", "telldus/x", "--client-credentials"]).await.fails(2, ["cannot log in to telldus/x", "OAuth 2", ""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_exchanged_for_one_that_can_do_less_and_only_where_it_may_go() {
+    let house = House::new().await;
+    for name in ["acme", "netatmo"] {
+        house.log_in(name).await;
+    }
+    house.run(&["login", "acme/narrow", "--exchange", "acme", "--scope", "echo"]).await.exits(0);
+    assert_eq!(house.json(&["status", "acme/narrow"]).await["scopes"]["granted"], serde_json::json!(["echo"]));
+    house.good(&["post", "acme/narrow", "/api/echo", "a=b"]).await;
+    house.run(&["get", "acme/narrow", "/api/me", "-f"]).await.exits(5);
+    house.run(&["login", "acme", "--exchange", "acme"]).await.fails(2, ["cannot log in to acme", "belongs to an account", "acme/home"]);
+    // D10: another provider's token endpoint is nowhere that this account's token may go.
+    let before = house.sandbox.seen("acme").len();
+    house.run(&["login", "acme/stolen", "--exchange", "netatmo"]).await.fails(4, ["acme/stolen", "may not be sent to", "exchange it at"]);
+    assert_eq!(house.sandbox.seen("acme").len(), before, "nothing was sent");
 }

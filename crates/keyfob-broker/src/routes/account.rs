@@ -114,7 +114,7 @@ async fn sections(site: &Arc<Site>, desk: &Desk, holder: &Holder) -> Vec<Section
 fn facts(account: &Account) -> Vec<(&'static str, String)> {
     let moment = |seconds: i64| format!("{} UTC", Cell::Time(seconds).to_string().trim_end_matches('Z'));
     let mut facts = vec![("Account", account.name.clone()), ("Logged in", moment(account.logged_in_at.as_unix()))];
-    let renewed = if account.tokens.refresh_token().is_some() { ", then renewed by itself" } else { "" };
+    let renewed = if account.renews() { ", then renewed by itself" } else { "" };
     facts.push(match account.tokens.expires_at() {
         Some(at) => ("Token good until", format!("{}{renewed}", moment(at.as_unix()))),
         None => ("Token good until", "it is revoked".to_owned()),

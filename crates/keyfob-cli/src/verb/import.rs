@@ -49,7 +49,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let object = if args.stdin { Some(object_from_stdin()?) } else { None };
     let given = app(&args, object.as_ref(), &provider, context).await?;
     let app = &given.app;
-    let settings = provider.settings(&|field| app.field(field).map(str::to_owned)).doing(what.as_str())?;
+    let settings = context.settings(&provider, app, &what).await?;
     let said = match object {
         Some(object) => object,
         None if prompt::is_possible() => ask(&settings).await?,

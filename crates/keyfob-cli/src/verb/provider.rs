@@ -153,6 +153,7 @@ fn line(problem: &Problem, context: &Context) -> String {
 fn protocol(provider: &Provider) -> &'static str {
     match provider.kind {
         keyfob_providers::Kind::OAuth1 => "OAuth 1.0a",
+        keyfob_providers::Kind::Oidc => "OpenID Connect",
         _ => "OAuth 2",
     }
 }

@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     }
     let config = Config { listen: args.listen, external_url: args.external_url.clone(), services, keyfob: keyfob.clone() };
     let names: Vec<String> = config.services.iter().map(|service| service.account.clone()).collect();
-    let site = Site::new(config).doing(what)?;
+    let site = Site::discover(config).await.doing(what)?;
     let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
         let why = format!("cannot listen on {}: {error}", args.listen);
         Card::new(Exit::Error, what, why, "stop the program that holds the port, or choose another: --listen 127.0.0.1:5001")

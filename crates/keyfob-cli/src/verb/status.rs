@@ -1,8 +1,8 @@
 //! `keyfob status`: which accounts there are, how they are, and what to do about it.
 
 use clap::Args;
-use keyfob::Account;
 use keyfob::proto::TokenSet;
+use keyfob::{Account, Grant};
 use serde_json::Value;
 
 use crate::account::{self, expiry, health, is_usable};
@@ -50,7 +50,7 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     }
     sheet.print(&context.out)?;
     for account in accounts.iter().filter(|account| !is_usable(account, now)) {
-        context.out.note(&format!("{} {}: keyfob login {}", paint.warn("needs login"), account.name, account.name));
+        context.out.note(&format!("{} {}: {}", paint.warn("needs login"), account.name, account::login_again(account)));
     }
     context.out.note(&paint.dim(&format!("vault {} · key {}", context.vault().shown(), context.key_in_words())));
     Ok(())
@@ -85,6 +85,9 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         if let TokenSet::OAuth2(tokens) = &account.tokens {
             lines.push(("received", moment::local(tokens.received_at)));
         }
+        if matches!(account.grant, Grant::ClientCredentials { .. }) {
+            lines.push(("grant", "client credentials: the app itself, without a person".to_owned()));
+        }
         lines.push(("logged in", moment::local(account.logged_in_at)));
         lines.push(("app", account.client_id.clone()));
         if !account.tolerated.is_empty() {
@@ -99,5 +102,5 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         return Ok(());
     }
     let why = reason.unwrap_or_else(|| state.to_owned());
-    Err(Card::new(Exit::SignIn, format!("{} needs a new login", account.name), why, format!("keyfob login {}", account.name)))
+    Err(Card::new(Exit::SignIn, format!("{} needs a new login", account.name), why, account::login_again(account)))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
+use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::{App, Origin, Secret, Settings, TokenSet};
 use keyfob::{HyperTransport, Keyfob, LoggedIn, Session};
 use keyfob_providers::{Action, Catalogue, Kind, ParameterKind, Provider, Status, Table, View};
@@ -127,7 +128,7 @@ struct Stop<'a> {
 
 impl Walk {
     async fn through(&mut self, provider: &Provider) -> Result<(), Card> {
-        let stop = self.stop(provider)?;
+        let stop = self.stop(provider).await?;
         self.say(&heading(provider, &self.out))?;
         let name = provider.name.as_str();
 
@@ -145,7 +146,7 @@ impl Walk {
         self.log_out(&stop).await
     }
 
-    fn stop<'a>(&self, provider: &'a Provider) -> Result<Stop<'a>, Card> {
+    async fn stop<'a>(&self, provider: &'a Provider) -> Result<Stop<'a>, Card> {
         let demo = self.sandbox.app(&provider.name);
         let app = App {
             client_id: demo.client_id,
@@ -155,8 +156,14 @@ impl Walk {
         };
         let origin = Origin::parse(&self.sandbox.origin(&demo.service));
         let moved = origin.map_or_else(|| provider.clone(), |origin| provider.at_origin(&origin));
-        let settings =
-            moved.settings(&|field| app.field(field).map(str::to_owned)).doing(self.stopped("reading its file", &provider.name))?;
+        let stopped = || self.stopped("reading its file", &provider.name);
+        let settings = match moved.issuer_to_ask(&app).doing(stopped())? {
+            Some(issuer) => {
+                let metadata = self.keyfob.metadata(&issuer, Order::OpenIdFirst).await.doing(stopped())?;
+                moved.settings_of(&metadata, &app).doing(stopped())?
+            }
+            None => moved.settings(&|field| app.field(field).map(str::to_owned)).doing(stopped())?,
+        };
         Ok(Stop { provider, service: demo.service, app, settings })
     }
 
@@ -390,6 +397,7 @@ fn heading(provider: &Provider, out: &Output) -> String {
     let paint = out.paint();
     let protocol = match provider.kind {
         Kind::OAuth1 => "OAuth 1.0a",
+        Kind::Oidc => "OpenID Connect",
         _ => "OAuth 2",
     };
     let right = match &provider.status {

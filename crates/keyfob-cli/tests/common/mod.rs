@@ -18,7 +18,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The providers that the sandbox plays.
-pub const PROVIDERS: [&str; 6] = ["august", "netatmo", "fitbit", "fitbit-oauth1", "telldus", "acme"];
+pub const PROVIDERS: [&str; 7] = ["august", "netatmo", "fitbit", "fitbit-oauth1", "telldus", "acme", "acme-oidc"];
 
 /// A home, and the pretend providers, who say yes to everything.
 pub struct House {

@@ -1,0 +1,52 @@
+//! Accounts that nobody has to approve: of the app itself (`--client-credentials`), and made of another account's token (`--exchange`).
+
+use keyfob::proto::oauth2::{AccessRequest, TokenExchangeRequest, TokenType};
+use keyfob::proto::{App, Flow, Secret, Settings};
+use keyfob::{Error, LoggedIn, login};
+
+use super::cannot;
+use crate::card::{Card, Doing};
+use crate::context::Context;
+
+/// Exchanged tokens live no longer than what they are made of: it should not end at once.
+const MIN_VALID: i64 = 60;
+
+/// What is asked for, by whom, and where it is kept.
+pub(super) struct Asked<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) app: &'a App,
+    pub(super) account: &'a str,
+    pub(super) access: AccessRequest,
+}
+
+impl Asked<'_> {
+    /// An account of the app itself (RFC 6749 §4.4).
+    pub(super) async fn by_client_credentials(self, context: &Context) -> Result<LoggedIn, Card> {
+        let Self { settings, app, account, access } = self;
+        login::client_credentials(context.keyfob().await?, settings, app, account, &access).await.doing(cannot(account))
+    }
+
+    /// An account made of another one's token (RFC 8693).
+    pub(super) async fn by_exchange(self, from: &str, context: &Context) -> Result<LoggedIn, Card> {
+        let Self { settings, app, account, access } = self;
+        let opened = context.open_account(from).await?;
+        let Flow::OAuth2(flow) = &settings.flow else {
+            return Err(Card::usage(
+                cannot(account),
+                "a token can be exchanged where OAuth 2 is spoken",
+                format!("keyfob login {account}"),
+            ));
+        };
+        // An account's token goes to the origins of its login and nowhere else, also not to another provider's token endpoint.
+        let there = flow.token.origin();
+        if !opened.account.is_bound_to(&there) {
+            let bound_to = opened.account.origins.iter().map(ToString::to_string).collect();
+            let unbound = Error::Unbound { account: opened.account.name.clone(), origin: there.to_string(), bound_to };
+            return Err(Card::of(cannot(account), &unbound).advising(format!("exchange it at {} itself", opened.provider.title)));
+        }
+        let token = opened.session().await?.token(MIN_VALID).await.doing(cannot(account))?;
+        let mut request = TokenExchangeRequest::new(Secret::clone(&token), TokenType::AccessToken);
+        request.access = access;
+        login::token_exchange(context.keyfob().await?, settings, app, account, &request).await.doing(cannot(account))
+    }
+}
