@@ -126,3 +126,14 @@ fn a_redirect_is_named_as_such_whatever_it_carries() {
         assert!(error.to_string().contains("a redirect, which is never followed"), "{status}: {error}");
     }
 }
+
+#[test]
+fn c14_a_revocation_that_succeeded_and_tells_of_an_error_did_not_succeed() {
+    let revoke = || oauth2_client(|_, _| {}).revoke(&Secret::new("token-1"), TokenKind::Refresh).expect("a request").expect("an endpoint");
+    for body in ["", "{}", r#"{"error":null}"#, "<p>done", "[1]", r#"{"error":"#] {
+        assert!(revoke().receive(&json_answer(200, body)).is_ok(), "RFC 7009 §2.2: {body} is ignored");
+    }
+    let error = revoke().receive(&json_answer(200, r#"{"error":"invalid_client","error_description":"token-1"}"#)).expect_err("alive");
+    assert!(matches!(&error, Error::Refused(_)), "{error}");
+    assert!(!format!("{error} {error:?}").contains("token-1"), "{error}");
+}

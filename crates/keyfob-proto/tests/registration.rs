@@ -269,6 +269,9 @@ fn rfc7592_2_3_a_client_is_ended() {
     let deleting = || registration().delete().expect("a request");
     assert_eq!((deleting().request().method().as_str(), bearer(deleting().request())), ("DELETE", "Bearer registration-token-1"));
     assert!(deleting().receive(&answer(204, "", "")).is_ok());
+    assert!(deleting().receive(&answer(200, "text/html", "<p>done")).is_ok());
+    let error = deleting().receive(&json_answer(200, r#"{"error":"invalid_token"}"#)).expect_err("C14: an error all the same");
+    assert!(matches!(&error, Error::Refused(refused) if refused.code == Code::InvalidToken), "{error}");
     let error = deleting().receive(&json_answer(302, "")).expect_err("a redirect");
     assert!(error.to_string().contains("a redirect, which is never followed"), "{error}");
     let echo = format!(r#"{{"error":"invalid_token","error_description":"{TOKEN}"}}"#);

@@ -7,6 +7,7 @@ use http::Method;
 use http::header::AUTHORIZATION;
 
 use super::authorize::no_key;
+use super::document;
 use super::dpop::ProofKey;
 use super::error_response;
 use super::id_token_terms::IdTokenTerms;
@@ -16,7 +17,7 @@ use super::token_response::{self, Context, RefreshToken};
 use crate::app::App;
 use crate::deviation::{Deviations, Tolerated};
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Misbehaved, Misuse};
+use crate::error::{Error, Misuse};
 use crate::jose::Sign;
 use crate::message::{Incoming, Outgoing, basic, basic_raw};
 use crate::scrub::Scrubber;
@@ -163,7 +164,7 @@ impl Client {
     pub fn revoke(&self, token: &Secret, hint: TokenKind) -> Result<Option<Revocation>, Error> {
         let Some(endpoint) = &self.settings.revoke else { return Ok(None) };
         let request = self.back_channel(endpoint, vec![("token", token.expose()), ("token_type_hint", hint.as_str())], TokenBody::Form)?;
-        Ok(Some(Revocation { request, errors_array: self.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
+        Ok(Some(Revocation { request, deviations: self.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
     }
 
     /// Whether its requests have its id among their parameters.
@@ -340,7 +341,7 @@ impl TokenKind {
 #[derive(Debug)]
 pub struct Revocation {
     request: Outgoing,
-    errors_array: Deviations,
+    deviations: Deviations,
     scrubber: Scrubber,
 }
 
@@ -350,22 +351,13 @@ impl Revocation {
         &self.request
     }
 
-    /// Judges the answer. Success says that the token is gone, also where the server did not know it (RFC 7009 §2.2).
+    /// Judges the answer. Success says that the token is gone, also where the server did not know it (RFC 7009 §2.2); but not one with an `error` in it.
     ///
     /// # Errors
     ///
     /// `Refused` or `Misbehaved`; after a [transient](Error::is_transient) one the token must be taken for alive (§2.2.1).
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>) -> Result<(), Error> {
-        let answer = answer.into();
-        if answer.status.is_success() {
-            return Ok(());
-        }
-        if answer.status.is_redirection() {
-            return Err(Misbehaved::new("RFC 7009 §2.2", "200", "a redirect, which is never followed with a token")
-                .with_status(answer.status)
-                .into());
-        }
-        let mut tolerated = Tolerated::new();
-        Err(error_response::read(answer, &self.errors_array, &self.scrubber, &mut tolerated))
+        let refusal = |answer| error_response::read(answer, &self.deviations, &self.scrubber, &mut Tolerated::new());
+        document::acknowledged(answer.into(), "RFC 7009 §2.2", &self.scrubber, refusal)
     }
 }

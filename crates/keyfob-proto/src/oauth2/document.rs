@@ -47,6 +47,30 @@ pub(crate) fn receive(answer: Incoming<'_>, section: &'static str, scrubber: &Sc
     Ok(object)
 }
 
+/// An answer that has nothing to say but yes (RFC 7009 §2.2, RFC 7592 §2.3): its status says it, and its body is ignored, but for an error: whoever is told
+/// of one and goes on as if a token were gone leaves it alive (C14).
+pub(crate) fn acknowledged<'a>(
+    answer: Incoming<'a>,
+    section: &'static str,
+    scrubber: &Scrubber,
+    refusal: impl FnOnce(Incoming<'a>) -> Error,
+) -> Result<(), Error> {
+    if answer.status.is_redirection() || answer.status.is_informational() {
+        let found = "a redirect, which is never followed with a token";
+        return Err(Misbehaved::new(section, "a success", found).with_status(answer.status).into());
+    }
+    if !answer.status.is_success() {
+        return Err(refusal(answer));
+    }
+    if answer.body.len() <= LARGEST
+        && let Ok(object) = json::object(answer.body)
+        && object.get("error").is_some_and(|error| !error.is_null())
+    {
+        return Err(error_response::from_object(&object, answer.status, scrubber));
+    }
+    Ok(())
+}
+
 /// An answer whose status says no: with a typed error (RFC 6749 §5.2, RFC 7591 §3.2.2), or without.
 pub(crate) fn refusal(answer: Incoming<'_>, section: &'static str, scrubber: &Scrubber) -> Error {
     if answer.body.len() <= LARGEST

@@ -4,7 +4,7 @@ use http::Method;
 
 use super::{ClientMetadata, Registered, Registration, read, with_bearer};
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Misbehaved, Misuse};
+use crate::error::{Error, Misuse};
 use crate::message::{Incoming, Outgoing};
 use crate::oauth2::document;
 use crate::reach::Reach;
@@ -123,14 +123,8 @@ impl Deleting {
     ///
     /// `Refused` or `Misbehaved`; the client must then be taken for alive.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>) -> Result<(), Error> {
-        let answer = answer.into();
-        if answer.status.is_success() {
-            return Ok(());
-        }
-        if answer.status.is_redirection() {
-            let found = "a redirect, which is never followed with a token";
-            return Err(Misbehaved::new("RFC 7592 §2.3", "204", found).with_status(answer.status).into());
-        }
-        Err(document::refusal(answer, "RFC 7592 §2.3", &self.scrubber))
+        const SECTION: &str = "RFC 7592 §2.3";
+        let refusal = |answer| document::refusal(answer, SECTION, &self.scrubber);
+        document::acknowledged(answer.into(), SECTION, &self.scrubber, refusal)
     }
 }
