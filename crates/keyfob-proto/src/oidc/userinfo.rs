@@ -9,6 +9,7 @@ use crate::error::{Error, Misbehaved, Misuse};
 use crate::jose::jwt::Claims;
 use crate::jose::{Algorithms, Jws, Keys};
 use crate::message::{Incoming, Outgoing, is_vschar};
+use crate::scrub::Scrubber;
 use crate::secret::Secret;
 
 const SECTION: &str = "OpenID Connect Core §5.3.2";
@@ -119,7 +120,10 @@ impl UserInfo {
             }
             ("application/jwt", None) => return Err(wrong("JSON", "signed text, which was not agreed on").into()),
             (_, Some(_)) => return Err(wrong("signed text (application/jwt)", "an answer without signature").into()),
-            (_, None) => Claims::read(answer.body, SECTION)?,
+            (_, None) => {
+                answer.is_json(&Scrubber::new()).map_err(|found| wrong("a JSON answer", &found))?;
+                Claims::read(answer.body, SECTION)?
+            }
         };
         // Compared in full, and before anything of it is used: an answer about somebody else is an attack, not a surprise (E16).
         if claims.required("sub", SECTION)? != subject {
