@@ -283,16 +283,18 @@ impl Keyfob {
         self.inner.speaker.tell(entry);
     }
 
-    /// Sends a request of the protocol core and reads the whole answer.
-    pub(crate) async fn exchange(&self, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
-        Ok(transport::exchange(self.transport(), request, None).await?)
+    /// Sends a request of the protocol core and reads the whole answer, within the policy's deadline and the core's cap: for the steps of the core that no
+    /// session takes (introspection, registration). A redirect is an answer, and is not followed. It goes where the request says, so an endpoint that
+    /// somebody else wrote down is yours to judge first ([`keyfob_proto::Reach`]).
+    pub async fn exchange(&self, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
+        Ok(transport::exchange(self.transport(), request, None, self.policy().back_channel()).await?)
     }
 
     /// The same to a URL that a document of `home` names. What is at the document's own host is as reachable as the document was, and this machine's
     /// servers may name each other; all else has to be on the open internet (F4).
     pub(crate) async fn exchange_from(&self, home: &Endpoint, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
         let mark = transport::PublicOnly::unless_near(&home.origin(), request.origin().as_ref());
-        Ok(transport::exchange(self.transport(), request, mark).await?)
+        Ok(transport::exchange(self.transport(), request, mark, self.policy().back_channel()).await?)
     }
 
     fn clocks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Origin, ClockOffset>> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::transport::DEADLINE;
+
 /// How patient, and how considerate a [`Keyfob`](crate::Keyfob) is.
 ///
 /// ```
@@ -19,10 +21,22 @@ pub struct Policy {
     /// How long somebody else's refresh of the same account is waited for; 75 s. A request is given up after 30 s and may be sent twice, so
     /// with less than a minute a refresh that goes well may be missed.
     pub patience: Duration,
+    /// How long a whole back-channel request (to an authorization server) may take: connecting, head and body; 30 s. Shorter ones are kept to, longer ones
+    /// are not: other processes count on a refresh to have ended by then.
+    pub deadline: Duration,
+    /// How long reading the whole answer of an API call may take; 300 s. An answer that is read as it streams has none: then only silence ends it.
+    pub reading: Duration,
+}
+
+impl Policy {
+    /// The deadline that is kept to.
+    pub(crate) fn back_channel(&self) -> Duration {
+        self.deadline.min(DEADLINE)
+    }
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { at_once: 8, patience: Duration::from_secs(75) }
+        Self { at_once: 8, patience: Duration::from_secs(75), deadline: DEADLINE, reading: Duration::from_secs(300) }
     }
 }

@@ -1,7 +1,6 @@
 //! What an API answered.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use keyfob_proto::oauth1::Report;
@@ -14,9 +13,6 @@ use crate::transport::Body;
 
 /// The most that [`Answer::bytes`] reads: more belongs into a stream.
 const LARGEST: usize = 64 << 20;
-
-/// How long reading the whole body may take.
-const DEADLINE: Duration = Duration::from_secs(300);
 
 /// What an API answered: any status, and a body that may stream.
 pub struct Answer {
@@ -50,7 +46,8 @@ impl Answer {
     pub async fn bytes(self) -> Result<Vec<u8>, Error> {
         let origin = self.session.settings().api.base.origin();
         // A byte a minute is an answer that never ends.
-        let read = tokio::time::timeout(DEADLINE, self.inner.into_body().bytes(LARGEST)).await;
+        let deadline = self.session.shared().keyfob.policy().reading;
+        let read = tokio::time::timeout(deadline, self.inner.into_body().bytes(LARGEST)).await;
         Ok(read.unwrap_or_else(|_| Err(Transport::new(TransportKind::Timeout, origin.as_str())))?)
     }
 

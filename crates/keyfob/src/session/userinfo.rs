@@ -10,7 +10,6 @@ use super::Session;
 use super::call::{Prepared, To};
 use crate::error::Error;
 use crate::id_token::Verifier;
-use crate::transport::DEADLINE;
 
 impl Session {
     /// What the provider tells about the person, beyond the ID token: about that same person, or it is refused (E16). Signed answers are verified with
@@ -42,7 +41,7 @@ impl Session {
         };
         // A refresh within it keeps to its own time, and goes on if this is given up.
         let timed_out = |_| Err(Transport::new(TransportKind::Timeout, endpoint.origin().to_string()).into());
-        let (parts, body, used) = tokio::time::timeout(3 * DEADLINE, read).await.unwrap_or_else(timed_out)?;
+        let (parts, body, used) = tokio::time::timeout(3 * shared.keyfob.policy().back_channel(), read).await.unwrap_or_else(timed_out)?;
         let TokenSet::OAuth2(tokens) = used.tokens() else { return Err(no_endpoint().into()) };
         let person = tokens.identity.as_ref().ok_or_else(|| {
             Misuse::new("an account whose login brought an ID token", "one without").with_hint("log in again, with the scope openid")

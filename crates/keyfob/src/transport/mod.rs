@@ -43,14 +43,15 @@ impl PublicOnly {
     }
 }
 
-/// How long a whole back-channel request may take: connecting, head and body.
+/// How long a whole back-channel request may take at most: connecting, head and body.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Sends a request of the protocol core and reads the whole answer, within [`DEADLINE`] and the core's cap.
+/// Sends a request of the protocol core and reads the whole answer, within the deadline and the core's cap.
 pub(crate) async fn exchange(
     transport: &dyn Transport,
     request: &Outgoing,
     public_only: Option<PublicOnly>,
+    deadline: Duration,
 ) -> Result<http::Response<Vec<u8>>, TransportError> {
     let origin = request.origin().map(|origin| origin.to_string()).unwrap_or_default();
     let work = async {
@@ -64,7 +65,7 @@ pub(crate) async fn exchange(
         let bytes = body.bytes(Outgoing::LARGEST_ANSWER).await?;
         Ok(http::Response::from_parts(parts, bytes))
     };
-    match tokio::time::timeout(DEADLINE, work).await {
+    match tokio::time::timeout(deadline, work).await {
         Ok(done) => done,
         Err(_) => Err(TransportError::new(TransportKind::Timeout, origin)),
     }
