@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod authority;
+pub mod hostile;
 mod network;
 pub mod port;
 mod postgres;

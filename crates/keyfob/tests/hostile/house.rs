@@ -1,0 +1,314 @@
+//! Asks one endpoint for one case, the way a program would, and looks at what is kept afterwards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyfob::proto::jose::{Algorithm, Algorithms, HmacKey, Keys, sign_compact};
+use keyfob::proto::oauth2::metadata::Order;
+use keyfob::proto::oauth2::registration::{ClientMetadata, Registering};
+use keyfob::proto::oauth2::{self, AccessRequest, AuthorizeRequest, BackchannelRequest, Hint};
+use keyfob::proto::oidc::{Expected as ExpectedIdToken, IdToken, UserInfoRequest};
+use keyfob::proto::{Answer, App, Endpoint as Url, Flow, OAuth2Tokens, Origin, Secret, Settings, Timestamp, TokenSet, oauth1};
+use keyfob::store::Expected;
+use keyfob::{
+    Account, AccountId, DeviceLogin, Error, Health, HyperTransport, Keyfob, Login, MemoryStore, OsEntropy, Policy, Redirect, Revoked,
+    Store, logout,
+};
+use keyfob_testbed::hostile::Verdict;
+
+use super::SHORT;
+use super::endpoint::Endpoint;
+
+/// One of the cases puts this into its error, and the refresh token.
+const CLIENT_SECRET: &str = "SECRET-IN-ERROR";
+const ACCESS: &str = "access-1-not-real";
+const REFRESH: &str = "refresh-1-not-real";
+
+/// What no error of this endpoint shows: what was sent to it, and what came from it.
+pub fn secrets(endpoint: Endpoint) -> Vec<&'static str> {
+    let sent: &[&str] = match endpoint {
+        Endpoint::Refresh | Endpoint::Revocation | Endpoint::Api => &[CLIENT_SECRET, ACCESS, REFRESH],
+        // Nobody says there who they are, so what they know of us they have from somewhere else.
+        Endpoint::Registration | Endpoint::Metadata | Endpoint::Keys | Endpoint::UserInfo => &[],
+        _ => &[CLIENT_SECRET],
+    };
+    [sent, &["access-2", "refresh-2", "secret-2", "device-1", "temporary-1", "planted"]].concat()
+}
+
+/// Transports are shared: reading the system's certificates a thousand times would take most of the time.
+pub struct Transports {
+    usual: Arc<HyperTransport>,
+    hasty: Arc<HyperTransport>,
+}
+
+/// A transport, and a deadline other than the product's.
+pub struct Way(Arc<HyperTransport>, Option<Duration>);
+
+impl Transports {
+    pub fn new() -> Self {
+        let builder = || HyperTransport::builder().loopback_only(true);
+        Self { usual: Arc::new(builder().build().unwrap()), hasty: Arc::new(builder().head_deadline(SHORT).build().unwrap()) }
+    }
+
+    pub fn usual(&self) -> Way {
+        Way(self.usual.clone(), None)
+    }
+
+    /// For answers without end. All others have the product's own deadline, so that a busy machine is not taken for a slow server.
+    pub fn hasty(&self) -> Way {
+        Way(self.hasty.clone(), Some(SHORT))
+    }
+}
+
+/// A program with an empty store, at a server that answers as one case says.
+pub struct House<'a> {
+    origin: &'a str,
+    case: &'a str,
+    store: Arc<MemoryStore>,
+    keyfob: Keyfob,
+}
+
+impl<'a> House<'a> {
+    pub fn new(origin: &'a str, case: &'a str, Way(transport, deadline): Way) -> Self {
+        let (store, mut policy) = (Arc::new(MemoryStore::new()), Policy::default());
+        if let Some(deadline) = deadline {
+            (policy.deadline, policy.reading) = (deadline, deadline);
+        }
+        let keyfob = Keyfob::new(store.clone(), transport).with_policy(policy);
+        Self { origin, case, store, keyfob }
+    }
+
+    /// Where the case is answered.
+    fn spoilt(&self, endpoint: Endpoint) -> Url {
+        self.at(self.case, endpoint.name())
+    }
+
+    /// Where all is well.
+    fn good(&self, endpoint: &str) -> Url {
+        self.at("ok", endpoint)
+    }
+
+    fn at(&self, case: &str, endpoint: &str) -> Url {
+        Url::parse(&format!("{}/{case}/{endpoint}", self.origin)).unwrap()
+    }
+
+    fn app(&self) -> App {
+        App::confidential("example-client-id", CLIENT_SECRET)
+    }
+
+    /// A provider whose tokens are good, but for what a test changes.
+    fn settings(&self, change: impl FnOnce(&mut oauth2::Settings)) -> Settings {
+        let mut flow = oauth2::Settings::new(self.good("authorize"), self.good("token"));
+        flow.scopes = vec!["read".to_owned()];
+        change(&mut flow);
+        Settings::new("pretend", Flow::OAuth2(flow), self.spoilt(Endpoint::Api))
+    }
+
+    fn client(&self, change: impl FnOnce(&mut oauth2::Settings)) -> oauth2::Client {
+        oauth2::Client::new(&self.settings(change), self.app()).unwrap()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.keyfob.now()
+    }
+
+    pub async fn ask(&self, endpoint: Endpoint) -> Result<(), Error> {
+        let place = self.spoilt(endpoint);
+        let secret = Secret::new(ACCESS);
+        match endpoint {
+            Endpoint::Token => self.log_in(&self.settings(|flow| flow.token = place)).await,
+            Endpoint::Keys => {
+                let settings = self.settings(|flow| {
+                    flow.issuer = Some(self.good("issuer").to_string());
+                    flow.jwks = Some(place);
+                    // It grants less than it was asked for: no ID token is due.
+                    flow.token = self.good("token-for-less");
+                    flow.scopes.push("openid".to_owned());
+                });
+                self.log_in(&settings).await
+            }
+            Endpoint::Refresh => {
+                self.has_account().await;
+                let settings = self.settings(|flow| flow.refresh = Some(place));
+                self.keyfob.session(settings, self.app(), "pretend").await?.refresh().await.map(drop)
+            }
+            Endpoint::Revocation => {
+                self.has_account().await;
+                let settings = self.settings(|flow| flow.revoke = Some(place));
+                match logout(&self.keyfob, &settings, &self.app(), "pretend", true).await?.revoked {
+                    Revoked::Failed(error) => Err(error),
+                    Revoked::Yes => Ok(()),
+                    other => panic!("{other:?}"),
+                }
+            }
+            Endpoint::Pushed => {
+                let client = self.client(|flow| flow.pushed = Some(place));
+                let request = AuthorizeRequest { redirect_uri: REDIRECT.to_owned(), ..AuthorizeRequest::default() };
+                let pushed = client.push(&request, self.now(), &OsEntropy)?;
+                let answer = self.keyfob.exchange(pushed.request()).await?;
+                Ok(pushed.receive(&answer).map(drop)?)
+            }
+            Endpoint::Device => {
+                let settings = self.settings(|flow| flow.device_authorization = Some(place));
+                DeviceLogin::begin(&self.keyfob, &settings, &self.app(), "pretend", vec![]).await.map(drop)
+            }
+            Endpoint::Polling => {
+                let settings = self.settings(|flow| {
+                    flow.device_authorization = Some(self.good("device-in-haste"));
+                    flow.token = place;
+                });
+                DeviceLogin::begin(&self.keyfob, &settings, &self.app(), "pretend", vec![]).await?.wait().await.map(drop)
+            }
+            Endpoint::Introspection => {
+                let asking = self.client(|_| {}).introspect(&place, &secret, None)?;
+                let answer = self.keyfob.exchange(asking.request()).await?;
+                Ok(asking.receive(&answer, None).map(drop)?)
+            }
+            Endpoint::UserInfo => {
+                let asking = UserInfoRequest::new(&place, &secret, &self.id_token(), "example-client-id")?;
+                let answer = self.keyfob.exchange(asking.request()).await?;
+                Ok(asking.receive(&answer, None).map(drop)?)
+            }
+            Endpoint::Registration => {
+                let registering = Registering::new(&place, &ClientMetadata::native("Keyfob", ["http://127.0.0.1/callback"]), None)?;
+                let answer = self.keyfob.exchange(registering.request()).await?;
+                Ok(registering.receive(&answer).map(drop)?)
+            }
+            Endpoint::Metadata => self.keyfob.metadata(place.as_str(), Order::OAuthFirst).await.map(drop),
+            Endpoint::Backchannel => {
+                let client = self.client(|flow| flow.backchannel_authentication = Some(place));
+                let request = BackchannelRequest::new(Hint::Login("person".to_owned()), AccessRequest::scopes(["openid"]));
+                let asking = client.backchannel_authentication(&request, &OsEntropy)?;
+                let answer = self.keyfob.exchange(asking.request()).await?;
+                Ok(asking.receive(&answer, self.now()).map(drop)?)
+            }
+            Endpoint::RequestToken => self.log_in(&self.signed(place, self.good("access-token"))).await,
+            Endpoint::AccessToken => self.log_in(&self.signed(self.good("request-token"), place)).await,
+            Endpoint::Api => {
+                self.has_account().await;
+                let session = self.keyfob.session(self.settings(|_| {}), self.app(), "pretend").await?;
+                session.get(place.as_str()).send().await?.json().await.map(drop)
+            }
+        }
+    }
+
+    /// A call whose answer is read as it comes, and no further than anybody wants to.
+    pub async fn stream(&self) -> Result<(), Error> {
+        self.has_account().await;
+        let session = self.keyfob.session(self.settings(|_| {}), self.app(), "pretend").await?;
+        let mut body = session.get(self.spoilt(Endpoint::Api).as_str()).send().await?.into_http().into_body();
+        let mut read = 0;
+        while read < 64 << 20
+            && let Some(piece) = body.chunk().await?
+        {
+            read += piece.len();
+        }
+        Ok(())
+    }
+
+    fn signed(&self, request_token: Url, access_token: Url) -> Settings {
+        let flow = oauth1::Settings::new(request_token, self.good("authorize"), access_token);
+        Settings::new("pretend", Flow::OAuth1(flow), self.good("api"))
+    }
+
+    /// A login by a browser that approves at once.
+    async fn log_in(&self, settings: &Settings) -> Result<(), Error> {
+        let redirect = Redirect::Uri(REDIRECT.to_owned());
+        let login = Login::begin(&self.keyfob, settings, &self.app(), "pretend", redirect, vec![]).await?;
+        let query = match &settings.flow {
+            Flow::OAuth1(_) => "oauth_token=temporary-1&oauth_verifier=verifier-1".to_owned(),
+            _ => {
+                let url = url::Url::parse(login.url()).unwrap();
+                let state = url.query_pairs().find(|(name, _)| name == "state").map(|(_, state)| state.into_owned());
+                let issuer = match &settings.flow {
+                    Flow::OAuth2(oauth2::Settings { issuer: Some(issuer), .. }) => format!("&iss={issuer}"),
+                    _ => String::new(),
+                };
+                format!("code=code-1&state={}{issuer}", state.unwrap())
+            }
+        };
+        // What a broken answer to the first step led to is an error already.
+        let verified = login.verify(Answer::Query(&query))?;
+        login.finish(verified).await.map(drop)
+    }
+
+    /// Puts an account into the store, as if somebody had logged in.
+    async fn has_account(&self) {
+        let tokens = OAuth2Tokens {
+            access: Secret::new(ACCESS),
+            refresh: Some(Secret::new(REFRESH)),
+            received_at: self.now(),
+            expires_at: None,
+            scopes: vec!["read".to_owned()],
+            identity: None,
+            id_token: None,
+            authorization_details: vec![],
+            proof_key: None,
+        };
+        let account = Account {
+            id: AccountId::random(),
+            name: "pretend".to_owned(),
+            provider: "pretend".to_owned(),
+            client_id: self.app().client_id,
+            tokens: TokenSet::OAuth2(tokens),
+            kept: BTreeMap::new(),
+            origins: vec![Origin::parse(self.origin).unwrap()],
+            requested_scopes: vec![],
+            tolerated: vec![],
+            health: Health::Ok,
+            logged_in_at: self.now(),
+            spending: None,
+        };
+        self.store.put_account(&account, Expected::Nothing, None).await.unwrap();
+    }
+
+    fn id_token(&self) -> IdToken {
+        let key = HmacKey::new(Algorithm::HS256, &Secret::new("a-client-secret-of-32-characters")).unwrap();
+        let now = self.now();
+        let claims = format!(
+            r#"{{"iss":"https://login.example","aud":"example-client-id","sub":"person-1","exp":{},"iat":{}}}"#,
+            now.as_unix() + 300,
+            now.as_unix()
+        );
+        let token = sign_compact(&key, serde_json::Map::new(), claims.as_bytes()).unwrap();
+        let algorithms = Algorithms::of([Algorithm::HS256]);
+        ExpectedIdToken::new("https://login.example", "example-client-id", &algorithms, now).judge(&token, &Keys::Shared(&key)).unwrap()
+    }
+
+    /// What the store holds that it should not, or lacks that it should hold: nothing of a refused answer, and nothing lost by one.
+    pub async fn kept_otherwise(&self, endpoint: Endpoint, expected: Verdict) -> Option<String> {
+        let accounts = self.store.accounts().await.unwrap();
+        let wrong = |what: &str| Some(format!("{}: {what}", self.case));
+        let apps = self.store.apps().await.unwrap();
+        if !apps.is_empty() {
+            return wrong("an app was kept");
+        }
+        match (endpoint, accounts.as_slice(), expected) {
+            (Endpoint::Refresh, [account], _) => {
+                let TokenSet::OAuth2(tokens) = &account.value.tokens else { return wrong("tokens of another protocol") };
+                let (access, refresh) = (tokens.access.expose(), tokens.refresh.as_ref().map(Secret::expose));
+                let new = (access, refresh) == ("access-2", Some("refresh-2"));
+                let old = (access, refresh) == (ACCESS, Some(REFRESH));
+                let as_it_should = if expected == Verdict::Accept { new } else { old };
+                (!as_it_should).then(|| format!("{}: the account has {access} and {refresh:?}", self.case))
+            }
+            (Endpoint::Api, [account], _) if account.value.tokens.secrets().iter().any(|token| token.expose() == REFRESH) => None,
+            (
+                Endpoint::Token | Endpoint::Keys | Endpoint::Polling | Endpoint::AccessToken | Endpoint::RequestToken,
+                [_],
+                Verdict::Accept,
+            ) => None,
+            (
+                Endpoint::Token | Endpoint::Keys | Endpoint::Polling | Endpoint::AccessToken | Endpoint::RequestToken,
+                [],
+                Verdict::Accept,
+            ) => wrong("nothing was kept"),
+            (Endpoint::Refresh | Endpoint::Api, _, _) => wrong("the account is gone, or another"),
+            (_, [], _) => None,
+            (_, accounts, _) => wrong(&format!("{} accounts were kept", accounts.len())),
+        }
+    }
+}
+
+const REDIRECT: &str = "http://127.0.0.1:9/callback";

@@ -1,0 +1,182 @@
+//! Hostile answers at every back-channel endpoint: eighty-one of them (rows C3–C17), driven through sessions and the transport in use.
+//!
+//! ```text
+//!  endpoint.rs  which endpoints there are, and what a good answer is at each
+//!  house.rs     asks one endpoint for one case, and looks at what is kept afterwards
+//!  verdict.rs   where an endpoint makes something else of a case than the token endpoint does, and why
+//!  memory.rs    the same in a process of its own, whose memory is looked at (C4)
+//! ```
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test")]
+
+mod endpoint;
+mod house;
+mod memory;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use endpoint::Endpoint;
+use house::{House, Transports};
+use keyfob::Error;
+use keyfob::proto::{Error as ProtoError, TransportKind};
+use keyfob_testbed::hostile::{CASES, Case, Verdict};
+use tokio::task::JoinSet;
+
+/// For answers without end, in place of the product's half a minute.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// Asks an endpoint for every case, all at once, and collects what was not as it should be.
+async fn every_case(endpoint: Endpoint) {
+    let (server, transports) = (Arc::new(endpoint::server()), Arc::new(Transports::new()));
+    let mut running = JoinSet::new();
+    for case in CASES {
+        let (server, transports) = (server.clone(), transports.clone());
+        running.spawn(async move {
+            let expected = verdict::of(endpoint, case);
+            let way = if case.verdict == Verdict::InTime { transports.hasty() } else { transports.usual() };
+            let house = House::new(server.origin(), case.name, way);
+            let outcome = house.ask(endpoint).await;
+            let mut wrong: Vec<_> = judge(endpoint, case, expected, &outcome).into_iter().collect();
+            wrong.extend(house.kept_otherwise(endpoint, expected).await);
+            wrong.extend(verdict::asked_otherwise(endpoint, case, &outcome, server.asked(case.name, endpoint.name())));
+            wrong
+        });
+    }
+    let mut wrong = Vec::new();
+    while let Some(found) = running.join_next().await {
+        wrong.extend(found.unwrap());
+    }
+    wrong.sort();
+    assert!(wrong.is_empty(), "{}: {} of {} are not as they should be\n{}", endpoint.name(), wrong.len(), CASES.len(), wrong.join("\n"));
+    assert_eq!(server.asked_elsewhere(), 0, "where a redirect points to, nobody asks (C3)");
+}
+
+fn judge(endpoint: Endpoint, case: &Case, expected: Verdict, outcome: &Result<(), Error>) -> Option<String> {
+    let error = match (expected, outcome) {
+        (Verdict::Accept, Ok(())) => return None,
+        (_, Ok(())) => return Some(format!("{}: expected {expected:?} ({}), but it was taken", case.name, case.why)),
+        (_, Err(error)) => error,
+    };
+    // C15, C19: neither a secret nor an order to a terminal is in what people see.
+    let hint = error.hint().unwrap_or_default();
+    let shown = format!("{error}\u{1}{hint}");
+    let unfit = |c: char| (c.is_control() && c != '\u{1}') || ('\u{202a}'..='\u{202e}').contains(&c);
+    if shown.contains(unfit)
+        || shown.len() > 2048
+        || house::secrets(endpoint).iter().any(|secret| format!("{shown}{error:?}").contains(secret))
+    {
+        return Some(format!("{}: shows what it must not: {shown:?}", case.name));
+    }
+    let typed = match error {
+        Error::Protocol(error) => match expected {
+            Verdict::Accept => false,
+            Verdict::Refuse => !matches!(error, ProtoError::Misuse(_)),
+            // It went on asking, until there was no time left.
+            Verdict::Later if endpoint == Endpoint::Polling => error.ends_login(),
+            Verdict::Later => error.is_transient(),
+            Verdict::InTime => matches!(error, ProtoError::Transport(error) if error.kind == TransportKind::Timeout),
+        },
+        // What the provider's word at a refresh leads to; what the API says in its own words.
+        Error::NeedsLogin { .. } => endpoint == Endpoint::Refresh && expected == Verdict::Refuse,
+        Error::Api(_) => matches!(expected, Verdict::Refuse | Verdict::Later),
+        _ => false,
+    };
+    (!typed).then(|| format!("{}: expected {expected:?} ({}), but found: {error} [{error:?}]", case.name, case.why))
+}
+
+#[tokio::test]
+async fn c6_the_exchange_of_a_code() {
+    every_case(Endpoint::Token).await;
+}
+
+#[tokio::test]
+async fn c6_a_refresh() {
+    every_case(Endpoint::Refresh).await;
+}
+
+#[tokio::test]
+async fn c3_a_revocation() {
+    every_case(Endpoint::Revocation).await;
+}
+
+#[tokio::test]
+async fn c6_a_pushed_authorization_request() {
+    every_case(Endpoint::Pushed).await;
+}
+
+#[tokio::test]
+async fn c6_a_device_authorization() {
+    every_case(Endpoint::Device).await;
+}
+
+#[tokio::test]
+async fn c6_the_polling_of_a_device() {
+    every_case(Endpoint::Polling).await;
+}
+
+#[tokio::test]
+async fn c6_an_introspection() {
+    every_case(Endpoint::Introspection).await;
+}
+
+#[tokio::test]
+async fn c6_userinfo() {
+    every_case(Endpoint::UserInfo).await;
+}
+
+#[tokio::test]
+async fn c6_a_registration() {
+    every_case(Endpoint::Registration).await;
+}
+
+#[tokio::test]
+async fn c6_an_issuers_metadata() {
+    every_case(Endpoint::Metadata).await;
+}
+
+#[tokio::test]
+async fn c6_an_issuers_keys() {
+    every_case(Endpoint::Keys).await;
+}
+
+#[tokio::test]
+async fn c6_a_backchannel_authentication() {
+    every_case(Endpoint::Backchannel).await;
+}
+
+#[tokio::test]
+async fn c6_temporary_credentials() {
+    every_case(Endpoint::RequestToken).await;
+}
+
+#[tokio::test]
+async fn c6_token_credentials() {
+    every_case(Endpoint::AccessToken).await;
+}
+
+#[tokio::test]
+async fn c17_a_call() {
+    every_case(Endpoint::Api).await;
+}
+
+/// Once with nothing shortened. `tests/transport.rs` has the same to the second, by a clock that is turned; this is the clock on the wall.
+#[tokio::test]
+async fn c5_the_products_own_deadline_ends_what_does_not_end() {
+    let (server, transports) = (Arc::new(endpoint::server()), Arc::new(Transports::new()));
+    let mut running = JoinSet::new();
+    for case in CASES.iter().filter(|case| case.verdict == Verdict::InTime) {
+        let (server, transports) = (server.clone(), transports.clone());
+        running.spawn(async move {
+            let house = House::new(server.origin(), case.name, transports.usual());
+            let began = Instant::now();
+            (case, house.ask(Endpoint::Token).await, began.elapsed())
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        let (case, outcome, took) = ended.unwrap();
+        assert_eq!(judge(Endpoint::Token, case, Verdict::InTime, &outcome), None);
+        // 30 s, and what a busy machine adds.
+        assert!((29..45).contains(&took.as_secs()), "{}: {took:?}", case.name);
+    }
+}
