@@ -146,6 +146,44 @@ fn a22_a_pushed_request_leaves_only_its_name_to_the_browser() {
 }
 
 #[test]
+fn a22_a_pushed_request_names_the_client_once_however_it_says_who_it_is() {
+    let ways = [
+        ClientAuth::Basic,
+        ClientAuth::BasicRaw,
+        ClientAuth::Post,
+        ClientAuth::SecretJwt,
+        ClientAuth::PrivateKeyJwt,
+        ClientAuth::Tls,
+        ClientAuth::None,
+    ];
+    for auth in ways {
+        for app in [App::confidential(CLIENT_ID, SECRET), App::public(CLIENT_ID)] {
+            let has_secret = app.client_secret.is_some();
+            let change = |flow: &mut Settings| {
+                flow.client_auth = auth;
+                flow.pushed = Some(endpoint("https://login.example/par"));
+            };
+            let client = client(app, change).with_key(OURS.clone());
+            let pushed = client.push(&request(), NOW, &Chance::new(1)).expect("a request");
+            let outgoing = client.sending(pushed.request(), None, NOW, &Chance::new(2)).expect("it is signed");
+            let mut names: Vec<_> = form(&outgoing).into_iter().map(|(name, _)| name).collect();
+            names.sort();
+            let count = |name: &str| names.iter().filter(|known| *known == name).count();
+            assert_eq!(count("client_id"), 1, "{auth:?}, secret {has_secret}: RFC 9126 §2.1, RFC 6749 §3.1");
+            let proofs = [usize::from(outgoing.headers().contains_key("authorization")), count("client_secret"), count("client_assertion")];
+            let expected = match auth {
+                ClientAuth::Basic | ClientAuth::BasicRaw if has_secret => [1, 0, 0],
+                ClientAuth::Post if has_secret => [0, 1, 0],
+                ClientAuth::SecretJwt if has_secret => [0, 0, 1],
+                ClientAuth::PrivateKeyJwt => [0, 0, 1],
+                _ => [0, 0, 0],
+            };
+            assert_eq!(proofs, expected, "{auth:?}, secret {has_secret}: one way, and no other (RFC 6749 §2.3)");
+        }
+    }
+}
+
+#[test]
 fn a22_where_pushing_is_required_or_fails_nothing_goes_through_the_browser() {
     let client = confidential(|flow| {
         flow.pushed = Some(endpoint("https://login.example/par"));

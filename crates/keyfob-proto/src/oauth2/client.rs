@@ -167,14 +167,16 @@ impl Client {
         Ok(Some(Revocation { request, deviations: self.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
     }
 
-    /// Whether its requests have its id among their parameters.
-    pub(crate) fn is_named_in_body(&self) -> bool {
-        let has_secret = self.app.client_secret.is_some();
-        match self.settings.client_auth {
-            ClientAuth::Basic | ClientAuth::BasicRaw => !has_secret,
-            ClientAuth::SecretJwt => !has_secret,
-            ClientAuth::PrivateKeyJwt => false,
-            ClientAuth::Post | ClientAuth::None | ClientAuth::Tls => true,
+    /// How its requests say whose they are: in one way only (RFC 6749 §2.3).
+    fn identification(&self) -> Identification<'_> {
+        let id = self.app.client_id.as_str();
+        match (self.settings.client_auth, &self.app.client_secret) {
+            (ClientAuth::Basic, Some(secret)) => Identification::Header(basic(id, secret)),
+            (ClientAuth::BasicRaw, Some(secret)) => Identification::Header(basic_raw(id, secret)),
+            (ClientAuth::Post, Some(secret)) => Identification::IdAndSecret(secret),
+            // RFC 7521 §4.2: the assertion says who it is; it is added when the request is sent.
+            (ClientAuth::SecretJwt, Some(_)) | (ClientAuth::PrivateKeyJwt, _) => Identification::Assertion,
+            (ClientAuth::None | ClientAuth::Tls, _) | (_, None) => Identification::Id,
         }
     }
 
@@ -192,13 +194,9 @@ impl Client {
         }
     }
 
-    /// Whether it says who it is by an assertion.
-    pub(crate) fn asserts(&self) -> bool {
-        match self.settings.client_auth {
-            ClientAuth::SecretJwt => self.app.client_secret.is_some(),
-            ClientAuth::PrivateKeyJwt => true,
-            _ => false,
-        }
+    /// Whether its requests have its id among their parameters.
+    pub(crate) fn is_named_in_body(&self) -> bool {
+        matches!(self.identification(), Identification::IdAndSecret(_) | Identification::Id)
     }
 
     /// Whether this app can prove who it is (RFC 6749 §2.1).
@@ -214,15 +212,9 @@ impl Client {
     /// Knows this app's secrets, also as a header carries them, to take them out of server text.
     pub(crate) fn scrubber(&self) -> Scrubber {
         let scrubber = self.app.secrets().fold(Scrubber::new(), Scrubber::knowing);
-        self.basic_credentials().iter().fold(scrubber, Scrubber::knowing)
-    }
-
-    fn basic_credentials(&self) -> Option<Secret> {
-        let secret = self.app.client_secret.as_ref()?;
-        match self.settings.client_auth {
-            ClientAuth::Basic => Some(basic(&self.app.client_id, secret)),
-            ClientAuth::BasicRaw => Some(basic_raw(&self.app.client_id, secret)),
-            _ => None,
+        match self.identification() {
+            Identification::Header(credentials) => scrubber.knowing(&credentials),
+            _ => scrubber,
         }
     }
 
@@ -238,7 +230,7 @@ impl Client {
         self.back_channel(endpoint, body, self.settings.token_body)
     }
 
-    /// A request that says who the client is, in one way only (RFC 6749 §2.3).
+    /// A request that says who the client is.
     pub(crate) fn back_channel<'a>(
         &'a self,
         endpoint: &Endpoint,
@@ -246,33 +238,44 @@ impl Client {
         kind: TokenBody,
     ) -> Result<Outgoing, Misuse> {
         let id = self.app.client_id.as_str();
-        match (self.settings.client_auth, &self.app.client_secret) {
-            (ClientAuth::BasicRaw, Some(_)) if id.contains(':') => {
+        let identification = self.identification();
+        match &identification {
+            Identification::Header(_) if self.settings.client_auth == ClientAuth::BasicRaw && id.contains(':') => {
                 return Err(Misuse::new("a client id without colon, for Basic without encoding (RFC 7617 §2)", "one with a colon"));
             }
-            (ClientAuth::Basic | ClientAuth::BasicRaw, Some(_)) => {}
-            (ClientAuth::Post, Some(secret)) => body.extend([("client_id", id), ("client_secret", secret.expose())]),
-            // RFC 7521 §4.2: the assertion says who it is; it is added when the request is sent.
-            (ClientAuth::SecretJwt, Some(_)) | (ClientAuth::PrivateKeyJwt, _) if kind == TokenBody::Form => {}
-            (ClientAuth::SecretJwt, Some(_)) | (ClientAuth::PrivateKeyJwt, _) => {
+            Identification::Assertion if kind != TokenBody::Form => {
                 return Err(Misuse::new(
                     "token requests as forms, for a client that says who it is by an assertion (RFC 7521 §4.2)",
                     "JSON",
                 ));
             }
-            (ClientAuth::None | ClientAuth::Tls, _) | (_, None) => body.push(("client_id", id)),
+            Identification::Header(_) | Identification::Assertion => {}
+            Identification::IdAndSecret(secret) => body.extend([("client_id", id), ("client_secret", secret.expose())]),
+            Identification::Id => body.push(("client_id", id)),
         }
         let request = Outgoing::new(Method::POST, endpoint).accept_json();
         let mut request = match kind {
             TokenBody::Form => request.form(&body),
             TokenBody::Json => request.json(&body),
         };
-        request.wants_assertion = self.asserts();
-        match self.basic_credentials() {
-            Some(credentials) => request.secret_header(AUTHORIZATION, &format!("Basic {}", credentials.expose())),
-            None => Ok(request),
+        request.wants_assertion = matches!(identification, Identification::Assertion);
+        match identification {
+            Identification::Header(credentials) => request.secret_header(AUTHORIZATION, &format!("Basic {}", credentials.expose())),
+            _ => Ok(request),
         }
     }
+}
+
+/// How a request says whose it is.
+enum Identification<'a> {
+    /// `Authorization: Basic`, with these credentials.
+    Header(Secret),
+    /// Id and secret among the parameters.
+    IdAndSecret(&'a Secret),
+    /// The id among the parameters, and nothing that proves it there.
+    Id,
+    /// An assertion.
+    Assertion,
 }
 
 /// A token request under way: a code exchange, a refresh, or another grant that is answered at once.
