@@ -29,11 +29,20 @@ pub enum Deviation {
     ErrorsArray,
     /// OAuth 2: the lifetime comes as `expire_in` (RFC 6749 §5.1 says `expires_in`).
     ExpireIn,
+    /// OAuth 2: the end of the access token comes as a moment, `expires_at` in Unix seconds or as RFC 3339 has it, and no lifetime (RFC 6749 §5.1 says
+    /// `expires_in`). Where it is not allowed, the member is one of those that are not known, and ignored.
+    ExpiresAt,
+    /// OAuth 2: answers come as a form, `access_token=…&token_type=…` (RFC 6749 §5.1 has JSON); so do errors.
+    FormAnswer,
     /// OAuth 2: a registration brings a secret and does not say when it ends (RFC 7591 §3.2.1). Always accepted, since it is then taken for one that does
     /// not end; always reported.
     MissingSecretExpiry,
     /// OAuth 2: the token answer has no `token_type` (RFC 6749 §5.1 requires one).
     MissingTokenType,
+    /// OAuth 2: the members of a token answer are further down, in an object that the provider's settings point to (RFC 6749 §5.1 has them at the top).
+    NestedTokens,
+    /// OAuth 2: a member of a token answer that has no value is `null`, where it should not be there (RFC 6749 §5.1).
+    NullMembers,
     /// OAuth 2: the redirect carries a fragment (RFC 6749 §3.1.2), for example `#_=_`.
     RedirectFragment,
     /// Not a server's: a redirect URL was pasted with `https` where `http` on loopback was registered (a browser upgraded it, or the
@@ -44,6 +53,9 @@ pub enum Deviation {
     ResourceParent,
     /// OAuth 2: `scope` is an array (RFC 6749 §3.3 has a string).
     ScopeArray,
+    /// OAuth 2: the granted scopes come as `scopes` (RFC 6749 §5.1 says `scope`). Where it is not allowed, the member is one of those that are not known,
+    /// and ignored.
+    ScopesMember,
     /// OAuth 2: a device authorization answer has `verification_url` (RFC 8628 §3.2 says `verification_uri`).
     VerificationUrl,
 }
@@ -57,12 +69,17 @@ impl Deviation {
         Self::ErrorCode,
         Self::ErrorsArray,
         Self::ExpireIn,
+        Self::ExpiresAt,
+        Self::FormAnswer,
         Self::MissingSecretExpiry,
         Self::MissingTokenType,
+        Self::NestedTokens,
+        Self::NullMembers,
         Self::RedirectFragment,
         Self::RedirectScheme,
         Self::ResourceParent,
         Self::ScopeArray,
+        Self::ScopesMember,
         Self::VerificationUrl,
     ];
 
@@ -75,12 +92,17 @@ impl Deviation {
             Self::ErrorCode => "error-code",
             Self::ErrorsArray => "errors-array",
             Self::ExpireIn => "expire-in",
+            Self::ExpiresAt => "expires-at",
+            Self::FormAnswer => "form-answer",
             Self::MissingSecretExpiry => "missing-secret-expiry",
             Self::MissingTokenType => "missing-token-type",
+            Self::NestedTokens => "nested-tokens",
+            Self::NullMembers => "null-members",
             Self::RedirectFragment => "redirect-fragment",
             Self::RedirectScheme => "redirect-scheme",
             Self::ResourceParent => "resource-parent",
             Self::ScopeArray => "scope-array",
+            Self::ScopesMember => "scopes-member",
             Self::VerificationUrl => "verification-url",
         }
     }
@@ -91,7 +113,8 @@ impl Deviation {
             Self::CallbackConfirmedOtherwise | Self::CallbackUnconfirmed => "RFC 5849 §2.1",
             Self::DenialWithoutVerifier => "RFC 5849 §2.2",
             Self::ErrorCode | Self::ErrorsArray => "RFC 6749 §5.2",
-            Self::ExpireIn | Self::MissingTokenType => "RFC 6749 §5.1",
+            Self::ExpireIn | Self::ExpiresAt | Self::FormAnswer | Self::MissingTokenType => "RFC 6749 §5.1",
+            Self::NestedTokens | Self::NullMembers | Self::ScopesMember => "RFC 6749 §5.1",
             Self::MissingSecretExpiry => "RFC 7591 §3.2.1",
             Self::RedirectFragment | Self::RedirectScheme => "RFC 6749 §3.1.2",
             Self::ResourceParent => "RFC 9728 §3.3",

@@ -253,6 +253,7 @@ impl Client {
             Identification::IdAndSecret(secret) => body.extend([("client_id", id), ("client_secret", secret.expose())]),
             Identification::Id => body.push(("client_id", id)),
         }
+        let body: Vec<_> = body.into_iter().map(|(name, value)| (self.settings.name_of(name), value)).collect();
         let request = Outgoing::new(Method::POST, endpoint).accept_json();
         let mut request = match kind {
             TokenBody::Form => request.form(&body),

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::json;
+use super::{json, json_answer};
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Refused};
 use crate::message::Incoming;
@@ -14,8 +14,16 @@ const SECTION: &str = "RFC 6749 §5.2";
 /// Reads an answer whose status says failure.
 pub(crate) fn read(answer: Incoming<'_>, allowed: &Deviations, scrubber: &Scrubber, tolerated: &mut Tolerated) -> Error {
     let status = answer.status;
-    let Ok(object) = json::object(answer.body) else {
-        return plain(status);
+    let object = match json::object(answer.body) {
+        Ok(object) => object,
+        Err(_) if allowed.contains(&Deviation::FormAnswer) && json_answer::is_form(answer) => match json_answer::form(answer.body) {
+            Ok(form) if form.contains_key("error") => {
+                tolerated.insert(Deviation::FormAnswer);
+                form
+            }
+            _ => return plain(status),
+        },
+        Err(_) => return plain(status),
     };
     if object.get("error").is_some_and(|error| !error.is_null()) {
         return from_object(&object, status, scrubber);

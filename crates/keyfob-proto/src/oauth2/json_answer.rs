@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{error_response, json};
 use crate::deviation::{Deviation, Deviations, Tolerated};
+use crate::encode;
 use crate::error::{Error, Misbehaved};
 use crate::message::{Incoming, Outgoing, is_vschar};
 use crate::scrub::Scrubber;
@@ -33,10 +34,35 @@ pub(crate) fn read(
     if !answer.status.is_success() {
         return Err(error_response::read(answer, allowed, scrubber, tolerated));
     }
-    answer.is_json(scrubber).map_err(|found| broke("a JSON answer", found))?;
-    let object = json::object(answer.body).map_err(|found| broke("one JSON object", found))?;
+    let object = match answer.is_json(scrubber) {
+        Ok(()) => json::object(answer.body).map_err(|found| broke("one JSON object", found))?,
+        Err(_) if is_form(answer) && allowed.contains(&Deviation::FormAnswer) => {
+            tolerated.insert(Deviation::FormAnswer);
+            form(answer.body).map_err(|found| broke("a form", found.to_owned()))?
+        }
+        Err(_) if is_form(answer) => {
+            return Err(Misbehaved::deviation(Deviation::FormAnswer, "a JSON answer", "a form").with_status(answer.status).into());
+        }
+        Err(found) => return Err(broke("a JSON answer", found).into()),
+    };
     if object.get("error").is_some_and(|error| !error.is_null()) {
         return Err(error_response::from_object(&object, answer.status, scrubber));
+    }
+    Ok(object)
+}
+
+/// Whether an answer says that it is a form. Servers that answer by forms say `text/plain` as well.
+pub(crate) fn is_form(answer: Incoming<'_>) -> bool {
+    matches!(answer.media_type().as_str(), "application/x-www-form-urlencoded" | "text/plain")
+}
+
+/// A form as if it were JSON: every value is text. Every name once, as everywhere.
+pub(crate) fn form(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
+    let mut object = Map::new();
+    for (name, value) in encode::decode_text_pairs(body).map_err(|_| "bytes that are no text")? {
+        if object.insert(name, value.into()).is_some() {
+            return Err("a parameter twice");
+        }
     }
     Ok(object)
 }

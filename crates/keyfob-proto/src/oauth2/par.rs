@@ -58,8 +58,8 @@ impl Client {
         let (query, pending) = self.authorization_request(request, response_type, now, entropy)?;
         let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misuse::new("parameters as text", "other bytes"))?;
         // The client says who it is in its usual way, which may name it in the body once more: never twice (§2.1, RFC 6749 §3.2).
-        let named = self.is_named_in_body();
-        let pairs = pairs.iter().filter(|(name, _)| !named || name != "client_id");
+        let (named, id) = (self.is_named_in_body(), self.settings.name_of("client_id"));
+        let pairs = pairs.iter().filter(|(name, _)| !named || name != id);
         let body = pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request = self.back_channel(endpoint, body, TokenBody::Form)?;
         let state = pending.key().clone();

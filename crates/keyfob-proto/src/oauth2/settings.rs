@@ -64,6 +64,12 @@ pub struct Settings {
     pub response_type: bool,
     /// Whether the token request repeats `redirect_uri` (§4.1.3 requires it; some servers document none).
     pub redirect_uri_at_token: bool,
+    /// Other names of parameters of requests, by the RFC's: `client_id` is `client_key` for one provider, and `appid` for another. They hold for the
+    /// authorization URL and for everything that is sent to the server itself.
+    pub parameter_names: Vec<(String, String)>,
+    /// Where a token answer has its members, where that is not its top: a JSON pointer (RFC 6901) to an object, such as `/data`. To be read there, the
+    /// deviation `nested-tokens` has to be allowed.
+    pub tokens_at: Option<String>,
     /// Further parameters of the authorization URL.
     pub authorize_params: Vec<(String, String)>,
     /// Further parameters of the token request.
@@ -107,11 +113,18 @@ impl Settings {
             scope_separator: " ".to_owned(),
             response_type: true,
             redirect_uri_at_token: true,
+            parameter_names: Vec::new(),
+            tokens_at: None,
             authorize_params: Vec::new(),
             token_params: Vec::new(),
             default_lifetime: None,
             rotates: false,
         }
+    }
+
+    /// What this server calls a parameter.
+    pub(crate) fn name_of<'a>(&'a self, name: &'a str) -> &'a str {
+        self.parameter_names.iter().find(|(known, _)| known == name).map_or(name, |(_, own)| own)
     }
 }
 

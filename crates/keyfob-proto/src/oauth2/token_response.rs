@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::client::Client;
+use super::error_response;
 use super::identity;
 use super::json_answer::{self, Members, kind};
 use super::rar::{self, AuthorizationDetail};
-use crate::deviation::{Deviation, Tolerated};
+use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::error::{Error, Misbehaved};
 use crate::message::Incoming;
 use crate::scrub::Scrubber;
@@ -54,11 +55,80 @@ pub(crate) enum RefreshToken {
 pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: &Context, now: Timestamp) -> Result<Received, Error> {
     let mut tolerated = Tolerated::new();
     let allowed = &client.deviations;
-    let object = json_answer::read(answer, SECTION, "tokens", allowed, &context.scrubber, &mut tolerated)?;
+    let found = Found::read(answer, SECTION, client, &context.scrubber, &mut tolerated)?;
     let status = Some(answer.status);
-    let mut members = Members { object: &object, section: SECTION, status, allowed, tolerated: &mut tolerated };
+    let mut members = Members { object: &found.members, section: SECTION, status, allowed, tolerated: &mut tolerated };
     let tokens = tokens(&mut members, client, context, now)?;
-    Ok(Received { tokens: TokenSet::OAuth2(tokens), kept: kept(&object, client), tolerated })
+    Ok(Received { tokens: TokenSet::OAuth2(tokens), kept: found.kept(client), tolerated })
+}
+
+/// What an answer holds, with its token members found.
+pub(crate) struct Found {
+    /// Where the tokens are.
+    pub(crate) members: Map<String, Value>,
+    /// What is around that, where tokens are further down.
+    outside: Map<String, Value>,
+}
+
+impl Found {
+    pub(crate) fn read(
+        answer: Incoming<'_>,
+        section: &'static str,
+        client: &Client,
+        scrubber: &Scrubber,
+        tolerated: &mut Tolerated,
+    ) -> Result<Self, Error> {
+        let allowed = &client.deviations;
+        let outside = json_answer::read(answer, section, "tokens", allowed, scrubber, tolerated)?;
+        let mut found = Self { members: outside, outside: Map::new() };
+        if let Some(pointer) = &client.settings.tokens_at {
+            found.go_down(pointer, allowed, tolerated).map_err(|wrong| wrong.with_status(answer.status))?;
+        }
+        // C14, wherever tokens would be.
+        if found.members.get("error").is_some_and(|error| !error.is_null()) {
+            return Err(error_response::from_object(&found.members, answer.status, scrubber));
+        }
+        for name in ["access_token", "refresh_token", "token_type", "expires_in", "scope"] {
+            if found.members.get(name).is_some_and(Value::is_null) {
+                if !allowed.contains(&Deviation::NullMembers) {
+                    let wrong = Misbehaved::deviation(Deviation::NullMembers, format!("{name} with a value, or none at all"), "null");
+                    return Err(wrong.with_status(answer.status).into());
+                }
+                tolerated.insert(Deviation::NullMembers);
+                found.members.remove(name);
+            }
+        }
+        Ok(found)
+    }
+
+    /// To where the provider's settings point, if there is an object; else the top is all there is. One of the two, never a mixture: one account's access
+    /// token and another one's refresh token stand side by side in some answers.
+    fn go_down(&mut self, pointer: &str, allowed: &Deviations, tolerated: &mut Tolerated) -> Result<(), Misbehaved> {
+        let mut whole = Value::Object(std::mem::take(&mut self.members));
+        let inner = whole.pointer_mut(pointer).filter(|value| value.is_object()).map(Value::take);
+        // A pointer of nothing takes the whole away.
+        let (inner, outside) = match (inner, whole) {
+            (inner, Value::Object(outside)) => (inner, outside),
+            (inner, _) => (inner, Map::new()),
+        };
+        let Some(Value::Object(members)) = inner else {
+            self.members = outside;
+            return Ok(());
+        };
+        if !allowed.contains(&Deviation::NestedTokens) {
+            return Err(Misbehaved::deviation(Deviation::NestedTokens, "tokens at the top of the answer", "tokens further down"));
+        }
+        tolerated.insert(Deviation::NestedTokens);
+        *self = Self { members, outside };
+        Ok(())
+    }
+
+    /// The values that the provider file asks to keep.
+    pub(crate) fn kept(&self, client: &Client) -> BTreeMap<String, String> {
+        let mut kept = self::kept(&self.outside, client);
+        kept.append(&mut self::kept(&self.members, client));
+        kept
+    }
 }
 
 /// The tokens among these members, wherever they came from.
@@ -94,8 +164,7 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: &Conte
     })
 }
 
-/// The values that the provider file asks to keep.
-pub(crate) fn kept(object: &Map<String, Value>, client: &Client) -> BTreeMap<String, String> {
+fn kept(object: &Map<String, Value>, client: &Client) -> BTreeMap<String, String> {
     client.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect()
 }
 
@@ -114,10 +183,18 @@ fn token_type(members: &mut Members<'_>, bound: bool) -> Result<(), Misbehaved> 
 
 /// When the access token ends, where the answer or the provider file says.
 pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timestamp) -> Result<Option<Timestamp>, Misbehaved> {
-    let lifetime = match (members.object.get("expires_in"), members.object.get("expire_in")) {
-        (None, Some(_)) => {
+    let longest = LONGEST_LIFETIME.cast_signed();
+    let has = |members: &Members<'_>, name| members.object.get(name).is_some_and(|value| !value.is_null());
+    let lifetime = match (members.object.contains_key("expires_in"), has(members, "expire_in")) {
+        (false, true) => {
             members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;
             members.seconds("expire_in")?
+        }
+        (false, false) if has(members, "expires_at") && members.allowed.contains(&Deviation::ExpiresAt) => {
+            members.tolerated.insert(Deviation::ExpiresAt);
+            let end = moment(members.object.get("expires_at"))
+                .ok_or_else(|| members.broke("expires_at", "Unix seconds, or a moment such as 2026-11-26T12:00:00Z", "something else"))?;
+            return Ok(Some(end.min(now.plus(longest))));
         }
         _ => members.seconds("expires_in")?,
     };
@@ -125,20 +202,40 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
     Ok(lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed())))
 }
 
+/// Unix seconds, as a number or a string of digits, or a moment as RFC 3339 has it.
+fn moment(value: Option<&Value>) -> Option<Timestamp> {
+    let seconds = |number: u64| Timestamp::from_unix(i64::try_from(number).unwrap_or(i64::MAX));
+    match value? {
+        Value::Number(number) => number.as_u64().map(seconds),
+        Value::String(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok().map(seconds),
+        Value::String(text) => Timestamp::from_rfc3339(text),
+        _ => None,
+    }
+}
+
 /// A string of scopes (§3.3), or, by name, an array.
 pub(crate) fn scopes(members: &mut Members<'_>, separator: &str) -> Result<Option<Vec<String>>, Misbehaved> {
     let split = |text: &str| -> Vec<String> {
         text.split(|c: char| c == ' ' || separator.contains(c)).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
     };
-    match members.object.get("scope") {
+    let name = match members.object.get("scopes") {
+        Some(Value::String(_) | Value::Array(_))
+            if !members.object.contains_key("scope") && members.allowed.contains(&Deviation::ScopesMember) =>
+        {
+            members.tolerated.insert(Deviation::ScopesMember);
+            "scopes"
+        }
+        _ => "scope",
+    };
+    match members.object.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(split(text))),
         Some(Value::Array(items)) => {
             members.tolerate(Deviation::ScopeArray, "scope as text", "an array")?;
             let scopes = items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-            scopes.map(Some).ok_or_else(|| members.broke("scope", "text in the array", "something else"))
+            scopes.map(Some).ok_or_else(|| members.broke(name, "text in the array", "something else"))
         }
-        Some(other) => Err(members.broke("scope", "text", kind(other))),
+        Some(other) => Err(members.broke(name, "text", kind(other))),
     }
 }
 

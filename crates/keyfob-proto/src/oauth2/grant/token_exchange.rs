@@ -10,8 +10,9 @@ use crate::error::{Error, Misbehaved, Misuse};
 use crate::message::{Incoming, Outgoing, is_vschar};
 use crate::oauth2::access_request::{AccessRequest, Asked};
 use crate::oauth2::client::Client;
-use crate::oauth2::json_answer::{self, Members, kind};
-use crate::oauth2::{rar, token_response};
+use crate::oauth2::json_answer::{Members, kind};
+use crate::oauth2::rar;
+use crate::oauth2::token_response::{self, Found};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -174,9 +175,9 @@ impl TokenExchange {
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Exchanged, Error> {
         let (answer, mut tolerated) = (answer.into(), Tolerated::new());
         let allowed = &self.client.deviations;
-        let object = json_answer::read(answer, SECTION, "a token", allowed, &self.scrubber, &mut tolerated)?;
+        let found = Found::read(answer, SECTION, &self.client, &self.scrubber, &mut tolerated)?;
         let status = Some(answer.status);
-        let mut members = Members { object: &object, section: SECTION, status, allowed, tolerated: &mut tolerated };
+        let mut members = Members { object: &found.members, section: SECTION, status, allowed, tolerated: &mut tolerated };
         let token = members.required_token("access_token")?;
         let refresh = members.token("refresh_token")?;
         let issued = issued(&members, self.requested.as_ref())?;
@@ -185,7 +186,7 @@ impl TokenExchange {
         let expires_at = token_response::expires_at(&mut members, &self.client, now)?;
         let scopes = token_response::scopes(&mut members, &self.client.settings.scope_separator)?.unwrap_or(self.asked.scopes);
         let authorization_details = rar::granted(&members, &self.asked.details, false)?;
-        let kept = token_response::kept(&object, &self.client);
+        let kept = found.kept(&self.client);
         let tokens = OAuth2Tokens {
             access: token,
             refresh,
