@@ -33,6 +33,7 @@ pub(super) fn markdown(rows: &[Row], marks: &Marks) -> String {
     for row in rows {
         let line = match &row.ours {
             Ours::Exempt(reason) => format!("| `{}` | exempt: {} | | | |\n", row.suite, cell(reason)),
+            Ours::Unwritten => format!("| `{}` | not written yet | | | |\n", row.suite),
             Ours::Tested(tested) => {
                 let guards: Vec<_> = tested.guards.iter().map(cited).collect();
                 let red = if marks.holds(row) { "yes" } else { "**not seen**" };
@@ -49,6 +50,7 @@ pub(super) fn screen(rows: &[Row], marks: &Marks) -> String {
     for row in rows {
         let line = match &row.ours {
             Ours::Exempt(reason) => format!("exempt  {}: {reason}\n", row.suite),
+            Ours::Unwritten => format!("-       {}: not written yet\n", row.suite),
             Ours::Tested(tested) => {
                 let red = if marks.holds(row) { "red" } else { "?" };
                 let guards: Vec<_> = tested.guards.iter().map(Guard::shown).collect();
@@ -63,11 +65,13 @@ pub(super) fn screen(rows: &[Row], marks: &Marks) -> String {
 fn counts(rows: &[Row], marks: &Marks) -> String {
     let tested = rows.iter().filter(|row| row.tested().is_some()).count();
     let red = rows.iter().filter(|row| marks.holds(row)).count();
-    format!(
-        "{} tests of the suite: {tested} have one of ours, {red} of them seen red without their guard; {} exempt",
-        rows.len(),
-        rows.len() - tested
-    )
+    let exempt = rows.iter().filter(|row| matches!(row.ours, Ours::Exempt(_))).count();
+    let left = match rows.len() - tested - exempt {
+        0 => String::new(),
+        left => format!("; {left} not written yet"),
+    };
+    let all = rows.len();
+    format!("{all} tests of the suite: {tested} have one of ours, {red} of them seen red without their guard; {exempt} exempt{left}")
 }
 
 /// A guard in a cell: the file, and the beginning of the lines.

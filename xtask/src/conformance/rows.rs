@@ -20,6 +20,8 @@ pub(super) enum Ours {
     Tested(Tested),
     /// Why there is none.
     Exempt(String),
+    /// Not written yet.
+    Unwritten,
 }
 
 /// Our test, and how one sees that it can fail.
@@ -43,7 +45,7 @@ impl Row {
     pub(super) fn tested(&self) -> Option<&Tested> {
         match &self.ours {
             Ours::Tested(tested) => Some(tested),
-            Ours::Exempt(_) => None,
+            Ours::Exempt(_) | Ours::Unwritten => None,
         }
     }
 }
@@ -88,6 +90,9 @@ fn row(value: &Value) -> Result<Row, String> {
     let suite = text(value, "suite").ok_or_else(|| format!("{FILE}: a row without suite: {value}"))?;
     if let Some(reason) = text(value, "exempt") {
         return Ok(Row { suite, ours: Ours::Exempt(reason) });
+    }
+    if ["test", "twin", "guard"].iter().all(|name| value.get(name).is_none()) {
+        return Ok(Row { suite, ours: Ours::Unwritten });
     }
     let missing = |name: &str| format!("{FILE}: {suite} has no {name}");
     let guards = match value.get("guard") {
@@ -168,5 +173,6 @@ mod tests {
             assert!(problem.contains(&format!("s has no {name}")), "{problem}");
         }
         assert!(matches!(parse("[[row]]\nsuite = \"s\"\nexempt = \"why\"").expect("rows")[0].ours, Ours::Exempt(_)));
+        assert!(matches!(parse("[[row]]\nsuite = \"s\"\n").expect("rows")[0].ours, Ours::Unwritten));
     }
 }
