@@ -107,7 +107,7 @@ impl Context {
         let provider = catalogue.get(name).map_err(|unknown| {
             let why = match &unknown.nearest {
                 Some(nearest) => format!("the nearest name is \"{nearest}\""),
-                None => format!("known: {}", catalogue.iter().map(|provider| provider.name.as_str()).collect::<Vec<_>>().join(", ")),
+                None => format!("{} are known, and none has a name like it", catalogue.names().count()),
             };
             let next = match &unknown.nearest {
                 Some(nearest) => format!("did you mean {nearest}? All of them: keyfob provider list"),
@@ -130,8 +130,7 @@ impl Context {
         let accounts = self.accounts().await?;
         let command = Cli::command();
         let verbs = command.get_subcommands().map(clap::Command::get_name);
-        let names = self.catalogue().iter().map(|provider| provider.name.as_str());
-        let known: Vec<&str> = verbs.chain(names).chain(accounts.iter().map(|account| account.name.as_str())).collect();
+        let known: Vec<&str> = verbs.chain(self.catalogue().names()).chain(accounts.iter().map(|account| account.name.as_str())).collect();
         let what = format!("\"{}\" is no verb, no account and no provider", printable(word));
         Err(match nearest(word, known) {
             Some(near) => Card::usage(what, format!("the nearest word is \"{near}\""), format!("did you mean keyfob {near}?")),

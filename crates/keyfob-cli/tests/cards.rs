@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 async fn unknown_names_get_the_nearest() {
     let house = House::new().await;
     house.run(&["login", "teldus"]).await.fails(2, ["no provider is called \"teldus\"", "telldus", "did you mean telldus?"]);
-    house.run(&["provider", "show", "xyz"]).await.fails(2, ["no provider is called \"xyz\"", "known: ", "provider list"]);
+    house.run(&["provider", "show", "xyz"]).await.fails(2, ["no provider is called \"xyz\"", "are known", "provider list"]);
     house.run(&["logn"]).await.fails(2, ["\"logn\" is no verb, no account and no provider", "login", "did you mean keyfob login?"]);
     house.run(&["netatmoo"]).await.fails(2, ["\"netatmoo\" is no verb", "netatmo", "did you mean keyfob netatmo?"]);
     house.run(&["quite-something-else"]).await.fails(2, ["is no verb", "nothing here", "keyfob --help"]);

@@ -3,29 +3,29 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use keyfob_proto::scrub::printable;
 
+use crate::embedded::EMBEDDED;
 use crate::problem::Problem;
 use crate::provider::Provider;
 use crate::{file, nearest};
 
-/// The files that come with the program. A test compares this list with the folder.
-const EMBEDDED: &[(&str, &str)] = &[
-    ("acme.toml", include_str!("../data/acme.toml")),
-    ("acme-oidc.toml", include_str!("../data/acme-oidc.toml")),
-    ("august.toml", include_str!("../data/august.toml")),
-    ("fitbit.toml", include_str!("../data/fitbit.toml")),
-    ("fitbit-oauth1.toml", include_str!("../data/fitbit-oauth1.toml")),
-    ("netatmo.toml", include_str!("../data/netatmo.toml")),
-    ("telldus.toml", include_str!("../data/telldus.toml")),
-];
-
 /// All providers that are known.
+///
+/// An embedded file is read when its provider is asked for: a command needs one of them, and reading all takes longer than the rest of its start.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    providers: BTreeMap<String, Provider>,
+    providers: BTreeMap<String, Entry>,
     problems: Vec<Problem>,
+}
+
+/// A provider, or the embedded file it will be read from.
+#[derive(Clone, Debug)]
+enum Entry {
+    Embedded { file: &'static str, text: &'static str, read: OnceLock<Box<Provider>> },
+    Own(Box<Provider>),
 }
 
 impl Catalogue {
@@ -39,14 +39,14 @@ impl Catalogue {
     /// [`Catalogue::problems`]; a folder that is not there is empty.
     pub fn load(user_folder: Option<&Path>) -> Self {
         let mut catalogue = Self::default();
-        for (name, text) in EMBEDDED {
-            catalogue.add(text, name, |_| None);
+        for &(file, text) in EMBEDDED {
+            catalogue.providers.insert(stem(file).to_owned(), Entry::Embedded { file, text, read: OnceLock::new() });
         }
         let mut added: BTreeMap<String, String> = BTreeMap::new();
         for path in user_folder.map(|folder| catalogue.files_of(folder)).unwrap_or_default() {
             let shown = path.display().to_string();
             let Some(text) = catalogue.text_of(&path, &shown) else { continue };
-            let Some(name) = catalogue.add(&text, &shown, base) else { continue };
+            let Some(name) = catalogue.add(&text, &shown) else { continue };
             if let Some(other) = added.insert(name.clone(), shown.clone()) {
                 catalogue.problem(&shown, format!("the provider {name} is in {other} too: this file took its place"));
             }
@@ -56,15 +56,20 @@ impl Catalogue {
 
     /// A provider by its name.
     pub fn get(&self, name: &str) -> Result<&Provider, UnknownProvider> {
-        self.providers.get(name).ok_or_else(|| UnknownProvider {
+        self.providers.get(name).map(Entry::provider).ok_or_else(|| UnknownProvider {
             name: printable(name),
             nearest: nearest::nearest(name, self.providers.keys().map(String::as_str)).map(str::to_owned),
         })
     }
 
-    /// All providers, by name.
+    /// All providers, by name. Reads every file: where names are enough, [`Catalogue::names`] costs nothing.
     pub fn iter(&self) -> impl Iterator<Item = &Provider> {
-        self.providers.values()
+        self.providers.values().map(Entry::provider)
+    }
+
+    /// The names of all providers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.providers.keys().map(String::as_str)
     }
 
     /// What is wrong with the user's files.
@@ -72,11 +77,11 @@ impl Catalogue {
         &self.problems
     }
 
-    fn add(&mut self, text: &str, file_name: &str, base: impl Fn(&str) -> Option<(String, String)>) -> Option<String> {
+    fn add(&mut self, text: &str, file_name: &str) -> Option<String> {
         match file::read(text, file_name, base) {
             Ok(provider) => {
                 let name = provider.name.clone();
-                self.providers.insert(name.clone(), provider);
+                self.providers.insert(name.clone(), Entry::Own(Box::new(provider)));
                 Some(name)
             }
             Err(problems) => {
@@ -121,6 +126,17 @@ impl Catalogue {
     }
 }
 
+impl Entry {
+    fn provider(&self) -> &Provider {
+        match self {
+            Self::Own(provider) => provider,
+            Self::Embedded { file, text, read } => {
+                read.get_or_init(|| Box::new(file::read(text, file, |_| None).expect("a test reads every embedded file")))
+            }
+        }
+    }
+}
+
 /// Checks a provider file: one that stands on its own, or, if it has no `kind`, one that changes an embedded provider.
 pub fn check(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
     file::read(text, file_name, base)
@@ -145,6 +161,11 @@ impl std::error::Error for UnknownProvider {}
 
 /// The embedded file of a provider.
 fn base(name: &str) -> Option<(String, String)> {
-    let embedded = EMBEDDED.iter().find(|(file, _)| file.strip_suffix(".toml") == Some(name));
+    let embedded = EMBEDDED.iter().find(|(file, _)| stem(file) == name);
     embedded.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+}
+
+/// A file's name is its provider's, with `.toml` behind it: a test holds the files to that.
+fn stem(file: &str) -> &str {
+    file.strip_suffix(".toml").unwrap_or(file)
 }

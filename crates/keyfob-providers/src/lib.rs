@@ -11,6 +11,7 @@
 
 mod action;
 mod catalogue;
+mod embedded;
 mod file;
 mod jq;
 mod moment;

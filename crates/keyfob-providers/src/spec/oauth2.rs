@@ -69,6 +69,7 @@ impl OAuth2Spec {
             client_auth: self.client_auth,
             mtls: self.client_auth == Some(ClientAuth::Tls),
             scopes: self.scopes.clone(),
+            ..Preferences::default()
         };
         Ok(self.over(metadata.settings(app, &preferences)?, &field, moves)?)
     }
