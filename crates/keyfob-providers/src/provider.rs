@@ -30,6 +30,8 @@ pub struct Provider {
     pub client: ClientHelp,
     /// What must be tolerated of it, with the reason.
     pub deviations: Vec<(Deviation, String)>,
+    /// Scopes that people ask for, each with what it allows; the provider's documentation has the rest.
+    pub scopes: Vec<(String, String)>,
     /// What it can be asked for by name, in the order of the file.
     pub actions: Vec<Action>,
     /// Why no proof key is sent (RFC 7636), where none is.

@@ -209,6 +209,8 @@ fn each_mistake_is_told_with_its_place() {
             "did you mean \"missing-token-type\"?",
         ),
         ("\"The answers have none.\"", "\"\"", "\"\"", "has no reason", ""),
+        ("[deviations]\n", "[scopes]\nread = \"\"\n\n[deviations]\n", "\"\"", "the scope read says nothing", ""),
+        ("[deviations]\n", "[scopes]\n\"a b\" = \"x\"\n\n[deviations]\n", "\"a b\"", "expected the name of a scope", ""),
         ("\"{kinds}\"", "\"{kind}\"", "{kind}", "the unknown name {kind}", "did you mean \"kinds\"?"),
         (
             "path = \"/things/{id}\"\nparameters = [{ name = \"id\", type",

@@ -55,6 +55,16 @@ fn the_embedded_list_is_the_folder() {
     assert!(catalogue.iter().map(|provider| provider.name.as_str()).eq(catalogue.names()));
 }
 
+/// A scope that is asked for is one of those that the file explains: what is mistyped is refused by the provider only when somebody logs in.
+#[test]
+fn scopes_that_are_asked_for_are_explained() {
+    for provider in Catalogue::embedded().iter().filter(|provider| !provider.scopes.is_empty()) {
+        for scope in provider.default_scopes() {
+            assert!(provider.scopes.iter().any(|(name, _)| name == scope), "{}: {scope}", provider.name);
+        }
+    }
+}
+
 /// Variables say which provider is meant: what two live ones share says nothing.
 #[test]
 fn live_providers_share_no_variables() {

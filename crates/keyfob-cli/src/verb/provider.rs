@@ -73,7 +73,7 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     }
     facts.extend(provider.homepage.iter().map(|url| ("home page".to_owned(), url.clone())));
     if !provider.default_scopes().is_empty() {
-        facts.push(("scopes".to_owned(), provider.default_scopes().join(" ")));
+        facts.push(("scopes asked for".to_owned(), provider.default_scopes().join(" ")));
     }
     section("What it is", facts);
     let help = &provider.client;
@@ -86,6 +86,7 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     section("Registering an app", register);
     section("What an app needs", help.fields.iter().map(field).collect());
     section("Addresses", provider.endpoints().into_iter().map(|(what, url)| (what.to_owned(), url)).collect());
+    section("Scopes", provider.scopes.clone());
     section("Tolerated", provider.deviations.iter().map(|(deviation, why)| (deviation.to_string(), why.clone())).collect());
     section("Actions", provider.actions.iter().map(|action| (action.usage(), action.about.clone())).map(shortened).collect());
     let own: Vec<(String, String)> =
@@ -214,6 +215,7 @@ fn whole(provider: &Provider) -> Value {
         },
         "client": provider.client,
         "scopes": provider.default_scopes(),
+        "known_scopes": provider.scopes.iter().map(|(name, allows)| json!({"name": name, "allows": allows})).collect::<Vec<_>>(),
         "endpoints": endpoints,
         "deviations": deviations,
         "actions": actions,

@@ -29,6 +29,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let deviations = deviations(&top);
     let moves = moves(&top);
     let keep = top.strings("keep");
+    let scopes = scopes(&top);
 
     let client = client::read(&top);
     let fields: Vec<&str> = client.fields.iter().map(|field| field.name.as_str()).collect();
@@ -54,6 +55,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
         sources,
         client,
         deviations,
+        scopes,
         actions,
         pkce_off,
         files,
@@ -128,6 +130,22 @@ fn deviations(top: &Table<'_>) -> Vec<(Deviation, String)> {
         }
     }
     deviations
+}
+
+/// `[scopes]`: names are the provider's own, so any goes that RFC 6749 §3.3 lets through; what each allows is a sentence.
+fn scopes(top: &Table<'_>) -> Vec<(String, String)> {
+    let mut scopes = Vec::new();
+    for (key, text) in top.pairs("scopes") {
+        let proper = !key.name.is_empty() && key.name.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'));
+        if !proper {
+            top.reader.problem(key.place, format!("expected the name of a scope (RFC 6749 §3.3), found \"{}\"", key.name), None);
+        } else if text.value.trim().is_empty() {
+            top.reader.problem(text.place, format!("the scope {} says nothing about what it allows", key.name), None);
+        } else {
+            scopes.push((key.name, text.value));
+        }
+    }
+    scopes
 }
 
 fn moves(top: &Table<'_>) -> Moves {
