@@ -13,6 +13,7 @@ pub mod clock;
 pub mod fleet;
 pub mod home;
 pub mod http;
+pub mod oauth1;
 pub mod peers;
 pub mod person;
 pub mod program;

@@ -1,43 +1,14 @@
 //! Our OAuth 1.0a client against a provider that others wrote: oauthlib's server side.
 
 use keyfob_interop::http::{self, Answer};
+use keyfob_interop::oauth1::{self, AWKWARD, PLACEMENTS, PLAIN, SHAPES, Shape};
 use keyfob_interop::peers;
 use keyfob_interop::wire::{self, entropy, now};
-use keyfob_proto::oauth1::{Body, Callback, Client, Pending, Placement, Settings, SignatureMethod, rsa};
-use keyfob_proto::{Api, App, Attach, Code, Endpoint, Error, Flow, OAuth1Tokens, Secret, TokenSet};
+use keyfob_proto::oauth1::{Body, Callback, Client, Pending, Placement, SignatureMethod, rsa};
+use keyfob_proto::{Code, Error, OAuth1Tokens, TokenSet};
 use serde_json::json;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback?x=1&y=z";
-const PLACEMENTS: [Placement; 3] = [Placement::Header, Placement::Query, Placement::Body];
-/// As in the server's records: every character has been somebody's bug.
-const SECRET: &str = "consumer secret/&=+%~ü";
-
-/// A request as programs make them: method, target, content type, body.
-struct Shape {
-    method: &'static str,
-    target: &'static str,
-    content_type: Option<&'static str>,
-    body: &'static str,
-}
-
-const FORM: &str = "application/x-www-form-urlencoded";
-const SHAPES: [Shape; 6] = [
-    // RFC 5849 §3.4.1.3.1's own query: an encoded equals sign, an empty value, an encoded name, a plus sign, repeated names.
-    Shape { method: "GET", target: "/api/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b&a3=2+q&c2", content_type: None, body: "" },
-    // A path that nobody may tidy up: encoded slash and dots, a parameter, an apostrophe.
-    Shape { method: "DELETE", target: "/api/a%2Fb/%2e%2e/c;v=1/it's/%C3%BC", content_type: None, body: "" },
-    Shape {
-        method: "POST",
-        target: "/api/form?a=2",
-        content_type: Some(FORM),
-        body: "a=10&a=1&empty=&text=Hello+Ladies%20%2B%20Gentlemen%21+%C3%A9",
-    },
-    // Nothing of other bodies is signed, whatever they look like.
-    Shape { method: "POST", target: "/api/json", content_type: Some("application/json"), body: r#"{"a":"1&b=2"}"# },
-    Shape { method: "PUT", target: "/api/text?n=%7C", content_type: Some("text/plain"), body: "a=1&b=2" },
-    Shape { method: "PATCH", target: "/api/empty?q=%E2%98%83&q=", content_type: None, body: "" },
-];
-
 #[test]
 fn every_signature_method_in_every_place_signs_every_shape() {
     let (Some(awkward), Some(plain)) = (Peer::start(), Peer::start_with("plain")) else { return };
@@ -45,8 +16,7 @@ fn every_signature_method_in_every_place_signs_every_shape() {
         for placement in PLACEMENTS {
             // See the server: only its header can carry secrets that have to be encoded as they are.
             let in_plain_sight = method == SignatureMethod::Plaintext && placement != Placement::Header;
-            let (peer, key, secret) =
-                if in_plain_sight { (&plain, "other-key", "other-secret-not-real") } else { (&awkward, "peer-key", SECRET) };
+            let (peer, key, secret) = if in_plain_sight { (&plain, PLAIN.0, PLAIN.1) } else { (&awkward, AWKWARD.0, AWKWARD.1) };
             let client = peer.client(method, placement, key, secret);
             let tokens = peer.login(&client);
             for shape in &SHAPES {
@@ -71,7 +41,7 @@ fn protocol_parameters_are_where_they_were_asked_for() {
     let Some(peer) = Peer::start() else { return };
     let shape = &SHAPES[2];
     for placement in PLACEMENTS {
-        let client = peer.client(SignatureMethod::HmacSha1, placement, "peer-key", SECRET);
+        let client = peer.client(SignatureMethod::HmacSha1, placement, AWKWARD.0, AWKWARD.1);
         let understood = peer.call(&client, &peer.login(&client), shape).json();
         let holds = |place: &str| understood[place].to_string().contains("oauth_signature");
         assert_eq!((holds("query"), holds("form")), (placement == Placement::Query, placement == Placement::Body), "{placement:?}");
@@ -82,7 +52,7 @@ fn protocol_parameters_are_where_they_were_asked_for() {
 #[test]
 fn a_pin_is_a_verifier() {
     let Some(peer) = Peer::start() else { return };
-    let client = peer.client(SignatureMethod::HmacSha1, Placement::Header, "peer-key", SECRET);
+    let client = peer.client(SignatureMethod::HmacSha1, Placement::Header, AWKWARD.0, AWKWARD.1);
     let (url, pending) = peer.begin(&client, Callback::OutOfBand);
     let pin = http::visit(&url).text();
     let tokens = peer.finish(&client, &pending, keyfob_proto::Answer::read(&pin)).expect("token credentials");
@@ -92,7 +62,7 @@ fn a_pin_is_a_verifier() {
 #[test]
 fn a_denial_ends_the_login_and_somebody_elses_does_not() {
     let Some(peer) = Peer::start() else { return };
-    let client = peer.client(SignatureMethod::HmacSha1, Placement::Header, "peer-key", SECRET);
+    let client = peer.client(SignatureMethod::HmacSha1, Placement::Header, AWKWARD.0, AWKWARD.1);
     let (url, pending) = peer.begin(&client, Callback::Url(CALLBACK.to_owned()));
     let (others_url, _) = peer.begin(&client, Callback::Url(CALLBACK.to_owned()));
 
@@ -139,7 +109,7 @@ fn tampering_is_refused() {
     // PLAINTEXT signs nothing.
     for method in SignatureMethod::ALL.iter().copied().filter(|method| *method != SignatureMethod::Plaintext) {
         for placement in PLACEMENTS {
-            let client = peer.client(method, placement, "peer-key", SECRET);
+            let client = peer.client(method, placement, AWKWARD.0, AWKWARD.1);
             let tokens = peer.login(&client);
             for (what, change) in &changes {
                 let (mut parts, mut body) = peer.signed(&client, &tokens, shape);
@@ -158,7 +128,7 @@ fn tampering_is_refused() {
 fn a_request_is_good_once() {
     let Some(peer) = Peer::start() else { return };
     for method in SignatureMethod::ALL.iter().copied() {
-        let client = peer.client(method, Placement::Header, "peer-key", SECRET);
+        let client = peer.client(method, Placement::Header, AWKWARD.0, AWKWARD.1);
         let tokens = peer.login(&client);
         let (parts, body) = peer.signed(&client, &tokens, &SHAPES[0]);
         assert_eq!(wire::call(&parts, &body).status, 200);
@@ -171,7 +141,7 @@ fn a_request_is_good_once() {
 #[test]
 fn wrong_verifiers_and_spent_tokens_are_refused() {
     let Some(peer) = Peer::start() else { return };
-    let client = peer.client(SignatureMethod::HmacSha1, Placement::Header, "peer-key", SECRET);
+    let client = peer.client(SignatureMethod::HmacSha1, Placement::Header, AWKWARD.0, AWKWARD.1);
     let refused = |result: Result<OAuth1Tokens, Error>| match result {
         Err(Error::Refused(refused)) => assert_eq!(refused.status.map(|status| status.as_u16()), Some(401), "{refused}"),
         other => panic!("{other:?}"),
@@ -189,11 +159,11 @@ fn wrong_verifiers_and_spent_tokens_are_refused() {
 fn strangers_are_refused() {
     let Some(peer) = Peer::start() else { return };
     let client = |key, secret| peer.client(SignatureMethod::HmacSha256, Placement::Header, key, secret);
-    let ours = client("peer-key", SECRET);
+    let ours = client(AWKWARD.0, AWKWARD.1);
     let tokens = peer.login(&ours);
     let get = |client: &Client, tokens: &OAuth1Tokens| peer.call(client, tokens, &SHAPES[0]).status;
     assert_eq!(get(&ours, &tokens), 200);
-    assert_eq!(get(&client("nobody", SECRET), &tokens), 401, "unknown consumer key");
+    assert_eq!(get(&client("nobody", AWKWARD.1), &tokens), 401, "unknown consumer key");
     assert_eq!(get(&client("peer-key", "wrong"), &tokens), 401, "wrong consumer secret");
     assert_eq!(get(&client("other-key", "other-secret-not-real"), &tokens), 401, "another consumer's token");
     let wrong = OAuth1Tokens { token: tokens.token.clone(), secret: "wrong".into() };
@@ -205,7 +175,7 @@ fn strangers_are_refused() {
     let tokens = peer.login(&ours);
     assert_eq!(get(&ours, &tokens), 200);
     assert_eq!(
-        get(&ours.clone().with_rsa_key(rsa::private_key(&private_key(1), SignatureMethod::RsaSha256).expect("a key")), &tokens),
+        get(&ours.clone().with_rsa_key(rsa::private_key(&oauth1::private_key(1), SignatureMethod::RsaSha256).expect("a key")), &tokens),
         401
     );
     assert_eq!(get(&rsa("other-key"), &tokens), 401, "another consumer's token, with that consumer's key");
@@ -218,7 +188,7 @@ fn strangers_are_refused() {
 #[test]
 fn old_timestamps_are_refused() {
     let Some(peer) = Peer::start() else { return };
-    let client = peer.client(SignatureMethod::HmacSha1, Placement::Header, "peer-key", SECRET);
+    let client = peer.client(SignatureMethod::HmacSha1, Placement::Header, AWKWARD.0, AWKWARD.1);
     let tokens = peer.login(&client);
     for (seconds, status) in [(0, 200), (-60, 200), (-3600, 401), (3600, 401)] {
         let mut parts = wire::parts("GET", &format!("{}/api/x", peer.origin), None);
@@ -245,33 +215,7 @@ impl Peer {
     }
 
     fn client(&self, signature: SignatureMethod, placement: Placement, key: &str, secret: &str) -> Client {
-        let endpoint = |path: &str| Endpoint::parse(&format!("{}{path}", self.origin)).expect("an endpoint");
-        let flow = Settings {
-            signature,
-            placement,
-            realm: (placement == Placement::Header).then(|| "peer".to_owned()),
-            ..Settings::new(endpoint("/oauth/request_token"), endpoint("/oauth/authorize"), endpoint("/oauth/access_token"))
-        };
-        let api = Api {
-            base: endpoint("/"),
-            more_origins: Vec::new(),
-            attach: Attach::Bearer,
-            headers: Vec::new(),
-            expired: Vec::new(),
-            failed: Vec::new(),
-            message: Vec::new(),
-        };
-        let settings = keyfob_proto::Settings {
-            provider: "peer".to_owned(),
-            flow: Flow::OAuth1(flow),
-            api,
-            deviations: Default::default(),
-            keep: Vec::new(),
-            retired: None,
-        };
-        let mut app = App::confidential(key, secret);
-        app.fields.insert("private_key".to_owned(), private_key(if key == "peer-key" { 0 } else { 1 }));
-        Client::new(&settings, app).expect("a client")
+        Client::new(&oauth1::settings(&self.origin, signature, placement), oauth1::app(key, secret)).expect("a client")
     }
 
     fn begin(&self, client: &Client, callback: Callback) -> (String, Pending) {
@@ -309,13 +253,6 @@ impl Peer {
         let (parts, body) = self.signed(client, tokens, shape);
         wire::call(&parts, &body)
     }
-}
-
-/// One of the key pairs of the test vectors, whose public halves the peer knows.
-fn private_key(at: usize) -> Secret {
-    let vectors = include_str!("../../crates/keyfob-proto/tests/vectors/rfc5849/rsa.jsonl");
-    let key: serde_json::Value = serde_json::from_str(vectors.lines().nth(at).expect("a key")).expect("JSON");
-    Secret::new(key["private"][0].as_str().expect("PEM"))
 }
 
 fn request_token_error(request: keyfob_proto::oauth1::RequestToken) -> Error {
