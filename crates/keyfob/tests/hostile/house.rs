@@ -245,6 +245,7 @@ impl<'a> House<'a> {
             id_token: None,
             authorization_details: vec![],
             proof_key: None,
+            resources: vec![],
         };
         let account = Account {
             id: AccountId::random(),
@@ -256,6 +257,7 @@ impl<'a> House<'a> {
             origins: vec![Origin::parse(self.origin).unwrap()],
             requested_scopes: vec![],
             tolerated: vec![],
+            grant: keyfob::Grant::Approval,
             health: Health::Ok,
             logged_in_at: self.now(),
             spending: None,
