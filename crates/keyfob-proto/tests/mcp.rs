@@ -8,7 +8,7 @@ use keyfob_proto::oauth2::challenge::Challenges;
 use keyfob_proto::oauth2::client_id_document::ClientIdUrl;
 use keyfob_proto::oauth2::mcp::{Clients, KnownClient, Ready, Step, Walk};
 use keyfob_proto::oauth2::registration::ClientMetadata;
-use keyfob_proto::oauth2::{self, ClientAuth};
+use keyfob_proto::oauth2::{self, ClientAuth, Dpop};
 use keyfob_proto::{Answer, App, Deviations, Error, Flow, Settings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -137,6 +137,15 @@ fn what_is_known_comes_before_the_page_and_the_page_before_a_registration() {
     let (_, nobody) = world().walk(Clients::default());
     let error = nobody.expect_err("no way in");
     assert!(matches!(error, Error::Misuse(_)) && error.hint().is_some_and(|hint| hint.contains("by hand")), "{error}");
+}
+
+#[test]
+fn tokens_are_bound_where_the_resource_or_the_registration_says_so() {
+    let dpop = |world: World| world.walk(clients()).1.expect("ready").settings.dpop;
+    assert_eq!(dpop(world()), Dpop::Off);
+    assert_eq!(dpop(world().set(0, "dpop_bound_access_tokens_required", json!(true))), Dpop::Wanted);
+    assert_eq!(dpop(world().set(2, "dpop_bound_access_tokens", json!(true))), Dpop::Wanted);
+    assert_eq!(dpop(world().set(2, "dpop_bound_access_tokens", json!(false))), Dpop::Off);
 }
 
 #[test]

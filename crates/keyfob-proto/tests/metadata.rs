@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use http::Response;
 use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Pushed, Step};
-use keyfob_proto::oauth2::{ClientAuth, Pkce};
+use keyfob_proto::oauth2::{ClientAuth, Dpop, Pkce};
 use keyfob_proto::{App, Error, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -399,6 +399,48 @@ fn the_client_says_who_it_is_as_both_sides_can() {
     assert_eq!(auth(json!(["client_secret_basic"]), &secret, Some(ClientAuth::Post)).ok(), Some(ClientAuth::Post));
     let error = auth(json!(["private_key_jwt"]), &secret, None).expect_err("no way");
     assert!(matches!(error, Error::Misuse(_)) && error.to_string().contains("private_key_jwt"), "{error}");
+}
+
+#[test]
+fn an_app_s_own_key_is_used_where_the_server_takes_it() {
+    let keyed = App { private_key: Some("a key, which nobody reads here".into()), ..app() };
+    let auth = |methods: Value| {
+        let metadata = read(json!({ "token_endpoint_auth_methods_supported": methods })).expect("metadata");
+        metadata.settings(&keyed, &Preferences::default()).map(|settings| settings.client_auth)
+    };
+    assert_eq!(auth(json!(["client_secret_basic", "private_key_jwt"])).ok(), Some(ClientAuth::PrivateKeyJwt));
+    assert_eq!(auth(json!(["client_secret_basic"])).ok(), Some(ClientAuth::Basic));
+}
+
+#[test]
+fn what_a_server_says_of_sessions_is_taken_over() {
+    let metadata = read(json!({
+        "userinfo_endpoint": "https://login.example/me", "end_session_endpoint": "https://login.example/bye",
+        "authorization_signing_alg_values_supported": ["ES256", "none"], "require_signed_request_object": true,
+    }))
+    .expect("metadata");
+    let settings = metadata.settings(&app(), &Preferences::default()).expect("settings");
+    let places = [settings.userinfo, settings.end_session].map(|place| place.map(|place| place.to_string()));
+    assert_eq!(places, ["https://login.example/me", "https://login.example/bye"].map(|place| Some(place.to_owned())));
+    assert_eq!(settings.response_algorithms.to_string(), "ES256");
+    assert!(settings.request_object && settings.discovered);
+    let silent = read(json!({})).expect("metadata").settings(&app(), &Preferences::default()).expect("settings");
+    assert!(silent.userinfo.is_none() && silent.end_session.is_none() && !silent.request_object);
+    assert_eq!(silent.response_algorithms.to_string(), "RS256", "JARM §3");
+}
+
+#[test]
+fn proofs_are_by_an_algorithm_that_both_sides_have() {
+    let settings = |algorithms: Value, dpop: Dpop| {
+        let metadata = read(json!({ "dpop_signing_alg_values_supported": algorithms })).expect("metadata");
+        metadata.settings(&app(), &Preferences { dpop, ..Default::default() })
+    };
+    let both = settings(json!(["ES256K", "EdDSA", "HS256", "ES256"]), Dpop::Wanted).expect("settings");
+    assert_eq!((both.dpop, both.dpop_algorithms.to_string()), (Dpop::Wanted, "ES256, EdDSA".to_owned()));
+    assert_eq!(settings(json!(null), Dpop::Wanted).expect("settings").dpop_algorithms.to_string(), "ES256");
+    let none = settings(json!(["ES256K"]), Dpop::Wanted).expect_err("no way to prove");
+    assert!(matches!(none, Error::Misuse(_)) && none.to_string().contains("ES256K"), "{none}");
+    assert_eq!(settings(json!(["ES256K"]), Dpop::Off).expect("nobody wants it").dpop, Dpop::Off);
 }
 
 #[test]

@@ -213,6 +213,20 @@ fn a22_where_pushing_is_required_or_fails_nothing_goes_through_the_browser() {
 }
 
 #[test]
+fn a22_hybrid_requests_are_pushed_where_that_is_required() {
+    let required = confidential(|flow| (flow.pushed, flow.pushed_required) = (Some(endpoint("https://login.example/par")), true));
+    let asked = AuthorizeRequest { scopes: vec!["openid".to_owned()], ..request() };
+    let hybrid = oauth2::Hybrid::IdToken;
+    assert!(matches!(required.authorize_hybrid(&asked, hybrid, NOW, &Chance::new(1)), Err(Error::Misuse(_))));
+    let pushed = required.push_hybrid(&asked, hybrid, NOW, &Chance::new(1)).expect("a request");
+    assert_eq!(get(&form(pushed.request()), "response_type"), Some("code id_token"));
+    let (url, pending) = pushed.receive(&answer(201, &json!({ "request_uri": "urn:x", "expires_in": 60 }))).expect("a name");
+    assert!(url.contains("request_uri=urn%3Ax") && !url.contains(pending.key().expose()), "{url}");
+    let may = confidential(|flow| flow.pushed = Some(endpoint("https://login.example/par")));
+    assert!(may.authorize_hybrid(&asked, hybrid, NOW, &Chance::new(1)).is_ok());
+}
+
+#[test]
 fn a_signed_request_says_everything_inside_and_nothing_outside() {
     let client = confidential(|flow| flow.request_object = true).with_key(OURS.clone());
     let (url, pending) = client.authorize(&request(), NOW, &Chance::new(1)).expect("a URL");
@@ -302,6 +316,10 @@ fn a23_the_three_places_of_a_signed_answer() {
         assert_eq!(judge(Answer::Query(&text)), mode == ResponseMode::QueryJwt);
         assert_eq!(judge(Answer::Fragment(&text)), mode == ResponseMode::FragmentJwt);
     }
+    // JARM §2.3.4: "jwt", in a provider file, is the response type's own place.
+    let by_file = confidential(|flow| flow.authorize_params = vec![("response_mode".to_owned(), "jwt".to_owned())]);
+    let (_, pending) = by_file.authorize(&request(), NOW, &Chance::new(1)).expect("a URL");
+    assert_eq!(pending.response_mode(), ResponseMode::QueryJwt);
     let nameless = confidential(|flow| flow.issuer = None);
     let asked = AuthorizeRequest { response_mode: Some(ResponseMode::QueryJwt), ..request() };
     assert!(nameless.authorize(&asked, NOW, &Chance::new(1)).is_err(), "nobody to hold it against");
@@ -403,6 +421,114 @@ fn g1_the_key_stays_through_a_refresh_and_a_restart() {
 }
 
 /// Time and entropy are all that goes in.
+#[test]
+fn g3_a_code_and_what_comes_of_it_are_for_the_key_they_were_asked_for_with() {
+    let (client, key) = bound();
+    let (_, pending) = client.authorize(&request(), NOW, &Chance::new(1)).expect("a URL");
+    assert!(pending.proof_key().is_some_and(|stored| stored.same_as(key.stored().expose())));
+    let stored = serde_json::to_string(&pending).expect("made to be stored");
+    let again: oauth2::Pending = serde_json::from_str(&stored).expect("as it rests");
+    let back = format!("code=code-1&state={}&iss=https%3A%2F%2Flogin.example", pending.key().expose());
+    let verified = || again.verify(Answer::Query(&back), NOW).expect("ours");
+    assert!(client.exchange(verified()).is_ok());
+    let (another, _) = bound();
+    for other in [&another, &confidential(|_| {})] {
+        assert!(matches!(other.exchange(verified()), Err(Error::Misuse(_))), "a code for another key");
+    }
+    // Nor does a login that began without one end with one.
+    let (_, plain) = confidential(|_| {}).authorize(&request(), NOW, &Chance::new(1)).expect("a URL");
+    let back = format!("code=code-1&state={}&iss=https%3A%2F%2Flogin.example", plain.key().expose());
+    assert!(client.exchange(plain.verify(Answer::Query(&back), NOW).expect("ours")).is_err());
+
+    let (client, _, tokens) = bound_tokens();
+    assert!(client.refresh(&tokens).is_ok());
+    for other in [&another, &confidential(|_| {})] {
+        assert!(matches!(other.refresh(&tokens), Err(Error::Misuse(_))), "a refresh for another key");
+    }
+}
+
+#[test]
+fn rfc_8707_resources_are_named_again_at_every_refresh() {
+    let client = confidential(|_| {});
+    let resources = vec!["https://a.example/x".to_owned(), "https://b.example".to_owned()];
+    let asked = AuthorizeRequest { resources: resources.clone(), ..request() };
+    let (_, pending) = client.authorize(&asked, NOW, &Chance::new(1)).expect("a URL");
+    let back = format!("code=code-1&state={}&iss=https%3A%2F%2Flogin.example", pending.key().expose());
+    let exchange = client.exchange(pending.verify(Answer::Query(&back), NOW).expect("ours")).expect("a request");
+    let named = |outgoing: &Outgoing| form(outgoing).into_iter().filter(|(name, _)| name == "resource").map(|(_, value)| value).collect();
+    let mut all: Vec<Vec<String>> = vec![named(exchange.request())];
+    let mut received = exchange.receive(&token_answer("Bearer"), NOW).expect("tokens");
+    for _ in 0..2 {
+        let TokenSet::OAuth2(tokens) = &received.tokens else { panic!("OAuth 2") };
+        let stored = serde_json::to_string(&received.tokens).expect("made to be stored");
+        assert!(stored.contains("https://a.example/x"));
+        let refresh = client.refresh(tokens).expect("a request");
+        all.push(named(refresh.request()));
+        received = refresh.receive(&token_answer("Bearer"), NOW).expect("tokens");
+    }
+    assert!(all.iter().all(|named| *named == resources), "{all:?}");
+}
+
+#[test]
+fn an_exchanged_token_is_bound_where_the_request_was_proved() {
+    let (client, key) = bound();
+    let request = oauth2::TokenExchangeRequest::new(Secret::new("subject"), oauth2::TokenType::AccessToken);
+    let body = |token_type: &str| json!({ "access_token": "access-2", "token_type": token_type, "issued_token_type": "urn:ietf:params:oauth:token-type:access_token" });
+    let receive = |client: &Client, token_type: &str| {
+        client.token_exchange(&request).expect("a request").receive(&answer(200, &body(token_type)), NOW)
+    };
+    let exchanged = receive(&client, "dpop").expect("a token");
+    let tokens = exchanged.for_a_call().expect("it is for calls");
+    assert!(tokens.proof_key.as_ref().is_some_and(|stored| stored.same_as(key.stored().expose())));
+    assert!(receive(&client, "Bearer").is_err(), "c8: a downgrade");
+    let plain = confidential(|_| {});
+    assert!(receive(&plain, "DPoP").is_err());
+    assert!(receive(&plain, "Bearer").expect("a token").for_a_call().is_some_and(|tokens| tokens.proof_key.is_none()));
+}
+
+#[test]
+fn a_key_that_is_wanted_and_missing_is_told() {
+    for (change, has_key) in [(ClientAuth::PrivateKeyJwt, false), (ClientAuth::PrivateKeyJwt, true), (ClientAuth::Basic, true)] {
+        let client = confidential(|flow| flow.client_auth = change);
+        let client = if has_key { client.with_key(OURS.clone()) } else { client };
+        assert_eq!(client.check_key().is_ok(), has_key, "{change:?}");
+    }
+    assert!(confidential(|flow| flow.request_object = true).check_key().is_err());
+    assert!(confidential(|_| {}).check_key().is_ok());
+}
+
+#[test]
+fn an_app_s_own_key_signs_as_it_was_registered() {
+    let ec = AwsLc.generate(Algorithm::ES384).expect("a key").to_pem();
+    let rsa = AwsLc.generate(Algorithm::RS256).expect("a key").to_pem();
+    let app = |key: &Option<Secret>, algorithm: Option<Algorithm>| App {
+        private_key: key.clone(),
+        private_key_algorithm: algorithm,
+        ..App::public("us")
+    };
+    let signs = |app: &App| app.signer(&AwsLc).map(|signer| signer.map(|signer| signer.algorithm()));
+    assert_eq!(signs(&app(&ec, None)), Ok(Some(Algorithm::ES384)));
+    assert_eq!(signs(&app(&rsa, None)), Ok(Some(Algorithm::RS256)));
+    assert_eq!(signs(&app(&rsa, Some(Algorithm::PS256))), Ok(Some(Algorithm::PS256)));
+    assert!(signs(&app(&ec, Some(Algorithm::RS256))).is_err(), "of another kind");
+    assert_eq!(signs(&app(&None, Some(Algorithm::RS256))), Ok(None));
+    // RFC 8037 Appendix A.1, with a name and an algorithm of its own.
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+        "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"of-the-jwk","alg":"Ed25519"}"#;
+    let mut app = app(&Some(Secret::new(jwk)), None);
+    let signer = app.signer(&AwsLc).expect("a key").expect("there is one");
+    assert_eq!((signer.algorithm(), signer.key_id()), (Algorithm::Ed25519, Some("of-the-jwk")));
+    app.private_key_id = Some("another".to_owned());
+    assert_eq!(app.signer(&AwsLc).expect("a key").expect("there is one").key_id(), Some("another"));
+    // Records from before read as before, and a key is kept with what it is for.
+    let old: App = serde_json::from_str(r#"{"client_id":"us"}"#).expect("an old record");
+    assert!(old.private_key.is_none() && serde_json::to_string(&old).expect("JSON") == r#"{"client_id":"us"}"#);
+    app.private_key_algorithm = Some(Algorithm::EdDSA);
+    let read: App = serde_json::from_str(&serde_json::to_string(&app).expect("JSON")).expect("as it rests");
+    assert_eq!((read.private_key_algorithm, read.private_key_id), (Some(Algorithm::EdDSA), Some("another".to_owned())));
+    assert!(app.secrets().any(|secret| secret.same_as(jwk)) && !format!("{app:?}").contains("nWGxne"));
+}
+
 #[test]
 fn m3_the_same_moment_and_entropy_give_the_same_assertion() {
     let client = confidential(|flow| flow.client_auth = ClientAuth::SecretJwt);

@@ -32,6 +32,7 @@ struct Habits {
     id_token: bool,
     breaks_signature: bool,
     keys_fail: bool,
+    rotates: bool,
 }
 
 struct House {
@@ -72,6 +73,9 @@ impl Habits {
         }
         let mut answer = json!({ "access_token": format!("access-{now}"), "refresh_token": format!("refresh-{now}"), "token_type": "Bearer",
             "expires_in": 3600 });
+        if !self.rotates {
+            answer.as_object_mut().unwrap().remove("refresh_token");
+        }
         if self.id_token {
             answer["id_token"] = json!(token);
         }
@@ -90,6 +94,7 @@ impl House {
             id_token: true,
             breaks_signature: false,
             keys_fail: false,
+            rotates: true,
         };
         let (habits, clock) = (Arc::new(Mutex::new(habits)), Arc::new(Turned(AtomicI64::new(NOW))));
         let (theirs, time) = (habits.clone(), clock.clone());
@@ -252,6 +257,18 @@ async fn d11_one_that_breaks_a_rule_is_refused_and_the_account_is_marked() {
         let kept = house.kept().await;
         assert!(matches!(kept.health, Health::NeedsLogin { .. }));
         assert_eq!((access(&kept), id_token(&kept)), (access(&before), id_token(&before)), "nothing of that answer is kept");
+    }
+}
+
+#[tokio::test]
+async fn d11_what_is_revoked_of_a_refused_refresh_is_what_is_new() {
+    for (rotates, revoked) in [(true, 2), (false, 1)] {
+        let house = House::new().await;
+        house.log_in().await.unwrap();
+        assert_eq!(house.server.asked("POST /revoke"), 0);
+        house.habits(|habits| (habits.rotates, habits.breaks_signature) = (rotates, true));
+        house.refresh().await.unwrap_err();
+        assert_eq!(house.server.asked("POST /revoke"), revoked, "a refresh token that was there before is left alone");
     }
 }
 

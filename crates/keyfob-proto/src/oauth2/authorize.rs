@@ -334,7 +334,12 @@ impl Client {
     fn response_mode(&self, request: &AuthorizeRequest, response_type: ResponseType) -> Result<ResponseMode, Misuse> {
         let by_file = || {
             let (_, value) = self.settings.authorize_params.iter().find(|(name, _)| name == "response_mode")?;
-            ResponseMode::ALL.into_iter().find(|mode| mode.as_str() == value)
+            // JARM §2.3.4: the response type's own place, signed.
+            let is_meant = |mode: &ResponseMode| match value.as_str() {
+                "jwt" => mode.is_signed() && mode.place() == response_type.default_mode(),
+                name => mode.as_str() == name,
+            };
+            ResponseMode::ALL.into_iter().find(is_meant)
         };
         let mode = request.response_mode.or_else(by_file).unwrap_or(response_type.default_mode());
         if mode.is_signed() && self.settings.issuer.is_none() {

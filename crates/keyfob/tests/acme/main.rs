@@ -1,0 +1,15 @@
+//! Sessions against a strict server that speaks everything: what the core can say reaches it, and what it gets wrong on request is refused.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod asserted;
+mod bound;
+mod discovered;
+mod hybrid;
+mod kit;
+mod person;
+mod pushed;
+mod refused;
+mod signed;
