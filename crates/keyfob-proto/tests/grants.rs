@@ -3,8 +3,11 @@
 
 mod common;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::*;
 use http::header::AUTHORIZATION;
+use keyfob_proto::jose::{Algorithm, AwsLc, Crypto as _};
 use keyfob_proto::oauth2::{
     self, AccessRequest, AuthorizationDetail, ClientAuth, Exchanged, SubjectToken, TokenExchangeRequest, TokenType, legacy,
 };
@@ -324,4 +327,29 @@ fn what_is_no_access_token_is_not_used_as_one() {
         let exchanged = exchange.receive(&json_answer(200, body.to_string()), NOW).expect("tolerated");
         assert_eq!((exchanged.is_bearer(), exchanged.tolerated().len()), (usable, 1));
     }
+}
+
+#[test]
+fn an_app_that_speaks_for_somebody_signs_it_anew_each_time_and_needs_no_refresh_token() {
+    let with_issuer = |_: &mut _, flow: &mut oauth2::Settings| flow.issuer = Some("https://login.example".into());
+    let key = AwsLc.signer(Algorithm::ES256, &AwsLc.generate(Algorithm::ES256).expect("a key").named("key-1")).expect("it signs");
+    let client = oauth2_client(with_issuer).with_key(key);
+    let claims = |seed| {
+        let exchange = client.jwt_bearer_for("robin", &access(), NOW, &Chance::new(seed)).expect("a request");
+        let sent = form(exchange.request());
+        assert_eq!(get(&sent, "grant_type"), ["urn:ietf:params:oauth:grant-type:jwt-bearer"]);
+        let payload = get(&sent, "assertion")[0].split('.').nth(1).map(str::to_owned).expect("three parts");
+        let claims = URL_SAFE_NO_PAD.decode(&payload).expect("base64url");
+        (serde_json::from_slice::<serde_json::Value>(&claims).expect("JSON"), exchange)
+    };
+    let ((first, exchange), (second, _)) = (claims(1), claims(2));
+    assert_eq!((&first["iss"], &first["sub"], &first["aud"]), (&json!(CLIENT_ID), &json!("robin"), &json!("https://login.example")));
+    assert_ne!(first["jti"], second["jti"], "good once");
+    let details = json!([{"type": "locks"}]);
+    let answer = json!({"access_token": "a", "token_type": "Bearer", "refresh_token": "r", "authorization_details": details}).to_string();
+    let TokenSet::OAuth2(tokens) = exchange.receive(&json_answer(200, answer), NOW).expect("tokens").tokens else { panic!("OAuth 2") };
+    assert!(tokens.refresh.is_none());
+
+    let keyless = oauth2_client(with_issuer).jwt_bearer_for("robin", &access(), NOW, &Chance::new(3));
+    assert!(matches!(keyless, Err(Error::Misuse(_))), "nothing to sign with");
 }

@@ -1,7 +1,10 @@
 //! What an account's tokens come of, and so how it gets new ones.
 
-use keyfob_proto::oauth2::{AccessRequest, AuthorizationDetail};
+use keyfob_proto::oauth2::{AccessRequest, AuthorizationDetail, Client, Exchange};
 use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::keyfob::Keyfob;
 
 /// What an account's tokens come of, and so how it gets new ones. Made to be stored, with the account; no secret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +23,17 @@ pub enum Grant {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         authorization_details: Vec<AuthorizationDetail>,
     },
+    /// The app's own word about somebody, signed with its key (RFC 7523 §2.1): good for a minute, so the same is said again.
+    JwtBearer {
+        /// Whom the tokens are about (`sub`).
+        subject: String,
+        /// The resource servers that the tokens are for (RFC 8707).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        resources: Vec<String>,
+        /// What was asked for in detail (RFC 9396).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        authorization_details: Vec<AuthorizationDetail>,
+    },
 }
 
 impl Grant {
@@ -29,11 +43,37 @@ impl Grant {
         Self::ClientCredentials { resources, authorization_details }
     }
 
+    /// The app's own word about somebody, for this.
+    pub(crate) fn jwt_bearer(subject: &str, request: &AccessRequest) -> Self {
+        let AccessRequest { resources, authorization_details, .. } = request.clone();
+        Self::JwtBearer { subject: subject.to_owned(), resources, authorization_details }
+    }
+
+    /// Asks, for the first time or once more. Without scopes the provider's own.
+    pub(crate) fn ask(&self, keyfob: &Keyfob, client: &Client, scopes: &[String]) -> Result<Option<Exchange>, Error> {
+        let access = |resources: &Vec<String>, authorization_details: &Vec<AuthorizationDetail>| AccessRequest {
+            scopes: scopes.to_vec(),
+            resources: resources.clone(),
+            authorization_details: authorization_details.clone(),
+        };
+        Ok(match self {
+            Self::Approval => None,
+            Self::ClientCredentials { resources, authorization_details } => {
+                Some(client.client_credentials(&access(resources, authorization_details))?)
+            }
+            Self::JwtBearer { subject, resources, authorization_details } => {
+                let access = access(resources, authorization_details);
+                Some(client.jwt_bearer_for(subject, &access, keyfob.now(), keyfob.entropy())?)
+            }
+        })
+    }
+
     /// The `grant_type` by which the same is asked again; `None` where that takes a refresh token, or somebody's approval.
     pub fn asked_again_as(&self) -> Option<&'static str> {
         match self {
             Self::Approval => None,
             Self::ClientCredentials { .. } => Some("client_credentials"),
+            Self::JwtBearer { .. } => Some("urn:ietf:params:oauth:grant-type:jwt-bearer"),
         }
     }
 

@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Served, app, endpoint, json, keyfob, provider};
-use keyfob::login::{client_credentials, token_exchange};
-use keyfob::proto::oauth2::{AccessRequest, TokenExchangeRequest, TokenType};
-use keyfob::proto::{App, Flow, Secret, Settings};
+use keyfob::login::{client_credentials, jwt_bearer, token_exchange};
+use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _};
+use keyfob::proto::oauth2::{AccessRequest, ClientAuth, Dpop, TokenExchangeRequest, TokenType};
+use keyfob::proto::{App, Flow, Secret, Settings, TokenSet};
 use keyfob::{DeviceLogin, Error, Grant, Keyfob};
+use keyfob_sandbox::Sandbox;
 
 const CODE: &str = r#"{"device_code":"device-1","user_code":"WDJB-MJHT","verification_uri":"https://login.example/device","expires_in":600,
     "interval":1}"#;
@@ -153,4 +155,57 @@ async fn what_no_session_can_use_is_not_kept() {
     let error = token_exchange(&keyfob, &settings, &app(), "pretend/saml", &request()).await.unwrap_err();
     assert!(error.to_string().contains("bearer"), "{error}");
     assert!(keyfob.store().accounts().await.unwrap().is_empty());
+}
+
+/// The strict server, an app of its own there with a key, and the settings that it takes.
+async fn acme() -> (Sandbox, Settings, App) {
+    let sandbox = Sandbox::builder().only(["acme"]).start().await.unwrap();
+    let key = AwsLc.generate(Algorithm::ES256).unwrap();
+    let mut jwk = AwsLc.signer(Algorithm::ES256, &key).unwrap().public_key().unwrap().to_jwk();
+    jwk.insert("kid".to_owned(), "key-1".into());
+    let mut registered = sandbox.app("acme");
+    registered.client_id = "with-a-key".to_owned();
+    registered.client_secret = String::new();
+    registered.metadata.token_endpoint_auth_method = Some("private_key_jwt".to_owned());
+    registered.metadata.jwks = Some(serde_json::json!({"keys": [jwk]}));
+    sandbox.register("with-a-key", registered);
+    let mut app = App::public("with-a-key");
+    (app.private_key, app.private_key_id) = (key.to_pem(), Some("key-1".to_owned()));
+    let origin = sandbox.origin("acme");
+    let mut settings = provider(&origin);
+    let Flow::OAuth2(flow) = &mut settings.flow else { panic!("OAuth 2") };
+    (flow.issuer, flow.client_auth, flow.dpop) = (Some(origin), ClientAuth::PrivateKeyJwt, Dpop::Wanted);
+    (sandbox, settings, app)
+}
+
+async fn calls(sandbox: &Sandbox, keyfob: &Keyfob, settings: &Settings, app: &App, name: &str, path: &str) {
+    let session = keyfob.session(settings.clone(), app.clone(), name).await.unwrap();
+    assert_eq!(session.get(path).send().await.unwrap().status(), 200);
+    let before = session.account().tokens.secrets()[0].expose().to_owned();
+    sandbox.faults("acme").expire_access_tokens();
+    assert_eq!(session.get(path).send().await.unwrap().status(), 200, "by a new token");
+    let TokenSet::OAuth2(now) = session.account().tokens else { panic!("OAuth 2") };
+    assert!(now.access.expose() != before && now.refresh.is_none());
+    assert!(now.proof_key.is_some(), "bound, as the first one was");
+}
+
+#[tokio::test]
+async fn g4_an_app_speaks_for_somebody_and_says_it_again_when_the_token_ends() {
+    let (sandbox, settings, app) = acme().await;
+    let keyfob = keyfob();
+    let request = AccessRequest::scopes(["profile"]);
+    let logged_in = jwt_bearer(&keyfob, &settings, &app, "pretend/robin", "robin", &request).await.unwrap();
+    assert!(matches!(&logged_in.account.grant, Grant::JwtBearer { subject, .. } if subject == "robin"));
+    calls(&sandbox, &keyfob, &settings, &app, "pretend/robin", "/me").await;
+    let error = jwt_bearer(&keyfob, &settings, &app, "pretend/other", "somebody", &request).await.unwrap_err();
+    assert!(error.to_string().contains("invalid_grant"), "{error}");
+    assert!(keyfob.store().account("pretend/other").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn g2_the_apps_own_tokens_are_bound_to_a_key_that_stays() {
+    let (sandbox, settings, app) = acme().await;
+    let keyfob = keyfob();
+    client_credentials(&keyfob, &settings, &app, "pretend/service", &AccessRequest::scopes(["echo"])).await.unwrap();
+    calls(&sandbox, &keyfob, &settings, &app, "pretend/service", "/echo").await;
 }

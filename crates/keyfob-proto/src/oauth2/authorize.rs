@@ -354,7 +354,7 @@ impl Client {
 }
 
 /// What is told where a key of the app's own is wanted, and there is none.
-pub(super) fn no_key(for_what: &str) -> Misuse {
+pub(in crate::oauth2) fn no_key(for_what: &str) -> Misuse {
     Misuse::new(format!("a private key of the app's own, to sign {for_what} with"), "none")
         .with_hint("give the app one (private_key), or hand over whatever holds it (Client::with_key; in a session Keyfob::with_signer)")
 }

@@ -1,7 +1,7 @@
 //! Client credentials (RFC 6749 §4.4): an account of the app itself, without a person.
 
-use keyfob_proto::oauth2::{self, AccessRequest};
-use keyfob_proto::{App, Flow, Settings};
+use keyfob_proto::oauth2::AccessRequest;
+use keyfob_proto::{App, Settings};
 
 use super::LoggedIn;
 use super::keep::Place;
@@ -22,8 +22,8 @@ use crate::keyfob::Keyfob;
 ///
 /// # Errors
 ///
-/// `TakenName` if there is an account of that name which is not of this kind: somebody's approval is not given up for what can be had at any time.
-/// `Misuse` for a public app, which cannot prove who it is; and those of [`oauth2::Client::client_credentials`] and its answer.
+/// `TakenName` if there is an account of that name which somebody has approved: that is not given up for what can be had at any time. `Misuse` for a
+/// public app, which cannot prove who it is; and those of [`client_credentials`](keyfob_proto::oauth2::Client::client_credentials) and its answer.
 pub async fn client_credentials(
     keyfob: &Keyfob,
     settings: &Settings,
@@ -32,14 +32,5 @@ pub async fn client_credentials(
     request: &AccessRequest,
 ) -> Result<LoggedIn, Error> {
     let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
-    place.before_a_grant().await?;
-    let exchange = oauth2::Client::new(settings, app.clone())?.client_credentials(request)?;
-    let answer = keyfob.exchange(exchange.request()).await?;
-    let received = exchange.receive(&answer, keyfob.now())?;
-    let before = place.before_a_grant().await?;
-    let requested_scopes = match &settings.flow {
-        Flow::OAuth2(flow) if request.scopes.is_empty() => flow.scopes.clone(),
-        _ => request.scopes.clone(),
-    };
-    place.keep_grant(before, Grant::client_credentials(request), requested_scopes, received).await
+    place.granted(app, Grant::client_credentials(request), &request.scopes).await
 }

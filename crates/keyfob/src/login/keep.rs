@@ -1,7 +1,7 @@
 //! The end of every login: an account in the store.
 
 use keyfob_proto::oidc::IdToken;
-use keyfob_proto::{Received, Settings};
+use keyfob_proto::{App, Flow, Misuse, Received, Settings};
 
 use super::LoggedIn;
 use crate::account::{Account, AccountId, Health};
@@ -30,15 +30,6 @@ impl Place<'_> {
         }
     }
 
-    /// The same for a grant that needs no person, and takes no person's place.
-    pub(super) async fn before_a_grant(&self) -> Result<Option<Versioned<Account>>, Error> {
-        let before = self.before().await?;
-        match before {
-            Some(before) if before.value.grant.is_approval() => Err(self.taken(&before)),
-            before => Ok(before),
-        }
-    }
-
     pub(super) fn taken(&self, by: &Versioned<Account>) -> Error {
         Error::TakenName { name: self.name.to_owned(), provider: by.value.provider.clone() }
     }
@@ -54,16 +45,21 @@ impl Place<'_> {
         self.write(before, Expected::Anything, Grant::Approval, requested_scopes, received, id_token).await
     }
 
-    /// Keeps an account that a grant was made for without a person: in place of its like, and of nothing that came there meanwhile.
-    pub(super) async fn keep_grant(
-        &self,
-        before: Option<Versioned<Account>>,
-        grant: Grant,
-        requested_scopes: Vec<String>,
-        received: Received,
-    ) -> Result<LoggedIn, Error> {
+    /// Makes a grant that needs no person, and keeps the account: in place of its like, and of nothing that came there meanwhile.
+    pub(super) async fn granted(&self, app: &App, grant: Grant, scopes: &[String]) -> Result<LoggedIn, Error> {
+        let Flow::OAuth2(flow) = &self.settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+        let before = match self.before().await? {
+            // It needs no person, and takes no person's place.
+            Some(before) if before.value.grant.is_approval() => return Err(self.taken(&before)),
+            before => before,
+        };
+        let scopes = if scopes.is_empty() { &flow.scopes } else { scopes };
+        let client = self.keyfob.login_client(self.settings, app)?;
+        let exchange = grant.ask(self.keyfob, &client, scopes)?.ok_or_else(|| Misuse::new("a grant that needs no person", "another"))?;
+        let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
+        let received = exchange.receive(&answer, self.keyfob.now())?;
         let expected = before.as_ref().map_or(Expected::Nothing, |before| Expected::Generation(before.generation));
-        self.write(before, expected, grant, requested_scopes, received, None).await
+        self.write(before, expected, grant, scopes.to_vec(), received, None).await
     }
 
     /// Keeps the account where there is none.

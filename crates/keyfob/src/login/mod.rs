@@ -6,7 +6,7 @@
 //!       └── stored() ──► a store ──► resume() ───────────┘      (web applications: two requests, perhaps two machines)
 //! ```
 //!
-//! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] needs none here; [`client_credentials`] needs no person; [`token_exchange`] makes an
+//! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] needs none here; [`client_credentials`] and [`jwt_bearer`] need no person; [`token_exchange`] makes an
 //! account of another one's token.
 
 mod authorize;
@@ -14,6 +14,7 @@ mod client_credentials;
 mod device;
 mod exchange;
 mod judge;
+mod jwt_bearer;
 mod keep;
 pub mod loopback;
 mod options;
@@ -25,6 +26,7 @@ use keyfob_proto::{App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, o
 pub use client_credentials::client_credentials;
 pub use device::DeviceLogin;
 pub use exchange::token_exchange;
+pub use jwt_bearer::jwt_bearer;
 use keep::Place;
 pub use options::LoginOptions;
 pub use pending::Pending;

@@ -4,7 +4,7 @@ use crate::encode;
 use crate::error::{Error, Misuse};
 use crate::oauth2::access_request::AccessRequest;
 use crate::oauth2::client::{Client, Exchange};
-use crate::oauth2::token_response::Context;
+use crate::oauth2::token_response::{Context, RefreshToken};
 use crate::secret::Secret;
 
 pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:saml2-bearer";
@@ -23,15 +23,21 @@ impl Client {
                 .into());
         }
         let encoded = Secret::new(encode::base64url(assertion.expose().as_bytes()));
-        assertion_grant(self, GRANT_TYPE, &encoded, request)
+        assertion_grant(self, GRANT_TYPE, &encoded, request, RefreshToken::Welcome)
     }
 }
 
 /// What both assertion grants have in common (RFC 7521 §4.1).
-pub(super) fn assertion_grant(client: &Client, grant_type: &str, assertion: &Secret, request: &AccessRequest) -> Result<Exchange, Error> {
+pub(super) fn assertion_grant(
+    client: &Client,
+    grant_type: &str,
+    assertion: &Secret,
+    request: &AccessRequest,
+    refresh: RefreshToken,
+) -> Result<Exchange, Error> {
     let asked = request.parameters(client)?;
     let body = [("grant_type", grant_type), ("assertion", assertion.expose())].into_iter().chain(asked.pairs()).collect();
     let outgoing = client.token_request(&client.settings.token, body)?;
-    let context = Context { scrubber: client.scrubber().knowing(assertion), ..asked.context() };
+    let context = Context { refresh, scrubber: client.scrubber().knowing(assertion), ..asked.context() };
     Ok(Exchange::new(client, outgoing, context))
 }

@@ -1,12 +1,12 @@
 //! What new tokens are asked for with: the refresh token, or the account's own grant once more.
 
 use keyfob_proto::OAuth2Tokens;
-use keyfob_proto::oauth2::{AccessRequest, Client, Exchange};
+use keyfob_proto::oauth2::{Client, Exchange};
 
 use crate::account::Account;
 use crate::error::Error;
-use crate::grant::Grant;
 use crate::history::Fingerprint;
+use crate::keyfob::Keyfob;
 
 /// A request for new tokens, and what the note about it says.
 pub(super) struct Renewal {
@@ -19,17 +19,13 @@ pub(super) struct Renewal {
 
 impl Renewal {
     /// `None` where there is nothing to ask with.
-    pub(super) fn of(client: &Client, account: &Account, tokens: &OAuth2Tokens) -> Result<Option<Self>, Error> {
+    pub(super) fn of(keyfob: &Keyfob, client: &Client, account: &Account, tokens: &OAuth2Tokens) -> Result<Option<Self>, Error> {
         let grant = account.grant.asked_again_as();
-        let exchange = match &account.grant {
-            Grant::ClientCredentials { resources, authorization_details } => client.client_credentials(&AccessRequest {
-                // Those of the login: what the provider's file says by now is another account's business.
-                scopes: account.requested_scopes.clone(),
-                resources: resources.clone(),
-                authorization_details: authorization_details.clone(),
-            })?,
-            Grant::Approval if tokens.refresh.is_none() => return Ok(None),
-            Grant::Approval => client.refresh(tokens)?,
+        // With the scopes of the login: what the provider's file says by now is another account's business.
+        let exchange = match account.grant.ask(keyfob, client, &account.requested_scopes)? {
+            Some(asked_again) => asked_again,
+            None if tokens.refresh.is_none() => return Ok(None),
+            None => client.refresh(tokens)?,
         };
         let token = Fingerprint::of(tokens.refresh.as_ref().filter(|_| grant.is_none()).unwrap_or(&tokens.access));
         Ok(Some(Self { exchange, token, grant }))

@@ -92,7 +92,7 @@ impl Shared {
                 return Err(Error::NeedsLogin { account: name(), reason: "OAuth 1 tokens cannot be refreshed".to_owned() });
             };
             let client = self.client_of(client, tokens)?;
-            let Some(renewal) = Renewal::of(&client, known.account(), tokens)? else { return Err(ended(name())) };
+            let Some(renewal) = Renewal::of(&self.keyfob, &client, known.account(), tokens)? else { return Err(ended(name())) };
             let Renewal { exchange, token, grant } = renewal;
             self.check_bound(&known, exchange.request().origin())?;
             let note = Note::new(&self.keyfob, token, grant, why, known.account().spending.as_ref());
