@@ -57,7 +57,8 @@ impl OwnKeys {
 
     fn jwks(&self) -> Value {
         let published = self.all();
-        let keys = published.iter().filter_map(|key| {
+        // The ones before come first: whoever takes the first that fits has the wrong one.
+        let keys = published.chunks(ALGORITHMS.len()).rev().flatten().filter_map(|key| {
             let mut jwk = key.public_key()?.to_jwk();
             jwk.insert("kid".into(), json!(key.key_id()));
             jwk.insert("alg".into(), json!(key.algorithm().name()));
