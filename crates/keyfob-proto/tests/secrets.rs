@@ -486,6 +486,7 @@ fn every_public_type_is_accounted_for() {
         "CheckSession",
         "Finding",
         "InitiatedLogin",
+        "SeenLogouts",
         "SessionStatus",
         "Signing",
         "WebFinger",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Step};
+use keyfob_proto::oidc::{Finding, WebFinger};
 use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Settings, Transport, TransportKind};
 
 use crate::error::Error;
@@ -63,7 +64,30 @@ pub async fn discover(
 ) -> Result<Settings, Error> {
     let metadata = keyfob.metadata(issuer, order).await?;
     let flow = metadata.settings(app, preferences)?;
-    Ok(Settings::new(provider, Flow::OAuth2(flow), api))
+    let mut settings = Settings::new(provider, Flow::OAuth2(flow), api);
+    // Session Management §2: the frame is asked about the state that came with the login.
+    if metadata.check_session_iframe.is_some() {
+        settings.keep.push("session_state".to_owned());
+    }
+    Ok(settings)
+}
+
+/// Who signs a person in, by what they typed: an address (`robin@home.example`) or a URL (OpenID Connect Discovery §2). For [`discover`]. The host in it is
+/// asked (WebFinger, RFC 7033), and believed: it is the person's own word for who they are.
+///
+/// # Errors
+///
+/// `Misuse` for text that is neither; `Misbehaved` for a host that names no issuer, or one that only we could reach; `Transport`.
+pub async fn find_issuer(keyfob: &Keyfob, identifier: &str) -> Result<String, Error> {
+    let mut question = WebFinger::of(identifier)?;
+    let home = Endpoint::parse(&format!("{}/", question.request().origin().map(|origin| origin.to_string()).unwrap_or_default()))?;
+    loop {
+        let answer = keyfob.exchange_from(&home, question.request()).await?;
+        match question.receive(&answer)? {
+            Finding::Next(next) => question = *next,
+            Finding::Issuer(issuer) => return Ok(issuer),
+        }
+    }
 }
 
 impl Keyfob {

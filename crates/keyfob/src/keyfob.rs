@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keyfob_proto::jose::{AwsLc, Crypto, Sign};
 use keyfob_proto::oauth1::ClockOffset;
+use keyfob_proto::oidc::SeenLogouts;
 use keyfob_proto::{App, Endpoint, Entropy, Incoming, Origin, Outgoing, Settings, Timestamp};
 
 use crate::account::Account;
@@ -55,6 +56,8 @@ struct Inner {
     /// How far the clocks of OAuth 1 servers are off, where that was learnt.
     clocks: Mutex<BTreeMap<Origin, ClockOffset>>,
     nonces: Nonces,
+    /// Logouts that providers told, so that none is told twice.
+    logouts: Mutex<SeenLogouts>,
 }
 
 /// So many servers' clocks are remembered. Whoever has more learns again.
@@ -90,6 +93,7 @@ impl Keyfob {
                 sessions: Mutex::default(),
                 clocks: Mutex::default(),
                 nonces: Nonces::default(),
+                logouts: Mutex::default(),
             }),
         }
     }
@@ -253,6 +257,10 @@ impl Keyfob {
 
     pub(crate) fn signers(&self) -> &Signers {
         &self.inner.chosen.signers
+    }
+
+    pub(crate) fn seen_logouts(&self) -> std::sync::MutexGuard<'_, SeenLogouts> {
+        self.inner.logouts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn nonces(&self) -> &Nonces {

@@ -2,6 +2,7 @@
 
 mod account;
 mod back_channel;
+mod backchannel_logout;
 mod clock;
 mod discovery;
 mod entropy;
@@ -20,13 +21,15 @@ mod moment;
 mod own_keys;
 mod policy;
 pub mod session;
+mod sourced_claims;
 pub mod store;
 pub mod transport;
 pub mod upkeep;
 
 pub use account::{Account, AccountId, Health, PendingLogin};
+pub use backchannel_logout::backchannel_logout;
 pub use clock::{Clock, SystemClock};
-pub use discovery::discover;
+pub use discovery::{discover, find_issuer};
 pub use entropy::{OsEntropy, random_hex};
 pub use error::{ApiError, Error};
 pub use events::Events;
@@ -37,6 +40,7 @@ pub use logout::{LoggedOut, Revoked, end_session, logout};
 pub use memory::MemoryStore;
 pub use policy::Policy;
 pub use session::{Answer, Call, Session, Token, Unsaved};
+pub use sourced_claims::sourced_claims;
 pub use store::{Store, StoreError};
 pub use transport::{Body, HyperTransport, Transport};
 

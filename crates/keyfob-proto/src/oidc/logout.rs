@@ -1,16 +1,20 @@
 //! Logout, as OpenID Connect has it: asked for by us (RP-Initiated Logout 1.0), told to us by the server (Back-Channel Logout 1.0) or through the
 //! browser (Front-Channel Logout 1.0).
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::callback::Parameters;
 use crate::endpoint::Endpoint;
 use crate::entropy::{Entropy, token256};
 use crate::error::{Error, Misbehaved, Misuse};
-use crate::jose::jwt::{Claims, Rules};
+use crate::jose::jwt::{Claims, LEEWAY, Rules};
 use crate::jose::{Algorithms, Jws, Keys};
 use crate::secret::Secret;
 use crate::time::Timestamp;
+
+const BACK_CHANNEL: &str = "OpenID Connect Back-Channel Logout §2.6";
 
 /// A logout that we ask for: the browser goes to a URL of the server, and comes back.
 #[derive(Clone, Debug)]
@@ -88,7 +92,7 @@ impl LogoutToken {
         algorithms: &Algorithms,
         now: Timestamp,
     ) -> Result<Self, Misbehaved> {
-        const SECTION: &str = "OpenID Connect Back-Channel Logout §2.6";
+        const SECTION: &str = BACK_CHANNEL;
         const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
         let wrong = |expected: &str, found: &str| Misbehaved::new(SECTION, expected, found);
         let jws = Jws::read(token)?;
@@ -114,6 +118,42 @@ impl LogoutToken {
     }
 }
 
+/// Which logout tokens have come already (Back-Channel Logout §2.6): whoever has one could otherwise log a person out whenever they come back, for as long as
+/// it is good. A rule as data, since the core remembers nothing of its own.
+#[derive(Clone, Debug, Default)]
+pub struct SeenLogouts {
+    until: BTreeMap<(String, String), Timestamp>,
+}
+
+impl SeenLogouts {
+    /// More than this at once are no logouts of ours: the server signs each, and each is good for minutes.
+    const MOST: usize = 10_000;
+
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes note of a token that was judged good.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` if it came before.
+    pub fn first_time(&mut self, token: &LogoutToken, now: Timestamp) -> Result<(), Misbehaved> {
+        // As long as a judgement would let it pass.
+        self.until.retain(|_, end| now < end.plus(LEEWAY));
+        let known = (token.issuer.clone(), token.id.clone());
+        if self.until.contains_key(&known) {
+            return Err(Misbehaved::new(BACK_CHANNEL, "a logout token that comes once (\"jti\")", "one that came before"));
+        }
+        if self.until.len() >= Self::MOST {
+            return Err(Misbehaved::new(BACK_CHANNEL, "logout tokens that can be remembered", "too many at once"));
+        }
+        self.until.insert(known, token.expires_at);
+        Ok(())
+    }
+}
+
 /// A logout through the browser (Front-Channel Logout §2): the query of a request to our logout URL, which the server's page loads in a frame. Gives
 /// the session that has ended, if the server says which.
 ///
@@ -129,5 +169,33 @@ pub fn front_channel_logout(query: &str, issuer: &str, session_id: Option<&str>)
         (Some(found), Some(sid)) if found == issuer && session_id.is_none_or(|known| known == sid) => Ok(Some(sid.to_owned())),
         (Some(_), Some(_)) => Err(Misbehaved::new(SECTION, "the issuer and session of this browser", "others")),
         _ => Err(Misbehaved::new(SECTION, "\"iss\" and \"sid\" together", "one of them")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logout_token_counts_once_while_it_is_good() {
+        let token = |id: &str, issuer: &str| LogoutToken {
+            issuer: issuer.to_owned(),
+            subject: Some("robin".to_owned()),
+            session_id: None,
+            id: id.to_owned(),
+            expires_at: Timestamp::from_unix(1000),
+        };
+        let mut seen = SeenLogouts::new();
+        let at = Timestamp::from_unix;
+        assert!(seen.first_time(&token("a", "x"), at(900)).is_ok());
+        assert!(seen.first_time(&token("a", "x"), at(1000 + LEEWAY - 1)).is_err());
+        assert!(seen.first_time(&token("a", "y"), at(900)).is_ok() && seen.first_time(&token("b", "x"), at(900)).is_ok());
+        assert!(seen.first_time(&token("c", "x"), at(1000 + LEEWAY)).is_ok());
+        assert_eq!(seen.until.len(), 1, "what cannot come again is forgotten");
+        let mut seen = SeenLogouts::new();
+        for nth in 0..SeenLogouts::MOST {
+            seen.first_time(&token(&nth.to_string(), "x"), at(900)).expect("there is room");
+        }
+        assert!(seen.first_time(&token("one more", "x"), at(900)).is_err());
     }
 }

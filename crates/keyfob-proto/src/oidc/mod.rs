@@ -21,7 +21,7 @@ mod webfinger;
 pub use claim_sources::{ClaimSource, ClaimsRequest, SignedClaims, Source, SourcedClaims};
 pub use id_token::{Expected, Hashes, IdToken};
 pub use initiated_login::InitiatedLogin;
-pub use logout::{EndSession, LogoutToken, front_channel_logout};
+pub use logout::{EndSession, LogoutToken, SeenLogouts, front_channel_logout};
 pub use session_status::{CheckSession, SessionStatus};
 pub use userinfo::{UserInfo, UserInfoRequest};
 pub use webfinger::{Finding, WebFinger};
