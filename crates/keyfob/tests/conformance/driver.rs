@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyfob::proto::oauth2::metadata::{Order, Preferences};
-use keyfob::proto::{Answer, App, Endpoint, Flow, FormPost, Outgoing, Settings, Timestamp, oauth2};
+use keyfob::proto::oidc::UserInfo;
+use keyfob::proto::{Answer, App, Endpoint, Flow, FormPost, Outgoing, Settings, Timestamp, TokenSet, oauth2};
 use keyfob::{
-    Account, Body, Clock, Error, HyperTransport, Keyfob, LoggedIn, Login, MemoryStore, OsEntropy, Redirect, Store, SystemClock, Transport,
+    Account, Body, Clock, Error, HyperTransport, Keyfob, LoggedIn, Login, LoginOptions, MemoryStore, OsEntropy, Redirect, Session, Store,
+    SystemClock, Transport,
 };
 use keyfob_sandbox::Flaw;
 
@@ -28,6 +30,8 @@ pub struct Rp {
     pub app: App,
     pub keyfob: Keyfob,
     pub store: Arc<MemoryStore>,
+    /// What its logins ask for besides an account.
+    pub options: LoginOptions,
     transport: Arc<HyperTransport>,
     clock: Arc<Shifted>,
 }
@@ -69,7 +73,7 @@ impl Rp {
         let app = App::confidential(op.app.client_id.clone(), op.app.client_secret.clone());
         let api = endpoint(&format!("{}/api", op.origin));
         let settings = keyfob::discover(&keyfob, "acme", issuer, Order::OpenIdFirst, &app, preferences, api).await?;
-        Ok(Self { op, settings, app, keyfob, store, transport, clock })
+        Ok(Self { op, settings, app, keyfob, store, options: LoginOptions::default(), transport, clock })
     }
 
     /// The OAuth 2 part of the settings.
@@ -84,11 +88,6 @@ impl Rp {
         flow
     }
 
-    /// A parameter more in the authorization request.
-    pub fn asks(&mut self, name: &str, value: &str) {
-        self.flow().authorize_params.push((name.to_owned(), value.to_owned()));
-    }
-
     /// Both clocks go on.
     pub fn later(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
@@ -97,7 +96,7 @@ impl Rp {
 
     pub async fn begin(&self) -> Result<Login, Error> {
         let redirect = Redirect::Uri(CALLBACK.to_owned());
-        Login::begin(&self.keyfob, &self.settings, &self.app, ACCOUNT, redirect, vec![]).await
+        Login::begin_with(&self.keyfob, &self.settings, &self.app, ACCOUNT, redirect, self.options.clone()).await
     }
 
     /// A login from the first step to the last.
@@ -105,25 +104,40 @@ impl Rp {
         let login = self.begin().await?;
         let visit = self.visit(login.url()).await;
         let verified = match &visit.location {
-            Some(back) => login.verify(Answer::Url(back))?,
+            Some(back) => login.judge(Answer::Url(back)).await?,
             None => {
                 let (headers, form) = visit.form();
-                login.verify(Answer::Form(FormPost::read(&http::Method::POST, &headers, form.as_bytes()).unwrap()))?
+                login.judge(Answer::Form(FormPost::read(&http::Method::POST, &headers, form.as_bytes()).unwrap())).await?
             }
         };
         login.finish(verified).await
     }
 
+    /// The account in use.
+    pub async fn session(&self) -> Session {
+        self.keyfob.session(self.settings.clone(), self.app.clone(), ACCOUNT).await.expect("somebody is logged in")
+    }
+
     /// New tokens, a while after the login.
     pub async fn refresh(&self) -> Result<Account, Error> {
         self.later(600);
-        self.keyfob.session(self.settings.clone(), self.app.clone(), ACCOUNT).await?.refresh().await
+        self.session().await.refresh().await
     }
 
     /// A call of the API with what the login gave.
     pub async fn call(&self) -> Result<serde_json::Value, Error> {
-        let session = self.keyfob.session(self.settings.clone(), self.app.clone(), ACCOUNT).await?;
-        session.get("/me").send().await?.json().await
+        self.session().await.get("/me").send().await?.json().await
+    }
+
+    /// What the provider says about the person.
+    pub async fn userinfo(&self) -> Result<UserInfo, Error> {
+        self.session().await.userinfo().await
+    }
+
+    /// The access token of an account.
+    pub fn access(&self, account: &Account) -> String {
+        let TokenSet::OAuth2(tokens) = &account.tokens else { panic!("OAuth 2") };
+        tokens.access.expose().to_owned()
     }
 
     /// The account, as it is kept.
@@ -150,6 +164,19 @@ impl Rp {
         http::Response::from_parts(parts, body.bytes(1 << 20).await.expect("it ends"))
     }
 
+    /// What a form that a page posts there gets.
+    pub async fn post(&self, url: &str, form: &[(&str, &str)]) -> String {
+        let body = keyfob::proto::encode::form_pairs(form.iter().copied()).into_bytes();
+        let request = http::Request::post(url).header("content-type", "application/x-www-form-urlencoded").body(Body::from(body)).unwrap();
+        let answer = self.transport.send(request).await.expect("it is there");
+        String::from_utf8(answer.into_body().bytes(1 << 20).await.unwrap()).unwrap()
+    }
+
+    /// Whether an authorization request had this parameter, pushed or not.
+    pub fn asked_for(&self, parameter: &str) -> bool {
+        ["/authorize", "/par"].into_iter().flat_map(|path| self.op.seen(path)).any(|seen| seen.value(parameter).is_some())
+    }
+
     /// What a browser gets there.
     pub async fn visit(&self, url: &str) -> Visit {
         let answer = self.transport.send(http::Request::get(url).body(Body::empty()).unwrap()).await.expect("it is there");
@@ -168,7 +195,7 @@ impl Visit {
             (of("name"), of("value"))
         });
         let pairs: Vec<_> = inputs.collect();
-        assert!(!pairs.is_empty(), "no redirect, and no form: {}", self.body);
+        assert!(!pairs.is_empty(), "no redirect, and no form: {} {}", self.status, self.body);
         let form = keyfob::proto::encode::form_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let mut headers = http::HeaderMap::new();
         headers.insert("content-type", http::HeaderValue::from_static("application/x-www-form-urlencoded"));
@@ -179,6 +206,12 @@ impl Visit {
 /// Who the person is, and what is known about her.
 pub fn preferences() -> Preferences {
     Preferences { scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(), ..Preferences::default() }
+}
+
+/// A parameter of a URL.
+pub fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = url::Url::parse(url).expect("a URL");
+    url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
 pub fn endpoint(url: &str) -> Endpoint {

@@ -1,5 +1,6 @@
 //! ID tokens of the token endpoint: every rule of OpenID Connect Core §3.1.3.7 that a provider can break.
 
+use keyfob::proto::jose::{Algorithm, Algorithms};
 use keyfob_sandbox::{Flaw, Metadata};
 
 use crate::driver::Rp;
@@ -31,6 +32,11 @@ async fn another_issuer() {
 #[tokio::test]
 async fn another_audience() {
     Rp::new(Op::start().await).await.refuses(Flaw::IdTokenAud, "for this client (\"aud\")").await;
+}
+
+#[tokio::test]
+async fn no_audience() {
+    Rp::new(Op::start().await).await.refuses(Flaw::IdTokenNoAud, "with one text or several").await;
 }
 
 #[tokio::test]
@@ -78,4 +84,21 @@ async fn a_signature_by_es256() {
 #[tokio::test]
 async fn a_wrong_signature_by_es256() {
     signed_with("ES256").await.refuses(Flaw::IdTokenSignature, "RFC 7515 §5.2").await;
+}
+
+async fn signed_with_the_secret() -> Rp {
+    let mut rp = signed_with("HS256").await;
+    // Said by whoever registered the app, never by metadata.
+    rp.flow().id_token_algorithms = Algorithms::of([Algorithm::HS256]);
+    rp
+}
+
+#[tokio::test]
+async fn a_signature_by_hs256() {
+    signed_with_the_secret().await.log_in().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_signature_by_hs256() {
+    signed_with_the_secret().await.refuses(Flaw::IdTokenSignature, "RFC 7515 §5.2").await;
 }

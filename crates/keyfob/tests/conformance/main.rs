@@ -7,9 +7,16 @@
 //!  op.rs        the provider                 driver.rs    the relying party: discover ──► log in ──► refresh, call, userinfo
 //!  …            the tests, by what they are about
 //! ```
-#![allow(clippy::unwrap_used, unreachable_pub, dead_code, reason = "a test")]
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test")]
 
+mod discovery;
 mod driver;
+mod hybrid;
 mod id_tokens;
+mod keys;
+mod logout;
 mod op;
+mod refresh;
+mod requests;
 mod rows;
+mod userinfo;

@@ -37,11 +37,6 @@ impl Op {
         self.faults(|faults| faults.flaw = Some(flaw));
     }
 
-    /// Right in every respect again.
-    pub fn healed(&self) {
-        self.faults(|faults| faults.flaw = None);
-    }
-
     /// Other habits.
     pub fn faults(&self, change: impl FnOnce(&mut Faults)) {
         self.sandbox.faults("acme").update(change);
@@ -60,10 +55,5 @@ impl Op {
     /// What it was asked at this path, oldest first, with secrets masked.
     pub fn seen(&self, path: &str) -> Vec<Seen> {
         self.sandbox.seen("acme").into_iter().filter(|seen| seen.path == path).collect()
-    }
-
-    /// The app is registered otherwise from now on.
-    pub fn register(&self, metadata: Metadata) {
-        self.sandbox.register("conformance", Registration { metadata, ..self.app.clone() });
     }
 }
