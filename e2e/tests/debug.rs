@@ -83,6 +83,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
         &[
             "Account",
             "Answer",
+            "BackchannelLogin",
             "Call",
             "CallBody",
             "DeviceLogin",
@@ -267,9 +268,13 @@ async fn log_in(library: &Library, name: &str, all: &mut Everything) {
         if let Flow::OAuth2(flow) = &mut settings.flow {
             let origin = flow.token.origin();
             flow.device_authorization = Some(Endpoint::parse(&format!("{origin}/device_authorization")).expect("an endpoint"));
+            flow.backchannel_authentication = Some(Endpoint::parse(&format!("{origin}/bc-authorize")).expect("an endpoint"));
         }
         let login = keyfob::login::DeviceLogin::begin(&library.keyfob, &settings, &app, "elsewhere", vec![]).await;
         all.hold("DeviceLogin", login.expect("a code"));
+        let request = BackchannelRequest::new(Hint::Login("robin@sandbox.invalid".to_owned()), AccessRequest::scopes(["openid"]));
+        let login = keyfob::login::BackchannelLogin::begin(&library.keyfob, &settings, &app, "asked", &request).await;
+        all.hold("BackchannelLogin", login.expect("somebody is asked"));
     }
     let login = library.begin(name).await;
     all.learn(&login.stored());

@@ -35,7 +35,7 @@ pub use error::{ApiError, Error};
 pub use events::Events;
 pub use grant::Grant;
 pub use keyfob_proto as proto;
-pub use login::{DeviceLogin, LoggedIn, Login, LoginOptions, Redirect};
+pub use login::{BackchannelLogin, DeviceLogin, LoggedIn, Login, LoginOptions, Redirect};
 pub use logout::{LoggedOut, Revoked, end_session, logout};
 pub use memory::MemoryStore;
 pub use policy::Policy;

@@ -6,10 +6,12 @@
 //!       └── stored() ──► a store ──► resume() ───────────┘      (web applications: two requests, perhaps two machines)
 //! ```
 //!
-//! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] needs none here; [`client_credentials`] and [`jwt_bearer`] need no person; [`token_exchange`] makes an
+//! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] and [`BackchannelLogin`] need none here; [`client_credentials`] and
+//! [`jwt_bearer`] need no person; [`token_exchange`] makes an
 //! account of another one's token.
 
 mod authorize;
+mod backchannel;
 mod client_credentials;
 mod device;
 mod exchange;
@@ -23,6 +25,7 @@ mod pending;
 use keyfob_proto::oidc::IdToken;
 use keyfob_proto::{App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, oauth1, oauth2};
 
+pub use backchannel::BackchannelLogin;
 pub use client_credentials::client_credentials;
 pub use device::DeviceLogin;
 pub use exchange::token_exchange;

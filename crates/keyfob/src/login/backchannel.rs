@@ -1,0 +1,147 @@
+//! Logging in without a browser of ours: the server asks the person itself, on a device that it knows (OpenID CIBA Core).
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use keyfob_proto::oauth2::{self, BackchannelRequest, IdTokenTerms, Step};
+use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, Timestamp, TokenSet};
+use tokio::sync::Notify;
+
+use super::LoggedIn;
+use super::keep::Place;
+use crate::error::Error;
+use crate::id_token::Verifier;
+use crate::keyfob::Keyfob;
+
+/// A login that somebody is being asked about. Shared between whoever [waits](Self::wait) and whoever hears the server's
+/// [notification](Self::notified), where the app is registered for pings.
+///
+/// ```
+/// # use keyfob::{BackchannelLogin, Error, Keyfob, proto::{App, Settings}};
+/// use keyfob::proto::oauth2::{AccessRequest, BackchannelRequest, Hint};
+///
+/// # async fn example(keyfob: &Keyfob, settings: &Settings, app: &App) -> Result<(), Error> {
+/// let request = BackchannelRequest::new(Hint::Login("robin@example.com".to_owned()), AccessRequest::scopes(["openid"]));
+/// let login = BackchannelLogin::begin(keyfob, settings, app, "example", &request).await?;
+/// let account = login.wait().await?.account;
+/// # Ok(()) }
+/// ```
+pub struct BackchannelLogin {
+    keyfob: Keyfob,
+    settings: Settings,
+    app: App,
+    client: oauth2::Client,
+    account: String,
+    requested_scopes: Vec<String>,
+    login: Mutex<oauth2::BackchannelLogin>,
+    /// One at a time asks: two would be told to slow down.
+    turn: tokio::sync::Mutex<()>,
+    pinged: Notify,
+}
+
+impl BackchannelLogin {
+    /// Asks the provider to ask somebody. A name that is another provider's is refused before.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for a provider without backchannel authentication endpoint; `TakenName`; and those of the core's
+    /// [`backchannel_authentication`](oauth2::Client::backchannel_authentication).
+    pub async fn begin(
+        keyfob: &Keyfob,
+        settings: &Settings,
+        app: &App,
+        account: &str,
+        request: &BackchannelRequest,
+    ) -> Result<Self, Error> {
+        let Flow::OAuth2(flow) = &settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+        let requested_scopes = if request.access.scopes.is_empty() { flow.scopes.clone() } else { request.access.scopes.clone() };
+        Place { keyfob, settings, client_id: &app.client_id, name: account }.before().await?;
+        let client = keyfob.login_client(settings, app)?;
+        let asking = client.backchannel_authentication(request, keyfob.entropy())?;
+        let answer = keyfob.ask_server(&client, asking.request()).await?;
+        let login = asking.receive(&answer, keyfob.now())?;
+        tracing::info!(provider = settings.provider, account, "somebody is being asked");
+        let (settings, app, account) = (settings.clone(), app.clone(), account.to_owned());
+        let (login, turn, pinged) = (Mutex::new(login), tokio::sync::Mutex::new(()), Notify::new());
+        Ok(Self { keyfob: keyfob.clone(), settings, app, client, account, requested_scopes, login, turn, pinged })
+    }
+
+    /// When the login ends undecided.
+    pub fn expires_at(&self) -> Timestamp {
+        self.login().expires_at()
+    }
+
+    /// Judges what was posted to our notification endpoint (§10.2), and ends the wait. Answer it with 204, whatever comes of it.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` for a notification that this server did not send about this login: nothing has changed then. `Misuse` if no ping was asked for.
+    pub fn notified(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
+        self.login().notified(headers, body, self.keyfob.now())?;
+        self.pinged.notify_one();
+        Ok(())
+    }
+
+    /// Asks as often as the provider allows, or once it has told us to, until somebody has decided; and keeps the account. Drop the future to give up:
+    /// nothing was kept then.
+    ///
+    /// # Errors
+    ///
+    /// One that [ends the login](ProtoError::ends_login) if somebody said no, or the time is over. After another one (an answer that nobody
+    /// understands) it lives on: call this again.
+    pub async fn wait(&self) -> Result<LoggedIn, Error> {
+        let received = self.decided().await?;
+        let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
+        let id_token = match (Verifier::of(&self.keyfob, &self.settings, &self.app), &received.tokens) {
+            (Some(verifier), TokenSet::OAuth2(tokens)) => {
+                // This grant has no authorization request, and so no nonce.
+                let judged = verifier.login(tokens, &IdTokenTerms::default(), None).await;
+                self.keyfob.or_revoked(&self.client, tokens, judged).await?
+            }
+            _ => None,
+        };
+        let before = place.before().await?;
+        place.keep(before, self.requested_scopes.clone(), received, id_token).await
+    }
+
+    async fn decided(&self) -> Result<Received, Error> {
+        let _turn = self.turn.lock().await;
+        loop {
+            let mut step = self.login().step(&self.client, self.keyfob.now())?;
+            if let Step::Send(request) = step {
+                let answer = self.keyfob.ask_server(&self.client, &request).await;
+                let now = self.keyfob.now();
+                step = match answer {
+                    Ok(answer) => self.login().receive(&self.client, &answer, now)?,
+                    Err(Error::Protocol(ProtoError::Transport(failure))) => self.login().unreachable(failure, now)?,
+                    Err(error) => return Err(error),
+                };
+            }
+            match step {
+                Step::Done(received) => return Ok(received),
+                Step::WaitUntil(then) => {
+                    // At least a second: a clock that stands still must not make this a storm.
+                    let seconds = u64::try_from(then.since(self.keyfob.now())).unwrap_or(0).max(1);
+                    // Either way it is the core that says whether to ask.
+                    let _ = tokio::time::timeout(Duration::from_secs(seconds), self.pinged.notified()).await;
+                }
+                Step::Send(_) => return Err(Misuse::new("a question, then an answer", "two questions").into()),
+            }
+        }
+    }
+
+    fn login(&self) -> MutexGuard<'_, oauth2::BackchannelLogin> {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Without what names the login at the server.
+impl std::fmt::Debug for BackchannelLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BackchannelLogin")
+            .field("provider", &self.settings.provider)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
