@@ -11,6 +11,7 @@
 
 mod discovery;
 mod driver;
+mod fapi;
 mod hybrid;
 mod id_tokens;
 mod keys;

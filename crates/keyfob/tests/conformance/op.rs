@@ -47,6 +47,11 @@ impl Op {
         self.sandbox.rotate_keys("acme");
     }
 
+    /// The person says no from now on.
+    pub fn denies(&self) {
+        self.sandbox.consent("acme", Consent::Deny);
+    }
+
     /// Moves its clock. The relying party's moves with it: see `Rp::later`.
     pub fn later(&self, seconds: i64) {
         self.sandbox.advance(seconds);
