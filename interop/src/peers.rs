@@ -1,6 +1,8 @@
 //! The servers that others wrote, started on free ports.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -36,11 +38,25 @@ pub fn oauth1(tokens: &str) -> Option<Peer> {
 /// # Panics
 /// If there is no room for a copy of the server.
 pub fn oidc(lifetime: u32) -> Option<Peer> {
+    node("peers/oidc/server.mjs", &[lifetime.to_string().as_ref()])
+}
+
+/// oidc-provider with everything that it speaks; `tls`: a folder with what mutual TLS needs, see there. `None` after saying that the test is skipped.
+///
+/// # Panics
+/// If there is no room for a copy of the server.
+pub fn oidc_features(tls: Option<&Path>) -> Option<Peer> {
+    let arguments: Vec<&OsStr> = tls.iter().map(|folder| folder.as_os_str()).collect();
+    node("peers/oidc/features.mjs", &arguments)
+}
+
+fn node(server: &str, arguments: &[&OsStr]) -> Option<Peer> {
     let (node, folder) = tools::node()?;
     // Modules are looked for beside the file that imports them.
-    let server = tempfile::Builder::new().prefix("server-").suffix(".mjs").tempfile_in(folder).expect("a file beside node_modules");
-    fs::copy(tools::here().join("peers/oidc/server.mjs"), server.path()).expect("a copy of the server");
-    Some(Peer::listening(Program::start(&node, &[server.path().as_os_str(), lifetime.to_string().as_ref()], &[])))
+    let copy = tempfile::Builder::new().prefix("server-").suffix(".mjs").tempfile_in(folder).expect("a file beside node_modules");
+    fs::copy(tools::here().join(server), copy.path()).expect("a copy of the server");
+    let arguments: Vec<&OsStr> = [copy.path().as_os_str()].into_iter().chain(arguments.iter().copied()).collect();
+    Some(Peer::listening(Program::start(&node, &arguments, &[])))
 }
 
 impl Peer {
@@ -54,10 +70,18 @@ impl Peer {
     /// # Panics
     /// If it does not take it.
     pub fn order(&self, order: &str) -> Counts {
-        let answer = http::send("POST", &format!("{}/control/{order}", self.origin), &[], b"");
-        let answer = answer.unwrap_or_else(|problem| panic!("{order}: {problem}")).json();
+        let answer = self.control(order);
         let count = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {name} in {answer}"));
         Counts { requests: count("requests"), refreshed: count("refreshed"), refused: count("refused") }
+    }
+
+    /// Gives an order of the peer's control; its answer.
+    ///
+    /// # Panics
+    /// If it does not take it.
+    pub fn control(&self, order: &str) -> Value {
+        let answer = http::send("POST", &format!("{}/control/{order}", self.origin), &[], b"");
+        answer.unwrap_or_else(|problem| panic!("{order}: {problem}")).json()
     }
 
     /// What was asked of it so far.

@@ -9,7 +9,7 @@ use crate::http::{self, Answer};
 /// # Panics
 /// If the pages lead nowhere.
 pub fn agree(url: &str) -> String {
-    walk(url, false)
+    Person::default().agree(url)
 }
 
 /// The same, but for saying no at the first page that lets one.
@@ -17,45 +17,109 @@ pub fn agree(url: &str) -> String {
 /// # Panics
 /// If the pages lead nowhere.
 pub fn refuse(url: &str) -> String {
-    walk(url, true)
+    Person::default().walk(url, true).elsewhere()
 }
 
-fn walk(url: &str, refuse: bool) -> String {
-    let home = origin(url).to_owned();
-    let mut cookies = Cookies::default();
-    let (mut method, mut url, mut body) = ("GET", url.to_owned(), String::new());
-    for _ in 0..20 {
-        let answer = cookies.send(method, &url, &body);
-        if let Some(location) = answer.header("location") {
-            (method, url, body) = ("GET", absolute(&home, location), String::new());
-            if origin(&url) != home {
-                return url;
+/// The same where the provider sends nobody anywhere: for a login on another device. The last page.
+///
+/// # Panics
+/// If the pages lead somewhere else.
+pub fn decline(url: &str) -> String {
+    Person::default().walk(url, true).page()
+}
+
+/// Somebody whose browser keeps its cookies from one visit to the next.
+#[derive(Default)]
+pub struct Person {
+    cookies: Cookies,
+}
+
+/// Where a walk through pages ends.
+enum End {
+    /// At another origin.
+    Elsewhere(String),
+    /// At a page that asks nothing.
+    Page(Answer),
+}
+
+impl Person {
+    /// As [`agree`].
+    ///
+    /// # Panics
+    /// If the pages lead nowhere.
+    pub fn agree(&mut self, url: &str) -> String {
+        self.walk(url, false).elsewhere()
+    }
+
+    /// The same where the provider sends nobody anywhere: for a login on another device. The last page.
+    ///
+    /// # Panics
+    /// If the pages lead somewhere else.
+    pub fn approve(&mut self, url: &str) -> String {
+        self.walk(url, false).page()
+    }
+
+    fn walk(&mut self, url: &str, refuse: bool) -> End {
+        let home = origin(url).to_owned();
+        let mut refused = false;
+        let (mut method, mut url, mut body) = ("GET", url.to_owned(), String::new());
+        for _ in 0..20 {
+            let answer = self.cookies.send(method, &url, &body);
+            if let Some(location) = answer.header("location") {
+                (method, url, body) = ("GET", absolute(&home, location), String::new());
+                if origin(&url) != home {
+                    return End::Elsewhere(url);
+                }
+                continue;
             }
-            continue;
+            // Whatever the page after a refusal offers, it is over.
+            if refused {
+                return End::Page(answer);
+            }
+            let page = answer.text();
+            let way_out = page.split("<a ").skip(1).filter_map(|tag| attribute(tag, "href")).find(|href| href.ends_with("/abort"));
+            if let Some(way_out) = way_out.filter(|_| refuse) {
+                (method, url, body) = ("GET", absolute(&home, &way_out), String::new());
+                refused = true;
+                continue;
+            }
+            let Some((_, form)) = page.split_once("<form") else { return End::Page(answer) };
+            let form = form.split("</form>").next().expect("the form");
+            let action = attribute(form, "action").unwrap_or_else(|| panic!("a form without action: {form}"));
+            (method, url, body) = ("POST", absolute(&home, &action), filled(form, &page));
         }
-        let page = answer.text();
-        let way_out = page.split("<a ").skip(1).filter_map(|tag| attribute(tag, "href")).find(|href| href.ends_with("/abort"));
-        if let Some(way_out) = way_out.filter(|_| refuse) {
-            (method, url, body) = ("GET", absolute(&home, &way_out), String::new());
-            continue;
-        }
-        let form = page.split_once("<form").unwrap_or_else(|| panic!("{url} has neither redirect nor form: {answer:?}")).1;
-        let form = form.split("</form>").next().expect("the form");
-        let action = attribute(form, "action").unwrap_or_else(|| panic!("a form without action: {form}"));
-        (method, url, body) = ("POST", absolute(&home, &action), filled(form));
+        panic!("the pages never end: {url}");
     }
-    panic!("the pages never end: {url}");
 }
 
-/// The form as a person fills it in: hidden fields as they are, any name, any password.
-fn filled(form: &str) -> String {
-    let mut pairs = Vec::new();
-    for input in form.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap_or_default()) {
-        let Some(name) = attribute(input, "name") else { continue };
-        let value = attribute(input, "value").filter(|_| input.contains("hidden"));
-        pairs.push(format!("{}={}", http::encode(&name), http::encode(&value.unwrap_or_else(|| "robin".to_owned()))));
+impl End {
+    fn elsewhere(self) -> String {
+        match self {
+            Self::Elsewhere(url) => url,
+            Self::Page(page) => panic!("neither redirect nor form: {page:?}"),
+        }
     }
-    pairs.join("&")
+
+    fn page(self) -> String {
+        match self {
+            Self::Page(page) => page.text(),
+            Self::Elsewhere(url) => panic!("sent to {url}"),
+        }
+    }
+}
+
+/// The form as a person fills it in: what is there stays, any name, any password; and the button that the page offers first.
+fn filled(form: &str, page: &str) -> String {
+    let tags = |name: &str, of: &str| -> Vec<String> {
+        of.split(name).skip(1).map(|rest| rest.split('>').next().unwrap_or_default().to_owned()).collect()
+    };
+    let mut fields = tags("<input", form);
+    fields.extend(tags("<button", page).into_iter().filter(|button| button.contains("autofocus")));
+    let pair = |field: &String| {
+        let value = attribute(field, "value").filter(|value| !value.is_empty()).unwrap_or_else(|| "robin".to_owned());
+        attribute(field, "name").map(|name| format!("{}={}", http::encode(&name), http::encode(&value)))
+    };
+    fields.iter().filter_map(pair).collect::<Vec<_>>().join("&")
 }
 
 #[derive(Default)]

@@ -1,0 +1,137 @@
+//! Tokens without a browser of ours.
+
+use keyfob::login::{client_credentials, token_exchange};
+use keyfob::proto::jose::{Algorithms, Keys};
+use keyfob::proto::oauth2::{
+    AccessRequest, BackchannelRequest, Client, ClientAuth, Hint, Step, SubjectToken, TokenExchangeRequest, TokenType,
+};
+use keyfob::proto::oidc::Expected;
+use keyfob::proto::{App, Code, Error as ProtoError, Received, Secret, Settings, TokenSet};
+use keyfob::{DeviceLogin, Error, OsEntropy};
+use keyfob_interop::person::{self, Person};
+
+use crate::rp::{ACCOUNT, Rp, access, refusal, web};
+
+const RESOURCE: &str = "https://opaque.peer.example";
+
+/// An account of the app itself, renewed once; and the server refuses who only says to be this app.
+async fn of_the_app_itself(rp: &Rp, app: &App, client_auth: ClientAuth) {
+    let settings = rp.settings_with(app, Some(client_auth), |_| {}).await;
+    let request = AccessRequest { resources: vec![RESOURCE.to_owned()], ..AccessRequest::scopes(["api:read"]) };
+    let account = client_credentials(&rp.keyfob, &settings, app, ACCOUNT, &request).await.expect("tokens").account;
+    assert_eq!(access(&account).scopes, ["api:read"]);
+    let renewed = rp.session(&settings, app).await.refresh().await.expect("the same again");
+    assert!(!access(&renewed).access.same_as(access(&account).access.expose()), "other tokens");
+
+    let wrong = App::confidential(app.client_id.clone(), "not the secret, and as long as it has to be");
+    let error = client_credentials(&rp.keyfob, &settings, &wrong, "peer/wrong", &request).await.expect_err("not the secret");
+    assert_eq!(refusal(&error), Some(&Code::InvalidClient), "{error}");
+    let scopes = AccessRequest { resources: vec!["https://unknown.example".to_owned()], ..AccessRequest::scopes(["api:read"]) };
+    let error = client_credentials(&rp.keyfob, &settings, app, "peer/unknown", &scopes).await.expect_err("not a resource of this server");
+    assert_eq!(refusal(&error), Some(&Code::InvalidTarget), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_credentials_by_basic() {
+    let Some(rp) = Rp::start() else { return };
+    of_the_app_itself(&rp, &web(), ClientAuth::Basic).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_credentials_by_post() {
+    let Some(rp) = Rp::start() else { return };
+    of_the_app_itself(&rp, &App::confidential("peer-post", "another secret/not+real%"), ClientAuth::Post).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_credentials_by_client_secret_jwt() {
+    let Some(rp) = Rp::start() else { return };
+    of_the_app_itself(&rp, &App::confidential("peer-secret-jwt", "a shared secret of 32 bytes, not real"), ClientAuth::SecretJwt).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn device() {
+    let Some(rp) = Rp::start() else { return };
+    let app = App::public("peer-native");
+    let settings = rp.settings(&app).await;
+    let begin = || DeviceLogin::begin(&rp.keyfob, &settings, &app, ACCOUNT, Vec::new());
+
+    let mut login = begin().await.expect("a code");
+    let page = Person::default().approve(login.verification_uri_complete().expect("a link"));
+    assert!(page.contains("Sign-in Success"), "{page}");
+    let logged_in = login.wait().await.expect("somebody agreed");
+    assert_eq!(logged_in.id_token.expect("verified").subject, "robin");
+    let answer = rp.session(&settings, &app).await.get("/me").send().await.expect("an answer");
+    assert_eq!(answer.json().await.expect("claims")["email"], "robin@peer.example");
+
+    let mut login = begin().await.expect("a code");
+    person::decline(login.verification_uri_complete().expect("a link"));
+    let error = login.wait().await.expect_err("somebody said no");
+    assert_eq!(refusal(&error), Some(&Code::AccessDenied), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backchannel_authentication_by_polling() {
+    let Some(rp) = Rp::start() else { return };
+    let app = App::confidential("peer-post", "another secret/not+real%");
+    let settings = rp.settings_with(&app, Some(ClientAuth::Post), |_| {}).await;
+    let received = ask_somebody(&rp, &settings, &app, "approve").await.expect("they agreed");
+    let TokenSet::OAuth2(tokens) = received.tokens else { panic!("OAuth 2") };
+    let (keys, algorithms) = (rp.keys().await, Algorithms::asymmetric());
+    let expected = Expected::new(&rp.peer.origin, &app.client_id, &algorithms, rp.keyfob.now());
+    let id_token = expected.judge(tokens.id_token.expect("an ID token").expose(), &Keys::Set(&keys)).expect("it keeps to every rule");
+    assert_eq!(id_token.subject, "robin");
+
+    let error = ask_somebody(&rp, &settings, &app, "refuse").await.expect_err("they said no");
+    assert!(matches!(&error, ProtoError::Refused(refused) if refused.code == Code::AccessDenied), "{error}");
+}
+
+/// Asks the server to ask somebody, who decides so; as many questions as it takes.
+async fn ask_somebody(rp: &Rp, settings: &Settings, app: &App, decision: &str) -> Result<Received, ProtoError> {
+    let client = Client::new(settings, app.clone()).expect("a client");
+    let whom = BackchannelRequest::new(Hint::Login("robin".to_owned()), AccessRequest::scopes(["openid", "email"]));
+    let asking = client.backchannel_authentication(&whom, &OsEntropy).expect("a request");
+    let answer = rp.send(asking.request()).await;
+    let mut login = asking.receive(&answer, rp.keyfob.now()).expect("somebody is asked");
+    rp.peer.control(decision);
+    loop {
+        match login.step(&client, rp.keyfob.now())? {
+            Step::Done(received) => return Ok(received),
+            Step::Send(request) => {
+                let answer = rp.send(&request).await;
+                if let Step::Done(received) = login.receive(&client, &answer, rp.keyfob.now())? {
+                    return Ok(received);
+                }
+            }
+            Step::WaitUntil(then) => {
+                let seconds = u64::try_from(then.since(rp.keyfob.now())).unwrap_or(0).max(1);
+                tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exchange_of_a_token() {
+    let Some(rp) = Rp::start() else { return };
+    let (app, settings) = (web(), rp.settings(&web()).await);
+    let session = rp.logged_in(&settings, &app).await;
+    let subject = access(&session.account()).access.clone();
+    let request = |token: Secret, scopes: &[&str]| TokenExchangeRequest {
+        subject: SubjectToken { token, token_type: TokenType::AccessToken },
+        access: AccessRequest::scopes(scopes.iter().copied()),
+        ..TokenExchangeRequest::new("".into(), TokenType::AccessToken)
+    };
+    let exchanged = token_exchange(&rp.keyfob, &settings, &app, "peer/narrow", &request(subject.clone(), &["openid"])).await;
+    assert_eq!(access(&exchanged.expect("a narrower token").account).scopes, ["openid"]);
+    let narrow = rp.keyfob.session(settings.clone(), app.clone(), "peer/narrow").await.expect("a session");
+    let me = narrow.get("/me").send().await.expect("an answer").json().await.expect("claims");
+    assert!(me["sub"] == "robin" && me.get("email").is_none(), "{me}");
+
+    let wider = token_exchange(&rp.keyfob, &settings, &app, "peer/wide", &request(subject, &["openid", "api:write"])).await;
+    assert_eq!(refusal(&wider.expect_err("more than the token has")), Some(&Code::InvalidScope));
+    let nobody: Error = token_exchange(&rp.keyfob, &settings, &app, "peer/nobody", &request("not-a-token".into(), &["openid"]))
+        .await
+        .expect_err("no token");
+    assert_eq!(refusal(&nobody), Some(&Code::InvalidRequest), "RFC 8693 §2.2.2: {nobody}");
+}
