@@ -159,6 +159,14 @@ pub(crate) const ONCE: &Spelling = &spelling(false);
 /// Percent-encoded twice, as a base string has names and values (§3.4.1.1): `%` itself becomes `%25`.
 pub(crate) const TWICE: &Spelling = &spelling(true);
 
+/// The same for text that is form-encoded: `+` is a space, and zero stands for what has to be looked at, `&`, `=` and `%`.
+pub(crate) const TWICE_RAW: &Spelling = &{
+    let mut table = *TWICE;
+    table[b'+' as usize] = TWICE[b' ' as usize];
+    (table[b'&' as usize], table[b'=' as usize], table[b'%' as usize]) = (0, 0, 0);
+    table
+};
+
 /// A spelling as text (of which the first so many bytes count), and how many.
 pub(crate) const fn spelled(word: u64) -> ([u8; 8], usize) {
     let text = word.to_le_bytes();

@@ -1,8 +1,10 @@
 //! A buffer that text is encoded into, and that is used again: no memory is asked for once it has its size.
 
+use std::ops::Range;
+
 use zeroize::Zeroize;
 
-use crate::encode::{ONCE, Spelling, TWICE, hex, spelled};
+use crate::encode::{ONCE, Spelling, TWICE, TWICE_RAW, hex, spelled};
 
 /// Bytes, of which the first `used` count. The rest is room for the next: writing whole words into it, and moving on by less, is
 /// what makes encoding fast without a branch for each byte.
@@ -15,8 +17,8 @@ pub(crate) struct Arena {
 /// What one step writes, though it may count less.
 const WORD: usize = 8;
 
-/// What is looked at at once.
-const RUN: usize = 16;
+/// What is copied at once. There is always so much room behind what is used.
+const BLOCK: usize = 32;
 
 impl Arena {
     pub(crate) fn clear(&mut self) {
@@ -37,31 +39,63 @@ impl Arena {
     }
 
     /// As it is.
+    #[inline]
     pub(crate) fn plain(&mut self, bytes: &[u8]) {
-        let end = self.used + bytes.len();
-        self.room(bytes.len());
-        self.bytes[self.used..end].copy_from_slice(bytes);
-        self.used = end;
+        self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        self.used += bytes.len();
+    }
+
+    /// A piece of another one. Most are short: whole blocks, of which the last counts in part, are copied sooner than the exact length.
+    #[inline]
+    pub(crate) fn piece(&mut self, other: &Self, piece: Range<usize>) {
+        let length = piece.len();
+        let from = other.bytes[piece.start..].as_chunks::<BLOCK>().0;
+        let to = self.room(length).as_chunks_mut::<BLOCK>().0;
+        to.iter_mut().zip(from).take(length.div_ceil(BLOCK)).for_each(|(to, from)| *to = *from);
+        self.used += length;
+    }
+
+    /// All of another one.
+    #[inline]
+    pub(crate) fn all(&mut self, other: &Self) {
+        self.plain(other.bytes());
+    }
+
+    /// The first eight bytes of a piece, or fewer and zeroes, as a number that sorts as they do.
+    #[inline]
+    pub(crate) fn word(&self, begin: usize, length: usize) -> u64 {
+        let first = self.bytes[begin..].first_chunk().expect("there is always room behind");
+        let spare = WORD.saturating_sub(length);
+        u64::from_be_bytes(*first) & u64::MAX.unbounded_shl(u32::try_from(spare).expect("at most eight") * u8::BITS)
     }
 
     /// Percent-encoded (RFC 5849 §3.6).
     pub(crate) fn once(&mut self, bytes: &[u8]) {
-        self.spell_runs(bytes, ONCE);
+        self.spell(bytes, ONCE);
     }
 
-    /// In lower case, percent-encoded: scheme and host (§3.4.1.2).
+    /// In lower case, percent-encoded: the host (§3.4.1.2).
     pub(crate) fn once_lower(&mut self, bytes: &[u8]) {
-        self.spell(bytes.iter().map(u8::to_ascii_lowercase), bytes.len(), ONCE);
+        // Without a way out before the end, it is done for many bytes at once.
+        if bytes.iter().fold(false, |any, byte| any | byte.is_ascii_uppercase()) {
+            self.once(&bytes.to_ascii_lowercase());
+        } else {
+            self.once(bytes);
+        }
     }
 
     /// In upper case, percent-encoded: the method (§3.4.1.1).
     pub(crate) fn once_upper(&mut self, bytes: &[u8]) {
-        self.spell(bytes.iter().map(u8::to_ascii_uppercase), bytes.len(), ONCE);
+        if bytes.iter().all(u8::is_ascii_uppercase) {
+            self.plain(bytes);
+        } else {
+            self.once(&bytes.to_ascii_uppercase());
+        }
     }
 
     /// Percent-encoded twice: a name or value in a base string (§3.4.1.1).
     pub(crate) fn twice(&mut self, bytes: &[u8]) {
-        self.spell_runs(bytes, TWICE);
+        self.spell(bytes, TWICE);
     }
 
     /// A raw name of a query or form, up to its `=` or the end of the piece, decoded as [`encode::decode_pairs`](crate::encode::decode_pairs) does,
@@ -78,94 +112,134 @@ impl Arena {
     fn twice_decoded<'a>(&mut self, text: &'a [u8], end: u8) -> &'a [u8] {
         // The whole text's, not the piece's: where that ends is not known yet, and the others will need it.
         let room = self.room(text.len() * 5);
-        let (mut at, mut next) = (0, 0);
-        while let Some(&byte) = text.get(next) {
-            let decoded = match byte {
-                b'&' => break,
-                _ if byte == end => break,
-                b'+' => b' ',
-                b'%' => match (text.get(next + 1).and_then(hex), text.get(next + 2).and_then(hex)) {
-                    (Some(high), Some(low)) => {
-                        next += 2;
-                        high << 4 | low
-                    }
-                    _ => b'%',
-                },
-                other => other,
-            };
-            next += 1;
-            let (text, length) = spelled(TWICE[usize::from(decoded)]);
-            room[at..at + WORD].copy_from_slice(&text);
-            at += length;
+        let (mut at, mut rest) = (0, text);
+        while let Some((four, behind)) = rest.split_first_chunk::<4>() {
+            let words = four.map(|byte| TWICE_RAW[usize::from(byte)]);
+            if words.contains(&0) {
+                break;
+            }
+            (at, rest) = (write_four(room, at, words), behind);
+        }
+        while let Some((&byte, mut behind)) = rest.split_first() {
+            let mut word = TWICE_RAW[usize::from(byte)];
+            if word == 0 {
+                let decoded = match (byte, behind) {
+                    (b'&', _) => break,
+                    (b'=', _) if end == b'=' => break,
+                    (b'%', [high, low, digits @ ..]) => match (hex(high), hex(low)) {
+                        (Some(high), Some(low)) => {
+                            behind = digits;
+                            high << 4 | low
+                        }
+                        _ => byte,
+                    },
+                    _ => byte,
+                };
+                word = TWICE[usize::from(decoded)];
+            }
+            (at, rest) = (write(room, at, word), behind);
         }
         self.used += at;
-        &text[next..]
+        rest
     }
 
     /// Decimal digits.
     pub(crate) fn number(&mut self, number: i64) {
-        let mut digits = [0; 20];
-        let (mut at, mut rest) = (digits.len(), number.unsigned_abs());
-        while at == digits.len() || rest > 0 {
-            at -= 1;
-            digits[at] = b'0' + u8::try_from(rest % 10).expect("a digit");
-            rest /= 10;
-        }
         if number < 0 {
             self.plain(b"-");
         }
-        self.plain(&digits[at..]);
+        let mut rest = number.unsigned_abs();
+        let length = rest.checked_ilog10().map_or(1, |power| power as usize + 1);
+        let (one, pairs) = self.room(length)[..length].as_rchunks_mut();
+        // Two at once, from the last ones on.
+        for two in pairs.iter_mut().rev() {
+            *two = two_digits(rest % 100);
+            rest /= 100;
+        }
+        if let [one] = one {
+            *one = two_digits(rest)[1];
+        }
+        self.used += length;
     }
 
-    /// Most text has nothing to encode: sixteen such bytes at once are copied.
-    fn spell_runs(&mut self, bytes: &[u8], spelling: &Spelling) {
-        let room = self.room(bytes.len() * 5);
-        let (runs, rest) = bytes.as_chunks::<RUN>();
-        let mut at = 0;
-        for run in runs {
-            if run.iter().fold(true, |plain, &byte| plain & is_unreserved(byte)) {
-                room[at..at + RUN].copy_from_slice(run);
-                at += RUN;
-            } else {
-                at = spell_each(room, at, run, spelling);
+    /// Base64 (RFC 4648 §4), percent-encoded: a signature in a header.
+    pub(crate) fn base64_once(&mut self, bytes: &[u8]) {
+        let room = self.room(bytes.len() * 4 + 12);
+        let (groups, rest) = bytes.as_chunks::<3>();
+        let at = groups.iter().fold(0, |at, group| write_four(room, at, base64_digits(*group)));
+        self.used += match *rest {
+            [a] => {
+                let [one, two, ..] = base64_digits([a, 0, 0]);
+                write_four(room, at, [one, two, PADDING, PADDING])
             }
-        }
-        at = spell_each(room, at, rest, spelling);
-        self.used += at;
+            [a, b] => {
+                let [one, two, three, _] = base64_digits([a, b, 0]);
+                write_four(room, at, [one, two, three, PADDING])
+            }
+            _ => at,
+        };
     }
 
-    fn spell(&mut self, bytes: impl Iterator<Item = u8>, length: usize, spelling: &Spelling) {
-        let room = self.room(length * 5);
-        let mut at = 0;
-        for byte in bytes {
-            let (text, length) = spelled(spelling[usize::from(byte)]);
-            room[at..at + WORD].copy_from_slice(&text);
-            at += length;
-        }
-        self.used += at;
+    fn spell(&mut self, bytes: &[u8], spelling: &Spelling) {
+        let room = self.room(bytes.len() * 5);
+        let plain = copy_plain(room, bytes);
+        let (fours, rest) = bytes[plain..].as_chunks::<4>();
+        let at = fours.iter().fold(plain, |at, four| write_four(room, at, four.map(|byte| spelling[usize::from(byte)])));
+        self.used += rest.iter().fold(at, |at, &byte| write(room, at, spelling[usize::from(byte)]));
     }
 
-    /// What is behind the used bytes, at least so many and a word.
+    /// What is behind the used bytes: at least so many, and a block.
+    #[inline]
     fn room(&mut self, wanted: usize) -> &mut [u8] {
-        let end = self.used + wanted + WORD;
+        let end = self.used + wanted + BLOCK;
         if self.bytes.len() < end {
-            self.bytes.resize(end.next_power_of_two(), 0);
+            self.grow(end);
         }
         &mut self.bytes[self.used..]
     }
+
+    #[cold]
+    fn grow(&mut self, length: usize) {
+        self.bytes.resize(length.next_power_of_two(), 0);
+    }
 }
 
-/// Spells each byte from a place on, and gives the place behind.
-fn spell_each(room: &mut [u8], mut at: usize, bytes: &[u8], spelling: &Spelling) -> usize {
-    for &byte in bytes {
-        let (text, length) = spelled(spelling[usize::from(byte)]);
-        room[at..at + WORD].copy_from_slice(&text);
-        at += length;
+/// Writes how a byte is spelled, and gives the place behind.
+#[inline]
+fn write(room: &mut [u8], at: usize, word: u64) -> usize {
+    let (text, length) = spelled(word);
+    room[at..at + WORD].copy_from_slice(&text);
+    at + length
+}
+
+/// The same for four bytes. Where the last of them ends is bounded, so that the place is looked at once for all of them.
+#[inline]
+fn write_four(room: &mut [u8], at: usize, words: [u64; 4]) -> usize {
+    let window: &mut [u8; BLOCK] = room[at..].first_chunk_mut().expect("there is always a block of room");
+    let mut length = 0;
+    for word in words {
+        let (text, more) = spelled(word);
+        window[length..length + WORD].copy_from_slice(&text);
+        length += more & 7;
+    }
+    at + length
+}
+
+/// Copies bytes that need no encoding, sixteen at once, until there are others among sixteen, and says how many it were.
+#[inline]
+fn copy_plain(room: &mut [u8], bytes: &[u8]) -> usize {
+    let mut at = 0;
+    for run in bytes.as_chunks::<16>().0 {
+        if !run.iter().fold(true, |plain, &byte| plain & is_unreserved(byte)) {
+            break;
+        }
+        room[at..at + run.len()].copy_from_slice(run);
+        at += run.len();
     }
     at
 }
 
-/// As arithmetic, which is done for sixteen bytes at once; the tables of spellings say the same.
+/// As arithmetic, which is done for many bytes at once; the tables of spellings say the same.
 fn is_unreserved(byte: u8) -> bool {
     ((byte | 0x20).wrapping_sub(b'a') < 26)
         | (byte.wrapping_sub(b'0') < 10)
@@ -174,6 +248,40 @@ fn is_unreserved(byte: u8) -> bool {
         | (byte == b'_')
         | (byte == b'~')
 }
+
+#[inline]
+fn two_digits(number: u64) -> [u8; 2] {
+    const DIGITS: &[[u8; 2]; 100] = &{
+        let mut digits = [[0; 2]; 100];
+        let mut at = 0;
+        while at < 100 {
+            digits[at] = [b'0' + at as u8 / 10, b'0' + at as u8 % 10];
+            at += 1;
+        }
+        digits
+    };
+    DIGITS[usize::try_from(number).expect("below a hundred")]
+}
+
+/// How the four digits of three bytes (RFC 4648 §4) are spelled percent-encoded.
+#[inline]
+fn base64_digits([a, b, c]: [u8; 3]) -> [u64; 4] {
+    let bits = u32::from_be_bytes([0, a, b, c]);
+    [bits >> 18, bits >> 12, bits >> 6, bits].map(|digit| BASE64_ONCE[(digit & 63) as usize])
+}
+
+const PADDING: u64 = ONCE[b'=' as usize];
+
+/// How each digit of base64 is spelled percent-encoded.
+const BASE64_ONCE: &[u64; 64] = &{
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut table, mut at) = ([0; 64], 0);
+    while at < 64 {
+        table[at] = ONCE[digits[at] as usize];
+        at += 1;
+    }
+    table
+};
 
 /// A form may hold a password (xAuth).
 impl Drop for Arena {
@@ -198,7 +306,7 @@ mod tests {
 
     #[test]
     fn numbers_have_every_digit() {
-        for number in [0, 7, 10, -3, 1_795_000_000, i64::MAX, i64::MIN] {
+        for number in [0, 7, 10, 99, 100, 101, -3, 1_795_000_000, i64::MAX, i64::MIN] {
             assert_eq!(written(|arena| arena.number(number)), number.to_string());
         }
     }
@@ -225,6 +333,25 @@ mod tests {
             let value = &value[..value.len() - rest.len()];
             prop_assert!(!value.contains(&b'&') && (rest.is_empty() || rest[0] == b'&'));
             prop_assert_eq!(arena.text(), written(|arena| arena.twice(&encode::decode(value))));
+        }
+    }
+
+    #[test]
+    fn rfc4648_section_10_and_every_digit() {
+        for bytes in [&b""[..], b"f", b"fo", b"foo", b"foob", b"fooba", b"foobar", b"\xfb\xef\xbe\xff\xff\xfe"] {
+            assert_eq!(written(|arena| arena.base64_once(bytes)), encode::percent(&encode::base64(bytes)));
+        }
+        let every: Vec<u8> = (0..=u8::MAX).flat_map(|byte| [byte, byte << 2, byte >> 3]).collect();
+        assert_eq!(written(|arena| arena.base64_once(&every)), encode::percent(&encode::base64(&every)));
+    }
+
+    #[test]
+    fn pieces_are_exact_though_blocks_are_copied() {
+        let text: Vec<u8> = (b'a'..=b'z').cycle().take(100).collect();
+        let mut other = Arena::default();
+        other.plain(&text);
+        for length in 0..=100 {
+            assert_eq!(written(|arena| arena.piece(&other, 100 - length..100)).as_bytes(), &text[100 - length..]);
         }
     }
 

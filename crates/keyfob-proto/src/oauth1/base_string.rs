@@ -1,6 +1,8 @@
 //! The signature base string (RFC 5849 §3.4.1): method, URI and parameters in the one spelling both sides can agree on.
 
 use super::arena::Arena;
+use super::find::find;
+use super::parameters::Parameters;
 use crate::encode;
 use crate::error::Misuse;
 use crate::message::Body;
@@ -55,11 +57,13 @@ pub(crate) struct Target<'a> {
     pub(crate) authority: &'a str,
     pub(crate) path: &'a str,
     pub(crate) query: Option<&'a str>,
+    /// Whether the authority is a host's name and nothing else, as most are.
+    is_name: bool,
 }
 
 impl<'a> Target<'a> {
     pub(crate) fn of(uri: &'a http::Uri) -> Option<Self> {
-        Some(Self { scheme: uri.scheme_str()?, authority: uri.authority()?.as_str(), path: uri.path(), query: uri.query() })
+        Some(Self::new(uri.scheme_str()?, uri.authority()?.as_str(), uri.path(), uri.query()))
     }
 
     /// Splits an absolute URL, or an origin and a raw request target, without changing a byte.
@@ -69,173 +73,94 @@ impl<'a> Target<'a> {
     }
 
     pub(crate) fn split_url(url: &'a str) -> Option<Self> {
-        // Byte by byte: searching for strings is made for longer ones.
-        let colon = url.bytes().position(|byte| byte == b':')?;
-        let (scheme, rest) = (&url[..colon], url[colon..].strip_prefix("://")?);
-        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+        let (scheme, rest) = match url.strip_prefix("https://") {
+            Some(rest) => (&url[.."https".len()], rest),
+            None => url.split_once("://").filter(|(scheme, _)| !scheme.contains(':'))?,
+        };
+        let end = find(rest.as_bytes(), *b"/?#");
         Some(Self::at(scheme, &rest[..end], &rest[end..]))
     }
 
     fn at(scheme: &'a str, authority: &'a str, target: &'a str) -> Self {
-        let path = target.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
-        let query = target[path..].strip_prefix('?');
-        let query = query.map(|query| &query[..query.bytes().position(|byte| byte == b'#').unwrap_or(query.len())]);
-        Self { scheme, authority, path: &target[..path], query }
+        let (path, rest) = target.split_at(find(target.as_bytes(), *b"?#"));
+        let query = rest.strip_prefix('?').map(|query| &query[..find(query.as_bytes(), *b"#")]);
+        Self::new(scheme, authority, path, query)
+    }
+
+    fn new(scheme: &'a str, authority: &'a str, path: &'a str, query: Option<&'a str>) -> Self {
+        let is_name = !authority.is_empty() && find(authority.as_bytes(), *b":@[") == authority.len();
+        Self { scheme, authority, path, query, is_name }
     }
 
     /// Whether this is a place a request can go to: `http` or `https`, a host, and a port that is one, if any.
     pub(crate) fn is_web(&self) -> bool {
+        self.default_port().is_some() && (self.is_name || self.has_fit_port())
+    }
+
+    /// Whether there is user information in it, which a request does not carry there.
+    pub(crate) fn has_user(&self) -> bool {
+        !self.is_name && self.authority.contains('@')
+    }
+
+    fn has_fit_port(&self) -> bool {
         let (host, port) = match self.authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, port),
             _ => (self.authority, ""),
         };
-        let scheme = ["http", "https"].iter().any(|scheme| self.scheme.eq_ignore_ascii_case(scheme));
         let port = port.is_empty() || port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
-        scheme && port && !host.is_empty() && (host.starts_with('[') || !host.contains(':'))
+        port && !host.is_empty() && (host.starts_with('[') || !host.contains(':'))
+    }
+
+    /// The default port of `http` and `https`.
+    fn default_port(&self) -> Option<&'static str> {
+        match self.scheme {
+            "https" => Some(":443"),
+            "http" => Some(":80"),
+            scheme if scheme.eq_ignore_ascii_case("https") => Some(":443"),
+            scheme if scheme.eq_ignore_ascii_case("http") => Some(":80"),
+            _ => None,
+        }
     }
 
     /// The base string URI (§3.4.1.2), percent-encoded: scheme and host in lower case, default port left out, path as it is, no query.
     fn write_base_uri(&self, out: &mut Arena) {
-        let default = match self.scheme {
-            scheme if scheme.eq_ignore_ascii_case("http") => ":80",
-            scheme if scheme.eq_ignore_ascii_case("https") => ":443",
-            _ => ":",
-        };
         let mut authority = self.authority;
-        // `[::1]:80` ends with its port; `[::80]` does not. An empty port (`host:`) is the default one (RFC 3986 §3.2.3).
-        for port in [default, ":"] {
-            if let Some(host) = authority.strip_suffix(port).filter(|host| !host.ends_with(':')) {
-                authority = host;
-                break;
+        if !self.is_name {
+            // `[::1]:80` ends with its port; `[::80]` does not. An empty port (`host:`) is the default one (RFC 3986 §3.2.3).
+            for port in [self.default_port().unwrap_or(":"), ":"] {
+                if let Some(host) = authority.strip_suffix(port).filter(|host| !host.ends_with(':')) {
+                    authority = host;
+                    break;
+                }
             }
         }
-        out.once_lower(self.scheme.as_bytes());
-        out.plain(b"%3A%2F%2F");
+        match self.scheme {
+            "https" => out.plain(b"https%3A%2F%2F"),
+            scheme => {
+                out.once_lower(scheme.as_bytes());
+                out.plain(b"%3A%2F%2F");
+            }
+        }
         out.once_lower(authority.as_bytes());
         out.once(if self.path.is_empty() { b"/" } else { self.path.as_bytes() });
     }
 }
 
-/// The parameters of a request (§3.4.1.3), each name and value encoded twice already, as the base string has them. That keeps the order that
-/// they have encoded once (§3.4.1.3.2): `%25` sorts as `%` does, before every other character there is.
-#[derive(Clone, Default)]
-pub(crate) struct Parameters {
-    arena: Arena,
-    pairs: Vec<Pair>,
-}
-
-/// Where a pair lies, in one piece as the base string has it: name, `%3D`, value.
-#[derive(Clone, Copy)]
-struct Pair {
-    /// The first eight bytes of the name. Most comparisons end here.
-    order: u64,
-    begin: usize,
-    name_end: usize,
-    end: usize,
-}
-
-/// `=` and `&`, in a base string.
-const EQUALS: &[u8] = b"%3D";
-const AND: &[u8] = b"%26";
-
-impl Parameters {
-    /// As others are, without asking for memory if there is enough.
-    pub(crate) fn become_like(&mut self, others: &Self) {
-        self.arena.clear();
-        self.arena.plain(others.arena.bytes());
-        self.pairs.clear();
-        self.pairs.extend_from_slice(&others.pairs);
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.pairs.len()
-    }
-
-    /// Adds the parameters of a raw query or form body, in one pass: `a=b&c` as [`encode::raw_pairs`] splits it.
-    pub(crate) fn add_raw(&mut self, mut text: &[u8]) {
-        loop {
-            while let [b'&', rest @ ..] = text {
-                text = rest;
-            }
-            if text.is_empty() {
-                return;
-            }
-            let begin = self.arena.len();
-            text = self.arena.twice_name(text);
-            let name_end = self.arena.len();
-            self.arena.plain(EQUALS);
-            if let [b'=', rest @ ..] = text {
-                text = self.arena.twice_value(rest);
-            }
-            self.done(begin, name_end);
-        }
-    }
-
-    /// Adds a parameter given as text.
-    pub(crate) fn add(&mut self, name: &str, value: &str) {
-        let begin = self.arena.len();
-        self.arena.twice(name.as_bytes());
-        let name_end = self.arena.len();
-        self.arena.plain(EQUALS);
-        self.arena.twice(value.as_bytes());
-        self.done(begin, name_end);
-    }
-
-    /// Adds a parameter that is a number.
-    pub(crate) fn add_number(&mut self, name: &str, value: i64) {
-        let begin = self.arena.len();
-        self.arena.twice(name.as_bytes());
-        let name_end = self.arena.len();
-        self.arena.plain(EQUALS);
-        self.arena.number(value);
-        self.done(begin, name_end);
-    }
-
-    /// Whether one of the pairs after the first so many has such a name. Only names that need no encoding can be asked for.
-    pub(crate) fn any_after(&self, first: usize, is: impl Fn(&[u8]) -> bool) -> bool {
-        self.pairs[first..].iter().any(|pair| is(&self.arena.bytes()[pair.begin..pair.name_end]))
-    }
-
-    /// The pair that was written last.
-    fn done(&mut self, begin: usize, name_end: usize) {
-        let name = &self.arena.bytes()[begin..name_end];
-        let order = match name.first_chunk() {
-            Some(first) => u64::from_be_bytes(*first),
-            None => name.iter().rev().fold(0, |order, &byte| order >> 8 | u64::from(byte) << 56),
-        };
-        self.pairs.push(Pair { order, begin, name_end, end: self.arena.len() });
-    }
-
-    /// By encoded name, then by encoded value (§3.4.1.3.2).
-    fn sort(&mut self) {
-        let bytes = self.arena.bytes();
-        let whole = |pair: &Pair| (&bytes[pair.begin..pair.name_end], &bytes[pair.name_end..pair.end]);
-        self.pairs.sort_unstable_by(|a, b| a.order.cmp(&b.order).then_with(|| whole(a).cmp(&whole(b))));
-    }
-}
-
-/// The base string (§3.4.1.1) from its three parts. Gives the place where the third begins.
-pub(crate) fn compose_into(method: &str, target: Target<'_>, parameters: &mut Parameters, out: &mut Arena) -> usize {
-    parameters.sort();
+/// The base string (§3.4.1.1) from its three parts; the third writes itself. Gives the place where that begins.
+pub(crate) fn compose_into(method: &str, target: Target<'_>, out: &mut Arena, parameters: impl FnOnce(&mut Arena)) -> usize {
     out.clear();
     out.once_upper(method.as_bytes());
     out.plain(b"&");
     target.write_base_uri(out);
     out.plain(b"&");
     let third = out.len();
-    let bytes = parameters.arena.bytes();
-    for (at, pair) in parameters.pairs.iter().enumerate() {
-        if at > 0 {
-            out.plain(AND);
-        }
-        out.plain(&bytes[pair.begin..pair.end]);
-    }
+    parameters(out);
     third
 }
 
 pub(crate) fn compose(method: &str, target: Target<'_>, parameters: &mut Parameters) -> String {
     let mut out = Arena::default();
-    compose_into(method, target, parameters, &mut out);
+    compose_into(method, target, &mut out, |out| parameters.write(out, None));
     out.text().to_owned()
 }
 

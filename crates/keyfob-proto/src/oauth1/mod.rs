@@ -18,6 +18,8 @@ mod body_hash;
 mod client;
 mod clock;
 mod explain;
+mod find;
+mod parameters;
 mod pending;
 mod problem;
 mod repeat;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::sign::{Buffer, Call, Once, Signer, finish_header};
+use super::arena::Arena;
+use super::sign::{Buffer, Call, Once, Signer, write_header};
 use super::signature::Key;
 use crate::error::Misuse;
 use crate::time::Timestamp;
@@ -33,9 +34,9 @@ pub struct Repeat {
     /// The beginning, where the key has not seen it.
     beginning: Vec<u8>,
     /// What is between nonce and timestamp, and what is behind.
-    middle: Vec<u8>,
-    end: Vec<u8>,
-    head: Vec<u8>,
+    middle: Arena,
+    end: Arena,
+    head: Arena,
     body_hash: Vec<u8>,
 }
 
@@ -62,7 +63,9 @@ impl Signer {
             Some(key) => (key, Vec::new()),
             None => (self.key.clone(), beginning.to_vec()),
         };
-        let (middle, end) = (base[nonce + 1..timestamp].to_vec(), base[timestamp + 1..].to_vec());
+        let (mut middle, mut end) = (Arena::default(), Arena::default());
+        middle.piece(&buffer.base, nonce + 1..timestamp);
+        end.piece(&buffer.base, timestamp + 1..base.len());
         let body_hash = buffer.body_hash().unwrap_or_default().as_bytes().to_vec();
         Ok(Repeat { key, beginning, middle, end, head: self.head.clone(), body_hash })
     }
@@ -75,16 +78,17 @@ impl Repeat {
     ///
     /// `Misuse` if an RSA key cannot sign.
     pub fn authorization<'b>(&self, once: &Once<'_>, buffer: &'b mut Buffer) -> Result<&'b str, Misuse> {
-        let Buffer { base, out, signature, .. } = buffer;
+        let Buffer { timestamp, base, out, .. } = buffer;
+        timestamp.clear();
+        timestamp.number(once.timestamp.as_unix());
         base.clear();
         base.twice(once.nonce.as_bytes());
-        base.plain(&self.middle);
-        base.number(once.timestamp.as_unix());
-        base.plain(&self.end);
-        self.key.sign_into(&[&self.beginning, base.bytes()], once.entropy, signature)?;
-        out.clear();
-        out.plain(&self.head);
-        finish_header(out, once, &[], &self.body_hash, signature);
+        base.all(&self.middle);
+        base.all(timestamp);
+        base.all(&self.end);
+        write_header(out, &self.head, timestamp, once, &[], &self.body_hash);
+        self.key.sign_into(&[&self.beginning, base.bytes()], once.entropy, out)?;
+        out.plain(b"\"");
         Ok(out.text())
     }
 }

@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::base_string::{self, Target};
 use super::body_hash;
+use super::parameters::Parameters;
 use super::rsa::RsaVerify;
 use super::settings::{Placement, SignatureMethod};
 use super::signature::Key;
@@ -82,7 +83,7 @@ impl SignedRequest {
             return Err(Problem::SeveralPlacements);
         }
 
-        let mut all = base_string::Parameters::default();
+        let mut all = Parameters::default();
         let mut protocol: Vec<(String, String)> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut parameters = Vec::new();

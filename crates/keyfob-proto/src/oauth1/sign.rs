@@ -7,8 +7,9 @@ use http::request::Parts;
 use http::{HeaderValue, Uri};
 
 use super::arena::Arena;
-use super::base_string::{Parameters, Target, compose_into};
+use super::base_string::{Target, compose_into};
 use super::body_hash;
+use super::parameters::{Parameters, Protocol};
 use super::settings::{BodyHash, Placement, Settings, SignatureMethod};
 use super::signature::Key;
 use crate::encode;
@@ -68,9 +69,9 @@ pub struct Signer {
     /// The protocol parameters that are the same in every request, in the order in which they are written.
     fixed: Vec<(&'static str, Secret)>,
     /// The same, as a base string has them.
-    prepared: Parameters,
+    protocol: Protocol,
     /// The header up to the timestamp.
-    pub(crate) head: Vec<u8>,
+    pub(crate) head: Arena,
 }
 
 /// A call to sign: what of it goes into the signature.
@@ -124,9 +125,12 @@ impl Nonce {
 #[derive(Clone, Default)]
 pub struct Buffer {
     parameters: Parameters,
+    /// `oauth_timestamp`, which is written twice.
+    pub(crate) timestamp: Arena,
     pub(crate) base: Arena,
     pub(crate) out: Arena,
-    pub(crate) signature: Vec<u8>,
+    /// As a header has it.
+    pub(crate) signature: Arena,
     body_hash: Vec<u8>,
 }
 
@@ -157,11 +161,12 @@ impl Signer {
             None => {}
         }
         fixed.extend([("oauth_signature_method", Secret::new(method.name())), ("oauth_version", Secret::new("1.0"))]);
-        let mut prepared = Parameters::default();
-        fixed.iter().for_each(|(name, value)| prepared.add(name, value.expose()));
         let shown: Vec<_> = fixed.iter().map(|(name, value)| (*name, value.expose())).collect();
-        let head = format!("{}, oauth_timestamp=\"", authorization_header(settings.realm.as_deref(), &shown)).into_bytes();
-        Self { method, key, placement: settings.placement, body_hash: settings.body_hash, fixed, prepared, head }
+        let protocol = Protocol::of(&shown);
+        let mut head = Arena::default();
+        head.plain(authorization_header(settings.realm.as_deref(), &shown).as_bytes());
+        head.plain(b", oauth_timestamp=\"");
+        Self { method, key, placement: settings.placement, body_hash: settings.body_hash, fixed, protocol, head }
     }
 
     /// Token requests carry no hash of their body: they have a form, or nothing (Request Body Hash, draft 4, §4.1).
@@ -178,11 +183,12 @@ impl Signer {
     /// `Misuse` if the URL is not absolute, http or https, or has user information; if the call has protocol parameters already; if PLAINTEXT
     /// would go in the open (§3.4.4); if a body hash is required and the body streams; if an RSA key cannot sign.
     pub fn authorization<'b>(&self, call: &Call<'_>, once: &Once<'_>, buffer: &'b mut Buffer) -> Result<&'b str, Misuse> {
-        self.sign_call(call, once, buffer)?;
-        buffer.out.clear();
-        buffer.out.plain(&self.head);
-        self.finish_header(&[], once, buffer);
-        Ok(buffer.out.text())
+        self.normalise_call(call, once, buffer)?;
+        let Buffer { timestamp, base, out, body_hash, .. } = buffer;
+        write_header(out, &self.head, timestamp, once, &[], body_hash);
+        self.key.sign_into(&[base.bytes()], once.entropy, out)?;
+        out.plain(b"\"");
+        Ok(out.text())
     }
 
     /// Signs a request and places the protocol parameters in it, as the provider wants them. Where that is the form body, the new body comes
@@ -229,17 +235,13 @@ impl Signer {
             return Err(signed_already());
         }
         self.normalise(parts.method.as_str(), target, body, &[], extra, once, buffer)?;
-        self.key.sign_into(&[buffer.base.bytes()], once.entropy, &mut buffer.signature)
-    }
-
-    fn sign_call(&self, call: &Call<'_>, once: &Once<'_>, buffer: &mut Buffer) -> Result<(), Misuse> {
-        self.normalise_call(call, once, buffer)?;
+        buffer.signature.clear();
         self.key.sign_into(&[buffer.base.bytes()], once.entropy, &mut buffer.signature)
     }
 
     /// The base string of a call. Gives the place of its third part.
     pub(crate) fn normalise_call(&self, call: &Call<'_>, once: &Once<'_>, buffer: &mut Buffer) -> Result<usize, Misuse> {
-        let target = Target::split_url(call.url).filter(|target| target.is_web() && !target.authority.contains('@')).ok_or_else(no_web)?;
+        let target = Target::split_url(call.url).filter(|target| target.is_web() && !target.has_user()).ok_or_else(no_web)?;
         self.normalise(call.method, target, call.body, call.form, &[], once, buffer)
     }
 
@@ -255,9 +257,10 @@ impl Signer {
         buffer: &mut Buffer,
     ) -> Result<usize, Misuse> {
         self.refuse_plaintext_in_the_open(target)?;
-        let Buffer { parameters, base, body_hash, .. } = buffer;
-        parameters.become_like(&self.prepared);
-        let ours = parameters.len();
+        let Buffer { parameters, timestamp, base, body_hash, .. } = buffer;
+        timestamp.clear();
+        timestamp.number(once.timestamp.as_unix());
+        parameters.clear();
         parameters.add_raw(target.query.unwrap_or("").as_bytes());
         match body {
             _ if !form.is_empty() => form.iter().for_each(|(name, value)| parameters.add(name, value)),
@@ -268,26 +271,29 @@ impl Signer {
         if form.is_empty() && !matches!(body, Body::Form(_)) {
             self.write_body_hash(body, body_hash)?;
         }
+        if extra.is_empty() && body_hash.is_empty() && !parameters.any_protocol() {
+            let protocol = Some((&self.protocol, once.nonce, &*timestamp));
+            return Ok(compose_into(method, target, base, |out| parameters.write(out, protocol)));
+        }
         // Protocol parameters that are there twice make a request no server may accept (§3.1).
         let placed = |name: &[u8]| {
             let is = |known: &str| known.as_bytes() == name;
-            // Nearly every name is told apart here.
-            name.starts_with(b"oauth_")
-                && (["oauth_signature", "oauth_nonce", "oauth_timestamp"].into_iter().any(is)
-                    || self.fixed.iter().any(|(known, _)| is(known))
-                    || extra.iter().any(|(known, _)| is(known))
-                    || !body_hash.is_empty() && is(body_hash::NAME))
+            ["oauth_signature", "oauth_nonce", "oauth_timestamp"].into_iter().any(is)
+                || self.fixed.iter().any(|(known, _)| is(known))
+                || extra.iter().any(|(known, _)| is(known))
+                || !body_hash.is_empty() && is(body_hash::NAME)
         };
-        if parameters.any_after(ours, placed) {
+        if parameters.any(placed) {
             return Err(signed_already());
         }
+        self.fixed.iter().for_each(|(name, value)| parameters.add(name, value.expose()));
         parameters.add("oauth_nonce", once.nonce);
-        parameters.add_number("oauth_timestamp", once.timestamp.as_unix());
+        parameters.add("oauth_timestamp", timestamp.text());
         extra.iter().for_each(|(name, value)| parameters.add(name, value));
         if !body_hash.is_empty() {
             parameters.add(body_hash::NAME, std::str::from_utf8(body_hash).expect("base64 is ASCII"));
         }
-        Ok(compose_into(method, target, parameters, base))
+        Ok(compose_into(method, target, base, |out| parameters.write(out, None)))
     }
 
     /// The hash of a body that is no form.
@@ -309,12 +315,6 @@ impl Signer {
         }
     }
 
-    /// Writes what a header has behind [`head`](Self::head).
-    fn finish_header(&self, extra: &[(&'static str, &str)], once: &Once<'_>, buffer: &mut Buffer) {
-        let Buffer { out, signature, body_hash, .. } = buffer;
-        finish_header(out, once, extra, body_hash, signature);
-    }
-
     fn place(
         &self,
         placement: Placement,
@@ -326,10 +326,11 @@ impl Signer {
     ) -> Result<Option<Vec<u8>>, Misuse> {
         match placement {
             Placement::Header => {
-                buffer.out.clear();
-                buffer.out.plain(&self.head);
-                self.finish_header(extra, once, buffer);
-                parts.headers.insert(AUTHORIZATION, secret_header_value(&AUTHORIZATION, buffer.out.text())?);
+                let Buffer { timestamp, out, signature, body_hash, .. } = buffer;
+                write_header(out, &self.head, timestamp, once, extra, body_hash);
+                out.all(signature);
+                out.plain(b"\"");
+                parts.headers.insert(AUTHORIZATION, secret_header_value(&AUTHORIZATION, out.text())?);
                 Ok(None)
             }
             Placement::Query => {
@@ -362,7 +363,7 @@ impl Signer {
         protocol.extend([("oauth_timestamp", once.timestamp.as_unix().to_string()), ("oauth_nonce", once.nonce.to_owned())]);
         protocol.extend(extra.iter().map(|(name, value)| (*name, (*value).to_owned())));
         protocol.extend(buffer.body_hash().map(|hash| (body_hash::NAME, hash.to_owned())));
-        protocol.push(("oauth_signature", String::from_utf8_lossy(&buffer.signature).into_owned()));
+        protocol.push(("oauth_signature", encode::ascii(encode::percent_decode(buffer.signature.bytes()))));
         protocol
     }
 
@@ -379,9 +380,18 @@ impl Signer {
     }
 }
 
-/// Writes a header from the timestamp on.
-pub(crate) fn finish_header(out: &mut Arena, once: &Once<'_>, extra: &[(&'static str, &str)], body_hash: &[u8], signature: &[u8]) {
-    out.number(once.timestamp.as_unix());
+/// Writes a header up to the signature.
+pub(crate) fn write_header(
+    out: &mut Arena,
+    head: &Arena,
+    timestamp: &Arena,
+    once: &Once<'_>,
+    extra: &[(&'static str, &str)],
+    body_hash: &[u8],
+) {
+    out.clear();
+    out.all(head);
+    out.all(timestamp);
     out.plain(b"\", oauth_nonce=\"");
     out.once(once.nonce.as_bytes());
     for (name, value) in extra {
@@ -395,8 +405,6 @@ pub(crate) fn finish_header(out: &mut Arena, once: &Once<'_>, extra: &[(&'static
         out.once(body_hash);
     }
     out.plain(b"\", oauth_signature=\"");
-    out.once(signature);
-    out.plain(b"\"");
 }
 
 fn no_web() -> Misuse {

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
+use super::arena::Arena;
 use super::rsa::RsaSign;
 use super::settings::{Hash, SignatureMethod};
 use crate::encode;
@@ -52,9 +51,6 @@ pub(crate) enum Shared {
     Plaintext(Secret),
 }
 
-/// The longest signature of a shared key that is no PLAINTEXT, in base64: 64 bytes.
-const LONGEST: usize = 88;
-
 impl Key {
     /// The key for a pair of secrets (§3.4.2: both percent-encoded, joined by `&`, also where one is empty).
     pub(crate) fn shared(method: SignatureMethod, consumer_secret: &str, token_secret: &str) -> Result<Shared, Misuse> {
@@ -72,14 +68,13 @@ impl Key {
         })
     }
 
-    /// The signature of a base string that comes in pieces, as `oauth_signature` carries it, in place of what was in `out`.
-    pub(crate) fn sign_into(&self, pieces: &[&[u8]], entropy: &dyn Entropy, out: &mut Vec<u8>) -> Result<(), Misuse> {
+    /// The signature of a base string that comes in pieces, as a header carries it, behind what is in `out`.
+    pub(crate) fn sign_into(&self, pieces: &[&[u8]], entropy: &dyn Entropy, out: &mut Arena) -> Result<(), Misuse> {
         match self {
             Self::Shared(key) => key.sign_into(pieces, out),
             Self::Rsa(hash, key) => {
                 let signature = key.sign(*hash, &pieces.concat(), entropy)?;
-                out.clear();
-                out.extend_from_slice(encode::base64(&signature).as_bytes());
+                out.base64_once(&signature);
             }
         }
         Ok(())
@@ -103,27 +98,22 @@ impl Key {
 impl Shared {
     /// The signature of a base string.
     pub(crate) fn sign(&self, base_string: &str) -> String {
-        let mut out = Vec::new();
+        let mut out = Arena::default();
         self.sign_into(&[base_string.as_bytes()], &mut out);
-        encode::ascii(out)
+        encode::ascii(encode::percent_decode(out.bytes()))
     }
 
-    fn sign_into(&self, pieces: &[&[u8]], out: &mut Vec<u8>) {
-        fn mac<M: Mac + Clone>(key: &M, pieces: &[&[u8]], out: &mut Vec<u8>) {
+    fn sign_into(&self, pieces: &[&[u8]], out: &mut Arena) {
+        fn mac<M: Mac + Clone>(key: &M, pieces: &[&[u8]], out: &mut Arena) {
             let mut key = key.clone();
             pieces.iter().for_each(|piece| key.update(piece));
-            out.resize(LONGEST, 0);
-            let length = STANDARD.encode_slice(key.finalize().into_bytes(), out).expect("there is room for the longest");
-            out.truncate(length);
+            out.base64_once(&key.finalize().into_bytes());
         }
         match self {
             Self::HmacSha1(key) => mac(key, pieces, out),
             Self::HmacSha256(key) => mac(key, pieces, out),
             Self::HmacSha512(key) => mac(key, pieces, out),
-            Self::Plaintext(text) => {
-                out.clear();
-                out.extend_from_slice(text.expose().as_bytes());
-            }
+            Self::Plaintext(text) => out.once(text.expose().as_bytes()),
         }
     }
 
