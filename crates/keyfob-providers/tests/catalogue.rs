@@ -198,6 +198,21 @@ fn telldus_is_said_without_an_if() {
     }
 }
 
+/// Hosts and a realm that are the customer's own.
+#[test]
+fn netsuite_is_said_with_fields() {
+    let field = |name: &str| match name {
+        "account" => Some("1234567_SB1".to_owned()),
+        "host" => Some("1234567-sb1".to_owned()),
+        _ => None,
+    };
+    let settings = provider("netsuite-tba").settings(&field).expect("settings");
+    let Flow::OAuth1(flow) = &settings.flow else { panic!("OAuth 1") };
+    assert_eq!((flow.signature, flow.realm.as_deref()), (SignatureMethod::HmacSha256, Some("1234567_SB1")));
+    assert_eq!(flow.access_token.as_str(), "https://1234567-sb1.restlets.api.netsuite.com/rest/accesstoken");
+    assert!(provider("netsuite-tba").settings(&|_| None).is_err(), "nobody's account");
+}
+
 #[test]
 fn acme_is_strict() {
     let settings = settings("acme");

@@ -46,7 +46,7 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
     });
     let placement = table.word("placement", &[("header", Placement::Header), ("body", Placement::Body), ("query", Placement::Query)]);
     let method = table.word("token_method", &[("POST", false), ("GET", true)]);
-    let realm = table.text("realm").map(|text| text.value);
+    let realm = table.text("realm").and_then(|text| table.reader.template(&text, fields));
     let callback = table.word(
         "callback",
         &[("request-token", CallbackAt::RequestToken), ("authorize", CallbackAt::Authorize), ("registered", CallbackAt::Registered)],
