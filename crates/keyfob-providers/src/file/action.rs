@@ -222,7 +222,9 @@ fn json(reader: &Reader<'_>, node: &Node, names: &[&str]) -> JsonTemplate {
             let text = Text { value: text.clone(), place: node.place };
             match reader.template(&text, names) {
                 Some(template) if template.names().next().is_some() => JsonTemplate::Text(template),
-                _ => JsonTemplate::Value(text.value.into()),
+                // Braces are written twice here, too, whether or not there is a place beside them.
+                Some(template) => JsonTemplate::Value(template.render(|_| None).unwrap_or(text.value).into()),
+                None => JsonTemplate::Value(text.value.into()),
             }
         }
         Content::Array(items) => JsonTemplate::Array(items.iter().map(|item| json(reader, item, names)).collect()),
