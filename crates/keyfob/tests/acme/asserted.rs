@@ -1,7 +1,8 @@
 //! Apps that say who they are by an assertion: at every back-channel endpoint, by a key that is theirs, or one that lives elsewhere.
 
+use keyfob::login::client_credentials;
 use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _};
-use keyfob::proto::oauth2::ClientAuth;
+use keyfob::proto::oauth2::{AccessRequest, ClientAuth};
 use keyfob::proto::{App, Secret};
 use keyfob::{LoginOptions, Revoked, logout};
 use keyfob_sandbox::Metadata;
@@ -25,6 +26,16 @@ async fn lives_a_whole_life(house: &House) {
 #[tokio::test]
 async fn g4_an_app_with_a_private_key_asserts_who_it_is_everywhere() {
     lives_a_whole_life(&House::keyed(Metadata::default(), |_| {}).await).await;
+}
+
+#[tokio::test]
+async fn g4_the_app_s_own_account_is_asserted_at_login_and_renewal() {
+    let house = House::keyed(Metadata::default(), |flow| flow.scopes = vec!["echo".to_owned()]).await;
+    let request = AccessRequest::default();
+    client_credentials(&house.keyfob, &house.settings, &house.app, "acme", &request).await.unwrap();
+    house.session().await.refresh().await.unwrap();
+    let asked = house.seen("/token");
+    assert!(asked.len() == 2 && asked.iter().all(|seen| seen.status == 200 && seen.value("client_assertion").is_some()), "{asked:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::HeaderValue;
-use keyfob::proto::oauth2::Dpop;
+use keyfob::login::client_credentials;
+use keyfob::proto::oauth2::{AccessRequest, Dpop};
 use keyfob::proto::{Answer, Flow, Settings};
 use keyfob::{Body, DeviceLogin, Error, Health, Keyfob, Login, LoginOptions, Redirect, Store};
 use keyfob_sandbox::{DpopNonce, Faults, Flaw, Metadata};
@@ -124,6 +125,19 @@ async fn g2_a_bound_token_that_has_ended_is_refreshed_and_the_call_proved_anew()
     let statuses = house.statuses("/api/me");
     assert_eq!(statuses.last(), Some(&200), "{statuses:?}");
     assert_eq!(house.statuses("/token"), [200, 400, 200]);
+}
+
+#[tokio::test]
+async fn g3_the_app_s_own_account_is_bound_and_renewed_with_its_key() {
+    let house = House::new(Metadata::default(), |flow| (flow.dpop, flow.scopes) = (Dpop::Wanted, vec!["echo".to_owned()])).await;
+    house.faults(nonces(DpopNonce::Both));
+    let request = AccessRequest::default();
+    let made = client_credentials(&house.keyfob, &house.settings, &house.app, "acme", &request).await.unwrap().account;
+    assert_eq!(house.statuses("/token"), [400, 200]);
+    house.sandbox.faults("acme").expire_access_tokens();
+    house.session().await.get("/echo").send().await.unwrap().json().await.unwrap();
+    let (made, now) = (tokens(&made).clone(), tokens(&house.account().await).clone());
+    assert!(now.proof_key.unwrap().same_as(made.proof_key.unwrap().expose()) && !now.access.same_as(made.access.expose()));
 }
 
 /// A server that wants another nonce every time, and is never content.
