@@ -69,7 +69,7 @@ impl SignIn {
                 if text.trim().is_empty() {
                     continue;
                 }
-                match login.verify(Answer::read(&text)) {
+                match login.judge(Answer::read(&text)).await {
                     Err(error) if !error.ends_login() => {
                         refused(&error);
                         last = Some(error);
