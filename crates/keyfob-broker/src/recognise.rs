@@ -93,15 +93,9 @@ impl<'a> Fit<'a> {
                     None => again,
                 }
             })?;
-            let app = &mut recognised.app;
             match field.name.as_str() {
-                "client_id" => app.client_id = value.expose().to_owned(),
-                "client_secret" => app.client_secret = Some(value.clone()),
-                "redirect_uri" => app.redirect_uri = Some(value.expose().to_owned()),
                 "scope" => recognised.scopes = value.expose().split([' ', ',']).filter(|s| !s.is_empty()).map(str::to_owned).collect(),
-                other => {
-                    app.fields.insert(other.to_owned(), Secret::new(value.expose()));
-                }
+                name => recognised.app.set(name, Secret::new(value.expose())),
             }
         }
         Ok(recognised)

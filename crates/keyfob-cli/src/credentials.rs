@@ -85,13 +85,8 @@ impl<'a> Fields<'a> {
             )
         })?;
         match field.name.as_str() {
-            "client_id" => value.clone_into(&mut self.app.client_id),
-            "client_secret" => self.app.client_secret = Some(Secret::new(value)),
-            "redirect_uri" => self.app.redirect_uri = Some(value.to_owned()),
             "scope" => self.scopes = value.split([' ', ',']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
-            other => {
-                self.app.fields.insert(other.to_owned(), Secret::new(value));
-            }
+            name => self.app.set(name, Secret::new(value)),
         }
         Ok(())
     }

@@ -50,13 +50,37 @@ impl App {
         Self { client_id: client_id.into(), client_secret: Some(client_secret.into()), ..Self::default() }
     }
 
-    /// The value of a field by the name that provider files use: `client_id`, `client_secret`, `redirect_uri`, or a further field.
+    /// The value of a field by the name that provider files use: `client_id`, `client_secret`, `redirect_uri`, `private_key`, `private_key_id`, or a
+    /// further field.
     pub fn field(&self, name: &str) -> Option<&str> {
         match name {
             "client_id" => Some(self.client_id.as_str()).filter(|id| !id.is_empty()),
             "client_secret" => self.client_secret.as_ref().map(Secret::expose),
             "redirect_uri" => self.redirect_uri.as_deref(),
+            "private_key_id" => self.private_key_id.as_deref(),
+            "private_key" if self.private_key.is_some() => self.private_key.as_ref().map(Secret::expose),
             other => self.fields.get(other).map(Secret::expose),
+        }
+    }
+
+    /// Sets a field by the same name.
+    ///
+    /// ```
+    /// let mut app = keyfob_proto::App::default();
+    /// for (name, value) in [("client_id", "id"), ("private_key_id", "key-1"), ("shop", "corner")] {
+    ///     app.set(name, value.into());
+    /// }
+    /// assert_eq!((app.client_id.as_str(), app.private_key_id.as_deref(), app.field("shop")), ("id", Some("key-1"), Some("corner")));
+    /// ```
+    pub fn set(&mut self, name: &str, value: Secret) {
+        let text = || value.expose().to_owned();
+        match name {
+            "client_id" => self.client_id = text(),
+            "client_secret" => self.client_secret = Some(value),
+            "redirect_uri" => self.redirect_uri = Some(text()),
+            "private_key" => self.private_key = Some(value),
+            "private_key_id" => self.private_key_id = Some(text()),
+            other => drop(self.fields.insert(other.to_owned(), value)),
         }
     }
 

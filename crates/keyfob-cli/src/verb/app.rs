@@ -179,7 +179,8 @@ async fn remove(provider: &str, context: &Context) -> Result<(), Card> {
 
 /// The names of what is secret in it.
 fn secrets(app: &App) -> Vec<&str> {
-    app.client_secret.iter().map(|_| "client_secret").chain(app.fields.keys().map(String::as_str)).collect()
+    let own = app.client_secret.iter().map(|_| "client_secret").chain(app.private_key.iter().map(|_| "private_key"));
+    own.chain(app.fields.keys().map(String::as_str)).collect()
 }
 
 fn json_of(provider: &str, app: &App) -> Value {

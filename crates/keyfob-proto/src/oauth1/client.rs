@@ -62,7 +62,8 @@ impl Client {
         if app.client_id.is_empty() {
             return Err(Misuse::new("a consumer key", "none"));
         }
-        let rsa = match app.fields.get(PRIVATE_KEY).filter(|_| settings.signature.is_rsa()) {
+        let key = app.private_key.as_ref().or_else(|| app.fields.get(PRIVATE_KEY));
+        let rsa = match key.filter(|_| settings.signature.is_rsa()) {
             Some(pem) => Some(RsaKey(rsa::private_key(pem, settings.signature)?)),
             None => None,
         };
