@@ -7,6 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{House, PROVIDERS, pin, try_visit, visit};
+use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _};
 use keyfob_sandbox::{Consent, Flaw};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -325,4 +326,53 @@ async fn a_token_is_exchanged_for_one_that_can_do_less_and_only_where_it_may_go(
     let before = house.sandbox.seen("acme").len();
     house.run(&["login", "acme/stolen", "--exchange", "netatmo"]).await.fails(4, ["acme/stolen", "may not be sent to", "exchange it at"]);
     assert_eq!(house.sandbox.seen("acme").len(), before, "nothing was sent");
+}
+
+/// Everything that a strict issuer can ask for, said in a file of the user's own: pushed and signed requests, the app's key, bound tokens.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_with_a_key_of_its_own_logs_in_with_all_that_the_standards_have() {
+    let house = House::new().await;
+    let key = AwsLc.generate(Algorithm::ES256).expect("a key");
+    let mut jwk = AwsLc.signer(Algorithm::ES256, &key).expect("it signs").public_key().expect("a key pair").to_jwk();
+    jwk.insert("kid".to_owned(), "key-1".into());
+    let mut registered = house.sandbox.app("acme-oidc");
+    registered.client_id = "with-a-key".to_owned();
+    registered.client_secret = String::new();
+    registered.metadata.token_endpoint_auth_method = Some("private_key_jwt".to_owned());
+    registered.metadata.jwks = Some(serde_json::json!({"keys": [jwk]}));
+    house.sandbox.register("with-a-key", registered);
+    house.file(
+        "config/providers/acme-oidc.toml",
+        r#"
+[client]
+fields = [
+    { name = "client_id", label = "Client ID" },
+    { name = "private_key", label = "Private key", secret = true },
+    { name = "private_key_id", label = "Its name" },
+]
+[oauth2]
+client_auth = "private_key_jwt"
+par_required = true
+request_object = true
+dpop = true
+"#,
+    );
+    let pem = key.to_pem().expect("a key that can be kept");
+    let app = serde_json::json!({"client_id": "with-a-key", "private_key": pem.expose(), "private_key_id": "key-1"});
+    house.run_with(&["app", "add", "acme-oidc", "--stdin"], &app.to_string()).await.exits(0);
+    let apps = house.json(&["app", "list"]).await;
+    assert_eq!(apps[0]["secrets"], serde_json::json!(["private_key"]));
+    assert!(!apps.to_string().contains("PRIVATE"), "{apps}");
+
+    house.log_in("acme-oidc").await;
+    for _ in 0..2 {
+        assert_eq!(house.json(&["acme-oidc", "me"]).await[0]["Name"], "Robin Demo");
+        house.good(&["refresh", "acme-oidc"]).await;
+    }
+    house.run(&["login", "acme-oidc/service", "--client-credentials", "--scope", "echo"]).await.exits(0);
+    house.good(&["post", "acme-oidc/service", "/api/echo", "a=b"]).await;
+    let seen: Vec<String> = house.sandbox.seen("acme").iter().map(keyfob_sandbox::Seen::line).collect();
+    let has = |start: &str, part: &str| seen.iter().any(|line| line.starts_with(start) && line.contains(part));
+    assert!(has("POST /par", "request=") && has("GET /authorize", "request_uri="), "{seen:#?}");
+    assert!(has("POST /token", "client_assertion=") && has("GET /userinfo", "dpop="), "{seen:#?}");
 }

@@ -238,7 +238,7 @@ impl ClientHelp {
 }
 
 /// Something that a provider hands out, or wants to know, at registration. The names `client_id`, `client_secret` and
-/// `redirect_uri` are those of [`keyfob_proto::App`]; `scope` means the scopes to ask for; any other name is a further
+/// `redirect_uri`, `private_key` and `private_key_id` are those of [`keyfob_proto::App`]; `scope` means the scopes to ask for; any other name is a further
 /// field of the app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Field {
@@ -259,13 +259,18 @@ pub struct Field {
 }
 
 impl Field {
+    /// A private key in PEM has lines, and an end of the last one.
+    fn has_lines(&self) -> bool {
+        self.name == "private_key"
+    }
+
     /// Whether a value looks like one of this field. The value stays out of the error: it may be a secret.
     pub fn check(&self, value: &str) -> Result<(), Misuse> {
         let found = if value.is_empty() {
             "nothing"
-        } else if value.chars().any(char::is_control) {
+        } else if value.chars().any(|c| c.is_control() && !(self.has_lines() && matches!(c, '\n' | '\r'))) {
             "text with control characters"
-        } else if value.trim() != value {
+        } else if value.trim() != value && !self.has_lines() {
             "text with space around it"
         } else if self.pattern.as_deref().is_some_and(|pattern| !crate::pattern::matches(pattern, value)) {
             "text of another form"

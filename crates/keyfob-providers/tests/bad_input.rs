@@ -1,6 +1,6 @@
 //! A broken catalogue file is told with line, column, and what to do; all of it at once.
 
-use keyfob_proto::oauth2::ClientAuth;
+use keyfob_proto::oauth2::{ClientAuth, Dpop};
 use keyfob_providers::{Problem, check};
 use proptest::prelude::*;
 
@@ -101,13 +101,16 @@ fn pushed_and_signed_requests_and_every_client_authentication_are_read() {
         ("none", ClientAuth::None),
     ] {
         let text = GOOD.replacen("[client]\n", more, 1);
-        let text =
-            text.replacen("client_auth = \"post\"", &format!("client_auth = \"{word}\"\npar_required = true\nrequest_object = true"), 1);
+        let text = text.replacen(
+            "client_auth = \"post\"",
+            &format!("client_auth = \"{word}\"\npar_required = true\nrequest_object = true\ndpop = true"),
+            1,
+        );
         let settings = check(&text, "hub.toml").unwrap_or_else(|wrong| panic!("{word}: {wrong:?}")).settings(&|_| None).expect("complete");
         let keyfob_proto::Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
         assert_eq!(flow.client_auth, expected, "{word}");
         assert_eq!(flow.pushed.map(|url| url.to_string()).as_deref(), Some("https://hub.example/par"));
-        assert!(flow.pushed_required && flow.request_object);
+        assert!(flow.pushed_required && flow.request_object && flow.dpop == Dpop::Wanted);
     }
 }
 
@@ -193,6 +196,14 @@ fn each_mistake_is_told_with_its_place() {
         ("scopes = [\"read\"]", "id_token_algorithms = [\"HS256\"]", "\"HS256\"", "expected one of RS256", ""),
         ("client_auth = \"post\"\n", "", "[oauth2]", "oauth2.client_auth is missing", ""),
         ("scopes = [\"read\"]", "pkce = \"off\"", "[oauth2]", "oauth2.pkce_reason is missing", ""),
+        (
+            "name = \"client_id\", ",
+            "name = \"client_id\", label = \"ID\" }, { name = \"private_key\", ",
+            "{ name = \"private_key\"",
+            "private_key without secret = true",
+            "",
+        ),
+        ("scopes = [\"read\"]", "dpop = \"yes\"", "\"yes\"", "expected true or false for oauth2.dpop", ""),
         ("name = \"client_id\"", "name = \"client\"", "[client]", "client.fields has no field client_id", ""),
         ("env = [\"HUB_KEY\"]", "env = [\"HUB KEY\"]", "\"HUB KEY\"", "expected the name of a variable", ""),
         ("{access_token}", "{acess_token}", "{acess_token}", "the unknown name {acess_token}", "did you mean \"access_token\"?"),

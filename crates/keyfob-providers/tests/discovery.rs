@@ -2,7 +2,7 @@
 
 use keyfob_proto::jose::Algorithm;
 use keyfob_proto::oauth2::metadata::{Discovery, Metadata, Order, Step};
-use keyfob_proto::oauth2::{self, ClientAuth, Pkce};
+use keyfob_proto::oauth2::{self, ClientAuth, Dpop, Pkce};
 use keyfob_proto::{App, Endpoint, Error, Flow, Origin, Timestamp};
 use keyfob_providers::{Catalogue, Provider, check};
 use serde_json::{Value, json};
@@ -79,9 +79,11 @@ fn what_the_file_says_counts_and_care_is_never_taken_back() {
     let file = with(
         "[client]\n",
         "revoke = \"https://login.hub.example/forget\"\ndevice = \"https://login.hub.example/device\"\n\n[oauth2]\nclient_auth = \"private_key_jwt\"\n\
-         id_token_algorithms = [\"PS256\"]\npar_required = true\n\n[client]\n",
+         id_token_algorithms = [\"PS256\"]\npar_required = true\ndpop = true\n\n[client]\n",
     );
-    let flow = settings(&file, &json!({"authorization_response_iss_parameter_supported": false})).expect("settings");
+    let changed = json!({"authorization_response_iss_parameter_supported": false, "dpop_signing_alg_values_supported": ["ES256", "RS256"]});
+    let flow = settings(&file, &changed).expect("settings");
+    assert_eq!((flow.dpop, flow.dpop_algorithms.to_string().as_str()), (Dpop::Wanted, "RS256, ES256"));
     assert_eq!(text(flow.revoke.as_ref()), Some("https://login.hub.example/forget"));
     assert_eq!(text(flow.device_authorization.as_ref()), Some("https://login.hub.example/device"));
     assert_eq!((flow.client_auth, flow.pushed_required, flow.iss_required), (ClientAuth::PrivateKeyJwt, true, false));

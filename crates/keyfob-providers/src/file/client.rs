@@ -58,6 +58,9 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
             pattern: pattern.map(|text| text.value),
             env: env.into_iter().map(|text| text.value).collect(),
         };
+        if field.name == "private_key" && !field.secret {
+            table.reader.problem(table.place, "the field private_key without secret = true", None);
+        }
         table.finish();
         fields.push(field);
     }

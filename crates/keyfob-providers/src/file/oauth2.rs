@@ -53,6 +53,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>) -> (Option<OAu
         iss_required: table.flag("iss_required").unwrap_or(false),
         par_required: table.flag("par_required").unwrap_or(false),
         request_object: table.flag("request_object").unwrap_or(false),
+        dpop: table.flag("dpop").unwrap_or(false),
         client_auth,
         token_body,
         pkce,
@@ -135,10 +136,11 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str]) -> Option<Endpoints> 
     }
     let (refresh, revoke, jwks) = (further("refresh"), further("revoke"), further("jwks"));
     let (device, par) = (further("device"), further("par"));
+    let (userinfo, end_session) = (further("userinfo"), further("end_session"));
     table.finish();
     let complete = |template: &Option<Template>| template.is_some() || kind == Kind::Oidc;
     let usable = complete(&authorize) && complete(&token);
-    usable.then_some(Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par })
+    usable.then_some(Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par, userinfo, end_session })
 }
 
 /// Algorithms whose keys are published: a name that is none, or `none`, is a mistake here, and a shared secret needs no `jwks`.

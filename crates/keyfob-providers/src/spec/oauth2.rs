@@ -3,7 +3,7 @@
 
 use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::metadata::{Metadata, Preferences};
-use keyfob_proto::oauth2::{ClientAuth, Pkce, Settings, TokenBody};
+use keyfob_proto::oauth2::{ClientAuth, Dpop, Pkce, Settings, TokenBody};
 use keyfob_proto::{App, Endpoint, Error, Misuse, Template};
 
 use super::fill;
@@ -17,6 +17,7 @@ pub(crate) struct OAuth2Spec {
     pub(crate) iss_required: bool,
     pub(crate) par_required: bool,
     pub(crate) request_object: bool,
+    pub(crate) dpop: bool,
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) token_body: TokenBody,
     pub(crate) pkce: Pkce,
@@ -42,6 +43,8 @@ pub(crate) struct Endpoints {
     pub(crate) jwks: Option<Template>,
     pub(crate) device: Option<Template>,
     pub(crate) par: Option<Template>,
+    pub(crate) userinfo: Option<Template>,
+    pub(crate) end_session: Option<Template>,
 }
 
 impl OAuth2Spec {
@@ -69,7 +72,7 @@ impl OAuth2Spec {
             client_auth: self.client_auth,
             mtls: self.client_auth == Some(ClientAuth::Tls),
             scopes: self.scopes.clone(),
-            ..Preferences::default()
+            dpop: if self.dpop { Dpop::Wanted } else { Dpop::Off },
         };
         Ok(self.over(metadata.settings(app, &preferences)?, &field, moves)?)
     }
@@ -93,10 +96,13 @@ impl OAuth2Spec {
             jwks: named(&self.at.jwks, known.jwks)?,
             device_authorization: named(&self.at.device, known.device_authorization)?,
             pushed: named(&self.at.par, known.pushed)?,
+            userinfo: named(&self.at.userinfo, known.userinfo)?,
+            end_session: named(&self.at.end_session, known.end_session)?,
             // Whoever asks for more care gets it: the file, or the server.
             pushed_required: self.par_required || known.pushed_required,
             iss_required: self.iss_required || known.iss_required,
             request_object: self.request_object || known.request_object,
+            dpop: if self.dpop { Dpop::Wanted } else { known.dpop },
             id_token_algorithms: self.id_token_algorithms.clone().unwrap_or(known.id_token_algorithms),
             token_body: self.token_body,
             scope_separator: self.scope_separator.clone(),
@@ -112,7 +118,7 @@ impl OAuth2Spec {
 
     /// The URLs that the file names, by what they are for.
     pub(super) fn named(&self) -> Vec<(&'static str, Option<&Template>)> {
-        let Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par } = &self.at;
+        let Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par, userinfo, end_session } = &self.at;
         // Where the rest is the issuer's to say, the issuer is where the first request goes.
         let issuer = issuer.as_ref().filter(|_| token.is_none());
         vec![
@@ -124,6 +130,8 @@ impl OAuth2Spec {
             ("jwks", jwks.as_ref()),
             ("device", device.as_ref()),
             ("par", par.as_ref()),
+            ("userinfo", userinfo.as_ref()),
+            ("end_session", end_session.as_ref()),
         ]
     }
 }
