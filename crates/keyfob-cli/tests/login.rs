@@ -289,6 +289,7 @@ async fn the_app_itself_has_an_account_that_renews_by_its_grant() {
     let house = House::new().await;
     let ended = house.run(&["login", "acme/service", "--client-credentials", "--scope", "echo"]).await.exits(0);
     assert!(ended.stderr.contains("✓ acme/service logged in") && ended.stderr.contains("renews itself"), "{ended:#?}");
+    assert!(ended.stderr.contains("keyfob get acme/service PATH"), "not what is about a person: {ended:#?}");
     house.good(&["post", "acme/service", "/api/echo", "a=b"]).await;
     let before = house.good(&["token", "acme/service"]).await;
     house.good(&["refresh", "acme/service"]).await;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{App, Deviation, Settings};
-use keyfob::{DeviceLogin, LoggedIn};
+use keyfob::{DeviceLogin, Grant, LoggedIn};
 use keyfob_providers::{Provider, Status};
 use serde_json::json;
 
@@ -227,8 +227,10 @@ fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) -> Resul
         lines.push(("tolerated", tolerated(provider, *deviation)));
     }
     lines.push(("kept in", context.vault().shown()));
-    if let Some(action) = provider.overview().next() {
-        lines.push(("next", format!("keyfob {} {}", account.name, action.name)));
+    // What a provider shows first is mostly about a person, who has no part in an account of the app itself.
+    match provider.overview().next().filter(|_| account.grant == Grant::Approval) {
+        Some(action) => lines.push(("next", format!("keyfob {} {}", account.name, action.name))),
+        None => lines.push(("next", format!("keyfob get {} PATH", account.name))),
     }
     let again = if logged_in.replaced { "logged in again" } else { "logged in" };
     context.out.note(&format!("\n{} {} {again}", paint.good("✓"), paint.strong(&account.name)));
