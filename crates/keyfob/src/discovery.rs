@@ -72,17 +72,20 @@ pub async fn discover(
     Ok(settings)
 }
 
-/// Who signs a person in, by what they typed: an address (`robin@home.example`) or a URL (OpenID Connect Discovery §2). For [`discover`]. The host in it is
-/// asked (WebFinger, RFC 7033), and believed: it is the person's own word for who they are.
+/// Who signs a person in, by what they typed: an address (`robin@home.example`) or a URL (OpenID Connect Discovery §2). The host in it is asked
+/// (WebFinger, RFC 7033), and believed: it is the person's own word for who they are.
+///
+/// Strangers type what they like, so the hosts that are asked have to be on the open internet, but for those near `home`, which is where this app itself
+/// is (its redirect URI, say): an app on this machine may ask this machine (F4). The issuer is as good as what was typed: hold it against those that this
+/// app is registered with before [`discover`] is given it.
 ///
 /// # Errors
 ///
 /// `Misuse` for text that is neither; `Misbehaved` for a host that names no issuer, or one that only we could reach; `Transport`.
-pub async fn find_issuer(keyfob: &Keyfob, identifier: &str) -> Result<String, Error> {
+pub async fn find_issuer(keyfob: &Keyfob, identifier: &str, home: &Endpoint) -> Result<String, Error> {
     let mut question = WebFinger::of(identifier)?;
-    let home = Endpoint::parse(&format!("{}/", question.request().origin().map(|origin| origin.to_string()).unwrap_or_default()))?;
     loop {
-        let answer = keyfob.exchange_from(&home, question.request()).await?;
+        let answer = keyfob.exchange_from(home, question.request()).await?;
         match question.receive(&answer)? {
             Finding::Next(next) => question = *next,
             Finding::Issuer(issuer) => return Ok(issuer),

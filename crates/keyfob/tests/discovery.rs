@@ -118,3 +118,19 @@ async fn f6_a_copy_is_kept_and_a_bad_refresh_does_not_lose_it() {
     assert_eq!(flow.id_token_algorithms.to_string(), "ES256", "the new copy counts");
     assert!(flow.jwks.is_some());
 }
+
+#[tokio::test]
+async fn f4_a_stranger_cannot_have_us_ask_this_machine() {
+    let house = House::new().await;
+    let link = format!(r#"{{"links":[{{"rel":"http://openid.net/specs/connect/1.0/issuer","href":"{}"}}]}}"#, house.server.origin);
+    *house.answer.lock().unwrap() = json("200 OK", &link);
+    let typed = format!("robin@{}", house.server.origin.trim_start_matches("http://"));
+    // Somebody at a page of ours that is on the internet; somebody at this machine.
+    let transport = Arc::new(HyperTransport::builder().build().unwrap());
+    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport);
+    let error = keyfob::find_issuer(&keyfob, &typed, &endpoint("https://app.example/callback")).await.unwrap_err();
+    assert!(matches!(error, Error::Protocol(keyfob::proto::Error::Transport(_))), "{error}");
+    assert_eq!(house.server.asked("GET "), 0);
+    let issuer = keyfob::find_issuer(&keyfob, &typed, &endpoint("http://127.0.0.1:8123/callback")).await.unwrap();
+    assert_eq!(issuer, house.server.origin);
+}

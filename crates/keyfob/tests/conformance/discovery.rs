@@ -6,13 +6,13 @@ use keyfob::proto::oauth2::metadata::{Order, Preferences};
 use keyfob::proto::oauth2::registration::{ClientMetadata, Registering};
 use keyfob_sandbox::{Flaw, Metadata};
 
-use crate::driver::{Rp, preferences};
+use crate::driver::{Rp, endpoint, preferences};
 use crate::op::{CALLBACK, Op};
 
 /// The person is asked who they are, and everything else is found out.
 async fn log_in_as(typed: impl Fn(&Op) -> String) {
     let rp = Rp::new(Op::start().await).await;
-    let issuer = keyfob::find_issuer(&rp.keyfob, &typed(&rp.op)).await.unwrap();
+    let issuer = keyfob::find_issuer(&rp.keyfob, &typed(&rp.op), &endpoint(CALLBACK)).await.unwrap();
     let rp = Rp::discover_at(rp.op, &issuer, &preferences()).await.unwrap();
     rp.log_in().await.unwrap();
 }
@@ -34,7 +34,7 @@ async fn an_issuer_by_a_url() {
 #[tokio::test]
 async fn an_issuer_whose_metadata_are_of_another() {
     let rp = Rp::new(Op::start().await).await;
-    let issuer = keyfob::find_issuer(&rp.keyfob, &format!("robin@{}", host(&rp.op))).await.unwrap();
+    let issuer = keyfob::find_issuer(&rp.keyfob, &format!("robin@{}", host(&rp.op)), &endpoint(CALLBACK)).await.unwrap();
     rp.op.flawed(Flaw::MetadataIssuer);
     let error = Rp::discover_at(rp.op, &issuer, &preferences()).await.map(drop).expect_err("another's metadata");
     assert!(error.to_string().contains("RFC 8414 §3.3"), "{error}");
