@@ -245,8 +245,13 @@ mod tests {
         ] {
             assert!(all(bad.clone()).is_err(), "{bad}");
         }
-        let many: Map<String, Value> = (0..=MOST).map(|n| (format!("claim{n}"), json!(format!("source{n}")))).collect();
-        assert!(all(json!({ "_claim_names": many, "_claim_sources": {} })).is_err());
+        let many = |count: usize| {
+            let names: Map<String, Value> = (0..count).map(|n| (format!("claim{n}"), json!(format!("source{n}")))).collect();
+            let sources: Map<String, Value> = (0..count).map(|n| (format!("source{n}"), json!({ "JWT": "x.y.z" }))).collect();
+            all(json!({ "_claim_names": names, "_claim_sources": sources })).map(|all| all.len())
+        };
+        assert_eq!(many(MOST).ok(), Some(MOST));
+        assert!(many(MOST + 1).is_err());
     }
 
     fn judged(change: impl FnOnce(&mut Value)) -> Result<SourcedClaims, Misbehaved> {
