@@ -1,5 +1,7 @@
 //! Building the tests of the copy, and running them one at a time.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +24,8 @@ pub(super) struct Tests {
     program: PathBuf,
     names: Vec<String>,
     folder: PathBuf,
+    /// What was run already: many rows share a twin.
+    known: RefCell<BTreeMap<String, Result<Outcome, String>>>,
 }
 
 impl Tests {
@@ -53,7 +57,7 @@ impl Tests {
         let listed = listed.map_err(|problem| format!("cannot run {}: {problem}", program.display()))?;
         let names =
             String::from_utf8_lossy(&listed.stdout).lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect();
-        Ok(Self { program, names, folder })
+        Ok(Self { program, names, folder, known: RefCell::default() })
     }
 
     /// That the test fails and its twin does not; gives what the test said.
@@ -74,6 +78,15 @@ impl Tests {
     }
 
     fn run(&self, name: &str) -> Result<Outcome, String> {
+        if let Some(known) = self.known.borrow().get(name) {
+            return known.clone();
+        }
+        let outcome = self.run_once(name);
+        self.known.borrow_mut().insert(name.to_owned(), outcome.clone());
+        outcome
+    }
+
+    fn run_once(&self, name: &str) -> Result<Outcome, String> {
         let full = self.full(name)?;
         let log = tree::folder().join("test.log");
         let file = File::create(&log).map_err(|problem| format!("cannot write {}: {problem}", log.display()))?;
@@ -108,7 +121,7 @@ impl Tests {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
     Passed,
     /// The first line of its complaint.
@@ -155,7 +168,7 @@ mod tests {
     #[test]
     fn a_test_is_found_without_its_module() {
         let names = ["a::one", "b::two", "c::two", "three"].map(str::to_owned).to_vec();
-        let tests = Tests { program: PathBuf::new(), names, folder: PathBuf::new() };
+        let tests = Tests { program: PathBuf::new(), names, folder: PathBuf::new(), known: RefCell::default() };
         assert_eq!(tests.full("one"), Ok("a::one"));
         assert_eq!(tests.full("b::two"), Ok("b::two"));
         assert_eq!(tests.full("three"), Ok("three"));
