@@ -449,9 +449,10 @@ fn g6_aliases_are_for_those_who_show_a_certificate() {
         "revocation_endpoint": "https://login.example/revoke",
         "device_authorization_endpoint": "https://login.example/device",
         "backchannel_authentication_endpoint": "https://login.example/ciba",
+        "userinfo_endpoint": "https://login.example/userinfo",
         "mtls_endpoint_aliases": {
             "token_endpoint": "https://mtls.example/token", "device_authorization_endpoint": "https://mtls.example/device",
-            "backchannel_authentication_endpoint": "https://mtls.example/ciba", "other": 1,
+            "backchannel_authentication_endpoint": "https://mtls.example/ciba", "userinfo_endpoint": "https://mtls.example/userinfo", "other": 1,
         },
     }))
     .expect("metadata");
@@ -460,9 +461,13 @@ fn g6_aliases_are_for_those_who_show_a_certificate() {
     assert_eq!(settings(true).token.as_str(), "https://mtls.example/token");
     for (mtls, host) in [(false, "login"), (true, "mtls")] {
         let settings = settings(mtls);
-        let waiting = [settings.device_authorization, settings.backchannel_authentication].map(|url| url.map(|url| url.to_string()));
-        assert_eq!(waiting, ["device", "ciba"].map(|path| Some(format!("https://{host}.example/{path}"))));
+        let endpoints = [settings.device_authorization, settings.backchannel_authentication, settings.userinfo];
+        let endpoints = endpoints.map(|url| url.map(|url| url.to_string()));
+        assert_eq!(endpoints, ["device", "ciba", "userinfo"].map(|path| Some(format!("https://{host}.example/{path}"))));
     }
+    let by_certificate = Preferences { client_auth: Some(ClientAuth::Tls), ..Default::default() };
+    let by_certificate = metadata.settings(&App::public("us"), &by_certificate).expect("settings");
+    assert_eq!(by_certificate.token.as_str(), "https://mtls.example/token", "whoever is known by a certificate shows it");
     assert_eq!(settings(true).authorize.as_str(), "https://login.example/authorize", "a browser has no such certificate");
     assert_eq!(settings(true).revoke.map(|revoke| revoke.to_string()).as_deref(), Some("https://login.example/revoke"));
 }

@@ -70,7 +70,6 @@ impl OAuth2Spec {
         let preferences = Preferences {
             pkce: self.pkce,
             client_auth: self.client_auth,
-            mtls: self.client_auth == Some(ClientAuth::Tls),
             scopes: self.scopes.clone(),
             dpop: if self.dpop { Dpop::Wanted } else { Dpop::Off },
         };

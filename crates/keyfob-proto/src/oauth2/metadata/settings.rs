@@ -14,7 +14,7 @@ pub struct Preferences {
     pub pkce: Pkce,
     /// How this app says who it is, where that was agreed on (at registration, or in a provider file). `None`: chosen from the server's list.
     pub client_auth: Option<ClientAuth>,
-    /// Whether the transport shows a certificate: then the endpoints of RFC 8705 §5 are taken.
+    /// Whether the transport shows a certificate: then the endpoints of RFC 8705 §5 are taken. They are in any case where `client_auth` is `Tls`.
     pub mtls: bool,
     /// Scopes to ask for when the person names none. Those that a server supports are not those that somebody needs, so they are never taken from it.
     pub scopes: Vec<String>,
@@ -68,11 +68,13 @@ impl Metadata {
     /// does not say where. `Misuse` if the app cannot say who it is in any way that the server takes.
     pub fn settings(&self, app: &App, preferences: &Preferences) -> Result<Settings, Error> {
         let needed = |name: &str| Misbehaved::new(SECTION, name, "metadata without it");
-        let mtls = |name: &str, usual| if preferences.mtls { self.mtls_endpoint(name, usual) } else { usual };
+        // G6: an app that is known by its certificate shows it, whatever else was said; at the usual endpoints nobody may be asking for one.
+        let shown = preferences.mtls || preferences.client_auth == Some(ClientAuth::Tls);
+        let mtls = |name: &str, usual| if shown { self.mtls_endpoint(name, usual) } else { usual };
         let authorize = self.authorization_endpoint.clone().ok_or_else(|| needed("authorization_endpoint"))?;
         let token = mtls("token_endpoint", self.token_endpoint.as_ref()).cloned().ok_or_else(|| needed("token_endpoint"))?;
         let mut settings = Settings::new(authorize, token);
-        (settings.pushed, settings.pushed_required) = match self.pushed(preferences.mtls)? {
+        (settings.pushed, settings.pushed_required) = match self.pushed(shown)? {
             Pushed::No => (None, false),
             Pushed::May(endpoint) => (Some(endpoint.clone()), false),
             Pushed::Must(endpoint) => (Some(endpoint.clone()), true),
@@ -92,7 +94,7 @@ impl Metadata {
         if !self.authorization_signing_alg_values_supported.is_empty() {
             settings.response_algorithms = Algorithms::listed(self.authorization_signing_alg_values_supported.iter().map(String::as_str));
         }
-        settings.userinfo.clone_from(&self.userinfo_endpoint);
+        settings.userinfo = mtls("userinfo_endpoint", self.userinfo_endpoint.as_ref()).cloned();
         settings.end_session.clone_from(&self.end_session_endpoint);
         settings.discovered = true;
         settings.request_object = self.require_signed_request_object;
