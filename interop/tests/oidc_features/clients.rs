@@ -98,7 +98,7 @@ async fn self_signed_certificate_and_tokens_bound_to_it() {
     let showing = trusting.clone().client_certificate(client.certificate.clone(), Secret::new(client.key.clone()));
     let rp = Rp::at(peer, showing.build().expect("a transport"));
     let app = App::public("peer-tls");
-    let preferences = Preferences { client_auth: Some(ClientAuth::Tls), mtls: true, ..Preferences::default() };
+    let preferences = Preferences { client_auth: Some(ClientAuth::Tls), ..Preferences::default() };
     let settings = rp.discover(&app, &preferences).await;
     let Flow::OAuth2(flow) = &settings.flow else { panic!("OAuth 2") };
     assert!(flow.token.as_str().starts_with("https://") && flow.authorize.as_str().starts_with("http://"), "RFC 8705 §5: an alias");

@@ -62,8 +62,14 @@ async fn basic_with_every_character_that_has_to_be_encoded() {
 async fn userinfo() {
     let Some(rp) = Rp::start() else { return };
     let (app, settings) = (web(), rp.settings(&web()).await);
-    let me = rp.logged_in(&settings, &app).await.get("/me").send().await.expect("an answer").json().await.expect("claims");
+    let session = rp.logged_in(&settings, &app).await;
+    let person = session.userinfo().await.expect("claims");
+    assert!(person.subject == "robin" && !person.signed);
+    assert_eq!(person.claims.text("email"), Some("robin@peer.example"));
+    // The same as any other call, which judges nothing; and not without a token.
+    let me = session.get("/me").send().await.expect("an answer").json().await.expect("claims");
     assert_eq!((&me["sub"], &me["email"]), (&"robin".into(), &"robin@peer.example".into()));
+    assert_eq!(http::visit(&format!("{}/me", rp.peer.origin)).status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

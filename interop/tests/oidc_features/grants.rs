@@ -1,13 +1,9 @@
 //! Tokens without a browser of ours.
 
 use keyfob::login::{client_credentials, token_exchange};
-use keyfob::proto::jose::{Algorithms, Keys};
-use keyfob::proto::oauth2::{
-    AccessRequest, BackchannelRequest, Client, ClientAuth, Hint, Step, SubjectToken, TokenExchangeRequest, TokenType,
-};
-use keyfob::proto::oidc::Expected;
-use keyfob::proto::{App, Code, Error as ProtoError, Received, Secret, Settings, TokenSet};
-use keyfob::{DeviceLogin, Error, OsEntropy};
+use keyfob::proto::oauth2::{AccessRequest, BackchannelRequest, ClientAuth, Hint, SubjectToken, TokenExchangeRequest, TokenType};
+use keyfob::proto::{App, Code, Secret};
+use keyfob::{BackchannelLogin, DeviceLogin, Error};
 use keyfob_interop::person::{self, Person};
 
 use crate::rp::{ACCOUNT, Rp, access, refusal, web};
@@ -75,40 +71,21 @@ async fn backchannel_authentication_by_polling() {
     let Some(rp) = Rp::start() else { return };
     let app = App::confidential("peer-post", "another secret/not+real%");
     let settings = rp.settings_with(&app, Some(ClientAuth::Post), |_| {}).await;
-    let received = ask_somebody(&rp, &settings, &app, "approve").await.expect("they agreed");
-    let TokenSet::OAuth2(tokens) = received.tokens else { panic!("OAuth 2") };
-    let (keys, algorithms) = (rp.keys().await, Algorithms::asymmetric());
-    let expected = Expected::new(&rp.peer.origin, &app.client_id, &algorithms, rp.keyfob.now());
-    let id_token = expected.judge(tokens.id_token.expect("an ID token").expose(), &Keys::Set(&keys)).expect("it keeps to every rule");
-    assert_eq!(id_token.subject, "robin");
-
-    let error = ask_somebody(&rp, &settings, &app, "refuse").await.expect_err("they said no");
-    assert!(matches!(&error, ProtoError::Refused(refused) if refused.code == Code::AccessDenied), "{error}");
-}
-
-/// Asks the server to ask somebody, who decides so; as many questions as it takes.
-async fn ask_somebody(rp: &Rp, settings: &Settings, app: &App, decision: &str) -> Result<Received, ProtoError> {
-    let client = Client::new(settings, app.clone()).expect("a client");
     let whom = BackchannelRequest::new(Hint::Login("robin".to_owned()), AccessRequest::scopes(["openid", "email"]));
-    let asking = client.backchannel_authentication(&whom, &OsEntropy).expect("a request");
-    let answer = rp.send(asking.request()).await;
-    let mut login = asking.receive(&answer, rp.keyfob.now()).expect("somebody is asked");
-    rp.peer.control(decision);
-    loop {
-        match login.step(&client, rp.keyfob.now())? {
-            Step::Done(received) => return Ok(received),
-            Step::Send(request) => {
-                let answer = rp.send(&request).await;
-                if let Step::Done(received) = login.receive(&client, &answer, rp.keyfob.now())? {
-                    return Ok(received);
-                }
-            }
-            Step::WaitUntil(then) => {
-                let seconds = u64::try_from(then.since(rp.keyfob.now())).unwrap_or(0).max(1);
-                tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
-            }
-        }
-    }
+    let begin = || BackchannelLogin::begin(&rp.keyfob, &settings, &app, ACCOUNT, &whom);
+
+    let login = begin().await.expect("somebody is asked");
+    rp.peer.control("refuse");
+    let error = login.wait().await.expect_err("they said no");
+    assert_eq!(refusal(&error), Some(&Code::AccessDenied), "{error}");
+    assert!(matches!(rp.keyfob.session(settings.clone(), app.clone(), ACCOUNT).await, Err(Error::NoAccount { .. })), "nothing is kept");
+
+    let login = begin().await.expect("somebody is asked");
+    rp.peer.control("approve");
+    let logged_in = login.wait().await.expect("they agreed");
+    assert_eq!(logged_in.id_token.expect("verified").subject, "robin");
+    let person = rp.session(&settings, &app).await.userinfo().await.expect("claims");
+    assert_eq!(person.claims.text("email"), Some("robin@peer.example"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

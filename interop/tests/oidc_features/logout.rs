@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread;
 
-use keyfob::proto::jose::{Algorithms, Keys};
-use keyfob::proto::oidc::LogoutToken;
+use keyfob::backchannel_logout;
+use keyfob::proto::App;
 use keyfob_interop::http;
 use keyfob_interop::person::Person;
 
@@ -41,11 +41,11 @@ async fn logout_by_us_is_told_to_us() {
 
     let body = told.join().expect("somebody knocked");
     let token = http::parameter(&format!("?{body}"), "logout_token").unwrap_or_else(|| panic!("Back-Channel Logout §2.5: {body}"));
-    let (keys, algorithms) = (rp.keys().await, Algorithms::asymmetric());
-    let judge = |client_id: &str| LogoutToken::judge(&token, &rp.peer.origin, client_id, &Keys::Set(&keys), &algorithms, rp.keyfob.now());
-    let logout = judge(&app.client_id).expect("it keeps to every rule");
+    let other = App { client_id: "another-app".to_owned(), ..app.clone() };
+    assert!(backchannel_logout(&rp.keyfob, &settings, &other, &token).await.is_err(), "for another app");
+    let logout = backchannel_logout(&rp.keyfob, &settings, &app, &token).await.expect("it keeps to every rule");
     assert_eq!(logout.subject.as_deref(), Some(id_token.subject.as_str()));
-    assert!(judge("another-app").is_err());
+    assert!(backchannel_logout(&rp.keyfob, &settings, &app, &token).await.is_err(), "it is told once");
 }
 
 /// The body of the next request, which is thanked for.

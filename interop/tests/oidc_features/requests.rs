@@ -36,10 +36,10 @@ async fn signed_authorization_answer() {
     let back = person::agree(login.url());
     let response = http::parameter(&back, "response").expect("JARM §4.4");
     assert!(http::parameter(&back, "code").is_none());
-    // One letter of what is signed is another.
+    // The same claims under a signature that is not the server's: its first letter is another.
     let (head, signature) = response.rsplit_once('.').expect("a signature");
-    let other = if head.ends_with('A') { "B" } else { "A" };
-    let forged = back.replace(&response, &format!("{}{other}.{signature}", &head[..head.len() - 1]));
+    let other = if signature.starts_with('A') { "B" } else { "A" };
+    let forged = back.replace(&response, &format!("{head}.{other}{}", &signature[1..]));
     assert!(login.judge(Answer::Url(&forged)).await.is_err_and(|error| !error.ends_login()));
     assert!(login.verify(Answer::Url(&back)).is_err(), "it is not taken unjudged");
     let verified = login.judge(Answer::Url(&back)).await.expect("by the server");
