@@ -62,9 +62,23 @@ impl Authority {
     /// A certificate for a server with these names and addresses.
     #[must_use]
     pub fn server(&self, names: &[&str]) -> ServerCertificate {
+        self.sign(names, |_| {})
+    }
+
+    /// The same, good until the end of the last century.
+    #[must_use]
+    pub fn expired_server(&self, names: &[&str]) -> ServerCertificate {
+        self.sign(names, |params| {
+            params.not_before = rcgen::date_time_ymd(1999, 1, 1);
+            params.not_after = rcgen::date_time_ymd(1999, 12, 31);
+        })
+    }
+
+    fn sign(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> ServerCertificate {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names).expect("names of servers");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        change(&mut params);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("it signs").pem();
         ServerCertificate { certificate, key: key.serialize_pem() }
