@@ -49,6 +49,31 @@ fn the_changelog_tells_of_this_version() {
 }
 
 #[test]
+fn m2_no_crate_of_ours_may_be_unsafe_and_arithmetic_is_checked_in_release() {
+    let manifest = read("Cargo.toml");
+    assert!(manifest.contains("unsafe_code = \"forbid\""));
+    let release = manifest.split_once("[profile.release]").expect("a profile").1;
+    let release = release.split_once("\n[").map_or(release, |(section, _)| section);
+    assert!(release.contains("overflow-checks = true"), "{release}");
+    let members = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']')).expect("a list").0;
+    let members: Vec<&str> = members.lines().filter_map(|line| line.trim().strip_prefix('"')?.split('"').next()).collect();
+    assert!(members.len() > 10, "{members:?}");
+    for member in members {
+        let own = read(&format!("{member}/Cargo.toml"));
+        assert!(own.contains("[lints]\nworkspace = true"), "{member} does not keep to the workspace's lints");
+    }
+}
+
+#[test]
+fn a21_no_embedded_view_is_there_that_a_login_could_open_in() {
+    // RFC 8252 §8.12: whoever owns the view reads the password.
+    let lock = read("Cargo.lock");
+    for view in ["wry", "tao", "tauri", "web-view", "webkit2gtk", "webview2", "servo", "cef"] {
+        assert!(!lock.contains(&format!("name = \"{view}\"")), "{view}");
+    }
+}
+
+#[test]
 fn readme_shows_the_two_commands_and_ci_runs_the_second() {
     let readme = read("README.md");
     assert!(readme.contains("cargo run --release -- try"));

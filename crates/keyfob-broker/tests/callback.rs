@@ -173,6 +173,35 @@ async fn a10_an_answer_at_another_providers_redirect_uri_is_refused() {
 }
 
 #[tokio::test]
+async fn a12_where_a_code_goes_is_what_was_begun_and_nothing_that_comes_back_says() {
+    let sandbox = keyfob_sandbox::Sandbox::builder().consent(keyfob_sandbox::Consent::Approve).start().await.expect("a sandbox");
+    let at = |path: &str| Some(format!("http://localhost:30368{path}"));
+    let mut netatmo = support::service(&sandbox, "netatmo", at("/callback"));
+    netatmo.account = "netatmo".into();
+    let services = vec![support::service(&sandbox, "august", at("/callback")), netatmo];
+    let world = World::serving(sandbox, services, None).await;
+    let (mut browser, back) = under_way(&world).await;
+    goes_on(&mut browser, &world, &format!("{back}&provider=netatmo&account=netatmo&token_endpoint=http://127.0.0.1:9/")).await;
+    assert!(world.account("netatmo").await.is_none());
+    assert!(world.sandbox.seen("netatmo").is_empty(), "nothing was sent there");
+}
+
+#[tokio::test]
+async fn a27_what_names_a_login_under_way_opens_no_session() {
+    let world = World::new(&["august"]).await;
+    let (mut browser, back) = under_way(&world).await;
+    let (name, before) = browser.cookies().expect("cookies").iter().next().map(|(name, value)| (name.clone(), value.clone())).expect("one");
+    let (code, state) = (part(&back, "code").to_owned(), part(&back, "state").to_owned());
+    goes_on(&mut browser, &world, &back).await;
+    assert_eq!(browser.get("/accounts/august").await.status, 200);
+    for artefact in [state, code, before] {
+        let mut stranger = world.browser();
+        stranger.set_cookie(&name, &artefact);
+        assert_eq!(stranger.get("/accounts/august").await.status, 403);
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_uri_may_be_any_path_our_own_too() {
     let sandbox = keyfob_sandbox::Sandbox::builder().consent(keyfob_sandbox::Consent::Approve).start().await.expect("a sandbox");
     let mut app = sandbox.app("august");

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use common::*;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
-use keyfob_proto::oauth2::{self, AuthorizationDetail, AuthorizeRequest, Display, Hybrid, Prompt, ResponseMode, legacy};
+use keyfob_proto::oauth2::{self, AuthorizationDetail, AuthorizeRequest, Display, Hybrid, Pkce, Prompt, ResponseMode, legacy};
 use keyfob_proto::{Answer, Error, FormPost, OAuth2Tokens, Received, Secret, TokenSet, encode};
 use serde_json::json;
 
@@ -157,6 +157,35 @@ fn what_cannot_be_said_is_refused_before_anybody_goes_there() {
     for bad in ["{}", r#"{"type":1}"#, r#"{"type":""}"#, "[]", r#"{"type":"a","type":"b"}"#, "", "null"] {
         assert!(AuthorizationDetail::parse(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a1_no_state_comes_twice() {
+    let (client, chance) = (oauth2_client(|_, flow| flow.pkce = Pkce::Off), Chance::new(3));
+    let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), ..Default::default() };
+    let logins = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 };
+    let mut states: Vec<String> =
+        (0..logins).map(|_| client.authorize(&request, NOW, &chance).expect("a URL").1.key().expose().to_owned()).collect();
+    states.sort_unstable();
+    states.dedup();
+    assert_eq!(states.len(), logins);
+}
+
+#[test]
+fn a1_every_bit_of_the_entropy_counts_and_there_are_256() {
+    let client = oauth2_client(|_, flow| flow.pkce = Pkce::Off);
+    let state = |octets: [u8; 32]| {
+        let entropy = |buffer: &mut [u8]| buffer.copy_from_slice(&octets);
+        let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), ..Default::default() };
+        client.authorize(&request, NOW, &entropy).expect("a URL").1.key().expose().to_owned()
+    };
+    let one = |bit: usize| {
+        let mut octets = [0; 32];
+        octets[bit / 8] = 1 << (bit % 8);
+        octets
+    };
+    let all: std::collections::BTreeSet<String> = (0..256).map(|bit| state(one(bit))).chain([state([0; 32])]).collect();
+    assert_eq!(all.len(), 257);
 }
 
 #[test]

@@ -148,6 +148,21 @@ fn a10_the_same_holds_for_oauth1() {
 }
 
 #[test]
+fn a11_where_no_issuer_is_told_the_redirect_uri_tells_whose_answer_it_is() {
+    let without = |uri: &str| begin2_at(&oauth2_client(|_, flow| flow.issuer = None), uri, 1).1;
+    let (ours, theirs) = (without("https://us.example/callback/one"), without("https://us.example/callback/two"));
+    // The same seed drew the same state for both: only the place is left to tell them apart.
+    assert!(ours.key().same_as(theirs.key().expose()));
+    for place in
+        [theirs.redirect_uri(), "https://us.example/callback", "https://us.example/callback/one/", "https://us.example/callback/ONE"]
+    {
+        let answer = format!("{place}?state={}&code=code-1", ours.key().expose());
+        refused_alive(ours.verify(Answer::Url(&answer), NOW));
+    }
+    assert!(ours.verify(Answer::Url(&callback2(&ours, "code=code-1")), NOW).is_ok());
+}
+
+#[test]
 fn a14_repeated_parameters_are_refused() {
     let (_, pending) = begin2(&oauth2_client(|_, _| {}), 1);
     let state = pending.key().expose();

@@ -420,6 +420,26 @@ fn g1_the_key_stays_through_a_refresh_and_a_restart() {
     assert!(renewed.proof_key.is_some_and(|kept| kept.same_as(key.stored().expose())));
 }
 
+#[test]
+fn g3_one_key_binds_the_code_its_exchange_and_every_refresh() {
+    let (_, key) = bound();
+    let client = confidential(|flow| flow.pushed = Some(endpoint("https://login.example/par"))).with_proof_key(key.clone());
+    let pushed = client.push(&request(), NOW, &Chance::new(1)).expect("a request");
+    assert_eq!(get(&form(pushed.request()), "dpop_jkt"), Some(key.thumbprint()), "RFC 9449 §10.1: the pushed request says it, too");
+    let (_, pending) = client.authorize(&request(), NOW, &Chance::new(1)).expect("a URL");
+    let back = format!("code=code-1&state={}&iss=https%3A%2F%2Flogin.example", pending.key().expose());
+    let exchange = client.exchange(pending.verify(Answer::Query(&back), NOW).expect("ours")).expect("a request");
+    let proved_by = |request: &Outgoing| {
+        let outgoing = client.sending(request, None, NOW, &Chance::new(2)).expect("it signs");
+        let proof = outgoing.headers().get(dpop::PROOF).expect("a proof").to_str().expect("text").to_owned();
+        let expected = dpop::Expected { method: outgoing.method(), uri: outgoing.uri(), nonce: None, access_token: None, now: NOW };
+        expected.judge(&proof, Arc::new(AwsLc)).expect("it holds").key.thumbprint().to_owned()
+    };
+    assert_eq!(proved_by(exchange.request()), key.thumbprint());
+    let TokenSet::OAuth2(tokens) = exchange.receive(&token_answer("DPoP"), NOW).expect("tokens").tokens else { panic!("of one kind") };
+    assert_eq!(proved_by(client.refresh(&tokens).expect("a request").request()), key.thumbprint());
+}
+
 /// Time and entropy are all that goes in.
 #[test]
 fn g3_a_code_and_what_comes_of_it_are_for_the_key_they_were_asked_for_with() {

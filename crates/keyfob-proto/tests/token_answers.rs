@@ -445,6 +445,20 @@ fn id_token(claims: &serde_json::Value) -> String {
 }
 
 #[test]
+fn e17_a_person_is_an_issuer_and_a_subject_and_no_address() {
+    let claims = |subject: &str, address: &str| json!({"iss": "https://login.example", "sub": subject, "aud": "id", "email": address});
+    let login = receive_json(with("id_token", json!(id_token(&claims("person-1", "me@login.example"))))).expect("accepted");
+    let before = tokens2(&login).clone();
+    let refresh = |subject: &str, address: &str| {
+        let answer = json_answer(200, with("id_token", json!(id_token(&claims(subject, address)))));
+        oauth2_client(|_, _| {}).refresh(&before).expect("a refresh").receive(&answer, NOW)
+    };
+    // People get new addresses, and old addresses get new people.
+    assert_eq!(tokens2(&refresh("person-1", "new@login.example").expect("the same")).identity, before.identity);
+    assert!(refresh("person-2", "me@login.example").expect_err("another").is_another_identity());
+}
+
+#[test]
 fn d11_a_refresh_is_for_the_same_person_issuer_and_app() {
     let claims = json!({"iss": "https://login.example", "sub": "person-1", "aud": ["b", "a"], "exp": 1});
     let login = receive_json(with("id_token", json!(id_token(&claims)))).expect("accepted");

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Scripted, app, begin, json, keyfob, parameter, provider};
-use keyfob::proto::{Answer, App, Error as ProtoError, TransportKind};
+use keyfob::proto::{Answer, App, Error as ProtoError, Flow, Settings, TransportKind, oauth1};
 use keyfob::{Body, Error, HyperTransport, Session, Transport};
 
 const TOKENS: &str = r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","token_type":"Bearer","expires_in":3600}"#;
@@ -53,6 +53,30 @@ async fn c18_redirects_are_not_followed() {
     let (_server, session) = session(vec![redirect]).await;
     let answer = session.get("/x").send().await.unwrap();
     assert_eq!(answer.status(), 302);
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn i9_a_signed_call_is_not_signed_again_for_wherever_it_is_sent() {
+    let other = Scripted::start(vec![json("200 OK", "{}")]).await;
+    for place in [format!("{}/steal", other.origin), "/elsewhere".to_owned()] {
+        let redirect = format!("HTTP/1.1 307 There\r\nlocation: {place}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let form = |body: &str| {
+            let length = body.len();
+            format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+        };
+        let temporary = form("oauth_token=temporary-1&oauth_token_secret=secret-1&oauth_callback_confirmed=true");
+        let server = Scripted::start(vec![temporary, form("oauth_token=token-1&oauth_token_secret=secret-2"), redirect]).await;
+        let url = |path: &str| common::endpoint(&format!("{}{path}", server.origin));
+        let flow = oauth1::Settings::new(url("/request"), url("/authorize"), url("/access"));
+        let (keyfob, settings) = (keyfob(), Settings::new("pretend", Flow::OAuth1(flow), url("/api")));
+        let login = begin(&keyfob, &settings, "http://127.0.0.1:9/callback").await;
+        let verified = login.verify(Answer::Query("oauth_token=temporary-1&oauth_verifier=verifier-1")).unwrap();
+        login.finish(verified).await.unwrap();
+        let session = keyfob.session(settings, app(), "pretend").await.unwrap();
+        assert_eq!(session.get("/x").send().await.unwrap().status(), 307, "the answer is what it is");
+        assert_eq!(server.requests().len(), 3, "and nobody goes there");
+    }
     assert!(other.requests().is_empty());
 }
 

@@ -160,6 +160,18 @@ async fn c17_a_call() {
     every_case(Endpoint::Api).await;
 }
 
+/// What may have been carried out is not asked for again: a server that gets a code twice revokes what the first one gave (RFC 9700 §4.5).
+#[tokio::test]
+async fn c11_a_code_is_sent_once_whatever_becomes_of_the_answer() {
+    let (server, transports) = (endpoint::server(), Transports::new());
+    for case in ["reset", "not_http", "cl_long", "bad_chunk", "silent", "slow_body", "err_500", "retry_huge", "rate_429"] {
+        let house = House::new(server.origin(), case, transports.hasty());
+        let error = house.ask(Endpoint::Token).await.unwrap_err();
+        assert!(matches!(&error, Error::Protocol(error) if error.is_transient()), "{case}: {error}");
+        assert_eq!(server.asked(case, "token"), 1, "{case}");
+    }
+}
+
 /// Once with nothing shortened. `tests/transport.rs` has the same to the second, by a clock that is turned; this is the clock on the wall.
 #[tokio::test]
 async fn c5_the_products_own_deadline_ends_what_does_not_end() {
