@@ -8,7 +8,10 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use keyfob_proto::oauth1::{ClockOffset, Explanation};
 use keyfob_proto::oauth2::{self, dpop};
-use keyfob_proto::{Api, Body as SignedBody, Endpoint, Flow, Incoming, Misuse, OAuth2Tokens, Origin, TokenSet, encode};
+use keyfob_proto::{
+    Api, Body as SignedBody, Endpoint, Flow, Incoming, Misuse, OAuth2Tokens, Origin, TokenSet, Transport as TransportError, TransportKind,
+    encode,
+};
 
 use super::answer::Answer;
 use super::{Client, Known, Session, Shared, Wait, Why, target};
@@ -401,7 +404,18 @@ impl Prepared<'_> {
         if let Some(mark) = self.mark() {
             request.extensions_mut().insert(mark);
         }
-        let answer = self.shared.keyfob.transport().send(request).await?;
+        let sending = self.shared.keyfob.transport().send(request);
+        let answer = match self.to {
+            // However slow the provider's things are: this is its authorization server (C5).
+            To::UserInfo => {
+                let timed_out = |_| {
+                    let origin = Origin::of(&self.uri).map(|origin| origin.to_string()).unwrap_or_default();
+                    Err(TransportError::new(TransportKind::Timeout, origin))
+                };
+                tokio::time::timeout(self.shared.keyfob.policy().back_channel(), sending).await.unwrap_or_else(timed_out)?
+            }
+            To::Api => sending.await?,
+        };
         if let Some(origin) = Origin::of(&self.uri).filter(|_| known.is_bound()) {
             self.shared.keyfob.nonces().learn(Side::Resource, &origin, answer.headers());
         }

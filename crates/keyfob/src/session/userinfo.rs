@@ -34,14 +34,16 @@ impl Session {
         let media_type = if flow.userinfo_algorithms.is_some() { "application/jwt" } else { "application/json" };
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(media_type))]);
         let mut call = Prepared { shared, method: Method::GET, uri: endpoint.uri().clone(), headers, to: To::UserInfo };
+        let deadline = shared.keyfob.policy().back_channel();
+        let timed_out = || Transport::new(TransportKind::Timeout, endpoint.origin().to_string());
         let read = async {
             let (answer, used) = call.send_replayable(&[]).await?;
             let (parts, body) = answer.into_parts();
-            Ok::<_, Error>((parts, body.bytes(Outgoing::LARGEST_ANSWER).await?, used))
+            let bytes = tokio::time::timeout(deadline, body.bytes(Outgoing::LARGEST_ANSWER)).await.unwrap_or_else(|_| Err(timed_out()))?;
+            Ok::<_, Error>((parts, bytes, used))
         };
-        // A refresh within it keeps to its own time, and goes on if this is given up.
-        let timed_out = |_| Err(Transport::new(TransportKind::Timeout, endpoint.origin().to_string()).into());
-        let (parts, body, used) = tokio::time::timeout(3 * shared.keyfob.policy().back_channel(), read).await.unwrap_or_else(timed_out)?;
+        // A refresh within it, and whatever is sent again, keeps to its own time; and goes on if this is given up.
+        let (parts, body, used) = tokio::time::timeout(3 * deadline, read).await.unwrap_or_else(|_| Err(timed_out().into()))?;
         let TokenSet::OAuth2(tokens) = used.tokens() else { return Err(no_endpoint().into()) };
         let person = tokens.identity.as_ref().ok_or_else(|| {
             Misuse::new("an account whose login brought an ID token", "one without").with_hint("log in again, with the scope openid")

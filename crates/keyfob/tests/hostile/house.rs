@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyfob::proto::jose::{Algorithm, Algorithms, HmacKey, Keys, sign_compact};
 use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::oauth2::registration::{ClientMetadata, Registering};
-use keyfob::proto::oauth2::{self, AccessRequest, AuthorizeRequest, BackchannelRequest, Hint};
-use keyfob::proto::oidc::{Expected as ExpectedIdToken, IdToken, UserInfoRequest};
-use keyfob::proto::{Answer, App, Endpoint as Url, Flow, OAuth2Tokens, Origin, Secret, Settings, Timestamp, TokenSet, oauth1};
+use keyfob::proto::oauth2::{self, AccessRequest, BackchannelRequest, Hint};
+use keyfob::proto::{Answer, App, Endpoint as Url, Flow, Identity, OAuth2Tokens, Origin, Secret, Settings, Timestamp, TokenSet, oauth1};
 use keyfob::store::Expected;
 use keyfob::{
-    Account, AccountId, DeviceLogin, Error, Health, HyperTransport, Keyfob, Login, MemoryStore, OsEntropy, Policy, Redirect, Revoked,
-    Store, logout,
+    Account, AccountId, BackchannelLogin, DeviceLogin, Error, Health, HyperTransport, Keyfob, Login, MemoryStore, Policy, Redirect,
+    Revoked, Store, logout,
 };
 use keyfob_testbed::hostile::Verdict;
 
@@ -28,9 +26,9 @@ const REFRESH: &str = "refresh-1-not-real";
 /// What no error of this endpoint shows: what was sent to it, and what came from it.
 pub fn secrets(endpoint: Endpoint) -> Vec<&'static str> {
     let sent: &[&str] = match endpoint {
-        Endpoint::Refresh | Endpoint::Revocation | Endpoint::Api => &[CLIENT_SECRET, ACCESS, REFRESH],
+        Endpoint::Refresh | Endpoint::Revocation | Endpoint::Api | Endpoint::UserInfo => &[CLIENT_SECRET, ACCESS, REFRESH],
         // Nobody says there who they are, so what they know of us they have from somewhere else.
-        Endpoint::Registration | Endpoint::Metadata | Endpoint::Keys | Endpoint::UserInfo => &[],
+        Endpoint::Registration | Endpoint::Metadata | Endpoint::Keys => &[],
         _ => &[CLIENT_SECRET],
     };
     [sent, &["access-2", "refresh-2", "secret-2", "device-1", "temporary-1", "planted"]].concat()
@@ -143,11 +141,9 @@ impl<'a> House<'a> {
                 }
             }
             Endpoint::Pushed => {
-                let client = self.client(|flow| flow.pushed = Some(place));
-                let request = AuthorizeRequest { redirect_uri: REDIRECT.to_owned(), ..AuthorizeRequest::default() };
-                let pushed = client.push(&request, self.now(), &OsEntropy)?;
-                let answer = self.keyfob.exchange(pushed.request()).await?;
-                Ok(pushed.receive(&answer).map(drop)?)
+                let settings = self.settings(|flow| flow.pushed = Some(place));
+                let redirect = Redirect::Uri(REDIRECT.to_owned());
+                Login::begin(&self.keyfob, &settings, &self.app(), "pretend", redirect, vec![]).await.map(drop)
             }
             Endpoint::Device => {
                 let settings = self.settings(|flow| flow.device_authorization = Some(place));
@@ -166,9 +162,9 @@ impl<'a> House<'a> {
                 Ok(asking.receive(&answer, None).map(drop)?)
             }
             Endpoint::UserInfo => {
-                let asking = UserInfoRequest::new(&place, &secret, &self.id_token(), "example-client-id")?;
-                let answer = self.keyfob.exchange(asking.request()).await?;
-                Ok(asking.receive(&answer, None).map(drop)?)
+                self.has_account().await;
+                let settings = self.settings(|flow| flow.userinfo = Some(place));
+                self.keyfob.session(settings, self.app(), "pretend").await?.userinfo().await.map(drop)
             }
             Endpoint::Registration => {
                 let registering = Registering::new(&place, &ClientMetadata::native("Keyfob", ["http://127.0.0.1/callback"]), None)?;
@@ -177,11 +173,9 @@ impl<'a> House<'a> {
             }
             Endpoint::Metadata => self.keyfob.metadata(place.as_str(), Order::OAuthFirst).await.map(drop),
             Endpoint::Backchannel => {
-                let client = self.client(|flow| flow.backchannel_authentication = Some(place));
+                let settings = self.settings(|flow| flow.backchannel_authentication = Some(place));
                 let request = BackchannelRequest::new(Hint::Login("person".to_owned()), AccessRequest::scopes(["openid"]));
-                let asking = client.backchannel_authentication(&request, &OsEntropy)?;
-                let answer = self.keyfob.exchange(asking.request()).await?;
-                Ok(asking.receive(&answer, self.now()).map(drop)?)
+                BackchannelLogin::begin(&self.keyfob, &settings, &self.app(), "pretend", &request).await.map(drop)
             }
             Endpoint::RequestToken => self.log_in(&self.signed(place, self.good("access-token"))).await,
             Endpoint::AccessToken => self.log_in(&self.signed(self.good("request-token"), place)).await,
@@ -241,7 +235,11 @@ impl<'a> House<'a> {
             received_at: self.now(),
             expires_at: None,
             scopes: vec!["read".to_owned()],
-            identity: None,
+            identity: Some(Identity {
+                issuer: "https://login.example".to_owned(),
+                subject: "person-1".to_owned(),
+                audience: vec![self.app().client_id],
+            }),
             id_token: None,
             authorization_details: vec![],
             proof_key: None,
@@ -265,19 +263,6 @@ impl<'a> House<'a> {
         self.store.put_account(&account, Expected::Nothing, None).await.unwrap();
     }
 
-    fn id_token(&self) -> IdToken {
-        let key = HmacKey::new(Algorithm::HS256, &Secret::new("a-client-secret-of-32-characters")).unwrap();
-        let now = self.now();
-        let claims = format!(
-            r#"{{"iss":"https://login.example","aud":"example-client-id","sub":"person-1","exp":{},"iat":{}}}"#,
-            now.as_unix() + 300,
-            now.as_unix()
-        );
-        let token = sign_compact(&key, serde_json::Map::new(), claims.as_bytes()).unwrap();
-        let algorithms = Algorithms::of([Algorithm::HS256]);
-        ExpectedIdToken::new("https://login.example", "example-client-id", &algorithms, now).judge(&token, &Keys::Shared(&key)).unwrap()
-    }
-
     /// What the store holds that it should not, or lacks that it should hold: nothing of a refused answer, and nothing lost by one.
     pub async fn kept_otherwise(&self, endpoint: Endpoint, expected: Verdict) -> Option<String> {
         let accounts = self.store.accounts().await.unwrap();
@@ -295,7 +280,13 @@ impl<'a> House<'a> {
                 let as_it_should = if expected == Verdict::Accept { new } else { old };
                 (!as_it_should).then(|| format!("{}: the account has {access} and {refresh:?}", self.case))
             }
-            (Endpoint::Api, [account], _) if account.value.tokens.secrets().iter().any(|token| token.expose() == REFRESH) => None,
+            (Endpoint::Api | Endpoint::UserInfo, [account], _) => {
+                // A 401 of UserInfo is an access token that has ended: there is a new one, and it is asked once more.
+                let renewed = endpoint == Endpoint::UserInfo && self.case == "err_echo_secret";
+                let due = if renewed { "refresh-2" } else { REFRESH };
+                let kept = account.value.tokens.secrets().iter().any(|token| token.expose() == due);
+                (!kept).then(|| format!("{}: the account has lost its tokens", self.case))
+            }
             (
                 Endpoint::Token | Endpoint::Keys | Endpoint::Polling | Endpoint::AccessToken | Endpoint::RequestToken,
                 [_],
@@ -306,7 +297,7 @@ impl<'a> House<'a> {
                 [],
                 Verdict::Accept,
             ) => wrong("nothing was kept"),
-            (Endpoint::Refresh | Endpoint::Api, _, _) => wrong("the account is gone, or another"),
+            (Endpoint::Refresh | Endpoint::Api | Endpoint::UserInfo, _, _) => wrong("the account is gone, or another"),
             (_, [], _) => None,
             (_, accounts, _) => wrong(&format!("{} accounts were kept", accounts.len())),
         }
