@@ -1,35 +1,34 @@
 //! Discovery: from an issuer to the settings that a login needs.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Step};
 use keyfob_proto::oidc::{Finding, WebFinger};
 use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Settings, Transport, TransportKind};
 
+use crate::bounded::Bounded;
 use crate::error::Error;
 use crate::keyfob::Keyfob;
 
-/// More issuers than this are no configuration: a program that meets new ones all the time must not grow with them.
+/// More issuers than this are no configuration.
 const MOST_ISSUERS: usize = 256;
 
 /// What issuers said about themselves, kept in the process.
-#[derive(Default)]
 pub(crate) struct Issuers {
-    by_name: Mutex<BTreeMap<(String, bool), Arc<Place>>>,
+    by_name: Mutex<Bounded<(String, bool), Arc<Place>>>,
 }
 
 /// One at a time asks an issuer; the others wait, and have what it got.
 type Place = tokio::sync::Mutex<Option<CachedMetadata>>;
 
 impl Issuers {
+    pub(crate) fn new() -> Self {
+        Self { by_name: Mutex::new(Bounded::new(MOST_ISSUERS)) }
+    }
+
     fn place(&self, issuer: &str, order: Order) -> Arc<Place> {
-        let mut places = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         let name = (issuer.to_owned(), order == Order::OpenIdFirst);
-        if places.len() >= MOST_ISSUERS && !places.contains_key(&name) {
-            places.clear();
-        }
-        places.entry(name).or_default().clone()
+        self.by_name.lock().unwrap_or_else(PoisonError::into_inner).get_or_default(name).clone()
     }
 }
 

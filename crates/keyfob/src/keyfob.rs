@@ -11,6 +11,7 @@ use keyfob_proto::{App, Endpoint, Entropy, Incoming, Origin, Outgoing, Settings,
 
 use crate::account::Account;
 use crate::back_channel::Nonces;
+use crate::bounded::Bounded;
 use crate::clock::{Clock, SystemClock};
 use crate::discovery::Issuers;
 use crate::entropy::OsEntropy;
@@ -54,7 +55,7 @@ struct Inner {
     /// One session an account: whoever opens it again joins its refresh instead of spending the refresh token twice.
     sessions: Mutex<BTreeMap<String, Weak<Shared>>>,
     /// How far the clocks of OAuth 1 servers are off, where that was learnt.
-    clocks: Mutex<BTreeMap<Origin, ClockOffset>>,
+    clocks: Mutex<Bounded<Origin, ClockOffset>>,
     nonces: Nonces,
     /// Logouts that providers told, so that none is told twice.
     logouts: Mutex<SeenLogouts>,
@@ -89,10 +90,10 @@ impl Keyfob {
                 limit,
                 speaker: Speaker::new(),
                 keys,
-                issuers: Issuers::default(),
+                issuers: Issuers::new(),
                 sessions: Mutex::default(),
-                clocks: Mutex::default(),
-                nonces: Nonces::default(),
+                clocks: Mutex::new(Bounded::new(CLOCKS)),
+                nonces: Nonces::new(),
                 logouts: Mutex::default(),
             }),
         }
@@ -229,11 +230,7 @@ impl Keyfob {
     pub(crate) fn learn_clock<'a>(&self, origin: &Origin, used: ClockOffset, answer: impl Into<Incoming<'a>>) -> bool {
         let Some(learnt) = used.learn(answer, self.now()) else { return false };
         tracing::warn!(%origin, seconds = learnt.as_seconds(), "this machine's clock and the server's differ: signing with the server's");
-        let mut clocks = self.clocks();
-        if clocks.len() >= CLOCKS && !clocks.contains_key(origin) {
-            clocks.clear();
-        }
-        clocks.insert(origin.clone(), learnt);
+        self.clocks().insert(origin.clone(), learnt);
         true
     }
 
@@ -305,7 +302,7 @@ impl Keyfob {
         Ok(transport::exchange(self.transport(), request, mark, self.policy().back_channel()).await?)
     }
 
-    fn clocks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Origin, ClockOffset>> {
+    fn clocks(&self) -> std::sync::MutexGuard<'_, Bounded<Origin, ClockOffset>> {
         self.inner.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

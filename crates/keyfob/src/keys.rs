@@ -1,21 +1,21 @@
 //! The public keys of issuers: fetched when they are needed, kept in the process, and fetched again when the core's rule says so.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfob_proto::jose::{Crypto, KeyCache, KeySet};
 use keyfob_proto::{Endpoint, Timestamp};
 
+use crate::bounded::Bounded;
 use crate::error::Error;
 use crate::keyfob::Keyfob;
 
-/// More places than this are no catalogue: a program that meets new issuers all the time must not grow with them.
+/// More places than this are no catalogue.
 const MOST_PLACES: usize = 256;
 
 /// The keys of all issuers that were asked.
 pub(crate) struct IssuerKeys {
     crypto: Arc<dyn Crypto>,
-    by_place: Mutex<BTreeMap<String, Arc<Place>>>,
+    by_place: Mutex<Bounded<String, Arc<Place>>>,
 }
 
 /// One at a time asks at a place; the others wait, and have what it got.
@@ -30,7 +30,7 @@ struct Kept {
 
 impl IssuerKeys {
     pub(crate) fn new(crypto: Arc<dyn Crypto>) -> Self {
-        Self { crypto, by_place: Mutex::default() }
+        Self { crypto, by_place: Mutex::new(Bounded::new(MOST_PLACES)) }
     }
 
     pub(crate) fn crypto(&self) -> &Arc<dyn Crypto> {
@@ -38,11 +38,7 @@ impl IssuerKeys {
     }
 
     fn place(&self, place: &Endpoint) -> Arc<Place> {
-        let mut places = self.by_place.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= MOST_PLACES && !places.contains_key(place.as_str()) {
-            places.clear();
-        }
-        places.entry(place.as_str().to_owned()).or_default().clone()
+        self.by_place.lock().unwrap_or_else(PoisonError::into_inner).get_or_default(place.as_str().to_owned()).clone()
     }
 }
 

@@ -3,6 +3,7 @@
 mod account;
 mod back_channel;
 mod backchannel_logout;
+mod bounded;
 mod clock;
 mod discovery;
 mod entropy;
