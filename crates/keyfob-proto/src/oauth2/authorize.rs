@@ -306,11 +306,8 @@ impl Client {
         if let Some(key) = &self.proof_key {
             query.push(("dpop_jkt", key.thumbprint()));
         }
-        let query = if settings.request_object {
-            self.signed(&query, now, entropy)?
-        } else {
-            encode::form_pairs(query.into_iter().map(|(name, value)| (settings.name_of(name), value)))
-        };
+        let query: Vec<_> = query.into_iter().map(|(name, value)| (settings.name_of(name), value)).collect();
+        let query = if settings.request_object { self.signed(&query, now, entropy)? } else { encode::form_pairs(query) };
         let expected = IdTokenTerms {
             nonce: nonce.map(Secret::new),
             max_age: request.max_age,
