@@ -4,8 +4,9 @@ use keyfob_proto::Template;
 use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
 
-use super::protocol::{endpoint, plain_pairs, section};
+use super::protocol::{check_pointer, endpoint, plain_pairs, section};
 use super::reader::Table;
+use crate::nearest;
 use crate::provider::Kind;
 use crate::spec::{Endpoints, OAuth2Spec};
 
@@ -61,6 +62,8 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>) -> (Option<OAu
         scope_separator: table.text("scope_separator").map_or_else(|| " ".to_owned(), |text| text.value),
         response_type: table.flag("response_type").unwrap_or(true),
         redirect_uri_at_token: table.flag("redirect_uri_at_token").unwrap_or(true),
+        parameter_names: parameter_names(table),
+        tokens_at: tokens_at(table),
         authorize_params: plain_pairs(table, "authorize_params"),
         token_params: plain_pairs(table, "token_params"),
         default_lifetime: table.integer("default_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok()),
@@ -72,6 +75,31 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>) -> (Option<OAu
     }
     let complete = has_endpoints && (client_auth.is_some() || kind == Kind::Oidc);
     (complete.then_some(spec), pkce_off)
+}
+
+/// Parameters that may go by another name: those that every request of a login has. Another one is a mistyped one.
+const RENAMED: &[&str] = &["client_id", "client_secret", "code", "grant_type", "redirect_uri", "refresh_token", "scope", "state"];
+
+fn parameter_names(table: &Table<'_>) -> Vec<(String, String)> {
+    let mut names = Vec::new();
+    for (key, own) in table.pairs("parameter_names") {
+        if !RENAMED.contains(&key.name.as_str()) {
+            let hint = nearest::suggest(&key.name, RENAMED.iter().copied());
+            table.reader.problem(key.place, format!("another name for the unknown parameter {}", key.name), hint);
+        } else if own.value.is_empty() {
+            table.reader.problem(own.place, format!("the other name of {} is empty", key.name), None);
+        } else {
+            names.push((key.name, own.value));
+        }
+    }
+    names
+}
+
+/// Where a token answer has its members. They are read there only if the deviation that says so is in the file, with its reason.
+fn tokens_at(table: &Table<'_>) -> Option<String> {
+    let pointer = table.text("tokens_at")?;
+    check_pointer(table.reader, &pointer);
+    Some(pointer.value)
 }
 
 /// What one key says has to be possible by the others.

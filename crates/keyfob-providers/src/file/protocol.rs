@@ -179,7 +179,7 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
     signals
 }
 
-fn check_pointer(reader: &Reader<'_>, text: &Text) {
+pub(super) fn check_pointer(reader: &Reader<'_>, text: &Text) {
     if !text.value.starts_with('/') {
         let hint = "a JSON pointer (RFC 6901) is such as /error/code".to_owned();
         reader.problem(text.place, format!("expected a JSON pointer, found \"{}\"", text.value), Some(hint));

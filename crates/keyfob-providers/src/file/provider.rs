@@ -44,6 +44,12 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
             (None, None)
         }
     };
+    let tokens_at = tree.get("oauth2").and_then(|oauth2| oauth2.get("tokens_at"));
+    let allowed = |deviation| deviations.iter().any(|(known, _)| *known == deviation);
+    if let Some(node) = tokens_at.filter(|_| !allowed(Deviation::NestedTokens)) {
+        let hint = "allow it, with its reason: [deviations] nested-tokens = \"…\"".to_owned();
+        reader.problem(node.place, "oauth2.tokens_at without the deviation nested-tokens", Some(hint));
+    }
     top.finish();
     Some(Provider {
         name: name.to_owned(),
