@@ -352,3 +352,46 @@ fn work() {
     let meetings = json!({"meetings": [{"id": 1, "topic": "Loom", "start_time": "2026-01-02T00:00:00Z", "duration": 30, "join_url": "u"}]});
     assert_eq!(rows("zoom", "meetings", &[], &meetings), ["2026-01-02 00:00:00Z | Loom | 30 | u | 1"]);
 }
+
+#[test]
+fn withings() {
+    assert_eq!(sent("withings", "devices", &[]), "GET /v2/user?action=getdevice");
+    let devices = json!({"status": 0, "body": {"devices": [{"type": "Scale", "model": "Body+", "battery": "high", "deviceid": "d", "last_session_date": 1767312000}]}});
+    assert_eq!(rows("withings", "devices", &[], &devices), ["Body+ | Scale | high | 2026-01-02 00:00:00Z | d"]);
+    assert_eq!(sent("withings", "weight", &["2026-01-01"]), "GET /measure?action=getmeas&meastypes=1&category=1&startdate=1767225600");
+    let weights = json!({"status": 0, "body": {"measuregrps": [{"date": 1767312000, "measures": [{"value": 60250, "type": 1, "unit": -3}]},
+        {"date": 1767225600, "measures": [{"value": 605, "type": 1, "unit": -1}]}]}});
+    assert_eq!(rows("withings", "weight", &[], &weights), ["2026-01-02 00:00:00Z | 60.25", "2026-01-01 00:00:00Z | 60.5"]);
+    let settings = CATALOGUE.get("withings").expect("embedded").settings(&|_| None).expect("settings");
+    assert!(
+        settings.api.expired[0]
+            .given(http::StatusCode::OK, br#"{"status":401,"body":{},"error":"XRequestID: Not provided invalid_token"}"#)
+    );
+    let keyfob_proto::Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
+    assert_eq!(flow.tokens_at.as_deref(), Some("/body"));
+}
+
+#[test]
+fn tado() {
+    let me = json!({"name": "Ada", "email": "ada@mail.example", "id": "u", "homes": [{"id": 1, "name": "Mill"}]});
+    assert_eq!(rows("tado", "me", &[], &me), ["Ada | ada@mail.example | Mill | u"]);
+    assert_eq!(rows("tado", "homes", &[], &me), ["Mill | 1"]);
+    assert_eq!(sent("tado", "warmth", &["1"]), "GET /homes/1/zoneStates");
+    let states = json!({"zoneStates": {"1": {"setting": {"type": "HEATING", "power": "ON", "temperature": {"celsius": 20.0}}, "activityDataPoints": {"heatingPower": {"percentage": 40.0}},
+        "sensorDataPoints": {"insideTemperature": {"celsius": 19.46}, "humidity": {"percentage": 45.2}}}, "2": {"setting": {"power": "OFF", "temperature": null}, "sensorDataPoints": {}}}});
+    assert_eq!(rows("tado", "warmth", &["1"], &states), ["1 | 19.5 | 20 | 45 | 40", "2 | - | - | - | -"]);
+}
+
+#[test]
+fn tiktok_bitly_and_slack() {
+    let settings = CATALOGUE.get("tiktok").expect("embedded").settings(&|_| None).expect("settings");
+    let keyfob_proto::Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
+    assert_eq!(flow.parameter_names, [("client_id".to_owned(), "client_key".to_owned())]);
+    let me = json!({"data": {"user": {"open_id": "o", "display_name": "Ada"}}, "error": {"code": "ok", "message": ""}});
+    assert_eq!(rows("tiktok", "me", &[], &me), ["Ada | o"]);
+    let me = json!({"name": "Ada", "login": "ada", "emails": [{"email": "x@mail.example", "is_primary": false}, {"email": "ada@mail.example", "is_primary": true}],
+        "created": "2015-02-03T04:05:06+0000"});
+    assert!(rows("bitly", "me", &[], &me)[0].starts_with("Ada | ada | ada@mail.example | 2015-02-03"));
+    let me = json!({"ok": true, "sub": "U1", "name": "Ada", "email": "ada@mail.example", "https://slack.com/team_name": "Mill", "https://slack.com/user_id": "U1"});
+    assert_eq!(rows("slack-openid", "me", &[], &me), ["Ada | ada@mail.example | Mill | U1"]);
+}
