@@ -283,6 +283,10 @@ fn list(provider: &Provider, account: &str, context: &Context) -> Result<(), Car
         let actions: Vec<Value> = provider.actions.iter().map(json_of).collect();
         return context.out.json(&json!({"provider": provider.name, "actions": actions}));
     }
+    if provider.actions.is_empty() {
+        context.out.note(&format!("{} has no actions of its own; its API is called with: keyfob get {account} PATH", provider.title));
+        return Ok(());
+    }
     let mut sheet = Sheet::new(["Action", "What it does"]);
     for action in &provider.actions {
         let about = if action.acts { format!("{} (acts: asks first)", action.about) } else { action.about.clone() };
