@@ -74,6 +74,7 @@ impl OAuth2Spec {
             client_auth: self.client_auth,
             scopes: self.scopes.clone(),
             dpop: if self.dpop { Dpop::Wanted } else { Dpop::Off },
+            ..Preferences::default()
         };
         Ok(self.over(metadata.settings(app, &preferences)?, &field, moves)?)
     }
