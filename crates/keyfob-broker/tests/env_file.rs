@@ -1,16 +1,20 @@
 //! From an env file to a service.
 #![allow(missing_docs)]
 
+use std::sync::LazyLock;
+
 use keyfob_broker::{Recognised, Variables, recognise};
 use keyfob_providers::{Catalogue, Provider};
 
 const SEED: &str = "CLIENTID=12345678-9012-3456-7890-123456789012\nAPIKEY=a1b2c3d4-e5a1-b2c3-d4e5-a1b2c3d4e5a1\n\
                     APISEC=example=Secret=NotReal=\nAUTHCALL=http://localhost:30368/callback\n";
 
+/// Read once: there are many files, and a question for each of them.
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::embedded);
+
 fn read(text: &str, named: Option<&str>) -> Result<Vec<Recognised>, String> {
     let variables = Variables::parse(text).expect("an env file");
-    recognise(Catalogue::embedded().iter(), &variables, named)
-        .map_err(|misuse| format!("{misuse}; {}", misuse.hint.clone().unwrap_or_default()))
+    recognise(CATALOGUE.iter(), &variables, named).map_err(|misuse| format!("{misuse}; {}", misuse.hint.clone().unwrap_or_default()))
 }
 
 fn names(found: &[Recognised]) -> Vec<&str> {
@@ -30,7 +34,7 @@ fn the_seeds_env_file_means_august() {
 
 #[test]
 fn every_provider_of_the_catalogue_is_found_by_its_variables() {
-    for provider in Catalogue::embedded().iter() {
+    for provider in CATALOGUE.iter() {
         let Some(text) = filled(provider) else { continue };
         let found = read(&text, Some(&provider.name)).unwrap_or_else(|problem| panic!("{}: {problem}", provider.name));
         assert_eq!(names(&found), [provider.name.as_str()]);
@@ -89,8 +93,7 @@ fn two_providers_in_one_file_are_two_services_unless_they_share_variables() {
     // The same names at two providers: the one that is still there is meant, unless somebody says otherwise.
     let shared = "CONSUMER_KEY=k\nCONSUMER_SECRET=s\n";
     assert_eq!(names(&read(shared, None).expect("the living one")), ["telldus"]);
-    let catalogue = Catalogue::embedded();
-    let telldus = catalogue.get("telldus").expect("there");
+    let telldus = CATALOGUE.get("telldus").expect("there");
     let mut twin = telldus.clone();
     twin.name = "twin".into();
     let variables = Variables::parse(shared).expect("an env file");
