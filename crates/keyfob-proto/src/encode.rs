@@ -24,7 +24,8 @@ pub fn percent(text: &str) -> String {
 /// assert_eq!(keyfob_proto::encode::form_pairs([("scope", "read write"), ("a|b", "")]), "scope=read%20write&a%7Cb=");
 /// ```
 pub fn form_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut out = Vec::new();
+    // Room for what most have: growing copies secrets, and leaves them behind.
+    let mut out = Vec::with_capacity(512);
     for (name, value) in pairs {
         if !out.is_empty() {
             out.push(b'&');
@@ -87,10 +88,10 @@ pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
 }
 
 pub(crate) fn percent_into(bytes: &[u8], out: &mut Vec<u8>) {
-    for &byte in bytes {
-        let (text, length) = spelled(ONCE[usize::from(byte)]);
-        out.extend_from_slice(&text[..length]);
-    }
+    let begin = out.len();
+    out.resize(begin + bytes.len() * 3 + BLOCK, 0);
+    let length = spell(&mut out[begin..], bytes, ONCE);
+    out.truncate(begin + length);
 }
 
 /// Decodes `%XX` only, leaving `+` alone: the values of an `Authorization: OAuth` header (RFC 5849 §3.5.1). A `%` without two
@@ -167,6 +168,66 @@ pub(crate) const TWICE_RAW: &Spelling = &{
     table
 };
 
+/// What one step writes, though it may count less.
+pub(crate) const WORD: usize = 8;
+
+/// What is written or copied at once at most: so much room there has to be behind what counts.
+pub(crate) const BLOCK: usize = 32;
+
+/// Spells bytes into a room that is long enough for the longest spelling of each, and a block. Gives how long it became.
+#[inline]
+pub(crate) fn spell(room: &mut [u8], bytes: &[u8], spelling: &Spelling) -> usize {
+    let plain = copy_plain(room, bytes);
+    let (fours, rest) = bytes[plain..].as_chunks::<4>();
+    let at = fours.iter().fold(plain, |at, four| write_four(room, at, four.map(|byte| spelling[usize::from(byte)])));
+    rest.iter().fold(at, |at, &byte| write(room, at, spelling[usize::from(byte)]))
+}
+
+/// Writes how a byte is spelled, and gives the place behind.
+#[inline]
+pub(crate) fn write(room: &mut [u8], at: usize, word: u64) -> usize {
+    let (text, length) = spelled(word);
+    room[at..at + WORD].copy_from_slice(&text);
+    at + length
+}
+
+/// The same for four bytes. Where the last of them ends is bounded, so that the place is looked at once for all of them.
+#[inline]
+pub(crate) fn write_four(room: &mut [u8], at: usize, words: [u64; 4]) -> usize {
+    let window: &mut [u8; BLOCK] = room[at..].first_chunk_mut().expect("there is always a block of room");
+    let mut length = 0;
+    for word in words {
+        let (text, more) = spelled(word);
+        window[length..length + WORD].copy_from_slice(&text);
+        length += more & 7;
+    }
+    at + length
+}
+
+/// Copies bytes that need no encoding, sixteen at once, until there are others among sixteen, and says how many it were.
+#[inline]
+fn copy_plain(room: &mut [u8], bytes: &[u8]) -> usize {
+    let mut at = 0;
+    for run in bytes.as_chunks::<16>().0 {
+        if !run.iter().fold(true, |plain, &byte| plain & is_unreserved(byte)) {
+            break;
+        }
+        room[at..at + run.len()].copy_from_slice(run);
+        at += run.len();
+    }
+    at
+}
+
+/// The same as arithmetic, which can be done for many bytes at once.
+pub(crate) fn is_unreserved(byte: u8) -> bool {
+    ((byte | 0x20).wrapping_sub(b'a') < 26)
+        | (byte.wrapping_sub(b'0') < 10)
+        | (byte == b'-')
+        | (byte == b'.')
+        | (byte == b'_')
+        | (byte == b'~')
+}
+
 /// A spelling as text (of which the first so many bytes count), and how many.
 pub(crate) const fn spelled(word: u64) -> ([u8; 8], usize) {
     let text = word.to_le_bytes();
@@ -207,6 +268,13 @@ mod tests {
         let expected = [("a", "b c"), ("d", "+"), ("e", ""), ("f", "%zz"), ("", "x")];
         assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(decode_text_pairs(b"a=%ff"), Err(NotUtf8));
+    }
+
+    #[test]
+    fn both_ways_to_tell_what_needs_no_encoding_agree() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(is_unreserved(byte), spelled(ONCE[usize::from(byte)]).1 == 1, "{byte}");
+        }
     }
 
     proptest::proptest! {

@@ -72,7 +72,7 @@ impl Endpoint {
             (_, Some("")) => "",
             (_, Some(_)) => "&",
         };
-        format!("{}{joint}{query}", self.text)
+        [&self.text, joint, query].concat()
     }
 }
 
@@ -102,6 +102,11 @@ impl fmt::Display for Endpoint {
 pub struct Origin(String);
 
 impl Origin {
+    /// Whether a text is a URL that has an origin. Most are made of letters, digits and the like, and need no parsing to be told.
+    pub(crate) fn is_of(text: &str) -> bool {
+        is_simple(text) || Self::parse(text).is_some()
+    }
+
     /// The origin of an absolute `http` or `https` URL; `None` for anything else, and for a URL with user information
     /// (`https://real.example@evil.example/` is how tokens are talked out of clients).
     pub fn of(uri: &Uri) -> Option<Self> {
@@ -189,6 +194,20 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Whether a text is an `http` or `https` URL with a name or an IPv4 address for a host, perhaps a port, and a path of characters that stand for themselves.
+fn is_simple(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return false };
+    let (authority, path) = rest.split_at(rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len()));
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    !host.is_empty()
+        && host.bytes().all(name)
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && port.parse::<u16>().is_ok()
+        && path.len() < 1024
+        && path.bytes().all(|byte| name(byte) || matches!(byte, b'/' | b'_' | b'~'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +220,26 @@ mod tests {
         }
         for other in ["https://", "https:///", "https://a.example@b.example", "https://a_b c", "api.example"] {
             assert_eq!(Origin::try_from(other.to_owned()).ok(), Origin::parse(other), "{other}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_needs_no_parsing_would_have_been_parsed(text in "https?://[a-zA-Z0-9.@:_\\[\\]-]{0,9}(:[0-9]{0,6})?(/[a-zA-Z0-9._~%/@-]{0,9})?") {
+            proptest::prop_assert!(!is_simple(&text) || Origin::parse(&text).is_some(), "{text}");
+            proptest::prop_assert_eq!(Origin::is_of(&text), Origin::parse(&text).is_some());
+        }
+    }
+
+    #[test]
+    fn most_redirect_uris_need_no_parsing() {
+        for simple in ["http://127.0.0.1:54321/callback", "http://localhost:8123/", "https://app.example/oauth/callback", "https://a"] {
+            assert!(is_simple(simple), "{simple}");
+        }
+        for other in
+            ["app://callback", "http://[::1]:9/x", "https://a:99999/", "https://a:/", "https:///", "https://u@a/", "https://a/?x=y"]
+        {
+            assert!(!is_simple(other), "{other}");
         }
     }
 

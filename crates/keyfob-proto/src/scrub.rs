@@ -1,6 +1,8 @@
 //! Text that comes from a server, made fit to show: Fitbit echoes whole tokens in its error messages, Telldus the signature
 //! base string, and a hostile server may send terminal escapes (CVE-2024-50349) or markup.
 
+use std::sync::Arc;
+
 use crate::encode;
 use crate::secret::Secret;
 
@@ -10,12 +12,14 @@ pub const LONGEST: usize = 512;
 /// Knows the secrets of one account or login, and takes them out of text.
 #[derive(Clone, Default)]
 pub struct Scrubber {
+    /// What another one knows, too: an app's secrets are the same in every request.
+    shared: Option<Arc<Self>>,
     secrets: Vec<Secret>,
 }
 
 impl std::fmt::Debug for Scrubber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Scrubber({} secrets)", self.secrets.len())
+        write!(f, "Scrubber({} secrets)", self.known().count())
     }
 }
 
@@ -25,40 +29,68 @@ impl Scrubber {
         Self::default()
     }
 
-    /// Learns a secret, in clear and as a form or header would spell it. Very short ones are left out: taking every `a` out
-    /// of a message helps nobody.
+    /// Knows what another one does.
+    pub(crate) fn over(shared: &Arc<Self>) -> Self {
+        Self { shared: Some(Arc::clone(shared)), secrets: Vec::new() }
+    }
+
+    /// Learns a secret. Very short ones are left out: taking every `a` out of a message helps nobody.
     #[must_use]
-    pub fn knowing(mut self, secret: &Secret) -> Self {
-        if secret.expose().len() >= 6 {
-            let encoded = encode::percent(secret.expose());
-            let lower = lower_hex(&encoded);
-            for form in [encode::percent(&encoded), encode::percent(&lower), encoded, lower, secret.expose().to_owned()] {
-                if self.secrets.iter().all(|known| known.expose() != form) {
-                    self.secrets.push(Secret::new(form));
-                }
-            }
-            // The longest first: a secret that contains another must not leave its tail behind.
-            self.secrets.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
-        }
+    pub fn knowing(self, secret: &Secret) -> Self {
+        self.keeping([secret.clone()])
+    }
+
+    /// Learns secrets that nobody else needs any more.
+    #[must_use]
+    pub(crate) fn keeping(mut self, secrets: impl IntoIterator<Item = Secret>) -> Self {
+        self.secrets.extend(secrets.into_iter().filter(|secret| secret.expose().len() >= 6));
         self
     }
 
     /// The text without known secrets, control characters and bidirectional overrides, at most [`LONGEST`] characters.
     pub fn clean(&self, text: &str) -> String {
         // Once more after the control characters went: they may have been inside a secret.
-        cut(self.mask(&visible(&self.mask(text))))
+        let spellings = self.spellings();
+        cut(mask(&spellings, &visible(&mask(&spellings, text))))
     }
 
     /// The text without known secrets; everything else stays, at any length.
     pub fn mask(&self, text: &str) -> String {
-        let mut shown = text.to_owned();
-        for secret in &self.secrets {
-            if shown.contains(secret.expose()) {
-                shown = shown.replace(secret.expose(), "<secret>");
+        mask(&self.spellings(), text)
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Secret> {
+        let shared = self.shared.iter().flat_map(|shared| &shared.secrets);
+        shared.chain(&self.secrets)
+    }
+
+    /// The secrets in clear, and as a form or header would spell them. Made when there is something to clean: nearly every answer is a good one,
+    /// of which nothing is shown.
+    fn spellings(&self) -> Vec<Secret> {
+        let mut spellings: Vec<Secret> = Vec::new();
+        for secret in self.known() {
+            let encoded = encode::percent(secret.expose());
+            let lower = lower_hex(&encoded);
+            for form in [encode::percent(&encoded), encode::percent(&lower), encoded, lower, secret.expose().to_owned()] {
+                if spellings.iter().all(|known| known.expose() != form) {
+                    spellings.push(Secret::new(form));
+                }
             }
         }
-        shown
+        // The longest first: a secret that contains another must not leave its tail behind.
+        spellings.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
+        spellings
     }
+}
+
+fn mask(spellings: &[Secret], text: &str) -> String {
+    let mut shown = text.to_owned();
+    for secret in spellings {
+        if shown.contains(secret.expose()) {
+            shown = shown.replace(secret.expose(), "<secret>");
+        }
+    }
+    shown
 }
 
 /// The text without control characters (C0, C1, DEL, so no terminal escape), line breaks and bidirectional controls,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use zeroize::Zeroize;
 
-use crate::encode::{ONCE, Spelling, TWICE, TWICE_RAW, hex, spelled};
+use crate::encode::{BLOCK, ONCE, Spelling, TWICE, TWICE_RAW, WORD, hex, spell, write, write_four};
 
 /// Bytes, of which the first `used` count. The rest is room for the next: writing whole words into it, and moving on by less, is
 /// what makes encoding fast without a branch for each byte.
@@ -13,12 +13,6 @@ pub(crate) struct Arena {
     bytes: Vec<u8>,
     used: usize,
 }
-
-/// What one step writes, though it may count less.
-const WORD: usize = 8;
-
-/// What is copied at once. There is always so much room behind what is used.
-const BLOCK: usize = 32;
 
 impl Arena {
     pub(crate) fn clear(&mut self) {
@@ -181,11 +175,7 @@ impl Arena {
     }
 
     fn spell(&mut self, bytes: &[u8], spelling: &Spelling) {
-        let room = self.room(bytes.len() * 5);
-        let plain = copy_plain(room, bytes);
-        let (fours, rest) = bytes[plain..].as_chunks::<4>();
-        let at = fours.iter().fold(plain, |at, four| write_four(room, at, four.map(|byte| spelling[usize::from(byte)])));
-        self.used += rest.iter().fold(at, |at, &byte| write(room, at, spelling[usize::from(byte)]));
+        self.used += spell(self.room(bytes.len() * 5), bytes, spelling);
     }
 
     /// What is behind the used bytes: at least so many, and a block.
@@ -202,51 +192,6 @@ impl Arena {
     fn grow(&mut self, length: usize) {
         self.bytes.resize(length.next_power_of_two(), 0);
     }
-}
-
-/// Writes how a byte is spelled, and gives the place behind.
-#[inline]
-fn write(room: &mut [u8], at: usize, word: u64) -> usize {
-    let (text, length) = spelled(word);
-    room[at..at + WORD].copy_from_slice(&text);
-    at + length
-}
-
-/// The same for four bytes. Where the last of them ends is bounded, so that the place is looked at once for all of them.
-#[inline]
-fn write_four(room: &mut [u8], at: usize, words: [u64; 4]) -> usize {
-    let window: &mut [u8; BLOCK] = room[at..].first_chunk_mut().expect("there is always a block of room");
-    let mut length = 0;
-    for word in words {
-        let (text, more) = spelled(word);
-        window[length..length + WORD].copy_from_slice(&text);
-        length += more & 7;
-    }
-    at + length
-}
-
-/// Copies bytes that need no encoding, sixteen at once, until there are others among sixteen, and says how many it were.
-#[inline]
-fn copy_plain(room: &mut [u8], bytes: &[u8]) -> usize {
-    let mut at = 0;
-    for run in bytes.as_chunks::<16>().0 {
-        if !run.iter().fold(true, |plain, &byte| plain & is_unreserved(byte)) {
-            break;
-        }
-        room[at..at + run.len()].copy_from_slice(run);
-        at += run.len();
-    }
-    at
-}
-
-/// As arithmetic, which is done for many bytes at once; the tables of spellings say the same.
-fn is_unreserved(byte: u8) -> bool {
-    ((byte | 0x20).wrapping_sub(b'a') < 26)
-        | (byte.wrapping_sub(b'0') < 10)
-        | (byte == b'-')
-        | (byte == b'.')
-        | (byte == b'_')
-        | (byte == b'~')
 }
 
 #[inline]
@@ -352,13 +297,6 @@ mod tests {
         other.plain(&text);
         for length in 0..=100 {
             assert_eq!(written(|arena| arena.piece(&other, 100 - length..100)).as_bytes(), &text[100 - length..]);
-        }
-    }
-
-    #[test]
-    fn both_ways_to_tell_what_needs_no_encoding_agree() {
-        for byte in 0..=u8::MAX {
-            assert_eq!(is_unreserved(byte), spelled(ONCE[usize::from(byte)]).1 == 1, "{byte}");
         }
     }
 }

@@ -13,6 +13,7 @@ use super::pkce::s256_challenge;
 use super::rar::{self, AuthorizationDetail};
 use super::settings::Pkce;
 use crate::encode;
+use crate::endpoint::Origin;
 use crate::entropy::{Entropy, token256};
 use crate::error::{Error, Misuse};
 use crate::message::is_vschar;
@@ -255,7 +256,8 @@ impl Client {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<(String, Pending), Misuse> {
-        if crate::Origin::parse(&request.redirect_uri).is_none() || request.redirect_uri.contains('#') {
+        let redirects = Origin::is_of(&request.redirect_uri) && !request.redirect_uri.contains('#');
+        if !redirects {
             return Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", request.redirect_uri)));
         }
         let settings = &self.settings;
@@ -273,7 +275,7 @@ impl Client {
         }
         let more = more(request)?;
 
-        let mut query = Vec::new();
+        let mut query = Vec::with_capacity(16);
         if settings.response_type || response_type != ResponseType::Code {
             query.push(("response_type", response_type.as_str()));
         }

@@ -1,5 +1,7 @@
 //! Request objects by reference (RFC 9101 §5.2, OpenID Connect Core §6.2): the browser carries a URL of ours, where the server fetches the request.
 
+use std::sync::Arc;
+
 use super::authorize::{AuthorizeRequest, ResponseType};
 use super::client::Client;
 use super::jar;
@@ -82,7 +84,7 @@ impl Client {
         let client_id = self.app.client_id.as_str();
         // By value it would be wrapped already.
         let mut plain = self.clone();
-        plain.settings.request_object = false;
+        Arc::make_mut(&mut plain.settings).request_object = false;
         let (query, pending) = plain.authorization_request(request, ResponseType::Code, now, entropy)?;
         let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misuse::new("parameters as text", "other bytes"))?;
         let parameters = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -158,7 +160,7 @@ mod tests {
         }
         assert!(ask(&client(), PLACE, Signing::ByClient).is_err(), "no key to sign with");
         let mut nobody = client();
-        nobody.settings.issuer = None;
+        Arc::make_mut(&mut nobody.settings).issuer = None;
         assert!(ask(&nobody, PLACE, Signing::Unsigned).is_err(), "nobody to whom it is addressed");
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::Method;
 use http::header::AUTHORIZATION;
+use http::{HeaderValue, Method};
 
 use super::authorize::no_key;
 use super::document;
@@ -19,19 +19,23 @@ use crate::deviation::{Deviations, Tolerated};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misuse};
 use crate::jose::Sign;
-use crate::message::{Incoming, Outgoing, basic, basic_raw};
+use crate::message::{Incoming, Outgoing, basic, basic_raw, secret_header_value};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::token::{OAuth2Tokens, Received};
 
-/// An app at an OAuth 2 provider.
+/// An app at an OAuth 2 provider. Cheap to clone: each request under way has one.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pub(crate) settings: Settings,
-    pub(crate) deviations: Deviations,
-    pub(crate) keep: Vec<String>,
-    pub(crate) app: App,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) deviations: Arc<Deviations>,
+    pub(crate) keep: Arc<[String]>,
+    pub(crate) app: Arc<App>,
+    /// `Authorization: Basic`, where that says who it is.
+    basic: Option<HeaderValue>,
+    /// Knows this app's secrets, also as a header carries them.
+    scrubber: Arc<Scrubber>,
     /// What signs for the client: assertions about it, request objects.
     pub(crate) signer: Option<Arc<dyn Sign>>,
     /// What its tokens are bound to.
@@ -51,11 +55,20 @@ impl Client {
         if app.client_id.is_empty() {
             return Err(Misuse::new("a client id", "none"));
         }
+        let credentials = app.client_secret.as_ref().and_then(|secret| match settings.client_auth {
+            ClientAuth::Basic => Some(basic(&app.client_id, secret)),
+            ClientAuth::BasicRaw => Some(basic_raw(&app.client_id, secret)),
+            _ => None,
+        });
+        let scrubber = app.secrets().chain(&credentials).fold(Scrubber::new(), Scrubber::knowing);
+        let header = |credentials: Secret| secret_header_value(&AUTHORIZATION, &format!("Basic {}", credentials.expose()));
         Ok(Self {
-            settings: settings.clone(),
-            deviations: provider.deviations.clone(),
-            keep: provider.keep.clone(),
-            app,
+            settings: Arc::new(settings.clone()),
+            deviations: Arc::new(provider.deviations.clone()),
+            keep: provider.keep.as_slice().into(),
+            basic: credentials.map(header).transpose()?,
+            app: Arc::new(app),
+            scrubber: Arc::new(scrubber),
             signer: None,
             proof_key: None,
         })
@@ -103,7 +116,8 @@ impl Client {
         if !same_key {
             return Err(Misuse::new("the key that the login was begun with (RFC 9449 §10)", "another one, or none").into());
         }
-        let mut body = vec![("grant_type", "authorization_code"), ("code", verified.code.expose())];
+        let mut body = Vec::with_capacity(8);
+        body.extend([("grant_type", "authorization_code"), ("code", verified.code.expose())]);
         if self.settings.redirect_uri_at_token {
             body.push(("redirect_uri", verified.redirect_uri.as_str()));
         }
@@ -111,14 +125,11 @@ impl Client {
         // RFC 8707 §2.2: without them the token would be for whatever the server takes for granted.
         body.extend(verified.resources.iter().map(|resource| ("resource", resource.as_str())));
         let request = self.token_request(&self.settings.token, body)?;
-        let mut scrubber = self.scrubber().knowing(&verified.code);
-        if let Some(verifier) = &verified.verifier {
-            scrubber = scrubber.knowing(verifier);
-        }
+        let scrubber = self.scrubber().keeping([verified.code].into_iter().chain(verified.verifier));
         let context = Context {
             scopes: verified.scopes,
             details: verified.authorization_details,
-            resources: verified.resources.clone(),
+            resources: verified.resources,
             scrubber,
             ..Context::default()
         };
@@ -169,14 +180,12 @@ impl Client {
 
     /// How its requests say whose they are: in one way only (RFC 6749 §2.3).
     fn identification(&self) -> Identification<'_> {
-        let id = self.app.client_id.as_str();
-        match (self.settings.client_auth, &self.app.client_secret) {
-            (ClientAuth::Basic, Some(secret)) => Identification::Header(basic(id, secret)),
-            (ClientAuth::BasicRaw, Some(secret)) => Identification::Header(basic_raw(id, secret)),
-            (ClientAuth::Post, Some(secret)) => Identification::IdAndSecret(secret),
+        match (self.settings.client_auth, &self.app.client_secret, &self.basic) {
+            (ClientAuth::Basic | ClientAuth::BasicRaw, _, Some(basic)) => Identification::Header(basic),
+            (ClientAuth::Post, Some(secret), _) => Identification::IdAndSecret(secret),
             // RFC 7521 §4.2: the assertion says who it is; it is added when the request is sent.
-            (ClientAuth::SecretJwt, Some(_)) | (ClientAuth::PrivateKeyJwt, _) => Identification::Assertion,
-            (ClientAuth::None | ClientAuth::Tls, _) | (_, None) => Identification::Id,
+            (ClientAuth::SecretJwt, Some(_), _) | (ClientAuth::PrivateKeyJwt, ..) => Identification::Assertion,
+            (ClientAuth::None | ClientAuth::Tls, ..) | (_, None, _) | (_, _, None) => Identification::Id,
         }
     }
 
@@ -211,11 +220,7 @@ impl Client {
 
     /// Knows this app's secrets, also as a header carries them, to take them out of server text.
     pub(crate) fn scrubber(&self) -> Scrubber {
-        let scrubber = self.app.secrets().fold(Scrubber::new(), Scrubber::knowing);
-        match self.identification() {
-            Identification::Header(credentials) => scrubber.knowing(&credentials),
-            _ => scrubber,
-        }
+        Scrubber::over(&self.scrubber)
     }
 
     /// A request to the token endpoint, with the provider file's further parameters.
@@ -253,24 +258,24 @@ impl Client {
             Identification::IdAndSecret(secret) => body.extend([("client_id", id), ("client_secret", secret.expose())]),
             Identification::Id => body.push(("client_id", id)),
         }
-        let body: Vec<_> = body.into_iter().map(|(name, value)| (self.settings.name_of(name), value)).collect();
+        body.iter_mut().for_each(|(name, _)| *name = self.settings.name_of(name));
         let request = Outgoing::new(Method::POST, endpoint).accept_json();
         let mut request = match kind {
             TokenBody::Form => request.form(&body),
             TokenBody::Json => request.json(&body),
         };
         request.wants_assertion = matches!(identification, Identification::Assertion);
-        match identification {
-            Identification::Header(credentials) => request.secret_header(AUTHORIZATION, &format!("Basic {}", credentials.expose())),
-            _ => Ok(request),
+        if let Identification::Header(credentials) = identification {
+            request.set_header(AUTHORIZATION, credentials.clone());
         }
+        Ok(request)
     }
 }
 
 /// How a request says whose it is.
 enum Identification<'a> {
-    /// `Authorization: Basic`, with these credentials.
-    Header(Secret),
+    /// This `Authorization: Basic`.
+    Header(&'a HeaderValue),
     /// Id and secret among the parameters.
     IdAndSecret(&'a Secret),
     /// The id among the parameters, and nothing that proves it there.
@@ -345,7 +350,7 @@ impl TokenKind {
 #[derive(Debug)]
 pub struct Revocation {
     request: Outgoing,
-    deviations: Deviations,
+    deviations: Arc<Deviations>,
     scrubber: Scrubber,
 }
 

@@ -120,7 +120,7 @@ impl Pending {
             issuer: client.settings.issuer.clone(),
             iss_required: client.settings.iss_required,
             redirect_fragment: client.deviations.contains(&Deviation::RedirectFragment),
-            keep: client.keep.clone(),
+            keep: client.keep.to_vec(),
             response_type,
             mode,
             resources: request.resources.clone(),
