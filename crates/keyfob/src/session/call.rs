@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use keyfob_proto::oauth1::{ClockOffset, Explanation};
+use keyfob_proto::oauth1::{Buffer, ClockOffset, Explanation, Nonce, Once};
 use keyfob_proto::oauth2::{self, dpop};
 use keyfob_proto::{
     Api, Body as SignedBody, Endpoint, Flow, Incoming, Misuse, OAuth2Tokens, Origin, TokenSet, Transport as TransportError, TransportKind,
@@ -348,7 +348,11 @@ impl Prepared<'_> {
         let body = body.map_or(SignedBody::Opaque, |bytes| SignedBody::of(&parts.headers, bytes));
         let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
         let new_body = match (&self.shared.client, known.tokens()) {
-            (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => client.sign(tokens, &mut parts, body, offset.apply(now), entropy)?,
+            (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => {
+                let nonce = Nonce::new(entropy);
+                let once = Once { nonce: nonce.as_str(), timestamp: offset.apply(now), entropy };
+                known.signer(client, tokens)?.sign(&mut parts, body, &once, &mut Buffer::new())?
+            }
             (Client::OAuth2(_), TokenSet::OAuth2(tokens)) => self.attach(known, tokens, &mut parts, body, nonce)?,
             _ => {
                 return Err(Misuse::new("tokens of the provider's own kind", "tokens of another protocol")

@@ -1,9 +1,11 @@
 //! An account as this process knows it, and how good its token is by two clocks: the one on the wall, which people turn, and one that
 //! only goes forward, which knows nothing of what happened before this process.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use keyfob_proto::{Secret, Timestamp, TokenSet};
+use keyfob_proto::oauth1::{self, Signer};
+use keyfob_proto::{Misuse, OAuth1Tokens, Secret, Timestamp, TokenSet};
 use tokio::time::Instant;
 
 use crate::account::{Account, Health};
@@ -29,6 +31,8 @@ pub(crate) struct Known {
     /// Whether this process received them, by a refresh.
     here: bool,
     lifetime: Option<Lifetime>,
+    /// Who signs with these tokens, from the first call on: its keys are prepared once.
+    signer: OnceLock<Signer>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +68,7 @@ impl Known {
             }),
             _ => None,
         };
-        Self { record, seen: Instant::now(), here, lifetime }
+        Self { record, seen: Instant::now(), here, lifetime, signer: OnceLock::new() }
     }
 
     pub(crate) fn record(&self) -> &Versioned<Account> {
@@ -87,6 +91,14 @@ impl Known {
     /// Whether the tokens are bound to a key of ours (RFC 9449).
     pub(crate) fn is_bound(&self) -> bool {
         matches!(self.tokens(), TokenSet::OAuth2(tokens) if tokens.proof_key.is_some())
+    }
+
+    /// Who signs calls with these tokens.
+    pub(crate) fn signer(&self, client: &oauth1::Client, tokens: &OAuth1Tokens) -> Result<&Signer, Misuse> {
+        match self.signer.get() {
+            Some(signer) => Ok(signer),
+            None => client.signer(Some(tokens)).map(|signer| self.signer.get_or_init(|| signer)),
+        }
     }
 
     /// Whether this process received these tokens, by a refresh.
