@@ -6,17 +6,19 @@ use std::sync::Arc;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self as lc, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, ParsedPublicKey, RsaKeyPair, RsaPublicKeyComponents};
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
-use keyfob_proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, KeySet, Keys, PrivateKey, PublicKey, Sign, sign_compact};
+use keyfob_proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, KeySet, Keys, PublicKey, Sign, sign_compact};
 use keyfob_proto::oauth2::dpop::ProofKey;
 use keyfob_proto::oidc::Expected;
 use keyfob_proto::{Secret, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::measure::{beside, timed};
+use crate::others::{self, Package};
 use crate::table::{Goal, Row, Table};
 
 const NOW: i64 = 1_800_000_000;
 const TURNS: usize = 400;
+const JOSE: Package = Package::Npm("jose", "6.2.17");
 
 pub(crate) fn run() -> Table {
     let mut table = Table::default();
@@ -31,6 +33,7 @@ pub(crate) fn run() -> Table {
 
 /// A key of ours, as text for everybody.
 struct Pair {
+    pem: Secret,
     der: Vec<u8>,
     signer: Arc<dyn Sign>,
 }
@@ -38,11 +41,11 @@ struct Pair {
 fn pair(algorithm: Algorithm) -> Pair {
     let key = AwsLc.generate(algorithm).expect("a key").named("key-1");
     let signer = AwsLc.signer(algorithm, &key).expect("it signs");
-    Pair { der: der(&key), signer }
+    let pem = key.to_pem().expect("it was made here");
+    Pair { der: der(&pem), pem, signer }
 }
 
-fn der(key: &PrivateKey) -> Vec<u8> {
-    let pem = key.to_pem().expect("it was made here");
+fn der(pem: &Secret) -> Vec<u8> {
     let body: String = pem.expose().lines().filter(|line| !line.starts_with('-')).collect();
     base64(&body)
 }
@@ -123,6 +126,20 @@ fn verify(table: &mut Table, algorithm: Algorithm) {
         unit: "µs",
         goal: Goal::Ratio(1.05),
     });
+    let case = json!({
+        "algorithm": algorithm.to_string(), "public_key": public.to_jwk(), "token": token, "issuer": "https://login.example",
+        "audience": "example-client-id", "now": NOW + 1
+    });
+    let work = format!("an ID token judged, {algorithm}, its key known");
+    others::row(table, work, JOSE, beside_peer, asked(&case, "248289761001"), Goal::Told);
+}
+
+/// How long jose takes.
+fn asked(case: &Value, right: &str) -> Result<f64, String> {
+    match JOSE.ask("jose/jose.mjs", std::slice::from_ref(case))?.pop() {
+        Some((result, micros)) if result == right => Ok(micros),
+        other => Err(format!("another result: {other:?}")),
+    }
 }
 
 fn prove(table: &mut Table, algorithm: Algorithm) {
@@ -175,6 +192,11 @@ fn prove(table: &mut Table, algorithm: Algorithm) {
         unit: "µs",
         goal: Goal::Ratio(1.0),
     });
+    let case = json!({
+        "algorithm": algorithm.to_string(), "public_key": pair.signer.public_key().expect("public").to_jwk(), "private_key": pair.pem.expose(),
+        "htu": "https://resource.example/protected/things", "now": NOW
+    });
+    others::row(table, format!("a DPoP proof, {algorithm}"), JOSE, beside_peer, asked(&case, "proof"), Goal::Ratio(1.0));
 }
 
 fn per(times: u32, mut work: impl FnMut()) -> f64 {

@@ -50,6 +50,12 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// The rows of another one behind these.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.rows.extend(other.rows);
+        self
+    }
+
     pub(crate) fn holds(&self) -> bool {
         self.rows.iter().all(|row| row.holds() != Some(false))
     }

@@ -1,26 +1,57 @@
-"""oauthlib signs the same requests: on each line of stdin a JSON object; on stdout, for each, the signature and the microseconds."""
+"""A library signs the same requests: on each line of stdin a JSON object; on stdout, for each, the signature and the microseconds."""
 
 import json
 import sys
 import time
 from urllib.parse import unquote
 
-import oauthlib.oauth1
+FORM = {'Content-Type': 'application/x-www-form-urlencoded'}
 
-for line in sys.stdin:
-    case = json.loads(line)
-    client = oauthlib.oauth1.Client(case['key'], client_secret=case['secret'], resource_owner_key=case['token'],
-                                    resource_owner_secret=case['token_secret'], nonce=case['nonce'], timestamp=case['timestamp'])
-    headers = {'Content-Type': 'application/x-www-form-urlencoded'} if case['body'] else {}
+
+def in_header(header):
+    return unquote(header.split('oauth_signature="')[1].split('"')[0])
+
+
+def oauthlib(case):
+    from oauthlib.oauth1 import Client
+    client = Client(case['key'], client_secret=case['secret'], resource_owner_key=case['token'],
+                    resource_owner_secret=case['token_secret'], nonce=case['nonce'], timestamp=case['timestamp'])
+    headers = FORM if case['body'] else {}
+    return lambda: in_header(client.sign(case['url'], case['method'], case['body'] or None, headers)[1]['Authorization'])
+
+
+def authlib(case):
+    from authlib.oauth1.rfc5849 import client_auth
+    client_auth.generate_nonce = lambda: case['nonce']
+    client_auth.generate_timestamp = lambda: case['timestamp']
+    client = client_auth.ClientAuth(case['key'], client_secret=case['secret'], token=case['token'], token_secret=case['token_secret'])
+    headers = FORM if case['body'] else {}
+    return lambda: in_header(client.prepare(case['method'], case['url'], dict(headers), case['body'])[1]['Authorization'])
+
+
+def rauth(case):
+    """The signature alone: the header is written elsewhere."""
+    from urllib.parse import parse_qsl, urlsplit
+    from rauth.oauth import HmacSha1Signature
+    base, query = case['url'].split('?')[0], dict(parse_qsl(urlsplit(case['url']).query))
+    oauth = {'oauth_consumer_key': case['key'], 'oauth_token': case['token'], 'oauth_signature_method': 'HMAC-SHA1',
+             'oauth_version': '1.0', 'oauth_nonce': case['nonce'], 'oauth_timestamp': case['timestamp']}
+    signature = HmacSha1Signature()
 
     def sign():
-        return client.sign(case['url'], case['method'], case['body'] or None, headers)
+        kwargs = {'headers': dict(FORM), 'data': dict(case['pairs'])} if case['body'] else {'headers': {}, 'params': dict(query)}
+        return signature.sign(case['secret'], case['token_secret'], case['method'], base, dict(oauth), kwargs)
 
-    signature = unquote(sign()[1]['Authorization'].split('oauth_signature="')[1].split('"')[0])
+    return sign
+
+
+for line in sys.stdin:
+    sign = {'oauthlib': oauthlib, 'Authlib': authlib, 'rauth': rauth}[sys.argv[1]](json.loads(line))
+    result = sign()
     times = []
     for _ in range(41):
         begun = time.perf_counter()
         for _ in range(20):
             sign()
         times.append((time.perf_counter() - begun) / 20 * 1e6)
-    print(signature, sorted(times)[20], flush=True)
+    print(result, sorted(times)[20], flush=True)
