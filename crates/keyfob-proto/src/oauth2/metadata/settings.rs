@@ -70,12 +70,11 @@ impl Metadata {
         let needed = |name: &str| Misbehaved::new(SECTION, name, "metadata without it");
         // G6: an app that is known by its certificate shows it, whatever else was said; at the usual endpoints nobody may be asking for one.
         let shown = preferences.mtls || preferences.client_auth == Some(ClientAuth::Tls);
-        let preferences = &Preferences { mtls: shown, ..preferences.clone() };
-        let mtls = |name: &str, usual| if preferences.mtls { self.mtls_endpoint(name, usual) } else { usual };
+        let mtls = |name: &str, usual| if shown { self.mtls_endpoint(name, usual) } else { usual };
         let authorize = self.authorization_endpoint.clone().ok_or_else(|| needed("authorization_endpoint"))?;
         let token = mtls("token_endpoint", self.token_endpoint.as_ref()).cloned().ok_or_else(|| needed("token_endpoint"))?;
         let mut settings = Settings::new(authorize, token);
-        (settings.pushed, settings.pushed_required) = match self.pushed(preferences.mtls)? {
+        (settings.pushed, settings.pushed_required) = match self.pushed(shown)? {
             Pushed::No => (None, false),
             Pushed::May(endpoint) => (Some(endpoint.clone()), false),
             Pushed::Must(endpoint) => (Some(endpoint.clone()), true),
@@ -95,8 +94,7 @@ impl Metadata {
         if !self.authorization_signing_alg_values_supported.is_empty() {
             settings.response_algorithms = Algorithms::listed(self.authorization_signing_alg_values_supported.iter().map(String::as_str));
         }
-        settings.userinfo.clone_from(&self.userinfo_endpoint);
-        settings.userinfo = mtls("userinfo_endpoint", settings.userinfo.as_ref()).cloned();
+        settings.userinfo = mtls("userinfo_endpoint", self.userinfo_endpoint.as_ref()).cloned();
         settings.end_session.clone_from(&self.end_session_endpoint);
         settings.discovered = true;
         settings.request_object = self.require_signed_request_object;
