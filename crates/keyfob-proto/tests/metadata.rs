@@ -401,6 +401,17 @@ fn the_client_says_who_it_is_as_both_sides_can() {
     assert!(matches!(error, Error::Misuse(_)) && error.to_string().contains("private_key_jwt"), "{error}");
 }
 
+/// What a server lists is its own text, and it knows the secret.
+#[test]
+fn what_a_server_lists_is_shown_without_the_app_s_secret() {
+    let lists = ["code_challenge_methods_supported", "token_endpoint_auth_methods_supported", "dpop_signing_alg_values_supported"];
+    for list in lists {
+        let metadata = read(json!({ list: ["a:sandbox-secret-not-real:z"] })).expect("metadata");
+        let error = metadata.settings(&app(), &Preferences { dpop: Dpop::Wanted, ..Default::default() }).expect_err(list).to_string();
+        assert!(error.contains("a:") && !error.contains("sandbox-secret-not-real"), "{error}");
+    }
+}
+
 #[test]
 fn an_app_s_own_key_is_used_where_the_server_takes_it() {
     let keyed = App { private_key: Some("a key, which nobody reads here".into()), ..app() };

@@ -6,6 +6,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::jose::{Algorithm, Algorithms};
 use crate::oauth2::settings::{ClientAuth, Dpop, Pkce, Settings};
+use crate::scrub::Scrubber;
 
 /// What the metadata leaves to us.
 #[derive(Clone, Debug)]
@@ -99,11 +100,13 @@ impl Metadata {
         settings.discovered = true;
         settings.request_object = self.require_signed_request_object;
         settings.dpop = preferences.dpop;
-        settings.dpop_algorithms = self.dpop_algorithms(preferences.dpop)?;
-        settings.pkce = self.pkce(preferences.pkce)?;
+        // What a server lists is its own text, and it knows the app's secret.
+        let scrubber = app.secrets().fold(Scrubber::new(), Scrubber::knowing);
+        settings.dpop_algorithms = self.dpop_algorithms(preferences.dpop, &scrubber)?;
+        settings.pkce = self.pkce(preferences.pkce, &scrubber)?;
         settings.client_auth = match preferences.client_auth {
             Some(agreed) => agreed,
-            None => self.client_auth(app)?,
+            None => self.client_auth(app, &scrubber)?,
         };
         settings.scopes.clone_from(&preferences.scopes);
         Ok(settings)
@@ -128,12 +131,12 @@ impl Metadata {
 
     /// RFC 9700 §2.1.1, §4.8.2 (A7). A server that does not list what it takes is sent `S256` all the same: one that does not know it leaves it alone, and
     /// metadata that somebody shortened must not talk us out of it.
-    fn pkce(&self, wanted: Pkce) -> Result<Pkce, Misbehaved> {
+    fn pkce(&self, wanted: Pkce, scrubber: &Scrubber) -> Result<Pkce, Misbehaved> {
         match (&self.code_challenge_methods_supported, wanted) {
             (Some(methods), Pkce::S256) if !methods.iter().any(|method| method == "S256") => Err(Misbehaved::new(
                 "RFC 7636 §4.2",
                 "S256 among code_challenge_methods_supported",
-                crate::scrub::printable(&methods.join(", ")),
+                scrubber.clean(&methods.join(", ")),
             )
             .with_hint("if this server is known for it, its provider file can say pkce = \"off\", with the source")),
             _ => Ok(wanted),
@@ -141,12 +144,12 @@ impl Metadata {
     }
 
     /// RFC 9449 §5.1. A server that lists none may know nothing of it: what it answers will tell (§5).
-    fn dpop_algorithms(&self, wanted: Dpop) -> Result<Algorithms, Misuse> {
+    fn dpop_algorithms(&self, wanted: Dpop, scrubber: &Scrubber) -> Result<Algorithms, Misuse> {
         let names = &self.dpop_signing_alg_values_supported;
         let listed = Algorithms::listed(names.iter().map(String::as_str));
         match (listed.iter().count(), wanted) {
             (0, Dpop::Wanted) if !names.is_empty() => {
-                let names = crate::scrub::printable(&names.join(", "));
+                let names = scrubber.clean(&names.join(", "));
                 Err(Misuse::new("a server that takes DPoP proofs by an algorithm that is spoken here", names))
             }
             (0, _) => Ok(Algorithms::of([Algorithm::ES256])),
@@ -155,7 +158,7 @@ impl Metadata {
     }
 
     /// The strongest way that both sides have. An app without a secret only has its id, whether or not the list says `none`: many lists forget it.
-    fn client_auth(&self, app: &App) -> Result<ClientAuth, Misuse> {
+    fn client_auth(&self, app: &App, scrubber: &Scrubber) -> Result<ClientAuth, Misuse> {
         let server = &self.token_endpoint_auth;
         match app.client_secret {
             _ if app.private_key.is_some() && server.takes("private_key_jwt") => Ok(ClientAuth::PrivateKeyJwt),
@@ -163,7 +166,7 @@ impl Metadata {
             Some(_) if server.takes("client_secret_basic") => Ok(ClientAuth::Basic),
             Some(_) if server.takes("client_secret_post") => Ok(ClientAuth::Post),
             Some(_) => {
-                let methods = crate::scrub::printable(&server.methods.join(", "));
+                let methods = scrubber.clean(&server.methods.join(", "));
                 Err(Misuse::new(
                     format!("an app that can say who it is by one of: {methods}"),
                     "one with a client secret, which the server does not take as it is",
