@@ -617,6 +617,12 @@ fn a_ping_of_the_right_server_about_the_right_login_is_answered_by_a_question() 
     login.notified(&ping_headers(&token), right, NOW.plus(2)).expect("a ping");
     assert!(matches!(login.step(&client, NOW.plus(2)), Ok(Step::Send(_))));
     assert_eq!(wait(login.receive(&client, &json_answer(400, PENDING), NOW.plus(2))), NOW.plus(32));
+    // While a question is under way: what the server has answered by then may be older than the ping.
+    let Ok(Step::Send(_)) = login.step(&client, NOW.plus(32)) else { panic!("a question") };
+    login.notified(&ping_headers(&token), right, NOW.plus(33)).expect("a ping");
+    assert_eq!(wait(login.receive(&client, &json_answer(400, PENDING), NOW.plus(34))), NOW.plus(34));
+    assert!(matches!(login.step(&client, NOW.plus(34)), Ok(Step::Send(_))) && !login.is_decided());
+    assert_eq!(wait(login.receive(&client, &json_answer(400, PENDING), NOW.plus(35))), NOW.plus(65), "once");
     // Whoever polls takes no pings.
     let mut polling = ciba(&client, Delivery::Poll, CIBA).expect("a login");
     assert!(matches!(polling.notified(&ping_headers(""), right, NOW), Err(Error::Misuse(_))));

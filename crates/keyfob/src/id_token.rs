@@ -43,6 +43,11 @@ impl<'a> Verifier<'a> {
         self.keyfob.keys(self.issuer, self.place).await.map(drop)
     }
 
+    /// The same before somebody is asked whose answer will be signed; nothing where that will be with the app's secret.
+    pub(crate) async fn prepare_for(&self, algorithms: &Algorithms) -> Result<(), Error> {
+        if self.shared(algorithms).is_some() { Ok(()) } else { self.prepare().await }
+    }
+
     /// The same before a refresh, which goes on without: the wait ends after [`KEYS`].
     pub(crate) async fn prepare_in_haste(&self) {
         drop(tokio::time::timeout(KEYS, self.keyfob.keys(self.issuer, self.place)).await);
@@ -132,6 +137,19 @@ impl<'a> Verifier<'a> {
             return None;
         }
         HmacKey::new(algorithm, self.app.client_secret.as_ref()?).ok()
+    }
+}
+
+impl Keyfob {
+    /// Has the keys at hand before the answer of a grant comes that cannot be asked for twice: an ID token that nobody can judge then would cost an
+    /// approval that was given.
+    pub(crate) async fn prepare_to_verify(&self, settings: &Settings, app: &App, scopes: &[String]) -> Result<(), Error> {
+        match Verifier::of(self, settings, app) {
+            Some(verifier) if scopes.iter().any(|scope| scope == "openid") => {
+                verifier.prepare_for(&verifier.flow.id_token_algorithms).await
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -78,6 +78,19 @@ async fn an_answer_nobody_understands_leaves_it_alive() {
     login.wait().await.unwrap();
 }
 
+/// An approval must not be lost because nobody can judge what came of it.
+#[tokio::test]
+async fn nobody_is_asked_for_tokens_before_the_keys_are_there_to_judge_them() {
+    let (server, mut settings) = device(vec![json("200 OK", TOKENS)]).await;
+    let Flow::OAuth2(flow) = &mut settings.flow else { panic!("OAuth 2") };
+    (flow.issuer, flow.scopes) = (Some(server.origin.clone()), vec!["openid".to_owned()]);
+    // A place that gives no keys.
+    flow.jwks = Some(endpoint(&format!("{}/device", server.origin)));
+    let mut login = begin(&keyfob(), &settings).await;
+    let error = login.wait().await.unwrap_err();
+    assert!(!login.is_decided() && server.asked("POST /token") == 0, "{error}");
+}
+
 #[tokio::test]
 async fn giving_up_asks_no_more() {
     let (server, settings) = device(vec![]).await;

@@ -1,5 +1,6 @@
 //! The beginning of an OAuth 2 login: where the person has to go.
 
+use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::{self, AuthorizeRequest, Hybrid};
 use keyfob_proto::{App, Misuse, Settings};
 
@@ -43,19 +44,25 @@ pub(super) async fn authorize(
             (url, Pending::Hybrid(pending))
         }
     };
-    check_verifiable(&client, &pending, hybrid, Verifier::of(keyfob, settings, app).is_some())?;
+    let verifier = Verifier::of(keyfob, settings, app);
+    if let Some(algorithms) = signs_with(&client, &pending, hybrid) {
+        let Some(verifier) = verifier else { return Err(no_keys(&client).into()) };
+        // Before the person goes: the browser that brings the answer does not wait for keys.
+        verifier.prepare_for(algorithms).await?;
+    }
     Ok((url, pending))
 }
 
-/// An answer that is signed can only be judged with the issuer's keys: known now, or nobody is asked.
-fn check_verifiable(client: &oauth2::Client, pending: &Pending, hybrid: Option<Hybrid>, has_keys: bool) -> Result<(), Misuse> {
-    let needs_keys = match pending {
-        Pending::OAuth2(pending) => pending.response_mode().is_signed(),
-        _ => !matches!(hybrid, None | Some(Hybrid::Token)),
-    };
-    if needs_keys && !has_keys {
-        let missing = if client.settings().issuer.is_none() { "issuer" } else { "jwks" };
-        return Err(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", format!("no {missing}")));
+/// What the answer is signed with, if it is: then it can only be judged with the issuer's keys.
+fn signs_with<'a>(client: &'a oauth2::Client, pending: &Pending, hybrid: Option<Hybrid>) -> Option<&'a Algorithms> {
+    let settings = client.settings();
+    match pending {
+        Pending::OAuth2(pending) => pending.response_mode().is_signed().then_some(&settings.response_algorithms),
+        _ => (!matches!(hybrid, None | Some(Hybrid::Token))).then_some(&settings.id_token_algorithms),
     }
-    Ok(())
+}
+
+fn no_keys(client: &oauth2::Client) -> Misuse {
+    let missing = if client.settings().issuer.is_none() { "issuer" } else { "jwks" };
+    Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", format!("no {missing}"))
 }

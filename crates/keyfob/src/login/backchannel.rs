@@ -67,6 +67,11 @@ impl BackchannelLogin {
         Ok(Self { keyfob: keyfob.clone(), settings, app, client, account, requested_scopes, login, turn, pinged })
     }
 
+    /// Whether somebody has decided, whatever has become of it: [`wait`](Self::wait) has nothing more to ask.
+    pub fn is_decided(&self) -> bool {
+        self.login().is_decided()
+    }
+
     /// When the login ends undecided.
     pub fn expires_at(&self) -> Timestamp {
         self.login().expires_at()
@@ -89,8 +94,9 @@ impl BackchannelLogin {
     /// # Errors
     ///
     /// One that [ends the login](ProtoError::ends_login) if somebody said no, or the time is over. After another one (an answer that nobody
-    /// understands) it lives on: call this again.
+    /// understands) it lives on, unless it [was decided](Self::is_decided): call this again.
     pub async fn wait(&self) -> Result<LoggedIn, Error> {
+        self.keyfob.prepare_to_verify(&self.settings, &self.app, &self.requested_scopes).await?;
         let received = self.decided().await?;
         let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
         let id_token = match (Verifier::of(&self.keyfob, &self.settings, &self.app), &received.tokens) {

@@ -71,13 +71,19 @@ impl DeviceLogin {
         self.login.expires_at()
     }
 
+    /// Whether somebody has decided, whatever has become of it: [`wait`](Self::wait) has nothing more to ask.
+    pub fn is_decided(&self) -> bool {
+        self.login.is_decided()
+    }
+
     /// Asks as often as the provider allows until somebody has decided, and keeps the account. Drop the future to give up: nothing was kept then.
     ///
     /// # Errors
     ///
     /// One that [ends the login](ProtoError::ends_login) if somebody said no, or the time is over. After another one (an answer that nobody
-    /// understands) it lives on: call this again.
+    /// understands) it lives on, unless it [was decided](Self::is_decided): call this again.
     pub async fn wait(&mut self) -> Result<LoggedIn, Error> {
+        self.keyfob.prepare_to_verify(&self.settings, &self.app, &self.requested_scopes).await?;
         let received = self.decided().await?;
         let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
         let id_token = match (Verifier::of(&self.keyfob, &self.settings, &self.app), &received.tokens) {

@@ -3,7 +3,7 @@
 use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, sign_compact};
 use keyfob::proto::oauth2::{Hybrid, s256_challenge};
 use keyfob::proto::{Answer, Flow};
-use keyfob::{Login, LoginOptions, Redirect, Store};
+use keyfob::{Login, LoginOptions, Policy, Redirect, Store};
 use keyfob_sandbox::{Faults, Flaw, Metadata};
 use serde_json::{Map, json};
 
@@ -58,8 +58,11 @@ async fn e7_what_came_through_the_browser_is_judged_before_the_code_is_spent() {
     other.flaw(Flaw::ResponseState);
     let login = other.begin(hybrid()).await.unwrap();
     let back = other.visit(login.url()).await;
-    assert!(login.judge(Answer::Url(&back)).await.is_err());
-    assert!(other.seen("/jwks").is_empty());
+    // In another process, which has none yet.
+    let elsewhere = other.keyfob.clone().with_policy(Policy::default());
+    let resumed = Login::resume(&elsewhere, &other.settings, &other.app, login.stored());
+    assert!(resumed.judge(Answer::Url(&back)).await.is_err());
+    assert_eq!(other.seen("/jwks").len(), 1, "before the person was sent there");
 }
 
 #[tokio::test]

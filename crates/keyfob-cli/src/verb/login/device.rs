@@ -21,7 +21,7 @@ pub(super) async fn wait(mut login: DeviceLogin, provider: &Provider, account: &
     let mut left = PATIENCE;
     loop {
         match login.wait().await {
-            Err(Error::Protocol(error)) if !error.ends_login() && left > 0 => {
+            Err(Error::Protocol(error)) if !error.ends_login() && !login.is_decided() && left > 0 => {
                 left -= 1;
                 context.out.note(&format!("{} {error}", context.out.note_paint().warn("still waiting:")));
                 // Where the question itself could not be asked, no interval has passed.

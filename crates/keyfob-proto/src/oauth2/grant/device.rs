@@ -185,6 +185,11 @@ impl DeviceLogin {
         self.verification_uri_complete.as_deref()
     }
 
+    /// Whether it has ended, one way or the other: nothing is asked any more.
+    pub fn is_decided(&self) -> bool {
+        self.waiting.poll.is_decided()
+    }
+
     /// When the login ends undecided.
     pub fn expires_at(&self) -> Timestamp {
         self.waiting.poll.expires_at()

@@ -53,6 +53,9 @@ pub(super) struct Poll {
     created_at: Timestamp,
     expires_at: Timestamp,
     over: bool,
+    /// Told to ask, and not asked since.
+    #[serde(default)]
+    pinged: bool,
 }
 
 impl Poll {
@@ -62,7 +65,7 @@ impl Poll {
         let interval = interval.map_or(DEFAULT_INTERVAL, |seconds| seconds.clamp(1, LONGEST_LIFETIME).cast_signed());
         let expires_at = now.plus(lifetime.min(LONGEST_LIFETIME).cast_signed());
         let next_at = now.plus(interval.saturating_mul(patience));
-        Self { interval, patience, failures: 0, next_at, created_at: now, expires_at, over: false }
+        Self { interval, patience, failures: 0, next_at, created_at: now, expires_at, over: false, pinged: false }
     }
 
     pub(super) fn expires_at(&self) -> Timestamp {
@@ -75,7 +78,12 @@ impl Poll {
 
     /// Somebody told us that there is an answer.
     pub(super) fn at_once(&mut self, now: Timestamp) {
+        self.pinged = true;
         self.next_at = now;
+    }
+
+    pub(super) fn is_decided(&self) -> bool {
+        self.over
     }
 
     /// `None`: ask now.
@@ -96,6 +104,7 @@ impl Poll {
         }
         // Before the question leaves: whoever dies with it does not ask again at once after the restart.
         self.pause_from(now);
+        self.pinged = false;
         Ok(None)
     }
 
@@ -121,7 +130,13 @@ impl Poll {
                 return Err(error);
             }
         }
-        self.pause_from(now);
+        // Told while this question was under way: somebody may have decided after the server answered it.
+        let is_pending = matches!(&error, Error::Refused(refused) if refused.code == Code::AuthorizationPending);
+        if self.pinged && is_pending {
+            self.next_at = now;
+        } else {
+            self.pause_from(now);
+        }
         if let Some(seconds) = retry_after {
             self.next_at = self.next_at.max(now.plus(seconds.min(LONGEST_RETRY_AFTER)));
         }
