@@ -242,6 +242,12 @@ fn parameters_have_the_names_the_provider_gives_them() {
     assert_eq!(names(refresh.request()), ["grant_type", "refresh_token", "appid", "secret"]);
     let revoke = client.revoke(&Secret::new("token-1"), TokenKind::Access).expect("a request").expect("an endpoint");
     assert_eq!(names(revoke.request()), ["token", "token_type_hint", "appid", "secret"]);
+    let planted = AuthorizeRequest {
+        redirect_uri: CALLBACK.into(),
+        parameters: vec![("appid".into(), "other".into())],
+        ..AuthorizeRequest::default()
+    };
+    assert!(client.authorize(&planted, NOW, &Chance::new(1)).is_err(), "by that name, too, it is the protocol's");
     let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), ..AuthorizeRequest::default() };
     let pushed = client.push(&request, NOW, &Chance::new(1)).expect("a request");
     let mut pushed = names(pushed.request());

@@ -190,6 +190,9 @@ fn a22_where_pushing_is_required_or_fails_nothing_goes_through_the_browser() {
         flow.pushed_required = true;
     });
     assert!(client.authorize(&request(), NOW, &Chance::new(1)).is_err());
+    let (place, unsigned) = ("https://app.example/r/1", oauth2::Signing::Unsigned);
+    assert!(client.authorize_by_reference(&request(), place, unsigned, NOW, &Chance::new(1)).is_err());
+    assert!(oauth2::legacy::authorize_implicit(&client, &request(), NOW, &Chance::new(1)).is_err());
     let push = || client.push(&request(), NOW, &Chance::new(1)).expect("a request");
     let refused = push().receive(&answer(400, &json!({ "error": "invalid_request" }))).expect_err("refused");
     assert!(matches!(refused, Error::Refused(_)) && refused.ends_login());

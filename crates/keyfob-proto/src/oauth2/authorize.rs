@@ -290,7 +290,8 @@ impl Client {
         query.extend(nonce.iter().map(|nonce| ("nonce", nonce.as_str())));
         query.extend(more.iter().map(|(name, value)| (*name, &**value)));
         for (name, value) in &request.parameters {
-            if PROTOCOL.contains(&name.as_str()) || query.iter().any(|(known, _)| known == name) {
+            let is_protocol = PROTOCOL.iter().any(|known| known == name || settings.name_of(known) == name);
+            if is_protocol || query.iter().any(|(known, _)| known == name) {
                 let found = format!("\"{}\", which is set elsewhere", crate::scrub::printable(name));
                 return Err(Misuse::new("further parameters that are not the protocol's, each once", found));
             }
@@ -300,7 +301,7 @@ impl Client {
         // in the wrong place.
         let own = query.len();
         for (name, value) in &settings.authorize_params {
-            if query[..own].iter().all(|(known, _)| known != name) {
+            if query[..own].iter().all(|(known, _)| known != name && settings.name_of(known) != name) {
                 query.push((name, value));
             }
         }
@@ -433,7 +434,7 @@ impl Client {
     }
 
     /// A22: whoever can make pushing fail must not thereby get the request into the browser.
-    pub(super) fn may_use_the_browser(&self) -> Result<(), Misuse> {
+    pub(crate) fn may_use_the_browser(&self) -> Result<(), Misuse> {
         if self.settings.pushed_required {
             return Err(Misuse::new("a pushed authorization request, which this server requires (RFC 9126 §5)", "one through the browser")
                 .with_hint("use Client::push"));

@@ -76,6 +76,7 @@ impl Client {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<RequestByReference, Error> {
+        self.may_use_the_browser()?;
         let safe = Origin::parse(request_uri).is_some_and(|origin| origin.as_str().starts_with("https://") || origin.is_loopback());
         if !safe || request_uri.len() > LONGEST {
             return Err(Misuse::new("a request_uri with https (http only on loopback), of at most 512 characters", "another one").into());

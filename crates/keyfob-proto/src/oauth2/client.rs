@@ -228,7 +228,7 @@ impl Client {
         // No parameter twice (RFC 6749 §3.2); what the request says itself counts.
         let own = body.len();
         for (name, value) in &self.settings.token_params {
-            if body[..own].iter().all(|(known, _)| known != name) {
+            if body[..own].iter().all(|(known, _)| known != name && self.settings.name_of(known) != name) {
                 body.push((name, value));
             }
         }

@@ -184,13 +184,16 @@ fn token_type(members: &mut Members<'_>, bound: bool) -> Result<(), Misbehaved> 
 /// When the access token ends, where the answer or the provider file says.
 pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timestamp) -> Result<Option<Timestamp>, Misbehaved> {
     let longest = LONGEST_LIFETIME.cast_signed();
-    let has = |members: &Members<'_>, name| members.object.get(name).is_some_and(|value| !value.is_null());
-    let lifetime = match (members.object.contains_key("expires_in"), has(members, "expire_in")) {
+
+    let lifetime = match (members.object.contains_key("expires_in"), members.object.contains_key("expire_in")) {
         (false, true) => {
             members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;
             members.seconds("expire_in")?
         }
-        (false, false) if has(members, "expires_at") && members.allowed.contains(&Deviation::ExpiresAt) => {
+        (false, false)
+            if members.object.get("expires_at").is_some_and(|value| !value.is_null())
+                && members.allowed.contains(&Deviation::ExpiresAt) =>
+        {
             members.tolerated.insert(Deviation::ExpiresAt);
             let end = moment(members.object.get("expires_at"))
                 .ok_or_else(|| members.broke("expires_at", "Unix seconds, or a moment such as 2026-11-26T12:00:00Z", "something else"))?;

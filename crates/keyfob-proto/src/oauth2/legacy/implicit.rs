@@ -28,6 +28,7 @@ pub fn authorize_implicit(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<(String, ImplicitPending), Error> {
+    client.may_use_the_browser()?;
     let (query, pending) = client.authorization_request(request, ResponseType::Token, now, entropy)?;
     Ok((client.settings.authorize.with_form(&query), ImplicitPending(pending)))
 }

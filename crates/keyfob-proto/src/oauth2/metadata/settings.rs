@@ -133,12 +133,10 @@ impl Metadata {
     /// metadata that somebody shortened must not talk us out of it.
     fn pkce(&self, wanted: Pkce, scrubber: &Scrubber) -> Result<Pkce, Misbehaved> {
         match (&self.code_challenge_methods_supported, wanted) {
-            (Some(methods), Pkce::S256) if !methods.iter().any(|method| method == "S256") => Err(Misbehaved::new(
-                "RFC 7636 §4.2",
-                "S256 among code_challenge_methods_supported",
-                scrubber.clean(&methods.join(", ")),
-            )
-            .with_hint("if this server is known for it, its provider file can say pkce = \"off\", with the source")),
+            (Some(methods), Pkce::S256) if !methods.iter().any(|method| method == "S256") => {
+                Err(Misbehaved::new("RFC 7636 §4.2", "S256 among code_challenge_methods_supported", scrubber.clean(&methods.join(", ")))
+                    .with_hint("if this server is known for it, its provider file can say pkce = \"off\", with the source"))
+            }
             _ => Ok(wanted),
         }
     }
