@@ -48,6 +48,19 @@ impl Browser {
         text(&self.get("url"))
     }
 
+    /// The address bar, once it begins so: a click that sends a form has not arrived yet when it returns.
+    pub fn arrives(&self, origin: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let url = self.url();
+            if url.starts_with(origin) {
+                return url;
+            }
+            assert!(Instant::now() < until, "{url} is not at {origin}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+
     /// The page's title.
     pub fn title(&self) -> String {
         text(&self.get("title"))

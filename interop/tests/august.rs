@@ -13,7 +13,7 @@ fn august_seed_lists_locks_and_shows_one() {
 
     browser.open(&origin);
     browser.follow("Connect August");
-    assert!(browser.url().starts_with(&format!("{}/authorization?", world.origin("august"))), "{}", browser.url());
+    browser.arrives(&format!("{}/authorization?", world.origin("august")));
     assert!(browser.text("h1").contains("would like to use your August account"), "{}", browser.text("h1"));
     browser.click("#approve");
 
