@@ -133,6 +133,10 @@ fn c14_a_revocation_that_succeeded_and_tells_of_an_error_did_not_succeed() {
     for body in ["", "{}", r#"{"error":null}"#, "<p>done", "[1]", r#"{"error":"#] {
         assert!(revoke().receive(&json_answer(200, body)).is_ok(), "RFC 7009 §2.2: {body} is ignored");
     }
+    assert!(revoke().receive(&form_answer(200, "error=unsupported_token_type")).is_err());
+    assert!(revoke().receive(&form_answer(200, "done=1")).is_ok());
+    assert!(revoke().receive(&json_answer(200, r#"{"errors":[{"errorType":"invalid_client"}]}"#)).is_err());
+    assert!(revoke().receive(&json_answer(200, r#"{"errors":[]}"#)).is_ok());
     let error = revoke().receive(&json_answer(200, r#"{"error":"invalid_client","error_description":"token-1"}"#)).expect_err("alive");
     assert!(matches!(&error, Error::Refused(_)), "{error}");
     assert!(!format!("{error} {error:?}").contains("token-1"), "{error}");

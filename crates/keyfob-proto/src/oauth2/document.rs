@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 use serde_json::{Map, Value};
 
+use super::json_answer::{form, is_form};
 use super::{error_response, json};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved};
@@ -62,11 +63,18 @@ pub(crate) fn acknowledged<'a>(
     if !answer.status.is_success() {
         return Err(refusal(answer));
     }
-    if answer.body.len() <= LARGEST
-        && let Ok(object) = json::object(answer.body)
-        && object.get("error").is_some_and(|error| !error.is_null())
-    {
+    if answer.body.len() > LARGEST {
+        return Ok(());
+    }
+    // In whatever way a server writes it: here nothing is read but whether there is one.
+    let Ok(object) = json::object(answer.body).or_else(|_| if is_form(answer) { form(answer.body) } else { Err("no object") }) else {
+        return Ok(());
+    };
+    if object.get("error").is_some_and(|error| !error.is_null()) {
         return Err(error_response::from_object(&object, answer.status, scrubber));
+    }
+    if object.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty()) {
+        return Err(refusal(answer));
     }
     Ok(())
 }
