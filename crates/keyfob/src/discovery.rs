@@ -9,6 +9,7 @@ use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Settings, Transport
 use crate::bounded::Bounded;
 use crate::error::Error;
 use crate::keyfob::Keyfob;
+use crate::transport::PublicOnly;
 
 /// More issuers than this are no configuration.
 const MOST_ISSUERS: usize = 256;
@@ -74,19 +75,21 @@ pub async fn discover(
 /// Who signs a person in, by what they typed: an address (`robin@home.example`) or a URL (OpenID Connect Discovery §2). The host in it is asked
 /// (WebFinger, RFC 7033), and believed: it is the person's own word for who they are.
 ///
-/// Strangers type what they like, so the hosts that are asked have to be on the open internet, but for those near `home`, which is where this app itself
-/// is (its redirect URI, say): an app on this machine may ask this machine (F4). The issuer is as good as what was typed: hold it against those that this
-/// app is registered with before [`discover`] is given it.
+/// Strangers type what they like, so the hosts that are asked have to be on the open internet, but for `home` itself, port and all, which is where this app
+/// is (its redirect URI, say), and for this machine where the app is on it, too (F4). Where a host sends us on to has to be on the open internet always. The
+/// issuer is as good as what was typed: hold it against those that this app is registered with before [`discover`] is given it.
 ///
 /// # Errors
 ///
 /// `Misuse` for text that is neither; `Misbehaved` for a host that names no issuer, or one that only we could reach; `Transport`.
 pub async fn find_issuer(keyfob: &Keyfob, identifier: &str, home: &Endpoint) -> Result<String, Error> {
     let mut question = WebFinger::of(identifier)?;
+    let mut mark = PublicOnly::unless_at(&home.origin(), question.request().origin().as_ref());
     loop {
-        let answer = keyfob.exchange_from(home, question.request()).await?;
+        let answer = keyfob.exchange_marked(question.request(), mark).await?;
         match question.receive(&answer)? {
-            Finding::Next(next) => question = *next,
+            // What the person typed may be us. Where a host sends us on to is that host's word, and it may be anybody's.
+            Finding::Next(next) => (question, mark) = (*next, Some(PublicOnly)),
             Finding::Issuer(issuer) => return Ok(issuer),
         }
     }

@@ -298,7 +298,15 @@ impl Keyfob {
     /// The same to a URL that a document of `home` names. What is at the document's own host is as reachable as the document was, and this machine's
     /// servers may name each other; all else has to be on the open internet (F4).
     pub(crate) async fn exchange_from(&self, home: &Endpoint, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
-        let mark = transport::PublicOnly::unless_near(&home.origin(), request.origin().as_ref());
+        self.exchange_marked(request, transport::PublicOnly::unless_near(&home.origin(), request.origin().as_ref())).await
+    }
+
+    /// The same, with the mark that its URL has earned.
+    pub(crate) async fn exchange_marked(
+        &self,
+        request: &Outgoing,
+        mark: Option<transport::PublicOnly>,
+    ) -> Result<http::Response<Vec<u8>>, Error> {
         Ok(transport::exchange(self.transport(), request, mark, self.policy().back_channel()).await?)
     }
 

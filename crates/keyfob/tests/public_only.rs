@@ -24,15 +24,20 @@ async fn f4_a_request_that_is_marked_does_not_reach_this_machine() {
     assert_eq!(server.asked("GET "), 1);
 }
 
-/// Says which requests were marked, and answers none.
+/// Says which requests were marked, and answers none, or sends the first one on.
 #[derive(Default)]
-struct Watching(Mutex<Vec<(String, bool)>>);
+struct Watching(Mutex<Vec<(String, bool)>>, Option<&'static str>);
 
 impl Transport for Watching {
     fn send(&self, request: http::Request<Body>) -> Sending<'_> {
         let marked = request.extensions().get::<PublicOnly>().is_some();
-        self.0.lock().unwrap().push((request.uri().to_string(), marked));
-        Box::pin(async { Ok(http::Response::builder().status(503).body(Body::empty()).unwrap()) })
+        let mut seen = self.0.lock().unwrap();
+        let answer = match self.1.filter(|_| seen.is_empty()) {
+            Some(place) => http::Response::builder().status(302).header("location", place),
+            None => http::Response::builder().status(503),
+        };
+        seen.push((request.uri().to_string(), marked));
+        Box::pin(async { Ok(answer.body(Body::empty()).unwrap()) })
     }
 }
 
@@ -56,5 +61,29 @@ async fn f4_keys_at_another_host_than_the_issuers_are_marked() {
         let verified = login.verify(Answer::Url(&format!("http://127.0.0.1:8123/callback?code=c&state={state}"))).unwrap();
         assert!(login.finish(verified).await.is_err());
         assert_eq!(*transport.0.lock().unwrap(), [(keys.to_owned(), marked)]);
+    }
+}
+
+#[tokio::test]
+async fn f4_what_a_stranger_types_reaches_no_other_port_of_ours() {
+    let (ours, local) = ("https://app.example/callback", "http://127.0.0.1:8123/callback");
+    for (home, typed, sent_on, marked) in [
+        (ours, "robin@app.example", None, &[false][..]),
+        (ours, "robin@app.example:9200", None, &[true]),
+        ("https://app.example:8443/callback", "robin@app.example", None, &[true]),
+        (ours, "robin@home.example", None, &[true]),
+        (ours, "robin@127.0.0.1:9200", None, &[true]),
+        (local, "robin@127.0.0.1:9200", None, &[false]),
+        (local, "robin@home.example", None, &[true]),
+        (ours, "robin@home.example", Some("https://app.example:9200/"), &[true, true]),
+        (ours, "robin@home.example", Some("https://app.example/"), &[true, true]),
+        (ours, "robin@app.example", Some("https://app.example/elsewhere"), &[false, true]),
+        (local, "robin@127.0.0.1:9200", Some("http://127.0.0.1:9201/"), &[false, true]),
+    ] {
+        let transport = Arc::new(Watching(Mutex::default(), sent_on));
+        let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport.clone());
+        keyfob::find_issuer(&keyfob, typed, &endpoint(home)).await.unwrap_err();
+        let seen: Vec<_> = transport.0.lock().unwrap().iter().map(|(_, marked)| *marked).collect();
+        assert_eq!(seen, marked, "{home} {typed} {sent_on:?}");
     }
 }

@@ -41,6 +41,13 @@ impl PublicOnly {
         let near = origin.is_some_and(|origin| origin.host() == home.host() || (origin.is_loopback() && home.is_loopback()));
         (!near).then_some(Self)
     }
+
+    /// The mark of a request to a URL that a stranger wrote, where we are at `home`; none for what answers at `home` itself, and among the servers of this
+    /// machine. Another port of our own host is another server, and may be there for us alone.
+    pub(crate) fn unless_at(home: &Origin, origin: Option<&Origin>) -> Option<Self> {
+        let at_home = origin.is_some_and(|origin| origin == home || (origin.is_loopback() && home.is_loopback()));
+        (!at_home).then_some(Self)
+    }
 }
 
 /// How long a whole back-channel request may take at most: connecting, head and body.
