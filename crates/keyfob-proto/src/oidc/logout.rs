@@ -16,6 +16,10 @@ use crate::time::Timestamp;
 
 const BACK_CHANNEL: &str = "OpenID Connect Back-Channel Logout §2.6";
 
+/// A logout token is sent as soon as it is made, and §4 recommends two minutes for it. An older one is a replay, and has to be remembered against
+/// replays for as long as it is taken.
+const OLDEST: i64 = 3600;
+
 /// A logout that we ask for: the browser goes to a URL of the server, and comes back.
 #[derive(Clone, Debug)]
 pub struct EndSession {
@@ -74,7 +78,7 @@ pub struct LogoutToken {
     pub session_id: Option<String>,
     /// `jti`: remember it until [`expires_at`](Self::expires_at), and refuse it the second time.
     pub id: String,
-    /// Until when it could come again.
+    /// Until when it could come again: its `exp`, but an hour after its `iat` at the latest.
     pub expires_at: Timestamp,
 }
 
@@ -83,7 +87,8 @@ impl LogoutToken {
     ///
     /// # Errors
     ///
-    /// `Misbehaved`, for instance for an ID token in its place (`nonce` is forbidden here), no `events`, or neither `sub` nor `sid`.
+    /// `Misbehaved`, for instance for an ID token in its place (`nonce` is forbidden here), no `events`, neither `sub` nor `sid`, or an `iat` more than an
+    /// hour ago.
     pub fn judge(
         token: &str,
         issuer: &str,
@@ -102,7 +107,12 @@ impl LogoutToken {
         let claims = Claims::read(&jws.verify(keys, algorithms)?, SECTION)?;
         let (issued_at, expires_at) =
             claims.judge(&Rules { section: SECTION, issuer, audience: client_id, addressee: "this client", now })?;
-        issued_at.ok_or_else(|| wrong("a claim \"iat\"", "none"))?;
+        let issued_at = issued_at.ok_or_else(|| wrong("a claim \"iat\"", "none"))?;
+        // However far off its end: a server could otherwise have us remember its tokens for ever.
+        let expires_at = expires_at.min(issued_at.plus(OLDEST));
+        if now >= expires_at.plus(LEEWAY) {
+            return Err(wrong("a token that was made within an hour (\"iat\")", "an older one").by_the_clock());
+        }
         if claims.get("nonce").is_some() {
             return Err(wrong("no nonce: a logout token is no ID token", "one"));
         }
@@ -122,11 +132,13 @@ impl LogoutToken {
 /// it is good. A rule as data, since the core remembers nothing of its own.
 #[derive(Clone, Debug, Default)]
 pub struct SeenLogouts {
-    until: BTreeMap<(String, String), Timestamp>,
+    /// By issuer, then by `jti`.
+    until: BTreeMap<String, BTreeMap<String, Timestamp>>,
 }
 
 impl SeenLogouts {
-    /// More than this at once are no logouts of ours: the server signs each, and each is good for minutes.
+    /// More than this at once from one issuer are no logouts of ours: it signs each, and each is good for minutes. What it sends beyond that is refused to
+    /// it alone: another's logouts must not depend on it.
     const MOST: usize = 10_000;
 
     /// None yet.
@@ -140,16 +152,19 @@ impl SeenLogouts {
     ///
     /// `Misbehaved` if it came before.
     pub fn first_time(&mut self, token: &LogoutToken, now: Timestamp) -> Result<(), Misbehaved> {
-        // As long as a judgement would let it pass.
-        self.until.retain(|_, end| now < end.plus(LEEWAY));
-        let known = (token.issuer.clone(), token.id.clone());
-        if self.until.contains_key(&known) {
+        self.until.retain(|_, tokens| {
+            // As long as a judgement would let it pass.
+            tokens.retain(|_, end| now < end.plus(LEEWAY));
+            !tokens.is_empty()
+        });
+        let known = self.until.entry(token.issuer.clone()).or_default();
+        if known.contains_key(&token.id) {
             return Err(Misbehaved::new(BACK_CHANNEL, "a logout token that comes once (\"jti\")", "one that came before"));
         }
-        if self.until.len() >= Self::MOST {
+        if known.len() >= Self::MOST {
             return Err(Misbehaved::new(BACK_CHANNEL, "logout tokens that can be remembered", "too many at once"));
         }
-        self.until.insert(known, token.expires_at);
+        known.insert(token.id.clone(), token.expires_at);
         Ok(())
     }
 }
@@ -191,11 +206,14 @@ mod tests {
         assert!(seen.first_time(&token("a", "x"), at(1000 + LEEWAY - 1)).is_err());
         assert!(seen.first_time(&token("a", "y"), at(900)).is_ok() && seen.first_time(&token("b", "x"), at(900)).is_ok());
         assert!(seen.first_time(&token("c", "x"), at(1000 + LEEWAY)).is_ok());
-        assert_eq!(seen.until.len(), 1, "what cannot come again is forgotten");
+        let all = seen.until.values().map(BTreeMap::len).sum::<usize>();
+        assert_eq!((seen.until.len(), all), (1, 1), "what cannot come again is forgotten");
         let mut seen = SeenLogouts::new();
         for nth in 0..SeenLogouts::MOST {
             seen.first_time(&token(&nth.to_string(), "x"), at(900)).expect("there is room");
         }
         assert!(seen.first_time(&token("one more", "x"), at(900)).is_err());
+        assert!(seen.first_time(&token("one more", "y"), at(900)).is_ok(), "nobody else pays for it");
+        assert!(seen.first_time(&token("0", "x"), at(900)).is_err(), "and nothing was forgotten");
     }
 }
