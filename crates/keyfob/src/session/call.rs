@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
@@ -283,7 +284,7 @@ impl Prepared<'_> {
         }
         let (parts, mut body) = answer.into_parts();
         // An answer longer than this says many things, but not "expired" in a way anybody documents: cut off, it is no JSON.
-        let bytes = body.peek(PEEK).await?;
+        let bytes = self.peek(&mut body, PEEK).await?;
         let expired = signals.iter().any(|signal| signal.given(status, &bytes));
         Ok((http::Response::from_parts(parts, body), expired))
     }
@@ -294,9 +295,19 @@ impl Prepared<'_> {
         let origin = Origin::of(&self.uri).filter(|_| refused && matches!(self.shared.client, Client::OAuth1(_)));
         let Some(origin) = origin else { return Ok((answer, false)) };
         let (parts, mut body) = answer.into_parts();
-        let bytes = body.peek(REFUSAL).await?;
+        let bytes = self.peek(&mut body, REFUSAL).await?;
         let off = self.shared.keyfob.learn_clock(&origin, used, Incoming::new(parts.status, &parts.headers, &bytes));
         Ok((http::Response::from_parts(parts, body), off))
+    }
+
+    /// The beginning of an answer, within the time that reading all of it may take: whoever sends a byte a minute is never silent.
+    async fn peek(&self, body: &mut Body, limit: usize) -> Result<Bytes, TransportError> {
+        let read = tokio::time::timeout(self.shared.keyfob.policy().reading, body.peek(limit)).await;
+        read.unwrap_or_else(|_| Err(self.timed_out()))
+    }
+
+    fn timed_out(&self) -> TransportError {
+        TransportError::new(TransportKind::Timeout, Origin::of(&self.uri).map(|origin| origin.to_string()).unwrap_or_default())
     }
 
     fn clock_offset(&self) -> ClockOffset {
@@ -412,11 +423,8 @@ impl Prepared<'_> {
         let answer = match self.to {
             // However slow the provider's things are: this is its authorization server (C5).
             To::UserInfo => {
-                let timed_out = |_| {
-                    let origin = Origin::of(&self.uri).map(|origin| origin.to_string()).unwrap_or_default();
-                    Err(TransportError::new(TransportKind::Timeout, origin))
-                };
-                tokio::time::timeout(self.shared.keyfob.policy().back_channel(), sending).await.unwrap_or_else(timed_out)?
+                let sent = tokio::time::timeout(self.shared.keyfob.policy().back_channel(), sending).await;
+                sent.unwrap_or_else(|_| Err(self.timed_out()))?
             }
             To::Api => sending.await?,
         };
