@@ -273,6 +273,19 @@ async fn d11_what_is_revoked_of_a_refused_refresh_is_what_is_new() {
 }
 
 #[tokio::test]
+async fn d11_what_is_refused_does_not_go_to_a_revocation_endpoint_that_came_after_the_login() {
+    let mut house = House::new().await;
+    house.log_in().await.unwrap();
+    let elsewhere = Served::start(|_| json("200 OK", "{}")).await;
+    let Flow::OAuth2(flow) = &mut house.settings.flow else { panic!("OAuth 2") };
+    flow.revoke = Some(common::endpoint(&format!("{}/revoke", elsewhere.origin)));
+    house.habits(|habits| habits.breaks_signature = true);
+    let error = house.refresh().await.unwrap_err();
+    assert!(matches!(&error, Error::NeedsLogin { .. }), "{error}");
+    assert_eq!((elsewhere.asked("POST"), house.server.asked("POST /revoke")), (0, 0), "neither tokens nor the app's secret");
+}
+
+#[tokio::test]
 async fn d11_what_nobody_can_decide_keeps_the_tokens_and_not_the_id_token() {
     type Change = fn(&mut Habits);
     let undecided: [Change; 2] = [

@@ -168,7 +168,7 @@ impl Shared {
         self.keyfob.limit().permit(&origin).await
     }
 
-    /// The refresh token goes to the origins of the login and nowhere else; also not to a token endpoint that was changed later.
+    /// Tokens go to the origins of the login and nowhere else; also not to an endpoint that was changed later.
     fn check_bound(&self, known: &Known, origin: Option<Origin>) -> Result<(), Error> {
         let account = known.account();
         if origin.as_ref().is_some_and(|origin| account.is_bound_to(origin)) {

@@ -53,7 +53,7 @@ impl Shared {
                         Ok(received) => self.keep(new_tokens(self, &known, note, received), hold).await,
                         Err(error) => {
                             let outcome = self.refused(&known, &note, error).await;
-                            self.revoke_new(&client, known.tokens(), fresh).await;
+                            self.revoke_new(&client, &known, fresh).await;
                             outcome
                         }
                     };
@@ -126,9 +126,16 @@ impl Shared {
     }
 
     /// The tokens that came with an ID token that was refused: the provider is asked to forget them, but for a refresh token that was there before.
-    async fn revoke_new(&self, client: &oauth2::Client, before: &TokenSet, fresh: TokenSet) {
+    async fn revoke_new(&self, client: &oauth2::Client, before: &Known, fresh: TokenSet) {
         let TokenSet::OAuth2(mut fresh) = fresh else { return };
-        let is_old = |token: &Secret| before.refresh_token().is_some_and(|old| old.same_as(token.expose()));
+        // As at a logout: tokens and the app's credentials do not go to a revocation endpoint that was added or changed after the login.
+        if let Some(endpoint) = &client.settings().revoke
+            && let Err(error) = self.check_bound(before, Some(endpoint.origin()))
+        {
+            tracing::warn!(account = before.account().name, %error, "the tokens that were refused are not revoked");
+            return;
+        }
+        let is_old = |token: &Secret| before.tokens().refresh_token().is_some_and(|old| old.same_as(token.expose()));
         fresh.refresh = fresh.refresh.filter(|token| !is_old(token));
         self.keyfob.revoke_refused(client, &fresh).await;
     }
