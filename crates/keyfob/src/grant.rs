@@ -1,6 +1,7 @@
 //! What an account's tokens come of, and so how it gets new ones.
 
 use keyfob_proto::oauth2::{AccessRequest, AuthorizationDetail, Client, Exchange};
+use keyfob_proto::{OAuth2Tokens, Received, TokenSet};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -66,6 +67,31 @@ impl Grant {
                 Some(client.jwt_bearer_for(subject, &access, keyfob.now(), keyfob.entropy())?)
             }
         })
+    }
+
+    /// Asks once more, for tokens in place of these. Without scopes the provider's own.
+    pub(crate) fn ask_again(
+        &self,
+        keyfob: &Keyfob,
+        client: &Client,
+        scopes: &[String],
+        before: &OAuth2Tokens,
+    ) -> Result<Option<Exchange>, Error> {
+        let asked = self.ask(keyfob, client, scopes)?;
+        Ok(if self.is_about_somebody() { asked.map(|exchange| exchange.in_place_of(before)) } else { asked })
+    }
+
+    /// What is kept of an answer. The app's own tokens are nobody's: an ID token among them answers no question that was asked, and is not kept, lest it
+    /// passes for a person.
+    pub(crate) fn keeps(&self, mut received: Received) -> Received {
+        if let (false, TokenSet::OAuth2(tokens)) = (self.is_about_somebody(), &mut received.tokens) {
+            (tokens.id_token, tokens.identity) = (None, None);
+        }
+        received
+    }
+
+    fn is_about_somebody(&self) -> bool {
+        !matches!(self, Self::ClientCredentials { .. })
     }
 
     /// The `grant_type` by which the same is asked again; `None` where that takes a refresh token, or somebody's approval.

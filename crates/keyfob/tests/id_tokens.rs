@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::{Served, app, json, parameter, provider};
+use keyfob::login::{client_credentials, jwt_bearer};
 use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto, PrivateKey, sign_compact};
-use keyfob::proto::{Answer, Flow, Settings, Timestamp, TokenSet};
+use keyfob::proto::oauth2::AccessRequest;
+use keyfob::proto::{Answer, App, Flow, Settings, Timestamp, TokenSet};
 use keyfob::{Account, Clock, Error, Health, HyperTransport, Keyfob, LoggedIn, Login, MemoryStore, OsEntropy, Redirect, Store};
 use serde_json::{Map, Value, json};
 
@@ -147,9 +149,22 @@ impl House {
     }
 
     async fn refresh(&self) -> Result<(), Error> {
-        self.clock.0.fetch_add(600, Ordering::SeqCst);
-        self.keyfob.session(self.settings.clone(), app(), "pretend").await?.refresh().await.map(drop)
+        self.refresh_as(app()).await
     }
+
+    async fn refresh_as(&self, app: App) -> Result<(), Error> {
+        self.clock.0.fetch_add(600, Ordering::SeqCst);
+        self.keyfob.session(self.settings.clone(), app, "pretend").await?.refresh().await.map(drop)
+    }
+
+    async fn speak_for_somebody(&self, app: &App) -> Result<LoggedIn, Error> {
+        jwt_bearer(&self.keyfob, &self.settings, app, "pretend", "somebody", &AccessRequest::default()).await
+    }
+}
+
+/// An app that may speak for others.
+fn speaker() -> App {
+    App { private_key: key("app's").to_pem(), ..app() }
 }
 
 fn id_token(account: &Account) -> String {
@@ -304,4 +319,55 @@ async fn d11_what_nobody_can_decide_keeps_the_tokens_and_not_the_id_token() {
         assert_ne!(access(&kept), access(&before), "nobody else has these tokens");
         assert_eq!(id_token(&kept), id_token(&before), "nobody has verified the new one");
     }
+}
+
+#[tokio::test]
+async fn e3_the_id_token_of_an_app_that_speaks_for_somebody_is_verified() {
+    let (house, app) = (House::new().await, speaker());
+    assert_eq!(house.speak_for_somebody(&app).await.unwrap().id_token.unwrap().subject, "person-1");
+    for (claims, breaks_signature, what) in
+        [(json!({}), true, "RFC 7515 §5.2"), (json!({ "iss": "https://other.example" }), false, "the issuer")]
+    {
+        let house = House::new().await;
+        house.habits(|habits| (habits.claims, habits.breaks_signature) = (claims, breaks_signature));
+        let error = house.speak_for_somebody(&app).await.unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        assert!(house.store.accounts().await.unwrap().is_empty(), "nothing of a refused answer is kept");
+        assert_eq!(house.server.asked("POST /revoke"), 1, "the access token; there is no other");
+    }
+    // Nobody was asked to approve anything, so nobody owes us one.
+    let house = House::new().await;
+    house.habits(|habits| habits.id_token = false);
+    assert!(house.speak_for_somebody(&app).await.unwrap().id_token.is_none());
+}
+
+#[tokio::test]
+async fn d11_a_grant_that_is_made_once_more_stays_the_same_persons() {
+    let (house, app) = (House::new().await, speaker());
+    house.speak_for_somebody(&app).await.unwrap();
+    house.refresh_as(app.clone()).await.unwrap();
+    let before = house.kept().await;
+    // An answer that names nobody is none that changes the person.
+    house.habits(|habits| habits.id_token = false);
+    house.refresh_as(app.clone()).await.unwrap();
+    assert_eq!(id_token(&house.kept().await), id_token(&before));
+    let before = house.kept().await;
+    house.habits(|habits| (habits.id_token, habits.claims) = (true, json!({ "sub": "person-2" })));
+    let error = house.refresh_as(app).await.unwrap_err();
+    assert!(matches!(&error, Error::NeedsLogin { reason, .. } if reason.contains("another person")), "{error}");
+    assert_eq!(access(&house.kept().await), access(&before), "nothing of that answer is kept");
+}
+
+#[tokio::test]
+async fn e3_the_apps_own_tokens_name_nobody() {
+    let house = House::new().await;
+    house.habits(|habits| habits.breaks_signature = true);
+    let nobody =
+        |account: &Account| matches!(&account.tokens, TokenSet::OAuth2(tokens) if tokens.id_token.is_none() && tokens.identity.is_none());
+    let request = AccessRequest::default();
+    let logged_in = client_credentials(&house.keyfob, &house.settings, &app(), "pretend", &request).await.unwrap();
+    assert!(logged_in.id_token.is_none() && nobody(&logged_in.account));
+    house.refresh().await.unwrap();
+    let kept = house.kept().await;
+    assert!(access(&kept) != access(&logged_in.account) && nobody(&kept));
 }

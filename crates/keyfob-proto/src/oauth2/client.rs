@@ -301,6 +301,15 @@ impl Exchange {
         Self { client, request, context, expected: None, kept: BTreeMap::new(), tolerated: Tolerated::new() }
     }
 
+    /// The same for tokens that take the place of these, where a grant is made once more instead of a refresh: as after one, an ID token of another person,
+    /// issuer or app is refused, and where none comes the old one stays (OpenID Connect Core §12.2).
+    #[must_use]
+    pub fn in_place_of(mut self, before: &OAuth2Tokens) -> Self {
+        self.context.identity.clone_from(&before.identity);
+        self.context.id_token.clone_from(&before.id_token);
+        self
+    }
+
     /// What the ID token of the answer has to say, where this is the exchange of a code. Whoever signs people in keeps it, and verifies
     /// (OpenID Connect Core §3.1.3.7): reading the answer does not.
     pub fn expected(&self) -> Option<&IdTokenTerms> {

@@ -10,7 +10,7 @@ use crate::grant::Grant;
 use crate::keyfob::Keyfob;
 
 /// Asks for tokens for the app itself, and keeps them as an account. When they end, a session asks for the same again: one request at a time in all
-/// processes, as for a refresh, but with the app's credentials in place of a refresh token.
+/// processes, as for a refresh, but with the app's credentials in place of a refresh token. An ID token is not kept: there is nobody whom it could name.
 ///
 /// ```
 /// # use keyfob::{Error, Keyfob, login, proto::{App, Settings, oauth2::AccessRequest}};

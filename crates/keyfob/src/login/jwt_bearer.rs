@@ -10,7 +10,8 @@ use crate::grant::Grant;
 use crate::keyfob::Keyfob;
 
 /// Asks for tokens about `subject`, by an assertion that the app signs with its own key ([`App::private_key`], or [`Keyfob::with_signer`]), and keeps them
-/// as an account. When they end, a session says the same again, freshly signed: one request at a time in all processes, as for a refresh.
+/// as an account. When they end, a session says the same again, freshly signed: one request at a time in all processes, as for a refresh. An ID token that
+/// comes with them is verified as that of any login, and stays the same person's.
 ///
 /// ```
 /// # use keyfob::{Error, Keyfob, login, proto::{App, Settings, oauth2::AccessRequest}};

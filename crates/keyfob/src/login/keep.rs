@@ -1,13 +1,15 @@
 //! The end of every login: an account in the store.
 
+use keyfob_proto::oauth2::IdTokenTerms;
 use keyfob_proto::oidc::IdToken;
-use keyfob_proto::{App, Flow, Misuse, Received, Settings};
+use keyfob_proto::{App, Flow, Misuse, Received, Settings, TokenSet};
 
 use super::LoggedIn;
 use crate::account::{Account, AccountId, Health};
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::history::{Event, Fingerprint};
+use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
 use crate::store::{Expected, Versioned};
 
@@ -57,9 +59,18 @@ impl Place<'_> {
         let client = self.keyfob.login_client(self.settings, app)?;
         let exchange = grant.ask(self.keyfob, &client, scopes)?.ok_or_else(|| Misuse::new("a grant that needs no person", "another"))?;
         let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
-        let received = exchange.receive(&answer, self.keyfob.now())?;
+        let received = grant.keeps(exchange.receive(&answer, self.keyfob.now())?);
+        let id_token = match (Verifier::of(self.keyfob, self.settings, app), &received.tokens) {
+            // There need not be one: it is the answer to an approval that has to have it (OpenID Connect Core §3.1.3.3).
+            (Some(verifier), TokenSet::OAuth2(tokens)) if tokens.id_token.is_some() => {
+                // This grant has no authorization request, and so no nonce.
+                let judged = verifier.login(tokens, &IdTokenTerms::default(), None).await;
+                self.keyfob.or_revoked(&client, tokens, judged).await?
+            }
+            _ => None,
+        };
         let expected = before.as_ref().map_or(Expected::Nothing, |before| Expected::Generation(before.generation));
-        self.write(before, expected, grant, scopes.to_vec(), received, None).await
+        self.write(before, expected, grant, scopes.to_vec(), received, id_token).await
     }
 
     /// Keeps the account where there is none.

@@ -22,7 +22,7 @@ impl Renewal {
     pub(super) fn of(keyfob: &Keyfob, client: &Client, account: &Account, tokens: &OAuth2Tokens) -> Result<Option<Self>, Error> {
         let grant = account.grant.asked_again_as();
         // With the scopes of the login: what the provider's file says by now is another account's business.
-        let exchange = match account.grant.ask(keyfob, client, &account.requested_scopes)? {
+        let exchange = match account.grant.ask_again(keyfob, client, &account.requested_scopes, tokens)? {
             Some(asked_again) => asked_again,
             None if tokens.refresh.is_none() => return Ok(None),
             None => client.refresh(tokens)?,

@@ -47,6 +47,7 @@ impl Shared {
             let error = match self.send(&client, exchange).await {
                 Ok(received) => {
                     drop(permit);
+                    let received = known.account().grant.keeps(received);
                     let Some(verifier) = verifier else { return self.keep(new_tokens(self, &known, note, received), hold).await };
                     let fresh = received.tokens.clone();
                     return match verifier.refresh(known.tokens(), received).await {
