@@ -25,11 +25,12 @@
 //! # Ok(()) }
 //! ```
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
-use keyfob_proto::{App, Settings};
+use keyfob_proto::{App, Error as ProtoError, Settings, Transport, TransportKind};
 use tokio::task::JoinSet;
 
 use crate::account::Account;
@@ -38,13 +39,18 @@ use crate::error::Error;
 use crate::keyfob::Keyfob;
 use crate::session::{Known, Session, Wait, Why};
 use crate::store::Versioned;
+use crate::transport::DEADLINE;
+
+/// How long settings are looked for: discovery is a few requests. A round, and with it the next one, waits no longer for an issuer that hangs.
+const RESOLVING: Duration = DEADLINE.saturating_mul(4);
 
 /// What [`Resolve::resolve`] returns: a boxed future, so that `dyn Resolve` works.
 pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<(Settings, App), Error>> + Send + 'a>>;
 
 /// Knows the settings and the app that an account is refreshed with. A closure `Fn(&Account) -> Result<(Settings, App), Error>` does.
 pub trait Resolve: Send + Sync {
-    /// The provider's settings, and our registration there.
+    /// The provider's settings, and our registration there. It may ask the network: other accounts do not wait for it. After two minutes, and where a round
+    /// is to stop, it is dropped.
     fn resolve<'a>(&'a self, account: &'a Account) -> Resolving<'a>;
 }
 
@@ -123,7 +129,7 @@ pub async fn refresh_due(keyfob: &Keyfob, resolve: &dyn Resolve, plan: &Plan) ->
     Round { keyfob, resolve, plan }.go(&mut Until { signal: never, is_over: false }).await
 }
 
-/// Does so again and again, for servers, until `signal`; what is under way then is brought to its end. `told` hears of every round that did
+/// Does so again and again, for servers, until `signal`; refreshes that are under way then are brought to their end. `told` hears of every round that did
 /// something, or could not. Dropping the future instead leaves refreshes that have begun to themselves: they end well while the runtime lives.
 pub async fn run(
     keyfob: &Keyfob,
@@ -160,14 +166,48 @@ struct Round<'a> {
     plan: &'a Plan,
 }
 
+/// A leased account, and what it is to be refreshed with.
+type Resolved = (Versioned<Account>, Result<(Settings, App), Error>);
+
+/// Accounts whose settings are being looked for, side by side: an issuer that hangs holds up nobody but its own. They borrow what a task cannot, so they
+/// are looked after here.
+struct Resolves<'a>(Vec<Pin<Box<dyn Future<Output = Resolved> + Send + 'a>>>);
+
+impl<'a> Resolves<'a> {
+    fn begin(&mut self, resolve: &'a dyn Resolve, record: Versioned<Account>) {
+        self.0.push(Box::pin(async move {
+            let found = tokio::time::timeout(RESOLVING, resolve.resolve(&record.value)).await;
+            let found =
+                found.unwrap_or_else(|_| Err(ProtoError::from(Transport::new(TransportKind::Timeout, &record.value.provider)).into()));
+            (record, found)
+        }));
+    }
+
+    /// The next that is done; never, if there is none.
+    async fn next(&mut self) -> Resolved {
+        poll_fn(|cx| {
+            let done = self.0.iter_mut().enumerate().find_map(|(place, one)| match one.as_mut().poll(cx) {
+                Poll::Ready(done) => Some((place, done)),
+                Poll::Pending => None,
+            });
+            done.map_or(Poll::Pending, |(place, done)| {
+                drop(self.0.swap_remove(place));
+                Poll::Ready(done)
+            })
+        })
+        .await
+    }
+}
+
 impl Round<'_> {
     async fn go<F: Future<Output = ()>>(&self, until: &mut Until<'_, F>) -> Result<Report, Error> {
-        let (mut report, mut tasks) = (Report::default(), JoinSet::new());
+        let (mut report, mut tasks, mut resolves) = (Report::default(), JoinSet::new(), Resolves(Vec::new()));
         let (mut leased, mut is_dry) = (0, self.plan.most == 0);
         loop {
-            let room = self.plan.at_once.max(1).saturating_sub(tasks.len()).min(self.plan.most - leased);
+            let under_way = tasks.len() + resolves.0.len();
+            let room = self.plan.at_once.max(1).saturating_sub(under_way).min(self.plan.most - leased);
             // A few at a time: the store is asked less often, and a lease begins no earlier than its refresh.
-            if !is_dry && !until.is_over && (tasks.is_empty() || room >= self.plan.at_once.div_ceil(4)) {
+            if !is_dry && !until.is_over && (under_way == 0 || room >= self.plan.at_once.div_ceil(4)) {
                 let due = match self.lease(room).await {
                     Ok(due) => due,
                     Err(error) if leased == 0 => return Err(error),
@@ -180,30 +220,39 @@ impl Round<'_> {
                 leased += due.len();
                 is_dry |= leased >= self.plan.most;
                 for record in due {
-                    match self.resolve.resolve(&record.value).await {
-                        Ok((settings, app)) => {
-                            let keyfob = self.keyfob.clone();
-                            tasks.spawn(async move { kept(&record.value, refresh(&keyfob, settings, app, &record).await) });
-                        }
-                        Err(error) => report.accounts.push(kept(&record.value, Outcome::Skipped(error))),
-                    }
+                    resolves.begin(self.resolve, record);
                 }
             }
+            if tasks.is_empty() && resolves.0.is_empty() {
+                if is_dry || until.is_over {
+                    return Ok(report);
+                }
+                continue;
+            }
             tokio::select! {
-                done = tasks.join_next() => match done {
-                    Some(Ok(kept)) => report.accounts.push(kept),
-                    Some(Err(error)) => tracing::error!(%error, "a refresh in the background was stopped"),
-                    None if is_dry || until.is_over => return Ok(report),
-                    None => {}
+                (record, found) = resolves.next() => match found {
+                    Ok((settings, app)) => {
+                        let keyfob = self.keyfob.clone();
+                        tasks.spawn(async move { kept(&record.value, refresh(&keyfob, settings, app, &record).await) });
+                    }
+                    Err(error) => report.accounts.push(kept(&record.value, Outcome::Skipped(error))),
                 },
-                () = &mut until.signal, if !until.is_over => until.is_over = true,
+                Some(done) = tasks.join_next() => match done {
+                    Ok(kept) => report.accounts.push(kept),
+                    Err(error) => tracing::error!(%error, "a refresh in the background was stopped"),
+                },
+                () = &mut until.signal, if !until.is_over => {
+                    until.is_over = true;
+                    // Nothing was spent for these: somebody else has them when their lease ends.
+                    resolves.0.clear();
+                }
             }
         }
     }
 
-    /// The lease outlasts the refresh: somebody else's turn, then two requests.
+    /// The lease outlasts the refresh: the settings, somebody else's turn, then two requests.
     async fn lease(&self, most: usize) -> Result<Vec<Versioned<Account>>, Error> {
-        let lease = self.plan.lease.max(self.keyfob.policy().patience + 4 * crate::transport::DEADLINE);
+        let lease = self.plan.lease.max(RESOLVING + self.keyfob.policy().patience + 4 * DEADLINE);
         let now = self.keyfob.now();
         let until = now.plus(i64::try_from(lease.as_secs()).unwrap_or(i64::MAX));
         Ok(self.keyfob.store().lease_due(now, until, most).await?)

@@ -1,10 +1,11 @@
 //! Refreshing in the background: each account that is due, once.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keyfob::proto::{App, Settings, TransportKind};
-use keyfob::upkeep::{self, Outcome, Plan};
+use keyfob::upkeep::{self, Outcome, Plan, Resolve, Resolving};
 use keyfob::{Account, Error, Store};
 
 use super::common;
@@ -168,4 +169,62 @@ async fn what_is_under_way_at_the_end_is_finished_and_nothing_more_is_begun() {
     let until = tokio::time::sleep(Duration::from_secs(7));
     upkeep::run(&keyfob, &known, &plan, until, |report| done += report.unwrap().accounts.len()).await;
     assert_eq!((done, house.provider.asked().len()), (8, 8));
+}
+
+/// Asks an issuer that takes its time: for ever, or ten seconds.
+#[derive(Default)]
+struct Issuer {
+    hangs_for: Option<&'static str>,
+    under_way: AtomicUsize,
+    most_under_way: AtomicUsize,
+}
+
+impl Resolve for Issuer {
+    fn resolve<'a>(&'a self, account: &'a Account) -> Resolving<'a> {
+        Box::pin(async move {
+            let under_way = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most_under_way.fetch_max(under_way, Ordering::SeqCst);
+            if self.hangs_for == Some(&account.name) {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            self.under_way.fetch_sub(1, Ordering::SeqCst);
+            known(account)
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_hangs_holds_up_neither_the_others_nor_the_end() {
+    let house = house(6).await;
+    let issuer = Issuer { hangs_for: Some("due/0"), ..Issuer::default() };
+    let keyfob = house.keyfob();
+    let mut done = Vec::new();
+    let until = tokio::time::sleep(Duration::from_secs(15));
+    let tell = |report: Result<upkeep::Report, Error>| done.extend(report.unwrap().accounts.into_iter().map(|kept| kept.account));
+    let plan = Plan::default();
+    let runs = upkeep::run(&keyfob, &issuer, &plan, until, tell);
+    tokio::time::timeout(Duration::from_secs(20), runs).await.expect("it ends when it is told to");
+    done.sort_unstable();
+    assert_eq!(done, ["due/1", "due/2", "due/3", "due/4", "due/5"]);
+    assert_eq!(house.provider.asked().len(), 5);
+    // And without an end: it is the next round's again.
+    let keyfob = house.keyfob();
+    house.clock.turn(601);
+    tokio::time::sleep(Duration::from_secs(601)).await;
+    let round = upkeep::refresh_due(&keyfob, &issuer, &plan);
+    let report = tokio::time::timeout(Duration::from_secs(150), round).await.expect("it is given up").unwrap();
+    let [kept] = &report.accounts[..] else { panic!("{report:?}") };
+    assert!(matches!(kept.outcome, Outcome::Skipped(Error::Protocol(_))), "{kept:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn issuers_are_asked_side_by_side_and_no_more_than_so_many_at_once() {
+    let house = house(6).await;
+    let (issuer, mut plan) = (Issuer::default(), Plan::default());
+    plan.at_once = 3;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(upkeep::refresh_due(&house.keyfob(), &issuer, &plan).await.unwrap().accounts.len(), 6);
+    assert!(begun.elapsed() < Duration::from_secs(30), "two turns of three: {:?}", begun.elapsed());
+    assert_eq!(issuer.most_under_way.load(Ordering::SeqCst), 3);
 }
