@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Step};
 use keyfob_proto::oidc::{Finding, WebFinger};
-use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Settings, Transport, TransportKind};
+use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Settings, Timestamp, Transport, TransportKind};
 
 use crate::bounded::Bounded;
 use crate::error::Error;
@@ -20,7 +20,14 @@ pub(crate) struct Issuers {
 }
 
 /// One at a time asks an issuer; the others wait, and have what it got.
-type Place = tokio::sync::Mutex<Option<CachedMetadata>>;
+type Place = tokio::sync::Mutex<Kept>;
+
+#[derive(Default)]
+struct Kept {
+    known: Option<CachedMetadata>,
+    /// Since when there is none and why, told to all who come within the pause: a thousand accounts must not wait for the same silence one by one.
+    failure: Option<(Timestamp, Error)>,
+}
 
 impl Issuers {
     pub(crate) fn new() -> Self {
@@ -37,7 +44,8 @@ impl Issuers {
 /// always does. `api` is where its API is, which no metadata says; its other habits are fields to change.
 ///
 /// The issuer is what *you* configured, never what an answer named: a document is believed about that issuer alone. It is asked at its well-known places
-/// and kept in the process for as long as it says (a minute to a day). A refresh that brings nothing good leaves the old copy in use (F6).
+/// and kept in the process for as long as it says (a minute to a day). A refresh that brings nothing good leaves the old copy in use (F6). Where there
+/// is none yet, the failure counts for a minute.
 ///
 /// ```
 /// # use keyfob::{Error, Keyfob, proto::{App, Endpoint, oauth2::metadata::{Order, Preferences}}};
@@ -107,11 +115,11 @@ impl Keyfob {
         let place = self.issuers().place(issuer, order);
         let mut kept = place.lock().await;
         let now = self.now();
-        let new = match kept.take() {
+        let new = match kept.known.take() {
             Some(known) if !known.is_due(now) => known,
             Some(known) => {
                 // Put back first: whoever gives up waiting must not lose it.
-                *kept = Some(known.clone());
+                kept.known = Some(known.clone());
                 let asked = self.ask(discovery).await;
                 let (known, told) = known.refreshed(asked, self.now());
                 if let Some(error) = told {
@@ -119,10 +127,23 @@ impl Keyfob {
                 }
                 known
             }
-            None => self.ask(discovery).await?,
+            None => {
+                if let Some((since, failure)) = &kept.failure
+                    && (0..CachedMetadata::PAUSE).contains(&now.since(*since))
+                {
+                    return Err(failure.again());
+                }
+                match self.ask(discovery).await.map_err(Error::from) {
+                    Ok(known) => known,
+                    Err(error) => {
+                        kept.failure = Some((self.now(), error.again()));
+                        return Err(error);
+                    }
+                }
+            }
         };
         let metadata = new.metadata().clone();
-        *kept = Some(new);
+        *kept = Kept { known: Some(new), failure: None };
         Ok(metadata)
     }
 

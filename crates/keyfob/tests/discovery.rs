@@ -120,6 +120,24 @@ async fn f6_a_copy_is_kept_and_a_bad_refresh_does_not_lose_it() {
 }
 
 #[tokio::test]
+async fn f6_a_first_failure_counts_for_a_minute() {
+    let house = House::new().await;
+    *house.answer.lock().unwrap() = json("200 OK", r#"{"issuer":"https://login.example"}"#);
+    // Those who wait, and those who come later.
+    let (one, other) = tokio::join!(house.discover(), house.discover());
+    for error in [one.unwrap_err(), other.unwrap_err(), house.discover().await.unwrap_err()] {
+        assert!(error.to_string().contains("RFC 8414 §3.3"), "{error}");
+    }
+    assert_eq!(house.server.asked("GET "), 1);
+    house.says("");
+    house.clock.0.fetch_add(59, Ordering::SeqCst);
+    house.discover().await.unwrap_err();
+    house.clock.0.fetch_add(1, Ordering::SeqCst);
+    house.discover().await.unwrap();
+    assert_eq!(house.server.asked("GET "), 2);
+}
+
+#[tokio::test]
 async fn f4_a_stranger_cannot_have_us_ask_this_machine() {
     let house = House::new().await;
     let link = format!(r#"{{"links":[{{"rel":"http://openid.net/specs/connect/1.0/issuer","href":"{}"}}]}}"#, house.server.origin);

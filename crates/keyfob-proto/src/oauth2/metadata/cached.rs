@@ -16,8 +16,6 @@ const USUAL: i64 = 3600;
 const SHORTEST: i64 = 60;
 /// A server that changed its keys or moved its endpoints is followed within a day, whatever it said before.
 const LONGEST: i64 = 86_400;
-/// After a refresh that failed, in seconds: a server in trouble is not stormed.
-const PAUSE: i64 = 60;
 
 /// Metadata with the time it was fetched. Made to be stored; nothing in it is secret. What is read back is judged again, with the same rules.
 ///
@@ -59,6 +57,9 @@ struct Stored {
 }
 
 impl CachedMetadata {
+    /// After a refresh that failed, in seconds: a server in trouble is not stormed.
+    pub const PAUSE: i64 = 60;
+
     pub(super) fn new(metadata: Metadata, headers: &HeaderMap, now: Timestamp) -> Self {
         Self { metadata, fetched_at: now, lifetime: lifetime(headers), failed_at: None }
     }
@@ -77,7 +78,7 @@ impl CachedMetadata {
     /// did not fail within this minute. A copy from the future (the clock went back) is due as well.
     pub fn is_due(&self, now: Timestamp) -> bool {
         let age = now.since(self.fetched_at);
-        let pausing = self.failed_at.is_some_and(|failed_at| (0..PAUSE).contains(&now.since(failed_at)));
+        let pausing = self.failed_at.is_some_and(|failed_at| (0..Self::PAUSE).contains(&now.since(failed_at)));
         !(0..self.lifetime).contains(&age) && !pausing
     }
 
