@@ -128,7 +128,7 @@ pub enum Expected {
     Nothing,
     /// This generation.
     Generation(Generation),
-    /// Whatever is there: a new login replaces the old one.
+    /// Whatever is there: what is imported replaces it.
     Anything,
 }
 

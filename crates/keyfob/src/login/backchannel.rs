@@ -107,8 +107,7 @@ impl BackchannelLogin {
             }
             _ => None,
         };
-        let before = place.before().await?;
-        place.keep(before, self.requested_scopes.clone(), received, id_token).await
+        place.keep(Some(&self.client), self.requested_scopes.clone(), received, id_token).await
     }
 
     async fn decided(&self) -> Result<Received, Error> {

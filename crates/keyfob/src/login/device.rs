@@ -94,8 +94,7 @@ impl DeviceLogin {
             }
             _ => None,
         };
-        let before = place.before().await?;
-        place.keep(before, self.requested_scopes.clone(), received, id_token).await
+        place.keep(Some(&self.client), self.requested_scopes.clone(), received, id_token).await
     }
 
     async fn decided(&mut self) -> Result<Received, Error> {

@@ -1,6 +1,6 @@
 //! The end of every login: an account in the store.
 
-use keyfob_proto::oauth2::IdTokenTerms;
+use keyfob_proto::oauth2::{self, IdTokenTerms};
 use keyfob_proto::oidc::IdToken;
 use keyfob_proto::{App, Flow, Misuse, Received, Settings, TokenSet};
 
@@ -11,7 +11,10 @@ use crate::grant::Grant;
 use crate::history::{Event, Fingerprint};
 use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
-use crate::store::{Expected, Versioned};
+use crate::store::{Expected, StoreError, Versioned};
+
+/// How often a write is tried that others get in the way of: refreshes, logins and logouts of one account.
+const TRIES: usize = 8;
 
 /// Where an account will be.
 #[derive(Clone, Copy)]
@@ -36,15 +39,32 @@ impl Place<'_> {
         Error::TakenName { name: self.name.to_owned(), provider: by.value.provider.clone() }
     }
 
-    /// Keeps the account: in place of the one before, whose id it goes on with.
+    /// Keeps the account: in place of the one that is there now, whose id it goes on with. It is read here, as late as can be: while somebody approved, the
+    /// name may have become another provider's, or the account may have been logged out, whose id is never used again. A refresh or another
+    /// login of the same provider that gets in between is gone over; another provider's account is not, and then nobody will use the new tokens.
     pub(super) async fn keep(
         &self,
-        before: Option<Versioned<Account>>,
+        client: Option<&oauth2::Client>,
         requested_scopes: Vec<String>,
         received: Received,
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
-        self.write(before, Expected::Anything, Grant::Approval, requested_scopes, received, id_token).await
+        for _ in 0..TRIES {
+            let before = match self.before().await {
+                Err(taken @ Error::TakenName { .. }) => {
+                    if let (Some(client), TokenSet::OAuth2(tokens)) = (client, &received.tokens) {
+                        self.keyfob.revoke_refused(client, tokens).await;
+                    }
+                    return Err(taken);
+                }
+                before => before?,
+            };
+            match self.write(before, Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await {
+                Err(Error::Store(StoreError::Conflict)) => {}
+                written => return written,
+            }
+        }
+        Err(StoreError::Conflict.into())
     }
 
     /// Makes a grant that needs no person, and keeps the account: in place of its like, and of nothing that came there meanwhile.
@@ -69,19 +89,18 @@ impl Place<'_> {
             }
             _ => None,
         };
-        let expected = before.as_ref().map_or(Expected::Nothing, |before| Expected::Generation(before.generation));
-        self.write(before, expected, grant, scopes.to_vec(), received, id_token).await
+        self.write(before, grant, scopes.to_vec(), received, id_token).await
     }
 
     /// Keeps the account where there is none.
     pub(super) async fn keep_new(&self, requested_scopes: Vec<String>, received: Received) -> Result<LoggedIn, Error> {
-        self.write(None, Expected::Nothing, Grant::Approval, requested_scopes, received, None).await
+        self.write(None, Grant::Approval, requested_scopes, received, None).await
     }
 
+    /// Writes it over this, and over nothing that came there since: that is a `Conflict`.
     async fn write(
         &self,
         before: Option<Versioned<Account>>,
-        expected: Expected,
         grant: Grant,
         requested_scopes: Vec<String>,
         received: Received,
@@ -104,6 +123,7 @@ impl Place<'_> {
             logged_in_at: self.keyfob.now(),
             spending: None,
         };
+        let expected = before.as_ref().map_or(Expected::Nothing, |before| Expected::Generation(before.generation));
         let received = account.tokens.refresh_token().map(Fingerprint::of);
         let entry = self.keyfob.entry(&account, Event::LoggedIn { received });
         self.keyfob.put(&account, expected, Some(&entry)).await?;

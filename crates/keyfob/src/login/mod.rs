@@ -186,12 +186,12 @@ impl Login {
 
     /// Exchanges the proof for tokens, and keeps the account: in place of an older login of the same name, whose id it goes on with.
     /// A name that is taken is refused before the code is spent. An ID token that does not verify keeps nothing: neither account nor tokens, which the
-    /// provider is asked to forget as well, where it can.
+    /// provider is asked to forget as well, where it can. So it is with a name that another provider's account takes while the code is exchanged.
     pub async fn finish(self, verified: Verified) -> Result<LoggedIn, Error> {
         let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
-        let before = place.before().await?;
-        let (received, id_token) = self.exchange(verified).await?;
-        place.keep(before, self.requested_scopes.clone(), received, id_token).await
+        place.before().await?;
+        let (received, id_token, client) = self.exchange(verified).await?;
+        place.keep(client.as_ref(), self.requested_scopes.clone(), received, id_token).await
     }
 
     /// With the key that the login was begun with, where its tokens will be bound to one.
@@ -206,7 +206,8 @@ impl Login {
         })
     }
 
-    async fn exchange(&self, Verified(verified): Verified) -> Result<(Received, Option<IdToken>), Error> {
+    /// What the proof is exchanged for; with the client of OAuth 2, which can ask the provider to forget it.
+    async fn exchange(&self, Verified(verified): Verified) -> Result<(Received, Option<IdToken>, Option<oauth2::Client>), Error> {
         let now = self.keyfob.now();
         Ok(match verified {
             VerifiedKind::OAuth1(verified) => {
@@ -223,7 +224,7 @@ impl Login {
                     exchange = exchange.signed_again(keyfob.clock_offset(&origin).apply(keyfob.now()), keyfob.entropy())?;
                     answer = keyfob.exchange(exchange.request()).await?;
                 }
-                (exchange.receive(&answer, now)?, None)
+                (exchange.receive(&answer, now)?, None, None)
             }
             VerifiedKind::OAuth2(verified, from_browser) => {
                 let client = self.client()?;
@@ -236,13 +237,13 @@ impl Login {
                 }
                 let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
                 let received = exchange.receive(&answer, self.keyfob.now())?;
-                let TokenSet::OAuth2(tokens) = &received.tokens else { return Ok((received, None)) };
+                let TokenSet::OAuth2(tokens) = &received.tokens else { return Ok((received, None, Some(client))) };
                 let judged = match verifier {
                     Some(verifier) => verifier.login(tokens, &terms, from_browser.as_deref()).await,
                     None => Ok(None),
                 };
                 let id_token = self.keyfob.or_revoked(&client, tokens, judged).await?;
-                (received, id_token)
+                (received, id_token, Some(client))
             }
         })
     }

@@ -11,6 +11,7 @@ mod granted;
 mod house;
 mod identity;
 mod lapsed;
+mod login;
 mod logout;
 mod lost;
 mod many;

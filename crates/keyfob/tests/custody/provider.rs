@@ -9,6 +9,9 @@ use keyfob::proto::{Transport as TransportError, TransportKind};
 use keyfob::transport::Sending;
 use keyfob::{Body, Transport};
 
+/// The grants that spend no refresh token.
+const GRANTS: [&str; 2] = ["authorization_code", "client_credentials"];
+
 /// What happens to the next refresh.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -120,7 +123,7 @@ impl Provider {
             _ => {}
         }
         let told: Option<u64> = refresh.rsplit('-').next().and_then(|number| number.parse().ok());
-        let good = !state.habits.rotates || refresh == "client_credentials" || told == Some(state.current);
+        let good = !state.habits.rotates || GRANTS.contains(&refresh) || told == Some(state.current);
         let again = state.habits.grace && told.is_some_and(|told| told + 1 == state.current);
         if !good && !again {
             return Ok(json(400, r#"{"error":"invalid_grant"}"#));
@@ -168,7 +171,8 @@ impl Transport for Provider {
             if path == "/revoke" {
                 return self.revoke(body.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap());
             }
-            let refresh = body.split('&').find_map(|pair| pair.strip_prefix("refresh_token=")).unwrap_or("client_credentials").to_owned();
+            let value = |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            let refresh = value("refresh_token").or(value("grant_type")).unwrap().to_owned();
             let delay = {
                 let mut state = self.state();
                 state.bodies.push(body);

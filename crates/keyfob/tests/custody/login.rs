@@ -1,0 +1,83 @@
+//! Logging in while somebody else changes what the name stands for.
+
+use std::time::Duration;
+
+use keyfob::proto::Answer;
+use keyfob::store::Expected;
+use keyfob::{Account, Error, LoggedIn, Login, Redirect, Store};
+
+use super::common::{app, parameter, provider};
+use super::house::{House, NOW, account};
+
+/// When a login is in the midst of it.
+#[derive(Clone, Copy, Debug)]
+enum During {
+    /// The code is being exchanged.
+    Exchange,
+    /// The account was looked up, and is being written.
+    Write,
+}
+
+/// Logs in as `home`, and does this halfway.
+async fn log_in(house: &House, during: During, meanwhile: impl AsyncFnOnce()) -> Result<LoggedIn, Error> {
+    let redirect = Redirect::Uri("http://127.0.0.1:9/callback".to_owned());
+    let keyfob = house.keyfob();
+    let login = Login::begin(&keyfob, &provider("https://provider.example"), &app(), "home", redirect, vec![]).await.unwrap();
+    let verified = login.verify(Answer::Query(&format!("code=abc&state={}", parameter(login.url(), "state")))).unwrap();
+    let (moment, long) = (Duration::from_secs(1), Duration::from_secs(2));
+    match during {
+        During::Exchange => house.provider.habits(|habits| habits.delay = long),
+        During::Write => *house.store.delay.lock().unwrap() = long,
+    }
+    let login = tokio::spawn(login.finish(verified));
+    tokio::time::sleep(moment).await;
+    *house.store.delay.lock().unwrap() = Duration::ZERO;
+    meanwhile().await;
+    login.await.unwrap()
+}
+
+fn is_of_the_login(account: &Account) -> bool {
+    account.tokens.refresh_token().unwrap().expose() == "refresh-2"
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_another_provider_takes_meanwhile_is_not_taken_back() {
+    for during in [During::Exchange, During::Write] {
+        let house = House::empty();
+        let others = Account { provider: "another".to_owned(), ..account("home", "9", NOW, None) };
+        let error = log_in(&house, during, async || house.put(others.clone()).await).await.unwrap_err();
+        assert!(matches!(&error, Error::TakenName { provider, .. } if provider == "another"), "{during:?}: {error}");
+        let kept = house.kept().await;
+        assert_eq!((kept.id, kept.provider.as_str()), (others.id, "another"), "{during:?}");
+        // Nobody will use them.
+        assert_eq!(house.provider.asked(), ["authorization_code", "revoke refresh-2", "revoke access-2"], "{during:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn d9_an_account_that_is_logged_out_meanwhile_does_not_come_back_under_its_old_id() {
+    for during in [During::Exchange, During::Write] {
+        let house = House::fresh().await;
+        let before = house.kept().await;
+        let logout = async || assert!(house.store.remove_account("home", None).await.unwrap());
+        let logged_in = log_in(&house, during, logout).await.unwrap();
+        let kept = house.kept().await;
+        assert!(!logged_in.replaced && is_of_the_login(&kept), "{during:?}");
+        assert_ne!(kept.id, before.id, "{during:?}: an id is never used again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_in_between_does_not_cost_a_login_its_tokens() {
+    for during in [During::Exchange, During::Write] {
+        let house = House::fresh().await;
+        let before = house.record().await;
+        let refreshed = Account { id: before.value.id.clone(), ..account("home", "7", NOW, None) };
+        let refresh = async || {
+            house.store.put_account(&refreshed, Expected::Generation(before.generation), None).await.unwrap();
+        };
+        assert!(log_in(&house, during, refresh).await.unwrap().replaced);
+        let kept = house.kept().await;
+        assert!(is_of_the_login(&kept) && kept.id == before.value.id, "{during:?}");
+    }
+}
