@@ -71,9 +71,9 @@ impl Table {
 fn line(row: &Row) -> String {
     let Row { work, limit_is, ours, limit, unit, goal } = row;
     let limit = limit.map_or_else(|| limit_is.clone(), |limit| format!("{limit_is}: {} {unit}", shown(limit)));
-    let ratio = row.ratio().map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+    let ratio = row.ratio().map_or_else(String::new, rounded);
     let goal = match goal {
-        Goal::Ratio(most) => format!("≤ {most} ×"),
+        Goal::Ratio(most) => format!("≤ {} ×", rounded(*most)),
         Goal::AtMost(most) => format!("≤ {most} {unit}"),
         Goal::AtLeast(least) => format!("≥ {least} {unit}"),
         Goal::Told => String::new(),
@@ -84,6 +84,11 @@ fn line(row: &Row) -> String {
         None => "",
     };
     format!("| {work} | {} {unit} | {limit} | {ratio} | {goal} | {verdict} |", shown(*ours))
+}
+
+/// Two decimals, or as many as a small ratio needs to say anything.
+fn rounded(ratio: f64) -> String {
+    if ratio < 0.1 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
 }
 
 fn shown(value: f64) -> String {

@@ -57,7 +57,7 @@ impl Browser {
                 return url;
             }
             assert!(Instant::now() < until, "{url} is not at {origin}");
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -77,6 +77,19 @@ impl Browser {
                 Err(failed) if failed.contains("stale element reference") && Instant::now() < until => {}
                 Err(failed) => panic!("{failed}"),
             }
+        }
+    }
+
+    /// Waits until the first element that a CSS selector finds shows this text: until a page has gone, its elements are there to be read.
+    pub fn shows(&self, css: &str, expected: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = self.text(css);
+            if found.contains(expected) {
+                return;
+            }
+            assert!(Instant::now() < until, "{css} shows no \"{expected}\": {found}");
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 

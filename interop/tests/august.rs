@@ -16,6 +16,7 @@ fn august_seed_lists_locks_and_shows_one() {
     browser.arrives(&format!("{}/authorization?", world.origin("august")));
     assert!(browser.text("h1").contains("would like to use your August account"), "{}", browser.text("h1"));
     browser.click("#approve");
+    browser.arrives(&origin);
 
     assert_eq!(browser.text("h1"), "Locks of Robin");
     assert_eq!(browser.url(), format!("{origin}/locks"));

@@ -18,11 +18,11 @@ use sha1::Sha1;
 use crate::measure::{beside, timed};
 use crate::table::{Goal, Row, Table};
 
-/// So many signatures a turn: some milliseconds.
-const TIMES: u32 = 2000;
+/// So many signatures a turn: less than a millisecond, so that most turns are not interrupted.
+const TIMES: u32 = 200;
 
 /// So many turns.
-const TURNS: usize = 301;
+const TURNS: usize = 1001;
 
 /// One signature, in this buffer; the header's length.
 type Sign<'a> = Box<dyn Fn(&mut Buffer) -> usize + 'a>;
