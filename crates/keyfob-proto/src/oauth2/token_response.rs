@@ -184,7 +184,6 @@ fn token_type(members: &mut Members<'_>, bound: bool) -> Result<(), Misbehaved> 
 /// When the access token ends, where the answer or the provider file says.
 pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timestamp) -> Result<Option<Timestamp>, Misbehaved> {
     let longest = LONGEST_LIFETIME.cast_signed();
-
     let lifetime = match (members.object.contains_key("expires_in"), members.object.contains_key("expire_in")) {
         (false, true) => {
             members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;

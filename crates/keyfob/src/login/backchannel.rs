@@ -4,14 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
-use keyfob_proto::oauth2::{self, BackchannelRequest, IdTokenTerms, Step};
-use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, Timestamp, TokenSet};
+use keyfob_proto::oauth2::{self, BackchannelRequest, Step};
+use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, Timestamp};
 use tokio::sync::Notify;
 
 use super::LoggedIn;
 use super::keep::Place;
 use crate::error::Error;
-use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
 
 /// A login that somebody is being asked about. Shared between whoever [waits](Self::wait) and whoever hears the server's
@@ -99,15 +98,7 @@ impl BackchannelLogin {
         self.keyfob.prepare_to_verify(&self.settings, &self.app, &self.requested_scopes).await?;
         let received = self.decided().await?;
         let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
-        let id_token = match (Verifier::of(&self.keyfob, &self.settings, &self.app), &received.tokens) {
-            (Some(verifier), TokenSet::OAuth2(tokens)) => {
-                // This grant has no authorization request, and so no nonce.
-                let judged = verifier.login(tokens, &IdTokenTerms::default(), None).await;
-                self.keyfob.or_revoked(&self.client, tokens, judged).await?
-            }
-            _ => None,
-        };
-        place.keep(Some(&self.client), self.requested_scopes.clone(), received, id_token).await
+        place.approved(&self.client, &self.app, self.requested_scopes.clone(), received).await
     }
 
     async fn decided(&self) -> Result<Received, Error> {

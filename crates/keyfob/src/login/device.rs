@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use keyfob_proto::oauth2::{self, AccessRequest, IdTokenTerms, Step};
-use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, Timestamp, TokenSet};
+use keyfob_proto::oauth2::{self, AccessRequest, Step};
+use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, Timestamp};
 
 use super::LoggedIn;
 use super::keep::Place;
 use crate::error::Error;
-use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
 
 /// A login that waits for somebody to enter a code on another device.
@@ -86,15 +85,7 @@ impl DeviceLogin {
         self.keyfob.prepare_to_verify(&self.settings, &self.app, &self.requested_scopes).await?;
         let received = self.decided().await?;
         let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
-        let id_token = match (Verifier::of(&self.keyfob, &self.settings, &self.app), &received.tokens) {
-            (Some(verifier), TokenSet::OAuth2(tokens)) => {
-                // This grant has no authorization request, and so no nonce.
-                let judged = verifier.login(tokens, &IdTokenTerms::default(), None).await;
-                self.keyfob.or_revoked(&self.client, tokens, judged).await?
-            }
-            _ => None,
-        };
-        place.keep(Some(&self.client), self.requested_scopes.clone(), received, id_token).await
+        place.approved(&self.client, &self.app, self.requested_scopes.clone(), received).await
     }
 
     async fn decided(&mut self) -> Result<Received, Error> {

@@ -67,6 +67,29 @@ impl Place<'_> {
         Err(StoreError::Conflict.into())
     }
 
+    /// Keeps what somebody approved elsewhere than in a browser of ours, once its ID token is verified.
+    pub(super) async fn approved(
+        &self,
+        client: &oauth2::Client,
+        app: &App,
+        requested_scopes: Vec<String>,
+        received: Received,
+    ) -> Result<LoggedIn, Error> {
+        let id_token = self.verified(client, app, &received).await?;
+        self.keep(Some(client), requested_scopes, received, id_token).await
+    }
+
+    /// The ID token of a grant that has no authorization request, and so no nonce. Tokens beside one that is refused are revoked.
+    async fn verified(&self, client: &oauth2::Client, app: &App, received: &Received) -> Result<Option<IdToken>, Error> {
+        match (Verifier::of(self.keyfob, self.settings, app), &received.tokens) {
+            (Some(verifier), TokenSet::OAuth2(tokens)) => {
+                let judged = verifier.login(tokens, &IdTokenTerms::default(), None).await;
+                self.keyfob.or_revoked(client, tokens, judged).await
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Makes a grant that needs no person, and keeps the account: in place of its like, and of nothing that came there meanwhile.
     pub(super) async fn granted(&self, app: &App, grant: Grant, scopes: &[String]) -> Result<LoggedIn, Error> {
         let Flow::OAuth2(flow) = &self.settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
@@ -80,15 +103,9 @@ impl Place<'_> {
         let exchange = grant.ask(self.keyfob, &client, scopes)?.ok_or_else(|| Misuse::new("a grant that needs no person", "another"))?;
         let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
         let received = grant.keeps(exchange.receive(&answer, self.keyfob.now())?);
-        let id_token = match (Verifier::of(self.keyfob, self.settings, app), &received.tokens) {
-            // There need not be one: it is the answer to an approval that has to have it (OpenID Connect Core §3.1.3.3).
-            (Some(verifier), TokenSet::OAuth2(tokens)) if tokens.id_token.is_some() => {
-                // This grant has no authorization request, and so no nonce.
-                let judged = verifier.login(tokens, &IdTokenTerms::default(), None).await;
-                self.keyfob.or_revoked(&client, tokens, judged).await?
-            }
-            _ => None,
-        };
+        // There need not be one: it is the answer to an approval that has to have it (OpenID Connect Core §3.1.3.3).
+        let brought = matches!(&received.tokens, TokenSet::OAuth2(tokens) if tokens.id_token.is_some());
+        let id_token = if brought { self.verified(&client, app, &received).await? } else { None };
         self.write(before, grant, scopes.to_vec(), received, id_token).await
     }
 
