@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyfob::Account;
 use keyfob::history::{Actor, Fingerprint, Spending};
 use keyfob::proto::{Secret, Timestamp};
 
@@ -11,11 +12,27 @@ use super::house::{House, NOW, tokens};
 async fn being_spent(by: Actor, seconds: i64) -> House {
     let house = House::new().await;
     *house.store.lapsing.lock().unwrap() = true;
-    let mut account = house.kept().await;
-    let (token, since) = (Fingerprint::of(&Secret::new("refresh-1")), Timestamp::from_unix(NOW - seconds));
-    account.spending = Some(Spending { token, grant: None, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false });
-    house.put(account).await;
+    house.put(noted(&house, by, seconds).await).await;
     house
+}
+
+async fn noted(house: &House, by: Actor, seconds: i64) -> Account {
+    let (token, since) = (Fingerprint::of(&Secret::new("refresh-1")), Timestamp::from_unix(NOW - seconds));
+    let note = Spending { token, grant: None, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false };
+    Account { spending: Some(note), ..house.kept().await }
+}
+
+/// The one that holds the note was alive, and writes what it got: whoever waits gets that, and the token was not spent once more.
+async fn waits_for_the_holder(house: &House) {
+    let session = house.session().await;
+    let waiting = tokio::spawn(async move { session.token(0).await.map(|token| token.expose().to_owned()) });
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(house.provider.asked().is_empty(), "the token may be spent at this moment");
+    let mut account = house.kept().await;
+    (account.tokens, account.spending) = (tokens("9", NOW, Some(NOW + 3600)), None);
+    house.put(account).await;
+    assert_eq!(waiting.await.unwrap().unwrap(), "access-9");
+    assert!(house.provider.asked().is_empty());
 }
 
 fn elsewhere() -> Actor {
@@ -24,17 +41,18 @@ fn elsewhere() -> Actor {
 
 #[tokio::test(start_paused = true)]
 async fn d2_a_right_that_lapsed_is_not_taken_while_its_holder_may_be_spending() {
-    let house = being_spent(elsewhere(), 1).await;
-    let session = house.session().await;
-    let waiting = tokio::spawn(async move { session.token(0).await.map(|token| token.expose().to_owned()) });
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    assert!(house.provider.asked().is_empty(), "the token may be spent at this moment");
-    // The holder was alive, and writes what it got.
-    let mut account = house.kept().await;
-    (account.tokens, account.spending) = (tokens("9", NOW, Some(NOW + 3600)), None);
-    house.put(account).await;
-    assert_eq!(waiting.await.unwrap().unwrap(), "access-9");
-    assert!(house.provider.asked().is_empty());
+    waits_for_the_holder(&being_spent(elsewhere(), 1).await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_a_right_that_lapsed_before_its_holder_wrote_the_note_is_given_back() {
+    let house = House::new().await;
+    *house.store.lapsing.lock().unwrap() = true;
+    let meanwhile = noted(&house, elsewhere(), 0).await;
+    house.log.lock().unwrap().clear();
+    *house.store.meanwhile.lock().unwrap() = Some(meanwhile);
+    waits_for_the_holder(&house).await;
+    assert!(house.store.meanwhile.lock().unwrap().is_none(), "the note came");
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,6 +34,8 @@ pub struct Watched {
     pub hidden: Mutex<Vec<EntryNumber>>,
     /// Rights to refresh may end while their holders live.
     pub lapsing: Mutex<bool>,
+    /// What somebody else writes right after the next read under the right to refresh.
+    pub meanwhile: Mutex<Option<Account>>,
     /// Reading entries fails.
     pub mute: Mutex<bool>,
     /// How long a write takes before it is done.
@@ -89,7 +91,15 @@ impl Store for Watched {
 
     fn account<'a>(&'a self, name: &'a str) -> Stored<'a, Option<Versioned<Account>>> {
         self.note("read");
-        self.inner.account(name)
+        Box::pin(async move {
+            let found = self.inner.account(name).await?;
+            let is_held = self.log.lock().unwrap().iter().any(|line| line == "hold");
+            let written = if is_held { self.meanwhile.lock().unwrap().take() } else { None };
+            if let Some(account) = written {
+                self.inner.put_account(&account, Expected::Anything, None).await?;
+            }
+            Ok(found)
+        })
     }
 
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {

@@ -102,10 +102,10 @@ impl Flight {
         outcome
     }
 
-    /// Somebody else has the right to refresh.
+    /// Somebody else has the right to refresh, though it may have seemed to be ours.
     pub(super) fn queue(&self) {
         self.board.send_if_modified(|phase| {
-            let first = matches!(phase, Phase::Asking);
+            let first = matches!(phase, Phase::Asking | Phase::Spending);
             if first {
                 *phase = Phase::Queued;
             }

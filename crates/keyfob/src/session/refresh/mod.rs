@@ -30,6 +30,7 @@ pub(crate) use flight::Flights;
 pub(crate) use pause::Pause;
 pub use save::Unsaved;
 pub(crate) use save::Unwritten;
+use spend::Begin;
 use turn::Turn;
 
 use self::flight::Flight;
@@ -146,9 +147,18 @@ impl Shared {
         if !known.is_same_issue(used.tokens()) {
             return known.usable().map(|()| known);
         }
-        match self.take_turn(used, flight).await? {
-            Turn::Ours(hold, permit) => self.spend(used, why, hold, permit).await,
-            Turn::Over(known) => known.usable().map(|()| known),
+        loop {
+            let (hold, permit) = match self.take_turn(used, flight).await? {
+                Turn::Ours(hold, permit) => (hold, permit),
+                Turn::Over(known) => return known.usable().map(|()| known),
+            };
+            self.prepare(used).await;
+            match self.begin(used, why, &hold).await? {
+                Begin::Ours(begun) => return self.spend(used, why, begun, hold, permit).await,
+                Begin::Over(known) => return known.usable().map(|()| known),
+                // Back in the queue.
+                Begin::Lapsed => {}
+            }
         }
     }
 

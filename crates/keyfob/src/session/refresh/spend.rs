@@ -21,8 +21,18 @@ use crate::store::{Expected, Hold, StoreError, Versioned};
 /// How often a write is tried that others get in the way of. They are logins and logouts: there are not many at once.
 const TRIES: usize = 8;
 
+/// What came of beginning.
+pub(super) enum Begin {
+    /// The note is written.
+    Ours(Begun),
+    /// Nothing is begun: somebody was faster, and these tokens count.
+    Over(Arc<Known>),
+    /// Nothing is begun: the right lapsed, and somebody else wrote a note of theirs in the meantime.
+    Lapsed,
+}
+
 /// A refresh that is about to be sent; the note of it is on disk.
-struct Begun {
+pub(super) struct Begun {
     client: oauth2::Client,
     exchange: Exchange,
     note: Note,
@@ -31,17 +41,10 @@ struct Begun {
 
 impl Shared {
     /// Asks for new tokens in place of `used`. A request that nobody answered is sent once more, and not a third time.
-    pub(super) async fn spend(self: &Arc<Self>, used: &Known, why: Why, hold: Hold, permit: Permit) -> Outcome {
+    pub(super) async fn spend(self: &Arc<Self>, used: &Known, why: Why, mut begun: Begun, hold: Hold, permit: Permit) -> Outcome {
         let mut sent_before = false;
-        let verifier = Verifier::of(&self.keyfob, &self.settings, &self.app);
-        if let (Some(verifier), TokenSet::OAuth2(OAuth2Tokens { id_token: Some(_), .. })) = (verifier, used.tokens()) {
-            verifier.prepare_in_haste().await;
-        }
+        let verifier = self.verifier();
         loop {
-            let begun = match self.begin(used, why).await? {
-                Ok(begun) => begun,
-                Err(faster) => return faster.usable().map(|()| faster),
-            };
             let Begun { client, exchange, note, known } = begun;
             tracing::info!(account = known.account().name, why = why.as_str(), token = note.ours.token.as_str(), "refreshing");
             let error = match self.send(&client, exchange).await {
@@ -72,7 +75,24 @@ impl Shared {
                     sent_before = true;
                 }
             }
+            begun = match self.begin(used, why, &hold).await? {
+                Begin::Ours(begun) => begun,
+                Begin::Over(known) => return known.usable().map(|()| known),
+                // They read that ours is over before we could begin again.
+                Begin::Lapsed => return Err(error),
+            };
         }
+    }
+
+    /// What the next ID token will be verified with is there before the token is spent.
+    pub(super) async fn prepare(&self, used: &Known) {
+        if let (Some(verifier), TokenSet::OAuth2(OAuth2Tokens { id_token: Some(_), .. })) = (self.verifier(), used.tokens()) {
+            verifier.prepare_in_haste().await;
+        }
+    }
+
+    fn verifier(&self) -> Option<Verifier<'_>> {
+        Verifier::of(&self.keyfob, &self.settings, &self.app)
     }
 
     async fn send(&self, client: &oauth2::Client, exchange: Exchange) -> Result<Received, Error> {
@@ -80,13 +100,17 @@ impl Shared {
         Ok(exchange.receive(&answer, self.keyfob.now())?)
     }
 
-    /// Reads once more, under the right to refresh, and writes the note. Inner `Err`: somebody was faster. If the note cannot be written (a
+    /// Reads once more, under the right to refresh, and writes the note over what was read and nothing else. If the note cannot be written (a
     /// full disk), the token is not spent: its successor could not be written either.
-    async fn begin(&self, used: &Known, why: Why) -> Result<Result<Begun, Arc<Known>>, Error> {
+    pub(super) async fn begin(&self, used: &Known, why: Why, hold: &Hold) -> Result<Begin, Error> {
         for _ in 0..TRIES {
             let known = self.read().await?;
             if !known.is_same_issue(used.tokens()) || known.usable().is_err() {
-                return Ok(Err(known));
+                return Ok(Begin::Over(known));
+            }
+            // Two may believe that it is their turn. The one whose note comes second sees the first one's here, for it writes over what it has read.
+            if hold.may_lapse() && self.is_being_spent(&known) {
+                return Ok(Begin::Lapsed);
             }
             let name = || known.account().name.clone();
             let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.client, known.tokens()) else {
@@ -99,7 +123,7 @@ impl Shared {
             let note = Note::new(&self.keyfob, token, grant, why, known.account().spending.as_ref());
             let account = Account { spending: Some(note.ours.clone()), ..known.account().clone() };
             match self.put(&known, account, note.event()).await {
-                Ok(known) => return Ok(Ok(Begun { client, exchange, note, known })),
+                Ok(known) => return Ok(Begin::Ours(Begun { client, exchange, note, known })),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }

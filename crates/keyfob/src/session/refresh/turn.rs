@@ -40,7 +40,8 @@ impl Shared {
             // A place among those who ask this provider comes first: whoever queues for one must not keep others from the account.
             let permit = self.permit().await;
             if let Some(hold) = self.keyfob.store().try_hold(&id).await? {
-                if !hold.may_lapse() || !self.is_being_spent(used).await? {
+                // Asked before the flight begins, while it can still be called off; it counts where the note is written.
+                if !(hold.may_lapse() && self.is_being_spent(&*self.read().await?)) {
                     flight.begin()?;
                     return Ok(Turn::Ours(hold, permit));
                 }
@@ -65,13 +66,10 @@ impl Shared {
 impl Shared {
     /// Whether somebody who lost the right without knowing may be spending the token at this moment: a database server that was started
     /// again has forgotten whose turn it was, and two who spend one token end the login. Until its request cannot be under way any more.
-    async fn is_being_spent(&self, used: &Known) -> Result<bool, Error> {
-        let known = self.read().await?;
-        let Some(note) = known.account().spending.as_ref().filter(|note| !note.over && known.is_same_issue(used.tokens())) else {
-            return Ok(false);
-        };
+    pub(super) fn is_being_spent(&self, known: &Known) -> bool {
+        let Some(note) = known.account().spending.as_ref().filter(|note| !note.over) else { return false };
         let age = self.keyfob.now().since(note.since).unsigned_abs();
-        Ok(age < UNDER_WAY.as_secs() && note.by != *self.keyfob.actor() && note.by.may_live())
+        age < UNDER_WAY.as_secs() && note.by != *self.keyfob.actor() && note.by.may_live()
     }
 }
 
