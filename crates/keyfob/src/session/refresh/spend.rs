@@ -24,7 +24,7 @@ const TRIES: usize = 8;
 /// What came of beginning.
 pub(super) enum Begin {
     /// The note is written.
-    Ours(Begun),
+    Ours(Box<Begun>),
     /// Nothing is begun: somebody was faster, and these tokens count.
     Over(Arc<Known>),
     /// Nothing is begun: the right lapsed, and somebody else wrote a note of theirs in the meantime.
@@ -41,11 +41,11 @@ pub(super) struct Begun {
 
 impl Shared {
     /// Asks for new tokens in place of `used`. A request that nobody answered is sent once more, and not a third time.
-    pub(super) async fn spend(self: &Arc<Self>, used: &Known, why: Why, mut begun: Begun, hold: Hold, permit: Permit) -> Outcome {
+    pub(super) async fn spend(self: &Arc<Self>, used: &Known, why: Why, mut begun: Box<Begun>, hold: Hold, permit: Permit) -> Outcome {
         let mut sent_before = false;
         let verifier = self.verifier();
         loop {
-            let Begun { client, exchange, note, known } = begun;
+            let Begun { client, exchange, note, known } = *begun;
             tracing::info!(account = known.account().name, why = why.as_str(), token = note.ours.token.as_str(), "refreshing");
             let error = match self.send(&client, exchange).await {
                 Ok(received) => {
@@ -123,7 +123,7 @@ impl Shared {
             let note = Note::new(&self.keyfob, token, grant, why, known.account().spending.as_ref());
             let account = Account { spending: Some(note.ours.clone()), ..known.account().clone() };
             match self.put(&known, account, note.event()).await {
-                Ok(known) => return Ok(Begin::Ours(Begun { client, exchange, note, known })),
+                Ok(known) => return Ok(Begin::Ours(Box::new(Begun { client, exchange, note, known }))),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -40,8 +40,12 @@ impl Shared {
             // A place among those who ask this provider comes first: whoever queues for one must not keep others from the account.
             let permit = self.permit().await;
             if let Some(hold) = self.keyfob.store().try_hold(&id).await? {
-                // Asked before the flight begins, while it can still be called off; it counts where the note is written.
-                if !(hold.may_lapse() && self.is_being_spent(&*self.read().await?)) {
+                // Asked here so that a flight that has to wait can still be called off; asked once more where the note is written.
+                let is_free = !hold.may_lapse() || {
+                    let known = self.read().await?;
+                    !self.is_being_spent(&known)
+                };
+                if is_free {
                     flight.begin()?;
                     return Ok(Turn::Ours(hold, permit));
                 }
