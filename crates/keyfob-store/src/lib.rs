@@ -14,6 +14,7 @@ mod rekey;
 mod rows;
 mod seal;
 mod sealing;
+pub mod shelf;
 mod sqlite;
 pub mod transfer;
 
@@ -22,4 +23,5 @@ pub use memory::keep_memory_private;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresVault;
 pub use rekey::Rekeyed;
+pub use shelf::{MemoryShelf, Shelf};
 pub use sqlite::{Checked, Inspection, Vault};
