@@ -516,7 +516,7 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     let service =
         Service { provider: library.provider("august"), app, account: "august".to_owned(), redirect_uri: None, scopes: Vec::new() };
     let listen = "127.0.0.1:5000".parse().expect("an address");
-    let config = Config { listen, external_url: None, services: vec![service.clone()], keyfob: library.keyfob.clone() };
+    let config = Config::new(listen, vec![service.clone()], library.keyfob.clone());
     all.hold("Service", service);
     all.hold("Config", config.clone());
     all.hold("Site", Site::new(config).expect("a site"));

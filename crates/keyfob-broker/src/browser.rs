@@ -1,4 +1,7 @@
-//! Browser sessions: who is who between two requests. In memory alone; a restart ends them all.
+//! Browser sessions: who is who between two requests.
+//!
+//! Here are those of guests: each browser is a person of its own. They are in memory alone; a restart ends them all. The sessions of people who
+//! are known are in [`people`](crate::people).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,6 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, HeaderValue, header};
 use keyfob::proto::{Secret, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::people::{Role, Who};
 
 /// More browsers at once than a household has; beyond it those that connected nothing make room first, so that a flood of
 /// strangers does not log anybody out.
@@ -17,7 +23,7 @@ const IDLE: i64 = 12 * 3600;
 /// A session ends after so long in any case.
 const LONGEST: i64 = 7 * 24 * 3600;
 
-/// The browser sessions.
+/// The browser sessions of guests.
 #[derive(Debug, Default)]
 pub(crate) struct Browsers {
     sessions: Mutex<HashMap<String, Session>>,
@@ -28,9 +34,9 @@ pub(crate) struct Browsers {
 #[derive(Clone, Debug)]
 pub(crate) struct Visit {
     /// The cookie's value.
-    id: Secret,
-    /// Tells browsers apart inside the program; stays when the cookie is renewed, and never leaves.
-    pub(crate) number: u64,
+    pub(crate) id: Secret,
+    /// Whose browser it is. Of a guest, the browser itself; that stays when the cookie is renewed, and never leaves.
+    pub(crate) who: Who,
     /// What every form of this browser carries.
     pub(crate) csrf: Secret,
     /// What its logins are bound to in the store: not the cookie, so that nobody who reads the store can become the browser.
@@ -38,7 +44,7 @@ pub(crate) struct Visit {
 }
 
 /// Something to tell on the next page.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Notice {
     /// Whether it went well.
     pub(crate) good: bool,
@@ -84,7 +90,9 @@ impl Browsers {
 
     /// A new session.
     pub(crate) fn open(&self, now: Timestamp) -> Visit {
-        let visit = Visit { id: random(), number: self.numbers.fetch_add(1, Ordering::Relaxed), csrf: random(), binding: random() };
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let who = Who { id: format!("guest-{number}"), name: String::new(), role: Role::Guest };
+        let visit = Visit { id: random(), who, csrf: random(), binding: random() };
         let mut sessions = self.held();
         make_room(&mut sessions, now);
         let session = Session { visit: visit.clone(), created: now, seen: now, connected: false, notice: None };
@@ -121,15 +129,25 @@ impl Browsers {
 }
 
 impl Visit {
+    /// Whose accounts it may see: the id of a person.
+    pub(crate) fn person(&self) -> &str {
+        &self.who.id
+    }
+
     /// The cookie that makes the browser come back as this session. It goes along when the provider sends the person back
     /// (`Lax`), and with no request that another site makes otherwise.
     pub(crate) fn cookie(&self, name: &str, https: bool) -> HeaderValue {
-        let secure = if https { "; Secure" } else { "" };
-        let text = format!("{name}={}; Path=/; HttpOnly; SameSite=Lax{secure}", self.id.expose());
-        let mut value = HeaderValue::from_str(&text).expect("hexadecimal digits and a name of ours");
-        value.set_sensitive(true);
-        value
+        cookie(name, self.id.expose(), https)
     }
+}
+
+/// A cookie of ours.
+pub(crate) fn cookie(name: &str, value: &str, https: bool) -> HeaderValue {
+    let secure = if https { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}");
+    let mut value = HeaderValue::from_str(&text).expect("hexadecimal digits and a name of ours");
+    value.set_sensitive(true);
+    value
 }
 
 impl Notice {
@@ -143,12 +161,12 @@ impl Notice {
 }
 
 /// 256 bits.
-fn random() -> Secret {
+pub(crate) fn random() -> Secret {
     Secret::new(keyfob::random_hex() + &keyfob::random_hex())
 }
 
 /// The values of all cookies of this name that look like ours: a page of a sibling host may have set one more.
-fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let pairs = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let values = pairs.filter_map(move |pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
     values.filter(|value| value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -174,18 +192,18 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
-    fn back(browsers: &Browsers, visit: &Visit, now: Timestamp) -> Option<u64> {
+    fn back(browsers: &Browsers, visit: &Visit, now: Timestamp) -> Option<String> {
         let mut headers = HeaderMap::new();
         let cookie = format!("other=1; keyfob={}", visit.id.expose());
         headers.insert(header::COOKIE, cookie.parse().expect("a header"));
-        browsers.find(&headers, "keyfob", now).map(|visit| visit.number)
+        browsers.find(&headers, "keyfob", now).map(|visit| visit.who.id)
     }
 
     #[test]
     fn l3_a_session_ends_when_idle_and_after_its_longest_time() {
         let browsers = Browsers::default();
         let visit = browsers.open(NOW);
-        assert_eq!(back(&browsers, &visit, NOW.plus(IDLE - 1)), Some(visit.number));
+        assert_eq!(back(&browsers, &visit, NOW.plus(IDLE - 1)), Some(visit.who.id.clone()));
         assert_eq!(back(&browsers, &visit, NOW.plus(2 * IDLE)), None, "idle");
         let busy = browsers.open(NOW);
         let mut at = NOW;
@@ -202,7 +220,7 @@ mod tests {
         let old = browsers.open(NOW);
         let new = browsers.renew(&old, NOW);
         assert_eq!(back(&browsers, &old, NOW), None);
-        assert_eq!(back(&browsers, &new, NOW), Some(old.number));
+        assert_eq!(back(&browsers, &new, NOW), Some(old.who.id.clone()));
         assert!(!new.csrf.same_as(old.csrf.expose()));
         assert!(new.binding.same_as(old.binding.expose()), "logins in other tabs go on");
     }
@@ -217,7 +235,7 @@ mod tests {
         }
         assert!(browsers.held().len() <= MOST);
         assert_eq!(back(&browsers, &first, NOW.plus(2)), None);
-        assert_eq!(back(&browsers, &owner, NOW.plus(2)), Some(owner.number));
+        assert_eq!(back(&browsers, &owner, NOW.plus(2)), Some(owner.who.id.clone()));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use keyfob::Error;
 use keyfob::proto::{self, TransportKind};
 
 use crate::page;
-use crate::site::{Desk, Site};
+use crate::seat::Seat;
+use crate::site::Site;
 
 /// A page instead of the wanted one.
 #[derive(Clone, Debug)]
@@ -78,17 +79,39 @@ impl Failure {
             .hint("begin the login here, in this browser, and finish it here; each answer is good once and for ten minutes")
     }
 
-    /// The account is there, and this browser did not log in to it.
-    pub(crate) fn not_yours(desk: &Desk) -> Self {
-        let text = format!("{} was connected by another browser or an earlier run, or not at all.", desk.provider.title);
-        Self::plain(StatusCode::FORBIDDEN, format!("{} is not connected here", desk.provider.title), text)
+    /// This browser has connected nothing here, or not this. Whether somebody else has is none of its business.
+    pub(crate) fn not_connected() -> Self {
+        let text = "It was connected by another browser or in an earlier run, or not at all.";
+        Self::plain(StatusCode::FORBIDDEN, "This is not connected here", text)
+            .hint("connect it from the start page to use it in this browser")
+    }
+
+    /// A page that people have, and this one has not.
+    pub(crate) fn sign_in_first() -> Self {
+        Self::plain(StatusCode::FORBIDDEN, "Sign in first", "This page is for people who are signed in.").onward("Sign in", "/sign-in")
+    }
+
+    /// The place where people and accounts are kept does not answer.
+    pub(crate) fn vault() -> Self {
+        let text = "The place where logins are kept cannot be read or written. The log says why.";
+        Self::plain(StatusCode::SERVICE_UNAVAILABLE, "The vault cannot be used", text)
+    }
+
+    /// The account is not this visitor's. Among people it is as if it were not there (L8); a guest is told what to do.
+    pub(crate) fn not_yours(site: &Site, seat: &Seat) -> Self {
+        if site.people.is_some() {
+            return Self::nowhere();
+        }
+        let title = &seat.desk.provider.title;
+        let text = format!("{title} was connected by another browser or an earlier run, or not at all.");
+        Self::plain(StatusCode::FORBIDDEN, format!("{title} is not connected here"), text)
             .hint("connect it from the start page to use it in this browser")
     }
 
     /// From an error of a session or login.
-    pub(crate) fn from_error(error: &Error, desk: &Desk) -> Self {
-        let title = &desk.provider.title;
-        tracing::warn!(account = desk.account, %error, "a call failed");
+    pub(crate) fn from_error(error: &Error, seat: &Seat) -> Self {
+        let title = &seat.desk.provider.title;
+        tracing::warn!(account = seat.name, %error, "a call failed");
         let failure = match error {
             Error::Api(api) => {
                 let text = api.message.clone().unwrap_or_else(|| "It gave no reason.".to_owned());
@@ -100,18 +123,15 @@ impl Failure {
             Error::NeedsLogin { reason, .. } => {
                 Self::plain(StatusCode::FORBIDDEN, format!("{title} wants a new login"), sentence(reason)).hint("log in again")
             }
-            Error::NoAccount { .. } => return Self::not_yours(desk),
+            Error::NoAccount { .. } => return Self::nowhere(),
             Error::Unbound { .. } | Error::TakenName { .. } => {
                 Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")
             }
-            Error::Store(_) => {
-                let text = "The place where logins are kept cannot be read or written. The log says why.";
-                Self::plain(StatusCode::SERVICE_UNAVAILABLE, "The vault cannot be used", text)
-            }
+            Error::Store(_) => Self::vault(),
             Error::Protocol(error) => Self::from_protocol(error, title),
             _ => Self::ours(),
         };
-        failure.onward(format!("Back to {title}"), page::account_path(desk))
+        failure.onward(format!("Back to {title}"), page::account_path(seat))
     }
 
     fn from_protocol(error: &proto::Error, title: &str) -> Self {

@@ -9,7 +9,8 @@
 //!
 //! [`router`] is the table of contents. Which provider's pages these are is data: the routes draw what its catalogue file declares.
 //!
-//! An account belongs to the browser that logged in, for this run of the program: others are told so, and shown nothing of it.
+//! Without a shelf an account belongs to the browser that logged in, for this run of the program: others are told so, and shown nothing of it. With
+//! one there are people, who sign in; each has accounts of their own.
 
 mod browser;
 mod debug_log;
@@ -18,9 +19,11 @@ mod failure;
 mod guard;
 mod health;
 mod page;
+mod people;
 mod recognise;
 mod router;
 mod routes;
+mod seat;
 mod serve;
 mod site;
 

@@ -1,6 +1,6 @@
 //! The table of contents: every page there is, and what a request passes on its way there.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -12,41 +12,76 @@ use crate::routes::{account, action, connect, index, logout};
 use crate::site::Site;
 use crate::{guard, health};
 
-/// Path and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, MethodRouter<Arc<Site>>); 6] {
+/// Whom a page is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// Programs and browsers alike: no session is looked for, no form of ours comes from there. Whoever is let in by something else (a key) says so
+    /// in the route.
+    Anybody,
+    /// Whoever is not known yet: the way in.
+    #[expect(dead_code, reason = "the way in comes next")]
+    Stranger,
+    /// A guest's browser, or a person who is signed in.
+    Visitor,
+    /// A person who is signed in.
+    #[expect(dead_code, reason = "people come next")]
+    Person,
+    /// The one whose vault it is.
+    #[expect(dead_code, reason = "people come next")]
+    Owner,
+}
+
+/// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 6] {
+    use Entry::{Anybody, Visitor};
     [
-        ("/", get(index::show)),
-        ("/connect/{account}", post(connect::begin)),
-        ("/accounts/{account}", get(account::show)),
-        ("/accounts/{account}/do/{action}", get(action::show).post(action::act)),
-        ("/accounts/{account}/logout", get(logout::ask).post(logout::log_out)),
-        (health::PATH, get(health::answer)),
+        ("/", Visitor, get(index::show)),
+        ("/connect/{account}", Visitor, post(connect::begin)),
+        ("/accounts/{account}", Visitor, get(account::show)),
+        ("/accounts/{account}/do/{action}", Visitor, get(action::show).post(action::act)),
+        ("/accounts/{account}/logout", Visitor, get(logout::ask).post(logout::log_out)),
+        (health::PATH, Anybody, get(health::answer)),
     ]
 }
 
+/// The patterns, and whom they are for.
+static ENTRIES: LazyLock<Vec<(&'static str, Entry)>> =
+    LazyLock::new(|| routes().into_iter().map(|(path, entry, _)| (path, entry)).collect());
+
 /// The paths that are served, as patterns.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    routes().into_iter().map(|(path, _)| path)
+    ENTRIES.iter().map(|(path, _)| *path)
 }
 
-/// Whether a path is one of ours.
-pub(crate) fn knows(path: &str) -> bool {
-    let pieces = || path.split('/');
-    paths().any(|pattern| {
-        let fits = |(pattern, piece): (&str, &str)| if pattern.starts_with('{') { !piece.is_empty() } else { pattern == piece };
-        pattern.split('/').count() == pieces().count() && pattern.split('/').zip(pieces()).all(fits)
-    })
+/// Whom a path is for; `None` if it is none of ours.
+pub(crate) fn entry(path: &str) -> Option<Entry> {
+    ENTRIES.iter().find(|(pattern, _)| fits(pattern, path)).map(|(_, entry)| *entry)
+}
+
+/// Whether the router takes the path for this pattern.
+fn fits(pattern: &str, path: &str) -> bool {
+    let (mut wanted, mut found) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), found.next()) {
+            (None, None) => return true,
+            (Some(rest), Some(piece)) if rest.starts_with("{*") => return !piece.is_empty() || found.next().is_some(),
+            (Some(any), Some(piece)) if any.starts_with('{') && !piece.is_empty() => {}
+            (Some(wanted), Some(piece)) if wanted == piece && !wanted.starts_with('{') => {}
+            _ => return false,
+        }
+    }
 }
 
 /// The whole web app.
 pub fn router(site: Arc<Site>) -> Router {
-    let routes = routes().into_iter().fold(Router::new(), |router, (path, handlers)| router.route(path, handlers));
+    let routes = routes().into_iter().fold(Router::new(), |router, (path, _, handlers)| router.route(path, handlers));
     routes
         .fallback(async || Failure::nowhere())
         .method_not_allowed_fallback(async || Failure::not_allowed())
         // The last one is the first to see a request.
         .layer(from_fn_with_state(site.clone(), guard::callback))
         .layer(from_fn_with_state(site.clone(), guard::forms))
+        .layer(from_fn_with_state(site.clone(), guard::visitor))
         .layer(from_fn_with_state(site.clone(), guard::host))
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(from_fn(guard::deadline))
@@ -62,10 +97,16 @@ mod tests {
     #[test]
     fn own_paths_are_known() {
         for own in ["/", "/healthz", "/accounts/x", "/accounts/x%2Fy/do/z", "/connect/x"] {
-            assert!(knows(own), "{own}");
+            assert!(entry(own).is_some(), "{own}");
         }
         for other in ["/callback", "/accounts", "/accounts/", "/healthz/x", "/accounts/x/do", ""] {
-            assert!(!knows(other), "{other}");
+            assert!(entry(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_pattern_may_end_in_a_rest() {
+        assert!(fits("/api/{account}/{*path}", "/api/x/y/z") && fits("/api/{account}/{*path}", "/api/x/y"));
+        assert!(!fits("/api/{account}/{*path}", "/api/x/") && !fits("/api/{account}/{*path}", "/api/x"));
     }
 }

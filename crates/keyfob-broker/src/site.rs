@@ -1,19 +1,23 @@
 //! What the web app serves, and at which address it is known: made once, at the start, from a [`Config`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::{App, Endpoint, Flow, Misuse, Origin, Settings};
 use keyfob::{Error, Keyfob};
 use keyfob_providers::Provider;
-use tokio::sync::RwLock;
+use keyfob_store::Shelf;
 
-use crate::browser::{Browsers, Visit};
+use crate::browser::Browsers;
+use crate::people::People;
+use crate::seat::Holders;
 
-/// What to serve, and where.
+/// What to serve, and where. [`Config::new`] has what must be said; the rest are fields to change.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The address that is listened on.
     pub listen: SocketAddr,
@@ -24,6 +28,15 @@ pub struct Config {
     pub services: Vec<Service>,
     /// The store, the transport, the clock.
     pub keyfob: Keyfob,
+    /// Where people, their sessions and their keys are kept. None: nobody has to sign in, and each browser is a guest with accounts of its own.
+    pub shelf: Option<Arc<dyn Shelf>>,
+}
+
+impl Config {
+    /// For guests, at the address that is listened on.
+    pub fn new(listen: SocketAddr, services: Vec<Service>, keyfob: Keyfob) -> Self {
+        Self { listen, external_url: None, services, keyfob, shelf: None }
+    }
 }
 
 /// A provider with our registration, to be connected under an account's name.
@@ -47,8 +60,13 @@ pub struct Site {
     /// Where browsers find it: the one value of `Host` that is answered.
     pub(crate) origin: Origin,
     pub(crate) listen: SocketAddr,
-    pub(crate) desks: Vec<Desk>,
+    /// What can be connected, by the account's name.
+    desks: RwLock<BTreeMap<String, Arc<Desk>>>,
+    pub(crate) holders: Holders,
+    /// The browsers of guests.
     pub(crate) browsers: Browsers,
+    /// Who is known. None: everybody is a guest.
+    pub(crate) people: Option<People>,
     pub(crate) keyfob: Keyfob,
 }
 
@@ -63,23 +81,7 @@ pub(crate) struct Desk {
     pub(crate) redirect_uri: String,
     /// The path of the redirect URI, byte for byte.
     pub(crate) callback_path: String,
-    /// Whose account it is. Held for reading while the account is used and for writing while it changes hands, so that nobody's call
-    /// goes out with somebody else's tokens.
-    pub(crate) holder: RwLock<Holder>,
 }
-
-/// Which browser an account belongs to in this run.
-#[derive(Debug, Default)]
-pub(crate) struct Holder {
-    browser: Option<u64>,
-    subjects: Mutex<BTreeMap<Link, String>>,
-}
-
-/// An action with arguments, as a link on a page has them.
-type Link = (String, BTreeMap<String, String>);
-
-/// What things are called is remembered for so many.
-const MOST_SUBJECTS: usize = 1000;
 
 impl Site {
     /// Checks what is to be served. `Misuse` names the service or address that does not fit.
@@ -108,21 +110,32 @@ impl Site {
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
-        let Config { listen, external_url, services, keyfob } = config;
+        let Config { listen, external_url, services, keyfob, shelf } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
-        let mut names = BTreeSet::new();
-        let mut desks = Vec::new();
-        for (service, settings) in services.into_iter().zip(settings) {
-            if service.account.is_empty() || !names.insert(service.account.clone()) {
-                return Err(Misuse::new("an account name of its own for each service", format!("\"{}\" twice", service.account)));
-            }
-            desks.push(Desk::new(service, settings, &origin)?);
-        }
-        if desks.is_empty() {
+        let people = shelf.map(People::new);
+        let (desks, holders, browsers) = (RwLock::default(), Holders::default(), Browsers::default());
+        let site = Self { origin, listen, desks, holders, browsers, people, keyfob };
+        let nothing = services.is_empty();
+        services.into_iter().zip(settings).try_for_each(|(service, settings)| site.open(service, settings).map(drop))?;
+        if nothing {
             return Err(Misuse::new("at least one service to connect", "none")
                 .with_hint("give the app's values in an env file (--env-file FILE), or keep them first: keyfob app add NAME"));
         }
-        Ok(Arc::new(Self { origin, listen, desks, browsers: Browsers::default(), keyfob }))
+        Ok(Arc::new(site))
+    }
+
+    /// Has one service more to connect, from now on.
+    pub(crate) fn open(&self, service: Service, settings: Settings) -> Result<Arc<Desk>, Misuse> {
+        if let Some(uri) = service.redirect_uri.as_deref().filter(|uri| Origin::parse(uri).as_ref() != Some(&self.origin)) {
+            let shown = keyfob::proto::scrub::printable(uri);
+            return Err(Misuse::new(format!("a redirect URI at {} for {}", self.origin, service.account), shown));
+        }
+        let desk = Arc::new(Desk::new(service, settings, &self.origin)?);
+        let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
+        match desks.entry(desk.account.clone()) {
+            Entry::Vacant(place) if !desk.account.is_empty() => Ok(place.insert(desk).clone()),
+            _ => Err(Misuse::new("an account name of its own for each service", format!("\"{}\" twice", desk.account))),
+        }
     }
 
     /// Where a person opens it.
@@ -163,8 +176,18 @@ impl Site {
         }
     }
 
-    pub(crate) fn desk(&self, account: &str) -> Option<&Desk> {
-        self.desks.iter().find(|desk| desk.account == account)
+    pub(crate) fn desk(&self, account: &str) -> Option<Arc<Desk>> {
+        self.desks.read().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
+    }
+
+    /// What can be connected, as it is now.
+    pub(crate) fn desks(&self) -> Vec<Arc<Desk>> {
+        self.desks.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Whether a service's redirect URI has this path.
+    pub(crate) fn is_callback(&self, path: &str) -> bool {
+        self.desks.read().unwrap_or_else(PoisonError::into_inner).values().any(|desk| desk.callback_path == path)
     }
 }
 
@@ -173,7 +196,7 @@ impl Desk {
         let Service { provider, app, account, redirect_uri, scopes } = service;
         let redirect_uri = redirect_uri.unwrap_or_else(|| format!("{origin}/callback"));
         let callback_path = path(&redirect_uri)?;
-        Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path, holder: RwLock::default() })
+        Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path })
     }
 
     /// The page at the provider where the person is sent to.
@@ -183,34 +206,6 @@ impl Desk {
             Flow::OAuth2(flow) => Some(&flow.authorize),
             _ => None,
         }
-    }
-}
-
-impl Holder {
-    /// Whether the account is this browser's.
-    pub(crate) fn is(&self, visit: &Visit) -> bool {
-        self.browser == Some(visit.number)
-    }
-
-    /// The account is this browser's from now on, or nobody's.
-    pub(crate) fn change(&mut self, visit: Option<&Visit>) {
-        *self = Self { browser: visit.map(|visit| visit.number), subjects: Mutex::default() };
-    }
-
-    /// Remembers what a person calls the thing that an action with these arguments concerns, for the question before the action.
-    pub(crate) fn remember(&self, action: &str, arguments: &BTreeMap<String, String>, subject: &str) {
-        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (action.to_owned(), arguments.clone());
-        if subjects.len() < MOST_SUBJECTS || subjects.contains_key(&key) {
-            subjects.insert(key, subject.to_owned());
-        }
-    }
-
-    /// What a person calls that thing. There may be more arguments by now than the link had.
-    pub(crate) fn subject(&self, action: &str, arguments: &BTreeMap<String, String>) -> Option<String> {
-        let subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |(known, said): &Link| known == action && said.iter().all(|(name, value)| arguments.get(name) == Some(value));
-        subjects.iter().find(|(link, _)| fits(link)).map(|(_, subject)| subject.clone())
     }
 }
 

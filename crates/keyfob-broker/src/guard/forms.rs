@@ -47,7 +47,7 @@ async fn judge(site: &Site, request: Request) -> Result<Request, Failure> {
         tracing::warn!("a form from another site was refused");
         return Err(Failure::foreign_form());
     }
-    let visit = site.browsers.find(request.headers(), &site.cookie_name(), site.keyfob.now()).ok_or_else(Failure::old_form)?;
+    let visit = request.extensions().get::<Visit>().cloned().ok_or_else(Failure::old_form)?;
     let (mut parts, body) = request.into_parts();
     let media_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !media_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {

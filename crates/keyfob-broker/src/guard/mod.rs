@@ -1,13 +1,14 @@
 //! What every request passes before it reaches a route, and every answer before it leaves.
 //!
 //! ```text
-//! request ─► log ─► headers ─► deadline ─► panics ─► host ─► forms ─► callback ─► route
+//! request ─► log ─► headers ─► deadline ─► panics ─► host ─► visitor ─► forms ─► callback ─► route
 //! ```
 
 mod forms;
 mod headers;
 mod host;
 mod log;
+mod visitor;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) use forms::{Posted, forms};
 pub(crate) use headers::headers;
 pub(crate) use host::host;
 pub(crate) use log::log;
+pub(crate) use visitor::visitor;
 
 use crate::failure::Failure;
 use crate::routes::callback;
@@ -45,8 +47,8 @@ pub(crate) fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
 /// The path of a redirect URI can be any path, one of our own too: the seed of this program was registered with `/`. Such a
 /// request is told apart by its parameters.
 pub(crate) async fn callback(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    let is_callback = site.desks.iter().any(|desk| desk.callback_path == request.uri().path());
-    let own = crate::router::knows(request.uri().path());
+    let is_callback = site.is_callback(request.uri().path());
+    let own = crate::router::entry(request.uri().path()).is_some();
     if is_callback && (!own || callback::is_answer(request.uri().query().unwrap_or_default())) {
         return callback::receive(&site, &request.into_parts().0).await.into_response();
     }

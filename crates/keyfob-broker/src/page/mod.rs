@@ -5,7 +5,7 @@ mod form;
 mod table;
 
 use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
@@ -22,6 +22,7 @@ pub(crate) use self::form::{Ask, FormField, arguments};
 pub(crate) use self::table::{Section, TableView};
 use crate::browser::Notice;
 use crate::failure::{Failure, sentence};
+use crate::seat::Seat;
 use crate::site::Desk;
 
 /// The name of the form field with the browser's token.
@@ -49,7 +50,7 @@ pub(crate) enum Forms<'a> {
     /// Back to us alone.
     Here,
     /// Back to us, and from there to these services' providers.
-    AlsoTo(&'a [Desk]),
+    AlsoTo(&'a [Arc<Desk>]),
 }
 
 /// A service on a page.
@@ -82,8 +83,16 @@ pub(crate) enum Standing {
     Stale(String),
 }
 
+impl Standing {
+    /// Whether the account is this browser's.
+    pub(crate) fn is_here(&self) -> bool {
+        matches!(self, Self::Here | Self::Stale(_))
+    }
+}
+
 impl Card {
-    pub(crate) fn new(desk: &Desk, state: Standing) -> Self {
+    pub(crate) fn new(seat: &Seat, state: Standing) -> Self {
+        let desk = &seat.desk;
         let title = desk.provider.title.clone();
         let (retired, warning) = match &desk.provider.status {
             Status::Retired { on, note, .. } => (Some(on.clone()), Some(sentence(note)).filter(|note| !note.is_empty())),
@@ -94,29 +103,29 @@ impl Card {
             // The same colour every time, and seldom the neighbour's.
             hue: desk.provider.name.bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 6,
             about: sentence(&desk.provider.about),
-            label: (desk.account != desk.provider.name).then(|| desk.account.clone()),
+            label: seat.label().map(str::to_owned),
             state,
             retired,
             warning,
-            path: account_path(desk),
-            connect_path: format!("/connect/{}", encode::percent(&desk.account)),
+            path: account_path(seat),
+            connect_path: format!("/connect/{}", encode::percent(&seat.shown)),
             title,
         }
     }
 
     pub(crate) fn is_here(&self) -> bool {
-        matches!(self.state, Standing::Here | Standing::Stale(_))
+        self.state.is_here()
     }
 }
 
 /// The address of an account's page.
-pub(crate) fn account_path(desk: &Desk) -> String {
-    format!("/accounts/{}", encode::percent(&desk.account))
+pub(crate) fn account_path(seat: &Seat) -> String {
+    format!("/accounts/{}", encode::percent(&seat.shown))
 }
 
 /// The address of an action with arguments.
-pub(crate) fn action_path<'a>(desk: &Desk, action: &str, arguments: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut path = format!("{}/do/{}", account_path(desk), encode::percent(action));
+pub(crate) fn action_path<'a>(seat: &Seat, action: &str, arguments: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut path = format!("{}/do/{}", account_path(seat), encode::percent(action));
     let query = encode::form_pairs(arguments);
     if !query.is_empty() {
         let _ = write!(path, "?{query}");
@@ -167,7 +176,7 @@ pub(crate) fn failure(failure: &Failure) -> Response {
 fn policy(forms: &Forms<'_>) -> String {
     let mut targets = vec!["'self'".to_owned()];
     if let Forms::AlsoTo(desks) = forms {
-        for endpoint in desks.iter().filter_map(Desk::authorize_endpoint) {
+        for endpoint in desks.iter().filter_map(|desk| desk.authorize_endpoint()) {
             let origin = endpoint.origin();
             targets.push(if origin.as_str().starts_with("https://") { "https:".to_owned() } else { origin.to_string() });
         }

@@ -7,7 +7,7 @@ use keyfob_providers::{Cell, CellKind, Link, Table, View};
 
 use super::{Plot, action_path};
 use crate::failure::Failure;
-use crate::site::{Desk, Holder};
+use crate::seat::{Holder, Seat};
 
 /// More rows are counted, not drawn.
 const MOST_ROWS: usize = 500;
@@ -68,7 +68,7 @@ pub(crate) struct LinkView {
 
 impl TableView {
     /// Text of the server in it goes through the scrubber: an API that mirrors requests shows tokens.
-    pub(crate) fn new(table: &Table, desk: &Desk, holder: &Holder, scrubber: &Scrubber) -> Self {
+    pub(crate) fn new(table: &Table, seat: &Seat, holder: &Holder, scrubber: &Scrubber) -> Self {
         let is_details = table.view == View::Details;
         let heads: Vec<Head> =
             table.columns.iter().map(|column| Head { text: scrubber.mask(&column.heading()), right: column.is_right_aligned() }).collect();
@@ -85,7 +85,7 @@ impl TableView {
                     })
                     .collect();
                 let subject = name.and_then(|at| cells.get(at)).filter(|cell| cell.kind != "empty").map(|cell| cell.text.clone());
-                let mut links = links(&row.links, desk, scrubber);
+                let mut links = links(&row.links, seat, scrubber);
                 if let Some(subject) = &subject {
                     row.links.iter().for_each(|link| holder.remember(&link.action, &link.arguments, subject));
                 }
@@ -138,17 +138,17 @@ fn naming_column(table: &Table) -> Option<usize> {
 }
 
 /// Buttons and links to actions. One whose arguments hold a secret is left out: addresses are no place for it.
-fn links(links: &[Link], desk: &Desk, scrubber: &Scrubber) -> Vec<LinkView> {
+fn links(links: &[Link], seat: &Seat, scrubber: &Scrubber) -> Vec<LinkView> {
     let is_clean = |arguments: &BTreeMap<String, String>| arguments.values().all(|value| scrubber.mask(value) == *value);
     links
         .iter()
         .filter(|link| is_clean(&link.arguments))
         .filter_map(|link| {
-            let action = desk.provider.actions.iter().find(|action| action.name == link.action)?;
+            let action = seat.desk.provider.actions.iter().find(|action| action.name == link.action)?;
             let arguments = link.arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             Some(LinkView {
                 label: link.label.clone(),
-                href: action_path(desk, &action.name, arguments),
+                href: action_path(seat, &action.name, arguments),
                 acts: action.acts,
                 is_the_thing: !action.acts && action.parameters.len() == link.arguments.len(),
             })

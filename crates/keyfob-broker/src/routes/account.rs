@@ -6,7 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use keyfob::Account;
 use keyfob_providers::{Action, Cell};
 use tokio::task::JoinSet;
@@ -15,7 +15,8 @@ use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::page::{self, Card, FORM_TOKEN, Forms, Frame, Section, Standing, TableView};
 use crate::routes::action::call;
-use crate::site::{Desk, Holder, Site};
+use crate::seat::{Holder, Seat};
+use crate::site::Site;
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -40,57 +41,55 @@ struct More {
     acts: bool,
 }
 
-pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
-    let desk = super::desk(&site, &account)?;
-    let visit = super::visit(&site, &headers).ok_or_else(|| Failure::not_yours(desk))?;
-    let holder = desk.holder.read().await;
-    let state = super::state(&site, desk, &holder, Some(&visit)).await?;
-    if !matches!(state, Standing::Here | Standing::Stale(_)) {
-        return Err(Failure::not_yours(desk));
+pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<String>, visit: Visit) -> Result<Response, Failure> {
+    let seat = site.seat_for(&visit, &account)?;
+    let holder = site.holder(&seat);
+    let holder = holder.read().await;
+    let not_yours = || Failure::not_yours(&site, &seat);
+    let state = super::state(&site, &seat, &holder, &visit).await?;
+    if !state.is_here() {
+        return Err(not_yours());
     }
-    let sections = if state == Standing::Here { sections(&site, desk, &holder).await } else { Vec::new() };
+    let sections = if state == Standing::Here { sections(&site, &seat, &holder).await } else { Vec::new() };
     // The calls may have refreshed the tokens, or found that they are spent.
-    let record = site.keyfob.store().account(&desk.account).await;
-    let record = record.map_err(|error| Failure::from_error(&error.into(), desk))?.ok_or_else(|| Failure::not_yours(desk))?;
-    let state = super::state(&site, desk, &holder, Some(&visit)).await?;
-    Ok(draw(&site, desk, &visit, state, &record.value, sections))
+    let record = site.keyfob.store().account(&seat.name).await;
+    let record = record.map_err(|error| Failure::from_error(&error.into(), &seat))?.ok_or_else(not_yours)?;
+    let state = super::state(&site, &seat, &holder, &visit).await?;
+    let frame = Frame::new(site.take_notice(&visit).await);
+    Ok(draw(frame, &seat, &visit, state, &record.value, sections))
 }
 
-fn draw(site: &Site, desk: &Desk, visit: &Visit, state: Standing, account: &Account, sections: Vec<Section>) -> Response {
+fn draw(frame: Frame, seat: &Seat, visit: &Visit, state: Standing, account: &Account, sections: Vec<Section>) -> Response {
+    let provider = &seat.desk.provider;
     // What shows itself, or what a row leads to, needs no line of its own.
-    let mut shown: BTreeSet<String> = desk.provider.overview().map(|action| action.name.clone()).collect();
+    let mut shown: BTreeSet<String> = provider.overview().map(|action| action.name.clone()).collect();
     shown.extend(sections.iter().filter_map(|section| section.content.as_ref().ok()).flat_map(|table| table.leads_to.clone()));
-    let more = desk.provider.actions.iter().filter(|action| !shown.contains(&action.name));
+    let more = provider.actions.iter().filter(|action| !shown.contains(&action.name));
     let page = Page {
-        frame: Frame::new(site.browsers.take_notice(visit)),
-        card: Card::new(desk, state),
-        facts: facts(account),
+        frame,
+        card: Card::new(seat, state),
+        facts: facts(seat, account),
         sections,
         more: more
             .map(|action| More {
                 title: page::words(&action.name),
                 about: action.about.clone(),
-                href: page::action_path(desk, &action.name, []),
+                href: page::action_path(seat, &action.name, []),
                 acts: action.acts,
             })
             .collect(),
         form_token: visit.csrf.expose(),
     };
-    page::respond(StatusCode::OK, &page, &Forms::AlsoTo(std::slice::from_ref(desk)))
+    page::respond(StatusCode::OK, &page, &Forms::AlsoTo(std::slice::from_ref(&seat.desk)))
 }
 
 /// All overview actions at once; one that fails says so in its place, and leaves the others alone.
-async fn sections(site: &Arc<Site>, desk: &Desk, holder: &Holder) -> Vec<Section> {
+async fn sections(site: &Arc<Site>, seat: &Seat, holder: &Holder) -> Vec<Section> {
+    let provider = &seat.desk.provider;
     let mut tasks = JoinSet::new();
-    for (at, action) in desk.provider.overview().enumerate() {
-        let (site, account, action) = (site.clone(), desk.account.clone(), action.clone());
-        tasks.spawn(async move {
-            let outcome = match site.desk(&account) {
-                Some(desk) => call(&site, desk, &action, &BTreeMap::new()).await,
-                None => Err(Failure::nowhere()),
-            };
-            (at, outcome)
-        });
+    for (at, action) in provider.overview().enumerate() {
+        let (site, seat, action) = (site.clone(), seat.clone(), action.clone());
+        tasks.spawn(async move { (at, call(&site, &seat, &action, &BTreeMap::new()).await) });
     }
     let mut outcomes: BTreeMap<usize, _> = BTreeMap::new();
     while let Some(done) = tasks.join_next().await {
@@ -100,20 +99,20 @@ async fn sections(site: &Arc<Site>, desk: &Desk, holder: &Holder) -> Vec<Section
     }
     let section = |(at, action): (usize, &Action)| Section {
         title: crate::failure::sentence(&action.about).trim_end_matches('.').to_owned(),
-        options: (!action.parameters.is_empty()).then(|| page::action_path(desk, &action.name, [])),
+        options: (!action.parameters.is_empty()).then(|| page::action_path(seat, &action.name, [])),
         content: match outcomes.remove(&at) {
-            Some(Ok((table, scrubber))) => Ok(TableView::new(&table, desk, holder, &scrubber)),
+            Some(Ok((table, scrubber))) => Ok(TableView::new(&table, seat, holder, &scrubber)),
             Some(Err(failure)) => Err(failure),
             None => Err(Failure::ours()),
         },
     };
-    desk.provider.overview().enumerate().map(section).collect()
+    provider.overview().enumerate().map(section).collect()
 }
 
 /// What is known about the account, without its tokens.
-fn facts(account: &Account) -> Vec<(&'static str, String)> {
+fn facts(seat: &Seat, account: &Account) -> Vec<(&'static str, String)> {
     let moment = |seconds: i64| format!("{} UTC", Cell::Time(seconds).to_string().trim_end_matches('Z'));
-    let mut facts = vec![("Account", account.name.clone()), ("Logged in", moment(account.logged_in_at.as_unix()))];
+    let mut facts = vec![("Account", seat.shown.clone()), ("Logged in", moment(account.logged_in_at.as_unix()))];
     let renewed = if account.renews() { ", then renewed by itself" } else { "" };
     facts.push(match account.tokens.expires_at() {
         Some(at) => ("Token good until", format!("{}{renewed}", moment(at.as_unix()))),

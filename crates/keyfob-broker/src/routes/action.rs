@@ -7,7 +7,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use keyfob::Error;
 use keyfob::proto::{Scrubber, encode};
 use keyfob_providers::{Action, Table};
@@ -16,7 +16,8 @@ use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::Posted;
 use crate::page::{self, Ask, FORM_TOKEN, FormField, Forms, Frame, Section, TableView, arguments, words};
-use crate::site::{Desk, Holder, Site};
+use crate::seat::{Holder, Seat};
+use crate::site::Site;
 
 /// A long answer is followed so far.
 const MOST_PAGES: usize = 8;
@@ -64,25 +65,26 @@ pub(crate) async fn show(
     State(site): State<Arc<Site>>,
     Path((account, action)): Path<(String, String)>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    visit: Visit,
 ) -> Result<Response, Failure> {
-    let desk = super::desk(&site, &account)?;
-    let visit = super::visit(&site, &headers).ok_or_else(|| Failure::not_yours(desk))?;
-    let holder = desk.holder.read().await;
-    if !holder.is(&visit) {
-        return Err(Failure::not_yours(desk));
+    let seat = site.seat_for(&visit, &account)?;
+    let desk = &seat.desk;
+    let holder = site.holder(&seat);
+    let holder = holder.read().await;
+    if !super::state(&site, &seat, &holder, &visit).await?.is_here() {
+        return Err(Failure::not_yours(&site, &seat));
     }
     let action = desk.provider.action(&action).map_err(|_| Failure::nowhere())?;
     let fields = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::nowhere())?;
     let said = arguments(action, &fields);
     if action.acts {
-        return Ok(ask(desk, &holder, &visit, action, &said, &said, None, StatusCode::OK));
+        return Ok(ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK));
     }
     let is_complete = action.parameters.iter().all(|parameter| !parameter.required || said.contains_key(&parameter.name));
     let (mut status, mut section) = (StatusCode::OK, None);
     if is_complete {
-        let content = match call(&site, desk, action, &said).await {
-            Ok((table, scrubber)) => Ok(TableView::new(&table, desk, &holder, &scrubber)),
+        let content = match call(&site, &seat, action, &said).await {
+            Ok((table, scrubber)) => Ok(TableView::new(&table, &seat, &holder, &scrubber)),
             Err(failure) => {
                 status = failure.status;
                 Err(failure)
@@ -97,12 +99,12 @@ pub(crate) async fn show(
     // What has been asked, and could be asked in no other way, is not asked again.
     let has_choice = section.is_none() || action.parameters.iter().any(|parameter| !parameter.required);
     let page = Show {
-        frame: Frame::new(site.browsers.take_notice(&visit)),
+        frame: Frame::new(site.take_notice(&visit).await),
         title: subject.clone().unwrap_or_else(|| about.clone()),
         about: if subject.is_some() { about } else { String::new() },
         account_title: &desk.provider.title,
-        account_path: page::account_path(desk),
-        path: page::action_path(desk, &action.name, []),
+        account_path: page::account_path(&seat),
+        path: page::action_path(&seat, &action.name, []),
         fields: if has_choice { FormField::all(action, &said) } else { Vec::new() },
         section,
     };
@@ -114,11 +116,13 @@ pub(crate) async fn act(
     Path((account, action)): Path<(String, String)>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    let desk = super::desk(&site, &account)?;
     let visit = &posted.visit;
-    let holder = desk.holder.read().await;
-    if !holder.is(visit) {
-        return Err(Failure::not_yours(desk));
+    let seat = site.seat_for(visit, &account)?;
+    let desk = &seat.desk;
+    let holder = site.holder(&seat);
+    let holder = holder.read().await;
+    if !super::state(&site, &seat, &holder, visit).await?.is_here() {
+        return Err(Failure::not_yours(&site, &seat));
     }
     let action = desk.provider.action(&action).map_err(|_| Failure::nowhere())?;
     if !action.acts {
@@ -127,36 +131,37 @@ pub(crate) async fn act(
     let said = arguments(action, &posted.fields);
     if let Err(misuse) = action.request(&said) {
         let problem = sentence(&misuse.to_string());
-        return Ok(ask(desk, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
+        return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
     }
     let subject = holder.subject(&action.name, &said);
-    tracing::info!(account = desk.account, action = action.name, "acting");
-    let (table, scrubber) = call(&site, desk, action, &said).await?;
+    tracing::info!(account = seat.name, action = action.name, "acting");
+    let (table, scrubber) = call(&site, &seat, action, &said).await?;
     let mut notice = Notice::good(match subject {
         Some(subject) => format!("{}: {subject}. Done.", words(&action.name)),
         None => format!("{}. Done.", words(&action.name)),
     });
-    notice.lines = TableView::new(&table, desk, &holder, &scrubber).lines();
-    site.browsers.leave(visit, notice);
+    notice.lines = TableView::new(&table, &seat, &holder, &scrubber).lines();
+    site.leave(visit, notice).await;
     // 303: reloading the page shows it again, and does not act again.
-    Ok(super::see_other(&place(desk, &said)))
+    Ok(super::see_other(&place(&seat, &said)))
 }
 
 /// Makes an action's call, and as many more as its answer has pages. What comes back is the table, and what its text must be rid of
 /// before it is shown.
 pub(crate) async fn call(
     site: &Site,
-    desk: &Desk,
+    seat: &Seat,
     action: &Action,
     arguments: &BTreeMap<String, String>,
 ) -> Result<(Table, Scrubber), Failure> {
-    let failure = |error: Error| Failure::from_error(&error, desk);
+    let desk = &seat.desk;
+    let failure = |error: Error| Failure::from_error(&error, seat);
     let unreadable = |error: keyfob_providers::Unreadable| {
-        tracing::warn!(account = desk.account, %error, "an answer could not be read");
+        tracing::warn!(account = seat.name, %error, "an answer could not be read");
         let title = format!("{} gave an answer we do not understand", desk.provider.title);
-        Failure::plain(StatusCode::BAD_GATEWAY, title, sentence(&error.to_string())).onward("Back", page::account_path(desk))
+        Failure::plain(StatusCode::BAD_GATEWAY, title, sentence(&error.to_string())).onward("Back", page::account_path(seat))
     };
-    let session = site.keyfob.session(desk.settings.clone(), desk.app.clone(), &desk.account).await.map_err(failure)?;
+    let session = site.keyfob.session(desk.settings.clone(), desk.app.clone(), &seat.name).await.map_err(failure)?;
     let mut arguments = arguments.clone();
     let mut whole: Option<Table> = None;
     for _ in 0..MOST_PAGES {
@@ -176,7 +181,7 @@ pub(crate) async fn call(
             },
             // It was done; that what it says about it cannot be read does not undo it.
             Err(error) if action.acts => {
-                tracing::warn!(account = desk.account, %error, "an answer could not be read");
+                tracing::warn!(account = seat.name, %error, "an answer could not be read");
                 break;
             }
             Err(error) => return Err(unreadable(error)),
@@ -195,7 +200,7 @@ pub(crate) async fn call(
 /// The question. What is `fixed` was said by the link that led here; the rest is a form.
 #[expect(clippy::too_many_arguments, reason = "a page is what it shows")]
 fn ask(
-    desk: &Desk,
+    seat: &Seat,
     holder: &Holder,
     visit: &Visit,
     action: &Action,
@@ -208,14 +213,14 @@ fn ask(
         frame: Frame::new(None),
         title: words(&action.name),
         about: sentence(&action.about),
-        account_title: &desk.provider.title,
-        account_path: page::account_path(desk),
-        path: page::action_path(desk, &action.name, []),
+        account_title: &seat.desk.provider.title,
+        account_path: page::account_path(seat),
+        path: page::action_path(seat, &action.name, []),
         subject: holder.subject(&action.name, said),
         fixed: fixed.iter().map(|(name, value)| (name.clone(), words(name), value.clone())).collect(),
         fields: FormField::all(action, said).into_iter().filter(|field| !fixed.contains_key(&field.name)).collect(),
         problem,
-        back: place(desk, said),
+        back: place(seat, said),
         form_token: visit.csrf.expose(),
     };
     page::respond(status, &page, &Forms::Here)
@@ -223,16 +228,16 @@ fn ask(
 
 /// Where the thing that these arguments name is shown: the first action that shows something and needs just them, or else the
 /// account's page.
-fn place(desk: &Desk, said: &BTreeMap<String, String>) -> String {
+fn place(seat: &Seat, said: &BTreeMap<String, String>) -> String {
     let needs = |action: &Action| {
         let required: Vec<&str> = action.parameters.iter().filter(|p| p.required).map(|p| p.name.as_str()).collect();
         !required.is_empty() && required.iter().all(|name| said.contains_key(*name))
     };
-    match desk.provider.actions.iter().find(|action| !action.acts && needs(action)) {
+    match seat.desk.provider.actions.iter().find(|action| !action.acts && needs(action)) {
         Some(action) => {
             let known = action.parameters.iter().filter_map(|p| said.get(&p.name).map(|value| (p.name.as_str(), value.as_str())));
-            page::action_path(desk, &action.name, known)
+            page::action_path(seat, &action.name, known)
         }
-        None => page::account_path(desk),
+        None => page::account_path(seat),
     }
 }

@@ -14,7 +14,8 @@ use keyfob::{Error, LoggedIn, Login, PendingLogin};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::page;
-use crate::site::{Desk, Site};
+use crate::seat::Seat;
+use crate::site::Site;
 
 /// The parameters that name a login: OAuth 2's `state`, OAuth 1's temporary token, and what some OAuth 1 servers call it
 /// after a denial.
@@ -35,7 +36,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         return Err(Failure::not_allowed());
     }
     let query = request.uri.query().filter(|query| query.len() <= LONGEST).ok_or_else(Failure::not_our_answer)?;
-    let visit = super::visit(site, &request.headers).ok_or_else(|| {
+    let visit = request.extensions.get::<Visit>().cloned().ok_or_else(|| {
         tracing::warn!("a callback without a session of ours was refused");
         Failure { status: StatusCode::FORBIDDEN, ..Failure::not_our_answer() }
     })?;
@@ -49,20 +50,21 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         tracing::warn!("a callback that answers no login of its browser was refused");
         return Err(Failure::not_our_answer());
     };
-    // The place it came to is the place that this provider was told, and no other one's (RFC 9700 §4.4).
-    let desk = site.desk(&pending.account).filter(|desk| {
+    // Whose account it becomes was written down when it began, and the place it came to is the place that this provider was told, and no other one's
+    // (RFC 9700 §4.4).
+    let seat = site.seat_in_vault(visit.person(), &pending.account).filter(|Seat { desk, .. }| {
         desk.provider.name == pending.provider
             && desk.callback_path == request.uri.path()
             && pending.pending.redirect_uri() == Some(&desk.redirect_uri)
     });
-    let Some(desk) = desk else {
+    let Some(seat) = seat else {
         put_back(site, &pending, &visit).await;
         return Err(Failure::not_our_answer());
     };
-    let login = Login::resume(&site.keyfob, &desk.settings, &desk.app, pending.clone());
+    let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone());
     let verified = match login.verify(Answer::Query(query)) {
         Ok(verified) => verified,
-        Err(error) if error.ends_login() => return Ok(ended(site, desk, &visit, error)),
+        Err(error) if error.ends_login() => return Ok(ended(site, &seat, &visit, error).await),
         Err(error) => {
             tracing::warn!(%error, "a callback was refused; the login goes on");
             put_back(site, &pending, &visit).await;
@@ -70,12 +72,12 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         }
     };
     // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
-    let task = tokio::spawn(finish(site.clone(), desk.account.clone(), login, verified, visit.clone()));
-    task.await.map_err(|_| Failure::ours())?.map_err(|error| Failure::from_error(&error, desk))?;
+    let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, visit.clone()));
+    task.await.map_err(|_| Failure::ours())?.map_err(|error| Failure::from_error(&error, &seat))?;
     let visit = site.browsers.renew(&visit, site.keyfob.now());
-    site.browsers.leave(&visit, Notice::good(format!("{} is connected.", desk.provider.title)));
+    site.leave(&visit, Notice::good(format!("{} is connected.", seat.desk.provider.title))).await;
     // 303: the code is gone from the address bar, and from what the back button goes to.
-    Ok(super::with_cookie(super::see_other(&page::account_path(desk)), site, &visit))
+    Ok(super::with_cookie(super::see_other(&page::account_path(&seat)), site, &visit))
 }
 
 /// The name of the login that a query answers: of the parameters that can name one, exactly one, once.
@@ -88,31 +90,25 @@ fn key(query: &str) -> Option<String> {
 }
 
 /// Exchanges the code and takes the account over. Nobody uses the account meanwhile.
-async fn finish(
-    site: Arc<Site>,
-    account: String,
-    login: Login,
-    verified: keyfob::login::Verified,
-    visit: Visit,
-) -> Result<LoggedIn, Error> {
-    let desk = site.desk(&account).ok_or(Error::NoAccount { name: account.clone() })?;
-    let mut holder = desk.holder.write().await;
+async fn finish(site: Arc<Site>, seat: Seat, login: Login, verified: keyfob::login::Verified, visit: Visit) -> Result<LoggedIn, Error> {
+    let holder = site.holder(&seat);
+    let mut holder = holder.write().await;
     let logged_in = login.finish(verified).await?;
     holder.change(Some(&visit));
     Ok(logged_in)
 }
 
 /// The person, or the provider, said no.
-fn ended(site: &Site, desk: &Desk, visit: &Visit, error: ProtoError) -> Response {
-    tracing::info!(account = desk.account, %error, "the login ended");
-    let title = &desk.provider.title;
+async fn ended(site: &Site, seat: &Seat, visit: &Visit, error: ProtoError) -> Response {
+    tracing::info!(account = seat.name, %error, "the login ended");
+    let title = &seat.desk.provider.title;
     let is_denial = matches!(&error, ProtoError::Refused(refused) if refused.code == keyfob::proto::Code::AccessDenied);
     let notice = if is_denial {
         Notice::bad(format!("{title} was not connected: you said no there. Nothing was stored."))
     } else {
         Notice::bad(format!("{title} was not connected. {}", sentence(&error.to_string())))
     };
-    site.browsers.leave(visit, notice);
+    site.leave(visit, notice).await;
     super::see_other("/")
 }
 

@@ -16,14 +16,15 @@ pub(crate) async fn begin(
     Path(account): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    let desk = super::desk(&site, &account)?;
+    let seat = site.seat_for(&posted.visit, &account)?;
+    let desk = &seat.desk;
     let redirect = Redirect::Uri(desk.redirect_uri.clone());
     let scopes = desk.scopes.clone();
-    let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &desk.account, redirect, scopes)
+    let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes)
         .await
-        .map_err(|error| Failure::from_error(&error, desk))?;
+        .map_err(|error| Failure::from_error(&error, &seat))?;
     // The state belongs to this browser: an answer that another one brings is refused (login CSRF, CVE-2025-68158).
     let kept = site.keyfob.store().put_pending(&login.stored(), posted.visit.binding.expose()).await;
-    kept.map_err(|error| Failure::from_error(&error.into(), desk))?;
+    kept.map_err(|error| Failure::from_error(&error.into(), &seat))?;
     Ok(super::see_other(login.url()))
 }

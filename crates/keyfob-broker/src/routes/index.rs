@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
+use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::page::{self, Card, FORM_TOKEN, Forms, Frame, Standing};
 use crate::site::Site;
@@ -23,16 +25,18 @@ impl Page<'_> {
     const FORM_TOKEN: &'static str = FORM_TOKEN;
 }
 
-pub(crate) async fn show(State(site): State<Arc<Site>>, headers: HeaderMap) -> Result<Response, Failure> {
-    let known = super::visit(&site, &headers);
-    let is_new = known.is_none();
-    let visit = known.unwrap_or_else(|| site.browsers.open(site.keyfob.now()));
+pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<Visit>>) -> Result<Response, Failure> {
+    let is_new = visit.is_none();
+    // A guest's session begins here: the forms of this page need one.
+    let visit = visit.map_or_else(|| site.browsers.open(site.keyfob.now()), |Extension(visit)| visit);
+    let desks = site.desks();
     let mut cards = Vec::new();
-    for desk in &site.desks {
-        let holder = desk.holder.read().await;
-        cards.push(Card::new(desk, super::state(&site, desk, &holder, Some(&visit)).await?));
+    for desk in &desks {
+        let seat = site.seat_for(&visit, &desk.account)?;
+        let holder = site.holder(&seat);
+        cards.push(Card::new(&seat, super::state(&site, &seat, &*holder.read().await, &visit).await?));
     }
-    let page = Page { frame: Frame::new(site.browsers.take_notice(&visit)), cards, form_token: visit.csrf.expose() };
-    let response = page::respond(StatusCode::OK, &page, &Forms::AlsoTo(&site.desks));
+    let page = Page { frame: Frame::new(site.take_notice(&visit).await), cards, form_token: visit.csrf.expose() };
+    let response = page::respond(StatusCode::OK, &page, &Forms::AlsoTo(&desks));
     Ok(if is_new { super::with_cookie(response, &site, &visit) } else { response })
 }

@@ -6,10 +6,10 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use keyfob::Revoked;
 
-use crate::browser::Notice;
+use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::Posted;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
@@ -28,16 +28,17 @@ impl Page<'_> {
     const FORM_TOKEN: &'static str = FORM_TOKEN;
 }
 
-pub(crate) async fn ask(State(site): State<Arc<Site>>, Path(account): Path<String>, headers: HeaderMap) -> Result<Response, Failure> {
-    let desk = super::desk(&site, &account)?;
-    let visit = super::visit(&site, &headers).ok_or_else(|| Failure::not_yours(desk))?;
-    if !desk.holder.read().await.is(&visit) {
-        return Err(Failure::not_yours(desk));
+pub(crate) async fn ask(State(site): State<Arc<Site>>, Path(account): Path<String>, visit: Visit) -> Result<Response, Failure> {
+    let seat = site.seat_for(&visit, &account)?;
+    let holder = site.holder(&seat);
+    let state = super::state(&site, &seat, &*holder.read().await, &visit).await?;
+    if !state.is_here() {
+        return Err(Failure::not_yours(&site, &seat));
     }
     let page = Page {
         frame: Frame::new(None),
-        account_title: &desk.provider.title,
-        account_path: page::account_path(desk),
+        account_title: &seat.desk.provider.title,
+        account_path: page::account_path(&seat),
         form_token: visit.csrf.expose(),
     };
     Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
@@ -48,26 +49,28 @@ pub(crate) async fn log_out(
     Path(account): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    let desk = super::desk(&site, &account)?;
-    let mut holder = desk.holder.write().await;
-    if !holder.is(&posted.visit) {
-        return Err(Failure::not_yours(desk));
+    let visit = &posted.visit;
+    let seat = site.seat_for(visit, &account)?;
+    let desk = &seat.desk;
+    let holder = site.holder(&seat);
+    let mut holder = holder.write().await;
+    if !super::state(&site, &seat, &holder, visit).await?.is_here() {
+        return Err(Failure::not_yours(&site, &seat));
     }
-    let done = keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &desk.account, true).await;
-    let done = done.map_err(|error| Failure::from_error(&error, desk))?;
-    holder.change(None);
+    let done = keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, true).await;
+    let done = done.map_err(|error| Failure::from_error(&error, &seat))?;
+    // A person's name stays theirs; a guest's is free again.
+    holder.change(site.people.is_some().then_some(visit));
     let title = &desk.provider.title;
-    site.browsers.leave(
-        &posted.visit,
-        match done.revoked {
-            Revoked::Yes => Notice::good(format!("{title} is logged out, and its tokens are revoked.")),
-            Revoked::Failed(error) => {
-                tracing::warn!(account, %error, "the tokens were not revoked");
-                let why = sentence(&error.to_string());
-                Notice::bad(format!("{title} is logged out here, but did not revoke its tokens. {why}"))
-            }
-            _ => Notice::good(format!("{title} is logged out: its tokens are forgotten here.")),
-        },
-    );
+    let notice = match done.revoked {
+        Revoked::Yes => Notice::good(format!("{title} is logged out, and its tokens are revoked.")),
+        Revoked::Failed(error) => {
+            tracing::warn!(account = seat.name, %error, "the tokens were not revoked");
+            let why = sentence(&error.to_string());
+            Notice::bad(format!("{title} is logged out here, but did not revoke its tokens. {why}"))
+        }
+        _ => Notice::good(format!("{title} is logged out: its tokens are forgotten here.")),
+    };
+    site.leave(visit, notice).await;
     Ok(super::see_other("/"))
 }

@@ -65,7 +65,7 @@ impl World {
         let keyfob = Keyfob::with(store.clone(), Arc::new(transport), clock.clone(), Arc::new(OsEntropy));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let site = Site::new(Config { listen: address, external_url, services, keyfob }).expect("a site");
+        let site = Site::new(config(address, services, keyfob, external_url)).expect("a site");
         let origin = site.url().trim_end_matches('/').to_owned();
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(serve(site.clone(), listener, async move {
@@ -113,7 +113,13 @@ impl Drop for World {
 pub fn site(services: Vec<Service>, external_url: Option<String>) -> Result<Arc<Site>, keyfob::proto::Misuse> {
     let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
     let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(transport));
-    Site::new(Config { listen: "127.0.0.1:5000".parse().expect("an address"), external_url, services, keyfob })
+    Site::new(config("127.0.0.1:5000".parse().expect("an address"), services, keyfob, external_url))
+}
+
+pub fn config(listen: SocketAddr, services: Vec<Service>, keyfob: Keyfob, external_url: Option<String>) -> Config {
+    let mut config = Config::new(listen, services, keyfob);
+    config.external_url = external_url;
+    config
 }
 
 /// A provider's service, moved to the sandbox. `fitbit-oauth1` lives on the origin of `fitbit`.

@@ -56,7 +56,8 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     for service in &services {
         providers = providers.with(&service.provider.name, &service.app);
     }
-    let config = Config { listen: args.listen, external_url: args.external_url.clone(), services, keyfob: keyfob.clone() };
+    let mut config = Config::new(args.listen, services, keyfob.clone());
+    config.external_url.clone_from(&args.external_url);
     let names: Vec<String> = config.services.iter().map(|service| service.account.clone()).collect();
     let site = Site::discover(config).await.doing(what)?;
     let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
