@@ -1,12 +1,14 @@
 //! `keyfob serve`: the web app.
 
+mod services;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use keyfob::proto::{Origin, Scrubber};
+use keyfob::proto::Scrubber;
 use keyfob::upkeep::{self, Plan};
-use keyfob_broker::{Config, DebugLog, Recognised, Service, Site, Variables, recognise};
+use keyfob_broker::{Config, DebugLog, Site};
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -50,7 +52,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         });
     }
     let what = "cannot start the web app";
-    let services = services(&args, context).await?;
+    let services = services::services(&args, context).await?;
     let keyfob = context.keyfob().await?.clone();
     let mut providers = Providers::of(context).await?;
     for service in &services {
@@ -101,59 +103,4 @@ fn open_debug_log(path: &Path, args: &Serve, context: &Context) -> Result<DebugL
     }
     DebugLog::open(path, scrubber)
         .map_err(|error| Card::io(format!("cannot write {}", path.display()), &error, "check the name, the folder and who may write there"))
-}
-
-/// What can be connected: what the env-file says, what the environment says, or the apps in the vault.
-async fn services(args: &Serve, context: &Context) -> Result<Vec<Service>, Card> {
-    let what = "cannot start the web app";
-    let mut providers = Vec::new();
-    for provider in context.catalogue().iter() {
-        match context.provider(&provider.name).await {
-            Ok(provider) => providers.push(provider),
-            // The sandbox need not play all of them.
-            Err(card) if context.sandbox().is_some() && card.exit == Exit::Usage => {}
-            Err(card) => return Err(card),
-        }
-    }
-    if let Some(name) = &args.provider {
-        context.provider(name).await?;
-    }
-    let named = args.provider.as_deref();
-    if let Some(file) = &args.env_file {
-        let variables = variables(file)?;
-        for note in variables.notes() {
-            context.out.note(&format!("{} {}: {note}", context.out.note_paint().warn("note:"), file.display()));
-        }
-        return Ok(recognise(&providers, &variables, named).doing(what)?.into_iter().map(of_variables).collect());
-    }
-    let names: Vec<&str> =
-        providers.iter().flat_map(|provider| &provider.client.fields).flat_map(|field| &field.env).map(String::as_str).collect();
-    let variables = Variables::of_process(names);
-    let incomplete = match recognise(&providers, &variables, named) {
-        Ok(recognised) => return Ok(recognised.into_iter().map(of_variables).collect()),
-        Err(misuse) => variables.names().next().is_some().then_some(misuse),
-    };
-    let mut services = Vec::new();
-    for provider in providers.into_iter().filter(|provider| named.is_none_or(|name| provider.name == name)) {
-        if let Some(app) = context.app(&provider.name).await? {
-            let redirect_uri = app.redirect_uri.clone().filter(|uri| is_ours(uri, args));
-            services.push(Service { account: provider.name.clone(), app, redirect_uri, scopes: Vec::new(), provider });
-        }
-    }
-    // Nothing in the vault, and half an app in the environment (a container's env-file with a line missing): that is what to say.
-    match incomplete {
-        Some(misuse) if services.is_empty() => Err(misuse).doing(what),
-        _ => Ok(services),
-    }
-}
-
-fn of_variables(recognised: Recognised) -> Service {
-    let Recognised { provider, app, scopes } = recognised;
-    Service { account: provider.name.clone(), redirect_uri: app.redirect_uri.clone(), provider, app, scopes }
-}
-
-/// An app in the vault may have been registered for the command; its redirect URI counts only if it leads here.
-fn is_ours(uri: &str, args: &Serve) -> bool {
-    let ours = args.external_url.clone().unwrap_or_else(|| format!("http://{}", args.listen));
-    Origin::parse(uri).is_some_and(|origin| Origin::parse(&ours) == Some(origin))
 }
