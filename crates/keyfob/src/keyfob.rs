@@ -202,6 +202,11 @@ impl Keyfob {
         outcome
     }
 
+    /// Whether this is the open session of the account.
+    pub(crate) fn has_session(&self, account: &str, shared: &Arc<Shared>) -> bool {
+        self.sessions().get(account).is_some_and(|open| std::ptr::eq(open.as_ptr(), Arc::as_ptr(shared)))
+    }
+
     /// Forgets the open session of an account: after a login or logout, the next one reads the store afresh.
     pub(crate) fn forget_session(&self, account: &str) {
         self.sessions().remove(account);

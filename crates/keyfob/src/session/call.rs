@@ -37,6 +37,7 @@ pub struct Call {
     query: Vec<(String, String)>,
     headers: HeaderMap,
     body: CallBody,
+    waits: bool,
 }
 
 /// What a call carries.
@@ -53,7 +54,15 @@ pub enum CallBody {
 impl Session {
     /// A call of this method to a path or absolute URL.
     pub fn call(&self, method: Method, url: impl Into<String>) -> Call {
-        Call { session: self.clone(), method, url: url.into(), query: Vec::new(), headers: HeaderMap::new(), body: CallBody::None }
+        Call {
+            session: self.clone(),
+            method,
+            url: url.into(),
+            query: Vec::new(),
+            headers: HeaderMap::new(),
+            body: CallBody::None,
+            waits: true,
+        }
     }
 
     /// A call that is a request already, of a path or absolute URL.
@@ -100,6 +109,25 @@ impl Call {
         self
     }
 
+    /// These headers, in place of those that were set before.
+    #[must_use]
+    pub fn headers(self, headers: HeaderMap) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// Passes 429 and 503 on as they come, where a call that is safe to repeat would wait as it is told: for a program that stands between the provider and
+    /// somebody who can wait as well.
+    #[must_use]
+    pub fn without_waiting(self) -> Self {
+        Self { waits: false, ..self }
+    }
+
+    /// What it carries, whose media type is among the headers or needs none.
+    #[must_use]
+    pub fn carrying(self, body: CallBody) -> Self {
+        Self { body, ..self }
+    }
+
     /// Bytes of a media type.
     #[must_use]
     pub fn body(mut self, media_type: HeaderValue, bytes: Vec<u8>) -> Self {
@@ -130,9 +158,9 @@ impl Call {
     /// Sends it. Any status comes back as an answer; judge it with [`Answer::read`].
     pub async fn send(self) -> Result<Answer, Error> {
         let uri = self.uri()?;
-        let Self { session, method, headers, body, .. } = self;
+        let Self { session, method, headers, body, waits, .. } = self;
         let shared = session.shared;
-        let mut call = Prepared { shared: &shared, method, uri, headers, to: To::Api };
+        let mut call = Prepared { shared: &shared, method, uri, headers, to: To::Api, waits };
         let (answer, used) = match body {
             CallBody::None => call.send_replayable(&[]).await?,
             CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
@@ -142,7 +170,13 @@ impl Call {
                 let (parts, _) = call.authorized(&known, None, offset, call.nonce(&known).as_deref())?;
                 let answer = call.transmit(&known, parts, body).await?;
                 // There is nothing to send again, but the next call knows: the server's nonce, which any answer may tell, and its time.
-                (call.judge_clock(answer, offset).await?.0, known)
+                let (answer, _) = call.judge_clock(answer, offset).await?;
+                let (answer, expired) = call.judge(answer).await?;
+                if expired && known.renews() {
+                    // Whoever sends it once more finds a new token. If there is none to be had, the answer says enough.
+                    drop(shared.refresh(&known, Why::Expired, Wait::ToTheEnd).await);
+                }
+                (answer, known)
             }
         };
         Ok(Answer::new(answer, Session::new(shared), used))
@@ -157,7 +191,8 @@ impl Call {
             return Err(Misuse::new("an OAuth 1 account", "one whose calls are not signed").into());
         };
         let bytes = if let CallBody::Bytes(bytes) = &self.body { bytes.as_slice() } else { &[] };
-        let call = Prepared { shared, method: self.method.clone(), uri: self.uri()?, headers: self.headers.clone(), to: To::Api };
+        let call =
+            Prepared { shared, method: self.method.clone(), uri: self.uri()?, headers: self.headers.clone(), to: To::Api, waits: false };
         let parts = call.parts(&known)?;
         let body = SignedBody::of(&parts.headers, bytes);
         Ok(client.explain(tokens, &parts, body, shared.keyfob.now(), shared.keyfob.entropy())?)
@@ -199,6 +234,8 @@ pub(super) struct Prepared<'a> {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     pub(super) to: To,
+    /// Whether it waits as 429 and 503 say.
+    pub(super) waits: bool,
 }
 
 /// What a call is to.
@@ -317,7 +354,7 @@ impl Prepared<'_> {
     fn wait_wanted(&self, answer: &http::Response<Body>) -> Option<u64> {
         let wanted = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        (wanted && self.is_safe() && seconds <= PATIENCE).then_some(seconds)
+        (wanted && self.waits && self.is_safe() && seconds <= PATIENCE).then_some(seconds)
     }
 
     fn is_safe(&self) -> bool {

@@ -10,6 +10,7 @@
 mod answer;
 mod call;
 mod known;
+mod mask;
 mod refresh;
 mod settle;
 mod shared;
@@ -80,6 +81,29 @@ impl Session {
             return Err(refresh::ended(known.account().name.clone()));
         }
         Token::of(known)
+    }
+
+    /// The same account as the store has it now, for a program that keeps a session for long: a login, a logout or a refresh of another process counts.
+    /// Reads the store once.
+    ///
+    /// # Errors
+    ///
+    /// `NoAccount` if it was logged out.
+    pub async fn reread(&self) -> Result<Self, Error> {
+        let Shared { keyfob, settings, app, .. } = &*self.shared;
+        let name = self.shared.known().account().name.clone();
+        let Some(record) = keyfob.store().account(&name).await? else {
+            keyfob.forget_session(&name);
+            return Err(Error::NoAccount { name });
+        };
+        // After a login or logout in this process there is another session by now.
+        let session = if keyfob.has_session(&name, &self.shared) {
+            self.clone()
+        } else {
+            keyfob.open(settings.clone(), app.clone(), record.clone())?
+        };
+        session.shared.learn_newer(&record)?;
+        Ok(session)
     }
 
     /// Asks for new tokens now, whatever the old ones' age, and however lately that failed. If another process was faster, its tokens are

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use keyfob_proto::{Origin, Secret, Transport as TransportError, TransportKind};
 
 use super::connect::{Connector, Forbidden};
+use super::progress::Progress;
 use super::tls::Tls;
 use super::{Body, PublicOnly, Sending, Transport};
 
@@ -53,7 +54,8 @@ impl HyperTransportBuilder {
         self
     }
 
-    /// How long the head of an answer may take; 120 s, since a lock that is asked over its bridge may need 90.
+    /// How long the head of an answer may take; 120 s, since a lock that is asked over its bridge may need 90. For a long body that streams it counts
+    /// from the last piece that was taken.
     #[must_use]
     pub fn head_deadline(mut self, deadline: Duration) -> Self {
         self.head_deadline = deadline;
@@ -121,10 +123,16 @@ impl Transport for HyperTransport {
         Box::pin(async move {
             let origin = Origin::of(request.uri()).map(|origin| origin.to_string()).unwrap_or_default();
             let client = if request.extensions().get::<PublicOnly>().is_some() { &self.public_only } else { &self.client };
-            match tokio::time::timeout(self.head_deadline, client.request(request)).await {
-                Err(_) => Err(TransportError::new(TransportKind::Timeout, origin)),
-                Ok(Err(error)) => Err(TransportError::new(kind_of(&error), origin).caused_by(error)),
-                Ok(Ok(answer)) => Ok(answer.map(|body| Body::stream(body).received_from(origin))),
+            let (request, progress) = Progress::of(request);
+            let mut answer = std::pin::pin!(client.request(request));
+            loop {
+                match tokio::time::timeout(self.head_deadline, &mut answer).await {
+                    // A server may answer when it has everything: while a long body moves, nobody is silent.
+                    Err(_) if progress.made() => {}
+                    Err(_) => return Err(TransportError::new(TransportKind::Timeout, origin)),
+                    Ok(Err(error)) => return Err(TransportError::new(kind_of(&error), origin).caused_by(error)),
+                    Ok(Ok(answer)) => return Ok(answer.map(|body| Body::stream(body).received_from(origin))),
+                }
             }
         })
     }

@@ -6,6 +6,7 @@
 mod body;
 mod connect;
 mod hyper;
+mod progress;
 mod tls;
 
 use std::future::Future;
