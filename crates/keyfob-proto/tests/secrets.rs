@@ -141,7 +141,7 @@ fn keys_and_signed_text_are_mute() {
     let userinfo = UserInfoRequest::new(&endpoint("https://login.example/me"), &secret("access"), &id_token, "us").expect("a request");
     mute("UserInfoRequest", &userinfo);
     let answer = json_answer(200, format!(r#"{{"sub":"somebody","email":"{CANARY}@example.com"}}"#));
-    mute("UserInfo", &userinfo.receive(&answer, None).expect("about the same person"));
+    mute("UserInfo", &userinfo.receive(&answer, None, NOW).expect("about the same person"));
     let (_, end) =
         EndSession::new(&endpoint("https://login.example/end"), "us", Some(&secret("id")), Some(CALLBACK), &|buffer: &mut [u8]| {
             buffer.iter_mut().zip(CANARY.bytes().cycle()).for_each(|(to, from)| *to = from);
@@ -150,7 +150,7 @@ fn keys_and_signed_text_are_mute() {
     let elsewhere = format!(
         r#"{{"sub":"somebody","_claim_names":{{"address":"a","score":"b"}},"_claim_sources":{{"a":{{"JWT":"{token}"}},"b":{{"endpoint":"https://bank.example","access_token":"{CANARY}"}}}}}}"#
     );
-    let info = userinfo.receive(&json_answer(200, elsewhere), None).expect("about the same person");
+    let info = userinfo.receive(&json_answer(200, elsewhere), None, NOW).expect("about the same person");
     for source in ClaimSource::all(&info.claims, &endpoint("https://login.example/me")).expect("two sources") {
         mute("ClaimSource", &source);
         mute("Source", &source.source);

@@ -35,7 +35,7 @@ fn receive(status: u16, media_type: &str, body: impl Into<String>, is_signed: bo
     let answer = Response::builder().status(status).header("content-type", media_type).body(body.into()).expect("an answer");
     let (key, algorithms) = (key(), Algorithms::of([Algorithm::HS256]));
     let keys = Keys::Shared(&key);
-    request().receive(&answer, is_signed.then_some((&keys, &algorithms)))
+    request().receive(&answer, is_signed.then_some((&keys, &algorithms)), Timestamp::from_unix(NOW))
 }
 
 fn misbehaved(outcome: Result<UserInfo, Error>) -> Misbehaved {
@@ -99,8 +99,21 @@ fn core_5_3_2_a_signed_answer_is_the_issuers_and_for_us() {
     {
         misbehaved(receive(200, JWT, claims(wrong), true));
     }
+    // It need not say when: where it does, that holds.
+    assert!(receive(200, JWT, claims(json!({ "exp": NOW + 1, "iat": NOW, "nbf": NOW })), true).is_ok());
+    for untimely in [json!({ "exp": NOW - 60 }), json!({ "iat": NOW + 61 }), json!({ "nbf": NOW + 61 })] {
+        assert!(misbehaved(receive(200, JWT, claims(untimely.clone()), true)).is_untimely(), "{untimely}");
+    }
+    misbehaved(receive(200, JWT, claims(json!({ "exp": "never" })), true));
     misbehaved(receive(200, JWT, claims(json!({})), false));
     misbehaved(receive(200, JSON, r#"{"sub":"person-1"}"#, true));
+    // An access token may be for us and about this person, and is signed with the same keys.
+    for (kind, good) in [("JWT", true), ("application/jwt", true), ("at+jwt", false), ("logout+jwt", false), ("", false)] {
+        let header = Map::from_iter([("typ".to_owned(), kind.into())]);
+        let text = json!({ "iss": ISSUER, "aud": CLIENT, "sub": "person-1" }).to_string();
+        let signed = sign_compact(&key(), header, text.as_bytes()).expect("it signs");
+        assert_eq!(receive(200, JWT, signed, true).is_ok(), good, "{kind}");
+    }
     let mut torn = claims(json!({}));
     torn.replace_range(torn.len() - 4.., "AAAA");
     misbehaved(receive(200, JWT, torn, true));

@@ -11,6 +11,7 @@ use crate::jose::{Algorithms, Jws, Keys};
 use crate::message::{Incoming, Outgoing, is_vschar};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
+use crate::time::Timestamp;
 
 const SECTION: &str = "OpenID Connect Core §5.3.2";
 
@@ -74,10 +75,15 @@ impl UserInfoRequest {
     ///
     /// # Errors
     ///
-    /// `Misbehaved` for another person's `sub` (§5.3.4), for signed text where none was agreed on, plain text where signed was, and for everything
-    /// that is no answer of this endpoint.
-    pub fn receive<'a>(&self, answer: impl Into<Incoming<'a>>, signed: Option<(&Keys<'_>, &Algorithms)>) -> Result<UserInfo, Error> {
-        UserInfo::judge(answer, &self.issuer, &self.subject, &self.client_id, signed)
+    /// `Misbehaved` for another person's `sub` (§5.3.4), for signed text where none was agreed on, plain text where signed was, signed text whose time is
+    /// not now or that is of another kind, and for everything that is no answer of this endpoint.
+    pub fn receive<'a>(
+        &self,
+        answer: impl Into<Incoming<'a>>,
+        signed: Option<(&Keys<'_>, &Algorithms)>,
+        now: Timestamp,
+    ) -> Result<UserInfo, Error> {
+        UserInfo::judge(answer, &self.issuer, &self.subject, &self.client_id, signed, now)
     }
 }
 
@@ -94,6 +100,7 @@ impl UserInfo {
         subject: &str,
         client_id: &str,
         signed: Option<(&Keys<'_>, &Algorithms)>,
+        now: Timestamp,
     ) -> Result<Self, Error> {
         let answer = answer.into();
         let wrong = |expected: &str, found: &str| Misbehaved::new(SECTION, expected, found).with_status(answer.status);
@@ -108,7 +115,12 @@ impl UserInfo {
         let claims = match (answer.media_type().as_str(), signed) {
             ("application/jwt", Some((keys, algorithms))) => {
                 let text = std::str::from_utf8(answer.body).map_err(|_| wrong("signed text", "other bytes"))?;
-                let claims = Claims::read(&Jws::read(text)?.verify(keys, algorithms)?, SECTION)?;
+                let jws = Jws::read(text)?;
+                // The same keys sign the issuer's access and logout tokens, which are for us and about this person, too (RFC 8725 §3.11).
+                if jws.header.media_type.as_deref().is_some_and(|kind| kind != "jwt") {
+                    return Err(wrong("claims about the person (\"typ\" of JWT, or none)", "another kind of text").into());
+                }
+                let claims = Claims::read(&jws.verify(keys, algorithms)?, SECTION)?;
                 // §5.3.2: a signed answer says whom it is from and whom it is for.
                 if claims.required("iss", SECTION)? != issuer {
                     return Err(wrong("the issuer of the ID token", "another one").into());
@@ -116,6 +128,8 @@ impl UserInfo {
                 if !claims.audience(SECTION)?.contains(&client_id) {
                     return Err(wrong("an answer for this client (\"aud\")", "one for somebody else").into());
                 }
+                // It need not say when it ends; one that does is not taken afterwards (RFC 7519 §4.1.4).
+                claims.judge_times(SECTION, now)?;
                 claims
             }
             ("application/jwt", None) => return Err(wrong("JSON", "signed text, which was not agreed on").into()),

@@ -51,12 +51,14 @@ impl Session {
         let answer = Incoming::new(parts.status, &parts.headers, &body);
         let client_id = shared.app.client_id.as_str();
         let Some(algorithms) = &flow.userinfo_algorithms else {
-            return Ok(UserInfo::judge(answer, &person.issuer, &person.subject, client_id, None)?);
+            return Ok(UserInfo::judge(answer, &person.issuer, &person.subject, client_id, None, shared.keyfob.now())?);
         };
         let verifier = Verifier::of(&shared.keyfob, &shared.settings, &shared.app).ok_or_else(|| {
             ProtoError::from(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", "none"))
         })?;
-        let judge = |keys: &Keys<'_>| UserInfo::judge(answer, &person.issuer, &person.subject, client_id, Some((keys, algorithms)));
+        let judge = |keys: &Keys<'_>| {
+            UserInfo::judge(answer, &person.issuer, &person.subject, client_id, Some((keys, algorithms)), shared.keyfob.now())
+        };
         verifier.signed(algorithms, judge).await
     }
 }

@@ -50,7 +50,7 @@ async fn a_token_in_the_body() {
     let token = rp.session().await.token(60).await.unwrap();
     let request = UserInfoRequest::in_body(&metadata.userinfo_endpoint.unwrap(), &token, &id_token, &rp.app.client_id).unwrap();
     let answer = rp.send(request.request()).await;
-    assert_eq!(request.receive(&answer, None).unwrap().subject, "robin-demo");
+    assert_eq!(request.receive(&answer, None, rp.keyfob.now()).unwrap().subject, "robin-demo");
     let seen = rp.op.seen("/userinfo");
     assert_eq!((seen[0].method.as_str(), seen[0].placement, seen[0].credential_headers.len()), ("POST", Placement::Body, 0));
 }
