@@ -67,7 +67,7 @@ impl Client {
     /// # Errors
     ///
     /// `Misuse` as for `authorize`; and for a `request_uri` that is not `https` (or on loopback) or longer than 512 characters, a client without the key
-    /// it should sign with, or settings without an issuer, whom the object is for.
+    /// it should sign with, settings without an issuer, whom the object is for, or [`Signing::Unsigned`] where they want requests signed.
     pub fn authorize_by_reference(
         &self,
         request: &AuthorizeRequest,
@@ -80,6 +80,12 @@ impl Client {
         let safe = Origin::parse(request_uri).is_some_and(|origin| origin.as_str().starts_with("https://") || origin.is_loopback());
         if !safe || request_uri.len() > LONGEST {
             return Err(Misuse::new("a request_uri with https (http only on loopback), of at most 512 characters", "another one").into());
+        }
+        // RFC 9101 §10.5: a server that wants every request signed is not talked out of it, nor are settings.
+        if signing == Signing::Unsigned && self.settings.request_object {
+            return Err(Misuse::new("a signed request, which the settings want (request_object)", "one without signature")
+                .with_hint("use Signing::ByClient, with a key of the app's own")
+                .into());
         }
         let issuer = self.settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
         let client_id = self.app.client_id.as_str();
@@ -115,10 +121,13 @@ mod tests {
         let endpoint = |url: &str| Endpoint::parse(url).expect("an endpoint");
         let mut flow = super::super::Settings::new(endpoint("https://login.example/authorize"), endpoint("https://login.example/token"));
         flow.issuer = Some("https://login.example".to_owned());
-        // What would be signed by value is not signed twice.
-        flow.request_object = true;
         let settings = crate::Settings::new("example", crate::Flow::OAuth2(flow), endpoint("https://api.example"));
         Client::new(&settings, App::public("us")).expect("a client")
+    }
+
+    fn wanting_signatures(mut client: Client) -> Client {
+        Arc::make_mut(&mut client.settings).request_object = true;
+        client
     }
 
     fn ask(client: &Client, place: &str, signing: Signing) -> Result<RequestByReference, Error> {
@@ -138,7 +147,9 @@ mod tests {
     #[test]
     fn the_browser_carries_the_name_of_the_request_and_the_object_all_of_it() {
         let key = AwsLc.signer(Algorithm::ES256, &AwsLc.generate(Algorithm::ES256).expect("a key")).expect("it signs");
-        for (client, signing, alg) in [(client(), Signing::Unsigned, "none"), (client().with_key(key), Signing::ByClient, "ES256")] {
+        // What would be signed by value is not signed twice.
+        let signing_client = wanting_signatures(client()).with_key(key);
+        for (client, signing, alg) in [(client(), Signing::Unsigned, "none"), (signing_client, Signing::ByClient, "ES256")] {
             let asked = ask(&client, PLACE, signing).expect("a request");
             let query = asked.url.split_once('?').expect("a query").1;
             assert_eq!(query, "response_type=code&client_id=us&scope=openid&request_uri=https%3A%2F%2Fapp.example%2Fr%2F1");
@@ -152,6 +163,13 @@ mod tests {
             assert!(claims["nonce"].is_string() && claims["code_challenge"].is_string() && claims["request_uri"].is_null());
             assert_eq!(asked.object.ends_with('.'), signing == Signing::Unsigned, "no signature is an empty one");
         }
+    }
+
+    #[test]
+    fn rfc9101_10_5_where_signatures_are_wanted_none_goes_without() {
+        assert!(ask(&client(), PLACE, Signing::Unsigned).is_ok());
+        let error = ask(&wanting_signatures(client()), PLACE, Signing::Unsigned).expect_err("not signed");
+        assert!(error.to_string().contains("request_object"), "{error}");
     }
 
     #[test]
