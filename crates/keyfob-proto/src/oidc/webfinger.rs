@@ -63,7 +63,8 @@ pub enum Finding {
 
 impl WebFinger {
     /// Asks about what a person typed, normalised as §2.1.2 has it: `robin@home.example` is `acct:robin@home.example`, `home.example` is
-    /// `https://home.example`. A fragment is no part of it.
+    /// `https://home.example`. What says its scheme keeps it, `mailto:` too. A fragment is no part of it, nor is a port that its scheme has anyway, and
+    /// the case of scheme and host says nothing (RFC 3986 §6.2).
     ///
     /// # Errors
     ///
@@ -134,29 +135,35 @@ fn normalised(text: &str) -> Result<(String, String), Misuse> {
     if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(wrong("nothing, or text with spaces or control characters"));
     }
-    if let Some(account) = text.strip_prefix("acct:") {
-        return account_of(account).ok_or_else(|| wrong("\"acct:\" without a name and a host"));
+    if let Some((scheme, address)) = text.split_once(':')
+        && let Some(scheme) = ["acct", "mailto"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))
+    {
+        return address_of(scheme, address).ok_or_else(|| wrong("an address without a name and a host"));
     }
     let url = if text.contains("://") {
         text.to_owned()
     } else if text.contains('@') && !text.contains(['/', '?']) {
-        return account_of(text).ok_or_else(|| wrong("an address without a name and a host"));
+        return address_of("acct", text).ok_or_else(|| wrong("an address without a name and a host"));
     } else {
         format!("https://{text}")
     };
-    let place = Endpoint::parse(&url)?;
-    Ok((url, place.origin().to_string()))
+    let origin = Endpoint::parse(&url)?.origin().to_string();
+    let behind = url.split_once("://").and_then(|(_, rest)| rest.find(['/', '?']).map(|at| &rest[at..])).unwrap_or_default();
+    Ok((format!("{origin}{behind}"), origin))
 }
 
-/// An `acct` URI (RFC 7565), and its host: what follows the last `@`.
-fn account_of(account: &str) -> Option<(String, String)> {
-    let (name, host) = account.rsplit_once('@')?;
-    let resource = format!("acct:{account}");
+/// An `acct` (RFC 7565) or `mailto` URI (RFC 6068) of one address, and the origin of its host: what follows the last `@`.
+fn address_of(scheme: &str, address: &str) -> Option<(String, String)> {
+    let (name, host) = address.rsplit_once('@')?;
+    // A host and perhaps a port; and one address, not a list of them.
+    if name.is_empty() || name.contains(',') || host.contains(['/', '?', '@']) {
+        return None;
+    }
     // On loopback, as everywhere: plain http.
     let plain = Origin::parse(&format!("http://{host}")).filter(Origin::is_loopback);
     let origin = plain.or_else(|| Origin::parse(&format!("https://{host}")))?;
-    let whole = origin.as_str().split_once("://")?.1.eq_ignore_ascii_case(host);
-    (!name.is_empty() && whole).then(|| (resource, origin.to_string()))
+    let (_, place) = origin.as_str().split_once("://")?;
+    Some((format!("{scheme}:{name}@{place}"), origin.to_string()))
 }
 
 #[cfg(test)]
@@ -179,6 +186,15 @@ mod tests {
         assert_eq!(of("https://example.com/joe#me"), pair("https://example.com/joe", "https://example.com"));
         assert_eq!(of("example.com/joe@home"), pair("https://example.com/joe@home", "https://example.com"));
         assert_eq!(of("robin@127.0.0.1:8123"), pair("acct:robin@127.0.0.1:8123", "http://127.0.0.1:8123"));
+        // Scheme and host in any case, and the ports that their schemes have.
+        assert_eq!(of("ACCT:Joe@Example.com"), pair("acct:Joe@example.com", "https://example.com"));
+        assert_eq!(of("joe@example.com:443"), pair("acct:joe@example.com", "https://example.com"));
+        assert_eq!(of("joe@127.0.0.1:80"), pair("acct:joe@127.0.0.1", "http://127.0.0.1"));
+        assert_eq!(of("HTTPS://Example.com:443/Joe?x=Y"), pair("https://example.com/Joe?x=Y", "https://example.com"));
+        assert_eq!(of("example.com:443/joe"), pair("https://example.com/joe", "https://example.com"));
+        assert_eq!(of("example.com?x"), pair("https://example.com?x", "https://example.com"));
+        // It says what kind of address it is, and is not made an account of that name.
+        assert_eq!(of("MailTo:joe@example.com"), pair("mailto:joe@example.com", "https://example.com"));
         for bad in [
             "",
             "=joe",
@@ -192,6 +208,11 @@ mod tests {
             "ftp://a",
             "http://a.example",
             "joe@a?b",
+            "mailto:joe",
+            "mailto:joe@a?subject=x",
+            "mailto:joe@a,jane@b",
+            "acct:joe@a:99999",
+            "acct:joe@a:443/",
         ] {
             assert_eq!(of(bad), None, "{bad}");
         }
