@@ -59,7 +59,7 @@ deviations! {
     ExpireIn, "expire-in", "RFC 6749 §5.1",
         "OAuth 2: the lifetime comes as `expire_in` instead of `expires_in`.";
     ExpiresAt, "expires-at", "RFC 6749 §5.1",
-        "OAuth 2: the end of the access token comes as a moment, `expires_at` in Unix seconds or as RFC 3339 has it, and no lifetime `expires_in`. Where it is not allowed, the member is one of those that are not known, and ignored.";
+        "OAuth 2: the end of the access token comes as a moment, `expires_at` in Unix seconds (or milliseconds, which no token's end could be mistaken for) or as RFC 3339 has it, and no lifetime `expires_in`; 0 says none. Where it is not allowed, the member is one of those that are not known, and ignored.";
     FormAnswer, "form-answer", "RFC 6749 §5.1",
         "OAuth 2: answers come as a form, `access_token=…&token_type=…`, instead of JSON; so do errors.";
     MissingSecretExpiry, "missing-secret-expiry", "RFC 7591 §3.2.1",

@@ -120,6 +120,17 @@ fn an_end_is_read_where_that_is_known() {
         let received = under(&[], None, &body(written)).expect("good");
         assert_eq!((tokens2(&received).expires_at, received.tolerated.len()), (None, 0));
     }
+    // Milliseconds are taken for what they are: as seconds, the token would be good for fifty thousand years, and never refreshed.
+    for milliseconds in [json!(end.as_unix() * 1000 + 999), json!((end.as_unix() * 1000).to_string())] {
+        let received = under(&[Deviation::ExpiresAt], None, &body(milliseconds.clone())).expect("good");
+        assert_eq!(tokens2(&received).expires_at, Some(end), "{milliseconds}");
+    }
+    // 1970 is no end that anybody meant: a token that has ended would be refreshed before every call.
+    for none in [json!(0), json!("0")] {
+        let received = under(&[Deviation::ExpiresAt], None, &body(none.clone())).expect("good");
+        assert_eq!(tokens2(&received).expires_at, None, "{none}");
+        told(&received, &[Deviation::ExpiresAt]);
+    }
     // The RFC's name counts where it is there.
     let both = json_answer(200, with("expires_at", json!(1)));
     let received = under(&[Deviation::ExpiresAt], None, &both).expect("good");

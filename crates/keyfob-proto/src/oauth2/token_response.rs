@@ -196,7 +196,11 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
             members.tolerated.insert(Deviation::ExpiresAt);
             let end = moment(members.object.get("expires_at"))
                 .ok_or_else(|| members.broke("expires_at", "Unix seconds, or a moment such as 2026-11-26T12:00:00Z", "something else"))?;
-            return Ok(Some(end.min(now.plus(longest))));
+            // No token ended in 1970: a server that has nothing to say writes 0.
+            if end.as_unix() != 0 {
+                return Ok(Some(end.min(now.plus(longest))));
+            }
+            None
         }
         _ => members.seconds("expires_in")?,
     };
@@ -204,9 +208,15 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
     Ok(lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed())))
 }
 
-/// Unix seconds, as a number or a string of digits, or a moment as RFC 3339 has it.
+/// Seconds that are the year 5138, or milliseconds that are 1973: whoever writes more than this counts milliseconds.
+const MILLISECONDS: u64 = 100_000_000_000;
+
+/// Unix seconds or milliseconds, as a number or a string of digits, or a moment as RFC 3339 has it.
 fn moment(value: Option<&Value>) -> Option<Timestamp> {
-    let seconds = |number: u64| Timestamp::from_unix(i64::try_from(number).unwrap_or(i64::MAX));
+    let seconds = |number: u64| {
+        let seconds = if number < MILLISECONDS { number } else { number / 1000 };
+        Timestamp::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX))
+    };
     match value? {
         Value::Number(number) => number.as_u64().map(seconds),
         Value::String(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok().map(seconds),
