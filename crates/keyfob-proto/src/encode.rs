@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use zeroize::Zeroize as _;
 
 /// Percent-encodes for OAuth (RFC 5849 §3.6): letters, digits, `-`, `.`, `_` and `~` stay; every other byte becomes `%XX`.
 ///
@@ -12,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 /// assert_eq!(keyfob_proto::encode::percent("Ladies + Gentlemen"), "Ladies%20%2B%20Gentlemen");
 /// ```
 pub fn percent(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len() + text.len() / 2);
+    let mut out = Vec::with_capacity(longest(text.as_bytes()));
     percent_into(text.as_bytes(), &mut out);
     ascii(out)
 }
@@ -24,7 +25,6 @@ pub fn percent(text: &str) -> String {
 /// assert_eq!(keyfob_proto::encode::form_pairs([("scope", "read write"), ("a|b", "")]), "scope=read%20write&a%7Cb=");
 /// ```
 pub fn form_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    // Room for what most have: growing copies secrets, and leaves them behind.
     let mut out = Vec::with_capacity(512);
     for (name, value) in pairs {
         if !out.is_empty() {
@@ -87,11 +87,28 @@ pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
+/// So much room the longest spelling takes, and a block.
+fn longest(bytes: &[u8]) -> usize {
+    bytes.len() * 3 + BLOCK
+}
+
 pub(crate) fn percent_into(bytes: &[u8], out: &mut Vec<u8>) {
     let begin = out.len();
-    out.resize(begin + bytes.len() * 3 + BLOCK, 0);
+    let end = begin + longest(bytes);
+    if out.capacity() < end {
+        *out = moved(out, end.next_power_of_two());
+    }
+    out.resize(end, 0);
     let length = spell(&mut out[begin..], bytes, ONCE);
     out.truncate(begin + length);
+}
+
+/// The same bytes in a larger buffer. A vector that grows by itself leaves a copy of them behind, and a form holds secrets: this one is wiped.
+pub(crate) fn moved(bytes: &mut [u8], capacity: usize) -> Vec<u8> {
+    let mut larger = Vec::with_capacity(capacity);
+    larger.extend_from_slice(bytes);
+    bytes.zeroize();
+    larger
 }
 
 /// Decodes `%XX` only, leaving `+` alone: the values of an `Authorization: OAuth` header (RFC 5849 §3.5.1). A `%` without two
@@ -268,6 +285,17 @@ mod tests {
         let expected = [("a", "b c"), ("d", "+"), ("e", ""), ("f", "%zz"), ("", "x")];
         assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(decode_text_pairs(b"a=%ff"), Err(NotUtf8));
+    }
+
+    #[test]
+    fn a_buffer_that_has_to_grow_leaves_nothing_behind() {
+        let mut small = b"password=not-real".to_vec();
+        let large = moved(&mut small, 64);
+        assert_eq!((large.as_slice(), large.capacity() >= 64), (&b"password=not-real"[..], true));
+        assert!(small.iter().all(|&byte| byte == 0), "{small:?}");
+        // And more than one step of it is the same text.
+        let long = "x y".repeat(1000);
+        assert_eq!(form_pairs([("a", long.as_str()), ("b", "c")]), format!("a={}&b=c", "x%20y".repeat(1000)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use zeroize::Zeroize;
 
-use crate::encode::{BLOCK, ONCE, Spelling, TWICE, TWICE_RAW, WORD, hex, spell, write, write_four};
+use crate::encode::{BLOCK, ONCE, Spelling, TWICE, TWICE_RAW, WORD, hex, moved, spell, write, write_four};
 
 /// Bytes, of which the first `used` count. The rest is room for the next: writing whole words into it, and moving on by less, is
 /// what makes encoding fast without a branch for each byte.
@@ -190,7 +190,9 @@ impl Arena {
 
     #[cold]
     fn grow(&mut self, length: usize) {
-        self.bytes.resize(length.next_power_of_two(), 0);
+        let length = length.next_power_of_two();
+        self.bytes = moved(&mut self.bytes, length);
+        self.bytes.resize(length, 0);
     }
 }
 
