@@ -1,4 +1,4 @@
-//! Metadata that is signed (RFC 8414 §2.1).
+//! Metadata that is signed (RFC 8414 §2.1, RFC 9728 §2.2).
 
 mod common;
 
@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use common::*;
 use keyfob_proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, KeySet, Keys, Sign, sign_compact};
 use keyfob_proto::oauth2::metadata::{Discovery, Metadata, Order, Step};
+use keyfob_proto::oauth2::resource_metadata::{self, ResourceDiscovery, ResourceMetadata};
 use keyfob_proto::{Error, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -41,10 +42,13 @@ fn signed_by(signer: &dyn Sign, header: Value, claims: &Value) -> Result<Metadat
 }
 
 fn judge(metadata: &Metadata, now: Timestamp) -> Result<Metadata, Error> {
+    metadata.signed(&Keys::Set(&keys()), &Algorithms::asymmetric(), now)
+}
+
+fn keys() -> KeySet {
     let mut jwk = SIGNER.public_key().expect("it is asymmetric").to_jwk();
     jwk.insert("kid".to_owned(), "key-1".into());
-    let keys = KeySet::read(json!({ "keys": [jwk] }).to_string().as_bytes(), Arc::new(AwsLc)).expect("a key set");
-    metadata.signed(&Keys::Set(&keys), &Algorithms::asymmetric(), now)
+    KeySet::read(json!({ "keys": [jwk] }).to_string().as_bytes(), Arc::new(AwsLc)).expect("a key set")
 }
 
 fn changed(change: impl FnOnce(&mut Value)) -> Result<Metadata, Error> {
@@ -103,4 +107,64 @@ fn e3_e15_the_signature_and_the_kind_of_text_are_judged() {
     assert!(judge(&metadata(Some("no.signed.text".to_owned())), NOW).is_err());
     let error = judge(&metadata(None), NOW).expect_err("nothing is signed");
     assert!(error.to_string().contains("8414 §2.1"), "{error}");
+}
+
+// --- of a protected resource (RFC 9728 §2.2)
+
+const RESOURCE: &str = "https://api.example/v1";
+const ATTESTER: &str = "https://federation.example";
+
+fn resource(claims: &Value, header: Value) -> Result<ResourceMetadata, Error> {
+    let header: Map<String, Value> = header.as_object().expect("an object").clone();
+    let signed = sign_compact(&**SIGNER, header, claims.to_string().as_bytes()).expect("it signs");
+    let document = json!({
+        "resource": RESOURCE, "authorization_servers": ["https://plain.example"], "scopes_supported": ["read"], "signed_metadata": signed,
+    });
+    let discovery = ResourceDiscovery::of(RESOURCE).expect("a resource");
+    let resource_metadata::Step::Done(metadata) = discovery.receive(&json_answer(200, document.to_string())).expect("metadata") else {
+        panic!("it is there")
+    };
+    metadata.signed(ATTESTER, &Keys::Set(&keys()), &Algorithms::asymmetric(), NOW)
+}
+
+fn attested() -> Value {
+    json!({ "iss": ATTESTER, "resource": RESOURCE, "authorization_servers": ["https://signed.example"] })
+}
+
+#[test]
+fn rfc9728_2_2_what_is_signed_counts_before_what_is_not() {
+    let metadata = resource(&attested(), json!({})).expect("it is by who attests");
+    assert_eq!(metadata.authorization_servers, ["https://signed.example"]);
+    assert_eq!((metadata.resource.as_str(), metadata.scopes_supported.as_slice()), (RESOURCE, ["read".to_owned()].as_slice()));
+}
+
+#[test]
+fn f9_it_is_by_who_attests_of_this_resource_for_everybody_and_of_now() {
+    for (name, value) in [
+        ("iss", Value::Null),
+        // Who is described does not vouch for it.
+        ("iss", json!(RESOURCE)),
+        ("resource", json!("https://api.example/v2")),
+        ("resource", json!("https://api.example")),
+        ("resource", Value::Null),
+        ("aud", json!("another-app")),
+        ("exp", json!(NOW.as_unix() - 60)),
+        ("nbf", json!(NOW.as_unix() + 61)),
+        // What is refused in plain metadata is refused in this.
+        ("authorization_servers", json!(["http://login.example"])),
+        ("authorization_servers", json!(["https://10.0.0.1"])),
+    ] {
+        let mut claims = attested();
+        claims[name] = value.clone();
+        assert!(resource(&claims, json!({})).is_err(), "{name}: {value}");
+    }
+    let mut silent = attested();
+    silent.as_object_mut().expect("an object").remove("resource");
+    assert!(resource(&silent, json!({})).is_ok(), "what is not signed stays as it was said, and was judged");
+    assert!(resource(&attested(), json!({ "typ": "at+jwt" })).is_err());
+    let discovery = ResourceDiscovery::of(RESOURCE).expect("a resource");
+    let plain = json_answer(200, json!({ "resource": RESOURCE }).to_string());
+    let Ok(resource_metadata::Step::Done(metadata)) = discovery.receive(&plain) else { panic!("it is there") };
+    let error = metadata.signed(ATTESTER, &Keys::Set(&keys()), &Algorithms::asymmetric(), NOW).expect_err("nothing is signed");
+    assert!(error.to_string().contains("9728 §2.2"), "{error}");
 }

@@ -8,18 +8,23 @@
 //! A resource is believed about itself alone: a server that could describe another's API would have tokens for that one sent to itself (F9).
 
 use http::Method;
+use serde_json::{Map, Value};
 
 use super::document::{self, Document};
-use super::metadata::is_absent;
+use super::metadata::{Signed, is_absent};
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Misbehaved, Misuse};
+use crate::jose::{Algorithms, Keys};
 use crate::message::{Incoming, Outgoing};
 use crate::reach::Reach;
 use crate::scrub::{Scrubber, printable};
+use crate::time::Timestamp;
 
 const SECTION: &str = "RFC 9728 §3";
 const IDENTITY: &str = "RFC 9728 §3.3";
+const MEMBERS: &str = "RFC 9728 §2";
+const SIGNED: &str = "RFC 9728 §2.2";
 
 /// What a protected resource says about itself (§2). Fields have the names of the registry; lists that are absent are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +58,70 @@ pub struct ResourceMetadata {
     pub dpop_signing_alg_values_supported: Vec<String>,
     /// Whether a token without a DPoP proof is refused.
     pub dpop_bound_access_tokens_required: bool,
-    /// §2.2: the same once more, signed. Kept as it came; nothing of it is believed until somebody checks it.
+    /// §2.2: the same once more, signed. Kept as it came; nothing of it is believed until somebody [checks it](Self::signed).
     pub signed_metadata: Option<String>,
     /// The deviations that were needed to accept it.
     pub tolerated: Tolerated,
+    /// The URL that was asked about.
+    asked: Endpoint,
+    document: Map<String, Value>,
+}
+
+impl ResourceMetadata {
+    /// Reads what was judged to be about the resource that was asked for.
+    fn of(asked: Endpoint, members: Map<String, Value>, tolerated: Tolerated) -> Result<Self, Misbehaved> {
+        let d = Document::new(&members, MEMBERS);
+        let reach = Reach::of(&asked);
+        let authorization_servers = d.texts("authorization_servers")?;
+        for issuer in &authorization_servers {
+            let refused = match reach.endpoint(issuer) {
+                Ok(issuer) if issuer.uri().query().is_some() => "one with a query".to_owned(),
+                Ok(_) => continue,
+                Err(found) => found,
+            };
+            return Err(d.broke("authorization_servers", "issuers with https, on the open internet or at the resource's host", &refused));
+        }
+        Ok(Self {
+            resource: d.required("resource")?.to_owned(),
+            authorization_servers,
+            jwks_uri: d.endpoint("jwks_uri", &reach)?,
+            scopes_supported: d.texts("scopes_supported")?,
+            bearer_methods_supported: d.texts("bearer_methods_supported")?,
+            resource_signing_alg_values_supported: d.texts("resource_signing_alg_values_supported")?,
+            resource_name: d.shown("resource_name")?,
+            resource_documentation: d.page("resource_documentation")?,
+            resource_policy_uri: d.page("resource_policy_uri")?,
+            resource_tos_uri: d.page("resource_tos_uri")?,
+            tls_client_certificate_bound_access_tokens: d.flag("tls_client_certificate_bound_access_tokens")?.unwrap_or(false),
+            authorization_details_types_supported: d.texts("authorization_details_types_supported")?,
+            dpop_signing_alg_values_supported: d.texts("dpop_signing_alg_values_supported")?,
+            dpop_bound_access_tokens_required: d.flag("dpop_bound_access_tokens_required")?.unwrap_or(false),
+            signed_metadata: d.text("signed_metadata")?.map(str::to_owned),
+            tolerated,
+            asked,
+            document: members,
+        })
+    }
+
+    /// What is said about the resource under a signature (§2.2). Signed values take the place of the plain ones; what is not signed stays as it was said.
+    ///
+    /// `attester` is who vouches for it (`iss`), and the keys are theirs: both have to be known from somewhere else, an operator or a federation. Keys
+    /// that the metadata itself leads to (`jwks_uri`) would be by whoever wrote it, and prove nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` where nothing is signed (somebody may have taken it out), for a signature that is not by these keys and algorithms, another `iss`,
+    /// another resource, a text that has ended or is addressed to somebody, and as for metadata that is plain. [`Misbehaved::is_unknown_key`] says that
+    /// other keys may help.
+    pub fn signed(&self, attester: &str, keys: &Keys<'_>, algorithms: &Algorithms, now: Timestamp) -> Result<Self, Error> {
+        let signed = Signed { text: self.signed_metadata.as_deref(), section: SIGNED, attester };
+        let document = signed.over(&self.document, keys, algorithms, now)?;
+        // §3.3 once more: who may speak for several resources could otherwise pass off one as another.
+        if document.get("resource") != self.document.get("resource") {
+            return Err(Misbehaved::new(IDENTITY, "signed metadata of the same resource", "that of another").into());
+        }
+        Ok(Self::of(self.asked.clone(), document, self.tolerated.clone())?)
+    }
 }
 
 /// A request for a resource's metadata. Nothing in it is secret.
@@ -150,41 +215,13 @@ impl ResourceDiscovery {
                 .into());
         }
         let members = document::receive(answer, SECTION, &Scrubber::new())?;
-        let metadata = self.read(&Document::new(&members, "RFC 9728 §2")).map_err(|wrong| wrong.with_status(answer.status))?;
+        let metadata = self.read(members).map_err(|wrong| wrong.with_status(answer.status))?;
         Ok(Step::Done(Box::new(metadata)))
     }
 
-    fn read(&self, d: &Document<'_>) -> Result<ResourceMetadata, Misbehaved> {
-        let resource = d.required("resource")?.to_owned();
-        let tolerated = self.judge_identity(&resource)?;
-        let reach = Reach::of(&self.asked);
-        let authorization_servers = d.texts("authorization_servers")?;
-        for issuer in &authorization_servers {
-            let refused = match reach.endpoint(issuer) {
-                Ok(issuer) if issuer.uri().query().is_some() => "one with a query".to_owned(),
-                Ok(_) => continue,
-                Err(found) => found,
-            };
-            return Err(d.broke("authorization_servers", "issuers with https, on the open internet or at the resource's host", &refused));
-        }
-        Ok(ResourceMetadata {
-            resource,
-            authorization_servers,
-            jwks_uri: d.endpoint("jwks_uri", &reach)?,
-            scopes_supported: d.texts("scopes_supported")?,
-            bearer_methods_supported: d.texts("bearer_methods_supported")?,
-            resource_signing_alg_values_supported: d.texts("resource_signing_alg_values_supported")?,
-            resource_name: d.shown("resource_name")?,
-            resource_documentation: d.page("resource_documentation")?,
-            resource_policy_uri: d.page("resource_policy_uri")?,
-            resource_tos_uri: d.page("resource_tos_uri")?,
-            tls_client_certificate_bound_access_tokens: d.flag("tls_client_certificate_bound_access_tokens")?.unwrap_or(false),
-            authorization_details_types_supported: d.texts("authorization_details_types_supported")?,
-            dpop_signing_alg_values_supported: d.texts("dpop_signing_alg_values_supported")?,
-            dpop_bound_access_tokens_required: d.flag("dpop_bound_access_tokens_required")?.unwrap_or(false),
-            signed_metadata: d.text("signed_metadata")?.map(str::to_owned),
-            tolerated,
-        })
+    fn read(self, members: Map<String, Value>) -> Result<ResourceMetadata, Misbehaved> {
+        let tolerated = self.judge_identity(Document::new(&members, MEMBERS).required("resource")?)?;
+        ResourceMetadata::of(self.asked, members, tolerated)
     }
 
     /// §3.3, byte for byte; but an origin is the same resource with and without the slash that stands for an empty path (RFC 9110 §4.2.3).

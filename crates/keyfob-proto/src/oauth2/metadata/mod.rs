@@ -26,6 +26,7 @@ pub use cached::CachedMetadata;
 pub use discovery::{Discovery, Order, Step};
 pub(crate) use discovery::{is_absent, issuer_identifier};
 pub use settings::{Preferences, Pushed};
+pub(in crate::oauth2) use signed::Signed;
 
 pub(crate) const SECTION: &str = "RFC 8414 §2";
 

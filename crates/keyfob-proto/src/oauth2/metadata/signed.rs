@@ -1,4 +1,6 @@
-//! Metadata that is signed (RFC 8414 §2.1): said again by the server under its own key, for those who know that key from somewhere else.
+//! Metadata that is signed (RFC 8414 §2.1, RFC 9728 §2.2): said again under a key, for those who know that key from somewhere else.
+
+use serde_json::{Map, Value};
 
 use super::Metadata;
 use super::discovery::issuer_identifier;
@@ -25,27 +27,50 @@ impl Metadata {
     /// than the issuer, a text that has ended or is addressed to somebody, and as for metadata that is plain. [`Misbehaved::is_unknown_key`] says that
     /// other keys may help.
     pub fn signed(&self, keys: &Keys<'_>, algorithms: &Algorithms, now: Timestamp) -> Result<Self, Error> {
-        let wrong = |expected: &str, found: &str| Misbehaved::new(SECTION, expected, found);
-        let text = self.signed_metadata.as_deref().ok_or_else(|| wrong("signed metadata (\"signed_metadata\")", "none"))?;
+        // With the issuer's keys, who attests is the issuer, or somebody who only has its keys.
+        let signed = Signed { text: self.signed_metadata.as_deref(), section: SECTION, attester: &self.issuer };
+        let document = signed.over(&self.document, keys, algorithms, now)?;
+        Ok(Self::of(&issuer_identifier(&self.issuer)?, document)?)
+    }
+}
+
+/// The text in which somebody says metadata under a signature.
+pub(in crate::oauth2) struct Signed<'a> {
+    pub(in crate::oauth2) text: Option<&'a str>,
+    pub(in crate::oauth2) section: &'static str,
+    /// `iss`: who attests to it.
+    pub(in crate::oauth2) attester: &'a str,
+}
+
+impl Signed<'_> {
+    /// The plain document, with what is signed in the place of what is not.
+    pub(in crate::oauth2) fn over(
+        &self,
+        plain: &Map<String, Value>,
+        keys: &Keys<'_>,
+        algorithms: &Algorithms,
+        now: Timestamp,
+    ) -> Result<Map<String, Value>, Misbehaved> {
+        let wrong = |expected: &str, found: &str| Misbehaved::new(self.section, expected, found);
+        let text = self.text.ok_or_else(|| wrong("signed metadata (\"signed_metadata\")", "none"))?;
         let jws = Jws::read(text)?;
-        // Signed by the same keys, an ID token must not pass for this (RFC 8725 §3.11); §2.1 gives it no type of its own.
+        // Signed by the same keys, an ID token must not pass for this (RFC 8725 §3.11); neither RFC gives it a type of its own.
         if jws.header.media_type.as_deref().is_some_and(|kind| kind != "jwt") {
-            return Err(wrong("signed metadata (\"typ\" of JWT, or none)", "another kind of text").into());
+            return Err(wrong("signed metadata (\"typ\" of JWT, or none)", "another kind of text"));
         }
-        let claims = Claims::read(&jws.verify(keys, algorithms)?, SECTION)?;
-        // §2.1: `iss` is who attests to it. With the issuer's keys that is the issuer, or somebody who only has its keys.
-        if claims.required("iss", SECTION)? != self.issuer {
-            return Err(wrong("metadata by the issuer (\"iss\")", "by another").into());
+        let claims = Claims::read(&jws.verify(keys, algorithms)?, self.section)?;
+        if claims.required("iss", self.section)? != self.attester {
+            return Err(wrong("metadata by who attests to it (\"iss\")", "by another"));
         }
         // RFC 7519 §4.1.3: whoever is not named in it must not use it, and metadata is for everybody.
         if claims.get("aud").is_some() {
-            return Err(wrong("metadata for everybody", "a text that is addressed to somebody (\"aud\")").into());
+            return Err(wrong("metadata for everybody", "a text that is addressed to somebody (\"aud\")"));
         }
-        claims.judge_times(SECTION, now)?;
-        let mut document = self.document.clone();
-        // §2.1: it should not be inside itself. Where it is, it counts for nothing.
+        claims.judge_times(self.section, now)?;
+        let mut document = plain.clone();
+        // It should not be inside itself. Where it is, it counts for nothing.
         let about_the_server = claims.iter().filter(|(name, _)| !ABOUT_THE_TEXT.contains(name) && *name != "signed_metadata");
         document.extend(about_the_server.map(|(name, value)| (name.to_owned(), value.clone())));
-        Ok(Self::of(&issuer_identifier(&self.issuer)?, document)?)
+        Ok(document)
     }
 }
