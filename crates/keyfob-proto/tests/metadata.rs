@@ -397,6 +397,8 @@ fn the_client_says_who_it_is_as_both_sides_can() {
     assert_eq!(auth(json!(["private_key_jwt", "client_secret_post"]), &secret, None).ok(), Some(ClientAuth::Post));
     assert_eq!(auth(json!(["client_secret_basic"]), &public, None).ok(), Some(ClientAuth::None));
     assert_eq!(auth(json!(["client_secret_basic"]), &secret, Some(ClientAuth::Post)).ok(), Some(ClientAuth::Post));
+    assert_eq!(auth(json!(["client_secret_jwt", "client_secret_post"]), &secret, None).ok(), Some(ClientAuth::Post));
+    assert_eq!(auth(json!(["private_key_jwt", "client_secret_jwt"]), &secret, None).ok(), Some(ClientAuth::SecretJwt));
     let error = auth(json!(["private_key_jwt"]), &secret, None).expect_err("no way");
     assert!(matches!(error, Error::Misuse(_)) && error.to_string().contains("private_key_jwt"), "{error}");
 }
@@ -415,12 +417,21 @@ fn what_a_server_lists_is_shown_without_the_app_s_secret() {
 #[test]
 fn an_app_s_own_key_is_used_where_the_server_takes_it() {
     let keyed = App { private_key: Some("a key, which nobody reads here".into()), ..app() };
-    let auth = |methods: Value| {
-        let metadata = read(json!({ "token_endpoint_auth_methods_supported": methods })).expect("metadata");
-        metadata.settings(&keyed, &Preferences::default()).map(|settings| settings.client_auth)
+    let alone = App { client_secret: None, ..keyed.clone() };
+    let auth = |app: &App, methods: Value, signed_requests: bool| {
+        let said = json!({ "token_endpoint_auth_methods_supported": methods, "require_signed_request_object": signed_requests });
+        let metadata = read(said).expect("metadata");
+        metadata.settings(app, &Preferences::default()).map(|settings| settings.client_auth).ok()
     };
-    assert_eq!(auth(json!(["client_secret_basic", "private_key_jwt"])).ok(), Some(ClientAuth::PrivateKeyJwt));
-    assert_eq!(auth(json!(["client_secret_basic"])).ok(), Some(ClientAuth::Basic));
+    let both = || json!(["client_secret_basic", "private_key_jwt"]);
+    assert_eq!(auth(&keyed, both(), false), Some(ClientAuth::PrivateKeyJwt));
+    assert_eq!(auth(&keyed, json!(["client_secret_basic"]), false), Some(ClientAuth::Basic));
+    // Where requests are signed with it, the key says nothing of how the app is registered, and the secret does.
+    assert_eq!(auth(&keyed, both(), true), Some(ClientAuth::Basic));
+    assert_eq!(auth(&keyed, json!(["private_key_jwt"]), true), Some(ClientAuth::PrivateKeyJwt));
+    assert_eq!(auth(&alone, both(), true), Some(ClientAuth::PrivateKeyJwt));
+    // A list that does not name it is not tried with it.
+    assert_eq!(auth(&alone, json!(["client_secret_basic", "none"]), false), Some(ClientAuth::None));
 }
 
 #[test]

@@ -155,16 +155,23 @@ impl Metadata {
         }
     }
 
-    /// The strongest way that both sides have. An app without a secret only has its id, whether or not the list says `none`: many lists forget it.
+    /// A way that both sides have. The server's list has no order (RFC 8414 §2): of several the strongest is taken, and where an app is registered for
+    /// another one, its preferences say so. An app without a secret only has its id, whether or not the list says `none`: many lists forget it.
     fn client_auth(&self, app: &App, scrubber: &Scrubber) -> Result<ClientAuth, Misuse> {
-        let server = &self.token_endpoint_auth;
+        let takes = |method| self.token_endpoint_auth.takes(method);
+        // A secret has no other use (RFC 6749 §2.3.1). A key may be there for request objects alone, where the server wants those signed; then it is the
+        // secret that says how the app was registered.
+        let by_secret = app.client_secret.is_some() && self.require_signed_request_object;
+        let by_key = app.private_key.is_some() && takes("private_key_jwt");
         match app.client_secret {
-            _ if app.private_key.is_some() && server.takes("private_key_jwt") => Ok(ClientAuth::PrivateKeyJwt),
+            _ if by_key && !by_secret => Ok(ClientAuth::PrivateKeyJwt),
             None => Ok(ClientAuth::None),
-            Some(_) if server.takes("client_secret_basic") => Ok(ClientAuth::Basic),
-            Some(_) if server.takes("client_secret_post") => Ok(ClientAuth::Post),
+            Some(_) if takes("client_secret_basic") => Ok(ClientAuth::Basic),
+            Some(_) if takes("client_secret_post") => Ok(ClientAuth::Post),
+            Some(_) if by_key => Ok(ClientAuth::PrivateKeyJwt),
+            Some(_) if takes("client_secret_jwt") => Ok(ClientAuth::SecretJwt),
             Some(_) => {
-                let methods = scrubber.clean(&server.methods.join(", "));
+                let methods = scrubber.clean(&self.token_endpoint_auth.methods.join(", "));
                 Err(Misuse::new(
                     format!("an app that can say who it is by one of: {methods}"),
                     "one with a client secret, which the server does not take as it is",
