@@ -5,8 +5,11 @@ mod common;
 
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::USER_AGENT;
+
 use common::{Scripted, app, begin, json, keyfob, parameter, provider};
-use keyfob::proto::{Answer, App, Error as ProtoError, Flow, Settings, TransportKind, oauth1};
+use keyfob::proto::{Answer, App, Error as ProtoError, Flow, Settings, Template, TransportKind, oauth1};
 use keyfob::{Body, Error, HyperTransport, Session, Transport};
 
 const TOKENS: &str = r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","token_type":"Bearer","expires_in":3600}"#;
@@ -34,6 +37,30 @@ async fn i8_the_request_target_is_sent_as_given() {
     let sent: Vec<_> = server.requests()[1..].iter().map(|request| request.split(' ').nth(1).unwrap().to_owned()).collect();
     let expected: Vec<_> = targets.iter().map(|target| format!("/api{target}")).collect();
     assert_eq!(sent, expected);
+}
+
+#[tokio::test]
+async fn every_request_says_who_asks_and_a_provider_s_own_word_counts() {
+    let (server, plain) = session(vec![json("200 OK", "{}"); 2]).await;
+    plain.get("/x").send().await.unwrap();
+    plain.get("/x").header(USER_AGENT, HeaderValue::from_static("a-program/2")).send().await.unwrap();
+    let said = |request: &String| -> Vec<String> {
+        let lines = request.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(name, _)| name.eq_ignore_ascii_case("user-agent")).map(|(_, value)| value.to_owned()).collect()
+    };
+    let ours = concat!("keyfob/", env!("CARGO_PKG_VERSION"));
+    let sent: Vec<_> = server.requests().iter().flat_map(said).collect();
+    assert_eq!(sent, [ours, ours, "a-program/2"], "token request, call, and a call that says it itself");
+    let scripted = Scripted::start(vec![json("200 OK", TOKENS), json("200 OK", "{}")]).await;
+    let mut settings = provider(&scripted.origin);
+    settings.api.headers = vec![(USER_AGENT, Template::parse("by-the-file").unwrap())];
+    let keyfob = keyfob();
+    let login = begin(&keyfob, &settings, "http://127.0.0.1:9/callback").await;
+    let query = format!("code=abc&state={}", parameter(login.url(), "state"));
+    let verified = login.verify(Answer::Query(&query)).unwrap();
+    login.finish(verified).await.unwrap();
+    keyfob.session(settings, app(), "pretend").await.unwrap().get("/x").send().await.unwrap();
+    assert_eq!(said(&scripted.requests()[1]), ["by-the-file"]);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -16,7 +18,12 @@ use super::{Body, PublicOnly, Sending, Transport};
 /// The largest head of an answer: headers without end must not fill the memory.
 const LARGEST_HEAD: usize = 64 * 1024;
 
+/// Who asks (RFC 9110 §10.1.5), where the request does not say. Some servers refuse those that do not tell, whatever they ask for.
+const WE: &str = concat!("keyfob/", env!("CARGO_PKG_VERSION"));
+
 /// The transport in use: hyper over rustls, with a connection pool and the environment's proxies.
+///
+/// A request without a `User-Agent` gets `keyfob/` and the version.
 #[derive(Clone)]
 pub struct HyperTransport {
     client: Client<HttpsConnector<Connector>, Body>,
@@ -119,7 +126,8 @@ fn client(https: HttpsConnector<Connector>) -> Client<HttpsConnector<Connector>,
 }
 
 impl Transport for HyperTransport {
-    fn send(&self, request: http::Request<Body>) -> Sending<'_> {
+    fn send(&self, mut request: http::Request<Body>) -> Sending<'_> {
+        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(WE));
         Box::pin(async move {
             let origin = Origin::of(request.uri()).map(|origin| origin.to_string()).unwrap_or_default();
             let client = if request.extensions().get::<PublicOnly>().is_some() { &self.public_only } else { &self.client };
