@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Served, app, endpoint, json, keyfob, provider};
-use keyfob::login::{client_credentials, jwt_bearer, token_exchange};
+use keyfob::login::{client_credentials, exchanged, jwt_bearer, token_exchange};
 use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _};
 use keyfob::proto::oauth2::{AccessRequest, ClientAuth, Dpop, TokenExchangeRequest, TokenType};
 use keyfob::proto::{App, Flow, Secret, Settings, TokenSet};
@@ -221,4 +221,36 @@ async fn g2_the_apps_own_tokens_are_bound_to_a_key_that_stays() {
     let keyfob = keyfob();
     client_credentials(&keyfob, &settings, &app, "pretend/service", &AccessRequest::scopes(["echo"])).await.unwrap();
     calls(&sandbox, &keyfob, &settings, &app, "pretend/service", "/echo").await;
+}
+
+/// Or a thief who is an app could turn a token that is bound to a key into one of their own: the server wants the key proved.
+#[tokio::test]
+async fn g2_a_bound_token_is_exchanged_with_the_key_that_it_is_bound_to() {
+    let (sandbox, settings, app) = acme().await;
+    let keyfob = keyfob();
+    client_credentials(&keyfob, &settings, &app, "pretend/service", &AccessRequest::scopes(["echo"])).await.unwrap();
+    let session = keyfob.session(settings.clone(), app.clone(), "pretend/service").await.unwrap();
+    let narrow = exchanged(&session, &settings, &app, "pretend/narrow", AccessRequest::scopes(["echo"])).await.unwrap();
+    let bound = |tokens: &TokenSet| match tokens {
+        TokenSet::OAuth2(tokens) => tokens.proof_key.as_ref().map(|key| key.expose().to_owned()),
+        _ => panic!("OAuth 2"),
+    };
+    let key = bound(&session.account().tokens);
+    assert!(key.is_some() && bound(&narrow.account.tokens) == key);
+    let narrow = keyfob.session(settings.clone(), app.clone(), "pretend/narrow").await.unwrap();
+    assert_eq!(narrow.get("/echo").send().await.unwrap().status(), 200);
+    // By another key it is refused, as it is without any.
+    let TokenSet::OAuth2(tokens) = session.account().tokens else { panic!("OAuth 2") };
+    let stolen = TokenExchangeRequest::new(tokens.access.clone(), TokenType::AccessToken);
+    let error = token_exchange(&keyfob, &settings, &app, "pretend/stolen", &stolen).await.unwrap_err();
+    assert!(error.to_string().contains("invalid_dpop_proof"), "{error}");
+    // It goes to the places of its login, and nowhere else.
+    let mut elsewhere = settings.clone();
+    let Flow::OAuth2(flow) = &mut elsewhere.flow else { panic!("OAuth 2") };
+    flow.token = endpoint("http://127.0.0.1:9/token");
+    let error = exchanged(&session, &elsewhere, &app, "pretend/elsewhere", AccessRequest::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Unbound { .. }), "{error}");
+    let error = exchanged(&session, &settings, &app, "pretend/narrow", AccessRequest::default()).await.unwrap_err();
+    assert!(matches!(error, Error::TakenName { .. }), "{error}");
+    drop(sandbox);
 }

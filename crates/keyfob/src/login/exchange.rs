@@ -1,12 +1,16 @@
 //! Token exchange (RFC 8693): an account of its own, made of another one's token.
 
-use keyfob_proto::oauth2::TokenExchangeRequest;
-use keyfob_proto::{App, Misuse, Settings};
+use keyfob_proto::oauth2::{self, AccessRequest, TokenExchangeRequest, TokenType};
+use keyfob_proto::{App, Flow, Misuse, Settings, TokenSet};
 
 use super::LoggedIn;
 use super::keep::Place;
 use crate::error::Error;
 use crate::keyfob::Keyfob;
+use crate::session::Session;
+
+/// What is made of a token lives no longer than that: it should not end at once.
+const MIN_VALID: i64 = 60;
 
 /// Exchanges a token, and keeps what it gives as an account of its own, under a name that is free: never in place of a grant that is stored, which
 /// may be the very one whose token was exchanged, and is wider than what came of it.
@@ -22,11 +26,61 @@ pub async fn token_exchange(
     account: &str,
     request: &TokenExchangeRequest,
 ) -> Result<LoggedIn, Error> {
-    let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
-    if let Some(before) = keyfob.store().account(account).await? {
-        return Err(place.taken(&before));
+    let place = free(keyfob, settings, app, account).await?;
+    exchange(&place, keyfob.login_client(settings, app)?, request).await
+}
+
+/// The same for the token of an account in use, by an app of the same provider (or of another that shares its token endpoint).
+///
+/// A token that is bound to a key is exchanged with a proof by that key, and what comes is bound to it, too. RFC 9449 does not speak of this grant; but a
+/// new key would prove nothing to a server that asks whether we may use the token at all, which is what binding is for: without that question a thief
+/// who is an app could turn a bound token into one of their own.
+///
+/// ```
+/// # use keyfob::{Error, Session, login, proto::{App, Settings, oauth2::AccessRequest}};
+/// # async fn example(session: &Session, settings: &Settings, app: &App) -> Result<(), Error> {
+/// login::exchanged(session, settings, app, "example/narrow", AccessRequest::scopes(["read"])).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// As [`token_exchange`]; `Unbound` if the account is not bound to the token endpoint's origin: its token goes to the places of its login and nowhere else;
+/// and those of a refresh.
+pub async fn exchanged(session: &Session, settings: &Settings, app: &App, account: &str, access: AccessRequest) -> Result<LoggedIn, Error> {
+    let shared = session.shared();
+    let keyfob = &shared.keyfob;
+    let place = free(keyfob, settings, app, account).await?;
+    let Flow::OAuth2(flow) = &settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+    let known = shared.fresh(Some(MIN_VALID)).await?;
+    let (from, there) = (known.account(), flow.token.origin());
+    if !from.is_bound_to(&there) {
+        let bound_to = from.origins.iter().map(ToString::to_string).collect();
+        return Err(Error::Unbound { account: from.name.clone(), origin: there.to_string(), bound_to });
     }
-    let client = keyfob.login_client(settings, app)?;
+    let TokenSet::OAuth2(tokens) = known.tokens() else {
+        return Err(Misuse::new("an OAuth 2 account, whose token can be exchanged", "an OAuth 1 account").into());
+    };
+    let client = match &tokens.proof_key {
+        Some(stored) => keyfob.client(settings, app)?.with_proof_key(keyfob.proof_key(flow, stored)?),
+        None => keyfob.login_client(settings, app)?,
+    };
+    client.check_key()?;
+    let request = TokenExchangeRequest { access, ..TokenExchangeRequest::new(tokens.access.clone(), TokenType::AccessToken) };
+    exchange(&place, client, &request).await
+}
+
+/// A place where no account is.
+async fn free<'a>(keyfob: &'a Keyfob, settings: &'a Settings, app: &'a App, account: &'a str) -> Result<Place<'a>, Error> {
+    let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
+    match keyfob.store().account(account).await? {
+        Some(before) => Err(place.taken(&before)),
+        None => Ok(place),
+    }
+}
+
+async fn exchange(place: &Place<'_>, client: oauth2::Client, request: &TokenExchangeRequest) -> Result<LoggedIn, Error> {
+    let keyfob = place.keyfob;
     let exchange = client.token_exchange(request)?;
     let answer = keyfob.ask_server(&client, exchange.request()).await?;
     let exchanged = exchange.receive(&answer, keyfob.now())?;

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! [`loopback`] waits for the browser on this machine; [`DeviceLogin`] and [`BackchannelLogin`] need none here; [`client_credentials`] and
-//! [`jwt_bearer`] need no person; [`token_exchange`] makes an
-//! account of another one's token.
+//! [`jwt_bearer`] need no person; [`exchanged`] and [`token_exchange`]
+//! make an account of another one's token.
 
 mod authorize;
 mod backchannel;
@@ -28,7 +28,7 @@ use keyfob_proto::{App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, o
 pub use backchannel::BackchannelLogin;
 pub use client_credentials::client_credentials;
 pub use device::DeviceLogin;
-pub use exchange::token_exchange;
+pub use exchange::{exchanged, token_exchange};
 pub use jwt_bearer::jwt_bearer;
 use keep::Place;
 pub use options::LoginOptions;

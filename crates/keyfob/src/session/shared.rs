@@ -14,7 +14,7 @@ use crate::store::Versioned;
 
 /// What all sessions of one account share.
 pub(crate) struct Shared {
-    pub(super) keyfob: Keyfob,
+    pub(crate) keyfob: Keyfob,
     pub(super) settings: Settings,
     pub(super) app: App,
     pub(super) client: Client,

@@ -1,15 +1,12 @@
 //! Accounts that nobody has to approve: of the app itself (`--client-credentials`), and made of another account's token (`--exchange`).
 
-use keyfob::proto::oauth2::{AccessRequest, TokenExchangeRequest, TokenType};
-use keyfob::proto::{App, Flow, Secret, Settings};
+use keyfob::proto::oauth2::AccessRequest;
+use keyfob::proto::{App, Flow, Settings};
 use keyfob::{Error, LoggedIn, login};
 
 use super::cannot;
 use crate::card::{Card, Doing};
 use crate::context::Context;
-
-/// Exchanged tokens live no longer than what they are made of: it should not end at once.
-const MIN_VALID: i64 = 60;
 
 /// What is asked for, by whom, and where it is kept.
 pub(super) struct Asked<'a> {
@@ -44,9 +41,6 @@ impl Asked<'_> {
             let unbound = Error::Unbound { account: opened.account.name.clone(), origin: there.to_string(), bound_to };
             return Err(Card::of(cannot(account), &unbound).advising(format!("exchange it at {} itself", opened.provider.title)));
         }
-        let token = opened.session().await?.token(MIN_VALID).await.doing(cannot(account))?;
-        let mut request = TokenExchangeRequest::new(Secret::clone(&token), TokenType::AccessToken);
-        request.access = access;
-        login::token_exchange(context.keyfob().await?, settings, app, account, &request).await.doing(cannot(account))
+        login::exchanged(&opened.session().await?, settings, app, account, access).await.doing(cannot(account))
     }
 }
