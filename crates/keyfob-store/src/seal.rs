@@ -115,7 +115,7 @@ impl Sealer {
         self.open_in_place(place, &mut sealed.0).map(drop).ok_or_else(|| not_what_was_sealed(place))
     }
 
-    #[cfg(feature = "measure")]
+    /// Seals what is bytes already.
     pub(crate) fn seal_bytes(&self, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
         let (salt, key) = self.key_to_seal_with()?;
         seal_with(&key, salt, &self.vault, place, plain.len(), |sealed| {
@@ -124,11 +124,11 @@ impl Sealer {
         })
     }
 
-    #[cfg(feature = "measure")]
-    pub(crate) fn open_bytes(&self, place: &Place<'_>, sealed: Vec<u8>) -> Result<usize, StoreError> {
+    /// Opens what was sealed as bytes; `Corrupt` as in [`open`](Self::open).
+    pub(crate) fn open_bytes(&self, place: &Place<'_>, sealed: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let mut sealed = Wiped(sealed);
-        let plain = self.open_in_place(place, &mut sealed.0).map(<[u8]>::len);
-        plain.ok_or_else(|| StoreError::Corrupt("it is not what was sealed".to_owned()))
+        let plain = self.open_in_place(place, &mut sealed.0).map(|plain| Zeroizing::new(plain.to_vec()));
+        plain.ok_or_else(|| not_what_was_sealed(place))
     }
 
     /// A keyed hash: finds a row by something that must not lie there in clear. `what` keeps equal texts of different meaning apart.

@@ -13,6 +13,7 @@ use keyfob::{Account, Store, StoreError};
 use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 
+use crate::shelf::{self, Act};
 use crate::{KeySource, Vault, place, seal};
 
 /// Items travel in bundles of this many.
@@ -36,13 +37,22 @@ pub struct Moved {
     pub accounts: u64,
     /// Entries of their histories, with their times.
     pub entries: u64,
+    /// Items of the shelf, each with its generation.
+    pub items: u64,
+    /// Lines of the book, in their order.
+    pub acts: u64,
 }
 
-/// Copies apps, accounts and histories into an empty vault. Ids, names, generations and times stay; logins under way do not move, and begin
-/// anew. The vault that is read is not changed.
+/// Copies apps, accounts, histories and the [shelf](crate::shelf) into an empty vault. Ids, names, generations and times stay; logins under way
+/// do not move, and begin anew. The vault that is read is not changed.
 pub async fn copy_all(from: &dyn Portable, to: &dyn Portable) -> Result<Moved, StoreError> {
+    copy(from, to, true).await
+}
+
+async fn copy(from: &dyn Portable, to: &dyn Portable, with_shelf: bool) -> Result<Moved, StoreError> {
     let (sender, receiver) = mpsc::channel(4);
-    let (poured, filled) = tokio::join!(from.pour(Outflow { to: sender, bundle: Vec::new() }), to.fill(Inflow::new(receiver)));
+    let out = Outflow { to: sender, bundle: Vec::new(), with_shelf };
+    let (poured, filled) = tokio::join!(from.pour(out), to.fill(Inflow::new(receiver)));
     match (poured, filled) {
         // The one is why the other stopped: whoever ended the stream has the reason.
         (Err(error), Err(other)) => Err(if is_cut(&error) { other } else { error }),
@@ -50,11 +60,12 @@ pub async fn copy_all(from: &dyn Portable, to: &dyn Portable) -> Result<Moved, S
     }
 }
 
-/// Writes everything into one new file, sealed with a passphrase: a vault like any other. `scratch` is a folder of ours to make it in.
+/// Writes apps, accounts and histories into one new file, sealed with a passphrase: a vault like any other. `scratch` is a folder of ours to
+/// make it in. The shelf stays behind: who is signed in at a web app, and the keys that it gave out, belong to that one, and not to a copy.
 pub async fn export(from: &dyn Portable, scratch: &Path, to: &Path, passphrase: &Secret) -> Result<Moved, StoreError> {
     let scratch = Scratch::within(scratch)?;
     let vault = Vault::open(&scratch.vault(), KeySource::Passphrase(passphrase.clone()))?;
-    let moved = copy_all(from, &vault).await?;
+    let moved = copy(from, &vault, false).await?;
     vault.into_one_file().await?;
     let mut made = File::open(scratch.vault()).map_err(place::io(to))?;
     // In no folder's safety is it sealed any less: it may be a stick, or /tmp. But never over something, and never through a link.
@@ -93,12 +104,16 @@ pub(crate) enum Item {
     App(String, Box<App>),
     Account(Box<Versioned<Account>>),
     Entry(Box<Entry>),
+    /// With its kind.
+    OfShelf(String, Box<Versioned<shelf::Item>>),
+    Act(Box<Act>),
 }
 
 /// The end that a vault pours into.
 pub struct Outflow {
     to: mpsc::Sender<Bundle>,
     bundle: Vec<Item>,
+    with_shelf: bool,
 }
 
 /// The end that a vault is filled from.
@@ -115,6 +130,11 @@ struct Bundle {
 }
 
 impl Outflow {
+    /// Whether what is on the shelf is to come along.
+    pub(crate) fn with_shelf(&self) -> bool {
+        self.with_shelf
+    }
+
     /// Sends an item. Blocks: not for async code.
     pub(crate) fn send(&mut self, item: Item) -> Result<(), StoreError> {
         self.bundle.push(item);
@@ -181,12 +201,21 @@ impl Inflow {
     }
 }
 
+impl Item {
+    /// Whether it belongs to the shelf: only what has something to put there needs an empty one.
+    pub(crate) fn is_of_shelf(&self) -> bool {
+        matches!(self, Self::OfShelf(..) | Self::Act(_))
+    }
+}
+
 impl Moved {
     pub(crate) fn count(&mut self, item: &Item) {
         match item {
             Item::App(..) => self.apps += 1,
             Item::Account(_) => self.accounts += 1,
             Item::Entry(_) => self.entries += 1,
+            Item::OfShelf(..) => self.items += 1,
+            Item::Act(_) => self.acts += 1,
         }
     }
 }

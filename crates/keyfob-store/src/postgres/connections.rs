@@ -1,14 +1,16 @@
 //! Connections to the database: a pool of them, what each is told at its beginning, and statements that are tried again where that is safe.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use keyfob::StoreError;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, Error, NoTls, Row};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
@@ -118,6 +120,29 @@ impl Connections {
         }
     }
 
+    /// The same, for one that listens: with what is told on it.
+    pub(super) async fn dial_listening(&self) -> Result<(Client, JoinHandle<()>, mpsc::UnboundedReceiver<String>), Failure> {
+        let (tell, told) = mpsc::unbounded_channel();
+        let dialled = async {
+            let (client, task) = match &self.dial.tls {
+                None => {
+                    let (client, connection) = self.address.config.connect(NoTls).await?;
+                    (client, tokio::spawn(listen(connection, tell)))
+                }
+                Some(tls) => {
+                    let (client, connection) = self.address.config.connect(tls.clone()).await?;
+                    (client, tokio::spawn(listen(connection, tell)))
+                }
+            };
+            client.batch_execute(SETTINGS).await?;
+            Ok((client, task, told))
+        };
+        match tokio::time::timeout(CONNECT * 2, dialled).await {
+            Ok(connected) => connected.map_err(|error| Failure::connecting(&self.address, &error)),
+            Err(_) => Err(Failure::silence(&self.address, Fate::Unsent)),
+        }
+    }
+
     /// Runs one statement, by itself a transaction.
     pub(super) async fn run(&self, statement: &str, parameters: &[&(dyn ToSql + Sync)], again: Again) -> Result<Answer, Failure> {
         let begun = Instant::now();
@@ -211,6 +236,21 @@ async fn drive(connection: impl Future<Output = Result<(), Error>>) {
     if connection.await.is_err() {
         tracing::debug!("a connection to PostgreSQL ended");
     }
+}
+
+/// The same, and tells of what `NOTIFY` brings. Nobody is told any more when it ends.
+async fn listen<S, T>(mut connection: Connection<S, T>, tell: mpsc::UnboundedSender<String>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(notice) = message {
+            // Nobody may hear it any more.
+            drop(tell.send(notice.payload().to_owned()));
+        }
+    }
+    tracing::debug!("a connection to PostgreSQL ended");
 }
 
 #[cfg(test)]

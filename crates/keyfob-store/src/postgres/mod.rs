@@ -1,15 +1,19 @@
 //! The vault in PostgreSQL, for several machines: the same sealed rows as in SQLite, as a [`Store`].
 
 mod accounts;
+mod acts;
 mod address;
+mod changes;
 mod connections;
 mod failure;
 mod hold;
+mod items;
 mod logins;
 mod pour;
 mod rekey;
 mod schema;
 mod sealing;
+mod shelf;
 mod tls;
 
 use std::fmt;
@@ -24,7 +28,9 @@ use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 use crate::key::KeySource;
 use crate::rekey::Rekeyed;
 use crate::transfer::{Inflow, Moved, Outflow, Portable};
+use acts::Book;
 use address::Address;
+use changes::Ear;
 use connections::Connections;
 use hold::Holds;
 use sealing::Sealing;
@@ -59,7 +65,9 @@ pub struct PostgresVault {
     warnings: Vec<String>,
     connections: Arc<Connections>,
     holds: Holds,
-    sealing: Sealing,
+    sealing: Arc<Sealing>,
+    book: Book,
+    ear: Ear,
 }
 
 impl PostgresVault {
@@ -122,8 +130,10 @@ impl PostgresVault {
         let connections = Arc::new(Connections::new(address)?);
         let schema::Opened { sealer, header, key_made, warnings } = schema::open(&connections, &source, make).await?;
         let holds = Holds::new(Arc::clone(&connections), header.vault_id()?);
-        let sealing = Sealing::new(Arc::clone(&connections), sealer, &header, &source);
-        Ok(Self { place, key_made, warnings, connections, holds, sealing })
+        let sealing = Arc::new(Sealing::new(Arc::clone(&connections), sealer, &header, &source));
+        let book = Book::new(Arc::clone(&connections), Arc::clone(&sealing));
+        let ear = Ear::new(Arc::clone(&connections));
+        Ok(Self { place, key_made, warnings, connections, holds, sealing, book, ear })
     }
 }
 

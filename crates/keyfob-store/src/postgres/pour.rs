@@ -6,10 +6,12 @@ use tokio_postgres::{Error, IsolationLevel, Row};
 
 use super::PostgresVault;
 use super::accounts::limit;
+use super::acts;
 use super::failure::Failure;
 use super::schema::get;
 use crate::rows::{AccountRow, AppRow, EntryRow, signed};
 use crate::seal::Sealer;
+use crate::shelf::{Act, ActRow, ItemRow};
 use crate::transfer::{Inflow, Item, Moved, Outflow, not_empty};
 
 /// Rows are read in chunks of so many.
@@ -19,14 +21,23 @@ const APPS: &str = "SELECT id, generation, record FROM keyfob.app WHERE id > $1 
 const ACCOUNTS: &str = "SELECT id, name, generation, due_at, record FROM keyfob.account WHERE id > $1 ORDER BY id LIMIT $2";
 const ENTRIES: &str = "SELECT account, record, number FROM keyfob.history WHERE number > $1 ORDER BY number LIMIT $2";
 
+const ITEMS: &str =
+    "SELECT kind, id, owner, expires_at, generation, record FROM keyfob.item WHERE (kind, id) > ($1, $2) ORDER BY kind, id LIMIT $3";
+const ACTS: &str = "SELECT number, done_at, owner, record FROM keyfob.act WHERE number > $1 ORDER BY number LIMIT $2";
+
 const ANY: &str = "SELECT EXISTS (SELECT FROM keyfob.app) OR EXISTS (SELECT FROM keyfob.account) OR EXISTS (SELECT FROM keyfob.history)";
-const LOCK: &str = "LOCK TABLE keyfob.app, keyfob.account, keyfob.history IN SHARE ROW EXCLUSIVE MODE";
+const ANY_OF_SHELF: &str = "SELECT EXISTS (SELECT FROM keyfob.item) OR EXISTS (SELECT FROM keyfob.act)";
+const LOCK: &str = "LOCK TABLE keyfob.app, keyfob.account, keyfob.history, keyfob.item, keyfob.act IN SHARE ROW EXCLUSIVE MODE";
 const PUT_APPS: &str = "INSERT INTO keyfob.app (id, generation, record) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[])";
 const PUT_ACCOUNTS: &str = "INSERT INTO keyfob.account (id, name, generation, due_at, record)
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[])";
 /// In order: their numbers are drawn as they come.
 const PUT_ENTRIES: &str = "INSERT INTO keyfob.history (account, record)
     SELECT account, record FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS e (account, record, place) ORDER BY place";
+const PUT_ITEMS: &str = "INSERT INTO keyfob.item (kind, id, owner, expires_at, generation, record)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[])";
+const PUT_ACTS: &str = "INSERT INTO keyfob.act (number, done_at, owner, record)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[])";
 
 /// All of it, as it was at one moment.
 pub(super) async fn pour(vault: &PostgresVault, mut out: Outflow) -> Result<(), StoreError> {
@@ -63,7 +74,40 @@ pub(super) async fn pour(vault: &PostgresVault, mut out: Outflow) -> Result<(), 
         let Some(row) = rows.last() else { break };
         after = get(row, 2)?;
     }
+    if out.with_shelf() {
+        pour_shelf(&reading, sealer, &mut out, error).await?;
+    }
     out.finish().await
+}
+
+async fn pour_shelf(
+    reading: &Transaction<'_>,
+    sealer: &Sealer,
+    out: &mut Outflow,
+    error: impl Fn(Error) -> StoreError,
+) -> Result<(), StoreError> {
+    let (mut kind, mut id) = (String::new(), String::new());
+    loop {
+        let rows = reading.query(ITEMS, &[&kind, &id, &limit(CHUNK)]).await.map_err(&error)?;
+        for row in &rows {
+            let row = ItemRow::from_row(row)?;
+            kind.clone_from(&row.kind);
+            id.clone_from(&row.id);
+            out.pass(Item::OfShelf(kind.clone(), Box::new(row.open(sealer)?))).await?;
+        }
+        if rows.is_empty() {
+            break;
+        }
+    }
+    let mut after = i64::MIN;
+    loop {
+        let rows = reading.query(ACTS, &[&after, &limit(CHUNK)]).await.map_err(&error)?;
+        for row in &rows {
+            out.pass(Item::Act(Box::new(ActRow::from_row(row)?.open(sealer)?))).await?;
+        }
+        let Some(row) = rows.last() else { return Ok(()) };
+        after = get(row, 0)?;
+    }
 }
 
 /// Into an empty vault, in one transaction: all of it, or nothing. Nobody else writes meanwhile.
@@ -83,11 +127,29 @@ pub(super) async fn fill(vault: &PostgresVault, mut from: Inflow) -> Result<Move
         if items.is_empty() {
             break;
         }
+        let first_of_shelf = moved.items + moved.acts == 0 && items.iter().any(Item::is_of_shelf);
+        if first_of_shelf && get(&write.query_one(ANY_OF_SHELF, &[]).await.map_err(error)?, 0)? {
+            return Err(not_empty());
+        }
         items.iter().for_each(|item| moved.count(item));
-        Sealed::of(sealer, &items)?.put(&write).await.map_err(error)?;
+        let sealed = Sealed::of(sealer, &items)?;
+        sealed.put(&write).await.map_err(error)?;
+        put_acts(&write, sealer, &items, error).await?;
     }
     write.commit().await.map_err(error)?;
     Ok(moved)
+}
+
+/// In order, under numbers of this vault.
+async fn put_acts(write: &Transaction<'_>, sealer: &Sealer, items: &[Item], error: impl Fn(Error) -> StoreError) -> Result<(), StoreError> {
+    let acts: Vec<&Act> = items.iter().filter_map(|item| if let Item::Act(act) = item { Some(&**act) } else { None }).collect();
+    if acts.is_empty() {
+        return Ok(());
+    }
+    let drawn = write.query(acts::NUMBERS, &[&limit(acts.len())]).await.map_err(&error)?;
+    let numbers: Vec<i64> = drawn.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
+    let acts::Columns { dates, owners, records } = acts::Columns::seal(sealer, &numbers, acts)?;
+    write.execute(PUT_ACTS, &[&numbers, &dates, &owners, &records]).await.map_err(error).map(drop)
 }
 
 fn failed(vault: &PostgresVault, error: &Error) -> StoreError {
@@ -100,6 +162,17 @@ struct Sealed {
     apps: (Vec<Vec<u8>>, Vec<i64>, Vec<Vec<u8>>),
     accounts: Accounts,
     entries: (Vec<Vec<u8>>, Vec<Vec<u8>>),
+    items: Items,
+}
+
+#[derive(Default)]
+struct Items {
+    kinds: Vec<String>,
+    ids: Vec<String>,
+    owners: Vec<Option<String>>,
+    expiries: Vec<Option<i64>>,
+    generations: Vec<i64>,
+    records: Vec<Vec<u8>>,
 }
 
 #[derive(Default)]
@@ -134,6 +207,18 @@ impl Sealed {
                     let row = EntryRow::seal(sealer, entry)?;
                     sealed.entries.extend([(row.account, row.record)]);
                 }
+                Item::OfShelf(kind, record) => {
+                    let row = ItemRow::seal(sealer, kind, &record.value, record.generation.0)?;
+                    let Items { kinds, ids, owners, expiries, generations, records } = &mut sealed.items;
+                    generations.push(signed(row.generation)?);
+                    kinds.push(row.kind);
+                    ids.push(row.id);
+                    owners.push(row.owner);
+                    expiries.push(row.expires_at);
+                    records.push(row.record);
+                }
+                // Sealed with their numbers, which the database gives.
+                Item::Act(_) => {}
             }
         }
         Ok(sealed)
@@ -151,6 +236,10 @@ impl Sealed {
         let (accounts, records) = &self.entries;
         if !accounts.is_empty() {
             write.execute(&write.prepare_cached(PUT_ENTRIES).await?, &[accounts, records]).await?;
+        }
+        let Items { kinds, ids, owners, expiries, generations, records } = &self.items;
+        if !ids.is_empty() {
+            write.execute(&write.prepare_cached(PUT_ITEMS).await?, &[kinds, ids, owners, expiries, generations, records]).await?;
         }
         Ok(())
     }

@@ -12,21 +12,25 @@ use crate::header::Header;
 use crate::key::{KeySource, Next};
 use crate::place;
 use crate::rekey::Rekeyed;
-use crate::rows::{AccountRow, AppRow, EntryRow};
+use crate::rows::{AccountRow, AppRow, EntryRow, signed};
 use crate::seal::Sealer;
+use crate::shelf::{ActRow, ItemRow};
 
 /// So many rows are in memory at once.
 const MOST: i32 = 1000;
 
 /// Readers go on, with what was there before. Everybody else waits: also a vault that is being filled, and another rekey. In the order in which
 /// a write of an account takes its locks, so that no two wait for each other.
-const LOCK: &str = "LOCK TABLE keyfob.app, keyfob.account, keyfob.history, keyfob.pending IN EXCLUSIVE MODE";
+const LOCK: &str = "LOCK TABLE keyfob.app, keyfob.account, keyfob.history, keyfob.pending, keyfob.item, keyfob.act IN EXCLUSIVE MODE";
 /// Who may not write it is told so before there is a new key, and before anything was done for nothing.
 const MAY_WRITE: &str = "SELECT FROM keyfob.header FOR UPDATE";
 
 const APPS: &str = "SELECT id, generation, record FROM keyfob.app";
 const ACCOUNTS: &str = "SELECT id, name, generation, due_at, record FROM keyfob.account";
 const ENTRIES: &str = "SELECT account, record, number FROM keyfob.history";
+
+const ITEMS: &str = "SELECT kind, id, owner, expires_at, generation, record FROM keyfob.item";
+const ACTS: &str = "SELECT number, done_at, owner, record FROM keyfob.act";
 
 const PUT_APPS: &str = "
     UPDATE keyfob.app SET id = new.id, record = new.record
@@ -40,6 +44,12 @@ const PUT_ACCOUNTS: &str = "
 const PUT_ENTRIES: &str = "
     UPDATE keyfob.history SET account = new.account, record = new.record
       FROM unnest($1::bigint[], $2::bytea[], $3::bytea[]) AS new (number, account, record) WHERE history.number = new.number";
+const PUT_ITEMS: &str = "
+    UPDATE keyfob.item SET record = new.record
+      FROM unnest($1::text[], $2::text[], $3::bytea[]) AS new (kind, id, record) WHERE item.kind = new.kind AND item.id = new.id";
+const PUT_ACTS: &str = "
+    UPDATE keyfob.act SET record = new.record
+      FROM unnest($1::bigint[], $2::bytea[]) AS new (number, record) WHERE act.number = new.number";
 
 pub(super) async fn rekey(vault: &PostgresVault, to: &KeySource) -> Result<Rekeyed, StoreError> {
     let error = |error| failed(vault, &error);
@@ -105,7 +115,14 @@ async fn seal_all(
     let (header, sealer) = old.anew(&next.key, next.kdf.take())?;
     write.batch_execute("DELETE FROM keyfob.pending").await.map_err(|error| failed(vault, &error))?;
     let mut count = 0;
-    for (query, put, anew) in [(APPS, PUT_APPS, apps as Anew), (ACCOUNTS, PUT_ACCOUNTS, accounts), (ENTRIES, PUT_ENTRIES, entries)] {
+    let tables: [(&str, &str, Anew); 5] = [
+        (APPS, PUT_APPS, apps),
+        (ACCOUNTS, PUT_ACCOUNTS, accounts),
+        (ENTRIES, PUT_ENTRIES, entries),
+        (ITEMS, PUT_ITEMS, items),
+        (ACTS, PUT_ACTS, acts),
+    ];
+    for (query, put, anew) in tables {
         count += in_chunks(vault, write, query, put, |rows| anew(rows, current, &sealer)).await?;
     }
     schema::move_header(write, &header).await.map_err(|error| failed(vault, &error))?;
@@ -154,6 +171,31 @@ fn entries(rows: &[Row], current: &Sealer, sealer: &Sealer) -> Result<Columns, S
         records.push(row.record);
     }
     Ok(vec![Box::new(numbers), Box::new(accounts), Box::new(records)])
+}
+
+fn items(rows: &[Row], current: &Sealer, sealer: &Sealer) -> Result<Columns, StoreError> {
+    let (mut kinds, mut ids, mut records) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let row = ItemRow::from_row(row)?;
+        let kind = row.kind.clone();
+        let item = row.open(current)?;
+        let row = ItemRow::seal(sealer, &kind, &item.value, item.generation.0)?;
+        kinds.push(row.kind);
+        ids.push(row.id);
+        records.push(row.record);
+    }
+    Ok(vec![Box::new(kinds), Box::new(ids), Box::new(records)])
+}
+
+fn acts(rows: &[Row], current: &Sealer, sealer: &Sealer) -> Result<Columns, StoreError> {
+    let (mut numbers, mut records) = (Vec::new(), Vec::new());
+    for row in rows {
+        let row = ActRow::from_row(row)?;
+        let number = row.number;
+        records.push(ActRow::seal(sealer, number, &row.open(current)?)?.record);
+        numbers.push(signed(number)?);
+    }
+    Ok(vec![Box::new(numbers), Box::new(records)])
 }
 
 /// Every row of a table, a thousand at a time; how many there were. A portal goes on with what was there when it was opened, whatever has

@@ -13,7 +13,8 @@ use crate::key::KeySource;
 use crate::seal::Sealer;
 
 /// Each takes a vault from the version of its index to the next.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/001_vault.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/postgres/001_vault.sql"), include_str!("../../migrations/postgres/002_shelf.sql")];
 
 /// "KEYFOB" and a one: whoever makes or moves a vault in this database, or seals it anew, holds it.
 pub(super) const LOCK: i64 = 0x4B45_5946_4F42_0001;

@@ -1,45 +1,38 @@
 //! A shelf in memory, for tests: what it keeps is gone with the process.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use keyfob::StoreError;
 use keyfob::proto::Timestamp;
 use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
-use tokio::sync::broadcast;
 
-use super::{Act, Change, Changes, Item, Kind, Shelf, check_names};
-
-/// So many changes wait for one who listens; beyond it something was missed, and that is told.
-const MOST_CHANGES: usize = 256;
+use super::{Act, Changes, Hearing, Herald, Item, Kind, Shelf, check_item, check_owner, next_generation};
 
 /// A shelf in memory.
 #[derive(Debug)]
 pub struct MemoryShelf {
     held: Mutex<Held>,
-    told: broadcast::Sender<Change>,
+    herald: Arc<Herald>,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     items: BTreeMap<(Kind, String), Versioned<Item>>,
-    acts: Vec<Act>,
+    /// By number.
+    acts: BTreeMap<u64, Act>,
+    /// Of the last that was written.
+    number: u64,
 }
 
 impl Default for MemoryShelf {
     fn default() -> Self {
-        Self { held: Mutex::default(), told: broadcast::Sender::new(MOST_CHANGES) }
+        Self { held: Mutex::default(), herald: Arc::new(Herald::new(Hearing::Good)) }
     }
 }
 
 impl MemoryShelf {
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self, kind: Kind, id: &str) {
-        // Nobody may listen.
-        drop(self.told.send(Change::Item { kind: kind.0.to_owned(), id: id.to_owned() }));
     }
 }
 
@@ -51,22 +44,13 @@ impl Shelf for MemoryShelf {
 
     fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {
         let put = || {
-            check_names(&item.id, item.owner.as_deref())?;
+            check_item(item)?;
             let mut held = self.held();
             let key = (kind, item.id.clone());
-            let there = held.items.get(&key).map(|found| found.generation);
-            let fits = match expected {
-                Expected::Nothing => there.is_none(),
-                Expected::Generation(generation) => there == Some(generation),
-                Expected::Anything => true,
-            };
-            if !fits {
-                return Err(StoreError::Conflict);
-            }
-            let generation = Generation(there.map_or(1, |Generation(there)| there + 1));
+            let generation = Generation(next_generation(held.items.get(&key).map(|found| found.generation), expected)?);
             held.items.insert(key, Versioned { value: item.clone(), generation });
             drop(held);
-            self.tell(kind, &item.id);
+            self.herald.tell_item(kind.0, &item.id);
             Ok(generation)
         };
         let put = put();
@@ -75,13 +59,17 @@ impl Shelf for MemoryShelf {
 
     fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
         let removed = self.held().items.remove(&(kind, id.to_owned())).is_some();
-        self.tell(kind, id);
+        if removed {
+            self.herald.tell_item(kind.0, id);
+        }
         Box::pin(async move { Ok(removed) })
     }
 
     fn take_item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Item>> {
         let taken = self.held().items.remove(&(kind, id.to_owned())).map(|found| found.value);
-        self.tell(kind, id);
+        if taken.is_some() {
+            self.herald.tell_item(kind.0, id);
+        }
         Box::pin(async move { Ok(taken.filter(|item| !item.is_over(now))) })
     }
 
@@ -105,45 +93,41 @@ impl Shelf for MemoryShelf {
     }
 
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
-        self.held().acts.extend(acts);
-        Box::pin(async { Ok(()) })
+        let checked = acts.iter().try_for_each(|act| check_owner(act.owner.as_deref()));
+        if checked.is_ok() {
+            let mut held = self.held();
+            for act in acts {
+                held.number += 1;
+                let number = held.number;
+                held.acts.insert(number, act);
+            }
+        }
+        Box::pin(async { checked })
     }
 
     fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>> {
         let held = self.held();
-        let numbered = held.acts.iter().enumerate().map(|(place, act)| (EntryNumber(place as u64 + 1), act));
-        let wanted = numbered.rev().filter(|(number, act)| {
+        let wanted = held.acts.iter().rev().map(|(number, act)| (EntryNumber(*number), act)).filter(|(number, act)| {
             before.is_none_or(|before| *number < before) && owner.is_none_or(|owner| act.owner.as_deref() == Some(owner))
         });
         let found = wanted.take(most).map(|(number, act)| (number, act.clone())).collect();
         Box::pin(async { Ok(found) })
     }
 
-    /// The book is kept whole: a line's number is its place.
-    fn sweep(&self, now: Timestamp, _: Timestamp, most: usize) -> Stored<'_, usize> {
+    fn sweep(&self, now: Timestamp, acts_before: Timestamp, most: usize) -> Stored<'_, usize> {
         let mut held = self.held();
         let over: Vec<_> = held.items.iter().filter(|(_, item)| item.value.is_over(now)).map(|(key, _)| key.clone()).take(most).collect();
         over.iter().for_each(|key| drop(held.items.remove(key)));
-        let swept = over.len();
+        let newest = held.number;
+        let old = held.acts.iter().filter(|(number, act)| act.at < acts_before && **number != newest);
+        let old: Vec<_> = old.map(|(number, _)| *number).take(most).collect();
+        old.iter().for_each(|number| drop(held.acts.remove(number)));
+        let swept = over.len() + old.len();
         Box::pin(async move { Ok(swept) })
     }
 
     fn changes(&self) -> Stored<'_, Box<dyn Changes>> {
-        let changes: Box<dyn Changes> = Box::new(Told(self.told.subscribe()));
+        let changes: Box<dyn Changes> = Box::new(self.herald.listen());
         Box::pin(async { Ok(changes) })
-    }
-}
-
-struct Told(broadcast::Receiver<Change>);
-
-impl Changes for Told {
-    fn next(&mut self) -> std::pin::Pin<Box<dyn Future<Output = Change> + Send + '_>> {
-        Box::pin(async {
-            match self.0.recv().await {
-                Ok(change) => change,
-                Err(broadcast::error::RecvError::Lagged(_)) => Change::Anything,
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-            }
-        })
     }
 }

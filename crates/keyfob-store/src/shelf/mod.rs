@@ -4,7 +4,9 @@
 //! [`Shelf`] knows items and acts, not what is in them. Both are sealed like every record of the vault, and bound to their kind, id, owner and
 //! generation; they are moved, sealed anew and checked along with it.
 
+mod herald;
 mod memory;
+mod rows;
 
 use std::fmt;
 
@@ -13,7 +15,9 @@ use keyfob::proto::Timestamp;
 use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
 use zeroize::Zeroizing;
 
+pub(crate) use herald::{Hearing, Herald, Listening};
 pub use memory::MemoryShelf;
+pub(crate) use rows::{ActRow, ItemRow, next_generation};
 
 /// What sort of thing an item is: a short word of the program that keeps it (`person`). Items of different kinds may have the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,8 +108,8 @@ pub trait Shelf: Send + Sync + fmt::Debug {
     /// The newest lines of the book, the newest first: all, or those of an owner; only those before `before`.
     fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>>;
 
-    /// Removes items that have expired, and lines of the book from before `acts_before`; how many. At most so many of each, so that nobody
-    /// waits for long.
+    /// Removes items that have expired, and lines of the book from before `acts_before`, but for the newest of all; how many. At most so many
+    /// of each, so that nobody waits for long.
     fn sweep(&self, now: Timestamp, acts_before: Timestamp, most: usize) -> Stored<'_, usize>;
 
     /// What changes from now on.
@@ -160,12 +164,21 @@ impl fmt::Debug for Act {
     }
 }
 
-/// Ids and owners that every database takes and orders alike.
-pub(crate) fn check_names(id: &str, owner: Option<&str>) -> Result<(), StoreError> {
-    let is_good = |text: &str| !text.is_empty() && text.len() <= LONGEST_ID && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_good(id) && owner.is_none_or(is_good) {
-        return Ok(());
-    }
+/// Ids and owners that every database takes and orders alike. What is none can be looked for, and is never there.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_ID && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// An error where an item could not be found again.
+pub(crate) fn check_item(item: &Item) -> Result<(), StoreError> {
+    if is_name(&item.id) { check_owner(item.owner.as_deref()) } else { Err(no_name()) }
+}
+
+pub(crate) fn check_owner(owner: Option<&str>) -> Result<(), StoreError> {
+    if owner.is_none_or(is_name) { Ok(()) } else { Err(no_name()) }
+}
+
+fn no_name() -> StoreError {
     let what = std::io::Error::new(std::io::ErrorKind::InvalidInput, "an id or owner is not 1 to 128 printable ASCII characters");
-    Err(StoreError::Io("an item cannot be kept".to_owned(), what))
+    StoreError::Io("it cannot be kept".to_owned(), what)
 }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row};
 use super::database::sql;
 use super::sealing::Sealing;
 use crate::rows::{AccountRow, AppRow, EntryRow, PendingRow};
+use crate::shelf::{ActRow, ItemRow};
 
 /// So many sentences about damage are enough to know what to do.
 const MOST_TOLD: usize = 100;
@@ -22,6 +23,10 @@ pub struct Checked {
     pub entries: u64,
     /// Logins under way that open.
     pub logins: u64,
+    /// Items of the shelf that open.
+    pub items: u64,
+    /// Lines of the book that open.
+    pub acts: u64,
     /// What is damaged: sentences for the person, at most a hundred. Empty if all is well.
     pub damaged: Vec<String>,
 }
@@ -41,9 +46,13 @@ pub(super) fn check(connection: &mut Connection, sealing: &Sealing) -> Result<Ch
     let entries = each(&read, entries, EntryRow::read, |row| row.open(sealer).map(drop), &mut damaged)?.len();
     let logins = "SELECT id, binding, generation, expires_at, record FROM pending";
     let logins = each(&read, logins, PendingRow::read, |row| row.open(sealer).map(drop), &mut damaged)?.len();
+    let items = "SELECT kind, id, owner, expires_at, generation, record FROM item";
+    let items = each(&read, items, ItemRow::read, |row| row.open(sealer).map(drop), &mut damaged)?.len();
+    let acts = "SELECT number, done_at, owner, record FROM act";
+    let acts = each(&read, acts, ActRow::read, |row| row.open(sealer).map(drop), &mut damaged)?.len();
     damaged.truncate(MOST_TOLD);
-    let count = |rows: usize| rows as u64;
-    Ok(Checked { apps: count(apps), accounts: count(accounts), entries: count(entries), logins: count(logins), damaged })
+    let [apps, accounts, entries, logins, items, acts] = [apps, accounts, entries, logins, items, acts].map(|rows| rows as u64);
+    Ok(Checked { apps, accounts, entries, logins, items, acts, damaged })
 }
 
 /// What opens; the others are told.

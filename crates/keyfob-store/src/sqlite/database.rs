@@ -18,7 +18,7 @@ use crate::seal::Sealer;
 const APPLICATION_ID: i32 = 0x4B46_4F42;
 
 /// Each takes a vault from the version of its index to the next; `user_version` says which were applied.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/001_vault.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/sqlite/001_vault.sql"), include_str!("../../migrations/sqlite/002_shelf.sql")];
 
 /// Up to this length every page and index is looked at when the vault is opened: that takes about a millisecond, and is some hundred accounts.
 const CHECKED_WHOLE: i64 = 1 << 20;
@@ -310,7 +310,7 @@ mod tests {
         let (connection, ..) = open(&path, |header| source.open(header, &mut Vec::new())).expect("opens");
         for (name, expected) in [
             ("application_id", 1_262_899_010),
-            ("user_version", 1),
+            ("user_version", 2),
             ("trusted_schema", 0),
             ("cell_size_check", 1),
             ("foreign_keys", 1),

@@ -1,16 +1,20 @@
 //! The vault: a sealed SQLite file as a [`Store`].
 
+mod acts;
+mod changes;
 mod check;
 mod checkpoint;
 mod database;
 mod frozen;
 mod hold;
 mod inspect;
+mod items;
 mod pour;
 mod readers;
 mod reads;
 mod rekey;
 mod sealing;
+mod shelf;
 mod worker;
 mod writer;
 mod writes;
@@ -24,6 +28,7 @@ use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
+use changes::Watch;
 pub use check::Checked;
 use frozen::Frozen;
 pub use inspect::Inspection;
@@ -75,6 +80,8 @@ pub struct Vault {
     warnings: Vec<String>,
     /// Where it cannot be written.
     frozen: Option<Arc<Frozen>>,
+    /// Before the writer, whose connection it looks with.
+    watch: Watch,
     writer: Writer,
     readers: Readers,
 }
@@ -125,7 +132,8 @@ impl Vault {
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), None);
         let readers = Readers::new(path.clone(), sealing, connection, None);
-        Ok(Self { path, key_made, warnings, frozen: None, writer, readers })
+        let watch = Watch::new(Some(writer.others()));
+        Ok(Self { path, key_made, warnings, frozen: None, watch, writer, readers })
     }
 
     /// To be read alone: nothing is made beside it, and what a killed rekey left stays.
@@ -137,7 +145,7 @@ impl Vault {
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), Some(Arc::clone(&frozen)));
         let readers = Readers::new(path.clone(), sealing, connection, Some(Arc::clone(&frozen)));
-        Ok(Self { path, key_made: None, warnings, frozen: Some(frozen), writer, readers })
+        Ok(Self { path, key_made: None, warnings, frozen: Some(frozen), watch: Watch::new(None), writer, readers })
     }
 
     /// What a vault says of itself without its key.

@@ -3,12 +3,14 @@
 use keyfob::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::acts;
 use super::database::sql;
 use super::readers::Pool;
 use super::rekey::in_chunks;
 use super::sealing::Sealing;
 use crate::rows::{AccountRow, AppRow, EntryRow, signed};
 use crate::seal::Sealer;
+use crate::shelf::{ActRow, ItemRow};
 use crate::transfer::{Inflow, Item, Moved, Outflow, not_empty};
 
 /// All of it, as it was at one moment.
@@ -30,6 +32,13 @@ pub(super) fn pour(connection: &mut Connection, pool: &Pool, mut out: Outflow) -
     )?;
     let entries = "SELECT number, account, record FROM history WHERE number > ? ORDER BY number LIMIT ?";
     in_chunks(&read, entries, |row| EntryRow::read_after(row, 1), |_, row: EntryRow| out.send(Item::Entry(Box::new(row.open(sealer)?))))?;
+    if out.with_shelf() {
+        let items = "SELECT number, kind, id, owner, expires_at, generation, record FROM item WHERE number > ? ORDER BY number LIMIT ?";
+        let send = |_, row: ItemRow| out.send(Item::OfShelf(row.kind.clone(), Box::new(row.open(sealer)?)));
+        in_chunks(&read, items, |row| ItemRow::read_after(row, 1), send)?;
+        let acts = "SELECT number, done_at, owner, record FROM act WHERE number > ? ORDER BY number LIMIT ?";
+        in_chunks(&read, acts, ActRow::read, |_, row: ActRow| out.send(Item::Act(Box::new(row.open(sealer)?))))?;
+    }
     // Before the other end is told that it has everything.
     pool.counts()?;
     out.end()
@@ -39,16 +48,16 @@ pub(super) fn pour(connection: &mut Connection, pool: &Pool, mut out: Outflow) -
 pub(super) fn fill(connection: &mut Connection, sealing: &Sealing, mut from: Inflow) -> Result<Moved, StoreError> {
     let write = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     let sealer = &*sealing.keep_up(&write)?;
-    let any: bool = write
-        .query_row("SELECT EXISTS (SELECT 1 FROM app) OR EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM history)", (), |row| {
-            row.get(0)
-        })
-        .map_err(sql)?;
-    if any {
+    let is_any = |query: &str| write.query_row(query, (), |row| row.get::<_, bool>(0)).map_err(sql);
+    if is_any("SELECT EXISTS (SELECT 1 FROM app) OR EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM history)")? {
         return Err(not_empty());
     }
     let mut moved = Moved::default();
     while let Some(item) = from.next()? {
+        let first_of_shelf = item.is_of_shelf() && moved.items + moved.acts == 0;
+        if first_of_shelf && is_any("SELECT EXISTS (SELECT 1 FROM item) OR EXISTS (SELECT 1 FROM act)")? {
+            return Err(not_empty());
+        }
         put(&write, sealer, &item)?;
         moved.count(&item);
     }
@@ -75,5 +84,7 @@ fn put(write: &Transaction<'_>, sealer: &Sealer, item: &Item) -> Result<(), Stor
             write.prepare_cached(put).and_then(|mut put| put.execute((row.account, row.record))).map_err(sql)?;
             Ok(())
         }
+        Item::OfShelf(kind, record) => ItemRow::seal(sealer, kind, &record.value, record.generation.0)?.insert(write),
+        Item::Act(act) => acts::record(write, sealer, std::slice::from_ref(act)),
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn account(connection: &Connection, sealer: &Sealer, name: &str) -> R
     let read = |row: &Row<'_>| {
         Ok(AccountRow { id: row.get(0)?, name: name.to_vec(), generation: counter(row, 1)?, due_at: row.get(2)?, record: row.get(3)? })
     };
-    one(connection, query, &name, read)?.map(|row| row.open(sealer)).transpose()
+    one(connection, query, (name,), read)?.map(|row| row.open(sealer)).transpose()
 }
 
 /// The accounts of these numbers, as far as they are still there, the longest due first.
@@ -86,7 +86,7 @@ pub(super) fn entries(
 
 impl AppRow {
     pub(super) fn find(connection: &Connection, id: &[u8]) -> Result<Option<Self>, StoreError> {
-        one(connection, "SELECT id, generation, record FROM app WHERE id = ?", id, Self::read)
+        one(connection, "SELECT id, generation, record FROM app WHERE id = ?", (id,), Self::read)
     }
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -97,7 +97,7 @@ impl AppRow {
 impl AccountRow {
     /// With its number.
     pub(super) fn find(connection: &Connection, name: &[u8]) -> Result<Option<(i64, Self)>, StoreError> {
-        one(connection, "SELECT number, id, name, generation, due_at, record FROM account WHERE name = ?", name, Self::read)
+        one(connection, "SELECT number, id, name, generation, due_at, record FROM account WHERE name = ?", (name,), Self::read)
     }
 
     /// With its number before it.
@@ -129,16 +129,16 @@ impl PendingRow {
     }
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     connection: &Connection,
     query: &str,
-    id: &[u8],
+    parameters: impl Params,
     read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Option<T>, StoreError> {
-    connection.prepare_cached(query).and_then(|mut query| query.query_row((id,), read).optional()).map_err(sql)
+    connection.prepare_cached(query).and_then(|mut query| query.query_row(parameters, read).optional()).map_err(sql)
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     connection: &Connection,
     query: &str,
     parameters: impl Params,
@@ -150,7 +150,7 @@ fn all<T>(
 }
 
 /// SQLite counts in signed numbers; ours have no sign. A negative one is damage.
-fn counter(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn counter(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }

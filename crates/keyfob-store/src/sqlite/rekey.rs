@@ -12,6 +12,7 @@ use crate::place::{self, Lock};
 use crate::rekey::Rekeyed;
 use crate::rows::{AccountRow, AppRow, EntryRow};
 use crate::seal::Sealer;
+use crate::shelf::{ActRow, ItemRow};
 
 /// So many rows are in memory at once.
 const MOST: u32 = 500;
@@ -56,7 +57,7 @@ pub(super) fn rekey(connection: &mut Connection, sealing: &Sealing, vault: &Path
 /// Every row but those of logins under way: the browser's secret that they are bound to is not in the vault. They begin anew.
 fn seal_all(write: &Transaction<'_>, old: &Sealer, new: &Sealer) -> Result<u64, StoreError> {
     write.execute("DELETE FROM pending", ()).map_err(sql)?;
-    Ok(apps(write, old, new)? + accounts(write, old, new)? + entries(write, old, new)?)
+    Ok(apps(write, old, new)? + accounts(write, old, new)? + entries(write, old, new)? + items(write, old, new)? + acts(write, old, new)?)
 }
 
 fn apps(write: &Transaction<'_>, old: &Sealer, new: &Sealer) -> Result<u64, StoreError> {
@@ -102,6 +103,33 @@ fn entries(write: &Transaction<'_>, old: &Sealer, new: &Sealer) -> Result<u64, S
             Ok(())
         },
     )
+}
+
+fn items(write: &Transaction<'_>, old: &Sealer, new: &Sealer) -> Result<u64, StoreError> {
+    let chunk = "SELECT number, kind, id, owner, expires_at, generation, record FROM item WHERE number > ? ORDER BY number LIMIT ?";
+    let put = "UPDATE item SET record = ?2 WHERE number = ?1";
+    in_chunks(
+        write,
+        chunk,
+        |row| ItemRow::read_after(row, 1),
+        |number, row: ItemRow| {
+            let kind = row.kind.clone();
+            let item = row.open(old)?;
+            let row = ItemRow::seal(new, &kind, &item.value, item.generation.0)?;
+            write.prepare_cached(put).and_then(|mut put| put.execute((number, row.record))).map_err(sql)?;
+            Ok(())
+        },
+    )
+}
+
+fn acts(write: &Transaction<'_>, old: &Sealer, new: &Sealer) -> Result<u64, StoreError> {
+    let chunk = "SELECT number, done_at, owner, record FROM act WHERE number > ? ORDER BY number LIMIT ?";
+    let put = "UPDATE act SET record = ?2 WHERE number = ?1";
+    in_chunks(write, chunk, ActRow::read, |number, row: ActRow| {
+        let row = ActRow::seal(new, row.number, &row.open(old)?)?;
+        write.prepare_cached(put).and_then(|mut put| put.execute((number, row.record))).map_err(sql)?;
+        Ok(())
+    })
 }
 
 /// Every row of a table that has numbers, a few at a time; how many there were.

@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak, mpsc};
 
 use keyfob::StoreError;
 use keyfob::store::Stored;
@@ -42,6 +42,32 @@ pub(super) struct Writer {
     desk: Arc<Mutex<Desk>>,
     /// How many want to write.
     waiting: AtomicUsize,
+    seen: Seen,
+}
+
+/// What the last transaction saw that ended since somebody looked: see [`Others`].
+type Seen = Arc<Mutex<Option<i64>>>;
+
+/// Sees whether somebody else has written: another process, or another vault on the same file. On the writer's own connection `PRAGMA
+/// data_version` gives another number then, and the same one after what it has written itself.
+pub(super) struct Others {
+    desk: Weak<Mutex<Desk>>,
+    seen: Seen,
+}
+
+impl Others {
+    /// Another number than at the look before, if somebody has. Nothing if that cannot be told: a transaction has been under way ever since.
+    pub(super) fn look(&self) -> Option<Result<i64, StoreError>> {
+        let desk = self.desk.upgrade()?;
+        let desk = desk.try_lock();
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match desk {
+            Ok(mut desk) => Some(desk.open().and_then(|open| open.version_of_others())),
+            Err(TryLockError::Poisoned(desk)) => Some(desk.into_inner().open().and_then(|open| open.version_of_others())),
+            // As the last one that ended found it.
+            Err(TryLockError::WouldBlock) => seen.map(Ok),
+        }
+    }
 }
 
 /// A transaction that is under way.
@@ -73,8 +99,9 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>)>;
 
 impl Writer {
     pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>, frozen: Option<Arc<Frozen>>) -> Self {
-        let desk = Arc::new(Mutex::new(Desk { path, sealing, open: None }));
-        Self { frozen, worker: Worker::new("keyfob-vault-writer"), desk, waiting: AtomicUsize::new(0) }
+        let seen = Seen::default();
+        let desk = Arc::new(Mutex::new(Desk { path, sealing, seen: Arc::clone(&seen), open: None }));
+        Self { frozen, worker: Worker::new("keyfob-vault-writer"), desk, waiting: AtomicUsize::new(0), seen }
     }
 
     /// Once polled, the work is done even if nobody waits for it any more.
@@ -82,7 +109,7 @@ impl Writer {
         &'a self,
         work: impl FnOnce(&Write<'_>) -> Result<R, StoreError> + Send + 'static,
     ) -> Stored<'a, R> {
-        self.attempt(Takes::Back, work)
+        self.attempt(Takes::Back, work, |_| {})
     }
 
     /// The same for work that fails before its first change, or because of the disk.
@@ -90,20 +117,42 @@ impl Writer {
         &'a self,
         work: impl FnOnce(&Write<'_>) -> Result<R, StoreError> + Send + 'static,
     ) -> Stored<'a, R> {
-        self.attempt(Takes::All, work)
+        self.attempt(Takes::All, work, |_| {})
+    }
+
+    /// The same as [`run_careful`](Self::run_careful). What came of it is told when it is committed, before the caller hears of it, and also
+    /// if that is gone.
+    pub(super) fn run_and_tell<'a, R: Send + 'static>(
+        &'a self,
+        work: impl FnOnce(&Write<'_>) -> Result<R, StoreError> + Send + 'static,
+        tell: impl FnOnce(&R) + Send + 'static,
+    ) -> Stored<'a, R> {
+        self.attempt(Takes::All, work, tell)
+    }
+
+    /// A way to see whether somebody else has written.
+    pub(super) fn others(&self) -> Others {
+        Others { desk: Arc::downgrade(&self.desk), seen: Arc::clone(&self.seen) }
     }
 
     fn attempt<'a, R: Send + 'static>(
         &'a self,
         takes: Takes,
         work: impl FnOnce(&Write<'_>) -> Result<R, StoreError> + Send + 'static,
+        tell: impl FnOnce(&R) + Send + 'static,
     ) -> Stored<'a, R> {
         Box::pin(async move {
             self.writable()?;
             let (answer, answered) = oneshot::channel();
             let job: Shared = Box::new(move |transaction| {
                 let result = transaction.and_then(|transaction| transaction.attempt(takes, work));
-                Box::new(move |committed| drop(answer.send(committed.and(result))))
+                Box::new(move |committed| {
+                    let done = committed.and(result);
+                    if let Ok(done) = &done {
+                        tell(done);
+                    }
+                    drop(answer.send(done));
+                })
             });
             let mut turn = Turn::of(self, job);
             if is_nobodys_thread_but_ours() {
@@ -191,6 +240,7 @@ impl Drop for Turn<'_> {
 struct Desk {
     path: PathBuf,
     sealing: Arc<Sealing>,
+    seen: Seen,
     open: Option<Open>,
 }
 
@@ -202,6 +252,7 @@ struct Open {
     /// How many pages the log had after the last commit.
     log: Arc<AtomicI32>,
     checkpoints: Checkpoints,
+    seen: Seen,
 }
 
 /// What the thread does.
@@ -258,13 +309,13 @@ impl Desk {
     fn open(&mut self) -> Result<&mut Open, StoreError> {
         match &mut self.open {
             Some(open) => Ok(open),
-            none => Ok(none.insert(Open::new(&self.path)?)),
+            none => Ok(none.insert(Open::new(&self.path, &self.seen)?)),
         }
     }
 }
 
 impl Open {
-    fn new(path: &Path) -> Result<Self, StoreError> {
+    fn new(path: &Path, seen: &Seen) -> Result<Self, StoreError> {
         let mut connection = database::connect(path)?;
         let file = identity(path)?;
         let log = Arc::new(AtomicI32::new(0));
@@ -276,7 +327,7 @@ impl Open {
                 Ok(())
             }))
             .map_err(sql)?;
-        Ok(Self { connection, path: path.to_owned(), file, log, checkpoints: Checkpoints::new(path.to_owned()) })
+        Ok(Self { connection, path: path.to_owned(), file, log, checkpoints: Checkpoints::new(path.to_owned()), seen: Arc::clone(seen) })
     }
 
     /// Does the jobs, commits, and answers.
@@ -284,10 +335,18 @@ impl Open {
         let answers: Vec<Answer> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
         // What goes into a file that has no name any more is gone with this process: nobody may be told that it is kept.
         let committed = transaction.commit().and_then(|()| self.is_still_there());
+        if let Ok(version) = self.version_of_others() {
+            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
+        }
         for answer in answers {
             answer(committed.as_ref().copied().map_err(StoreError::again));
         }
         self.checkpoints.log_has(self.log.load(Ordering::Relaxed));
+    }
+
+    fn version_of_others(&self) -> Result<i64, StoreError> {
+        let read = self.connection.prepare_cached("PRAGMA data_version");
+        read.and_then(|mut read| read.query_row((), |row| row.get(0))).map_err(sql)
     }
 
     /// An error if somebody has deleted the file, or put another in its place (a backup, say) since it was opened.

@@ -133,7 +133,7 @@ impl Write<'_> {
         })
     }
 
-    fn execute(&self, statement: &str, parameters: impl Params) -> Result<usize, StoreError> {
+    pub(super) fn execute(&self, statement: &str, parameters: impl Params) -> Result<usize, StoreError> {
         self.connection.prepare_cached(statement).and_then(|mut statement| statement.execute(parameters)).map_err(sql)
     }
 }

@@ -6,6 +6,9 @@ mod common;
 #[path = "../common/contract.rs"]
 #[allow(unreachable_pub, reason = "tests of other stores share it")]
 mod contract;
+#[path = "../common/shelf.rs"]
+#[allow(unreachable_pub, reason = "tests of other shelves share it")]
+mod shelf;
 
 mod failures;
 mod holds;
@@ -18,3 +21,4 @@ mod support;
 mod tls;
 
 contract::contract!(postgres, super::support::fresh);
+shelf::shelf_contract!(postgres_shelf, super::support::fresh_shelf);

@@ -59,7 +59,7 @@ async fn everything_moves_into_postgresql_and_back() {
     let (home, other) = (Home::new(), Home::new());
     let (here, back) = (home.open(), other.open());
     let ids = fill(&here).await;
-    let moved = Moved { apps: 1, accounts: 600, entries: 606 };
+    let moved = Moved { apps: 1, accounts: 600, entries: 606, ..Moved::default() };
     assert_eq!(copy_all(&here, &there).await.expect("moves"), moved);
     let expected = everything(&here, &ids).await;
     assert_same(&everything(&there, &ids).await, &expected);

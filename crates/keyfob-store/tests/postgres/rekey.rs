@@ -121,7 +121,7 @@ async fn a_role_that_may_not_seal_anew_is_told_so_at_once() {
     let role = format!("worker_{}", database.name());
     sql.batch_execute(&format!(
         "CREATE ROLE {role} LOGIN PASSWORD 'worker'; GRANT USAGE ON SCHEMA keyfob TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA keyfob TO {role};
-         GRANT INSERT, UPDATE, DELETE ON keyfob.app, keyfob.account, keyfob.history, keyfob.pending TO {role};
+         GRANT INSERT, UPDATE, DELETE ON keyfob.app, keyfob.account, keyfob.history, keyfob.pending, keyfob.item, keyfob.act TO {role};
          GRANT USAGE ON ALL SEQUENCES IN SCHEMA keyfob TO {role}"
     ))
     .await

@@ -36,7 +36,7 @@ async fn of_many_that_open_a_new_database_at_once_one_makes_the_vault() {
     for vault in &vaults {
         assert!(vault.app("one").await.expect("reads").is_some());
     }
-    assert_eq!(database.sql("SELECT (SELECT count(*) FROM keyfob.header), (SELECT count(*) FROM keyfob.migration)"), "1|1");
+    assert_eq!(database.sql("SELECT (SELECT count(*) FROM keyfob.header), (SELECT count(*) FROM keyfob.migration)"), "1|2");
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_newer_vault_is_refused_untouched() {
     let Some((database, vault)) = vault().await else { return };
     vault.put_app("one", &app()).await.expect("puts");
     drop(vault);
-    database.sql("INSERT INTO keyfob.migration (version) VALUES (2); ALTER TABLE keyfob.account ADD COLUMN later text");
+    database.sql("INSERT INTO keyfob.migration (version) VALUES (3); ALTER TABLE keyfob.account ADD COLUMN later text");
     let before = everything(&database);
     for opened in [try_open(&database.url()).await, PostgresVault::open_existing(&database.url().into(), key(1)).await] {
         let newer = error(opened);
@@ -178,7 +178,7 @@ async fn roles_need_no_more_than_the_documentation_says() {
     );
     database.sql(&format!(
         "GRANT USAGE ON SCHEMA keyfob TO {name}_worker; GRANT SELECT ON ALL TABLES IN SCHEMA keyfob TO {name}_worker;
-         GRANT INSERT, UPDATE, DELETE ON keyfob.app, keyfob.account, keyfob.history, keyfob.pending TO {name}_worker;
+         GRANT INSERT, UPDATE, DELETE ON keyfob.app, keyfob.account, keyfob.history, keyfob.pending, keyfob.item, keyfob.act TO {name}_worker;
          GRANT USAGE ON ALL SEQUENCES IN SCHEMA keyfob TO {name}_worker"
     ));
     let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(open(&worker).await);

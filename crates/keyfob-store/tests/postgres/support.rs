@@ -4,16 +4,24 @@ use std::sync::Arc;
 
 use keyfob::proto::Secret;
 use keyfob::{Store, StoreError};
-use keyfob_store::{KeySource, PostgresVault};
+use keyfob_store::{KeySource, PostgresVault, Shelf};
 use keyfob_testbed::{Cluster, Database};
 
 use crate::contract::Fresh;
+use crate::shelf::Shelves;
 
 /// Two vaults on one database, as two machines would have it open.
 pub(crate) async fn fresh() -> Option<Fresh> {
     let database = Cluster::shared()?.database();
     let (store, other): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(open(&database.url()).await), Arc::new(open(&database.url()).await));
     Some(Fresh { store, other, keep: Box::new(database) })
+}
+
+/// The same, as a shelf.
+pub(crate) async fn fresh_shelf() -> Option<Shelves> {
+    let database = Cluster::shared()?.database();
+    let (shelf, other): (Arc<dyn Shelf>, Arc<dyn Shelf>) = (Arc::new(open(&database.url()).await), Arc::new(open(&database.url()).await));
+    Some(Shelves { shelf, other, keep: Box::new(database) })
 }
 
 pub(crate) async fn open(url: &str) -> PostgresVault {

@@ -1,0 +1,114 @@
+//! Telling what changes on the shelf: what this process does at once, and that another did something within a quarter of a second.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use keyfob::StoreError;
+
+use super::writer::Others;
+use crate::shelf::{Change, Hearing, Herald, Listening};
+
+/// How often it is looked whether another process has written.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Tells changes, and looks for those of others while somebody listens. Dropping it ends the looking, and waits for that.
+pub(super) struct Watch {
+    herald: Arc<Herald>,
+    /// Nothing where nobody can write.
+    others: Option<Arc<Others>>,
+    looking: Arc<Looking>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Looking {
+    state: Mutex<State>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// There is a thread.
+    runs: bool,
+    /// The vault is being closed.
+    ends: bool,
+}
+
+impl Watch {
+    pub(super) fn new(others: Option<Others>) -> Self {
+        Self {
+            herald: Arc::new(Herald::new(Hearing::Good)),
+            others: others.map(Arc::new),
+            looking: Arc::default(),
+            thread: Mutex::default(),
+        }
+    }
+
+    /// What tells the changes of this process.
+    pub(super) fn herald(&self) -> Arc<Herald> {
+        Arc::clone(&self.herald)
+    }
+
+    pub(super) fn listen(&self) -> Result<Listening, StoreError> {
+        let mut state = self.looking.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: the thread ends only when it finds nobody under it.
+        let listening = self.herald.listen();
+        if let Some(others) = self.others.as_ref().filter(|_| !state.runs) {
+            let (herald, others, looking) = (Arc::clone(&self.herald), Arc::clone(others), Arc::clone(&self.looking));
+            // From here on; if somebody is just writing, there is no telling from where on, and the first look says so.
+            let from = others.look().and_then(Result::ok);
+            let thread = std::thread::Builder::new().name("keyfob-vault-changes".to_owned());
+            let thread = thread.spawn(move || watch(&herald, &others, &looking, from));
+            let thread = thread.map_err(|error| StoreError::Io("no thread for the vault".to_owned(), error))?;
+            *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+            state.runs = true;
+        }
+        Ok(listening)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.looking.state.lock().unwrap_or_else(PoisonError::into_inner).ends = true;
+        self.looking.ended.notify_all();
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            drop(thread.join());
+        }
+    }
+}
+
+/// What the thread does.
+fn watch(herald: &Herald, others: &Others, looking: &Looking, from: Option<i64>) {
+    let mut known = from;
+    let mut state = looking.state.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        state = looking.ended.wait_timeout(state, EVERY).unwrap_or_else(PoisonError::into_inner).0;
+        if state.ends || !herald.has_listeners() {
+            state.runs = false;
+            return;
+        }
+        drop(state);
+        match others.look() {
+            Some(Ok(found)) => {
+                herald.hears();
+                if known != Some(found) {
+                    herald.tell(Change::Anything);
+                }
+                known = Some(found);
+            }
+            // Whoever is writing now may be waiting for another process.
+            None => {
+                herald.tell(Change::Anything);
+                known = None;
+            }
+            Some(Err(error)) => {
+                tracing::warn!(%error, "it cannot be told whether the vault was changed by another program");
+                herald.is_deaf();
+                known = None;
+            }
+        }
+        state = looking.state.lock().unwrap_or_else(PoisonError::into_inner);
+    }
+}

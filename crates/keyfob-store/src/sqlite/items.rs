@@ -1,0 +1,128 @@
+//! Items of the shelf, by kind and id.
+//!
+//! A row is opened before it is replaced or handed out: a damaged one is reported and left where it is, never written over.
+
+use keyfob::StoreError;
+use keyfob::proto::Timestamp;
+use keyfob::store::{Expected, Generation, Versioned};
+use rusqlite::{Connection, Row};
+
+use super::database::sql;
+use super::reads::{all, counter, limit, one};
+use super::writer::Write;
+use crate::rows::signed;
+use crate::seal::Sealer;
+use crate::shelf::{Item, ItemRow, next_generation};
+
+pub(super) fn item(
+    connection: &Connection,
+    sealer: &Sealer,
+    kind: &str,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<Versioned<Item>>, StoreError> {
+    let found = ItemRow::find(connection, kind, id)?.map(|(_, row)| row.open(sealer)).transpose()?;
+    Ok(found.filter(|found| !found.value.is_over(now)))
+}
+
+const ITEMS: &str = "SELECT kind, id, owner, expires_at, generation, record FROM item
+    WHERE kind = ?1 AND id > ?2 AND (expires_at IS NULL OR expires_at > ?3) ORDER BY id LIMIT ?4";
+const ITEMS_OF: &str = "SELECT kind, id, owner, expires_at, generation, record FROM item
+    WHERE kind = ?1 AND id > ?2 AND (expires_at IS NULL OR expires_at > ?3) AND owner = ?5 ORDER BY id LIMIT ?4";
+
+/// What a list is of: a kind, perhaps an owner, from the one after that id, at most so many.
+pub(super) struct Wanted<'a> {
+    pub(super) kind: &'a str,
+    pub(super) owner: Option<&'a str>,
+    pub(super) after: &'a str,
+    pub(super) most: usize,
+    pub(super) now: Timestamp,
+}
+
+pub(super) fn items(connection: &Connection, sealer: &Sealer, wanted: &Wanted<'_>) -> Result<Vec<Versioned<Item>>, StoreError> {
+    let Wanted { kind, owner, after, most, now } = *wanted;
+    let (now, most) = (now.as_unix(), limit(most));
+    let rows = match owner {
+        None => all(connection, ITEMS, (kind, after, now, most), ItemRow::read),
+        Some(owner) => all(connection, ITEMS_OF, (kind, after, now, most, owner), ItemRow::read),
+    }?;
+    rows.into_iter().map(|row| row.open(sealer)).collect()
+}
+
+impl Write<'_> {
+    pub(super) fn put_item(&self, kind: &str, item: &Item, expected: Expected) -> Result<Generation, StoreError> {
+        let found = ItemRow::find(self.connection, kind, &item.id)?;
+        let number = found.as_ref().map(|(number, _)| *number);
+        let there = found.map(|(_, row)| row.open(&self.sealer)).transpose()?;
+        let generation = next_generation(there.as_ref().map(|there| there.generation), expected)?;
+        let row = ItemRow::seal(&self.sealer, kind, item, generation)?;
+        let generation = signed(row.generation)?;
+        match number.zip(there) {
+            None => {
+                let anew = "INSERT INTO item (kind, id, owner, expires_at, generation, record) VALUES (?, ?, ?, ?, ?, ?)";
+                self.execute(anew, (row.kind, row.id, row.owner, row.expires_at, generation, row.record))?;
+            }
+            // Only the columns that change: the index of one that is named is written, too.
+            Some((number, there)) if there.value.owner == item.owner && there.value.expires_at == item.expires_at => {
+                let again = "UPDATE item SET generation = ?2, record = ?3 WHERE number = ?1";
+                self.execute(again, (number, generation, row.record))?;
+            }
+            Some((number, _)) => {
+                let again = "UPDATE item SET generation = ?2, record = ?3, owner = ?4, expires_at = ?5 WHERE number = ?1";
+                self.execute(again, (number, generation, row.record, row.owner, row.expires_at))?;
+            }
+        }
+        Ok(Generation(row.generation))
+    }
+
+    /// Does not open the row, so that a damaged one can be got rid of by its id.
+    pub(super) fn remove_item(&self, kind: &str, id: &str) -> Result<bool, StoreError> {
+        Ok(self.execute("DELETE FROM item WHERE kind = ? AND id = ?", (kind, id))? > 0)
+    }
+
+    /// In one transaction, which holds the only write lock: of any number of processes, one deletes the row and has it. Also one that has
+    /// expired, which nobody may have any more.
+    pub(super) fn take_item(&self, kind: &str, id: &str) -> Result<Option<Item>, StoreError> {
+        let Some((number, row)) = ItemRow::find(self.connection, kind, id)? else { return Ok(None) };
+        let item = row.open(&self.sealer)?.value;
+        self.execute("DELETE FROM item WHERE number = ?", (number,))?;
+        Ok(Some(item))
+    }
+
+    pub(super) fn sweep_items(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
+        let sweep = "DELETE FROM item WHERE number IN (SELECT number FROM item WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
+        self.execute(sweep, (now.as_unix(), limit(most)))
+    }
+}
+
+impl ItemRow {
+    /// With its number.
+    fn find(connection: &Connection, kind: &str, id: &str) -> Result<Option<(i64, Self)>, StoreError> {
+        let query = "SELECT number, kind, id, owner, expires_at, generation, record FROM item WHERE kind = ? AND id = ?";
+        one(connection, query, (kind, id), |row| Ok((row.get(0)?, Self::read_after(row, 1)?)))
+    }
+
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Self::read_after(row, 0)
+    }
+
+    /// From that column on.
+    pub(super) fn read_after(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            kind: row.get(at)?,
+            id: row.get(at + 1)?,
+            owner: row.get(at + 2)?,
+            expires_at: row.get(at + 3)?,
+            generation: counter(row, at + 4)?,
+            record: row.get(at + 5)?,
+        })
+    }
+
+    /// Into a vault that is being filled.
+    pub(super) fn insert(self, write: &Connection) -> Result<(), StoreError> {
+        let put = "INSERT INTO item (kind, id, owner, expires_at, generation, record) VALUES (?, ?, ?, ?, ?, ?)";
+        let generation = signed(self.generation)?;
+        let row = (self.kind, self.id, self.owner, self.expires_at, generation, self.record);
+        write.prepare_cached(put).and_then(|mut put| put.execute(row)).map(drop).map_err(sql)
+    }
+}
