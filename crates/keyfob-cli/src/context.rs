@@ -11,7 +11,7 @@ use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Settings};
 use keyfob::{Account, HyperTransport, Keyfob, Session, Store};
 use keyfob_providers::{Catalogue, Provider, nearest};
-use keyfob_store::{KeySource, Vault};
+use keyfob_store::{KeySource, Shelf, Vault};
 use tokio::sync::OnceCell;
 
 use crate::card::{Card, Doing};
@@ -43,6 +43,7 @@ pub(crate) struct Context {
 /// The vault, and everything around it.
 struct Base {
     store: Arc<dyn Store>,
+    shelf: Arc<dyn Shelf>,
     keyfob: Keyfob,
 }
 
@@ -168,6 +169,12 @@ impl Context {
         Ok(&self.base().await?.store)
     }
 
+    /// The same vault's shelf: what the web app keeps there beside apps and accounts.
+    #[allow(dead_code, reason = "for the web app and its keys")]
+    pub(crate) async fn shelf(&self) -> Result<&Arc<dyn Shelf>, Card> {
+        Ok(&self.base().await?.shelf)
+    }
+
     /// Before the program ends: a refresh that has begun comes to its end, and new tokens that the vault would not take are offered to it
     /// again. Where that fails, a login is lost, and its owner has to know.
     pub(crate) async fn settle(&self) -> Result<(), Card> {
@@ -192,8 +199,8 @@ impl Context {
 
     async fn open(&self, make: bool) -> Result<Option<Base>, Card> {
         let Some(opened) = self.vault.open(self.data_folder(), make, &self.out).await? else { return Ok(None) };
-        let store = opened.store();
-        Ok(Some(Base { keyfob: Keyfob::new(store.clone(), Arc::new(transport()?)), store }))
+        let (store, shelf) = (opened.store(), opened.shelf());
+        Ok(Some(Base { keyfob: Keyfob::new(store.clone(), Arc::new(transport()?)), store, shelf }))
     }
 
     /// Where the vault is.
@@ -290,7 +297,7 @@ impl Context {
             ));
         }
         let settings = self.settings(&provider, &app, &format!("cannot use {name}")).await?;
-        let Base { store, keyfob } = self.base().await?;
+        let Base { store, keyfob, .. } = self.base().await?;
         Ok(Opened { provider, account, app, settings, keyfob: keyfob.clone(), store: store.clone() })
     }
 

@@ -8,7 +8,7 @@ use keyfob::proto::scrub::printable;
 use keyfob::{Store, StoreError};
 use keyfob_store::agent::Agent;
 use keyfob_store::transfer::Portable;
-use keyfob_store::{KeySource, PostgresVault, Rekeyed, SealedWith, Vault};
+use keyfob_store::{KeySource, PostgresVault, Rekeyed, SealedWith, Shelf, Vault};
 
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
@@ -193,6 +193,14 @@ impl Location {
 impl Opened {
     /// As a store.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::File(vault) => vault.clone(),
+            Self::Postgres(vault) => vault.clone(),
+        }
+    }
+
+    /// The same one, as a shelf.
+    pub(crate) fn shelf(&self) -> Arc<dyn Shelf> {
         match self {
             Self::File(vault) => vault.clone(),
             Self::Postgres(vault) => vault.clone(),
