@@ -17,7 +17,8 @@ use keyfob_e2e::canary::{Canary, Search};
 use keyfob_e2e::{Library, library, person};
 use keyfob_interop::Program;
 use keyfob_store::agent::Agent;
-use keyfob_store::{KeySource, Vault};
+use keyfob_store::shelf::{Act, Item, Kind};
+use keyfob_store::{KeySource, MemoryShelf, Shelf, Vault};
 use serde_json::Value;
 
 /// Names the file that the process which panics writes its secrets to.
@@ -103,7 +104,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "Versioned",
         ],
     ),
-    ("keyfob-store", &["Agent", "KeySource", "Vault"]),
+    ("keyfob-store", &["Act", "Agent", "Item", "KeySource", "MemoryShelf", "Vault"]),
     ("keyfob-broker", &["Config", "Recognised", "Service", "Site", "Variables"]),
 ];
 
@@ -146,7 +147,7 @@ const PLAIN: [(&str, &[&str]); 3] = [
     ),
     (
         "keyfob-store",
-        &["Checked", "Held", "Inflow", "Inspection", "Moved", "Outflow", "PostgresVault", "Rekeyed", "SealedWith", "Sealing", "Unlocked"],
+        &["Change", "Checked", "Held", "Inflow", "Inspection", "Kind", "Moved", "Outflow", "PostgresVault", "Rekeyed", "SealedWith", "Sealing", "Unlocked"],
     ),
     ("keyfob-broker", &["DebugLog", "EnvFileError", "ReadError"]),
 ];
@@ -462,6 +463,19 @@ async fn use_it(session: &Session, all: &mut Everything) {
     all.hold("Account", account);
 }
 
+/// What a program keeps in a vault beside that.
+async fn shelf(all: &mut Everything) {
+    let content = "content-of-a-shelf-that-is-secret";
+    all.canaries.insert(("content".to_owned(), content.to_owned()));
+    let (item, shelf) = (Item::new("an-id", content).owned_by("an-owner"), MemoryShelf::default());
+    let act = Act { at: login_time(), owner: None, content: content.as_bytes().to_vec().into() };
+    shelf.put_item(Kind("key"), &item, keyfob::store::Expected::Nothing).await.expect("puts");
+    shelf.record(vec![act.clone()]).await.expect("writes");
+    all.hold("Item", item);
+    all.hold("Act", act);
+    all.hold("MemoryShelf", shelf);
+}
+
 async fn hold_the_rest(library: &Library, all: &mut Everything) {
     let given = "b7".repeat(31) + "0c";
     all.canaries.insert(("vault key".to_owned(), given.clone()));
@@ -471,6 +485,7 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     let record = library.keyfob.store().account("netatmo").await.expect("reads").expect("it is there");
     vault.put_account(&record.value, keyfob::store::Expected::Nothing, None).await.expect("puts");
     all.hold("Vault", vault);
+    shelf(all).await;
     all.hold("KeySource", source);
     all.hold("Agent", Agent::in_folder(folder.path()));
     all.hold("Versioned", record.clone());

@@ -12,4 +12,5 @@ mod history;
 mod knife;
 mod logins;
 mod rest;
+mod shelf;
 mod tables;
