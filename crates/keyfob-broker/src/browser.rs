@@ -18,10 +18,10 @@ use crate::people::{Role, Who};
 const MOST: usize = 1000;
 
 /// A session that is not used for so long ends.
-const IDLE: i64 = 12 * 3600;
+pub(crate) const IDLE: i64 = 12 * 3600;
 
 /// A session ends after so long in any case.
-const LONGEST: i64 = 7 * 24 * 3600;
+pub(crate) const LONGEST: i64 = 7 * 24 * 3600;
 
 /// The browser sessions of guests.
 #[derive(Debug, Default)]

@@ -2,8 +2,8 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use keyfob::Error;
 use keyfob::proto::{self, TransportKind};
+use keyfob::{Error, StoreError};
 
 use crate::page;
 use crate::seat::Seat;
@@ -91,6 +91,12 @@ impl Failure {
         Self::plain(StatusCode::FORBIDDEN, "Sign in first", "This page is for people who are signed in.").onward("Sign in", "/sign-in")
     }
 
+    /// A link that is good once.
+    pub(crate) fn spent_link() -> Self {
+        Self::plain(StatusCode::FORBIDDEN, "This link is not good any more", "It was used already, or it is too old. Nothing was done.")
+            .hint("ask for a new one; the owner makes one with keyfob serve --link")
+    }
+
     /// The place where people and accounts are kept does not answer.
     pub(crate) fn vault() -> Self {
         let text = "The place where logins are kept cannot be read or written. The log says why.";
@@ -147,6 +153,13 @@ impl Failure {
         let mut failure = Self::plain(status, headline, sentence(&error.to_string()));
         failure.hint = error.hint();
         failure
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the vault cannot be used");
+        Self::vault()
     }
 }
 

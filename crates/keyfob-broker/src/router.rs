@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::failure::Failure;
-use crate::routes::{account, action, connect, index, logout};
+use crate::routes::{account, action, connect, first_run, index, invitation, logout, people, sign_in, sign_out};
 use crate::site::Site;
 use crate::{guard, health};
 
@@ -19,27 +19,31 @@ pub(crate) enum Entry {
     /// in the route.
     Anybody,
     /// Whoever is not known yet: the way in.
-    #[expect(dead_code, reason = "the way in comes next")]
     Stranger,
     /// A guest's browser, or a person who is signed in.
     Visitor,
     /// A person who is signed in.
-    #[expect(dead_code, reason = "people come next")]
     Person,
     /// The one whose vault it is.
-    #[expect(dead_code, reason = "people come next")]
     Owner,
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 6] {
-    use Entry::{Anybody, Visitor};
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 13] {
+    use Entry::{Anybody, Owner, Person, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
         ("/connect/{account}", Visitor, post(connect::begin)),
         ("/accounts/{account}", Visitor, get(account::show)),
         ("/accounts/{account}/do/{action}", Visitor, get(action::show).post(action::act)),
         ("/accounts/{account}/logout", Visitor, get(logout::ask).post(logout::log_out)),
+        ("/sign-in", Stranger, get(sign_in::show)),
+        ("/first-run", Stranger, get(first_run::ask).post(first_run::enter)),
+        ("/invite", Stranger, get(invitation::ask).post(invitation::enter)),
+        ("/sign-out", Person, post(sign_out::end)),
+        ("/people", Owner, get(people::show)),
+        ("/people/invite", Owner, post(people::invite)),
+        ("/people/{person}/link", Owner, post(people::link)),
         (health::PATH, Anybody, get(health::answer)),
     ]
 }

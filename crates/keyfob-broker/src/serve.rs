@@ -11,6 +11,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::router::router;
 use crate::site::Site;
@@ -35,6 +36,12 @@ const FAREWELL: Duration = Duration::from_secs(20);
 /// # Errors
 /// If the socket fails for good.
 pub async fn serve(site: Arc<Site>, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    // It ends with the web app: what nobody keeps right must not be believed.
+    let mut heard = JoinSet::new();
+    heard.spawn({
+        let site = site.clone();
+        async move { site.hear().await }
+    });
     let router = router(site);
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));

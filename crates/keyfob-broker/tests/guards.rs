@@ -12,7 +12,7 @@ use support::{Browser, Page, World};
 /// An address for each pattern of the router, so that no route is forgotten.
 fn addresses(account: &str, action: &str) -> Vec<String> {
     paths()
-        .map(|path| path.replace("{account}", account).replace("{action}", action))
+        .map(|path| path.replace("{account}", account).replace("{action}", action).replace("{person}", "somebody"))
         .chain(["/callback".into(), "/nothing".into()])
         .collect()
 }
@@ -74,8 +74,11 @@ async fn l1_another_host_is_misdirected_on_every_route() {
 
 #[tokio::test]
 async fn l1_the_external_url_is_the_host_and_not_the_address() {
-    let world =
-        World::with(&["august"], support::Setup { redirect_uri: Some("http://localhost:30368/callback".into()), external_url: None }).await;
+    let world = World::with(
+        &["august"],
+        support::Setup { redirect_uri: Some("http://localhost:30368/callback".into()), ..support::Setup::default() },
+    )
+    .await;
     assert_eq!(world.site.url(), "http://localhost:30368/");
     let mut browser = world.browser();
     let url = browser.begin("august").await;
@@ -245,7 +248,7 @@ async fn l6_every_answer_has_the_headers() {
 
 #[tokio::test]
 async fn l6_behind_https_there_is_hsts_and_a_host_cookie() {
-    let setup = support::Setup { external_url: Some("https://home.example".into()), redirect_uri: None };
+    let setup = support::Setup { external_url: Some("https://home.example".into()), ..support::Setup::default() };
     let world = World::with(&["august"], setup).await;
     let mut browser = world.browser();
     let page = browser.get("/").await;

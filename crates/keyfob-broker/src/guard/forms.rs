@@ -15,6 +15,8 @@ use keyfob::proto::{Origin, encode};
 use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::page::FORM_TOKEN;
+use crate::people::Door;
+use crate::router::{Entry, entry};
 use crate::site::Site;
 
 /// Our forms are small.
@@ -28,26 +30,60 @@ pub(crate) struct Posted {
     pub(crate) fields: Vec<(String, String)>,
 }
 
-/// Judges every request that may change something.
+/// A form of a page at the door, from the browser it was made for: nobody is signed in by it yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Knocked {
+    #[expect(dead_code, reason = "sign-ins and farewells come next")]
+    pub(crate) door: Door,
+    /// Name and value, in the order of the form.
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+impl Knocked {
+    /// A field of the form; the empty text if there is none.
+    pub(crate) fn field(&self, name: &str) -> &str {
+        field(&self.fields, name)
+    }
+}
+
+impl Posted {
+    /// A field of the form; the empty text if there is none.
+    pub(crate) fn field(&self, name: &str) -> &str {
+        field(&self.fields, name)
+    }
+}
+
+fn field<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
+    fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+}
+
+/// Judges every request that may change something. What is for programs is judged by what lets them in, which no browser sends by itself.
 pub(crate) async fn forms(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+    let entry = entry(request.uri().path());
+    if matches!(*request.method(), Method::GET | Method::HEAD) || entry == Some(Entry::Anybody) {
         return next.run(request).await;
     }
     if request.method() != Method::POST {
         return Failure::not_allowed().into_response();
     }
-    match judge(&site, request).await {
+    match judge(&site, entry, request).await {
         Ok(request) => next.run(request).await,
         Err(failure) => failure.into_response(),
     }
 }
 
-async fn judge(site: &Site, request: Request) -> Result<Request, Failure> {
+async fn judge(site: &Site, entry: Option<Entry>, request: Request) -> Result<Request, Failure> {
     if !is_same_origin(site, request.headers()) {
         tracing::warn!("a form from another site was refused");
         return Err(Failure::foreign_form());
     }
-    let visit = request.extensions().get::<Visit>().cloned().ok_or_else(Failure::old_form)?;
+    let door = if entry == Some(Entry::Stranger) { site.known_door(request.headers()) } else { None };
+    let visit = request.extensions().get::<Visit>().cloned().filter(|_| entry != Some(Entry::Stranger));
+    let csrf = match (&door, &visit) {
+        (Some(door), _) => door.csrf.clone(),
+        (None, Some(visit)) => visit.csrf.clone(),
+        (None, None) => return Err(Failure::old_form()),
+    };
     let (mut parts, body) = request.into_parts();
     let media_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !media_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
@@ -59,11 +95,15 @@ async fn judge(site: &Site, request: Request) -> Result<Request, Failure> {
     let fields = encode::decode_text_pairs(&body)
         .map_err(|_| Failure::plain(StatusCode::BAD_REQUEST, "Not a form", "The form's text cannot be read."))?;
     let tokens: Vec<&str> = fields.iter().filter(|(name, _)| name == FORM_TOKEN).map(|(_, value)| value.as_str()).collect();
-    if !matches!(tokens.as_slice(), [token] if visit.csrf.same_as(token)) {
+    if !matches!(tokens.as_slice(), [token] if csrf.same_as(token)) {
         tracing::warn!("a form without this browser's token was refused");
         return Err(Failure::old_form());
     }
-    parts.extensions.insert(Posted { visit, fields });
+    match (door, visit) {
+        (Some(door), _) => parts.extensions.insert(Knocked { door, fields }).is_some(),
+        (None, Some(visit)) => parts.extensions.insert(Posted { visit, fields }).is_some(),
+        (None, None) => return Err(Failure::old_form()),
+    };
     Ok(Request::from_parts(parts, axum::body::Body::empty()))
 }
 

@@ -17,7 +17,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-pub(crate) use forms::{Posted, forms};
+pub(crate) use forms::{Knocked, Posted, forms};
 pub(crate) use headers::headers;
 pub(crate) use host::host;
 pub(crate) use log::log;

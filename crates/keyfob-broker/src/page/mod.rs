@@ -13,15 +13,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use keyfob::proto::encode;
+use keyfob::proto::{Secret, encode};
 use keyfob_providers::Status;
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::chart::Plot;
 pub(crate) use self::form::{Ask, FormField, arguments};
 pub(crate) use self::table::{Section, TableView};
-use crate::browser::Notice;
+use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
+use crate::people::{Role, Who};
 use crate::seat::Seat;
 use crate::site::Desk;
 
@@ -37,11 +38,31 @@ static STYLE_HASH: LazyLock<String> = LazyLock::new(|| format!("'sha256-{}'", ST
 pub(crate) struct Frame {
     pub(crate) style: &'static str,
     pub(crate) notice: Option<Notice>,
+    /// Whose page it is, and the token for the form that signs them out.
+    pub(crate) whose: Option<(Who, Secret)>,
 }
 
 impl Frame {
+    /// Of a page that is nobody's.
     pub(crate) fn new(notice: Option<Notice>) -> Self {
-        Self { style: STYLE, notice }
+        Self { style: STYLE, notice, whose: None }
+    }
+
+    /// Of a visitor's page.
+    pub(crate) fn of(visit: &Visit, notice: Option<Notice>) -> Self {
+        Self { whose: Some((visit.who.clone(), visit.csrf.clone())), ..Self::new(notice) }
+    }
+
+    fn role(&self) -> Option<Role> {
+        self.whose.as_ref().map(|(who, _)| who.role)
+    }
+
+    pub(crate) fn is_guest(&self) -> bool {
+        self.role() == Some(Role::Guest)
+    }
+
+    pub(crate) fn is_owner(&self) -> bool {
+        self.role() == Some(Role::Owner)
     }
 }
 

@@ -1,43 +1,113 @@
-//! Who is known here, when there is a shelf to keep them on.
+//! Who is known here, when there is a shelf to keep them on: people, their browsers, and how they come in.
+//!
+//! ```text
+//!   first-run link ─┐
+//!   invitation ─────┼─► Person ─► Visit (a browser that is signed in) ─► their accounts
+//!   sign-in (OIDC) ─┘
+//! ```
+//!
+//! What is read of the shelf is remembered for a while, and forgotten when the shelf says that it changed: a person who is removed, or a browser that
+//! is signed out, is out on every machine within a second.
+
+mod door;
+mod invite;
+mod link;
+mod memory;
+mod person;
+mod visits;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use keyfob::StoreError;
 use keyfob_store::Shelf;
+use keyfob_store::shelf::{Change, Item, Kind};
+use sha2::{Digest, Sha256};
 
-/// The id of the person whose vault this is: accounts that the command makes are theirs.
-pub(crate) const OWNER: &str = "owner";
+pub(crate) use door::Door;
+pub(crate) use invite::{INVITE_DAYS, Invite};
+use memory::Memory;
+pub(crate) use person::{OWNER, Person, Role, Who};
+
+use crate::site::Site;
+
+/// After a failure to listen for changes.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The people, and their browsers.
 #[derive(Debug)]
 pub(crate) struct People {
-    #[expect(dead_code, reason = "people come next")]
     pub(crate) shelf: Arc<dyn Shelf>,
+    persons: Memory<Person>,
+    visits: Memory<visits::Known>,
 }
 
 impl People {
     pub(crate) fn new(shelf: Arc<dyn Shelf>) -> Self {
-        Self { shelf }
+        Self { shelf, persons: Memory::default(), visits: Memory::default() }
+    }
+
+    /// Forgets what a change is about.
+    fn hear(&self, change: &Change) {
+        match change {
+            Change::Item { kind, id } if kind == person::KIND.0 => self.persons.forget(id),
+            Change::Item { kind, id } if kind == visits::KIND.0 => self.visits.forget(id),
+            Change::Item { .. } => {}
+            Change::Anything => {
+                self.persons.begin();
+                self.visits.begin();
+            }
+            Change::Lost => self.deaf(),
+        }
+    }
+
+    /// Nobody tells what changes: everything is read from the shelf, each time.
+    fn deaf(&self) {
+        self.persons.end();
+        self.visits.end();
     }
 }
 
-/// Somebody who is using a browser.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Who {
-    /// Their id.
-    pub(crate) id: String,
-    /// What they are called on pages.
-    pub(crate) name: String,
-    pub(crate) role: Role,
+impl Site {
+    /// Hears what changes on the shelf, here and on other machines, as long as this is waited for. Until it is, nothing is remembered.
+    pub(crate) async fn hear(&self) {
+        let Some(people) = &self.people else { return std::future::pending().await };
+        let _deaf = DeafAtTheEnd(people);
+        loop {
+            match people.shelf.changes().await {
+                Ok(mut changes) => {
+                    people.hear(&Change::Anything);
+                    loop {
+                        people.hear(&changes.next().await);
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "what changes in the vault is not told; everything is read each time"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
 }
 
-/// What somebody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Use what this browser connects, in this run.
-    Guest,
-    /// Use accounts of their own.
-    #[expect(dead_code, reason = "people come next")]
-    Member,
-    /// That, and decide who else is here, and what can be connected.
-    Owner,
+/// When nobody listens any more.
+struct DeafAtTheEnd<'a>(&'a People);
+
+impl Drop for DeafAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.deaf();
+    }
+}
+
+/// What a secret is found by: whoever reads the database learns no cookie and no link from it.
+fn id_of(kind: Kind, secret: &str) -> String {
+    hex(Sha256::new().chain_update(kind.0).chain_update([0]).chain_update(secret))
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What an item holds.
+fn read<T: serde::de::DeserializeOwned>(item: &Item) -> Result<T, StoreError> {
+    // What serde says about it may quote it.
+    serde_json::from_slice(&item.content).map_err(|_| StoreError::Corrupt("an item of the web app cannot be read".to_owned()))
 }

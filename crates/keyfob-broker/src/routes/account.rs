@@ -55,7 +55,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
     let record = site.keyfob.store().account(&seat.name).await;
     let record = record.map_err(|error| Failure::from_error(&error.into(), &seat))?.ok_or_else(not_yours)?;
     let state = super::state(&site, &seat, &holder, &visit).await?;
-    let frame = Frame::new(site.take_notice(&visit).await);
+    let frame = Frame::of(&visit, site.take_notice(&visit).await);
     Ok(draw(frame, &seat, &visit, state, &record.value, sections))
 }
 

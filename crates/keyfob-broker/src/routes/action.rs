@@ -99,7 +99,7 @@ pub(crate) async fn show(
     // What has been asked, and could be asked in no other way, is not asked again.
     let has_choice = section.is_none() || action.parameters.iter().any(|parameter| !parameter.required);
     let page = Show {
-        frame: Frame::new(site.take_notice(&visit).await),
+        frame: Frame::of(&visit, site.take_notice(&visit).await),
         title: subject.clone().unwrap_or_else(|| about.clone()),
         about: if subject.is_some() { about } else { String::new() },
         account_title: &desk.provider.title,
@@ -210,7 +210,7 @@ fn ask(
     status: StatusCode,
 ) -> Response {
     let page = Confirm {
-        frame: Frame::new(None),
+        frame: Frame::of(visit, None),
         title: words(&action.name),
         about: sentence(&action.about),
         account_title: &seat.desk.provider.title,

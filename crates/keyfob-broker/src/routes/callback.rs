@@ -74,10 +74,17 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
     // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
     let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, visit.clone()));
     task.await.map_err(|_| Failure::ours())?.map_err(|error| Failure::from_error(&error, &seat))?;
-    let visit = site.browsers.renew(&visit, site.keyfob.now());
-    site.leave(&visit, Notice::good(format!("{} is connected.", seat.desk.provider.title))).await;
+    let notice = Notice::good(format!("{} is connected.", seat.desk.provider.title));
     // 303: the code is gone from the address bar, and from what the back button goes to.
-    Ok(super::with_cookie(super::see_other(&page::account_path(&seat)), site, &visit))
+    let onward = super::see_other(&page::account_path(&seat));
+    if site.people.is_some() {
+        site.leave(&visit, notice).await;
+        return Ok(onward);
+    }
+    // A guest becomes somebody by connecting: that is their sign-in.
+    let visit = site.browsers.renew(&visit, site.keyfob.now());
+    site.leave(&visit, notice).await;
+    Ok(super::with_cookie(onward, site, &visit))
 }
 
 /// The name of the login that a query answers: of the parameters that can name one, exactly one, once.

@@ -36,7 +36,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
         let holder = site.holder(&seat);
         cards.push(Card::new(&seat, super::state(&site, &seat, &*holder.read().await, &visit).await?));
     }
-    let page = Page { frame: Frame::new(site.take_notice(&visit).await), cards, form_token: visit.csrf.expose() };
+    let page = Page { frame: Frame::of(&visit, site.take_notice(&visit).await), cards, form_token: visit.csrf.expose() };
     let response = page::respond(StatusCode::OK, &page, &Forms::AlsoTo(&desks));
     Ok(if is_new { super::with_cookie(response, &site, &visit) } else { response })
 }

@@ -36,7 +36,7 @@ pub(crate) async fn ask(State(site): State<Arc<Site>>, Path(account): Path<Strin
         return Err(Failure::not_yours(&site, &seat));
     }
     let page = Page {
-        frame: Frame::new(None),
+        frame: Frame::of(&visit, None),
         account_title: &seat.desk.provider.title,
         account_path: page::account_path(&seat),
         form_token: visit.csrf.expose(),

@@ -4,17 +4,24 @@ pub(crate) mod account;
 pub(crate) mod action;
 pub(crate) mod callback;
 pub(crate) mod connect;
+pub(crate) mod first_run;
 pub(crate) mod index;
+pub(crate) mod invitation;
 pub(crate) mod logout;
+pub(crate) mod people;
+pub(crate) mod sign_in;
+pub(crate) mod sign_out;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use keyfob::Health;
+use keyfob::proto::encode;
 
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::page::Standing;
+use crate::people::{Door, People, Person};
 use crate::seat::{Holder, Seat};
 use crate::site::Site;
 
@@ -35,18 +42,61 @@ fn with_cookie(mut response: Response, site: &Site, visit: &Visit) -> Response {
 impl Site {
     /// The session of a request, if it has one that is alive.
     pub(crate) async fn visit(&self, headers: &HeaderMap) -> Result<Option<Visit>, Failure> {
-        Ok(self.browsers.find(headers, &self.cookie_name(), self.keyfob.now()))
+        let (name, now) = (self.cookie_name(), self.keyfob.now());
+        match &self.people {
+            Some(people) => Ok(people.visit(headers, &name, now).await?),
+            None => Ok(self.browsers.find(headers, &name, now)),
+        }
     }
 
-    /// Leaves something to tell on the visitor's next page.
+    /// Leaves something to tell on the visitor's next page. It is not worth an error.
     pub(crate) async fn leave(&self, visit: &Visit, notice: Notice) {
-        self.browsers.leave(visit, notice);
+        let Some(people) = &self.people else { return self.browsers.leave(visit, notice) };
+        if let Err(error) = people.leave(visit, notice, self.keyfob.now()).await {
+            tracing::warn!(%error, "something that was to be told is lost");
+        }
     }
 
     /// What is to tell, once.
     pub(crate) async fn take_notice(&self, visit: &Visit) -> Option<Notice> {
-        self.browsers.take_notice(visit)
+        match &self.people {
+            Some(people) => people.take_notice(visit, self.keyfob.now()).await.unwrap_or_default(),
+            None => self.browsers.take_notice(visit),
+        }
     }
+
+    /// Who is known here; a page that is about them is nowhere without.
+    pub(crate) fn people(&self) -> Result<&People, Failure> {
+        self.people.as_ref().ok_or_else(Failure::nowhere)
+    }
+
+    /// The browser is this person's from now on: under a cookie that nobody knew before, and no longer whoever's it was.
+    async fn sign_in(&self, person: &Person, before: Option<Visit>, notice: Notice) -> Result<Response, Failure> {
+        let people = self.people()?;
+        if let Some(before) = before {
+            people.close(&before).await?;
+        }
+        let visit = people.open(person, Some(notice), self.keyfob.now()).await?;
+        tracing::info!(person = person.id, "signed in");
+        Ok(with_cookie(see_other("/"), self, &visit))
+    }
+}
+
+/// Gives a browser at the door its cookie, if it has none.
+fn at_door(mut response: Response, site: &Site, door: &Door) -> Response {
+    response.headers_mut().extend(site.cookie_for(door).map(|cookie| (SET_COOKIE, cookie)));
+    response
+}
+
+/// The value of a link's `token`, where it has one that could be ours.
+fn token(query: Option<&str>) -> Result<String, Failure> {
+    let pairs = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::spent_link())?;
+    let token = pairs.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value);
+    token.filter(|token| is_token(token)).ok_or_else(Failure::spent_link)
+}
+
+fn is_token(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What an account's state is to a browser.

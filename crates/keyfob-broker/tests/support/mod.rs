@@ -14,6 +14,7 @@ use keyfob::{Clock, HyperTransport, Keyfob, MemoryStore, OsEntropy, Store};
 use keyfob_broker::{Config, Service, Site, serve};
 use keyfob_providers::{Catalogue, Provider};
 use keyfob_sandbox::{Consent, Sandbox};
+use keyfob_store::{MemoryShelf, Shelf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -33,9 +34,12 @@ pub struct World {
     pub sandbox: Sandbox,
     pub store: Arc<MemoryStore>,
     pub clock: Arc<Shifted>,
+    pub shelf: Option<Arc<MemoryShelf>>,
     pub site: Arc<Site>,
     pub address: SocketAddr,
     pub origin: String,
+    keyfob: Keyfob,
+    services: Vec<Service>,
     stop: Option<oneshot::Sender<()>>,
     pub served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
@@ -45,6 +49,10 @@ pub struct World {
 pub struct Setup {
     pub external_url: Option<String>,
     pub redirect_uri: Option<String>,
+    /// Whether there are people, or guests alone.
+    pub known: bool,
+    /// What else is to be configured.
+    pub more: Option<fn(&Sandbox, &mut Config)>,
 }
 
 impl World {
@@ -53,25 +61,68 @@ impl World {
         Self::with(names, Setup::default()).await
     }
 
+    /// The same with people.
+    pub async fn known(names: &[&str]) -> Self {
+        Self::with(names, Setup { known: true, ..Setup::default() }).await
+    }
+
     pub async fn with(names: &[&str], setup: Setup) -> Self {
         let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
         let services = names.iter().map(|name| service(&sandbox, name, setup.redirect_uri.clone())).collect();
-        Self::serving(sandbox, services, setup.external_url).await
+        Self::set_up(sandbox, services, setup).await
     }
 
     pub async fn serving(sandbox: Sandbox, services: Vec<Service>, external_url: Option<String>) -> Self {
+        Self::set_up(sandbox, services, Setup { external_url, ..Setup::default() }).await
+    }
+
+    pub async fn set_up(sandbox: Sandbox, services: Vec<Service>, setup: Setup) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Shifted::default()));
-        let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
-        let keyfob = Keyfob::with(store.clone(), Arc::new(transport), clock.clone(), Arc::new(OsEntropy));
+        let keyfob = Keyfob::with(store.clone(), Arc::new(transport()), clock.clone(), Arc::new(OsEntropy));
+        let shelf = setup.known.then(|| Arc::new(MemoryShelf::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let site = Site::new(config(address, services, keyfob, external_url)).expect("a site");
+        let mut config = config(address, services.clone(), keyfob.clone(), setup.external_url);
+        config.shelf = shelf.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        if let Some(more) = setup.more {
+            more(&sandbox, &mut config);
+        }
+        let site = Site::new(config).expect("a site");
         let origin = site.url().trim_end_matches('/').to_owned();
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(serve(site.clone(), listener, async move {
             let _ = stopped.await;
         }));
-        Self { sandbox, store, clock, site, address, origin, stop: Some(stop), served: Some(served) }
+        let (stop, served) = (Some(stop), Some(served));
+        Self { sandbox, store, clock, shelf, site, address, origin, keyfob, services, stop, served }
+    }
+
+    /// One more web app on the same vault, known by the same name: another machine behind the same address. A browser that is told so reaches it.
+    pub async fn another(&self) -> (Arc<Site>, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let keyfob = Keyfob::with(self.store.clone(), Arc::new(transport()), self.clock.clone(), Arc::new(OsEntropy));
+        let mut config = config(address, self.services.clone(), keyfob, Some(self.origin.clone()));
+        config.shelf = self.shelf.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        let site = Site::new(config).expect("a site");
+        tokio::spawn(serve(site.clone(), listener, std::future::pending()));
+        (site, address)
+    }
+
+    /// A browser that is the owner's.
+    pub async fn owner(&self) -> Browser {
+        let mut browser = self.browser();
+        let link = self.site.owner_link().await.expect("a shelf").expect("people");
+        assert_eq!(browser.enter(&link).await.location(), "/");
+        browser
+    }
+
+    /// A browser of somebody whom the owner invited.
+    pub async fn member(&self, owner: &mut Browser, name: &str) -> Browser {
+        let link = owner.invite(name).await;
+        let mut browser = self.browser();
+        assert_eq!(browser.enter(&link).await.location(), "/");
+        browser
     }
 
     pub fn advance(&self, seconds: i64) {
@@ -109,10 +160,13 @@ impl Drop for World {
     }
 }
 
+fn transport() -> HyperTransport {
+    HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport")
+}
+
 /// A web app that nobody starts.
 pub fn site(services: Vec<Service>, external_url: Option<String>) -> Result<Arc<Site>, keyfob::proto::Misuse> {
-    let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
-    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(transport));
+    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(transport()));
     Site::new(config("127.0.0.1:5000".parse().expect("an address"), services, keyfob, external_url))
 }
 
@@ -162,6 +216,13 @@ impl Page {
         self.text[at..at + 64].to_owned()
     }
 
+    /// What a field holds.
+    pub fn value(&self, id: &str) -> String {
+        let at = self.text.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("no field {id} on {}: {}", self.url, self.text));
+        let rest = self.text[at..].split_once("value=\"").expect("a value").1;
+        unescape(rest.split('"').next().expect("an end"))
+    }
+
     pub fn has(&self, text: &str) -> bool {
         self.text.contains(text)
     }
@@ -199,6 +260,27 @@ impl Browser {
         let url = self.absolute(path);
         let origin = self.home.clone();
         self.send("POST", &url, &[("origin", &origin), ("sec-fetch-site", "same-origin")], Some(fields)).await
+    }
+
+    /// Opens a link that signs somebody in, and presses its button.
+    pub async fn enter(&mut self, link: &str) -> Page {
+        let question = self.get(link).await;
+        assert_eq!(question.status, 200, "{}", question.text);
+        let (path, token) = link.split_once("?token=").expect("a token");
+        let form_token = question.form_token();
+        self.post(path, &[("form_token", &form_token), ("token", token)]).await
+    }
+
+    /// Makes an invitation.
+    pub async fn invite(&mut self, name: &str) -> String {
+        let form_token = self.get("/people").await.form_token();
+        let page = self.post("/people/invite", &[("form_token", &form_token), ("name", name)]).await;
+        page.value("f-link")
+    }
+
+    /// Goes to another machine behind the same address.
+    pub fn reach(&mut self, address: SocketAddr) {
+        self.known.insert(authority(&self.home).to_owned(), address);
     }
 
     /// Begins to connect: what the provider's authorize URL is.

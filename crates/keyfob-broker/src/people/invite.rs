@@ -1,0 +1,64 @@
+//! Invitations: links by which somebody becomes a member, or a member who has no other way signs in again. The owner makes them and hands them over.
+
+use keyfob::StoreError;
+use keyfob::proto::{Secret, Timestamp};
+use keyfob::store::Expected;
+use keyfob_store::shelf::{Item, Kind};
+use serde::{Deserialize, Serialize};
+
+use super::{People, Person, id_of};
+use crate::browser::random;
+
+const KIND: Kind = Kind("invite");
+
+/// How long an invitation is good for.
+pub(crate) const INVITE_DAYS: i64 = 3;
+
+/// What somebody was invited to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Invite {
+    /// What they will be called.
+    pub(crate) name: String,
+    /// A member who is here already, and signs in by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) person: Option<String>,
+}
+
+impl People {
+    /// Makes an invitation. What it gives goes into the link, and is not kept.
+    pub(crate) async fn invite(&self, invite: &Invite, now: Timestamp) -> Result<Secret, StoreError> {
+        let token = random();
+        let content = serde_json::to_vec(invite).expect("text");
+        let mut item = Item::new(id_of(KIND, token.expose()), content).until(now.plus(INVITE_DAYS * 24 * 3600));
+        item.owner.clone_from(&invite.person);
+        self.shelf.put_item(KIND, &item, Expected::Nothing).await?;
+        Ok(token)
+    }
+
+    /// What a link invites to. Looking does not spend it.
+    pub(crate) async fn invitation(&self, token: &str, now: Timestamp) -> Result<Option<Invite>, StoreError> {
+        let found = self.shelf.item(KIND, &id_of(KIND, token), now).await?;
+        found.map(|found| super::read(&found.value)).transpose()
+    }
+
+    /// Spends an invitation: of any number who come with it, one is let in. `None`: it is spent, too old, or its person is not here any more.
+    pub(crate) async fn take_invitation(&self, token: &str, now: Timestamp) -> Result<Option<Person>, StoreError> {
+        let Some(taken) = self.shelf.take_item(KIND, &id_of(KIND, token), now).await? else { return Ok(None) };
+        let invite: Invite = super::read(&taken)?;
+        if let Some(id) = &invite.person {
+            return self.person(id, now).await;
+        }
+        let person = Person::member(&invite.name, now);
+        self.add(&person).await?;
+        Ok(Some(person))
+    }
+
+    #[expect(dead_code, reason = "sign-ins and farewells come next")]
+    /// Takes back what a person could sign in by.
+    pub(super) async fn uninvite(&self, person: &str, now: Timestamp) -> Result<(), StoreError> {
+        for invite in self.shelf.items(KIND, Some(person), None, usize::from(u16::MAX), now).await? {
+            self.shelf.remove_item(KIND, &invite.value.id).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,293 @@
+//! Who comes in, by which link, and how they get out again: where there are people.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use keyfob::proto::Timestamp;
+use keyfob_broker::paths;
+use keyfob_store::Shelf as _;
+use keyfob_store::shelf::Kind;
+use support::{Browser, Setup, World};
+
+/// How many items of a kind there are, also such as nobody counts any more.
+async fn kept(world: &World, kind: &'static str) -> usize {
+    let shelf = world.shelf.as_ref().expect("a shelf");
+    shelf.items(Kind(kind), None, None, 100_000, Timestamp::from_unix(0)).await.expect("items").len()
+}
+
+fn one_cookie(browser: &Browser, ending: &str) -> (String, String) {
+    let all = browser.cookies().expect("cookies");
+    all.iter()
+        .find(|(name, _)| name.ends_with("-door") == (ending == "-door"))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .expect("one")
+}
+
+async fn is_signed_in(browser: &mut Browser) -> bool {
+    browser.get("/").await.status == 200
+}
+
+#[tokio::test]
+async fn the_first_link_makes_the_owner() {
+    let world = World::known(&["august"]).await;
+    let link = world.site.first_run_link().await.expect("a shelf").expect("nobody was here yet");
+    assert!(link.starts_with(&format!("{}/first-run?token=", world.origin)), "{link}");
+    let mut browser = world.browser();
+    assert_eq!(browser.get("/").await.location(), "/sign-in");
+    assert!(browser.get("/sign-in").await.has("keyfob serve --link"));
+    // A preview, or a browser that fetches ahead, does not spend it.
+    for method in ["GET", "HEAD", "GET"] {
+        assert_eq!(world.browser().send(method, &link, &[], None).await.status, 200);
+    }
+    assert_eq!(browser.enter(&link).await.location(), "/");
+    let start = browser.get("/").await;
+    assert!(start.has("You are signed in as the owner.") && start.has("Connect August"), "{}", start.text);
+    assert!(!browser.get("/").await.has("You are signed in"), "it is told once");
+    assert_eq!(world.site.first_run_link().await.expect("a shelf"), None, "the owner was here");
+    // It was good once.
+    let mut late = world.browser();
+    let page = late.get(&link).await;
+    assert!(page.status == 403 && page.has("not good any more"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_link_is_good_for_a_quarter_of_an_hour() {
+    let world = World::known(&["august"]).await;
+    let link = world.site.owner_link().await.expect("a shelf").expect("people");
+    let mut browser = world.browser();
+    let form_token = browser.get(&link).await.form_token();
+    world.advance(15 * 60);
+    let token = link.split_once("token=").expect("a token").1;
+    assert_eq!(browser.post("/first-run", &[("form_token", &form_token), ("token", token)]).await.status, 403);
+    assert!(!is_signed_in(&mut browser).await);
+}
+
+#[tokio::test]
+async fn l22_of_many_who_come_with_a_link_one_is_let_in() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    let first_run = world.site.owner_link().await.expect("a shelf").expect("people");
+    let invitation = owner.invite("Robin").await;
+    for link in [first_run, invitation] {
+        let (path, token) = link.split_once("?token=").expect("a token");
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let (mut browser, link, path, token) = (world.browser(), link.clone(), path.to_owned(), token.to_owned());
+            tasks.spawn(async move {
+                let page = browser.get(&link).await;
+                if page.status != 200 {
+                    return page.status;
+                }
+                let form_token = page.form_token();
+                browser.post(&path, &[("form_token", &form_token), ("token", &token)]).await.status
+            });
+        }
+        let statuses = tasks.join_all().await;
+        assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+    }
+}
+
+#[tokio::test]
+async fn l2_a_link_is_spent_by_its_own_form_alone() {
+    let world = World::known(&["august"]).await;
+    let link = world.site.owner_link().await.expect("a shelf").expect("people");
+    let token = link.split_once("token=").expect("a token").1;
+    let (mut browser, mut other) = (world.browser(), world.browser());
+    let form_token = browser.get(&link).await.form_token();
+    let foreign = other.get(&link).await.form_token();
+    let url = browser.absolute("/first-run");
+    let origin = world.origin.clone();
+    // Login CSRF: somebody else's page signs this browser in as whom it likes.
+    for (headers, form_token) in [
+        (vec![], ""),
+        (vec![], foreign.as_str()),
+        (vec![("origin", "http://evil.example")], form_token.as_str()),
+        (vec![("origin", origin.as_str()), ("sec-fetch-site", "cross-site")], form_token.as_str()),
+    ] {
+        let page = browser.send("POST", &url, &headers, Some(&[("form_token", form_token), ("token", token)])).await;
+        assert_eq!(page.status, 403, "{headers:?} {form_token}");
+    }
+    assert_eq!(world.browser().post("/first-run", &[("form_token", &form_token), ("token", token)]).await.status, 403);
+    for wrong in ["", "x", &"0".repeat(64), &token[1..]] {
+        assert_eq!(browser.post("/first-run", &[("form_token", &form_token), ("token", wrong)]).await.status, 403, "{wrong}");
+    }
+    assert_eq!(browser.enter(&link).await.location(), "/", "it is still good");
+}
+
+#[tokio::test]
+async fn strangers_get_to_the_sign_in_and_nowhere_else() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    world.sandbox.clear_seen();
+    let mut stranger = world.browser();
+    let open = ["/sign-in", "/first-run", "/invite", "/healthz"];
+    let mut turned_away = 0;
+    for path in paths().filter(|path| !open.contains(path)) {
+        for name in ["august", "nothing"] {
+            let path = path.replace("{account}", name).replace("{action}", "locks").replace("{person}", "owner");
+            assert_eq!(stranger.get(&path).await.location(), "/sign-in", "{path}");
+            let page = stranger.post(&path, &[("form_token", "x")]).await;
+            assert_eq!(page.status, 403, "{path}");
+            turned_away += 1;
+        }
+    }
+    assert!(turned_away > 8 && world.sandbox.seen("august").is_empty());
+}
+
+#[tokio::test]
+async fn a26_strangers_fill_nothing() {
+    let world = World::known(&["august"]).await;
+    let before = kept(&world, "visit").await;
+    let link = world.site.owner_link().await.expect("a shelf").expect("people");
+    for _ in 0..50 {
+        let mut stranger = world.browser();
+        stranger.get("/").await;
+        stranger.get("/sign-in").await;
+        stranger.get(&link).await;
+        stranger.post("/first-run", &[("form_token", "x")]).await;
+    }
+    assert_eq!(kept(&world, "visit").await, before);
+    assert_eq!(kept(&world, "person").await, 0);
+}
+
+#[tokio::test]
+async fn a27_what_a_stranger_has_opens_no_session() {
+    let world = World::known(&["august"]).await;
+    let link = world.site.owner_link().await.expect("a shelf").expect("people");
+    let mut owner = world.browser();
+    let form_token = owner.get(&link).await.form_token();
+    owner.enter(&link).await;
+    let (door_name, door) = one_cookie(&owner, "-door");
+    let (name, session) = one_cookie(&owner, "");
+    assert_ne!(door_name, name);
+    let token = link.split_once("token=").expect("a token").1;
+    for artefact in [door.as_str(), &form_token, token] {
+        let mut stranger = world.browser();
+        stranger.set_cookie(&name, artefact);
+        assert!(!is_signed_in(&mut stranger).await, "{artefact}");
+    }
+    let mut same = world.browser();
+    same.set_cookie(&name, &session);
+    assert!(is_signed_in(&mut same).await, "the cookie alone is the session");
+}
+
+#[tokio::test]
+async fn l3_the_session_is_new_with_each_sign_in_and_ends_with_the_sign_out() {
+    let world = World::known(&["august"]).await;
+    let mut browser = world.owner().await;
+    let first = one_cookie(&browser, "");
+    let link = world.site.owner_link().await.expect("a shelf").expect("people");
+    browser.enter(&link).await;
+    let second = one_cookie(&browser, "");
+    assert_ne!(first.1, second.1);
+    let with = |cookie: &(String, String)| {
+        let mut browser = world.browser();
+        browser.set_cookie(&cookie.0, &cookie.1);
+        browser
+    };
+    assert!(!is_signed_in(&mut with(&first)).await, "the one before is nobody's");
+    let form_token = browser.get("/people").await.form_token();
+    assert_eq!(browser.get("/sign-out").await.status, 405, "a link signs nobody out");
+    assert_eq!(browser.post("/sign-out", &[("form_token", "x")]).await.status, 403);
+    assert_eq!(browser.post("/sign-out", &[("form_token", &form_token)]).await.location(), "/sign-in");
+    assert!(!is_signed_in(&mut with(&second)).await, "it ended here, not in the browser alone");
+    assert_eq!(kept(&world, "visit").await, 0);
+}
+
+#[tokio::test]
+async fn l3_a_session_ends_when_idle_and_after_its_longest_time() {
+    let world = World::known(&["august"]).await;
+    let mut idle = world.owner().await;
+    let mut busy = world.owner().await;
+    let mut hours = 0;
+    while hours < 7 * 24 - 6 {
+        world.advance(6 * 3600);
+        hours += 6;
+        assert!(is_signed_in(&mut busy).await, "after {hours} hours");
+    }
+    assert!(!is_signed_in(&mut idle).await);
+    world.advance(6 * 3600);
+    assert!(!is_signed_in(&mut busy).await, "after a week");
+}
+
+#[tokio::test]
+async fn l3_behind_https_the_cookies_are_for_this_host_alone() {
+    let setup = Setup { external_url: Some("https://home.example".into()), known: true, ..Setup::default() };
+    let world = World::with(&["august"], setup).await;
+    let mut browser = world.browser();
+    let link = world.site.owner_link().await.expect("a shelf").expect("people");
+    let question = browser.get(&link).await;
+    let token = link.split_once("token=").expect("a token").1.to_owned();
+    let entered = browser.post("/first-run", &[("form_token", &question.form_token()), ("token", &token)]).await;
+    for (page, start) in [(question, "__Host-keyfob-door="), (entered, "__Host-keyfob=")] {
+        let cookie = page.header("set-cookie").expect("a cookie");
+        assert!(cookie.starts_with(start) && cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn what_one_machine_ends_has_ended_on_the_other() {
+    let world = World::known(&["august"]).await;
+    let (_, other) = world.another().await;
+    let mut here = world.owner().await;
+    let mut there = world.browser();
+    for (name, value) in here.cookies().expect("cookies").clone() {
+        there.set_cookie(&name, &value);
+    }
+    there.reach(other);
+    // So often that it is remembered there.
+    for _ in 0..5 {
+        assert!(is_signed_in(&mut there).await, "they share their sessions");
+    }
+    let form_token = here.get("/people").await.form_token();
+    here.post("/sign-out", &[("form_token", &form_token)]).await;
+    let ended = tokio::time::timeout(Duration::from_secs(1), async {
+        while is_signed_in(&mut there).await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    ended.await.expect("within a second");
+}
+
+#[tokio::test]
+async fn members_are_invited_by_the_owner_and_by_nobody_else() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin <b>").await;
+    let start = member.get("/").await;
+    assert!(start.has("Welcome, Robin &#60;b&#62;.") && !start.has("href=\"/people\""), "{}", start.text);
+    let form_token = start.form_token();
+    assert_eq!(member.get("/people").await.status, 404);
+    assert_eq!(member.post("/people/invite", &[("form_token", &form_token), ("name", "Eve")]).await.status, 404);
+    assert!(owner.get("/people").await.has("Robin &#60;b&#62;"));
+    let form_token = owner.get("/people").await.form_token();
+    for name in ["", "  ", "two\nlines", &"x".repeat(61)] {
+        assert_eq!(owner.post("/people/invite", &[("form_token", &form_token), ("name", name)]).await.status, 400, "{name:?}");
+    }
+    assert_eq!(owner.post("/people/owner/link", &[("form_token", &form_token)]).await.status, 404, "no link for the owner on a page");
+    // A member who lost their session comes in again, as the same person.
+    let people = owner.get("/people").await;
+    let at = people.text.find("/link\"").expect("a member");
+    let path = people.text[..at].rsplit('"').next().expect("an address").to_owned() + "/link";
+    let link = owner.post(&path, &[("form_token", &form_token)]).await.value("f-link");
+    let mut again = world.browser();
+    again.enter(&link).await;
+    assert!(again.get("/").await.has("Welcome, Robin &#60;b&#62;."));
+    assert_eq!(kept(&world, "person").await, 2);
+}
+
+#[tokio::test]
+async fn guests_have_no_people() {
+    let world = World::new(&["august"]).await;
+    let mut guest = world.connected("august").await;
+    for path in ["/sign-in", "/first-run", "/invite", "/people"] {
+        assert_eq!(guest.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(world.site.first_run_link().await.expect("nothing to fail"), None);
+    let nothing = BTreeMap::new();
+    assert!(guest.cookies().unwrap_or(&nothing).keys().all(|name| !name.ends_with("-door")));
+}
