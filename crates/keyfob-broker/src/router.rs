@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::failure::Failure;
-use crate::routes::{account, action, connect, first_run, index, invitation, logout, people, sign_in, sign_out};
+use crate::routes::{account, action, asset, connect, first_run, index, invitation, logout, people, settings, sign_in, sign_out};
 use crate::site::Site;
 use crate::{guard, health};
 
@@ -29,7 +29,7 @@ pub(crate) enum Entry {
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 13] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 15] {
     use Entry::{Anybody, Owner, Person, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -44,6 +44,8 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 13] {
         ("/people", Owner, get(people::show)),
         ("/people/invite", Owner, post(people::invite)),
         ("/people/{person}/link", Owner, post(people::link)),
+        ("/settings", Visitor, get(settings::show).post(settings::change)),
+        ("/assets/{file}", Anybody, get(asset::show)),
         (health::PATH, Anybody, get(health::answer)),
     ]
 }
@@ -90,6 +92,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(from_fn(guard::deadline))
         .layer(from_fn_with_state(site.clone(), guard::headers))
+        .layer(from_fn_with_state(site.clone(), guard::look))
         .layer(from_fn(guard::log))
         .with_state(site)
 }

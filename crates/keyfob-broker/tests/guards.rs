@@ -212,7 +212,13 @@ async fn l5_markup_is_inert() {
     pages.push(browser.get("/callback?error=%3Cscript%3Ealert(1)&error_description=%3Cimg%20src=x%3E&state=%3Cscript%3E").await);
     pages.push(account);
     for page in pages {
-        for bad in ["<script", "<img", "<b>", "<i>", "<u>", "onerror=alert(2)>", "javascript:", "style=\""] {
+        for script in page.text.split("<script").skip(1) {
+            assert!(script.starts_with(" defer src=\"/assets/"), "a script of somebody else's on {}:\n{}", page.url, page.text);
+        }
+        for image in page.text.split("<img").skip(1) {
+            assert!(image.starts_with(" src=\"/assets/mark-"), "an image of somebody else's on {}:\n{}", page.url, page.text);
+        }
+        for bad in ["<b>", "<i>", "<u>", "onerror=alert(2)>", "javascript:", "style=\""] {
             assert!(!page.text.contains(bad), "{bad} on {}:\n{}", page.url, page.text);
         }
         assert!(!page.text.contains("alert(2)") || page.text.contains("&#62;") || page.text.contains("&gt;"));
@@ -241,7 +247,10 @@ async fn l6_every_answer_has_the_headers() {
         for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action "] {
             assert!(policy.contains(part), "{policy}");
         }
-        assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("script-src"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+        // Script is what we wrote, to the byte: what this origin forwards from an API is none of it.
+        let sources = policy.split("; ").find_map(|part| part.strip_prefix("script-src ")).unwrap_or_default();
+        assert!(sources.split_whitespace().all(|source| source.starts_with("'sha256-")), "{policy}");
         assert_eq!(page.header("strict-transport-security"), None, "plain http");
     }
 }
@@ -344,4 +353,37 @@ async fn a26_many_logins_that_nobody_finishes_leave_room_for_one_more() {
         assert_eq!(flood.post("/connect/august", &[("form_token", &token)]).await.status, 303);
     }
     world.connected("august").await;
+}
+
+#[tokio::test]
+async fn style_and_script_are_kept_for_good_and_nothing_else_is() {
+    let world = World::new(&["august"]).await;
+    let mut browser = world.browser();
+    let start = browser.get("/").await;
+    assert_eq!(start.header("cache-control"), Some("no-store"));
+    let files: BTreeSet<&str> = start.text.split("=\"/assets/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(files.len(), 3, "mark, style, script: {files:?}");
+    for file in files {
+        let answer = browser.get(&format!("/assets/{file}")).await;
+        assert_eq!((answer.status, answer.header("cache-control")), (200, Some("public, max-age=31536000, immutable")), "{file}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert!(answer.header("set-cookie").is_none() && !answer.text.is_empty());
+        let another = format!("/assets/{}x", file.trim_end_matches(|c: char| c.is_ascii_lowercase()));
+        let missing = browser.get(&another).await;
+        assert_eq!((missing.status, missing.header("cache-control")), (404, Some("no-store")), "{another}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_keeps_its_colours() {
+    let world = World::new(&["august"]).await;
+    let mut browser = world.browser();
+    let settings = browser.get("/settings").await;
+    assert!(settings.has("data-theme=\"system\"") && settings.has("value=\"system\" checked"), "{}", settings.text);
+    let token = settings.form_token();
+    assert_eq!(browser.post("/settings", &[("form_token", &token), ("theme", "\"><script>")]).await.status, 400);
+    assert_eq!(browser.post("/settings", &[("form_token", &token), ("theme", "dark")]).await.location(), "/settings");
+    assert!(browser.get("/settings").await.has("value=\"dark\" checked"));
+    assert!(browser.get("/nothing").await.has("data-theme=\"dark\""), "every page, a failure too");
+    assert!(world.browser().get("/").await.has("data-theme=\"system\""), "and nobody else's");
 }

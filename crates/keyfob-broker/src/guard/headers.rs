@@ -10,6 +10,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
+use crate::routes::asset::FOR_GOOD;
 use crate::site::Site;
 
 const ALWAYS: [(HeaderName, &str); 7] = [
@@ -32,8 +33,13 @@ pub(crate) async fn headers(State(site): State<Arc<Site>>, request: Request, nex
 }
 
 fn set(headers: &mut HeaderMap, https: bool) {
+    // Style and script are nobody's: they alone may be kept.
+    let for_good = headers.get(CACHE_CONTROL).filter(|value| **value == FOR_GOOD).cloned();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(for_good) = for_good {
+        headers.insert(CACHE_CONTROL, for_good);
     }
     if https {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));

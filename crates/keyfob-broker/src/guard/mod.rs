@@ -1,7 +1,7 @@
 //! What every request passes before it reaches a route, and every answer before it leaves.
 //!
 //! ```text
-//! request ─► log ─► headers ─► deadline ─► panics ─► host ─► visitor ─► forms ─► callback ─► route
+//! request ─► log ─► look ─► headers ─► deadline ─► panics ─► host ─► visitor ─► forms ─► callback ─► route
 //! ```
 
 mod forms;
@@ -24,11 +24,18 @@ pub(crate) use log::log;
 pub(crate) use visitor::visitor;
 
 use crate::failure::Failure;
+use crate::page::Look;
 use crate::routes::callback;
 use crate::site::Site;
 
 /// A lock that is asked over its bridge three times may need 90 s; nobody waits longer than this.
 const DEADLINE: Duration = Duration::from_secs(150);
+
+/// Whatever page comes of it has this browser's look.
+pub(crate) async fn look(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let look = Look::of(request.headers(), request.uri(), site.people.is_none());
+    look.around(next.run(request)).await
+}
 
 /// Every answer comes in time, if only to say that there is none.
 pub(crate) async fn deadline(request: Request, next: Next) -> Response {

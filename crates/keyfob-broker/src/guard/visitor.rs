@@ -11,6 +11,7 @@ use http::request::Parts;
 
 use crate::browser::Visit;
 use crate::failure::Failure;
+use crate::page::Look;
 use crate::people::Role;
 use crate::router::{Entry, entry};
 use crate::routes::see_other;
@@ -39,6 +40,7 @@ pub(crate) async fn visitor(State(site): State<Arc<Site>>, mut request: Request,
         _ => {}
     }
     if let Some(visit) = visit {
+        Look::know(&visit.who);
         request.extensions_mut().insert(visit);
     }
     next.run(request).await

@@ -1,11 +1,13 @@
 //! Charts as SVG, drawn here: a line for each series, a plot for each unit (degrees and parts per million share no axis).
 //!
-//! Two drawings of each, for wide and for narrow screens: text in an SVG shrinks with it.
+//! Two drawings of each, for wide and for narrow screens: text in an SVG shrinks with it. The numbers go along, for the script that draws
+//! the same with zoom and hover.
 
 use std::fmt::Write as _;
 
 use keyfob::proto::Scrubber;
 use keyfob_providers::{Cell, CellKind, Chart, Series};
+use serde_json::json;
 
 /// One plot: the series of one unit over the common axis.
 pub(crate) struct Plot {
@@ -13,7 +15,10 @@ pub(crate) struct Plot {
     pub(crate) summary: String,
     /// From when to when.
     pub(crate) period: String,
+    pub(crate) unit: String,
     pub(crate) legend: Vec<Entry>,
+    /// The numbers, as JSON.
+    pub(crate) data: String,
     /// Wide and narrow.
     pub(crate) drawings: [Drawing; 2],
 }
@@ -39,10 +44,12 @@ pub(crate) struct Drawing {
     pub(crate) y_ticks: Vec<(String, String)>,
     /// Colour and path.
     pub(crate) lines: Vec<(usize, String)>,
+    /// What is below a line that is alone.
+    pub(crate) areas: Vec<(usize, String)>,
 }
 
 /// The series of one unit, with their colours.
-type Group<'a> = (Option<&'a str>, Vec<(usize, &'a Series)>);
+type Group<'a> = (Option<String>, Vec<(usize, &'a Series)>);
 
 /// Colours there are.
 const COLOURS: usize = 5;
@@ -50,15 +57,16 @@ const COLOURS: usize = 5;
 impl Plot {
     /// The plots of a chart.
     pub(crate) fn all(chart: &Chart, scrubber: &Scrubber) -> Vec<Self> {
+        let series: Vec<Series> = chart.series.iter().map(in_order).collect();
         let mut groups: Vec<Group<'_>> = Vec::new();
-        for (at, series) in chart.series.iter().enumerate() {
-            let unit = series.unit.as_deref();
+        for (at, series) in series.iter().enumerate() {
+            let unit = series.unit.clone();
             match groups.iter_mut().find(|(known, _)| *known == unit && unit.is_some()) {
                 Some((_, group)) => group.push((at % COLOURS, series)),
                 None => groups.push((unit, vec![(at % COLOURS, series)])),
             }
         }
-        groups.into_iter().filter_map(|(unit, group)| Self::new(chart.x.kind, unit, &group, scrubber)).collect()
+        groups.into_iter().filter_map(|(unit, group)| Self::new(chart.x.kind, unit.as_deref(), &group, scrubber)).collect()
     }
 
     fn new(x: CellKind, unit: Option<&str>, group: &[(usize, &Series)], scrubber: &Scrubber) -> Option<Self> {
@@ -69,9 +77,10 @@ impl Plot {
         let parts: Vec<String> = legend.iter().map(|entry| format!("{}: {}, now {}", entry.title, entry.range, entry.last)).collect();
         let period = format!("{} to {}", label(x, xs.min, f64::INFINITY), label(x, xs.max, f64::INFINITY));
         let summary = format!("{} ({period})", parts.join("; "));
-        let drawings = [(760, 260, "wide", 6, 5), (360, 220, "narrow", 3, 4)]
+        let drawings = [(760, 270, "wide", 7, 5), (360, 240, "narrow", 3, 4)]
             .map(|(width, height, class, x_ticks, y_ticks)| draw(width, height, class, (x, xs, x_ticks), (ys, y_ticks), group));
-        Some(Self { summary, period, legend, drawings })
+        let data = data(x, &unit, group, scrubber);
+        Some(Self { summary, period, unit, legend, data, drawings })
     }
 }
 
@@ -79,7 +88,7 @@ impl Entry {
     fn new(colour: usize, series: &Series, unit: &str, scrubber: &Scrubber) -> Option<Self> {
         let values = || series.points.iter().filter_map(|(_, y)| *y);
         let span = Span::of(values())?;
-        let last = format!("{} {unit}", short(values().next_back()?));
+        let last = format!("{} {unit}", short(values().rev().find(drawable)?));
         let range = format!("{} to {} {unit}", short(span.min), short(span.max));
         Some(Self { colour, title: scrubber.mask(&series.title), last: last.trim().to_owned(), range: range.trim().to_owned() })
     }
@@ -122,13 +131,18 @@ fn draw(
     (ys, y_count): (Span, usize),
     group: &[(usize, &Series)],
 ) -> Drawing {
-    let (left, right, top, base) = (46.0, f64::from(width) - 8.0, 10.0, f64::from(height) - 26.0);
+    let (left, right, top, base) = (46.0, f64::from(width) - 8.0, 24.0, f64::from(height) - 26.0);
     let xs = xs.widened();
     let y_steps = steps(ys.widened(), nice(ys.widened(), y_count));
     // The axis ends at round numbers.
     let ys = Span { min: y_steps[0], max: y_steps[y_steps.len() - 1] };
     let x_step = if kind == CellKind::Time { nice_time(xs, x_count) } else { nice(xs, x_count) };
     let inside = |x: &f64| *x >= xs.min && *x <= xs.max;
+    let place = |(x, y): (f64, f64)| (xs.place(x, left, right), ys.place(y, base, top));
+    let runs: Vec<(usize, Vec<Run>)> = group
+        .iter()
+        .map(|(colour, series)| (*colour, runs(&thinned(&series.points, (right - left) as usize), is_switch(series), place)))
+        .collect();
     Drawing {
         class,
         width,
@@ -140,35 +154,91 @@ fn draw(
             .map(|x| (format!("{:.1}", xs.place(x, left, right)), label(kind, x, x_step)))
             .collect(),
         y_ticks: y_steps.into_iter().map(|y| (format!("{:.1}", ys.place(y, base, top)), short(y))).collect(),
-        lines: (group.iter())
-            .map(|(colour, series)| {
-                let place = |(x, y): (f64, f64)| (xs.place(x, left, right), ys.place(y, base, top));
-                (*colour, path(&thinned(&series.points, (right - left) as usize), place))
-            })
-            .collect(),
+        lines: runs.iter().map(|(colour, runs)| (*colour, runs.iter().map(path).collect())).collect(),
+        areas: match runs.as_slice() {
+            [(colour, runs)] => vec![(*colour, runs.iter().filter_map(|run| area(run, base)).collect())],
+            _ => Vec::new(),
+        },
     }
+}
+
+/// Points of a line, in the drawing's own units, without a gap between them.
+type Run = Vec<(f64, f64)>;
+
+/// A line in its runs. Something that is on or off stays so until it changes: no slope lies between.
+fn runs(points: &[(f64, Option<f64>)], is_switch: bool, place: impl Fn((f64, f64)) -> (f64, f64)) -> Vec<Run> {
+    let mut runs: Vec<Run> = vec![Vec::new()];
+    for (x, y) in points {
+        match (y.filter(|y| drawable(y) && drawable(x)), runs.last_mut()) {
+            (Some(y), Some(run)) => {
+                let here = place((*x, y));
+                if let Some((_, before)) = run.last().copied().filter(|_| is_switch) {
+                    run.push((here.0, before));
+                }
+                run.push(here);
+            }
+            _ => runs.push(Vec::new()),
+        }
+    }
+    runs.retain(|run| !run.is_empty());
+    runs
+}
+
+fn path(run: &Run) -> String {
+    let mut path = String::new();
+    for (at, (x, y)) in run.iter().enumerate() {
+        let _ = write!(path, "{}{x:.1} {y:.1}", if at == 0 { "M" } else { "L" });
+    }
+    // A point alone is a dot.
+    if run.len() == 1 { path + "h.1" } else { path }
+}
+
+fn area(run: &Run, base: f64) -> Option<String> {
+    let (first, last) = (run.first()?, run.last()?);
+    (run.len() > 1).then(|| format!("{}V{base:.1}H{:.1}Z", path(run), first.0.min(last.0)))
+}
+
+/// Whether a series says on or off.
+fn is_switch(series: &Series) -> bool {
+    series.unit.is_none() && series.points.iter().all(|(_, y)| y.is_none_or(|y| y == 0.0 || y == 1.0))
+}
+
+/// A series from left to right, with a gap where a device was silent: where points came at a steady pace, and then none for several times
+/// that long.
+fn in_order(series: &Series) -> Series {
+    let mut points = series.points.clone();
+    points.retain(|(x, _)| drawable(x));
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut paces: Vec<f64> = points.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    paces.sort_by(f64::total_cmp);
+    let pace = paces.get(paces.len() / 2).copied().unwrap_or_default();
+    let steady = paces.iter().filter(|other| (**other - pace).abs() <= pace / 10.0).count() * 4 >= paces.len() * 3;
+    let mut whole: Vec<(f64, Option<f64>)> = Vec::with_capacity(points.len());
+    for point in points {
+        if let Some(before) = whole.last().map(|(x, _)| *x).filter(|before| steady && pace > 0.0 && point.0 - before > 4.0 * pace) {
+            whole.push((before + pace, None));
+        }
+        whole.push(point);
+    }
+    Series { title: series.title.clone(), unit: series.unit.clone(), points: whole }
+}
+
+/// The numbers for the script: positions, and the values of each series at them. The series of a table have the same positions.
+fn data(x: CellKind, unit: &str, group: &[(usize, &Series)], scrubber: &Scrubber) -> String {
+    let xs: Vec<f64> = group.first().map(|(_, series)| series.points.iter().map(|(x, _)| *x).collect()).unwrap_or_default();
+    let series: Vec<_> = group
+        .iter()
+        .map(|(colour, series)| {
+            let values: Vec<Option<f64>> = series.points.iter().map(|(_, y)| y.filter(drawable)).collect();
+            json!({"title": scrubber.mask(&series.title), "colour": colour, "switch": is_switch(series), "values": values})
+        })
+        .collect();
+    json!({"time": x == CellKind::Time, "unit": unit, "x": xs, "series": series}).to_string()
 }
 
 /// Whether a value is one that a drawing can have: no reading and no moment is larger.
 fn drawable(value: &f64) -> bool {
     value.abs() < 1e15
-}
-
-/// A path that is interrupted where a value is missing.
-fn path(points: &[(f64, Option<f64>)], place: impl Fn((f64, f64)) -> (f64, f64)) -> String {
-    let mut path = String::new();
-    let mut down = false;
-    for (x, y) in points {
-        match y.filter(|y| drawable(y) && drawable(x)) {
-            Some(y) => {
-                let (x, y) = place((*x, y));
-                let _ = write!(path, "{}{x:.1} {y:.1}", if down { "L" } else { "M" });
-                down = true;
-            }
-            None => down = false,
-        }
-    }
-    path
 }
 
 /// No more points than can be seen: of each stretch its least and its greatest, so that peaks stay.
@@ -273,6 +343,28 @@ mod tests {
         let path = &plot.drawings[0].lines[0].1;
         assert_eq!(path.matches('M').count(), 2, "{path}");
         assert_eq!(path.matches('L').count(), 1, "{path}");
+        assert_eq!(plot.drawings[0].areas[0].1.matches('Z').count(), 1, "nothing is below a point alone");
+        assert!(plot.data.contains("[1.0,null,2.0,3.0]"), "{}", plot.data);
+    }
+
+    #[test]
+    fn a_device_that_was_silent_leaves_a_gap() {
+        let at = |hours: std::ops::Range<u32>| hours.map(|hour| (f64::from(hour) * 3600.0, Some(20.0)));
+        let silent: Vec<_> = at(0..20).chain(at(40..60)).rev().collect();
+        let plot = &Plot::all(&chart(vec![series("T", "°C", silent)]), &Scrubber::new())[0];
+        assert_eq!(plot.drawings[0].lines[0].1.matches('M').count(), 2);
+        // What comes when it comes has no pace to fall out of.
+        let seldom = [0.0, 5.0, 7.0, 400.0, 402.0, 9_000.0].map(|x| (x, Some(x))).to_vec();
+        let plot = &Plot::all(&chart(vec![series("T", "°C", seldom)]), &Scrubber::new())[0];
+        assert_eq!(plot.drawings[0].lines[0].1.matches('M').count(), 1);
+    }
+
+    #[test]
+    fn on_and_off_have_no_slope_between() {
+        let points = vec![(0.0, Some(0.0)), (60.0, Some(1.0)), (120.0, Some(0.0))];
+        let switch = Series { title: "Lamp".into(), unit: None, points };
+        let plot = &Plot::all(&chart(vec![switch]), &Scrubber::new())[0];
+        assert_eq!(plot.drawings[0].lines[0].1.matches('L').count(), 4);
     }
 
     #[test]

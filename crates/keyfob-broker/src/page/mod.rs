@@ -1,51 +1,76 @@
-//! The pages: rendered here, escaped, without script or any outside resource.
+//! The pages: rendered here, escaped, whole without script, and without anything from another origin.
 
+pub(crate) mod assets;
 mod chart;
 mod form;
+mod icon;
+mod life;
+mod look;
+mod moment;
+mod range;
+mod story;
 mod table;
 
 use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use keyfob::proto::{Secret, encode};
-use keyfob_providers::Status;
-use sha2::{Digest, Sha256};
+use keyfob::Account;
+use keyfob::proto::{Secret, Timestamp, encode};
+use keyfob_providers::{Provider, Status};
 
+use self::assets::Asset;
 pub(crate) use self::chart::Plot;
 pub(crate) use self::form::{Ask, FormField, arguments};
-pub(crate) use self::table::{Section, TableView};
+pub(crate) use self::icon::icon;
+pub(crate) use self::life::Life;
+pub(crate) use self::look::{Look, Theme};
+pub(crate) use self::range::Range;
+pub(crate) use self::story::{Told, told};
+pub(crate) use self::table::{CellView, Section, TableView};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::people::{Role, Who};
+use crate::router::{self, Entry};
 use crate::seat::Seat;
 use crate::site::Desk;
 
 /// The name of the form field with the browser's token.
 pub(crate) const FORM_TOKEN: &str = "form_token";
 
-const STYLE: &str = include_str!("../../assets/style.css");
-
-/// `style-src` with the hash of our one style sheet: a style that somebody smuggles in does nothing.
-static STYLE_HASH: LazyLock<String> = LazyLock::new(|| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(STYLE))));
-
 /// What every page has: the frame, and what is to tell.
 pub(crate) struct Frame {
-    pub(crate) style: &'static str,
     pub(crate) notice: Option<Notice>,
+    pub(crate) look: Look,
     /// Whose page it is, and the token for the form that signs them out.
     pub(crate) whose: Option<(Who, Secret)>,
 }
 
+/// A place in the navigation.
+pub(crate) struct Place {
+    pub(crate) href: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) icon: &'static str,
+    pub(crate) is_here: bool,
+}
+
+/// The places there can be: address, label, icon, and what else belongs to it. Those that the router does not know are left out.
+const PLACES: [(&str, &str, &str, &[&str]); 6] = [
+    ("/", "Accounts", "accounts", &["/accounts/"]),
+    ("/connect", "Connect", "connect", &["/providers/"]),
+    ("/keys", "Keys", "keys", &["/keys/"]),
+    ("/activity", "Activity", "activity", &["/activity/"]),
+    ("/people", "People", "people", &["/people/"]),
+    ("/settings", "Settings", "settings", &["/settings/"]),
+];
+
 impl Frame {
     /// Of a page that is nobody's.
     pub(crate) fn new(notice: Option<Notice>) -> Self {
-        Self { style: STYLE, notice, whose: None }
+        Self { notice, look: Look::now(), whose: None }
     }
 
     /// Of a visitor's page.
@@ -53,16 +78,45 @@ impl Frame {
         Self { whose: Some((visit.who.clone(), visit.csrf.clone())), ..Self::new(notice) }
     }
 
-    fn role(&self) -> Option<Role> {
-        self.whose.as_ref().map(|(who, _)| who.role)
+    /// The token for the form that signs this person out.
+    pub(crate) fn sign_out(&self) -> Option<&Secret> {
+        self.whose.as_ref().filter(|(who, _)| who.role != Role::Guest).map(|(_, form_token)| form_token)
     }
 
-    pub(crate) fn is_guest(&self) -> bool {
-        self.role() == Some(Role::Guest)
+    /// Where this person can go from here.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let is_for = |entry| match entry {
+            Some(Entry::Visitor) => self.look.guests || self.look.person().is_some(),
+            Some(Entry::Person) => self.look.person().is_some(),
+            Some(Entry::Owner) => self.look.person().is_some_and(|who| who.role == Role::Owner),
+            _ => false,
+        };
+        let here = |href: &str, below: &[&str]| self.look.path == href || below.iter().any(|below| self.look.path.starts_with(below));
+        PLACES
+            .into_iter()
+            .filter(|(href, ..)| is_for(router::entry(href)))
+            .map(|(href, label, icon, below)| Place { href, label, icon, is_here: here(href, below) })
+            .collect()
     }
 
-    pub(crate) fn is_owner(&self) -> bool {
-        self.role() == Some(Role::Owner)
+    pub(crate) fn style(&self) -> &'static str {
+        &assets::STYLE.path
+    }
+
+    pub(crate) fn mark(&self) -> &'static str {
+        &assets::MARK.path
+    }
+
+    pub(crate) fn script(&self) -> &'static Asset {
+        &assets::SCRIPT
+    }
+
+    pub(crate) fn uplot(&self) -> &'static Asset {
+        &assets::UPLOT
+    }
+
+    pub(crate) fn charts(&self) -> &'static Asset {
+        &assets::CHARTS
     }
 }
 
@@ -89,6 +143,8 @@ pub(crate) struct Card {
     pub(crate) warning: Option<String>,
     pub(crate) path: String,
     pub(crate) connect_path: String,
+    /// How long its token is good, where that is known.
+    pub(crate) life: Option<Life>,
 }
 
 /// What an account's state is to this browser.
@@ -120,9 +176,8 @@ impl Card {
             _ => (None, None),
         };
         Self {
-            monogram: title.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().to_string()).unwrap_or_default(),
-            // The same colour every time, and seldom the neighbour's.
-            hue: desk.provider.name.bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 6,
+            monogram: monogram(&desk.provider),
+            hue: hue(&desk.provider),
             about: sentence(&desk.provider.about),
             label: seat.label().map(str::to_owned),
             state,
@@ -130,13 +185,34 @@ impl Card {
             warning,
             path: account_path(seat),
             connect_path: format!("/connect/{}", encode::percent(&seat.shown)),
+            life: None,
             title,
         }
+    }
+
+    /// The same, with what the vault knows of the account.
+    pub(crate) fn with(self, account: Option<&Account>, now: Timestamp) -> Self {
+        let life = account.filter(|_| self.is_here()).map(|account| Life::of(account, now));
+        Self { life, ..self }
     }
 
     pub(crate) fn is_here(&self) -> bool {
         self.state.is_here()
     }
+
+    pub(crate) fn is_stale(&self) -> bool {
+        matches!(self.state, Standing::Stale(_))
+    }
+}
+
+/// The letter that stands for a provider: its logo belongs to somebody else.
+pub(crate) fn monogram(provider: &Provider) -> String {
+    provider.title.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().to_string()).unwrap_or_default()
+}
+
+/// A provider's colour: the same every time, and seldom the neighbour's.
+pub(crate) fn hue(provider: &Provider) -> usize {
+    provider.name.bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 6
 }
 
 /// The address of an account's page.
@@ -205,8 +281,8 @@ fn policy(forms: &Forms<'_>) -> String {
         targets.dedup();
     }
     format!(
-        "default-src 'none'; style-src {}; img-src 'self' data:; form-action {}; frame-ancestors 'none'; base-uri 'none'",
-        *STYLE_HASH,
+        "default-src 'none'; script-src {}; style-src 'self'; img-src 'self'; form-action {}; frame-ancestors 'none'; base-uri 'none'",
+        *assets::SCRIPTS,
         targets.join(" ")
     )
 }

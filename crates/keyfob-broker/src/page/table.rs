@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keyfob::proto::Scrubber;
 use keyfob_providers::{Cell, CellKind, Link, Table, View};
 
-use super::{Plot, action_path};
+use super::{Plot, action_path, moment};
 use crate::failure::Failure;
 use crate::seat::{Holder, Seat};
 
@@ -15,12 +15,24 @@ const MOST_ROWS: usize = 500;
 /// A table of more columns is drawn as a card for each row: nobody scrolls sideways for a button.
 const MOST_COLUMNS: usize = 8;
 
+/// Columns that say how a thing is.
+const STATES: [&str; 2] = ["State", "Status"];
+
+/// States that are good, or that something is doing.
+const ACTIVE: [&str; 8] = ["on", "locked", "online", "active", "running", "open", "up", "ok"];
+
 /// What an action showed, or why it did not.
 pub(crate) struct Section {
     pub(crate) title: String,
     /// The action's page with its form, where it has parameters.
     pub(crate) options: Option<String>,
     pub(crate) content: Result<TableView, Failure>,
+}
+
+impl Section {
+    pub(crate) fn has_charts(&self) -> bool {
+        self.content.as_ref().is_ok_and(|table| !table.plots.is_empty())
+    }
 }
 
 /// A table, ready to be drawn.
@@ -50,8 +62,16 @@ pub(crate) struct RowView {
 }
 
 pub(crate) struct CellView {
+    /// Title and unit.
     pub(crate) heading: String,
+    pub(crate) title: String,
+    /// The unit of a number.
+    pub(crate) unit: Option<String>,
     pub(crate) text: String,
+    /// A moment as programs read it: script shows it in the person's own time.
+    pub(crate) moment: Option<String>,
+    /// Whether it says how a thing is.
+    pub(crate) is_state: bool,
     pub(crate) right: bool,
     pub(crate) kind: &'static str,
     /// Where the thing itself is shown.
@@ -78,7 +98,11 @@ impl TableView {
                 let mut cells: Vec<CellView> = (row.cells.iter().zip(table.columns.iter().zip(&heads)))
                     .map(|(cell, (column, head))| CellView {
                         heading: head.text.clone(),
+                        title: scrubber.mask(&column.title),
+                        unit: column.unit.as_ref().filter(|_| matches!(cell, Cell::Number(_))).map(|unit| scrubber.mask(unit)),
                         text: text(cell, scrubber),
+                        moment: if let Cell::Time(at) = cell { Some(moment::iso(*at)) } else { None },
+                        is_state: matches!(cell, Cell::Text(_)) && STATES.contains(&column.title.as_str()),
                         right: head.right,
                         kind: kind(cell, column.kind),
                         href: None,
@@ -126,6 +150,22 @@ impl TableView {
     }
 }
 
+impl CellView {
+    /// A measurement, to be read from afar.
+    pub(crate) fn is_meter(&self) -> bool {
+        self.unit.is_some()
+    }
+
+    /// Anything else that is known.
+    pub(crate) fn is_fact(&self) -> bool {
+        self.kind != "empty" && self.unit.is_none()
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        ACTIVE.contains(&self.text.as_str()) || self.text.starts_with("dimmed")
+    }
+}
+
 /// The column that tells the rows apart: the first of text in which no two are the same; else the first of text.
 fn naming_column(table: &Table) -> Option<usize> {
     let is_text = |at: &usize| table.columns[*at].kind == CellKind::Text;
@@ -160,11 +200,7 @@ fn text(cell: &Cell, scrubber: &Scrubber) -> String {
     match cell {
         Cell::Empty => "–".to_owned(),
         Cell::Text(text) => scrubber.mask(text),
-        // `2026-11-21 22:51:13Z`: a page without script cannot know the person's time zone, so it says whose time this is.
-        Cell::Time(_) => {
-            let moment = cell.to_string();
-            moment.strip_suffix('Z').map_or_else(|| moment.clone(), |moment| format!("{moment} UTC"))
-        }
+        Cell::Time(at) => moment::utc(*at),
         other => other.to_string(),
     }
 }

@@ -8,12 +8,13 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyfob::Account;
+use keyfob::proto::TokenSet;
 use keyfob_providers::{Action, Cell};
 use tokio::task::JoinSet;
 
 use crate::browser::Visit;
 use crate::failure::Failure;
-use crate::page::{self, Card, FORM_TOKEN, Forms, Frame, Section, Standing, TableView};
+use crate::page::{self, Card, CellView, FORM_TOKEN, Forms, Frame, Section, Standing, TableView, Told};
 use crate::routes::action::call;
 use crate::seat::{Holder, Seat};
 use crate::site::Site;
@@ -24,13 +25,22 @@ struct Page<'a> {
     frame: Frame,
     card: Card,
     facts: Vec<(&'static str, String)>,
+    scopes: Vec<Scope>,
+    story: Vec<Told>,
     sections: Vec<Section>,
+    has_charts: bool,
     more: Vec<More>,
     form_token: &'a str,
 }
 
 impl Page<'_> {
     const FORM_TOKEN: &'static str = FORM_TOKEN;
+}
+
+/// A permission that was asked for.
+struct Scope {
+    name: String,
+    granted: bool,
 }
 
 /// An action that does not show itself on the account's page.
@@ -55,11 +65,15 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
     let record = site.keyfob.store().account(&seat.name).await;
     let record = record.map_err(|error| Failure::from_error(&error.into(), &seat))?.ok_or_else(not_yours)?;
     let state = super::state(&site, &seat, &holder, &visit).await?;
+    let story = site.keyfob.store().history(&record.value.id).await;
+    let story = story.map_err(|error| Failure::from_error(&error.into(), &seat))?;
+    let story = page::told(&story, &record.value.scrubber());
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
-    Ok(draw(frame, &seat, &visit, state, &record.value, sections))
+    let card = Card::new(&seat, state).with(Some(&record.value), site.keyfob.now());
+    Ok(draw(frame, card, &seat, &visit, &record.value, sections, story))
 }
 
-fn draw(frame: Frame, seat: &Seat, visit: &Visit, state: Standing, account: &Account, sections: Vec<Section>) -> Response {
+fn draw(frame: Frame, card: Card, seat: &Seat, visit: &Visit, account: &Account, sections: Vec<Section>, story: Vec<Told>) -> Response {
     let provider = &seat.desk.provider;
     // What shows itself, or what a row leads to, needs no line of its own.
     let mut shown: BTreeSet<String> = provider.overview().map(|action| action.name.clone()).collect();
@@ -67,8 +81,11 @@ fn draw(frame: Frame, seat: &Seat, visit: &Visit, state: Standing, account: &Acc
     let more = provider.actions.iter().filter(|action| !shown.contains(&action.name));
     let page = Page {
         frame,
-        card: Card::new(seat, state),
+        card,
         facts: facts(seat, account),
+        scopes: scopes(account),
+        story,
+        has_charts: sections.iter().any(Section::has_charts),
         sections,
         more: more
             .map(|action| More {
@@ -118,11 +135,19 @@ fn facts(seat: &Seat, account: &Account) -> Vec<(&'static str, String)> {
         Some(at) => ("Token good until", format!("{}{renewed}", moment(at.as_unix()))),
         None => ("Token good until", "it is revoked".to_owned()),
     });
-    if !account.requested_scopes.is_empty() {
-        facts.push(("Scopes", account.requested_scopes.join(", ")));
-    }
     if !account.tolerated.is_empty() {
         facts.push(("Tolerated at login", account.tolerated.join(", ")));
     }
     facts
+}
+
+/// What was asked for, and whether it was granted.
+fn scopes(account: &Account) -> Vec<Scope> {
+    let granted = match &account.tokens {
+        TokenSet::OAuth2(tokens) => Some(&tokens.scopes),
+        _ => None,
+    };
+    let more = granted.into_iter().flatten().filter(|scope| !account.requested_scopes.contains(scope));
+    let asked = account.requested_scopes.iter().chain(more);
+    asked.map(|name| Scope { name: name.clone(), granted: granted.is_none_or(|granted| granted.contains(name)) }).collect()
 }

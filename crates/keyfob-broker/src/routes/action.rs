@@ -15,7 +15,7 @@ use keyfob_providers::{Action, Table};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::Posted;
-use crate::page::{self, Ask, FORM_TOKEN, FormField, Forms, Frame, Section, TableView, arguments, words};
+use crate::page::{self, Ask, CellView, FORM_TOKEN, FormField, Forms, Frame, Range, Section, TableView, arguments, words};
 use crate::seat::{Holder, Seat};
 use crate::site::Site;
 
@@ -35,6 +35,8 @@ struct Show<'a> {
     fields: Vec<FormField>,
     /// `None`: something has to be said first.
     section: Option<Section>,
+    ranges: Vec<Range>,
+    has_charts: bool,
 }
 
 /// The question before an action that changes something.
@@ -81,10 +83,13 @@ pub(crate) async fn show(
         return Ok(ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK));
     }
     let is_complete = action.parameters.iter().all(|parameter| !parameter.required || said.contains_key(&parameter.name));
-    let (mut status, mut section) = (StatusCode::OK, None);
+    let (mut status, mut section, mut ranges) = (StatusCode::OK, None, Vec::new());
     if is_complete {
         let content = match call(&site, &seat, action, &said).await {
-            Ok((table, scrubber)) => Ok(TableView::new(&table, &seat, &holder, &scrubber)),
+            Ok((table, scrubber)) => {
+                ranges = Range::all(&seat, action, &said, &table, site.keyfob.now());
+                Ok(TableView::new(&table, &seat, &holder, &scrubber))
+            }
             Err(failure) => {
                 status = failure.status;
                 Err(failure)
@@ -106,7 +111,9 @@ pub(crate) async fn show(
         account_path: page::account_path(&seat),
         path: page::action_path(&seat, &action.name, []),
         fields: if has_choice { FormField::all(action, &said) } else { Vec::new() },
+        has_charts: section.as_ref().is_some_and(Section::has_charts),
         section,
+        ranges,
     };
     Ok(page::respond(status, &page, &Forms::Here))
 }

@@ -18,6 +18,7 @@ use crate::site::Site;
 struct Page<'a> {
     frame: Frame,
     cards: Vec<Card>,
+    summary: String,
     form_token: &'a str,
 }
 
@@ -34,9 +35,27 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
     for desk in &desks {
         let seat = site.seat_for(&visit, &desk.account)?;
         let holder = site.holder(&seat);
-        cards.push(Card::new(&seat, super::state(&site, &seat, &*holder.read().await, &visit).await?));
+        let state = super::state(&site, &seat, &*holder.read().await, &visit).await?;
+        let record = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(&error.into(), &seat))?;
+        cards.push(Card::new(&seat, state).with(record.as_ref().map(|record| &record.value), site.keyfob.now()));
     }
-    let page = Page { frame: Frame::of(&visit, site.take_notice(&visit).await), cards, form_token: visit.csrf.expose() };
+    // What needs a person comes first.
+    cards.sort_by_key(|card| !card.is_stale());
+    let page =
+        Page { frame: Frame::of(&visit, site.take_notice(&visit).await), summary: summary(&cards), cards, form_token: visit.csrf.expose() };
     let response = page::respond(StatusCode::OK, &page, &Forms::AlsoTo(&desks));
     Ok(if is_new { super::with_cookie(response, &site, &visit) } else { response })
+}
+
+/// How they are, in a sentence.
+fn summary(cards: &[Card]) -> String {
+    let connected = cards.iter().filter(|card| card.is_here()).count();
+    let stale = cards.iter().filter(|card| card.is_stale()).count();
+    let accounts = if connected == 1 { "One account".to_owned() } else { format!("{connected} accounts") };
+    match stale {
+        0 if connected == 1 => "One account, and it is well.".to_owned(),
+        0 => format!("{accounts}, and all are well."),
+        1 => format!("{accounts}; one wants a new login."),
+        _ => format!("{accounts}; {stale} want a new login."),
+    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod action;
+pub(crate) mod asset;
 pub(crate) mod callback;
 pub(crate) mod connect;
 pub(crate) mod first_run;
@@ -9,6 +10,7 @@ pub(crate) mod index;
 pub(crate) mod invitation;
 pub(crate) mod logout;
 pub(crate) mod people;
+pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 

@@ -1,0 +1,104 @@
+// The charts once more, with zoom and hover. The page has them as SVG, and the numbers beside; where anything here fails, the SVG stays.
+"use strict";
+
+(() => {
+  const figures = [...document.querySelectorAll("figure.plot[data-plot]")];
+  const together = window.uPlot && uPlot.sync("page");
+
+  // light-dark() is resolved only where it is used.
+  const resolved = (figure, name) => {
+    const probe = document.createElement("span");
+    probe.style.color = `var(${name})`;
+    figure.append(probe);
+    const value = getComputedStyle(probe).color;
+    probe.remove();
+    return value;
+  };
+  const faded = (rgb) => rgb.replace(/^rgb\((.*)\)$/, "rgba($1, .12)");
+  const short = (value) => (value == null ? "–" : String(Math.round(value * 100) / 100));
+  const moment = (seconds) => new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+  const draw = (figure) => {
+    const data = JSON.parse(figure.dataset.plot);
+    if (data.x.length < 2) return null;
+    const [faint, line] = [resolved(figure, "--faint"), resolved(figure, "--line")];
+    const dots = [...figure.querySelectorAll(".dot")].map((dot) => getComputedStyle(dot).backgroundColor);
+    const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    const picture = document.createElement("div");
+    picture.className = "picture";
+    picture.setAttribute("role", "img");
+    picture.setAttribute("aria-label", figure.querySelector("svg.wide").getAttribute("aria-label"));
+    const hint = document.createElement("p");
+    hint.className = "hint";
+    const told = document.createElement("span");
+    const all = document.createElement("button");
+    all.type = "button";
+    all.className = "quiet";
+    all.textContent = "Show all";
+    all.hidden = true;
+    hint.append(told, all);
+    const usual = "Drag across to zoom; double-click for all of it.";
+    told.textContent = usual;
+    figure.append(picture, hint);
+
+    const height = () => (figure.clientWidth < 520 ? 220 : 280);
+    const axis = { stroke: faint, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 5 } };
+    const ends = [data.x[0], data.x[data.x.length - 1]];
+    const plot = new uPlot({
+      width: figure.clientWidth,
+      height: height(),
+      legend: { show: false },
+      cursor: { sync: { key: together.key }, drag: { x: true, y: false }, points: { size: 7 } },
+      scales: { x: { time: data.time } },
+      axes: [{ ...axis }, { ...axis, size: 58, label: data.unit || undefined, labelFont: font, labelSize: data.unit ? 18 : 0, values: (_, ticks) => ticks.map(short) }],
+      series: [{}].concat(data.series.map((series, at) => ({
+        label: series.title,
+        stroke: dots[at] || faint,
+        width: 2,
+        fill: data.series.length === 1 ? faded(dots[at] || faint) : undefined,
+        points: { show: false },
+        paths: series.switch ? uPlot.paths.stepped({ align: 1 }) : undefined,
+      }))),
+      hooks: {
+        setCursor: [(shown) => {
+          const at = shown.cursor.idx;
+          if (at == null) { told.textContent = usual; return; }
+          const where = data.time ? moment(data.x[at]) : short(data.x[at]);
+          told.textContent = `${where}: ` + data.series.map((series) => `${series.title} ${short(series.values[at])} ${data.unit}`.trim()).join(", ");
+        }],
+        setScale: [(shown, key) => {
+          if (key === "x") all.hidden = shown.scales.x.min <= ends[0] && shown.scales.x.max >= ends[1];
+        }],
+      },
+    }, [data.x, ...data.series.map((series) => series.values)], picture);
+    all.addEventListener("click", () => plot.setScale("x", { min: ends[0], max: ends[1] }));
+    const watch = new ResizeObserver(() => plot.setSize({ width: figure.clientWidth, height: height() }));
+    watch.observe(figure);
+    for (const svg of figure.querySelectorAll(":scope > svg")) svg.setAttribute("hidden", "");
+    return () => {
+      watch.disconnect();
+      plot.destroy();
+      picture.remove();
+      hint.remove();
+      for (const svg of figure.querySelectorAll(":scope > svg")) svg.removeAttribute("hidden");
+    };
+  };
+
+  let undo = [];
+  const drawAll = () => {
+    for (const back of undo) back();
+    undo = [];
+    if (!together) return;
+    for (const figure of figures) {
+      try {
+        const back = draw(figure);
+        if (back) undo.push(back);
+      } catch (problem) {
+        console.warn("a chart stays as it is", problem);
+      }
+    }
+  };
+  drawAll();
+  // Canvas keeps its colours when the system turns dark; so it is drawn again.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+})();

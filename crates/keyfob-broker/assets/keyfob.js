@@ -1,0 +1,66 @@
+// What pages do better with script. Every page works without; nothing here asks any server for anything.
+"use strict";
+
+// Moments in the person's own time; the page has them in UTC.
+for (const moment of document.querySelectorAll("time[datetime]")) {
+  const at = new Date(moment.dateTime);
+  if (Number.isNaN(at.getTime())) continue;
+  moment.title = moment.textContent;
+  moment.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+// Buttons that copy. They are hidden in the page: without script they would do nothing.
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const words = button.querySelector("span");
+    const before = words.textContent;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      words.textContent = "Copied";
+    } catch {
+      words.textContent = "Not copied";
+    }
+    setTimeout(() => { words.textContent = before; }, 2000);
+  });
+}
+
+// A list that gets shorter while a word is typed. Without script, the form asks the server.
+const find = document.querySelector("form.find[data-list]");
+if (find) {
+  const list = document.getElementById(find.dataset.list);
+  const told = document.getElementById(find.dataset.told);
+  const nothing = document.getElementById(find.dataset.nothing);
+  const narrow = () => {
+    const wanted = new FormData(find);
+    const words = (wanted.get("q") || "").toLowerCase().split(/\s+/).filter(Boolean);
+    const kind = wanted.get("kind") || "";
+    let count = 0;
+    for (const item of list.children) {
+      const fits = words.every((word) => item.dataset.words.includes(word)) && (!kind || item.dataset.kind === kind);
+      item.hidden = !fits;
+      count += fits ? 1 : 0;
+    }
+    told.textContent = count === 1 ? "1 service" : `${count} services`;
+    nothing.hidden = count > 0;
+  };
+  // The whole list has to be here: what the server has left out cannot be found.
+  if (find.dataset.whole === "yes") {
+    find.addEventListener("input", narrow);
+    find.addEventListener("submit", (event) => { event.preventDefault(); narrow(); });
+    narrow();
+  }
+}
+
+// A form is sent once, however often its button is pressed.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.ariaBusy === "true") event.preventDefault();
+  form.ariaBusy = "true";
+});
+// Coming back by the back button, it can be sent again.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[aria-busy]")) form.ariaBusy = null;
+});
