@@ -26,7 +26,7 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   });
 }
 
-// A list that gets shorter while a word is typed. Without script, the form asks the server.
+// A list that gets shorter while a word is typed. Without script, the server hides the rest.
 const find = document.querySelector("form.find[data-list]");
 if (find) {
   const list = document.getElementById(find.dataset.list);
@@ -45,12 +45,8 @@ if (find) {
     told.textContent = count === 1 ? "1 service" : `${count} services`;
     nothing.hidden = count > 0;
   };
-  // The whole list has to be here: what the server has left out cannot be found.
-  if (find.dataset.whole === "yes") {
-    find.addEventListener("input", narrow);
-    find.addEventListener("submit", (event) => { event.preventDefault(); narrow(); });
-    narrow();
-  }
+  find.addEventListener("input", narrow);
+  find.addEventListener("submit", (event) => { event.preventDefault(); narrow(); });
 }
 
 // A form is sent once, however often its button is pressed.

@@ -8,7 +8,9 @@ use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::failure::Failure;
-use crate::routes::{account, action, asset, connect, first_run, index, invitation, logout, people, settings, sign_in, sign_out};
+use crate::routes::{
+    account, action, asset, catalogue, connect, first_run, index, invitation, logout, people, provider, settings, sign_in, sign_out,
+};
 use crate::site::Site;
 use crate::{guard, health};
 
@@ -29,10 +31,13 @@ pub(crate) enum Entry {
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 15] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 18] {
     use Entry::{Anybody, Owner, Person, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
+        ("/connect", Visitor, get(catalogue::show)),
+        ("/providers/{provider}", Visitor, get(provider::show)),
+        ("/providers/{provider}/app", Owner, post(provider::keep)),
         ("/connect/{account}", Visitor, post(connect::begin)),
         ("/accounts/{account}", Visitor, get(account::show)),
         ("/accounts/{account}/do/{action}", Visitor, get(action::show).post(action::act)),

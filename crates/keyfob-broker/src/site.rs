@@ -28,6 +28,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// The store, the transport, the clock.
     pub keyfob: Keyfob,
+    /// What could be connected with an app that the owner enters. Empty: what is in `services`, and no more.
+    pub catalogue: Vec<Provider>,
     /// Where people, their sessions and their keys are kept. None: nobody has to sign in, and each browser is a guest with accounts of its own.
     pub shelf: Option<Arc<dyn Shelf>>,
 }
@@ -35,7 +37,7 @@ pub struct Config {
 impl Config {
     /// For guests, at the address that is listened on.
     pub fn new(listen: SocketAddr, services: Vec<Service>, keyfob: Keyfob) -> Self {
-        Self { listen, external_url: None, services, keyfob, shelf: None }
+        Self { listen, external_url: None, services, keyfob, catalogue: Vec::new(), shelf: None }
     }
 }
 
@@ -67,6 +69,8 @@ pub struct Site {
     pub(crate) browsers: Browsers,
     /// Who is known. None: everybody is a guest.
     pub(crate) people: Option<People>,
+    /// What could be connected.
+    pub(crate) catalogue: Vec<Provider>,
     pub(crate) keyfob: Keyfob,
 }
 
@@ -110,14 +114,14 @@ impl Site {
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
-        let Config { listen, external_url, services, keyfob, shelf } = config;
+        let Config { listen, external_url, services, keyfob, catalogue, shelf } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
         let people = shelf.map(People::new);
         let (desks, holders, browsers) = (RwLock::default(), Holders::default(), Browsers::default());
-        let site = Self { origin, listen, desks, holders, browsers, people, keyfob };
+        let site = Self { origin, listen, desks, holders, browsers, people, catalogue, keyfob };
         let nothing = services.is_empty();
         services.into_iter().zip(settings).try_for_each(|(service, settings)| site.open(service, settings).map(drop))?;
-        if nothing {
+        if nothing && site.catalogue.is_empty() {
             return Err(Misuse::new("at least one service to connect", "none")
                 .with_hint("give the app's values in an env file (--env-file FILE), or keep them first: keyfob app add NAME"));
         }
@@ -136,6 +140,13 @@ impl Site {
             Entry::Vacant(place) if !desk.account.is_empty() => Ok(place.insert(desk).clone()),
             _ => Err(Misuse::new("an account name of its own for each service", format!("\"{}\" twice", desk.account))),
         }
+    }
+
+    /// The same, in place of what was there: its app has changed. Logins under way at the old one come back to the new one.
+    pub(crate) fn reopen(&self, service: Service, settings: Settings) -> Result<Arc<Desk>, Misuse> {
+        let desk = Arc::new(Desk::new(service, settings, &self.origin)?);
+        self.desks.write().unwrap_or_else(PoisonError::into_inner).insert(desk.account.clone(), desk.clone());
+        Ok(desk)
     }
 
     /// Where a person opens it.

@@ -23,11 +23,19 @@ use crate::site::Site;
 const LARGEST: usize = 64 * 1024;
 
 /// A form of ours, from the browser it was made for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Posted {
     pub(crate) visit: Visit,
     /// Name and value, in the order of the form.
     pub(crate) fields: Vec<(String, String)>,
+}
+
+/// Without what was entered: it may be an app's secret.
+impl std::fmt::Debug for Posted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.fields.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Posted").field("visit", &self.visit).field("fields", &names).finish()
+    }
 }
 
 /// A form of a page at the door, from the browser it was made for: nobody is signed in by it yet.

@@ -220,6 +220,11 @@ pub(crate) fn account_path(seat: &Seat) -> String {
     format!("/accounts/{}", encode::percent(&seat.shown))
 }
 
+/// The address of a provider's page.
+pub(crate) fn provider_path(name: &str) -> String {
+    format!("/providers/{}", encode::percent(name))
+}
+
 /// The address of an action with arguments.
 pub(crate) fn action_path<'a>(seat: &Seat, action: &str, arguments: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut path = format!("{}/do/{}", account_path(seat), encode::percent(action));

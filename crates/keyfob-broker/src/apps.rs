@@ -1,0 +1,136 @@
+//! Which providers can be connected, and our registrations with them: those that the program was started with, and those that the owner
+//! keeps in the vault on a page, or by the command, while it runs.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use keyfob::Error;
+use keyfob::proto::oauth2::metadata::Order;
+use keyfob::proto::{App, Misuse, Origin, Secret, Settings};
+use keyfob_providers::{Field, Provider};
+
+use crate::failure::{Failure, sentence};
+use crate::site::{Desk, Service, Site};
+
+impl Site {
+    /// A provider that can be connected, or could be with an app.
+    pub(crate) fn provider(&self, name: &str) -> Option<Provider> {
+        let of_catalogue = || self.catalogue.iter().find(|provider| provider.name == name).cloned();
+        self.desk(name).map(|desk| desk.provider.clone()).or_else(of_catalogue)
+    }
+
+    /// All of them, by title.
+    pub(crate) fn providers(&self) -> Vec<Provider> {
+        let mut providers: Vec<Provider> = self.catalogue.clone();
+        let known = |providers: &[Provider], name: &str| providers.iter().any(|provider| provider.name == name);
+        for desk in self.desks() {
+            if !known(&providers, &desk.provider.name) {
+                providers.push(desk.provider.clone());
+            }
+        }
+        providers.sort_by_key(|provider| provider.title.to_lowercase());
+        providers
+    }
+
+    /// The redirect URI to register with a provider: where its answers have to come.
+    pub(crate) fn redirect_uri(&self, provider: &str) -> String {
+        self.desk(provider).map_or_else(|| format!("{}/callback", self.origin), |desk| desk.redirect_uri.clone())
+    }
+
+    /// The service of an account, where the vault has got its app meanwhile: by the command, or by another instance of this program.
+    pub(crate) async fn look_for(&self, account: &str) -> Result<Option<Arc<Desk>>, Failure> {
+        let name = account.split('/').next().unwrap_or(account);
+        if let Some(desk) = self.desk(account).or_else(|| self.desk(name)) {
+            return Ok(Some(desk));
+        }
+        let Some(provider) = self.catalogue.iter().find(|provider| provider.name == name) else { return Ok(None) };
+        let app = self.keyfob.store().app(name).await.map_err(|error| {
+            tracing::error!(%error, "an app could not be read");
+            Failure::vault()
+        })?;
+        let Some(app) = app else { return Ok(None) };
+        self.serve_app(provider.clone(), app).await.map(Some).map_err(|error| unfit(provider, &error))
+    }
+
+    /// Keeps an app, and has its provider to connect from now on.
+    pub(crate) async fn keep_app(&self, provider: &Provider, app: App) -> Result<Arc<Desk>, Failure> {
+        // First the settings: an app whose provider cannot be found by it is not kept.
+        let desk = self.serve_app(provider.clone(), app.clone()).await.map_err(|error| unfit(provider, &error))?;
+        self.keyfob.store().put_app(&provider.name, &app).await.map_err(|error| {
+            tracing::error!(%error, "an app could not be kept");
+            Failure::vault()
+        })?;
+        tracing::info!(provider = provider.name, "an app was kept");
+        Ok(desk)
+    }
+
+    async fn serve_app(&self, provider: Provider, app: App) -> Result<Arc<Desk>, Error> {
+        let settings = self.settings_of(&provider, &app).await?;
+        // It may have been registered for the command; its redirect URI counts only if it leads here.
+        let ours = |uri: &String| Origin::parse(uri).as_ref() == Some(&self.origin);
+        let redirect_uri = app.redirect_uri.clone().filter(ours);
+        let service = Service { account: provider.name.clone(), provider, app, redirect_uri, scopes: Vec::new() };
+        Ok(self.reopen(service, settings)?)
+    }
+
+    async fn settings_of(&self, provider: &Provider, app: &App) -> Result<Settings, Error> {
+        Ok(match provider.issuer_to_ask(app)? {
+            Some(issuer) => provider.settings_of(&self.keyfob.metadata(&issuer, Order::OpenIdFirst).await?, app)?,
+            None => provider.settings(&|name| app.field(name).map(str::to_owned))?,
+        })
+    }
+}
+
+/// The fields of a provider's app that a page asks for. Where answers come is ours to say, and what is asked for is chosen at each login.
+pub(crate) fn asked(provider: &Provider) -> impl Iterator<Item = &Field> {
+    provider.client.fields.iter().filter(|field| !matches!(field.name.as_str(), "redirect_uri" | "scope"))
+}
+
+/// The app that a form describes. What is wrong with a value is told without the value.
+pub(crate) fn of_form(provider: &Provider, redirect_uri: &str, fields: &[(String, String)]) -> Result<App, Misuse> {
+    let mut app = App { redirect_uri: Some(redirect_uri.to_owned()), ..App::default() };
+    for field in asked(provider) {
+        let said = fields.iter().find(|(name, _)| *name == field.name).map(|(_, value)| value.trim()).unwrap_or_default();
+        if said.is_empty() && !field.required {
+            continue;
+        }
+        field.check(said)?;
+        app.set(&field.name, Secret::new(said));
+    }
+    Ok(app)
+}
+
+fn unfit(provider: &Provider, error: &Error) -> Failure {
+    tracing::warn!(provider = provider.name, %error, "an app is of no use");
+    let title = format!("{} cannot be connected with this app", provider.title);
+    Failure::plain(StatusCode::BAD_REQUEST, title, sentence(&error.to_string()))
+        .onward(format!("Back to {}", provider.title), crate::page::provider_path(&provider.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use keyfob_providers::Catalogue;
+
+    use super::*;
+
+    #[test]
+    fn an_app_is_what_its_provider_asks_for_and_no_more() {
+        let catalogue = Catalogue::embedded();
+        let provider = catalogue.get("netatmo").expect("there");
+        let said = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let fields = said(&[
+            ("client_id", " abc "),
+            ("client_secret", "example-not-real"),
+            ("redirect_uri", "https://evil.example/"),
+            ("private_key", "x"),
+        ]);
+        let app = of_form(provider, "http://127.0.0.1:5000/callback", &fields).expect("an app");
+        assert_eq!((app.client_id.as_str(), app.redirect_uri.as_deref()), ("abc", Some("http://127.0.0.1:5000/callback")));
+        assert!(app.private_key.is_none() && app.fields.is_empty());
+        let wrong = of_form(provider, "http://127.0.0.1:5000/callback", &said(&[("client_id", "a\nb"), ("client_secret", "x")]));
+        assert!(wrong.is_err_and(|misuse| misuse.to_string().contains("Client ID") && !misuse.to_string().contains("a\nb")));
+        assert!(of_form(provider, "x", &said(&[("client_id", "abc")])).is_err(), "a secret is missing");
+    }
+}

@@ -1,0 +1,98 @@
+//! `GET /connect`: everything that can be connected, with a search that works without script.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+use keyfob::proto::encode;
+use keyfob_providers::{Kind, Provider, Status};
+
+use crate::browser::Visit;
+use crate::failure::{Failure, sentence};
+use crate::page::{self, Forms, Frame};
+use crate::site::Site;
+
+#[derive(Template)]
+#[template(path = "catalogue.html")]
+struct Page {
+    frame: Frame,
+    entries: Vec<Entry>,
+    found: usize,
+    q: String,
+    kind: String,
+}
+
+impl Page {
+    const KINDS: [(&'static str, &'static str); 3] = [("oauth2", "OAuth 2"), ("oidc", "OpenID Connect"), ("oauth1", "OAuth 1.0a")];
+}
+
+/// A provider in the list.
+struct Entry {
+    title: String,
+    about: String,
+    monogram: String,
+    hue: usize,
+    path: String,
+    kind: &'static str,
+    kind_name: &'static str,
+    /// Whether an app is there.
+    is_ready: bool,
+    is_retired: bool,
+    /// What a search looks at.
+    words: String,
+    /// Whether the search of this page found it.
+    is_found: bool,
+}
+
+pub(crate) async fn show(
+    State(site): State<Arc<Site>>,
+    RawQuery(query): RawQuery,
+    visit: Option<axum::Extension<Visit>>,
+) -> Result<Response, Failure> {
+    let fields = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::nowhere())?;
+    let said = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim().to_owned()).unwrap_or_default();
+    let (q, kind) = (said("q"), said("kind"));
+    let mut entries: Vec<Entry> = site.providers().iter().map(|provider| Entry::new(provider, &site, &q, &kind)).collect();
+    // What can be connected at once comes first; what has ended, last.
+    entries.sort_by_key(|entry| (!entry.is_ready, entry.is_retired));
+    let frame = match &visit {
+        Some(visit) => Frame::of(visit, site.take_notice(visit).await),
+        None => Frame::new(None),
+    };
+    let page = Page { frame, found: entries.iter().filter(|entry| entry.is_found).count(), entries, q, kind };
+    Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
+}
+
+impl Entry {
+    fn new(provider: &Provider, site: &Site, q: &str, kind: &str) -> Self {
+        let kind_name = kind_name(provider.kind);
+        let words = format!("{} {} {} {kind_name}", provider.name, provider.title, provider.about).to_lowercase();
+        let is_found =
+            q.to_lowercase().split_whitespace().all(|word| words.contains(word)) && (kind.is_empty() || kind == provider.kind.name());
+        Self {
+            title: provider.title.clone(),
+            about: sentence(&provider.about),
+            monogram: page::monogram(provider),
+            hue: page::hue(provider),
+            path: page::provider_path(&provider.name),
+            kind: provider.kind.name(),
+            kind_name,
+            is_ready: site.desk(&provider.name).is_some(),
+            is_retired: matches!(provider.status, Status::Retired { .. }),
+            words,
+            is_found,
+        }
+    }
+}
+
+/// A protocol as people write it.
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::OAuth1 => "OAuth 1.0a",
+        Kind::OAuth2 => "OAuth 2",
+        Kind::Oidc => "OpenID Connect",
+        _ => "another protocol",
+    }
+}

@@ -1,0 +1,142 @@
+//! `/providers/{provider}`: GET shows what it takes to connect a provider: where to register an app, which redirect URI to enter there, what to
+//! copy from there, what to ask for. `POST …/app` keeps the app: only the owner decides what can be connected here.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+use keyfob_providers::{Field, Provider, Status};
+
+use super::catalogue::kind_name;
+use crate::apps;
+use crate::browser::{Notice, Visit};
+use crate::failure::{Failure, sentence};
+use crate::guard::Posted;
+use crate::page::{self, FORM_TOKEN, Forms, Frame};
+use crate::people::Role;
+use crate::site::{Desk, Site};
+
+#[derive(Template)]
+#[template(path = "provider.html")]
+struct Page<'a> {
+    frame: Frame,
+    provider: &'a Provider,
+    about: String,
+    monogram: String,
+    hue: usize,
+    kind_name: &'static str,
+    /// When it ended, and what a person should know about that.
+    retired: Option<(String, String)>,
+    path: String,
+    redirect_uri: String,
+    /// The client id of the app that is there, cut short.
+    app: Option<String>,
+    /// Whether this person may keep an app here.
+    may_keep: bool,
+    fields: Vec<Asked<'a>>,
+    problem: Option<String>,
+    scopes: Vec<Scope>,
+    /// Whether the person can have several accounts there.
+    labels: bool,
+    form_token: &'a str,
+}
+
+impl Page<'_> {
+    const FORM_TOKEN: &'static str = FORM_TOKEN;
+}
+
+/// A field of the app, and what was said already. A secret is never shown again.
+struct Asked<'a> {
+    field: &'a Field,
+    value: String,
+}
+
+/// A scope to ask for.
+struct Scope {
+    name: String,
+    about: String,
+    is_usual: bool,
+}
+
+pub(crate) async fn show(
+    State(site): State<Arc<Site>>,
+    Path(name): Path<String>,
+    visit: Option<Extension<Visit>>,
+) -> Result<Response, Failure> {
+    let is_new = visit.is_none();
+    let visit = visit.map_or_else(|| site.browsers.open(site.keyfob.now()), |Extension(visit)| visit);
+    site.look_for(&name).await?;
+    let provider = site.provider(&name).ok_or_else(Failure::nowhere)?;
+    let response = draw(&site, &provider, &visit, Frame::of(&visit, site.take_notice(&visit).await), &[], None);
+    Ok(if is_new { super::with_cookie(response, &site, &visit) } else { response })
+}
+
+pub(crate) async fn keep(
+    State(site): State<Arc<Site>>,
+    Path(name): Path<String>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Failure> {
+    let provider = site.provider(&name).ok_or_else(Failure::nowhere)?;
+    let app = match apps::of_form(&provider, &site.redirect_uri(&name), &posted.fields) {
+        Ok(app) => app,
+        Err(misuse) => {
+            let hint = misuse.hint.as_deref().map(|hint| format!(" {}", sentence(hint))).unwrap_or_default();
+            let problem = format!("{}{hint}", sentence(&misuse.to_string()));
+            return Ok(draw(&site, &provider, &posted.visit, Frame::of(&posted.visit, None), &posted.fields, Some(problem)));
+        }
+    };
+    site.keep_app(&provider, app).await?;
+    site.leave(&posted.visit, Notice::good(format!("The app is kept. {} can be connected now.", provider.title))).await;
+    Ok(super::see_other(&page::provider_path(&name)))
+}
+
+fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(String, String)], problem: Option<String>) -> Response {
+    let desk = site.desk(&provider.name);
+    let value = |field: &Field| {
+        let said = said.iter().find(|(name, _)| *name == field.name && !field.secret);
+        said.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let page = Page {
+        frame,
+        about: sentence(&provider.about),
+        monogram: page::monogram(provider),
+        hue: page::hue(provider),
+        kind_name: kind_name(provider.kind),
+        retired: match &provider.status {
+            Status::Retired { on, note, .. } => Some((on.clone(), sentence(note))),
+            _ => None,
+        },
+        path: page::provider_path(&provider.name),
+        redirect_uri: site.redirect_uri(&provider.name),
+        app: desk.as_deref().map(|desk| shortened(&desk.app.client_id)),
+        may_keep: visit.who.role == Role::Owner,
+        fields: apps::asked(provider).map(|field| Asked { field, value: value(field) }).collect(),
+        problem,
+        scopes: desk.as_deref().map(|desk| scopes(provider, desk)).unwrap_or_default(),
+        labels: site.people.is_some(),
+        form_token: visit.csrf.expose(),
+        provider,
+    };
+    let desks: Vec<Arc<Desk>> = desk.into_iter().collect();
+    page::respond(status, &page, &Forms::AlsoTo(&desks))
+}
+
+/// Enough of a client id to tell two apart.
+fn shortened(client_id: &str) -> String {
+    let shown: String = client_id.chars().take(12).collect();
+    if shown.len() < client_id.len() { format!("{shown}…") } else { shown }
+}
+
+/// The scopes that are usual here, and those that the provider's file explains.
+fn scopes(provider: &Provider, desk: &Desk) -> Vec<Scope> {
+    let usual = if desk.scopes.is_empty() { provider.default_scopes() } else { &desk.scopes };
+    let explained =
+        |name: &str| provider.scopes.iter().find(|(known, _)| known == name).map(|(_, about)| sentence(about)).unwrap_or_default();
+    let further = provider.scopes.iter().map(|(name, _)| name).filter(|name| !usual.contains(name));
+    let all = usual.iter().map(|name| (name, true)).chain(further.map(|name| (name, false)));
+    all.map(|(name, is_usual)| Scope { name: name.clone(), about: explained(name), is_usual }).collect()
+}

@@ -1,0 +1,118 @@
+//! From the catalogue to a connected account: search, a provider's page, an app into the vault, scopes, a second account.
+#![allow(missing_docs)]
+
+mod support;
+
+use keyfob::Store as _;
+use keyfob::proto::Origin;
+use keyfob_broker::Config;
+use keyfob_providers::Catalogue;
+use keyfob_sandbox::Sandbox;
+use support::{Page, Setup, World};
+
+const SECRET: &str = "example-secret-not-real";
+
+/// People, august ready to be connected, and everything else with an app that the owner enters.
+async fn world() -> World {
+    fn more(sandbox: &Sandbox, config: &mut Config) {
+        let moved = |provider: &keyfob_providers::Provider| {
+            let played = sandbox.apps().into_iter().find(|(name, _)| *name == provider.name);
+            let origin = played.and_then(|(_, app)| Origin::parse(&sandbox.origin(&app.service)));
+            origin.map_or_else(|| provider.clone(), |origin| provider.at_origin(&origin))
+        };
+        config.catalogue = Catalogue::embedded().iter().map(moved).collect();
+    }
+    World::with(&["august"], Setup { known: true, more: Some(more), ..Setup::default() }).await
+}
+
+/// The entries of the catalogue's page that are there to be seen, in their order.
+fn found(page: &Page) -> Vec<String> {
+    let entries = page.text.split("<li class=\"card lead-to\"").skip(1);
+    let seen = entries.filter(|entry| !entry.split('>').next().unwrap_or_default().contains(" hidden"));
+    seen.filter_map(|entry| entry.split("href=\"/providers/").nth(1)?.split('"').next().map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn the_catalogue_is_searched_without_script() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let all = found(&owner.get("/connect").await);
+    assert!(all.len() > 100 && all[0] == "august", "what is ready comes first: {all:?}");
+    assert_eq!(found(&owner.get("/connect?q=LIVE!+telldus").await), ["telldus"], "by all words, in any case");
+    let locks = found(&owner.get("/connect?q=smart+locks&kind=oauth2").await);
+    assert!(locks.contains(&"august".to_owned()) && locks.len() < 10, "by what it does: {locks:?}");
+    assert!(found(&owner.get("/connect?kind=oauth1").await).contains(&"telldus".to_owned()));
+    let nothing = owner.get("/connect?q=%3Cscript%3Ex").await;
+    assert!(found(&nothing).is_empty() && nothing.has("Nothing is called that") && nothing.has("0 services"), "{}", nothing.text);
+    assert!(nothing.has("value=\"&#60;script&#62;x\""), "what was asked stays, as text");
+}
+
+#[tokio::test]
+async fn the_owner_enters_an_app_and_connects() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let page = owner.get("/providers/netatmo").await;
+    assert!(page.has(&format!("data-copy=\"{}/callback\"", world.origin)) && page.has("https://dev.netatmo.com/apps"), "{}", page.text);
+    assert!(page.has("type=\"password\"") && !page.has("name=\"redirect_uri\""), "{}", page.text);
+    let token = page.form_token();
+    let app = world.sandbox.app("netatmo");
+
+    let incomplete = owner.post("/providers/netatmo/app", &[("form_token", &token), ("client_id", ""), ("client_secret", SECRET)]).await;
+    assert!(incomplete.status == 400 && incomplete.has("Client ID"), "{}", incomplete.text);
+    assert!(!incomplete.has(SECRET), "a secret is not shown again");
+    assert!(world.store.app("netatmo").await.expect("the store").is_none());
+
+    let fields = [("form_token", token.as_str()), ("client_id", &app.client_id), ("client_secret", &app.client_secret)];
+    assert_eq!(owner.post("/providers/netatmo/app", &fields).await.location(), "/providers/netatmo");
+    let kept = world.store.app("netatmo").await.expect("the store").expect("an app");
+    assert_eq!((kept.client_id.as_str(), kept.redirect_uri), (app.client_id.as_str(), Some(format!("{}/callback", world.origin))));
+    let page = owner.get("/providers/netatmo").await;
+    assert!(page.has("Connect Netatmo") && page.has("value=\"read_station\" checked") && !page.has(&app.client_secret), "{}", page.text);
+    assert!(page.header("content-security-policy").is_some_and(|policy| policy.contains(&world.sandbox.origin("netatmo"))));
+
+    // A second account beside the first, with what was ticked.
+    let fields =
+        [("form_token", page.form_token()), ("scopes", "chosen".into()), ("scope", "read_station".into()), ("label", "cabin".into())];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let url = owner.post("/connect/netatmo", &fields).await.location().to_owned();
+    assert!(url.contains("scope=read_station&") || url.ends_with("scope=read_station"), "{url}");
+    let back = owner.approve(&url).await;
+    let next = owner.get(&back).await.location().to_owned();
+    assert_eq!(next, "/accounts/netatmo%2Fcabin");
+    assert!(owner.get(&next).await.has("Living room"));
+    assert_eq!(world.account("netatmo/cabin").await.expect("an account").requested_scopes, ["read_station"]);
+}
+
+#[tokio::test]
+async fn l8_apps_are_entered_by_the_owner_alone() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    let page = member.get("/providers/netatmo").await;
+    assert!(page.has("Only the owner") && !page.has("name=\"client_secret\""), "{}", page.text);
+    let token = member.get("/providers/august").await.form_token();
+    let fields = [("form_token", token.as_str()), ("client_id", "x"), ("client_secret", SECRET)];
+    assert_eq!(member.post("/providers/netatmo/app", &fields).await.status, 404);
+    assert!(world.store.app("netatmo").await.expect("the store").is_none());
+    assert!(member.get("/providers/august").await.has("Connect August"), "what is ready, they connect");
+    // Guests enter nothing: anybody is one.
+    let guests = World::new(&["august"]).await;
+    let mut guest = guests.browser();
+    let token = guest.get("/providers/august").await.form_token();
+    let fields = [("form_token", token.as_str()), ("client_id", "x"), ("client_secret", SECRET), ("api_key", "y")];
+    assert_eq!(guest.post("/providers/august/app", &fields).await.status, 404);
+    assert_eq!(guest.get("/providers/netatmo").await.status, 404, "nothing else is here");
+}
+
+#[tokio::test]
+async fn what_the_vault_gets_meanwhile_is_there_to_be_connected() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    assert!(!owner.get("/providers/telldus").await.has("Connect Telldus"));
+    // The command, or another instance, keeps an app.
+    let app = support::service(&world.sandbox, "telldus", None).app;
+    world.store.put_app("telldus", &app).await.expect("kept");
+    let token = owner.get("/").await.form_token();
+    assert_eq!(owner.post("/connect/telldus", &[("form_token", &token)]).await.status, 303);
+    assert!(owner.get("/providers/telldus").await.has("Connect Telldus"));
+}
