@@ -5,7 +5,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use zeroize::Zeroize as _;
+
+use crate::form::Form;
+use crate::secret::wipe;
 
 /// Percent-encodes for OAuth (RFC 5849 §3.6): letters, digits, `-`, `.`, `_` and `~` stay; every other byte becomes `%XX`.
 ///
@@ -25,16 +27,9 @@ pub fn percent(text: &str) -> String {
 /// assert_eq!(keyfob_proto::encode::form_pairs([("scope", "read write"), ("a|b", "")]), "scope=read%20write&a%7Cb=");
 /// ```
 pub fn form_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut out = Vec::with_capacity(512);
-    for (name, value) in pairs {
-        if !out.is_empty() {
-            out.push(b'&');
-        }
-        percent_into(name.as_bytes(), &mut out);
-        out.push(b'=');
-        percent_into(value.as_bytes(), &mut out);
-    }
-    ascii(out)
+    let mut form = Form::new();
+    pairs.into_iter().for_each(|(name, value)| form.pair(name, value));
+    form.into_text()
 }
 
 /// Splits and decodes a query or form body into bytes: `+` is a space, `%XX` a byte, anything else itself. A piece without
@@ -74,7 +69,26 @@ pub fn base64(bytes: &[u8]) -> String {
 
 /// base64url without padding: PKCE, `state`.
 pub fn base64url(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
+    let mut text = vec![0; (bytes.len() * 4).div_ceil(3)];
+    base64url_into(bytes, &mut text);
+    ascii(text)
+}
+
+/// The same into as much room as it takes.
+pub(crate) fn base64url_into(bytes: &[u8], text: &mut [u8]) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let digits = |[a, b, c]: [u8; 3]| {
+        let bits = u32::from_be_bytes([0, a, b, c]);
+        [bits >> 18, bits >> 12, bits >> 6, bits].map(|digit| DIGITS[(digit & 63) as usize])
+    };
+    let (groups, rest) = bytes.as_chunks::<3>();
+    let (fours, end) = text.as_chunks_mut::<4>();
+    fours.iter_mut().zip(groups).for_each(|(four, group)| *four = digits(*group));
+    match *rest {
+        [a] => end.copy_from_slice(&digits([a, 0, 0])[..2]),
+        [a, b] => end.copy_from_slice(&digits([a, b, 0])[..3]),
+        _ => {}
+    }
 }
 
 /// Reads base64url without padding. `None`: padding, another alphabet, or bits that say nothing (two texts must not be one value).
@@ -107,7 +121,7 @@ pub(crate) fn percent_into(bytes: &[u8], out: &mut Vec<u8>) {
 pub(crate) fn moved(bytes: &mut [u8], capacity: usize) -> Vec<u8> {
     let mut larger = Vec::with_capacity(capacity);
     larger.extend_from_slice(bytes);
-    bytes.zeroize();
+    wipe(bytes);
     larger
 }
 
@@ -312,6 +326,11 @@ mod tests {
             percent_into(&bytes, &mut encoded);
             proptest::prop_assert_eq!(percent_decode(&encoded), bytes.clone());
             proptest::prop_assert_eq!(decode(&encoded), bytes);
+        }
+
+        #[test]
+        fn base64url_is_what_others_write(bytes: Vec<u8>) {
+            proptest::prop_assert_eq!(base64url(&bytes), URL_SAFE_NO_PAD.encode(&bytes));
         }
 
         #[test]

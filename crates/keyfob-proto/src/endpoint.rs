@@ -6,6 +6,7 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Misuse;
+use crate::form::Form;
 
 /// An absolute URL that credentials may be sent to: `https`, or `http` on a loopback host (RFC 6749 §3.2, RFC 5849 §2.1).
 ///
@@ -61,7 +62,9 @@ impl Endpoint {
 
     /// The URL with more query parameters, percent-encoded.
     pub fn with_query<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-        self.with_form(&crate::encode::form_pairs(pairs))
+        let mut form = Form::behind(self);
+        pairs.into_iter().for_each(|(name, value)| form.pair(name, value));
+        form.into_text()
     }
 
     /// The same for parameters that are encoded already.

@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod arena;
 mod callback;
 mod deviation;
 pub mod encode;
 mod endpoint;
 mod entropy;
 mod error;
+mod form;
 mod headers;
 pub mod jose;
 mod message;

@@ -18,7 +18,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// assert_eq!(format!("{token:?}"), "Secret(…)");
 /// assert_eq!(token.expose(), "nobody-may-see-this");
 /// ```
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
@@ -48,6 +48,34 @@ impl Secret {
         let digest = Sha256::digest(self.0.as_bytes());
         digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+impl Zeroize for Secret {
+    fn zeroize(&mut self) {
+        wipe_all(&mut std::mem::take(&mut self.0).into_bytes());
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+/// Writes zeroes over bytes. All of them in one go, where volatile writes go byte by byte: for the tokens of an answer that took as long as reading it. The
+/// barrier is what keeps the compiler from leaving out writes that nobody reads.
+pub(crate) fn wipe(bytes: &mut [u8]) {
+    bytes.fill(0);
+    zeroize::optimization_barrier(bytes);
+}
+
+/// The same for all that a buffer has room for: what was longer once left its end there.
+pub(crate) fn wipe_all(bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.resize(bytes.capacity(), 0);
+    zeroize::optimization_barrier(bytes.as_slice());
 }
 
 impl fmt::Debug for Secret {
@@ -133,6 +161,18 @@ mod tests {
     #[test]
     fn debug_shows_nothing() {
         assert_eq!(format!("{:?}", Some(Secret::new("abc"))), "Some(Secret(…))");
+    }
+
+    #[test]
+    fn what_is_wiped_is_gone_and_what_was_behind_it_too() {
+        let mut bytes = b"a-token-that-was-longer-once".to_vec();
+        let room = bytes.capacity();
+        bytes.truncate(7);
+        wipe_all(&mut bytes);
+        assert!(bytes.len() == room && bytes.iter().all(|&byte| byte == 0), "{bytes:?}");
+        let mut secret = Secret::new("abc");
+        secret.zeroize();
+        assert!(secret.is_empty());
     }
 
     #[test]

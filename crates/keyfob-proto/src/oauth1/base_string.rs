@@ -1,8 +1,8 @@
 //! The signature base string (RFC 5849 §3.4.1): method, URI and parameters in the one spelling both sides can agree on.
 
-use super::arena::Arena;
 use super::find::find;
 use super::parameters::Parameters;
+use crate::arena::Arena;
 use crate::encode;
 use crate::error::Misuse;
 use crate::message::Body;

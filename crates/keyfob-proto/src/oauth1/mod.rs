@@ -12,7 +12,6 @@
 //!
 //! The step people forget is a type: only [`Pending::verify`] makes a [`Verified`], and only [`Client::exchange`] takes one.
 
-mod arena;
 mod base_string;
 mod body_hash;
 mod client;

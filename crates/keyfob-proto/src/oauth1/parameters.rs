@@ -1,6 +1,6 @@
 //! The parameters of a request, normalised (RFC 5849 §3.4.1.3).
 
-use super::arena::Arena;
+use crate::arena::Arena;
 
 /// The parameters of a request (§3.4.1.3), each name and value encoded twice already, as the base string has them. That keeps the order that
 /// they have encoded once (§3.4.1.3.2): `%25` sorts as `%` does, before every other character there is.

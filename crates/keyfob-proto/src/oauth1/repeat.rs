@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::arena::Arena;
 use super::sign::{Buffer, Call, Once, Signer, write_header};
 use super::signature::Key;
+use crate::arena::Arena;
 use crate::error::Misuse;
 use crate::time::Timestamp;
 

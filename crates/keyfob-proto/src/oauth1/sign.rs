@@ -6,12 +6,12 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Uri};
 
-use super::arena::Arena;
 use super::base_string::{Target, compose_into};
 use super::body_hash;
 use super::parameters::{Parameters, Protocol};
 use super::settings::{BodyHash, Placement, Settings, SignatureMethod};
 use super::signature::Key;
+use crate::arena::Arena;
 use crate::encode;
 use crate::endpoint::Origin;
 use crate::entropy::{Entropy, nonce128};

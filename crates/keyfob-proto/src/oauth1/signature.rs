@@ -7,9 +7,9 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-use super::arena::Arena;
 use super::rsa::RsaSign;
 use super::settings::{Hash, SignatureMethod};
+use crate::arena::Arena;
 use crate::encode;
 use crate::entropy::Entropy;
 use crate::error::Misuse;

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use zeroize::Zeroize;
-
 use crate::encode::{BLOCK, ONCE, Spelling, TWICE, TWICE_RAW, WORD, hex, moved, spell, write, write_four};
+use crate::secret::wipe_all;
 
 /// Bytes, of which the first `used` count. The rest is room for the next: writing whole words into it, and moving on by less, is
 /// what makes encoding fast without a branch for each byte.
@@ -15,6 +14,11 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
+    /// With room for so much.
+    pub(crate) fn with_room(length: usize) -> Self {
+        Self { bytes: vec![0; length], used: 0 }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.used = 0;
     }
@@ -30,6 +34,13 @@ impl Arena {
     /// Text, since only ASCII is written here.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(self.bytes()).expect("what is encoded is ASCII")
+    }
+
+    /// What was written, and the end of the buffer.
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.truncate(self.used);
+        bytes
     }
 
     /// As it is.
@@ -233,7 +244,7 @@ const BASE64_ONCE: &[u64; 64] = &{
 /// A form may hold a password (xAuth).
 impl Drop for Arena {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        wipe_all(&mut self.bytes);
     }
 }
 
