@@ -25,7 +25,7 @@ pub(crate) struct Card {
     what: String,
     why: String,
     next: String,
-    /// Nobody is there to read it: the pipe was closed.
+    /// There is nothing to say, or nobody to say it to: the pipe was closed.
     silent: bool,
 }
 
@@ -43,6 +43,11 @@ impl Card {
     /// Whoever read our output has gone: the end, without a word.
     pub(crate) fn nobody_reads() -> Self {
         Self { silent: true, ..Self::new(Exit::Ok, "", "", "") }
+    }
+
+    /// Everything was said: the end, with this code.
+    pub(crate) fn ended(code: u8) -> Self {
+        Self { silent: true, ..Self::new(Exit::Program(code), "", "", "") }
     }
 
     /// Somebody asked the program to stop.

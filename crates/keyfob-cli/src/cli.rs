@@ -4,7 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::verb::r#do::Do;
 use crate::verb::{
-    account, app, call, import, lock, login, logout, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault, watch,
+    account, app, call, curl, env, exec, header, helper, import, lock, login, logout, provider, refresh, sandbox, serve, status, token,
+    r#try, unlock, vault, watch,
 };
 
 /// One key for every OAuth API: log in once, then call.
@@ -62,6 +63,17 @@ pub(crate) enum Verb {
     Watch(watch::Watch),
     /// Print a valid access token, and nothing else
     Token(token::Token),
+    /// Print the headers that make a call the account's
+    Header(header::Header),
+    /// Run curl with an account's authorization
+    Curl(curl::Curl),
+    /// Run a program with an account's credentials in its environment
+    Exec(exec::Exec),
+    /// Print an account's credentials for a shell to read
+    Env(env::Env),
+    /// Hand tokens to git, Docker, kubectl and others in their own protocols
+    #[command(subcommand)]
+    Helper(helper::Verb),
     /// Send a GET
     #[command(after_help = ITEMS)]
     Get(call::Call),
@@ -125,6 +137,6 @@ Example: keyfob get telldus /json/devices/list supportedMethods==3";
 impl Verb {
     /// Whether the verb itself ends in an orderly way when it is asked to stop.
     pub(crate) fn stops_by_itself(&self) -> bool {
-        matches!(self, Self::Agent | Self::Serve(_) | Self::Sandbox(_))
+        matches!(self, Self::Agent | Self::Serve(_) | Self::Sandbox(_) | Self::Exec(_) | Self::Curl(_))
     }
 }

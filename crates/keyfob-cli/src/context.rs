@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use etcetera::BaseStrategy;
 use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{App, Settings};
+use keyfob::proto::{App, Origin, Settings};
 use keyfob::{Account, HyperTransport, Keyfob, Session, Store};
 use keyfob_providers::{Catalogue, Provider, nearest};
 use keyfob_store::{KeySource, Shelf, Vault};
@@ -23,7 +23,7 @@ use crate::pretend::Pretend;
 use crate::vault::{self, Location};
 
 /// How long the end of the program is put off for tokens that are on their way.
-const SETTLING: Duration = Duration::from_secs(10);
+pub(crate) const SETTLING: Duration = Duration::from_secs(10);
 
 /// Variables that hold secrets of ours, and go to no other program.
 pub(crate) const SECRET_VARIABLES: &[&str] = &[KeySource::VARIABLE, vault::VARIABLE];
@@ -263,6 +263,36 @@ impl Context {
         self.provider(&Name::parse(name)?.provider).await?;
         let why = if names.is_empty() { "nobody has logged in here yet".to_owned() } else { format!("logged in: {}", names.join(", ")) };
         Err(Card::new(Exit::SignIn, what, why, format!("keyfob login {name}")))
+    }
+
+    /// The account that a URL belongs to: the one that was named, else the only one whose tokens may be sent there.
+    pub(crate) async fn account_for(&self, url: &str, named: Option<&str>) -> Result<Account, Card> {
+        if let Some(name) = named {
+            return self.account(name).await;
+        }
+        let what = format!("cannot tell whose call {} is", printable(url.split('?').next().unwrap_or_default()));
+        let origin = url.parse().ok().and_then(|url: http::Uri| Origin::of(&url));
+        let Some(origin) = origin else {
+            return Err(Card::usage(what, "expected a whole URL (https://…), or an account", "name the account: --account NAME"));
+        };
+        match &*self.accounts_at(&origin).await? {
+            [one] => Ok(one.clone()),
+            [] => Err(Card::new(
+                Exit::SignIn,
+                what,
+                format!("no account's tokens may be sent to {origin}"),
+                "log in to its provider: keyfob login PROVIDER",
+            )),
+            several => {
+                let names: Vec<&str> = several.iter().map(|account| account.name.as_str()).collect();
+                Err(Card::usage(what, format!("{} accounts belong there: {}", names.len(), names.join(", ")), "name one: --account NAME"))
+            }
+        }
+    }
+
+    /// The accounts whose tokens may be sent to an origin.
+    pub(crate) async fn accounts_at(&self, origin: &Origin) -> Result<Vec<Account>, Card> {
+        Ok(self.accounts().await?.into_iter().filter(|account| account.is_bound_to(origin)).collect())
     }
 
     /// The provider's settings for this app. One that describes itself is asked first, once in this run of the program.

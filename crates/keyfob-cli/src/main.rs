@@ -8,9 +8,11 @@
 //! ```
 
 mod account;
+mod between;
 mod browser;
 mod card;
 mod chart;
+mod child;
 mod cli;
 mod context;
 mod credentials;
@@ -18,7 +20,9 @@ mod dry;
 mod exit;
 mod history;
 mod items;
+mod jwt;
 mod log;
+mod mask;
 mod moment;
 mod name;
 mod output;
@@ -28,10 +32,12 @@ mod person;
 mod pretend;
 mod pretty;
 mod prompt;
+mod request;
 mod sheet;
 mod sign_in;
 mod signal;
 mod upkeep;
+mod variables;
 mod vault;
 mod verb;
 mod way;
@@ -49,14 +55,14 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::verb::r#do::{self, Do};
 use crate::verb::{
-    account as accounts, app, call, import, lock, login, logout, provider, refresh, sandbox, serve, status, token, r#try, unlock,
-    vault as vaults, watch,
+    account as accounts, app, call, curl, env, exec, header, helper, import, lock, login, logout, provider, refresh, sandbox, serve,
+    status, token, r#try, unlock, vault as vaults, watch,
 };
 
 fn main() -> ExitCode {
     keyfob_store::keep_memory_private();
     let terminal = prompt::Terminal::remember();
-    let mut cli = Cli::parse();
+    let mut cli = Cli::parse_from(helper::by_name(std::env::args_os()));
     if let Verb::Short(words) = &mut cli.verb {
         cli.verb = Verb::Do(Do::short(std::mem::take(words)));
     }
@@ -115,6 +121,11 @@ async fn verb(verb: Verb, context: &Context) -> Result<(), Card> {
         Verb::Refresh(args) => refresh::run(args, context).await,
         Verb::Watch(args) => watch::run(args, context).await,
         Verb::Token(args) => token::run(args, context).await,
+        Verb::Header(args) => header::run(args, context).await,
+        Verb::Curl(args) => curl::run(args, context).await,
+        Verb::Exec(args) => exec::run(args, context).await,
+        Verb::Env(args) => env::run(args, context).await,
+        Verb::Helper(verb) => helper::run(verb, context).await,
         Verb::Get(args) => call::run(Method::GET, args, context).await,
         Verb::Post(args) => call::run(Method::POST, args, context).await,
         Verb::Put(args) => call::run(Method::PUT, args, context).await,

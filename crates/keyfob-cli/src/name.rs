@@ -63,7 +63,7 @@ impl fmt::Display for Name {
 
 /// The verbs that exist or are promised: no account may hide one, and none may hide an account later.
 fn is_verb(word: &str) -> bool {
-    const PROMISED: &[&str] = &["completions", "curl", "doctor", "env", "exec", "explain", "help", "key", "man", "vault"];
+    const PROMISED: &[&str] = &["adopt", "completions", "doctor", "explain", "export", "help", "key", "man", "schema", "trace", "why"];
     PROMISED.contains(&word) || Cli::command().get_subcommands().any(|verb| verb.get_name() == word)
 }
 

@@ -1,23 +1,88 @@
 //! Being asked to stop.
 
+use crate::card::Card;
+
 /// Ready when somebody asks the program to stop: Ctrl-C, or a service manager.
 pub(crate) async fn asked_to_stop() {
+    Signals::listen().next().await;
+}
+
+/// The work, unless somebody asks the program to stop before it is done.
+pub(crate) async fn unless_stopped<T>(work: impl Future<Output = Result<T, Card>>) -> Result<T, Card> {
+    tokio::select! {
+        done = work => done,
+        () = asked_to_stop() => Err(Card::interrupted()),
+    }
+}
+
+/// How somebody asks a program to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// A service manager.
+    Terminate,
+    /// The terminal went away.
+    Hangup,
+}
+
+/// Whoever asks the program to stop, one after the other.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    hears: Option<[tokio::signal::unix::Signal; 3]>,
+}
+
+impl Signals {
+    /// From now on.
+    pub(crate) fn listen() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+
+            let hears = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+            let hears = if let (Ok(interrupt), Ok(terminate), Ok(hangup)) = hears { Some([interrupt, terminate, hangup]) } else { None };
+            Self { hears }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    /// The next one.
+    pub(crate) async fn next(&mut self) -> Signal {
+        #[cfg(unix)]
+        if let Some([interrupt, terminate, hangup]) = &mut self.hears {
+            return tokio::select! {
+                _ = interrupt.recv() => Signal::Interrupt,
+                _ = terminate.recv() => Signal::Terminate,
+                _ = hangup.recv() => Signal::Hangup,
+            };
+        }
+        // Whoever cannot hear of it is stopped the hard way.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::Interrupt
+    }
+}
+
+/// Passes a signal on to a program of ours. Ctrl-C at a terminal goes to both anyway, and twice would be a second Ctrl-C.
+pub(crate) fn pass_on(signal: Signal, process: Option<u32>) {
     #[cfg(unix)]
     {
-        use tokio::signal::unix::{SignalKind, signal};
+        use std::io::IsTerminal;
 
-        let hears = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-        if let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = hears {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-            return;
+        use rustix::process::{Pid, Signal as Number, kill_process};
+
+        let number = match signal {
+            Signal::Interrupt if std::io::stdin().is_terminal() => return,
+            Signal::Interrupt => Number::INT,
+            Signal::Terminate => Number::TERM,
+            Signal::Hangup => Number::HUP,
+        };
+        if let Some(process) = process.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
+            let _ = kill_process(process, number);
         }
     }
-    // Whoever cannot hear of it is stopped the hard way.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
-    }
+    #[cfg(not(unix))]
+    let _ = (signal, process);
 }

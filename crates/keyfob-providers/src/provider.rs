@@ -223,6 +223,8 @@ pub struct ClientHelp {
     pub fields: Vec<Field>,
     /// What to enter there as the redirect URI.
     pub redirect: Redirect,
+    /// The variable in which the provider's own programs look for a token.
+    pub token_env: Option<String>,
 }
 
 impl ClientHelp {

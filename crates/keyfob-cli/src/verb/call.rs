@@ -1,11 +1,11 @@
 //! `keyfob get`, `post`, `put`, `patch`, `delete` and `request`: a signed call.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use http::{HeaderValue, Method};
+use http::Method;
 use keyfob::proto::scrub::printable;
 use keyfob::{Answer, Body, Session};
 use serde_json::{Map, Value, json};
@@ -14,12 +14,9 @@ use crate::card::{Card, Doing};
 use crate::context::{Context, Opened};
 use crate::dry::DryRun;
 use crate::exit::Exit;
-use crate::items::Items;
 use crate::output::{Output, without_terminal_controls, written};
 use crate::pretty::pretty;
-
-/// The most that a request may carry.
-const LARGEST: u64 = 64 << 20;
+use crate::request::{Content, LARGEST, method};
 
 /// A call of a method that the verb says.
 #[derive(Args, Debug)]
@@ -28,15 +25,8 @@ pub(crate) struct Call {
     name: String,
     /// The path (relative to the API's base), or a whole URL
     path: String,
-    /// a==1 query, a=b form field, a:=1 JSON field, Name:value header
-    #[arg(value_name = "ITEM")]
-    items: Vec<String>,
-    /// The body: text, @FILE, or @- for stdin
-    #[arg(short, long, value_name = "DATA", allow_hyphen_values = true)]
-    data: Option<String>,
-    /// Send the fields as JSON instead of a form
-    #[arg(long)]
-    json_body: bool,
+    #[command(flatten)]
+    content: Content,
     /// Show the head of the answer, too; with --json, as an object of status, headers and body
     #[arg(short, long)]
     include: bool,
@@ -71,14 +61,13 @@ impl Request {
 }
 
 pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result<(), Card> {
-    let items = Items::read(&args.items)?;
-    let body = body(&method, &args, &items)?;
+    let carried = args.content.read(&method)?;
     let opened = context.open_account(&args.name).await?;
     if args.dry_run {
-        return dry_run(&opened, &context.out, |session| Ok(prepared(session, method, &args, items, body))).await;
+        return dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path))).await;
     }
     let session = opened.session().await?;
-    let call = prepared(&session, method, &args, items, body);
+    let call = carried.call(&session, method, &args.path);
     let what = format!("cannot call {}", opened.account.name);
     if args.explain {
         let explanation = call.explain().doing(what)?;
@@ -86,20 +75,6 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     }
     let answer = call.send().await.doing(what.as_str())?;
     show(answer, &session, &args, &context.out, &what).await
-}
-
-fn prepared(session: &Session, method: Method, args: &Call, items: Items, body: Option<(HeaderValue, Vec<u8>)>) -> keyfob::Call {
-    let mut call = session.call(method, args.path.clone());
-    for (name, value) in items.query {
-        call = call.query(name, value);
-    }
-    for (name, value) in &items.headers {
-        call = call.header(name.clone(), value.clone());
-    }
-    match body {
-        Some((media_type, bytes)) => call.body(media_type, bytes),
-        None => call,
-    }
 }
 
 /// Shows what a call would send.
@@ -126,47 +101,6 @@ fn explain(explanation: &keyfob::proto::oauth1::Explanation, out: &Output) -> Re
         }));
     }
     out.data(&without_terminal_controls(&explanation.to_string()))
-}
-
-/// What is sent: `-d`, or the fields.
-fn body(method: &Method, args: &Call, items: &Items) -> Result<Option<(HeaderValue, Vec<u8>)>, Card> {
-    const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let json = args.json_body || items.has_json();
-    let said = items.content_type.clone();
-    if args.data.is_some() && !items.fields.is_empty() {
-        return Err(Card::usage("there are two bodies", "expected either -d DATA or fields (a=b, a:=1)", "leave one of them away"));
-    }
-    if let Some(data) = &args.data {
-        return Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), read(data)?)));
-    }
-    if items.fields.is_empty() && !args.json_body {
-        return Ok(None);
-    }
-    if matches!(*method, Method::GET | Method::HEAD) {
-        return Err(Card::usage(
-            format!("{method} carries no fields"),
-            "a=b is a field of the body, which a GET has not",
-            "for the query write a==b; to send the field: keyfob post",
-        ));
-    }
-    let bytes = if json { items.json() } else { items.form() };
-    Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), bytes)))
-}
-
-fn read(data: &str) -> Result<Vec<u8>, Card> {
-    let Some(file) = data.strip_prefix('@') else { return Ok(data.as_bytes().to_vec()) };
-    let what = format!("cannot read {}", if file == "-" { "stdin" } else { file });
-    let mut bytes = Vec::new();
-    let read = match file {
-        "-" => io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
-        file => File::open(file).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)),
-    };
-    read.map_err(|error| Card::io(what.as_str(), &error, "check the name and who may read the file").exiting(Exit::Usage))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Card::usage(what, "it is larger than 64 MiB", "send it with a program that uses the library, which streams"));
-    }
-    Ok(bytes)
 }
 
 async fn show(answer: Answer, session: &Session, args: &Call, out: &Output, what: &str) -> Result<(), Card> {
@@ -269,10 +203,4 @@ fn envelope(status: http::StatusCode, headers: &http::HeaderMap, bytes: &[u8]) -
     }
     let body = serde_json::from_slice(bytes).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(bytes).into_owned()));
     json!({"status": status.as_u16(), "headers": named, "body": body})
-}
-
-fn method(text: &str) -> Result<Method, String> {
-    let method = Method::from_bytes(text.to_ascii_uppercase().as_bytes()).map_err(|_| "expected a method such as GET".to_owned())?;
-    // A tunnel is no call, and TRACE sends the credentials back.
-    if matches!(method, Method::CONNECT | Method::TRACE) { Err(format!("{method} is not sent")) } else { Ok(method) }
 }

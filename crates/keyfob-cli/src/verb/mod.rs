@@ -3,7 +3,12 @@
 pub(crate) mod account;
 pub(crate) mod app;
 pub(crate) mod call;
+pub(crate) mod curl;
 pub(crate) mod r#do;
+pub(crate) mod env;
+pub(crate) mod exec;
+pub(crate) mod header;
+pub(crate) mod helper;
 pub(crate) mod import;
 pub(crate) mod lock;
 pub(crate) mod login;

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: Token, context: &Context) -> Result<(), Card> {
         return Err(Card::usage(
             format!("{name} has no token to print"),
             "OAuth 1 signs every request by itself; a token alone opens nothing",
-            format!("make the call with keyfob: keyfob get {name} PATH"),
+            format!("make the call with keyfob (keyfob get {name} PATH), or have it signed: keyfob header GET URL"),
         ));
     }
     let session = opened.session().await?;

@@ -1,5 +1,6 @@
 //! `[client]`: what a person needs in order to register an app.
 
+use super::document::Place;
 use super::reader::Table;
 use crate::pattern;
 use crate::provider::{ClientHelp, Field, Redirect};
@@ -14,6 +15,7 @@ pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
         register_help: client.text("register_help").map_or_else(String::new, |text| text.value),
         fields: fields(&client),
         redirect: redirect(&client),
+        token_env: client.text("token_env").map(|text| variable(&client, text.place, text.value)),
     };
     if !help.fields.iter().any(|field| field.name == "client_id") {
         client.reader.problem(client.place, "client.fields has no field client_id", None);
@@ -39,10 +41,7 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
             if let Some(field) = taken {
                 table.reader.problem(variable.place, format!("the variable {} is taken by {}", variable.value, field.name), None);
             }
-            let proper = variable.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !variable.value.is_empty();
-            if !proper {
-                table.reader.problem(variable.place, format!("expected the name of a variable, found \"{}\"", variable.value), None);
-            }
+            self::variable(&table, variable.place, variable.value.clone());
         }
         if let Some(name) = &name
             && fields.iter().any(|field| field.name == name.value)
@@ -65,6 +64,15 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
         fields.push(field);
     }
     fields
+}
+
+/// The name of a variable.
+fn variable(table: &Table<'_>, place: Place, name: String) -> String {
+    let proper = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.is_empty();
+    if !proper {
+        table.reader.problem(place, format!("expected the name of a variable, found \"{name}\""), None);
+    }
+    name
 }
 
 fn redirect(client: &Table<'_>) -> Redirect {

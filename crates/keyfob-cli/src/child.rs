@@ -1,0 +1,139 @@
+//! Running another program: what it says without our secrets, how it ends as our own end.
+
+use std::ffi::OsStr;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+
+use keyfob::Account;
+use keyfob::proto::{App, Secret};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::process::Command;
+
+use crate::card::Card;
+use crate::context::SECRET_VARIABLES;
+use crate::exit::Exit;
+use crate::mask::Masker;
+use crate::signal;
+
+/// A program to run.
+pub(crate) struct Program {
+    command: Command,
+    name: String,
+    secrets: Option<Vec<Secret>>,
+    input: Option<Secret>,
+}
+
+impl Program {
+    /// A program found in PATH, with these arguments. The variables that open our vault stay with us.
+    pub(crate) fn new(name: &OsStr, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let mut command = Command::new(name);
+        command.args(arguments);
+        SECRET_VARIABLES.iter().for_each(|variable| {
+            command.env_remove(variable);
+        });
+        Self { command, name: name.to_string_lossy().into_owned(), secrets: None, input: None }
+    }
+
+    /// With a variable more.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Without a variable.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// What it says is shown without these.
+    pub(crate) fn masking(mut self, secrets: Vec<Secret>) -> Self {
+        self.secrets = Some(secrets);
+        self
+    }
+
+    /// This is its standard input.
+    pub(crate) fn told(mut self, input: Secret) -> Self {
+        self.input = Some(input);
+        self
+    }
+
+    /// Runs it to its end, which becomes ours.
+    pub(crate) async fn run(mut self) -> Result<(), Card> {
+        self.command.kill_on_drop(true);
+        if self.input.is_some() {
+            self.command.stdin(Stdio::piped());
+        }
+        if self.secrets.is_some() {
+            self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let mut child = self.command.spawn().map_err(|error| self.not_started(&error))?;
+        if let (Some(input), Some(mut stdin)) = (self.input.take(), child.stdin.take()) {
+            // A program that reads nothing has ended, and says why itself.
+            let _ = stdin.write_all(input.expose().as_bytes()).await;
+        }
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let secrets = self.secrets.unwrap_or_default();
+        let said = async {
+            tokio::join!(
+                async {
+                    if let Some(out) = out {
+                        pass(out, tokio::io::stdout(), Masker::new(&secrets)).await
+                    }
+                },
+                async {
+                    if let Some(err) = err {
+                        pass(err, tokio::io::stderr(), Masker::new(&secrets)).await
+                    }
+                },
+            );
+        };
+        let ended = async {
+            let mut signals = signal::Signals::listen();
+            loop {
+                tokio::select! {
+                    status = child.wait() => return status,
+                    signal = signals.next() => signal::pass_on(signal, child.id()),
+                }
+            }
+        };
+        let ((), status) = tokio::join!(said, ended);
+        let status = status.map_err(|error| Card::io(format!("cannot wait for {}", self.name), &error, "see whether it runs on"))?;
+        Err(Card::ended(code(status)))
+    }
+
+    fn not_started(&self, error: &io::Error) -> Card {
+        // As shells say it.
+        let (code, next) = match error.kind() {
+            io::ErrorKind::NotFound => (127, "check its name, and PATH"),
+            _ => (126, "check who may run it"),
+        };
+        Card::new(Exit::Program(code), format!("cannot run {}", self.name), error.to_string(), next)
+    }
+}
+
+/// The secrets of an account and its app.
+pub(crate) fn secrets(account: &Account, app: &App) -> Vec<Secret> {
+    account.tokens.secrets().into_iter().chain(app.secrets()).cloned().collect()
+}
+
+/// Passes on what a program says, without secrets, as it comes. Where nobody reads any more, the program is told so by a pipe that closes.
+async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut masker: Masker) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = from.read(&mut buffer).await.unwrap_or(0);
+        let shown = if count == 0 { masker.end() } else { masker.push(&buffer[..count]) };
+        if to.write_all(&shown).await.is_err() || to.flush().await.is_err() || count == 0 {
+            return;
+        }
+    }
+}
+
+/// A program that a signal ended has none; shells say 128 and the signal's number.
+fn code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return u8::try_from(128 + signal).unwrap_or(255);
+    }
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

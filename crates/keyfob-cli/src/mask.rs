@@ -1,0 +1,125 @@
+//! Taking secrets out of what another program says, while it says it.
+
+use keyfob::proto::{Secret, encode};
+
+/// What stands in a secret's place.
+const MASK: &[u8] = b"<secret>";
+
+/// Shorter ones are left out: taking every `a` out of what a program says helps nobody.
+const SHORTEST: usize = 6;
+
+/// Takes known secrets out of a stream of bytes. What may be the beginning of one is held back until it is told; nothing else waits, so that questions
+/// appear before they are answered.
+pub(crate) struct Masker {
+    /// The longest first: a secret that contains another must not leave its tail behind.
+    spellings: Vec<Secret>,
+    begins: [bool; 256],
+    held: Vec<u8>,
+}
+
+impl Masker {
+    /// Knows these secrets: in clear, percent-encoded, and in base64, in which a program that authenticates shows them.
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut spellings: Vec<Secret> = Vec::new();
+        for secret in secrets.into_iter().filter(|secret| secret.expose().len() >= SHORTEST) {
+            let text = secret.expose();
+            let encoded = encode::percent(text);
+            let lower = with_small_digits(&encoded);
+            for form in [text.to_owned(), encoded, lower, encode::base64(text.as_bytes()), encode::base64url(text.as_bytes())] {
+                if spellings.iter().all(|known| known.expose() != form) {
+                    spellings.push(Secret::new(form));
+                }
+            }
+        }
+        spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.expose().len()));
+        let mut begins = [false; 256];
+        for spelling in &spellings {
+            begins[usize::from(spelling.expose().as_bytes()[0])] = true;
+        }
+        Self { spellings, begins, held: Vec::new() }
+    }
+
+    /// What can be shown once these bytes have come.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Vec<u8> {
+        self.held.extend_from_slice(piece);
+        self.shown(false)
+    }
+
+    /// What was held back and turned out to be no secret.
+    pub(crate) fn end(&mut self) -> Vec<u8> {
+        self.shown(true)
+    }
+
+    fn shown(&mut self, all: bool) -> Vec<u8> {
+        let mut shown = Vec::with_capacity(self.held.len());
+        let mut at = 0;
+        while at < self.held.len() {
+            let rest = &self.held[at..];
+            if !self.begins[usize::from(rest[0])] {
+                shown.push(rest[0]);
+                at += 1;
+                continue;
+            }
+            let spellings = || self.spellings.iter().map(|spelling| spelling.expose().as_bytes());
+            if !all && spellings().any(|spelling| spelling.len() > rest.len() && spelling.starts_with(rest)) {
+                break;
+            }
+            match spellings().find(|spelling| rest.starts_with(spelling)) {
+                Some(found) => {
+                    shown.extend_from_slice(MASK);
+                    at += found.len();
+                }
+                None => {
+                    shown.push(rest[0]);
+                    at += 1;
+                }
+            }
+        }
+        self.held.drain(..at);
+        shown
+    }
+}
+
+/// `%7C` as `%7c`, which some programs write.
+fn with_small_digits(encoded: &str) -> String {
+    let mut pieces = encoded.split('%');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |text, piece| {
+        let (digits, rest) = piece.split_at(piece.len().min(2));
+        format!("{text}%{}{rest}", digits.to_ascii_lowercase())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(secrets: &[&str], pieces: &[&str]) -> String {
+        let secrets: Vec<Secret> = secrets.iter().map(|secret| Secret::new(*secret)).collect();
+        let mut masker = Masker::new(&secrets);
+        let mut shown: Vec<u8> = pieces.iter().flat_map(|piece| masker.push(piece.as_bytes())).collect();
+        shown.extend(masker.end());
+        String::from_utf8(shown).expect("text")
+    }
+
+    #[test]
+    fn a_secret_goes_however_it_is_cut_and_spelled() {
+        let secret = "abc|def/ghi";
+        for at in 0..=secret.len() {
+            assert_eq!(masked(&[secret], &["x ", &secret[..at], &secret[at..], " y"]), "x <secret> y", "{at}");
+        }
+        let bytes: Vec<String> = format!("<{secret}{secret}>").chars().map(String::from).collect();
+        assert_eq!(masked(&[secret], &bytes.iter().map(String::as_str).collect::<Vec<_>>()), "<<secret><secret>>");
+        assert_eq!(masked(&[secret], &["abc%7Cdef%2Fghi abc%7cdef%2fghi YWJjfGRlZi9naGk="]), "<secret> <secret> <secret>");
+    }
+
+    #[test]
+    fn what_is_none_comes_at_once_and_whole() {
+        let mut masker = Masker::new(&[Secret::new("secret-one")]);
+        assert_eq!(masker.push(b"Password for sec"), b"Password for ");
+        assert_eq!(masker.push(b"tor 7? "), b"sector 7? ", "a question is seen before it is answered");
+        assert_eq!(masked(&["aaaaaab"], &["aaaaaaa", "aaab"]), "aaa<secret>");
+        assert_eq!(masked(&["secret", "secret-and-more"], &["secret-and", "-more secret-and-less"]), "<secret> <secret>-and-less");
+        assert_eq!(masked(&["short"], &["short"]), "short");
+    }
+}

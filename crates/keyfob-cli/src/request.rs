@@ -1,0 +1,125 @@
+//! What a call carries, as people write it behind a URL: items, and `-d`.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use clap::Args;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use keyfob::Session;
+
+use crate::card::Card;
+use crate::exit::Exit;
+use crate::items::Items;
+
+/// The most that a request may carry.
+pub(crate) const LARGEST: u64 = 64 << 20;
+
+/// What `-d` sends unless something else was said, as with curl.
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What a call carries, as it was typed.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Content {
+    /// a==1 query, a=b form field, a:=1 JSON field, Name:value header
+    #[arg(value_name = "ITEM")]
+    items: Vec<String>,
+    /// The body: text, @FILE, or @- for stdin
+    #[arg(short, long, value_name = "DATA", allow_hyphen_values = true)]
+    data: Option<String>,
+    /// Send the fields as JSON instead of a form
+    #[arg(long)]
+    json_body: bool,
+}
+
+/// The same, read: files and stdin, too.
+#[derive(Clone, Debug)]
+pub(crate) struct Carried {
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Option<(HeaderValue, Vec<u8>)>,
+}
+
+impl Content {
+    /// Reads what it says. stdin is read where `@-` says so, and never otherwise.
+    pub(crate) fn read(&self, method: &Method) -> Result<Carried, Card> {
+        let items = Items::read(&self.items)?;
+        let body = self.body(method, &items)?;
+        Ok(Carried { query: items.query, headers: items.headers, body })
+    }
+
+    fn body(&self, method: &Method, items: &Items) -> Result<Option<(HeaderValue, Vec<u8>)>, Card> {
+        let json = self.json_body || items.has_json();
+        let said = items.content_type.clone();
+        if self.data.is_some() && !items.fields.is_empty() {
+            return Err(Card::usage("there are two bodies", "expected either -d DATA or fields (a=b, a:=1)", "leave one of them away"));
+        }
+        if let Some(data) = &self.data {
+            return Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), bytes_of(data)?)));
+        }
+        if items.fields.is_empty() && !self.json_body {
+            return Ok(None);
+        }
+        if matches!(*method, Method::GET | Method::HEAD) {
+            return Err(Card::usage(
+                format!("{method} carries no fields"),
+                "a=b is a field of the body, which a GET has not",
+                "for the query write a==b; to send the field: keyfob post",
+            ));
+        }
+        let bytes = if json { items.json() } else { items.form() };
+        Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), bytes)))
+    }
+}
+
+impl Carried {
+    /// Whether a header was said.
+    pub(crate) fn has_header(&self, name: &HeaderName) -> bool {
+        self.headers.contains_key(name)
+    }
+
+    /// The call that carries it.
+    pub(crate) fn call(self, session: &Session, method: Method, url: &str) -> keyfob::Call {
+        let mut call = session.call(method, url);
+        for (name, value) in self.query {
+            call = call.query(name, value);
+        }
+        for (name, value) in &self.headers {
+            call = call.header(name.clone(), value.clone());
+        }
+        match self.body {
+            Some((media_type, bytes)) => call.body(media_type, bytes),
+            None => call,
+        }
+    }
+}
+
+/// A method as somebody types it.
+pub(crate) fn method(text: &str) -> Result<Method, String> {
+    let method = Method::from_bytes(text.to_ascii_uppercase().as_bytes()).map_err(|_| "expected a method such as GET".to_owned())?;
+    // A tunnel is no call, and TRACE sends the credentials back.
+    if matches!(method, Method::CONNECT | Method::TRACE) { Err(format!("{method} is not sent")) } else { Ok(method) }
+}
+
+/// `-d`: text, `@FILE`, or `@-`.
+fn bytes_of(data: &str) -> Result<Vec<u8>, Card> {
+    match data.strip_prefix('@') {
+        None => Ok(data.as_bytes().to_vec()),
+        Some(file) => read_file(file),
+    }
+}
+
+/// What is in a file, or on stdin (`-`).
+pub(crate) fn read_file(file: &str) -> Result<Vec<u8>, Card> {
+    let what = format!("cannot read {}", if file == "-" { "stdin" } else { file });
+    let mut bytes = Vec::new();
+    let read = match file {
+        "-" => io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
+        file => File::open(file).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| Card::io(what.as_str(), &error, "check the name and who may read the file").exiting(Exit::Usage))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Card::usage(what, "it is larger than 64 MiB", "send it with a program that uses the library, which streams"));
+    }
+    Ok(bytes)
+}
