@@ -84,6 +84,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
         &[
             "Account",
             "Answer",
+            "Approved",
             "BackchannelLogin",
             "Call",
             "CallBody",
@@ -261,6 +262,15 @@ fn panics() {
     panic!("this is how a panic with values inside looks: {everything:?}");
 }
 
+/// A login that is not kept.
+async fn approve(library: &Library, name: &str) -> keyfob::Approved {
+    let login = library.begin(name).await;
+    let url = login.url().to_owned();
+    let back = tokio::task::spawn_blocking(move || person::goes_to(&url)).await.expect("the person comes back");
+    let verified = login.verify(Answer::Url(&back)).expect("our answer");
+    login.exchange(verified).await.expect("tokens")
+}
+
 async fn log_in(library: &Library, name: &str, all: &mut Everything) {
     let (settings, app) = (library.settings(name), library.app(name));
     all.learn(&app);
@@ -295,6 +305,7 @@ async fn log_in(library: &Library, name: &str, all: &mut Everything) {
     all.hold("Login", again);
     all.learn(&logged_in.account);
     all.hold("LoggedIn", logged_in);
+    all.hold("Approved", approve(library, name).await);
     let session = library.session(name).await;
     use_it(&session, all).await;
     all.hold("App", app);

@@ -55,6 +55,11 @@ pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &s
     Ok(LoggedOut { account, revoked })
 }
 
+/// Asks the provider to forget the tokens of an account that is forgotten here already: for whoever puts that off ([`logout`] does both).
+pub async fn revoke(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account) -> Revoked {
+    ask(keyfob, settings, app, account).await
+}
+
 /// Where a browser goes to end the person's session at the provider (OpenID Connect RP-Initiated Logout §2), and what tells whether it came back from
 /// there. Logging out here and revoking tokens leaves that session alone: whoever clicks "log in" next would not even be asked. Ask before
 /// [`logout`], which forgets the account: its ID token says whose session is meant. The URL says who the person is, and is not for logs.

@@ -10,6 +10,7 @@
 //! [`jwt_bearer`] need no person; [`exchanged`] and [`token_exchange`]
 //! make an account of another one's token.
 
+mod approved;
 mod authorize;
 mod backchannel;
 mod client_credentials;
@@ -25,6 +26,7 @@ mod pending;
 use keyfob_proto::oidc::IdToken;
 use keyfob_proto::{App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, oauth1, oauth2};
 
+pub use approved::Approved;
 pub use backchannel::BackchannelLogin;
 pub use client_credentials::client_credentials;
 pub use device::DeviceLogin;
@@ -190,8 +192,17 @@ impl Login {
     pub async fn finish(self, verified: Verified) -> Result<LoggedIn, Error> {
         let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
         place.before().await?;
-        let (received, id_token, client) = self.exchange(verified).await?;
-        place.keep(client.as_ref(), self.requested_scopes.clone(), received, id_token).await
+        self.exchange(verified).await?.keep().await
+    }
+
+    /// Exchanges the proof, and keeps nothing yet: for whoever wants to know first whose account it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish), but for the store's.
+    pub async fn exchange(self, verified: Verified) -> Result<Approved, Error> {
+        let (received, id_token, client) = self.exchanged(verified).await?;
+        Ok(Approved::new(self, client, received, id_token))
     }
 
     /// With the key that the login was begun with, where its tokens will be bound to one.
@@ -207,7 +218,7 @@ impl Login {
     }
 
     /// What the proof is exchanged for; with the client of OAuth 2, which can ask the provider to forget it.
-    async fn exchange(&self, Verified(verified): Verified) -> Result<(Received, Option<IdToken>, Option<oauth2::Client>), Error> {
+    async fn exchanged(&self, Verified(verified): Verified) -> Result<(Received, Option<IdToken>, Option<oauth2::Client>), Error> {
         let now = self.keyfob.now();
         Ok(match verified {
             VerifiedKind::OAuth1(verified) => {

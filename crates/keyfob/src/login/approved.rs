@@ -1,0 +1,97 @@
+//! What somebody approved, before anything of it is kept.
+
+use keyfob_proto::oauth2;
+use keyfob_proto::oidc::{IdToken, UserInfo};
+use keyfob_proto::{Endpoint, Flow, Received, TokenSet};
+
+use super::keep::Place;
+use super::{LoggedIn, Login};
+use crate::error::Error;
+use crate::id_token::Verifier;
+
+/// What somebody approved: tokens, and whose they are. Nothing of it is kept yet. A program that links accounts to people looks here whether this
+/// one is linked to somebody else; one that signs people in needs to know who it is, and no account.
+///
+/// ```
+/// # use keyfob::{Error, Login, login::Verified};
+/// # async fn example(login: Login, verified: Verified) -> Result<(), Error> {
+/// let approved = login.exchange(verified).await?;
+/// match approved.id_token() {
+///     Some(person) if person.subject == "robin" => drop(approved.keep().await?),
+///     _ => println!("somebody else"),
+/// }
+/// # Ok(()) }
+/// ```
+#[must_use = "what is not kept is forgotten"]
+pub struct Approved {
+    login: Login,
+    client: Option<oauth2::Client>,
+    received: Received,
+    id_token: Option<IdToken>,
+}
+
+impl Approved {
+    pub(super) fn new(login: Login, client: Option<oauth2::Client>, received: Received, id_token: Option<IdToken>) -> Self {
+        Self { login, client, received, id_token }
+    }
+
+    /// Who the person is, where the provider says so: verified. See [`LoggedIn::id_token`].
+    pub fn id_token(&self) -> Option<&IdToken> {
+        self.id_token.as_ref()
+    }
+
+    /// The issuer's name for the person, also where nobody can verify it: as it came from the token endpoint.
+    pub fn subject(&self) -> Option<(&str, &str)> {
+        match &self.received.tokens {
+            TokenSet::OAuth2(tokens) => tokens.identity.as_ref().map(|identity| (identity.issuer.as_str(), identity.subject.as_str())),
+            _ => None,
+        }
+    }
+
+    /// Values of the answer that would be kept with the account (`user_id`).
+    pub fn kept(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.received.kept.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// What the provider tells about the person beyond the ID token (OpenID Connect Core §5.3): about the person of that ID token, or it is refused
+    /// (E16). `None` where it has no such place, or there is no verified ID token.
+    ///
+    /// # Errors
+    ///
+    /// `Misbehaved` for everything that [`UserInfo::judge`] refuses, `Transport`.
+    pub async fn userinfo(&self) -> Result<Option<UserInfo>, Error> {
+        let Login { keyfob, settings, app, .. } = &self.login;
+        let (Flow::OAuth2(flow), TokenSet::OAuth2(tokens), Some(id_token)) = (&settings.flow, &self.received.tokens, &self.id_token) else {
+            return Ok(None);
+        };
+        let Some(endpoint) = &flow.userinfo else { return Ok(None) };
+        let question = keyfob_proto::oidc::UserInfoRequest::new(endpoint, &tokens.access, id_token, &app.client_id)?;
+        // Where the issuer's own document says that it is (F4).
+        let answer = match flow.issuer.as_deref().filter(|_| flow.discovered) {
+            Some(issuer) => keyfob.exchange_from(&Endpoint::parse(issuer)?, question.request()).await?,
+            None => keyfob.exchange(question.request()).await?,
+        };
+        let now = keyfob.now();
+        let Some(algorithms) = &flow.userinfo_algorithms else { return Ok(Some(question.receive(&answer, None, now)?)) };
+        let Some(verifier) = Verifier::of(keyfob, settings, app) else { return Ok(None) };
+        Ok(Some(verifier.signed(algorithms, |keys| question.receive(&answer, Some((keys, algorithms)), now)).await?))
+    }
+
+    /// Keeps the account, as [`Login::finish`] does.
+    ///
+    /// # Errors
+    ///
+    /// `TakenName` if the name has become another provider's: then the provider is asked to forget the tokens. Those of the store.
+    pub async fn keep(self) -> Result<LoggedIn, Error> {
+        let Self { login, client, received, id_token } = self;
+        let place = Place { keyfob: &login.keyfob, settings: &login.settings, client_id: &login.app.client_id, name: &login.account };
+        place.keep(client.as_ref(), login.requested_scopes.clone(), received, id_token).await
+    }
+}
+
+/// Without what was approved.
+impl std::fmt::Debug for Approved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Approved").field("login", &self.login).finish_non_exhaustive()
+    }
+}
