@@ -40,7 +40,7 @@ pub use login::{Approved, BackchannelLogin, DeviceLogin, LoggedIn, Login, LoginO
 pub use logout::{LoggedOut, Revoked, end_session, logout, revoke};
 pub use memory::MemoryStore;
 pub use policy::Policy;
-pub use session::{Answer, Call, Session, Token, Unsaved};
+pub use session::{Answer, Call, Mask, Session, Token, Unsaved};
 pub use sourced_claims::sourced_claims;
 pub use store::{Store, StoreError};
 pub use transport::{Body, HyperTransport, Transport};

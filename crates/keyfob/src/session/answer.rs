@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use keyfob_proto::oauth1::Report;
-use keyfob_proto::{Flow, Incoming, Misbehaved, Scrubber, Secret, Settings, Transport, TransportKind};
+use keyfob_proto::{Flow, Incoming, Misbehaved, Scrubber, Settings, Transport, TransportKind};
 use serde_json::Value;
 
-use super::mask::{Masked, Spellings};
+use super::mask::Mask;
 use super::{Known, Session};
 use crate::error::{ApiError, Error};
 use crate::transport::Body;
@@ -43,26 +43,11 @@ impl Answer {
         self.inner
     }
 
-    /// The answer as it streams, for somebody who may use the account and not see its tokens: wherever a text of the answer has one of them, or the
-    /// app's secret, or one of `more`, there are as many asterisks. Headers are left as they are; judge them with [`Answer::reveals`]. A compressed body
-    /// cannot be looked into: ask for `identity`.
-    pub fn into_masked<'a>(self, more: impl IntoIterator<Item = &'a Secret>) -> http::Response<Body> {
-        let spellings = Spellings::of(self.secrets()).and(more);
-        self.inner.map(|body| Body::stream(Masked::new(body, spellings)))
-    }
-
-    /// Whether a text of the answer, a header's value say, has one of the account's secrets in it.
-    pub fn reveals(&self, text: &[u8]) -> bool {
-        self.secrets().into_iter().any(|secret| {
-            let secret = secret.expose().as_bytes();
-            !secret.is_empty() && memchr::memmem::find(text, secret).is_some()
-        })
-    }
-
-    /// Of the tokens that were sent.
-    fn secrets(&self) -> Vec<&Secret> {
+    /// What somebody must not see who may use the account, and not have its tokens: those that were sent, and the app's secret. Some providers echo
+    /// them. A compressed body cannot be looked into: ask for `identity`.
+    pub fn mask(&self) -> Mask {
         let app = &self.session.shared().app;
-        self.used.tokens().secrets().into_iter().chain(&app.client_secret).chain(&app.private_key).collect()
+        Mask::of(self.used.tokens().secrets().into_iter().chain(&app.client_secret).chain(&app.private_key))
     }
 
     /// The whole body, up to 64 MiB.

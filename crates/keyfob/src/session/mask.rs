@@ -16,16 +16,18 @@ use crate::transport::Body;
 /// Shorter ones are words: writing over every `abc` helps nobody.
 const SHORTEST: usize = 8;
 
-/// The secrets of an account in the ways that a provider may spell them.
+/// The secrets of an account, in the ways that a provider may spell them: what an answer must not show.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Spellings(Vec<Secret>);
+pub struct Mask(Vec<Secret>);
 
-impl Spellings {
+impl Mask {
     pub(super) fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         Self::default().and(secrets)
     }
 
-    pub(super) fn and<'a>(self, secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+    /// With these, too.
+    #[must_use]
+    pub fn and<'a>(self, secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let Self(mut spellings) = self;
         let mut add = |text: String| {
             if text.len() >= SHORTEST && spellings.iter().all(|known| !known.same_as(&text)) {
@@ -48,8 +50,19 @@ impl Spellings {
         Self(spellings)
     }
 
+    /// Whether a text, a header's value say, has one of them in it.
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        self.0.iter().any(|secret| memchr::memmem::find(text, secret.expose().as_bytes()).is_some())
+    }
+
+    /// The body with asterisks in place of each of them. It streams as before, and is as long as before; its trailers are left out, which are headers
+    /// that nobody looked at.
+    pub fn over(self, body: Body) -> Body {
+        Body::stream(Masked::new(body, self))
+    }
+
     /// Writes over what is whole; says from where on the rest may be the beginning of one.
-    fn mask(&self, text: &mut [u8]) -> usize {
+    fn write_over(&self, text: &mut [u8]) -> usize {
         for secret in &self.0 {
             let secret = secret.expose().as_bytes();
             let mut from = 0;
@@ -67,25 +80,24 @@ impl Spellings {
     }
 }
 
-/// The body with every secret written over. Trailers are left out: they are headers that nobody looked at.
-pub(super) struct Masked {
+struct Masked {
     inner: Body,
-    spellings: Spellings,
+    mask: Mask,
     /// What may be the beginning of a secret.
     held: BytesMut,
     over: bool,
 }
 
 impl Masked {
-    pub(super) fn new(inner: Body, spellings: Spellings) -> Self {
-        Self { inner, spellings, held: BytesMut::new(), over: false }
+    fn new(inner: Body, mask: Mask) -> Self {
+        Self { inner, mask, held: BytesMut::new(), over: false }
     }
 
     /// What can go on of it.
     fn piece(&mut self, data: Bytes) -> Bytes {
         let mut text = std::mem::take(&mut self.held);
         text.extend_from_slice(&data);
-        let sure = self.spellings.mask(&mut text);
+        let sure = self.mask.write_over(&mut text);
         self.held = text.split_off(sure);
         text.freeze()
     }
@@ -136,7 +148,7 @@ mod tests {
     const TOKEN: &str = "0aBc/dEf+12345==";
 
     fn masked(pieces: &[&str]) -> String {
-        let mut masked = Masked::new(Body::empty(), Spellings::of([&Secret::new(TOKEN), &Secret::new("abc")]));
+        let mut masked = Masked::new(Body::empty(), Mask::of([&Secret::new(TOKEN), &Secret::new("abc")]));
         let mut whole = Vec::new();
         for piece in pieces {
             whole.extend_from_slice(&masked.piece(Bytes::copy_from_slice(piece.as_bytes())));

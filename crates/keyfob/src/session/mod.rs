@@ -25,6 +25,7 @@ pub use call::{Call, CallBody};
 use keyfob_proto::oidc::EndSession;
 use keyfob_proto::{Misuse, Scrubber, Secret, Settings, TokenSet};
 pub(crate) use known::Known;
+pub use mask::Mask;
 pub use refresh::Unsaved;
 pub(crate) use refresh::{Wait, Why};
 use shared::Client;
