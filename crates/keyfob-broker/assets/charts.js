@@ -42,6 +42,16 @@
     figure.append(picture, hint);
 
     const height = () => (figure.clientWidth < 520 ? 220 : 280);
+    // Times in the person's own way of writing them: hours, and the day where one begins.
+    const written = (at, options) => new Date(at * 1000).toLocaleString(undefined, options);
+    const ticks = (_, at, __, ___, step) => at.map((at) => {
+      if (!data.time) return short(at);
+      if (step >= 300 * 86400) return written(at, { year: "numeric" });
+      if (step >= 27 * 86400) return written(at, { month: "short", year: "numeric" });
+      const begins = new Date(at * 1000).getHours() === 0 && new Date(at * 1000).getMinutes() === 0;
+      if (step >= 86400 || begins) return written(at, { day: "numeric", month: "short" });
+      return written(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    });
     const axis = { stroke: faint, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 5 } };
     const ends = [data.x[0], data.x[data.x.length - 1]];
     const plot = new uPlot({
@@ -50,7 +60,7 @@
       legend: { show: false },
       cursor: { sync: { key: together.key }, drag: { x: true, y: false }, points: { size: 7 } },
       scales: { x: { time: data.time } },
-      axes: [{ ...axis }, { ...axis, size: 58, label: data.unit || undefined, labelFont: font, labelSize: data.unit ? 18 : 0, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, values: ticks, space: 70 }, { ...axis, size: 58, label: data.unit || undefined, labelFont: font, labelSize: data.unit ? 18 : 0, values: (_, ticks) => ticks.map(short) }],
       series: [{}].concat(data.series.map((series, at) => ({
         label: series.title,
         stroke: dots[at] || faint,

@@ -121,7 +121,8 @@ impl Site {
         let site = Self { origin, listen, desks, holders, browsers, people, catalogue, keyfob };
         let nothing = services.is_empty();
         services.into_iter().zip(settings).try_for_each(|(service, settings)| site.open(service, settings).map(drop))?;
-        if nothing && site.catalogue.is_empty() {
+        // An owner can enter apps later; guests cannot.
+        if nothing && (site.catalogue.is_empty() || site.people.is_none()) {
             return Err(Misuse::new("at least one service to connect", "none")
                 .with_hint("give the app's values in an env file (--env-file FILE), or keep them first: keyfob app add NAME"));
         }

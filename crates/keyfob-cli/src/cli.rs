@@ -25,13 +25,17 @@ pub(crate) struct Global {
     /// Data, and errors, as JSON
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
-    /// Talk to a running sandbox instead of the real providers
-    #[arg(long, global = true, value_name = "URL", env = "KEYFOB_SANDBOX", hide_env_values = true, help_heading = "Everywhere")]
+    /// Talk to a running sandbox instead of the real providers; `serve --sandbox` without a URL plays one itself
+    #[arg(long, global = true, value_name = "URL", num_args = 0..=1, default_missing_value = SANDBOX_HERE)]
+    #[arg(env = "KEYFOB_SANDBOX", hide_env_values = true, help_heading = "Everywhere")]
     pub(crate) sandbox: Option<String>,
     /// Another vault: a path, or postgres://HOST/DATABASE (or the variable KEYFOB_VAULT)
     #[arg(long, global = true, value_name = "LOCATION", help_heading = "Everywhere")]
     pub(crate) vault: Option<String>,
 }
+
+/// Instead of a sandbox's URL: in this process.
+pub(crate) const SANDBOX_HERE: &str = "here";
 
 const EXAMPLES: &str = "\
 Examples:

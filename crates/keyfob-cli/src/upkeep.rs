@@ -30,7 +30,7 @@ impl Providers {
     /// All of the catalogue.
     pub(crate) async fn of(context: &Context) -> Result<Self, Card> {
         let (keyfob, store) = (context.keyfob().await?.clone(), context.store().await?.clone());
-        let mut known = BTreeMap::new();
+        let mut known = Vec::new();
         for provider in context.catalogue().iter() {
             // The sandbox need not play all of them; and who has a broken file is told when that account is due.
             let Ok(provider) = context.provider(&provider.name).await else { continue };
@@ -38,9 +38,15 @@ impl Providers {
                 Some(pretend) => pretend.app(&provider.name).into_iter().collect(),
                 None => Vec::new(),
             };
-            known.insert(provider.name.clone(), Known { provider, apps });
+            known.push((provider, apps));
         }
-        Ok(Self { keyfob, store, known })
+        Ok(Self::new(keyfob, store, known))
+    }
+
+    /// These, each with its apps that are not in the vault.
+    pub(crate) fn new(keyfob: Keyfob, store: Arc<dyn Store>, providers: impl IntoIterator<Item = (Provider, Vec<App>)>) -> Self {
+        let known = providers.into_iter().map(|(provider, apps)| (provider.name.clone(), Known { provider, apps }));
+        Self { keyfob, store, known: known.collect() }
     }
 
     /// With an app that is not in the vault.

@@ -99,6 +99,11 @@ impl Frame {
             .collect()
     }
 
+    /// Whether they can go there.
+    pub(crate) fn has_place(&self, href: &str) -> bool {
+        self.places().iter().any(|place| place.href == href)
+    }
+
     pub(crate) fn style(&self) -> &'static str {
         &assets::STYLE.path
     }

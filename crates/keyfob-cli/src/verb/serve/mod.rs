@@ -1,18 +1,23 @@
 //! `keyfob serve`: the web app.
 
+mod pretend;
 mod services;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use keyfob::Keyfob;
 use keyfob::proto::Scrubber;
 use keyfob::upkeep::{self, Plan};
 use keyfob_broker::{Config, DebugLog, Site};
+use keyfob_sandbox::Sandbox;
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
+use self::services::Found;
 use crate::card::{Card, Doing};
+use crate::cli::SANDBOX_HERE;
 use crate::context::Context;
 use crate::credentials::variables;
 use crate::exit::Exit;
@@ -52,13 +57,8 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         });
     }
     let what = "cannot start the web app";
-    let services = services::services(&args, context).await?;
-    let keyfob = context.keyfob().await?.clone();
-    let mut providers = Providers::of(context).await?;
-    for service in &services {
-        providers = providers.with(&service.provider.name, &service.app);
-    }
-    let mut config = Config::new(args.listen, services, keyfob.clone());
+    let Stage { mut config, keyfob, providers, sandbox } =
+        if context.sandbox() == Some(SANDBOX_HERE) { pretend::stage(&args, context).await? } else { stage(&args, context).await? };
     config.external_url.clone_from(&args.external_url);
     let names: Vec<String> = config.services.iter().map(|service| service.account.clone()).collect();
     let site = Site::discover(config).await.doing(what)?;
@@ -70,10 +70,19 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     for note in site.notes() {
         context.out.note(&format!("{} {note}", paint.warn("note:")));
     }
+    let link = site.first_run_link().await.map_err(keyfob::Error::from).doing(what)?;
     if context.out.json {
-        context.out.json(&json!({"url": site.url(), "listen": args.listen.to_string(), "accounts": names}))?;
+        let mut told = json!({"url": site.url(), "listen": args.listen.to_string(), "accounts": names});
+        if let Some(link) = &link {
+            told["link"] = json!(link);
+        }
+        context.out.json(&told)?;
     } else {
-        context.out.note(&format!("Connect {} at {}\n{}", names.join(", "), paint.accent(&site.url()), paint.dim("Ctrl-C ends it.")));
+        let shown = link.as_deref().map_or_else(|| site.url(), str::to_owned);
+        context.out.note(&format!("Connect {} at {}\n{}", names.join(", "), paint.accent(&shown), paint.dim("Ctrl-C ends it.")));
+        if sandbox.is_some() {
+            context.out.note(&paint.dim("The providers are pretended, and nothing is kept when it ends."));
+        }
     }
     let (stopped, plan) = (crate::signal::asked_to_stop(), Plan::default());
     tokio::select! {
@@ -83,6 +92,29 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         // Never ends; what it has begun when the web app does is brought to its end with everything else.
         () = upkeep::run(&keyfob, &providers, &plan, std::future::pending(), tell) => Ok(()),
     }
+}
+
+/// What the web app works on.
+struct Stage {
+    config: Config,
+    keyfob: Keyfob,
+    /// What accounts are refreshed with in the background.
+    providers: Providers,
+    /// The pretend providers, where they run in this process.
+    sandbox: Option<Sandbox>,
+}
+
+/// The vault, and what can be connected with the apps that are known.
+async fn stage(args: &Serve, context: &Context) -> Result<Stage, Card> {
+    let Found { services, catalogue } = services::services(args, context).await?;
+    let keyfob = context.keyfob().await?.clone();
+    let mut providers = Providers::of(context).await?;
+    for service in &services {
+        providers = providers.with(&service.provider.name, &service.app);
+    }
+    let mut config = Config::new(args.listen, services, keyfob.clone());
+    config.catalogue = catalogue;
+    Ok(Stage { config, keyfob, providers, sandbox: None })
 }
 
 /// What a round of refreshing in the background came to, for the log.

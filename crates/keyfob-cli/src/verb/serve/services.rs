@@ -2,6 +2,7 @@
 
 use keyfob::proto::Origin;
 use keyfob_broker::{Recognised, Service, Variables, recognise};
+use keyfob_providers::Provider;
 
 use super::Serve;
 use crate::card::{Card, Doing};
@@ -9,8 +10,22 @@ use crate::context::Context;
 use crate::credentials::variables;
 use crate::exit::Exit;
 
+/// What there is to connect.
+pub(super) struct Found {
+    /// Those whose apps are known.
+    pub(super) services: Vec<Service>,
+    /// Those for which the owner can enter one. An env-file or the environment say what is meant: nothing else is there.
+    pub(super) catalogue: Vec<Provider>,
+}
+
+impl Found {
+    fn of_variables(recognised: Vec<Recognised>) -> Self {
+        Self { services: recognised.into_iter().map(of_variables).collect(), catalogue: Vec::new() }
+    }
+}
+
 /// The services, with their apps.
-pub(super) async fn services(args: &Serve, context: &Context) -> Result<Vec<Service>, Card> {
+pub(super) async fn services(args: &Serve, context: &Context) -> Result<Found, Card> {
     let what = "cannot start the web app";
     let mut providers = Vec::new();
     for provider in context.catalogue().iter() {
@@ -30,17 +45,18 @@ pub(super) async fn services(args: &Serve, context: &Context) -> Result<Vec<Serv
         for note in variables.notes() {
             context.out.note(&format!("{} {}: {note}", context.out.note_paint().warn("note:"), file.display()));
         }
-        return Ok(recognise(&providers, &variables, named).doing(what)?.into_iter().map(of_variables).collect());
+        return Ok(Found::of_variables(recognise(&providers, &variables, named).doing(what)?));
     }
     let names: Vec<&str> =
         providers.iter().flat_map(|provider| &provider.client.fields).flat_map(|field| &field.env).map(String::as_str).collect();
     let variables = Variables::of_process(names);
     let incomplete = match recognise(&providers, &variables, named) {
-        Ok(recognised) => return Ok(recognised.into_iter().map(of_variables).collect()),
+        Ok(recognised) => return Ok(Found::of_variables(recognised)),
         Err(misuse) => variables.names().next().is_some().then_some(misuse),
     };
     let mut services = Vec::new();
-    for provider in providers.into_iter().filter(|provider| named.is_none_or(|name| provider.name == name)) {
+    providers.retain(|provider| named.is_none_or(|name| provider.name == name));
+    for provider in providers.iter().cloned() {
         if let Some(app) = context.app(&provider.name).await? {
             let redirect_uri = app.redirect_uri.clone().filter(|uri| is_ours(uri, args));
             services.push(Service { account: provider.name.clone(), app, redirect_uri, scopes: Vec::new(), provider });
@@ -49,7 +65,7 @@ pub(super) async fn services(args: &Serve, context: &Context) -> Result<Vec<Serv
     // Nothing in the vault, and half an app in the environment (a container's env-file with a line missing): that is what to say.
     match incomplete {
         Some(misuse) if services.is_empty() => Err(misuse).doing(what),
-        _ => Ok(services),
+        _ => Ok(Found { services, catalogue: providers }),
     }
 }
 
