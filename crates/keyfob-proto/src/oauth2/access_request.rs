@@ -25,12 +25,12 @@ impl AccessRequest {
 
     /// Judges it, and writes it out as parameters.
     pub(crate) fn parameters(&self, client: &Client) -> Result<Asked, Misuse> {
-        let scopes = if self.scopes.is_empty() { client.settings.scopes.clone() } else { self.scopes.clone() };
+        let scopes = if self.scopes.is_empty() { client.shared.settings.scopes.clone() } else { self.scopes.clone() };
         spaced("scopes", &scopes)?;
         for resource in &self.resources {
             check_resource(resource)?;
         }
-        let scope = Some(scopes.join(&client.settings.scope_separator)).filter(|scope| !scope.is_empty());
+        let scope = Some(scopes.join(&client.shared.settings.scope_separator)).filter(|scope| !scope.is_empty());
         let details = self.authorization_details.clone();
         Ok(Asked { scope, resources: self.resources.clone(), parameter: rar::parameter(&details), scopes, details })
     }

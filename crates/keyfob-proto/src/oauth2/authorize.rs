@@ -260,7 +260,7 @@ impl Client {
         if !redirects {
             return Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", request.redirect_uri)));
         }
-        let settings = &self.settings;
+        let settings = &self.shared.settings;
         let scopes = if request.scopes.is_empty() { &settings.scopes } else { &request.scopes };
         let scope = scopes.join(&settings.scope_separator);
         let mode = self.response_mode(request, response_type)?;
@@ -279,7 +279,7 @@ impl Client {
         if settings.response_type || response_type != ResponseType::Code {
             query.push(("response_type", response_type.as_str()));
         }
-        query.extend([("client_id", self.app.client_id.as_str()), ("redirect_uri", &request.redirect_uri)]);
+        query.extend([("client_id", self.shared.app.client_id.as_str()), ("redirect_uri", &request.redirect_uri)]);
         if !scope.is_empty() {
             query.push(("scope", &scope));
         }
@@ -324,8 +324,8 @@ impl Client {
     /// The same request as signed text (RFC 9101 §5): beside it goes the client's id, and nothing else.
     fn signed(&self, query: &[(&str, &str)], now: Timestamp, entropy: &dyn Entropy) -> Result<String, Misuse> {
         let signer = self.signer.as_deref().ok_or_else(|| no_key("requests"))?;
-        let issuer = self.settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
-        let client_id = self.app.client_id.as_str();
+        let issuer = self.shared.settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let client_id = self.shared.app.client_id.as_str();
         let object = jar::request_object(signer, client_id, issuer, query.iter().copied(), now, entropy)?;
         Ok(encode::form_pairs([("client_id", client_id), ("request", &object)]))
     }
@@ -333,7 +333,7 @@ impl Client {
     /// The mode that was asked for, or that the provider file always asks for, or the response type's own.
     fn response_mode(&self, request: &AuthorizeRequest, response_type: ResponseType) -> Result<ResponseMode, Misuse> {
         let by_file = || {
-            let (_, value) = self.settings.authorize_params.iter().find(|(name, _)| name == "response_mode")?;
+            let (_, value) = self.shared.settings.authorize_params.iter().find(|(name, _)| name == "response_mode")?;
             // JARM §2.3.4: the response type's own place, signed.
             let is_meant = |mode: &ResponseMode| match value.as_str() {
                 "jwt" => mode.is_signed() && mode.place() == response_type.default_mode(),
@@ -342,7 +342,7 @@ impl Client {
             ResponseMode::ALL.into_iter().find(is_meant)
         };
         let mode = request.response_mode.or_else(by_file).unwrap_or(response_type.default_mode());
-        if mode.is_signed() && self.settings.issuer.is_none() {
+        if mode.is_signed() && self.shared.settings.issuer.is_none() {
             return Err(Misuse::new("an issuer in the provider's settings, which a signed answer is held against", "none"));
         }
         if mode == ResponseMode::Query && response_type != ResponseType::Code {
@@ -430,12 +430,12 @@ impl Client {
     pub fn authorize(&self, request: &AuthorizeRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, Pending), Error> {
         self.may_use_the_browser()?;
         let (query, pending) = self.authorization_request(request, ResponseType::Code, now, entropy)?;
-        Ok((self.settings.authorize.with_form(&query), pending))
+        Ok((self.shared.settings.authorize.with_form(&query), pending))
     }
 
     /// A22: whoever can make pushing fail must not thereby get the request into the browser.
     pub(crate) fn may_use_the_browser(&self) -> Result<(), Misuse> {
-        if self.settings.pushed_required {
+        if self.shared.settings.pushed_required {
             return Err(Misuse::new("a pushed authorization request, which this server requires (RFC 9126 §5)", "one through the browser")
                 .with_hint("use Client::push"));
         }

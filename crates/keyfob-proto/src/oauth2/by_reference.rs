@@ -82,16 +82,16 @@ impl Client {
             return Err(Misuse::new("a request_uri with https (http only on loopback), of at most 512 characters", "another one").into());
         }
         // RFC 9101 §10.5: a server that wants every request signed is not talked out of it, nor are settings.
-        if signing == Signing::Unsigned && self.settings.request_object {
+        if signing == Signing::Unsigned && self.shared.settings.request_object {
             return Err(Misuse::new("a signed request, which the settings want (request_object)", "one without signature")
                 .with_hint("use Signing::ByClient, with a key of the app's own")
                 .into());
         }
-        let issuer = self.settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
-        let client_id = self.app.client_id.as_str();
+        let issuer = self.shared.settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let client_id = self.shared.app.client_id.as_str();
         // By value it would be wrapped already.
         let mut plain = self.clone();
-        Arc::make_mut(&mut plain.settings).request_object = false;
+        Arc::make_mut(&mut plain.shared).settings.request_object = false;
         let (query, pending) = plain.authorization_request(request, ResponseType::Code, now, entropy)?;
         let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misuse::new("parameters as text", "other bytes"))?;
         let parameters = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -101,7 +101,7 @@ impl Client {
             (Signing::Unsigned, _) => jar::unsigned_object(client_id, issuer, parameters.clone(), now, entropy)?,
         };
         let seen = parameters.filter(|(name, _)| ["client_id", "response_type", "scope"].contains(name));
-        let url = self.settings.authorize.with_query(seen.chain([("request_uri", request_uri)]));
+        let url = self.shared.settings.authorize.with_query(seen.chain([("request_uri", request_uri)]));
         Ok(RequestByReference { url, object, pending })
     }
 }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn wanting_signatures(mut client: Client) -> Client {
-        Arc::make_mut(&mut client.settings).request_object = true;
+        Arc::make_mut(&mut client.shared).settings.request_object = true;
         client
     }
 
@@ -179,7 +179,7 @@ mod tests {
         }
         assert!(ask(&client(), PLACE, Signing::ByClient).is_err(), "no key to sign with");
         let mut nobody = client();
-        Arc::make_mut(&mut nobody.settings).issuer = None;
+        Arc::make_mut(&mut nobody.shared).settings.issuer = None;
         assert!(ask(&nobody, PLACE, Signing::Unsigned).is_err(), "nobody to whom it is addressed");
     }
 }

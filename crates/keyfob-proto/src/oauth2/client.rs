@@ -28,18 +28,24 @@ use crate::token::{OAuth2Tokens, Received};
 /// An app at an OAuth 2 provider. Cheap to clone: each request under way has one.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) deviations: Arc<Deviations>,
-    pub(crate) keep: Arc<[String]>,
-    pub(crate) app: Arc<App>,
-    /// `Authorization: Basic`, where that says who it is.
-    basic: Option<HeaderValue>,
-    /// Knows this app's secrets, also as a header carries them.
-    scrubber: Arc<Scrubber>,
+    pub(crate) shared: Arc<Shared>,
     /// What signs for the client: assertions about it, request objects.
     pub(crate) signer: Option<Arc<dyn Sign>>,
     /// What its tokens are bound to.
     pub(crate) proof_key: Option<ProofKey>,
+}
+
+/// What all clones of a client share.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) deviations: Arc<Deviations>,
+    pub(crate) keep: Vec<String>,
+    pub(crate) app: App,
+    /// `Authorization: Basic`, where that says who it is.
+    basic: Option<HeaderValue>,
+    /// Knows this app's secrets, also as a header carries them.
+    scrubber: Arc<Scrubber>,
 }
 
 impl Client {
@@ -62,16 +68,15 @@ impl Client {
         });
         let scrubber = app.secrets().chain(&credentials).fold(Scrubber::new(), Scrubber::knowing);
         let header = |credentials: Secret| secret_header_value(&AUTHORIZATION, &format!("Basic {}", credentials.expose()));
-        Ok(Self {
-            settings: Arc::new(settings.clone()),
+        let shared = Shared {
+            settings: settings.clone(),
             deviations: Arc::new(provider.deviations.clone()),
-            keep: provider.keep.as_slice().into(),
+            keep: provider.keep.clone(),
             basic: credentials.map(header).transpose()?,
-            app: Arc::new(app),
+            app,
             scrubber: Arc::new(scrubber),
-            signer: None,
-            proof_key: None,
-        })
+        };
+        Ok(Self { shared: Arc::new(shared), signer: None, proof_key: None })
     }
 
     /// With a key of the app's own, which is registered with the provider: for `private_key_jwt` (RFC 7523 §2.2), and for request objects
@@ -92,7 +97,7 @@ impl Client {
 
     /// What it knows of its provider.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.shared.settings
     }
 
     /// Step 3 (RFC 6749 §4.1.3): exchanges a verified code for tokens. Only a [`Verified`] of this client and this token endpoint
@@ -102,9 +107,9 @@ impl Client {
     ///
     /// `Misuse` if the login was begun by another app, at another token endpoint or issuer, or if credentials cannot be a header.
     pub fn exchange(&self, verified: Verified) -> Result<Exchange, Error> {
-        if verified.token_endpoint != self.settings.token.as_str()
-            || verified.client_id != self.app.client_id
-            || verified.issuer != self.settings.issuer
+        if verified.token_endpoint != self.shared.settings.token.as_str()
+            || verified.client_id != self.shared.app.client_id
+            || verified.issuer != self.shared.settings.issuer
         {
             return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
         }
@@ -118,13 +123,13 @@ impl Client {
         }
         let mut body = Vec::with_capacity(8);
         body.extend([("grant_type", "authorization_code"), ("code", verified.code.expose())]);
-        if self.settings.redirect_uri_at_token {
+        if self.shared.settings.redirect_uri_at_token {
             body.push(("redirect_uri", verified.redirect_uri.as_str()));
         }
         body.extend(verified.verifier.iter().map(|verifier| ("code_verifier", verifier.expose())));
         // RFC 8707 §2.2: without them the token would be for whatever the server takes for granted.
         body.extend(verified.resources.iter().map(|resource| ("resource", resource.as_str())));
-        let request = self.token_request(&self.settings.token, body)?;
+        let request = self.token_request(&self.shared.settings.token, body)?;
         let scrubber = self.scrubber().keeping([verified.code].into_iter().chain(verified.verifier));
         let context = Context {
             scopes: verified.scopes,
@@ -156,7 +161,7 @@ impl Client {
         }
         let mut body = vec![("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
         body.extend(tokens.resources.iter().map(|resource| ("resource", resource.as_str())));
-        let endpoint = self.settings.refresh.as_ref().unwrap_or(&self.settings.token);
+        let endpoint = self.shared.settings.refresh.as_ref().unwrap_or(&self.shared.settings.token);
         let request = self.token_request(endpoint, body)?;
         let context = Context {
             scopes: tokens.scopes.clone(),
@@ -173,14 +178,14 @@ impl Client {
     /// Asks the provider to forget a token (RFC 7009). `None` where the provider has no revocation endpoint. Revoke the refresh
     /// token first: servers end the access token with it (§2.1).
     pub fn revoke(&self, token: &Secret, hint: TokenKind) -> Result<Option<Revocation>, Error> {
-        let Some(endpoint) = &self.settings.revoke else { return Ok(None) };
+        let Some(endpoint) = &self.shared.settings.revoke else { return Ok(None) };
         let request = self.back_channel(endpoint, vec![("token", token.expose()), ("token_type_hint", hint.as_str())], TokenBody::Form)?;
-        Ok(Some(Revocation { request, deviations: self.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
+        Ok(Some(Revocation { request, deviations: self.shared.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
     }
 
     /// How its requests say whose they are: in one way only (RFC 6749 §2.3).
     fn identification(&self) -> Identification<'_> {
-        match (self.settings.client_auth, &self.app.client_secret, &self.basic) {
+        match (self.shared.settings.client_auth, &self.shared.app.client_secret, &self.shared.basic) {
             (ClientAuth::Basic | ClientAuth::BasicRaw, _, Some(basic)) => Identification::Header(basic),
             (ClientAuth::Post, Some(secret), _) => Identification::IdAndSecret(secret),
             // RFC 7521 §4.2: the assertion says who it is; it is added when the request is sent.
@@ -196,9 +201,9 @@ impl Client {
     ///
     /// `Misuse` where there is none.
     pub fn check_key(&self) -> Result<(), Misuse> {
-        match (self.settings.client_auth, &self.signer) {
+        match (self.shared.settings.client_auth, &self.signer) {
             (ClientAuth::PrivateKeyJwt, None) => Err(no_key("assertions")),
-            (_, None) if self.settings.request_object => Err(no_key("requests")),
+            (_, None) if self.shared.settings.request_object => Err(no_key("requests")),
             _ => Ok(()),
         }
     }
@@ -210,8 +215,8 @@ impl Client {
 
     /// Whether this app can prove who it is (RFC 6749 §2.1).
     pub(crate) fn is_confidential(&self) -> bool {
-        match self.settings.client_auth {
-            ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::Post | ClientAuth::SecretJwt => self.app.client_secret.is_some(),
+        match self.shared.settings.client_auth {
+            ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::Post | ClientAuth::SecretJwt => self.shared.app.client_secret.is_some(),
             ClientAuth::PrivateKeyJwt => self.signer.is_some(),
             ClientAuth::Tls => true,
             ClientAuth::None => false,
@@ -220,19 +225,19 @@ impl Client {
 
     /// Knows this app's secrets, also as a header carries them, to take them out of server text.
     pub(crate) fn scrubber(&self) -> Scrubber {
-        Scrubber::over(&self.scrubber)
+        Scrubber::over(&self.shared.scrubber)
     }
 
     /// A request to the token endpoint, with the provider file's further parameters.
     pub(crate) fn token_request<'a>(&'a self, endpoint: &Endpoint, mut body: Vec<(&'a str, &'a str)>) -> Result<Outgoing, Misuse> {
         // No parameter twice (RFC 6749 §3.2); what the request says itself counts.
         let own = body.len();
-        for (name, value) in &self.settings.token_params {
-            if body[..own].iter().all(|(known, _)| known != name && self.settings.name_of(known) != name) {
+        for (name, value) in &self.shared.settings.token_params {
+            if body[..own].iter().all(|(known, _)| known != name && self.shared.settings.name_of(known) != name) {
                 body.push((name, value));
             }
         }
-        self.back_channel(endpoint, body, self.settings.token_body)
+        self.back_channel(endpoint, body, self.shared.settings.token_body)
     }
 
     /// A request that says who the client is.
@@ -242,10 +247,10 @@ impl Client {
         mut body: Vec<(&'a str, &'a str)>,
         kind: TokenBody,
     ) -> Result<Outgoing, Misuse> {
-        let id = self.app.client_id.as_str();
+        let id = self.shared.app.client_id.as_str();
         let identification = self.identification();
         match &identification {
-            Identification::Header(_) if self.settings.client_auth == ClientAuth::BasicRaw && id.contains(':') => {
+            Identification::Header(_) if self.shared.settings.client_auth == ClientAuth::BasicRaw && id.contains(':') => {
                 return Err(Misuse::new("a client id without colon, for Basic without encoding (RFC 7617 §2)", "one with a colon"));
             }
             Identification::Assertion if kind != TokenBody::Form => {
@@ -258,7 +263,7 @@ impl Client {
             Identification::IdAndSecret(secret) => body.extend([("client_id", id), ("client_secret", secret.expose())]),
             Identification::Id => body.push(("client_id", id)),
         }
-        body.iter_mut().for_each(|(name, _)| *name = self.settings.name_of(name));
+        body.iter_mut().for_each(|(name, _)| *name = self.shared.settings.name_of(name));
         let request = Outgoing::new(Method::POST, endpoint).accept_json();
         let mut request = match kind {
             TokenBody::Form => request.form(&body),

@@ -58,7 +58,7 @@ impl Client {
     ) -> Result<(String, HybridPending), Error> {
         self.may_use_the_browser()?;
         let (query, pending) = self.authorization_request(request, hybrid.response_type(), now, entropy)?;
-        Ok((self.settings.authorize.with_form(&query), HybridPending(pending)))
+        Ok((self.shared.settings.authorize.with_form(&query), HybridPending(pending)))
     }
 }
 
@@ -109,12 +109,12 @@ impl HybridPending {
         }
         let code = pending.code(&parameters)?.to_owned();
         let object = parameters.members();
-        let allowed = &client.deviations;
+        let allowed = &client.shared.deviations;
         let mut members = Members { object: &object, section: SECTION, status: None, allowed, tolerated: &mut tolerated };
         let id_token = if response_type.has_id_token() { members.id_token()? } else { None };
         let tokens = if response_type.has_access_token() { Some(front_channel_tokens(pending, &mut members, client, now)?) } else { None };
-        let verified = pending.verified(&code, parameters.keep(&client.keep), tolerated);
-        let state_hash = client.settings.state_hash;
+        let verified = pending.verified(&code, parameters.keep(&client.shared.keep), tolerated);
+        let state_hash = client.shared.settings.state_hash;
         Ok(HybridAnswer { id_token, tokens, state: pending.key().clone(), state_hash, verified })
     }
 }

@@ -110,7 +110,7 @@ impl Client {
         let mut body = vec![("token", token.expose())];
         body.extend(hint.map(|hint| ("token_type_hint", hint.as_str())));
         let request = self.back_channel(endpoint, body, TokenBody::Form)?;
-        let (client_id, issuer) = (self.app.client_id.clone(), self.settings.issuer.clone());
+        let (client_id, issuer) = (self.shared.app.client_id.clone(), self.shared.settings.issuer.clone());
         Ok(Introspecting { request, client_id, issuer, scrubber: self.scrubber().knowing(token) })
     }
 }

@@ -52,13 +52,13 @@ impl Client {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<PushedRequest<P>, Error> {
-        let endpoint = self.settings.pushed.as_ref();
+        let endpoint = self.shared.settings.pushed.as_ref();
         let endpoint =
             endpoint.ok_or_else(|| Misuse::new("a provider that takes pushed authorization requests (RFC 9126)", "one without"))?;
         let (query, pending) = self.authorization_request(request, response_type, now, entropy)?;
         let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misuse::new("parameters as text", "other bytes"))?;
         // The client says who it is in its usual way, which may name it in the body once more: never twice (§2.1, RFC 6749 §3.2).
-        let (named, id) = (self.is_named_in_body(), self.settings.name_of("client_id"));
+        let (named, id) = (self.is_named_in_body(), self.shared.settings.name_of("client_id"));
         let pairs = pairs.iter().filter(|(name, _)| !named || name != id);
         let body = pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request = self.back_channel(endpoint, body, TokenBody::Form)?;
@@ -91,7 +91,7 @@ impl<P> PushedRequest<P> {
     /// never goes through the browser instead (A22).
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>) -> Result<(String, P), Error> {
         let (answer, mut tolerated) = (answer.into(), Tolerated::new());
-        let (allowed, scrubber) = (&self.client.deviations, self.client.scrubber().knowing(&self.state));
+        let (allowed, scrubber) = (&self.client.shared.deviations, self.client.scrubber().knowing(&self.state));
         let object = json_answer::read(answer, SECTION, "a request_uri", allowed, &scrubber, &mut tolerated)?;
         let members = Members { object: &object, section: SECTION, status: Some(answer.status), allowed, tolerated: &mut tolerated };
         let name = members.required_token("request_uri")?;
@@ -103,8 +103,8 @@ impl<P> PushedRequest<P> {
             Some(0) => return Err(members.broke("expires_in", "a positive number of seconds", "0").into()),
             Some(_) => {}
         }
-        let client_id = self.client.app.client_id.as_str();
-        let url = self.client.settings.authorize.with_query([("client_id", client_id), ("request_uri", name.expose())]);
+        let client_id = self.client.shared.app.client_id.as_str();
+        let url = self.client.shared.settings.authorize.with_query([("client_id", client_id), ("request_uri", name.expose())]);
         Ok((url, self.pending))
     }
 }

@@ -115,12 +115,12 @@ impl Pending {
             verifier: verifier.map(Secret::new),
             redirect_uri: request.redirect_uri.clone(),
             scopes,
-            client_id: client.app.client_id.clone(),
-            token_endpoint: client.settings.token.as_str().to_owned(),
-            issuer: client.settings.issuer.clone(),
-            iss_required: client.settings.iss_required,
-            redirect_fragment: client.deviations.contains(&Deviation::RedirectFragment),
-            keep: client.keep.to_vec(),
+            client_id: client.shared.app.client_id.clone(),
+            token_endpoint: client.shared.settings.token.as_str().to_owned(),
+            issuer: client.shared.settings.issuer.clone(),
+            iss_required: client.shared.settings.iss_required,
+            redirect_fragment: client.shared.deviations.contains(&Deviation::RedirectFragment),
+            keep: client.shared.keep.to_vec(),
             response_type,
             mode,
             resources: request.resources.clone(),
@@ -172,9 +172,9 @@ impl Pending {
 
     /// Whether this client began this login: what came back must not go to another server, nor be another app's (mix-up, RFC 9700 §4.4).
     pub(crate) fn is_of(&self, client: &Client) -> bool {
-        self.token_endpoint == client.settings.token.as_str()
-            && self.client_id == client.app.client_id
-            && self.issuer == client.settings.issuer
+        self.token_endpoint == client.shared.settings.token.as_str()
+            && self.client_id == client.shared.app.client_id
+            && self.issuer == client.shared.settings.issuer
     }
 
     /// Judges what came back: `state` (RFC 6749 §10.12), `iss` (RFC 9207 §2.4), `error` (RFC 6749 §4.1.2.1), age, that it came the way

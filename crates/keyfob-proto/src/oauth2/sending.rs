@@ -54,10 +54,10 @@ impl Client {
     }
 
     fn assertion(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<Secret, Misuse> {
-        let issuer = self.settings.issuer.as_deref();
+        let issuer = self.shared.settings.issuer.as_deref();
         let issuer = issuer.ok_or_else(|| Misuse::new("an issuer in the provider's settings, whom an assertion is for", "none"))?;
-        let sign = |signer: &dyn Sign| client_assertion(signer, &self.app.client_id, issuer, now, entropy);
-        match (self.settings.client_auth, &self.app.client_secret, &self.signer) {
+        let sign = |signer: &dyn Sign| client_assertion(signer, &self.shared.app.client_id, issuer, now, entropy);
+        match (self.shared.settings.client_auth, &self.shared.app.client_secret, &self.signer) {
             (ClientAuth::SecretJwt, Some(secret), _) => sign(&HmacKey::new(Algorithm::HS256, secret)?),
             (ClientAuth::PrivateKeyJwt, _, Some(signer)) => sign(&**signer),
             _ => Err(no_key("assertions")),
@@ -66,7 +66,7 @@ impl Client {
 
     /// RFC 9449 §5: a proof goes with whatever is answered by tokens.
     fn gives_tokens(&self, uri: &Uri) -> bool {
-        let refresh = self.settings.refresh.as_ref();
-        self.settings.token.uri() == uri || refresh.is_some_and(|refresh| refresh.uri() == uri)
+        let refresh = self.shared.settings.refresh.as_ref();
+        self.shared.settings.token.uri() == uri || refresh.is_some_and(|refresh| refresh.uri() == uri)
     }
 }

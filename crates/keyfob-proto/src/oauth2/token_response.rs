@@ -54,7 +54,7 @@ pub(crate) enum RefreshToken {
 /// Reads an answer.
 pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: &Context, now: Timestamp) -> Result<Received, Error> {
     let mut tolerated = Tolerated::new();
-    let allowed = &client.deviations;
+    let allowed = &client.shared.deviations;
     let found = Found::read(answer, SECTION, client, &context.scrubber, &mut tolerated)?;
     let status = Some(answer.status);
     let mut members = Members { object: &found.members, section: SECTION, status, allowed, tolerated: &mut tolerated };
@@ -78,10 +78,10 @@ impl Found {
         scrubber: &Scrubber,
         tolerated: &mut Tolerated,
     ) -> Result<Self, Error> {
-        let allowed = &client.deviations;
+        let allowed = &client.shared.deviations;
         let outside = json_answer::read(answer, section, "tokens", allowed, scrubber, tolerated)?;
         let mut found = Self { members: outside, outside: Map::new() };
-        if let Some(pointer) = &client.settings.tokens_at {
+        if let Some(pointer) = &client.shared.settings.tokens_at {
             found.go_down(pointer, allowed, tolerated).map_err(|wrong| wrong.with_status(answer.status))?;
         }
         // C14, wherever tokens would be.
@@ -141,7 +141,7 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: &Conte
     };
     token_type(members, client.proof_key.is_some())?;
     let expires_at = expires_at(members, client, now)?;
-    let scopes = scopes(members, &client.settings.scope_separator)?.unwrap_or_else(|| context.scopes.clone());
+    let scopes = scopes(members, &client.shared.settings.scope_separator)?.unwrap_or_else(|| context.scopes.clone());
     let identity = identity::after_refresh(members.object, context.identity.as_ref()).map_err(|error| match members.status {
         Some(status) => error.with_status(status),
         None => error,
@@ -165,7 +165,7 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: &Conte
 }
 
 fn kept(object: &Map<String, Value>, client: &Client) -> BTreeMap<String, String> {
-    client.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect()
+    client.shared.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect()
 }
 
 /// `Bearer`, or `DPoP` where the request came with a proof, in any case (§7.1 compares without case). Never the other one: a token that is not bound
@@ -204,7 +204,7 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
         }
         _ => members.seconds("expires_in")?,
     };
-    let lifetime = lifetime.or(client.settings.default_lifetime.map(u64::from));
+    let lifetime = lifetime.or(client.shared.settings.default_lifetime.map(u64::from));
     Ok(lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed())))
 }
 

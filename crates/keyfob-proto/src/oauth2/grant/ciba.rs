@@ -93,7 +93,7 @@ impl Client {
         request: &BackchannelRequest,
         entropy: &dyn Entropy,
     ) -> Result<BackchannelAuthentication, Error> {
-        let Some(endpoint) = &self.settings.backchannel_authentication else {
+        let Some(endpoint) = &self.shared.settings.backchannel_authentication else {
             return Err(Misuse::new("a provider with a backchannel authentication endpoint", "one without").into());
         };
         if !self.is_confidential() {
@@ -167,7 +167,7 @@ impl BackchannelAuthentication {
     /// `Refused` for the server's typed `error` (§13); `Misbehaved` for everything that is not one JSON object with what has to be there.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<BackchannelLogin, Error> {
         let (answer, mut tolerated) = (answer.into(), Tolerated::new());
-        let allowed = &self.client.deviations;
+        let allowed = &self.client.shared.deviations;
         let object = json_answer::read(answer, SECTION, "an auth_req_id", allowed, &self.scrubber, &mut tolerated)?;
         let members = Members { object: &object, section: SECTION, status: Some(answer.status), allowed, tolerated: &mut tolerated };
         let auth_req_id = members.required_token("auth_req_id")?;

@@ -29,7 +29,7 @@ impl Client {
         }
         let asked = request.parameters(self)?;
         let body = [("grant_type", "client_credentials")].into_iter().chain(asked.pairs()).collect();
-        let outgoing = self.token_request(&self.settings.token, body)?;
+        let outgoing = self.token_request(&self.shared.settings.token, body)?;
         let context = Context { refresh: RefreshToken::Dropped, scrubber: self.scrubber(), ..asked.context() };
         Ok(Exchange::new(self, outgoing, context))
     }

@@ -67,7 +67,7 @@ impl Client {
     ///
     /// `Misuse` if the provider has no device authorization endpoint.
     pub fn device_authorization(&self, request: &AccessRequest) -> Result<DeviceAuthorization, Error> {
-        let Some(endpoint) = &self.settings.device_authorization else {
+        let Some(endpoint) = &self.shared.settings.device_authorization else {
             return Err(Misuse::new("a provider with a device authorization endpoint", "one without").into());
         };
         let asked = request.parameters(self)?;
@@ -103,7 +103,7 @@ impl DeviceAuthorization {
     /// `Refused` for the server's typed `error`; `Misbehaved` for everything that is not one JSON object with what has to be there.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<DeviceLogin, Error> {
         let (answer, mut tolerated) = (answer.into(), Tolerated::new());
-        let allowed = &self.client.deviations;
+        let allowed = &self.client.shared.deviations;
         let object = json_answer::read(answer, SECTION, "a device code", allowed, &self.client.scrubber(), &mut tolerated)?;
         let status = Some(answer.status);
         let mut members = Members { object: &object, section: SECTION, status, allowed, tolerated: &mut tolerated };

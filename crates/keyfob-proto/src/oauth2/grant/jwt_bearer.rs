@@ -40,9 +40,9 @@ impl Client {
     /// `Misuse` if there is no key to sign with, or no issuer to sign for.
     pub fn jwt_bearer_for(&self, subject: &str, request: &AccessRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<Exchange, Error> {
         let signer = self.signer.as_deref().ok_or_else(|| no_key("assertions"))?;
-        let issuer = self.settings.issuer.as_deref();
+        let issuer = self.shared.settings.issuer.as_deref();
         let issuer = issuer.ok_or_else(|| Misuse::new("an issuer in the provider's settings, whom an assertion is for", "none"))?;
-        let assertion = bearer_assertion(signer, &self.app.client_id, subject, issuer, Map::new(), now, entropy)?;
+        let assertion = bearer_assertion(signer, &self.shared.app.client_id, subject, issuer, Map::new(), now, entropy)?;
         assertion_grant(self, GRANT_TYPE, &assertion, request, RefreshToken::Dropped)
     }
 }

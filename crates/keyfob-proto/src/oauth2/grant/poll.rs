@@ -182,9 +182,9 @@ impl Waiting {
     pub(super) fn new(client: &Client, poll: Poll, asked: Asked, tolerated: &Tolerated) -> Self {
         Self {
             poll,
-            client_id: client.app.client_id.clone(),
-            token_endpoint: client.settings.token.as_str().to_owned(),
-            issuer: client.settings.issuer.clone(),
+            client_id: client.shared.app.client_id.clone(),
+            token_endpoint: client.shared.settings.token.as_str().to_owned(),
+            issuer: client.shared.settings.issuer.clone(),
             scopes: asked.scopes,
             authorization_details: asked.details,
             resources: asked.resources,
@@ -198,7 +198,7 @@ impl Waiting {
             return Ok(Step::WaitUntil(at));
         }
         let body = vec![("grant_type", question.grant_type), (question.name, question.value.expose())];
-        Ok(Step::Send(client.token_request(&client.settings.token, body)?))
+        Ok(Step::Send(client.token_request(&client.shared.settings.token, body)?))
     }
 
     pub(super) fn receive(&mut self, client: &Client, question: Question<'_>, answer: Incoming<'_>, now: Timestamp) -> Result<Step, Error> {
@@ -225,9 +225,9 @@ impl Waiting {
 
     /// The code that names the login must not go to another server than the one that made it up (mix-up, RFC 9700 §4.4).
     fn check(&self, client: &Client) -> Result<(), Misuse> {
-        if self.token_endpoint == client.settings.token.as_str()
-            && self.client_id == client.app.client_id
-            && self.issuer == client.settings.issuer
+        if self.token_endpoint == client.shared.settings.token.as_str()
+            && self.client_id == client.shared.app.client_id
+            && self.issuer == client.shared.settings.issuer
         {
             return Ok(());
         }

@@ -133,7 +133,7 @@ impl Client {
         }
         body.extend(request.audiences.iter().map(|audience| ("audience", audience.as_str())));
         body.extend(asked.pairs());
-        let outgoing = self.token_request(&self.settings.token, body)?;
+        let outgoing = self.token_request(&self.shared.settings.token, body)?;
         Ok(TokenExchange { client: self.clone(), request: outgoing, requested: request.requested.clone(), asked, scrubber })
     }
 }
@@ -174,7 +174,7 @@ impl TokenExchange {
     /// As for every token answer, and `Misbehaved` if it does not say what kind of token it is, or is another kind than was asked for.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Exchanged, Error> {
         let (answer, mut tolerated) = (answer.into(), Tolerated::new());
-        let allowed = &self.client.deviations;
+        let allowed = &self.client.shared.deviations;
         let found = Found::read(answer, SECTION, &self.client, &self.scrubber, &mut tolerated)?;
         let status = Some(answer.status);
         let mut members = Members { object: &found.members, section: SECTION, status, allowed, tolerated: &mut tolerated };
@@ -184,7 +184,7 @@ impl TokenExchange {
         let key = self.client.proof_key.as_ref();
         let bearer = bearer(&mut members, &issued, key.is_some())?;
         let expires_at = token_response::expires_at(&mut members, &self.client, now)?;
-        let scopes = token_response::scopes(&mut members, &self.client.settings.scope_separator)?.unwrap_or(self.asked.scopes);
+        let scopes = token_response::scopes(&mut members, &self.client.shared.settings.scope_separator)?.unwrap_or(self.asked.scopes);
         let authorization_details = rar::granted(&members, &self.asked.details, false)?;
         let kept = found.kept(&self.client);
         let tokens = OAuth2Tokens {

@@ -30,7 +30,7 @@ pub fn authorize_implicit(
 ) -> Result<(String, ImplicitPending), Error> {
     client.may_use_the_browser()?;
     let (query, pending) = client.authorization_request(request, ResponseType::Token, now, entropy)?;
-    Ok((client.settings.authorize.with_form(&query), ImplicitPending(pending)))
+    Ok((client.shared.settings.authorize.with_form(&query), ImplicitPending(pending)))
 }
 
 /// An implicit login under way. Made to be stored, as [`Pending`] is.
@@ -64,9 +64,9 @@ impl ImplicitPending {
             return Err(Misbehaved::new(SECTION, "an access token alone", format!("{name}, too")).into());
         }
         let object = parameters.members();
-        let allowed = &client.deviations;
+        let allowed = &client.shared.deviations;
         let mut members = Members { object: &object, section: SECTION, status: None, allowed, tolerated: &mut tolerated };
         let tokens = front_channel_tokens(&self.0, &mut members, client, now)?;
-        Ok(Received { tokens: TokenSet::OAuth2(tokens), kept: parameters.keep(&client.keep), tolerated })
+        Ok(Received { tokens: TokenSet::OAuth2(tokens), kept: parameters.keep(&client.shared.keep), tolerated })
     }
 }
