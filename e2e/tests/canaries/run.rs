@@ -53,7 +53,7 @@ impl Run {
     pub(crate) fn keep(&mut self, arguments: &[&str], end: &Finished) {
         let is_sent = arguments[0] == "get" && !arguments.iter().any(|word| ["--explain", "--dry-run"].contains(word));
         let lines = match arguments[0] {
-            "token" => String::new(),
+            "token" | "header" | "env" | "helper" => String::new(),
             _ if is_sent => end.lines.iter().take_while(|line| !line.is_empty() && !line.starts_with('{')).cloned().collect(),
             _ => end.lines.join("\n"),
         };
