@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Statement};
 
 use super::connections::Connections;
 use super::failure::{Failure, Fate};
@@ -118,14 +118,16 @@ async fn hear(connections: &Connections, running: &Running, pause: &mut Duration
     let lost = |error: tokio_postgres::Error| Failure::connecting(connections.address(), &error);
     let begun = async {
         client.batch_execute(BEGIN).await?;
-        client.query_one(BACKEND, &[]).await?.try_get::<_, i32>(0)
+        let ask = client.prepare(BACKEND).await?;
+        let backend = client.query_one(&ask, &[]).await?.try_get::<_, i32>(0)?;
+        Ok((ask, backend))
     };
-    let backend = timeout(PATIENCE * 10, begun).await.map_err(|_| silence())?.map_err(lost)?;
+    let (ask, backend) = timeout(PATIENCE * 10, begun).await.map_err(|_| silence())?.map_err(lost)?;
     running.herald.hears();
     *pause = FIRST_PAUSE;
     let ended = tokio::select! {
         () = pass_on(&mut told, &running.herald) => Err(silence()),
-        Err(failure) = beat(connections, &client, backend) => Err(failure),
+        Err(failure) = beat(connections, &client, &ask, backend) => Err(failure),
         () = nobody_listens(running) => Ok(()),
     };
     task.abort();
@@ -144,11 +146,10 @@ async fn pass_on(told: &mut mpsc::UnboundedReceiver<String>, herald: &Herald) {
 }
 
 /// What was told before an answer comes before it.
-async fn beat(connections: &Connections, client: &Client, backend: i32) -> Result<Infallible, Failure> {
-    let ask = client.prepare(BACKEND).await.map_err(|error| Failure::connecting(connections.address(), &error))?;
+async fn beat(connections: &Connections, client: &Client, ask: &Statement, backend: i32) -> Result<Infallible, Failure> {
     loop {
         sleep(BEAT).await;
-        let answer = timeout(PATIENCE, client.query_one(&ask, &[])).await;
+        let answer = timeout(PATIENCE, client.query_one(ask, &[])).await;
         let answer = answer.map_err(|_| Failure::silence(connections.address(), Fate::Unsent))?;
         let answer = answer.and_then(|row| row.try_get::<_, i32>(0));
         if answer.map_err(|error| Failure::connecting(connections.address(), &error))? != backend {
