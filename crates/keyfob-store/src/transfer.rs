@@ -60,6 +60,20 @@ async fn copy(from: &dyn Portable, to: &dyn Portable, with_shelf: bool) -> Resul
     }
 }
 
+/// Opens everything, as it was at one moment, and counts it. The first record that does not open ends it.
+pub async fn count(from: &dyn Portable) -> Result<Moved, StoreError> {
+    let (sender, mut receiver) = mpsc::channel::<Bundle>(4);
+    let counting = async {
+        let mut moved = Moved::default();
+        while let Some(bundle) = receiver.recv().await {
+            bundle.items.iter().for_each(|item| moved.count(item));
+        }
+        moved
+    };
+    let (poured, moved) = tokio::join!(from.pour(Outflow { to: sender, bundle: Vec::new(), with_shelf: true }), counting);
+    poured.map(|()| moved)
+}
+
 /// Writes apps, accounts and histories into one new file, sealed with a passphrase: a vault like any other. `scratch` is a folder of ours to
 /// make it in. The shelf stays behind: who is signed in at a web app, and the keys that it gave out, belong to that one, and not to a copy.
 pub async fn export(from: &dyn Portable, scratch: &Path, to: &Path, passphrase: &Secret) -> Result<Moved, StoreError> {

@@ -23,8 +23,9 @@ use crate::shelf::{Act, ActRow, check_owner, is_name};
 /// How many callers share a statement at most.
 const MOST_AT_ONCE: usize = 256;
 
-const ALL: &str = "SELECT number, done_at, owner, record FROM keyfob.act WHERE number < $1 ORDER BY number DESC LIMIT $2";
-const ALL_OF: &str = "SELECT number, done_at, owner, record FROM keyfob.act WHERE number < $1 AND owner = $3 ORDER BY number DESC LIMIT $2";
+pub(super) const ALL: &str = "SELECT number, done_at, owner, record FROM keyfob.act WHERE number < $1 ORDER BY number DESC LIMIT $2";
+pub(super) const ALL_OF: &str =
+    "SELECT number, done_at, owner, record FROM keyfob.act WHERE number < $1 AND owner = $3 ORDER BY number DESC LIMIT $2";
 
 pub(super) const NUMBERS: &str = "SELECT nextval('keyfob.act_number') FROM generate_series(1, $1::bigint)";
 /// All of them, or, if the vault was sealed anew, none.
@@ -39,7 +40,7 @@ const PUT: &str = "
 const ARE_OURS: &str = "SELECT count(*) FROM keyfob.act WHERE number = ANY ($1::bigint[])";
 
 /// Not the newest of all: as in SQLite.
-const SWEEP: &str = "
+pub(super) const SWEEP: &str = "
     WITH gone AS (DELETE FROM keyfob.act WHERE number = ANY (ARRAY(
              SELECT number FROM keyfob.act WHERE done_at < $1 AND number < (SELECT max(number) FROM keyfob.act)
               ORDER BY done_at LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1)

@@ -275,3 +275,54 @@ impl ItemRow {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use keyfob::proto::Secret;
+    use keyfob_testbed::{Cluster, Options};
+
+    use super::super::{acts, address::Address, connections::Connections, schema};
+    use super::*;
+    use crate::KeySource;
+
+    /// Whatever is there beside it: no statement looks at more rows than it gives.
+    #[tokio::test]
+    async fn a_million_items_and_lines_slow_nothing_down() {
+        let Some(cluster) = Cluster::start(&Options { no_fsync: true, ..Options::default() }) else { return };
+        let address = Address::parse(&Secret::new(cluster.database().url())).expect("an address");
+        let connections = Arc::new(Connections::new(address).expect("a pool"));
+        let key = KeySource::Text(Secret::new("01".repeat(32)));
+        schema::open(&connections, &key, true).await.expect("makes a vault");
+        let (client, _task) = connections.dial().await.expect("connects");
+        // Enough that looking at all of them would be the worse plan.
+        let filling = "
+            INSERT INTO keyfob.item (kind, id, owner, expires_at, generation, record)
+            SELECT 'kind-' || n % 3, md5(n::text), 'owner-' || n % 1000, n, 1, '' FROM generate_series(1, 100000) AS n;
+            INSERT INTO keyfob.act (number, done_at, owner, record) SELECT n, n, 'owner-' || n % 1000, '' FROM generate_series(1, 100000) AS n;
+            ANALYZE keyfob.item; ANALYZE keyfob.act;";
+        client.batch_execute(filling).await.expect("fills");
+        let (kind, id, owner, at, most): (&str, &str, &str, i64, i64) = ("kind-1", "b", "owner-7", 50, 20);
+        let (mid, record): (i64, &[u8]) = (90_000, b"");
+        let cases: [(&str, Vec<&(dyn ToSql + Sync)>, &[&str]); 9] = [
+            (ONE, vec![&kind, &id], &["item_pkey"]),
+            (ALL, vec![&kind, &id, &at, &most], &["item_pkey"]),
+            (ALL_OF, vec![&kind, &id, &at, &most, &owner], &["item_owner"]),
+            (&REMOVE, vec![&kind, &id], &["item_pkey"]),
+            (&TAKE, vec![&kind, &id, &at, &record], &["item_pkey"]),
+            (SWEEP, vec![&at, &most], &["item_expires", "item_pkey"]),
+            (acts::ALL, vec![&mid, &most], &["act_pkey"]),
+            (acts::ALL_OF, vec![&mid, &most, &owner], &["act_owner"]),
+            (acts::SWEEP, vec![&at, &most], &["act_done", "act_pkey"]),
+        ];
+        for (statement, parameters, indexes) in cases {
+            let rows =
+                client.query(&format!("EXPLAIN {statement}"), &parameters).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+            let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            let plan = plan.join("\n");
+            assert!(indexes.iter().all(|index| plan.contains(index)), "{statement}:\n{plan}");
+            assert!(!plan.contains("Seq Scan") && !plan.contains("Sort"), "{statement}:\n{plan}");
+        }
+    }
+}

@@ -12,8 +12,13 @@ use crate::rows::{after, signed};
 use crate::seal::Sealer;
 use crate::shelf::{Act, ActRow};
 
-const ACTS: &str = "SELECT number, done_at, owner, record FROM act WHERE number < ? ORDER BY number DESC LIMIT ?";
-const ACTS_OF: &str = "SELECT number, done_at, owner, record FROM act WHERE number < ? AND owner = ? ORDER BY number DESC LIMIT ?";
+pub(super) const ACTS: &str = "SELECT number, done_at, owner, record FROM act WHERE number < ? ORDER BY number DESC LIMIT ?";
+pub(super) const ACTS_OF: &str =
+    "SELECT number, done_at, owner, record FROM act WHERE number < ? AND owner = ? ORDER BY number DESC LIMIT ?";
+pub(super) const NEWEST: &str = "SELECT coalesce(max(number), 0) FROM act";
+/// Not the newest of all, whose number would be given again: a line that was kept elsewhere could take the new one's place.
+pub(super) const SWEEP: &str = "DELETE FROM act WHERE number IN (
+    SELECT number FROM act WHERE done_at < ? AND number < (SELECT max(number) FROM act) ORDER BY done_at LIMIT ?)";
 
 /// The newest, the newest first.
 pub(super) fn acts(
@@ -34,8 +39,7 @@ pub(super) fn acts(
 
 /// Writes lines after the last one, all of them or, on an error, none.
 pub(super) fn record(write: &Connection, sealer: &Sealer, acts: &[Act]) -> Result<(), StoreError> {
-    let newest =
-        write.prepare_cached("SELECT coalesce(max(number), 0) FROM act").and_then(|mut newest| newest.query_row((), |row| counter(row, 0)));
+    let newest = write.prepare_cached(NEWEST).and_then(|mut newest| newest.query_row((), |row| counter(row, 0)));
     let mut number = newest.map_err(sql)?;
     // Whatever can fail has to do so before the first change.
     let mut rows = Vec::with_capacity(acts.len());
@@ -55,11 +59,8 @@ impl Write<'_> {
         record(self.connection, &self.sealer, acts)
     }
 
-    /// Not the newest of all, whose number would be given again: a line that was kept elsewhere could take the new one's place.
     pub(super) fn sweep_acts(&self, before: Timestamp, most: usize) -> Result<usize, StoreError> {
-        let sweep = "DELETE FROM act WHERE number IN (
-            SELECT number FROM act WHERE done_at < ? AND number < (SELECT max(number) FROM act) ORDER BY done_at LIMIT ?)";
-        self.execute(sweep, (before.as_unix(), limit(most)))
+        self.execute(SWEEP, (before.as_unix(), limit(most)))
     }
 }
 

@@ -1,12 +1,12 @@
 //! Telling what changes on the shelf: what this process does at once, and that another did something within a quarter of a second.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use keyfob::StoreError;
 
-use super::writer::Others;
+use super::writer::Desk;
 use crate::shelf::{Change, Hearing, Herald, Listening};
 
 /// How often it is looked whether another process has written.
@@ -110,5 +110,34 @@ fn watch(herald: &Herald, others: &Others, looking: &Looking, from: Option<i64>)
             }
         }
         state = looking.state.lock().unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// What the last transaction saw that ended since somebody looked: see [`Others`].
+pub(super) type Seen = Arc<Mutex<Option<i64>>>;
+
+/// Sees whether somebody else has written: another process, or another vault on the same file. On the writer's own connection `PRAGMA
+/// data_version` gives another number then, and the same one after what it has written itself.
+pub(super) struct Others {
+    desk: Weak<Mutex<Desk>>,
+    seen: Seen,
+}
+
+impl Others {
+    pub(super) fn new(desk: Weak<Mutex<Desk>>, seen: Seen) -> Self {
+        Self { desk, seen }
+    }
+
+    /// Another number than at the look before, if somebody has. Nothing if that cannot be told: a transaction has been under way ever since.
+    pub(super) fn look(&self) -> Option<Result<i64, StoreError>> {
+        let desk = self.desk.upgrade()?;
+        let desk = desk.try_lock();
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match desk {
+            Ok(mut desk) => Some(desk.open().and_then(|open| open.version_of_others())),
+            Err(TryLockError::Poisoned(desk)) => Some(desk.into_inner().open().and_then(|open| open.version_of_others())),
+            // As the last one that ended found it.
+            Err(TryLockError::WouldBlock) => seen.map(Ok),
+        }
     }
 }

@@ -25,10 +25,12 @@ pub(super) fn item(
     Ok(found.filter(|found| !found.value.is_over(now)))
 }
 
+const ONE: &str = "SELECT number, kind, id, owner, expires_at, generation, record FROM item WHERE kind = ? AND id = ?";
 const ITEMS: &str = "SELECT kind, id, owner, expires_at, generation, record FROM item
     WHERE kind = ?1 AND id > ?2 AND (expires_at IS NULL OR expires_at > ?3) ORDER BY id LIMIT ?4";
 const ITEMS_OF: &str = "SELECT kind, id, owner, expires_at, generation, record FROM item
     WHERE kind = ?1 AND id > ?2 AND (expires_at IS NULL OR expires_at > ?3) AND owner = ?5 ORDER BY id LIMIT ?4";
+const SWEEP: &str = "DELETE FROM item WHERE number IN (SELECT number FROM item WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
 
 /// What a list is of: a kind, perhaps an owner, from the one after that id, at most so many.
 pub(super) struct Wanted<'a> {
@@ -90,16 +92,14 @@ impl Write<'_> {
     }
 
     pub(super) fn sweep_items(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
-        let sweep = "DELETE FROM item WHERE number IN (SELECT number FROM item WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
-        self.execute(sweep, (now.as_unix(), limit(most)))
+        self.execute(SWEEP, (now.as_unix(), limit(most)))
     }
 }
 
 impl ItemRow {
     /// With its number.
     fn find(connection: &Connection, kind: &str, id: &str) -> Result<Option<(i64, Self)>, StoreError> {
-        let query = "SELECT number, kind, id, owner, expires_at, generation, record FROM item WHERE kind = ? AND id = ?";
-        one(connection, query, (kind, id), |row| Ok((row.get(0)?, Self::read_after(row, 1)?)))
+        one(connection, ONE, (kind, id), |row| Ok((row.get(0)?, Self::read_after(row, 1)?)))
     }
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -124,5 +124,39 @@ impl ItemRow {
         let generation = signed(self.generation)?;
         let row = (self.kind, self.id, self.owner, self.expires_at, generation, self.record);
         write.prepare_cached(put).and_then(|mut put| put.execute(row)).map(drop).map_err(sql)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{acts, database};
+    use super::*;
+    use crate::{KeySource, Vault};
+
+    /// Whatever is there beside it: no statement looks at more rows than it gives.
+    #[test]
+    fn a_million_items_and_lines_slow_nothing_down() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("it is there").join("keyfob").join("vault.db");
+        drop(Vault::open(&path, KeySource::beside(&path)).expect("makes a vault"));
+        let connection = database::connect(&path).expect("connects");
+        for (statement, expected) in [
+            (ONE, "SEARCH item USING INDEX sqlite_autoindex_item_1 (kind=? AND id=?)"),
+            (ITEMS, "SEARCH item USING INDEX sqlite_autoindex_item_1 (kind=? AND id>?)"),
+            (ITEMS_OF, "SEARCH item USING INDEX item_owner (kind=? AND owner=? AND id>?)"),
+            (SWEEP, "SEARCH item USING COVERING INDEX item_expires (expires_at<?)"),
+            (acts::ACTS, "SEARCH act USING INTEGER PRIMARY KEY (rowid<?)"),
+            (acts::ACTS_OF, "SEARCH act USING INDEX act_owner (owner=? AND number<?)"),
+            (acts::NEWEST, "SEARCH act"),
+            (acts::SWEEP, "SEARCH act USING COVERING INDEX act_done (done_at<?)"),
+        ] {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).expect("prepares");
+            let count = explain.parameter_count();
+            let plan = explain.query_map(rusqlite::params_from_iter(vec![1; count]), |row| row.get::<_, String>(3)).expect("explains");
+            let plan: Vec<String> = plan.map(|line| line.expect("reads")).collect();
+            assert!(plan.iter().any(|line| line == expected), "{statement}: {plan:?}");
+            let costly = |line: &String| line.starts_with("SCAN") || line.contains("TEMP B-TREE");
+            assert!(!plan.iter().any(costly), "{statement}: {plan:?}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use keyfob::StoreError;
 use keyfob::store::Stored;
@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task;
 
+use super::changes::{Others, Seen};
 use super::checkpoint::Checkpoints;
 use super::database::{self, sql};
 use super::frozen::Frozen;
@@ -43,31 +44,6 @@ pub(super) struct Writer {
     /// How many want to write.
     waiting: AtomicUsize,
     seen: Seen,
-}
-
-/// What the last transaction saw that ended since somebody looked: see [`Others`].
-type Seen = Arc<Mutex<Option<i64>>>;
-
-/// Sees whether somebody else has written: another process, or another vault on the same file. On the writer's own connection `PRAGMA
-/// data_version` gives another number then, and the same one after what it has written itself.
-pub(super) struct Others {
-    desk: Weak<Mutex<Desk>>,
-    seen: Seen,
-}
-
-impl Others {
-    /// Another number than at the look before, if somebody has. Nothing if that cannot be told: a transaction has been under way ever since.
-    pub(super) fn look(&self) -> Option<Result<i64, StoreError>> {
-        let desk = self.desk.upgrade()?;
-        let desk = desk.try_lock();
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match desk {
-            Ok(mut desk) => Some(desk.open().and_then(|open| open.version_of_others())),
-            Err(TryLockError::Poisoned(desk)) => Some(desk.into_inner().open().and_then(|open| open.version_of_others())),
-            // As the last one that ended found it.
-            Err(TryLockError::WouldBlock) => seen.map(Ok),
-        }
-    }
 }
 
 /// A transaction that is under way.
@@ -132,7 +108,7 @@ impl Writer {
 
     /// A way to see whether somebody else has written.
     pub(super) fn others(&self) -> Others {
-        Others { desk: Arc::downgrade(&self.desk), seen: Arc::clone(&self.seen) }
+        Others::new(Arc::downgrade(&self.desk), Arc::clone(&self.seen))
     }
 
     fn attempt<'a, R: Send + 'static>(
@@ -237,14 +213,14 @@ impl Drop for Turn<'_> {
 }
 
 /// Where it is written: one at a time sits here, the thread or a caller.
-struct Desk {
+pub(super) struct Desk {
     path: PathBuf,
     sealing: Arc<Sealing>,
     seen: Seen,
     open: Option<Open>,
 }
 
-struct Open {
+pub(super) struct Open {
     connection: Connection,
     path: PathBuf,
     /// Device and inode of the file that was opened.
@@ -306,7 +282,7 @@ impl Desk {
         None
     }
 
-    fn open(&mut self) -> Result<&mut Open, StoreError> {
+    pub(super) fn open(&mut self) -> Result<&mut Open, StoreError> {
         match &mut self.open {
             Some(open) => Ok(open),
             none => Ok(none.insert(Open::new(&self.path, &self.seen)?)),
@@ -344,7 +320,7 @@ impl Open {
         self.checkpoints.log_has(self.log.load(Ordering::Relaxed));
     }
 
-    fn version_of_others(&self) -> Result<i64, StoreError> {
+    pub(super) fn version_of_others(&self) -> Result<i64, StoreError> {
         let read = self.connection.prepare_cached("PRAGMA data_version");
         read.and_then(|mut read| read.query_row((), |row| row.get(0))).map_err(sql)
     }
@@ -475,6 +451,37 @@ mod tests {
         assert_eq!(names, ["one", "three"]);
         assert_eq!(commits(&path), before + 1, "they shared one");
         drop(first);
+    }
+
+    /// What this process writes is told when it is done; to be told once more of each line of the book would be to forget all the time.
+    #[test]
+    fn only_what_others_wrote_is_news() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (here, there) = (vault(&folder), vault(&folder));
+        let others = here.writer.others();
+        let look = || others.look().expect("nobody is at it").expect("looks");
+        let put = |vault: &Vault, name: &str| runtime().block_on(vault.put_app(name, &App::public("example"))).expect("puts");
+        let mut known = look();
+        for round in 0..3 {
+            put(&here, "one");
+            put(&here, "two");
+            assert_eq!(look(), known, "round {round}");
+            put(&there, "three");
+            assert_ne!(look(), known, "round {round}");
+            known = look();
+            // Also where the first that sees it is the next write.
+            put(&there, "four");
+            put(&here, "five");
+            assert_ne!(look(), known, "round {round}");
+            known = look();
+        }
+        // While somebody is writing, what the last one saw that ended since the last look; if none has, nobody knows.
+        put(&here, "six");
+        let desk = here.writer.desk.lock().expect("unharmed");
+        assert_eq!(others.look().expect("one has ended").expect("looks"), known);
+        assert!(others.look().is_none());
+        drop(desk);
+        assert_eq!(look(), known);
     }
 
     fn vault(folder: &tempfile::TempDir) -> Vault {
