@@ -148,7 +148,21 @@ const PLAIN: [(&str, &[&str]); 3] = [
     ),
     (
         "keyfob-store",
-        &["Change", "Checked", "Held", "Inflow", "Inspection", "Kind", "Moved", "Outflow", "PostgresVault", "Rekeyed", "SealedWith", "Sealing", "Unlocked"],
+        &[
+            "Change",
+            "Checked",
+            "Held",
+            "Inflow",
+            "Inspection",
+            "Kind",
+            "Moved",
+            "Outflow",
+            "PostgresVault",
+            "Rekeyed",
+            "SealedWith",
+            "Sealing",
+            "Unlocked",
+        ],
     ),
     ("keyfob-broker", &["DebugLog", "EnvFileError", "ReadError"]),
 ];

@@ -385,3 +385,35 @@ pub async fn told(Shelves { shelf, other, .. }: &Shelves) {
     other.put_item(KEY, &item("three"), Expected::Nothing).await.expect("puts");
     hear(&mut *again, "three").await;
 }
+
+/// More than are sealed anew, moved or read at a time.
+#[allow(dead_code, reason = "for what is moved and sealed anew")]
+pub const MANY: u32 = 1100;
+
+/// Items of two kinds with the same ids, of which every second is somebody's and has an end; and as many lines.
+#[allow(dead_code, reason = "for what is moved and sealed anew")]
+pub async fn fill(shelf: &dyn Shelf, count: u32) {
+    for number in 0..count {
+        let id = format!("id-{number:05}");
+        let one = if number % 2 == 0 { item(&id).owned_by("owner").until(NOW.plus(60)) } else { item(&id) };
+        shelf.put_item(KEY, &one, Expected::Nothing).await.expect("puts");
+        if number % 100 == 0 {
+            shelf.put_item(KEY, &one, Expected::Generation(Generation(1))).await.expect("puts");
+        }
+    }
+    shelf.put_item(PERSON, &item("id-00000"), Expected::Nothing).await.expect("puts");
+    for lines in (0..count).collect::<Vec<_>>().chunks(100) {
+        shelf.record(lines.iter().map(|number| act(*number, (number % 2 == 0).then_some("owner"))).collect()).await.expect("writes");
+    }
+}
+
+/// What is on it, generations and all; lines in their order, whatever their numbers are.
+#[allow(dead_code, reason = "for what is moved and sealed anew")]
+pub async fn everything(shelf: &dyn Shelf) -> (Vec<(Generation, Item)>, Vec<Act>) {
+    let mut items = Vec::new();
+    for kind in [KEY, PERSON] {
+        items.extend(shelf.items(kind, None, None, usize::MAX, NOW).await.expect("lists"));
+    }
+    let acts = shelf.acts(None, None, usize::MAX).await.expect("reads");
+    (items.into_iter().map(|item| (item.generation, item.value)).collect(), acts.into_iter().map(|(_, act)| act).collect())
+}

@@ -63,13 +63,13 @@ async fn d5_writes_go_on_through_a_restart_and_a_power_cut() {
 }
 
 /// Passes bytes on, until it is told to keep the server's next answer for itself and to hang up.
-struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     swallow: Arc<AtomicBool>,
 }
 
 impl Proxy {
-    fn before(port: u16) -> Self {
+    pub(crate) fn before(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let here = listener.local_addr().expect("an address").port();
         let swallow = Arc::new(AtomicBool::new(false));
@@ -87,12 +87,16 @@ impl Proxy {
         Self { port: here, swallow }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The next answer does not arrive.
-    fn swallow_next(&self) {
+    pub(crate) fn swallow_next(&self) {
         self.swallow.store(true, Ordering::SeqCst);
     }
 
-    fn has_swallowed(&self) -> bool {
+    pub(crate) fn has_swallowed(&self) -> bool {
         !self.swallow.load(Ordering::SeqCst)
     }
 }

@@ -17,6 +17,7 @@ mod moved;
 mod rekey;
 mod schema;
 mod sealed;
+mod shelves;
 mod support;
 mod tls;
 
