@@ -97,6 +97,19 @@ impl Failure {
             .hint("ask for a new one; the owner makes one with keyfob serve --link")
     }
 
+    /// Not what a person or thing can be called.
+    pub(crate) fn no_name() -> Self {
+        Self::plain(StatusCode::BAD_REQUEST, "That is no name", "A name has 1 to 60 characters, on one line.")
+    }
+
+    /// What was approved belongs to another person here (L19).
+    pub(crate) fn taken(seat: &Seat) -> Self {
+        let title = &seat.desk.provider.title;
+        let text = format!("This account at {title} is connected by somebody else here. It stays theirs; nothing was stored.");
+        Self::plain(StatusCode::CONFLICT, format!("{title} was not connected"), text)
+            .hint(format!("sign in at {title} as yourself, and connect again; or ask them to disconnect it"))
+    }
+
     /// The place where people and accounts are kept does not answer.
     pub(crate) fn vault() -> Self {
         let text = "The place where logins are kept cannot be read or written. The log says why.";

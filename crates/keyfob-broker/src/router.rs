@@ -9,7 +9,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::failure::Failure;
 use crate::routes::{
-    account, action, asset, catalogue, connect, first_run, index, invitation, logout, people, provider, settings, sign_in, sign_out,
+    account, action, asset, catalogue, connect, first_run, index, invitation, logout, people, provider, rename, settings, sign_in, sign_out,
 };
 use crate::site::Site;
 use crate::{guard, health};
@@ -31,7 +31,7 @@ pub(crate) enum Entry {
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 18] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 19] {
     use Entry::{Anybody, Owner, Person, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -42,6 +42,7 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 18] {
         ("/accounts/{account}", Visitor, get(account::show)),
         ("/accounts/{account}/do/{action}", Visitor, get(action::show).post(action::act)),
         ("/accounts/{account}/logout", Visitor, get(logout::ask).post(logout::log_out)),
+        ("/accounts/{account}/rename", Person, post(rename::rename)),
         ("/sign-in", Stranger, get(sign_in::show)),
         ("/first-run", Stranger, get(first_run::ask).post(first_run::enter)),
         ("/invite", Stranger, get(invitation::ask).post(invitation::enter)),

@@ -32,12 +32,15 @@ pub struct Config {
     pub catalogue: Vec<Provider>,
     /// Where people, their sessions and their keys are kept. None: nobody has to sign in, and each browser is a guest with accounts of its own.
     pub shelf: Option<Arc<dyn Shelf>>,
+    /// Whether one account at a provider may be connected by several people. If not, it is the first one's: a login that somebody was talked into
+    /// gives their account to nobody else.
+    pub shared_accounts: bool,
 }
 
 impl Config {
     /// For guests, at the address that is listened on.
     pub fn new(listen: SocketAddr, services: Vec<Service>, keyfob: Keyfob) -> Self {
-        Self { listen, external_url: None, services, keyfob, catalogue: Vec::new(), shelf: None }
+        Self { listen, external_url: None, services, keyfob, catalogue: Vec::new(), shelf: None, shared_accounts: false }
     }
 }
 
@@ -71,6 +74,7 @@ pub struct Site {
     pub(crate) people: Option<People>,
     /// What could be connected.
     pub(crate) catalogue: Vec<Provider>,
+    pub(crate) shared_accounts: bool,
     pub(crate) keyfob: Keyfob,
 }
 
@@ -114,11 +118,11 @@ impl Site {
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
-        let Config { listen, external_url, services, keyfob, catalogue, shelf } = config;
+        let Config { listen, external_url, services, keyfob, catalogue, shelf, shared_accounts } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
         let people = shelf.map(People::new);
         let (desks, holders, browsers) = (RwLock::default(), Holders::default(), Browsers::default());
-        let site = Self { origin, listen, desks, holders, browsers, people, catalogue, keyfob };
+        let site = Self { origin, listen, desks, holders, browsers, people, catalogue, shared_accounts, keyfob };
         let nothing = services.is_empty();
         services.into_iter().zip(settings).try_for_each(|(service, settings)| site.open(service, settings).map(drop))?;
         // An owner can enter apps later; guests cannot.

@@ -189,7 +189,7 @@ impl Card {
             retired,
             warning,
             path: account_path(seat),
-            connect_path: format!("/connect/{}", encode::percent(&seat.shown)),
+            connect_path: connect_path(&seat.shown),
             life: None,
             title,
         }
@@ -199,6 +199,11 @@ impl Card {
     pub(crate) fn with(self, account: Option<&Account>, now: Timestamp) -> Self {
         let life = account.filter(|_| self.is_here()).map(|account| Life::of(account, now));
         Self { life, ..self }
+    }
+
+    /// The same under what the person calls it.
+    pub(crate) fn called(self, title: Option<String>) -> Self {
+        Self { label: title.or(self.label), ..self }
     }
 
     pub(crate) fn is_here(&self) -> bool {
@@ -228,6 +233,11 @@ pub(crate) fn account_path(seat: &Seat) -> String {
 /// The address of a provider's page.
 pub(crate) fn provider_path(name: &str) -> String {
     format!("/providers/{}", encode::percent(name))
+}
+
+/// Where to connect an account.
+pub(crate) fn connect_path(shown: &str) -> String {
+    format!("/connect/{}", encode::percent(shown))
 }
 
 /// The address of an action with arguments.

@@ -9,6 +9,7 @@
 //! What is read of the shelf is remembered for a while, and forgotten when the shelf says that it changed: a person who is removed, or a browser that
 //! is signed out, is out on every machine within a second.
 
+mod accounts;
 mod door;
 mod invite;
 mod link;
@@ -24,6 +25,7 @@ use keyfob_store::Shelf;
 use keyfob_store::shelf::{Change, Item, Kind};
 use sha2::{Digest, Sha256};
 
+pub(crate) use accounts::Mine;
 pub(crate) use door::Door;
 pub(crate) use invite::{INVITE_DAYS, Invite};
 use memory::Memory;

@@ -97,6 +97,12 @@ impl People {
         Ok(found.filter(|person| !person.leaving))
     }
 
+    /// Whether somebody may be here, as the shelf says it now.
+    pub(crate) async fn is_here(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let found = self.shelf.item(KIND, id, now).await?;
+        Ok(found.map(|found| read(&found.value)).transpose()?.is_some_and(|person| !person.leaving))
+    }
+
     /// Everybody, also who is being removed.
     pub(crate) async fn everybody(&self, now: Timestamp) -> Result<Vec<Person>, StoreError> {
         let found = self.shelf.items(KIND, None, None, MOST, now).await?;

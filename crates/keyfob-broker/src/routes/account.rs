@@ -69,7 +69,15 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
     let story = story.map_err(|error| Failure::from_error(&error.into(), &seat))?;
     let story = page::told(&story, &record.value.scrubber());
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
-    let card = Card::new(&seat, state).with(Some(&record.value), site.keyfob.now());
+    let title = match &site.people {
+        Some(people) => {
+            // What the command made is known from now on.
+            people.list(visit.person(), &record.value, site.keyfob.now()).await?;
+            people.title(&record.value, site.keyfob.now()).await?
+        }
+        None => None,
+    };
+    let card = Card::new(&seat, state).called(title).with(Some(&record.value), site.keyfob.now());
     Ok(draw(frame, card, &seat, &visit, &record.value, sections, story))
 }
 

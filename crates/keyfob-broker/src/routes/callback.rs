@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use keyfob::proto::{Answer, Error as ProtoError, encode};
-use keyfob::{Error, LoggedIn, Login, PendingLogin};
+use keyfob::{Error, Login, PendingLogin};
 
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
@@ -73,7 +73,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
     };
     // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
     let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, visit.clone()));
-    task.await.map_err(|_| Failure::ours())?.map_err(|error| Failure::from_error(&error, &seat))?;
+    task.await.map_err(|_| Failure::ours())??;
     let notice = Notice::good(format!("{} is connected.", seat.desk.provider.title));
     // 303: the code is gone from the address bar, and from what the back button goes to.
     let onward = super::see_other(&page::account_path(&seat));
@@ -96,13 +96,40 @@ fn key(query: &str) -> Option<String> {
     })
 }
 
-/// Exchanges the code and takes the account over. Nobody uses the account meanwhile.
-async fn finish(site: Arc<Site>, seat: Seat, login: Login, verified: keyfob::login::Verified, visit: Visit) -> Result<LoggedIn, Error> {
+/// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else.
+async fn finish(site: Arc<Site>, seat: Seat, login: Login, verified: keyfob::login::Verified, visit: Visit) -> Result<(), Failure> {
+    let failed = |error: Error| Failure::from_error(&error, &seat);
     let holder = site.holder(&seat);
     let mut holder = holder.write().await;
-    let logged_in = login.finish(verified).await?;
+    let Some(people) = &site.people else {
+        login.finish(verified).await.map_err(failed)?;
+        holder.change(Some(&visit));
+        return Ok(());
+    };
+    let now = site.keyfob.now();
+    let approved = login.exchange(verified).await.map_err(failed)?;
+    // The tokens are not revoked: at some providers that would end the other person's authorization, too.
+    if !site.shared_accounts && !people.link(&site, &seat, &approved).await? {
+        tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
+        return Err(Failure::taken(&seat));
+    }
+    let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
+    let account = approved.keep().await.map_err(failed)?.account;
+    people.list(&seat.person, &account, now).await?;
+    if let Some(before) = before
+        && !people.is_same_upstream(&before, &account, now).await?
+    {
+        people.unlink(&seat.person, &before, now).await?;
+    }
+    // Somebody who was removed meanwhile leaves nothing behind.
+    if !people.is_here(&seat.person, now).await? {
+        let desk = &seat.desk;
+        keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, true).await.map_err(failed)?;
+        people.unlist(&seat.person, &account, now).await?;
+        return Err(Failure::sign_in_first());
+    }
     holder.change(Some(&visit));
-    Ok(logged_in)
+    Ok(())
 }
 
 /// The person, or the provider, said no.

@@ -1,14 +1,16 @@
-//! `POST /connect/{account}`: off to the provider.
+//! `POST /connect/{account}`: off to the provider. With a `label` for one account more of that service (`telldus/cabin`).
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use http::StatusCode;
 use keyfob::{Login, Redirect};
 
 use crate::failure::Failure;
 use crate::guard::Posted;
+use crate::seat::{Seat, is_label};
 use crate::site::Site;
 
 pub(crate) async fn begin(
@@ -17,7 +19,11 @@ pub(crate) async fn begin(
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
     site.look_for(&account).await?;
-    let seat = site.seat_for(&posted.visit, &named(&account, &posted.fields))?;
+    let seat = site.seat_for(&posted.visit, &account)?;
+    let seat = match posted.field("label").trim() {
+        "" => seat,
+        label => another(&site, seat, label).await?,
+    };
     let desk = &seat.desk;
     let redirect = Redirect::Uri(desk.redirect_uri.clone());
     let scopes = chosen(&posted.fields).unwrap_or_else(|| desk.scopes.clone());
@@ -30,17 +36,24 @@ pub(crate) async fn begin(
     Ok(super::see_other(login.url()))
 }
 
-/// The account that is meant: a further one at the same provider has a label.
-fn named(account: &str, fields: &[(String, String)]) -> String {
-    match fields.iter().find(|(name, value)| name == "label" && !value.trim().is_empty()) {
-        Some((_, label)) => format!("{account}/{}", label.trim()),
-        None => account.to_owned(),
-    }
-}
-
 /// The scopes that were ticked, where the form had some to tick.
 fn chosen(fields: &[(String, String)]) -> Option<Vec<String>> {
     let had_some = fields.iter().any(|(name, _)| name == "scopes");
     let ticked = fields.iter().filter(|(name, value)| name == "scope" && !value.is_empty()).map(|(_, value)| value.clone());
     had_some.then(|| ticked.collect())
+}
+
+/// The seat beside this one. It is for a new account: what is there keeps its tokens.
+async fn another(site: &Site, seat: Seat, label: &str) -> Result<Seat, Failure> {
+    let wrong = |status, title: &str, text: String| Failure::plain(status, title, text).onward("Back", "/");
+    if !is_label(label) {
+        let text = "A name for an account has small letters, digits and . - _ @, at most 64 of them, and begins with a letter or digit.";
+        return Err(wrong(StatusCode::BAD_REQUEST, "That is no name for an account", text.to_owned()));
+    }
+    let seat = site.seat(&seat.person, &format!("{}/{label}", seat.desk.account)).ok_or_else(Failure::nowhere)?;
+    if site.keyfob.store().account(&seat.name).await?.is_some() {
+        let text = format!("There is an account {} already. Log in to it again on its page, or choose another name.", seat.shown);
+        return Err(wrong(StatusCode::CONFLICT, "That name is taken", text));
+    }
+    Ok(seat)
 }

@@ -1,5 +1,6 @@
 //! `GET /`: what can be connected, and how it is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -11,6 +12,8 @@ use http::StatusCode;
 use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::page::{self, Card, FORM_TOKEN, Forms, Frame, Standing};
+use crate::people::Mine;
+use crate::routes::standing;
 use crate::site::Site;
 
 #[derive(Template)]
@@ -31,8 +34,17 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
     // A guest's session begins here: the forms of this page need one.
     let visit = visit.map_or_else(|| site.browsers.open(site.keyfob.now()), |Extension(visit)| visit);
     let desks = site.desks();
-    let mut cards = Vec::new();
-    for desk in &desks {
+    let (mut cards, mut connected) = (Vec::new(), BTreeSet::new());
+    let mine = match &site.people {
+        Some(people) => site.accounts_of(people, visit.person()).await?,
+        None => Vec::new(),
+    };
+    for Mine { seat, account, title } in mine {
+        let card = Card::new(&seat, standing(account.health.clone())).called(title);
+        cards.push(card.with(Some(&account), site.keyfob.now()));
+        connected.insert(seat.desk.account.clone());
+    }
+    for desk in desks.iter().filter(|desk| !connected.contains(&desk.account)) {
         let seat = site.seat_for(&visit, &desk.account)?;
         let holder = site.holder(&seat);
         let state = super::state(&site, &seat, &*holder.read().await, &visit).await?;

@@ -59,6 +59,9 @@ pub(crate) async fn log_out(
     }
     let done = keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, true).await;
     let done = done.map_err(|error| Failure::from_error(&error, &seat))?;
+    if let Some(people) = &site.people {
+        people.unlist(visit.person(), &done.account, site.keyfob.now()).await?;
+    }
     // A person's name stays theirs; a guest's is free again.
     holder.change(site.people.is_some().then_some(visit));
     let title = &desk.provider.title;

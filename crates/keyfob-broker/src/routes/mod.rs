@@ -12,6 +12,7 @@ pub(crate) mod invitation;
 pub(crate) mod logout;
 pub(crate) mod people;
 pub(crate) mod provider;
+pub(crate) mod rename;
 pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
@@ -110,7 +111,14 @@ async fn state(site: &Site, seat: &Seat, holder: &Holder, visit: &Visit) -> Resu
     Ok(match record.map(|record| record.value.health) {
         None => Standing::Absent,
         Some(_) if !holder.is(visit) => Standing::Elsewhere,
-        Some(Health::NeedsLogin { reason, .. }) => Standing::Stale(reason),
-        Some(_) => Standing::Here,
+        Some(health) => standing(health),
     })
+}
+
+/// What the state of an account of one's own is.
+fn standing(health: Health) -> Standing {
+    match health {
+        Health::NeedsLogin { reason, .. } => Standing::Stale(reason),
+        _ => Standing::Here,
+    }
 }

@@ -18,7 +18,7 @@ use crate::people::{INVITE_DAYS, Invite, Person, Role};
 use crate::site::Site;
 
 /// The longest name, in characters.
-const LONGEST_NAME: usize = 60;
+pub(crate) const LONGEST_NAME: usize = 60;
 
 #[derive(Template)]
 #[template(path = "people.html")]
@@ -96,12 +96,13 @@ fn invited(site: &Site, visit: &Visit, name: &str, token: &Secret) -> Response {
     page::respond(StatusCode::OK, &page, &Forms::Here)
 }
 
-/// What somebody is called: a line of text that says something.
+/// What somebody is called.
 fn name(text: &str) -> Result<String, Failure> {
     let name = text.trim();
-    let is_good = !name.is_empty() && name.chars().count() <= LONGEST_NAME && keyfob::proto::scrub::printable(name) == name;
-    is_good.then(|| name.to_owned()).ok_or_else(|| {
-        Failure::plain(StatusCode::BAD_REQUEST, "That is no name", format!("A name has 1 to {LONGEST_NAME} characters, on one line."))
-            .onward("Back", "/people")
-    })
+    if is_name(name) { Ok(name.to_owned()) } else { Err(Failure::no_name().onward("Back", "/people")) }
+}
+
+/// A line of text that says something.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= LONGEST_NAME && keyfob::proto::scrub::printable(name) == name
 }

@@ -1,0 +1,290 @@
+//! Whose which account is, beside its name: what each person has, what they call it on pages, and that one account at a provider is linked to
+//! one person.
+
+use keyfob::proto::{Timestamp, TokenSet};
+use keyfob::store::Expected;
+use keyfob::{Account, Approved, StoreError};
+use keyfob_store::shelf::{Item, Kind};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::person::OWNER;
+use super::{People, hex};
+use crate::browser::random;
+use crate::seat::{Seat, whose};
+use crate::site::Site;
+
+/// Each account of a person, by its immutable id.
+const ACCOUNT: Kind = Kind("account");
+
+/// Each account at a provider that a person is linked to, where the provider says whose it is.
+const UPSTREAM: Kind = Kind("upstream");
+
+/// What belongs to all of us together.
+const HOUSE: Kind = Kind("house");
+
+/// More accounts of one person than fit on a page.
+const MOST: usize = 1000;
+
+/// A link that was begun and never finished is nobody's after so long.
+const UNFINISHED: i64 = 10 * 60;
+
+/// How often a write is tried that others get in the way of.
+const TRIES: usize = 8;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Listed {
+    /// Its name in the vault.
+    name: String,
+    /// What the person calls it on pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+}
+
+/// Which person is linked to an account at a provider, and by which of their accounts here.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Linked {
+    person: String,
+    names: Vec<String>,
+    at: Timestamp,
+}
+
+/// An account that is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Mine {
+    pub(crate) seat: Seat,
+    pub(crate) account: Account,
+    /// What the person calls it on pages.
+    pub(crate) title: Option<String>,
+}
+
+impl Site {
+    /// The accounts of a person that are there, by name.
+    pub(crate) async fn accounts_of(&self, people: &People, person: &str) -> Result<Vec<Mine>, StoreError> {
+        let now = self.keyfob.now();
+        if person == OWNER {
+            self.find_accounts(people, now).await?;
+        }
+        let mut mine = Vec::new();
+        for item in people.shelf.items(ACCOUNT, Some(person), None, MOST, now).await? {
+            let Listed { name, title } = super::read(&item.value)?;
+            let found = self.keyfob.store().account(&name).await?.map(|found| found.value);
+            // The command may have logged it out, or in again as another one.
+            let Some(account) = found.filter(|account| account.id.as_str() == item.value.id) else {
+                people.shelf.remove_item(ACCOUNT, &item.value.id).await?;
+                continue;
+            };
+            // The provider may not be served any more.
+            mine.extend(self.seat_in_vault(person, &name).map(|seat| Mine { seat, account, title }));
+        }
+        mine.sort_by(|one, other| one.seat.shown.cmp(&other.seat.shown));
+        Ok(mine)
+    }
+
+    /// Writes down what the command made: once for a vault as it was before there were people, and then each service's usual name.
+    async fn find_accounts(&self, people: &People, now: Timestamp) -> Result<(), StoreError> {
+        const FOUND: &str = "found";
+        if people.shelf.item(HOUSE, FOUND, now).await?.is_none() {
+            for found in self.keyfob.store().accounts().await? {
+                let account = found.value;
+                if whose(&account.name).0 == OWNER {
+                    people.list(OWNER, &account, now).await?;
+                }
+            }
+            people.shelf.put_item(HOUSE, &Item::new(FOUND, *b"{}"), Expected::Anything).await?;
+        }
+        for desk in self.desks() {
+            if let Some(found) = self.keyfob.store().account(&desk.account).await? {
+                people.list(OWNER, &found.value, now).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl People {
+    /// Writes down that a person has this account. What they call it stays.
+    pub(crate) async fn list(&self, person: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+        // Nearly always it is there, and reading is cheaper.
+        if self.shelf.item(ACCOUNT, account.id.as_str(), now).await?.is_some() {
+            return Ok(());
+        }
+        let listed = Listed { name: account.name.clone(), title: None };
+        self.put_new(ACCOUNT, &item(person, account, &listed)).await?;
+        if let Some(id) = self.upstream_of(account, now).await? {
+            let linked = Linked { person: person.to_owned(), names: vec![account.name.clone()], at: now };
+            self.put_new(UPSTREAM, &linked.item(&id)).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps an item where there is none.
+    async fn put_new(&self, kind: Kind, item: &Item) -> Result<(), StoreError> {
+        match self.shelf.put_item(kind, item, Expected::Nothing).await {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the person calls an account from now on; `None`: what it is.
+    pub(crate) async fn entitle(&self, person: &str, account: &Account, title: Option<String>) -> Result<(), StoreError> {
+        let listed = Listed { name: account.name.clone(), title };
+        self.shelf.put_item(ACCOUNT, &item(person, account, &listed), Expected::Anything).await.map(drop)
+    }
+
+    /// What the person calls an account.
+    pub(crate) async fn title(&self, account: &Account, now: Timestamp) -> Result<Option<String>, StoreError> {
+        let found = self.shelf.item(ACCOUNT, account.id.as_str(), now).await?;
+        Ok(found.map(|found| super::read::<Listed>(&found.value)).transpose()?.and_then(|listed| listed.title))
+    }
+
+    /// The account is not the person's any more: it was forgotten.
+    pub(crate) async fn unlist(&self, person: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+        self.shelf.remove_item(ACCOUNT, account.id.as_str()).await?;
+        self.unlink(person, account, now).await
+    }
+
+    /// What the tokens of this account are for is the person's no more; by another of their accounts it may be.
+    pub(crate) async fn unlink(&self, person: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+        let Some(id) = self.upstream_of(account, now).await? else { return Ok(()) };
+        for _ in 0..TRIES {
+            let Some(found) = self.shelf.item(UPSTREAM, &id, now).await? else { return Ok(()) };
+            let mut linked: Linked = super::read(&found.value)?;
+            if linked.person != person {
+                return Ok(());
+            }
+            linked.names.retain(|name| *name != account.name);
+            if linked.names.is_empty() {
+                return self.shelf.remove_item(UPSTREAM, &id).await.map(drop);
+            }
+            match self.shelf.put_item(UPSTREAM, &linked.item(&id), Expected::Generation(found.generation)).await {
+                Err(StoreError::Conflict) => {}
+                written => return written.map(drop),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether two logins under one name are for the same account at the provider, as far as that is known.
+    pub(crate) async fn is_same_upstream(&self, one: &Account, other: &Account, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.upstream_of(one, now).await? == self.upstream_of(other, now).await?)
+    }
+
+    /// Links what was approved to a person, under this name, before it is kept. `false`: it is linked to somebody else, and stays theirs (L19). Where the provider does
+    /// not say whose account it is, nobody can tell, and it is linked.
+    pub(crate) async fn link(&self, site: &Site, seat: &Seat, approved: &Approved) -> Result<bool, StoreError> {
+        let now = site.keyfob.now();
+        let kept = approved.kept();
+        let Some(id) = self.upstream(&seat.desk.provider.name, approved.subject(), kept, now).await? else { return Ok(true) };
+        // What the command made is written down at the first look.
+        site.find_accounts(self, now).await?;
+        for _ in 0..TRIES {
+            let found = self.shelf.item(UPSTREAM, &id, now).await?;
+            let expected = found.as_ref().map_or(Expected::Nothing, |found| Expected::Generation(found.generation));
+            let before: Option<Linked> = found.map(|found| super::read(&found.value)).transpose()?;
+            let linked = match before {
+                Some(mut linked) if linked.person == seat.person => {
+                    linked.names.retain(|name| *name != seat.name);
+                    linked.names.push(seat.name.clone());
+                    Linked { at: now, ..linked }
+                }
+                Some(linked) if linked.is_alive(site, now).await? => return Ok(false),
+                _ => Linked { person: seat.person.clone(), names: vec![seat.name.clone()], at: now },
+            };
+            match self.shelf.put_item(UPSTREAM, &linked.item(&id), expected).await {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    async fn upstream_of(&self, account: &Account, now: Timestamp) -> Result<Option<String>, StoreError> {
+        let subject = match &account.tokens {
+            TokenSet::OAuth2(tokens) => tokens.identity.as_ref().map(|identity| (identity.issuer.as_str(), identity.subject.as_str())),
+            _ => None,
+        };
+        let kept = account.kept.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.upstream(&account.provider, subject, kept, now).await
+    }
+
+    /// What an account at a provider is found by, where it can be known: the person that an ID token names, or a user id that came with the tokens.
+    async fn upstream<'a>(
+        &self,
+        provider: &str,
+        subject: Option<(&str, &str)>,
+        mut kept: impl Iterator<Item = (&'a str, &'a str)>,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let parts = match subject {
+            Some((issuer, subject)) => ["subject", issuer, subject],
+            None => match kept.find(|(name, value)| names_a_person(name) && !value.is_empty()) {
+                Some((name, value)) => [name, provider, value],
+                None => return Ok(None),
+            },
+        };
+        self.keyed(UPSTREAM, &parts, now).await.map(Some)
+    }
+
+    /// A name for something that is no secret, which nobody who reads the database can guess at.
+    pub(super) async fn keyed(&self, kind: Kind, parts: &[&str], now: Timestamp) -> Result<String, StoreError> {
+        const SALT: &str = "salt";
+        let salt = loop {
+            if let Some(found) = self.shelf.item(HOUSE, SALT, now).await? {
+                break found.value.content;
+            }
+            let made = Item::new(SALT, random().expose().as_bytes());
+            match self.shelf.put_item(HOUSE, &made, Expected::Nothing).await {
+                Ok(_) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        };
+        let start = Sha256::new().chain_update(kind.0).chain_update([0]).chain_update(&*salt);
+        // With its length in front, no part can be mistaken for two.
+        let all = parts.iter().fold(start, |hash, part| hash.chain_update((part.len() as u64).to_le_bytes()).chain_update(part));
+        Ok(hex(all))
+    }
+}
+
+impl Linked {
+    fn item(&self, id: &str) -> Item {
+        Item::new(id, serde_json::to_vec(self).expect("text and numbers")).owned_by(self.person.clone())
+    }
+
+    /// Whether one of the accounts is there, or may come yet.
+    async fn is_alive(&self, site: &Site, now: Timestamp) -> Result<bool, StoreError> {
+        for name in &self.names {
+            if site.keyfob.store().account(name).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok((0..UNFINISHED).contains(&now.since(self.at)))
+    }
+}
+
+fn item(person: &str, account: &Account, listed: &Listed) -> Item {
+    Item::new(account.id.as_str(), serde_json::to_vec(listed).expect("text")).owned_by(person)
+}
+
+/// Whether a value that a provider's file keeps says whose account it is: `user_id`, `encoded_user_id`, `edam_userId`, `user_nsid`, `open_id`. A company (`realmId`) or a
+/// workspace may be several people's.
+fn names_a_person(name: &str) -> bool {
+    let plain: String = name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect();
+    plain.ends_with("userid") || plain.ends_with("usernsid") || plain == "openid"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l19_user_ids_name_a_person_and_companies_do_not() {
+        for name in ["user_id", "userid", "x_user_id", "encoded_user_id", "edam_userId", "user_nsid", "open_id"] {
+            assert!(names_a_person(name), "{name}");
+        }
+        for name in ["realmId", "workspace_id", "bot_id", "merchant_id", "username", "id", "session_state", "api_domain"] {
+            assert!(!names_a_person(name), "{name}");
+        }
+    }
+}

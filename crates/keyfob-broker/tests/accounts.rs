@@ -1,0 +1,204 @@
+//! Whose which account is, where there are people.
+#![allow(missing_docs)]
+
+mod support;
+
+use keyfob::Store as _;
+use keyfob::store::Expected;
+use keyfob_broker::Site;
+use support::{Browser, World};
+
+/// Two people who know each other, and August.
+async fn two(names: &[&str]) -> (World, Browser, Browser) {
+    let world = World::known(names).await;
+    let mut owner = world.owner().await;
+    let member = world.member(&mut owner, "Robin").await;
+    (world, owner, member)
+}
+
+async fn names(world: &World) -> Vec<String> {
+    world.store.accounts().await.expect("accounts").into_iter().map(|found| found.value.name).collect()
+}
+
+/// Begins to connect one account more.
+async fn begin_another(browser: &mut Browser, service: &str, label: &str) -> support::Page {
+    let token = browser.get("/").await.form_token();
+    browser.post(&format!("/connect/{service}"), &[("form_token", &token), ("label", label)]).await
+}
+
+#[tokio::test]
+async fn each_person_has_accounts_of_their_own() {
+    let (world, mut owner, mut member) = two(&["august", "telldus"]).await;
+    assert!(owner.connect("august").await.has("Front Door"));
+    assert!(member.get("/").await.has("Connect August"), "what the owner has is not the member's");
+    assert_eq!(member.get("/accounts/august").await.status, 404);
+    assert!(member.connect("august").await.has("Front Door"));
+    let names = names(&world).await;
+    let [theirs, ours] = &names[..] else { panic!("{names:?}") };
+    let (theirs, ours) = if theirs == "august" { (ours, theirs) } else { (theirs, ours) };
+    assert_eq!(ours, "august", "the command knows it as its own");
+    assert!(theirs.starts_with('~') && theirs.ends_with("/august"), "{theirs}");
+    // Each logs out alone.
+    let token = member.get("/accounts/august/logout").await.form_token();
+    member.post("/accounts/august/logout", &[("form_token", &token)]).await;
+    assert_eq!(member.get("/accounts/august").await.status, 404);
+    assert!(owner.get("/accounts/august").await.has("Front Door"));
+}
+
+#[tokio::test]
+async fn there_may_be_several_accounts_of_one_provider() {
+    let (world, mut owner, _) = two(&["telldus"]).await;
+    owner.connect("telldus").await;
+    let url = begin_another(&mut owner, "telldus", "cabin").await.location().to_owned();
+    let back = owner.approve(&url).await;
+    assert_eq!(owner.get(&back).await.location(), "/accounts/telldus%2Fcabin");
+    let cabin = owner.get("/accounts/telldus%2Fcabin").await;
+    assert!(cabin.has("Living room lamp") && cabin.has("telldus/cabin"), "{}", cabin.text);
+    assert!(owner.get(&cabin.link("Dim")).await.url.contains("/accounts/telldus%2Fcabin/do/"));
+    assert_eq!(names(&world).await, ["telldus", "telldus/cabin"]);
+    let taken = begin_another(&mut owner, "telldus", "cabin").await;
+    assert!(taken.status == 409 && taken.has("There is an account telldus/cabin already"), "{}", taken.text);
+    for wrong in ["Cabin", "a/b", "~x", "../x", "a b", "-", &"x".repeat(65)] {
+        assert_eq!(begin_another(&mut owner, "telldus", wrong).await.status, 400, "{wrong}");
+    }
+    assert!(owner.get("/").await.has("telldus/cabin"));
+    // It can be logged in to again, and out.
+    assert!(owner.connect("telldus/cabin").await.has("is connected."));
+    let token = owner.get("/accounts/telldus%2Fcabin/logout").await.form_token();
+    owner.post("/accounts/telldus%2Fcabin/logout", &[("form_token", &token)]).await;
+    assert_eq!(names(&world).await, ["telldus"]);
+}
+
+#[tokio::test]
+async fn an_account_is_called_what_the_person_likes() {
+    let (world, mut owner, mut member) = two(&["august"]).await;
+    owner.connect("august").await;
+    member.connect("august").await;
+    let token = owner.get("/accounts/august").await.form_token();
+    let title = "Übersee <b>";
+    assert_eq!(owner.post("/accounts/august/rename", &[("form_token", &token), ("title", title)]).await.location(), "/accounts/august");
+    for page in ["/", "/accounts/august"] {
+        assert!(owner.get(page).await.has("Übersee &#60;b&#62;"), "{page}");
+        assert!(!member.get(page).await.has("Übersee"), "{page}");
+    }
+    for wrong in ["two\nlines", &"x".repeat(61)] {
+        assert_eq!(owner.post("/accounts/august/rename", &[("form_token", &token), ("title", wrong)]).await.status, 400);
+    }
+    owner.connect("august").await;
+    assert!(owner.get("/").await.has("Übersee"), "also after a new login");
+    owner.post("/accounts/august/rename", &[("form_token", &token), ("title", "")]).await;
+    assert!(!owner.get("/").await.has("Übersee"));
+    assert!(names(&world).await.iter().any(|name| name == "august"), "its name stays");
+}
+
+#[tokio::test]
+async fn what_the_command_made_is_the_owners() {
+    let world = World::new(&["telldus", "august"]).await;
+    world.connected("telldus").await;
+    let made = world.account("telldus").await.expect("an account");
+    drop(world);
+    let (world, mut owner, mut member) = two(&["telldus", "august"]).await;
+    for name in ["telldus", "telldus/cabin"] {
+        let mut account = made.clone();
+        (account.name, account.id) = (name.to_owned(), keyfob::AccountId::random());
+        world.store.put_account(&account, Expected::Anything, None).await.expect("put");
+    }
+    let start = owner.get("/").await;
+    assert!(start.has("href=\"/accounts/telldus\"") && start.has("href=\"/accounts/telldus%2Fcabin\""), "{}", start.text);
+    for path in ["/accounts/telldus", "/accounts/telldus%2Fcabin"] {
+        assert_eq!(member.get(path).await.status, 404, "{path}");
+    }
+    // What it forgets is gone.
+    world.store.remove_account("telldus/cabin", None).await.expect("removed");
+    assert!(!owner.get("/").await.has("telldus%2Fcabin"));
+}
+
+#[tokio::test]
+async fn a13_l19_a_link_that_one_person_begins_another_cannot_finish() {
+    let (world, mut owner, mut member) = two(&["august"]).await;
+    let url = owner.begin("august").await;
+    let back = owner.approve(&url).await;
+    world.sandbox.clear_seen();
+    let page = member.get(&back).await;
+    assert!(page.status == 400 && page.has("Not our answer"), "{}", page.text);
+    assert!(world.browser().get(&back).await.status == 403);
+    // The same browser, after somebody else has signed in with it.
+    let invitation = owner.invite("Kim").await;
+    let mut kim = world.browser();
+    for (name, value) in owner.cookies().expect("cookies").clone() {
+        kim.set_cookie(&name, &value);
+    }
+    let before = kim.cookies().expect("cookies").clone();
+    kim.enter(&invitation).await;
+    assert_ne!(&before, kim.cookies().expect("cookies"));
+    let page = kim.get(&back).await;
+    assert!(page.status == 400 && page.has("Not our answer"), "{}", page.text);
+    assert!(names(&world).await.is_empty(), "nothing is attached to anybody");
+    assert!(world.sandbox.seen("august").is_empty(), "and nothing was sent");
+}
+
+#[tokio::test]
+async fn a3_another_browser_of_the_same_person_cannot_finish_it_either() {
+    let (world, mut owner, _) = two(&["august"]).await;
+    let url = owner.begin("august").await;
+    let back = owner.approve(&url).await;
+    let mut other = world.owner().await;
+    assert_eq!(other.get(&back).await.status, 400);
+    assert_eq!(owner.get(&back).await.location(), "/accounts/august", "the right one goes on");
+}
+
+#[tokio::test]
+async fn l19_one_account_at_a_provider_is_one_persons() {
+    let sandbox = keyfob_sandbox::Sandbox::builder().consent(keyfob_sandbox::Consent::Approve).start().await.expect("a sandbox");
+    let mut services: Vec<_> = ["fitbit", "acme"].iter().map(|name| support::service(&sandbox, name, None)).collect();
+    // One says whose account it is beside the tokens, the other in an ID token.
+    services[1].scopes = ["openid", "profile", "echo"].map(str::to_owned).to_vec();
+    let world = World::set_up(sandbox, services, support::Setup { known: true, ..support::Setup::default() }).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    for service in ["fitbit", "acme"] {
+        owner.connect(service).await;
+        let token = member.get("/").await.form_token();
+        let url = member.post(&format!("/connect/{service}"), &[("form_token", &token)]).await.location().to_owned();
+        let back = member.approve(&url).await;
+        let page = member.get(&back).await;
+        assert!(page.status == 409 && page.has("is connected by somebody else here"), "{service}: {}", page.text);
+        assert_eq!(member.get(&format!("/accounts/{service}")).await.status, 404);
+        assert_eq!(names(&world).await.iter().filter(|name| name.starts_with('~') && name.ends_with(service)).count(), 0);
+        assert_eq!(owner.get(&format!("/accounts/{service}")).await.status, 200, "it stays what it was");
+        // Again, and under another name, by the same person: that is nobody else.
+        owner.connect(service).await;
+        let url = begin_another(&mut owner, service, "two").await.location().to_owned();
+        let back = owner.approve(&url).await;
+        assert_eq!(owner.get(&back).await.status, 303);
+        for account in [service.to_owned(), format!("{service}%2Ftwo")] {
+            let path = format!("/accounts/{account}/logout");
+            let token = owner.get(&path).await.form_token();
+            assert_eq!(member.get(&back).await.status, 400);
+            owner.post(&path, &[("form_token", &token)]).await;
+        }
+        // Nobody's any more.
+        member.connect(service).await;
+        assert_eq!(member.get(&format!("/accounts/{service}")).await.status, 200, "{service}");
+    }
+}
+
+#[tokio::test]
+async fn l19_a_household_may_share() {
+    let setup = support::Setup { known: true, more: Some(|_, config| config.shared_accounts = true), ..support::Setup::default() };
+    let world = World::with(&["fitbit"], setup).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    assert!(owner.connect("fitbit").await.has("Robin Demo"));
+    assert!(member.connect("fitbit").await.has("Robin Demo"));
+}
+
+#[tokio::test]
+async fn the_pages_of_two_machines_are_the_same() {
+    let (world, mut owner, _) = two(&["august"]).await;
+    let (_site, other): (std::sync::Arc<Site>, _) = world.another().await;
+    owner.connect("august").await;
+    owner.reach(other);
+    assert!(owner.get("/").await.has("Log in again"));
+    assert!(owner.get("/accounts/august").await.has("Front Door"));
+}
