@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::guard::Strict;
 use crate::router::router;
 use crate::site::Site;
 
@@ -71,7 +72,7 @@ pub async fn serve(site: Arc<Site>, listener: TcpListener, shutdown: impl Future
             .header_read_timeout(HEAD_TIME)
             .max_buf_size(LARGEST_HEAD)
             .max_headers(MOST_HEADERS)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+            .serve_connection(TokioIo::new(Strict::new(stream)), TowerToHyperService::new(router.clone()));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

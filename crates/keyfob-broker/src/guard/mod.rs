@@ -5,6 +5,7 @@
 //! ```
 
 mod forms;
+mod framing;
 mod headers;
 mod host;
 mod log;
@@ -18,6 +19,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub(crate) use forms::{Knocked, Posted, forms};
+pub(crate) use framing::Strict;
 pub(crate) use headers::headers;
 pub(crate) use host::host;
 pub(crate) use log::log;
