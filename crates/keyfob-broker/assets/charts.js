@@ -60,7 +60,7 @@
       legend: { show: false },
       cursor: { sync: { key: together.key }, drag: { x: true, y: false }, points: { size: 7 } },
       scales: { x: { time: data.time } },
-      axes: [{ ...axis, values: ticks, space: 70 }, { ...axis, size: 58, label: data.unit || undefined, labelFont: font, labelSize: data.unit ? 18 : 0, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, values: ticks, space: 70, size: 34 }, { ...axis, size: 58, label: data.unit || undefined, labelFont: font, labelSize: data.unit ? 18 : 0, values: (_, ticks) => ticks.map(short) }],
       series: [{}].concat(data.series.map((series, at) => ({
         label: series.title,
         stroke: dots[at] || faint,

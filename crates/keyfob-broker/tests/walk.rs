@@ -177,7 +177,7 @@ async fn a_spent_refresh_token_asks_for_a_new_login() {
 async fn unknown_accounts_and_actions_are_nowhere() {
     let world = World::new(&["august"]).await;
     let mut browser = world.connected("august").await;
-    for path in ["/accounts/nobody", "/accounts/august/do/nothing", "/accounts/august/do/lock/more", "/connect", "/static/x"] {
+    for path in ["/accounts/nobody", "/accounts/august/do/nothing", "/accounts/august/do/lock/more", "/connect/august/x", "/static/x"] {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
     }
     let token = browser.get("/").await.form_token();

@@ -15,6 +15,9 @@ const MOST_ROWS: usize = 500;
 /// A table of more columns is drawn as a card for each row: nobody scrolls sideways for a button.
 const MOST_COLUMNS: usize = 8;
 
+/// So few things with buttons are cards too: devices, not records.
+const MOST_THINGS: usize = 24;
+
 /// Columns that say how a thing is.
 const STATES: [&str; 2] = ["State", "Status"];
 
@@ -38,6 +41,7 @@ impl Section {
 /// A table, ready to be drawn.
 pub(crate) struct TableView {
     pub(crate) is_details: bool,
+    /// Whether each row is a card.
     pub(crate) is_wide: bool,
     pub(crate) heads: Vec<Head>,
     pub(crate) rows: Vec<RowView>,
@@ -126,8 +130,10 @@ impl TableView {
         let plots = table.chart().map(|chart| Plot::all(&chart, scrubber)).unwrap_or_default();
         let more = table.rows.len().saturating_sub(MOST_ROWS);
         let leads_to = table.rows.iter().flat_map(|row| &row.links).map(|link| link.action.clone()).collect();
-        let is_wide = !is_details && plots.is_empty() && heads.len() > MOST_COLUMNS;
-        Self { is_details, is_wide, leads_to, has_links: rows.iter().any(|row| !row.links.is_empty()), heads, rows, more, plots }
+        let has_links = rows.iter().any(|row| !row.links.is_empty());
+        let are_things = heads.len() > MOST_COLUMNS || (has_links && rows.len() <= MOST_THINGS);
+        let is_wide = !is_details && plots.is_empty() && are_things;
+        Self { is_details, is_wide, leads_to, has_links, heads, rows, more, plots }
     }
 
     /// What the one thing of a details table is called.
@@ -150,6 +156,29 @@ impl TableView {
     }
 }
 
+impl RowView {
+    /// Where the thing itself is shown.
+    pub(crate) fn href(&self) -> Option<&str> {
+        self.cells.iter().find_map(|cell| cell.href.as_deref())
+    }
+
+    /// How the thing is.
+    pub(crate) fn state(&self) -> Option<&CellView> {
+        self.cells.iter().find(|cell| cell.is_state)
+    }
+
+    /// What a card says in small: neither its name, nor its state, nor a measurement, nor what only programs read.
+    pub(crate) fn facts(&self) -> Vec<&CellView> {
+        let is_name = |cell: &CellView| self.subject.as_deref() == Some(cell.text.as_str());
+        self.cells.iter().filter(|cell| cell.is_fact() && !cell.is_state && !cell.is_id() && !is_name(cell)).collect()
+    }
+
+    /// What only programs read.
+    pub(crate) fn ids(&self) -> Vec<&CellView> {
+        self.cells.iter().filter(|cell| cell.is_fact() && cell.is_id() && cell.href.is_none()).collect()
+    }
+}
+
 impl CellView {
     /// A measurement, to be read from afar.
     pub(crate) fn is_meter(&self) -> bool {
@@ -159,6 +188,10 @@ impl CellView {
     /// Anything else that is known.
     pub(crate) fn is_fact(&self) -> bool {
         self.kind != "empty" && self.unit.is_none()
+    }
+
+    fn is_id(&self) -> bool {
+        self.title == "ID" || self.title.ends_with(" ID")
     }
 
     pub(crate) fn is_active(&self) -> bool {

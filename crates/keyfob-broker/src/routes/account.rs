@@ -8,8 +8,8 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyfob::Account;
-use keyfob::proto::TokenSet;
-use keyfob_providers::{Action, Cell};
+use keyfob::proto::{Timestamp, TokenSet};
+use keyfob_providers::Action;
 use tokio::task::JoinSet;
 
 use crate::browser::Visit;
@@ -24,7 +24,7 @@ use crate::site::Site;
 struct Page<'a> {
     frame: Frame,
     card: Card,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<Fact>,
     scopes: Vec<Scope>,
     story: Vec<Told>,
     sections: Vec<Section>,
@@ -35,6 +35,14 @@ struct Page<'a> {
 
 impl Page<'_> {
     const FORM_TOKEN: &'static str = FORM_TOKEN;
+}
+
+/// Something that is known about the account.
+struct Fact {
+    name: &'static str,
+    /// A moment before the text, where there is one, as programs and as people read it.
+    moment: Option<(String, String)>,
+    text: String,
 }
 
 /// A permission that was asked for.
@@ -135,16 +143,23 @@ async fn sections(site: &Arc<Site>, seat: &Seat, holder: &Holder) -> Vec<Section
 }
 
 /// What is known about the account, without its tokens.
-fn facts(seat: &Seat, account: &Account) -> Vec<(&'static str, String)> {
-    let moment = |seconds: i64| format!("{} UTC", Cell::Time(seconds).to_string().trim_end_matches('Z'));
-    let mut facts = vec![("Account", seat.shown.clone()), ("Logged in", moment(account.logged_in_at.as_unix()))];
+fn facts(seat: &Seat, account: &Account) -> Vec<Fact> {
+    let fact = |name, text: &str| Fact { name, moment: None, text: text.to_owned() };
+    let since = |name, at: Timestamp, text: &str| {
+        let moment = Some((page::iso(at.as_unix()), page::utc(at.as_unix())));
+        Fact { moment, ..fact(name, text) }
+    };
     let renewed = if account.renews() { ", then renewed by itself" } else { "" };
-    facts.push(match account.tokens.expires_at() {
-        Some(at) => ("Token good until", format!("{}{renewed}", moment(at.as_unix()))),
-        None => ("Token good until", "it is revoked".to_owned()),
-    });
+    let mut facts = vec![
+        fact("Account", &seat.shown),
+        since("Logged in", account.logged_in_at, ""),
+        match account.tokens.expires_at() {
+            Some(at) => since("Token good until", at, renewed),
+            None => fact("Token good until", "it is revoked"),
+        },
+    ];
     if !account.tolerated.is_empty() {
-        facts.push(("Tolerated at login", account.tolerated.join(", ")));
+        facts.push(fact("Tolerated at login", &account.tolerated.join(", ")));
     }
     facts
 }
