@@ -69,6 +69,16 @@ impl Card {
         Self::new(Exit::Error, what, error.to_string(), next)
     }
 
+    /// Why.
+    pub(crate) fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// What to do next.
+    pub(crate) fn next(&self) -> &str {
+        &self.next
+    }
+
     /// With another exit code.
     pub(crate) fn exiting(mut self, exit: Exit) -> Self {
         self.exit = exit;

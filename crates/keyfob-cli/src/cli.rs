@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::verb::r#do::Do;
 use crate::verb::{
-    account, app, call, curl, env, exec, header, helper, import, lock, login, logout, provider, refresh, sandbox, serve, status, token,
-    r#try, unlock, vault, watch,
+    account, app, call, curl, doctor, env, exec, header, helper, import, lock, login, logout, provider, refresh, sandbox, serve, status,
+    token, r#try, unlock, vault, watch, why,
 };
 
 /// One key for every OAuth API: log in once, then call.
@@ -96,6 +96,12 @@ pub(crate) enum Verb {
     /// Send a request of any method
     #[command(after_help = ITEMS)]
     Request(call::Request),
+    /// Show how a call comes to be authorized, step by step
+    Explain(call::Explain),
+    /// Find out why an OAuth 1 signature is refused, and whose mistake it is
+    Why(why::Why),
+    /// Look at what could be wrong, and say what to do about it
+    Doctor(doctor::Doctor),
     /// Do one of a provider's actions (short: keyfob ACCOUNT ACTION)
     Do(Do),
     /// Keep, list or forget apps: our registrations with providers

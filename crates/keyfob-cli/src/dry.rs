@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
-use keyfob::proto::{Scrubber, Timestamp, TokenSet};
+use keyfob::proto::{Entropy, Scrubber, Timestamp, TokenSet};
 use keyfob::transport::{Sending, Transport};
 use keyfob::{Body, Clock, Keyfob, OsEntropy, Store};
 use serde_json::{Value, json};
@@ -43,6 +43,22 @@ impl Clock for Fresh {
     }
 }
 
+/// Entropy that is drawn once, and the same ever after. Good for nothing that is sent.
+#[derive(Default)]
+struct Once(Mutex<Vec<u8>>);
+
+impl Entropy for Once {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if drawn.len() < bytes.len() {
+            let mut more = vec![0; bytes.len() - drawn.len()];
+            OsEntropy.fill(&mut more);
+            drawn.extend(more);
+        }
+        bytes.copy_from_slice(&drawn[..bytes.len()]);
+    }
+}
+
 /// A library that keeps the next request instead of sending it.
 pub(crate) struct DryRun {
     shelf: Arc<Shelf>,
@@ -53,13 +69,22 @@ pub(crate) struct DryRun {
 impl DryRun {
     /// For an account with these tokens, which is read from this store.
     pub(crate) fn new(store: Arc<dyn Store>, tokens: &TokenSet) -> Self {
+        Self::with(store, tokens, Arc::new(OsEntropy))
+    }
+
+    /// The same, where one call is prepared several times, and comes out alike each time.
+    pub(crate) fn repeating(store: Arc<dyn Store>, tokens: &TokenSet) -> Self {
+        Self::with(store, tokens, Arc::new(Once::default()))
+    }
+
+    fn with(store: Arc<dyn Store>, tokens: &TokenSet, entropy: Arc<dyn Entropy + Send + Sync>) -> Self {
         let now = match tokens {
             TokenSet::OAuth2(tokens) => tokens.expires_at.unwrap_or(tokens.received_at).plus(-86_400),
             // A signature has the time in it, and these tokens do not end.
             _ => account::now(),
         };
         let shelf = Arc::<Shelf>::default();
-        let keyfob = Keyfob::with(store, shelf.clone(), Arc::new(Fresh(now)), Arc::new(OsEntropy));
+        let keyfob = Keyfob::with(store, shelf.clone(), Arc::new(Fresh(now)), entropy);
         Self { shelf, keyfob }
     }
 
@@ -70,6 +95,11 @@ impl DryRun {
 }
 
 impl Kept {
+    /// Where it would have gone.
+    pub(crate) fn url(&self) -> String {
+        self.request.uri.to_string()
+    }
+
     /// As text, secrets masked. A signature is masked, too: it was not used, so whoever reads it could.
     pub(crate) fn text(&self, scrubber: &Scrubber) -> String {
         let mut lines = vec![format!("{} {}", self.request.method, without_signature(&scrubber.mask(&self.request.uri.to_string())))];

@@ -55,8 +55,8 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::verb::r#do::{self, Do};
 use crate::verb::{
-    account as accounts, app, call, curl, env, exec, header, helper, import, lock, login, logout, provider, refresh, sandbox, serve,
-    status, token, r#try, unlock, vault as vaults, watch,
+    account as accounts, app, call, curl, doctor, env, exec, header, helper, import, lock, login, logout, provider, refresh, sandbox,
+    serve, status, token, r#try, unlock, vault as vaults, watch, why,
 };
 
 fn main() -> ExitCode {
@@ -132,6 +132,9 @@ async fn verb(verb: Verb, context: &Context) -> Result<(), Card> {
         Verb::Patch(args) => call::run(Method::PATCH, args, context).await,
         Verb::Delete(args) => call::run(Method::DELETE, args, context).await,
         Verb::Request(args) => args.run(context).await,
+        Verb::Explain(args) => args.run(context).await,
+        Verb::Why(args) => why::run(args, context).await,
+        Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::Do(args) => r#do::run(args, context).await,
         Verb::App(verb) => app::run(verb, context).await,
         Verb::Account(verb) => accounts::run(verb, context).await,

@@ -118,7 +118,7 @@ mod tests {
         let mut masker = Masker::new(&[Secret::new("secret-one")]);
         assert_eq!(masker.push(b"Password for sec"), b"Password for ");
         assert_eq!(masker.push(b"tor 7? "), b"sector 7? ", "a question is seen before it is answered");
-        assert_eq!(masked(&["aaaaaab"], &["aaaaaaa", "aaab"]), "aaa<secret>");
+        assert_eq!(masked(&["aaaaaab"], &["aaaaaaa", "aaab"]), "aaaa<secret>");
         assert_eq!(masked(&["secret", "secret-and-more"], &["secret-and", "-more secret-and-less"]), "<secret> <secret>-and-less");
         assert_eq!(masked(&["short"], &["short"]), "short");
     }

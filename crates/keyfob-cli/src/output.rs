@@ -117,6 +117,13 @@ impl Paint {
         self.with(Style::new().dimmed(), text)
     }
 
+    /// One of a few colours: what has the same number looks alike.
+    pub(crate) fn nth(self, number: usize, text: &str) -> String {
+        const COLOURS: [AnsiColor; 6] =
+            [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Magenta, AnsiColor::Green, AnsiColor::Blue, AnsiColor::Red];
+        self.with(COLOURS[number % COLOURS.len()].on_default(), text)
+    }
+
     fn with(self, style: Style, text: &str) -> String {
         if self.0 && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use keyfob::Session;
+use keyfob::proto::encode;
 
 use crate::card::Card;
 use crate::exit::Exit;
@@ -76,6 +77,19 @@ impl Carried {
     /// Whether a header was said.
     pub(crate) fn has_header(&self, name: &HeaderName) -> bool {
         self.headers.contains_key(name)
+    }
+
+    /// How many parameters the form has, if the body is one.
+    pub(crate) fn form_pairs(&self) -> usize {
+        match &self.body {
+            Some((media_type, bytes)) if media_type.as_bytes().starts_with(FORM.as_bytes()) => encode::decode_pairs(bytes).count(),
+            _ => 0,
+        }
+    }
+
+    /// What is sent, and what it is.
+    pub(crate) fn body(&self) -> Option<(&HeaderValue, &[u8])> {
+        self.body.as_ref().map(|(media_type, bytes)| (media_type, bytes.as_slice()))
     }
 
     /// The call that carries it.

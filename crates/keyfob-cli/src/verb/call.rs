@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::output::{Output, without_terminal_controls, written};
 use crate::pretty::pretty;
 use crate::request::{Content, LARGEST, method};
+use crate::verb::explain;
 
 /// A call of a method that the verb says.
 #[derive(Args, Debug)]
@@ -39,7 +40,7 @@ pub(crate) struct Call {
     /// Show the request instead of sending it, secrets masked
     #[arg(long)]
     dry_run: bool,
-    /// Show each step of the signature instead of sending it (OAuth 1)
+    /// Show each step of its authorization instead of sending it, as `keyfob explain` does
     #[arg(long, conflicts_with = "dry_run")]
     explain: bool,
 }
@@ -54,13 +55,36 @@ pub(crate) struct Request {
     call: Call,
 }
 
+/// A call to explain.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The method: GET, POST, …
+    #[arg(value_parser = method)]
+    method: Method,
+    /// The account
+    name: String,
+    /// The path (relative to the API's base), or a whole URL
+    path: String,
+    #[command(flatten)]
+    content: Content,
+}
+
 impl Request {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
         run(self.method, self.call, context).await
     }
 }
 
+impl Explain {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
+        explain::run(self.method, &self.name, &self.path, &self.content, context).await
+    }
+}
+
 pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result<(), Card> {
+    if args.explain {
+        return explain::run(method, &args.name, &args.path, &args.content, context).await;
+    }
     let carried = args.content.read(&method)?;
     let opened = context.open_account(&args.name).await?;
     if args.dry_run {
@@ -69,10 +93,6 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     let session = opened.session().await?;
     let call = carried.call(&session, method, &args.path);
     let what = format!("cannot call {}", opened.account.name);
-    if args.explain {
-        let explanation = call.explain().doing(what)?;
-        return explain(&explanation, &context.out);
-    }
     let answer = call.send().await.doing(what.as_str())?;
     show(answer, &session, &args, &context.out, &what).await
 }
@@ -86,21 +106,6 @@ pub(crate) async fn dry_run(opened: &Opened, out: &Output, call: impl FnOnce(&Se
     let Some(kept) = dry.kept() else { return Ok(()) };
     let scrubber = session.scrubber();
     if out.json { out.json(&kept.json(&scrubber)) } else { out.data(&without_terminal_controls(&kept.text(&scrubber))) }
-}
-
-fn explain(explanation: &keyfob::proto::oauth1::Explanation, out: &Output) -> Result<(), Card> {
-    if out.json {
-        return out.json(&json!({
-            "base_uri": explanation.base_uri,
-            "parameters": explanation.parameters,
-            "normalised": explanation.normalised,
-            "base_string": explanation.base_string,
-            "key": explanation.key_shape,
-            "signature_method": explanation.method,
-            "signature": explanation.signature,
-        }));
-    }
-    out.data(&without_terminal_controls(&explanation.to_string()))
 }
 
 async fn show(answer: Answer, session: &Session, args: &Call, out: &Output, what: &str) -> Result<(), Card> {

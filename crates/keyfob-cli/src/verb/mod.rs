@@ -5,8 +5,10 @@ pub(crate) mod app;
 pub(crate) mod call;
 pub(crate) mod curl;
 pub(crate) mod r#do;
+pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod exec;
+pub(crate) mod explain;
 pub(crate) mod header;
 pub(crate) mod helper;
 pub(crate) mod import;
@@ -23,6 +25,7 @@ pub(crate) mod r#try;
 pub(crate) mod unlock;
 pub(crate) mod vault;
 pub(crate) mod watch;
+pub(crate) mod why;
 
 use clap::Args;
 

@@ -46,7 +46,8 @@ pub(crate) async fn run(args: Git, context: &Context) -> Result<(), Card> {
 /// Where the credentials are going. Over plain http a token would be read by everybody on the way; on this machine there is no way.
 fn origin(request: &[(String, String)]) -> Option<Origin> {
     let (protocol, host) = (field(request, "protocol")?, field(request, "host")?);
-    let origin = Origin::parse(&format!("{protocol}://{host}"))?;
+    // A host is no more than that: what stands behind it would be read as a path, and before it as a user.
+    let origin = Origin::parse(&format!("{protocol}://{host}")).filter(|_| !host.contains(['/', '?', '#', '@', '\\']))?;
     (protocol == "https" || protocol == "http" && origin.is_loopback()).then_some(origin)
 }
 

@@ -1,0 +1,70 @@
+//! `keyfob explain METHOD ACCOUNT PATH`: how a call comes to be authorized, step by step, each with the section that says so. Nothing is sent.
+
+mod oauth1;
+mod oauth2;
+
+use http::Method;
+use keyfob::proto::Flow;
+use serde_json::json;
+
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::dry::DryRun;
+use crate::output::{Paint, without_terminal_controls};
+use crate::request::Content;
+
+/// A step: what it is, where it is written, and what it comes to here.
+pub(super) struct Step {
+    title: String,
+    section: &'static str,
+    lines: Vec<String>,
+}
+
+impl Step {
+    fn new(title: impl Into<String>, section: &'static str, lines: Vec<String>) -> Self {
+        Self { title: title.into(), section, lines }
+    }
+}
+
+pub(crate) async fn run(method: Method, name: &str, path: &str, content: &Content, context: &Context) -> Result<(), Card> {
+    let carried = content.read(&method)?;
+    let opened = context.open_account(name).await?;
+    let what = format!("cannot explain a call of {}", opened.account.name);
+    let dry = DryRun::repeating(opened.store.clone(), &opened.account.tokens);
+    let session = dry.keyfob.session(opened.settings.clone(), opened.app.clone(), &opened.account.name).await.doing(what.as_str())?;
+    // As it would be sent; this also refuses what would be refused.
+    carried.clone().call(&session, method.clone(), path).send().await.doing(what.as_str())?;
+    let Some(sent) = dry.kept() else { return Ok(()) };
+    let scrubber = session.scrubber();
+    let out = &context.out;
+    if let Flow::OAuth1(flow) = &opened.settings.flow {
+        let own = carried.form_pairs();
+        let explanation = carried.call(&session, method, path).explain().doing(what)?;
+        if out.json {
+            return out.json(&oauth1::json(&explanation));
+        }
+        let steps = oauth1::steps(&explanation, flow, own, &sent.text(&scrubber), out.paint());
+        return out.data(&drawn(&steps, out.paint()));
+    }
+    let steps = oauth2::steps(&opened, &sent.text(&scrubber));
+    if out.json {
+        let steps = steps.iter().map(|step| json!({"title": step.title, "section": step.section, "lines": step.lines}));
+        return out.json(&json!({"account": opened.account.name, "steps": steps.collect::<Vec<_>>()}));
+    }
+    out.data(&drawn(&steps, out.paint()))
+}
+
+/// The steps as text. Each line was cleaned before it was painted.
+fn drawn(steps: &[Step], paint: Paint) -> String {
+    let step = |(at, step): (usize, &Step)| {
+        let section = if step.section.is_empty() { String::new() } else { format!("  {}", paint.dim(step.section)) };
+        let lines: String = step.lines.iter().map(|line| format!("\n   {line}").trim_end_matches(' ').to_owned()).collect();
+        format!("{} {}{section}{lines}", paint.accent(&(at + 1).to_string()), paint.strong(&step.title))
+    };
+    steps.iter().enumerate().map(step).collect::<Vec<_>>().join("\n\n")
+}
+
+/// A line of something that was typed or sent.
+fn clean(text: &str) -> String {
+    without_terminal_controls(text)
+}

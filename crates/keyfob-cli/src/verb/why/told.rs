@@ -1,0 +1,122 @@
+//! What was found, in words.
+
+use serde_json::json;
+
+use super::recipe::Mistake;
+use crate::card::Card;
+use crate::context::Opened;
+use crate::exit::Exit;
+use crate::output::{Output, hang, without_terminal_controls};
+
+/// Whose mistake it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The server builds another base string.
+    Server,
+    /// The program that made the request does.
+    Client,
+    /// Both build the same: it is the key.
+    Key,
+    /// The signature is right.
+    Neither,
+    /// None of the known mistakes.
+    Unknown,
+}
+
+/// What was found.
+pub(super) struct Finding {
+    pub(super) side: Side,
+    pub(super) mistakes: Vec<&'static Mistake>,
+    /// The base string by the RFC.
+    pub(super) expected: String,
+    /// What the server has.
+    pub(super) found: Option<String>,
+}
+
+/// There was nothing to find.
+pub(super) fn accepted(opened: &Opened, out: &Output) -> Result<(), Card> {
+    if out.json {
+        return out.json(&json!({"side": "neither", "mistakes": [], "says": "the call was accepted"}));
+    }
+    out.data(&format!(
+        "{} the call was accepted: there is nothing wrong with the signature of {}",
+        out.paint().good("✓"),
+        opened.account.name
+    ))
+}
+
+/// Says it; that nothing was found is an error.
+pub(super) fn show(finding: &Finding, opened: &Opened, out: &Output) -> Result<(), Card> {
+    let scrubber = opened.account.scrubber();
+    let clean = |text: &str| without_terminal_controls(&scrubber.mask(text));
+    let (expected, found) = (clean(&finding.expected), finding.found.as_deref().map(clean));
+    let side = match finding.side {
+        Side::Server => "server",
+        Side::Client => "client",
+        Side::Key => "key",
+        Side::Neither => "neither",
+        Side::Unknown => "unknown",
+    };
+    let says = sentence(finding, &opened.provider.title);
+    if out.json {
+        let mistakes =
+            finding.mistakes.iter().map(|mistake| json!({"name": mistake.name, "does": mistake.does, "section": mistake.section}));
+        out.json(&json!({
+            "side": side,
+            "mistakes": mistakes.collect::<Vec<_>>(),
+            "says": says,
+            "base_string": {"expected": expected, "found": found},
+        }))?;
+    } else {
+        let paint = out.paint();
+        let width = Some(out.width()).filter(|_| out.to_person);
+        let mark = if finding.side == Side::Neither { paint.good("✓") } else { paint.bad("✗") };
+        let mut lines = vec![format!("{mark} {}", hang(&says, 2, width))];
+        lines
+            .extend(finding.mistakes.iter().map(|mistake| format!("  {} {}", paint.accent(mistake.section), hang(mistake.does, 4, width))));
+        lines.extend([String::new(), format!("  by the RFC  {expected}")]);
+        if let Some(found) = &found {
+            let same = expected.bytes().zip(found.bytes()).take_while(|(a, b)| a == b).count();
+            let at = (0..=same.min(found.len())).rev().find(|&at| found.is_char_boundary(at)).unwrap_or(0);
+            lines.push(format!("  the server  {}{}", &found[..at], paint.warn(&found[at..])));
+        }
+        lines.extend([String::new(), format!("  {}", hang(next(finding, opened).as_str(), 2, width))]);
+        out.data(&lines.join("\n"))?;
+    }
+    match finding.side {
+        Side::Unknown => Err(Card::new(
+            Exit::Error,
+            "none of the known mistakes explains it",
+            says,
+            "compare the two base strings above; they part where the second begins to be coloured",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn sentence(finding: &Finding, title: &str) -> String {
+    let does: Vec<&str> = finding.mistakes.iter().map(|mistake| mistake.does).collect();
+    match finding.side {
+        Side::Server => format!("the mistake is {title}'s: its server {}", does.join(", and ")),
+        Side::Client => format!("the mistake is that of the program that made the request: it {}", does.join(", and ")),
+        Side::Key => {
+            format!("both sides sign the same text: so the secrets are not those that {title} has, or it makes its key of them otherwise")
+        }
+        Side::Neither => "the signature is right: it is refused for something else (time, nonce, a token that was revoked)".to_owned(),
+        Side::Unknown if finding.found.is_some() => format!("{title}'s server signs another text, and none of the known mistakes gives it"),
+        Side::Unknown => "with the secrets of this account, none of the known mistakes gives this signature".to_owned(),
+    }
+}
+
+fn next(finding: &Finding, opened: &Opened) -> String {
+    let name = &opened.account.name;
+    match finding.side {
+        Side::Server => {
+            "what can be done: a request that gives it no occasion (no blanks, no port, no query), and a word to the provider".to_owned()
+        }
+        Side::Client => format!("what can be done: correct it there; or let keyfob sign: keyfob header METHOD URL --account {name}"),
+        Side::Key => format!("what can be done: compare the app's keys with the provider's page, then keyfob login {name}"),
+        Side::Neither => format!("what can be done: keyfob doctor {name} looks at clock and credentials"),
+        Side::Unknown => "what can be done: see where they part".to_owned(),
+    }
+}
