@@ -12,7 +12,8 @@ use keyfob::proto::oauth2::{
 };
 use keyfob::proto::{Answer, Body, Endpoint, Flow, FormPost, Incoming, Scrubber, Secret, Settings, Timestamp, TokenSet};
 use keyfob::{Login, OsEntropy, Session, Store};
-use keyfob_broker::{Config, Service, Site, Variables, recognise};
+use keyfob_broker::keys::{self, NewKey};
+use keyfob_broker::{Config, Service, Site, Variables, Who, recognise};
 use keyfob_e2e::canary::{Canary, Search};
 use keyfob_e2e::{Library, library, person};
 use keyfob_interop::Program;
@@ -96,6 +97,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "LoggedIn",
             "Login",
             "LoginOptions",
+            "Mask",
             "MemoryStore",
             "Pending",
             "PendingLogin",
@@ -106,7 +108,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
         ],
     ),
     ("keyfob-store", &["Act", "Agent", "Item", "KeySource", "MemoryShelf", "Vault"]),
-    ("keyfob-broker", &["Config", "Recognised", "Service", "Site", "Variables"]),
+    ("keyfob-broker", &["Config", "Made", "Recognised", "Service", "Site", "Variables"]),
 ];
 
 /// Those that cannot hold one, of the crates above the core: words, numbers, places, fingerprints. Those of the store's transfer hold sealed bytes, or cannot be shown.
@@ -164,7 +166,7 @@ const PLAIN: [(&str, &[&str]); 3] = [
             "Unlocked",
         ],
     ),
-    ("keyfob-broker", &["DebugLog", "EnvFileError", "ReadError"]),
+    ("keyfob-broker", &["DebugLog", "EnvFileError", "NewKey", "Rate", "ReadError", "Rule", "ValetKey", "Who"]),
 ];
 
 /// A process of ours that holds everything, and panics with it.
@@ -481,6 +483,7 @@ async fn use_it(session: &Session, all: &mut Everything) {
     all.canaries
         .extend([("callers", "a-key-of-the-callers"), ("callers", "a-pin-of-the-callers")].map(|(a, b)| (a.to_owned(), b.to_owned())));
     let answer = session.get("/nowhere").send().await.expect("an answer");
+    all.hold("Mask", answer.mask());
     all.hold("Answer", answer);
     let answer = session.get("/nowhere").send().await.expect("an answer");
     all.hold("Error", answer.json().await.err());
@@ -560,4 +563,17 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     all.hold("Service", service);
     all.hold("Config", config.clone());
     all.hold("Site", Site::new(config).expect("a site"));
+    let new = NewKey {
+        owner: "owner".to_owned(),
+        name: "cron".to_owned(),
+        account: "august".to_owned(),
+        account_id: keyfob::AccountId::random(),
+        rules: vec!["GET /**".parse().expect("a rule")],
+        rate: None,
+        may_see_token: false,
+        expires_at: None,
+    };
+    let made = keys::create(&MemoryShelf::default(), new, Who::Command, login_time()).await.expect("a key");
+    all.canaries.insert(("valet key".to_owned(), made.text.expose().to_owned()));
+    all.hold("Made", made);
 }

@@ -13,14 +13,18 @@
 //! one there are people, who sign in; each has accounts of their own.
 
 mod apps;
+mod audit;
 mod browser;
 mod debug_log;
 mod env_file;
 mod failure;
+mod forward;
 mod guard;
 mod health;
+pub mod keys;
 mod page;
 mod people;
+mod problem;
 mod recognise;
 mod router;
 mod routes;
@@ -28,6 +32,7 @@ mod seat;
 mod serve;
 mod site;
 
+pub use audit::Who;
 pub use debug_log::DebugLog;
 pub use env_file::{EnvFileError, ReadError, Variables};
 pub use health::check as health_check;

@@ -4,12 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::failure::Failure;
 use crate::routes::{
-    account, action, asset, catalogue, connect, first_run, index, invitation, logout, people, provider, rename, settings, sign_in, sign_out,
+    account, action, api, asset, catalogue, connect, first_run, index, invitation, logout, people, provider, rename, settings, sign_in,
+    sign_out, token,
 };
 use crate::site::Site;
 use crate::{guard, health};
@@ -20,6 +21,8 @@ pub(crate) enum Entry {
     /// Programs and browsers alike: no session is looked for, no form of ours comes from there. Whoever is let in by something else (a key) says so
     /// in the route.
     Anybody,
+    /// A program, which brings a key: it is asked for no session and sends no form, and what streams has deadlines of its own.
+    Program,
     /// Whoever is not known yet: the way in.
     Stranger,
     /// A guest's browser, or a person who is signed in.
@@ -31,8 +34,8 @@ pub(crate) enum Entry {
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 19] {
-    use Entry::{Anybody, Owner, Person, Stranger, Visitor};
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 23] {
+    use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
         ("/connect", Visitor, get(catalogue::show)),
@@ -52,6 +55,10 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 19] {
         ("/people/{person}/link", Owner, post(people::link)),
         ("/settings", Visitor, get(settings::show).post(settings::change)),
         ("/assets/{file}", Anybody, get(asset::show)),
+        ("/api/{account}", Program, any(api::forward)),
+        ("/api/{account}/", Program, any(api::forward)),
+        ("/api/{account}/{*path}", Program, any(api::forward)),
+        ("/token/{account}", Program, any(token::give)),
         (health::PATH, Anybody, get(health::answer)),
     ]
 }
@@ -70,6 +77,11 @@ pub(crate) fn entry(path: &str) -> Option<Entry> {
     ENTRIES.iter().find(|(pattern, _)| fits(pattern, path)).map(|(_, entry)| *entry)
 }
 
+/// Whether a path is for programs. What has a key in it is none: such a path is refused, and the rest of it is nobody's business.
+pub(crate) fn is_program(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/token/")
+}
+
 /// Whether the router takes the path for this pattern.
 fn fits(pattern: &str, path: &str) -> bool {
     let (mut wanted, mut found) = (pattern.split('/'), path.split('/'));
@@ -86,17 +98,23 @@ fn fits(pattern: &str, path: &str) -> bool {
 
 /// The whole web app.
 pub fn router(site: Arc<Site>) -> Router {
-    let routes = routes().into_iter().fold(Router::new(), |router, (path, _, handlers)| router.route(path, handlers));
-    routes
+    let of = |programs: bool| {
+        let wanted = routes().into_iter().filter(move |(_, entry, _)| (*entry == Entry::Program) == programs);
+        wanted.fold(Router::new(), |router, (path, _, handlers)| router.route(path, handlers))
+    };
+    let pages = of(false)
         .fallback(async || Failure::nowhere())
         .method_not_allowed_fallback(async || Failure::not_allowed())
         // The last one is the first to see a request.
         .layer(from_fn_with_state(site.clone(), guard::callback))
         .layer(from_fn_with_state(site.clone(), guard::forms))
         .layer(from_fn_with_state(site.clone(), guard::visitor))
+        .layer(from_fn(guard::deadline));
+    of(true)
+        .layer(from_fn_with_state(site.clone(), guard::callback))
+        .merge(pages)
         .layer(from_fn_with_state(site.clone(), guard::host))
         .layer(CatchPanicLayer::custom(guard::panicked))
-        .layer(from_fn(guard::deadline))
         .layer(from_fn_with_state(site.clone(), guard::headers))
         .layer(from_fn_with_state(site.clone(), guard::look))
         .layer(from_fn(guard::log))

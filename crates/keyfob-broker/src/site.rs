@@ -12,6 +12,7 @@ use keyfob_providers::Provider;
 use keyfob_store::Shelf;
 
 use crate::browser::Browsers;
+use crate::forward::Gate;
 use crate::people::People;
 use crate::seat::Holders;
 
@@ -70,6 +71,8 @@ pub struct Site {
     pub(crate) holders: Holders,
     /// The browsers of guests.
     pub(crate) browsers: Browsers,
+    /// Where programs come in. None: they do not.
+    pub(crate) gate: Option<Gate>,
     /// Who is known. None: everybody is a guest.
     pub(crate) people: Option<People>,
     /// What could be connected.
@@ -120,9 +123,10 @@ impl Site {
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
         let Config { listen, external_url, services, keyfob, catalogue, shelf, shared_accounts } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
+        let gate = shelf.as_ref().map(Gate::new);
         let people = shelf.map(People::new);
         let (desks, holders, browsers) = (RwLock::default(), Holders::default(), Browsers::default());
-        let site = Self { origin, listen, desks, holders, browsers, people, catalogue, shared_accounts, keyfob };
+        let site = Self { origin, listen, desks, holders, browsers, gate, people, catalogue, shared_accounts, keyfob };
         let nothing = services.is_empty();
         services.into_iter().zip(settings).try_for_each(|(service, settings)| site.open(service, settings).map(drop))?;
         // An owner can enter apps later; guests cannot.

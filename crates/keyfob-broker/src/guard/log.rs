@@ -19,6 +19,9 @@ pub(crate) async fn log(request: Request, next: Next) -> Response {
     // A health check comes every few seconds and says nothing.
     if path == crate::health::PATH {
         tracing::trace!(%method, path, status, ms, "request");
+    } else if crate::router::is_program(&path) {
+        // Those are in the book, and many.
+        tracing::debug!(%method, path, status, ms, "request");
     } else {
         tracing::info!(%method, path, status, ms, "request");
     }

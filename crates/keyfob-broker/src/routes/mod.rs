@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod action;
+pub(crate) mod api;
 pub(crate) mod asset;
 pub(crate) mod callback;
 pub(crate) mod catalogue;
@@ -16,6 +17,7 @@ pub(crate) mod rename;
 pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+pub(crate) mod token;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};

@@ -2,6 +2,7 @@
 //! redirects when told, and fills in forms.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod gate;
 pub mod hostile;
 
 use std::collections::{BTreeMap, HashMap};
@@ -250,6 +251,11 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// One that is nowhere yet.
+    pub fn at(home: &str) -> Self {
+        Self { known: HashMap::new(), jars: HashMap::new(), home: home.to_owned(), last: String::new() }
+    }
+
     pub async fn get(&mut self, path: &str) -> Page {
         let url = self.absolute(path);
         self.send("GET", &url, &[], None).await

@@ -1,0 +1,172 @@
+//! The book: who did what, with which account, when, and what came of it. Never a query, a body, a header or a secret.
+//!
+//! A line is durable before the answer that it is about leaves (L17). Where it cannot be written there is no answer: 503, and it says so. What was
+//! done upstream by then is done; so once a line has failed, nothing more is begun until the book can be written again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use keyfob::StoreError;
+use keyfob::proto::Timestamp;
+use keyfob::store::EntryNumber;
+use keyfob_store::Shelf;
+use keyfob_store::shelf::Act;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "who", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Who {
+    /// A valet key.
+    Key {
+        /// Its public number.
+        key: String,
+        /// What a person calls it.
+        key_name: String,
+    },
+    /// A person, at a page.
+    Person {
+        /// Their id.
+        person: String,
+    },
+    /// Whoever may use the command on this vault.
+    Command,
+    /// The program itself.
+    Program,
+    /// Somebody whom a newer version knows.
+    #[serde(other)]
+    Other,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub(crate) enum What {
+    /// A call was forwarded, or refused by a rule, or failed.
+    Called {
+        account: String,
+        method: String,
+        /// Without the query.
+        path: String,
+        /// The origin it was sent to; none: it was not sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upstream: Option<String>,
+        /// The status of the answer, ours where there was none.
+        status: u16,
+        /// Why it is ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
+        /// The length of the answer's body, where it was announced.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
+        /// How long it took until the answer's head was there.
+        milliseconds: u64,
+        request: String,
+    },
+    /// An access token was handed out, or not.
+    TokenAsked { account: String, status: u16, request: String },
+    /// A key was made.
+    KeyMade { key: String, name: String, account: String, allows: Vec<String>, may_see_token: bool },
+    /// A key was taken back.
+    KeyRevoked { key: String, name: String, account: String },
+    /// An account was connected, for the first time or again.
+    Connected { account: String },
+    /// An account was forgotten; whether its tokens were revoked.
+    Disconnected { account: String, revoked: bool },
+    /// An action of a page was done.
+    Acted { account: String, action: String, status: u16 },
+    /// Somebody signed in.
+    SignedIn,
+    /// Somebody signed out.
+    SignedOut,
+    /// The book can be written again; lines are missing before this one.
+    Resumed,
+    /// Something that a newer version knows.
+    #[serde(other)]
+    Other,
+}
+
+/// A line of the book.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Line {
+    #[serde(flatten)]
+    pub(crate) who: Who,
+    #[serde(flatten)]
+    pub(crate) what: What,
+}
+
+/// A line that was read.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "the page that shows it comes next")]
+pub(crate) struct Entry {
+    pub(crate) number: EntryNumber,
+    pub(crate) at: Timestamp,
+    pub(crate) line: Line,
+}
+
+/// The book of a running web app.
+#[derive(Debug)]
+pub(crate) struct Book {
+    shelf: Arc<dyn Shelf>,
+    /// Whether the last line could not be written.
+    closed: AtomicBool,
+}
+
+impl Book {
+    pub(crate) fn new(shelf: Arc<dyn Shelf>) -> Self {
+        Self { shelf, closed: AtomicBool::new(false) }
+    }
+
+    /// Writes a line into the book of this person; durable when it is acknowledged.
+    pub(crate) async fn write(&self, owner: Option<&str>, who: Who, what: What, now: Timestamp) -> Result<(), StoreError> {
+        let written = record(&*self.shelf, owner, who, what, now).await;
+        self.closed.store(written.is_err(), Ordering::Relaxed);
+        written.inspect_err(|error| tracing::error!(%error, "the book cannot be written"))
+    }
+
+    /// Before something is done that the book has to tell of: an error if the last line could not be written, and another one cannot be either.
+    pub(crate) async fn open(&self, now: Timestamp) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Relaxed) {
+            self.write(None, Who::Program, What::Resumed, now).await?;
+        }
+        Ok(())
+    }
+
+    #[expect(dead_code, reason = "the page that shows it comes next")]
+    /// The newest lines before that one, the newest first: all, or those in a person's book.
+    pub(crate) async fn read(&self, owner: Option<&str>, before: Option<EntryNumber>, most: usize) -> Result<Vec<Entry>, StoreError> {
+        let acts = self.shelf.acts(owner, before, most).await?;
+        let entry = |(number, act): (EntryNumber, Act)| {
+            let line = serde_json::from_slice(&act.content);
+            let line = line.unwrap_or(Line { who: Who::Other, what: What::Other });
+            Entry { number, at: act.at, line }
+        };
+        Ok(acts.into_iter().map(entry).collect())
+    }
+}
+
+/// Writes a line, for whoever has no web app running.
+pub(crate) async fn record(shelf: &dyn Shelf, owner: Option<&str>, who: Who, what: What, now: Timestamp) -> Result<(), StoreError> {
+    let content = serde_json::to_vec(&Line { who, what }).expect("text and numbers are always JSON");
+    shelf.record(vec![Act { at: now, owner: owner.map(str::to_owned), content: Zeroizing::new(content) }]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_newer_version_is_a_line() {
+        let line: Line = serde_json::from_str(r#"{"who":"robot","act":"danced","steps":3}"#).expect("a line");
+        assert_eq!(line, Line { who: Who::Other, what: What::Other });
+        let line = Line {
+            who: Who::Key { key: "1".to_owned(), key_name: "cron".to_owned() },
+            what: What::TokenAsked { account: "august".to_owned(), status: 200, request: "r".to_owned() },
+        };
+        let text = serde_json::to_string(&line).expect("JSON");
+        assert_eq!(serde_json::from_str::<Line>(&text).expect("a line"), line, "{text}");
+    }
+}

@@ -1,0 +1,316 @@
+//! `/api/{account}/{path}`: a program's request, sent on to the account's API with the credentials that the program does not have.
+//!
+//! ```text
+//!  key ─► account ─► rate ─► path.rs, rules ─► session ─► headers.rs, body.rs ─► provider
+//!                                                                                  │
+//!  answer ◄── book: a line, on disk ◄── headers.rs, location.rs, secrets masked ◄──┘
+//! ```
+//!
+//! Where it goes is decided by the account alone: its provider's API, below its base URL. The request has a say in what comes after that, in one
+//! spelling, which is the one that was judged. Both bodies stream; nobody's memory holds one.
+
+mod body;
+mod headers;
+mod location;
+mod sessions;
+mod steady;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body as Incoming;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_SECURITY_POLICY, LOCATION, UPGRADE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use keyfob::proto::{Attach, Flow, Secret, encode, scrub};
+use keyfob::{Answer, Session};
+use keyfob_providers::Provider;
+use keyfob_store::Shelf;
+
+pub(crate) use self::sessions::Sessions;
+use crate::audit::{Book, What, Who};
+use crate::keys::{self, Fob, Path, Ring};
+use crate::problem::Problem;
+use crate::seat::Seat;
+use crate::site::Site;
+
+/// Says that an answer is the provider's, and whose: a 401 of theirs and one of ours want different remedies.
+const PROVIDER: HeaderName = HeaderName::from_static("x-keyfob-provider");
+
+/// The name of the use in the book and in the log.
+const REQUEST: HeaderName = HeaderName::from_static("x-keyfob-request");
+
+/// Where a redirect leads that leaves the API: for a program to look at, and not for a client to follow with a key in its hand.
+const ELSEWHERE: HeaderName = HeaderName::from_static("x-keyfob-location");
+
+/// What comes from a provider under our address is no page of ours, and can do nothing there.
+const INERT: &str = "default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox";
+
+/// What programs with keys need: there is one where there is a shelf.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub(crate) ring: Arc<Ring>,
+    pub(crate) book: Book,
+    pub(crate) sessions: Sessions,
+}
+
+impl Gate {
+    pub(crate) fn new(shelf: &Arc<dyn Shelf>) -> Self {
+        Self { ring: Ring::new(shelf.clone()), book: Book::new(shelf.clone()), sessions: Sessions::default() }
+    }
+}
+
+/// A request with a key that is good, for an account that the key is for.
+pub(crate) struct Use<'a> {
+    site: &'a Site,
+    pub(crate) gate: &'a Gate,
+    pub(crate) fob: Arc<Fob>,
+    /// Its name in the book and in the log.
+    pub(crate) id: String,
+    began: Instant,
+}
+
+impl<'a> Use<'a> {
+    /// Lets a request in. What is refused here is nobody's use, and in no book.
+    pub(crate) async fn begin(site: &'a Site, request: &Parts, account: &str) -> Result<Self, Problem> {
+        let began = Instant::now();
+        let gate = site.gate.as_ref().ok_or_else(Problem::nowhere)?;
+        // A request for a proxy (RFC 9112 §3.2.2) has no business here, whichever server it names.
+        if request.uri.authority().is_some() {
+            return Err(Problem::bad_request("absolute-target", "The target of the request is a whole URL; only a path is taken."));
+        }
+        if request.headers.contains_key(UPGRADE) {
+            return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "upgrade", "Other protocols (Upgrade) are not forwarded."));
+        }
+        let fob = keys::shown(&gate.ring, &request.headers, &request.uri, site.keyfob.now()).await?;
+        if fob.key.account != account {
+            return Err(Problem::nowhere());
+        }
+        // Before anything that is written down: a program that runs wild must not fill the book.
+        gate.ring.take_turn(&fob).map_err(Problem::too_many)?;
+        Ok(Self { site, gate, fob, id: request_id(), began })
+    }
+
+    /// The account in use.
+    pub(crate) async fn session(&self) -> Result<(Seat, Session), Problem> {
+        let key = &self.fob.key;
+        let seat = self.site.seat(&key.owner, &key.account).ok_or_else(Problem::nowhere)?;
+        let (session, id) = self.gate.sessions.get(&self.site.keyfob, &seat).await.map_err(|error| Problem::from_error(&error))?;
+        // Somebody logged out, and connected another account under the old name: the key was not made for that one.
+        if id != key.account_id {
+            return Err(Problem::nowhere());
+        }
+        Ok((seat, session))
+    }
+
+    /// Before anything is done that the book has to tell of.
+    pub(crate) async fn open_book(&self) -> Result<(), Problem> {
+        self.gate.book.open(self.site.keyfob.now()).await.map_err(|_| unwritten("Nothing was done."))
+    }
+
+    /// Writes what came of it into the book. After this an answer may leave.
+    pub(crate) async fn close(&self, what: What) -> Result<(), Problem> {
+        let key = &self.fob.key;
+        let (who, now) = (Who::Key { key: key.id.clone(), key_name: key.name.clone() }, self.site.keyfob.now());
+        self.gate.book.write(Some(&key.owner), who, what, now).await.map_err(|_| unwritten("It may have been done all the same."))?;
+        self.gate.ring.note_use(&self.fob, now);
+        Ok(())
+    }
+}
+
+fn unwritten(done: &str) -> Problem {
+    Problem::unavailable("book", format!("The book of who did what cannot be written, and nothing is answered without it. {done}"))
+}
+
+/// Forwards a request.
+pub(crate) async fn forward(site: &Site, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(named) = Named::read(parts.uri.path()) else { return Problem::nowhere().into_response() };
+    match Use::begin(site, &parts, &named.account).await {
+        Ok(used) => used.forward(&parts, body, named.path).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// What a path below `/api/` says.
+struct Named<'a> {
+    account: String,
+    /// The rest, as it was written, with its slash.
+    path: &'a str,
+}
+
+impl<'a> Named<'a> {
+    /// An account's name may have a slash in it, which is written %2F: what comes after the first one that is written as a slash is the provider's.
+    fn read(path: &'a str) -> Option<Self> {
+        let rest = path.strip_prefix("/api/")?;
+        let (account, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let account = String::from_utf8(encode::percent_decode(account.as_bytes())).ok()?;
+        Some(Self { account, path: if path.is_empty() { "/" } else { path } })
+    }
+}
+
+impl Use<'_> {
+    async fn forward(&self, request: &Parts, body: Incoming, path: &str) -> Response {
+        let mut told = Told { method: request.method.to_string(), path: shown(path), upstream: None };
+        let (mut response, problem, bytes) = match self.send(request, body, path, &mut told).await {
+            Ok((response, bytes)) => (response, None, bytes),
+            Err(problem) => {
+                let code = problem.code;
+                (problem.into_response(), Some(code.to_owned()), None)
+            }
+        };
+        let what = What::Called {
+            account: self.fob.key.account.clone(),
+            method: told.method,
+            path: told.path,
+            upstream: told.upstream,
+            status: response.status().as_u16(),
+            problem,
+            bytes,
+            milliseconds: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            request: self.id.clone(),
+        };
+        if let Err(problem) = self.close(what).await {
+            // The provider's answer goes no further: its connection is closed with the body.
+            response = problem.into_response();
+        }
+        if let Ok(id) = HeaderValue::from_str(&self.id) {
+            response.headers_mut().insert(REQUEST, id);
+        }
+        response
+    }
+
+    /// Judges the request, sends it, and makes the answer fit to be given. Nothing has left for the program yet.
+    async fn send(&self, parts: &Parts, body: Incoming, path: &str, told: &mut Told) -> Result<(Response, Option<u64>), Problem> {
+        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", format!("{} is not forwarded.", parts.method)));
+        }
+        let path = Path::read(path).map_err(|why| {
+            Problem::bad_request("unclear-path", format!("The path is refused: {why}."))
+                .hint("write it in the one way that every server reads alike")
+        })?;
+        told.path = shown(path.as_str());
+        if !self.fob.key.rules.iter().any(|rule| rule.allows(&parts.method, &path)) {
+            return Err(Problem::forbidden("not-allowed", format!("This key may not {} {}.", parts.method, shown(path.as_str())))
+                .hint("its owner can make one that may"));
+        }
+        let (seat, session) = self.session().await?;
+        let query = parts.uri.query();
+        judge_query(query, &session)?;
+        let sees_token = self.fob.key.may_see_token;
+        let headers = headers::onward(&parts.headers, sees_token);
+        let (body, watch) = body::ready(&parts.headers, body, &session).await?;
+        let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
+        self.open_book().await?;
+        told.upstream = Some(session.settings().api.base.origin().to_string());
+        let call = session.call(parts.method.clone(), target).headers(headers).carrying(body).without_waiting();
+        let answer = call.send().await.map_err(|error| watch.problem().unwrap_or_else(|| Problem::from_error(&error)))?;
+        // It was not asked to speak another protocol.
+        if answer.status().is_informational() {
+            return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", "The provider wants to speak another protocol."));
+        }
+        Ok(self.answer(answer, &seat, &session, &path))
+    }
+
+    fn answer(&self, answer: Answer, seat: &Seat, session: &Session, path: &Path) -> (Response, Option<u64>) {
+        let sees_token = self.fob.key.may_see_token;
+        let provider = &seat.desk.provider;
+        let mask = (!sees_token).then(|| answer.mask().and(secrets(provider, seat)));
+        let reveals = |value: &HeaderValue| mask.as_ref().is_some_and(|mask| mask.is_in(value.as_bytes()));
+        let mut headers: HeaderMap = headers::back(answer.headers(), reveals);
+        if let Some(location) = answer.headers().get(LOCATION).filter(|location| !reveals(location)) {
+            match location::judge(location, &session.settings().api.base, path, &self.fob.key.account) {
+                location::Location::Here(here) => drop(headers.insert(LOCATION, here)),
+                location::Location::Elsewhere(there) => drop(headers.insert(ELSEWHERE, there)),
+                location::Location::None => {}
+            }
+        }
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(INERT));
+        if let Ok(name) = HeaderValue::from_str(&provider.name) {
+            headers.insert(PROVIDER, name);
+        }
+        let status = answer.status();
+        let bytes = headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let body = answer.into_http().into_body();
+        let body = match mask {
+            Some(mask) => mask.over(body),
+            None => body,
+        };
+        let mut response = Response::new(steady::answer(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        (response, bytes)
+    }
+}
+
+/// What the book will say.
+struct Told {
+    method: String,
+    path: String,
+    upstream: Option<String>,
+}
+
+/// Credentials come from us. A second token in the query is one that the provider may prefer (RFC 6750 §2.3), and so is a parameter that is
+/// signed for us; a method in the query is another method than the one that was judged.
+fn judge_query(query: Option<&str>, session: &Session) -> Result<(), Problem> {
+    let Some(query) = query else { return Ok(()) };
+    let api = &session.settings().api;
+    let is_ours = |name: &[u8]| {
+        let is = |own: &str| name.eq_ignore_ascii_case(own.as_bytes());
+        match &session.settings().flow {
+            Flow::OAuth1(_) => name.len() >= 6 && name[..6].eq_ignore_ascii_case(b"oauth_"),
+            _ => is("access_token") || matches!(&api.attach, Attach::Query(own) if is(own)),
+        }
+    };
+    let overrides = |name: &[u8]| name.eq_ignore_ascii_case(b"_method") || name.eq_ignore_ascii_case(b"x-http-method-override");
+    for (name, _) in encode::decode_pairs(query.as_bytes()) {
+        if is_ours(&name) {
+            return Err(Problem::bad_request(
+                "credentials-in-query",
+                "The query has a parameter that holds credentials; those come from here.",
+            ));
+        }
+        if overrides(&name) {
+            return Err(Problem::bad_request("method-in-query", "The query has a parameter that changes the method."));
+        }
+    }
+    Ok(())
+}
+
+/// What of the app's fields must not be shown.
+fn secrets<'a>(provider: &'a Provider, seat: &'a Seat) -> impl Iterator<Item = &'a Secret> {
+    provider.client.fields.iter().filter(|field| field.secret).filter_map(|field| seat.desk.app.fields.get(&field.name))
+}
+
+/// A path as messages and the book have it.
+fn shown(path: &str) -> String {
+    scrub::printable(path)
+}
+
+/// Tells requests apart, among those of all instances.
+fn request_id() -> String {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static INSTANCE: LazyLock<String> = LazyLock::new(|| keyfob::random_hex()[..12].to_owned());
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{:x}", *INSTANCE, NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_one_segment() {
+        let read = |path| Named::read(path).map(|named| (named.account, named.path));
+        assert_eq!(read("/api/august/users/locks"), Some(("august".to_owned(), "/users/locks")));
+        assert_eq!(read("/api/telldus%2Fcabin/json/devices"), Some(("telldus/cabin".to_owned(), "/json/devices")));
+        assert_eq!(read("/api/august"), Some(("august".to_owned(), "/")));
+        assert_eq!(read("/api/august/"), Some(("august".to_owned(), "/")));
+        assert_eq!(read("/api/august//evil.example/"), Some(("august".to_owned(), "//evil.example/")));
+        assert_eq!(read("/api/%ff/x").map(|_| ()), None);
+    }
+}

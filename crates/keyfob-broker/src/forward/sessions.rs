@@ -1,0 +1,65 @@
+//! The accounts in use: a session each, kept between requests, so that a warm one reads no store.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use keyfob::{AccountId, Error, Keyfob, Session};
+
+use crate::keys::Recent;
+use crate::seat::Seat;
+
+/// Accounts that are kept open.
+const MOST: usize = 10_000;
+
+/// What is older is held against the store: an account that was logged out, by whichever program, is used no longer than this.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// The accounts in use, by their names in the vault.
+pub(crate) struct Sessions(Mutex<Recent<InUse>>);
+
+#[derive(Clone)]
+struct InUse {
+    session: Session,
+    id: AccountId,
+    read: Instant,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(MOST)))
+    }
+}
+
+impl Sessions {
+    /// The account's session, and the account's immutable id.
+    pub(super) async fn get(&self, keyfob: &Keyfob, seat: &Seat) -> Result<(Session, AccountId), Error> {
+        let known = self.held(|held| held.get(&seat.name));
+        let session = match known {
+            Some(known) if known.read.elapsed() < TRUSTED => return Ok((known.session, known.id)),
+            Some(known) => known.session.reread().await,
+            None => keyfob.session(seat.desk.settings.clone(), seat.desk.app.clone(), &seat.name).await,
+        };
+        let session = match session {
+            Ok(session) => session,
+            Err(error) => {
+                self.held(|held| held.remove(&seat.name));
+                return Err(error);
+            }
+        };
+        let id = session.account().id;
+        let in_use = InUse { session: session.clone(), id: id.clone(), read: Instant::now() };
+        self.held(|held| held.put(&seat.name, in_use));
+        Ok((session, id))
+    }
+
+    fn held<T>(&self, work: impl FnOnce(&mut Recent<InUse>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}

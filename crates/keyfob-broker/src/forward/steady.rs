@@ -1,0 +1,127 @@
+//! Bodies that stream, held to a length and to moving at all: whoever falls silent in the middle keeps a connection for nothing.
+//!
+//! Only data goes through. Trailers are headers that nobody has looked at.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body as Served;
+use bytes::{Buf as _, Bytes};
+use http::StatusCode;
+use http_body::{Body as _, Frame, SizeHint};
+use keyfob::Body;
+use tokio::time::{Instant, Sleep};
+
+use super::body::too_large;
+use crate::problem::Problem;
+
+/// The longest silence of a program in the middle of its body.
+const REQUEST_SILENCE: Duration = Duration::from_secs(30);
+
+/// The longest silence of a provider in the middle of its answer: some answers are streams of events, which come when something happens.
+const ANSWER_SILENCE: Duration = Duration::from_secs(300);
+
+const TOO_LARGE: u8 = 1;
+const SILENT: u8 = 2;
+
+/// Knows why a program's body ended early, where it was we who ended it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watch(Arc<AtomicU8>);
+
+impl Watch {
+    pub(super) fn problem(&self) -> Option<Problem> {
+        match self.0.load(Ordering::Relaxed) {
+            TOO_LARGE => Some(too_large()),
+            SILENT => Some(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "The body did not come to its end in time.")),
+            _ => None,
+        }
+    }
+}
+
+/// A program's body, on its way to the provider.
+pub(super) fn request(body: Served, most: u64) -> (Body, Watch) {
+    let watch = Watch::default();
+    (Body::stream(Steady::new(body, most, REQUEST_SILENCE, watch.clone())), watch)
+}
+
+/// A provider's body, on its way to the program.
+pub(super) fn answer(body: Body) -> Served {
+    if body.is_end_stream() { Served::empty() } else { Served::new(Steady::new(body, u64::MAX, ANSWER_SILENCE, Watch::default())) }
+}
+
+struct Steady<B> {
+    inner: B,
+    left: u64,
+    patience: Duration,
+    /// Set when somebody had to wait, and not for every piece.
+    silence: Option<Pin<Box<Sleep>>>,
+    watch: Watch,
+}
+
+/// Why a body ends early.
+#[derive(Debug)]
+struct Ended(&'static str);
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Ended {}
+
+impl<B> Steady<B> {
+    fn new(inner: B, most: u64, patience: Duration, watch: Watch) -> Self {
+        Self { inner, left: most, patience, silence: None, watch }
+    }
+
+    fn end(&self, why: u8, said: &'static str) -> Box<dyn std::error::Error + Send + Sync> {
+        self.watch.0.store(why, Ordering::Relaxed);
+        Box::new(Ended(said))
+    }
+}
+
+impl<B> http_body::Body for Steady<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        loop {
+            match Pin::new(&mut self.inner).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.silence = None;
+                    let Ok(data) = frame.into_data() else { continue };
+                    let Some(left) = self.left.checked_sub(data.remaining() as u64) else {
+                        return Poll::Ready(Some(Err(self.end(TOO_LARGE, "the body is longer than is forwarded"))));
+                    };
+                    self.left = left;
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => {
+                    let patience = self.patience;
+                    let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + patience)));
+                    ready!(silence.as_mut().poll(cx));
+                    return Poll::Ready(Some(Err(self.end(SILENT, "nothing came for too long"))));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,262 @@
+//! Valet keys: what a program gets in place of a token. Restricted to one account, to methods and paths, until a moment, as often as was said; taken
+//! back at once. What OAuth promised at the start, for APIs that have no such scope.
+//!
+//! ```text
+//!  text.rs   kfk_ + number + secret + checksum: what the holder has
+//!  rule.rs   GET /users/locks/** ── judged on ── path.rs, the one spelling of a path
+//!  rate.rs   10/min
+//!  ring.rs   the keys in use, in memory as long as the shelf tells what changes
+//!  shown.rs  which key a request brings
+//! ```
+//!
+//! On the shelf is a record for each: everything but the secret, of which there is the SHA-256.
+
+mod path;
+#[cfg(test)]
+mod payloads;
+mod rate;
+mod recent;
+mod ring;
+mod rule;
+mod shown;
+mod text;
+
+use std::fmt;
+
+use keyfob::proto::{Misuse, Secret, Timestamp, scrub};
+use keyfob::store::{Expected, Versioned};
+use keyfob::{AccountId, Error, OsEntropy, StoreError};
+use keyfob_store::Shelf;
+use keyfob_store::shelf::{Item, Kind};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use path::Path;
+pub use rate::Rate;
+pub(crate) use recent::Recent;
+pub(crate) use ring::{Fob, Ring};
+pub use rule::Rule;
+pub(crate) use shown::shown;
+use text::Digest;
+
+use crate::audit::{self, What, Who};
+
+/// What keys are on the shelf.
+const KIND: Kind = Kind("key");
+
+/// The longest name, in characters.
+const LONGEST_NAME: usize = 100;
+
+/// Rules of one key. Each is looked at for each request.
+const MOST_RULES: usize = 50;
+
+/// So many are read from the shelf at once.
+const PAGE: usize = 200;
+
+/// A valet key, without the text that opens with it.
+#[derive(Clone, Debug)]
+pub struct ValetKey {
+    /// Its public number.
+    pub id: String,
+    /// The person whose account it is for.
+    pub owner: String,
+    /// What a person calls it.
+    pub name: String,
+    /// The account, as its owner calls it.
+    pub account: String,
+    /// The account's immutable id: a new account of the same name is another one.
+    pub account_id: AccountId,
+    /// What it may do; nothing else.
+    pub rules: Vec<Rule>,
+    /// How often; none: as often as it likes.
+    pub rate: Option<Rate>,
+    /// Whether it may have the account's access token itself.
+    pub may_see_token: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// The person whose account it is for.
+    pub owner: String,
+    /// What a person calls it; empty: after the account.
+    pub name: String,
+    /// The account, as its owner calls it.
+    pub account: String,
+    /// The account's immutable id.
+    pub account_id: AccountId,
+    /// What it may do.
+    pub rules: Vec<Rule>,
+    /// How often.
+    pub rate: Option<Rate>,
+    /// Whether it may have the account's access token itself.
+    pub may_see_token: bool,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A key that was just made.
+pub struct Made {
+    /// What is known of it from now on.
+    pub key: ValetKey,
+    /// What opens with it. Nobody can show it again.
+    pub text: Secret,
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Made").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// Makes a key, and writes that into the book.
+///
+/// # Errors
+/// `Misuse` for one that may do nothing, or has ended already; those of the shelf.
+pub async fn create(shelf: &dyn Shelf, new: NewKey, by: Who, now: Timestamp) -> Result<Made, Error> {
+    let NewKey { owner, name, account, account_id, rules, rate, may_see_token, expires_at } = new;
+    if rules.is_empty() && !may_see_token {
+        return Err(Misuse::new("something that the key may do", "no rule").with_hint("allow something, such as GET /users/**").into());
+    }
+    if rules.len() > MOST_RULES {
+        return Err(Misuse::new(format!("at most {MOST_RULES} rules"), rules.len().to_string()).into());
+    }
+    if expires_at.is_some_and(|at| at <= now) {
+        return Err(Misuse::new("an end in the future", "one in the past").into());
+    }
+    let name = scrub::printable(name.trim());
+    if name.chars().count() > LONGEST_NAME {
+        return Err(Misuse::new(format!("a name of at most {LONGEST_NAME} characters"), "a longer one").into());
+    }
+    let name = if name.is_empty() { account.clone() } else { name };
+    let (id, digest, text) = text::draw(&OsEntropy);
+    let key =
+        ValetKey { id, owner, name, account, account_id, rules, rate, may_see_token, created_at: now, expires_at, last_used_at: None };
+    // In the book first: better a line about a key that is not there than a key without a line.
+    let what = What::KeyMade {
+        key: key.id.clone(),
+        name: key.name.clone(),
+        account: key.account.clone(),
+        allows: key.rules.iter().map(ToString::to_string).collect(),
+        may_see_token,
+    };
+    audit::record(shelf, Some(&key.owner), by, what, now).await?;
+    shelf.put_item(KIND, &Record::of(&key, digest).item(&key), Expected::Nothing).await?;
+    Ok(Made { key, text })
+}
+
+/// The keys of a person, or all; without those that have ended.
+///
+/// # Errors
+/// Those of the shelf.
+pub async fn list(shelf: &dyn Shelf, owner: Option<&str>, now: Timestamp) -> Result<Vec<ValetKey>, StoreError> {
+    let mut keys: Vec<ValetKey> = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let items = shelf.items(KIND, owner, after.as_deref(), PAGE, now).await?;
+        for item in &items {
+            keys.push(Record::read(item)?.0);
+        }
+        match items.last() {
+            Some(last) if items.len() == PAGE => after = Some(last.value.id.clone()),
+            _ => break,
+        }
+    }
+    // Their numbers mean nothing to a person.
+    keys.sort_by(|a, b| (&a.account, a.created_at, &a.name).cmp(&(&b.account, b.created_at, &b.name)));
+    Ok(keys)
+}
+
+/// Takes a key back, and writes that into the book; `None` if there is none of this number, or it is not this person's. Everywhere within a second.
+///
+/// # Errors
+/// Those of the shelf. If only the book failed, the key is gone all the same.
+pub async fn revoke(shelf: &dyn Shelf, owner: Option<&str>, id: &str, by: Who, now: Timestamp) -> Result<Option<ValetKey>, StoreError> {
+    if !is_number(id) {
+        return Ok(None);
+    }
+    let Some(item) = shelf.item(KIND, id, now).await? else { return Ok(None) };
+    if owner.is_some() && item.value.owner.as_deref() != owner {
+        return Ok(None);
+    }
+    let (key, _) = Record::read(&item)?;
+    if !shelf.remove_item(KIND, id).await? {
+        return Ok(None);
+    }
+    let what = What::KeyRevoked { key: key.id.clone(), name: key.name.clone(), account: key.account.clone() };
+    audit::record(shelf, Some(&key.owner), by, what, now).await?;
+    Ok(Some(key))
+}
+
+/// Whether it can be the number of a key: what is asked of a shelf is of its alphabet.
+fn is_number(id: &str) -> bool {
+    id.len() <= 64 && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// What rests on the shelf. The number, the owner and the end are the item's own.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    name: String,
+    account: String,
+    account_id: AccountId,
+    /// SHA-256, as hexadecimal digits.
+    secret: String,
+    rules: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rate: Option<String>,
+    #[serde(default)]
+    may_see_token: bool,
+    created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<Timestamp>,
+}
+
+impl Record {
+    fn of(key: &ValetKey, secret: Digest) -> Self {
+        Self {
+            name: key.name.clone(),
+            account: key.account.clone(),
+            account_id: key.account_id.clone(),
+            secret: secret.to_hex(),
+            rules: key.rules.iter().map(ToString::to_string).collect(),
+            rate: key.rate.map(|rate| rate.to_string()),
+            may_see_token: key.may_see_token,
+            created_at: key.created_at,
+            last_used_at: key.last_used_at,
+        }
+    }
+
+    fn item(&self, key: &ValetKey) -> Item {
+        let content = serde_json::to_vec(self).expect("text, numbers and lists are always JSON");
+        Item { expires_at: key.expires_at, ..Item::new(&key.id, content).owned_by(&key.owner) }
+    }
+
+    /// What is not as we wrote it opens nothing.
+    fn read(item: &Versioned<Item>) -> Result<(ValetKey, Digest), StoreError> {
+        let Item { id, owner, expires_at, content } = &item.value;
+        let broken = || StoreError::Corrupt(format!("the record of the key {id} cannot be read"));
+        let record: Self = serde_json::from_slice(content).map_err(|_| broken())?;
+        let digest = Digest::from_hex(&record.secret).ok_or_else(broken)?;
+        let rules = record.rules.iter().map(|rule| rule.parse()).collect::<Result<_, Misuse>>().map_err(|_| broken())?;
+        let rate = record.rate.map(|rate| rate.parse()).transpose().map_err(|_: Misuse| broken())?;
+        let key = ValetKey {
+            id: id.clone(),
+            owner: owner.clone().ok_or_else(broken)?,
+            name: record.name,
+            account: record.account,
+            account_id: record.account_id,
+            rules,
+            rate,
+            may_see_token: record.may_see_token,
+            created_at: record.created_at,
+            expires_at: *expires_at,
+            last_used_at: record.last_used_at,
+        };
+        Ok((key, digest))
+    }
+}

@@ -1,0 +1,70 @@
+//! What was used of late, and of no more than so many: two maps, of which the older one is dropped when the younger is full. What is in use moves
+//! over, and nothing is searched for the oldest.
+
+use std::collections::HashMap;
+
+#[derive(Debug)]
+pub(crate) struct Recent<V> {
+    most: usize,
+    young: HashMap<String, V>,
+    old: HashMap<String, V>,
+}
+
+impl<V: Clone> Recent<V> {
+    /// Room for so many that are in use; at most twice as many are kept.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, young: HashMap::new(), old: HashMap::new() }
+    }
+
+    pub(crate) fn get(&mut self, key: &str) -> Option<V> {
+        if let Some(value) = self.young.get(key) {
+            return Some(value.clone());
+        }
+        let value = self.old.remove(key)?;
+        self.put(key, value.clone());
+        Some(value)
+    }
+
+    pub(crate) fn put(&mut self, key: &str, value: V) {
+        if let Some(there) = self.young.get_mut(key) {
+            *there = value;
+            return;
+        }
+        if self.young.len() >= self.most {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(key);
+        self.young.insert(key.to_owned(), value);
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_use_stays_and_the_rest_is_bounded() {
+        let mut recent = Recent::new(10);
+        recent.put("ours", 0);
+        for stranger in 0..1000 {
+            recent.put(&stranger.to_string(), stranger);
+            assert_eq!(recent.get("ours"), Some(0));
+            assert!(recent.young.len() + recent.old.len() <= 20);
+        }
+        assert_eq!(recent.get("1"), None);
+        recent.remove("ours");
+        assert_eq!(recent.get("ours"), None);
+        recent.clear();
+        assert_eq!(recent.get("999"), None);
+    }
+}

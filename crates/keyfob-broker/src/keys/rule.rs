@@ -1,0 +1,205 @@
+//! What a key may do: `GET,POST /users/*/locks/**`.
+//!
+//! Nothing is allowed that no rule names. A rule is about methods and paths; the query is not part of it, nor is the body: an API that takes its
+//! orders in the query (Telldus does for some) is as open as the paths that a rule leaves open.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::Method;
+use keyfob::proto::{Misuse, scrub};
+
+use super::path::Path;
+
+/// Methods and a pattern of paths.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Empty: every method.
+    methods: Vec<Method>,
+    segments: Vec<Segment>,
+    /// `**` at the end: whatever comes after that slash.
+    open: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    /// This text, in its one spelling.
+    Is(String),
+    /// `*`: any text, but not none.
+    Any,
+}
+
+impl Rule {
+    /// Whether a request is what this rule allows. HEAD goes with GET: it says less.
+    pub(crate) fn allows(&self, method: &Method, path: &Path) -> bool {
+        let asked = if method == Method::HEAD { &Method::GET } else { method };
+        if !self.methods.is_empty() && !self.methods.contains(method) && !self.methods.contains(asked) {
+            return false;
+        }
+        let mut given = path.segments();
+        let fits = self.segments.iter().all(|wanted| match (wanted, given.next()) {
+            (Segment::Is(text), Some(segment)) => text == segment,
+            (Segment::Any, Some(segment)) => !segment.is_empty(),
+            (_, None) => false,
+        });
+        // `/locks/**` needs the slash: `/locks` alone is another path.
+        fits && (given.next().is_some() == self.open)
+    }
+}
+
+impl FromStr for Rule {
+    type Err = Misuse;
+
+    fn from_str(text: &str) -> Result<Self, Misuse> {
+        let wrong = |found: String| {
+            Misuse::new("a rule such as GET /users/*/locks/**", found)
+                .with_hint("methods with commas between them (or * for all), a space, and a path; * is one segment, ** at the end the rest")
+        };
+        let text = text.trim();
+        let (methods, pattern) = text.split_once(char::is_whitespace).ok_or_else(|| wrong(format!("\"{}\"", scrub::printable(text))))?;
+        let methods = match methods {
+            "*" => Vec::new(),
+            named => named
+                .split(',')
+                .map(|name| method(name).ok_or_else(|| wrong(format!("the method \"{}\"", scrub::printable(name)))))
+                .collect::<Result<_, _>>()?,
+        };
+        let pattern = pattern.trim_start();
+        let (closed, open) = match pattern.strip_suffix("/**") {
+            Some(closed) => (closed, true),
+            None => (pattern, false),
+        };
+        // An asterisk inside a name would be taken for a pattern by whoever reads it.
+        if closed.split('/').any(|segment| segment.contains('*') && segment != "*") {
+            return Err(wrong("an asterisk that is not a whole segment".to_owned()).with_hint("write %2A for one that belongs to the path"));
+        }
+        let segments = if closed.is_empty() && open {
+            Vec::new()
+        } else {
+            let path = Path::read(closed).map_err(|why| wrong(format!("a path that is refused: {why}")))?;
+            let segment = |text: &str| if text == "*" { Segment::Any } else { Segment::Is(text.to_owned()) };
+            path.segments().map(segment).collect()
+        };
+        // `/a//**` would have read as an empty segment.
+        if open && segments.last() == Some(&Segment::Is(String::new())) {
+            return Err(wrong("a path with an empty segment (//)".to_owned()));
+        }
+        Ok(Self { methods, segments, open })
+    }
+}
+
+/// In any case of letters, where a person writes it. What has no path, and what shows the request to whoever asks, is nobody's.
+fn method(name: &str) -> Option<Method> {
+    let method = Method::from_bytes(name.trim().to_ascii_uppercase().as_bytes()).ok()?;
+    let is_word = method.as_str().bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+    (is_word && method != Method::CONNECT && method != Method::TRACE).then_some(method)
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.methods.is_empty() {
+            f.write_str("*")?;
+        }
+        for (at, method) in self.methods.iter().enumerate() {
+            write!(f, "{}{method}", if at > 0 { "," } else { "" })?;
+        }
+        f.write_str(" ")?;
+        for segment in &self.segments {
+            match segment {
+                Segment::Is(text) => write!(f, "/{text}")?,
+                Segment::Any => f.write_str("/*")?,
+            }
+        }
+        f.write_str(if self.open { "/**" } else { "" })
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rule({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(rule: &str, method: &str, path: &str) -> bool {
+        let rule: Rule = rule.parse().unwrap_or_else(|error| panic!("{rule}: {error}"));
+        rule.allows(&method.parse().expect("a method"), &Path::read(path).unwrap_or_else(|why| panic!("{path}: {why}")))
+    }
+
+    #[test]
+    fn a_rule_is_methods_and_a_path() {
+        assert!(allows("GET /users/locks", "GET", "/users/locks"));
+        assert!(allows("GET /users/locks", "HEAD", "/users/locks"));
+        assert!(allows("get,PUT /users/locks", "PUT", "/users/%6cocks"));
+        assert!(!allows("GET,PUT /users/locks", "POST", "/users/locks"));
+        assert!(!allows("PUT /users/locks", "HEAD", "/users/locks"));
+        assert!(allows("* /users/locks", "DELETE", "/users/locks"));
+        assert!(allows("GET /", "GET", "/") && !allows("GET /", "GET", "/x"));
+    }
+
+    #[test]
+    fn l14_another_case_method_or_ending_is_another_request() {
+        for other in crate::keys::payloads::OTHERS {
+            assert!(!allows("GET /users/locks", "GET", other), "{other}");
+        }
+        for method in ["get", "Get", "GETS", "OPTIONS", "PROPFIND"] {
+            assert!(!allows("GET /users/locks", method, "/users/locks"), "{method}");
+        }
+    }
+
+    #[test]
+    fn asterisks_are_whole_segments() {
+        assert!(allows("GET /users/*/locks", "GET", "/users/1/locks"));
+        assert!(!allows("GET /users/*/locks", "GET", "/users/1/2/locks"));
+        assert!(!allows("GET /users/*", "GET", "/users/"));
+        assert!(!allows("GET /users/*", "GET", "/users/1/"));
+        for path in ["/users/locks/", "/users/locks/1", "/users/locks/1/2/", "/users/locks/a%20b"] {
+            assert!(allows("GET /users/locks/**", "GET", path), "{path}");
+        }
+        for path in ["/users/locks", "/users/lockspicker", "/users", "/"] {
+            assert!(!allows("GET /users/locks/**", "GET", path), "{path}");
+        }
+        assert!(allows("GET /**", "GET", "/") && allows("GET /**", "GET", "/a/b/"));
+        assert!(allows("GET /*/**", "GET", "/a/b") && !allows("GET /*/**", "GET", "/a"));
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused() {
+        for text in [
+            "",
+            "GET",
+            "/users",
+            "GET users",
+            "GET  ",
+            "CONNECT /",
+            "TRACE /",
+            "G€T /",
+            "GET, /x",
+            "GET /a*",
+            "GET /**/a",
+            "GET /a/**b",
+            "GET /a/../b",
+            "GET /a//b",
+            "GET /a//**",
+            "GET //**",
+            "GET /a?b=c",
+            "GET https://a.example/",
+            "GET /a/***",
+            "GET /%2e%2e/**",
+            "G1T /a",
+        ] {
+            assert!(text.parse::<Rule>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_is_written_as_it_is_read() {
+        for text in ["GET /users/locks/**", "GET,PUT /a/*", "* /**", "GET /", "PATCH /a/"] {
+            assert_eq!(text.parse::<Rule>().expect("a rule").to_string(), text);
+        }
+        assert_eq!("get  /%61".parse::<Rule>().expect("a rule").to_string(), "GET /a");
+    }
+}

@@ -1,0 +1,160 @@
+//! A key as its holder has it: `kfk_`, a public number, a secret, a checksum; 75 letters and digits.
+//!
+//! The prefix and the checksum are for scanners of repositories and logs: they find it, and know without asking anybody that it is one and not a
+//! word that looks like it. The number says which key is meant, so that finding it needs no secret; the secret is 256 random bits, so that its hash
+//! needs no salt and no patience.
+
+use keyfob::proto::{Entropy, Secret};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// What every key begins with.
+pub(crate) const PREFIX: &str = "kfk_";
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// 62^22 > 2^128, 62^43 > 2^256, 62^6 > 2^32.
+const NUMBER: usize = 22;
+const SECRET: usize = 43;
+const CHECKSUM: usize = 6;
+
+/// How long a key is.
+pub(crate) const LENGTH: usize = PREFIX.len() + NUMBER + SECRET + CHECKSUM;
+
+/// The SHA-256 of a key's secret: all that is kept of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Digest([u8; 32]);
+
+/// A key that somebody shows, taken apart.
+pub(crate) struct Shown<'a> {
+    pub(crate) id: &'a str,
+    secret: &'a str,
+}
+
+/// A new key: its public number, what is kept of its secret, and the text, which is shown once.
+pub(crate) fn draw(entropy: &dyn Entropy) -> (String, Digest, Secret) {
+    let (mut number, mut secret) = ([0; 16], [0; 32]);
+    entropy.fill(&mut number);
+    entropy.fill(&mut secret);
+    let id = base62(&number, NUMBER);
+    let secret = Secret::new(base62(&secret, SECRET));
+    let digest = Digest::of(secret.expose());
+    let start = format!("{PREFIX}{id}{}", secret.expose());
+    let checksum = base62(&crc32(start.as_bytes()).to_be_bytes(), CHECKSUM);
+    (id, digest, Secret::new(start + &checksum))
+}
+
+impl<'a> Shown<'a> {
+    /// Takes a key apart. `None` for what cannot be one: it is not worth a look at the shelf.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let is_key =
+            text.len() == LENGTH && text.starts_with(PREFIX) && text.bytes().skip(PREFIX.len()).all(|byte| byte.is_ascii_alphanumeric());
+        if !is_key {
+            return None;
+        }
+        let (start, checksum) = text.split_at(LENGTH - CHECKSUM);
+        let (id, secret) = start[PREFIX.len()..].split_at(NUMBER);
+        (base62(&crc32(start.as_bytes()).to_be_bytes(), CHECKSUM) == checksum).then_some(Self { id, secret })
+    }
+
+    /// Whether this is the key that was given out.
+    pub(crate) fn is(&self, kept: &Digest) -> bool {
+        Digest::of(self.secret).0.ct_eq(&kept.0).into()
+    }
+}
+
+/// Whether there is something in the text that begins like a key of ours.
+pub(crate) fn is_in(text: &str) -> bool {
+    text.contains(PREFIX)
+}
+
+impl Digest {
+    fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret).into())
+    }
+
+    pub(crate) fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+        let bytes: Vec<u8> =
+            text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect::<Option<_>>()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+/// The number in big-endian bytes, in base 62, with zeros in front.
+fn base62(bytes: &[u8], width: usize) -> String {
+    let mut rest = bytes.to_vec();
+    let mut digits = vec![b'0'; width];
+    for digit in digits.iter_mut().rev() {
+        let mut remainder = 0_u32;
+        for byte in &mut rest {
+            let value = remainder << 8 | u32::from(*byte);
+            *byte = u8::try_from(value / 62).expect("the remainder is less than 62, so the quotient is less than 256");
+            remainder = value % 62;
+        }
+        *digit = ALPHABET[remainder as usize];
+    }
+    rest.iter_mut().for_each(|byte| *byte = 0);
+    String::from_utf8(digits).expect("the alphabet is ASCII")
+}
+
+/// CRC-32 as in ISO 3309: a checksum against typing errors and chance, and no protection.
+fn crc32(bytes: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut at = 0;
+        while at < 256 {
+            let (mut value, mut bit) = (at as u32, 0);
+            while bit < 8 {
+                value = if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 };
+                bit += 1;
+            }
+            table[at] = value;
+            at += 1;
+        }
+        table
+    };
+    !bytes.iter().fold(u32::MAX, |crc, byte| crc >> 8 ^ TABLE[usize::from((crc as u8) ^ byte)])
+}
+
+#[cfg(test)]
+mod tests {
+    use keyfob::OsEntropy;
+
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_the_one_that_everybody_has() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+
+    #[test]
+    fn numbers_have_a_fixed_width() {
+        assert_eq!(base62(&[0; 16], NUMBER), "0".repeat(NUMBER));
+        assert_eq!(base62(&u128::MAX.to_be_bytes(), NUMBER), "7n42DGM5Tflk9n8mt7Fhc7");
+        assert_eq!(base62(&[0xff; 32], SECRET).len(), SECRET);
+        assert_eq!(base62(&[0, 0, 0, 63], CHECKSUM), "000011");
+    }
+
+    #[test]
+    fn what_was_drawn_is_read_and_nothing_else_is() {
+        let (id, digest, text) = draw(&OsEntropy);
+        let text = text.expose();
+        assert_eq!(text.len(), LENGTH);
+        let shown = Shown::read(text).expect("a key");
+        assert!(shown.id == id && shown.is(&digest) && shown.is(&Digest::from_hex(&digest.to_hex()).expect("hex")));
+        assert!(!Shown::read(draw(&OsEntropy).2.expose()).expect("a key").is(&digest), "another one is not it");
+        // Every single letter counts.
+        for at in 0..LENGTH {
+            let mut other = text.to_owned().into_bytes();
+            other[at] = if other[at] == b'x' { b'y' } else { b'x' };
+            assert!(Shown::read(std::str::from_utf8(&other).expect("ASCII")).is_none(), "letter {at}");
+        }
+        for other in ["", "kfk_", &text[1..], &format!("{text}0"), &text.replace("kfk_", "KFK_"), &"é".repeat(LENGTH / 2)] {
+            assert!(Shown::read(other).is_none(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a program gets when something does not work (RFC 9457): a status, a word that programs can look for, a sentence, and what to do next.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use keyfob::Error;
+use keyfob::proto::{self, TransportKind};
+use serde_json::json;
+
+use crate::failure::sentence;
+
+/// An answer that says what is wrong.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    /// The same in every version, for programs.
+    pub(crate) code: &'static str,
+    /// A sentence.
+    detail: String,
+    hint: Option<String>,
+    /// In seconds.
+    retry_after: Option<u64>,
+    challenge: Option<&'static str>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), hint: None, retry_after: None, challenge: None }
+    }
+
+    pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    pub(crate) fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    /// There is no such account, or it is somebody else's: whoever asks learns nothing of the difference.
+    pub(crate) fn nowhere() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here for this key.")
+    }
+
+    pub(crate) fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).hint("the log of this program says why")
+    }
+
+    /// RFC 6750 §3: without a key there is no error in the challenge.
+    pub(crate) fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
+        let challenge = if code == "key-missing" { "Bearer realm=\"keyfob\"" } else { "Bearer realm=\"keyfob\", error=\"invalid_token\"" };
+        Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, code, detail) }
+    }
+
+    pub(crate) fn too_many(after: std::time::Duration) -> Self {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        let detail = "This key was used more often than it may.";
+        Self { retry_after: Some(seconds.max(1)), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate", detail) }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// From an error of a session.
+    pub(crate) fn from_error(error: &Error) -> Self {
+        let said = sentence(&error.to_string());
+        let problem = match error {
+            Error::NoAccount { .. } => return Self::nowhere(),
+            Error::NeedsLogin { .. } => Self::new(StatusCode::CONFLICT, "needs-login", said),
+            Error::Unbound { .. } | Error::TakenName { .. } => Self::forbidden("unbound", said),
+            Error::Store(error) => {
+                tracing::error!(%error, "the vault cannot be used");
+                return Self::unavailable("vault", "The vault cannot be used.");
+            }
+            Error::Held { .. } | Error::Unsaved { .. } | Error::Stopped { .. } => {
+                Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "refreshing", said) }
+            }
+            Error::Protocol(error) => {
+                let (status, code) = match error {
+                    proto::Error::Misuse(_) => (StatusCode::BAD_REQUEST, "misuse"),
+                    proto::Error::Transport(error) => match error.kind {
+                        TransportKind::Timeout => (StatusCode::GATEWAY_TIMEOUT, "provider-slow"),
+                        _ => (StatusCode::BAD_GATEWAY, "provider-unreachable"),
+                    },
+                    proto::Error::Refused(_) => (StatusCode::BAD_GATEWAY, "provider-refused"),
+                    _ => (StatusCode::BAD_GATEWAY, "provider-misbehaved"),
+                };
+                Self::new(status, code, said)
+            }
+            _ => Self::new(StatusCode::BAD_GATEWAY, "provider", said),
+        };
+        match error.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut members =
+            json!({"type": "about:blank", "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail});
+        if let Some(hint) = self.hint {
+            members["hint"] = hint.into();
+        }
+        let mut response = (self.status, members.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}

@@ -1,0 +1,13 @@
+//! `/api/{account}/{path}`: the account's API, for whoever has a key.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use crate::forward;
+use crate::site::Site;
+
+pub(crate) async fn forward(State(site): State<Arc<Site>>, request: Request) -> Response {
+    forward::forward(&site, request).await
+}

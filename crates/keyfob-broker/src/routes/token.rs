@@ -1,0 +1,74 @@
+//! `GET /token/{account}`: a valid access token, for a key that may see it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+use keyfob::proto::{Timestamp, TokenSet};
+use keyfob_providers::Cell;
+use serde_json::json;
+
+use crate::audit::What;
+use crate::forward::Use;
+use crate::problem::Problem;
+use crate::site::Site;
+
+/// The token is good for so many seconds at least, where the provider gives it so many.
+const MIN_VALID: i64 = 60;
+
+pub(crate) async fn give(State(site): State<Arc<Site>>, Path(account): Path<String>, request: Parts) -> Response {
+    let used = match Use::begin(&site, &request, &account).await {
+        Ok(used) => used,
+        Err(problem) => return problem.into_response(),
+    };
+    let response = match token(&used, &request.method).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    };
+    let what = What::TokenAsked { account, status: response.status().as_u16(), request: used.id.clone() };
+    match used.close(what).await {
+        Ok(()) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
+    if method != Method::GET {
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "A token is asked for with GET."));
+    }
+    if !used.fob.key.may_see_token {
+        return Err(Problem::forbidden("not-allowed", "This key may not see the token.").hint("make the call with /api/, which needs none"));
+    }
+    let (_, session) = used.session().await?;
+    let account = session.account();
+    let TokenSet::OAuth2(tokens) = &account.tokens else {
+        return Err(Problem::new(StatusCode::CONFLICT, "no-token", "This account speaks OAuth 1, which signs every request by itself.")
+            .hint("make the call with /api/, which signs it"));
+    };
+    if tokens.proof_key.is_some() {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "no-token",
+            "This account's token is bound to a key (RFC 9449), and worth nothing without it.",
+        )
+        .hint("make the call with /api/, which proves it"));
+    }
+    let token = session.token(MIN_VALID).await.map_err(|error| Problem::from_error(&error))?;
+    let members = json!({
+        "access_token": token.expose(),
+        "token_type": "Bearer",
+        "expires_at": token.expires_at().map(moment),
+        "scope": tokens.scopes.join(" "),
+    });
+    let mut response = members.to_string().into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// As RFC 3339 has it.
+fn moment(at: Timestamp) -> String {
+    Cell::Time(at.as_unix()).to_string().replacen(' ', "T", 1)
+}

@@ -1,0 +1,196 @@
+//! L17: what is done is in the book, on disk, before the answer leaves; and never a secret.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use keyfob::StoreError;
+use keyfob::proto::Timestamp;
+use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
+use keyfob_store::shelf::{Act, Changes, Item, Kind};
+use keyfob_store::{MemoryShelf, Shelf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use crate::support::gate::{ACCESS, API_KEY, Bare, CLIENT_SECRET, Instance, REFRESH, Vault, ok, until};
+
+/// A shelf whose disk is as slow, or as full, as the test says.
+#[derive(Debug)]
+struct Disk {
+    inner: MemoryShelf,
+    /// Lines that may be written.
+    room: Semaphore,
+    waiting: AtomicUsize,
+    full: AtomicBool,
+}
+
+impl Disk {
+    fn new(room: usize) -> Arc<Self> {
+        Arc::new(Self {
+            inner: MemoryShelf::default(),
+            room: Semaphore::new(room),
+            waiting: AtomicUsize::new(0),
+            full: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Shelf for Disk {
+    fn item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Versioned<Item>>> {
+        self.inner.item(kind, id, now)
+    }
+    fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {
+        self.inner.put_item(kind, item, expected)
+    }
+    fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
+        self.inner.remove_item(kind, id)
+    }
+    fn take_item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Item>> {
+        self.inner.take_item(kind, id, now)
+    }
+    fn items<'a>(
+        &'a self,
+        kind: Kind,
+        owner: Option<&'a str>,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Stored<'a, Vec<Versioned<Item>>> {
+        self.inner.items(kind, owner, after, most, now)
+    }
+    fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
+        Box::pin(async move {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            self.room.acquire().await.expect("it is never closed").forget();
+            if self.full.load(Ordering::SeqCst) {
+                return Err(StoreError::Io("the disk is full".to_owned(), std::io::ErrorKind::StorageFull.into()));
+            }
+            self.inner.record(acts).await
+        })
+    }
+    fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>> {
+        self.inner.acts(owner, before, most)
+    }
+    fn sweep(&self, now: Timestamp, before: Timestamp, most: usize) -> Stored<'_, usize> {
+        self.inner.sweep(now, before, most)
+    }
+    fn changes(&self) -> Stored<'_, Box<dyn Changes>> {
+        self.inner.changes()
+    }
+}
+
+#[tokio::test]
+async fn l17_the_line_is_on_disk_before_the_answer_leaves() {
+    let disk = Disk::new(1);
+    let vault = Vault::on(disk.clone());
+    let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("", "done")).await })).await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    // One line, for the key itself.
+    let key = vault.key("bare", &["* /**"]).await;
+    let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+    let request = format!(
+        "PUT /api/bare/lock?pin=1234 HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n",
+        instance.address
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    until("the line is about to be written", async || disk.waiting.load(Ordering::SeqCst) == 2).await;
+    assert_eq!(bare.heads().len(), 1, "the provider has answered");
+    let mut answer = vec![0; 4096];
+    let early = tokio::time::timeout(Duration::from_millis(300), stream.read(&mut answer)).await;
+    assert!(early.is_err(), "nothing has left: {early:?}");
+    disk.room.add_permits(1);
+    let read = tokio::time::timeout(Duration::from_secs(60), stream.read(&mut answer)).await.expect("in time").expect("an answer");
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+    let line = vault.calls().await.remove(0);
+    assert_eq!((line["method"].as_str(), line["path"].as_str(), line["status"].as_u64()), (Some("PUT"), Some("/lock"), Some(200)));
+    assert_eq!((line["who"].as_str(), line["account"].as_str()), (Some("key"), Some("bare")));
+    assert_eq!(line["upstream"].as_str(), Some(bare.origin.as_str()));
+    assert!(key.contains(line["key"].as_str().expect("a number")) && line["request"].as_str().is_some_and(|id| !id.is_empty()));
+    assert_eq!(line["bytes"].as_u64(), Some(4));
+}
+
+#[tokio::test]
+async fn l17_without_the_book_nothing_is_answered_and_nothing_more_is_done() {
+    let disk = Disk::new(Semaphore::MAX_PERMITS);
+    let vault = Vault::on(disk.clone());
+    let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("", "canary-answer")).await })).await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    let seeing = vault.made("bare", &[], |new| new.may_see_token = true).await.text;
+    assert_eq!(instance.ask(&key, "PUT", "/api/bare/x").await.status, 200);
+    disk.full.store(true, Ordering::SeqCst);
+    for at in 0..3 {
+        let reply = instance.ask(&key, "PUT", "/api/bare/x").await;
+        assert_eq!((reply.status, reply.code().as_str()), (503, "book"), "{at}");
+        assert!(!reply.text().contains("canary-answer"));
+        let token = instance.ask(seeing.expose(), "GET", "/token/bare").await;
+        assert_eq!((token.status, token.code().as_str()), (503, "book"));
+        assert!(!token.text().contains(ACCESS));
+    }
+    assert_eq!(bare.heads().len(), 2, "the first one found out; after it nothing was begun");
+    assert!(keyfob_broker::keys::list(&*vault.shelf, None, vault.now()).await.is_ok_and(|keys| keys.len() == 2));
+    disk.full.store(false, Ordering::SeqCst);
+    assert_eq!(instance.ask(&key, "PUT", "/api/bare/x").await.status, 200);
+    assert!(vault.book().await.iter().any(|line| line["act"] == "resumed"), "there is a gap, and it is told");
+}
+
+#[tokio::test]
+async fn l17_every_use_is_a_line_and_no_line_holds_a_secret() {
+    let vault = Vault::default();
+    let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok(&format!("X-Echo: {ACCESS}\r\n"), ACCESS)).await })).await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["GET /users/**"]).await;
+    for target in [
+        "/api/bare/users/1?token=canary-query&pin=1234",
+        "/api/bare/users/1#canary-fragment",
+        "/api/bare/admin?canary-query",
+        "/api/bare/users/../canary-path",
+        "/token/bare?canary-query",
+    ] {
+        let _ = instance.ask(&key, "GET", target).await;
+    }
+    instance
+        .send(
+            "GET",
+            "/api/bare/users/2",
+            &[("Authorization", &format!("Bearer {key}")), ("Cookie", "canary-cookie"), ("X-Canary", "canary-header")],
+            "canary-body",
+        )
+        .await;
+    let refused = instance.ask("kfk_nothing", "GET", "/api/bare/users/1").await;
+    assert_eq!(refused.status, 401);
+    let lines = vault.book().await;
+    assert_eq!(lines.len(), 1 + 6, "{lines:?}");
+    let whole = serde_json::to_string(&lines).expect("JSON");
+    for secret in [
+        ACCESS,
+        REFRESH,
+        CLIENT_SECRET,
+        API_KEY,
+        &key,
+        &key[30..60],
+        "canary-query",
+        "canary-fragment",
+        "canary-cookie",
+        "canary-header",
+        "canary-body",
+        "1234",
+    ] {
+        assert!(!whole.contains(secret), "{secret}: {whole}");
+    }
+    let statuses: Vec<_> = lines.iter().filter_map(|line| line["status"].as_u64()).collect();
+    assert_eq!(statuses, [200, 403, 400, 403, 200, 200]);
+    let refused = &lines[3 - 1];
+    assert_eq!(
+        (refused["path"].as_str(), refused["problem"].as_str(), refused.get("upstream")),
+        (Some("/users/../canary-path"), Some("unclear-path"), None)
+    );
+    // Whose book it is in: the account's owner's.
+    let mine = vault.shelf.acts(Some("owner"), None, 100).await.expect("the book");
+    assert_eq!(mine.len(), lines.len());
+    assert!(vault.shelf.acts(Some("somebody"), None, 100).await.expect("the book").is_empty());
+}

@@ -1,0 +1,133 @@
+//! L10, L12: which headers go on, which come back, and what becomes of an answer that echoes a secret.
+
+use crate::support::gate::{ACCESS, API_KEY, Bare, CLIENT_SECRET, Instance, REFRESH, Vault, ok};
+
+async fn house(bare: &Bare) -> (Vault, Instance, String) {
+    let vault = Vault::default();
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    (vault, instance, key)
+}
+
+#[tokio::test]
+async fn l10_credentials_and_claims_of_the_client_stay_here() {
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let (_, instance, key) = house(&bare).await;
+    let bearer = format!("Bearer {key}");
+    let headers = [
+        ("Authorization", bearer.as_str()),
+        ("Cookie", "keyfob=canary-cookie"),
+        ("Proxy-Authorization", "Basic canary-proxy"),
+        ("X-Forwarded-For", "canary-address"),
+        ("X_Forwarded_For", "canary-underscore"),
+        ("X-Forwarded-User", "canary-user"),
+        ("Forwarded", "for=canary-forwarded"),
+        ("X-Api-Key", "canary-other-key"),
+        ("x_api_key", "canary-underscored-key"),
+        ("X-HTTP-Method-Override", "DELETE"),
+        ("TE", "trailers"),
+        ("Connection", "Authorization, X-Api-Key, Host, Canary-Hop, Content-Length"),
+        ("Canary-Hop", "1"),
+        ("Accept", "application/json"),
+        ("Notion-Version", "2022-06-28"),
+    ];
+    assert_eq!(instance.send("GET", "/api/bare/x", &headers, "").await.status, 200);
+    let head = bare.heads().remove(0).to_lowercase();
+    assert!(!head.contains("canary-cookie") && !head.contains("canary-proxy") && !head.contains("canary-address"), "{head}");
+    for gone in
+        ["canary-underscore", "canary-user", "canary-forwarded", "canary-other-key", "canary-hop", "kfk_", "override", "trailers", "x_"]
+    {
+        assert!(!head.contains(gone), "{gone}: {head}");
+    }
+    for there in [
+        format!("authorization: bearer {}", ACCESS.to_lowercase()),
+        format!("x-api-key: {API_KEY}"),
+        "notion-version: 2022-06-28".into(),
+        "accept-encoding: identity".into(),
+    ] {
+        assert!(head.contains(&there), "{there}: {head}");
+    }
+    assert_eq!(head.matches("authorization:").count(), 1);
+    assert_eq!(head.matches("x-api-key:").count(), 1);
+}
+
+#[tokio::test]
+async fn l12_what_speaks_about_us_does_not_come_back() {
+    let bare = Bare::answering(
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close, X-Hop\r\nX-Hop: canary\r\nSet-Cookie: keyfob=canary\r\n\
+         WWW-Authenticate: Bearer canary\r\nAccess-Control-Allow-Origin: *\r\nClear-Site-Data: \"*\"\r\nX-Accel-Redirect: /canary\r\n\
+         Refresh: 0; url=https://canary.example\r\nContent-Security-Policy: script-src *\r\nCache-Control: public, max-age=60\r\nETag: \"1\"\r\n\
+         Content-Type: text/html\r\nX-Keyfob-Provider: canary\r\n\r\nhi",
+    )
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    let reply = instance.ask(&key, "GET", "/api/bare/x").await;
+    assert_eq!((reply.status, reply.text().as_str()), (403, "hi"));
+    assert!(!format!("{:?}", reply.headers).contains("canary"), "{:?}", reply.headers);
+    assert_eq!((reply.header("etag"), reply.header("content-type")), (Some("\"1\""), Some("text/html")));
+    assert_eq!((reply.header("cache-control"), reply.header("x-keyfob-provider")), (Some("no-store"), Some("bare")));
+    assert_eq!((reply.header("access-control-allow-origin"), reply.header("www-authenticate")), (None, None));
+    // A provider's page under our address can do nothing there.
+    let policy = reply.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("default-src 'none'") && policy.ends_with("; sandbox") && !policy.contains('*'), "{policy}");
+}
+
+#[tokio::test]
+async fn l12_a_redirect_is_passed_back_and_followed_by_nobody_with_a_token() {
+    let other = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let origin = other.origin.clone();
+    let bare = Bare::start(move |came| {
+        let origin = origin.clone();
+        Box::pin(async move {
+            let location = match came.line().split(' ').nth(1).unwrap_or_default() {
+                "/v1/here" => "/v1/there?a=b".to_owned(),
+                "/v1/out" => format!("{origin}/steal"),
+                "/v1/leak" => format!("{origin}/steal?access_token={}", keyfob::proto::encode::percent(ACCESS)),
+                _ => format!("{origin}/steal#{ACCESS}"),
+            };
+            came.answer(&format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")).await;
+        })
+    })
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    let here = instance.ask(&key, "GET", "/api/bare/here").await;
+    assert_eq!((here.status, here.header("location")), (302, Some("/api/bare/there?a=b")));
+    let out = instance.ask(&key, "GET", "/api/bare/out").await;
+    assert_eq!((out.status, out.header("location")), (302, None));
+    assert_eq!(out.header("x-keyfob-location"), Some(format!("{}/steal", other.origin).as_str()));
+    for leak in ["/api/bare/leak", "/api/bare/leak2"] {
+        let reply = instance.ask(&key, "GET", leak).await;
+        assert_eq!((reply.status, reply.header("location"), reply.header("x-keyfob-location")), (302, None, None), "{leak}");
+    }
+    assert!(other.heads().is_empty());
+}
+
+#[tokio::test]
+async fn a_secret_that_is_echoed_is_written_over() {
+    let bare = Bare::start(|came| {
+        Box::pin(async move {
+            let echo = came.header("authorization").unwrap_or_default().to_owned();
+            let body = format!(
+                r#"{{"errors":[{{"message":"Access token invalid: {ACCESS}","json":"{}","query":"?access_token={}","refresh":"{REFRESH}"}}],"app":"{CLIENT_SECRET} {API_KEY}","echo":"{echo}"}}"#,
+                ACCESS.replace('/', "\\/"),
+                keyfob::proto::encode::percent(ACCESS)
+            );
+            came.answer(&ok(&format!("X-Echo: {echo}\r\nX-Key: {API_KEY}\r\nX-Good: 1\r\n"), &body)).await;
+        })
+    })
+    .await;
+    let (vault, instance, key) = house(&bare).await;
+    let reply = instance.ask(&key, "GET", "/api/bare/x").await;
+    assert_eq!(reply.status, 200);
+    let whole = format!("{:?}\n{}", reply.headers, reply.text());
+    for secret in [ACCESS, REFRESH, CLIENT_SECRET, API_KEY, "canary"] {
+        assert!(!whole.contains(secret), "{secret}: {whole}");
+    }
+    assert!(reply.text().contains("Access token invalid: *****") && reply.json()["errors"].is_array(), "{}", reply.text());
+    assert_eq!(reply.header("content-length"), Some(reply.body.len().to_string().as_str()));
+    assert_eq!((reply.header("x-good"), reply.header("x-echo"), reply.header("x-key")), (Some("1"), None, None));
+    // Whoever may see the token sees it.
+    let seeing = vault.made("bare", &["GET /x"], |new| new.may_see_token = true).await.text;
+    assert!(instance.ask(seeing.expose(), "GET", "/api/bare/x").await.text().contains(&format!("invalid: {ACCESS}")));
+}

@@ -1,0 +1,306 @@
+//! Who is let in.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
+use keyfob_broker::{Who, keys};
+use keyfob_store::shelf::{Act, Change, Changes, Item, Kind};
+use keyfob_store::{MemoryShelf, Shelf};
+use tokio::sync::Notify;
+
+use crate::support::gate::{Bare, Instance, Vault, ok, until};
+
+#[tokio::test]
+async fn a_key_opens_what_it_is_for_and_nothing_else() {
+    let vault = Vault::default();
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["GET /users/locks/**"]).await;
+    let reply = instance.ask(&key, "GET", "/api/bare/users/locks/mine?fields=name").await;
+    assert_eq!((reply.status, reply.text().as_str()), (200, "ok"));
+    assert_eq!(reply.header("x-keyfob-provider"), Some("bare"));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    assert_eq!(bare.targets(), ["/v1/users/locks/mine?fields=name"]);
+    assert!(bare.heads()[0].contains(&format!("authorization: Bearer {}", crate::support::gate::ACCESS)), "{}", bare.heads()[0]);
+
+    let other = instance.send("GET", "/api/bare/users/locks/mine", &[("X-Keyfob-Key", &key)], "").await;
+    assert_eq!(other.status, 200);
+    for (method, target, status, code) in [
+        ("PUT", "/api/bare/users/locks/mine", 403, "not-allowed"),
+        ("DELETE", "/api/bare/users/locks/mine", 403, "not-allowed"),
+        ("GET", "/api/bare/users/locks", 403, "not-allowed"),
+        ("GET", "/api/bare/", 403, "not-allowed"),
+        ("GET", "/api/bare", 403, "not-allowed"),
+        ("TRACE", "/api/bare/users/locks/mine", 405, "method"),
+        ("GET", "/api/august/users/locks/mine", 404, "not-found"),
+        ("GET", "/api/nobody/users/locks/mine", 404, "not-found"),
+        ("GET", "/token/bare", 403, "not-allowed"),
+        ("GET", "/token/august", 404, "not-found"),
+    ] {
+        let reply = instance.ask(&key, method, target).await;
+        assert_eq!((reply.status, reply.code().as_str()), (status, code), "{method} {target}");
+        assert_eq!(reply.header("x-keyfob-provider"), None);
+    }
+    assert_eq!(bare.heads().len(), 2, "nothing else was sent");
+}
+
+#[tokio::test]
+async fn what_is_no_key_opens_nothing() {
+    let vault = Vault::default();
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let target = "/api/bare/x";
+    let none = instance.send("GET", target, &[], "").await;
+    assert_eq!((none.status, none.code().as_str()), (401, "key-missing"));
+    assert_eq!(none.header("www-authenticate"), Some("Bearer realm=\"keyfob\""));
+
+    let key = vault.key("bare", &["* /**"]).await;
+    let ended = vault.made("bare", &["* /**"], |new| new.expires_at = Some(vault.now().plus(60))).await.text;
+    assert_eq!(instance.ask(ended.expose(), "GET", target).await.status, 200);
+    vault.clock_forward(60);
+    let elsewhere = Vault::default();
+    bare.connected(&elsewhere).await;
+    let stranger = elsewhere.key("bare", &["* /**"]).await;
+    let mut wrong = key.clone();
+    wrong.replace_range(40..41, if &key[40..41] == "a" { "b" } else { "a" });
+    let lower = key.to_lowercase();
+    for other in [&wrong, ended.expose(), &stranger, &key[..74], &format!("{key}0"), &lower, "kfk_", "x"] {
+        let reply = instance.ask(other, "GET", target).await;
+        assert!(reply.status == 401, "{other}: {}", reply.text());
+        assert!(reply.code() == "key-unknown" && reply.header("www-authenticate").is_some_and(|value| value.contains("invalid_token")));
+        assert!(!reply.text().contains(other) || other.len() < 5, "it is not told back");
+    }
+    assert_eq!(bare.heads().len(), 1);
+    assert_eq!(instance.ask(&key, "GET", target).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_key_in_the_url_is_refused_and_never_looked_at() {
+    let vault = Vault::default();
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    for target in [format!("/api/bare/x?key={key}"), format!("/api/bare/{key}/x"), format!("/api/bare/x?access_token={key}")] {
+        let reply = instance.send("GET", &target, &[], "").await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "key-in-url"), "{target}");
+        let reply = instance.ask(&key, "GET", &target).await;
+        assert_eq!(reply.status, 400, "{target}");
+    }
+    let bearer = format!("Bearer {key}");
+    let two: [&[(&str, &str)]; 3] = [
+        &[("Authorization", &bearer), ("X-Keyfob-Key", &key)],
+        &[("Authorization", &bearer), ("Authorization", &bearer)],
+        &[("X-Keyfob-Key", &key), ("X-Keyfob-Key", &key)],
+    ];
+    for headers in two {
+        let reply = instance.send("GET", "/api/bare/x", headers, "").await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "two-keys"));
+    }
+    assert!(bare.heads().is_empty());
+}
+
+#[tokio::test]
+async fn a_new_account_under_an_old_name_is_another_one() {
+    let vault = Vault::default();
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    assert_eq!(instance.ask(&key, "GET", "/api/bare/x").await.status, 200);
+    // Another program on the same vault logs out, and somebody connects again.
+    assert!(keyfob::Store::remove_account(&*vault.store, "bare", None).await.expect("the store"));
+    until("the account is gone here", async || instance.ask(&key, "GET", "/api/bare/x").await.status == 404).await;
+    bare.connected(&vault).await;
+    let seen = bare.heads().len();
+    for _ in 0..3 {
+        let reply = instance.ask(&key, "GET", "/api/bare/x").await;
+        assert_eq!((reply.status, reply.code().as_str()), (404, "not-found"));
+    }
+    assert_eq!(bare.heads().len(), seen, "the new account's token was not used");
+}
+
+#[tokio::test]
+async fn a_key_is_used_as_often_as_it_may() {
+    let vault = Vault::default();
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let limited = vault.made("bare", &["GET /x"], |new| new.rate = Some("3/h".parse().expect("a rate"))).await.text;
+    // What a rule refuses counts as well: a key is no place to try rules out.
+    assert_eq!(instance.ask(limited.expose(), "GET", "/api/bare/y").await.status, 403);
+    assert_eq!(instance.ask(limited.expose(), "GET", "/api/bare/x").await.status, 200);
+    assert_eq!(instance.ask(limited.expose(), "GET", "/api/bare/x").await.status, 200);
+    let refused = instance.ask(limited.expose(), "GET", "/api/bare/x").await;
+    assert_eq!((refused.status, refused.code().as_str()), (429, "rate"));
+    let after: u64 = refused.header("retry-after").expect("when").parse().expect("a number");
+    assert!((1100..=1200).contains(&after), "{after}");
+    let free = vault.key("bare", &["GET /x"]).await;
+    assert_eq!(instance.ask(&free, "GET", "/api/bare/x").await.status, 200, "another key has its own");
+    assert_eq!(vault.calls().await.len(), 4, "a refusal of this kind fills no book");
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_everywhere_within_a_second() {
+    let vault = Vault::default();
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let (one, two) = (Instance::start(&vault, vec![service.clone()]).await, Instance::start(&vault, vec![service]).await);
+    let made = vault.made("bare", &["GET /x"], |_| {}).await;
+    let key = made.text.expose();
+    for instance in [&one, &two] {
+        for _ in 0..2 {
+            assert_eq!(instance.ask(key, "GET", "/api/bare/x").await.status, 200);
+        }
+    }
+    // As the command does it, in a process of its own: neither web app is told but by the shelf.
+    assert!(keys::revoke(&*vault.shelf, Some("somebody"), &made.key.id, Who::Command, vault.now()).await.expect("the shelf").is_none());
+    assert!(keys::revoke(&*vault.shelf, Some("owner"), &made.key.id, Who::Command, vault.now()).await.expect("the shelf").is_some());
+    let revoked = std::time::Instant::now();
+    until("it is refused by both", async || {
+        one.ask(key, "GET", "/api/bare/x").await.status == 401 && two.ask(key, "GET", "/api/bare/x").await.status == 401
+    })
+    .await;
+    assert!(revoked.elapsed() < std::time::Duration::from_secs(10), "half a second, where the machine has nothing else to do");
+    let lines = vault.book().await;
+    assert!(lines.iter().any(|line| line["act"] == "key-revoked" && line["key"] == made.key.id.as_str() && line["who"] == "command"));
+}
+
+/// A shelf whose changes are told when the test says so.
+#[derive(Debug)]
+struct Silent {
+    inner: MemoryShelf,
+    lost: Arc<Notify>,
+    reads: std::sync::atomic::AtomicUsize,
+}
+
+struct Lost(Arc<Notify>, AtomicBool);
+
+impl Changes for Lost {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Change> + Send + '_>> {
+        Box::pin(async {
+            if self.1.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+            self.0.notified().await;
+            self.1.store(true, Ordering::Relaxed);
+            Change::Lost
+        })
+    }
+}
+
+impl Shelf for Silent {
+    fn item<'a>(&'a self, kind: Kind, id: &'a str, now: keyfob::proto::Timestamp) -> Stored<'a, Option<Versioned<Item>>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.item(kind, id, now)
+    }
+    fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {
+        self.inner.put_item(kind, item, expected)
+    }
+    fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
+        self.inner.remove_item(kind, id)
+    }
+    fn take_item<'a>(&'a self, kind: Kind, id: &'a str, now: keyfob::proto::Timestamp) -> Stored<'a, Option<Item>> {
+        self.inner.take_item(kind, id, now)
+    }
+    fn items<'a>(
+        &'a self,
+        kind: Kind,
+        owner: Option<&'a str>,
+        after: Option<&'a str>,
+        most: usize,
+        now: keyfob::proto::Timestamp,
+    ) -> Stored<'a, Vec<Versioned<Item>>> {
+        self.inner.items(kind, owner, after, most, now)
+    }
+    fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
+        self.inner.record(acts)
+    }
+    fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>> {
+        self.inner.acts(owner, before, most)
+    }
+    fn sweep(&self, now: keyfob::proto::Timestamp, before: keyfob::proto::Timestamp, most: usize) -> Stored<'_, usize> {
+        self.inner.sweep(now, before, most)
+    }
+    fn changes(&self) -> Stored<'_, Box<dyn Changes>> {
+        let changes: Box<dyn Changes> = Box::new(Lost(self.lost.clone(), AtomicBool::new(false)));
+        Box::pin(async { Ok(changes) })
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_hears_nothing_reads_the_shelf_each_time() {
+    let lost = Arc::new(Notify::new());
+    let shelf = Arc::new(Silent { inner: MemoryShelf::default(), lost: lost.clone(), reads: Default::default() });
+    let vault = Vault::on(shelf.clone());
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let made = vault.made("bare", &["GET /x"], |_| {}).await;
+    let key = made.text.expose();
+    let reads = || shelf.reads.load(Ordering::Relaxed);
+    // The first use is noted on the shelf, which drops the key from memory once.
+    until("it is kept in memory", async || {
+        let before = reads();
+        instance.ask(key, "GET", "/api/bare/x").await;
+        instance.ask(key, "GET", "/api/bare/x").await;
+        reads() == before
+    })
+    .await;
+    lost.notify_one();
+    until("the shelf is read for each request", async || {
+        let before = reads();
+        for _ in 0..3 {
+            assert_eq!(instance.ask(key, "GET", "/api/bare/x").await.status, 200);
+        }
+        reads() >= before + 3
+    })
+    .await;
+    keys::revoke(&*vault.shelf, None, &made.key.id, Who::Command, vault.now()).await.expect("the shelf");
+    assert_eq!(instance.ask(key, "GET", "/api/bare/x").await.status, 401, "at once: nobody told");
+}
+
+#[tokio::test]
+async fn the_last_use_is_noted_and_brings_no_key_back() {
+    let vault = Vault::default();
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let made = vault.made("bare", &["GET /x"], |_| {}).await;
+    let listed = async || keys::list(&*vault.shelf, Some("owner"), vault.now()).await.expect("the shelf");
+    assert_eq!(listed().await[0].last_used_at, None);
+    let began = vault.now();
+    assert_eq!(instance.ask(made.text.expose(), "GET", "/api/bare/x").await.status, 200);
+    until("it is noted", async || listed().await[0].last_used_at.is_some_and(|at| at >= began)).await;
+    let noted = listed().await[0].last_used_at;
+    assert_eq!(instance.ask(made.text.expose(), "GET", "/api/bare/x").await.status, 200);
+    assert_eq!(listed().await[0].last_used_at, noted, "once a minute at most");
+    assert!(keys::list(&*vault.shelf, Some("somebody"), vault.now()).await.expect("the shelf").is_empty());
+    assert!(vault.calls().await.iter().all(|line| line["status"] == 200));
+    // A request that is under way while its key is revoked must not write the record anew.
+    vault.clock_forward(120);
+    let both = tokio::join!(
+        instance.ask(made.text.expose(), "GET", "/api/bare/x"),
+        keys::revoke(&*vault.shelf, None, &made.key.id, Who::Command, vault.now())
+    );
+    both.1.expect("the shelf");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(listed().await.is_empty());
+}
+
+#[tokio::test]
+async fn without_a_shelf_there_are_no_keys() {
+    let vault = Vault::default();
+    let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("", "")).await })).await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::with(&vault, vec![service], None).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    for target in ["/api/bare/x", "/token/bare"] {
+        assert_eq!(instance.ask(&key, "GET", target).await.status, 404);
+    }
+    assert!(bare.heads().is_empty());
+}

@@ -1,0 +1,187 @@
+//! L9, L14, F3: where a request goes is decided by the account, and by one spelling of one path.
+
+use crate::support::gate::{Bare, Instance, Vault, put_account};
+
+const NOTHING: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// The same list that the units are held to.
+#[path = "../../src/keys/payloads.rs"]
+mod payloads;
+
+async fn house() -> (Vault, Bare, Instance) {
+    let vault = Vault::default();
+    let bare = Bare::answering(NOTHING).await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    (vault, bare, instance)
+}
+
+#[tokio::test]
+async fn l9_a_path_that_two_servers_read_differently_goes_nowhere() {
+    let (vault, bare, instance) = house().await;
+    let key = vault.key("bare", &["* /**"]).await;
+    for path in payloads::PATHS {
+        if path.is_empty() || !path.starts_with('/') {
+            continue;
+        }
+        for query in ["", "?a=b"] {
+            let target = format!("/api/bare{path}{query}");
+            let request =
+                format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\r\n", instance.address);
+            let reply = instance.raw(request.as_bytes()).await;
+            // What no request line can carry, the server in front of the web app refuses without a word.
+            let status = reply.map_or(400, |reply| reply.status);
+            assert_eq!(status, 400, "{target:?}");
+        }
+    }
+    assert!(bare.heads().is_empty(), "{:?}", bare.targets());
+}
+
+#[tokio::test]
+async fn l9_what_was_judged_is_what_is_sent() {
+    let (vault, bare, instance) = house().await;
+    let key = vault.key("bare", &["GET /users/locks/*", "GET /"]).await;
+    let sent = [
+        ("/api/bare/users/locks/1", "/v1/users/locks/1"),
+        ("/api/bare/%75sers/%6Cocks/%7e?q=%2e%2e/&b=%zz&c=//", "/v1/users/locks/~?q=%2e%2e/&b=%zz&c=//"),
+        ("/api/bare/users/locks/caf%c3%a9", "/v1/users/locks/caf%C3%A9"),
+        ("/api/%62are/users/locks/1", "/v1/users/locks/1"),
+        ("/api/bare/users/locks/a:b@c?d#e", "/v1/users/locks/a:b@c?d"),
+        ("/api/bare", "/v1/"),
+        ("/api/bare/", "/v1/"),
+        ("/api/bare?x=1", "/v1/?x=1"),
+    ];
+    for (target, _) in sent {
+        assert_eq!(instance.ask(&key, "GET", target).await.status, 200, "{target}");
+    }
+    assert_eq!(bare.targets(), sent.map(|(_, target)| target));
+}
+
+#[tokio::test]
+async fn l14_nothing_about_a_request_opens_what_no_rule_allows() {
+    let (vault, bare, instance) = house().await;
+    let key = vault.key("bare", &["GET /users/locks"]).await;
+    let bearer = format!("Bearer {key}");
+    for path in payloads::OTHERS {
+        let reply = instance.ask(&key, "GET", &format!("/api/bare{path}")).await;
+        assert_eq!((reply.status, reply.code().as_str()), (403, "not-allowed"), "{path}");
+    }
+    let more: [(&str, &str); 12] = [
+        ("User-Agent", "kube-probe/1.30"),
+        ("User-Agent", "GoogleHC/1.0"),
+        ("X-Original-URL", "/users/locks"),
+        ("X-Rewrite-URL", "/users/locks"),
+        ("X-Forwarded-Uri", "/users/locks"),
+        ("X-Forwarded-Prefix", "/users/locks"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-HTTP-Method-Override", "GET"),
+        ("X-Auth-Request-Redirect", "/users/locks"),
+        ("Referer", "/users/locks"),
+        ("Forwarded", "for=127.0.0.1"),
+        ("X-Keyfob-Rules", "* /**"),
+    ];
+    for (name, value) in more {
+        let headers = [("Authorization", bearer.as_str()), (name, value)];
+        assert_eq!(instance.send("GET", "/api/bare/admin", &headers, "").await.status, 403, "{name}");
+        assert_eq!(instance.send("DELETE", "/api/bare/users/locks", &headers, "").await.status, 403, "{name}");
+        assert_eq!(instance.send("GET", "/api/bare/users/locks", &[(name, value)], "").await.status, 401, "{name}");
+    }
+    for target in [
+        "/api/bare/admin?/users/locks",
+        "/api/bare/admin?x=/healthz",
+        "/api/bare/admin#/users/locks",
+        "/api/bare/healthz",
+        "/API/bare/users/locks",
+    ] {
+        let status = instance.ask(&key, "GET", target).await.status;
+        assert!(matches!(status, 403 | 303 | 404), "{target}: {status}");
+    }
+    // A host with a dot at its end is the same host to DNS, and not to whoever compares it.
+    let request = format!("GET /api/bare/users/locks HTTP/1.1\r\nHost: localhost.\r\nConnection: close\r\nAuthorization: {bearer}\r\n\r\n");
+    assert_eq!(instance.raw(request.as_bytes()).await.expect("an answer").status, 421);
+    assert!(bare.heads().is_empty(), "{:?}", bare.targets());
+    // Methods in the query are methods.
+    let all = vault.key("bare", &["POST /**"]).await;
+    for query in ["_method=DELETE", "a=b&_METHOD=delete", "X-HTTP-Method-Override=DELETE", "%5fmethod=DELETE"] {
+        let reply = instance.send("POST", &format!("/api/bare/x?{query}"), &[("Authorization", &format!("Bearer {all}"))], "").await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "method-in-query"), "{query}");
+    }
+    for query in ["access_token=mine", "a=1&ACCESS_TOKEN=x", "access%5Ftoken=x"] {
+        let reply = instance.send("POST", &format!("/api/bare/x?{query}"), &[("Authorization", &format!("Bearer {all}"))], "").await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "credentials-in-query"), "{query}");
+    }
+    assert!(bare.heads().is_empty(), "{:?}", bare.targets());
+}
+
+#[tokio::test]
+async fn l9_no_other_form_of_request_is_forwarded() {
+    let (vault, bare, instance) = house().await;
+    let evil = Bare::answering(NOTHING).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    let authority = evil.origin.trim_start_matches("http://");
+    let own = instance.address;
+    let raw = async |head: &str| {
+        let request = format!("{head}\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\r\n");
+        instance.raw(request.as_bytes()).await.map(|reply| reply.status)
+    };
+    for head in [
+        format!("GET {}/api/bare/x HTTP/1.1\r\nHost: {own}", evil.origin),
+        format!("GET {}/api/bare/x HTTP/1.1\r\nHost: {authority}", evil.origin),
+        format!("GET http://{own}/api/bare/x HTTP/1.1\r\nHost: {own}"),
+        format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}"),
+        format!("CONNECT {own} HTTP/1.1\r\nHost: {own}"),
+        format!("CONNECT /api/bare/x HTTP/1.1\r\nHost: {own}"),
+        format!("GET /api/bare/x HTTP/1.1\r\nHost: {own}\r\nUpgrade: h2c"),
+        format!("GET /api/bare/x HTTP/1.1\r\nHost: {own}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x"),
+        format!("OPTIONS * HTTP/1.1\r\nHost: {own}"),
+        format!("GET /api/bare/x HTTP/1.1\r\nHost: {authority}"),
+        format!("GET /api/bare/x HTTP/1.1\r\nHost: {own}\r\nHost: {authority}"),
+        "GET /api/bare/x HTTP/1.1\r\nX: y".to_owned(),
+    ] {
+        let status = raw(&head).await;
+        assert!(status.is_none_or(|status| (400..=501).contains(&status)), "{head}: {status:?}");
+    }
+    assert!(bare.heads().is_empty() && evil.heads().is_empty(), "{:?} {:?}", bare.targets(), evil.targets());
+}
+
+#[tokio::test]
+async fn f3_nothing_that_a_client_says_chooses_the_host() {
+    let (vault, bare, instance) = house().await;
+    let evil = Bare::answering(NOTHING).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    let bearer = format!("Bearer {key}");
+    let authority = evil.origin.trim_start_matches("http://").to_owned();
+    for name in
+        ["X-Forwarded-Host", "X-Host", "X-Forwarded-Server", "X-Original-Host", "X-Keyfob-Upstream", "Forwarded", "Origin", "Destination"]
+    {
+        assert_eq!(instance.send("GET", "/api/bare/x", &[("Authorization", &bearer), (name, &authority)], "").await.status, 200);
+    }
+    for path in [
+        format!("/@{authority}/x"),
+        format!("/:80@{authority}"),
+        format!("/x?url={}", evil.origin),
+        format!("/x?//{authority}"),
+        "/.evil.example".into(),
+    ] {
+        assert_eq!(instance.ask(&key, "GET", &format!("/api/bare{path}")).await.status, 200, "{path}");
+    }
+    assert!(evil.heads().is_empty());
+    assert!(bare.targets().iter().all(|target| target.starts_with("/v1/")), "{:?}", bare.targets());
+    let host = format!("host: {}", bare.origin.trim_start_matches("http://"));
+    assert!(bare.heads().iter().all(|head| head.to_lowercase().contains(&host)));
+    assert!(bare.heads().iter().all(|head| !head.to_lowercase().contains("forwarded") && !head.to_lowercase().contains("x-host")));
+}
+
+#[tokio::test]
+async fn f4_an_account_is_used_at_the_origins_of_its_login_alone() {
+    let (vault, bare, _) = house().await;
+    let elsewhere = Bare::answering(NOTHING).await;
+    // The provider's file says another place than it did at the login.
+    let service = elsewhere.connected(&vault).await;
+    put_account(&vault, "bare", "bare", keyfob::proto::Origin::parse(&bare.origin).expect("an origin")).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    let reply = instance.ask(&key, "GET", "/api/bare/x").await;
+    assert_eq!((reply.status, reply.code().as_str()), (403, "unbound"));
+    assert!(elsewhere.heads().is_empty() && bare.heads().is_empty());
+}
