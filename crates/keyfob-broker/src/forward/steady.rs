@@ -125,3 +125,56 @@ where
         self.inner.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn end(body: Served, most: u64, patience: Duration) -> (usize, Watch) {
+        let watch = Watch::default();
+        let mut body = Body::stream(Steady::new(body, most, patience, watch.clone()));
+        let mut length = 0;
+        while let Ok(Some(piece)) = body.chunk().await {
+            length += piece.len();
+        }
+        (length, watch)
+    }
+
+    #[tokio::test]
+    async fn l16_a_stream_is_held_to_its_length() {
+        let patience = Duration::from_secs(60);
+        let (length, watch) = end(Served::from("12345"), 5, patience).await;
+        assert!(length == 5 && watch.problem().is_none());
+        let (length, watch) = end(Served::from("123456"), 5, patience).await;
+        assert!(length == 0 && watch.problem().is_some_and(|problem| problem.status == StatusCode::PAYLOAD_TOO_LARGE));
+    }
+
+    #[tokio::test]
+    async fn l15_who_falls_silent_is_cut_off() {
+        let (one, mut other) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
+        one.send(Bytes::from_static(b"123")).expect("it is open");
+        let slow = Served::new(Slow(std::sync::Mutex::new(Box::pin(async move { other.recv().await }))));
+        let (_, watch) = end(slow, 5, Duration::from_millis(20)).await;
+        assert!(watch.problem().is_some_and(|problem| problem.status == StatusCode::REQUEST_TIMEOUT));
+        drop(one);
+    }
+
+    /// One piece, and then nothing, and no end.
+    struct Slow(std::sync::Mutex<Pin<Box<dyn Future<Output = Option<Bytes>> + Send>>>);
+
+    impl http_body::Body for Slow {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let Ok(mut next) = self.0.lock() else { return Poll::Ready(None) };
+            match ready!(next.as_mut().poll(cx)) {
+                Some(piece) => {
+                    *next = Box::pin(std::future::pending());
+                    Poll::Ready(Some(Ok(Frame::data(piece))))
+                }
+                None => Poll::Ready(None),
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Both bodies stream: nothing is held back, nobody's memory holds one, and whoever is slow slows down the other end and nothing else.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use support::gate::{ACCESS, Bare, Instance, Vault, until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+const LARGE: usize = 64 << 20;
+const PIECE: usize = 64 << 10;
+
+/// What a body of that size may cost: buffers of sockets and pieces on their way, at four ends in this one process.
+const FLAT: usize = 24 << 20;
+
+async fn house(bare: &Bare) -> (Vault, Instance, String) {
+    let vault = Vault::default();
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    (vault, instance, key)
+}
+
+fn head(instance: &Instance, key: &str, method: &str, more: &str) -> String {
+    format!("{method} /api/bare/x HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n{more}\r\n", instance.address)
+}
+
+/// Resident memory, in bytes.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok()).unwrap_or(0) * 1024
+}
+
+/// How much more memory there was at the most while something was done.
+async fn growth(work: impl Future<Output = ()>) -> usize {
+    let (before, over) = (resident(), Arc::new(AtomicBool::new(false)));
+    let watched = over.clone();
+    let watcher = std::thread::spawn(move || {
+        let mut most = 0;
+        while !watched.load(Ordering::Relaxed) {
+            most = most.max(resident());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        most
+    });
+    work.await;
+    over.store(true, Ordering::Relaxed);
+    watcher.join().expect("no panic").saturating_sub(before)
+}
+
+async fn read_to_end(stream: &mut TcpStream) -> usize {
+    let (mut whole, mut buffer) = (0, vec![0; PIECE]);
+    loop {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return whole,
+            Ok(read) => whole += read,
+        }
+    }
+}
+
+/// One test for both ways, since they measure the memory of one process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_body_costs_no_memory_either_way() {
+    let received = Arc::new(AtomicUsize::new(0));
+    let counted = received.clone();
+    let bare = Bare::start(move |mut came| {
+        let counted = counted.clone();
+        Box::pin(async move {
+            if came.line().starts_with("GET") {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\nConnection: close\r\n\r\n");
+                came.stream.write_all(head.as_bytes()).await.expect("sent");
+                let piece = vec![b'x'; PIECE];
+                for _ in 0..LARGE / PIECE {
+                    if came.stream.write_all(&piece).await.is_err() {
+                        return;
+                    }
+                }
+                return;
+            }
+            if came.line().starts_with("HEAD") {
+                return came.answer("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
+            }
+            counted.fetch_add(came.early.len(), Ordering::SeqCst);
+            let mut buffer = vec![0; PIECE];
+            while counted.load(Ordering::SeqCst) < LARGE {
+                match came.stream.read(&mut buffer).await {
+                    Ok(read) if read > 0 => drop(counted.fetch_add(read, Ordering::SeqCst)),
+                    _ => return,
+                }
+            }
+            came.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+        })
+    })
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    // Once for what is made once.
+    instance.ask(&key, "HEAD", "/api/bare/x").await;
+
+    let up = growth(async {
+        let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+        let head = head(&instance, &key, "POST", &format!("Content-Length: {LARGE}\r\nContent-Type: application/octet-stream\r\n"));
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        let piece = vec![b'x'; PIECE];
+        for _ in 0..LARGE / PIECE {
+            stream.write_all(&piece).await.expect("sent");
+        }
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    })
+    .await;
+    assert_eq!(received.load(Ordering::SeqCst), LARGE, "not a byte more or less");
+    assert!(up < FLAT, "{up} bytes more");
+
+    let down = growth(async {
+        let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+        stream.write_all(head(&instance, &key, "GET", "").as_bytes()).await.expect("sent");
+        assert!(read_to_end(&mut stream).await > LARGE);
+    })
+    .await;
+    assert!(down < FLAT, "{down} bytes more");
+}
+
+#[tokio::test]
+async fn the_first_byte_of_a_request_is_there_before_the_last_is_sent() {
+    let first = Arc::new(Notify::new());
+    let told = first.clone();
+    let bare = Bare::start(move |mut came| {
+        let told = told.clone();
+        Box::pin(async move {
+            let mut body = std::mem::take(&mut came.early);
+            let mut buffer = vec![0; PIECE];
+            while !body.ends_with(b"0\r\n\r\n") {
+                if body.windows(5).any(|five| five == b"first") {
+                    told.notify_one();
+                }
+                match came.stream.read(&mut buffer).await {
+                    Ok(read) if read > 0 => body.extend_from_slice(&buffer[..read]),
+                    _ => return,
+                }
+            }
+            came.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+        })
+    })
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+    stream.write_all(head(&instance, &key, "PUT", "Transfer-Encoding: chunked\r\n").as_bytes()).await.expect("sent");
+    stream.write_all(b"5\r\nfirst\r\n").await.expect("sent");
+    tokio::time::timeout(Duration::from_secs(60), first.notified()).await.expect("it is there");
+    stream.write_all(b"4\r\nlast\r\n0\r\n\r\n").await.expect("sent");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert!(bare.heads()[0].to_lowercase().contains("transfer-encoding: chunked"), "{}", bare.heads()[0]);
+}
+
+#[tokio::test]
+async fn the_first_byte_of_an_answer_is_there_before_the_last_is_sent() {
+    let go_on = Arc::new(Notify::new());
+    let told = go_on.clone();
+    let bare = Bare::start(move |mut came| {
+        let told = told.clone();
+        Box::pin(async move {
+            // The first piece ends in the middle of a token that is echoed.
+            let (begin, end) = ACCESS.split_at(9);
+            let start = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\ndata: {begin}\r\n",
+                6 + begin.len()
+            );
+            came.stream.write_all(start.as_bytes()).await.expect("sent");
+            told.notified().await;
+            came.answer(&format!("{:x}\r\n{end}\n\n\r\n0\r\n\r\n", end.len() + 2)).await;
+        })
+    })
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+    stream.write_all(head(&instance, &key, "GET", "").as_bytes()).await.expect("sent");
+    let (mut seen, mut buffer) = (Vec::new(), vec![0; PIECE]);
+    let first = tokio::time::timeout(Duration::from_secs(60), async {
+        while !seen.windows(6).any(|six| six == b"data: ") {
+            let read = stream.read(&mut buffer).await.expect("an answer");
+            assert!(read > 0);
+            seen.extend_from_slice(&buffer[..read]);
+        }
+    });
+    first.await.expect("it is there");
+    assert!(!String::from_utf8_lossy(&seen).contains("canary"), "what may be the beginning of a token waits for its end");
+    go_on.notify_one();
+    while let Ok(read) = stream.read(&mut buffer).await
+        && read > 0
+    {
+        seen.extend_from_slice(&buffer[..read]);
+    }
+    let whole = support::gate::Reply::parse(&seen).expect("an answer").text();
+    assert_eq!(whole, format!("data: {}\n\n", "*".repeat(ACCESS.len())));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_slows_the_provider_down() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    let bare = Bare::start(move |mut came| {
+        let counted = counted.clone();
+        Box::pin(async move {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\nConnection: close\r\n\r\n");
+            came.stream.write_all(head.as_bytes()).await.expect("sent");
+            let piece = vec![b'x'; PIECE];
+            while came.stream.write_all(&piece).await.is_ok() {
+                counted.fetch_add(PIECE, Ordering::SeqCst);
+            }
+            counted.store(usize::MAX, Ordering::SeqCst);
+        })
+    })
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+    stream.write_all(head(&instance, &key, "GET", "").as_bytes()).await.expect("sent");
+    let mut last = usize::MAX;
+    until("nothing more is taken", async || {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let now = sent.load(Ordering::SeqCst);
+        std::mem::replace(&mut last, now) == now && now > 0
+    })
+    .await;
+    assert!(last < LARGE / 2, "{last} bytes wait in buffers");
+    // And when it goes away, the provider's connection goes with it.
+    drop(stream);
+    until("the provider is let go", async || sent.load(Ordering::SeqCst) == usize::MAX).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_no_whole_one() {
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").await;
+    let (_, instance, key) = house(&bare).await;
+    let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+    stream.write_all(head(&instance, &key, "GET", "").as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.starts_with("HTTP/1.1 200") && !text.ends_with("0\r\n\r\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_is_no_whole_one_at_the_provider() {
+    let ended = Arc::new(AtomicBool::new(false));
+    let seen = ended.clone();
+    let bare = Bare::start(move |mut came| {
+        let seen = seen.clone();
+        Box::pin(async move {
+            let mut body = std::mem::take(&mut came.early);
+            let _ = came.stream.read_to_end(&mut body).await;
+            assert!(!body.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&body));
+            seen.store(true, Ordering::SeqCst);
+        })
+    })
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+    stream.write_all(head(&instance, &key, "PUT", "Transfer-Encoding: chunked\r\n").as_bytes()).await.expect("sent");
+    stream.write_all(b"5\r\nfirst\r\n").await.expect("sent");
+    until("it is sent on", async || !bare.heads().is_empty()).await;
+    drop(stream);
+    until("the provider sees that it was cut off", async || ended.load(Ordering::SeqCst)).await;
+}
