@@ -6,7 +6,7 @@ use clap::Args;
 use keyfob_store::transfer::{self, Moved};
 use serde_json::json;
 
-use super::{counted, open};
+use super::{counted, of_web_app, open};
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -158,12 +158,16 @@ fn same(one: &Location, other: &Location) -> bool {
 }
 
 fn in_words(moved: Moved) -> String {
-    format!("{}, {} and {} of history", counted(moved.accounts, "account"), counted(moved.apps, "app"), counted(moved.entries, "line"))
+    let Moved { apps, accounts, entries, items, acts } = moved;
+    let (accounts, apps, entries) = (counted(accounts, "account"), counted(apps, "app"), counted(entries, "line"));
+    format!("{accounts}, {apps} and {entries} of history{}", of_web_app(items, acts))
 }
 
 fn described(moved: Moved, mut about: serde_json::Value) -> serde_json::Value {
     about["accounts"] = json!(moved.accounts);
     about["apps"] = json!(moved.apps);
     about["history"] = json!(moved.entries);
+    about["items"] = json!(moved.items);
+    about["activity"] = json!(moved.acts);
     about
 }

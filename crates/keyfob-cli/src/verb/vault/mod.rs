@@ -24,7 +24,7 @@ pub(crate) enum Verb {
     Rekey(rekey::Rekey),
     /// Copy everything into another, empty vault: a file, or postgres://
     Move(copy::Move),
-    /// Write everything into one file, sealed with a passphrase
+    /// Write apps and accounts into one file, sealed with a passphrase
     Export(copy::Export),
     /// Take everything from such a file into an empty vault
     Import(copy::Import),
@@ -53,6 +53,14 @@ async fn open(context: &Context) -> Result<Opened, Card> {
 /// `1 app`, `2 apps`.
 fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What the web app keeps in the vault beside accounts, if it keeps anything: people, their sessions, keys; and who did what.
+fn of_web_app(items: u64, acts: u64) -> String {
+    if items + acts == 0 {
+        return String::new();
+    }
+    format!("; and of the web app {} and {} of its activity", counted(items, "record"), counted(acts, "line"))
 }
 
 fn none(context: &Context) -> Card {
