@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use keyfob::proto::{Secret, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation};
 use keyfob::{Account, Store, StoreError};
-use keyfob_store::{KeySource, PostgresVault};
+use keyfob_store::transfer::count;
+use keyfob_store::{KeySource, PostgresVault, Shelf};
 use keyfob_testbed::{Cluster, Database, Options};
 
 use crate::common::{BEGAN, Home, app, assert_same, error, healthy_account, oauth1_account, oauth2_account, oauth2_pending};
 use crate::contract::entry;
+use crate::shelf::{KEY as VALET, NOW, act, item};
 use crate::support::{key, open, past, vault};
 
 const URL: &str = "KEYFOB_TEST_URL";
@@ -213,37 +215,43 @@ async fn j7_a_write_that_waits_for_a_rekey_sees_its_header() {
     let Some((database, vault)) = vault().await else { return };
     let account = oauth2_account("home");
     vault.put_account(&account, Expected::Nothing, None).await.expect("puts");
+    vault.put_item(VALET, &item("one"), Expected::Nothing).await.expect("puts");
     let (mut sql, watch) = (past(&database).await, past(&database).await);
     let rekey = sql.transaction().await.expect("begins");
-    rekey.batch_execute("LOCK TABLE keyfob.app, keyfob.account, keyfob.history, keyfob.pending IN EXCLUSIVE MODE").await.expect("locks");
+    let lock = "LOCK TABLE keyfob.app, keyfob.account, keyfob.history, keyfob.pending, keyfob.item, keyfob.act IN EXCLUSIVE MODE";
+    rekey.batch_execute(lock).await.expect("locks");
     rekey.batch_execute("UPDATE keyfob.header SET generation = 2; UPDATE keyfob.account SET name = '\\x02'").await.expect("edits");
     let (another, app, pending) = (oauth2_account("another"), app(), oauth2_pending("state"));
-    let first = entry(&another, 1);
+    let (first, one, two) = (entry(&another, 1), item("one"), item("two"));
     let writing = async {
         tokio::join!(
             vault.put_account(&another, Expected::Nothing, Some(&first)),
             vault.put_account(&account, Expected::Generation(Generation(1)), None),
             vault.put_app("example", &app),
             vault.put_pending(&pending, "binding"),
+            vault.put_item(VALET, &one, Expected::Generation(Generation(1))),
+            vault.put_item(VALET, &two, Expected::Nothing),
+            vault.record(vec![act(1, None)]),
         )
     };
     let committing = async {
         until(
             &watch,
-            "SELECT count(*) = 4 FROM pg_locks JOIN pg_database d ON d.oid = database WHERE d.datname = current_database() AND NOT granted",
+            "SELECT count(*) = 7 FROM pg_locks JOIN pg_database d ON d.oid = database WHERE d.datname = current_database() AND NOT granted",
         )
         .await;
         rekey.commit().await.expect("commits");
     };
-    let ((one, two, three, four), ()) = tokio::join!(writing, committing);
+    let ((one, two, three, four, five, six, seven), ()) = tokio::join!(writing, committing);
     // The header says what was never written.
-    for refused in [error(one), error(two), error(three), error(four)] {
+    for refused in [error(one), error(two), error(three), error(four), error(five), error(six), error(seven)] {
         assert!(matches!(refused, StoreError::Corrupt(_)), "{refused:?}");
     }
     let counts = "SELECT (SELECT sum(generation)::bigint FROM keyfob.account), (SELECT count(*) FROM keyfob.app),
-        (SELECT count(*) FROM keyfob.history), (SELECT count(*) FROM keyfob.pending)";
+        (SELECT count(*) FROM keyfob.history), (SELECT count(*) FROM keyfob.pending),
+        (SELECT sum(generation)::bigint FROM keyfob.item), (SELECT count(*) FROM keyfob.act)";
     let counts = watch.query_one(counts, &[]).await.expect("counts");
-    assert_eq!([0, 1, 2, 3].map(|column| counts.get::<_, i64>(column)), [1, 0, 0, 0], "nothing was written");
+    assert_eq!([0, 1, 2, 3, 4, 5].map(|column| counts.get::<_, i64>(column)), [1, 0, 0, 0, 1, 0], "nothing was written");
 }
 
 #[tokio::test]
@@ -341,6 +349,14 @@ async fn j7_processes_that_write_all_the_while_lose_nothing() {
                 assert_eq!(generation.expect("swaps"), Generation(2));
                 assert!(vault.account(&account.name).await.expect("reads").is_some());
                 vault.put_app(&format!("app-{writer}"), &app()).await.expect("puts");
+                let one = item(&format!("{writer}-{number}"));
+                vault.put_item(VALET, &one, Expected::Nothing).await.expect("puts");
+                let generation = vault.put_item(VALET, &one, Expected::Generation(Generation(1))).await;
+                assert_eq!(generation.expect("swaps"), Generation(2));
+                vault.record(vec![act(1, None), act(2, None)]).await.expect("writes");
+                let gone = item(&format!("gone-{writer}"));
+                vault.put_item(VALET, &gone, Expected::Nothing).await.expect("puts");
+                assert!(vault.take_item(VALET, &gone.id, NOW).await.expect("takes").is_some());
             }
         }));
     }
@@ -354,4 +370,6 @@ async fn j7_processes_that_write_all_the_while_lose_nothing() {
     assert_eq!(vault.accounts().await.expect("lists").len(), 3 + 3 * EACH);
     assert_eq!(vault.apps().await.expect("lists").len(), 1 + 3);
     assert_eq!(vault.entries(Some(EntryNumber(0)), usize::MAX).await.expect("reads").len(), 3 + 2 * 3 * EACH);
+    let all = count(&vault).await.expect("everything opens");
+    assert_eq!((all.items, all.acts), (3 * EACH as u64, 2 * 3 * EACH as u64));
 }

@@ -33,7 +33,9 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
         if !context.out.json {
             let (accounts, apps, entries) = (counted(accounts, "account"), counted(apps, "app"), counted(entries, "line"));
             let rest = of_web_app(items, acts);
-            context.out.note(&format!("{} sound: every record opens, of {accounts}, {apps} and {entries} of history{rest}", paint.good("✓")));
+            context
+                .out
+                .note(&format!("{} sound: every record opens, of {accounts}, {apps} and {entries} of history{rest}", paint.good("✓")));
         }
         return Ok(());
     }
