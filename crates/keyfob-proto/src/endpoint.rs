@@ -66,17 +66,6 @@ impl Endpoint {
         pairs.into_iter().for_each(|(name, value)| form.pair(name, value));
         form.into_text()
     }
-
-    /// The same for parameters that are encoded already.
-    pub(crate) fn with_form(&self, query: &str) -> String {
-        let joint = match (query.is_empty(), self.uri.query()) {
-            (true, _) => "",
-            (_, None) => "?",
-            (_, Some("")) => "",
-            (_, Some(_)) => "&",
-        };
-        [&self.text, joint, query].concat()
-    }
 }
 
 impl fmt::Debug for Endpoint {

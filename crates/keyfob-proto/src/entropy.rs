@@ -1,6 +1,7 @@
 //! Randomness as the core sees it: an argument.
 
 use crate::encode;
+use crate::secret::{Secret, wipe};
 
 /// A source of bytes that nobody can guess. Sessions pass the operating system's; tests pass a fixed one.
 pub trait Entropy {
@@ -15,10 +16,20 @@ impl<F: Fn(&mut [u8])> Entropy for F {
 }
 
 /// 256 bits as 43 characters of base64url: a `state`, a PKCE verifier (RFC 7636 §4.1 asks for 43 to 128 characters).
-pub(crate) fn token256(entropy: &dyn Entropy) -> String {
-    let mut bytes = [0; 32];
-    entropy.fill(&mut bytes);
-    encode::base64url(&bytes)
+pub(crate) fn token256(entropy: &dyn Entropy) -> Secret {
+    let [token] = tokens256(entropy, [true]);
+    token.expect("it was wanted")
+}
+
+/// Those of several that are wanted, in their order, drawn in one go: each draw may be a call to the system.
+pub(crate) fn tokens256<const N: usize>(entropy: &dyn Entropy, wanted: [bool; N]) -> [Option<Secret>; N] {
+    let mut drawn = [[0; 32]; N];
+    let count = wanted.iter().filter(|wanted| **wanted).count();
+    entropy.fill(drawn[..count].as_flattened_mut());
+    let mut left = drawn.iter();
+    let tokens = wanted.map(|wanted| if wanted { left.next() } else { None }.map(|bytes| Secret::new(encode::base64url(bytes))));
+    wipe(drawn.as_flattened_mut());
+    tokens
 }
 
 /// 128 bits as 32 hexadecimal digits: an OAuth 1 nonce. Letters and digits only, since some servers accept nothing else.
@@ -71,7 +82,7 @@ mod tests {
     #[test]
     fn a6_the_longest_and_the_shortest_verifier_have_43_characters() {
         for byte in [0, 0xff] {
-            assert_eq!(token256(&|buffer: &mut [u8]| buffer.fill(byte)).len(), 43);
+            assert_eq!(token256(&|buffer: &mut [u8]| buffer.fill(byte)).expose().len(), 43);
         }
     }
 }

@@ -2,9 +2,12 @@
 
 mod common;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::*;
 use http::Response;
-use keyfob_proto::oauth2::{AuthorizeRequest, TokenExchangeRequest, TokenKind, TokenType};
+use keyfob_proto::jose::{Algorithm, AwsLc, Crypto as _};
+use keyfob_proto::oauth2::{self, AuthorizeRequest, TokenExchangeRequest, TokenKind, TokenType};
 use keyfob_proto::{Deviation, Error, Received, Secret, TokenSet};
 use serde_json::json;
 
@@ -261,10 +264,43 @@ fn parameters_have_the_names_the_provider_gives_them() {
     assert!(client.authorize(&planted, NOW, &Chance::new(1)).is_err(), "by that name, too, it is the protocol's");
     let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), ..AuthorizeRequest::default() };
     let pushed = client.push(&request, NOW, &Chance::new(1)).expect("a request");
-    let mut pushed = names(pushed.request());
-    pushed.sort();
-    let unique = pushed.len();
-    pushed.dedup();
-    assert_eq!(pushed.len(), unique, "none of them twice (RFC 6749 §3.1)");
-    assert!(pushed.contains(&"appid".to_owned()) && !pushed.contains(&"client_id".to_owned()));
+    let mut names_pushed = names(pushed.request());
+    names_pushed.sort();
+    let unique = names_pushed.len();
+    names_pushed.dedup();
+    assert_eq!(names_pushed.len(), unique, "none of them twice (RFC 6749 §3.1)");
+    assert!(names_pushed.contains(&"appid".to_owned()) && !names_pushed.contains(&"client_id".to_owned()));
+    let answer = json_answer(201, r#"{"request_uri":"urn:x","expires_in":60}"#);
+    let (url, _) = pushed.receive(&answer).expect("a name");
+    assert!(url.ends_with(&format!("?appid={CLIENT_ID}&request_uri=urn%3Ax")), "{url}");
+}
+
+/// Where the request is signed, the client's id goes beside it by the provider's name, and inside it, too.
+#[test]
+fn signed_requests_have_the_names_the_provider_gives_them() {
+    let client = oauth2_client(|_, flow| {
+        flow.client_auth = keyfob_proto::oauth2::ClientAuth::Post;
+        flow.pushed = Some(endpoint("https://login.example/par"));
+        flow.issuer = Some("https://login.example".to_owned());
+        flow.request_object = true;
+        flow.parameter_names = vec![("client_id".to_owned(), "appid".to_owned()), ("request".to_owned(), "signed".to_owned())];
+    });
+    let client = client.with_key(AwsLc.signer(Algorithm::ES256, &AwsLc.generate(Algorithm::ES256).expect("a key")).expect("it signs"));
+    let inside = |object: &str| -> serde_json::Value {
+        let payload = URL_SAFE_NO_PAD.decode(object.split('.').nth(1).expect("a payload")).expect("base64url");
+        serde_json::from_slice(&payload).expect("JSON")
+    };
+    let query = query(&begin2(&client, 1).0);
+    assert_eq!(query.keys().collect::<Vec<_>>(), ["appid", "signed"]);
+    let claims = inside(&query["signed"]);
+    assert!(claims["appid"] == CLIENT_ID && claims["client_id"].is_null() && claims["state"].is_string());
+    let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), ..AuthorizeRequest::default() };
+    let pushed = client.push(&request, NOW, &Chance::new(1)).expect("a request");
+    let sent = form(pushed.request());
+    assert_eq!(sent.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["signed", "appid", "client_secret"]);
+    assert_eq!(inside(&sent[0].1)["appid"], CLIENT_ID);
+    let asked = client.authorize_by_reference(&request, "https://app.example/r/1", oauth2::Signing::ByClient, NOW, &Chance::new(1));
+    let asked = asked.expect("a request");
+    assert!(asked.url.contains(&format!("&appid={CLIENT_ID}&")) && !asked.url.contains("client_id"), "{}", asked.url);
+    assert_eq!(inside(&asked.object)["appid"], CLIENT_ID);
 }

@@ -271,3 +271,21 @@ fn codes_with_odd_characters_arrive_whole() {
         assert!(form(exchange.request()).contains(&("code".to_owned(), odd.clone())));
     }
 }
+
+/// What was stored before an update is read after it, under the names that it rests by.
+#[test]
+fn a_login_that_rests_has_these_members() {
+    let stored = serde_json::json!({
+        "state": "state-1", "verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "redirect_uri": CALLBACK, "scopes": ["read"],
+        "client_id": CLIENT_ID, "token_endpoint": "https://login.example/token", "issuer": null, "iss_required": false,
+        "redirect_fragment": false, "keep": ["user_id"], "created_at": NOW.as_unix(),
+    });
+    let pending: oauth2::Pending = serde_json::from_value(stored.clone()).expect("an older one, without what came later");
+    let verified = pending.verify(Answer::Query("code=code-1&state=state-1&user_id=7"), NOW).expect("ours");
+    let exchange = oauth2_client(|_, flow| flow.issuer = None).exchange(verified).expect("an exchange");
+    let received = exchange.receive(&json_answer(200, without("scope")), NOW).expect("tokens");
+    assert_eq!(received.kept["user_id"], "7");
+    assert_eq!(tokens2(&received).scopes, ["read"]);
+    let now = serde_json::to_value(&pending).expect("made to be stored");
+    assert!(stored.as_object().expect("members").iter().all(|(name, value)| now[name] == *value), "{now}");
+}

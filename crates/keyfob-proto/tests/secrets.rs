@@ -615,7 +615,7 @@ fn only_what_is_made_to_be_stored_serialises() {
         ("oauth2/grant/poll.rs Waiting", false),
         ("oauth2/hybrid.rs HybridPending", true),
         ("oauth2/legacy/implicit.rs ImplicitPending", true),
-        ("oauth2/pending.rs Pending", true),
+        ("oauth2/pending.rs Begun", false),
         ("oauth2/rar.rs AuthorizationDetail", true),
         ("oauth2/metadata/cached.rs CachedMetadata", true),
         ("oauth2/metadata/cached.rs Stored", false),

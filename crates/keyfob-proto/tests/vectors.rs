@@ -490,7 +490,7 @@ fn examples(text: &str) -> usize {
             }
             "pkce" => {
                 let octets: Vec<u8> = serde_json::from_value(case["octets"].clone()).expect("octets");
-                let entropy = |buffer: &mut [u8]| buffer.copy_from_slice(&octets);
+                let entropy = |buffer: &mut [u8]| buffer.chunks_exact_mut(octets.len()).for_each(|part| part.copy_from_slice(&octets));
                 let client = oauth2_client(|_, _| {});
                 let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), ..Default::default() };
                 let (url, pending) = client.authorize(&request, NOW, &entropy).expect("a URL");

@@ -1,12 +1,8 @@
 //! Request objects by reference (RFC 9101 §5.2, OpenID Connect Core §6.2): the browser carries a URL of ours, where the server fetches the request.
 
-use std::sync::Arc;
-
 use super::authorize::{AuthorizeRequest, ResponseType};
 use super::client::Client;
-use super::jar;
 use super::pending::Pending;
-use crate::encode;
 use crate::endpoint::Origin;
 use crate::entropy::Entropy;
 use crate::error::{Error, Misuse};
@@ -87,31 +83,29 @@ impl Client {
                 .with_hint("use Signing::ByClient, with a key of the app's own")
                 .into());
         }
-        let issuer = self.shared.settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
-        let client_id = self.shared.app.client_id.as_str();
-        // By value it would be wrapped already.
-        let mut plain = self.clone();
-        Arc::make_mut(&mut plain.shared).settings.request_object = false;
-        let (query, pending) = plain.authorization_request(request, ResponseType::Code, now, entropy)?;
-        let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misuse::new("parameters as text", "other bytes"))?;
-        let parameters = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let object = match (signing, self.signer.as_deref()) {
-            (Signing::ByClient, Some(signer)) => jar::request_object(signer, client_id, issuer, parameters.clone(), now, entropy)?,
-            (Signing::ByClient, None) => return Err(Misuse::new("a key of the app's own, to sign requests with", "none").into()),
-            (Signing::Unsigned, _) => jar::unsigned_object(client_id, issuer, parameters.clone(), now, entropy)?,
+        let asked = self.ask(request, ResponseType::Code, now, entropy)?;
+        let object = match signing {
+            Signing::ByClient => asked.signed(now, entropy)?,
+            Signing::Unsigned => asked.object(now)?.unsigned(entropy)?,
         };
-        let seen = parameters.filter(|(name, _)| ["client_id", "response_type", "scope"].contains(name));
-        let url = self.shared.settings.authorize.with_query(seen.chain([("request_uri", request_uri)]));
+        let settings = &self.shared.settings;
+        let seen = asked.pairs().into_iter().filter(|(name, _)| ["client_id", "response_type", "scope"].contains(name));
+        let named = seen.chain([("request_uri", request_uri)]).map(|(name, value)| (settings.name_of(name), value));
+        let url = settings.authorize.with_query(named);
+        let pending = asked.pending;
         Ok(RequestByReference { url, object, pending })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::Value;
 
     use super::*;
     use crate::app::App;
+    use crate::encode;
     use crate::endpoint::Endpoint;
     use crate::jose::{Algorithm, AwsLc, Crypto as _};
 

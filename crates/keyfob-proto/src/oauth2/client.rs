@@ -6,18 +6,20 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method};
 
-use super::authorize::no_key;
+use super::asked::front;
+use super::authorize::{ResponseType, no_key};
 use super::document;
 use super::dpop::ProofKey;
 use super::error_response;
 use super::id_token_terms::IdTokenTerms;
-use super::pending::Verified;
+use super::pending::{Begun, Verified};
 use super::settings::{ClientAuth, Settings, TokenBody};
 use super::token_response::{self, Context, RefreshToken};
 use crate::app::App;
-use crate::deviation::{Deviations, Tolerated};
+use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misuse};
+use crate::form::Form;
 use crate::jose::Sign;
 use crate::message::{Incoming, Outgoing, basic, basic_raw, secret_header_value};
 use crate::scrub::Scrubber;
@@ -42,6 +44,11 @@ pub(crate) struct Shared {
     pub(crate) deviations: Arc<Deviations>,
     pub(crate) keep: Vec<String>,
     pub(crate) app: App,
+    /// What its logins have in common, unless they name scopes of their own; and the scopes, as they are sent.
+    pub(super) begun: Arc<Begun>,
+    pub(super) scope: String,
+    /// What its authorization URLs begin with.
+    pub(super) front: Form,
     /// `Authorization: Basic`, where that says who it is.
     basic: Option<HeaderValue>,
     /// Knows this app's secrets, also as a header carries them.
@@ -68,8 +75,20 @@ impl Client {
         });
         let scrubber = app.secrets().chain(&credentials).fold(Scrubber::new(), Scrubber::knowing);
         let header = |credentials: Secret| secret_header_value(&AUTHORIZATION, &format!("Basic {}", credentials.expose()));
+        let begun = Begun {
+            scopes: settings.scopes.clone(),
+            client_id: app.client_id.clone(),
+            token_endpoint: settings.token.as_str().to_owned(),
+            issuer: settings.issuer.clone(),
+            iss_required: settings.iss_required,
+            redirect_fragment: provider.deviations.contains(&Deviation::RedirectFragment),
+            keep: provider.keep.clone(),
+        };
         let shared = Shared {
             settings: settings.clone(),
+            front: front(settings, &app, ResponseType::Code),
+            begun: Arc::new(begun),
+            scope: settings.scopes.join(&settings.scope_separator),
             deviations: Arc::new(provider.deviations.clone()),
             keep: provider.keep.clone(),
             basic: credentials.map(header).transpose()?,
@@ -107,10 +126,7 @@ impl Client {
     ///
     /// `Misuse` if the login was begun by another app, at another token endpoint or issuer, or if credentials cannot be a header.
     pub fn exchange(&self, verified: Verified) -> Result<Exchange, Error> {
-        if verified.token_endpoint != self.shared.settings.token.as_str()
-            || verified.client_id != self.shared.app.client_id
-            || verified.issuer != self.shared.settings.issuer
-        {
+        if !verified.begun.is_of(self) {
             return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
         }
         // RFC 9449 §10: the code is good with the key that it was asked for with, and tokens bound to another one would be another login's.

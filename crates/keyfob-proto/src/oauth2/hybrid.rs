@@ -57,8 +57,8 @@ impl Client {
         entropy: &dyn Entropy,
     ) -> Result<(String, HybridPending), Error> {
         self.may_use_the_browser()?;
-        let (query, pending) = self.authorization_request(request, hybrid.response_type(), now, entropy)?;
-        Ok((self.shared.settings.authorize.with_form(&query), HybridPending(pending)))
+        let (url, pending) = self.ask(request, hybrid.response_type(), now, entropy)?.into_url(now, entropy)?;
+        Ok((url, HybridPending(pending)))
     }
 }
 
@@ -96,7 +96,7 @@ impl HybridPending {
     /// As [`Pending::verify`]. A bare code is never taken: the tokens are missing.
     pub fn read(&self, client: &Client, answer: Answer<'_>, now: Timestamp) -> Result<HybridAnswer, Error> {
         let (pending, response_type) = (&self.0, self.0.response_type());
-        if matches!(response_type, ResponseType::Code | ResponseType::Token) || !pending.is_of(client) {
+        if matches!(response_type, ResponseType::Code | ResponseType::Token) || !pending.begun().is_of(client) {
             return Err(Misuse::new("a hybrid login that this app began at this provider", "another one").into());
         }
         let (parameters, mut tolerated) = pending.parameters(answer, now)?;
@@ -130,7 +130,7 @@ pub(crate) fn front_channel_tokens(
     if members.object.contains_key("refresh_token") {
         return Err(Misbehaved::new("RFC 6749 §4.2.2", "no refresh token", "one that came through a browser"));
     }
-    let context = Context { scopes: pending.scopes().to_vec(), ..Context::default() };
+    let context = Context { scopes: pending.begun().scopes.clone(), ..Context::default() };
     let tokens = token_response::tokens(members, client, &context, now)?;
     // Whom an ID token names counts once it is verified, which is for whoever holds the keys.
     Ok(OAuth2Tokens { identity: None, id_token: None, authorization_details: Vec::new(), ..tokens })
@@ -201,7 +201,7 @@ impl HybridAnswer {
     ) -> Result<(Verified, IdToken, Option<OAuth2Tokens>), Error> {
         let Self { id_token, tokens, state, state_hash, verified } = self;
         let id_token = id_token.ok_or_else(|| Misuse::new("an answer with an ID token", "one to \"code token\", which has none"))?;
-        let issuer = verified.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let issuer = verified.begun.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
         let terms = &verified.expected;
         let access_token = tokens.as_ref().map(|tokens| &tokens.access);
         let expected = oidc::Expected {
@@ -209,7 +209,7 @@ impl HybridAnswer {
             max_age: terms.max_age,
             acr_values: &terms.acr_values,
             hashes: Hashes { access_token, code: Some(&verified.code), state: Some(&state), required: true, state_required: state_hash },
-            ..oidc::Expected::new(issuer, &verified.client_id, algorithms, now)
+            ..oidc::Expected::new(issuer, &verified.begun.client_id, algorithms, now)
         };
         let id_token = expected.judge(id_token.expose(), keys)?;
         Ok((verified, id_token, tokens))

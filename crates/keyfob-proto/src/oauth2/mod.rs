@@ -15,6 +15,7 @@
 //! The step people forget is a type: only [`Pending::verify`] makes a [`Verified`], and only [`Client::exchange`] takes one.
 
 mod access_request;
+mod asked;
 pub mod assertion;
 mod attach;
 mod authorize;

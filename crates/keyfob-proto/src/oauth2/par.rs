@@ -7,7 +7,6 @@ use super::json_answer::{self, Members};
 use super::pending::Pending;
 use super::settings::TokenBody;
 use crate::deviation::Tolerated;
-use crate::encode;
 use crate::entropy::Entropy;
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::message::{Incoming, Outgoing};
@@ -55,15 +54,19 @@ impl Client {
         let endpoint = self.shared.settings.pushed.as_ref();
         let endpoint =
             endpoint.ok_or_else(|| Misuse::new("a provider that takes pushed authorization requests (RFC 9126)", "one without"))?;
-        let (query, pending) = self.authorization_request(request, response_type, now, entropy)?;
-        let pairs = encode::decode_text_pairs(query.as_bytes()).map_err(|_| Misuse::new("parameters as text", "other bytes"))?;
+        let asked = self.ask(request, response_type, now, entropy)?;
+        let object = if self.shared.settings.request_object { Some(asked.signed(now, entropy)?) } else { None };
+        let mut body = match &object {
+            Some(object) => asked.beside("request", object).to_vec(),
+            None => asked.pairs(),
+        };
         // The client says who it is in its usual way, which may name it in the body once more: never twice (§2.1, RFC 6749 §3.2).
-        let (named, id) = (self.is_named_in_body(), self.shared.settings.name_of("client_id"));
-        let pairs = pairs.iter().filter(|(name, _)| !named || name != id);
-        let body = pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if self.is_named_in_body() {
+            body.retain(|(name, _)| *name != "client_id");
+        }
         let request = self.back_channel(endpoint, body, TokenBody::Form)?;
-        let state = pending.key().clone();
-        Ok(PushedRequest { client: self.clone(), request, state, pending: kind(pending) })
+        let state = asked.pending.key().clone();
+        Ok(PushedRequest { client: self.clone(), request, state, pending: kind(asked.pending) })
     }
 }
 
@@ -103,8 +106,8 @@ impl<P> PushedRequest<P> {
             Some(0) => return Err(members.broke("expires_in", "a positive number of seconds", "0").into()),
             Some(_) => {}
         }
-        let client_id = self.client.shared.app.client_id.as_str();
-        let url = self.client.shared.settings.authorize.with_query([("client_id", client_id), ("request_uri", name.expose())]);
-        Ok((url, self.pending))
+        let (settings, client_id) = (&self.client.shared.settings, self.client.shared.app.client_id.as_str());
+        let named = [("client_id", client_id), ("request_uri", name.expose())].map(|(name, value)| (settings.name_of(name), value));
+        Ok((settings.authorize.with_query(named), self.pending))
     }
 }

@@ -1,6 +1,7 @@
 //! A login under way: a `state`, perhaps a proof key, and the redirect URI, waiting for the person (RFC 6749 §4.1.2).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,13 +34,8 @@ pub struct Pending {
     #[serde(with = "stored::option")]
     verifier: Option<Secret>,
     redirect_uri: String,
-    scopes: Vec<String>,
-    client_id: String,
-    token_endpoint: String,
-    issuer: Option<String>,
-    iss_required: bool,
-    redirect_fragment: bool,
-    keep: Vec<String>,
+    #[serde(flatten)]
+    begun: Arc<Begun>,
     #[serde(default)]
     response_type: ResponseType,
     #[serde(default)]
@@ -53,6 +49,28 @@ pub struct Pending {
     #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
     proof_key: Option<Secret>,
     created_at: Timestamp,
+}
+
+/// Who begins logins where, and for what: the same for nearly all of a client's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) scopes: Vec<String>,
+    pub(crate) client_id: String,
+    pub(crate) token_endpoint: String,
+    pub(crate) issuer: Option<String>,
+    pub(crate) iss_required: bool,
+    pub(crate) redirect_fragment: bool,
+    pub(crate) keep: Vec<String>,
+}
+
+impl Begun {
+    /// Whether this client begins them: what came back must not go to another server, nor be another app's (mix-up, RFC 9700 §4.4).
+    pub(crate) fn is_of(&self, client: &Client) -> bool {
+        let shared = &client.shared;
+        self.token_endpoint == shared.settings.token.as_str()
+            && self.client_id == shared.app.client_id
+            && self.issuer == shared.settings.issuer
+    }
 }
 
 /// Proof that an answer is to *our* request (RFC 6749 §10.12, RFC 9207): only [`Pending::verify`] makes one, only
@@ -85,10 +103,8 @@ pub struct Verified {
     pub(crate) code: Secret,
     pub(crate) verifier: Option<Secret>,
     pub(crate) redirect_uri: String,
+    pub(crate) begun: Arc<Begun>,
     pub(crate) scopes: Vec<String>,
-    pub(crate) client_id: String,
-    pub(crate) token_endpoint: String,
-    pub(crate) issuer: Option<String>,
     pub(crate) resources: Vec<String>,
     pub(crate) authorization_details: Vec<AuthorizationDetail>,
     pub(crate) expected: IdTokenTerms,
@@ -102,25 +118,19 @@ impl Pending {
     pub(crate) fn new(
         client: &Client,
         request: &AuthorizeRequest,
+        begun: Arc<Begun>,
         response_type: ResponseType,
         mode: ResponseMode,
-        scopes: Vec<String>,
-        state: String,
-        verifier: Option<String>,
+        state: Secret,
+        verifier: Option<Secret>,
         expected: IdTokenTerms,
         now: Timestamp,
     ) -> Self {
         Self {
-            state: Secret::new(state),
-            verifier: verifier.map(Secret::new),
+            state,
+            verifier,
             redirect_uri: request.redirect_uri.clone(),
-            scopes,
-            client_id: client.shared.app.client_id.clone(),
-            token_endpoint: client.shared.settings.token.as_str().to_owned(),
-            issuer: client.shared.settings.issuer.clone(),
-            iss_required: client.shared.settings.iss_required,
-            redirect_fragment: client.shared.deviations.contains(&Deviation::RedirectFragment),
-            keep: client.shared.keep.to_vec(),
+            begun,
             response_type,
             mode,
             resources: request.resources.clone(),
@@ -166,15 +176,8 @@ impl Pending {
         self.response_type
     }
 
-    pub(crate) fn scopes(&self) -> &[String] {
-        &self.scopes
-    }
-
-    /// Whether this client began this login: what came back must not go to another server, nor be another app's (mix-up, RFC 9700 §4.4).
-    pub(crate) fn is_of(&self, client: &Client) -> bool {
-        self.token_endpoint == client.shared.settings.token.as_str()
-            && self.client_id == client.shared.app.client_id
-            && self.issuer == client.shared.settings.issuer
+    pub(crate) fn begun(&self) -> &Begun {
+        &self.begun
     }
 
     /// Judges what came back: `state` (RFC 6749 §10.12), `iss` (RFC 9207 §2.4), `error` (RFC 6749 §4.1.2.1), age, that it came the way
@@ -214,8 +217,8 @@ impl Pending {
         let (text, tolerated) = self.text(answer)?;
         let outside = Parameters::read_up_to(Parameters::LONGEST_ELSEWHERE, text, jarm::SECTION, "RFC 6749 §3.1")?;
         let response = outside.get("response").ok_or_else(|| Misbehaved::new(jarm::SECTION, "a parameter \"response\"", "none"))?;
-        let issuer = self.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
-        let parameters = Parameters::of(jarm::read(response, issuer, &self.client_id, keys, algorithms, now)?);
+        let issuer = self.begun.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let parameters = Parameters::of(jarm::read(response, issuer, &self.begun.client_id, keys, algorithms, now)?);
         self.judge(&parameters)?;
         self.accept(&parameters, tolerated)
     }
@@ -227,7 +230,7 @@ impl Pending {
             }
         }
         let code = self.code(parameters)?;
-        Ok(self.verified(code, parameters.keep(&self.keep), tolerated))
+        Ok(self.verified(code, parameters.keep(&self.begun.keep), tolerated))
     }
 
     /// The parameters of an answer to *this* request: it came the way that was asked for, names our state and issuer, and is no refusal.
@@ -325,7 +328,7 @@ impl Pending {
     /// A bare code carries no state: only a proof key tells that it answers our request (the server will hold them together).
     fn verify_code(&self, code: &str) -> Result<Verified, Error> {
         // Where a provider is known to end its redirects with `#_=_`, that comes along when the end of the address is copied.
-        let (code, fragment) = if self.redirect_fragment { split_fragment(code.trim()) } else { (code.trim(), None) };
+        let (code, fragment) = if self.begun.redirect_fragment { split_fragment(code.trim()) } else { (code.trim(), None) };
         if self.verifier.is_none() {
             return Err(Misuse::new("the whole redirect URL", "a bare code, which does not say which login it answers")
                 .with_hint("paste the address of the page you were sent to, all of it")
@@ -341,18 +344,18 @@ impl Pending {
     fn check_fragment(&self, fragment: Option<&str>) -> Result<Tolerated, Misbehaved> {
         match fragment {
             None => Ok(Tolerated::new()),
-            Some(_) if self.redirect_fragment => Ok(Tolerated::from([Deviation::RedirectFragment])),
+            Some(_) if self.begun.redirect_fragment => Ok(Tolerated::from([Deviation::RedirectFragment])),
             Some(_) => Err(Misbehaved::deviation(Deviation::RedirectFragment, "a redirect without fragment", "one with a fragment")),
         }
     }
 
     /// RFC 9207 §2.4: another issuer's answer must not reach this issuer's token endpoint (mix-up). Also judged for errors.
     fn check_issuer(&self, found: Option<&str>) -> Result<(), Misbehaved> {
-        match (&self.issuer, found) {
+        match (&self.begun.issuer, found) {
             (Some(expected), Some(found)) if expected != found => {
                 Err(Misbehaved::new("RFC 9207 §2.4", format!("iss={expected}"), format!("iss={}", crate::scrub::printable(found))))
             }
-            (Some(expected), None) if self.iss_required => Err(Misbehaved::new("RFC 9207 §2.4", format!("iss={expected}"), "none")),
+            (Some(expected), None) if self.begun.iss_required => Err(Misbehaved::new("RFC 9207 §2.4", format!("iss={expected}"), "none")),
             _ => Ok(()),
         }
     }
@@ -362,10 +365,8 @@ impl Pending {
             code: Secret::new(code),
             verifier: self.verifier.clone(),
             redirect_uri: self.redirect_uri.clone(),
-            scopes: self.scopes.clone(),
-            client_id: self.client_id.clone(),
-            token_endpoint: self.token_endpoint.clone(),
-            issuer: self.issuer.clone(),
+            begun: self.begun.clone(),
+            scopes: self.begun.scopes.clone(),
             resources: self.resources.clone(),
             authorization_details: self.authorization_details.clone(),
             expected: self.expected.clone(),

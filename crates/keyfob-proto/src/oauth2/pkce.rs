@@ -12,5 +12,20 @@ use crate::encode;
 /// assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 /// ```
 pub fn s256_challenge(verifier: &str) -> String {
-    encode::base64url(&Sha256::digest(verifier.as_bytes()))
+    Challenge::of(verifier).as_str().to_owned()
+}
+
+/// The same where it needs no memory of its own.
+pub(crate) struct Challenge([u8; 43]);
+
+impl Challenge {
+    pub(crate) fn of(verifier: &str) -> Self {
+        let mut text = [0; 43];
+        encode::base64url_into(&Sha256::digest(verifier.as_bytes()), &mut text);
+        Self(text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("base64url is ASCII")
+    }
 }

@@ -42,10 +42,10 @@ impl EndSession {
         let mut query = vec![("client_id", client_id)];
         query.extend(id_token.map(|token| ("id_token_hint", token.expose())));
         if let Some(uri) = redirect_uri {
-            query.extend([("post_logout_redirect_uri", uri), ("state", state.as_str())]);
+            query.extend([("post_logout_redirect_uri", uri), ("state", state.expose())]);
         }
         let url = Secret::new(endpoint.with_query(query));
-        (url, Self { state: Secret::new(state), redirect_uri: redirect_uri.map(str::to_owned) })
+        (url, Self { state, redirect_uri: redirect_uri.map(str::to_owned) })
     }
 
     /// Whether the browser came back from this logout: `state` is the one that was sent (§3).

@@ -9,7 +9,6 @@ use http::Method;
 use http::header::LOCATION;
 use serde_json::Value;
 
-use crate::encode;
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::message::{Incoming, Outgoing};
@@ -73,7 +72,7 @@ impl WebFinger {
         let (resource, host) = normalised(identifier.trim())?;
         let place = Endpoint::parse(&format!("{host}/.well-known/webfinger"))?;
         let query = [("resource", resource.as_str()), ("rel", ISSUER)];
-        let request = request(&Endpoint::parse(&place.with_form(&encode::form_pairs(query)))?);
+        let request = request(&Endpoint::parse(&place.with_query(query))?);
         Ok(Self { request, resource, reach: Reach::of(&place), hops: 0 })
     }
 

@@ -103,7 +103,7 @@ impl Client {
         if !asked.scopes.iter().any(|scope| scope == "openid") {
             return Err(Misuse::new("the scope openid (OpenID CIBA Core §7.1)", "other scopes").into());
         }
-        let notification = (request.delivery == Delivery::Ping).then(|| Secret::new(token256(entropy)));
+        let notification = (request.delivery == Delivery::Ping).then(|| token256(entropy));
         let acr_values = spaced("acr_values", &request.acr_values)?;
         let expiry = match request.requested_expiry {
             Some(0) => return Err(Misuse::new("a requested_expiry of at least a second", "0").into()),

@@ -29,8 +29,8 @@ pub fn authorize_implicit(
     entropy: &dyn Entropy,
 ) -> Result<(String, ImplicitPending), Error> {
     client.may_use_the_browser()?;
-    let (query, pending) = client.authorization_request(request, ResponseType::Token, now, entropy)?;
-    Ok((client.shared.settings.authorize.with_form(&query), ImplicitPending(pending)))
+    let (url, pending) = client.ask(request, ResponseType::Token, now, entropy)?.into_url(now, entropy)?;
+    Ok((url, ImplicitPending(pending)))
 }
 
 /// An implicit login under way. Made to be stored, as [`Pending`] is.
@@ -56,7 +56,7 @@ impl ImplicitPending {
     ///
     /// As [`Pending::verify`], and `Misbehaved` for a refresh token, a code or an ID token in the answer.
     pub fn receive(&self, client: &Client, answer: Answer<'_>, now: Timestamp) -> Result<Received, Error> {
-        if self.0.response_type() != ResponseType::Token || !self.0.is_of(client) {
+        if self.0.response_type() != ResponseType::Token || !self.0.begun().is_of(client) {
             return Err(Misuse::new("an implicit login that this app began at this provider", "another one").into());
         }
         let (parameters, mut tolerated) = self.0.parameters(answer, now)?;

@@ -1,0 +1,280 @@
+//! An authorization request, put together: what it holds, what is drawn for it, and how it leaves (in a URL, a form, or signed).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::authorize::{AuthorizeRequest, Prompt, ResponseMode, ResponseType, check_resource, no_key, spaced};
+use super::client::Client;
+use super::id_token_terms::IdTokenTerms;
+use super::jar;
+use super::json;
+use super::pending::{Begun, Pending};
+use super::pkce::Challenge;
+use super::rar;
+use super::settings::{Pkce, Settings};
+use crate::app::App;
+use crate::endpoint::Origin;
+use crate::entropy::{Entropy, tokens256};
+use crate::error::Misuse;
+use crate::form::{Form, Value};
+use crate::message::is_vschar;
+use crate::time::Timestamp;
+
+/// An authorization request, and what waits for its answer.
+pub(crate) struct Asked<'a> {
+    client: &'a Client,
+    request: &'a AuthorizeRequest,
+    response_type: ResponseType,
+    scope: Cow<'a, str>,
+    challenge: Option<Challenge>,
+    more: Vec<(&'static str, Cow<'a, str>)>,
+    pub(crate) pending: Pending,
+}
+
+impl Client {
+    /// Judges what is asked for, and draws 32 bytes of entropy each for `state`, the proof key and the nonce, in this order.
+    pub(crate) fn ask<'a>(
+        &'a self,
+        request: &'a AuthorizeRequest,
+        response_type: ResponseType,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Asked<'a>, Misuse> {
+        let redirects = Origin::is_of(&request.redirect_uri) && !request.redirect_uri.contains('#');
+        if !redirects {
+            return Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", request.redirect_uri)));
+        }
+        let shared = &self.shared;
+        let (begun, scope) = if request.scopes.is_empty() {
+            (shared.begun.clone(), Cow::Borrowed(shared.scope.as_str()))
+        } else {
+            let begun = Begun { scopes: request.scopes.clone(), ..Begun::clone(&shared.begun) };
+            (Arc::new(begun), request.scopes.join(&shared.settings.scope_separator).into())
+        };
+        let mode = self.response_mode(request, response_type)?;
+        // RFC 9700 §4.5.3.2 counts on it, and a hybrid answer cannot do without it (OpenID Connect Core §3.3.2.11).
+        let with_nonce = begun.scopes.iter().any(|scope| scope == "openid");
+        if response_type.has_id_token() && !with_nonce {
+            return Err(Misuse::new("the scope openid, which an ID token needs (OpenID Connect Core §3.1.2.1)", "other scopes"));
+        }
+        let more = more(request)?;
+        // No code, no proof key: the implicit grant has nothing to hold against it.
+        let with_verifier = shared.settings.pkce == Pkce::S256 && response_type != ResponseType::Token;
+        let [state, verifier, nonce] = tokens256(entropy, [true, with_verifier, with_nonce]);
+        let challenge = verifier.as_ref().map(|verifier| Challenge::of(verifier.expose()));
+        let expected =
+            IdTokenTerms { nonce, max_age: request.max_age, acr_values: request.acr_values.clone(), claims: request.claims.clone() };
+        let state = state.expect("it is always drawn");
+        let pending = Pending::new(self, request, begun, response_type, mode, state, verifier, expected, now);
+        let asked = Asked { client: self, request, response_type, scope, challenge, more, pending };
+        asked.check_further()?;
+        Ok(asked)
+    }
+
+    /// The mode that was asked for, or that the provider file always asks for, or the response type's own.
+    fn response_mode(&self, request: &AuthorizeRequest, response_type: ResponseType) -> Result<ResponseMode, Misuse> {
+        let by_file = || {
+            let (_, value) = self.shared.settings.authorize_params.iter().find(|(name, _)| name == "response_mode")?;
+            // JARM §2.3.4: the response type's own place, signed.
+            let is_meant = |mode: &ResponseMode| match value.as_str() {
+                "jwt" => mode.is_signed() && mode.place() == response_type.default_mode(),
+                name => mode.as_str() == name,
+            };
+            ResponseMode::ALL.into_iter().find(is_meant)
+        };
+        let mode = request.response_mode.or_else(by_file).unwrap_or(response_type.default_mode());
+        if mode.is_signed() && self.shared.settings.issuer.is_none() {
+            return Err(Misuse::new("an issuer in the provider's settings, which a signed answer is held against", "none"));
+        }
+        if mode == ResponseMode::Query && response_type != ResponseType::Code {
+            return Err(Misuse::new("a fragment or a form post for an answer with tokens", "response_mode=query")
+                .with_hint("queries end up in logs and histories (OAuth 2.0 Multiple Response Type Encoding Practices §5)"));
+        }
+        Ok(mode)
+    }
+}
+
+impl<'a> Asked<'a> {
+    /// The URL that the person has to go to, and what to keep until they are back. Draws 16 bytes more for a signed request.
+    pub(crate) fn into_url(self, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, Pending), Misuse> {
+        let shared = &self.client.shared;
+        let settings = &shared.settings;
+        if settings.request_object {
+            let object = self.signed(now, entropy)?;
+            let pairs = self.beside("request", &object).map(|(name, value)| (settings.name_of(name), value));
+            return Ok((settings.authorize.with_query(pairs), self.pending));
+        }
+        let mut url = match self.response_type {
+            ResponseType::Code => shared.front.clone(),
+            other => front(settings, &shared.app, other),
+        };
+        self.own(|name, value| match settings.parameter_names.is_empty() {
+            true => url.own_pair(name, value),
+            false => url.pair(settings.name_of(name), value.text()),
+        });
+        self.further(|name, value| url.pair(settings.name_of(name), value));
+        Ok((url.into_text(), self.pending))
+    }
+
+    /// The same request as signed text (RFC 9101 §5), where the settings want that; beside it goes the client's id, and nothing else. Draws 16 bytes.
+    pub(crate) fn signed(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<String, Misuse> {
+        let signer = self.client.signer.as_deref().ok_or_else(|| no_key("requests"))?;
+        self.object(now)?.signed(signer, entropy)
+    }
+
+    /// What stands in a request object.
+    pub(crate) fn object(&self, now: Timestamp) -> Result<jar::Object<'_>, Misuse> {
+        let settings = &self.client.shared.settings;
+        let issuer = settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let client_id = self.client.shared.app.client_id.as_str();
+        Ok(jar::Object { client_id, issuer, parameters: self.pairs(), settings, now })
+    }
+
+    /// What goes beside a request that is elsewhere: in signed text, or at a place that has a name.
+    pub(crate) fn beside<'s>(&'s self, name: &'s str, value: &'s str) -> [(&'s str, &'s str); 2] {
+        [("client_id", &self.client.shared.app.client_id), (name, value)]
+    }
+
+    /// Its parameters, by the names of the RFCs.
+    pub(crate) fn pairs(&self) -> Vec<(&str, &str)> {
+        let shared = &self.client.shared;
+        let mut pairs = Vec::with_capacity(16);
+        pairs.extend(first(&shared.settings, &shared.app, self.response_type));
+        self.own(|name, value| pairs.push((name, value.text())));
+        self.further(|name, value| pairs.push((name, value)));
+        pairs
+    }
+
+    /// Those that are not the protocol's.
+    fn further<'s>(&'s self, mut write: impl FnMut(&'s str, &'s str)) {
+        self.request.parameters.iter().for_each(|(name, value)| write(name, value));
+        // The provider file's come last and never twice: a parameter that is there twice is refused by servers (RFC 6749 §3.1), or read
+        // in the wrong place.
+        let settings = &self.client.shared.settings;
+        if !settings.authorize_params.is_empty() {
+            let mut known: Vec<_> = first(settings, &self.client.shared.app, self.response_type).map(|(name, _)| name).collect();
+            self.own(|name, _| known.push(name));
+            known.extend(self.request.parameters.iter().map(|(name, _)| name.as_str()));
+            for (name, value) in &settings.authorize_params {
+                if known.iter().all(|known| known != name && settings.name_of(known) != name) {
+                    write(name, value);
+                }
+            }
+        }
+        // §10 of RFC 9449: the code, too, is good only for whoever holds the key.
+        if let Some(key) = &self.client.proof_key {
+            write("dpop_jkt", key.thumbprint());
+        }
+    }
+
+    /// Those of the protocol, behind the [first] ones.
+    fn own<'s>(&'s self, mut write: impl FnMut(&'static str, Value<'s>)) {
+        write("redirect_uri", Value::Any(&self.request.redirect_uri));
+        if !self.scope.is_empty() {
+            write("scope", Value::Any(&self.scope));
+        }
+        write("state", Value::Plain(self.pending.key().expose()));
+        if let Some(challenge) = &self.challenge {
+            write("code_challenge", Value::Plain(challenge.as_str()));
+            write("code_challenge_method", Value::Plain("S256"));
+        }
+        if let Some(nonce) = self.pending.expected().nonce() {
+            write("nonce", Value::Plain(nonce.expose()));
+        }
+        self.more.iter().for_each(|(name, value)| write(name, Value::Any(value)));
+    }
+
+    /// Further parameters are not the protocol's, and each is there once.
+    fn check_further(&self) -> Result<(), Misuse> {
+        let (settings, further) = (&self.client.shared.settings, &self.request.parameters);
+        for (nth, (name, _)) in further.iter().enumerate() {
+            let is_protocol = PROTOCOL.iter().any(|known| known == name || settings.name_of(known) == name);
+            if is_protocol || further[..nth].iter().any(|(known, _)| known == name) {
+                let found = format!("\"{}\", which is set elsewhere", crate::scrub::printable(name));
+                return Err(Misuse::new("further parameters that are not the protocol's, each once", found));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the URLs of a client's requests begin with: the same for all of a kind.
+pub(super) fn front(settings: &Settings, app: &App, response_type: ResponseType) -> Form {
+    let mut url = Form::behind(&settings.authorize);
+    first(settings, app, response_type).for_each(|(name, value)| url.pair(settings.name_of(name), value));
+    url
+}
+
+fn first<'a>(settings: &Settings, app: &'a App, response_type: ResponseType) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+    let named = settings.response_type || response_type != ResponseType::Code;
+    let response_type = named.then_some(("response_type", response_type.as_str()));
+    response_type.into_iter().chain([("client_id", app.client_id.as_str())])
+}
+
+/// The parameters that most requests do not have.
+fn more(request: &AuthorizeRequest) -> Result<Vec<(&'static str, Cow<'_, str>)>, Misuse> {
+    let mut more: Vec<(&'static str, Cow<'_, str>)> = Vec::new();
+    if let Some(mode) = request.response_mode {
+        more.push(("response_mode", mode.as_str().into()));
+    }
+    if request.prompt.contains(&Prompt::None) && request.prompt.len() > 1 {
+        return Err(Misuse::new("prompt=none alone (OpenID Connect Core §3.1.2.1)", "others beside it"));
+    }
+    if !request.prompt.is_empty() {
+        let names: Vec<_> = request.prompt.iter().map(|prompt| prompt.as_str()).collect();
+        more.push(("prompt", names.join(" ").into()));
+    }
+    if let Some(seconds) = request.max_age {
+        more.push(("max_age", seconds.to_string().into()));
+    }
+    for (name, words) in [("acr_values", &request.acr_values), ("ui_locales", &request.ui_locales)] {
+        more.extend(spaced(name, words)?.map(|text| (name, text.into())));
+    }
+    if let Some(claims) = &request.claims {
+        json::object(claims.as_bytes()).map_err(|found| Misuse::new("claims as a JSON object (OpenID Connect Core §5.5)", found))?;
+        more.push(("claims", claims.into()));
+    }
+    more.extend(request.login_hint.iter().map(|hint| ("login_hint", hint.into())));
+    if let Some(hint) = &request.id_token_hint {
+        if !is_vschar(hint.expose()) {
+            return Err(Misuse::new("an ID token as id_token_hint", "nothing, or text with spaces or control characters"));
+        }
+        more.push(("id_token_hint", hint.expose().into()));
+    }
+    more.extend(request.display.iter().map(|display| ("display", display.as_str().into())));
+    for resource in &request.resources {
+        check_resource(resource)?;
+        more.push(("resource", resource.into()));
+    }
+    more.extend(rar::parameter(&request.authorization_details).map(|details| ("authorization_details", details.into())));
+    Ok(more)
+}
+
+/// What belongs to the protocol, or to an extension that this core speaks: never said by a further parameter.
+const PROTOCOL: &[&str] = &[
+    "acr_values",
+    "authorization_details",
+    "claims",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "display",
+    "dpop_jkt",
+    "id_token_hint",
+    "login_hint",
+    "max_age",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+    "ui_locales",
+];
