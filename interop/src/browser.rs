@@ -144,6 +144,58 @@ impl Browser {
         text(&self.get("screenshot"))
     }
 
+    /// A picture of the first element, as PNG in base64, waiting for it.
+    pub fn picture(&self, css: &str) -> String {
+        text(&self.get(&format!("element/{}/screenshot", self.element(css))))
+    }
+
+    /// How many colours there are in a picture; and how many dots are of another one than the most frequent. (The browser decodes it: the page that
+    /// was there is gone afterwards.)
+    pub fn colours(&self, picture: &str) -> (u64, u64) {
+        self.open("about:blank");
+        let found = self.post(
+            "execute/sync",
+            &json!({ "args": [picture], "script": "
+                const picture = new Image();
+                picture.src = 'data:image/png;base64,' + arguments[0];
+                return picture.decode().then(() => {
+                    const canvas = new OffscreenCanvas(picture.width, picture.height).getContext('2d');
+                    canvas.drawImage(picture, 0, 0);
+                    const dots = new Uint32Array(canvas.getImageData(0, 0, picture.width, picture.height).data.buffer);
+                    const counts = new Map();
+                    for (const dot of dots) counts.set(dot, (counts.get(dot) || 0) + 1);
+                    return [counts.size, dots.length - Math.max(...counts.values())];
+                });" }),
+        );
+        (found[0].as_u64().unwrap_or_default(), found[1].as_u64().unwrap_or_default())
+    }
+
+    /// Presses at a place of the first element, draws to another one, and lets go. In parts of its width, at half its height.
+    pub fn draw_across(&self, css: &str, from: f64, to: f64) {
+        let id = self.element(css);
+        let width = self.get(&format!("element/{id}/rect"))["width"].as_f64().unwrap_or_default();
+        let place = |part: f64| json!({ "type": "pointerMove", "duration": 50, "x": ((part - 0.5) * width) as i64, "y": 0, "origin": { ELEMENT: id } });
+        let (down, up) = (json!({ "type": "pointerDown", "button": 0 }), json!({ "type": "pointerUp", "button": 0 }));
+        let actions = [place(from), down, place(f64::midpoint(from, to)), place(to), up];
+        self.post("actions", &json!({ "actions": [{ "type": "pointer", "id": "mouse", "actions": actions }] }));
+    }
+
+    /// A command of the browser's own (the DevTools protocol), for what WebDriver has no word for.
+    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        self.post("goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
+    }
+
+    /// A screen of this width and height, in CSS pixels: smaller than any window.
+    pub fn screen(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Pages run their scripts, or they do not.
+    pub fn scripts(&self, run: bool) {
+        self.devtools("Emulation.setScriptExecutionDisabled", &json!({ "value": !run }));
+    }
+
     /// What the page wrote to the console at level `SEVERE`: blocked by CSP, not found, an exception.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.post("se/log", &json!({ "type": "browser" }));

@@ -31,6 +31,13 @@ pub fn node() -> Option<(PathBuf, PathBuf)> {
     }
 }
 
+/// The judge of pages (axe-core), as a script to run in one; `None` after saying that the test is skipped.
+pub fn axe() -> Option<String> {
+    let modules = named("KEYFOB_TEST_NODE_MODULES").or_else(|| existing(interop().join("node/node_modules")));
+    let script = modules.and_then(|modules| std::fs::read_to_string(modules.join("axe-core/axe.min.js")).ok());
+    script.or_else(|| skip(Why::Missing, "no axe-core; `cargo xtask setup` brings it"))
+}
+
 /// Chromium and its ChromeDriver.
 pub fn chromium() -> Option<(PathBuf, PathBuf)> {
     let chromium = named("KEYFOB_TEST_CHROMIUM").or_else(|| on_path("chromium")).or_else(|| on_path("chromium-browser"));

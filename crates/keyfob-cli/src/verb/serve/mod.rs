@@ -78,8 +78,16 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         }
         context.out.json(&told)?;
     } else {
-        let shown = link.as_deref().map_or_else(|| site.url(), str::to_owned);
-        context.out.note(&format!("Connect {} at {}\n{}", names.join(", "), paint.accent(&shown), paint.dim("Ctrl-C ends it.")));
+        match &link {
+            Some(link) => {
+                let how = "Open this link to come in as the owner; it is good once, for a quarter of an hour:";
+                context.out.note(&format!("{how}\n  {}\n{}", paint.accent(link), paint.dim("Ctrl-C ends it.")));
+            }
+            None => {
+                let url = site.url();
+                context.out.note(&format!("Connect {} at {}\n{}", names.join(", "), paint.accent(&url), paint.dim("Ctrl-C ends it.")));
+            }
+        }
         if sandbox.is_some() {
             context.out.note(&paint.dim("The providers are pretended, and nothing is kept when it ends."));
         }
