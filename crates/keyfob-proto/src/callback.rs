@@ -8,6 +8,7 @@ use http::{HeaderMap, Method};
 use crate::encode;
 use crate::endpoint::Origin;
 use crate::error::Misbehaved;
+use crate::oauth2::json::{Json, Object};
 
 /// What a person or browser brought back.
 ///
@@ -155,8 +156,9 @@ impl Parameters {
     }
 
     /// All of them, as members: how a token that came through a browser gets to the one reader of token answers.
-    pub(crate) fn members(&self) -> serde_json::Map<String, serde_json::Value> {
-        self.0.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
+    pub(crate) fn members(&self) -> Object<'_> {
+        let members = self.0.iter().map(|(name, value)| (name.as_str().into(), Json::Text(value.as_str().into()))).collect();
+        Object::of(members).ok().expect("each is there once")
     }
 
     /// The values of these names.

@@ -350,7 +350,7 @@ impl Exchange {
     /// [`Outgoing::LARGEST_ANSWER`] bytes, anything that is not one JSON object with every member once, tokens that are not visible
     /// ASCII, another type than Bearer, a lifetime that is no number of seconds, and every deviation that is not allowed.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Received, Error> {
-        let mut received = token_response::read(answer.into(), &self.client, &self.context, now)?;
+        let mut received = token_response::read(answer.into(), &self.client, self.context, now)?;
         received.tolerated.extend(self.tolerated);
         let mut kept = self.kept;
         kept.append(&mut received.kept);

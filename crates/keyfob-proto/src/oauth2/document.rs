@@ -7,7 +7,8 @@ use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 use serde_json::{Map, Value};
 
-use super::json_answer::{form, is_form};
+use super::json::Json;
+use super::json_answer::{Shape, form, is_form};
 use super::{error_response, json};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved};
@@ -29,23 +30,9 @@ pub(crate) struct Document<'a> {
 
 /// The members of an answer that succeeded. A redirect is not followed, and says so: whoever can redirect us can choose what we believe (F5).
 pub(crate) fn receive(answer: Incoming<'_>, section: &'static str, scrubber: &Scrubber) -> Result<Map<String, Value>, Error> {
-    let broke = |expected: &str, found: String| Misbehaved::new(section, expected, found).with_status(answer.status);
-    if answer.body.len() > LARGEST {
-        return Err(broke("at most 256 KiB", format!("{} bytes", answer.body.len())).into());
-    }
-    if answer.status.is_redirection() || answer.status.is_informational() {
-        return Err(broke("a JSON object", "a redirect, which is never followed".to_owned()).into());
-    }
-    if !answer.status.is_success() {
-        return Err(refusal(answer, section, scrubber));
-    }
-    answer.is_json(scrubber).map_err(|found| broke("a JSON answer", found))?;
-    let object = json::object(answer.body).map_err(|found| broke("one JSON object", found))?;
-    // C14: an error is one, whatever the status says.
-    if object.get("error").is_some_and(|error| !error.is_null()) {
-        return Err(error_response::from_object(&object, answer.status, scrubber));
-    }
-    Ok(object)
+    let otherwise = |found: String| Err(Misbehaved::new(section, "a JSON answer", found).with_status(answer.status).into());
+    let shape = Shape { section, wanted: "a JSON object", largest: LARGEST, scrubber };
+    Ok(shape.read(answer, |answer| refusal(answer, section, scrubber), otherwise)?.into_map())
 }
 
 /// An answer that has nothing to say but yes (RFC 7009 §2.2, RFC 7592 §2.3): its status says it, and its body is ignored, but for an error: whoever is told
@@ -67,13 +54,13 @@ pub(crate) fn acknowledged<'a>(
         return Ok(());
     }
     // In whatever way a server writes it: here nothing is read but whether there is one.
-    let Ok(object) = json::object(answer.body).or_else(|_| if is_form(answer) { form(answer.body) } else { Err("no object") }) else {
+    let Ok(object) = json::members(answer.body).or_else(|_| if is_form(answer) { form(answer.body) } else { Err("no object") }) else {
         return Ok(());
     };
-    if object.get("error").is_some_and(|error| !error.is_null()) {
+    if object.has("error") {
         return Err(error_response::from_object(&object, answer.status, scrubber));
     }
-    if object.get("errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty()) {
+    if matches!(object.get("errors"), Some(Json::Array(errors)) if !errors.is_empty()) {
         return Err(refusal(answer));
     }
     Ok(())
@@ -82,8 +69,8 @@ pub(crate) fn acknowledged<'a>(
 /// An answer whose status says no: with a typed error (RFC 6749 §5.2, RFC 7591 §3.2.2), or without.
 pub(crate) fn refusal(answer: Incoming<'_>, section: &'static str, scrubber: &Scrubber) -> Error {
     if answer.body.len() <= LARGEST
-        && let Ok(object) = json::object(answer.body)
-        && object.get("error").is_some_and(Value::is_string)
+        && let Ok(object) = json::members(answer.body)
+        && object.text("error").is_some()
     {
         return error_response::from_object(&object, answer.status, scrubber);
     }

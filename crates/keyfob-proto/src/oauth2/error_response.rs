@@ -1,9 +1,9 @@
 //! Error answers of the token and revocation endpoints (RFC 6749 §5.2).
 
 use http::StatusCode;
-use serde_json::{Map, Value};
 
-use super::{json, json_answer};
+use super::json::{self, Json, Object};
+use super::json_answer;
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Refused};
 use crate::message::Incoming;
@@ -14,7 +14,7 @@ const SECTION: &str = "RFC 6749 §5.2";
 /// Reads an answer whose status says failure.
 pub(crate) fn read(answer: Incoming<'_>, allowed: &Deviations, scrubber: &Scrubber, tolerated: &mut Tolerated) -> Error {
     let status = answer.status;
-    let object = match json::object(answer.body) {
+    let object = match json::members(answer.body) {
         Ok(object) => object,
         Err(_) if allowed.contains(&Deviation::FormAnswer) && json_answer::is_form(answer) => match json_answer::form(answer.body) {
             Ok(form) if form.contains_key("error") => {
@@ -25,7 +25,7 @@ pub(crate) fn read(answer: Incoming<'_>, allowed: &Deviations, scrubber: &Scrubb
         },
         Err(_) => return plain(status),
     };
-    if object.get("error").is_some_and(|error| !error.is_null()) {
+    if object.has("error") {
         return from_object(&object, status, scrubber);
     }
     let own_forms = [
@@ -49,8 +49,8 @@ pub(crate) fn read(answer: Incoming<'_>, allowed: &Deviations, scrubber: &Scrubb
 }
 
 /// The RFC's form: `error`, `error_description`, `error_uri`. Also comes with status 200, and is an error all the same.
-pub(crate) fn from_object(object: &Map<String, Value>, status: StatusCode, scrubber: &Scrubber) -> Error {
-    let text = |name: &str| object.get(name).and_then(Value::as_str).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
+pub(crate) fn from_object(object: &Object<'_>, status: StatusCode, scrubber: &Scrubber) -> Error {
+    let text = |name: &str| object.text(name).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
     let Some(code) = text("error") else {
         return Misbehaved::new(SECTION, "error as text", "something else").with_status(status).into();
     };
@@ -59,9 +59,10 @@ pub(crate) fn from_object(object: &Map<String, Value>, status: StatusCode, scrub
 }
 
 /// `{"errors":[{"errorType":"invalid_grant","message":"…"}]}`.
-fn errors_array(object: &Map<String, Value>, status: StatusCode, scrubber: &Scrubber) -> Option<Refused> {
-    let first = object.get("errors")?.get(0)?;
-    let text = |name: &str| first.get(name).and_then(Value::as_str).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
+fn errors_array(object: &Object<'_>, status: StatusCode, scrubber: &Scrubber) -> Option<Refused> {
+    let Some(Json::Array(errors)) = object.get("errors") else { return None };
+    let Json::Object(first) = errors.first()? else { return None };
+    let text = |name: &str| first.text(name).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
     let code = match (status, text("errorType")?) {
         (StatusCode::TOO_MANY_REQUESTS, _) => Code::TooManyRequests,
         (_, code) => Code::read(&code),
@@ -70,8 +71,8 @@ fn errors_array(object: &Map<String, Value>, status: StatusCode, scrubber: &Scru
 }
 
 /// `{"code":"InvalidCredentials","message":"…"}`: the names of the restify server library.
-fn error_code(object: &Map<String, Value>, status: StatusCode, scrubber: &Scrubber) -> Option<Refused> {
-    let text = |name: &str| object.get(name).and_then(Value::as_str).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
+fn error_code(object: &Object<'_>, status: StatusCode, scrubber: &Scrubber) -> Option<Refused> {
+    let text = |name: &str| object.text(name).map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
     let code = match (status, text("code")?.as_str()) {
         (StatusCode::TOO_MANY_REQUESTS, _) => Code::TooManyRequests,
         (_, "InvalidCredentials" | "NotAuthorized" | "Unauthorized") => Code::InvalidGrant,

@@ -131,7 +131,7 @@ pub(crate) fn front_channel_tokens(
         return Err(Misbehaved::new("RFC 6749 §4.2.2", "no refresh token", "one that came through a browser"));
     }
     let context = Context { scopes: pending.begun().scopes.clone(), ..Context::default() };
-    let tokens = token_response::tokens(members, client, &context, now)?;
+    let tokens = token_response::tokens(members, client, context, now)?;
     // Whom an ID token names counts once it is verified, which is for whoever holds the keys.
     Ok(OAuth2Tokens { identity: None, id_token: None, authorization_details: Vec::new(), ..tokens })
 }

@@ -4,9 +4,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
 
-use super::json;
+use super::json::{self, Json, Object};
 use crate::error::Misbehaved;
 use crate::token::Identity;
 
@@ -14,12 +13,12 @@ use crate::token::Identity;
 pub(crate) const SECTION: &str = "OpenID Connect Core §12.2";
 
 /// Whom an answer's `id_token` names, if it has one that can be read.
-pub(crate) fn of_answer(answer: &Map<String, Value>) -> Option<Identity> {
-    claims(answer.get("id_token")?.as_str()?)
+pub(crate) fn of_answer(answer: &Object<'_>) -> Option<Identity> {
+    claims(answer.text("id_token")?)
 }
 
 /// After a refresh: the identity that counts, which is the first one. An ID token of somebody else means that the answer is somebody else's.
-pub(crate) fn after_refresh(answer: &Map<String, Value>, before: Option<&Identity>) -> Result<Option<Identity>, Misbehaved> {
+pub(crate) fn after_refresh(answer: &Object<'_>, before: Option<&Identity>) -> Result<Option<Identity>, Misbehaved> {
     let (Some(before), Some(token)) = (before, answer.get("id_token").filter(|token| !token.is_null())) else {
         return Ok(before.cloned().or_else(|| of_answer(answer)));
     };
@@ -43,11 +42,12 @@ pub(crate) fn after_refresh(answer: &Map<String, Value>, before: Option<&Identit
 fn claims(token: &str) -> Option<Identity> {
     let mut parts = token.split('.');
     let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return None };
-    let object = json::object(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    let text = |name| object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let object = json::members(&payload).ok()?;
+    let text = |name| object.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
     let mut audience: Vec<String> = match object.get("aud")? {
-        Value::String(one) => vec![one.clone()],
-        Value::Array(several) => several.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        Json::Text(one) => vec![one.clone().into_owned()],
+        Json::Array(several) => several.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>()?,
         _ => return None,
     };
     audience.sort();

@@ -1,9 +1,11 @@
 //! What every JSON answer of an authorization server has to be, before anybody looks for members in it; and its members, read strictly.
 
-use http::StatusCode;
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
-use super::{error_response, json};
+use http::StatusCode;
+
+use super::error_response;
+use super::json::{self, Json, Object};
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::encode;
 use crate::error::{Error, Misbehaved};
@@ -14,41 +16,72 @@ use crate::secret::Secret;
 /// An ID token is a few kilobytes; nothing that is meant to be one is longer than this.
 const LONGEST_ID_TOKEN: usize = 64 * 1024;
 
-/// Reads an answer that `section` describes as one JSON object with `wanted` in it. An `error` is one, whatever the status says.
-pub(crate) fn read(
-    answer: Incoming<'_>,
+/// What an answer has to be.
+pub(crate) struct Shape<'s> {
+    /// The section that says so.
+    pub(crate) section: &'static str,
+    pub(crate) wanted: &'static str,
+    /// In bytes; more is not looked at.
+    pub(crate) largest: usize,
+    pub(crate) scrubber: &'s Scrubber,
+}
+
+impl Shape<'_> {
+    /// The members of an answer that succeeded, in the one way in which all are read. What its status refuses is for `refusal`, and what says that it is no
+    /// JSON for `otherwise`. An `error` in it is one, whatever the status says (C14).
+    pub(crate) fn read<'a>(
+        &self,
+        answer: Incoming<'a>,
+        refusal: impl FnOnce(Incoming<'a>) -> Error,
+        otherwise: impl FnOnce(String) -> Result<Object<'a>, Error>,
+    ) -> Result<Object<'a>, Error> {
+        let broke = |expected: &str, found: String| Misbehaved::new(self.section, expected, found).with_status(answer.status);
+        if answer.body.len() > self.largest {
+            return Err(broke(&format!("at most {} KiB", self.largest / 1024), format!("{} bytes", answer.body.len())).into());
+        }
+        // CVE-2018-18074 and kin: a redirect takes secrets to another place, and whoever can redirect us chooses what we believe (F5).
+        if answer.status.is_redirection() || answer.status.is_informational() {
+            return Err(broke(self.wanted, "a redirect, which is never followed".to_owned()).into());
+        }
+        if !answer.status.is_success() {
+            return Err(refusal(answer));
+        }
+        let object = match answer.is_json(self.scrubber) {
+            Ok(()) => json::members(answer.body).map_err(|found| broke("one JSON object", found.into()))?,
+            Err(found) => otherwise(found)?,
+        };
+        if object.has("error") {
+            return Err(error_response::from_object(&object, answer.status, self.scrubber));
+        }
+        Ok(object)
+    }
+}
+
+/// Reads an answer that `section` describes as one JSON object with `wanted` in it, and, by name, a form.
+pub(crate) fn read<'a>(
+    answer: Incoming<'a>,
     section: &'static str,
     wanted: &'static str,
     allowed: &Deviations,
     scrubber: &Scrubber,
     tolerated: &mut Tolerated,
-) -> Result<Map<String, Value>, Error> {
+) -> Result<Object<'a>, Error> {
     let broke = |expected: &str, found: String| Misbehaved::new(section, expected, found).with_status(answer.status);
-    if answer.body.len() > Outgoing::LARGEST_ANSWER {
-        return Err(broke("a short answer", format!("{} bytes", answer.body.len())).into());
-    }
-    // CVE-2018-18074 and kin: a redirect of a token request takes secrets to another place.
-    if answer.status.is_redirection() || answer.status.is_informational() {
-        return Err(broke(wanted, "a redirect, which is never followed with secrets".to_owned()).into());
-    }
-    if !answer.status.is_success() {
-        return Err(error_response::read(answer, allowed, scrubber, tolerated));
-    }
-    let object = match answer.is_json(scrubber) {
-        Ok(()) => json::object(answer.body).map_err(|found| broke("one JSON object", found))?,
-        Err(_) if is_form(answer) && allowed.contains(&Deviation::FormAnswer) => {
-            tolerated.insert(Deviation::FormAnswer);
-            form(answer.body).map_err(|found| broke("a form", found.to_owned()))?
+    let mut by_form = false;
+    let otherwise = |found: String| match is_form(answer) {
+        true if allowed.contains(&Deviation::FormAnswer) => {
+            by_form = true;
+            Ok(form(answer.body).map_err(|found| broke("a form", found.to_owned()))?)
         }
-        Err(_) if is_form(answer) => {
-            return Err(Misbehaved::deviation(Deviation::FormAnswer, "a JSON answer", "a form").with_status(answer.status).into());
-        }
-        Err(found) => return Err(broke("a JSON answer", found).into()),
+        true => Err(Misbehaved::deviation(Deviation::FormAnswer, "a JSON answer", "a form").with_status(answer.status).into()),
+        false => Err(broke("a JSON answer", found).into()),
     };
-    if object.get("error").is_some_and(|error| !error.is_null()) {
-        return Err(error_response::from_object(&object, answer.status, scrubber));
-    }
-    Ok(object)
+    // One that its status refuses may be a form, too.
+    let mut of_refusal = Tolerated::new();
+    let refusal = |answer| error_response::read(answer, allowed, scrubber, &mut of_refusal);
+    let object = Shape { section, wanted, largest: Outgoing::LARGEST_ANSWER, scrubber }.read(answer, refusal, otherwise);
+    tolerated.extend(of_refusal.into_iter().chain(by_form.then_some(Deviation::FormAnswer)));
+    object
 }
 
 /// Whether an answer says that it is a form. Servers that answer by forms say `text/plain` as well.
@@ -57,19 +90,15 @@ pub(crate) fn is_form(answer: Incoming<'_>) -> bool {
 }
 
 /// A form as if it were JSON: every value is text. Every name once, as everywhere.
-pub(crate) fn form(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
-    let mut object = Map::new();
-    for (name, value) in encode::decode_text_pairs(body).map_err(|_| "bytes that are no text")? {
-        if object.insert(name, value.into()).is_some() {
-            return Err("a parameter twice");
-        }
-    }
-    Ok(object)
+pub(crate) fn form(body: &[u8]) -> Result<Object<'static>, &'static str> {
+    let pairs = encode::decode_text_pairs(body).map_err(|_| "bytes that are no text")?;
+    let members = pairs.into_iter().map(|(name, value)| (Cow::Owned(name), Json::Text(value.into()))).collect();
+    Object::of(members).map_err(|json::Twice| "a parameter twice")
 }
 
 /// The members of an answer, and what had to be tolerated in them.
 pub(crate) struct Members<'a> {
-    pub(crate) object: &'a Map<String, Value>,
+    pub(crate) object: &'a Object<'a>,
     pub(crate) section: &'static str,
     /// `None`: it came through a browser.
     pub(crate) status: Option<StatusCode>,
@@ -82,9 +111,9 @@ impl Members<'_> {
     pub(crate) fn token(&self, name: &str) -> Result<Option<Secret>, Misbehaved> {
         match self.object.get(name) {
             None => Ok(None),
-            Some(Value::String(text)) if is_vschar(text) => Ok(Some(Secret::new(text.clone()))),
-            Some(Value::String(text)) if text.is_empty() => Err(self.broke(name, "visible ASCII text", "an empty one")),
-            Some(Value::String(_)) => Err(self.broke(name, "visible ASCII text", "other characters")),
+            Some(Json::Text(text)) if is_vschar(text) => Ok(Some(Secret::new(&**text))),
+            Some(Json::Text(text)) if text.is_empty() => Err(self.broke(name, "visible ASCII text", "an empty one")),
+            Some(Json::Text(_)) => Err(self.broke(name, "visible ASCII text", "other characters")),
             Some(other) => Err(self.broke(name, "visible ASCII text", kind(other))),
         }
     }
@@ -96,7 +125,7 @@ impl Members<'_> {
 
     /// The ID token (OpenID Connect Core §3.1.3.3), as it came: nobody has verified it.
     pub(crate) fn id_token(&self) -> Result<Option<Secret>, Misbehaved> {
-        if self.object.get("id_token").is_none_or(Value::is_null) {
+        if !self.object.has("id_token") {
             return Ok(None);
         }
         let token = self.token("id_token")?;
@@ -109,8 +138,8 @@ impl Members<'_> {
     /// Text that is not secret.
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, Misbehaved> {
         match self.object.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Text(text)) => Ok(Some(text)),
             Some(other) => Err(self.broke(name, "text", kind(other))),
         }
     }
@@ -119,8 +148,8 @@ impl Members<'_> {
     pub(crate) fn seconds(&self, name: &str) -> Result<Option<u64>, Misbehaved> {
         let seconds = match self.object.get(name) {
             None => return Ok(None),
-            Some(Value::Number(number)) => number.as_u64(),
-            Some(Value::String(text)) => {
+            Some(Json::Number(number)) => number.as_u64(),
+            Some(Json::Text(text)) => {
                 Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse().ok())
             }
             Some(_) => None,
@@ -154,13 +183,13 @@ impl Members<'_> {
 }
 
 /// What a value is, for messages; never what it holds.
-pub(crate) fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Json<'_>) -> &'static str {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+        Json::Null => "null",
+        Json::Bool(_) => "a truth value",
+        Json::Number(_) => "a number",
+        Json::Text(_) => "text",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "an object",
     }
 }

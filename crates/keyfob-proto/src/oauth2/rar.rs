@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::json;
+use super::json::{self, Json};
 use super::json_answer::{Members, kind};
 use crate::error::{Misbehaved, Misuse};
 
@@ -83,11 +83,11 @@ pub(crate) fn granted(
         None => return Err(broke("authorization_details as granted", "an answer without them".to_owned())),
         // Nobody asked, so nobody reads it (RFC 6749 §5.1: unknown members are ignored).
         Some(_) if asked.is_empty() => return Ok(Vec::new()),
-        Some(Value::Array(items)) => items,
+        Some(Json::Array(items)) => items,
         Some(other) => return Err(broke("authorization_details as an array", kind(other).to_owned())),
     };
-    let read = |item: &Value| match item {
-        Value::Object(object) => AuthorizationDetail::try_from(object.clone()).map_err(|misuse| broke(&misuse.expected, misuse.found)),
+    let read = |item: &Json<'_>| match item {
+        Json::Object(object) => AuthorizationDetail::try_from(object.to_map()).map_err(|misuse| broke(&misuse.expected, misuse.found)),
         other => Err(broke("authorization_details as objects", kind(other).to_owned())),
     };
     let details = items.iter().map(read).collect::<Result<Vec<_>, _>>()?;

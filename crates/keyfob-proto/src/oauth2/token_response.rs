@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use super::client::Client;
 use super::error_response;
 use super::identity;
+use super::json::{Json, Object};
 use super::json_answer::{self, Members, kind};
 use super::rar::{self, AuthorizationDetail};
 use crate::deviation::{Deviation, Deviations, Tolerated};
@@ -52,7 +51,7 @@ pub(crate) enum RefreshToken {
 }
 
 /// Reads an answer.
-pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: &Context, now: Timestamp) -> Result<Received, Error> {
+pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: Context, now: Timestamp) -> Result<Received, Error> {
     let mut tolerated = Tolerated::new();
     let allowed = &client.shared.deviations;
     let found = Found::read(answer, SECTION, client, &context.scrubber, &mut tolerated)?;
@@ -63,16 +62,16 @@ pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: &Context, now
 }
 
 /// What an answer holds, with its token members found.
-pub(crate) struct Found {
+pub(crate) struct Found<'a> {
     /// Where the tokens are.
-    pub(crate) members: Map<String, Value>,
+    pub(crate) members: Object<'a>,
     /// What is around that, where tokens are further down.
-    outside: Map<String, Value>,
+    outside: Object<'a>,
 }
 
-impl Found {
+impl<'a> Found<'a> {
     pub(crate) fn read(
-        answer: Incoming<'_>,
+        answer: Incoming<'a>,
         section: &'static str,
         client: &Client,
         scrubber: &Scrubber,
@@ -80,16 +79,16 @@ impl Found {
     ) -> Result<Self, Error> {
         let allowed = &client.shared.deviations;
         let outside = json_answer::read(answer, section, "tokens", allowed, scrubber, tolerated)?;
-        let mut found = Self { members: outside, outside: Map::new() };
+        let mut found = Self { members: outside, outside: Object::default() };
         if let Some(pointer) = &client.shared.settings.tokens_at {
             found.go_down(pointer, allowed, tolerated).map_err(|wrong| wrong.with_status(answer.status))?;
         }
         // C14, wherever tokens would be.
-        if found.members.get("error").is_some_and(|error| !error.is_null()) {
+        if found.members.has("error") {
             return Err(error_response::from_object(&found.members, answer.status, scrubber));
         }
         for name in ["access_token", "refresh_token", "token_type", "expires_in", "scope"] {
-            if found.members.get(name).is_some_and(Value::is_null) {
+            if found.members.get(name).is_some_and(Json::is_null) {
                 if !allowed.contains(&Deviation::NullMembers) {
                     let wrong = Misbehaved::deviation(Deviation::NullMembers, format!("{name} with a value, or none at all"), "null");
                     return Err(wrong.with_status(answer.status).into());
@@ -104,22 +103,12 @@ impl Found {
     /// To where the provider's settings point, if there is an object; else the top is all there is. One of the two, never a mixture: one account's access
     /// token and another one's refresh token stand side by side in some answers.
     fn go_down(&mut self, pointer: &str, allowed: &Deviations, tolerated: &mut Tolerated) -> Result<(), Misbehaved> {
-        let mut whole = Value::Object(std::mem::take(&mut self.members));
-        let inner = whole.pointer_mut(pointer).filter(|value| value.is_object()).map(Value::take);
-        // A pointer of nothing takes the whole away.
-        let (inner, outside) = match (inner, whole) {
-            (inner, Value::Object(outside)) => (inner, outside),
-            (inner, _) => (inner, Map::new()),
-        };
-        let Some(Value::Object(members)) = inner else {
-            self.members = outside;
-            return Ok(());
-        };
+        let Some(inner) = self.members.take(pointer) else { return Ok(()) };
         if !allowed.contains(&Deviation::NestedTokens) {
             return Err(Misbehaved::deviation(Deviation::NestedTokens, "tokens at the top of the answer", "tokens further down"));
         }
         tolerated.insert(Deviation::NestedTokens);
-        *self = Self { members, outside };
+        self.outside = std::mem::replace(&mut self.members, inner);
         Ok(())
     }
 
@@ -132,24 +121,24 @@ impl Found {
 }
 
 /// The tokens among these members, wherever they came from.
-pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: &Context, now: Timestamp) -> Result<OAuth2Tokens, Misbehaved> {
+pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Context, now: Timestamp) -> Result<OAuth2Tokens, Misbehaved> {
     let access = members.required_token("access_token")?;
-    let refresh = match (members.token("refresh_token")?, &context.refresh) {
+    let refreshing = matches!(context.refresh, RefreshToken::Spent(_));
+    let refresh = match (members.token("refresh_token")?, context.refresh) {
         (_, RefreshToken::Dropped) => None,
-        (None, RefreshToken::Spent(spent)) => Some(spent.clone()),
+        (None, RefreshToken::Spent(spent)) => Some(spent),
         (new, _) => new,
     };
     token_type(members, client.proof_key.is_some())?;
     let expires_at = expires_at(members, client, now)?;
-    let scopes = scopes(members, &client.shared.settings.scope_separator)?.unwrap_or_else(|| context.scopes.clone());
+    let scopes = scopes(members, &client.shared.settings.scope_separator, context.scopes)?;
     let identity = identity::after_refresh(members.object, context.identity.as_ref()).map_err(|error| match members.status {
         Some(status) => error.with_status(status),
         None => error,
     })?;
-    let id_token = members.id_token()?.or_else(|| context.id_token.clone());
-    let authorization_details = rar::granted(members, &context.details, matches!(context.refresh, RefreshToken::Spent(_)))?;
+    let id_token = members.id_token()?.or(context.id_token);
+    let authorization_details = rar::granted(members, &context.details, refreshing)?;
     let proof_key = client.proof_key.as_ref().map(|key| key.stored().clone());
-    let resources = context.resources.clone();
     Ok(OAuth2Tokens {
         access,
         refresh,
@@ -160,11 +149,11 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: &Conte
         id_token,
         authorization_details,
         proof_key,
-        resources,
+        resources: context.resources,
     })
 }
 
-fn kept(object: &Map<String, Value>, client: &Client) -> BTreeMap<String, String> {
+fn kept(object: &Object<'_>, client: &Client) -> BTreeMap<String, String> {
     client.shared.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect()
 }
 
@@ -173,10 +162,10 @@ fn kept(object: &Map<String, Value>, client: &Client) -> BTreeMap<String, String
 fn token_type(members: &mut Members<'_>, bound: bool) -> Result<(), Misbehaved> {
     let wanted = if bound { "DPoP" } else { "Bearer" };
     match members.object.get("token_type") {
-        Some(Value::String(text)) if text.eq_ignore_ascii_case(wanted) => Ok(()),
+        Some(Json::Text(text)) if text.eq_ignore_ascii_case(wanted) => Ok(()),
         None if !bound => members.tolerate(Deviation::MissingTokenType, "token_type", "an answer without it"),
         None => Err(members.missing("token_type")),
-        Some(Value::String(_)) => Err(members.broke("token_type", wanted, "another type")),
+        Some(Json::Text(_)) => Err(members.broke("token_type", wanted, "another type")),
         Some(other) => Err(members.broke("token_type", wanted, kind(other))),
     }
 }
@@ -189,10 +178,7 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
             members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;
             members.seconds("expire_in")?
         }
-        (false, false)
-            if members.object.get("expires_at").is_some_and(|value| !value.is_null())
-                && members.allowed.contains(&Deviation::ExpiresAt) =>
-        {
+        (false, false) if members.object.has("expires_at") && members.allowed.contains(&Deviation::ExpiresAt) => {
             members.tolerated.insert(Deviation::ExpiresAt);
             let end = moment(members.object.get("expires_at"))
                 .ok_or_else(|| members.broke("expires_at", "Unix seconds, or a moment such as 2026-11-26T12:00:00Z", "something else"))?;
@@ -212,26 +198,23 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
 const MILLISECONDS: u64 = 100_000_000_000;
 
 /// Unix seconds or milliseconds, as a number or a string of digits, or a moment as RFC 3339 has it.
-fn moment(value: Option<&Value>) -> Option<Timestamp> {
+fn moment(value: Option<&Json<'_>>) -> Option<Timestamp> {
     let seconds = |number: u64| {
         let seconds = if number < MILLISECONDS { number } else { number / 1000 };
         Timestamp::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX))
     };
     match value? {
-        Value::Number(number) => number.as_u64().map(seconds),
-        Value::String(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok().map(seconds),
-        Value::String(text) => Timestamp::from_rfc3339(text),
+        Json::Number(number) => number.as_u64().map(seconds),
+        Json::Text(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok().map(seconds),
+        Json::Text(text) => Timestamp::from_rfc3339(text),
         _ => None,
     }
 }
 
-/// A string of scopes (§3.3), or, by name, an array.
-pub(crate) fn scopes(members: &mut Members<'_>, separator: &str) -> Result<Option<Vec<String>>, Misbehaved> {
-    let split = |text: &str| -> Vec<String> {
-        text.split(|c: char| c == ' ' || separator.contains(c)).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
-    };
+/// A string of scopes (§3.3), or, by name, an array; what was asked for, where the answer names none (§5.1).
+pub(crate) fn scopes(members: &mut Members<'_>, separator: &str, asked: Vec<String>) -> Result<Vec<String>, Misbehaved> {
     let name = match members.object.get("scopes") {
-        Some(Value::String(_) | Value::Array(_))
+        Some(Json::Text(_) | Json::Array(_))
             if !members.object.contains_key("scope") && members.allowed.contains(&Deviation::ScopesMember) =>
         {
             members.tolerated.insert(Deviation::ScopesMember);
@@ -240,22 +223,27 @@ pub(crate) fn scopes(members: &mut Members<'_>, separator: &str) -> Result<Optio
         _ => "scope",
     };
     match members.object.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(split(text))),
-        Some(Value::Array(items)) => {
+        None => Ok(asked),
+        Some(Json::Text(text)) => {
+            let granted = text.split(|c: char| c == ' ' || separator.contains(c)).filter(|scope| !scope.is_empty());
+            // Nearly always what was asked for, and then there is nothing to copy.
+            let as_asked = granted.clone().eq(asked.iter().map(String::as_str));
+            Ok(if as_asked { asked } else { granted.map(str::to_owned).collect() })
+        }
+        Some(Json::Array(items)) => {
             members.tolerate(Deviation::ScopeArray, "scope as text", "an array")?;
-            let scopes = items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-            scopes.map(Some).ok_or_else(|| members.broke(name, "text in the array", "something else"))
+            let scopes = items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>();
+            scopes.ok_or_else(|| members.broke(name, "text in the array", "something else"))
         }
         Some(other) => Err(members.broke(name, "text", kind(other))),
     }
 }
 
 /// A value worth keeping, as text.
-fn text_of(value: &Value) -> Option<String> {
+fn text_of(value: &Json<'_>) -> Option<String> {
     match value {
-        Value::String(text) => Some(crate::scrub::printable(text)),
-        Value::Number(number) => Some(number.to_string()),
+        Json::Text(text) => Some(crate::scrub::printable(text)),
+        Json::Number(number) => Some(number.to_string()),
         _ => None,
     }
 }

@@ -210,7 +210,7 @@ impl Waiting {
             scrubber: client.scrubber().knowing(question.value),
             ..Context::default()
         };
-        let outcome = token_response::read(answer, client, &context, now).map(|mut received| {
+        let outcome = token_response::read(answer, client, context, now).map(|mut received| {
             received.tolerated.extend(self.tolerated.iter().filter_map(|name| Deviation::by_name(name)));
             received
         });

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value;
-
 use crate::deviation::{Deviation, Tolerated};
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::message::{Incoming, Outgoing, is_vschar};
 use crate::oauth2::access_request::{AccessRequest, Asked};
 use crate::oauth2::client::Client;
+use crate::oauth2::json::Json;
 use crate::oauth2::json_answer::{Members, kind};
 use crate::oauth2::rar;
 use crate::oauth2::token_response::{self, Found};
@@ -184,7 +183,7 @@ impl TokenExchange {
         let key = self.client.proof_key.as_ref();
         let bearer = bearer(&mut members, &issued, key.is_some())?;
         let expires_at = token_response::expires_at(&mut members, &self.client, now)?;
-        let scopes = token_response::scopes(&mut members, &self.client.shared.settings.scope_separator)?.unwrap_or(self.asked.scopes);
+        let scopes = token_response::scopes(&mut members, &self.client.shared.settings.scope_separator, self.asked.scopes)?;
         let authorization_details = rar::granted(&members, &self.asked.details, false)?;
         let kept = found.kept(&self.client);
         let tokens = OAuth2Tokens {
@@ -223,11 +222,9 @@ fn issued(members: &Members<'_>, requested: Option<&TokenType>) -> Result<TokenT
 fn bearer(members: &mut Members<'_>, issued: &TokenType, bound: bool) -> Result<bool, Misbehaved> {
     let wanted = if bound { "DPoP" } else { "Bearer" };
     match members.object.get("token_type") {
-        Some(Value::String(text)) if text.eq_ignore_ascii_case(wanted) => Ok(true),
-        Some(Value::String(text)) if text.eq_ignore_ascii_case("n_a") && *issued != TokenType::AccessToken => Ok(false),
-        Some(Value::String(_)) => {
-            Err(members.broke("token_type", &format!("{wanted}, or N_A for what is no access token"), "another type"))
-        }
+        Some(Json::Text(text)) if text.eq_ignore_ascii_case(wanted) => Ok(true),
+        Some(Json::Text(text)) if text.eq_ignore_ascii_case("n_a") && *issued != TokenType::AccessToken => Ok(false),
+        Some(Json::Text(_)) => Err(members.broke("token_type", &format!("{wanted}, or N_A for what is no access token"), "another type")),
         Some(other) => Err(members.broke("token_type", &format!("{wanted} or N_A"), kind(other))),
         None if bound => Err(members.missing("token_type")),
         None => {
