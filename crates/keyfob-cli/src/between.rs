@@ -9,6 +9,7 @@ use keyfob::{Body, HyperTransport, Keyfob, OsEntropy, Session, SystemClock};
 
 use crate::card::{Card, Doing};
 use crate::context::{Opened, SETTLING, transport};
+use crate::verb::call::Shown;
 
 /// Marks the call among what a session sends. It never leaves.
 const MARK: HeaderName = HeaderName::from_static("keyfob-is-kept");
@@ -38,6 +39,17 @@ impl Ready {
         let kept = between.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (parts, body) = kept.expect("a call that went well was kept").into_parts();
         Ok(Self { parts, body, session })
+    }
+
+    /// To be shown as another program takes it, secrets and all.
+    pub(crate) fn shown(&self) -> Shown {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Shown {
+            method: self.parts.method.to_string(),
+            url: self.parts.uri.to_string(),
+            headers: self.parts.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
+            body: (!self.body.is_empty()).then(|| text(&self.body)),
+        }
     }
 
     /// The headers that the account adds to those that were said: its authorization, and what the provider wants of every call.

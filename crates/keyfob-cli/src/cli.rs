@@ -1,16 +1,19 @@
 //! The command line: its verbs and what is common to them.
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::engine::SubcommandCandidates;
 
+use crate::complete;
 use crate::verb::r#do::Do;
 use crate::verb::{
-    account, app, call, curl, doctor, env, exec, header, helper, import, lock, login, logout, provider, refresh, sandbox, serve, status,
-    token, r#try, unlock, vault, watch, why,
+    account, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, lock, login, logout, man, provider,
+    refresh, sandbox, serve, status, token, r#try, unlock, vault, watch, why,
 };
 
 /// One key for every OAuth API: log in once, then call.
 #[derive(Parser, Debug)]
 #[command(name = "keyfob", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(add = SubcommandCandidates::new(complete::accounts))]
 #[command(arg_required_else_help = true, allow_external_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -112,6 +115,8 @@ pub(crate) enum Verb {
     Account(account::Verb),
     /// Take tokens that were made elsewhere
     Import(import::Import),
+    /// Print everything but the secrets, as JSON
+    Export(export::Export),
     /// The vault: how it is, sealing it anew, moving it, keeping a copy
     #[command(subcommand)]
     Vault(vault::Verb),
@@ -129,6 +134,12 @@ pub(crate) enum Verb {
     Sandbox(sandbox::Sandbox),
     /// Run the web app: connect accounts, see devices, use them
     Serve(serve::Serve),
+    /// Print what a shell needs to complete verbs, accounts, providers and actions
+    Completions(completions::Completions),
+    /// Print the manual
+    Man(man::ManPage),
+    /// Help about a verb, or a topic: exit-codes, environment, json, scripting
+    Help(help::Help),
     /// An account or a provider: the short form of `do`
     #[command(external_subcommand)]
     Short(Vec<String>),

@@ -10,6 +10,7 @@ use keyfob::{Body, Clock, Keyfob, OsEntropy, Store};
 use serde_json::{Value, json};
 
 use crate::account;
+use crate::verb::call::Shown;
 
 /// A transport that sends nothing.
 #[derive(Default)]
@@ -120,6 +121,16 @@ impl Kept {
             "headers": headers,
             "body": (!self.body.is_empty()).then(|| self.body_text(scrubber)),
         })
+    }
+
+    /// To be shown as another program takes it, secrets masked.
+    pub(crate) fn shown(&self, scrubber: &Scrubber) -> Shown {
+        Shown {
+            method: self.request.method.to_string(),
+            url: without_signature(&scrubber.mask(&self.request.uri.to_string())),
+            headers: self.headers(scrubber),
+            body: (!self.body.is_empty()).then(|| self.body_text(scrubber)),
+        }
     }
 
     fn headers(&self, scrubber: &Scrubber) -> Vec<(String, String)> {

@@ -14,6 +14,7 @@ mod card;
 mod chart;
 mod child;
 mod cli;
+mod complete;
 mod context;
 mod credentials;
 mod dry;
@@ -55,12 +56,13 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::verb::r#do::{self, Do};
 use crate::verb::{
-    account as accounts, app, call, curl, doctor, env, exec, header, helper, import, lock, login, logout, provider, refresh, sandbox,
-    serve, status, token, r#try, unlock, vault as vaults, watch, why,
+    account as accounts, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, lock, login, logout, man,
+    provider, refresh, sandbox, serve, status, token, r#try, unlock, vault as vaults, watch, why,
 };
 
 fn main() -> ExitCode {
     keyfob_store::keep_memory_private();
+    complete::answer();
     let terminal = prompt::Terminal::remember();
     let mut cli = Cli::parse_from(helper::by_name(std::env::args_os()));
     if let Verb::Short(words) = &mut cli.verb {
@@ -143,6 +145,10 @@ async fn verb(verb: Verb, context: &Context) -> Result<(), Card> {
         Verb::Unlock(args) => unlock::run(args, context).await,
         Verb::Lock(args) => lock::run(args, context).await,
         Verb::Agent => unlock::be_agent(context).await,
+        Verb::Export(args) => export::run(args, context).await,
+        Verb::Completions(args) => completions::run(&args, context),
+        Verb::Man(args) => man::run(&args, context),
+        Verb::Help(args) => help::run(&args, context),
         Verb::Provider(verb) => provider::run(verb, context).await,
         Verb::Sandbox(args) => sandbox::run(args, context).await,
         Verb::Serve(args) => serve::run(args, context).await,

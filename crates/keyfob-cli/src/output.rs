@@ -20,12 +20,19 @@ pub(crate) struct Output {
     pub(crate) to_person: bool,
     /// Whether a person reads stderr.
     pub(crate) notes_to_person: bool,
+    /// Whether nothing is said at all.
+    silent: bool,
 }
 
 impl Output {
     /// As the process was started.
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, to_person: io::stdout().is_terminal(), notes_to_person: io::stderr().is_terminal() }
+        Self { json, to_person: io::stdout().is_terminal(), notes_to_person: io::stderr().is_terminal(), silent: false }
+    }
+
+    /// Says nothing: for what runs while somebody types.
+    pub(crate) const fn silent() -> Self {
+        Self { json: false, to_person: false, notes_to_person: false, silent: true }
     }
 
     /// Text to stdout, with a line break.
@@ -48,6 +55,9 @@ impl Output {
 
     /// A sentence to stderr.
     pub(crate) fn note(&self, text: &str) {
+        if self.silent {
+            return;
+        }
         let _ = writeln!(anstream::stderr().lock(), "{text}");
     }
 
@@ -65,6 +75,11 @@ impl Output {
     /// Colours for stderr.
     pub(crate) fn note_paint(&self) -> Paint {
         Paint(self.notes_to_person)
+    }
+
+    /// Whether the terminal of stderr can be drawn on: a line can be written over.
+    pub(crate) fn ansi(&self) -> bool {
+        std::env::var_os("TERM").is_none_or(|term| term != "dumb")
     }
 
     /// The width of the terminal that stdout is; 80 where it is none.

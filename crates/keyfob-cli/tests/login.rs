@@ -138,6 +138,20 @@ async fn scopes_are_asked_for_and_those_not_granted_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_scopes_are_asked_for_together_with_those_before() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    let mut login = house.start(&["login", "netatmo", "--paste", "--no-browser", "--add-scope", "read_thermostat,read_station"]);
+    let url = login.url().await;
+    let back = visit(&url).await.location.expect("back");
+    login.say(&format!("{back}\n")).await;
+    login.end().await.exits(0);
+    let status = house.json(&["status", "netatmo"]).await;
+    assert_eq!(status["scopes"]["asked"], serde_json::json!(["read_station", "read_thermostat"]));
+    assert_eq!(status["scopes"]["granted"], serde_json::json!(["read_station", "read_thermostat"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn b7_interrupted_it_closes_the_port_and_leaves_nothing() {
     let house = House::new().await;
     let mut login = house.start(&["login", "telldus", "--no-browser"]);

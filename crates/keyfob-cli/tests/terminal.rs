@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::House;
+use common::{House, house_at};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -90,42 +90,7 @@ async fn hostile(media_type: &'static str, body: &str) -> House {
             });
         }
     });
-    let mut house = House::new().await;
-    house.unset("KEYFOB_SANDBOX");
-    let file = format!(
-        r#"
-name = "hub"
-title = "Hub"
-kind = "oauth2"
-status = "live"
-about = "A hub."
-sources = [{{ url = "https://hub.example", checked = 2026-11-21, confidence = "assumed", about = "everything" }}]
-[endpoints]
-authorize = "{origin}/authorize"
-token = "{origin}/token"
-[client]
-fields = [{{ name = "client_id", label = "Client ID", env = ["HUB_ID"] }}]
-redirect = {{ suggested = ["http://127.0.0.1/callback"], any_port = true }}
-[oauth2]
-client_auth = "none"
-[api]
-base_url = "{origin}"
-attach = "bearer"
-failed = [{{ status = [200], pointer = "/error" }}]
-message = ["/error"]
-[actions.things]
-about = "Things"
-path = "/things"
-rows = ".[]"
-columns = [{{ title = "Name", value = ".name" }}, {{ title = "ID", value = ".id", kind = "number" }}]
-"#
-    );
-    let file = house.file("config/providers/hub.toml", &file);
-    house.run(&["provider", "check", &file]).await.exits(0);
-    house.set("HUB_ID", "example-client-id");
-    let tokens = json!({"access_token": "example-access-token-not-real"}).to_string();
-    house.run_with(&["import", "hub", "--stdin"], &tokens).await.exits(0);
-    house
+    house_at(&origin).await
 }
 
 /// Runs the command with all three ends in a terminal of this width; everything it shows. Its input ends at once.

@@ -20,6 +20,7 @@ mod parameter;
 mod pattern;
 mod problem;
 mod provider;
+mod query;
 mod spec;
 mod table;
 
@@ -29,4 +30,5 @@ pub use nearest::nearest;
 pub use parameter::{Parameter, ParameterKind};
 pub use problem::Problem;
 pub use provider::{ClientHelp, Confidence, Field, Kind, Provider, Redirect, Source, Status};
+pub use query::Query;
 pub use table::{Axis, Cell, CellKind, Chart, Column, Link, Row, Series, Table, View};

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use keyfob::proto::App;
 use keyfob_providers::Provider;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use crate::card::{Card, Doing};
 use crate::context::Context;
@@ -24,6 +25,7 @@ pub(crate) enum Verb {
     /// Forget an app
     Rm {
         /// The provider
+        #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
         provider: String,
     },
 }
@@ -121,13 +123,23 @@ fn read_stdin(fields: &mut Fields<'_>, provider: &Provider) -> Result<(), Card> 
     Ok(())
 }
 
-/// A JSON object on stdin. What is wrong with it is told without its text, which holds secrets.
-pub(crate) fn object_from_stdin() -> Result<Map<String, Value>, Card> {
+/// A JSON object on stdin.
+fn object_from_stdin() -> Result<Map<String, Value>, Card> {
+    object_in(&text_from_stdin()?)
+}
+
+/// What is on stdin.
+pub(crate) fn text_from_stdin() -> Result<Zeroizing<String>, Card> {
     const LARGEST: u64 = 1 << 20;
-    let mut text = String::new();
+    let mut text = Zeroizing::new(String::new());
     let read = std::io::stdin().lock().take(LARGEST).read_to_string(&mut text);
     read.map_err(|error| Card::io("cannot read stdin", &error, "pipe a JSON object in"))?;
-    serde_json::from_str(&text).map_err(|error| {
+    Ok(text)
+}
+
+/// A JSON object. What is wrong with it is told without its text, which holds secrets.
+pub(crate) fn object_in(text: &str) -> Result<Map<String, Value>, Card> {
+    serde_json::from_str(text).map_err(|error| {
         Card::usage(
             "there is no JSON object on stdin",
             format!("line {}, column {} is not as expected", error.line(), error.column()),

@@ -27,9 +27,10 @@ const MANY_ROWS: usize = 24;
 #[command(after_help = OPTIONS)]
 pub(crate) struct Do {
     /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     account: String,
     /// The action and its arguments; none: the list of actions
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ACTION [ARGUMENT]…")]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ACTION [ARGUMENT]…", add = clap_complete::engine::ArgValueCompleter::new(crate::complete::actions))]
     words: Vec<String>,
 }
 

@@ -14,6 +14,7 @@ use crate::verb::token::seconds;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Env {
     /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: String,
     /// Which shell reads it
     #[arg(long, value_enum, default_value_t = Format::Sh)]

@@ -16,6 +16,7 @@ use crate::verb::token::seconds;
 #[command(after_help = VARIABLES)]
 pub(crate) struct Exec {
     /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: String,
     /// What the variable with the token is called, instead of KEYFOB_TOKEN and what the provider's own programs know
     #[arg(long = "as", value_name = "NAME")]

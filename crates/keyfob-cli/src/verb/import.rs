@@ -18,13 +18,14 @@ use crate::credentials::{self, Fields, From, Given};
 use crate::name::Name;
 use crate::prompt;
 use crate::verb::RefusedSecrets;
-use crate::verb::app::object_from_stdin;
+use crate::verb::app::{object_in, text_from_stdin};
 
 /// Whose tokens, and where they are.
 #[derive(Args, Debug)]
 #[command(after_help = SHAPES)]
 pub(crate) struct Import {
     /// The provider, or PROVIDER/LABEL
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
     name: String,
     /// Take the tokens from stdin, as a JSON object
     #[arg(long)]
@@ -38,15 +39,23 @@ pub(crate) struct Import {
 
 const SHAPES: &str = r#"What --stdin takes:
   OAuth 1   {"token":"…", "token_secret":"…"}
-  OAuth 2   {"access_token":"…", "refresh_token":"…", "expires_in":3600, "scope":"a b"}
+  OAuth 2   an access token alone, or
+            {"access_token":"…", "refresh_token":"…", "expires_in":3600, "scope":"a b"}
   and the fields of the app beside them, if the vault has none: "client_id", "client_secret", …"#;
+
+impl Import {
+    /// Tokens from stdin.
+    pub(crate) fn of_stdin(name: String, env_file: Option<PathBuf>) -> Self {
+        Self { name, stdin: true, env_file, refused: RefusedSecrets::default() }
+    }
+}
 
 pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     args.refused.check()?;
     let name = Name::parse(&args.name)?.checked_for_login()?.to_string();
     let provider = context.provider(name.split('/').next().unwrap_or_default()).await?;
     let what = format!("cannot import {name}");
-    let object = if args.stdin { Some(object_from_stdin()?) } else { None };
+    let object = if args.stdin { Some(said_on_stdin()?) } else { None };
     let given = app(&args, object.as_ref(), &provider, context).await?;
     let app = &given.app;
     let settings = context.settings(&provider, app, &what).await?;
@@ -121,6 +130,16 @@ async fn app(args: &Import, object: Option<&Map<String, Value>>, provider: &Prov
         }
     }
     if some { fields.complete(context, From::Person).await } else { credentials::find(context, provider, args.env_file.as_deref()).await }
+}
+
+/// A JSON object, or an access token alone on a line.
+fn said_on_stdin() -> Result<Map<String, Value>, Card> {
+    let text = text_from_stdin()?;
+    let token = text.trim();
+    if token.is_empty() || token.starts_with('{') || token.contains(char::is_whitespace) {
+        return object_in(&text);
+    }
+    Ok(Map::from_iter([("access_token".to_owned(), Value::from(token))]))
 }
 
 async fn ask(settings: &Settings) -> Result<Map<String, Value>, Card> {

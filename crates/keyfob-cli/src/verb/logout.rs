@@ -13,6 +13,7 @@ use crate::exit::Exit;
 #[derive(Args, Debug)]
 pub(crate) struct Logout {
     /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: String,
     /// Ask the provider to forget the tokens as well (RFC 7009), where it can
     #[arg(long)]

@@ -15,7 +15,7 @@ use crate::upkeep::{Providers, told};
 #[derive(Args, Debug)]
 pub(crate) struct Refresh {
     /// The account
-    #[arg(required_unless_present = "due")]
+    #[arg(required_unless_present = "due", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: Option<String>,
     /// Every account whose access token ends soon (within a tenth to a fifth of its lifetime); for cron and timers
     #[arg(long, conflicts_with = "name")]

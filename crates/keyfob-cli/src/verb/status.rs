@@ -1,5 +1,7 @@
 //! `keyfob status`: which accounts there are, how they are, and what to do about it.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use keyfob::proto::TokenSet;
 use keyfob::{Account, Grant};
@@ -11,13 +13,18 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::history;
 use crate::moment;
+use crate::perform::perform;
 use crate::sheet::{self, Sheet};
 
 /// Which account.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Status {
     /// The account; all of them if left away
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: Option<String>,
+    /// Call the API once, to see whether it takes the credentials
+    #[arg(long, requires = "name", conflicts_with = "history")]
+    check: bool,
     /// Show what became of its tokens: when, by which process, and why
     #[arg(long, requires = "name")]
     history: bool,
@@ -26,7 +33,10 @@ pub(crate) struct Status {
 pub(crate) async fn run(args: Status, context: &Context) -> Result<(), Card> {
     match args.name {
         Some(name) if args.history => history(&context.account(&name).await?, context).await,
-        Some(name) => one(&context.account(&name).await?, context).await,
+        Some(name) => {
+            one(&context.account(&name).await?, context).await?;
+            if args.check { check(&name, context).await } else { Ok(()) }
+        }
         None => all(&context.accounts().await?, context).await,
     }
 }
@@ -67,6 +77,22 @@ async fn history(account: &Account, context: &Context) -> Result<(), Card> {
         return Ok(());
     }
     history::sheet(&entries).print(&context.out)
+}
+
+/// The first of the provider's actions that shows something and needs nothing. Without one there is no call that is known to do no harm.
+async fn check(name: &str, context: &Context) -> Result<(), Card> {
+    let opened = context.open_account(name).await?;
+    let Some(action) = opened.provider.overview().next() else {
+        return Err(Card::usage(
+            format!("{name} was not checked"),
+            format!("the file of {} has no call that shows something and needs nothing", opened.provider.title),
+            format!("check it with one that you know: keyfob get {name} PATH --fail"),
+        ));
+    };
+    perform(&opened.session().await?, action, BTreeMap::new(), 1).await?;
+    let paint = context.out.note_paint();
+    context.out.note(&format!("{} the API answers: {}", paint.good("✓"), action.name));
+    Ok(())
 }
 
 async fn one(account: &Account, context: &Context) -> Result<(), Card> {

@@ -12,6 +12,7 @@ use crate::moment;
 #[derive(Args, Debug)]
 pub(crate) struct Token {
     /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: String,
     /// Refresh first if it ends within this time: 90s, 10m, 2h
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = seconds)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use keyfob::transport::Transport;
 use keyfob::{Body, HyperTransport};
 use keyfob_sandbox::{Consent, Sandbox};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
@@ -245,4 +245,44 @@ pub async fn pin(url: &str) -> String {
 
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
+}
+
+/// A house with an account at a server of the test's own, as provider `hub`.
+pub async fn house_at(origin: &str) -> House {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let file = format!(
+        r#"
+name = "hub"
+title = "Hub"
+kind = "oauth2"
+status = "live"
+about = "A hub."
+sources = [{{ url = "https://hub.example", checked = 2026-11-21, confidence = "assumed", about = "everything" }}]
+[endpoints]
+authorize = "{origin}/authorize"
+token = "{origin}/token"
+[client]
+fields = [{{ name = "client_id", label = "Client ID", env = ["HUB_ID"] }}]
+redirect = {{ suggested = ["http://127.0.0.1/callback"], any_port = true }}
+[oauth2]
+client_auth = "none"
+[api]
+base_url = "{origin}"
+attach = "bearer"
+failed = [{{ status = [200], pointer = "/error" }}]
+message = ["/error"]
+[actions.things]
+about = "Things"
+path = "/things"
+rows = ".[]"
+columns = [{{ title = "Name", value = ".name" }}, {{ title = "ID", value = ".id", kind = "number" }}]
+"#
+    );
+    let file = house.file("config/providers/hub.toml", &file);
+    house.run(&["provider", "check", &file]).await.exits(0);
+    house.set("HUB_ID", "example-client-id");
+    let tokens = json!({"access_token": "example-access-token-not-real"}).to_string();
+    house.run_with(&["import", "hub", "--stdin"], &tokens).await.exits(0);
+    house
 }

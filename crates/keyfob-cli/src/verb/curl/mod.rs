@@ -23,6 +23,7 @@ use crate::verb::header::check_placement;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Curl {
     /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: String,
     /// Show what curl says as it is, secrets and all; it keeps the terminal
     #[arg(long)]

@@ -16,6 +16,7 @@ use crate::output::{Output, Paint, hang};
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
     /// The account; all of them if left away
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: Option<String>,
     /// Leave out what has to ask the provider's servers: names, connections, clock
     #[arg(long)]

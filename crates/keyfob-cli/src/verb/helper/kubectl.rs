@@ -23,6 +23,7 @@ const VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", "client.authenti
 #[command(after_help = USE)]
 pub(crate) struct Kubectl {
     /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     account: String,
     /// Give the ID token, which is what an API server that trusts an OpenID Connect issuer wants
     #[arg(long)]

@@ -13,6 +13,7 @@ use crate::moment;
 #[command(after_help = SHAPE)]
 pub(crate) struct Process {
     /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     account: String,
 }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use keyfob::proto::oauth2::AccessRequest;
-use keyfob::proto::{App, Deviation, Settings};
-use keyfob::{DeviceLogin, Grant, LoggedIn};
+use keyfob::proto::{App, Deviation, Settings, TokenSet};
+use keyfob::{Account, DeviceLogin, Grant, LoggedIn};
 use keyfob_providers::{Provider, Status};
 use serde_json::json;
 
@@ -23,12 +23,14 @@ use crate::name::Name;
 use crate::prompt;
 use crate::sheet;
 use crate::sign_in::SignIn;
+use crate::verb::import::{self, Import};
 use crate::way::Way;
 
 /// What to log in to, and how.
 #[derive(Args, Debug)]
 pub(crate) struct Login {
     /// The provider, or PROVIDER/LABEL where there are several accounts
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
     name: String,
     /// Enter a code on another device instead of opening a browser here (RFC 8628)
     #[arg(long, group = "other")]
@@ -51,6 +53,12 @@ pub(crate) struct Login {
     /// A scope to ask for, instead of the provider's usual ones; may be given several times
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
+    /// Ask for what was asked for before, and for this scope, too; may be given several times
+    #[arg(long = "add-scope", value_name = "SCOPE", conflicts_with = "scopes")]
+    more_scopes: Vec<String>,
+    /// Take a token that was made elsewhere from stdin, alone or as JSON, as `import` does
+    #[arg(long, conflicts_with_all = ["other", "no_browser", "pin", "paste", "redirect_uri", "scopes", "more_scopes"])]
+    with_token: bool,
     /// Take the app's keys from a file of NAME=value lines
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
@@ -66,13 +74,22 @@ pub(crate) struct Login {
 
 pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     args.refused.check()?;
+    if args.with_token {
+        return import::run(Import::of_stdin(args.name, args.env_file), context).await;
+    }
     let name = Name::parse(&args.name)?.checked_for_login()?;
     let provider = context.provider(&name.provider).await?;
     let given = credentials::find(context, &provider, args.env_file.as_deref()).await?;
     let app = &given.app;
     let account = name.to_string();
     let settings = context.settings(&provider, app, &cannot(&account)).await?;
-    let scopes = if args.scopes.is_empty() { given.scopes.clone() } else { split(&args.scopes) };
+    let scopes = if !args.more_scopes.is_empty() {
+        with_more(&context.account(&account).await?, &split(&args.more_scopes))
+    } else if args.scopes.is_empty() {
+        given.scopes.clone()
+    } else {
+        split(&args.scopes)
+    };
     let logged_in = if args.device {
         let keyfob = context.keyfob().await?;
         let login = DeviceLogin::begin(keyfob, &settings, app, &account, scopes).await.doing(cannot(&account))?;
@@ -255,6 +272,21 @@ fn nobody_answers(account: &str) -> Card {
         "the answer has to be pasted, and nobody is at the terminal",
         format!("run it in a terminal, or pipe the answer in: keyfob login {account} --paste"),
     )
+}
+
+/// What the account has or asked for, and more (RFC 6749 §3.3: a login asks for all it wants, not for what is new).
+fn with_more(account: &Account, more: &[String]) -> Vec<String> {
+    let granted = match &account.tokens {
+        TokenSet::OAuth2(tokens) => tokens.scopes.clone(),
+        _ => Vec::new(),
+    };
+    let mut all: Vec<String> = Vec::new();
+    for scope in account.requested_scopes.iter().chain(&granted).chain(more) {
+        if !all.contains(scope) {
+            all.push(scope.clone());
+        }
+    }
+    all
 }
 
 /// `--scope "a b" --scope c,d` is four scopes.

@@ -25,6 +25,7 @@ use crate::request::{Content, LARGEST, method, read_file};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Why {
     /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: String,
     /// The method of the call: GET, POST, …
     #[arg(value_parser = method, required_unless_present = "request", requires = "path")]

@@ -1,114 +1,22 @@
-//! `keyfob get`, `post`, `put`, `patch`, `delete` and `request`: a signed call.
+//! The answer of a call, as it came: to a file, a pipe or a person.
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
-use clap::Args;
-use http::Method;
 use keyfob::proto::scrub::printable;
 use keyfob::{Answer, Body, Session};
 use serde_json::{Map, Value, json};
 
+use super::Call;
+use super::progress::Progress;
 use crate::card::{Card, Doing};
-use crate::context::{Context, Opened};
-use crate::dry::DryRun;
 use crate::exit::Exit;
 use crate::output::{Output, without_terminal_controls, written};
 use crate::pretty::pretty;
-use crate::request::{Content, LARGEST, method};
-use crate::verb::explain;
+use crate::request::LARGEST;
 
-/// A call of a method that the verb says.
-#[derive(Args, Debug)]
-pub(crate) struct Call {
-    /// The account
-    name: String,
-    /// The path (relative to the API's base), or a whole URL
-    path: String,
-    #[command(flatten)]
-    content: Content,
-    /// Show the head of the answer, too; with --json, as an object of status, headers and body
-    #[arg(short, long)]
-    include: bool,
-    /// Write the body of the answer to a file
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Exit with 5, and print no body, if the answer is an error (also one that the provider tells with status 200)
-    #[arg(short, long)]
-    fail: bool,
-    /// Show the request instead of sending it, secrets masked
-    #[arg(long)]
-    dry_run: bool,
-    /// Show each step of its authorization instead of sending it, as `keyfob explain` does
-    #[arg(long, conflicts_with = "dry_run")]
-    explain: bool,
-}
-
-/// A call of any method.
-#[derive(Args, Debug)]
-pub(crate) struct Request {
-    /// The method: GET, OPTIONS, …
-    #[arg(value_parser = method)]
-    method: Method,
-    #[command(flatten)]
-    call: Call,
-}
-
-/// A call to explain.
-#[derive(Args, Debug)]
-pub(crate) struct Explain {
-    /// The method: GET, POST, …
-    #[arg(value_parser = method)]
-    method: Method,
-    /// The account
-    name: String,
-    /// The path (relative to the API's base), or a whole URL
-    path: String,
-    #[command(flatten)]
-    content: Content,
-}
-
-impl Request {
-    pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
-        run(self.method, self.call, context).await
-    }
-}
-
-impl Explain {
-    pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
-        explain::run(self.method, &self.name, &self.path, &self.content, context).await
-    }
-}
-
-pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result<(), Card> {
-    if args.explain {
-        return explain::run(method, &args.name, &args.path, &args.content, context).await;
-    }
-    let carried = args.content.read(&method)?;
-    let opened = context.open_account(&args.name).await?;
-    if args.dry_run {
-        return dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path))).await;
-    }
-    let session = opened.session().await?;
-    let call = carried.call(&session, method, &args.path);
-    let what = format!("cannot call {}", opened.account.name);
-    let answer = call.send().await.doing(what.as_str())?;
-    show(answer, &session, &args, &context.out, &what).await
-}
-
-/// Shows what a call would send.
-pub(crate) async fn dry_run(opened: &Opened, out: &Output, call: impl FnOnce(&Session) -> Result<keyfob::Call, Card>) -> Result<(), Card> {
-    let what = format!("cannot prepare a call of {}", opened.account.name);
-    let dry = DryRun::new(opened.store.clone(), &opened.account.tokens);
-    let session = dry.keyfob.session(opened.settings.clone(), opened.app.clone(), &opened.account.name).await.doing(what.as_str())?;
-    call(&session)?.send().await.doing(what)?;
-    let Some(kept) = dry.kept() else { return Ok(()) };
-    let scrubber = session.scrubber();
-    if out.json { out.json(&kept.json(&scrubber)) } else { out.data(&without_terminal_controls(&kept.text(&scrubber))) }
-}
-
-async fn show(answer: Answer, session: &Session, args: &Call, out: &Output, what: &str) -> Result<(), Card> {
+/// The answer as it came.
+pub(super) async fn show(answer: Answer, session: &Session, args: &Call, out: &Output, what: &str) -> Result<(), Card> {
     let status = answer.status();
     let headers = answer.headers().clone();
     let failed = |error: &keyfob::Error| {
@@ -137,7 +45,12 @@ async fn show(answer: Answer, session: &Session, args: &Call, out: &Output, what
             let trouble =
                 |error: io::Error| Card::io(format!("cannot write {}", path.display()), &error, "check the name, the folder and the disk");
             let mut file = File::create(path).map_err(trouble)?;
-            copy(answer, what, |piece| file.write_all(piece).map_err(trouble)).await
+            let mut progress = Progress::of(&headers, out);
+            copy(answer, what, |piece| {
+                progress.more(piece.len());
+                file.write_all(piece).map_err(trouble)
+            })
+            .await
         }
         None if out.to_person && !out.json => for_a_person(answer.all(what).await?, &headers, session, out),
         _ => {

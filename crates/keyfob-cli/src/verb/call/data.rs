@@ -1,0 +1,198 @@
+//! The answer of a call, as data: picked out by jq, and as JSON, lines, comma-separated values or a table.
+
+use clap::ValueEnum;
+use keyfob::Session;
+use keyfob_providers::Query;
+use serde_json::{Map, Value};
+
+use super::Call;
+use crate::card::Card;
+use crate::exit::Exit;
+use crate::output::{Output, without_terminal_controls};
+use crate::pretty::pretty;
+use crate::sheet::Sheet;
+
+/// What an answer is shown as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Indented for a person, on one line for a program
+    Json,
+    /// A line for each element
+    Ndjson,
+    /// Comma-separated values (RFC 4180)
+    Csv,
+    /// Columns
+    Table,
+}
+
+/// What is to be made of an answer.
+pub(super) struct Shape {
+    jq: Option<Query>,
+    format: Format,
+    /// Whether text stands without quotes, as `jq -r` has it.
+    raw: bool,
+}
+
+impl Shape {
+    /// As it was asked for; `None`: as it came.
+    pub(super) fn of(args: &Call) -> Option<Self> {
+        let said = args.format.or(args.table.then_some(Format::Table));
+        let some = args.jq.is_some() || said.is_some() || args.paginate;
+        some.then(|| Self { jq: args.jq.clone(), format: said.unwrap_or(Format::Json), raw: said.is_none() })
+    }
+}
+
+/// Shows what came, page for page.
+pub(super) fn show(pages: Vec<Value>, shape: &Shape, session: &Session, out: &Output) -> Result<(), Card> {
+    let mut values = joined(pages);
+    if let Some(query) = &shape.jq {
+        let mut results = Vec::new();
+        for value in &values {
+            results.extend(query.run(value).map_err(|why| {
+                Card::new(
+                    Exit::Error,
+                    "the expression does not fit the answer",
+                    why,
+                    "see the answer without --jq, and correct the expression",
+                )
+            })?);
+        }
+        values = results;
+    }
+    let text = match shape.format {
+        Format::Json => values.iter().map(|value| json(value, shape, out)).collect::<Vec<_>>().join("\n"),
+        Format::Ndjson => rows(values).iter().map(Value::to_string).collect::<Vec<_>>().join("\n"),
+        Format::Csv => csv(&Rows::of(values)),
+        Format::Table => return Rows::of(values).print(session, out),
+    };
+    if text.is_empty() { Ok(()) } else { out.data(&safe(&text, session, out)) }
+}
+
+/// What a server says commands no terminal, and shows a person no secret. Programs get it as it is.
+fn safe(text: &str, session: &Session, out: &Output) -> String {
+    if out.to_person { session.scrubber().mask(text) } else { text.to_owned() }
+}
+
+fn json(value: &Value, shape: &Shape, out: &Output) -> String {
+    match value {
+        Value::String(text) if shape.raw => without_terminal_controls(text),
+        value => {
+            let text = without_terminal_controls(&value.to_string());
+            if out.to_person { pretty(&text, out.paint()).unwrap_or(text) } else { text }
+        }
+    }
+}
+
+/// Pages that are lists are one list.
+fn joined(pages: Vec<Value>) -> Vec<Value> {
+    if pages.len() > 1 && pages.iter().all(Value::is_array) {
+        let all = pages.into_iter().flat_map(|page| if let Value::Array(items) = page { items } else { Vec::new() });
+        return vec![all.collect()];
+    }
+    pages
+}
+
+/// The elements: of lists, and of objects that are a list with a wrapping around it (`{"device":[…]}`).
+fn rows(values: Vec<Value>) -> Vec<Value> {
+    let elements = |value: Value| match value {
+        Value::Array(items) => items,
+        Value::Object(members) if members.values().filter(|value| value.is_array()).count() == 1 && members.len() <= 3 => {
+            members.into_iter().find_map(|(_, value)| if let Value::Array(items) = value { Some(items) } else { None }).unwrap_or_default()
+        }
+        other => vec![other],
+    };
+    values.into_iter().flat_map(elements).collect()
+}
+
+/// Columns and their cells.
+struct Rows {
+    columns: Vec<String>,
+    cells: Vec<Vec<String>>,
+}
+
+impl Rows {
+    fn of(values: Vec<Value>) -> Self {
+        /// What people look for first.
+        const FIRST: [&str; 4] = ["id", "name", "title", "type"];
+        let rows = rows(values);
+        let mut names: Vec<String> = rows.iter().filter_map(Value::as_object).flat_map(Map::keys).cloned().collect();
+        names.sort_by_key(|name| (FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()), name.clone()));
+        names.dedup();
+        if rows.iter().any(|row| !row.is_object()) {
+            names.push("value".to_owned());
+        }
+        let cells = rows.iter().map(|row| match row {
+            Value::Object(members) => names.iter().map(|name| members.get(name).map(cell).unwrap_or_default()).collect(),
+            other => names.iter().map(|name| if name == "value" { cell(other) } else { String::new() }).collect(),
+        });
+        Self { cells: cells.collect(), columns: names }
+    }
+
+    fn print(&self, session: &Session, out: &Output) -> Result<(), Card> {
+        if self.cells.is_empty() {
+            out.note(&out.note_paint().dim("nothing there"));
+            return Ok(());
+        }
+        let mut sheet = Sheet::new(self.columns.iter().map(|name| without_terminal_controls(name)));
+        for row in &self.cells {
+            sheet.row(row.iter().map(|text| safe(&one_line(text), session, out)));
+        }
+        sheet.print(out)
+    }
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    without_terminal_controls(text).replace(['\n', '\t'], " ")
+}
+
+fn csv(rows: &Rows) -> String {
+    let quoted = |text: &String| {
+        let text = without_terminal_controls(text);
+        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    };
+    let line = |cells: &Vec<String>| cells.iter().map(quoted).collect::<Vec<_>>().join(",");
+    std::iter::once(&rows.columns).chain(&rows.cells).map(line).collect::<Vec<_>>().join("\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn any_answer_has_rows() {
+        let names = |value: Value| {
+            let rows = Rows::of(vec![value]);
+            (rows.columns.join(" "), rows.cells.iter().map(|row| row.join("|")).collect::<Vec<_>>().join("/"))
+        };
+        assert_eq!(
+            names(json!({"device": [{"b": 1, "name": "Lamp"}, {"id": 7, "b": [1]}]})),
+            ("id name b".into(), "|Lamp|1/7||[1]".into())
+        );
+        assert_eq!(names(json!({"a": 1, "b": null})), ("a b".into(), "1|".into()));
+        assert_eq!(names(json!([1, "x", {"a": true}])), ("a value".into(), "|1/|x/true|".into()));
+        assert_eq!(names(json!([])), (String::new(), String::new()));
+        // Two lists: the object is the row.
+        assert_eq!(names(json!({"a": [1], "b": [2]})).1, "[1]|[2]");
+    }
+
+    #[test]
+    fn values_with_commas_and_quotes_are_quoted() {
+        assert_eq!(csv(&Rows::of(vec![json!([{"a": "x,\"y\"\nz", "b": "plain"}])])), "a,b\r\n\"x,\"\"y\"\"\nz\",plain");
+    }
+
+    #[test]
+    fn pages_that_are_lists_are_one() {
+        assert_eq!(joined(vec![json!([1]), json!([2, 3])]), [json!([1, 2, 3])]);
+        assert_eq!(joined(vec![json!([1]), json!({})]), [json!([1]), json!({})]);
+    }
+}

@@ -1,0 +1,158 @@
+//! `keyfob get`, `post`, `put`, `patch`, `delete` and `request`: a signed call.
+
+mod data;
+mod pages;
+mod printed;
+mod progress;
+mod retry;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use http::Method;
+use keyfob::Session;
+use keyfob_providers::Query;
+
+use self::data::{Format, Shape};
+pub(crate) use self::printed::Shown;
+use crate::card::{Card, Doing};
+use crate::context::{Context, Opened};
+use crate::dry::DryRun;
+use crate::output::{Output, without_terminal_controls};
+use crate::request::{Content, method};
+use crate::verb::explain;
+
+/// A call of a method that the verb says.
+#[derive(Args, Debug)]
+pub(crate) struct Call {
+    /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
+    name: String,
+    /// The path (relative to the API's base), or a whole URL
+    path: String,
+    #[command(flatten)]
+    content: Content,
+    /// Show the head of the answer, too; with --json, as an object of status, headers and body
+    #[arg(short, long)]
+    include: bool,
+    /// Write the body of the answer to a file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Exit with 5, and print no body, if the answer is an error (also one that the provider tells with status 200)
+    #[arg(short, long)]
+    fail: bool,
+    /// What a jq expression makes of the answer (the subset that provider files have); text comes without quotes
+    #[arg(long, value_name = "EXPRESSION", value_parser = query, conflicts_with_all = ["include", "output"])]
+    jq: Option<Query>,
+    /// The answer as one of these, instead of as it came
+    #[arg(long, value_enum, conflicts_with_all = ["include", "output"])]
+    format: Option<Format>,
+    /// As --format table
+    #[arg(long, conflicts_with_all = ["format", "include", "output"])]
+    table: bool,
+    /// Follow `Link: <…>; rel="next"` (RFC 8288) to the last page; lists become one
+    #[arg(long, conflicts_with_all = ["include", "output"])]
+    paginate: bool,
+    /// With --paginate: read at most so many pages
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "paginate", value_parser = clap::value_parser!(u32).range(1..))]
+    pages: u32,
+    /// Try again so many times after 429, 502, 503, 504 or a broken connection, when the server says (Retry-After); not for POST and PATCH
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retry: u32,
+    /// Show the request as another program takes it, instead of sending it
+    #[arg(long, value_enum, conflicts_with_all = ["dry_run", "explain"])]
+    print: Option<printed::As>,
+    /// With --print: its secrets, too
+    #[arg(long, requires = "print")]
+    show_secrets: bool,
+    /// Show the request instead of sending it, secrets masked
+    #[arg(long)]
+    dry_run: bool,
+    /// Show each step of its authorization instead of sending it, as `keyfob explain` does
+    #[arg(long, conflicts_with = "dry_run")]
+    explain: bool,
+}
+
+/// A call of any method.
+#[derive(Args, Debug)]
+pub(crate) struct Request {
+    /// The method: GET, OPTIONS, …
+    #[arg(value_parser = method)]
+    method: Method,
+    #[command(flatten)]
+    call: Call,
+}
+
+/// A call to explain.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The method: GET, POST, …
+    #[arg(value_parser = method)]
+    method: Method,
+    /// The account
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
+    name: String,
+    /// The path (relative to the API's base), or a whole URL
+    path: String,
+    #[command(flatten)]
+    content: Content,
+}
+
+impl Request {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
+        run(self.method, self.call, context).await
+    }
+}
+
+impl Explain {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
+        explain::run(self.method, &self.name, &self.path, &self.content, context).await
+    }
+}
+
+pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result<(), Card> {
+    if args.explain {
+        return explain::run(method, &args.name, &args.path, &args.content, context).await;
+    }
+    let carried = args.content.read(&method)?;
+    let opened = context.open_account(&args.name).await?;
+    if args.dry_run {
+        return dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path))).await;
+    }
+    if let Some(shape) = args.print {
+        return printed::run(shape, &opened, |session| carried.call(session, method, &args.path), args.show_secrets, &context.out).await;
+    }
+    let session = opened.session().await?;
+    let what = format!("cannot call {}", opened.account.name);
+    let call = || carried.clone().call(&session, method.clone(), &args.path);
+    let answer = retry::send(call, &method, args.retry, &context.out, &what).await?;
+    match Shape::of(&args) {
+        None => show::show(answer, &session, &args, &context.out, &what).await,
+        Some(_) if !answer.status().is_success() => show::show(answer, &session, &args, &context.out, &what).await,
+        Some(shape) => {
+            let paging = pages::Paging { session: &session, most: if args.paginate { args.pages } else { 1 }, retries: args.retry };
+            let values = paging.read(answer, &args.path, &context.out, &what).await?;
+            data::show(values, &shape, &session, &context.out)
+        }
+    }
+}
+
+/// An expression as somebody types it.
+fn query(text: &str) -> Result<Query, String> {
+    Query::parse(text).map_err(|misuse| match &misuse.hint {
+        Some(hint) => format!("{misuse}; {hint}"),
+        None => misuse.to_string(),
+    })
+}
+
+/// Shows what a call would send.
+pub(crate) async fn dry_run(opened: &Opened, out: &Output, call: impl FnOnce(&Session) -> Result<keyfob::Call, Card>) -> Result<(), Card> {
+    let what = format!("cannot prepare a call of {}", opened.account.name);
+    let dry = DryRun::new(opened.store.clone(), &opened.account.tokens);
+    let session = dry.keyfob.session(opened.settings.clone(), opened.app.clone(), &opened.account.name).await.doing(what.as_str())?;
+    call(&session)?.send().await.doing(what)?;
+    let Some(kept) = dry.kept() else { return Ok(()) };
+    let scrubber = session.scrubber();
+    if out.json { out.json(&kept.json(&scrubber)) } else { out.data(&without_terminal_controls(&kept.text(&scrubber))) }
+}

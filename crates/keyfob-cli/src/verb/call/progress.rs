@@ -1,0 +1,86 @@
+//! How far a download is, on a terminal.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, header};
+
+use crate::output::Output;
+
+/// Drawn so often.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// What is over sooner needs no bar.
+const SHORT: Duration = Duration::from_millis(500);
+
+/// How far a download is. Where no person reads stderr, nothing is drawn.
+pub(super) struct Progress {
+    shown: bool,
+    total: Option<u64>,
+    done: u64,
+    began: Instant,
+    drawn: Option<Instant>,
+}
+
+impl Progress {
+    /// Of an answer that begins.
+    pub(super) fn of(headers: &HeaderMap, out: &Output) -> Self {
+        let total = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        Self { shown: out.notes_to_person && out.ansi(), total, done: 0, began: Instant::now(), drawn: None }
+    }
+
+    /// More has come.
+    pub(super) fn more(&mut self, bytes: usize) {
+        self.done += bytes as u64;
+        let since = self.drawn.map_or_else(|| self.began.elapsed() >= SHORT, |drawn| drawn.elapsed() >= EVERY);
+        if self.shown && since {
+            self.drawn = Some(Instant::now());
+            let line = line(self.done, self.total, self.began.elapsed());
+            let mut err = std::io::stderr().lock();
+            let _ = write!(err, "\r{line}\u{1b}[K").and_then(|()| err.flush());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.drawn.is_some() {
+            let mut err = std::io::stderr().lock();
+            let _ = write!(err, "\r\u{1b}[K").and_then(|()| err.flush());
+        }
+    }
+}
+
+fn line(done: u64, total: Option<u64>, elapsed: Duration) -> String {
+    let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
+    let rate = format!("{}/s", size(rate as u64));
+    match total.filter(|&total| total > 0) {
+        None => format!("{}  {rate}", size(done)),
+        Some(total) => {
+            let share = (done as f64 / total as f64).min(1.0);
+            let full = (share * 20.0).round() as usize;
+            format!("{}{} {:>3.0} %  {} of {}  {rate}", "█".repeat(full), "░".repeat(20 - full), share * 100.0, size(done), size(total))
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} B"),
+        1000..1_000_000 => format!("{} kB", bytes / 1000),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_it_is() {
+        assert_eq!(line(5_000_000, Some(10_000_000), Duration::from_secs(2)), "██████████░░░░░░░░░░  50 %  5.0 MB of 10.0 MB  2.5 MB/s");
+        assert_eq!(line(1500, None, Duration::from_secs(1)), "1 kB  1 kB/s");
+        assert!(line(u64::MAX, Some(1), Duration::ZERO).contains("100 %"));
+    }
+}

@@ -1,0 +1,66 @@
+//! `keyfob man [VERB]`: the manual, as man(1) reads it.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Command, CommandFactory};
+use clap_mangen::Man;
+use keyfob::proto::scrub::printable;
+
+use crate::card::Card;
+use crate::cli::Cli;
+use crate::context::Context;
+
+/// Which page.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ManPage {
+    /// The verb; the program itself if left away
+    verb: Option<String>,
+    /// Write the pages of all verbs into a folder
+    #[arg(long, value_name = "FOLDER", conflicts_with = "verb")]
+    dir: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keyfob man get | man -l -
+  keyfob man --dir ~/.local/share/man/man1";
+
+pub(crate) fn run(args: &ManPage, context: &Context) -> Result<(), Card> {
+    let mut whole = Cli::command();
+    whole.build();
+    if let Some(folder) = &args.dir {
+        return all(&whole, folder, context);
+    }
+    let Some(verb) = &args.verb else { return context.out.data(page(&whole, "keyfob")?.trim_end()) };
+    let Some(command) = whole.get_subcommands().find(|command| command.get_name() == verb) else {
+        return Err(Card::usage(
+            format!("there is no verb \"{}\"", printable(verb)),
+            "only verbs have pages",
+            "keyfob --help lists the verbs",
+        ));
+    };
+    context.out.data(page(command, &format!("keyfob-{verb}"))?.trim_end())
+}
+
+fn all(whole: &Command, folder: &Path, context: &Context) -> Result<(), Card> {
+    let trouble =
+        |error: &std::io::Error| Card::io(format!("cannot write into {}", folder.display()), error, "check the folder and the disk");
+    std::fs::create_dir_all(folder).map_err(|error| trouble(&error))?;
+    let verbs = whole.get_subcommands().filter(|command| !command.is_hide_set());
+    let pages = std::iter::once((whole, "keyfob".to_owned())).chain(verbs.map(|verb| (verb, format!("keyfob-{}", verb.get_name()))));
+    let mut count = 0;
+    for (command, name) in pages {
+        std::fs::write(folder.join(format!("{name}.1")), page(command, &name)?).map_err(|error| trouble(&error))?;
+        count += 1;
+    }
+    context.out.note(&format!("{} {count} pages in {}", context.out.note_paint().good("✓"), folder.display()));
+    Ok(())
+}
+
+fn page(command: &Command, name: &str) -> Result<String, Card> {
+    let mut text = Vec::new();
+    let command = command.clone().display_name(name.to_owned()).bin_name(name.replacen('-', " ", 1)).disable_help_flag(true);
+    Man::new(command).render(&mut text).map_err(|error| Card::io("cannot write the manual", &error, "check the disk"))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
