@@ -178,7 +178,8 @@ fn netatmo_stations() {
             "Mill | Roof | - | - | - | - | - | - | - | 8 | no | 2023-11-03 08:26:40Z | 70:ee:50:00:00:01 | 06:00:00:00:00:01",
         ]
     );
-    assert_eq!(links(&table.rows[1].links), [r#"measure ["70:ee:50:00:00:01", "1699740801", "02:00:00:00:00:01", "Temperature"]"#]);
+    let measure = |types: &str| format!(r#"measure ["70:ee:50:00:00:01", "1699740801", "02:00:00:00:00:01", "{types}"]"#);
+    assert_eq!(links(&table.rows[1].links), [measure("Temperature"), measure("Temperature,Humidity")]);
     assert_eq!(table.rows[2].links[0].label, "Wind");
     assert_eq!(table.rows[2].links[0].arguments["from"], "1698740800", "what is silent is asked for its last three days");
 }
@@ -332,7 +333,7 @@ fn telldus_lists() {
         ]
     );
     let names = |row: usize| table.rows[row].links.iter().map(|link| link.action.as_str()).collect::<Vec<_>>();
-    assert_eq!((names(0), names(2), names(3)), (vec!["on", "off"], vec!["on", "off", "dim"], vec![]));
+    assert_eq!((names(0), names(2), names(3)), (vec!["on", "off", "history"], vec!["on", "off", "dim", "history"], vec!["history"]));
 }
 
 #[test]
@@ -343,6 +344,60 @@ fn telldus_sensors() {
     let rows = text(&table("telldus", "sensors", &[], &answer));
     assert_eq!(rows[0], "porch | 20.4 | 51 | - | - | - | 2023-11-14 22:13:20Z | ok | mill | 1");
     assert!(rows[1].contains("Z | - | mill") && rows[2].contains("Z | low |") && rows[3].contains("Z | 88 % |"), "{rows:?}");
+}
+
+#[test]
+fn telldus_history_of_devices_and_sensors() {
+    assert_eq!(line("telldus", "history", &[("id", "7"), ("from", "1700000000")]).0, "GET /json/device/history?id=7&from=1700000000");
+    let act = |ts: i64, state: Value, value: Value| json!({"ts": ts, "state": state, "stateValue": value, "origin": "Incoming signal", "successStatus": 0});
+    let answer = json!({"history": [act(1477467846, json!(1), json!(0)), act(1477467900, json!("16"), json!("128")), act(1477468000, json!(2), json!(null))]});
+    let history = table("telldus", "history", &[("id", "7")], &answer);
+    assert_eq!(text(&history)[1], "2016-10-26 07:45:00Z | yes | dimmed to 50 % | Incoming signal");
+    let chart = history.chart().expect("a chart");
+    assert_eq!(chart.series[0].points.iter().map(|(_, on)| *on).collect::<Vec<_>>(), [Some(1.0), Some(1.0), Some(0.0)]);
+
+    let asked = line("telldus", "measurements", &[("id", "7"), ("from", "1700000000")]).0;
+    assert_eq!(asked, "GET /json/sensor/history?id=7&from=1700000000");
+    let point = |ts: i64, temp: Value| json!({"ts": ts, "data": [{"name": "temp", "scale": "0", "value": temp}, {"name": "humidity", "scale": "0", "value": 51}]});
+    let measured =
+        table("telldus", "measurements", &[("id", "7")], &json!({"history": [point(600, json!(20.44)), point(1200, json!("20.6"))]}));
+    assert_eq!(text(&measured)[0], "1970-01-01 00:10:00Z | 20.4 | 51 | - | -");
+    assert_eq!(measured.chart().expect("a chart").series.len(), 4);
+}
+
+#[test]
+fn fitbit_steps_heart_and_sleep_are_series() {
+    assert_eq!(line("fitbit", "steps", &[]).0, "GET /1/user/-/activities/steps/date/today/30d.json");
+    assert_eq!(
+        line("fitbit", "heart", &[("to", "2026-10-01"), ("period", "7d")]).0,
+        "GET /1/user/-/activities/heart/date/2026-10-01/7d.json"
+    );
+    let zone = |name: &str, minutes: u64| json!({"name": name, "minutes": minutes});
+    let zones = [zone("Out of Range", 1400), zone("Fat Burn", 26), zone("Cardio", 4), zone("Peak", 0)];
+    let day = |day: &str, value: Value| json!({"dateTime": day, "value": value});
+    let answer = json!({"activities-heart": [
+        day("2026-10-01", json!({"restingHeartRate": 58, "heartRateZones": zones})),
+        day("2026-10-02", json!({"heartRateZones": []})),
+        day("2026-10-03", json!({"restingHeartRate": 60, "heartRateZones": zones})),
+    ]});
+    let heart = table("fitbit", "heart", &[], &answer);
+    assert_eq!(
+        text(&heart),
+        ["2026-10-01 00:00:00Z | 58 | 26 | 4 | 0", "2026-10-02 00:00:00Z | - | - | - | -", "2026-10-03 00:00:00Z | 60 | 26 | 4 | 0"]
+    );
+    let chart = heart.chart().expect("a chart");
+    assert_eq!(chart.series[0].points[1].1, None, "a day without a tracker is a gap");
+
+    let asked = line("fitbit", "sleep", &[("from", "2026-10-01"), ("to", "2026-10-03")]).0;
+    assert_eq!(asked, "GET /1.2/user/-/sleep/date/2026-10-01/2026-10-03.json");
+    let night = |day: &str, main: bool| json!({"dateOfSleep": day, "isMainSleep": main, "minutesAsleep": 431, "minutesAwake": 40, "efficiency": 92, "levels": {"summary": {"deep": {"minutes": 80}, "rem": {"minutes": 95}}}});
+    let answer = json!({"sleep": [night("2026-10-03", true), night("2026-10-02", false), night("2026-10-01", true)]});
+    let sleep = table("fitbit", "sleep", &[("from", "2026-10-01"), ("to", "2026-10-03")], &answer);
+    assert_eq!(
+        text(&sleep),
+        ["2026-10-03 00:00:00Z | 431 | 80 | 95 | 40 | 92", "2026-10-01 00:00:00Z | 431 | 80 | 95 | 40 | 92"],
+        "naps are left out"
+    );
 }
 
 #[test]

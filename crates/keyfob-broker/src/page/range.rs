@@ -10,50 +10,94 @@ use crate::seat::Seat;
 
 const DAY: i64 = 86_400;
 
-/// What people ask for.
-const SPANS: [(&str, i64); 4] = [("Day", DAY), ("Week", 7 * DAY), ("Month", 30 * DAY), ("Year", 365 * DAY)];
+/// What people ask for, of moments and of days.
+const MOMENTS: [(&str, i64); 3] = [("Day", DAY), ("Week", 7 * DAY), ("Month", 30 * DAY)];
+const DAYS: [(&str, i64); 3] = [("Week", 7 * DAY), ("Month", 30 * DAY), ("3 months", 90 * DAY)];
+
+/// Where a provider knows spans of its own, the parameter that says which.
+const PERIOD: &str = "period";
 
 /// A span, as a link.
 pub(crate) struct Range {
-    pub(crate) label: &'static str,
+    pub(crate) label: String,
     pub(crate) href: String,
     /// Whether this is what is shown.
     pub(crate) is_here: bool,
 }
 
 impl Range {
-    /// The spans of an action that shows a series over time, with everything else as it was said; none where it takes no beginning.
-    pub(crate) fn all(seat: &Seat, action: &Action, said: &BTreeMap<String, String>, table: &Table, now: Timestamp) -> Vec<Self> {
-        let is_series = table.columns.iter().any(|column| column.axis == Some(Axis::X) && column.kind == CellKind::Time);
-        let Some((from, to)) = ends(action).filter(|_| is_series) else { return Vec::new() };
-        // Days are counted whole where there are days alone; a minute more or less makes no other span.
-        let step = if matches!(from.kind, ParameterKind::Date { .. }) { DAY } else { 60 };
-        let now = now.as_unix().div_euclid(step) * step;
-        let shown = said.get(&from.name);
-        let spans = SPANS.into_iter().filter(|(label, _)| step != DAY || *label != "Day");
-        let link = |(label, span): (&'static str, i64)| {
-            let mut arguments = said.clone();
-            arguments.insert(from.name.clone(), written(now - span, from));
-            match to {
-                Some(to) if to.required => drop(arguments.insert(to.name.clone(), written(now, to))),
-                Some(to) => drop(arguments.remove(&to.name)),
-                None => {}
-            }
-            let is_near =
-                |shown: &String| shown.parse().is_ok_and(|shown: i64| now.saturating_sub(shown).abs_diff(span) <= span.unsigned_abs() / 20);
-            let begins = shown.is_some_and(|shown| is_near(shown) || *shown == written(now - span, from));
-            let is_here = begins && to.is_none_or(|to| to.required || !said.contains_key(&to.name));
-            let arguments = arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            Self { label, href: action_path(seat, &action.name, arguments), is_here }
-        };
-        spans.map(link).collect()
+    /// The spans of an action that shows a series over time, with everything else as it was said. Without its table, of an action that
+    /// cannot do without them.
+    pub(crate) fn all(seat: &Seat, action: &Action, said: &BTreeMap<String, String>, table: Option<&Table>, now: Timestamp) -> Vec<Self> {
+        let is_series = |table: &Table| table.columns.iter().any(|column| column.axis == Some(Axis::X) && column.kind == CellKind::Time);
+        let named = |name: &str| action.parameters.iter().find(|parameter| parameter.name == name);
+        match (named("from").filter(|from| is_moment(from)), named(PERIOD), table) {
+            (Some(from), _, Some(table)) if is_series(table) => spans(seat, action, said, from, named("to"), now),
+            (Some(from), _, None) if from.required => spans(seat, action, said, from, named("to"), now),
+            (None, Some(period), Some(table)) if is_series(table) => periods(seat, action, said, period),
+            _ => Vec::new(),
+        }
+    }
+
+    fn new(seat: &Seat, action: &Action, label: &str, arguments: &BTreeMap<String, String>, is_here: bool) -> Self {
+        let arguments = arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Self { label: label.to_owned(), href: action_path(seat, &action.name, arguments), is_here }
     }
 }
 
-/// The parameters that say where a series begins and ends: of those that take a moment, the first and the second.
-fn ends(action: &Action) -> Option<(&Parameter, Option<&Parameter>)> {
-    let mut moments = action.parameters.iter().filter(|p| matches!(p.kind, ParameterKind::Time { .. } | ParameterKind::Date { .. }));
-    Some((moments.next()?, moments.next()))
+fn spans(
+    seat: &Seat,
+    action: &Action,
+    said: &BTreeMap<String, String>,
+    from: &Parameter,
+    to: Option<&Parameter>,
+    now: Timestamp,
+) -> Vec<Range> {
+    // A minute more or less makes no other span.
+    let (known, step) = if matches!(from.kind, ParameterKind::Date { .. }) { (DAYS, DAY) } else { (MOMENTS, 60) };
+    let now = now.as_unix().div_euclid(step) * step;
+    let link = |(label, span): (&str, i64)| {
+        let mut arguments = said.clone();
+        arguments.insert(from.name.clone(), written(now - span, from));
+        match to {
+            Some(to) if to.required => drop(arguments.insert(to.name.clone(), written(now, to))),
+            Some(to) => drop(arguments.remove(&to.name)),
+            None => {}
+        }
+        let is_near = |shown: i64| now.saturating_sub(shown).abs_diff(span) <= span.unsigned_abs() / 20;
+        let begins = |shown: &String| shown.parse().is_ok_and(is_near) || *shown == written(now - span, from);
+        let ends = to.is_none_or(|to| said.get(&to.name) == arguments.get(&to.name));
+        Range::new(seat, action, label, &arguments, ends && said.get(&from.name).is_some_and(begins))
+    };
+    known.into_iter().map(link).collect()
+}
+
+fn periods(seat: &Seat, action: &Action, said: &BTreeMap<String, String>, period: &Parameter) -> Vec<Range> {
+    let ParameterKind::Choice { choices } = &period.kind else { return Vec::new() };
+    let shown = said.get(&period.name).or(period.default.as_ref());
+    let link = |choice: &String| {
+        let mut arguments = said.clone();
+        arguments.insert(period.name.clone(), choice.clone());
+        Range::new(seat, action, &in_words(choice), &arguments, shown == Some(choice))
+    };
+    choices.iter().map(link).collect()
+}
+
+/// `30d` as people say it.
+fn in_words(period: &str) -> String {
+    let unit = |one: &str, count: &str| if count == "1" { format!("1 {one}") } else { format!("{count} {one}s") };
+    let split = period.len().saturating_sub(1);
+    match (period.get(..split), period.get(split..)) {
+        (Some(count), Some("d")) => unit("day", count),
+        (Some(count), Some("w")) => unit("week", count),
+        (Some(count), Some("m")) => unit("month", count),
+        (Some(count), Some("y")) => unit("year", count),
+        _ => period.to_owned(),
+    }
+}
+
+fn is_moment(parameter: &Parameter) -> bool {
+    matches!(parameter.kind, ParameterKind::Time { .. } | ParameterKind::Date { .. })
 }
 
 fn written(seconds: i64, parameter: &Parameter) -> String {

@@ -83,11 +83,11 @@ pub(crate) async fn show(
         return Ok(ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK));
     }
     let is_complete = action.parameters.iter().all(|parameter| !parameter.required || said.contains_key(&parameter.name));
-    let (mut status, mut section, mut ranges) = (StatusCode::OK, None, Vec::new());
+    let (mut status, mut section, mut ranges) = (StatusCode::OK, None, Range::all(&seat, action, &said, None, site.keyfob.now()));
     if is_complete {
         let content = match call(&site, &seat, action, &said).await {
             Ok((table, scrubber)) => {
-                ranges = Range::all(&seat, action, &said, &table, site.keyfob.now());
+                ranges = Range::all(&seat, action, &said, Some(&table), site.keyfob.now());
                 Ok(TableView::new(&table, &seat, &holder, &scrubber))
             }
             Err(failure) => {

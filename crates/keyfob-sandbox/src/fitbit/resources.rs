@@ -38,6 +38,7 @@ pub(crate) fn answer(desk: &Desk, call: &Call, caller: &Caller) -> Reply {
         ["activities", "date", date] => ("activity", day(date, today).map(|date| Day::new(date).activities())),
         ["activities", "heart", "date", from, to] => ("heartrate", heart(from, to, today)),
         ["activities", resource, "date", from, to] => ("activity", series(resource, from, to, today)),
+        ["sleep", "date", from, to] => ("sleep", nights(from, to, today)),
         ["sleep", "date", date] => ("sleep", day(date, today).map(|date| Day::new(date).sleep())),
         _ => return not_found(call),
     };
@@ -81,6 +82,17 @@ fn devices(now: i64) -> Value {
 fn heart(from: &str, to: &str, today: Date) -> Result<Value, String> {
     let entries: Vec<_> = dates(from, to, today)?.into_iter().map(|date| Day::new(date).heart()).collect();
     Ok(json!({"activities-heart": entries}))
+}
+
+/// The newest first, at most a hundred days.
+fn nights(from: &str, to: &str, today: Date) -> Result<Value, String> {
+    let mut dates = dates(from, to, today)?;
+    if dates.len() > 100 {
+        return Err("The range between start and end date must not be longer than 100 days".to_owned());
+    }
+    dates.reverse();
+    let nights: Vec<Value> = dates.into_iter().filter_map(|date| Day::new(date).sleep()["sleep"].get(0).cloned()).collect();
+    Ok(json!({"sleep": nights}))
 }
 
 fn series(resource: &str, from: &str, to: &str, today: Date) -> Result<Value, String> {
