@@ -13,7 +13,7 @@ use keyfob::proto::oauth2::{
 use keyfob::proto::{Answer, Body, Endpoint, Flow, FormPost, Incoming, Scrubber, Secret, Settings, Timestamp, TokenSet};
 use keyfob::{Login, OsEntropy, Session, Store};
 use keyfob_broker::keys::{self, NewKey};
-use keyfob_broker::{Config, Service, Site, Variables, Who, recognise};
+use keyfob_broker::{Config, Server, Service, Site, Variables, Who, recognise};
 use keyfob_e2e::canary::{Canary, Search};
 use keyfob_e2e::{Library, library, person};
 use keyfob_interop::Program;
@@ -108,7 +108,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
         ],
     ),
     ("keyfob-store", &["Act", "Agent", "Item", "KeySource", "MemoryShelf", "Vault"]),
-    ("keyfob-broker", &["Config", "Made", "Recognised", "Service", "Site", "Variables"]),
+    ("keyfob-broker", &["Config", "Made", "Recognised", "Server", "Service", "Site", "Variables"]),
 ];
 
 /// Those that cannot hold one, of the crates above the core: words, numbers, places, fingerprints. Those of the store's transfer hold sealed bytes, or cannot be shown.
@@ -166,7 +166,25 @@ const PLAIN: [(&str, &[&str]); 3] = [
             "Unlocked",
         ],
     ),
-    ("keyfob-broker", &["DebugLog", "EnvFileError", "NewKey", "Rate", "ReadError", "Rule", "ValetKey", "Who"]),
+    (
+        "keyfob-broker",
+        &[
+            "Address",
+            "DebugLog",
+            "EnvFileError",
+            "ForwardedBy",
+            "Limits",
+            "NewKey",
+            "Proxies",
+            "Rate",
+            "ReadError",
+            "Rule",
+            "Tls",
+            "TlsError",
+            "ValetKey",
+            "Who",
+        ],
+    ),
 ];
 
 /// A process of ours that holds everything, and panics with it.
@@ -562,7 +580,10 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     let config = Config::new(listen, vec![service.clone()], library.keyfob.clone());
     all.hold("Service", service);
     all.hold("Config", config.clone());
-    all.hold("Site", Site::new(config).expect("a site"));
+    let site = Site::new(config).expect("a site");
+    all.canaries.insert(("metrics token".to_owned(), "a-token-for-the-figures".to_owned()));
+    all.hold("Server", Server::new(site.clone()).metrics_token(Secret::new("a-token-for-the-figures")));
+    all.hold("Site", site);
     let new = NewKey {
         owner: "owner".to_owned(),
         name: "cron".to_owned(),

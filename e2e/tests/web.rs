@@ -96,7 +96,7 @@ fn august_from_connect_to_unlock_in_a_browser() {
     // No secret in page, logs, or the debug log.
     let app = site.house.world.app("august");
     let log = std::fs::read_to_string(site.house.path().join("debug.txt")).expect("the debug log");
-    assert!(log.contains("/callback"), "{log}");
+    assert!(log.contains("callback"), "{log}");
     for text in [browser.source(), site.program.errors(), log] {
         for secret in [&app.client_secret, &app.fields["api_key"]] {
             assert!(!text.contains(secret.as_str()), "{text}");

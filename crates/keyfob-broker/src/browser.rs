@@ -123,6 +123,11 @@ impl Browsers {
         self.held().get_mut(visit.id.expose())?.notice.take()
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.held().len()
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<String, Session>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }

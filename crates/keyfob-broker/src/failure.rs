@@ -54,6 +54,12 @@ impl Failure {
             .hint("look at the present state before trying again")
     }
 
+    pub(crate) fn too_often(seconds: u64) -> Self {
+        let again = if seconds == 1 { "a second".to_owned() } else { format!("{seconds} seconds") };
+        Self::plain(StatusCode::TOO_MANY_REQUESTS, "Too often", "This was tried too often from your address. Nothing was done.")
+            .hint(format!("try again in {again}"))
+    }
+
     pub(crate) fn ours() -> Self {
         Self::plain(StatusCode::INTERNAL_SERVER_ERROR, "That was our fault", "Something went wrong in this program. The log says more.")
     }

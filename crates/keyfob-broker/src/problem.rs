@@ -57,6 +57,11 @@ impl Problem {
         Self { retry_after: Some(seconds.max(1)), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate", detail) }
     }
 
+    /// Whichever key it is: this address asks too often, or with keys that are none.
+    pub(crate) fn too_many_from_here(after: std::time::Duration) -> Self {
+        Self { detail: "There were too many requests from this address.".into(), ..Self::too_many(after) }
+    }
+
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, any, get, post};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::failure::Failure;
+use crate::limits::Limits;
+use crate::operations::Operations;
+use crate::peer::Proxies;
 use crate::routes::{
     account, action, api, asset, catalogue, connect, first_run, index, invitation, logout, people, provider, rename, settings, sign_in,
     sign_out, token,
@@ -34,7 +37,7 @@ pub(crate) enum Entry {
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 23] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 25] {
     use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -60,6 +63,8 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 23] {
         ("/api/{account}/{*path}", Program, any(api::forward)),
         ("/token/{account}", Program, any(token::give)),
         (health::PATH, Anybody, get(health::answer)),
+        (health::READY, Anybody, get(health::ready)),
+        (health::METRICS, Anybody, get(health::figures)),
     ]
 }
 
@@ -82,6 +87,11 @@ pub(crate) fn is_program(path: &str) -> bool {
     path.starts_with("/api/") || path.starts_with("/token/")
 }
 
+/// Whom the paths of a pattern are for.
+pub(crate) fn entry_of(pattern: &str) -> Option<Entry> {
+    ENTRIES.iter().find(|(known, _)| *known == pattern).map(|(_, entry)| *entry)
+}
+
 /// Whether the router takes the path for this pattern.
 fn fits(pattern: &str, path: &str) -> bool {
     let (mut wanted, mut found) = (pattern.split('/'), path.split('/'));
@@ -96,8 +106,14 @@ fn fits(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// The whole web app.
+/// The whole web app, with the usual limits, and without anybody in front of it.
 pub fn router(site: Arc<Site>) -> Router {
+    let operations = Operations::new(Proxies::default(), Limits::default(), site.metrics.clone(), None);
+    router_with(site, operations)
+}
+
+/// The whole web app.
+pub(crate) fn router_with(site: Arc<Site>, operations: Arc<Operations>) -> Router {
     let of = |programs: bool| {
         let wanted = routes().into_iter().filter(move |(_, entry, _)| (*entry == Entry::Program) == programs);
         wanted.fold(Router::new(), |router, (path, _, handlers)| router.route(path, handlers))
@@ -113,11 +129,24 @@ pub fn router(site: Arc<Site>) -> Router {
     of(true)
         .layer(from_fn_with_state(site.clone(), guard::callback))
         .merge(pages)
+        .layer(from_fn(guard::rate))
         .layer(from_fn_with_state(site.clone(), guard::host))
         .layer(CatchPanicLayer::custom(guard::panicked))
         .layer(from_fn_with_state(site.clone(), guard::headers))
         .layer(from_fn_with_state(site.clone(), guard::look))
         .layer(from_fn(guard::log))
+        .layer(Extension(operations))
+        .with_state(site)
+}
+
+/// What whoever runs it asks, at an address of its own.
+pub(crate) fn operations_router(site: Arc<Site>, operations: Arc<Operations>) -> Router {
+    Router::new()
+        .route(health::PATH, get(health::answer))
+        .route(health::READY, get(health::ready))
+        .route(health::METRICS, get(health::all_figures))
+        .layer(from_fn(guard::by_address))
+        .layer(Extension(operations))
         .with_state(site)
 }
 
@@ -127,7 +156,7 @@ mod tests {
 
     #[test]
     fn own_paths_are_known() {
-        for own in ["/", "/healthz", "/accounts/x", "/accounts/x%2Fy/do/z", "/connect/x"] {
+        for own in ["/", "/healthz", "/readyz", "/metrics", "/accounts/x", "/accounts/x%2Fy/do/z", "/connect/x"] {
             assert!(entry(own).is_some(), "{own}");
         }
         for other in ["/callback", "/accounts", "/accounts/", "/healthz/x", "/accounts/x/do", ""] {

@@ -13,6 +13,7 @@ use keyfob_store::Shelf;
 
 use crate::browser::Browsers;
 use crate::forward::Gate;
+use crate::metrics::Metrics;
 use crate::people::People;
 use crate::seat::Holders;
 
@@ -20,7 +21,7 @@ use crate::seat::Holders;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// The address that is listened on.
+    /// The address that is listened on; port 0 where that is no port.
     pub listen: SocketAddr,
     /// The address that browsers use, where it is another one: a port mapping or a proxy in between. A service's redirect URI says the
     /// same, so this is for services without one.
@@ -79,6 +80,7 @@ pub struct Site {
     pub(crate) catalogue: Vec<Provider>,
     pub(crate) shared_accounts: bool,
     pub(crate) keyfob: Keyfob,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// A service at work.
@@ -126,7 +128,8 @@ impl Site {
         let gate = shelf.as_ref().map(Gate::new);
         let people = shelf.map(People::new);
         let (desks, holders, browsers) = (RwLock::default(), Holders::default(), Browsers::default());
-        let site = Self { origin, listen, desks, holders, browsers, gate, people, catalogue, shared_accounts, keyfob };
+        let site =
+            Self { origin, listen, desks, holders, browsers, gate, people, catalogue, shared_accounts, keyfob, metrics: Arc::default() };
         let nothing = services.is_empty();
         services.into_iter().zip(settings).try_for_each(|(service, settings)| site.open(service, settings).map(drop))?;
         // An owner can enter apps later; guests cannot.
@@ -171,7 +174,8 @@ impl Site {
         }
         let port =
             self.origin.as_str().rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(if self.is_https() { 443 } else { 80 });
-        if port != self.listen.port() {
+        // Port 0: a socket without one, which somebody leads to by a name of its own.
+        if self.listen.port() != 0 && port != self.listen.port() {
             notes.push(format!(
                 "browsers are sent to {}, and this program listens on {}: a port mapping or proxy has to lead from one to the other",
                 self.origin, self.listen

@@ -124,7 +124,7 @@ async fn strangers_get_to_the_sign_in_and_nowhere_else() {
     owner.connect("august").await;
     world.sandbox.clear_seen();
     let mut stranger = world.browser();
-    let open = ["/sign-in", "/first-run", "/invite", "/healthz", "/assets/{file}"];
+    let open = ["/sign-in", "/first-run", "/invite", "/healthz", "/readyz", "/metrics", "/assets/{file}"];
     let mut turned_away = 0;
     for path in paths().filter(|path| !open.contains(path)) {
         for name in ["august", "nothing"] {

@@ -10,30 +10,56 @@ use http::header::HOST;
 use keyfob::proto::Origin;
 
 use crate::failure::Failure;
+use crate::peer::Client;
 use crate::site::Site;
 
 /// Answers 421 unless the request is for our own name.
 pub(crate) async fn host(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let named = named(&site, &request);
-    let ours = named.as_ref() == Some(&site.origin);
-    // A container's health check comes from inside, where the external name means nothing; it learns nothing.
-    let health = request.uri().path() == crate::health::PATH && named.is_some_and(|origin| origin.is_loopback());
-    if ours || health { next.run(request).await } else { Failure::misdirected(&site).into_response() }
+    // A proxy of ours that says that the browser came by plain http can only narrow what is ours: `Secure` cookies would not come back.
+    let in_clear = site.is_https() && request.extensions().get::<Client>().is_some_and(|client| client.in_clear);
+    let ours = named.as_ref() == Some(&site.origin) && !in_clear;
+    // A probe comes from inside, where the external name means nothing; it learns nothing.
+    let probe = crate::health::is_for_probes(request.uri().path()) && named.is_some_and(|origin| is_by_address(&origin));
+    if ours || probe { next.run(request).await } else { Failure::misdirected(&site).into_response() }
+}
+
+/// For the address that has no name: only a name can be made to resolve to us.
+pub(crate) async fn by_address(request: Request, next: Next) -> Response {
+    let mut hosts = request.headers().get_all(HOST).into_iter();
+    let host = hosts.next().and_then(|host| Origin::parse(&format!("http://{}", host.to_str().ok()?)));
+    match (host, hosts.next()) {
+        (Some(host), None) if is_by_address(&host) => next.run(request).await,
+        _ => http::StatusCode::MISDIRECTED_REQUEST.into_response(),
+    }
+}
+
+fn is_by_address(origin: &Origin) -> bool {
+    let authority = origin.as_str().split_once("://").map_or("", |(_, authority)| authority);
+    let host = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(authority, |(host, _)| host);
+    origin.is_loopback() || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
 
 /// The origin that a request names: by its one `Host`, and by its target where that is a whole URL (RFC 9112 §3.2.2), which
 /// have to agree.
 fn named(site: &Site, request: &Request) -> Option<Origin> {
     let mut hosts = request.headers().get_all(HOST).into_iter();
-    let (host, more) = (hosts.next()?, hosts.next());
+    let (host, more) = (hosts.next(), hosts.next());
     if more.is_some() {
         return None;
     }
     let scheme = if site.is_https() { "https" } else { "http" };
     let origin = |authority: &str| Origin::parse(&format!("{scheme}://{authority}"));
-    let named = origin(host.to_str().ok()?)?;
-    match request.uri().authority() {
-        Some(authority) if origin(authority.as_str()).as_ref() != Some(&named) => None,
+    let target = request.uri().authority().map(http::uri::Authority::as_str);
+    // HTTP/2 has `:authority` in place of `Host` (RFC 9113 §8.3.1).
+    let host = match host {
+        Some(host) => host.to_str().ok()?,
+        None if request.version() == http::Version::HTTP_2 => target?,
+        None => return None,
+    };
+    let named = origin(host)?;
+    match target {
+        Some(authority) if origin(authority).as_ref() != Some(&named) => None,
         _ => Some(named),
     }
 }

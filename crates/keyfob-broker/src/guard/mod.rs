@@ -1,7 +1,7 @@
 //! What every request passes before it reaches a route, and every answer before it leaves.
 //!
 //! ```text
-//! request ─► log ─► look ─► headers ─► deadline ─► panics ─► host ─► visitor ─► forms ─► callback ─► route
+//! request ─► log ─► look ─► headers ─► deadline ─► panics ─► host ─► rate ─► visitor ─► forms ─► callback ─► route
 //! ```
 
 mod forms;
@@ -9,6 +9,7 @@ mod framing;
 mod headers;
 mod host;
 mod log;
+mod rate;
 mod visitor;
 
 use std::sync::Arc;
@@ -21,8 +22,9 @@ use axum::response::{IntoResponse, Response};
 pub(crate) use forms::{Knocked, Posted, forms};
 pub(crate) use framing::Strict;
 pub(crate) use headers::headers;
-pub(crate) use host::host;
-pub(crate) use log::log;
+pub(crate) use host::{by_address, host};
+pub(crate) use log::{Answered, log};
+pub(crate) use rate::{Rates, rate};
 pub(crate) use visitor::visitor;
 
 use crate::failure::Failure;
@@ -59,7 +61,12 @@ pub(crate) async fn callback(State(site): State<Arc<Site>>, request: Request, ne
     let is_callback = site.is_callback(request.uri().path());
     let own = crate::router::entry(request.uri().path()).is_some();
     if is_callback && (!own || callback::is_answer(request.uri().query().unwrap_or_default())) {
-        return callback::receive(&site, &request.into_parts().0).await.into_response();
+        if let Some(too_often) = rate::callback_rate(&request) {
+            return too_often;
+        }
+        let mut response = callback::receive(&site, &request.into_parts().0).await.into_response();
+        response.extensions_mut().insert(Answered("callback"));
+        return response;
     }
     next.run(request).await
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyfob::proto::{App, Origin, Secret, Timestamp};
 use keyfob::{Clock, HyperTransport, Keyfob, MemoryStore, OsEntropy, Store};
-use keyfob_broker::{Config, Service, Site, serve};
+use keyfob_broker::{Config, Limits, Server, Service, Site, serve};
 use keyfob_providers::{Catalogue, Provider};
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::{MemoryShelf, Shelf};
@@ -67,17 +67,47 @@ impl World {
         Self::with(names, Setup { known: true, ..Setup::default() }).await
     }
 
+    /// With people, and a server that is set up otherwise.
+    pub async fn known_with(names: &[&str], server: impl FnOnce(Server) -> Server) -> Self {
+        let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
+        let services = names.iter().map(|name| service(&sandbox, name, None)).collect();
+        Self::set_up_with(sandbox, services, Setup { known: true, ..Setup::default() }, server).await
+    }
+
     pub async fn with(names: &[&str], setup: Setup) -> Self {
         let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
         let services = names.iter().map(|name| service(&sandbox, name, setup.redirect_uri.clone())).collect();
         Self::set_up(sandbox, services, setup).await
     }
 
+    /// With other limits than the usual ones.
+    pub async fn limited(names: &[&str], change: impl FnOnce(&mut Limits)) -> Self {
+        let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
+        let services = names.iter().map(|name| service(&sandbox, name, None)).collect();
+        let mut limits = Limits::default();
+        change(&mut limits);
+        Self::served(sandbox, services, None, |server| server.limits(limits)).await
+    }
+
     pub async fn serving(sandbox: Sandbox, services: Vec<Service>, external_url: Option<String>) -> Self {
         Self::set_up(sandbox, services, Setup { external_url, ..Setup::default() }).await
     }
 
+    /// With a server that is set up otherwise.
+    pub async fn served(
+        sandbox: Sandbox,
+        services: Vec<Service>,
+        external_url: Option<String>,
+        server: impl FnOnce(Server) -> Server,
+    ) -> Self {
+        Self::set_up_with(sandbox, services, Setup { external_url, ..Setup::default() }, server).await
+    }
+
     pub async fn set_up(sandbox: Sandbox, services: Vec<Service>, setup: Setup) -> Self {
+        Self::set_up_with(sandbox, services, setup, |server| server).await
+    }
+
+    async fn set_up_with(sandbox: Sandbox, services: Vec<Service>, setup: Setup, change: impl FnOnce(Server) -> Server) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Shifted::default()));
         let keyfob = Keyfob::with(store.clone(), Arc::new(transport()), clock.clone(), Arc::new(OsEntropy));
         let shelf = setup.known.then(|| Arc::new(MemoryShelf::default()));
@@ -91,9 +121,11 @@ impl World {
         let site = Site::new(config).expect("a site");
         let origin = site.url().trim_end_matches('/').to_owned();
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(site.clone(), listener, async move {
+        let server = Server::new(site.clone()).listener(listener.into_std().expect("a socket")).expect("a socket");
+        let stopped = async move {
             let _ = stopped.await;
-        }));
+        };
+        let served = tokio::spawn(change(server).run(stopped, std::future::pending()));
         let (stop, served) = (Some(stop), Some(served));
         Self { sandbox, store, clock, shelf, site, address, origin, keyfob, services, stop, served }
     }

@@ -1,0 +1,221 @@
+//! How often one peer may try (L15): signing in, beginning logins, bringing answers, guessing keys.
+//!
+//! A bucket for each peer and purpose: full at first, one drop a request, filled again evenly.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Extension;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Method, StatusCode};
+
+use crate::failure::Failure;
+use crate::limits::{Limits, Rate};
+use crate::metrics::Tally;
+use crate::operations::Operations;
+use crate::peer::{Client, Peer};
+use crate::problem::Problem;
+use crate::router::{self, Entry};
+
+/// Buckets at once. Beyond it the full ones go, and then those that were not used for longest: nobody fills our memory (CVE-2021-22119).
+const MOST: usize = 16_384;
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Purpose {
+    SignIn,
+    Connect,
+    Callback,
+    Refused,
+    Api,
+}
+
+/// The buckets.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    limits: Limits,
+    buckets: Mutex<HashMap<(Peer, Purpose), Bucket>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    drops: f64,
+    at: Instant,
+}
+
+impl Rates {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, buckets: Mutex::default() }
+    }
+
+    /// Takes a drop; how long to wait, if there is none.
+    pub(crate) fn take(&self, peer: Peer, purpose: Purpose, now: Instant) -> Result<(), Duration> {
+        self.draw(peer, purpose, now, 1.0)
+    }
+
+    /// How long to wait, if there is none; takes nothing.
+    pub(crate) fn look(&self, peer: Peer, purpose: Purpose, now: Instant) -> Result<(), Duration> {
+        self.draw(peer, purpose, now, 0.0)
+    }
+
+    fn draw(&self, peer: Peer, purpose: Purpose, now: Instant, drops: f64) -> Result<(), Duration> {
+        let rate = self.rate(purpose);
+        if rate.is_unlimited() {
+            return Ok(());
+        }
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (peer.group(), purpose);
+        let full = Bucket { drops: f64::from(rate.most), at: now };
+        if drops == 0.0 && !buckets.contains_key(&key) {
+            return Ok(());
+        }
+        if buckets.len() >= MOST && !buckets.contains_key(&key) {
+            self.make_room(&mut buckets, now);
+        }
+        let bucket = buckets.entry(key).or_insert(full);
+        *bucket = bucket.filled(rate, now);
+        if bucket.drops >= 1.0 {
+            bucket.drops -= drops;
+            return Ok(());
+        }
+        Err(Duration::from_secs_f64((1.0 - bucket.drops) * rate.within.as_secs_f64() / f64::from(rate.most)))
+    }
+
+    fn make_room(&self, buckets: &mut HashMap<(Peer, Purpose), Bucket>, now: Instant) {
+        buckets.retain(|(_, purpose), bucket| {
+            let rate = self.rate(*purpose);
+            bucket.filled(rate, now).drops < f64::from(rate.most)
+        });
+        if buckets.len() >= MOST {
+            let mut times: Vec<Instant> = buckets.values().map(|bucket| bucket.at).collect();
+            let (_, median, _) = times.select_nth_unstable(MOST / 2);
+            let median = *median;
+            buckets.retain(|_, bucket| bucket.at > median);
+        }
+    }
+
+    fn rate(&self, purpose: Purpose) -> Rate {
+        match purpose {
+            Purpose::SignIn => self.limits.sign_in,
+            Purpose::Connect => self.limits.connect,
+            Purpose::Callback => self.limits.callback,
+            Purpose::Refused => self.limits.refused,
+            Purpose::Api => self.limits.api,
+        }
+    }
+}
+
+impl Bucket {
+    fn filled(self, rate: Rate, now: Instant) -> Self {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        let most = f64::from(rate.most);
+        Self { drops: (self.drops + since * most / rate.within.as_secs_f64()).min(most), at: now.max(self.at) }
+    }
+}
+
+/// Refuses what is too often.
+pub(crate) async fn rate(Extension(operations): Extension<Arc<Operations>>, request: Request, next: Next) -> Response {
+    let Some(client) = request.extensions().get::<Client>().copied() else { return next.run(request).await };
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let entry = router::entry_of(path);
+    let is_api = matches!(entry, Some(Entry::Program));
+    let purpose = match entry {
+        _ if is_api => Some(Purpose::Api),
+        // The way in, where guessing would pay: what is entered there, and what an issuer's answer has us ask it.
+        Some(Entry::Stranger) if path.ends_with("/callback") => Some(Purpose::Callback),
+        Some(Entry::Stranger) if request.method() == Method::POST => Some(Purpose::SignIn),
+        _ => (path.starts_with("/connect/") && request.method() == Method::POST).then_some(Purpose::Connect),
+    };
+    let now = Instant::now();
+    let taken = purpose.map_or(Ok(()), |purpose| operations.rates.take(client.peer, purpose, now));
+    // Only what was refused costs a drop, and who has none left is not asked for its key any more.
+    let taken = if is_api { taken.and_then(|()| operations.rates.look(client.peer, Purpose::Refused, now)) } else { taken };
+    if let Err(wait) = taken {
+        if is_api {
+            operations.metrics.add(Tally::TooOften);
+            return Problem::too_many_from_here(wait).into_response();
+        }
+        return too_often(&operations, wait);
+    }
+    let response = next.run(request).await;
+    if is_api && response.status() == StatusCode::UNAUTHORIZED {
+        let _ = operations.rates.take(client.peer, Purpose::Refused, Instant::now());
+    }
+    response
+}
+
+/// A provider's answer, which can come to any path: asked by [`crate::guard::callback`].
+pub(crate) fn callback_rate(request: &Request) -> Option<Response> {
+    let operations = request.extensions().get::<Arc<Operations>>()?;
+    let client = request.extensions().get::<Client>()?;
+    operations.rates.take(client.peer, Purpose::Callback, Instant::now()).err().map(|wait| too_often(operations, wait))
+}
+
+fn too_often(operations: &Operations, wait: Duration) -> Response {
+    operations.metrics.add(Tally::TooOften);
+    let seconds = wait.as_secs().saturating_add(1);
+    let mut response = Failure::too_often(seconds).into_response();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    fn peer(number: u32) -> Peer {
+        Peer::from(IpAddr::from(number.to_be_bytes()))
+    }
+
+    fn rates() -> Rates {
+        Rates::new(Limits { sign_in: Rate::a_minute(3), ..Limits::default() })
+    }
+
+    #[test]
+    fn l15_a_bucket_is_emptied_and_filled_again_evenly() {
+        let (rates, begin) = (rates(), Instant::now());
+        let take = |peer: Peer, seconds: u64| rates.take(peer, Purpose::SignIn, begin + Duration::from_secs(seconds));
+        for _ in 0..3 {
+            assert_eq!(take(peer(1), 0), Ok(()));
+        }
+        let wait = take(peer(1), 0).expect_err("empty");
+        assert!(wait > Duration::from_secs(19) && wait <= Duration::from_secs(20), "{wait:?}");
+        assert_eq!(take(peer(2), 0), Ok(()), "another's is full");
+        assert_eq!(rates.take(peer(1), Purpose::Callback, begin), Ok(()), "for another purpose, too");
+        assert!(take(peer(1), 10).is_err());
+        assert_eq!(take(peer(1), 21), Ok(()));
+        assert!(take(peer(1), 21).is_err());
+        assert!(take(peer(1), 0).is_err(), "a clock that goes back fills nothing");
+        for _ in 0..3 {
+            assert_eq!(take(peer(1), 10_000), Ok(()), "no more than full");
+        }
+        assert!(take(peer(1), 10_000).is_err());
+    }
+
+    #[test]
+    fn l15_looking_takes_nothing_and_remembers_nobody() {
+        let (rates, now) = (rates(), Instant::now());
+        for number in 0..10 {
+            assert_eq!(rates.look(peer(number), Purpose::SignIn, now), Ok(()));
+        }
+        assert!(rates.buckets.lock().expect("no panic").is_empty());
+    }
+
+    #[test]
+    fn l15_a_flood_of_addresses_fills_no_memory_and_frees_nobody_who_is_busy() {
+        let (rates, now) = (rates(), Instant::now());
+        for number in 0..3 * MOST as u32 {
+            let at = now + Duration::from_micros(u64::from(number));
+            let _ = rates.take(peer(number), Purpose::SignIn, at);
+            let _ = rates.take(peer(u32::MAX), Purpose::SignIn, at);
+        }
+        assert!(rates.buckets.lock().expect("no panic").len() <= MOST);
+        assert!(rates.take(peer(u32::MAX), Purpose::SignIn, now + Duration::from_secs(1)).is_err(), "its bucket is still empty");
+    }
+}

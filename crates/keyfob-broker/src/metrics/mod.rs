@@ -1,0 +1,134 @@
+//! What is counted, for whoever runs the program. Counters and nothing else: no account, no person, no address is a label, so there are as
+//! many rows on the first day as on the last, and nobody who reads them learns who does what.
+
+mod text;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+use keyfob::history::Event;
+
+use crate::router;
+use crate::site::Site;
+
+pub(crate) use text::{CONTENT_TYPE, write};
+
+/// Upper ends of the histogram's steps, in microseconds.
+const STEPS: [u64; 13] = [500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000, 30_000_000];
+
+/// What no route of ours answered.
+const NO_ROUTE: [&str; 2] = ["callback", "none"];
+
+/// Things that happen, beside requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tally {
+    /// A login was finished, or tokens were taken in.
+    LoggedIn,
+    LoggedOut,
+    Refreshed,
+    RefreshFailed,
+    NeedsLogin,
+    Abandoned,
+    Unsaved,
+    /// A request was refused for coming too often.
+    TooOften,
+    /// A connection was refused because its peer had enough.
+    ConnectionRefused,
+}
+
+const TALLIES: usize = 9;
+
+/// The counters of one site.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    routes: Vec<Route>,
+    tallies: [AtomicU64; TALLIES],
+    connections: AtomicI64,
+    requests_under_way: AtomicI64,
+    started: std::time::SystemTime,
+}
+
+#[derive(Debug)]
+struct Route {
+    name: &'static str,
+    /// By the first digit of the status.
+    statuses: [AtomicU64; 5],
+    steps: [AtomicU64; STEPS.len()],
+    micros: AtomicU64,
+}
+
+/// A request that is being answered.
+pub(crate) struct UnderWay<'a>(&'a Metrics);
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let route = |name| Route { name, statuses: Default::default(), steps: Default::default(), micros: AtomicU64::new(0) };
+        Self {
+            routes: router::paths().chain(NO_ROUTE).map(route).collect(),
+            tallies: Default::default(),
+            connections: AtomicI64::new(0),
+            requests_under_way: AtomicI64::new(0),
+            started: std::time::SystemTime::now(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts one.
+    pub(crate) fn add(&self, tally: Tally) {
+        self.tallies[tally as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn begin(&self) -> UnderWay<'_> {
+        self.requests_under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self)
+    }
+
+    /// Counts a request that was answered.
+    pub(crate) fn answered(&self, route: &str, status: StatusCode, after: Duration) {
+        let route = self.routes.iter().find(|known| known.name == route).or(self.routes.last());
+        let Some(route) = route else { return };
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        route.statuses[class].fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        if let Some(step) = STEPS.iter().position(|end| micros <= *end) {
+            route.steps[step].fetch_add(1, Ordering::Relaxed);
+        }
+        route.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn disconnected(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.requests_under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts what this process does to tokens, from now on.
+pub(crate) fn count_events(site: &Site) -> impl Future<Output = ()> + use<> {
+    let (mut events, metrics): (_, Arc<Metrics>) = (site.keyfob.events(), site.metrics.clone());
+    async move {
+        while let Some(entry) = events.next().await {
+            match entry.event {
+                Event::LoggedIn { .. } => metrics.add(Tally::LoggedIn),
+                Event::Refreshed { .. } => metrics.add(Tally::Refreshed),
+                Event::RefreshFailed { .. } => metrics.add(Tally::RefreshFailed),
+                Event::NeedsLogin { .. } => metrics.add(Tally::NeedsLogin),
+                Event::Abandoned { .. } => metrics.add(Tally::Abandoned),
+                Event::Unsaved { .. } => metrics.add(Tally::Unsaved),
+                Event::LoggedOut { .. } => metrics.add(Tally::LoggedOut),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::sync::watch;
+use tower_service::Service as _;
+
+use crate::guard::Strict;
+use crate::operations::{Operations, Phase};
+use crate::peer::Peer;
+use crate::serve::body::{Held, Patient};
+use crate::serve::slots::{Slot, Work};
+use crate::serve::stream::{Stall, Stream};
+use crate::serve::tls::Tls;
+
+/// The longest request head: a callback with a long code, and cookies.
+const LARGEST_HEAD: usize = 32 * 1024;
+
+/// Headers in it.
+const MOST_HEADERS: usize = 64;
+
+/// Requests at once on one connection (HTTP/2).
+const MOST_STREAMS: u32 = 64;
+
+/// At the end, a connection that was accepted and has not asked yet is waited for, so long: its request is on its way, and nobody else
+/// would answer it.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
+
+/// What answers.
+#[derive(Clone)]
+pub(crate) struct Front {
+    pub(crate) router: Router,
+    pub(crate) operations: Arc<Operations>,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, peer: Peer, slot: Slot) {
+    let limits = &front.operations.limits;
+    let (head_time, stream) = (limits.head_time, Stall::new(stream, limits.pause));
+    let operations = front.operations.clone();
+    operations.metrics.connected();
+    let answering = Answering { front, peer, work: slot.work.clone() };
+    match tls {
+        None => {
+            drive(
+                http1(head_time).serve_connection(TokioIo::new(Strict::new(stream)), answering),
+                operations.clone(),
+                slot.work.clone(),
+                head_time,
+            )
+            .await
+        }
+        Some(tls) => {
+            let shaken = tokio::select! {
+                shaken = tokio::time::timeout(head_time, tls.acceptor().accept(stream)) => shaken,
+                () = slot.work.evicted() => return operations.metrics.disconnected(),
+            };
+            match shaken {
+                Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                    drive(
+                        http2(head_time).serve_connection(TokioIo::new(stream), answering),
+                        operations.clone(),
+                        slot.work.clone(),
+                        head_time,
+                    )
+                    .await;
+                }
+                Ok(Ok(stream)) => {
+                    drive(
+                        http1(head_time).serve_connection(TokioIo::new(Strict::new(stream)), answering),
+                        operations.clone(),
+                        slot.work.clone(),
+                        head_time,
+                    )
+                    .await;
+                }
+                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            }
+        }
+    }
+    operations.metrics.disconnected();
+}
+
+fn http1(head_time: Duration) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(LARGEST_HEAD).max_headers(MOST_HEADERS);
+    builder
+}
+
+fn http2(head_time: Duration) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_header_list_size(LARGEST_HEAD as u32)
+        .keep_alive_interval(head_time)
+        .keep_alive_timeout(head_time);
+    builder
+}
+
+/// Lets a connection work until it, or we, or the program are at the end.
+async fn drive<C>(connection: C, operations: Arc<Operations>, work: Arc<Work>, head_time: Duration)
+where
+    C: GracefulConnection,
+    C::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let mut connection = pin!(connection);
+    let mut phase = operations.phase.subscribe();
+    let mut evicted = pin!(work.evicted());
+    let mut asked = pin!(asked_to_end(operations.phase.subscribe(), work.clone()));
+    // HTTP/1.1 has a timer of its own for idle connections, which ends them sooner; HTTP/2 has none.
+    let mut look = tokio::time::interval(head_time);
+    let mut ending = false;
+    loop {
+        tokio::select! {
+            done = connection.as_mut() => {
+                if let Err(error) = done {
+                    let error: Box<dyn StdError + Send + Sync> = error.into();
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            () = evicted.as_mut() => return,
+            () = reached(&mut phase, Phase::Over) => return,
+            () = asked.as_mut(), if !ending => {
+                ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            _ = look.tick(), if !ending => {
+                if work.idle_for() >= 6 * u64::try_from(head_time.as_millis()).unwrap_or(u64::MAX) {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// Ready when the program stops, and this connection's first request is here or does not come.
+async fn asked_to_end(mut phase: watch::Receiver<Phase>, work: Arc<Work>) {
+    reached(&mut phase, Phase::Stopping).await;
+    if work.is_fresh() {
+        let _ = tokio::time::timeout(FIRST_REQUEST, work.first()).await;
+    }
+}
+
+/// Ready when the program has come so far.
+pub(crate) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+    while *phase.borrow_and_update() < wanted {
+        // The sender lives as long as anything that waits here.
+        if phase.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// Hands requests to the router, and knows which are under way.
+struct Answering {
+    front: Front,
+    peer: Peer,
+    work: Arc<Work>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Answering {
+    type Response = Response<Held>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Held>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let under_way = self.work.begin();
+        let pause = self.front.operations.limits.pause;
+        let mut request = request.map(|body| Body::new(Patient::new(body, pause)));
+        request.extensions_mut().insert(self.peer);
+        let is_http1 = request.version() < Version::HTTP_2;
+        let operations = self.front.operations.clone();
+        let answer = self.front.router.clone().call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            // Whoever keeps connections open opens the next one elsewhere, before this one is closed under a request of theirs.
+            if is_http1 && operations.phase() != Phase::Serving {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.map(|body| Held { body, _under_way: under_way }))
+        })
+    }
+}

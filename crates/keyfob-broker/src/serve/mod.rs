@@ -1,0 +1,266 @@
+//! Accepting connections, with a bound on each: a client that is slow, or sends too much, keeps nobody else waiting. And the end, at which
+//! nobody loses an answer.
+
+mod address;
+mod body;
+mod connection;
+mod slots;
+mod stream;
+mod tls;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use keyfob::proto::Secret;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+pub use address::Address;
+pub use tls::{Tls, TlsError};
+
+use self::address::Socket;
+use self::connection::{Front, reached};
+use self::slots::{Admission, Slots};
+use self::stream::Stream;
+use crate::limits::Limits;
+use crate::metrics;
+use crate::operations::{Operations, Phase};
+use crate::peer::{Peer, Proxies};
+use crate::router::{operations_router, router_with};
+use crate::site::Site;
+
+/// Requests under way are waited for at the end, so long: an exchanged code that nobody writes down is a lost login.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+/// The program around a site: where it listens, whom it believes, how it ends.
+#[derive(Debug)]
+pub struct Server {
+    site: Arc<Site>,
+    proxies: Proxies,
+    limits: Limits,
+    tls: Option<Arc<Tls>>,
+    metrics_token: Option<Secret>,
+    lead: Duration,
+    farewell: Duration,
+    pages: Vec<Socket>,
+    operations: Vec<Socket>,
+}
+
+/// Answers requests at this socket until `shutdown` is ready; then finishes what is under way, and returns. All else as usual: [`Server`].
+///
+/// # Errors
+/// If the socket fails for good.
+pub async fn serve(site: Arc<Site>, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    Server::new(site).listener(listener.into_std()?)?.run(shutdown, std::future::pending()).await
+}
+
+impl Server {
+    /// One that listens nowhere yet, believes no proxy, and has the usual limits.
+    #[must_use]
+    pub fn new(site: Arc<Site>) -> Self {
+        Self {
+            site,
+            proxies: Proxies::default(),
+            limits: Limits::default(),
+            tls: None,
+            metrics_token: None,
+            lead: Duration::ZERO,
+            farewell: FAREWELL,
+            pages: Vec::new(),
+            operations: Vec::new(),
+        }
+    }
+
+    /// Listens at this place, too.
+    ///
+    /// # Errors
+    /// If somebody else does, or it may not.
+    pub fn listen(mut self, address: &Address) -> io::Result<Self> {
+        self.pages.extend(address::bind(address)?);
+        Ok(self)
+    }
+
+    /// Listens at this socket, too.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn listener(mut self, listener: std::net::TcpListener) -> io::Result<Self> {
+        self.pages.push(address::tcp(listener)?);
+        Ok(self)
+    }
+
+    /// Answers questions of whoever runs it (`/metrics`, `/readyz`, `/healthz`) at this place, to everybody who reaches it.
+    ///
+    /// # Errors
+    /// If somebody else listens there, or it may not.
+    pub fn listen_for_operations(mut self, address: &Address) -> io::Result<Self> {
+        self.operations.extend(address::bind(address)?);
+        Ok(self)
+    }
+
+    /// Believes these proxies.
+    #[must_use]
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Has these limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Speaks TLS at its ports (not at sockets in the file system: what comes there comes from this machine).
+    #[must_use]
+    pub fn tls(mut self, tls: Arc<Tls>) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Shows `/metrics` to whoever brings this token, at the address that browsers use.
+    #[must_use]
+    pub fn metrics_token(mut self, token: Secret) -> Self {
+        self.metrics_token = Some(token);
+        self
+    }
+
+    /// Goes on taking requests for so long when it is asked to end, while `/readyz` says that it will: a load balancer that asks there
+    /// sends nobody here any more when the time is up.
+    #[must_use]
+    pub fn lead(mut self, lead: Duration) -> Self {
+        self.lead = lead;
+        self
+    }
+
+    /// Where it listens, in words.
+    #[must_use]
+    pub fn listens(&self) -> Vec<String> {
+        self.pages.iter().map(Socket::shown).collect()
+    }
+
+    /// The ports it listens at.
+    #[must_use]
+    pub fn ports(&self) -> Vec<SocketAddr> {
+        let port = |socket: &Socket| match socket {
+            Socket::Tcp(listener) => listener.local_addr().ok(),
+            #[cfg(unix)]
+            Socket::Unix { .. } => None,
+        };
+        self.pages.iter().chain(&self.operations).filter_map(port).collect()
+    }
+
+    /// Answers requests until `stop` is ready; then finishes what is under way, at most until `now` is ready, and returns.
+    ///
+    /// # Errors
+    /// If it listens nowhere.
+    pub async fn run(self, stop: impl Future<Output = ()>, now: impl Future<Output = ()>) -> io::Result<()> {
+        let Self { site, proxies, limits, tls, metrics_token, lead, farewell, pages, operations: for_operations } = self;
+        if pages.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it listens nowhere"));
+        }
+        // These end with the web app: what nobody keeps right must not be believed.
+        let mut beside = JoinSet::new();
+        beside.spawn(metrics::count_events(&site));
+        beside.spawn({
+            let site = site.clone();
+            async move { site.hear().await }
+        });
+        let operations = Operations::new(proxies, limits, site.metrics.clone(), metrics_token);
+        let slots = Slots::new(operations.limits.connections, operations.limits.connections_per_peer);
+        let (alive, mut all_gone) = mpsc::channel::<()>(1);
+        let mut accepting = JoinSet::new();
+        let mut accept = |socket: Socket, router: Router, tls: Option<Arc<Tls>>| {
+            let front = Front { router, operations: operations.clone() };
+            accepting.spawn(accept(socket, front, tls, slots.clone(), alive.clone()));
+        };
+        let router = router_with(site.clone(), operations.clone());
+        for socket in pages {
+            let tls = tls.clone().filter(|_| matches!(socket, Socket::Tcp(_)));
+            accept(socket, router.clone(), tls);
+        }
+        for socket in for_operations {
+            accept(socket, operations_router(site.clone(), operations.clone()), None);
+        }
+        drop(alive);
+        let end = async {
+            stop.await;
+            operations.phase.send_replace(Phase::Leaving);
+            tokio::time::sleep(lead).await;
+            operations.phase.send_replace(Phase::Stopping);
+            // The sockets are closed, and then everybody who came by them goes.
+            while accepting.join_next().await.is_some() {}
+            let gone = tokio::time::timeout(farewell, all_gone.recv()).await;
+            if gone.is_err() {
+                tracing::warn!("requests that were still under way were cut off");
+            }
+        };
+        tokio::select! {
+            () = end => {}
+            () = now => tracing::warn!("asked twice to end: what was under way was cut off"),
+        }
+        operations.phase.send_replace(Phase::Over);
+        Ok(())
+    }
+}
+
+/// Takes whoever comes to a socket, until the program stops.
+async fn accept(socket: Socket, front: Front, tls: Option<Arc<Tls>>, slots: Arc<Slots>, alive: mpsc::Sender<()>) {
+    let mut phase = front.operations.phase.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = reached(&mut phase, Phase::Stopping) => return,
+            accepted = next(&socket) => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            // The client is gone already, or we are out of descriptors for a moment: neither is a reason to stop.
+            Err(error) => {
+                tracing::debug!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        let trusted = front.operations.proxies.know(peer);
+        let slot = loop {
+            match slots.admit(peer, trusted) {
+                Admission::In(slot) => break Some(slot),
+                Admission::Refused => break None,
+                Admission::Full => tokio::select! {
+                    () = slots.freed() => {}
+                    () = reached(&mut phase, Phase::Over) => return,
+                },
+            }
+        };
+        let Some(slot) = slot else {
+            front.operations.metrics.add(metrics::Tally::ConnectionRefused);
+            tracing::debug!(%peer, "this peer has too many connections: one was refused");
+            continue;
+        };
+        let (front, tls, alive) = (front.clone(), tls.clone(), alive.clone());
+        tokio::spawn(async move {
+            connection::serve(front, stream, tls, peer, slot).await;
+            drop(alive);
+        });
+    }
+}
+
+async fn next(socket: &Socket) -> io::Result<(Stream, Peer)> {
+    match socket {
+        Socket::Tcp(listener) => {
+            let (stream, address) = listener.accept().await?;
+            // An answer is written in one piece, and waits for nobody's acknowledgement.
+            stream.set_nodelay(true)?;
+            Ok((Stream::Tcp(stream), Peer::from(address.ip())))
+        }
+        #[cfg(unix)]
+        Socket::Unix { listener, .. } => Ok((Stream::Unix(listener.accept().await?.0), Peer::Socket)),
+    }
+}

@@ -1,0 +1,111 @@
+//! TLS at our own port: both versions of HTTP, and certificates that are renewed while it runs.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use http::{HeaderMap, Version};
+use keyfob::transport::Transport;
+use keyfob::{Body, HyperTransport};
+use keyfob_broker::{Server, Tls};
+use keyfob_sandbox::Sandbox;
+use support::{World, service};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A certificate for this machine, in files; the certificate, to trust.
+fn certificate(folder: &Path) -> String {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).expect("written");
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).expect("written");
+    made.cert.pem()
+}
+
+/// A web app with TLS at a port of its own (the world's port has it, too), and that port.
+async fn world(tls: &Arc<Tls>) -> (World, u16) {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let services = vec![service(&sandbox, "august", None)];
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let set_up = |server: Server| server.tls(tls.clone()).listener(listener).expect("a socket");
+    (World::served(sandbox, services, Some(format!("https://localhost:{port}")), set_up).await, port)
+}
+
+async fn get(trusted: &str, url: &str) -> Result<(u16, Version, HeaderMap, String), keyfob::proto::Transport> {
+    let transport = HyperTransport::builder().loopback_only(true).proxies(false).authorities(trusted).build().expect("a transport");
+    let answer = transport.send(http::Request::get(url).body(Body::empty()).expect("a URL")).await?;
+    let (status, version, headers) = (answer.status().as_u16(), answer.version(), answer.headers().clone());
+    let text = String::from_utf8_lossy(&answer.into_body().bytes(1 << 20).await?).into_owned();
+    Ok((status, version, headers, text))
+}
+
+#[tokio::test]
+async fn pages_come_by_http2_and_know_their_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trusted = certificate(folder.path());
+    let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
+    let (_world, port) = world(&tls).await;
+    let (status, version, headers, text) = get(&trusted, &format!("https://localhost:{port}/")).await.expect("a page");
+    assert_eq!((status, version), (200, Version::HTTP_2), "{text}");
+    assert!(text.contains("Connect August"), "{text}");
+    assert!(headers.contains_key("strict-transport-security"));
+    let cookie = headers.get("set-cookie").and_then(|value| value.to_str().ok()).expect("a cookie");
+    assert!(cookie.starts_with("__Host-keyfob=") && cookie.contains("; Secure"), "{cookie}");
+    // l1: `:authority` is the name that counts here.
+    let other = get(&trusted, &format!("https://localhost:{}/", _world.address.port())).await.expect("a page");
+    assert_eq!((other.0, other.1), (421, Version::HTTP_2), "another port is another name");
+}
+
+#[tokio::test]
+async fn http1_is_spoken_to_whoever_asks_for_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trusted = certificate(folder.path());
+    let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
+    let (_world, port) = world(&tls).await;
+    let mut roots = rustls::RootCertStore::empty();
+    let der = rustls::pki_types::pem::PemObject::from_pem_slice(trusted.as_bytes()).expect("a certificate");
+    roots.add(der).expect("an authority");
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+    let name = "localhost".try_into().expect("a name");
+    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake");
+    let request = format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Connect August"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_is_not_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    certificate(folder.path());
+    let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
+    let (_world, port) = world(&tls).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+    stream.write_all(format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n").as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(!String::from_utf8_lossy(&answer).contains("HTTP/1.1"), "no page in the clear");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_to_the_next_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = certificate(folder.path());
+    let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
+    let (_world, port) = world(&tls).await;
+    let url = format!("https://localhost:{port}/healthz");
+    assert_eq!(get(&first, &url).await.expect("an answer").0, 200);
+    let second = certificate(folder.path());
+    assert_eq!(get(&first, &url).await.expect("the old one is still shown").0, 200);
+    assert!(tls.reload().expect("a pair"));
+    assert_eq!(get(&second, &url).await.expect("an answer").0, 200);
+    assert!(get(&first, &url).await.is_err(), "the old one is gone");
+}
