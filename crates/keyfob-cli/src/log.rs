@@ -15,14 +15,23 @@ const OURS: [&str; 7] = ["keyfob", "keyfob_proto", "keyfob_providers", "keyfob_s
 
 /// Begins to log: what `KEYFOB_LOG` asks for to stderr, and everything to the debug log, if there is one.
 pub(crate) fn begin(debug_log: Option<DebugLog>, usual: LevelFilter) -> Result<(), Card> {
+    begin_as(debug_log, usual, false)
+}
+
+/// The same; stderr gets JSON lines for programs that collect logs, or text.
+pub(crate) fn begin_as(debug_log: Option<DebugLog>, usual: LevelFilter, json: bool) -> Result<(), Card> {
     let level = match std::env::var("KEYFOB_LOG") {
         Ok(text) if !text.is_empty() => level(&text)?,
         _ => usual,
     };
     let ours = |level: LevelFilter| Targets::new().with_targets(OURS.map(|target| (target, level)));
     let detailed = level > LevelFilter::WARN;
-    let stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(detailed).compact();
-    let stderr = if detailed { stderr.boxed() } else { stderr.without_time().boxed() };
+    let stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(detailed);
+    let stderr = match (json, detailed) {
+        (true, _) => stderr.json().flatten_event(true).with_span_list(false).boxed(),
+        (false, true) => stderr.compact().boxed(),
+        (false, false) => stderr.compact().without_time().boxed(),
+    };
     let file = debug_log.map(|log| fmt::layer().with_ansi(false).with_writer(Arc::new(log)).with_filter(ours(LevelFilter::DEBUG)));
     let begun = tracing_subscriber::registry().with(stderr.with_filter(ours(level))).with(file).try_init();
     debug_assert!(begun.is_ok(), "logging begins once");

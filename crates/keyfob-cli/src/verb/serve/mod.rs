@@ -1,21 +1,29 @@
 //! `keyfob serve`: the web app.
 
+mod check;
+mod config;
+mod manager;
 mod pretend;
 mod services;
+mod signals;
 
-use std::net::SocketAddr;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use keyfob::Keyfob;
-use keyfob::proto::Scrubber;
+use keyfob::proto::{Scrubber, Secret};
 use keyfob::upkeep::{self, Plan};
-use keyfob_broker::{Config, DebugLog, Site};
+use keyfob_broker::{Address, Config, DebugLog, Server, Site, Tls};
 use keyfob_sandbox::Sandbox;
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
+use self::config::Settings;
 use self::services::Found;
+use self::signals::Signals;
 use crate::card::{Card, Doing};
 use crate::cli::SANDBOX_HERE;
 use crate::context::Context;
@@ -24,8 +32,12 @@ use crate::exit::Exit;
 use crate::log;
 use crate::upkeep::{Providers, told};
 
+/// A renewed certificate is noticed after so long, if nobody says that there is one.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
 /// What to serve, and where.
 #[derive(Args, Debug)]
+#[command(after_help = MORE)]
 pub(crate) struct Serve {
     /// Take an app's keys from a file of NAME=value lines; the names say which provider is meant
     #[arg(long, value_name = "FILE")]
@@ -33,12 +45,33 @@ pub(crate) struct Serve {
     /// The provider that is meant, where the names fit several
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
-    /// The address to listen on
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5000")]
-    listen: SocketAddr,
+    /// The address to listen on (several: again, or with commas): 127.0.0.1:5000, unix:/PATH, systemd
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<String>,
     /// The address that browsers use, if it is another one (a port mapping, a proxy)
     #[arg(long, value_name = "URL")]
     external_url: Option<String>,
+    /// Settings from a file (TOML); what is said here counts before it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Say what would be served, and what is wrong, and exit
+    #[arg(long)]
+    check: bool,
+    /// Speak TLS with this certificate (PEM, with those that lead to its authority)
+    #[arg(long, value_name = "FILE")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// A proxy in front, which is believed when it says who asks: an address, a network, or unix
+    #[arg(long, value_name = "NETWORK")]
+    trusted_proxy: Vec<String>,
+    /// Answer /metrics, /readyz and /healthz here, to whoever reaches it
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<String>,
+    /// How the log is written: text, or json
+    #[arg(long, value_name = "FORM")]
+    log: Option<String>,
     /// Also write a log with every step to this file, secrets masked
     #[arg(long, value_name = "FILE")]
     debug_log: Option<PathBuf>,
@@ -47,32 +80,41 @@ pub(crate) struct Serve {
     health_check: bool,
 }
 
+const MORE: &str = "\
+Each setting of the file can also be given as a variable: listen as KEYFOB_SERVE_LISTEN,
+limits.connections as KEYFOB_SERVE_LIMITS_CONNECTIONS. docs/serve.md lists them.";
+
 pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
-    let debug_log = args.debug_log.as_deref().filter(|_| !args.health_check);
-    let debug_log = debug_log.map(|path| open_debug_log(path, &args, context)).transpose()?;
-    log::begin(debug_log, LevelFilter::INFO)?;
+    let (settings, values) = config::gather(&args, environment()).map_err(|problems| check::refused(&problems, context))?;
+    let debug_log = settings.debug_log.as_deref().filter(|_| !args.health_check && !args.check);
+    let debug_log = debug_log.map(|path| open_debug_log(path, &settings, context)).transpose()?;
+    log::begin_as(debug_log, LevelFilter::INFO, settings.json_log)?;
     if args.health_check {
-        return keyfob_broker::health_check(args.listen).await.map_err(|error| {
-            Card::new(Exit::Error, "the web app is not well", error.to_string(), "see its log, or start it: keyfob serve")
-        });
+        return health_check(&settings).await;
     }
     let what = "cannot start the web app";
+    if settings.sign_in.is_some() {
+        let why = "sign_in is set, and this version knows no signing in at an issuer yet";
+        return Err(Card::usage(what, why, "take sign_in out, and put something in front of it that asks who is there"));
+    }
+    if args.check {
+        return check::check(&settings, &values, context).await;
+    }
+    let pretended = context.sandbox() == Some(SANDBOX_HERE);
     let Stage { mut config, keyfob, providers, sandbox } =
-        if context.sandbox() == Some(SANDBOX_HERE) { pretend::stage(&args, context).await? } else { stage(&args, context).await? };
-    config.external_url.clone_from(&args.external_url);
+        if pretended { pretend::stage(&settings, context).await? } else { stage(&settings, context).await? };
+    config.external_url.clone_from(&settings.external_url);
     let names: Vec<String> = config.services.iter().map(|service| service.account.clone()).collect();
     let site = Site::discover(config).await.doing(what)?;
-    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
-        let why = format!("cannot listen on {}: {error}", args.listen);
-        Card::new(Exit::Error, what, why, "stop the program that holds the port, or choose another: --listen 127.0.0.1:5001")
-    })?;
+    let tls = tls(&settings, &site)?;
+    let server = server(&settings, site.clone(), tls.clone())?;
     let paint = context.out.note_paint();
-    for note in site.notes() {
+    for note in site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())) {
         context.out.note(&format!("{} {note}", paint.warn("note:")));
     }
     let link = site.first_run_link().await.map_err(keyfob::Error::from).doing(what)?;
     if context.out.json {
-        let mut told = json!({"url": site.url(), "listen": args.listen.to_string(), "accounts": names});
+        let mut told = json!({"url": site.url(), "listen": server.listens().join(", "), "accounts": names});
         if let Some(link) = &link {
             told["link"] = json!(link);
         }
@@ -92,14 +134,44 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
             context.out.note(&paint.dim("The providers are pretended, and nothing is kept when it ends."));
         }
     }
-    let (stopped, plan) = (crate::signal::asked_to_stop(), Plan::default());
+    let (signals, plan) = (Signals::listen(std::io::stderr().is_terminal()), Plan::default());
+    let (first, second) = (signals.stopped(1), signals.stopped(2));
+    let stopped = async {
+        first.await;
+        manager::tell("STOPPING=1");
+    };
+    manager::tell("READY=1");
     tokio::select! {
-        ended = keyfob_broker::serve(site, listener, stopped) => {
+        ended = server.run(stopped, second) => {
             ended.map_err(|error| Card::io("the web app has ended", &error, "start it again"))
         }
-        // Never ends; what it has begun when the web app does is brought to its end with everything else.
+        // These never end; what they have begun when the web app does is brought to its end with everything else.
         () = upkeep::run(&keyfob, &providers, &plan, std::future::pending(), tell) => Ok(()),
+        () = look_again(tls, signals) => Ok(()),
     }
+}
+
+/// Variables that are no text are none of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+async fn health_check(settings: &Settings) -> Result<(), Card> {
+    let address = match (&settings.metrics_listen, &settings.tls) {
+        (Some(address), _) => address,
+        (None, Some(_)) => {
+            let why = "its pages speak TLS, under a name that is not this machine's own";
+            return Err(Card::usage(
+                "cannot ask the web app how it is",
+                why,
+                "give it an address for that: --metrics-listen 127.0.0.1:9464",
+            ));
+        }
+        (None, None) => settings.listen.first().expect("there is one, if only the usual one"),
+    };
+    keyfob_broker::health_check(address.clone())
+        .await
+        .map_err(|error| Card::new(Exit::Error, "the web app is not well", error.to_string(), "see its log, or start it: keyfob serve"))
 }
 
 /// What the web app works on.
@@ -113,16 +185,72 @@ struct Stage {
 }
 
 /// The vault, and what can be connected with the apps that are known.
-async fn stage(args: &Serve, context: &Context) -> Result<Stage, Card> {
-    let Found { services, catalogue } = services::services(args, context).await?;
+async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
+    let Found { services, catalogue } = services::services(settings, context).await?;
     let keyfob = context.keyfob().await?.clone();
     let mut providers = Providers::of(context).await?;
     for service in &services {
         providers = providers.with(&service.provider.name, &service.app);
     }
-    let mut config = Config::new(args.listen, services, keyfob.clone());
+    let mut config = Config::new(settings.port(), services, keyfob.clone());
     config.catalogue = catalogue;
     Ok(Stage { config, keyfob, providers, sandbox: None })
+}
+
+/// Certificate and key, where there are some. They are for https, and the site has to know that it is.
+fn tls(settings: &Settings, site: &Site) -> Result<Option<Arc<Tls>>, Card> {
+    let Some((certificate, key)) = &settings.tls else { return Ok(None) };
+    let what = "cannot speak TLS";
+    if !site.url().starts_with("https://") {
+        let why = format!("browsers are sent to {}, which is not https", site.url());
+        return Err(Card::usage(what, why, "say the name that the certificate is for: --external-url https://home.example"));
+    }
+    let tls = Tls::load(certificate, key).map_err(|error| {
+        Card::new(Exit::Usage, what, error.to_string(), "give a certificate and the key that it was made with, both in PEM form")
+    })?;
+    Ok(Some(Arc::new(tls)))
+}
+
+fn metrics_token(settings: &Settings) -> Result<Option<Secret>, Card> {
+    settings.metrics_token_file.as_deref().map(check::secret).transpose()
+}
+
+fn server(settings: &Settings, site: Arc<Site>, tls: Option<Arc<Tls>>) -> Result<Server, Card> {
+    let what = "cannot start the web app";
+    let busy = |address: &Address, error: std::io::Error| {
+        let why = format!("cannot listen on {address}: {error}");
+        Card::new(Exit::Error, what, why, "stop the program that holds the port, or choose another: --listen 127.0.0.1:5001")
+    };
+    let mut server = Server::new(site).proxies(settings.proxies.clone()).limits(settings.limits.clone()).lead(settings.lead);
+    for address in &settings.listen {
+        server = server.listen(address).map_err(|error| busy(address, error))?;
+    }
+    if let Some(address) = &settings.metrics_listen {
+        server = server.listen_for_operations(address).map_err(|error| busy(address, error))?;
+    }
+    if let Some(tls) = tls {
+        server = server.tls(tls);
+    }
+    if let Some(token) = metrics_token(settings)? {
+        server = server.metrics_token(token);
+    }
+    Ok(server)
+}
+
+/// Reads a renewed certificate, when somebody says that there is one, and from time to time.
+async fn look_again(tls: Option<Arc<Tls>>, mut signals: Signals) {
+    loop {
+        tokio::select! {
+            () = signals.reload() => {}
+            () = tokio::time::sleep(LOOK_AGAIN), if tls.is_some() => {}
+        }
+        match tls.as_ref().map(|tls| tls.reload()) {
+            Some(Ok(true)) => tracing::info!("the certificate was renewed"),
+            Some(Err(error)) => tracing::error!(%error, "a renewed certificate cannot be used; the old one stays"),
+            Some(Ok(false)) => {}
+            None => tracing::info!("asked to look again: nothing is read from files while it runs"),
+        }
+    }
 }
 
 /// What a round of refreshing in the background came to, for the log.
@@ -134,9 +262,9 @@ fn tell(round: Result<upkeep::Report, keyfob::Error>) {
 }
 
 /// The debug log. Nothing of ours logs a secret; it masks those of the env-file all the same.
-fn open_debug_log(path: &Path, args: &Serve, context: &Context) -> Result<DebugLog, Card> {
+fn open_debug_log(path: &Path, settings: &Settings, context: &Context) -> Result<DebugLog, Card> {
     let mut scrubber = Scrubber::new();
-    if let Some(file) = &args.env_file {
+    if let Some(file) = &settings.env_file {
         let variables = variables(file)?;
         let secrets = context.secret_variables();
         scrubber = secrets.iter().filter_map(|name| variables.get(name)).fold(scrubber, Scrubber::knowing);

@@ -10,13 +10,14 @@ use keyfob_providers::{Provider, Status};
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::MemoryShelf;
 
-use super::{Serve, Stage};
+use super::Stage;
+use super::config::Settings;
 use crate::card::Card;
 use crate::context::{self, Context};
 use crate::upkeep::Providers;
 
 /// The sandbox, and the web app on it.
-pub(super) async fn stage(args: &Serve, context: &Context) -> Result<Stage, Card> {
+pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
     let sandbox = Sandbox::builder()
         .consent(Consent::Ask)
         .start()
@@ -32,7 +33,7 @@ pub(super) async fn stage(args: &Serve, context: &Context) -> Result<Stage, Card
         let app = app.clone().filter(|_| provider.status != Status::Sandbox)?;
         Some(Service { account: provider.name.clone(), provider: provider.clone(), app, redirect_uri: None, scopes: Vec::new() })
     });
-    let mut config = Config::new(args.listen, services.collect(), keyfob.clone());
+    let mut config = Config::new(settings.port(), services.collect(), keyfob.clone());
     config.shelf = Some(Arc::new(MemoryShelf::default()));
     config.catalogue = played.into_iter().map(|(provider, _)| provider).collect();
     Ok(Stage { config, keyfob, providers, sandbox: Some(sandbox) })

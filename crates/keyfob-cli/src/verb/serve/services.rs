@@ -4,7 +4,7 @@ use keyfob::proto::Origin;
 use keyfob_broker::{Recognised, Service, Variables, recognise};
 use keyfob_providers::Provider;
 
-use super::Serve;
+use super::config::Settings;
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::credentials::variables;
@@ -25,7 +25,7 @@ impl Found {
 }
 
 /// The services, with their apps.
-pub(super) async fn services(args: &Serve, context: &Context) -> Result<Found, Card> {
+pub(super) async fn services(settings: &Settings, context: &Context) -> Result<Found, Card> {
     let what = "cannot start the web app";
     let mut providers = Vec::new();
     for provider in context.catalogue().iter() {
@@ -36,11 +36,11 @@ pub(super) async fn services(args: &Serve, context: &Context) -> Result<Found, C
             Err(card) => return Err(card),
         }
     }
-    if let Some(name) = &args.provider {
+    if let Some(name) = &settings.provider {
         context.provider(name).await?;
     }
-    let named = args.provider.as_deref();
-    if let Some(file) = &args.env_file {
+    let named = settings.provider.as_deref();
+    if let Some(file) = &settings.env_file {
         let variables = variables(file)?;
         for note in variables.notes() {
             context.out.note(&format!("{} {}: {note}", context.out.note_paint().warn("note:"), file.display()));
@@ -58,7 +58,7 @@ pub(super) async fn services(args: &Serve, context: &Context) -> Result<Found, C
     providers.retain(|provider| named.is_none_or(|name| provider.name == name));
     for provider in providers.iter().cloned() {
         if let Some(app) = context.app(&provider.name).await? {
-            let redirect_uri = app.redirect_uri.clone().filter(|uri| is_ours(uri, args));
+            let redirect_uri = app.redirect_uri.clone().filter(|uri| is_ours(uri, settings));
             services.push(Service { account: provider.name.clone(), app, redirect_uri, scopes: Vec::new(), provider });
         }
     }
@@ -75,7 +75,7 @@ fn of_variables(recognised: Recognised) -> Service {
 }
 
 /// An app in the vault may have been registered for the command; its redirect URI counts only if it leads here.
-fn is_ours(uri: &str, args: &Serve) -> bool {
-    let ours = args.external_url.clone().unwrap_or_else(|| format!("http://{}", args.listen));
+fn is_ours(uri: &str, settings: &Settings) -> bool {
+    let ours = settings.external_url.clone().unwrap_or_else(|| format!("http://{}", settings.port()));
     Origin::parse(uri).is_some_and(|origin| Origin::parse(&ours) == Some(origin))
 }

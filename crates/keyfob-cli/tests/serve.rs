@@ -1,0 +1,201 @@
+//! `keyfob serve` as it is run: settings, the log, signals, TLS, sockets.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{House, Running, visit};
+use keyfob::transport::Transport;
+use keyfob::{Body, HyperTransport};
+use serde_json::Value;
+
+/// An env-file for a provider of the sandbox.
+fn env_file(house: &House) -> String {
+    let app = house.sandbox.app("august");
+    let text = format!("CLIENTID={}\nAPIKEY={}\nAPISEC={}\n", app.client_id, app.fields["api_key"], app.client_secret);
+    house.file("august.env", &text)
+}
+
+fn kill(running: &Running, signal: &str) {
+    let id = running.child.id().expect("it runs").to_string();
+    assert!(std::process::Command::new("kill").args([signal, &id]).status().expect("kill").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_what_would_be_served_and_from_where_it_knows() {
+    let mut house = House::new().await;
+    env_file(&house);
+    let config = house.file(
+        "conf/keyfob.toml",
+        "listen = [\"127.0.0.1:5001\", \"unix:/run/keyfob/web.sock\"]\nenv_file = \"../august.env\"\nlog = \"json\"\n\n[metrics]\nlisten = \"127.0.0.1:9464\"\n",
+    );
+    house.set("KEYFOB_SERVE_LEAD", "7");
+    house.set("KEYFOB_SERVE_CONFIG", &config);
+    let said = house.good(&["serve", "--check", "--listen", "127.0.0.1:5002"]).await;
+    for line in [
+        "address         http://127.0.0.1:5002/",
+        "listens         127.0.0.1:5002",
+        "connects        august",
+        "lead            7 (KEYFOB_SERVE_LEAD)",
+        "listen          127.0.0.1:5002 (--listen)",
+        "at 127.0.0.1:9464, for whoever reaches it",
+    ] {
+        assert!(said.contains(line), "{line}\nin\n{said}");
+    }
+    assert!(said.contains("log             json (") && said.contains("keyfob.toml:3:7)"), "{said}");
+    let json = house.json(&["serve", "--check"]).await;
+    assert_eq!(json["listen"], serde_json::json!(["127.0.0.1:5001", "unix:/run/keyfob/web.sock"]));
+    assert_eq!(json["accounts"], serde_json::json!(["august"]));
+    assert!(!house.vault().exists(), "looking makes no vault");
+    let app = house.sandbox.app("august");
+    assert!(!said.contains(&app.client_secret) && !json.to_string().contains(&app.client_secret));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_everything_that_is_wrong() {
+    let house = House::new().await;
+    env_file(&house);
+    let config = house.file("keyfob.toml", "listn = \"127.0.0.1:5001\"\nenv_file = \"august.env\"\n[limits]\nsign_in = \"often\"\n");
+    let ended = house.run(&["serve", "--check", "--config", &config, "--log", "xml"]).await;
+    let ended = ended.fails(2, ["cannot be served", "3 things are wrong", "--check"]);
+    for line in [
+        "keyfob.toml:1:1: no setting is called \"listn\"",
+        "did you mean \"listen\"?",
+        "keyfob.toml:4:11: ",
+        "--log: expected text or json",
+    ] {
+        assert!(ended.stderr.contains(line), "{line}\nin {}", ended.stderr);
+    }
+    // One alone is on the card; and serving says the same as looking.
+    let config = house.file("keyfob.toml", "listn = \"127.0.0.1:5001\"\n");
+    house.run(&["serve", "--config", &config]).await.fails(2, ["cannot be served", "keyfob.toml:1:1", "did you mean \"listen\"?"]);
+    let all = house.run(&["serve", "--check", "--env-file", "august.env", "--listen", "0.0.0.0:5000"]).await;
+    all.fails(2, ["cannot be served", "0.0.0.0:5000", "--external-url"]);
+    let one_of_them = ["serve", "--check", "--env-file", "august.env", "--listen", "127.0.0.1:5000,0.0.0.0:5000"];
+    house.run(&one_of_them).await.fails(2, ["cannot be served", "0.0.0.0:5000", "--external-url"]);
+    let short = house.file("token", "short\n");
+    let config = house.file("keyfob.toml", &format!("env_file = \"august.env\"\n[metrics]\ntoken_file = \"{short}\"\n"));
+    house.run(&["serve", "--check", "--config", &config]).await.fails(2, ["cannot read", "can be guessed", "openssl rand"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_can_be_json_and_tells_no_path_and_no_query() {
+    let house = House::new().await;
+    let (file, port) = (env_file(&house), keyfob_testbed::port::reserve());
+    let listen = format!("127.0.0.1:{port}");
+    let mut serve = house.start(&["serve", "--env-file", &file, "--listen", &listen, "--log", "json"]);
+    serve.line(|line| line.contains("Connect august at")).await;
+    visit(&format!("http://{listen}/accounts/canary-account?code=canary-code")).await;
+    visit(&format!("http://{listen}/canary-path?x=canary-code")).await;
+    visit(&format!("http://{listen}/callback?code=canary-code&state=canary-state")).await;
+    let line = serve.line(|line| line.contains("\"callback\"")).await;
+    let told: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    assert_eq!((&told["message"], &told["method"], &told["client"]), (&"answered".into(), &"GET".into(), &"127.0.0.1".into()), "{line}");
+    assert_eq!(told["status"], 403);
+    assert!(told["timestamp"].is_string() && told["ms"].is_u64() && told["span"]["id"].is_string(), "{line}");
+    kill(&serve, "-TERM");
+    let ended = serve.end_listening().await.exits(0);
+    assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\"/accounts/{account}\"") && ended.stderr.contains("\"none\""), "{}", ended.stderr);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_manager_hears_of_the_beginning_and_of_the_end() {
+    let mut house = House::new().await;
+    let (file, port) = (env_file(&house), keyfob_testbed::port::reserve());
+    let path = house.path("notify.sock");
+    let socket = tokio::net::UnixDatagram::bind(&path).expect("a socket");
+    house.set("NOTIFY_SOCKET", &path.display().to_string());
+    let listen = format!("127.0.0.1:{port}");
+    let serve = house.start(&["serve", "--env-file", &file, "--listen", &listen]);
+    let hear = async || {
+        let mut buffer = [0; 100];
+        let read = tokio::time::timeout(Duration::from_secs(60), socket.recv(&mut buffer)).await.expect("in time").expect("a word");
+        String::from_utf8_lossy(&buffer[..read]).into_owned()
+    };
+    assert_eq!(hear().await, "READY=1");
+    assert_eq!(visit(&format!("http://{listen}/healthz")).await.status, 200, "and it is");
+    // Nobody closed a terminal: a hang-up means to look again, and it goes on.
+    kill(&serve, "-HUP");
+    assert_eq!(visit(&format!("http://{listen}/healthz")).await.status, 200);
+    kill(&serve, "-TERM");
+    assert_eq!(hear().await, "STOPPING=1");
+    serve.end_listening().await.exits(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_it_at_once() {
+    let house = House::new().await;
+    let (file, port) = (env_file(&house), keyfob_testbed::port::reserve());
+    let (listen, config) = (format!("127.0.0.1:{port}"), house.file("keyfob.toml", "lead = 86400\n"));
+    let mut serve = house.start(&["serve", "--config", &config, "--env-file", &file, "--listen", &listen]);
+    serve.line(|line| line.contains("Connect august at")).await;
+    kill(&serve, "-TERM");
+    while visit(&format!("http://{listen}/readyz")).await.status != 503 {}
+    kill(&serve, "-TERM");
+    let ended = serve.end_listening().await.exits(0);
+    assert!(ended.stderr.contains("asked twice to end"), "{}", ended.stderr);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_spoken_and_a_renewed_certificate_taken_at_a_hang_up() {
+    let house = House::new().await;
+    let (file, port, probes) = (env_file(&house), keyfob_testbed::port::reserve(), keyfob_testbed::port::reserve());
+    let certificate = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        house.file("cert.pem", &made.cert.pem());
+        house.file("key.pem", &made.signing_key.serialize_pem());
+        made.cert.pem()
+    };
+    let first = certificate();
+    let (listen, probes) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{probes}"));
+    let tls = ["--tls-certificate", "cert.pem", "--tls-key", "key.pem"];
+    let words = [&["serve", "--env-file", &file, "--listen", &listen, "--metrics-listen", &probes][..], &tls].concat();
+    house.run(&words).await.fails(2, ["cannot speak TLS", "not https", "--external-url"]);
+    let url = format!("https://localhost:{port}");
+    let words = [&words[..], &["--external-url", &url]].concat();
+    let mut serve = house.start(&words);
+    serve.line(|line| line.contains(&format!("Connect august at {url}/"))).await;
+    let get = async |trusted: &str| {
+        let transport = HyperTransport::builder().loopback_only(true).proxies(false).authorities(trusted).build().expect("a transport");
+        let answer = transport.send(http::Request::get(format!("{url}/")).body(Body::empty()).expect("a URL")).await;
+        answer.map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(get(&first).await.expect("a page"), 200);
+    house.run(&["serve", "--health-check", "--metrics-listen", &probes]).await.exits(0);
+    house
+        .run(&[&["serve", "--health-check", "--listen", &listen][..], &tls].concat())
+        .await
+        .fails(2, ["cannot ask", "TLS", "--metrics-listen"]);
+    let second = certificate();
+    kill(&serve, "-HUP");
+    serve.line(|line| line.contains("the certificate was renewed")).await;
+    assert_eq!(get(&second).await.expect("a page"), 200);
+    assert!(get(&first).await.is_err());
+    kill(&serve, "-TERM");
+    serve.end_listening().await.exits(0);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_in_the_file_system_is_asked_how_it_is() {
+    let house = House::new().await;
+    let file = env_file(&house);
+    let listen = format!("unix:{}", house.path("web.sock").display());
+    let words = ["serve", "--env-file", &file, "--listen", &listen];
+    house.run(&words).await.fails(2, ["cannot start", "", "--external-url"]);
+    let words = [&words[..], &["--external-url", "https://home.example"]].concat();
+    let mut serve = house.start(&words);
+    serve.line(|line| line.contains("Connect august at https://home.example/")).await;
+    house.run(&["serve", "--health-check", "--listen", &listen]).await.exits(0);
+    assert!(!serve.seen.contains("note:"), "nothing is amiss: {}", serve.seen);
+    kill(&serve, "-TERM");
+    serve.end_listening().await.exits(0);
+    house.run(&["serve", "--health-check", "--listen", &listen]).await.fails(1, ["not well", "", ""]);
+    // Nobody has handed anything over.
+    let words = ["serve", "--env-file", &file, "--listen", "systemd", "--external-url", "https://home.example"];
+    house.run(&words).await.fails(1, ["cannot start", "LISTEN_FDS", ""]);
+}
