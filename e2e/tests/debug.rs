@@ -13,7 +13,7 @@ use keyfob::proto::oauth2::{
 use keyfob::proto::{Answer, Body, Endpoint, Flow, FormPost, Incoming, Scrubber, Secret, Settings, Timestamp, TokenSet};
 use keyfob::{Login, OsEntropy, Session, Store};
 use keyfob_broker::keys::{self, NewKey};
-use keyfob_broker::{Config, Server, Service, Site, Variables, Who, recognise};
+use keyfob_broker::{Config, Server, Service, SignIn, Site, Variables, Who, recognise};
 use keyfob_e2e::canary::{Canary, Search};
 use keyfob_e2e::{Library, library, person};
 use keyfob_interop::Program;
@@ -108,7 +108,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
         ],
     ),
     ("keyfob-store", &["Act", "Agent", "Item", "KeySource", "MemoryShelf", "Vault"]),
-    ("keyfob-broker", &["Config", "Made", "Recognised", "Server", "Service", "Site", "Variables"]),
+    ("keyfob-broker", &["Config", "Made", "Recognised", "Server", "Service", "SignIn", "Site", "Variables"]),
 ];
 
 /// Those that cannot hold one, of the crates above the core: words, numbers, places, fingerprints. Those of the store's transfer hold sealed bytes, or cannot be shown.
@@ -183,6 +183,7 @@ const PLAIN: [(&str, &[&str]); 3] = [
             "TlsError",
             "ValetKey",
             "Who",
+            "Allow",
         ],
     ),
 ];
@@ -577,7 +578,12 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     let service =
         Service { provider: library.provider("august"), app, account: "august".to_owned(), redirect_uri: None, scopes: Vec::new() };
     let listen = "127.0.0.1:5000".parse().expect("an address");
-    let config = Config::new(listen, vec![service.clone()], library.keyfob.clone());
+    let mut config = Config::new(listen, vec![service.clone()], library.keyfob.clone());
+    let (issuer, client_secret) = ("https://login.example".to_owned(), service.app.client_secret.clone());
+    let sign_in = SignIn { issuer, client_id: "keyfob".to_owned(), client_secret, allow: vec![] };
+    config.sign_in = Some(sign_in.clone());
+    config.shelf = Some(std::sync::Arc::new(MemoryShelf::default()));
+    all.hold("SignIn", sign_in);
     all.hold("Service", service);
     all.hold("Config", config.clone());
     let site = Site::new(config).expect("a site");

@@ -103,6 +103,28 @@ impl Failure {
             .hint("ask for a new one; the owner makes one with keyfob serve --link")
     }
 
+    /// Nobody is signed in: for a reason that lies with the issuer, or on the way there.
+    pub(crate) fn sign_in(error: &Error) -> Self {
+        tracing::warn!(%error, "a sign-in failed");
+        let failure = match error {
+            Error::Store(_) => return Self::vault(),
+            Error::Protocol(error) => Self::from_protocol(error, "The sign-in"),
+            _ => Self::ours(),
+        };
+        failure.onward("Back to the sign-in", "/sign-in")
+    }
+
+    /// Somebody signed in at the issuer, and is nobody here.
+    pub(crate) fn not_invited() -> Self {
+        Self::plain(
+            StatusCode::FORBIDDEN,
+            "You cannot come in",
+            "You are signed in over there, and nobody has let you in here. Nothing was stored.",
+        )
+        .hint("ask the owner for an invitation")
+        .onward("Back to the sign-in", "/sign-in")
+    }
+
     /// Not what a person or thing can be called.
     pub(crate) fn no_name() -> Self {
         Self::plain(StatusCode::BAD_REQUEST, "That is no name", "A name has 1 to 60 characters, on one line.")

@@ -42,6 +42,7 @@ pub use env_file::{EnvFileError, ReadError, Variables};
 pub use health::check as health_check;
 pub use limits::{Limits, Rate};
 pub use peer::{ForwardedBy, Proxies};
+pub use people::{Allow, SignIn};
 pub use recognise::{Recognised, recognise};
 pub use router::{paths, router};
 pub use serve::{Address, Server, Tls, TlsError, serve};

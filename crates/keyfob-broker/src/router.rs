@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::operations::Operations;
 use crate::peer::Proxies;
+use crate::people::CALLBACK;
 use crate::routes::{
     account, action, api, asset, catalogue, connect, first_run, index, invitation, logout, people, provider, rename, settings, sign_in,
     sign_out, token,
@@ -37,7 +38,7 @@ pub(crate) enum Entry {
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 25] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 27] {
     use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -49,7 +50,9 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 25] {
         ("/accounts/{account}/do/{action}", Visitor, get(action::show).post(action::act)),
         ("/accounts/{account}/logout", Visitor, get(logout::ask).post(logout::log_out)),
         ("/accounts/{account}/rename", Person, post(rename::rename)),
-        ("/sign-in", Stranger, get(sign_in::show)),
+        ("/sign-in", Stranger, get(sign_in::show).post(sign_in::begin)),
+        (CALLBACK, Stranger, get(sign_in::receive)),
+        ("/sign-in/link", Person, post(sign_in::link)),
         ("/first-run", Stranger, get(first_run::ask).post(first_run::enter)),
         ("/invite", Stranger, get(invitation::ask).post(invitation::enter)),
         ("/sign-out", Person, post(sign_out::end)),

@@ -14,7 +14,7 @@ use keyfob_store::Shelf;
 use crate::browser::Browsers;
 use crate::forward::Gate;
 use crate::metrics::Metrics;
-use crate::people::People;
+use crate::people::{CALLBACK, People, SignIn};
 use crate::seat::Holders;
 
 /// What to serve, and where. [`Config::new`] has what must be said; the rest are fields to change.
@@ -34,6 +34,8 @@ pub struct Config {
     pub catalogue: Vec<Provider>,
     /// Where people, their sessions and their keys are kept. None: nobody has to sign in, and each browser is a guest with accounts of its own.
     pub shelf: Option<Arc<dyn Shelf>>,
+    /// Where people sign in, beside the links that the program and its owner make. Only where there is a shelf.
+    pub sign_in: Option<SignIn>,
     /// Whether one account at a provider may be connected by several people. If not, it is the first one's: a login that somebody was talked into
     /// gives their account to nobody else.
     pub shared_accounts: bool,
@@ -42,7 +44,7 @@ pub struct Config {
 impl Config {
     /// For guests, at the address that is listened on.
     pub fn new(listen: SocketAddr, services: Vec<Service>, keyfob: Keyfob) -> Self {
-        Self { listen, external_url: None, services, keyfob, catalogue: Vec::new(), shelf: None, shared_accounts: false }
+        Self { listen, external_url: None, services, keyfob, catalogue: Vec::new(), shelf: None, sign_in: None, shared_accounts: false }
     }
 }
 
@@ -123,10 +125,13 @@ impl Site {
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
-        let Config { listen, external_url, services, keyfob, catalogue, shelf, shared_accounts } = config;
+        let Config { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
         let gate = shelf.as_ref().map(Gate::new);
-        let people = shelf.map(People::new);
+        if sign_in.is_some() && shelf.is_none() {
+            return Err(Misuse::new("a vault where people are kept, for them to sign in", "none"));
+        }
+        let people = shelf.map(|shelf| People::new(shelf, sign_in));
         let (desks, holders, browsers) = (RwLock::default(), Holders::default(), Browsers::default());
         let site =
             Self { origin, listen, desks, holders, browsers, gate, people, catalogue, shared_accounts, keyfob, metrics: Arc::default() };
@@ -220,6 +225,9 @@ impl Desk {
         let Service { provider, app, account, redirect_uri, scopes } = service;
         let redirect_uri = redirect_uri.unwrap_or_else(|| format!("{origin}/callback"));
         let callback_path = path(&redirect_uri)?;
+        if callback_path == CALLBACK {
+            return Err(Misuse::new(format!("a redirect URI for {account} of its own"), format!("{CALLBACK}, where people sign in")));
+        }
         Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path })
     }
 

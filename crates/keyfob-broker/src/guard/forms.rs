@@ -41,7 +41,6 @@ impl std::fmt::Debug for Posted {
 /// A form of a page at the door, from the browser it was made for: nobody is signed in by it yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Knocked {
-    #[expect(dead_code, reason = "sign-ins and farewells come next")]
     pub(crate) door: Door,
     /// Name and value, in the order of the form.
     pub(crate) fields: Vec<(String, String)>,

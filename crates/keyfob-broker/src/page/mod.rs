@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use keyfob::Account;
-use keyfob::proto::{Secret, Timestamp, encode};
+use keyfob::proto::{Endpoint, Origin, Secret, Timestamp, encode};
 use keyfob_providers::{Provider, Status};
 
 use self::assets::Asset;
@@ -132,6 +132,8 @@ pub(crate) enum Forms<'a> {
     Here,
     /// Back to us, and from there to these services' providers.
     AlsoTo(&'a [Arc<Desk>]),
+    /// Back to us, and to where people sign in.
+    AlsoToIssuer(&'a str),
 }
 
 /// A service on a page.
@@ -292,15 +294,18 @@ pub(crate) fn failure(failure: &Failure) -> Response {
 /// with a "connect" button has to allow the provider's page, and, since real providers send people on to login pages at other
 /// hosts, every https one.
 fn policy(forms: &Forms<'_>) -> String {
-    let mut targets = vec!["'self'".to_owned()];
-    if let Forms::AlsoTo(desks) = forms {
-        for endpoint in desks.iter().filter_map(|desk| desk.authorize_endpoint()) {
-            let origin = endpoint.origin();
-            targets.push(if origin.as_str().starts_with("https://") { "https:".to_owned() } else { origin.to_string() });
-        }
-        targets.sort();
-        targets.dedup();
-    }
+    let origins: Vec<Origin> = match forms {
+        Forms::Here => Vec::new(),
+        Forms::AlsoTo(desks) => desks.iter().filter_map(|desk| desk.authorize_endpoint()).map(Endpoint::origin).collect(),
+        Forms::AlsoToIssuer(issuer) => Origin::parse(issuer).into_iter().collect(),
+    };
+    let mut targets: Vec<String> = origins
+        .into_iter()
+        .map(|origin| if origin.as_str().starts_with("https://") { "https:".to_owned() } else { origin.to_string() })
+        .collect();
+    targets.sort();
+    targets.dedup();
+    targets.insert(0, "'self'".to_owned());
     format!(
         "default-src 'none'; script-src {}; style-src 'self'; img-src 'self'; form-action {}; frame-ancestors 'none'; base-uri 'none'",
         *assets::SCRIPTS,

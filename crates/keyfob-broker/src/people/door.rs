@@ -17,7 +17,6 @@ pub(crate) struct Door {
     /// What its forms carry.
     pub(crate) csrf: Secret,
     /// What a sign-in that it begins is bound to.
-    #[cfg_attr(not(test), expect(dead_code, reason = "sign-ins and farewells come next"))]
     pub(crate) binding: Secret,
     is_new: bool,
 }

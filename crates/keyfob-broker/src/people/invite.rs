@@ -43,7 +43,17 @@ impl People {
 
     /// Spends an invitation: of any number who come with it, one is let in. `None`: it is spent, too old, or its person is not here any more.
     pub(crate) async fn take_invitation(&self, token: &str, now: Timestamp) -> Result<Option<Person>, StoreError> {
-        let Some(taken) = self.shelf.take_item(KIND, &id_of(KIND, token), now).await? else { return Ok(None) };
+        self.accept(&id_of(KIND, token), now).await
+    }
+
+    /// What names an invitation where its link must not be written.
+    pub(crate) fn invitation_id(token: &str) -> String {
+        id_of(KIND, token)
+    }
+
+    /// The same by its id.
+    pub(super) async fn accept(&self, id: &str, now: Timestamp) -> Result<Option<Person>, StoreError> {
+        let Some(taken) = self.shelf.take_item(KIND, id, now).await? else { return Ok(None) };
         let invite: Invite = super::read(&taken)?;
         if let Some(id) = &invite.person {
             return self.person(id, now).await;

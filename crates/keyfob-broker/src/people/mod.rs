@@ -15,6 +15,7 @@ mod invite;
 mod link;
 mod memory;
 mod person;
+mod sign_in;
 mod visits;
 
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub(crate) use door::Door;
 pub(crate) use invite::{INVITE_DAYS, Invite};
 use memory::Memory;
 pub(crate) use person::{OWNER, Person, Role, Who};
+pub use sign_in::{Allow, SignIn};
+pub(crate) use sign_in::{CALLBACK, Outcome, PROVIDER as SIGN_IN, Purpose};
 
 use crate::site::Site;
 
@@ -40,13 +43,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct People {
     pub(crate) shelf: Arc<dyn Shelf>,
+    /// Where they sign in, if there is such a place.
+    pub(crate) sign_in: Option<SignIn>,
     persons: Memory<Person>,
     visits: Memory<visits::Known>,
 }
 
 impl People {
-    pub(crate) fn new(shelf: Arc<dyn Shelf>) -> Self {
-        Self { shelf, persons: Memory::default(), visits: Memory::default() }
+    pub(crate) fn new(shelf: Arc<dyn Shelf>, sign_in: Option<SignIn>) -> Self {
+        Self { shelf, sign_in, persons: Memory::default(), visits: Memory::default() }
     }
 
     /// Forgets what a change is about.

@@ -118,6 +118,13 @@ impl People {
         }
     }
 
+    /// Takes back somebody who was never here.
+    pub(super) async fn drop_person(&self, id: &str) -> Result<(), StoreError> {
+        self.shelf.remove_item(KIND, id).await?;
+        self.persons.forget(id);
+        Ok(())
+    }
+
     /// Changes what is kept about a person; of several who do so at once, none undoes another's. `None`: they are not here (any more).
     pub(super) async fn change(&self, id: &str, now: Timestamp, change: impl Fn(&mut Person)) -> Result<Option<Person>, StoreError> {
         loop {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::request::Parts;
 use http::{Method, StatusCode};
-use keyfob::proto::{Answer, Error as ProtoError, encode};
+use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
 use keyfob::{Error, Login, PendingLogin};
 
 use crate::browser::{Notice, Visit};
@@ -22,7 +22,7 @@ use crate::site::Site;
 const KEYS: [&str; 3] = ["state", "oauth_token", "denied"];
 
 /// Longer is no answer.
-const LONGEST: usize = 16 * 1024;
+pub(super) const LONGEST: usize = 16 * 1024;
 
 /// Whether a query looks like an answer.
 pub(crate) fn is_answer(query: &str) -> bool {
@@ -58,7 +58,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
             && pending.pending.redirect_uri() == Some(&desk.redirect_uri)
     });
     let Some(seat) = seat else {
-        put_back(site, &pending, &visit).await;
+        put_back(site, &pending, &visit.binding).await;
         return Err(Failure::not_our_answer());
     };
     let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone());
@@ -67,7 +67,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         Err(error) if error.ends_login() => return Ok(ended(site, &seat, &visit, error).await),
         Err(error) => {
             tracing::warn!(%error, "a callback was refused; the login goes on");
-            put_back(site, &pending, &visit).await;
+            put_back(site, &pending, &visit.binding).await;
             return Err(Failure::not_our_answer());
         }
     };
@@ -88,7 +88,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
 }
 
 /// The name of the login that a query answers: of the parameters that can name one, exactly one, once.
-fn key(query: &str) -> Option<String> {
+pub(super) fn key(query: &str) -> Option<String> {
     let pairs = encode::decode_text_pairs(query.as_bytes()).ok()?;
     KEYS.iter().find_map(|key| {
         let mut values = pairs.iter().filter(|(name, value)| name == key && !value.is_empty()).map(|(_, value)| value);
@@ -146,8 +146,8 @@ async fn ended(site: &Site, seat: &Seat, visit: &Visit, error: ProtoError) -> Re
     super::see_other("/")
 }
 
-async fn put_back(site: &Site, pending: &PendingLogin, visit: &Visit) {
-    if let Err(error) = site.keyfob.store().put_pending(pending, visit.binding.expose()).await {
+pub(super) async fn put_back(site: &Site, pending: &PendingLogin, binding: &Secret) {
+    if let Err(error) = site.keyfob.store().put_pending(pending, binding.expose()).await {
         tracing::error!(%error, "a login under way was lost");
     }
 }

@@ -12,6 +12,7 @@ use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Knocked;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
+use crate::people::{People, Purpose};
 use crate::site::Site;
 
 /// What a link does, and the button that does it.
@@ -38,7 +39,9 @@ impl Enter<'_> {
     pub(super) fn show(&self, site: &Site, headers: &HeaderMap) -> Response {
         let door = site.door(headers);
         let page = Page { frame: Frame::new(None), enter: self, form_token: door.csrf.expose() };
-        super::at_door(page::respond(StatusCode::OK, &page, &Forms::Here), site, &door)
+        let sign_in = site.people.as_ref().and_then(|people| people.sign_in.as_ref());
+        let forms = sign_in.map_or(Forms::Here, |sign_in| Forms::AlsoToIssuer(&sign_in.issuer));
+        super::at_door(page::respond(StatusCode::OK, &page, &forms), site, &door)
     }
 }
 
@@ -59,9 +62,19 @@ pub(crate) async fn enter(
     before: Option<Extension<Visit>>,
     Extension(knocked): Extension<Knocked>,
 ) -> Result<Response, Failure> {
-    let token = knocked.field("token");
-    let taken = if super::is_token(token) { site.people()?.take_invitation(token, site.keyfob.now()).await? } else { None };
-    let person = taken.ok_or_else(Failure::spent_link)?;
+    let people = site.people()?;
+    let (token, now) = (knocked.field("token"), site.keyfob.now());
+    if !super::is_token(token) {
+        return Err(Failure::spent_link());
+    }
+    // Where people sign in they say there who they are, so that they can come again; the invitation is accepted when they come back.
+    if let Some(sign_in) = &people.sign_in {
+        people.invitation(token, now).await?.ok_or_else(Failure::spent_link)?;
+        let purpose = Purpose::Invited(People::invitation_id(token));
+        let url = site.begin_sign_in(sign_in, &purpose, &knocked.door.binding).await;
+        return Ok(super::see_other(&url.map_err(|error| Failure::sign_in(&error))?));
+    }
+    let person = people.take_invitation(token, now).await?.ok_or_else(Failure::spent_link)?;
     let notice = Notice::good(format!("Welcome, {}.", person.name));
     site.sign_in(&person, before.map(|Extension(visit)| visit), notice).await
 }

@@ -25,6 +25,8 @@ pub(crate) const LONGEST_NAME: usize = 60;
 struct Page<'a> {
     frame: Frame,
     people: Vec<Row>,
+    /// Where people sign in, if the owner does not yet.
+    place: Option<String>,
     form_token: &'a str,
 }
 
@@ -63,10 +65,19 @@ impl Row {
 }
 
 pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<Response, Failure> {
-    let people = site.people()?.everybody(site.keyfob.now()).await?;
+    let known = site.people()?;
+    let people = known.everybody(site.keyfob.now()).await?;
+    let has_linked = people.iter().any(|person| person.id == visit.person() && person.subject.is_some());
+    let sign_in = known.sign_in.as_ref().filter(|_| !has_linked);
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
-    let page = Page { frame, people: people.into_iter().map(Row::of).collect(), form_token: visit.csrf.expose() };
-    Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
+    let page = Page {
+        frame,
+        people: people.into_iter().map(Row::of).collect(),
+        place: sign_in.map(ToString::to_string),
+        form_token: visit.csrf.expose(),
+    };
+    let forms = sign_in.map_or(Forms::Here, |sign_in| Forms::AlsoToIssuer(&sign_in.issuer));
+    Ok(page::respond(StatusCode::OK, &page, &forms))
 }
 
 /// Somebody new.

@@ -1,0 +1,236 @@
+//! Signing in at an issuer: who comes in, and as whom.
+#![allow(missing_docs)]
+
+mod support;
+
+use keyfob::Store as _;
+use keyfob::proto::{Secret, Timestamp};
+use keyfob_broker::{Allow, Config, SignIn};
+use keyfob_sandbox::{Consent, Sandbox};
+use keyfob_store::Shelf as _;
+use keyfob_store::shelf::Kind;
+use support::{Browser, Page, Setup, World};
+
+fn allowing(sandbox: &Sandbox, config: &mut Config, allow: &[&str]) {
+    let mut app = sandbox.app("acme");
+    // What an operator registers there.
+    app.redirect_uris.push("http://127.0.0.1/sign-in/callback".to_owned());
+    sandbox.register("acme", app.clone());
+    let allow = allow.iter().map(|text| Allow::parse(text).expect("who")).collect();
+    let (issuer, client_secret) = (sandbox.origin("acme"), Some(Secret::new(app.client_secret)));
+    config.sign_in = Some(SignIn { issuer, client_id: app.client_id, client_secret, allow });
+}
+
+async fn world(more: fn(&Sandbox, &mut Config)) -> World {
+    World::with(&["august", "acme"], Setup { known: true, more: Some(more), ..Setup::default() }).await
+}
+
+async fn open_to_robin() -> World {
+    world(|sandbox, config| allowing(sandbox, config, &["ROBIN@sandbox.invalid"])).await
+}
+
+async fn by_invitation() -> World {
+    world(|sandbox, config| allowing(sandbox, config, &["kim@sandbox.invalid", "sub:kim"])).await
+}
+
+async fn kept(world: &World, kind: &'static str) -> usize {
+    let shelf = world.shelf.as_ref().expect("a shelf");
+    shelf.items(Kind(kind), None, None, 1000, Timestamp::from_unix(0)).await.expect("items").len()
+}
+
+/// Off to the issuer.
+async fn begin(browser: &mut Browser) -> String {
+    let form_token = browser.get("/sign-in").await.form_token();
+    browser.post("/sign-in", &[("form_token", &form_token)]).await.location().to_owned()
+}
+
+/// There and back.
+async fn sign_in(browser: &mut Browser) -> Page {
+    let url = begin(browser).await;
+    let back = browser.approve(&url).await;
+    browser.send("GET", &back, &[("sec-fetch-site", "cross-site")], None).await
+}
+
+fn exchanges(world: &World) -> usize {
+    world.sandbox.seen("acme").iter().filter(|seen| seen.path == "/token").count()
+}
+
+#[tokio::test]
+async fn whom_the_list_names_comes_in_and_is_the_same_person_again() {
+    let world = open_to_robin().await;
+    let mut browser = world.browser();
+    assert!(browser.get("/sign-in").await.has(&format!("Sign in at {}", &world.sandbox.origin("acme")["http://".len()..])));
+    assert_eq!(sign_in(&mut browser).await.location(), "/");
+    let start = browser.get("/").await;
+    assert!(start.has("You are signed in as Robin Demo.") && !start.has("href=\"/people\""), "a member: {}", start.text);
+    browser.connect("august").await;
+    let mut other = world.browser();
+    assert_eq!(sign_in(&mut other).await.location(), "/");
+    assert!(other.get("/accounts/august").await.has("Front Door"), "the same person elsewhere");
+    assert_eq!((kept(&world, "person").await, kept(&world, "subject").await, kept(&world, "visit").await), (1, 1, 2));
+    // Signing in is not connecting: no account comes of it, and it asked for nothing else.
+    let accounts = world.store.accounts().await.expect("accounts");
+    assert!(accounts.iter().all(|account| account.value.provider == "august"), "{accounts:?}");
+}
+
+#[tokio::test]
+async fn l19_l24_whom_nobody_has_invited_stays_outside() {
+    let world = by_invitation().await;
+    let mut browser = world.browser();
+    let page = sign_in(&mut browser).await;
+    assert!(page.status == 403 && page.has("nobody has let you in here"), "{}", page.text);
+    assert_eq!(browser.get("/").await.location(), "/sign-in");
+    assert_eq!((kept(&world, "person").await, kept(&world, "subject").await, kept(&world, "visit").await), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn whom_the_owner_invites_comes_in_once_and_then_by_themselves() {
+    let world = by_invitation().await;
+    let mut owner = world.owner().await;
+    let link = owner.invite("My Robin").await;
+    let mut browser = world.browser();
+    let to_issuer = browser.enter(&link).await.location().to_owned();
+    assert!(to_issuer.starts_with(&world.sandbox.origin("acme")), "{to_issuer}");
+    assert_eq!(browser.get(&link).await.status, 200, "it is spent when they come back");
+    let back = browser.approve(&to_issuer).await;
+    assert_eq!(browser.get(&back).await.location(), "/");
+    assert!(browser.get("/").await.has("You are signed in as My Robin."));
+    let mut late = world.browser();
+    assert_eq!(late.get(&link).await.status, 403);
+    assert_eq!(sign_in(&mut late).await.location(), "/", "the issuer says who it is");
+    assert!(late.get("/").await.has("You are signed in as My Robin."));
+    assert_eq!(kept(&world, "person").await, 2);
+}
+
+#[tokio::test]
+async fn l19_the_owner_links_their_sign_in_by_themselves() {
+    let world = by_invitation().await;
+    let mut owner = world.owner().await;
+    let people = owner.get("/people").await;
+    assert!(people.has("You came in with a link."));
+    let form_token = people.form_token();
+    assert_eq!(owner.post("/sign-in/link", &[("form_token", "x")]).await.status, 403);
+    let url = owner.post("/sign-in/link", &[("form_token", &form_token)]).await.location().to_owned();
+    let back = owner.approve(&url).await;
+    // Another browser, the owner's too, did not begin it.
+    let mut other = world.owner().await;
+    assert_eq!(other.get(&back).await.status, 400);
+    assert_eq!(world.browser().get(&back).await.status, 400);
+    assert_eq!(owner.get(&back).await.location(), "/");
+    assert!(owner.get("/").await.has("You sign in at "));
+    assert!(!owner.get("/people").await.has("You came in with a link."));
+    let mut elsewhere = world.browser();
+    assert_eq!(sign_in(&mut elsewhere).await.location(), "/");
+    assert_eq!(elsewhere.get("/people").await.status, 200, "the owner");
+}
+
+#[tokio::test]
+async fn l19_a_sign_in_that_is_somebody_elses_is_not_linked() {
+    let world = open_to_robin().await;
+    let mut member = world.browser();
+    sign_in(&mut member).await;
+    let mut owner = world.owner().await;
+    let form_token = owner.get("/people").await.form_token();
+    let url = owner.post("/sign-in/link", &[("form_token", &form_token)]).await.location().to_owned();
+    let back = owner.approve(&url).await;
+    let page = owner.get(&back).await;
+    assert!(page.status == 409 && page.has("That is somebody else here"), "{}", page.text);
+    assert_eq!(owner.get("/people").await.status, 200, "they stay who they are");
+    let mut again = world.browser();
+    sign_in(&mut again).await;
+    assert_eq!(again.get("/people").await.status, 404);
+}
+
+#[tokio::test]
+async fn a3_a13_another_browser_cannot_finish_a_sign_in() {
+    let world = open_to_robin().await;
+    let mut browser = world.browser();
+    let url = begin(&mut browser).await;
+    let back = browser.approve(&url).await;
+    let mut other = world.browser();
+    other.get("/sign-in").await;
+    for stranger in [&mut other, &mut world.browser(), &mut world.owner().await] {
+        let page = stranger.get(&back).await;
+        assert!(page.status == 400 && page.has("Not our answer"), "{}", page.text);
+    }
+    let head = browser.send("HEAD", &back, &[], None).await;
+    assert_eq!(head.status, 405);
+    for wrong in [back.replace("state=", "state=x"), back.replace("code=", "code=&code="), format!("{back}&error=access_denied")] {
+        assert_eq!(browser.get(&wrong).await.status, 400, "{wrong}");
+    }
+    assert_eq!((exchanges(&world), kept(&world, "person").await), (0, 1), "the owner");
+    assert_eq!(browser.get(&back).await.location(), "/", "and then the right one");
+    assert_eq!(browser.get(&back).await.status, 400, "once");
+    assert_eq!(exchanges(&world), 1);
+}
+
+#[tokio::test]
+async fn a10_a11_a_sign_in_and_a_connection_are_not_each_other() {
+    let world = open_to_robin().await;
+    let mut member = world.browser();
+    sign_in(&mut member).await;
+    let before = exchanges(&world);
+    // The same issuer, the same app, the same browser: what was begun as one thing is not finished as the other.
+    let url = member.begin("acme").await;
+    let back = member.approve(&url).await;
+    assert!(back.contains("/callback?") && !back.contains("/sign-in/"), "{back}");
+    assert_eq!(member.get(&back.replace("/callback?", "/sign-in/callback?")).await.status, 400);
+    let mut owner = world.owner().await;
+    let form_token = owner.get("/people").await.form_token();
+    let url = owner.post("/sign-in/link", &[("form_token", &form_token)]).await.location().to_owned();
+    let linking = owner.approve(&url).await;
+    assert_eq!(owner.get(&linking.replace("/sign-in/callback?", "/callback?")).await.status, 400);
+    assert_eq!(exchanges(&world), before);
+    assert_eq!(member.get(&back).await.location(), "/accounts/acme");
+}
+
+#[tokio::test]
+async fn a_denial_signs_nobody_in() {
+    let world = open_to_robin().await;
+    world.sandbox.consent("acme", Consent::Deny);
+    let mut browser = world.browser();
+    let page = sign_in(&mut browser).await;
+    assert!(page.status == 403 && page.has("You are not signed in"), "{}", page.text);
+    assert_eq!(kept(&world, "person").await, 0);
+    world.sandbox.consent("acme", Consent::Approve);
+    assert_eq!(sign_in(&mut browser).await.location(), "/");
+}
+
+#[tokio::test]
+async fn l3_a_sign_in_gives_a_new_session_and_ends_the_one_before() {
+    let world = open_to_robin().await;
+    let mut browser = world.owner().await;
+    let before = browser.cookies().expect("cookies").clone();
+    // Somebody else signs in with the owner's browser.
+    let link = browser.invite("Robin").await;
+    let url = browser.enter(&link).await.location().to_owned();
+    let back = browser.approve(&url).await;
+    assert_eq!(browser.get(&back).await.location(), "/");
+    assert_eq!(browser.get("/people").await.status, 404, "a member now");
+    let mut old = world.browser();
+    for (name, value) in before {
+        old.set_cookie(&name, &value);
+    }
+    assert_eq!(old.get("/people").await.location(), "/sign-in");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_there_lets_nobody_in_and_the_link_still_works() {
+    let world = world(|_, config| {
+        let issuer = "http://127.0.0.1:9".to_owned();
+        config.sign_in = Some(SignIn { issuer, client_id: "keyfob".to_owned(), client_secret: None, allow: vec![Allow::Anybody] });
+    })
+    .await;
+    let mut browser = world.browser();
+    let form_token = browser.get("/sign-in").await.form_token();
+    let page = browser.post("/sign-in", &[("form_token", &form_token)]).await;
+    assert!(page.status == 502 && page.has("could not be reached"), "{}", page.text);
+    assert_eq!(world.owner().await.get("/people").await.status, 200);
+}
+
+#[tokio::test]
+async fn a11_no_provider_shares_the_path_of_the_sign_in() {
+    let sandbox = Sandbox::start().await.expect("a sandbox");
+    let service = support::service(&sandbox, "august", Some("http://localhost:5000/sign-in/callback".to_owned()));
+    assert!(support::site(vec![service], None).is_err_and(|error| error.to_string().contains("where people sign in")));
+}
