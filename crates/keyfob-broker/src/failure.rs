@@ -125,6 +125,13 @@ impl Failure {
         .onward("Back to the sign-in", "/sign-in")
     }
 
+    /// Something was to be taken away, and not all of it is.
+    pub(crate) fn taking(error: &Error) -> Self {
+        tracing::error!(%error, "not everything was taken away");
+        let text = "Not everything was taken away. What was, stays so; do it again for the rest. The log says why.";
+        Self::plain(StatusCode::SERVICE_UNAVAILABLE, "This is not done yet", text).onward("Back", "/people")
+    }
+
     /// Not what a person or thing can be called.
     pub(crate) fn no_name() -> Self {
         Self::plain(StatusCode::BAD_REQUEST, "That is no name", "A name has 1 to 60 characters, on one line.")

@@ -38,7 +38,7 @@ pub(crate) enum Entry {
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 27] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 30] {
     use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -59,6 +59,9 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 27] {
         ("/people", Owner, get(people::show)),
         ("/people/invite", Owner, post(people::invite)),
         ("/people/{person}/link", Owner, post(people::link)),
+        ("/people/{person}/remove", Owner, get(people::ask_remove).post(people::remove)),
+        ("/people/{person}/revoke", Owner, get(people::ask_revoke).post(people::revoke)),
+        ("/providers/{provider}/revoke", Owner, get(people::ask_revoke_service).post(people::revoke_service)),
         ("/settings", Visitor, get(settings::show).post(settings::change)),
         ("/assets/{file}", Anybody, get(asset::show)),
         ("/api/{account}", Program, any(api::forward)),

@@ -124,11 +124,16 @@ async fn strangers_get_to_the_sign_in_and_nowhere_else() {
     owner.connect("august").await;
     world.sandbox.clear_seen();
     let mut stranger = world.browser();
-    let open = ["/sign-in", "/first-run", "/invite", "/healthz", "/readyz", "/metrics", "/assets/{file}"];
+    let open = ["/sign-in", "/sign-in/callback", "/first-run", "/invite", "/assets/{file}", "/healthz", "/readyz", "/metrics"];
     let mut turned_away = 0;
     for path in paths().filter(|path| !open.contains(path)) {
         for name in ["august", "nothing"] {
+            let is_program = path.starts_with("/api/") || path.starts_with("/token/");
             let path = path.replace("{account}", name).replace("{action}", "locks").replace("{person}", "owner");
+            if is_program {
+                assert_eq!(stranger.get(&path).await.status, 401, "{path}");
+                continue;
+            }
             assert_eq!(stranger.get(&path).await.location(), "/sign-in", "{path}");
             let page = stranger.post(&path, &[("form_token", "x")]).await;
             assert_eq!(page.status, 403, "{path}");

@@ -82,7 +82,7 @@ impl Site {
     }
 
     /// Writes down what the command made: once for a vault as it was before there were people, and then each service's usual name.
-    async fn find_accounts(&self, people: &People, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn find_accounts(&self, people: &People, now: Timestamp) -> Result<(), StoreError> {
         const FOUND: &str = "found";
         if people.shelf.item(HOUSE, FOUND, now).await?.is_none() {
             for found in self.keyfob.store().accounts().await? {
@@ -103,6 +103,22 @@ impl Site {
 }
 
 impl People {
+    /// What a person's accounts are called in the vault.
+    pub(super) async fn names_of(&self, person: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let mut names = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let some = self.shelf.items(ACCOUNT, Some(person), after.as_deref(), MOST, now).await?;
+            for item in &some {
+                names.push(super::read::<Listed>(&item.value)?.name);
+            }
+            if some.len() < MOST {
+                return Ok(names);
+            }
+            after = some.last().map(|item| item.value.id.clone());
+        }
+    }
+
     /// Writes down that a person has this account. What they call it stays.
     pub(crate) async fn list(&self, person: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
         // Nearly always it is there, and reading is cheaper.

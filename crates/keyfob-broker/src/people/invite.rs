@@ -63,7 +63,6 @@ impl People {
         Ok(Some(person))
     }
 
-    #[expect(dead_code, reason = "sign-ins and farewells come next")]
     /// Takes back what a person could sign in by.
     pub(super) async fn uninvite(&self, person: &str, now: Timestamp) -> Result<(), StoreError> {
         for invite in self.shelf.items(KIND, Some(person), None, usize::from(u16::MAX), now).await? {

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod door;
+mod farewell;
 mod invite;
 mod link;
 mod memory;
@@ -25,9 +26,11 @@ use keyfob::StoreError;
 use keyfob_store::Shelf;
 use keyfob_store::shelf::{Change, Item, Kind};
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 pub(crate) use accounts::Mine;
 pub(crate) use door::Door;
+pub(crate) use farewell::Whose;
 pub(crate) use invite::{INVITE_DAYS, Invite};
 use memory::Memory;
 pub(crate) use person::{OWNER, Person, Role, Who};
@@ -47,11 +50,13 @@ pub(crate) struct People {
     pub(crate) sign_in: Option<SignIn>,
     persons: Memory<Person>,
     visits: Memory<visits::Known>,
+    /// Somebody has something to tell a provider.
+    debts: Notify,
 }
 
 impl People {
     pub(crate) fn new(shelf: Arc<dyn Shelf>, sign_in: Option<SignIn>) -> Self {
-        Self { shelf, sign_in, persons: Memory::default(), visits: Memory::default() }
+        Self { shelf, sign_in, persons: Memory::default(), visits: Memory::default(), debts: Notify::new() }
     }
 
     /// Forgets what a change is about.

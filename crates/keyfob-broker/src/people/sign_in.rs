@@ -267,7 +267,6 @@ impl People {
         Ok(generation)
     }
 
-    #[expect(dead_code, reason = "farewells come next")]
     /// Whoever signs in as this person is nobody from now on, until they are invited again.
     pub(super) async fn bar(&self, person: &str, now: Timestamp) -> Result<(), StoreError> {
         for found in self.shelf.items(SUBJECT, Some(person), None, usize::from(u16::MAX), now).await? {

@@ -97,7 +97,6 @@ impl People {
         Ok(())
     }
 
-    #[expect(dead_code, reason = "sign-ins and farewells come next")]
     /// Ends all sessions of a person.
     pub(super) async fn close_all(&self, person: &str, now: Timestamp) -> Result<(), StoreError> {
         loop {

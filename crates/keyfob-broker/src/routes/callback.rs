@@ -11,6 +11,7 @@ use http::{Method, StatusCode};
 use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
 use keyfob::{Error, Login, PendingLogin};
 
+use crate::audit::What;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::page;
@@ -128,6 +129,7 @@ async fn finish(site: Arc<Site>, seat: Seat, login: Login, verified: keyfob::log
         people.unlist(&seat.person, &account, now).await?;
         return Err(Failure::sign_in_first());
     }
+    site.note(&seat.person, What::Connected { account: seat.shown.clone() }).await?;
     holder.change(Some(&visit));
     Ok(())
 }

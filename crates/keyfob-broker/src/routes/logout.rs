@@ -9,6 +9,7 @@ use axum::response::Response;
 use http::StatusCode;
 use keyfob::Revoked;
 
+use crate::audit::What;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::Posted;
@@ -61,6 +62,8 @@ pub(crate) async fn log_out(
     let done = done.map_err(|error| Failure::from_error(&error, &seat))?;
     if let Some(people) = &site.people {
         people.unlist(visit.person(), &done.account, site.keyfob.now()).await?;
+        let revoked = matches!(done.revoked, Revoked::Yes);
+        site.note(visit.person(), What::Disconnected { account: seat.shown.clone(), revoked }).await?;
     }
     // A person's name stays theirs; a guest's is free again.
     holder.change(site.people.is_some().then_some(visit));

@@ -25,6 +25,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use keyfob::Health;
 use keyfob::proto::encode;
 
+use crate::audit::{What, Who};
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::page::Standing;
@@ -77,12 +78,20 @@ impl Site {
         self.people.as_ref().ok_or_else(Failure::nowhere)
     }
 
+    /// Writes into a person's book what they did, before they are told that it is done (L17). Guests have no book.
+    async fn note(&self, person: &str, what: What) -> Result<(), Failure> {
+        let Some(gate) = &self.gate else { return Ok(()) };
+        let who = Who::Person { person: person.to_owned() };
+        Ok(gate.book.write(Some(person), who, what, self.keyfob.now()).await?)
+    }
+
     /// The browser is this person's from now on: under a cookie that nobody knew before, and no longer whoever's it was.
     async fn sign_in(&self, person: &Person, before: Option<Visit>, notice: Notice) -> Result<Response, Failure> {
         let people = self.people()?;
         if let Some(before) = before {
             people.close(&before).await?;
         }
+        self.note(&person.id, What::SignedIn).await?;
         let visit = people.open(person, Some(notice), self.keyfob.now()).await?;
         tracing::info!(person = person.id, "signed in");
         Ok(with_cookie(see_other("/"), self, &visit))

@@ -1,5 +1,6 @@
 //! `/people`: who is here. The owner's page.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -7,14 +8,15 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
+use keyfob::Account;
 use keyfob::proto::Secret;
 use keyfob_providers::Cell;
 
-use crate::browser::Visit;
+use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Posted;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
-use crate::people::{INVITE_DAYS, Invite, Person, Role};
+use crate::people::{INVITE_DAYS, Invite, Person, Role, Whose};
 use crate::site::Site;
 
 /// The longest name, in characters.
@@ -27,6 +29,8 @@ struct Page<'a> {
     people: Vec<Row>,
     /// Where people sign in, if the owner does not yet.
     place: Option<String>,
+    /// Revocations that providers have not been told yet.
+    owed: usize,
     form_token: &'a str,
 }
 
@@ -74,6 +78,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
         frame,
         people: people.into_iter().map(Row::of).collect(),
         place: sign_in.map(ToString::to_string),
+        owed: known.owed(site.keyfob.now()).await?,
         form_token: visit.csrf.expose(),
     };
     let forms = sign_in.map_or(Forms::Here, |sign_in| Forms::AlsoToIssuer(&sign_in.issuer));
@@ -99,6 +104,132 @@ pub(crate) async fn link(
     let person = person.filter(|person| person.role == Role::Member).ok_or_else(Failure::nowhere)?;
     let token = people.invite(&Invite { name: person.name.clone(), person: Some(person.id) }, site.keyfob.now()).await?;
     Ok(invited(&site, &posted.visit, &person.name, &token))
+}
+
+/// Asks before somebody is removed.
+pub(crate) async fn ask_remove(State(site): State<Arc<Site>>, Path(person): Path<String>, visit: Visit) -> Result<Response, Failure> {
+    let people = site.people()?;
+    let person = people.everybody(site.keyfob.now()).await?.into_iter().find(|known| known.id == person);
+    let person = person.filter(|person| person.role == Role::Member).ok_or_else(Failure::nowhere)?;
+    let accounts = site.concerned(people, Whose::Person(&person.id)).await?;
+    let farewell = Farewell {
+        title: format!("Remove {}", person.name),
+        text: "Their sessions, links and valet keys end at once, on every machine. Their accounts are forgotten here, and revoked at the providers as soon as those \
+               can be reached."
+            .to_owned(),
+        concerned: concerned(&accounts),
+        action: format!("/people/{}/remove", person.id),
+    };
+    Ok(farewell.show(&visit))
+}
+
+pub(crate) async fn remove(
+    State(site): State<Arc<Site>>,
+    Path(person): Path<String>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Failure> {
+    let done = site.remove_person(site.people()?, &person, posted.visit.person()).await.map_err(|error| Failure::taking(&error))?;
+    if !done {
+        return Err(Failure::nowhere());
+    }
+    site.leave(&posted.visit, Notice::good("They are removed, with all they had here.")).await;
+    Ok(super::see_other("/people"))
+}
+
+/// Asks before somebody's accounts are taken away; they stay.
+pub(crate) async fn ask_revoke(State(site): State<Arc<Site>>, Path(person): Path<String>, visit: Visit) -> Result<Response, Failure> {
+    let people = site.people()?;
+    let person = people.everybody(site.keyfob.now()).await?.into_iter().find(|known| known.id == person);
+    let person = person.ok_or_else(Failure::nowhere)?;
+    let accounts = site.concerned(people, Whose::Person(&person.id)).await?;
+    let farewell = Farewell {
+        title: format!("Revoke all accounts of {}", person.name),
+        text: "They are forgotten here at once, and revoked at the providers as soon as those can be reached.".to_owned(),
+        concerned: concerned(&accounts),
+        action: format!("/people/{}/revoke", person.id),
+    };
+    Ok(farewell.show(&visit))
+}
+
+pub(crate) async fn revoke(
+    State(site): State<Arc<Site>>,
+    Path(person): Path<String>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Failure> {
+    let people = site.people()?;
+    if !people.everybody(site.keyfob.now()).await?.iter().any(|known| known.id == person) {
+        return Err(Failure::nowhere());
+    }
+    taken_away(&site, &posted.visit, Whose::Person(&person), "/people").await
+}
+
+/// Asks before everybody's accounts at a provider are taken away.
+pub(crate) async fn ask_revoke_service(
+    State(site): State<Arc<Site>>,
+    Path(provider): Path<String>,
+    visit: Visit,
+) -> Result<Response, Failure> {
+    let desk = site.desk(&provider).ok_or_else(Failure::nowhere)?;
+    let accounts = site.concerned(site.people()?, Whose::Service(&provider)).await?;
+    let farewell = Farewell {
+        title: format!("Revoke all accounts at {}", desk.provider.title),
+        text: "Everybody's are forgotten here at once, and revoked there as soon as it can be reached.".to_owned(),
+        concerned: concerned(&accounts),
+        action: format!("{}/revoke", page::provider_path(&provider)),
+    };
+    Ok(farewell.show(&visit))
+}
+
+pub(crate) async fn revoke_service(
+    State(site): State<Arc<Site>>,
+    Path(provider): Path<String>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Failure> {
+    site.desk(&provider).ok_or_else(Failure::nowhere)?;
+    taken_away(&site, &posted.visit, Whose::Service(&provider), &page::provider_path(&provider)).await
+}
+
+async fn taken_away(site: &Site, visit: &Visit, whose: Whose<'_>, back: &str) -> Result<Response, Failure> {
+    let many = site.revoke_all(site.people()?, whose, visit.person()).await.map_err(|error| Failure::taking(&error))?;
+    let what = if many == 1 { "One account was".to_owned() } else { format!("{many} accounts were") };
+    site.leave(visit, Notice::good(format!("{what} taken away here; their providers are told."))).await;
+    Ok(super::see_other(back))
+}
+
+/// What would be taken away: how many accounts, at which providers. What they are called is their person's business.
+fn concerned(accounts: &[Account]) -> Vec<String> {
+    let mut by_provider = BTreeMap::new();
+    for account in accounts {
+        *by_provider.entry(account.provider.as_str()).or_insert(0usize) += 1;
+    }
+    by_provider.into_iter().map(|(provider, many)| format!("{provider}: {many}")).collect()
+}
+
+/// The question before something is taken away.
+struct Farewell {
+    title: String,
+    text: String,
+    concerned: Vec<String>,
+    action: String,
+}
+
+#[derive(Template)]
+#[template(path = "farewell.html")]
+struct FarewellPage<'a> {
+    frame: Frame,
+    farewell: &'a Farewell,
+    form_token: &'a str,
+}
+
+impl FarewellPage<'_> {
+    const FORM_TOKEN: &'static str = FORM_TOKEN;
+}
+
+impl Farewell {
+    fn show(&self, visit: &Visit) -> Response {
+        let page = FarewellPage { frame: Frame::of(visit, None), farewell: self, form_token: visit.csrf.expose() };
+        page::respond(StatusCode::OK, &page, &Forms::Here)
+    }
 }
 
 fn invited(site: &Site, visit: &Visit, name: &str, token: &Secret) -> Response {

@@ -1,0 +1,204 @@
+//! Taking away: one person's accounts, one provider's, or a person with all they have.
+//!
+//! Here it counts at once. What providers have to be told (RFC 7009) is written down first, with the tokens, and told as soon as they can be reached:
+//! in an emergency the provider is often the one that is down (L18).
+
+use std::time::Duration;
+
+use keyfob::history::Event;
+use keyfob::proto::Timestamp;
+use keyfob::store::{Expected, Versioned};
+use keyfob::{Account, Error, Revoked, StoreError};
+use keyfob_store::shelf::{Item, Kind};
+use serde::{Deserialize, Serialize};
+
+use super::person::OWNER;
+use super::{People, Person};
+use crate::audit;
+use crate::keys;
+use crate::seat::whose;
+use crate::site::{Desk, Site};
+
+/// Tokens that their provider has to be told to forget.
+const OWED: Kind = Kind("revocation");
+
+/// How often is looked whether something is owed. A new debt is paid without waiting for that.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// After this it is given up: every access token has ended by then.
+const LONGEST: i64 = 30 * 24 * 3600;
+
+/// Seconds from one try to the next, growing up to an hour.
+const FIRST_PAUSE: i64 = 15;
+const LONGEST_PAUSE: i64 = 3600;
+
+/// So many are told in one round.
+const ROUND: usize = 100;
+
+/// What a provider has to be told.
+#[derive(Serialize, Deserialize)]
+struct Owed {
+    account: Account,
+    since: Timestamp,
+    tries: u32,
+    next: Timestamp,
+}
+
+/// What is to be taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose<'a> {
+    /// Everything of this person.
+    Person(&'a str),
+    /// Everybody's accounts of this service.
+    Service(&'a str),
+}
+
+impl Site {
+    /// The accounts in the vault that would be taken away.
+    pub(crate) async fn concerned(&self, people: &People, whose: Whose<'_>) -> Result<Vec<Account>, StoreError> {
+        let now = self.keyfob.now();
+        match whose {
+            Whose::Person(person) => {
+                let mut accounts = Vec::new();
+                if person == OWNER {
+                    self.find_accounts(people, now).await?;
+                }
+                for name in people.names_of(person, now).await? {
+                    accounts.extend(self.keyfob.store().account(&name).await?.map(|found| found.value));
+                }
+                Ok(accounts)
+            }
+            Whose::Service(service) => {
+                let Some(desk) = self.desk(service) else { return Ok(Vec::new()) };
+                let all = self.keyfob.store().accounts().await?.into_iter().map(|found| found.value);
+                Ok(all.filter(|account| account.provider == desk.provider.name).collect())
+            }
+        }
+    }
+
+    /// Takes accounts away: forgotten here at once, revoked at their providers as soon as those can be reached. How many they were.
+    pub(crate) async fn revoke_all(&self, people: &People, whose: Whose<'_>, by: &str) -> Result<usize, Error> {
+        let accounts = self.concerned(people, whose).await?;
+        for account in &accounts {
+            self.forget(people, &account.name, by).await?;
+        }
+        people.debts.notify_one();
+        tracing::warn!(?whose, accounts = accounts.len(), "accounts were taken away");
+        Ok(accounts.len())
+    }
+
+    /// Removes a person: their sessions, keys and links first, so that nothing of them works any more, then their accounts. Whoever is stopped in between goes on
+    /// by doing it again. `false`: there is no such person, or it is the owner.
+    pub(crate) async fn remove_person(&self, people: &People, id: &str, by: &str) -> Result<bool, Error> {
+        let now = self.keyfob.now();
+        if id == OWNER || people.change(id, now, |person: &mut Person| person.leaving = true).await?.is_none() {
+            return Ok(false);
+        }
+        people.close_all(id, now).await?;
+        people.uninvite(id, now).await?;
+        people.bar(id, now).await?;
+        let who = audit::Who::Person { person: by.to_owned() };
+        for key in keys::list(&*people.shelf, Some(id), now).await? {
+            keys::revoke(&*people.shelf, Some(id), &key.id, who.clone(), now).await?;
+        }
+        self.revoke_all(people, Whose::Person(id), by).await?;
+        people.drop_person(id).await?;
+        tracing::warn!(person = id, "a person was removed");
+        Ok(true)
+    }
+
+    /// Forgets an account here, at once; what its provider has to be told is durable before.
+    async fn forget(&self, people: &People, name: &str, by: &str) -> Result<(), Error> {
+        let now = self.keyfob.now();
+        let Some(Versioned { value: account, .. }) = self.keyfob.store().account(name).await? else { return Ok(()) };
+        let (person, shown) = whose(name);
+        let desk = self.desk_of(&account);
+        if desk.is_some() {
+            people.owe(&account, now).await?;
+        }
+        let forgotten = match &desk {
+            // A refresh that is under way has new tokens in a moment; they are what has to be revoked.
+            Some(desk) => match keyfob::logout(&self.keyfob, &desk.settings, &desk.app, name, false).await {
+                Ok(done) => Some(done.account),
+                Err(Error::NoAccount { .. }) => None,
+                Err(error) => return Err(error),
+            },
+            None => {
+                let entry = self.keyfob.entry(&account, Event::LoggedOut { revoked: false });
+                self.keyfob.store().remove_account(name, Some(&entry)).await?;
+                None
+            }
+        };
+        if let Some(newest) = forgotten.as_ref().filter(|_| desk.is_some()) {
+            people.owe(newest, now).await?;
+        }
+        people.unlist(person, forgotten.as_ref().unwrap_or(&account), now).await?;
+        let what = audit::What::Disconnected { account: shown.to_owned(), revoked: false };
+        audit::record(&*people.shelf, Some(person), audit::Who::Person { person: by.to_owned() }, what, now).await?;
+        Ok(())
+    }
+
+    /// The service that an account is of.
+    fn desk_of(&self, account: &Account) -> Option<std::sync::Arc<Desk>> {
+        self.desks().into_iter().find(|desk| desk.provider.name == account.provider && desk.app.client_id == account.client_id)
+    }
+
+    /// Tells providers what they are owed, as long as this is waited for. Of several machines one tells each.
+    pub(crate) async fn pay(&self) {
+        let Some(people) = &self.people else { return std::future::pending().await };
+        loop {
+            if let Err(error) = self.pay_once(people).await {
+                tracing::warn!(%error, "what providers are owed cannot be read");
+            }
+            tokio::select! {
+                () = people.debts.notified() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    async fn pay_once(&self, people: &People) -> Result<(), StoreError> {
+        let now = self.keyfob.now();
+        for found in people.shelf.items(OWED, None, None, ROUND, now).await? {
+            let owed: Owed = super::read(&found.value)?;
+            if owed.next > now {
+                continue;
+            }
+            let pause = FIRST_PAUSE.saturating_mul(1 << owed.tries.min(16)).min(LONGEST_PAUSE);
+            let taken = Owed { tries: owed.tries.saturating_add(1), next: now.plus(pause), ..owed };
+            // Whoever writes this is whose try it is.
+            match people.shelf.put_item(OWED, &taken.item(&found.value.id), Expected::Generation(found.generation)).await {
+                Ok(_) => {}
+                Err(StoreError::Conflict) => continue,
+                Err(error) => return Err(error),
+            }
+            let Some(desk) = self.desk_of(&taken.account) else { continue };
+            match keyfob::revoke(&self.keyfob, &desk.settings, &desk.app, &taken.account).await {
+                Revoked::Failed(error) => tracing::warn!(provider = taken.account.provider, tries = taken.tries, %error, "not revoked yet"),
+                _ => {
+                    tracing::info!(provider = taken.account.provider, "revoked");
+                    people.shelf.remove_item(OWED, &found.value.id).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl People {
+    /// How many revocations providers have not been told yet; more than fit in a round are not counted.
+    pub(crate) async fn owed(&self, now: Timestamp) -> Result<usize, StoreError> {
+        Ok(self.shelf.items(OWED, None, None, ROUND, now).await?.len())
+    }
+
+    async fn owe(&self, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+        let owed = Owed { account: account.clone(), since: now, tries: 0, next: now };
+        self.shelf.put_item(OWED, &owed.item(account.id.as_str()), Expected::Anything).await.map(drop)
+    }
+}
+
+impl Owed {
+    fn item(&self, id: &str) -> Item {
+        Item::new(id, serde_json::to_vec(self).expect("what is made to be stored")).until(self.since.plus(LONGEST))
+    }
+}

@@ -1,0 +1,137 @@
+//! What is somebody else's is as if it were not there: every route with somebody else's names, and nothing comes of it.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keyfob::Store as _;
+use keyfob::proto::Timestamp;
+use keyfob_broker::paths;
+use keyfob_store::Shelf as _;
+use keyfob_store::shelf::Kind;
+use support::{Browser, World};
+
+/// Everything that is kept, in words that can be compared.
+async fn state(world: &World) -> BTreeMap<String, String> {
+    let mut state = BTreeMap::new();
+    for found in world.store.accounts().await.expect("accounts") {
+        state.insert(format!("account {}", found.value.name), format!("{:?} {:?}", found.generation, found.value));
+    }
+    let shelf = world.shelf.as_ref().expect("a shelf");
+    // Not `visit`: that a browser is in use, and what it is to be told next, is its own.
+    for kind in ["person", "subject", "invite", "link", "account", "upstream", "revocation", "key"] {
+        for item in shelf.items(Kind(kind), None, None, 1000, Timestamp::from_unix(0)).await.expect("items") {
+            state.insert(format!("{kind} {}", item.value.id), String::from_utf8_lossy(&item.value.content).into_owned());
+        }
+    }
+    state
+}
+
+/// A member's id, from the owner's page.
+async fn id_of(owner: &mut Browser, name: &str) -> String {
+    let text = owner.get("/people").await.text;
+    let at = text.find(&format!(">{name}<")).expect("a member");
+    let rest = text[at..].split_once("/people/").expect("an address").1;
+    rest.split('/').next().expect("an id").to_owned()
+}
+
+/// What a name of somebody else's account looks like from outside: as they call it, as the vault does, and as it is mistyped on purpose.
+fn foreign_names(theirs: &str, person: &str) -> Vec<String> {
+    let plain =
+        [theirs.to_owned(), format!("~{person}/{theirs}"), format!("~owner/{theirs}"), format!("{theirs}/x"), format!("../{theirs}")];
+    let encoded = plain.iter().map(|name| keyfob::proto::encode::percent(name).to_string());
+    encoded.chain([format!("~{person}%252F{theirs}"), theirs.to_uppercase(), format!("{theirs}%00")]).collect()
+}
+
+/// Every route with these names, by GET and as a form that is this browser's own.
+async fn ask_everywhere(browser: &mut Browser, accounts: &[String], person: &str) -> BTreeMap<String, u16> {
+    let form_token = browser.get("/settings").await.form_token();
+    let fields = [
+        ("form_token", form_token.as_str()),
+        ("id", "5A9DB0C5000000000000000000000F01"),
+        ("title", "mine now"),
+        ("theme", "dark"),
+        ("client_id", "mine"),
+    ];
+    let mut all = BTreeSet::new();
+    for pattern in paths().filter(|pattern| pattern.contains("{account}") || pattern.contains("{person}")) {
+        for account in accounts {
+            for action in ["locks", "lock", "unlock-now", "devices", "turn-on"] {
+                let path = pattern.replace("{account}", account).replace("{action}", action);
+                all.insert(path.replace("{person}", person).replace("{*path}", "users/locks/mine"));
+            }
+        }
+    }
+    let mut answers = BTreeMap::new();
+    for path in all {
+        let page = browser.get(&path).await;
+        assert!(!page.has("Front Door") && !page.has("5A9DB0C5") && !page.has("Living room"), "{path}: {}", page.text);
+        answers.insert(format!("GET {path}"), page.status);
+        // To connect is to begin something of one's own, whatever it is called.
+        if !path.starts_with("/connect/") {
+            answers.insert(format!("POST {path}"), browser.post(&path, &fields).await.status);
+        }
+    }
+    answers
+}
+
+#[tokio::test]
+async fn l8_what_is_somebody_elses_is_not_there_and_nothing_comes_of_asking() {
+    let world = World::known(&["august", "telldus"]).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    let other = world.member(&mut owner, "Kim").await;
+    owner.connect("august").await;
+    member.connect("telldus").await;
+    let robin = id_of(&mut owner, "Robin").await;
+    world.sandbox.clear_seen();
+    let before = state(&world).await;
+    // A member and the owner's account; a member and another member's; the owner and a member's.
+    let mut asked = 0;
+    let mut browsers = [member, other, owner];
+    let cases = [(0, "august", "owner"), (1, "telldus", robin.as_str()), (1, "august", "owner"), (2, "telldus", "nobody")];
+    for (browser, theirs, person) in cases {
+        let browser = &mut browsers[browser];
+        for (what, status) in ask_everywhere(browser, &foreign_names(theirs, person), person).await {
+            asked += 1;
+            match status {
+                404 | 405 => {}
+                // Programs bring a key, and these browsers none.
+                401 if what.contains("/api/") || what.contains("/token/") => {}
+                // A name with a NUL, or one that climbs, is none.
+                400 if what.contains("%00") || what.contains("..") => {}
+                other => panic!("{what}: {other}"),
+            }
+        }
+    }
+    assert!(asked > 200, "{asked}");
+    assert_eq!(state(&world).await, before);
+    for service in ["august", "telldus"] {
+        assert!(world.sandbox.seen(service).is_empty(), "nothing was asked of a provider");
+    }
+    let [mut member, _, mut owner] = browsers;
+    assert!(owner.get("/accounts/august").await.has("Front Door"), "and its own person still has it");
+    assert!(member.get("/accounts/telldus").await.has("Living room lamp"));
+}
+
+#[tokio::test]
+async fn l8_the_pages_of_the_owner_are_nowhere_for_members() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    let robin = id_of(&mut owner, "Robin").await;
+    let form_token = member.get("/settings").await.form_token();
+    let before = state(&world).await;
+    let mut asked = 0;
+    for pattern in paths().filter(|path| path.starts_with("/people") || path.ends_with("/app") || path.ends_with("/revoke")) {
+        for person in ["owner", &robin] {
+            let path = pattern.replace("{person}", person).replace("{provider}", "august");
+            assert_eq!(member.get(&path).await.status, 404, "{path}");
+            assert_eq!(member.post(&path, &[("form_token", &form_token), ("name", "Eve")]).await.status, 404, "{path}");
+            asked += 1;
+        }
+    }
+    assert!(asked >= 12, "{asked}");
+    assert_eq!(state(&world).await, before);
+}
