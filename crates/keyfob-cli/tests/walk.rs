@@ -111,6 +111,28 @@ async fn the_web_app_starts_answers_and_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_can_open_the_vault_gets_a_link_to_sign_in_with() {
+    let house = House::new().await;
+    let port = keyfob_testbed::port::reserve();
+    let listen = format!("127.0.0.1:{port}");
+    let mut serve = house.start(&["serve", "--listen", &listen]);
+    let first = serve.line(|line| line.contains("/first-run?token=")).await;
+    let link = house.good(&["serve", "--link", "--listen", &listen]).await;
+    let link = link.trim();
+    assert!(link.starts_with(&format!("http://{listen}/first-run?token=")) && !first.contains(link), "{link}");
+    let json = house.json(&["serve", "--link", "--listen", &listen]).await;
+    assert!(json["link"].as_str().is_some_and(|other| other != link), "{json}");
+    // The one that runs knows what the other one wrote.
+    let page = visit(link).await;
+    assert!(page.status == 200 && page.text.contains("Sign in as the owner"), "{}", page.text);
+    assert_eq!(visit(&format!("http://{listen}/")).await.status, 303, "nobody is let in without");
+    let file = house.file("august.env", "CLIENTID=a-b-c\nAPIKEY=a\nAPISEC=b\n");
+    house.run(&["serve", "--link", "--env-file", &file]).await.exits(2);
+    serve.interrupt();
+    serve.end_listening().await.exits(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn providers_are_listed_and_shown() {
     let mut house = House::new().await;
     house.unset("KEYFOB_SANDBOX");

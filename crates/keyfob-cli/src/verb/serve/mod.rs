@@ -75,6 +75,9 @@ pub(crate) struct Serve {
     /// Also write a log with every step to this file, secrets masked
     #[arg(long, value_name = "FILE")]
     debug_log: Option<PathBuf>,
+    /// Print a fresh link that signs the owner in, once, within a quarter of an hour, and exit
+    #[arg(long, conflicts_with_all = ["env_file", "health_check"])]
+    link: bool,
     /// Ask a running one whether it is well, and exit (for containers)
     #[arg(long)]
     health_check: bool,
@@ -106,8 +109,18 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     config.external_url.clone_from(&settings.external_url);
     let names: Vec<String> = config.services.iter().map(|service| service.account.clone()).collect();
     let site = Site::discover(config).await.doing(what)?;
+<<<<<<< HEAD
     let tls = tls(&settings, &site)?;
     let server = server(&settings, site.clone(), tls.clone())?;
+=======
+    if args.link {
+        return print_link(&site, context).await;
+    }
+    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
+        let why = format!("cannot listen on {}: {error}", args.listen);
+        Card::new(Exit::Error, what, why, "stop the program that holds the port, or choose another: --listen 127.0.0.1:5001")
+    })?;
+>>>>>>> 87bfbd3 (Command: serve of a vault has people, and serve --link lets its owner in)
     let paint = context.out.note_paint();
     for note in site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())) {
         context.out.note(&format!("{} {note}", paint.warn("note:")));
@@ -151,6 +164,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     }
 }
 
+<<<<<<< HEAD
 /// Variables that are no text are none of ours.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -172,6 +186,26 @@ async fn health_check(settings: &Settings) -> Result<(), Card> {
     keyfob_broker::health_check(address.clone())
         .await
         .map_err(|error| Card::new(Exit::Error, "the web app is not well", error.to_string(), "see its log, or start it: keyfob serve"))
+=======
+/// Whoever may open the vault may sign in as its owner.
+async fn print_link(site: &Site, context: &Context) -> Result<(), Card> {
+    let what = "cannot make a link to sign in with";
+    let link = site.owner_link().await.map_err(keyfob::Error::from).doing(what)?;
+    let link = link.ok_or_else(|| {
+        Card::new(
+            Exit::Usage,
+            what,
+            "with these apps nobody signs in: each browser connects for itself",
+            "keep the apps in the vault: keyfob app add NAME",
+        )
+    })?;
+    if context.out.json {
+        return context.out.json(&json!({"link": link}));
+    }
+    context.out.data(&link)?;
+    context.out.note("Open it in your browser within a quarter of an hour. It is good once.");
+    Ok(())
+>>>>>>> 87bfbd3 (Command: serve of a vault has people, and serve --link lets its owner in)
 }
 
 /// What the web app works on.
@@ -192,7 +226,15 @@ async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
     for service in &services {
         providers = providers.with(&service.provider.name, &service.app);
     }
+<<<<<<< HEAD
     let mut config = Config::new(settings.port(), services, keyfob.clone());
+=======
+    let mut config = Config::new(args.listen, services, keyfob.clone());
+    // What is in the vault is somebody's, who signs in. With an env-file everybody is a guest, and connects for themselves.
+    if !catalogue.is_empty() {
+        config.shelf = Some(context.shelf().await?.clone());
+    }
+>>>>>>> 87bfbd3 (Command: serve of a vault has people, and serve --link lets its owner in)
     config.catalogue = catalogue;
     Ok(Stage { config, keyfob, providers, sandbox: None })
 }
