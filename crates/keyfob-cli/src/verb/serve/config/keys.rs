@@ -85,4 +85,14 @@ mod tests {
         assert_eq!(variables.len(), KEYS.len());
         assert!(variables.contains("KEYFOB_SERVE_LIMITS_HEAD_TIME"));
     }
+
+    #[test]
+    fn the_page_about_it_has_every_setting() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/serve.md");
+        let page = std::fs::read_to_string(page).expect("the page");
+        // Signing in at an issuer is read, and not done yet.
+        for key in KEYS.iter().filter(|key| !key.name.starts_with("sign_in.")) {
+            assert!(page.contains(&format!("`{}`", key.name)), "{} is not in docs/serve.md", key.name);
+        }
+    }
 }
