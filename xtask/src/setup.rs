@@ -7,7 +7,9 @@ use std::hash::{Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::tools::{self, CHROMEDRIVER, CHROMIUM, EXT4, FAKETIME, IP, NODE, NODE_WANTED, POSTGRES, PYTHON, STRACE, Tool, XFS};
+use crate::tools::{
+    self, CHROMEDRIVER, CHROMIUM, EXT4, FAKETIME, IP, NGINX, NODE, NODE_WANTED, POSTGRES, PYTHON, STRACE, SYSTEMD, Tool, XFS,
+};
 
 /// What tests find in their environment, and what they will miss.
 #[derive(Default)]
@@ -22,7 +24,7 @@ const NODE_PACKAGE: &str = "node@24.21.0";
 /// Looks, installs, and says what it did.
 pub(crate) fn run() -> Setup {
     let mut setup = Setup::default();
-    install_by_name(&[PYTHON, NODE, CHROMIUM, CHROMEDRIVER, POSTGRES, FAKETIME, STRACE, EXT4, XFS, IP]);
+    install_by_name(&[PYTHON, NODE, CHROMIUM, CHROMEDRIVER, POSTGRES, FAKETIME, STRACE, EXT4, XFS, IP, SYSTEMD, NGINX]);
     setup.add(&PYTHON, "KEYFOB_TEST_PYTHON", python_environment);
     if let Some(node) = setup.add(&NODE, "KEYFOB_TEST_NODE", node_modules) {
         let modules = node_folder().join("node_modules");
@@ -38,6 +40,8 @@ pub(crate) fn run() -> Setup {
         (&EXT4, "KEYFOB_TEST_MKFS_EXT4"),
         (&XFS, "KEYFOB_TEST_MKFS_XFS"),
         (&IP, "KEYFOB_TEST_IP"),
+        (&SYSTEMD, "KEYFOB_TEST_SYSTEMD_ANALYZE"),
+        (&NGINX, "KEYFOB_TEST_NGINX"),
     ] {
         setup.add(tool, variable, |found| Ok(found.to_path_buf()));
     }

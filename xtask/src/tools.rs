@@ -55,6 +55,19 @@ pub(crate) const IP: Tool = Tool {
     find: || on_path("ip").filter(|path| succeeds(path, &["-V"])),
 };
 
+pub(crate) const SYSTEMD: Tool = Tool {
+    name: "systemd-analyze",
+    packages: &["systemd"],
+    skips: "the units of packaging/, and sockets that are handed over (cli)",
+    find: || on_path("systemd-analyze").filter(|path| succeeds(path, &["--version"])),
+};
+pub(crate) const NGINX: Tool = Tool {
+    name: "nginx",
+    packages: &["nginx-light"],
+    skips: "the proxy of packaging/ (cli)",
+    find: || on_path("nginx").filter(|path| succeeds(path, &["-v"])),
+};
+
 /// The Node that the peer needs; an older one can still install it with its npm.
 pub(crate) const NODE_WANTED: (u32, u32) = (20, 0);
 
