@@ -254,6 +254,52 @@ async fn j7_a_write_that_waits_for_a_rekey_sees_its_header() {
     assert_eq!([0, 1, 2, 3, 4, 5].map(|column| counts.get::<_, i64>(column)), [1, 0, 0, 0, 1, 0], "nothing was written");
 }
 
+/// And what that rests on: whoever writes anything that is sealed waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn j7_everybody_who_writes_waits_for_a_rekey() {
+    let Some((database, vault)) = vault().await else { return };
+    let other = open(&database.url()).await;
+    vault.put_item(VALET, &item("one"), Expected::Nothing).await.expect("puts");
+    let (sql, watch) = (past(&database).await, past(&database).await);
+    // Where a rekey has its locks, and has not begun.
+    sql.batch_execute("BEGIN; SELECT FROM keyfob.header FOR UPDATE").await.expect("locks");
+    let same = key(1);
+    let rekey = vault.rekey(&same);
+    let (account, app, pending, one) = (oauth2_account("home"), app(), oauth2_pending("state"), item("one"));
+    let writing = async {
+        until(
+            &watch,
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'keyfob.act'::regclass AND mode = 'ExclusiveLock' AND granted)",
+        )
+        .await;
+        tokio::join!(
+            other.put_account(&account, Expected::Nothing, None),
+            other.put_app("example", &app),
+            other.put_pending(&pending, "binding"),
+            other.put_item(VALET, &one, Expected::Generation(Generation(1))),
+            other.record(vec![act(1, None)]),
+        )
+    };
+    let letting_go = async {
+        until(
+            &past(&database).await,
+            "SELECT count(DISTINCT relation) = 5 FROM pg_locks WHERE NOT granted AND relation IN ('keyfob.account'::regclass,
+                'keyfob.app'::regclass, 'keyfob.pending'::regclass, 'keyfob.item'::regclass, 'keyfob.act'::regclass)",
+        )
+        .await;
+        sql.batch_execute("COMMIT").await.expect("lets go");
+    };
+    let (rekeyed, (one, two, three, four, five), ()) = tokio::join!(rekey, writing, letting_go);
+    assert_eq!(rekeyed.expect("seals anew").generation, 2);
+    one.expect("puts");
+    two.expect("puts");
+    three.expect("puts");
+    assert_eq!(four.expect("swaps"), Generation(2));
+    five.expect("writes");
+    let all = count(&vault).await.expect("everything opens");
+    assert_eq!((all.accounts, all.apps, all.items, all.acts), (1, 1, 1, 1));
+}
+
 #[tokio::test]
 #[ignore = "run by the other tests, as a process of its own"]
 async fn somebody_who_seals_anew() {
