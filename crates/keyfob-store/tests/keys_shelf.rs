@@ -18,6 +18,7 @@ fn everything_on_the_shelf_is_sealed_anew() {
     let home = Home::new();
     let (vault, other) = (home.open(), home.open());
     wait(fill(&vault, MANY));
+    assert_eq!(wait(vault.shelf_size()).expect("counts"), (u64::from(MANY) + 1, u64::from(MANY)));
     let expected = wait(everything(&vault));
     let sql = home.sql();
     let records = || -> std::collections::HashSet<Vec<u8>> {

@@ -181,6 +181,14 @@ pub(super) async fn sweep(vault: &PostgresVault, now: Timestamp, most: usize) ->
     unsigned(swept.rows.first().map(|row| get(row, 0)).transpose()?.unwrap_or_default())
 }
 
+/// How many items, and how many lines of the book.
+pub(super) async fn size(vault: &PostgresVault) -> Result<(u64, u64), StoreError> {
+    let size = "SELECT (SELECT count(*) FROM keyfob.item), (SELECT count(*) FROM keyfob.act)";
+    let rows = run(vault, size, &[], Again::Once).await.map_err(|failure| failure.error)?.rows;
+    let count = |column| unsigned(rows.first().map(|row| get(row, column)).transpose()?.unwrap_or_default());
+    Ok((count(0)?, count(1)?))
+}
+
 /// Whatever is there: it is opened first (a damaged record is not written over), and taken for what is expected.
 async fn put_anyway(vault: &PostgresVault, now: &Now, kind: &str, item: &Item) -> Result<Option<Generation>, StoreError> {
     for _ in 0..MOST_ROUNDS {

@@ -100,6 +100,14 @@ impl PostgresVault {
         rekey::rekey(self, to).await
     }
 
+    /// How many items are on the [shelf](crate::shelf), and how many lines in its book; whether they open or not.
+    ///
+    /// # Errors
+    /// As [`PostgresVault::open`].
+    pub async fn shelf_size(&self) -> Result<(u64, u64), StoreError> {
+        items::size(self).await
+    }
+
     /// Whether a text is an address of a vault in PostgreSQL, and not the path of a file.
     #[must_use]
     pub fn is_address(text: &str) -> bool {

@@ -131,4 +131,23 @@ mod tests {
         drop(vault);
         assert!(frozen.is_still_so().is_err(), "somebody wrote");
     }
+
+    /// It would have to be moved on first, and cannot.
+    #[test]
+    fn an_older_vault_is_refused_untouched() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("it is there").join("keyfob").join("vault.db");
+        let source = KeySource::beside(&path);
+        drop(Vault::open(&path, source.clone()).expect("makes a vault"));
+        let frozen = || Frozen { path: path.clone(), seen: seen(&path).expect("looks").expect("it is there") };
+        let open = || database::open_frozen(&frozen(), &path, |header| source.open(header, &mut Vec::new())).map(drop);
+        open().expect("of this version");
+        let older = Connection::open(&path).expect("opens");
+        older.execute_batch("DROP TABLE item; DROP TABLE act; PRAGMA user_version = 1").expect("goes back");
+        older.close().expect("closes");
+        let before = std::fs::read(&path).expect("reads");
+        let refused = open().expect_err("it is older");
+        assert!(matches!(&refused, StoreError::Io(_, why) if why.kind() == ErrorKind::ReadOnlyFilesystem), "{refused:?}");
+        assert!(std::fs::read(&path).expect("reads") == before);
+    }
 }

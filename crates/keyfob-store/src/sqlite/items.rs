@@ -51,6 +51,12 @@ pub(super) fn items(connection: &Connection, sealer: &Sealer, wanted: &Wanted<'_
     rows.into_iter().map(|row| row.open(sealer)).collect()
 }
 
+/// How many items, and how many lines of the book.
+pub(super) fn size(connection: &Connection) -> Result<(u64, u64), StoreError> {
+    let size = "SELECT (SELECT count(*) FROM item), (SELECT count(*) FROM act)";
+    connection.query_row(size, (), |row| Ok((counter(row, 0)?, counter(row, 1)?))).map_err(sql)
+}
+
 impl Write<'_> {
     pub(super) fn put_item(&self, kind: &str, item: &Item, expected: Expected) -> Result<Generation, StoreError> {
         let found = ItemRow::find(self.connection, kind, &item.id)?;

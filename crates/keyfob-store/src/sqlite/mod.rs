@@ -177,6 +177,11 @@ impl Vault {
         self.readers.alone(|connection, pool| check::check(connection, &pool.sealing)).await
     }
 
+    /// How many items are on the [shelf](crate::shelf), and how many lines in its book; whether they open or not.
+    pub async fn shelf_size(&self) -> Result<(u64, u64), StoreError> {
+        self.readers.elsewhere(|_| false, |connection, _| items::size(connection)).await
+    }
+
     /// Closes the vault so that it is one file: nothing of it is in a log.
     pub(crate) async fn into_one_file(self) -> Result<(), StoreError> {
         let path = self.path.clone();

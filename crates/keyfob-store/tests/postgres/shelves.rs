@@ -199,6 +199,7 @@ async fn the_shelf_moves_into_postgresql_and_back() {
     fill(&here, MANY).await;
     let moved = Moved { items: u64::from(MANY) + 1, acts: u64::from(MANY), ..Moved::default() };
     assert_eq!(copy_all(&here, &there).await.expect("moves"), moved);
+    assert_eq!(there.shelf_size().await.expect("counts"), (u64::from(MANY) + 1, u64::from(MANY)));
     let expected = everything(&here).await;
     assert!(everything(&there).await == expected);
     assert_eq!(copy_all(&there, &back).await.expect("moves back"), moved);
