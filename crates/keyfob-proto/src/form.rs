@@ -75,6 +75,10 @@ impl Form {
         self.joint = b"&";
     }
 
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.text.into_bytes()
+    }
+
     pub(crate) fn into_text(self) -> String {
         String::from_utf8(self.text.into_bytes()).expect("a URL is text, and what is encoded is ASCII")
     }

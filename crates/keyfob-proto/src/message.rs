@@ -1,6 +1,8 @@
 //! Requests and answers at the level of HTTP messages, without IO.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -34,7 +36,8 @@ use crate::secret::Secret;
 pub struct Outgoing {
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
+    /// Those of a client's requests are the same, and shared.
+    headers: Arc<HeaderMap>,
     body: Vec<u8>,
     /// Whether an assertion about the client goes with it, made when it is sent.
     pub(crate) wants_assertion: bool,
@@ -45,28 +48,33 @@ impl Outgoing {
     pub const LARGEST_ANSWER: usize = 1 << 20;
 
     pub(crate) fn new(method: Method, endpoint: &Endpoint) -> Self {
-        Self { method, uri: endpoint.uri().clone(), headers: HeaderMap::new(), body: Vec::new(), wants_assertion: false }
+        Self { method, uri: endpoint.uri().clone(), headers: Arc::default(), body: Vec::new(), wants_assertion: false }
     }
 
     pub(crate) fn from_parts(parts: http::request::Parts, body: Vec<u8>) -> Self {
-        Self { method: parts.method, uri: parts.uri, headers: parts.headers, body, wants_assertion: false }
+        Self { method: parts.method, uri: parts.uri, headers: Arc::new(parts.headers), body, wants_assertion: false }
+    }
+
+    /// A form, with headers that say so.
+    pub(crate) fn prepared(endpoint: &Endpoint, headers: &Arc<HeaderMap>, body: Vec<u8>) -> Self {
+        Self { headers: headers.clone(), body, ..Self::new(Method::POST, endpoint) }
     }
 
     pub(crate) fn accept_json(mut self) -> Self {
-        self.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        self.set_header(ACCEPT, HeaderValue::from_static("application/json"));
         self
     }
 
     pub(crate) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.set_header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         self.body = encode::form_pairs(pairs.iter().copied()).into_bytes();
         self
     }
 
-    pub(crate) fn json(mut self, pairs: &[(&str, &str)]) -> Self {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    pub(crate) fn json<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.set_header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut object = serde_json::Map::new();
-        for &(name, value) in pairs {
+        for (name, value) in pairs {
             // What a form says by repeating a parameter (several resources, RFC 8707 §2) is an array here; dropping all but one would be a lie.
             match object.get_mut(name) {
                 None => drop(object.insert(name.to_owned(), value.into())),
@@ -79,13 +87,13 @@ impl Outgoing {
     }
 
     pub(crate) fn json_object(mut self, object: serde_json::Map<String, serde_json::Value>) -> Self {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.set_header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = serde_json::Value::Object(object).to_string().into_bytes();
         self
     }
 
     pub(crate) fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
-        self.headers.insert(name, value);
+        Arc::make_mut(&mut self.headers).insert(name, value);
     }
 
     /// More of the same form.
@@ -98,7 +106,8 @@ impl Outgoing {
     }
 
     pub(crate) fn secret_header(mut self, name: HeaderName, value: &str) -> Result<Self, Misuse> {
-        self.headers.insert(name.clone(), secret_header_value(&name, value)?);
+        let value = secret_header_value(&name, value)?;
+        self.set_header(name, value);
         Ok(self)
     }
 
@@ -132,7 +141,7 @@ impl Outgoing {
         let mut request = http::Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
+        *request.headers_mut() = Arc::unwrap_or_clone(self.headers);
         request
     }
 }
@@ -177,13 +186,13 @@ impl<'a> Incoming<'a> {
     }
 
     /// The media type, without parameters, in lower case; empty where there is none.
-    pub(crate) fn media_type(&self) -> String {
+    pub(crate) fn media_type(&self) -> Cow<'a, str> {
         media_type(self.headers)
     }
 
     /// That it says it is JSON, under one of the names in use; else what it says, in words that can be shown.
     pub(crate) fn is_json(&self, scrubber: &Scrubber) -> Result<(), String> {
-        match self.media_type().as_str() {
+        match &*self.media_type() {
             "application/json" | "text/json" | "text/javascript" => Ok(()),
             media if media.ends_with("+json") => Ok(()),
             "" => Err("no content type".to_owned()),
@@ -205,9 +214,10 @@ impl fmt::Debug for Incoming<'_> {
 }
 
 /// The media type of a message, without parameters, in lower case.
-pub(crate) fn media_type(headers: &HeaderMap) -> String {
+pub(crate) fn media_type(headers: &HeaderMap) -> Cow<'_, str> {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+    let value = value.split(';').next().unwrap_or("").trim();
+    if value.bytes().any(|byte| byte.is_ascii_uppercase()) { value.to_ascii_lowercase().into() } else { value.into() }
 }
 
 /// What the signer needs to see of a request's body. Streaming bodies are [`Body::Opaque`]: they are never buffered to be signed.

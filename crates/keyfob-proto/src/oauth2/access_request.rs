@@ -46,7 +46,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         let scope = self.scope.iter().map(|scope| ("scope", scope.as_str()));
         let resources = self.resources.iter().map(|resource| ("resource", resource.as_str()));
         scope.chain(resources).chain(self.parameter.iter().map(|details| ("authorization_details", details.as_str())))

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderValue, Method};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 
 use super::asked::front;
 use super::authorize::{ResponseType, no_key};
@@ -49,8 +49,10 @@ pub(crate) struct Shared {
     pub(super) scope: String,
     /// What its authorization URLs begin with.
     pub(super) front: Form,
-    /// `Authorization: Basic`, where that says who it is.
-    basic: Option<HeaderValue>,
+    /// Whether `Authorization: Basic` says who it is.
+    basic: bool,
+    /// The headers of its forms, with that one where there is one.
+    headers: Arc<HeaderMap>,
     /// Knows this app's secrets, also as a header carries them.
     scrubber: Arc<Scrubber>,
 }
@@ -75,6 +77,10 @@ impl Client {
         });
         let scrubber = app.secrets().chain(&credentials).fold(Scrubber::new(), Scrubber::knowing);
         let header = |credentials: Secret| secret_header_value(&AUTHORIZATION, &format!("Basic {}", credentials.expose()));
+        let basic = credentials.map(header).transpose()?;
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         let begun = Begun {
             scopes: settings.scopes.clone(),
             client_id: app.client_id.clone(),
@@ -84,6 +90,7 @@ impl Client {
             redirect_fragment: provider.deviations.contains(&Deviation::RedirectFragment),
             keep: provider.keep.clone(),
         };
+        headers.extend(basic.iter().map(|basic| (AUTHORIZATION, basic.clone())));
         let shared = Shared {
             settings: settings.clone(),
             front: front(settings, &app, ResponseType::Code),
@@ -91,7 +98,8 @@ impl Client {
             scope: settings.scopes.join(&settings.scope_separator),
             deviations: Arc::new(provider.deviations.clone()),
             keep: provider.keep.clone(),
-            basic: credentials.map(header).transpose()?,
+            basic: basic.is_some(),
+            headers: Arc::new(headers),
             app,
             scrubber: Arc::new(scrubber),
         };
@@ -137,15 +145,14 @@ impl Client {
         if !same_key {
             return Err(Misuse::new("the key that the login was begun with (RFC 9449 §10)", "another one, or none").into());
         }
-        let mut body = Vec::with_capacity(8);
-        body.extend([("grant_type", "authorization_code"), ("code", verified.code.expose())]);
-        if self.shared.settings.redirect_uri_at_token {
-            body.push(("redirect_uri", verified.redirect_uri.as_str()));
-        }
-        body.extend(verified.verifier.iter().map(|verifier| ("code_verifier", verifier.expose())));
+        let settings = &self.shared.settings;
+        let redirect_uri = settings.redirect_uri_at_token.then_some(("redirect_uri", verified.redirect_uri.as_str()));
+        let verifier = verified.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose()));
         // RFC 8707 §2.2: without them the token would be for whatever the server takes for granted.
-        body.extend(verified.resources.iter().map(|resource| ("resource", resource.as_str())));
-        let request = self.token_request(&self.shared.settings.token, body)?;
+        let resources = verified.resources.iter().map(|resource| ("resource", resource.as_str()));
+        let body = [("grant_type", "authorization_code"), ("code", verified.code.expose())];
+        let body = body.into_iter().chain(redirect_uri).chain(verifier).chain(resources);
+        let request = self.token_request(&settings.token, body)?;
         let scrubber = self.scrubber().keeping([verified.code].into_iter().chain(verified.verifier));
         let context = Context {
             scopes: verified.scopes,
@@ -195,18 +202,18 @@ impl Client {
     /// token first: servers end the access token with it (§2.1).
     pub fn revoke(&self, token: &Secret, hint: TokenKind) -> Result<Option<Revocation>, Error> {
         let Some(endpoint) = &self.shared.settings.revoke else { return Ok(None) };
-        let request = self.back_channel(endpoint, vec![("token", token.expose()), ("token_type_hint", hint.as_str())], TokenBody::Form)?;
+        let request = self.back_channel(endpoint, [("token", token.expose()), ("token_type_hint", hint.as_str())], TokenBody::Form)?;
         Ok(Some(Revocation { request, deviations: self.shared.deviations.clone(), scrubber: self.scrubber().knowing(token) }))
     }
 
     /// How its requests say whose they are: in one way only (RFC 6749 §2.3).
     fn identification(&self) -> Identification<'_> {
-        match (self.shared.settings.client_auth, &self.shared.app.client_secret, &self.shared.basic) {
-            (ClientAuth::Basic | ClientAuth::BasicRaw, _, Some(basic)) => Identification::Header(basic),
+        match (self.shared.settings.client_auth, &self.shared.app.client_secret, self.shared.basic) {
+            (ClientAuth::Basic | ClientAuth::BasicRaw, _, true) => Identification::Header,
             (ClientAuth::Post, Some(secret), _) => Identification::IdAndSecret(secret),
             // RFC 7521 §4.2: the assertion says who it is; it is added when the request is sent.
             (ClientAuth::SecretJwt, Some(_), _) | (ClientAuth::PrivateKeyJwt, ..) => Identification::Assertion,
-            (ClientAuth::None | ClientAuth::Tls, ..) | (_, None, _) | (_, _, None) => Identification::Id,
+            (ClientAuth::None | ClientAuth::Tls, ..) | (_, None, _) | (_, _, false) => Identification::Id,
         }
     }
 
@@ -245,28 +252,31 @@ impl Client {
     }
 
     /// A request to the token endpoint, with the provider file's further parameters.
-    pub(crate) fn token_request<'a>(&'a self, endpoint: &Endpoint, mut body: Vec<(&'a str, &'a str)>) -> Result<Outgoing, Misuse> {
+    pub(crate) fn token_request<'a>(
+        &'a self,
+        endpoint: &Endpoint,
+        body: impl IntoIterator<Item = (&'a str, &'a str), IntoIter: Clone>,
+    ) -> Result<Outgoing, Misuse> {
+        let (settings, body) = (&self.shared.settings, body.into_iter());
         // No parameter twice (RFC 6749 §3.2); what the request says itself counts.
-        let own = body.len();
-        for (name, value) in &self.shared.settings.token_params {
-            if body[..own].iter().all(|(known, _)| known != name && self.shared.settings.name_of(known) != name) {
-                body.push((name, value));
-            }
-        }
-        self.back_channel(endpoint, body, self.shared.settings.token_body)
+        let own = body.clone();
+        let is_new = |name: &String| own.clone().all(|(known, _)| known != name && settings.name_of(known) != name);
+        let more = settings.token_params.iter().filter(|(name, _)| is_new(name)).map(|(name, value)| (name.as_str(), value.as_str()));
+        self.back_channel(endpoint, body.chain(more), settings.token_body)
     }
 
     /// A request that says who the client is.
     pub(crate) fn back_channel<'a>(
         &'a self,
         endpoint: &Endpoint,
-        mut body: Vec<(&'a str, &'a str)>,
+        body: impl IntoIterator<Item = (&'a str, &'a str)>,
         kind: TokenBody,
     ) -> Result<Outgoing, Misuse> {
-        let id = self.shared.app.client_id.as_str();
+        let Shared { settings, app, headers, .. } = &*self.shared;
+        let id = app.client_id.as_str();
         let identification = self.identification();
-        match &identification {
-            Identification::Header(_) if self.shared.settings.client_auth == ClientAuth::BasicRaw && id.contains(':') => {
+        let who = match &identification {
+            Identification::Header if settings.client_auth == ClientAuth::BasicRaw && id.contains(':') => {
                 return Err(Misuse::new("a client id without colon, for Basic without encoding (RFC 7617 §2)", "one with a colon"));
             }
             Identification::Assertion if kind != TokenBody::Form => {
@@ -275,28 +285,28 @@ impl Client {
                     "JSON",
                 ));
             }
-            Identification::Header(_) | Identification::Assertion => {}
-            Identification::IdAndSecret(secret) => body.extend([("client_id", id), ("client_secret", secret.expose())]),
-            Identification::Id => body.push(("client_id", id)),
-        }
-        body.iter_mut().for_each(|(name, _)| *name = self.shared.settings.name_of(name));
-        let request = Outgoing::new(Method::POST, endpoint).accept_json();
+            Identification::Header | Identification::Assertion => [None, None],
+            Identification::IdAndSecret(secret) => [Some(("client_id", id)), Some(("client_secret", secret.expose()))],
+            Identification::Id => [Some(("client_id", id)), None],
+        };
+        let pairs = body.into_iter().chain(who.into_iter().flatten()).map(|(name, value)| (settings.name_of(name), value));
         let mut request = match kind {
-            TokenBody::Form => request.form(&body),
-            TokenBody::Json => request.json(&body),
+            TokenBody::Form => {
+                let mut form = Form::new();
+                pairs.for_each(|(name, value)| form.pair(name, value));
+                Outgoing::prepared(endpoint, headers, form.into_bytes())
+            }
+            TokenBody::Json => Outgoing::prepared(endpoint, headers, Vec::new()).json(pairs),
         };
         request.wants_assertion = matches!(identification, Identification::Assertion);
-        if let Identification::Header(credentials) = identification {
-            request.set_header(AUTHORIZATION, credentials.clone());
-        }
         Ok(request)
     }
 }
 
 /// How a request says whose it is.
 enum Identification<'a> {
-    /// This `Authorization: Basic`.
-    Header(&'a HeaderValue),
+    /// `Authorization: Basic`.
+    Header,
     /// Id and secret among the parameters.
     IdAndSecret(&'a Secret),
     /// The id among the parameters, and nothing that proves it there.

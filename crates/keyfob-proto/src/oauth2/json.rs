@@ -31,7 +31,9 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 
 /// The same over its text.
 pub(crate) fn members(bytes: &[u8]) -> Result<Object<'_>, Unread> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    // Once for all, and not for each string.
+    let text = std::str::from_utf8(bytes).map_err(|_| Unread::NotUtf8)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Json::deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     match value.map_err(Unread::NotJson)? {
         Json::Object(object) => Ok(object),
@@ -42,6 +44,7 @@ pub(crate) fn members(bytes: &[u8]) -> Result<Object<'_>, Unread> {
 /// Why a text was not read. Written out where somebody is told.
 pub(crate) enum Unread {
     NoObject,
+    NotUtf8,
     NotJson(serde_json::Error),
 }
 
@@ -49,11 +52,15 @@ impl From<Unread> for String {
     fn from(unread: Unread) -> Self {
         match unread {
             Unread::NoObject => "JSON that is no object".to_owned(),
+            Unread::NotUtf8 => "bytes that are no text".to_owned(),
             Unread::NotJson(error) if error.is_data() => format!("a member twice (line {}, column {})", error.line(), error.column()),
             Unread::NotJson(error) => format!("text that is no JSON (line {}, column {})", error.line(), error.column()),
         }
     }
 }
+
+/// So many members are looked through one by one.
+const FEW: usize = 16;
 
 /// Two members of one name.
 pub(crate) struct Twice;
@@ -122,6 +129,10 @@ impl<'a> Object<'a> {
     }
 
     fn place(&self, name: &str) -> Option<usize> {
+        // Of a few, most are told by their length.
+        if self.0.len() <= FEW {
+            return self.0.iter().position(|(known, _)| *known == name);
+        }
         self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn read<'a>(
 
 /// Whether an answer says that it is a form. Servers that answer by forms say `text/plain` as well.
 pub(crate) fn is_form(answer: Incoming<'_>) -> bool {
-    matches!(answer.media_type().as_str(), "application/x-www-form-urlencoded" | "text/plain")
+    matches!(&*answer.media_type(), "application/x-www-form-urlencoded" | "text/plain")
 }
 
 /// A form as if it were JSON: every value is text. Every name once, as everywhere.

@@ -112,7 +112,7 @@ impl UserInfo {
         if answer.body.len() > Outgoing::LARGEST_ANSWER {
             return Err(wrong("a short answer", "an endless one").into());
         }
-        let claims = match (answer.media_type().as_str(), signed) {
+        let claims = match (&*answer.media_type(), signed) {
             ("application/jwt", Some((keys, algorithms))) => {
                 let text = std::str::from_utf8(answer.body).map_err(|_| wrong("signed text", "other bytes"))?;
                 let jws = Jws::read(text)?;

@@ -28,7 +28,7 @@ impl Client {
             return Err(Misuse::new("an app with a secret (RFC 6749 §4.4)", "a public one: anybody could ask in its name").into());
         }
         let asked = request.parameters(self)?;
-        let body = [("grant_type", "client_credentials")].into_iter().chain(asked.pairs()).collect();
+        let body = [("grant_type", "client_credentials")].into_iter().chain(asked.pairs());
         let outgoing = self.token_request(&self.shared.settings.token, body)?;
         let context = Context { refresh: RefreshToken::Dropped, scrubber: self.scrubber(), ..asked.context() };
         Ok(Exchange::new(self, outgoing, context))

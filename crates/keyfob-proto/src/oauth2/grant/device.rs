@@ -71,7 +71,7 @@ impl Client {
             return Err(Misuse::new("a provider with a device authorization endpoint", "one without").into());
         };
         let asked = request.parameters(self)?;
-        let outgoing = self.back_channel(endpoint, asked.pairs().collect(), TokenBody::Form)?;
+        let outgoing = self.back_channel(endpoint, asked.pairs(), TokenBody::Form)?;
         Ok(DeviceAuthorization { client: self.clone(), request: outgoing, asked })
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn assertion_grant(
     refresh: RefreshToken,
 ) -> Result<Exchange, Error> {
     let asked = request.parameters(client)?;
-    let body = [("grant_type", grant_type), ("assertion", assertion.expose())].into_iter().chain(asked.pairs()).collect();
+    let body = [("grant_type", grant_type), ("assertion", assertion.expose())].into_iter().chain(asked.pairs());
     let outgoing = client.token_request(&client.shared.settings.token, body)?;
     let context = Context { refresh, scrubber: client.scrubber().knowing(assertion), ..asked.context() };
     Ok(Exchange::new(client, outgoing, context))

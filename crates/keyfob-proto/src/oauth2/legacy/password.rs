@@ -17,7 +17,7 @@ pub fn password(client: &Client, username: &str, password: &Secret, request: &Ac
     }
     let asked = request.parameters(client)?;
     let body = [("grant_type", "password"), ("username", username), ("password", password.expose())];
-    let outgoing = client.token_request(&client.shared.settings.token, body.into_iter().chain(asked.pairs()).collect())?;
+    let outgoing = client.token_request(&client.shared.settings.token, body.into_iter().chain(asked.pairs()))?;
     let context = Context { scrubber: client.scrubber().knowing(password), ..asked.context() };
     Ok(Exchange::new(client, outgoing, context))
 }
