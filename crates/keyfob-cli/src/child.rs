@@ -1,7 +1,7 @@
 //! Running another program: what it says without our secrets, how it ends as our own end.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::{ExitStatus, Stdio};
 
 use keyfob::Account;
@@ -12,7 +12,7 @@ use tokio::process::Command;
 use crate::card::Card;
 use crate::context::SECRET_VARIABLES;
 use crate::exit::Exit;
-use crate::mask::Masker;
+use crate::mask::{Cleaner, Masker};
 use crate::signal;
 
 /// A program to run.
@@ -20,6 +20,7 @@ pub(crate) struct Program {
     command: Command,
     name: String,
     secrets: Option<Vec<Secret>>,
+    cleaned: bool,
     input: Option<Secret>,
 }
 
@@ -31,7 +32,7 @@ impl Program {
         SECRET_VARIABLES.iter().for_each(|variable| {
             command.env_remove(variable);
         });
-        Self { command, name: name.to_string_lossy().into_owned(), secrets: None, input: None }
+        Self { command, name: name.to_string_lossy().into_owned(), secrets: None, cleaned: false, input: None }
     }
 
     /// With a variable more.
@@ -49,6 +50,12 @@ impl Program {
     /// What it says is shown without these.
     pub(crate) fn masking(mut self, secrets: Vec<Secret>) -> Self {
         self.secrets = Some(secrets);
+        self
+    }
+
+    /// What it passes on is a server's, and is made fit for a terminal where it goes to one.
+    pub(crate) fn cleaning(mut self) -> Self {
+        self.cleaned = true;
         self
     }
 
@@ -74,16 +81,18 @@ impl Program {
         }
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let secrets = self.secrets.unwrap_or_default();
+        let cleaner = |terminal: bool| (self.cleaned && terminal).then(Cleaner::default);
+        let (out_cleaner, err_cleaner) = (cleaner(io::stdout().is_terminal()), cleaner(io::stderr().is_terminal()));
         let said = async {
             tokio::join!(
                 async {
                     if let Some(out) = out {
-                        pass(out, tokio::io::stdout(), Masker::new(&secrets)).await
+                        pass(out, tokio::io::stdout(), Masker::new(&secrets), out_cleaner).await
                     }
                 },
                 async {
                     if let Some(err) = err {
-                        pass(err, tokio::io::stderr(), Masker::new(&secrets)).await
+                        pass(err, tokio::io::stderr(), Masker::new(&secrets), err_cleaner).await
                     }
                 },
             );
@@ -118,11 +127,15 @@ pub(crate) fn secrets(account: &Account, app: &App) -> Vec<Secret> {
 }
 
 /// Passes on what a program says, without secrets, as it comes. Where nobody reads any more, the program is told so by a pipe that closes.
-async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut masker: Masker) {
+async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut masker: Masker, mut cleaner: Option<Cleaner>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let count = from.read(&mut buffer).await.unwrap_or(0);
         let shown = if count == 0 { masker.end() } else { masker.push(&buffer[..count]) };
+        let shown = match &mut cleaner {
+            Some(cleaner) => cleaner.push(&shown),
+            None => shown,
+        };
         if to.write_all(&shown).await.is_err() || to.flush().await.is_err() || count == 0 {
             return;
         }

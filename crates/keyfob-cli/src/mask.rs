@@ -2,6 +2,8 @@
 
 use keyfob::proto::{Secret, encode};
 
+use crate::output::without_terminal_controls;
+
 /// What stands in a secret's place.
 const MASK: &[u8] = b"<secret>";
 
@@ -80,6 +82,28 @@ impl Masker {
     }
 }
 
+/// Makes a stream of bytes fit for a terminal: what a server says among it must not command that (CVE-2024-50349). A character that is cut is held
+/// back until the rest of it is there.
+#[derive(Default)]
+pub(crate) struct Cleaner {
+    held: Vec<u8>,
+}
+
+impl Cleaner {
+    /// What can be shown once these bytes have come.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Vec<u8> {
+        self.held.extend_from_slice(piece);
+        let whole = match std::str::from_utf8(&self.held) {
+            Ok(_) => self.held.len(),
+            // Nothing is wrong yet, but the end is missing.
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => self.held.len(),
+        };
+        let taken: Vec<u8> = self.held.drain(..whole).collect();
+        without_terminal_controls(&String::from_utf8_lossy(&taken)).into_bytes()
+    }
+}
+
 /// `%7C` as `%7c`, which some programs write.
 fn with_small_digits(encoded: &str) -> String {
     let mut pieces = encoded.split('%');
@@ -111,6 +135,17 @@ mod tests {
         let bytes: Vec<String> = format!("<{secret}{secret}>").chars().map(String::from).collect();
         assert_eq!(masked(&[secret], &bytes.iter().map(String::as_str).collect::<Vec<_>>()), "<<secret><secret>>");
         assert_eq!(masked(&[secret], &["abc%7Cdef%2Fghi abc%7cdef%2fghi YWJjfGRlZi9naGk="]), "<secret> <secret> <secret>");
+    }
+
+    #[test]
+    fn k2_a_terminal_gets_nothing_to_obey_however_it_is_cut() {
+        let said = "a\u{1b}]0;x\u{7}b\u{9b}2J\u{202e}é\n\tz\r".as_bytes();
+        for size in 1..said.len() {
+            let mut cleaner = Cleaner::default();
+            let shown: Vec<u8> = said.chunks(size).flat_map(|piece| cleaner.push(piece)).collect();
+            assert_eq!(String::from_utf8_lossy(&shown), "a]0;xb2Jé\n\tz", "{size}");
+        }
+        assert_eq!(Cleaner::default().push(b"a\xff\x1bb"), "a\u{fffd}b".as_bytes());
     }
 
     #[test]

@@ -64,5 +64,5 @@ async fn prepare(args: Curl, context: &Context) -> Result<Program, Card> {
     for name in context.secret_variables() {
         program = program.without(&name);
     }
-    Ok(if args.no_mask { program } else { program.masking(secrets(&ready.session.account(), &opened.app)) })
+    Ok(if args.no_mask { program } else { program.masking(secrets(&ready.session.account(), &opened.app)).cleaning() })
 }

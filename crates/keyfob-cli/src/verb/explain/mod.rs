@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::dry::DryRun;
-use crate::output::{Paint, without_terminal_controls};
+use crate::output::{Output, hang, without_terminal_controls};
 use crate::request::Content;
 
 /// A step: what it is, where it is written, and what it comes to here.
@@ -44,22 +44,29 @@ pub(crate) async fn run(method: Method, name: &str, path: &str, content: &Conten
             return out.json(&oauth1::json(&explanation));
         }
         let steps = oauth1::steps(&explanation, flow, own, &sent.text(&scrubber), out.paint());
-        return out.data(&drawn(&steps, out.paint()));
+        return out.data(&drawn(&steps, out));
     }
     let steps = oauth2::steps(&opened, &sent.text(&scrubber));
     if out.json {
         let steps = steps.iter().map(|step| json!({"title": step.title, "section": step.section, "lines": step.lines}));
         return out.json(&json!({"account": opened.account.name, "steps": steps.collect::<Vec<_>>()}));
     }
-    out.data(&drawn(&steps, out.paint()))
+    out.data(&drawn(&steps, out))
 }
 
 /// The steps as text. Each line was cleaned before it was painted.
-fn drawn(steps: &[Step], paint: Paint) -> String {
+fn drawn(steps: &[Step], out: &Output) -> String {
+    let (paint, width) = (out.paint(), out.to_person.then(|| out.width()));
     let step = |(at, step): (usize, &Step)| {
-        let section = if step.section.is_empty() { String::new() } else { format!("  {}", paint.dim(step.section)) };
+        // Where both do not fit on a line, each has its own.
+        let fits = width.is_none_or(|width| step.title.chars().count() + step.section.chars().count() + 5 < width);
+        let section = match (step.section, fits) {
+            ("", _) => String::new(),
+            (section, true) => format!("  {}", paint.dim(section)),
+            (section, false) => format!("\n   {}", paint.dim(section)),
+        };
         let lines: String = step.lines.iter().map(|line| format!("\n   {line}").trim_end_matches(' ').to_owned()).collect();
-        format!("{} {}{section}{lines}", paint.accent(&(at + 1).to_string()), paint.strong(&step.title))
+        format!("{} {}{section}{lines}", paint.accent(&(at + 1).to_string()), paint.strong(&hang(&step.title, 2, width)))
     };
     steps.iter().enumerate().map(step).collect::<Vec<_>>().join("\n\n")
 }

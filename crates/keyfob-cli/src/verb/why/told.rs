@@ -72,8 +72,7 @@ pub(super) fn show(finding: &Finding, opened: &Opened, out: &Output) -> Result<(
         let width = Some(out.width()).filter(|_| out.to_person);
         let mark = if finding.side == Side::Neither { paint.good("✓") } else { paint.bad("✗") };
         let mut lines = vec![format!("{mark} {}", hang(&says, 2, width))];
-        lines
-            .extend(finding.mistakes.iter().map(|mistake| format!("  {} {}", paint.accent(mistake.section), hang(mistake.does, 4, width))));
+        lines.extend(finding.mistakes.iter().map(|mistake| format!("  {}", paint.accent(mistake.section))));
         lines.extend([String::new(), format!("  by the RFC  {expected}")]);
         if let Some(found) = &found {
             let same = expected.bytes().zip(found.bytes()).take_while(|(a, b)| a == b).count();

@@ -1,15 +1,19 @@
 //! `keyfob import`: tokens that were made elsewhere, such as the ready ones that a provider shows on its own pages.
 
+mod elsewhere;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 use keyfob::history::{Event, Fingerprint};
+use keyfob::proto::scrub::printable;
 use keyfob::proto::{Flow, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::store::Expected;
 use keyfob::{Account, AccountId, Health};
 use keyfob_providers::Provider;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use crate::account;
 use crate::card::{Card, Doing};
@@ -17,6 +21,7 @@ use crate::context::Context;
 use crate::credentials::{self, Fields, From, Given};
 use crate::name::Name;
 use crate::prompt;
+use crate::request::read_file;
 use crate::verb::RefusedSecrets;
 use crate::verb::app::{object_in, text_from_stdin};
 
@@ -30,6 +35,9 @@ pub(crate) struct Import {
     /// Take the tokens from stdin, as a JSON object
     #[arg(long)]
     stdin: bool,
+    /// Take the tokens, and the app's keys where they are there, too, from a file of another program
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["stdin", "env_file"])]
+    from: Option<String>,
     /// Take the app's keys from a file of NAME=value lines
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
@@ -41,12 +49,16 @@ const SHAPES: &str = r#"What --stdin takes:
   OAuth 1   {"token":"…", "token_secret":"…"}
   OAuth 2   an access token alone, or
             {"access_token":"…", "refresh_token":"…", "expires_in":3600, "scope":"a b"}
-  and the fields of the app beside them, if the vault has none: "client_id", "client_secret", …"#;
+  and the fields of the app beside them, if the vault has none: "client_id", "client_secret", …
+
+What --from takes, recognised by what it looks like:
+  dictionaries of oauthlib, requests-oauthlib, rauth; ~/.netatmo.credentials; ~/.twurlrc; ~/.xurl; Home Assistant's
+  .storage/core.config_entries; requests of Postman and Bruno; env-files. Where only a refresh token is kept, it is used at once."#;
 
 impl Import {
     /// Tokens from stdin.
     pub(crate) fn of_stdin(name: String, env_file: Option<PathBuf>) -> Self {
-        Self { name, stdin: true, env_file, refused: RefusedSecrets::default() }
+        Self { name, stdin: true, from: None, env_file, refused: RefusedSecrets::default() }
     }
 }
 
@@ -55,7 +67,11 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let name = Name::parse(&args.name)?.checked_for_login()?.to_string();
     let provider = context.provider(name.split('/').next().unwrap_or_default()).await?;
     let what = format!("cannot import {name}");
-    let object = if args.stdin { Some(said_on_stdin()?) } else { None };
+    let object = match &args.from {
+        Some(file) => Some(of_file(file, &provider, context)?),
+        None if args.stdin => Some(said_on_stdin()?),
+        None => None,
+    };
     let given = app(&args, object.as_ref(), &provider, context).await?;
     let app = &given.app;
     let settings = context.settings(&provider, app, &what).await?;
@@ -70,6 +86,9 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
             ));
         }
     };
+    let refresh_first =
+        !said.contains_key("access_token") && said.contains_key("refresh_token") && matches!(settings.flow, Flow::OAuth2(_));
+    let said = if refresh_first { with_ended_token(said) } else { said };
     let tokens = tokens(&said, &settings, &what)?;
     let keyfob = context.keyfob().await?;
     let before = keyfob.store().account(&name).await.doing(what.as_str())?.map(|record| record.value);
@@ -99,7 +118,8 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     }
     let received = account.tokens.refresh_token().map(Fingerprint::of);
     let entry = keyfob.entry(&account, Event::LoggedIn { received });
-    keyfob.store().put_account(&account, Expected::Anything, Some(&entry)).await.doing(what)?;
+    keyfob.store().put_account(&account, Expected::Anything, Some(&entry)).await.doing(what.as_str())?;
+    let account = if refresh_first { refreshed(&account, before.as_ref(), context).await? } else { account };
     if context.out.json {
         let mut described = account::json(&account, context);
         described["replaced"] = json!(before.is_some());
@@ -130,6 +150,46 @@ async fn app(args: &Import, object: Option<&Map<String, Value>>, provider: &Prov
         }
     }
     if some { fields.complete(context, From::Person).await } else { credentials::find(context, provider, args.env_file.as_deref()).await }
+}
+
+/// What another program keeps in a file. Its text is in no error: it holds secrets.
+fn of_file(file: &str, provider: &Provider, context: &Context) -> Result<Map<String, Value>, Card> {
+    let unfit = || {
+        Card::usage(
+            format!("there are no tokens in {}", printable(file)),
+            "it looks like nothing that is known",
+            "keyfob import --help lists what is known; or pipe an object in: --stdin",
+        )
+    };
+    let text = Zeroizing::new(String::from_utf8(read_file(file)?).map_err(|_| unfit())?);
+    let found = elsewhere::read(&text, &provider.name).ok_or_else(unfit)?;
+    let names: Vec<&str> = found.object.keys().map(String::as_str).collect();
+    context.out.note(&context.out.note_paint().dim(&format!("{}: {}, with {}", printable(file), found.kind, names.join(", "))));
+    Ok(found.object)
+}
+
+/// A refresh token alone has to be used before anything else. In the access token's place is one that no server ever gave, and that has ended.
+fn with_ended_token(mut said: Map<String, Value>) -> Map<String, Value> {
+    said.insert("access_token".to_owned(), Value::from(format!("none-{}", keyfob::random_hex())));
+    said.insert("expires_at".to_owned(), Value::from(0));
+    said
+}
+
+/// The account with its first access token. If the refresh token is not taken, nothing stays behind of the attempt.
+async fn refreshed(account: &Account, before: Option<&Account>, context: &Context) -> Result<Account, Card> {
+    let opened = context.open_account(&account.name).await?;
+    match opened.session().await?.refresh().await {
+        Ok(account) => Ok(account),
+        Err(error) => {
+            let store = context.keyfob().await?.store();
+            let what = format!("cannot import {}", account.name);
+            match before {
+                Some(before) => drop(store.put_account(before, Expected::Anything, None).await.doing(what.as_str())?),
+                None => drop(store.remove_account(&account.name, None).await.doing(what.as_str())?),
+            }
+            Err(Card::of(what, &error))
+        }
+    }
 }
 
 /// A JSON object, or an access token alone on a line.
