@@ -2,7 +2,7 @@
 //!
 //! A case says `about` (what it shows), `args`, and what it expects: `stdout`, `stderr` (both empty unless said) and `status` (0 unless said).
 //! Before that: `accounts` to log in to, `before` (commands that have to work), `files` to be there, `env` and `stdin`. In all of them
-//! `{index}` is the sandbox's address, `{folder}` the home, and `{origin:acme}`, `{port:acme}`, `{token:acme}`, `{client_id:acme}`, `{client_secret:acme}` are what
+//! `{index}` is the sandbox's address, `{folder}` the home, and `{origin:acme}`, `{port:acme}`, `{token:acme}`, `{token_secret:telldus}`, `{client_id:acme}`, `{client_secret:acme}` are what
 //! they say. In what is expected, `[..]` is any text in a line, and a line `...` any number of lines.
 //!
 //! `KEYFOB_CASE=header` runs the cases whose name has that in it.
@@ -132,14 +132,12 @@ impl Words {
             words.insert(format!("{{client_id:{name}}}"), app.client_id);
             words.insert(format!("{{client_secret:{name}}}"), app.client_secret);
         }
-        let named = |word: &str| {
-            let said = case.args.iter().chain(case.files.values()).chain(case.env.values()).chain(&case.stdin);
-            said.chain([&case.stdout, &case.stderr]).any(|text| text.contains(word))
-        };
         for account in &case.accounts {
-            let word = format!("{{token:{account}}}");
-            if named(&word) {
-                words.insert(word, house.good(&["token", account]).await.trim().to_owned());
+            let given = house.json(&["env", account]).await;
+            for (word, name) in [("token", "KEYFOB_TOKEN"), ("token_secret", "KEYFOB_TOKEN_SECRET")] {
+                if let Some(secret) = given[name].as_str() {
+                    words.insert(format!("{{{word}:{account}}}"), secret.to_owned());
+                }
             }
         }
         Self(words)
@@ -162,8 +160,9 @@ impl Words {
                 wrong.push(format!("{what}: expected\n{}\n{what}: found\n{}", expected.join("\n"), found.join("\n")));
             }
         }
-        // Whatever it is about, no secret of an app is shown that is not expected.
-        for (word, meaning) in self.0.iter().filter(|(word, meaning)| word.starts_with("{client_secret:") && meaning.len() > 5) {
+        // Whatever it is about, no secret is shown that is not expected.
+        let is_secret = |word: &String| ["{client_secret:", "{token:", "{token_secret:"].iter().any(|kind| word.starts_with(kind));
+        for (word, meaning) in self.0.iter().filter(|(word, meaning)| is_secret(word) && meaning.len() > 5) {
             let said = ended.stdout.contains(meaning.as_str()) || ended.stderr.contains(meaning.as_str());
             if said && !case.stdout.contains(word.as_str()) {
                 wrong.push(format!("{word} was shown"));

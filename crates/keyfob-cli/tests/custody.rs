@@ -89,6 +89,36 @@ async fn who_is_due_and_refused_needs_a_login() {
     assert_eq!(history.as_array().and_then(|entries| entries.last()).map(|entry| entry["event"].clone()), Some("needs-login".into()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_from_elsewhere_is_used_at_once_or_leaves_nothing_behind() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    let path = house.vault();
+    let token = {
+        let vault = keyfob_store::Vault::open_existing(&path, keyfob_store::KeySource::beside(&path)).expect("the vault opens");
+        let account = vault.account("netatmo").await.expect("reads").expect("it is there").value;
+        account.tokens.refresh_token().expect("one").expose().to_owned()
+    };
+    let app = house.sandbox.app("netatmo");
+    let with_secret = |token: &str| {
+        serde_json::json!({"CLIENT_ID": app.client_id, "CLIENT_SECRET": app.client_secret, "REFRESH_TOKEN": token}).to_string()
+    };
+    let file = house.file("good.json", &with_secret(&token));
+    house.good(&["import", "netatmo/moved", "--from", &file]).await;
+    let status = house.json(&["status", "netatmo/moved"]).await;
+    assert_eq!((&status["health"]["state"], &status["renews"]), (&"ok".into(), &true.into()), "{status}");
+    assert_ne!(house.good(&["token", "netatmo/moved"]).await.trim(), "");
+    let file = house.file("bad.json", &with_secret("5a9db0c5|not-real"));
+    house.run(&["import", "netatmo/bad", "--from", &file]).await.fails(4, ["cannot import netatmo/bad", "invalid_grant", ""]);
+    house.run(&["status", "netatmo/bad"]).await.exits(4);
+    let names: Vec<String> =
+        house.json(&["status"]).await.as_array().expect("a list").iter().map(|one| one["account"].to_string()).collect();
+    assert_eq!(names, ["\"netatmo\"", "\"netatmo/moved\""]);
+    // What is replaced by something that does not work stays.
+    house.run(&["import", "netatmo/moved", "--from", &file]).await.exits(4);
+    assert_eq!(house.json(&["status", "netatmo/moved"]).await["health"]["state"], "ok");
+}
+
 /// The account's token ends in a quarter of an hour and was received hours ago, as far as the vault knows: within the last tenth of its life, so that it is
 /// due whatever the account's id adds to that.
 async fn ends_soon(house: &House, name: &str, change: impl FnOnce(&mut OAuth2Tokens)) {

@@ -14,7 +14,7 @@ fn j10_j11_j12_a_life_of_accounts_leaves_no_secret_anywhere() {
     for name in PROVIDERS {
         run.log_in(name);
     }
-    let lives: [&[&str]; 19] = [
+    let lives: [&[&str]; 28] = [
         &["status"],
         &["status", "netatmo"],
         &["status", "netatmo", "--json"],
@@ -34,6 +34,15 @@ fn j10_j11_j12_a_life_of_accounts_leaves_no_secret_anywhere() {
         &["app", "list", "--json"],
         &["account", "list"],
         &["provider", "show", "august"],
+        &["export"],
+        &["doctor", "--json"],
+        &["explain", "POST", "telldus", "/json/device/turnOn", "id=240001"],
+        &["explain", "GET", "august", "/users/me", "--json"],
+        &["why", "telldus", "GET", "/json/devices/list"],
+        &["why", "telldus", "GET", "/json/devices/list", "--base-string", "/dev/null"],
+        &["status", "acme", "--check"],
+        &["post", "acme", "/api/echo", "a=b", "--print", "har"],
+        &["put", "august", "/users/me", "a=b", "--print", "curl"],
     ];
     for arguments in lives {
         run.run(arguments);
