@@ -126,7 +126,9 @@ async fn strangers_get_to_the_sign_in_and_nowhere_else() {
     let mut stranger = world.browser();
     let open = ["/sign-in", "/sign-in/callback", "/first-run", "/invite", "/assets/{file}", "/healthz", "/readyz", "/metrics"];
     let mut turned_away = 0;
-    for path in paths().filter(|path| !open.contains(path)) {
+    // Programs bring a key, and learn no way in for people.
+    let is_programs = |path: &str| path.starts_with("/api/") || path.starts_with("/token/");
+    for path in paths().filter(|path| !open.contains(path) && !is_programs(path)) {
         for name in ["august", "nothing"] {
             let is_program = path.starts_with("/api/") || path.starts_with("/token/");
             let path = path.replace("{account}", name).replace("{action}", "locks").replace("{person}", "owner");
@@ -139,6 +141,11 @@ async fn strangers_get_to_the_sign_in_and_nowhere_else() {
             assert_eq!(page.status, 403, "{path}");
             turned_away += 1;
         }
+    }
+    for path in paths().filter(|path| is_programs(path)) {
+        let path = path.replace("{account}", "august").replace("{*path}", "users/locks/mine");
+        assert_eq!(stranger.get(&path).await.status, 401, "{path}");
+        assert_eq!(owner.get(&path).await.status, 401, "a session is no key: {path}");
     }
     assert!(turned_away > 8 && world.sandbox.seen("august").is_empty());
 }

@@ -6,8 +6,8 @@ use clap_complete::engine::SubcommandCandidates;
 use crate::complete;
 use crate::verb::r#do::Do;
 use crate::verb::{
-    account, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, lock, login, logout, man, provider,
-    refresh, sandbox, serve, status, token, r#try, unlock, vault, watch, why,
+    account, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login, logout, man,
+    provider, refresh, sandbox, serve, status, token, r#try, unlock, vault, watch, why,
 };
 
 /// One key for every OAuth API: log in once, then call.
@@ -113,6 +113,9 @@ pub(crate) enum Verb {
     /// List or forget accounts
     #[command(subcommand)]
     Account(account::Verb),
+    /// Make, list or revoke valet keys: what programs get in place of a token
+    #[command(subcommand)]
+    Key(key::Verb),
     /// Take tokens that were made elsewhere
     Import(import::Import),
     /// Print everything but the secrets, as JSON

@@ -170,7 +170,6 @@ impl Context {
     }
 
     /// The same vault's shelf: what the web app keeps there beside apps and accounts.
-    #[allow(dead_code, reason = "for the web app and its keys")]
     pub(crate) async fn shelf(&self) -> Result<&Arc<dyn Shelf>, Card> {
         Ok(&self.base().await?.shelf)
     }

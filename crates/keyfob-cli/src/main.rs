@@ -56,8 +56,8 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::verb::r#do::{self, Do};
 use crate::verb::{
-    account as accounts, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, lock, login, logout, man,
-    provider, refresh, sandbox, serve, status, token, r#try, unlock, vault as vaults, watch, why,
+    account as accounts, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login, logout,
+    man, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault as vaults, watch, why,
 };
 
 fn main() -> ExitCode {
@@ -140,6 +140,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<(), Card> {
         Verb::Do(args) => r#do::run(args, context).await,
         Verb::App(verb) => app::run(verb, context).await,
         Verb::Account(verb) => accounts::run(verb, context).await,
+        Verb::Key(verb) => key::run(verb, context).await,
         Verb::Import(args) => import::run(args, context).await,
         Verb::Vault(verb) => vaults::run(verb, context).await,
         Verb::Unlock(args) => unlock::run(args, context).await,

@@ -193,6 +193,28 @@ pub async fn revoke(shelf: &dyn Shelf, owner: Option<&str>, id: &str, by: Who, n
     Ok(Some(key))
 }
 
+/// Takes all keys of a person back, or everybody's; how many there were. For a person who leaves, and for the day when nobody knows what leaked.
+///
+/// # Errors
+/// Those of the shelf. Keys that were taken back by then stay so.
+pub async fn revoke_all(shelf: &dyn Shelf, owner: Option<&str>, by: Who, now: Timestamp) -> Result<usize, StoreError> {
+    let mut revoked = 0;
+    loop {
+        // From the beginning each time: what was taken back is not there any more.
+        let items = shelf.items(KIND, owner, None, PAGE, now).await?;
+        if items.is_empty() {
+            return Ok(revoked);
+        }
+        for item in items {
+            let (id, whose) = (item.value.id, item.value.owner);
+            shelf.remove_item(KIND, &id).await?;
+            let what = What::KeyRevoked { key: id, name: String::new(), account: String::new() };
+            audit::record(shelf, whose.as_deref(), by.clone(), what, now).await?;
+            revoked += 1;
+        }
+    }
+}
+
 /// Whether it can be the number of a key: what is asked of a shelf is of its alphabet.
 fn is_number(id: &str) -> bool {
     id.len() <= 64 && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())

@@ -15,6 +15,7 @@ pub(crate) mod header;
 pub(crate) mod help;
 pub(crate) mod helper;
 pub(crate) mod import;
+pub(crate) mod key;
 pub(crate) mod lock;
 pub(crate) mod login;
 pub(crate) mod logout;

@@ -1,0 +1,170 @@
+//! `keyfob key create`, `list` and `revoke`: valet keys, for programs that use an account through the web app.
+
+use clap::{Args, Subcommand};
+use keyfob::proto::Timestamp;
+use keyfob::proto::scrub::printable;
+use keyfob::{Clock, SystemClock};
+use keyfob_broker::Who;
+use keyfob_broker::keys::{self, NewKey, Rate, Rule, ValetKey};
+use serde_json::{Value, json};
+
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::moment;
+use crate::sheet::Sheet;
+use crate::verb::token::seconds;
+
+/// Whose accounts the command's are, among the people of the web app.
+const OWNER: &str = "owner";
+
+/// What to do with keys.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Make a key for a program: printed once, and never again
+    #[command(after_help = RULES)]
+    Create(Create),
+    /// List the keys
+    List,
+    /// Take a key back: it opens nothing any more, at every web app on this vault
+    Revoke {
+        /// The key's ID, as `key list` shows it
+        id: String,
+    },
+}
+
+/// What the key may do.
+#[derive(Args, Debug)]
+pub(crate) struct Create {
+    /// The account that it is for
+    #[arg(long, value_name = "ACCOUNT")]
+    account: String,
+    /// What it may do: methods and a path (may be given several times); nothing else
+    #[arg(long, value_name = "RULE")]
+    allow: Vec<Rule>,
+    /// How often it may be used: 10/min, 5/s, 1000/h, 5000/d
+    #[arg(long, value_name = "RATE")]
+    rate: Option<Rate>,
+    /// When it ends: 12h, 7d
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    expires: Option<i64>,
+    /// It may also have the account's access token itself, which no rule restricts
+    #[arg(long)]
+    token: bool,
+    /// What you call it
+    #[arg(long, value_name = "NAME", default_value = "")]
+    name: String,
+}
+
+const RULES: &str = "\
+Rules:
+  GET /users/locks         this path; HEAD goes with GET
+  GET,PUT /users/*/locks   * is one segment of a path
+  * /users/**              any method; ** at the end is the rest of the path
+A rule says nothing about the query: whoever may use a path may use it with any.
+
+Example: keyfob key create --account august --allow 'GET /users/locks/**' --rate 10/min --expires 7d";
+
+pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
+    match verb {
+        Verb::Create(args) => create(args, context).await,
+        Verb::List => list(context).await,
+        Verb::Revoke { id } => revoke(&id, context).await,
+    }
+}
+
+async fn create(args: Create, context: &Context) -> Result<(), Card> {
+    let account = context.account(&args.account).await?;
+    let what = format!("cannot make a key for {}", account.name);
+    if args.allow.is_empty() && !args.token {
+        let next = format!("allow something, such as --allow 'GET /**'; what there is: keyfob provider show {}", account.provider);
+        return Err(Card::usage(what, "it may do nothing: there is no --allow", next));
+    }
+    let now = SystemClock.now();
+    let new = NewKey {
+        owner: OWNER.to_owned(),
+        name: args.name,
+        account: account.name.clone(),
+        account_id: account.id.clone(),
+        rules: args.allow,
+        rate: args.rate,
+        may_see_token: args.token,
+        expires_at: args.expires.map(|seconds| now.plus(seconds)),
+    };
+    let made = keys::create(&**context.shelf().await?, new, Who::Command, now).await.doing(what)?;
+    if context.out.json {
+        let mut told = json_of(&made.key);
+        told["key"] = made.text.expose().into();
+        return context.out.json(&told);
+    }
+    let paint = context.out.note_paint();
+    let until = made.key.expires_at.map_or_else(|| ", until it is revoked".to_owned(), |at| format!(", until {}", moment::local(at)));
+    context.out.note(&format!("{} a key for {}: {}{until}", paint.good("✓"), paint.strong(&account.name), may(&made.key, "; ")));
+    context.out.note(&paint.dim("keep it now: it is not shown again. To use it: Authorization: Bearer KEY, at /api/ of keyfob serve"));
+    context.out.data(made.text.expose())
+}
+
+async fn list(context: &Context) -> Result<(), Card> {
+    let (now, keys) = (SystemClock.now(), all(context).await?);
+    if context.out.json {
+        return context.out.json(&keys.iter().map(json_of).collect::<Vec<_>>());
+    }
+    if keys.is_empty() {
+        context.out.note("No keys. keyfob key create makes one.");
+        return Ok(());
+    }
+    let mut sheet = Sheet::new(["ID", "Name", "Account", "May", "Rate", "Ends", "Used last"]);
+    for key in &keys {
+        let ago = |moment: Option<Timestamp>, none: &str| moment.map_or_else(|| none.to_owned(), |at| moment::from_now(at, now));
+        let rate = key.rate.map_or_else(|| "-".to_owned(), |rate| rate.to_string());
+        let (ends, used) = (ago(key.expires_at, "-"), ago(key.last_used_at, "never"));
+        sheet.row([key.id.clone(), key.name.clone(), account(key), may(key, ", "), rate, ends, used]);
+    }
+    sheet.print(&context.out)
+}
+
+async fn revoke(id: &str, context: &Context) -> Result<(), Card> {
+    let missing = || Card::usage(format!("there is no key {}", printable(id)), "nothing was revoked", "keyfob key list shows the keys");
+    if context.keyfob_if_any().await?.is_none() {
+        return Err(missing());
+    }
+    let revoked =
+        keys::revoke(&**context.shelf().await?, None, id, Who::Command, SystemClock.now()).await.doing("cannot revoke the key")?;
+    let key = revoked.ok_or_else(missing)?;
+    if context.out.json {
+        return context.out.json(&json!({"id": key.id, "name": key.name, "account": account(&key), "revoked": true}));
+    }
+    let paint = context.out.note_paint();
+    context.out.note(&format!("{} the key {} for {} opens nothing any more", paint.good("✓"), paint.strong(&key.name), account(&key)));
+    Ok(())
+}
+
+async fn all(context: &Context) -> Result<Vec<ValetKey>, Card> {
+    if context.keyfob_if_any().await?.is_none() {
+        return Ok(Vec::new());
+    }
+    keys::list(&**context.shelf().await?, None, SystemClock.now()).await.doing("cannot read the keys")
+}
+
+/// The account as the vault calls it.
+fn account(key: &ValetKey) -> String {
+    if key.owner == OWNER { key.account.clone() } else { format!("~{}/{}", key.owner, key.account) }
+}
+
+fn may(key: &ValetKey, between: &str) -> String {
+    let token = key.may_see_token.then(|| "see the token".to_owned());
+    key.rules.iter().map(ToString::to_string).chain(token).collect::<Vec<_>>().join(between)
+}
+
+fn json_of(key: &ValetKey) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "account": account(key),
+        "allow": key.rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "rate": key.rate.map(|rate| rate.to_string()),
+        "token": key.may_see_token,
+        "created_at": moment::utc(key.created_at),
+        "expires_at": key.expires_at.map(moment::utc),
+        "last_used_at": key.last_used_at.map(moment::utc),
+    })
+}

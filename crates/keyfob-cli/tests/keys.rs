@@ -1,0 +1,30 @@
+//! Valet keys, from being made to being taken back.
+
+#![allow(missing_docs)]
+
+mod common;
+
+use common::House;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_made_listed_and_revoked() {
+    let house = House::new().await;
+    house.log_in("august").await;
+    let make =
+        ["key", "create", "--account", "august", "--allow", "GET /users/locks/**", "--rate", "10/min", "--expires", "7d", "--name", "cron"];
+    let made = house.json(&make).await;
+    let (id, key) = (made["id"].as_str().expect("an id"), made["key"].as_str().expect("a key"));
+    assert!(key.starts_with("kfk_") && key.len() == 75 && key[4..].starts_with(id), "{made}");
+    let listed = house.json(&["key", "list"]).await;
+    let one = &listed[0];
+    assert_eq!((one["id"].as_str(), one["name"].as_str(), one["account"].as_str()), (Some(id), Some("cron"), Some("august")));
+    assert_eq!((&one["allow"][0], &one["rate"], &one["token"]), (&"GET /users/locks/**".into(), &"10/min".into(), &false.into()));
+    assert!(one.get("key").is_none() && !listed.to_string().contains(&key[30..]), "{listed}");
+    // Nor is it in the vault, in any way that can be read.
+    let vault = std::fs::read(house.vault()).expect("a vault");
+    assert!(!vault.windows(20).any(|part| part == &key.as_bytes()[30..50]));
+
+    assert_eq!(house.json(&["key", "revoke", id]).await["revoked"], true);
+    assert_eq!(house.json(&["key", "list"]).await, serde_json::json!([]));
+    house.run(&["key", "revoke", id]).await.exits(2);
+}
