@@ -100,7 +100,6 @@ pub(crate) struct Line {
 
 /// A line that was read.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "the page that shows it comes next")]
 pub(crate) struct Entry {
     pub(crate) number: EntryNumber,
     pub(crate) at: Timestamp,
@@ -135,7 +134,6 @@ impl Book {
         Ok(())
     }
 
-    #[expect(dead_code, reason = "the page that shows it comes next")]
     /// The newest lines before that one, the newest first: all, or those in a person's book.
     pub(crate) async fn read(&self, owner: Option<&str>, before: Option<EntryNumber>, most: usize) -> Result<Vec<Entry>, StoreError> {
         let acts = self.shelf.acts(owner, before, most).await?;

@@ -13,8 +13,8 @@ use crate::operations::Operations;
 use crate::peer::Proxies;
 use crate::people::CALLBACK;
 use crate::routes::{
-    account, action, api, asset, catalogue, connect, first_run, index, invitation, logout, people, provider, rename, settings, sign_in,
-    sign_out, token,
+    account, action, activity, api, asset, catalogue, connect, first_run, index, invitation, keys, logout, people, provider, rename,
+    revoke, settings, sign_in, sign_out, token,
 };
 use crate::site::Site;
 use crate::{guard, health};
@@ -38,7 +38,7 @@ pub(crate) enum Entry {
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 30] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 33] {
     use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -64,6 +64,9 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 30] {
         ("/providers/{provider}/revoke", Owner, get(people::ask_revoke_service).post(people::revoke_service)),
         ("/settings", Visitor, get(settings::show).post(settings::change)),
         ("/assets/{file}", Anybody, get(asset::show)),
+        ("/keys", Person, get(keys::show).post(keys::create)),
+        ("/keys/{key}/revoke", Person, get(revoke::ask).post(revoke::revoke)),
+        ("/activity", Person, get(activity::show)),
         ("/api/{account}", Program, any(api::forward)),
         ("/api/{account}/", Program, any(api::forward)),
         ("/api/{account}/{*path}", Program, any(api::forward)),

@@ -172,6 +172,17 @@ pub async fn list(shelf: &dyn Shelf, owner: Option<&str>, now: Timestamp) -> Res
     Ok(keys)
 }
 
+/// A person's key; `None` if there is none of this number, or it is not this person's.
+pub(crate) async fn find(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestamp) -> Result<Option<ValetKey>, StoreError> {
+    if !is_number(id) {
+        return Ok(None);
+    }
+    match shelf.item(KIND, id, now).await? {
+        Some(item) if item.value.owner.as_deref() == Some(owner) => Ok(Some(Record::read(&item)?.0)),
+        _ => Ok(None),
+    }
+}
+
 /// Takes a key back, and writes that into the book; `None` if there is none of this number, or it is not this person's. Everywhere within a second.
 ///
 /// # Errors

@@ -28,7 +28,7 @@ pub(crate) use self::form::{Ask, FormField, arguments};
 pub(crate) use self::icon::icon;
 pub(crate) use self::life::Life;
 pub(crate) use self::look::{Look, Theme};
-pub(crate) use self::moment::{iso, utc};
+pub(crate) use self::moment::{element as moment_element, iso, utc};
 pub(crate) use self::range::Range;
 pub(crate) use self::story::{Told, told};
 pub(crate) use self::table::{CellView, Section, TableView};

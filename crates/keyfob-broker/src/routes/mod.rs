@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod action;
+pub(crate) mod activity;
 pub(crate) mod api;
 pub(crate) mod asset;
 pub(crate) mod callback;
@@ -10,10 +11,12 @@ pub(crate) mod connect;
 pub(crate) mod first_run;
 pub(crate) mod index;
 pub(crate) mod invitation;
+pub(crate) mod keys;
 pub(crate) mod logout;
 pub(crate) mod people;
 pub(crate) mod provider;
 pub(crate) mod rename;
+pub(crate) mod revoke;
 pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;

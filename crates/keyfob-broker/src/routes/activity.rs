@@ -1,0 +1,106 @@
+//! `/activity`: the book, as its person reads it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+use keyfob::proto::encode;
+use keyfob::store::EntryNumber;
+
+use crate::audit::{Entry, Line, What, Who};
+use crate::browser::Visit;
+use crate::failure::Failure;
+use crate::page::{self, Forms, Frame};
+use crate::site::Site;
+
+/// Lines on a page.
+const MOST: usize = 50;
+
+#[derive(Template)]
+#[template(path = "activity.html")]
+struct Page {
+    frame: Frame,
+    rows: Vec<Row>,
+    /// Whether these are not the newest.
+    is_later: bool,
+    /// Where the next ones are.
+    older: Option<u64>,
+}
+
+struct Row {
+    /// As an element.
+    at: String,
+    who: String,
+    what: String,
+    account: Option<String>,
+    /// The status of the answer, and whether it is a good one.
+    status: Option<(u16, bool)>,
+}
+
+pub(crate) async fn show(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, visit: Visit) -> Result<Response, Failure> {
+    let gate = site.gate.as_ref().ok_or_else(Failure::nowhere)?;
+    let fields = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::nowhere())?;
+    let before = match fields.iter().find(|(name, _)| name == "before") {
+        Some((_, number)) => Some(EntryNumber(number.parse().map_err(|_| Failure::nowhere())?)),
+        None => None,
+    };
+    // One more than is shown tells whether there are more.
+    let mut entries = gate.book.read(Some(visit.person()), before, MOST + 1).await?;
+    let is_more = entries.len() > MOST;
+    entries.truncate(MOST);
+    let older = entries.last().filter(|_| is_more).map(|last| last.number.0);
+    let notice = site.take_notice(&visit).await;
+    let rows = entries.into_iter().map(|entry| Row::of(entry, &visit)).collect();
+    let page = Page { frame: Frame::of(&visit, notice), rows, is_later: before.is_some(), older };
+    Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
+}
+
+impl Row {
+    fn of(entry: Entry, visit: &Visit) -> Self {
+        let Entry { at, line: Line { who, what }, .. } = entry;
+        let who = match who {
+            Who::Key { key_name, .. } => format!("Key {key_name}"),
+            Who::Person { person } if person == visit.person() => "You".to_owned(),
+            Who::Person { .. } => "The owner".to_owned(),
+            Who::Command => "The command".to_owned(),
+            Who::Program => "Keyfob".to_owned(),
+            Who::Other => "Somebody".to_owned(),
+        };
+        let (what, account, status) = told(what);
+        Self {
+            at: page::moment_element(at.as_unix()),
+            who,
+            what,
+            account,
+            status: status.map(|status| (status, (200..400).contains(&status))),
+        }
+    }
+}
+
+/// What was done, with which account, and the status of its answer.
+fn told(what: What) -> (String, Option<String>, Option<u16>) {
+    match what {
+        What::Called { account, method, path, status, problem, .. } => {
+            let refused = problem.map(|problem| format!(" ({problem})")).unwrap_or_default();
+            (format!("{method} {path}{refused}"), Some(account), Some(status))
+        }
+        What::TokenAsked { account, status, .. } => ("asked for the access token".to_owned(), Some(account), Some(status)),
+        What::KeyMade { name, account, allows, .. } => (format!("made the key {name}: {}", allows.join(", ")), Some(account), None),
+        What::KeyRevoked { name, account, .. } if name.is_empty() => {
+            ("revoked a key".to_owned(), Some(account).filter(|name| !name.is_empty()), None)
+        }
+        What::KeyRevoked { name, account, .. } => (format!("revoked the key {name}"), Some(account), None),
+        What::Connected { account } => ("connected it".to_owned(), Some(account), None),
+        What::Disconnected { account, revoked } => {
+            let told = if revoked { "disconnected it, and had its tokens revoked" } else { "disconnected it" };
+            (told.to_owned(), Some(account), None)
+        }
+        What::Acted { account, action, status } => (page::words(&action), Some(account), Some(status)),
+        What::SignedIn => ("signed in".to_owned(), None, None),
+        What::SignedOut => ("signed out".to_owned(), None, None),
+        What::Resumed => ("could not write down what was done before this".to_owned(), None, None),
+        What::Other => ("did something that a newer version knows".to_owned(), None, None),
+    }
+}

@@ -1,0 +1,174 @@
+//! `/keys`: a person's valet keys; POST makes one, and shows it once.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use keyfob::proto::{Misuse, Timestamp};
+use keyfob::{Error, proto};
+
+use crate::audit;
+use crate::browser::Visit;
+use crate::failure::{Failure, sentence};
+use crate::guard::Posted;
+use crate::keys::{self, Made, NewKey, ValetKey};
+use crate::page::{self, FORM_TOKEN, Forms, Frame};
+use crate::people::Mine;
+use crate::site::Site;
+
+/// When a key ends: in seconds, or never.
+const ENDS: [(&str, &str); 5] =
+    [("86400", "in a day"), ("604800", "in a week"), ("2592000", "in 30 days"), ("31536000", "in a year"), ("", "when it is revoked")];
+
+/// What the form has where nothing was said.
+const USUAL_END: &str = "2592000";
+
+#[derive(Template)]
+#[template(path = "keys.html")]
+struct Page<'a> {
+    frame: Frame,
+    keys: Vec<Row>,
+    /// Name, and whether it is chosen.
+    accounts: Vec<(String, bool)>,
+    ends: Vec<(&'static str, &'static str, bool)>,
+    said: &'a Said,
+    problem: Option<String>,
+    form_token: &'a str,
+}
+
+/// A key that was just made.
+#[derive(Template)]
+#[template(path = "key.html")]
+struct Shown<'a> {
+    frame: Frame,
+    row: Row,
+    text: &'a str,
+    /// A request to try it with.
+    example: String,
+}
+
+impl Page<'_> {
+    const FORM_TOKEN: &'static str = FORM_TOKEN;
+}
+
+/// A key in the list.
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) account: String,
+    pub(super) allows: Vec<String>,
+    pub(super) may_see_token: bool,
+    pub(super) rate: Option<String>,
+    /// As elements.
+    pub(super) ends: Option<String>,
+    pub(super) used: Option<String>,
+}
+
+impl Row {
+    pub(super) fn of(key: &ValetKey) -> Self {
+        let moment = |at: Timestamp| page::moment_element(at.as_unix());
+        Self {
+            id: key.id.clone(),
+            name: key.name.clone(),
+            account: key.account.clone(),
+            allows: key.rules.iter().map(ToString::to_string).collect(),
+            may_see_token: key.may_see_token,
+            rate: key.rate.map(|rate| rate.to_string()),
+            ends: key.expires_at.map(moment),
+            used: key.last_used_at.map(moment),
+        }
+    }
+}
+
+/// What the form said.
+#[derive(Default)]
+struct Said {
+    account: String,
+    name: String,
+    allow: String,
+    rate: String,
+    ends: String,
+    token: bool,
+}
+
+impl Said {
+    fn of(posted: &Posted) -> Self {
+        let field = |name: &str| posted.field(name).trim().to_owned();
+        Self {
+            account: field("account"),
+            name: field("name"),
+            allow: field("allow"),
+            rate: field("rate"),
+            ends: field("ends"),
+            token: !posted.field("token").is_empty(),
+        }
+    }
+
+    /// The key that is meant.
+    fn key(&self, mine: &[Mine], person: &str, now: Timestamp) -> Result<NewKey, Misuse> {
+        let account = mine.iter().find(|mine| mine.seat.shown == self.account);
+        let account = account.ok_or_else(|| Misuse::new("one of your accounts", "none, or another one"))?;
+        let rules = self.allow.lines().map(str::trim).filter(|line| !line.is_empty());
+        let seconds = match self.ends.as_str() {
+            "" => None,
+            seconds => Some(seconds.parse::<i64>().map_err(|_| Misuse::new("when the key ends", "text that is no time"))?),
+        };
+        Ok(NewKey {
+            owner: person.to_owned(),
+            name: self.name.clone(),
+            account: account.seat.shown.clone(),
+            account_id: account.account.id.clone(),
+            rules: rules.map(str::parse).collect::<Result<_, _>>()?,
+            rate: if self.rate.is_empty() { None } else { Some(self.rate.parse()?) },
+            may_see_token: self.token,
+            expires_at: seconds.map(|seconds| now.plus(seconds)),
+        })
+    }
+}
+
+pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<Response, Failure> {
+    let said = Said { ends: USUAL_END.to_owned(), ..Said::default() };
+    draw(&site, &visit, &said, None).await
+}
+
+pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
+    let (people, visit, now) = (site.people()?, &posted.visit, site.keyfob.now());
+    let mine = site.accounts_of(people, visit.person()).await?;
+    let said = Said::of(&posted);
+    let by = audit::Who::Person { person: visit.person().to_owned() };
+    let made = match said.key(&mine, visit.person(), now) {
+        Ok(new) => keys::create(&*people.shelf, new, by, now).await,
+        Err(misuse) => Err(misuse.into()),
+    };
+    match made {
+        Ok(Made { key, text }) => {
+            let path = format!("/api/{}/", proto::encode::percent(&key.account));
+            let example = format!("curl -H 'Authorization: Bearer {}' {}{path}", text.expose(), site.origin);
+            let page = Shown { frame: Frame::of(visit, None), row: Row::of(&key), text: text.expose(), example };
+            Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
+        }
+        Err(Error::Protocol(proto::Error::Misuse(misuse))) => draw(&site, visit, &said, Some(sentence(&misuse.to_string()))).await,
+        Err(Error::Store(error)) => Err(error.into()),
+        Err(_) => Err(Failure::ours()),
+    }
+}
+
+async fn draw(site: &Site, visit: &Visit, said: &Said, problem: Option<String>) -> Result<Response, Failure> {
+    let people = site.people()?;
+    let keys = keys::list(&*people.shelf, Some(visit.person()), site.keyfob.now()).await?;
+    let mine = site.accounts_of(people, visit.person()).await?;
+    let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let page = Page {
+        frame: Frame::of(visit, site.take_notice(visit).await),
+        keys: keys.iter().map(Row::of).collect(),
+        accounts: mine.into_iter().map(|mine| (mine.seat.shown == said.account, mine.seat.shown)).map(|(is, name)| (name, is)).collect(),
+        ends: ENDS.map(|(value, label)| (value, label, value == said.ends)).into(),
+        said,
+        problem,
+        form_token: visit.csrf.expose(),
+    };
+    Ok(page::respond(status, &page, &Forms::Here))
+}

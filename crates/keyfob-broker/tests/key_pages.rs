@@ -1,0 +1,108 @@
+//! Keys on pages: made, shown once, used, revoked; and the book as its person reads it.
+#![allow(missing_docs)]
+
+mod support;
+
+use support::{Browser, Page, World};
+
+const LOCKS: &str = "/api/august/users/locks/mine";
+
+/// Makes a key by the form; the page that shows it.
+async fn make(browser: &mut Browser, fields: &[(&str, &str)]) -> Page {
+    let token = browser.get("/keys").await.form_token();
+    let all: Vec<(&str, &str)> = [("form_token", token.as_str())].into_iter().chain(fields.iter().copied()).collect();
+    browser.post("/keys", &all).await
+}
+
+async fn use_key(browser: &mut Browser, key: &str, path: &str) -> Page {
+    let url = browser.absolute(path);
+    browser.send("GET", &url, &[("authorization", &format!("Bearer {key}"))], None).await
+}
+
+#[tokio::test]
+async fn a_key_is_made_used_and_revoked_on_pages() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    assert!(owner.get("/keys").await.has("Connect an account first"));
+    owner.connect("august").await;
+    let page = make(
+        &mut owner,
+        &[
+            ("account", "august"),
+            ("name", "<b>cron</b>"),
+            ("allow", "GET /users/locks/**\r\n\r\n"),
+            ("rate", "100/min"),
+            ("ends", "604800"),
+        ],
+    )
+    .await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    let key = page.value("f-key");
+    assert!(key.starts_with("kfk_") && key.len() == 75, "{key}");
+    assert!(page.value("f-example").contains(&format!("Authorization: Bearer {key}")) && page.has("not shown again"));
+
+    let locks = use_key(&mut owner, &key, LOCKS).await;
+    assert!(locks.status == 200 && locks.has("Front Door"), "{} {}", locks.status, locks.text);
+    assert_eq!(use_key(&mut owner, &key, "/api/august/locks/1").await.status, 403);
+    let keys = owner.get("/keys").await;
+    assert!(keys.has("GET /users/locks/**") && keys.has("100/min") && !keys.has(&key[30..]) && !keys.has("<b>"), "{}", keys.text);
+    let activity = owner.get("/activity").await;
+    assert!(
+        activity.has("GET /users/locks/mine") && activity.has(">200<") && activity.has(">403<") && activity.has("not-allowed"),
+        "{}",
+        activity.text
+    );
+    assert!(activity.has("made the key") && activity.has("You") && !activity.has("<b>") && !activity.has(&key[30..]));
+
+    let path = format!("/keys/{}/revoke", &key[4..26]);
+    assert!(owner.get(&path).await.has("Revoke"), "it asks first");
+    let token = owner.get(&path).await.form_token();
+    assert_eq!(owner.post(&path, &[("form_token", &token)]).await.location(), "/keys");
+    assert!(owner.get("/keys").await.has("is revoked"));
+    assert_eq!(use_key(&mut owner, &key, LOCKS).await.status, 401);
+    assert_eq!(owner.post(&path, &[("form_token", &token)]).await.status, 404);
+    assert!(owner.get("/activity").await.has("revoked the key"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_key_is_told_beside_what_was_said() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    for (fields, problem) in [
+        (vec![("account", "august"), ("allow", "GET /users/../admin"), ("ends", "")], "a path that is refused"),
+        (vec![("account", "august"), ("allow", "nonsense"), ("ends", "")], "a rule such as"),
+        (vec![("account", "august"), ("allow", ""), ("ends", "")], "something that the key may do"),
+        (vec![("account", "telldus"), ("allow", "GET /**"), ("ends", "")], "one of your accounts"),
+        (vec![("account", "august"), ("allow", "GET /**"), ("rate", "often"), ("ends", "")], "a rate such as"),
+        (vec![("account", "august"), ("allow", "GET /**"), ("ends", "-5")], "an end in the future"),
+        (vec![("account", "august"), ("allow", "GET /**"), ("ends", "soon")], "when the key ends"),
+    ] {
+        let page = make(&mut owner, &fields).await;
+        assert!(page.status == 400 && page.has(problem), "{fields:?}: {} {}", page.status, page.text);
+        assert!(page.has(fields[1].1), "what was said stays");
+        assert!(!page.has("kfk_"));
+    }
+    assert!(owner.get("/keys").await.has("No keys yet"));
+}
+
+#[tokio::test]
+async fn l8_keys_and_activity_are_their_persons_alone() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    let key = make(&mut owner, &[("account", "august"), ("name", "owners"), ("allow", "GET /**"), ("ends", "")]).await.value("f-key");
+    assert_eq!(use_key(&mut owner, &key, LOCKS).await.status, 200);
+
+    let mut member = world.member(&mut owner, "Robin").await;
+    assert!(member.get("/keys").await.has("Connect an account first"));
+    assert!(member.get("/activity").await.has("Nothing yet") || !member.get("/activity").await.has("users/locks"));
+    let path = format!("/keys/{}/revoke", &key[4..26]);
+    assert_eq!(member.get(&path).await.status, 404);
+    let token = member.get("/settings").await.form_token();
+    assert_eq!(member.post(&path, &[("form_token", &token)]).await.status, 404);
+    let made = member.post("/keys", &[("form_token", &token), ("account", "august"), ("allow", "GET /**"), ("ends", "")]).await;
+    assert!(made.status == 400 && made.has("one of your accounts"), "the owner's is none of theirs: {}", made.text);
+    assert_eq!(use_key(&mut member, &key, LOCKS).await.status, 200, "the key is untouched, whoever has it");
+    assert!(owner.get("/keys").await.has("owners"));
+}
