@@ -106,3 +106,44 @@ async fn l8_keys_and_activity_are_their_persons_alone() {
     assert_eq!(use_key(&mut member, &key, LOCKS).await.status, 200, "the key is untouched, whoever has it");
     assert!(owner.get("/keys").await.has("owners"));
 }
+
+#[tokio::test]
+async fn l2_a_script_of_ours_needs_the_token_of_its_page() {
+    let world = World::known(&["august", "telldus"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    let token = owner.get("/keys").await.form_token();
+    let url = owner.absolute(LOCKS);
+    let ours = world.origin.clone();
+    world.sandbox.clear_seen();
+    let mut other = world.browser();
+    other.get("/sign-in").await;
+    let good = [("x-keyfob-form-token", token.as_str()), ("sec-fetch-site", "same-origin"), ("origin", ours.as_str())];
+    for (headers, status) in [
+        (vec![], 401),
+        (vec![("sec-fetch-site", "same-origin")], 401),
+        (vec![("x-keyfob-form-token", "x"), ("sec-fetch-site", "same-origin")], 403),
+        (vec![("x-keyfob-form-token", token.as_str()), ("sec-fetch-site", "cross-site")], 403),
+        (vec![("x-keyfob-form-token", token.as_str()), ("origin", "https://evil.example")], 403),
+    ] {
+        assert_eq!(owner.send("GET", &url, &headers, None).await.status, status, "{headers:?}");
+    }
+    assert_eq!(other.send("GET", &url, &good, None).await.status, 401, "another browser");
+    assert!(world.sandbox.seen("august").is_empty());
+    let locks = owner.send("GET", &url, &good, None).await;
+    assert!(locks.status == 200 && locks.has("Front Door"), "{}", locks.text);
+    assert!(owner.get("/activity").await.has("GET /users/locks/mine"));
+    // No browser sees a token, and an account that is not there is nowhere.
+    let token = owner.absolute("/token/august");
+    assert_eq!(owner.send("GET", &token, &good, None).await.status, 403);
+    for nowhere in ["/api/telldus/x", "/api/netatmo/x", "/api/~x%2Faugust/x"] {
+        let url = owner.absolute(nowhere);
+        assert_eq!(owner.send("GET", &url, &good, None).await.status, 404, "{nowhere}");
+    }
+    let traversal = owner.absolute("/api/august/users/../x");
+    assert_eq!(owner.send("GET", &traversal, &good, None).await.status, 400);
+    let mut member = world.member(&mut owner, "Robin").await;
+    let theirs = member.get("/keys").await.form_token();
+    let good = [("x-keyfob-form-token", theirs.as_str()), ("sec-fetch-site", "same-origin")];
+    assert_eq!(member.send("GET", &url, &good, None).await.status, 404, "the owner's account is none of theirs");
+}

@@ -10,6 +10,7 @@
 //! spelling, which is the one that was judged. Both bodies stream; nobody's memory holds one.
 
 mod body;
+mod caller;
 mod headers;
 mod location;
 mod sessions;
@@ -29,9 +30,10 @@ use keyfob::{Answer, Session};
 use keyfob_providers::Provider;
 use keyfob_store::Shelf;
 
+use self::caller::Caller;
 pub(crate) use self::sessions::Sessions;
-use crate::audit::{Book, What, Who};
-use crate::keys::{self, Fob, Path, Ring};
+use crate::audit::{Book, What};
+use crate::keys::{Path, Ring};
 use crate::problem::Problem;
 use crate::seat::Seat;
 use crate::site::Site;
@@ -62,11 +64,12 @@ impl Gate {
     }
 }
 
-/// A request with a key that is good, for an account that the key is for.
+/// A request of somebody who is let in, for an account.
 pub(crate) struct Use<'a> {
     site: &'a Site,
     pub(crate) gate: &'a Gate,
-    pub(crate) fob: Arc<Fob>,
+    pub(crate) caller: Caller,
+    account: &'a str,
     /// Its name in the book and in the log.
     pub(crate) id: String,
     began: Instant,
@@ -74,7 +77,7 @@ pub(crate) struct Use<'a> {
 
 impl<'a> Use<'a> {
     /// Lets a request in. What is refused here is nobody's use, and in no book.
-    pub(crate) async fn begin(site: &'a Site, request: &Parts, account: &str) -> Result<Self, Problem> {
+    pub(crate) async fn begin(site: &'a Site, request: &Parts, account: &'a str) -> Result<Self, Problem> {
         let began = Instant::now();
         let gate = site.gate.as_ref().ok_or_else(Problem::nowhere)?;
         // A request for a proxy (RFC 9112 §3.2.2) has no business here, whichever server it names.
@@ -84,22 +87,23 @@ impl<'a> Use<'a> {
         if request.headers.contains_key(UPGRADE) {
             return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "upgrade", "Other protocols (Upgrade) are not forwarded."));
         }
-        let fob = keys::shown(&gate.ring, &request.headers, &request.uri, site.keyfob.now()).await?;
-        if fob.key.account != account {
+        let caller = Caller::of(site, gate, request).await?;
+        if !caller.is_for(account) {
             return Err(Problem::nowhere());
         }
         // Before anything that is written down: a program that runs wild must not fill the book.
-        gate.ring.take_turn(&fob).map_err(Problem::too_many)?;
-        Ok(Self { site, gate, fob, id: request_id(), began })
+        if let Caller::Key(fob) = &caller {
+            gate.ring.take_turn(fob).map_err(Problem::too_many)?;
+        }
+        Ok(Self { site, gate, caller, account, id: request_id(), began })
     }
 
     /// The account in use.
     pub(crate) async fn session(&self) -> Result<(Seat, Session), Problem> {
-        let key = &self.fob.key;
-        let seat = self.site.seat(&key.owner, &key.account).ok_or_else(Problem::nowhere)?;
+        let seat = self.site.seat(self.caller.owner(), self.account).ok_or_else(Problem::nowhere)?;
         let (session, id) = self.gate.sessions.get(&self.site.keyfob, &seat).await.map_err(|error| Problem::from_error(&error))?;
         // Somebody logged out, and connected another account under the old name: the key was not made for that one.
-        if id != key.account_id {
+        if matches!(&self.caller, Caller::Key(fob) if fob.key.account_id != id) {
             return Err(Problem::nowhere());
         }
         Ok((seat, session))
@@ -112,10 +116,15 @@ impl<'a> Use<'a> {
 
     /// Writes what came of it into the book. After this an answer may leave.
     pub(crate) async fn close(&self, what: What) -> Result<(), Problem> {
-        let key = &self.fob.key;
-        let (who, now) = (Who::Key { key: key.id.clone(), key_name: key.name.clone() }, self.site.keyfob.now());
-        self.gate.book.write(Some(&key.owner), who, what, now).await.map_err(|_| unwritten("It may have been done all the same."))?;
-        self.gate.ring.note_use(&self.fob, now);
+        let now = self.site.keyfob.now();
+        self.gate
+            .book
+            .write(Some(self.caller.owner()), self.caller.who(), what, now)
+            .await
+            .map_err(|_| unwritten("It may have been done all the same."))?;
+        if let Caller::Key(fob) = &self.caller {
+            self.gate.ring.note_use(fob, now);
+        }
         Ok(())
     }
 }
@@ -162,7 +171,7 @@ impl Use<'_> {
             }
         };
         let what = What::Called {
-            account: self.fob.key.account.clone(),
+            account: self.account.to_owned(),
             method: told.method,
             path: told.path,
             upstream: told.upstream,
@@ -192,14 +201,14 @@ impl Use<'_> {
                 .hint("write it in the one way that every server reads alike")
         })?;
         told.path = shown(path.as_str());
-        if !self.fob.key.rules.iter().any(|rule| rule.allows(&parts.method, &path)) {
+        if !self.caller.allows(&parts.method, &path) {
             return Err(Problem::forbidden("not-allowed", format!("This key may not {} {}.", parts.method, shown(path.as_str())))
                 .hint("its owner can make one that may"));
         }
         let (seat, session) = self.session().await?;
         let query = parts.uri.query();
         judge_query(query, &session)?;
-        let sees_token = self.fob.key.may_see_token;
+        let sees_token = self.caller.may_see_token();
         let headers = headers::onward(&parts.headers, sees_token);
         let (body, watch) = body::ready(&parts.headers, body, &session).await?;
         let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
@@ -215,13 +224,13 @@ impl Use<'_> {
     }
 
     fn answer(&self, answer: Answer, seat: &Seat, session: &Session, path: &Path) -> (Response, Option<u64>) {
-        let sees_token = self.fob.key.may_see_token;
+        let sees_token = self.caller.may_see_token();
         let provider = &seat.desk.provider;
         let mask = (!sees_token).then(|| answer.mask().and(secrets(provider, seat)));
         let reveals = |value: &HeaderValue| mask.as_ref().is_some_and(|mask| mask.is_in(value.as_bytes()));
         let mut headers: HeaderMap = headers::back(answer.headers(), reveals);
         if let Some(location) = answer.headers().get(LOCATION).filter(|location| !reveals(location)) {
-            match location::judge(location, &session.settings().api.base, path, &self.fob.key.account) {
+            match location::judge(location, &session.settings().api.base, path, self.account) {
                 location::Location::Here(here) => drop(headers.insert(LOCATION, here)),
                 location::Location::Elsewhere(there) => drop(headers.insert(ELSEWHERE, there)),
                 location::Location::None => {}

@@ -116,7 +116,7 @@ async fn judge(site: &Site, entry: Option<Entry>, request: Request) -> Result<Re
 
 /// What the browser says about where the form was. Our pages send no referrer, and so browsers write `Origin: null` (Fetch §3.2);
 /// `Sec-Fetch-Site` speaks more clearly, where there is one. A browser that says neither is judged by its form token alone.
-fn is_same_origin(site: &Site, headers: &HeaderMap) -> bool {
+pub(crate) fn is_same_origin(site: &Site, headers: &HeaderMap) -> bool {
     let all = |name: &str, good: &dyn Fn(&str) -> bool| headers.get_all(name).into_iter().all(|value| value.to_str().is_ok_and(good));
     all("sec-fetch-site", &|value| value == "same-origin")
         && all(ORIGIN.as_str(), &|value| value == "null" || Origin::parse(value).as_ref() == Some(&site.origin))

@@ -19,7 +19,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-pub(crate) use forms::{Knocked, Posted, forms};
+pub(crate) use forms::{Knocked, Posted, forms, is_same_origin};
 pub(crate) use framing::Strict;
 pub(crate) use headers::headers;
 pub(crate) use host::{by_address, host};

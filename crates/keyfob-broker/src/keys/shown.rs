@@ -14,25 +14,25 @@ use crate::problem::Problem;
 /// Where a key can be, too.
 const HEADER: HeaderName = HeaderName::from_static("x-keyfob-key");
 
-/// The key that a request brings.
+/// The key that a request brings; `None` if it brings none.
 ///
 /// # Errors
-/// 401 if there is none, or it opens nothing: which of both, and why, is not said. 400 for one in the URL, or two.
-pub(crate) async fn shown(ring: &Arc<Ring>, headers: &HeaderMap, uri: &Uri, now: Timestamp) -> Result<Arc<Fob>, Problem> {
+/// 401 if it opens nothing; why is not said. 400 for one in the URL, or two.
+pub(crate) async fn shown(ring: &Arc<Ring>, headers: &HeaderMap, uri: &Uri, now: Timestamp) -> Result<Option<Arc<Fob>>, Problem> {
     let target = uri.path_and_query().map_or("", |target| target.as_str());
     if text::is_in(target) {
         // It would be sent on to the provider, and is in the logs of whatever lies in between by now.
         return Err(Problem::bad_request("key-in-url", "There is a key in the URL, where logs keep it: it should be revoked.")
             .hint("send it in the header Authorization: Bearer"));
     }
-    let text = of_headers(headers)?.ok_or_else(|| Problem::unauthorized("key-missing", "This needs a valet key."))?;
+    let Some(text) = of_headers(headers)? else { return Ok(None) };
     let unknown = || Problem::unauthorized("key-unknown", "This is no valet key, or it has ended or was revoked.");
     let shown = Shown::read(text).ok_or_else(unknown)?;
     let found = ring.find(&shown, now).await.map_err(|error| {
         tracing::error!(%error, "a key could not be looked up");
         Problem::unavailable("shelf", "The key cannot be looked up now.")
     })?;
-    found.ok_or_else(|| {
+    found.map(Some).ok_or_else(|| {
         // Without its number: whoever tries keys writes no log of ours.
         tracing::debug!("a key that opens nothing was refused");
         unknown()

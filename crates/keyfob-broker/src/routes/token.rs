@@ -28,7 +28,7 @@ pub(crate) async fn give(State(site): State<Arc<Site>>, Path(account): Path<Stri
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    let what = What::TokenAsked { account, status: response.status().as_u16(), request: used.id.clone() };
+    let what = What::TokenAsked { account: account.clone(), status: response.status().as_u16(), request: used.id.clone() };
     match used.close(what).await {
         Ok(()) => response,
         Err(problem) => problem.into_response(),
@@ -39,7 +39,7 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     if method != Method::GET {
         return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "A token is asked for with GET."));
     }
-    if !used.fob.key.may_see_token {
+    if !used.caller.may_see_token() {
         return Err(Problem::forbidden("not-allowed", "This key may not see the token.").hint("make the call with /api/, which needs none"));
     }
     let (_, session) = used.session().await?;

@@ -1,0 +1,85 @@
+//! Who is asking: a program with a key, or a script on one of our own pages, with its person's session.
+
+use std::sync::Arc;
+
+use http::header::HeaderName;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+
+use super::Gate;
+use crate::audit::Who;
+use crate::guard::is_same_origin;
+use crate::keys::{self, Fob, Path};
+use crate::problem::Problem;
+use crate::site::Site;
+
+/// Where a script has the token of its page's forms. No page of another origin can send such a header along with our cookie (Fetch §3.2.2).
+const FORM_TOKEN: HeaderName = HeaderName::from_static("x-keyfob-form-token");
+
+/// Who is asking.
+pub(crate) enum Caller {
+    /// Whoever has this key.
+    Key(Arc<Fob>),
+    /// This person, in their own browser.
+    Person(String),
+}
+
+impl Caller {
+    /// Whoever brings a key is judged by that alone.
+    pub(super) async fn of(site: &Site, gate: &Gate, request: &Parts) -> Result<Self, Problem> {
+        match keys::shown(&gate.ring, &request.headers, &request.uri, site.keyfob.now()).await? {
+            Some(fob) => Ok(Self::Key(fob)),
+            None => person(site, &request.headers).await.map(Self::Person),
+        }
+    }
+
+    /// Whose accounts these are.
+    pub(crate) fn owner(&self) -> &str {
+        match self {
+            Self::Key(fob) => &fob.key.owner,
+            Self::Person(person) => person,
+        }
+    }
+
+    /// Whether the account that is named can be theirs at all.
+    pub(super) fn is_for(&self, account: &str) -> bool {
+        match self {
+            Self::Key(fob) => fob.key.account == account,
+            Self::Person(_) => true,
+        }
+    }
+
+    pub(super) fn allows(&self, method: &Method, path: &Path) -> bool {
+        match self {
+            Self::Key(fob) => fob.key.rules.iter().any(|rule| rule.allows(method, path)),
+            Self::Person(_) => true,
+        }
+    }
+
+    /// No browser sees a token, its person's own neither (L7): a page can be tricked, and a token goes everywhere.
+    pub(crate) fn may_see_token(&self) -> bool {
+        matches!(self, Self::Key(fob) if fob.key.may_see_token)
+    }
+
+    pub(super) fn who(&self) -> Who {
+        match self {
+            Self::Key(fob) => Who::Key { key: fob.key.id.clone(), key_name: fob.key.name.clone() },
+            Self::Person(person) => Who::Person { person: person.clone() },
+        }
+    }
+}
+
+/// The person whose session it is. Whatever the method: some APIs switch lamps with GET, and a link from anywhere brings the cookie along.
+async fn person(site: &Site, headers: &HeaderMap) -> Result<String, Problem> {
+    let missing = || Problem::unauthorized("key-missing", "This needs a valet key.");
+    let Some(token) = headers.get(FORM_TOKEN).and_then(|token| token.to_str().ok()) else { return Err(missing()) };
+    if site.people.is_none() {
+        return Err(missing());
+    }
+    let visit = site.visit(headers).await.map_err(|_| Problem::unavailable("vault", "The session cannot be looked up now."))?;
+    let visit = visit.ok_or_else(missing)?;
+    if !is_same_origin(site, headers) || !visit.csrf.same_as(token) {
+        return Err(Problem::forbidden("foreign", "This did not come from one of these pages."));
+    }
+    Ok(visit.person().to_owned())
+}
