@@ -8,7 +8,7 @@ use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
 use keyfob_broker::{Who, keys};
 use keyfob_store::shelf::{Act, Change, Changes, Item, Kind};
 use keyfob_store::{MemoryShelf, Shelf};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::support::gate::{Bare, Instance, Vault, ok, until};
 
@@ -174,11 +174,11 @@ async fn a_revoked_key_is_refused_everywhere_within_a_second() {
 #[derive(Debug)]
 struct Silent {
     inner: MemoryShelf,
-    lost: Arc<Notify>,
+    lost: watch::Sender<bool>,
     reads: std::sync::atomic::AtomicUsize,
 }
 
-struct Lost(Arc<Notify>, AtomicBool);
+struct Lost(watch::Receiver<bool>, AtomicBool);
 
 impl Changes for Lost {
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Change> + Send + '_>> {
@@ -186,7 +186,7 @@ impl Changes for Lost {
             if self.1.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
-            self.0.notified().await;
+            self.0.wait_for(|lost| *lost).await.expect("the shelf is there");
             self.1.store(true, Ordering::Relaxed);
             Change::Lost
         })
@@ -227,15 +227,14 @@ impl Shelf for Silent {
         self.inner.sweep(now, before, most)
     }
     fn changes(&self) -> Stored<'_, Box<dyn Changes>> {
-        let changes: Box<dyn Changes> = Box::new(Lost(self.lost.clone(), AtomicBool::new(false)));
+        let changes: Box<dyn Changes> = Box::new(Lost(self.lost.subscribe(), AtomicBool::new(false)));
         Box::pin(async { Ok(changes) })
     }
 }
 
 #[tokio::test]
 async fn an_instance_that_hears_nothing_reads_the_shelf_each_time() {
-    let lost = Arc::new(Notify::new());
-    let shelf = Arc::new(Silent { inner: MemoryShelf::default(), lost: lost.clone(), reads: Default::default() });
+    let shelf = Arc::new(Silent { inner: MemoryShelf::default(), lost: watch::Sender::new(false), reads: Default::default() });
     let vault = Vault::on(shelf.clone());
     let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
     let service = bare.connected(&vault).await;
@@ -251,7 +250,7 @@ async fn an_instance_that_hears_nothing_reads_the_shelf_each_time() {
         reads() == before
     })
     .await;
-    lost.notify_one();
+    shelf.lost.send_replace(true);
     until("the shelf is read for each request", async || {
         let before = reads();
         for _ in 0..3 {
