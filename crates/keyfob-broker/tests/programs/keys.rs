@@ -78,6 +78,37 @@ async fn what_is_no_key_opens_nothing() {
     assert_eq!(instance.ask(&key, "GET", target).await.status, 200);
 }
 
+/// The same public number with another secret, and a checksum that is right.
+fn forged(key: &str) -> String {
+    let mut start = key[..69].to_owned();
+    let other = if &start[40..41] == "a" { "b" } else { "a" };
+    start.replace_range(40..41, other);
+    let crc = !start.bytes().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+    });
+    let alphabet: Vec<char> = ('0'..='9').chain('A'..='Z').chain('a'..='z').collect();
+    let digits: String = (0..6).rev().map(|place| alphabet[(u64::from(crc) / 62_u64.pow(place) % 62) as usize]).collect();
+    start + &digits
+}
+
+#[tokio::test]
+async fn a_right_number_with_a_wrong_secret_opens_nothing() {
+    let vault = Vault::default();
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    let forged = forged(&key);
+    assert!(forged.len() == key.len() && forged[..26] == key[..26] && forged != key);
+    // Also when the real one is known, and kept in memory.
+    for _ in 0..2 {
+        let reply = instance.ask(&forged, "GET", "/api/bare/x").await;
+        assert_eq!((reply.status, reply.code().as_str()), (401, "key-unknown"));
+        assert_eq!(instance.ask(&key, "GET", "/api/bare/x").await.status, 200);
+    }
+    assert_eq!(bare.heads().len(), 2);
+}
+
 #[tokio::test]
 async fn a_key_in_the_url_is_refused_and_never_looked_at() {
     let vault = Vault::default();
