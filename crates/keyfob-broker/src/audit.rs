@@ -31,6 +31,13 @@ pub enum Who {
         /// Their id.
         person: String,
     },
+    /// A program that acts for a person, with a token of theirs.
+    Token {
+        /// Its public number.
+        token: String,
+        /// What the person calls it.
+        token_name: String,
+    },
     /// Whoever may use the command on this vault.
     Command,
     /// The program itself.
@@ -78,6 +85,22 @@ pub(crate) enum What {
     Disconnected { account: String, revoked: bool },
     /// An action of a page was done.
     Acted { account: String, action: String, status: u16 },
+    /// A token of a person was made.
+    TokenMade { made: String, name: String },
+    /// A token of a person was taken back.
+    TokenRevoked { made: String, name: String },
+    /// A page for somebody else to connect an account on was made.
+    LinkMade { link: String, account: String },
+    /// Such a page was taken back.
+    LinkCancelled { link: String, account: String },
+    /// Events are told there from now on.
+    WebhookMade { webhook: String, to: String },
+    /// They are signed with another secret from now on.
+    WebhookRotated { webhook: String },
+    /// They are not told there any more.
+    WebhookRemoved { webhook: String, to: String },
+    /// Somebody was invited.
+    Invited { name: String },
     /// Somebody signed in.
     SignedIn,
     /// Somebody signed out.

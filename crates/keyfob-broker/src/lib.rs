@@ -12,6 +12,7 @@
 //! Without a shelf an account belongs to the browser that logged in, for this run of the program: others are told so, and shown nothing of it. With
 //! one there are people, who sign in; each has accounts of their own.
 
+pub mod api;
 mod apps;
 mod audit;
 mod browser;

@@ -3,11 +3,11 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use keyfob::Error;
 use keyfob::proto::{self, TransportKind};
+use keyfob::{Error, StoreError};
 use serde_json::json;
 
-use crate::failure::sentence;
+use crate::failure::{Failure, sentence};
 
 /// An answer that says what is wrong.
 #[derive(Clone, Debug)]
@@ -21,11 +21,13 @@ pub(crate) struct Problem {
     /// In seconds.
     retry_after: Option<u64>,
     challenge: Option<&'static str>,
+    /// Under which name the log knows the request.
+    request: Option<String>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), hint: None, retry_after: None, challenge: None }
+        Self { status, code, detail: detail.into(), hint: None, retry_after: None, challenge: None, request: None }
     }
 
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -60,6 +62,16 @@ impl Problem {
     /// Whichever key it is: this address asks too often, or with keys that are none.
     pub(crate) fn too_many_from_here(after: std::time::Duration) -> Self {
         Self { detail: "There were too many requests from this address.".into(), ..Self::too_many(after) }
+    }
+
+    /// It is worth another try after so many seconds.
+    pub(crate) fn again_in(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// It came of this request.
+    pub(crate) fn of_request(self, id: &str) -> Self {
+        Self { request: Some(id.to_owned()), ..self }
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
@@ -101,6 +113,32 @@ impl Problem {
     }
 }
 
+/// What a page would say.
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let code = match failure.status {
+            StatusCode::NOT_FOUND => "not-found",
+            StatusCode::FORBIDDEN => "refused",
+            StatusCode::SERVICE_UNAVAILABLE => "vault",
+            status if status.is_client_error() => "misuse",
+            StatusCode::INTERNAL_SERVER_ERROR => "ours",
+            _ => "provider",
+        };
+        let problem = Self::new(failure.status, code, format!("{}. {}", failure.title.trim_end_matches('.'), failure.text));
+        match failure.hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the vault cannot be used");
+        Self::unavailable("vault", "The vault cannot be used.")
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Error");
@@ -108,6 +146,9 @@ impl IntoResponse for Problem {
             json!({"type": "about:blank", "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail});
         if let Some(hint) = self.hint {
             members["hint"] = hint.into();
+        }
+        if let Some(id) = self.request {
+            members["request_id"] = id.into();
         }
         let mut response = (self.status, members.to_string()).into_response();
         let headers = response.headers_mut();

@@ -13,11 +13,11 @@ use crate::operations::Operations;
 use crate::peer::Proxies;
 use crate::people::CALLBACK;
 use crate::routes::{
-    account, action, activity, api, asset, catalogue, connect, first_run, index, invitation, keys, logout, people, provider, rename,
+    account, action, activity, api as forward, asset, catalogue, connect, first_run, index, invitation, keys, logout, people, provider, rename,
     revoke, settings, sign_in, sign_out, token,
 };
 use crate::site::Site;
-use crate::{guard, health};
+use crate::{api, guard, health};
 
 /// Whom a page is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) enum Entry {
     Anybody,
     /// A program, which brings a key: it is asked for no session and sends no form, and what streams has deadlines of its own.
     Program,
+    /// A program that acts for a person, or a script of a page of ours: who it is, and whether it may, is found out by [`api`].
+    Api,
     /// Whoever is not known yet: the way in.
     Stranger,
     /// A guest's browser, or a person who is signed in.
@@ -67,9 +69,9 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 33] {
         ("/keys", Person, get(keys::show).post(keys::create)),
         ("/keys/{key}/revoke", Person, get(revoke::ask).post(revoke::revoke)),
         ("/activity", Person, get(activity::show)),
-        ("/api/{account}", Program, any(api::forward)),
-        ("/api/{account}/", Program, any(api::forward)),
-        ("/api/{account}/{*path}", Program, any(api::forward)),
+        ("/api/{account}", Program, any(forward::forward)),
+        ("/api/{account}/", Program, any(forward::forward)),
+        ("/api/{account}/{*path}", Program, any(forward::forward)),
         ("/token/{account}", Program, any(token::give)),
         (health::PATH, Anybody, get(health::answer)),
         (health::READY, Anybody, get(health::ready)),
@@ -78,8 +80,9 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 33] {
 }
 
 /// The patterns, and whom they are for.
-static ENTRIES: LazyLock<Vec<(&'static str, Entry)>> =
-    LazyLock::new(|| routes().into_iter().map(|(path, entry, _)| (path, entry)).collect());
+static ENTRIES: LazyLock<Vec<(&'static str, Entry)>> = LazyLock::new(|| {
+    routes().into_iter().map(|(path, entry, _)| (path, entry)).chain(api::paths().map(|path| (path, Entry::Api))).collect()
+});
 
 /// The paths that are served, as patterns.
 pub fn paths() -> impl Iterator<Item = &'static str> {
@@ -137,6 +140,7 @@ pub(crate) fn router_with(site: Arc<Site>, operations: Arc<Operations>) -> Route
         .layer(from_fn(guard::deadline));
     of(true)
         .layer(from_fn_with_state(site.clone(), guard::callback))
+        .merge(api::routes())
         .merge(pages)
         .layer(from_fn(guard::rate))
         .layer(from_fn_with_state(site.clone(), guard::host))

@@ -111,6 +111,11 @@ impl Holder {
         *self = Self { person: visit.map(|visit| visit.person().to_owned()), subjects: Mutex::default() };
     }
 
+    /// What its things are called is forgotten with the account; whose name it is stays.
+    pub(crate) fn forget(&mut self) {
+        self.subjects = Mutex::default();
+    }
+
     /// Remembers what a person calls the thing that an action with these arguments concerns, for the question before the action.
     pub(crate) fn remember(&self, action: &str, arguments: &BTreeMap<String, String>, subject: &str) {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);

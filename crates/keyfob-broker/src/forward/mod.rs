@@ -299,7 +299,7 @@ fn shown(path: &str) -> String {
 }
 
 /// Tells requests apart, among those of all instances.
-fn request_id() -> String {
+pub(crate) fn request_id() -> String {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -33,7 +33,7 @@ use crate::routes::callback;
 use crate::site::Site;
 
 /// A lock that is asked over its bridge three times may need 90 s; nobody waits longer than this.
-const DEADLINE: Duration = Duration::from_secs(150);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(150);
 
 /// Whatever page comes of it has this browser's look.
 pub(crate) async fn look(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {

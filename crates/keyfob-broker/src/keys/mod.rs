@@ -19,7 +19,7 @@ mod recent;
 mod ring;
 mod rule;
 mod shown;
-mod text;
+pub(crate) mod text;
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub use rate::Rate;
 pub(crate) use recent::Recent;
 pub(crate) use ring::{Fob, Ring};
 pub use rule::Rule;
-pub(crate) use shown::shown;
+pub(crate) use shown::{of_headers, shown};
 use text::Digest;
 
 use crate::audit::{self, What, Who};
@@ -227,7 +227,7 @@ pub async fn revoke_all(shelf: &dyn Shelf, owner: Option<&str>, by: Who, now: Ti
 }
 
 /// Whether it can be the number of a key: what is asked of a shelf is of its alphabet.
-fn is_number(id: &str) -> bool {
+pub(crate) fn is_number(id: &str) -> bool {
     id.len() <= 64 && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

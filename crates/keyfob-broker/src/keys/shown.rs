@@ -39,7 +39,8 @@ pub(crate) async fn shown(ring: &Arc<Ring>, headers: &HeaderMap, uri: &Uri, now:
     })
 }
 
-fn of_headers(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+/// The text that the headers bring; which of them it may be in is the same for every sort.
+pub(crate) fn of_headers(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let two = || Problem::bad_request("two-keys", "There are two keys, or two headers that can hold one.");
     let one = |name: &HeaderName| {
         let mut values = headers.get_all(name).into_iter();

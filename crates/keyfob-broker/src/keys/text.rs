@@ -11,6 +11,9 @@ use subtle::ConstantTimeEq as _;
 /// What every key begins with.
 pub(crate) const PREFIX: &str = "kfk_";
 
+/// What every token of a person begins with: as long, and made alike.
+pub(crate) const TOKEN_PREFIX: &str = "kft_";
+
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// 62^22 > 2^128, 62^43 > 2^256, 62^6 > 2^32.
@@ -33,13 +36,18 @@ pub(crate) struct Shown<'a> {
 
 /// A new key: its public number, what is kept of its secret, and the text, which is shown once.
 pub(crate) fn draw(entropy: &dyn Entropy) -> (String, Digest, Secret) {
+    draw_as(PREFIX, entropy)
+}
+
+/// The same with another beginning.
+pub(crate) fn draw_as(prefix: &str, entropy: &dyn Entropy) -> (String, Digest, Secret) {
     let (mut number, mut secret) = ([0; 16], [0; 32]);
     entropy.fill(&mut number);
     entropy.fill(&mut secret);
     let id = base62(&number, NUMBER);
     let secret = Secret::new(base62(&secret, SECRET));
     let digest = Digest::of(secret.expose());
-    let start = format!("{PREFIX}{id}{}", secret.expose());
+    let start = format!("{prefix}{id}{}", secret.expose());
     let checksum = base62(&crc32(start.as_bytes()).to_be_bytes(), CHECKSUM);
     (id, digest, Secret::new(start + &checksum))
 }
@@ -47,8 +55,13 @@ pub(crate) fn draw(entropy: &dyn Entropy) -> (String, Digest, Secret) {
 impl<'a> Shown<'a> {
     /// Takes a key apart. `None` for what cannot be one: it is not worth a look at the shelf.
     pub(crate) fn read(text: &'a str) -> Option<Self> {
+        Self::read_as(PREFIX, text)
+    }
+
+    /// The same of what begins otherwise.
+    pub(crate) fn read_as(prefix: &str, text: &'a str) -> Option<Self> {
         let is_key =
-            text.len() == LENGTH && text.starts_with(PREFIX) && text.bytes().skip(PREFIX.len()).all(|byte| byte.is_ascii_alphanumeric());
+            text.len() == LENGTH && text.starts_with(prefix) && text.bytes().skip(PREFIX.len()).all(|byte| byte.is_ascii_alphanumeric());
         if !is_key {
             return None;
         }
@@ -65,7 +78,7 @@ impl<'a> Shown<'a> {
 
 /// Whether there is something in the text that begins like a key of ours.
 pub(crate) fn is_in(text: &str) -> bool {
-    text.contains(PREFIX)
+    text.contains(PREFIX) || text.contains(TOKEN_PREFIX)
 }
 
 impl Digest {

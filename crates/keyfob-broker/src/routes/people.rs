@@ -245,6 +245,6 @@ fn name(text: &str) -> Result<String, Failure> {
 }
 
 /// A line of text that says something.
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().count() <= LONGEST_NAME && keyfob::proto::scrub::printable(name) == name
 }

@@ -1,0 +1,199 @@
+//! `/v1/…`: what the pages do, for programs: JSON in, JSON out, and a problem (RFC 9457) where something does not work.
+//!
+//! ```text
+//!  table below ─┬─► router ─► caller.rs ─► strict.rs, shape.rs ─► once.rs ─► one file a noun
+//!               └─► document.rs ─► /v1/openapi.json
+//! ```
+//!
+//! The table is the only list of routes there is: router and document are made of it, and the types of the handlers are the schemas in the
+//! document. What a body has to look like is judged by the very schema that is published ([`shape`]), so that the two cannot differ.
+
+mod accounts;
+mod activity;
+mod call;
+mod caller;
+mod cursor;
+mod document;
+mod keys;
+mod me;
+mod moment;
+mod once;
+mod operation;
+mod people;
+mod providers;
+mod shape;
+mod strict;
+pub mod token;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::extract::{RawPathParams, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, any, get};
+use http::header::ALLOW;
+use http::{HeaderValue, Method, StatusCode};
+
+use self::call::Call;
+use self::operation::Operation;
+use crate::failure::Failure;
+use crate::problem::Problem;
+use crate::site::Site;
+
+pub use document::document;
+
+/// Every operation there is.
+static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+    vec![
+        Operation::get("/v1/me", "getMe", "Who is asking", me::show),
+        Operation::get("/v1/accounts", "listAccounts", "The accounts that are connected, by name", accounts::list).paged(),
+        Operation::get("/v1/accounts/{account}", "getAccount", "An account", accounts::show),
+        Operation::change("/v1/accounts/{account}", "renameAccount", "Call an account otherwise, on pages", accounts::rename),
+        Operation::remove(
+            "/v1/accounts/{account}",
+            "disconnectAccount",
+            "Forget an account, and have its tokens revoked",
+            accounts::disconnect,
+        ),
+        Operation::act("/v1/accounts/{account}/refresh", "refreshAccount", "Get new tokens now", accounts::refresh),
+        Operation::get(
+            "/v1/accounts/{account}/history",
+            "getAccountHistory",
+            "What became of its tokens, the newest first",
+            accounts::history,
+        ),
+        Operation::get("/v1/providers", "listProviders", "What can be connected, by name", providers::list)
+            .paged()
+            .filtered("q", "Words that have to be in the name, the title or the description")
+            .filtered("kind", "oauth1, oauth2 or oidc"),
+        Operation::get("/v1/providers/{provider}", "getProvider", "A provider", providers::show),
+        Operation::get("/v1/keys", "listKeys", "The valet keys that were made", keys::list)
+            .paged()
+            .filtered("account", "Of this account alone"),
+        Operation::create("/v1/keys", "createKey", "Make a valet key", keys::create).shown_once("key"),
+        Operation::remove("/v1/keys/{key}", "revokeKey", "Take a valet key back, everywhere within a second", keys::revoke),
+        Operation::get("/v1/tokens", "listTokens", "The API tokens that were made", tokens::list).paged(),
+        Operation::create("/v1/tokens", "createToken", "Make an API token; not with a token, which would outlive itself", tokens::create)
+            .shown_once("token"),
+        Operation::remove("/v1/tokens/{token}", "revokeToken", "Take an API token back", tokens::revoke),
+        Operation::get("/v1/activity", "listActivity", "Who did what, the newest first", activity::list).paged(),
+        Operation::get("/v1/people", "listPeople", "Who is here", people::list).paged().for_owner(),
+        Operation::create("/v1/people/invitations", "invitePerson", "Make a link by which somebody becomes a member", people::invite)
+            .shown_once("link")
+            .for_owner(),
+    ]
+});
+
+/// Where the document is.
+const DOCUMENT: &str = "/v1/openapi.json";
+
+/// The patterns of all paths.
+pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+    let mut paths: Vec<&'static str> = OPERATIONS.iter().map(|operation| operation.path).collect();
+    paths.extend([DOCUMENT, "/v1", "/v1/{*path}"]);
+    paths.dedup();
+    paths.into_iter()
+}
+
+/// The routes, for the router to guard.
+pub(crate) fn routes() -> Router<Arc<Site>> {
+    let mut by_path: BTreeMap<&'static str, Vec<&'static Operation>> = BTreeMap::new();
+    for operation in OPERATIONS.iter() {
+        by_path.entry(operation.path).or_default().push(operation);
+    }
+    let nowhere = || async { problem(Problem::not_here()) };
+    let router = Router::new().route(DOCUMENT, get(show_document).fallback(|| async { not_allowed("GET") }));
+    let router = router.route("/v1", any(nowhere)).route("/v1/{*path}", any(nowhere));
+    by_path.into_iter().fold(router, |router, (path, operations)| router.route(path, methods(operations)))
+}
+
+fn methods(operations: Vec<&'static Operation>) -> MethodRouter<Arc<Site>> {
+    let allowed: Vec<&str> = operations.iter().map(|operation| operation.method.as_str()).collect();
+    let allowed = allowed.join(", ");
+    let methods = operations.into_iter().fold(MethodRouter::new(), |methods, operation| {
+        let filter = match operation.method {
+            Method::POST => MethodFilter::POST,
+            Method::PATCH => MethodFilter::PATCH,
+            Method::DELETE => MethodFilter::DELETE,
+            _ => MethodFilter::GET,
+        };
+        let answer = move |State(site): State<Arc<Site>>, parameters: Result<RawPathParams, _>, request: Request| async move {
+            let parameters = parameters.map_err(|_| Problem::not_here());
+            let named = parameters.map(|all| all.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
+            answer(site, operation, named, request).await
+        };
+        methods.on(filter, answer)
+    });
+    methods.fallback(move || async move { not_allowed(&allowed) })
+}
+
+async fn answer(
+    site: Arc<Site>,
+    operation: &'static Operation,
+    named: Result<BTreeMap<String, String>, Problem>,
+    request: Request,
+) -> Response {
+    let answer = async {
+        let call = Call::begin(site, operation, named?, request).await?;
+        call.run(operation).await
+    };
+    match tokio::time::timeout(crate::guard::DEADLINE, answer).await {
+        Ok(answer) => answer.unwrap_or_else(problem),
+        Err(_) => problem(Failure::too_slow().into()),
+    }
+}
+
+async fn show_document() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| document().to_string());
+    ([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], TEXT.as_str()).into_response()
+}
+
+/// A problem, with the name that the log knows the request by.
+fn problem(problem: Problem) -> Response {
+    let id = crate::forward::request_id();
+    if problem.status.is_server_error() {
+        tracing::warn!(request = id, code = problem.code, "a call of the API failed");
+    }
+    let mut response = problem.of_request(&id).into_response();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-keyfob-request", id);
+    }
+    response
+}
+
+fn not_allowed(allowed: &str) -> Response {
+    let detail = format!("This address takes {allowed}.");
+    let mut response = problem(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail));
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+impl Problem {
+    /// There is nothing of this name, or it is somebody else's: whoever asks learns nothing of the difference (L8).
+    pub(crate) fn not_here() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here of this name.")
+    }
+
+    /// It is written as it should be, and cannot be done (RFC 9110 §15.5.21); what is not written as it should be is a 400.
+    pub(crate) fn cannot(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_operation_is_named_twice() {
+        let names: BTreeSet<_> = OPERATIONS.iter().map(|operation| operation.id).collect();
+        let places: BTreeSet<_> = OPERATIONS.iter().map(|operation| (operation.method.as_str(), operation.path)).collect();
+        assert!(names.len() == OPERATIONS.len() && places.len() == OPERATIONS.len());
+    }
+}

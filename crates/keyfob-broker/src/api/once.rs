@@ -1,0 +1,141 @@
+//! `Idempotency-Key`: a program that does not know whether its request arrived sends it again, and it is done once.
+//!
+//! For a day the shelf remembers what was answered: for this caller, this operation, this key and this very body. A secret in the answer is not
+//! remembered: only hashes of keys and tokens are kept anywhere, so whoever lost one in between revokes it and makes another.
+
+use http::{HeaderMap, StatusCode};
+use keyfob::StoreError;
+use keyfob::proto::Timestamp;
+use keyfob::store::Expected;
+use keyfob_store::Shelf;
+use keyfob_store::shelf::{Item, Kind};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::caller::Caller;
+use super::operation::Operation;
+use crate::problem::Problem;
+
+const KIND: Kind = Kind("once");
+
+/// The name of the header.
+pub(super) const HEADER: &str = "idempotency-key";
+
+/// The longest key.
+pub(super) const LONGEST: usize = 255;
+
+/// What was answered is remembered for so long.
+const DAY: i64 = 24 * 3600;
+
+/// What was begun, and whose end nobody wrote, is given up after so long: longer than any answer takes.
+const UNFINISHED: i64 = 5 * 60;
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    /// SHA-256 of the body.
+    body: String,
+    /// None: it is under way.
+    answer: Option<Value>,
+}
+
+/// Whether it was done already.
+pub(super) enum Turn {
+    /// It was; this was the answer.
+    Again(Value),
+    /// It was not.
+    First(First),
+}
+
+/// Somebody is at it.
+pub(super) struct First {
+    id: String,
+    owner: String,
+    body: String,
+}
+
+/// The key that a request brings.
+pub(super) fn named(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(HEADER).into_iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().ok().filter(|text| (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()));
+    match (text, values.next()) {
+        (Some(text), None) => Ok(Some(text.to_owned())),
+        _ => Err(Problem::bad_request(
+            "idempotency-key",
+            format!("The key should be 1 to {LONGEST} printable characters, without spaces, and there once."),
+        )),
+    }
+}
+
+/// Begins, unless it was done.
+pub(super) async fn begin(
+    shelf: &dyn Shelf,
+    key: &str,
+    caller: &Caller,
+    operation: &Operation,
+    body: Option<&Value>,
+    now: Timestamp,
+) -> Result<Turn, Problem> {
+    // Whoever reads the database learns no key from it.
+    let id = hash(&[&caller.person.id, operation.id, key]);
+    let body = hash(&[&body.map(Value::to_string).unwrap_or_default()]);
+    let first = First { id, owner: caller.person.id.clone(), body };
+    for _ in 0..2 {
+        match shelf.put_item(KIND, &first.item(None, now.plus(UNFINISHED)), Expected::Nothing).await {
+            Ok(_) => return Ok(Turn::First(first)),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some(found) = shelf.item(KIND, &first.id, now).await? else {
+            // It has expired, and nobody has swept yet.
+            shelf.remove_item(KIND, &first.id).await?;
+            continue;
+        };
+        let record: Record =
+            serde_json::from_slice(&found.value.content).map_err(|_| Problem::unavailable("vault", "The vault cannot be used."))?;
+        if record.body != first.body {
+            return Err(Problem::cannot("idempotency-key-reused", "This Idempotency-Key was used for another request.")
+                .hint("make a new key for each thing that is to be done"));
+        }
+        return match record.answer {
+            Some(answer) => Ok(Turn::Again(answer)),
+            None => Err(Problem::new(StatusCode::CONFLICT, "under-way", "The same request is under way.").again_in(1)),
+        };
+    }
+    Err(Problem::new(StatusCode::CONFLICT, "under-way", "The same request is under way.").again_in(1))
+}
+
+impl First {
+    fn item(&self, answer: Option<Value>, until: Timestamp) -> Item {
+        let record = Record { body: self.body.clone(), answer };
+        Item::new(&self.id, serde_json::to_vec(&record).expect("text")).owned_by(&self.owner).until(until)
+    }
+
+    /// It is done. That this cannot be written down is no reason to keep the answer back.
+    pub(super) async fn done(&self, shelf: &dyn Shelf, answer: &Value, secret: Option<&str>, now: Timestamp) {
+        let mut kept = answer.clone();
+        if let (Some(secret), Some(members)) = (secret, kept.as_object_mut()) {
+            members.insert(secret.to_owned(), Value::Null);
+        }
+        if let Err(error) = shelf.put_item(KIND, &self.item(Some(kept), now.plus(DAY)), Expected::Anything).await {
+            tracing::warn!(%error, "what was answered could not be remembered");
+        }
+    }
+
+    /// It was not done, and may be tried again.
+    pub(super) async fn failed(&self, shelf: &dyn Shelf) {
+        if let Err(error) = shelf.remove_item(KIND, &self.id).await {
+            tracing::warn!(%error, "what was not done could not be forgotten");
+        }
+    }
+}
+
+fn hash(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

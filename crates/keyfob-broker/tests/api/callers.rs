@@ -1,0 +1,112 @@
+//! Who is let in.
+
+use serde_json::json;
+
+use super::{Program, World, send, token_of};
+
+#[tokio::test]
+async fn without_a_token_or_a_session_nobody_is_let_in() {
+    let world = World::known(&["netatmo"]).await;
+    let owner = Program::of(&world, "owner").await;
+    // The token is of somebody who was never here.
+    assert_eq!(owner.get("/v1/me").await.status, 401);
+    world.owner().await;
+    let me = owner.get("/v1/me").await.json();
+    assert_eq!((&me["id"], &me["role"], &me["by"]), (&json!("owner"), &json!("owner"), &json!("token")));
+    let good = owner.token.clone();
+    let other = if good.ends_with('x') { "y" } else { "x" };
+    for wrong in [
+        String::new(),
+        "Bearer".into(),
+        format!("Bearer {}{other}", &good[..good.len() - 1]),
+        format!("Basic {good}"),
+        format!("Bearer kfk_{}", &good[4..]),
+    ] {
+        let reply = send(world.address, "GET", "/v1/me", &[("Authorization", &wrong)], "").await;
+        assert_eq!(reply.status, 401, "{wrong}");
+        assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
+        let problem = reply.json();
+        assert!(problem["request_id"].is_string() && problem["title"].is_string() && problem["type"].is_string(), "{problem}");
+    }
+    let reply = send(world.address, "GET", &format!("/v1/me?token={good}"), &[], "").await;
+    assert_eq!((reply.status, reply.code().as_str()), (400, "key-in-url"));
+    assert_eq!(send(world.address, "GET", "/v1/nothing", &[], "").await.code(), "not-found");
+    let reply = owner.send("PUT", "/v1/me", &[], "").await;
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET")));
+    assert_eq!(reply.code(), "method");
+}
+
+#[tokio::test]
+async fn l2_a_browser_changes_nothing_without_the_token_of_a_page() {
+    let world = World::known(&["netatmo"]).await;
+    let mut browser = world.owner().await;
+    let form_token = browser.get("/settings").await.form_token();
+    let cookie: Vec<String> = browser.cookies().expect("cookies").iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let (cookie, body) = (cookie.join("; "), json!({"name": "an app"}).to_string());
+    let post = async |more: &[(&str, &str)]| {
+        let mut headers = vec![("Cookie", cookie.as_str()), ("Content-Type", "application/json")];
+        headers.extend(more);
+        send(world.address, "POST", "/v1/tokens", &headers, &body).await
+    };
+    for wrong in [
+        vec![],
+        vec![("X-Keyfob-CSRF", "x")],
+        vec![("X-Keyfob-CSRF", form_token.as_str()), ("Sec-Fetch-Site", "cross-site")],
+        vec![("X-Keyfob-CSRF", form_token.as_str()), ("Origin", "https://evil.example")],
+    ] {
+        assert_eq!(post(&wrong).await.code(), "csrf", "{wrong:?}");
+    }
+    // Something else that is shown is not made good by a cookie.
+    assert_eq!(post(&[("X-Keyfob-CSRF", form_token.as_str()), ("Authorization", "Basic eDp5")]).await.status, 401);
+    let made = post(&[("X-Keyfob-CSRF", form_token.as_str()), ("Sec-Fetch-Site", "same-origin")]).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let program = Program { address: world.address, token: made.json()["token"].as_str().expect("a token").to_owned() };
+    assert_eq!(program.get("/v1/me").await.status, 200);
+    // One makes no other.
+    let reply = program.post("/v1/tokens", &json!({"name": "for good"})).await;
+    assert_eq!((reply.status, reply.code().as_str()), (403, "not-by-token"));
+    let id = made.json()["id"].as_str().expect("a number").to_owned();
+    assert_eq!(program.send("DELETE", &format!("/v1/tokens/{id}"), &[], "").await.status, 200);
+    assert_eq!(program.get("/v1/me").await.status, 401, "revoked at once");
+}
+
+#[tokio::test]
+async fn a_token_ends_when_it_should() {
+    let world = World::known(&["netatmo"]).await;
+    world.owner().await;
+    let now = keyfob::Clock::now(&*world.clock);
+    let shelf = world.shelf.clone().expect("a shelf");
+    let made = keyfob_broker::api::token::create(&*shelf, "owner", "short", Some(now.plus(60)), keyfob_broker::Who::Command, now).await;
+    let program = Program { address: world.address, token: made.expect("a token").text.expose().to_owned() };
+    assert_eq!(program.get("/v1/me").await.status, 200);
+    world.advance(61);
+    assert_eq!(program.get("/v1/me").await.status, 401);
+}
+
+#[tokio::test]
+async fn where_there_are_guests_there_is_no_api() {
+    let world = World::new(&["netatmo"]).await;
+    for target in ["/v1/me", "/v1/accounts", "/v1/tokens"] {
+        let reply = send(world.address, "GET", target, &[("Authorization", "Bearer kft_x")], "").await;
+        assert_eq!(reply.status, 404, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn no_token_is_kept() {
+    let world = World::known(&["netatmo"]).await;
+    world.owner().await;
+    let token = token_of(&world, "owner").await;
+    let secret = &token[26..69];
+    use keyfob_store::Shelf as _;
+    let items = world.shelf.as_ref().expect("a shelf").items(
+        keyfob_store::shelf::Kind("token"),
+        None,
+        None,
+        10,
+        keyfob::proto::Timestamp::from_unix(0),
+    );
+    for item in items.await.expect("items") {
+        assert!(!String::from_utf8_lossy(&item.value.content).contains(secret) && !item.value.id.contains(secret));
+    }
+}
