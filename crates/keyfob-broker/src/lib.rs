@@ -36,6 +36,7 @@ mod routes;
 mod seat;
 mod serve;
 mod site;
+mod webhook;
 
 pub use audit::Who;
 pub use debug_log::DebugLog;

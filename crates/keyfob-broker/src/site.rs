@@ -16,6 +16,7 @@ use crate::forward::Gate;
 use crate::metrics::Metrics;
 use crate::people::{CALLBACK, People, SignIn};
 use crate::seat::Holders;
+use crate::webhook::Bell;
 
 /// What to serve, and where. [`Config::new`] has what must be said; the rest are fields to change.
 #[derive(Clone, Debug)]
@@ -39,12 +40,16 @@ pub struct Config {
     /// Whether one account at a provider may be connected by several people. If not, it is the first one's: a login that somebody was talked into
     /// gives their account to nobody else.
     pub shared_accounts: bool,
+    /// Origins that webhooks may go to although they are not on the open internet.
+    pub webhook_origins: Vec<Origin>,
 }
 
 impl Config {
     /// For guests, at the address that is listened on.
     pub fn new(listen: SocketAddr, services: Vec<Service>, keyfob: Keyfob) -> Self {
-        Self { listen, external_url: None, services, keyfob, catalogue: Vec::new(), shelf: None, sign_in: None, shared_accounts: false }
+        let (catalogue, webhook_origins) = (Vec::new(), Vec::new());
+        let (external_url, shelf, sign_in) = (None, None, None);
+        Self { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts: false, webhook_origins }
     }
 }
 
@@ -81,6 +86,9 @@ pub struct Site {
     /// What could be connected.
     pub(crate) catalogue: Vec<Provider>,
     pub(crate) shared_accounts: bool,
+    pub(crate) webhook_origins: Vec<Origin>,
+    /// Rung when somebody is to be told something.
+    pub(crate) bell: Bell,
     pub(crate) keyfob: Keyfob,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -125,16 +133,29 @@ impl Site {
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
-        let Config { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts } = config;
+        let Config { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts, webhook_origins } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
         let gate = shelf.as_ref().map(Gate::new);
         if sign_in.is_some() && shelf.is_none() {
             return Err(Misuse::new("a vault where people are kept, for them to sign in", "none"));
         }
         let people = shelf.map(|shelf| People::new(shelf, sign_in));
-        let (desks, holders, browsers) = (RwLock::default(), Holders::default(), Browsers::default());
-        let site =
-            Self { origin, listen, desks, holders, browsers, gate, people, catalogue, shared_accounts, keyfob, metrics: Arc::default() };
+        let (desks, holders, browsers, bell) = (RwLock::default(), Holders::default(), Browsers::default(), Bell::default());
+        let site = Self {
+            origin,
+            listen,
+            desks,
+            holders,
+            browsers,
+            gate,
+            people,
+            catalogue,
+            shared_accounts,
+            webhook_origins,
+            bell,
+            keyfob,
+            metrics: Arc::default(),
+        };
         let nothing = services.is_empty();
         services.into_iter().zip(settings).try_for_each(|(service, settings)| site.open(service, settings).map(drop))?;
         // An owner can enter apps later; guests cannot.

@@ -212,7 +212,9 @@ impl Keyfob {
         self.sessions().remove(account);
     }
 
-    pub(crate) fn transport(&self) -> &dyn Transport {
+    /// What sends requests: for whoever has something to send that is no account's. A URL that somebody else wrote is marked
+    /// [`PublicOnly`](transport::PublicOnly).
+    pub fn transport(&self) -> &dyn Transport {
         &*self.inner.chosen.transport
     }
 

@@ -25,6 +25,7 @@ mod shape;
 mod strict;
 pub mod token;
 mod tokens;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -43,6 +44,7 @@ use crate::problem::Problem;
 use crate::site::Site;
 
 pub use document::document;
+pub(crate) use moment::Moment;
 
 /// Every operation there is.
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
@@ -78,6 +80,16 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
         Operation::create("/v1/tokens", "createToken", "Make an API token; not with a token, which would outlive itself", tokens::create)
             .shown_once("token"),
         Operation::remove("/v1/tokens/{token}", "revokeToken", "Take an API token back", tokens::revoke),
+        Operation::get("/v1/webhooks", "listWebhooks", "Where events are told", webhooks::list).paged(),
+        Operation::create("/v1/webhooks", "createWebhook", "Have events told somewhere", webhooks::create).shown_once("secret"),
+        Operation::get("/v1/webhooks/{webhook}", "getWebhook", "A webhook, and whether its messages arrive", webhooks::show),
+        Operation::act(
+            "/v1/webhooks/{webhook}/rotate-secret",
+            "rotateWebhookSecret",
+            "Sign with a new secret, and for a day with the old one, too",
+            webhooks::rotate,
+        ),
+        Operation::remove("/v1/webhooks/{webhook}", "removeWebhook", "Have events told there no more", webhooks::remove),
         Operation::get("/v1/activity", "listActivity", "Who did what, the newest first", activity::list).paged(),
         Operation::get("/v1/people", "listPeople", "Who is here", people::list).paged().for_owner(),
         Operation::create("/v1/people/invitations", "invitePerson", "Make a link by which somebody becomes a member", people::invite)

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 /// RFC 3339, in UTC, to the second.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment(pub(super) Timestamp);
+pub(crate) struct Moment(pub(crate) Timestamp);
 
 impl From<Timestamp> for Moment {
     fn from(at: Timestamp) -> Self {

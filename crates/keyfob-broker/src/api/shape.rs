@@ -28,15 +28,15 @@ struct Misfit {
 fn fits(schema: &Value, value: &Value, at: &str) -> Result<(), Misfit> {
     let misfit = |expected: String, found: String| Err(Misfit { at: at.to_owned(), expected, found, hint: None });
     let number = |name: &str| schema.get(name).and_then(Value::as_f64);
-    if let Some(choices) = schema.get("anyOf").and_then(Value::as_array) {
-        let mut last = Ok(());
-        for choice in choices {
-            last = fits(choice, value, at);
-            if last.is_ok() {
-                break;
-            }
+    if let Some(choices) = schema.get("anyOf").or(schema.get("oneOf")).and_then(Value::as_array) {
+        if choices.iter().any(|choice| fits(choice, value, at).is_ok()) {
+            return Ok(());
         }
-        return last;
+        let names: Vec<String> = choices.iter().map(named).collect();
+        return misfit(format!("one of {}", names.join(", ")), in_words(kind(value)).to_owned());
+    }
+    if schema.get("const").is_some_and(|only| only != value) {
+        return misfit(named(schema), "another".to_owned());
     }
     if let Some(wanted) = types(schema)
         && !wanted.iter().any(|wanted| is(wanted, value))
@@ -101,6 +101,15 @@ fn object(schema: &Value, members: &Map<String, Value>, at: &str) -> Result<(), 
         fits(schema, value, &below(at, name))?;
     }
     Ok(())
+}
+
+/// A choice among several.
+fn named(schema: &Value) -> String {
+    match (schema.get("const"), types(schema)) {
+        (Some(only), _) => only.to_string(),
+        (None, Some(types)) => types.iter().map(|kind| in_words(kind)).collect::<Vec<_>>().join(" or "),
+        _ => "another".to_owned(),
+    }
 }
 
 fn types(schema: &Value) -> Option<Vec<&str>> {

@@ -9,6 +9,7 @@ mod document;
 mod nouns;
 mod once;
 mod strangers;
+mod webhooks;
 
 use std::net::SocketAddr;
 

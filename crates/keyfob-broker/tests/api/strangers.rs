@@ -9,11 +9,12 @@ use super::{Program, World, id_of};
 struct Owned {
     key: String,
     token: String,
+    webhook: String,
 }
 
 impl Owned {
     fn fill(&self, path: &str) -> String {
-        path.replace("{account}", "netatmo").replace("{key}", &self.key).replace("{token}", &self.token)
+        path.replace("{account}", "netatmo").replace("{key}", &self.key).replace("{token}", &self.token).replace("{webhook}", &self.webhook)
     }
 }
 
@@ -28,7 +29,8 @@ async fn l8_every_operation_on_somebody_elses_things_is_404_and_does_nothing() {
     let key = owner.post("/v1/keys", &json!({"account": "netatmo", "allow": ["GET /**"]})).await.json();
     let tokens = owner.get("/v1/tokens").await.json();
     let id = |of: &Value| of["id"].as_str().expect("an id").to_owned();
-    let owned = Owned { key: id(&key), token: id(&tokens["items"][0]) };
+    let webhook = owner.post("/v1/webhooks", &json!({"url": "https://hooks.example/"})).await.json();
+    let owned = Owned { key: id(&key), token: id(&tokens["items"][0]), webhook: id(&webhook) };
     let before = world.account("netatmo").await.expect("there");
     let document = document();
     let mut asked = 0;

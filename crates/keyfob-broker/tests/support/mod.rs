@@ -41,6 +41,7 @@ pub struct World {
     pub origin: String,
     keyfob: Keyfob,
     services: Vec<Service>,
+    webhook_origins: Vec<Origin>,
     stop: Option<oneshot::Sender<()>>,
     pub served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
@@ -54,6 +55,8 @@ pub struct Setup {
     pub known: bool,
     /// What else is to be configured.
     pub more: Option<fn(&Sandbox, &mut Config)>,
+    /// Where webhooks may go on this machine.
+    pub webhook_origins: Vec<Origin>,
 }
 
 impl World {
@@ -115,6 +118,7 @@ impl World {
         let address = listener.local_addr().expect("an address");
         let mut config = config(address, services.clone(), keyfob.clone(), setup.external_url);
         config.shelf = shelf.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        config.webhook_origins.clone_from(&setup.webhook_origins);
         if let Some(more) = setup.more {
             more(&sandbox, &mut config);
         }
@@ -126,8 +130,8 @@ impl World {
             let _ = stopped.await;
         };
         let served = tokio::spawn(change(server).run(stopped, std::future::pending()));
-        let (stop, served) = (Some(stop), Some(served));
-        Self { sandbox, store, clock, shelf, site, address, origin, keyfob, services, stop, served }
+        let (stop, served, webhook_origins) = (Some(stop), Some(served), setup.webhook_origins);
+        Self { sandbox, store, clock, shelf, site, address, origin, keyfob, services, webhook_origins, stop, served }
     }
 
     /// One more web app on the same vault, known by the same name: another machine behind the same address. A browser that is told so reaches it.
@@ -136,6 +140,7 @@ impl World {
         let address = listener.local_addr().expect("an address");
         let keyfob = Keyfob::with(self.store.clone(), Arc::new(transport()), self.clock.clone(), Arc::new(OsEntropy));
         let mut config = config(address, self.services.clone(), keyfob, Some(self.origin.clone()));
+        config.webhook_origins.clone_from(&self.webhook_origins);
         config.shelf = self.shelf.clone().map(|shelf| shelf as Arc<dyn Shelf>);
         let site = Site::new(config).expect("a site");
         tokio::spawn(serve(site.clone(), listener, std::future::pending()));
@@ -156,6 +161,11 @@ impl World {
         let mut browser = self.browser();
         assert_eq!(browser.enter(&link).await.location(), "/");
         browser
+    }
+
+    /// Another program on the same vault.
+    pub fn keyfob(&self) -> Keyfob {
+        Keyfob::with(self.store.clone(), Arc::new(transport()), self.clock.clone(), Arc::new(OsEntropy))
     }
 
     pub fn advance(&self, seconds: i64) {

@@ -1,0 +1,185 @@
+//! Webhooks: a program is told when an account is connected, refreshed, broken or disconnected, by whichever program or machine did it.
+//!
+//! ```text
+//!  history ─► follow.rs: an item on the shelf for each event and webhook ─► deliver.rs: one broker has it at a time
+//!                                                                              │
+//!            receiver ◄── sign.rs ◄── target.rs: may we go there? ◄────────────┘
+//! ```
+//!
+//! Every broker follows the history, and queues the same message under the same id; the shelf takes it once. What was delivered is remembered for
+//! longer than a message lives, so that a broker that is late tells nothing twice. (A receiver may still get a message twice, where a broker died
+//! between the answer and its note: the id is the same.)
+
+mod deliver;
+mod event;
+mod follow;
+mod sign;
+mod target;
+
+use keyfob::proto::{Misuse, Origin, Secret, Timestamp};
+use keyfob::store::{Expected, Versioned};
+use keyfob::{Error, StoreError};
+use keyfob_store::Shelf;
+use keyfob_store::shelf::{Item, Kind};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use deliver::Bell;
+pub(crate) use event::Name;
+
+use crate::keys::is_number;
+use crate::site::Site;
+
+const KIND: Kind = Kind("webhook");
+
+/// More webhooks of one person are a mistake.
+const MOST: usize = 50;
+
+/// After a new secret was made, messages are signed with the old one, too, for so long.
+const OLD_SECRET: i64 = 24 * 3600;
+
+/// How often a write is tried that others get in the way of.
+const TRIES: usize = 8;
+
+/// Where a person's events are told.
+#[derive(Clone, Debug)]
+pub(crate) struct Webhook {
+    pub(crate) id: String,
+    pub(crate) owner: String,
+    pub(crate) record: Record,
+}
+
+/// The same, as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) url: String,
+    pub(crate) events: Vec<Name>,
+    secret: Secrets,
+    pub(crate) created_at: Timestamp,
+    /// What went wrong of late; none: the last message arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trouble: Option<Trouble>,
+}
+
+/// What messages are signed with.
+#[derive(Clone, Serialize, Deserialize)]
+struct Secrets {
+    now: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<(String, Timestamp)>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets")
+    }
+}
+
+/// Messages do not arrive.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Trouble {
+    pub(crate) since: Timestamp,
+    /// What the last try ended with.
+    pub(crate) reason: String,
+    /// How many messages were given up.
+    pub(crate) given_up: u64,
+}
+
+impl Webhook {
+    fn item(&self) -> Item {
+        Item::new(&self.id, serde_json::to_vec(&self.record).expect("text and numbers")).owned_by(&self.owner)
+    }
+
+    fn read(found: &Versioned<Item>) -> Result<Self, StoreError> {
+        let broken = || StoreError::Corrupt("the record of a webhook cannot be read".to_owned());
+        let record = serde_json::from_slice(&found.value.content).map_err(|_| broken())?;
+        Ok(Self { id: found.value.id.clone(), owner: found.value.owner.clone().ok_or_else(broken)?, record })
+    }
+
+    /// The secrets that a message is signed with at this moment.
+    fn secrets(&self, now: Timestamp) -> impl Iterator<Item = &str> {
+        let Secrets { now: new, before } = &self.record.secret;
+        std::iter::once(new.as_str()).chain(before.iter().filter(move |(_, until)| now < *until).map(|(old, _)| old.as_str()))
+    }
+}
+
+/// Makes a webhook; with its secret, which is shown once.
+///
+/// # Errors
+/// `Misuse` for a URL that we do not go to, or one webhook too many; those of the shelf.
+pub(crate) async fn create(
+    shelf: &dyn Shelf,
+    spared: &[Origin],
+    owner: &str,
+    url: &str,
+    events: Vec<Name>,
+    now: Timestamp,
+) -> Result<(Webhook, Secret), Error> {
+    target::judge(url, spared)?;
+    if list(shelf, owner, now).await?.len() >= MOST {
+        return Err(Misuse::new(format!("at most {MOST} webhooks of one person"), "as many").into());
+    }
+    let secret = sign::new_secret();
+    let secrets = Secrets { now: secret.expose().to_owned(), before: None };
+    let record = Record { url: url.to_owned(), events, secret: secrets, created_at: now, trouble: None };
+    let webhook = Webhook { id: keyfob::random_hex(), owner: owner.to_owned(), record };
+    shelf.put_item(KIND, &webhook.item(), Expected::Nothing).await?;
+    Ok((webhook, secret))
+}
+
+/// The webhooks of a person, by number.
+pub(crate) async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<Webhook>, StoreError> {
+    shelf.items(KIND, Some(owner), None, MOST, now).await?.iter().map(Webhook::read).collect()
+}
+
+/// A webhook of this person.
+pub(crate) async fn find(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestamp) -> Result<Option<Webhook>, StoreError> {
+    if !is_number(id) {
+        return Ok(None);
+    }
+    let found = shelf.item(KIND, id, now).await?.filter(|found| found.value.owner.as_deref() == Some(owner));
+    found.as_ref().map(Webhook::read).transpose()
+}
+
+/// Has messages signed with a new secret, and for a day with the old one, too.
+pub(crate) async fn rotate(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestamp) -> Result<Option<(Webhook, Secret)>, StoreError> {
+    let secret = sign::new_secret();
+    let changed = change(shelf, id, now, |webhook| {
+        if webhook.owner == owner {
+            let old = std::mem::replace(&mut webhook.record.secret.now, secret.expose().to_owned());
+            webhook.record.secret.before = Some((old, now.plus(OLD_SECRET)));
+        }
+    });
+    Ok(changed.await?.filter(|webhook| webhook.owner == owner).map(|webhook| (webhook, secret)))
+}
+
+/// Ends a webhook. Messages that are under way find it gone.
+pub(crate) async fn remove(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestamp) -> Result<Option<Webhook>, StoreError> {
+    let Some(webhook) = find(shelf, owner, id, now).await? else { return Ok(None) };
+    Ok(shelf.remove_item(KIND, id).await?.then_some(webhook))
+}
+
+/// Changes a webhook; of several who do so at once, none undoes another's.
+async fn change(shelf: &dyn Shelf, id: &str, now: Timestamp, change: impl Fn(&mut Webhook)) -> Result<Option<Webhook>, StoreError> {
+    if !is_number(id) {
+        return Ok(None);
+    }
+    for _ in 0..TRIES {
+        let Some(found) = shelf.item(KIND, id, now).await? else { return Ok(None) };
+        let mut webhook = Webhook::read(&found)?;
+        change(&mut webhook);
+        match shelf.put_item(KIND, &webhook.item(), Expected::Generation(found.generation)).await {
+            Ok(_) => return Ok(Some(webhook)),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(StoreError::Conflict)
+}
+
+impl Site {
+    /// Tells events as long as this is waited for.
+    pub(crate) async fn tell_webhooks(&self) {
+        let Some(people) = &self.people else { return std::future::pending().await };
+        tokio::join!(follow::follow(self, &*people.shelf), deliver::deliver(self, &people.shelf));
+    }
+}

@@ -1,0 +1,301 @@
+//! Events, told to a receiver on loopback that the configuration allows.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use keyfob::proto::Origin;
+use keyfob_sandbox::{Consent, Sandbox};
+use keyfob_store::Shelf as _;
+use keyfob_store::shelf::Kind;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::support::gate::until;
+use super::support::{Setup, World, service};
+use super::{Program, id_of};
+
+/// A message as it arrived.
+#[derive(Clone, Debug)]
+struct Arrived {
+    head: String,
+    body: String,
+}
+
+impl Arrived {
+    fn header(&self, name: &str) -> String {
+        let start = format!("{name}: ");
+        self.head.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("no {name}: {}", self.head)).to_owned()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// Checks it as a receiver does that has this secret.
+    fn is_signed_with(&self, secret: &str) -> bool {
+        let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("a secret")).expect("base64");
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key).expect("any length");
+        mac.update(format!("{}.{}.{}", self.header("webhook-id"), self.header("webhook-timestamp"), self.body).as_bytes());
+        let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+        self.header("webhook-signature").split(' ').any(|found| found == signature)
+    }
+}
+
+/// Takes messages, and answers with a status.
+#[derive(Clone)]
+struct Receiver {
+    origin: String,
+    arrived: Arc<Mutex<Vec<Arrived>>>,
+    status: Arc<Mutex<&'static str>>,
+}
+
+impl Receiver {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let receiver = Self { origin, arrived: Arc::default(), status: Arc::new(Mutex::new("204 No Content")) };
+        let taking = receiver.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let taking = taking.clone();
+                tokio::spawn(async move {
+                    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+                    let arrived = loop {
+                        if let Some(arrived) = whole(&bytes) {
+                            break arrived;
+                        }
+                        match stream.read(&mut buffer).await {
+                            Ok(read) if read > 0 => bytes.extend_from_slice(&buffer[..read]),
+                            _ => return,
+                        }
+                    };
+                    taking.arrived.lock().expect("the list").push(arrived);
+                    let status = *taking.status.lock().expect("a status");
+                    let more = if status.starts_with('3') { "Location: /elsewhere\r\n" } else { "" };
+                    let _ = stream
+                        .write_all(format!("HTTP/1.1 {status}\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n").as_bytes())
+                        .await;
+                });
+            }
+        });
+        receiver
+    }
+
+    fn arrived(&self) -> Vec<Arrived> {
+        self.arrived.lock().expect("the list").clone()
+    }
+
+    fn answers(&self, status: &'static str) {
+        *self.status.lock().expect("a status") = status;
+    }
+
+    async fn has(&self, count: usize) -> Vec<Arrived> {
+        until("the messages arrive", async || self.arrived().len() >= count).await;
+        self.arrived()
+    }
+}
+
+fn whole(bytes: &[u8]) -> Option<Arrived> {
+    let text = String::from_utf8_lossy(bytes);
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let length: usize = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok())?;
+    (body.len() >= length).then(|| Arrived { head: head.to_owned(), body: body.to_owned() })
+}
+
+/// Netatmo and people; webhooks may go to this receiver.
+async fn world(receiver: &Receiver) -> World {
+    let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
+    let services = vec![service(&sandbox, "netatmo", None)];
+    let origin = Origin::parse(&receiver.origin).expect("an origin");
+    World::set_up(sandbox, services, Setup { known: true, webhook_origins: vec![origin], ..Setup::default() }).await
+}
+
+async fn hook(program: &Program, receiver: &Receiver) -> Value {
+    let made = program.post("/v1/webhooks", &json!({"url": format!("{}/hook?of=us", receiver.origin)})).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.json()
+}
+
+#[tokio::test]
+async fn what_becomes_of_an_account_is_told_signed_and_once() {
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    // Three brokers on one vault.
+    let _more = (world.another().await, world.another().await);
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let secret = hook(&program, &receiver).await["secret"].as_str().expect("a secret").to_owned();
+    owner.connect("netatmo").await;
+    receiver.has(1).await;
+    assert_eq!(program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await.status, 200);
+    receiver.has(2).await;
+    assert_eq!(program.send("DELETE", "/v1/accounts/netatmo", &[], "").await.status, 200);
+    let arrived = receiver.has(3).await;
+    let names: Vec<String> = arrived.iter().map(|one| one.json()["type"].as_str().expect("a name").to_owned()).collect();
+    assert_eq!(names, ["account.connected", "account.refreshed", "account.disconnected"]);
+    for one in &arrived {
+        assert!(one.is_signed_with(&secret), "{one:?}");
+        assert!(!one.is_signed_with("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
+        assert!(one.head.starts_with("POST /hook?of=us HTTP/1.1"), "{}", one.head);
+        let data = one.json()["data"].clone();
+        assert_eq!((&data["account"], &data["provider"]), (&json!("netatmo"), &json!("netatmo")));
+    }
+    // Nobody tells it again: not when everything is looked at once more, and not much later.
+    world.advance(3600);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(receiver.arrived().len(), 3);
+    let shelf = world.shelf.clone().expect("a shelf");
+    let waiting = shelf.items(Kind("message"), None, None, 10, keyfob::proto::Timestamp::from_unix(0)).await.expect("items");
+    assert!(waiting.is_empty());
+}
+
+#[tokio::test]
+async fn what_does_not_arrive_is_tried_again_and_given_up_after_a_day() {
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let id = hook(&program, &receiver).await["id"].as_str().expect("a number").to_owned();
+    let target = format!("/v1/webhooks/{id}");
+    let trouble = async || program.get(&target).await.json()["trouble"].clone();
+    receiver.answers("500 Oops");
+    owner.connect("netatmo").await;
+    let first = receiver.has(1).await;
+    until("it is told on the webhook", async || trouble().await["reason"] == "The answer was 500.").await;
+    world.advance(60);
+    let again = receiver.has(2).await;
+    assert_eq!(first[0].header("webhook-id"), again[1].header("webhook-id"), "the receiver can tell that it is the same");
+    assert_ne!(first[0].header("webhook-timestamp"), again[1].header("webhook-timestamp"));
+    // A redirect is an answer, and leads nowhere.
+    receiver.answers("307 Elsewhere");
+    world.advance(120);
+    let third = receiver.has(3).await;
+    assert!(third[2].head.starts_with("POST /hook"));
+    until("the reason is the last one", async || trouble().await["reason"].as_str().is_some_and(|text| text.contains("not followed")))
+        .await;
+    assert_eq!(receiver.arrived().len(), 3);
+    receiver.answers("200 OK");
+    world.advance(10 * 60);
+    receiver.has(4).await;
+    until("the trouble is over", async || trouble().await.is_null()).await;
+    // One that never arrives.
+    receiver.answers("500 Oops");
+    assert_eq!(program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await.status, 200);
+    let mut count = receiver.has(5).await.len();
+    for _ in 0..20 {
+        until("there is trouble", async || trouble().await.is_object()).await;
+        if trouble().await["given_up"] == 1 {
+            break;
+        }
+        world.advance(6 * 3600);
+        count += 1;
+        until("a try, or the end", async || receiver.arrived().len() >= count || trouble().await["given_up"] == 1).await;
+    }
+    assert_eq!(trouble().await["given_up"], 1);
+    let told = receiver.arrived().len();
+    world.advance(24 * 3600);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(receiver.arrived().len(), told, "it is given up");
+}
+
+#[tokio::test]
+async fn a_new_secret_counts_at_once_and_the_old_one_for_a_day() {
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let made = hook(&program, &receiver).await;
+    let old = made["secret"].as_str().expect("a secret").to_owned();
+    let rotated = program.send("POST", &format!("/v1/webhooks/{}/rotate-secret", made["id"].as_str().expect("an id")), &[], "").await;
+    let new = rotated.json()["secret"].as_str().expect("a secret").to_owned();
+    assert_ne!(old, new);
+    owner.connect("netatmo").await;
+    let arrived = receiver.has(1).await;
+    assert!(arrived[0].is_signed_with(&old) && arrived[0].is_signed_with(&new));
+    world.advance(24 * 3600 + 1);
+    owner = world.owner().await;
+    owner.connect("netatmo").await;
+    let arrived = receiver.has(2).await;
+    assert!(arrived[1].is_signed_with(&new) && !arrived[1].is_signed_with(&old));
+    let list = program.get("/v1/webhooks").await.text();
+    assert!(!list.contains("whsec_"), "{list}");
+}
+
+#[tokio::test]
+async fn l8_events_of_somebody_else_are_told_to_nobody_else() {
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    let mut owner = world.owner().await;
+    let mut ada = world.member(&mut owner, "Ada").await;
+    let ada = Program::of(&world, &id_of(&mut ada).await).await;
+    hook(&ada, &receiver).await;
+    owner.connect("netatmo").await;
+    let program = Program::of(&world, "owner").await;
+    // The history knows seconds.
+    world.advance(2);
+    hook(&program, &receiver).await;
+    assert_eq!(program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await.status, 200);
+    let arrived = receiver.has(1).await;
+    assert_eq!(arrived[0].json()["type"], "account.refreshed", "the owner's, and nothing from before it was made");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(receiver.arrived().len(), 1);
+}
+
+#[tokio::test]
+async fn what_happened_while_no_broker_was_there_is_told_by_the_next_one() {
+    let receiver = Receiver::start().await;
+    let mut world = world(&receiver).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    hook(&program, &receiver).await;
+    owner.connect("netatmo").await;
+    receiver.has(1).await;
+    let shelf = world.shelf.clone().expect("a shelf");
+    until("how far the history was read is written down", async || {
+        shelf.item(Kind("webhook-position"), "history", keyfob::proto::Timestamp::from_unix(0)).await.expect("the shelf").is_some()
+    })
+    .await;
+    world.stop();
+    let served = world.served.take().expect("a server");
+    served.await.expect("it ended").expect("well");
+    // Another program on the same vault.
+    let keyfob = world.keyfob();
+    let service = service(&world.sandbox, "netatmo", None);
+    let settings = service.provider.settings(&|_| None).expect("settings");
+    keyfob::logout(&keyfob, &settings, &service.app, "netatmo", false).await.expect("logged out");
+    let _next = world.another().await;
+    let arrived = receiver.has(2).await;
+    assert_eq!(arrived[1].json()["type"], "account.disconnected");
+}
+
+/// F3: none of the places that only we reach, whether it is written down or only the name leads there.
+#[tokio::test]
+async fn f3_no_message_goes_to_a_place_that_only_we_reach() {
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../keyfob-proto/tests/vectors/ssrf/targets.toml");
+    let targets: toml::Table = std::fs::read_to_string(file).expect("a file").parse().expect("TOML");
+    let targets = targets["target"].as_array().expect("targets");
+    assert_eq!(targets.len(), 52);
+    for target in targets {
+        let url = target["url"].as_str().expect("a URL");
+        let is_written = target["by"].as_str() == Some("text");
+        for url in [url.to_owned(), url.replacen("http://", "https://", 1)] {
+            let reply = program.post("/v1/webhooks", &json!({"url": url})).await;
+            // What only the name service leads astray is found out by whoever connects (F4): the transport is told to.
+            if is_written || url.starts_with("http://") {
+                assert_eq!((reply.status, reply.code().as_str()), (422, "misuse"), "{url}");
+            }
+        }
+    }
+    // Another port of a machine that is allowed is not allowed.
+    let other = format!("{}0/", receiver.origin.trim_end_matches(|c: char| c.is_ascii_digit()));
+    assert_ne!(program.post("/v1/webhooks", &json!({"url": other})).await.status, 201);
+}
