@@ -10,7 +10,7 @@ use keyfob::proto::{App, Misuse, Origin, Secret, Settings};
 use keyfob_providers::{Field, Provider};
 
 use crate::failure::{Failure, sentence};
-use crate::site::{Desk, Service, Site};
+use crate::site::{CALLBACK, Desk, Service, Site};
 
 impl Site {
     /// A provider that can be connected, or could be with an app.
@@ -34,7 +34,7 @@ impl Site {
 
     /// The redirect URI to register with a provider: where its answers have to come.
     pub(crate) fn redirect_uri(&self, provider: &str) -> String {
-        self.desk(provider).map_or_else(|| format!("{}/callback", self.origin), |desk| desk.redirect_uri.clone())
+        self.desk(provider).map_or_else(|| format!("{}{CALLBACK}", self.origin), |desk| desk.redirect_uri.clone())
     }
 
     /// The service of an account, where the vault has got its app meanwhile: by the command, or by another instance of this program.

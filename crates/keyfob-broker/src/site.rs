@@ -14,9 +14,12 @@ use keyfob_store::Shelf;
 use crate::browser::Browsers;
 use crate::forward::Gate;
 use crate::metrics::Metrics;
-use crate::people::{CALLBACK, People, SignIn};
+use crate::people::{self, People, SignIn};
 use crate::seat::Holders;
 use crate::webhook::Bell;
+
+/// The path of a redirect URI that nobody has chosen otherwise.
+pub(crate) const CALLBACK: &str = "/callback";
 
 /// What to serve, and where. [`Config::new`] has what must be said; the rest are fields to change.
 #[derive(Clone, Debug)]
@@ -237,17 +240,19 @@ impl Site {
 
     /// Whether a service's redirect URI has this path.
     pub(crate) fn is_callback(&self, path: &str) -> bool {
-        self.desks.read().unwrap_or_else(PoisonError::into_inner).values().any(|desk| desk.callback_path == path)
+        // Where apps come and go, the usual path is always one.
+        let usual = path == CALLBACK && !self.catalogue.is_empty();
+        usual || self.desks.read().unwrap_or_else(PoisonError::into_inner).values().any(|desk| desk.callback_path == path)
     }
 }
 
 impl Desk {
     fn new(service: Service, settings: Settings, origin: &Origin) -> Result<Self, Misuse> {
         let Service { provider, app, account, redirect_uri, scopes } = service;
-        let redirect_uri = redirect_uri.unwrap_or_else(|| format!("{origin}/callback"));
+        let redirect_uri = redirect_uri.unwrap_or_else(|| format!("{origin}{CALLBACK}"));
         let callback_path = path(&redirect_uri)?;
-        if callback_path == CALLBACK {
-            return Err(Misuse::new(format!("a redirect URI for {account} of its own"), format!("{CALLBACK}, where people sign in")));
+        if callback_path == people::CALLBACK {
+            return Err(Misuse::new(format!("a redirect URI for {account} of its own"), format!("{}, where people sign in", people::CALLBACK)));
         }
         Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path })
     }

@@ -113,6 +113,12 @@ async fn what_the_vault_gets_meanwhile_is_there_to_be_connected() {
     let app = support::service(&world.sandbox, "telldus", None).app;
     world.store.put_app("telldus", &app).await.expect("kept");
     let token = owner.get("/").await.form_token();
-    assert_eq!(owner.post("/connect/telldus", &[("form_token", &token)]).await.status, 303);
+    let url = owner.post("/connect/telldus", &[("form_token", &token)]).await.location().to_owned();
     assert!(owner.get("/providers/telldus").await.has("Connect Telldus"));
+    // The answer comes to an instance that has heard of none of this.
+    let (_other, address) = world.another().await;
+    let back = owner.approve(&url).await;
+    owner.reach(address);
+    assert_eq!(owner.get(&back).await.location(), "/accounts/telldus");
+    assert!(owner.get("/accounts/telldus").await.has("Living room lamp"));
 }

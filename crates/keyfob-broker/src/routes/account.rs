@@ -60,6 +60,7 @@ struct More {
 }
 
 pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<String>, visit: Visit) -> Result<Response, Failure> {
+    site.look_for(&account).await?;
     let seat = site.seat_for(&visit, &account)?;
     let holder = site.holder(&seat);
     let holder = holder.read().await;

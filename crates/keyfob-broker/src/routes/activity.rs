@@ -64,6 +64,7 @@ impl Row {
             Who::Key { key_name, .. } => format!("Key {key_name}"),
             Who::Person { person } if person == visit.person() => "You".to_owned(),
             Who::Person { .. } => "The owner".to_owned(),
+            Who::Token { token_name, .. } => format!("Program {token_name}"),
             Who::Command => "The command".to_owned(),
             Who::Program => "Keyfob".to_owned(),
             Who::Other => "Somebody".to_owned(),
@@ -98,6 +99,14 @@ fn told(what: What) -> (String, Option<String>, Option<u16>) {
             (told.to_owned(), Some(account), None)
         }
         What::Acted { account, action, status } => (page::words(&action), Some(account), Some(status)),
+        What::TokenMade { name, .. } => (format!("made a token for the program {name}"), None, None),
+        What::TokenRevoked { name, .. } => (format!("revoked the token of the program {name}"), None, None),
+        What::LinkMade { account, .. } => ("made a link for somebody else to connect it".to_owned(), Some(account), None),
+        What::LinkCancelled { account, .. } => ("took back the link to connect it".to_owned(), Some(account), None),
+        What::WebhookMade { to, .. } => (format!("has events told to {to}"), None, None),
+        What::WebhookRotated { .. } => ("gave a webhook another secret".to_owned(), None, None),
+        What::WebhookRemoved { to, .. } => (format!("has no events told to {to} any more"), None, None),
+        What::Invited { name } => (format!("invited {name}"), None, None),
         What::SignedIn => ("signed in".to_owned(), None, None),
         What::SignedOut => ("signed out".to_owned(), None, None),
         What::Resumed => ("could not write down what was done before this".to_owned(), None, None),

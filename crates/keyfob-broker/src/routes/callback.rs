@@ -53,6 +53,11 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
     };
     // Whose account it becomes was written down when it began, and the place it came to is the place that this provider was told, and no other one's
     // (RFC 9700 §4.4).
+    // The login may have begun at another instance, with an app that this one has not heard of.
+    if let Err(failure) = site.look_for(&pending.provider).await {
+        put_back(site, &pending, &visit.binding).await;
+        return Err(failure);
+    }
     let seat = site.seat_in_vault(visit.person(), &pending.account).filter(|Seat { desk, .. }| {
         desk.provider.name == pending.provider
             && desk.callback_path == request.uri.path()

@@ -42,6 +42,7 @@ pub struct World {
     keyfob: Keyfob,
     services: Vec<Service>,
     webhook_origins: Vec<Origin>,
+    more: Option<fn(&Sandbox, &mut Config)>,
     stop: Option<oneshot::Sender<()>>,
     pub served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
@@ -130,8 +131,8 @@ impl World {
             let _ = stopped.await;
         };
         let served = tokio::spawn(change(server).run(stopped, std::future::pending()));
-        let (stop, served, webhook_origins) = (Some(stop), Some(served), setup.webhook_origins);
-        Self { sandbox, store, clock, shelf, site, address, origin, keyfob, services, webhook_origins, stop, served }
+        let (stop, served, webhook_origins, more) = (Some(stop), Some(served), setup.webhook_origins, setup.more);
+        Self { sandbox, store, clock, shelf, site, address, origin, keyfob, services, webhook_origins, more, stop, served }
     }
 
     /// One more web app on the same vault, known by the same name: another machine behind the same address. A browser that is told so reaches it.
@@ -142,6 +143,9 @@ impl World {
         let mut config = config(address, self.services.clone(), keyfob, Some(self.origin.clone()));
         config.webhook_origins.clone_from(&self.webhook_origins);
         config.shelf = self.shelf.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        if let Some(more) = self.more {
+            more(&self.sandbox, &mut config);
+        }
         let site = Site::new(config).expect("a site");
         tokio::spawn(serve(site.clone(), listener, std::future::pending()));
         (site, address)
