@@ -252,7 +252,10 @@ impl Desk {
         let redirect_uri = redirect_uri.unwrap_or_else(|| format!("{origin}{CALLBACK}"));
         let callback_path = path(&redirect_uri)?;
         if callback_path == people::CALLBACK {
-            return Err(Misuse::new(format!("a redirect URI for {account} of its own"), format!("{}, where people sign in", people::CALLBACK)));
+            return Err(Misuse::new(
+                format!("a redirect URI for {account} of its own"),
+                format!("{}, where people sign in", people::CALLBACK),
+            ));
         }
         Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path })
     }

@@ -16,7 +16,7 @@ use clap::Args;
 use keyfob::Keyfob;
 use keyfob::proto::{Scrubber, Secret};
 use keyfob::upkeep::{self, Plan};
-use keyfob_broker::{Address, Config, DebugLog, Server, Site, Tls};
+use keyfob_broker::{Address, Allow, Config, DebugLog, Server, SignIn, Site, Tls};
 use keyfob_sandbox::Sandbox;
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
@@ -96,10 +96,6 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         return health_check(&settings).await;
     }
     let what = "cannot start the web app";
-    if settings.sign_in.is_some() {
-        let why = "sign_in is set, and this version knows no signing in at an issuer yet";
-        return Err(Card::usage(what, why, "take sign_in out, and put something in front of it that asks who is there"));
-    }
     if args.check {
         return check::check(&settings, &values, context).await;
     }
@@ -107,20 +103,14 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     let Stage { mut config, keyfob, providers, sandbox } =
         if pretended { pretend::stage(&settings, context).await? } else { stage(&settings, context).await? };
     config.external_url.clone_from(&settings.external_url);
+    config.sign_in = settings.sign_in.as_ref().map(sign_in).transpose()?;
     let names: Vec<String> = config.services.iter().map(|service| service.account.clone()).collect();
     let site = Site::discover(config).await.doing(what)?;
-<<<<<<< HEAD
-    let tls = tls(&settings, &site)?;
-    let server = server(&settings, site.clone(), tls.clone())?;
-=======
     if args.link {
         return print_link(&site, context).await;
     }
-    let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| {
-        let why = format!("cannot listen on {}: {error}", args.listen);
-        Card::new(Exit::Error, what, why, "stop the program that holds the port, or choose another: --listen 127.0.0.1:5001")
-    })?;
->>>>>>> 87bfbd3 (Command: serve of a vault has people, and serve --link lets its owner in)
+    let tls = tls(&settings, &site)?;
+    let server = server(&settings, site.clone(), tls.clone())?;
     let paint = context.out.note_paint();
     for note in site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())) {
         context.out.note(&format!("{} {note}", paint.warn("note:")));
@@ -164,7 +154,6 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     }
 }
 
-<<<<<<< HEAD
 /// Variables that are no text are none of ours.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -186,7 +175,21 @@ async fn health_check(settings: &Settings) -> Result<(), Card> {
     keyfob_broker::health_check(address.clone())
         .await
         .map_err(|error| Card::new(Exit::Error, "the web app is not well", error.to_string(), "see its log, or start it: keyfob serve"))
-=======
+}
+
+/// Where people sign in. The secret is in a file of its own: neither arguments nor the environment are a place for it.
+fn sign_in(settings: &config::SignIn) -> Result<SignIn, Card> {
+    let what = "cannot start the web app";
+    let secret = settings.client_secret_file.as_deref().map(|path| {
+        let read = std::fs::read_to_string(path);
+        read.map(|text| Secret::new(text.trim()))
+            .map_err(|error| Card::io(format!("cannot read {}", path.display()), &error, "check sign_in.client_secret_file"))
+    });
+    let allow = settings.allow.iter().map(|who| Allow::parse(who)).collect::<Result<_, _>>().doing(what)?;
+    let (issuer, client_id) = (settings.issuer.clone(), settings.client_id.clone());
+    Ok(SignIn { issuer, client_id, client_secret: secret.transpose()?, allow })
+}
+
 /// Whoever may open the vault may sign in as its owner.
 async fn print_link(site: &Site, context: &Context) -> Result<(), Card> {
     let what = "cannot make a link to sign in with";
@@ -205,7 +208,6 @@ async fn print_link(site: &Site, context: &Context) -> Result<(), Card> {
     context.out.data(&link)?;
     context.out.note("Open it in your browser within a quarter of an hour. It is good once.");
     Ok(())
->>>>>>> 87bfbd3 (Command: serve of a vault has people, and serve --link lets its owner in)
 }
 
 /// What the web app works on.
@@ -226,15 +228,11 @@ async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
     for service in &services {
         providers = providers.with(&service.provider.name, &service.app);
     }
-<<<<<<< HEAD
     let mut config = Config::new(settings.port(), services, keyfob.clone());
-=======
-    let mut config = Config::new(args.listen, services, keyfob.clone());
     // What is in the vault is somebody's, who signs in. With an env-file everybody is a guest, and connects for themselves.
     if !catalogue.is_empty() {
         config.shelf = Some(context.shelf().await?.clone());
     }
->>>>>>> 87bfbd3 (Command: serve of a vault has people, and serve --link lets its owner in)
     config.catalogue = catalogue;
     Ok(Stage { config, keyfob, providers, sandbox: None })
 }

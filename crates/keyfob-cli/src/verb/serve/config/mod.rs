@@ -15,7 +15,7 @@ use keyfob::proto::scrub::printable;
 use keyfob_providers::nearest;
 
 use self::keys::{KEYS, Key, Kind};
-pub(super) use self::settings::Settings;
+pub(super) use self::settings::{Settings, SignIn};
 use super::Serve;
 
 /// What the variables' names begin with.
