@@ -207,6 +207,14 @@ impl Opened {
         }
     }
 
+    /// How many items are on it, and how many lines in its book.
+    pub(crate) async fn shelf_size(&self) -> Result<(u64, u64), StoreError> {
+        match self {
+            Self::File(vault) => vault.shelf_size().await,
+            Self::Postgres(vault) => vault.shelf_size().await,
+        }
+    }
+
     /// As something to move.
     pub(crate) fn portable(&self) -> &dyn Portable {
         match self {

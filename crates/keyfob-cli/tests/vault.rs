@@ -9,6 +9,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use common::{House, exists};
+use keyfob::proto::Timestamp;
+use keyfob::store::Expected;
+use keyfob_store::shelf::{Act, Item, Kind};
+use keyfob_store::{KeySource, Shelf, Vault};
 use keyfob_testbed::Cluster;
 
 const PASSPHRASE: &str = "canary horse battery staple";
@@ -113,6 +117,35 @@ async fn everything_moves_to_another_vault_and_into_a_file_and_back() {
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
     house.run_with(&["vault", "import", &file, "--stdin"], PASSPHRASE).await.fails(2, ["cannot import", "already", "set-aside"]);
     assert!(exists(&house.path("third/vault.key")), "with a key of its own");
+}
+
+/// What the web app keeps in the vault: counted, opened and moved with the rest; and left where it is by an export.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_web_app_keeps_goes_where_the_vault_goes() {
+    let house = house().await;
+    let open = || Vault::open_existing(&vault(&house), KeySource::beside(&vault(&house))).expect("opens");
+    let act = Act { at: Timestamp::from_unix(1), owner: None, content: b"canary-act".to_vec().into() };
+    let opened = open();
+    opened.put_item(Kind("key"), &Item::new("one", "canary-item"), Expected::Nothing).await.expect("puts");
+    opened.record(vec![act.clone(), act]).await.expect("writes");
+    drop(opened);
+    for verb in ["status", "check"] {
+        let told = house.json(&["vault", verb]).await;
+        assert_eq!((told["items"].as_u64(), told["activity"].as_u64()), (Some(1), Some(2)), "{verb}: {told}");
+    }
+    let told = house.run(&["vault", "check"]).await.exits(0).stderr;
+    assert!(told.contains("1 record and 2 lines of its activity"), "{told}");
+    house.json(&["vault", "rekey"]).await;
+    let (elsewhere, file) = (house.path("elsewhere/vault.db").display().to_string(), house.path("backup.keyfob").display().to_string());
+    let moved = house.json(&["vault", "move", "--to", &elsewhere]).await;
+    assert_eq!((moved["items"].as_u64(), moved["activity"].as_u64()), (Some(1), Some(2)), "{moved}");
+    house.run_with(&["vault", "export", &file, "--stdin"], PASSPHRASE).await.exits(0);
+    house
+        .run_with(&["--vault", &house.path("third/vault.db").display().to_string(), "vault", "import", &file, "--stdin"], PASSPHRASE)
+        .await
+        .exits(0);
+    let third = house.json(&["--vault", &house.path("third/vault.db").display().to_string(), "vault", "check"]).await;
+    assert_eq!((third["apps"].as_u64(), third["items"].as_u64(), third["activity"].as_u64()), (Some(1), Some(0), Some(0)), "{third}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

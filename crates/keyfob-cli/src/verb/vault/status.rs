@@ -4,7 +4,7 @@ use keyfob_store::agent::Agent;
 use keyfob_store::{SealedWith, Vault};
 use serde_json::json;
 
-use super::{counted, none};
+use super::{counted, none, of_web_app};
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -23,10 +23,11 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
         Ok(_) => vault.open(context.data_folder(), false, &context.out).await,
         Err(_) => Ok(None),
     };
-    let mut counts = None;
+    let (mut counts, mut of_shelf) = (None, None);
     if let Ok(Some(opened)) = &opened {
         let store = opened.store();
         let what = "cannot read the vault";
+        of_shelf = Some(opened.shelf_size().await.doing(what)?);
         counts = Some((store.apps().await.doing(what)?.len() as u64, store.accounts().await.doing(what)?.len() as u64));
     }
     let held = Agent::usual(context.data_folder()).held();
@@ -51,6 +52,8 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
             "open": counts.is_some(),
             "apps": counts.map(|(apps, _)| apps),
             "accounts": counts.map(|(_, accounts)| accounts),
+            "items": of_shelf.map(|(items, _)| items),
+            "activity": of_shelf.map(|(_, acts)| acts),
             "agent": {"vaults": held.len(), "seconds_left": ours.map(|held| held.left.as_secs())},
         }))?;
     } else {
@@ -69,7 +72,8 @@ pub(super) async fn run(context: &Context) -> Result<(), Card> {
             lines.push(("sealed", anew));
         }
         if let Some((apps, accounts)) = counts {
-            lines.push(("holds", format!("{}, {}", counted(accounts, "account"), counted(apps, "app"))));
+            let rest = of_shelf.map_or_else(String::new, |(items, acts)| of_web_app(items, acts));
+            lines.push(("holds", format!("{}, {}{rest}", counted(accounts, "account"), counted(apps, "app"))));
         }
         if by_passphrase {
             let left = ours.map(|held| moment::length(i64::try_from(held.left.as_secs()).unwrap_or(i64::MAX)));
