@@ -1,14 +1,14 @@
 //! Logging in without a browser of ours: the server asks the person itself, on a device that it knows (OpenID CIBA Core).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use http::HeaderMap;
-use keyfob_proto::oauth2::{self, BackchannelRequest, Step};
-use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, Timestamp};
+use keyfob_proto::oauth2::{self, BackchannelRequest};
+use keyfob_proto::{App, Flow, Misuse, Received, Settings, Timestamp};
 use tokio::sync::Notify;
 
 use super::LoggedIn;
+use super::decided::{Heard, decided};
 use super::keep::Place;
 use crate::error::Error;
 use crate::keyfob::Keyfob;
@@ -92,7 +92,7 @@ impl BackchannelLogin {
     ///
     /// # Errors
     ///
-    /// One that [ends the login](ProtoError::ends_login) if somebody said no, or the time is over. After another one (an answer that nobody
+    /// One that [ends the login](keyfob_proto::Error::ends_login) if somebody said no, or the time is over. After another one (an answer that nobody
     /// understands) it lives on, unless it [was decided](Self::is_decided): call this again.
     pub async fn wait(&self) -> Result<LoggedIn, Error> {
         self.keyfob.prepare_to_verify(&self.settings, &self.app, &self.requested_scopes).await?;
@@ -103,28 +103,15 @@ impl BackchannelLogin {
 
     async fn decided(&self) -> Result<Received, Error> {
         let _turn = self.turn.lock().await;
-        loop {
-            let mut step = self.login().step(&self.client, self.keyfob.now())?;
-            if let Step::Send(request) = step {
-                let answer = self.keyfob.ask_server(&self.client, &request).await;
-                let now = self.keyfob.now();
-                step = match answer {
-                    Ok(answer) => self.login().receive(&self.client, &answer, now)?,
-                    Err(Error::Protocol(ProtoError::Transport(failure))) => self.login().unreachable(failure, now)?,
-                    Err(error) => return Err(error),
-                };
-            }
-            match step {
-                Step::Done(received) => return Ok(received),
-                Step::WaitUntil(then) => {
-                    // At least a second: a clock that stands still must not make this a storm.
-                    let seconds = u64::try_from(then.since(self.keyfob.now())).unwrap_or(0).max(1);
-                    // Either way it is the core that says whether to ask.
-                    let _ = tokio::time::timeout(Duration::from_secs(seconds), self.pinged.notified()).await;
-                }
-                Step::Send(_) => return Err(Misuse::new("a question, then an answer", "two questions").into()),
-            }
-        }
+        let client = &self.client;
+        let tell = |heard: Heard<'_>, now| match heard {
+            Heard::Nothing => self.login().step(client, now),
+            Heard::Answer(answer) => self.login().receive(client, answer, now),
+            Heard::Failure(failure) => self.login().unreachable(failure, now),
+        };
+        // Either way it is the core that says whether to ask.
+        let pause = async |longest| drop(tokio::time::timeout(longest, self.pinged.notified()).await);
+        decided(&self.keyfob, client, tell, pause).await
     }
 
     fn login(&self) -> MutexGuard<'_, oauth2::BackchannelLogin> {

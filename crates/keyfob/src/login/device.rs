@@ -1,11 +1,10 @@
 //! Logging in on another device (RFC 8628): no browser here, a code to enter there.
 
-use std::time::Duration;
-
-use keyfob_proto::oauth2::{self, AccessRequest, Step};
-use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, Timestamp};
+use keyfob_proto::oauth2::{self, AccessRequest};
+use keyfob_proto::{App, Flow, Misuse, Received, Settings, Timestamp};
 
 use super::LoggedIn;
+use super::decided::{Heard, decided};
 use super::keep::Place;
 use crate::error::Error;
 use crate::keyfob::Keyfob;
@@ -79,7 +78,7 @@ impl DeviceLogin {
     ///
     /// # Errors
     ///
-    /// One that [ends the login](ProtoError::ends_login) if somebody said no, or the time is over. After another one (an answer that nobody
+    /// One that [ends the login](keyfob_proto::Error::ends_login) if somebody said no, or the time is over. After another one (an answer that nobody
     /// understands) it lives on, unless it [was decided](Self::is_decided): call this again.
     pub async fn wait(&mut self) -> Result<LoggedIn, Error> {
         self.keyfob.prepare_to_verify(&self.settings, &self.app, &self.requested_scopes).await?;
@@ -89,25 +88,13 @@ impl DeviceLogin {
     }
 
     async fn decided(&mut self) -> Result<Received, Error> {
-        loop {
-            let mut step = self.login.step(&self.client, self.keyfob.now())?;
-            if let Step::Send(request) = step {
-                step = match self.keyfob.ask_server(&self.client, &request).await {
-                    Ok(answer) => self.login.receive(&self.client, &answer, self.keyfob.now())?,
-                    Err(Error::Protocol(ProtoError::Transport(failure))) => self.login.unreachable(failure, self.keyfob.now())?,
-                    Err(error) => return Err(error),
-                };
-            }
-            match step {
-                Step::Done(received) => return Ok(received),
-                Step::WaitUntil(then) => {
-                    // At least a second: a clock that stands still must not make this a storm.
-                    let seconds = u64::try_from(then.since(self.keyfob.now())).unwrap_or(0).max(1);
-                    tokio::time::sleep(Duration::from_secs(seconds)).await;
-                }
-                Step::Send(_) => return Err(Misuse::new("a question, then an answer", "two questions").into()),
-            }
-        }
+        let Self { keyfob, client, login, .. } = self;
+        let tell = |heard: Heard<'_>, now| match heard {
+            Heard::Nothing => login.step(client, now),
+            Heard::Answer(answer) => login.receive(client, answer, now),
+            Heard::Failure(failure) => login.unreachable(failure, now),
+        };
+        decided(keyfob, client, tell, tokio::time::sleep).await
     }
 }
 

@@ -14,6 +14,7 @@ mod approved;
 mod authorize;
 mod backchannel;
 mod client_credentials;
+mod decided;
 mod device;
 mod exchange;
 mod judge;
