@@ -9,11 +9,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const server = { issuer, token_endpoint: token };
   const client = { client_id };
   const auth = oauth.ClientSecretBasic(client_secret);
-  // The ID token is not looked at in any row.
-  const { id_token, ...rest } = JSON.parse(answer);
-  const body = JSON.stringify({ ...rest, not_an_id_token: id_token });
   const callback = oauth.validateAuthResponse(server, client, new URLSearchParams({ code, state: 'state' }), 'state');
-  const options = { [oauth.customFetch]: async () => new Response(body, { headers: { 'content-type': 'application/json' } }) };
+  const options = { [oauth.customFetch]: async () => new Response(answer, { headers: { 'content-type': 'application/json' } }) };
   const exchange = async () => {
     const response = await oauth.authorizationCodeGrantRequest(server, client, auth, callback, redirect_uri, verifier, options);
     return oauth.processAuthorizationCodeResponse(server, client, response);

@@ -63,7 +63,6 @@ fn authorize(table: &mut Table, fixture: &Fixture) {
 struct Bare<'a> {
     access_token: &'a str,
     refresh_token: &'a str,
-    id_token: &'a str,
     token_type: &'a str,
     expires_in: u64,
     scope: &'a str,
@@ -95,9 +94,9 @@ fn exchange(table: &mut Table, fixture: &Fixture) {
                 ("code_verifier", fixture::VERIFIER),
             ];
             black_box(encode::form_pairs(form));
-            let Bare { access_token, refresh_token, id_token, token_type, expires_in, scope } =
+            let Bare { access_token, refresh_token, token_type, expires_in, scope } =
                 serde_json::from_slice(black_box(body)).expect("JSON");
-            black_box((access_token, refresh_token, id_token, token_type, expires_in, scope));
+            black_box((access_token, refresh_token, token_type, expires_in, scope));
         })
     };
     let (mine, bare) = beside(TURNS, ours, limit);
