@@ -33,6 +33,7 @@ use keyfob_store::Shelf;
 use self::caller::Caller;
 pub(crate) use self::sessions::Sessions;
 use crate::audit::{Book, What};
+use crate::guard::RequestId;
 use crate::keys::{Path, Ring};
 use crate::problem::Problem;
 use crate::seat::Seat;
@@ -40,9 +41,6 @@ use crate::site::Site;
 
 /// Says that an answer is the provider's, and whose: a 401 of theirs and one of ours want different remedies.
 const PROVIDER: HeaderName = HeaderName::from_static("x-keyfob-provider");
-
-/// The name of the use in the book and in the log.
-const REQUEST: HeaderName = HeaderName::from_static("x-keyfob-request");
 
 /// Where a redirect leads that leaves the API: for a program to look at, and not for a client to follow with a key in its hand.
 const ELSEWHERE: HeaderName = HeaderName::from_static("x-keyfob-location");
@@ -87,6 +85,7 @@ impl<'a> Use<'a> {
         if request.headers.contains_key(UPGRADE) {
             return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "upgrade", "Other protocols (Upgrade) are not forwarded."));
         }
+        let id = request.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
         let caller = Caller::of(site, gate, request).await?;
         if !caller.is_for(account) {
             return Err(Problem::nowhere());
@@ -95,7 +94,7 @@ impl<'a> Use<'a> {
         if let Caller::Key(fob) = &caller {
             gate.ring.take_turn(fob).map_err(Problem::too_many)?;
         }
-        Ok(Self { site, gate, caller, account, id: request_id(), began })
+        Ok(Self { site, gate, caller, account, id, began })
     }
 
     /// The account in use.
@@ -184,9 +183,6 @@ impl Use<'_> {
         if let Err(problem) = self.close(what).await {
             // The provider's answer goes no further: its connection is closed with the body.
             response = problem.into_response();
-        }
-        if let Ok(id) = HeaderValue::from_str(&self.id) {
-            response.headers_mut().insert(REQUEST, id);
         }
         response
     }
@@ -296,16 +292,6 @@ fn secrets<'a>(provider: &'a Provider, seat: &'a Seat) -> impl Iterator<Item = &
 /// A path as messages and the book have it.
 fn shown(path: &str) -> String {
     scrub::printable(path)
-}
-
-/// Tells requests apart, among those of all instances.
-pub(crate) fn request_id() -> String {
-    use std::sync::LazyLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    static INSTANCE: LazyLock<String> = LazyLock::new(|| keyfob::random_hex()[..12].to_owned());
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    format!("{}-{:x}", *INSTANCE, NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 #[cfg(test)]

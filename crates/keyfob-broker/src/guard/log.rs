@@ -25,12 +25,17 @@ const LONGEST_ID: usize = 128;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answered(pub(crate) &'static str);
 
+/// What the request is called, in the log and in the book.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// Finds out who asks, names the request, counts it, and writes the line.
 pub(crate) async fn log(Extension(operations): Extension<Arc<Operations>>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Socket);
     let client = operations.proxies.client(peer, request.headers());
     request.extensions_mut().insert(client);
     let id = brought(&client, request.headers()).unwrap_or_else(|| operations.request_id());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let _under_way = operations.metrics.begin();

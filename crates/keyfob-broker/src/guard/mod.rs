@@ -23,7 +23,7 @@ pub(crate) use forms::{Knocked, Posted, forms, is_same_origin};
 pub(crate) use framing::Strict;
 pub(crate) use headers::headers;
 pub(crate) use host::{by_address, host};
-pub(crate) use log::{Answered, log};
+pub(crate) use log::{Answered, RequestId, log};
 pub(crate) use rate::{Rates, rate};
 pub(crate) use visitor::visitor;
 

@@ -109,6 +109,8 @@ async fn l17_the_line_is_on_disk_before_the_answer_leaves() {
     assert_eq!(line["upstream"].as_str(), Some(bare.origin.as_str()));
     assert!(key.contains(line["key"].as_str().expect("a number")) && line["request"].as_str().is_some_and(|id| !id.is_empty()));
     assert_eq!(line["bytes"].as_u64(), Some(4));
+    let named = format!("x-request-id: {}", line["request"].as_str().expect("a name"));
+    assert!(String::from_utf8_lossy(&answer[..read]).contains(&named), "the answer, the log and the book call it the same");
 }
 
 #[tokio::test]
