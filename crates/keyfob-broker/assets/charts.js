@@ -41,7 +41,10 @@
     told.textContent = usual;
     figure.append(picture, hint);
 
-    const height = () => (figure.clientWidth < 520 ? 220 : 280);
+    const narrow = figure.clientWidth < 520;
+    const height = () => (narrow ? 220 : 280);
+    // On a phone, what the numbers are is said above.
+    const sides = narrow ? { size: 44 } : { size: 58, label: data.unit || undefined, labelFont: font, labelSize: data.unit ? 18 : 0 };
     // Times in the person's own way of writing them: hours, and the day where one begins.
     const written = (at, options) => new Date(at * 1000).toLocaleString(undefined, options);
     const ticks = (_, at, __, ___, step) => at.map((at) => {
@@ -60,7 +63,7 @@
       legend: { show: false },
       cursor: { sync: { key: together.key }, drag: { x: true, y: false }, points: { size: 7 } },
       scales: { x: { time: data.time } },
-      axes: [{ ...axis, values: ticks, space: 70, size: 34 }, { ...axis, size: 58, label: data.unit || undefined, labelFont: font, labelSize: data.unit ? 18 : 0, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, values: ticks, space: 70, size: 34 }, { ...axis, ...sides, values: (_, ticks) => ticks.map(short) }],
       series: [{}].concat(data.series.map((series, at) => ({
         label: series.title,
         stroke: dots[at] || faint,
