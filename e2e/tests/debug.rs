@@ -12,6 +12,7 @@ use keyfob::proto::oauth2::{
 };
 use keyfob::proto::{Answer, Body, Endpoint, Flow, FormPost, Incoming, Scrubber, Secret, Settings, Timestamp, TokenSet};
 use keyfob::{Login, OsEntropy, Session, Store};
+use keyfob_broker::api::token;
 use keyfob_broker::keys::{self, NewKey};
 use keyfob_broker::{Config, Server, Service, SignIn, Site, Variables, Who, recognise};
 use keyfob_e2e::canary::{Canary, Search};
@@ -108,7 +109,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
         ],
     ),
     ("keyfob-store", &["Act", "Agent", "Item", "KeySource", "MemoryShelf", "Vault"]),
-    ("keyfob-broker", &["Config", "Made", "Recognised", "Server", "Service", "SignIn", "Site", "Variables"]),
+    ("keyfob-broker", &["Config", "Made", "MadeToken", "Recognised", "Server", "Service", "SignIn", "Site", "Variables"]),
 ];
 
 /// Those that cannot hold one, of the crates above the core: words, numbers, places, fingerprints. Those of the store's transfer hold sealed bytes, or cannot be shown.
@@ -170,6 +171,7 @@ const PLAIN: [(&str, &[&str]); 3] = [
         "keyfob-broker",
         &[
             "Address",
+            "ApiToken",
             "DebugLog",
             "EnvFileError",
             "ForwardedBy",
@@ -603,4 +605,7 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     let made = keys::create(&MemoryShelf::default(), new, Who::Command, login_time()).await.expect("a key");
     all.canaries.insert(("valet key".to_owned(), made.text.expose().to_owned()));
     all.hold("Made", made);
+    let made = token::create(&MemoryShelf::default(), "owner", "an app", None, Who::Command, login_time()).await.expect("a token");
+    all.canaries.insert(("API token".to_owned(), made.text.expose().to_owned()));
+    all.hold("MadeToken", made);
 }

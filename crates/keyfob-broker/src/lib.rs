@@ -23,6 +23,7 @@ mod forward;
 mod guard;
 mod health;
 pub mod keys;
+mod links;
 mod limits;
 mod metrics;
 mod operations;

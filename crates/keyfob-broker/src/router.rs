@@ -13,8 +13,8 @@ use crate::operations::Operations;
 use crate::peer::Proxies;
 use crate::people::CALLBACK;
 use crate::routes::{
-    account, action, activity, api as forward, asset, catalogue, connect, first_run, index, invitation, keys, logout, people, provider,
-    rename, revoke, settings, sign_in, sign_out, token,
+    account, action, activity, api as forward, asset, catalogue, connect, first_run, index, invitation, keys, link, logout, people, programs,
+    provider, rename, revoke, settings, sign_in, sign_out, token,
 };
 use crate::site::Site;
 use crate::{api, guard, health};
@@ -40,7 +40,7 @@ pub(crate) enum Entry {
 }
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 33] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 37] {
     use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -57,6 +57,7 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 33] {
         ("/sign-in/link", Person, post(sign_in::link)),
         ("/first-run", Stranger, get(first_run::ask).post(first_run::enter)),
         ("/invite", Stranger, get(invitation::ask).post(invitation::enter)),
+        ("/link", Stranger, get(link::ask).post(link::begin)),
         ("/sign-out", Person, post(sign_out::end)),
         ("/people", Owner, get(people::show)),
         ("/people/invite", Owner, post(people::invite)),
@@ -65,6 +66,9 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 33] {
         ("/people/{person}/revoke", Owner, get(people::ask_revoke).post(people::revoke)),
         ("/providers/{provider}/revoke", Owner, get(people::ask_revoke_service).post(people::revoke_service)),
         ("/settings", Visitor, get(settings::show).post(settings::change)),
+        ("/settings/programs", Person, get(programs::show)),
+        ("/settings/programs/tokens", Person, post(programs::create)),
+        ("/settings/programs/tokens/{token}", Person, post(programs::revoke)),
         ("/assets/{file}", Anybody, get(asset::show)),
         ("/keys", Person, get(keys::show).post(keys::create)),
         ("/keys/{key}/revoke", Person, get(revoke::ask).post(revoke::revoke)),

@@ -124,16 +124,16 @@ async fn strangers_get_to_the_sign_in_and_nowhere_else() {
     owner.connect("august").await;
     world.sandbox.clear_seen();
     let mut stranger = world.browser();
-    let open = ["/sign-in", "/sign-in/callback", "/first-run", "/invite", "/assets/{file}", "/healthz", "/readyz", "/metrics"];
+    let open = ["/sign-in", "/sign-in/callback", "/first-run", "/invite", "/link", "/v1/openapi.json", "/assets/{file}", "/healthz", "/readyz", "/metrics"];
     let mut turned_away = 0;
-    // Programs bring a key, and learn no way in for people.
-    let is_programs = |path: &str| path.starts_with("/api/") || path.starts_with("/token/");
-    for path in paths().filter(|path| !open.contains(path) && !is_programs(path)) {
+    for path in paths().filter(|path| !open.contains(path)) {
         for name in ["august", "nothing"] {
-            let is_program = path.starts_with("/api/") || path.starts_with("/token/");
             let path = path.replace("{account}", name).replace("{action}", "locks").replace("{person}", "owner");
-            if is_program {
-                assert_eq!(stranger.get(&path).await.status, 401, "{path}");
+            // Programs bring a key or a token, and learn no way in for people.
+            if ["/api/", "/token/", "/v1"].iter().any(|programs| path.starts_with(programs)) {
+                for status in [stranger.get(&path).await.status, stranger.post(&path, &[("form_token", "x")]).await.status] {
+                    assert!([401, 404, 405].contains(&status), "{path} {status}");
+                }
                 continue;
             }
             assert_eq!(stranger.get(&path).await.location(), "/sign-in", "{path}");

@@ -15,6 +15,7 @@ pub(super) const MOST: usize = 200;
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub(super) struct Page<T> {
     /// The entries.
     pub(super) items: Vec<T>,

@@ -15,6 +15,7 @@ mod caller;
 mod cursor;
 mod document;
 mod keys;
+mod links;
 mod me;
 mod moment;
 mod once;
@@ -90,6 +91,24 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
             webhooks::rotate,
         ),
         Operation::remove("/v1/webhooks/{webhook}", "removeWebhook", "Have events told there no more", webhooks::remove),
+        Operation::get("/v1/connect-links", "listConnectLinks", "Links by which somebody else may connect an account", links::list).paged(),
+        Operation::create(
+            "/v1/connect-links",
+            "createConnectLink",
+            "Make a page for somebody else to connect an account on",
+            links::create,
+        )
+        .shown_once("url"),
+        Operation::get("/v1/connect-links/{link}", "getConnectLink", "A connect link, and whether it was used", links::show),
+        Operation::remove("/v1/connect-links/{link}", "cancelConnectLink", "Take a connect link back", links::cancel),
+        Operation::get("/v1/return-urls", "listReturnUrls", "Where connect links may lead in the end", links::return_urls).paged(),
+        Operation::create("/v1/return-urls", "addReturnUrl", "Let connect links lead there", links::add_return_url),
+        Operation::remove(
+            "/v1/return-urls/{return_url}",
+            "removeReturnUrl",
+            "Let no connect link lead there any more",
+            links::remove_return_url,
+        ),
         Operation::get("/v1/activity", "listActivity", "Who did what, the newest first", activity::list).paged(),
         Operation::get("/v1/people", "listPeople", "Who is here", people::list).paged().for_owner(),
         Operation::create("/v1/people/invitations", "invitePerson", "Make a link by which somebody becomes a member", people::invite)

@@ -132,6 +132,8 @@ pub(crate) enum Forms<'a> {
     Here,
     /// Back to us, and from there to these services' providers.
     AlsoTo(&'a [Arc<Desk>]),
+    /// The same, and from there to this origin.
+    AlsoToAnd(&'a [Arc<Desk>], &'a str),
     /// Back to us, and to where people sign in.
     AlsoToIssuer(&'a str),
 }
@@ -296,11 +298,17 @@ pub(crate) fn failure(failure: &Failure) -> Response {
 fn policy(forms: &Forms<'_>) -> String {
     let origins: Vec<Origin> = match forms {
         Forms::Here => Vec::new(),
-        Forms::AlsoTo(desks) => desks.iter().filter_map(|desk| desk.authorize_endpoint()).map(Endpoint::origin).collect(),
+        Forms::AlsoTo(desks) | Forms::AlsoToAnd(desks, _) => {
+            desks.iter().filter_map(|desk| desk.authorize_endpoint()).map(Endpoint::origin).collect()
+        }
         Forms::AlsoToIssuer(issuer) => Origin::parse(issuer).into_iter().collect(),
     };
+    // An origin that a person wrote is text from outside, and this is a list in a header.
+    let is_plain = |origin: &Origin| origin.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_[]".contains(&byte));
+    let more = if let Forms::AlsoToAnd(_, origin) = forms { Origin::parse(origin).filter(is_plain) } else { None };
     let mut targets: Vec<String> = origins
         .into_iter()
+        .chain(more)
         .map(|origin| if origin.as_str().starts_with("https://") { "https:".to_owned() } else { origin.to_string() })
         .collect();
     targets.sort();

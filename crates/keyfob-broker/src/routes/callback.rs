@@ -14,6 +14,7 @@ use keyfob::{Error, Login, PendingLogin};
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
+use crate::links;
 use crate::page;
 use crate::seat::Seat;
 use crate::site::Site;
@@ -37,6 +38,12 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         return Err(Failure::not_allowed());
     }
     let query = request.uri.query().filter(|query| query.len() <= LONGEST).ok_or_else(Failure::not_our_answer)?;
+    // A link's browser is nobody's here; and who is known may have opened a link, too.
+    if let Some(key) = key(query)
+        && let Some(response) = links::receive(site, request, query, &key).await?
+    {
+        return Ok(response);
+    }
     let visit = request.extensions.get::<Visit>().cloned().ok_or_else(|| {
         tracing::warn!("a callback without a session of ours was refused");
         Failure { status: StatusCode::FORBIDDEN, ..Failure::not_our_answer() }
@@ -58,12 +65,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         put_back(site, &pending, &visit.binding).await;
         return Err(failure);
     }
-    let seat = site.seat_in_vault(visit.person(), &pending.account).filter(|Seat { desk, .. }| {
-        desk.provider.name == pending.provider
-            && desk.callback_path == request.uri.path()
-            && pending.pending.redirect_uri() == Some(&desk.redirect_uri)
-    });
-    let Some(seat) = seat else {
+    let Some(seat) = seat_of(site, visit.person(), &pending, request.uri.path()) else {
         put_back(site, &pending, &visit.binding).await;
         return Err(Failure::not_our_answer());
     };
@@ -78,7 +80,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         }
     };
     // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
-    let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, visit.clone()));
+    let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, Some(visit.clone())));
     task.await.map_err(|_| Failure::ours())??;
     let notice = Notice::good(format!("{} is connected.", seat.desk.provider.title));
     // 303: the code is gone from the address bar, and from what the back button goes to.
@@ -102,14 +104,27 @@ pub(super) fn key(query: &str) -> Option<String> {
     })
 }
 
+/// The seat that a login was begun for, if it is this person's, and its provider's answer came to where that provider was told.
+pub(crate) fn seat_of(site: &Site, person: &str, pending: &PendingLogin, path: &str) -> Option<Seat> {
+    site.seat_in_vault(person, &pending.account).filter(|Seat { desk, .. }| {
+        desk.provider.name == pending.provider && desk.callback_path == path && pending.pending.redirect_uri() == Some(&desk.redirect_uri)
+    })
+}
+
 /// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else.
-async fn finish(site: Arc<Site>, seat: Seat, login: Login, verified: keyfob::login::Verified, visit: Visit) -> Result<(), Failure> {
+pub(crate) async fn finish(
+    site: Arc<Site>,
+    seat: Seat,
+    login: Login,
+    verified: keyfob::login::Verified,
+    visit: Option<Visit>,
+) -> Result<(), Failure> {
     let failed = |error: Error| Failure::from_error(&error, &seat);
     let holder = site.holder(&seat);
     let mut holder = holder.write().await;
     let Some(people) = &site.people else {
         login.finish(verified).await.map_err(failed)?;
-        holder.change(Some(&visit));
+        holder.change(visit.as_ref());
         return Ok(());
     };
     let now = site.keyfob.now();
@@ -135,7 +150,11 @@ async fn finish(site: Arc<Site>, seat: Seat, login: Login, verified: keyfob::log
         return Err(Failure::sign_in_first());
     }
     site.note(&seat.person, What::Connected { account: seat.shown.clone() }).await?;
-    holder.change(Some(&visit));
+    match &visit {
+        Some(visit) => holder.change(Some(visit)),
+        // Nobody who is known came with it; the account is whose it was meant for.
+        None => holder.forget(),
+    }
     Ok(())
 }
 
@@ -153,7 +172,7 @@ async fn ended(site: &Site, seat: &Seat, visit: &Visit, error: ProtoError) -> Re
     super::see_other("/")
 }
 
-pub(super) async fn put_back(site: &Site, pending: &PendingLogin, binding: &Secret) {
+pub(crate) async fn put_back(site: &Site, pending: &PendingLogin, binding: &Secret) {
     if let Err(error) = site.keyfob.store().put_pending(pending, binding.expose()).await {
         tracing::error!(%error, "a login under way was lost");
     }

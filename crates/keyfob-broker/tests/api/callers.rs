@@ -71,6 +71,33 @@ async fn l2_a_browser_changes_nothing_without_the_token_of_a_page() {
 }
 
 #[tokio::test]
+async fn a_token_is_made_on_the_settings_page_shown_once_and_taken_back() {
+    let world = World::known(&["netatmo"]).await;
+    let mut browser = world.owner().await;
+    let page = browser.get("/settings").await;
+    let path = page.link("Programs");
+    let form_token = browser.get(&path).await.form_token();
+    let made = browser.post("/settings/programs/tokens", &[("form_token", &form_token), ("name", "Home <b>hub"), ("days", "30")]).await;
+    let token = made.value("f-token");
+    let program = Program { address: world.address, token: token.clone() };
+    let me = program.get("/v1/tokens").await.json();
+    assert_eq!((&me["items"][0]["name"], me["items"][0]["expires_at"].is_string()), (&json!("Home <b>hub"), true));
+    let page = browser.get(&path).await;
+    assert!(!page.has(&token) && !page.has("<b>hub"), "{}", page.text);
+    for (name, days) in [("", ""), ("x", "0"), ("x", "-1"), ("x", "4000"), ("x", "soon")] {
+        let refused = browser.post("/settings/programs/tokens", &[("form_token", &form_token), ("name", name), ("days", days)]).await;
+        assert_eq!(refused.status, 400, "{name} {days}");
+    }
+    let id = me["items"][0]["id"].as_str().expect("a number").to_owned();
+    let mut ada = world.member(&mut browser, "Ada").await;
+    let ada_token = ada.get(&path).await.form_token();
+    assert_eq!(ada.post(&format!("{path}/tokens/{id}"), &[("form_token", &ada_token)]).await.status, 404);
+    assert_eq!(program.get("/v1/me").await.status, 200);
+    browser.post(&format!("{path}/tokens/{id}"), &[("form_token", &form_token)]).await.location();
+    assert_eq!(program.get("/v1/me").await.status, 401);
+}
+
+#[tokio::test]
 async fn a_token_ends_when_it_should() {
     let world = World::known(&["netatmo"]).await;
     world.owner().await;

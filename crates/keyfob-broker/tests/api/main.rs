@@ -6,6 +6,7 @@ mod support;
 
 mod callers;
 mod document;
+mod links;
 mod nouns;
 mod once;
 mod strangers;

@@ -10,11 +10,18 @@ struct Owned {
     key: String,
     token: String,
     webhook: String,
+    link: String,
+    return_url: String,
 }
 
 impl Owned {
     fn fill(&self, path: &str) -> String {
-        path.replace("{account}", "netatmo").replace("{key}", &self.key).replace("{token}", &self.token).replace("{webhook}", &self.webhook)
+        path.replace("{account}", "netatmo")
+            .replace("{key}", &self.key)
+            .replace("{token}", &self.token)
+            .replace("{webhook}", &self.webhook)
+            .replace("{link}", &self.link)
+            .replace("{return_url}", &self.return_url)
     }
 }
 
@@ -30,7 +37,9 @@ async fn l8_every_operation_on_somebody_elses_things_is_404_and_does_nothing() {
     let tokens = owner.get("/v1/tokens").await.json();
     let id = |of: &Value| of["id"].as_str().expect("an id").to_owned();
     let webhook = owner.post("/v1/webhooks", &json!({"url": "https://hooks.example/"})).await.json();
-    let owned = Owned { key: id(&key), token: id(&tokens["items"][0]), webhook: id(&webhook) };
+    let link = owner.post("/v1/connect-links", &json!({"provider": "netatmo"})).await.json();
+    let listed = owner.post("/v1/return-urls", &json!({"url": "https://app.example/"})).await.json();
+    let owned = Owned { key: id(&key), token: id(&tokens["items"][0]), webhook: id(&webhook), link: id(&link), return_url: id(&listed) };
     let before = world.account("netatmo").await.expect("there");
     let document = document();
     let mut asked = 0;

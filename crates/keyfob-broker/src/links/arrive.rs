@@ -1,0 +1,96 @@
+//! The provider sends a link's browser back.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::StatusCode;
+use http::request::Parts;
+use keyfob::proto::{Answer, Timestamp, encode};
+use keyfob::store::Expected;
+use keyfob::{Login, PendingLogin, StoreError};
+use keyfob_store::Shelf;
+use keyfob_store::shelf::{Item, Kind};
+use sha2::{Digest, Sha256};
+
+use super::{Link, State, by_number};
+use crate::failure::Failure;
+use crate::routes::callback::{finish, put_back, seat_of};
+use crate::routes::{link, see_other};
+use crate::site::Site;
+
+/// Which link a login under way belongs to.
+const CONNECTING: Kind = Kind("connecting");
+
+/// A login under way is given up after so long.
+const UNDER_WAY: i64 = 15 * 60;
+
+/// Writes down which link a login belongs to.
+pub(crate) async fn connecting(shelf: &dyn Shelf, login: &PendingLogin, link: &Link, now: Timestamp) -> Result<(), StoreError> {
+    let item = Item::new(id(login.key().expose()), link.id.as_bytes()).until(now.plus(UNDER_WAY));
+    shelf.put_item(CONNECTING, &item, Expected::Anything).await.map(drop)
+}
+
+/// Takes the provider's answer, if it is one to a link's login. `None`: it is somebody's who is known here.
+pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key: &str) -> Result<Option<Response>, Failure> {
+    let Some(people) = &site.people else { return Ok(None) };
+    let (shelf, now) = (&*people.shelf, site.keyfob.now());
+    let Some(found) = shelf.item(CONNECTING, &id(key), now).await? else { return Ok(None) };
+    let number = String::from_utf8_lossy(&found.value.content).into_owned();
+    // Another browser's login, or one of a link that was taken back.
+    let refused = || Failure { status: StatusCode::FORBIDDEN, ..Failure::not_our_answer() };
+    let door = site.known_door(&request.headers).ok_or_else(refused)?;
+    let mut link = by_number(shelf, &number, now).await?.filter(|link| link.is_for(&door)).ok_or_else(refused)?;
+    if link.record.state != State::Open {
+        return Err(Failure::spent_link());
+    }
+    let taken = site.keyfob.store().take_pending(key, door.binding.expose(), now).await?;
+    let pending = taken.ok_or_else(Failure::not_our_answer)?;
+    let Some(seat) = seat_of(site, &link.owner, &pending, request.uri.path()) else {
+        put_back(site, &pending, &door.binding).await;
+        return Err(Failure::not_our_answer());
+    };
+    let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone());
+    let verified = match login.verify(Answer::Query(query)) {
+        Ok(verified) => verified,
+        Err(error) if error.ends_login() => {
+            tracing::info!(link = link.id, %error, "a link's login ended");
+            return Ok(Some(onward(&link, "denied").unwrap_or_else(|| link::not_connected(&seat))));
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a callback was refused; the login goes on");
+            put_back(site, &pending, &door.binding).await;
+            return Err(Failure::not_our_answer());
+        }
+    };
+    // Before the code is exchanged: of any number who come with answers to one link, one connects.
+    if !link.spend(shelf).await? {
+        return Err(Failure::spent_link());
+    }
+    let is_taken = !link.record.reconnects && site.keyfob.store().account(&seat.name).await?.is_some();
+    let finished = if is_taken {
+        Err(Failure::plain(StatusCode::CONFLICT, "That name is taken", "There is such an account already. Nothing was stored."))
+    } else {
+        // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
+        let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, None));
+        task.await.unwrap_or_else(|_| Err(Failure::ours()))
+    };
+    if let Err(failure) = finished {
+        link.reopen(shelf).await?;
+        return Err(failure);
+    }
+    tracing::info!(link = link.id, account = seat.name, "connected by a link");
+    Ok(Some(onward(&link, "connected").unwrap_or_else(|| link::connected(&seat))))
+}
+
+/// Back to the app, where it said so: to the very URL that is on the list, with what came of it.
+fn onward(link: &Link, status: &str) -> Option<Response> {
+    let url = link.record.return_to.as_deref()?;
+    let pairs = encode::form_pairs([("connect_link", link.id.as_str()), ("account", link.record.account.as_str()), ("status", status)]);
+    let separator = if url.contains('?') { '&' } else { '?' };
+    Some(see_other(&format!("{url}{separator}{pairs}")))
+}
+
+fn id(key: &str) -> String {
+    let hash = Sha256::new().chain_update(CONNECTING.0).chain_update([0]).chain_update(key).finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,116 @@
+//! `/link?token=…`: the page that an app sends its user to. GET shows who asks and for what, POST goes on to the provider.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use keyfob::proto::scrub;
+use keyfob::{Login, Redirect};
+
+use crate::failure::Failure;
+use crate::guard::Knocked;
+use crate::links::{self, Link};
+use crate::page::{self, FORM_TOKEN, Forms, Frame};
+use crate::seat::Seat;
+use crate::site::{Desk, Site};
+
+/// Who asks, for what, and the button.
+#[derive(Template)]
+#[template(path = "link.html")]
+struct Page<'a> {
+    frame: Frame,
+    title: &'a str,
+    asker: String,
+    scopes: Vec<String>,
+    /// Where the browser goes in the end.
+    back_to: Option<String>,
+    token: &'a str,
+    form_token: &'a str,
+}
+
+impl Page<'_> {
+    const FORM_TOKEN: &'static str = FORM_TOKEN;
+}
+
+/// What came of it, where there is nowhere to go.
+#[derive(Template)]
+#[template(path = "linked.html")]
+struct Over<'a> {
+    frame: Frame,
+    title: String,
+    text: &'a str,
+}
+
+pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Failure> {
+    let token = super::token(query.as_deref())?;
+    let door = site.door(&headers);
+    let link = links::open(&*site.people()?.shelf, &token, site.keyfob.now()).await?;
+    let link = link.filter(|link| link.is_for(&door)).ok_or_else(Failure::spent_link)?;
+    let seat = seat(&site, &link).await?;
+    let back_to = link.record.return_to.as_deref().and_then(keyfob::proto::Origin::parse).map(|origin| origin.to_string());
+    let scopes = if link.record.scopes.is_empty() { usual(&seat.desk).to_vec() } else { link.record.scopes.clone() };
+    let page = Page {
+        frame: Frame::new(None),
+        title: &seat.desk.provider.title,
+        // Whoever makes a token names it: it is text from outside (F10).
+        asker: scrub::printable(&link.record.asker),
+        scopes: scopes.iter().map(|scope| scrub::printable(scope)).collect(),
+        back_to: back_to.clone(),
+        token: &token,
+        form_token: door.csrf.expose(),
+    };
+    let desks = [seat.desk.clone()];
+    let forms = match &back_to {
+        Some(origin) => Forms::AlsoToAnd(&desks, origin),
+        None => Forms::AlsoTo(&desks),
+    };
+    Ok(super::at_door(page::respond(StatusCode::OK, &page, &forms), &site, &door))
+}
+
+pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Extension<Knocked>) -> Result<Response, Failure> {
+    let (token, door, now) = (knocked.field("token"), &knocked.door, site.keyfob.now());
+    let shelf = &*site.people()?.shelf;
+    let mut link = links::open(shelf, token, now).await?.ok_or_else(Failure::spent_link)?;
+    let seat = seat(&site, &link).await?;
+    if !link.bind(shelf, door).await? {
+        return Err(Failure::spent_link());
+    }
+    let desk = &seat.desk;
+    let scopes = if link.record.scopes.is_empty() { desk.scopes.clone() } else { link.record.scopes.clone() };
+    let redirect = Redirect::Uri(desk.redirect_uri.clone());
+    let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes).await;
+    let login = login.map_err(|error| Failure::from_error(&error, &seat).onward("Try again", format!("/link?token={token}")))?;
+    let pending = login.stored();
+    links::connecting(shelf, &pending, &link, now).await?;
+    site.keyfob.store().put_pending(&pending, door.binding.expose()).await?;
+    Ok(super::see_other(login.url()))
+}
+
+/// The account that will come of it. Whoever was removed is asked for nothing more.
+async fn seat(site: &Site, link: &Link) -> Result<Seat, Failure> {
+    let owner = site.people()?.person(&link.owner, site.keyfob.now()).await?;
+    site.look_for(&link.record.account).await?;
+    owner.and_then(|owner| site.seat(&owner.id, &link.record.account)).ok_or_else(Failure::spent_link)
+}
+
+fn usual(desk: &Desk) -> &[String] {
+    if desk.scopes.is_empty() { desk.provider.default_scopes() } else { &desk.scopes }
+}
+
+/// It is done.
+pub(crate) fn connected(seat: &Seat) -> Response {
+    over(StatusCode::OK, format!("{} is connected", seat.desk.provider.title), "You can close this page.")
+}
+
+/// The person, or the provider, said no.
+pub(crate) fn not_connected(seat: &Seat) -> Response {
+    let text = "Nothing was stored. If you change your mind, open the link again in this browser.";
+    over(StatusCode::OK, format!("{} was not connected", seat.desk.provider.title), text)
+}
+
+fn over(status: StatusCode, title: String, text: &str) -> Response {
+    page::respond(status, &Over { frame: Frame::new(None), title, text }, &Forms::Here)
+}

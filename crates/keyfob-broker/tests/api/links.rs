@@ -1,0 +1,195 @@
+//! Connect links: somebody whom nobody knows connects an account for the person who asked.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::support::{Browser, Page, World};
+use super::{Program, id_of};
+
+const BACK: &str = "https://app.example/done?of=us";
+
+/// The owner's program, and a link that it made.
+async fn linked(world: &World, more: Value) -> (Program, Value) {
+    world.owner().await;
+    let program = Program::of(world, "owner").await;
+    assert_eq!(program.post("/v1/return-urls", &json!({"url": BACK})).await.status, 201);
+    let mut asked = json!({"provider": "netatmo", "account": "netatmo/ada", "return_to": BACK});
+    asked.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    let made = program.post("/v1/connect-links", &asked).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    (program, made.json())
+}
+
+/// Opens the link, presses the button; where the provider is.
+async fn press(browser: &mut Browser, link: &Value) -> Page {
+    let url = link["url"].as_str().expect("a URL").to_owned();
+    let question = browser.get(&url).await;
+    if question.status != 200 {
+        return question;
+    }
+    let (form_token, token) = (question.form_token(), url.split_once("token=").expect("a token").1.to_owned());
+    browser.post("/link", &[("form_token", &form_token), ("token", &token)]).await
+}
+
+async fn back(browser: &mut Browser, url: &str) -> Page {
+    browser.send("GET", url, &[("sec-fetch-site", "cross-site")], None).await
+}
+
+async fn state(program: &Program, link: &Value) -> Value {
+    program.get(&format!("/v1/connect-links/{}", link["id"].as_str().expect("a number"))).await.json()["state"].clone()
+}
+
+#[tokio::test]
+async fn somebody_connects_an_account_for_whoever_asked_and_is_sent_back() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, link) = linked(&world, json!({})).await;
+    let url = link["url"].as_str().expect("a URL").to_owned();
+    let mut somebody = world.browser();
+    // A preview spends nothing, and is not the link's browser.
+    for method in ["GET", "HEAD"] {
+        assert_eq!(world.browser().send(method, &url, &[], None).await.status, 200);
+    }
+    let page = somebody.get(&url).await;
+    assert!(page.has("an app (Owner)") && page.has("Connect Netatmo") && page.has("https://app.example"), "{}", page.text);
+    assert_eq!(state(&program, &link).await, "open");
+    let provider = press(&mut somebody, &link).await.location().to_owned();
+    let answer = somebody.approve(&provider).await;
+    let over = back(&mut somebody, &answer).await;
+    let number = link["id"].as_str().expect("a number");
+    assert_eq!(over.location(), format!("{BACK}&connect_link={number}&account=netatmo%2Fada&status=connected"));
+    assert_eq!(state(&program, &link).await, "connected");
+    let account = program.get("/v1/accounts/netatmo%2Fada").await;
+    assert_eq!((account.status, &account.json()["health"]), (200, &json!("ok")));
+    // It let nobody in.
+    assert_eq!(somebody.get("/").await.location(), "/sign-in");
+    // And it was good once.
+    assert_eq!(somebody.get(&url).await.status, 403);
+    assert_eq!(back(&mut somebody, &answer).await.status, 403);
+    assert!(!program.get("/v1/connect-links").await.text().contains(url.split_once("token=").expect("a token").1));
+}
+
+#[tokio::test]
+async fn a3_a13_another_browser_finishes_nothing() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, link) = linked(&world, json!({})).await;
+    let (mut first, mut second) = (world.browser(), world.browser());
+    let provider = press(&mut first, &link).await.location().to_owned();
+    // The link is the first one's.
+    assert_eq!(press(&mut second, &link).await.status, 403);
+    // Somebody is talked into approving what another one began: by the provider's page, or by the answer itself.
+    let answer = second.approve(&provider).await;
+    for other in [&mut second, &mut world.owner().await] {
+        let refused = back(other, &answer).await;
+        assert_eq!(refused.status, 403, "{}", refused.text);
+    }
+    assert_eq!(program.get("/v1/accounts/netatmo%2Fada").await.status, 404);
+    assert_eq!(state(&program, &link).await, "open");
+    // The first one can go on.
+    assert!(back(&mut first, &answer).await.location().starts_with(BACK));
+    assert_eq!(state(&program, &link).await, "connected");
+}
+
+#[tokio::test]
+async fn l22_one_account_comes_of_a_link() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, link) = linked(&world, json!({"reconnect": true})).await;
+    let mut browser = world.browser();
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let provider = press(&mut browser, &link).await.location().to_owned();
+        answers.push(browser.approve(&provider).await);
+    }
+    let first = back(&mut browser, &answers[0]).await;
+    assert!(first.location().starts_with(BACK));
+    let second = back(&mut browser, &answers[1]).await;
+    assert_eq!(second.status, 403, "{}", second.text);
+    assert_eq!(program.get("/v1/accounts").await.json()["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_denial_goes_back_and_leaves_the_link_open_and_one_that_was_taken_back_is_closed() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, link) = linked(&world, json!({})).await;
+    let mut browser = world.browser();
+    let provider = press(&mut browser, &link).await.location().to_owned();
+    let answer = browser.approve(&provider).await;
+    let (callback, query) = answer.split_once('?').expect("a query");
+    let state_parameter = query.split('&').find(|pair| pair.starts_with("state=")).expect("a state");
+    let denied = back(&mut browser, &format!("{callback}?error=access_denied&{state_parameter}")).await;
+    assert!(denied.location().ends_with("status=denied"), "{}", denied.text);
+    assert_eq!(state(&program, &link).await, "open");
+    let provider = press(&mut browser, &link).await.location().to_owned();
+    let answer = browser.approve(&provider).await;
+    let number = link["id"].as_str().expect("a number");
+    assert_eq!(program.send("DELETE", &format!("/v1/connect-links/{number}"), &[], "").await.status, 200);
+    assert_eq!(back(&mut browser, &answer).await.status, 403);
+    assert_eq!(program.get("/v1/accounts/netatmo%2Fada").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_link_ends_and_takes_no_name_that_is_there() {
+    let world = World::known(&["netatmo"]).await;
+    world.owner().await.connect("netatmo").await;
+    let (program, link) = linked(&world, json!({"expires_in": 60})).await;
+    world.advance(61);
+    assert_eq!(press(&mut world.browser(), &link).await.status, 403);
+    for (asked, code) in [
+        (json!({"provider": "netatmo", "account": "netatmo"}), "name-taken"),
+        (json!({"provider": "netatmo", "account": "telldus/x"}), "no-such-account"),
+        (json!({"provider": "netatmo", "account": "netatmo/UP"}), "no-such-account"),
+        (json!({"provider": "netatmo", "account": "netatmo/~x"}), "no-such-account"),
+        (json!({"provider": "none"}), "no-such-account"),
+        (json!({"provider": "netatmo", "scopes": ["a b"]}), "misuse"),
+    ] {
+        let reply = program.post("/v1/connect-links", &asked).await;
+        assert_eq!((reply.status, reply.code().as_str()), (422, code), "{asked}");
+    }
+    assert_eq!(
+        program.post("/v1/connect-links", &json!({"provider": "netatmo", "account": "netatmo", "reconnect": true})).await.status,
+        201
+    );
+}
+
+/// A28: whatever is written there, the browser goes to the list or stays here.
+#[tokio::test]
+async fn a28_no_link_leads_anywhere_but_to_the_list() {
+    let world = World::known(&["netatmo"]).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/return_to.txt");
+    let payloads = std::fs::read_to_string(file).expect("a file");
+    let payloads: Vec<&str> = payloads.lines().filter(|line| !line.starts_with("# ")).collect();
+    assert!(payloads.len() >= 29, "{}", payloads.len());
+    assert_eq!(program.post("/v1/return-urls", &json!({"url": "https://our.test"})).await.status, 201);
+    assert_eq!(program.post("/v1/return-urls", &json!({"url": "https://our.test/ok"})).await.status, 201);
+    for payload in
+        payloads.iter().copied().chain(["https://our.test/OK", "https://our.test/ok/", "https://our.test/ok?x", "https://OUR.test/ok"])
+    {
+        let reply = program.post("/v1/connect-links", &json!({"provider": "netatmo", "return_to": payload})).await;
+        assert_eq!((reply.status, reply.code().as_str()), (422, "return-url"), "{payload:?}");
+        // Where the list itself takes it, it is an https URL and nothing else.
+        let listed = program.post("/v1/return-urls", &json!({"url": payload})).await;
+        assert!(listed.status == 422 || payload.starts_with("https://"), "{payload:?}");
+    }
+    // The list is a person's own.
+    let mut ada = world.member(&mut owner, "Ada").await;
+    let ada = Program::of(&world, &id_of(&mut ada).await).await;
+    let reply = ada.post("/v1/connect-links", &json!({"provider": "netatmo", "return_to": "https://our.test/ok"})).await;
+    assert_eq!(reply.code(), "return-url");
+}
+
+/// F10: what others write is text.
+#[tokio::test]
+async fn f10_who_asks_is_shown_as_text() {
+    let world = World::known(&["netatmo"]).await;
+    world.owner().await;
+    let now = keyfob::Clock::now(&*world.clock);
+    let shelf = world.shelf.clone().expect("a shelf");
+    let name = "<script>alert(1)</script>\u{202e}evil";
+    let made = keyfob_broker::api::token::create(&*shelf, "owner", name, None, keyfob_broker::Who::Command, now).await.expect("a token");
+    let program = Program { address: world.address, token: made.text.expose().to_owned() };
+    let link = program.post("/v1/connect-links", &json!({"provider": "netatmo", "scopes": ["<b>"]})).await.json();
+    let page = world.browser().get(link["url"].as_str().expect("a URL")).await;
+    assert!(page.status == 200 && !page.has("<script>alert") && !page.has("<b>") && !page.has("\u{202e}"), "{}", page.text);
+}
