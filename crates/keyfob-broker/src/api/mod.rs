@@ -33,6 +33,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::{RawPathParams, Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, get};
 use http::header::ALLOW;
@@ -41,6 +42,7 @@ use http::{HeaderValue, Method, StatusCode};
 use self::call::Call;
 use self::operation::Operation;
 use crate::failure::Failure;
+use crate::guard::RequestId;
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -137,7 +139,8 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
     let nowhere = || async { problem(Problem::not_here()) };
     let router = Router::new().route(DOCUMENT, get(show_document).fallback(|| async { not_allowed("GET") }));
     let router = router.route("/v1", any(nowhere)).route("/v1/{*path}", any(nowhere));
-    by_path.into_iter().fold(router, |router, (path, operations)| router.route(path, methods(operations)))
+    let router = by_path.into_iter().fold(router, |router, (path, operations)| router.route(path, methods(operations)));
+    router.layer(from_fn(name))
 }
 
 fn methods(operations: Vec<&'static Operation>) -> MethodRouter<Arc<Site>> {
@@ -181,16 +184,24 @@ async fn show_document() -> Response {
     ([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], TEXT.as_str()).into_response()
 }
 
-/// A problem, with the name that the log knows the request by.
-fn problem(problem: Problem) -> Response {
-    let id = crate::forward::request_id();
+/// Says in a problem which request it came of.
+async fn name(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().cloned();
+    let mut response = next.run(request).await;
+    let (Some(problem), Some(RequestId(id))) = (response.extensions_mut().remove::<Problem>(), id) else { return response };
     if problem.status.is_server_error() {
-        tracing::warn!(request = id, code = problem.code, "a call of the API failed");
+        tracing::warn!(code = problem.code, "a call of the API failed");
     }
-    let mut response = problem.of_request(&id).into_response();
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-keyfob-request", id);
+    let mut named = problem.of_request(&id).into_response();
+    if let Some(allowed) = response.headers_mut().remove(ALLOW) {
+        named.headers_mut().insert(ALLOW, allowed);
     }
+    named
+}
+
+fn problem(problem: Problem) -> Response {
+    let mut response = problem.clone().into_response();
+    response.extensions_mut().insert(problem);
     response
 }
 

@@ -122,7 +122,7 @@ pub(crate) async fn rate(Extension(operations): Extension<Arc<Operations>>, requ
     let Some(client) = request.extensions().get::<Client>().copied() else { return next.run(request).await };
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     let entry = router::entry_of(path);
-    let is_api = matches!(entry, Some(Entry::Program));
+    let is_api = matches!(entry, Some(Entry::Program | Entry::Api));
     let purpose = match entry {
         _ if is_api => Some(Purpose::Api),
         // The way in, where guessing would pay: what is entered there, and what an issuer's answer has us ask it.

@@ -26,7 +26,8 @@ async fn without_a_token_or_a_session_nobody_is_let_in() {
         assert_eq!(reply.status, 401, "{wrong}");
         assert!(reply.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
         let problem = reply.json();
-        assert!(problem["request_id"].is_string() && problem["title"].is_string() && problem["type"].is_string(), "{problem}");
+        assert!(problem["title"].is_string() && problem["type"].is_string(), "{problem}");
+        assert_eq!(problem["request_id"].as_str(), reply.header("x-request-id"), "the log knows it by that name");
     }
     let reply = send(world.address, "GET", &format!("/v1/me?token={good}"), &[], "").await;
     assert_eq!((reply.status, reply.code().as_str()), (400, "key-in-url"));
