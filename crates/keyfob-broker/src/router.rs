@@ -13,8 +13,8 @@ use crate::operations::Operations;
 use crate::peer::Proxies;
 use crate::people::CALLBACK;
 use crate::routes::{
-    account, action, activity, api as forward, asset, catalogue, connect, first_run, index, invitation, keys, link, logout, people, programs,
-    provider, rename, revoke, settings, sign_in, sign_out, token,
+    account, action, activity, api as forward, asset, catalogue, connect, first_run, index, invitation, keys, link, logout, people,
+    programs, provider, rename, revoke, settings, sign_in, sign_out, token,
 };
 use crate::site::Site;
 use crate::{api, guard, health};

@@ -124,7 +124,18 @@ async fn strangers_get_to_the_sign_in_and_nowhere_else() {
     owner.connect("august").await;
     world.sandbox.clear_seen();
     let mut stranger = world.browser();
-    let open = ["/sign-in", "/sign-in/callback", "/first-run", "/invite", "/link", "/v1/openapi.json", "/assets/{file}", "/healthz", "/readyz", "/metrics"];
+    let open = [
+        "/sign-in",
+        "/sign-in/callback",
+        "/first-run",
+        "/invite",
+        "/link",
+        "/v1/openapi.json",
+        "/assets/{file}",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ];
     let mut turned_away = 0;
     for path in paths().filter(|path| !open.contains(path)) {
         for name in ["august", "nothing"] {

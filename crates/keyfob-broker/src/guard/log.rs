@@ -21,10 +21,6 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longer names are none that a proxy makes.
 const LONGEST_ID: usize = 128;
 
-/// The name that a request is known by in the log.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(pub(crate) String);
-
 /// Which route answered, where the router does not know: a provider's answer, which can come to any path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answered(pub(crate) &'static str);
