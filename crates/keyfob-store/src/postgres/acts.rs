@@ -27,7 +27,15 @@ pub(super) const ALL: &str = "SELECT number, done_at, owner, record FROM keyfob.
 pub(super) const ALL_OF: &str =
     "SELECT number, done_at, owner, record FROM keyfob.act WHERE number < $1 AND owner = $3 ORDER BY number DESC LIMIT $2";
 
+/// How often lines get other numbers because somebody has theirs.
+const MOST_ROUNDS: usize = 100;
+
 pub(super) const NUMBERS: &str = "SELECT nextval('keyfob.act_number') FROM generate_series(1, $1::bigint)";
+/// The same without waiting for the disk, which would be a second time for each statement that writes. A server that forgets in a power cut, or at a
+/// fail-over, whom it gave a number gives it again; so it is looked at whose the lines are that have them.
+pub(super) const NUMBERS_AT_ONCE: &str = "
+    SELECT nextval('keyfob.act_number')
+      FROM (SELECT set_config('synchronous_commit', 'off', true) OFFSET 0) AS quick, generate_series(1, $1::bigint)";
 /// All of them, or, if the vault was sealed anew, none.
 const PUT: &str = "
     WITH done AS (
@@ -37,7 +45,10 @@ const PUT: &str = "
          WHERE header.generation = $5::bigint
         RETURNING 1)
     SELECT count(*) FROM done";
-const ARE_OURS: &str = "SELECT count(*) FROM keyfob.act WHERE number = ANY ($1::bigint[])";
+/// How many of the lines of these numbers are those, and how many there are.
+const WHOSE: &str = "
+    SELECT count(*) FILTER (WHERE act.record = line.record), count(*)
+      FROM keyfob.act JOIN unnest($1::bigint[], $2::bytea[]) AS line (number, record) ON act.number = line.number";
 
 /// Not the newest of all: as in SQLite.
 pub(super) const SWEEP: &str = "
@@ -109,41 +120,54 @@ async fn serve(connections: Arc<Connections>, sealing: Arc<Sealing>, mut wishes:
     }
 }
 
-/// The numbers are this process's alone: which of them are there tells what was written, if an answer was lost on the way.
 async fn put(connections: &Connections, sealing: &Sealing, acts: &[Act]) -> Result<(), StoreError> {
+    for _ in 0..MOST_ROUNDS {
+        let drawn = connections.run(NUMBERS_AT_ONCE, &[&limit(acts.len())], Again::Once).await.map_err(|failure| failure.error)?.rows;
+        let numbers: Vec<i64> = drawn.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
+        if put_as(connections, sealing, &numbers, acts).await? {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Conflict)
+}
+
+/// `false` if the numbers are somebody else's. If an answer was lost on the way, the lines themselves tell whether they were written: no two
+/// sealed records are equal.
+async fn put_as(connections: &Connections, sealing: &Sealing, numbers: &[i64], acts: &[Act]) -> Result<bool, StoreError> {
     let count = limit(acts.len());
-    let drawn = connections.run(NUMBERS, &[&count], Again::Once).await.map_err(|failure| failure.error)?.rows;
-    let numbers: Vec<i64> = drawn.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
     let mut now = sealing.now();
     loop {
-        let Columns { dates, owners, records } = Columns::seal(&now.sealer, &numbers, acts)?;
-        let put = connections.run(PUT, &[&numbers, &dates, &owners, &records, &now.generation], Again::UntilKnown).await;
-        let repeated = match put {
-            Ok(Answer { rows, repeated }) => {
-                if counted(&rows)? == count {
-                    return Ok(());
-                }
-                repeated
-            }
-            // The second time they were there: from the first.
-            Err(Failure { error: StoreError::Conflict, fate: Fate::Unknown }) => return Ok(()),
-            Err(Failure { error: StoreError::Conflict, .. }) => {
-                return Err(StoreError::Corrupt("a line of the book has a number that nobody was given".to_owned()));
-            }
-            Err(Failure { error: StoreError::Io(what, source), fate: Fate::Unknown }) => {
-                return Err(StoreError::Io(format!("{what}; whether the line was written is not known"), source));
-            }
+        let Columns { dates, owners, records } = Columns::seal(&now.sealer, numbers, acts)?;
+        let is_there = match connections.run(PUT, &[&numbers, &dates, &owners, &records, &now.generation], Again::UntilKnown).await {
+            Ok(Answer { rows, .. }) if counted(&rows, 0)? == count => return Ok(true),
+            Ok(Answer { repeated, .. }) => repeated,
+            Err(Failure { error: StoreError::Conflict, .. }) => true,
+            Err(Failure { error: StoreError::Io(what, source), fate: Fate::Unknown }) => return Err(unknown(&what, source)),
             Err(failure) => return Err(failure.error),
         };
-        // Sealed anew: before this was written, or after.
-        now = sealing.newer(&now, true).await?.ok_or(StoreError::Conflict)?;
-        if repeated {
-            let ours = connections.run(ARE_OURS, &[&numbers], Again::Once).await.map_err(|failure| failure.error)?.rows;
-            if counted(&ours)? == count {
-                return Ok(());
+        if !is_there {
+            // Nothing else keeps them from being written.
+            now = sealing.newer(&now, true).await?.ok_or(StoreError::Conflict)?;
+            continue;
+        }
+        let whose = connections.run(WHOSE, &[&numbers, &records], Again::Once).await.map_err(|failure| failure.error)?.rows;
+        if counted(&whose, 0)? == count {
+            return Ok(true);
+        }
+        match sealing.newer(&now, true).await? {
+            None => return Ok(false),
+            Some(newer) if counted(&whose, 1)? == 0 => now = newer,
+            // If they are ours, they have been sealed anew since, and are not to be told from what another wrote.
+            Some(_) => {
+                let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+                return Err(unknown("the connection was lost, and the vault was sealed anew", lost));
             }
         }
     }
+}
+
+fn unknown(what: &str, source: std::io::Error) -> StoreError {
+    StoreError::Io(format!("{what}; whether the line was written is not known"), source)
 }
 
 /// Lines, sealed: one list a column.
@@ -197,16 +221,15 @@ pub(super) async fn all(
 
 pub(super) async fn sweep(vault: &PostgresVault, before: Timestamp, most: usize) -> Result<u64, StoreError> {
     let swept = vault.connections.run(SWEEP, &[&before.as_unix(), &limit(most)], Again::Once).await.map_err(|failure| failure.error)?;
-    unsigned(counted(&swept.rows)?)
+    unsigned(counted(&swept.rows, 0)?)
 }
 
-fn counted(rows: &[Row]) -> Result<i64, StoreError> {
-    Ok(rows.first().map(|row| get(row, 0)).transpose()?.unwrap_or_default())
+fn counted(rows: &[Row], column: usize) -> Result<i64, StoreError> {
+    Ok(rows.first().map(|row| get(row, column)).transpose()?.unwrap_or_default())
 }
 
 fn ended() -> StoreError {
-    let ended = std::io::Error::other("the runtime that it was written on has ended");
-    StoreError::Io("whether the line was written is not known".to_owned(), ended)
+    unknown("the program's runtime has ended", std::io::ErrorKind::Interrupted.into())
 }
 
 impl ActRow {

@@ -324,6 +324,9 @@ mod tests {
             (acts::ALL_OF, vec![&mid, &most, &owner], &["act_owner"]),
             (acts::SWEEP, vec![&at, &most], &["act_done", "act_pkey"]),
         ];
+        let drawing = client.query(&format!("EXPLAIN VERBOSE {}", acts::NUMBERS_AT_ONCE), &[&most]).await.expect("explains");
+        let drawing: Vec<String> = drawing.iter().map(|row| row.get(0)).collect();
+        assert!(drawing.iter().any(|line| line.contains("set_config")), "it is not left out for being asked for nothing: {drawing:?}");
         for (statement, parameters, indexes) in cases {
             let rows =
                 client.query(&format!("EXPLAIN {statement}"), &parameters).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));

@@ -256,6 +256,26 @@ async fn d5_a_lost_answer_is_found_out() {
     assert_eq!(found, expected, "once, all, and in order");
 }
 
+/// After a fail-over a server may give numbers that another gave before: nobody's line is taken for ours, and none is written over.
+#[tokio::test]
+async fn d5_a_number_that_is_given_twice_costs_nobody_a_line() {
+    let Some((database, vault)) = vault().await else { return };
+    vault.record((0..5).map(|number| act(number, None)).collect()).await.expect("writes");
+    database.sql("SELECT setval('keyfob.act_number', 1, false)");
+    vault.record(vec![act(5, None), act(6, None)]).await.expect("writes");
+    vault.record(vec![act(7, None)]).await.expect("writes");
+    let found: Vec<Act> = vault.acts(None, None, 10).await.expect("reads").into_iter().rev().map(|(_, act)| act).collect();
+    assert_eq!(found, (0..8).map(|number| act(number, None)).collect::<Vec<_>>());
+    // To draw them waits for no disk, and to write them does.
+    let cluster = Cluster::start(&Options::default()).expect("there was one");
+    let database = cluster.database();
+    let vault = open(&database.url()).await;
+    vault.record(vec![act(0, None)]).await.expect("writes");
+    cluster.kill();
+    cluster.start_again();
+    assert_eq!(vault.acts(None, None, 10).await.expect("reads").len(), 1);
+}
+
 /// A restart and a power cut in the middle of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d5_the_book_goes_on_through_a_restart_and_a_power_cut() {
