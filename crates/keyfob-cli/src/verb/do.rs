@@ -131,7 +131,10 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
         context.out.note(&paint.warn(&format!("there is more: only {} pages were read (--pages N reads more)", said.pages)));
     }
     if context.out.notes_to_person && !context.out.json {
-        for (at, line) in suggestions(&performed.table, &opened.provider, name).iter().enumerate() {
+        // A command that the terminal would break is not one to copy.
+        let room = context.out.note_width().unwrap_or(usize::MAX);
+        let all = suggestions(&performed.table, &opened.provider, name);
+        for (at, line) in all.iter().filter(|line| line.chars().count() <= room).enumerate() {
             context.out.note(&format!("{}{}", if at == 0 { "\n" } else { "" }, paint.dim(line)));
         }
     }
