@@ -6,7 +6,7 @@ use clap_complete::engine::SubcommandCandidates;
 use crate::complete;
 use crate::verb::r#do::Do;
 use crate::verb::{
-    account, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login, logout, man,
+    account, adopt, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login, logout, man,
     provider, refresh, sandbox, serve, status, token, r#try, unlock, vault, watch, why,
 };
 
@@ -118,6 +118,8 @@ pub(crate) enum Verb {
     Key(key::Verb),
     /// Take tokens that were made elsewhere
     Import(import::Import),
+    /// Find the keys in an old script, and print what takes its OAuth part's place
+    Adopt(adopt::Adopt),
     /// Print everything but the secrets, as JSON
     Export(export::Export),
     /// The vault: how it is, sealing it anew, moving it, keeping a copy

@@ -56,8 +56,8 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::verb::r#do::{self, Do};
 use crate::verb::{
-    account as accounts, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login, logout,
-    man, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault as vaults, watch, why,
+    account as accounts, adopt, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login,
+    logout, man, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault as vaults, watch, why,
 };
 
 fn main() -> ExitCode {
@@ -142,6 +142,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<(), Card> {
         Verb::Account(verb) => accounts::run(verb, context).await,
         Verb::Key(verb) => key::run(verb, context).await,
         Verb::Import(args) => import::run(args, context).await,
+        Verb::Adopt(args) => adopt::run(args, context).await,
         Verb::Vault(verb) => vaults::run(verb, context).await,
         Verb::Unlock(args) => unlock::run(args, context).await,
         Verb::Lock(args) => lock::run(args, context).await,

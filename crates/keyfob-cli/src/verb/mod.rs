@@ -1,6 +1,7 @@
 //! The verbs, one file each: its arguments, and what it does.
 
 pub(crate) mod account;
+pub(crate) mod adopt;
 pub(crate) mod app;
 pub(crate) mod call;
 pub(crate) mod completions;

@@ -44,7 +44,7 @@ pub(super) fn read(text: &str, provider: &str) -> Option<Found> {
 }
 
 /// The first of each name that is known.
-fn named(scalars: &[(String, Value)]) -> Map<String, Value> {
+pub(crate) fn named(scalars: &[(String, Value)]) -> Map<String, Value> {
     let mut object = Map::new();
     for (ours, theirs) in NAMES {
         let value = theirs.iter().find_map(|name| scalars.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()));

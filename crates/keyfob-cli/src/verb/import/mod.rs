@@ -2,6 +2,8 @@
 
 mod elsewhere;
 
+pub(crate) use self::elsewhere::named;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -38,6 +40,9 @@ pub(crate) struct Import {
     /// Take the tokens, and the app's keys where they are there, too, from a file of another program
     #[arg(long, value_name = "FILE", conflicts_with_all = ["stdin", "env_file"])]
     from: Option<String>,
+    /// Tokens that were found already
+    #[arg(skip)]
+    object: Option<Map<String, Value>>,
     /// Take the app's keys from a file of NAME=value lines
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
@@ -56,9 +61,14 @@ What --from takes, recognised by what it looks like:
   .storage/core.config_entries; requests of Postman and Bruno; env-files. Where only a refresh token is kept, it is used at once."#;
 
 impl Import {
+    /// Tokens that were found somewhere, by the names that `--stdin` takes.
+    pub(crate) fn of_object(name: String, object: Map<String, Value>) -> Self {
+        Self { name, stdin: false, from: None, object: Some(object), env_file: None, refused: RefusedSecrets::default() }
+    }
+
     /// Tokens from stdin.
     pub(crate) fn of_stdin(name: String, env_file: Option<PathBuf>) -> Self {
-        Self { name, stdin: true, from: None, env_file, refused: RefusedSecrets::default() }
+        Self { name, stdin: true, from: None, object: None, env_file, refused: RefusedSecrets::default() }
     }
 }
 
@@ -70,7 +80,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let object = match &args.from {
         Some(file) => Some(of_file(file, &provider, context)?),
         None if args.stdin => Some(said_on_stdin()?),
-        None => None,
+        None => args.object.clone(),
     };
     let given = app(&args, object.as_ref(), &provider, context).await?;
     let app = &given.app;

@@ -1,0 +1,91 @@
+//! Texts in quotes, and what they are assigned to. It reads Python, JavaScript, Ruby, PHP and their like as far as that goes, and runs nothing.
+
+use zeroize::Zeroizing;
+
+/// A text that has a name.
+pub(super) struct Assigned {
+    /// In small letters.
+    pub(super) name: String,
+    pub(super) value: Zeroizing<String>,
+    pub(super) line: usize,
+}
+
+/// `NAME = "…"`, `name="…"` among arguments, `"name": "…"`, `'name' => '…'`.
+pub(super) fn assigned(text: &str) -> Vec<Assigned> {
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let (mut rest, mut last) = (line, "");
+        while let Some((before, value, behind)) = literal(rest) {
+            if let Some(name) = name(before, last).filter(|name| !name.is_empty() && !value.is_empty()) {
+                found.push(Assigned { name: name.to_ascii_lowercase(), value: Zeroizing::new(value.to_owned()), line: number + 1 });
+            }
+            (rest, last) = (behind, value);
+        }
+    }
+    found
+}
+
+/// What a text is assigned to, by what stands before it: a word, or the text in quotes before that.
+fn name<'a>(before: &'a str, last: &'a str) -> Option<&'a str> {
+    let before = before.trim_end();
+    if ["==", "!=", "<=", ">="].iter().any(|compares| before.ends_with(compares)) {
+        return None;
+    }
+    let name = before.strip_suffix("=>").or_else(|| before.strip_suffix(['=', ':']))?.trim_end();
+    let name = name.strip_suffix(']').unwrap_or(name);
+    let start = name.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+    Some(if name.is_empty() { last } else { name.get(start..).unwrap_or_default() })
+}
+
+/// URLs in quotes, without their query.
+pub(super) fn urls(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let mut rest = line;
+        while let Some((_, value, behind)) = literal(rest) {
+            let url = value.split(['?', '#', '{', '%', ' ']).next().unwrap_or_default();
+            if (url.starts_with("https://") || url.starts_with("http://")) && !found.iter().any(|known| known == url) {
+                found.push(url.to_owned());
+            }
+            rest = behind;
+        }
+    }
+    found
+}
+
+/// The next text in quotes: what is before it, the text, and what is behind it.
+fn literal(text: &str) -> Option<(&str, &str, &str)> {
+    let start = text.find(['"', '\''])?;
+    let quote = &text[start..=start];
+    let inside = &text[start + 1..];
+    let end = inside.find(quote)?;
+    Some((&text[..start], &inside[..end], &inside[end + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_texts_are_found_where_scripts_have_them() {
+        let script = "CONSUMER_KEY = 'ck'  # mine\nsession = OAuth1Session(\"x\", client_secret=\"cs\", resource_owner_key='t')\n\
+            config = {\"token_secret\": \"ts\", 'a' => 'b'}\nos.environ['API_KEY'] = \"k\"\nif x == \"y\": pass\nprint('é', \"unclosed)\n";
+        let found: Vec<(String, String, usize)> =
+            assigned(script).into_iter().map(|one| (one.name, one.value.to_string(), one.line)).collect();
+        let expected = [
+            ("consumer_key", "ck", 1),
+            ("client_secret", "cs", 2),
+            ("resource_owner_key", "t", 2),
+            ("token_secret", "ts", 3),
+            ("a", "b", 3),
+            ("api_key", "k", 4),
+        ];
+        assert_eq!(found, expected.map(|(name, value, line)| (name.to_owned(), value.to_owned(), line)));
+    }
+
+    #[test]
+    fn urls_come_without_their_query() {
+        let script = "get('https://a.example/x?y=z'); get(\"https://a.example/x\"); f'http://b.example/{id}' 'ftp://c'";
+        assert_eq!(urls(script), ["https://a.example/x", "http://b.example/"]);
+    }
+}
