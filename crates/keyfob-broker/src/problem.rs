@@ -17,12 +17,12 @@ pub(crate) struct Problem {
     pub(crate) code: &'static str,
     /// A sentence.
     detail: String,
-    hint: Option<String>,
+    hint: Option<Box<str>>,
     /// In seconds.
     retry_after: Option<u64>,
     challenge: Option<&'static str>,
     /// Under which name the log knows the request.
-    request: Option<String>,
+    request: Option<Box<str>>,
 }
 
 impl Problem {
@@ -71,11 +71,11 @@ impl Problem {
 
     /// It came of this request.
     pub(crate) fn of_request(self, id: &str) -> Self {
-        Self { request: Some(id.to_owned()), ..self }
+        Self { request: Some(id.into()), ..self }
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self { hint: Some(hint.into().into_boxed_str()), ..self }
     }
 
     /// From an error of a session.
@@ -145,10 +145,10 @@ impl IntoResponse for Problem {
         let mut members =
             json!({"type": "about:blank", "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail});
         if let Some(hint) = self.hint {
-            members["hint"] = hint.into();
+            members["hint"] = hint.into_string().into();
         }
         if let Some(id) = self.request {
-            members["request_id"] = id.into();
+            members["request_id"] = id.into_string().into();
         }
         let mut response = (self.status, members.to_string()).into_response();
         let headers = response.headers_mut();

@@ -46,7 +46,7 @@ pub fn document() -> Value {
 
 fn described(operation: &Operation) -> Value {
     let mut answers = Map::new();
-    let answer = operation.answer.as_ref().map(|shape| content(shape));
+    let answer = operation.answer.as_ref().map(content);
     let mut good = json!({"description": "It worked."});
     if let Some(content) = answer {
         good["content"] = content;

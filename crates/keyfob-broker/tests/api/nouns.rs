@@ -85,8 +85,12 @@ async fn a_key_is_made_used_listed_and_revoked_and_the_book_has_it() {
     assert_eq!(program.send("DELETE", &format!("/v1/keys/{id}"), &[], "").await.status, 404);
     assert_eq!(holder.get("/api/netatmo/api/getstationsdata").await.status, 401);
     let acts = program.get("/v1/activity").await.json();
-    let acts: Vec<(&str, &str)> =
-        acts["items"].as_array().expect("a list").iter().map(|act| (act["act"].as_str().unwrap(), act["who"].as_str().unwrap())).collect();
+    let acts: Vec<(&str, &str)> = acts["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|act| (act["act"].as_str().expect("text"), act["who"].as_str().expect("text")))
+        .collect();
     assert_eq!(acts[..3], [("key-revoked", "token"), ("called", "key"), ("key-made", "token")]);
     let page = program.get("/v1/activity?limit=1").await.json();
     let next = program.get(&format!("/v1/activity?limit=1&cursor={}", page["next_cursor"].as_str().expect("more"))).await.json();
