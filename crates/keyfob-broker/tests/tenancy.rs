@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyfob::Store as _;
 use keyfob::proto::Timestamp;
-use keyfob_broker::paths;
+use keyfob_broker::{Limits, paths};
 use keyfob_store::Shelf as _;
 use keyfob_store::shelf::Kind;
 use support::{Browser, World};
@@ -80,7 +80,10 @@ async fn ask_everywhere(browser: &mut Browser, accounts: &[String], person: &str
 
 #[tokio::test]
 async fn l8_what_is_somebody_elses_is_not_there_and_nothing_comes_of_asking() {
-    let world = World::known(&["august", "telldus"]).await;
+    // So much asking without a key would be stopped before it is answered.
+    let mut limits = Limits::default();
+    limits.refused = limits.api;
+    let world = World::known_with(&["august", "telldus"], |server| server.limits(limits)).await;
     let mut owner = world.owner().await;
     let mut member = world.member(&mut owner, "Robin").await;
     let other = world.member(&mut owner, "Kim").await;
