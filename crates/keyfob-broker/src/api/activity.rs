@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
-use super::cursor::Page;
+use super::cursor::{Page, no_cursor};
 use super::moment::Moment;
 use crate::audit::Entry;
 use crate::problem::Problem;
@@ -72,7 +72,7 @@ impl Shown {
 pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
     let window = call.window()?;
     let before = match &window.after {
-        Some(number) => Some(EntryNumber(number.parse().map_err(|_| Problem::bad_request("query", "This is no cursor of this list."))?)),
+        Some(number) => Some(EntryNumber(number.parse().map_err(|_| no_cursor())?)),
         None => None,
     };
     let mut entries = call.gate()?.book.read(Some(call.person()), before, window.most + 1).await?;

@@ -45,7 +45,7 @@ impl Window {
         };
         let after = match cursor {
             None => None,
-            Some(text) => Some(opened(list, text).ok_or_else(|| wrong("This is no cursor of this list.".to_owned()))?),
+            Some(text) => Some(opened(list, text).ok_or_else(no_cursor)?),
         };
         Ok(Self { list, most, after })
     }
@@ -65,6 +65,11 @@ impl Window {
     pub(super) fn cursor(&self, key: &str) -> String {
         URL_SAFE_NO_PAD.encode(format!("{}\n{key}", self.list))
     }
+}
+
+/// It is text, as the document has it; which text is nobody's business but ours.
+pub(super) fn no_cursor() -> Problem {
+    Problem::cannot("cursor", "This is no cursor of this list.").hint("begin without one")
 }
 
 /// The entry that a cursor of this list was made of.

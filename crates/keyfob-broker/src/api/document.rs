@@ -53,8 +53,16 @@ fn described(operation: &Operation) -> Value {
     }
     answers.insert(operation.status.as_str().to_owned(), good);
     let has_body = operation.body.is_some();
-    let wrong =
-        [(400, true), (401, true), (403, true), (404, true), (409, operation.is_once()), (413, has_body), (415, has_body), (422, has_body)];
+    let wrong = [
+        (400, true),
+        (401, true),
+        (403, true),
+        (404, true),
+        (409, operation.is_once()),
+        (413, has_body),
+        (415, has_body),
+        (422, has_body || operation.is_paged),
+    ];
     for (status, _) in wrong.iter().filter(|(_, is_so)| *is_so) {
         answers.insert(status.to_string(), json!({"$ref": "#/components/responses/Problem"}));
     }

@@ -62,6 +62,10 @@ impl<'de> Visitor<'de> for Level {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        // `60.0` is a whole number (JSON Schema, validation §6.1.1), as far as such numbers are exact.
+        if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
+            return Ok((value as i64).into());
+        }
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
@@ -104,6 +108,7 @@ mod tests {
             assert!(read(wrong.as_bytes()).is_err(), "{wrong}");
         }
         assert!(read(b"{\"a\":\"\xff\"}").is_err());
+        assert_eq!(read(b"[60.0, 1e2, 0.5]").expect("JSON"), serde_json::json!([60, 100, 0.5]));
         assert_eq!(read(br#"{"a":[1,-2,0.5,null,true,"\u0041"]}"#).expect("JSON"), serde_json::json!({"a": [1, -2, 0.5, null, true, "A"]}));
     }
 }
