@@ -43,7 +43,7 @@ pub struct Moved {
     pub acts: u64,
 }
 
-/// Copies apps, accounts, histories and the [shelf](crate::shelf) into an empty vault. Ids, names, generations and times stay; logins under way
+/// Copies apps, accounts, histories and the [shelf](crate::shelf::Shelf) into an empty vault. Ids, names, generations and times stay; logins under way
 /// do not move, and begin anew. The vault that is read is not changed.
 pub async fn copy_all(from: &dyn Portable, to: &dyn Portable) -> Result<Moved, StoreError> {
     copy(from, to, true).await

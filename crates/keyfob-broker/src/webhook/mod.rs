@@ -142,6 +142,9 @@ pub(crate) async fn find(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestam
 
 /// Has messages signed with a new secret, and for a day with the old one, too.
 pub(crate) async fn rotate(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestamp) -> Result<Option<(Webhook, Secret)>, StoreError> {
+    if find(shelf, owner, id, now).await?.is_none() {
+        return Ok(None);
+    }
     let secret = sign::new_secret();
     let changed = change(shelf, id, now, |webhook| {
         if webhook.owner == owner {

@@ -104,6 +104,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         if pretended { pretend::stage(&settings, context).await? } else { stage(&settings, context).await? };
     config.external_url.clone_from(&settings.external_url);
     config.sign_in = settings.sign_in.as_ref().map(sign_in).transpose()?;
+    config.webhook_origins.clone_from(&settings.webhook_origins);
     let names: Vec<String> = config.services.iter().map(|service| service.account.clone()).collect();
     let site = Site::discover(config).await.doing(what)?;
     if args.link {

@@ -193,7 +193,7 @@ mod tests {
         let sample = |key: &Key| match key.name {
             "listen" => "127.0.0.1:5000".to_owned(),
             "metrics.listen" => "127.0.0.1:9464".to_owned(),
-            "external_url" | "sign_in.issuer" => "https://home.example".to_owned(),
+            "external_url" | "sign_in.issuer" | "webhook_origins" => "https://home.example".to_owned(),
             "trusted_proxies" => "10.0.0.0/8".to_owned(),
             _ => match key.kind {
                 Kind::Seconds | Kind::Count => "7".to_owned(),

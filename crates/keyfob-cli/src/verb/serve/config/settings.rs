@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use keyfob::proto::Origin;
 use keyfob::proto::scrub::printable;
 use keyfob_broker::{Address, Limits, Proxies};
 
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) metrics_token_file: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) sign_in: Option<SignIn>,
+    /// Where webhooks may go beside the open internet.
+    pub(crate) webhook_origins: Vec<Origin>,
 }
 
 /// Whom to send people to who want in.
@@ -69,6 +72,9 @@ impl Settings {
             metrics_token_file: judge.path("metrics.token_file"),
             limits: Limits::default(),
             sign_in: judge.sign_in(),
+            webhook_origins: judge.each("webhook_origins", |text| {
+                Origin::parse(text).ok_or_else(|| "expected an origin such as http://hub.home:8123, found other text".to_owned())
+            }),
         };
         let limits = &mut settings.limits;
         judge.put("limits.connections", &mut limits.connections, Judge::count);
