@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use keyfob::Account;
 use keyfob::history::{Actor, Fingerprint, Spending};
-use keyfob::proto::{Secret, Timestamp};
+use keyfob::proto::{Secret, Timestamp, TransportKind};
+use keyfob::{Account, Error, Health};
 
 use super::house::{House, NOW, tokens};
+use super::provider::Act;
 
 /// The account, with a note of a refresh that somebody began this many seconds ago.
 async fn being_spent(by: Actor, seconds: i64) -> House {
@@ -62,4 +63,45 @@ async fn d4_a_right_whose_holder_cannot_be_spending_any_more_is_taken_at_once() 
         assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-2");
         assert_eq!(house.events().await, ["abandoned", "refreshed"]);
     }
+}
+
+/// We sent the token, were suspended for so long that our right lapsed, and come back to this answer: somebody else's note is there, and their request is
+/// under way. They get new tokens in the end.
+async fn comes_back_to(answer: Act) -> (House, Error) {
+    let house = House::new().await;
+    *house.store.lapsing.lock().unwrap() = true;
+    house.provider.habits(|habits| habits.delay = Duration::from_secs(10));
+    house.provider.next(answer);
+    let session = house.session().await;
+    let away = tokio::spawn({
+        let session = session.clone();
+        async move { session.token(0).await.map(drop) }
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(house.kept().await.spending.unwrap().by, Actor::this(), "our own note is written");
+    let theirs = noted(&house, elsewhere(), 0).await;
+    house.put(theirs.clone()).await;
+    let error = away.await.unwrap().unwrap_err();
+    assert_eq!(house.provider.asked(), ["refresh-1"], "the token is being spent at this moment");
+    let kept = house.kept().await;
+    assert_eq!((kept.spending, &kept.health), (theirs.spending.clone(), &Health::Ok), "their note keeps others away");
+    house.put(Account { tokens: tokens("9", NOW, Some(NOW + 3600)), spending: None, ..theirs }).await;
+    assert_eq!(session.token(0).await.unwrap().expose(), "access-9");
+    assert_eq!(house.provider.asked().len(), 1);
+    (house, error)
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_whoever_comes_back_without_an_answer_leaves_the_note_of_whoever_took_over() {
+    for (answer, event) in [(Act::Lose(TransportKind::Timeout), "unanswered"), (Act::Say(503, "{}"), "failed")] {
+        let (house, _) = comes_back_to(answer).await;
+        assert_eq!(house.events().await, [event]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_whoever_comes_back_refused_leaves_it_to_whoever_took_over_to_ask_for_a_login() {
+    let (house, error) = comes_back_to(Act::Say(400, r#"{"error":"invalid_grant"}"#)).await;
+    assert!(matches!(error, Error::Protocol(_)), "{error}");
+    assert_eq!(house.events().await, ["failed"]);
 }

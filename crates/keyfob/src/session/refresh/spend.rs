@@ -1,6 +1,7 @@
 //! Spending a refresh token, by whoever has the right to: the note first, then the request, then what came of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyfob_proto::oauth2::{self, Exchange};
 use keyfob_proto::{OAuth2Tokens, Received, Secret, TokenSet};
@@ -68,8 +69,8 @@ impl Shared {
                 Fate::Refused => return self.refused(&known, &note, error).await,
                 fate => {
                     tracing::warn!(account = known.account().name, %error, ?fate, "not refreshed");
-                    self.failed(&known, &note, &error, fate).await;
-                    if fate != Fate::Lost || sent_before {
+                    let may_go_on = self.failed(&known, &note, &error, fate).await;
+                    if fate != Fate::Lost || sent_before || !may_go_on {
                         return Err(error);
                     }
                     sent_before = true;
@@ -133,14 +134,26 @@ impl Shared {
 
     /// The refresh token is spent or revoked. If somebody else wrote new tokens in between, those count; else a person has to log in again.
     /// Nothing is deleted.
+    ///
+    /// Where somebody else's note is open, our right lapsed while we were away, and they are spending the same token: ours may be refused because theirs
+    /// was first, and then they have the new tokens. So whether a person is needed is left for them to say. If they are refused too, they say it; if they
+    /// die, whoever finds their note asks once more, and does.
     async fn refused(&self, known: &Known, note: &Note, refused: Error) -> Outcome {
         let reason = match note.diagnosis() {
             Some(diagnosis) => format!("{refused}; {diagnosis}"),
             None => refused.to_string(),
         };
         let health = Health::NeedsLogin { reason: reason.clone(), since: self.keyfob.now() };
-        let event = Event::NeedsLogin { refresh: note.ours.clone(), reason: reason.clone() };
-        match self.write_end(known, |account| Account { health: health.clone(), spending: None, ..account }, &event).await {
+        let end = |account: Account| {
+            if account.spending.as_ref().is_some_and(|there| !there.over && *there != note.ours) {
+                return (account, Event::RefreshFailed { refresh: note.ours.clone(), reason: refused.to_string(), unanswered: false });
+            }
+            let event = Event::NeedsLogin { refresh: note.ours.clone(), reason: reason.clone() };
+            (Account { health: health.clone(), spending: None, ..account }, event)
+        };
+        match self.write_end(known, end).await {
+            // Left for somebody else to say: the old tokens are no outcome.
+            Ok(now) if now.usable().is_ok() && now.is_same_issue(known.tokens()) => Err(refused),
             // Somebody's new tokens, or our own mark.
             Ok(now) => now.usable().map(|()| now),
             Err(error) => {
@@ -166,25 +179,37 @@ impl Shared {
     }
 
     /// No new tokens came. What is known of the old one is written down; if that cannot be, the note of the beginning stays, which says less.
-    async fn failed(&self, known: &Known, note: &Note, error: &Error, fate: Fate) {
+    /// Whether the token may be sent once more.
+    ///
+    /// Only a note of ours is changed. Another's in its place is that of somebody who took us for gone: our right lapsed while this process was
+    /// suspended, say. Closed by us, it would no longer keep anybody, us included, from sending the token that they are spending.
+    async fn failed(&self, known: &Known, note: &Note, error: &Error, fate: Fate) -> bool {
         // Only what is spent can be lost.
         let unanswered = fate.is_unanswered() && note.ours.grant.is_none();
         let event = Event::RefreshFailed { refresh: note.ours.clone(), reason: error.to_string(), unanswered };
         let spending = note.after_failure(unanswered);
-        let written = self.write_end(known, |account| Account { spending: spending.clone(), ..account }, &event).await;
-        if let Err(error) = written {
+        let is_ours = AtomicBool::new(true);
+        let end = |account: Account| {
+            let ours = account.spending.as_ref() == Some(&note.ours);
+            is_ours.store(ours, Ordering::Relaxed);
+            let account = if ours { Account { spending: spending.clone(), ..account } } else { account };
+            (account, event.clone())
+        };
+        if let Err(error) = self.write_end(known, end).await {
             tracing::error!(account = known.account().name, %error, "a refresh failed, which could not be written down");
         }
+        is_ours.into_inner()
     }
 
     /// Writes the end of a refresh that brought nothing, unless the account's tokens have changed since: then that counts.
-    async fn write_end(&self, known: &Known, change: impl Fn(Account) -> Account, event: &Event) -> Outcome {
+    async fn write_end(&self, known: &Known, end: impl Fn(Account) -> (Account, Event)) -> Outcome {
         for _ in 0..TRIES {
             let now = self.read().await?;
             if !now.is_same_issue(known.tokens()) || now.account().id != known.account().id {
                 return Ok(now);
             }
-            match self.put(&now, change(now.account().clone()), Some(event.clone())).await {
+            let (account, event) = end(now.account().clone());
+            match self.put(&now, account, Some(event)).await {
                 Err(StoreError::Conflict) => {}
                 written => return Ok(written?),
             }
