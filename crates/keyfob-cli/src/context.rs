@@ -1,7 +1,7 @@
 //! What every verb needs: folders, catalogue, vault, transport, and where the sandbox is, if it is meant.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use clap::CommandFactory;
@@ -13,6 +13,7 @@ use keyfob::{Account, HyperTransport, Keyfob, Session, Store};
 use keyfob_providers::{Catalogue, Provider, nearest};
 use keyfob_store::{KeySource, Shelf, Vault};
 use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
 
 use crate::card::{Card, Doing};
 use crate::cli::Cli;
@@ -38,6 +39,7 @@ pub(crate) struct Context {
     catalogue: OnceLock<Catalogue>,
     pretend: OnceCell<Option<Pretend>>,
     base: OnceCell<Base>,
+    under_way: Mutex<Option<JoinHandle<Result<(), Card>>>>,
 }
 
 /// The vault, and everything around it.
@@ -76,7 +78,16 @@ impl Context {
             None if sandbox.is_some() => Location::File(folders.vault(true)),
             None => Location::of_environment()?.unwrap_or_else(|| Location::File(folders.vault(false))),
         };
-        Ok(Self { out, folders, sandbox, vault, catalogue: OnceLock::new(), pretend: OnceCell::new(), base: OnceCell::new() })
+        Ok(Self {
+            out,
+            folders,
+            sandbox,
+            vault,
+            catalogue: OnceLock::new(),
+            pretend: OnceCell::new(),
+            base: OnceCell::new(),
+            under_way: Mutex::new(None),
+        })
     }
 
     /// The catalogue. What is wrong with the user's own files is told once.
@@ -174,9 +185,33 @@ impl Context {
         Ok(&self.base().await?.shelf)
     }
 
+    /// Work that may spend a token, and writes what it got for it: whoever stops the program meanwhile stops the waiting, not the work, which has until
+    /// the end of [`settle`](Self::settle).
+    pub(crate) async fn see_through<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Card>> + Send + 'static,
+    ) -> Result<T, Card> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let work = tokio::spawn(async move {
+            match tell.send(work.await) {
+                Ok(()) => Ok(()),
+                // Nobody waits any more: told at the end of the program.
+                Err(outcome) => outcome.map(drop),
+            }
+        });
+        *self.under_way.lock().unwrap_or_else(PoisonError::into_inner) = Some(work);
+        told.await.unwrap_or_else(|_| Err(Card::interrupted()))
+    }
+
     /// Before the program ends: a refresh that has begun comes to its end, and new tokens that the vault would not take are offered to it
     /// again. Where that fails, a login is lost, and its owner has to know.
     pub(crate) async fn settle(&self) -> Result<(), Card> {
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(work) = under_way
+            && let Ok(Ok(done)) = tokio::time::timeout(SETTLING, work).await
+        {
+            done?;
+        }
         let Some(base) = self.base.get() else { return Ok(()) };
         base.keyfob.settle(SETTLING).await.doing("new tokens could not be written down")
     }

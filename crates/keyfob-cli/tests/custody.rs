@@ -119,6 +119,41 @@ async fn a_refresh_token_from_elsewhere_is_used_at_once_or_leaves_nothing_behind
     assert_eq!(house.json(&["status", "netatmo/moved"]).await["health"]["state"], "ok");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_there_while_its_successor_is_tried_and_after_a_kill() {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
+    let mut import = house.start(&["import", "hub", "--stdin"]);
+    import.say(r#"{"refresh_token":"example-refresh-token"}"#).await;
+    drop(import.child.stdin.take());
+    // The server thinks about it.
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
+    assert_eq!(house.good(&["token", "hub"]).await.trim(), "example-access-token-not-real");
+    import.child.kill().await.expect("it runs");
+    assert_eq!(house.good(&["token", "hub"]).await.trim(), "example-access-token-not-real");
+    drop(asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_interrupted_keeps_what_the_token_was_spent_for() {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
+    let mut import = house.start(&["import", "hub", "--stdin"]);
+    import.say(r#"{"refresh_token":"example-refresh-token"}"#).await;
+    drop(import.child.stdin.take());
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
+    import.interrupt();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let body = r#"{"access_token":"example-next","token_type":"Bearer","refresh_token":"example-refresh-next","expires_in":3600}"#;
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let (mut reads, mut writes) = asked.0.into_split();
+    let reader = tokio::spawn(async move { tokio::io::copy(&mut reads, &mut tokio::io::sink()).await });
+    tokio::io::AsyncWriteExt::write_all(&mut writes, answer.as_bytes()).await.expect("it reads");
+    assert_ne!(import.end().await.code, 0, "it was stopped");
+    assert_eq!(house.good(&["token", "hub"]).await.trim(), "example-next");
+    drop(reader.await);
+}
+
 /// The account's token ends in a quarter of an hour and was received hours ago, as far as the vault knows: within the last tenth of its life, so that it is
 /// due whatever the account's id adds to that.
 async fn ends_soon(house: &House, name: &str, change: impl FnOnce(&mut OAuth2Tokens)) {

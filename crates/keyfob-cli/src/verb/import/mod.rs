@@ -6,26 +6,30 @@ pub(crate) use self::elsewhere::named;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use keyfob::history::{Event, Fingerprint};
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{Flow, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
-use keyfob::store::Expected;
-use keyfob::{Account, AccountId, Health};
+use keyfob::proto::{App, Flow, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
+use keyfob::store::{Expected, StoreError, Versioned};
+use keyfob::{Account, AccountId, Health, Keyfob, MemoryStore};
 use keyfob_providers::Provider;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::account;
 use crate::card::{Card, Doing};
-use crate::context::Context;
+use crate::context::{Context, transport};
 use crate::credentials::{self, Fields, From, Given};
 use crate::name::Name;
 use crate::prompt;
 use crate::request::read_file;
 use crate::verb::RefusedSecrets;
 use crate::verb::app::{object_in, text_from_stdin};
+
+/// How often a write is tried that refreshes get in the way of.
+const TRIES: usize = 8;
 
 /// Whose tokens, and where they are.
 #[derive(Args, Debug)]
@@ -101,11 +105,11 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let said = if refresh_first { with_ended_token(said) } else { said };
     let tokens = tokens(&said, &settings, &what)?;
     let keyfob = context.keyfob().await?;
-    let before = keyfob.store().account(&name).await.doing(what.as_str())?.map(|record| record.value);
+    let before = keyfob.store().account(&name).await.doing(what.as_str())?;
     let kept: BTreeMap<String, String> =
         provider.kept().iter().filter_map(|name| Some((name.clone(), said.get(name)?.as_str()?.to_owned()))).collect();
     let account = Account {
-        id: before.as_ref().map_or_else(AccountId::random, |before| before.id.clone()),
+        id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
         name: name.clone(),
         provider: provider.name.clone(),
         client_id: app.client_id.clone(),
@@ -123,16 +127,18 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         logged_in_at: account::now(),
         spending: None,
     };
-    if !matches!(given.from, From::Vault | From::Sandbox) {
-        keyfob.store().put_app(&provider.name, app).await.doing(what.as_str())?;
-    }
-    let received = account.tokens.refresh_token().map(Fingerprint::of);
-    let entry = keyfob.entry(&account, Event::LoggedIn { received });
-    keyfob.store().put_account(&account, Expected::Anything, Some(&entry)).await.doing(what.as_str())?;
-    let account = if refresh_first { refreshed(&account, before.as_ref(), context).await? } else { account };
+    let replaced = before.is_some();
+    let import = Imported {
+        keyfob: keyfob.clone(),
+        account,
+        before,
+        new_app: (!matches!(given.from, From::Vault | From::Sandbox)).then(|| app.clone()),
+        refresh_first: refresh_first.then(|| (settings, app.clone())),
+    };
+    let account = context.see_through(import.keep()).await?;
     if context.out.json {
         let mut described = account::json(&account, context);
-        described["replaced"] = json!(before.is_some());
+        described["replaced"] = json!(replaced);
         return context.out.json(&described);
     }
     let paint = context.out.note_paint();
@@ -185,21 +191,58 @@ fn with_ended_token(mut said: Map<String, Value>) -> Map<String, Value> {
     said
 }
 
-/// The account with its first access token. If the refresh token is not taken, nothing stays behind of the attempt.
-async fn refreshed(account: &Account, before: Option<&Account>, context: &Context) -> Result<Account, Card> {
-    let opened = context.open_account(&account.name).await?;
-    match opened.session().await?.refresh().await {
-        Ok(account) => Ok(account),
-        Err(error) => {
-            let store = context.keyfob().await?.store();
-            let what = format!("cannot import {}", account.name);
-            match before {
-                Some(before) => drop(store.put_account(before, Expected::Anything, None).await.doing(what.as_str())?),
-                None => drop(store.remove_account(&account.name, None).await.doing(what.as_str())?),
-            }
-            Err(Card::of(what, &error))
+/// Tokens that were told, on their way into the vault.
+struct Imported {
+    keyfob: Keyfob,
+    account: Account,
+    /// What is there.
+    before: Option<Versioned<Account>>,
+    /// The app, where the vault has none or another.
+    new_app: Option<App>,
+    /// There is no access token yet: what it takes to get one.
+    refresh_first: Option<(Settings, App)>,
+}
+
+impl Imported {
+    /// Into the vault in one write, after what can fail has not: if the refresh token is not taken, or this program is killed while a server thinks about
+    /// it, the login that was there still is.
+    async fn keep(self) -> Result<Account, Card> {
+        let Self { keyfob, mut account, before, new_app, refresh_first } = self;
+        let what = format!("cannot import {}", account.name);
+        if let Some((settings, app)) = refresh_first {
+            account = refreshed(account, settings, app, &what).await?;
         }
+        let store = keyfob.store();
+        if let Some(app) = new_app {
+            store.put_app(&account.provider, &app).await.doing(what.as_str())?;
+        }
+        let received = account.tokens.refresh_token().map(Fingerprint::of);
+        let entry = keyfob.entry(&account, Event::LoggedIn { received });
+        let login = before.as_ref().map(|before| (before.value.id.clone(), before.value.logged_in_at));
+        let mut generation = before.map(|before| before.generation);
+        for _ in 0..TRIES {
+            let expected = generation.map_or(Expected::Nothing, Expected::Generation);
+            match store.put_account(&account, expected, Some(&entry)).await {
+                Ok(_) => return Ok(account),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error).doing(what),
+            }
+            // That the old tokens were refreshed meanwhile changes nothing, and the new ones are nowhere else. Another login, or a logout, is somebody's will.
+            let now = store.account(&account.name).await.doing(what.as_str())?;
+            if now.as_ref().map(|now| (now.value.id.clone(), now.value.logged_in_at)) != login {
+                break;
+            }
+            generation = now.map(|now| now.generation);
+        }
+        Err(StoreError::Conflict).doing(what)
     }
+}
+
+/// The account with its first access token. It is tried in memory: the vault's account is in use until its successor is known to work.
+async fn refreshed(account: Account, settings: Settings, app: App, what: &str) -> Result<Account, Card> {
+    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(transport()?));
+    keyfob.store().put_account(&account, Expected::Nothing, None).await.doing(what)?;
+    keyfob.session(settings, app, &account.name).await.doing(what)?.refresh().await.doing(what)
 }
 
 /// A JSON object, or an access token alone on a line.
