@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Kubectl, context: &Context) -> Result<(), Card> {
         // Its end is its own: the access token may outlive it.
         if handed.expires_at.is_some_and(|at| at <= now().plus(super::MIN_VALID)) {
             let renewed = session.refresh().await.doing(format!("cannot get an ID token for {}", account.name))?;
-            handed = id_token(&renewed.tokens).ok_or_else(none)?;
+            handed = not_ended(id_token(&renewed.tokens).ok_or_else(none)?, now(), &account.name)?;
         }
     }
     context.out.json(&json!({
@@ -72,6 +72,20 @@ fn id_token(tokens: &TokenSet) -> Option<Handed> {
     let TokenSet::OAuth2(tokens) = tokens else { return None };
     let token: &Secret = tokens.id_token.as_ref()?;
     Some(Handed { expires_at: jwt::expiry(token.expose()).map(Timestamp::from_unix), token: token.clone() })
+}
+
+/// Many providers give no new ID token at a refresh, and the login's stays. Handed out after its end it would look good here, be refused by the API server
+/// without a word about why, and be asked for again at once: each time with a refresh.
+fn not_ended(handed: Handed, now: Timestamp, account: &str) -> Result<Handed, Card> {
+    match handed.expires_at.filter(|at| *at <= now) {
+        None => Ok(handed),
+        Some(at) => Err(Card::new(
+            Exit::SignIn,
+            format!("the ID token of {account} has ended"),
+            format!("it was good until {}, and the provider gave no new one at a refresh", moment::utc(at)),
+            format!("keyfob login {account}"),
+        )),
+    }
 }
 
 /// The version that kubectl speaks. It refuses an answer of another.
@@ -91,7 +105,18 @@ fn version(asked: Option<&str>) -> Result<String, Card> {
 
 #[cfg(test)]
 mod tests {
-    use super::version;
+    use super::*;
+
+    #[test]
+    fn an_id_token_that_has_ended_is_not_handed_out() {
+        let handed = |seconds: Option<i64>| Handed { token: Secret::new("e30.e30.x"), expires_at: seconds.map(Timestamp::from_unix) };
+        let now = Timestamp::from_unix(1_800_000_000);
+        assert!(not_ended(handed(None), now, "me").is_ok() && not_ended(handed(Some(1_800_000_001)), now, "me").is_ok());
+        for over in [1_800_000_000, 1_799_999_000] {
+            let card = not_ended(handed(Some(over)), now, "me").err().expect("it has ended");
+            assert_eq!(card.exit.code(), 4);
+        }
+    }
 
     #[test]
     fn kubectl_is_answered_in_its_own_version() {
