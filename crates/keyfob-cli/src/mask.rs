@@ -20,14 +20,21 @@ pub(crate) struct Masker {
 }
 
 impl Masker {
-    /// Knows these secrets: in clear, percent-encoded, and in base64, in which a program that authenticates shows them.
+    /// Knows these secrets: in clear, percent-encoded, and in base64, in which a program that authenticates shows them; alone, and behind something else
+    /// (`curl -v -u me:TOKEN` shows the base64 of both). With `\/` for `/`, too, as PHP writes JSON.
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut spellings: Vec<Secret> = Vec::new();
         for secret in secrets.into_iter().filter(|secret| secret.expose().len() >= SHORTEST) {
             let text = secret.expose();
             let encoded = encode::percent(text);
             let lower = with_small_digits(&encoded);
-            for form in [text.to_owned(), encoded, lower, encode::base64(text.as_bytes()), encode::base64url(text.as_bytes())] {
+            let mut forms = vec![text.to_owned(), encoded, lower];
+            for spell in [encode::base64, encode::base64url] {
+                forms.push(spell(text.as_bytes()));
+                forms.extend((0..3).map(|before| inside(spell, text.as_bytes(), before)));
+            }
+            let escaped: Vec<String> = forms.iter().filter(|form| form.contains('/')).map(|form| form.replace('/', "\\/")).collect();
+            for form in forms.into_iter().chain(escaped) {
                 if spellings.iter().all(|known| known.expose() != form) {
                     spellings.push(Secret::new(form));
                 }
@@ -104,6 +111,14 @@ impl Cleaner {
     }
 }
 
+/// The digits of base64 that a secret alone determines where so many bytes (of each three) stand before it, and anything after it. Those at the edges,
+/// which hold bits of the neighbours, are left out.
+fn inside(spell: fn(&[u8]) -> String, secret: &[u8], before: usize) -> String {
+    let mut bytes = vec![0; before];
+    bytes.extend_from_slice(secret);
+    spell(&bytes)[(before * 8).div_ceil(6)..bytes.len() * 8 / 6].to_owned()
+}
+
 /// `%7C` as `%7c`, which some programs write.
 fn with_small_digits(encoded: &str) -> String {
     let mut pieces = encoded.split('%');
@@ -135,6 +150,22 @@ mod tests {
         let bytes: Vec<String> = format!("<{secret}{secret}>").chars().map(String::from).collect();
         assert_eq!(masked(&[secret], &bytes.iter().map(String::as_str).collect::<Vec<_>>()), "<<secret><secret>>");
         assert_eq!(masked(&[secret], &["abc%7Cdef%2Fghi abc%7cdef%2fghi YWJjfGRlZi9naGk="]), "<secret> <secret> <secret>");
+    }
+
+    #[test]
+    fn a_secret_goes_out_of_base64_wherever_it_stands_in_it_and_out_of_phps_json() {
+        for secret in ["abc|def/ghi", "secret-one", "0123456789ab", "???>>>???>>>~"] {
+            for (before, after) in [("", ""), ("u", ""), ("me", ":"), ("me:", ""), ("user:", "\n"), ("a", "bc")] {
+                for spell in [encode::base64, encode::base64url] {
+                    let shown = masked(&[secret], &[&spell(format!("{before}{secret}{after}").as_bytes())]);
+                    assert!(shown.contains("<secret>"), "{before}: {shown}");
+                    // What is left of it are the digits that it shares with its neighbours: one on each side.
+                    let left = shown.replace("<secret>", "").replace('=', "").len();
+                    assert!(left * 6 <= (before.len() + after.len()) * 8 + 12, "{before}: {shown}");
+                }
+            }
+        }
+        assert_eq!(masked(&["abc|def/ghi"], &[r#"{"token":"abc|def\/ghi"}"#]), r#"{"token":"<secret>"}"#);
     }
 
     #[test]
