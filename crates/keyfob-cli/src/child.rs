@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use keyfob::Account;
 use keyfob::proto::{App, Secret};
@@ -14,6 +15,9 @@ use crate::context::SECRET_VARIABLES;
 use crate::exit::Exit;
 use crate::mask::{Cleaner, Masker};
 use crate::signal;
+
+/// How long the rest of what a program said is waited for, once somebody asked to stop.
+const REST: Duration = Duration::from_secs(2);
 
 /// A program to run.
 pub(crate) struct Program {
@@ -97,16 +101,34 @@ impl Program {
                 },
             );
         };
-        let ended = async {
-            let mut signals = signal::Signals::listen();
-            loop {
-                tokio::select! {
-                    status = child.wait() => return status,
-                    signal = signals.next() => signal::pass_on(signal, child.id()),
+        tokio::pin!(said);
+        let (mut all_said, mut asked_to_stop) = (false, false);
+        let mut signals = signal::Signals::listen();
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status,
+                signal = signals.next() => {
+                    asked_to_stop = true;
+                    signal::pass_on(signal, child.id());
                 }
+                () = &mut said, if !all_said => all_said = true,
             }
         };
-        let ((), status) = tokio::join!(said, ended);
+        // A program of the program's that runs on may hold the pipes for ever, and a signal heard once is ours to heed for good. Without one there is no
+        // limit: who reads us may be slow (a pager), and gets all of it.
+        let enough = async {
+            if asked_to_stop {
+                tokio::time::sleep(REST).await;
+            } else {
+                signals.next().await;
+            }
+        };
+        if !all_said {
+            tokio::select! {
+                () = said => {}
+                () = enough => {}
+            }
+        }
         let status = status.map_err(|error| Card::io(format!("cannot wait for {}", self.name), &error, "see whether it runs on"))?;
         Err(Card::ended(code(status)))
     }

@@ -166,3 +166,14 @@ async fn ends_soon(house: &House, name: &str, change: impl FnOnce(&mut OAuth2Tok
     change(tokens);
     vault.put_account(&record.value, Expected::Generation(record.generation), None).await.expect("writes");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_leaves_running_does_not_keep_anybody_from_stopping() {
+    let house = House::new().await;
+    house.log_in("acme").await;
+    let mut running = house.start(&["exec", "acme", "--", "sh", "-c", "sleep 40 & echo over >&2"]);
+    running.line(|line| line == "over").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    running.interrupt();
+    timeout(Duration::from_secs(20), running.end()).await.expect("it stops");
+}
