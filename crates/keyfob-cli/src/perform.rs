@@ -74,7 +74,7 @@ pub(crate) fn typed(account: &str, action: &Action, arguments: &BTreeMap<String,
 }
 
 /// As a shell takes it. The value may come from a server.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:,/@+=".contains(c);
     if !value.is_empty() && !value.starts_with('-') && value.chars().all(plain) {
         return value.to_owned();

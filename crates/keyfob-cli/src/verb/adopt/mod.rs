@@ -16,6 +16,7 @@ use self::literals::{Assigned, assigned, urls};
 use crate::card::Card;
 use crate::context::Context;
 use crate::output::hang;
+use crate::perform::quoted;
 use crate::request::read_file;
 use crate::verb::import::{self, Import, named};
 
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
         import::run(Import::of_object(provider.name.clone(), found.clone()), context).await?;
     }
     let calls: Vec<String> = paths.iter().map(|path| format!("keyfob get {} {path}", provider.name)).collect();
-    let next = next(&args, &provider, &found, &shown);
+    let next = next(&args, &provider, &found);
     if context.out.json {
         if kept {
             return Ok(());
@@ -97,12 +98,18 @@ fn paths(urls: &[String], provider: &Provider) -> Vec<String> {
         let is_ours = endpoints.iter().any(|(_, theirs)| Origin::parse(theirs).is_some() && Origin::parse(theirs) == Origin::parse(url));
         let is_oauth = endpoints.iter().any(|(kind, theirs)| *kind != "api" && url.starts_with(theirs.as_str()));
         let rest = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| format!("/{path}"));
-        if let Some(path) = rest.filter(|path| is_ours && !is_oauth && path.len() > 1 && !paths.contains(path)) {
+        if let Some(path) = rest.filter(|path| is_ours && !is_oauth && path.len() > 1 && is_plain(path) && !paths.contains(path)) {
             paths.push(path);
         }
     }
     paths.truncate(EXAMPLES);
     paths
+}
+
+/// Whether it is the same to a person, a shell and Python. The script is somebody else's, and what is shown is there to be copied: `/a;$(b)` would be
+/// another command, `");b("` another program, and U+009B speaks to the terminal.
+fn is_plain(path: &str) -> bool {
+    path.chars().all(|c| c.is_ascii_alphanumeric() || "/_.~%-".contains(c))
 }
 
 fn has_tokens(found: &Map<String, Value>) -> bool {
@@ -111,9 +118,9 @@ fn has_tokens(found: &Map<String, Value>) -> bool {
         || found.contains_key("token") && found.contains_key("token_secret")
 }
 
-fn next(args: &Adopt, provider: &Provider, found: &Map<String, Value>, shown: &str) -> String {
+fn next(args: &Adopt, provider: &Provider, found: &Map<String, Value>) -> String {
     match has_tokens(found) {
-        true if !args.keep => format!("keyfob adopt {shown} --keep"),
+        true if !args.keep => format!("keyfob adopt {} --keep", quoted(&args.script)),
         _ => format!("keyfob login {}", provider.name),
     }
 }
