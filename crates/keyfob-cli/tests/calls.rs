@@ -42,6 +42,10 @@ async fn pages_are_followed_to_the_last() {
         "/things?page=2" => (200, "Link: <?page=3>; rel=next\r\n".into(), r#"[{"name":"c","id":2}]"#.into()),
         "/things?page=3" => (200, "Link: </things?page=1>; rel=first\r\n".into(), r#"[{"name":"d","id":3,"more":[1]}]"#.into()),
         "/circle" => (200, "Link: </circle>; rel=next\r\n".into(), "[]".into()),
+        "/deep/a" => (200, "Link: <b?u=https://elsewhere.example/>; rel=next\r\n".into(), "[1]".into()),
+        "/deep/b?u=https://elsewhere.example/" => (200, "Link: </deep/c?u=https://elsewhere.example/>; rel=next\r\n".into(), "[2]".into()),
+        "/deep/c?u=https://elsewhere.example/" => (200, String::new(), "[3]".into()),
+        "/nowhere" => (200, "Link: <mailto:a@a.example>; rel=next\r\n".into(), "[]".into()),
         "/away" => (200, "Link: <https://elsewhere.example/x>; rel=next\r\n".into(), "[]".into()),
         _ => (404, String::new(), r#"{"error":"no such page"}"#.into()),
     })
@@ -57,6 +61,8 @@ async fn pages_are_followed_to_the_last() {
     let two = house.run(&["get", "hub", "/things?page=1", "--paginate", "--pages", "2", "--jq", "length"]).await.exits(0);
     assert!(two.stdout == "2\n" && two.stderr.contains("only 2 pages"), "{two:#?}");
     house.run(&["get", "hub", "/circle", "--paginate"]).await.fails(1, ["cannot call hub", "read already", "--pages"]);
+    assert_eq!(house.good(&["get", "hub", "/deep/a", "--paginate", "--jq", ".[]"]).await, "1\n2\n3\n");
+    house.run(&["get", "hub", "/nowhere", "--paginate"]).await.fails(1, ["cannot call hub", "no URL over HTTP", "--paginate"]);
     // A page elsewhere gets no token.
     house
         .run(&["get", "hub", "/away", "--paginate"])

@@ -3,6 +3,7 @@
 use http::{HeaderMap, Method, header};
 use keyfob::{Answer, Session};
 use serde_json::Value;
+use url::Url;
 
 use super::retry;
 use crate::card::{Card, Doing};
@@ -22,10 +23,11 @@ impl Paging<'_> {
     /// The page that is there, and those behind it. A page at another origin than the account's is not asked for: the session refuses it.
     pub(super) async fn read(&self, first: Answer, path: &str, out: &Output, what: &str) -> Result<Vec<Value>, Card> {
         let mut pages = Vec::new();
-        let (mut answer, mut here, mut seen) = (first, path.to_owned(), vec![path.to_owned()]);
+        let mut answer = first;
+        let mut here = absolute(self.session.settings().api.base.as_str(), path).ok_or_else(|| unresolved(what))?;
+        let mut seen = vec![here.clone()];
         loop {
-            let next =
-                next(answer.headers()).and_then(|target| resolved(&here, &target, self.session.settings().api.base.origin().as_str()));
+            let next = next(answer.headers());
             if !answer.status().is_success() {
                 return Err(Card::of(what, &answer.read().await.err().unwrap_or_else(|| unexpected().into())).exiting(Exit::Http));
             }
@@ -43,13 +45,15 @@ impl Paging<'_> {
                 out.note(&out.note_paint().warn(&format!("there is more: only {} pages were read (--pages N reads more)", self.most)));
                 return Ok(pages);
             }
+            // Left out, it would end the loop as if that had been all.
+            let (url, text) = resolved(&here, &next).ok_or_else(|| unresolved(what))?;
             // A server that leads in a circle would be asked for ever.
-            if seen.contains(&next) {
+            if seen.contains(&url) {
                 return Err(Card::new(Exit::Error, what, "the pages lead back to one that was read already", "read fewer: --pages N"));
             }
-            seen.push(next.clone());
-            here = next;
-            let call = || self.session.call(Method::GET, here.clone());
+            seen.push(url.clone());
+            here = url;
+            let call = || self.session.call(Method::GET, text.clone());
             answer = retry::send(call, &Method::GET, self.retries, out, what).await?;
         }
     }
@@ -83,15 +87,31 @@ fn targets(text: &str) -> Vec<(String, String)> {
     found
 }
 
-/// A target may be relative (RFC 3986 §4.2): to the root, or to the page itself.
-fn resolved(here: &str, target: &str, origin: &str) -> Option<String> {
-    if target.contains("://") {
-        return Some(target.to_owned());
+fn unresolved(what: &str) -> Card {
+    Card::new(Exit::Error, what, "the next page's address is no URL over HTTP", "read the pages one by one: leave --paginate away")
+}
+
+/// Whether it says whose it is. The query of a path may have a whole URL in it.
+fn is_absolute(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Where the first page is, found as the session finds it: a path is relative to the API's base.
+fn absolute(base: &str, path: &str) -> Option<Url> {
+    if is_absolute(path) {
+        return Url::parse(path).ok();
     }
-    if target.starts_with('/') && !target.starts_with("//") {
-        return Some(format!("{origin}{target}"));
-    }
-    target.starts_with('?').then(|| format!("{}{target}", here.split('?').next().unwrap_or_default()))
+    let joint = if path.starts_with('/') || path.is_empty() { "" } else { "/" };
+    Url::parse(&format!("{}{joint}{path}", base.trim_end_matches('/'))).ok()
+}
+
+/// A target may be relative to the page that names it (RFC 8288 §3.1, RFC 3986 §5): the URL, and what to ask for. An absolute one is asked for as it is
+/// written, as cursors in it are the server's.
+fn resolved(here: &Url, target: &str) -> Option<(Url, String)> {
+    let target = target.split('#').next().unwrap_or_default();
+    let url = here.join(target).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+    let text = if is_absolute(target) { target.to_owned() } else { url.to_string() };
+    Some((url, text))
 }
 
 #[cfg(test)]
@@ -121,10 +141,23 @@ mod tests {
 
     #[test]
     fn a_target_may_be_relative() {
-        let at = |target| resolved("/x?page=1", target, "https://a.example");
-        assert_eq!(at("https://b.example/y").as_deref(), Some("https://b.example/y"));
-        assert_eq!(at("/y?page=2").as_deref(), Some("https://a.example/y?page=2"));
-        assert_eq!(at("?page=2").as_deref(), Some("/x?page=2"));
-        assert_eq!((at("//b.example/y"), at("y")), (None, None));
+        let here = absolute("https://a.example/v1/", "/x/y?page=1").expect("a URL");
+        let at = |target| resolved(&here, target).map(|(_, text)| text);
+        for (target, expected) in [
+            ("https://b.example/y?c=a|b", "https://b.example/y?c=a|b"),
+            ("/y?page=2", "https://a.example/y?page=2"),
+            ("/y?u=https://b.example/", "https://a.example/y?u=https://b.example/"),
+            ("?page=2#top", "https://a.example/v1/x/y?page=2"),
+            ("items?page=2", "https://a.example/v1/x/items?page=2"),
+            ("//b.example/y", "https://b.example/y"),
+        ] {
+            assert_eq!(at(target).as_deref(), Some(expected), "{target}");
+        }
+        for none in ["mailto:a@a.example", "http://", "https://a b/"] {
+            assert_eq!(at(none), None, "{none}");
+        }
+        let elsewhere = absolute("https://a.example/v1", "https://c.example/x").expect("a URL");
+        assert_eq!(resolved(&elsewhere, "/y").map(|(_, text)| text).as_deref(), Some("https://c.example/y"));
+        assert_eq!(absolute("https://a.example/v1", "me").map(String::from).as_deref(), Some("https://a.example/v1/me"));
     }
 }
