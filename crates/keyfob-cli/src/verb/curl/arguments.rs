@@ -105,6 +105,9 @@ impl Arguments {
         if this.data.is_some() && (this.parts || this.uploads) || this.parts && this.uploads {
             return Err(Card::usage("there are two bodies", "expected one of -d, -F and -T", "leave one of them away"));
         }
+        if this.uploads {
+            this.check_upload()?;
+        }
         if this.as_query {
             let data = this.data.take().unwrap_or_default();
             let data = String::from_utf8(data).map_err(|_| unfit("-G", "its data is no text, and a URL is"))?;
@@ -280,6 +283,21 @@ impl Arguments {
         Ok(())
     }
 
+    /// To a URL that ends in no name curl adds the file's, and sends a request that nobody signed.
+    fn check_upload(&self) -> Result<(), Card> {
+        let url = self.url.as_deref().unwrap_or_default();
+        let url = url.split('?').next().unwrap_or_default();
+        let path = url.split_once("://").map_or(url, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
+        if path.is_empty() || path.ends_with('/') {
+            return Err(Card::usage(
+                "curl's -T needs a URL with a name at its end",
+                "curl adds the file's name to this one, and sends another request than the one that is authorized",
+                "write the whole URL: keyfob curl NAME -- -T FILE /folder/FILE",
+            ));
+        }
+        Ok(())
+    }
+
     fn header(&mut self, text: &str) -> Result<(), Card> {
         let (name, value) = text.split_once(':').ok_or_else(|| unfit("-H", "expected Name: value"))?;
         let name = HeaderName::try_from(name.trim()).map_err(|_| unfit("-H", "this is no header's name"))?;
@@ -351,6 +369,20 @@ mod tests {
         assert_eq!((query.url.as_deref(), query.data.as_deref()), (Some("https://a.example/x?y=z&a=1&b%2Bc"), None));
         let json = good("--json {\"a\":1} /x");
         assert_eq!((json.media_type(), json.data.as_deref()), (HeaderValue::from_static("application/json"), Some(&b"{\"a\":1}"[..])));
+    }
+
+    #[test]
+    fn an_upload_goes_to_the_url_that_is_authorized() {
+        for bad in
+            ["/", "/x/", "/x/?y=z", "?y=z", "https://a.example", "https://a.example/", "https://a.example?y=/z", "https://a.example/x/#top"]
+        {
+            assert!(read(&format!("-T file {bad}")).is_err(), "{bad}");
+            assert!(read(&format!("{bad} --upload-file file")).is_err(), "{bad}");
+            good(bad);
+        }
+        for fit in ["/x", "x", "/x/y?z=/", "https://a.example/x"] {
+            good(&format!("-T file {fit}"));
+        }
     }
 
     #[test]
