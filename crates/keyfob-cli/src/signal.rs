@@ -74,7 +74,10 @@ pub(crate) fn pass_on(signal: Signal, process: Option<u32>) {
         use rustix::process::{Pid, Signal as Number, kill_process};
 
         let number = match signal {
-            Signal::Interrupt if std::io::stdin().is_terminal() => return,
+            // A pipe into standard input, or out of it, leaves both where they were: at the terminal.
+            Signal::Interrupt if std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal() => {
+                return;
+            }
             Signal::Interrupt => Number::INT,
             Signal::Terminate => Number::TERM,
             Signal::Hangup => Number::HUP,
