@@ -46,7 +46,7 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
         None => context.provider(&whose(&urls, context).ok_or_else(|| nobody(&shown))?).await?,
     };
     let assigned = assigned(&text);
-    let found = named(&assigned.iter().map(|one| (one.name.clone(), Value::from(one.value.as_str()))).collect::<Vec<_>>());
+    let found = named(&assigned.iter().map(|one| (one.name.clone(), Value::from(one.value.as_str()))).collect::<Vec<_>>(), provider.kind);
     let lines = lines(&assigned, &found);
     // The script calls the real one, also where the sandbox is meant.
     let paths = paths(&urls, context.catalogue().get(&provider.name).unwrap_or(&provider));

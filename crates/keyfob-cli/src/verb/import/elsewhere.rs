@@ -1,6 +1,7 @@
 //! Where other programs keep tokens, recognised by what it looks like: objects of oauthlib and its like, Netatmo scripts' credentials, `.twurlrc`, xurl's file, Home
 //! Assistant's storage, exported requests of Postman and Bruno, env-files. All become one object, of the names that `--stdin` takes.
 
+use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
 /// What was found in a file.
@@ -11,12 +12,12 @@ pub(super) struct Found {
     pub(super) object: Map<String, Value>,
 }
 
-/// What other programs call things, and what they are called here.
+/// What other programs call things, and what they are called here. `secret` is beside them: what it is depends on the protocol.
 const NAMES: [(&str, &[&str]); 9] = [
     ("client_id", &["client_id", "clientid", "consumer_key", "consumerkey", "client_key", "clientkey", "api_key", "public_key"]),
     ("client_secret", &["client_secret", "clientsecret", "consumer_secret", "consumersecret", "private_key"]),
     ("token", &["oauth_token", "resource_owner_key", "token_key", "token"]),
-    ("token_secret", &["oauth_token_secret", "access_token_secret", "resource_owner_secret", "tokensecret", "token_secret", "secret"]),
+    ("token_secret", &["oauth_token_secret", "access_token_secret", "resource_owner_secret", "tokensecret", "token_secret"]),
     ("access_token", &["access_token", "accesstoken"]),
     ("refresh_token", &["refresh_token", "refreshtoken"]),
     ("expires_at", &["expires_at", "expiration_time", "expiresat"]),
@@ -24,36 +25,42 @@ const NAMES: [(&str, &[&str]); 9] = [
     ("scope", &["scope", "scopes"]),
 ];
 
-/// Reads a file of another program. `provider` says which of several entries is meant.
-pub(super) fn read(text: &str, provider: &str) -> Option<Found> {
+/// Reads a file of another program. `provider` says which of several entries is meant, `kind` what its names mean.
+pub(super) fn read(text: &str, provider: &str, kind: Kind) -> Option<Found> {
+    let named = |scalars: &[(String, Value)]| named(scalars, kind);
     let found = |kind, object: Map<String, Value>| (!object.is_empty()).then_some(Found { kind, object });
     if let Ok(json) = serde_json::from_str::<Value>(text) {
-        return home_assistant(&json, provider)
+        return home_assistant(&json, provider, &named)
             .and_then(|object| found("Home Assistant's storage", object))
-            .or_else(|| postman(&json).and_then(|object| found("a request of Postman", object)))
+            .or_else(|| postman(&json, &named).and_then(|object| found("a request of Postman", object)))
             .or_else(|| found("a JSON object", named(&scalars_of(&json))));
     }
     let lines = scalars(text);
-    let kind = match () {
+    let file = match () {
         () if text.contains("auth:oauth") => "a request of Bruno",
         () if lines.iter().any(|(name, _)| name == "default_profile") || text.contains("profiles:") => "twurl's file",
         () if text.contains("oauth1_token:") || text.contains("oauth2_tokens:") => "xurl's file",
         () => "lines of names and values",
     };
-    found(kind, named(&lines))
+    found(file, named(&lines))
 }
 
 /// The first of each name that is known.
-pub(crate) fn named(scalars: &[(String, Value)]) -> Map<String, Value> {
+pub(crate) fn named(scalars: &[(String, Value)], kind: Kind) -> Map<String, Value> {
     let mut object = Map::new();
+    // Beside a token of OAuth 1 it is that token's; in OAuth 2 only the client has one.
+    let secret_is = if kind == Kind::OAuth1 { "token_secret" } else { "client_secret" };
     for (ours, theirs) in NAMES {
-        let value = theirs.iter().find_map(|name| scalars.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()));
+        let more: &[&str] = if ours == secret_is { &["secret"] } else { &[] };
+        let value =
+            theirs.iter().chain(more).find_map(|name| scalars.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()));
         if let Some(value) = value {
             object.insert(ours.to_owned(), value);
         }
     }
     // In OAuth 1 what many call the access token is the token.
-    if object.contains_key("token_secret")
+    if kind == Kind::OAuth1
+        && object.contains_key("token_secret")
         && !object.contains_key("token")
         && let Some(token) = object.remove("access_token")
     {
@@ -108,7 +115,7 @@ fn scalars(text: &str) -> Vec<(String, Value)> {
 }
 
 /// `.storage/core.config_entries`, with the keys of `.storage/application_credentials` where both are in one.
-fn home_assistant(json: &Value, provider: &str) -> Option<Map<String, Value>> {
+fn home_assistant(json: &Value, provider: &str, named: &dyn Fn(&[(String, Value)]) -> Map<String, Value>) -> Option<Map<String, Value>> {
     let data = json.get("data")?;
     let fits = |entry: &&Value| {
         entry.get("domain").and_then(Value::as_str).is_some_and(|domain| domain.starts_with(provider) || provider.starts_with(domain))
@@ -125,7 +132,7 @@ fn home_assistant(json: &Value, provider: &str) -> Option<Map<String, Value>> {
 }
 
 /// `"auth": {"type": "oauth1", "oauth1": [{"key": "consumerKey", "value": "…"}]}`, wherever in the collection it is.
-fn postman(json: &Value) -> Option<Map<String, Value>> {
+fn postman(json: &Value, named: &dyn Fn(&[(String, Value)]) -> Map<String, Value>) -> Option<Map<String, Value>> {
     match json {
         Value::Object(members) => {
             if let Some(auth) = members.get("auth")
@@ -135,9 +142,9 @@ fn postman(json: &Value) -> Option<Map<String, Value>> {
                 let pair = |pair: &Value| Some((pair.get("key")?.as_str()?.to_ascii_lowercase(), pair.get("value")?.clone()));
                 return Some(named(&pairs.iter().filter_map(pair).collect::<Vec<_>>()));
             }
-            members.values().find_map(postman)
+            members.values().find_map(|value| postman(value, named))
         }
-        Value::Array(items) => items.iter().find_map(postman),
+        Value::Array(items) => items.iter().find_map(|item| postman(item, named)),
         _ => None,
     }
 }
@@ -148,8 +155,8 @@ mod tests {
 
     use super::*;
 
-    fn object(text: &str) -> Value {
-        read(text, "hub").map_or(Value::Null, |found| Value::Object(found.object))
+    fn object(text: &str, kind: Kind) -> Value {
+        read(text, "hub", kind).map_or(Value::Null, |found| Value::Object(found.object))
     }
 
     #[test]
@@ -164,24 +171,38 @@ mod tests {
             "auth:oauth1 {\n  consumer_key: ck\n  consumer_secret: cs\n  access_token: t\n  token_secret: ts\n}\n",
             "# mine\nexport CONSUMER_KEY=ck\nCONSUMER_SECRET='cs'\nOAUTH_TOKEN=\"t\"\nOAUTH_TOKEN_SECRET=ts\n",
         ] {
-            assert_eq!(object(text), oauth1, "{text}");
+            assert_eq!(object(text, Kind::OAuth1), oauth1, "{text}");
         }
         assert_eq!(
-            object(r#"{"access_token":"a","refresh_token":"r","expires_at":1577836800.5,"scope":["x","y"],"token_type":"Bearer"}"#),
+            object(
+                r#"{"access_token":"a","refresh_token":"r","expires_at":1577836800.5,"scope":["x","y"],"token_type":"Bearer"}"#,
+                Kind::OAuth2
+            ),
             json!({"access_token": "a", "refresh_token": "r", "expires_at": 1577836800.5, "scope": ["x", "y"]})
         );
         assert_eq!(
-            object(r#"{"CLIENT_ID":"i","CLIENT_SECRET":"s","REFRESH_TOKEN":"r"}"#),
+            object(r#"{"CLIENT_ID":"i","CLIENT_SECRET":"s","REFRESH_TOKEN":"r"}"#, Kind::OAuth2),
             json!({"client_id": "i", "client_secret": "s", "refresh_token": "r"})
         );
         let storage = r#"{"version":1,"data":{"entries":[{"domain":"other","data":{"token":{"access_token":"no"}}},{"domain":"hub","data":{"auth_implementation":"hub","token":{"access_token":"a","refresh_token":"r","expires_at":1.5}}}]}}"#;
-        assert_eq!(object(storage), json!({"access_token": "a", "refresh_token": "r", "expires_at": 1.5}));
+        assert_eq!(object(storage, Kind::Oidc), json!({"access_token": "a", "refresh_token": "r", "expires_at": 1.5}));
+    }
+
+    #[test]
+    fn whose_secret_it_is_depends_on_the_protocol() {
+        let text = r#"{"client_id":"i","secret":"s","access_token":"a","refresh_token":"r"}"#;
+        for kind in [Kind::OAuth2, Kind::Oidc] {
+            let expected = json!({"client_id": "i", "client_secret": "s", "access_token": "a", "refresh_token": "r"});
+            assert_eq!(object(text, kind), expected);
+        }
+        assert_eq!(object(r#"{"access_token":"a","token_secret":"s"}"#, Kind::OAuth2)["access_token"], "a");
+        assert_eq!(object(r#"{"token":"t","secret":"s"}"#, Kind::OAuth1), json!({"token": "t", "token_secret": "s"}));
     }
 
     #[test]
     fn what_is_none_of_them_is_nothing() {
         for text in ["", "\u{0}", "hello", "[]", "{}", "[[[[[[[[[[[[1]]]]]]]]]]]]", r#"{"data":{"entries":7}}"#, "a:b"] {
-            assert!(read(text, "hub").is_none(), "{text}");
+            assert!(read(text, "hub", Kind::OAuth2).is_none(), "{text}");
         }
     }
 }

@@ -178,7 +178,7 @@ fn of_file(file: &str, provider: &Provider, context: &Context) -> Result<Map<Str
         )
     };
     let text = Zeroizing::new(String::from_utf8(read_file(file)?).map_err(|_| unfit())?);
-    let found = elsewhere::read(&text, &provider.name).ok_or_else(unfit)?;
+    let found = elsewhere::read(&text, &provider.name, provider.kind).ok_or_else(unfit)?;
     let names: Vec<&str> = found.object.keys().map(String::as_str).collect();
     context.out.note(&context.out.note_paint().dim(&format!("{}: {}, with {}", printable(file), found.kind, names.join(", "))));
     Ok(found.object)
