@@ -13,6 +13,38 @@ impl Timestamp {
         Self(seconds)
     }
 
+    /// A moment from Unix seconds or milliseconds, where nobody says which: what would be the year 5138 in seconds is milliseconds.
+    ///
+    /// ```
+    /// use keyfob_proto::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_seconds_or_milliseconds(1_800_000_000), Timestamp::from_unix(1_800_000_000));
+    /// assert_eq!(Timestamp::from_seconds_or_milliseconds(1_800_000_000_500), Timestamp::from_unix(1_800_000_000));
+    /// ```
+    pub const fn from_seconds_or_milliseconds(number: u64) -> Self {
+        /// Seconds that are the year 5138, or milliseconds that are 1973: whoever writes more than this counts milliseconds.
+        const MILLISECONDS: u64 = 100_000_000_000;
+        let seconds = if number < MILLISECONDS { number } else { number / 1000 };
+        // A thousandth of anything, or less than that limit: it fits.
+        Self(seconds.cast_signed())
+    }
+
+    /// A moment as servers write it: Unix seconds or milliseconds in digits, or as RFC 3339 has it. `None` for everything else.
+    ///
+    /// ```
+    /// use keyfob_proto::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_text("1800000000500"), Some(Timestamp::from_unix(1_800_000_000)));
+    /// assert_eq!(Timestamp::from_text("2027-01-15T08:00:00Z"), Some(Timestamp::from_unix(1_800_000_000)));
+    /// assert_eq!(Timestamp::from_text("soon"), None);
+    /// ```
+    pub fn from_text(text: &str) -> Option<Self> {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return text.parse().ok().map(Self::from_seconds_or_milliseconds);
+        }
+        Self::from_rfc3339(text)
+    }
+
     /// Unix seconds.
     pub const fn as_unix(self) -> i64 {
         self.0

@@ -194,19 +194,11 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
     Ok(lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed())))
 }
 
-/// Seconds that are the year 5138, or milliseconds that are 1973: whoever writes more than this counts milliseconds.
-const MILLISECONDS: u64 = 100_000_000_000;
-
 /// Unix seconds or milliseconds, as a number or a string of digits, or a moment as RFC 3339 has it.
 fn moment(value: Option<&Json<'_>>) -> Option<Timestamp> {
-    let seconds = |number: u64| {
-        let seconds = if number < MILLISECONDS { number } else { number / 1000 };
-        Timestamp::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX))
-    };
     match value? {
-        Json::Number(number) => number.as_u64().map(seconds),
-        Json::Text(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok().map(seconds),
-        Json::Text(text) => Timestamp::from_rfc3339(text),
+        Json::Number(number) => number.as_u64().map(Timestamp::from_seconds_or_milliseconds),
+        Json::Text(text) => Timestamp::from_text(text),
         _ => None,
     }
 }

@@ -296,8 +296,11 @@ fn tokens(said: &Map<String, Value>, settings: &Settings, what: &str) -> Result<
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
-    // `expires_at` as libraries write it: seconds since 1970.
-    let expires_at = seconds("expires_at").map(Timestamp::from_unix).or_else(|| seconds("expires_in").map(|seconds| now.plus(seconds)));
+    let expires_at = match said.get("expires_at") {
+        None | Some(Value::Null) => seconds("expires_in").map(|seconds| now.plus(seconds)),
+        // What cannot be read is not known. `expires_in` beside it counts from when the file was written, which may be long ago.
+        Some(value) => moment(value),
+    };
     let scopes = match said.get("scope").or_else(|| said.get("scopes")) {
         Some(Value::String(text)) => text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
         Some(Value::Array(items)) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
@@ -315,4 +318,43 @@ fn tokens(said: &Map<String, Value>, settings: &Settings, what: &str) -> Result<
         resources: Vec::new(),
         authorization_details: Vec::new(),
     }))
+}
+
+/// `expires_at` as programs write it: seconds since 1970 (libraries of Python, with a fraction), milliseconds (of JavaScript), or RFC 3339.
+fn moment(value: &Value) -> Option<Timestamp> {
+    let number = |number: f64| match number < 0.0 {
+        true => Timestamp::from_unix(number as i64),
+        false => Timestamp::from_seconds_or_milliseconds(number as u64),
+    };
+    match value {
+        Value::Number(value) => value.as_f64().map(number),
+        Value::String(text) => {
+            Timestamp::from_text(text.trim()).or_else(|| text.trim().parse().ok().filter(|n: &f64| n.is_finite()).map(number))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_token_is_read_as_programs_write_it() {
+        let end = |value: Value| moment(&value).map(Timestamp::as_unix);
+        for value in [
+            json!(1_577_836_800),
+            json!(1_577_836_800.5),
+            json!(1_577_836_800_500_u64),
+            json!("1577836800"),
+            json!("1577836800.5"),
+            json!(" 1577836800500 "),
+            json!("2020-01-01T00:00:00Z"),
+            json!("2020-01-01T01:00:00.5+01:00"),
+        ] {
+            assert_eq!(end(value.clone()), Some(1_577_836_800), "{value}");
+        }
+        assert_eq!((end(json!(0)), end(json!(-1))), (Some(0), Some(-1)));
+        assert_eq!((end(json!("soon")), end(json!("inf")), end(json!(true)), end(json!(""))), (None, None, None, None));
+    }
 }
