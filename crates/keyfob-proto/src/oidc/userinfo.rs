@@ -5,13 +5,17 @@ use http::header::AUTHORIZATION;
 
 use super::id_token::IdToken;
 use crate::endpoint::Endpoint;
+use crate::entropy::Entropy;
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::jose::jwt::Claims;
 use crate::jose::{Algorithms, Jws, Keys};
 use crate::message::{Incoming, Outgoing, is_vschar};
+use crate::oauth2::attach_bound;
+use crate::oauth2::dpop::ProofKey;
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
+use crate::token::OAuth2Tokens;
 
 const SECTION: &str = "OpenID Connect Core §5.3.2";
 
@@ -60,6 +64,25 @@ impl UserInfoRequest {
         }
         let request = Outgoing::new(Method::POST, endpoint).accept_json().form(&[("access_token", access_token.expose())]);
         Ok(Self::about(id_token, request, client_id))
+    }
+
+    /// What to send with a token that is bound to a key: in place of the bearer's header, the token with a proof for this very request (RFC 9449 §7.1).
+    /// Sent as a bearer's it would be refused, and shown around. `nonce` is the last one that this server gave as a resource.
+    ///
+    /// # Errors
+    ///
+    /// As [`attach_bound`].
+    pub fn bound(
+        &self,
+        tokens: &OAuth2Tokens,
+        key: &ProofKey,
+        nonce: Option<&str>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Outgoing, Misuse> {
+        let (mut parts, body) = self.request.clone().into_http().into_parts();
+        attach_bound(tokens, key, nonce, &mut parts, now, entropy)?;
+        Ok(Outgoing::from_parts(parts, body))
     }
 
     fn about(id_token: &IdToken, request: Outgoing, client_id: &str) -> Self {

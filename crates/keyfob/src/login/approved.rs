@@ -1,11 +1,13 @@
 //! What somebody approved, before anything of it is kept.
 
-use keyfob_proto::oauth2;
-use keyfob_proto::oidc::{IdToken, UserInfo};
-use keyfob_proto::{Endpoint, Flow, Received, TokenSet};
+use http::Response;
+use keyfob_proto::oauth2::{self, dpop};
+use keyfob_proto::oidc::{IdToken, UserInfo, UserInfoRequest};
+use keyfob_proto::{Endpoint, Flow, OAuth2Tokens, Outgoing, Received, TokenSet};
 
 use super::keep::Place;
 use super::{LoggedIn, Login};
+use crate::back_channel::Side;
 use crate::error::Error;
 use crate::id_token::Verifier;
 
@@ -65,16 +67,42 @@ impl Approved {
             return Ok(None);
         };
         let Some(endpoint) = &flow.userinfo else { return Ok(None) };
-        let question = keyfob_proto::oidc::UserInfoRequest::new(endpoint, &tokens.access, id_token, &app.client_id)?;
-        // Where the issuer's own document says that it is (F4).
-        let answer = match flow.issuer.as_deref().filter(|_| flow.discovered) {
-            Some(issuer) => keyfob.exchange_from(&Endpoint::parse(issuer)?, question.request()).await?,
-            None => keyfob.exchange(question.request()).await?,
-        };
+        let question = UserInfoRequest::new(endpoint, &tokens.access, id_token, &app.client_id)?;
+        let answer = self.ask(flow, tokens, &question).await?;
         let now = keyfob.now();
         let Some(algorithms) = &flow.userinfo_algorithms else { return Ok(Some(question.receive(&answer, None, now)?)) };
         let Some(verifier) = Verifier::of(keyfob, settings, app) else { return Ok(None) };
         Ok(Some(verifier.signed(algorithms, |keys| question.receive(&answer, Some((keys, algorithms)), now)).await?))
+    }
+
+    /// Asks with the token as it is meant: one that is bound to a key goes with a proof by it, and once more where the server wants its own nonce in that
+    /// (RFC 9449 §9).
+    async fn ask(&self, flow: &oauth2::Settings, tokens: &OAuth2Tokens, question: &UserInfoRequest) -> Result<Response<Vec<u8>>, Error> {
+        let Some(stored) = &tokens.proof_key else { return self.send(flow, question.request()).await };
+        let keyfob = &self.login.keyfob;
+        let (key, origin) = (keyfob.proof_key(flow, stored)?, question.request().origin());
+        let mut nonce = origin.as_ref().and_then(|origin| keyfob.nonces().of(Side::Resource, origin));
+        let mut repeats = false;
+        loop {
+            let request = question.bound(tokens, &key, nonce.as_deref(), keyfob.now(), keyfob.entropy())?;
+            let answer = self.send(flow, &request).await?;
+            if let Some(origin) = &origin {
+                keyfob.nonces().learn(Side::Resource, origin, answer.headers());
+            }
+            match dpop::wants_nonce(answer.status(), answer.headers(), None) {
+                // The same one again would bring the same answer.
+                Some(wanted) if !repeats && nonce.as_ref() != Some(&wanted) => (nonce, repeats) = (Some(wanted), true),
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    /// To where the issuer's own document says that it is (F4), or the settings do.
+    async fn send(&self, flow: &oauth2::Settings, request: &Outgoing) -> Result<Response<Vec<u8>>, Error> {
+        match flow.issuer.as_deref().filter(|_| flow.discovered) {
+            Some(issuer) => self.login.keyfob.exchange_from(&Endpoint::parse(issuer)?, request).await,
+            None => self.login.keyfob.exchange(request).await,
+        }
     }
 
     /// Keeps the account, as [`Login::finish`] does.

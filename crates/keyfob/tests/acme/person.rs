@@ -2,7 +2,7 @@
 
 use keyfob::proto::jose::{Algorithm, Algorithms};
 use keyfob::proto::oauth2::Dpop;
-use keyfob::proto::{App, Flow};
+use keyfob::proto::{Answer, App, Flow};
 use keyfob::{Error, LoginOptions, Store};
 use keyfob_sandbox::{DpopNonce, Faults, Flaw, Metadata};
 
@@ -59,6 +59,22 @@ async fn userinfo_is_asked_with_a_fresh_token_and_a_proof_where_it_is_bound() {
     let seen = house.seen("/userinfo");
     assert!(seen.iter().all(|seen| seen.credential_headers == ["authorization", "dpop"]), "{seen:?}");
     assert_eq!((seen.last().map(|seen| seen.status), house.statuses("/token").len()), (Some(200), 2));
+}
+
+#[tokio::test]
+async fn g2_before_anything_is_kept_too_a_bound_token_goes_with_its_proof() {
+    let house = House::bound().await;
+    house.faults(Faults { dpop_nonce: Some(DpopNonce::Resource), ..Faults::default() });
+    let login = house.begin(LoginOptions::default()).await.unwrap();
+    let back = house.visit(login.url()).await;
+    let verified = login.judge(Answer::Url(&back)).await.unwrap();
+    let approved = login.exchange(verified).await.unwrap();
+    let person = approved.userinfo().await.unwrap().unwrap();
+    assert_eq!(person.claims.text("name"), Some("Robin Demo"));
+    let seen = house.seen("/userinfo");
+    assert!(seen.iter().all(|seen| seen.credential_headers == ["authorization", "dpop"]), "{seen:?}");
+    // The first for the nonce, and the second with it.
+    assert_eq!(seen.iter().map(|seen| seen.status).collect::<Vec<_>>(), [401, 200]);
 }
 
 #[tokio::test]
