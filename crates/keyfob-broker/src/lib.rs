@@ -37,6 +37,7 @@ mod routes;
 mod seat;
 mod serve;
 mod site;
+mod sweep;
 mod webhook;
 
 pub use audit::Who;

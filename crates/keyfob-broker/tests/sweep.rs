@@ -1,0 +1,43 @@
+//! What is over is cleared away: else shelf and book grow until the disk is full.
+#![allow(missing_docs)]
+
+mod support;
+
+use keyfob::proto::Timestamp;
+use keyfob::store::Expected;
+use keyfob_store::Shelf as _;
+use keyfob_store::shelf::{Act, Item, Kind};
+use support::World;
+use support::gate::until;
+
+const KIND: Kind = Kind("test");
+const DAY: i64 = 24 * 3600;
+
+#[tokio::test]
+async fn l17_what_is_over_leaves_the_shelf_and_old_lines_leave_the_book() {
+    let world = World::known(&["netatmo"]).await;
+    let shelf = world.shelf.clone().expect("a shelf");
+    let now = keyfob::Clock::now(&*world.clock);
+    for (id, until) in [("over", Some(now.plus(DAY))), ("later", Some(now.plus(1000 * DAY))), ("always", None)] {
+        let item = Item { expires_at: until, ..Item::new(id, *b"x") };
+        shelf.put_item(KIND, &item, Expected::Nothing).await.expect("kept");
+    }
+    let line = |at: Timestamp, text: &str| Act { at, owner: None, content: text.as_bytes().to_vec().into() };
+    // The newest of all stays, however old it is.
+    shelf.record(vec![line(now, "old"), line(now.plus(2 * DAY), "young"), line(now.plus(2 * DAY), "newest")]).await.expect("written");
+    world.advance(401 * DAY);
+    // Whoever starts looks at once.
+    let _next = world.another().await;
+    // The past sees what has expired as long as it is there.
+    let ids = async || -> Vec<String> {
+        let items = shelf.items(KIND, None, None, 10, Timestamp::from_unix(0)).await.expect("items");
+        items.into_iter().map(|item| item.value.id).collect()
+    };
+    let book = async || -> Vec<String> {
+        let acts = shelf.acts(None, None, 100).await.expect("the book");
+        acts.into_iter().map(|(_, act)| String::from_utf8_lossy(&act.content).into_owned()).collect()
+    };
+    until("what is over is gone", async || ids().await == ["always", "later"]).await;
+    until("an old line is gone", async || !book().await.contains(&"old".to_owned())).await;
+    assert_eq!(book().await, ["newest", "young"]);
+}
