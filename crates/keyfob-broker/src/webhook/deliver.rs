@@ -1,19 +1,20 @@
 //! Messages on their way. One broker has a message at a time: it writes down when the message is tried next before it tries it, and whoever is
 //! second finds that. Should it die, that is when another one tries.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode};
-use keyfob::proto::{Timestamp, TransportKind};
-use keyfob::store::{Expected, Generation, Versioned};
+use keyfob::proto::{Origin, Timestamp, TransportKind};
+use keyfob::store::{Expected, Generation};
 use keyfob::transport::PublicOnly;
-use keyfob::{Body, StoreError};
+use keyfob::{Body, Keyfob, StoreError};
 use keyfob_store::Shelf;
 use keyfob_store::shelf::Item;
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::follow::{LIFE, MESSAGE, Message, TOLD};
 use super::{KIND, Trouble, Webhook, change, sign, target};
@@ -25,10 +26,13 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A receiver answers in this time, or has not.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Messages on their way at once: a receiver that is slow keeps no other one waiting for long.
+/// Messages on their way at once.
 const AT_ONCE: usize = 16;
 
-/// How many are read at once.
+/// Of those, to one webhook: a receiver that is slow keeps no other one waiting for long.
+const AT_ONCE_OF_ONE: usize = 2;
+
+/// How many are read at once, and how many one webhook is told until it is looked again.
 const PAGE: usize = 100;
 
 /// The pauses between tries, in seconds; the first is longer than a try takes. The last is repeated until the message's life is over.
@@ -46,39 +50,100 @@ impl Bell {
 
 /// Delivers what waits.
 pub(super) async fn deliver(site: &Site, shelf: &Arc<dyn Shelf>) {
+    let mut under_way = UnderWay::default();
     loop {
-        if let Err(error) = round(site, shelf).await {
+        if let Err(error) = under_way.round(site, shelf).await {
             tracing::warn!(%error, "messages wait for a moment");
         }
         let _ = tokio::time::timeout(EVERY, site.bell.0.notified()).await;
     }
 }
 
-/// One look at everything that waits.
-async fn round(site: &Site, shelf: &Arc<dyn Shelf>) -> Result<(), StoreError> {
-    let (now, mut after, mut under_way) = (site.keyfob.now(), None::<String>, JoinSet::new());
-    loop {
-        let page = shelf.items(MESSAGE, None, after.as_deref(), PAGE, now).await?;
-        after = page.last().map(|last| last.value.id.clone());
-        let is_last = page.len() < PAGE;
-        for found in page {
-            let Some(turn) = Turn::take(&**shelf, found, now).await? else { continue };
-            if under_way.len() >= AT_ONCE {
-                under_way.join_next().await;
-            }
-            let (keyfob, spared, shelf) = (site.keyfob.clone(), site.webhook_origins.clone(), shelf.clone());
-            under_way.spawn(async move {
-                if let Err(error) = turn.go(&keyfob, &spared, &*shelf).await {
-                    tracing::warn!(%error, "what became of a message could not be written");
-                }
+/// What is being delivered: a task for each webhook that has something to be told. Nobody waits for any of them, so that a receiver that takes its
+/// time takes nobody else's. It outlives the looks: an error at one of them stops nothing that is half sent.
+struct UnderWay {
+    tasks: JoinSet<()>,
+    /// By the number of the webhook.
+    of: HashMap<String, AbortHandle>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for UnderWay {
+    fn default() -> Self {
+        Self { tasks: JoinSet::new(), of: HashMap::new(), places: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+impl UnderWay {
+    /// One look at everything that waits.
+    async fn round(&mut self, site: &Site, shelf: &Arc<dyn Shelf>) -> Result<(), StoreError> {
+        while self.tasks.try_join_next().is_some() {}
+        self.of.retain(|_, task| !task.is_finished());
+        for (webhook, ids) in self.due(site, &**shelf).await? {
+            let (keyfob, spared, shelf, places) = (site.keyfob.clone(), site.webhook_origins.clone(), shelf.clone(), self.places.clone());
+            let task = self.tasks.spawn(async move {
+                let ids = Mutex::new(ids);
+                let lane = || async {
+                    while let Some(id) = next(&ids) {
+                        // First the place, then the turn: the turn counts from when it is taken, and is over before another broker's begins only
+                        // where nothing is waited for in between.
+                        let _place = places.acquire().await.expect("it is never closed");
+                        one(&keyfob, &spared, &*shelf, &id).await;
+                    }
+                };
+                let lanes: [_; AT_ONCE_OF_ONE] = [lane(), lane()];
+                let [first, second] = lanes;
+                tokio::join!(first, second);
             });
+            self.of.insert(webhook, task);
         }
-        if is_last {
-            break;
+        Ok(())
+    }
+
+    /// The numbers of the messages that are due, by webhook, without those that have a task already.
+    async fn due(&self, site: &Site, shelf: &dyn Shelf) -> Result<HashMap<String, Vec<String>>, StoreError> {
+        let (mut due, mut after) = (HashMap::<String, Vec<String>>::new(), None::<String>);
+        loop {
+            let now = site.keyfob.now();
+            let page = shelf.items(MESSAGE, None, after.as_deref(), PAGE, now).await?;
+            after = page.last().map(|last| last.value.id.clone());
+            for Item { id, content, .. } in page.iter().map(|found| &found.value) {
+                let Ok(message) = serde_json::from_slice::<Message>(content) else {
+                    shelf.remove_item(MESSAGE, id).await?;
+                    continue;
+                };
+                if now < message.due || self.of.contains_key(&message.webhook) {
+                    continue;
+                }
+                let ids = due.entry(message.webhook).or_default();
+                if ids.len() < PAGE {
+                    ids.push(id.clone());
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(due);
+            }
         }
     }
-    under_way.join_all().await;
-    Ok(())
+}
+
+fn next(ids: &Mutex<Vec<String>>) -> Option<String> {
+    ids.lock().unwrap_or_else(PoisonError::into_inner).pop()
+}
+
+/// Tries a message, if it is still to be tried. What goes wrong with one stops no other one.
+async fn one(keyfob: &Keyfob, spared: &[Origin], shelf: &dyn Shelf, id: &str) {
+    let turn = match Turn::take(shelf, id, keyfob.now()).await {
+        Ok(Some(turn)) => turn,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::warn!(%error, "a message waits for a moment");
+            return;
+        }
+    };
+    if let Err(error) = turn.go(keyfob, spared, shelf).await {
+        tracing::warn!(%error, "what became of a message could not be written");
+    }
 }
 
 /// The right to try a message now.
@@ -89,7 +154,9 @@ struct Turn {
 }
 
 impl Turn {
-    async fn take(shelf: &dyn Shelf, found: Versioned<Item>, now: Timestamp) -> Result<Option<Self>, StoreError> {
+    async fn take(shelf: &dyn Shelf, id: &str, now: Timestamp) -> Result<Option<Self>, StoreError> {
+        // As it is now: another broker may have had it since it was seen to be due.
+        let Some(found) = shelf.item(MESSAGE, id, now).await? else { return Ok(None) };
         let Item { id, owner, content, .. } = &found.value;
         let (Ok(mut message), Some(owner)) = (serde_json::from_slice::<Message>(content), owner) else {
             shelf.remove_item(MESSAGE, id).await?;
@@ -115,7 +182,7 @@ impl Turn {
         }
     }
 
-    async fn go(self, keyfob: &keyfob::Keyfob, spared: &[keyfob::proto::Origin], shelf: &dyn Shelf) -> Result<(), StoreError> {
+    async fn go(self, keyfob: &Keyfob, spared: &[Origin], shelf: &dyn Shelf) -> Result<(), StoreError> {
         let sent = self.send(keyfob, spared).await;
         let now = keyfob.now();
         let Self { id, message, webhook } = self;
@@ -146,7 +213,7 @@ impl Turn {
     }
 
     /// Sends it; an error is the end of a sentence.
-    async fn send(&self, keyfob: &keyfob::Keyfob, spared: &[keyfob::proto::Origin]) -> Result<(), String> {
+    async fn send(&self, keyfob: &Keyfob, spared: &[Origin]) -> Result<(), String> {
         let endpoint = target::judge(&self.webhook.record.url, spared).map_err(|_| "it may not be reached from here".to_owned())?;
         let (at, body) = (keyfob.now(), self.message.body.clone());
         let signatures = sign::signatures(self.webhook.secrets(at), &self.id, at, &body);

@@ -203,6 +203,31 @@ async fn what_does_not_arrive_is_tried_again_and_given_up_after_a_day() {
     assert_eq!(receiver.arrived().len(), told, "it is given up");
 }
 
+/// Whoever never answers keeps nobody else waiting.
+#[tokio::test]
+async fn a_receiver_that_does_not_answer_holds_up_nobody_else() {
+    let receiver = Receiver::start().await;
+    // Connections wait there, and nobody takes them.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let silent_at = format!("http://{}", silent.local_addr().expect("an address"));
+    let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
+    let services = vec![service(&sandbox, "netatmo", None)];
+    let webhook_origins = [&receiver.origin, &silent_at].map(|origin| Origin::parse(origin).expect("an origin")).to_vec();
+    let world = World::set_up(sandbox, services, Setup { known: true, webhook_origins, ..Setup::default() }).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    for _ in 0..3 {
+        assert_eq!(program.post("/v1/webhooks", &json!({"url": format!("{silent_at}/")})).await.status, 201);
+    }
+    hook(&program, &receiver).await;
+    let began = std::time::Instant::now();
+    owner.connect("netatmo").await;
+    receiver.has(1).await;
+    assert_eq!(program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await.status, 200);
+    receiver.has(2).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}: it waited for the silent one", began.elapsed());
+}
+
 #[tokio::test]
 async fn a_new_secret_counts_at_once_and_the_old_one_for_a_day() {
     let receiver = Receiver::start().await;
