@@ -78,6 +78,11 @@ impl Herald {
         }
     }
 
+    /// Whether they do.
+    pub(crate) fn is_heard(&self) -> bool {
+        *self.hearing.borrow() == Hearing::Good
+    }
+
     /// Changes do not come to be known any more.
     pub(crate) fn is_deaf(&self) {
         if self.hearing.send_replace(Hearing::Lost) != Hearing::Lost {

@@ -90,26 +90,34 @@ fn watch(herald: &Herald, others: &Others, looking: &Looking, from: Option<i64>)
             return;
         }
         drop(state);
-        match others.look() {
-            Some(Ok(found)) => {
-                herald.hears();
-                if known != Some(found) {
-                    herald.tell(Change::Anything);
-                }
-                known = Some(found);
-            }
-            // Whoever is writing now may be waiting for another process.
-            None => {
-                herald.tell(Change::Anything);
-                known = None;
-            }
-            Some(Err(error)) => {
-                tracing::warn!(%error, "it cannot be told whether the vault was changed by another program");
-                herald.is_deaf();
-                known = None;
-            }
-        }
+        known = tell(herald, known, others.look());
         state = looking.state.lock().unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// Tells what a look has found; what is known from now on.
+fn tell(herald: &Herald, known: Option<i64>, look: Option<Result<i64, StoreError>>) -> Option<i64> {
+    match look {
+        Some(Ok(found)) => {
+            herald.hears();
+            if known != Some(found) {
+                herald.tell(Change::Anything);
+            }
+            Some(found)
+        }
+        // Whoever is writing now may be waiting for another process. But it is no sign that others are heard again: whoever was told that they are
+        // not would begin to remember, and nobody would tell them to stop.
+        None => {
+            if herald.is_heard() {
+                herald.tell(Change::Anything);
+            }
+            None
+        }
+        Some(Err(error)) => {
+            tracing::warn!(%error, "it cannot be told whether the vault was changed by another program");
+            herald.is_deaf();
+            None
+        }
     }
 }
 
@@ -139,5 +147,30 @@ impl Others {
             // As the last one that ended found it.
             Err(TryLockError::WouldBlock) => seen.map(Ok),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shelf::Changes as _;
+
+    #[tokio::test]
+    async fn a_look_that_tells_nothing_ends_no_deafness() {
+        let herald = Arc::new(Herald::new(Hearing::Good));
+        let mut listening = herald.listen();
+        let broken = || Some(Err(StoreError::Io("a look".to_owned(), std::io::ErrorKind::Other.into())));
+        let mut known = Some(1);
+        // While all is well, a writer who takes long may be hiding another process's change.
+        known = tell(&herald, known, None);
+        assert_eq!(listening.next().await, Change::Anything);
+        for look in [broken(), None, broken(), None] {
+            known = tell(&herald, known, look);
+        }
+        assert_eq!(listening.next().await, Change::Lost);
+        herald.tell_item("key", "one");
+        assert!(matches!(listening.next().await, Change::Item { .. }), "nothing was told in between");
+        known = tell(&herald, known, Some(Ok(1)));
+        assert_eq!((listening.next().await, known), (Change::Anything, Some(1)));
     }
 }
