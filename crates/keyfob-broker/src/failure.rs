@@ -151,6 +151,12 @@ impl Failure {
         Self::plain(StatusCode::SERVICE_UNAVAILABLE, "The vault cannot be used", text)
     }
 
+    /// The book cannot be written (L17); whether something was done all the same.
+    pub(crate) fn unwritten(done: &str) -> Self {
+        let text = format!("The book of who did what cannot be written, and nothing is answered without it. {done}");
+        Self::plain(StatusCode::SERVICE_UNAVAILABLE, "The book cannot be written", text)
+    }
+
     /// The account is not this visitor's. Among people it is as if it were not there (L8); a guest is told what to do.
     pub(crate) fn not_yours(site: &Site, seat: &Seat) -> Self {
         if site.people.is_some() {

@@ -3,6 +3,8 @@
 
 mod support;
 
+use keyfob_sandbox::At;
+use keyfob_store::Shelf as _;
 use support::{Browser, Page, World};
 
 const LOCKS: &str = "/api/august/users/locks/mine";
@@ -62,6 +64,50 @@ async fn a_key_is_made_used_and_revoked_on_pages() {
     assert_eq!(use_key(&mut owner, &key, LOCKS).await.status, 401);
     assert_eq!(owner.post(&path, &[("form_token", &token)]).await.status, 404);
     assert!(owner.get("/activity").await.has("revoked the key"));
+}
+
+/// Whoever opens a door on a page, brings somebody in or removes them finds a line about it, also where the door did not answer.
+#[tokio::test]
+async fn l17_what_is_done_on_pages_is_in_the_book() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    let book = async || -> Vec<serde_json::Value> {
+        let acts = world.shelf.as_ref().expect("a shelf").acts(Some("owner"), None, 100).await.expect("the book");
+        acts.iter().map(|(_, act)| serde_json::from_slice(&act.content).expect("JSON")).collect()
+    };
+    let door = owner.get("/accounts/august").await.link("Front Door");
+    let lock = owner.get(&door).await.link("Unlock");
+    assert_eq!(owner.act(&lock, &[]).await.status, 303);
+    let line = book().await.remove(0);
+    assert_eq!((line["act"].as_str(), line["status"].as_u64()), (Some("acted"), Some(200)), "{line}");
+    assert_eq!((line["person"].as_str(), line["account"].as_str()), (Some("owner"), Some("august")), "{line}");
+    let question = owner.get(&lock).await;
+    assert_eq!(question.status, 200);
+    world.sandbox.faults("august").update(|faults| (faults.at, faults.unavailable) = (At::Any, 1_000_000));
+    let token = question.form_token();
+    let (path, query) = lock.split_once('?').expect("the door");
+    let mut fields = keyfob::proto::encode::decode_text_pairs(query.as_bytes()).expect("text");
+    fields.push(("form_token".to_owned(), token.clone()));
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let failed = owner.post(path, &fields).await;
+    assert!(failed.status >= 500, "{}", failed.text);
+    let line = book().await.remove(0);
+    assert!(line["act"] == "acted" && line["status"].as_u64().is_some_and(|status| status >= 500), "{line}");
+
+    let _robin = world.member(&mut owner, "Robin").await;
+    assert!(book().await.iter().any(|line| line["act"] == "invited" && line["name"] == "Robin" && line["person"] == "owner"));
+    let text = owner.get("/people").await.text;
+    let at = text.find("/remove\"").expect("a member");
+    let id = text[..at].rsplit('/').next().expect("an id");
+    let before = book().await.len();
+    assert_eq!(owner.post(&format!("/people/{id}/link"), &[("form_token", &token)]).await.status, 200);
+    assert_eq!((book().await.len(), book().await[0]["act"].as_str()), (before + 1, Some("invited")));
+    assert_eq!(owner.post(&format!("/people/{id}/remove"), &[("form_token", &token)]).await.status, 303);
+    let line = book().await.remove(0);
+    assert_eq!((line["act"].as_str(), line["removed"].as_str(), line["name"].as_str()), (Some("person-removed"), Some(id), Some("Robin")));
+    let activity = owner.get("/activity").await;
+    assert!(activity.has("invited Robin") && activity.has("removed Robin") && activity.has("Unlock"), "{}", activity.text);
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ struct Line {
     name: Option<String>,
     /// The number of the token that was made or revoked.
     made: Option<String>,
+    /// The id of the person who was removed.
+    removed: Option<String>,
     link: Option<String>,
     webhook: Option<String>,
     to: Option<String>,
@@ -122,6 +124,7 @@ mod tests {
             ),
             (Who::Program, What::Acted { account: "august".into(), action: "lock".into(), status: 200 }),
             (Who::Program, What::Disconnected { account: "august".into(), revoked: true }),
+            (Who::Program, What::PersonRemoved { removed: "7f3a".into(), name: "Robin".into() }),
             (Who::Program, What::LinkMade { link: "1".into(), account: "august".into() }),
             (Who::Program, What::WebhookMade { webhook: "1".into(), to: "https://a.example".into() }),
         ];

@@ -91,9 +91,10 @@ impl Site {
     /// by doing it again. `false`: there is no such person, or it is the owner.
     pub(crate) async fn remove_person(&self, people: &People, id: &str, by: &str) -> Result<bool, Error> {
         let now = self.keyfob.now();
-        if id == OWNER || people.change(id, now, |person: &mut Person| person.leaving = true).await?.is_none() {
+        if id == OWNER {
             return Ok(false);
         }
+        let Some(person) = people.change(id, now, |person: &mut Person| person.leaving = true).await? else { return Ok(false) };
         people.close_all(id, now).await?;
         people.uninvite(id, now).await?;
         people.bar(id, now).await?;
@@ -102,6 +103,9 @@ impl Site {
             keys::revoke(&*people.shelf, Some(id), &key.id, who.clone(), now).await?;
         }
         self.revoke_all(people, Whose::Person(id), by).await?;
+        // While they can still be found: whoever is stopped before this line does it again, and writes it then.
+        let what = audit::What::PersonRemoved { removed: id.to_owned(), name: person.name };
+        audit::record(&*people.shelf, Some(by), who, what, now).await?;
         people.drop_person(id).await?;
         tracing::warn!(person = id, "a person was removed");
         Ok(true)

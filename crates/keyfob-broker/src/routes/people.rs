@@ -12,6 +12,7 @@ use keyfob::Account;
 use keyfob::proto::Secret;
 use keyfob_providers::Cell;
 
+use crate::audit::What;
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Posted;
@@ -88,6 +89,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
 /// Somebody new.
 pub(crate) async fn invite(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
     let name = name(posted.field("name"))?;
+    site.note(posted.visit.person(), What::Invited { name: name.clone() }).await?;
     let token = site.people()?.invite(&Invite { name: name.clone(), person: None }, site.keyfob.now()).await?;
     Ok(invited(&site, &posted.visit, &name, &token))
 }
@@ -102,6 +104,7 @@ pub(crate) async fn link(
     let person = people.person(&person, site.keyfob.now()).await?;
     // The owner's links are made where the program runs: a browser that is taken over for a moment makes none for later.
     let person = person.filter(|person| person.role == Role::Member).ok_or_else(Failure::nowhere)?;
+    site.note(posted.visit.person(), What::Invited { name: person.name.clone() }).await?;
     let token = people.invite(&Invite { name: person.name.clone(), person: Some(person.id) }, site.keyfob.now()).await?;
     Ok(invited(&site, &posted.visit, &person.name, &token))
 }
