@@ -42,7 +42,7 @@ use http::{HeaderValue, Method, StatusCode};
 use self::call::Call;
 use self::operation::Operation;
 use crate::failure::Failure;
-use crate::guard::RequestId;
+use crate::guard::{RequestId, unbroken};
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -171,7 +171,8 @@ async fn answer(
 ) -> Response {
     let answer = async {
         let call = Call::begin(site, operation, named?, request).await?;
-        call.run(operation).await
+        // What was begun is written down, also for a client that does not wait: or its next try, with the same Idempotency-Key, would do it twice.
+        unbroken(call.run(operation)).await
     };
     match tokio::time::timeout(crate::guard::DEADLINE, answer).await {
         Ok(answer) => answer.unwrap_or_else(problem),

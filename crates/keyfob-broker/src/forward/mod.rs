@@ -33,7 +33,7 @@ use keyfob_store::Shelf;
 use self::caller::Caller;
 pub(crate) use self::sessions::Sessions;
 use crate::audit::{Book, What};
-use crate::guard::RequestId;
+use crate::guard::{RequestId, unbroken};
 use crate::keys::{Path, Ring};
 use crate::problem::Problem;
 use crate::seat::Seat;
@@ -133,13 +133,17 @@ fn unwritten(done: &str) -> Problem {
 }
 
 /// Forwards a request.
-pub(crate) async fn forward(site: &Site, request: Request) -> Response {
+pub(crate) async fn forward(site: Arc<Site>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Some(named) = Named::read(parts.uri.path()) else { return Problem::nowhere().into_response() };
-    match Use::begin(site, &parts, &named.account).await {
-        Ok(used) => used.forward(&parts, body, named.path).await,
-        Err(problem) => problem.into_response(),
-    }
+    // A program that has its lock opened, and hangs up before the answer, is in the book like any other.
+    let work = async move {
+        let Some(named) = Named::read(parts.uri.path()) else { return Problem::nowhere().into_response() };
+        match Use::begin(&site, &parts, &named.account).await {
+            Ok(used) => used.forward(&parts, body, named.path).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
+    unbroken(work).await
 }
 
 /// What a path below `/api/` says.

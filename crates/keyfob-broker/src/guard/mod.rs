@@ -10,6 +10,7 @@ mod headers;
 mod host;
 mod log;
 mod rate;
+mod unbroken;
 mod visitor;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) use headers::headers;
 pub(crate) use host::{by_address, host};
 pub(crate) use log::{Answered, RequestId, log};
 pub(crate) use rate::{Rates, rate};
+pub(crate) use unbroken::unbroken;
 pub(crate) use visitor::visitor;
 
 use crate::failure::Failure;

@@ -9,5 +9,5 @@ use crate::forward;
 use crate::site::Site;
 
 pub(crate) async fn forward(State(site): State<Arc<Site>>, request: Request) -> Response {
-    forward::forward(&site, request).await
+    forward::forward(site, request).await
 }

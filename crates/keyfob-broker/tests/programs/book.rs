@@ -114,6 +114,70 @@ async fn l17_the_line_is_on_disk_before_the_answer_leaves() {
 }
 
 #[tokio::test]
+async fn l17_a_program_that_hangs_up_is_in_the_book_all_the_same() {
+    let vault = Vault::default();
+    let goes_on = Arc::new(Semaphore::new(0));
+    let held = goes_on.clone();
+    let bare = Bare::start(move |came| {
+        let held = held.clone();
+        Box::pin(async move {
+            held.acquire().await.expect("it is never closed").forget();
+            came.answer(&ok("", "done")).await;
+        })
+    })
+    .await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+    let request = format!("PUT /api/bare/lock HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\n\r\n", instance.address);
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    until("the provider has it", async || bare.heads().len() == 1).await;
+    drop(stream);
+    // Long enough for the web app to see that nobody is there any more.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    goes_on.add_permits(1);
+    until("there is a line", async || !vault.calls().await.is_empty()).await;
+    let line = vault.calls().await.remove(0);
+    assert_eq!((line["method"].as_str(), line["path"].as_str(), line["status"].as_u64()), (Some("PUT"), Some("/lock"), Some(200)));
+}
+
+#[tokio::test]
+async fn l22_what_was_begun_for_a_client_that_hung_up_is_not_begun_again() {
+    let disk = Disk::new(1);
+    let vault = Vault::on(disk.clone());
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let token = token(&vault).await;
+    let body = r#"{"account":"bare","allow":["GET /**"]}"#;
+    let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json"), ("Idempotency-Key", "one")];
+    let mut request = format!("POST /v1/keys HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n", instance.address, body.len());
+    headers.iter().for_each(|(name, value)| request.push_str(&format!("{name}: {value}\r\n")));
+    let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+    stream.write_all(format!("{request}\r\n{body}").as_bytes()).await.expect("sent");
+    until("the line is about to be written", async || disk.waiting.load(Ordering::SeqCst) == 2).await;
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    disk.room.add_permits(1);
+    until("the key is made", async || keyfob_broker::keys::list(&*vault.shelf, None, vault.now()).await.is_ok_and(|keys| keys.len() == 1))
+        .await;
+    let again = instance.send("POST", "/v1/keys", &headers, body).await;
+    assert_eq!(again.status, 201, "{}", again.text());
+    assert_eq!(keyfob_broker::keys::list(&*vault.shelf, None, vault.now()).await.expect("the shelf").len(), 1);
+}
+
+/// What a program of the owner's sends along. It costs a line.
+async fn token(vault: &Vault) -> String {
+    let now = vault.now();
+    let owner = serde_json::json!({"id": "owner", "name": "Owner", "role": "owner", "created": now, "seen": now});
+    let owner = Item::new("owner", owner.to_string().into_bytes());
+    vault.shelf.put_item(Kind("person"), &owner, Expected::Anything).await.expect("the shelf");
+    let made = keyfob_broker::api::token::create(&*vault.shelf, "owner", "an app", None, keyfob_broker::Who::Command, now).await;
+    format!("Bearer {}", made.expect("a token").text.expose())
+}
+
+#[tokio::test]
 async fn l17_without_the_book_nothing_is_answered_and_nothing_more_is_done() {
     let disk = Disk::new(Semaphore::MAX_PERMITS);
     let vault = Vault::on(disk.clone());
