@@ -146,7 +146,7 @@ pub(super) async fn disconnect(call: Call) -> Result<Disconnected, Problem> {
         _ => (Whether::CannotBeAsked, None),
     };
     let told = What::Disconnected { account: seat.shown.clone(), revoked: matches!(revoked, Whether::Yes) };
-    call.tell(told).await?;
+    call.tell_of_done(told).await?;
     tracing::info!(account = account.name, "disconnected");
     Ok(Disconnected { name: seat.shown, revoked, detail })
 }

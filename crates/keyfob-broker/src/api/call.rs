@@ -126,8 +126,17 @@ impl Call {
 
     /// Writes into the person's book what is about to be done: better a line too many than one too few.
     pub(super) async fn tell(&self, what: What) -> Result<(), Problem> {
+        self.write(what, "Nothing was done.").await
+    }
+
+    /// The same of what is done, where only its end says what there is to write. Nobody is told that they may do it again.
+    pub(super) async fn tell_of_done(&self, what: What) -> Result<(), Problem> {
+        self.write(what, "It was done all the same.").await
+    }
+
+    async fn write(&self, what: What, done: &str) -> Result<(), Problem> {
         let written = self.gate()?.book.write(Some(self.person()), self.caller.by.clone(), what, self.now()).await;
-        written.map_err(|_| Problem::unavailable("book", "The book of who did what cannot be written. Nothing was done."))
+        written.map_err(|_| Problem::unavailable("book", format!("The book of who did what cannot be written. {done}")))
     }
 }
 

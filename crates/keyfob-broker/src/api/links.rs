@@ -127,18 +127,20 @@ pub(super) async fn create(call: Call, new: NewConnectLink) -> Result<CreatedCon
         return_to: new.return_to,
         expires_at: now.plus(new.expires_in.unwrap_or(USUAL)),
     };
-    let made = links::create(shelf, asked, now).await?;
-    let (link, token) = made.ok_or_else(|| Problem::cannot("too-many", "There are too many connect links that wait."))?;
+    let drawn = links::draw(shelf, asked, now).await?;
+    let (mut link, token) = drawn.ok_or_else(|| Problem::cannot("too-many", "There are too many connect links that wait."))?;
     call.tell(What::LinkMade { link: link.id.clone(), account: link.record.account.clone() }).await?;
+    links::keep(shelf, &mut link).await?;
     let url = format!("{}/link?token={}", site.origin, token.expose());
     Ok(CreatedConnectLink { shown: link.into(), url: Some(url) })
 }
 
 pub(super) async fn cancel(call: Call) -> Result<Shown, Problem> {
-    let cancelled = links::cancel(call.shelf()?, call.person(), call.named("link"), call.now()).await?;
-    let link = cancelled.ok_or_else(Problem::not_here)?;
+    let (shelf, owner, id) = (call.shelf()?, call.person(), call.named("link"));
+    let link = links::find(shelf, owner, id, call.now()).await?.ok_or_else(Problem::not_here)?;
     call.tell(What::LinkCancelled { link: link.id.clone(), account: link.record.account.clone() }).await?;
-    Ok(link.into())
+    let cancelled = links::cancel(shelf, owner, id, call.now()).await?;
+    cancelled.map(Shown::from).ok_or_else(Problem::not_here)
 }
 
 /// Who asks, for somebody who knows neither.

@@ -84,9 +84,10 @@ pub(super) async fn create(call: Call, new: NewWebhook) -> Result<WebhookWithSec
     events.sort_unstable();
     events.dedup();
     let (owner, spared) = (call.person(), &call.site.webhook_origins);
-    let made = webhook::create(call.shelf()?, spared, owner, &new.url, events, call.now()).await;
-    let (webhook, secret) = made.map_err(|error| refused(&error))?;
+    let drawn = webhook::draw(call.shelf()?, spared, owner, &new.url, events, call.now()).await;
+    let (webhook, secret) = drawn.map_err(|error| refused(&error))?;
     call.tell(What::WebhookMade { webhook: webhook.id.clone(), to: origin(&webhook) }).await?;
+    webhook::keep(call.shelf()?, &webhook).await?;
     Ok(WebhookWithSecret { shown: webhook.into(), secret: Some(secret.expose().to_owned()) })
 }
 
@@ -102,10 +103,11 @@ pub(super) async fn rotate(call: Call) -> Result<WebhookWithSecret, Problem> {
 }
 
 pub(super) async fn remove(call: Call) -> Result<Shown, Problem> {
-    let removed = webhook::remove(call.shelf()?, call.person(), call.named("webhook"), call.now()).await?;
-    let removed = removed.ok_or_else(Problem::not_here)?;
-    call.tell(What::WebhookRemoved { webhook: removed.id.clone(), to: origin(&removed) }).await?;
-    Ok(removed.into())
+    let (owner, id) = (call.person(), call.named("webhook"));
+    let found = webhook::find(call.shelf()?, owner, id, call.now()).await?.ok_or_else(Problem::not_here)?;
+    call.tell(What::WebhookRemoved { webhook: found.id.clone(), to: origin(&found) }).await?;
+    let removed = webhook::remove(call.shelf()?, owner, id, call.now()).await?;
+    removed.map(Shown::from).ok_or_else(Problem::not_here)
 }
 
 /// The path may hold a secret of the receiver's.

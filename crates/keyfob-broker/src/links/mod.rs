@@ -84,8 +84,9 @@ pub(crate) struct Asked {
     pub(crate) expires_at: Timestamp,
 }
 
-/// Makes a link; with what is in it, which is not kept. `None`: there are too many that wait.
-pub(crate) async fn create(shelf: &dyn Shelf, asked: Asked, now: Timestamp) -> Result<Option<(Link, Secret)>, StoreError> {
+/// Draws a link, which opens nothing until it is kept; with what is in it, which is not kept. The book has its number before. `None`: there are too
+/// many that wait.
+pub(crate) async fn draw(shelf: &dyn Shelf, asked: Asked, now: Timestamp) -> Result<Option<(Link, Secret)>, StoreError> {
     if shelf.items(KIND, Some(&asked.owner), None, MOST, now).await?.len() >= MOST {
         return Ok(None);
     }
@@ -103,10 +104,15 @@ pub(crate) async fn create(shelf: &dyn Shelf, asked: Asked, now: Timestamp) -> R
         browser: None,
         state: State::Open,
     };
-    let mut link = Link { id, owner, expires_at, record, generation: Generation(0) };
-    link.generation = shelf.put_item(KIND, &link.item(), Expected::Nothing).await?;
+    let link = Link { id, owner, expires_at, record, generation: Generation(0) };
     let token = Secret::new(format!("{}{}", link.id, secret.expose()));
     Ok(Some((link, token)))
+}
+
+/// Somebody may connect by it from now on.
+pub(crate) async fn keep(shelf: &dyn Shelf, link: &mut Link) -> Result<(), StoreError> {
+    link.generation = shelf.put_item(KIND, &link.item(), Expected::Nothing).await?;
+    Ok(())
 }
 
 /// The links of a person, by number.

@@ -102,11 +102,11 @@ impl Webhook {
     }
 }
 
-/// Makes a webhook; with its secret, which is shown once.
+/// Draws a webhook, which is none until it is kept; with its secret, which is shown once. The book has its number before.
 ///
 /// # Errors
 /// `Misuse` for a URL that we do not go to, or one webhook too many; those of the shelf.
-pub(crate) async fn create(
+pub(crate) async fn draw(
     shelf: &dyn Shelf,
     spared: &[Origin],
     owner: &str,
@@ -121,9 +121,12 @@ pub(crate) async fn create(
     let secret = sign::new_secret();
     let secrets = Secrets { now: secret.expose().to_owned(), before: None };
     let record = Record { url: url.to_owned(), events, secret: secrets, created_at: now, trouble: None };
-    let webhook = Webhook { id: keyfob::random_hex(), owner: owner.to_owned(), record };
-    shelf.put_item(KIND, &webhook.item(), Expected::Nothing).await?;
-    Ok((webhook, secret))
+    Ok((Webhook { id: keyfob::random_hex(), owner: owner.to_owned(), record }, secret))
+}
+
+/// Has events told there from now on.
+pub(crate) async fn keep(shelf: &dyn Shelf, webhook: &Webhook) -> Result<(), StoreError> {
+    shelf.put_item(KIND, &webhook.item(), Expected::Nothing).await.map(drop)
 }
 
 /// The webhooks of a person, by number.

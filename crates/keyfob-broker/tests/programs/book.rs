@@ -167,6 +167,44 @@ async fn l22_what_was_begun_for_a_client_that_hung_up_is_not_begun_again() {
     assert_eq!(keyfob_broker::keys::list(&*vault.shelf, None, vault.now()).await.expect("the shelf").len(), 1);
 }
 
+#[tokio::test]
+async fn l17_what_has_no_line_is_not_done_and_what_is_done_is_not_denied() {
+    let disk = Disk::new(Semaphore::MAX_PERMITS);
+    let vault = Vault::on(disk.clone());
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let token = token(&vault).await;
+    let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];
+    let send = async |method: &str, target: &str, body: &str| instance.send(method, target, &headers, body).await;
+    let count = async |target: &str| send("GET", target, "").await.json()["items"].as_array().expect("a list").len();
+    let nouns = [
+        ("/v1/webhooks", r#"{"url":"https://receiver.example/hook"}"#),
+        ("/v1/connect-links", r#"{"provider":"bare","account":"bare/guest"}"#),
+    ];
+    for (nouns, body) in nouns {
+        disk.full.store(true, Ordering::SeqCst);
+        let made = send("POST", nouns, body).await;
+        assert_eq!((made.status, made.code().as_str()), (503, "book"), "{nouns}");
+        assert_eq!(count(nouns).await, 0, "{nouns}: nothing was done");
+        disk.full.store(false, Ordering::SeqCst);
+        let made = send("POST", nouns, body).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let one = format!("{nouns}/{}", made.json()["id"].as_str().expect("a number"));
+        disk.full.store(true, Ordering::SeqCst);
+        assert_eq!(send("DELETE", &one, "").await.code(), "book");
+        assert_eq!(count(nouns).await, 1, "{nouns}: nothing was done");
+        disk.full.store(false, Ordering::SeqCst);
+        assert_eq!(send("DELETE", &one, "").await.status, 200);
+        assert_eq!(count(nouns).await, 0);
+    }
+    disk.full.store(true, Ordering::SeqCst);
+    let gone = send("DELETE", "/v1/accounts/bare", "").await;
+    assert_eq!((gone.status, gone.code().as_str()), (503, "book"));
+    assert!(gone.text().contains("It was done all the same.") && !gone.text().contains("Nothing was done"), "{}", gone.text());
+    assert_eq!(send("GET", "/v1/accounts/bare", "").await.status, 404);
+}
+
 /// What a program of the owner's sends along. It costs a line.
 async fn token(vault: &Vault) -> String {
     let now = vault.now();
