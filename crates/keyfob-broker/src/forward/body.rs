@@ -1,33 +1,37 @@
 //! A program's body, ready to be sent on: nothing, a few bytes that can be sent again, or a stream.
 
 use axum::body::Body as Incoming;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode};
 use http_body::Body as _;
 use keyfob::Session;
-use keyfob::proto::{Attach, Flow};
 use keyfob::session::CallBody;
 
+use super::fields;
 use super::steady::{self, Watch};
 use crate::problem::Problem;
 
 /// A body of up to so many bytes is kept until the answer is there: after "expired" it is sent once more.
 const KEPT: u64 = 64 * 1024;
 
-/// A form that is signed (RFC 5849 §3.4.1.3), or that the token goes into (RFC 6750 §2.2), has to be here as a whole.
+/// A form has to be here as a whole: its fields are judged, some are signed (RFC 5849 §3.4.1.3), and into some the token goes (RFC 6750 §2.2).
 const LARGEST_FORM: u64 = 1 << 20;
 
 /// The longest body.
 pub(super) const LARGEST: u64 = 1 << 30;
 
 /// The body, and who watches over it.
-pub(super) async fn ready(headers: &HeaderMap, body: Incoming, session: &Session) -> Result<(CallBody, Watch), Problem> {
+pub(super) async fn ready(parts: &Parts, body: Incoming, session: &Session) -> Result<(CallBody, Watch), Problem> {
     let length = body.size_hint().exact();
     if length == Some(0) {
         return Ok((CallBody::None, Watch::default()));
     }
-    let settings = session.settings();
-    let needs_all = is_form(headers) && (matches!(settings.flow, Flow::OAuth1(_)) || matches!(settings.api.attach, Attach::Body(_)));
+    let needs_all = is_form(parts);
+    if needs_all && parts.headers.contains_key(CONTENT_ENCODING) {
+        // Some servers unpack it, and read fields that nobody here has seen.
+        return Err(Problem::bad_request("body", "A form that is compressed cannot be judged.").hint("send it as it is"));
+    }
     let keeps = length.is_some_and(|length| length <= KEPT);
     if length.is_some_and(|length| length > if needs_all { LARGEST_FORM } else { LARGEST }) {
         return Err(too_large());
@@ -39,7 +43,12 @@ pub(super) async fn ready(headers: &HeaderMap, body: Incoming, session: &Session
     let most = usize::try_from(LARGEST_FORM).unwrap_or(usize::MAX);
     match body.bytes(most).await {
         Ok(bytes) if bytes.is_empty() => Ok((CallBody::None, watch)),
-        Ok(bytes) => Ok((CallBody::Bytes(bytes), watch)),
+        Ok(bytes) => {
+            if needs_all {
+                fields::judge(&bytes, fields::Place::Body, session)?;
+            }
+            Ok((CallBody::Bytes(bytes), watch))
+        }
         Err(_) => Err(watch.problem().unwrap_or_else(|| Problem::bad_request("body", "The body was cut off."))),
     }
 }
@@ -48,7 +57,21 @@ pub(super) fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is larger than is forwarded.")
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    media_type.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+/// Whether a server may take it for a form: Rack does so with a POST that does not say what it is.
+fn is_form(parts: &Parts) -> bool {
+    let mut types = media_types(&parts.headers).peekable();
+    (parts.method == Method::POST && types.peek().is_none())
+        || types.any(|name| name.is_empty() || name == "application/x-www-form-urlencoded")
+}
+
+/// Whether a server may take it for one in parts.
+pub(super) fn is_multipart(headers: &HeaderMap) -> bool {
+    media_types(headers).any(|name| name.starts_with("multipart/"))
+}
+
+/// What the body is said to be. Of several headers a server may take any, and so may it of several types in one; what cannot be read is empty.
+fn media_types(headers: &HeaderMap) -> impl Iterator<Item = String> + '_ {
+    let values = headers.get_all(CONTENT_TYPE).into_iter().map(|value| value.to_str().unwrap_or_default());
+    let types = values.flat_map(|value| value.split(','));
+    types.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }

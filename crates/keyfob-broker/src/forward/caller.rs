@@ -56,6 +56,11 @@ impl Caller {
         }
     }
 
+    /// Whether it makes no difference which method a server takes a POST for.
+    pub(super) fn allows_any_method(&self, path: &Path) -> bool {
+        [Method::PUT, Method::PATCH, Method::DELETE].iter().all(|method| self.allows(method, path))
+    }
+
     /// No browser sees a token, its person's own neither (L7): a page can be tricked, and a token goes everywhere.
     pub(crate) fn may_see_token(&self) -> bool {
         matches!(self, Self::Key(fob) if fob.key.may_see_token)

@@ -7,10 +7,12 @@
 //! ```
 //!
 //! Where it goes is decided by the account alone: its provider's API, below its base URL. The request has a say in what comes after that, in one
-//! spelling, which is the one that was judged. Both bodies stream; nobody's memory holds one.
+//! spelling, which is the one that was judged. Both bodies stream; nobody's memory holds one, but for
+//! forms, whose fields are judged.
 
 mod body;
 mod caller;
+mod fields;
 mod headers;
 mod location;
 mod sessions;
@@ -25,7 +27,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_SECURITY_POLICY, LOCATION, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use keyfob::proto::{Attach, Flow, Secret, encode, scrub};
+use keyfob::proto::{Secret, encode, scrub};
 use keyfob::{Answer, Session};
 use keyfob_providers::Provider;
 use keyfob_store::Shelf;
@@ -207,10 +209,17 @@ impl Use<'_> {
         }
         let (seat, session) = self.session().await?;
         let query = parts.uri.query();
-        judge_query(query, &session)?;
+        fields::judge(query.unwrap_or_default().as_bytes(), fields::Place::Query, &session)?;
+        // A field of it may name another method (Rack::MethodOverride), and a stream is sent on before its last field is seen.
+        if parts.method == Method::POST && body::is_multipart(&parts.headers) && !self.caller.allows_any_method(&path) {
+            let detail =
+                "This key may not send multipart there: a field of it can change the method, and the key may not use every method.";
+            return Err(Problem::forbidden("not-allowed", detail)
+                .hint("its owner can make one that may POST, PUT, PATCH and DELETE there; or send it in another form"));
+        }
         let sees_token = self.caller.may_see_token();
         let headers = headers::onward(&parts.headers, sees_token);
-        let (body, watch) = body::ready(&parts.headers, body, &session).await?;
+        let (body, watch) = body::ready(parts, body, &session).await?;
         let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().to_string());
@@ -259,33 +268,6 @@ struct Told {
     method: String,
     path: String,
     upstream: Option<String>,
-}
-
-/// Credentials come from us. A second token in the query is one that the provider may prefer (RFC 6750 §2.3), and so is a parameter that is
-/// signed for us; a method in the query is another method than the one that was judged.
-fn judge_query(query: Option<&str>, session: &Session) -> Result<(), Problem> {
-    let Some(query) = query else { return Ok(()) };
-    let api = &session.settings().api;
-    let is_ours = |name: &[u8]| {
-        let is = |own: &str| name.eq_ignore_ascii_case(own.as_bytes());
-        match &session.settings().flow {
-            Flow::OAuth1(_) => name.len() >= 6 && name[..6].eq_ignore_ascii_case(b"oauth_"),
-            _ => is("access_token") || matches!(&api.attach, Attach::Query(own) if is(own)),
-        }
-    };
-    let overrides = |name: &[u8]| name.eq_ignore_ascii_case(b"_method") || name.eq_ignore_ascii_case(b"x-http-method-override");
-    for (name, _) in encode::decode_pairs(query.as_bytes()) {
-        if is_ours(&name) {
-            return Err(Problem::bad_request(
-                "credentials-in-query",
-                "The query has a parameter that holds credentials; those come from here.",
-            ));
-        }
-        if overrides(&name) {
-            return Err(Problem::bad_request("method-in-query", "The query has a parameter that changes the method."));
-        }
-    }
-    Ok(())
 }
 
 /// What of the app's fields must not be shown.

@@ -114,6 +114,46 @@ async fn l14_nothing_about_a_request_opens_what_no_rule_allows() {
 }
 
 #[tokio::test]
+async fn l14_a_field_of_a_form_changes_neither_the_method_nor_who_asks() {
+    let (vault, bare, instance) = house().await;
+    let key = vault.key("bare", &["POST /**"]).await;
+    let bearer = format!("Bearer {key}");
+    let form = "application/x-www-form-urlencoded";
+    let send = async |types: &[&str], body: &str| {
+        let mut headers = vec![("Authorization", bearer.as_str())];
+        headers.extend(types.iter().map(|name| ("Content-Type", *name)));
+        instance.send("POST", "/api/bare/x", &headers, body).await
+    };
+    for body in ["_method=DELETE", "a=b&_METHOD=delete", "a=1;_method=DELETE", "%5fmethod=DELETE", "+_method=PUT", "[_method]=PUT"] {
+        for types in [&[form][..], &["Application/X-WWW-Form-Urlencoded; charset=utf-8"], &["text/plain", form], &[]] {
+            let reply = send(types, body).await;
+            assert_eq!((reply.status, reply.code().as_str()), (400, "method-in-body"), "{types:?} {body}");
+        }
+    }
+    let reply = send(&[form], "a=b&access%5Ftoken=mine").await;
+    assert_eq!((reply.status, reply.code().as_str()), (400, "credentials-in-body"));
+    // Of a length that is not announced it is judged, too; and what is packed cannot be.
+    let chunked = format!(
+        "POST /api/bare/x HTTP/1.1\r\nHost: {}\r\nAuthorization: {bearer}\r\nContent-Type: {form}\r\nConnection: close\r\n\
+         Transfer-Encoding: chunked\r\n\r\n4\r\n_met\r\na\r\nhod=DELETE\r\n0\r\n\r\n",
+        instance.address
+    );
+    assert_eq!(instance.raw(chunked.as_bytes()).await.expect("an answer").code(), "method-in-body");
+    let packed = [("Authorization", bearer.as_str()), ("Content-Type", form), ("Content-Encoding", "gzip")];
+    assert_eq!(instance.send("POST", "/api/bare/x", &packed, "x").await.code(), "body");
+    let parts = "--x\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--x--\r\n";
+    let reply = send(&["Multipart/Form-Data; boundary=x"], parts).await;
+    assert_eq!((reply.status, reply.code().as_str()), (403, "not-allowed"));
+    assert!(bare.heads().is_empty(), "{:?}", bare.heads());
+    // What says nothing of the kind goes on as it came, and a key that may do everything may do it in parts.
+    assert_eq!(send(&[form], "method=card&a=%5Fmethod").await.status, 200);
+    assert_eq!(send(&["application/json"], "{\"_method\":1}").await.status, 200);
+    let all = format!("Bearer {}", vault.key("bare", &["* /**"]).await);
+    let headers = [("Authorization", all.as_str()), ("Content-Type", "multipart/form-data; boundary=x")];
+    assert_eq!(instance.send("POST", "/api/bare/x", &headers, parts).await.status, 200);
+}
+
+#[tokio::test]
 async fn l9_no_other_form_of_request_is_forwarded() {
     let (vault, bare, instance) = house().await;
     let evil = Bare::answering(NOTHING).await;
