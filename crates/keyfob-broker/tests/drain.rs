@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use keyfob_broker::{Server, Site};
 use support::World;
+use support::gate::{Bare, Instance as House, Vault, ok, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 struct Instance {
@@ -162,4 +163,35 @@ async fn who_is_asked_twice_ends_at_once() {
     assert!(!served.is_finished(), "it waits for what is under way");
     now.send(()).expect("it waits");
     tokio::time::timeout(Duration::from_secs(10), served).await.expect("at once").expect("no panic").expect("no error");
+}
+
+#[tokio::test]
+async fn l17_what_was_begun_for_a_client_that_is_gone_is_brought_to_its_end() {
+    let vault = Vault::default();
+    let goes_on = Arc::new(Semaphore::new(0));
+    let held = goes_on.clone();
+    let bare = Bare::start(move |came| {
+        let held = held.clone();
+        Box::pin(async move {
+            held.acquire().await.expect("it is never closed").forget();
+            came.answer(&ok("", "done")).await;
+        })
+    })
+    .await;
+    let service = bare.connected(&vault).await;
+    let house = House::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["* /**"]).await;
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let instance = Instance::start(&house.site, &socket, Duration::ZERO);
+    let mut stream = TcpStream::connect(socket.local_addr().expect("an address")).await.expect("a connection");
+    let request = format!("PUT /api/bare/lock HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\n\r\n", house.address);
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    until("the provider has it", async || bare.heads().len() == 1).await;
+    drop(stream);
+    let ending = tokio::spawn(instance.end());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!ending.is_finished(), "it waits");
+    goes_on.add_permits(1);
+    ending.await.expect("it ends");
+    assert_eq!(vault.calls().await.len(), 1);
 }

@@ -169,10 +169,11 @@ async fn answer(
     named: Result<BTreeMap<String, String>, Problem>,
     request: Request,
 ) -> Response {
+    let extensions = request.extensions().clone();
     let answer = async {
         let call = Call::begin(site, operation, named?, request).await?;
         // What was begun is written down, also for a client that does not wait: or its next try, with the same Idempotency-Key, would do it twice.
-        unbroken(call.run(operation)).await
+        unbroken(&extensions, call.run(operation)).await
     };
     match tokio::time::timeout(crate::guard::DEADLINE, answer).await {
         Ok(answer) => answer.unwrap_or_else(problem),

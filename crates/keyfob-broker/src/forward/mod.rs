@@ -137,6 +137,7 @@ fn unwritten(done: &str) -> Problem {
 /// Forwards a request.
 pub(crate) async fn forward(site: Arc<Site>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    let extensions = parts.extensions.clone();
     // A program that has its lock opened, and hangs up before the answer, is in the book like any other.
     let work = async move {
         let Some(named) = Named::read(parts.uri.path()) else { return Problem::nowhere().into_response() };
@@ -145,7 +146,7 @@ pub(crate) async fn forward(site: Arc<Site>, request: Request) -> Response {
             Err(problem) => problem.into_response(),
         }
     };
-    unbroken(work).await
+    unbroken(&extensions, work).await
 }
 
 /// What a path below `/api/` says.

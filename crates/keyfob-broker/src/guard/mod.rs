@@ -26,7 +26,7 @@ pub(crate) use headers::headers;
 pub(crate) use host::{by_address, host};
 pub(crate) use log::{Answered, RequestId, log};
 pub(crate) use rate::{Rates, rate};
-pub(crate) use unbroken::unbroken;
+pub(crate) use unbroken::{Alive, unbroken};
 pub(crate) use visitor::visitor;
 
 use crate::failure::Failure;

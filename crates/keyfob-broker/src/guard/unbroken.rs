@@ -1,11 +1,24 @@
 //! Work that goes to its end, whoever still waits for it. A client that hangs up ends its request's future wherever that is: also between what was
 //! done at a provider and the line in the book, for whoever wants something done and no trace of it (L17).
 
+use http::Extensions;
+use tokio::sync::mpsc;
 use tokio::task::JoinError;
 use tracing::Instrument as _;
 
-/// Does it in a task of its own, and waits for it.
-pub(crate) async fn unbroken<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+/// As long as somebody has one, the program does not end by itself: it waits for requests, and for work whose client is gone already.
+#[derive(Clone, Debug)]
+pub(crate) struct Alive {
+    pub(crate) _until_dropped: mpsc::Sender<()>,
+}
+
+/// Does it in a task of its own, and waits for it; so does the program when it ends.
+pub(crate) async fn unbroken<T: Send + 'static>(extensions: &Extensions, work: impl Future<Output = T> + Send + 'static) -> T {
+    let alive = extensions.get::<Alive>().cloned();
+    let work = async move {
+        let _alive = alive;
+        work.await
+    };
     match tokio::spawn(work.in_current_span()).await.map_err(JoinError::try_into_panic) {
         Ok(done) => done,
         Err(Ok(panic)) => std::panic::resume_unwind(panic),

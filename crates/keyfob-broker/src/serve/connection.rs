@@ -18,7 +18,7 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::sync::watch;
 use tower_service::Service as _;
 
-use crate::guard::Strict;
+use crate::guard::{Alive, Strict};
 use crate::operations::{Operations, Phase};
 use crate::peer::Peer;
 use crate::serve::body::{Held, Patient};
@@ -47,12 +47,12 @@ pub(crate) struct Front {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, peer: Peer, slot: Slot) {
+pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, peer: Peer, slot: Slot, alive: Alive) {
     let limits = &front.operations.limits;
     let (head_time, stream) = (limits.head_time, Stall::new(stream, limits.pause));
     let operations = front.operations.clone();
     operations.metrics.connected();
-    let answering = Answering { front, peer, work: slot.work.clone() };
+    let answering = Answering { front, peer, work: slot.work.clone(), alive };
     match tls {
         None => {
             drive(
@@ -173,6 +173,7 @@ struct Answering {
     front: Front,
     peer: Peer,
     work: Arc<Work>,
+    alive: Alive,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Answering {
@@ -185,6 +186,7 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
         let pause = self.front.operations.limits.pause;
         let mut request = request.map(|body| Body::new(Patient::new(body, pause)));
         request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.alive.clone());
         let is_http1 = request.version() < Version::HTTP_2;
         let operations = self.front.operations.clone();
         let answer = self.front.router.clone().call(request);

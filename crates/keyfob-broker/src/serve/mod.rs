@@ -27,6 +27,7 @@ use self::address::Socket;
 use self::connection::{Front, reached};
 use self::slots::{Admission, Slots};
 use self::stream::Stream;
+use crate::guard::Alive;
 use crate::limits::Limits;
 use crate::metrics;
 use crate::operations::{Operations, Phase};
@@ -258,8 +259,7 @@ async fn accept(socket: Socket, front: Front, tls: Option<Arc<Tls>>, slots: Arc<
         };
         let (front, tls, alive) = (front.clone(), tls.clone(), alive.clone());
         tokio::spawn(async move {
-            connection::serve(front, stream, tls, peer, slot).await;
-            drop(alive);
+            connection::serve(front, stream, tls, peer, slot, Alive { _until_dropped: alive }).await;
         });
     }
 }
