@@ -4,8 +4,11 @@
 mod support;
 
 use keyfob::Store as _;
+use keyfob::proto::Timestamp;
 use keyfob::store::Expected;
 use keyfob_broker::Site;
+use keyfob_store::Shelf as _;
+use keyfob_store::shelf::Kind;
 use support::{Browser, World};
 
 /// Two people who know each other, and August.
@@ -181,6 +184,34 @@ async fn l19_one_account_at_a_provider_is_one_persons() {
         member.connect(service).await;
         assert_eq!(member.get(&format!("/accounts/{service}")).await.status, 200, "{service}");
     }
+}
+
+/// A key is for the account that it was made for: it goes on with a new login, and ends when the name becomes another account at the provider.
+#[tokio::test]
+async fn a_name_that_becomes_another_account_at_the_provider_is_another_account() {
+    let (world, mut owner, _) = two(&["fitbit"]).await;
+    owner.connect("fitbit").await;
+    let made = world.account("fitbit").await.expect("an account");
+    owner.connect("fitbit").await;
+    let again = world.account("fitbit").await.expect("an account");
+    assert_eq!(again.id, made.id, "the same one, and its keys go on");
+    // As if it had been somebody else's at the provider.
+    let mut other = again.clone();
+    assert!(other.kept.insert("user_id".to_owned(), "SOMEBODY".to_owned()).is_some(), "it is known whose it is");
+    world.store.put_account(&other, Expected::Anything, None).await.expect("put");
+    assert!(owner.connect("fitbit").await.has("is connected."));
+    let new = world.account("fitbit").await.expect("an account");
+    assert_ne!(new.id, made.id);
+    let shelf = world.shelf.as_ref().expect("a shelf");
+    let kept = shelf.items(Kind("account"), None, None, 10, Timestamp::from_unix(0)).await.expect("items");
+    let ids: Vec<&str> = kept.iter().map(|item| item.value.id.as_str()).collect();
+    assert_eq!(ids, [new.id.as_str()], "the old one is nobody's any more");
+    // Where the provider says nothing of whose it is, nobody can tell.
+    let mut unknown = new.clone();
+    unknown.kept.remove("user_id");
+    world.store.put_account(&unknown, Expected::Anything, None).await.expect("put");
+    owner.connect("fitbit").await;
+    assert_eq!(world.account("fitbit").await.expect("an account").id, new.id);
 }
 
 #[tokio::test]

@@ -181,9 +181,18 @@ impl People {
         Ok(())
     }
 
-    /// Whether two logins under one name are for the same account at the provider, as far as that is known.
-    pub(crate) async fn is_same_upstream(&self, one: &Account, other: &Account, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.upstream_of(one, now).await? == self.upstream_of(other, now).await?)
+    /// Whether what was approved is for another account at the provider than the one that is there. Where the provider does not say whose either of them is,
+    /// nobody can tell, and it counts as the same: a key would end with every new login.
+    pub(crate) async fn is_another_upstream(
+        &self,
+        before: &Account,
+        seat: &Seat,
+        approved: &Approved,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let old = self.upstream_of(before, now).await?;
+        let new = self.upstream(&seat.desk.provider.name, approved.subject(), approved.kept(), now).await?;
+        Ok(old.zip(new).is_some_and(|(old, new)| old != new))
     }
 
     /// Links what was approved to a person, under this name, before it is kept. `false`: it is linked to somebody else, and stays theirs (L19). Where the provider does

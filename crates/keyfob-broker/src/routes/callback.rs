@@ -135,13 +135,20 @@ pub(crate) async fn finish(
         return Err(Failure::taken(&seat));
     }
     let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
+    // The name goes on with its account's id, and so would the keys that were made for it: whoever has one would be at somebody else's account at the
+    // provider. That one gets an id of its own. Its tokens are not revoked, for the same reason as above.
+    if let Some(before) = &before
+        && people.is_another_upstream(before, &seat, &approved, now).await?
+    {
+        let desk = &seat.desk;
+        match keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, false).await {
+            Ok(_) | Err(Error::NoAccount { .. }) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        people.unlist(&seat.person, before, now).await?;
+    }
     let account = approved.keep().await.map_err(failed)?.account;
     people.list(&seat.person, &account, now).await?;
-    if let Some(before) = before
-        && !people.is_same_upstream(&before, &account, now).await?
-    {
-        people.unlink(&seat.person, &before, now).await?;
-    }
     // Somebody who was removed meanwhile leaves nothing behind.
     if !people.is_here(&seat.person, now).await? {
         let desk = &seat.desk;
