@@ -145,6 +145,10 @@ impl Failure {
             .hint(format!("sign in at {title} as yourself, and connect again; or ask them to disconnect it"))
     }
 
+    pub(crate) fn name_taken() -> Self {
+        Self::plain(StatusCode::CONFLICT, "That name is taken", "There is such an account already. Nothing was stored.")
+    }
+
     /// The place where people and accounts are kept does not answer.
     pub(crate) fn vault() -> Self {
         let text = "The place where logins are kept cannot be read or written. The log says why.";

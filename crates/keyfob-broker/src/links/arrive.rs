@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
+use keyfob::login::Verified;
 use keyfob::proto::{Answer, Timestamp, encode};
 use keyfob::store::Expected;
 use keyfob::{Login, PendingLogin, StoreError};
@@ -16,6 +17,7 @@ use super::{Link, State, by_number};
 use crate::failure::Failure;
 use crate::routes::callback::{finish, put_back, seat_of};
 use crate::routes::{link, see_other};
+use crate::seat::Seat;
 use crate::site::Site;
 
 /// Which link a login under way belongs to.
@@ -39,7 +41,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
     // Another browser's login, or one of a link that was taken back.
     let refused = || Failure { status: StatusCode::FORBIDDEN, ..Failure::not_our_answer() };
     let door = site.known_door(&request.headers).ok_or_else(refused)?;
-    let mut link = by_number(shelf, &number, now).await?.filter(|link| link.is_for(&door)).ok_or_else(refused)?;
+    let link = by_number(shelf, &number, now).await?.filter(|link| link.is_for(&door)).ok_or_else(refused)?;
     if link.record.state != State::Open {
         return Err(Failure::spent_link());
     }
@@ -62,24 +64,28 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
             return Err(Failure::not_our_answer());
         }
     };
-    // Before the code is exchanged: of any number who come with answers to one link, one connects.
-    if !link.spend(shelf).await? {
-        return Err(Failure::spent_link());
-    }
-    let is_taken = !link.record.reconnects && site.keyfob.store().account(&seat.name).await?.is_some();
-    let finished = if is_taken {
-        Err(Failure::plain(StatusCode::CONFLICT, "That name is taken", "There is such an account already. Nothing was stored."))
-    } else {
-        // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
-        let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, None));
-        task.await.unwrap_or_else(|_| Err(Failure::ours()))
-    };
-    if let Err(failure) = finished {
-        link.reopen(shelf).await?;
-        return Err(failure);
-    }
+    // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for, nor leave a link spent of which
+    // nothing came.
+    let task = tokio::spawn(connect(site.clone(), link.clone(), seat.clone(), login, verified));
+    task.await.map_err(|_| Failure::ours())??;
     tracing::info!(link = link.id, account = seat.name, "connected by a link");
     Ok(Some(onward(&link, "connected").unwrap_or_else(|| link::connected(&seat))))
+}
+
+/// Spends the link and connects the account; if nothing comes of that, the link can be used again.
+async fn connect(site: Arc<Site>, mut link: Link, seat: Seat, login: Login, verified: Verified) -> Result<(), Failure> {
+    let shelf = site.people()?.shelf.clone();
+    // Before the code is exchanged: of any number who come with answers to one link, one connects.
+    if !link.spend(&*shelf).await? {
+        return Err(Failure::spent_link());
+    }
+    let expected = if link.record.reconnects { Expected::Anything } else { Expected::Nothing };
+    // What panics would leave the link spent, too.
+    let finished = tokio::spawn(finish(site, seat, login, verified, expected, None)).await.unwrap_or_else(|_| Err(Failure::ours()));
+    if finished.is_err() {
+        link.reopen(&*shelf).await?;
+    }
+    finished
 }
 
 /// Back to the app, where it said so: to the very URL that is on the list, with what came of it.

@@ -9,7 +9,8 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
-use keyfob::{Error, Login, PendingLogin};
+use keyfob::store::Expected;
+use keyfob::{Error, Login, PendingLogin, StoreError};
 
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
@@ -80,7 +81,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         }
     };
     // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
-    let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, Some(visit.clone())));
+    let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, Expected::Anything, Some(visit.clone())));
     task.await.map_err(|_| Failure::ours())??;
     let notice = Notice::good(format!("{} is connected.", seat.desk.provider.title));
     // 303: the code is gone from the address bar, and from what the back button goes to.
@@ -111,12 +112,14 @@ pub(crate) fn seat_of(site: &Site, person: &str, pending: &PendingLogin, path: &
     })
 }
 
-/// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else.
+/// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else, and takes
+/// the place of what is `expected` there: nothing, or whatever it is.
 pub(crate) async fn finish(
     site: Arc<Site>,
     seat: Seat,
     login: Login,
     verified: keyfob::login::Verified,
+    expected: Expected,
     visit: Option<Visit>,
 ) -> Result<(), Failure> {
     let failed = |error: Error| Failure::from_error(&error, &seat);
@@ -128,6 +131,12 @@ pub(crate) async fn finish(
         return Ok(());
     };
     let now = site.keyfob.now();
+    let must_be_free = matches!(expected, Expected::Nothing);
+    // Here, where nobody else connects it meanwhile: of two that come at once for one name, the second would find it free and replace the first one's account.
+    // And before there are tokens that nobody would have.
+    if must_be_free && site.keyfob.store().account(&seat.name).await?.is_some() {
+        return Err(Failure::name_taken());
+    }
     let approved = login.exchange(verified).await.map_err(failed)?;
     // The tokens are not revoked: at some providers that would end the other person's authorization, too.
     if !site.shared_accounts && !people.link(&site, &seat, &approved).await? {
@@ -137,7 +146,7 @@ pub(crate) async fn finish(
     let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
     // The name goes on with its account's id, and so would the keys that were made for it: whoever has one would be at somebody else's account at the
     // provider. That one gets an id of its own. Its tokens are not revoked, for the same reason as above.
-    if let Some(before) = &before
+    if let Some(before) = before.as_ref().filter(|_| !must_be_free)
         && people.is_another_upstream(before, &seat, &approved, now).await?
     {
         let desk = &seat.desk;
@@ -147,7 +156,12 @@ pub(crate) async fn finish(
         }
         people.unlist(&seat.person, before, now).await?;
     }
-    let account = approved.keep().await.map_err(failed)?.account;
+    // Another machine may have been faster.
+    let kept = if must_be_free { approved.keep_new().await } else { approved.keep().await };
+    let account = match kept {
+        Err(Error::Store(StoreError::Conflict)) if must_be_free => return Err(Failure::name_taken()),
+        kept => kept.map_err(failed)?.account,
+    };
     people.list(&seat.person, &account, now).await?;
     // Somebody who was removed meanwhile leaves nothing behind.
     if !people.is_here(&seat.person, now).await? {

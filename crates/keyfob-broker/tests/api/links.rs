@@ -1,9 +1,12 @@
 //! Connect links: somebody whom nobody knows connects an account for the person who asked.
 
 use std::path::Path;
+use std::time::Duration;
 
+use keyfob_sandbox::At;
 use serde_json::{Value, json};
 
+use super::support::gate::until;
 use super::support::{Browser, Page, World};
 use super::{Program, id_of};
 
@@ -105,6 +108,47 @@ async fn l22_one_account_comes_of_a_link() {
     let second = back(&mut browser, &answers[1]).await;
     assert_eq!(second.status, 403, "{}", second.text);
     assert_eq!(program.get("/v1/accounts").await.json()["items"].as_array().map(Vec::len), Some(1));
+}
+
+/// What is told to one who looks first is old by the time that the code is exchanged.
+#[tokio::test]
+async fn of_two_links_for_one_new_name_the_second_replaces_nothing() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, first) = linked(&world, json!({})).await;
+    let second = program.post("/v1/connect-links", &json!({"provider": "netatmo", "account": "netatmo/ada", "return_to": BACK})).await;
+    assert_eq!(second.status, 201, "{}", second.text());
+    let second = second.json();
+    let (mut one, mut other) = (world.browser(), world.browser());
+    let provider = press(&mut one, &first).await.location().to_owned();
+    let answers = (one.approve(&provider).await, {
+        let provider = press(&mut other, &second).await.location().to_owned();
+        other.approve(&provider).await
+    });
+    world.sandbox.faults("netatmo").update(|faults| (faults.at, faults.slow_ms) = (At::Token, 500));
+    let (one, other) = tokio::join!(back(&mut one, &answers.0), back(&mut other, &answers.1));
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 409], "{} {}", one.text, other.text);
+    let mut states = [state(&program, &first).await, state(&program, &second).await].map(|state| state.to_string());
+    states.sort_unstable();
+    assert_eq!(states, ["\"connected\"", "\"open\""]);
+}
+
+#[tokio::test]
+async fn a_browser_that_goes_away_leaves_no_link_spent_of_which_nothing_came() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, link) = linked(&world, json!({})).await;
+    let mut browser = world.browser();
+    let provider = press(&mut browser, &link).await.location().to_owned();
+    let answer = browser.approve(&provider).await;
+    world.sandbox.faults("netatmo").update(|faults| (faults.at, faults.slow_ms, faults.unavailable) = (At::Token, 1500, 1000));
+    tokio::time::timeout(Duration::from_millis(500), back(&mut browser, &answer)).await.expect_err("it is still under way");
+    assert_eq!(state(&program, &link).await, "connected");
+    until("it can be used again", async || state(&program, &link).await == "open").await;
+    world.sandbox.faults("netatmo").update(|faults| (faults.slow_ms, faults.unavailable) = (0, 0));
+    let provider = press(&mut browser, &link).await.location().to_owned();
+    let answer = browser.approve(&provider).await;
+    assert!(back(&mut browser, &answer).await.location().starts_with(BACK));
 }
 
 #[tokio::test]

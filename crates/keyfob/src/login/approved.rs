@@ -115,6 +115,18 @@ impl Approved {
         let place = Place { keyfob: &login.keyfob, settings: &login.settings, client_id: &login.app.client_id, name: &login.account };
         place.keep(client.as_ref(), login.requested_scopes.clone(), received, id_token).await
     }
+
+    /// Keeps the account where there is none, and takes no other one's place: for whoever may add an account, and not replace one.
+    ///
+    /// # Errors
+    ///
+    /// `Store` with [`StoreError::Conflict`](crate::StoreError::Conflict) if there is an account of that name by now; the tokens are not revoked, which at some
+    /// providers would end that one's authorization, too. Those of the store.
+    pub async fn keep_new(self) -> Result<LoggedIn, Error> {
+        let Self { login, received, id_token, .. } = self;
+        let place = Place { keyfob: &login.keyfob, settings: &login.settings, client_id: &login.app.client_id, name: &login.account };
+        place.keep_new(login.requested_scopes.clone(), received, id_token).await
+    }
 }
 
 /// Without what was approved.

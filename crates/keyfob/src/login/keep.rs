@@ -110,8 +110,13 @@ impl Place<'_> {
     }
 
     /// Keeps the account where there is none.
-    pub(super) async fn keep_new(&self, requested_scopes: Vec<String>, received: Received) -> Result<LoggedIn, Error> {
-        self.write(None, Grant::Approval, requested_scopes, received, None).await
+    pub(super) async fn keep_new(
+        &self,
+        requested_scopes: Vec<String>,
+        received: Received,
+        id_token: Option<IdToken>,
+    ) -> Result<LoggedIn, Error> {
+        self.write(None, Grant::Approval, requested_scopes, received, id_token).await
     }
 
     /// Writes it over this, and over nothing that came there since: that is a `Conflict`.
