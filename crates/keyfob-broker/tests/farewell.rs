@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use keyfob::Store as _;
 use keyfob::proto::Timestamp;
+use keyfob::store::Expected;
 use keyfob_sandbox::At;
 use keyfob_store::Shelf as _;
-use keyfob_store::shelf::Kind;
+use keyfob_store::shelf::{Item, Kind};
 use support::{Browser, World};
 
 async fn kept(world: &World, kind: &'static str, owner: Option<&str>) -> usize {
@@ -124,4 +125,29 @@ async fn l18_one_persons_accounts_are_taken_away_and_the_person_stays() {
     }
     assert_eq!(member.get("/").await.status, 200);
     assert!(member.connect("august").await.has("Front Door"), "it can be connected again");
+}
+
+#[tokio::test]
+async fn l18_what_cannot_be_told_stands_in_front_of_nobody() {
+    let world = World::known(&["acme"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("acme").await;
+    world.sandbox.faults("acme").update(|faults| (faults.at, faults.unavailable) = (At::Any, 1_000_000));
+    let path = "/providers/acme/revoke";
+    let form_token = owner.get(path).await.form_token();
+    assert_eq!(owner.post(path, &[("form_token", &form_token)]).await.status, 303);
+    until("it was tried", async || told(&world, false) >= 1).await;
+    world.sandbox.faults("acme").update(|faults| faults.unavailable = 0);
+    // More than are read at once, which are not tried for now, all in front of the one that can be paid.
+    let shelf = world.shelf.clone().expect("a shelf");
+    let kind = Kind("revocation");
+    let debt = shelf.items(kind, None, None, 10, Timestamp::from_unix(0)).await.expect("items").remove(0).value;
+    let mut waits: serde_json::Value = serde_json::from_slice(&debt.content).expect("JSON");
+    waits["next"] = serde_json::to_value(keyfob::Clock::now(&*world.clock).plus(24 * 3600)).expect("a moment");
+    for number in 0..150 {
+        let item = Item { id: format!("!{number:03}"), ..Item::new("", waits.to_string()) };
+        shelf.put_item(kind, &item, Expected::Anything).await.expect("put");
+    }
+    world.advance(3600);
+    until("what comes after them is told", async || kept(&world, "revocation", None).await == 150).await;
 }

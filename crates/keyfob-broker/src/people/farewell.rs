@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keyfob::history::Event;
 use keyfob::proto::Timestamp;
-use keyfob::store::{Expected, Versioned};
+use keyfob::store::{Expected, Generation, Versioned};
 use keyfob::{Account, Error, Revoked, StoreError};
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ const LONGEST: i64 = 30 * 24 * 3600;
 const FIRST_PAUSE: i64 = 15;
 const LONGEST_PAUSE: i64 = 3600;
 
-/// So many are told in one round.
+/// So many are read at once.
 const ROUND: usize = 100;
 
 /// What a provider has to be told.
@@ -163,26 +163,41 @@ impl Site {
 
     async fn pay_once(&self, people: &People) -> Result<(), StoreError> {
         let now = self.keyfob.now();
-        for found in people.shelf.items(OWED, None, None, ROUND, now).await? {
-            let owed: Owed = super::read(&found.value)?;
-            if owed.next > now {
-                continue;
+        let mut after: Option<String> = None;
+        loop {
+            // What a provider that is down is owed stays, and must not stand in front of what others are owed.
+            let page = people.shelf.items(OWED, None, after.as_deref(), ROUND, now).await?;
+            after = page.last().map(|last| last.value.id.clone());
+            let is_last = page.len() < ROUND;
+            for found in page {
+                self.pay_one(people, found, now).await?;
             }
-            let pause = FIRST_PAUSE.saturating_mul(1 << owed.tries.min(16)).min(LONGEST_PAUSE);
-            let taken = Owed { tries: owed.tries.saturating_add(1), next: now.plus(pause), ..owed };
-            // Whoever writes this is whose try it is.
-            match people.shelf.put_item(OWED, &taken.item(&found.value.id), Expected::Generation(found.generation)).await {
-                Ok(_) => {}
-                Err(StoreError::Conflict) => continue,
-                Err(error) => return Err(error),
+            if is_last {
+                return Ok(());
             }
-            let Some(desk) = self.desk_of(&taken.account) else { continue };
-            match keyfob::revoke(&self.keyfob, &desk.settings, &desk.app, &taken.account).await {
-                Revoked::Failed(error) => tracing::warn!(provider = taken.account.provider, tries = taken.tries, %error, "not revoked yet"),
-                _ => {
-                    tracing::info!(provider = taken.account.provider, "revoked");
-                    people.shelf.remove_item(OWED, &found.value.id).await?;
-                }
+        }
+    }
+
+    async fn pay_one(&self, people: &People, found: Versioned<Item>, now: Timestamp) -> Result<(), StoreError> {
+        let owed: Owed = super::read(&found.value)?;
+        if owed.next > now {
+            return Ok(());
+        }
+        let pause = FIRST_PAUSE.saturating_mul(1 << owed.tries.min(16)).min(LONGEST_PAUSE);
+        let taken = Owed { tries: owed.tries.saturating_add(1), next: now.plus(pause), ..owed };
+        // Whoever writes this is whose try it is.
+        let expected = Expected::Generation(found.generation);
+        let generation = match people.shelf.put_item(OWED, &taken.item(&found.value.id), expected).await {
+            Ok(generation) => generation,
+            Err(StoreError::Conflict) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let Some(desk) = self.desk_of(&taken.account) else { return Ok(()) };
+        match keyfob::revoke(&self.keyfob, &desk.settings, &desk.app, &taken.account).await {
+            Revoked::Failed(error) => tracing::warn!(provider = taken.account.provider, tries = taken.tries, %error, "not revoked yet"),
+            _ => {
+                tracing::info!(provider = taken.account.provider, "revoked");
+                people.paid(&found.value.id, generation).await?;
             }
         }
         Ok(())
@@ -198,6 +213,16 @@ impl People {
     async fn owe(&self, account: &Account, now: Timestamp) -> Result<(), StoreError> {
         let owed = Owed { account: account.clone(), since: now, tries: 0, next: now };
         self.shelf.put_item(OWED, &owed.item(account.id.as_str()), Expected::Anything).await.map(drop)
+    }
+
+    /// Crosses out the debt that was paid, and not one that was written under its id meanwhile: an account that was refreshed at the last moment has newer
+    /// tokens, which would never be revoked. What has expired is not there, and is swept.
+    async fn paid(&self, id: &str, generation: Generation) -> Result<(), StoreError> {
+        let over = Item::new(id, *b"{}").until(Timestamp::from_unix(0));
+        match self.shelf.put_item(OWED, &over, Expected::Generation(generation)).await {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 
