@@ -58,12 +58,26 @@ async fn a_person_is_removed_with_all_they_have() {
     assert_eq!(member.get("/").await.status, 200, "asking removes nobody");
     let form_token = question.form_token();
     let link = owner.post(&format!("/people/{id}/link"), &[("form_token", &form_token)]).await.value("f-link");
+    let (shelf, now) = (world.shelf.clone().expect("a shelf"), keyfob::Clock::now(&*world.clock));
+    keyfob_broker::api::token::create(&*shelf, &id, "an app", None, keyfob_broker::Who::Command, now).await.expect("a token");
+    for kind in ["webhook", "return-url", "connect", "once"] {
+        // More than a page.
+        for number in 0..250 {
+            let item = Item::new(format!("{number}"), *b"{}").owned_by(&id);
+            shelf.put_item(Kind(kind), &item, Expected::Anything).await.expect("put");
+        }
+        shelf.put_item(Kind(kind), &Item::new("~", *b"{}").owned_by("owner"), Expected::Anything).await.expect("put");
+    }
     assert_eq!(owner.post(&path, &[("form_token", &form_token)]).await.location(), "/people");
+    for kind in ["webhook", "return-url", "connect", "once"] {
+        assert_eq!(kept(&world, kind, Some("owner")).await, 1, "what is the owner's stays: {kind}");
+        shelf.remove_item(Kind(kind), "~").await.expect("removed");
+    }
     let removed = owner.get("/people").await;
     assert!(!removed.has(">Robin<") && removed.has("They are removed"), "{}", removed.text);
     until("the session ends on the other machine", async || member.get("/").await.status == 303).await;
     assert_eq!(world.browser().get(&link).await.status, 403, "links of theirs are spent");
-    for kind in ["person", "visit", "account", "subject", "invite", "key"] {
+    for kind in ["person", "visit", "account", "subject", "invite", "key", "token", "webhook", "return-url", "connect", "once"] {
         assert_eq!(kept(&world, kind, Some(&id)).await, 0, "{kind}");
     }
     let mut names: Vec<String> = world.store.accounts().await.expect("accounts").into_iter().map(|found| found.value.name).collect();

@@ -17,7 +17,7 @@ use super::caller::Caller;
 use super::operation::Operation;
 use crate::problem::Problem;
 
-const KIND: Kind = Kind("once");
+pub(crate) const KIND: Kind = Kind("once");
 
 /// The name of the header.
 pub(super) const HEADER: &str = "idempotency-key";

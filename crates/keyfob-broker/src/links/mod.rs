@@ -20,12 +20,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub(crate) use arrive::{connecting, receive};
-pub(crate) use return_url::{ReturnUrl, add, is_listed, list as return_urls, remove as remove_return_url};
+pub(crate) use return_url::{KIND as RETURN_URL, ReturnUrl, add, is_listed, list as return_urls, remove as remove_return_url};
 
 use crate::keys::is_number;
 use crate::people::Door;
 
-const KIND: Kind = Kind("connect");
+pub(crate) const KIND: Kind = Kind("connect");
 
 /// More links of one person that wait at once are a mistake.
 const MOST: usize = 1000;

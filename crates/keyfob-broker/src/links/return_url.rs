@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::hash;
 use crate::keys::is_number;
 
-const KIND: Kind = Kind("return-url");
+pub(crate) const KIND: Kind = Kind("return-url");
 
 /// The longest URL.
 const LONGEST: usize = 2000;

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::person::OWNER;
 use super::{People, Person};
-use crate::audit;
-use crate::keys;
+use crate::api::{self, token};
 use crate::seat::whose;
 use crate::site::{Desk, Site};
+use crate::{audit, keys, links, webhook};
 
 /// Tokens that their provider has to be told to forget.
 const OWED: Kind = Kind("revocation");
@@ -34,6 +34,9 @@ const LONGEST_PAUSE: i64 = 3600;
 
 /// So many are read at once.
 const ROUND: usize = 100;
+
+/// What else of a person works without them: programs are told and answered, and links lead on.
+const THEIRS: [Kind; 4] = [webhook::KIND, links::KIND, links::RETURN_URL, api::ONCE];
 
 /// What a provider has to be told.
 #[derive(Serialize, Deserialize)]
@@ -87,8 +90,8 @@ impl Site {
         Ok(accounts.len())
     }
 
-    /// Removes a person: their sessions, keys and links first, so that nothing of them works any more, then their accounts. Whoever is stopped in between goes on
-    /// by doing it again. `false`: there is no such person, or it is the owner.
+    /// Removes a person: their sessions, keys, tokens, webhooks and links first, so that nothing of them works any more, then their accounts. Whoever is
+    /// stopped in between goes on by doing it again. `false`: there is no such person, or it is the owner.
     pub(crate) async fn remove_person(&self, people: &People, id: &str, by: &str) -> Result<bool, Error> {
         let now = self.keyfob.now();
         if id == OWNER {
@@ -101,6 +104,13 @@ impl Site {
         let who = audit::Who::Person { person: by.to_owned() };
         for key in keys::list(&*people.shelf, Some(id), now).await? {
             keys::revoke(&*people.shelf, Some(id), &key.id, who.clone(), now).await?;
+        }
+        for token in token::list(&*people.shelf, id, now).await? {
+            token::revoke(&*people.shelf, id, &token.id, who.clone(), now).await?;
+        }
+        // Before the accounts: a webhook would be told of each that is taken away.
+        for kind in THEIRS {
+            people.drop_all(kind, id, now).await?;
         }
         self.revoke_all(people, Whose::Person(id), by).await?;
         // While they can still be found: whoever is stopped before this line does it again, and writes it then.
@@ -205,6 +215,20 @@ impl Site {
 }
 
 impl People {
+    /// Removes everything of this kind that is a person's.
+    async fn drop_all(&self, kind: Kind, person: &str, now: Timestamp) -> Result<(), StoreError> {
+        loop {
+            // From the beginning each time: what was removed is not there any more.
+            let items = self.shelf.items(kind, Some(person), None, ROUND, now).await?;
+            if items.is_empty() {
+                return Ok(());
+            }
+            for item in items {
+                self.shelf.remove_item(kind, &item.value.id).await?;
+            }
+        }
+    }
+
     /// How many revocations providers have not been told yet; more than fit in a round are not counted.
     pub(crate) async fn owed(&self, now: Timestamp) -> Result<usize, StoreError> {
         Ok(self.shelf.items(OWED, None, None, ROUND, now).await?.len())

@@ -18,6 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::follow::{LIFE, MESSAGE, Message, TOLD};
 use super::{KIND, Trouble, Webhook, change, sign, target};
+use crate::people::OWNER;
 use crate::site::Site;
 
 /// What waits is looked for this often, also where nobody rings.
@@ -107,12 +108,21 @@ impl UnderWay {
             let now = site.keyfob.now();
             let page = shelf.items(MESSAGE, None, after.as_deref(), PAGE, now).await?;
             after = page.last().map(|last| last.value.id.clone());
-            for Item { id, content, .. } in page.iter().map(|found| &found.value) {
+            for Item { id, owner, content, .. } in page.iter().map(|found| &found.value) {
                 let Ok(message) = serde_json::from_slice::<Message>(content) else {
                     shelf.remove_item(MESSAGE, id).await?;
                     continue;
                 };
                 if now < message.due || self.of.contains_key(&message.webhook) {
+                    continue;
+                }
+                // A request of theirs that was under way meanwhile may have made a webhook after theirs were taken away.
+                let is_here = match (&site.people, owner) {
+                    (Some(people), Some(owner)) => owner == OWNER || people.is_here(owner, now).await?,
+                    _ => false,
+                };
+                if !is_here {
+                    shelf.remove_item(MESSAGE, id).await?;
                     continue;
                 }
                 let ids = due.entry(message.webhook).or_default();

@@ -29,7 +29,7 @@ pub(crate) use event::Name;
 use crate::keys::is_number;
 use crate::site::Site;
 
-const KIND: Kind = Kind("webhook");
+pub(crate) const KIND: Kind = Kind("webhook");
 
 /// More webhooks of one person are a mistake.
 const MOST: usize = 50;

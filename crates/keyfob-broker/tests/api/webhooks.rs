@@ -324,3 +324,28 @@ async fn f3_no_message_goes_to_a_place_that_only_we_reach() {
     let other = format!("{}0/", receiver.origin.trim_end_matches(|c: char| c.is_ascii_digit()));
     assert_ne!(program.post("/v1/webhooks", &json!({"url": other})).await.status, 201);
 }
+
+#[tokio::test]
+async fn whoever_was_removed_is_told_nothing_more() {
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    let id = id_of(&mut member).await;
+    let program = Program::of(&world, &id).await;
+    hook(&program, &receiver).await;
+    receiver.answers("500 Oops");
+    member.connect("netatmo").await;
+    receiver.has(1).await;
+    let (shelf, start) = (world.shelf.clone().expect("a shelf"), keyfob::proto::Timestamp::from_unix(0));
+    let webhook = shelf.items(Kind("webhook"), Some(&id), None, 10, start).await.expect("items").remove(0).value;
+    let path = format!("/people/{id}/remove");
+    let form_token = owner.get(&path).await.form_token();
+    assert_eq!(owner.post(&path, &[("form_token", &form_token)]).await.location(), "/people");
+    assert!(shelf.items(Kind("webhook"), Some(&id), None, 10, start).await.expect("items").is_empty());
+    // As if a request of theirs that was under way had made it just now.
+    shelf.put_item(Kind("webhook"), &webhook, keyfob::store::Expected::Nothing).await.expect("put");
+    world.advance(60);
+    until("nothing waits", async || shelf.items(Kind("message"), None, None, 10, start).await.expect("items").is_empty()).await;
+    assert_eq!(receiver.arrived().len(), 1);
+}
