@@ -50,6 +50,25 @@ impl App {
         Self { client_id: client_id.into(), client_secret: Some(client_secret.into()), ..Self::default() }
     }
 
+    /// Whether both are the same registration, with the same secrets. Secrets are compared in time that depends on their lengths alone.
+    pub fn same_as(&self, other: &Self) -> bool {
+        // By name, so that a field that is added is not forgotten here.
+        let Self { client_id, client_secret, redirect_uri, fields, private_key, private_key_algorithm, private_key_id } = self;
+        let same = |one: &Option<Secret>, other: &Option<Secret>| match (one, other) {
+            (Some(one), Some(other)) => one.same_as(other.expose()),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let same_fields = fields.len() == other.fields.len()
+            && fields.iter().all(|(name, value)| other.fields.get(name).is_some_and(|theirs| value.same_as(theirs.expose())));
+        *client_id == other.client_id
+            && same(client_secret, &other.client_secret)
+            && *redirect_uri == other.redirect_uri
+            && same_fields
+            && same(private_key, &other.private_key)
+            && *private_key_algorithm == other.private_key_algorithm
+            && *private_key_id == other.private_key_id
+    }
+
     /// The value of a field by the name that provider files use: `client_id`, `client_secret`, `redirect_uri`, `private_key`, `private_key_id`, or a
     /// further field.
     pub fn field(&self, name: &str) -> Option<&str> {

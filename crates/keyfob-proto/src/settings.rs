@@ -9,7 +9,7 @@ use crate::template::Template;
 use crate::{oauth1, oauth2};
 
 /// A provider as the protocol sees it: how to log in, how to call the API, what to tolerate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The provider's name, for messages.
     pub provider: String,
@@ -77,7 +77,7 @@ impl Settings {
 }
 
 /// How to log in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "there is one a provider; a box would be in the way of whoever writes or reads it")]
 pub enum Flow {
@@ -88,7 +88,7 @@ pub enum Flow {
 }
 
 /// How to call the API once logged in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Api {
     /// What relative paths are relative to.
     pub base: Endpoint,
@@ -122,7 +122,7 @@ impl Api {
 }
 
 /// How an OAuth 2 access token travels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Attach {
     /// `Authorization: Bearer …` (RFC 6750 §2.1).

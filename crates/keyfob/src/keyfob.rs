@@ -139,11 +139,11 @@ impl Keyfob {
         &*self.inner.chosen.store
     }
 
-    /// An account in use. The settings and the app are the provider's as they are now, or were when a session of this account was opened
-    /// that is still in use; the account is bound to the origins of its login.
+    /// An account in use. The settings and the app are the provider's as they are now: a session of this account that is open already is shared only
+    /// where it has the same ones, so that an app that was changed counts. The account is bound to the origins of its login.
     pub async fn session(&self, settings: Settings, app: App, account: &str) -> Result<Session, Error> {
         let opened = self.sessions().get(account).and_then(Weak::upgrade);
-        if let Some(shared) = opened.filter(|shared| shared.provider() == settings.provider) {
+        if let Some(shared) = opened.filter(|shared| shared.is_of(&settings, &app)) {
             return Ok(Session::new(shared));
         }
         let record = self.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() })?;
@@ -159,7 +159,7 @@ impl Keyfob {
         let shared = Arc::new(Shared::new(self.clone(), settings, app, record)?);
         let mut sessions = self.sessions();
         // Somebody may have opened it in between: theirs counts.
-        if let Some(theirs) = sessions.get(&name).and_then(Weak::upgrade).filter(|theirs| theirs.provider() == shared.provider()) {
+        if let Some(theirs) = sessions.get(&name).and_then(Weak::upgrade).filter(|theirs| theirs.is_like(&shared)) {
             return Ok(Session::new(theirs));
         }
         // Now and then, not each time: a server has many.

@@ -75,6 +75,26 @@ async fn a_refresh_that_fails_fails_for_all_who_waited_and_is_sent_once() {
 }
 
 #[tokio::test]
+async fn an_app_that_was_changed_counts_from_the_next_session_on() {
+    let house = House::new(vec![json("200 OK", TOKENS), json("200 OK", RENEWED), json("200 OK", TOKENS)]).await;
+    let _old = house.session().await;
+    let changed = keyfob::proto::App { client_secret: Some("another-secret-not-real".into()), ..app() };
+    let changed = house.keyfob.session(house.settings.clone(), changed, "home").await.unwrap();
+    changed.refresh().await.unwrap();
+    let basic = |at: usize| -> String {
+        let request = house.server.requests().remove(at);
+        request.lines().find(|line| line.to_lowercase().starts_with("authorization: basic")).unwrap().to_owned()
+    };
+    assert_ne!(basic(0), basic(1), "the secret that was changed");
+    let mut elsewhere = house.settings.clone();
+    elsewhere.api.headers.push((http::HeaderName::from_static("x-new"), keyfob::proto::Template::parse("new").unwrap()));
+    let elsewhere = house.keyfob.session(elsewhere, app(), "home").await.unwrap();
+    elsewhere.get("/x").send().await.unwrap();
+    let request = house.server.requests().remove(2);
+    assert!(request.to_lowercase().contains("x-new: new"), "{request}");
+}
+
+#[tokio::test]
 async fn a_failure_ahead_of_the_end_leaves_the_token_in_use() {
     let answers = vec![json("200 OK", TOKENS), json("503 Busy", "{}"), json("200 OK", "{}"), json("503 Busy", "{}")];
     let house = House::new(answers).await;

@@ -1,13 +1,14 @@
 //! The accounts in use: a session each, kept between requests, so that a warm one reads no store.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use keyfob::{AccountId, Error, Keyfob, Session};
 
 use crate::keys::Recent;
 use crate::seat::Seat;
+use crate::site::Desk;
 
 /// Accounts that are kept open.
 const MOST: usize = 10_000;
@@ -22,6 +23,8 @@ pub(crate) struct Sessions(Mutex<Recent<InUse>>);
 struct InUse {
     session: Session,
     id: AccountId,
+    /// With whose app and settings: the owner may enter another app while this is in use.
+    desk: Arc<Desk>,
     read: Instant,
 }
 
@@ -34,7 +37,7 @@ impl Default for Sessions {
 impl Sessions {
     /// The account's session, and the account's immutable id.
     pub(super) async fn get(&self, keyfob: &Keyfob, seat: &Seat) -> Result<(Session, AccountId), Error> {
-        let known = self.held(|held| held.get(&seat.name));
+        let known = self.held(|held| held.get(&seat.name)).filter(|known| Arc::ptr_eq(&known.desk, &seat.desk));
         let session = match known {
             Some(known) if known.read.elapsed() < TRUSTED => return Ok((known.session, known.id)),
             Some(known) => known.session.reread().await,
@@ -48,7 +51,7 @@ impl Sessions {
             }
         };
         let id = session.account().id;
-        let in_use = InUse { session: session.clone(), id: id.clone(), read: Instant::now() };
+        let in_use = InUse { session: session.clone(), id: id.clone(), desk: seat.desk.clone(), read: Instant::now() };
         self.held(|held| held.put(&seat.name, in_use));
         Ok((session, id))
     }

@@ -6,7 +6,7 @@ use crate::endpoint::Endpoint;
 use crate::error::Misuse;
 
 /// What OAuth 1.0a needs to know of a provider (RFC 5849).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Temporary Credential Request endpoint (§2.1).
     pub request_token: Endpoint,

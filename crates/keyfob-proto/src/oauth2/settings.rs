@@ -4,7 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::jose::{Algorithm, Algorithms};
 
 /// What OAuth 2 needs to know of a provider (RFC 6749).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Authorization endpoint (§3.1). A browser goes there; it carries no credentials of ours.
     pub authorize: Endpoint,

@@ -65,8 +65,14 @@ impl Shared {
         })
     }
 
-    pub(crate) fn provider(&self) -> &str {
-        &self.settings.provider
+    /// Whether it was opened with these.
+    pub(crate) fn is_of(&self, settings: &Settings, app: &App) -> bool {
+        self.settings == *settings && self.app.same_as(app)
+    }
+
+    /// Whether both were opened with the same.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.is_of(&other.settings, &other.app)
     }
 
     /// The account as this process knows it.
