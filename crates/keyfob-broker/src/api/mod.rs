@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The table is the only list of routes there is: router and document are made of it, and the types of the handlers are the schemas in the
-//! document. What a body has to look like is judged by the very schema that is published ([`shape`]), so that the two cannot differ.
+//! document. What a body has to look like is judged by the very schema that is published (`shape.rs`), so that the two cannot differ.
 
 mod accounts;
 mod activity;

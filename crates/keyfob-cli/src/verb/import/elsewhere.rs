@@ -114,8 +114,11 @@ fn scalars(text: &str) -> Vec<(String, Value)> {
     text.lines().filter_map(line).filter(|(_, value)| value.as_str().is_some_and(|value| !value.is_empty())).collect()
 }
 
+/// Makes of names and values what they are called here.
+type Named<'a> = dyn Fn(&[(String, Value)]) -> Map<String, Value> + 'a;
+
 /// `.storage/core.config_entries`, with the keys of `.storage/application_credentials` where both are in one.
-fn home_assistant(json: &Value, provider: &str, named: &dyn Fn(&[(String, Value)]) -> Map<String, Value>) -> Option<Map<String, Value>> {
+fn home_assistant(json: &Value, provider: &str, named: &Named<'_>) -> Option<Map<String, Value>> {
     let data = json.get("data")?;
     let fits = |entry: &&Value| {
         entry.get("domain").and_then(Value::as_str).is_some_and(|domain| domain.starts_with(provider) || provider.starts_with(domain))
@@ -132,7 +135,7 @@ fn home_assistant(json: &Value, provider: &str, named: &dyn Fn(&[(String, Value)
 }
 
 /// `"auth": {"type": "oauth1", "oauth1": [{"key": "consumerKey", "value": "…"}]}`, wherever in the collection it is.
-fn postman(json: &Value, named: &dyn Fn(&[(String, Value)]) -> Map<String, Value>) -> Option<Map<String, Value>> {
+fn postman(json: &Value, named: &Named<'_>) -> Option<Map<String, Value>> {
     match json {
         Value::Object(members) => {
             if let Some(auth) = members.get("auth")

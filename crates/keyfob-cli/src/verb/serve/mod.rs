@@ -112,6 +112,8 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
     }
     let tls = tls(&settings, &site)?;
     let server = server(&settings, site.clone(), tls.clone())?;
+    // Before anybody is told that it is there: whoever is, may ask it to stop.
+    let signals = Signals::listen(std::io::stderr().is_terminal());
     let paint = context.out.note_paint();
     for note in site.notes().into_iter().chain(tls.iter().flat_map(|tls| tls.notes())) {
         context.out.note(&format!("{} {note}", paint.warn("note:")));
@@ -138,7 +140,7 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
             context.out.note(&paint.dim("The providers are pretended, and nothing is kept when it ends."));
         }
     }
-    let (signals, plan) = (Signals::listen(std::io::stderr().is_terminal()), Plan::default());
+    let plan = Plan::default();
     let (first, second) = (signals.stopped(1), signals.stopped(2));
     let stopped = async {
         first.await;
