@@ -14,12 +14,15 @@ impl Signals {
     /// Listens from now on. A hang-up means "look again" to a server, and "end" to a program in a terminal that was closed.
     pub(super) fn listen(in_terminal: bool) -> Self {
         let ((stop, stops), (reload, reloads)) = (watch::channel(0), watch::channel(0));
+        // Here, and not in the task, which begins when it likes: until they are heard, signals end the program.
+        #[cfg(unix)]
+        let hears = {
+            use tokio::signal::unix::{SignalKind, signal};
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        };
         tokio::spawn(async move {
             #[cfg(unix)]
             {
-                use tokio::signal::unix::{SignalKind, signal};
-
-                let hears = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
                 if let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = hears {
                     loop {
                         let counter = tokio::select! {
