@@ -27,7 +27,12 @@ const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const accessToken = 'urn:ietf:params:oauth:token-type:access_token'
 const asked = []
 
-const key = (type, options, more) => ({ ...crypto.generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), use: 'sig', ...more })
+// Made as text, and read from it: Node 20 now and then waits for itself for ever where a pair that was just made is exported and collected at once.
+const text = { publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } }
+const key = (type, options, more) => {
+  const made = crypto.createPrivateKey(crypto.generateKeyPairSync(type, { ...options, ...text }).privateKey)
+  return { ...made.export({ format: 'jwk' }), use: 'sig', ...more }
+}
 const keys = [
   key('rsa', { modulusLength: 2048 }, { kid: 'rsa' }),
   key('ec', { namedCurve: 'P-256' }, { kid: 'ec', alg: 'ES256' }),
