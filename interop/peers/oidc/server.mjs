@@ -17,7 +17,9 @@ let held = []
 let holds = false
 const counts = { requests: 0, refreshed: 0, refused: 0 }
 const issued = new Set()
-const key = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+// As text first: see features.mjs.
+const text = { publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } }
+const key = crypto.createPrivateKey(crypto.generateKeyPairSync('ec', { namedCurve: 'P-256', ...text }).privateKey).export({ format: 'jwk' })
 
 const server = http.createServer()
 server.listen(0, '127.0.0.1', () => {
