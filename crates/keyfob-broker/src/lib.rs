@@ -4,7 +4,9 @@
 //!  env file ─ recognise ─► Service ─┐
 //!                                   ├─ Config ─► Site ─► router ─► serve
 //!  vault ───────────────► Keyfob ───┘             │        │
-//!                                    browsers, desks     guard ─► routes ─► pages
+//!                                people, seats, keys    guard ─┬► routes ──► pages
+//!                                                              ├► forward ─► a provider's API, for a valet key
+//!  shelf ──► people, sessions, keys, webhooks; the book        └► api ─────► JSON, for a program of a person's
 //! ```
 //!
 //! [`router`] is the table of contents. Which provider's pages these are is data: the routes draw what its catalogue file declares.
