@@ -17,7 +17,7 @@ pub(crate) fn measure(table: &mut Table) {
         per(timed(|| {
             for _ in 0..TIMES {
                 let sealed = sealing.seal(&[0x5A; RECORD]).expect("seals");
-                assert!(sealing.open(sealed).expect("opens") == RECORD);
+                sealing.open(sealed).expect("opens");
             }
         }))
     };

@@ -7,6 +7,7 @@ mod key;
 #[doc(hidden)]
 pub mod measure;
 mod memory;
+mod nonces;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -5,12 +5,11 @@
 //!
 //! # How far it reaches
 //!
-//! Salt and nonce are random: no counter to keep, nothing that a restored backup, a copied machine or a second process could make repeat.
-//! A [`Sealer`] draws a salt for its first seal and after every 2¹⁶ seals, and a nonce for each, from the system each time: what is drawn in
-//! advance would be handed out twice by a virtual machine that is copied while it runs. (Nor would a clock tell the copies apart: it is
-//! copied with them, and goes on from the same moment in each. The kernel is told of the copy, and draws anew.) So one derived key seals at most 2¹⁶ times in each
-//! machine and process that has its salt; that two of those nonces are equal has a probability below 2⁻⁶⁵, where NIST SP 800-38D asks for
-//! 2⁻³². A million keys later (6·10¹⁰ seals) the sum is still below 2⁻⁴⁵. One data key has 2¹²⁸ salts.
+//! Salt and nonce are random: no counter to keep, nothing that a restored backup or a second process could make repeat.
+//! A [`Sealer`] draws a salt for its first seal and after every 2¹⁶ seals, and a nonce for each; [`nonces`](crate::nonces) says what a copy of a
+//! running machine has of them. So one derived key seals at most 2¹⁶ times in each machine and process that has its salt; that two of those nonces
+//! are equal has a probability below 2⁻⁶⁵, where NIST SP 800-38D asks for 2⁻³². A million keys later (6·10¹⁰ seals) the sum is still below
+//! 2⁻⁴⁵. One data key has 2¹²⁸ salts.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,6 +21,8 @@ use keyfob::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
+
+use crate::nonces::{NonceBytes, Nonces};
 
 /// The version of this format, in each sealed record and in its associated data.
 pub(crate) const FORMAT: u8 = 1;
@@ -79,6 +80,14 @@ struct Epoch {
     salt: Salt,
     key: Arc<LessSafeKey>,
     left: u32,
+    nonces: Nonces,
+}
+
+/// What one seal is made with: its nonce has been handed out to nobody else.
+struct Means {
+    key: Arc<LessSafeKey>,
+    salt: Salt,
+    nonce: NonceBytes,
 }
 
 impl Sealer {
@@ -94,8 +103,7 @@ impl Sealer {
         // Measured first, so that the buffer is never moved: a move would leave a copy of the secrets behind.
         let mut length = Counter(0);
         serde_json::to_writer(&mut length, record).map_err(|_| failed("a record cannot be written as JSON"))?;
-        let (salt, key) = self.key_to_seal_with()?;
-        seal_with(&key, salt, &self.vault, place, length.0, |sealed| {
+        seal_with(self.means()?, &self.vault, place, length.0, |sealed| {
             serde_json::to_writer(sealed, record).map_err(|_| failed("a record cannot be written as JSON"))
         })
     }
@@ -117,8 +125,7 @@ impl Sealer {
 
     /// Seals what is bytes already.
     pub(crate) fn seal_bytes(&self, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let (salt, key) = self.key_to_seal_with()?;
-        seal_with(&key, salt, &self.vault, place, plain.len(), |sealed| {
+        seal_with(self.means()?, &self.vault, place, plain.len(), |sealed| {
             sealed.extend_from_slice(plain);
             Ok(())
         })
@@ -156,17 +163,20 @@ impl Sealer {
         Some(plain)
     }
 
-    fn key_to_seal_with(&self) -> Result<(Salt, Arc<LessSafeKey>), StoreError> {
+    fn means(&self) -> Result<Means, StoreError> {
         let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Epoch { salt, key, left: left @ 1.. }) = epoch.as_mut() {
-            *left -= 1;
-            return Ok((*salt, Arc::clone(key)));
-        }
-        let salt = random()?;
-        let key = Arc::new(record_key(&self.data_key, &salt)?);
-        self.keep(salt, Arc::clone(&key));
-        *epoch = Some(Epoch { salt, key: Arc::clone(&key), left: SEALS_PER_SALT - 1 });
-        Ok((salt, key))
+        let epoch = match epoch.as_mut() {
+            Some(epoch) if epoch.left > 0 => epoch,
+            _ => {
+                let salt = random()?;
+                let key = Arc::new(record_key(&self.data_key, &salt)?);
+                self.keep(salt, Arc::clone(&key));
+                epoch.insert(Epoch { salt, key, left: SEALS_PER_SALT, nonces: Nonces::new() })
+            }
+        };
+        let nonce = epoch.nonces.next()?;
+        epoch.left -= 1;
+        Ok(Means { key: Arc::clone(&epoch.key), salt: epoch.salt, nonce })
     }
 
     fn keep(&self, salt: Salt, key: Arc<LessSafeKey>) {
@@ -197,8 +207,9 @@ impl Key {
 
 /// Seals bytes under a key of their own, derived from `secret` with a salt of its own.
 pub(crate) fn seal(secret: &Key, vault: &[u8; 16], place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let salt = random()?;
-    seal_with(&record_key(secret, &salt)?, salt, vault, place, plain.len(), |sealed| {
+    let (salt, nonce) = (random()?, random()?);
+    let means = Means { key: Arc::new(record_key(secret, &salt)?), salt, nonce };
+    seal_with(means, vault, place, plain.len(), |sealed| {
         sealed.extend_from_slice(plain);
         Ok(())
     })
@@ -225,9 +236,13 @@ pub(crate) fn checksum(fields: &[&[u8]]) -> [u8; 32] {
 /// still sees to it that a fork or a copied machine is not given the same ones.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| StoreError::Io("the system gives no random numbers".to_owned(), io::Error::other(error)))?;
+    fill_random(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The same, into what is there already.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), StoreError> {
+    getrandom::fill(bytes).map_err(|error| StoreError::Io("the system gives no random numbers".to_owned(), io::Error::other(error)))
 }
 
 impl Place<'_> {
@@ -252,14 +267,12 @@ fn framed<'a>(fields: impl IntoIterator<Item = &'a &'a [u8]>) -> Vec<u8> {
 
 /// `write` puts what is to be sealed, `length` bytes, at the end of the buffer.
 fn seal_with(
-    key: &LessSafeKey,
-    salt: Salt,
+    Means { key, salt, nonce }: Means,
     vault: &[u8; 16],
     place: &Place<'_>,
     length: usize,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
 ) -> Result<Vec<u8>, StoreError> {
-    let nonce: [u8; NONCE_LEN] = random()?;
     let mut sealed = Zeroizing::new(Vec::with_capacity(HEAD_LEN + length + TAG_LEN));
     sealed.push(FORMAT);
     sealed.extend_from_slice(&salt);
@@ -373,6 +386,18 @@ mod tests {
         let sealer = Sealer::new(key(1), VAULT).expect("a sealer");
         let nonces: HashSet<_> = (0..100_000).map(|_| sealer.seal(&PLACE, &0).expect("seals")[1 + SALT_LEN..HEAD_LEN].to_vec()).collect();
         assert_eq!(nonces.len(), 100_000);
+    }
+
+    #[test]
+    fn j9_threads_that_seal_at_once_share_no_nonce() {
+        const EACH: usize = 50_000;
+        let sealer = Sealer::new(key(1), VAULT).expect("a sealer");
+        let heads = || -> Vec<_> { (0..EACH).map(|_| sealer.seal(&PLACE, &0).expect("seals")[..HEAD_LEN].to_vec()).collect() };
+        let all: Vec<Vec<_>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(heads)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("it ends")).collect()
+        });
+        assert_eq!(all.into_iter().flatten().collect::<HashSet<_>>().len(), 4 * EACH);
     }
 
     /// Two processes, or one that was copied, share no salt and no nonce.
