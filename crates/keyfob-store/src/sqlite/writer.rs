@@ -309,9 +309,11 @@ impl Open {
     /// Does the jobs, commits, and answers.
     fn finish(&self, transaction: Transaction<'_>, batch: Vec<Shared>) {
         let answers: Vec<Answer> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
+        // Within the transaction, where nobody else can commit and no lock has to be taken for it; our own commit is no news.
+        let version = self.version_of_others();
         // What goes into a file that has no name any more is gone with this process: nobody may be told that it is kept.
         let committed = transaction.commit().and_then(|()| self.is_still_there());
-        if let Ok(version) = self.version_of_others() {
+        if let Ok(version) = version {
             *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
         }
         for answer in answers {
