@@ -69,36 +69,45 @@ pub fn base64(bytes: &[u8]) -> String {
 
 /// base64url without padding: PKCE, `state`.
 pub fn base64url(bytes: &[u8]) -> String {
-    let mut text = vec![0; (bytes.len() * 4).div_ceil(3)];
-    base64url_into(bytes, &mut text);
-    ascii(text)
-}
-
-/// The same into as much room as it takes.
-pub(crate) fn base64url_into(bytes: &[u8], text: &mut [u8]) {
-    let (sixes, rest) = bytes.as_chunks::<6>();
-    let (eights, end) = text.as_chunks_mut::<8>();
-    eights.iter_mut().zip(sixes).for_each(|(eight, six)| *eight = base64url_digits(*six));
-    if !rest.is_empty() {
-        let mut six = [0; 6];
-        six[..rest.len()].copy_from_slice(rest);
-        end.copy_from_slice(&base64url_digits(six)[..end.len()]);
+    let mut text = String::with_capacity((bytes.len() * 4).div_ceil(3));
+    for some in bytes.chunks(AT_ONCE) {
+        let mut digits = base64url_digits(some);
+        // All of them are digits, also those that do not count; so many are looked at faster than fewer.
+        let all = std::str::from_utf8(&digits).expect("base64url is ASCII");
+        text.push_str(&all[..(some.len() * 4).div_ceil(3)]);
+        wipe(&mut digits);
     }
+    text
 }
 
-/// Six bytes as eight digits, all at once: no table and no branch that would depend on what a secret is.
-fn base64url_digits([a, b, c, d, e, f]: [u8; 6]) -> [u8; 8] {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    // Twice 24 bits, four times 12, eight times 6, in lanes of their own.
-    let bits = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-    let bits = (bits & 0x00ff_ffff) | (bits >> 24 << 32);
-    let bits = (bits & 0x0000_0fff_0000_0fff) | ((bits & 0x00ff_f000_00ff_f000) << 4);
-    let bits = (bits & 0x003f_003f_003f_003f) | ((bits & 0x0fc0_0fc0_0fc0_0fc0) << 2);
-    // 1 in each lane that is at least that.
-    let from = |least: u64| ((bits + EACH * (128 - least)) >> 7) & EACH;
+/// So many bytes are encoded at once: those of a `state`, a verifier or a digest, and a few more.
+const AT_ONCE: usize = 36;
+
+/// Up to so many bytes as digits of base64url, of which the first count. All in one go: no table and no branch that would depend on what a secret is.
+pub(crate) fn base64url_digits(bytes: &[u8]) -> [u8; 48] {
+    // Two more, so that each six can be read as eight.
+    let mut padded = [0; AT_ONCE + 2];
+    padded[..bytes.len()].copy_from_slice(bytes);
+    let mut digits = [0; 48];
+    for (nth, eight) in digits.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let six = padded[nth * 6..].first_chunk().expect("there are two more");
+        // Twice 24 bits, four times 12, eight times 6, in lanes of their own.
+        let bits = u64::from_be_bytes(*six) >> 16;
+        let bits = (bits & 0x00ff_ffff) | (bits >> 24 << 32);
+        let bits = (bits & 0x0000_0fff_0000_0fff) | ((bits & 0x00ff_f000_00ff_f000) << 4);
+        let bits = (bits & 0x003f_003f_003f_003f) | ((bits & 0x0fc0_0fc0_0fc0_0fc0) << 2);
+        *eight = bits.to_be_bytes();
+    }
+    wipe(&mut padded);
     // `A` and on, `a` and on from 26, `0` and on from 52, then `-` and `_`.
-    let digits = bits + EACH * u64::from(b'A') + from(26) * 6 + from(63) * 49 - from(52) * 75 - from(62) * 13;
-    digits.to_be_bytes()
+    for digit in &mut digits {
+        let bits = *digit;
+        let from = |least: u8, more: u8| if bits >= least { more } else { 0 };
+        let up = b'A'.wrapping_add(from(26, 6)).wrapping_add(from(63, 49));
+        let down = from(52, 75).wrapping_add(from(62, 13));
+        *digit = bits.wrapping_add(up).wrapping_sub(down);
+    }
+    digits
 }
 
 /// Reads base64url without padding. `None`: padding, another alphabet, or bits that say nothing (two texts must not be one value).

@@ -16,16 +16,15 @@ pub fn s256_challenge(verifier: &str) -> String {
 }
 
 /// The same where it needs no memory of its own.
-pub(crate) struct Challenge([u8; 43]);
+pub(crate) struct Challenge([u8; 48]);
 
 impl Challenge {
     pub(crate) fn of(verifier: &str) -> Self {
-        let mut text = [0; 43];
-        encode::base64url_into(&Sha256::digest(verifier.as_bytes()), &mut text);
-        Self(text)
+        Self(encode::base64url_digits(&Sha256::digest(verifier.as_bytes())))
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("base64url is ASCII")
+        // 32 bytes are 43 digits.
+        &std::str::from_utf8(&self.0).expect("base64url is ASCII")[..43]
     }
 }
