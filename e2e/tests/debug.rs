@@ -399,7 +399,7 @@ fn grants(now: Timestamp, all: &mut Everything) {
     all.hold("TokenExchangeRequest", request);
 
     let request = AuthorizeRequest {
-        redirect_uri: library::REDIRECT_URI.to_owned(),
+        redirect_uri: library::REDIRECT_URI.into(),
         scopes: vec!["openid".to_owned()],
         id_token_hint: Some(Secret::new("a-hint-that-is-secret")),
         ..Default::default()
@@ -425,7 +425,7 @@ fn core(settings: &Settings, app: &keyfob::proto::App, login: &Login, back: &str
     let now = Timestamp::from_unix(1_800_000_000);
     if let Flow::OAuth2(_) = settings.flow {
         let client = oauth2::Client::new(settings, app.clone()).expect("a client");
-        let request = AuthorizeRequest { redirect_uri: library::REDIRECT_URI.to_owned(), scopes: Vec::new(), ..Default::default() };
+        let request = AuthorizeRequest { redirect_uri: library::REDIRECT_URI.into(), scopes: Vec::new(), ..Default::default() };
         let (_, pending) = client.authorize(&request, now, &OsEntropy).expect("a URL");
         let state = pending.key().expose().to_owned();
         let back = format!("{}?code=a-code-that-is-secret&state={state}", library::REDIRECT_URI);

@@ -121,7 +121,7 @@ fn wrong_secrets_are_refused_as_such() {
 fn saying_no_is_understood() {
     let Some(peer) = Peer::start() else { return };
     let client = peer.client(0);
-    let request = AuthorizeRequest { redirect_uri: CALLBACK.to_owned(), scopes: vec!["openid".to_owned()], ..Default::default() };
+    let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: vec!["openid".to_owned()], ..Default::default() };
     let (url, pending) = client.authorize(&request, now(), &entropy).expect("a URL");
     let redirect = person::refuse(&url);
     let error = pending.verify(Answer::Url(&redirect), now()).expect_err("a refusal");
@@ -184,7 +184,7 @@ impl Peer {
 
     /// A login as far as the redirect that comes back.
     fn begin(&self, client: &Client) -> (Pending, String) {
-        let request = AuthorizeRequest { redirect_uri: CALLBACK.to_owned(), scopes: Vec::new(), ..Default::default() };
+        let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: Vec::new(), ..Default::default() };
         let (url, pending) = client.authorize(&request, now(), &entropy).expect("a URL");
         let redirect = person::agree(&url);
         assert!(redirect.starts_with(CALLBACK), "{redirect}");

@@ -29,7 +29,7 @@ impl Fixture {
         flow.scopes = SCOPE.split(' ').map(str::to_owned).collect();
         let provider = Settings::new("example", Flow::OAuth2(flow), at("/"));
         let client = Client::new(&provider, App::confidential(CLIENT_ID, CLIENT_SECRET)).expect("a client");
-        let request = AuthorizeRequest { redirect_uri: REDIRECT_URI.to_owned(), ..AuthorizeRequest::default() };
+        let request = AuthorizeRequest { redirect_uri: REDIRECT_URI.into(), ..AuthorizeRequest::default() };
         let answer = http::Response::builder().header("content-type", "application/json").body(tokens().into_bytes()).expect("an answer");
         Self { client, request, answer }
     }

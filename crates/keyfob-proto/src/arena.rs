@@ -14,11 +14,6 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    /// With room for so much.
-    pub(crate) fn with_room(length: usize) -> Self {
-        Self { bytes: vec![0; length], used: 0 }
-    }
-
     pub(crate) fn clear(&mut self) {
         self.used = 0;
     }
@@ -34,13 +29,6 @@ impl Arena {
     /// Text, since only ASCII is written here.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(self.bytes()).expect("what is encoded is ASCII")
-    }
-
-    /// What was written, and the end of the buffer.
-    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.truncate(self.used);
-        bytes
     }
 
     /// As it is.

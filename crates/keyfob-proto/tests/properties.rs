@@ -179,7 +179,7 @@ proptest! {
         let _ = Origin::parse(&format!("https://[{text}]/"));
         let _ = Template::parse(&text).map(|template| template.render(|_| None));
         let _ = Scrubber::new().knowing(&Secret::new(text.as_str())).clean(&text);
-        let request = oauth2::AuthorizeRequest { redirect_uri: text.clone(), scopes: vec![text], ..Default::default() };
+        let request = oauth2::AuthorizeRequest { redirect_uri: text.as_str().into(), scopes: vec![text], ..Default::default() };
         let _ = lenient2().authorize(&request, NOW, &Chance::new(1));
     }
 
@@ -301,7 +301,7 @@ proptest! {
     fn a_stored_login_still_verifies(seed: u64, path in "[a-zA-Z0-9/%;'._~-]{0,20}", scopes in prop::collection::vec("[!-~]{1,8}", 0..3), age in 0_i64..600) {
         let client = lenient2();
         let redirect_uri = format!("http://127.0.0.1:8123/{path}");
-        let request = oauth2::AuthorizeRequest { redirect_uri: redirect_uri.clone(), scopes, ..Default::default() };
+        let request = oauth2::AuthorizeRequest { redirect_uri: redirect_uri.as_str().into(), scopes, ..Default::default() };
         let (_, pending) = client.authorize(&request, NOW, &Chance::new(seed)).expect("a URL");
         let stored = serde_json::to_string(&pending).expect("made to be stored");
         let read: oauth2::Pending = serde_json::from_str(&stored).expect("made to be stored");

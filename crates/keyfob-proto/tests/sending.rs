@@ -37,7 +37,7 @@ fn confidential(change: impl FnOnce(&mut Settings)) -> Client {
 }
 
 fn request() -> AuthorizeRequest {
-    AuthorizeRequest { redirect_uri: CALLBACK.to_owned(), scopes: vec!["read".to_owned()], ..AuthorizeRequest::default() }
+    AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: vec!["read".to_owned()], ..AuthorizeRequest::default() }
 }
 
 fn form(outgoing: &Outgoing) -> Vec<(String, String)> {

@@ -248,7 +248,7 @@ fn recorded(at: &str, case: &Value) {
         }
         "secure" => assert_eq!(Value::Bool(Endpoint::parse(&text(input)).is_ok()), *out, "{at}"),
         "redirect_uri" => {
-            let request = oauth2::AuthorizeRequest { redirect_uri: text(input), ..Default::default() };
+            let request = oauth2::AuthorizeRequest { redirect_uri: text(input).into(), ..Default::default() };
             let begun = oauth2_client(|_, _| {}).authorize(&request, NOW, &Chance::new(1));
             assert_eq!(Value::Bool(begun.is_ok()), *out, "{at}");
         }
@@ -515,7 +515,7 @@ fn authorize(at: &str, input: &Value, expected: &str) {
     });
     let client = oauth2::Client::new(&settings, App::public(text("client_id"))).expect("a client");
     let request = oauth2::AuthorizeRequest {
-        redirect_uri: text("redirect_uri"),
+        redirect_uri: text("redirect_uri").into(),
         scopes: words(&input["scopes"]),
         resources: words(&some_list(&input["resources"])),
         ..Default::default()

@@ -77,7 +77,7 @@ fn oauth2_walk(client: &Blocking, origin: &str, app: &App) -> Result<String, Box
     let settings = Settings::new("acme", Flow::OAuth2(flow), at("/api")?);
     let ours = oauth2::Client::new(&settings, app.clone())?;
 
-    let request = AuthorizeRequest { redirect_uri: CALLBACK.to_owned(), ..AuthorizeRequest::default() };
+    let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), ..AuthorizeRequest::default() };
     let (url, pending) = ours.authorize(&request, now(), &entropy)?;
     let back = visit(client, &url)?;
     let exchange = ours.exchange(pending.verify(Answer::Url(&back), now())?)?;

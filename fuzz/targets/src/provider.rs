@@ -94,7 +94,7 @@ pub(crate) fn oauth1_client(lenient: bool) -> oauth1::Client {
 }
 
 pub(crate) fn oauth2_pending(client: &oauth2::Client) -> oauth2::Pending {
-    let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.to_owned(), ..Default::default() };
+    let request = oauth2::AuthorizeRequest { redirect_uri: CALLBACK.into(), ..Default::default() };
     client.authorize(&request, NOW, &entropy).expect("a request of ours").1
 }
 

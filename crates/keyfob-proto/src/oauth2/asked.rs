@@ -13,10 +13,9 @@ use super::pkce::Challenge;
 use super::rar;
 use super::settings::{Pkce, Settings};
 use crate::app::App;
-use crate::endpoint::Origin;
 use crate::entropy::{Entropy, tokens256};
 use crate::error::Misuse;
-use crate::form::{Form, Value};
+use crate::form::{Form, Spelled, Value};
 use crate::message::is_vschar;
 use crate::time::Timestamp;
 
@@ -25,7 +24,7 @@ pub(crate) struct Asked<'a> {
     client: &'a Client,
     request: &'a AuthorizeRequest,
     response_type: ResponseType,
-    scope: Cow<'a, str>,
+    scope: Cow<'a, Spelled>,
     challenge: Option<Challenge>,
     more: Vec<(&'static str, Cow<'a, str>)>,
     pub(crate) pending: Pending,
@@ -40,16 +39,13 @@ impl Client {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Asked<'a>, Misuse> {
-        let redirects = Origin::is_of(&request.redirect_uri) && !request.redirect_uri.contains('#');
-        if !redirects {
-            return Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", request.redirect_uri)));
-        }
+        request.redirect_uri.check()?;
         let shared = &self.shared;
         let (begun, scope) = if request.scopes.is_empty() {
-            (shared.begun.clone(), Cow::Borrowed(shared.scope.as_str()))
+            (shared.begun.clone(), Cow::Borrowed(&shared.scope))
         } else {
             let begun = Begun { scopes: request.scopes.clone(), ..Begun::clone(&shared.begun) };
-            (Arc::new(begun), request.scopes.join(&shared.settings.scope_separator).into())
+            (Arc::new(begun), Cow::Owned(Spelled::new(request.scopes.join(&shared.settings.scope_separator))))
         };
         let mode = self.response_mode(request, response_type)?;
         // RFC 9700 §4.5.3.2 counts on it, and a hybrid answer cannot do without it (OpenID Connect Core §3.3.2.11).
@@ -108,10 +104,7 @@ impl<'a> Asked<'a> {
             ResponseType::Code => shared.front.clone(),
             other => front(settings, &shared.app, other),
         };
-        self.own(|name, value| match settings.parameter_names.is_empty() {
-            true => url.own_pair(name, value),
-            false => url.pair(settings.name_of(name), value.text()),
-        });
+        self.own(|name, value| url.pair(settings.value_of(Value::Plain(name)), value));
         self.further(|name, value| url.pair(settings.name_of(name), value));
         Ok((url.into_text(), self.pending))
     }
@@ -169,9 +162,9 @@ impl<'a> Asked<'a> {
 
     /// Those of the protocol, behind the [first] ones.
     fn own<'s>(&'s self, mut write: impl FnMut(&'static str, Value<'s>)) {
-        write("redirect_uri", Value::Any(&self.request.redirect_uri));
-        if !self.scope.is_empty() {
-            write("scope", Value::Any(&self.scope));
+        write("redirect_uri", Value::Spelled(self.request.redirect_uri.spelled()));
+        if !self.scope.text().is_empty() {
+            write("scope", Value::Spelled(&self.scope));
         }
         write("state", Value::Plain(self.pending.key().expose()));
         if let Some(challenge) = &self.challenge {

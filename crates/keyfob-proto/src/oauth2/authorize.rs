@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::client::Client;
 use super::pending::Pending;
 use super::rar::AuthorizationDetail;
+use super::redirect_uri::RedirectUri;
 use crate::entropy::Entropy;
 use crate::error::{Error, Misuse};
 use crate::message::is_vschar;
@@ -17,7 +18,7 @@ use crate::time::Timestamp;
 /// use keyfob_proto::oauth2::{AuthorizeRequest, Prompt};
 ///
 /// let request = AuthorizeRequest {
-///     redirect_uri: "http://127.0.0.1:8123/callback".to_owned(),
+///     redirect_uri: "http://127.0.0.1:8123/callback".into(),
 ///     scopes: vec!["openid".to_owned(), "read".to_owned()],
 ///     prompt: vec![Prompt::Consent],
 ///     max_age: Some(3600),
@@ -28,7 +29,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizeRequest {
     /// Where the provider sends the person back to; must equal a registered one byte for byte.
-    pub redirect_uri: String,
+    pub redirect_uri: RedirectUri,
     /// The scopes to ask for; empty: the provider file's. `openid` makes it an OpenID Connect request, with a `nonce`.
     pub scopes: Vec<String>,
     /// How the answer travels back; `None`: as the response type has it (query for a code, fragment for a hybrid answer).

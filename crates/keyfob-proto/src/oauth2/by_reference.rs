@@ -126,7 +126,7 @@ mod tests {
 
     fn ask(client: &Client, place: &str, signing: Signing) -> Result<RequestByReference, Error> {
         let request = AuthorizeRequest {
-            redirect_uri: "https://app.example/cb".to_owned(),
+            redirect_uri: "https://app.example/cb".into(),
             scopes: vec!["openid".to_owned()],
             ..AuthorizeRequest::default()
         };

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misuse};
-use crate::form::Form;
+use crate::form::{Form, Spelled, Value};
 use crate::jose::Sign;
 use crate::message::{Incoming, Outgoing, basic, basic_raw, secret_header_value};
 use crate::scrub::Scrubber;
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) app: App,
     /// What its logins have in common, unless they name scopes of their own; and the scopes, as they are sent.
     pub(super) begun: Arc<Begun>,
-    pub(super) scope: String,
+    pub(super) scope: Spelled,
     /// What its authorization URLs begin with.
     pub(super) front: Form,
     /// Whether `Authorization: Basic` says who it is.
@@ -95,7 +95,7 @@ impl Client {
             settings: settings.clone(),
             front: front(settings, &app, ResponseType::Code),
             begun: Arc::new(begun),
-            scope: settings.scopes.join(&settings.scope_separator),
+            scope: Spelled::new(settings.scopes.join(&settings.scope_separator)),
             deviations: Arc::new(provider.deviations.clone()),
             keep: provider.keep.clone(),
             basic: basic.is_some(),
@@ -146,12 +146,12 @@ impl Client {
             return Err(Misuse::new("the key that the login was begun with (RFC 9449 §10)", "another one, or none").into());
         }
         let settings = &self.shared.settings;
-        let redirect_uri = settings.redirect_uri_at_token.then_some(("redirect_uri", verified.redirect_uri.as_str()));
-        let verifier = verified.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose()));
+        let redirect_uri = settings.redirect_uri_at_token.then(|| ("redirect_uri", Value::Spelled(verified.redirect_uri.spelled())));
+        let verifier = verified.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose().into()));
         // RFC 8707 §2.2: without them the token would be for whatever the server takes for granted.
-        let resources = verified.resources.iter().map(|resource| ("resource", resource.as_str()));
-        let body = [("grant_type", "authorization_code"), ("code", verified.code.expose())];
-        let body = body.into_iter().chain(redirect_uri).chain(verifier).chain(resources);
+        let resources = verified.resources.iter().map(|resource| ("resource", resource.as_str().into()));
+        let body = [("grant_type", Value::Plain("authorization_code")), ("code", verified.code.expose().into())];
+        let body = body.into_iter().chain(redirect_uri).chain(verifier).chain(resources).map(|(name, value)| (Value::Plain(name), value));
         let request = self.token_request(&settings.token, body)?;
         let scrubber = self.scrubber().keeping([verified.code].into_iter().chain(verified.verifier));
         let context = Context {
@@ -252,24 +252,27 @@ impl Client {
     }
 
     /// A request to the token endpoint, with the provider file's further parameters.
-    pub(crate) fn token_request<'a>(
+    pub(crate) fn token_request<'a, N: Into<Value<'a>>, V: Into<Value<'a>>>(
         &'a self,
         endpoint: &Endpoint,
-        body: impl IntoIterator<Item = (&'a str, &'a str), IntoIter: Clone>,
+        body: impl IntoIterator<Item = (N, V), IntoIter: Clone>,
     ) -> Result<Outgoing, Misuse> {
-        let (settings, body) = (&self.shared.settings, body.into_iter());
+        let (settings, body) = (&self.shared.settings, body.into_iter().map(|(name, value)| (name.into(), value.into())));
         // No parameter twice (RFC 6749 §3.2); what the request says itself counts.
         let own = body.clone();
-        let is_new = |name: &String| own.clone().all(|(known, _)| known != name && settings.name_of(known) != name);
-        let more = settings.token_params.iter().filter(|(name, _)| is_new(name)).map(|(name, value)| (name.as_str(), value.as_str()));
+        let is_new = |name: &String| {
+            own.clone().all(|(known, _): (Value<'_>, Value<'_>)| known.text() != name && settings.name_of(known.text()) != name)
+        };
+        let more = settings.token_params.iter().filter(|(name, _)| is_new(name));
+        let more = more.map(|(name, value)| (Value::Any(name), Value::Any(value)));
         self.back_channel(endpoint, body.chain(more), settings.token_body)
     }
 
     /// A request that says who the client is.
-    pub(crate) fn back_channel<'a>(
+    pub(crate) fn back_channel<'a, N: Into<Value<'a>>, V: Into<Value<'a>>>(
         &'a self,
         endpoint: &Endpoint,
-        body: impl IntoIterator<Item = (&'a str, &'a str)>,
+        body: impl IntoIterator<Item = (N, V)>,
         kind: TokenBody,
     ) -> Result<Outgoing, Misuse> {
         let Shared { settings, app, headers, .. } = &*self.shared;
@@ -289,14 +292,18 @@ impl Client {
             Identification::IdAndSecret(secret) => [Some(("client_id", id)), Some(("client_secret", secret.expose()))],
             Identification::Id => [Some(("client_id", id)), None],
         };
-        let pairs = body.into_iter().chain(who.into_iter().flatten()).map(|(name, value)| (settings.name_of(name), value));
+        let who = who.into_iter().flatten().map(|(name, value)| (Value::Plain(name), Value::Any(value)));
+        let body = body.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let pairs = body.chain(who).map(|(name, value)| (settings.value_of(name), value));
         let mut request = match kind {
             TokenBody::Form => {
                 let mut form = Form::new();
                 pairs.for_each(|(name, value)| form.pair(name, value));
                 Outgoing::prepared(endpoint, headers, form.into_bytes())
             }
-            TokenBody::Json => Outgoing::prepared(endpoint, headers, Vec::new()).json(pairs),
+            TokenBody::Json => {
+                Outgoing::prepared(endpoint, headers, Vec::new()).json(pairs.map(|(name, value)| (name.text(), value.text())))
+            }
         };
         request.wants_assertion = matches!(identification, Identification::Assertion);
         Ok(request)
@@ -361,8 +368,8 @@ impl Exchange {
     /// ASCII, another type than Bearer, a lifetime that is no number of seconds, and every deviation that is not allowed.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Received, Error> {
         let mut received = token_response::read(answer.into(), &self.client, self.context, now)?;
-        received.tolerated.extend(self.tolerated);
-        let mut kept = self.kept;
+        let Self { mut kept, mut tolerated, .. } = self;
+        received.tolerated.append(&mut tolerated);
         kept.append(&mut received.kept);
         Ok(Received { kept, ..received })
     }

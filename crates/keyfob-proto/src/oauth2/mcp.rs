@@ -19,6 +19,7 @@ use super::authorize::AuthorizeRequest;
 use super::challenge::Challenges;
 use super::client_id_document::ClientIdUrl;
 use super::metadata::{CachedMetadata, Discovery, Order, Preferences, Step as ServerStep};
+use super::redirect_uri::RedirectUri;
 use super::registration::{ClientMetadata, Registered, Registering, Registration};
 use super::resource_metadata::{ResourceDiscovery, ResourceMetadata, Step as ResourceStep};
 use super::settings::{ClientAuth, Dpop, Settings};
@@ -98,7 +99,7 @@ pub struct Ready {
 
 impl Ready {
     /// The authorization request: for this resource and no other (RFC 8707 §2). The code is exchanged for the same.
-    pub fn request(&self, redirect_uri: impl Into<String>) -> AuthorizeRequest {
+    pub fn request(&self, redirect_uri: impl Into<RedirectUri>) -> AuthorizeRequest {
         AuthorizeRequest {
             redirect_uri: redirect_uri.into(),
             resources: vec![self.resource.resource.clone()],

@@ -10,6 +10,7 @@ use super::client::Client;
 use super::id_token_terms::IdTokenTerms;
 use super::jarm;
 use super::rar::AuthorizationDetail;
+use super::redirect_uri::RedirectUri;
 use crate::callback::{Answer, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
@@ -33,7 +34,7 @@ pub struct Pending {
     state: Secret,
     #[serde(with = "stored::option")]
     verifier: Option<Secret>,
-    redirect_uri: String,
+    redirect_uri: RedirectUri,
     #[serde(flatten)]
     begun: Arc<Begun>,
     #[serde(default)]
@@ -102,7 +103,7 @@ impl Begun {
 pub struct Verified {
     pub(crate) code: Secret,
     pub(crate) verifier: Option<Secret>,
-    pub(crate) redirect_uri: String,
+    pub(crate) redirect_uri: RedirectUri,
     pub(crate) begun: Arc<Begun>,
     pub(crate) scopes: Vec<String>,
     pub(crate) resources: Vec<String>,
@@ -148,7 +149,7 @@ impl Pending {
 
     /// The redirect URI that was sent.
     pub fn redirect_uri(&self) -> &str {
-        &self.redirect_uri
+        self.redirect_uri.as_str()
     }
 
     /// When the login ends unanswered.
@@ -296,7 +297,7 @@ impl Pending {
                 (query, fragment, Tolerated::new())
             }
             Answer::Url(url) => {
-                let redirect = split(url, &self.redirect_uri)
+                let redirect = split(url, self.redirect_uri.as_str())
                     .ok_or_else(|| Misuse::new(format!("a URL that begins with {}", self.redirect_uri), "another URL"))?;
                 let differs = redirect.scheme_differs.then_some(Deviation::RedirectScheme);
                 (redirect.query, redirect.fragment, differs.into_iter().collect())

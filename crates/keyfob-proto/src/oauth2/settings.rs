@@ -1,6 +1,7 @@
 //! What OAuth 2 needs to know of a provider.
 
 use crate::endpoint::Endpoint;
+use crate::form::Value;
 use crate::jose::{Algorithm, Algorithms};
 
 /// What OAuth 2 needs to know of a provider (RFC 6749).
@@ -125,6 +126,11 @@ impl Settings {
     /// What this server calls a parameter.
     pub(crate) fn name_of<'a>(&'a self, name: &'a str) -> &'a str {
         self.parameter_names.iter().find(|(known, _)| known == name).map_or(name, |(_, own)| own)
+    }
+
+    /// The same where it may be known how the name is spelled.
+    pub(crate) fn value_of<'a>(&'a self, name: Value<'a>) -> Value<'a> {
+        if self.parameter_names.is_empty() { name } else { Value::Any(self.name_of(name.text())) }
     }
 }
 

@@ -144,7 +144,8 @@ impl Case<'_> {
 
     fn hybrid(&self) {
         let client = oauth2_client(|_, _| {});
-        let request = AuthorizeRequest { redirect_uri: self.redirect_uri(), scopes: vec!["openid".into()], ..AuthorizeRequest::default() };
+        let request =
+            AuthorizeRequest { redirect_uri: self.redirect_uri().into(), scopes: vec!["openid".into()], ..AuthorizeRequest::default() };
         let (_, pending) = client.authorize_hybrid(&request, Hybrid::IdToken, NOW, &Chance::new(1)).expect("a URL");
         let url = self.comes_back(pending.key());
         let answer = pending.read(&client, Answer::Url(&url), NOW).expect("an answer");
@@ -153,7 +154,7 @@ impl Case<'_> {
 
     fn implicit(&self) {
         let client = oauth2_client(|_, _| {});
-        let request = AuthorizeRequest { redirect_uri: self.redirect_uri(), ..AuthorizeRequest::default() };
+        let request = AuthorizeRequest { redirect_uri: self.redirect_uri().into(), ..AuthorizeRequest::default() };
         let (_, pending) = legacy::authorize_implicit(&client, &request, NOW, &Chance::new(1)).expect("a URL");
         let url = self.comes_back(pending.key());
         match (pending.receive(&client, Answer::Url(&url), NOW), self.some("error"), self.some("misbehaved")) {

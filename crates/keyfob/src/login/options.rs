@@ -53,7 +53,7 @@ impl LoginOptions {
 
     pub(super) fn request(self, redirect_uri: String) -> AuthorizeRequest {
         AuthorizeRequest {
-            redirect_uri,
+            redirect_uri: redirect_uri.into(),
             scopes: self.scopes,
             response_mode: self.response_mode,
             prompt: self.prompt,

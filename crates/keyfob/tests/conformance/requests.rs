@@ -61,7 +61,7 @@ async fn by_reference(algorithm: &str, known: &dyn Sign, key: Option<Arc<dyn Sig
         Some(key) => (client.with_key(key), Signing::ByClient),
         None => (client, Signing::Unsigned),
     };
-    let request = AuthorizeRequest { redirect_uri: CALLBACK.to_owned(), ..AuthorizeRequest::default() };
+    let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), ..AuthorizeRequest::default() };
     let asked = client.authorize_by_reference(&request, &place.url, signing, rp.keyfob.now(), &keyfob::OsEntropy).unwrap();
     place.serve(asked.object);
     let back = rp.visit(&asked.url).await.location;
