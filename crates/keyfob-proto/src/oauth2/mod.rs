@@ -35,6 +35,7 @@ mod jar;
 mod jarm;
 pub(crate) mod json;
 mod json_answer;
+mod json_flat;
 pub mod jwt_access_token;
 pub mod legacy;
 pub mod mcp;
