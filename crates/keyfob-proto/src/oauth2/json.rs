@@ -97,6 +97,11 @@ impl<'a> Object<'a> {
         self.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether a member on this level is `null`.
+    pub(crate) fn has_null(&self) -> bool {
+        self.0.iter().any(|(_, value)| value.is_null())
+    }
+
     /// The text of a member.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()

@@ -80,7 +80,10 @@ pub(crate) fn read<'a>(
     let mut of_refusal = Tolerated::new();
     let refusal = |answer| error_response::read(answer, allowed, scrubber, &mut of_refusal);
     let object = Shape { section, wanted, largest: Outgoing::LARGEST_ANSWER, scrubber }.read(answer, refusal, otherwise);
-    tolerated.extend(of_refusal.into_iter().chain(by_form.then_some(Deviation::FormAnswer)));
+    tolerated.append(&mut of_refusal);
+    if by_form {
+        tolerated.insert(Deviation::FormAnswer);
+    }
     object
 }
 

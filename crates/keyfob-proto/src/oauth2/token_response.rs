@@ -82,12 +82,13 @@ impl<'a> Found<'a> {
         let mut found = Self { members: outside, outside: Object::default() };
         if let Some(pointer) = &client.shared.settings.tokens_at {
             found.go_down(pointer, allowed, tolerated).map_err(|wrong| wrong.with_status(answer.status))?;
+            // C14, wherever tokens would be.
+            if found.members.has("error") {
+                return Err(error_response::from_object(&found.members, answer.status, scrubber));
+            }
         }
-        // C14, wherever tokens would be.
-        if found.members.has("error") {
-            return Err(error_response::from_object(&found.members, answer.status, scrubber));
-        }
-        for name in ["access_token", "refresh_token", "token_type", "expires_in", "scope"] {
+        const NULLABLE: &[&str] = &["access_token", "refresh_token", "token_type", "expires_in", "scope"];
+        for name in if found.members.has_null() { NULLABLE } else { &[] } {
             if found.members.get(name).is_some_and(Json::is_null) {
                 if !allowed.contains(&Deviation::NullMembers) {
                     let wrong = Misbehaved::deviation(Deviation::NullMembers, format!("{name} with a value, or none at all"), "null");
@@ -154,6 +155,9 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Contex
 }
 
 fn kept(object: &Object<'_>, client: &Client) -> BTreeMap<String, String> {
+    if client.shared.keep.is_empty() {
+        return BTreeMap::new();
+    }
     client.shared.keep.iter().filter_map(|name| Some((name.clone(), text_of(object.get(name)?)?))).collect()
 }
 
@@ -173,22 +177,22 @@ fn token_type(members: &mut Members<'_>, bound: bool) -> Result<(), Misbehaved> 
 /// When the access token ends, where the answer or the provider file says.
 pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timestamp) -> Result<Option<Timestamp>, Misbehaved> {
     let longest = LONGEST_LIFETIME.cast_signed();
-    let lifetime = match (members.object.contains_key("expires_in"), members.object.contains_key("expire_in")) {
-        (false, true) => {
-            members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;
-            members.seconds("expire_in")?
+    let lifetime = if members.object.contains_key("expires_in") {
+        members.seconds("expires_in")?
+    } else if members.object.contains_key("expire_in") {
+        members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;
+        members.seconds("expire_in")?
+    } else if members.allowed.contains(&Deviation::ExpiresAt) && members.object.has("expires_at") {
+        members.tolerated.insert(Deviation::ExpiresAt);
+        let end = moment(members.object.get("expires_at"))
+            .ok_or_else(|| members.broke("expires_at", "Unix seconds, or a moment such as 2026-11-26T12:00:00Z", "something else"))?;
+        // No token ended in 1970: a server that has nothing to say writes 0.
+        if end.as_unix() != 0 {
+            return Ok(Some(end.min(now.plus(longest))));
         }
-        (false, false) if members.object.has("expires_at") && members.allowed.contains(&Deviation::ExpiresAt) => {
-            members.tolerated.insert(Deviation::ExpiresAt);
-            let end = moment(members.object.get("expires_at"))
-                .ok_or_else(|| members.broke("expires_at", "Unix seconds, or a moment such as 2026-11-26T12:00:00Z", "something else"))?;
-            // No token ended in 1970: a server that has nothing to say writes 0.
-            if end.as_unix() != 0 {
-                return Ok(Some(end.min(now.plus(longest))));
-            }
-            None
-        }
-        _ => members.seconds("expires_in")?,
+        None
+    } else {
+        None
     };
     let lifetime = lifetime.or(client.shared.settings.default_lifetime.map(u64::from));
     Ok(lifetime.map(|seconds| now.plus(seconds.min(LONGEST_LIFETIME).cast_signed())))
@@ -205,22 +209,20 @@ fn moment(value: Option<&Json<'_>>) -> Option<Timestamp> {
 
 /// A string of scopes (§3.3), or, by name, an array; what was asked for, where the answer names none (§5.1).
 pub(crate) fn scopes(members: &mut Members<'_>, separator: &str, asked: Vec<String>) -> Result<Vec<String>, Misbehaved> {
-    let name = match members.object.get("scopes") {
-        Some(Json::Text(_) | Json::Array(_))
-            if !members.object.contains_key("scope") && members.allowed.contains(&Deviation::ScopesMember) =>
-        {
-            members.tolerated.insert(Deviation::ScopesMember);
-            "scopes"
-        }
-        _ => "scope",
+    let elsewhere = || matches!(members.object.get("scopes"), Some(Json::Text(_) | Json::Array(_)));
+    let name = if !members.object.contains_key("scope") && members.allowed.contains(&Deviation::ScopesMember) && elsewhere() {
+        members.tolerated.insert(Deviation::ScopesMember);
+        "scopes"
+    } else {
+        "scope"
     };
     match members.object.get(name) {
         None => Ok(asked),
+        // Nearly always what was asked for, and then there is nothing to take apart, nor to copy.
+        Some(Json::Text(text)) if is_spaced(text, &asked, separator) => Ok(asked),
         Some(Json::Text(text)) => {
             let granted = text.split(|c: char| c == ' ' || separator.contains(c)).filter(|scope| !scope.is_empty());
-            // Nearly always what was asked for, and then there is nothing to copy.
-            let as_asked = granted.clone().eq(asked.iter().map(String::as_str));
-            Ok(if as_asked { asked } else { granted.map(str::to_owned).collect() })
+            Ok(granted.map(str::to_owned).collect())
         }
         Some(Json::Array(items)) => {
             members.tolerate(Deviation::ScopeArray, "scope as text", "an array")?;
@@ -231,11 +233,58 @@ pub(crate) fn scopes(members: &mut Members<'_>, separator: &str, asked: Vec<Stri
     }
 }
 
+/// Whether a text is these scopes with one space between, and none of them would be taken apart.
+fn is_spaced(text: &str, scopes: &[String], separator: &str) -> bool {
+    let is_one =
+        |scope: &String| !scope.is_empty() && !scope.contains(' ') && (separator == " " || !scope.contains(|c| separator.contains(c)));
+    let rest = scopes.iter().enumerate().try_fold(text, |rest, (nth, scope)| {
+        let rest = if nth == 0 { rest } else { rest.strip_prefix(' ')? };
+        rest.strip_prefix(scope.as_str())
+    });
+    rest == Some("") && scopes.iter().all(is_one)
+}
+
 /// A value worth keeping, as text.
 fn text_of(value: &Json<'_>) -> Option<String> {
     match value {
         Json::Text(text) => Some(crate::scrub::printable(text)),
         Json::Number(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_taken_as_it_was_asked_for_would_have_been_taken_apart_into_the_same(
+            text in "[a, ]{0,5}",
+            scopes in proptest::collection::vec("[a, ]{0,3}", 0..3),
+            separator in "[ ,]?",
+        ) {
+            let granted = || text.split(|c: char| c == ' ' || separator.contains(c)).filter(|scope| !scope.is_empty());
+            let joined = scopes.join(" ");
+            for text in [&text, &joined].into_iter().filter(|text| is_spaced(text, &scopes, &separator)) {
+                proptest::prop_assert!(*text == joined);
+                let granted = text.split(|c: char| c == ' ' || separator.contains(c)).filter(|scope| !scope.is_empty());
+                proptest::prop_assert!(granted.eq(scopes.iter().map(String::as_str)));
+            }
+            // And what most servers say is.
+            if text == joined && !text.is_empty() && granted().eq(scopes.iter().map(String::as_str)) {
+                proptest::prop_assert!(is_spaced(&text, &scopes, &separator));
+            }
+        }
+    }
+
+    #[test]
+    fn scopes_as_they_were_asked_for_are_taken_as_they_are() {
+        let asked = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert!(is_spaced("read write", &asked(&["read", "write"]), ",") && is_spaced("", &[], " "));
+        for other in ["read", "read write ", "read  write", "read,write", "readwrite", "write read"] {
+            assert!(!is_spaced(other, &asked(&["read", "write"]), " "), "{other}");
+        }
+        assert!(!is_spaced("a b", &asked(&["a b"]), " ") && !is_spaced("a,b", &asked(&["a,b"]), ","));
     }
 }
