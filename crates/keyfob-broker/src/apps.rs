@@ -1,18 +1,67 @@
 //! Which providers can be connected, and our registrations with them: those that the program was started with, and those that the owner
 //! keeps in the vault on a page, or by the command, while it runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use keyfob::Error;
 use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::{App, Misuse, Origin, Secret, Settings};
+use keyfob::{Error, StoreError};
 use keyfob_providers::{Field, Provider};
 
 use crate::failure::{Failure, sentence};
 use crate::site::{CALLBACK, Desk, Service, Site};
 
+/// The vault's apps are looked at this often. A look and no notice: the command, which keeps apps too, tells nobody.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// An app that cannot be served (an issuer that does not answer, say) is tried again after so long, or when it is another.
+const AGAIN: Duration = Duration::from_secs(60);
+
 impl Site {
+    /// Follows what becomes of apps in the vault, by the command or another instance, as long as this is waited for.
+    pub(crate) async fn follow_apps(&self) {
+        // Without people there is nothing but what the program was started with.
+        if self.people.is_none() {
+            return std::future::pending().await;
+        }
+        let mut seen = Seen::default();
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Err(error) = self.look_at_apps(&mut seen).await {
+                tracing::debug!(%error, "apps that have changed count a little later");
+            }
+        }
+    }
+
+    async fn look_at_apps(&self, seen: &mut Seen) -> Result<(), StoreError> {
+        let _turn = self.keeping_apps.lock().await;
+        let there: BTreeMap<String, App> = self.keyfob.store().apps().await?.into_iter().collect();
+        for (name, app) in &there {
+            if self.desk(name).is_some_and(|desk| desk.app.same_as(app)) || seen.has_failed(name, app) {
+                continue;
+            }
+            let Some(provider) = self.provider(name) else { continue };
+            match self.serve_app(provider, app.clone()).await {
+                Ok(_) => tracing::info!(provider = name, "the app in the vault is another one, and is used from now on"),
+                Err(error) => {
+                    tracing::warn!(provider = name, %error, "the app in the vault is of no use");
+                    seen.failed.insert(name.clone(), (app.clone(), Instant::now()));
+                }
+            }
+        }
+        // What was never in the vault (the environment said it) is not gone from there.
+        for (name, app) in std::mem::take(&mut seen.apps) {
+            if !there.contains_key(&name) && self.close(&name, &app) {
+                tracing::info!(provider = name, "its app is not in the vault any more");
+            }
+        }
+        seen.apps = there;
+        Ok(())
+    }
+
     /// A provider that can be connected, or could be with an app.
     pub(crate) fn provider(&self, name: &str) -> Option<Provider> {
         let of_catalogue = || self.catalogue.iter().find(|provider| provider.name == name).cloned();
@@ -54,6 +103,8 @@ impl Site {
 
     /// Keeps an app, and has its provider to connect from now on.
     pub(crate) async fn keep_app(&self, provider: &Provider, app: App) -> Result<Arc<Desk>, Failure> {
+        // Or a look at the vault would find the old one there, and bring it back.
+        let _turn = self.keeping_apps.lock().await;
         // First the settings: an app whose provider cannot be found by it is not kept.
         let desk = self.serve_app(provider.clone(), app.clone()).await.map_err(|error| unfit(provider, &error))?;
         self.keyfob.store().put_app(&provider.name, &app).await.map_err(|error| {
@@ -98,6 +149,20 @@ pub(crate) fn of_form(provider: &Provider, redirect_uri: &str, fields: &[(String
         app.set(&field.name, Secret::new(said));
     }
     Ok(app)
+}
+
+/// What was found at the last look.
+#[derive(Default)]
+struct Seen {
+    apps: BTreeMap<String, App>,
+    failed: BTreeMap<String, (App, Instant)>,
+}
+
+impl Seen {
+    /// Whether this very app could not be served a moment ago.
+    fn has_failed(&self, name: &str, app: &App) -> bool {
+        self.failed.get(name).is_some_and(|(failed, at)| failed.same_as(app) && at.elapsed() < AGAIN)
+    }
 }
 
 fn unfit(provider: &Provider, error: &Error) -> Failure {

@@ -79,6 +79,8 @@ pub struct Site {
     pub(crate) listen: SocketAddr,
     /// What can be connected, by the account's name.
     desks: RwLock<BTreeMap<String, Arc<Desk>>>,
+    /// Held while what is served and what is in the vault are brought together.
+    pub(crate) keeping_apps: tokio::sync::Mutex<()>,
     pub(crate) holders: Holders,
     /// The browsers of guests.
     pub(crate) browsers: Browsers,
@@ -148,6 +150,7 @@ impl Site {
             origin,
             listen,
             desks,
+            keeping_apps: tokio::sync::Mutex::default(),
             holders,
             browsers,
             gate,
@@ -188,6 +191,15 @@ impl Site {
         let desk = Arc::new(Desk::new(service, settings, &self.origin)?);
         self.desks.write().unwrap_or_else(PoisonError::into_inner).insert(desk.account.clone(), desk.clone());
         Ok(desk)
+    }
+
+    /// Has the service no more, if this is its app. Says whether it had.
+    pub(crate) fn close(&self, account: &str, app: &App) -> bool {
+        let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
+        match desks.get(account) {
+            Some(desk) if desk.app.same_as(app) => desks.remove(account).is_some(),
+            _ => false,
+        }
     }
 
     /// Where a person opens it.

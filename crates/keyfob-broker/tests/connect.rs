@@ -8,6 +8,7 @@ use keyfob::proto::Origin;
 use keyfob_broker::Config;
 use keyfob_providers::Catalogue;
 use keyfob_sandbox::Sandbox;
+use support::gate::until;
 use support::{Page, Setup, World};
 
 const SECRET: &str = "example-secret-not-real";
@@ -121,4 +122,40 @@ async fn what_the_vault_gets_meanwhile_is_there_to_be_connected() {
     owner.reach(address);
     assert_eq!(owner.get(&back).await.location(), "/accounts/telldus");
     assert!(owner.get("/accounts/telldus").await.has("Living room lamp"));
+}
+
+/// What one of them was told counts at the others, and so does what the command does: without a restart.
+#[tokio::test]
+async fn an_app_that_is_changed_elsewhere_is_the_one_that_is_used() {
+    let world = world().await;
+    let (_other, address) = world.another().await;
+    let (mut owner, mut elsewhere) = (world.owner().await, world.owner().await);
+    elsewhere.reach(address);
+    let sandbox = world.sandbox.app("netatmo");
+    let keep = async |owner: &mut support::Browser, client_id: &str| {
+        let token = owner.get("/providers/netatmo").await.form_token();
+        let fields = [("form_token", token.as_str()), ("client_id", client_id), ("client_secret", &sandbox.client_secret)];
+        assert_eq!(owner.post("/providers/netatmo/app", &fields).await.location(), "/providers/netatmo");
+    };
+    keep(&mut owner, "a-wrong-one").await;
+    let mut there = async |wanted: &str| {
+        let begins = format!("client_id={wanted}&");
+        until("the other instance uses it", async || {
+            elsewhere.get("/providers/netatmo").await.has("Connect Netatmo") && elsewhere.begin("netatmo").await.contains(&begins)
+        })
+        .await;
+    };
+    there("a-wrong-one").await;
+    keep(&mut owner, &sandbox.client_id).await;
+    there(&sandbox.client_id).await;
+    let page = elsewhere.connect("netatmo").await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    // The command takes it away, at all of them.
+    assert!(world.store.remove_app("netatmo").await.expect("the store"));
+    until("neither has it", async || {
+        let gone = !owner.get("/providers/netatmo").await.has("Connect Netatmo");
+        gone && !elsewhere.get("/providers/netatmo").await.has("Connect Netatmo")
+    })
+    .await;
+    assert!(owner.get("/providers/august").await.has("Connect August"), "what was never in the vault stays");
 }

@@ -101,7 +101,14 @@ impl<'a> Use<'a> {
 
     /// The account in use.
     pub(crate) async fn session(&self) -> Result<(Seat, Session), Problem> {
-        let seat = self.site.seat(self.caller.owner(), self.account).ok_or_else(Problem::nowhere)?;
+        let seat = match self.site.seat(self.caller.owner(), self.account) {
+            Some(seat) => seat,
+            // Another instance may have been given its app a moment ago.
+            None => {
+                self.site.look_for(self.account).await?;
+                self.site.seat(self.caller.owner(), self.account).ok_or_else(Problem::nowhere)?
+            }
+        };
         let (session, id) = self.gate.sessions.get(&self.site.keyfob, &seat).await.map_err(|error| Problem::from_error(&error))?;
         // Somebody logged out, and connected another account under the old name: the key was not made for that one.
         if matches!(&self.caller, Caller::Key(fob) if fob.key.account_id != id) {

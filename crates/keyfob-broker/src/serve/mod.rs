@@ -185,6 +185,10 @@ impl Server {
             let site = site.clone();
             async move { site.sweep().await }
         });
+        beside.spawn({
+            let site = site.clone();
+            async move { site.follow_apps().await }
+        });
         let operations = Operations::new(proxies, limits, site.metrics.clone(), metrics_token);
         let slots = Slots::new(operations.limits.connections, operations.limits.connections_per_peer);
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
