@@ -8,6 +8,12 @@ use std::str::FromStr;
 
 use keyfob::proto::Misuse;
 
+use super::stream::Stream;
+use crate::peer::Peer;
+
+/// Whoever opens connections without end does not keep us from ending.
+const LONGEST_QUEUE: usize = 1024;
+
 /// A place to listen at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -160,6 +166,35 @@ fn inherited() -> io::Result<Vec<Socket>> {
 }
 
 impl Socket {
+    /// Closes it, and gives the connections that wait in its queue. With the socket they would be reset, and with them requests that nobody may send
+    /// twice. Where others hold the socket too (systemd, a second instance), what comes after that stays in it.
+    pub(crate) fn close(self) -> io::Result<Vec<(Stream, Peer)>> {
+        let mut waiting = Vec::new();
+        match self {
+            Self::Tcp(listener) => {
+                let listener = listener.into_std()?;
+                while waiting.len() < LONGEST_QUEUE
+                    && let Ok((stream, address)) = listener.accept()
+                {
+                    stream.set_nonblocking(true)?;
+                    stream.set_nodelay(true)?;
+                    waiting.push((Stream::Tcp(tokio::net::TcpStream::from_std(stream)?), Peer::from(address.ip())));
+                }
+            }
+            #[cfg(unix)]
+            Self::Unix { listener, _file } => {
+                let listener = listener.into_std()?;
+                while waiting.len() < LONGEST_QUEUE
+                    && let Ok((stream, _)) = listener.accept()
+                {
+                    stream.set_nonblocking(true)?;
+                    waiting.push((Stream::Unix(tokio::net::UnixStream::from_std(stream)?), Peer::Socket));
+                }
+            }
+        }
+        Ok(waiting)
+    }
+
     /// For the log and for notes.
     pub(crate) fn shown(&self) -> String {
         match self {
@@ -202,5 +237,27 @@ mod tests {
         std::fs::write(&path, "a file").expect("written");
         assert!(bind(&Address::Unix(path.clone())).is_err(), "no file of somebody else's is touched");
         assert!(path.exists());
+    }
+
+    /// They would be reset with the socket, after the request was sent.
+    #[tokio::test]
+    async fn who_waits_in_the_queue_when_it_is_closed_is_taken_in() {
+        use std::io::Write;
+
+        use tokio::io::AsyncReadExt;
+
+        let socket = bind(&"127.0.0.1:0".parse().expect("an address")).expect("a port").pop().expect("a socket");
+        let Socket::Tcp(listener) = &socket else { panic!("{socket:?}") };
+        let address = listener.local_addr().expect("an address");
+        let mut waiting = [(); 3].map(|()| std::net::TcpStream::connect(address).expect("the queue"));
+        waiting.iter_mut().for_each(|client| client.write_all(b"POST").expect("sent"));
+        let taken = socket.close().expect("closed");
+        assert_eq!(taken.len(), 3);
+        assert!(std::net::TcpStream::connect(address).is_err(), "and nobody comes after them");
+        for (mut stream, _) in taken {
+            let mut read = [0; 4];
+            stream.read_exact(&mut read).await.expect("what was sent");
+            assert_eq!(&read, b"POST");
+        }
     }
 }

@@ -227,13 +227,19 @@ impl Server {
     }
 }
 
-/// Takes whoever comes to a socket, until the program stops.
+/// Takes whoever comes to a socket, until the program stops; and then whoever is there already.
 async fn accept(socket: Socket, front: Front, tls: Option<Arc<Tls>>, slots: Arc<Slots>, alive: mpsc::Sender<()>) {
     let mut phase = front.operations.phase.subscribe();
+    let begin = |(stream, peer), slot| {
+        let (front, tls, alive) = (front.clone(), tls.clone(), alive.clone());
+        tokio::spawn(async move {
+            connection::serve(front, stream, tls, peer, slot, Alive { _until_dropped: alive }).await;
+        });
+    };
     loop {
         let accepted = tokio::select! {
             biased;
-            () = reached(&mut phase, Phase::Stopping) => return,
+            () = reached(&mut phase, Phase::Stopping) => break,
             accepted = next(&socket) => accepted,
         };
         let (stream, peer) = match accepted {
@@ -261,10 +267,17 @@ async fn accept(socket: Socket, front: Front, tls: Option<Arc<Tls>>, slots: Arc<
             tracing::debug!(%peer, "this peer has too many connections: one was refused");
             continue;
         };
-        let (front, tls, alive) = (front.clone(), tls.clone(), alive.clone());
-        tokio::spawn(async move {
-            connection::serve(front, stream, tls, peer, slot, Alive { _until_dropped: alive }).await;
-        });
+        begin((stream, peer), slot);
+    }
+    match socket.close() {
+        Ok(waiting) => {
+            for (stream, peer) in waiting {
+                if let Admission::In(slot) = slots.admit(peer, front.operations.proxies.know(peer)) {
+                    begin((stream, peer), slot);
+                }
+            }
+        }
+        Err(error) => tracing::debug!(%error, "connections that were waiting at the end are lost"),
     }
 }
 
