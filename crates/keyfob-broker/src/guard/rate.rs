@@ -1,6 +1,6 @@
 //! How often one peer may try (L15): signing in, beginning logins, bringing answers, guessing keys.
 //!
-//! A bucket for each peer and purpose: full at first, one drop a request, filled again evenly.
+//! A bucket ([`crate::rate`]) for each peer and purpose.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,11 +14,12 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::failure::Failure;
-use crate::limits::{Limits, Rate};
+use crate::limits::Limits;
 use crate::metrics::Tally;
 use crate::operations::Operations;
 use crate::peer::{Client, Peer};
 use crate::problem::Problem;
+use crate::rate::{Bucket, Rate};
 use crate::router::{self, Entry};
 
 /// Buckets at once. Beyond it the full ones go, and then those that were not used for longest: nobody fills our memory (CVE-2021-22119).
@@ -39,12 +40,6 @@ pub(crate) enum Purpose {
 pub(crate) struct Rates {
     limits: Limits,
     buckets: Mutex<HashMap<(Peer, Purpose), Bucket>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    drops: f64,
-    at: Instant,
 }
 
 impl Rates {
@@ -69,32 +64,22 @@ impl Rates {
         }
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (peer.group(), purpose);
-        let full = Bucket { drops: f64::from(rate.most), at: now };
         if drops == 0.0 && !buckets.contains_key(&key) {
             return Ok(());
         }
         if buckets.len() >= MOST && !buckets.contains_key(&key) {
             self.make_room(&mut buckets, now);
         }
-        let bucket = buckets.entry(key).or_insert(full);
-        *bucket = bucket.filled(rate, now);
-        if bucket.drops >= 1.0 {
-            bucket.drops -= drops;
-            return Ok(());
-        }
-        Err(Duration::from_secs_f64((1.0 - bucket.drops) * rate.within.as_secs_f64() / f64::from(rate.most)))
+        buckets.entry(key).or_insert_with(|| Bucket::full(rate, now)).take(rate, drops, now)
     }
 
     fn make_room(&self, buckets: &mut HashMap<(Peer, Purpose), Bucket>, now: Instant) {
-        buckets.retain(|(_, purpose), bucket| {
-            let rate = self.rate(*purpose);
-            bucket.filled(rate, now).drops < f64::from(rate.most)
-        });
+        buckets.retain(|(_, purpose), bucket| !bucket.is_full(self.rate(*purpose), now));
         if buckets.len() >= MOST {
-            let mut times: Vec<Instant> = buckets.values().map(|bucket| bucket.at).collect();
+            let mut times: Vec<Instant> = buckets.values().map(|bucket| bucket.at()).collect();
             let (_, median, _) = times.select_nth_unstable(MOST / 2);
             let median = *median;
-            buckets.retain(|_, bucket| bucket.at > median);
+            buckets.retain(|_, bucket| bucket.at() > median);
         }
     }
 
@@ -106,14 +91,6 @@ impl Rates {
             Purpose::Refused => self.limits.refused,
             Purpose::Api => self.limits.api,
         }
-    }
-}
-
-impl Bucket {
-    fn filled(self, rate: Rate, now: Instant) -> Self {
-        let since = now.saturating_duration_since(self.at).as_secs_f64();
-        let most = f64::from(rate.most);
-        Self { drops: (self.drops + since * most / rate.within.as_secs_f64()).min(most), at: now.max(self.at) }
     }
 }
 
@@ -178,24 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn l15_a_bucket_is_emptied_and_filled_again_evenly() {
-        let (rates, begin) = (rates(), Instant::now());
-        let take = |peer: Peer, seconds: u64| rates.take(peer, Purpose::SignIn, begin + Duration::from_secs(seconds));
+    fn l15_everybody_has_a_bucket_for_each_purpose() {
+        let (rates, now) = (rates(), Instant::now());
+        let take = |peer: Peer, purpose| rates.take(peer, purpose, now);
         for _ in 0..3 {
-            assert_eq!(take(peer(1), 0), Ok(()));
+            assert_eq!(take(peer(1), Purpose::SignIn), Ok(()));
         }
-        let wait = take(peer(1), 0).expect_err("empty");
-        assert!(wait > Duration::from_secs(19) && wait <= Duration::from_secs(20), "{wait:?}");
-        assert_eq!(take(peer(2), 0), Ok(()), "another's is full");
-        assert_eq!(rates.take(peer(1), Purpose::Callback, begin), Ok(()), "for another purpose, too");
-        assert!(take(peer(1), 10).is_err());
-        assert_eq!(take(peer(1), 21), Ok(()));
-        assert!(take(peer(1), 21).is_err());
-        assert!(take(peer(1), 0).is_err(), "a clock that goes back fills nothing");
-        for _ in 0..3 {
-            assert_eq!(take(peer(1), 10_000), Ok(()), "no more than full");
-        }
-        assert!(take(peer(1), 10_000).is_err());
+        assert!(take(peer(1), Purpose::SignIn).is_err());
+        assert_eq!(take(peer(2), Purpose::SignIn), Ok(()), "another's is full");
+        assert_eq!(take(peer(1), Purpose::Callback), Ok(()), "for another purpose, too");
     }
 
     #[test]

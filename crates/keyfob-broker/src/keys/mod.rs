@@ -31,7 +31,6 @@ use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use path::Path;
-pub use rate::Rate;
 pub(crate) use recent::Recent;
 pub(crate) use ring::{Fob, Ring};
 pub use rule::Rule;
@@ -39,6 +38,7 @@ pub(crate) use shown::{of_headers, shown};
 use text::Digest;
 
 use crate::audit::{self, What, Who};
+pub use crate::rate::Rate;
 
 /// What keys are on the shelf.
 const KIND: Kind = Kind("key");
@@ -134,6 +134,7 @@ pub async fn create(shelf: &dyn Shelf, new: NewKey, by: Who, now: Timestamp) -> 
         return Err(Misuse::new(format!("a name of at most {LONGEST_NAME} characters"), "a longer one").into());
     }
     let name = if name.is_empty() { account.clone() } else { name };
+    let rate = rate.filter(|rate| !rate.is_unlimited());
     let (id, digest, text) = text::draw(&OsEntropy);
     let key =
         ValetKey { id, owner, name, account, account_id, rules, rate, may_see_token, created_at: now, expires_at, last_used_at: None };
