@@ -15,22 +15,24 @@ use crate::problem::Problem;
 /// A body of up to so many bytes is kept until the answer is there: after "expired" it is sent once more.
 const KEPT: u64 = 64 * 1024;
 
-/// A form has to be here as a whole: its fields are judged, some are signed (RFC 5849 §3.4.1.3), and into some the token goes (RFC 6750 §2.2).
+/// A form has to be here as a whole: its fields are judged, some are signed (RFC 5849 §3.4.1.3), and into some the token goes (RFC 6750 §2.2). So has JSON whose
+/// members are.
 const LARGEST_FORM: u64 = 1 << 20;
 
 /// The longest body.
 pub(super) const LARGEST: u64 = 1 << 30;
 
-/// The body, and who watches over it.
-pub(super) async fn ready(parts: &Parts, body: Incoming, session: &Session) -> Result<(CallBody, Watch), Problem> {
+/// The body, and who watches over it. Whoever `may_all`, every method, may write one into JSON, too; and then JSON streams.
+pub(super) async fn ready(parts: &Parts, body: Incoming, session: &Session, may_all: bool) -> Result<(CallBody, Watch), Problem> {
     let length = body.size_hint().exact();
     if length == Some(0) {
         return Ok((CallBody::None, Watch::default()));
     }
-    let needs_all = is_form(parts);
+    let (form, json) = (is_form(parts), !may_all && parts.method == Method::POST && is_json(&parts.headers));
+    let needs_all = form || json;
     if needs_all && parts.headers.contains_key(CONTENT_ENCODING) {
         // Some servers unpack it, and read fields that nobody here has seen.
-        return Err(Problem::bad_request("body", "A form that is compressed cannot be judged.").hint("send it as it is"));
+        return Err(Problem::bad_request("body", "A body that is compressed cannot be judged.").hint("send it as it is"));
     }
     let keeps = length.is_some_and(|length| length <= KEPT);
     if length.is_some_and(|length| length > if needs_all { LARGEST_FORM } else { LARGEST }) {
@@ -44,8 +46,11 @@ pub(super) async fn ready(parts: &Parts, body: Incoming, session: &Session) -> R
     match body.bytes(most).await {
         Ok(bytes) if bytes.is_empty() => Ok((CallBody::None, watch)),
         Ok(bytes) => {
-            if needs_all {
+            if form {
                 fields::judge(&bytes, fields::Place::Body, session)?;
+            }
+            if json {
+                fields::judge_json(&bytes)?;
             }
             Ok((CallBody::Bytes(bytes), watch))
         }
@@ -67,6 +72,11 @@ fn is_form(parts: &Parts) -> bool {
 /// Whether a server may take it for one in parts.
 pub(super) fn is_multipart(headers: &HeaderMap) -> bool {
     media_types(headers).any(|name| name.starts_with("multipart/"))
+}
+
+/// Whether a server may take it for JSON. Laravel asks no more than this.
+fn is_json(headers: &HeaderMap) -> bool {
+    media_types(headers).any(|name| name.contains("/json") || name.contains("+json"))
 }
 
 /// What the body is said to be. Of several headers a server may take any, and so may it of several types in one; what cannot be read is empty.

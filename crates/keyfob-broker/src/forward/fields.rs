@@ -1,7 +1,10 @@
-//! What a query or a form must not say: who asks, and with which method. Both were decided here, and some servers believe a field more than the head.
+//! What a query or a body must not say: who asks, and with which method. Both were decided here, and some servers believe a field more than the head.
+
+use std::fmt;
 
 use keyfob::Session;
 use keyfob::proto::{Attach, Flow, encode};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::problem::Problem;
 
@@ -26,14 +29,79 @@ pub(super) fn judge(text: &[u8], place: Place, session: &Session) -> Result<(), 
             return Err(Problem::bad_request(code, said));
         }
         if overrides(&name) {
-            let (code, said) = match place {
-                Place::Query => ("method-in-query", "The query has a parameter that changes the method."),
-                Place::Body => ("method-in-body", "The form has a field that changes the method."),
-            };
-            return Err(Problem::bad_request(code, said));
+            return Err(match place {
+                Place::Query => Problem::bad_request("method-in-query", "The query has a parameter that changes the method."),
+                Place::Body => method_in_body(),
+            });
         }
     }
     Ok(())
+}
+
+/// The members of a JSON object, which Laravel takes for the fields of a form. What cannot be read here may be read there.
+pub(super) fn judge_json(text: &[u8]) -> Result<(), Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    match (&mut reader).deserialize_any(Members).and_then(|overrides| reader.end().map(|()| overrides)) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(method_in_body()),
+        Err(_) => Err(Problem::bad_request(
+            "body",
+            "The body says that it is JSON, and is none: whether a member of it changes the method cannot be judged.",
+        )
+        .hint("send JSON (RFC 8259), in UTF-8; a key that may use every method there may send anything")),
+    }
+}
+
+fn method_in_body() -> Problem {
+    Problem::bad_request("method-in-body", "The body has a field that changes the method.")
+}
+
+/// Whether one of the members changes the method. What is deeper is no field to anybody.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
+        let mut found = false;
+        while let Some((name, _)) = members.next_entry::<String, IgnoredAny>()? {
+            found |= overrides(&plain(name.as_bytes()));
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<bool, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(false)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<bool, E> {
+        Ok(false)
+    }
 }
 
 fn is_ours(name: &str, session: &Session) -> bool {
@@ -59,6 +127,23 @@ fn plain(name: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn l14_a_member_of_json_is_a_field_however_it_is_written() {
+        for text in
+            [r#"{"_method":"DELETE"}"#, r#"{"a":{},"_METHOD":1}"#, r#"{"\u005fmethod":"PUT"}"#, r#"{"X-HTTP-Method-Override":"PUT"}"#]
+        {
+            assert_eq!(judge_json(text.as_bytes()).expect_err(text).code, "method-in-body");
+        }
+        for text in ["{", "{'_method':1}", "{\"_method\":1", "\u{feff}{}", "{}{\"_method\":1}", "{\"a\":1,}", ""] {
+            assert_eq!(judge_json(text.as_bytes()).expect_err(text).code, "body");
+        }
+        for text in ["{}", "[{\"_method\":1}]", "\"_method\"", "null", " 1.5 ", "-1", "true", "{\"method\":1,\"a\":{\"_method\":1}}"] {
+            assert!(judge_json(text.as_bytes()).is_ok(), "{text}");
+        }
+        let deep = "[".repeat(100_000);
+        assert!(judge_json(deep.as_bytes()).is_err(), "and no stack is too small for it");
+    }
 
     #[test]
     fn l14_a_method_is_a_method_however_it_is_spelt() {

@@ -8,7 +8,7 @@
 //!
 //! Where it goes is decided by the account alone: its provider's API, below its base URL. The request has a say in what comes after that, in one
 //! spelling, which is the one that was judged. Both bodies stream; nobody's memory holds one, but for
-//! forms, whose fields are judged.
+//! forms, and JSON of a key that may not use every method, whose fields are judged.
 
 mod body;
 mod caller;
@@ -219,7 +219,8 @@ impl Use<'_> {
         let query = parts.uri.query();
         fields::judge(query.unwrap_or_default().as_bytes(), fields::Place::Query, &session)?;
         // A field of it may name another method (Rack::MethodOverride), and a stream is sent on before its last field is seen.
-        if parts.method == Method::POST && body::is_multipart(&parts.headers) && !self.caller.allows_any_method(&path) {
+        let may_all = self.caller.allows_any_method(&path);
+        if parts.method == Method::POST && body::is_multipart(&parts.headers) && !may_all {
             let detail =
                 "This key may not send multipart there: a field of it can change the method, and the key may not use every method.";
             return Err(Problem::forbidden("not-allowed", detail)
@@ -227,7 +228,7 @@ impl Use<'_> {
         }
         let sees_token = self.caller.may_see_token();
         let headers = headers::onward(&parts.headers, sees_token);
-        let (body, watch) = body::ready(parts, body, &session).await?;
+        let (body, watch) = body::ready(parts, body, &session, may_all).await?;
         let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().to_string());

@@ -147,10 +147,40 @@ async fn l14_a_field_of_a_form_changes_neither_the_method_nor_who_asks() {
     assert!(bare.heads().is_empty(), "{:?}", bare.heads());
     // What says nothing of the kind goes on as it came, and a key that may do everything may do it in parts.
     assert_eq!(send(&[form], "method=card&a=%5Fmethod").await.status, 200);
-    assert_eq!(send(&["application/json"], "{\"_method\":1}").await.status, 200);
     let all = format!("Bearer {}", vault.key("bare", &["* /**"]).await);
     let headers = [("Authorization", all.as_str()), ("Content-Type", "multipart/form-data; boundary=x")];
     assert_eq!(instance.send("POST", "/api/bare/x", &headers, parts).await.status, 200);
+}
+
+#[tokio::test]
+async fn l14_a_member_of_json_changes_the_method_for_nobody_who_may_not() {
+    let (vault, bare, instance) = house().await;
+    let some = format!("Bearer {}", vault.key("bare", &["POST /**", "PUT /**"]).await);
+    let all = format!("Bearer {}", vault.key("bare", &["* /**"]).await);
+    let send = async |bearer: &str, method: &str, name: &str, body: &str| {
+        instance.send(method, "/api/bare/x", &[("Authorization", bearer), ("Content-Type", name)], body).await
+    };
+    let json = r#"{"a":1,"_method":"DELETE"}"#;
+    for name in
+        ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json", "text/json", "text/plain, application/json"]
+    {
+        let reply = send(&some, "POST", name, json).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "method-in-body"), "{name}");
+    }
+    assert_eq!(send(&some, "POST", "application/json", "{'_method':'DELETE'}").await.code(), "body");
+    let packed = [("Authorization", some.as_str()), ("Content-Type", "application/json"), ("Content-Encoding", "gzip")];
+    assert_eq!(instance.send("POST", "/api/bare/x", &packed, "x").await.code(), "body");
+    let large = [("Authorization", some.as_str()), ("Content-Type", "application/json"), ("Content-Length", "2000000")];
+    assert_eq!(instance.send("POST", "/api/bare/x", &large, "").await.status, 413);
+    // The header that says the same stays here, whoever sends it.
+    let header = [("Authorization", some.as_str()), ("X-HTTP-Method-Override", "DELETE")];
+    assert!(bare.heads().is_empty(), "{:?}", bare.heads());
+    assert_eq!(instance.send("POST", "/api/bare/x", &header, "").await.status, 200);
+    assert!(!bare.heads()[0].to_lowercase().contains("override"), "{:?}", bare.heads());
+    // Only a POST is taken for something else, and who may do everything may say so in JSON.
+    for (bearer, method, body) in [(&some, "POST", "{\"method\":{\"_method\":1}}"), (&some, "PUT", json), (&all, "POST", json)] {
+        assert_eq!(send(bearer, method, "application/json", body).await.status, 200, "{method} {body:.40}");
+    }
 }
 
 #[tokio::test]
