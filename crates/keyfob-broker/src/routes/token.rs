@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::audit::What;
 use crate::forward::Use;
+use crate::guard::unbroken;
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -20,7 +21,13 @@ use crate::site::Site;
 const MIN_VALID: i64 = 60;
 
 pub(crate) async fn give(State(site): State<Arc<Site>>, Path(account): Path<String>, request: Parts) -> Response {
-    let used = match Use::begin(&site, &request, &account).await {
+    let extensions = request.extensions.clone();
+    // Asking may renew the token. Whoever hangs up meanwhile is in the book like any other.
+    unbroken(&extensions, async move { answer(&site, &account, &request).await }).await
+}
+
+async fn answer(site: &Site, account: &str, request: &Parts) -> Response {
+    let used = match Use::begin(site, request, account).await {
         Ok(used) => used,
         Err(problem) => return problem.into_response(),
     };
@@ -28,7 +35,7 @@ pub(crate) async fn give(State(site): State<Arc<Site>>, Path(account): Path<Stri
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    let what = What::TokenAsked { account: account.clone(), status: response.status().as_u16(), request: used.id.clone() };
+    let what = What::TokenAsked { account: account.to_owned(), status: response.status().as_u16(), request: used.id.clone() };
     match used.close(what).await {
         Ok(()) => response,
         Err(problem) => problem.into_response(),

@@ -143,6 +143,37 @@ async fn l17_a_program_that_hangs_up_is_in_the_book_all_the_same() {
 }
 
 #[tokio::test]
+async fn l17_whoever_asks_for_a_token_and_hangs_up_is_in_the_book_all_the_same() {
+    let vault = Vault::default();
+    let goes_on = Arc::new(Semaphore::new(0));
+    let held = goes_on.clone();
+    let bare = Bare::start(move |came| {
+        let held = held.clone();
+        Box::pin(async move {
+            held.acquire().await.expect("it is never closed").forget();
+            came.answer(&ok("Content-Type: application/json\r\n", r#"{"access_token":"new","token_type":"Bearer","expires_in":3600}"#))
+                .await;
+        })
+    })
+    .await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.made("bare", &[], |new| new.may_see_token = true).await.text.expose().to_owned();
+    // It has ended: the provider is asked for another one.
+    vault.clock_forward(4000);
+    let mut stream = TcpStream::connect(instance.address).await.expect("a connection");
+    let request = format!("GET /token/bare HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\n\r\n", instance.address);
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    until("the provider has it", async || bare.heads().len() == 1).await;
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    goes_on.add_permits(1);
+    let lines = async || vault.book().await.into_iter().filter(|line| line["act"] == "token-asked").collect::<Vec<_>>();
+    until("there is a line", async || !lines().await.is_empty()).await;
+    assert_eq!(lines().await[0]["status"], 200);
+}
+
+#[tokio::test]
 async fn l22_what_was_begun_for_a_client_that_hung_up_is_not_begun_again() {
     let disk = Disk::new(1);
     let vault = Vault::on(disk.clone());
