@@ -5,6 +5,7 @@ mod support;
 
 use keyfob_sandbox::At;
 use keyfob_store::Shelf as _;
+use support::gate::until;
 use support::{Browser, Page, World};
 
 const LOCKS: &str = "/api/august/users/locks/mine";
@@ -27,6 +28,7 @@ async fn a_key_is_made_used_and_revoked_on_pages() {
     let mut owner = world.owner().await;
     assert!(owner.get("/keys").await.has("Connect an account first"));
     owner.connect("august").await;
+    assert!(!owner.get("/").await.has("A program used it"));
     let page = make(
         &mut owner,
         &[
@@ -46,6 +48,7 @@ async fn a_key_is_made_used_and_revoked_on_pages() {
     let locks = use_key(&mut owner, &key, LOCKS).await;
     assert!(locks.status == 200 && locks.has("Front Door"), "{} {}", locks.status, locks.text);
     assert_eq!(use_key(&mut owner, &key, "/api/august/locks/1").await.status, 403);
+    until("its account's card says so", async || owner.get("/").await.has("A program used it <time")).await;
     let keys = owner.get("/keys").await;
     assert!(keys.has("GET /users/locks/**") && keys.has("100/min") && !keys.has(&key[30..]) && !keys.has("<b>"), "{}", keys.text);
     let activity = owner.get("/activity").await;

@@ -155,6 +155,8 @@ pub(crate) struct Card {
     pub(crate) connect_path: String,
     /// How long its token is good, where that is known.
     pub(crate) life: Option<Life>,
+    /// When a program with a key used it last, as a page has it.
+    pub(crate) used: Option<String>,
 }
 
 /// What an account's state is to this browser.
@@ -196,6 +198,7 @@ impl Card {
             path: account_path(seat),
             connect_path: connect_path(&seat.shown),
             life: None,
+            used: None,
             title,
         }
     }
@@ -209,6 +212,11 @@ impl Card {
     /// The same under what the person calls it.
     pub(crate) fn called(self, title: Option<String>) -> Self {
         Self { label: title.or(self.label), ..self }
+    }
+
+    /// The same, used by a program at this moment.
+    pub(crate) fn used(self, at: Option<Timestamp>) -> Self {
+        Self { used: at.map(|at| moment_element(at.as_unix())), ..self }
     }
 
     pub(crate) fn is_here(&self) -> bool {

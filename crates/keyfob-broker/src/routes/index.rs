@@ -1,6 +1,6 @@
 //! `GET /`: what can be connected, and how it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use askama::Template;
@@ -8,9 +8,13 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use keyfob::proto::Timestamp;
+use keyfob::{AccountId, StoreError};
+use keyfob_store::Shelf;
 
 use crate::browser::Visit;
 use crate::failure::Failure;
+use crate::keys;
 use crate::page::{self, Card, FORM_TOKEN, Forms, Frame, Standing};
 use crate::people::Mine;
 use crate::routes::standing;
@@ -35,13 +39,13 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
     let visit = visit.map_or_else(|| site.browsers.open(site.keyfob.now()), |Extension(visit)| visit);
     let desks = site.desks();
     let (mut cards, mut connected) = (Vec::new(), BTreeSet::new());
-    let mine = match &site.people {
-        Some(people) => site.accounts_of(people, visit.person()).await?,
-        None => Vec::new(),
+    let (mine, used) = match &site.people {
+        Some(people) => (site.accounts_of(people, visit.person()).await?, last_uses(&*people.shelf, &visit, site.keyfob.now()).await?),
+        None => (Vec::new(), HashMap::new()),
     };
     for Mine { seat, account, title } in mine {
         let card = Card::new(&seat, standing(account.health.clone())).called(title);
-        cards.push(card.with(Some(&account), site.keyfob.now()));
+        cards.push(card.with(Some(&account), site.keyfob.now()).used(used.get(&account.id).copied()));
         connected.insert(seat.desk.account.clone());
     }
     for desk in desks.iter().filter(|desk| !connected.contains(&desk.account)) {
@@ -57,6 +61,17 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
         Page { frame: Frame::of(&visit, site.take_notice(&visit).await), summary: summary(&cards), cards, form_token: visit.csrf.expose() };
     let response = page::respond(StatusCode::OK, &page, &Forms::AlsoTo(&desks));
     Ok(if is_new { super::with_cookie(response, &site, &visit) } else { response })
+}
+
+/// When programs used a person's accounts last, as far as their keys are still there.
+async fn last_uses(shelf: &dyn Shelf, visit: &Visit, now: Timestamp) -> Result<HashMap<AccountId, Timestamp>, StoreError> {
+    let mut uses: HashMap<AccountId, Timestamp> = HashMap::new();
+    for key in keys::list(shelf, Some(visit.person()), now).await? {
+        if let Some(at) = key.last_used_at {
+            uses.entry(key.account_id).and_modify(|last| *last = at.max(*last)).or_insert(at);
+        }
+    }
+    Ok(uses)
 }
 
 /// How they are, in a sentence.
