@@ -3,13 +3,19 @@
 
 mod support;
 
+use std::path::Path;
+
 use keyfob::Store as _;
+use keyfob::proto::encode::percent;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob_broker::{Allow, Config, SignIn};
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::Shelf as _;
 use keyfob_store::shelf::Kind;
 use support::{Browser, Page, Setup, World};
+
+/// What pages call the place to go to afterwards, here and elsewhere.
+const NAMES: [&str; 9] = ["return_to", "next", "redirect", "redirect_to", "redirect_uri", "continue", "url", "rd", "back_to"];
 
 fn allowing(sandbox: &Sandbox, config: &mut Config, allow: &[&str]) {
     let mut app = sandbox.app("acme");
@@ -233,4 +239,59 @@ async fn a11_no_provider_shares_the_path_of_the_sign_in() {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let service = support::service(&sandbox, "august", Some("http://localhost:5000/sign-in/callback".to_owned()));
     assert!(support::site(vec![service], None).is_err_and(|error| error.to_string().contains("where people sign in")));
+}
+
+/// Where a browser goes after each step is ours to say: there is no parameter for it, by whatever name, and none comes back out.
+#[tokio::test]
+async fn l4_nothing_in_a_request_says_where_a_browser_goes_next() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/return_to.txt");
+    let payloads = std::fs::read_to_string(file).expect("a file");
+    let payloads: Vec<&str> = payloads.lines().filter(|line| !line.starts_with("# ")).collect();
+    assert!(payloads.len() >= 29, "{}", payloads.len());
+    let world = open_to_robin().await;
+    let links = World::known(&["august"]).await;
+    let mut owner = links.owner().await;
+    for payload in payloads {
+        let more = NAMES.map(|name| format!("{name}={}", percent(payload))).join("&");
+        let with = |path: &str| format!("{path}{}{more}", if path.contains('?') { '&' } else { '?' });
+        let all = |first: &[(&'static str, String)]| -> Vec<(&'static str, String)> {
+            first.iter().cloned().chain(NAMES.map(|name| (name, payload.to_owned()))).collect()
+        };
+        let is_clean = |page: &Page| assert!(!format!("{:?}{}", page.headers, page.text).contains("evil.test"), "{payload:?}: {page:?}");
+        // Signing in, connecting and signing out.
+        let mut browser = world.browser();
+        let question = browser.get(&with("/sign-in")).await;
+        is_clean(&question);
+        let to_issuer = post(&mut browser, &with("/sign-in"), all(&[("form_token", question.form_token())])).await;
+        assert!(to_issuer.location().starts_with(&format!("{}/", world.sandbox.origin("acme"))), "{payload:?}: {to_issuer:?}");
+        is_clean(&to_issuer);
+        let back = browser.approve(to_issuer.location()).await;
+        assert_eq!(browser.get(&with(&back)).await.location(), "/", "{payload:?}");
+        let form_token = browser.get(&with("/")).await.form_token();
+        let to_provider = post(&mut browser, &with("/connect/august"), all(&[("form_token", form_token.clone())])).await;
+        assert!(to_provider.location().starts_with(&format!("{}/", world.sandbox.origin("august"))), "{payload:?}: {to_provider:?}");
+        is_clean(&to_provider);
+        let back = browser.approve(to_provider.location()).await;
+        let connected = browser.get(&with(&back)).await.location().to_owned();
+        assert!(connected.starts_with("/accounts/") && !connected.contains('?'), "{payload:?}: {connected}");
+        let form_token = browser.get("/").await.form_token();
+        let out = post(&mut browser, &with("/sign-out"), all(&[("form_token", form_token)])).await;
+        assert_eq!(out.location(), "/sign-in", "{payload:?}");
+        // Links that let somebody in.
+        let first_run = links.site.owner_link().await.expect("a shelf").expect("people");
+        let invitation = owner.invite("Robin").await;
+        for link in [first_run, invitation] {
+            let mut browser = links.browser();
+            let question = browser.get(&with(&link)).await;
+            is_clean(&question);
+            let (path, token) = link.split_once("?token=").expect("a token");
+            let fields = all(&[("form_token", question.form_token()), ("token", token.to_owned())]);
+            assert_eq!(post(&mut browser, &with(path), fields).await.location(), "/", "{payload:?}");
+        }
+    }
+}
+
+async fn post(browser: &mut Browser, path: &str, fields: Vec<(&str, String)>) -> Page {
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    browser.post(path, &fields).await
 }

@@ -138,3 +138,19 @@ async fn no_token_is_kept() {
         assert!(!String::from_utf8_lossy(&item.value.content).contains(secret) && !item.value.id.contains(secret));
     }
 }
+
+#[tokio::test]
+async fn l16_what_is_deep_is_refused_before_anybody_understands_it() {
+    let world = World::known(&["netatmo"]).await;
+    world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let deep = |levels: usize| format!("{{\"name\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
+    for (levels, status, code) in
+        [(1, 400, "body"), (15, 400, "body"), (16, 400, "json"), (10_000, 400, "json"), (100_000, 413, "too-large")]
+    {
+        for target in ["/v1/keys", "/v1/webhooks", "/v1/connect-links", "/v1/return-urls"] {
+            let reply = program.send("POST", target, &[("Content-Type", "application/json")], &deep(levels)).await;
+            assert_eq!((reply.status, reply.code().as_str()), (status, code), "{target} {levels}");
+        }
+    }
+}

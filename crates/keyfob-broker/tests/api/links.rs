@@ -195,9 +195,9 @@ async fn a_link_ends_and_takes_no_name_that_is_there() {
     );
 }
 
-/// A28: whatever is written there, the browser goes to the list or stays here.
+/// A28, L4: whatever is written there, the browser goes to the list or stays here.
 #[tokio::test]
-async fn a28_no_link_leads_anywhere_but_to_the_list() {
+async fn a28_l4_no_link_leads_anywhere_but_to_the_list() {
     let world = World::known(&["netatmo"]).await;
     let mut owner = world.owner().await;
     let program = Program::of(&world, "owner").await;

@@ -1,4 +1,7 @@
-//! L10, L12: which headers go on, which come back, and what becomes of an answer that echoes a secret.
+//! F3, L10, L12: which headers go on, which come back, and what becomes of an answer that echoes a secret.
+
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::support::gate::{ACCESS, API_KEY, Bare, CLIENT_SECRET, Instance, REFRESH, Vault, ok};
 
@@ -101,6 +104,35 @@ async fn l12_a_redirect_is_passed_back_and_followed_by_nobody_with_a_token() {
         assert_eq!((reply.status, reply.header("location"), reply.header("x-keyfob-location")), (302, None, None), "{leak}");
     }
     assert!(other.heads().is_empty());
+}
+
+/// A redirect is the one place where a provider names a URL to us. We go to none of them, and no client is sent there with a key in its hand.
+#[tokio::test]
+async fn f3_no_redirect_leads_us_or_a_client_to_a_place_that_only_we_reach() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../keyfob-proto/tests/vectors/ssrf/targets.toml");
+    let targets: toml::Table = std::fs::read_to_string(file).expect("a file").parse().expect("TOML");
+    let targets = targets["target"].as_array().expect("targets").iter().map(|target| target["url"].as_str().expect("a URL").to_owned());
+    // And one where somebody listens, who would tell.
+    let near = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let targets: Vec<String> = targets.chain([format!("{}/", near.origin)]).collect();
+    assert_eq!(targets.len(), 53);
+    let leads = Arc::new(targets.clone());
+    let bare = Bare::start(move |came| {
+        let leads = leads.clone();
+        Box::pin(async move {
+            let nth: usize = came.line().split(' ').nth(1).and_then(|target| target.strip_prefix("/v1/")?.parse().ok()).expect("a number");
+            let status = ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"][nth % 5];
+            came.answer(&format!("HTTP/1.1 {status}\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", leads[nth])).await;
+        })
+    })
+    .await;
+    let (_, instance, key) = house(&bare).await;
+    for (nth, target) in targets.iter().enumerate() {
+        let reply = instance.ask(&key, "GET", &format!("/api/bare/{nth}")).await;
+        assert!((301..=308).contains(&reply.status) && reply.header("location").is_none(), "{target}: {reply:?}");
+        assert_eq!(bare.heads().len(), nth + 1, "{target}");
+    }
+    assert!(near.heads().is_empty());
 }
 
 #[tokio::test]
