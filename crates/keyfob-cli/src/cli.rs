@@ -155,6 +155,7 @@ Items:
   name==value     query parameter
   name=value      form field (or a JSON string, with --json-body or a := beside it)
   name:=value     JSON field: name:=3, name:='[1,2]'
+  name@FILE       upload (multipart form); name=@FILE, name:=@FILE: a field of what is in it
   Name:value      header
 A backslash takes the meaning away: na\\:me=value
 

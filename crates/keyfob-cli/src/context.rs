@@ -9,6 +9,7 @@ use etcetera::BaseStrategy;
 use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Origin, Settings};
+use keyfob::transport::Transport;
 use keyfob::{Account, HyperTransport, Keyfob, Session, Store};
 use keyfob_providers::{Catalogue, Provider, nearest};
 use keyfob_store::{KeySource, Shelf, Vault};
@@ -22,6 +23,7 @@ use crate::name::Name;
 use crate::output::Output;
 use crate::pretend::Pretend;
 use crate::vault::{self, Location};
+use crate::wire::{Heard, Wire};
 
 /// How long the end of the program is put off for tokens that are on their way.
 pub(crate) const SETTLING: Duration = Duration::from_secs(10);
@@ -40,6 +42,7 @@ pub(crate) struct Context {
     pretend: OnceCell<Option<Pretend>>,
     base: OnceCell<Base>,
     under_way: Mutex<Option<JoinHandle<Result<(), Card>>>>,
+    heard: OnceLock<Arc<Heard>>,
 }
 
 /// The vault, and everything around it.
@@ -87,6 +90,7 @@ impl Context {
             pretend: OnceCell::new(),
             base: OnceCell::new(),
             under_way: Mutex::new(None),
+            heard: OnceLock::new(),
         })
     }
 
@@ -234,7 +238,26 @@ impl Context {
     async fn open(&self, make: bool) -> Result<Option<Base>, Card> {
         let Some(opened) = self.vault.open(self.data_folder(), make, &self.out).await? else { return Ok(None) };
         let (store, shelf) = (opened.store(), opened.shelf());
-        Ok(Some(Base { keyfob: Keyfob::new(store.clone(), Arc::new(transport()?)), store, shelf }))
+        Ok(Some(Base { keyfob: Keyfob::new(store.clone(), self.transport()?), store, shelf }))
+    }
+
+    /// Keeps what goes over the line from now on, to be shown. Before anything is opened.
+    pub(crate) fn listen_in(&self, heard: Heard) {
+        drop(self.heard.set(Arc::new(heard)));
+    }
+
+    /// What went over the line, where somebody listens in.
+    pub(crate) fn heard(&self) -> Option<&Heard> {
+        self.heard.get().map(AsRef::as_ref)
+    }
+
+    /// The transport, which may be listened in to.
+    pub(crate) fn transport(&self) -> Result<Arc<dyn Transport>, Card> {
+        let real = transport()?;
+        Ok(match self.heard.get() {
+            Some(heard) => Arc::new(Wire::new(real, heard.clone())),
+            None => Arc::new(real),
+        })
     }
 
     /// Where the vault is.

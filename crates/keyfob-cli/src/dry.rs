@@ -149,7 +149,8 @@ impl Kept {
     }
 }
 
-fn without_signature(text: &str) -> String {
+/// The text with a signature masked, wherever it travels.
+pub(crate) fn without_signature(text: &str) -> String {
     const NAME: &str = "oauth_signature=";
     let Some(at) = text.find(NAME).map(|at| at + NAME.len()) else { return text.to_owned() };
     let quoted = text[at..].starts_with('"');

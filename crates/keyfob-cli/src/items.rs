@@ -1,10 +1,13 @@
-//! Request items as people write them behind a path: `a==1` (query), `H:v` (header), `a=b` (field), `a:=1` (JSON).
+//! Request items as people write them behind a path: `a==1` (query), `H:v` (header), `a=b` (field), `a:=1` (JSON),
+//! `a@FILE` (upload); `a=@FILE` and `a:=@FILE` are fields of what is in a file.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use keyfob::proto::scrub::printable;
 use serde_json::{Map, Value};
 
 use crate::card::Card;
+use crate::multipart::Part;
+use crate::request::read_file;
 
 /// What the items of a request come to.
 #[derive(Debug, Default)]
@@ -17,6 +20,8 @@ pub(crate) struct Items {
     pub(crate) content_type: Option<HeaderValue>,
     /// Fields of the body.
     pub(crate) fields: Vec<(String, Field)>,
+    /// Files of the body, by their fields' names: with one, it is a multipart form.
+    pub(crate) files: Vec<(String, String)>,
 }
 
 /// A field of the body.
@@ -33,16 +38,20 @@ impl Items {
     pub(crate) fn read(texts: &[String]) -> Result<Self, Card> {
         let mut items = Self::default();
         for text in texts {
-            let (name, separator, value) = split(text)
-                .ok_or_else(|| wrong(text, "expected NAME==VALUE (query), NAME=VALUE (field), NAME:=JSON or NAME:VALUE (header)"))?;
+            let (name, separator, value) = split(text).ok_or_else(|| {
+                wrong(text, "expected NAME==VALUE (query), NAME=VALUE (field), NAME:=JSON, NAME@FILE or NAME:VALUE (header)")
+            })?;
             match separator {
                 "==" => items.query.push((name, value)),
-                ":=" => {
+                ":=" | ":=@" => {
+                    let value = if separator == ":=" { value } else { text_of(&value)? };
                     let json =
                         serde_json::from_str(&value).map_err(|error| wrong(text, &format!("what stands behind := is no JSON: {error}")))?;
                     items.fields.push((name, Field::Json(json)));
                 }
                 "=" => items.fields.push((name, Field::Text(value))),
+                "=@" => items.fields.push((name, Field::Text(text_of(&value)?))),
+                "@" => items.files.push((name, value)),
                 _ => items.header(text, &name, &value)?,
             }
         }
@@ -74,6 +83,35 @@ impl Items {
         Value::Object(object).to_string().into_bytes()
     }
 
+    /// Fields and files as parts of a multipart form, in the order of their kinds.
+    pub(crate) fn parts(&self) -> Result<Vec<Part>, Card> {
+        let text = |(name, field): &(String, Field)| match field {
+            Field::Text(text) => Part::field(name, text.clone().into_bytes()),
+            Field::Json(json) => Part::field(name, json.to_string().into_bytes()),
+        };
+        let files = self.files.iter().map(|(name, file)| Part::file(name, file));
+        self.fields.iter().map(|field| Ok(text(field))).chain(files).collect()
+    }
+
+    /// `Name: value`, as curl's `-H` has it; `Name;` is a header without a value.
+    pub(crate) fn header_line(&mut self, line: &str) -> Result<(), Card> {
+        if let Some(name) = line.strip_suffix(';').filter(|name| !name.contains(':')) {
+            return self.header(name, name, "");
+        }
+        let (name, value) = line.split_once(':').ok_or_else(|| {
+            // The line may be a secret: it is not repeated.
+            Card::usage("what -H says is no header", "expected NAME: VALUE", "example: -H 'Accept: text/csv'")
+        })?;
+        if value.trim().is_empty() {
+            return Err(Card::usage(
+                format!("-H would take {} away", printable(name)),
+                "a call has no headers but those that were said, and those of its authorization",
+                "leave it away; a header without a value is written NAME;",
+            ));
+        }
+        self.header(name, name, value)
+    }
+
     fn header(&mut self, text: &str, name: &str, value: &str) -> Result<(), Card> {
         let name = HeaderName::try_from(name).map_err(|_| wrong(text, "this is no header's name"))?;
         let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong(text, "this is no header's value"))?;
@@ -93,6 +131,12 @@ impl Items {
     }
 }
 
+/// What is in a file, as text.
+fn text_of(file: &str) -> Result<String, Card> {
+    String::from_utf8(read_file(file)?)
+        .map_err(|_| Card::usage(format!("{} is no text", printable(file)), "a field of the body is text", "to upload a file: NAME@FILE"))
+}
+
 fn wrong(text: &str, why: &str) -> Card {
     Card::usage(
         format!("\"{}\" is no request item", printable(text)),
@@ -106,12 +150,12 @@ fn split(text: &str) -> Option<(String, &'static str, String)> {
     let mut name = String::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        if c == '\\' && rest[1..].starts_with([':', '=', '\\']) {
+        if c == '\\' && rest[1..].starts_with([':', '=', '@', '\\']) {
             name.push_str(&rest[1..2]);
             rest = &rest[2..];
             continue;
         }
-        if let Some(separator) = [":=", "==", "=", ":"].into_iter().find(|separator| rest.starts_with(separator)) {
+        if let Some(separator) = [":=@", ":=", "==", "=@", "=", ":", "@"].into_iter().find(|separator| rest.starts_with(separator)) {
             return (!name.is_empty()).then(|| (name, separator, rest[separator.len()..].to_owned()));
         }
         name.push(c);
@@ -149,6 +193,31 @@ mod tests {
     fn j13_authorization_is_the_accounts() {
         let card = read(&["authorization:Bearer hunter2"]).expect_err("refused");
         assert!(!format!("{card:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_header_line_is_as_curl_takes_it() {
+        let mut items = Items::default();
+        for line in ["X-One: two: three", "X-Empty;", "Content-Type: text/csv"] {
+            items.header_line(line).expect("a header");
+        }
+        assert_eq!((items.headers["x-one"].as_bytes(), items.headers["x-empty"].as_bytes()), (&b"two: three"[..], &b""[..]));
+        assert_eq!(items.content_type.expect("one"), "text/csv");
+        for bad in ["X-Gone:", "hunter2", "a b: c", "Authorization: Bearer hunter2", "X: a\r\nY: b"] {
+            let card = Items::default().header_line(bad).expect_err(bad);
+            assert!(!format!("{card:?}").contains("hunter2"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_a_field_or_an_upload() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.json").display().to_string();
+        std::fs::write(&file, "[1]").expect("a file");
+        let items = read(&[&format!("a=@{file}"), &format!("b:=@{file}"), &format!("c@{file}"), r"d\@e=f"]).expect("items");
+        assert_eq!(items.json(), br#"{"a":"[1]","b":[1],"d@e":"f"}"#);
+        assert_eq!(items.files, [("c".to_owned(), file)]);
+        assert!(read(&["a=@/no/such/file"]).is_err());
     }
 
     #[test]

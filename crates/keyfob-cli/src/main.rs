@@ -25,6 +25,7 @@ mod jwt;
 mod log;
 mod mask;
 mod moment;
+mod multipart;
 mod name;
 mod output;
 mod passphrase;
@@ -42,6 +43,7 @@ mod variables;
 mod vault;
 mod verb;
 mod way;
+mod wire;
 
 use std::process::ExitCode;
 

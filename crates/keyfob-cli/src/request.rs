@@ -11,6 +11,7 @@ use keyfob::proto::encode;
 use crate::card::Card;
 use crate::exit::Exit;
 use crate::items::Items;
+use crate::multipart;
 
 /// The most that a request may carry.
 pub(crate) const LARGEST: u64 = 64 << 20;
@@ -22,12 +23,18 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// What a call carries, as it was typed.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Content {
-    /// a==1 query, a=b form field, a:=1 JSON field, Name:value header
+    /// a==1 query, a=b form field, a:=1 JSON field, a@FILE upload, Name:value header
     #[arg(value_name = "ITEM")]
     items: Vec<String>,
-    /// The body: text, @FILE, or @- for stdin
+    /// The body: text, @FILE, or @- for stdin; several are joined by &
     #[arg(short, long, value_name = "DATA", allow_hyphen_values = true)]
-    data: Option<String>,
+    data: Vec<String>,
+    /// A header: 'Name: value', or @FILE with one on each line
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    headers: Vec<String>,
+    /// A part of a multipart form (RFC 7578): NAME=VALUE, NAME=@FILE or NAME=<FILE, with ;type=… and ;filename=… behind it
+    #[arg(short = 'F', long = "form", value_name = "PART")]
+    parts: Vec<String>,
     /// Send the fields as JSON instead of a form
     #[arg(long)]
     json_body: bool,
@@ -44,7 +51,18 @@ pub(crate) struct Carried {
 impl Content {
     /// Reads what it says. stdin is read where `@-` says so, and never otherwise.
     pub(crate) fn read(&self, method: &Method) -> Result<Carried, Card> {
-        let items = Items::read(&self.items)?;
+        let mut items = Items::read(&self.items)?;
+        for header in &self.headers {
+            match header.strip_prefix('@') {
+                // A file keeps what must not be in the shell's history.
+                Some(file) => {
+                    let bytes = read_file(file)?;
+                    let lines = String::from_utf8_lossy(&bytes).into_owned();
+                    lines.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| items.header_line(line))?;
+                }
+                None => items.header_line(header)?,
+            }
+        }
         let body = self.body(method, &items)?;
         Ok(Carried { query: items.query, headers: items.headers, body })
     }
@@ -52,13 +70,20 @@ impl Content {
     fn body(&self, method: &Method, items: &Items) -> Result<Option<(HeaderValue, Vec<u8>)>, Card> {
         let json = self.json_body || items.has_json();
         let said = items.content_type.clone();
-        if self.data.is_some() && !items.fields.is_empty() {
-            return Err(Card::usage("there are two bodies", "expected either -d DATA or fields (a=b, a:=1)", "leave one of them away"));
+        let has_fields = !items.fields.is_empty() || !items.files.is_empty();
+        let has_parts = !self.parts.is_empty() || !items.files.is_empty();
+        if [!self.data.is_empty(), !self.parts.is_empty(), has_fields].iter().filter(|there| **there).count() > 1 {
+            return Err(Card::usage(
+                "there are two bodies",
+                "expected one of -d DATA, -F PART and fields (a=b, a:=1, a@FILE)",
+                "leave the others away",
+            ));
         }
-        if let Some(data) = &self.data {
-            return Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), bytes_of(data)?)));
+        if !self.data.is_empty() {
+            let pieces = self.data.iter().map(|data| bytes_of(data)).collect::<Result<Vec<_>, _>>()?;
+            return Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), pieces.join(&b'&'))));
         }
-        if items.fields.is_empty() && !self.json_body {
+        if !has_fields && !has_parts && !self.json_body {
             return Ok(None);
         }
         if matches!(*method, Method::GET | Method::HEAD) {
@@ -67,6 +92,17 @@ impl Content {
                 "a=b is a field of the body, which a GET has not",
                 "for the query write a==b; to send the field: keyfob post",
             ));
+        }
+        if has_parts {
+            if json || said.is_some() {
+                return Err(Card::usage(
+                    "files are sent as a multipart form",
+                    "its content type has a boundary in it, which is made for it; and JSON has no files",
+                    "leave the content type, --json-body and := away; a file that is the whole body: -d @FILE",
+                ));
+            }
+            let parts = if has_fields { items.parts()? } else { multipart::read(&self.parts)? };
+            return multipart::Form::of(parts).map(|form| Some((form.media_type(), form.bytes())));
         }
         let bytes = if json { items.json() } else { items.form() };
         Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), bytes)))
@@ -90,6 +126,29 @@ impl Carried {
     /// What is sent, and what it is.
     pub(crate) fn body(&self) -> Option<(&HeaderValue, &[u8])> {
         self.body.as_ref().map(|(media_type, bytes)| (media_type, bytes.as_slice()))
+    }
+
+    /// What goes along to where a redirect leads: its URL has a query of its own, and a GET has no body.
+    pub(crate) fn onward(&self, body: bool) -> Self {
+        Self { query: Vec::new(), headers: self.headers.clone(), body: self.body.clone().filter(|_| body) }
+    }
+
+    /// The path with the query that was said beside it.
+    pub(crate) fn query_of(&self, path: &str) -> String {
+        let more = encode::form_pairs(self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let joint = if more.is_empty() {
+            ""
+        } else if path.contains('?') {
+            "&"
+        } else {
+            "?"
+        };
+        format!("{path}{joint}{more}")
+    }
+
+    /// The headers that were said.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// The call that carries it.

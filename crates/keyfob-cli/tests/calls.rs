@@ -92,3 +92,102 @@ async fn what_may_pass_is_tried_again_as_long_as_the_server_says() {
     let ended = house.run(&["post", "hub", "/busy", "a=b", "--retry", "5"]).await.exits(0);
     assert!(ended.stdout == "busy" && count.load(Ordering::SeqCst) == 1, "a POST is sent once: {ended:#?}");
 }
+
+/// A server like [`serve`], which keeps the heads and bodies of what it was asked.
+async fn listening(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> (String, Arc<std::sync::Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (kept, answer) = (asked.clone(), Arc::new(answer));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (kept, answer) = (kept.clone(), answer.clone());
+            tokio::spawn(async move {
+                let mut head = vec![0; 8192];
+                let read = stream.read(&mut head).await.unwrap_or(0);
+                let text = String::from_utf8_lossy(&head[..read]).into_owned();
+                let (status, headers) = answer(text.split(' ').nth(1).unwrap_or_default());
+                kept.lock().expect("nobody panicked").push(text);
+                let said = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: 2\r\nConnection: close\r\n\r\nok");
+                let _ = stream.write_all(said.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    (origin, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c18_i9_redirects_are_followed_when_that_is_asked_for_and_lose_the_credentials_with_the_origin() {
+    let back = Arc::new(std::sync::Mutex::new(String::new()));
+    let to = back.clone();
+    let (elsewhere, asked_there) = listening(move |target| match target {
+        "/back" => (302, format!("Location: {}/here\r\n", to.lock().expect("nobody panicked"))),
+        _ => (200, String::new()),
+    })
+    .await;
+    let away = elsewhere.clone();
+    let (origin, asked_here) = listening(move |target| match target.split('?').next().unwrap_or_default() {
+        "/near" => (302, "Location: here?a=b\r\n".to_owned()),
+        "/look" => (303, "Location: /here\r\n".to_owned()),
+        "/same" => (307, "Location: /here\r\n".to_owned()),
+        "/circle" => (301, "Location: /circle\r\n".to_owned()),
+        "/away" => (302, format!("Location: {away}/there\r\n")),
+        "/away-same" => (307, format!("Location: {away}/there\r\n")),
+        "/away-and-back" => (302, format!("Location: {away}/back\r\n")),
+        "/telling" => (302, format!("Location: {away}/there?t=example-access-token-not-real\r\n")),
+        "/out" => (302, "Location: mailto:a@a.example\r\n".to_owned()),
+        "/inside" => (302, "Location: https://10.0.0.1/x\r\n".to_owned()),
+        _ => (200, String::new()),
+    })
+    .await;
+    back.lock().expect("nobody panicked").push_str(&origin);
+    let house = house_at(&origin).await;
+    let heard = |asked: &Arc<std::sync::Mutex<Vec<String>>>| std::mem::take(&mut *asked.lock().expect("nobody panicked"));
+    let with_token = |text: &String| text.contains("Bearer example-access-token-not-real");
+
+    // Unless asked for, nothing is followed.
+    assert!(house.good(&["get", "hub", "/near", "-i"]).await.contains("HTTP 302"));
+    assert_eq!(heard(&asked_here).len(), 1);
+
+    assert_eq!(house.good(&["get", "hub", "/near", "q==1", "-L"]).await, "ok");
+    let asked = heard(&asked_here);
+    assert!(asked.len() == 2 && asked.iter().all(with_token), "{asked:?}");
+    assert!(asked[1].starts_with("GET /here?a=b HTTP"), "{asked:?}");
+
+    // RFC 9110 §15.4: whether it is asked for again as it was.
+    for (path, method, body) in [("/near", "GET", false), ("/look", "GET", false), ("/same", "POST", true)] {
+        assert_eq!(house.good(&["post", "hub", path, "a=b", "-L"]).await, "ok");
+        let asked = heard(&asked_here);
+        assert!(asked[1].starts_with(&format!("{method} /here")) && asked[1].contains("content-length") == body, "{path}: {asked:?}");
+    }
+
+    // Elsewhere one comes as a stranger, with no header that tells who it is.
+    let said = ["-L", "-H", "X-Mine: private", "-H", "Accept: text/csv"];
+    let away = house.run(&[&["get", "hub", "/away"][..], &said].concat()).await.exits(0);
+    assert_eq!(away.stdout, "ok");
+    assert!(away.stderr.contains(&format!("following to {elsewhere}, without credentials")), "{}", away.stderr);
+    let there = heard(&asked_there);
+    assert!(there.len() == 1 && there[0].contains("accept: text/csv"), "{there:?}");
+    assert!(!there[0].contains("example-access-token") && !there[0].contains("private"), "{there:?}");
+
+    // Who was sent back is still a stranger: somebody else wrote where to.
+    heard(&asked_here);
+    house.good(&["get", "hub", "/away-and-back", "-L"]).await;
+    let here = heard(&asked_here);
+    assert!(here.len() == 2 && with_token(&here[0]) && !with_token(&here[1]), "{here:?}");
+    heard(&asked_there);
+
+    for (arguments, why) in [
+        (&["get", "hub", "/circle", "-L"][..], "on and on"),
+        (&["post", "hub", "/away-same", "a=b", "-L"], "for the API alone"),
+        (&["get", "hub", "/telling", "-L"], "with a secret of yours"),
+        (&["get", "hub", "/out", "-L"], "no URL over HTTP"),
+    ] {
+        let ended = house.run(arguments).await.exits(1);
+        assert!(ended.stderr.contains(why), "{arguments:?}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("example-access-token"), "{}", ended.stderr);
+    }
+    house.run(&["get", "hub", "/inside", "-L"]).await.exits(6);
+    assert_eq!(heard(&asked_there), [""; 0], "nobody there was asked");
+}

@@ -1,6 +1,7 @@
 //! `keyfob get`, `post`, `put`, `patch`, `delete` and `request`: a signed call.
 
 mod data;
+mod follow;
 mod pages;
 mod printed;
 mod progress;
@@ -12,16 +13,19 @@ use std::path::PathBuf;
 use clap::Args;
 use http::Method;
 use keyfob::Session;
+use keyfob::proto::Scrubber;
 use keyfob_providers::Query;
 
 use self::data::{Format, Shape};
+use self::follow::{Came, Following};
 pub(crate) use self::printed::Shown;
 use crate::card::{Card, Doing};
 use crate::context::{Context, Opened};
 use crate::dry::DryRun;
 use crate::output::{Output, without_terminal_controls};
-use crate::request::{Content, method};
+use crate::request::{Carried, Content, method};
 use crate::verb::explain;
+use crate::wire::Heard;
 
 /// A call of a method that the verb says.
 #[derive(Args, Debug)]
@@ -33,6 +37,15 @@ pub(crate) struct Call {
     path: String,
     #[command(flatten)]
     content: Content,
+    /// Another method than the verb's, as with curl
+    #[arg(short = 'X', long = "request", value_name = "METHOD", value_parser = method)]
+    instead: Option<Method>,
+    /// Follow redirects; where the origin changes, without the account's credentials
+    #[arg(short = 'L', long, conflicts_with = "paginate")]
+    location: bool,
+    /// Show the heads of requests and answers on stderr, secrets masked
+    #[arg(short, long)]
+    verbose: bool,
     /// Show the head of the answer, too; with --json, as an object of status, headers and body
     #[arg(short, long)]
     include: bool,
@@ -101,6 +114,13 @@ pub(crate) struct Explain {
 
 impl Request {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Card> {
+        if let Some(instead) = self.call.instead.as_ref().filter(|instead| **instead != self.method) {
+            return Err(Card::usage(
+                format!("two methods were said: {} and {instead}", self.method),
+                "expected one: request METHOD NAME PATH says it first",
+                "leave -X away",
+            ));
+        }
         run(self.method, self.call, context).await
     }
 }
@@ -112,10 +132,14 @@ impl Explain {
 }
 
 pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result<(), Card> {
+    let method = args.instead.clone().unwrap_or(method);
     if args.explain {
         return explain::run(method, &args.name, &args.path, &args.content, context).await;
     }
     let carried = args.content.read(&method)?;
+    if args.verbose {
+        context.listen_in(Heard::default());
+    }
     let opened = context.open_account(&args.name).await?;
     if args.dry_run {
         return dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path))).await;
@@ -124,17 +148,43 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         return printed::run(shape, &opened, |session| carried.call(session, method, &args.path), args.show_secrets, &context.out).await;
     }
     let session = opened.session().await?;
+    let before = session.scrubber();
+    let sent = send(&method, &carried, &args, &session, context).await;
+    if args.verbose {
+        tell(&before, &session, context);
+    }
     let what = format!("cannot call {}", opened.account.name);
-    let call = || carried.clone().call(&session, method.clone(), &args.path);
-    let answer = retry::send(call, &method, args.retry, &context.out, &what).await?;
+    let came = sent?;
     match Shape::of(&args) {
-        None => show::show(answer, &session, &args, &context.out, &what).await,
-        Some(_) if !answer.status().is_success() => show::show(answer, &session, &args, &context.out, &what).await,
+        None => show::show(came, &session, &args, &context.out, &what).await,
+        Some(_) if !came.status().is_success() => show::show(came, &session, &args, &context.out, &what).await,
         Some(shape) => {
             let paging = pages::Paging { session: &session, most: if args.paginate { args.pages } else { 1 }, retries: args.retry };
-            let values = paging.read(answer, &args.path, &context.out, &what).await?;
-            data::show(values, &shape, &session, &context.out)
+            let values = paging.read(came, &args.path, &context.out, &what).await;
+            if args.verbose {
+                tell(&before, &session, context);
+            }
+            data::show(values?, &shape, &session, &context.out)
         }
+    }
+}
+
+async fn send(method: &Method, carried: &Carried, args: &Call, session: &Session, context: &Context) -> Result<Came, Card> {
+    let what = format!("cannot call {}", session.account().name);
+    let call = || carried.clone().call(session, method.clone(), &args.path);
+    let answer = retry::send(call, method, args.retry, &context.out, &what).await?;
+    if !args.location {
+        return Ok(Came::Ours(answer));
+    }
+    let following = Following { session, context, method: method.clone(), carried, retries: args.retry, what: &what };
+    following.to_the_end(answer, &args.path).await
+}
+
+/// The heads of what was sent and answered so far. Tokens may have been renewed meanwhile: the old and the new ones are masked.
+fn tell(before: &Scrubber, session: &Session, context: &Context) {
+    let after = session.scrubber();
+    for exchange in context.heard().map(Heard::take).unwrap_or_default() {
+        context.out.note(&context.out.note_paint().dim(&after.mask(&exchange.heads(before))));
     }
 }
 

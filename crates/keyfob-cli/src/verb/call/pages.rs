@@ -1,10 +1,11 @@
 //! Page after page, by `Link: <…>; rel="next"` (RFC 8288).
 
 use http::{HeaderMap, Method, header};
-use keyfob::{Answer, Session};
+use keyfob::Session;
 use serde_json::Value;
 use url::Url;
 
+use super::follow::Came;
 use super::retry;
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
@@ -21,7 +22,7 @@ pub(super) struct Paging<'a> {
 
 impl Paging<'_> {
     /// The page that is there, and those behind it. A page at another origin than the account's is not asked for: the session refuses it.
-    pub(super) async fn read(&self, first: Answer, path: &str, out: &Output, what: &str) -> Result<Vec<Value>, Card> {
+    pub(super) async fn read(&self, first: Came, path: &str, out: &Output, what: &str) -> Result<Vec<Value>, Card> {
         let mut pages = Vec::new();
         let mut answer = first;
         let mut here = absolute(self.session.settings().api.base.as_str(), path).ok_or_else(|| unresolved(what))?;
@@ -29,9 +30,9 @@ impl Paging<'_> {
         loop {
             let next = next(answer.headers());
             if !answer.status().is_success() {
-                return Err(Card::of(what, &answer.read().await.err().unwrap_or_else(|| unexpected().into())).exiting(Exit::Http));
+                return Err(answer.read(what).await.err().unwrap_or_else(|| Card::of(what, &unexpected().into())).exiting(Exit::Http));
             }
-            let bytes = answer.into_http().into_body().bytes(LARGEST as usize).await.doing(what)?;
+            let bytes = answer.into_body().bytes(LARGEST as usize).await.doing(what)?;
             pages.push(serde_json::from_slice(&bytes).map_err(|error| {
                 Card::new(
                     Exit::Error,
@@ -54,7 +55,7 @@ impl Paging<'_> {
             seen.push(url.clone());
             here = url;
             let call = || self.session.call(Method::GET, text.clone());
-            answer = retry::send(call, &Method::GET, self.retries, out, what).await?;
+            answer = Came::Ours(retry::send(call, &Method::GET, self.retries, out, what).await?);
         }
     }
 }
@@ -97,7 +98,7 @@ fn is_absolute(text: &str) -> bool {
 }
 
 /// Where the first page is, found as the session finds it: a path is relative to the API's base.
-fn absolute(base: &str, path: &str) -> Option<Url> {
+pub(super) fn absolute(base: &str, path: &str) -> Option<Url> {
     if is_absolute(path) {
         return Url::parse(path).ok();
     }
@@ -107,7 +108,7 @@ fn absolute(base: &str, path: &str) -> Option<Url> {
 
 /// A target may be relative to the page that names it (RFC 8288 §3.1, RFC 3986 §5): the URL, and what to ask for. An absolute one is asked for as it is
 /// written, as cursors in it are the server's.
-fn resolved(here: &Url, target: &str) -> Option<(Url, String)> {
+pub(super) fn resolved(here: &Url, target: &str) -> Option<(Url, String)> {
     let target = target.split('#').next().unwrap_or_default();
     let url = here.join(target).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
     let text = if is_absolute(target) { target.to_owned() } else { url.to_string() };

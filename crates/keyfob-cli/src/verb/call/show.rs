@@ -4,36 +4,28 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use keyfob::proto::scrub::printable;
-use keyfob::{Answer, Body, Session};
+use keyfob::{Body, Session};
 use serde_json::{Map, Value, json};
 
 use super::Call;
+use super::follow::Came;
 use super::progress::Progress;
 use crate::card::{Card, Doing};
-use crate::exit::Exit;
 use crate::output::{Output, without_terminal_controls, written};
 use crate::pretty::pretty;
 use crate::request::LARGEST;
 
 /// The answer as it came.
-pub(super) async fn show(answer: Answer, session: &Session, args: &Call, out: &Output, what: &str) -> Result<(), Card> {
+pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Output, what: &str) -> Result<(), Card> {
     let status = answer.status();
     let headers = answer.headers().clone();
-    let failed = |error: &keyfob::Error| {
-        let card = Card::of(what, error);
-        if matches!(error, keyfob::Error::Api(_)) { card.exiting(Exit::Http) } else { card }
-    };
     if out.json && args.include && args.output.is_none() {
-        let bytes = if args.fail { answer.read().await.map_err(|error| failed(&error))? } else { answer.bytes().await.doing(what)? };
+        let bytes = if args.fail { answer.read(what).await? } else { answer.bytes(what).await? };
         return out.json(&envelope(status, &headers, &bytes));
     }
     // Some providers say errors with status 200: then the body has to be looked at before any of it is printed.
     let judge_first = args.fail && (!status.is_success() || session.settings().api.failed.iter().any(|signal| signal.needs_body(status)));
-    let answer = if judge_first {
-        Whole::Bytes(answer.read().await.map_err(|error| failed(&error))?)
-    } else {
-        Whole::Stream(answer.into_http().into_body())
-    };
+    let answer = if judge_first { Whole::Bytes(answer.read(what).await?) } else { Whole::Stream(answer.into_body()) };
     if !status.is_success() && !status.is_redirection() {
         out.note(&out.note_paint().warn(&format!("HTTP {status}")));
     }

@@ -1,0 +1,188 @@
+//! Where a redirect leads (`-L`). The account's credentials go nowhere but where they were meant to go: as soon as the origin changes, what follows is
+//! asked for as a stranger would ask, and stays so, even if it leads back.
+
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, LOCATION, RANGE, USER_AGENT};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use keyfob::proto::scrub::printable;
+use keyfob::transport::PublicOnly;
+use keyfob::{Answer, Body, Session};
+use url::{Host, Url};
+
+use super::{pages, retry};
+use crate::card::{Card, Doing};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::request::{Carried, LARGEST};
+
+/// Somebody who leads us on and on is not followed for ever.
+const MOST: usize = 20;
+
+/// What a stranger may be told of what was said with `-H`: what it should be like, and nothing of who asks.
+const HARMLESS: [http::HeaderName; 4] = [ACCEPT, ACCEPT_LANGUAGE, RANGE, USER_AGENT];
+
+/// What came in the end: of the API, or from elsewhere.
+pub(super) enum Came {
+    Ours(Answer),
+    Elsewhere(Response<Body>),
+}
+
+/// What is being followed.
+pub(super) struct Following<'a> {
+    pub(super) session: &'a Session,
+    pub(super) context: &'a Context,
+    pub(super) method: Method,
+    pub(super) carried: &'a Carried,
+    pub(super) retries: u32,
+    pub(super) what: &'a str,
+}
+
+impl Following<'_> {
+    /// From the first answer to the last.
+    pub(super) async fn to_the_end(&self, first: Answer, path: &str) -> Result<Came, Card> {
+        let base = self.session.settings().api.base.as_str();
+        let query = self.carried.query_of(path);
+        let mut here =
+            pages::absolute(base, &query).ok_or_else(|| self.refused("the call has no URL that could be left", "leave -L away"))?;
+        let (mut method, mut body) = (self.method.clone(), self.carried.body().is_some());
+        let mut came = Came::Ours(first);
+        for _ in 0..MOST {
+            let Some(target) = came.leads_to() else { return Ok(came) };
+            // RFC 9110 §15.4: after 303 one looks, and does not do it again; after 301 and 302 a POST is a GET, as everybody has it.
+            let status = came.status();
+            let looks = status == StatusCode::SEE_OTHER && method != Method::HEAD
+                || matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND) && method == Method::POST;
+            if looks {
+                (method, body) = (Method::GET, false);
+            }
+            let (there, text) = pages::resolved(&here, &target)
+                .ok_or_else(|| self.refused("it leads to an address that is no URL over HTTP", "see where: leave -L away, and use -i"))?;
+            let stays = matches!(came, Came::Ours(_)) && there.origin() == here.origin();
+            came = if stays {
+                let call = || self.carried.onward(body).call(self.session, method.clone(), &text);
+                Came::Ours(retry::send(call, &method, self.retries, &self.context.out, self.what).await?)
+            } else {
+                Came::Elsewhere(self.as_a_stranger(&here, &there, &method, body).await?)
+            };
+            here = there;
+        }
+        Err(self.refused(&format!("it leads on and on: {MOST} redirects were followed"), "see where: leave -L away, and use -i"))
+    }
+
+    async fn as_a_stranger(&self, from: &Url, to: &Url, method: &Method, body: bool) -> Result<Response<Body>, Card> {
+        let origin = to.origin().ascii_serialization();
+        let by_hand = "look at it first (-i without -L); if it is right, ask there yourself";
+        if from.scheme() == "https" && to.scheme() != "https" {
+            return Err(self.refused(&format!("it leads from https to {origin}, where anybody on the way can write the answer"), by_hand));
+        }
+        if body || !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+            return Err(self.refused(&format!("it leads to {origin}, and a {method} is for the API alone"), by_hand));
+        }
+        if self.session.scrubber().mask(to.as_str()) != to.as_str() {
+            return Err(self.refused(&format!("it leads to {origin} with a secret of yours in the address"), "tell the provider"));
+        }
+        self.context.out.note(&self.context.out.note_paint().dim(&format!("following to {}, without credentials", printable(&origin))));
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(to.as_str())
+            .body(Body::empty())
+            .map_err(|_| self.refused("it leads to an address that cannot be asked", by_hand))?;
+        *request.headers_mut() = harmless(self.carried.headers());
+        // A redirect must not make us ask what only this machine, or this network, can (SSRF).
+        if !is_near(from, to) {
+            request.extensions_mut().insert(PublicOnly);
+        }
+        self.context.transport()?.send(request).await.doing(self.what)
+    }
+
+    fn refused(&self, why: &str, next: &str) -> Card {
+        Card::new(Exit::Error, self.what, format!("the redirect is not followed: {why}"), next)
+    }
+}
+
+fn harmless(said: &HeaderMap) -> HeaderMap {
+    said.iter().filter(|(name, _)| HARMLESS.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Whether it is the same machine, or both are this one.
+fn is_near(from: &Url, to: &Url) -> bool {
+    let is_here = |url: &Url| match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    from.host() == to.host() || is_here(from) && is_here(to)
+}
+
+impl Came {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Ours(answer) => answer.status(),
+            Self::Elsewhere(answer) => answer.status(),
+        }
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        match self {
+            Self::Ours(answer) => answer.headers(),
+            Self::Elsewhere(answer) => answer.headers(),
+        }
+    }
+
+    pub(super) fn into_body(self) -> Body {
+        match self {
+            Self::Ours(answer) => answer.into_http().into_body(),
+            Self::Elsewhere(answer) => answer.into_body(),
+        }
+    }
+
+    /// All of it, whatever the status.
+    pub(super) async fn bytes(self, what: &str) -> Result<Vec<u8>, Card> {
+        match self {
+            Self::Ours(answer) => answer.bytes().await.doing(what),
+            Self::Elsewhere(answer) => answer.into_body().bytes(LARGEST as usize).await.doing(what),
+        }
+    }
+
+    /// All of it, if it is a success: also by the provider's own lights, where it is of the API.
+    pub(super) async fn read(self, what: &str) -> Result<Vec<u8>, Card> {
+        let status = self.status();
+        match self {
+            Self::Ours(answer) => answer.read().await.map_err(|error| {
+                let card = Card::of(what, &error);
+                if matches!(error, keyfob::Error::Api(_)) { card.exiting(Exit::Http) } else { card }
+            }),
+            elsewhere if status.is_success() => elsewhere.bytes(what).await,
+            _ => {
+                let why = format!("where the redirect led, the answer was HTTP {status}");
+                Err(Card::new(Exit::Http, what, why, "see what the API says itself: leave -L away, and use -i"))
+            }
+        }
+    }
+
+    /// Where it leads, if it does.
+    fn leads_to(&self) -> Option<String> {
+        let leads = matches!(self.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+        self.headers().get(LOCATION).filter(|_| leads)?.to_str().ok().map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_machine_itself_is_near_it() {
+        let near = |from: &str, to: &str| is_near(&Url::parse(from).expect("a URL"), &Url::parse(to).expect("a URL"));
+        assert!(near("https://a.example/x", "https://a.example:8443/y"));
+        assert!(near("http://127.0.0.1:1/x", "http://localhost:2/y"));
+        assert!(near("http://[::1]:1/x", "http://127.0.0.2/"));
+        for (from, to) in [
+            ("https://a.example/", "https://b.example/"),
+            ("https://a.example/", "http://127.0.0.1/"),
+            ("http://127.0.0.1/", "http://10.0.0.1/"),
+        ] {
+            assert!(!near(from, to), "{from} {to}");
+        }
+    }
+}
