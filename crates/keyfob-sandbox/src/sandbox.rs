@@ -329,7 +329,7 @@ fn make(service: &str) -> Box<dyn Service> {
     }
 }
 
-fn run(listener: TcpListener, router: Router, mut stopped: watch::Receiver<()>) -> JoinHandle<io::Result<()>> {
+pub(crate) fn run(listener: TcpListener, router: Router, mut stopped: watch::Receiver<()>) -> JoinHandle<io::Result<()>> {
     tokio::spawn(async move {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service)

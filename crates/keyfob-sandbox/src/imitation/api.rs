@@ -1,0 +1,234 @@
+//! The API: how a token comes, which headers come with it, which calls the file names, and how it says that something went wrong.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::checklist::Checklist;
+use super::file::{Action, Attach, Kind, Signal};
+use super::place::{fill, fits, is_plain};
+use super::shape::at_pointer;
+use super::{Imitated, Imitation, Say};
+use crate::desk::held;
+use crate::message::{Call, Reply};
+use crate::oauth2::AccessProblem;
+
+/// One way to give a signal: a status, and what lies where.
+pub(super) type Way = (u16, Option<(String, Value)>);
+
+/// All ways to give one of these signals.
+pub(super) fn ways(signals: &[Signal]) -> Vec<Way> {
+    each(signals, |values| if values.is_empty() { vec![json!("something")] } else { values })
+}
+
+/// All ways to give none of them, and nearly one: the status is right, and the value another.
+pub(super) fn near(signals: &[Signal]) -> Vec<Way> {
+    let near = each(signals, |values| if values.is_empty() { vec![Value::Null] } else { vec![json!("another value")] });
+    near.into_iter().filter(|(_, value)| value.is_some()).collect()
+}
+
+fn each(signals: &[Signal], values: impl Fn(Vec<Value>) -> Vec<Value>) -> Vec<Way> {
+    let mut ways = Vec::new();
+    for signal in signals {
+        let known: Vec<Value> = signal.values.iter().map(|value| serde_json::to_value(value).unwrap_or_default()).collect();
+        for status in &signal.status {
+            match &signal.pointer {
+                None => ways.push((*status, None)),
+                Some(pointer) => ways.extend(values(known.clone()).into_iter().map(|value| (*status, Some((pointer.clone(), value))))),
+            }
+        }
+    }
+    ways
+}
+
+impl Imitated {
+    pub(super) fn api(&self, call: &Call, host: usize) -> Reply {
+        let judged = self.is_call(call, host).and_then(|action| {
+            self.headers(call, action)?;
+            self.credentials(call, action)
+        });
+        match judged {
+            Err(why) => {
+                self.refused(call, &why);
+                Reply::json(self.unlike_expired(), &json!({ "refused": why }))
+            }
+            Ok(Err(AccessProblem::Expired)) => {
+                let (ways, at) = (ways(&self.file.api.expired), held(&self.mood).expiry);
+                ways.into_iter().nth(at).map_or_else(|| Reply::empty(self.unlike_expired()), answer)
+            }
+            // Whoever took back what they allowed is told in the first way.
+            Ok(Err(_)) => ways(&self.file.api.expired).into_iter().next().map_or_else(|| Reply::empty(self.unlike_expired()), answer),
+            Ok(Ok(())) => self.said().unwrap_or_else(|| Reply::json(200, &json!({ "imitated": true }))),
+        }
+    }
+
+    /// What it was told to say.
+    fn said(&self) -> Option<Reply> {
+        let api = &self.file.api;
+        let way = match held(&self.mood).say.take()? {
+            Say::Error(at) => (422, Some((api.message.get(at)?.clone(), json!(Imitation::SENTENCE)))),
+            Say::Failure(at) => ways(&api.failed).into_iter().nth(at)?,
+            Say::NearFailure(at) => near(&api.failed).into_iter().nth(at)?,
+            Say::NearExpiry(at) => self.near_expiries().into_iter().nth(at)?,
+        };
+        Some(answer(way))
+    }
+
+    /// The right status with another value, and statuses that mean "expired" elsewhere.
+    pub(super) fn near_expiries(&self) -> Vec<Way> {
+        let expired = &self.file.api.expired;
+        let elsewhere = [400, 401, 403].into_iter().filter(|status| expired.iter().all(|signal| !signal.status.contains(status)));
+        let errors = near(expired).into_iter().filter(|(status, _)| *status >= 400);
+        errors.chain(elsewhere.map(|status| (status, None))).collect()
+    }
+
+    /// A refusal that nobody takes for the end of a token.
+    fn unlike_expired(&self) -> u16 {
+        let means_expired = |status| self.file.api.expired.iter().any(|signal| signal.pointer.is_none() && signal.status.contains(&status));
+        [400, 409, 422].into_iter().find(|status| !means_expired(*status)).unwrap_or(418)
+    }
+
+    /// Which call of the file this is: one of an action, or (`None`) one to the base URL itself, or to a further origin.
+    fn is_call(&self, call: &Call, host: usize) -> Result<Option<&Action>, String> {
+        let more = self.places.more.iter().any(|place| place.host == host && call.path().starts_with(&place.path));
+        let base = self.places.base.as_ref().filter(|base| base.host == host);
+        let below = base.and_then(|base| call.path().strip_prefix(base.path.trim_end_matches('/')));
+        let Some(below) = below.filter(|below| below.is_empty() || below.starts_with('/')) else {
+            return if more { Ok(None) } else { Err("no endpoint, and not below the API's base URL".into()) };
+        };
+        let of_action = |action: &&Action| {
+            let method = action.method.as_deref().unwrap_or("GET");
+            call.method.as_str() == method && fits(&action.path, below)
+        };
+        // Several actions may be at one URL and differ in what they send.
+        let mut why = "no action of the file".to_owned();
+        for action in self.file.actions.values().filter(of_action) {
+            match self.action_fits(action, call) {
+                Ok(()) => return Ok(Some(action)),
+                Err(other) => why = other,
+            }
+        }
+        if more || matches!(below, "" | "/") && call.method == Method::GET { Ok(None) } else { Err(why) }
+    }
+
+    /// What an action sends beside its path.
+    fn action_fits(&self, action: &Action, call: &Call) -> Result<(), String> {
+        let mut query = Checklist::of(&call.query);
+        pairs_fit(&action.query, &mut query)?;
+        if let Attach::Query { query: name } = &self.file.api.attach {
+            query.one(name)?;
+        }
+        query.maybe("oauth_token")?;
+        for name in ["consumer_key", "nonce", "signature", "signature_method", "timestamp", "version"] {
+            query.maybe(&format!("oauth_{name}"))?;
+        }
+        query.done()?;
+        match (&action.form, &action.json) {
+            (Some(form), _) => {
+                let mut list = Checklist::of(&call.form);
+                pairs_fit(form, &mut list)
+            }
+            (None, Some(wanted)) => {
+                let sent: Value = serde_json::from_slice(&call.body).map_err(|_| "the body is no JSON")?;
+                if json_fits(wanted, &sent) { Ok(()) } else { Err("the body is not the action's".into()) }
+            }
+            (None, None) if call.body.is_empty() || matches!(self.file.api.attach, Attach::Body { .. }) => Ok(()),
+            (None, None) => Err("a body that the action has not".into()),
+        }
+    }
+
+    /// The headers that every call has, and those of the action.
+    fn headers(&self, call: &Call, action: Option<&Action>) -> Result<(), String> {
+        for (name, template) in &self.file.api.headers {
+            let own = action.is_some_and(|action| action.headers.keys().any(|own| own.eq_ignore_ascii_case(name)));
+            let wanted = fill(template, |name| self.value(name))?;
+            if !own && call.header(name) != Some(&wanted) {
+                return Err(format!("the header {name} is missing, or another one"));
+            }
+        }
+        for (name, template) in action.into_iter().flat_map(|action| &action.headers) {
+            // What an argument fills is left out without it.
+            if is_plain(template) && call.header(name) != fill(template, |_| None).ok().as_deref() {
+                return Err(format!("the header {name} of the action is missing, or another one"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A token, in the one place that the file says. `Ok(Err(…))` is one that is no longer good.
+    fn credentials(&self, call: &Call, action: Option<&Action>) -> Result<Result<(), AccessProblem>, String> {
+        if self.file.kind == Kind::OAuth1 {
+            return self.is_signed(call).map(Ok);
+        }
+        let header = call.header("authorization");
+        let in_header = |prefix: &str| header.and_then(|header| header.strip_prefix(prefix)).map(str::to_owned);
+        let token = match &self.file.api.attach {
+            Attach::Word(_) => in_header("Bearer "),
+            Attach::Query { query } => call.query.iter().find(|(name, _)| name == query).map(|(_, value)| value.clone()),
+            Attach::Body { body } => call.form.iter().find(|(name, _)| name == body).map(|(_, value)| value.clone()),
+            Attach::Headers { headers } => {
+                let mut token = None;
+                for (name, template) in headers {
+                    let sent = call.header(name).ok_or_else(|| format!("the header {name} is missing"))?;
+                    let (before, after) = template.split_once("{access_token}").unwrap_or((template, ""));
+                    let held = sent.strip_prefix(before).and_then(|sent| sent.strip_suffix(after));
+                    token = token.or(held.map(str::to_owned));
+                }
+                token
+            }
+        };
+        // In the one place, and in no other (RFC 6750 §2).
+        let elsewhere = match &self.file.api.attach {
+            Attach::Word(_) => false,
+            Attach::Headers { headers } => header.is_some() && !headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")),
+            Attach::Query { .. } | Attach::Body { .. } => header.is_some(),
+        };
+        // A header may belong to the API, and not to the token.
+        let is_wanted = |name: &str| name.eq_ignore_ascii_case("authorization");
+        let by_file =
+            self.file.api.headers.keys().any(|name| is_wanted(name)) || action.is_some_and(|a| a.headers.keys().any(|n| is_wanted(n)));
+        if elsewhere && !by_file {
+            return Err("credentials in a header that the file does not name".into());
+        }
+        let token = token.ok_or("no access token where the file says that it belongs")?;
+        match held(&self.tokens).access(&token, self.clock.now()) {
+            Ok(_) => Ok(Ok(())),
+            Err(AccessProblem::Unknown) => Err("an access token that nobody issued".into()),
+            Err(problem) => Ok(Err(problem)),
+        }
+    }
+}
+
+fn answer((status, value): Way) -> Reply {
+    Reply::json(status, &value.map_or_else(|| json!({}), |(pointer, value)| at_pointer(&pointer, value)))
+}
+
+/// What is fixed has to be there; what an argument fills may be.
+fn pairs_fit(wanted: &std::collections::BTreeMap<String, String>, list: &mut Checklist) -> Result<(), String> {
+    for (name, template) in wanted {
+        match fill(template, |_| None) {
+            Ok(value) => list.fixed(name, &value)?,
+            Err(_) => drop(list.maybe(name)?),
+        }
+    }
+    Ok(())
+}
+
+fn json_fits(wanted: &toml::Value, sent: &Value) -> bool {
+    match (wanted, sent) {
+        (toml::Value::Table(wanted), Value::Object(sent)) => {
+            let is_there = wanted.iter().all(|(name, wanted)| match sent.get(name) {
+                Some(sent) => json_fits(wanted, sent),
+                None => matches!(wanted, toml::Value::String(template) if !is_plain(template)),
+            });
+            is_there && sent.keys().all(|name| wanted.contains_key(name))
+        }
+        (toml::Value::Array(wanted), Value::Array(sent)) => {
+            wanted.len() == sent.len() && wanted.iter().zip(sent).all(|(wanted, sent)| json_fits(wanted, sent))
+        }
+        (toml::Value::String(template), sent) => match fill(template, |_| None) {
+            Ok(text) => sent.as_str() == Some(&text),
+            Err(_) => true,
+        },
+        (wanted, sent) => serde_json::to_value(wanted).is_ok_and(|wanted| wanted == *sent),
+    }
+}

@@ -1,0 +1,246 @@
+//! A provider's file, read a second time: by a reader of its own, so that a mistake of the catalogue's reader does not hide in both.
+//!
+//! In the sections that are walked every key has to be known here. One that is new in the schema is an error until the imitation behaves by it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Value;
+
+/// What is walked of a file.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) endpoints: Endpoints,
+    pub(super) client: Client,
+    #[serde(default)]
+    pub(super) oauth1: OAuth1,
+    #[serde(default)]
+    pub(super) oauth2: OAuth2,
+    pub(super) api: Api,
+    #[serde(default)]
+    pub(super) keep: Vec<String>,
+    #[serde(default)]
+    pub(super) deviations: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) actions: BTreeMap<String, Action>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    OAuth1,
+    OAuth2,
+    Oidc,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Endpoints {
+    pub(super) request_token: Option<String>,
+    pub(super) authorize: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) refresh: Option<String>,
+    pub(super) revoke: Option<String>,
+    pub(super) device: Option<String>,
+    pub(super) issuer: Option<String>,
+    pub(super) jwks: Option<String>,
+}
+
+/// What an app is given at registration; what people are told about it is not walked.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Client {
+    pub(super) fields: Vec<Field>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Field {
+    pub(super) name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct OAuth1 {
+    pub(super) signature: String,
+    pub(super) placement: Placement,
+    pub(super) token_method: Method,
+    pub(super) realm: Option<String>,
+    pub(super) callback: Callback,
+    pub(super) authorize_params: BTreeMap<String, String>,
+    pub(super) request_token_params: BTreeMap<String, String>,
+    pub(super) access_token_params: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Placement {
+    #[default]
+    Header,
+    Body,
+    Query,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) enum Method {
+    #[serde(rename = "GET")]
+    Get,
+    #[default]
+    #[serde(rename = "POST")]
+    Post,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Callback {
+    #[default]
+    RequestToken,
+    Authorize,
+    Registered,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct OAuth2 {
+    pub(super) client_auth: ClientAuth,
+    pub(super) token_body: TokenBody,
+    pub(super) pkce: Pkce,
+    #[serde(rename = "pkce_reason")]
+    _pkce_reason: Option<String>,
+    pub(super) scopes: Vec<String>,
+    pub(super) scope_separator: String,
+    pub(super) response_type: bool,
+    pub(super) redirect_uri_at_token: bool,
+    pub(super) iss_required: bool,
+    pub(super) parameter_names: BTreeMap<String, String>,
+    pub(super) tokens_at: Option<String>,
+    pub(super) authorize_params: BTreeMap<String, String>,
+    pub(super) token_params: BTreeMap<String, String>,
+    pub(super) default_lifetime: Option<i64>,
+    pub(super) rotates: bool,
+}
+
+impl Default for OAuth2 {
+    fn default() -> Self {
+        Self {
+            client_auth: ClientAuth::default(),
+            token_body: TokenBody::default(),
+            pkce: Pkce::default(),
+            _pkce_reason: None,
+            scopes: Vec::new(),
+            scope_separator: " ".into(),
+            response_type: true,
+            redirect_uri_at_token: true,
+            iss_required: false,
+            parameter_names: BTreeMap::new(),
+            tokens_at: None,
+            authorize_params: BTreeMap::new(),
+            token_params: BTreeMap::new(),
+            default_lifetime: None,
+            rotates: false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ClientAuth {
+    #[default]
+    Basic,
+    BasicRaw,
+    Post,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum TokenBody {
+    #[default]
+    Form,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Pkce {
+    #[default]
+    S256,
+    Off,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Api {
+    pub(super) base_url: String,
+    #[serde(default)]
+    pub(super) more_origins: Vec<String>,
+    #[serde(default)]
+    pub(super) attach: Attach,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) expired: Vec<Signal>,
+    #[serde(default)]
+    pub(super) failed: Vec<Signal>,
+    #[serde(default)]
+    pub(super) message: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Attach {
+    Word(Bearer),
+    Query { query: String },
+    Body { body: String },
+    Headers { headers: BTreeMap<String, String> },
+}
+
+impl Default for Attach {
+    fn default() -> Self {
+        Self::Word(Bearer::Bearer)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Bearer {
+    Bearer,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signal {
+    pub(super) status: Vec<u16>,
+    pub(super) pointer: Option<String>,
+    #[serde(default)]
+    pub(super) values: Vec<Value>,
+}
+
+/// The request of an action. How its answer is shown is not walked: no file says what a provider answers.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Action {
+    pub(super) method: Option<String>,
+    pub(super) path: String,
+    #[serde(default)]
+    pub(super) query: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) form: Option<BTreeMap<String, String>>,
+    pub(super) json: Option<Value>,
+}
+
+impl File {
+    pub(super) fn deviates(&self, name: &str) -> bool {
+        self.deviations.contains_key(name)
+    }
+
+    /// What this provider calls a parameter.
+    pub(super) fn name_of<'a>(&'a self, name: &'a str) -> &'a str {
+        self.oauth2.parameter_names.get(name).map_or(name, String::as_str)
+    }
+
+    /// Whether its tokens end and can be renewed, as far as the file says.
+    pub(super) fn renews(&self) -> bool {
+        self.kind != Kind::OAuth1 && (!self.api.expired.is_empty() || self.oauth2.rotates || self.endpoints.refresh.is_some())
+    }
+}

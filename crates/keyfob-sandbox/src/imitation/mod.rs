@@ -1,0 +1,421 @@
+//! Any provider, imitated from its file alone: its hosts, what it wants to be sent, how it answers.
+//!
+//! It is strict. What the file says that the provider wants and a request does not have is refused, and so is every parameter that the file gives no
+//! reason for: a client that walks through here does what the file says, and nothing else. What a provider *does* answer is known from its file only
+//! where that says so; the rest is by the RFC. So this proves that a client and a file agree, not that the file is right.
+
+mod api;
+mod checklist;
+mod file;
+mod oauth1;
+mod oauth2;
+mod openid;
+mod place;
+mod shape;
+mod token;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use self::file::{File, Kind};
+use self::place::{Hosts, Place, fill};
+use crate::apps::Registration;
+use crate::clock::Clock;
+use crate::desk::{Desk, Service, held};
+use crate::fault::Zone;
+use crate::message::{Call, Reply};
+use crate::recorder::Seen;
+use crate::sandbox;
+use crate::server::{self, Room};
+
+/// A provider that is imitated from its file. It stops when this is dropped.
+///
+/// ```no_run
+/// # async fn example(file: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// use keyfob_sandbox::Imitation;
+///
+/// let imitation = Imitation::start(file).await?;
+/// let app = imitation.app(); // app.client_id, app.client_secret, app.fields
+/// for (host, here) in imitation.hosts() {
+///     println!("{host} is at {here}");
+/// }
+/// # drop(app);
+/// # Ok(()) }
+/// ```
+pub struct Imitation {
+    imitated: Arc<Imitated>,
+    rooms: Vec<Arc<Room>>,
+    stop: watch::Sender<()>,
+    tasks: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// What a client has to have found out after it walked through: the imitation's own reading of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Habits {
+    /// Values that come with the tokens and are worth keeping.
+    pub kept: BTreeMap<String, String>,
+    /// The scopes that are granted, where scopes are known.
+    pub scopes: Vec<String>,
+    /// How long access tokens live, in seconds, where they end.
+    pub lifetime: Option<i64>,
+    /// Whether tokens that ended are renewed.
+    pub renews: bool,
+    /// Whether a refresh token is good for one use.
+    pub rotates: bool,
+    /// Whether tokens can be revoked.
+    pub revokes: bool,
+    /// Whether a person can approve on another device.
+    pub has_device_flow: bool,
+    /// Whether a login can be denied in a way that a client hears of.
+    pub tells_denials: bool,
+    /// In how many ways its API says that a token has expired.
+    pub expiries: usize,
+    /// In how many ways it says something like it, and means something else.
+    pub near_expiries: usize,
+    /// In how many ways a success is an error.
+    pub failures: usize,
+    /// In how many ways a success looks like one, and is none.
+    pub near_failures: usize,
+    /// In how many places its errors have their sentence.
+    pub messages: usize,
+    /// Further URLs that calls may go to.
+    pub more: Vec<String>,
+}
+
+/// What the API says to the next call, instead of doing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Say {
+    /// An error, with [`Imitation::SENTENCE`] in the place of this number.
+    Error(usize),
+    /// An error with the status of success, in the way of this number.
+    Failure(usize),
+    /// A success that looks like one, in the way of this number.
+    NearFailure(usize),
+    /// Something like "expired", in the way of this number, of a token that is good.
+    NearExpiry(usize),
+}
+
+/// What all hosts of an imitated provider share.
+struct Imitated {
+    file: File,
+    hosts: OnceLock<Hosts>,
+    places: Places,
+    app: Registration,
+    clock: Clock,
+    tokens: Mutex<crate::oauth2::Ledger<token::Details>>,
+    credentials: Mutex<crate::oauth1::Ledger>,
+    devices: Mutex<BTreeMap<String, Vec<String>>>,
+    mood: Mutex<Mood>,
+}
+
+/// What changes while it runs.
+#[derive(Default)]
+struct Mood {
+    denies: bool,
+    say: Option<Say>,
+    /// In which way expired tokens are told.
+    expiry: usize,
+    refreshes: usize,
+    /// Why requests were refused.
+    refusals: Vec<String>,
+}
+
+/// The URLs of the file.
+#[derive(Default)]
+struct Places {
+    request_token: Option<Place>,
+    authorize: Option<Place>,
+    token: Option<Place>,
+    refresh: Option<Place>,
+    revoke: Option<Place>,
+    device: Option<Place>,
+    issuer: Option<Place>,
+    metadata: Option<Place>,
+    jwks: Option<Place>,
+    base: Option<Place>,
+    more: Vec<Place>,
+}
+
+impl Imitation {
+    /// What its errors say.
+    pub const SENTENCE: &str = "The imitation was asked to say no.";
+
+    /// Reads a provider's file and listens for each of its hosts, on the current tokio runtime. Nobody is asked: every login is approved.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a file that cannot be read, or says something that the imitation does not know.
+    pub async fn start(file: &str) -> io::Result<Self> {
+        // Characters that differ from one way of encoding to the other.
+        Self::start_with(file, "imitated/app+1", "imitated secret:not/real+100%").await
+    }
+
+    /// The same with an app of this id and secret.
+    ///
+    /// # Errors
+    /// As [`Imitation::start`].
+    pub async fn start_with(file: &str, client_id: &str, client_secret: &str) -> io::Result<Self> {
+        let (imitated, mut hosts) = Imitated::read(file, client_id, client_secret).map_err(wrong)?;
+        let imitated = Arc::new(imitated);
+        let (stop, stopped) = watch::channel(());
+        let (mut rooms, mut tasks) = (Vec::new(), Vec::new());
+        for host in 0..hosts.len() {
+            let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+            hosts.open(host, format!("http://{}", listener.local_addr()?));
+            let desk = Desk::new("imitation", imitated.clock.clone());
+            let room = Arc::new(Room { desk, service: Box::new(Front { imitated: Arc::clone(&imitated), host }) });
+            rooms.push(Arc::clone(&room));
+            tasks.push(sandbox::run(listener, server::router(room), stopped.clone()));
+        }
+        imitated.hosts.get_or_init(|| hosts);
+        Ok(Self { imitated, rooms, stop, tasks })
+    }
+
+    /// Where each of its hosts is: `https://api.example`, and `http://127.0.0.1:PORT`.
+    pub fn hosts(&self) -> BTreeMap<String, String> {
+        self.imitated.hosts().map()
+    }
+
+    /// The app that it knows.
+    pub fn app(&self) -> Registration {
+        self.imitated.app.clone()
+    }
+
+    /// What a client has to have found out.
+    pub fn habits(&self) -> Habits {
+        self.imitated.habits()
+    }
+
+    /// Whether logins are denied from now on.
+    pub fn deny(&self, denies: bool) {
+        held(&self.imitated.mood).denies = denies;
+    }
+
+    /// What the API says to the next call.
+    pub fn say(&self, say: Say) {
+        held(&self.imitated.mood).say = Some(say);
+    }
+
+    /// From now on every access token issued so far is expired, and the API tells it in the way of this number.
+    pub fn expire(&self, way: usize) {
+        held(&self.imitated.mood).expiry = way;
+        held(&self.imitated.tokens).expire_all(self.imitated.clock.now());
+    }
+
+    /// The person has taken back what they allowed: no token of theirs is good any more.
+    pub fn forget(&self) {
+        let app = &self.imitated.app.client_id;
+        held(&self.imitated.tokens).revoke_client(app);
+    }
+
+    /// Whether a token still opens anything, or renews what does.
+    pub fn knows(&self, token: &str) -> bool {
+        let tokens = held(&self.imitated.tokens);
+        tokens.access(token, self.imitated.clock.now()).is_ok() || tokens.live_refresh(token).is_some()
+    }
+
+    /// How often tokens were renewed.
+    pub fn refreshes(&self) -> usize {
+        held(&self.imitated.mood).refreshes
+    }
+
+    /// Why requests were refused, oldest first.
+    pub fn refusals(&self) -> Vec<String> {
+        held(&self.imitated.mood).refusals.clone()
+    }
+
+    /// What its hosts saw, each oldest first.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.rooms.iter().flat_map(|room| room.desk.seen()).collect()
+    }
+}
+
+impl Drop for Imitation {
+    fn drop(&mut self) {
+        let _ = self.stop.send(());
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// One host of an imitated provider.
+struct Front {
+    imitated: Arc<Imitated>,
+    host: usize,
+}
+
+impl Service for Front {
+    fn zone(&self, _: &Call) -> Zone {
+        Zone::Api
+    }
+
+    fn answer(&self, _: &Desk, call: &Call) -> Reply {
+        let imitated = &self.imitated;
+        let asked = |place: &Option<Place>| place.as_ref().is_some_and(|place| place.host == self.host && place.path == call.path());
+        let places = &imitated.places;
+        // A provider may have the authorization and the token endpoint at one path; which is meant, the method says.
+        if asked(&places.authorize) && !(call.method == axum::http::Method::POST && asked(&places.token)) {
+            return if imitated.file.kind == Kind::OAuth1 { imitated.approve1(call) } else { imitated.authorize(call) };
+        }
+        // So for the two credential endpoints of OAuth 1: the second time there is a token.
+        if asked(&places.request_token) && !(asked(&places.token) && oauth1::has_token(call)) {
+            return imitated.request_token(call);
+        }
+        if asked(&places.token) || asked(&places.refresh) {
+            return match imitated.file.kind {
+                Kind::OAuth1 => imitated.access_token(call),
+                _ => imitated.token(call, self.host),
+            };
+        }
+        if asked(&places.revoke) {
+            return imitated.revoke(call);
+        }
+        if asked(&places.device) {
+            return imitated.device(call);
+        }
+        if asked(&places.metadata) {
+            return imitated.metadata();
+        }
+        if asked(&places.jwks) {
+            return openid::jwks();
+        }
+        imitated.api(call, self.host)
+    }
+
+    fn expire_access_tokens(&self, _: &Desk) {
+        held(&self.imitated.tokens).expire_all(self.imitated.clock.now());
+    }
+
+    fn too_many_requests(&self) -> Reply {
+        Reply::empty(429)
+    }
+}
+
+impl Imitated {
+    fn read(text: &str, client_id: &str, client_secret: &str) -> Result<(Self, Hosts), String> {
+        let file: File = toml::from_str(text).map_err(|problem| problem.to_string())?;
+        let secret = match (file.kind, file.oauth2.client_auth) {
+            (Kind::OAuth2, file::ClientAuth::None) => "",
+            _ => client_secret,
+        };
+        let known = ["client_id", "client_secret", "redirect_uri", "scope"];
+        let names = file.client.fields.iter().map(|field| field.name.as_str()).filter(|name| !known.contains(name));
+        let app = Registration {
+            service: file.name.clone(),
+            name: "Demo app".into(),
+            client_id: client_id.into(),
+            client_secret: secret.into(),
+            // They become parts of hosts and paths.
+            fields: names.map(|name| (name.to_owned(), format!("sample-{}", name.replace('_', "-")))).collect(),
+            redirect_uris: vec!["http://localhost/callback".into()],
+            ..Registration::default()
+        };
+        let mut hosts = Hosts::default();
+        let places = Places::read(&file, &app, &mut hosts)?;
+        let imitated = Self {
+            file,
+            hosts: OnceLock::new(),
+            places,
+            app,
+            clock: Clock::default(),
+            tokens: Mutex::default(),
+            credentials: Mutex::default(),
+            devices: Mutex::default(),
+            mood: Mutex::default(),
+        };
+        Ok((imitated, hosts))
+    }
+
+    fn hosts(&self) -> &Hosts {
+        self.hosts.get().expect("they are set before anybody can ask")
+    }
+
+    fn here(&self, place: &Place) -> String {
+        self.hosts().here(place)
+    }
+
+    /// A field of the app, or a value that was kept with an account.
+    fn value(&self, name: &str) -> Option<String> {
+        match name {
+            "client_id" => Some(self.app.client_id.clone()),
+            "client_secret" => Some(self.app.client_secret.clone()),
+            _ => self.app.fields.get(name).cloned().or_else(|| self.kept().remove(name)),
+        }
+    }
+
+    /// One account is all that there is, so its values are always the same.
+    fn kept(&self) -> BTreeMap<String, String> {
+        self.file.keep.iter().map(|name| (name.clone(), format!("kept-{name}"))).collect()
+    }
+
+    fn habits(&self) -> Habits {
+        let (file, is_oauth2) = (&self.file, self.file.kind != Kind::OAuth1);
+        let renews = file.renews();
+        Habits {
+            kept: self.kept(),
+            scopes: if is_oauth2 { file.oauth2.scopes.clone() } else { Vec::new() },
+            lifetime: is_oauth2.then(|| self.lifetime()).flatten(),
+            renews,
+            rotates: renews && file.oauth2.rotates,
+            revokes: self.places.revoke.is_some(),
+            has_device_flow: self.places.device.is_some(),
+            tells_denials: true,
+            expiries: if renews { api::ways(&file.api.expired).len() } else { 0 },
+            near_expiries: self.near_expiries().len(),
+            failures: api::ways(&file.api.failed).len(),
+            near_failures: api::near(&file.api.failed).len(),
+            messages: file.api.message.len(),
+            more: self.places.more.iter().map(|place| self.here(place)).collect(),
+        }
+    }
+
+    /// Notes why something is refused.
+    fn refused(&self, call: &Call, why: &str) {
+        held(&self.mood).refusals.push(format!("{} {}: {why}", call.method, call.path()));
+    }
+}
+
+impl Places {
+    fn read(file: &File, app: &Registration, hosts: &mut Hosts) -> Result<Self, String> {
+        let at = &file.endpoints;
+        let field = |name: &str| if name == "client_id" { Some(app.client_id.clone()) } else { app.fields.get(name).cloned() };
+        let mut place = |url: &Option<String>| url.as_ref().map(|url| hosts.place(&fill(url, field)?)).transpose();
+        let mut places = Self {
+            request_token: place(&at.request_token)?,
+            authorize: place(&at.authorize)?,
+            token: place(&at.token)?,
+            refresh: place(&at.refresh)?,
+            revoke: place(&at.revoke)?,
+            device: place(&at.device)?,
+            issuer: place(&at.issuer)?,
+            metadata: None,
+            jwks: place(&at.jwks)?,
+            base: place(&Some(file.api.base_url.clone()))?,
+            more: Vec::new(),
+        };
+        places.more = file.api.more_origins.iter().map(|url| hosts.place(&fill(url, field)?)).collect::<Result<_, _>>()?;
+        if file.kind == Kind::Oidc {
+            let issuer = at.issuer.as_ref().ok_or("kind = \"oidc\" without endpoints.issuer")?;
+            let issuer = fill(issuer, field)?;
+            let mut below = |path: &str| hosts.place(&format!("{}{path}", issuer.trim_end_matches('/'))).map(Some);
+            places.metadata = below("/.well-known/openid-configuration")?;
+            places.authorize = below("/imitated/authorize")?;
+            places.token = below("/imitated/token")?;
+            places.revoke = below("/imitated/revoke")?;
+            places.jwks = below("/imitated/jwks")?;
+        }
+        let needed = match file.kind {
+            Kind::OAuth1 => [&places.request_token, &places.authorize, &places.token],
+            Kind::OAuth2 | Kind::Oidc => [&places.authorize, &places.authorize, &places.token],
+        };
+        if needed.iter().any(|place| place.is_none()) { Err("an endpoint is missing".into()) } else { Ok(places) }
+    }
+}
+
+fn wrong(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("this file cannot be imitated: {why}"))
+}

@@ -1,0 +1,144 @@
+//! The authorization endpoint, and who may use the others: what the file says, to the letter.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use url::form_urlencoded;
+
+use super::Imitated;
+use super::checklist::Checklist;
+use super::file::{ClientAuth, Kind, Pkce};
+use super::token::Details;
+use crate::chance;
+use crate::desk::held;
+use crate::message::{Call, Reply, with_query};
+use crate::oauth2::{Challenge, Code};
+use crate::page;
+
+const CODE_LIFETIME: i64 = 600;
+
+/// A request at the authorization endpoint that is as the file wants it.
+struct Asked {
+    redirect_uri: String,
+    state: String,
+    challenge: Option<Challenge>,
+    nonce: Option<String>,
+}
+
+impl Imitated {
+    pub(super) fn authorize(&self, call: &Call) -> Reply {
+        let asked = match self.asked(call) {
+            Ok(asked) => asked,
+            Err(why) => {
+                self.refused(call, &why);
+                return page::refusal(400, "This request is not as the provider's file says", &why);
+            }
+        };
+        let mut back = vec![("state".to_owned(), asked.state.clone())];
+        if let Some(issuer) = &self.places.issuer {
+            back.push(("iss".to_owned(), self.here(issuer)));
+        }
+        if held(&self.mood).denies {
+            back.push(("error".to_owned(), "access_denied".to_owned()));
+        } else {
+            let text = chance::opaque();
+            let code = Code {
+                client: self.app.client_id.clone(),
+                redirect_uri: Some(asked.redirect_uri.clone()).filter(|_| self.file.oauth2.redirect_uri_at_token),
+                scopes: self.file.oauth2.scopes.clone(),
+                challenge: asked.challenge,
+                expires: self.clock.now() + CODE_LIFETIME,
+                details: Details { nonce: asked.nonce },
+                spent_on: None,
+            };
+            held(&self.tokens).put_code(text.clone(), code);
+            back.push((self.file.name_of("code").to_owned(), text));
+            // No file says whether they come with the callback or with the tokens, so they come with both.
+            back.extend(self.kept());
+        }
+        let pairs: Vec<(&str, &str)> = back.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let fragment = if self.file.deviates("redirect-fragment") { "#_=_" } else { "" };
+        Reply::redirect(&format!("{}{fragment}", with_query(&asked.redirect_uri, &pairs)))
+    }
+
+    fn asked(&self, call: &Call) -> Result<Asked, String> {
+        let (settings, name) = (&self.file.oauth2, |name| self.file.name_of(name));
+        if call.method != axum::http::Method::GET {
+            return Err("an authorization request is a GET".into());
+        }
+        let mut list = Checklist::of(&call.query);
+        list.all(&self.own_query(&self.places.authorize))?;
+        if settings.response_type {
+            list.fixed("response_type", "code")?;
+        }
+        list.fixed(name("client_id"), &self.app.client_id)?;
+        let redirect_uri = list.one(name("redirect_uri"))?;
+        if !self.app.allows_redirect(&redirect_uri) {
+            return Err("the redirect URI is not registered".into());
+        }
+        let state = list.one(name("state"))?;
+        self.scope(&mut list)?;
+        let challenge = match settings.pkce {
+            Pkce::Off => None,
+            Pkce::S256 => {
+                list.fixed("code_challenge_method", "S256")?;
+                let challenge = list.one("code_challenge")?;
+                Some(Challenge::new(&challenge, "S256").ok_or("a code_challenge that is none")?)
+            }
+        };
+        let nonce = if settings.scopes.iter().any(|scope| scope == "openid") { Some(list.one("nonce")?) } else { None };
+        list.all(&settings.authorize_params)?;
+        list.done()?;
+        Ok(Asked { redirect_uri, state, challenge, nonce })
+    }
+
+    /// The scopes of the file, joined as it says.
+    pub(super) fn scope(&self, list: &mut Checklist) -> Result<(), String> {
+        let settings = &self.file.oauth2;
+        if settings.scopes.is_empty() {
+            return Ok(());
+        }
+        list.fixed(self.file.name_of("scope"), &settings.scopes.join(&settings.scope_separator))
+    }
+
+    /// That a request to a server endpoint is by the app, in the one way of the file.
+    pub(super) fn identified(&self, call: &Call, list: &mut Checklist) -> Result<(), String> {
+        let (id, secret) = (&self.app.client_id, &self.app.client_secret);
+        let name = |name| self.file.name_of(name);
+        // An issuer that describes itself says that it takes Basic, and a file may say otherwise.
+        let header = call.header("authorization");
+        match self.file.oauth2.client_auth {
+            ClientAuth::Basic | ClientAuth::BasicRaw => {
+                let sent = header.and_then(|header| header.strip_prefix("Basic ")).ok_or("credentials belong into the header, by Basic")?;
+                let sent = STANDARD.decode(sent).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or("Basic that is none")?;
+                let right = match (self.file.oauth2.client_auth, sent.split_once(':')) {
+                    (ClientAuth::BasicRaw, _) => sent == format!("{id}:{secret}"),
+                    (_, Some((sent_id, sent_secret))) => decoded(sent_id) == *id && decoded(sent_secret) == *secret,
+                    _ => false,
+                };
+                if right { Ok(()) } else { Err("other credentials, or encoded in another way".into()) }
+            }
+            _ if header.is_some() => Err("credentials in the header".into()),
+            ClientAuth::Post => {
+                list.fixed(name("client_id"), id)?;
+                list.fixed(name("client_secret"), secret)
+            }
+            ClientAuth::None => list.fixed(name("client_id"), id),
+        }
+    }
+
+    /// What a file writes into the query of a URL.
+    pub(super) fn own_query(&self, place: &Option<super::Place>) -> std::collections::BTreeMap<String, String> {
+        let query = place.as_ref().and_then(|place| place.query.clone()).unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+    }
+
+    /// Whether ID tokens are given: to a client that asks who somebody is, where it can verify the answer.
+    pub(super) fn gives_id_tokens(&self) -> bool {
+        self.places.jwks.is_some() && self.places.issuer.is_some() && self.file.kind != Kind::OAuth1
+    }
+}
+
+/// A form's text (RFC 6749 §2.3.1). A space may be written in two ways.
+fn decoded(text: &str) -> String {
+    form_urlencoded::parse(format!("text={text}").as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
+}

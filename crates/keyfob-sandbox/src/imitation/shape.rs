@@ -1,0 +1,114 @@
+//! How a provider answers, where its file says that it is not as the RFC has it.
+
+use serde_json::{Map, Value, json};
+
+use super::Imitated;
+use super::file::Kind;
+use super::token::Issued;
+use crate::clock;
+use crate::message::Reply;
+
+/// What lifetimes are where no file says how long.
+const LIFETIME: i64 = 3600;
+
+impl Imitated {
+    /// How long access tokens live. Those of a provider whose tokens never end, as far as its file says, are not told to.
+    pub(super) fn lifetime(&self) -> Option<i64> {
+        let told = self.file.oauth2.default_lifetime;
+        told.or_else(|| self.file.renews().then_some(LIFETIME))
+    }
+
+    /// A token answer (RFC 6749 §5.1), with the habits of the file.
+    pub(super) fn tokens_answer(&self, issued: &Issued) -> Reply {
+        let file = &self.file;
+        let has = |name| file.deviates(name);
+        let mut body = Map::new();
+        body.insert("access_token".into(), json!(issued.access));
+        if !has("missing-token-type") {
+            body.insert("token_type".into(), json!("Bearer"));
+        }
+        body.extend(issued.refresh.as_ref().map(|token| ("refresh_token".into(), json!(token))));
+        body.extend(issued.id_token.as_ref().map(|token| ("id_token".into(), json!(token))));
+        // A file that says how long says so because answers do not. Where they do under another name, both are known.
+        if let Some(lifetime) = self.lifetime() {
+            if has("expires-at") {
+                body.insert("expires_at".into(), json!(clock::timestamp(self.clock.now() + lifetime).to_string()));
+            } else if has("expire-in") {
+                body.insert("expire_in".into(), json!(lifetime));
+            } else if file.oauth2.default_lifetime.is_none() {
+                body.insert("expires_in".into(), json!(lifetime));
+            }
+        }
+        if !issued.scopes.is_empty() {
+            let name = if has("scopes-member") { "scopes" } else { "scope" };
+            let scopes = if has("scope-array") { json!(issued.scopes) } else { json!(issued.scopes.join(&file.oauth2.scope_separator)) };
+            body.insert(name.into(), scopes);
+        }
+        if has("null-members") {
+            for name in ["refresh_token", "expires_in", "scope"] {
+                body.entry(name).or_insert(Value::Null);
+            }
+        }
+        body.extend(self.kept().into_iter().map(|(name, value)| (name, json!(value))));
+        self.answer(200, body)
+    }
+
+    /// An error of the token endpoint (RFC 6749 §5.2), with the habits of the file.
+    pub(super) fn token_error(&self, code: &str, why: &str) -> Reply {
+        let file = &self.file;
+        let body = if file.deviates("errors-array") {
+            json!({ "errors": [{ "errorType": code, "message": why }], "success": false })
+        } else if file.deviates("error-code") {
+            let own = if code == "invalid_grant" { "InvalidCredentials" } else { "BadRequest" };
+            json!({ "code": own, "message": why })
+        } else {
+            json!({ "error": code, "error_description": why })
+        };
+        let Value::Object(body) = body else { return Reply::empty(500) };
+        // Errors lie at the top, wherever tokens are.
+        if file.deviates("form-answer") { self.form(400, &body) } else { Reply::json(400, &Value::Object(body)).no_store() }
+    }
+
+    fn answer(&self, status: u16, body: Map<String, Value>) -> Reply {
+        if self.file.deviates("form-answer") {
+            return self.form(status, &body);
+        }
+        let body = match self.file.oauth2.tokens_at.as_deref().filter(|_| self.file.deviates("nested-tokens")) {
+            Some(pointer) => at_pointer(pointer, Value::Object(body)),
+            None => Value::Object(body),
+        };
+        Reply::json(status, &body).no_store()
+    }
+
+    fn form(&self, status: u16, body: &Map<String, Value>) -> Reply {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let pairs: Vec<(&str, String)> = body.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        debug_assert!(self.file.kind == Kind::OAuth2, "no other kind of provider answers by forms");
+        Reply::form(status, &pairs).no_store()
+    }
+}
+
+/// A document that has a value where a JSON pointer (RFC 6901) points.
+pub(super) fn at_pointer(pointer: &str, value: Value) -> Value {
+    pointer.split('/').skip(1).collect::<Vec<_>>().into_iter().rev().fold(value, |inner, segment| match segment.parse::<usize>() {
+        Ok(at) => {
+            let mut items = vec![Value::Null; at];
+            items.push(inner);
+            Value::Array(items)
+        }
+        Err(_) => json!({ (segment.replace("~1", "/").replace("~0", "~")): inner }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_finds_what_was_put_there() {
+        for pointer in ["/error/code", "/errors/0/message", "/0/message", "/a~1b"] {
+            assert_eq!(at_pointer(pointer, json!(3)).pointer(pointer), Some(&json!(3)), "{pointer}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The token, refresh, revocation and device authorization endpoints.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::checklist::Checklist;
+use super::file::{Pkce, TokenBody};
+use super::{Imitated, openid};
+use crate::chance;
+use crate::desk::held;
+use crate::message::{Call, Pairs, Reply};
+use crate::oauth2::{Pair, Redemption, Refreshing};
+
+/// What belongs to a grant beside client and scopes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Details {
+    pub(super) nonce: Option<String>,
+}
+
+/// What a token answer hands out.
+pub(super) struct Issued {
+    pub(super) access: String,
+    pub(super) refresh: Option<String>,
+    pub(super) id_token: Option<String>,
+    pub(super) scopes: Vec<String>,
+}
+
+/// Why not: a code of RFC 6749 §5.2, and a sentence.
+type Refusal = (&'static str, String);
+
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const NEVER: i64 = 100 * 366 * 86_400;
+
+impl Imitated {
+    pub(super) fn token(&self, call: &Call, host: usize) -> Reply {
+        match self.issued(call, host) {
+            Ok(issued) => self.tokens_answer(&issued),
+            Err((code, why)) => {
+                self.refused(call, &why);
+                self.token_error(code, &why)
+            }
+        }
+    }
+
+    fn issued(&self, call: &Call, host: usize) -> Result<Issued, Refusal> {
+        let invalid = |why: String| ("invalid_request", why);
+        let settings = &self.file.oauth2;
+        if call.method != Method::POST {
+            return Err(invalid("a token request is a POST".into()));
+        }
+        let mut list = Checklist::of(&self.sent(call, settings.token_body).map_err(invalid)?);
+        self.identified(call, &mut list).map_err(|why| ("invalid_client", why))?;
+        let grant_type = list.one(self.file.name_of("grant_type")).map_err(invalid)?;
+        let refreshing = grant_type == "refresh_token";
+        let at = if refreshing { self.places.refresh.as_ref().or(self.places.token.as_ref()) } else { self.places.token.as_ref() };
+        if at.is_none_or(|place| place.host != host || place.path != call.path()) {
+            return Err(invalid(format!("{grant_type} belongs to another endpoint")));
+        }
+        let mut query = Checklist::of(&call.query);
+        query.all(&self.own_query(&at.cloned())).and_then(|()| query.done()).map_err(invalid)?;
+        list.all(&settings.token_params).map_err(invalid)?;
+        match grant_type.as_str() {
+            "authorization_code" => self.redeem(list),
+            "refresh_token" if self.file.renews() => self.renew(list),
+            DEVICE if self.places.device.is_some() => self.by_device(list),
+            _ => Err(("unsupported_grant_type", format!("{grant_type} is none that the file knows"))),
+        }
+    }
+
+    fn redeem(&self, mut list: Checklist) -> Result<Issued, Refusal> {
+        let (settings, name) = (&self.file.oauth2, |name| self.file.name_of(name));
+        let invalid = |why: String| ("invalid_request", why);
+        let text = list.one(name("code")).map_err(invalid)?;
+        let redirect_uri = match settings.redirect_uri_at_token {
+            true => Some(list.one(name("redirect_uri")).map_err(invalid)?),
+            false => None,
+        };
+        let verifier = match settings.pkce {
+            Pkce::S256 => Some(list.one("code_verifier").map_err(invalid)?),
+            Pkce::Off => None,
+        };
+        list.done().map_err(invalid)?;
+        let now = self.clock.now();
+        let mut tokens = held(&self.tokens);
+        let asked = Redemption {
+            code: &text,
+            client: &self.app.client_id,
+            redirect_uri: redirect_uri.as_deref(),
+            redirect_optional: false,
+            verifier: verifier.as_deref(),
+            now,
+        };
+        let code = tokens.redeem(&asked).map_err(|problem| ("invalid_grant", format!("{problem:?}")))?;
+        let pair = tokens.grant(&text, &code, pair(), now, self.lifetime().unwrap_or(NEVER));
+        drop(tokens);
+        let id_token = match &code.details.nonce {
+            Some(nonce) if self.gives_id_tokens() => Some(self.id_token(nonce)),
+            _ => None,
+        };
+        Ok(self.handed_out(pair, code.scopes, id_token))
+    }
+
+    fn renew(&self, mut list: Checklist) -> Result<Issued, Refusal> {
+        let spent = list.one(self.file.name_of("refresh_token")).map_err(|why| ("invalid_request", why))?;
+        list.done().map_err(|why| ("invalid_request", why))?;
+        let now = self.clock.now();
+        let mut tokens = held(&self.tokens);
+        let found = match tokens.refreshing(&spent, &self.app.client_id, now, 0) {
+            Ok(Refreshing::First(found) | Refreshing::Again(_, found)) => found,
+            Err(problem) => return Err(("invalid_grant", format!("{problem:?}"))),
+        };
+        let mut next = pair();
+        let rotates = self.file.oauth2.rotates;
+        if !rotates {
+            next.refresh = spent.clone();
+        }
+        let pair = tokens.rotate(&spent, &found.scopes, next, now, self.lifetime().unwrap_or(NEVER));
+        drop(tokens);
+        held(&self.mood).refreshes += 1;
+        let issued = self.handed_out(pair, found.scopes, None);
+        Ok(Issued { refresh: issued.refresh.filter(|_| rotates), ..issued })
+    }
+
+    fn handed_out(&self, pair: Pair, scopes: Vec<String>, id_token: Option<String>) -> Issued {
+        Issued { access: pair.access, refresh: self.file.renews().then_some(pair.refresh), id_token, scopes }
+    }
+
+    /// RFC 7009: a form, whatever token requests are.
+    pub(super) fn revoke(&self, call: &Call) -> Reply {
+        let judged = || {
+            let mut list = Checklist::of(&self.sent(call, TokenBody::Form)?);
+            self.identified(call, &mut list)?;
+            let token = list.one("token")?;
+            list.maybe("token_type_hint")?;
+            list.done()?;
+            Ok::<_, String>(token)
+        };
+        let token = match judged() {
+            Ok(token) => token,
+            Err(why) => {
+                self.refused(call, &why);
+                return self.token_error("invalid_request", &why);
+            }
+        };
+        let mut tokens = held(&self.tokens);
+        let grant = tokens.any_refresh(&token).map(|found| found.grant).or_else(|| tokens.any_access(&token).map(|found| found.grant));
+        grant.into_iter().for_each(|grant| tokens.revoke_grant(grant));
+        Reply::json(200, &json!({}))
+    }
+
+    /// RFC 8628 §3.1. Whoever asks is approved on the spot.
+    pub(super) fn device(&self, call: &Call) -> Reply {
+        let judged = || {
+            let mut list = Checklist::of(&self.sent(call, TokenBody::Form)?);
+            self.identified(call, &mut list)?;
+            self.scope(&mut list)?;
+            list.done()
+        };
+        if let Err(why) = judged() {
+            self.refused(call, &why);
+            return self.token_error("invalid_request", &why);
+        }
+        let code = chance::opaque();
+        held(&self.devices).insert(code.clone(), self.file.oauth2.scopes.clone());
+        let uri = if self.file.deviates("verification-url") { "verification_url" } else { "verification_uri" };
+        let page = format!("{}/imitated/device", self.hosts().origin(0));
+        Reply::json(200, &json!({ "device_code": code, "user_code": "ABCD-EFGH", (uri): page, "expires_in": 600, "interval": 1 }))
+            .no_store()
+    }
+
+    fn by_device(&self, mut list: Checklist) -> Result<Issued, Refusal> {
+        let device = list.one("device_code").map_err(|why| ("invalid_request", why))?;
+        list.done().map_err(|why| ("invalid_request", why))?;
+        let scopes = held(&self.devices).remove(&device).ok_or(("invalid_grant", "the device code is unknown".to_owned()))?;
+        let code = crate::oauth2::Code {
+            client: self.app.client_id.clone(),
+            redirect_uri: None,
+            scopes: scopes.clone(),
+            challenge: None,
+            expires: self.clock.now() + 1,
+            details: Details::default(),
+            spent_on: None,
+        };
+        let pair = held(&self.tokens).grant(&device, &code, pair(), self.clock.now(), self.lifetime().unwrap_or(NEVER));
+        // No nonce was sent, so there is none in it (OpenID Connect Core §3.1.3.7).
+        let asks_who = scopes.iter().any(|scope| scope == "openid");
+        let id_token = (asks_who && self.gives_id_tokens()).then(|| self.id_token(""));
+        Ok(self.handed_out(pair, scopes, id_token))
+    }
+
+    /// The parameters of a body of this kind.
+    fn sent(&self, call: &Call, kind: TokenBody) -> Result<Pairs, String> {
+        if call.header("accept") != Some("application/json") {
+            return Err("nothing says that the answer shall be JSON".into());
+        }
+        match kind {
+            TokenBody::Form if call.is_form() => Ok(call.form.clone()),
+            TokenBody::Form => Err("the body is no form".into()),
+            TokenBody::Json if call.media_type().as_deref() == Some("application/json") => match serde_json::from_slice(&call.body) {
+                Ok(Value::Object(members)) => {
+                    let text = |(name, value): (String, Value)| match value {
+                        Value::String(text) => Ok((name, text)),
+                        _ => Err(format!("{name} is no text")),
+                    };
+                    members.into_iter().map(text).collect()
+                }
+                _ => Err("the body is no JSON object".into()),
+            },
+            TokenBody::Json => Err("the body is no JSON".into()),
+        }
+    }
+
+    fn id_token(&self, nonce: &str) -> String {
+        let issuer = self.places.issuer.as_ref().map_or_else(String::new, |issuer| self.here(issuer));
+        openid::id_token(&issuer, &self.app.client_id, nonce, self.clock.now())
+    }
+}
+
+fn pair() -> Pair {
+    Pair { access: chance::opaque(), refresh: chance::opaque() }
+}
