@@ -2,7 +2,7 @@
 //!
 //! `tests/sessions.rs` walks with the library, `tests/command.rs` with the command, `tests/web.rs` with a real browser.
 //! `tests/clock.rs` turns the clock, `tests/together.rs` runs commands at once, `tests/canaries` and `tests/debug.rs` look for secrets,
-//! `tests/memory.rs` looks into processes.
+//! `tests/memory.rs` looks into processes. `tests/catalogue.rs` walks to every provider of the catalogue, imitated from its file.
 
 pub mod canary;
 pub mod command;
@@ -10,6 +10,7 @@ pub mod library;
 pub mod person;
 pub mod tap;
 pub mod terminal;
+pub mod walk;
 
 pub use command::House;
 pub use library::Library;

@@ -1,0 +1,285 @@
+//! One walk for every provider: a login that is denied, one that is approved, calls, errors, the end of a token, the end of a grant, a logout, and a
+//! login on another device. The client has a file, and the imitation has one: where they agree, and Keyfob does what they say, the walk ends well.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderValue, Method};
+use keyfob::proto::oauth2::metadata::Order;
+use keyfob::proto::{Answer, App, Code, Error as ProtoError, Origin, Secret, Settings};
+use keyfob::{DeviceLogin, Error, HyperTransport, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
+use keyfob_interop::http as wire;
+use keyfob_providers::{Action, Provider};
+use keyfob_sandbox::{Habits, Imitation, Say};
+
+use crate::library::REDIRECT_URI;
+
+/// A client on its way.
+struct Walk<'a> {
+    imitation: &'a Imitation,
+    habits: Habits,
+    keyfob: Keyfob,
+    provider: Provider,
+    settings: Settings,
+    app: App,
+}
+
+/// The account's name.
+const ME: &str = "me";
+
+/// The way on which the walk's clients send: on this machine alone.
+///
+/// # Panics
+/// If there is no certificate store.
+pub fn transport() -> Arc<HyperTransport> {
+    Arc::new(HyperTransport::builder().loopback_only(true).build().expect("a certificate store"))
+}
+
+/// Walks with the client's file to a provider that is imitated from its own.
+///
+/// # Errors
+/// Where the walk ended, and why.
+pub async fn walk(file: &str, imitation: &Imitation, transport: &Arc<HyperTransport>) -> Result<(), String> {
+    let name = imitation.app().service;
+    let provider = keyfob_providers::check(file, &format!("{name}.toml"))
+        .map_err(|problems| format!("the file is refused: {}", problems.first().map(ToString::to_string).unwrap_or_default()))?;
+    let hosts: BTreeMap<Origin, Origin> =
+        imitation.hosts().iter().filter_map(|(host, here)| Some((Origin::parse(host)?, Origin::parse(here)?))).collect();
+    let provider = provider.at(&hosts);
+    let app = app(imitation);
+    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport.clone());
+    let settings = settings(&keyfob, &provider, &app).await.map_err(|error| format!("settings: {error}"))?;
+    let walk = Walk { imitation, habits: imitation.habits(), keyfob, provider, settings, app };
+    let walked = walk.whole().await;
+    walked.map_err(|why| match imitation.refusals().last() {
+        Some(refusal) => format!("{why} (the provider: {refusal})"),
+        None => why,
+    })
+}
+
+fn app(imitation: &Imitation) -> App {
+    let known = imitation.app();
+    let mut app = match known.client_secret.as_str() {
+        "" => App::public(known.client_id),
+        secret => App::confidential(known.client_id, secret),
+    };
+    app.fields = known.fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
+    app
+}
+
+async fn settings(keyfob: &Keyfob, provider: &Provider, app: &App) -> Result<Settings, Error> {
+    match provider.issuer_to_ask(app).map_err(ProtoError::from)? {
+        Some(issuer) => {
+            let metadata = keyfob.metadata(&issuer, Order::OpenIdFirst).await?;
+            Ok(provider.settings_of(&metadata, app)?)
+        }
+        None => Ok(provider.settings(&|name| app.field(name).map(str::to_owned)).map_err(ProtoError::from)?),
+    }
+}
+
+impl Walk<'_> {
+    async fn whole(&self) -> Result<(), String> {
+        self.denied().await?;
+        self.log_in().await?;
+        self.calls().await?;
+        self.errors().await?;
+        for way in 0..self.habits.near_expiries {
+            self.is_not_the_end(way).await?;
+        }
+        for way in 0..self.habits.expiries {
+            if way > 0 {
+                // A refresh that was made a moment ago is not made again, so each end is another login's.
+                self.log_in().await?;
+            }
+            self.renewed(way).await?;
+        }
+        if self.habits.expiries > 0 {
+            self.log_in().await?;
+            self.ended().await?;
+            self.log_in().await?;
+        }
+        self.log_out().await?;
+        if self.habits.has_device_flow {
+            self.on_another_device().await?;
+        }
+        Ok(())
+    }
+
+    async fn begin(&self) -> Result<(Login, String), String> {
+        let redirect = Redirect::Uri(REDIRECT_URI.to_owned());
+        let begun = Login::begin(&self.keyfob, &self.settings, &self.app, ME, redirect, vec![]).await;
+        let login = begun.map_err(|error| format!("begin: {error}"))?;
+        let url = login.url().to_owned();
+        let visit = move || {
+            // Whatever else a file names, nobody goes there from here.
+            if !Origin::parse(&url).is_some_and(|origin| origin.is_loopback()) {
+                return Err("the browser is sent to a host that is none of the provider's".to_owned());
+            }
+            let answer = wire::send("GET", &url, &[], b"").map_err(|problem| problem.to_string())?;
+            answer.header("location").map(str::to_owned).ok_or_else(|| format!("the authorization page answers {}", answer.status))
+        };
+        let back = tokio::task::spawn_blocking(visit).await.map_err(|error| error.to_string())??;
+        Ok((login, back))
+    }
+
+    async fn denied(&self) -> Result<(), String> {
+        self.imitation.deny(true);
+        let begun = self.begin().await;
+        self.imitation.deny(false);
+        let (login, back) = begun?;
+        match login.verify(Answer::Url(&back)) {
+            Err(error) if matches!(&error, ProtoError::Refused(refused) if refused.code == Code::AccessDenied) && error.ends_login() => {
+                Ok(())
+            }
+            Err(error) => Err(format!("denied: {error}")),
+            Ok(_) => Err("denied, and verified all the same".to_owned()),
+        }
+    }
+
+    async fn log_in(&self) -> Result<(), String> {
+        let (login, back) = self.begin().await?;
+        let verified = login.verify(Answer::Url(&back)).map_err(|error| format!("verify: {error}"))?;
+        let account = login.finish(verified).await.map_err(|error| format!("finish: {error}"))?.account;
+        self.is_as_told(&account, true)
+    }
+
+    /// What was told with the tokens has been understood.
+    fn is_as_told(&self, account: &keyfob::Account, with_callback: bool) -> Result<(), String> {
+        let habits = &self.habits;
+        let tokens = &account.tokens;
+        if with_callback && account.kept != habits.kept {
+            return Err(format!("kept {:?}, where {:?} is worth keeping", account.kept, habits.kept));
+        }
+        let keyfob::proto::TokenSet::OAuth2(held) = tokens else { return Ok(()) };
+        if held.scopes != habits.scopes {
+            return Err(format!("granted {:?}, where the provider granted {:?}", held.scopes, habits.scopes));
+        }
+        let lifetime = held.expires_at.map(|end| end.since(held.received_at));
+        // The moment of an `expires_at` is the server's, which may have begun a second earlier.
+        let close = |told: i64, found: i64| (told - 5..=told).contains(&found);
+        match (habits.lifetime, lifetime) {
+            (None, None) => {}
+            (Some(told), Some(found)) if close(told, found) => {}
+            (told, found) => return Err(format!("the token lives {found:?} seconds, where the provider says {told:?}")),
+        }
+        if tokens.refresh_token().is_some() != habits.renews {
+            return Err("a refresh token is missing, or there is one of nobody".to_owned());
+        }
+        Ok(())
+    }
+
+    async fn session(&self) -> Result<Session, String> {
+        let session = self.keyfob.session(self.settings.clone(), self.app.clone(), ME).await;
+        session.map_err(|error| format!("session: {error}"))
+    }
+
+    /// Every action that needs no arguments; the base URL, where there is none; and further origins.
+    async fn calls(&self) -> Result<(), String> {
+        for action in self.provider.overview() {
+            self.act(Some(action)).await.map_err(|error| format!("{}: {error}", action.name))?;
+        }
+        self.act(None).await.map_err(|error| format!("the base URL: {error}"))?;
+        let session = self.session().await?;
+        for url in &self.habits.more {
+            let answer = session.get(format!("{url}/")).send().await.map_err(|error| format!("{url}: {error}"))?;
+            answer.read().await.map_err(|error| format!("{url}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    async fn act(&self, action: Option<&Action>) -> Result<(), Error> {
+        let session = self.keyfob.session(self.settings.clone(), self.app.clone(), ME).await?;
+        let Some(action) = action else {
+            session.call(Method::GET, "/").send().await?.read().await?;
+            return Ok(());
+        };
+        let request = action.request(&BTreeMap::new()).map_err(ProtoError::from)?;
+        let mut call = session.call(request.method, request.target);
+        for (name, value) in request.headers {
+            call = call.header(name, value);
+        }
+        if let Some((media_type, bytes)) = request.body {
+            call = call.body(HeaderValue::from_static(media_type), bytes);
+        }
+        call.send().await?.read().await?;
+        Ok(())
+    }
+
+    /// The call that errors are the answer to.
+    async fn probe(&self) -> Result<(), Error> {
+        self.act(self.provider.overview().next()).await
+    }
+
+    async fn errors(&self) -> Result<(), String> {
+        for at in 0..self.habits.messages {
+            self.imitation.say(Say::Error(at));
+            match self.probe().await {
+                Err(Error::Api(error)) if error.message.as_deref() == Some(Imitation::SENTENCE) => {}
+                other => return Err(format!("the sentence of an error is not found, but {other:?}")),
+            }
+        }
+        for at in 0..self.habits.failures {
+            self.imitation.say(Say::Failure(at));
+            match self.probe().await {
+                Err(Error::Api(_)) => {}
+                other => return Err(format!("a failure is not seen as one: {other:?}")),
+            }
+        }
+        for at in 0..self.habits.near_failures {
+            self.imitation.say(Say::NearFailure(at));
+            self.probe().await.map_err(|error| format!("a success is taken for a failure: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// An error that looks like the end of the token renews nothing.
+    async fn is_not_the_end(&self, way: usize) -> Result<(), String> {
+        let before = self.imitation.refreshes();
+        self.imitation.say(Say::NearExpiry(way));
+        match self.probe().await {
+            Err(Error::Api(_)) if self.imitation.refreshes() == before => Ok(()),
+            other => Err(format!("an error is taken for the end of a token: {other:?}")),
+        }
+    }
+
+    async fn renewed(&self, way: usize) -> Result<(), String> {
+        let (before, session) = (self.imitation.refreshes(), self.session().await?);
+        let refresh = |session: &Session| session.account().tokens.refresh_token().map(|token| token.expose().to_owned());
+        let spent = refresh(&session);
+        self.imitation.expire(way);
+        self.probe().await.map_err(|error| format!("expired in way {way}: {error}"))?;
+        if self.imitation.refreshes() != before + 1 {
+            return Err("nothing was renewed".to_owned());
+        }
+        if (refresh(&self.session().await?) != spent) != self.habits.rotates {
+            return Err("the wrong refresh token is kept".to_owned());
+        }
+        self.is_as_told(&self.session().await?.account(), true)
+    }
+
+    /// The person takes back what they allowed.
+    async fn ended(&self) -> Result<(), String> {
+        self.imitation.forget();
+        match self.probe().await {
+            Err(Error::NeedsLogin { .. }) => Ok(()),
+            other => Err(format!("the end of a grant is not understood: {other:?}")),
+        }
+    }
+
+    async fn log_out(&self) -> Result<(), String> {
+        let out = keyfob::logout(&self.keyfob, &self.settings, &self.app, ME, true).await.map_err(|error| format!("logout: {error}"))?;
+        match (&out.revoked, self.habits.revokes) {
+            (Revoked::NoEndpoint, false) => Ok(()),
+            (Revoked::Yes, true) if out.account.tokens.secrets().iter().all(|token| !self.imitation.knows(token.expose())) => Ok(()),
+            (other, _) => Err(format!("logout: {other:?}")),
+        }
+    }
+
+    async fn on_another_device(&self) -> Result<(), String> {
+        let begun = DeviceLogin::begin(&self.keyfob, &self.settings, &self.app, ME, vec![]).await;
+        let mut login = begun.map_err(|error| format!("another device: {error}"))?;
+        let account = login.wait().await.map_err(|error| format!("another device: {error}"))?.account;
+        self.is_as_told(&account, false)?;
+        self.calls().await
+    }
+}
