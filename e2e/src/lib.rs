@@ -7,6 +7,7 @@
 pub mod canary;
 pub mod command;
 pub mod library;
+pub mod mutation;
 pub mod person;
 pub mod tap;
 pub mod terminal;

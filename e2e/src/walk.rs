@@ -80,6 +80,9 @@ async fn settings(keyfob: &Keyfob, provider: &Provider, app: &App) -> Result<Set
 impl Walk<'_> {
     async fn whole(&self) -> Result<(), String> {
         self.denied().await?;
+        if self.habits.names_issuer {
+            self.of_nobody().await?;
+        }
         self.log_in().await?;
         self.calls().await?;
         self.errors().await?;
@@ -120,6 +123,18 @@ impl Walk<'_> {
         };
         let back = tokio::task::spawn_blocking(visit).await.map_err(|error| error.to_string())??;
         Ok((login, back))
+    }
+
+    /// Where every answer names its issuer, one that names none may be another server's (RFC 9207 §2.4).
+    async fn of_nobody(&self) -> Result<(), String> {
+        self.imitation.hide_issuer(true);
+        let begun = self.begin().await;
+        self.imitation.hide_issuer(false);
+        let (login, back) = begun?;
+        match login.verify(Answer::Url(&back)) {
+            Err(_) => Ok(()),
+            Ok(_) => Err("an answer without issuer is verified".to_owned()),
+        }
     }
 
     async fn denied(&self) -> Result<(), String> {
@@ -232,12 +247,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// An error that looks like the end of the token renews nothing.
+    /// An answer that looks like the end of the token renews nothing.
     async fn is_not_the_end(&self, way: usize) -> Result<(), String> {
         let before = self.imitation.refreshes();
         self.imitation.say(Say::NearExpiry(way));
         match self.probe().await {
-            Err(Error::Api(_)) if self.imitation.refreshes() == before => Ok(()),
+            Ok(()) | Err(Error::Api(_)) if self.imitation.refreshes() == before => Ok(()),
             other => Err(format!("an error is taken for the end of a token: {other:?}")),
         }
     }

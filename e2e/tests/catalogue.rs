@@ -1,11 +1,17 @@
 //! Every file of the catalogue, walked: a client that knows it, and a provider that is imitated from it by another reader.
 //!
-//! Both sides read one file, so this proves that Keyfob does what the file says, and not that the file is right.
+//! Both sides read one file, so this proves that Keyfob does what the file says, and not that the file is right. And it proves that only where the walk
+//! notices: so each fact that is walked is changed on the client's side alone, and the walk has to fail. What it does not notice is in
+//! docs/catalogue.md, which is made here: `KEYFOB_WRITE_DOCS=1 cargo test -p keyfob-e2e --test catalogue` writes it anew.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use keyfob_e2e::mutation::{Mutant, mutants};
 use keyfob_e2e::walk;
 use keyfob_sandbox::Imitation;
 use tokio::sync::Semaphore;
@@ -14,33 +20,201 @@ use tokio::task::JoinSet;
 /// Walks at once: each is a conversation with itself, so more than the machine has cores.
 const AT_ONCE: usize = 8;
 
-fn files() -> Vec<PathBuf> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/keyfob-providers/data");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path()).collect();
+/// So many files stand for all that have the same habit. `KEYFOB_ALL_MUTANTS=1` takes all.
+const OF_A_KIND: usize = 2;
+
+/// No walk takes longer; one that does has not ended well.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why a walk does not notice: field, change, reason. What is not here is not proven.
+const UNNOTICED: &[(&str, &str, &str)] = &[
+    ("api.expired", "one more", "There is no refresh token here, so a call that meets an expired token is the same error either way."),
+    ("endpoints.jwks", "another host", NO_ID_TOKEN),
+    ("endpoints.jwks", "another path", NO_ID_TOKEN),
+    ("endpoints.jwks", "gone", "Without keys an ID token is kept and not believed. A server notices nothing of that."),
+    ("oauth2.client_auth", "basic", NO_SECRET),
+    ("oauth2.client_auth", "basic-raw", NO_SECRET),
+    ("oauth2.client_auth", "post", NO_SECRET),
+    ("oauth2.default_lifetime", "another value", TOLD),
+    ("oauth2.default_lifetime", "gone", TOLD),
+    ("oauth2.rotates", "true", EVERY_TOKEN_ONCE),
+    ("oauth2.rotates", "false", EVERY_TOKEN_ONCE),
+    ("oauth2.scope_separator", "another value", "One scope alone has nothing between it and the next."),
+];
+
+const NO_ID_TOKEN: &str = "The file asks for no ID token unless somebody adds the scope openid, so keys are not asked for.";
+const TOLD: &str = "Its answers say how long all the same, under a name of their own, and what an answer says counts.";
+const NO_SECRET: &str = "The app has no secret, and sends its id in the body whatever the file says.";
+const EVERY_TOKEN_ONCE: &str =
+    "Nothing depends on it: Keyfob spends every refresh token as if it were good for one use, and keeps the old one where no other comes.";
+
+/// What is not changed, since no walk could notice.
+const NOT_WALKED: &str = "\
+- what is for people: `title`, `about`, `homepage`, `sources`, `status` and `[retired]`, `[scopes]`, everything in `[client]` but the names of its fields
+- how an action's answer is shown (`rows`, `columns`, `links`, `view`, `page`), since no file says what a provider answers; what an argument fills; and
+  actions that want an argument, or change something
+- `kind`, which is another file then
+
+No file has these, so that no imitation knows them yet: `endpoints.par`, `endpoints.userinfo`, `endpoints.end_session`, `oauth1.body_hash`,
+`oauth1.empty_token`, `oauth2.id_token_algorithms`, `oauth2.par_required`, `oauth2.request_object`, `oauth2.dpop`, and `client_auth` by assertion or
+certificate. The first file that has one of them fails the walk until the imitation behaves by it.
+";
+
+/// A file and its name.
+#[derive(Clone)]
+struct File {
+    name: String,
+    text: String,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(1).unwrap().to_path_buf()
+}
+
+fn files() -> Vec<File> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(root().join("crates/keyfob-providers/data")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
-    files
+    let read = |file: PathBuf| File {
+        name: file.file_stem().unwrap().to_string_lossy().into_owned(),
+        text: std::fs::read_to_string(file).unwrap(),
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Walks with each of these files to the provider beside it; says how each ended, in their order.
+async fn walked(walks: Vec<(File, String)>) -> Vec<Result<(), String>> {
+    let (transport, turns) = (walk::transport(), Arc::new(Semaphore::new(AT_ONCE)));
+    let mut under_way = JoinSet::new();
+    let all = walks.len();
+    for (at, (provider, client)) in walks.into_iter().enumerate() {
+        let (transport, turns) = (transport.clone(), turns.clone());
+        under_way.spawn(async move {
+            let _turn = turns.acquire().await.unwrap();
+            let walked = match Imitation::start(&provider.text).await {
+                Ok(imitation) => tokio::time::timeout(PATIENCE, walk::walk(&client, &imitation, &transport)).await,
+                Err(problem) => Ok(Err(problem.to_string())),
+            };
+            (at, walked.unwrap_or_else(|_| Err("it never ends".to_owned())))
+        });
+    }
+    let ended: BTreeMap<usize, Result<(), String>> = under_way.join_all().await.into_iter().collect();
+    assert_eq!(ended.len(), all);
+    ended.into_values().collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_provider_of_the_catalogue_is_walked() {
-    let (transport, turns) = (walk::transport(), Arc::new(Semaphore::new(AT_ONCE)));
-    let mut walks = JoinSet::new();
     let files = files();
     assert!(files.len() > 100, "{}", files.len());
-    for file in files {
-        let (transport, turns) = (transport.clone(), turns.clone());
-        walks.spawn(async move {
-            let _turn = turns.acquire().await.unwrap();
-            let text = std::fs::read_to_string(&file).unwrap();
-            let walked = match Imitation::start(&text).await {
-                Ok(imitation) => walk::walk(&text, &imitation, &transport).await,
-                Err(problem) => Err(problem.to_string()),
-            };
-            walked.map_err(|why| format!("{}: {why}", file.file_stem().unwrap().to_string_lossy()))
-        });
-    }
-    let mut failed: Vec<String> = walks.join_all().await.into_iter().filter_map(Result::err).collect();
-    failed.sort();
+    let ends = walked(files.iter().map(|file| (file.clone(), file.text.clone())).collect()).await;
+    let failed: Vec<String> = files.iter().zip(ends).filter_map(|(file, end)| Some(format!("{}: {}", file.name, end.err()?))).collect();
     assert!(failed.is_empty(), "{} walks failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_one_fact_wrong_does_not_get_through() {
+    let all = std::env::var_os("KEYFOB_ALL_MUTANTS").is_some();
+    let chosen = chosen(if all { usize::MAX } else { OF_A_KIND });
+    let ends = walked(chosen.iter().map(|(file, mutant)| (file.clone(), mutant.text.clone())).collect()).await;
+    let mut found = Findings::default();
+    for ((file, mutant), end) in chosen.iter().zip(&ends) {
+        let (tried, unnoticed) = found.entry((mutant.field, mutant.change)).or_default();
+        *tried += 1;
+        match end {
+            Ok(()) => drop(unnoticed.insert(file.name.clone())),
+            Err(why) if std::env::var_os("KEYFOB_SHOW").is_some() => eprintln!("{} {} {}: {why}", file.name, mutant.field, mutant.change),
+            Err(_) => {}
+        }
+    }
+    if all {
+        let new: Vec<_> =
+            found.iter().filter(|((field, change), (_, unnoticed))| !unnoticed.is_empty() && reason(field, change).is_none()).collect();
+        assert!(new.is_empty(), "of {} mutants these went unnoticed: {new:?}", chosen.len());
+        return;
+    }
+    let (path, page) = (root().join("docs/catalogue.md"), page(&found, files().len()));
+    if std::env::var_os("KEYFOB_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "docs/catalogue.md is not what was found; write it anew with KEYFOB_WRITE_DOCS=1:\n{page}");
+}
+
+/// By field and change: how many were tried, and which files let it pass.
+type Findings = BTreeMap<(&'static str, &'static str), (usize, BTreeSet<String>)>;
+
+/// So many of each habit: files that share one share what is known of it.
+fn chosen(of_a_kind: usize) -> Vec<(File, Mutant)> {
+    let mut seen: BTreeMap<(&'static str, &'static str, String, String), usize> = BTreeMap::new();
+    let mut chosen = Vec::new();
+    for file in files() {
+        let provider = keyfob_providers::check(&file.text, &file.name).unwrap();
+        let overview = provider.overview().map(|action| action.name.clone()).collect();
+        for mutant in mutants(&file.text, &overview) {
+            let key = (mutant.field, mutant.change, mutant.was.clone(), provider.kind.name().to_owned());
+            let count = seen.entry(key).or_default();
+            *count += 1;
+            if *count <= of_a_kind {
+                chosen.push((file.clone(), mutant));
+            }
+        }
+    }
+    chosen
+}
+
+fn reason(field: &str, change: &str) -> Option<&'static str> {
+    UNNOTICED.iter().find(|(known, how, _)| *known == field && *how == change).map(|(_, _, reason)| *reason)
+}
+
+fn page(found: &Findings, files: usize) -> String {
+    let (tried, passed) = found.values().fold((0, 0), |(tried, passed), (count, unnoticed)| (tried + count, passed + unnoticed.len()));
+    let mut page = format!(
+        "# The catalogue, and what is known of it\n\n\
+         <!-- Made by e2e/tests/catalogue.rs of what it found: do not change it here. -->\n\n\
+         Three things can be known of a provider's file, and they are counted apart (`keyfob provider list` says the same):\n\n\
+         | count | of {files} | what it proves |\n|---|---|---|\n\
+         | self-consistent | {files} | Keyfob logs in, calls, renews and logs out as the file says, at a provider that is imitated from it |\n\
+         | checked by an independent client | {independent} | a client that others wrote, which knows this provider's habits, gets through at the same imitation |\n\
+         | verified live | {live} | somebody walked the real provider with their own app and account, on the day in the file |\n\n\
+         ## What self-consistent means\n\n\
+         The sandbox imitates a provider from its file alone (`keyfob_sandbox::Imitation`): a port for each of its hosts, its endpoints, what it wants to be\n\
+         sent, the shapes of its answers, its errors. It reads the file with a reader of its own and refuses what the file gives no reason for. A test walks\n\
+         every file: a login that is denied and one that is approved, every action that wants no argument, each way in which the API says an error, each way in\n\
+         which it says that a token has expired (and something like it, of a token that is good), the renewal, the end of the grant, the logout, and the login\n\
+         on another device.\n\n\
+         Since both sides read one file, that proves that Keyfob does what the file says, and **not that the file is right**. And it proves it only as far as\n\
+         the walk notices: so each fact that is walked is changed on the client's side alone, while the provider keeps the right one, and the walk has to fail.\n\
+         Where files share a habit, {OF_A_KIND} of them stand for all (`KEYFOB_ALL_MUTANTS=1` takes every one): {tried} changes, of which {passed} went unnoticed.\n\n\
+         ## What goes unnoticed\n\n\
+         | field | change | files | why |\n|---|---|---|---|\n",
+        independent = independent().len(),
+        live = live(),
+    );
+    for ((field, change), (_, unnoticed)) in found.iter().filter(|(_, (_, unnoticed))| !unnoticed.is_empty()) {
+        let names: Vec<&str> = unnoticed.iter().map(String::as_str).collect();
+        writeln!(page, "| `{field}` | {change} | {} | {} |", names.join(", "), reason(field, change).unwrap_or("**not proven**")).unwrap();
+    }
+    write!(page, "\n## What is not walked\n\n{NOT_WALKED}\n## What is changed\n\n| field | changes | how |\n|---|---|---|\n").unwrap();
+    let mut fields: BTreeMap<&str, (usize, BTreeSet<&str>)> = BTreeMap::new();
+    for ((field, change), (tried, _)) in found {
+        let (all, how) = fields.entry(field).or_default();
+        *all += tried;
+        how.insert(change);
+    }
+    for (field, (tried, how)) in fields {
+        writeln!(page, "| `{field}` | {tried} | {} |", how.into_iter().collect::<Vec<_>>().join(", ")).unwrap();
+    }
+    page
+}
+
+/// Providers at whose imitation a client of others gets through.
+fn independent() -> Vec<String> {
+    Vec::new()
+}
+
+/// Providers that somebody walked live.
+fn live() -> usize {
+    0
 }

@@ -73,12 +73,16 @@ impl Imitated {
         Some(answer(way))
     }
 
-    /// The right status with another value, and statuses that mean "expired" elsewhere.
+    /// The right status with another value, the right value with another status, and statuses that mean "expired" elsewhere.
     pub(super) fn near_expiries(&self) -> Vec<Way> {
         let expired = &self.file.api.expired;
         let elsewhere = [400, 401, 403].into_iter().filter(|status| expired.iter().all(|signal| !signal.status.contains(status)));
-        let errors = near(expired).into_iter().filter(|(status, _)| *status >= 400);
-        errors.chain(elsewhere.map(|status| (status, None))).collect()
+        let mut near = near(expired);
+        for status in elsewhere {
+            let values = ways(expired).into_iter().filter_map(|(_, value)| value);
+            near.extend(values.map(Some).chain([None]).map(|value| (status, value)));
+        }
+        near
     }
 
     /// A refusal that nobody takes for the end of a token.

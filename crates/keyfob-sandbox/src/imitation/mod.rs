@@ -72,8 +72,8 @@ pub struct Habits {
     pub revokes: bool,
     /// Whether a person can approve on another device.
     pub has_device_flow: bool,
-    /// Whether a login can be denied in a way that a client hears of.
-    pub tells_denials: bool,
+    /// Whether every answer of its authorization endpoint names its issuer.
+    pub names_issuer: bool,
     /// In how many ways its API says that a token has expired.
     pub expiries: usize,
     /// In how many ways it says something like it, and means something else.
@@ -118,6 +118,7 @@ struct Imitated {
 #[derive(Default)]
 struct Mood {
     denies: bool,
+    hides_issuer: bool,
     say: Option<Say>,
     /// In which way expired tokens are told.
     expiry: usize,
@@ -194,6 +195,11 @@ impl Imitation {
     /// Whether logins are denied from now on.
     pub fn deny(&self, denies: bool) {
         held(&self.imitated.mood).denies = denies;
+    }
+
+    /// Whether its answers do not name the issuer from now on.
+    pub fn hide_issuer(&self, hides: bool) {
+        held(&self.imitated.mood).hides_issuer = hides;
     }
 
     /// What the API says to the next call.
@@ -357,13 +363,13 @@ impl Imitated {
         let renews = file.renews();
         Habits {
             kept: self.kept(),
-            scopes: if is_oauth2 { file.oauth2.scopes.clone() } else { Vec::new() },
+            scopes: if is_oauth2 { self.granted() } else { Vec::new() },
             lifetime: is_oauth2.then(|| self.lifetime()).flatten(),
             renews,
             rotates: renews && file.oauth2.rotates,
             revokes: self.places.revoke.is_some(),
             has_device_flow: self.places.device.is_some(),
-            tells_denials: true,
+            names_issuer: is_oauth2 && file.oauth2.iss_required,
             expiries: if renews { api::ways(&file.api.expired).len() } else { 0 },
             near_expiries: self.near_expiries().len(),
             failures: api::ways(&file.api.failed).len(),

@@ -34,7 +34,7 @@ impl Imitated {
             }
         };
         let mut back = vec![("state".to_owned(), asked.state.clone())];
-        if let Some(issuer) = &self.places.issuer {
+        if let Some(issuer) = self.places.issuer.as_ref().filter(|_| !held(&self.mood).hides_issuer) {
             back.push(("iss".to_owned(), self.here(issuer)));
         }
         if held(&self.mood).denies {
@@ -44,7 +44,7 @@ impl Imitated {
             let code = Code {
                 client: self.app.client_id.clone(),
                 redirect_uri: Some(asked.redirect_uri.clone()).filter(|_| self.file.oauth2.redirect_uri_at_token),
-                scopes: self.file.oauth2.scopes.clone(),
+                scopes: self.granted(),
                 challenge: asked.challenge,
                 expires: self.clock.now() + CODE_LIFETIME,
                 details: Details { nonce: asked.nonce },
@@ -98,6 +98,14 @@ impl Imitated {
             return Ok(());
         }
         list.fixed(self.file.name_of("scope"), &settings.scopes.join(&settings.scope_separator))
+    }
+
+    /// The scopes that a person grants: those that were asked for. Where none is asked for they are the app's own, and the answer names them in the way of
+    /// the file, if it has one.
+    pub(super) fn granted(&self) -> Vec<String> {
+        let asked = &self.file.oauth2.scopes;
+        let names_them = ["scopes-member", "scope-array"].into_iter().any(|deviation| self.file.deviates(deviation));
+        if asked.is_empty() && names_them { vec!["granted".to_owned()] } else { asked.clone() }
     }
 
     /// That a request to a server endpoint is by the app, in the one way of the file.

@@ -161,7 +161,7 @@ impl Imitated {
             return self.token_error("invalid_request", &why);
         }
         let code = chance::opaque();
-        held(&self.devices).insert(code.clone(), self.file.oauth2.scopes.clone());
+        held(&self.devices).insert(code.clone(), self.granted());
         let uri = if self.file.deviates("verification-url") { "verification_url" } else { "verification_uri" };
         let page = format!("{}/imitated/device", self.hosts().origin(0));
         Reply::json(200, &json!({ "device_code": code, "user_code": "ABCD-EFGH", (uri): page, "expires_in": 600, "interval": 1 }))

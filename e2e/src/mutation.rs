@@ -1,0 +1,361 @@
+//! A provider's file, changed in one place: what a client would have that got one fact wrong. The provider keeps the right one, so the walk has to fail.
+
+use std::collections::BTreeSet;
+
+use toml::{Table, Value};
+
+/// A file with one wrong fact in it.
+#[derive(Clone, Debug)]
+pub struct Mutant {
+    /// The field: `oauth2.pkce`. Members of tables and arrays go by the name of their table.
+    pub field: &'static str,
+    /// What was done to it: `another value`.
+    pub change: &'static str,
+    /// The fact that was there, where it is a habit that several files share.
+    pub was: String,
+    /// The file.
+    pub text: String,
+}
+
+/// Makes mutants of one file.
+struct Maker<'a> {
+    file: &'a Table,
+    mutants: Vec<Mutant>,
+}
+
+/// All mutants of a file. `overview` names the actions that are walked.
+///
+/// # Panics
+/// If the file is no TOML.
+pub fn mutants(text: &str, overview: &BTreeSet<String>) -> Vec<Mutant> {
+    let file: Table = text.parse().expect("a file of the catalogue");
+    let kind = file["kind"].as_str().unwrap_or_default().to_owned();
+    let mut maker = Maker { file: &file, mutants: Vec::new() };
+    maker.endpoints(&kind);
+    if kind == "oauth1" {
+        maker.oauth1();
+    } else {
+        maker.oauth2(&kind);
+    }
+    maker.api(&kind);
+    maker.members("keep", &["keep"], &[Change::Remove]);
+    maker.pairs("deviations", &["deviations"], &[Change::Remove]);
+    for action in overview {
+        maker.action(action);
+    }
+    maker.mutants
+}
+
+/// What is done to each member of a table or an array.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Remove,
+    Alter,
+    Add,
+}
+
+impl Maker<'_> {
+    fn get(&self, path: &[&str]) -> Option<&Value> {
+        let (first, rest) = path.split_first()?;
+        rest.iter().try_fold(self.file.get(*first)?, |value, key| match value {
+            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+            value => value.get(*key),
+        })
+    }
+
+    fn text(&self, path: &[&str]) -> Option<String> {
+        self.get(path)?.as_str().map(str::to_owned)
+    }
+
+    /// One mutant: the value at this path is another one, or (`None`) gone.
+    fn put(&mut self, field: &'static str, change: &'static str, was: impl Into<String>, path: &[&str], value: Option<Value>) {
+        self.put_all(field, change, was, &[(path, value)]);
+    }
+
+    fn put_all(&mut self, field: &'static str, change: &'static str, was: impl Into<String>, places: &[(&[&str], Option<Value>)]) {
+        let mut file = Value::Table(self.file.clone());
+        for (path, value) in places {
+            set(&mut file, path, value.clone());
+        }
+        let Value::Table(file) = file else { return };
+        if file != *self.file {
+            self.mutants.push(Mutant { field, change, was: was.into(), text: file.to_string() });
+        }
+    }
+
+    fn url(&mut self, field: &'static str, path: &[&str]) {
+        let Some(url) = self.text(path) else { return };
+        let (before, query) = url.split_once('?').map_or((url.as_str(), None), |(before, query)| (before, Some(query)));
+        let query = query.map_or_else(String::new, |query| format!("?{query}"));
+        let bare = before.matches('/').count() == 2;
+        let further = format!("{before}{}x{query}", if bare { "/" } else { "" });
+        self.put(field, "another path", "", path, Some(further.into()));
+        self.put(field, "another host", "", path, Some(url.replacen("://", "://other.", 1).into()));
+    }
+
+    fn endpoints(&mut self, kind: &str) {
+        for (key, field, optional) in [
+            ("request_token", "endpoints.request_token", false),
+            ("authorize", "endpoints.authorize", false),
+            ("token", "endpoints.token", false),
+            ("refresh", "endpoints.refresh", true),
+            ("revoke", "endpoints.revoke", true),
+            ("device", "endpoints.device", true),
+            ("issuer", "endpoints.issuer", false),
+            ("jwks", "endpoints.jwks", true),
+        ] {
+            self.url(field, &["endpoints", key]);
+            if optional && kind != "oidc" && self.get(&["endpoints", key]).is_some() {
+                self.put(field, "gone", "", &["endpoints", key], None);
+            }
+        }
+    }
+
+    /// A word of a few: each of the others.
+    fn word(&mut self, field: &'static str, path: &[&str], default: &str, all: &[&'static str]) {
+        let now = self.text(path).unwrap_or_else(|| default.to_owned());
+        for other in all.iter().filter(|other| **other != now) {
+            self.put(field, other, now.clone(), path, Some((*other).into()));
+        }
+    }
+
+    fn flag(&mut self, field: &'static str, path: &[&str], default: bool) {
+        let now = self.get(path).and_then(Value::as_bool).unwrap_or(default);
+        self.put(field, if now { "false" } else { "true" }, now.to_string(), path, Some((!now).into()));
+    }
+
+    /// Each pair of a table.
+    fn pairs(&mut self, field: &'static str, path: &[&str], changes: &[Change]) {
+        let pairs: Vec<(String, Value)> =
+            self.get(path).and_then(Value::as_table).map(|table| table.clone().into_iter().collect()).unwrap_or_default();
+        for (key, value) in &pairs {
+            // What an argument of an action fills is that argument's, not the file's.
+            if field.starts_with("actions.") && value.as_str().is_some_and(|text| text.starts_with('{') && !text.starts_with("{{")) {
+                continue;
+            }
+            let place: Vec<&str> = path.iter().copied().chain([key.as_str()]).collect();
+            let was = if field == "deviations" { key.clone() } else { format!("{key} = {value}") };
+            if changes.contains(&Change::Remove) {
+                self.put(field, "one less", was.clone(), &place, None);
+            }
+            if changes.contains(&Change::Alter) {
+                self.put(field, "another value", was, &place, Some(altered(value)));
+            }
+        }
+        if changes.contains(&Change::Add) {
+            let place: Vec<&str> = path.iter().copied().chain(["another"]).collect();
+            self.put(field, "one more", "", &place, Some("1".into()));
+        }
+    }
+
+    /// Each item of an array.
+    fn members(&mut self, field: &'static str, path: &[&str], changes: &[Change]) {
+        let items = self.get(path).and_then(Value::as_array).cloned().unwrap_or_default();
+        for at in 0..items.len() {
+            let was = items[at].to_string();
+            if changes.contains(&Change::Remove) {
+                let mut fewer = items.clone();
+                fewer.remove(at);
+                self.put(field, "one less", was.clone(), path, Some(fewer.into()));
+            }
+            if changes.contains(&Change::Alter) {
+                let mut other = items.clone();
+                other[at] = altered(&items[at]);
+                self.put(field, "another value", was, path, Some(other.into()));
+            }
+        }
+        if changes.contains(&Change::Add) {
+            let mut more = items.clone();
+            more.push("another".into());
+            self.put(field, "one more", "", path, Some(more.into()));
+        }
+    }
+
+    fn oauth1(&mut self) {
+        self.word("oauth1.signature", &["oauth1", "signature"], "", &["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"]);
+        self.word("oauth1.placement", &["oauth1", "placement"], "header", &["header", "body", "query"]);
+        self.word("oauth1.token_method", &["oauth1", "token_method"], "POST", &["POST", "GET"]);
+        self.word("oauth1.callback", &["oauth1", "callback"], "request-token", &["request-token", "authorize", "registered"]);
+        let realm = self.text(&["oauth1", "realm"]).unwrap_or_default();
+        self.put("oauth1.realm", "another value", realm.clone(), &["oauth1", "realm"], Some("another".into()));
+        self.put("oauth1.realm", "gone", realm, &["oauth1", "realm"], None);
+        let all = [Change::Remove, Change::Alter, Change::Add];
+        self.pairs("oauth1.authorize_params", &["oauth1", "authorize_params"], &all);
+        self.pairs("oauth1.request_token_params", &["oauth1", "request_token_params"], &all);
+        self.pairs("oauth1.access_token_params", &["oauth1", "access_token_params"], &all);
+    }
+
+    fn oauth2(&mut self, kind: &str) {
+        let default = if kind == "oidc" { "basic" } else { "" };
+        self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &["basic", "basic-raw", "post", "none"]);
+        self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json"]);
+        let pkce = self.text(&["oauth2", "pkce"]).unwrap_or_else(|| "s256".to_owned());
+        let (other, reason) = if pkce == "off" { ("s256", None) } else { ("off", Some("none".into())) };
+        let places: [(&[&str], _); 2] = [(&["oauth2", "pkce"], Some(other.into())), (&["oauth2", "pkce_reason"], reason)];
+        self.put_all("oauth2.pkce", other, pkce, &places);
+        self.members("oauth2.scopes", &["oauth2", "scopes"], &[Change::Remove, Change::Add]);
+        let scopes = self.get(&["oauth2", "scopes"]).and_then(Value::as_array).map_or(0, Vec::len);
+        let how_many = ["no scope", "one scope"].get(scopes).copied().unwrap_or("scopes");
+        let separator = self.text(&["oauth2", "scope_separator"]);
+        let other = if separator.as_deref() == Some(",") { " " } else { "," };
+        if separator.is_some() || scopes > 1 {
+            self.put("oauth2.scope_separator", "another value", how_many, &["oauth2", "scope_separator"], Some(other.into()));
+        }
+        self.flag("oauth2.response_type", &["oauth2", "response_type"], true);
+        self.flag("oauth2.redirect_uri_at_token", &["oauth2", "redirect_uri_at_token"], true);
+        if self.get(&["oauth2", "iss_required"]).is_some() {
+            self.flag("oauth2.iss_required", &["oauth2", "iss_required"], false);
+        }
+        self.pairs("oauth2.parameter_names", &["oauth2", "parameter_names"], &[Change::Remove, Change::Alter]);
+        for name in ["client_id", "client_secret", "code", "grant_type", "redirect_uri", "refresh_token", "scope", "state"] {
+            if self.get(&["oauth2", "parameter_names", name]).is_none() && self.sends(name) {
+                self.put("oauth2.parameter_names", "one more", name, &["oauth2", "parameter_names", name], Some("another".into()));
+            }
+        }
+        if let Some(pointer) = self.text(&["oauth2", "tokens_at"]) {
+            self.put("oauth2.tokens_at", "another value", pointer.clone(), &["oauth2", "tokens_at"], Some("/another".into()));
+            self.put("oauth2.tokens_at", "gone", pointer, &["oauth2", "tokens_at"], None);
+        }
+        let all = [Change::Remove, Change::Alter, Change::Add];
+        self.pairs("oauth2.authorize_params", &["oauth2", "authorize_params"], &all);
+        self.pairs("oauth2.token_params", &["oauth2", "token_params"], &all);
+        if let Some(seconds) = self.get(&["oauth2", "default_lifetime"]).and_then(Value::as_integer) {
+            let told = if self.get(&["deviations", "expire-in"]).is_some() { "told all the same" } else { "" };
+            self.put("oauth2.default_lifetime", "another value", told, &["oauth2", "default_lifetime"], Some((2 * seconds).into()));
+            self.put("oauth2.default_lifetime", "gone", told, &["oauth2", "default_lifetime"], None);
+        }
+        self.flag("oauth2.rotates", &["oauth2", "rotates"], false);
+    }
+
+    /// Whether this provider is ever sent a parameter of this name.
+    fn sends(&self, name: &str) -> bool {
+        let some = |path: &[&str]| self.get(path).and_then(Value::as_array).is_some_and(|items| !items.is_empty());
+        match name {
+            "client_secret" => self.text(&["oauth2", "client_auth"]).as_deref() == Some("post"),
+            "refresh_token" => some(&["api", "expired"]),
+            "scope" => some(&["oauth2", "scopes"]),
+            _ => true,
+        }
+    }
+
+    fn api(&mut self, kind: &str) {
+        self.url("api.base_url", &["api", "base_url"]);
+        self.members("api.more_origins", &["api", "more_origins"], &[Change::Remove]);
+        if kind != "oauth1" {
+            self.attach();
+        }
+        self.pairs("api.headers", &["api", "headers"], &[Change::Remove, Change::Alter]);
+        self.signals("api.expired", "expired");
+        self.signals("api.failed", "failed");
+        self.members("api.message", &["api", "message"], &[Change::Remove, Change::Alter]);
+    }
+
+    fn attach(&mut self) {
+        let was = self.get(&["api", "attach"]).map_or_else(|| "bearer".to_owned(), ToString::to_string);
+        let headers: Table = [("x-another".to_owned(), Value::from("{access_token}"))].into_iter().collect();
+        let pair = |key: &str, value: Value| Value::Table([(key.to_owned(), value)].into_iter().collect());
+        if self.get(&["api", "attach"]).is_some_and(|attach| attach.as_str() != Some("bearer")) {
+            self.put("api.attach", "bearer", was.clone(), &["api", "attach"], Some("bearer".into()));
+        }
+        self.put("api.attach", "another header", was.clone(), &["api", "attach"], Some(pair("headers", headers.into())));
+        self.put("api.attach", "query", was.clone(), &["api", "attach"], Some(pair("query", "another".into())));
+        let own = self.get(&["api", "attach", "headers"]).and_then(Value::as_table).cloned().unwrap_or_default();
+        for (name, template) in own {
+            let other = format!("Another {}", template.as_str().unwrap_or_default());
+            self.put("api.attach", "another template", was.clone(), &["api", "attach", "headers", &name], Some(other.into()));
+        }
+    }
+
+    fn signals(&mut self, field: &'static str, key: &str) {
+        let path = ["api", key];
+        let signals = self.get(&path).and_then(Value::as_array).cloned().unwrap_or_default();
+        for at in 0..signals.len() {
+            let (signal, place) = (&signals[at], at.to_string());
+            let was = signal.to_string();
+            let below = |name: &'static str| ["api", key, place.as_str(), name].map(str::to_owned);
+            let mut fewer = signals.clone();
+            fewer.remove(at);
+            self.put(field, "one less", was.clone(), &path, Some(fewer.into()));
+            let status = below("status");
+            let status: Vec<&str> = status.iter().map(String::as_str).collect();
+            self.members(field, &status, &[Change::Alter]);
+            if let Some(mut more) = signal.get("status").and_then(Value::as_array).cloned() {
+                let further = [401, 403, 400].into_iter().find(|status| !more.contains(&Value::from(*status)));
+                if let (Some(further), "api.expired") = (further, field) {
+                    more.push(further.into());
+                    self.put(field, "one status more", was.clone(), &status, Some(more.into()));
+                }
+            }
+            if signal.get("pointer").is_some() {
+                let pointer = below("pointer");
+                let pointer: Vec<&str> = pointer.iter().map(String::as_str).collect();
+                self.put(field, "another pointer", was.clone(), &pointer, Some("/another".into()));
+            }
+            if signal.get("values").is_some() {
+                let (values, pointer) = (below("values"), below("pointer"));
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                let pointer: Vec<&str> = pointer.iter().map(String::as_str).collect();
+                self.members(field, &values, &[Change::Alter]);
+                self.put(field, "any value", was.clone(), &values, None);
+                self.put_all(field, "the status alone", was.clone(), &[(&values, None), (&pointer, None)]);
+            }
+        }
+        let status = if key == "expired" { 401 } else { 200 };
+        let further: Table = [("status".to_owned(), Value::from(vec![status]))].into_iter().collect();
+        let mut more = signals.clone();
+        more.push(further.into());
+        if signals.is_empty() {
+            self.put(field, "one more", "none", &path, Some(more.into()));
+        }
+    }
+
+    fn action(&mut self, name: &str) {
+        self.url_path("actions.path", &["actions", name, "path"]);
+        let method = self.text(&["actions", name, "method"]).unwrap_or_else(|| "GET".to_owned());
+        // A GET that is a POST is one without body.
+        let other = if method == "GET" { "POST" } else { "PUT" };
+        let places: [(&[&str], _); 2] =
+            [(&["actions", name, "method"], Some(other.into())), (&["actions", name, "acts"], Some(false.into()))];
+        self.put_all("actions.method", other, method, &places);
+        self.pairs("actions.query", &["actions", name, "query"], &[Change::Remove, Change::Alter, Change::Add]);
+        self.pairs("actions.headers", &["actions", name, "headers"], &[Change::Remove, Change::Alter]);
+        self.pairs("actions.form", &["actions", name, "form"], &[Change::Remove, Change::Alter]);
+        self.pairs("actions.json", &["actions", name, "json"], &[Change::Remove, Change::Alter]);
+    }
+
+    fn url_path(&mut self, field: &'static str, path: &[&str]) {
+        if let Some(text) = self.text(path) {
+            self.put(field, "another path", "", path, Some(format!("{text}x").into()));
+        }
+    }
+}
+
+fn altered(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with('/') => format!("{text}x").into(),
+        Value::String(text) => format!("another{text}").into(),
+        Value::Integer(number) => (number + 1).into(),
+        Value::Boolean(flag) => (!flag).into(),
+        other => other.clone(),
+    }
+}
+
+/// Puts a value, or takes one away; tables that are not there are made.
+fn set(value: &mut Value, path: &[&str], put: Option<Value>) {
+    let Some((key, rest)) = path.split_first() else { return };
+    match value {
+        Value::Array(items) => {
+            if let Some(item) = key.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
+                set(item, rest, put);
+            }
+        }
+        Value::Table(table) if rest.is_empty() => match put {
+            Some(put) => drop(table.insert((*key).to_owned(), put)),
+            None => drop(table.remove(*key)),
+        },
+        // What is not there cannot be taken away.
+        Value::Table(table) if put.is_none() && !table.contains_key(*key) => {}
+        Value::Table(table) => set(table.entry((*key).to_owned()).or_insert_with(|| Table::new().into()), rest, put),
+        _ => {}
+    }
+}
