@@ -68,12 +68,21 @@ pub fn visit(url: &str) -> Answer {
 /// # Errors
 /// If nobody answers, or with something that is not HTTP.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
+    let (authority, _) = split(url)?;
+    send_as(method, url, authority, headers, body)
+}
+
+/// The same, under another name than the address says (`Host`).
+///
+/// # Errors
+/// As [`send`].
+pub fn send_as(method: &str, url: &str, host: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
     let (authority, target) = split(url)?;
     let mut stream = TcpStream::connect(authority)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
 
-    let mut message = format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
+    let mut message = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {
         message.push_str(&format!("{name}: {value}\r\n"));
     }

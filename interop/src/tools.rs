@@ -48,6 +48,12 @@ pub fn chromium() -> Option<(PathBuf, PathBuf)> {
     }
 }
 
+/// nginx; `None` after saying that the test is skipped.
+pub fn nginx() -> Option<PathBuf> {
+    let found = named("KEYFOB_TEST_NGINX").or_else(|| on_path("nginx")).or_else(|| existing(PathBuf::from("/usr/sbin/nginx")));
+    found.or_else(|| skip(Why::Missing, "no nginx; `cargo xtask setup` installs it where it may (Debian: apt-get install nginx-light)"))
+}
+
 /// The library of faketime that turns a program's clock (its variant for programs with threads).
 pub fn faketime() -> Option<PathBuf> {
     let installed = || {

@@ -64,7 +64,7 @@ pub(crate) const SYSTEMD: Tool = Tool {
 pub(crate) const NGINX: Tool = Tool {
     name: "nginx",
     packages: &["nginx-light"],
-    skips: "the proxy of packaging/ (cli)",
+    skips: "the proxy of packaging/ (cli), the fleet behind it (interop)",
     find: || on_path("nginx").filter(|path| succeeds(path, &["-v"])),
 };
 
