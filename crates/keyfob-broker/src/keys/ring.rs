@@ -3,6 +3,7 @@
 //! A key is read from the shelf once and kept in memory as long as the shelf tells what changes: one that is revoked, here or by another instance, is
 //! gone within half a second. While nobody tells (the connection for that is lost), every request reads the shelf.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -33,6 +34,8 @@ pub(crate) struct Ring {
     /// Whether changes are told now.
     told: AtomicBool,
     buckets: Buckets,
+    /// Uses that are to be noted, by the key's number. The first is being written, where there is one.
+    waiting: Mutex<BTreeMap<String, (Arc<Fob>, Timestamp)>>,
 }
 
 struct Held {
@@ -58,6 +61,7 @@ impl Ring {
             following: OnceCell::new(),
             told: AtomicBool::new(false),
             buckets: Buckets::default(),
+            waiting: Mutex::default(),
         })
     }
 
@@ -82,16 +86,40 @@ impl Ring {
         if !is_due || fob.noted.compare_exchange(noted, now.as_unix(), Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
-        let (ring, fob) = (self.clone(), fob.clone());
-        tokio::spawn(async move {
-            let key = ValetKey { last_used_at: Some(now), ..fob.key.clone() };
+        // At most as many as there are keys: one that waits already is not written twice.
+        let mut waiting = self.waiting();
+        let is_first = waiting.is_empty();
+        waiting.insert(fob.key.id.clone(), (fob.clone(), now));
+        drop(waiting);
+        if is_first {
+            let ring = self.clone();
+            tokio::spawn(async move { ring.write_notes().await });
+        }
+    }
+
+    /// Writes what waits, one after the other. All at once, where many keys are used for the first time, they would keep every connection to the vault
+    /// from those who wait for an answer: PostgreSQL lets writes that are told to others commit one by one.
+    async fn write_notes(self: Arc<Self>) {
+        loop {
+            let Some((fob, at)) = self.waiting().first_key_value().map(|(_, note)| note.clone()) else { return };
+            let key = ValetKey { last_used_at: Some(at), ..fob.key.clone() };
             let item = Record::of(&key, fob.digest).item(&key);
             // Over this very record: another instance may have noted it, or somebody has revoked the key, which must not come back by this.
-            match ring.shelf.put_item(KIND, &item, Expected::Generation(fob.generation)).await {
-                Ok(_) | Err(StoreError::Conflict) => ring.forget(&key.id),
+            match self.shelf.put_item(KIND, &item, Expected::Generation(fob.generation)).await {
+                Ok(_) | Err(StoreError::Conflict) => self.forget(&key.id),
                 Err(error) => tracing::debug!(%error, key = key.id, "the last use of a key was not noted"),
             }
-        });
+            let mut waiting = self.waiting();
+            waiting.remove(&key.id);
+            // Under the lock: whoever comes next finds nothing, and begins anew.
+            if waiting.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, (Arc<Fob>, Timestamp)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key is read again when it is used next.

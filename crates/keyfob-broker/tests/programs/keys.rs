@@ -2,7 +2,8 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
 use keyfob_broker::{Who, keys};
@@ -211,7 +212,17 @@ async fn a_revoked_key_is_refused_everywhere_within_a_second() {
 struct Silent {
     inner: MemoryShelf,
     lost: watch::Sender<bool>,
-    reads: std::sync::atomic::AtomicUsize,
+    reads: AtomicUsize,
+    /// Writes of items under way, and the most there were at once.
+    writing: AtomicUsize,
+    most_writing: AtomicUsize,
+}
+
+impl Silent {
+    fn new() -> Arc<Self> {
+        let (reads, writing, most_writing) = Default::default();
+        Arc::new(Self { inner: MemoryShelf::default(), lost: watch::Sender::new(false), reads, writing, most_writing })
+    }
 }
 
 struct Lost(watch::Receiver<bool>, AtomicBool);
@@ -235,7 +246,15 @@ impl Shelf for Silent {
         self.inner.item(kind, id, now)
     }
     fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {
-        self.inner.put_item(kind, item, expected)
+        Box::pin(async move {
+            let at_once = self.writing.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most_writing.fetch_max(at_once, Ordering::Relaxed);
+            // As long as a disk takes.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let done = self.inner.put_item(kind, item, expected).await;
+            self.writing.fetch_sub(1, Ordering::Relaxed);
+            done
+        })
     }
     fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
         self.inner.remove_item(kind, id)
@@ -270,7 +289,7 @@ impl Shelf for Silent {
 
 #[tokio::test]
 async fn an_instance_that_hears_nothing_reads_the_shelf_each_time() {
-    let shelf = Arc::new(Silent { inner: MemoryShelf::default(), lost: watch::Sender::new(false), reads: Default::default() });
+    let shelf = Silent::new();
     let vault = Vault::on(shelf.clone());
     let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
     let service = bare.connected(&vault).await;
@@ -338,4 +357,32 @@ async fn without_a_shelf_there_are_no_keys() {
         assert_eq!(instance.ask(&key, "GET", target).await.status, 404);
     }
     assert!(bare.heads().is_empty());
+}
+
+/// PostgreSQL lets writes that are told to others commit one by one: many at once would keep every connection from those who wait for an answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uses_of_many_keys_are_noted_one_after_the_other() {
+    const KEYS: usize = 12;
+    let shelf = Silent::new();
+    let vault = Vault::on(shelf.clone());
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Arc::new(Instance::start(&vault, vec![service]).await);
+    let mut texts = Vec::new();
+    for _ in 0..KEYS {
+        texts.push(vault.key("bare", &["GET /x"]).await);
+    }
+    shelf.most_writing.store(0, Ordering::Relaxed);
+    let mut asking = tokio::task::JoinSet::new();
+    for text in texts {
+        let instance = instance.clone();
+        asking.spawn(async move { instance.ask(&text, "GET", "/api/bare/x").await.status });
+    }
+    assert_eq!(asking.join_all().await, [200; KEYS]);
+    until("all are noted", async || {
+        let listed = keys::list(&*vault.shelf, None, vault.now()).await.expect("the shelf");
+        listed.iter().filter(|key| key.last_used_at.is_some()).count() == KEYS
+    })
+    .await;
+    assert_eq!(shelf.most_writing.load(Ordering::Relaxed), 1);
 }
