@@ -20,6 +20,7 @@ mod logout;
 mod memory;
 mod moment;
 mod own_keys;
+mod person;
 mod policy;
 pub mod session;
 mod sourced_claims;

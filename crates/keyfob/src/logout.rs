@@ -47,12 +47,18 @@ pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &s
     let _hold = hold(keyfob, &read().await?.value.id).await;
     let account = read().await?.value;
     let revoked = if revoke { ask(keyfob, settings, app, &account).await } else { Revoked::NotAsked };
-    let entry = keyfob.entry(&account, Event::LoggedOut { revoked: matches!(revoked, Revoked::Yes) });
+    forget(keyfob, &account, matches!(revoked, Revoked::Yes)).await?;
+    Ok(LoggedOut { account, revoked })
+}
+
+/// Forgets an account here, and writes that into its history.
+pub(crate) async fn forget(keyfob: &Keyfob, account: &Account, revoked: bool) -> Result<(), Error> {
+    let entry = keyfob.entry(account, Event::LoggedOut { revoked });
     keyfob.store().remove_account(&account.name, Some(&entry)).await?;
     keyfob.tell(&entry);
     keyfob.forget_session(&account.name);
     tracing::info!(account = account.name, "logged out");
-    Ok(LoggedOut { account, revoked })
+    Ok(())
 }
 
 /// Asks the provider to forget the tokens of an account that is forgotten here already: for whoever puts that off ([`logout`] does both).

@@ -1,7 +1,7 @@
 //! Whose which account is, beside its name: what each person has, what they call it on pages, and that one account at a provider is linked to
 //! one person.
 
-use keyfob::proto::{Timestamp, TokenSet};
+use keyfob::proto::Timestamp;
 use keyfob::store::Expected;
 use keyfob::{Account, Approved, StoreError};
 use keyfob_store::shelf::{Item, Kind};
@@ -127,7 +127,7 @@ impl People {
         }
         let listed = Listed { name: account.name.clone(), title: None };
         self.put_new(ACCOUNT, &item(person, account, &listed)).await?;
-        if let Some(id) = self.upstream_of(account, now).await? {
+        if let Some(id) = self.upstream(account.person(), now).await? {
             let linked = Linked { person: person.to_owned(), names: vec![account.name.clone()], at: now };
             self.put_new(UPSTREAM, &linked.item(&id)).await?;
         }
@@ -162,7 +162,7 @@ impl People {
 
     /// What the tokens of this account are for is the person's no more; by another of their accounts it may be.
     pub(crate) async fn unlink(&self, person: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
-        let Some(id) = self.upstream_of(account, now).await? else { return Ok(()) };
+        let Some(id) = self.upstream(account.person(), now).await? else { return Ok(()) };
         for _ in 0..TRIES {
             let Some(found) = self.shelf.item(UPSTREAM, &id, now).await? else { return Ok(()) };
             let mut linked: Linked = super::read(&found.value)?;
@@ -181,26 +181,11 @@ impl People {
         Ok(())
     }
 
-    /// Whether what was approved is for another account at the provider than the one that is there. Where the provider does not say whose either of them is,
-    /// nobody can tell, and it counts as the same: a key would end with every new login.
-    pub(crate) async fn is_another_upstream(
-        &self,
-        before: &Account,
-        seat: &Seat,
-        approved: &Approved,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let old = self.upstream_of(before, now).await?;
-        let new = self.upstream(&seat.desk.provider.name, approved.subject(), approved.kept(), now).await?;
-        Ok(old.zip(new).is_some_and(|(old, new)| old != new))
-    }
-
     /// Links what was approved to a person, under this name, before it is kept. `false`: it is linked to somebody else, and stays theirs (L19). Where the provider does
     /// not say whose account it is, nobody can tell, and it is linked.
     pub(crate) async fn link(&self, site: &Site, seat: &Seat, approved: &Approved) -> Result<bool, StoreError> {
         let now = site.keyfob.now();
-        let kept = approved.kept();
-        let Some(id) = self.upstream(&seat.desk.provider.name, approved.subject(), kept, now).await? else { return Ok(true) };
+        let Some(id) = self.upstream(approved.person(), now).await? else { return Ok(true) };
         // What the command made is written down at the first look.
         site.find_accounts(self, now).await?;
         for _ in 0..TRIES {
@@ -225,31 +210,12 @@ impl People {
         Err(StoreError::Conflict)
     }
 
-    async fn upstream_of(&self, account: &Account, now: Timestamp) -> Result<Option<String>, StoreError> {
-        let subject = match &account.tokens {
-            TokenSet::OAuth2(tokens) => tokens.identity.as_ref().map(|identity| (identity.issuer.as_str(), identity.subject.as_str())),
-            _ => None,
-        };
-        let kept = account.kept.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        self.upstream(&account.provider, subject, kept, now).await
-    }
-
-    /// What an account at a provider is found by, where it can be known: the person that an ID token names, or a user id that came with the tokens.
-    async fn upstream<'a>(
-        &self,
-        provider: &str,
-        subject: Option<(&str, &str)>,
-        mut kept: impl Iterator<Item = (&'a str, &'a str)>,
-        now: Timestamp,
-    ) -> Result<Option<String>, StoreError> {
-        let parts = match subject {
-            Some((issuer, subject)) => ["subject", issuer, subject],
-            None => match kept.find(|(name, value)| names_a_person(name) && !value.is_empty()) {
-                Some((name, value)) => [name, provider, value],
-                None => return Ok(None),
-            },
-        };
-        self.keyed(UPSTREAM, &parts, now).await.map(Some)
+    /// What an account at a provider is found by, where it can be known whose it is.
+    async fn upstream(&self, person: Option<[&str; 3]>, now: Timestamp) -> Result<Option<String>, StoreError> {
+        match person {
+            Some(parts) => self.keyed(UPSTREAM, &parts, now).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A name for something that is no secret, which nobody who reads the database can guess at.
@@ -290,26 +256,4 @@ impl Linked {
 
 fn item(person: &str, account: &Account, listed: &Listed) -> Item {
     Item::new(account.id.as_str(), serde_json::to_vec(listed).expect("text")).owned_by(person)
-}
-
-/// Whether a value that a provider's file keeps says whose account it is: `user_id`, `encoded_user_id`, `edam_userId`, `user_nsid`, `open_id`. A company (`realmId`) or a
-/// workspace may be several people's.
-fn names_a_person(name: &str) -> bool {
-    let plain: String = name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect();
-    plain.ends_with("userid") || plain.ends_with("usernsid") || plain == "openid"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn l19_user_ids_name_a_person_and_companies_do_not() {
-        for name in ["user_id", "userid", "x_user_id", "encoded_user_id", "edam_userId", "user_nsid", "open_id"] {
-            assert!(names_a_person(name), "{name}");
-        }
-        for name in ["realmId", "workspace_id", "bot_id", "merchant_id", "username", "id", "session_state", "api_domain"] {
-            assert!(!names_a_person(name), "{name}");
-        }
-    }
 }

@@ -65,7 +65,7 @@ pub(crate) struct Who {
 
 impl Person {
     /// The one whose vault it is.
-    pub(super) fn owner(now: Timestamp) -> Self {
+    pub(crate) fn owner(now: Timestamp) -> Self {
         Self::new(OWNER.to_owned(), "Owner", Role::Owner, now)
     }
 

@@ -144,24 +144,16 @@ pub(crate) async fn finish(
         return Err(Failure::taken(&seat));
     }
     let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
-    // The name goes on with its account's id, and so would the keys that were made for it: whoever has one would be at somebody else's account at the
-    // provider. That one gets an id of its own. Its tokens are not revoked, for the same reason as above.
-    if let Some(before) = before.as_ref().filter(|_| !must_be_free)
-        && people.is_another_upstream(before, &seat, &approved, now).await?
-    {
-        let desk = &seat.desk;
-        match keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, false).await {
-            Ok(_) | Err(Error::NoAccount { .. }) => {}
-            Err(error) => return Err(failed(error)),
-        }
-        people.unlist(&seat.person, before, now).await?;
-    }
     // Another machine may have been faster.
     let kept = if must_be_free { approved.keep_new().await } else { approved.keep().await };
     let account = match kept {
         Err(Error::Store(StoreError::Conflict)) if must_be_free => return Err(Failure::name_taken()),
         kept => kept.map_err(failed)?.account,
     };
+    // The name has become another account's at the provider, and has an id of its own: nothing that was made for the old one is for this one.
+    if let Some(before) = before.filter(|before| before.id != account.id) {
+        people.unlist(&seat.person, &before, now).await?;
+    }
     people.list(&seat.person, &account, now).await?;
     // Somebody who was removed meanwhile leaves nothing behind.
     if !people.is_here(&seat.person, now).await? {

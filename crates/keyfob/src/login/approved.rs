@@ -10,6 +10,7 @@ use super::{LoggedIn, Login};
 use crate::back_channel::Side;
 use crate::error::Error;
 use crate::id_token::Verifier;
+use crate::person;
 
 /// What somebody approved: tokens, and whose they are. Nothing of it is kept yet. A program that links accounts to people looks here whether this
 /// one is linked to somebody else; one that signs people in needs to know who it is, and no account.
@@ -42,17 +43,9 @@ impl Approved {
         self.id_token.as_ref()
     }
 
-    /// The issuer's name for the person, also where nobody can verify it: as it came from the token endpoint.
-    pub fn subject(&self) -> Option<(&str, &str)> {
-        match &self.received.tokens {
-            TokenSet::OAuth2(tokens) => tokens.identity.as_ref().map(|identity| (identity.issuer.as_str(), identity.subject.as_str())),
-            _ => None,
-        }
-    }
-
-    /// Values of the answer that would be kept with the account (`user_id`).
-    pub fn kept(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.received.kept.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    /// Whose account it would be at the provider, also where nobody can verify it; as [`Account::person`](crate::Account::person) has it.
+    pub fn person(&self) -> Option<[&str; 3]> {
+        person::of(&self.login.settings.provider, &self.received.tokens, &self.received.kept)
     }
 
     /// What the provider tells about the person beyond the ID token (OpenID Connect Core §5.3): about the person of that ID token, or it is refused

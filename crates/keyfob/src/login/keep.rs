@@ -12,6 +12,7 @@ use crate::history::{Event, Fingerprint};
 use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
 use crate::store::{Expected, StoreError, Versioned};
+use crate::{logout, person};
 
 /// How often a write is tried that others get in the way of: refreshes, logins and logouts of one account.
 const TRIES: usize = 8;
@@ -39,7 +40,7 @@ impl Place<'_> {
         Error::TakenName { name: self.name.to_owned(), provider: by.value.provider.clone() }
     }
 
-    /// Keeps the account: in place of the one that is there now, whose id it goes on with. It is read here, as late as can be: while somebody approved, the
+    /// Keeps the account: in place of the one that is there now, whose id it goes on with if it is the same person's at the provider. It is read here, as late as can be: while somebody approved, the
     /// name may have become another provider's, or the account may have been logged out, whose id is never used again. A refresh or another
     /// login of the same provider that gets in between is gone over; another provider's account is not, and then nobody will use the new tokens.
     pub(super) async fn keep(
@@ -59,12 +60,29 @@ impl Place<'_> {
                 }
                 before => before?,
             };
+            let replaced = before.is_some();
+            let before = self.unless_anothers(before, &received).await?;
             match self.write(before, Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await {
                 Err(Error::Store(StoreError::Conflict)) => {}
-                written => return written,
+                written => return written.map(|logged_in| LoggedIn { replaced, ..logged_in }),
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// What the new login goes on with. Keys, links and rules are made for an account's id: under the old one, whoever has such a key would be at somebody else's
+    /// account at the provider. So that account is over, and its name begins anew. Its tokens are not revoked: at some providers that would end the
+    /// other person's authorization of other programs, too.
+    async fn unless_anothers(&self, before: Option<Versioned<Account>>, received: &Received) -> Result<Option<Versioned<Account>>, Error> {
+        match before {
+            Some(before)
+                if person::differ(before.value.person(), person::of(&self.settings.provider, &received.tokens, &received.kept)) =>
+            {
+                logout::forget(self.keyfob, &before.value, false).await?;
+                Ok(None)
+            }
+            before => Ok(before),
+        }
     }
 
     /// Keeps what somebody approved elsewhere than in a browser of ours, once its ID token is verified.
