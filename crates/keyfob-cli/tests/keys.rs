@@ -1,4 +1,4 @@
-//! Valet keys, from being made to being taken back.
+//! Valet keys and API tokens, from being made to being taken back.
 
 #![allow(missing_docs)]
 
@@ -27,4 +27,27 @@ async fn a_key_is_made_listed_and_revoked() {
     assert_eq!(house.json(&["key", "revoke", id]).await["revoked"], true);
     assert_eq!(house.json(&["key", "list"]).await, serde_json::json!([]));
     house.run(&["key", "revoke", id]).await.exits(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_token_is_made_listed_and_revoked() {
+    let house = House::new().await;
+    house.log_in("august").await;
+    let made = house.json(&["key", "create", "--api", "--name", "deploy", "--expires", "30d"]).await;
+    let (id, token) = (made["id"].as_str().expect("an id"), made["key"].as_str().expect("a token"));
+    assert!(token.starts_with("kft_") && token[4..].starts_with(id), "{made}");
+    let listed = house.json(&["key", "list"]).await;
+    assert_eq!((&listed[0]["id"], &listed[0]["api"], &listed[0]["name"]), (&id.into(), &true.into(), &"deploy".into()));
+    assert!(!listed.to_string().contains(&token[30..]), "{listed}");
+    // It has no rules, so that none may be given; and a key has an account.
+    for words in [
+        &["key", "create", "--api", "--name", "x", "--allow", "GET /**"][..],
+        &["key", "create", "--api", "--name", "x", "--account", "august"],
+        &["key", "create", "--api"],
+        &["key", "create", "--allow", "GET /**"],
+    ] {
+        house.run(words).await.exits(2);
+    }
+    assert_eq!(house.json(&["key", "revoke", id]).await["revoked"], true);
+    assert_eq!(house.json(&["key", "list"]).await, serde_json::json!([]));
 }

@@ -9,7 +9,10 @@ async fn without_a_token_or_a_session_nobody_is_let_in() {
     let world = World::known(&["netatmo"]).await;
     let owner = Program::of(&world, "owner").await;
     // The token is of somebody who was never here.
-    assert_eq!(owner.get("/v1/me").await.status, 401);
+    assert_eq!(Program::of(&world, &"0".repeat(32)).await.get("/v1/me").await.status, 401);
+    // Whose the vault is needs no browser for that, and may still come in by the first link.
+    assert_eq!(owner.get("/v1/me").await.json()["role"], "owner");
+    assert!(world.site.first_run_link().await.expect("a shelf").is_some());
     world.owner().await;
     let me = owner.get("/v1/me").await.json();
     assert_eq!((&me["id"], &me["role"], &me["by"]), (&json!("owner"), &json!("owner"), &json!("token")));

@@ -1,10 +1,12 @@
-//! `keyfob key create`, `list` and `revoke`: valet keys, for programs that use an account through the web app.
+//! `keyfob key create`, `list` and `revoke`: valet keys, for programs that use an account through the web app; and API tokens, for programs that use the
+//! web app itself.
 
 use clap::{Args, Subcommand};
 use keyfob::proto::Timestamp;
 use keyfob::proto::scrub::printable;
 use keyfob::{Clock, SystemClock};
 use keyfob_broker::Who;
+use keyfob_broker::api::token::{self, ApiToken};
 use keyfob_broker::keys::{self, NewKey, Rate, Rule, ValetKey};
 use serde_json::{Value, json};
 
@@ -36,8 +38,11 @@ pub(crate) enum Verb {
 #[derive(Args, Debug)]
 pub(crate) struct Create {
     /// The account that it is for
-    #[arg(long, value_name = "ACCOUNT")]
-    account: String,
+    #[arg(long, value_name = "ACCOUNT", required_unless_present = "api")]
+    account: Option<String>,
+    /// A token for the JSON API of keyfob serve instead: its program does all that you may do there
+    #[arg(long, requires = "name", conflicts_with_all = ["account", "allow", "rate", "token"])]
+    api: bool,
     /// What it may do: methods and a path (may be given several times); nothing else
     #[arg(long, value_name = "RULE")]
     allow: Vec<Rule>,
@@ -51,8 +56,8 @@ pub(crate) struct Create {
     #[arg(long)]
     token: bool,
     /// What you call it
-    #[arg(long, value_name = "NAME", default_value = "")]
-    name: String,
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
 }
 
 const RULES: &str = "\
@@ -62,7 +67,9 @@ Rules:
   * /users/**              any method; ** at the end is the rest of the path
 A rule says nothing about the query: whoever may use a path may use it with any.
 
-Example: keyfob key create --account august --allow 'GET /users/locks/**' --rate 10/min --expires 7d";
+Examples:
+  keyfob key create --account august --allow 'GET /users/locks/**' --rate 10/min --expires 7d
+  keyfob key create --api --name deploy --expires 30d";
 
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
     match verb {
@@ -73,7 +80,8 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
 }
 
 async fn create(args: Create, context: &Context) -> Result<(), Card> {
-    let account = context.account(&args.account).await?;
+    let Some(account) = &args.account else { return create_token(args, context).await };
+    let account = context.account(account).await?;
     let what = format!("cannot make a key for {}", account.name);
     if args.allow.is_empty() && !args.token {
         let next = format!("allow something, such as --allow 'GET /**'; what there is: keyfob provider show {}", account.provider);
@@ -82,7 +90,7 @@ async fn create(args: Create, context: &Context) -> Result<(), Card> {
     let now = SystemClock.now();
     let new = NewKey {
         owner: OWNER.to_owned(),
-        name: args.name,
+        name: args.name.unwrap_or_default(),
         account: account.name.clone(),
         account_id: account.id.clone(),
         rules: args.allow,
@@ -103,21 +111,42 @@ async fn create(args: Create, context: &Context) -> Result<(), Card> {
     context.out.data(made.text.expose())
 }
 
-async fn list(context: &Context) -> Result<(), Card> {
-    let (now, keys) = (SystemClock.now(), all(context).await?);
+async fn create_token(args: Create, context: &Context) -> Result<(), Card> {
+    let now = SystemClock.now();
+    let expires_at = args.expires.map(|seconds| now.plus(seconds));
+    let (name, shelf) = (args.name.unwrap_or_default(), context.shelf().await?);
+    let made = token::create(&**shelf, OWNER, &name, expires_at, Who::Command, now).await.doing("cannot make an API token")?;
     if context.out.json {
-        return context.out.json(&keys.iter().map(json_of).collect::<Vec<_>>());
+        let mut told = json_of_token(&made.token);
+        told["key"] = made.text.expose().into();
+        return context.out.json(&told);
     }
-    if keys.is_empty() {
+    let paint = context.out.note_paint();
+    let until = made.token.expires_at.map_or_else(|| ", until it is revoked".to_owned(), |at| format!(", until {}", moment::local(at)));
+    context.out.note(&format!("{} a token for {}: all that you may do{until}", paint.good("✓"), paint.strong("the JSON API")));
+    context.out.note(&paint.dim("keep it now: it is not shown again. To use it: Authorization: Bearer TOKEN, at /v1/ of keyfob serve"));
+    context.out.data(made.text.expose())
+}
+
+async fn list(context: &Context) -> Result<(), Card> {
+    let (now, keys, tokens) = (SystemClock.now(), all(context).await?, tokens(context).await?);
+    if context.out.json {
+        return context.out.json(&keys.iter().map(json_of).chain(tokens.iter().map(json_of_token)).collect::<Vec<_>>());
+    }
+    if keys.is_empty() && tokens.is_empty() {
         context.out.note("No keys. keyfob key create makes one.");
         return Ok(());
     }
     let mut sheet = Sheet::new(["ID", "Name", "Account", "May", "Rate", "Ends", "Used last"]);
+    let ago = |moment: Option<Timestamp>, none: &str| moment.map_or_else(|| none.to_owned(), |at| moment::from_now(at, now));
     for key in &keys {
-        let ago = |moment: Option<Timestamp>, none: &str| moment.map_or_else(|| none.to_owned(), |at| moment::from_now(at, now));
         let rate = key.rate.map_or_else(|| "-".to_owned(), |rate| rate.to_string());
         let (ends, used) = (ago(key.expires_at, "-"), ago(key.last_used_at, "never"));
         sheet.row([key.id.clone(), key.name.clone(), account(key), may(key, ", "), rate, ends, used]);
+    }
+    for token in &tokens {
+        let (ends, used) = (ago(token.expires_at, "-"), ago(token.last_used_at, "never"));
+        sheet.row([token.id.clone(), token.name.clone(), "-".to_owned(), "all, at the JSON API".to_owned(), "-".to_owned(), ends, used]);
     }
     sheet.print(&context.out)
 }
@@ -127,9 +156,17 @@ async fn revoke(id: &str, context: &Context) -> Result<(), Card> {
     if context.keyfob_if_any().await?.is_none() {
         return Err(missing());
     }
-    let revoked =
-        keys::revoke(&**context.shelf().await?, None, id, Who::Command, SystemClock.now()).await.doing("cannot revoke the key")?;
-    let key = revoked.ok_or_else(missing)?;
+    let (shelf, now) = (context.shelf().await?, SystemClock.now());
+    let Some(key) = keys::revoke(&**shelf, None, id, Who::Command, now).await.doing("cannot revoke the key")? else {
+        let revoked = token::revoke(&**shelf, OWNER, id, Who::Command, now).await.doing("cannot revoke the token")?;
+        let token = revoked.ok_or_else(missing)?;
+        if context.out.json {
+            return context.out.json(&json!({"id": token.id, "name": token.name, "account": null, "revoked": true}));
+        }
+        let paint = context.out.note_paint();
+        context.out.note(&format!("{} the API token {} opens nothing any more", paint.good("✓"), paint.strong(&token.name)));
+        return Ok(());
+    };
     if context.out.json {
         return context.out.json(&json!({"id": key.id, "name": key.name, "account": account(&key), "revoked": true}));
     }
@@ -143,6 +180,14 @@ async fn all(context: &Context) -> Result<Vec<ValetKey>, Card> {
         return Ok(Vec::new());
     }
     keys::list(&**context.shelf().await?, None, SystemClock.now()).await.doing("cannot read the keys")
+}
+
+/// The owner's API tokens: others make theirs on their own pages.
+async fn tokens(context: &Context) -> Result<Vec<ApiToken>, Card> {
+    if context.keyfob_if_any().await?.is_none() {
+        return Ok(Vec::new());
+    }
+    token::list(&**context.shelf().await?, OWNER, SystemClock.now()).await.doing("cannot read the tokens")
 }
 
 /// The account as the vault calls it.
@@ -166,5 +211,18 @@ fn json_of(key: &ValetKey) -> Value {
         "created_at": moment::utc(key.created_at),
         "expires_at": key.expires_at.map(moment::utc),
         "last_used_at": key.last_used_at.map(moment::utc),
+    })
+}
+
+/// With the members of a key; what a token may do is no list.
+fn json_of_token(token: &ApiToken) -> Value {
+    json!({
+        "id": token.id,
+        "name": token.name,
+        "account": null,
+        "api": true,
+        "created_at": moment::utc(token.created_at),
+        "expires_at": token.expires_at.map(moment::utc),
+        "last_used_at": token.last_used_at.map(moment::utc),
     })
 }
