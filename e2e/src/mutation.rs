@@ -216,6 +216,10 @@ impl Maker<'_> {
             self.put("oauth2.tokens_at", "another value", pointer.clone(), &["oauth2", "tokens_at"], Some("/another".into()));
             self.put("oauth2.tokens_at", "gone", pointer, &["oauth2", "tokens_at"], None);
         }
+        if let Some(word) = self.text(&["oauth2", "token_type"]) {
+            self.put("oauth2.token_type", "another value", word.clone(), &["oauth2", "token_type"], Some("another".into()));
+            self.put("oauth2.token_type", "gone", word, &["oauth2", "token_type"], None);
+        }
         let all = [Change::Remove, Change::Alter, Change::Add];
         self.pairs("oauth2.authorize_params", &["oauth2", "authorize_params"], &all);
         self.pairs("oauth2.token_params", &["oauth2", "token_params"], &all);

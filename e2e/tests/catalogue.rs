@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use keyfob_e2e::mutation::{Mutant, mutants};
 use keyfob_e2e::walk;
+use keyfob_providers::{Catalogue, Provider};
 use keyfob_sandbox::Imitation;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -189,8 +190,8 @@ fn page(found: &Findings, files: usize) -> String {
          Where files share a habit, {OF_A_KIND} of them stand for all (`KEYFOB_ALL_MUTANTS=1` takes every one): {tried} changes, of which {passed} went unnoticed.\n\n\
          ## What goes unnoticed\n\n\
          | field | change | files | why |\n|---|---|---|---|\n",
-        independent = independent().len(),
-        live = live(),
+        independent = with(|provider| &provider.independent_client),
+        live = with(|provider| &provider.verified),
     );
     for ((field, change), (_, unnoticed)) in found.iter().filter(|(_, (_, unnoticed))| !unnoticed.is_empty()) {
         let names: Vec<&str> = unnoticed.iter().map(String::as_str).collect();
@@ -209,12 +210,7 @@ fn page(found: &Findings, files: usize) -> String {
     page
 }
 
-/// Providers at whose imitation a client of others gets through.
-fn independent() -> Vec<String> {
-    Vec::new()
-}
-
-/// Providers that somebody walked live.
-fn live() -> usize {
-    0
+/// Providers of which a fact is told.
+fn with(told: impl Fn(&Provider) -> &Option<String>) -> usize {
+    Catalogue::embedded().iter().filter(|provider| told(provider).is_some()).count()
 }

@@ -50,6 +50,8 @@ deviations! {
         "OAuth 1: `oauth_callback_confirmed` is there and is not `true`, but `1`, for example.";
     CallbackUnconfirmed, "callback-unconfirmed", "RFC 5849 §2.1",
         "OAuth 1: the server confirms no callback at all, as before revision A of the protocol. Whoever approved may be somebody else than who is logged in (session fixation).";
+    CamelCase, "camel-case", "RFC 6749 §5.1",
+        "OAuth 2: the members of a token answer are called `accessToken`, `tokenType`, `expiresIn`, `refreshToken`.";
     DenialWithoutVerifier, "denial-without-verifier", "RFC 5849 §2.2",
         "OAuth 1: a denial is told by a redirect that names our token and carries no verifier. The RFC has no denial at all.";
     ErrorCode, "error-code", "RFC 6749 §5.2",
@@ -70,6 +72,8 @@ deviations! {
         "OAuth 2: the members of a token answer are not at its top but further down, in an object that the provider's settings point to (`tokens_at`).";
     NullMembers, "null-members", "RFC 6749 §5.1",
         "OAuth 2: a member of a token answer that has no value is `null`, where it should not be there.";
+    OtherTokenType, "other-token-type", "RFC 6749 §7.1",
+        "OAuth 2: what is a bearer token is called otherwise in `token_type`: `bot`, for example. The provider's settings say how (`token_type`), and no other word is taken.";
     RedirectFragment, "redirect-fragment", "RFC 6749 §3.1.2",
         "OAuth 2: the redirect carries a fragment, for example `#_=_`.";
     RedirectScheme, "redirect-scheme", "RFC 6749 §3.1.2",
@@ -82,6 +86,8 @@ deviations! {
         "OAuth 2: the granted scopes come as `scopes` instead of `scope`. Where it is not allowed, the member is one of those that are not known, and ignored.";
     VerificationUrl, "verification-url", "RFC 8628 §3.2",
         "OAuth 2: a device authorization answer has `verification_url` instead of `verification_uri`.";
+    ZeroLifetime, "zero-lifetime", "RFC 6749 §5.1",
+        "OAuth 2: `expires_in` is 0 and means that the token does not end. Where it is not allowed, the token has ended already.";
 }
 
 impl Deviation {

@@ -304,3 +304,49 @@ fn signed_requests_have_the_names_the_provider_gives_them() {
     assert!(asked.url.contains(&format!("&appid={CLIENT_ID}&")) && !asked.url.contains("client_id"), "{}", asked.url);
     assert_eq!(inside(&asked.object)["appid"], CLIENT_ID);
 }
+
+// --- camel-case, other-token-type, zero-lifetime
+
+#[test]
+fn members_in_camel_case_are_read_where_that_is_known() {
+    let body = r#"{"accessToken":"access-2","tokenType":"Bearer","expiresIn":3600,"refreshToken":"refresh-2","user_id":"7"}"#;
+    let received = under(&[Deviation::CamelCase], None, &json_answer(200, body)).expect("good");
+    let tokens = tokens2(&received);
+    assert_eq!((tokens.access.expose(), tokens.expires_at), ("access-2", Some(NOW.plus(3600))));
+    assert_eq!(tokens.refresh.as_ref().map(Secret::expose), Some("refresh-2"));
+    told(&received, &[Deviation::CamelCase]);
+    let error = misbehaved(under(&[], None, &json_answer(200, body)));
+    assert!(error.hint().is_some_and(|hint| hint == format!("{NAMED}camel-case = \"why\"")), "{error}");
+    // What is there under its own name counts, and the other is a member that is not known.
+    told(&under(&[Deviation::CamelCase], None, &json_answer(200, OK)).expect("good"), &[]);
+    let both = r#"{"access_token":"access-2","token_type":"Bearer","accessToken":"another"}"#;
+    assert_eq!(tokens2(&under(&[Deviation::CamelCase], None, &json_answer(200, both)).expect("good")).access.expose(), "access-2");
+}
+
+#[test]
+fn a_bearer_token_may_have_the_one_other_name_that_its_provider_is_known_for() {
+    let read = |own: Option<&str>, allowed: &[Deviation], found: &str| {
+        let client = oauth2_client(|settings, flow| {
+            settings.deviations = deviations(allowed);
+            flow.token_type = own.map(str::to_owned);
+        });
+        exchange2(&client).receive(&json_answer(200, json!({"access_token": "access-2", "token_type": found}).to_string()), NOW)
+    };
+    let allowed = [Deviation::OtherTokenType];
+    told(&read(Some("User Access Token"), &allowed, "User Access Token").expect("its name"), &allowed);
+    told(&read(Some("User Access Token"), &allowed, "bearer").expect("the RFC's name"), &[]);
+    for (own, allowed, found) in
+        [(Some("bot"), [].as_slice(), "bot"), (Some("bot"), &allowed, "user"), (Some("bot"), &allowed, "Bot"), (None, &allowed, "bot")]
+    {
+        misbehaved(read(own, allowed, found));
+    }
+}
+
+#[test]
+fn a_lifetime_of_nothing_is_no_end_where_that_is_known() {
+    let body = json_answer(200, r#"{"access_token":"access-2","token_type":"Bearer","expires_in":0}"#);
+    let received = under(&[Deviation::ZeroLifetime], None, &body).expect("good");
+    assert_eq!(tokens2(&received).expires_at, None);
+    told(&received, &[Deviation::ZeroLifetime]);
+    assert_eq!(tokens2(&under(&[], None, &body).expect("over at once")).expires_at, Some(NOW));
+}

@@ -36,6 +36,10 @@ pub struct Provider {
     pub actions: Vec<Action>,
     /// Why no proof key is sent (RFC 7636), where none is.
     pub pkce_off: Option<String>,
+    /// A client of others that gets through at an imitation of it, where one does: a test runs it.
+    pub independent_client: Option<String>,
+    /// When somebody walked the real provider with their own app and account, as `yyyy-mm-dd`; `None`: nobody did yet.
+    pub verified: Option<String>,
     /// The files it was read from: the embedded one, the user's own, or both.
     pub files: Vec<String>,
     pub(crate) spec: Spec,

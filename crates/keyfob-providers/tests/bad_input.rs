@@ -220,6 +220,7 @@ fn each_mistake_is_told_with_its_place() {
             "did you mean \"missing-token-type\"?",
         ),
         ("\"The answers have none.\"", "\"\"", "\"\"", "has no reason", ""),
+        ("scopes = [\"read\"]", "token_type = \"bot\"", "\"bot\"", "token_type without the deviation other-token-type", "other-token-type"),
         ("scopes = [\"read\"]", "tokens_at = \"/body\"", "\"/body\"", "tokens_at without the deviation nested-tokens", "nested-tokens"),
         (
             "scopes = [\"read\"]",

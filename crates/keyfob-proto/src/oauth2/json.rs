@@ -92,6 +92,15 @@ impl<'a> Object<'a> {
         self.place(name).map(|at| self.0.remove(at));
     }
 
+    /// Gives a member another name, unless there is one of that name.
+    pub(crate) fn rename(&mut self, name: &str, to: &'static str) -> bool {
+        let Some(at) = self.place(name).filter(|_| !self.contains_key(to)) else { return false };
+        let (_, value) = self.0.remove(at);
+        let at = self.0.partition_point(|(known, _)| **known < *to);
+        self.0.insert(at, (Cow::Borrowed(to), value));
+        true
+    }
+
     /// Whether there is a member of this name that says something: `null` does not.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| !value.is_null())

@@ -71,6 +71,9 @@ pub struct Settings {
     /// Where a token answer has its members, where that is not its top: a JSON pointer (RFC 6901) to an object, such as `/data`. To be read there, the
     /// deviation `nested-tokens` has to be allowed.
     pub tokens_at: Option<String>,
+    /// What this provider calls its bearer tokens in `token_type`, where that is not `Bearer`. To be taken, the deviation `other-token-type` has to be
+    /// allowed.
+    pub token_type: Option<String>,
     /// Further parameters of the authorization URL.
     pub authorize_params: Vec<(String, String)>,
     /// Further parameters of the token request.
@@ -116,6 +119,7 @@ impl Settings {
             redirect_uri_at_token: true,
             parameter_names: Vec::new(),
             tokens_at: None,
+            token_type: None,
             authorize_params: Vec::new(),
             token_params: Vec::new(),
             default_lifetime: None,

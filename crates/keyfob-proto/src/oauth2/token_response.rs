@@ -21,6 +21,14 @@ const SECTION: &str = "RFC 6749 §5.1";
 /// A lifetime beyond this is a mistake or an attack on arithmetic; it is cut, not refused: some servers mean "for ever" by it.
 const LONGEST_LIFETIME: u64 = 100 * 365 * 86_400;
 
+const CAMEL_CASE: [(&str, &str); 5] = [
+    ("accessToken", "access_token"),
+    ("expiresIn", "expires_in"),
+    ("idToken", "id_token"),
+    ("refreshToken", "refresh_token"),
+    ("tokenType", "token_type"),
+];
+
 /// What the request knew that the answer may leave out, or must answer to.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
@@ -87,6 +95,7 @@ impl<'a> Found<'a> {
                 return Err(error_response::from_object(&found.members, answer.status, scrubber));
             }
         }
+        found.rename_camel_case(allowed, tolerated).map_err(|wrong| wrong.with_status(answer.status))?;
         const NULLABLE: &[&str] = &["access_token", "refresh_token", "token_type", "expires_in", "scope"];
         for name in if found.members.has_null() { NULLABLE } else { &[] } {
             if found.members.get(name).is_some_and(Json::is_null) {
@@ -113,6 +122,21 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
+    /// Where a provider writes its members as programs in some languages name things.
+    fn rename_camel_case(&mut self, allowed: &Deviations, tolerated: &mut Tolerated) -> Result<(), Misbehaved> {
+        if self.members.contains_key("access_token") || !self.members.contains_key("accessToken") {
+            return Ok(());
+        }
+        if !allowed.contains(&Deviation::CamelCase) {
+            return Err(Misbehaved::deviation(Deviation::CamelCase, "access_token", "accessToken"));
+        }
+        tolerated.insert(Deviation::CamelCase);
+        for (own, name) in CAMEL_CASE {
+            self.members.rename(own, name);
+        }
+        Ok(())
+    }
+
     /// The values that the provider file asks to keep.
     pub(crate) fn kept(&self, client: &Client) -> BTreeMap<String, String> {
         let mut kept = self::kept(&self.outside, client);
@@ -130,7 +154,7 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Contex
         (None, RefreshToken::Spent(spent)) => Some(spent),
         (new, _) => new,
     };
-    token_type(members, client.proof_key.is_some())?;
+    token_type(members, client.proof_key.is_some(), client.shared.settings.token_type.as_deref())?;
     let expires_at = expires_at(members, client, now)?;
     let scopes = scopes(members, &client.shared.settings.scope_separator, context.scopes)?;
     let identity = identity::after_refresh(members.object, context.identity.as_ref()).map_err(|error| match members.status {
@@ -163,10 +187,13 @@ fn kept(object: &Object<'_>, client: &Client) -> BTreeMap<String, String> {
 
 /// `Bearer`, or `DPoP` where the request came with a proof, in any case (§7.1 compares without case). Never the other one: a token that is not bound
 /// where a bound one was asked for would be a downgrade that nobody notices (RFC 9449 §5).
-fn token_type(members: &mut Members<'_>, bound: bool) -> Result<(), Misbehaved> {
+fn token_type(members: &mut Members<'_>, bound: bool, own: Option<&str>) -> Result<(), Misbehaved> {
     let wanted = if bound { "DPoP" } else { "Bearer" };
     match members.object.get("token_type") {
         Some(Json::Text(text)) if text.eq_ignore_ascii_case(wanted) => Ok(()),
+        Some(Json::Text(text)) if !bound && own == Some(&**text) => {
+            members.tolerate(Deviation::OtherTokenType, "token_type as Bearer", "the provider's own word")
+        }
         None if !bound => members.tolerate(Deviation::MissingTokenType, "token_type", "an answer without it"),
         None => Err(members.missing("token_type")),
         Some(Json::Text(_)) => Err(members.broke("token_type", wanted, "another type")),
@@ -178,7 +205,13 @@ fn token_type(members: &mut Members<'_>, bound: bool) -> Result<(), Misbehaved> 
 pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timestamp) -> Result<Option<Timestamp>, Misbehaved> {
     let longest = LONGEST_LIFETIME.cast_signed();
     let lifetime = if members.object.contains_key("expires_in") {
-        members.seconds("expires_in")?
+        match members.seconds("expires_in")? {
+            Some(0) if members.allowed.contains(&Deviation::ZeroLifetime) => {
+                members.tolerated.insert(Deviation::ZeroLifetime);
+                None
+            }
+            seconds => seconds,
+        }
     } else if members.object.contains_key("expire_in") {
         members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;
         members.seconds("expire_in")?

@@ -64,6 +64,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>) -> (Option<OAu
         redirect_uri_at_token: table.flag("redirect_uri_at_token").unwrap_or(true),
         parameter_names: parameter_names(table),
         tokens_at: tokens_at(table),
+        token_type: token_type(table),
         authorize_params: plain_pairs(table, "authorize_params"),
         token_params: plain_pairs(table, "token_params"),
         default_lifetime: table.integer("default_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok()),
@@ -100,6 +101,17 @@ fn tokens_at(table: &Table<'_>) -> Option<String> {
     let pointer = table.text("tokens_at")?;
     check_pointer(table.reader, &pointer);
     Some(pointer.value)
+}
+
+/// What a provider calls its bearer tokens. A name that means another way to use a token must not be said to mean this one.
+fn token_type(table: &Table<'_>) -> Option<String> {
+    let word = table.text("token_type")?;
+    let other = ["bearer", "dpop", "pop", "mac", "n_a", ""].into_iter().any(|known| word.value.eq_ignore_ascii_case(known));
+    if other {
+        let message = format!("expected a provider's own word for Bearer in oauth2.token_type, found \"{}\"", word.value);
+        table.reader.problem(word.place, message, None);
+    }
+    Some(word.value)
 }
 
 /// What one key says has to be possible by the others.

@@ -28,6 +28,8 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let sources = sources(&top);
     let deviations = deviations(&top);
     let moves = moves(&top);
+    let independent_client = top.text("independent_client").map(|text| text.value);
+    let verified = top.get("verified").and_then(|_| top.date("verified"));
     let keep = top.strings("keep");
     let scopes = scopes(&top);
 
@@ -44,11 +46,12 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
             (None, None)
         }
     };
-    let tokens_at = tree.get("oauth2").and_then(|oauth2| oauth2.get("tokens_at"));
-    let allowed = |deviation| deviations.iter().any(|(known, _)| *known == deviation);
-    if let Some(node) = tokens_at.filter(|_| !allowed(Deviation::NestedTokens)) {
-        let hint = "allow it, with its reason: [deviations] nested-tokens = \"…\"".to_owned();
-        reader.problem(node.place, "oauth2.tokens_at without the deviation nested-tokens", Some(hint));
+    for (key, deviation) in [("tokens_at", Deviation::NestedTokens), ("token_type", Deviation::OtherTokenType)] {
+        let node = tree.get("oauth2").and_then(|oauth2| oauth2.get(key));
+        if let Some(node) = node.filter(|_| !deviations.iter().any(|(known, _)| *known == deviation)) {
+            let hint = format!("allow it, with its reason: [deviations] {deviation} = \"…\"");
+            reader.problem(node.place, format!("oauth2.{key} without the deviation {deviation}"), Some(hint));
+        }
     }
     top.finish();
     Some(Provider {
@@ -64,6 +67,8 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
         scopes,
         actions,
         pkce_off,
+        independent_client,
+        verified,
         files,
         spec: spec?,
         moves,

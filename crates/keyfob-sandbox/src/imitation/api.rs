@@ -184,7 +184,8 @@ impl Imitated {
         let elsewhere = match &self.file.api.attach {
             Attach::Word(_) => false,
             Attach::Headers { headers } => header.is_some() && !headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")),
-            Attach::Query { .. } | Attach::Body { .. } => header.is_some(),
+            // The same token in the header as well is what most client libraries send, and such providers let it pass.
+            Attach::Query { .. } | Attach::Body { .. } => header.is_some() && in_header("Bearer ") != token,
         };
         // A header may belong to the API, and not to the token.
         let is_wanted = |name: &str| name.eq_ignore_ascii_case("authorization");

@@ -25,7 +25,7 @@ impl Imitated {
         let mut body = Map::new();
         body.insert("access_token".into(), json!(issued.access));
         if !has("missing-token-type") {
-            body.insert("token_type".into(), json!("Bearer"));
+            body.insert("token_type".into(), json!(file.oauth2.token_type.as_deref().unwrap_or("Bearer")));
         }
         body.extend(issued.refresh.as_ref().map(|token| ("refresh_token".into(), json!(token))));
         body.extend(issued.id_token.as_ref().map(|token| ("id_token".into(), json!(token))));
@@ -39,6 +39,9 @@ impl Imitated {
                 body.insert("expires_in".into(), json!(lifetime));
             }
         }
+        if has("zero-lifetime") {
+            body.insert("expires_in".into(), json!(0));
+        }
         if !issued.scopes.is_empty() {
             let name = if has("scopes-member") { "scopes" } else { "scope" };
             let scopes = if has("scope-array") { json!(issued.scopes) } else { json!(issued.scopes.join(&file.oauth2.scope_separator)) };
@@ -48,6 +51,9 @@ impl Imitated {
             for name in ["refresh_token", "expires_in", "scope"] {
                 body.entry(name).or_insert(Value::Null);
             }
+        }
+        if has("camel-case") {
+            body = body.into_iter().map(|(name, value)| (camel_case(&name), value)).collect();
         }
         body.extend(self.kept().into_iter().map(|(name, value)| (name, json!(value))));
         self.answer(200, body)
@@ -87,6 +93,13 @@ impl Imitated {
         debug_assert!(self.file.kind == Kind::OAuth2, "no other kind of provider answers by forms");
         Reply::form(status, &pairs).no_store()
     }
+}
+
+/// `access_token` as `accessToken`.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |text, word| text + &word[..1].to_uppercase() + &word[1..])
 }
 
 /// A document that has a value where a JSON pointer (RFC 6901) points.

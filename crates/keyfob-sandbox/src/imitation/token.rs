@@ -102,6 +102,12 @@ impl Imitated {
 
     fn renew(&self, mut list: Checklist) -> Result<Issued, Refusal> {
         let spent = list.one(self.file.name_of("refresh_token")).map_err(|why| ("invalid_request", why))?;
+        // RFC 6749 §6 lets a client repeat what it was granted.
+        let settings = &self.file.oauth2;
+        let repeated = list.maybe(self.file.name_of("scope")).map_err(|why| ("invalid_request", why))?;
+        if repeated.is_some_and(|scope| scope != settings.scopes.join(&settings.scope_separator)) {
+            return Err(("invalid_scope", "other scopes than were granted".to_owned()));
+        }
         list.done().map_err(|why| ("invalid_request", why))?;
         let now = self.clock.now();
         let mut tokens = held(&self.tokens);
