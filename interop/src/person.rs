@@ -29,9 +29,15 @@ pub fn decline(url: &str) -> String {
 }
 
 /// Somebody whose browser keeps its cookies from one visit to the next.
-#[derive(Default)]
 pub struct Person {
+    name: String,
     cookies: Cookies,
+}
+
+impl Default for Person {
+    fn default() -> Self {
+        Self::called("robin")
+    }
 }
 
 /// Where a walk through pages ends.
@@ -43,6 +49,21 @@ enum End {
 }
 
 impl Person {
+    /// One who signs in by this name.
+    pub fn called(name: &str) -> Self {
+        Self { name: name.to_owned(), cookies: Cookies::default() }
+    }
+
+    /// Sends a request as the browser does, with its cookies; a form's fields, if it is one. What comes back is not followed.
+    ///
+    /// # Panics
+    /// If nobody answers.
+    pub fn send(&mut self, url: &str, form: Option<&[(&str, &str)]>) -> Answer {
+        let fields = form.unwrap_or_default().iter().map(|(name, value)| format!("{}={}", http::encode(name), http::encode(value)));
+        let body = fields.collect::<Vec<_>>().join("&");
+        self.cookies.send(if form.is_some() { "POST" } else { "GET" }, url, &body)
+    }
+
     /// As [`agree`].
     ///
     /// # Panics
@@ -86,7 +107,7 @@ impl Person {
             let Some((_, form)) = page.split_once("<form") else { return End::Page(answer) };
             let form = form.split("</form>").next().expect("the form");
             let action = attribute(form, "action").unwrap_or_else(|| panic!("a form without action: {form}"));
-            (method, url, body) = ("POST", absolute(&home, &action), filled(form, &page));
+            (method, url, body) = ("POST", absolute(&home, &action), filled(form, &page, &self.name));
         }
         panic!("the pages never end: {url}");
     }
@@ -108,15 +129,15 @@ impl End {
     }
 }
 
-/// The form as a person fills it in: what is there stays, any name, any password; and the button that the page offers first.
-fn filled(form: &str, page: &str) -> String {
+/// The form as a person fills it in: what is there stays, their name, any password; and the button that the page offers first.
+fn filled(form: &str, page: &str, name: &str) -> String {
     let tags = |name: &str, of: &str| -> Vec<String> {
         of.split(name).skip(1).map(|rest| rest.split('>').next().unwrap_or_default().to_owned()).collect()
     };
     let mut fields = tags("<input", form);
     fields.extend(tags("<button", page).into_iter().filter(|button| button.contains("autofocus")));
     let pair = |field: &String| {
-        let value = attribute(field, "value").filter(|value| !value.is_empty()).unwrap_or_else(|| "robin".to_owned());
+        let value = attribute(field, "value").filter(|value| !value.is_empty()).unwrap_or_else(|| name.to_owned());
         attribute(field, "name").map(|name| format!("{}={}", http::encode(&name), http::encode(&value)))
     };
     fields.iter().filter_map(pair).collect::<Vec<_>>().join("&")

@@ -1,15 +1,12 @@
 //! The seed on August, a Flask app with requests, against our sandbox, in a real browser.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
-
-use keyfob_interop::{Browser, Program, World, http, tools, transcript};
+use keyfob_interop::{Browser, World, seeds, tools, transcript};
 
 #[test]
 fn august_seed_lists_locks_and_shows_one() {
     let (Some(python), Some(browser)) = (tools::python(), Browser::start()) else { return };
     let world = World::start();
-    let (program, origin) = start(&python, &world);
+    let (program, origin) = seeds::august(&python, &world);
 
     browser.open(&origin);
     browser.follow("Connect August");
@@ -37,35 +34,10 @@ fn august_seed_lists_locks_and_shows_one() {
 fn august_seed_says_so_when_the_person_says_no() {
     let (Some(python), Some(browser)) = (tools::python(), Browser::start()) else { return };
     let world = World::start();
-    let (_program, origin) = start(&python, &world);
+    let (_program, origin) = seeds::august(&python, &world);
     browser.open(&origin);
     browser.follow("Connect August");
     browser.click("#deny");
     assert_eq!(browser.text("#error"), "access_denied");
     assert!(!world.lines("august").iter().any(|line| line.contains("/access_token")));
-}
-
-/// The app listens on a port of its own, and AUTHCALL names it.
-fn start(python: &Path, world: &World) -> (Program, String) {
-    let (app, august) = (world.app("august"), world.origin("august"));
-    let port = keyfob_testbed::port::reserve();
-    let origin = format!("http://127.0.0.1:{port}");
-    let (callback, port) = (format!("{origin}/callback"), port.to_string());
-    let environment = [
-        ("CLIENTID", app.client_id.as_str()),
-        ("APIKEY", &app.fields["api_key"]),
-        ("APISEC", &app.client_secret),
-        ("AUTHCALL", &callback),
-        ("AUGUST_AUTH", &august),
-        ("AUGUST_API", &august),
-        ("HOST", "127.0.0.1"),
-        ("PORT", &port),
-    ];
-    let program = Program::start(python, &[tools::here().join("seeds/august/app.py")], &environment);
-    let until = Instant::now() + Duration::from_secs(30);
-    while http::send("GET", &origin, &[], b"").is_err() {
-        assert!(Instant::now() < until, "the app does not answer: {}", program.errors());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    (program, origin)
 }

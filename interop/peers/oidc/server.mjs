@@ -52,6 +52,15 @@ server.listen(0, '127.0.0.1', () => {
         redirect_uris: ['http://127.0.0.1/callback'],
         grant_types: ['authorization_code', 'refresh_token'],
       },
+      // People sign in to our web app with it.
+      {
+        client_id: 'peer-sign-in',
+        client_secret: 'a third secret, not real',
+        token_endpoint_auth_method: 'client_secret_basic',
+        application_type: 'native',
+        redirect_uris: ['http://127.0.0.1/sign-in/callback'],
+        grant_types: ['authorization_code'],
+      },
     ],
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
     jwks: { keys: [{ ...key, alg: 'ES256', use: 'sig', kid: 'peer' }] },
