@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use keyfob_e2e::House;
-use keyfob_interop::{Browser, Program, http};
+use keyfob_interop::{Browser, Program, http, seeds, tools};
 use keyfob_sandbox::Consent;
 
 /// A running web app, from an env-file as the seed's readers have it.
@@ -103,6 +103,51 @@ fn august_from_connect_to_unlock_in_a_browser() {
         }
         assert!(!text.contains("code=") && !text.contains("eyJ"), "{text}");
     }
+}
+
+/// The program that people had before, and the web app, look at the same sandbox: they show the same locks, and say the same of each.
+#[test]
+fn the_seeds_program_and_the_web_app_show_the_same_locks() {
+    let (Some(python), Some(browser)) = (tools::python(), Browser::start()) else { return };
+    let site = Site::august();
+    let (_program, seed) = seeds::august(&python, &site.house.world);
+    browser.open(&seed);
+    browser.follow("Connect August");
+    browser.click("#approve");
+    browser.arrives(&seed);
+    browser.shows("h1", "Locks of");
+    let theirs = browser.texts("li");
+    let theirs: Vec<(String, String)> = theirs
+        .into_iter()
+        .map(|lock| {
+            browser.open(&format!("{seed}/locks"));
+            browser.follow(&lock);
+            browser.shows("h1", &lock);
+            let status = browser.text("#status");
+            (lock, status)
+        })
+        .collect();
+    assert_eq!(theirs.len(), 3, "{theirs:?}");
+
+    site.connect(&browser);
+    browser.shows("main", "is connected.");
+    let account = browser.url();
+    let ours = browser.texts("main .things h3 a");
+    let ours: Vec<(String, String)> = ours
+        .into_iter()
+        .map(|lock| {
+            browser.open(&account);
+            browser.follow(&lock);
+            browser.shows("h1", &lock);
+            let shown: Vec<String> = browser.texts("main .state").into_iter().filter(|state| state.ends_with("locked")).collect();
+            (lock, shown.first().unwrap_or_else(|| panic!("no state on {}", browser.source())).clone())
+        })
+        .collect();
+    let sorted = |mut locks: Vec<(String, String)>| {
+        locks.sort();
+        locks
+    };
+    assert_eq!(sorted(ours), sorted(theirs));
 }
 
 #[test]
