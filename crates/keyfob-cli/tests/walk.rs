@@ -144,7 +144,9 @@ async fn providers_are_listed_and_shown() {
     {
         assert!(shown.contains(words), "{words}: {shown}");
     }
+    assert!(house.good(&["provider", "show", "weibo"]).await.contains("requests-oauthlib"), "who checked it");
     let json = house.json(&["provider", "show", "netatmo"]).await;
+    assert_eq!((&json["independent_client"], &json["verified"]), (&Value::Null, &Value::Null));
     assert_eq!(json["endpoints"]["token"], "https://api.netatmo.com/oauth2/token");
     assert_eq!(json["scopes"], serde_json::json!(["read_station"]));
     let all: Value = house.json(&["provider", "list"]).await;

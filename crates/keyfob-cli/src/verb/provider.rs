@@ -236,6 +236,8 @@ fn whole(provider: &Provider) -> Value {
         "deviations": deviations,
         "actions": actions,
         "sources": provider.sources,
+        "independent_client": provider.independent_client,
+        "verified": provider.verified,
         "files": provider.files,
     });
     if let (Some(described), Value::Object(more)) = (described.as_object_mut(), more) {
