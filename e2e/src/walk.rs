@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{HeaderValue, Method};
-use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::{Answer, App, Code, Error as ProtoError, Origin, Secret, Settings};
 use keyfob::{DeviceLogin, Error, HyperTransport, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
 use keyfob_interop::http as wire;
@@ -48,7 +47,7 @@ pub async fn walk(file: &str, imitation: &Imitation, transport: &Arc<HyperTransp
     let provider = provider.at(&hosts);
     let app = app(imitation);
     let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport.clone());
-    let settings = settings(&keyfob, &provider, &app).await.map_err(|error| format!("settings: {error}"))?;
+    let settings = keyfob.settings(&provider, &app).await.map_err(|error| format!("settings: {error}"))?;
     let walk = Walk { imitation, habits: imitation.habits(), keyfob, provider, settings, app };
     let walked = walk.whole().await;
     walked.map_err(|why| match imitation.refusals().last() {
@@ -65,16 +64,6 @@ fn app(imitation: &Imitation) -> App {
     };
     app.fields = known.fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
     app
-}
-
-async fn settings(keyfob: &Keyfob, provider: &Provider, app: &App) -> Result<Settings, Error> {
-    match provider.issuer_to_ask(app).map_err(ProtoError::from)? {
-        Some(issuer) => {
-            let metadata = keyfob.metadata(&issuer, Order::OpenIdFirst).await?;
-            Ok(provider.settings_of(&metadata, app)?)
-        }
-        None => Ok(provider.settings(&|name| app.field(name).map(str::to_owned)).map_err(ProtoError::from)?),
-    }
 }
 
 impl Walk<'_> {

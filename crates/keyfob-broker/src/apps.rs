@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use keyfob::proto::oauth2::metadata::Order;
-use keyfob::proto::{App, Misuse, Origin, Secret, Settings};
+use keyfob::proto::{App, Misuse, Origin, Secret};
 use keyfob::{Error, StoreError};
 use keyfob_providers::{Field, Provider};
 
@@ -116,19 +115,12 @@ impl Site {
     }
 
     async fn serve_app(&self, provider: Provider, app: App) -> Result<Arc<Desk>, Error> {
-        let settings = self.settings_of(&provider, &app).await?;
+        let settings = self.keyfob.settings(&provider, &app).await?;
         // It may have been registered for the command; its redirect URI counts only if it leads here.
         let ours = |uri: &String| Origin::parse(uri).as_ref() == Some(&self.origin);
         let redirect_uri = app.redirect_uri.clone().filter(ours);
         let service = Service { account: provider.name.clone(), provider, app, redirect_uri, scopes: Vec::new() };
         Ok(self.reopen(service, settings)?)
-    }
-
-    async fn settings_of(&self, provider: &Provider, app: &App) -> Result<Settings, Error> {
-        Ok(match provider.issuer_to_ask(app)? {
-            Some(issuer) => provider.settings_of(&self.keyfob.metadata(&issuer, Order::OpenIdFirst).await?, app)?,
-            None => provider.settings(&|name| app.field(name).map(str::to_owned))?,
-        })
     }
 }
 

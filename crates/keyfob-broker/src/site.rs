@@ -5,8 +5,7 @@ use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use keyfob::proto::oauth2::metadata::Order;
-use keyfob::proto::{App, Endpoint, Flow, Misuse, Origin, Settings};
+use keyfob::proto::{App, Described as _, Endpoint, Flow, Misuse, Origin, Settings};
 use keyfob::{Error, Keyfob};
 use keyfob_providers::Provider;
 use keyfob_store::Shelf;
@@ -116,7 +115,7 @@ impl Site {
     ///
     /// A provider that describes itself (kind `oidc`) has to be asked first: [`Site::discover`].
     pub fn new(config: Config) -> Result<Arc<Self>, Misuse> {
-        let of = |service: &Service| service.provider.settings(&|name| service.app.field(name).map(str::to_owned));
+        let of = |service: &Service| service.provider.settings_for(&service.app);
         let settings = config.services.iter().map(of).collect::<Result<_, _>>()?;
         Self::with(config, settings)
     }
@@ -129,10 +128,7 @@ impl Site {
     pub async fn discover(config: Config) -> Result<Arc<Self>, Error> {
         let mut settings = Vec::new();
         for Service { provider, app, .. } in &config.services {
-            settings.push(match provider.issuer_to_ask(app)? {
-                Some(issuer) => provider.settings_of(&config.keyfob.metadata(&issuer, Order::OpenIdFirst).await?, app)?,
-                None => provider.settings(&|name| app.field(name).map(str::to_owned))?,
-            });
+            settings.push(config.keyfob.settings(provider, app).await?);
         }
         Ok(Self::with(config, settings)?)
     }

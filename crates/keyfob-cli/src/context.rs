@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use etcetera::BaseStrategy;
-use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{App, Origin, Settings};
+use keyfob::proto::{App, Described as _, Origin, Settings};
 use keyfob::transport::Transport;
 use keyfob::{Account, HyperTransport, Keyfob, Session, Store};
 use keyfob_providers::{Catalogue, Provider, nearest};
@@ -354,13 +353,11 @@ impl Context {
 
     /// The provider's settings for this app. One that describes itself is asked first, once in this run of the program.
     pub(crate) async fn settings(&self, provider: &Provider, app: &App, what: &str) -> Result<Settings, Card> {
-        match provider.issuer_to_ask(app).doing(what)? {
-            Some(issuer) => {
-                let metadata = self.keyfob().await?.metadata(&issuer, Order::OpenIdFirst).await.doing(what)?;
-                provider.settings_of(&metadata, app).doing(what)
-            }
-            None => provider.settings(&|field| app.field(field).map(str::to_owned)).doing(what),
+        // No vault is made for what needs none.
+        if provider.issuer_to_ask(app).doing(what)?.is_none() {
+            return provider.settings_for(app).doing(what);
         }
+        self.keyfob().await?.settings(provider, app).await.doing(what)
     }
 
     /// An account, ready for use.

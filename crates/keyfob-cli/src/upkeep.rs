@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Misuse};
 use keyfob::upkeep::{Kept, Outcome, Resolve, Resolving};
@@ -70,12 +69,7 @@ impl Resolve for Providers {
             let app = app.ok_or_else(|| {
                 Misuse::new(wanted(), "another app, or none").with_hint(format!("put it back: keyfob app add {}", account.provider))
             })?;
-            let settings = match known.provider.issuer_to_ask(&app)? {
-                // Asked at most as often as its answer says, for all accounts together.
-                Some(issuer) => known.provider.settings_of(&self.keyfob.metadata(&issuer, Order::OpenIdFirst).await?, &app)?,
-                None => known.provider.settings(&|field| app.field(field).map(str::to_owned))?,
-            };
-            Ok((settings, app))
+            Ok((self.keyfob.settings(&known.provider, &app).await?, app))
         })
     }
 }

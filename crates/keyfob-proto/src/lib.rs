@@ -3,6 +3,7 @@
 mod app;
 mod arena;
 mod callback;
+mod described;
 mod deviation;
 pub mod encode;
 mod endpoint;
@@ -25,6 +26,7 @@ mod token;
 
 pub use app::App;
 pub use callback::{Answer, FormPost};
+pub use described::Described;
 pub use deviation::{Deviation, Deviations, Tolerated};
 pub use endpoint::{Endpoint, Origin};
 pub use entropy::Entropy;

@@ -502,6 +502,7 @@ fn every_public_type_is_accounted_for() {
         "ClockOffset",
         "Code",
         "Delivery",
+        "Described",
         "Deviation",
         "Display",
         "Dpop",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyfob_proto::oauth2::metadata::Metadata;
-use keyfob_proto::{App, Deviation, Error, Misuse, Origin, Settings};
+use keyfob_proto::{App, Described, Deviation, Error, Misuse, Origin, Settings};
 use serde::Serialize;
 
 use crate::action::Action;
@@ -53,29 +53,9 @@ impl Provider {
     /// # Errors
     ///
     /// `Misuse` for a value that is missing or fits no URL, and for a provider of kind `oidc`, whose issuer has to be asked first:
-    /// [`Provider::issuer_to_ask`].
+    /// [`Described::issuer_to_ask`].
     pub fn settings(&self, field: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Misuse> {
         self.spec.settings(self, field)
-    }
-
-    /// Whose metadata has to be had first ([`Provider::settings_of`]): the issuer of a provider of kind `oidc`, which says itself where its endpoints are.
-    /// `None` for every other.
-    ///
-    /// # Errors
-    ///
-    /// `Misuse` for a value that is missing or fits no URL.
-    pub fn issuer_to_ask(&self, app: &App) -> Result<Option<String>, Misuse> {
-        self.spec.issuer_to_ask(&|name| app.field(name).map(str::to_owned), &self.moves)
-    }
-
-    /// The settings of a provider of kind `oidc`, by what its issuer says; what the file says counts.
-    ///
-    /// # Errors
-    ///
-    /// `Misuse` for the metadata of another issuer, and those of [`Metadata::settings`]: a server that does not say enough, or takes nothing that this
-    /// app has.
-    pub fn settings_of(&self, metadata: &Metadata, app: &App) -> Result<Settings, Error> {
-        self.spec.discovered(self, metadata, app)
     }
 
     /// The same provider with every URL that we send something to (or send a person to) moved to one origin: how it is
@@ -126,6 +106,21 @@ impl Provider {
     /// moved origins are shown moved.
     pub fn endpoints(&self) -> Vec<(&'static str, String)> {
         self.spec.endpoints(&self.moves)
+    }
+}
+
+/// Of kind `oidc`, it says itself where its endpoints are; what the file says counts.
+impl Described for Provider {
+    fn issuer_to_ask(&self, app: &App) -> Result<Option<String>, Misuse> {
+        self.spec.issuer_to_ask(&|name| app.field(name).map(str::to_owned), &self.moves)
+    }
+
+    fn settings_for(&self, app: &App) -> Result<Settings, Misuse> {
+        self.settings(&|name| app.field(name).map(str::to_owned))
+    }
+
+    fn settings_of(&self, metadata: &Metadata, app: &App) -> Result<Settings, Error> {
+        self.spec.discovered(self, metadata, app)
     }
 }
 

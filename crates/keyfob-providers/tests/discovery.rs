@@ -3,7 +3,7 @@
 use keyfob_proto::jose::Algorithm;
 use keyfob_proto::oauth2::metadata::{Discovery, Metadata, Order, Step};
 use keyfob_proto::oauth2::{self, ClientAuth, Dpop, Pkce};
-use keyfob_proto::{App, Endpoint, Error, Flow, Origin, Timestamp};
+use keyfob_proto::{App, Described as _, Endpoint, Error, Flow, Origin, Timestamp};
 use keyfob_providers::{Catalogue, Provider, check};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Step};
 use keyfob_proto::oidc::{Finding, WebFinger};
-use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Settings, Timestamp, Transport, TransportKind};
+use keyfob_proto::{App, Described, Endpoint, Error as ProtoError, Flow, Settings, Timestamp, Transport, TransportKind};
 
 use crate::bounded::Bounded;
 use crate::error::Error;
@@ -104,6 +104,19 @@ pub async fn find_issuer(keyfob: &Keyfob, identifier: &str, home: &Endpoint) -> 
 }
 
 impl Keyfob {
+    /// The settings of a provider for an app. One that describes itself is asked: its issuer, which the description names, at most as often as its answer says.
+    /// For any other nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for a value of the app that is missing or fits no URL; for an issuer that has to be asked, as [`discover`].
+    pub async fn settings(&self, provider: &(impl Described + Sync + ?Sized), app: &App) -> Result<Settings, Error> {
+        match provider.issuer_to_ask(app)? {
+            Some(issuer) => Ok(provider.settings_of(&self.metadata(&issuer, Order::OpenIdFirst).await?, app)?),
+            None => Ok(provider.settings_for(app)?),
+        }
+    }
+
     /// What an issuer says about itself, from memory while that is good: see [`discover`].
     ///
     /// # Errors

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::{Served, app, endpoint, json};
-use keyfob::proto::oauth2::metadata::{Order, Preferences};
-use keyfob::proto::{Answer, App, Flow, Settings, Timestamp};
+use keyfob::proto::oauth2::metadata::{Metadata, Order, Preferences};
+use keyfob::proto::{Answer, App, Described, Flow, Misuse, Settings, Timestamp, oauth2};
 use keyfob::{Body, Clock, Error, HyperTransport, Keyfob, Login, MemoryStore, OsEntropy, Redirect, Transport};
 use keyfob_sandbox::{Consent, Sandbox};
 
@@ -151,4 +151,40 @@ async fn f4_a_stranger_cannot_have_us_ask_this_machine() {
     assert_eq!(house.server.asked("GET "), 0);
     let issuer = keyfob::find_issuer(&keyfob, &typed, &endpoint("http://127.0.0.1:8123/callback")).await.unwrap();
     assert_eq!(issuer, house.server.origin);
+}
+
+/// As a file would have it.
+struct File {
+    issuer: Option<String>,
+    origin: String,
+}
+
+impl Described for File {
+    fn issuer_to_ask(&self, _: &App) -> Result<Option<String>, Misuse> {
+        Ok(self.issuer.clone())
+    }
+
+    fn settings_for(&self, _: &App) -> Result<Settings, Misuse> {
+        let flow = oauth2::Settings::new(endpoint(&format!("{}/of-file", self.origin)), endpoint(&self.origin));
+        Ok(Settings::new("pretend", Flow::OAuth2(flow), endpoint(&self.origin)))
+    }
+
+    fn settings_of(&self, metadata: &Metadata, app: &App) -> Result<Settings, keyfob::proto::Error> {
+        let flow = metadata.settings(app, &Preferences::default())?;
+        Ok(Settings::new("pretend", Flow::OAuth2(flow), endpoint(&self.origin)))
+    }
+}
+
+#[tokio::test]
+async fn f1_only_a_provider_that_describes_itself_is_asked_and_what_it_says_counts() {
+    let house = House::new().await;
+    let origin = house.server.origin.clone();
+    for (issuer, path, asked) in [(None, "/of-file", 0), (Some(origin.clone()), "/authorize", 1), (Some(origin.clone()), "/authorize", 1)] {
+        let settings = house.keyfob.settings(&File { issuer, origin: origin.clone() }, &app()).await.unwrap();
+        let Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
+        assert_eq!((flow.authorize.as_str(), house.server.asked("GET ")), (&*format!("{origin}{path}"), asked));
+    }
+    // Nor is the file believed about the rest where the issuer does not answer.
+    let nobody = File { issuer: Some(format!("{origin}/other")), origin: origin.clone() };
+    assert!(house.keyfob.settings(&nobody, &app()).await.is_err());
 }

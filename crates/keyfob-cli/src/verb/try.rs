@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::{App, Origin, Secret, Settings, TokenSet};
 use keyfob::{HyperTransport, Keyfob, LoggedIn, Session};
 use keyfob_providers::{Action, Catalogue, Kind, ParameterKind, Provider, Status, Table, View};
@@ -157,13 +156,7 @@ impl Walk {
         let origin = Origin::parse(&self.sandbox.origin(&demo.service));
         let moved = origin.map_or_else(|| provider.clone(), |origin| provider.at_origin(&origin));
         let stopped = || self.stopped("reading its file", &provider.name);
-        let settings = match moved.issuer_to_ask(&app).doing(stopped())? {
-            Some(issuer) => {
-                let metadata = self.keyfob.metadata(&issuer, Order::OpenIdFirst).await.doing(stopped())?;
-                moved.settings_of(&metadata, &app).doing(stopped())?
-            }
-            None => moved.settings(&|field| app.field(field).map(str::to_owned)).doing(stopped())?,
-        };
+        let settings = self.keyfob.settings(&moved, &app).await.doing(stopped())?;
         Ok(Stop { provider, service: demo.service, app, settings })
     }
 
