@@ -49,7 +49,7 @@ pub use env_file::{EnvFileError, ReadError, Variables};
 pub use health::check as health_check;
 pub use limits::Limits;
 pub use peer::{ForwardedBy, Proxies};
-pub use people::{Allow, SignIn};
+pub use people::{Allow, SignIn, follow};
 pub use rate::Rate;
 pub use recognise::{Recognised, recognise};
 pub use router::{paths, router};

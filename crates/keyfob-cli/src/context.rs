@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::card::{Card, Doing};
 use crate::cli::Cli;
 use crate::exit::Exit;
+use crate::meaning;
 use crate::name::Name;
 use crate::output::Output;
 use crate::pretend::Pretend;
@@ -296,15 +297,34 @@ impl Context {
         Ok(accounts.into_iter().map(|record| record.value).collect())
     }
 
+    /// The account of this name; or the one that a provider's bare name is said to mean.
+    pub(crate) async fn meant(&self, name: &str) -> Result<Option<Account>, Card> {
+        let Some(keyfob) = self.keyfob_if_any().await? else { return Ok(None) };
+        if let Some(record) = keyfob.store().account(name).await.doing("cannot read the vault")? {
+            return Ok(Some(record.value));
+        }
+        if name.contains('/') {
+            return Ok(None);
+        }
+        let accounts = self.accounts().await?;
+        Ok(meaning::of(&**self.shelf().await?, name, &accounts).await.doing("cannot read the vault")?.cloned())
+    }
+
     /// An account that has to be there.
     pub(crate) async fn account(&self, name: &str) -> Result<Account, Card> {
-        if let Some(keyfob) = self.keyfob_if_any().await?
-            && let Some(record) = keyfob.store().account(name).await.doing("cannot read the vault")?
-        {
-            return Ok(record.value);
+        if let Some(account) = self.meant(name).await? {
+            return Ok(account);
         }
         // Only to say what else is there.
         let accounts = self.accounts().await?;
+        if accounts.iter().any(|account| account.provider == name) {
+            return Err(Card::new(
+                Exit::SignIn,
+                format!("there is no account \"{}\"", printable(name)),
+                format!("at this provider there are: {}", meaning::among(&accounts, name)),
+                format!("name one; or say which one {name} means: keyfob account default NAME"),
+            ));
+        }
         let names: Vec<&str> = accounts.iter().map(|account| account.name.as_str()).collect();
         let what = format!("there is no account \"{}\"", printable(name));
         if let Some(near) = nearest(name, names.iter().copied()) {
@@ -363,6 +383,7 @@ impl Context {
     /// An account, ready for use.
     pub(crate) async fn open_account(&self, name: &str) -> Result<Opened, Card> {
         let account = self.account(name).await?;
+        let name = &account.name;
         let provider = self.provider(&account.provider).await?;
         let app = self.app(&account.provider).await?.ok_or_else(|| {
             Card::new(

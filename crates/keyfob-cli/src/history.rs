@@ -46,6 +46,7 @@ pub(crate) fn json(entry: &Entry) -> Value {
         }
         Event::LoggedIn { received } => told["received"] = json!(received),
         Event::LoggedOut { revoked } => told["revoked"] = json!(revoked),
+        Event::Renamed { from } => told["from"] = json!(from),
         _ => {}
     }
     told
@@ -71,6 +72,7 @@ fn told(event: &Event) -> Told {
             let why = format!("{} began at {} and never wrote the end", refresh.by, moment::formatted(refresh.since, "%H:%M:%S"));
             told("abandoned", "found unfinished", why)
         }
+        Event::Renamed { from } => told("renamed", "renamed", format!("it was called {from}")),
         Event::LoggedOut { revoked } => {
             let why = if *revoked { "the provider forgot its tokens, too" } else { "the provider was not told, or did not listen" };
             told("logged-out", "logged out", why.to_owned())

@@ -24,6 +24,7 @@ mod items;
 mod jwt;
 mod log;
 mod mask;
+mod meaning;
 mod moment;
 mod multipart;
 mod name;

@@ -22,6 +22,7 @@ mod moment;
 mod own_keys;
 mod person;
 mod policy;
+mod rename;
 pub mod session;
 mod sourced_claims;
 pub mod store;
@@ -41,6 +42,7 @@ pub use login::{Approved, BackchannelLogin, DeviceLogin, LoggedIn, Login, LoginO
 pub use logout::{LoggedOut, Revoked, end_session, logout, revoke};
 pub use memory::MemoryStore;
 pub use policy::Policy;
+pub use rename::rename;
 pub use session::{Answer, Call, Mask, Session, Token, Unsaved};
 pub use sourced_claims::sourced_claims;
 pub use store::{Store, StoreError};

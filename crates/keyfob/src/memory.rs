@@ -120,6 +120,25 @@ impl Store for MemoryStore {
         ready(Ok(generation))
     }
 
+    fn rename_account<'a>(
+        &'a self,
+        from: &'a str,
+        account: &'a Account,
+        expected: Generation,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation> {
+        let mut inner = self.inner();
+        let is_there = |found: &Versioned<Account>| found.generation == expected && found.value.id == account.id;
+        if !inner.accounts.get(from).is_some_and(is_there) || inner.accounts.contains_key(&account.name) {
+            return ready(Err(StoreError::Conflict));
+        }
+        let generation = Generation(expected.0 + 1);
+        inner.accounts.remove(from);
+        inner.accounts.insert(account.name.clone(), Versioned { value: account.clone(), generation });
+        inner.enter(entry);
+        ready(Ok(generation))
+    }
+
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
         let mut inner = self.inner();
         let removed = inner.accounts.remove(name).is_some();

@@ -40,6 +40,18 @@ pub trait Store: Send + Sync {
     /// refresh at once, one finds out. `entry` goes into its history in the same transaction. Returns the new generation.
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation>;
 
+    /// Keeps an account under another name than before, if the one that is there under `from` is this generation of the same id, and the new name,
+    /// `account`'s own, is nobody's; `Conflict` otherwise, and nothing has changed. `entry` goes into its history in the same transaction. Its id stays,
+    /// and whatever follows that: history, lease, the right to refresh. Whoever renames has that right meanwhile: a refresh under way would find nothing
+    /// to write its tokens to. Returns the new generation.
+    fn rename_account<'a>(
+        &'a self,
+        from: &'a str,
+        account: &'a Account,
+        expected: Generation,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation>;
+
     /// Forgets an account. Says whether there was one. Its history stays, and ends with `entry`.
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool>;
 

@@ -206,6 +206,16 @@ impl Store for Stopping {
         self.vault.account(name)
     }
 
+    fn rename_account<'a>(
+        &'a self,
+        from: &'a str,
+        account: &'a Account,
+        expected: Generation,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation> {
+        self.vault.rename_account(from, account, expected, entry)
+    }
+
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
         self.vault.remove_account(name, entry)
     }

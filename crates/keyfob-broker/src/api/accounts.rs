@@ -191,6 +191,7 @@ enum Happened {
     NeedsLogin,
     Abandoned,
     Unsaved,
+    Renamed,
     LoggedOut,
     Other,
 }
@@ -204,6 +205,7 @@ impl Line {
             Event::NeedsLogin { reason, .. } => (Happened::NeedsLogin, Some(reason)),
             Event::Abandoned { .. } => (Happened::Abandoned, None),
             Event::Unsaved { reason, .. } => (Happened::Unsaved, Some(reason)),
+            Event::Renamed { .. } => (Happened::Renamed, None),
             Event::LoggedOut { .. } => (Happened::LoggedOut, None),
             _ => (Happened::Other, None),
         };

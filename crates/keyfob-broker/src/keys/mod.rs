@@ -25,7 +25,7 @@ use std::fmt;
 
 use keyfob::proto::{Misuse, Secret, Timestamp, scrub};
 use keyfob::store::{Expected, Versioned};
-use keyfob::{AccountId, Error, OsEntropy, StoreError};
+use keyfob::{Account, AccountId, Error, OsEntropy, StoreError};
 use keyfob_store::Shelf;
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,7 @@ use text::Digest;
 
 use crate::audit::{self, What, Who};
 pub use crate::rate::Rate;
+use crate::seat::whose;
 
 /// What keys are on the shelf.
 const KIND: Kind = Kind("key");
@@ -48,6 +49,9 @@ const LONGEST_NAME: usize = 100;
 
 /// Rules of one key. Each is looked at for each request.
 const MOST_RULES: usize = 50;
+
+/// How often a write is tried that others get in the way of.
+const TRIES: usize = 8;
 
 /// So many are read from the shelf at once.
 const PAGE: usize = 200;
@@ -225,6 +229,30 @@ pub async fn revoke_all(shelf: &dyn Shelf, owner: Option<&str>, by: Who, now: Ti
             revoked += 1;
         }
     }
+}
+
+/// The keys of an account say what it is called: after it got another name, the new one.
+pub(crate) async fn follow(shelf: &dyn Shelf, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+    let (owner, shown) = whose(&account.name);
+    for key in list(shelf, Some(owner), now).await?.into_iter().filter(|key| key.account_id == account.id) {
+        let mut tries = 0;
+        // Read again each time: what the key may do is somebody else's to change meanwhile, and it may be taken back.
+        while let Some(found) = shelf.item(KIND, &key.id, now).await? {
+            let (key, digest) = Record::read(&found)?;
+            if key.account == shown {
+                break;
+            }
+            let key = ValetKey { account: shown.to_owned(), ..key };
+            match shelf.put_item(KIND, &Record::of(&key, digest).item(&key), Expected::Generation(found.generation)).await {
+                Err(StoreError::Conflict) if tries < TRIES => tries += 1,
+                written => {
+                    written?;
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether it can be the number of a key: what is asked of a shelf is of its alphabet.

@@ -40,6 +40,7 @@ fn words(event: &Event) -> (&'static str, String, &'static str) {
         Event::NeedsLogin { reason, .. } => ("Login needed", reason.clone(), "bad"),
         Event::Abandoned { .. } => ("Found unfinished", "a program began to renew it, and never wrote the end".to_owned(), "warn"),
         Event::Unsaved { reason, .. } => ("Renewed, and not kept yet", reason.clone(), "warn"),
+        Event::Renamed { from } => ("Renamed", format!("it was called {from}"), ""),
         Event::LoggedOut { revoked: true } => ("Logged out", "the provider forgot its tokens, too".to_owned(), ""),
         Event::LoggedOut { .. } => ("Logged out", "the provider was not told, or did not listen".to_owned(), ""),
         _ => ("Something newer", "this version has no words for it".to_owned(), ""),

@@ -148,6 +148,27 @@ impl People {
         self.shelf.put_item(ACCOUNT, &item(person, account, &listed), Expected::Anything).await.map(drop)
     }
 
+    /// An account of the vault has another name there: what is kept about it follows its id. What the person calls it stays.
+    pub(super) async fn renamed(&self, was: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+        let Some(found) = self.shelf.item(ACCOUNT, account.id.as_str(), now).await? else { return Ok(()) };
+        let person = found.value.owner.clone().unwrap_or_default();
+        self.entitle(&person, account, super::read::<Listed>(&found.value)?.title).await?;
+        let Some(id) = self.upstream(account.person(), now).await? else { return Ok(()) };
+        for _ in 0..TRIES {
+            let Some(found) = self.shelf.item(UPSTREAM, &id, now).await? else { return Ok(()) };
+            let mut linked: Linked = super::read(&found.value)?;
+            if linked.person != person {
+                return Ok(());
+            }
+            linked.names.iter_mut().filter(|name| *name == was).for_each(|name| account.name.clone_into(name));
+            match self.shelf.put_item(UPSTREAM, &linked.item(&id), Expected::Generation(found.generation)).await {
+                Err(StoreError::Conflict) => {}
+                written => return written.map(drop),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
     /// What the person calls an account.
     pub(crate) async fn title(&self, account: &Account, now: Timestamp) -> Result<Option<String>, StoreError> {
         let found = self.shelf.item(ACCOUNT, account.id.as_str(), now).await?;

@@ -22,7 +22,8 @@ mod visits;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyfob::StoreError;
+use keyfob::proto::Timestamp;
+use keyfob::{Account, StoreError};
 use keyfob_store::Shelf;
 use keyfob_store::shelf::{Change, Item, Kind};
 use sha2::{Digest, Sha256};
@@ -37,6 +38,7 @@ pub(crate) use person::{OWNER, Person, Role, Who};
 pub use sign_in::{Allow, SignIn};
 pub(crate) use sign_in::{CALLBACK, Outcome, PROVIDER as SIGN_IN, Purpose};
 
+use crate::keys;
 use crate::site::Site;
 
 /// After a failure to listen for changes.
@@ -98,6 +100,16 @@ impl Site {
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// After an account of the vault got another name ([`keyfob::rename`]): its place on pages and its keys follow its id.
+///
+/// # Errors
+/// Those of the shelf. Asked for again, it goes on where it was.
+pub async fn follow(shelf: &Arc<dyn Shelf>, was: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+    // The keys first: a page is found again by itself, a program that is refused is not.
+    keys::follow(&**shelf, account, now).await?;
+    People::new(Arc::clone(shelf), None).renamed(was, account, now).await
 }
 
 /// When nobody listens any more.

@@ -23,14 +23,16 @@ pub(crate) struct Watch {
 /// One JSON object on a line of its own for each entry, to be read by programs; it ends when it is stopped, or nobody reads.
 pub(crate) async fn run(args: Watch, context: &Context) -> Result<(), Card> {
     let what = "cannot follow the vault's history";
-    if let Some(name) = &args.name {
-        context.account(name).await?;
-    }
+    // By its id: it may get another name meanwhile.
+    let only = match &args.name {
+        Some(name) => Some(context.account(name).await?.id),
+        None => None,
+    };
     let mut following = Following::begin(context.keyfob().await?, Duration::from_secs(args.every)).await.doing(what)?;
     context.out.note(&context.out.note_paint().dim("watching; Ctrl-C ends it"));
     loop {
         let entry = following.next().await.doing(what)?;
-        if args.name.as_ref().is_none_or(|name| *name == entry.account) {
+        if only.as_ref().is_none_or(|id| *id == entry.id) {
             context.out.json_line(&history::json(&entry))?;
         }
     }

@@ -56,6 +56,16 @@ static REPLACE: LazyLock<Write> = LazyLock::new(|| {
     )
 });
 
+/// Two that want one name: the index lets one have it.
+static RENAME: LazyLock<Write> = LazyLock::new(|| {
+    Write::new(
+        "UPDATE keyfob.account SET name = $2, generation = $3, due_at = $4, record = $5,
+                leased_until = CASE WHEN due_at IS NOT DISTINCT FROM $4 THEN leased_until ELSE 0 END
+         WHERE name = $6 AND id = $1 AND generation = $7",
+        7,
+    )
+});
+
 static REMOVE: LazyLock<Write> = LazyLock::new(|| Write::new("DELETE FROM keyfob.account WHERE name = $1", 1));
 
 /// Rows that another worker is just taking are passed over; of those that were taken since this statement began, the newest state counts.
@@ -125,10 +135,54 @@ pub(super) async fn put(
             Some(newer) => now = newer,
             None => match done? {
                 Put::Done(generation) => return Ok(generation),
-                Put::Conflict => return Err(conflict(vault, &now, account).await),
+                Put::Conflict => return Err(conflict(vault, &now, &account.name).await),
             },
         }
     }
+}
+
+/// As [`put`]: compare-and-swap, so that it can be asked for again until its answer is known.
+pub(super) async fn rename(
+    vault: &PostgresVault,
+    from: &str,
+    account: &Account,
+    expected: Generation,
+    entry: Option<&Entry>,
+) -> Result<Generation, StoreError> {
+    let mut now = vault.sealing.now();
+    loop {
+        let done = rename_with(vault, &now, from, account, expected, entry).await.map(Put::or_conflict);
+        let doubtful = matches!(done, Ok(Put::Conflict)) || is_damage(&done);
+        match vault.sealing.newer(&now, doubtful).await? {
+            Some(newer) => now = newer,
+            None => match done? {
+                Put::Done(generation) => return Ok(generation),
+                Put::Conflict => return Err(conflict(vault, &now, from).await),
+            },
+        }
+    }
+}
+
+async fn rename_with(
+    vault: &PostgresVault,
+    now: &Now,
+    from: &str,
+    account: &Account,
+    expected: Generation,
+    entry: Option<&Entry>,
+) -> Result<Option<Generation>, StoreError> {
+    // The index would let its own name be taken, which is nobody else's; every store says the same of it.
+    if from == account.name {
+        return Ok(None);
+    }
+    // Nothing of ours ever counts so far.
+    let (Ok(found), Ok(next)) = (signed(expected.0), after(expected.0).and_then(|next| signed(next).map(|_| next))) else {
+        return Ok(None);
+    };
+    let row = AccountRow::seal(&now.sealer, account, next)?;
+    let (name, generation) = (AccountRow::name(&now.sealer, from), signed(row.generation)?);
+    let name = name.as_slice();
+    swap(vault, now, &RENAME, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &name, &found], entry).await
 }
 
 /// Does not open the row, so that a damaged one can be got rid of by name.
@@ -330,8 +384,8 @@ async fn write(
 }
 
 /// Why a write found something else than it expected: a damaged record is told as one.
-async fn conflict(vault: &PostgresVault, now: &Now, account: &Account) -> StoreError {
-    let opened = match find(vault, &now.sealer, &account.name).await {
+async fn conflict(vault: &PostgresVault, now: &Now, name: &str) -> StoreError {
+    let opened = match find(vault, &now.sealer, name).await {
         Ok(Some(row)) => row.open(&now.sealer),
         _ => return StoreError::Conflict,
     };

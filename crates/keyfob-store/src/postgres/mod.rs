@@ -192,6 +192,16 @@ impl Store for PostgresVault {
         Box::pin(accounts::put(self, account, expected, entry))
     }
 
+    fn rename_account<'a>(
+        &'a self,
+        from: &'a str,
+        account: &'a Account,
+        expected: Generation,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation> {
+        Box::pin(accounts::rename(self, from, account, expected, entry))
+    }
+
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
         Box::pin(accounts::remove(self, name, entry))
     }

@@ -261,6 +261,17 @@ impl Store for Vault {
         self.writer.run_careful(move |write| write.put_account(&account, expected, entry.as_ref()))
     }
 
+    fn rename_account<'a>(
+        &'a self,
+        from: &'a str,
+        account: &'a Account,
+        expected: Generation,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation> {
+        let (from, account, entry) = (from.to_owned(), account.clone(), entry.cloned());
+        self.writer.run_careful(move |write| write.rename_account(&from, &account, expected, entry.as_ref()))
+    }
+
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
         let (name, entry) = (name.to_owned(), entry.cloned());
         self.writer.run(move |write| write.remove_account(&name, entry.as_ref()))

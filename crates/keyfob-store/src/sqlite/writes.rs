@@ -71,6 +71,37 @@ impl Write<'_> {
         Ok(Generation(row.generation))
     }
 
+    pub(super) fn rename_account(
+        &self,
+        from: &str,
+        account: &Account,
+        expected: Generation,
+        entry: Option<&Entry>,
+    ) -> Result<Generation, StoreError> {
+        let expected = Expected::Generation(expected);
+        let mut found = AccountRow::find(self.connection, &AccountRow::name(&self.sealer, from))?;
+        if let Some((_, found)) = &mut found {
+            found.make_way(&self.sealer, expected)?;
+        }
+        let id = AccountRow::id(&self.sealer, &account.id);
+        let Some((number, before)) = found.filter(|(_, row)| AccountRow::is_as_expected(Some(row), &id, expected)) else {
+            return Err(StoreError::Conflict);
+        };
+        let row = AccountRow::seal(&self.sealer, account, after(before.generation)?)?;
+        // Whatever can fail has to do so before the first change.
+        let entry = entry.map(|entry| EntryRow::seal(&self.sealer, entry)).transpose()?;
+        if AccountRow::find(self.connection, &row.name)?.is_some() {
+            return Err(StoreError::Conflict);
+        }
+        let again = "UPDATE account SET name = ?2, generation = ?3, due_at = ?4, record = ?5 WHERE number = ?1";
+        self.put(again, (number, row.name, signed(row.generation)?, row.due_at, row.record))?;
+        if before.due_at != row.due_at {
+            self.execute("DELETE FROM lease WHERE account = ?", (number,))?;
+        }
+        entry.map_or(Ok(()), |entry| self.enter(entry))?;
+        Ok(Generation(row.generation))
+    }
+
     /// Does not open the row, so that a damaged one can be got rid of by name.
     pub(super) fn remove_account(&self, name: &str, entry: Option<&Entry>) -> Result<bool, StoreError> {
         let name = AccountRow::name(&self.sealer, name);

@@ -35,6 +35,9 @@ macro_rules! contract {
             accounts_are_kept_listed_and_forgotten => accounts;
             a_write_that_expects_something_else_conflicts => compare_and_swap;
             an_id_has_one_name => one_name;
+            an_account_is_renamed_with_all_that_follows_its_id => renamed;
+            a_rename_takes_nobodys_name_and_no_other_account => renamed_in_vain;
+            of_many_that_rename_and_write_at_once_one_wins => parallel_renames;
             of_many_writers_at_one_generation_one_wins => parallel_writers;
             many_writers_at_once_are_all_answered => parallel_accounts;
             history_is_kept_in_order_and_bounded => history_bounded;
@@ -143,6 +146,93 @@ pub async fn one_name(Fresh { store, other, .. }: &Fresh) {
     // Under its own name it goes on.
     account.name = "home".to_owned();
     store.put_account(&account, Expected::Generation(Generation(1)), None).await.expect("swaps");
+}
+
+pub async fn renamed(Fresh { store, other, .. }: &Fresh) {
+    let mut account = healthy_account("home", BEGAN - 3600);
+    store.put_account(&account, Expected::Nothing, Some(&entry(&account, 1))).await.expect("puts");
+    store.put_account(&oauth1_account("attic"), Expected::Nothing, None).await.expect("puts");
+    let until = NOW.plus(60);
+    assert_eq!(store.lease_due(NOW, until, 9).await.expect("leases").len(), 1);
+    let hold = taken(store, &account.id).await;
+    account.name = "home/cabin".to_owned();
+    let renamed = other.rename_account("home", &account, Generation(1), Some(&entry(&account, 2))).await.expect("renames");
+    assert_eq!(renamed, Generation(2));
+    for store in [store, other] {
+        assert!(store.account("home").await.expect("looks").is_none());
+        let found = store.account("home/cabin").await.expect("reads").expect("it is there");
+        assert_same(&found.value, &account);
+        assert_eq!(found.generation, renamed);
+        assert_eq!(store.accounts().await.expect("lists").len(), 2);
+        let history = store.history(&account.id).await.expect("reads");
+        let history: Vec<_> = history.iter().map(|entry| (entry.account.as_str(), entry.by.pid)).collect();
+        assert_eq!(history, [("home", 1), ("home/cabin", 2)]);
+        // The due moment is the same, so that it is still whoever's it was; and the right to refresh is still held.
+        assert!(store.lease_due(NOW, until, 9).await.expect("leases").is_empty());
+        assert!(store.try_hold(&account.id).await.expect("asks").is_none());
+    }
+    drop(hold);
+    // The old name is free, and what was at it goes on under the new one.
+    store.put_account(&oauth2_account("home"), Expected::Nothing, None).await.expect("puts");
+    assert_eq!(store.put_account(&account, Expected::Generation(renamed), None).await.expect("swaps"), Generation(3));
+    // And back again, past the other way round.
+    assert!(other.remove_account("home", None).await.expect("removes"));
+    account.name = "home".to_owned();
+    assert_eq!(store.rename_account("home/cabin", &account, Generation(3), None).await.expect("renames"), Generation(4));
+    assert_same(&other.account("home").await.expect("reads").expect("it is there").value, &account);
+}
+
+pub async fn renamed_in_vain(Fresh { store, other, .. }: &Fresh) {
+    let account = oauth2_account("home");
+    let attic = oauth1_account("attic");
+    store.put_account(&account, Expected::Nothing, None).await.expect("puts");
+    store.put_account(&attic, Expected::Nothing, None).await.expect("puts");
+    let called = |account: &Account, name: &str| Account { name: name.to_owned(), ..account.clone() };
+    for (from, account, generation) in [
+        ("home", called(&account, "attic"), 1),
+        ("home", called(&account, "home"), 1),
+        ("home", called(&account, "cabin"), 2),
+        ("home", called(&account, "cabin"), 0),
+        ("home", called(&account, "cabin"), u64::MAX),
+        ("nowhere", called(&account, "cabin"), 1),
+        ("attic", called(&account, "cabin"), 1),
+        ("home", called(&oauth2_account("home"), "cabin"), 1),
+    ] {
+        let answer = other.rename_account(from, &account, Generation(generation), Some(&entry(&account, 1))).await;
+        assert!(matches!(answer, Err(StoreError::Conflict)), "{from} {} {generation}: {answer:?}", account.name);
+    }
+    assert_same(&store.account("home").await.expect("reads").expect("it is there").value, &account);
+    assert_same(&store.account("attic").await.expect("reads").expect("it is there").value, &attic);
+    assert_eq!(store.accounts().await.expect("lists").len(), 2);
+    assert!(store.history(&account.id).await.expect("reads").is_empty());
+}
+
+pub async fn parallel_renames(Fresh { store, other, .. }: &Fresh) {
+    let account = oauth2_account("home");
+    store.put_account(&account, Expected::Nothing, None).await.expect("puts");
+    let mut running = Vec::new();
+    for number in 0..16 {
+        let store = Arc::clone(if number % 2 == 0 { store } else { other });
+        let mut account = account.clone();
+        running.push(tokio::spawn(async move {
+            if number % 4 < 2 {
+                account.name = format!("cabin-{number}");
+                store.rename_account("home", &account, Generation(1), Some(&entry(&account, number))).await
+            } else {
+                store.put_account(&account, Expected::Generation(Generation(1)), Some(&entry(&account, number))).await
+            }
+        }));
+    }
+    let mut won = 0;
+    for one in running {
+        match one.await.expect("no panic") {
+            Ok(generation) => won += usize::from(generation == Generation(2)),
+            Err(error) => assert!(matches!(error, StoreError::Conflict), "{error:?}"),
+        }
+    }
+    assert_eq!(won, 1);
+    assert_eq!(store.accounts().await.expect("lists").len(), 1);
+    assert_eq!(other.history(&account.id).await.expect("reads").len(), 1);
 }
 
 pub async fn parallel_writers(Fresh { store, other, .. }: &Fresh) {

@@ -81,6 +81,11 @@ pub enum Event {
         /// Why the store could not keep them.
         reason: String,
     },
+    /// The account has another name from now on.
+    Renamed {
+        /// What it was called before.
+        from: String,
+    },
     /// The account was forgotten here.
     LoggedOut {
         /// Whether the provider was asked to forget its tokens, and did.

@@ -17,6 +17,7 @@ mod lost;
 mod many;
 mod paused;
 mod provider;
+mod rename;
 mod server;
 mod single;
 mod told;

@@ -118,6 +118,16 @@ impl Store for Watched {
         })
     }
 
+    fn rename_account<'a>(
+        &'a self,
+        from: &'a str,
+        account: &'a Account,
+        expected: Generation,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation> {
+        self.inner.rename_account(from, account, expected, entry)
+    }
+
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
         self.inner.remove_account(name, entry)
     }

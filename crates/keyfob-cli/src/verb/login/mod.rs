@@ -81,7 +81,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     let provider = context.provider(&name.provider).await?;
     let given = credentials::find(context, &provider, args.env_file.as_deref()).await?;
     let app = &given.app;
-    let account = name.to_string();
+    let account = context.meant(&name.to_string()).await?.map_or_else(|| name.to_string(), |account| account.name);
     let settings = context.settings(&provider, app, &cannot(&account)).await?;
     let scopes = if !args.more_scopes.is_empty() {
         with_more(&context.account(&account).await?, &split(&args.more_scopes))

@@ -1,0 +1,61 @@
+//! Another name for an account.
+
+use std::time::Duration;
+
+use crate::account::Account;
+use crate::entropy;
+use crate::error::Error;
+use crate::history::Event;
+use crate::keyfob::Keyfob;
+use crate::store::{Hold, StoreError};
+
+/// How long a refresh under way is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Gives an account another name. Its id stays, and with it its tokens, its history, and what others keep by its id. Sessions that are open under
+/// the old name find no account there any more.
+///
+/// No refresh is under way meanwhile: it would write its new tokens under the old name, and find nothing there to write them to.
+///
+/// # Errors
+///
+/// `NoAccount` where there is none; a `Conflict` of the store where the new name is taken; `Held` where somebody has been refreshing it for longer than a
+/// refresh takes.
+pub async fn rename(keyfob: &Keyfob, from: &str, to: &str) -> Result<Account, Error> {
+    let read = async || keyfob.store().account(from).await?.ok_or_else(|| Error::NoAccount { name: from.to_owned() });
+    let before = read().await?.value;
+    let _hold = hold(keyfob, &before).await?;
+    // Only now it stays as it is read.
+    let found = read().await?;
+    if found.value.id != before.id {
+        return Err(StoreError::Conflict.into());
+    }
+    let account = Account { name: to.to_owned(), ..found.value };
+    let entry = keyfob.entry(&account, Event::Renamed { from: from.to_owned() });
+    keyfob.store().rename_account(from, &account, found.generation, Some(&entry)).await?;
+    keyfob.tell(&entry);
+    keyfob.forget_session(from);
+    tracing::info!(from, to, "renamed");
+    Ok(account)
+}
+
+async fn hold(keyfob: &Keyfob, account: &Account) -> Result<Hold, Error> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let held = keyfob.store().try_hold(&account.id).await?;
+        // A right that can be lost with a connection may be somebody's who does not know yet: then the note tells.
+        let now = keyfob.store().account(&account.name).await?.map(|found| found.value);
+        let note = now.and_then(|now| now.spending).filter(|note| !note.over);
+        match held {
+            Some(hold) if !hold.may_lapse() || note.is_none() => return Ok(hold),
+            _ if begun.elapsed() >= PATIENCE => {
+                let (by, since) = note.map(|note| (note.by, note.since)).unzip();
+                return Err(Error::Held { account: account.name.clone(), by, since });
+            }
+            held => {
+                drop(held);
+                tokio::time::sleep(entropy::about(Duration::from_millis(50))).await;
+            }
+        }
+    }
+}
