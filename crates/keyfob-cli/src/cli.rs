@@ -7,7 +7,7 @@ use crate::complete;
 use crate::verb::r#do::Do;
 use crate::verb::{
     account, adopt, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login, logout, man,
-    provider, refresh, sandbox, serve, status, token, r#try, unlock, vault, watch, why,
+    provider, refresh, sandbox, schema, serve, status, token, r#try, unlock, vault, watch, why,
 };
 
 /// One key for every OAuth API: log in once, then call.
@@ -141,6 +141,8 @@ pub(crate) enum Verb {
     Serve(serve::Serve),
     /// Print what a shell needs to complete verbs, accounts, providers and actions
     Completions(completions::Completions),
+    /// Print the JSON Schema of what a verb prints with --json
+    Schema(schema::Schema),
     /// Print the manual
     Man(man::ManPage),
     /// Help about a verb, or a topic: exit-codes, environment, json, scripting

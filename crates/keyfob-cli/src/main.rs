@@ -60,7 +60,7 @@ use crate::output::Output;
 use crate::verb::r#do::{self, Do};
 use crate::verb::{
     account as accounts, adopt, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login,
-    logout, man, provider, refresh, sandbox, serve, status, token, r#try, unlock, vault as vaults, watch, why,
+    logout, man, provider, refresh, sandbox, schema, serve, status, token, r#try, unlock, vault as vaults, watch, why,
 };
 
 fn main() -> ExitCode {
@@ -152,6 +152,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<(), Card> {
         Verb::Agent => unlock::be_agent(context).await,
         Verb::Export(args) => export::run(args, context).await,
         Verb::Completions(args) => completions::run(&args, context),
+        Verb::Schema(args) => schema::run(&args, context),
         Verb::Man(args) => man::run(&args, context),
         Verb::Help(args) => help::run(&args, context),
         Verb::Provider(verb) => provider::run(verb, context).await,

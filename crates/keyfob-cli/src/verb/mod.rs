@@ -24,6 +24,7 @@ pub(crate) mod man;
 pub(crate) mod provider;
 pub(crate) mod refresh;
 pub(crate) mod sandbox;
+pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod token;
