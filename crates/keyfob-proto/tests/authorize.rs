@@ -370,8 +370,10 @@ fn a_fragment_is_read_where_it_was_asked_for() {
     }
     let (in_query, both) = (format!("{CALLBACK}?{right}"), format!("{CALLBACK}?code=planted#{right}"));
     for other in [Answer::Query(&right), Answer::Url(&in_query), Answer::Url(&both), posted(&right)] {
-        refused_alive(pending.verify(other, NOW));
+        assert!(refused_alive(pending.verify(other, NOW)).to_string().contains("an answer in the fragment"));
     }
+    let (_, pending) = begin(&client, |_| {}).expect("a URL");
+    assert!(refused_alive(pending.verify(Answer::Fragment(&right), NOW)).to_string().contains("an answer in the query"));
 }
 
 /// Every way in which an answer can come, for a code, a hybrid answer and an implicit one: its rest after the state.

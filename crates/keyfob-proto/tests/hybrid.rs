@@ -34,6 +34,7 @@ fn an_answer_has_what_was_asked_for_and_nothing_else() {
         let stored = serde_json::to_string(&pending).expect("made to be stored");
         let pending: HybridPending = serde_json::from_str(&stored).expect("made to be stored");
         let state = pending.key().expose();
+        assert_eq!((pending.redirect_uri(), pending.expires_at(), pending.proof_key().is_none()), (CALLBACK, NOW.plus(600), true));
         let right = format!("state={state}&code=code-1&{tokens}");
         let answer = pending.read(&client, Answer::Fragment(&right), NOW).expect("an answer");
         assert_eq!(answer.id_token().map(Secret::expose), (hybrid != Hybrid::Token).then_some("a.b.c"));

@@ -20,7 +20,8 @@ struct Server {
 }
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| {
-    let kinds = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA];
+    let kinds =
+        [Algorithm::RS256, Algorithm::RS512, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA];
     let signers: Vec<Arc<dyn Sign>> = kinds
         .iter()
         .map(|&algorithm| {
@@ -164,6 +165,7 @@ fn e4_who_from_whom_for_and_when() {
 #[test]
 fn e5_nobody_else_is_addressed() {
     assert!(judge(|claims| claims["aud"] = json!([CLIENT])).is_ok());
+    refused(judge(|claims| claims["aud"] = json!([])), "one text or several");
     assert!(judge(|claims| claims["azp"] = CLIENT.into()).is_ok());
     refused(judge(|claims| claims["aud"] = json!([CLIENT, "them"])), "alone");
     refused(
@@ -321,4 +323,16 @@ fn e19_claims_twice_are_refused() {
     let text = claims().to_string().replacen("{", &format!("{{\"iss\":\"{ISSUER}\","), 1);
     let token = sign_compact(SERVER.signer(Algorithm::ES256), Map::new(), text.as_bytes()).expect("it signs");
     refused(judge_with(&token, |expected| expected), "twice");
+}
+
+/// OpenID Connect Core §3.3.3.6: a code that somebody swapped brings a token about somebody else.
+#[test]
+fn e4_the_token_of_the_exchange_is_about_the_person_of_the_one_before() {
+    let first = judge(|_| {}).expect("an ID token");
+    assert_eq!(judge(|claims| claims["iat"] = (NOW - 1).into()).expect("an ID token").follows(&first), Ok(()));
+    let other = judge(|claims| claims["sub"] = "somebody else".into()).expect("an ID token");
+    assert!(other.follows(&first).expect_err("another person").to_string().contains("sub"));
+    let mut elsewhere = first.clone();
+    elsewhere.issuer = "https://evil.example".to_owned();
+    assert!(elsewhere.follows(&first).expect_err("another server").to_string().contains("iss"));
 }

@@ -127,5 +127,7 @@ fn i12_a_key_in_the_apps_field_signs() {
         let request = SignedRequest::read(&call.method, "https://api.example", "/x", &call.headers, Body::Opaque).expect("readable");
         let public = keyfob_proto::oauth1::rsa::public_key(key["public"][1].as_str().expect("PEM")).expect("a back-end");
         assert_eq!(request.verify_rsa(&*public), Ok(()), "{method:?}");
+        let tampered = SignedRequest::read(&call.method, "https://api.example", "/y", &call.headers, Body::Opaque).expect("readable");
+        assert_eq!(tampered.verify_rsa(&*public), Err(Problem::WrongSignature), "{method:?}");
     }
 }

@@ -90,6 +90,23 @@ fn placements_are_where_they_say() {
     assert_eq!(parts.headers[CONTENT_TYPE], "application/x-www-form-urlencoded");
     assert_eq!(parts.uri.to_string(), "https://api.example/x?a=b");
 
+    // Token requests too: into the body where there is one, which only then says that it is a form.
+    for (placement, method, in_body) in [
+        (Placement::Body, http::Method::POST, true),
+        (Placement::Body, http::Method::GET, false),
+        (Placement::Header, http::Method::POST, false),
+    ] {
+        let client = oauth1_client(|_, flow| (flow.placement, flow.token_method) = (placement, method.clone()));
+        let begun = client.request_token(Callback::OutOfBand, NOW, &Chance::new(1)).expect("a request");
+        let headers = begun.request().headers();
+        assert_eq!(
+            (headers.contains_key(AUTHORIZATION), headers.contains_key(CONTENT_TYPE)),
+            (!in_body, in_body),
+            "{placement:?} {method}"
+        );
+        assert_eq!(begun.request().uri().query(), None);
+    }
+
     // Where there is no form to put them in, the header is what RFC 5849 §3.5 prefers anyway.
     let (parts, body) = signed(Placement::Body, "GET", Body::Opaque);
     assert!(parts.headers.contains_key(AUTHORIZATION) && body.is_none());
@@ -129,6 +146,21 @@ fn the_callback_is_told_where_the_provider_takes_it() {
     assert_eq!(begin(CallbackAt::Authorize, url()), (None, on_url));
     assert_eq!(begin(CallbackAt::Authorize, Callback::OutOfBand), (None, scope.into()));
     assert_eq!(begin(CallbackAt::Registered, url()), (None, scope.into()));
+}
+
+/// Where the callback is not told here, nobody can confirm it: taken, and reported.
+#[test]
+fn i4_a_callback_that_is_told_elsewhere_and_not_confirmed_is_reported() {
+    for (rest, reported) in [("&oauth_callback_confirmed=true", false), ("&oauth_callback_confirmed=false", true), ("", true)] {
+        let client = oauth1_client(|_, flow| flow.callback = CallbackAt::Registered);
+        let begun = client.request_token(Callback::Url(CALLBACK.into()), NOW, &Chance::new(1)).expect("a request");
+        let answer = form_answer(200, &format!("oauth_token=temporary-1&oauth_token_secret=secret{rest}"));
+        let (_, pending) = begun.receive(&answer, NOW).expect("temporary credentials");
+        let verified = pending.verify(Answer::Query("oauth_token=temporary-1&oauth_verifier=v"), NOW).expect("verified");
+        let exchange = client.exchange(verified, NOW, &Chance::new(2)).expect("an exchange");
+        let received = exchange.receive(&form_answer(200, "oauth_token=t&oauth_token_secret=s"), NOW).expect("token credentials");
+        assert_eq!(received.tolerated.contains(&keyfob_proto::Deviation::CallbackUnconfirmed), reported, "{rest}");
+    }
 }
 
 /// None of many signed calls has the nonce of another. (A million nonces by themselves are drawn beside `nonce128`; in a release build

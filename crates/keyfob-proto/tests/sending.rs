@@ -289,6 +289,13 @@ fn a23_a_signed_answer_is_judged_by_signature_issuer_audience_and_time() {
         claims["error"] = "access_denied".into();
     }));
     assert!(denied.expect_err("a denial").ends_login());
+    // A token of another kind, by the same server for us, is no answer; one that says it is a JWT is (RFC 8725 §3.11).
+    let claims = json!({ "iss": ISSUER, "aud": CLIENT_ID, "exp": NOW.as_unix() + 60, "code": "code-1", "state": state });
+    let typed = |kind: &str| {
+        let header = json!({ "typ": kind }).as_object().expect("an object").clone();
+        judge(&format!("response={}", sign_compact(&**THEIRS, header, claims.to_string().as_bytes()).expect("signed")))
+    };
+    assert!(typed("JWT").is_ok() && typed("at+jwt").is_err() && typed("logout+jwt").is_err());
     // Signed by somebody else under the same name; not signed; signed with what everybody knows.
     let stranger = signer(Algorithm::ES256, "theirs");
     assert!(judge(&format!("response={}", signed_answer(&state, &*stranger, |_| {}))).is_err());

@@ -266,6 +266,7 @@ mod tests {
         for (n, e) in [(modulus(255), vec![1, 0, 1]), (modulus(1025), vec![1, 0, 1]), (modulus(256), vec![1]), (modulus(256), vec![2])] {
             assert!(rsa(n, &e).is_err(), "{e:?}");
         }
+        assert!(rsa(modulus(256), &[1; 8]).is_ok() && rsa(modulus(256), &[1; 9]).is_err(), "a long exponent makes every check slow");
         assert!(rsa(String::new(), &[3]).is_err());
         let first = |byte: u8, more: usize| encode::base64url(&[vec![byte], vec![1; more]].concat());
         assert!(rsa(first(0x7f, 255), &[3]).is_err() && rsa(first(1, 256), &[3]).is_ok(), "bits are counted, not bytes");

@@ -185,7 +185,43 @@ mod tests {
         assert_eq!(base("https://[::1]:443"), "https://[::1]/");
         assert_eq!(base("http://a.example:/"), "http://a.example/");
         assert_eq!(base("http://[::80]/"), "http://[::80]/");
+        assert_eq!(base("HTTPS://A.example:443/"), "https://a.example/");
+        assert_eq!(base("HTTP://A.example:80/"), "http://a.example/");
+        assert_eq!(base("HTTPS://A.example:80/"), "https://a.example:80/");
         assert_eq!(base("https://a.example:80/x;y/'/%2F/%2e%2e"), "https://a.example:80/x;y/'/%2F/%2e%2e");
+    }
+
+    #[test]
+    fn i1_a_base_string_is_of_a_place_that_a_request_can_go_to() {
+        let of = |url: &str| base_string("get", url, Body::Form(b"b=2"), &[("oauth_nonce", "n"), ("oauth_signature", "never signed")]);
+        let expected = "GET&http%3A%2F%2Fa.example%2Fx&a%3D1%26b%3D2%26oauth_nonce%3Dn";
+        for url in ["http://a.example/x?a=1", "http://a.example:80/x?a=1", "http://a.example:/x?a=1", "HTTP://A.EXAMPLE/x?a=1#f"] {
+            assert_eq!(of(url).as_deref(), Ok(expected), "{url}");
+        }
+        for url in ["http://[::1]/", "http://[::1]:8080/", "https://a.example:65535/", "https://[::1]:/"] {
+            assert!(of(url).is_ok(), "{url}");
+        }
+        let nowhere = [
+            "",
+            "a.example/x",
+            "/x",
+            "ftp://a.example/",
+            "a:b://a.example/",
+            "http:///x",
+            "http://:80/",
+            "http://a.example:65536/",
+            "http://a.example:8o/",
+            "http://a.example:+8/",
+            "http://a:b:80/",
+            "http://::1/",
+            "http://::1:80/",
+        ];
+        for url in nowhere {
+            assert!(of(url).is_err(), "{url}");
+        }
+        let user = |url: &'static str| Target::split_url(url).expect("absolute").has_user();
+        assert!(user("http://me@a.example/") && user("http://me:secret@a.example:80/"));
+        assert!(!user("http://a.example/@") && !user("http://a.example:80/") && !user("http://[::1]/"));
     }
 
     /// RFC 5849 §3.4.1.3.1–2: the example with repeated names, empty values and two spellings of a space.

@@ -129,6 +129,9 @@ mod tests {
         for (status, body) in nothing {
             assert_eq!(learn(0, 3600, status, DATED, body), None, "{status} {body}");
         }
+        let of_length = |length: usize| format!("{SENTENCE}{}", ".".repeat(length - SENTENCE.len()));
+        assert_eq!(learn(0, 3600, 401, DATED, &of_length(4096)), Some(3600));
+        assert_eq!(learn(0, 3600, 401, DATED, &of_length(4097)), None, "a page may speak of anything");
     }
 
     #[test]

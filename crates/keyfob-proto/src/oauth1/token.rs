@@ -133,6 +133,36 @@ mod tests {
     }
 
     #[test]
+    fn i10_an_answer_of_the_greatest_length_is_read() {
+        let mut body = b"oauth_token=a&oauth_token_secret=s&more=".to_vec();
+        body.resize(Outgoing::LARGEST_ANSWER, b'x');
+        assert!(answer(200, &body).is_ok());
+    }
+
+    /// Trouble of the server is not trouble with the signature: whoever waits may ask again.
+    #[test]
+    fn what_a_refusal_without_report_means_is_its_status() {
+        let refused = |status| match answer(status, b"") {
+            Err(Error::Refused(refused)) => refused,
+            other => panic!("{other:?}"),
+        };
+        for (status, code) in [
+            (429, Code::TooManyRequests),
+            (500, Code::ServerError),
+            (503, Code::ServerError),
+            (401, Code::Signature),
+            (403, Code::Signature),
+        ] {
+            assert_eq!((refused(status).code, refused(status).description), (code, None), "{status}");
+        }
+        assert!(matches!(answer(418, b""), Err(Error::Misbehaved(_))));
+        let Err(Error::Refused(reported)) = answer(429, b"oauth_problem=consumer_key_unknown") else { panic!("a refusal") };
+        assert_eq!(reported.code, Code::TooManyRequests);
+        let Err(Error::Refused(reported)) = answer(401, b"oauth_problem=consumer_key_unknown") else { panic!("a refusal") };
+        assert_ne!(reported.code, Code::TooManyRequests);
+    }
+
+    #[test]
     fn refusals_are_scrubbed() {
         let error = answer(401, b"OAuth Verification Failed: key was consumer-secret&\x1b[2J").expect_err("refused");
         assert!(!error.to_string().contains("consumer-secret"), "{error}");
