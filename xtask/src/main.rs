@@ -9,6 +9,7 @@
 //! | `cargo xtask torture [NAME…]`    | kills, power cuts, broken disks, for minutes; `--short`: seconds |
 //! | `cargo xtask conformance [--only NAME]` | takes the guard of each conformance test out of a copy, and wants to see it fail |
 //! | `cargo xtask fuzz [TARGET [SECONDS]]` | bytes that a fuzzer thinks of, a minute each (see fuzz/README.md) |
+//! | `cargo xtask mutants [WORDS]`    | changes one thing at a time where it matters most, and wants a test to see it    |
 //!
 //! With `CI=true` a test that is skipped because something is missing counts as failed.
 
@@ -16,6 +17,7 @@ mod arrows;
 mod conformance;
 mod deny;
 mod fuzz;
+mod mutants;
 mod processes;
 mod setup;
 mod steps;
@@ -27,7 +29,7 @@ mod web;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]] | conformance [--only NAME] [--all] [--list]\nsteps: fmt arrows deny conformance clippy web doc build test";
+const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]] | conformance [--only NAME] [--all] [--list] | mutants [WORDS of cargo-mutants]\nsteps: fmt arrows deny conformance clippy web doc build test";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         }
         ["torture", rest @ ..] => torture::run(rest),
         ["conformance", rest @ ..] => conformance::run(rest),
+        ["mutants", rest @ ..] => mutants::run(rest),
         ["fuzz"] => fuzz::run(None, 60),
         ["fuzz", name] => fuzz::run(Some(name), 60),
         ["fuzz", name, seconds] if seconds.parse::<u32>().is_ok() => {
