@@ -10,8 +10,6 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::json_flat;
-
 /// A value, over the text that it was read from.
 pub(crate) enum Json<'a> {
     Null,
@@ -35,10 +33,6 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 pub(crate) fn members(bytes: &[u8]) -> Result<Object<'_>, Unread> {
     // Once for all, and not for each string.
     let text = std::str::from_utf8(bytes).map_err(|_| Unread::NotUtf8)?;
-    // Two of one name are for the parser to refuse, which says where.
-    if let Some(Ok(object)) = json_flat::members(text).map(Object::of) {
-        return Ok(object);
-    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Json::deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     match value.map_err(Unread::NotJson)? {

@@ -35,7 +35,6 @@ mod jar;
 mod jarm;
 pub(crate) mod json;
 mod json_answer;
-mod json_flat;
 pub mod jwt_access_token;
 pub mod legacy;
 pub mod mcp;
