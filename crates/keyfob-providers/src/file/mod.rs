@@ -14,6 +14,8 @@ mod oauth2;
 mod protocol;
 mod provider;
 mod reader;
+#[cfg(test)]
+mod reference;
 
 use std::path::Path;
 
@@ -50,4 +52,17 @@ fn assemble(files: &Files, tree: &Node, name: &str, names: Vec<String>) -> Resul
         Some(provider) if problems.is_empty() => Ok(provider),
         _ => Err(problems),
     }
+}
+
+/// Which members of which tables the reader of a file looks at.
+#[cfg(test)]
+fn asked(text: &str, file_name: &str) -> std::collections::BTreeSet<(String, &'static str)> {
+    let mut files = Files::default();
+    let tree = files.read(file_name, text).expect("it is TOML");
+    let reader = reader::Reader::new(&files);
+    let read = provider::read(&reader, &tree, file_name.trim_end_matches(".toml"), Vec::new());
+    let asked = reader.asked.borrow().clone();
+    let problems = reader.into_problems();
+    assert!(read.is_some() && problems.is_empty(), "{file_name}: {problems:?}");
+    asked
 }

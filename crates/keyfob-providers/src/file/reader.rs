@@ -13,11 +13,19 @@ use crate::problem::Problem;
 pub(crate) struct Reader<'a> {
     files: &'a Files,
     problems: RefCell<Vec<Problem>>,
+    /// Every table and member that was looked at: the reference is held to it.
+    #[cfg(test)]
+    pub(super) asked: RefCell<std::collections::BTreeSet<(String, &'static str)>>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(files: &'a Files) -> Self {
-        Self { files, problems: RefCell::default() }
+        Self {
+            files,
+            problems: RefCell::default(),
+            #[cfg(test)]
+            asked: RefCell::default(),
+        }
     }
 
     /// All complaints, in the order of the files.
@@ -281,6 +289,8 @@ impl<'r> Table<'r> {
     /// Complains about members that nobody asked for, and about those that are missing.
     pub(crate) fn finish(self) {
         let asked = self.asked.borrow();
+        #[cfg(test)]
+        self.reader.asked.borrow_mut().extend(asked.iter().map(|key| (self.name.clone(), *key)));
         let mut missed = self.missed.borrow_mut();
         for (key, _) in self.members {
             if !asked.contains(&key.name.as_str()) {

@@ -1,0 +1,305 @@
+//! Everything of a file but its actions.
+
+use super::Holds::{
+    Attach, Date, Deviations, Endpoints, Flag, Named, OneOf, Pairs, PairsOf, Pointer, Pointers, SomeOf, Statuses, Table, Tables, Template,
+    Text, Texts, Url, Urls, Values, Whole,
+};
+use super::{Section, actions, key};
+
+pub(super) const TOP: Section = Section {
+    path: "",
+    heading: "At the top",
+    about: "What the provider is, and where the facts about it come from. A file *without* `kind` changes members of the embedded provider of its name, and needs nothing else.",
+    keys: &[
+        key("name", Text, "What is typed: a-z, 0-9, `-` and `_`", "\"my-hub\"").or("the file's name"),
+        key("title", Text, "Its name as people write it", "\"My hub\"").needed(),
+        key(
+            "kind",
+            OneOf(&["oauth1", "oauth2", "oidc"]),
+            "Which protocol it speaks; `oidc`: its issuer says where its endpoints are (OpenID Connect Discovery), and this file the rest",
+            "\"oauth2\"",
+        )
+        .needed(),
+        key("status", OneOf(&["live", "sandbox", "retired"]), "Whether it is there", "\"live\"").needed(),
+        key("retired", Table(&RETIRED), "Since when it is not, and what took its place; needed with `status = \"retired\"`", ""),
+        key("homepage", Text, "Its web page", "\"https://hub.example\""),
+        key("about", Text, "What it is, in a sentence", "\"A hub for lamps.\"").needed(),
+        key("sources", Tables(&SOURCES), "The pages that the facts are from", "").needed(),
+        key(
+            "independent_client",
+            Text,
+            "A client that others wrote and that gets through at an imitation made of this file",
+            "\"requests-oauthlib\"",
+        ),
+        key(
+            "verified",
+            Date,
+            "When somebody walked the real provider with their own app and account (`keyfob provider verify NAME --live`)",
+            "2026-11-26",
+        ),
+        key(
+            "keep",
+            Texts,
+            "Members of the token answer and parameters of the callback to keep with the account; each is a name for templates from then on",
+            "[\"user_id\"]",
+        ),
+        key("endpoints", Endpoints, "Where requests go", "").needed(),
+        key("client", Table(&CLIENT), "What a person registers", "").needed(),
+        key("oauth1", Table(&OAUTH1), "Habits under `kind = \"oauth1\"`, which needs it", ""),
+        key("oauth2", Table(&OAUTH2), "Habits under the other kinds; `oauth2` needs it", ""),
+        key("api", Table(&API), "Where the API is, and how a call carries the token", "").needed(),
+        key("scopes", Pairs, "Scopes that people ask for, each with what it allows", "{ read = \"see the lamps\" }"),
+        key(
+            "deviations",
+            Deviations,
+            "What is tolerated, by the names of [deviations.md](deviations.md), each with its reason",
+            "{ missing-token-type = \"Its answers have none.\" }",
+        ),
+        key(
+            "origins",
+            Pairs,
+            "Origins in place of others; `\"*\"` moves everything: how a file points at the sandbox",
+            "{ \"*\" = \"http://127.0.0.1:8902\" }",
+        ),
+        key("actions", Named(&actions::ACTION), "What it can be asked for by name", ""),
+    ],
+};
+
+pub(super) const RETIRED: Section = Section {
+    path: "retired",
+    heading: "[retired]",
+    about: "Beside `status = \"retired\"`.",
+    keys: &[
+        key("on", Date, "The day of its end", "2020-01-31").needed(),
+        key("successor", Text, "What took its place: a provider's name, or a page", "\"fitbit\""),
+        key("note", Text, "What a person should know about it", "\"New apps are not taken any more.\"").needed(),
+    ],
+};
+
+pub(super) const SOURCES: Section = Section {
+    path: "sources",
+    heading: "[[sources]]",
+    about: "Every fact has a page that it is from, and a day on which somebody read it.",
+    keys: &[
+        key("url", Text, "The page", "\"https://hub.example/docs\"").needed(),
+        key("checked", Date, "When it was read", "2026-11-21").needed(),
+        key("confidence", OneOf(&["verified", "inferred", "assumed"]), "`verified`: the page, or an independent client's code, says so; `inferred`: it follows from something that was seen; `assumed`: chosen, because nothing was found", "\"verified\"").needed(),
+        key("about", Text, "Which facts", "\"endpoints, scopes\""),
+    ],
+};
+
+pub(super) const ENDPOINTS: &[(&str, &Section)] =
+    &[("oauth1", &ENDPOINTS_OAUTH1), ("oauth2", &ENDPOINTS_OAUTH2), ("oidc", &ENDPOINTS_OIDC)];
+
+const ENDPOINTS_OAUTH1: Section = Section {
+    path: "endpoints",
+    heading: "[endpoints] of kind oauth1",
+    about: "The three of RFC 5849 §2.",
+    keys: &[
+        key("request_token", Url, "Temporary credentials", "\"https://hub.example/request_token\"").needed(),
+        key("authorize", Url, "Where the person approves", "\"https://hub.example/authorize\"").needed(),
+        key("token", Url, "Token credentials", "\"https://hub.example/access_token\"").needed(),
+    ],
+};
+
+const ENDPOINTS_OAUTH2: Section = Section {
+    path: "endpoints",
+    heading: "[endpoints] of kind oauth2",
+    about: "https, or http on this machine (127.0.0.1, [::1], localhost); templates over the app's fields.",
+    keys: &[
+        key("authorize", Url, "Where the person approves (RFC 6749 §3.1)", "\"https://{shop}.hub.example/authorize\"").needed(),
+        key("token", Url, "Where tokens come from (RFC 6749 §3.2)", "\"https://hub.example/token\"").needed(),
+        key("refresh", Url, "Where new tokens come from, where that is elsewhere", "\"https://hub.example/refresh\"").or("`token`"),
+        key("revoke", Url, "Where tokens are given back (RFC 7009)", "\"https://hub.example/revoke\""),
+        key("issuer", Url, "Whom the tokens are from, byte for byte as it calls itself (RFC 8414)", "\"https://hub.example\""),
+        key("jwks", Url, "The issuer's keys: with them ID tokens are verified at login; needs `issuer`", "\"https://hub.example/keys\""),
+        key("device", Url, "Login on another device (RFC 8628)", "\"https://hub.example/device\""),
+        key("par", Url, "Pushed requests (RFC 9126): where it is there, requests are pushed", "\"https://hub.example/par\""),
+        key("userinfo", Url, "More about the person (OpenID Connect)", "\"https://hub.example/userinfo\""),
+        key("end_session", Url, "Logging out there (OpenID Connect)", "\"https://hub.example/logout\""),
+    ],
+};
+
+const ENDPOINTS_OIDC: Section = Section {
+    path: "endpoints",
+    heading: "[endpoints] of kind oidc",
+    about: "`authorize` and `token` are the issuer's to say; of the others, what stands here counts.",
+    keys: &[
+        key("issuer", Url, "Whom to ask, byte for byte as it calls itself", "\"https://{tenant}.hub.example\"").needed(),
+        key("refresh", Url, "Where new tokens come from, where that is elsewhere", "\"https://hub.example/refresh\""),
+        key("revoke", Url, "Where tokens are given back (RFC 7009)", "\"https://hub.example/revoke\""),
+        key("jwks", Url, "The issuer's keys", "\"https://hub.example/keys\""),
+        key("device", Url, "Login on another device (RFC 8628)", "\"https://hub.example/device\""),
+        key("par", Url, "Pushed requests (RFC 9126)", "\"https://hub.example/par\""),
+        key("userinfo", Url, "More about the person", "\"https://hub.example/userinfo\""),
+        key("end_session", Url, "Logging out there", "\"https://hub.example/logout\""),
+    ],
+};
+
+pub(super) const CLIENT: Section = Section {
+    path: "client",
+    heading: "[client]",
+    about: "What a person needs in order to register an app.",
+    keys: &[
+        key("register_url", Text, "Where apps are registered", "\"https://hub.example/apps\""),
+        key("register_help", Text, "What to do there, in the words of that page", "\"Create an app; its page shows both.\""),
+        key("fields", Tables(&FIELDS), "What to copy from there; one of them is `client_id`", "").needed(),
+        key("redirect", Table(&REDIRECT), "What to enter there as the redirect URI", ""),
+        key(
+            "token_env",
+            Text,
+            "The variable in which the provider's own programs look for a token: `keyfob exec` and `env` set it, too",
+            "\"GH_TOKEN\"",
+        ),
+    ],
+};
+
+pub(super) const FIELDS: Section = Section {
+    path: "client.fields",
+    heading: "[[client.fields]]",
+    about: "`client_id`, `client_secret` and `redirect_uri` are those of OAuth; `private_key` (PEM, or a JWK on one line; `secret = true`) and `private_key_id` (`kid`) the app's own key; `scope` the scopes to ask for. Any other name is the provider's own, and a name for templates: the prompt of `{shop}`.",
+    keys: &[
+        key("name", Text, "Its name in this file", "\"shop\"").needed(),
+        key("label", Text, "What the provider's page calls it", "\"Shop\"").needed(),
+        key("help", Text, "Where to find it", "\"the part before .hub.example\""),
+        key("secret", Flag, "Whether it must not be shown", "true").or("false"),
+        key("required", Flag, "Whether an app is of no use without it", "false").or("true"),
+        key("pattern", Text, "A regular expression for the whole value", "\"[a-z0-9-]+\""),
+        key("env", Texts, "Variables that it is also read from", "[\"HUB_SHOP\"]"),
+    ],
+};
+
+pub(super) const REDIRECT: Section = Section {
+    path: "client.redirect",
+    heading: "[client.redirect]",
+    about: "Where the browser goes after the person approved.",
+    keys: &[
+        key("suggested", Texts, "Redirect URIs to register, the best first", "[\"http://127.0.0.1/callback\"]"),
+        key("any_port", Flag, "Whether a loopback address may have any port (RFC 8252 §7.3)", "true").or("false"),
+        key("oob", Flag, "Whether the provider shows a PIN instead", "true").or("false"),
+        key("help", Text, "What its page takes and does not take", "\"https only.\""),
+    ],
+};
+
+pub(super) const OAUTH1: Section = Section {
+    path: "oauth1",
+    heading: "[oauth1]",
+    about: "How the provider wants OAuth 1.0a (RFC 5849).",
+    keys: &[
+        key(
+            "signature",
+            OneOf(&["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "RSA-SHA1", "RSA-SHA256", "RSA-SHA512", "PLAINTEXT"]),
+            "The signature method; for RSA the app needs a field `private_key`",
+            "\"HMAC-SHA1\"",
+        )
+        .needed(),
+        key("placement", OneOf(&["header", "body", "query"]), "Where the parameters go (§3.5)", "\"header\"").or("`header`"),
+        key("token_method", OneOf(&["POST", "GET"]), "The method of token requests", "\"GET\"").or("`POST`"),
+        key("realm", Template, "The realm of the header; a template over the app's fields", "\"{account}\""),
+        key(
+            "callback",
+            OneOf(&["request-token", "authorize", "registered"]),
+            "Where the callback is said: with the first request, on the authorize URL, or at registration alone",
+            "\"authorize\"",
+        )
+        .or("`request-token`"),
+        key("authorize_params", Pairs, "Parameters more on the authorize URL", "{ perms = \"read\" }"),
+        key("request_token_params", Pairs, "Parameters more of the first request", "{ scope = \"read\" }"),
+        key("access_token_params", Pairs, "Parameters more of the last request", "{ format = \"form\" }"),
+        key("body_hash", OneOf(&["off", "on", "required"]), "`oauth_body_hash` for bodies that are no form", "\"on\"").or("`off`"),
+        key("empty_token", Flag, "Whether `oauth_token` is sent empty where there is none yet", "true").or("false"),
+    ],
+};
+
+pub(super) const OAUTH2: Section = Section {
+    path: "oauth2",
+    heading: "[oauth2]",
+    about: "How the provider wants OAuth 2 (RFC 6749). What stands for the RFC's own way is left out.",
+    keys: &[
+        key(
+            "client_auth",
+            OneOf(&["basic", "basic-raw", "post", "client_secret_jwt", "private_key_jwt", "tls", "none"]),
+            "How the app says who it is at the token endpoint; `basic-raw` does not encode id and secret first; needed but for `oidc`",
+            "\"post\"",
+        ),
+        key("pkce", OneOf(&["s256", "off"]), "Proof key (RFC 7636)", "\"off\"").or("`s256`"),
+        key("pkce_reason", Text, "Why there is none; needed with `pkce = \"off\"`", "\"not documented\""),
+        key("token_body", OneOf(&["form", "json"]), "The body of token requests", "\"json\"").or("`form`"),
+        key("scopes", Texts, "Scopes that are asked for unless a person says others", "[\"read\"]"),
+        key("scope_separator", Text, "What stands between them", "\",\"").or("a space"),
+        key("response_type", Flag, "Whether `response_type=code` is sent", "false").or("true"),
+        key("redirect_uri_at_token", Flag, "Whether the redirect URI is sent at the token endpoint again", "false").or("true"),
+        key(
+            "parameter_names",
+            PairsOf(&["client_id", "client_secret", "code", "grant_type", "redirect_uri", "refresh_token", "scope", "state"]),
+            "What this server calls a parameter",
+            "{ client_id = \"client_key\" }",
+        ),
+        key("tokens_at", Pointer, "Where a token answer has its members; needs the deviation `nested-tokens`", "\"/body\""),
+        key("token_type", Text, "What the server says for `Bearer`; needs the deviation `other-token-type`", "\"bot\""),
+        key("authorize_params", Pairs, "Parameters more on the authorize URL", "{ access_type = \"offline\" }"),
+        key("token_params", Pairs, "Parameters more at the token endpoint", "{ action = \"requesttoken\" }"),
+        key("default_lifetime", Whole(1, 4_294_967_295), "Seconds that a token lives where the answer does not say", "10800"),
+        key("rotates", Flag, "Whether a refresh token is good for one use", "true").or("false"),
+        key("iss_required", Flag, "Whether the callback must name the issuer (RFC 9207); needs `endpoints.issuer`", "true").or("false"),
+        key(
+            "id_token_algorithms",
+            SomeOf(&["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]),
+            "What ID tokens are signed with",
+            "[\"ES256\"]",
+        )
+        .or("`RS256`, or what the issuer lists"),
+        key("par_required", Flag, "Whether nothing goes through the browser but a pushed request's name", "true").or("false"),
+        key("request_object", Flag, "Whether requests are signed with the app's key (RFC 9101); needs `endpoints.issuer`", "true")
+            .or("false"),
+        key("dpop", Flag, "Whether tokens are bound to a key that is made at login (RFC 9449)", "true").or("false"),
+    ],
+};
+
+pub(super) const API: Section = Section {
+    path: "api",
+    heading: "[api]",
+    about: "Tokens go to these origins and to no other.",
+    keys: &[
+        key("base_url", Url, "Where paths begin", "\"https://{shop}.hub.example/api\"").needed(),
+        key("more_origins", Urls, "Other origins that tokens may be sent to", "[\"https://files.hub.example\"]"),
+        key("attach", Attach, "How a call carries the token (OAuth 2)", "{ headers = { x-token = \"{access_token}\" } }").or("`bearer`"),
+        key("headers", Pairs, "Headers of every call; templates over fields and kept values", "{ x-api-key = \"{api_key}\" }"),
+        key(
+            "expired",
+            Tables(&SIGNAL),
+            "Answers that mean: the token has ended, refresh it",
+            "[{ status = [403], pointer = \"/error/code\", values = [2, 3] }]",
+        )
+        .or("401"),
+        key(
+            "failed",
+            Tables(&SIGNAL),
+            "Answers that are an error whatever their status",
+            "[{ status = [200], pointer = \"/ok\", values = [false] }]",
+        ),
+        key("message", Pointers, "Where the sentence of an error is (RFC 6901)", "[\"/error/message\"]"),
+    ],
+};
+
+pub(super) const SIGNAL: Section = Section {
+    path: "api.expired",
+    heading: "A signal (api.expired, api.failed)",
+    about: "One of these statuses, and one of these values there. Without `values`: anything but nothing. Without `pointer`: the status alone.",
+    keys: &[
+        key("status", Statuses, "HTTP statuses", "[403]").needed(),
+        key("pointer", Pointer, "Where to look in the body (RFC 6901)", "\"/error/code\""),
+        key("values", Values, "What stands there; needs `pointer`", "[2, 3]"),
+    ],
+};
+
+pub(super) const ATTACH: Section = Section {
+    path: "api.attach",
+    heading: "api.attach",
+    about: "The word `\"bearer\"`, or a table with one of these.",
+    keys: &[
+        key("query", Text, "The name of a parameter of the query", "\"access_token\""),
+        key("body", Text, "The name of a field of the form", "\"access_token\""),
+        key("headers", Pairs, "Headers; templates over fields, kept values and `{access_token}`", "{ x-token = \"{access_token}\" }"),
+    ],
+};
