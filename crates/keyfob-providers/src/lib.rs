@@ -13,6 +13,7 @@ mod action;
 mod catalogue;
 mod embedded;
 mod file;
+mod habits;
 mod jq;
 mod moment;
 mod nearest;

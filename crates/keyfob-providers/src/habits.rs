@@ -1,0 +1,188 @@
+//! What a provider does differently, in sentences: for `keyfob provider show` and the pages of docs/providers.
+
+use keyfob_proto::Attach;
+use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement};
+use keyfob_proto::oauth2::{ClientAuth, TokenBody};
+
+use crate::provider::Provider;
+use crate::spec::{FlowSpec, OAuth2Spec};
+
+impl Provider {
+    /// What is particular about talking to it, a sentence each. What every server of its protocol does is not among them, nor what is tolerated
+    /// ([`Provider::deviations`]).
+    pub fn habits(&self) -> Vec<String> {
+        let mut habits = match &self.spec.flow {
+            FlowSpec::OAuth1 { .. } => oauth1(&self.spec.flow),
+            FlowSpec::OAuth2(spec) => oauth2(spec, self.pkce_off.as_deref()),
+        };
+        let api = &self.spec.api;
+        match &api.attach {
+            Attach::Query(name) => habits.push(format!("A call carries the token in the query, as {name}.")),
+            Attach::Body(name) => habits.push(format!("A call carries the token in its form, as {name}.")),
+            Attach::Headers(headers) => {
+                let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+                habits.push(format!("A call carries the token in a header of its own: {}.", names.join(", ")));
+            }
+            _ => {}
+        }
+        if !api.headers.is_empty() {
+            let names: Vec<&str> = api.headers.iter().map(|(name, _)| name.as_str()).collect();
+            habits.push(format!("Every call has more headers: {}.", names.join(", ")));
+        }
+        if !api.expired.is_empty() {
+            let statuses: Vec<String> = api.expired.iter().flat_map(|signal| &signal.statuses).map(u16::to_string).collect();
+            habits.push(format!("That a token has ended is told by status {}, and what is in the answer.", unique(statuses).join(" or ")));
+        }
+        if api.failed.iter().any(|signal| signal.statuses.iter().any(|status| *status < 400)) {
+            habits.push("Errors come with a status of success, and are recognised by what is in the answer.".to_owned());
+        }
+        if !self.kept().is_empty() {
+            habits.push(format!("The login gives more than tokens, and it is kept: {}.", self.kept().join(", ")));
+        }
+        habits
+    }
+}
+
+fn oauth1(flow: &FlowSpec) -> Vec<String> {
+    let FlowSpec::OAuth1 { signature, placement, token_method, realm, callback, authorize_params, body_hash, .. } = flow else {
+        return Vec::new();
+    };
+    let mut habits = vec![format!("Requests are signed by {}.", signature.name())];
+    match placement {
+        Placement::Body => habits.push("The signature travels in the body.".to_owned()),
+        Placement::Query => habits.push("The signature travels in the query.".to_owned()),
+        _ => {}
+    }
+    if token_method == http::Method::GET {
+        habits.push("Tokens are asked for with GET.".to_owned());
+    }
+    if realm.is_some() {
+        habits.push("The header names a realm.".to_owned());
+    }
+    match callback {
+        CallbackAt::Authorize => habits.push("The callback is said on the authorize URL, not in the first request.".to_owned()),
+        CallbackAt::Registered => habits.push("The callback is the registered one, and said nowhere else.".to_owned()),
+        _ => {}
+    }
+    habits.extend(parameters("The authorize URL has", authorize_params));
+    if !matches!(body_hash, BodyHash::Off) {
+        habits.push("Bodies that are no form are signed by their hash.".to_owned());
+    }
+    habits
+}
+
+fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
+    let mut habits = Vec::new();
+    habits.extend(
+        spec.client_auth
+            .and_then(|auth| {
+                Some(match auth {
+                    ClientAuth::Basic => "The app's id and secret go into the Authorization header of token requests.",
+                    ClientAuth::BasicRaw => "The app's id and secret go into the Authorization header as they are, without encoding.",
+                    ClientAuth::Post => "The app's id and secret go into the body of token requests.",
+                    ClientAuth::SecretJwt => "The app proves itself by a JWT under its secret.",
+                    ClientAuth::PrivateKeyJwt => "The app proves itself by a JWT under its own key.",
+                    ClientAuth::Tls => "The app proves itself by a certificate.",
+                    ClientAuth::None => "The app has no secret.",
+                    _ => return None,
+                })
+            })
+            .map(str::to_owned),
+    );
+    if let Some(why) = pkce_off {
+        habits.push(format!("No proof key (PKCE) is sent: {}.", why.trim_end_matches('.')));
+    }
+    if spec.token_body == TokenBody::Json {
+        habits.push("Token requests are JSON.".to_owned());
+    }
+    if spec.scope_separator != " " {
+        habits.push(format!("Scopes have \"{}\" between them.", spec.scope_separator));
+    }
+    if !spec.parameter_names.is_empty() {
+        let names: Vec<String> = spec.parameter_names.iter().map(|(name, own)| format!("{name} is {own}")).collect();
+        habits.push(format!("Parameters have names of their own: {}.", names.join(", ")));
+    }
+    if let Some(at) = &spec.tokens_at {
+        habits.push(format!("Tokens are at {at} in the answer."));
+    }
+    if let Some(word) = &spec.token_type {
+        habits.push(format!("Bearer tokens are called {word}."));
+    }
+    if !spec.response_type {
+        habits.push("The authorize URL has no response_type.".to_owned());
+    }
+    if !spec.redirect_uri_at_token {
+        habits.push("The redirect URI is not repeated at the token endpoint.".to_owned());
+    }
+    habits.extend(parameters("The authorize URL has", &spec.authorize_params));
+    habits.extend(parameters("Token requests have", &spec.token_params));
+    if spec.at.refresh.is_some() {
+        habits.push("New tokens come from an endpoint of their own.".to_owned());
+    }
+    if let Some(seconds) = spec.default_lifetime {
+        habits.push(format!("A token lives {} unless its answer says otherwise.", lifetime(seconds)));
+    }
+    if spec.rotates {
+        habits.push("A refresh token is good for one use: each refresh brings the next.".to_owned());
+    }
+    if spec.at.device.is_some() {
+        habits.push("Login on another device is possible (keyfob login --device).".to_owned());
+    }
+    for (there, sentence) in [
+        (spec.dpop, "Tokens are bound to a key that is made at login (DPoP)."),
+        (spec.par_required, "Requests are pushed to the server, and the browser carries their name alone."),
+        (spec.request_object, "Requests are signed with the app's key."),
+        (spec.iss_required, "The callback names the issuer, which is compared."),
+    ] {
+        if there {
+            habits.push(sentence.to_owned());
+        }
+    }
+    habits
+}
+
+fn parameters(what: &str, pairs: &[(String, String)]) -> Option<String> {
+    let said: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    (!said.is_empty()).then(|| format!("{what} more parameters: {}.", said.join(", ")))
+}
+
+/// 10800 is 3 hours.
+fn lifetime(seconds: u32) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let (unit, name) = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit)).unwrap_or((1, "second"));
+    let count = seconds / unit;
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
+fn unique(mut words: Vec<String>) -> Vec<String> {
+    words.sort();
+    words.dedup();
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Catalogue;
+
+    #[test]
+    fn habits_are_sentences_and_what_is_usual_is_not_among_them() {
+        let catalogue = Catalogue::embedded();
+        for provider in catalogue.iter() {
+            for habit in provider.habits() {
+                assert!(habit.ends_with('.') && !habit.contains('\n'), "{}: {habit}", provider.name);
+            }
+        }
+        let habits = |name: &str| catalogue.get(name).expect("there").habits();
+        let netatmo = habits("netatmo");
+        for sentence in [
+            "A token lives 3 hours unless its answer says otherwise.",
+            "A refresh token is good for one use: each refresh brings the next.",
+        ] {
+            assert!(netatmo.iter().any(|habit| habit == sentence), "{netatmo:?}");
+        }
+        assert!(!habits("acme").iter().any(|habit| habit.contains("PKCE")));
+        assert!(
+            habits("telldus").contains(&"Errors come with a status of success, and are recognised by what is in the answer.".to_owned())
+        );
+    }
+}

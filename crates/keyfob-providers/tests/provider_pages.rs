@@ -1,0 +1,166 @@
+//! docs/providers has a page for each provider, and an index: both are made of the files.
+//!
+//! `KEYFOB_WRITE_DOCS=1 cargo test -p keyfob-providers --test provider_pages` writes them anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keyfob_providers::{Action, Catalogue, Confidence, Kind, Provider, Status};
+
+const MADE: &str = "<!-- Made by crates/keyfob-providers/tests/provider_pages.rs of the provider's file: do not change it here. -->";
+
+#[test]
+fn every_provider_has_its_page_and_the_index_names_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace").join("docs/providers");
+    let catalogue = Catalogue::embedded();
+    let mut pages: BTreeMap<PathBuf, String> =
+        catalogue.iter().map(|provider| (folder.join(format!("{}.md", provider.name)), page(provider))).collect();
+    pages.insert(folder.join("README.md"), index(&catalogue));
+    if std::env::var_os("KEYFOB_WRITE_DOCS").is_some() {
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("docs/ is there");
+        for (path, text) in &pages {
+            fs::write(path, text).expect("written");
+        }
+    }
+    for (path, text) in &pages {
+        let found = fs::read_to_string(path).unwrap_or_default();
+        assert!(found == *text, "{} is not what the file says; write it anew with KEYFOB_WRITE_DOCS=1", path.display());
+    }
+    for entry in fs::read_dir(&folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        assert!(pages.contains_key(&path), "{}: there is no such provider", path.display());
+    }
+}
+
+fn index(catalogue: &Catalogue) -> String {
+    let mut page = format!(
+        "# Providers\n\n{}\n\n\
+         To search them: `keyfob provider list --search lamps`, or the search field under *Connect* in the web app. `keyfob provider show NAME` says the same\n\
+         as a page here. What is known of the files, and how: [catalogue.md](../catalogue.md). One that is missing is a file away:\n\
+         [provider-files.md](../provider-files.md).\n\n\
+         | provider | what it is | protocol | actions | |\n|---|---|---|---|---|\n",
+        MADE.replace("the provider's file", "the providers' files")
+    );
+    for provider in catalogue.iter() {
+        let status = match &provider.status {
+            Status::Retired { on, .. } => format!("retired {on}"),
+            Status::Sandbox => "sandbox".to_owned(),
+            _ => String::new(),
+        };
+        let actions: Vec<&str> = provider.actions.iter().map(|action| action.name.as_str()).collect();
+        writeln!(
+            page,
+            "| [{}]({}.md) | {} | {} | {} | {status} |",
+            cell(&provider.title),
+            provider.name,
+            cell(&provider.about),
+            protocol(provider),
+            actions.join(", ")
+        )
+        .expect("text");
+    }
+    page
+}
+
+fn page(provider: &Provider) -> String {
+    let mut page = format!("# {}\n\n{MADE}\n\n{}\n\n", provider.title, provider.about);
+    if let Status::Retired { on, successor, note } = &provider.status {
+        let successor = successor.as_ref().map(|name| format!(" In its place: {name}.")).unwrap_or_default();
+        write!(page, "**Retired on {on}.** {note}{successor}\n\n").expect("text");
+    }
+    write!(page, "Protocol: {}.", protocol(provider)).expect("text");
+    if let Some(url) = &provider.homepage {
+        write!(page, " Home page: <{url}>.").expect("text");
+    }
+    page.push_str("\n\n## What to register\n\n");
+    page.push_str(&register(provider));
+    write!(page, "\n## The commands\n\n```sh\n{}```\n", commands(provider)).expect("text");
+    section(&mut page, "Scopes", provider.scopes.iter().map(|(name, allows)| format!("`{name}`: {allows}")));
+    section(&mut page, "Habits", provider.habits().into_iter());
+    section(
+        &mut page,
+        "What is tolerated",
+        provider.deviations.iter().map(|(name, why)| format!("[`{name}`](../deviations.md#{name}): {why}")),
+    );
+    section(&mut page, "Actions", provider.actions.iter().map(action));
+    section(
+        &mut page,
+        "Sources",
+        provider.sources.iter().map(|source| {
+            let sure = match source.confidence {
+                Confidence::Verified => "verified",
+                Confidence::Inferred => "inferred",
+                Confidence::Assumed => "assumed",
+            };
+            format!("<{}> ({sure}, {}): {}", source.url, source.checked, source.about)
+        }),
+    );
+    page
+}
+
+fn register(provider: &Provider) -> String {
+    let help = &provider.client;
+    let mut text = String::new();
+    match (&help.register_url, help.register_help.as_str()) {
+        (Some(url), how) => writeln!(text, "At <{url}>. {how}\n"),
+        (None, how) => writeln!(text, "{how}\n"),
+    }
+    .expect("text");
+    if !help.redirect.suggested.is_empty() {
+        let uris: Vec<String> = help.redirect.suggested.iter().map(|uri| format!("`{uri}`")).collect();
+        writeln!(text, "Redirect URI: {}. {}\n", uris.join(", or "), help.redirect.help).expect("text");
+    }
+    text.push_str("| what | where to find it | variables |\n|---|---|---|\n");
+    for field in &help.fields {
+        let notes = [(field.secret, "secret"), (!field.required, "may be left away")];
+        let notes: Vec<&str> = notes.into_iter().filter(|(there, _)| *there).map(|(_, note)| note).collect();
+        let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
+        let variables: Vec<String> = field.env.iter().map(|name| format!("`{name}`")).collect();
+        writeln!(text, "| {} (`{}`){notes} | {} | {} |", cell(&field.label), field.name, cell(&field.help), variables.join(", "))
+            .expect("text");
+    }
+    text
+}
+
+/// Keep the app, log in, and use it.
+fn commands(provider: &Provider) -> String {
+    let name = &provider.name;
+    let used = match provider.overview().next() {
+        Some(action) => format!("keyfob {name} {}", action.name),
+        None => format!("keyfob get {name} /"),
+    };
+    if provider.status == Status::Sandbox {
+        return format!(
+            "keyfob sandbox &\nkeyfob --sandbox http://127.0.0.1:8900 login {name}\nkeyfob --sandbox http://127.0.0.1:8900 {}\n",
+            &used["keyfob ".len()..]
+        );
+    }
+    format!("keyfob app add {name}\nkeyfob login {name}\n{used}\n")
+}
+
+fn action(action: &Action) -> String {
+    let asks = if action.acts { " It changes something, and asks first." } else { "" };
+    format!("`{}`: {}.{asks}", action.usage(), action.about.trim_end_matches('.'))
+}
+
+fn section(page: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+    let lines: Vec<String> = lines.map(|line| format!("- {}\n", line.trim())).collect();
+    if !lines.is_empty() {
+        write!(page, "\n## {title}\n\n{}", lines.concat()).expect("text");
+    }
+}
+
+fn protocol(provider: &Provider) -> &'static str {
+    match provider.kind {
+        Kind::OAuth1 => "OAuth 1.0a",
+        Kind::Oidc => "OpenID Connect",
+        _ => "OAuth 2",
+    }
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
