@@ -290,6 +290,13 @@ impl Keyfob {
         Ok(generation)
     }
 
+    /// The same, in the place of another account.
+    pub(crate) async fn put_in_place_of(&self, before: &Versioned<Account>, account: &Account, entry: &Entry) -> Result<(), StoreError> {
+        self.store().replace_account(&before.value.id, before.generation, account, Some(entry)).await?;
+        self.tell(entry);
+        Ok(())
+    }
+
     /// Tells whoever listens.
     pub(crate) fn tell(&self, entry: &Entry) {
         self.inner.speaker.tell(entry);

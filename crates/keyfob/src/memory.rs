@@ -33,6 +33,31 @@ struct Inner {
 }
 
 impl Inner {
+    /// `before` is whose generation is expected.
+    fn put_over(
+        &mut self,
+        before: &AccountId,
+        account: &Account,
+        expected: Expected,
+        entry: Option<&Entry>,
+    ) -> Result<Generation, StoreError> {
+        let found = self.accounts.get(&account.name);
+        let as_expected = match expected {
+            Expected::Nothing => found.is_none(),
+            // An account that was removed and made anew counts from one again, under a new id.
+            Expected::Generation(generation) => found.is_some_and(|found| found.generation == generation && found.value.id == *before),
+            Expected::Anything => true,
+        };
+        let elsewhere = self.accounts.values().any(|other| other.value.id == account.id && other.value.name != account.name);
+        if !as_expected || elsewhere {
+            return Err(StoreError::Conflict);
+        }
+        let generation = Generation(found.map_or(1, |found| found.generation.0 + 1));
+        self.accounts.insert(account.name.clone(), Versioned { value: account.clone(), generation });
+        self.enter(entry);
+        Ok(generation)
+    }
+
     fn enter(&mut self, entry: Option<&Entry>) {
         let Some(entry) = entry else { return };
         self.newest += 1;
@@ -102,22 +127,17 @@ impl Store for MemoryStore {
     }
 
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {
-        let mut inner = self.inner();
-        let found = inner.accounts.get(&account.name);
-        let as_expected = match expected {
-            Expected::Nothing => found.is_none(),
-            // An account that was removed and made anew counts from one again, under a new id.
-            Expected::Generation(generation) => found.is_some_and(|found| found.generation == generation && found.value.id == account.id),
-            Expected::Anything => true,
-        };
-        let elsewhere = inner.accounts.values().any(|other| other.value.id == account.id && other.value.name != account.name);
-        if !as_expected || elsewhere {
-            return ready(Err(StoreError::Conflict));
-        }
-        let generation = Generation(found.map_or(1, |found| found.generation.0 + 1));
-        inner.accounts.insert(account.name.clone(), Versioned { value: account.clone(), generation });
-        inner.enter(entry);
-        ready(Ok(generation))
+        ready(self.inner().put_over(&account.id, account, expected, entry))
+    }
+
+    fn replace_account<'a>(
+        &'a self,
+        before: &'a AccountId,
+        expected: Generation,
+        account: &'a Account,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation> {
+        ready(self.inner().put_over(before, account, Expected::Generation(expected), entry))
     }
 
     fn rename_account<'a>(

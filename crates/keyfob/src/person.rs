@@ -22,6 +22,11 @@ impl Account {
     pub fn person(&self) -> Option<[&str; 3]> {
         of(&self.provider, &self.tokens, &self.kept)
     }
+
+    /// Whether it is known to be another person's than that one: then it does not go on under its id, for which keys were made.
+    pub fn is_of_another_person_than(&self, other: &Account) -> bool {
+        differ(self.person(), other.person())
+    }
 }
 
 /// Whether two logins are for different people, as far as that is known. Where it is not, they count as the same: what was made for an account would end with every new

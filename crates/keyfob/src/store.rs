@@ -40,6 +40,16 @@ pub trait Store: Send + Sync {
     /// refresh at once, one finds out. `entry` goes into its history in the same transaction. Returns the new generation.
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation>;
 
+    /// Keeps another account in the place of the one that is there under its name, if that is this generation of the id `before`; `Conflict` otherwise. One
+    /// write: at no moment is neither there. `entry` goes into the new one's history in the same transaction. Returns the new generation.
+    fn replace_account<'a>(
+        &'a self,
+        before: &'a AccountId,
+        expected: Generation,
+        account: &'a Account,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation>;
+
     /// Keeps an account under another name than before, if the one that is there under `from` is this generation of the same id, and the new name,
     /// `account`'s own, is nobody's; `Conflict` otherwise, and nothing has changed. `entry` goes into its history in the same transaction. Its id stays,
     /// and whatever follows that: history, lease, the right to refresh. Whoever renames has that right meanwhile: a refresh under way would find nothing

@@ -206,6 +206,16 @@ impl Store for Stopping {
         self.vault.account(name)
     }
 
+    fn replace_account<'a>(
+        &'a self,
+        before: &'a AccountId,
+        expected: Generation,
+        account: &'a Account,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation> {
+        self.vault.replace_account(before, expected, account, entry)
+    }
+
     fn rename_account<'a>(
         &'a self,
         from: &'a str,

@@ -65,6 +65,14 @@ async fn rename(args: Rename, context: &Context) -> Result<(), Card> {
     }
     let before = context.account(&args.from).await?;
     let what = format!("cannot rename {}", before.name);
+    // What is called that is the web app's, for a person who signs in there: by another name it would be the owner's.
+    if before.name.starts_with('~') {
+        return Err(Card::usage(
+            what,
+            "it belongs to a person of the web app",
+            "that person gives it another title, on its page in the web app",
+        ));
+    }
     if before.provider != to.provider {
         return Err(Card::usage(
             what,

@@ -112,9 +112,11 @@ pub(super) async fn one(vault: &PostgresVault, name: &str) -> Result<Option<Vers
     }
 }
 
-/// Compare-and-swap, so that it can be asked for again until its answer is known: a second time it changes nothing.
+/// Compare-and-swap, so that it can be asked for again until its answer is known: a second time it changes nothing. `before` is whose generation is
+/// expected.
 pub(super) async fn put(
     vault: &PostgresVault,
+    before: &AccountId,
     account: &Account,
     expected: Expected,
     entry: Option<&Entry>,
@@ -124,7 +126,7 @@ pub(super) async fn put(
         let done = match expected {
             Expected::Nothing => insert(vault, &now, account, entry).await.map(Put::or_conflict),
             Expected::Generation(Generation(found)) => {
-                let id = AccountRow::id(&now.sealer, &account.id);
+                let id = AccountRow::id(&now.sealer, before);
                 replace(vault, &now, account, &id, found, entry).await.map(Put::or_conflict)
             }
             Expected::Anything => put_anyway(vault, &now, account, entry).await,

@@ -261,6 +261,17 @@ impl Store for Vault {
         self.writer.run_careful(move |write| write.put_account(&account, expected, entry.as_ref()))
     }
 
+    fn replace_account<'a>(
+        &'a self,
+        before: &'a AccountId,
+        expected: Generation,
+        account: &'a Account,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation> {
+        let (before, account, entry) = (before.clone(), account.clone(), entry.cloned());
+        self.writer.run_careful(move |write| write.replace_account(&before, expected, &account, entry.as_ref()))
+    }
+
     fn rename_account<'a>(
         &'a self,
         from: &'a str,

@@ -5,7 +5,7 @@
 use keyfob::history::{Entry, MOST_ENTRIES};
 use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::store::{Expected, Generation, LEASE_SLACK};
-use keyfob::{Account, PendingLogin, StoreError};
+use keyfob::{Account, AccountId, PendingLogin, StoreError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
 
 use super::database::sql;
@@ -32,11 +32,26 @@ impl Write<'_> {
     }
 
     pub(super) fn put_account(&self, account: &Account, expected: Expected, entry: Option<&Entry>) -> Result<Generation, StoreError> {
+        self.put_over(&account.id, account, expected, entry)
+    }
+
+    pub(super) fn replace_account(
+        &self,
+        before: &AccountId,
+        expected: Generation,
+        account: &Account,
+        entry: Option<&Entry>,
+    ) -> Result<Generation, StoreError> {
+        self.put_over(before, account, Expected::Generation(expected), entry)
+    }
+
+    /// `before` is whose generation is expected.
+    fn put_over(&self, before: &AccountId, account: &Account, expected: Expected, entry: Option<&Entry>) -> Result<Generation, StoreError> {
         let mut found = AccountRow::find(self.connection, &AccountRow::name(&self.sealer, &account.name))?;
         if let Some((_, found)) = &mut found {
             found.make_way(&self.sealer, expected)?;
         }
-        if !AccountRow::is_as_expected(found.as_ref().map(|(_, row)| row), &AccountRow::id(&self.sealer, &account.id), expected) {
+        if !AccountRow::is_as_expected(found.as_ref().map(|(_, row)| row), &AccountRow::id(&self.sealer, before), expected) {
             return Err(StoreError::Conflict);
         }
         let row = AccountRow::seal(&self.sealer, account, found.as_ref().map_or(Ok(1), |(_, found)| after(found.generation))?)?;

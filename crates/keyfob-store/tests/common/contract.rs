@@ -35,6 +35,7 @@ macro_rules! contract {
             accounts_are_kept_listed_and_forgotten => accounts;
             a_write_that_expects_something_else_conflicts => compare_and_swap;
             an_id_has_one_name => one_name;
+            another_account_takes_the_place_of_one_in_one_write => replaced;
             an_account_is_renamed_with_all_that_follows_its_id => renamed;
             a_rename_takes_nobodys_name_and_no_other_account => renamed_in_vain;
             of_many_that_rename_and_write_at_once_one_wins => parallel_renames;
@@ -146,6 +147,34 @@ pub async fn one_name(Fresh { store, other, .. }: &Fresh) {
     // Under its own name it goes on.
     account.name = "home".to_owned();
     store.put_account(&account, Expected::Generation(Generation(1)), None).await.expect("swaps");
+}
+
+pub async fn replaced(Fresh { store, other, .. }: &Fresh) {
+    let robin = oauth2_account("home");
+    let kim = oauth2_account("home");
+    let attic = oauth1_account("attic");
+    store.put_account(&robin, Expected::Nothing, None).await.expect("puts");
+    store.put_account(&attic, Expected::Nothing, None).await.expect("puts");
+    // Another generation, another account there, another one's id.
+    let elsewhere = Account { id: attic.id.clone(), ..kim.clone() };
+    for (before, generation, account) in [(&robin.id, 2, &kim), (&kim.id, 1, &kim), (&attic.id, 1, &kim), (&robin.id, 1, &elsewhere)] {
+        let answer = other.replace_account(before, Generation(generation), account, Some(&entry(account, 1))).await;
+        assert!(matches!(answer, Err(StoreError::Conflict)), "{generation}: {answer:?}");
+    }
+    assert_same(&store.account("home").await.expect("reads").expect("it is there").value, &robin);
+    let written = other.replace_account(&robin.id, Generation(1), &kim, Some(&entry(&kim, 2))).await.expect("replaces");
+    assert_eq!(written, Generation(2));
+    for store in [store, other] {
+        let found = store.account("home").await.expect("reads").expect("it is there");
+        assert_same(&found.value, &kim);
+        assert_eq!((found.generation, store.accounts().await.expect("lists").len()), (written, 2));
+        assert_eq!(store.history(&kim.id).await.expect("reads").len(), 1);
+    }
+    // Whoever still has the account that was there writes nothing over this one: a refresh that was under way, another login.
+    let late = store.put_account(&robin, Expected::Generation(written), None).await;
+    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
+    let twice = store.replace_account(&robin.id, Generation(1), &oauth2_account("home"), None).await;
+    assert!(matches!(twice, Err(StoreError::Conflict)), "{twice:?}");
 }
 
 pub async fn renamed(Fresh { store, other, .. }: &Fresh) {

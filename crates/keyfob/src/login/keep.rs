@@ -11,8 +11,8 @@ use crate::grant::Grant;
 use crate::history::{Event, Fingerprint};
 use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
+use crate::person;
 use crate::store::{Expected, StoreError, Versioned};
-use crate::{logout, person};
 
 /// How often a write is tried that others get in the way of: refreshes, logins and logouts of one account.
 const TRIES: usize = 8;
@@ -60,29 +60,12 @@ impl Place<'_> {
                 }
                 before => before?,
             };
-            let replaced = before.is_some();
-            let before = self.unless_anothers(before, &received).await?;
             match self.write(before, Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await {
                 Err(Error::Store(StoreError::Conflict)) => {}
-                written => return written.map(|logged_in| LoggedIn { replaced, ..logged_in }),
+                written => return written,
             }
         }
         Err(StoreError::Conflict.into())
-    }
-
-    /// What the new login goes on with. Keys, links and rules are made for an account's id: under the old one, whoever has such a key would be at somebody else's
-    /// account at the provider. So that account is over, and its name begins anew. Its tokens are not revoked: at some providers that would end the
-    /// other person's authorization of other programs, too.
-    async fn unless_anothers(&self, before: Option<Versioned<Account>>, received: &Received) -> Result<Option<Versioned<Account>>, Error> {
-        match before {
-            Some(before)
-                if person::differ(before.value.person(), person::of(&self.settings.provider, &received.tokens, &received.kept)) =>
-            {
-                logout::forget(self.keyfob, &before.value, false).await?;
-                Ok(None)
-            }
-            before => Ok(before),
-        }
     }
 
     /// Keeps what somebody approved elsewhere than in a browser of ours, once its ID token is verified.
@@ -138,6 +121,10 @@ impl Place<'_> {
     }
 
     /// Writes it over this, and over nothing that came there since: that is a `Conflict`.
+    ///
+    /// Keys, links and rules are made for an account's id: under the old one, whoever has such a key would be at somebody else's account at the provider.
+    /// So another person's login takes the account's place under an id of its own, in one write: a disk that is full at that moment leaves the account that
+    /// was there. Its tokens are not revoked: at some providers that would end the other person's authorization of other programs, too.
     async fn write(
         &self,
         before: Option<Versioned<Account>>,
@@ -147,8 +134,14 @@ impl Place<'_> {
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
         let Received { tokens, kept, tolerated, .. } = received;
+        let person = person::of(&self.settings.provider, &tokens, &kept);
+        let (same, other) = match before {
+            Some(before) if person::differ(before.value.person(), person) => (None, Some(before)),
+            before => (before, None),
+        };
+        let replaced = same.is_some() || other.is_some();
         let account = Account {
-            id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
+            id: same.as_ref().map_or_else(AccountId::random, |same| same.value.id.clone()),
             name: self.name.to_owned(),
             provider: self.settings.provider.clone(),
             client_id: self.client_id.to_owned(),
@@ -163,12 +156,20 @@ impl Place<'_> {
             logged_in_at: self.keyfob.now(),
             spending: None,
         };
-        let expected = before.as_ref().map_or(Expected::Nothing, |before| Expected::Generation(before.generation));
         let received = account.tokens.refresh_token().map(Fingerprint::of);
         let entry = self.keyfob.entry(&account, Event::LoggedIn { received });
-        self.keyfob.put(&account, expected, Some(&entry)).await?;
+        match &other {
+            Some(other) => {
+                self.keyfob.put_in_place_of(other, &account, &entry).await?;
+                self.keyfob.tell(&self.keyfob.entry(&other.value, Event::LoggedOut { revoked: false }));
+            }
+            None => {
+                let expected = same.map_or(Expected::Nothing, |same| Expected::Generation(same.generation));
+                self.keyfob.put(&account, expected, Some(&entry)).await?;
+            }
+        }
         self.keyfob.forget_session(&account.name);
         tracing::info!(account = account.name, "logged in");
-        Ok(LoggedIn { account, replaced: before.is_some(), tolerated, id_token })
+        Ok(LoggedIn { account, replaced, tolerated, id_token })
     }
 }

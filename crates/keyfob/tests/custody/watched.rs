@@ -118,6 +118,16 @@ impl Store for Watched {
         })
     }
 
+    fn replace_account<'a>(
+        &'a self,
+        before: &'a AccountId,
+        expected: Generation,
+        account: &'a Account,
+        entry: Option<&'a Entry>,
+    ) -> Stored<'a, Generation> {
+        self.inner.replace_account(before, expected, account, entry)
+    }
+
     fn rename_account<'a>(
         &'a self,
         from: &'a str,

@@ -216,13 +216,24 @@ impl Imported {
         if let Some(app) = new_app {
             store.put_app(&account.provider, &app).await.doing(what.as_str())?;
         }
+        // Keys were made for the account's id, and do not open another person's.
+        let other = before.as_ref().filter(|before| account.is_of_another_person_than(&before.value)).map(|before| before.value.id.clone());
+        if other.is_some() {
+            account.id = AccountId::random();
+        }
         let received = account.tokens.refresh_token().map(Fingerprint::of);
         let entry = keyfob.entry(&account, Event::LoggedIn { received });
         let login = before.as_ref().map(|before| (before.value.id.clone(), before.value.logged_in_at));
         let mut generation = before.map(|before| before.generation);
         for _ in 0..TRIES {
-            let expected = generation.map_or(Expected::Nothing, Expected::Generation);
-            match store.put_account(&account, expected, Some(&entry)).await {
+            let written = match (&other, generation) {
+                (Some(other), Some(generation)) => store.replace_account(other, generation, &account, Some(&entry)).await,
+                (_, generation) => {
+                    let expected = generation.map_or(Expected::Nothing, Expected::Generation);
+                    store.put_account(&account, expected, Some(&entry)).await
+                }
+            };
+            match written {
                 Ok(_) => return Ok(account),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error).doing(what),

@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::flight::Flight;
+use crate::account::Account;
 use crate::entropy;
 use crate::error::Error;
 use crate::id_token::KEYS;
+use crate::keyfob::Keyfob;
 use crate::limit::Permit;
 use crate::session::{Known, Shared};
 use crate::store::Hold;
@@ -71,9 +73,16 @@ impl Shared {
     /// Whether somebody who lost the right without knowing may be spending the token at this moment: a database server that was started
     /// again has forgotten whose turn it was, and two who spend one token end the login. Until its request cannot be under way any more.
     pub(super) fn is_being_spent(&self, known: &Known) -> bool {
-        let Some(note) = known.account().spending.as_ref().filter(|note| !note.over) else { return false };
-        let age = self.keyfob.now().since(note.since).unsigned_abs();
-        age < UNDER_WAY.as_secs() && note.by != *self.keyfob.actor() && note.by.may_live()
+        self.keyfob.is_being_spent(known.account())
+    }
+}
+
+impl Keyfob {
+    /// Whether the account's note is of somebody else who may still be at work.
+    pub(crate) fn is_being_spent(&self, account: &Account) -> bool {
+        let Some(note) = account.spending.as_ref().filter(|note| !note.over) else { return false };
+        let age = self.now().since(note.since).unsigned_abs();
+        age < UNDER_WAY.as_secs() && note.by != *self.actor() && note.by.may_live()
     }
 }
 
