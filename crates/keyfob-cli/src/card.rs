@@ -162,7 +162,7 @@ fn with_cause(error: &Error) -> String {
 }
 
 /// A card has three lines whatever is in them.
-fn printable_line(text: &str) -> String {
+pub(crate) fn printable_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -1,4 +1,7 @@
-//! `keyfob provider list`, `show` and `check`: the catalogue.
+//! `keyfob provider list`, `show`, `check`, `new` and `verify`: the catalogue.
+
+mod new;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -16,7 +19,14 @@ use crate::sheet::{self, Sheet};
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
     /// List the providers
-    List,
+    List {
+        /// Only those with all of these words in name, title, home page, description or actions
+        #[arg(long, value_name = "WORDS")]
+        search: Option<String>,
+        /// Only those of one protocol
+        #[arg(long, value_parser = ["oauth1", "oauth2", "oidc"])]
+        kind: Option<String>,
+    },
     /// Show one: its endpoints, what to register, its actions, where the facts are from
     Show {
         /// The provider
@@ -27,33 +37,56 @@ pub(crate) enum Verb {
         /// The file
         file: PathBuf,
     },
+    /// Begin a file for a provider that the catalogue does not have
+    New(new::New),
+    /// Walk the real provider with your own app and account, reading only, and report whether its file is right
+    Verify(verify::Verify),
 }
 
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
     match verb {
-        Verb::List => list(context).await,
+        Verb::List { search, kind } => list(search.as_deref().unwrap_or_default(), kind.as_deref(), context),
         Verb::Show { name } => show(&context.provider(&name).await?, context),
         Verb::Check { file } => check(&file, context),
+        Verb::New(args) => new::run(args, context).await,
+        Verb::Verify(args) => verify::run(args, context).await,
     }
 }
 
-async fn list(context: &Context) -> Result<(), Card> {
+fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card> {
     let catalogue = context.catalogue();
+    let wanted = |provider: &&Provider| kind.is_none_or(|kind| provider.kind.name() == kind) && is_about(provider, search);
+    let found: Vec<&Provider> = catalogue.iter().filter(wanted).collect();
     if context.out.json {
-        let described: Vec<Value> = catalogue.iter().map(brief).collect();
-        return context.out.json(&described);
+        return context.out.json(&found.iter().map(|provider| brief(provider)).collect::<Vec<Value>>());
+    }
+    let folder = context.providers_folder();
+    if found.is_empty() {
+        context
+            .out
+            .note(&format!("No provider is like that. A file of your own adds one: keyfob provider new NAME, in {}", folder.display()));
+        return Ok(());
     }
     let mut sheet = Sheet::new(["Provider", "Title", "Protocol", "Status"]);
-    for provider in catalogue.iter() {
+    for provider in &found {
         sheet.row([provider.name.clone(), provider.title.clone(), protocol(provider).to_owned(), status(provider)]);
     }
     sheet.print(&context.out)?;
-    let folder = context.providers_folder();
-    context.out.note(&format!("\n{}", counts(catalogue.iter())));
+    if search.is_empty() && kind.is_none() {
+        context.out.note(&format!("\n{}", counts(catalogue.iter())));
+    }
     context.out.note(
         &context.out.note_paint().dim(&format!("\nkeyfob provider show PROVIDER says more. Your own files go into {}", folder.display())),
     );
     Ok(())
+}
+
+/// Whether all words are in what there is to say about a provider.
+fn is_about(provider: &Provider, words: &str) -> bool {
+    let actions: Vec<&str> = provider.actions.iter().flat_map(|action| [action.name.as_str(), action.about.as_str()]).collect();
+    let Provider { name, title, about, homepage, .. } = provider;
+    let all = format!("{name} {title} {about} {} {}", homepage.as_deref().unwrap_or_default(), actions.join(" ")).to_lowercase();
+    words.to_lowercase().split_whitespace().all(|word| all.contains(word))
 }
 
 /// What is known of the files that come with the program, in three counts: docs/catalogue.md says what each proves. A file of the user's own is none of
@@ -108,6 +141,10 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     let own: Vec<(String, String)> =
         provider.files.iter().filter(|file| file.contains(['/', '\\'])).map(|file| (String::new(), file.clone())).collect();
     section("Read from, besides what comes with the program", own);
+    let habits: Vec<String> = provider.habits().iter().map(|habit| format!("  {}", hang(habit, 2, width))).collect();
+    if !habits.is_empty() {
+        parts.push(format!("{}\n{}", paint.strong("Habits"), habits.join("\n")));
+    }
     parts.push(sources(provider, width, paint));
     context.out.data(&parts.join("\n\n"))
 }
@@ -234,6 +271,7 @@ fn whole(provider: &Provider) -> Value {
         "known_scopes": provider.scopes.iter().map(|(name, allows)| json!({"name": name, "allows": allows})).collect::<Vec<_>>(),
         "endpoints": endpoints,
         "deviations": deviations,
+        "habits": provider.habits(),
         "actions": actions,
         "sources": provider.sources,
         "independent_client": provider.independent_client,
