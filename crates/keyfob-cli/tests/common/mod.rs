@@ -118,9 +118,27 @@ impl House {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
     }
 
+    /// A line as somebody types it into bash, where `keyfob` is on the PATH.
+    #[cfg(unix)]
+    pub fn typed(&self, line: &str) -> Running {
+        let (bin, program) = (self.path("bin"), self.path("bin/keyfob"));
+        if !exists(&program) {
+            std::fs::create_dir_all(&bin).and_then(|()| std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_keyfob"), program)).expect("a link");
+        }
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+        let mut bash = Command::new("bash");
+        bash.args(["-o", "pipefail", "-c", line]).env_clear().envs(self.environment.iter().cloned()).env("PATH", path);
+        bash.current_dir(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Self::begin(bash)
+    }
+
     /// Starts it, to talk to.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().expect("it starts");
+        Self::begin(self.command(arguments))
+    }
+
+    fn begin(mut command: Command) -> Running {
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
         let notes = BufReader::new(child.stderr.take().expect("a pipe"));
         Running { child, notes, seen: String::new() }
     }

@@ -1,0 +1,345 @@
+//! What README, docs, help topics and `--help` tell people to type is typed here: the commands of a page one after the other, in a home of the page's own, with
+//! pretend providers at the other end. A command that cannot be run here is in [`NOT_HERE`], with the reason.
+
+#![cfg(unix)]
+#![allow(missing_docs)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use common::{Ended, House, visit};
+use keyfob_testbed::port;
+
+/// What cannot be run here, and why; what is written there otherwise is tested elsewhere.
+const NOT_HERE: [(&str, &str); 10] = [
+    ("keyfob serve --env-file august.env --listen 0.0.0.0:443", "takes a port that is root's, and is open to everybody"),
+    ("keyfob serve --config /etc/keyfob/keyfob.toml", "is about PostgreSQL and a file in /etc: tests/serve.rs and e2e have both"),
+    ("keyfob vault rekey --passphrase", "asks at a terminal: tests/vault.rs answers"),
+    ("keyfob unlock --for 8h", "asks at a terminal: tests/vault.rs answers"),
+    ("keyfob curl github", "GitHub is not among the pretend providers"),
+    ("keyfob exec github", "GitHub is not among the pretend providers, and gh is not here"),
+    ("keyfob env acme --format fish", "is for fish: tests/cmd/env has what it is given"),
+    ("keyfob env acme --format powershell", "is for PowerShell: tests/cmd/env has what it is given"),
+    ("keyfob why telldus GET /x --base-string -", "reads what a server said: tests/cmd/why has some of that"),
+    ("keyfob why telldus --request refused.txt", "reads a request that was refused: tests/cmd/why has some"),
+];
+
+/// Pages, and the accounts that whoever reads them has by then.
+const ACCOUNTS: [(&str, &[&str]); 4] = [
+    ("README.md", &["netatmo", "fitbit"]),
+    ("docs/keys.md", &["august"]),
+    ("crates/keyfob-cli/README.md", &["august", "netatmo", "acme"]),
+    ("--help", &["netatmo", "telldus", "acme"]),
+];
+
+/// Where each service's keys are written down, as [docs/steps.md] names them.
+const KEYS: [(&str, &[(&str, &str)]); 5] = [
+    ("august", &[("CLIENTID", "client_id"), ("APISEC", "client_secret"), ("APIKEY", "api_key")]),
+    ("netatmo", &[("NETATMO_API_CLIENT_ID", "client_id"), ("NETATMO_API_CLIENT_SECRET", "client_secret")]),
+    ("fitbit", &[("FITBIT_CLIENT_ID", "client_id"), ("FITBIT_CLIENT_SECRET", "client_secret")]),
+    ("fitbit-oauth1", &[("CONSUMER_KEY", "client_id"), ("CONSUMER_SECRET", "client_secret")]),
+    ("telldus", &[("CONSUMER_KEY", "client_id"), ("CONSUMER_SECRET", "client_secret")]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_every_page_runs() {
+    let mut passed_over = BTreeSet::new();
+    let mut ran = 0;
+    for (page, text) in pages() {
+        let commands = commands(&text);
+        ran += run_page(&page, &text, commands, &mut passed_over).await;
+    }
+    let help = examples(&House::new().await).await;
+    assert!(help.len() >= 7, "{help:?}");
+    ran += run_page("--help", "", help, &mut passed_over).await;
+    assert!(ran >= 20, "{ran} commands");
+    let dead: Vec<&str> = NOT_HERE.iter().map(|(command, _)| *command).filter(|command| !passed_over.contains(command)).collect();
+    assert!(dead.is_empty(), "no page says this any more: {dead:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_nothing_to_a_first_call_it_is_as_many_steps_as_the_page_says() {
+    let page = page("docs/steps.md");
+    let mut counted = BTreeMap::new();
+    for section in page.split("\n## ").skip(1) {
+        let title = section.lines().next().expect("a title").to_lowercase();
+        let (files, commands) = walk(&title, section).await;
+        counted.insert(title.replace(' ', "-"), (files, commands));
+    }
+    let mut said = BTreeMap::new();
+    for row in page.lines().filter(|line| line.starts_with("| [")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let section = cells[0].split_once("(#").and_then(|(_, rest)| rest.strip_suffix(')')).expect("a link");
+        said.insert(section.to_owned(), (cells[1].parse().expect("a number"), cells[2].parse().expect("a number")));
+    }
+    assert_eq!(counted, said);
+    assert!(said.values().all(|(_, commands)| *commands <= 3), "three are the goal: {said:?}");
+    assert_eq!(said.len(), KEYS.len() + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_a_sentence_is_a_verb_with_these_options() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let providers = house.json(&["provider", "list"]).await;
+    let providers: BTreeSet<String> =
+        providers.as_array().expect("a list").iter().filter_map(|one| Some(one["name"].as_str()?.to_owned())).collect();
+    let mut helps: BTreeMap<String, String> = BTreeMap::new();
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for (page, text) in pages() {
+        for command in in_sentences(&text) {
+            let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+            let is_name = |word: &&&str| {
+                word.chars().all(|c| c.is_ascii_alphanumeric() || "-/".contains(c)) && word.starts_with(|c: char| c.is_ascii_lowercase())
+            };
+            let Some(first) = words.first().filter(is_name) else { continue };
+            // A short form (`keyfob august locks`) is `do`.
+            let verb = if providers.contains(first.split('/').next().unwrap_or_default()) { "do" } else { *first };
+            seen += 1;
+            let mut chain = vec![verb];
+            let has_verbs_below = ["vault", "app", "key", "account", "provider", "helper"].contains(&verb);
+            chain.extend(words.get(1).filter(is_name).filter(|_| has_verbs_below));
+            let key = chain.join(" ");
+            if !helps.contains_key(&key) {
+                let ended = house.run(&[&chain[..], &["--help"]].concat()).await;
+                helps.insert(
+                    key.clone(),
+                    if ended.code == 0 && ended.stdout.contains("Usage: keyfob") { ended.stdout } else { String::new() },
+                );
+            }
+            let help = &helps[&key];
+            if help.is_empty() {
+                wrong.push(format!("{page}: `{command}`: there is no such verb"));
+                continue;
+            }
+            // Behind `--` are another program's.
+            for option in words.iter().take_while(|word| **word != "--").filter(|word| word.starts_with("--")) {
+                let name = option.split(['=', '|', ',', '.']).next().unwrap_or_default();
+                let is_there = help.split(|c: char| c.is_whitespace() || c == ',' || c == '[' || c == '=').any(|word| word == name);
+                if !is_there {
+                    wrong.push(format!("{page}: `{command}`: {key} has no {name}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 25, "{seen}");
+}
+
+#[test]
+fn commands_are_found_where_they_are_shown() {
+    let text = "```console\n$ keyfob a \\\n    --b\nkeyfob says so\n$ ls\n$ x | keyfob c   # why\n```\n\n    keyfob d\nkeyfob e\n```\nkeyfob f      # f\n```\n```rust\nkeyfob g\n```\n";
+    assert_eq!(commands(text), ["keyfob a --b", "x | keyfob c", "keyfob d", "keyfob f"]);
+    assert_eq!(in_sentences("see `keyfob a --b`,\n`x`\n```\n`keyfob no`\n```\n"), ["keyfob a --b"]);
+}
+
+/// The README, everything in docs/, and the command's own README, whose sections are the help topics.
+fn pages() -> Vec<(String, String)> {
+    let mut names = vec!["README.md".to_owned(), "crates/keyfob-cli/README.md".to_owned()];
+    for entry in std::fs::read_dir(root().join("docs")).expect("a folder") {
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        // Its commands are walked section by section.
+        if name.ends_with(".md") && name != "steps.md" {
+            names.push(format!("docs/{name}"));
+        }
+    }
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), page(&name))).collect()
+}
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The lines that run `keyfob`, of blocks of code that are a shell's.
+fn commands(text: &str) -> Vec<String> {
+    typed_lines(text)
+        .into_iter()
+        .filter(|line| {
+            ["keyfob ", "| keyfob ", "$(keyfob "].iter().any(|way| line.starts_with(way) || line.contains(way) && !way.starts_with('k'))
+        })
+        .collect()
+}
+
+/// The lines of blocks of code that are a shell's: in a `console` those behind `$`, and what they go on with.
+fn typed_lines(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let (mut fence, mut goes_on) = (None, false);
+    for line in text.lines() {
+        if let Some(language) = line.trim_start().strip_prefix("```") {
+            fence = if fence.is_some() { None } else { Some(language.to_owned()) };
+            goes_on = false;
+            continue;
+        }
+        let line = match fence.as_deref() {
+            Some("console") if goes_on => line.trim(),
+            Some("console") => match line.strip_prefix("$ ") {
+                Some(line) => line,
+                None => continue,
+            },
+            Some("sh" | "bash" | "") => line,
+            None if line.starts_with("    keyfob ") => line.trim(),
+            _ => continue,
+        };
+        let line = line.split("  #").next().unwrap_or_default().trim_end();
+        let (line, more) = line.strip_suffix('\\').map_or((line, false), |line| (line, true));
+        match found.last_mut().filter(|_| goes_on) {
+            Some(last) => last.push_str(line),
+            None => found.push(line.to_owned()),
+        }
+        goes_on = more;
+    }
+    found
+}
+
+/// What stands between backticks and begins with `keyfob `, outside of blocks.
+fn in_sentences(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut outside = true;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            outside = !outside;
+        } else if outside {
+            found.extend(line.split('`').skip(1).step_by(2).filter(|code| code.starts_with("keyfob ")).map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// The examples that `--help` gives, of the program and of every verb.
+async fn examples(house: &House) -> Vec<String> {
+    let help = house.good(&["--help"]).await;
+    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let verbs: Vec<String> = verbs.filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
+    let mut found = examples_in(&help);
+    for verb in &verbs {
+        found.extend(examples_in(&house.good(&[verb, "--help"]).await));
+    }
+    let mut known = BTreeSet::new();
+    found.retain(|command| known.insert(command.clone()));
+    found
+}
+
+fn examples_in(help: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let lines = help.lines().skip_while(|line| !line.starts_with("Example")).take_while(|line| !line.is_empty());
+    for line in lines.filter_map(|line| line.strip_prefix("  ").or_else(|| line.strip_prefix("Example: "))) {
+        let command = line.split("  ").next().unwrap_or_default().trim_end();
+        match found.last_mut() {
+            // Too long for the line.
+            Some(last) if command.starts_with("https://") => last.extend([" ", command]),
+            _ => found.push(command.to_owned()),
+        }
+    }
+    found
+}
+
+/// Runs a page's commands in order, each of which has to work; how many there were.
+async fn run_page(page: &str, text: &str, commands: Vec<String>, passed_over: &mut BTreeSet<&'static str>) -> usize {
+    if commands.is_empty() {
+        return 0;
+    }
+    let house = House::new().await;
+    let accounts = ACCOUNTS.iter().find(|(name, _)| *name == page).map_or(&[][..], |(_, accounts)| accounts);
+    for account in accounts {
+        house.log_in(account).await;
+    }
+    let port = port::reserve();
+    // The page's own env-file, and a configuration of the kind that it is about.
+    let here =
+        |text: &str| text.replace("127.0.0.1:5000", &format!("127.0.0.1:{port}")).replace("localhost:5000", &format!("localhost:{port}"));
+    if let Some(file) = text.split("```\n").find(|block| block.starts_with("CLIENTID=")) {
+        house.file("august.env", &here(file));
+        house.file("keyfob.toml", &here("listen = \"127.0.0.1:5000\"\nenv_file = \"august.env\"\n"));
+    }
+    let pretended =
+        [("https://api.netatmo.com", house.sandbox.origin("netatmo")), ("https://pa-api.telldus.com", house.sandbox.origin("telldus"))];
+    let mut ran = 0;
+    for command in commands {
+        // Any account with a token will do.
+        let command = command.replace("keyfob env github", "keyfob env acme");
+        if let Some((listed, _)) = NOT_HERE.iter().find(|(listed, _)| command.starts_with(listed)) {
+            passed_over.insert(listed);
+            continue;
+        }
+        let line = pretended.iter().fold(here(&command), |line, (real, origin)| line.replace(real, origin));
+        // Where the program behind the pipe is not installed, what goes into it still has to be made.
+        let line = match line.split_once(" | ") {
+            Some((ours, other)) if !is_installed(other.split(' ').next().unwrap_or_default()) => ours.to_owned(),
+            _ => line,
+        };
+        println!("{page}: {line}");
+        let ended = run(&house, &line).await;
+        assert_eq!(ended.code, 0, "{page}: {line}\n{ended:#?}");
+        ran += 1;
+    }
+    ran
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Runs a line. A person is there who says yes to logins, and stops what would run for ever as soon as it runs.
+async fn run(house: &House, line: &str) -> Ended {
+    if line.starts_with("keyfob login ") {
+        let mut login = house.typed(&format!("{line} --no-browser --paste"));
+        let url = login.url().await;
+        let back = visit(&url).await.location.unwrap_or_else(|| panic!("{url} leads nowhere"));
+        login.say(&format!("{back}\n")).await;
+        return login.end().await;
+    }
+    if line.starts_with("keyfob serve ") && !line.contains("--check") {
+        // `exec`: who is stopped is the program, not its shell.
+        let mut serve = house.typed(&format!("exec {line}"));
+        serve.line(|line| line.contains("Connect august at")).await;
+        serve.interrupt();
+        return serve.end_listening().await;
+    }
+    // It plays the providers itself.
+    let line = if line.starts_with("keyfob try") { format!("env -u KEYFOB_SANDBOX {line}") } else { line.to_owned() };
+    house.typed(&line).end().await
+}
+
+/// Does what a section of docs/steps.md says; how many files had to be written, and how many commands typed.
+async fn walk(title: &str, section: &str) -> (usize, usize) {
+    let mut house = House::new().await;
+    let mut files = 0;
+    if let Some((name, keys)) = KEYS.iter().find(|(name, _)| *name == title) {
+        let app = house.sandbox.app(name);
+        let value = |field: &str| match field {
+            "client_id" => app.client_id.clone(),
+            "client_secret" => app.client_secret.clone(),
+            other => app.fields[other].clone(),
+        };
+        let text: String = keys.iter().map(|(variable, field)| format!("{variable}={}\n", value(field))).collect();
+        assert!(keys.iter().all(|(variable, _)| section.contains(variable)), "{title}: the page names {keys:?}");
+        house.file(&format!("{name}.env"), &text);
+        files += 1;
+    } else if let Some((_, rest)) = section.split_once("```toml\n") {
+        let file = rest.split("```").next().expect("the file");
+        // Nobody plays it: the strict server of the sandbox stands in.
+        let app = house.sandbox.app("acme");
+        house.unset("KEYFOB_SANDBOX");
+        house.unset("KEYFOB_CONFIG_DIR");
+        house.file("cabin.toml", &file.replace("https://cabin.example", &house.sandbox.origin("acme")));
+        house.file("cabin.env", &format!("CABIN_ID={}\nCABIN_SECRET={}\n", app.client_id, app.client_secret));
+        files += 2;
+    }
+    let mut commands = 0;
+    for line in typed_lines(section) {
+        let ended = run(&house, &line).await;
+        assert_eq!(ended.code, 0, "{title}: {line}\n{ended:#?}");
+        // The call is one: something comes back.
+        assert!(!line.contains(" get ") || ended.stdout.len() > 20, "{title}: {line}\n{ended:#?}");
+        commands += 1;
+    }
+    (files, commands)
+}
