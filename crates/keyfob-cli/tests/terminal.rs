@@ -53,6 +53,78 @@ async fn k2_nor_can_an_error_or_a_table() {
     }
 }
 
+/// Texts of a fixed generator, each with every kind of character that could do something, in everything that a server can say: nothing of it is obeyed,
+/// in a terminal or where somebody reads a file of it later.
+#[tokio::test(flavor = "multi_thread")]
+async fn k2_whatever_a_server_says_nothing_of_it_is_obeyed() {
+    let mut numbers = Numbers(20_261_126);
+    for round in 0..2 {
+        let text = numbers.hostile_text();
+        let rows = json!([{"name": text, "id": text}, {"name": [text], "id": {text.as_str(): text}}]).to_string();
+        let error = json!({"error": text, "error_description": text}).to_string();
+        for (media_type, body) in [("application/json", rows), ("application/json", error), ("text/plain", text.clone())] {
+            let house = hostile(media_type, &body).await;
+            let lines: [&[&str]; 8] = [
+                &["hub", "things"],
+                &["hub", "things", "--json"],
+                &["get", "hub", "/x", "--table"],
+                &["get", "hub", "/x", "-f", "--jq", ".error?, .[0]?"],
+                &["get", "hub", "/x", "-i", "-v"],
+                &["status", "hub", "--check"],
+                &["refresh", "hub"],
+                &["login", "hub", "--device"],
+            ];
+            for arguments in lines {
+                let shown = in_terminal(&house, arguments, 80).await;
+                assert!(fit_to_show(&shown), "round {round}, {arguments:?} in a terminal: {shown:?}");
+                let piped = house.run(arguments).await;
+                assert!(fit_to_show(&piped.stderr), "round {round}, {arguments:?}, stderr in a pipe: {:?}", piped.stderr);
+                // Into a pipe a body goes as it came, byte for byte: what is made of it does not.
+                let is_made = arguments[0] == "hub" || arguments[0] == "status" || arguments.contains(&"--table");
+                assert!(!is_made || fit_to_show(&piped.stdout), "round {round}, {arguments:?}, stdout in a pipe: {:?}", piped.stdout);
+            }
+        }
+    }
+}
+
+/// The same for what somebody else is quoted with: a base string that a server claims to have signed, and what is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn k2_nor_is_anything_of_a_quotation_in_why_and_explain() {
+    let mut numbers = Numbers(5_849);
+    let house = House::new().await;
+    house.log_in("telldus").await;
+    for round in 0..2 {
+        let text = numbers.hostile_text();
+        let quoted = house.file("base-string.txt", &format!("GET&{text}&{text}"));
+        let request = house
+            .file("request.txt", &format!("GET /json/devices/list?a={text} HTTP/1.1\r\nHost: x\r\nAuthorization: OAuth {text}\r\n\r\n"));
+        let item = format!("a=={}", text.replace('\0', ""));
+        let lines: [&[&str]; 6] = [
+            &["why", "telldus", "GET", "/json/devices/list", "--base-string", &quoted],
+            &["why", "telldus", "--request", &request],
+            &["why", "telldus", "GET", "/json/devices/list", "--base-string", &quoted, "--json"],
+            &["explain", "GET", "telldus", "/json/devices/list", &item],
+            &["explain", "GET", "telldus", "/json/devices/list", &item, "--json"],
+            &["get", "telldus", "/json/devices/list", &item, "--dry-run"],
+        ];
+        for arguments in lines {
+            let shown = in_terminal(&house, arguments, 80).await;
+            assert!(fit_to_show(&shown), "round {round}, {arguments:?} in a terminal: {shown:?}");
+            let piped = house.run(arguments).await;
+            assert!(fit_to_show(&piped.stderr), "round {round}, {arguments:?}: {:?}", piped.stderr);
+            assert!(fit_to_show(&piped.stdout), "round {round}, {arguments:?}: {:?}", piped.stdout);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_fit_to_show_is_seen() {
+    for text in ["a\rb", "\u{7}", "\u{1b}[2J", "\u{9b}31m", "\u{7f}", "\u{202e}", "\u{2067}", "\0"] {
+        assert!(!fit_to_show(text), "{text:?}");
+    }
+    assert!(fit_to_show("a\tb\n\u{1b}[1mbold\u{1b}[0m ü 漢"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_and_colours_are_for_terminals_of_any_width() {
     let mut house = House::new().await;
@@ -71,6 +143,46 @@ async fn tables_and_colours_are_for_terminals_of_any_width() {
     let asked = in_terminal(&house, &["telldus", "on", "240001"], 80).await;
     assert!(asked.contains("This changes something: turn a device on (Telldus Live!: on 240001). Go on? [y/N]"), "{asked}");
     assert_eq!(house.json(&["telldus", "devices"]).await[1]["State"], "off");
+}
+
+/// Numbers that look random and are the same in every run (xorshift64*).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        usize::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32).expect("32 bits") % end
+    }
+
+    /// Every control character and every mark that turns the direction, in an order of its own, with words, escapes and wide characters between them.
+    fn hostile_text(&mut self) -> String {
+        let between = [
+            "a",
+            // None of our own colours, which are forgiven.
+            "\u{1b}[41m",
+            "\u{1b}]0;t\u{7}",
+            "\u{1b}]8;;http://x\u{1b}\\",
+            "\u{1b}P1$r",
+            "漢",
+            "e\u{301}",
+            "\u{feff}",
+            " ",
+            "\r\n",
+            "\u{1b}[6n",
+        ];
+        let kinds =
+            (0..0x20).chain(0x7f..0xa0).chain(0x202a..=0x202e).chain(0x2066..=0x2069).chain([0x200e, 0x200f, 0x2028, 0x2029, 0x61c]);
+        let mut characters: Vec<char> = kinds.filter_map(char::from_u32).collect();
+        let mut text = String::new();
+        while !characters.is_empty() {
+            let at = self.below(characters.len());
+            text.push(characters.swap_remove(at));
+            text.push_str(between[self.below(between.len())]);
+        }
+        text
+    }
 }
 
 /// A house with an account at a server of our own, which answers everything with this body.
@@ -127,7 +239,7 @@ async fn in_terminal(house: &House, arguments: &[&str], width: u16) -> String {
 
 /// No character that a terminal obeys but line breaks, tabs, and the beginning and end of our own colours.
 fn fit_to_show(text: &str) -> bool {
-    let ours = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"];
+    let ours = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[34m", "\u{1b}[35m", "\u{1b}[36m"];
     let text = ours.iter().fold(text.to_owned(), |text, colour| text.replace(colour, ""));
     text.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
 }

@@ -167,7 +167,7 @@ async fn a_series_is_read_page_by_page_and_drawn_as_a_chart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_printed_alone_and_renewed_when_it_ends_soon() {
+async fn k3_a_token_is_printed_alone_and_renewed_when_it_ends_soon() {
     let house = House::new().await;
     house.log_in("netatmo").await;
     let first = house.run(&["token", "netatmo"]).await.exits(0);
