@@ -416,14 +416,21 @@ impl Context {
 /// The transport; for tests one that refuses everything off this machine.
 pub(crate) fn transport() -> Result<HyperTransport, Card> {
     let loopback_only = std::env::var_os("KEYFOB_LOOPBACK_ONLY").is_some_and(|value| !value.is_empty() && value != "0");
-    HyperTransport::builder().loopback_only(loopback_only).build().map_err(|error| {
-        Card::new(
-            Exit::Network,
-            "cannot talk to servers",
-            error.to_string(),
-            "install the system's certificates (package ca-certificates), or name them in SSL_CERT_FILE",
-        )
-    })
+    HyperTransport::builder().loopback_only(loopback_only).build().map_err(|error| no_certificates(&error))
+}
+
+/// Whether there is anybody whom the system trusts.
+pub(crate) fn certificates() -> Result<(), Card> {
+    transport()?.read_certificates().map_err(|error| no_certificates(&error))
+}
+
+fn no_certificates(error: &std::io::Error) -> Card {
+    Card::new(
+        Exit::Network,
+        "cannot talk to servers",
+        error.to_string(),
+        "install the system's certificates (package ca-certificates), or name them in SSL_CERT_FILE",
+    )
 }
 
 impl Card {

@@ -1,14 +1,18 @@
 //! The transport in use: hyper and hyper-util (pool, proxies, HTTP/2) over rustls.
 
 use std::error::Error as StdError;
+use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
+use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use keyfob_proto::{Origin, Secret, Transport as TransportError, TransportKind};
+use rustls::ClientConfig;
 
 use super::connect::{Connector, Forbidden};
 use super::progress::Progress;
@@ -24,12 +28,24 @@ const WE: &str = concat!("keyfob/", env!("CARGO_PKG_VERSION"));
 /// The transport in use: hyper over rustls, with a connection pool and the environment's proxies.
 ///
 /// A request without a `User-Agent` gets `keyfob/` and the version.
+///
+/// What the system trusts is read with the first request that needs it: it takes longer than the rest of a short command, and `http` on this machine does
+/// without.
 #[derive(Clone)]
 pub struct HyperTransport {
-    client: Client<HttpsConnector<Connector>, Body>,
+    /// For `http`: trusts nobody, so that nothing speaks TLS through it.
+    open: Clients,
+    /// For everything else.
+    trusting: Arc<OnceLock<Clients>>,
+    settings: Arc<HyperTransportBuilder>,
+}
+
+/// The same client twice.
+#[derive(Clone)]
+struct Clients {
+    usual: Client<HttpsConnector<Connector>, Body>,
     /// For [`PublicOnly`]: connections of its own, since one to a private address must not be found in the pool.
     public_only: Client<HttpsConnector<Connector>, Body>,
-    head_deadline: Duration,
 }
 
 /// Settings of a [`HyperTransport`].
@@ -43,13 +59,27 @@ pub struct HyperTransportBuilder {
 
 impl HyperTransport {
     /// A transport with the usual settings.
-    pub fn new() -> std::io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         Self::builder().build()
     }
 
     /// Settings to change before.
     pub fn builder() -> HyperTransportBuilder {
         HyperTransportBuilder { loopback_only: false, head_deadline: Duration::from_secs(120), proxies: true, tls: Tls::default() }
+    }
+
+    /// Reads now what the system trusts, so that a server that starts says at once if there is nothing.
+    pub fn read_certificates(&self) -> io::Result<()> {
+        self.trusting().map(drop)
+    }
+
+    fn trusting(&self) -> io::Result<&Clients> {
+        if let Some(clients) = self.trusting.get() {
+            return Ok(clients);
+        }
+        // Whoever comes at the same time may read it, too; the first one's clients are everybody's, and with them the pool.
+        let clients = self.settings.clients(&self.settings.tls.config()?);
+        Ok(self.trusting.get_or_init(|| clients))
     }
 }
 
@@ -100,15 +130,24 @@ impl HyperTransportBuilder {
         self
     }
 
-    /// The transport. Fails where the system has no certificate store, and for certificates and keys that are none, or do not belong together.
-    pub fn build(self) -> std::io::Result<HyperTransport> {
-        let tls = self.tls.config()?;
+    /// The transport. Fails for certificates and keys that are none, or do not belong together. Whether the system has a certificate store is seen with the
+    /// first request that needs it, or by [`HyperTransport::read_certificates`].
+    pub fn build(self) -> io::Result<HyperTransport> {
+        let open = self.clients(&Tls::trusting_nobody()?);
+        let transport = HyperTransport { open, trusting: Arc::default(), settings: Arc::new(self) };
+        if transport.settings.tls.is_given() {
+            transport.read_certificates()?;
+        }
+        Ok(transport)
+    }
+
+    fn clients(&self, tls: &ClientConfig) -> Clients {
         let client = |public_only| {
             let connector = Connector::new(self.loopback_only, public_only, self.proxies);
             let https = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
             client(https.enable_http1().enable_http2().wrap_connector(connector))
         };
-        Ok(HyperTransport { client: client(false), public_only: client(true), head_deadline: self.head_deadline })
+        Clients { usual: client(false), public_only: client(true) }
     }
 }
 
@@ -130,11 +169,14 @@ impl Transport for HyperTransport {
         request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(WE));
         Box::pin(async move {
             let origin = Origin::of(request.uri()).map(|origin| origin.to_string()).unwrap_or_default();
-            let client = if request.extensions().get::<PublicOnly>().is_some() { &self.public_only } else { &self.client };
+            let clients = if request.uri().scheme() == Some(&Scheme::HTTP) { Ok(&self.open) } else { self.trusting() };
+            let clients = clients.map_err(|error| TransportError::new(TransportKind::Tls, origin.clone()).caused_by(error))?;
+            let client = if request.extensions().get::<PublicOnly>().is_some() { &clients.public_only } else { &clients.usual };
+            let head_deadline = self.settings.head_deadline;
             let (request, progress) = Progress::of(request);
             let mut answer = std::pin::pin!(client.request(request));
             loop {
-                match tokio::time::timeout(self.head_deadline, &mut answer).await {
+                match tokio::time::timeout(head_deadline, &mut answer).await {
                     // A server may answer when it has everything: while a long body moves, nobody is silent.
                     Err(_) if progress.made() => {}
                     Err(_) => return Err(TransportError::new(TransportKind::Timeout, origin)),
@@ -163,7 +205,7 @@ fn kind_of(error: &hyper_util::client::legacy::Error) -> TransportKind {
             return TransportKind::Tls;
         }
         // An I/O error shows as its source what lies *below* the error that it wraps; and hyper-rustls wraps twice.
-        cause = match found.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        cause = match found.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => found.source(),
         };

@@ -8,7 +8,7 @@ use hyper_rustls::ConfigBuilderExt as _;
 use keyfob_proto::Secret;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 /// What a transport trusts and shows.
 #[derive(Clone, Default)]
@@ -20,10 +20,19 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// The same for rustls. TLS 1.2 at least, and nothing turns checks off (C2).
+    /// Trusts no server at all.
+    pub(super) fn trusting_nobody() -> io::Result<ClientConfig> {
+        Ok(versions()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    }
+
+    /// Whether there is anything in it that somebody gave, and that may be wrong.
+    pub(super) fn is_given(&self) -> bool {
+        self.authorities.is_some() || self.shown.is_some()
+    }
+
+    /// The same for rustls. Nothing turns checks off (C2).
     pub(super) fn config(&self) -> io::Result<ClientConfig> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(io::Error::other)?;
+        let versions = versions()?;
         let trusting = match &self.authorities {
             None => versions.with_native_roots()?,
             Some(pem) => versions.with_root_certificates(roots(pem)?),
@@ -47,6 +56,12 @@ impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").finish_non_exhaustive()
     }
+}
+
+/// TLS 1.2 at least (C2).
+fn versions() -> io::Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(io::Error::other)
 }
 
 fn roots(pem: &str) -> io::Result<RootCertStore> {

@@ -26,7 +26,7 @@ use self::services::Found;
 use self::signals::Signals;
 use crate::card::{Card, Doing};
 use crate::cli::SANDBOX_HERE;
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::credentials::variables;
 use crate::exit::Exit;
 use crate::log;
@@ -100,6 +100,10 @@ pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
         return check::check(&settings, &values, context).await;
     }
     let pretended = context.sandbox() == Some(SANDBOX_HERE);
+    if context.sandbox().is_none() {
+        // Where there are no certificates, it is said now and not when somebody connects.
+        context::certificates()?;
+    }
     let Stage { mut config, keyfob, providers, sandbox } =
         if pretended { pretend::stage(&settings, context).await? } else { stage(&settings, context).await? };
     config.external_url.clone_from(&settings.external_url);
