@@ -164,6 +164,12 @@ A backslash takes the meaning away: na\\:me=value
 Example: keyfob get telldus /json/devices/list supportedMethods==3";
 
 impl Verb {
+    /// Whether it asks nobody, waits for nobody, and sends next to nothing: the verbs that scripts call again and again.
+    pub(crate) fn is_one_call(&self) -> bool {
+        let sends = matches!(self, Self::Get(_) | Self::Post(_) | Self::Put(_) | Self::Patch(_) | Self::Delete(_) | Self::Request(_));
+        sends || matches!(self, Self::Token(_) | Self::Header(_) | Self::Env(_) | Self::Helper(_) | Self::Status(_) | Self::Explain(_))
+    }
+
     /// Whether the verb itself ends in an orderly way when it is asked to stop.
     pub(crate) fn stops_by_itself(&self) -> bool {
         matches!(self, Self::Agent | Self::Serve(_) | Self::Sandbox(_) | Self::Exec(_) | Self::Curl(_))

@@ -91,7 +91,12 @@ fn main() -> ExitCode {
 }
 
 fn work(cli: Cli, out: Output) -> Result<(), Card> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let mut threads = match cli.verb.is_one_call() {
+        // Two threads are started and ended for nothing where there is one thing to do.
+        true => tokio::runtime::Builder::new_current_thread(),
+        false => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = threads.worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Card::io("cannot start", &error, "check the limits on threads of this user"))?;
     let done = runtime.block_on(async {
         let context = Context::new(out, cli.global.sandbox.clone(), cli.global.vault.as_deref())?;
