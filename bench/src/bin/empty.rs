@@ -1,0 +1,3 @@
+//! Nothing: what starting a program takes.
+
+fn main() {}
