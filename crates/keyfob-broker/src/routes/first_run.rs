@@ -1,5 +1,4 @@
-//! `/first-run?token=…`: the link that the program prints for its owner. GET shows what it does, POST does it: a browser that fetches ahead, or a chat
-//! program that makes a preview, must not spend it.
+//! `/first-run?token=…`: the link that the program prints for its owner. GET shows what it does, POST does it.
 
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 
-use super::invitation::Enter;
+use super::enter::{self, Enter};
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Knocked;
@@ -16,16 +15,13 @@ use crate::site::Site;
 
 pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Failure> {
     let token = super::token(query.as_deref())?;
-    if !site.people()?.has_link(&token, site.keyfob.now()).await? {
-        return Err(Failure::spent_link());
-    }
-    let page = Enter {
+    let is_good = site.people()?.has_link(&token, site.keyfob.now()).await?;
+    let enter = is_good.then(|| Enter {
         title: "Sign in as the owner",
         text: "This browser becomes the owner's: it may use all accounts of this vault, and decide who else is here.".to_owned(),
         action: "/first-run",
-        token: &token,
-    };
-    Ok(page.show(&site, &headers))
+    });
+    enter::ask(&site, &headers, &token, enter)
 }
 
 pub(crate) async fn enter(
@@ -33,8 +29,7 @@ pub(crate) async fn enter(
     before: Option<Extension<Visit>>,
     Extension(knocked): Extension<Knocked>,
 ) -> Result<Response, Failure> {
-    let token = knocked.field("token");
-    let taken = if super::is_token(token) { site.people()?.take_link(token, site.keyfob.now()).await? } else { None };
+    let taken = site.people()?.take_link(enter::token(&knocked)?, site.keyfob.now()).await?;
     let owner = taken.ok_or_else(Failure::spent_link)?;
     site.sign_in(&owner, before.map(|Extension(visit)| visit), Notice::good("You are signed in as the owner.")).await
 }

@@ -8,6 +8,7 @@ pub(crate) mod asset;
 pub(crate) mod callback;
 pub(crate) mod catalogue;
 pub(crate) mod connect;
+mod enter;
 pub(crate) mod first_run;
 pub(crate) mod index;
 pub(crate) mod invitation;
