@@ -132,6 +132,28 @@ async fn a_connection_that_has_not_asked_yet_is_still_answered() {
     world.served.take().expect("a task").await.expect("no panic").expect("no error");
 }
 
+/// Where nobody else holds the socket, they would be reset with it.
+#[tokio::test]
+async fn who_waits_in_the_queue_at_the_end_is_still_answered() {
+    let world = World::new(&["august"]).await;
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = socket.local_addr().expect("an address");
+    let instance = Instance::start(&world.site, &socket, Duration::ZERO);
+    drop(socket);
+    keyfob_broker::health_check(address).await.expect("well");
+    // Without a pause in which anybody could take them: the kernel has them, and the instance hears first that it is to end.
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", world.address);
+    let waiting = [(); 3].map(|()| std::net::TcpStream::connect(address).expect("the queue"));
+    let ending = tokio::spawn(instance.end());
+    for stream in waiting {
+        stream.set_nonblocking(true).expect("a socket");
+        let mut stream = TcpStream::from_std(stream).expect("a socket");
+        assert_eq!(ask(&mut stream, request.as_bytes()).await.expect("an answer"), (true, false));
+    }
+    ending.await.expect("it ends");
+    assert!(TcpStream::connect(address).await.is_err(), "and nobody comes after them");
+}
+
 #[tokio::test]
 async fn who_is_asked_twice_ends_at_once() {
     let world = World::new(&["august"]).await;

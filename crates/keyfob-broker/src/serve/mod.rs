@@ -209,7 +209,9 @@ impl Server {
         let end = async {
             stop.await;
             operations.phase.send_replace(Phase::Leaving);
-            tokio::time::sleep(lead).await;
+            if !lead.is_zero() {
+                tokio::time::sleep(lead).await;
+            }
             operations.phase.send_replace(Phase::Stopping);
             // The sockets are closed, and then everybody who came by them goes.
             while accepting.join_next().await.is_some() {}
