@@ -141,8 +141,10 @@ mod tests {
         for text in ["{}", "[{\"_method\":1}]", "\"_method\"", "null", " 1.5 ", "-1", "true", "{\"method\":1,\"a\":{\"_method\":1}}"] {
             assert!(judge_json(text.as_bytes()).is_ok(), "{text}");
         }
-        let deep = "[".repeat(100_000);
-        assert!(judge_json(deep.as_bytes()).is_err(), "and no stack is too small for it");
+        // However deep it is: no stack is too small for it, and what comes after is seen.
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(judge_json(deep.as_bytes()).is_ok());
+        assert_eq!(judge_json(format!("{{\"a\":{deep},\"_method\":1}}").as_bytes()).expect_err("after it").code, "method-in-body");
     }
 
     #[test]
