@@ -141,6 +141,8 @@ async fn an_app_that_is_changed_elsewhere_is_the_one_that_is_used() {
     let mut there = async |wanted: &str| {
         let begins = format!("client_id={wanted}&");
         until("the other instance uses it", async || {
+            // It looks once a second, and whoever begins too often is refused.
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
             elsewhere.get("/providers/netatmo").await.has("Connect Netatmo") && elsewhere.begin("netatmo").await.contains(&begins)
         })
         .await;
