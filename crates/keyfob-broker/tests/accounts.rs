@@ -7,7 +7,6 @@ use keyfob::Store as _;
 use keyfob::proto::Timestamp;
 use keyfob::store::Expected;
 use keyfob_broker::Site;
-use keyfob_store::Shelf as _;
 use keyfob_store::shelf::Kind;
 use support::{Browser, World};
 

@@ -9,7 +9,6 @@ use keyfob::Store as _;
 use keyfob::proto::Timestamp;
 use keyfob::store::Expected;
 use keyfob_sandbox::At;
-use keyfob_store::Shelf as _;
 use keyfob_store::shelf::{Item, Kind};
 use support::{Browser, World};
 

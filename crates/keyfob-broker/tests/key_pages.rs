@@ -4,7 +4,6 @@
 mod support;
 
 use keyfob_sandbox::At;
-use keyfob_store::Shelf as _;
 use support::gate::until;
 use support::{Browser, Page, World};
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use keyfob::proto::Timestamp;
 use keyfob_broker::paths;
-use keyfob_store::Shelf as _;
 use keyfob_store::shelf::Kind;
 use support::{Browser, Setup, World};
 
@@ -55,39 +54,43 @@ async fn the_first_link_makes_the_owner() {
 
 #[tokio::test]
 async fn a_link_is_good_for_a_quarter_of_an_hour() {
-    let world = World::known(&["august"]).await;
-    let link = world.site.owner_link().await.expect("a shelf").expect("people");
-    let mut browser = world.browser();
-    let form_token = browser.get(&link).await.form_token();
-    world.advance(15 * 60);
-    let token = link.split_once("token=").expect("a token").1;
-    assert_eq!(browser.post("/first-run", &[("form_token", &form_token), ("token", token)]).await.status, 403);
-    assert!(!is_signed_in(&mut browser).await);
+    World::on_each_shelf(&["august"], async |world| {
+        let link = world.site.owner_link().await.expect("a shelf").expect("people");
+        let mut browser = world.browser();
+        let form_token = browser.get(&link).await.form_token();
+        world.advance(15 * 60);
+        let token = link.split_once("token=").expect("a token").1;
+        assert_eq!(browser.post("/first-run", &[("form_token", &form_token), ("token", token)]).await.status, 403);
+        assert!(!is_signed_in(&mut browser).await);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn l22_of_many_who_come_with_a_link_one_is_let_in() {
-    let world = World::known(&["august"]).await;
-    let mut owner = world.owner().await;
-    let first_run = world.site.owner_link().await.expect("a shelf").expect("people");
-    let invitation = owner.invite("Robin").await;
-    for link in [first_run, invitation] {
-        let (path, token) = link.split_once("?token=").expect("a token");
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..50 {
-            let (mut browser, link, path, token) = (world.browser(), link.clone(), path.to_owned(), token.to_owned());
-            tasks.spawn(async move {
-                let page = browser.get(&link).await;
-                if page.status != 200 {
-                    return page.status;
-                }
-                let form_token = page.form_token();
-                browser.post(&path, &[("form_token", &form_token), ("token", &token)]).await.status
-            });
+    World::on_each_shelf(&["august"], async |world| {
+        let mut owner = world.owner().await;
+        let first_run = world.site.owner_link().await.expect("a shelf").expect("people");
+        let invitation = owner.invite("Robin").await;
+        for link in [first_run, invitation] {
+            let (path, token) = link.split_once("?token=").expect("a token");
+            let mut tasks = tokio::task::JoinSet::new();
+            for _ in 0..50 {
+                let (mut browser, link, path, token) = (world.browser(), link.clone(), path.to_owned(), token.to_owned());
+                tasks.spawn(async move {
+                    let page = browser.get(&link).await;
+                    if page.status != 200 {
+                        return page.status;
+                    }
+                    let form_token = page.form_token();
+                    browser.post(&path, &[("form_token", &form_token), ("token", &token)]).await.status
+                });
+            }
+            let statuses = tasks.join_all().await;
+            assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
         }
-        let statuses = tasks.join_all().await;
-        assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use keyfob::proto::encode::percent;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob_broker::{Allow, Config, SignIn};
 use keyfob_sandbox::{Consent, Sandbox};
-use keyfob_store::Shelf as _;
 use keyfob_store::shelf::Kind;
 use support::{Browser, Page, Setup, World};
 

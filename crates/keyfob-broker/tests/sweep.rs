@@ -5,7 +5,6 @@ mod support;
 
 use keyfob::proto::Timestamp;
 use keyfob::store::Expected;
-use keyfob_store::Shelf as _;
 use keyfob_store::shelf::{Act, Item, Kind};
 use support::World;
 use support::gate::until;

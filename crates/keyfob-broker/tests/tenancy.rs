@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use keyfob::Store as _;
 use keyfob::proto::Timestamp;
 use keyfob_broker::{Limits, paths};
-use keyfob_store::Shelf as _;
 use keyfob_store::shelf::Kind;
 use support::{Browser, World};
 

@@ -103,15 +103,17 @@ async fn a_token_is_made_on_the_settings_page_shown_once_and_taken_back() {
 
 #[tokio::test]
 async fn a_token_ends_when_it_should() {
-    let world = World::known(&["netatmo"]).await;
-    world.owner().await;
-    let now = keyfob::Clock::now(&*world.clock);
-    let shelf = world.shelf.clone().expect("a shelf");
-    let made = keyfob_broker::api::token::create(&*shelf, "owner", "short", Some(now.plus(60)), keyfob_broker::Who::Command, now).await;
-    let program = Program { address: world.address, token: made.expect("a token").text.expose().to_owned() };
-    assert_eq!(program.get("/v1/me").await.status, 200);
-    world.advance(61);
-    assert_eq!(program.get("/v1/me").await.status, 401);
+    World::on_each_shelf(&["netatmo"], async |world| {
+        world.owner().await;
+        let now = keyfob::Clock::now(&*world.clock);
+        let shelf = world.shelf.clone().expect("a shelf");
+        let made = keyfob_broker::api::token::create(&*shelf, "owner", "short", Some(now.plus(60)), keyfob_broker::Who::Command, now).await;
+        let program = Program { address: world.address, token: made.expect("a token").text.expose().to_owned() };
+        assert_eq!(program.get("/v1/me").await.status, 200);
+        world.advance(61);
+        assert_eq!(program.get("/v1/me").await.status, 401);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -129,7 +131,6 @@ async fn no_token_is_kept() {
     world.owner().await;
     let token = token_of(&world, "owner").await;
     let secret = &token[26..69];
-    use keyfob_store::Shelf as _;
     let items = world.shelf.as_ref().expect("a shelf").items(
         keyfob_store::shelf::Kind("token"),
         None,

@@ -16,7 +16,6 @@ use std::net::SocketAddr;
 
 use keyfob_broker::Who;
 use keyfob_broker::api::token;
-use keyfob_store::Shelf;
 use serde_json::Value;
 use support::gate::Reply;
 use support::{Browser, World};
@@ -54,7 +53,7 @@ impl Program {
 pub async fn token_of(world: &World, person: &str) -> String {
     let shelf = world.shelf.as_ref().expect("a shelf");
     let now = keyfob::Clock::now(&*world.clock);
-    let made = token::create(&**shelf as &dyn Shelf, person, "an app", None, Who::Command, now).await.expect("a token");
+    let made = token::create(&**shelf, person, "an app", None, Who::Command, now).await.expect("a token");
     made.text.expose().to_owned()
 }
 

@@ -7,45 +7,53 @@ use super::{Program, World, id_of};
 /// Netatmo and Telldus, connected by the owner.
 async fn connected() -> (World, Program) {
     let world = World::known(&["netatmo", "telldus"]).await;
+    let program = connect(&world).await;
+    (world, program)
+}
+
+async fn connect(world: &World) -> Program {
     let mut owner = world.owner().await;
     for name in ["netatmo", "telldus"] {
         assert_eq!(owner.connect(name).await.status, 200);
     }
-    let program = Program::of(&world, "owner").await;
-    (world, program)
+    Program::of(world, "owner").await
 }
 
 #[tokio::test]
 async fn accounts_are_listed_shown_renamed_refreshed_and_disconnected() {
-    let (world, program) = connected().await;
-    let first = program.get("/v1/accounts?limit=1").await.json();
-    assert_eq!(first["items"][0]["name"], "netatmo");
-    let cursor = first["next_cursor"].as_str().expect("one more");
-    let second = program.get(&format!("/v1/accounts?limit=1&cursor={cursor}")).await.json();
-    assert_eq!((&second["items"][0]["name"], &second["next_cursor"]), (&json!("telldus"), &json!(null)));
-    let account = program.get("/v1/accounts/netatmo").await.json();
-    assert_eq!((&account["health"], &account["renews"], &account["title"]), (&json!("ok"), &json!(true), &json!(null)));
-    let renamed = program.send("PATCH", "/v1/accounts/netatmo", &[("Content-Type", "application/json")], r#"{"title":"Weather"}"#).await;
-    assert_eq!((renamed.status, &renamed.json()["title"]), (200, &json!("Weather")));
-    assert_eq!(program.get("/v1/accounts/netatmo").await.json()["title"], "Weather");
-    let before = world.account("netatmo").await.expect("there");
-    let refreshed = program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await;
-    assert_eq!(refreshed.status, 200, "{}", refreshed.text());
-    assert_ne!(before.tokens.expires_at(), None);
-    let history = program.get("/v1/accounts/netatmo/history").await.json();
-    let events: Vec<&str> = history["entries"].as_array().expect("a list").iter().filter_map(|entry| entry["event"].as_str()).collect();
-    assert_eq!(events, ["refreshed", "logged-in"]);
-    // OAuth 1 has nothing to refresh.
-    let reply = program.send("POST", "/v1/accounts/telldus/refresh", &[], "").await;
-    assert_eq!((reply.status, reply.code().as_str()), (422, "does-not-renew"));
-    let gone = program.send("DELETE", "/v1/accounts/telldus", &[], "").await;
-    assert_eq!((gone.status, &gone.json()["revoked"]), (200, &json!("cannot-be-asked")));
-    assert!(world.account("telldus").await.is_none());
-    assert_eq!(program.get("/v1/accounts/telldus").await.code(), "not-found");
-    for text in [account.to_string(), history.to_string()] {
-        let keyfob::proto::TokenSet::OAuth2(tokens) = &before.tokens else { panic!("OAuth 2") };
-        assert!(!text.contains(tokens.access.expose()), "no token leaves");
-    }
+    World::on_each_shelf(&["netatmo", "telldus"], async |world| {
+        let program = connect(&world).await;
+        let first = program.get("/v1/accounts?limit=1").await.json();
+        assert_eq!(first["items"][0]["name"], "netatmo");
+        let cursor = first["next_cursor"].as_str().expect("one more");
+        let second = program.get(&format!("/v1/accounts?limit=1&cursor={cursor}")).await.json();
+        assert_eq!((&second["items"][0]["name"], &second["next_cursor"]), (&json!("telldus"), &json!(null)));
+        let account = program.get("/v1/accounts/netatmo").await.json();
+        assert_eq!((&account["health"], &account["renews"], &account["title"]), (&json!("ok"), &json!(true), &json!(null)));
+        let renamed =
+            program.send("PATCH", "/v1/accounts/netatmo", &[("Content-Type", "application/json")], r#"{"title":"Weather"}"#).await;
+        assert_eq!((renamed.status, &renamed.json()["title"]), (200, &json!("Weather")));
+        assert_eq!(program.get("/v1/accounts/netatmo").await.json()["title"], "Weather");
+        let before = world.account("netatmo").await.expect("there");
+        let refreshed = program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await;
+        assert_eq!(refreshed.status, 200, "{}", refreshed.text());
+        assert_ne!(before.tokens.expires_at(), None);
+        let history = program.get("/v1/accounts/netatmo/history").await.json();
+        let events: Vec<&str> = history["entries"].as_array().expect("a list").iter().filter_map(|entry| entry["event"].as_str()).collect();
+        assert_eq!(events, ["refreshed", "logged-in"]);
+        // OAuth 1 has nothing to refresh.
+        let reply = program.send("POST", "/v1/accounts/telldus/refresh", &[], "").await;
+        assert_eq!((reply.status, reply.code().as_str()), (422, "does-not-renew"));
+        let gone = program.send("DELETE", "/v1/accounts/telldus", &[], "").await;
+        assert_eq!((gone.status, &gone.json()["revoked"]), (200, &json!("cannot-be-asked")));
+        assert!(world.account("telldus").await.is_none());
+        assert_eq!(program.get("/v1/accounts/telldus").await.code(), "not-found");
+        for text in [account.to_string(), history.to_string()] {
+            let keyfob::proto::TokenSet::OAuth2(tokens) = &before.tokens else { panic!("OAuth 2") };
+            assert!(!text.contains(tokens.access.expose()), "no token leaves");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -66,35 +74,41 @@ async fn providers_are_found_by_words_and_kind() {
 
 #[tokio::test]
 async fn a_key_is_made_used_listed_and_revoked_and_the_book_has_it() {
-    let (world, program) = connected().await;
-    let made = program
-        .post("/v1/keys", &json!({"account": "netatmo", "name": "cron", "allow": ["GET /api/**"], "rate": "10/min", "expires_in": 3600}))
-        .await;
-    assert_eq!(made.status, 201, "{}", made.text());
-    let made = made.json();
-    let key = made["key"].as_str().expect("a key").to_owned();
-    let holder = Program { address: world.address, token: key.clone() };
-    assert_eq!(holder.get("/api/netatmo/api/getstationsdata").await.status, 200);
-    // A valet key is no token.
-    assert_eq!(holder.get("/v1/me").await.status, 401);
-    let list = program.get("/v1/keys?account=netatmo").await;
-    assert!(!list.text().contains(&key), "it is shown once");
-    assert_eq!(list.json()["items"][0]["allow"], json!(["GET /api/**"]));
-    let id = made["id"].as_str().expect("a number");
-    assert_eq!(program.send("DELETE", &format!("/v1/keys/{id}"), &[], "").await.status, 200);
-    assert_eq!(program.send("DELETE", &format!("/v1/keys/{id}"), &[], "").await.status, 404);
-    assert_eq!(holder.get("/api/netatmo/api/getstationsdata").await.status, 401);
-    let acts = program.get("/v1/activity").await.json();
-    let acts: Vec<(&str, &str)> = acts["items"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|act| (act["act"].as_str().expect("text"), act["who"].as_str().expect("text")))
-        .collect();
-    assert_eq!(acts[..3], [("key-revoked", "token"), ("called", "key"), ("key-made", "token")]);
-    let page = program.get("/v1/activity?limit=1").await.json();
-    let next = program.get(&format!("/v1/activity?limit=1&cursor={}", page["next_cursor"].as_str().expect("more"))).await.json();
-    assert_eq!(next["items"][0]["act"], "called");
+    World::on_each_shelf(&["netatmo", "telldus"], async |world| {
+        let program = connect(&world).await;
+        let made = program
+            .post(
+                "/v1/keys",
+                &json!({"account": "netatmo", "name": "cron", "allow": ["GET /api/**"], "rate": "10/min", "expires_in": 3600}),
+            )
+            .await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let made = made.json();
+        let key = made["key"].as_str().expect("a key").to_owned();
+        let holder = Program { address: world.address, token: key.clone() };
+        assert_eq!(holder.get("/api/netatmo/api/getstationsdata").await.status, 200);
+        // A valet key is no token.
+        assert_eq!(holder.get("/v1/me").await.status, 401);
+        let list = program.get("/v1/keys?account=netatmo").await;
+        assert!(!list.text().contains(&key), "it is shown once");
+        assert_eq!(list.json()["items"][0]["allow"], json!(["GET /api/**"]));
+        let id = made["id"].as_str().expect("a number");
+        assert_eq!(program.send("DELETE", &format!("/v1/keys/{id}"), &[], "").await.status, 200);
+        assert_eq!(program.send("DELETE", &format!("/v1/keys/{id}"), &[], "").await.status, 404);
+        assert_eq!(holder.get("/api/netatmo/api/getstationsdata").await.status, 401);
+        let acts = program.get("/v1/activity").await.json();
+        let acts: Vec<(&str, &str)> = acts["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|act| (act["act"].as_str().expect("text"), act["who"].as_str().expect("text")))
+            .collect();
+        assert_eq!(acts[..3], [("key-revoked", "token"), ("called", "key"), ("key-made", "token")]);
+        let page = program.get("/v1/activity?limit=1").await.json();
+        let next = program.get(&format!("/v1/activity?limit=1&cursor={}", page["next_cursor"].as_str().expect("more"))).await.json();
+        assert_eq!(next["items"][0]["act"], "called");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -125,19 +139,21 @@ async fn what_does_not_fit_is_refused_with_the_nearest_name() {
 
 #[tokio::test]
 async fn the_owner_sees_people_and_invites_them_and_nobody_else_does() {
-    let world = World::known(&["netatmo"]).await;
-    let mut owner = world.owner().await;
-    let mut member = world.member(&mut owner, "Ada").await;
-    let (owner, ada) = (Program::of(&world, "owner").await, id_of(&mut member).await);
-    let ada = Program::of(&world, &ada).await;
-    let people = owner.get("/v1/people").await.json();
-    assert_eq!(people["items"].as_array().map(Vec::len), Some(2));
-    let invited = owner.post("/v1/people/invitations", &json!({"name": "Bob"})).await;
-    assert_eq!(invited.status, 201, "{}", invited.text());
-    let mut bob = world.browser();
-    assert_eq!(bob.enter(invited.json()["link"].as_str().expect("a link")).await.location(), "/");
-    for (method, target) in [("GET", "/v1/people"), ("POST", "/v1/people/invitations")] {
-        let reply = ada.send(method, target, &[("Content-Type", "application/json")], r#"{"name":"Eve"}"#).await;
-        assert_eq!((reply.status, reply.code().as_str()), (404, "not-found"), "{method} {target}");
-    }
+    World::on_each_shelf(&["netatmo"], async |world| {
+        let mut owner = world.owner().await;
+        let mut member = world.member(&mut owner, "Ada").await;
+        let (owner, ada) = (Program::of(&world, "owner").await, id_of(&mut member).await);
+        let ada = Program::of(&world, &ada).await;
+        let people = owner.get("/v1/people").await.json();
+        assert_eq!(people["items"].as_array().map(Vec::len), Some(2));
+        let invited = owner.post("/v1/people/invitations", &json!({"name": "Bob"})).await;
+        assert_eq!(invited.status, 201, "{}", invited.text());
+        let mut bob = world.browser();
+        assert_eq!(bob.enter(invited.json()["link"].as_str().expect("a link")).await.location(), "/");
+        for (method, target) in [("GET", "/v1/people"), ("POST", "/v1/people/invitations")] {
+            let reply = ada.send(method, target, &[("Content-Type", "application/json")], r#"{"name":"Eve"}"#).await;
+            assert_eq!((reply.status, reply.code().as_str()), (404, "not-found"), "{method} {target}");
+        }
+    })
+    .await;
 }

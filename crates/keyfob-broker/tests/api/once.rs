@@ -16,54 +16,49 @@ async fn keys(program: &Program) -> usize {
 
 #[tokio::test]
 async fn a_request_with_the_same_key_is_done_once_for_a_day() {
-    let world = World::known(&["netatmo"]).await;
-    let mut browser = world.owner().await;
-    browser.connect("netatmo").await;
-    let program = Program::of(&world, "owner").await;
-    let first = make(&program, "one", BODY).await;
-    let again = make(&program, "one", BODY).await;
-    assert_eq!((first.status, again.status), (201, 201), "{}", again.text());
-    assert_eq!(first.json()["id"], again.json()["id"]);
-    assert!(first.json()["key"].is_string() && again.json()["key"].is_null(), "a secret is shown once");
-    assert_eq!(keys(&program).await, 1);
-    // The same thing, written otherwise, is the same.
-    assert_eq!(make(&program, "one", r#"{ "allow": ["GET /api/**"], "account": "netatmo" }"#).await.status, 201);
-    let other = make(&program, "one", r#"{"account":"netatmo","allow":["GET /other"]}"#).await;
-    assert_eq!((other.status, other.code().as_str()), (422, "idempotency-key-reused"));
-    // What was refused may be tried again.
-    assert_eq!(make(&program, "two", r#"{"account":"none","allow":["GET /"]}"#).await.status, 404);
-    assert_eq!(make(&program, "two", BODY).await.status, 201);
-    assert_eq!(keys(&program).await, 2);
-    world.advance(24 * 3600 + 1);
-    assert_eq!(make(&program, "one", BODY).await.status, 201);
-    assert_eq!(keys(&program).await, 3, "a day is over");
-    for wrong in ["", "a b", &"x".repeat(256)] {
-        assert_eq!(make(&program, wrong, BODY).await.code(), "idempotency-key", "{wrong:?}");
-    }
+    World::on_each_shelf(&["netatmo"], async |world| {
+        let mut browser = world.owner().await;
+        browser.connect("netatmo").await;
+        let program = Program::of(&world, "owner").await;
+        let first = make(&program, "one", BODY).await;
+        let again = make(&program, "one", BODY).await;
+        assert_eq!((first.status, again.status), (201, 201), "{}", again.text());
+        assert_eq!(first.json()["id"], again.json()["id"]);
+        assert!(first.json()["key"].is_string() && again.json()["key"].is_null(), "a secret is shown once");
+        assert_eq!(keys(&program).await, 1);
+        // The same thing, written otherwise, is the same.
+        assert_eq!(make(&program, "one", r#"{ "allow": ["GET /api/**"], "account": "netatmo" }"#).await.status, 201);
+        let other = make(&program, "one", r#"{"account":"netatmo","allow":["GET /other"]}"#).await;
+        assert_eq!((other.status, other.code().as_str()), (422, "idempotency-key-reused"));
+        // What was refused may be tried again.
+        assert_eq!(make(&program, "two", r#"{"account":"none","allow":["GET /"]}"#).await.status, 404);
+        assert_eq!(make(&program, "two", BODY).await.status, 201);
+        assert_eq!(keys(&program).await, 2);
+        world.advance(24 * 3600 + 1);
+        assert_eq!(make(&program, "one", BODY).await.status, 201);
+        assert_eq!(keys(&program).await, 3, "a day is over");
+        for wrong in ["", "a b", &"x".repeat(256)] {
+            assert_eq!(make(&program, wrong, BODY).await.code(), "idempotency-key", "{wrong:?}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn l22_of_many_at_once_one_counts() {
-    let world = World::known(&["netatmo"]).await;
-    world.owner().await.connect("netatmo").await;
-    let program = Program::of(&world, "owner").await;
-    let mut tries = tokio::task::JoinSet::new();
-    for _ in 0..50 {
-        let program = program.clone();
-        tries.spawn(async move { make(&program, "at once", BODY).await.status });
-    }
-    let statuses = tries.join_all().await;
-    assert!(statuses.iter().all(|status| [201, 400, 409].contains(status)), "{statuses:?}");
-    let program_key = make(&program, "at-once", BODY).await;
-    assert_eq!(program_key.status, 201);
-    let mut tries = tokio::task::JoinSet::new();
-    for _ in 0..50 {
-        let program = program.clone();
-        tries.spawn(async move { make(&program, "together", BODY).await.status });
-    }
-    let statuses = tries.join_all().await;
-    assert!(statuses.iter().all(|status| [201, 409].contains(status)) && statuses.contains(&201), "{statuses:?}");
-    assert_eq!(keys(&program).await, 2);
+    World::on_each_shelf(&["netatmo"], async |world| {
+        world.owner().await.connect("netatmo").await;
+        let program = Program::of(&world, "owner").await;
+        let mut tries = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let program = program.clone();
+            tries.spawn(async move { make(&program, "at-once", BODY).await.status });
+        }
+        let statuses = tries.join_all().await;
+        assert!(statuses.iter().all(|status| [201, 409].contains(status)) && statuses.contains(&201), "{statuses:?}");
+        assert_eq!(keys(&program).await, 1);
+    })
+    .await;
 }
 
 #[tokio::test]

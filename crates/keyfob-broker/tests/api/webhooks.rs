@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use keyfob::proto::Origin;
 use keyfob_sandbox::{Consent, Sandbox};
-use keyfob_store::Shelf as _;
 use keyfob_store::shelf::Kind;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -4,6 +4,7 @@
 
 pub mod gate;
 pub mod hostile;
+pub mod shelves;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -15,7 +16,8 @@ use keyfob::{Clock, HyperTransport, Keyfob, MemoryStore, OsEntropy, Store};
 use keyfob_broker::{Config, Limits, Server, Service, Site, serve};
 use keyfob_providers::{Catalogue, Provider};
 use keyfob_sandbox::{Consent, Sandbox};
-use keyfob_store::{MemoryShelf, Shelf};
+use keyfob_store::Shelf;
+use shelves::Place;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -35,7 +37,7 @@ pub struct World {
     pub sandbox: Sandbox,
     pub store: Arc<MemoryStore>,
     pub clock: Arc<Shifted>,
-    pub shelf: Option<Arc<MemoryShelf>>,
+    pub shelf: Option<Arc<dyn Shelf>>,
     pub site: Arc<Site>,
     pub address: SocketAddr,
     pub origin: String,
@@ -45,6 +47,7 @@ pub struct World {
     more: Option<fn(&Sandbox, &mut Config)>,
     stop: Option<oneshot::Sender<()>>,
     pub served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+    _place: Option<Place>,
 }
 
 /// How the web app is started.
@@ -54,6 +57,8 @@ pub struct Setup {
     pub redirect_uri: Option<String>,
     /// Whether there are people, or guests alone.
     pub known: bool,
+    /// Where what people need is kept, if not in memory.
+    pub place: Option<Place>,
     /// What else is to be configured.
     pub more: Option<fn(&Sandbox, &mut Config)>,
     /// Where webhooks may go on this machine.
@@ -114,11 +119,12 @@ impl World {
     async fn set_up_with(sandbox: Sandbox, services: Vec<Service>, setup: Setup, change: impl FnOnce(Server) -> Server) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Shifted::default()));
         let keyfob = Keyfob::with(store.clone(), Arc::new(transport()), clock.clone(), Arc::new(OsEntropy));
-        let shelf = setup.known.then(|| Arc::new(MemoryShelf::default()));
+        let place = setup.known.then(|| setup.place.unwrap_or_else(shelves::memory));
+        let shelf = place.as_ref().map(|place| place.shelf.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let mut config = config(address, services.clone(), keyfob.clone(), setup.external_url);
-        config.shelf = shelf.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        config.shelf.clone_from(&shelf);
         config.webhook_origins.clone_from(&setup.webhook_origins);
         if let Some(more) = setup.more {
             more(&sandbox, &mut config);
@@ -132,7 +138,7 @@ impl World {
         };
         let served = tokio::spawn(change(server).run(stopped, std::future::pending()));
         let (stop, served, webhook_origins, more) = (Some(stop), Some(served), setup.webhook_origins, setup.more);
-        Self { sandbox, store, clock, shelf, site, address, origin, keyfob, services, webhook_origins, more, stop, served }
+        Self { sandbox, store, clock, shelf, site, address, origin, keyfob, services, webhook_origins, more, stop, served, _place: place }
     }
 
     /// One more web app on the same vault, known by the same name: another machine behind the same address. A browser that is told so reaches it.
@@ -142,7 +148,7 @@ impl World {
         let keyfob = Keyfob::with(self.store.clone(), Arc::new(transport()), self.clock.clone(), Arc::new(OsEntropy));
         let mut config = config(address, self.services.clone(), keyfob, Some(self.origin.clone()));
         config.webhook_origins.clone_from(&self.webhook_origins);
-        config.shelf = self.shelf.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        config.shelf.clone_from(&self.shelf);
         if let Some(more) = self.more {
             more(&self.sandbox, &mut config);
         }
