@@ -51,13 +51,15 @@ struct Receiver {
     origin: String,
     arrived: Arc<Mutex<Vec<Arrived>>>,
     status: Arc<Mutex<&'static str>>,
+    /// Where its next redirects lead.
+    leads_to: Arc<Mutex<Vec<String>>>,
 }
 
 impl Receiver {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
-        let receiver = Self { origin, arrived: Arc::default(), status: Arc::new(Mutex::new("204 No Content")) };
+        let receiver = Self { origin, arrived: Arc::default(), status: Arc::new(Mutex::new("204 No Content")), leads_to: Arc::default() };
         let taking = receiver.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -75,7 +77,8 @@ impl Receiver {
                     };
                     taking.arrived.lock().expect("the list").push(arrived);
                     let status = *taking.status.lock().expect("a status");
-                    let more = if status.starts_with('3') { "Location: /elsewhere\r\n" } else { "" };
+                    let place = taking.leads_to.lock().expect("the list").pop().unwrap_or_else(|| "/elsewhere".to_owned());
+                    let more = if status.starts_with('3') { format!("Location: {place}\r\n") } else { String::new() };
                     let _ = stream
                         .write_all(format!("HTTP/1.1 {status}\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n").as_bytes())
                         .await;
@@ -297,6 +300,51 @@ async fn what_happened_while_no_broker_was_there_is_told_by_the_next_one() {
     assert_eq!(arrived[1].json()["type"], "account.disconnected");
 }
 
+/// Places that nobody may lead us to.
+fn targets() -> Vec<toml::Value> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../keyfob-proto/tests/vectors/ssrf/targets.toml");
+    let targets: toml::Table = std::fs::read_to_string(file).expect("a file").parse().expect("TOML");
+    let targets = targets["target"].as_array().expect("targets").clone();
+    assert_eq!(targets.len(), 52);
+    targets
+}
+
+/// F3: a receiver that was judged sends us on to a place that never was.
+#[tokio::test]
+async fn f3_no_redirect_leads_a_message_to_a_place_that_only_we_reach() {
+    const HOOKS: usize = 30;
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    // What would be reached, if anything were: on this machine, and not where messages may go.
+    let trap = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = trap.local_addr().expect("an address").port();
+    let here = ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::ffff:127.0.0.1]"];
+    let here = here.map(|host| format!("http://{host}:{port}/"));
+    let places = targets().iter().map(|target| target["url"].as_str().expect("a URL").to_owned()).chain(here).collect::<Vec<_>>();
+    assert!(places.len() <= 2 * HOOKS);
+    *receiver.leads_to.lock().expect("the list") = places;
+    receiver.answers("307 Elsewhere");
+    for _ in 0..HOOKS {
+        hook(&program, &receiver).await;
+    }
+    // Two events, told to each.
+    owner.connect("netatmo").await;
+    assert_eq!(program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await.status, 200);
+    receiver.has(2 * HOOKS).await;
+    until("each is in trouble", async || {
+        let hooks = program.get("/v1/webhooks?limit=100").await.json();
+        let reasons = hooks["items"].as_array().expect("a list").iter().map(|hook| hook["trouble"]["reason"].as_str().unwrap_or_default());
+        reasons.filter(|reason| *reason == "The answer was 307, which is not followed.").count() == HOOKS
+    })
+    .await;
+    assert!(receiver.leads_to.lock().expect("the list").is_empty(), "each was answered");
+    assert!(receiver.arrived().iter().all(|one| one.head.starts_with("POST /hook")));
+    let reached = tokio::time::timeout(Duration::ZERO, trap.accept()).await;
+    assert!(reached.is_err(), "{reached:?}");
+}
+
 /// F3: none of the places that only we reach, whether it is written down or only the name leads there.
 #[tokio::test]
 async fn f3_no_message_goes_to_a_place_that_only_we_reach() {
@@ -304,11 +352,7 @@ async fn f3_no_message_goes_to_a_place_that_only_we_reach() {
     let world = world(&receiver).await;
     world.owner().await;
     let program = Program::of(&world, "owner").await;
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../keyfob-proto/tests/vectors/ssrf/targets.toml");
-    let targets: toml::Table = std::fs::read_to_string(file).expect("a file").parse().expect("TOML");
-    let targets = targets["target"].as_array().expect("targets");
-    assert_eq!(targets.len(), 52);
-    for target in targets {
+    for target in targets() {
         let url = target["url"].as_str().expect("a URL");
         let is_written = target["by"].as_str() == Some("text");
         for url in [url.to_owned(), url.replacen("http://", "https://", 1)] {
