@@ -7,8 +7,12 @@ use keyfob_interop::{Program, tools};
 use keyfob_providers::Catalogue;
 use keyfob_sandbox::Imitation;
 
-/// Its fixes. Only `plentymarkets` is not in the catalogue: where its logins begin is in no page that was found.
+/// Its fixes.
 const FIXES: [&str; 9] = ["douban", "ebay", "facebook", "fitbit", "instagram", "mailchimp", "plentymarkets", "slack", "weibo"];
+
+/// What is not in the catalogue, since nobody could log in: their files are in `providers/`, for the imitation alone. eBay wants a name of its own (RuName)
+/// where RFC 6749 §3.1.2 has the redirect URI, which no file can say; where logins begin at plentymarkets is in no page that was found.
+const NO_LOGIN: [&str; 2] = ["ebay", "plentymarkets"];
 
 /// Where the client does not get through without its fix: so the imitation has the habit, and the fix is what copes with it. The others fix what this
 /// provider no longer does (`facebook`), what the client takes by now (`douban`, `mailchimp`), how errors are told (`fitbit`), or how a token is sent that it would
@@ -40,7 +44,7 @@ fn the_files_say_who_checked_them() {
     let catalogue = Catalogue::embedded();
     let told: Vec<&str> =
         catalogue.iter().filter(|provider| provider.independent_client.is_some()).map(|provider| &*provider.name).collect();
-    let tested: Vec<&str> = FIXES.into_iter().filter(|name| *name != "plentymarkets").collect();
+    let tested: Vec<&str> = FIXES.into_iter().filter(|name| !NO_LOGIN.contains(name)).collect();
     assert_eq!(told, tested);
     assert!(
         catalogue.iter().filter_map(|provider| provider.independent_client.as_ref()).all(|client| client.starts_with("requests-oauthlib"))

@@ -25,7 +25,6 @@ pub(crate) const EMBEDDED: &[(&str, &str)] = embedded! {
     "docusign.toml",
     "douban.toml",
     "dropbox.toml",
-    "ebay.toml",
     "etsy.toml",
     "evernote.toml",
     "facebook.toml",
