@@ -1,8 +1,10 @@
 //! What a provider does differently, in sentences: for `keyfob provider show` and the pages of docs/providers.
 
-use keyfob_proto::Attach;
+use http::HeaderName;
+use http::header::AUTHORIZATION;
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement};
 use keyfob_proto::oauth2::{ClientAuth, TokenBody};
+use keyfob_proto::{Attach, Signal, Template};
 
 use crate::provider::Provider;
 use crate::spec::{FlowSpec, OAuth2Spec};
@@ -19,20 +21,14 @@ impl Provider {
         match &api.attach {
             Attach::Query(name) => habits.push(format!("A call carries the token in the query, as {name}.")),
             Attach::Body(name) => habits.push(format!("A call carries the token in its form, as {name}.")),
-            Attach::Headers(headers) => {
-                let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-                habits.push(format!("A call carries the token in a header of its own: {}.", names.join(", ")));
-            }
+            Attach::Headers(headers) => habits.extend(own_headers(headers)),
             _ => {}
         }
         if !api.headers.is_empty() {
             let names: Vec<&str> = api.headers.iter().map(|(name, _)| name.as_str()).collect();
             habits.push(format!("Every call has more headers: {}.", names.join(", ")));
         }
-        if !api.expired.is_empty() {
-            let statuses: Vec<String> = api.expired.iter().flat_map(|signal| &signal.statuses).map(u16::to_string).collect();
-            habits.push(format!("That a token has ended is told by status {}, and what is in the answer.", unique(statuses).join(" or ")));
-        }
+        habits.extend(ends(&api.expired));
         if api.failed.iter().any(|signal| signal.statuses.iter().any(|status| *status < 400)) {
             habits.push("Errors come with a status of success, and are recognised by what is in the answer.".to_owned());
         }
@@ -41,6 +37,36 @@ impl Provider {
         }
         habits
     }
+}
+
+/// The Authorization header is no header of the provider's own; what is particular is what stands in it.
+fn own_headers(headers: &[(HeaderName, Template)]) -> Vec<String> {
+    let (standard, own): (Vec<_>, Vec<_>) = headers.iter().partition(|(name, _)| name == AUTHORIZATION);
+    let mut habits: Vec<String> = (standard.iter())
+        .map(|(_, template)| format!("A call carries the token in the Authorization header, as \"{}\".", template.as_str()))
+        .collect();
+    if !own.is_empty() {
+        let names: Vec<&str> = own.iter().map(|(name, _)| name.as_str()).collect();
+        habits.push(format!("A call carries the token in a header of its own: {}.", names.join(", ")));
+    }
+    habits
+}
+
+/// How the API says that a token has ended. A signal without pointer is given by its status alone, whatever else there is for that status.
+fn ends(expired: &[Signal]) -> Option<String> {
+    let statuses =
+        |pointed: bool| expired.iter().filter(move |signal| signal.pointer.is_some() == pointed).flat_map(|signal| &signal.statuses);
+    let alone = unique(statuses(false).map(u16::to_string).collect());
+    let mut with_more = unique(statuses(true).map(u16::to_string).collect());
+    with_more.retain(|status| !alone.contains(status));
+    let mut ways = Vec::new();
+    if !alone.is_empty() {
+        ways.push(format!("by status {}", alone.join(" or ")));
+    }
+    if !with_more.is_empty() {
+        ways.push(format!("by status {} and what is in the answer", with_more.join(" or ")));
+    }
+    (!ways.is_empty()).then(|| format!("That a token has ended is told {}.", ways.join(", or ")))
 }
 
 fn oauth1(flow: &FlowSpec) -> Vec<String> {
@@ -179,6 +205,14 @@ mod tests {
             "A refresh token is good for one use: each refresh brings the next.",
         ] {
             assert!(netatmo.iter().any(|habit| habit == sentence), "{netatmo:?}");
+        }
+        for (name, sentence) in [
+            ("soundcloud", "A call carries the token in the Authorization header, as \"OAuth {access_token}\"."),
+            ("shopify", "A call carries the token in a header of its own: x-shopify-access-token."),
+            ("soundcloud", "That a token has ended is told by status 401."),
+            ("netatmo", "That a token has ended is told by status 403 and what is in the answer."),
+        ] {
+            assert!(habits(name).iter().any(|habit| habit == sentence), "{name}: {:?}", habits(name));
         }
         assert!(!habits("acme").iter().any(|habit| habit.contains("PKCE")));
         assert!(
