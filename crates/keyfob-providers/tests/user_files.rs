@@ -109,6 +109,23 @@ form = { id = "{id}" }
     assert_eq!(telldus.files.len(), 2, "both files are named");
 }
 
+/// Who checked the embedded file has not checked what somebody made of it.
+#[test]
+fn a_file_over_another_is_checked_by_nobody_unless_it_says_so() {
+    let checked = |text: &str| {
+        let folder = folder(&[("weibo.toml", text)]);
+        let catalogue = Catalogue::load(Some(folder.path()));
+        assert_eq!(problems(&catalogue), [] as [&str; 0]);
+        let weibo = catalogue.get("weibo").expect("there");
+        (weibo.independent_client.clone(), weibo.verified.clone())
+    };
+    let embedded = Catalogue::embedded();
+    assert!(embedded.get("weibo").expect("there").independent_client.is_some(), "or there is nothing to inherit");
+    assert_eq!(checked("title = \"My Weibo\"\n"), (None, None));
+    assert_eq!(checked("verified = 2026-11-26\n"), (None, Some("2026-11-26".to_owned())));
+    assert_eq!(checked("independent_client = \"mine\"\n"), (Some("mine".to_owned()), None));
+}
+
 #[test]
 fn a_file_with_kind_takes_the_place_of_the_embedded_one() {
     let folder = folder(&[("telldus.toml", HUB)]);

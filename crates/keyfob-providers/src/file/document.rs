@@ -160,6 +160,13 @@ impl Node {
         }
     }
 
+    /// Takes a member out of a table.
+    pub(crate) fn forget(&mut self, name: &str) {
+        if let Content::Table(members) = &mut self.value {
+            members.retain(|(key, _)| key.name != name);
+        }
+    }
+
     /// A member of a table.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         match &self.value {

@@ -35,6 +35,10 @@ pub(crate) fn read(text: &str, file_name: &str, base: impl Fn(&str) -> Option<(S
     let tree = match base(&name).filter(|_| own.get("kind").is_none()) {
         Some((base_name, base_text)) => {
             let mut tree = files.read(&base_name, &base_text)?;
+            // Both were found out about the embedded file as it was. Nobody has checked what the user made of it.
+            for checked in ["independent_client", "verified"] {
+                tree.forget(checked);
+            }
             tree.overlay(own);
             names.insert(0, base_name);
             tree
