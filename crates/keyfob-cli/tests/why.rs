@@ -80,6 +80,16 @@ async fn what_a_server_echoes_is_found_and_judged() {
     assert!(found["base_string"]["found"].as_str().is_some_and(|text| text.starts_with("GET&http%3A%2F%2F127.0.0.1")), "{found}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stdin_says_is_read_once_and_sent() {
+    let house = House::new().await;
+    house.log_in("telldus").await;
+    let state = async || house.json(&["telldus", "devices"]).await[1]["State"].clone();
+    assert_eq!(state().await, "off");
+    house.run_with(&["why", "telldus", "POST", "/json/device/turnOn", "-d", "@-"], "id=240001").await.exits(0);
+    assert_eq!(state().await, "on", "the body was sent");
+}
+
 async fn token(house: &House) -> String {
     let variables = house.json(&["env", "telldus"]).await;
     variables["KEYFOB_TOKEN"].as_str().expect("a token").to_owned()

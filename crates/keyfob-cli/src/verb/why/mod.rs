@@ -18,7 +18,7 @@ use crate::card::{Card, Doing};
 use crate::context::{Context, Opened};
 use crate::dry::DryRun;
 use crate::exit::Exit;
-use crate::request::{Content, LARGEST, method, read_file};
+use crate::request::{Carried, Content, LARGEST, method, read_file};
 
 /// What was refused, and what the server says of it.
 #[derive(Args, Debug)]
@@ -96,8 +96,8 @@ pub(crate) async fn run(args: Why, context: &Context) -> Result<(), Card> {
     }
     let (method, path) = (args.method.clone().unwrap_or_default(), args.path.clone().unwrap_or_default());
     let (mut question, theirs) = match said {
-        Some(theirs) => (ours(&opened, method, &path, &args.content).await?, theirs.trim().to_owned()),
-        None => match sent(&opened, method, &path, &args.content).await? {
+        Some(theirs) => (ours(&opened, method.clone(), &path, &args.content.read(&method)?).await?, theirs.trim().to_owned()),
+        None => match sent(&opened, method.clone(), &path, &args.content.read(&method)?).await? {
             Some(asked) => asked,
             None => return told::accepted(&opened, &context.out),
         },
@@ -108,9 +108,8 @@ pub(crate) async fn run(args: Why, context: &Context) -> Result<(), Card> {
 }
 
 /// Our own request, as it would be signed.
-async fn ours(opened: &Opened, method: Method, path: &str, content: &Content) -> Result<Question, Card> {
+async fn ours(opened: &Opened, method: Method, path: &str, carried: &Carried) -> Result<Question, Card> {
     let what = format!("cannot prepare a call of {}", opened.account.name);
-    let carried = content.read(&method)?;
     let form = carried.body().filter(|(media_type, _)| is_form(media_type.as_bytes())).map(|(_, bytes)| bytes.to_vec());
     let dry = DryRun::new(opened.store.clone(), &opened.account.tokens);
     let session = dry.keyfob.session(opened.settings.clone(), opened.app.clone(), &opened.account.name).await.doing(what.as_str())?;
@@ -123,12 +122,12 @@ async fn ours(opened: &Opened, method: Method, path: &str, content: &Content) ->
     Ok(Question { method: method.to_string(), url, form, protocol: Vec::new(), realm: None, signature: None })
 }
 
-/// Sends it, and finds the base string in what comes back; nothing if it was accepted.
-async fn sent(opened: &Opened, method: Method, path: &str, content: &Content) -> Result<Option<(Question, String)>, Card> {
+/// Sends it, and finds the base string in what comes back; nothing if it was accepted. What is sent is what was read: stdin has it only once.
+async fn sent(opened: &Opened, method: Method, path: &str, carried: &Carried) -> Result<Option<(Question, String)>, Card> {
     let what = format!("cannot call {}", opened.account.name);
-    let question = ours(opened, method.clone(), path, content).await?;
+    let question = ours(opened, method.clone(), path, carried).await?;
     let session = opened.session().await?;
-    let answer = content.read(&method)?.call(&session, method, path).send().await.doing(what.as_str())?;
+    let answer = carried.clone().call(&session, method, path).send().await.doing(what.as_str())?;
     let status = answer.status();
     let bytes = answer.into_http().into_body().bytes(LARGEST as usize).await.doing(what.as_str())?;
     let text = String::from_utf8_lossy(&bytes);
