@@ -7,7 +7,7 @@ use crate::complete;
 use crate::verb::r#do::Do;
 use crate::verb::{
     account, adopt, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login, logout, man,
-    provider, refresh, sandbox, schema, serve, status, token, r#try, unlock, vault, watch, why,
+    provider, refresh, sandbox, schema, serve, status, token, trace, r#try, unlock, vault, watch, why,
 };
 
 /// One key for every OAuth API: log in once, then call.
@@ -103,6 +103,8 @@ pub(crate) enum Verb {
     Explain(call::Explain),
     /// Find out why an OAuth 1 signature is refused, and whose mistake it is
     Why(why::Why),
+    /// Log in, or call, and draw what went over the line as a page, secrets masked
+    Trace(trace::Trace),
     /// Look at what could be wrong, and say what to do about it
     Doctor(doctor::Doctor),
     /// Do one of a provider's actions (short: keyfob ACCOUNT ACTION)

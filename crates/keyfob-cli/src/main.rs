@@ -60,7 +60,7 @@ use crate::output::Output;
 use crate::verb::r#do::{self, Do};
 use crate::verb::{
     account as accounts, adopt, app, call, completions, curl, doctor, env, exec, export, header, help, helper, import, key, lock, login,
-    logout, man, provider, refresh, sandbox, schema, serve, status, token, r#try, unlock, vault as vaults, watch, why,
+    logout, man, provider, refresh, sandbox, schema, serve, status, token, trace, r#try, unlock, vault as vaults, watch, why,
 };
 
 fn main() -> ExitCode {
@@ -68,15 +68,7 @@ fn main() -> ExitCode {
     complete::answer();
     let terminal = prompt::Terminal::remember();
     let mut cli = Cli::parse_from(helper::by_name(std::env::args_os()));
-    if let Verb::Short(words) = &mut cli.verb {
-        cli.verb = Verb::Do(Do::short(std::mem::take(words)));
-    }
-    if let Verb::Do(args) = &mut cli.verb {
-        let lifted = args.lift();
-        cli.global.json |= lifted.json;
-        cli.global.sandbox = lifted.sandbox.or(cli.global.sandbox);
-        cli.global.vault = lifted.vault.or(cli.global.vault);
-    }
+    unfold(&mut cli);
     let out = Output::new(cli.global.json);
     let exit = match work(cli, out) {
         Ok(()) => Exit::Ok,
@@ -88,6 +80,32 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit.code())
+}
+
+/// The short form becomes `do`, the words of a trace a verb; and what they say of the whole program is said of it.
+fn unfold(cli: &mut Cli) {
+    if let Verb::Short(words) = &mut cli.verb {
+        cli.verb = Verb::Do(Do::short(std::mem::take(words)));
+    }
+    match &mut cli.verb {
+        Verb::Do(args) => {
+            let lifted = args.lift();
+            cli.global.json |= lifted.json;
+            cli.global.sandbox = lifted.sandbox.or(cli.global.sandbox.take());
+            cli.global.vault = lifted.vault.or(cli.global.vault.take());
+        }
+        Verb::Trace(args) => {
+            let mut inner = args.read();
+            unfold(&mut inner);
+            cli.global.json |= inner.global.json;
+            // The environment was read twice, and weighs no more for that.
+            let of_environment = std::env::var("KEYFOB_SANDBOX").ok();
+            cli.global.sandbox = inner.global.sandbox.filter(|url| Some(url) != of_environment.as_ref()).or(cli.global.sandbox.take());
+            cli.global.vault = inner.global.vault.or(cli.global.vault.take());
+            args.verb = Some(Box::new(inner.verb));
+        }
+        _ => {}
+    }
 }
 
 fn work(cli: Cli, out: Output) -> Result<(), Card> {
@@ -143,6 +161,7 @@ async fn verb(verb: Verb, context: &Context) -> Result<(), Card> {
         Verb::Delete(args) => call::run(Method::DELETE, args, context).await,
         Verb::Request(args) => args.run(context).await,
         Verb::Explain(args) => args.run(context).await,
+        Verb::Trace(args) => trace::run(args, context).await,
         Verb::Why(args) => why::run(args, context).await,
         Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::Do(args) => r#do::run(args, context).await,

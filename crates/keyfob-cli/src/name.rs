@@ -61,10 +61,9 @@ impl fmt::Display for Name {
     }
 }
 
-/// The verbs that exist or are promised: no account may hide one, and none may hide an account later.
+/// The verbs: no account may hide one.
 fn is_verb(word: &str) -> bool {
-    const PROMISED: &[&str] = &["key", "trace"];
-    PROMISED.contains(&word) || Cli::command().get_subcommands().any(|verb| verb.get_name() == word)
+    Cli::command().get_subcommands().any(|verb| verb.get_name() == word)
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
-//! The heads of what goes over the line, kept to be shown afterwards (`-v`). In memory alone; whoever shows it masks it.
+//! What goes over the line, kept to be shown afterwards: the heads (`-v`), and the bodies, too (`trace`). In memory alone; whoever shows it masks it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use keyfob::proto::Scrubber;
 use keyfob::transport::{Sending, Transport};
 use keyfob::{Body, HyperTransport};
 
 use crate::dry::without_signature;
 use crate::output::without_terminal_controls;
+use crate::request::LARGEST;
 
 /// A transport that remembers.
 pub(crate) struct Wire {
@@ -17,10 +18,20 @@ pub(crate) struct Wire {
     heard: Arc<Heard>,
 }
 
-/// What was sent and answered, in the order in which it was sent.
+/// What was sent and answered, in the order of the answers.
 #[derive(Default)]
 pub(crate) struct Heard {
-    exchanges: Mutex<Vec<Exchange>>,
+    steps: Mutex<Vec<Step>>,
+    /// Whether it is kept for a page, bodies and all.
+    whole: bool,
+}
+
+/// Something that happened.
+pub(crate) enum Step {
+    /// We asked a server.
+    Asked(Box<Exchange>),
+    /// A person was sent to this address, for their browser to ask.
+    SentAway(String),
 }
 
 /// A request, and what came of it.
@@ -28,25 +39,46 @@ pub(crate) struct Exchange {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
+    /// Empty where bodies are not kept.
+    pub(crate) body: Vec<u8>,
     /// Why there is none.
     pub(crate) answer: Result<Answered, String>,
 }
 
-/// The head of an answer.
+/// The head of an answer, and its body where bodies are kept.
 pub(crate) struct Answered {
     pub(crate) version: Version,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Heard {
-    /// What there is since it was asked last.
-    pub(crate) fn take(&self) -> Vec<Exchange> {
-        std::mem::take(&mut *self.exchanges.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Keeps bodies, too.
+    pub(crate) fn whole() -> Self {
+        Self { whole: true, ..Self::default() }
     }
 
-    fn keep(&self, exchange: Exchange) {
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
+    /// The exchanges since it was asked last. What is kept for a page stays there.
+    pub(crate) fn take(&self) -> Vec<Exchange> {
+        if self.whole {
+            return Vec::new();
+        }
+        let asked = |step| match step {
+            Step::Asked(exchange) => Some(*exchange),
+            Step::SentAway(_) => None,
+        };
+        self.all().into_iter().filter_map(asked).collect()
+    }
+
+    /// Everything since it was asked last.
+    pub(crate) fn all(&self) -> Vec<Step> {
+        std::mem::take(&mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Something happened.
+    pub(crate) fn keep(&self, step: Step) {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step);
     }
 }
 
@@ -60,7 +92,8 @@ impl Transport for Wire {
     fn send(&self, request: Request<Body>) -> Sending<'_> {
         Box::pin(async move {
             let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
-            let exchange = |answer| Exchange { method, uri, headers, answer };
+            let (request, body) = if self.heard.whole { whole(request).await? } else { (request, Vec::new()) };
+            let exchange = |answer| Step::Asked(Box::new(Exchange { method, uri, headers, body, answer }));
             let answer = match self.real.send(request).await {
                 Ok(answer) => answer,
                 Err(error) => {
@@ -68,11 +101,25 @@ impl Transport for Wire {
                     return Err(error);
                 }
             };
-            let answered = Answered { version: answer.version(), status: answer.status(), headers: answer.headers().clone() };
-            self.heard.keep(exchange(Ok(answered)));
+            let (version, status, headers) = (answer.version(), answer.status(), answer.headers().clone());
+            let (answer, body) = if self.heard.whole {
+                let (parts, body) = answer.into_parts();
+                let bytes = body.bytes(LARGEST as usize).await?;
+                (Response::from_parts(parts, Body::from(bytes.clone())), bytes)
+            } else {
+                (answer, Vec::new())
+            };
+            self.heard.keep(exchange(Ok(Answered { version, status, headers, body })));
             Ok(answer)
         })
     }
+}
+
+/// A request, its body read and put back.
+async fn whole(request: Request<Body>) -> Result<(Request<Body>, Vec<u8>), keyfob::proto::Transport> {
+    let (parts, body) = request.into_parts();
+    let bytes = body.bytes(LARGEST as usize).await?;
+    Ok((Request::from_parts(parts, Body::from(bytes.clone())), bytes))
 }
 
 impl Exchange {
@@ -154,7 +201,8 @@ mod tests {
             method: Method::GET,
             uri: Uri::from_static("https://a.example:8443/me?a=b&oauth_signature=unknown-to-us"),
             headers,
-            answer: Ok(Answered { version: Version::HTTP_11, status: StatusCode::FOUND, headers: answered }),
+            body: Vec::new(),
+            answer: Ok(Answered { version: Version::HTTP_11, status: StatusCode::FOUND, headers: answered, body: Vec::new() }),
         };
         let shown = exchange.heads(&Scrubber::new().knowing(&Secret::new("known-secret")));
         assert!(!shown.contains("unknown-to-us") && !shown.contains("known-secret"), "{shown}");

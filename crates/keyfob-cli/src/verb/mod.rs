@@ -28,6 +28,7 @@ pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod trace;
 pub(crate) mod r#try;
 pub(crate) mod unlock;
 pub(crate) mod vault;

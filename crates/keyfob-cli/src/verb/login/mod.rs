@@ -25,6 +25,7 @@ use crate::sheet;
 use crate::sign_in::SignIn;
 use crate::verb::import::{self, Import};
 use crate::way::Way;
+use crate::wire::Step;
 
 /// What to log in to, and how.
 #[derive(Args, Debug)]
@@ -126,6 +127,9 @@ async fn by_browser(
     let keyfob = context.keyfob().await?;
     let how = How::of(&way, prompts, args.paste);
     let sign_in = SignIn::begin(keyfob, settings, app, account, way, scopes).await?;
+    if let Some(heard) = context.heard() {
+        heard.keep(Step::SentAway(sign_in.url().to_owned()));
+    }
     introduce(context, provider, account, &how, sign_in.url());
     if !args.no_browser {
         open(context, sign_in.url()).await;

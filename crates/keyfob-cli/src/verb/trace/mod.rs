@@ -1,0 +1,103 @@
+//! `keyfob trace`: a login or a call as a page that shows what went over the line, to be read, kept or sent to somebody. It shows what it knows to be
+//! harmless and nothing else, so that nobody has to look through it first.
+
+mod drawing;
+mod page;
+mod section;
+mod shown;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+use http::Method;
+use keyfob::proto::{Secret, TokenSet};
+
+use crate::card::{Card, Doing};
+use crate::cli::{Cli, Verb};
+use crate::context::Context;
+use crate::verb::{call, r#do, login, refresh};
+use crate::wire::Heard;
+
+/// What to trace, and where to.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Trace {
+    /// The page
+    #[arg(long, value_name = "FILE")]
+    html: PathBuf,
+    /// The command, as it is typed otherwise
+    #[arg(value_name = "LOGIN-OR-CALL", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+    /// The command, read.
+    #[arg(skip)]
+    pub(crate) verb: Option<Box<Verb>>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keyfob trace --html login.html login netatmo
+  keyfob trace --html call.html get telldus /json/devices/list";
+
+impl Trace {
+    /// The words as a command line of their own.
+    pub(crate) fn read(&self) -> Cli {
+        Cli::parse_from(std::iter::once("keyfob").chain(self.words.iter().map(String::as_str)))
+    }
+
+    /// What it is about, without what a call carries: that may be anybody's business.
+    fn title(&self) -> String {
+        let named = self.words.iter().take(2).take_while(|word| !word.starts_with('-'));
+        named.map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+pub(crate) async fn run(mut args: Trace, context: &Context) -> Result<(), Card> {
+    // Before the vault is opened: the transport is made with it.
+    context.listen_in(Heard::whole());
+    let mut secrets = secrets(context).await?;
+    let done = match args.verb.take().map(|verb| *verb) {
+        Some(Verb::Login(args)) => login::run(args, context).await,
+        Some(Verb::Get(args)) => call::run(Method::GET, args, context).await,
+        Some(Verb::Post(args)) => call::run(Method::POST, args, context).await,
+        Some(Verb::Put(args)) => call::run(Method::PUT, args, context).await,
+        Some(Verb::Patch(args)) => call::run(Method::PATCH, args, context).await,
+        Some(Verb::Delete(args)) => call::run(Method::DELETE, args, context).await,
+        Some(Verb::Request(args)) => args.run(context).await,
+        Some(Verb::Refresh(args)) => refresh::run(args, context).await,
+        Some(Verb::Do(args)) => r#do::run(args, context).await,
+        _ => {
+            return Err(Card::usage(
+                "there is nothing to trace",
+                "expected a login, a call (get, post, …, an action) or a refresh",
+                "example: keyfob trace --html login.html login netatmo",
+            ));
+        }
+    };
+    // What went wrong is worth a page, too. Tokens may be new: the old and the new ones are masked.
+    secrets.extend(self::secrets(context).await?);
+    let steps = context.heard().map(Heard::all).unwrap_or_default();
+    let page = page::of(&args.title(), &steps, &secrets);
+    let file = args.html.display();
+    std::fs::write(&args.html, page)
+        .map_err(|error| Card::io(format!("cannot write {file}"), &error, "name a file in a folder that is yours"))?;
+    context.out.note(&format!("{} the page is in {file}", context.out.note_paint().good("✓")));
+    done
+}
+
+/// All that the vault keeps from others.
+async fn secrets(context: &Context) -> Result<Vec<Secret>, Card> {
+    let mut secrets = Vec::new();
+    for account in context.accounts().await? {
+        match account.tokens {
+            TokenSet::OAuth1(tokens) => secrets.extend([tokens.token, tokens.secret]),
+            TokenSet::OAuth2(tokens) => secrets.extend([Some(tokens.access), tokens.refresh, tokens.id_token].into_iter().flatten()),
+            _ => {}
+        }
+    }
+    if let Some(keyfob) = context.keyfob_if_any().await? {
+        for (_, app) in keyfob.store().apps().await.doing("cannot read the vault")? {
+            secrets.extend(app.client_secret.into_iter().chain(app.fields.into_values()));
+        }
+    }
+    Ok(secrets)
+}
