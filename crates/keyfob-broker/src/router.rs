@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Router};
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::failure::Failure;
 use crate::limits::Limits;
@@ -146,13 +145,7 @@ pub(crate) fn router_with(site: Arc<Site>, operations: Arc<Operations>) -> Route
         .layer(from_fn_with_state(site.clone(), guard::callback))
         .merge(api::routes())
         .merge(pages)
-        .layer(from_fn(guard::rate))
-        .layer(from_fn_with_state(site.clone(), guard::host))
-        .layer(CatchPanicLayer::custom(guard::panicked))
-        .layer(from_fn_with_state(site.clone(), guard::headers))
-        .layer(from_fn_with_state(site.clone(), guard::look))
-        .layer(from_fn(guard::log))
-        .layer(Extension(operations))
+        .layer(from_fn_with_state(guard::Front { site: site.clone(), operations }, guard::front))
         .with_state(site)
 }
 

@@ -42,7 +42,7 @@ use http::{HeaderValue, Method, StatusCode};
 use self::call::Call;
 use self::operation::Operation;
 use crate::failure::Failure;
-use crate::guard::{RequestId, unbroken};
+use crate::guard::{Alive, RequestId, unbroken};
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -170,11 +170,11 @@ async fn answer(
     named: Result<BTreeMap<String, String>, Problem>,
     request: Request,
 ) -> Response {
-    let extensions = request.extensions().clone();
+    let alive = Alive::of(request.extensions());
     let answer = async {
         let call = Call::begin(site, operation, named?, request).await?;
         // What was begun is written down, also for a client that does not wait: or its next try, with the same Idempotency-Key, would do it twice.
-        unbroken(&extensions, call.run(operation)).await
+        unbroken(alive, call.run(operation)).await
     };
     match tokio::time::timeout(crate::guard::DEADLINE, answer).await {
         Ok(answer) => answer.unwrap_or_else(problem),

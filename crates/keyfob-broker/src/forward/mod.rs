@@ -35,7 +35,7 @@ use keyfob_store::Shelf;
 use self::caller::Caller;
 pub(crate) use self::sessions::Sessions;
 use crate::audit::{Book, What};
-use crate::guard::{RequestId, unbroken};
+use crate::guard::{Alive, RequestId, unbroken};
 use crate::keys::{Path, Ring};
 use crate::problem::Problem;
 use crate::seat::Seat;
@@ -144,7 +144,7 @@ fn unwritten(done: &str) -> Problem {
 /// Forwards a request.
 pub(crate) async fn forward(site: Arc<Site>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let extensions = parts.extensions.clone();
+    let alive = Alive::of(&parts.extensions);
     // A program that has its lock opened, and hangs up before the answer, is in the book like any other.
     let work = async move {
         let Some(named) = Named::read(parts.uri.path()) else { return Problem::nowhere().into_response() };
@@ -153,7 +153,7 @@ pub(crate) async fn forward(site: Arc<Site>, request: Request) -> Response {
             Err(problem) => problem.into_response(),
         }
     };
-    unbroken(&extensions, work).await
+    unbroken(alive, work).await
 }
 
 /// What a path below `/api/` says.

@@ -50,7 +50,7 @@ impl Sessions {
                 return Err(error);
             }
         };
-        let id = session.account().id;
+        let id = session.look(|account| account.id.clone());
         let in_use = InUse { session: session.clone(), id: id.clone(), desk: seat.desk.clone(), read: Instant::now() };
         self.held(|held| held.put(&seat.name, in_use));
         Ok((session, id))

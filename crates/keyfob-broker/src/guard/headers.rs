@@ -1,9 +1,6 @@
 //! What every answer says to the browser, whichever route or guard made it.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -26,8 +23,11 @@ const ALWAYS: [(HeaderName, &str); 7] = [
 ];
 
 /// Sets the headers. A page brings its own content security policy; what has none gets the strictest.
-pub(crate) async fn headers(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub(super) async fn headers<F>(site: &Site, request: Request, next: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let mut response = next(request).await;
     set(response.headers_mut(), site.is_https());
     response
 }

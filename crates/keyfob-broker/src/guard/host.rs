@@ -1,9 +1,7 @@
 //! DNS rebinding (CVE-2025-66414): a page of another name that is made to resolve to us must not reach us, on loopback least
 //! of all. There is one name we answer to.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::HOST;
@@ -14,14 +12,17 @@ use crate::peer::Client;
 use crate::site::Site;
 
 /// Answers 421 unless the request is for our own name.
-pub(crate) async fn host(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    let named = named(&site, &request);
+pub(super) async fn host<F>(site: &Site, request: Request, next: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let named = if names_us(site, &request) { Some(site.origin.clone()) } else { named(site, &request) };
     // A proxy of ours that says that the browser came by plain http can only narrow what is ours: `Secure` cookies would not come back.
     let in_clear = site.is_https() && request.extensions().get::<Client>().is_some_and(|client| client.in_clear);
     let ours = named.as_ref() == Some(&site.origin) && !in_clear;
     // A probe comes from inside, where the external name means nothing; it learns nothing.
     let probe = crate::health::is_for_probes(request.uri().path()) && named.is_some_and(|origin| is_by_address(&origin));
-    if ours || probe { next.run(request).await } else { Failure::misdirected(&site).into_response() }
+    if ours || probe { next(request).await } else { Failure::misdirected(site).into_response() }
 }
 
 /// For the address that has no name: only a name can be made to resolve to us.
@@ -38,6 +39,14 @@ fn is_by_address(origin: &Origin) -> bool {
     let authority = origin.as_str().split_once("://").map_or("", |(_, authority)| authority);
     let host = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(authority, |(host, _)| host);
     origin.is_loopback() || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Whether it has our name, letter for letter, and no other: most do, and need no parsing to be told.
+fn names_us(site: &Site, request: &Request) -> bool {
+    let mut hosts = request.headers().get_all(HOST).into_iter();
+    let (host, more) = (hosts.next(), hosts.next());
+    let ours = site.origin.as_str().split_once("://").map(|(_, authority)| authority.as_bytes());
+    more.is_none() && request.uri().authority().is_none() && host.is_some_and(|host| Some(host.as_bytes()) == ours)
 }
 
 /// The origin that a request names: by its one `Host`, and by its target where that is a whole URL (RFC 9112 §3.2.2), which

@@ -1,12 +1,9 @@
 //! Who asks, under which name the request is known, and a line in the log for each: route, status, time. Never the path or the query: a
 //! link's path is a secret, and so is a callback's query.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Extension;
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::Response;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
@@ -30,7 +27,10 @@ pub(crate) struct Answered(pub(crate) &'static str);
 pub(crate) struct RequestId(pub(crate) String);
 
 /// Finds out who asks, names the request, counts it, and writes the line.
-pub(crate) async fn log(Extension(operations): Extension<Arc<Operations>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn log<F>(operations: &Operations, mut request: Request, next: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Socket);
     let client = operations.proxies.client(peer, request.headers());
     request.extensions_mut().insert(client);
@@ -43,7 +43,7 @@ pub(crate) async fn log(Extension(operations): Extension<Arc<Operations>>, mut r
     // Those of programs are in the book, and many.
     let is_program = crate::router::is_program(request.uri().path());
     let span = if is_program { tracing::debug_span!("request", id) } else { tracing::info_span!("request", id) };
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = next(request).instrument(span.clone()).await;
     let after = began.elapsed();
     let answered = response.extensions().get::<Answered>().map(|answered| answered.0);
     let route = answered.or(route.as_ref().map(MatchedPath::as_str)).unwrap_or("none");

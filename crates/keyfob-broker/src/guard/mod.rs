@@ -1,8 +1,11 @@
 //! What every request passes before it reaches a route, and every answer before it leaves.
 //!
 //! ```text
-//! request ─► log ─► look ─► headers ─► deadline ─► panics ─► host ─► rate ─► visitor ─► forms ─► callback ─► route
+//! request ─► log ─► look ─► headers ─► panics ─► host ─► rate ─► deadline ─► visitor ─► forms ─► callback ─► route
+//!           └─────────────── front ─────────────────┘
 //! ```
+//!
+//! What every request passes is one layer of the router, and not one for each guard: a layer is copied for each request, with all that are below it.
 
 mod forms;
 mod framing;
@@ -13,7 +16,11 @@ mod rate;
 mod unbroken;
 mod visitor;
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -22,14 +29,18 @@ use axum::response::{IntoResponse, Response};
 
 pub(crate) use forms::{Knocked, Posted, forms, is_same_origin};
 pub(crate) use framing::Strict;
-pub(crate) use headers::headers;
-pub(crate) use host::{by_address, host};
-pub(crate) use log::{Answered, RequestId, log};
-pub(crate) use rate::{Rates, rate};
+pub(crate) use host::by_address;
+pub(crate) use log::{Answered, RequestId};
+pub(crate) use rate::Rates;
 pub(crate) use unbroken::{Alive, unbroken};
 pub(crate) use visitor::visitor;
 
+use self::headers::headers;
+use self::host::host;
+use self::log::log;
+use self::rate::rate;
 use crate::failure::Failure;
+use crate::operations::Operations;
 use crate::page::Look;
 use crate::routes::callback;
 use crate::site::Site;
@@ -37,10 +48,31 @@ use crate::site::Site;
 /// A lock that is asked over its bridge three times may need 90 s; nobody waits longer than this.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(150);
 
+/// What the guards that stand in front of every route work with.
+#[derive(Clone)]
+pub(crate) struct Front {
+    pub(crate) site: Arc<Site>,
+    pub(crate) operations: Arc<Operations>,
+}
+
+/// The guards that stand in front of every route, in their order.
+pub(crate) async fn front(State(Front { site, operations }): State<Front>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(operations.clone());
+    let (site, operations) = (&*site, &*operations);
+    log(operations, request, |request| {
+        look(site, request, |request| {
+            headers(site, request, |request| {
+                panics(host(site, request, |request| rate(operations, request, |request| next.run(request))))
+            })
+        })
+    })
+    .await
+}
+
 /// Whatever page comes of it has this browser's look.
-pub(crate) async fn look(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+async fn look<F: Future<Output = Response>>(site: &Site, request: Request, next: impl FnOnce(Request) -> F) -> Response {
     let look = Look::of(request.headers(), request.uri(), site.people.is_none());
-    look.around(next.run(request)).await
+    look.around(next(request)).await
 }
 
 /// Every answer comes in time, if only to say that there is none.
@@ -52,17 +84,28 @@ pub(crate) async fn deadline(request: Request, next: Next) -> Response {
 }
 
 /// A panic is our fault and nobody's business: it ends the request, not the program, and shows nothing.
-pub(crate) fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    tracing::error!("a request ended in a panic");
-    Failure::ours().into_response()
+async fn panics(answer: impl Future<Output = Response>) -> Response {
+    let mut answer = pin!(answer);
+    let done = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
+        // It is not asked again: whatever state it is in ends with it.
+        Err(_) => Poll::Ready(None),
+    });
+    done.await.unwrap_or_else(|| {
+        tracing::error!("a request ended in a panic");
+        Failure::ours().into_response()
+    })
 }
 
 /// The path of a redirect URI can be any path, one of our own too: the seed of this program was registered with `/`. Such a
 /// request is told apart by its parameters.
 pub(crate) async fn callback(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    // Whether it is a page of ours, too, is a look at all of them: only where it matters.
     let is_callback = site.is_callback(request.uri().path());
-    let own = crate::router::entry(request.uri().path()).is_some();
-    if is_callback && (!own || callback::is_answer(request.uri().query().unwrap_or_default())) {
+    if is_callback
+        && (crate::router::entry(request.uri().path()).is_none() || callback::is_answer(request.uri().query().unwrap_or_default()))
+    {
         if let Some(too_often) = rate::callback_rate(&request) {
             return too_often;
         }

@@ -6,9 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Extension;
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode};
@@ -95,8 +93,11 @@ impl Rates {
 }
 
 /// Refuses what is too often.
-pub(crate) async fn rate(Extension(operations): Extension<Arc<Operations>>, request: Request, next: Next) -> Response {
-    let Some(client) = request.extensions().get::<Client>().copied() else { return next.run(request).await };
+pub(super) async fn rate<F>(operations: &Operations, request: Request, next: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let Some(client) = request.extensions().get::<Client>().copied() else { return next(request).await };
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     let entry = router::entry_of(path);
     let is_api = matches!(entry, Some(Entry::Program | Entry::Api));
@@ -116,9 +117,9 @@ pub(crate) async fn rate(Extension(operations): Extension<Arc<Operations>>, requ
             operations.metrics.add(Tally::TooOften);
             return Problem::too_many_from_here(wait).into_response();
         }
-        return too_often(&operations, wait);
+        return too_often(operations, wait);
     }
-    let response = next.run(request).await;
+    let response = next(request).await;
     if is_api && response.status() == StatusCode::UNAUTHORIZED {
         let _ = operations.rates.take(client.peer, Purpose::Refused, Instant::now());
     }

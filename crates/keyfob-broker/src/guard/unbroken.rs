@@ -12,9 +12,15 @@ pub(crate) struct Alive {
     pub(crate) _until_dropped: mpsc::Sender<()>,
 }
 
+impl Alive {
+    /// What came with a request, where there is a program that may end.
+    pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
+        extensions.get::<Self>().cloned()
+    }
+}
+
 /// Does it in a task of its own, and waits for it; so does the program when it ends.
-pub(crate) async fn unbroken<T: Send + 'static>(extensions: &Extensions, work: impl Future<Output = T> + Send + 'static) -> T {
-    let alive = extensions.get::<Alive>().cloned();
+pub(crate) async fn unbroken<T: Send + 'static>(alive: Option<Alive>, work: impl Future<Output = T> + Send + 'static) -> T {
     let work = async move {
         let _alive = alive;
         work.await

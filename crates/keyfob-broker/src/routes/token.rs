@@ -2,28 +2,44 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use keyfob::proto::{Timestamp, TokenSet};
+use keyfob::proto::{Timestamp, TokenSet, encode};
 use keyfob_providers::Cell;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::audit::What;
 use crate::forward::Use;
-use crate::guard::unbroken;
+use crate::guard::{Alive, unbroken};
 use crate::problem::Problem;
 use crate::site::Site;
 
 /// The token is good for so many seconds at least, where the provider gives it so many.
 const MIN_VALID: i64 = 60;
 
-pub(crate) async fn give(State(site): State<Arc<Site>>, Path(account): Path<String>, request: Parts) -> Response {
-    let extensions = request.extensions.clone();
+/// What is answered.
+#[derive(Serialize)]
+struct Members<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_at: Option<String>,
+    scope: String,
+}
+
+pub(crate) async fn give(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let (request, _) = request.into_parts();
+    let Some(account) = named(request.uri.path()) else { return Problem::nowhere().into_response() };
+    let alive = Alive::of(&request.extensions);
     // Asking may renew the token. Whoever hangs up meanwhile is in the book like any other.
-    unbroken(&extensions, async move { answer(&site, &account, &request).await }).await
+    unbroken(alive, async move { answer(&site, &account, &request).await }).await
+}
+
+/// The account: one segment, in which a slash is written %2F.
+fn named(path: &str) -> Option<String> {
+    String::from_utf8(encode::percent_decode(path.strip_prefix("/token/")?.as_bytes())).ok()
 }
 
 async fn answer(site: &Site, account: &str, request: &Parts) -> Response {
@@ -50,12 +66,15 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
         return Err(Problem::forbidden("not-allowed", "This key may not see the token.").hint("make the call with /api/, which needs none"));
     }
     let (_, session) = used.session().await?;
-    let account = session.account();
-    let TokenSet::OAuth2(tokens) = &account.tokens else {
+    let is_bound = session.look(|account| match &account.tokens {
+        TokenSet::OAuth2(tokens) => Some(tokens.proof_key.is_some()),
+        _ => None,
+    });
+    let Some(is_bound) = is_bound else {
         return Err(Problem::new(StatusCode::CONFLICT, "no-token", "This account speaks OAuth 1, which signs every request by itself.")
             .hint("make the call with /api/, which signs it"));
     };
-    if tokens.proof_key.is_some() {
+    if is_bound {
         return Err(Problem::new(
             StatusCode::CONFLICT,
             "no-token",
@@ -64,13 +83,14 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
         .hint("make the call with /api/, which proves it"));
     }
     let token = session.token(MIN_VALID).await.map_err(|error| Problem::from_error(&error))?;
-    let members = json!({
-        "access_token": token.expose(),
-        "token_type": "Bearer",
-        "expires_at": token.expires_at().map(moment),
-        "scope": tokens.scopes.join(" "),
-    });
-    let mut response = members.to_string().into_response();
+    let members = Members {
+        access_token: token.expose(),
+        token_type: "Bearer",
+        expires_at: token.expires_at().map(moment),
+        scope: token.scopes().join(" "),
+    };
+    let body = serde_json::to_string(&members).expect("text is always JSON");
+    let mut response = body.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }

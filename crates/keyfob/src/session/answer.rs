@@ -47,7 +47,7 @@ impl Answer {
     /// them. A compressed body cannot be looked into: ask for `identity`.
     pub fn mask(&self) -> Mask {
         let app = &self.session.shared().app;
-        Mask::of(self.used.tokens().secrets().into_iter().chain(&app.client_secret).chain(&app.private_key))
+        self.used.mask(|tokens| Mask::of(tokens.secrets().into_iter().chain(&app.client_secret).chain(&app.private_key)))
     }
 
     /// The whole body, up to 64 MiB.

@@ -159,8 +159,8 @@ impl Call {
     pub async fn send(self) -> Result<Answer, Error> {
         let uri = self.uri()?;
         let Self { session, method, headers, body, waits, .. } = self;
-        let shared = session.shared;
-        let mut call = Prepared { shared: &shared, method, uri, headers, to: To::Api, waits };
+        let (shared, origin) = (session.shared, Origin::of(&uri));
+        let mut call = Prepared { shared: &shared, method, uri, origin, headers, to: To::Api, waits };
         let (answer, used) = match body {
             CallBody::None => call.send_replayable(&[]).await?,
             CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
@@ -191,8 +191,9 @@ impl Call {
             return Err(Misuse::new("an OAuth 1 account", "one whose calls are not signed").into());
         };
         let bytes = if let CallBody::Bytes(bytes) = &self.body { bytes.as_slice() } else { &[] };
-        let call =
-            Prepared { shared, method: self.method.clone(), uri: self.uri()?, headers: self.headers.clone(), to: To::Api, waits: false };
+        let (uri, method, headers) = (self.uri()?, self.method.clone(), self.headers.clone());
+        let origin = Origin::of(&uri);
+        let call = Prepared { shared, method, uri, origin, headers, to: To::Api, waits: false };
         let parts = call.parts(&known)?;
         let body = SignedBody::of(&parts.headers, bytes);
         Ok(client.explain(tokens, &parts, body, shared.keyfob.now(), shared.keyfob.entropy())?)
@@ -232,6 +233,8 @@ pub(super) struct Prepared<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) method: Method,
     pub(super) uri: Uri,
+    /// Where that is; none for what is no place to send anything to.
+    pub(super) origin: Option<Origin>,
     pub(super) headers: HeaderMap,
     pub(super) to: To,
     /// Whether it waits as 429 and 503 say.
@@ -329,11 +332,11 @@ impl Prepared<'_> {
     /// Whether an OAuth 1 server's clock turns out to be another than was thought. What was read to find out is put back.
     async fn judge_clock(&self, answer: http::Response<Body>, used: ClockOffset) -> Result<(http::Response<Body>, bool), Error> {
         let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        let origin = Origin::of(&self.uri).filter(|_| refused && matches!(self.shared.client, Client::OAuth1(_)));
+        let origin = self.origin.as_ref().filter(|_| refused && matches!(self.shared.client, Client::OAuth1(_)));
         let Some(origin) = origin else { return Ok((answer, false)) };
         let (parts, mut body) = answer.into_parts();
         let bytes = self.peek(&mut body, REFUSAL).await?;
-        let off = self.shared.keyfob.learn_clock(&origin, used, Incoming::new(parts.status, &parts.headers, &bytes));
+        let off = self.shared.keyfob.learn_clock(origin, used, Incoming::new(parts.status, &parts.headers, &bytes));
         Ok((http::Response::from_parts(parts, body), off))
     }
 
@@ -344,11 +347,11 @@ impl Prepared<'_> {
     }
 
     fn timed_out(&self) -> TransportError {
-        TransportError::new(TransportKind::Timeout, Origin::of(&self.uri).map(|origin| origin.to_string()).unwrap_or_default())
+        TransportError::new(TransportKind::Timeout, self.origin.as_ref().map(Origin::to_string).unwrap_or_default())
     }
 
     fn clock_offset(&self) -> ClockOffset {
-        Origin::of(&self.uri).map(|origin| self.shared.keyfob.clock_offset(&origin)).unwrap_or_default()
+        self.origin.as_ref().map(|origin| self.shared.keyfob.clock_offset(origin)).unwrap_or_default()
     }
 
     fn wait_wanted(&self, answer: &http::Response<Body>) -> Option<u64> {
@@ -382,13 +385,13 @@ impl Prepared<'_> {
         nonce: Option<&str>,
     ) -> Result<(Parts, Option<Vec<u8>>), Error> {
         let account = known.account();
-        let origin = Origin::of(&self.uri);
+        let origin = self.origin.as_ref();
         // Where UserInfo is, the settings say, and nobody else.
         let is_known = |origin: &Origin| self.to == To::UserInfo || self.shared.settings.api_origins().any(|own| own == *origin);
         let allowed = |origin: &Origin| account.is_bound_to(origin) && is_known(origin);
-        if !origin.as_ref().is_some_and(allowed) {
+        if !origin.is_some_and(allowed) {
             let bound_to = account.origins.iter().map(ToString::to_string).collect();
-            let origin = origin.map_or_else(|| "there".to_owned(), |origin| origin.to_string());
+            let origin = origin.map_or_else(|| "there".to_owned(), Origin::to_string);
             return Err(Error::Unbound { account: account.name.clone(), origin, bound_to });
         }
         let mut parts = self.parts(known)?;
@@ -435,8 +438,8 @@ impl Prepared<'_> {
 
     /// The last nonce of this resource server, for tokens that are bound to a key.
     fn nonce(&self, known: &Known) -> Option<String> {
-        let origin = Origin::of(&self.uri).filter(|_| known.is_bound())?;
-        self.shared.keyfob.nonces().of(Side::Resource, &origin)
+        let origin = self.origin.as_ref().filter(|_| known.is_bound())?;
+        self.shared.keyfob.nonces().of(Side::Resource, origin)
     }
 
     /// Where the issuer's own metadata says where UserInfo is, that has to be as near as the issuer, or public (F4).
@@ -444,7 +447,7 @@ impl Prepared<'_> {
         match (&self.shared.settings.flow, self.to) {
             (Flow::OAuth2(oauth2::Settings { discovered: true, issuer: Some(issuer), .. }), To::UserInfo) => {
                 let home = Endpoint::parse(issuer).ok().map(|issuer| issuer.origin());
-                home.map_or(Some(PublicOnly), |home| PublicOnly::unless_near(&home, Origin::of(&self.uri).as_ref()))
+                home.map_or(Some(PublicOnly), |home| PublicOnly::unless_near(&home, self.origin.as_ref()))
             }
             _ => None,
         }
@@ -465,8 +468,8 @@ impl Prepared<'_> {
             }
             To::Api => sending.await?,
         };
-        if let Some(origin) = Origin::of(&self.uri).filter(|_| known.is_bound()) {
-            self.shared.keyfob.nonces().learn(Side::Resource, &origin, answer.headers());
+        if let Some(origin) = self.origin.as_ref().filter(|_| known.is_bound()) {
+            self.shared.keyfob.nonces().learn(Side::Resource, origin, answer.headers());
         }
         tracing::debug!(status = answer.status().as_u16(), "answered");
         Ok(answer)

@@ -8,6 +8,7 @@ use keyfob_proto::oauth1::{self, Signer};
 use keyfob_proto::{Misuse, OAuth1Tokens, Secret, Timestamp, TokenSet};
 use tokio::time::Instant;
 
+use super::Mask;
 use crate::account::{Account, Health};
 use crate::error::Error;
 use crate::store::Versioned;
@@ -33,6 +34,8 @@ pub(crate) struct Known {
     lifetime: Option<Lifetime>,
     /// Who signs with these tokens, from the first call on: its keys are prepared once.
     signer: OnceLock<Signer>,
+    /// What an answer to a call with these tokens must not show, from the first one on.
+    mask: OnceLock<Mask>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +71,7 @@ impl Known {
             }),
             _ => None,
         };
-        Self { record, seen: Instant::now(), here, lifetime, signer: OnceLock::new() }
+        Self { record, seen: Instant::now(), here, lifetime, signer: OnceLock::new(), mask: OnceLock::new() }
     }
 
     pub(crate) fn record(&self) -> &Versioned<Account> {
@@ -99,6 +102,11 @@ impl Known {
             Some(signer) => Ok(signer),
             None => client.signer(Some(tokens)).map(|signer| self.signer.get_or_init(|| signer)),
         }
+    }
+
+    /// What an answer to a call with these tokens must not show.
+    pub(crate) fn mask(&self, make: impl FnOnce(&TokenSet) -> Mask) -> Mask {
+        self.mask.get_or_init(|| make(self.tokens())).clone()
     }
 
     /// Whether this process received these tokens, by a refresh.

@@ -5,6 +5,7 @@
 //! beginning of one. What is compressed cannot be looked into; whoever needs certainty asks for `identity`.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -16,9 +17,9 @@ use crate::transport::Body;
 /// Shorter ones are words: writing over every `abc` helps nobody.
 const SHORTEST: usize = 8;
 
-/// The secrets of an account, in the ways that a provider may spell them: what an answer must not show.
+/// The secrets of an account, in the ways that a provider may spell them: what an answer must not show. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Mask(Vec<Secret>);
+pub struct Mask(Arc<Vec<Secret>>);
 
 impl Mask {
     pub(super) fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
@@ -29,9 +30,10 @@ impl Mask {
     #[must_use]
     pub fn and<'a>(self, secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let Self(mut spellings) = self;
+        let before = spellings.len();
         let mut add = |text: String| {
             if text.len() >= SHORTEST && spellings.iter().all(|known| !known.same_as(&text)) {
-                spellings.push(Secret::new(text));
+                Arc::make_mut(&mut spellings).push(Secret::new(text));
             }
         };
         for secret in secrets {
@@ -46,7 +48,9 @@ impl Mask {
             }
         }
         // The longest first: one that contains another must not leave its tail behind.
-        spellings.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
+        if spellings.len() > before {
+            Arc::make_mut(&mut spellings).sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
+        }
         Self(spellings)
     }
 
@@ -63,7 +67,7 @@ impl Mask {
 
     /// Writes over what is whole; says from where on the rest may be the beginning of one.
     fn write_over(&self, text: &mut [u8]) -> usize {
-        for secret in &self.0 {
+        for secret in self.0.iter() {
             let secret = secret.expose().as_bytes();
             let mut from = 0;
             while let Some(at) = memchr::memmem::find(&text[from..], secret) {

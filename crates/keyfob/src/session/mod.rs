@@ -55,6 +55,11 @@ impl Session {
         self.shared.known().account().clone()
     }
 
+    /// Something about the account as this process knows it now, without a copy of all of it, its secrets among it.
+    pub fn look<T>(&self, at: impl FnOnce(&Account) -> T) -> T {
+        at(self.shared.known().account())
+    }
+
     /// The provider's settings in use.
     pub fn settings(&self) -> &Settings {
         &self.shared.settings

@@ -27,6 +27,14 @@ impl Token {
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.known.tokens().expires_at()
     }
+
+    /// The scopes it has.
+    pub fn scopes(&self) -> &[String] {
+        match self.known.tokens() {
+            TokenSet::OAuth2(tokens) => &tokens.scopes,
+            _ => unreachable!("only OAuth 2 tokens become a Token"),
+        }
+    }
 }
 
 impl Deref for Token {

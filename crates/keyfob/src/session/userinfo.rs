@@ -33,7 +33,8 @@ impl Session {
         let endpoint = flow.userinfo.as_ref().ok_or_else(no_endpoint)?;
         let media_type = if flow.userinfo_algorithms.is_some() { "application/jwt" } else { "application/json" };
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(media_type))]);
-        let mut call = Prepared { shared, method: Method::GET, uri: endpoint.uri().clone(), headers, to: To::UserInfo, waits: true };
+        let (uri, origin) = (endpoint.uri().clone(), Some(endpoint.origin()));
+        let mut call = Prepared { shared, method: Method::GET, uri, origin, headers, to: To::UserInfo, waits: true };
         let deadline = shared.keyfob.policy().back_channel();
         let timed_out = || Transport::new(TransportKind::Timeout, endpoint.origin().to_string());
         let read = async {
