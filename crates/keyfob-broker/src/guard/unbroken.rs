@@ -1,6 +1,9 @@
 //! Work that goes to its end, whoever still waits for it. A client that hangs up ends its request's future wherever that is: also between what was
 //! done at a provider and the line in the book, for whoever wants something done and no trace of it (L17).
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use http::Extensions;
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
@@ -19,13 +22,18 @@ impl Alive {
     }
 }
 
-/// Does it in a task of its own, and waits for it; so does the program when it ends.
+/// Does it in a task of its own, and waits for it; so does the program when it ends. What waits for nothing is done here and now: there is no moment
+/// at which somebody could hang up in the middle of it.
 pub(crate) async fn unbroken<T: Send + 'static>(alive: Option<Alive>, work: impl Future<Output = T> + Send + 'static) -> T {
     let work = async move {
         let _alive = alive;
         work.await
     };
-    match tokio::spawn(work.in_current_span()).await.map_err(JoinError::try_into_panic) {
+    let mut work = Box::pin(work.in_current_span());
+    if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+        return done;
+    }
+    match tokio::spawn(work).await.map_err(JoinError::try_into_panic) {
         Ok(done) => done,
         Err(Ok(panic)) => std::panic::resume_unwind(panic),
         // The program ends, and everybody who waits with it.
