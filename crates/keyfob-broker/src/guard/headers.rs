@@ -10,17 +10,19 @@ use http::{HeaderMap, HeaderValue};
 use crate::routes::asset::FOR_GOOD;
 use crate::site::Site;
 
-const ALWAYS: [(HeaderName, &str); 7] = [
+static ALWAYS: [(HeaderName, HeaderValue); 7] = [
     // Pages show an account and carry form tokens: no cache, shared or not, keeps them.
-    (CACHE_CONTROL, "no-store"),
-    (REFERRER_POLICY, "no-referrer"),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     // For browsers that do not know frame-ancestors.
-    (X_FRAME_OPTIONS, "DENY"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("permissions-policy"), HeaderValue::from_static("camera=(), geolocation=(), microphone=()")),
 ];
+
+static NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'");
 
 /// Sets the headers. A page brings its own content security policy; what has none gets the strictest.
 pub(super) async fn headers<F>(site: &Site, request: Request, next: impl FnOnce(Request) -> F) -> Response
@@ -35,8 +37,10 @@ where
 fn set(headers: &mut HeaderMap, https: bool) {
     // Style and script are nobody's: they alone may be kept.
     let for_good = headers.get(CACHE_CONTROL).filter(|value| **value == FOR_GOOD).cloned();
-    for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
+    // Once, for these and the few that follow: a map that grows by itself does so again and again.
+    headers.reserve(ALWAYS.len() + 5);
+    for (name, value) in &ALWAYS {
+        headers.insert(name.clone(), value.clone());
     }
     if let Some(for_good) = for_good {
         headers.insert(CACHE_CONTROL, for_good);
@@ -45,7 +49,6 @@ fn set(headers: &mut HeaderMap, https: bool) {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {
-        let nothing = "default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing));
+        headers.insert(CONTENT_SECURITY_POLICY, NOTHING.clone());
     }
 }
