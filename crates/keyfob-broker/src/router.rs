@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
+use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Router};
 
@@ -37,6 +39,8 @@ pub(crate) enum Entry {
     /// The one whose vault it is.
     Owner,
 }
+
+const TOKEN: &str = "/token/{account}";
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
 fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 37] {
@@ -75,7 +79,7 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 37] {
         ("/api/{account}", Program, any(forward::forward)),
         ("/api/{account}/", Program, any(forward::forward)),
         ("/api/{account}/{*path}", Program, any(forward::forward)),
-        ("/token/{account}", Program, any(token::give)),
+        (TOKEN, Program, any(token::give)),
         (health::PATH, Anybody, get(health::answer)),
         (health::READY, Anybody, get(health::ready)),
         (health::METRICS, Anybody, get(health::figures)),
@@ -100,6 +104,19 @@ pub(crate) fn entry(path: &str) -> Option<Entry> {
 /// Whether a path is for programs. What has a key in it is none: such a path is refused, and the rest of it is nobody's business.
 pub(crate) fn is_program(path: &str) -> bool {
     path.starts_with("/api/") || path.starts_with("/token/")
+}
+
+/// The pattern of the program's path that this is, if it is one.
+pub(crate) fn program(path: &str) -> Option<&'static str> {
+    if !is_program(path) {
+        return None;
+    }
+    ENTRIES.iter().find(|(pattern, entry)| *entry == Entry::Program && fits(pattern, path)).map(|(pattern, _)| *pattern)
+}
+
+/// What the router would do with a program's request.
+pub(crate) async fn answer_program(pattern: &'static str, site: Arc<Site>, request: Request) -> Response {
+    if pattern == TOKEN { token::give(State(site), request).await } else { forward::forward(State(site), request).await }
 }
 
 /// Whom the paths of a pattern are for.
@@ -171,6 +188,26 @@ mod tests {
         }
         for other in ["/callback", "/accounts", "/accounts/", "/healthz/x", "/accounts/x/do", ""] {
             assert!(entry(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_programs_ask_for_is_found_without_the_router() {
+        for (path, pattern) in [
+            ("/token/x", Some("/token/{account}")),
+            ("/token/x%2Fy", Some("/token/{account}")),
+            ("/api/x", Some("/api/{account}")),
+            ("/api/x/", Some("/api/{account}/")),
+            ("/api/x/y/z", Some("/api/{account}/{*path}")),
+            ("/api/x//evil.example", Some("/api/{account}/{*path}")),
+            ("/token/", None),
+            ("/token/x/", None),
+            ("/token/x/y", None),
+            ("/api/", None),
+            ("/api", None),
+            ("/accounts/x", None),
+        ] {
+            assert_eq!(program(path), pattern, "{path}");
         }
     }
 

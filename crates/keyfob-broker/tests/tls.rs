@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
-use http::{HeaderMap, Version};
+use http::{HeaderMap, Method, Version};
 use keyfob::transport::Transport;
 use keyfob::{Body, HyperTransport};
 use keyfob_broker::{Server, Tls};
@@ -34,8 +34,13 @@ async fn world(tls: &Arc<Tls>) -> (World, u16) {
 }
 
 async fn get(trusted: &str, url: &str) -> Result<(u16, Version, HeaderMap, String), keyfob::proto::Transport> {
+    ask(trusted, Method::GET, url).await
+}
+
+async fn ask(trusted: &str, method: Method, url: &str) -> Result<(u16, Version, HeaderMap, String), keyfob::proto::Transport> {
     let transport = HyperTransport::builder().loopback_only(true).proxies(false).authorities(trusted).build().expect("a transport");
-    let answer = transport.send(http::Request::get(url).body(Body::empty()).expect("a URL")).await?;
+    let request = http::Request::builder().method(method).uri(url).body(Body::empty()).expect("a URL");
+    let answer = transport.send(request).await?;
     let (status, version, headers) = (answer.status().as_u16(), answer.version(), answer.headers().clone());
     let text = String::from_utf8_lossy(&answer.into_body().bytes(1 << 20).await?).into_owned();
     Ok((status, version, headers, text))
@@ -56,6 +61,22 @@ async fn pages_come_by_http2_and_know_their_name() {
     // l1: `:authority` is the name that counts here.
     let other = get(&trusted, &format!("https://localhost:{}/", _world.address.port())).await.expect("a page");
     assert_eq!((other.0, other.1), (421, Version::HTTP_2), "another port is another name");
+}
+
+#[tokio::test]
+async fn a_program_that_asks_for_the_head_gets_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trusted = certificate(folder.path());
+    let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
+    let (_world, port) = world(&tls).await;
+    for path in ["/token/august", "/api/august/users/locks/mine"] {
+        let url = format!("https://localhost:{port}{path}");
+        let (status, _, whole, text) = get(&trusted, &url).await.expect("an answer");
+        let (of_head, version, headers, nothing) = ask(&trusted, Method::HEAD, &url).await.expect("an answer");
+        assert_eq!((version, of_head, nothing.as_str()), (Version::HTTP_2, status, ""), "{path}");
+        assert_eq!(headers.get("content-length"), whole.get("content-length"), "{path}: {text}");
+        assert!(!text.is_empty() && headers.contains_key("content-security-policy"), "{path}");
+    }
 }
 
 #[tokio::test]

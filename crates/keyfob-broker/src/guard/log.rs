@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
@@ -27,7 +27,7 @@ pub(crate) struct Answered(pub(crate) &'static str);
 pub(crate) struct RequestId(pub(crate) String);
 
 /// Finds out who asks, names the request, counts it, and writes the line.
-pub(super) async fn log<F>(operations: &Operations, mut request: Request, next: impl FnOnce(Request) -> F) -> Response
+pub(super) async fn log<F>(operations: &Operations, route: &str, mut request: Request, next: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
 {
@@ -37,7 +37,6 @@ where
     let id = brought(&client, request.headers()).unwrap_or_else(|| operations.request_id());
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
     let _under_way = operations.metrics.begin();
     let began = Instant::now();
     // Those of programs are in the book, and many.
@@ -46,7 +45,7 @@ where
     let mut response = next(request).instrument(span.clone()).await;
     let after = began.elapsed();
     let answered = response.extensions().get::<Answered>().map(|answered| answered.0);
-    let route = answered.or(route.as_ref().map(MatchedPath::as_str)).unwrap_or("none");
+    let route = answered.unwrap_or(if route.is_empty() { "none" } else { route });
     operations.metrics.answered(route, response.status(), after);
     let (status, ms) = (response.status().as_u16(), u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
     span.in_scope(|| {

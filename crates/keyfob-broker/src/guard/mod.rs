@@ -23,9 +23,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::Method;
+use http::header::CONTENT_LENGTH;
+use http_body::Body as _;
 
 pub(crate) use forms::{Knocked, Posted, forms, is_same_origin};
 pub(crate) use framing::Strict;
@@ -56,17 +60,46 @@ pub(crate) struct Front {
 }
 
 /// The guards that stand in front of every route, in their order.
-pub(crate) async fn front(State(Front { site, operations }): State<Front>, mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(operations.clone());
-    let (site, operations) = (&*site, &*operations);
-    log(operations, request, |request| {
-        look(site, request, |request| {
-            headers(site, request, |request| {
-                panics(host(site, request, |request| rate(operations, request, |request| next.run(request))))
+pub(crate) async fn front(State(front): State<Front>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    front.before(route.as_ref().map_or("", MatchedPath::as_str), request, |request| next.run(request)).await
+}
+
+impl Front {
+    /// `route` is the pattern of the route that will answer; empty where there is none.
+    async fn before<F>(&self, route: &str, mut request: Request, next: impl FnOnce(Request) -> F) -> Response
+    where
+        F: Future<Output = Response>,
+    {
+        request.extensions_mut().insert(self.operations.clone());
+        let (site, operations) = (&*self.site, &*self.operations);
+        log(operations, route, request, |request| {
+            look(site, request, |request| {
+                headers(site, request, |request| panics(host(site, request, |request| rate(operations, route, request, next))))
             })
         })
-    })
-    .await
+        .await
+    }
+
+    /// What programs ask for, again and again: past the same guards, and without the router, whose every layer is copied for each request.
+    pub(crate) async fn program(&self, route: &'static str, request: Request) -> Response {
+        let is_head = request.method() == Method::HEAD;
+        let next = async |request: Request| {
+            if is_callback(&self.site, &request) {
+                return receive(&self.site, request).await;
+            }
+            crate::router::answer_program(route, self.site.clone(), request).await
+        };
+        let mut response = self.before(route, request, next).await;
+        // RFC 9110 §9.3.2: the head alone. The router does this for all others.
+        if is_head {
+            if let Some(length) = response.body().size_hint().exact().filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
+                response.headers_mut().insert(CONTENT_LENGTH, length.into());
+            }
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
 }
 
 /// Whatever page comes of it has this browser's look.
@@ -101,17 +134,20 @@ async fn panics(answer: impl Future<Output = Response>) -> Response {
 /// The path of a redirect URI can be any path, one of our own too: the seed of this program was registered with `/`. Such a
 /// request is told apart by its parameters.
 pub(crate) async fn callback(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    if is_callback(&site, &request) { receive(&site, request).await } else { next.run(request).await }
+}
+
+fn is_callback(site: &Site, request: &Request) -> bool {
+    let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     // Whether it is a page of ours, too, is a look at all of them: only where it matters.
-    let is_callback = site.is_callback(request.uri().path());
-    if is_callback
-        && (crate::router::entry(request.uri().path()).is_none() || callback::is_answer(request.uri().query().unwrap_or_default()))
-    {
-        if let Some(too_often) = rate::callback_rate(&request) {
-            return too_often;
-        }
-        let mut response = callback::receive(&site, &request.into_parts().0).await.into_response();
-        response.extensions_mut().insert(Answered("callback"));
-        return response;
+    site.is_callback(path) && (crate::router::entry(path).is_none() || callback::is_answer(query))
+}
+
+async fn receive(site: &Arc<Site>, request: Request) -> Response {
+    if let Some(too_often) = rate::callback_rate(&request) {
+        return too_often;
     }
-    next.run(request).await
+    let mut response = callback::receive(site, &request.into_parts().0).await.into_response();
+    response.extensions_mut().insert(Answered("callback"));
+    response
 }

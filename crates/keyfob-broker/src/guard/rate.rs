@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode};
@@ -93,12 +93,11 @@ impl Rates {
 }
 
 /// Refuses what is too often.
-pub(super) async fn rate<F>(operations: &Operations, request: Request, next: impl FnOnce(Request) -> F) -> Response
+pub(super) async fn rate<F>(operations: &Operations, path: &str, request: Request, next: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
 {
     let Some(client) = request.extensions().get::<Client>().copied() else { return next(request).await };
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     let entry = router::entry_of(path);
     let is_api = matches!(entry, Some(Entry::Program | Entry::Api));
     let purpose = match entry {

@@ -18,7 +18,7 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::sync::watch;
 use tower_service::Service as _;
 
-use crate::guard::{Alive, Strict};
+use crate::guard::{self, Alive, Strict};
 use crate::operations::{Operations, Phase};
 use crate::peer::Peer;
 use crate::serve::body::{Held, Patient};
@@ -43,6 +43,8 @@ const FIRST_REQUEST: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Front {
     pub(crate) router: Router,
+    /// What answers programs, where they are answered.
+    pub(crate) programs: Option<guard::Front>,
     pub(crate) operations: Arc<Operations>,
 }
 
@@ -189,9 +191,13 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
         request.extensions_mut().insert(self.alive.clone());
         let is_http1 = request.version() < Version::HTTP_2;
         let operations = self.front.operations.clone();
-        let answer = self.front.router.clone().call(request);
+        let route = crate::router::program(request.uri().path());
+        let Front { mut router, programs, .. } = self.front.clone();
         Box::pin(async move {
-            let mut response = answer.await?;
+            let mut response = match (route, programs) {
+                (Some(route), Some(front)) => front.program(route, request).await,
+                _ => router.call(request).await?,
+            };
             // Whoever keeps connections open opens the next one elsewhere, before this one is closed under a request of theirs.
             if is_http1 && operations.phase() != Phase::Serving {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -27,7 +27,7 @@ use self::address::Socket;
 use self::connection::{Front, reached};
 use self::slots::{Admission, Slots};
 use self::stream::Stream;
-use crate::guard::Alive;
+use crate::guard::{self, Alive};
 use crate::limits::Limits;
 use crate::metrics;
 use crate::operations::{Operations, Phase};
@@ -193,17 +193,18 @@ impl Server {
         let slots = Slots::new(operations.limits.connections, operations.limits.connections_per_peer);
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let mut accepting = JoinSet::new();
-        let mut accept = |socket: Socket, router: Router, tls: Option<Arc<Tls>>| {
-            let front = Front { router, operations: operations.clone() };
+        let mut accept = |socket: Socket, router: Router, programs: Option<guard::Front>, tls: Option<Arc<Tls>>| {
+            let front = Front { router, programs, operations: operations.clone() };
             accepting.spawn(accept(socket, front, tls, slots.clone(), alive.clone()));
         };
         let router = router_with(site.clone(), operations.clone());
+        let programs = guard::Front { site: site.clone(), operations: operations.clone() };
         for socket in pages {
             let tls = tls.clone().filter(|_| matches!(socket, Socket::Tcp(_)));
-            accept(socket, router.clone(), tls);
+            accept(socket, router.clone(), Some(programs.clone()), tls);
         }
         for socket in for_operations {
-            accept(socket, operations_router(site.clone(), operations.clone()), None);
+            accept(socket, operations_router(site.clone(), operations.clone()), None, None);
         }
         drop(alive);
         let end = async {
