@@ -5,6 +5,8 @@
 mod common;
 
 use common::House;
+use keyfob::transport::Transport;
+use keyfob::{Body, HyperTransport};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_made_listed_and_revoked() {
@@ -50,4 +52,29 @@ async fn an_api_token_is_made_listed_and_revoked() {
     }
     assert_eq!(house.json(&["key", "revoke", id]).await["revoked"], true);
     assert_eq!(house.json(&["key", "list"]).await, serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_still_opens_after_its_account_got_another_name() {
+    let house = House::new().await;
+    house.log_in("acme").await;
+    let made = house.json(&["key", "create", "--account", "acme", "--allow", "GET /api/**", "--name", "script"]).await;
+    let key = made["key"].as_str().expect("a key");
+    let listen = format!("127.0.0.1:{}", keyfob_testbed::port::reserve());
+    let mut serve = house.start(&["serve", "--listen", &listen]);
+    serve.line(|line| line.contains(&listen)).await;
+    let status = async |account: &str| get(&format!("http://{listen}/api/{account}/api/me"), key).await;
+    assert_eq!(status("acme").await, 200);
+    // While the web app runs, and knows the key by now.
+    house.good(&["account", "rename", "acme", "acme/home"]).await;
+    assert_eq!(status("acme%2Fhome").await, 200, "the key follows the account's id");
+    assert!((400..500).contains(&status("acme").await), "nobody has that name any more");
+    serve.interrupt();
+    serve.end_listening().await;
+}
+
+async fn get(url: &str, key: &str) -> u16 {
+    let transport = HyperTransport::builder().loopback_only(true).build().expect("a certificate store");
+    let request = http::Request::get(url).header("authorization", format!("Bearer {key}"));
+    transport.send(request.body(Body::empty()).expect("a URL")).await.expect("an answer").status().as_u16()
 }
