@@ -2,11 +2,15 @@
 //! login on another device. The client has a file, and the imitation has one: where they agree, and Keyfob does what they say, the walk ends well.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderValue, Method};
-use keyfob::proto::{Answer, App, Code, Error as ProtoError, Origin, Secret, Settings};
-use keyfob::{DeviceLogin, Error, HyperTransport, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
+use keyfob::proto::{Answer, App, Code, Error as ProtoError, Origin, Secret, Settings, TransportKind};
+use keyfob::transport::{Body, HyperTransport, Sending, Transport};
+use keyfob::{DeviceLogin, Error, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
 use keyfob_interop::http as wire;
 use keyfob_providers::{Action, Provider};
 use keyfob_sandbox::{Habits, Imitation, Say};
@@ -21,6 +25,28 @@ struct Walk<'a> {
     provider: Provider,
     settings: Settings,
     app: App,
+    silence: Silence,
+}
+
+/// Why a walk did not end well. Only the second says that client and provider differ.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// The client's file is no provider file, so that nobody set out.
+    Refused(String),
+    /// Somebody on the way said no.
+    Ended(String),
+    /// Somebody on the way said nothing, which is a fault of the imitation or a busy machine's, and no finding.
+    Silent(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) => write!(f, "the file is refused: {why}"),
+            Self::Ended(why) => write!(f, "{why}"),
+            Self::Silent(why) => write!(f, "no answer came: {why}"),
+        }
+    }
 }
 
 /// The account's name.
@@ -38,22 +64,78 @@ pub fn transport() -> Arc<HyperTransport> {
 ///
 /// # Errors
 /// Where the walk ended, and why.
-pub async fn walk(file: &str, imitation: &Imitation, transport: &Arc<HyperTransport>) -> Result<(), String> {
+pub async fn walk(file: &str, imitation: &Imitation, transport: &Arc<HyperTransport>) -> Result<(), Failure> {
+    let silence = Silence::default();
+    // Boxed, for it is large.
+    let walked = Box::pin(set_out(file, imitation, transport, silence.clone())).await;
+    walked.map_err(|failure| match failure {
+        Failure::Ended(why) if silence.was_there() => Failure::Silent(why),
+        other => other,
+    })
+}
+
+async fn set_out(file: &str, imitation: &Imitation, transport: &Arc<HyperTransport>, silence: Silence) -> Result<(), Failure> {
     let name = imitation.app().service;
     let provider = keyfob_providers::check(file, &format!("{name}.toml"))
-        .map_err(|problems| format!("the file is refused: {}", problems.first().map(ToString::to_string).unwrap_or_default()))?;
+        .map_err(|problems| Failure::Refused(problems.first().map(ToString::to_string).unwrap_or_default()))?;
     let hosts: BTreeMap<Origin, Origin> =
         imitation.hosts().iter().filter_map(|(host, here)| Some((Origin::parse(host)?, Origin::parse(here)?))).collect();
     let provider = provider.at(&hosts);
     let app = app(imitation);
-    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport.clone());
-    let settings = keyfob.settings(&provider, &app).await.map_err(|error| format!("settings: {error}"))?;
-    let walk = Walk { imitation, habits: imitation.habits(), keyfob, provider, settings, app };
+    let listening = Listening { transport: transport.clone(), silence: silence.clone() };
+    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(listening));
+    let settings = keyfob.settings(&provider, &app).await.map_err(|error| Failure::Ended(format!("settings: {error}")))?;
+    let walk = Walk { imitation, habits: imitation.habits(), keyfob, provider, settings, app, silence };
     let walked = walk.whole().await;
     walked.map_err(|why| match imitation.refusals().last() {
-        Some(refusal) => format!("{why} (the provider: {refusal})"),
-        None => why,
+        Some(refusal) => Failure::Ended(format!("{why} (the provider: {refusal})")),
+        None => Failure::Ended(why),
     })
+}
+
+/// Whether an answer was waited for in vain. The client's errors do not tell: where it expects an error, or any, a timeout would do.
+#[derive(Clone, Default)]
+struct Silence(Arc<AtomicBool>);
+
+impl Silence {
+    fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn was_there(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A transport that notes it: of its own deadline, and of one further up, at which the request is dropped.
+struct Listening {
+    transport: Arc<HyperTransport>,
+    silence: Silence,
+}
+
+/// A request under way. To be dropped then is silence.
+struct Waiting<'a> {
+    silence: &'a Silence,
+    answered: bool,
+}
+
+impl Transport for Listening {
+    fn send(&self, request: http::Request<Body>) -> Sending<'_> {
+        Box::pin(async move {
+            let mut waiting = Waiting { silence: &self.silence, answered: false };
+            let answer = self.transport.send(request).await;
+            waiting.answered = !matches!(&answer, Err(error) if error.kind == TransportKind::Timeout);
+            answer
+        })
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.silence.note();
+        }
+    }
 }
 
 fn app(imitation: &Imitation) -> App {
@@ -102,12 +184,18 @@ impl Walk<'_> {
         let begun = Login::begin(&self.keyfob, &self.settings, &self.app, ME, redirect, vec![]).await;
         let login = begun.map_err(|error| format!("begin: {error}"))?;
         let url = login.url().to_owned();
+        let silence = self.silence.clone();
         let visit = move || {
             // Whatever else a file names, nobody goes there from here.
             if !Origin::parse(&url).is_some_and(|origin| origin.is_loopback()) {
                 return Err("the browser is sent to a host that is none of the provider's".to_owned());
             }
-            let answer = wire::send("GET", &url, &[], b"").map_err(|problem| problem.to_string())?;
+            let answer = wire::send("GET", &url, &[], b"").map_err(|problem| {
+                if matches!(problem.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) {
+                    silence.note();
+                }
+                problem.to_string()
+            })?;
             answer.header("location").map(str::to_owned).ok_or_else(|| format!("the authorization page answers {}", answer.status))
         };
         let back = tokio::task::spawn_blocking(visit).await.map_err(|error| error.to_string())??;

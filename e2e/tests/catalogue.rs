@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyfob::HyperTransport;
 use keyfob_e2e::mutation::{Mutant, mutants};
-use keyfob_e2e::walk;
+use keyfob_e2e::walk::{self, Failure};
 use keyfob_providers::{Catalogue, Provider};
 use keyfob_sandbox::Imitation;
 use tokio::sync::Semaphore;
@@ -24,8 +25,8 @@ const AT_ONCE: usize = 8;
 /// So many files stand for all that have the same habit. `KEYFOB_ALL_MUTANTS=1` takes all.
 const OF_A_KIND: usize = 2;
 
-/// No walk takes longer; one that does has not ended well.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// No walk takes longer, however busy the machine. One that does fails the test: it has not shown that anything is noticed.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Why a walk does not notice: field, change, reason. What is not here is not proven.
 const UNNOTICED: &[(&str, &str, &str)] = &[
@@ -85,7 +86,7 @@ fn files() -> Vec<File> {
 }
 
 /// Walks with each of these files to the provider beside it; says how each ended, in their order.
-async fn walked(walks: Vec<(File, String)>) -> Vec<Result<(), String>> {
+async fn walked(walks: Vec<(File, String)>) -> Vec<Result<(), Failure>> {
     let (transport, turns) = (walk::transport(), Arc::new(Semaphore::new(AT_ONCE)));
     let mut under_way = JoinSet::new();
     let all = walks.len();
@@ -93,14 +94,13 @@ async fn walked(walks: Vec<(File, String)>) -> Vec<Result<(), String>> {
         let (transport, turns) = (transport.clone(), turns.clone());
         under_way.spawn(async move {
             let _turn = turns.acquire().await.unwrap();
-            let walked = match Imitation::start(&provider.text).await {
-                Ok(imitation) => tokio::time::timeout(PATIENCE, walk::walk(&client, &imitation, &transport)).await,
-                Err(problem) => Ok(Err(problem.to_string())),
-            };
-            (at, walked.unwrap_or_else(|_| Err("it never ends".to_owned())))
+            // A provider that cannot be imitated is nobody's finding either.
+            let imitation = Imitation::start(&provider.text).await.unwrap_or_else(|problem| panic!("{}: {problem}", provider.name));
+            let walked = tokio::time::timeout(PATIENCE, walk::walk(&client, &imitation, &transport)).await;
+            (at, walked.unwrap_or_else(|_| Err(Failure::Silent(format!("not within {PATIENCE:?}")))))
         });
     }
-    let ended: BTreeMap<usize, Result<(), String>> = under_way.join_all().await.into_iter().collect();
+    let ended: BTreeMap<usize, Result<(), Failure>> = under_way.join_all().await.into_iter().collect();
     assert_eq!(ended.len(), all);
     ended.into_values().collect()
 }
@@ -119,19 +119,24 @@ async fn a_client_that_has_one_fact_wrong_does_not_get_through() {
     let all = std::env::var_os("KEYFOB_ALL_MUTANTS").is_some();
     let chosen = chosen(if all { usize::MAX } else { OF_A_KIND });
     let ends = walked(chosen.iter().map(|(file, mutant)| (file.clone(), mutant.text.clone())).collect()).await;
-    let mut found = Findings::default();
+    let (mut found, mut silent) = (Findings::default(), Vec::new());
     for ((file, mutant), end) in chosen.iter().zip(&ends) {
-        let (tried, unnoticed) = found.entry((mutant.field, mutant.change)).or_default();
-        *tried += 1;
+        let finding = found.entry((mutant.field, mutant.change)).or_default();
+        let told = |why: &Failure| format!("{} {} {}: {why}", file.name, mutant.field, mutant.change);
+        if let (Err(why), true) = (end, std::env::var_os("KEYFOB_SHOW").is_some()) {
+            eprintln!("{}", told(why));
+        }
         match end {
-            Ok(()) => drop(unnoticed.insert(file.name.clone())),
-            Err(why) if std::env::var_os("KEYFOB_SHOW").is_some() => eprintln!("{} {} {}: {why}", file.name, mutant.field, mutant.change),
-            Err(_) => {}
+            Ok(()) => drop(finding.unnoticed.insert(file.name.clone())),
+            Err(Failure::Ended(_)) => finding.noticed += 1,
+            Err(Failure::Refused(_)) => finding.refused += 1,
+            Err(why @ Failure::Silent(_)) => silent.push(told(why)),
         }
     }
+    assert!(silent.is_empty(), "{} walks say nothing:\n{}", silent.len(), silent.join("\n"));
     if all {
         let new: Vec<_> =
-            found.iter().filter(|((field, change), (_, unnoticed))| !unnoticed.is_empty() && reason(field, change).is_none()).collect();
+            found.iter().filter(|((field, change), finding)| !finding.unnoticed.is_empty() && reason(field, change).is_none()).collect();
         assert!(new.is_empty(), "of {} mutants these went unnoticed: {new:?}", chosen.len());
         return;
     }
@@ -143,8 +148,37 @@ async fn a_client_that_has_one_fact_wrong_does_not_get_through() {
     assert!(written == page, "docs/catalogue.md is not what was found; write it anew with KEYFOB_WRITE_DOCS=1:\n{page}");
 }
 
-/// By field and change: how many were tried, and which files let it pass.
-type Findings = BTreeMap<(&'static str, &'static str), (usize, BTreeSet<String>)>;
+/// What counts as noticed is a no: neither silence nor a file that is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_and_who_never_sets_out_have_noticed_nothing() {
+    let file = files().into_iter().find(|file| file.name == "telldus").unwrap();
+    let imitation = Imitation::start(&file.text).await.unwrap();
+    let end = walk::walk("kind = 3", &imitation, &walk::transport()).await;
+    assert!(matches!(end, Err(Failure::Refused(_))), "{end:?}");
+    let hasty = HyperTransport::builder().loopback_only(true).head_deadline(Duration::from_nanos(1)).build().unwrap();
+    let end = walk::walk(&file.text, &imitation, &Arc::new(hasty)).await;
+    assert!(matches!(end, Err(Failure::Silent(_))), "{end:?}");
+}
+
+/// By field and change.
+type Findings = BTreeMap<(&'static str, &'static str), Finding>;
+
+/// What came of one change in all files that it was tried in.
+#[derive(Debug, Default)]
+struct Finding {
+    /// How many walks failed.
+    noticed: usize,
+    /// How many never began, since the changed file is none: nothing that a walk does is shown by these.
+    refused: usize,
+    /// Which files let it pass.
+    unnoticed: BTreeSet<String>,
+}
+
+impl Finding {
+    fn walked(&self) -> usize {
+        self.noticed + self.unnoticed.len()
+    }
+}
 
 /// So many of each habit: files that share one share what is known of it.
 fn chosen(of_a_kind: usize) -> Vec<(File, Mutant)> {
@@ -170,7 +204,8 @@ fn reason(field: &str, change: &str) -> Option<&'static str> {
 }
 
 fn page(found: &Findings, files: usize) -> String {
-    let (tried, passed) = found.values().fold((0, 0), |(tried, passed), (count, unnoticed)| (tried + count, passed + unnoticed.len()));
+    let sum = |of: fn(&Finding) -> usize| found.values().map(of).sum::<usize>();
+    let (walked, refused, passed) = (sum(Finding::walked), sum(|finding| finding.refused), sum(|finding| finding.unnoticed.len()));
     let mut page = format!(
         "# The catalogue, and what is known of it\n\n\
          <!-- Made by e2e/tests/catalogue.rs of what it found: do not change it here. -->\n\n\
@@ -187,25 +222,28 @@ fn page(found: &Findings, files: usize) -> String {
          on another device.\n\n\
          Since both sides read one file, that proves that Keyfob does what the file says, and **not that the file is right**. And it proves it only as far as\n\
          the walk notices: so each fact that is walked is changed on the client's side alone, while the provider keeps the right one, and the walk has to fail.\n\
-         Where files share a habit, {OF_A_KIND} of them stand for all (`KEYFOB_ALL_MUTANTS=1` takes every one): {tried} changes, of which {passed} went unnoticed.\n\n\
+         Where files share a habit, {OF_A_KIND} of them stand for all (`KEYFOB_ALL_MUTANTS=1` takes every one): {walked} changes were walked, of which {passed} went unnoticed.\n\
+         {refused} more make a file that is refused when it is read, so that no walk begins; they prove nothing of the walk, and are counted apart.\n\n\
          ## What goes unnoticed\n\n\
          | field | change | files | why |\n|---|---|---|---|\n",
         independent = with(|provider| &provider.independent_client),
         live = with(|provider| &provider.verified),
     );
-    for ((field, change), (_, unnoticed)) in found.iter().filter(|(_, (_, unnoticed))| !unnoticed.is_empty()) {
-        let names: Vec<&str> = unnoticed.iter().map(String::as_str).collect();
+    for ((field, change), finding) in found.iter().filter(|(_, finding)| !finding.unnoticed.is_empty()) {
+        let names: Vec<&str> = finding.unnoticed.iter().map(String::as_str).collect();
         writeln!(page, "| `{field}` | {change} | {} | {} |", names.join(", "), reason(field, change).unwrap_or("**not proven**")).unwrap();
     }
-    write!(page, "\n## What is not walked\n\n{NOT_WALKED}\n## What is changed\n\n| field | changes | how |\n|---|---|---|\n").unwrap();
-    let mut fields: BTreeMap<&str, (usize, BTreeSet<&str>)> = BTreeMap::new();
-    for ((field, change), (tried, _)) in found {
-        let (all, how) = fields.entry(field).or_default();
-        *all += tried;
+    write!(page, "\n## What is not walked\n\n{NOT_WALKED}\n## What is changed\n\n| field | walked | refused | how |\n|---|---|---|---|\n")
+        .unwrap();
+    let mut fields: BTreeMap<&str, (usize, usize, BTreeSet<&str>)> = BTreeMap::new();
+    for ((field, change), finding) in found {
+        let (walked, refused, how) = fields.entry(field).or_default();
+        *walked += finding.walked();
+        *refused += finding.refused;
         how.insert(change);
     }
-    for (field, (tried, how)) in fields {
-        writeln!(page, "| `{field}` | {tried} | {} |", how.into_iter().collect::<Vec<_>>().join(", ")).unwrap();
+    for (field, (walked, refused, how)) in fields {
+        writeln!(page, "| `{field}` | {walked} | {refused} | {} |", how.into_iter().collect::<Vec<_>>().join(", ")).unwrap();
     }
     page
 }
