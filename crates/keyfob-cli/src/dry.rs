@@ -136,7 +136,12 @@ impl Kept {
     fn headers(&self, scrubber: &Scrubber) -> Vec<(String, String)> {
         let value = |name: &str, value: &http::HeaderValue| {
             let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            if name == AUTHORIZATION.as_str() { without_signature(&scrubber.mask(&text)) } else { scrubber.mask(&text) }
+            match name {
+                _ if name == AUTHORIZATION.as_str() => without_signature(&scrubber.mask(&text)),
+                // What was said in a file (`-H @FILE`) was kept from being seen.
+                _ if value.is_sensitive() => "<secret>".to_owned(),
+                _ => scrubber.mask(&text),
+            }
         };
         self.request.headers.iter().map(|(name, found)| (name.to_string(), value(name.as_str(), found))).collect()
     }

@@ -2,6 +2,7 @@
 //! `a@FILE` (upload); `a=@FILE` and `a:=@FILE` are fields of what is in a file.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use keyfob::proto::Secret;
 use keyfob::proto::scrub::printable;
 use serde_json::{Map, Value};
 
@@ -22,6 +23,8 @@ pub(crate) struct Items {
     pub(crate) fields: Vec<(String, Field)>,
     /// Files of the body, by their fields' names: with one, it is a multipart form.
     pub(crate) files: Vec<(String, String)>,
+    /// What is in headers that a file said: it was kept from being seen.
+    pub(crate) kept_back: Vec<Secret>,
 }
 
 /// A field of the body.
@@ -110,6 +113,19 @@ impl Items {
             ));
         }
         self.header(name, name, value)
+    }
+
+    /// The same of a file, which keeps what is not to be seen.
+    pub(crate) fn header_line_of_file(&mut self, line: &str) -> Result<(), Card> {
+        let mut of_file = Self::default();
+        of_file.header_line(line)?;
+        self.content_type = of_file.content_type.or(self.content_type.take());
+        for (name, value) in &mut of_file.headers {
+            value.set_sensitive(true);
+            self.kept_back.push(Secret::new(String::from_utf8_lossy(value.as_bytes())));
+            self.headers.append(name, value.clone());
+        }
+        Ok(())
     }
 
     fn header(&mut self, text: &str, name: &str, value: &str) -> Result<(), Card> {
@@ -218,6 +234,19 @@ mod tests {
         assert_eq!(items.json(), br#"{"a":"[1]","b":[1],"d@e":"f"}"#);
         assert_eq!(items.files, [("c".to_owned(), file)]);
         assert!(read(&["a=@/no/such/file"]).is_err());
+    }
+
+    #[test]
+    fn what_a_file_says_is_kept_back() {
+        let mut items = Items::default();
+        for line in ["X-Site: hunter2", "Content-Type: text/csv"] {
+            items.header_line_of_file(line).expect("a header");
+        }
+        items.header_line("X-Mine: seen").expect("a header");
+        assert!(items.headers["x-site"].is_sensitive() && !items.headers["x-mine"].is_sensitive());
+        assert_eq!(items.content_type.as_ref().expect("one"), "text/csv");
+        assert_eq!(items.kept_back.iter().map(Secret::expose).collect::<Vec<_>>(), ["hunter2"]);
+        assert!(!format!("{items:?}").contains("hunter2"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use keyfob::Session;
-use keyfob::proto::encode;
+use keyfob::proto::{Scrubber, Secret, encode};
 
 use crate::card::Card;
 use crate::exit::Exit;
@@ -46,6 +46,7 @@ pub(crate) struct Carried {
     query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Option<(HeaderValue, Vec<u8>)>,
+    kept_back: Vec<Secret>,
 }
 
 impl Content {
@@ -58,13 +59,13 @@ impl Content {
                 Some(file) => {
                     let bytes = read_file(file)?;
                     let lines = String::from_utf8_lossy(&bytes).into_owned();
-                    lines.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| items.header_line(line))?;
+                    lines.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| items.header_line_of_file(line))?;
                 }
                 None => items.header_line(header)?,
             }
         }
         let body = self.body(method, &items)?;
-        Ok(Carried { query: items.query, headers: items.headers, body })
+        Ok(Carried { query: items.query, headers: items.headers, body, kept_back: items.kept_back })
     }
 
     fn body(&self, method: &Method, items: &Items) -> Result<Option<(HeaderValue, Vec<u8>)>, Card> {
@@ -130,7 +131,7 @@ impl Carried {
 
     /// What goes along to where a redirect leads: its URL has a query of its own, and a GET has no body.
     pub(crate) fn onward(&self, body: bool) -> Self {
-        Self { query: Vec::new(), headers: self.headers.clone(), body: self.body.clone().filter(|_| body) }
+        Self { query: Vec::new(), body: self.body.clone().filter(|_| body), ..self.clone() }
     }
 
     /// The path with the query that was said beside it.
@@ -144,6 +145,11 @@ impl Carried {
             "?"
         };
         format!("{path}{joint}{more}")
+    }
+
+    /// Knows what was said in files, too: a server may repeat it.
+    pub(crate) fn known_to(&self, scrubber: Scrubber) -> Scrubber {
+        self.kept_back.iter().fold(scrubber, Scrubber::knowing)
     }
 
     /// The headers that were said.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use keyfob::proto::Scrubber;
 use keyfob::transport::{Sending, Transport};
@@ -11,6 +11,9 @@ use keyfob::{Body, HyperTransport};
 use crate::dry::without_signature;
 use crate::output::without_terminal_controls;
 use crate::request::LARGEST;
+
+/// Who asks. The transport says so by itself where nobody did; said here, it can be shown.
+const WE: &str = concat!("keyfob/", env!("CARGO_PKG_VERSION"));
 
 /// A transport that remembers.
 pub(crate) struct Wire {
@@ -89,7 +92,8 @@ impl Wire {
 }
 
 impl Transport for Wire {
-    fn send(&self, request: Request<Body>) -> Sending<'_> {
+    fn send(&self, mut request: Request<Body>) -> Sending<'_> {
+        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(WE));
         Box::pin(async move {
             let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
             let (request, body) = if self.heard.whole { whole(request).await? } else { (request, Vec::new()) };
@@ -127,7 +131,9 @@ impl Exchange {
     pub(crate) fn heads(&self, scrubber: &Scrubber) -> String {
         let target = self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let host = self.uri.authority().map_or("", http::uri::Authority::as_str);
-        let mut lines = vec![format!("> {} {} HTTP/1.1", self.method, url(target, scrubber)), format!("> host: {host}")];
+        // Which version was spoken, the two agreed on when they met; who was never met spoke none.
+        let version = self.answer.as_ref().map_or_else(|_| String::new(), |answer| format!(" {:?}", answer.version));
+        let mut lines = vec![format!("> {} {}{version}", self.method, url(target, scrubber)), format!("> host: {host}")];
         lines.extend(self.headers.iter().map(|(name, value)| format!("> {name}: {}", header(name, value, scrubber))));
         lines.push(">".to_owned());
         match &self.answer {
@@ -144,18 +150,37 @@ impl Exchange {
 
 /// Whether what has this name is nobody else's business, whatever it is.
 fn is_telling(name: &str) -> bool {
-    const TELLING: [&str; 11] =
-        ["token", "secret", "cookie", "api-key", "api_key", "apikey", "password", "assertion", "verifier", "dpop", "signature"];
+    const TELLING: [&str; 12] = [
+        "token",
+        "secret",
+        "cookie",
+        "-key",
+        "api_key",
+        "apikey",
+        "password",
+        "assertion",
+        "verifier",
+        "dpop",
+        "signature",
+        "authorization",
+    ];
     let name = name.to_ascii_lowercase();
-    name == "code" || TELLING.iter().any(|telling| name.contains(telling))
+    // As a word: what an author, an `oauth_nonce` and `WWW-Authenticate` say is good to see.
+    let is_auth = name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "auth");
+    is_auth || matches!(name.as_str(), "code" | "key") || TELLING.iter().any(|telling| name.contains(telling))
 }
 
 fn header(name: &HeaderName, value: &HeaderValue, scrubber: &Scrubber) -> String {
     let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
     if *name == AUTHORIZATION || *name == http::header::PROXY_AUTHORIZATION {
-        let scheme = text.split(' ').next().unwrap_or_default();
+        // Without a space there is no scheme (RFC 9110 §11.4): all of it is what lets somebody in.
+        let Some((scheme, _)) = text.split_once(' ') else { return "<secret>".to_owned() };
         // An OAuth 1 header says much that helps to understand a refusal; nothing of it but the signature lets anybody in, who has no secret.
         return if scheme.eq_ignore_ascii_case("OAuth") { without_signature(&scrubber.mask(&text)) } else { format!("{scheme} <secret>") };
+    }
+    // What was said in a file (`-H @FILE`) was kept from being seen.
+    if value.is_sensitive() {
+        return "<secret>".to_owned();
     }
     // A nonce is what a server wants to see again, and no secret (RFC 9449 §8).
     if is_telling(name.as_str()) && name.as_str() != "dpop-nonce" {
@@ -188,29 +213,59 @@ mod tests {
         for (name, value) in [
             ("authorization", "Bearer unknown-to-us"),
             ("x-august-access-token", "unknown-to-us"),
+            ("ocp-apim-subscription-key", "unknown-to-us"),
+            ("x-auth", "unknown-to-us"),
+            ("proxy-authorization", "unknown-to-us"),
             ("dpop", "unknown-to-us"),
             ("x-note", "known-secret, and text"),
         ] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
+        let mut kept = HeaderValue::from_static("s3");
+        kept.set_sensitive(true);
+        headers.insert("x-site", kept);
         let mut answered = HeaderMap::new();
         answered.insert("location", HeaderValue::from_static("/x?code=unknown-to-us&page=2&access_token=unknown-to-us"));
         answered.insert("set-cookie", HeaderValue::from_static("sid=unknown-to-us"));
         answered.insert("dpop-nonce", HeaderValue::from_static("n-1"));
+        answered.insert("www-authenticate", HeaderValue::from_static("Bearer error=\"invalid_token\""));
         let exchange = Exchange {
             method: Method::GET,
             uri: Uri::from_static("https://a.example:8443/me?a=b&oauth_signature=unknown-to-us"),
             headers,
             body: Vec::new(),
-            answer: Ok(Answered { version: Version::HTTP_11, status: StatusCode::FOUND, headers: answered, body: Vec::new() }),
+            answer: Ok(Answered { version: Version::HTTP_2, status: StatusCode::FOUND, headers: answered, body: Vec::new() }),
         };
         let shown = exchange.heads(&Scrubber::new().knowing(&Secret::new("known-secret")));
         assert!(!shown.contains("unknown-to-us") && !shown.contains("known-secret"), "{shown}");
         assert_eq!(
             shown,
-            "> GET /me?a=b&oauth_signature=<secret> HTTP/1.1\n> host: a.example:8443\n> authorization: Bearer <secret>\n\
-             > x-august-access-token: <secret>\n> dpop: <secret>\n> x-note: <secret>, and text\n>\n\
-             < HTTP/1.1 302 Found\n< location: /x?code=<secret>&page=2&access_token=<secret>\n< set-cookie: <secret>\n< dpop-nonce: n-1\n<"
+            "> GET /me?a=b&oauth_signature=<secret> HTTP/2.0\n> host: a.example:8443\n> authorization: Bearer <secret>\n\
+             > x-august-access-token: <secret>\n> ocp-apim-subscription-key: <secret>\n> x-auth: <secret>\n\
+             > proxy-authorization: <secret>\n> dpop: <secret>\n> x-note: <secret>, and text\n> x-site: <secret>\n>\n\
+             < HTTP/2.0 302 Found\n< location: /x?code=<secret>&page=2&access_token=<secret>\n< set-cookie: <secret>\n< dpop-nonce: n-1\n\
+             < www-authenticate: Bearer error=\"invalid_token\"\n<"
         );
+    }
+
+    #[test]
+    fn a_name_tells_by_its_words() {
+        for telling in ["X-Functions-Key", "key", "auth", "X-Auth-User", "auth_key", "X-Original-Authorization", "client_secret"] {
+            assert!(is_telling(telling), "{telling}");
+        }
+        for plain in ["author", "oauth_nonce", "oauth_consumer_key", "www-authenticate", "x-monkey", "country_code"] {
+            assert!(!is_telling(plain), "{plain}");
+        }
+    }
+
+    #[test]
+    fn who_was_never_met_spoke_no_version() {
+        let exchange = Exchange {
+            method: Method::GET,
+            uri: Uri::from_static("https://a.example/me"),
+            headers: HeaderMap::new(),
+            answer: Err("no such host".to_owned()),
+        };
+        assert_eq!(exchange.heads(&Scrubber::new()), "> GET /me\n> host: a.example\n>\n* no such host");
     }
 }

@@ -148,10 +148,10 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         return printed::run(shape, &opened, |session| carried.call(session, method, &args.path), args.show_secrets, &context.out).await;
     }
     let session = opened.session().await?;
-    let before = session.scrubber();
+    let before = carried.known_to(session.scrubber());
     let sent = send(&method, &carried, &args, &session, context).await;
     if args.verbose {
-        tell(&before, &session, context);
+        tell(&before, &session, &carried, context);
     }
     let what = format!("cannot call {}", opened.account.name);
     let came = sent?;
@@ -162,7 +162,7 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
             let paging = pages::Paging { session: &session, most: if args.paginate { args.pages } else { 1 }, retries: args.retry };
             let values = paging.read(came, &args.path, &context.out, &what).await;
             if args.verbose {
-                tell(&before, &session, context);
+                tell(&before, &session, &carried, context);
             }
             data::show(values?, &shape, &session, &context.out)
         }
@@ -181,8 +181,8 @@ async fn send(method: &Method, carried: &Carried, args: &Call, session: &Session
 }
 
 /// The heads of what was sent and answered so far. Tokens may have been renewed meanwhile: the old and the new ones are masked.
-fn tell(before: &Scrubber, session: &Session, context: &Context) {
-    let after = session.scrubber();
+fn tell(before: &Scrubber, session: &Session, carried: &Carried, context: &Context) {
+    let after = carried.known_to(session.scrubber());
     for exchange in context.heard().map(Heard::take).unwrap_or_default() {
         context.out.note(&context.out.note_paint().dim(&after.mask(&exchange.heads(before))));
     }
