@@ -85,6 +85,12 @@ impl Card {
         self
     }
 
+    /// With another account of what was being done, in place of the one before.
+    pub(crate) fn called(mut self, what: impl Into<String>) -> Self {
+        self.what = what.into();
+        self
+    }
+
     /// With another account of what was being done; what it said before goes before the reason.
     pub(crate) fn saying(mut self, what: impl Into<String>) -> Self {
         let before = std::mem::replace(&mut self.what, what.into());

@@ -1,5 +1,5 @@
 //! Request items as people write them behind a path: `a==1` (query), `H:v` (header), `a=b` (field), `a:=1` (JSON),
-//! `a@FILE` (upload); `a=@FILE` and `a:=@FILE` are fields of what is in a file.
+//! `a@FILE` (upload); `a=@FILE` and `a:=@FILE` are fields of what is in a file, and `a=\@b` is the text `@b`.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use keyfob::proto::Secret;
@@ -47,13 +47,16 @@ impl Items {
             match separator {
                 "==" => items.query.push((name, value)),
                 ":=" | ":=@" => {
-                    let value = if separator == ":=" { value } else { text_of(&value)? };
+                    let value = if separator == ":=" { unescaped(value) } else { text_of(&name, separator, &value)? };
                     let json =
                         serde_json::from_str(&value).map_err(|error| wrong(text, &format!("what stands behind := is no JSON: {error}")))?;
                     items.fields.push((name, Field::Json(json)));
                 }
-                "=" => items.fields.push((name, Field::Text(value))),
-                "=@" => items.fields.push((name, Field::Text(text_of(&value)?))),
+                "=" => items.fields.push((name, Field::Text(unescaped(value)))),
+                "=@" => {
+                    let text = text_of(&name, separator, &value)?;
+                    items.fields.push((name, Field::Text(text)));
+                }
                 "@" => items.files.push((name, value)),
                 _ => items.header(text, &name, &value)?,
             }
@@ -147,10 +150,23 @@ impl Items {
     }
 }
 
-/// What is in a file, as text.
-fn text_of(file: &str) -> Result<String, Card> {
-    String::from_utf8(read_file(file)?)
-        .map_err(|_| Card::usage(format!("{} is no text", printable(file)), "a field of the body is text", "to upload a file: NAME@FILE"))
+/// What is in a file, as text. Somebody may have meant a text that begins with `@`, a password say: what stands there is not repeated.
+fn text_of(name: &str, separator: &str, file: &str) -> Result<String, Card> {
+    let (name, file_of) = (printable(name), format!("the file named after {}{separator}", printable(name)));
+    let bytes = read_file(file).map_err(|card| {
+        let text = if separator == "=@" { format!("; a text that begins with @ is written {name}=\\@…") } else { String::new() };
+        card.called(format!("cannot read {file_of}")).advising(format!("check its name and who may read it{text}"))
+    })?;
+    String::from_utf8(bytes)
+        .map_err(|_| Card::usage(format!("{file_of} is no text"), "a field of the body is text", format!("to upload a file: {name}@FILE")))
+}
+
+/// `\@` at the beginning of a value is an `@` that names no file; `\\@` is `\@`.
+fn unescaped(value: String) -> String {
+    match value.strip_prefix('\\') {
+        Some(rest) if rest.trim_start_matches('\\').starts_with('@') => rest.to_owned(),
+        _ => value,
+    }
 }
 
 fn wrong(text: &str, why: &str) -> Card {
@@ -233,7 +249,18 @@ mod tests {
         let items = read(&[&format!("a=@{file}"), &format!("b:=@{file}"), &format!("c@{file}"), r"d\@e=f"]).expect("items");
         assert_eq!(items.json(), br#"{"a":"[1]","b":[1],"d@e":"f"}"#);
         assert_eq!(items.files, [("c".to_owned(), file)]);
-        assert!(read(&["a=@/no/such/file"]).is_err());
+        for item in ["password=@hunter2", "password:=@hunter2"] {
+            let card = read(&[item]).expect_err("no such file");
+            assert!(!format!("{card:?}").contains("hunter2"), "{card:?}");
+        }
+        assert!(read(&["a=@bob"]).is_err_and(|card| card.next().contains(r"a=\@…")));
+    }
+
+    #[test]
+    fn a_text_may_begin_with_what_names_a_file() {
+        let items = read(&[r"a=\@bob hi", r"b=\\@c", r"c=\d@e", r"d=\", r#"e:="\\@""#]).expect("items");
+        assert_eq!(items.json(), br#"{"a":"@bob hi","b":"\\@c","c":"\\d@e","d":"\\","e":"\\@"}"#);
+        assert!(read(&[r"a:=\@bob"]).is_err_and(|card| card.why().contains("no JSON")));
     }
 
     #[test]
