@@ -39,21 +39,29 @@ pub(crate) fn read(texts: &[String]) -> Result<Vec<Part>, Card> {
 }
 
 fn one(text: &str) -> Result<Part, Card> {
-    let (name, mut rest) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+    let (name, said) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
         // It may be a secret whose name was forgotten: it is not repeated.
         Card::usage("what -F says is no part of a form", "expected NAME=VALUE, NAME=@FILE or NAME=<FILE", "example: -F picture=@door.png")
     })?;
+    let (kind, said) = match said.chars().next() {
+        Some(kind @ ('@' | '<')) => (Some(kind), &said[1..]),
+        _ => (None, said),
+    };
+    let (content, mut rest) = word(said).unwrap_or_else(|| plain(said, false));
     let (mut media_type, mut file_name) = (None, None);
-    while let Some((before, last)) = rest.rsplit_once(';') {
-        if let Some(said) = last.strip_prefix("type=") {
-            media_type = Some(said.to_owned());
-        } else if let Some(said) = last.strip_prefix("filename=") {
-            file_name = Some(said.trim_matches('"').to_owned());
-        } else {
-            break;
+    while let Some((which, said)) = marker(rest) {
+        let (value, behind) = match which {
+            // What follows a media type belongs to it, quoted or not (RFC 9110 §8.3.1).
+            Which::Type => plain(said, true),
+            Which::FileName => word(said).unwrap_or_else(|| plain(said, false)),
+        };
+        match which {
+            Which::Type => media_type = Some(value.trim_matches(' ').to_owned()),
+            Which::FileName => file_name = Some(value.trim_matches(' ').to_owned()),
         }
-        rest = before;
+        rest = behind;
     }
+    // Spaces alone are trimmed: a line break is no part of a type, and is seen as one in a name.
     if let Some(bad) = media_type.as_ref().filter(|said| HeaderValue::from_str(said).is_err()) {
         return Err(Card::usage(
             format!("\"{}\" is no media type", printable(bad)),
@@ -61,14 +69,62 @@ fn one(text: &str) -> Result<Part, Card> {
             "example: ;type=image/png",
         ));
     }
-    let mut part = match (rest.strip_prefix('@'), rest.strip_prefix('<')) {
-        (Some(file), _) => Part::file(name, file)?,
-        (_, Some(file)) => Part::field(name, read_file(file)?),
-        _ => Part::field(name, rest.as_bytes().to_vec()),
+    let mut part = match kind {
+        Some('@') => Part::file(name, &content)?,
+        Some(_) => Part::field(name, read_file(&content)?),
+        None => Part::field(name, content.into_bytes()),
     };
     part.media_type = media_type.or(part.media_type);
     part.file_name = file_name.or(part.file_name);
     Ok(part)
+}
+
+/// What may stand behind a part.
+#[derive(Clone, Copy)]
+enum Which {
+    Type,
+    FileName,
+}
+
+/// Which of them this is the beginning of, and what is behind its name.
+fn marker(text: &str) -> Option<(Which, &str)> {
+    let text = text.strip_prefix(';')?.trim_start_matches(' ');
+    let media_type = text.strip_prefix("type=").map(|said| (Which::Type, said));
+    media_type
+        .or_else(|| text.strip_prefix("filename=").map(|said| (Which::FileName, said)))
+        .map(|(which, said)| (which, said.trim_start_matches(' ')))
+}
+
+/// What is in quotes, as curl has it (`\"` and `\\` are a quote and a backslash in it), and what is behind. Quotes that end before the value does are
+/// part of it.
+fn word(text: &str) -> Option<(String, &str)> {
+    let quoted = text.strip_prefix('"')?;
+    let (mut value, mut escaped) = (String::new(), false);
+    for (at, c) in quoted.char_indices() {
+        let behind = quoted[at + c.len_utf8()..].trim_start_matches(' ');
+        match c {
+            '"' if !escaped && (behind.is_empty() || marker(behind).is_some()) => return Some((value, behind)),
+            '\\' if !escaped && quoted[at + 1..].starts_with(['"', '\\']) => escaped = true,
+            c => {
+                value.push(c);
+                escaped = false;
+            }
+        }
+    }
+    None
+}
+
+/// What stands before the next `;type=` or `;filename=`, and what is behind. In a media type, one in quotes is none.
+fn plain(text: &str, quotes: bool) -> (String, &str) {
+    let quotes = quotes && text.matches('"').count().is_multiple_of(2);
+    let mut inside = false;
+    for (at, c) in text.char_indices() {
+        inside ^= quotes && c == '"';
+        if c == ';' && !inside && marker(&text[at..]).is_some() {
+            return (text[..at].to_owned(), &text[at..]);
+        }
+    }
+    (text.to_owned(), "")
 }
 
 /// A form, ready to be sent.
@@ -167,6 +223,42 @@ mod tests {
              --B\nContent-Disposition: form-data; name=\"r\"\n\nPNG\n\
              --B--\n"
         );
+    }
+
+    #[test]
+    fn a_media_type_has_parameters_and_a_name_may_be_quoted() {
+        let head = |part: &str| {
+            let text = shown(&[part]);
+            text.strip_prefix("--B\nContent-Disposition: form-data; name=\"a\"")
+                .and_then(|text| text.strip_suffix("\n--B--\n"))
+                .expect("one")
+                .to_owned()
+        };
+        for (part, expected) in [
+            ("a={};type=application/json;charset=utf-8", "\nContent-Type: application/json;charset=utf-8\n\n{}"),
+            (
+                "a={}; type=application/json; charset=utf-8 ; filename=x.json",
+                "; filename=\"x.json\"\nContent-Type: application/json; charset=utf-8\n\n{}",
+            ),
+            ("a=b;type=x/y;p=\"q;type=z\";filename=c", "; filename=\"c\"\nContent-Type: x/y;p=\"q;type=z\"\n\nb"),
+            ("a=b;filename=\"c;d\"", "; filename=\"c;d\"\n\nb"),
+            ("a=b;filename=\"c;type=d\";type=x/y", "; filename=\"c;type=d\"\nContent-Type: x/y\n\nb"),
+            (r#"a=b;filename="c\\d""#, "; filename=\"c\\d\"\n\nb"),
+            ("a=b;filename=c;d", "; filename=\"c;d\"\n\nb"),
+            ("a=\"b;type=c\";type=x/y", "\nContent-Type: x/y\n\nb;type=c"),
+            ("a=it\"s;type=x/y", "\nContent-Type: x/y\n\nit\"s"),
+            ("a=\"b\" and c; d", "\n\n\"b\" and c; d"),
+            ("a=\"b", "\n\n\"b"),
+            ("a=;type=x/y", "\nContent-Type: x/y\n\n"),
+        ] {
+            assert_eq!(head(part), expected, "{part}");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("e;f.txt").display().to_string();
+        std::fs::write(&file, "text").expect("a file");
+        for part in [format!("a=@\"{file}\";type=x/y;z=1"), format!("a=@{file}; type=x/y;z=1")] {
+            assert_eq!(head(&part), "; filename=\"e;f.txt\"\nContent-Type: x/y;z=1\n\ntext");
+        }
     }
 
     #[test]
