@@ -132,6 +132,10 @@ async fn c18_i9_redirects_are_followed_when_that_is_asked_for_and_lose_the_crede
         "/look" => (303, "Location: /here\r\n".to_owned()),
         "/same" => (307, "Location: /here\r\n".to_owned()),
         "/circle" => (301, "Location: /circle\r\n".to_owned()),
+        "/steps/0" => (200, String::new()),
+        steps if steps.starts_with("/steps/") => {
+            (302, format!("Location: /steps/{}\r\n", steps["/steps/".len()..].parse::<u32>().expect("a number") - 1))
+        }
         "/away" => (302, format!("Location: {away}/there\r\n")),
         "/away-same" => (307, format!("Location: {away}/there\r\n")),
         "/away-and-back" => (302, format!("Location: {away}/back\r\n")),
@@ -161,6 +165,13 @@ async fn c18_i9_redirects_are_followed_when_that_is_asked_for_and_lose_the_crede
         let asked = heard(&asked_here);
         assert!(asked[1].starts_with(&format!("{method} /here")) && asked[1].contains("content-length") == body, "{path}: {asked:?}");
     }
+
+    // Twenty are followed; the one after them is not asked for, rather than asked for and thrown away.
+    assert_eq!(house.good(&["get", "hub", "/steps/20", "-L"]).await, "ok");
+    assert_eq!(heard(&asked_here).len(), 21);
+    house.run(&["get", "hub", "/steps/21", "-L"]).await.fails(1, ["cannot call hub", "20 redirects were followed", "-i"]);
+    let asked = heard(&asked_here);
+    assert!(asked.len() == 21 && asked[20].starts_with("GET /steps/1 "), "{asked:?}");
 
     // Elsewhere one comes as a stranger, with no header that tells who it is.
     let said = ["-L", "-H", "X-Mine: private", "-H", "Accept: text/csv"];

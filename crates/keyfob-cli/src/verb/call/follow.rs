@@ -3,10 +3,11 @@
 
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, LOCATION, RANGE, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use keyfob::proto::Origin;
 use keyfob::proto::scrub::printable;
 use keyfob::transport::PublicOnly;
 use keyfob::{Answer, Body, Session};
-use url::{Host, Url};
+use url::Url;
 
 use super::{pages, retry};
 use crate::card::{Card, Doing};
@@ -44,9 +45,13 @@ impl Following<'_> {
         let mut here =
             pages::absolute(base, &query).ok_or_else(|| self.refused("the call has no URL that could be left", "leave -L away"))?;
         let (mut method, mut body) = (self.method.clone(), self.carried.body().is_some());
+        let mut trail = Trail { home: here.clone(), near: true };
         let mut came = Came::Ours(first);
-        for _ in 0..MOST {
+        for followed in 0..=MOST {
             let Some(target) = came.leads_to() else { return Ok(came) };
+            if followed == MOST {
+                break;
+            }
             // RFC 9110 §15.4: after 303 one looks, and does not do it again; after 301 and 302 a POST is a GET, as everybody has it.
             let status = came.status();
             let looks = status == StatusCode::SEE_OTHER && method != Method::HEAD
@@ -61,14 +66,15 @@ impl Following<'_> {
                 let call = || self.carried.onward(body).call(self.session, method.clone(), &text);
                 Came::Ours(retry::send(call, &method, self.retries, &self.context.out, self.what).await?)
             } else {
-                Came::Elsewhere(self.as_a_stranger(&here, &there, &method, body).await?)
+                let near = trail.stays_near(&there);
+                Came::Elsewhere(self.as_a_stranger(&here, &there, near, &method, body).await?)
             };
             here = there;
         }
         Err(self.refused(&format!("it leads on and on: {MOST} redirects were followed"), "see where: leave -L away, and use -i"))
     }
 
-    async fn as_a_stranger(&self, from: &Url, to: &Url, method: &Method, body: bool) -> Result<Response<Body>, Card> {
+    async fn as_a_stranger(&self, from: &Url, to: &Url, near: bool, method: &Method, body: bool) -> Result<Response<Body>, Card> {
         let origin = to.origin().ascii_serialization();
         let by_hand = "look at it first (-i without -L); if it is right, ask there yourself";
         if from.scheme() == "https" && to.scheme() != "https" {
@@ -88,7 +94,7 @@ impl Following<'_> {
             .map_err(|_| self.refused("it leads to an address that cannot be asked", by_hand))?;
         *request.headers_mut() = harmless(self.carried.headers());
         // A redirect must not make us ask what only this machine, or this network, can (SSRF).
-        if !is_near(from, to) {
+        if !near {
             request.extensions_mut().insert(PublicOnly);
         }
         self.context.transport()?.send(request).await.doing(self.what)
@@ -103,15 +109,23 @@ fn harmless(said: &HeaderMap) -> HeaderMap {
     said.iter().filter(|(name, _)| HARMLESS.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Whether it is the same machine, or both are this one.
-fn is_near(from: &Url, to: &Url) -> bool {
-    let is_here = |url: &Url| match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    from.host() == to.host() || is_here(from) && is_here(to)
+/// Where the API is, and whether it led nowhere else so far.
+struct Trail {
+    home: Url,
+    near: bool,
+}
+
+impl Trail {
+    /// Whether the next step, too, is at the API's own origin, or both are on this machine. Another port of the API's host is another server, and may be
+    /// there for us alone. Who was elsewhere once is led by a stranger from there on, also back home.
+    fn stays_near(&mut self, to: &Url) -> bool {
+        self.near = self.near
+            && match (Origin::parse(self.home.as_str()), Origin::parse(to.as_str())) {
+                (Some(home), Some(to)) => home == to || home.is_loopback() && to.is_loopback(),
+                _ => false,
+            };
+        self.near
+    }
 }
 
 impl Came {
@@ -172,17 +186,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_machine_itself_is_near_it() {
-        let near = |from: &str, to: &str| is_near(&Url::parse(from).expect("a URL"), &Url::parse(to).expect("a URL"));
-        assert!(near("https://a.example/x", "https://a.example:8443/y"));
+    fn only_the_api_itself_is_near_it() {
+        let url = |text: &str| Url::parse(text).expect("a URL");
+        let near = |home: &str, to: &str| Trail { home: url(home), near: true }.stays_near(&url(to));
+        assert!(near("https://a.example/x", "https://a.example:443/y"));
         assert!(near("http://127.0.0.1:1/x", "http://localhost:2/y"));
         assert!(near("http://[::1]:1/x", "http://127.0.0.2/"));
         for (from, to) in [
             ("https://a.example/", "https://b.example/"),
             ("https://a.example/", "http://127.0.0.1/"),
+            ("http://10.0.0.1/", "http://10.0.0.1:8080/"),
+            ("https://a.example/x", "https://a.example:8443/y"),
+            ("https://a.example/", "https://u@a.example/"),
             ("http://127.0.0.1/", "http://10.0.0.1/"),
         ] {
             assert!(!near(from, to), "{from} {to}");
         }
+        // Back home, a stranger leads.
+        let mut trail = Trail { home: url("http://10.0.0.1/"), near: true };
+        let steps = ["http://10.0.0.1/a", "https://b.example/", "http://10.0.0.1/b"].map(|step| trail.stays_near(&url(step)));
+        assert_eq!(steps, [true, false, false]);
     }
 }
