@@ -49,6 +49,7 @@ async fn what_is_printed_is_what_the_schema_says() {
         ("do", &["do", "telldus", "devices"]),
         ("app list", &["app", "list"]),
         ("key create", &["key", "create", "--account", "acme", "--allow", "GET /**", "--expires", "7d", "--rate", "10/min"]),
+        ("key create", &["key", "create", "--api", "--name", "deploy", "--expires", "30d"]),
         ("key list", &["key", "list"]),
         ("provider list", &["provider", "list"]),
         ("provider show", &["provider", "show", "fitbit"]),
@@ -56,16 +57,18 @@ async fn what_is_printed_is_what_the_schema_says() {
         ("export", &["export"]),
         ("vault status", &["vault", "status"]),
         ("vault check", &["vault", "check"]),
-        ("logout", &["logout", "telldus"]),
-        ("account rm", &["account", "rm", "acme", "--revoke"]),
     ];
     for (verb, arguments) in commands {
         fits(verb, &house.json(arguments).await);
     }
-    let key = house.json(&["key", "list"]).await[0]["id"].as_str().map(str::to_owned).unwrap_or_default();
-    if !key.is_empty() {
-        fits("key revoke", &house.json(&["key", "revoke", &key]).await);
+    let keys = house.json(&["key", "list"]).await;
+    let ids: Vec<&str> = keys.as_array().into_iter().flatten().filter_map(|key| key["id"].as_str()).collect();
+    assert_eq!(ids.len(), 2, "a valet key and an API token: {keys}");
+    for id in ids {
+        fits("key revoke", &house.json(&["key", "revoke", id]).await);
     }
+    fits("logout", &house.json(&["logout", "telldus"]).await);
+    fits("account rm", &house.json(&["account", "rm", "acme", "--revoke"]).await);
     // What fails says why in one shape, whatever the verb.
     for arguments in
         [&["get", "nobody", "/x"][..], &["schema", "nothing"], &["provider", "check", &sound], &["account", "rename", "telldus", "acme"]]
