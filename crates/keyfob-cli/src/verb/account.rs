@@ -60,10 +60,12 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
 async fn rename(args: Rename, context: &Context) -> Result<(), Card> {
     let to = Name::parse(&args.to)?.checked_for_login()?;
     let name = to.to_string();
-    if was_renamed(&args.from, &name, context).await? {
-        return report(&args.from, &name, &to.provider, context);
-    }
-    let before = context.account(&args.from).await?;
+    let before = match context.meant(&args.from).await? {
+        Some(before) => before,
+        // Only where nobody has the name: a provider's bare name may be gone as an account's, and mean another one since.
+        None if was_renamed(&args.from, &name, context).await? => return report(&args.from, &name, &to.provider, context),
+        None => context.account(&args.from).await?,
+    };
     let what = format!("cannot rename {}", before.name);
     // What is called that is the web app's, for a person who signs in there: by another name it would be the owner's.
     if before.name.starts_with('~') {
@@ -101,9 +103,6 @@ async fn rename(args: Rename, context: &Context) -> Result<(), Card> {
 /// Whether this very rename was done before. What came after it may have been cut off: it is done again, which changes nothing where it was not.
 async fn was_renamed(from: &str, to: &str, context: &Context) -> Result<bool, Card> {
     let accounts = context.accounts().await?;
-    if accounts.iter().any(|account| account.name == from) {
-        return Ok(false);
-    }
     let Some(account) = accounts.iter().find(|account| account.name == to) else { return Ok(false) };
     let history = context.keyfob().await?.store().history(&account.id).await.doing("cannot read the vault")?;
     let last = history.iter().rev().find_map(|entry| match &entry.event {
