@@ -80,6 +80,8 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     args.refused.check()?;
     let name = Name::parse(&args.name)?.checked_for_login()?.to_string();
     let provider = context.provider(name.split('/').next().unwrap_or_default()).await?;
+    // As at a login: a bare name may mean an account that has a label.
+    let name = context.meant(&name).await?.map_or(name, |account| account.name);
     let what = format!("cannot import {name}");
     let object = match &args.from {
         Some(file) => Some(of_file(file, &provider, context)?),
