@@ -213,6 +213,64 @@ async fn a_name_that_becomes_another_account_at_the_provider_is_another_account(
     assert_eq!(world.account("fitbit").await.expect("an account").id, new.id);
 }
 
+/// The vault has the new name first, and the shelf a moment later; a page that is looked at in between must not lose the account.
+#[tokio::test]
+async fn a_renamed_account_is_its_owners_at_every_moment() {
+    let (world, mut owner, mut member) = two(&["fitbit"]).await;
+    let shelf: std::sync::Arc<dyn keyfob_store::Shelf> = world.shelf.clone().expect("a shelf");
+    owner.connect("fitbit").await;
+    let token = owner.get("/accounts/fitbit").await.form_token();
+    owner.post("/accounts/fitbit/rename", &[("form_token", &token), ("title", "Übersee")]).await;
+    let account = keyfob::rename(&world.keyfob(), "fitbit", "fitbit/one").await.expect("renamed");
+    let start = owner.get("/").await;
+    assert!(start.has("href=\"/accounts/fitbit%2Fone\"") && start.has("Übersee"), "{}", start.text);
+    // Cut off here, it is all the same; and asked for again, it does no harm.
+    for was in ["fitbit", "fitbit"] {
+        let start = owner.get("/").await;
+        assert!(start.has("href=\"/accounts/fitbit%2Fone\"") && start.has("Übersee"), "{}", start.text);
+        keyfob_broker::follow(&shelf, was, &account, keyfob::Clock::now(&*world.clock)).await.expect("followed");
+    }
+    // It was lost, by a program that is older.
+    assert!(shelf.remove_item(Kind("account"), account.id.as_str()).await.expect("the shelf"));
+    assert!(!owner.get("/").await.has("fitbit%2Fone"));
+    keyfob_broker::follow(&shelf, "fitbit", &account, keyfob::Clock::now(&*world.clock)).await.expect("followed");
+    assert!(owner.get("/").await.has("href=\"/accounts/fitbit%2Fone\""));
+    // At the provider it is linked by the new name: nobody else's (L19), also when no login can be under way any more.
+    world.advance(11 * 60);
+    let url = member.begin("fitbit").await;
+    let back = member.approve(&url).await;
+    assert_eq!(member.get(&back).await.status, 409);
+    // And taken back with all the others, although nobody has looked or followed since.
+    keyfob::rename(&world.keyfob(), "fitbit/one", "fitbit/two").await.expect("renamed");
+    let path = "/people/owner/revoke";
+    let page = owner.act(path, &[]).await;
+    assert_eq!(names(&world).await, Vec::<String>::new(), "{}", page.text);
+}
+
+#[tokio::test]
+async fn l19_a_link_ends_when_the_name_becomes_somebody_elses_account_by_the_command() {
+    let (world, mut owner, mut member) = two(&["fitbit"]).await;
+    owner.connect("fitbit").await;
+    let mut other = world.account("fitbit").await.expect("an account");
+    world.advance(11 * 60);
+    let mut tries = async |status: u16, why: &str| {
+        let url = member.begin("fitbit").await;
+        let back = member.approve(&url).await;
+        let page = member.get(&back).await;
+        assert_eq!(page.status, status, "{why}: {}", page.text);
+    };
+    tries(409, "it is the owner's").await;
+    // Where nothing says whose it is, nobody can tell.
+    let user = other.kept.remove("user_id").expect("it is known whose it is");
+    world.store.put_account(&other, Expected::Anything, None).await.expect("put");
+    tries(409, "it may be the owner's").await;
+    assert_ne!(user, "SOMEBODY");
+    other.kept.insert("user_id".to_owned(), "SOMEBODY".to_owned());
+    other.id = keyfob::AccountId::random();
+    world.store.put_account(&other, Expected::Anything, None).await.expect("put");
+    tries(303, "the owner has another one").await;
+}
+
 #[tokio::test]
 async fn l19_a_household_may_share() {
     let setup = support::Setup { known: true, more: Some(|_, config| config.shared_accounts = true), ..support::Setup::default() };

@@ -67,18 +67,55 @@ impl Site {
         }
         let mut mine = Vec::new();
         for item in people.shelf.items(ACCOUNT, Some(person), None, MOST, now).await? {
-            let Listed { name, title } = super::read(&item.value)?;
-            let found = self.keyfob.store().account(&name).await?.map(|found| found.value);
+            let listed: Listed = super::read(&item.value)?;
             // The command may have logged it out, or in again as another one.
-            let Some(account) = found.filter(|account| account.id.as_str() == item.value.id) else {
+            let Some(account) = self.account_of(people, &item.value, &listed, now).await? else {
                 people.shelf.remove_item(ACCOUNT, &item.value.id).await?;
                 continue;
             };
             // The provider may not be served any more.
-            mine.extend(self.seat_in_vault(person, &name).map(|seat| Mine { seat, account, title }));
+            mine.extend(self.seat_in_vault(person, &account.name).map(|seat| Mine { seat, account, title: listed.title }));
         }
         mine.sort_by(|one, other| one.seat.shown.cmp(&other.seat.shown));
         Ok(mine)
+    }
+
+    /// All that a person has in the vault, also of providers that are not served any more.
+    pub(super) async fn all_of(&self, people: &People, person: &str, now: Timestamp) -> Result<Vec<Account>, StoreError> {
+        let mut accounts = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let some = people.shelf.items(ACCOUNT, Some(person), after.as_deref(), MOST, now).await?;
+            for item in &some {
+                let listed: Listed = super::read(&item.value)?;
+                let account = match self.account_of(people, &item.value, &listed, now).await? {
+                    Some(account) => Some(account),
+                    // Its name may have become another account's by the command; that one is theirs just so.
+                    None => self.keyfob.store().account(&listed.name).await?.map(|found| found.value),
+                };
+                accounts.extend(account);
+            }
+            if some.len() < MOST {
+                return Ok(accounts);
+            }
+            after = some.last().map(|item| item.value.id.clone());
+        }
+    }
+
+    /// The account that a person's item is of, if the vault still has it. The command gives it another name there first, and says so here a moment later,
+    /// or never, where it is cut off in between: so it is looked for by its id. What is dropped instead would be nobody's, and nobody could take it back.
+    async fn account_of(&self, people: &People, item: &Item, listed: &Listed, now: Timestamp) -> Result<Option<Account>, StoreError> {
+        let is_it = |account: &Account| account.id.as_str() == item.id;
+        let found = self.keyfob.store().account(&listed.name).await?.map(|found| found.value);
+        if let Some(account) = found.filter(is_it) {
+            return Ok(Some(account));
+        }
+        let mut all = self.keyfob.store().accounts().await?.into_iter().map(|found| found.value);
+        let renamed = all.find(|account| is_it(account) && item.owner.as_deref() == Some(whose(&account.name).0));
+        if let Some(account) = &renamed {
+            people.renamed(&listed.name, account, now).await?;
+        }
+        Ok(renamed)
     }
 
     /// Writes down what the command made: once for a vault as it was before there were people, and then each service's usual name.
@@ -103,22 +140,6 @@ impl Site {
 }
 
 impl People {
-    /// What a person's accounts are called in the vault.
-    pub(super) async fn names_of(&self, person: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
-        let mut names = Vec::new();
-        let mut after: Option<String> = None;
-        loop {
-            let some = self.shelf.items(ACCOUNT, Some(person), after.as_deref(), MOST, now).await?;
-            for item in &some {
-                names.push(super::read::<Listed>(&item.value)?.name);
-            }
-            if some.len() < MOST {
-                return Ok(names);
-            }
-            after = some.last().map(|item| item.value.id.clone());
-        }
-    }
-
     /// Writes down that a person has this account. What they call it stays.
     pub(crate) async fn list(&self, person: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
         // Nearly always it is there, and reading is cheaper.
@@ -150,9 +171,19 @@ impl People {
 
     /// An account of the vault has another name there: what is kept about it follows its id. What the person calls it stays.
     pub(super) async fn renamed(&self, was: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
-        let Some(found) = self.shelf.item(ACCOUNT, account.id.as_str(), now).await? else { return Ok(()) };
-        let person = found.value.owner.clone().unwrap_or_default();
-        self.entitle(&person, account, super::read::<Listed>(&found.value)?.title).await?;
+        let person = match self.shelf.item(ACCOUNT, account.id.as_str(), now).await? {
+            Some(found) => {
+                let person = found.value.owner.clone().unwrap_or_default();
+                self.entitle(&person, account, super::read::<Listed>(&found.value)?.title).await?;
+                person
+            }
+            // Nobody has looked yet; or somebody looked for the old name, and took it for gone.
+            None => {
+                let (person, _) = whose(&account.name);
+                self.list(person, account, now).await?;
+                person.to_owned()
+            }
+        };
         let Some(id) = self.upstream(account.person(), now).await? else { return Ok(()) };
         for _ in 0..TRIES {
             let Some(found) = self.shelf.item(UPSTREAM, &id, now).await? else { return Ok(()) };
@@ -219,7 +250,7 @@ impl People {
                     linked.names.push(seat.name.clone());
                     Linked { at: now, ..linked }
                 }
-                Some(linked) if linked.is_alive(site, now).await? => return Ok(false),
+                Some(linked) if linked.is_alive(site, self, &id, now).await? => return Ok(false),
                 _ => Linked { person: seat.person.clone(), names: vec![seat.name.clone()], at: now },
             };
             match self.shelf.put_item(UPSTREAM, &linked.item(&id), expected).await {
@@ -264,10 +295,12 @@ impl Linked {
         Item::new(id, serde_json::to_vec(self).expect("text and numbers")).owned_by(self.person.clone())
     }
 
-    /// Whether one of the accounts is there, or may come yet.
-    async fn is_alive(&self, site: &Site, now: Timestamp) -> Result<bool, StoreError> {
+    /// Whether one of the accounts is there, or may come yet. Under its name there may be another one by now, which the command made, and which says nothing
+    /// about this one; where its provider does not say whose it is, nobody can tell, and it counts.
+    async fn is_alive(&self, site: &Site, people: &People, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         for name in &self.names {
-            if site.keyfob.store().account(name).await?.is_some() {
+            let Some(found) = site.keyfob.store().account(name).await? else { continue };
+            if people.upstream(found.value.person(), now).await?.is_none_or(|of| of == id) {
                 return Ok(true);
             }
         }

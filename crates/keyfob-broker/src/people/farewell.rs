@@ -62,14 +62,10 @@ impl Site {
         let now = self.keyfob.now();
         match whose {
             Whose::Person(person) => {
-                let mut accounts = Vec::new();
                 if person == OWNER {
                     self.find_accounts(people, now).await?;
                 }
-                for name in people.names_of(person, now).await? {
-                    accounts.extend(self.keyfob.store().account(&name).await?.map(|found| found.value));
-                }
-                Ok(accounts)
+                self.all_of(people, person, now).await
             }
             Whose::Service(service) => {
                 let Some(desk) = self.desk(service) else { return Ok(Vec::new()) };
