@@ -174,7 +174,7 @@ impl Scene {
         assert_eq!(answer.status, 201, "{answer:?}");
     }
 
-    /// Opens the link that makes a browser the owner's: until then there is nobody whom a program could act for.
+    /// Opens the link that makes a browser the owner's, as an owner does before they have programs act for them.
     fn owner_comes_in(&self) {
         let config = self.home.path().join("keyfob.toml").display().to_string();
         let printed = self.home.good(&["serve", "--config", &config, "--listen", &self.addresses[0], "--link"]);

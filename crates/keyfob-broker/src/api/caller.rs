@@ -8,7 +8,7 @@ use super::token;
 use crate::audit;
 use crate::guard::is_same_origin;
 use crate::keys::{of_headers, text};
-use crate::people::{OWNER, Person, Role, Who};
+use crate::people::{Role, Who};
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -45,10 +45,8 @@ impl Caller {
             let unknown = || Problem::unauthorized("token-unknown", "This is no API token, or it has ended or was revoked.");
             let now = site.keyfob.now();
             let token = token::find(&people.shelf, shown, now).await?.ok_or_else(unknown)?;
-            // Whoever was removed is nobody, whichever tokens are left of them. The owner is nobody's to remove; before they were here for the first time, a
-            // token of theirs was made by the command, for which the vault was open.
-            let first = || (token.owner == OWNER).then(|| Person::owner(now));
-            let person = people.person(&token.owner, now).await?.or_else(first).ok_or_else(unknown)?;
+            // Whoever was removed is nobody, whichever tokens are left of them.
+            let person = people.principal(&token.owner, now).await?.ok_or_else(unknown)?;
             return Ok(Self { person: person.who(), by: audit::Who::Token { token: token.id, token_name: token.name }, is_browser: false });
         }
         let missing = || Problem::unauthorized("key-missing", "This needs an API token, or a browser that is signed in.");

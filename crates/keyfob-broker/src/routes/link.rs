@@ -91,7 +91,7 @@ pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Ext
 
 /// The account that will come of it. Whoever was removed is asked for nothing more.
 async fn seat(site: &Site, link: &Link) -> Result<Seat, Failure> {
-    let owner = site.people()?.person(&link.owner, site.keyfob.now()).await?;
+    let owner = site.people()?.principal(&link.owner, site.keyfob.now()).await?;
     site.look_for(&link.record.account).await?;
     owner.and_then(|owner| site.seat(&owner.id, &link.record.account)).ok_or_else(Failure::spent_link)
 }

@@ -18,7 +18,6 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::follow::{LIFE, MESSAGE, Message, TOLD};
 use super::{KIND, Trouble, Webhook, change, sign, target};
-use crate::people::OWNER;
 use crate::site::Site;
 
 /// What waits is looked for this often, also where nobody rings.
@@ -118,7 +117,7 @@ impl UnderWay {
                 }
                 // A request of theirs that was under way meanwhile may have made a webhook after theirs were taken away.
                 let is_here = match (&site.people, owner) {
-                    (Some(people), Some(owner)) => owner == OWNER || people.is_here(owner, now).await?,
+                    (Some(people), Some(owner)) => people.is_here(owner, now).await?,
                     _ => false,
                 };
                 if !is_here {

@@ -72,6 +72,23 @@ async fn somebody_connects_an_account_for_whoever_asked_and_is_sent_back() {
     assert!(!program.get("/v1/connect-links").await.text().contains(url.split_once("token=").expect("a token").1));
 }
 
+/// The command makes a token for an owner who has never opened a page: what it lets a program ask for comes to something.
+#[tokio::test]
+async fn a_link_of_an_owner_who_was_never_here_is_good() {
+    let world = World::known(&["netatmo"]).await;
+    let program = Program::of(&world, "owner").await;
+    let made = program.post("/v1/connect-links", &json!({"provider": "netatmo", "account": "netatmo/ada"})).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let link = made.json();
+    let mut browser = world.browser();
+    let provider = press(&mut browser, &link).await.location().to_owned();
+    let answer = browser.approve(&provider).await;
+    let over = back(&mut browser, &answer).await;
+    assert!(over.status == 200 && over.has("is connected"), "{}", over.text);
+    assert_eq!(state(&program, &link).await, "connected");
+    assert_eq!(program.get("/v1/accounts/netatmo%2Fada").await.status, 200);
+}
+
 #[tokio::test]
 async fn a3_a13_another_browser_finishes_nothing() {
     let world = World::known(&["netatmo"]).await;
