@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use keyfob::proto::{App, Misuse, Origin, Secret};
+use keyfob::proto::{App, Misuse, Origin, Secret, Settings};
 use keyfob::{Error, StoreError};
 use keyfob_providers::{Field, Provider};
 
@@ -36,28 +36,41 @@ impl Site {
     }
 
     async fn look_at_apps(&self, seen: &mut Seen) -> Result<(), StoreError> {
-        let _turn = self.keeping_apps.lock().await;
         let there: BTreeMap<String, App> = self.keyfob.store().apps().await?.into_iter().collect();
+        // Before issuers are asked, who take their time: what was taken away is used no more. What was never in the vault (the environment said it) is not
+        // gone from there.
+        for desk in self.desks().into_iter().filter(|desk| desk.is_in_vault() && !there.contains_key(&desk.account)) {
+            self.close_app(&desk).await?;
+        }
         for (name, app) in &there {
-            if self.desk(name).is_some_and(|desk| desk.app.same_as(app)) || seen.has_failed(name, app) {
+            if let Some(desk) = self.desk(name).filter(|desk| desk.app.same_as(app)) {
+                desk.found_in_vault();
+                continue;
+            }
+            if seen.has_failed(name, app) {
                 continue;
             }
             let Some(provider) = self.provider(name) else { continue };
             match self.serve_app(provider, app.clone()).await {
-                Ok(_) => tracing::info!(provider = name, "the app in the vault is another one, and is used from now on"),
+                Ok(Some(_)) => tracing::info!(provider = name, "the app in the vault is another one, and is used from now on"),
+                // Yet another one by now; or none. The next look knows.
+                Ok(None) => {}
+                Err(Error::Store(error)) => return Err(error),
                 Err(error) => {
                     tracing::warn!(provider = name, %error, "the app in the vault is of no use");
                     seen.failed.insert(name.clone(), (app.clone(), Instant::now()));
                 }
             }
         }
-        // What was never in the vault (the environment said it) is not gone from there.
-        for (name, app) in std::mem::take(&mut seen.apps) {
-            if !there.contains_key(&name) && self.close(&name, &app) {
-                tracing::info!(provider = name, "its app is not in the vault any more");
-            }
+        Ok(())
+    }
+
+    /// Serves this desk no more, if its app is still gone from the vault: somebody may have kept one meanwhile.
+    async fn close_app(&self, desk: &Desk) -> Result<(), StoreError> {
+        let _turn = self.keeping_apps.lock().await;
+        if self.keyfob.store().app(&desk.account).await?.is_none() && self.close(&desk.account, &desk.app) {
+            tracing::info!(provider = desk.account, "its app is not in the vault any more");
         }
-        seen.apps = there;
         Ok(())
     }
 
@@ -97,15 +110,19 @@ impl Site {
             Failure::vault()
         })?;
         let Some(app) = app else { return Ok(None) };
-        self.serve_app(provider.clone(), app).await.map(Some).map_err(|error| unfit(provider, &error))
+        self.serve_app(provider.clone(), app).await.map_err(|error| match error {
+            Error::Store(error) => error.into(),
+            error => unfit(provider, &error),
+        })
     }
 
     /// Keeps an app, and has its provider to connect from now on.
     pub(crate) async fn keep_app(&self, provider: &Provider, app: App) -> Result<Arc<Desk>, Failure> {
+        // First the settings: an app whose provider cannot be found by it is not kept.
+        let settings = self.keyfob.settings(provider, &app).await.map_err(|error| unfit(provider, &error))?;
         // Or a look at the vault would find the old one there, and bring it back.
         let _turn = self.keeping_apps.lock().await;
-        // First the settings: an app whose provider cannot be found by it is not kept.
-        let desk = self.serve_app(provider.clone(), app.clone()).await.map_err(|error| unfit(provider, &error))?;
+        let desk = self.put_at_desk(provider.clone(), app.clone(), settings).map_err(|error| unfit(provider, &error.into()))?;
         self.keyfob.store().put_app(&provider.name, &app).await.map_err(|error| {
             tracing::error!(%error, "an app could not be kept");
             Failure::vault()
@@ -114,13 +131,25 @@ impl Site {
         Ok(desk)
     }
 
-    async fn serve_app(&self, provider: Provider, app: App) -> Result<Arc<Desk>, Error> {
+    /// Serves an app of the vault. `None`: by the time that its issuer has answered, which nobody waits for, the vault has another one, or none.
+    async fn serve_app(&self, provider: Provider, app: App) -> Result<Option<Arc<Desk>>, Error> {
         let settings = self.keyfob.settings(&provider, &app).await?;
+        let _turn = self.keeping_apps.lock().await;
+        let now = self.keyfob.store().app(&provider.name).await?;
+        if !now.is_some_and(|now| now.same_as(&app)) {
+            return Ok(None);
+        }
+        Ok(Some(self.put_at_desk(provider, app, settings)?))
+    }
+
+    fn put_at_desk(&self, provider: Provider, app: App, settings: Settings) -> Result<Arc<Desk>, Misuse> {
         // It may have been registered for the command; its redirect URI counts only if it leads here.
         let ours = |uri: &String| Origin::parse(uri).as_ref() == Some(&self.origin);
         let redirect_uri = app.redirect_uri.clone().filter(ours);
         let service = Service { account: provider.name.clone(), provider, app, redirect_uri, scopes: Vec::new() };
-        Ok(self.reopen(service, settings)?)
+        let desk = self.reopen(service, settings)?;
+        desk.found_in_vault();
+        Ok(desk)
     }
 }
 
@@ -146,7 +175,6 @@ pub(crate) fn of_form(provider: &Provider, redirect_uri: &str, fields: &[(String
 /// What was found at the last look.
 #[derive(Default)]
 struct Seen {
-    apps: BTreeMap<String, App>,
     failed: BTreeMap<String, (App, Instant)>,
 }
 

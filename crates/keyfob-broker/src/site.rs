@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use keyfob::proto::{App, Described as _, Endpoint, Flow, Misuse, Origin, Settings};
@@ -108,6 +109,8 @@ pub(crate) struct Desk {
     pub(crate) redirect_uri: String,
     /// The path of the redirect URI, byte for byte.
     pub(crate) callback_path: String,
+    /// Whether its app is, or was, one of the vault's: when it is gone from there, so is the desk.
+    in_vault: AtomicBool,
 }
 
 impl Site {
@@ -126,11 +129,22 @@ impl Site {
     ///
     /// Those of [`Site::new`], and of [`Keyfob::metadata`].
     pub async fn discover(config: Config) -> Result<Arc<Self>, Error> {
+        // Before: issuers take their time, and an app that is taken away meanwhile is gone from the vault at the first look, and no more served.
+        let in_vault = match &config.shelf {
+            Some(_) => config.keyfob.store().apps().await?,
+            None => Vec::new(),
+        };
         let mut settings = Vec::new();
         for Service { provider, app, .. } in &config.services {
             settings.push(config.keyfob.settings(provider, app).await?);
         }
-        Ok(Self::with(config, settings)?)
+        let site = Self::with(config, settings)?;
+        for (name, app) in in_vault {
+            if let Some(desk) = site.desk(&name).filter(|desk| desk.app.same_as(&app)) {
+                desk.found_in_vault();
+            }
+        }
+        Ok(site)
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
@@ -265,7 +279,16 @@ impl Desk {
                 format!("{}, where people sign in", people::CALLBACK),
             ));
         }
-        Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path })
+        Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path, in_vault: AtomicBool::new(false) })
+    }
+
+    /// Its app is in the vault.
+    pub(crate) fn found_in_vault(&self) {
+        self.in_vault.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_in_vault(&self) -> bool {
+        self.in_vault.load(Ordering::Relaxed)
     }
 
     /// The page at the provider where the person is sent to.

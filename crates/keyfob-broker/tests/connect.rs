@@ -124,6 +124,42 @@ async fn what_the_vault_gets_meanwhile_is_there_to_be_connected() {
     assert!(owner.get("/accounts/telldus").await.has("Living room lamp"));
 }
 
+/// However short it was there: an app that is taken away must not be served until the next start.
+#[tokio::test]
+async fn an_app_that_is_taken_away_at_once_is_gone() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let app = support::service(&world.sandbox, "netatmo", None).app;
+    let is_gone = async |owner: &mut support::Browser| !owner.get("/providers/netatmo").await.has("Connect Netatmo");
+    // Entered on a page, and taken away before anybody has looked at the vault.
+    let token = owner.get("/providers/netatmo").await.form_token();
+    let secret = app.client_secret.as_ref().expect("a secret").expose();
+    let fields = [("form_token", token.as_str()), ("client_id", &app.client_id), ("client_secret", secret)];
+    assert_eq!(owner.post("/providers/netatmo/app", &fields).await.location(), "/providers/netatmo");
+    assert!(world.store.remove_app("netatmo").await.expect("the store"));
+    until("it is gone", async || is_gone(&mut owner).await).await;
+    // Found in the vault by a login.
+    world.store.put_app("netatmo", &app).await.expect("kept");
+    let token = owner.get("/").await.form_token();
+    owner.post("/connect/netatmo", &[("form_token", &token)]).await.location();
+    assert!(world.store.remove_app("netatmo").await.expect("the store"));
+    until("it is gone", async || is_gone(&mut owner).await).await;
+    // There at the start, and not any more when the program first looks.
+    world.store.put_app("netatmo", &app).await.expect("kept");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let services = ["august", "netatmo"].map(|name| support::service(&world.sandbox, name, None)).to_vec();
+    let mut config = support::config(address, services, world.keyfob(), Some(world.origin.clone()));
+    config.shelf = world.shelf.clone().map(|shelf| shelf as _);
+    config.catalogue = Catalogue::embedded().iter().cloned().collect();
+    let site = keyfob_broker::Site::discover(config).await.expect("a site");
+    assert!(world.store.remove_app("netatmo").await.expect("the store"));
+    tokio::spawn(keyfob_broker::serve(site, listener, std::future::pending()));
+    owner.reach(address);
+    until("it is gone", async || is_gone(&mut owner).await).await;
+    assert!(owner.get("/providers/august").await.has("Connect August"), "what was never in the vault stays");
+}
+
 /// What one of them was told counts at the others, and so does what the command does: without a restart.
 #[tokio::test]
 async fn an_app_that_is_changed_elsewhere_is_the_one_that_is_used() {
