@@ -169,30 +169,27 @@ impl Socket {
     /// Closes it, and gives the connections that wait in its queue. With the socket they would be reset, and with them requests that nobody may send
     /// twice. Where others hold the socket too (systemd, a second instance), what comes after that stays in it.
     pub(crate) fn close(self) -> io::Result<Vec<(Stream, Peer)>> {
-        let mut waiting = Vec::new();
         match self {
             Self::Tcp(listener) => {
                 let listener = listener.into_std()?;
-                while waiting.len() < LONGEST_QUEUE
-                    && let Ok((stream, address)) = listener.accept()
-                {
-                    stream.set_nonblocking(true)?;
-                    stream.set_nodelay(true)?;
-                    waiting.push((Stream::Tcp(tokio::net::TcpStream::from_std(stream)?), Peer::from(address.ip())));
-                }
+                let taken = queue(|| listener.accept()).filter_map(|(stream, address)| {
+                    stream.set_nonblocking(true).ok()?;
+                    // Without, it is answered too, perhaps a little later.
+                    let _ = stream.set_nodelay(true);
+                    Some((Stream::Tcp(tokio::net::TcpStream::from_std(stream).ok()?), Peer::from(address.ip())))
+                });
+                Ok(taken.collect())
             }
             #[cfg(unix)]
             Self::Unix { listener, _file } => {
                 let listener = listener.into_std()?;
-                while waiting.len() < LONGEST_QUEUE
-                    && let Ok((stream, _)) = listener.accept()
-                {
-                    stream.set_nonblocking(true)?;
-                    waiting.push((Stream::Unix(tokio::net::UnixStream::from_std(stream)?), Peer::Socket));
-                }
+                let taken = queue(|| listener.accept()).filter_map(|(stream, _)| {
+                    stream.set_nonblocking(true).ok()?;
+                    Some((Stream::Unix(tokio::net::UnixStream::from_std(stream).ok()?), Peer::Socket))
+                });
+                Ok(taken.collect())
             }
         }
-        Ok(waiting)
     }
 
     /// For the log and for notes.
@@ -209,9 +206,26 @@ impl Socket {
     }
 }
 
+/// Whoever waits, to the end of the queue. Who has gone meanwhile (accept(2): ECONNABORTED) is not the end, and neither is a moment without descriptors.
+fn queue<T>(accept: impl FnMut() -> io::Result<T>) -> impl Iterator<Item = T> {
+    let is_there = |accepted: &io::Result<T>| !matches!(accepted, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+    std::iter::repeat_with(accept).take(LONGEST_QUEUE).take_while(is_there).filter_map(Result::ok)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_gone_from_the_queue_is_not_its_end() {
+        let error = |kind: io::ErrorKind| Err(io::Error::from(kind));
+        let gone = || error(io::ErrorKind::ConnectionAborted);
+        let mut answers = [Ok(1), gone(), Ok(2), error(io::ErrorKind::WouldBlock), Ok(3)].into_iter();
+        assert_eq!(queue(|| answers.next().expect("it stopped before")).collect::<Vec<_>>(), [1, 2]);
+        // Nobody keeps us there.
+        assert_eq!(queue(|| Ok(())).count(), LONGEST_QUEUE);
+        assert_eq!(queue(|| -> io::Result<()> { gone().map(|_: i32| ()) }).count(), 0);
+    }
 
     #[test]
     fn addresses_are_read_and_written() {

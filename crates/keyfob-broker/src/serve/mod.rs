@@ -17,7 +17,7 @@ use std::time::Duration;
 use axum::Router;
 use keyfob::proto::Secret;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 pub use address::Address;
@@ -214,10 +214,12 @@ impl Server {
                 tokio::time::sleep(lead).await;
             }
             operations.phase.send_replace(Phase::Stopping);
-            // The sockets are closed, and then everybody who came by them goes.
-            while accepting.join_next().await.is_some() {}
-            let gone = tokio::time::timeout(farewell, all_gone.recv()).await;
-            if gone.is_err() {
+            // The sockets are closed, and then everybody who came by them goes; who waits for a place has as long as they have.
+            let gone = async {
+                while accepting.join_next().await.is_some() {}
+                all_gone.recv().await
+            };
+            if tokio::time::timeout(farewell, gone).await.is_err() {
                 tracing::warn!("requests that were still under way were cut off");
             }
         };
@@ -254,33 +256,42 @@ async fn accept(socket: Socket, front: Front, tls: Option<Arc<Tls>>, slots: Arc<
                 continue;
             }
         };
-        let trusted = front.operations.proxies.know(peer);
-        let slot = loop {
-            match slots.admit(peer, trusted) {
-                Admission::In(slot) => break Some(slot),
-                Admission::Refused => break None,
-                Admission::Full => tokio::select! {
-                    () = slots.freed() => {}
-                    () = reached(&mut phase, Phase::Over) => return,
-                },
-            }
-        };
-        let Some(slot) = slot else {
-            front.operations.metrics.add(metrics::Tally::ConnectionRefused);
-            tracing::debug!(%peer, "this peer has too many connections: one was refused");
-            continue;
-        };
-        begin((stream, peer), slot);
+        match admit(&front.operations, &slots, peer, &mut phase).await {
+            Admission::In(slot) => begin((stream, peer), slot),
+            Admission::Refused => {}
+            Admission::Full => return,
+        }
     }
     match socket.close() {
         Ok(waiting) => {
             for (stream, peer) in waiting {
-                if let Admission::In(slot) = slots.admit(peer, front.operations.proxies.know(peer)) {
-                    begin((stream, peer), slot);
+                match admit(&front.operations, &slots, peer, &mut phase).await {
+                    Admission::In(slot) => begin((stream, peer), slot),
+                    Admission::Refused => {}
+                    Admission::Full => return,
                 }
             }
         }
         Err(error) => tracing::debug!(%error, "connections that were waiting at the end are lost"),
+    }
+}
+
+/// A place for this peer, which is waited for: `Full` is said only when all is over.
+async fn admit(operations: &Operations, slots: &Arc<Slots>, peer: Peer, phase: &mut watch::Receiver<Phase>) -> Admission {
+    let trusted = operations.proxies.know(peer);
+    loop {
+        match slots.admit(peer, trusted) {
+            Admission::In(slot) => return Admission::In(slot),
+            Admission::Refused => {
+                operations.metrics.add(metrics::Tally::ConnectionRefused);
+                tracing::debug!(%peer, "this peer has too many connections: one was refused");
+                return Admission::Refused;
+            }
+            Admission::Full => tokio::select! {
+                () = slots.freed() => {}
+                () = reached(phase, Phase::Over) => return Admission::Full,
+            },
+        }
     }
 }
 
@@ -294,5 +305,39 @@ async fn next(socket: &Socket) -> io::Result<(Stream, Peer)> {
         }
         #[cfg(unix)]
         Socket::Unix { listener, .. } => Ok((Stream::Unix(listener.accept().await?.0), Peer::Socket)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_in_the_queue_at_the_end_waits_for_a_place_too() {
+        let socket = address::bind(&"127.0.0.1:0".parse().expect("an address")).expect("a port").pop().expect("a socket");
+        let Socket::Tcp(listener) = &socket else { panic!("{socket:?}") };
+        let mut client = tokio::net::TcpStream::connect(listener.local_addr().expect("an address")).await.expect("the queue");
+        client.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").await.expect("sent");
+        let slots = Slots::new(1, 1);
+        let Admission::In(slot) = slots.admit(Peer::Socket, true) else { panic!("there is one place") };
+        let under_way = slot.work.begin();
+        let operations = Operations::new(Proxies::default(), Limits::default(), Arc::default(), None);
+        operations.phase.send_replace(Phase::Stopping);
+        let front = Front { router: Router::new().route("/", get(async || "well")), operations };
+        let (alive, mut all_gone) = mpsc::channel(1);
+        let accepting = tokio::spawn(accept(socket, front, None, slots, alive));
+        // On this one thread, the other task is as far as it gets.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        drop((under_way, slot));
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("well"), "{answer}");
+        accepting.await.expect("no panic");
+        assert!(all_gone.recv().await.is_none());
     }
 }
