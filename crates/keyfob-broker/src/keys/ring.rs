@@ -93,7 +93,12 @@ impl Ring {
         drop(waiting);
         if is_first {
             let ring = self.clone();
-            tokio::spawn(async move { ring.write_notes().await });
+            // What panics must not leave its note here: whoever came next would wait behind it, for ever. The others are written with the next use.
+            tokio::spawn(async move {
+                if tokio::spawn(ring.clone().write_notes()).await.is_err() {
+                    ring.waiting().clear();
+                }
+            });
         }
     }
 

@@ -23,6 +23,8 @@ struct Disk {
     room: Semaphore,
     waiting: AtomicUsize,
     full: AtomicBool,
+    /// Whether the next change of a key panics.
+    breaks: AtomicBool,
 }
 
 impl Disk {
@@ -32,6 +34,7 @@ impl Disk {
             room: Semaphore::new(room),
             waiting: AtomicUsize::new(0),
             full: AtomicBool::new(false),
+            breaks: AtomicBool::new(false),
         })
     }
 }
@@ -41,6 +44,7 @@ impl Shelf for Disk {
         self.inner.item(kind, id, now)
     }
     fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {
+        assert!(kind != Kind("key") || !self.breaks.swap(false, Ordering::SeqCst), "as the test wants it");
         self.inner.put_item(kind, item, expected)
     }
     fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
@@ -328,4 +332,24 @@ async fn l17_every_use_is_a_line_and_no_line_holds_a_secret() {
     let mine = vault.shelf.acts(Some("owner"), None, 100).await.expect("the book");
     assert_eq!(mine.len(), lines.len());
     assert!(vault.shelf.acts(Some("somebody"), None, 100).await.expect("the book").is_empty());
+}
+
+#[tokio::test]
+async fn a_note_of_a_use_that_panics_keeps_no_other_one_back() {
+    let disk = Disk::new(Semaphore::MAX_PERMITS);
+    let vault = Vault::on(disk.clone());
+    let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("", "done")).await })).await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let keys = [vault.key("bare", &["* /**"]).await, vault.key("bare", &["* /**"]).await];
+    disk.breaks.store(true, Ordering::SeqCst);
+    assert_eq!(instance.ask(&keys[0], "GET", "/api/bare/x").await.status, 200, "nobody waits for a note");
+    until("it panicked", async || !disk.breaks.load(Ordering::SeqCst)).await;
+    until("the other's use is noted", async || {
+        vault.clock_forward(61);
+        assert_eq!(instance.ask(&keys[1], "GET", "/api/bare/x").await.status, 200);
+        let kept = keyfob_broker::keys::list(&*vault.shelf, None, vault.now()).await.expect("the shelf");
+        kept.iter().any(|key| keys[1].contains(&key.id) && key.last_used_at.is_some())
+    })
+    .await;
 }
