@@ -264,6 +264,7 @@ mod tests {
             method: Method::GET,
             uri: Uri::from_static("https://a.example/me"),
             headers: HeaderMap::new(),
+            body: Vec::new(),
             answer: Err("no such host".to_owned()),
         };
         assert_eq!(exchange.heads(&Scrubber::new()), "> GET /me\n> host: a.example\n>\n* no such host");

@@ -326,7 +326,7 @@ mod tests {
         let under_way = slot.work.begin();
         let operations = Operations::new(Proxies::default(), Limits::default(), Arc::default(), None);
         operations.phase.send_replace(Phase::Stopping);
-        let front = Front { router: Router::new().route("/", get(async || "well")), operations };
+        let front = Front { router: Router::new().route("/", get(async || "well")), programs: None, operations };
         let (alive, mut all_gone) = mpsc::channel(1);
         let accepting = tokio::spawn(accept(socket, front, None, slots, alive));
         // On this one thread, the other task is as far as it gets.
