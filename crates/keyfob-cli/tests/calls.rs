@@ -93,6 +93,15 @@ async fn what_may_pass_is_tried_again_as_long_as_the_server_says() {
     assert!(ended.stdout == "busy" && count.load(Ordering::SeqCst) == 1, "a POST is sent once: {ended:#?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_said_in_a_header_is_masked_where_the_server_repeats_it() {
+    let (origin, _) = serve(|_, _| (200, "X-Seen: site=example-site-secret-not-real\r\n".into(), "ok".into())).await;
+    let house = house_at(&origin).await;
+    let file = house.file("headers.txt", "X-Site: example-site-secret-not-real\n");
+    let ended = house.run(&["get", "hub", "/x", "-v", "-H", &format!("@{file}")]).await.exits(0);
+    assert!(ended.stderr.contains("> x-site: <secret>") && ended.stderr.contains("< x-seen: site=<secret>"), "{}", ended.stderr);
+}
+
 /// A server like [`serve`], which keeps the heads and bodies of what it was asked.
 async fn listening(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> (String, Arc<std::sync::Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
