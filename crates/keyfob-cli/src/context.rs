@@ -322,7 +322,7 @@ impl Context {
                 Exit::SignIn,
                 format!("there is no account \"{}\"", printable(name)),
                 format!("at this provider there are: {}", meaning::among(&accounts, name)),
-                format!("name one; or say which one {name} means: keyfob account default NAME"),
+                format!("name one, or say which one is meant: keyfob account default NAME; a new one: keyfob login {name}"),
             ));
         }
         let names: Vec<&str> = accounts.iter().map(|account| account.name.as_str()).collect();

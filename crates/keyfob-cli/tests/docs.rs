@@ -13,11 +13,12 @@ use common::{Ended, House, visit};
 use keyfob_testbed::port;
 
 /// What cannot be run here, and why; what is written there otherwise is tested elsewhere.
-const NOT_HERE: [(&str, &str); 10] = [
+const NOT_HERE: [(&str, &str); 11] = [
     ("keyfob serve --env-file august.env --listen 0.0.0.0:443", "takes a port that is root's, and is open to everybody"),
     ("keyfob serve --config /etc/keyfob/keyfob.toml", "is about PostgreSQL and a file in /etc: tests/serve.rs and e2e have both"),
     ("keyfob vault rekey --passphrase", "asks at a terminal: tests/vault.rs answers"),
     ("keyfob unlock --for 8h", "asks at a terminal: tests/vault.rs answers"),
+    ("keyfob trace --html login.html login netatmo", "the way back is to be pasted: tests/trace.rs walks there"),
     ("keyfob curl github", "GitHub is not among the pretend providers"),
     ("keyfob exec github", "GitHub is not among the pretend providers, and gh is not here"),
     ("keyfob env acme --format fish", "is for fish: tests/cmd/env has what it is given"),
