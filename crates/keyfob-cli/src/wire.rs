@@ -127,13 +127,16 @@ async fn whole(request: Request<Body>) -> Result<(Request<Body>, Vec<u8>), keyfo
 }
 
 impl Exchange {
+    /// The end of the request's first line. Which version was spoken, the two agreed on when they met; who was never met spoke none.
+    pub(crate) fn spoken(&self) -> String {
+        self.answer.as_ref().map_or_else(|_| String::new(), |answer| format!(" {:?}", answer.version))
+    }
+
     /// Both heads as curl's `-v` shows them, secrets masked: those that are known, and whatever its name says is one.
     pub(crate) fn heads(&self, scrubber: &Scrubber) -> String {
         let target = self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let host = self.uri.authority().map_or("", http::uri::Authority::as_str);
-        // Which version was spoken, the two agreed on when they met; who was never met spoke none.
-        let version = self.answer.as_ref().map_or_else(|_| String::new(), |answer| format!(" {:?}", answer.version));
-        let mut lines = vec![format!("> {} {}{version}", self.method, url(target, scrubber)), format!("> host: {host}")];
+        let mut lines = vec![format!("> {} {}{}", self.method, url(target, scrubber), self.spoken()), format!("> host: {host}")];
         lines.extend(self.headers.iter().map(|(name, value)| format!("> {name}: {}", header(name, value, scrubber))));
         lines.push(">".to_owned());
         match &self.answer {

@@ -99,7 +99,7 @@ impl Sequence {
     fn asked(&mut self, exchange: &Exchange, shown: &mut Shown) {
         let server = self.party(exchange.uri.authority().map_or("", http::uri::Authority::as_str));
         let target = shown.url(exchange.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str));
-        let mut lines = vec![format!("{} {target} HTTP", exchange.method), format!("host: {}", self.parties[server])];
+        let mut lines = vec![format!("{} {target}{}", exchange.method, exchange.spoken()), format!("host: {}", self.parties[server])];
         lines.extend(shown.head(&exchange.headers));
         lines.extend(after_a_gap(shown.body(&exchange.headers, &exchange.body)));
         let label = format!("{} {}", exchange.method, shown.text(exchange.uri.path()));
