@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 use http::Method;
-use keyfob::proto::{Secret, TokenSet};
+use keyfob::proto::Secret;
 
 use crate::card::{Card, Doing};
 use crate::cli::{Cli, Verb};
@@ -88,15 +88,11 @@ pub(crate) async fn run(mut args: Trace, context: &Context) -> Result<(), Card> 
 async fn secrets(context: &Context) -> Result<Vec<Secret>, Card> {
     let mut secrets = Vec::new();
     for account in context.accounts().await? {
-        match account.tokens {
-            TokenSet::OAuth1(tokens) => secrets.extend([tokens.token, tokens.secret]),
-            TokenSet::OAuth2(tokens) => secrets.extend([Some(tokens.access), tokens.refresh, tokens.id_token].into_iter().flatten()),
-            _ => {}
-        }
+        secrets.extend(account.tokens.secrets().into_iter().cloned());
     }
     if let Some(keyfob) = context.keyfob_if_any().await? {
         for (_, app) in keyfob.store().apps().await.doing("cannot read the vault")? {
-            secrets.extend(app.client_secret.into_iter().chain(app.fields.into_values()));
+            secrets.extend(app.secrets().cloned());
         }
     }
     Ok(secrets)
