@@ -29,7 +29,7 @@ impl House {
         let providers = house.path("config/providers");
         std::fs::create_dir_all(&providers).expect("a folder");
         for (name, kind, endpoints, flow) in [
-            ("hub", "oauth1", "request_token = \"{origin}/r\"\nauthorize = \"{origin}/a\"\ntoken = \"{origin}/t\"", "[oauth1]"),
+            ("hub", "oauth1", "request_token = \"{origin}/r\"\nauthorize = \"{origin}/a\"\ntoken = \"{origin}/t\"", "[oauth1]\nsignature = \"HMAC-SHA1\"\nplacement = \"header\"\ntoken_method = \"POST\"\ncallback = \"request-token\""),
             ("bearer", "oauth2", "authorize = \"{origin}/a\"\ntoken = \"{origin}/t\"", "[oauth2]\nclient_auth = \"post\""),
         ] {
             let attach = if kind == "oauth2" { "attach = \"bearer\"" } else { "" };
@@ -71,7 +71,8 @@ impl House {
 
     /// What cannot be left out of a call, or of printing a token.
     pub(crate) fn floor(&self, way: &str) -> Command {
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        // By its name: cargo may have written the file anew while this process runs.
+        let mut command = Command::new(self.program.with_file_name("command"));
         command.args(["floor", way]).arg(self.path("data/vault.db")).arg(&self.origin);
         command
     }
