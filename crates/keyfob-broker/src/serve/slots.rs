@@ -1,5 +1,6 @@
 //! Who may be connected. When there is no room, a connection that asks for nothing makes some: whoever opens many and sends nothing
-//! ("slowloris") or a byte at a time keeps nobody out, because those are the ones that go.
+//! ("slowloris") or a byte at a time keeps nobody out, because those are the ones that go. Who has just come goes last of them, but goes: a moment in which nobody new may be
+//! sent away would be enough to keep everybody out, for whoever opens many in each.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
