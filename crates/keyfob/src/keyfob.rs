@@ -290,10 +290,11 @@ impl Keyfob {
         Ok(generation)
     }
 
-    /// The same, in the place of another account.
+    /// The same, in the place of another account, which is left.
     pub(crate) async fn put_in_place_of(&self, before: &Versioned<Account>, account: &Account, entry: &Entry) -> Result<(), StoreError> {
-        self.store().replace_account(&before.value.id, before.generation, account, Some(entry)).await?;
-        self.tell(entry);
+        let left = self.entry(&before.value, Event::LoggedOut { revoked: false });
+        self.store().replace_account(&before.value.id, before.generation, account, Some(&left), Some(entry)).await?;
+        [&left, entry].into_iter().for_each(|entry| self.tell(entry));
         Ok(())
     }
 

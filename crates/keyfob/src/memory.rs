@@ -39,7 +39,7 @@ impl Inner {
         before: &AccountId,
         account: &Account,
         expected: Expected,
-        entry: Option<&Entry>,
+        entries: [Option<&Entry>; 2],
     ) -> Result<Generation, StoreError> {
         let found = self.accounts.get(&account.name);
         let as_expected = match expected {
@@ -54,7 +54,7 @@ impl Inner {
         }
         let generation = Generation(found.map_or(1, |found| found.generation.0 + 1));
         self.accounts.insert(account.name.clone(), Versioned { value: account.clone(), generation });
-        self.enter(entry);
+        entries.into_iter().for_each(|entry| self.enter(entry));
         Ok(generation)
     }
 
@@ -127,7 +127,7 @@ impl Store for MemoryStore {
     }
 
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {
-        ready(self.inner().put_over(&account.id, account, expected, entry))
+        ready(self.inner().put_over(&account.id, account, expected, [None, entry]))
     }
 
     fn replace_account<'a>(
@@ -135,9 +135,10 @@ impl Store for MemoryStore {
         before: &'a AccountId,
         expected: Generation,
         account: &'a Account,
+        left: Option<&'a Entry>,
         entry: Option<&'a Entry>,
     ) -> Stored<'a, Generation> {
-        ready(self.inner().put_over(before, account, Expected::Generation(expected), entry))
+        ready(self.inner().put_over(before, account, Expected::Generation(expected), [left, entry]))
     }
 
     fn rename_account<'a>(

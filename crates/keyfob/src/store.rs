@@ -41,12 +41,14 @@ pub trait Store: Send + Sync {
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation>;
 
     /// Keeps another account in the place of the one that is there under its name, if that is this generation of the id `before`; `Conflict` otherwise. One
-    /// write: at no moment is neither there. `entry` goes into the new one's history in the same transaction. Returns the new generation.
+    /// write: at no moment is neither there. In the same transaction `left` ends the history of the one that was there, and `entry` begins the other's.
+    /// Returns the new generation.
     fn replace_account<'a>(
         &'a self,
         before: &'a AccountId,
         expected: Generation,
         account: &'a Account,
+        left: Option<&'a Entry>,
         entry: Option<&'a Entry>,
     ) -> Stored<'a, Generation>;
 

@@ -29,7 +29,12 @@ impl House {
         let providers = house.path("config/providers");
         std::fs::create_dir_all(&providers).expect("a folder");
         for (name, kind, endpoints, flow) in [
-            ("hub", "oauth1", "request_token = \"{origin}/r\"\nauthorize = \"{origin}/a\"\ntoken = \"{origin}/t\"", "[oauth1]\nsignature = \"HMAC-SHA1\"\nplacement = \"header\"\ntoken_method = \"POST\"\ncallback = \"request-token\""),
+            (
+                "hub",
+                "oauth1",
+                "request_token = \"{origin}/r\"\nauthorize = \"{origin}/a\"\ntoken = \"{origin}/t\"",
+                "[oauth1]\nsignature = \"HMAC-SHA1\"\nplacement = \"header\"\ntoken_method = \"POST\"\ncallback = \"request-token\"",
+            ),
             ("bearer", "oauth2", "authorize = \"{origin}/a\"\ntoken = \"{origin}/t\"", "[oauth2]\nclient_auth = \"post\""),
         ] {
             let attach = if kind == "oauth2" { "attach = \"bearer\"" } else { "" };

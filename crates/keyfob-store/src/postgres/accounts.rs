@@ -31,10 +31,12 @@ const HISTORY: &str = "SELECT account, record, number FROM keyfob.history WHERE 
 const NEWEST_ENTRY: &str = "SELECT account, record, number FROM keyfob.history ORDER BY number DESC LIMIT 1";
 const ENTRIES: &str = "SELECT account, record, number FROM keyfob.history WHERE number > $1 ORDER BY number LIMIT $2";
 
-/// Each write of an account, with and without an entry.
+/// What goes into histories with a write: of the account that is left, and of the one that is written.
+type Entries<'a> = [Option<&'a Entry>; 2];
+
+/// Each write of an account, with no entry, one, and two.
 struct Write {
-    alone: String,
-    with_entry: String,
+    with_entries: [String; 3],
 }
 
 static INSERT: LazyLock<Write> = LazyLock::new(|| {
@@ -119,17 +121,17 @@ pub(super) async fn put(
     before: &AccountId,
     account: &Account,
     expected: Expected,
-    entry: Option<&Entry>,
+    entries: Entries<'_>,
 ) -> Result<Generation, StoreError> {
     let mut now = vault.sealing.now();
     loop {
         let done = match expected {
-            Expected::Nothing => insert(vault, &now, account, entry).await.map(Put::or_conflict),
+            Expected::Nothing => insert(vault, &now, account, entries).await.map(Put::or_conflict),
             Expected::Generation(Generation(found)) => {
                 let id = AccountRow::id(&now.sealer, before);
-                replace(vault, &now, account, &id, found, entry).await.map(Put::or_conflict)
+                replace(vault, &now, account, &id, found, entries).await.map(Put::or_conflict)
             }
-            Expected::Anything => put_anyway(vault, &now, account, entry).await,
+            Expected::Anything => put_anyway(vault, &now, account, entries).await,
         };
         // What it expected may be there, under another key.
         let doubtful = matches!(done, Ok(Put::Conflict)) || is_damage(&done);
@@ -184,7 +186,7 @@ async fn rename_with(
     let row = AccountRow::seal(&now.sealer, account, next)?;
     let (name, generation) = (AccountRow::name(&now.sealer, from), signed(row.generation)?);
     let name = name.as_slice();
-    swap(vault, now, &RENAME, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &name, &found], entry).await
+    swap(vault, now, &RENAME, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &name, &found], [None, entry]).await
 }
 
 /// Does not open the row, so that a damaged one can be got rid of by name.
@@ -194,7 +196,7 @@ pub(super) async fn remove(vault: &PostgresVault, name: &str, entry: Option<&Ent
     let mut ever_repeated = false;
     loop {
         let hash = AccountRow::name(&now.sealer, name);
-        let written = write(vault, &now, &REMOVE, &[&hash.as_slice()], entry, Again::Once).await;
+        let written = write(vault, &now, &REMOVE, &[&hash.as_slice()], [None, entry], Again::Once).await;
         let Answer { rows, repeated } = written.map_err(|failure| failure.error)?;
         ever_repeated |= repeated;
         if !rows.is_empty() {
@@ -291,10 +293,10 @@ impl Put {
 }
 
 /// Whatever is there: it is opened first (a damaged record is not written over), and taken for what is expected.
-async fn put_anyway(vault: &PostgresVault, now: &Now, account: &Account, entry: Option<&Entry>) -> Result<Put, StoreError> {
+async fn put_anyway(vault: &PostgresVault, now: &Now, account: &Account, entries: Entries<'_>) -> Result<Put, StoreError> {
     for _ in 0..MOST_ROUNDS {
         let Some(row) = find(vault, &now.sealer, &account.name).await? else {
-            match insert(vault, now, account, entry).await? {
+            match insert(vault, now, account, entries).await? {
                 Some(generation) => return Ok(Put::Done(generation)),
                 // The id is there under another name, or the vault was sealed anew; or somebody was faster.
                 None if find(vault, &now.sealer, &account.name).await?.is_none() => return Ok(Put::Conflict),
@@ -303,17 +305,17 @@ async fn put_anyway(vault: &PostgresVault, now: &Now, account: &Account, entry: 
         };
         let (id, generation) = (row.id.clone(), row.generation);
         row.open(&now.sealer)?;
-        if let Some(generation) = replace(vault, now, account, &id, generation, entry).await? {
+        if let Some(generation) = replace(vault, now, account, &id, generation, entries).await? {
             return Ok(Put::Done(generation));
         }
     }
     Ok(Put::Conflict)
 }
 
-async fn insert(vault: &PostgresVault, now: &Now, account: &Account, entry: Option<&Entry>) -> Result<Option<Generation>, StoreError> {
+async fn insert(vault: &PostgresVault, now: &Now, account: &Account, entries: Entries<'_>) -> Result<Option<Generation>, StoreError> {
     let row = AccountRow::seal(&now.sealer, account, 1)?;
     let generation = signed(row.generation)?;
-    swap(vault, now, &INSERT, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &now.generation], entry).await
+    swap(vault, now, &INSERT, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &now.generation], entries).await
 }
 
 async fn replace(
@@ -322,13 +324,13 @@ async fn replace(
     account: &Account,
     id: &[u8],
     found: u64,
-    entry: Option<&Entry>,
+    entries: Entries<'_>,
 ) -> Result<Option<Generation>, StoreError> {
     // Nothing of ours ever counts so far.
     let (Ok(expected), Ok(next)) = (signed(found), after(found).and_then(|next| signed(next).map(|_| next))) else { return Ok(None) };
     let row = AccountRow::seal(&now.sealer, account, next)?;
     let generation = signed(row.generation)?;
-    swap(vault, now, &REPLACE, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &id, &expected], entry).await
+    swap(vault, now, &REPLACE, &row, &[&row.id, &row.name, &generation, &row.due_at, &row.record, &id, &expected], entries).await
 }
 
 /// Writes a row if what is expected is there; `None` if something else is. If an answer was lost on the way, the row itself tells whether it
@@ -339,10 +341,10 @@ async fn swap(
     statement: &Write,
     row: &AccountRow,
     parameters: &[&(dyn ToSql + Sync)],
-    entry: Option<&Entry>,
+    entries: Entries<'_>,
 ) -> Result<Option<Generation>, StoreError> {
     let done = Some(Generation(row.generation));
-    match write(vault, now, statement, parameters, entry, Again::UntilKnown).await {
+    match write(vault, now, statement, parameters, entries, Again::UntilKnown).await {
         Ok(Answer { rows, .. }) if !rows.is_empty() => Ok(done),
         Ok(Answer { repeated: false, .. }) => Ok(None),
         Ok(Answer { repeated: true, .. }) => {
@@ -375,14 +377,17 @@ async fn write(
     now: &Now,
     statement: &Write,
     parameters: &[&(dyn ToSql + Sync)],
-    entry: Option<&Entry>,
+    entries: Entries<'_>,
     again: Again,
 ) -> Result<Answer, Failure> {
-    let Some(entry) = entry else { return vault.connections.run(&statement.alone, parameters, again).await };
-    let row = EntryRow::seal(&now.sealer, entry).map_err(|error| Failure { error, fate: Fate::Refused })?;
+    let sealed: Result<Vec<_>, _> = entries.into_iter().flatten().map(|entry| EntryRow::seal(&now.sealer, entry)).collect();
+    let rows = sealed.map_err(|error| Failure { error, fate: Fate::Refused })?;
     let rest = limit(MOST_ENTRIES - 1);
-    let entered: [&(dyn ToSql + Sync); 3] = [&row.account, &row.record, &rest];
-    vault.connections.run(&statement.with_entry, &[parameters, &entered].concat(), again).await
+    let mut parameters = parameters.to_vec();
+    for row in &rows {
+        parameters.extend([&row.account as &(dyn ToSql + Sync), &row.record, &rest]);
+    }
+    vault.connections.run(&statement.with_entries[rows.len()], &parameters, again).await
 }
 
 /// Why a write found something else than it expected: a damaged record is told as one.
@@ -408,19 +413,28 @@ async fn query(vault: &PostgresVault, statement: &str, parameters: &[&(dyn ToSql
 }
 
 impl Write {
-    /// The entry goes into the history in the same statement: what is in it was done, and what was done is in it. The statement does not see
-    /// its own insertion, so that one less than there may be is left of what it sees.
+    /// The entries go into their histories in the same statement: what is in there was done, and what was done is in there. The statement does not
+    /// see its own insertions, so that one less than there may be is left of what it sees.
     fn new(write: &str, parameters: usize) -> Self {
-        let [account, record, rest] = [1, 2, 3].map(|next| parameters + next);
-        let with_entry = format!(
-            "WITH done AS ({write} RETURNING 1),
-                  entered AS (INSERT INTO keyfob.history (account, record) SELECT ${account}::bytea, ${record}::bytea FROM done),
-                  trimmed AS (DELETE FROM keyfob.history WHERE account = ${account}::bytea AND EXISTS (SELECT FROM done) AND number <= (
-                      SELECT number FROM keyfob.history WHERE account = ${account}::bytea
-                       ORDER BY number DESC OFFSET ${rest}::bigint LIMIT 1))
-             SELECT 1 FROM done"
-        );
-        Self { alone: format!("{write} RETURNING 1"), with_entry }
+        let with = |entries: usize| {
+            if entries == 0 {
+                return format!("{write} RETURNING 1");
+            }
+            let mut statement = format!("WITH done AS ({write} RETURNING 1)");
+            for entry in 0..entries {
+                let [account, record, rest] = [1, 2, 3].map(|next| parameters + 3 * entry + next);
+                // An entry waits for the one before: their numbers are in that order.
+                let after = if entry == 0 { "done".to_owned() } else { format!("entered{}", entry - 1) };
+                statement += &format!(
+                    ", entered{entry} AS (INSERT INTO keyfob.history (account, record) SELECT ${account}::bytea, ${record}::bytea FROM {after} RETURNING 1),
+                       trimmed{entry} AS (DELETE FROM keyfob.history WHERE account = ${account}::bytea AND EXISTS (SELECT FROM done) AND number <= (
+                           SELECT number FROM keyfob.history WHERE account = ${account}::bytea
+                            ORDER BY number DESC OFFSET ${rest}::bigint LIMIT 1))"
+                );
+            }
+            statement + " SELECT 1 FROM done"
+        };
+        Self { with_entries: [0, 1, 2].map(with) }
     }
 }
 

@@ -189,7 +189,7 @@ impl Store for PostgresVault {
     /// `Conflict` also where a generation was expected and the record there has another id (the account was removed and made anew, so
     /// equal numbers mean nothing), and where the id is in use under another name.
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {
-        Box::pin(accounts::put(self, &account.id, account, expected, entry))
+        Box::pin(accounts::put(self, &account.id, account, expected, [None, entry]))
     }
 
     fn replace_account<'a>(
@@ -197,9 +197,10 @@ impl Store for PostgresVault {
         before: &'a AccountId,
         expected: Generation,
         account: &'a Account,
+        left: Option<&'a Entry>,
         entry: Option<&'a Entry>,
     ) -> Stored<'a, Generation> {
-        Box::pin(accounts::put(self, before, account, Expected::Generation(expected), entry))
+        Box::pin(accounts::put(self, before, account, Expected::Generation(expected), [left, entry]))
     }
 
     fn rename_account<'a>(

@@ -266,10 +266,11 @@ impl Store for Vault {
         before: &'a AccountId,
         expected: Generation,
         account: &'a Account,
+        left: Option<&'a Entry>,
         entry: Option<&'a Entry>,
     ) -> Stored<'a, Generation> {
-        let (before, account, entry) = (before.clone(), account.clone(), entry.cloned());
-        self.writer.run_careful(move |write| write.replace_account(&before, expected, &account, entry.as_ref()))
+        let (before, account, left, entry) = (before.clone(), account.clone(), left.cloned(), entry.cloned());
+        self.writer.run_careful(move |write| write.replace_account(&before, expected, &account, [left.as_ref(), entry.as_ref()]))
     }
 
     fn rename_account<'a>(

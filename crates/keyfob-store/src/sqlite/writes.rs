@@ -32,7 +32,7 @@ impl Write<'_> {
     }
 
     pub(super) fn put_account(&self, account: &Account, expected: Expected, entry: Option<&Entry>) -> Result<Generation, StoreError> {
-        self.put_over(&account.id, account, expected, entry)
+        self.put_over(&account.id, account, expected, [None, entry])
     }
 
     pub(super) fn replace_account(
@@ -40,13 +40,19 @@ impl Write<'_> {
         before: &AccountId,
         expected: Generation,
         account: &Account,
-        entry: Option<&Entry>,
+        entries: [Option<&Entry>; 2],
     ) -> Result<Generation, StoreError> {
-        self.put_over(before, account, Expected::Generation(expected), entry)
+        self.put_over(before, account, Expected::Generation(expected), entries)
     }
 
     /// `before` is whose generation is expected.
-    fn put_over(&self, before: &AccountId, account: &Account, expected: Expected, entry: Option<&Entry>) -> Result<Generation, StoreError> {
+    fn put_over(
+        &self,
+        before: &AccountId,
+        account: &Account,
+        expected: Expected,
+        entries: [Option<&Entry>; 2],
+    ) -> Result<Generation, StoreError> {
         let mut found = AccountRow::find(self.connection, &AccountRow::name(&self.sealer, &account.name))?;
         if let Some((_, found)) = &mut found {
             found.make_way(&self.sealer, expected)?;
@@ -56,7 +62,8 @@ impl Write<'_> {
         }
         let row = AccountRow::seal(&self.sealer, account, found.as_ref().map_or(Ok(1), |(_, found)| after(found.generation))?)?;
         // Whatever can fail has to do so before the first change.
-        let entry = entry.map(|entry| EntryRow::seal(&self.sealer, entry)).transpose()?;
+        let [left, entry] = entries.map(|entry| entry.map(|entry| EntryRow::seal(&self.sealer, entry)).transpose());
+        let entries = [left?, entry?];
         let before = found.map(|(number, row)| (number, row.id, row.due_at));
         let generation = signed(row.generation)?;
         match before {
@@ -82,7 +89,7 @@ impl Write<'_> {
                 }
             }
         }
-        entry.map_or(Ok(()), |entry| self.enter(entry))?;
+        entries.into_iter().flatten().try_for_each(|entry| self.enter(entry))?;
         Ok(Generation(row.generation))
     }
 

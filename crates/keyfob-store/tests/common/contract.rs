@@ -158,22 +158,28 @@ pub async fn replaced(Fresh { store, other, .. }: &Fresh) {
     // Another generation, another account there, another one's id.
     let elsewhere = Account { id: attic.id.clone(), ..kim.clone() };
     for (before, generation, account) in [(&robin.id, 2, &kim), (&kim.id, 1, &kim), (&attic.id, 1, &kim), (&robin.id, 1, &elsewhere)] {
-        let answer = other.replace_account(before, Generation(generation), account, Some(&entry(account, 1))).await;
+        let answer =
+            other.replace_account(before, Generation(generation), account, Some(&entry(&robin, 3)), Some(&entry(account, 1))).await;
         assert!(matches!(answer, Err(StoreError::Conflict)), "{generation}: {answer:?}");
     }
     assert_same(&store.account("home").await.expect("reads").expect("it is there").value, &robin);
-    let written = other.replace_account(&robin.id, Generation(1), &kim, Some(&entry(&kim, 2))).await.expect("replaces");
+    let newest = store.entries(None, 1).await.expect("reads").pop().map(|(number, _)| number);
+    let (left, begun) = (entry(&robin, 3), entry(&kim, 2));
+    let written = other.replace_account(&robin.id, Generation(1), &kim, Some(&left), Some(&begun)).await.expect("replaces");
     assert_eq!(written, Generation(2));
     for store in [store, other] {
         let found = store.account("home").await.expect("reads").expect("it is there");
         assert_same(&found.value, &kim);
         assert_eq!((found.generation, store.accounts().await.expect("lists").len()), (written, 2));
-        assert_eq!(store.history(&kim.id).await.expect("reads").len(), 1);
+        assert_eq!(store.history(&kim.id).await.expect("reads"), [begun.clone()]);
+        assert_eq!(store.history(&robin.id).await.expect("reads"), [left.clone()], "who was there is told to have left");
+        let told = store.entries(newest.or(Some(EntryNumber(0))), 9).await.expect("reads");
+        assert_eq!(told.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>(), [left.clone(), begun.clone()], "and to have left first");
     }
     // Whoever still has the account that was there writes nothing over this one: a refresh that was under way, another login.
     let late = store.put_account(&robin, Expected::Generation(written), None).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
-    let twice = store.replace_account(&robin.id, Generation(1), &oauth2_account("home"), None).await;
+    let twice = store.replace_account(&robin.id, Generation(1), &oauth2_account("home"), None, None).await;
     assert!(matches!(twice, Err(StoreError::Conflict)), "{twice:?}");
 }
 

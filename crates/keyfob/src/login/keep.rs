@@ -159,10 +159,7 @@ impl Place<'_> {
         let received = account.tokens.refresh_token().map(Fingerprint::of);
         let entry = self.keyfob.entry(&account, Event::LoggedIn { received });
         match &other {
-            Some(other) => {
-                self.keyfob.put_in_place_of(other, &account, &entry).await?;
-                self.keyfob.tell(&self.keyfob.entry(&other.value, Event::LoggedOut { revoked: false }));
-            }
+            Some(other) => self.keyfob.put_in_place_of(other, &account, &entry).await?,
             None => {
                 let expected = same.map_or(Expected::Nothing, |same| Expected::Generation(same.generation));
                 self.keyfob.put(&account, expected, Some(&entry)).await?;

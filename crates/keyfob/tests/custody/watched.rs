@@ -123,9 +123,10 @@ impl Store for Watched {
         before: &'a AccountId,
         expected: Generation,
         account: &'a Account,
+        left: Option<&'a Entry>,
         entry: Option<&'a Entry>,
     ) -> Stored<'a, Generation> {
-        self.inner.replace_account(before, expected, account, entry)
+        self.inner.replace_account(before, expected, account, left, entry)
     }
 
     fn rename_account<'a>(

@@ -225,11 +225,12 @@ impl Imported {
         }
         let received = account.tokens.refresh_token().map(Fingerprint::of);
         let entry = keyfob.entry(&account, Event::LoggedIn { received });
+        let left = other.as_ref().and(before.as_ref()).map(|before| keyfob.entry(&before.value, Event::LoggedOut { revoked: false }));
         let login = before.as_ref().map(|before| (before.value.id.clone(), before.value.logged_in_at));
         let mut generation = before.map(|before| before.generation);
         for _ in 0..TRIES {
             let written = match (&other, generation) {
-                (Some(other), Some(generation)) => store.replace_account(other, generation, &account, Some(&entry)).await,
+                (Some(other), Some(generation)) => store.replace_account(other, generation, &account, left.as_ref(), Some(&entry)).await,
                 (_, generation) => {
                     let expected = generation.map_or(Expected::Nothing, Expected::Generation);
                     store.put_account(&account, expected, Some(&entry)).await
