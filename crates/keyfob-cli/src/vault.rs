@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use keyfob::history::Fingerprint;
 use keyfob::proto::Secret;
 use keyfob::proto::scrub::printable;
 use keyfob::{Store, StoreError};
@@ -107,9 +108,15 @@ impl Location {
     pub(crate) fn key_file(&self, data: &Path) -> PathBuf {
         match self {
             Self::File(path) => KeySource::file_beside(path),
-            Self::Postgres(_) => {
+            Self::Postgres(address) => {
                 let name: String = self.shown().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-                data.join(format!("{name}.key"))
+                // What reads alike without its punctuation, or is told apart by the query alone, is told apart by this.
+                let mut whose = self.shown();
+                if let Ok(url) = url::Url::parse(address.expose()) {
+                    let places = url.query_pairs().filter(|(name, _)| ["host", "hostaddr", "port", "dbname"].contains(&&**name));
+                    places.for_each(|(name, value)| whose += &format!(" {name}={value}"));
+                }
+                data.join(format!("{name}-{}.key", Fingerprint::of(&Secret::new(whose)).as_str()))
             }
         }
     }
@@ -296,7 +303,17 @@ mod tests {
     fn each_database_has_a_key_file_of_its_own() {
         let file = |text: &str| parse(text).key_file(Path::new("/data")).display().to_string();
         assert_eq!(file("/elsewhere/vault.db"), "/elsewhere/vault.key");
-        assert_eq!(file("postgres://me:canary@db.example:5433/x"), "/data/postgres---db-example-5433-x.key");
-        assert_ne!(file("postgres://db.example/x"), file("postgres://db.example/y"));
+        let one = file("postgres://me:canary@db.example:5433/x");
+        assert!(one.starts_with("/data/postgres---db-example-5433-x-") && one.ends_with(".key"), "{one}");
+        // Who connects, and how, makes no other database of it.
+        assert_eq!(one, file("postgres://you@db.example:5433/x?sslmode=require&application_name=cron"));
+        for (one, other) in [
+            ("postgres://db.example/x", "postgres://db.example/y"),
+            ("postgres://db.example/a_b", "postgres://db.example/a-b"),
+            ("postgres:///x?host=/run/one", "postgres:///x?host=/run/two"),
+            ("postgres://db.example/x?port=5433", "postgres://db.example/x?port=5434"),
+        ] {
+            assert_ne!(file(one), file(other), "{one}, {other}");
+        }
     }
 }

@@ -25,10 +25,16 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Of a new vault, with a new data key; and the key file, if one was made for it.
-    pub(crate) fn first(source: &KeySource, warnings: &mut Vec<String>) -> Result<(Self, Option<PathBuf>), StoreError> {
+    /// Of a new vault, with a new data key; and the key file, if one was made for it. If one is there that was made for another vault, it may be that the
+    /// other was never finished, or was taken away for a while: `adopt`, where nobody else's key file has that name, makes this one go on under its id.
+    /// Elsewhere two vaults with one key file would lose each other's at the first that is sealed anew.
+    pub(crate) fn first(source: &KeySource, adopt: bool, warnings: &mut Vec<String>) -> Result<(Self, Option<PathBuf>), StoreError> {
         let vault = seal::random()?;
-        let Minted { key, kdf, made } = source.mint(&vault, 1, warnings)?;
+        let Minted { key, kdf, made, orphan } = source.mint(&vault, 1, warnings)?;
+        let vault = match orphan {
+            Some(owner) if !adopt => return Err(source.is_anothers(&owner)),
+            orphan => orphan.unwrap_or(vault),
+        };
         Ok((Self::wrapping(&Key::random()?, vault, 1, &key, kdf)?, made))
     }
 

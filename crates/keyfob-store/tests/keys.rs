@@ -88,9 +88,9 @@ fn two_vaults_of_one_folder_have_two_keys() {
     let file = |vault: &str| KeySource::file_beside(&PathBuf::from(vault)).display().to_string();
     assert_eq!(file("/data/vault.db"), "/data/vault.key");
     assert_eq!(file("/data/other.db"), "/data/other.key");
-    assert_eq!(file("/data/vault"), "/data/vault.key");
-    assert_eq!(file("/data/vault.db.old"), "/data/vault.db.old.key");
-    assert_eq!(file("/data/vault.key"), "/data/vault.key.key");
+    assert_eq!(file("/data/vault"), "/data/vault-key");
+    assert_eq!(file("/data/vault.db.old"), "/data/vault.db.old-key");
+    assert_eq!(file("/data/vault.key"), "/data/vault.key-key");
 }
 
 #[test]

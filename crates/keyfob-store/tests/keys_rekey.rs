@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::task::{Context, Poll, Waker};
@@ -77,6 +78,47 @@ fn assert_whole(vault: &Vault, accounts: &[Account]) {
 
 fn header(home: &Home) -> (i64, Vec<u8>) {
     home.sql().query_row("SELECT generation, data_key FROM header", (), |row| Ok((row.get(0)?, row.get(1)?))).expect("reads")
+}
+
+/// The other vault would be lost with its key: the first that is sealed anew puts another in the file's place.
+#[test]
+fn a_key_file_is_of_one_vault() {
+    let (home, accounts) = filled(2);
+    let key = fs::read(home.key()).expect("reads");
+    let other = home.folder().join("other.db");
+    let refused = |vault: Result<Vault, StoreError>| {
+        let Err(error @ StoreError::Unsafe(_)) = vault else { panic!("{vault:?}") };
+        assert!(error.to_string().contains("another vault"), "{error}");
+    };
+    refused(Vault::open(&other, KeySource::File(home.key())));
+    assert!(!other.exists());
+    // One that says nothing can be shared. But what the other is sealed with anew has its name in it, and takes nobody else's place.
+    let unnamed = home.folder().join("unnamed");
+    fs::write(&unnamed, fs::read_to_string(home.key()).expect("reads").lines().next().expect("the key")).expect("writes");
+    fs::set_permissions(&unnamed, fs::Permissions::from_mode(0o600)).expect("closes");
+    let shares = Vault::open(&other, KeySource::File(unnamed)).expect("makes it");
+    let Err(error @ StoreError::Unsafe(_)) = wait(shares.rekey(&KeySource::File(home.key()))) else {
+        panic!("the file is the first one's")
+    };
+    assert!(error.to_string().contains("another vault"), "{error}");
+    wait(shares.rekey(&KeySource::Passphrase(Secret::new("correct horse battery")))).expect("seals anew");
+    assert_eq!(fs::read(home.key()).expect("reads"), key);
+    assert_whole(&home.open(), &accounts);
+}
+
+/// Its name is the vault's own, so that nobody else can be meant: the vault was taken away, or its making was ended by force.
+#[test]
+fn a_key_file_whose_vault_is_gone_goes_on_with_the_next_of_that_name() {
+    let (home, _) = filled(1);
+    let (key, id) = (fs::read(home.key()).expect("reads"), Vault::inspect(&home.vault()).expect("looks").id);
+    for end in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(format!("{}{end}", home.vault().display())));
+    }
+    let vault = home.open();
+    assert_eq!((fs::read(home.key()).expect("reads"), Vault::inspect(&home.vault()).expect("looks").id), (key, id));
+    wait(vault.rekey(&KeySource::File(home.key()))).expect("seals anew");
+    drop(vault);
+    home.open();
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Run {
 /// What the key file holds, if the vault has one now.
 pub(crate) fn key_file(house: &House) -> Option<Canary> {
     let key = fs::read_to_string(house.path().join(".local/share/keyfob/sandbox/vault.key")).ok()?;
-    Some(Canary::new("vault key", key.trim()))
+    Some(Canary::new("vault key", key.lines().next()?))
 }
 
 /// A login is told where to go, with its state; the key file holds the key.

@@ -6,7 +6,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use keyfob::StoreError;
-use keyfob::proto::encode;
 use zeroize::Zeroizing;
 
 use super::text;
@@ -14,16 +13,49 @@ use crate::header::Header;
 use crate::place::{self, Fresh, Turn};
 use crate::seal::{Key, Sealer};
 
-/// The key of a vault that is being made, and whether the file was made for it. One that is there already is used.
-pub(super) fn mint(path: &Path) -> Result<(Key, Option<PathBuf>), StoreError> {
+/// The key of the vault that is being made, whether the file was made for it, and which vault the file says it is of. One that is there already is
+/// used.
+pub(super) fn mint(path: &Path, vault: &[u8; 16]) -> Result<(Own, Option<PathBuf>), StoreError> {
     let path = place::in_safe_folder(path, true)?;
-    if let Some(key) = read_own(&path)? {
-        return Ok((key, None));
+    if let Some(own) = read_own(&path)? {
+        return Ok((own, None));
     }
-    let made = make(&path, &Key::random()?)?;
+    let made = make(&path, &Key::random()?, vault)?;
     // Somebody else's, if they were faster: then theirs is the one.
-    let key = read_own(&path)?.ok_or_else(|| gone(&path))?;
-    Ok((key, made.then_some(path)))
+    let own = read_own(&path)?.ok_or_else(|| gone(&path))?;
+    Ok((own, made.then_some(path)))
+}
+
+/// A key file of ours.
+pub(super) struct Own {
+    pub(super) key: Key,
+    /// The vault that it was made for, where it says so.
+    pub(super) vault: Option<[u8; 16]>,
+}
+
+/// An error if the key file was made for another vault: to put another in its place, or to take it away, would lose that vault.
+pub(super) fn is_of(path: &Path, vault: &[u8; 16]) -> Result<(), StoreError> {
+    let owner = read_own(path)?.and_then(|own| own.vault);
+    owner.filter(|owner| owner != vault).map_or(Ok(()), |owner| Err(anothers(path, &owner)))
+}
+
+pub(super) fn anothers(path: &Path, owner: &[u8; 16]) -> StoreError {
+    StoreError::Unsafe(format!(
+        "its key file {} is the one of another vault, {}, which would be lost with it; name another key file for this one ({}), or move that one \
+         away if its vault is gone",
+        path.display(),
+        text::shown(owner),
+        super::KeySource::FILE_VARIABLE,
+    ))
+}
+
+/// Takes a key file away that opens this vault no more.
+pub(crate) fn remove_useless(path: &Path, header: &Header) -> Result<(), StoreError> {
+    match is_of(path, &header.vault_id()?) {
+        // Two vaults shared it: it is still the other one's.
+        Err(StoreError::Unsafe(_)) => Ok(()),
+        is_ours => is_ours.and_then(|()| place::remove(path)),
+    }
 }
 
 /// Opens a vault with our key file; and while a rekey is under way, or after one that was killed, with whichever of the two keys is the
@@ -36,12 +68,12 @@ pub(super) fn open(path: &Path, header: &Header) -> Result<Sealer, StoreError> {
     // The new one first: if it is not there, a rekey that wrote this header has put it in the place that is looked at next.
     let next = read_own(&next_of(&path));
     let opened = match read_own(&path)? {
-        Some(key) => header.unwrap(&key),
+        Some(own) => header.unwrap(&own.key),
         None => Err(gone(&path)),
     };
     match opened {
         Err(error @ (StoreError::WrongKey(_) | StoreError::Locked(_))) => match next? {
-            Some(next) => header.unwrap(&next).map_err(|_| error),
+            Some(next) => header.unwrap(&next.key).map_err(|_| error),
             None => Err(error),
         },
         opened => opened,
@@ -79,7 +111,7 @@ impl Leftover {
 /// If neither opens it, both stay, for a person to look at.
 fn put_in_order(path: &Path, header: &Header) -> Result<(), StoreError> {
     let next = next_of(path);
-    let opens = |path: &Path| Ok::<_, StoreError>(read_own(path)?.is_some_and(|key| header.unwrap(&key).is_ok()));
+    let opens = |path: &Path| Ok::<_, StoreError>(read_own(path)?.is_some_and(|own| header.unwrap(&own.key).is_ok()));
     if opens(path).unwrap_or(false) {
         place::remove(&next)
     } else if opens(&next)? {
@@ -101,13 +133,15 @@ impl Swap {
         let path = place::in_safe_folder(path, true)?;
         let turn = Turn::try_take(&path)?
             .ok_or_else(|| StoreError::Io("another process is sealing it anew".to_owned(), ErrorKind::ResourceBusy.into()))?;
+        let vault = header.vault_id()?;
+        is_of(&path, &vault)?;
         let (key, next) = (Key::random()?, next_of(&path));
         // Of a rekey that was killed: after its commit this is the vault's key. If it is not, it opens nothing.
         if place::look(&next)?.is_some() {
             put_in_order(&path, header)?;
             place::remove(&next)?;
         }
-        if !make(&next, &key)? {
+        if !make(&next, &key, &vault)? {
             return Err(StoreError::Io(format!("{} came to be in between", next.display()), ErrorKind::AlreadyExists.into()));
         }
         Ok((Self { path, _turn: turn }, key))
@@ -141,7 +175,7 @@ pub(super) fn read_provided(path: &Path, warnings: &mut Vec<String>) -> Result<K
             warnings.push(warning);
         }
     }
-    read(file, path)
+    read(file, path).map(|own| own.key)
 }
 
 /// The key's new file, until the vault is sealed with it.
@@ -154,15 +188,13 @@ fn gone(path: &Path) -> StoreError {
 }
 
 /// Makes a key file, durably; says no if one came to be in between.
-fn make(path: &Path, key: &Key) -> Result<bool, StoreError> {
-    let mut text = Zeroizing::new(encode::base64(key.bytes()));
-    text.push('\n');
+fn make(path: &Path, key: &Key, vault: &[u8; 16]) -> Result<bool, StoreError> {
     let mut fresh = Fresh::beside(path)?;
-    fresh.file().write_all(text.as_bytes()).map_err(place::io(path))?;
+    fresh.file().write_all(text::write(key, vault).as_bytes()).map_err(place::io(path))?;
     fresh.publish()
 }
 
-fn read_own(path: &Path) -> Result<Option<Key>, StoreError> {
+fn read_own(path: &Path) -> Result<Option<Own>, StoreError> {
     let Some(file) = place::open_own(path)? else { return Ok(None) };
     let mode = file.metadata().map_err(place::io(path))?.mode();
     if mode & 0o077 != 0 {
@@ -175,10 +207,11 @@ fn read_own(path: &Path) -> Result<Option<Key>, StoreError> {
     read(file, path).map(Some)
 }
 
-fn read(file: File, path: &Path) -> Result<Key, StoreError> {
-    const LONGEST: usize = 256;
+fn read(file: File, path: &Path) -> Result<Own, StoreError> {
+    const LONGEST: usize = 512;
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
     file.take(LONGEST as u64).read_to_end(&mut bytes).map_err(place::io(path))?;
     let whence = format!("its key file {}", path.display());
-    text::parse(std::str::from_utf8(&bytes).unwrap_or_default(), &whence)
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    Ok(Own { key: text::parse(text, &whence)?, vault: text::vault_of(text) })
 }

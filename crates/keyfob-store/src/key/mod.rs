@@ -13,7 +13,7 @@ use keyfob::proto::Secret;
 
 use file::Swap;
 
-pub(crate) use file::Leftover;
+pub(crate) use file::{Leftover, remove_useless};
 
 use crate::agent::Agent;
 use crate::header::Header;
@@ -67,6 +67,8 @@ pub(crate) struct Minted {
     pub(crate) kdf: Option<String>,
     /// The file that was made for it.
     pub(crate) made: Option<PathBuf>,
+    /// The vault that the key file was made for, if that is another one, of which nothing is known here.
+    pub(crate) orphan: Option<[u8; 16]>,
 }
 
 /// The outside key of a vault that is being sealed anew: on the disk, or in the keyring, before anything is sealed with it.
@@ -95,34 +97,58 @@ impl KeySource {
         Self::File(Self::file_beside(vault))
     }
 
-    /// The key file beside a vault: `vault.key` for `vault.db`.
+    /// The key file beside a vault: `vault.key` for `vault.db`; for a vault of another name, that with `-key` at its end.
     pub fn file_beside(vault: &Path) -> PathBuf {
         if vault.extension().is_some_and(|extension| extension == "db") {
             vault.with_extension("key")
         } else {
-            crate::place::with_suffix(vault, ".key")
+            // An end that the other way never makes: `vault` beside `vault.db` would have its key.
+            crate::place::with_suffix(vault, "-key")
+        }
+    }
+
+    /// Whether the key file, if that is what it is, has its name of this vault alone.
+    pub(crate) fn is_beside(&self, vault: &Path) -> bool {
+        match self {
+            Self::File(file) | Self::Usual { file, .. } | Self::Keyring { otherwise: file } => {
+                crate::place::in_safe_folder(file, false).is_ok_and(|file| file == Self::file_beside(vault))
+            }
+            Self::Provided(_) | Self::Text(_) | Self::Passphrase(_) => false,
         }
     }
 
     /// What a vault gets that is new, or is sealed anew: this is its `generation`-th key.
     pub(crate) fn mint(&self, vault: &[u8; 16], generation: u64, warnings: &mut Vec<String>) -> Result<Minted, StoreError> {
-        let plain = |key| Minted { key, kdf: None, made: None };
-        let of_file = |path: &Path| file::mint(path).map(|(key, made)| Minted { key, kdf: None, made });
+        let plain = |key| Minted { key, kdf: None, made: None, orphan: None };
+        let of_file = |path: &Path| {
+            let (own, made) = file::mint(path, vault)?;
+            Ok(Minted { key: own.key, kdf: None, made, orphan: own.vault.filter(|owner| owner != vault) })
+        };
         match self {
             Self::Text(text) => text::parse(text.expose(), "the key that was given").map(plain),
             Self::Provided(path) => file::read_provided(path, warnings).map(plain),
             Self::File(path) => of_file(path),
-            Self::Passphrase(passphrase) => passphrase::mint(passphrase).map(|(key, kdf)| Minted { key, kdf: Some(kdf), made: None }),
+            Self::Passphrase(passphrase) => {
+                passphrase::mint(passphrase).map(|(key, kdf)| Minted { key, kdf: Some(kdf), made: None, orphan: None })
+            }
             // Who was built without it does not miss it.
             Self::Usual { file, .. } if !cfg!(feature = "keyring") => of_file(file),
             Self::Usual { file, .. } | Self::Keyring { otherwise: file } => match keyring::mint(vault, generation) {
-                Ok(key) => Ok(Minted { key, kdf: Some(keyring::KDF.to_owned()), made: None }),
+                Ok(key) => Ok(Minted { key, kdf: Some(keyring::KDF.to_owned()), made: None, orphan: None }),
                 Err(why) => {
                     warnings.push(format!("{why}; a key file takes its place"));
                     of_file(file)
                 }
             },
         }
+    }
+
+    /// The key file was made for another vault.
+    pub(crate) fn is_anothers(&self, owner: &[u8; 16]) -> StoreError {
+        let (Self::File(file) | Self::Usual { file, .. } | Self::Keyring { otherwise: file } | Self::Provided(file)) = self else {
+            return StoreError::Unsafe("its key is another vault's".to_owned());
+        };
+        file::anothers(file, owner)
     }
 
     /// What a vault with that header is to be sealed with next.

@@ -9,8 +9,7 @@ use super::accounts::TURN;
 use super::failure::{Failure, Fate};
 use super::schema::{self, get};
 use crate::header::Header;
-use crate::key::{KeySource, Next};
-use crate::place;
+use crate::key::{self, KeySource, Next};
 use crate::rekey::Rekeyed;
 use crate::rows::{AccountRow, AppRow, EntryRow, signed};
 use crate::seal::Sealer;
@@ -89,7 +88,7 @@ pub(super) async fn rekey(vault: &PostgresVault, to: &KeySource) -> Result<Rekey
     if let Some(swap) = swap {
         swap.finish()?;
     } else if let Some(useless) = useless {
-        place::remove(&useless)?;
+        key::remove_useless(&useless, &header)?;
     }
     KeySource::forget(&old.vault_id()?, old.generation()?);
     Ok(Rekeyed { sealed: count, generation: header.generation()? })

@@ -121,7 +121,7 @@ async fn move_on(
     }
     let mut made = None;
     if from == 0 {
-        let (header, path) = apart(source.clone(), Header::first, warnings).await?;
+        let (header, path) = apart(source.clone(), |source, warnings| Header::first(source, false, warnings), warnings).await?;
         made = path;
         write_header(&step, &header).await.map_err(to_error)?;
     }

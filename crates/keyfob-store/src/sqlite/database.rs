@@ -305,7 +305,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().canonicalize().expect("it is there").join("vault.db");
         let source = crate::KeySource::beside(&path);
-        let (header, _) = Header::first(&source, &mut Vec::new()).expect("makes a key");
+        let (header, _) = Header::first(&source, false, &mut Vec::new()).expect("makes a key");
         create(&path, &header).expect("creates");
         let (connection, ..) = open(&path, |header| source.open(header, &mut Vec::new())).expect("opens");
         for (name, expected) in [

@@ -122,7 +122,7 @@ impl Vault {
         place::warn_of_network(&path, &mut warnings);
         let mut key_made = None;
         if !exists {
-            let (header, made) = Header::first(source, &mut warnings)?;
+            let (header, made) = Header::first(source, source.is_beside(&path), &mut warnings)?;
             database::create(&path, &header)?;
             key_made = made;
         }

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
 use super::database::{self, sql};
 use super::sealing::Sealing;
-use crate::key::{KeySource, Next};
-use crate::place::{self, Lock};
+use crate::key::{self, KeySource, Next};
+use crate::place::Lock;
 use crate::rekey::Rekeyed;
 use crate::rows::{AccountRow, AppRow, EntryRow};
 use crate::seal::Sealer;
@@ -45,7 +45,7 @@ pub(super) fn rekey(connection: &mut Connection, sealing: &Sealing, vault: &Path
     if let Some(swap) = swap {
         swap.finish()?;
     } else if let Some(useless) = useless {
-        place::remove(&useless)?;
+        key::remove_useless(&useless, &header)?;
     }
     drop(lock);
     // What was sealed under the old key leaves the file, as far as the disk lets it go.

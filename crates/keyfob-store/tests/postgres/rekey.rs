@@ -137,6 +137,26 @@ async fn a_role_that_may_not_seal_anew_is_told_so_at_once() {
     assert!(!home.folder().exists(), "no key was made");
 }
 
+/// Two databases can have one address, as behind a tunnel: the second must not get the first one's key file, which only one of them survives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn j7_a_key_file_is_of_one_database() {
+    let (Some(one), Some(other)) = (Cluster::shared().map(Cluster::database), Cluster::shared().map(Cluster::database)) else { return };
+    let home = Home::new();
+    let of_file = || KeySource::File(home.key());
+    open_with(&one.url(), of_file()).await.expect("makes a vault");
+    let refused = error(open_with(&other.url(), of_file()).await);
+    assert!(matches!(&refused, StoreError::Unsafe(what) if what.contains("another vault")), "{refused:?}");
+    // Nothing was made there, so that another key can be named.
+    fs::rename(home.key(), home.folder().join("one.key")).expect("moves");
+    open_with(&other.url(), of_file()).await.expect("makes a vault");
+    let of_the_one = KeySource::File(home.folder().join("one.key"));
+    let vault = open_with(&one.url(), of_the_one.clone()).await.expect("opens");
+    let refused = error(vault.rekey(&of_file()).await);
+    assert!(matches!(&refused, StoreError::Unsafe(what) if what.contains("another vault")), "{refused:?}");
+    vault.rekey(&of_the_one).await.expect("seals anew");
+    open_with(&other.url(), of_file()).await.expect("still opens");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn j7_others_that_have_it_open_go_on_with_the_new_key() {
     let Some(database) = Cluster::shared().map(Cluster::database) else { return };
