@@ -280,3 +280,31 @@ async fn ready_tokens_are_imported() {
     assert_eq!(house.json(&["app", "list"]).await[0]["client_id"], app.client_id.as_str());
     house.json(&["telldus", "sensors"]).await;
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_sees_a_server_that_is_down_and_files_that_others_may_change() {
+    use std::os::unix::fs::PermissionsExt;
+
+    // Reserved, and nobody listens there.
+    let origin = format!("http://127.0.0.1:{}", keyfob_testbed::port::reserve());
+    let house = common::house_at(&origin).await;
+    let found = async || {
+        let ended = house.run(&["doctor", "--json"]).await;
+        let found: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:#?}"));
+        (ended.code, found.as_array().expect("a list").clone())
+    };
+    let of = |found: &[Value], check: &str| found.iter().find(|finding| finding["check"] == check).cloned().unwrap_or_default();
+    let (code, before) = found().await;
+    assert_eq!(code, 6, "{before:#?}");
+    let network = of(&before, "network");
+    assert!(network["state"] == "bad" && network["found"].as_str().is_some_and(|found| found.contains(&origin)), "{network}");
+    assert_eq!(of(&before, "permissions")["state"], "ok");
+    assert_eq!(of(&before, "keyring")["state"], "note");
+
+    // The vault mends its own rights when it is opened; a provider file is somebody's work.
+    let provider = house.path("config/providers/hub.toml");
+    std::fs::set_permissions(&provider, std::fs::Permissions::from_mode(0o666)).expect("ours");
+    let (_, after) = found().await;
+    assert_eq!(of(&after, "permissions")["fix"], format!("chmod 644 {}", provider.display()));
+}

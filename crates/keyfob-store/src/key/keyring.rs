@@ -19,6 +19,11 @@ pub(super) fn key(vault: &[u8; 16], generation: u64) -> Result<Key, Why> {
     service::key(name(vault, generation))
 }
 
+/// Whether there is a keyring, it answers, and it is open. Nothing of ours is read.
+pub(super) fn look() -> Result<(), Why> {
+    service::look()
+}
+
 /// Takes a key away that opens nothing any more.
 pub(super) fn forget(vault: &[u8; 16], generation: u64) {
     service::forget(name(vault, generation));
@@ -67,6 +72,14 @@ mod service {
         text::parse(&found, "what the desktop's keyring has").map_err(|error| error.to_string())
     }
 
+    pub(super) fn look() -> Result<(), Why> {
+        // No vault has this name, so that nothing is found where all is well.
+        patiently(|| match entry("nobody's")?.get_password().map(Zeroizing::new) {
+            Ok(_) | Err(Error::NoEntry) => Ok(()),
+            Err(error) => Err(error),
+        })
+    }
+
     pub(super) fn forget(name: String) {
         drop(patiently(move || entry(&name)?.delete_credential()));
     }
@@ -102,6 +115,10 @@ mod service {
     }
 
     pub(super) fn key(_: String) -> Result<Key, Why> {
+        Err(absent())
+    }
+
+    pub(super) fn look() -> Result<(), Why> {
         Err(absent())
     }
 

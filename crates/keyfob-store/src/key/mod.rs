@@ -117,6 +117,15 @@ impl KeySource {
         }
     }
 
+    /// Whether the desktop's keyring could keep a key: it is there, open, and answers within two seconds. Blocks as long; nothing is read or written.
+    ///
+    /// # Errors
+    ///
+    /// Why not, as the middle of a sentence.
+    pub fn look_for_keyring() -> Result<(), String> {
+        keyring::look()
+    }
+
     /// What a vault gets that is new, or is sealed anew: this is its `generation`-th key.
     pub(crate) fn mint(&self, vault: &[u8; 16], generation: u64, warnings: &mut Vec<String>) -> Result<Minted, StoreError> {
         let plain = |key| Minted { key, kdf: None, made: None, orphan: None };

@@ -1,9 +1,10 @@
-//! What concerns every account: the vault and its key, who can read them, provider files, what the environment says.
+//! What concerns every account: the vault and its key, who can read them and change provider files, the desktop's keyring, what the environment says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use keyfob::StoreError;
 use keyfob::proto::scrub::printable;
+use keyfob_store::{KeySource, SealedWith};
 
 use super::{Code, Finding};
 use crate::context::{Context, transport};
@@ -14,8 +15,9 @@ pub(super) async fn look(context: &Context) -> Vec<Finding> {
     match context.vault() {
         Location::File(path) if path.symlink_metadata().is_err() => {}
         Location::File(path) => {
-            findings.extend(permissions(path, &context.vault().key_file(context.data_folder())));
+            findings.extend(permissions(path, &context.vault().key_file(context.data_folder()), &context.providers_folder()));
             findings.push(Finding::good("key", context.key_in_words()));
+            findings.push(keyring(context.vault().sealed_with()).await);
         }
         Location::Postgres(_) => findings.push(Finding::good("key", context.key_in_words())),
     }
@@ -43,32 +45,59 @@ async fn vault(context: &Context) -> Finding {
     }
 }
 
-/// Others than the owner may read neither vault nor key (J1).
+/// Others than the owner may read neither vault nor key (J1), and write no provider file: it says where the next login's secrets go.
 #[cfg(unix)]
-fn permissions(vault: &Path, key: &Path) -> Vec<Finding> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let folder = vault.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let places = [(folder, 0o700), (Some(vault), 0o600), (Some(key), 0o600)];
-    let mut open = Vec::new();
-    for (place, allowed) in places {
-        let Some(place) = place else { continue };
-        let Ok(found) = place.symlink_metadata() else { continue };
-        let mode = found.permissions().mode() & 0o777;
-        if mode & !allowed != 0 {
-            open.push(Finding::doubtful(
-                "permissions",
-                format!("{} can be used by others ({mode:03o})", place.display()),
-                format!("chmod {allowed:o} {}", place.display()),
-            ));
-        }
-    }
+fn permissions(vault: &Path, key: &Path, providers: &Path) -> Vec<Finding> {
+    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", vault.display()));
+    let folder = vault.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
+    // The log holds what the vault will, and the shared memory where it is.
+    let ours = [vault.to_owned(), beside("-wal"), beside("-shm"), key.to_owned()];
+    let used = folder.iter().map(|folder| (folder, 0o700)).chain(ours.iter().map(|file| (file, 0o600)));
+    let mut open: Vec<Finding> = used.filter_map(|(place, allowed)| too_open(place, allowed, "used")).collect();
+    let mut files = vec![providers.to_owned()];
+    files.extend(std::fs::read_dir(providers).into_iter().flatten().flatten().map(|entry| entry.path()));
+    files.sort();
+    open.extend(files.iter().filter_map(|file| too_open(file, 0o755, "changed")));
     if open.is_empty() { vec![Finding::good("permissions", "vault and key are yours alone")] } else { open }
 }
 
+/// What has more rights than these, but for a link: its rights are none.
+#[cfg(unix)]
+fn too_open(place: &Path, allowed: u32, done: &str) -> Option<Finding> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let found = place.symlink_metadata().ok().filter(|found| !found.is_symlink())?;
+    let mode = found.permissions().mode() & 0o777;
+    (mode & !allowed != 0).then(|| {
+        let shown = printable(&place.display().to_string());
+        Finding::doubtful(
+            "permissions",
+            format!("{shown} can be {done} by others ({mode:03o})"),
+            format!("chmod {:o} {shown}", mode & allowed),
+        )
+    })
+}
+
 #[cfg(not(unix))]
-fn permissions(_: &Path, _: &Path) -> Vec<Finding> {
+fn permissions(_: &Path, _: &Path, _: &Path) -> Vec<Finding> {
     Vec::new()
+}
+
+/// The desktop's keyring, which may be locked with nobody there to unlock it: it has two seconds.
+async fn keyring(sealed_with: Option<SealedWith>) -> Finding {
+    let looked = tokio::task::spawn_blocking(KeySource::look_for_keyring).await;
+    let answer = looked.unwrap_or_else(|_| Err("the desktop's keyring cannot be asked".to_owned()));
+    match (answer, sealed_with == Some(SealedWith::Keyring)) {
+        (Ok(()), true) => Finding::good("keyring", "it is open, and has the vault's key"),
+        (Ok(()), false) => Finding::note("keyring", "it is open, and not used: keyfob vault rekey --keyring puts the vault's key there"),
+        (Err(why), true) => Finding::bad(
+            "keyring",
+            Code::Vault,
+            format!("it has the vault's key, and {why}"),
+            "log in to the desktop, and unlock its keyring",
+        ),
+        (Err(why), false) => Finding::note("keyring", format!("not used: {why}")),
+    }
 }
 
 /// The user's own provider files.

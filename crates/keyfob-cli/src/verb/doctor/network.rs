@@ -6,6 +6,7 @@ use std::time::Duration;
 use keyfob::proto::{Origin, Timestamp, TokenSet, Transport as TransportError, TransportKind};
 use keyfob::transport::Transport;
 use keyfob::{Account, Body};
+use url::{Host, Url};
 
 use super::{Code, Finding};
 use crate::account::now;
@@ -39,7 +40,7 @@ pub(super) async fn look(account: &Account, context: &Context, asked: &mut Asked
         };
         match said {
             Ok(offset) => offsets.extend(offset),
-            Err((kind, why)) => findings.push(unreachable(origin, kind, why, context)),
+            Err((kind, why)) => findings.push(unreachable(origin, kind, why, context).await),
         }
     }
     let reached = account.origins.len() - findings.len();
@@ -101,17 +102,37 @@ fn date(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_unix(moment.timestamp().as_second()))
 }
 
-fn unreachable(origin: &Origin, kind: TransportKind, why: String, context: &Context) -> Finding {
-    let fix = match kind {
-        TransportKind::Tls => {
+async fn unreachable(origin: &Origin, kind: TransportKind, why: String, context: &Context) -> Finding {
+    let what = match kind {
+        TransportKind::Tls => "TLS",
+        TransportKind::Connect if has_no_address(origin).await => "DNS",
+        _ => "network",
+    };
+    let fix = match (what, kind) {
+        ("TLS", _) => {
             "the certificate is not trusted: check the date of this machine, its certificates (ca-certificates), and who is in between"
         }
-        TransportKind::Timeout => "it may be down, or something in between is in the way: try again later",
-        TransportKind::Forbidden => "KEYFOB_LOOPBACK_ONLY keeps everything on this machine: unset it",
+        ("DNS", _) => "nobody knows this name: check it (getent hosts), the network, and /etc/resolv.conf",
+        (_, TransportKind::Timeout) => "it may be down, or something in between is in the way: try again later",
+        (_, TransportKind::Forbidden) => "KEYFOB_LOOPBACK_ONLY keeps everything on this machine: unset it",
         _ if context.sandbox().is_some() => "start the sandbox: keyfob sandbox",
-        _ => "check the name (getent hosts), the network, and HTTPS_PROXY",
+        _ => "it may be down; check the network, and HTTPS_PROXY",
     };
-    Finding::bad("network", Code::Network, format!("{origin}: {why}"), fix)
+    Finding::bad(what, Code::Network, format!("{origin}: {why}"), fix)
+}
+
+/// Whether its name is what fails. Where a proxy asks for names, ours is not asked.
+async fn has_no_address(origin: &Origin) -> bool {
+    let proxied = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|set| !set.is_empty()));
+    let parsed = Url::parse(origin.as_str()).ok();
+    let Some(Host::Domain(name)) = parsed.as_ref().and_then(Url::host).filter(|_| !proxied) else { return false };
+    match tokio::time::timeout(PATIENCE, tokio::net::lookup_host((name, 0))).await {
+        Ok(Ok(mut addresses)) => addresses.next().is_none(),
+        Ok(Err(_)) => true,
+        Err(_) => false,
+    }
 }
 
 fn deepest(error: &TransportError) -> String {
@@ -134,6 +155,15 @@ mod tests {
         assert!(bad(400, true) && bad(-400, true) && !bad(400, false) && !bad(200, true));
         assert!(clock(400, true).found.contains("6 min 40 s behind"));
         assert!(clock(-400, true).found.contains("ahead of"));
+    }
+
+    /// No question leaves this machine: `localhost` is known here, and a label of more than 63 characters is none that could be asked for (RFC 1035 §2.3.4).
+    #[tokio::test]
+    async fn a_name_that_nobody_knows_is_told_from_a_server_that_is_down() {
+        let is_nameless = async |origin: &str| has_no_address(&Origin::parse(origin).expect("an origin")).await;
+        assert!(!is_nameless("http://127.0.0.1:1").await && !is_nameless("http://[::1]:1").await);
+        assert!(!is_nameless("http://localhost:1").await);
+        assert!(is_nameless(&format!("https://{}.invalid", "a".repeat(64))).await);
     }
 
     #[test]
