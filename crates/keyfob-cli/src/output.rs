@@ -82,6 +82,13 @@ impl Output {
         std::env::var_os("TERM").is_none_or(|term| term != "dumb")
     }
 
+    /// The room of the terminal that stderr is, if it can be drawn on: in colour, with the characters that blocks are made of, and over what was there.
+    pub(crate) fn drawing_room(&self) -> Option<Room> {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let drawn_on = self.notes_to_person && !self.silent && self.ansi() && !plain && speaks_utf8(|name| std::env::var(name).ok());
+        drawn_on.then(room).flatten()
+    }
+
     /// The width of the terminal that stdout is; 80 where it is none.
     pub(crate) fn width(&self) -> usize {
         if self.to_person { columns(io::stdout()) } else { 80 }
@@ -91,6 +98,13 @@ impl Output {
     pub(crate) fn note_width(&self) -> Option<usize> {
         self.notes_to_person.then(|| columns(io::stderr()).min(WIDEST_TEXT))
     }
+}
+
+/// How much fits on a terminal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
 }
 
 /// Whether writing worked; that nobody reads is an end, and no error.
@@ -130,6 +144,11 @@ impl Paint {
 
     pub(crate) fn dim(self, text: &str) -> String {
         self.with(Style::new().dimmed(), text)
+    }
+
+    /// Black on white, whatever the terminal's own colours are: a camera takes the one for ink and the other for paper.
+    pub(crate) fn paper(self, text: &str) -> String {
+        self.with(AnsiColor::Black.on(AnsiColor::BrightWhite), text)
     }
 
     /// One of a few colours: what has the same number looks alike.
@@ -184,6 +203,24 @@ fn is_control(c: char) -> bool {
 }
 
 #[cfg(unix)]
+fn room() -> Option<Room> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    Some(Room { columns: usize::from(size.ws_col), rows: usize::from(size.ws_row) })
+}
+
+#[cfg(not(unix))]
+fn room() -> Option<Room> {
+    None
+}
+
+/// Whether the characters of the locale are those of UTF-8: the first of these that is set decides (POSIX, 8.2).
+fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
+    let set = set.unwrap_or_default().to_ascii_lowercase();
+    set.contains("utf-8") || set.contains("utf8")
+}
+
+#[cfg(unix)]
 fn columns(terminal: impl std::os::fd::AsFd) -> usize {
     let seen = rustix::termios::tcgetwinsize(terminal).map_or(0, |size| usize::from(size.ws_col));
     if seen >= 20 { seen } else { from_environment() }
@@ -212,6 +249,14 @@ mod tests {
     #[test]
     fn k2_a_terminal_gets_nothing_to_obey() {
         assert_eq!(without_terminal_controls("a\u{1b}[31m\u{9b}2J\u{202e}\r\n\tb\u{7f}\u{85}é"), "a[31m2J\n\tbé");
+    }
+
+    #[test]
+    fn the_locale_says_what_characters_are() {
+        let speaks =
+            |set: &[(&str, &str)]| speaks_utf8(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
+        assert!(speaks(&[("LANG", "C.UTF-8")]) && speaks(&[("LC_ALL", ""), ("LC_CTYPE", "da_DK.utf8"), ("LANG", "C")]));
+        assert!(!speaks(&[]) && !speaks(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")]) && !speaks(&[("LANG", "de_DE.ISO-8859-1")]));
     }
 
     #[test]
