@@ -22,6 +22,7 @@ use crate::meaning;
 use crate::name::Name;
 use crate::output::Output;
 use crate::pretend::Pretend;
+use crate::upload::Uploads;
 use crate::vault::{self, Location};
 use crate::wire::{Heard, Wire};
 
@@ -43,6 +44,7 @@ pub(crate) struct Context {
     base: OnceCell<Base>,
     under_way: Mutex<Option<JoinHandle<Result<(), Card>>>>,
     heard: OnceLock<Arc<Heard>>,
+    uploads_shown: OnceLock<()>,
 }
 
 /// The vault, and everything around it.
@@ -91,6 +93,7 @@ impl Context {
             base: OnceCell::new(),
             under_way: Mutex::new(None),
             heard: OnceLock::new(),
+            uploads_shown: OnceLock::new(),
         })
     }
 
@@ -251,13 +254,19 @@ impl Context {
         self.heard.get().map(AsRef::as_ref)
     }
 
+    /// From now on a person sees how far large bodies are. Before anything is opened.
+    pub(crate) fn show_uploads(&self) {
+        let _ = self.uploads_shown.set(());
+    }
+
     /// The transport, which may be listened in to.
     pub(crate) fn transport(&self) -> Result<Arc<dyn Transport>, Card> {
         let real = transport()?;
-        Ok(match self.heard.get() {
+        let real: Arc<dyn Transport> = match self.heard.get() {
             Some(heard) => Arc::new(Wire::new(real, heard.clone())),
             None => Arc::new(real),
-        })
+        };
+        Ok(if self.uploads_shown.get().is_some() && self.out.notes_to_person { Arc::new(Uploads::new(real, self.out)) } else { real })
     }
 
     /// Where the vault is.

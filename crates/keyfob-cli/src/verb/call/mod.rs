@@ -4,7 +4,6 @@ mod data;
 mod follow;
 mod pages;
 mod printed;
-mod progress;
 mod retry;
 mod show;
 
@@ -140,6 +139,7 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     if args.verbose {
         context.listen_in(Heard::default());
     }
+    context.show_uploads();
     let opened = context.open_account(&args.name).await?;
     if args.dry_run {
         return dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path))).await;

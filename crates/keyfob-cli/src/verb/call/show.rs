@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::Call;
 use super::follow::Came;
-use super::progress::Progress;
 use crate::card::{Card, Doing};
 use crate::output::{Output, without_terminal_controls, written};
 use crate::pretty::pretty;
+use crate::progress::Progress;
 use crate::request::LARGEST;
 
 /// The answer as it came.

@@ -1,4 +1,4 @@
-//! How far a download is, on a terminal.
+//! How far a download or an upload is, on a terminal.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -13,9 +13,10 @@ const EVERY: Duration = Duration::from_millis(100);
 /// What is over sooner needs no bar.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// How far a download is. Where no person reads stderr, nothing is drawn.
-pub(super) struct Progress {
+/// How far it is. Where no person reads stderr, nothing is drawn.
+pub(crate) struct Progress {
     shown: bool,
+    label: &'static str,
     total: Option<u64>,
     done: u64,
     began: Instant,
@@ -24,30 +25,45 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Of an answer that begins.
-    pub(super) fn of(headers: &HeaderMap, out: &Output) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, out: &Output) -> Self {
         let total = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        Self { shown: out.notes_to_person && out.ansi(), total, done: 0, began: Instant::now(), drawn: None }
+        Self::new("", total, out)
     }
 
-    /// More has come.
-    pub(super) fn more(&mut self, bytes: usize) {
+    /// Of a request that begins.
+    pub(crate) fn sending(total: Option<u64>, out: &Output) -> Self {
+        Self::new("sending ", total, out)
+    }
+
+    fn new(label: &'static str, total: Option<u64>, out: &Output) -> Self {
+        Self { shown: out.notes_to_person && out.ansi(), label, total, done: 0, began: Instant::now(), drawn: None }
+    }
+
+    /// More has come, or gone.
+    pub(crate) fn more(&mut self, bytes: usize) {
         self.done += bytes as u64;
         let since = self.drawn.map_or_else(|| self.began.elapsed() >= SHORT, |drawn| drawn.elapsed() >= EVERY);
         if self.shown && since {
             self.drawn = Some(Instant::now());
             let line = line(self.done, self.total, self.began.elapsed());
             let mut err = std::io::stderr().lock();
-            let _ = write!(err, "\r{line}\u{1b}[K").and_then(|()| err.flush());
+            let _ = write!(err, "\r{}{line}\u{1b}[K", self.label).and_then(|()| err.flush());
+        }
+    }
+
+    /// Takes the bar away, for good.
+    pub(crate) fn end(&mut self) {
+        self.shown = false;
+        if self.drawn.take().is_some() {
+            let mut err = std::io::stderr().lock();
+            let _ = write!(err, "\r\u{1b}[K").and_then(|()| err.flush());
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.drawn.is_some() {
-            let mut err = std::io::stderr().lock();
-            let _ = write!(err, "\r\u{1b}[K").and_then(|()| err.flush());
-        }
+        self.end();
     }
 }
 
