@@ -16,7 +16,8 @@ pub(crate) fn is_possible() -> bool {
 /// A line that may be seen.
 pub(crate) async fn line(question: String) -> Result<String, Card> {
     ask(move || {
-        let mut err = anstream::stderr().lock();
+        // Not locked while somebody thinks: whoever ends the program meanwhile has something to say there.
+        let mut err = anstream::stderr();
         write!(err, "{question}")?;
         err.flush()?;
         let mut line = String::new();

@@ -1,0 +1,251 @@
+//! Somebody at a terminal: what is asked there, what is typed unseen, what is pasted, and what Ctrl-C does.
+
+#![cfg(target_os = "linux")]
+#![allow(missing_docs)]
+
+mod common;
+
+use common::screen::{INTERRUPT, Screen};
+use common::{House, pin, visit};
+use keyfob_sandbox::Consent;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+const USUAL: (u16, u16) = (80, 24);
+
+/// What Ctrl-C leads to, everywhere.
+const INTERRUPTED: &str = "interrupted";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apps_keys_are_asked_for_and_its_secret_is_never_seen() {
+    let house = House::new().await;
+    let app = house.sandbox.app("telldus");
+    let mut screen = Screen::start(&house, &["app", "add", "telldus"], USUAL, &[]);
+    screen.shows("needs an app of yours").await;
+    screen.shows("redirect URI").await;
+    screen.shows("Public key").await;
+    assert!(screen.echoes(), "what is no secret is seen while it is typed");
+    screen.types(&format!("{}\n", app.client_id));
+    screen.shows("Private key").await;
+    screen.hides().await;
+    screen.types(&format!("{}\n", app.client_secret));
+    screen.shows("is in the vault").await;
+    let shown = screen.ends(0).await;
+    assert!(shown.contains(&app.client_id) && !shown.contains(&app.client_secret), "{shown}");
+    let apps = house.json(&["app", "list"]).await;
+    assert_eq!((&apps[0]["provider"], &apps[0]["secrets"][0]), (&"telldus".into(), &"client_secret".into()));
+    // And it is the right one.
+    house.log_in("telldus").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_at_a_hidden_question_ends_with_130_and_keys_are_seen_again() {
+    let house = House::new().await;
+    let mut screen = Screen::start(&house, &["app", "add", "telldus"], USUAL, &[]);
+    screen.shows("Public key").await;
+    screen.types("some-key\n");
+    screen.shows("Private key").await;
+    screen.hides().await;
+    screen.types("half a sec");
+    screen.types(INTERRUPT);
+    screen.shows(INTERRUPTED).await;
+    assert!(screen.echoes(), "the terminal is as it was");
+    let shown = screen.ends(130).await;
+    assert!(!shown.contains("half a sec"), "{shown}");
+    assert_eq!(house.json(&["app", "list"]).await, serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_providers_file_is_made_of_answers() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let mut screen = Screen::start(&house, &["provider", "new", "hub"], USUAL, &[]);
+    let answers = [
+        ("Its name as people write it [hub]:", "Hub \"of\" things"),
+        ("What it is", "A hub."),
+        ("documentation", "https://hub.example/docs"),
+        ("OAuth 2 or OAuth 1?", "1"),
+        ("Request token URL", "https://hub.example/request"),
+        ("Authorize URL", "https://hub.example/authorize"),
+        ("Access token URL", "https://hub.example/access"),
+        ("Where its API is", "https://hub.example/api"),
+    ];
+    for (question, answer) in answers {
+        screen.shows(question).await;
+        screen.types(&format!("{answer}\n"));
+    }
+    screen.shows("keyfob provider check").await;
+    screen.ends(0).await;
+    let file = house.path("config/providers/hub.toml");
+    house.good(&["provider", "check", &file.display().to_string()]).await;
+    let shown = house.json(&["provider", "show", "hub"]).await;
+    assert_eq!((&shown["title"], &shown["kind"]), (&"Hub \"of\" things".into(), &"oauth1".into()));
+
+    // Half way, nothing is written.
+    let mut screen = Screen::start(&house, &["provider", "new", "other"], USUAL, &[]);
+    screen.shows("Its name").await;
+    screen.types(INTERRUPT);
+    screen.ends(130).await;
+    assert!(!common::exists(&house.path("config/providers/other.toml")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_the_world_is_done_after_a_yes_and_after_nothing_else() {
+    let house = House::new().await;
+    house.log_in("telldus").await;
+    let state = async || house.json(&["telldus", "devices"]).await[1]["State"].clone();
+    for (said, code) in [("n\n", 2), ("\n", 2), ("yess\n", 2), (INTERRUPT, 130)] {
+        let mut screen = Screen::start(&house, &["telldus", "on", "240001"], USUAL, &[]);
+        screen.shows("Go on? [y/N]").await;
+        screen.types(said);
+        screen.ends(code).await;
+        assert_eq!(state().await, "off", "{said:?}");
+    }
+    let mut screen = Screen::start(&house, &["telldus", "on", "240001"], USUAL, &[]);
+    screen.shows("Go on? [y/N]").await;
+    screen.types("y\n");
+    screen.ends(0).await;
+    assert_eq!(state().await, "on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b4_a_login_takes_what_is_pasted_in_every_form_and_outlives_what_is_wrong() {
+    let house = House::new().await;
+    // (account, what is pasted of the address that the browser ended up at)
+    let forms: [(&str, fn(&str) -> String); 4] = [
+        ("netatmo", str::to_owned),
+        ("netatmo/query", |back| back.split_once('?').expect("a query").1.to_owned()),
+        ("telldus", |back| format!("?{}", back.split_once('?').expect("a query").1)),
+        // Bare, it carries no state: where PKCE or OAuth 1 binds it to this login.
+        ("fitbit", |back| back.split(['?', '&', '#']).find_map(|part| part.strip_prefix("code=")).expect("a code").to_owned()),
+    ];
+    for (account, form) in forms {
+        let mut screen = Screen::start(&house, &["login", account, "--no-browser"], USUAL, &[]);
+        let url = screen.url().await;
+        screen.shows("paste the address here:").await;
+        screen.types("http://localhost/callback?code=wrong&state=somebody-elses\n");
+        screen.shows("not that one:").await;
+        screen.shows("paste the address here:").await;
+        let back = visit(&url).await.location.expect("back");
+        screen.types(&format!("{}\n", form(&back)));
+        screen.shows("logged in").await;
+        screen.ends(0).await;
+    }
+    let mut screen = Screen::start(&house, &["login", "telldus/pin", "--pin", "--no-browser"], USUAL, &[]);
+    let url = screen.url().await;
+    screen.shows("PIN:").await;
+    screen.types(&format!(" {} \n", pin(&url).await));
+    screen.shows("logged in").await;
+    screen.ends(0).await;
+    assert_eq!(house.json(&["status"]).await.as_array().map(Vec::len), Some(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b4_the_browser_may_come_first_while_somebody_is_asked() {
+    let house = House::new().await;
+    let mut screen = Screen::start(&house, &["login", "telldus", "--no-browser"], USUAL, &[]);
+    let url = screen.url().await;
+    screen.shows("or paste the address here:").await;
+    // Half a line, and then the browser is there.
+    screen.types("http://127");
+    let back = visit(&url).await.location.expect("back");
+    assert_eq!(visit(&back).await.status, 200);
+    screen.shows("logged in").await;
+    screen.ends(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b7_ctrl_c_ends_a_login_with_130_and_leaves_nothing() {
+    let house = House::new().await;
+    let mut screen = Screen::start(&house, &["login", "netatmo", "--no-browser"], USUAL, &[]);
+    screen.shows("paste the address here:").await;
+    screen.types(INTERRUPT);
+    screen.shows(INTERRUPTED).await;
+    screen.ends(130).await;
+
+    house.sandbox.consent("acme", Consent::Ask);
+    let mut screen = Screen::start(&house, &["login", "acme", "--device"], USUAL, &[]);
+    screen.shows("Waiting: ").await;
+    screen.types(INTERRUPT);
+    // The line that counts is gone before anything is said.
+    let before = screen.shows("error:").await;
+    assert!(before.contains("\r\u{1b}[K"), "{before:?}");
+    screen.shows(INTERRUPTED).await;
+    screen.ends(130).await;
+    assert_eq!(house.json(&["status"]).await, serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_code_for_another_device_is_a_picture_where_there_is_room() {
+    let house = House::new().await;
+    house.sandbox.consent("acme", Consent::Ask);
+    for size in [(80, 24), (200, 50)] {
+        let mut screen = Screen::start(&house, &["login", "acme", "--device"], size, &[]);
+        let page = screen.shows("Waiting: ").await;
+        assert!(page.contains("\u{1b}[30;107m") || page.contains("\u{1b}[30m\u{1b}[107m"), "{size:?}: {page}");
+        assert!(page.contains("█▀▀▀▀▀█") && page.contains("/device") && page.contains("began this login"), "{size:?}: {page}");
+        let rows = page.lines().count();
+        assert!(rows < usize::from(size.1), "{rows} rows at {size:?}: {page}");
+        screen.shows(" left").await;
+        // It counts.
+        screen.shows("\r").await;
+        screen.types(INTERRUPT);
+        screen.ends(130).await;
+    }
+    let plain: [((u16, u16), &[(&str, &str)]); 5] =
+        [((60, 50), &[]), ((80, 12), &[]), (USUAL, &[("TERM", "dumb")]), (USUAL, &[("NO_COLOR", "1")]), (USUAL, &[("LC_ALL", "C")])];
+    for (size, environment) in plain {
+        let mut screen = Screen::start(&house, &["login", "acme", "--device"], size, environment);
+        let page = screen.shows("Waiting").await;
+        assert!(!page.contains(['█', '▀', '▄']), "{size:?}, {environment:?}: {page}");
+        for words in ["enter the code", "/device", "With the code in it"] {
+            assert!(page.contains(words), "{size:?}, {environment:?}: {page}");
+        }
+        screen.types(INTERRUPT);
+        let shown = screen.ends(130).await;
+        assert!(environment.first().is_none_or(|(name, _)| *name == "LC_ALL") || !shown.contains('\u{1b}'), "{environment:?}: {shown:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_login_that_is_approved_leaves_no_countdown_behind() {
+    let house = House::new().await;
+    let screen = Screen::start(&house, &["login", "acme", "--device"], USUAL, &[]);
+    let shown = screen.ends(0).await;
+    let (_, after) = shown.rsplit_once("Waiting: ").expect("it counted");
+    assert!(after.contains("\r\u{1b}[K\n") && after.contains("logged in"), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_on_its_way_has_a_bar_that_is_gone_before_the_answer() {
+    const BODY: usize = 24 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    let (seen, mut is_seen) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (mut left, mut piece) = (None, vec![0; 64 * 1024]);
+            // Slowly, until the bar was seen.
+            while left != Some(0) {
+                let Ok(count @ 1..) = stream.read(&mut piece).await else { break };
+                let head = || piece[..count].windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a short head") + 4;
+                left = Some(left.map_or_else(|| BODY - (count - head()), |left: usize| left - count));
+                if !*is_seen.borrow_and_update() {
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Type: text/plain\r\n\r\nit came").await;
+        }
+    });
+    let house = common::house_at(&origin).await;
+    let file = house.file("large", &"x".repeat(BODY));
+    let body = format!("@{file}");
+    let mut screen = Screen::start(&house, &["post", "hub", "/x", "-d", &body], USUAL, &[]);
+    screen.shows("sending ").await;
+    screen.shows(" of 25.2 MB").await;
+    seen.send(true).expect("the server is there");
+    let before = screen.shows("it came").await;
+    assert!(before.ends_with("\r\u{1b}[K"), "{before:?}");
+    let shown = screen.ends(0).await;
+    assert!(!shown.contains("it came\r"), "{shown:?}");
+}
