@@ -1,5 +1,7 @@
 //! The command line: its verbs and what is common to them.
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::engine::SubcommandCandidates;
 
@@ -28,8 +30,8 @@ pub(crate) struct Global {
     /// Data, and errors, as JSON
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
-    /// Talk to a running sandbox instead of the real providers; `serve --sandbox` without a URL plays one itself
-    #[arg(long, global = true, value_name = "URL", num_args = 0..=1, default_missing_value = SANDBOX_HERE)]
+    /// Talk to a running sandbox instead of the real providers; without a URL the one where `keyfob sandbox` puts it, and `serve` plays one itself
+    #[arg(long, global = true, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = SANDBOX_HERE)]
     #[arg(env = "KEYFOB_SANDBOX", hide_env_values = true, help_heading = "Everywhere")]
     pub(crate) sandbox: Option<String>,
     /// Another vault: a path, or postgres://HOST/DATABASE (or the variable KEYFOB_VAULT)
@@ -37,8 +39,30 @@ pub(crate) struct Global {
     pub(crate) vault: Option<String>,
 }
 
-/// Instead of a sandbox's URL: in this process.
+/// Instead of a sandbox's URL: for `serve` in this process, for all others where `keyfob sandbox` puts it.
 pub(crate) const SANDBOX_HERE: &str = "here";
+
+/// A URL behind `--sandbox` is its value, as if there were an equals sign; any other word is not, so that `keyfob --sandbox login acme` logs in. What
+/// stands behind `--` is another program's.
+pub(crate) fn joined(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    const OPTION: &str = "--sandbox";
+    let mut joined: Vec<OsString> = Vec::new();
+    let mut ours = true;
+    for argument in arguments {
+        let is_url = argument.to_str().is_some_and(|text| text.contains("://"));
+        match joined.last_mut().filter(|last| ours && is_url && *last == OPTION) {
+            Some(option) => {
+                option.push("=");
+                option.push(argument);
+            }
+            None => {
+                ours &= argument != "--";
+                joined.push(argument);
+            }
+        }
+    }
+    joined
+}
 
 const EXAMPLES: &str = "\
 Examples:
@@ -175,5 +199,38 @@ impl Verb {
     /// Whether the verb itself ends in an orderly way when it is asked to stop.
     pub(crate) fn stops_by_itself(&self) -> bool {
         matches!(self, Self::Agent | Self::Serve(_) | Self::Sandbox(_) | Self::Exec(_) | Self::Curl(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sandbox(line: &str) -> Option<String> {
+        let words = joined(std::iter::once("keyfob").chain(line.split(' ')).map(OsString::from));
+        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}")).global.sandbox
+    }
+
+    #[test]
+    fn a_sandbox_is_a_url_or_none_and_never_a_verb() {
+        const AT: &str = "http://127.0.0.1:1";
+        for line in [
+            format!("--sandbox={AT} status"),
+            format!("--sandbox {AT} status"),
+            format!("status --sandbox {AT}"),
+            format!("status --sandbox={AT}"),
+        ] {
+            assert_eq!(sandbox(&line).as_deref(), Some(AT), "{line}");
+        }
+        for line in ["--sandbox status", "status --sandbox", "login --sandbox acme", "get --sandbox acme /x"] {
+            assert_eq!(sandbox(line).as_deref(), Some(SANDBOX_HERE), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_another_program_gets_stays_as_it_is() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let other = words("keyfob exec acme -- program --sandbox http://127.0.0.1:1");
+        assert_eq!(joined(other.clone()), other);
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
 use crate::card::{Card, Doing};
-use crate::cli::Cli;
+use crate::cli::{Cli, SANDBOX_HERE};
 use crate::exit::Exit;
 use crate::meaning;
 use crate::name::Name;
@@ -24,6 +24,7 @@ use crate::output::Output;
 use crate::pretend::Pretend;
 use crate::upload::Uploads;
 use crate::vault::{self, Location};
+use crate::verb::sandbox;
 use crate::wire::{Heard, Wire};
 
 /// How long the end of the program is put off for tokens that are on their way.
@@ -164,7 +165,9 @@ impl Context {
     /// The running sandbox that was named, if one was.
     pub(crate) async fn pretend(&self) -> Result<Option<&Pretend>, Card> {
         let find = || async {
-            let Some(url) = &self.sandbox else { return Ok(None) };
+            let Some(said) = &self.sandbox else { return Ok(None) };
+            let usual = format!("http://127.0.0.1:{}", sandbox::PORT);
+            let url = if said == SANDBOX_HERE { &usual } else { said };
             let pretend = Pretend::find(url, &transport()?).await?;
             self.out.note(&self.out.note_paint().dim(&format!("sandbox: pretend providers at {url}, with a vault of their own")));
             Ok::<_, Card>(Some(pretend))

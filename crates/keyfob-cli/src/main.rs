@@ -69,7 +69,7 @@ fn main() -> ExitCode {
     keyfob_store::keep_memory_private();
     complete::answer();
     let terminal = prompt::Terminal::remember();
-    let mut cli = Cli::parse_from(helper::by_name(std::env::args_os()));
+    let mut cli = Cli::parse_from(cli::joined(helper::by_name(std::env::args_os())));
     unfold(&mut cli);
     let out = Output::new(cli.global.json);
     let exit = match work(cli, out) {

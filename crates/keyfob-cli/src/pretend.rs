@@ -34,7 +34,7 @@ impl Pretend {
         /// The index of a sandbox is some kilobytes.
         const LARGEST: usize = 1 << 20;
         let what = || format!("cannot use the sandbox at {url}");
-        let next = "start one: keyfob sandbox, then name what it prints: http://127.0.0.1:8900";
+        let next = "start one: keyfob sandbox; if it is not at its usual port, name what it prints: --sandbox URL";
         let unfit = |why: &str| Card::usage(what(), why, next);
         let origin = Origin::parse(url).ok_or_else(|| unfit("expected a URL such as http://127.0.0.1:8900"))?;
         if !origin.is_loopback() {

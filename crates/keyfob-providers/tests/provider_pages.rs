@@ -133,10 +133,7 @@ fn commands(provider: &Provider) -> String {
         None => format!("keyfob get {name} /"),
     };
     if provider.status == Status::Sandbox {
-        return format!(
-            "keyfob sandbox &\nkeyfob --sandbox http://127.0.0.1:8900 login {name}\nkeyfob --sandbox http://127.0.0.1:8900 {}\n",
-            &used["keyfob ".len()..]
-        );
+        return format!("keyfob sandbox &\nkeyfob --sandbox login {name}\nkeyfob --sandbox {}\n", &used["keyfob ".len()..]);
     }
     format!("keyfob app add {name}\nkeyfob login {name}\n{used}\n")
 }

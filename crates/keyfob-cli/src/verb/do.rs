@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::card::Card;
 use crate::chart;
+use crate::cli::SANDBOX_HERE;
 use crate::context::Context;
 use crate::output::Paint;
 use crate::perform::{call, perform, typed};
@@ -85,7 +86,7 @@ impl Do {
                     kept.extend(words.by_ref());
                 }
                 "--json" => lifted.json = true,
-                "--sandbox" => lifted.sandbox = words.next(),
+                "--sandbox" => lifted.sandbox = Some(SANDBOX_HERE.to_owned()),
                 "--vault" => lifted.vault = words.next(),
                 other => match (other.strip_prefix("--sandbox="), other.strip_prefix("--vault=")) {
                     (Some(url), _) => lifted.sandbox = Some(url.to_owned()),
@@ -372,9 +373,10 @@ mod tests {
 
     #[test]
     fn the_programs_own_options_are_found_behind_the_account() {
-        let mut short = Do::short(words("hub devices --json --sandbox http://127.0.0.1:1 --level 7 --vault=/v.db -- --json"));
+        let mut short = Do::short(words("hub devices --json --sandbox=http://127.0.0.1:1 --level 7 --vault=/v.db -- --json"));
         let lifted = short.lift();
         assert_eq!(lifted, Lifted { json: true, sandbox: Some("http://127.0.0.1:1".to_owned()), vault: Some("/v.db".to_owned()) });
         assert_eq!((short.account.as_str(), short.words), ("hub", words("devices --level 7 -- --json")));
+        assert_eq!(Do::short(words("hub --sandbox devices")).lift().sandbox.as_deref(), Some(SANDBOX_HERE));
     }
 }

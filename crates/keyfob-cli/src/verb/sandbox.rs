@@ -13,11 +13,14 @@ use crate::exit::Exit;
 use crate::sheet::Sheet;
 use crate::signal;
 
+/// Where the index is, unless somebody says otherwise.
+pub(crate) const PORT: u16 = 8900;
+
 /// What the pretend providers are like.
 #[derive(Args, Debug)]
 pub(crate) struct Sandbox {
     /// The port of the index; the services take the next ones. 0: any free ports
-    #[arg(long, value_name = "PORT", default_value_t = 8900)]
+    #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
     /// The address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
