@@ -18,6 +18,7 @@ mod complete;
 mod context;
 mod credentials;
 mod dry;
+mod ended;
 mod exit;
 mod history;
 mod items;

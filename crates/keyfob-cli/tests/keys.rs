@@ -73,6 +73,23 @@ async fn a_key_still_opens_after_its_account_got_another_name() {
     serve.end_listening().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_is_another_persons_says_that_keys_have_ended() {
+    let house = House::new().await;
+    let tokens = r#"{"access_token":"example-access-token-not-real","user_id":"SOMEBODY-ELSE"}"#;
+    house.run_with(&["import", "fitbit", "--stdin"], tokens).await.exits(0);
+    house.good(&["key", "create", "--account", "fitbit", "--allow", "GET /1/**", "--name", "script"]).await;
+    let ended = house.log_in("fitbit").await;
+    assert!(
+        ended.stderr.contains("note: another person than before: 1 valet key that was made for that login opens nothing"),
+        "{ended:#?}"
+    );
+    // The same person once more ends nothing, and nothing is said.
+    house.good(&["key", "create", "--account", "fitbit", "--allow", "GET /1/**", "--name", "other"]).await;
+    let again = house.log_in("fitbit").await;
+    assert!(again.stderr.contains("logged in again") && !again.stderr.contains("another person"), "{again:#?}");
+}
+
 async fn get(url: &str, key: &str) -> u16 {
     let transport = HyperTransport::builder().loopback_only(true).build().expect("a certificate store");
     let request = http::Request::get(url).header("authorization", format!("Bearer {key}"));

@@ -167,6 +167,6 @@ impl Place<'_> {
         }
         self.keyfob.forget_session(&account.name);
         tracing::info!(account = account.name, "logged in");
-        Ok(LoggedIn { account, replaced, tolerated, id_token })
+        Ok(LoggedIn { account, replaced, ended: other.map(|other| other.value.id), tolerated, id_token })
     }
 }

@@ -37,7 +37,7 @@ use keep::Place;
 pub use options::LoginOptions;
 pub use pending::Pending;
 
-use crate::account::{Account, PendingLogin};
+use crate::account::{Account, AccountId, PendingLogin};
 use crate::error::Error;
 use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
@@ -82,6 +82,9 @@ pub struct LoggedIn {
     pub account: Account,
     /// Whether it took the place of an older login of the same name.
     pub replaced: bool,
+    /// The id of that older login, where it is known to have been another person's: the account has one of its own then, and what was made for the old
+    /// one (keys, rules) opens nothing any more.
+    pub ended: Option<AccountId>,
     /// The deviations that were needed.
     pub tolerated: Tolerated,
     /// Who the person is, where the provider says so: verified, every rule of OpenID Connect Core §3.1.3.7. `None` where the provider's settings name

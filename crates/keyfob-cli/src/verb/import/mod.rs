@@ -22,6 +22,7 @@ use crate::account;
 use crate::card::{Card, Doing};
 use crate::context::{Context, transport};
 use crate::credentials::{self, Fields, From, Given};
+use crate::ended;
 use crate::name::Name;
 use crate::prompt;
 use crate::request::read_file;
@@ -130,6 +131,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         spending: None,
     };
     let replaced = before.is_some();
+    let login_before = before.as_ref().map(|before| before.value.id.clone());
     let import = Imported {
         keyfob: keyfob.clone(),
         account,
@@ -138,9 +140,16 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         refresh_first: refresh_first.then(|| (settings, app.clone())),
     };
     let account = context.see_through(import.keep()).await?;
+    let ended_keys = match login_before.filter(|login| *login != account.id) {
+        Some(login) => Some(ended::keys_of(&login, context).await?),
+        None => None,
+    };
     if context.out.json {
         let mut described = account::json(&account, context);
         described["replaced"] = json!(replaced);
+        if let Some(keys) = ended_keys {
+            described["ended_keys"] = json!(keys);
+        }
         return context.out.json(&described);
     }
     let paint = context.out.note_paint();
@@ -150,6 +159,9 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         paint.strong(&name),
         account::expiry(&account, account::now())
     ));
+    if let Some(keys) = ended_keys {
+        context.out.note(&format!("{} {}", paint.warn("note:"), ended::told(keys)));
+    }
     if let Some(action) = provider.overview().next() {
         context.out.note(&paint.dim(&format!("try it: keyfob {name} {}", action.name)));
     }

@@ -18,6 +18,7 @@ use crate::browser::{self, NotOpened};
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::credentials::{self, From, Given};
+use crate::ended;
 use crate::exit::Exit;
 use crate::name::Name;
 use crate::prompt;
@@ -106,7 +107,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
         by_browser(&args, &provider, &settings, app, &account, scopes, context).await?
     };
     keep_app(context, &provider, &given, args.redirect_uri).await?;
-    report(context, &provider, &logged_in)
+    report(context, &provider, &logged_in).await
 }
 
 /// The person says yes in a browser, here or elsewhere, and the answer comes back by callback or paste.
@@ -231,11 +232,18 @@ async fn keep_app(context: &Context, provider: &Provider, given: &Given, redirec
     context.keyfob().await?.store().put_app(&provider.name, &app).await.doing("logged in, but cannot keep the app in the vault")
 }
 
-fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) -> Result<(), Card> {
+async fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) -> Result<(), Card> {
     let account = &logged_in.account;
+    let ended_keys = match &logged_in.ended {
+        Some(login) => Some(ended::keys_of(login, context).await?),
+        None => None,
+    };
     if context.out.json {
         let mut described = account::json(account, context);
         described["replaced"] = json!(logged_in.replaced);
+        if let Some(keys) = ended_keys {
+            described["ended_keys"] = json!(keys);
+        }
         return context.out.json(&described);
     }
     let paint = context.out.note_paint();
@@ -257,6 +265,9 @@ fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) -> Resul
     context.out.note(&format!("\n{} {} {again}", paint.good("✓"), paint.strong(&account.name)));
     let pairs: Vec<(String, String)> = lines.into_iter().map(|(name, value)| (format!("  {name}"), value)).collect();
     context.out.note(&sheet::pairs(&pairs, context.out.note_width(), paint));
+    if let Some(keys) = ended_keys {
+        context.out.note(&format!("{} {}", paint.warn("note:"), ended::told(keys)));
+    }
     Ok(())
 }
 

@@ -76,7 +76,7 @@ const SHARED: &[(char, &str)] = &[
     (
         'A',
         "{account:s provider:s client_id:s kind:'oauth1|oauth2' health:{state:'ok|needs-login' reason:s?} scopes:{asked:[s] granted:[s]} \
-         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s next:s? replaced?:b}",
+         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s next:s? replaced?:b ended_keys?:i}",
     ),
     (
         'X',
