@@ -19,7 +19,7 @@ pub struct DebugLog {
 }
 
 impl DebugLog {
-    /// Opens the file to append to it; makes it if it is not there (0600). A link in its place is refused.
+    /// Opens the file to append to it; makes it if it is not there. It is closed to others (0600) in either case. A link in its place is refused.
     pub fn open(path: &Path, scrubber: Scrubber) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
@@ -34,6 +34,9 @@ impl DebugLog {
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
+        // One that was there may have been made by a shell.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         Ok(Self { file, scrubber })
     }
 }
@@ -65,6 +68,9 @@ mod tests {
         let path = folder.path().join("debug.txt");
         let scrubber = Scrubber::new().knowing(&Secret::new("sandbox-secret-not-real"));
         for _ in 0..2 {
+            if path.exists() {
+                std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("opens it to others");
+            }
             let log = DebugLog::open(&path, scrubber.clone()).expect("a log");
             (&log).write_all(b"token sandbox-secret-not-real\n").expect("written");
         }

@@ -166,13 +166,13 @@ async fn l2_a_script_of_ours_needs_the_token_of_its_page() {
     world.sandbox.clear_seen();
     let mut other = world.browser();
     other.get("/sign-in").await;
-    let good = [("x-keyfob-form-token", token.as_str()), ("sec-fetch-site", "same-origin"), ("origin", ours.as_str())];
+    let good = [("x-keyfob-csrf", token.as_str()), ("sec-fetch-site", "same-origin"), ("origin", ours.as_str())];
     for (headers, status) in [
         (vec![], 401),
         (vec![("sec-fetch-site", "same-origin")], 401),
-        (vec![("x-keyfob-form-token", "x"), ("sec-fetch-site", "same-origin")], 403),
-        (vec![("x-keyfob-form-token", token.as_str()), ("sec-fetch-site", "cross-site")], 403),
-        (vec![("x-keyfob-form-token", token.as_str()), ("origin", "https://evil.example")], 403),
+        (vec![("x-keyfob-csrf", "x"), ("sec-fetch-site", "same-origin")], 403),
+        (vec![("x-keyfob-csrf", token.as_str()), ("sec-fetch-site", "cross-site")], 403),
+        (vec![("x-keyfob-csrf", token.as_str()), ("origin", "https://evil.example")], 403),
     ] {
         assert_eq!(owner.send("GET", &url, &headers, None).await.status, status, "{headers:?}");
     }
@@ -192,6 +192,6 @@ async fn l2_a_script_of_ours_needs_the_token_of_its_page() {
     assert_eq!(owner.send("GET", &traversal, &good, None).await.status, 400);
     let mut member = world.member(&mut owner, "Robin").await;
     let theirs = member.get("/keys").await.form_token();
-    let good = [("x-keyfob-form-token", theirs.as_str()), ("sec-fetch-site", "same-origin")];
+    let good = [("x-keyfob-csrf", theirs.as_str()), ("sec-fetch-site", "same-origin")];
     assert_eq!(member.send("GET", &url, &good, None).await.status, 404, "the owner's account is none of theirs");
 }

@@ -68,6 +68,10 @@ pub(super) fn named(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
 }
 
+/// Of what has expired, so many are swept at a time, and so often, until this one is among them.
+const AT_ONCE: usize = 1000;
+const TRIES: usize = 20;
+
 /// Begins, unless it was done.
 pub(super) async fn begin(
     shelf: &dyn Shelf,
@@ -81,15 +85,15 @@ pub(super) async fn begin(
     let id = hash(&[&caller.person.id, operation.id, key]);
     let body = hash(&[&body.map(Value::to_string).unwrap_or_default()]);
     let first = First { id, owner: caller.person.id.clone(), body };
-    for _ in 0..2 {
+    for _ in 0..TRIES {
         match shelf.put_item(KIND, &first.item(None, now.plus(UNFINISHED)), Expected::Nothing).await {
             Ok(_) => return Ok(Turn::First(first)),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
         let Some(found) = shelf.item(KIND, &first.id, now).await? else {
-            // It has expired, and nobody has swept yet.
-            shelf.remove_item(KIND, &first.id).await?;
+            // It has expired, and nobody has swept yet. What another request has put in its place meanwhile stays.
+            shelf.sweep(now, Timestamp::from_unix(i64::MIN), AT_ONCE).await?;
             continue;
         };
         let record: Record =

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::site::Site;
 
 /// Where a script has the token of its page's forms. No page of another origin can send such a header along with our cookie (Fetch §3.2.2).
-const FORM_TOKEN: HeaderName = HeaderName::from_static("x-keyfob-form-token");
+const CSRF: HeaderName = HeaderName::from_static("x-keyfob-csrf");
 
 /// Who is asking.
 pub(crate) enum Caller {
@@ -77,7 +77,7 @@ impl Caller {
 /// The person whose session it is. Whatever the method: some APIs switch lamps with GET, and a link from anywhere brings the cookie along.
 async fn person(site: &Site, headers: &HeaderMap) -> Result<String, Problem> {
     let missing = || Problem::unauthorized("key-missing", "This needs a valet key.");
-    let Some(token) = headers.get(FORM_TOKEN).and_then(|token| token.to_str().ok()) else { return Err(missing()) };
+    let Some(token) = headers.get(CSRF).and_then(|token| token.to_str().ok()) else { return Err(missing()) };
     if site.people.is_none() {
         return Err(missing());
     }

@@ -94,8 +94,18 @@ pub(super) fn onward(given: &HeaderMap, sees_token: bool) -> HeaderMap {
     if !sees_token {
         // What is compressed cannot be searched for a token that the provider echoes.
         kept.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        // Nor what comes in pieces as small as the program likes; who is not given a part is given all (RFC 9110 §14.2).
+        kept.remove(http::header::RANGE);
+        kept.remove(http::header::IF_RANGE);
     }
     kept
+}
+
+/// Whether a body is in a form in which nothing can be found.
+pub(super) fn is_packed(headers: &HeaderMap) -> bool {
+    let plain =
+        |value: &HeaderValue| value.as_bytes().trim_ascii().is_empty() || value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    headers.get_all(http::header::CONTENT_ENCODING).into_iter().any(|value| !plain(value))
 }
 
 /// A provider's headers, as they are sent back. One whose value `reveals` something is left out.
@@ -161,6 +171,8 @@ mod tests {
             ("sec-fetch-site", "none"),
             ("origin", "https://evil.example"),
             ("accept-encoding", "gzip"),
+            ("range", "bytes=8-15"),
+            ("if-range", "\"1\""),
             ("notion-version", "2022-06-28"),
             ("if-none-match", "\"1\""),
             ("content-type", "application/json"),
@@ -172,7 +184,9 @@ mod tests {
             ("content-type", "application/json"),
         ]);
         assert_eq!(onward(&given, false), expected);
-        assert_eq!(onward(&given, true).get("accept-encoding").map(HeaderValue::as_bytes), Some(&b"gzip"[..]));
+        for (name, value) in [("accept-encoding", "gzip"), ("range", "bytes=8-15"), ("if-range", "\"1\"")] {
+            assert_eq!(onward(&given, true).get(name).map(HeaderValue::as_bytes), Some(value.as_bytes()), "{name}");
+        }
     }
 
     #[test]

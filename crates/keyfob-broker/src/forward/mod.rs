@@ -238,6 +238,11 @@ impl Use<'_> {
         if answer.status().is_informational() {
             return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", "The provider wants to speak another protocol."));
         }
+        if !sees_token && headers::is_packed(answer.headers()) {
+            let detail = "The provider compressed its answer, though it was asked not to: a token in it could not be masked.";
+            return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", detail)
+                .hint("use a key that may see the token, if it may; and tell the provider"));
+        }
         Ok(self.answer(answer, &seat, &session, &path))
     }
 

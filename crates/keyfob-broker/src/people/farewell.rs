@@ -3,6 +3,8 @@
 //! Here it counts at once. What providers have to be told (RFC 7009) is written down first, with the tokens, and told as soon as they can be reached:
 //! in an emergency the provider is often the one that is down (L18).
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyfob::history::Event;
@@ -11,6 +13,7 @@ use keyfob::store::{Expected, Generation, Versioned};
 use keyfob::{Account, Error, Revoked, StoreError};
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::person::OWNER;
 use super::{People, Person};
@@ -149,15 +152,16 @@ impl Site {
     }
 
     /// The service that an account is of.
-    fn desk_of(&self, account: &Account) -> Option<std::sync::Arc<Desk>> {
+    fn desk_of(&self, account: &Account) -> Option<Arc<Desk>> {
         self.desks().into_iter().find(|desk| desk.provider.name == account.provider && desk.app.client_id == account.client_id)
     }
 
     /// Tells providers what they are owed, as long as this is waited for. Of several machines one tells each.
-    pub(crate) async fn pay(&self) {
+    pub(crate) async fn pay(self: &Arc<Self>) {
         let Some(people) = &self.people else { return std::future::pending().await };
+        let mut paying = Paying::default();
         loop {
-            if let Err(error) = self.pay_once(people).await {
+            if let Err(error) = paying.look(self, people).await {
                 tracing::warn!(%error, "what providers are owed cannot be read");
             }
             tokio::select! {
@@ -167,46 +171,77 @@ impl Site {
         }
     }
 
-    async fn pay_once(&self, people: &People) -> Result<(), StoreError> {
-        let now = self.keyfob.now();
-        let mut after: Option<String> = None;
-        loop {
-            // What a provider that is down is owed stays, and must not stand in front of what others are owed.
-            let page = people.shelf.items(OWED, None, after.as_deref(), ROUND, now).await?;
-            after = page.last().map(|last| last.value.id.clone());
-            let is_last = page.len() < ROUND;
-            for found in page {
-                self.pay_one(people, found, now).await?;
-            }
-            if is_last {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn pay_one(&self, people: &People, found: Versioned<Item>, now: Timestamp) -> Result<(), StoreError> {
-        let owed: Owed = super::read(&found.value)?;
-        if owed.next > now {
-            return Ok(());
-        }
+    /// Whether the provider could be told, as far as it was this program's turn.
+    async fn pay_one(&self, people: &People, found: &Versioned<Item>) -> Result<bool, StoreError> {
+        let (owed, now): (Owed, _) = (super::read(&found.value)?, self.keyfob.now());
         let pause = FIRST_PAUSE.saturating_mul(1 << owed.tries.min(16)).min(LONGEST_PAUSE);
         let taken = Owed { tries: owed.tries.saturating_add(1), next: now.plus(pause), ..owed };
         // Whoever writes this is whose try it is.
         let expected = Expected::Generation(found.generation);
         let generation = match people.shelf.put_item(OWED, &taken.item(&found.value.id), expected).await {
             Ok(generation) => generation,
-            Err(StoreError::Conflict) => return Ok(()),
+            Err(StoreError::Conflict) => return Ok(true),
             Err(error) => return Err(error),
         };
-        let Some(desk) = self.desk_of(&taken.account) else { return Ok(()) };
-        match keyfob::revoke(&self.keyfob, &desk.settings, &desk.app, &taken.account).await {
-            Revoked::Failed(error) => tracing::warn!(provider = taken.account.provider, tries = taken.tries, %error, "not revoked yet"),
-            _ => {
-                tracing::info!(provider = taken.account.provider, "revoked");
-                people.paid(&found.value.id, generation).await?;
-            }
+        let Some(desk) = self.desk_of(&taken.account) else { return Ok(true) };
+        if let Revoked::Failed(error) = keyfob::revoke(&self.keyfob, &desk.settings, &desk.app, &taken.account).await {
+            tracing::warn!(provider = taken.account.provider, tries = taken.tries, %error, "not revoked yet");
+            return Ok(false);
+        }
+        tracing::info!(provider = taken.account.provider, "revoked");
+        people.paid(&found.value.id, generation).await.map(|()| true)
+    }
+}
+
+/// What is being paid: a task for each provider that is owed something. Nobody waits for any of them, so that one that hangs keeps no other one from being
+/// told.
+#[derive(Default)]
+struct Paying {
+    tasks: JoinSet<()>,
+    of: HashMap<String, AbortHandle>,
+}
+
+impl Paying {
+    /// One look at everything that is owed.
+    async fn look(&mut self, site: &Arc<Site>, people: &People) -> Result<(), StoreError> {
+        while self.tasks.try_join_next().is_some() {}
+        self.of.retain(|_, task| !task.is_finished());
+        for (provider, owed) in self.due(people, site.keyfob.now()).await? {
+            let site = site.clone();
+            let task = self.tasks.spawn(async move {
+                let Some(people) = &site.people else { return };
+                for found in &owed {
+                    match site.pay_one(people, found).await {
+                        Ok(true) => {}
+                        // It is down, or hangs: the others of its own wait for the next look, and what is new among them is tried before this one.
+                        Ok(false) => return,
+                        Err(error) => tracing::warn!(%error, "a revocation waits for a moment"),
+                    }
+                }
+            });
+            self.of.insert(provider, task);
         }
         Ok(())
+    }
+
+    /// What is to be tried now, by provider, without those that have a task already.
+    async fn due(&self, people: &People, now: Timestamp) -> Result<HashMap<String, Vec<Versioned<Item>>>, StoreError> {
+        let (mut due, mut after) = (HashMap::<String, Vec<_>>::new(), None::<String>);
+        loop {
+            let page = people.shelf.items(OWED, None, after.as_deref(), ROUND, now).await?;
+            after = page.last().map(|last| last.value.id.clone());
+            let is_last = page.len() < ROUND;
+            for found in page {
+                // What cannot be read stays for whoever can, and stands in nobody's way.
+                let Ok(owed) = super::read::<Owed>(&found.value) else { continue };
+                if owed.next <= now && !self.of.contains_key(&owed.account.provider) {
+                    due.entry(owed.account.provider).or_default().push(found);
+                }
+            }
+            if is_last {
+                return Ok(due);
+            }
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use keyfob_store::Shelf;
 use keyfob_store::shelf::Item;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::follow::{LIFE, MESSAGE, Message, TOLD};
 use super::{KIND, Trouble, Webhook, change, sign, target};
@@ -22,6 +23,10 @@ use crate::site::Site;
 
 /// What waits is looked for this often, also where nobody rings.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Between two looks passes so many times what one took; which counts no longer than this.
+const MOSTLY_OTHERS: u32 = 9;
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 /// A receiver answers in this time, or has not.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -52,9 +57,12 @@ impl Bell {
 pub(super) async fn deliver(site: &Site, shelf: &Arc<dyn Shelf>) {
     let mut under_way = UnderWay::default();
     loop {
+        let begun = Instant::now();
         if let Err(error) = under_way.round(site, shelf).await {
             tracing::warn!(%error, "messages wait for a moment");
         }
+        // A look reads everything that waits. Where a receiver is away for long that is much, and every event rings: most of the time is others'.
+        tokio::time::sleep(MOSTLY_OTHERS * begun.elapsed().min(LONGEST_LOOK)).await;
         let _ = tokio::time::timeout(EVERY, site.bell.0.notified()).await;
     }
 }
@@ -223,12 +231,12 @@ impl Turn {
 
     /// Sends it; an error is the end of a sentence.
     async fn send(&self, keyfob: &Keyfob, spared: &[Origin]) -> Result<(), String> {
-        let endpoint = target::judge(&self.webhook.record.url, spared).map_err(|_| "it may not be reached from here".to_owned())?;
+        let target = target::judge(&self.webhook.record.url, spared).map_err(|_| "it may not be reached from here".to_owned())?;
         let (at, body) = (keyfob.now(), self.message.body.clone());
         let signatures = sign::signatures(self.webhook.secrets(at), &self.id, at, &body);
         let mut request = Request::new(Body::from(body.into_bytes()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = endpoint.uri().clone();
+        *request.uri_mut() = target.uri;
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static("keyfob"));
@@ -237,7 +245,7 @@ impl Turn {
         {
             headers.insert(name, HeaderValue::from_str(value).map_err(|_| "it could not be signed".to_owned())?);
         }
-        if !target::is_spared(&endpoint, spared) {
+        if !target.is_spared {
             request.extensions_mut().insert(PublicOnly);
         }
         // The answer's body says nothing to us, and is not read.

@@ -55,6 +55,28 @@ async fn l10_credentials_and_claims_of_the_client_stay_here() {
     assert_eq!(head.matches("x-api-key:").count(), 1);
 }
 
+/// A token that is echoed in an answer that cannot be searched, or is asked for in pieces, would pass unmasked.
+#[tokio::test]
+async fn l7_what_cannot_be_searched_is_not_passed_on() {
+    for (encoding, status) in [("gzip", 502), ("identity, br", 502), ("Identity", 200)] {
+        let bare = Bare::start(move |came| {
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Encoding: {encoding}\r\nConnection: close\r\n\r\nhi");
+            Box::pin(async move { came.answer(&answer).await })
+        })
+        .await;
+        let (_, instance, key) = house(&bare).await;
+        let bearer = format!("Bearer {key}");
+        let headers = [("Authorization", bearer.as_str()), ("Range", "bytes=0-3"), ("If-Range", "\"1\"")];
+        let reply = instance.send("GET", "/api/bare/x", &headers, "").await;
+        assert_eq!(reply.status, status, "{encoding}: {}", reply.text());
+        if status == 502 {
+            assert_eq!(reply.code(), "provider-misbehaved");
+        }
+        let head = bare.heads().remove(0).to_lowercase();
+        assert!(!head.contains("range:"), "{head}");
+    }
+}
+
 #[tokio::test]
 async fn l12_what_speaks_about_us_does_not_come_back() {
     let bare = Bare::answering(
