@@ -166,6 +166,32 @@ fn a_folder_or_pipe_in_place_of_a_file_is_refused_and_not_waited_for() {
     }
 }
 
+/// A log that holds something is never left where a program could have moved it into the file: a copy of the file alone would be an old vault.
+#[test]
+fn who_only_reads_leaves_an_empty_log_and_who_closes_last_after_a_write_none() {
+    let home = Home::new();
+    let log = home.folder().join("vault.db-wal");
+    let length = || fs::metadata(&log).ok().map(|found| found.len());
+    let put = |vault: &Vault, name: &str| wait(vault.put_app(name, &app())).expect("puts");
+    for _ in 0..2 {
+        wait(home.open().apps()).expect("reads");
+        assert_eq!(length(), Some(0));
+    }
+    let vault = home.open();
+    put(&vault, "one");
+    assert!(length() > Some(0));
+    drop(vault);
+    assert_eq!(length(), None);
+    let (reader, writer) = (home.open(), home.open());
+    put(&writer, "two");
+    drop(writer);
+    assert!(length() > Some(0), "somebody has it open");
+    wait(reader.apps()).expect("reads");
+    drop(reader);
+    assert_eq!(length(), None);
+    assert_eq!(wait(home.open().apps()).expect("reads").len(), 2);
+}
+
 #[test]
 fn a_link_in_the_way_to_the_folder_is_followed() {
     let home = Home::new();

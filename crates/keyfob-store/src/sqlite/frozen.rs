@@ -114,6 +114,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().canonicalize().expect("it is there").join("odd ?name#%41é").join("vault.db");
         drop(Vault::open(&path, KeySource::beside(&path)).expect("makes a vault"));
+        // As on a medium where nobody ever opened it.
+        for suffix in ["-wal", "-shm"] {
+            drop(std::fs::remove_file(place::with_suffix(&path, suffix)));
+        }
         let frozen = Frozen { path: path.clone(), seen: seen(&path).expect("looks").expect("it is there") };
         let connection = frozen.connect().expect("opens");
         let tables: i64 = connection.query_row("SELECT count(*) FROM account", (), |row| row.get(0)).expect("reads");

@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use keyfob::StoreError;
 use keyfob::store::Stored;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
 
 use super::database;
 use super::frozen::Frozen;
 use super::sealing::Sealing;
 use super::worker::{Worker, ended};
+use crate::place;
 use crate::seal::Sealer;
 
 /// How many connections are kept open while nobody reads: each holds a page cache.
@@ -82,6 +84,20 @@ impl Readers {
             })?;
             answered.await.map_err(|_| ended())?
         })
+    }
+}
+
+impl Drop for Pool {
+    /// With nothing in the log there is nothing to move into the file at closing. What lies beside it, an empty log and its shared memory, stays for the next
+    /// process: to take both away, and to make them anew, takes longer than reading an account.
+    fn drop(&mut self) {
+        let log = place::look(&place::with_suffix(&self.path, "-wal"));
+        if log.is_ok_and(|log| log.is_none_or(|log| log.len() == 0)) {
+            for connection in self.idle().iter() {
+                // Where it cannot be said, SQLite takes them away: nothing is lost.
+                drop(connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true));
+            }
+        }
     }
 }
 
