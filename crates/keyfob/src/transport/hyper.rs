@@ -29,12 +29,12 @@ const WE: &str = concat!("keyfob/", env!("CARGO_PKG_VERSION"));
 ///
 /// A request without a `User-Agent` gets `keyfob/` and the version.
 ///
-/// What the system trusts is read with the first request that needs it: it takes longer than the rest of a short command, and `http` on this machine does
-/// without.
+/// Nothing is made before the first request that needs it. What the system trusts takes longer to read than the rest of a short command does, and `http` on
+/// this machine does without; a token that is good for now needs no client at all.
 #[derive(Clone)]
 pub struct HyperTransport {
     /// For `http`: trusts nobody, so that nothing speaks TLS through it.
-    open: Clients,
+    open: Arc<OnceLock<Clients>>,
     /// For everything else.
     trusting: Arc<OnceLock<Clients>>,
     settings: Arc<HyperTransportBuilder>,
@@ -74,12 +74,20 @@ impl HyperTransport {
     }
 
     fn trusting(&self) -> io::Result<&Clients> {
-        if let Some(clients) = self.trusting.get() {
+        self.made(&self.trusting, || self.settings.tls.config())
+    }
+
+    fn open(&self) -> io::Result<&Clients> {
+        self.made(&self.open, Tls::trusting_nobody)
+    }
+
+    fn made<'a>(&self, place: &'a OnceLock<Clients>, tls: impl FnOnce() -> io::Result<ClientConfig>) -> io::Result<&'a Clients> {
+        if let Some(clients) = place.get() {
             return Ok(clients);
         }
-        // Whoever comes at the same time may read it, too; the first one's clients are everybody's, and with them the pool.
-        let clients = self.settings.clients(&self.settings.tls.config()?);
-        Ok(self.trusting.get_or_init(|| clients))
+        // Whoever comes at the same time may make them, too; the first one's clients are everybody's, and with them the pool.
+        let clients = self.settings.clients(&tls()?);
+        Ok(place.get_or_init(|| clients))
     }
 }
 
@@ -133,8 +141,7 @@ impl HyperTransportBuilder {
     /// The transport. Fails for certificates and keys that are none, or do not belong together. Whether the system has a certificate store is seen with the
     /// first request that needs it, or by [`HyperTransport::read_certificates`].
     pub fn build(self) -> io::Result<HyperTransport> {
-        let open = self.clients(&Tls::trusting_nobody()?);
-        let transport = HyperTransport { open, trusting: Arc::default(), settings: Arc::new(self) };
+        let transport = HyperTransport { open: Arc::default(), trusting: Arc::default(), settings: Arc::new(self) };
         if transport.settings.tls.is_given() {
             transport.read_certificates()?;
         }
@@ -169,7 +176,7 @@ impl Transport for HyperTransport {
         request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(WE));
         Box::pin(async move {
             let origin = Origin::of(request.uri()).map(|origin| origin.to_string()).unwrap_or_default();
-            let clients = if request.uri().scheme() == Some(&Scheme::HTTP) { Ok(&self.open) } else { self.trusting() };
+            let clients = if request.uri().scheme() == Some(&Scheme::HTTP) { self.open() } else { self.trusting() };
             let clients = clients.map_err(|error| TransportError::new(TransportKind::Tls, origin.clone()).caused_by(error))?;
             let client = if request.extensions().get::<PublicOnly>().is_some() { &clients.public_only } else { &clients.usual };
             let head_deadline = self.settings.head_deadline;
