@@ -1,6 +1,6 @@
 //! The command line: its verbs and what is common to them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::engine::SubcommandCandidates;
@@ -77,8 +77,17 @@ Exit codes:
   0 ok   1 error   2 usage, or cancelled   4 sign-in needed
   5 HTTP error (--fail, actions)   6 network   7 vault   130 interrupted";
 
-/// What to do.
+/// What `--version` alone asks for: scripts and package managers ask for nothing else, and need no tree of verbs.
+pub(crate) fn version(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Option<String> {
+    let mut arguments = arguments.into_iter().skip(1);
+    let (first, none) = (arguments.next()?, arguments.next());
+    (none.is_none() && matches!(first.as_ref().to_str(), Some("--version" | "-V"))).then(|| format!("keyfob {}", env!("CARGO_PKG_VERSION")))
+}
+
+/// What to do. A verb's arguments are put together when it is the one that was typed: all of them take longer than most verbs do. They are added to what is said
+/// here, so what they say of the whole verb counts (clap takes a struct's documentation for that): the structs have comments instead.
 #[derive(Subcommand, Debug)]
+#[command(defer = true)]
 pub(crate) enum Verb {
     /// See it work, with pretend providers and real logins
     Try(r#try::Try),
@@ -204,6 +213,8 @@ impl Verb {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     fn sandbox(line: &str) -> Option<String> {
@@ -232,5 +243,29 @@ mod tests {
         let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
         let other = words("keyfob exec acme -- program --sandbox http://127.0.0.1:1");
         assert_eq!(joined(other.clone()), other);
+    }
+
+    /// The list of verbs is shown before their arguments are there.
+    #[test]
+    fn a_verb_is_called_the_same_with_its_arguments_and_without() {
+        let short = Cli::command();
+        let mut whole = Cli::command();
+        whole.build();
+        for verb in short.get_subcommands() {
+            let built = whole.find_subcommand(verb.get_name()).expect("it is the same list");
+            let about = |verb: &clap::Command| verb.get_about().map(ToString::to_string);
+            assert!(about(verb).is_some(), "{}", verb.get_name());
+            assert_eq!(about(verb), about(built), "{}", verb.get_name());
+            assert_eq!(verb.get_arguments().count(), 0, "{} is put together before anybody typed it", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn the_version_is_what_it_would_be_anyway() {
+        assert_eq!(version(["keyfob", "--version"]).as_deref(), Some(Cli::command().render_version().trim_end()));
+        assert_eq!(version(["keyfob", "-V"]), version(["keyfob", "--version"]));
+        for other in [&["keyfob"][..], &["keyfob", "--version", "x"], &["keyfob", "get", "--version"], &["keyfob", "--json", "-V"]] {
+            assert_eq!(version(other), None, "{other:?}");
+        }
     }
 }

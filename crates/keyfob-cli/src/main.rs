@@ -49,6 +49,9 @@ mod verb;
 mod way;
 mod wire;
 
+use std::future::ready;
+use std::io::{self, Write};
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -67,10 +70,16 @@ use crate::verb::{
 };
 
 fn main() -> ExitCode {
+    let arguments = helper::by_name(std::env::args_os());
+    if let Some(version) = cli::version(&arguments) {
+        // Where nobody reads, nothing is wrong.
+        let _ = writeln!(io::stdout(), "{version}");
+        return ExitCode::SUCCESS;
+    }
     keyfob_store::keep_memory_private();
     complete::answer();
     let terminal = prompt::Terminal::remember();
-    let mut cli = Cli::parse_from(cli::joined(helper::by_name(std::env::args_os())));
+    let mut cli = Cli::parse_from(cli::joined(arguments));
     unfold(&mut cli);
     let out = Output::new(cli.global.json);
     let exit = match work(cli, out) {
@@ -119,72 +128,72 @@ fn work(cli: Cli, out: Output) -> Result<(), Card> {
     };
     let runtime = threads.worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Card::io("cannot start", &error, "check the limits on threads of this user"))?;
-    let done = runtime.block_on(async {
-        let context = Context::new(out, cli.global.sandbox.clone(), cli.global.vault.as_deref())?;
-        let by_itself = cli.verb.stops_by_itself();
-        let work = verb(cli.verb, &context);
-        let done = if by_itself {
-            work.await
-        } else {
-            tokio::select! {
-                done = work => done,
-                () = signal::asked_to_stop() => Err(Card::interrupted()),
-            }
-        };
-        // A refresh that has begun comes to its end, and new tokens that the disk would not take are offered to it again.
-        let settled = context.settle().await;
-        settled.and(done)
-    });
+    let done = runtime.block_on(run(cli, out));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     done
 }
 
-async fn verb(verb: Verb, context: &Context) -> Result<(), Card> {
-    // The web app has a log file to open first.
-    if !matches!(verb, Verb::Serve(_)) {
-        log::begin(None, LevelFilter::WARN)?;
-    }
+/// What there is to do. In a box: a runtime of each kind, and each way to wait for it, would have its own copy of all verbs.
+type Work<'a> = Pin<Box<dyn Future<Output = Result<(), Card>> + 'a>>;
+
+fn run(cli: Cli, out: Output) -> Work<'static> {
+    Box::pin(async move {
+        let context = Context::new(out, cli.global.sandbox, cli.global.vault.as_deref())?;
+        // The web app has a log file to open first.
+        let begun = if matches!(cli.verb, Verb::Serve(_)) { Ok(()) } else { log::begin(None, LevelFilter::WARN) };
+        let done = match begun {
+            Err(card) => Err(card),
+            Ok(()) if cli.verb.stops_by_itself() => verb(cli.verb, &context).await,
+            Ok(()) => signal::unless_stopped(verb(cli.verb, &context)).await,
+        };
+        // A refresh that has begun comes to its end, and new tokens that the disk would not take are offered to it again.
+        let settled = context.settle().await;
+        settled.and(done)
+    })
+}
+
+fn verb(verb: Verb, context: &Context) -> Work<'_> {
     match verb {
-        Verb::Try(args) => r#try::run(args, context).await,
-        Verb::Login(args) => login::run(args, context).await,
-        Verb::Logout(args) => logout::run(args, context).await,
-        Verb::Status(args) => status::run(args, context).await,
-        Verb::Refresh(args) => refresh::run(args, context).await,
-        Verb::Watch(args) => watch::run(args, context).await,
-        Verb::Token(args) => token::run(args, context).await,
-        Verb::Header(args) => header::run(args, context).await,
-        Verb::Curl(args) => curl::run(args, context).await,
-        Verb::Exec(args) => exec::run(args, context).await,
-        Verb::Env(args) => env::run(args, context).await,
-        Verb::Helper(verb) => helper::run(verb, context).await,
-        Verb::Get(args) => call::run(Method::GET, args, context).await,
-        Verb::Post(args) => call::run(Method::POST, args, context).await,
-        Verb::Put(args) => call::run(Method::PUT, args, context).await,
-        Verb::Patch(args) => call::run(Method::PATCH, args, context).await,
-        Verb::Delete(args) => call::run(Method::DELETE, args, context).await,
-        Verb::Request(args) => args.run(context).await,
-        Verb::Explain(args) => args.run(context).await,
-        Verb::Trace(args) => trace::run(args, context).await,
-        Verb::Why(args) => why::run(args, context).await,
-        Verb::Doctor(args) => doctor::run(args, context).await,
-        Verb::Do(args) => r#do::run(args, context).await,
-        Verb::App(verb) => app::run(verb, context).await,
-        Verb::Account(verb) => accounts::run(verb, context).await,
-        Verb::Key(verb) => key::run(verb, context).await,
-        Verb::Import(args) => import::run(args, context).await,
-        Verb::Adopt(args) => adopt::run(args, context).await,
-        Verb::Vault(verb) => vaults::run(verb, context).await,
-        Verb::Unlock(args) => unlock::run(args, context).await,
-        Verb::Lock(args) => lock::run(args, context).await,
-        Verb::Agent => unlock::be_agent(context).await,
-        Verb::Export(args) => export::run(args, context).await,
-        Verb::Completions(args) => completions::run(&args, context),
-        Verb::Schema(args) => schema::run(&args, context),
-        Verb::Man(args) => man::run(&args, context),
-        Verb::Help(args) => help::run(&args, context),
-        Verb::Provider(verb) => provider::run(verb, context).await,
-        Verb::Sandbox(args) => sandbox::run(args, context).await,
-        Verb::Serve(args) => serve::run(args, context).await,
-        Verb::Short(words) => r#do::run(Do::short(words), context).await,
+        Verb::Try(args) => Box::pin(r#try::run(args, context)),
+        Verb::Login(args) => Box::pin(login::run(args, context)),
+        Verb::Logout(args) => Box::pin(logout::run(args, context)),
+        Verb::Status(args) => Box::pin(status::run(args, context)),
+        Verb::Refresh(args) => Box::pin(refresh::run(args, context)),
+        Verb::Watch(args) => Box::pin(watch::run(args, context)),
+        Verb::Token(args) => Box::pin(token::run(args, context)),
+        Verb::Header(args) => Box::pin(header::run(args, context)),
+        Verb::Curl(args) => Box::pin(curl::run(args, context)),
+        Verb::Exec(args) => Box::pin(exec::run(args, context)),
+        Verb::Env(args) => Box::pin(env::run(args, context)),
+        Verb::Helper(verb) => Box::pin(helper::run(verb, context)),
+        Verb::Get(args) => Box::pin(call::run(Method::GET, args, context)),
+        Verb::Post(args) => Box::pin(call::run(Method::POST, args, context)),
+        Verb::Put(args) => Box::pin(call::run(Method::PUT, args, context)),
+        Verb::Patch(args) => Box::pin(call::run(Method::PATCH, args, context)),
+        Verb::Delete(args) => Box::pin(call::run(Method::DELETE, args, context)),
+        Verb::Request(args) => Box::pin(args.run(context)),
+        Verb::Explain(args) => Box::pin(args.run(context)),
+        Verb::Trace(args) => Box::pin(trace::run(args, context)),
+        Verb::Why(args) => Box::pin(why::run(args, context)),
+        Verb::Doctor(args) => Box::pin(doctor::run(args, context)),
+        Verb::Do(args) => Box::pin(r#do::run(args, context)),
+        Verb::App(verb) => Box::pin(app::run(verb, context)),
+        Verb::Account(verb) => Box::pin(accounts::run(verb, context)),
+        Verb::Key(verb) => Box::pin(key::run(verb, context)),
+        Verb::Import(args) => Box::pin(import::run(args, context)),
+        Verb::Adopt(args) => Box::pin(adopt::run(args, context)),
+        Verb::Vault(verb) => Box::pin(vaults::run(verb, context)),
+        Verb::Unlock(args) => Box::pin(unlock::run(args, context)),
+        Verb::Lock(args) => Box::pin(lock::run(args, context)),
+        Verb::Agent => Box::pin(unlock::be_agent(context)),
+        Verb::Export(args) => Box::pin(export::run(args, context)),
+        Verb::Completions(args) => Box::pin(ready(completions::run(&args, context))),
+        Verb::Schema(args) => Box::pin(ready(schema::run(&args, context))),
+        Verb::Man(args) => Box::pin(ready(man::run(&args, context))),
+        Verb::Help(args) => Box::pin(ready(help::run(&args, context))),
+        Verb::Provider(verb) => Box::pin(provider::run(verb, context)),
+        Verb::Sandbox(args) => Box::pin(sandbox::run(args, context)),
+        Verb::Serve(args) => Box::pin(serve::run(args, context)),
+        Verb::Short(words) => Box::pin(r#do::run(Do::short(words), context)),
     }
 }

@@ -20,7 +20,7 @@ pub(crate) const LARGEST: u64 = 64 << 20;
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What a call carries, as it was typed.
+// What a call carries, as it was typed.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Content {
     /// a==1 query, a=b form field, a:=1 JSON field, a@FILE upload, Name:value header; a=@FILE what is in a file, a=\@b the text @b

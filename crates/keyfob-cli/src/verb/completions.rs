@@ -8,7 +8,7 @@ use crate::complete::VARIABLE;
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Which shell.
+// Which shell.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Completions {

@@ -23,7 +23,7 @@ const PAGES: usize = 100;
 /// A chart stands in for a table of more rows than this.
 const MANY_ROWS: usize = 24;
 
-/// An action, and what it takes.
+// An action, and what it takes.
 #[derive(Args, Debug)]
 #[command(after_help = OPTIONS)]
 pub(crate) struct Do {

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::variables::variables;
 use crate::verb::token::seconds;
 
-/// Whose credentials, and for which shell.
+// Whose credentials, and for which shell.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Env {

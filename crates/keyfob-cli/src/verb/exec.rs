@@ -11,7 +11,7 @@ use crate::signal::unless_stopped;
 use crate::variables::variables;
 use crate::verb::token::seconds;
 
-/// Whose credentials, and for which program.
+// Whose credentials, and for which program.
 #[derive(Args, Debug)]
 #[command(after_help = VARIABLES)]
 pub(crate) struct Exec {

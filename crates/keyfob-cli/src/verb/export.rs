@@ -10,7 +10,7 @@ use crate::account;
 use crate::card::{Card, Doing};
 use crate::context::Context;
 
-/// Which account.
+// Which account.
 #[derive(Args, Debug)]
 pub(crate) struct Export {
     /// The account; all of them if left away

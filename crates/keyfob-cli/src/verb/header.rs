@@ -12,7 +12,7 @@ use crate::context::{Context, Opened};
 use crate::moment;
 use crate::request::{Content, method};
 
-/// The call, as it is going to be sent.
+// The call, as it is going to be sent.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Header {

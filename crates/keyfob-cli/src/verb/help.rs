@@ -16,7 +16,7 @@ const README: &str = include_str!("../../README.md");
 const TOPICS: [(&str, &str); 4] =
     [("exit-codes", "Exit codes"), ("environment", "Environment"), ("json", "JSON"), ("scripting", "Scripting")];
 
-/// What about.
+// What about.
 #[derive(Args, Debug)]
 pub(crate) struct Help {
     /// A verb, or one of the topics: exit-codes, environment, json, scripting

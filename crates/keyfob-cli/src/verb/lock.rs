@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::card::Card;
 use crate::context::Context;
 
-/// Nothing to choose: all keys are forgotten.
+// Nothing to choose: all keys are forgotten.
 #[derive(Args, Debug)]
 pub(crate) struct Lock {}
 

@@ -9,7 +9,7 @@ use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// What to forget.
+// What to forget.
 #[derive(Args, Debug)]
 pub(crate) struct Logout {
     /// The account

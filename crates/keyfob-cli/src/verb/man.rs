@@ -10,7 +10,7 @@ use crate::card::Card;
 use crate::cli::Cli;
 use crate::context::Context;
 
-/// Which page.
+// Which page.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ManPage {

@@ -39,8 +39,8 @@ use clap::Args;
 
 use crate::card::Card;
 
-/// Secrets that somebody tries to give as arguments: taken, so that the refusal can say what to do instead. (As an unknown argument
-/// the refusal would be there too, and less help.)
+// Secrets that somebody tries to give as arguments: taken, so that the refusal can say what to do instead. (As an unknown argument
+// the refusal would be there too, and less help.)
 #[derive(Args, Debug, Default)]
 pub(crate) struct RefusedSecrets {
     #[arg(

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::upkeep::{Providers, told};
 
-/// Whose tokens.
+// Whose tokens.
 #[derive(Args, Debug)]
 pub(crate) struct Refresh {
     /// The account

@@ -16,7 +16,7 @@ use crate::signal;
 /// Where the index is, unless somebody says otherwise.
 pub(crate) const PORT: u16 = 8900;
 
-/// What the pretend providers are like.
+// What the pretend providers are like.
 #[derive(Args, Debug)]
 pub(crate) struct Sandbox {
     /// The port of the index; the services take the next ones. 0: any free ports

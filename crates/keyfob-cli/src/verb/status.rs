@@ -16,7 +16,7 @@ use crate::moment;
 use crate::perform::perform;
 use crate::sheet::{self, Sheet};
 
-/// Which account.
+// Which account.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Status {
     /// The account; all of them if left away

@@ -8,7 +8,7 @@ use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::moment;
 
-/// Whose token, and how long it has to last.
+// Whose token, and how long it has to last.
 #[derive(Args, Debug)]
 pub(crate) struct Token {
     /// The account

@@ -34,7 +34,7 @@ const ROWS: usize = 6;
 /// A series begins so long ago.
 const SERIES: i64 = 2 * 86_400;
 
-/// Which way to walk.
+// Which way to walk.
 #[derive(Args, Debug)]
 pub(crate) struct Try {
     /// One provider; all of them if left away

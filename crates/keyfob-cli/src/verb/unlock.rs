@@ -27,7 +27,7 @@ const READY: &str = "ready";
 /// What it says if another one does.
 const OTHER: &str = "other";
 
-/// For how long.
+// For how long.
 #[derive(Args, Debug)]
 pub(crate) struct Unlock {
     /// How long the key is kept: 30m, 8h, 7d

@@ -9,7 +9,7 @@ use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::history;
 
-/// How often to look.
+// How often to look.
 #[derive(Args, Debug)]
 pub(crate) struct Watch {
     /// Look so often, in seconds

@@ -23,7 +23,7 @@ use crate::verb::import::{self, Import, named};
 /// So many calls are shown as examples.
 const EXAMPLES: usize = 5;
 
-/// Which script.
+// Which script.
 #[derive(Args, Debug)]
 pub(crate) struct Adopt {
     /// The script: Python, or anything that writes keys and URLs as text in quotes

@@ -26,7 +26,7 @@ use crate::request::{Carried, Content, method};
 use crate::verb::explain;
 use crate::wire::Heard;
 
-/// A call of a method that the verb says.
+// A call of a method that the verb says.
 #[derive(Args, Debug)]
 pub(crate) struct Call {
     /// The account
@@ -86,7 +86,7 @@ pub(crate) struct Call {
     explain: bool,
 }
 
-/// A call of any method.
+// A call of any method.
 #[derive(Args, Debug)]
 pub(crate) struct Request {
     /// The method: GET, OPTIONS, …
@@ -96,7 +96,7 @@ pub(crate) struct Request {
     call: Call,
 }
 
-/// A call to explain.
+// A call to explain.
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
     /// The method: GET, POST, …

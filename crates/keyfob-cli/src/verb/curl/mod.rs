@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::signal::unless_stopped;
 use crate::verb::header::check_placement;
 
-/// Whose call, and what curl is told.
+// Whose call, and what curl is told.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Curl {

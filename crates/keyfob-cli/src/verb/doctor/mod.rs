@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Output, Paint, hang};
 
-/// Which account.
+// Which account.
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
     /// The account; all of them if left away

@@ -32,7 +32,7 @@ use crate::verb::app::{object_in, text_from_stdin};
 /// How often a write is tried that refreshes get in the way of.
 const TRIES: usize = 8;
 
-/// Whose tokens, and where they are.
+// Whose tokens, and where they are.
 #[derive(Args, Debug)]
 #[command(after_help = SHAPES)]
 pub(crate) struct Import {

@@ -28,7 +28,7 @@ use crate::verb::import::{self, Import};
 use crate::way::Way;
 use crate::wire::Step;
 
-/// What to log in to, and how.
+// What to log in to, and how.
 #[derive(Args, Debug)]
 pub(crate) struct Login {
     /// The provider, or PROVIDER/LABEL where there are several accounts

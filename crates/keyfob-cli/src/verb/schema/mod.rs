@@ -13,7 +13,7 @@ use crate::context::Context;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// Of what.
+// Of what.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Schema {

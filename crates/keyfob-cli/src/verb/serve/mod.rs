@@ -35,7 +35,7 @@ use crate::upkeep::{Providers, told};
 /// A renewed certificate is noticed after so long, if nobody says that there is one.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// What to serve, and where.
+// What to serve, and where.
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]
 pub(crate) struct Serve {

@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::verb::{call, r#do, login, refresh};
 use crate::wire::Heard;
 
-/// What to trace, and where to.
+// What to trace, and where to.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Trace {

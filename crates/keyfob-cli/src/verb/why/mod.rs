@@ -20,7 +20,7 @@ use crate::dry::DryRun;
 use crate::exit::Exit;
 use crate::request::{Carried, Content, LARGEST, method, read_file};
 
-/// What was refused, and what the server says of it.
+// What was refused, and what the server says of it.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Why {
