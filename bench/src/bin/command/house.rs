@@ -76,8 +76,7 @@ impl House {
 
     /// What cannot be left out of a call, or of printing a token.
     pub(crate) fn floor(&self, way: &str) -> Command {
-        // By its name: cargo may have written the file anew while this process runs.
-        let mut command = Command::new(self.program.with_file_name("command"));
+        let mut command = Command::new(crate::sibling("command"));
         command.args(["floor", way]).arg(self.path("data/vault.db")).arg(&self.origin);
         command
     }

@@ -1,5 +1,7 @@
 //! The command, as whole processes: `cargo run --release -p keyfob-bench --bin command [start | call | token | download]`.
 //!
+//! `KEYFOB_PROGRAM=target/dist/keyfob` measures that one in place of the one that is built for it.
+//!
 //! Each process is started many times in turns with what it is held against. The time is the median on the wall; beside it stands the median of the processor's
 //! time (user and system), which a busy machine changes less, and the most memory of any run, as the kernel counted them for that process (`wait4`).
 
@@ -26,7 +28,7 @@ fn main() {
         return house::floor(rest);
     }
     let is_wanted = |name: &str| words.first().is_none_or(|word| word == name);
-    let keyfob = built();
+    let keyfob = std::env::var_os("KEYFOB_PROGRAM").map_or_else(built, PathBuf::from);
     let stub = Stub::start();
     let house = House::new(&keyfob, &stub.origin());
     println!("| work | ours: wall, processor, memory | beside it | wall, processor, memory | ratio: wall, processor |");
@@ -97,7 +99,7 @@ fn built() -> PathBuf {
     sibling("keyfob")
 }
 
-/// A program beside this one.
+/// A program beside this one. By its name: cargo may have written the file anew while this process runs.
 fn sibling(name: &str) -> PathBuf {
     std::env::current_exe().expect("this program").with_file_name(name)
 }
