@@ -62,7 +62,11 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     for account in accounts.iter().filter(|account| !is_usable(account, now)) {
         context.out.note(&format!("{} {}: {}", paint.warn("needs login"), account.name, account::login_again(account)));
     }
-    context.out.note(&paint.dim(&format!("vault {} · key {}", context.vault().shown(), context.key_in_words())));
+    let (vault, key) = (context.vault().shown(), context.key_in_words());
+    let line = format!("vault {vault} · key {key}");
+    // Paths do not break well.
+    let fits = context.out.note_width().is_none_or(|width| line.chars().count() <= width);
+    context.out.note(&paint.dim(&if fits { line } else { format!("vault {vault}\nkey   {key}") }));
     Ok(())
 }
 
@@ -89,7 +93,7 @@ async fn check(name: &str, context: &Context) -> Result<(), Card> {
             format!("check it with one that you know: keyfob get {name} PATH --fail"),
         ));
     };
-    perform(&opened.session().await?, action, BTreeMap::new(), 1).await?;
+    perform(&opened.session().await?, action, BTreeMap::new(), 1, &context.out).await?;
     let paint = context.out.note_paint();
     context.out.note(&format!("{} the API answers: {}", paint.good("✓"), action.name));
     Ok(())
