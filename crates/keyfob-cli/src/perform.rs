@@ -9,6 +9,8 @@ use keyfob_providers::{Action, Table};
 
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
+use crate::output::Output;
+use crate::progress::Progress;
 
 /// What came of an action.
 pub(crate) struct Performed {
@@ -31,13 +33,15 @@ pub(crate) fn call(session: &Session, action: &Action, arguments: &BTreeMap<Stri
     })
 }
 
-/// Runs an action, and reads at most so many pages.
+/// Runs an action, and reads at most so many pages. A person sees how many they are.
 pub(crate) async fn perform(
     session: &Session,
     action: &Action,
     mut arguments: BTreeMap<String, String>,
     pages: usize,
+    out: &Output,
 ) -> Result<Performed, Card> {
+    let mut progress = Progress::reading(out);
     let name = session.account().name;
     let what = format!("cannot do {} with {name}", action.name);
     let unreadable = |error: keyfob_providers::Unreadable| {
@@ -54,7 +58,10 @@ pub(crate) async fn perform(
         match action.next(&arguments, &answer).map_err(unreadable)? {
             None => return Ok(Performed { table, more: false }),
             Some(_) if page >= pages => return Ok(Performed { table, more: true }),
-            Some(next) => arguments = next,
+            Some(next) => {
+                progress.page(page + 1, table.rows.len());
+                arguments = next;
+            }
         }
     }
     Ok(Performed { table, more: false })

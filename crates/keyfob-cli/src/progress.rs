@@ -1,4 +1,4 @@
-//! How far a download or an upload is, on a terminal.
+//! How far a download, an upload or a long answer is, on a terminal.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -39,13 +39,27 @@ impl Progress {
         Self { shown: out.notes_to_person && out.ansi(), label, total, done: 0, began: Instant::now(), drawn: None }
     }
 
+    /// Of an answer in pages, each of which may take its time.
+    pub(crate) fn reading(out: &Output) -> Self {
+        Self::new("reading ", None, out)
+    }
+
     /// More has come, or gone.
     pub(crate) fn more(&mut self, bytes: usize) {
         self.done += bytes as u64;
+        self.draw(|bar| line(bar.done, bar.total, bar.began.elapsed()));
+    }
+
+    /// The next page, after so many rows.
+    pub(crate) fn page(&mut self, number: usize, rows: usize) {
+        self.draw(|_| format!("page {number}, after {rows} rows"));
+    }
+
+    fn draw(&mut self, line: impl FnOnce(&Self) -> String) {
         let since = self.drawn.map_or_else(|| self.began.elapsed() >= SHORT, |drawn| drawn.elapsed() >= EVERY);
         if self.shown && since {
             self.drawn = Some(Instant::now());
-            let line = line(self.done, self.total, self.began.elapsed());
+            let line = line(self);
             let mut err = std::io::stderr().lock();
             let _ = write!(err, "\r{}{line}\u{1b}[K", self.label).and_then(|()| err.flush());
         }

@@ -125,7 +125,7 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
         agree(action, &said, &opened.provider, context).await?;
     }
     let session = opened.session().await?;
-    let performed = perform(&session, action, arguments, said.pages).await?;
+    let performed = perform(&session, action, arguments, said.pages, &context.out).await?;
     show(&performed.table, &said, context)?;
     let paint = context.out.note_paint();
     if performed.more {

@@ -98,7 +98,7 @@ async fn walk(opened: &Opened, context: &Context) -> Result<Vec<Step>, Card> {
     }
     // Never what acts, whoever says so; and nothing that wants an argument, which would be the person's own.
     for action in opened.provider.overview() {
-        let done = perform(&session, action, [].into(), 1).await;
+        let done = perform(&session, action, [].into(), 1, &context.out).await;
         let counted = done.map(|done| format!("{} rows, {} columns", done.table.rows.len(), done.table.columns.len()));
         steps.push(step(&format!("action {}", action.name), counted, context));
     }
