@@ -109,10 +109,34 @@ async fn what_changes_the_world_is_done_after_a_yes_and_after_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_watch_shows_the_newest_until_ctrl_c_and_a_pipe_gets_all_of_them() {
+    let house = House::new().await;
+    house.log_in("telldus").await;
+    let mut screen = Screen::start(&house, &["telldus", "devices", "--watch", "1s"], USUAL, &[]);
+    screen.shows("again after 1 s; Ctrl-C ends it").await;
+    screen.shows("Living room lamp").await;
+    house.good(&["telldus", "on", "240001", "--yes"]).await;
+    // However many rounds it takes: each begins with an empty screen.
+    loop {
+        screen.shows("\u{1b}[H\u{1b}[2J").await;
+        screen.shows("Living room lamp").await;
+        if screen.shows("\n").await.contains(" on ") {
+            break;
+        }
+    }
+    screen.types(INTERRUPT);
+    screen.ends(130).await;
+    let piped = house.typed("keyfob telldus devices --json --watch 1s | head -n 2").end().await.exits(0);
+    let rounds: Vec<serde_json::Value> = piped.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(rounds.len() == 2 && rounds.iter().all(|round| round[1]["State"] == "on"), "{piped:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn b4_a_login_takes_what_is_pasted_in_every_form_and_outlives_what_is_wrong() {
     let house = House::new().await;
-    // (account, what is pasted of the address that the browser ended up at)
-    let forms: [(&str, fn(&str) -> String); 4] = [
+    /// What is pasted of the address that the browser ended up at.
+    type Form = fn(&str) -> String;
+    let forms: [(&str, Form); 4] = [
         ("netatmo", str::to_owned),
         ("netatmo/query", |back| back.split_once('?').expect("a query").1.to_owned()),
         ("telldus", |back| format!("?{}", back.split_once('?').expect("a query").1)),
@@ -192,7 +216,7 @@ async fn the_code_for_another_device_is_a_picture_where_there_is_room() {
         screen.types(INTERRUPT);
         screen.ends(130).await;
     }
-    let plain: [((u16, u16), &[(&str, &str)]); 5] =
+    let plain: [(_, &[(&str, &str)]); 5] =
         [((60, 50), &[]), ((80, 12), &[]), (USUAL, &[("TERM", "dumb")]), (USUAL, &[("NO_COLOR", "1")]), (USUAL, &[("LC_ALL", "C")])];
     for (size, environment) in plain {
         let mut screen = Screen::start(&house, &["login", "acme", "--device"], size, environment);

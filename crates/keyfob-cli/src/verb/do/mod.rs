@@ -1,6 +1,9 @@
 //! `keyfob do ACCOUNT ACTION`, in short `keyfob ACCOUNT ACTION`: the calls that a provider's file names, as tables and charts.
 
+mod watch;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
 use keyfob::proto::scrub::printable;
@@ -11,11 +14,12 @@ use crate::card::Card;
 use crate::chart;
 use crate::cli::SANDBOX_HERE;
 use crate::context::Context;
-use crate::output::Paint;
+use crate::output::{Output, Paint};
 use crate::perform::{call, perform, typed};
 use crate::prompt;
 use crate::sheet::{self, Sheet};
 use crate::verb::call::dry_run;
+use crate::verb::token;
 
 /// So many pages are read unless somebody says otherwise: providers count calls.
 const PAGES: usize = 100;
@@ -42,6 +46,7 @@ Options of every action:
   --json              the rows as JSON objects
   --chart, --table    draw the chart, or the whole table, whatever the room
   --pages N           read at most N pages of a long answer (100)
+  --watch TIME        do it again each time that has passed (30s, 5m), until Ctrl-C
   --dry-run           show the request instead of sending it, secrets masked
 
 In short: keyfob telldus devices";
@@ -56,6 +61,7 @@ struct Said {
     table: bool,
     dry_run: bool,
     pages: usize,
+    watch: Option<Duration>,
     help: bool,
 }
 
@@ -121,12 +127,22 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     if said.dry_run {
         return dry_run(&opened, &context.out, |session| call(session, action, &arguments)).await;
     }
+    if action.acts && said.watch.is_some() {
+        return Err(Card::usage(
+            format!("{} is not done again and again", action.name),
+            format!("it changes something in the world ({})", action.about),
+            "leave --watch away",
+        ));
+    }
     if action.acts && !said.yes {
         agree(action, &said, &opened.provider, context).await?;
     }
     let session = opened.session().await?;
+    if let Some(every) = said.watch {
+        return watch::run(&session, action, &said, every, context).await;
+    }
     let performed = perform(&session, action, arguments, said.pages, &context.out).await?;
-    show(&performed.table, &said, context)?;
+    show(&performed.table, &said, &context.out)?;
     let paint = context.out.note_paint();
     if performed.more {
         context.out.note(&paint.warn(&format!("there is more: only {} pages were read (--pages N reads more)", said.pages)));
@@ -174,10 +190,12 @@ impl Said {
                 "--table" => said.table = true,
                 "--dry-run" => said.dry_run = true,
                 "--pages" => said.pages = pages(words.next().as_deref())?,
+                "--watch" => said.watch = Some(every(words.next().as_deref())?),
                 other => match other.strip_prefix("--") {
                     None => said.words.push(word),
                     Some(named) => match named.split_once('=') {
                         Some(("pages", value)) => said.pages = pages(Some(value))?,
+                        Some(("watch", value)) => said.watch = Some(every(Some(value))?),
                         Some((name, value)) => said.named.push((name.to_owned(), Some(value.to_owned()))),
                         None => {
                             let value = words.next_if(|next| !next.starts_with("--"));
@@ -225,6 +243,15 @@ fn pages(text: Option<&str>) -> Result<usize, Card> {
         .ok_or_else(|| Card::usage("--pages takes a number", "expected a whole number of at least 1", "example: --pages 3"))
 }
 
+/// No provider wants to be asked more than once a second.
+fn every(text: Option<&str>) -> Result<Duration, Card> {
+    let seconds =
+        text.and_then(|text| token::seconds(text).ok()).and_then(|seconds| u64::try_from(seconds).ok()).filter(|&seconds| seconds > 0);
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| Card::usage("--watch takes a time", "expected one of at least a second, such as 30s or 5m", "example: --watch 30s"))
+}
+
 fn usage(action: &Action, account: &str) -> String {
     format!("usage: keyfob {account} {}", action.usage())
 }
@@ -248,8 +275,7 @@ async fn agree(action: &Action, said: &Said, provider: &Provider, context: &Cont
 }
 
 /// The table, or the chart that stands in for it.
-fn show(table: &Table, said: &Said, context: &Context) -> Result<(), Card> {
-    let out = &context.out;
+fn show(table: &Table, said: &Said, out: &Output) -> Result<(), Card> {
     if out.json {
         return out.json(&sheet::json(table));
     }
@@ -367,7 +393,14 @@ mod tests {
             [("level".to_owned(), Some("7".to_owned())), ("from".to_owned(), Some("2020-01-01".to_owned())), ("flag".to_owned(), None)]
         );
         assert!(said.yes && said.pages == 3 && !said.chart);
-        assert!(Said::read(words("x --pages none")).is_err());
+        let watched = |text: &str| Said::read(words(text)).map(|said| said.watch.map(|every| every.as_secs()));
+        assert_eq!(
+            (watched("x --watch 2m").ok(), watched("x --watch=30s").ok(), watched("x").ok()),
+            (Some(Some(120)), Some(Some(30)), Some(None))
+        );
+        for bad in ["x --watch", "x --watch 0", "x --watch -5s", "x --watch soon", "x --pages none"] {
+            assert!(Said::read(words(bad)).is_err(), "{bad}");
+        }
         assert!(Said::read(words("x --pages")).is_err());
     }
 
