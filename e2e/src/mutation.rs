@@ -188,7 +188,7 @@ impl Maker<'_> {
     fn oauth2(&mut self, kind: &str) {
         let default = if kind == "oidc" { "basic" } else { "" };
         self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &["basic", "basic-raw", "post", "none"]);
-        self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json"]);
+        self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json", "query"]);
         let pkce = self.text(&["oauth2", "pkce"]).unwrap_or_else(|| "s256".to_owned());
         let (other, reason) = if pkce == "off" { ("s256", None) } else { ("off", Some("none".into())) };
         let places: [(&[&str], _); 2] = [(&["oauth2", "pkce"], Some(other.into())), (&["oauth2", "pkce_reason"], reason)];
@@ -249,6 +249,9 @@ impl Maker<'_> {
             self.attach();
         }
         self.pairs("api.headers", &["api", "headers"], &[Change::Remove, Change::Alter]);
+        self.pairs("api.query", &["api", "query"], &[Change::Remove, Change::Alter]);
+        self.limits();
+        self.pages();
         self.signals("api.expired", "expired");
         self.signals("api.failed", "failed");
         self.members("api.message", &["api", "message"], &[Change::Remove, Change::Alter]);
@@ -267,6 +270,45 @@ impl Maker<'_> {
         for (name, template) in own {
             let other = format!("Another {}", template.as_str().unwrap_or_default());
             self.put("api.attach", "another template", was.clone(), &["api", "attach", "headers", &name], Some(other.into()));
+        }
+    }
+
+    fn limits(&mut self) {
+        if self.get(&["api", "limits"]).is_none() {
+            return;
+        }
+        self.put("api.limits", "gone", "", &["api", "limits"], None);
+        for key in ["limit", "remaining", "reset"] {
+            if let Some(name) = self.text(&["api", "limits", key]) {
+                self.put("api.limits", "another header", key, &["api", "limits", key], Some("x-another".into()));
+                if key != "reset" {
+                    self.put("api.limits", "one less", name, &["api", "limits", key], None);
+                }
+            }
+        }
+        self.word(
+            "api.limits",
+            &["api", "limits", "reset_in"],
+            "",
+            if self.get(&["api", "limits", "reset"]).is_some() { &["seconds", "moment"] } else { &[] },
+        );
+    }
+
+    fn pages(&mut self) {
+        if self.get(&["api", "pages"]).is_none() {
+            return;
+        }
+        self.put("api.pages", "gone", "", &["api", "pages"], None);
+        for key in ["next", "cursor", "items"] {
+            if let Some(pointer) = self.text(&["api", "pages", key]) {
+                self.put("api.pages", "another pointer", key, &["api", "pages", key], Some(format!("{pointer}x").into()));
+            }
+        }
+        if self.get(&["api", "pages", "parameter"]).is_some() {
+            self.put("api.pages", "another parameter", "", &["api", "pages", "parameter"], Some("another".into()));
+        }
+        if self.get(&["api", "pages", "counts"]).is_some() {
+            self.word("api.pages", &["api", "pages", "counts"], "", &["pages", "items"]);
         }
     }
 

@@ -138,6 +138,16 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// The items of an imitated page, wherever they are.
+fn texts(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) if text.starts_with("item-") => found.push(text.clone()),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        serde_json::Value::Object(members) => members.values().for_each(|member| texts(member, found)),
+        _ => {}
+    }
+}
+
 fn app(imitation: &Imitation) -> App {
     let known = imitation.app();
     let mut app = match known.client_secret.as_str() {
@@ -157,6 +167,8 @@ impl Walk<'_> {
         self.log_in().await?;
         self.calls().await?;
         self.errors().await?;
+        self.limits().await?;
+        self.pages().await?;
         for way in 0..self.habits.near_expiries {
             self.is_not_the_end(way).await?;
         }
@@ -320,6 +332,57 @@ impl Walk<'_> {
         for at in 0..self.habits.near_failures {
             self.imitation.say(Say::NearFailure(at));
             self.probe().await.map_err(|error| format!("a success is taken for a failure: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// How many calls are left is understood, and waited for where none are.
+    async fn limits(&self) -> Result<(), String> {
+        let told = |answer: &keyfob::Answer| {
+            let limit = answer.limit()?;
+            Some((limit.limit, limit.remaining, limit.resets_at.map(|moment| moment.since(self.keyfob.now()))))
+        };
+        let answer = self.session().await?.get("/").send().await.map_err(|error| format!("the base URL: {error}"))?;
+        let (found, wanted) = (told(&answer), self.habits.limit);
+        let close = match (found.and_then(|found| found.2), wanted.and_then(|wanted| wanted.2)) {
+            (Some(found), Some(wanted)) => (wanted - 5..=wanted + 1).contains(&found),
+            (found, wanted) => found == wanted,
+        };
+        let counts = |limit: Option<(Option<u64>, Option<u64>, Option<i64>)>| limit.map(|limit| (limit.0, limit.1));
+        if !close || counts(found) != counts(wanted) {
+            return Err(format!("the rate limit is {wanted:?}, and {found:?} is understood"));
+        }
+        if wanted.and_then(|wanted| wanted.2).is_some() {
+            self.imitation.say(Say::TooMany);
+            self.probe().await.map_err(|error| format!("too many calls, and nobody waits: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// A long answer, page by page to its end.
+    async fn pages(&self) -> Result<(), String> {
+        let counted = self.habits.pages;
+        let Some(pages) = self.provider.pages() else {
+            return if counted == 0 { Ok(()) } else { Err("how a long answer goes on is not known".to_owned()) };
+        };
+        self.imitation.say(Say::Page(0));
+        let mut url = format!("{}/", self.settings.api.base.as_str().trim_end_matches('/'));
+        let (mut read, mut items) = (0, Vec::new());
+        loop {
+            let answer = self.session().await?.get(url.clone()).send().await.map_err(|error| format!("page {read}: {error}"))?;
+            let page = answer.json().await.map_err(|error| format!("page {read}: {error}"))?;
+            texts(&page, &mut items);
+            let Some(next) = pages.next(&url, &page) else { break };
+            (read, url) = (read + 1, next);
+            // Behind the last page may be one more, without items.
+            if read > counted {
+                return Err("a long answer has no end".to_owned());
+            }
+        }
+        // What it was told to say next is not for the others.
+        self.imitation.say_nothing();
+        if items.len() != 2 * counted {
+            return Err(format!("{items:?} are the items of {counted} pages"));
         }
         Ok(())
     }

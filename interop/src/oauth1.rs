@@ -1,7 +1,7 @@
 //! What the tests at the OAuth 1.0a peer share: its consumers, and requests as programs make them.
 
 use keyfob_proto::oauth1::{Placement, Settings, SignatureMethod};
-use keyfob_proto::{Api, App, Attach, Endpoint, Flow, Secret};
+use keyfob_proto::{Api, App, Endpoint, Flow, Secret};
 
 /// In every place that protocol parameters can be.
 pub const PLACEMENTS: [Placement; 3] = [Placement::Header, Placement::Query, Placement::Body];
@@ -56,15 +56,7 @@ pub fn settings(origin: &str, signature: SignatureMethod, placement: Placement) 
         realm: (placement == Placement::Header).then(|| "peer".to_owned()),
         ..Settings::new(endpoint("/oauth/request_token"), endpoint("/oauth/authorize"), endpoint("/oauth/access_token"))
     };
-    let api = Api {
-        base: endpoint("/"),
-        more_origins: Vec::new(),
-        attach: Attach::Bearer,
-        headers: Vec::new(),
-        expired: Vec::new(),
-        failed: Vec::new(),
-        message: Vec::new(),
-    };
+    let api = Api::new(endpoint("/"));
     keyfob_proto::Settings {
         provider: "peer".to_owned(),
         flow: Flow::OAuth1(flow),

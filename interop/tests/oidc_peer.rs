@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keyfob_interop::wire::{self, entropy, now};
 use keyfob_interop::{http, peers, person};
 use keyfob_proto::oauth2::{AuthorizeRequest, Client, ClientAuth, Exchange, Pending, Settings, TokenKind};
-use keyfob_proto::{Answer, Api, App, Attach, Body, Code, Endpoint, Error, Flow, OAuth2Tokens, TokenSet};
+use keyfob_proto::{Answer, Api, App, Body, Code, Endpoint, Error, Flow, OAuth2Tokens, TokenSet};
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 /// As in the peer's registrations; these secrets get through only where the encoding of RFC 6749 §2.3.1 is right.
@@ -156,7 +156,6 @@ impl Peer {
             scopes: ["openid", "offline_access", "email"].map(String::from).into(),
             // Without this the server gives no refresh token to a web app that a person has agreed to before.
             authorize_params: vec![("prompt".to_owned(), "consent".to_owned())],
-            rotates: true,
             ..Settings::new(endpoint("/auth"), endpoint("/token"))
         };
         let settings = keyfob_proto::Settings {
@@ -171,15 +170,7 @@ impl Peer {
     }
 
     fn api(&self) -> Api {
-        Api {
-            base: Endpoint::parse(&self.origin).expect("an endpoint"),
-            more_origins: Vec::new(),
-            attach: Attach::Bearer,
-            headers: Vec::new(),
-            expired: Vec::new(),
-            failed: Vec::new(),
-            message: Vec::new(),
-        }
+        Api::new(Endpoint::parse(&self.origin).expect("an endpoint"))
     }
 
     /// A login as far as the redirect that comes back.

@@ -1,4 +1,4 @@
-//! The headers every call to a provider carries, from templates.
+//! The headers and query parameters every call to a provider carries, from templates.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,9 @@ use http::HeaderName;
 use http::request::Parts;
 
 use crate::app::App;
+use crate::encode;
 use crate::error::Misuse;
-use crate::message::secret_header_value;
+use crate::message::{secret_header_value, with_query};
 use crate::secret::Secret;
 use crate::settings::Api;
 use crate::template::Template;
@@ -17,6 +18,19 @@ impl Api {
     pub fn set_headers(&self, app: &App, kept: &BTreeMap<String, String>, parts: &mut Parts) -> Result<(), Misuse> {
         for (name, template) in &self.headers {
             set_from_template(parts, name, template, app, kept, None)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the provider's fixed query parameters (an API key), before the call is signed. One that the call has already is the caller's own.
+    pub fn set_query(&self, app: &App, kept: &BTreeMap<String, String>, parts: &mut Parts) -> Result<(), Misuse> {
+        for (name, template) in &self.query {
+            let is_there = |query: &str| encode::decode_pairs(query.as_bytes()).any(|(known, _)| known == name.as_bytes());
+            if parts.uri.query().is_some_and(is_there) {
+                continue;
+            }
+            let value = template.render(|place| app.field(place).map(str::to_owned).or_else(|| kept.get(place).cloned()))?;
+            parts.uri = with_query(&parts.uri, &encode::form_pairs([(name.as_str(), value.as_str())]))?;
         }
         Ok(())
     }

@@ -71,6 +71,14 @@ impl Outgoing {
         self
     }
 
+    /// A GET with these pairs behind the URL's own query.
+    pub(crate) fn asking(mut self, pairs: &str) -> Result<Self, Misuse> {
+        Arc::make_mut(&mut self.headers).remove(CONTENT_TYPE);
+        self.method = Method::GET;
+        self.uri = with_query(&self.uri, pairs)?;
+        Ok(self)
+    }
+
     pub(crate) fn json<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         self.set_header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut object = serde_json::Map::new();

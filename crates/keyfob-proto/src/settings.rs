@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::deviation::Deviations;
 use crate::endpoint::{Endpoint, Origin};
+use crate::limits::Limits;
 use crate::template::Template;
 use crate::{oauth1, oauth2};
 
@@ -98,12 +99,16 @@ pub struct Api {
     pub attach: Attach,
     /// Headers every call carries; templates over the app's fields and the account's kept values.
     pub headers: Vec<(http::HeaderName, Template)>,
+    /// Parameters that every call has in its query (an API key); templates as those of the headers.
+    pub query: Vec<(String, Template)>,
     /// What means "the access token has expired": refresh once, retry once.
     pub expired: Vec<Signal>,
     /// What means "this answer is an error" although its status says success.
     pub failed: Vec<Signal>,
     /// Where an error answer has its sentence, as JSON pointers (RFC 6901), the first hit wins.
     pub message: Vec<String>,
+    /// Which headers tell the rate limit, where some do.
+    pub limits: Option<Limits>,
 }
 
 impl Api {
@@ -114,9 +119,11 @@ impl Api {
             more_origins: Vec::new(),
             attach: Attach::Bearer,
             headers: Vec::new(),
+            query: Vec::new(),
             expired: Vec::new(),
             failed: Vec::new(),
             message: Vec::new(),
+            limits: None,
         }
     }
 }

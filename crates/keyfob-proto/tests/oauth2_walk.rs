@@ -159,6 +159,54 @@ fn a18_the_redirect_uri_at_the_token_endpoint_is_the_one_that_was_sent_byte_for_
     }
 }
 
+/// For servers that take nothing but a GET: no body, nothing that speaks of one, and the URL's own query stays.
+#[test]
+fn a_token_request_may_be_a_query() {
+    for auth in [ClientAuth::Post, ClientAuth::Basic] {
+        let client = oauth2_client(|_, flow| {
+            (flow.token_body, flow.client_auth) = (TokenBody::Query, auth);
+            flow.token = endpoint("https://login.example/token?v=2");
+            flow.parameter_names = vec![("client_id".into(), "appid".into())];
+        });
+        let (_, pending) = begin2_at(&client, "https://app.example/cb", 1);
+        let exchange = client.exchange(pending.verify(Answer::Bare("code+1"), NOW).expect("verified")).expect("an exchange");
+        let request = exchange.request();
+        assert_eq!((request.method(), request.body()), (&http::Method::GET, &b""[..]));
+        assert!(!request.headers().contains_key(http::header::CONTENT_TYPE));
+        assert_eq!(request.headers()[http::header::ACCEPT], "application/json");
+        let uri = request.uri().to_string();
+        assert!(uri.starts_with("https://login.example/token?v=2&"), "{uri}");
+        let sent = query(&uri);
+        assert_eq!((sent["grant_type"].as_str(), sent["code"].as_str()), ("authorization_code", "code+1"));
+        assert_eq!(
+            (sent.contains_key("appid"), request.headers().contains_key(AUTHORIZATION)),
+            (auth == ClientAuth::Post, auth == ClientAuth::Basic)
+        );
+        assert!(!format!("{request:?}").contains("code"), "{request:?}");
+    }
+}
+
+#[test]
+fn every_call_has_the_query_that_the_settings_say() {
+    let mut app = app();
+    app.fields.insert("api_key".into(), Secret::new("key 1"));
+    let settings = oauth2_settings(|settings, _| {
+        settings.api.query = vec![("apikey".into(), Template::parse("{api_key}").expect("a template"))];
+    });
+    for (url, expected) in [
+        ("https://api.example/a", "https://api.example/a?apikey=key%201"),
+        ("https://api.example/a?b=%2F", "https://api.example/a?b=%2F&apikey=key%201"),
+        ("https://api.example/a?apikey=mine", "https://api.example/a?apikey=mine"),
+    ] {
+        let mut parts = parts("GET", url);
+        settings.api.set_query(&app, &BTreeMap::new(), &mut parts).expect("a query");
+        assert_eq!(parts.uri.to_string(), expected);
+    }
+    assert!(
+        settings.api.set_query(&keyfob_proto::App::public("app-1"), &BTreeMap::new(), &mut parts("GET", "https://api.example/a")).is_err()
+    );
+}
+
 #[test]
 fn a_redirect_uri_is_absolute_and_has_no_fragment() {
     for bad in

@@ -80,7 +80,7 @@ fn plain_types_are_mute() {
 #[test]
 fn oauth2_is_mute_from_the_first_step_to_the_last() {
     for auth in [ClientAuth::Basic, ClientAuth::BasicRaw, ClientAuth::Post, ClientAuth::None] {
-        for body in [TokenBody::Form, TokenBody::Json] {
+        for body in [TokenBody::Form, TokenBody::Json, TokenBody::Query] {
             let settings = oauth2_settings(|settings, flow| {
                 (flow.client_auth, flow.token_body) = (auth, body);
                 settings.keep = vec!["user_id".into()];
@@ -512,6 +512,9 @@ fn every_public_type_is_accounted_for() {
         "Hybrid",
         "Hash",
         "Identity",
+        "Limit",
+        "Limits",
+        "ResetIn",
         "NotUtf8",
         "Origin",
         "Pkce",

@@ -4,8 +4,9 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement};
 use keyfob_proto::oauth2::{ClientAuth, TokenBody};
-use keyfob_proto::{Attach, Signal, Template};
+use keyfob_proto::{Attach, Limits, ResetIn, Signal, Template};
 
+use crate::pages::{Counts, Pages};
 use crate::provider::Provider;
 use crate::spec::{FlowSpec, OAuth2Spec};
 
@@ -28,14 +29,40 @@ impl Provider {
             let names: Vec<&str> = api.headers.iter().map(|(name, _)| name.as_str()).collect();
             habits.push(format!("Every call has more headers: {}.", names.join(", ")));
         }
+        if !api.query.is_empty() {
+            let names: Vec<&str> = api.query.iter().map(|(name, _)| name.as_str()).collect();
+            habits.push(format!("Every call has more in its query: {}.", names.join(", ")));
+        }
         habits.extend(ends(&api.expired));
         if api.failed.iter().any(|signal| signal.statuses.iter().any(|status| *status < 400)) {
             habits.push("Errors come with a status of success, and are recognised by what is in the answer.".to_owned());
         }
+        habits.extend(api.limits.as_ref().map(limited));
+        habits.extend(api.pages.as_ref().map(goes_on));
         if !self.kept().is_empty() {
             habits.push(format!("The login gives more than tokens, and it is kept: {}.", self.kept().join(", ")));
         }
         habits
+    }
+}
+
+fn limited(limits: &Limits) -> String {
+    let reset = limits.reset.as_ref().map(|(name, how)| match how {
+        ResetIn::Seconds => format!("{name} (seconds)"),
+        _ => format!("{name} (a moment)"),
+    });
+    let names = [&limits.limit, &limits.remaining].into_iter().flatten().map(ToString::to_string).chain(reset);
+    format!("Answers tell how many calls are left: {}.", names.collect::<Vec<_>>().join(", "))
+}
+
+fn goes_on(pages: &Pages) -> String {
+    match pages {
+        Pages::Next(at) => format!("A long answer has the URL of its next page at {at}."),
+        Pages::Cursor { at, parameter } => format!("A long answer goes on with what is at {at}, as the parameter {parameter}."),
+        Pages::Counted { parameter, counts: Counts::Pages, .. } => {
+            format!("The pages of a long answer are counted by the parameter {parameter}.")
+        }
+        Pages::Counted { parameter, .. } => format!("A long answer goes on behind as many items as the parameter {parameter} says."),
     }
 }
 
@@ -118,8 +145,10 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
     if let Some(why) = pkce_off {
         habits.push(format!("No proof key (PKCE) is sent: {}.", why.trim_end_matches('.')));
     }
-    if spec.token_body == TokenBody::Json {
-        habits.push("Token requests are JSON.".to_owned());
+    match spec.token_body {
+        TokenBody::Json => habits.push("Token requests are JSON.".to_owned()),
+        TokenBody::Query => habits.push("Token requests are GETs, with everything in the query.".to_owned()),
+        _ => {}
     }
     if spec.scope_separator != " " {
         habits.push(format!("Scopes have \"{}\" between them.", spec.scope_separator));

@@ -7,7 +7,8 @@ use keyfob_proto::{App, Described, Deviation, Error, Misuse, Origin, Settings};
 use serde::Serialize;
 
 use crate::action::Action;
-use crate::spec::Spec;
+use crate::pages::Pages;
+use crate::spec::{FlowSpec, Spec};
 
 /// A provider as its file describes it.
 #[derive(Clone, Debug)]
@@ -100,6 +101,16 @@ impl Provider {
     /// Scopes that are asked for unless a person names others (OAuth 2).
     pub fn default_scopes(&self) -> &[String] {
         self.spec.default_scopes()
+    }
+
+    /// Whether each of its refresh tokens is good for one use: then whoever uses a copy of them ends the other's login.
+    pub fn rotates(&self) -> bool {
+        matches!(&self.spec.flow, FlowSpec::OAuth2(spec) if spec.rotates)
+    }
+
+    /// How its long answers go on, beside `Link` headers (RFC 8288).
+    pub fn pages(&self) -> Option<&Pages> {
+        self.spec.api.pages.as_ref()
     }
 
     /// The URLs of the file that we send something to, by what they are for: for `provider show`. Templates stay templates,

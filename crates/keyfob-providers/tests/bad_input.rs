@@ -49,6 +49,9 @@ path = "/things/{id}"
 parameters = [{ name = "id", positional = true }]
 "#;
 
+/// Where the API is, in that file.
+const API: &str = "base_url = \"https://hub.example\"";
+
 fn problems(text: &str) -> Vec<Problem> {
     check(text, "hub.toml").map(|_| ()).expect_err("broken")
 }
@@ -230,6 +233,86 @@ fn each_mistake_is_told_with_its_place() {
             "did you mean \"client_id\"?",
         ),
         ("scopes = [\"read\"]", "parameter_names = { client_id = \"\" }", "\"\"", "the other name of client_id is empty", ""),
+        ("scopes = [\"read\"]", "token_body = \"get\"", "\"get\"", "expected one of form, json, query", ""),
+        (
+            API,
+            "base_url = \"https://hub.example\"\nquery = { key = \"{api_kye}\" }",
+            "{api_kye}",
+            "the unknown name {api_kye}",
+            "did you mean \"api_key\"?",
+        ),
+        (
+            API,
+            "base_url = \"https://hub.example\"\nlimits = { limt = \"x-limit\" }",
+            "limt",
+            "the unknown key limt in api.limits",
+            "did you mean \"limit\"?",
+        ),
+        (
+            API,
+            "base_url = \"https://hub.example\"\nlimits = { limit = \"x limit\" }",
+            "\"x limit\"",
+            "expected the name of a header in api.limits.limit",
+            "",
+        ),
+        (
+            API,
+            "base_url = \"https://hub.example\"\nlimits = { reset = \"x-reset\" }",
+            "limits = { reset",
+            "api.limits.reset_in is missing",
+            "",
+        ),
+        (
+            API,
+            "base_url = \"https://hub.example\"\nlimits = { reset = \"x\", reset_in = \"minutes\" }",
+            "\"minutes\"",
+            "expected one of seconds, moment",
+            "",
+        ),
+        (
+            API,
+            "base_url = \"https://hub.example\"\nlimits = { limit = \"x\", reset_in = \"moment\" }",
+            "\"moment\"",
+            "without api.limits.reset",
+            "",
+        ),
+        (API, "base_url = \"https://hub.example\"\nlimits = {}", "limits = {}", "api.limits names no header", "limit, remaining and reset"),
+        (
+            API,
+            "base_url = \"https://hub.example\"\npages = {}",
+            "pages = {}",
+            "expected one of next, cursor and counts",
+            "cursor and parameter",
+        ),
+        (API, "base_url = \"https://hub.example\"\npages = { next = \"next\" }", "\"next\"", "expected a JSON pointer", "/error/code"),
+        (
+            API,
+            "base_url = \"https://hub.example\"\npages = { cursor = \"/next\" }",
+            "pages = { cursor",
+            "api.pages.parameter is missing",
+            "",
+        ),
+        (
+            API,
+            "base_url = \"https://hub.example\"\npages = { next = \"/next\", cursor = \"/c\" }",
+            "pages = { next",
+            "expected one of next, cursor and counts",
+            "",
+        ),
+        (
+            API,
+            "base_url = \"https://hub.example\"\npages = { next = \"/next\", parameter = \"p\" }",
+            "\"p\"",
+            "api.pages.parameter without api.pages.cursor",
+            "",
+        ),
+        (
+            API,
+            "base_url = \"https://hub.example\"\npages = { counts = \"lines\", parameter = \"p\" }",
+            "\"lines\"",
+            "expected one of pages, items",
+            "",
+        ),
         ("[deviations]\n", "[scopes]\nread = \"\"\n\n[deviations]\n", "\"\"", "the scope read says nothing", ""),
         ("[deviations]\n", "[scopes]\n\"a b\" = \"x\"\n\n[deviations]\n", "\"a b\"", "expected the name of a scope", ""),
         ("\"{kinds}\"", "\"{kind}\"", "{kind}", "the unknown name {kind}", "did you mean \"kinds\"?"),

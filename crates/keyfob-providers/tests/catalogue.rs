@@ -115,7 +115,7 @@ fn august_is_said_without_an_if() {
     let flow = oauth2(&settings);
     assert_eq!(flow.authorize.as_str(), "https://auth.august.com/authorization");
     assert_eq!(flow.token.as_str(), "https://auth.august.com/access_token");
-    assert_eq!((flow.client_auth, flow.pkce, flow.rotates), (ClientAuth::Post, Pkce::Off, true));
+    assert_eq!((flow.client_auth, flow.pkce, provider("august").rotates()), (ClientAuth::Post, Pkce::Off, true));
     assert!(!flow.response_type && !flow.redirect_uri_at_token && flow.scopes.is_empty());
     assert_eq!(settings.api.base.as_str(), "https://api-production.august.com");
     let Attach::Headers(headers) = &settings.api.attach else { panic!("its own header") };
@@ -160,7 +160,7 @@ fn netatmo_is_said_without_an_if() {
 fn fitbit_is_said_without_an_if() {
     let settings = settings("fitbit");
     let flow = oauth2(&settings);
-    assert_eq!((flow.client_auth, flow.pkce, flow.rotates), (ClientAuth::Basic, Pkce::S256, true));
+    assert_eq!((flow.client_auth, flow.pkce, provider("fitbit").rotates()), (ClientAuth::Basic, Pkce::S256, true));
     assert!(flow.revoke.is_some());
     assert_eq!(settings.keep, ["user_id"]);
     assert_eq!(settings.deviations, BTreeSet::from([Deviation::ErrorsArray, Deviation::RedirectFragment]));
@@ -274,4 +274,33 @@ fn the_readme_example_is_clean() {
     let example = readme.split("```toml\n").last().and_then(|rest| rest.split("```").next()).expect("an example");
     let hub = keyfob_providers::check(example, "my-hub.toml").map_err(|problems| format!("{problems:?}")).expect("clean");
     assert_eq!(hub.actions.iter().map(|action| action.usage()).collect::<Vec<_>>(), ["lamps [--room ROOM]", "set ID LEVEL"]);
+}
+
+#[test]
+fn rate_limits_and_pages_are_said_without_an_if() {
+    let told = |name: &str, headers: &[(&'static str, &'static str)]| {
+        let headers =
+            headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))).collect();
+        settings(name).api.limits.expect("limits").read(&headers, keyfob_proto::Timestamp::from_unix(1_800_000_000)).expect("told")
+    };
+    let github = [("x-ratelimit-limit", "5000"), ("x-ratelimit-remaining", "4999"), ("x-ratelimit-reset", "1800000060")];
+    let discord = [("x-ratelimit-limit", "5"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset-after", "60.5")];
+    for (limit, expected) in [(told("github", &github), (5000, 4999)), (told("discord", &discord), (5, 0))] {
+        assert_eq!((limit.limit, limit.remaining), (Some(expected.0), Some(expected.1)));
+        assert_eq!(limit.resets_at.map(keyfob_proto::Timestamp::as_unix), Some(1_800_000_060));
+    }
+    let next = |name: &str, url: &str, answer: serde_json::Value| provider(name).pages().and_then(|pages| pages.next(url, &answer));
+    let slack = json!({"ok": true, "response_metadata": {"next_cursor": "dXNlcg=="}});
+    assert_eq!(
+        next("slack", "https://slack.com/api/x?limit=2", slack).as_deref(),
+        Some("https://slack.com/api/x?limit=2&cursor=dXNlcg%3D%3D")
+    );
+    assert_eq!(next("slack", "https://slack.com/api/x", json!({"ok": true, "response_metadata": {"next_cursor": ""}})), None);
+    let graph = json!({"value": [], "@odata.nextLink": "https://graph.microsoft.com/v1.0/me/messages?$skip=10"});
+    assert_eq!(
+        next("microsoft", "https://graph.microsoft.com/v1.0/me", graph).as_deref(),
+        Some("https://graph.microsoft.com/v1.0/me/messages?$skip=10")
+    );
+    assert_eq!(next("strava", "https://www.strava.com/x?page=2", json!([1])).as_deref(), Some("https://www.strava.com/x?page=3"));
+    assert_eq!(next("github", "https://api.github.com/x", json!([])), None, "its Link headers say it");
 }

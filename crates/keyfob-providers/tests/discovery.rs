@@ -64,12 +64,13 @@ fn text(endpoint: Option<&Endpoint>) -> Option<&str> {
 
 #[test]
 fn an_issuer_says_where_everything_is_and_the_file_the_rest() {
-    let flow = settings(&with("[api]", "[oauth2]\nscopes = [\"openid\"]\nrotates = true\n\n[api]"), &json!({})).expect("settings");
+    let hub = with("[api]", "[oauth2]\nscopes = [\"openid\"]\nrotates = true\n\n[api]");
+    let flow = settings(&hub, &json!({})).expect("settings");
     assert_eq!(flow.token.as_str(), "https://login.hub.example/corner/token");
     assert_eq!(text(flow.jwks.as_ref()), Some("https://login.hub.example/corner/keys"));
     assert_eq!(text(flow.pushed.as_ref()), Some("https://login.hub.example/corner/par"));
     assert_eq!(flow.issuer.as_deref(), Some("https://login.hub.example/corner"));
-    assert_eq!((flow.client_auth, flow.pkce, flow.iss_required, flow.rotates), (ClientAuth::Post, Pkce::S256, true, true));
+    assert_eq!((flow.client_auth, flow.pkce, flow.iss_required, hub.rotates()), (ClientAuth::Post, Pkce::S256, true, true));
     assert_eq!(flow.id_token_algorithms.to_string(), Algorithm::ES256.name());
     assert_eq!(flow.scopes, ["openid"]);
 }

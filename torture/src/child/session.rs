@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keyfob::history::Entry;
-use keyfob::proto::{Api, App, Attach, Deviations, Endpoint, Flow, Settings, Signal, Timestamp, TokenSet, oauth2};
+use keyfob::proto::{Api, App, Deviations, Endpoint, Flow, Settings, Signal, Timestamp, TokenSet, oauth2};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, Error, HyperTransport, Keyfob, PendingLogin, Policy, Session, Store, StoreError};
 
@@ -136,18 +136,9 @@ fn settings(origin: &str) -> Settings {
         provider: ACCOUNT.to_owned(),
         flow: Flow::OAuth2(oauth2::Settings {
             scopes: vec!["read".to_owned()],
-            rotates: true,
             ..oauth2::Settings::new(endpoint("/authorize"), endpoint("/token"))
         }),
-        api: Api {
-            base: endpoint("/api"),
-            more_origins: vec![],
-            attach: Attach::Bearer,
-            headers: vec![],
-            expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![] }],
-            failed: vec![],
-            message: vec![],
-        },
+        api: Api { expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![] }], ..Api::new(endpoint("/api")) },
         deviations: Deviations::new(),
         keep: vec![],
         retired: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use keyfob::proto::{Api, App, Attach, Deviations, Endpoint, Flow, Settings, Signal, oauth2};
+use keyfob::proto::{Api, App, Deviations, Endpoint, Flow, Settings, Signal, oauth2};
 use keyfob::store::Expected;
 use keyfob::upkeep::{self, Outcome, Plan};
 use keyfob::{Account, Error, HyperTransport, Keyfob, Policy, Store};
@@ -132,18 +132,9 @@ fn settings(origin: &str) -> Settings {
         flow: Flow::OAuth2(oauth2::Settings {
             client_auth: oauth2::ClientAuth::Post,
             scopes: vec!["read".to_owned()],
-            rotates: true,
             ..oauth2::Settings::new(endpoint("/authorize"), endpoint("/token"))
         }),
-        api: Api {
-            base: endpoint("/api"),
-            more_origins: vec![],
-            attach: Attach::Bearer,
-            headers: vec![],
-            expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![] }],
-            failed: vec![],
-            message: vec![],
-        },
+        api: Api { expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![] }], ..Api::new(endpoint("/api")) },
         deviations: Deviations::new(),
         keep: vec![],
         retired: None,

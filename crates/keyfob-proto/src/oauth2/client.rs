@@ -285,7 +285,7 @@ impl Client {
             Identification::Assertion if kind != TokenBody::Form => {
                 return Err(Misuse::new(
                     "token requests as forms, for a client that says who it is by an assertion (RFC 7521 §4.2)",
-                    "JSON",
+                    if kind == TokenBody::Json { "JSON" } else { "a query" },
                 ));
             }
             Identification::Header | Identification::Assertion => [None, None],
@@ -303,6 +303,11 @@ impl Client {
             }
             TokenBody::Json => {
                 Outgoing::prepared(endpoint, headers, Vec::new()).json(pairs.map(|(name, value)| (name.text(), value.text())))
+            }
+            TokenBody::Query => {
+                let mut form = Form::new();
+                pairs.for_each(|(name, value)| form.pair(name, value));
+                Outgoing::prepared(endpoint, headers, Vec::new()).asking(&form.into_text())?
             }
         };
         request.wants_assertion = matches!(identification, Identification::Assertion);

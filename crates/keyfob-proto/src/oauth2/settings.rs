@@ -80,8 +80,6 @@ pub struct Settings {
     pub token_params: Vec<(String, String)>,
     /// Lifetime of access tokens in seconds where answers name none.
     pub default_lifetime: Option<u32>,
-    /// Whether each refresh token is good for one use.
-    pub rotates: bool,
 }
 
 impl Settings {
@@ -123,7 +121,6 @@ impl Settings {
             authorize_params: Vec::new(),
             token_params: Vec::new(),
             default_lifetime: None,
-            rotates: false,
         }
     }
 
@@ -177,6 +174,9 @@ pub enum TokenBody {
     Form,
     /// JSON, for servers that document that.
     Json,
+    /// No body: a GET whose parameters are in its query. RFC 6749 §3.2 wants a POST, since URLs are written into logs and a secret with them; so only for
+    /// servers that take nothing else.
+    Query,
 }
 
 /// Proof key for code exchange (RFC 7636).

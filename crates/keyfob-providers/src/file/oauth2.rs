@@ -21,6 +21,8 @@ const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
     ("none", ClientAuth::None),
 ];
 
+const TOKEN_BODIES: &[(&str, TokenBody)] = &[("form", TokenBody::Form), ("json", TokenBody::Json), ("query", TokenBody::Query)];
+
 /// Reads them, and why there is no PKCE, where there is none.
 pub(super) fn read(top: &Table<'_>, kind: Kind, fields: &[&str]) -> (Option<OAuth2Spec>, Option<String>) {
     let at = endpoints(top, kind, fields);
@@ -42,7 +44,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>) -> (Option<OAu
     if client_auth.is_none() && table.get("client_auth").is_none() && kind != Kind::Oidc {
         table.missing("client_auth");
     }
-    let token_body = table.word("token_body", &[("form", TokenBody::Form), ("json", TokenBody::Json)]).unwrap_or(TokenBody::Form);
+    let token_body = table.word("token_body", TOKEN_BODIES).unwrap_or(TokenBody::Form);
     let pkce = table.word("pkce", &[("s256", Pkce::S256), ("off", Pkce::Off)]).unwrap_or(Pkce::S256);
     let pkce_off = match pkce {
         Pkce::Off => table.required("pkce_reason").map(|text| text.value),
@@ -136,8 +138,8 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
         if !has_issuer {
             wrong("client_auth", "oauth2.client_auth by an assertion without endpoints.issuer, whom the assertion is for (RFC 7523 §3)");
         }
-        if spec.token_body == TokenBody::Json {
-            wrong("token_body", "oauth2.token_body = \"json\" with client_auth by an assertion, which belongs into a form (RFC 7521 §4.2)");
+        if spec.token_body != TokenBody::Form {
+            wrong("token_body", "oauth2.token_body is no form, with client_auth by an assertion, which belongs into one (RFC 7521 §4.2)");
         }
     }
 }

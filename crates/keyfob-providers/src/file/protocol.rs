@@ -2,12 +2,13 @@
 
 use http::{HeaderName, Method};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::{Attach, Signal, Template};
+use keyfob_proto::{Attach, Limits, ResetIn, Signal, Template};
 use serde_json::Value;
 
 use super::document::{Content, Key, Node};
 use super::oauth2;
 use super::reader::{Reader, Table, Text};
+use crate::pages::{Counts, Pages};
 use crate::provider::Kind;
 use crate::spec::{ApiSpec, FlowSpec, Spec};
 
@@ -84,21 +85,27 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
         Kind::OAuth2 | Kind::Oidc => attach(&table, &known),
     };
     let headers = headers(table.reader, table.pairs("headers"), &known);
+    let query =
+        table.pairs("query").into_iter().filter_map(|(key, text)| Some((key.name, table.reader.template(&text, &known)?))).collect();
     let expired = signals(&table, "expired");
     let failed = signals(&table, "failed");
     let message = table.texts("message");
     for pointer in &message {
         check_pointer(table.reader, pointer);
     }
+    let (limits, pages) = (table.table("limits").map(limits), table.table("pages").and_then(pages));
     table.finish();
     Some(ApiSpec {
         base_url: base_url?,
         more_origins,
         attach: attach?,
         headers,
+        query,
         expired,
         failed,
         message: message.into_iter().map(|text| text.value).collect(),
+        limits,
+        pages,
     })
 }
 
@@ -129,6 +136,69 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
             api.reader.problem(node.place, "expected one of query, body and headers in api.attach", None);
             None
         }
+    }
+}
+
+/// `[api.limits]`.
+fn limits(table: Table<'_>) -> Limits {
+    let header = |key| {
+        let text = table.text(key)?;
+        let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
+        if name.is_none() {
+            table.reader.problem(text.place, format!("expected the name of a header in api.limits.{key}, found \"{}\"", text.value), None);
+        }
+        name
+    };
+    let (limit, remaining, reset) = (header("limit"), header("remaining"), header("reset"));
+    let reset_in = table.word("reset_in", &[("seconds", ResetIn::Seconds), ("moment", ResetIn::Moment)]);
+    let reset = match (reset, reset_in) {
+        // 60 is in a minute, or in 1970.
+        (Some(_), None) if table.get("reset_in").is_none() => {
+            table.missing("reset_in");
+            None
+        }
+        (reset, how) => reset.zip(how),
+    };
+    if let (Some(node), None) = (table.get("reset_in"), table.get("reset")) {
+        table.reader.problem(node.place, "api.limits.reset_in without api.limits.reset, whose value it is about", None);
+    }
+    let limits = Limits { limit, remaining, reset };
+    if table.all().is_empty() {
+        table.reader.problem(table.place, "api.limits names no header", Some("limit, remaining and reset name one each".to_owned()));
+    }
+    table.finish();
+    limits
+}
+
+/// `[api.pages]`: one way to go on.
+fn pages(table: Table<'_>) -> Option<Pages> {
+    let pointer = |key| {
+        let text = table.text(key)?;
+        check_pointer(table.reader, &text);
+        Some(text.value)
+    };
+    let (next, cursor, items) = (pointer("next"), pointer("cursor"), pointer("items"));
+    let parameter = table.text("parameter").map(|text| text.value);
+    let counts = table.word("counts", &[("pages", Counts::Pages), ("items", Counts::Items)]);
+    let is_there = |key| table.get(key).is_some();
+    let ways = ["next", "cursor", "counts"].into_iter().filter(|key| is_there(key)).count();
+    if ways != 1 {
+        let hint = "next (where the URL of the next page is), cursor and parameter, or counts and parameter".to_owned();
+        table.reader.problem(table.place, "expected one of next, cursor and counts in api.pages", Some(hint));
+    } else if !is_there("next") && !is_there("parameter") {
+        table.missing("parameter");
+    }
+    for (key, needed) in [("parameter", ["cursor", "counts"]), ("items", ["counts", "counts"])] {
+        if let Some(node) = table.get(key).filter(|_| ways == 1 && !needed.into_iter().any(is_there)) {
+            table.reader.problem(node.place, format!("api.pages.{key} without api.pages.{}", needed[0]), None);
+        }
+    }
+    table.finish();
+    match (next, cursor, parameter, counts) {
+        (Some(at), None, None, None) => Some(Pages::Next(at)),
+        (None, Some(at), Some(parameter), None) => Some(Pages::Cursor { at, parameter }),
+        (None, None, Some(parameter), Some(counts)) => Some(Pages::Counted { parameter, counts, items }),
+        _ => None,
     }
 }
 

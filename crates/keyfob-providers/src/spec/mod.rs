@@ -5,10 +5,11 @@ mod oauth2;
 use http::{HeaderName, Method};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::oauth2::metadata::Metadata;
-use keyfob_proto::{Api, App, Attach, Endpoint, Error, Flow, Misuse, Origin, Settings, Signal, Template, oauth1};
+use keyfob_proto::{Api, App, Attach, Endpoint, Error, Flow, Limits, Misuse, Origin, Settings, Signal, Template, oauth1};
 
 pub(crate) use self::oauth2::{Endpoints, OAuth2Spec};
 
+use crate::pages::Pages;
 use crate::provider::{Moves, Provider, Status};
 
 /// What a provider file says for the protocol.
@@ -26,9 +27,12 @@ pub(crate) struct ApiSpec {
     pub(crate) more_origins: Vec<Template>,
     pub(crate) attach: Attach,
     pub(crate) headers: Vec<(HeaderName, Template)>,
+    pub(crate) query: Vec<(String, Template)>,
     pub(crate) expired: Vec<Signal>,
     pub(crate) failed: Vec<Signal>,
     pub(crate) message: Vec<String>,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) pages: Option<Pages>,
 }
 
 /// The part that differs between the protocols.
@@ -121,9 +125,11 @@ impl Spec {
                 more_origins,
                 attach: self.api.attach.clone(),
                 headers: self.api.headers.clone(),
+                query: self.api.query.clone(),
                 expired: self.api.expired.clone(),
                 failed: self.api.failed.clone(),
                 message: self.api.message.clone(),
+                limits: self.api.limits.clone(),
             },
             deviations: provider.deviations.iter().map(|(deviation, _)| *deviation).collect(),
             keep: self.keep.clone(),

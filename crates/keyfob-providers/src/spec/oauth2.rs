@@ -117,7 +117,6 @@ impl OAuth2Spec {
             authorize_params: self.authorize_params.clone(),
             token_params: self.token_params.clone(),
             default_lifetime: self.default_lifetime,
-            rotates: self.rotates,
             ..known
         })
     }

@@ -7,7 +7,7 @@ use super::checklist::Checklist;
 use super::file::{Action, Attach, Kind, Signal};
 use super::place::{fill, fits, is_plain};
 use super::shape::at_pointer;
-use super::{Imitated, Imitation, Say};
+use super::{Imitated, Imitation, Say, lists};
 use crate::desk::held;
 use crate::message::{Call, Reply};
 use crate::oauth2::AccessProblem;
@@ -44,6 +44,7 @@ impl Imitated {
     pub(super) fn api(&self, call: &Call, host: usize) -> Reply {
         let judged = self.is_call(call, host).and_then(|action| {
             self.headers(call, action)?;
+            self.query(call)?;
             self.credentials(call, action)
         });
         match judged {
@@ -57,20 +58,41 @@ impl Imitated {
             }
             // Whoever took back what they allowed is told in the first way.
             Ok(Err(_)) => ways(&self.file.api.expired).into_iter().next().map_or_else(|| Reply::empty(self.unlike_expired()), answer),
-            Ok(Ok(())) => self.said().unwrap_or_else(|| Reply::json(200, &json!({ "imitated": true }))),
+            Ok(Ok(())) => self.said(call),
         }
     }
 
-    /// What it was told to say.
-    fn said(&self) -> Option<Reply> {
+    /// What it was told to say, or that all is well.
+    fn said(&self, call: &Call) -> Reply {
+        let say = held(&self.mood).say.take();
+        let reply = match say {
+            Some(Say::TooMany) => return self.limited(Reply::empty(429), 0, 1),
+            Some(Say::Page(at)) => match self.page(call, at) {
+                Ok(page) => {
+                    held(&self.mood).say = Some(Say::Page(at + 1));
+                    Some(page)
+                }
+                Err(why) => {
+                    self.refused(call, &why);
+                    return Reply::json(self.unlike_expired(), &json!({ "refused": why }));
+                }
+            },
+            Some(say) => self.way(say).map(answer),
+            None => None,
+        };
+        self.limited(reply.unwrap_or_else(|| Reply::json(200, &json!({ "imitated": true }))), lists::REMAINING, lists::RESET)
+    }
+
+    fn way(&self, say: Say) -> Option<Way> {
         let api = &self.file.api;
-        let way = match held(&self.mood).say.take()? {
+        let way = match say {
             Say::Error(at) => (422, Some((api.message.get(at)?.clone(), json!(Imitation::SENTENCE)))),
             Say::Failure(at) => ways(&api.failed).into_iter().nth(at)?,
             Say::NearFailure(at) => near(&api.failed).into_iter().nth(at)?,
             Say::NearExpiry(at) => self.near_expiries().into_iter().nth(at)?,
+            Say::TooMany | Say::Page(_) => return None,
         };
-        Some(answer(way))
+        Some(way)
     }
 
     /// The right status with another value, the right value with another status, and statuses that mean "expired" elsewhere.
@@ -121,6 +143,9 @@ impl Imitated {
         if let Attach::Query { query: name } = &self.file.api.attach {
             query.one(name)?;
         }
+        for name in self.file.api.query.keys() {
+            query.maybe(name)?;
+        }
         query.maybe("oauth_token")?;
         for name in ["consumer_key", "nonce", "signature", "signature_method", "timestamp", "version"] {
             query.maybe(&format!("oauth_{name}"))?;
@@ -138,6 +163,17 @@ impl Imitated {
             (None, None) if call.body.is_empty() || matches!(self.file.api.attach, Attach::Body { .. }) => Ok(()),
             (None, None) => Err("a body that the action has not".into()),
         }
+    }
+
+    /// What every call has in its query.
+    fn query(&self, call: &Call) -> Result<(), String> {
+        for (name, template) in &self.file.api.query {
+            let wanted = fill(template, |name| self.value(name))?;
+            if call.query.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).ne([wanted.as_str()]) {
+                return Err(format!("{name} is missing in the query, or another one"));
+            }
+        }
+        Ok(())
     }
 
     /// The headers that every call has, and those of the action.

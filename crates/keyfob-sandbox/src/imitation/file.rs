@@ -160,6 +160,7 @@ pub(super) enum TokenBody {
     #[default]
     Form,
     Json,
+    Query,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -185,7 +186,44 @@ pub(super) struct Api {
     #[serde(default)]
     pub(super) failed: Vec<Signal>,
     #[serde(default)]
+    pub(super) query: BTreeMap<String, String>,
+    #[serde(default)]
     pub(super) message: Vec<String>,
+    pub(super) limits: Option<Limits>,
+    pub(super) pages: Option<Pages>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) limit: Option<String>,
+    pub(super) remaining: Option<String>,
+    pub(super) reset: Option<String>,
+    pub(super) reset_in: Option<ResetIn>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ResetIn {
+    Seconds,
+    Moment,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pages {
+    pub(super) next: Option<String>,
+    pub(super) cursor: Option<String>,
+    pub(super) parameter: Option<String>,
+    pub(super) counts: Option<Counts>,
+    pub(super) items: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Counts {
+    Pages,
+    Items,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -7,6 +7,7 @@
 mod api;
 mod checklist;
 mod file;
+mod lists;
 mod oauth1;
 mod oauth2;
 mod openid;
@@ -84,6 +85,10 @@ pub struct Habits {
     pub near_failures: usize,
     /// In how many places its errors have their sentence.
     pub messages: usize,
+    /// How many pages a long answer has, where it is known how one goes on.
+    pub pages: usize,
+    /// What answers tell about the rate limit, where they tell something: how many calls there are, how many are left, in how many seconds there are new ones.
+    pub limit: Option<(Option<u64>, Option<u64>, Option<i64>)>,
     /// Further URLs that calls may go to.
     pub more: Vec<String>,
 }
@@ -99,6 +104,10 @@ pub enum Say {
     NearFailure(usize),
     /// Something like "expired", in the way of this number, of a token that is good.
     NearExpiry(usize),
+    /// Too many calls: in a second there are new ones, which is told by the headers of the file alone.
+    TooMany,
+    /// The page of this number, and the next one to the call after.
+    Page(usize),
 }
 
 /// What all hosts of an imitated provider share.
@@ -205,6 +214,11 @@ impl Imitation {
     /// What the API says to the next call.
     pub fn say(&self, say: Say) {
         held(&self.imitated.mood).say = Some(say);
+    }
+
+    /// The next call is answered as ever.
+    pub fn say_nothing(&self) {
+        held(&self.imitated.mood).say = None;
     }
 
     /// From now on every access token issued so far is expired, and the API tells it in the way of this number.
@@ -375,6 +389,11 @@ impl Imitated {
             failures: api::ways(&file.api.failed).len(),
             near_failures: api::near(&file.api.failed).len(),
             messages: file.api.message.len(),
+            pages: self.pages(),
+            limit: file.api.limits.as_ref().map(|limits| {
+                let told = |name: &Option<String>, value| name.as_ref().map(|_| value);
+                (told(&limits.limit, lists::LIMIT), told(&limits.remaining, lists::REMAINING), limits.reset.as_ref().map(|_| lists::RESET))
+            }),
             more: self.places.more.iter().map(|place| self.here(place)).collect(),
         }
     }

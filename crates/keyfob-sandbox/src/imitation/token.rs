@@ -45,8 +45,9 @@ impl Imitated {
     fn issued(&self, call: &Call, host: usize) -> Result<Issued, Refusal> {
         let invalid = |why: String| ("invalid_request", why);
         let settings = &self.file.oauth2;
-        if call.method != Method::POST {
-            return Err(invalid("a token request is a POST".into()));
+        let method = if settings.token_body == TokenBody::Query { Method::GET } else { Method::POST };
+        if call.method != method {
+            return Err(invalid(format!("a token request is a {method}")));
         }
         let mut list = Checklist::of(&self.sent(call, settings.token_body).map_err(invalid)?);
         self.identified(call, &mut list).map_err(|why| ("invalid_client", why))?;
@@ -56,8 +57,14 @@ impl Imitated {
         if at.is_none_or(|place| place.host != host || place.path != call.path()) {
             return Err(invalid(format!("{grant_type} belongs to another endpoint")));
         }
-        let mut query = Checklist::of(&call.query);
-        query.all(&self.own_query(&at.cloned())).and_then(|()| query.done()).map_err(invalid)?;
+        // In a GET, what the URL of the file has stands beside the parameters.
+        let own = self.own_query(&at.cloned());
+        if settings.token_body == TokenBody::Query {
+            list.all(&own).map_err(invalid)?;
+        } else {
+            let mut query = Checklist::of(&call.query);
+            query.all(&own).and_then(|()| query.done()).map_err(invalid)?;
+        }
         list.all(&settings.token_params).map_err(invalid)?;
         match grant_type.as_str() {
             "authorization_code" => self.redeem(list),
@@ -213,6 +220,8 @@ impl Imitated {
                 _ => Err("the body is no JSON object".into()),
             },
             TokenBody::Json => Err("the body is no JSON".into()),
+            TokenBody::Query if call.body.is_empty() => Ok(call.query.clone()),
+            TokenBody::Query => Err("a body beside the query".into()),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use keyfob_proto::oauth1::Report;
-use keyfob_proto::{Flow, Incoming, Misbehaved, Scrubber, Settings, Transport, TransportKind};
+use keyfob_proto::{Flow, Incoming, Limit, Misbehaved, Scrubber, Settings, Transport, TransportKind};
 use serde_json::Value;
 
 use super::mask::Mask;
@@ -36,6 +36,12 @@ impl Answer {
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         self.inner.headers()
+    }
+
+    /// What it tells about the provider's rate limit, in the headers that the settings name.
+    pub fn limit(&self) -> Option<Limit> {
+        let shared = self.session.shared();
+        shared.settings.api.limits.as_ref()?.read(self.headers(), shared.keyfob.now())
     }
 
     /// The answer as it streams.

@@ -356,7 +356,16 @@ impl Prepared<'_> {
 
     fn wait_wanted(&self, answer: &http::Response<Body>) -> Option<u64> {
         let wanted = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-        let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+        let seconds = match answer.headers().get(RETRY_AFTER) {
+            Some(told) => told.to_str().ok()?.trim().parse().ok()?,
+            // Who says when the next period begins, and no more, means the same.
+            None if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
+                let now = self.shared.keyfob.now();
+                let begins = self.shared.settings.api.limits.as_ref()?.read(answer.headers(), now)?.resets_at?;
+                u64::try_from(begins.since(now).max(0)).ok()?
+            }
+            None => return None,
+        };
         (wanted && self.waits && self.is_safe() && seconds <= PATIENCE).then_some(seconds)
     }
 
@@ -370,7 +379,9 @@ impl Prepared<'_> {
         parts.uri = self.uri.clone();
         parts.headers = self.headers.clone();
         if self.to == To::Api {
-            self.shared.settings.api.set_headers(&self.shared.app, &known.account().kept, &mut parts)?;
+            let (api, kept) = (&self.shared.settings.api, &known.account().kept);
+            api.set_headers(&self.shared.app, kept, &mut parts)?;
+            api.set_query(&self.shared.app, kept, &mut parts)?;
         }
         Ok(parts)
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use keyfob::proto::{Api, App, Attach, Deviations, Endpoint, Flow, Settings, Signal, oauth2};
+use keyfob::proto::{Api, App, Deviations, Endpoint, Flow, Settings, Signal, oauth2};
 use keyfob::{HyperTransport, Keyfob, Login, MemoryStore, Redirect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,17 +19,12 @@ pub fn provider(origin: &str) -> Settings {
         flow: Flow::OAuth2(oauth2::Settings {
             revoke: Some(endpoint(&format!("{origin}/revoke"))),
             scopes: vec!["read".to_owned()],
-            rotates: true,
             ..oauth2::Settings::new(endpoint(&format!("{origin}/authorize")), endpoint(&format!("{origin}/token")))
         }),
         api: Api {
-            base: endpoint(&format!("{origin}/api")),
-            more_origins: vec![],
-            attach: Attach::Bearer,
-            headers: vec![],
             expired: vec![Signal { statuses: vec![401], pointer: None, values: vec![] }],
-            failed: vec![],
             message: vec!["/message".to_owned()],
+            ..Api::new(endpoint(&format!("{origin}/api")))
         },
         deviations: Deviations::new(),
         keep: vec![],

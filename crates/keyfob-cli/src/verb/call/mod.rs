@@ -18,9 +18,11 @@ use keyfob_providers::Query;
 use self::data::{Format, Shape};
 use self::follow::{Came, Following};
 pub(crate) use self::printed::Shown;
+use crate::account::now;
 use crate::card::{Card, Doing};
 use crate::context::{Context, Opened};
 use crate::dry::DryRun;
+use crate::moment;
 use crate::output::{Output, without_terminal_controls};
 use crate::request::{Carried, Content, method};
 use crate::verb::explain;
@@ -63,7 +65,7 @@ pub(crate) struct Call {
     /// As --format table
     #[arg(long, conflicts_with_all = ["format", "include", "output"])]
     table: bool,
-    /// Follow `Link: <…>; rel="next"` (RFC 8288) to the last page; lists become one
+    /// Follow `Link: <…>; rel="next"` (RFC 8288), or what the provider's file says of its pages, to the last page; lists become one
     #[arg(long, conflicts_with_all = ["include", "output"])]
     paginate: bool,
     /// With --paginate: read at most so many pages
@@ -152,6 +154,9 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     let sent = send(&method, &carried, &args, &session, context).await;
     if args.verbose {
         tell(&before, &session, &carried, context);
+        if let Ok(Came::Ours(answer)) = &sent {
+            tell_limit(answer, &context.out);
+        }
     }
     let what = format!("cannot call {}", opened.account.name);
     let came = sent?;
@@ -159,8 +164,9 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         None => show::show(came, &session, &args, &context.out, &what).await,
         Some(_) if !came.status().is_success() => show::show(came, &session, &args, &context.out, &what).await,
         Some(shape) => {
-            let paging = pages::Paging { session: &session, most: if args.paginate { args.pages } else { 1 }, retries: args.retry };
-            let values = paging.read(came, &args.path, &context.out, &what).await;
+            let most = if args.paginate { args.pages } else { 1 };
+            let paging = pages::Paging { session: &session, most, retries: args.retry, pages: opened.provider.pages() };
+            let values = paging.read(came, &carried.query_of(&args.path), &context.out, &what).await;
             if args.verbose {
                 tell(&before, &session, &carried, context);
             }
@@ -186,6 +192,21 @@ fn tell(before: &Scrubber, session: &Session, carried: &Carried, context: &Conte
     for exchange in context.heard().map(Heard::take).unwrap_or_default() {
         context.out.note(&context.out.note_paint().dim(&after.mask(&exchange.heads(before))));
     }
+}
+
+/// How many calls are left, where the provider tells it.
+fn tell_limit(answer: &keyfob::Answer, out: &Output) {
+    let Some(limit) = answer.limit() else { return };
+    let mut told = match (limit.remaining, limit.limit) {
+        (Some(left), Some(all)) => format!("{left} of {all} calls left"),
+        (Some(left), None) => format!("{left} calls left"),
+        (None, Some(all)) => format!("{all} calls in a period"),
+        (None, None) => "rate limit".to_owned(),
+    };
+    if let Some(moment) = limit.resets_at {
+        told.push_str(&format!(", new ones {}", moment::from_now(moment, now())));
+    }
+    out.note(&out.note_paint().dim(&told));
 }
 
 /// An expression as somebody types it.

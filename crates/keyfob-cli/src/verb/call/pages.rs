@@ -1,7 +1,8 @@
-//! Page after page, by `Link: <…>; rel="next"` (RFC 8288).
+//! Page after page: by `Link: <…>; rel="next"` (RFC 8288), or as the provider's file says.
 
 use http::{HeaderMap, Method, header};
 use keyfob::Session;
+use keyfob_providers::Pages;
 use serde_json::Value;
 use url::Url;
 
@@ -18,6 +19,8 @@ pub(super) struct Paging<'a> {
     /// So many pages at most.
     pub(super) most: u32,
     pub(super) retries: u32,
+    /// How the provider's long answers go on, where that is not by links.
+    pub(super) pages: Option<&'a Pages>,
 }
 
 impl Paging<'_> {
@@ -28,19 +31,21 @@ impl Paging<'_> {
         let mut here = absolute(self.session.settings().api.base.as_str(), path).ok_or_else(|| unresolved(what))?;
         let mut seen = vec![here.clone()];
         loop {
-            let next = next(answer.headers());
+            let linked = next(answer.headers());
             if !answer.status().is_success() {
                 return Err(answer.read(what).await.err().unwrap_or_else(|| Card::of(what, &unexpected().into())).exiting(Exit::Http));
             }
             let bytes = answer.into_body().bytes(LARGEST as usize).await.doing(what)?;
-            pages.push(serde_json::from_slice(&bytes).map_err(|error| {
+            let page: Value = serde_json::from_slice(&bytes).map_err(|error| {
                 Card::new(
                     Exit::Error,
                     what,
                     format!("the answer is no JSON: {error}"),
                     "see it as it came: leave --jq, --format and --paginate away",
                 )
-            })?);
+            })?;
+            let next = linked.or_else(|| self.pages?.next(here.as_str(), &page));
+            pages.push(page);
             let Some(next) = next.filter(|_| self.most > 1) else { return Ok(pages) };
             if pages.len() as u32 >= self.most {
                 out.note(&out.note_paint().warn(&format!("there is more: only {} pages were read (--pages N reads more)", self.most)));

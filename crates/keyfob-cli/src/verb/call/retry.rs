@@ -25,7 +25,7 @@ pub(super) async fn send(call: impl Fn() -> keyfob::Call, method: &Method, retri
         let last = attempt == retries || !may_repeat;
         let seconds = match call().send().await {
             Ok(answer) if last || !may_pass(answer.status()) => return Ok(answer),
-            Ok(answer) => match told(answer.headers(), now()) {
+            Ok(answer) => match told(answer.headers(), now()).or_else(|| begins(&answer)) {
                 Some(seconds) if seconds > PATIENCE => return Ok(answer),
                 told => told.unwrap_or_else(|| pause(attempt)),
             },
@@ -68,6 +68,12 @@ fn told(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
             u64::try_from(Timestamp::from_unix(moment.timestamp().as_second()).since(now).max(0)).ok()
         }
     }
+}
+
+/// When there are new calls, where the provider tells that and nothing else.
+fn begins(answer: &Answer) -> Option<u64> {
+    let limit = answer.limit().filter(|_| answer.status() == StatusCode::TOO_MANY_REQUESTS)?;
+    u64::try_from(limit.resets_at?.since(now()).max(0)).ok()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(super) async fn look(account: &Account, context: &Context) -> Vec<Finding> {
         Ok(app) => findings.extend(registration(account, &provider, app.as_ref())),
     }
     findings.extend(scopes(account));
-    findings.extend(rotation(account, context).await);
+    findings.extend(rotation(account, &provider, context).await);
     findings.extend(deviations(account, &provider));
     findings
 }
@@ -99,7 +99,7 @@ fn scopes(account: &Account) -> Option<Finding> {
 }
 
 /// How refreshing goes.
-async fn rotation(account: &Account, context: &Context) -> Vec<Finding> {
+async fn rotation(account: &Account, provider: &Provider, context: &Context) -> Vec<Finding> {
     if !account.renews() {
         return Vec::new();
     }
@@ -130,7 +130,10 @@ async fn rotation(account: &Account, context: &Context) -> Vec<Finding> {
         findings.push(Finding::doubtful("rotation", format!("{failed} of the last {RECENT} events are refreshes that failed"), history));
     } else if findings.is_empty() {
         let last = last.map_or_else(|| "not refreshed yet".to_owned(), |last| format!("refreshed {last}"));
-        findings.push(Finding::good("rotation", last));
+        // A copy of the vault would spend the same token, and one of the two accounts would be logged out.
+        let once =
+            if provider.rotates() { "; each refresh token is good for one use, so no copy of this vault may refresh, too" } else { "" };
+        findings.push(Finding::good("rotation", format!("{last}{once}")));
     }
     findings
 }

@@ -224,7 +224,13 @@ pub(super) const OAUTH2: Section = Section {
         ),
         key("pkce", OneOf(&["s256", "off"]), "Proof key (RFC 7636)", "\"off\"").or("`s256`"),
         key("pkce_reason", Text, "Why there is none; needed with `pkce = \"off\"`", "\"not documented\""),
-        key("token_body", OneOf(&["form", "json"]), "The body of token requests", "\"json\"").or("`form`"),
+        key(
+            "token_body",
+            OneOf(&["form", "json", "query"]),
+            "The body of token requests; `query`: none, but a GET with the parameters in its query",
+            "\"json\"",
+        )
+        .or("`form`"),
         key("scopes", Texts, "Scopes that are asked for unless a person says others", "[\"read\"]"),
         key("scope_separator", Text, "What stands between them", "\",\"").or("a space"),
         key("response_type", Flag, "Whether `response_type=code` is sent", "false").or("true"),
@@ -265,6 +271,7 @@ pub(super) const API: Section = Section {
         key("more_origins", Urls, "Other origins that tokens may be sent to", "[\"https://files.hub.example\"]"),
         key("attach", Attach, "How a call carries the token (OAuth 2)", "{ headers = { x-token = \"{access_token}\" } }").or("`bearer`"),
         key("headers", Pairs, "Headers of every call; templates over fields and kept values", "{ x-api-key = \"{api_key}\" }"),
+        key("query", Pairs, "Parameters in the query of every call; templates as those of `headers`", "{ apikey = \"{client_id}\" }"),
         key(
             "expired",
             Tables(&SIGNAL),
@@ -279,6 +286,53 @@ pub(super) const API: Section = Section {
             "[{ status = [200], pointer = \"/ok\", values = [false] }]",
         ),
         key("message", Pointers, "Where the sentence of an error is (RFC 6901)", "[\"/error/message\"]"),
+        key(
+            "limits",
+            Table(&LIMITS),
+            "Which headers tell the rate limit",
+            "{ remaining = \"x-left\", reset = \"x-reset\", reset_in = \"seconds\" }",
+        ),
+        key(
+            "pages",
+            Table(&PAGES),
+            "How long answers go on, beside `Link` headers (RFC 8288), which are followed in any case",
+            "{ next = \"/paging/next\" }",
+        ),
+    ],
+};
+
+pub(super) const LIMITS: Section = Section {
+    path: "api.limits",
+    heading: "[api.limits]",
+    about: "`keyfob get -v` shows it, and after a 429 that says nothing else (`Retry-After`) it is waited for.",
+    keys: &[
+        key("limit", Text, "The header that says how many calls there are in a period", "\"x-ratelimit-limit\""),
+        key("remaining", Text, "The one that says how many are left", "\"x-ratelimit-remaining\""),
+        key("reset", Text, "The one that says when the next period begins", "\"x-ratelimit-reset\""),
+        key(
+            "reset_in",
+            OneOf(&["seconds", "moment"]),
+            "How it says that: `seconds` from now, or a `moment` (Unix seconds or milliseconds, or RFC 3339); needed with `reset`",
+            "\"seconds\"",
+        ),
+    ],
+};
+
+pub(super) const PAGES: Section = Section {
+    path: "api.pages",
+    heading: "[api.pages]",
+    about: "One of `next`, `cursor` and `counts`. `keyfob get --paginate` follows it.",
+    keys: &[
+        key("next", Pointer, "Where an answer has the URL of the next page", "\"/paging/next\""),
+        key("cursor", Pointer, "Where it has a text that goes into `parameter`", "\"/next_cursor\""),
+        key("parameter", Text, "The parameter of the query by which a page is asked for; needed with `cursor` and `counts`", "\"cursor\""),
+        key(
+            "counts",
+            OneOf(&["pages", "items"]),
+            "What `parameter` counts: `pages` from 1, or `items` that come before, from 0. The page without items is behind the last",
+            "\"pages\"",
+        ),
+        key("items", Pointer, "With `counts`: where the items are", "\"/entries\"").or("the answer is the list"),
     ],
 };
 

@@ -100,7 +100,18 @@ fn sections() -> Vec<&'static Section> {
     let mut all = vec![&keys::TOP];
     all.extend([&keys::RETIRED, &keys::SOURCES]);
     all.extend(keys::ENDPOINTS.iter().map(|(_, section)| *section));
-    all.extend([&keys::CLIENT, &keys::FIELDS, &keys::REDIRECT, &keys::OAUTH1, &keys::OAUTH2, &keys::API, &keys::SIGNAL, &keys::ATTACH]);
+    all.extend([
+        &keys::CLIENT,
+        &keys::FIELDS,
+        &keys::REDIRECT,
+        &keys::OAUTH1,
+        &keys::OAUTH2,
+        &keys::API,
+        &keys::SIGNAL,
+        &keys::ATTACH,
+        &keys::LIMITS,
+        &keys::PAGES,
+    ]);
     all.extend([&actions::ACTION, &actions::PARAMETER, &actions::COLUMN, &actions::LINK, &actions::PAGE]);
     all
 }

@@ -20,7 +20,12 @@ sources = [{ url = "https://hub.example/docs", checked = 2026-11-21, confidence 
 endpoints = { authorize = "https://hub.example/a", token = "https://hub.example/t" }
 client = { fields = [{ name = "client_id", label = "ID" }] }
 oauth2 = { client_auth = "post" }
-api = { base_url = "https://hub.example", attach = { body = "token" } }
+[api]
+base_url = "https://hub.example"
+attach = { body = "token" }
+query = { key = "{client_id}" }
+limits = { limit = "x-limit", remaining = "x-left", reset = "x-reset", reset_in = "seconds" }
+pages = { counts = "items", parameter = "offset", items = "/entries" }
 [actions.all]
 about = "All"
 path = "/"
