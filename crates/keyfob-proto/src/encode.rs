@@ -70,35 +70,48 @@ pub fn base64(bytes: &[u8]) -> String {
 /// base64url without padding: PKCE, `state`.
 pub fn base64url(bytes: &[u8]) -> String {
     let mut text = String::with_capacity((bytes.len() * 4).div_ceil(3));
-    for some in bytes.chunks(AT_ONCE) {
-        let mut digits = base64url_digits(some);
-        // All of them are digits, also those that do not count; so many are looked at faster than fewer.
-        let all = std::str::from_utf8(&digits).expect("base64url is ASCII");
-        text.push_str(&all[..(some.len() * 4).div_ceil(3)]);
-        wipe(&mut digits);
+    for some in bytes.chunks(36) {
+        let mut padded = [0; 36];
+        padded[..some.len()].copy_from_slice(some);
+        push_digits(&mut text, base64url_digits(&padded), (some.len() * 4).div_ceil(3));
+        wipe(&mut padded);
     }
     text
 }
 
-/// So many bytes are encoded at once: those of a `state`, a verifier or a digest, and a few more.
-const AT_ONCE: usize = 36;
+/// The same for what a `state` or a verifier is drawn from.
+pub(crate) fn base64url_256(bytes: &[u8; 32]) -> String {
+    let mut text = String::with_capacity(43);
+    push_digits(&mut text, base64url_digits(bytes), 43);
+    text
+}
 
-/// Up to so many bytes as digits of base64url, of which the first count. All in one go: no table and no branch that would depend on what a secret is.
-pub(crate) fn base64url_digits(bytes: &[u8]) -> [u8; 48] {
-    // Two more, so that each six can be read as eight.
-    let mut padded = [0; AT_ONCE + 2];
-    padded[..bytes.len()].copy_from_slice(bytes);
+#[inline]
+fn push_digits(text: &mut String, mut digits: [u8; 48], count: usize) {
+    // All of them are digits, also those that do not count; so many are looked at faster than fewer.
+    text.push_str(&std::str::from_utf8(&digits).expect("base64url is ASCII")[..count]);
+    wipe(&mut digits);
+}
+
+/// 32 to 36 bytes as digits of base64url; fewer digits count where there are fewer bytes. All in one go: no table and no branch that would depend on
+/// what a secret is.
+#[inline]
+pub(crate) fn base64url_digits<const N: usize>(bytes: &[u8; N]) -> [u8; 48] {
     let mut digits = [0; 48];
     for (nth, eight) in digits.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let six = padded[nth * 6..].first_chunk().expect("there are two more");
+        let rest = &bytes[nth * 6..];
+        // Six are read as eight, where there are so many.
+        let bits = match rest.first_chunk() {
+            Some(eight) => u64::from_be_bytes(*eight),
+            None => rest.iter().rev().fold(0, |bits, byte| (bits | u64::from(*byte)).rotate_right(8)),
+        };
         // Twice 24 bits, four times 12, eight times 6, in lanes of their own.
-        let bits = u64::from_be_bytes(*six) >> 16;
+        let bits = bits >> 16;
         let bits = (bits & 0x00ff_ffff) | (bits >> 24 << 32);
         let bits = (bits & 0x0000_0fff_0000_0fff) | ((bits & 0x00ff_f000_00ff_f000) << 4);
         let bits = (bits & 0x003f_003f_003f_003f) | ((bits & 0x0fc0_0fc0_0fc0_0fc0) << 2);
         *eight = bits.to_be_bytes();
     }
-    wipe(&mut padded);
     // `A` and on, `a` and on from 26, `0` and on from 52, then `-` and `_`.
     for digit in &mut digits {
         let bits = *digit;
@@ -165,7 +178,7 @@ pub(crate) fn decode(text: &[u8]) -> Vec<u8> {
     decode_with(text, true)
 }
 
-/// Percent-encoded output is ASCII by construction.
+/// Percent-encoded output is ASCII by construction, and so is the URL it may stand behind.
 pub(crate) fn ascii(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("percent-encoding writes ASCII only")
 }

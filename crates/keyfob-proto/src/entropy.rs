@@ -22,12 +22,13 @@ pub(crate) fn token256(entropy: &dyn Entropy) -> Secret {
 }
 
 /// Those of several that are wanted, in their order, drawn in one go: each draw may be a call to the system.
+#[inline]
 pub(crate) fn tokens256<const N: usize>(entropy: &dyn Entropy, wanted: [bool; N]) -> [Option<Secret>; N] {
     let mut drawn = [[0; 32]; N];
     let count = wanted.iter().filter(|wanted| **wanted).count();
     entropy.fill(drawn[..count].as_flattened_mut());
     let mut left = drawn.iter();
-    let tokens = wanted.map(|wanted| if wanted { left.next() } else { None }.map(|bytes| Secret::new(encode::base64url(bytes))));
+    let tokens = wanted.map(|wanted| if wanted { left.next() } else { None }.map(|bytes| Secret::new(encode::base64url_256(bytes))));
     wipe(drawn.as_flattened_mut());
     tokens
 }

@@ -32,6 +32,8 @@ pub(crate) struct Asked<'a> {
 
 impl Client {
     /// Judges what is asked for, and draws 32 bytes of entropy each for `state`, the proof key and the nonce, in this order.
+    // In line, because what it gives is large, and would be moved twice on the way.
+    #[inline(always)]
     pub(crate) fn ask<'a>(
         &'a self,
         request: &'a AuthorizeRequest,
@@ -54,6 +56,7 @@ impl Client {
             return Err(Misuse::new("the scope openid, which an ID token needs (OpenID Connect Core §3.1.2.1)", "other scopes"));
         }
         let more = more(request)?;
+        check_further(&shared.settings, &request.parameters)?;
         // No code, no proof key: the implicit grant has nothing to hold against it.
         let with_verifier = shared.settings.pkce == Pkce::S256 && response_type != ResponseType::Token;
         let [state, verifier, nonce] = tokens256(entropy, [true, with_verifier, with_nonce]);
@@ -62,9 +65,7 @@ impl Client {
             IdTokenTerms { nonce, max_age: request.max_age, acr_values: request.acr_values.clone(), claims: request.claims.clone() };
         let state = state.expect("it is always drawn");
         let pending = Pending::new(self, request, begun, response_type, mode, state, verifier, expected, now);
-        let asked = Asked { client: self, request, response_type, scope, challenge, more, pending };
-        asked.check_further()?;
-        Ok(asked)
+        Ok(Asked { client: self, request, response_type, scope, challenge, more, pending })
     }
 
     /// The mode that was asked for, or that the provider file always asks for, or the response type's own.
@@ -91,14 +92,14 @@ impl Client {
 }
 
 impl<'a> Asked<'a> {
-    /// The URL that the person has to go to, and what to keep until they are back. Draws 16 bytes more for a signed request.
-    pub(crate) fn into_url(self, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, Pending), Misuse> {
+    /// The URL that the person has to go to. Draws 16 bytes for a signed request.
+    pub(crate) fn url(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<String, Misuse> {
         let shared = &self.client.shared;
         let settings = &shared.settings;
         if settings.request_object {
             let object = self.signed(now, entropy)?;
             let pairs = self.beside("request", &object).map(|(name, value)| (settings.name_of(name), value));
-            return Ok((settings.authorize.with_query(pairs), self.pending));
+            return Ok(settings.authorize.with_query(pairs));
         }
         let mut url = match self.response_type {
             ResponseType::Code => shared.front.clone(),
@@ -106,7 +107,7 @@ impl<'a> Asked<'a> {
         };
         self.own(|name, value| url.pair(settings.value_of(Value::Plain(name)), value));
         self.further(|name, value| url.pair(settings.name_of(name), value));
-        Ok((url.into_text(), self.pending))
+        Ok(url.into_text())
     }
 
     /// The same request as signed text (RFC 9101 §5), where the settings want that; beside it goes the client's id, and nothing else. Draws 16 bytes.
@@ -176,19 +177,6 @@ impl<'a> Asked<'a> {
         }
         self.more.iter().for_each(|(name, value)| write(name, Value::Any(value)));
     }
-
-    /// Further parameters are not the protocol's, and each is there once.
-    fn check_further(&self) -> Result<(), Misuse> {
-        let (settings, further) = (&self.client.shared.settings, &self.request.parameters);
-        for (nth, (name, _)) in further.iter().enumerate() {
-            let is_protocol = PROTOCOL.iter().any(|known| known == name || settings.name_of(known) == name);
-            if is_protocol || further[..nth].iter().any(|(known, _)| known == name) {
-                let found = format!("\"{}\", which is set elsewhere", crate::scrub::printable(name));
-                return Err(Misuse::new("further parameters that are not the protocol's, each once", found));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What the URLs of a client's requests begin with: the same for all of a kind.
@@ -241,6 +229,18 @@ fn more(request: &AuthorizeRequest) -> Result<Vec<(&'static str, Cow<'_, str>)>,
     }
     more.extend(rar::parameter(&request.authorization_details).map(|details| ("authorization_details", details.into())));
     Ok(more)
+}
+
+/// Further parameters are not the protocol's, and each is there once.
+fn check_further(settings: &Settings, further: &[(String, String)]) -> Result<(), Misuse> {
+    for (nth, (name, _)) in further.iter().enumerate() {
+        let is_protocol = PROTOCOL.iter().any(|known| known == name || settings.name_of(known) == name);
+        if is_protocol || further[..nth].iter().any(|(known, _)| known == name) {
+            let found = format!("\"{}\", which is set elsewhere", crate::scrub::printable(name));
+            return Err(Misuse::new("further parameters that are not the protocol's, each once", found));
+        }
+    }
+    Ok(())
 }
 
 /// What belongs to the protocol, or to an extension that this core speaks: never said by a further parameter.

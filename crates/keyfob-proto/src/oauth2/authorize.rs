@@ -246,7 +246,8 @@ impl Client {
     /// its documentation says, or if the server requires that requests are [pushed](Self::push).
     pub fn authorize(&self, request: &AuthorizeRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, Pending), Error> {
         self.may_use_the_browser()?;
-        Ok(self.ask(request, ResponseType::Code, now, entropy)?.into_url(now, entropy)?)
+        let asked = self.ask(request, ResponseType::Code, now, entropy)?;
+        Ok((asked.url(now, entropy)?, asked.pending))
     }
 
     /// A22: whoever can make pushing fail must not thereby get the request into the browser.

@@ -57,7 +57,8 @@ impl Client {
         entropy: &dyn Entropy,
     ) -> Result<(String, HybridPending), Error> {
         self.may_use_the_browser()?;
-        let (url, pending) = self.ask(request, hybrid.response_type(), now, entropy)?.into_url(now, entropy)?;
+        let asked = self.ask(request, hybrid.response_type(), now, entropy)?;
+        let (url, pending) = (asked.url(now, entropy)?, asked.pending);
         Ok((url, HybridPending(pending)))
     }
 }

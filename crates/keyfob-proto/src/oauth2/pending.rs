@@ -116,6 +116,7 @@ pub struct Verified {
 
 impl Pending {
     #[expect(clippy::too_many_arguments, reason = "it is made in one place, of everything that was drawn and decided there")]
+    #[inline]
     pub(crate) fn new(
         client: &Client,
         request: &AuthorizeRequest,

@@ -20,7 +20,7 @@ pub(crate) struct Challenge([u8; 48]);
 
 impl Challenge {
     pub(crate) fn of(verifier: &str) -> Self {
-        Self(encode::base64url_digits(&Sha256::digest(verifier.as_bytes())))
+        Self(encode::base64url_digits(&Sha256::digest(verifier.as_bytes()).0))
     }
 
     pub(crate) fn as_str(&self) -> &str {

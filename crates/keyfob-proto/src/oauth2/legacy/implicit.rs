@@ -29,7 +29,8 @@ pub fn authorize_implicit(
     entropy: &dyn Entropy,
 ) -> Result<(String, ImplicitPending), Error> {
     client.may_use_the_browser()?;
-    let (url, pending) = client.ask(request, ResponseType::Token, now, entropy)?.into_url(now, entropy)?;
+    let asked = client.ask(request, ResponseType::Token, now, entropy)?;
+    let (url, pending) = (asked.url(now, entropy)?, asked.pending);
     Ok((url, ImplicitPending(pending)))
 }
 
