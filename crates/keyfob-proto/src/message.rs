@@ -11,7 +11,7 @@ use crate::encode;
 use crate::endpoint::{Endpoint, Origin};
 use crate::error::Misuse;
 use crate::scrub::Scrubber;
-use crate::secret::Secret;
+use crate::secret::{Secret, Wiped};
 
 /// A request that the core wants sent. Convert it with [`Outgoing::into_http`]; its `Debug` shows no secret.
 ///
@@ -38,7 +38,8 @@ pub struct Outgoing {
     uri: Uri,
     /// Those of a client's requests are the same, and shared.
     headers: Arc<HeaderMap>,
-    body: Vec<u8>,
+    /// It may hold a code, a refresh token, a client secret.
+    body: Wiped,
     /// Whether an assertion about the client goes with it, made when it is sent.
     pub(crate) wants_assertion: bool,
 }
@@ -48,16 +49,16 @@ impl Outgoing {
     pub const LARGEST_ANSWER: usize = 1 << 20;
 
     pub(crate) fn new(method: Method, endpoint: &Endpoint) -> Self {
-        Self { method, uri: endpoint.uri().clone(), headers: Arc::default(), body: Vec::new(), wants_assertion: false }
+        Self { method, uri: endpoint.uri().clone(), headers: Arc::default(), body: Wiped::default(), wants_assertion: false }
     }
 
     pub(crate) fn from_parts(parts: http::request::Parts, body: Vec<u8>) -> Self {
-        Self { method: parts.method, uri: parts.uri, headers: Arc::new(parts.headers), body, wants_assertion: false }
+        Self { method: parts.method, uri: parts.uri, headers: Arc::new(parts.headers), body: body.into(), wants_assertion: false }
     }
 
     /// A form, with headers that say so.
     pub(crate) fn prepared(endpoint: &Endpoint, headers: &Arc<HeaderMap>, body: Vec<u8>) -> Self {
-        Self { headers: headers.clone(), body, ..Self::new(Method::POST, endpoint) }
+        Self { headers: headers.clone(), body: body.into(), ..Self::new(Method::POST, endpoint) }
     }
 
     pub(crate) fn accept_json(mut self) -> Self {
@@ -67,7 +68,7 @@ impl Outgoing {
 
     pub(crate) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
         self.set_header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.body = encode::form_pairs(pairs.iter().copied()).into_bytes();
+        self.body = encode::form_pairs(pairs.iter().copied()).into_bytes().into();
         self
     }
 
@@ -90,13 +91,13 @@ impl Outgoing {
                 Some(one) => *one = vec![std::mem::take(one), value.into()].into(),
             }
         }
-        self.body = serde_json::Value::Object(object).to_string().into_bytes();
+        self.body = serde_json::Value::Object(object).to_string().into_bytes().into();
         self
     }
 
     pub(crate) fn json_object(mut self, object: serde_json::Map<String, serde_json::Value>) -> Self {
         self.set_header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.body = serde_json::Value::Object(object).to_string().into_bytes();
+        self.body = serde_json::Value::Object(object).to_string().into_bytes().into();
         self
     }
 
@@ -106,10 +107,10 @@ impl Outgoing {
 
     /// More of the same form.
     pub(crate) fn more_form(mut self, pairs: &[(&str, &str)]) -> Self {
-        if !self.body.is_empty() {
-            self.body.push(b'&');
-        }
-        self.body.extend_from_slice(encode::form_pairs(pairs.iter().copied()).as_bytes());
+        let joint: &[u8] = if self.body.bytes().is_empty() { b"" } else { b"&" };
+        let more = Wiped::from(encode::form_pairs(pairs.iter().copied()).into_bytes());
+        // All in one new buffer: the old one is wiped, where one that grows would be left as it is.
+        self.body = [self.body.bytes(), joint, more.bytes()].concat().into();
         self
     }
 
@@ -141,12 +142,12 @@ impl Outgoing {
 
     /// The body; it may carry credentials.
     pub fn body(&self) -> &[u8] {
-        &self.body
+        self.body.bytes()
     }
 
-    /// The request as the `http` crate has it.
+    /// The request as the `http` crate has it. Its body is the caller's from here on: until then it is wiped when it goes.
     pub fn into_http(self) -> http::Request<Vec<u8>> {
-        let mut request = http::Request::new(self.body);
+        let mut request = http::Request::new(self.body.into_bytes());
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.headers_mut() = Arc::unwrap_or_clone(self.headers);
@@ -162,7 +163,7 @@ impl fmt::Debug for Outgoing {
             .field("method", &self.method)
             .field("url", &format_args!("{origin}{}{}", self.uri.path(), if self.uri.query().is_some() { "?…" } else { "" }))
             .field("headers", &self.headers)
-            .field("body", &format_args!("{} bytes", self.body.len()))
+            .field("body", &format_args!("{} bytes", self.body.bytes().len()))
             .finish()
     }
 }

@@ -64,6 +64,33 @@ impl Drop for Secret {
     }
 }
 
+/// Bytes that may hold a secret: wiped when they go.
+#[derive(Clone, Default)]
+pub(crate) struct Wiped(Vec<u8>);
+
+impl Wiped {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// For whoever takes them over, and then has to see to it.
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl From<Vec<u8>> for Wiped {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe_all(&mut self.0);
+    }
+}
+
 /// Writes zeroes over bytes. All of them in one go, where volatile writes go byte by byte: for the tokens of an answer that took as long as reading it. The
 /// barrier is what keeps the compiler from leaving out writes that nobody reads.
 pub(crate) fn wipe(bytes: &mut [u8]) {
