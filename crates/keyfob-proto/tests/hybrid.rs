@@ -3,7 +3,8 @@
 mod common;
 
 use common::*;
-use keyfob_proto::jose::{Algorithm, Algorithms, HmacKey, Keys, sign_compact};
+use keyfob_proto::jose::{Algorithm, Algorithms, AwsLc, Crypto, HmacKey, Keys, sign_compact};
+use keyfob_proto::oauth2::dpop::ProofKey;
 use keyfob_proto::oauth2::{self, AccessRequest, AuthorizeRequest, Hybrid, HybridPending, ResponseMode, legacy};
 use keyfob_proto::{Answer, Error, Secret, encode};
 use serde_json::json;
@@ -263,4 +264,13 @@ fn a17_password_and_implicit_stand_in_a_module_that_says_legacy() {
         }
     }
     assert!(seen > 15);
+}
+
+/// RFC 9449 §10: the client that exchanges the code has to have the key that the login was begun with, so the login tells which.
+#[test]
+fn a_login_tells_which_key_its_code_will_be_bound_to() {
+    let signer = AwsLc.signer(Algorithm::EdDSA, &AwsLc.generate(Algorithm::EdDSA).expect("a key")).expect("a signer");
+    let key = ProofKey::new(signer, Secret::new("the key, as it is kept")).expect("a proof key");
+    let (_, pending) = begin(&oauth2_client(|_, _| {}).with_proof_key(key), Hybrid::IdToken);
+    assert!(pending.proof_key().is_some_and(|stored| stored.same_as("the key, as it is kept")));
 }

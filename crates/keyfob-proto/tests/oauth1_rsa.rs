@@ -117,7 +117,7 @@ fn i12_a_key_in_the_apps_field_signs() {
         let client = match Client::new(&settings, app.clone()) {
             Ok(client) => client,
             Err(error) => {
-                assert!(error.hint.expect("a hint").contains("feature"));
+                assert!(error.hint.expect("a hint").contains("with the feature rsa-sha1, or bring"));
                 continue;
             }
         };

@@ -383,6 +383,14 @@ fn an_explanation_shows_every_step_and_no_secret() {
         assert_eq!(shown.base_uri, "https://api.example/x");
         assert!(shown.normalised.starts_with("a=%20&b=2&c=%20&oauth_consumer_key=example-client-id&oauth_nonce="), "{}", shown.normalised);
         assert!(shown.base_string.starts_with("POST&https%3A%2F%2Fapi.example%2Fx&a%3D%2520%26b%3D2%26c%3D%2520%26oauth_"));
+        let names: Vec<_> = shown.parameters.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names[..4], ["a", "b", "c", "oauth_consumer_key"]);
+        assert!(names.contains(&"oauth_nonce") && !names.contains(&"oauth_signature"), "{names:?}");
+        let lines = shown.to_string();
+        for line in ["base URI      https://api.example/x\n", "parameter     b = 2\n", &format!("{:<13} {}", shown.method, shown.signature)]
+        {
+            assert!(lines.contains(line), "{line} in {lines}");
+        }
         let text = format!("{shown} {shown:?}");
         for secret in [CLIENT_SECRET, tokens.token.expose(), tokens.secret.expose()] {
             assert!(!text.contains(secret), "{secret} in {text}");
@@ -412,6 +420,13 @@ fn i7_a_body_hash_is_sent_where_it_is_switched_on_and_never_with_a_form() {
         let mut parts = parts("PUT", "https://api.example/x");
         client.sign(&oauth1_tokens(), &mut parts, body, NOW, &Chance::new(1)).map(|_| parts)
     };
+    // §3.1: no protocol parameter twice, and one that somebody else has put there counts.
+    let beside = |switch| {
+        let client = oauth1_client(|_, flow| flow.body_hash = switch);
+        let mut parts = parts("PUT", "https://api.example/x?oauth_body_hash=planted");
+        client.sign(&oauth1_tokens(), &mut parts, Body::Bytes(b"{}"), NOW, &Chance::new(1)).is_ok()
+    };
+    assert!(!beside(BodyHash::On) && beside(BodyHash::Off));
     let read = |parts: &http::request::Parts, body| SignedRequest::read(&parts.method, "https://api.example", "/x", &parts.headers, body);
     let secrets = |request: &SignedRequest| request.verify(CLIENT_SECRET, oauth1_tokens().secret.expose());
     let json = Body::Bytes(br#"{"on":true}"#);

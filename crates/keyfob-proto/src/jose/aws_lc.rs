@@ -240,3 +240,21 @@ fn ec_signing(curve: Curve) -> &'static EcdsaSigningAlgorithm {
         Curve::P521 => &lc::ECDSA_P521_SHA512_FIXED_SIGNING,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Elliptic keys of one curve would be taken for another's algorithm (RFC 7518 §3.4).
+    #[test]
+    fn a_public_key_checks_the_algorithm_of_its_curve_and_no_other() {
+        for own in [Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA] {
+            let signer = AwsLc.signer(own, &AwsLc.generate(own).expect("a key")).expect("a signer");
+            let public = signer.public_key().expect("a public half");
+            for &algorithm in Algorithm::ALL {
+                let fits = algorithm == own || (own, algorithm) == (Algorithm::EdDSA, Algorithm::Ed25519);
+                assert_eq!(AwsLc.verifier(algorithm, public).is_ok(), fits, "{own} {algorithm}");
+            }
+        }
+    }
+}

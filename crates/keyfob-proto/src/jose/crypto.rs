@@ -96,3 +96,16 @@ impl From<SignFailed> for Misuse {
             .with_hint("check the key, and whatever holds it (a KMS, an HSM)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_the_key_says_why_it_did_not_sign() {
+        let failed = SignFailed::new("the device is not there");
+        assert_eq!(failed.to_string(), "the key did not sign");
+        assert_eq!(failed.source().map(ToString::to_string).as_deref(), Some("the device is not there"));
+        assert_eq!(Misuse::from(failed).found, "none: the device is not there");
+    }
+}

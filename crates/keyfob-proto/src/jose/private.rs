@@ -197,3 +197,38 @@ fn pem(text: &str) -> Option<(&str, Zeroizing<Vec<u8>>)> {
 fn wrong(found: &str) -> Misuse {
     Misuse::new("a private key as PEM (PKCS #8, PKCS #1 or SEC 1) or JWK", found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<PrivateKey, String> {
+        PrivateKey::read(&Secret::new(text)).map_err(|misuse| misuse.found.to_string())
+    }
+
+    #[test]
+    fn a_pem_block_is_known_by_its_label() {
+        let block = |label: &str| read(&format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n"));
+        assert!(matches!(block("PRIVATE KEY").expect("a key").form, Form::Pkcs8(_)));
+        assert!(matches!(block("RSA PRIVATE KEY").expect("a key").form, Form::Pkcs1(_)));
+        assert!(matches!(block("EC PRIVATE KEY").expect("a key").form, Form::Sec1(_)));
+        for (label, found) in [
+            ("ENCRYPTED PRIVATE KEY", "one with a passphrase"),
+            ("PUBLIC KEY", "a public key or certificate"),
+            ("RSA PUBLIC KEY", "a public key or certificate"),
+            ("CERTIFICATE", "a public key or certificate"),
+            ("OPENSSH PRIVATE KEY", "another PEM block"),
+        ] {
+            assert_eq!(block(label).err().as_deref(), Some(found), "{label}");
+        }
+        assert_eq!(read("hunter2").err().as_deref(), Some("text that is neither a PEM block nor a JWK"));
+    }
+
+    #[test]
+    fn a_jwk_is_of_a_type_and_a_curve_that_are_used_here() {
+        let found = |jwk: &str| read(jwk).err().unwrap_or_default();
+        assert_eq!(found(r#"{"kty":"oct","k":"AAAA"}"#), "a JWK whose type is not used here");
+        assert_eq!(found(r#"{"kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA","d":"AAAA"}"#), "a JWK whose type is not used here");
+        assert_eq!(found(r#"{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}"#), "a JWK without \"d\"");
+    }
+}

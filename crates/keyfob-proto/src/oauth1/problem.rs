@@ -309,7 +309,11 @@ mod tests {
             let error = Error::from(report.refused(StatusCode::UNAUTHORIZED));
             assert_eq!(error.hint().as_deref(), reason.hint(), "{name}");
             assert!(error.to_string().contains(name), "{error}");
+            assert_eq!(reason.to_string(), *name);
         }
+        let hint = |name| Reason::read(name).hint();
+        assert_eq!((hint("token_revoked"), hint("timestamp_refused")), (Some("log in again"), Some("check this machine's clock")));
+        assert_eq!(hint("of_their_own"), None, "nobody knows what to do about it");
         let codes = ["token_revoked", "verifier_invalid", "consumer_key_unknown", "consumer_key_refused", "user_refused"];
         let codes = codes.map(|name| Reason::read(name).code());
         let expected = [Code::InvalidToken, Code::InvalidGrant, Code::InvalidClient, Code::TemporarilyUnavailable, Code::AccessDenied];

@@ -394,6 +394,37 @@ mod tests {
         assert_eq!(request.token(), Some("t ++"));
         assert_eq!(request.nonce(), Some("n"));
         assert_eq!(request.parameters(), [("a".to_owned(), "b".to_owned()), ("c".to_owned(), "d e".to_owned())]);
+        assert_eq!(
+            request.protocol_parameters(),
+            [("oauth_token".to_owned(), "t ++".to_owned()), ("oauth_nonce".to_owned(), "n".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_request_tells_where_its_protocol_parameters_came() {
+        let placement = |target, header, body: &'static [u8]| read(target, header, Body::Form(body)).expect("good").placement();
+        assert_eq!(placement("/x", "OAuth oauth_consumer_key=\"k\"", b""), Some(Placement::Header));
+        assert_eq!(placement("/x?oauth_signature=s", "", b"a=b"), Some(Placement::Query));
+        assert_eq!(placement("/x?a=b", "", b"oauth_consumer_key=k"), Some(Placement::Body));
+        assert_eq!(placement("/x?a=b", "", b"c=d"), None);
+    }
+
+    #[test]
+    fn a_problem_says_what_was_expected_and_what_was_found() {
+        for (problem, found) in [
+            (Problem::MissingParameter("oauth_nonce"), "oauth_nonce"),
+            (Problem::RepeatedParameter("oauth_x\u{1b}".to_owned()), "oauth_x once"),
+            (Problem::SeveralPlacements, "in several"),
+            (Problem::UnknownSignatureMethod("MD5".to_owned()), "found MD5"),
+            (Problem::OtherKeys(SignatureMethod::RsaSha1), "found RSA-SHA1"),
+            (Problem::WrongBodyHash, "another's"),
+            (Problem::BodyHashWithForm, "form body"),
+            (Problem::WrongSignature, "found another"),
+            (Problem::Malformed("bytes"), "found bytes"),
+        ] {
+            let text = problem.to_string();
+            assert!(text.starts_with("expected ") && text.contains(found) && !text.contains('\u{1b}'), "{text}");
+        }
     }
 
     proptest::proptest! {

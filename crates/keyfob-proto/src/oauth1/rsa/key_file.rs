@@ -180,7 +180,46 @@ mod tests {
         assert_eq!(refused(&block("PRIVATE KEY", "no base64!"), Kind::Private), "a block that is no base64");
         assert_eq!(refused(&block("PRIVATE KEY", "AAAA"), Kind::Private), "a key of another kind, or a broken one");
         assert_eq!(refused(&"x".repeat(LONGEST + 1), Kind::Private), "a very long text");
+        assert_eq!(refused(&"x".repeat(LONGEST), Kind::Private), "another text");
         assert_eq!(refused("-----BEGIN PRIVATE KEY-----AAAA-----END PUBLIC KEY-----", Kind::Private), "another text");
+    }
+
+    /// A DER element (X.690 §8.1).
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        let (high, low) = (u8::try_from(content.len() >> 8).expect("short"), (content.len() & 0xff) as u8);
+        [&[tag, 0x82, high, low], content].concat()
+    }
+
+    #[test]
+    fn i12_a_key_is_as_long_as_its_modulus_in_each_of_the_four_forms() {
+        const RSA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+        let number = |bytes: &[u8]| der(0x02, bytes);
+        let read = |label: &str, key: &[u8], kind| {
+            let text = crate::encode::base64(key);
+            KeyFile::read(&format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n"), kind)
+        };
+        // The first byte is a zero where the highest bit of the next is set (X.690 §8.3.3).
+        let moduli =
+            [(1024, [0, 0x80], 127), (2047, [0, 0x40], 255), (2048, [0, 0x80], 255), (2049, [0x01, 0], 255), (8192, [0, 0xff], 1023)];
+        for (bits, first, more) in moduli.into_iter().chain([(8193, [0x01, 0], 1023)]) {
+            let modulus = number(&[&first[..], &vec![0x55; more]].concat());
+            let public = der(0x30, &[modulus.clone(), number(&[1, 0, 1])].concat());
+            let private = der(0x30, &[number(&[0]), modulus, number(&[1, 0, 1])].concat());
+            let algorithm = der(0x30, RSA);
+            let spki = der(0x30, &[algorithm.clone(), der(0x03, &[&[0], &public[..]].concat())].concat());
+            let pkcs8 = der(0x30, &[number(&[0]), algorithm, der(0x04, &private)].concat());
+            for (label, key, kind, form) in [
+                ("PRIVATE KEY", &pkcs8, Kind::Private, Form::Pkcs8),
+                ("RSA PRIVATE KEY", &private, Kind::Private, Form::Pkcs1),
+                ("PUBLIC KEY", &spki, Kind::Public, Form::Spki),
+                ("RSA PUBLIC KEY", &public, Kind::Public, Form::Pkcs1Public),
+            ] {
+                match read(label, key, kind) {
+                    Ok(file) => assert!((2048..=8192).contains(&bits) && file.form() == form && file.der() == *key, "{label} {bits}"),
+                    Err(misuse) => assert_eq!(misuse.found, format!("one of {bits} bits"), "{label}"),
+                }
+            }
+        }
     }
 
     proptest::proptest! {

@@ -112,6 +112,31 @@ mod tests {
     use super::*;
     use crate::encode;
 
+    /// Where aws-lc-rs is there, it verifies instead.
+    #[test]
+    fn i12_what_one_half_signs_the_other_verifies_and_nothing_else() {
+        let row = include_str!("../../../tests/vectors/rfc5849/rsa.jsonl").lines().next().expect("a key");
+        let row: Value = serde_json::from_str(row).expect("JSON");
+        let pem = |half: &str, nth: usize| row[half][nth].as_str().expect("PEM").to_owned();
+        let private = private_key(&KeyFile::read(&pem("private", 0), Kind::Private).expect("a key")).expect("a key");
+        let public = public_key(&KeyFile::read(&pem("public", 0), Kind::Public).expect("a key")).expect("a key");
+        for hash in [Hash::Sha1, Hash::Sha256, Hash::Sha512] {
+            let signature = private.sign(hash, b"text", &|buffer: &mut [u8]| buffer.fill(7)).expect("a signature");
+            assert!(public.verifies(hash, b"text", &signature));
+            assert!(!public.verifies(hash, b"texts", &signature) && !public.verifies(hash, b"text", &signature[1..]));
+        }
+    }
+
+    /// Blinding by a constant would be none (RUSTSEC-2023-0071).
+    #[test]
+    fn what_blinds_is_the_callers_entropy() {
+        let drawn = |buffer: &mut [u8]| buffer.fill(0x5a);
+        let mut chance = Chance(&drawn);
+        assert_eq!((chance.try_next_u32(), chance.try_next_u64()), (Ok(0x5a5a_5a5a), Ok(0x5a5a_5a5a_5a5a_5a5a)));
+        let mut bytes = [0; 3];
+        assert_eq!((chance.try_fill_bytes(&mut bytes), bytes), (Ok(()), [0x5a; 3]));
+    }
+
     /// The calls recorded from oauthlib: their keys have 1024 bits, which `private_key` is never given.
     #[test]
     fn i1_recorded_signatures_by_short_keys_agree() {
