@@ -12,9 +12,6 @@ use crate::dry::without_signature;
 use crate::output::without_terminal_controls;
 use crate::request::LARGEST;
 
-/// Who asks. The transport says so by itself where nobody did; said here, it can be shown.
-const WE: &str = concat!("keyfob/", env!("CARGO_PKG_VERSION"));
-
 /// A transport that remembers.
 pub(crate) struct Wire {
     real: HyperTransport,
@@ -93,7 +90,8 @@ impl Wire {
 
 impl Transport for Wire {
     fn send(&self, mut request: Request<Body>) -> Sending<'_> {
-        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(WE));
+        // The transport says who asks by itself where nobody did; said here, it can be shown.
+        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(HyperTransport::USER_AGENT));
         Box::pin(async move {
             let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
             let (request, body) = if self.heard.whole { whole(request).await? } else { (request, Vec::new()) };

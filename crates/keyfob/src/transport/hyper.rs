@@ -22,12 +22,9 @@ use super::{Body, PublicOnly, Sending, Transport};
 /// The largest head of an answer: headers without end must not fill the memory.
 const LARGEST_HEAD: usize = 64 * 1024;
 
-/// Who asks (RFC 9110 §10.1.5), where the request does not say. Some servers refuse those that do not tell, whatever they ask for.
-const WE: &str = concat!("keyfob/", env!("CARGO_PKG_VERSION"));
-
 /// The transport in use: hyper over rustls, with a connection pool and the environment's proxies.
 ///
-/// A request without a `User-Agent` gets `keyfob/` and the version.
+/// A request without a `User-Agent` gets [ours](Self::USER_AGENT).
 ///
 /// Nothing is made before the first request that needs it. What the system trusts takes longer to read than the rest of a short command does, and `http` on
 /// this machine does without; a token that is good for now needs no client at all.
@@ -58,6 +55,9 @@ pub struct HyperTransportBuilder {
 }
 
 impl HyperTransport {
+    /// Who asks (RFC 9110 §10.1.5), where the request does not say: some servers refuse those that do not tell, whatever they ask for.
+    pub const USER_AGENT: &str = concat!("keyfob/", env!("CARGO_PKG_VERSION"));
+
     /// A transport with the usual settings.
     pub fn new() -> io::Result<Self> {
         Self::builder().build()
@@ -173,7 +173,7 @@ fn client(https: HttpsConnector<Connector>) -> Client<HttpsConnector<Connector>,
 
 impl Transport for HyperTransport {
     fn send(&self, mut request: http::Request<Body>) -> Sending<'_> {
-        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(WE));
+        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(Self::USER_AGENT));
         Box::pin(async move {
             let origin = Origin::of(request.uri()).map(|origin| origin.to_string()).unwrap_or_default();
             let clients = if request.uri().scheme() == Some(&Scheme::HTTP) { self.open() } else { self.trusting() };
