@@ -7,10 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use keyfob::transport::Transport;
 use keyfob::{Body, HyperTransport};
-use keyfob_broker::{Server, Tls};
+use keyfob_broker::api::token;
+use keyfob_broker::{Server, Site, Tls, Who};
 use keyfob_sandbox::Sandbox;
+use support::gate::{ACCESS, Bare, Vault, ok};
 use support::{World, service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -79,23 +82,84 @@ async fn a_program_that_asks_for_the_head_gets_no_more() {
     }
 }
 
+/// What programs ask for comes by HTTP/2 like any page, where every target has its authority; and there, too, it is our own name alone.
+#[tokio::test]
+async fn l1_programs_are_answered_by_http2_under_our_own_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trusted = certificate(folder.path());
+    let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
+    let vault = Vault::default();
+    let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("", "done")).await })).await;
+    let service = bare.connected(&vault).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let name = format!("localhost:{}", address.port());
+    let mut config = support::config(address, vec![service], vault.keyfob(), Some(format!("https://{name}")));
+    config.shelf = Some(vault.shelf.clone());
+    let server = Server::new(Site::new(config).expect("a site")).tls(tls).listener(listener).expect("a socket");
+    tokio::spawn(server.run(std::future::pending(), std::future::pending()));
+    let key = vault.made("bare", &["GET /**"], |new| new.may_see_token = true).await.text.expose().to_owned();
+    let token = token::create(&*vault.shelf, "owner", "an app", None, Who::Command, vault.now()).await.expect("a token");
+    let mut connection = http2(&trusted, address.port()).await;
+    for (path, bearer, answer) in
+        [("/api/bare/users", key.as_str(), "done"), ("/token/bare", &key, ACCESS), ("/v1/accounts/bare", token.text.expose(), "\"bare\"")]
+    {
+        let mut ask = async |authority: &str, host: Option<&str>| {
+            let mut request = http::Request::get(format!("https://{authority}{path}")).header("authorization", format!("Bearer {bearer}"));
+            if let Some(host) = host {
+                request = request.header("host", host);
+            }
+            connection.ready().await.expect("a connection");
+            let answer = connection.send_request(request.body(axum::body::Body::empty()).expect("a request")).await.expect("an answer");
+            let status = answer.status().as_u16();
+            let body = axum::body::to_bytes(axum::body::Body::new(answer.into_body()), 1 << 20).await.expect("a body");
+            (status, String::from_utf8_lossy(&body).into_owned())
+        };
+        for host in [None, Some(name.as_str())] {
+            let (status, text) = ask(&name, host).await;
+            assert!(status == 200 && text.contains(answer), "{path} {host:?}: {status} {text}");
+        }
+        // Whoever goes by the one and whoever goes by the other would take it for two different requests (RFC 9113 §8.3.1).
+        let evil = "evil.example";
+        for (authority, host) in [(name.as_str(), Some(evil)), (evil, Some(name.as_str())), (evil, None), (evil, Some(evil))] {
+            assert_eq!(ask(authority, host).await.0, 421, "{path} {authority} {host:?}");
+        }
+    }
+}
+
+/// A connection that speaks HTTP/2, and says what it is told to.
+async fn http2(trusted: &str, port: u16) -> hyper::client::conn::http2::SendRequest<axum::body::Body> {
+    let mut config = trusting(trusted);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+    let name = "localhost".try_into().expect("a name");
+    let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake");
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("a connection");
+    tokio::spawn(connection);
+    sender
+}
+
+fn trusting(trusted: &str) -> rustls::ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
+    let der = rustls::pki_types::pem::PemObject::from_pem_slice(trusted.as_bytes()).expect("a certificate");
+    roots.add(der).expect("an authority");
+    rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
 #[tokio::test]
 async fn http1_is_spoken_to_whoever_asks_for_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let trusted = certificate(folder.path());
     let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
     let (_world, port) = world(&tls).await;
-    let mut roots = rustls::RootCertStore::empty();
-    let der = rustls::pki_types::pem::PemObject::from_pem_slice(trusted.as_bytes()).expect("a certificate");
-    roots.add(der).expect("an authority");
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
     let name = "localhost".try_into().expect("a name");
-    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a handshake");
+    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(trusting(&trusted))).connect(name, stream).await.expect("a handshake");
     let request = format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = String::new();

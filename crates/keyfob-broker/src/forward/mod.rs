@@ -26,7 +26,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_SECURITY_POLICY, LOCATION, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use keyfob::proto::{Secret, encode, scrub};
 use keyfob::{Answer, Session};
 use keyfob_providers::Provider;
@@ -80,8 +80,9 @@ impl<'a> Use<'a> {
     pub(crate) async fn begin(site: &'a Site, request: &Parts, account: &'a str) -> Result<Self, Problem> {
         let began = Instant::now();
         let gate = site.gate.as_ref().ok_or_else(Problem::nowhere)?;
-        // A request for a proxy (RFC 9112 §3.2.2) has no business here, whichever server it names.
-        if request.uri.authority().is_some() {
+        // A request for a proxy (RFC 9112 §3.2.2) has no business here, whichever server it names. In HTTP/2 every request names one (`:authority`,
+        // RFC 9113 §8.3.1), in the place of `Host`: that it is ours, the host guard has judged.
+        if request.version < Version::HTTP_2 && request.uri.authority().is_some() {
             return Err(Problem::bad_request("absolute-target", "The target of the request is a whole URL; only a path is taken."));
         }
         if request.headers.contains_key(UPGRADE) {
