@@ -3,11 +3,15 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use keyfob::Store as _;
 use keyfob::proto::Timestamp;
 use keyfob::store::Expected;
 use keyfob_broker::Site;
+use keyfob_sandbox::At;
 use keyfob_store::shelf::Kind;
+use support::gate::until;
 use support::{Browser, World};
 
 /// Two people who know each other, and August.
@@ -217,7 +221,7 @@ async fn a_name_that_becomes_another_account_at_the_provider_is_another_account(
 #[tokio::test]
 async fn a_renamed_account_is_its_owners_at_every_moment() {
     let (world, mut owner, mut member) = two(&["fitbit"]).await;
-    let shelf: std::sync::Arc<dyn keyfob_store::Shelf> = world.shelf.clone().expect("a shelf");
+    let shelf: Arc<dyn keyfob_store::Shelf> = world.shelf.clone().expect("a shelf");
     owner.connect("fitbit").await;
     let token = owner.get("/accounts/fitbit").await.form_token();
     owner.post("/accounts/fitbit/rename", &[("form_token", &token), ("title", "Übersee")]).await;
@@ -284,9 +288,46 @@ async fn l19_a_household_may_share() {
 #[tokio::test]
 async fn the_pages_of_two_machines_are_the_same() {
     let (world, mut owner, _) = two(&["august"]).await;
-    let (_site, other): (std::sync::Arc<Site>, _) = world.another().await;
+    let (_site, other): (Arc<Site>, _) = world.another().await;
     owner.connect("august").await;
     owner.reach(other);
     assert!(owner.get("/").await.has("Log in again"));
     assert!(owner.get("/accounts/august").await.has("Front Door"));
+}
+
+/// What a page begins goes to its end: not the tokens revoked at the provider, and the account listed here for ever, with no line about it.
+#[tokio::test]
+async fn l17_whoever_logs_an_account_out_and_hangs_up_is_in_the_book_all_the_same() {
+    let (world, mut owner, _) = two(&["acme"]).await;
+    owner.connect("acme").await;
+    let token = owner.get("/accounts/acme/logout").await.form_token();
+    world.sandbox.faults("acme").update(|faults| (faults.at, faults.slow_ms) = (At::Token, 1000));
+    let posting = tokio::spawn(async move { owner.post("/accounts/acme/logout", &[("form_token", &token)]).await });
+    let revoked = || world.sandbox.seen("acme").iter().filter(|seen| seen.path == "/revoke").count();
+    // The refresh token; the access token takes another second.
+    until("the provider is told", async || revoked() > 0).await;
+    posting.abort();
+    until("it is forgotten", async || names(&world).await.is_empty()).await;
+    let shelf = world.shelf.clone().expect("a shelf");
+    until("it is nobody's any more", async || {
+        shelf.items(Kind("account"), None, None, 10, Timestamp::from_unix(0)).await.expect("items").is_empty()
+    })
+    .await;
+    until("there is a line", async || {
+        let acts = shelf.acts(Some("owner"), None, 10).await.expect("the book");
+        acts.iter().any(|(_, act)| String::from_utf8_lossy(&act.content).contains("\"disconnected\""))
+    })
+    .await;
+}
+
+/// What goes to its end is drawn in another task, and looks as the browser's person likes all the same.
+#[tokio::test]
+async fn what_an_action_ends_in_looks_like_any_other_page() {
+    let (world, mut owner, _) = two(&["august"]).await;
+    let page = owner.connect("august").await;
+    let lock = owner.get(&page.link("Front Door")).await.link("Unlock");
+    owner.set_cookie("keyfob-look", "dark");
+    world.sandbox.faults("august").update(|faults| (faults.slow_ms, faults.unavailable) = (50, 1000));
+    let failed = owner.act(&lock, &[]).await;
+    assert!(failed.status >= 500 && failed.has("data-theme=\"dark\"") && failed.has("Owner"), "{} {}", failed.status, failed.text);
 }

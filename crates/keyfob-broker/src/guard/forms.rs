@@ -1,7 +1,8 @@
 //! Requests that may change something come from a form of ours, filled in by the browser it was made for.
 //!
 //! Every method but GET and HEAD passes here, so that no route can forget it; a route gets its fields as [`Posted`], which nothing else
-//! makes.
+//! makes. And what such a form begins goes to its end, whoever hangs up: or tokens would be revoked at a provider and the account be listed here, with no
+//! line in the book.
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use keyfob::proto::{Origin, encode};
 
 use crate::browser::Visit;
 use crate::failure::Failure;
+use crate::guard::{Alive, unbroken_page};
 use crate::page::FORM_TOKEN;
 use crate::people::Door;
 use crate::router::{Entry, entry};
@@ -74,7 +76,7 @@ pub(crate) async fn forms(State(site): State<Arc<Site>>, request: Request, next:
         return Failure::not_allowed().into_response();
     }
     match judge(&site, entry, request).await {
-        Ok(request) => next.run(request).await,
+        Ok(request) => unbroken_page(Alive::of(request.extensions()), next.run(request)).await,
         Err(failure) => failure.into_response(),
     }
 }

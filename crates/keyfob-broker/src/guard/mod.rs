@@ -16,11 +16,8 @@ mod rate;
 mod unbroken;
 mod visitor;
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -36,7 +33,7 @@ pub(crate) use framing::Strict;
 pub(crate) use host::by_address;
 pub(crate) use log::{Answered, RequestId};
 pub(crate) use rate::Rates;
-pub(crate) use unbroken::{Alive, unbroken};
+pub(crate) use unbroken::{Alive, caught, unbroken, unbroken_page};
 pub(crate) use visitor::visitor;
 
 use self::headers::headers;
@@ -118,14 +115,7 @@ pub(crate) async fn deadline(request: Request, next: Next) -> Response {
 
 /// A panic is our fault and nobody's business: it ends the request, not the program, and shows nothing.
 async fn panics(answer: impl Future<Output = Response>) -> Response {
-    let mut answer = pin!(answer);
-    let done = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
-        // It is not asked again: whatever state it is in ends with it.
-        Err(_) => Poll::Ready(None),
-    });
-    done.await.unwrap_or_else(|| {
+    caught(pin!(answer)).await.unwrap_or_else(|| {
         tracing::error!("a request ended in a panic");
         Failure::ours().into_response()
     })
@@ -147,7 +137,10 @@ async fn receive(site: &Arc<Site>, request: Request) -> Response {
     if let Some(too_often) = rate::callback_rate(&request) {
         return too_often;
     }
-    let mut response = callback::receive(site, &request.into_parts().0).await.into_response();
+    // A browser that goes away now must not lose the tokens that its code is exchanged for, nor leave a link spent of which nothing came.
+    let (site, alive) = (site.clone(), Alive::of(request.extensions()));
+    let work = unbroken_page(alive, async move { callback::receive(&site, &request.into_parts().0).await.into_response() });
+    let mut response = work.await;
     response.extensions_mut().insert(Answered("callback"));
     response
 }

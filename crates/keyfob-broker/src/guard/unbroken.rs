@@ -2,12 +2,16 @@
 //! done at a provider and the line in the book, for whoever wants something done and no trace of it (L17).
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::task::Poll;
 
 use http::Extensions;
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
 use tracing::Instrument as _;
+
+use crate::page::Look;
 
 /// As long as somebody has one, the program does not end by itself: it waits for requests, and for work whose client is gone already.
 #[derive(Clone, Debug)]
@@ -39,4 +43,24 @@ pub(crate) async fn unbroken<T: Send + 'static>(alive: Option<Alive>, work: impl
         // The program ends, and everybody who waits with it.
         Err(Err(_)) => std::future::pending().await,
     }
+}
+
+/// The same for what may end in a page: the other task has the look of this one. In a box from the first moment on: a page is made of much, and every
+/// future that it is handed on in would have room for it once more.
+pub(crate) fn unbroken_page<T: Send + 'static>(
+    alive: Option<Alive>,
+    work: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = T> + Send {
+    let work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work);
+    unbroken(alive, Look::now().around(work))
+}
+
+/// What comes of it; `None` where it panics. It is not asked again: whatever state it is in ends with it.
+pub(crate) async fn caught<T>(mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(done)) => Poll::Ready(Some(done)),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }

@@ -1,5 +1,6 @@
 //! The provider sends a link's browser back.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Link, State, by_number};
 use crate::failure::Failure;
+use crate::guard::caught;
 use crate::routes::callback::{finish, put_back, seat_of};
 use crate::routes::{link, see_other};
 use crate::seat::Seat;
@@ -64,16 +66,13 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
             return Err(Failure::not_our_answer());
         }
     };
-    // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for, nor leave a link spent of which
-    // nothing came.
-    let task = tokio::spawn(connect(site.clone(), link.clone(), seat.clone(), login, verified));
-    task.await.map_err(|_| Failure::ours())??;
+    connect(site, link.clone(), &seat, login, verified).await?;
     tracing::info!(link = link.id, account = seat.name, "connected by a link");
     Ok(Some(onward(&link, "connected").unwrap_or_else(|| link::connected(&seat))))
 }
 
 /// Spends the link and connects the account; if nothing comes of that, the link can be used again.
-async fn connect(site: Arc<Site>, mut link: Link, seat: Seat, login: Login, verified: Verified) -> Result<(), Failure> {
+async fn connect(site: &Site, mut link: Link, seat: &Seat, login: Login, verified: Verified) -> Result<(), Failure> {
     let shelf = site.people()?.shelf.clone();
     // Before the code is exchanged: of any number who come with answers to one link, one connects.
     if !link.spend(&*shelf).await? {
@@ -81,7 +80,7 @@ async fn connect(site: Arc<Site>, mut link: Link, seat: Seat, login: Login, veri
     }
     let expected = if link.record.reconnects { Expected::Anything } else { Expected::Nothing };
     // What panics would leave the link spent, too.
-    let finished = tokio::spawn(finish(site, seat, login, verified, expected, None)).await.unwrap_or_else(|_| Err(Failure::ours()));
+    let finished = caught(pin!(finish(site, seat, login, verified, expected, None))).await.unwrap_or_else(|| Err(Failure::ours()));
     if finished.is_err() {
         link.reopen(&*shelf).await?;
     }

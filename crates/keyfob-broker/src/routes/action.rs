@@ -124,21 +124,15 @@ pub(crate) async fn act(
     Path((account, action)): Path<(String, String)>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    // In a task of its own: a browser that goes away once the door is open must not keep the line about it out of the book.
-    let task = tokio::spawn(async move { act_on(&site, &account, &action, &posted).await });
-    task.await.map_err(|_| Failure::ours())?
-}
-
-async fn act_on(site: &Site, account: &str, action: &str, posted: &Posted) -> Result<Response, Failure> {
     let visit = &posted.visit;
-    let seat = site.seat_for(visit, account)?;
+    let seat = site.seat_for(visit, &account)?;
     let desk = &seat.desk;
     let holder = site.holder(&seat);
     let holder = holder.read().await;
-    if !super::state(site, &seat, &holder, visit).await?.is_here() {
-        return Err(Failure::not_yours(site, &seat));
+    if !super::state(&site, &seat, &holder, visit).await?.is_here() {
+        return Err(Failure::not_yours(&site, &seat));
     }
-    let action = desk.provider.action(action).map_err(|_| Failure::nowhere())?;
+    let action = desk.provider.action(&action).map_err(|_| Failure::nowhere())?;
     if !action.acts {
         return Err(Failure::not_allowed());
     }
@@ -152,7 +146,7 @@ async fn act_on(site: &Site, account: &str, action: &str, posted: &Posted) -> Re
     if let Some(gate) = &site.gate {
         gate.book.open(site.keyfob.now()).await.map_err(|_| Failure::unwritten("Nothing was done."))?;
     }
-    let done = call(site, &seat, action, &said).await;
+    let done = call(&site, &seat, action, &said).await;
     let status = done.as_ref().map_or_else(|failure| failure.answered.unwrap_or(failure.status.as_u16()), |_| 200);
     // A failure, too: what came of it may be seen at the door alone.
     let line = What::Acted { account: seat.shown.clone(), action: action.name.clone(), status };

@@ -80,9 +80,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
             return Err(Failure::not_our_answer());
         }
     };
-    // In a task of its own: a browser that goes away now must not lose the tokens that its code was exchanged for.
-    let task = tokio::spawn(finish(site.clone(), seat.clone(), login, verified, Expected::Anything, Some(visit.clone())));
-    task.await.map_err(|_| Failure::ours())??;
+    finish(site, &seat, login, verified, Expected::Anything, Some(&visit)).await?;
     let notice = Notice::good(format!("{} is connected.", seat.desk.provider.title));
     // 303: the code is gone from the address bar, and from what the back button goes to.
     let onward = super::see_other(&page::account_path(&seat));
@@ -115,19 +113,19 @@ pub(crate) fn seat_of(site: &Site, person: &str, pending: &PendingLogin, path: &
 /// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else, and takes
 /// the place of what is `expected` there: nothing, or whatever it is.
 pub(crate) async fn finish(
-    site: Arc<Site>,
-    seat: Seat,
+    site: &Site,
+    seat: &Seat,
     login: Login,
     verified: keyfob::login::Verified,
     expected: Expected,
-    visit: Option<Visit>,
+    visit: Option<&Visit>,
 ) -> Result<(), Failure> {
-    let failed = |error: Error| Failure::from_error(&error, &seat);
-    let holder = site.holder(&seat);
+    let failed = |error: Error| Failure::from_error(&error, seat);
+    let holder = site.holder(seat);
     let mut holder = holder.write().await;
     let Some(people) = &site.people else {
         login.finish(verified).await.map_err(failed)?;
-        holder.change(visit.as_ref());
+        holder.change(visit);
         return Ok(());
     };
     let now = site.keyfob.now();
@@ -139,9 +137,9 @@ pub(crate) async fn finish(
     }
     let approved = login.exchange(verified).await.map_err(failed)?;
     // The tokens are not revoked: at some providers that would end the other person's authorization, too.
-    if !site.shared_accounts && !people.link(&site, &seat, &approved).await? {
+    if !site.shared_accounts && !people.link(site, seat, &approved).await? {
         tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
-        return Err(Failure::taken(&seat));
+        return Err(Failure::taken(seat));
     }
     let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
     // Another machine may have been faster.
@@ -163,7 +161,7 @@ pub(crate) async fn finish(
         return Err(Failure::sign_in_first());
     }
     site.note(&seat.person, What::Connected { account: seat.shown.clone() }).await?;
-    match &visit {
+    match visit {
         Some(visit) => holder.change(Some(visit)),
         // Nobody who is known came with it; the account is whose it was meant for.
         None => holder.forget(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use keyfob::proto::Answer;
@@ -15,7 +15,7 @@ use keyfob::{Error, Login};
 use super::callback;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
-use crate::guard::{Knocked, Posted};
+use crate::guard::{Alive, Knocked, Posted, unbroken_page};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::people::{Outcome, Purpose, SIGN_IN, SignIn};
 use crate::site::Site;
@@ -59,23 +59,23 @@ pub(crate) async fn link(State(site): State<Arc<Site>>, Extension(posted): Exten
     Ok(super::see_other(&url.map_err(|error| Failure::sign_in(&error))?))
 }
 
-pub(crate) async fn receive(
-    State(site): State<Arc<Site>>,
-    visit: Option<Extension<Visit>>,
-    RawQuery(query): RawQuery,
-    method: http::Method,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
+pub(crate) async fn receive(State(site): State<Arc<Site>>, visit: Option<Extension<Visit>>, request: Request) -> Result<Response, Failure> {
     // A link checker's HEAD must not spend the sign-in.
-    if method != http::Method::GET {
+    if request.method() != http::Method::GET {
         return Err(Failure::not_allowed());
     }
-    let sign_in = place(&site)?.clone();
+    let (alive, (parts, _)) = (Alive::of(request.extensions()), request.into_parts());
     let visit = visit.map(|Extension(visit)| visit);
+    // An invitation that is accepted must not be lost with a browser that goes away now.
+    unbroken_page(alive, async move { answered(&site, visit, parts.uri.query(), &parts.headers).await }).await
+}
+
+async fn answered(site: &Site, visit: Option<Visit>, query: Option<&str>, headers: &HeaderMap) -> Result<Response, Failure> {
+    let sign_in = place(site)?;
     let query = query.filter(|query| query.len() <= callback::LONGEST).ok_or_else(Failure::not_our_answer)?;
-    let key = callback::key(&query).ok_or_else(Failure::not_our_answer)?;
+    let key = callback::key(query).ok_or_else(Failure::not_our_answer)?;
     // It was begun at the door, or by somebody who is signed in; in this browser.
-    let door = site.known_door(&headers).map(|door| door.binding);
+    let door = site.known_door(headers).map(|door| door.binding);
     let bindings = door.into_iter().chain(visit.iter().map(|visit| visit.binding.clone()));
     let mut taken = None;
     for binding in bindings {
@@ -96,36 +96,34 @@ pub(crate) async fn receive(
         is_theirs && pending.provider == SIGN_IN && pending.pending.redirect_uri() == Some(&site.sign_in_redirect_uri())
     });
     let Some(purpose) = purpose else {
-        callback::put_back(&site, &pending, &binding).await;
+        callback::put_back(site, &pending, &binding).await;
         return Err(Failure::not_our_answer());
     };
-    let login = site.resume_sign_in(&sign_in, pending.clone()).await;
+    let login = site.resume_sign_in(sign_in, pending.clone()).await;
     let login = match login {
         Ok(login) => login,
         Err(error) => {
-            callback::put_back(&site, &pending, &binding).await;
+            callback::put_back(site, &pending, &binding).await;
             return Err(Failure::sign_in(&error));
         }
     };
-    let verified = match login.judge(Answer::Query(&query)).await {
+    let verified = match login.judge(Answer::Query(query)).await {
         Ok(verified) => verified,
         Err(error) if error.ends_login() => return Err(ended(&error)),
         Err(error) => {
             tracing::warn!(%error, "an answer was refused; the sign-in goes on");
-            callback::put_back(&site, &pending, &binding).await;
+            callback::put_back(site, &pending, &binding).await;
             return Err(Failure::not_our_answer());
         }
     };
-    // In a task of its own: an invitation that is accepted must not be lost with a browser that goes away now.
-    let task = tokio::spawn(finish(site.clone(), sign_in, login, verified, purpose));
-    let outcome = task.await.map_err(|_| Failure::ours())?.map_err(|error| Failure::sign_in(&error))?;
+    let outcome = finish(site, sign_in, login, verified, purpose).await.map_err(|error| Failure::sign_in(&error))?;
     match (outcome, visit) {
         (Outcome::In(person), before) => {
             let notice = Notice::good(format!("You are signed in as {}.", person.name));
             site.sign_in(&person, before, notice).await
         }
         (Outcome::Linked, Some(visit)) => {
-            site.leave(&visit, Notice::good(format!("You sign in at {} from now on.", place(&site)?))).await;
+            site.leave(&visit, Notice::good(format!("You sign in at {sign_in} from now on."))).await;
             Ok(super::see_other("/"))
         }
         (Outcome::SomebodyElse, _) => Err(Failure::plain(
@@ -138,8 +136,8 @@ pub(crate) async fn receive(
 }
 
 async fn finish(
-    site: Arc<Site>,
-    sign_in: SignIn,
+    site: &Site,
+    sign_in: &SignIn,
     login: Login,
     verified: keyfob::login::Verified,
     purpose: Purpose,
@@ -147,7 +145,7 @@ async fn finish(
     let approved = login.exchange(verified).await?;
     let people = site.people.as_ref().ok_or_else(|| keyfob::proto::Misuse::new("people", "guests"))?;
     // The tokens were for this question alone, and are forgotten with it.
-    site.admit(people, &sign_in, &approved, purpose).await
+    site.admit(people, sign_in, &approved, purpose).await
 }
 
 fn place(site: &Site) -> Result<&SignIn, Failure> {
