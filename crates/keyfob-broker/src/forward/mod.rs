@@ -42,7 +42,7 @@ use crate::seat::Seat;
 use crate::site::Site;
 
 /// Says that an answer is the provider's, and whose: a 401 of theirs and one of ours want different remedies.
-const PROVIDER: HeaderName = HeaderName::from_static("x-keyfob-provider");
+pub(crate) const PROVIDER: HeaderName = HeaderName::from_static("x-keyfob-provider");
 
 /// Where a redirect leads that leaves the API: for a program to look at, and not for a client to follow with a key in its hand.
 const ELSEWHERE: HeaderName = HeaderName::from_static("x-keyfob-location");

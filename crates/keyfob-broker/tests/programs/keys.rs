@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
+use keyfob_broker::api::token;
 use keyfob_broker::{Who, keys};
 use keyfob_store::shelf::{Act, Change, Changes, Item, Kind};
 use keyfob_store::{MemoryShelf, Shelf};
@@ -205,6 +206,69 @@ async fn a_revoked_key_is_refused_everywhere_within_a_second() {
     assert!(revoked.elapsed() < std::time::Duration::from_secs(10), "half a second, where the machine has nothing else to do");
     let lines = vault.book().await;
     assert!(lines.iter().any(|line| line["act"] == "key-revoked" && line["key"] == made.key.id.as_str() && line["who"] == "command"));
+}
+
+/// One program whose key has ended must not keep out all others that come by the same address.
+#[tokio::test]
+async fn l15_wrong_keys_are_refused_for_being_too_many_and_right_ones_let_in_all_the_same() {
+    let shelf = Silent::new();
+    let vault = Vault::on(shelf.clone());
+    let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["GET /x"]).await;
+    let token = token::create(&*vault.shelf, "owner", "an app", None, Who::Command, vault.now()).await.expect("a token").text;
+    // Of the right form, and of the right checksum; and what is neither.
+    let ended = vault.made("bare", &["GET /x"], |_| {}).await;
+    keys::revoke(&*vault.shelf, None, &ended.key.id, Who::Command, vault.now()).await.expect("the shelf");
+    let (ended, reads) = (ended.text.expose(), || shelf.reads.load(Ordering::Relaxed));
+    let before = reads();
+    let mut statuses = Vec::new();
+    for _ in 0..125 {
+        statuses.push(instance.ask("kfk_wrong", "GET", "/api/bare/x").await.status);
+    }
+    assert_eq!((statuses[0], statuses[119]), (401, 401));
+    assert!(statuses[120..].contains(&429), "{statuses:?}");
+    assert!(reads() - before < 100, "what cannot be a key is looked up nowhere");
+    // A drop comes back each half a second.
+    let refused = async |text: &str, target: &str| loop {
+        let reply = instance.ask(text, "GET", target).await;
+        if reply.status != 401 {
+            return (reply.status, reply.header("retry-after").is_some());
+        }
+    };
+    assert_eq!(refused("kfk_wrong", "/api/bare/x").await, (429, true));
+    assert_eq!(refused(ended, "/token/bare").await, (429, true));
+    assert_eq!(refused("kft_wrong", "/v1/me").await, (429, true));
+    for _ in 0..3 {
+        assert_eq!(instance.ask(&key, "GET", "/api/bare/x").await.status, 200, "what is right is let in");
+        assert_eq!(instance.ask(token.expose(), "GET", "/v1/me").await.status, 200);
+    }
+    assert_eq!(refused(ended, "/api/bare/x").await, (429, true), "and makes nothing of what is wrong");
+}
+
+/// The provider's refusal is no guess at a key of ours.
+#[tokio::test]
+async fn what_the_provider_refuses_costs_nobody_a_try() {
+    let vault = Vault::default();
+    let bare = Bare::start(|came| {
+        Box::pin(async move {
+            if came.line().starts_with("POST /token") {
+                let tokens = r#"{"access_token":"another","token_type":"Bearer","expires_in":3600}"#;
+                return came.answer(&ok("Content-Type: application/json\r\n", tokens)).await;
+            }
+            came.answer("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+        })
+    })
+    .await;
+    let service = bare.connected(&vault).await;
+    let instance = Instance::start(&vault, vec![service]).await;
+    let key = vault.key("bare", &["GET /x"]).await;
+    for _ in 0..150 {
+        let reply = instance.ask(&key, "GET", "/api/bare/x").await;
+        assert_eq!((reply.status, reply.header("x-keyfob-provider")), (401, Some("bare")), "{}", reply.text());
+    }
+    assert_eq!(instance.ask("kfk_wrong", "GET", "/api/bare/x").await.status, 401);
 }
 
 /// A shelf whose changes are told when the test says so.
