@@ -138,6 +138,47 @@ async fn operations_have_an_address_of_their_own() {
     assert_eq!(get(&world, "/metrics", &[]).await.status, 404, "and no figures there");
 }
 
+/// An instance all of whose places are taken by work is busy, and not dead: whoever asks is told so, and does not end it.
+#[tokio::test]
+async fn whoever_runs_it_is_answered_where_all_are_at_work() {
+    let mut port = 0;
+    let world = world(&["august"], None, |server| {
+        let mut limits = keyfob_broker::Limits::default();
+        limits.connections = 2;
+        let server = server.limits(limits).listen_for_operations(&"127.0.0.1:0".parse::<Address>().expect("an address")).expect("a port");
+        port = server.ports().last().expect("a port").port();
+        server
+    })
+    .await;
+    let mut browser = world.browser();
+    browser.get("/").await;
+    let cookie = browser.cookies().expect("cookies").iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+    // Forms whose bodies do not come.
+    let head = format!(
+        "POST /connect/august HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: 100\r\n\r\nform",
+        world.address
+    );
+    let ask = async |path: &str| {
+        let mut browser = world.browser();
+        let url = format!("http://127.0.0.1:{port}{path}");
+        let asked = browser.send("GET", &url, &[("host", "127.0.0.1")], None);
+        tokio::time::timeout(std::time::Duration::from_secs(25), asked).await.expect("an answer in time")
+    };
+    let mut held = Vec::new();
+    for under_way in 1..=2 {
+        let mut stream = tokio::net::TcpStream::connect(world.address).await.expect("a connection");
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        held.push(stream);
+        while sample(&ask("/metrics").await.text, "keyfob_http_requests_under_way") < f64::from(under_way) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(ask(path).await.status, 200, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn l13_only_a_listed_proxy_says_who_asks() {
     let few: Rate = "2/h".parse().expect("a rate");

@@ -38,6 +38,9 @@ use crate::site::Site;
 /// Requests under way are waited for at the end, so long: an exchanged code that nobody writes down is a lost login.
 const FAREWELL: Duration = Duration::from_secs(20);
 
+/// Connections at once to where whoever runs it asks.
+const FOR_OPERATIONS: usize = 64;
+
 /// The program around a site: where it listens, whom it believes, how it ends.
 #[derive(Debug)]
 pub struct Server {
@@ -191,9 +194,11 @@ impl Server {
         });
         let operations = Operations::new(proxies, limits, site.metrics.clone(), metrics_token);
         let slots = Slots::new(operations.limits.connections, operations.limits.connections_per_peer);
+        // Where all places are taken by work, whoever asks whether we live still has to hear that we do, or a busy instance is ended for a dead one.
+        let apart = Slots::new(FOR_OPERATIONS, FOR_OPERATIONS);
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let mut accepting = JoinSet::new();
-        let mut accept = |socket: Socket, router: Router, programs: Option<guard::Front>, tls: Option<Arc<Tls>>| {
+        let mut accept = |socket: Socket, router: Router, programs: Option<guard::Front>, tls: Option<Arc<Tls>>, slots: &Arc<Slots>| {
             let front = Front { router, programs, operations: operations.clone() };
             accepting.spawn(accept(socket, front, tls, slots.clone(), alive.clone()));
         };
@@ -201,10 +206,10 @@ impl Server {
         let programs = guard::Front { site: site.clone(), operations: operations.clone() };
         for socket in pages {
             let tls = tls.clone().filter(|_| matches!(socket, Socket::Tcp(_)));
-            accept(socket, router.clone(), Some(programs.clone()), tls);
+            accept(socket, router.clone(), Some(programs.clone()), tls, &slots);
         }
         for socket in for_operations {
-            accept(socket, operations_router(site.clone(), operations.clone()), None, None);
+            accept(socket, operations_router(site.clone(), operations.clone()), None, None, &apart);
         }
         drop(alive);
         let end = async {
