@@ -27,6 +27,7 @@ mod health;
 pub mod keys;
 mod limits;
 mod links;
+mod listing;
 mod metrics;
 mod operations;
 mod page;

@@ -4,14 +4,16 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use keyfob::Store as _;
-use keyfob::proto::Timestamp;
+use keyfob::proto::{Origin, Timestamp};
 use keyfob::store::Expected;
 use keyfob_broker::Site;
 use keyfob_sandbox::At;
-use keyfob_store::shelf::Kind;
-use support::gate::until;
+use keyfob_store::shelf::{Item, Kind};
+use support::counted::Counted;
+use support::gate::{Bare, Instance, Vault, put_account, until};
 use support::{Browser, World};
 
 /// Two people who know each other, and August.
@@ -330,4 +332,55 @@ async fn what_an_action_ends_in_looks_like_any_other_page() {
     world.sandbox.faults("august").update(|faults| (faults.slow_ms, faults.unavailable) = (50, 1000));
     let failed = owner.act(&lock, &[]).await;
     assert!(failed.status >= 500 && failed.has("data-theme=\"dark\"") && failed.has("Owner"), "{} {}", failed.status, failed.text);
+}
+
+/// A web app whose owner has an account at a provider made by hand, and their program's token.
+async fn bare() -> (Vault, Arc<Counted>, Instance, String) {
+    let vault = Vault::default();
+    let provider = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    let service = provider.connected(&vault).await;
+    let counted = Arc::new(Counted::new(vault.store.clone()));
+    let instance = Instance::over(counted.clone(), &vault, vec![service]).await;
+    let token = keyfob_broker::api::token::create(&*vault.shelf, "owner", "an app", None, keyfob_broker::Who::Command, vault.now()).await;
+    let token = token.expect("a token").text.expose().to_owned();
+    (vault, counted, instance, token)
+}
+
+/// Every account is on the list, its pages one after the other.
+async fn listed(instance: &Instance, token: &str) -> Vec<String> {
+    let (mut names, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = instance.ask(token, "GET", &format!("/v1/accounts?limit=200{cursor}")).await.json();
+        names.extend(page["items"].as_array().expect("a list").iter().map(|item| item["name"].as_str().expect("a name").to_owned()));
+        let Some(next) = page["next_cursor"].as_str() else { return names };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+#[tokio::test]
+async fn more_accounts_than_anybody_reads_at_once_are_all_listed() {
+    let (vault, _, instance, token) = bare().await;
+    let mut all = vec!["bare".to_owned()];
+    for number in 0..1005 {
+        let name = format!("bare/{number:04}");
+        put_account(&vault, &name, "bare", Origin::parse("https://bare.example").expect("an origin")).await;
+        all.push(name);
+    }
+    assert_eq!(listed(&instance, &token).await, all);
+}
+
+/// What the command forgot is missed once by each page, and the vault is not opened anew for each of it.
+#[tokio::test]
+async fn the_vault_is_looked_through_once_for_all_that_is_missed() {
+    let (vault, counted, instance, token) = bare().await;
+    assert_eq!(listed(&instance, &token).await, ["bare"]);
+    for number in 0..30 {
+        let item = Item::new(keyfob::AccountId::random().to_string(), format!("{{\"name\":\"bare/{number}\"}}")).owned_by("owner");
+        vault.shelf.put_item(Kind("account"), &item, Expected::Nothing).await.expect("put");
+    }
+    let before = counted.all.load(Ordering::Relaxed);
+    assert_eq!(listed(&instance, &token).await, ["bare"]);
+    assert_eq!(counted.all.load(Ordering::Relaxed) - before, 1);
+    assert_eq!(listed(&instance, &token).await, ["bare"]);
+    assert_eq!(counted.all.load(Ordering::Relaxed) - before, 1, "what is gone is not looked for again");
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{self, What, Who};
 use crate::keys::is_number;
 use crate::keys::text::{Digest, Shown, TOKEN_PREFIX, draw_as};
+use crate::listing::Listing;
 
 const KIND: Kind = Kind("token");
 
@@ -95,7 +96,7 @@ pub async fn create(
 /// # Errors
 /// Those of the shelf.
 pub async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<ApiToken>, StoreError> {
-    let items = shelf.items(KIND, Some(owner), None, MOST, now).await?;
+    let items = Listing::of(shelf, KIND, Some(owner)).all(now).await?;
     items.iter().map(|item| read(item).map(|(token, _)| token)).collect()
 }
 

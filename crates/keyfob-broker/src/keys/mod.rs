@@ -38,6 +38,7 @@ pub(crate) use shown::{of_headers, shown};
 use text::Digest;
 
 use crate::audit::{self, What, Who};
+use crate::listing::Listing;
 pub use crate::rate::Rate;
 use crate::seat::whose;
 
@@ -160,18 +161,8 @@ pub async fn create(shelf: &dyn Shelf, new: NewKey, by: Who, now: Timestamp) -> 
 /// # Errors
 /// Those of the shelf.
 pub async fn list(shelf: &dyn Shelf, owner: Option<&str>, now: Timestamp) -> Result<Vec<ValetKey>, StoreError> {
-    let mut keys: Vec<ValetKey> = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let items = shelf.items(KIND, owner, after.as_deref(), PAGE, now).await?;
-        for item in &items {
-            keys.push(Record::read(item)?.0);
-        }
-        match items.last() {
-            Some(last) if items.len() == PAGE => after = Some(last.value.id.clone()),
-            _ => break,
-        }
-    }
+    let items = Listing::of(shelf, KIND, owner).all(now).await?;
+    let mut keys = items.iter().map(|item| Ok(Record::read(item)?.0)).collect::<Result<Vec<ValetKey>, StoreError>>()?;
     // Their numbers mean nothing to a person.
     keys.sort_by(|a, b| (&a.account, a.created_at, &a.name).cmp(&(&b.account, b.created_at, &b.name)));
     Ok(keys)

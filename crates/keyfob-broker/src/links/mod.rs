@@ -23,6 +23,7 @@ pub(crate) use arrive::{connecting, receive};
 pub(crate) use return_url::{KIND as RETURN_URL, ReturnUrl, add, is_listed, list as return_urls, remove as remove_return_url};
 
 use crate::keys::is_number;
+use crate::listing::Listing;
 use crate::people::Door;
 
 pub(crate) const KIND: Kind = Kind("connect");
@@ -117,7 +118,7 @@ pub(crate) async fn keep(shelf: &dyn Shelf, link: &mut Link) -> Result<(), Store
 
 /// The links of a person, by number.
 pub(crate) async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<Link>, StoreError> {
-    shelf.items(KIND, Some(owner), None, MOST, now).await?.iter().map(Link::read).collect()
+    Listing::of(shelf, KIND, Some(owner)).all(now).await?.iter().map(Link::read).collect()
 }
 
 /// A link of this person.

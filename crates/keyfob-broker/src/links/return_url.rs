@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hash;
 use crate::keys::is_number;
+use crate::listing::Listing;
 
 pub(crate) const KIND: Kind = Kind("return-url");
 
@@ -50,7 +51,7 @@ pub(crate) async fn add(shelf: &dyn Shelf, owner: &str, url: &str, now: Timestam
 
 /// A person's list, by number.
 pub(crate) async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<ReturnUrl>, StoreError> {
-    shelf.items(KIND, Some(owner), None, MOST, now).await?.iter().map(read).collect()
+    Listing::of(shelf, KIND, Some(owner)).all(now).await?.iter().map(read).collect()
 }
 
 /// Takes a URL off the list.

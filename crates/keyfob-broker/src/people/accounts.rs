@@ -1,6 +1,8 @@
 //! Whose which account is, beside its name: what each person has, what they call it on pages, and that one account at a provider is linked to
 //! one person.
 
+use std::collections::HashMap;
+
 use keyfob::proto::Timestamp;
 use keyfob::store::Expected;
 use keyfob::{Account, Approved, StoreError};
@@ -11,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::person::OWNER;
 use super::{People, hex};
 use crate::browser::random;
+use crate::listing::Listing;
 use crate::seat::{Seat, whose};
 use crate::site::Site;
 
@@ -22,9 +25,6 @@ const UPSTREAM: Kind = Kind("upstream");
 
 /// What belongs to all of us together.
 const HOUSE: Kind = Kind("house");
-
-/// More accounts of one person than fit on a page.
-const MOST: usize = 1000;
 
 /// A link that was begun and never finished is nobody's after so long.
 const UNFINISHED: i64 = 10 * 60;
@@ -49,6 +49,13 @@ struct Linked {
     at: Timestamp,
 }
 
+/// What is written down of an account, and the account itself, if the vault still has it.
+struct Known {
+    id: String,
+    listed: Listed,
+    account: Option<Account>,
+}
+
 /// An account that is there.
 #[derive(Clone, Debug)]
 pub(crate) struct Mine {
@@ -66,11 +73,10 @@ impl Site {
             self.find_accounts(people, now).await?;
         }
         let mut mine = Vec::new();
-        for item in people.shelf.items(ACCOUNT, Some(person), None, MOST, now).await? {
-            let listed: Listed = super::read(&item.value)?;
+        for Known { id, listed, account } in self.known_of(people, person, now).await? {
             // The command may have logged it out, or in again as another one.
-            let Some(account) = self.account_of(people, &item.value, &listed, now).await? else {
-                people.shelf.remove_item(ACCOUNT, &item.value.id).await?;
+            let Some(account) = account else {
+                people.shelf.remove_item(ACCOUNT, &id).await?;
                 continue;
             };
             // The provider may not be served any more.
@@ -83,39 +89,41 @@ impl Site {
     /// All that a person has in the vault, also of providers that are not served any more.
     pub(super) async fn all_of(&self, people: &People, person: &str, now: Timestamp) -> Result<Vec<Account>, StoreError> {
         let mut accounts = Vec::new();
-        let mut after: Option<String> = None;
-        loop {
-            let some = people.shelf.items(ACCOUNT, Some(person), after.as_deref(), MOST, now).await?;
-            for item in &some {
-                let listed: Listed = super::read(&item.value)?;
-                let account = match self.account_of(people, &item.value, &listed, now).await? {
-                    Some(account) => Some(account),
-                    // Its name may have become another account's by the command; that one is theirs just so.
-                    None => self.keyfob.store().account(&listed.name).await?.map(|found| found.value),
-                };
-                accounts.extend(account);
-            }
-            if some.len() < MOST {
-                return Ok(accounts);
-            }
-            after = some.last().map(|item| item.value.id.clone());
+        for Known { listed, account, .. } in self.known_of(people, person, now).await? {
+            accounts.extend(match account {
+                Some(account) => Some(account),
+                // Its name may have become another account's by the command; that one is theirs just so.
+                None => self.keyfob.store().account(&listed.name).await?.map(|found| found.value),
+            });
         }
+        Ok(accounts)
     }
 
-    /// The account that a person's item is of, if the vault still has it. The command gives it another name there first, and says so here a moment later,
-    /// or never, where it is cut off in between: so it is looked for by its id. What is dropped instead would be nobody's, and nobody could take it back.
-    async fn account_of(&self, people: &People, item: &Item, listed: &Listed, now: Timestamp) -> Result<Option<Account>, StoreError> {
-        let is_it = |account: &Account| account.id.as_str() == item.id;
-        let found = self.keyfob.store().account(&listed.name).await?.map(|found| found.value);
-        if let Some(account) = found.filter(is_it) {
-            return Ok(Some(account));
+    /// What is written down of a person's accounts, with each that the vault still has. The command gives an account another name there first, and says so
+    /// here a moment later, or never, where it is cut off in between: so what is not there by its name is looked for by its id. What is dropped instead would
+    /// be nobody's, and nobody could take it back.
+    async fn known_of(&self, people: &People, person: &str, now: Timestamp) -> Result<Vec<Known>, StoreError> {
+        let mut known = Vec::new();
+        for item in Listing::of(&*people.shelf, ACCOUNT, Some(person)).all(now).await? {
+            let listed: Listed = super::read(&item.value)?;
+            let found = self.keyfob.store().account(&listed.name).await?.map(|found| found.value);
+            let id = item.value.id;
+            known.push(Known { account: found.filter(|account| account.id.as_str() == id), id, listed });
         }
-        let mut all = self.keyfob.store().accounts().await?.into_iter().map(|found| found.value);
-        let renamed = all.find(|account| is_it(account) && item.owner.as_deref() == Some(whose(&account.name).0));
-        if let Some(account) = &renamed {
-            people.renamed(&listed.name, account, now).await?;
+        if known.iter().all(|one| one.account.is_some()) {
+            return Ok(known);
         }
-        Ok(renamed)
+        // Every record of the vault is opened for this: once for all that are missed, and after the last of them was.
+        let all = self.keyfob.store().accounts().await?.into_iter().map(|found| found.value);
+        let theirs = all.filter(|account| whose(&account.name).0 == person);
+        let mut theirs: HashMap<String, Account> = theirs.map(|account| (account.id.to_string(), account)).collect();
+        for one in known.iter_mut().filter(|one| one.account.is_none()) {
+            one.account = theirs.remove(&one.id);
+            if let Some(account) = &one.account {
+                people.renamed(&one.listed.name, account, now).await?;
+            }
+        }
+        Ok(known)
     }
 
     /// Writes down what the command made: once for a vault as it was before there were people, and then each service's usual name.

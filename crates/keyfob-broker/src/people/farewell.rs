@@ -18,6 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::person::OWNER;
 use super::{People, Person};
 use crate::api::{self, token};
+use crate::listing::Listing;
 use crate::seat::whose;
 use crate::site::{Desk, Site};
 use crate::{audit, keys, links, webhook};
@@ -226,11 +227,9 @@ impl Paying {
 
     /// What is to be tried now, by provider, without those that have a task already.
     async fn due(&self, people: &People, now: Timestamp) -> Result<HashMap<String, Vec<Versioned<Item>>>, StoreError> {
-        let (mut due, mut after) = (HashMap::<String, Vec<_>>::new(), None::<String>);
-        loop {
-            let page = people.shelf.items(OWED, None, after.as_deref(), ROUND, now).await?;
-            after = page.last().map(|last| last.value.id.clone());
-            let is_last = page.len() < ROUND;
+        let mut due = HashMap::<String, Vec<_>>::new();
+        let mut all = Listing::of(&*people.shelf, OWED, None);
+        while let Some(page) = all.page(now).await? {
             for found in page {
                 // What cannot be read stays for whoever can, and stands in nobody's way.
                 let Ok(owed) = super::read::<Owed>(&found.value) else { continue };
@@ -238,10 +237,8 @@ impl Paying {
                     due.entry(owed.account.provider).or_default().push(found);
                 }
             }
-            if is_last {
-                return Ok(due);
-            }
         }
+        Ok(due)
     }
 }
 

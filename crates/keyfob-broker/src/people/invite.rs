@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{People, Person, id_of};
 use crate::browser::random;
+use crate::listing::Listing;
 
 const KIND: Kind = Kind("invite");
 
@@ -65,7 +66,7 @@ impl People {
 
     /// Takes back what a person could sign in by.
     pub(super) async fn uninvite(&self, person: &str, now: Timestamp) -> Result<(), StoreError> {
-        for invite in self.shelf.items(KIND, Some(person), None, usize::from(u16::MAX), now).await? {
+        for invite in Listing::of(&*self.shelf, KIND, Some(person)).all(now).await? {
             self.shelf.remove_item(KIND, &invite.value.id).await?;
         }
         Ok(())

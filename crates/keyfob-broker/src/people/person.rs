@@ -7,14 +7,12 @@ use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
 use super::People;
+use crate::listing::Listing;
 
 /// The id of the person whose vault this is: accounts that the command makes are theirs.
 pub(crate) const OWNER: &str = "owner";
 
 pub(super) const KIND: Kind = Kind("person");
-
-/// More people are a directory, which is somebody else's program.
-const MOST: usize = 10_000;
 
 /// Somebody who may sign in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -115,7 +113,7 @@ impl People {
 
     /// Everybody, also who is being removed.
     pub(crate) async fn everybody(&self, now: Timestamp) -> Result<Vec<Person>, StoreError> {
-        let found = self.shelf.items(KIND, None, None, MOST, now).await?;
+        let found = Listing::of(&*self.shelf, KIND, None).all(now).await?;
         found.iter().map(|found| read(&found.value)).collect()
     }
 

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::person::Subject;
 use super::{People, Person};
+use crate::listing::Listing;
 use crate::site::Site;
 
 /// Which person a subject is.
@@ -258,7 +259,7 @@ impl People {
         let known = Known { person: Some(person.id.clone()) };
         let item = Item::new(id, serde_json::to_vec(&known).expect("text")).owned_by(person.id.clone());
         let generation = self.shelf.put_item(SUBJECT, &item, expected).await?;
-        for other in self.shelf.items(SUBJECT, Some(&person.id), None, usize::from(u16::MAX), now).await? {
+        for other in Listing::of(&*self.shelf, SUBJECT, Some(&person.id)).all(now).await? {
             if other.value.id != id {
                 self.shelf.remove_item(SUBJECT, &other.value.id).await?;
             }
@@ -269,7 +270,7 @@ impl People {
 
     /// Whoever signs in as this person is nobody from now on, until they are invited again.
     pub(super) async fn bar(&self, person: &str, now: Timestamp) -> Result<(), StoreError> {
-        for found in self.shelf.items(SUBJECT, Some(person), None, usize::from(u16::MAX), now).await? {
+        for found in Listing::of(&*self.shelf, SUBJECT, Some(person)).all(now).await? {
             let nobody = serde_json::to_vec(&Known { person: None }).expect("text");
             self.shelf.put_item(SUBJECT, &Item::new(found.value.id, nobody), Expected::Anything).await?;
         }

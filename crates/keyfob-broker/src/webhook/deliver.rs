@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::follow::{LIFE, MESSAGE, Message, TOLD};
 use super::{KIND, Trouble, Webhook, change, sign, target};
+use crate::listing::Listing;
 use crate::site::Site;
 
 /// What waits is looked for this often, also where nobody rings.
@@ -37,8 +38,8 @@ const AT_ONCE: usize = 16;
 /// Of those, to one webhook: a receiver that is slow keeps no other one waiting for long.
 const AT_ONCE_OF_ONE: usize = 2;
 
-/// How many are read at once, and how many one webhook is told until it is looked again.
-const PAGE: usize = 100;
+/// How many one webhook is told until it is looked again.
+const ROUND: usize = 100;
 
 /// The pauses between tries, in seconds; the first is longer than a try takes. The last is repeated until the message's life is over.
 const PAUSES: [i64; 7] = [30, 60, 5 * 60, 15 * 60, 3600, 2 * 3600, 4 * 3600];
@@ -110,11 +111,10 @@ impl UnderWay {
 
     /// The numbers of the messages that are due, by webhook, without those that have a task already.
     async fn due(&self, site: &Site, shelf: &dyn Shelf) -> Result<HashMap<String, Vec<String>>, StoreError> {
-        let (mut due, mut after) = (HashMap::<String, Vec<String>>::new(), None::<String>);
+        let (mut due, mut all) = (HashMap::<String, Vec<String>>::new(), Listing::of(shelf, MESSAGE, None));
         loop {
             let now = site.keyfob.now();
-            let page = shelf.items(MESSAGE, None, after.as_deref(), PAGE, now).await?;
-            after = page.last().map(|last| last.value.id.clone());
+            let Some(page) = all.page(now).await? else { return Ok(due) };
             for Item { id, owner, content, .. } in page.iter().map(|found| &found.value) {
                 let Ok(message) = serde_json::from_slice::<Message>(content) else {
                     shelf.remove_item(MESSAGE, id).await?;
@@ -133,12 +133,9 @@ impl UnderWay {
                     continue;
                 }
                 let ids = due.entry(message.webhook).or_default();
-                if ids.len() < PAGE {
+                if ids.len() < ROUND {
                     ids.push(id.clone());
                 }
-            }
-            if page.len() < PAGE {
-                return Ok(due);
             }
         }
     }

@@ -27,6 +27,7 @@ pub(crate) use deliver::Bell;
 pub(crate) use event::Name;
 
 use crate::keys::is_number;
+use crate::listing::Listing;
 use crate::site::Site;
 
 pub(crate) const KIND: Kind = Kind("webhook");
@@ -131,7 +132,7 @@ pub(crate) async fn keep(shelf: &dyn Shelf, webhook: &Webhook) -> Result<(), Sto
 
 /// The webhooks of a person, by number.
 pub(crate) async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<Webhook>, StoreError> {
-    shelf.items(KIND, Some(owner), None, MOST, now).await?.iter().map(Webhook::read).collect()
+    Listing::of(shelf, KIND, Some(owner)).all(now).await?.iter().map(Webhook::read).collect()
 }
 
 /// A webhook of this person.

@@ -73,8 +73,13 @@ impl Vault {
     }
 
     pub fn keyfob(&self) -> Keyfob {
+        self.keyfob_over(self.store.clone())
+    }
+
+    /// The same, with something in front of the store.
+    pub fn keyfob_over(&self, store: Arc<dyn Store>) -> Keyfob {
         let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
-        Keyfob::with(self.store.clone(), Arc::new(transport), self.clock.clone(), Arc::new(OsEntropy))
+        Keyfob::with(store, Arc::new(transport), self.clock.clone(), Arc::new(OsEntropy))
     }
 
     pub fn now(&self) -> Timestamp {
@@ -134,9 +139,18 @@ impl Instance {
     }
 
     pub async fn with(vault: &Vault, services: Vec<Service>, shelf: Option<Arc<dyn Shelf>>) -> Self {
+        Self::of(vault.keyfob(), services, shelf).await
+    }
+
+    /// One with something in front of the store.
+    pub async fn over(store: Arc<dyn Store>, vault: &Vault, services: Vec<Service>) -> Self {
+        Self::of(vault.keyfob_over(store), services, Some(vault.shelf.clone())).await
+    }
+
+    async fn of(keyfob: Keyfob, services: Vec<Service>, shelf: Option<Arc<dyn Shelf>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let mut config = super::config(address, services, vault.keyfob(), None);
+        let mut config = super::config(address, services, keyfob, None);
         config.shelf = shelf;
         let site = Site::new(config).expect("a site");
         let (stop, stopped) = oneshot::channel::<()>();

@@ -2,6 +2,7 @@
 //! redirects when told, and fills in forms.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod counted;
 pub mod gate;
 pub mod hostile;
 pub mod shelves;
@@ -116,7 +117,7 @@ impl World {
         Self::set_up_with(sandbox, services, setup, |server| server).await
     }
 
-    async fn set_up_with(sandbox: Sandbox, services: Vec<Service>, setup: Setup, change: impl FnOnce(Server) -> Server) -> Self {
+    pub async fn set_up_with(sandbox: Sandbox, services: Vec<Service>, setup: Setup, change: impl FnOnce(Server) -> Server) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Shifted::default()));
         let keyfob = Keyfob::with(store.clone(), Arc::new(transport()), clock.clone(), Arc::new(OsEntropy));
         let place = setup.known.then(|| setup.place.unwrap_or_else(shelves::memory));
