@@ -88,8 +88,15 @@ pub(crate) struct Asked {
 /// Draws a link, which opens nothing until it is kept; with what is in it, which is not kept. The book has its number before. `None`: there are too
 /// many that wait.
 pub(crate) async fn draw(shelf: &dyn Shelf, asked: Asked, now: Timestamp) -> Result<Option<(Link, Secret)>, StoreError> {
-    if shelf.items(KIND, Some(&asked.owner), None, MOST, now).await?.len() >= MOST {
-        return Ok(None);
+    // One that was used waits for nobody, and is there until it ends only to be looked at.
+    let (mut waiting, mut all) = (0, Listing::of(shelf, KIND, Some(&asked.owner)));
+    while let Some(page) = all.page(now).await? {
+        for found in &page {
+            waiting += usize::from(Link::read(found)?.record.state == State::Open);
+        }
+        if waiting >= MOST {
+            return Ok(None);
+        }
     }
     let Asked { owner, asker, provider, account, reconnects, scopes, return_to, expires_at } = asked;
     let (id, secret) = (keyfob::random_hex(), Secret::new(keyfob::random_hex()));

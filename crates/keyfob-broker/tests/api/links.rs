@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use keyfob::store::Expected;
 use keyfob_sandbox::At;
+use keyfob_store::shelf::{Item, Kind};
 use serde_json::{Value, json};
 
 use super::support::gate::until;
@@ -186,6 +188,37 @@ async fn a_denial_goes_back_and_leaves_the_link_open_and_one_that_was_taken_back
     assert_eq!(program.send("DELETE", &format!("/v1/connect-links/{number}"), &[], "").await.status, 200);
     assert_eq!(back(&mut browser, &answer).await.status, 403);
     assert_eq!(program.get("/v1/accounts/netatmo%2Fada").await.status, 404);
+}
+
+#[tokio::test]
+async fn links_that_were_used_wait_for_nobody() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, link) = linked(&world, json!({})).await;
+    let shelf = world.shelf.clone().expect("a shelf");
+    let now = keyfob::Clock::now(&*world.clock);
+    let made = shelf.item(Kind("connect"), link["id"].as_str().expect("a number"), now).await.expect("the shelf").expect("a link").value;
+    let mut record: Value = serde_json::from_slice(&made.content).expect("JSON");
+    for state in ["connected", "open"] {
+        record["state"] = state.into();
+        for number in 0..1000 {
+            let id = format!("{number:032x}");
+            let item = Item::new(id, record.to_string()).owned_by("owner").until(now.plus(3600));
+            shelf.put_item(Kind("connect"), &item, Expected::Anything).await.expect("put");
+        }
+        let next = program.post("/v1/connect-links", &json!({"provider": "netatmo", "account": "netatmo/next"})).await;
+        match state {
+            "connected" => assert_eq!(next.status, 201, "{}", next.text()),
+            _ => assert_eq!((next.status, next.code().as_str()), (422, "too-many")),
+        }
+    }
+    let (mut listed, mut cursor) = (0, String::new());
+    loop {
+        let page = program.get(&format!("/v1/connect-links?limit=200{cursor}")).await.json();
+        listed += page["items"].as_array().map_or(0, Vec::len);
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(listed, 1002, "all that are there");
 }
 
 #[tokio::test]
