@@ -7,7 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use keyfob::proto::Origin;
+use keyfob::Store as _;
+use keyfob::proto::{Origin, Secret};
+use keyfob::store::Expected;
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::shelf::Kind;
 use serde_json::{Value, json};
@@ -154,6 +156,46 @@ async fn what_becomes_of_an_account_is_told_signed_and_once() {
     let shelf = world.shelf.clone().expect("a shelf");
     let waiting = shelf.items(Kind("message"), None, None, 10, keyfob::proto::Timestamp::from_unix(0)).await.expect("items");
     assert!(waiting.is_empty());
+}
+
+/// The account that another person's login takes the place of has left: that is in the history, and told from there alone.
+#[tokio::test]
+async fn who_has_to_make_way_for_another_login_is_told_of_once() {
+    let receiver = Receiver::start().await;
+    let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
+    let services = vec![service(&sandbox, "fitbit", None)];
+    let webhook_origins = vec![Origin::parse(&receiver.origin).expect("an origin")];
+    let setup = Setup { known: true, webhook_origins, ..Setup::default() };
+    let figures = "a-token-for-the-figures";
+    let world = World::set_up_with(sandbox, services, setup, |server| server.metrics_token(Secret::new(figures))).await;
+    let _more = world.another().await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    hook(&program, &receiver).await;
+    owner.connect("fitbit").await;
+    receiver.has(1).await;
+    // As if it had been somebody else's at the provider.
+    let mut other = world.account("fitbit").await.expect("an account");
+    assert!(other.kept.insert("user_id".to_owned(), "SOMEBODY".to_owned()).is_some(), "it is known whose it is");
+    world.store.put_account(&other, Expected::Anything, None).await.expect("put");
+    owner.connect("fitbit").await;
+    let new = world.account("fitbit").await.expect("an account");
+    assert_ne!(new.id, other.id);
+    receiver.has(3).await;
+    // What is told twice comes late.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let told =
+        receiver.arrived().iter().map(|one| (one.json()["type"].clone(), one.json()["data"]["account_id"].clone())).collect::<Vec<_>>();
+    let [first, rest @ ..] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(first, &(json!("account.connected"), json!(other.id)));
+    // Two at a time are on their way, in any order.
+    let made_way = [(json!("account.disconnected"), json!(other.id)), (json!("account.connected"), json!(new.id))];
+    assert!(rest.len() == 2 && made_way.iter().all(|one| rest.contains(one)), "{told:?}");
+    let bearer = format!("Bearer {figures}");
+    let metrics = super::send(world.address, "GET", "/metrics", &[("Authorization", &bearer)], "").await.text();
+    for line in ["keyfob_logins_total{direction=\"in\"} 2", "keyfob_logins_total{direction=\"out\"} 1"] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
 }
 
 #[tokio::test]
