@@ -92,6 +92,10 @@ impl Problem {
             Error::Held { .. } | Error::Unsaved { .. } | Error::Stopped { .. } => {
                 Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "refreshing", said) }
             }
+            Error::AskedToWait { left, .. } => {
+                let after = Some(left.as_secs().max(1));
+                Self { retry_after: after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "refreshing", said) }
+            }
             Error::Protocol(error) => {
                 let (status, code) = match error {
                     proto::Error::Misuse(_) => (StatusCode::BAD_REQUEST, "misuse"),

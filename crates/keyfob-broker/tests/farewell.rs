@@ -157,10 +157,10 @@ async fn l18_what_cannot_be_told_stands_in_front_of_nobody() {
     let debt = shelf.items(kind, None, None, 10, Timestamp::from_unix(0)).await.expect("items").remove(0).value;
     let mut waits: serde_json::Value = serde_json::from_slice(&debt.content).expect("JSON");
     waits["next"] = serde_json::to_value(keyfob::Clock::now(&*world.clock).plus(24 * 3600)).expect("a moment");
-    for number in 0..150 {
+    for number in 0..350 {
         let item = Item { id: format!("!{number:03}"), ..Item::new("", waits.to_string()) };
         shelf.put_item(kind, &item, Expected::Anything).await.expect("put");
     }
     world.advance(3600);
-    until("what comes after them is told", async || kept(&world, "revocation", None).await == 150).await;
+    until("what comes after them is told", async || kept(&world, "revocation", None).await == 350).await;
 }

@@ -131,6 +131,7 @@ mod tests {
             why: "ends soon".to_owned(),
             unanswered: 0,
             over: false,
+            not_before: None,
         };
         let received = Some(Fingerprint::of(&Secret::new("two")));
         Entry {

@@ -58,6 +58,27 @@ impl Error {
         }
     }
 
+    /// How many seconds the server asks to be left alone before the same request may succeed (`Retry-After`), where it says. What it says, up to thousands
+    /// of years: whoever waits has a limit of their own.
+    pub fn retry_after(&self) -> Option<u64> {
+        let told = match self {
+            Self::Refused(refused) => refused.retry_after,
+            Self::Misbehaved(misbehaved) => misbehaved.retry_after,
+            _ => None,
+        };
+        told.filter(|_| self.is_transient())
+    }
+
+    /// With what the answer's headers say about that.
+    pub(crate) fn waiting_for(mut self, seconds: Option<u64>) -> Self {
+        match &mut self {
+            Self::Refused(refused) => refused.retry_after = seconds,
+            Self::Misbehaved(misbehaved) => misbehaved.retry_after = seconds,
+            _ => {}
+        }
+        self
+    }
+
     /// Whether a login cannot go on after this: the person (or server) refused *our* request, or it is too old. Everything
     /// else leaves the login alive, so that a stray or hostile callback cannot end it.
     pub fn ends_login(&self) -> bool {
@@ -132,11 +153,12 @@ pub struct Refused {
     pub uri: Option<String>,
     /// OAuth 1: what the server named as the reason (`oauth_problem`).
     pub reason: Option<crate::oauth1::Reason>,
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Refused {
     pub(crate) fn new(code: Code) -> Self {
-        Self { code, status: None, description: None, uri: None, reason: None }
+        Self { code, status: None, description: None, uri: None, reason: None, retry_after: None }
     }
 
     fn hint(&self) -> Option<String> {
@@ -282,6 +304,7 @@ pub struct Misbehaved {
     /// What to do about it.
     pub hint: Option<String>,
     untimely: bool,
+    retry_after: Option<u64>,
 }
 
 /// Where RFC 7515 says how a key is found.
@@ -289,7 +312,7 @@ const UNKNOWN_KEY: &str = "RFC 7515 §6";
 
 impl Misbehaved {
     pub(crate) fn new(section: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { section, expected: expected.into(), found: found.into(), status: None, hint: None, untimely: false }
+        Self { section, expected: expected.into(), found: found.into(), status: None, hint: None, untimely: false, retry_after: None }
     }
 
     /// No key of the set could have made a signature. Not an answer to hold against the server before its keys were fetched again.

@@ -18,6 +18,7 @@ pub mod oauth1;
 pub mod oauth2;
 pub mod oidc;
 mod reach;
+mod retry_after;
 pub mod scrub;
 pub mod secret;
 mod settings;
@@ -35,6 +36,7 @@ pub use error::{Code, Error, Misbehaved, Misuse, Refused, Transport, TransportKi
 pub use limits::{Limit, Limits, ResetIn};
 pub use message::{Body, Incoming, Outgoing};
 pub use reach::{Reach, is_public};
+pub use retry_after::retry_after;
 pub use scrub::Scrubber;
 pub use secret::Secret;
 pub use settings::{Api, Attach, Flow, Settings, Signal};

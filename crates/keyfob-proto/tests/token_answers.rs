@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, RETRY_AFTER};
 use keyfob_proto::oauth1::{Callback, CallbackAt};
 use keyfob_proto::oauth2::{ClientAuth, Exchange, TokenBody, TokenKind};
 use keyfob_proto::{Answer, App, Code, Deviation, Error, Received, Refused, Secret, Tolerated, oauth1, oauth2};
@@ -273,6 +273,23 @@ fn c10_what_a_refusal_means_for_the_next_try() {
     }
     // A definite word stays definite, whatever the status.
     assert!(!refusal(500, r#"{"error":"invalid_grant"}"#).is_transient());
+}
+
+#[test]
+fn c10_how_long_a_server_asks_to_be_left_alone_is_in_the_error() {
+    let told = |status, body: &str, after: Option<&str>| {
+        let refresh = oauth2_client(|_, _| {}).refresh(&oauth2_tokens()).expect("a refresh");
+        let mut answer = json_answer(status, body);
+        if let Some(after) = after {
+            answer.headers_mut().insert(RETRY_AFTER, after.parse().expect("a header"));
+        }
+        refresh.receive(&answer, NOW).expect_err("refused").retry_after()
+    };
+    for (status, body) in [(429, ""), (429, r#"{"error":"slow_down"}"#), (503, "<html>"), (400, r#"{"error":"temporarily_unavailable"}"#)] {
+        assert_eq!(told(status, body, Some("30")), Some(30), "{status} {body}");
+        assert_eq!(told(status, body, None), None, "{status} {body}");
+    }
+    assert_eq!(told(400, r#"{"error":"invalid_grant"}"#, Some("30")), None, "no waiting helps");
 }
 
 #[test]

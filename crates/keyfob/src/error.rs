@@ -1,6 +1,7 @@
 //! What can go wrong with a session.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::StatusCode;
 use keyfob_proto::{self as proto, Timestamp};
@@ -70,6 +71,13 @@ pub enum Error {
         /// The account.
         account: String,
     },
+    /// The provider asked to be left alone for a while when new tokens were asked for last, here or in another process (`Retry-After`).
+    AskedToWait {
+        /// The account.
+        account: String,
+        /// How long it still is; a minute at most.
+        left: Duration,
+    },
 }
 
 /// An answer of an API that is an error, by its status or by what the provider file says.
@@ -103,6 +111,16 @@ impl Error {
             Self::Held { account, by, since } => Self::Held { account: account.clone(), by: by.clone(), since: *since },
             Self::Unsaved { account, since, error } => Self::Unsaved { account: account.clone(), since: *since, error: error.again() },
             Self::Stopped { account } => Self::Stopped { account: account.clone() },
+            Self::AskedToWait { account, left } => Self::AskedToWait { account: account.clone(), left: *left },
+        }
+    }
+
+    /// How long the provider asks to be left alone, where it says. What it says, which may be years.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Protocol(error) => error.retry_after().map(Duration::from_secs),
+            Self::AskedToWait { left, .. } => Some(*left),
+            _ => None,
         }
     }
 
@@ -124,6 +142,7 @@ impl Error {
             }
             Self::Unsaved { error, .. } => Some(format!("keep this program running, and {}", error.hint())),
             Self::Stopped { .. } => Some("try again".to_owned()),
+            Self::AskedToWait { account, .. } => Some(format!("try again then; whoever cannot wait: keyfob refresh {account}")),
         }
     }
 }
@@ -155,6 +174,9 @@ impl fmt::Display for Error {
                 write!(f, "the new tokens of \"{account}\", received at {}, cannot be kept: {error}", moment::utc(*since))
             }
             Self::Stopped { account } => write!(f, "the refresh of \"{account}\" was stopped before its end"),
+            Self::AskedToWait { account, left } => {
+                write!(f, "the provider asked to wait before \"{account}\" is refreshed again, for another {} s", left.as_secs().max(1))
+            }
         }
     }
 }

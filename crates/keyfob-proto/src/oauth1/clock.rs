@@ -1,12 +1,10 @@
 //! A clock that is off, and how it is noticed (RFC 5849 §3.3): the server refuses the timestamp, and says in `Date` what time it is there.
 
-use std::time::UNIX_EPOCH;
-
 use http::StatusCode;
-use http::header::DATE;
 
 use super::problem::{Reason, Report};
 use crate::message::Incoming;
+use crate::retry_after::date;
 use crate::scrub::Scrubber;
 use crate::time::Timestamp;
 
@@ -58,7 +56,7 @@ impl ClockOffset {
         if !names_the_timestamp(answer, report.as_ref()) {
             return None;
         }
-        let there = date(answer)?;
+        let there = date(answer.headers)?;
         // A server that refuses the very time it tells is not helped by it.
         let acceptable = report.and_then(|report| report.acceptable_timestamps);
         if acceptable.is_some_and(|(first, last)| !(first..=last).contains(&there.as_unix())) {
@@ -90,16 +88,10 @@ fn names_the_timestamp(answer: Incoming<'_>, report: Option<&Report>) -> bool {
     }
 }
 
-/// `Date`, in any of the three forms that RFC 9110 §5.6.7 has a recipient accept.
-fn date(answer: Incoming<'_>) -> Option<Timestamp> {
-    let date = httpdate::parse_http_date(answer.headers.get(DATE)?.to_str().ok()?).ok()?;
-    let seconds = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    i64::try_from(seconds).ok().map(Timestamp::from_unix)
-}
-
 #[cfg(test)]
 mod tests {
     use http::Response;
+    use http::header::DATE;
 
     use super::*;
 

@@ -11,6 +11,7 @@ use super::rar::{self, AuthorizationDetail};
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::error::{Error, Misbehaved};
 use crate::message::Incoming;
+use crate::retry_after::retry_after;
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -58,8 +59,12 @@ pub(crate) enum RefreshToken {
     Dropped,
 }
 
-/// Reads an answer.
+/// Reads an answer. Where it is none, the error knows how long the server asks to be left alone.
 pub(crate) fn read(answer: Incoming<'_>, client: &Client, context: Context, now: Timestamp) -> Result<Received, Error> {
+    received(answer, client, context, now).map_err(|error| error.waiting_for(retry_after(answer.headers, now)))
+}
+
+fn received(answer: Incoming<'_>, client: &Client, context: Context, now: Timestamp) -> Result<Received, Error> {
     let mut tolerated = Tolerated::new();
     let allowed = &client.shared.deviations;
     let found = Found::read(answer, SECTION, client, &context.scrubber, &mut tolerated)?;

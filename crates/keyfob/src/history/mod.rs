@@ -110,10 +110,14 @@ pub struct Spending {
     /// How many refreshes of this token went unanswered: before this one, or with it where it is over.
     #[serde(default)]
     pub unanswered: u32,
-    /// Whether it is over: the request was sent, no answer came that could be used, and the history says so. A note that is not over, found
+    /// Whether it is over: the request was sent, no answer came that could be used, and the history says so; it is kept where that answer may be missed
+    /// (`unanswered`), or the provider asked to wait (`not_before`). A note that is not over, found
     /// by whoever has the right to refresh now, was left behind by a process that is gone.
     #[serde(default)]
     pub over: bool,
+    /// Where it is over: the provider asked to be left alone until then (`Retry-After`). No later than a minute after it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
 }
 
 /// Who acts: a process on a machine.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use keyfob_proto::oauth1::{Buffer, ClockOffset, Explanation, Nonce, Once};
 use keyfob_proto::oauth2::{self, dpop};
 use keyfob_proto::{
     Api, Body as SignedBody, Endpoint, Flow, Incoming, Misuse, OAuth2Tokens, Origin, TokenSet, Transport as TransportError, TransportKind,
-    encode,
+    encode, retry_after,
 };
 
 use super::answer::Answer;
@@ -356,11 +356,11 @@ impl Prepared<'_> {
 
     fn wait_wanted(&self, answer: &http::Response<Body>) -> Option<u64> {
         let wanted = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let now = self.shared.keyfob.now();
         let seconds = match answer.headers().get(RETRY_AFTER) {
-            Some(told) => told.to_str().ok()?.trim().parse().ok()?,
+            Some(_) => retry_after(answer.headers(), now)?,
             // Who says when the next period begins, and no more, means the same.
             None if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
-                let now = self.shared.keyfob.now();
                 let begins = self.shared.settings.api.limits.as_ref()?.read(answer.headers(), now)?.resets_at?;
                 u64::try_from(begins.since(now).max(0)).ok()?
             }

@@ -100,6 +100,7 @@ async fn a_refusal_is_a_persons_business_and_no_lost_token_is_suspected() {
         why: "ends soon".to_owned(),
         unanswered: 0,
         over: false,
+        not_before: None,
     });
     house.store.put_account(&account, Expected::Generation(record.generation), None).await.unwrap();
     house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));

@@ -19,7 +19,7 @@ async fn being_spent(by: Actor, seconds: i64) -> House {
 
 async fn noted(house: &House, by: Actor, seconds: i64) -> Account {
     let (token, since) = (Fingerprint::of(&Secret::new("refresh-1")), Timestamp::from_unix(NOW - seconds));
-    let note = Spending { token, grant: None, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false };
+    let note = Spending { token, grant: None, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false, not_before: None };
     Account { spending: Some(note), ..house.kept().await }
 }
 

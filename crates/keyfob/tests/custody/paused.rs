@@ -57,3 +57,71 @@ async fn during_a_pause_somebody_elses_success_counts() {
     house.store.put_account(&account, Expected::Anything, None).await.unwrap();
     assert_eq!(session.token(0).await.unwrap().expose(), "access-9");
 }
+
+/// By both clocks.
+async fn pass(house: &House, seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    house.clock.turn(seconds.cast_signed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn c10_a_wish_to_be_left_alone_is_kept_to_by_all_processes() {
+    let house = House::new().await;
+    house.provider.next(Act::SayWait("30"));
+    let (session, idle) = (house.session().await, house.session().await);
+    assert!(matches!(session.token(0).await.unwrap_err(), Error::Protocol(_)));
+    for _ in 0..2 {
+        // Within the process, in one that had read the account before, and in new ones.
+        for session in [session.clone(), idle.clone(), house.session().await] {
+            session.token(0).await.unwrap_err();
+        }
+        pass(&house, 14).await;
+    }
+    let error = house.session().await.token(0).await.unwrap_err();
+    assert!(matches!(&error, Error::AskedToWait { left, .. } if left.as_secs() == 2), "{error}");
+    assert_eq!(house.provider.asked().len(), 1);
+    assert_eq!(house.kept().await.health, keyfob::Health::Ok);
+    pass(&house, 2).await;
+    assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-2");
+    assert_eq!(house.kept().await.spending, None, "the wish ends with the success");
+    // The others find that.
+    pass(&house, 1).await;
+    assert_eq!(idle.token(0).await.unwrap().expose(), "access-2");
+    assert_eq!(house.provider.asked().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c10_a_wish_to_be_left_alone_has_a_limit_and_no_clock_makes_it_longer() {
+    for after in ["86400", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let house = House::new().await;
+        house.provider.next(Act::SayWait(after));
+        let session = house.session().await;
+        session.token(0).await.unwrap_err();
+        pass(&house, 59).await;
+        session.token(0).await.unwrap_err();
+        assert_eq!(house.provider.asked().len(), 1, "{after}");
+        pass(&house, 1).await;
+        assert_eq!(session.token(0).await.unwrap().expose(), "access-2", "{after}");
+    }
+    for turned in [-10_000, -31, 31, 10_000] {
+        let house = House::new().await;
+        house.provider.next(Act::SayWait("30"));
+        house.session().await.token(0).await.unwrap_err();
+        house.clock.turn(turned);
+        let begun = Instant::now();
+        let session = house.session().await;
+        while session.token(0).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        assert!(begun.elapsed() <= Duration::from_secs(62), "{:?} at {turned}", begun.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c10_whoever_insists_is_let_through_a_wish_to_be_left_alone() {
+    let house = House::new().await;
+    house.provider.next(Act::SayWait("30"));
+    house.session().await.token(0).await.unwrap_err();
+    house.session().await.refresh().await.unwrap();
+    assert_eq!(house.refresh_token().await, "refresh-2");
+}

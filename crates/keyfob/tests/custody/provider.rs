@@ -21,6 +21,8 @@ pub enum Act {
     Fail(TransportKind),
     /// It is answered with this, and not carried out.
     Say(u16, &'static str),
+    /// It is answered 429 with this `Retry-After`, and not carried out.
+    SayWait(&'static str),
     /// It is carried out, and answered with this.
     Instead(u16, &'static str),
 }
@@ -120,6 +122,11 @@ impl Provider {
         match act {
             Some(Act::Fail(kind)) => return Err(TransportError::new(kind, "https://provider.example")),
             Some(Act::Say(status, body)) => return Ok(json(status, body)),
+            Some(Act::SayWait(after)) => {
+                let mut answer = json(429, "");
+                answer.headers_mut().insert("retry-after", after.parse().unwrap());
+                return Ok(answer);
+            }
             _ => {}
         }
         let told: Option<u64> = refresh.rsplit('-').next().and_then(|number| number.parse().ok());

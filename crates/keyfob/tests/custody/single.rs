@@ -163,6 +163,7 @@ async fn d4_a_holder_that_hangs_is_named() {
         why: "ends soon".to_owned(),
         unanswered: 0,
         over: false,
+        not_before: None,
     });
     house.store.put_account(&account, Expected::Generation(record.generation), None).await.unwrap();
     let session = house.session().await;

@@ -1,6 +1,5 @@
 //! Asking until somebody has decided: what the device grant (RFC 8628 §3.5) and CIBA (OpenID CIBA Core §10.1) have in common.
 
-use http::header::RETRY_AFTER;
 use serde::{Deserialize, Serialize};
 
 use crate::deviation::{Deviation, Tolerated};
@@ -108,7 +107,7 @@ impl Poll {
         Ok(None)
     }
 
-    fn judge(&mut self, outcome: Result<Received, Error>, retry_after: Option<i64>, now: Timestamp) -> Result<Step, Error> {
+    fn judge(&mut self, outcome: Result<Received, Error>, now: Timestamp) -> Result<Step, Error> {
         let error = match outcome {
             Ok(received) => {
                 self.over = true;
@@ -137,7 +136,8 @@ impl Poll {
         } else {
             self.pause_from(now);
         }
-        if let Some(seconds) = retry_after {
+        if let Some(seconds) = error.retry_after() {
+            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
             self.next_at = self.next_at.max(now.plus(seconds.min(LONGEST_RETRY_AFTER)));
         }
         Ok(Step::WaitUntil(self.next_at.min(self.expires_at)))
@@ -214,13 +214,11 @@ impl Waiting {
             received.tolerated.extend(self.tolerated.iter().filter_map(|name| Deviation::by_name(name)));
             received
         });
-        let seconds =
-            answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse::<u32>().ok());
-        self.poll.judge(outcome, seconds.map(i64::from), now)
+        self.poll.judge(outcome, now)
     }
 
     pub(super) fn unreachable(&mut self, failure: Transport, now: Timestamp) -> Result<Step, Error> {
-        self.poll.judge(Err(failure.into()), None, now)
+        self.poll.judge(Err(failure.into()), now)
     }
 
     /// The code that names the login must not go to another server than the one that made it up (mix-up, RFC 9700 §4.4).

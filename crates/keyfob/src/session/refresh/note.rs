@@ -1,5 +1,7 @@
 //! The note "about to spend": what is written before the request leaves, and what one that is found there means.
 
+use keyfob_proto::Timestamp;
+
 use crate::history::{Event, Fingerprint, Spending};
 use crate::keyfob::Keyfob;
 use crate::moment;
@@ -28,9 +30,11 @@ impl Note {
             over: true,
             ..found.clone()
         });
+        // One that was answered, with the wish to wait, tells of nothing that may be lost.
+        let earlier = earlier.filter(|earlier| earlier.unanswered > 0);
         let unanswered = earlier.as_ref().map_or(0, |earlier| earlier.unanswered);
         let (since, by, grant) = (keyfob.now(), keyfob.actor().clone(), grant.map(str::to_owned));
-        let ours = Spending { token, grant, since, by, why: why.as_str().to_owned(), unanswered, over: false };
+        let ours = Spending { token, grant, since, by, why: why.as_str().to_owned(), unanswered, over: false, not_before: None };
         Self { ours, earlier, abandoned }
     }
 
@@ -40,12 +44,16 @@ impl Note {
         Some(Event::Abandoned { refresh: Spending { over: false, unanswered: refresh.unanswered.saturating_sub(1), ..refresh.clone() } })
     }
 
-    /// The note that stays behind a failure: that nobody answered; or what was there before, where the token was not spent.
-    pub(super) fn after_failure(&self, unanswered: bool) -> Option<Spending> {
-        if !unanswered {
-            return self.earlier.clone();
-        }
-        Some(Spending { unanswered: self.ours.unanswered.saturating_add(1), over: true, ..self.ours.clone() })
+    /// The note that stays behind a failure: that nobody answered; or what was there before, where the token was not spent; and until when the provider
+    /// wants to be left alone, which other processes have to know, too (C10).
+    pub(super) fn after_failure(&self, unanswered: bool, not_before: Option<Timestamp>) -> Option<Spending> {
+        let over = || Spending { over: true, ..self.ours.clone() };
+        let stays = match &self.earlier {
+            _ if unanswered => Some(Spending { unanswered: self.ours.unanswered.saturating_add(1), ..over() }),
+            Some(earlier) => Some(earlier.clone()),
+            None => not_before.map(|_| over()),
+        };
+        stays.map(|note| Spending { not_before, ..note })
     }
 
     /// Why the provider may refuse a token that was good: what a person needs to know who finds the account logged out.
@@ -78,17 +86,31 @@ mod tests {
     fn unanswered_refreshes_of_one_token_are_counted() {
         let first = note("a", None);
         assert_eq!((first.ours.unanswered, first.event(), first.diagnosis()), (0, None, None));
-        assert_eq!(first.after_failure(false), None);
-        let over = first.after_failure(true).expect("a note stays");
+        assert_eq!(first.after_failure(false, None), None);
+        let over = first.after_failure(true, None).expect("a note stays");
         assert_eq!((over.unanswered, over.over), (1, true));
 
         let second = note("a", Some(&over));
         assert_eq!((second.ours.unanswered, second.event()), (1, None), "its end is in the history already");
-        assert_eq!(second.after_failure(false), Some(over), "a refusal to act leaves what was unclear before");
+        assert_eq!(second.after_failure(false, None), Some(over), "a refusal to act leaves what was unclear before");
         assert!(second.diagnosis().is_some());
-        assert_eq!(second.after_failure(true).map(|note| note.unanswered), Some(2));
+        assert_eq!(second.after_failure(true, None).map(|note| note.unanswered), Some(2));
 
         assert_eq!(note("b", Some(&second.ours)).ours.unanswered, 0, "another token");
+    }
+
+    #[test]
+    fn c10_the_wish_to_wait_stays_and_makes_no_answer_missed() {
+        let wish = Some(Timestamp::from_unix(1_800_000_030));
+        let first = note("a", None);
+        let told = first.after_failure(false, wish).expect("a note stays");
+        assert_eq!((told.over, told.unanswered, told.not_before), (true, 0, wish));
+        let second = note("a", Some(&told));
+        assert_eq!((second.ours.unanswered, second.event(), second.diagnosis()), (0, None, None), "it was answered");
+        assert_eq!(second.after_failure(false, None), None);
+        let lost = first.after_failure(true, None).expect("a note stays");
+        let told = note("a", Some(&lost)).after_failure(false, wish).expect("a note stays");
+        assert_eq!((told.unanswered, told.not_before), (1, wish), "both are told");
     }
 
     #[test]

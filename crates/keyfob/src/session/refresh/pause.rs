@@ -1,8 +1,9 @@
-//! After a failure: not again at once, and less and less often. By a clock that nobody turns.
+//! After a failure: not again at once, less and less often, and not before the provider wants it. By a clock that nobody turns.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use keyfob_proto::Timestamp;
 use tokio::time::Instant;
 
 use crate::entropy;
@@ -13,10 +14,15 @@ const FIRST: Duration = Duration::from_secs(1);
 
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// What a provider may ask for at most: it must not be able to put an account to sleep.
+pub(super) const LONGEST_TOLD: u64 = 60;
+
 /// The last failure, and until when it stands for the next.
 #[derive(Default)]
 pub(crate) struct Pause {
     failed: Mutex<Option<Failed>>,
+    /// The moment that a note asks to wait for, and when that is by this clock, reckoned when it was first seen.
+    noted: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 struct Failed {
@@ -35,7 +41,20 @@ impl Pause {
             Error::Store(_) => FIRST,
             _ => FIRST.saturating_mul(1 << times.min(16)).min(LONGEST),
         };
-        *failed = Some(Failed { times: times.saturating_add(1), until: Instant::now() + entropy::about(length), error: error.again() });
+        // C10: what the provider asks for is no more than it gets, however the dice fall.
+        let length = entropy::about(length).max(error.retry_after().unwrap_or_default().min(Duration::from_secs(LONGEST_TOLD)));
+        *failed = Some(Failed { times: times.saturating_add(1), until: Instant::now() + length, error: error.again() });
+    }
+
+    /// How long it still is to the moment that the provider asked to wait for, as a note tells. Whoever wrote it, here or elsewhere, wrote a moment at most
+    /// [`LONGEST_TOLD`] off: one that is further off is of a clock that was turned, and nobody waits for it; one that was waited for once, by the clock that
+    /// nobody turns, is not waited for again.
+    pub(super) fn told(&self, not_before: Timestamp, now: Timestamp) -> Option<Duration> {
+        let left = u64::try_from(not_before.since(now)).ok().filter(|left| (1..=LONGEST_TOLD).contains(left))?;
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = noted.filter(|(seen, _)| *seen == not_before);
+        let (_, end) = *noted.insert(seen.unwrap_or_else(|| (not_before, Instant::now() + Duration::from_secs(left))));
+        Some(end.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
     }
 
     /// The last failure, while its pause lasts.
@@ -63,6 +82,20 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn c10_no_clock_makes_a_moment_that_is_noted_far_away() {
+        let (pause, noted) = (Pause::default(), Timestamp::from_unix(1_800_000_000));
+        for off in [i64::MIN, -1, 0, 61, 86_400, i64::MAX] {
+            assert_eq!(pause.told(noted, noted.plus(-off)), None, "{off}");
+        }
+        // Turned back again and again: it is waited for once.
+        for waited in [0, 20, 40] {
+            assert_eq!(pause.told(noted, noted.plus(-60)), Some(Duration::from_secs(60 - waited)));
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
+        assert_eq!(pause.told(noted, noted.plus(-60)), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ use keyfob_proto::{OAuth2Tokens, Received, Secret, TokenSet};
 
 use super::fate::Fate;
 use super::note::Note;
+use super::pause::LONGEST_TOLD;
 use super::renewal::Renewal;
 use super::save::NewTokens;
 use super::{Outcome, Why, ended};
@@ -114,6 +115,11 @@ impl Shared {
                 return Ok(Begin::Lapsed);
             }
             let name = || known.account().name.clone();
+            // C10. Whoever asks for it in so many words is let through, as after every other failure.
+            let told = known.account().spending.as_ref().and_then(|note| note.not_before).filter(|_| why != Why::Asked);
+            if let Some(left) = told.and_then(|not_before| self.pause.told(not_before, self.keyfob.now())) {
+                return Err(Error::AskedToWait { account: name(), left });
+            }
             let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.client, known.tokens()) else {
                 return Err(Error::NeedsLogin { account: name(), reason: "OAuth 1 tokens cannot be refreshed".to_owned() });
             };
@@ -187,7 +193,8 @@ impl Shared {
         // Only what is spent can be lost.
         let unanswered = fate.is_unanswered() && note.ours.grant.is_none();
         let event = Event::RefreshFailed { refresh: note.ours.clone(), reason: error.to_string(), unanswered };
-        let spending = note.after_failure(unanswered);
+        let told = error.retry_after().map(|told| told.as_secs().min(LONGEST_TOLD).cast_signed());
+        let spending = note.after_failure(unanswered, told.map(|seconds| self.keyfob.now().plus(seconds)));
         let is_ours = AtomicBool::new(true);
         let end = |account: Account| {
             let ours = account.spending.as_ref() == Some(&note.ours);
