@@ -301,6 +301,18 @@ async fn d11_what_is_refused_does_not_go_to_a_revocation_endpoint_that_came_afte
 }
 
 #[tokio::test]
+async fn d11_a_clock_that_is_days_ahead_logs_nobody_out() {
+    let house = House::new().await;
+    house.log_in().await.unwrap();
+    // Good for a week by its own word; by our clock it was made the day before yesterday.
+    house.habits(|habits| habits.claims = json!({ "iat": NOW - 2 * 86_400, "exp": NOW + 5 * 86_400 }));
+    house.refresh().await.unwrap();
+    let kept = house.kept().await;
+    assert_eq!((&kept.health, access(&kept)), (&Health::Ok, format!("access-{}", NOW + 600)));
+    assert_eq!(house.server.asked("POST /revoke"), 0, "the new tokens are all that is left");
+}
+
+#[tokio::test]
 async fn d11_what_nobody_can_decide_keeps_the_tokens_and_not_the_id_token() {
     type Change = fn(&mut Habits);
     let undecided: [Change; 2] = [

@@ -137,7 +137,7 @@ impl<'a> Expected<'a> {
         let (issued_at, expires_at) = claims.judge(&rules)?;
         let issued_at = issued_at.ok_or_else(|| wrong("a claim \"iat\"", "none"))?;
         if self.now.since(issued_at) > OLDEST {
-            return Err(wrong("a token that was made within a day (\"iat\")", "an older one"));
+            return Err(wrong("a token that was made within a day (\"iat\")", "an older one").by_the_clock());
         }
         let subject = claims.required("sub", SECTION)?;
         if subject.len() > 255 || !subject.is_ascii() {
