@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use keyfob_proto::jose::{Algorithms, HmacKey, Keys};
+use keyfob_proto::jose::{Algorithm, Algorithms, HmacKey, Keys};
 use keyfob_proto::oauth2::{self, IdTokenTerms};
 use keyfob_proto::oidc::IdToken;
-use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Misbehaved, OAuth2Tokens, Received, Secret, Settings, TokenSet};
+use keyfob_proto::{App, Endpoint, Error as ProtoError, Flow, Misbehaved, Misuse, OAuth2Tokens, Received, Secret, Settings, TokenSet};
 
 use crate::error::Error;
 use crate::keyfob::Keyfob;
@@ -19,7 +19,8 @@ pub(crate) struct Verifier<'a> {
     keyfob: &'a Keyfob,
     flow: &'a oauth2::Settings,
     issuer: &'a str,
-    place: &'a Endpoint,
+    /// Where the issuer's keys are; none where everything is signed with the app's secret.
+    place: Option<&'a Endpoint>,
     app: &'a App,
 }
 
@@ -32,25 +33,27 @@ enum Doubt {
 }
 
 impl<'a> Verifier<'a> {
-    /// `None` where the provider's settings do not say whose tokens, and by which keys.
+    /// `None` where the provider's settings do not say whose tokens, and by which keys: an issuer's own, or the app's secret.
     pub(crate) fn of(keyfob: &'a Keyfob, settings: &'a Settings, app: &'a App) -> Option<Self> {
         let Flow::OAuth2(flow) = &settings.flow else { return None };
-        Some(Self { keyfob, flow, issuer: flow.issuer.as_deref()?, place: flow.jwks.as_ref()?, app })
+        let (issuer, place) = (flow.issuer.as_deref()?, flow.jwks.as_ref());
+        (place.is_some() || symmetric(&flow.id_token_algorithms).is_some()).then_some(Self { keyfob, flow, issuer, place, app })
     }
 
-    /// Before a code is spent: if the keys cannot be had, the login has to begin anew all the same, but the provider has issued nothing.
+    /// Before a code is spent: if what its ID token will be verified with cannot be had, the login has to begin anew all the same, but the provider has
+    /// issued nothing.
     pub(crate) async fn prepare(&self) -> Result<(), Error> {
-        self.keyfob.keys(self.issuer, self.place).await.map(drop)
+        self.prepare_for(&self.flow.id_token_algorithms).await
     }
 
-    /// The same before somebody is asked whose answer will be signed; nothing where that will be with the app's secret.
+    /// The same before somebody is asked whose answer will be signed with one of these; nothing is fetched where that will be with the app's secret.
     pub(crate) async fn prepare_for(&self, algorithms: &Algorithms) -> Result<(), Error> {
-        if self.shared(algorithms).is_some() { Ok(()) } else { self.prepare().await }
+        if self.shared(algorithms)?.is_some() { Ok(()) } else { self.keyfob.keys(self.issuer, self.place()?).await.map(drop) }
     }
 
     /// The same before a refresh, which goes on without: the wait ends after [`KEYS`].
     pub(crate) async fn prepare_in_haste(&self) {
-        drop(tokio::time::timeout(KEYS, self.keyfob.keys(self.issuer, self.place)).await);
+        drop(tokio::time::timeout(KEYS, self.prepare()).await);
     }
 
     /// Judges the ID token of a login. Where `openid` was granted there has to be one (OpenID Connect Core §3.1.3.3).
@@ -114,30 +117,40 @@ impl<'a> Verifier<'a> {
     }
 
     async fn judged<T>(&self, algorithms: &Algorithms, judge: impl Fn(&Keys<'_>) -> Result<T, ProtoError>) -> Result<T, Doubt> {
-        if let Some(secret) = self.shared(algorithms) {
+        let undecided = |missing: Misuse| Doubt::Undecided(missing.into());
+        if let Some(secret) = self.shared(algorithms).map_err(undecided)? {
             return judge(&Keys::Shared(&secret)).map_err(Doubt::of);
         }
-        let keys = self.keyfob.keys(self.issuer, self.place).await.map_err(Doubt::Undecided)?;
+        let place = self.place().map_err(undecided)?;
+        let keys = self.keyfob.keys(self.issuer, place).await.map_err(Doubt::Undecided)?;
         let unknown = match judge(&Keys::Set(&keys)) {
             Err(ProtoError::Misbehaved(wrong)) if wrong.is_unknown_key() => wrong,
             judged => return judged.map_err(Doubt::of),
         };
         // Core §10.1.1: a name that is not there means that the keys were changed, or that the token is not theirs.
-        match self.keyfob.newer_keys(self.issuer, self.place).await.map_err(Doubt::Undecided)? {
+        match self.keyfob.newer_keys(self.issuer, place).await.map_err(Doubt::Undecided)? {
             Some(keys) => judge(&Keys::Set(&keys)).map_err(Doubt::of),
             None => Err(Doubt::Undecided(ProtoError::from(unknown).into())),
         }
     }
 
-    /// The app's secret as a key, where that was agreed on: one algorithm, and one whose key both sides know (OpenID Connect Core §10.1).
-    fn shared(&self, algorithms: &Algorithms) -> Option<HmacKey> {
-        let mut all = algorithms.iter();
-        let (algorithm, None) = (all.next()?, all.next()) else { return None };
-        if !algorithm.is_symmetric() {
-            return None;
-        }
-        HmacKey::new(algorithm, self.app.client_secret.as_ref()?).ok()
+    /// The app's secret as a key, where that was agreed on. A secret that is missing or too short is said, and not taken for leave to look elsewhere.
+    fn shared(&self, algorithms: &Algorithms) -> Result<Option<HmacKey>, Misuse> {
+        let Some(algorithm) = symmetric(algorithms) else { return Ok(None) };
+        let none = || Misuse::new(format!("an app with a secret, which is what {algorithm} signs with"), "one without");
+        Ok(Some(HmacKey::new(algorithm, self.app.client_secret.as_ref().ok_or_else(none)?)?))
     }
+
+    fn place(&self) -> Result<&'a Endpoint, Misuse> {
+        self.place.ok_or_else(|| Misuse::new("the place of the issuer's keys in the provider's settings (jwks)", "none"))
+    }
+}
+
+/// What was agreed on, where it is one algorithm, and one whose key both sides know (OpenID Connect Core §10.1): no key has to be fetched.
+fn symmetric(algorithms: &Algorithms) -> Option<Algorithm> {
+    let mut all = algorithms.iter();
+    let (algorithm, None) = (all.next()?, all.next()) else { return None };
+    algorithm.is_symmetric().then_some(algorithm)
 }
 
 impl Keyfob {
@@ -145,9 +158,7 @@ impl Keyfob {
     /// approval that was given.
     pub(crate) async fn prepare_to_verify(&self, settings: &Settings, app: &App, scopes: &[String]) -> Result<(), Error> {
         match Verifier::of(self, settings, app) {
-            Some(verifier) if scopes.iter().any(|scope| scope == "openid") => {
-                verifier.prepare_for(&verifier.flow.id_token_algorithms).await
-            }
+            Some(verifier) if scopes.iter().any(|scope| scope == "openid") => verifier.prepare().await,
             _ => Ok(()),
         }
     }

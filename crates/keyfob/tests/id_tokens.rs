@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use common::{Served, app, json, parameter, provider};
 use keyfob::login::{client_credentials, jwt_bearer};
-use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto, PrivateKey, sign_compact};
+use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto, HmacKey, PrivateKey, sign_compact};
 use keyfob::proto::oauth2::AccessRequest;
-use keyfob::proto::{Answer, App, Flow, Settings, Timestamp, TokenSet};
+use keyfob::proto::{Answer, App, Flow, Secret, Settings, Timestamp, TokenSet};
 use keyfob::{Account, Clock, Error, Health, HyperTransport, Keyfob, LoggedIn, Login, MemoryStore, OsEntropy, Redirect, Store};
 use serde_json::{Map, Value, json};
 
@@ -35,6 +35,8 @@ struct Habits {
     breaks_signature: bool,
     keys_fail: bool,
     rotates: bool,
+    /// With this secret instead.
+    secret: Option<Secret>,
 }
 
 struct House {
@@ -67,8 +69,11 @@ impl Habits {
         for (name, value) in self.claims.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        let signer = AwsLc.signer(Algorithm::ES256, &self.signs_with).unwrap();
-        let mut token = sign_compact(&*signer, Map::new(), claims.to_string().as_bytes()).unwrap();
+        let claims = claims.to_string();
+        let mut token = match &self.secret {
+            Some(secret) => sign_compact(&HmacKey::new(Algorithm::HS256, secret).unwrap(), Map::new(), claims.as_bytes()).unwrap(),
+            None => sign_compact(&*AwsLc.signer(Algorithm::ES256, &self.signs_with).unwrap(), Map::new(), claims.as_bytes()).unwrap(),
+        };
         if self.breaks_signature {
             let cut = token.rfind('.').unwrap() + 1;
             token.replace_range(cut.., &"A".repeat(86));
@@ -97,6 +102,7 @@ impl House {
             breaks_signature: false,
             keys_fail: false,
             rotates: true,
+            secret: None,
         };
         let (habits, clock) = (Arc::new(Mutex::new(habits)), Arc::new(Turned(AtomicI64::new(NOW))));
         let (theirs, time) = (habits.clone(), clock.clone());
@@ -127,8 +133,12 @@ impl House {
     }
 
     async fn log_in(&self) -> Result<LoggedIn, Error> {
+        self.log_in_as(&app()).await
+    }
+
+    async fn log_in_as(&self, app: &App) -> Result<LoggedIn, Error> {
         let redirect = Redirect::Uri("http://127.0.0.1:8123/callback".to_owned());
-        let login = Login::begin(&self.keyfob, &self.settings, &app(), "pretend", redirect, vec![]).await?;
+        let login = Login::begin(&self.keyfob, &self.settings, app, "pretend", redirect, vec![]).await?;
         self.habits(|habits| habits.nonce = Some(parameter(login.url(), "nonce")));
         let state = parameter(login.url(), "state");
         let verified = login.verify(Answer::Url(&format!("http://127.0.0.1:8123/callback?code=c&state={state}")))?;
@@ -184,6 +194,45 @@ async fn e3_a_login_says_who_it_is_once_that_is_verified() {
     assert_eq!(logged_in.id_token.unwrap().subject, "person-1");
     house.log_in().await.unwrap();
     assert_eq!(house.server.asked("GET /jwks"), 1, "the keys are kept");
+}
+
+/// ID tokens that are signed with the app's secret; keys, where some are named, are nowhere.
+async fn by_secret(names_keys: bool) -> (House, App) {
+    let secret = Secret::new("a secret that is long enough for HS256, for sure");
+    let mut house = House::new().await;
+    house.habits(|habits| (habits.secret, habits.keys_fail) = (Some(secret.clone()), true));
+    let Flow::OAuth2(flow) = &mut house.settings.flow else { panic!("OAuth 2") };
+    flow.id_token_algorithms = Algorithms::of([Algorithm::HS256]);
+    if !names_keys {
+        flow.jwks = None;
+    }
+    (house, App { client_secret: Some(secret), ..app() })
+}
+
+#[tokio::test]
+async fn e3_an_id_token_by_the_app_s_secret_needs_no_keys_and_is_verified() {
+    for names_keys in [true, false] {
+        let (house, app) = by_secret(names_keys).await;
+        let logged_in = house.log_in_as(&app).await.unwrap();
+        assert_eq!(logged_in.id_token.expect("it is verified").subject, "person-1", "{names_keys}");
+        house.refresh_as(app.clone()).await.unwrap();
+        assert_eq!(house.server.asked("GET /jwks"), 0, "nobody uses them: {names_keys}");
+        // By somebody else.
+        house.habits(|habits| habits.secret = Some(Secret::new("another secret that is long enough for HS256")));
+        assert!(house.log_in_as(&app).await.unwrap_err().to_string().contains("RFC 7515 §5.2"), "{names_keys}");
+        let error = house.refresh_as(app).await.unwrap_err();
+        assert!(matches!(&error, Error::NeedsLogin { reason, .. } if reason.contains("RFC 7515 §5.2")), "{names_keys}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn e3_without_the_secret_that_signs_no_code_is_spent() {
+    for secret in [None, Some(Secret::new("short"))] {
+        let (house, app) = by_secret(false).await;
+        let error = house.log_in_as(&App { client_secret: secret, ..app }).await.unwrap_err();
+        assert!(error.to_string().contains("HS256"), "{error}");
+        assert_eq!(house.server.asked("POST /token"), 0);
+    }
 }
 
 #[tokio::test]

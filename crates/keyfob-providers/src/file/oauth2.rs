@@ -185,7 +185,8 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str]) -> Option<Endpoints> 
     usable.then_some(Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par, userinfo, end_session })
 }
 
-/// Algorithms whose keys are published: a name that is none, or `none`, is a mistake here, and a shared secret needs no `jwks`.
+/// Algorithms whose keys are published: a name that is none, or `none`, is a mistake here, and a shared secret is what an app is registered with, not what
+/// a provider has.
 fn id_token_algorithms(table: &Table<'_>) -> Option<Algorithms> {
     let known: Vec<(&str, Algorithm)> = Algorithms::asymmetric().iter().map(|algorithm| (algorithm.name(), algorithm)).collect();
     let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
