@@ -114,6 +114,18 @@ fn a9_an_issuer_that_was_promised_and_is_missing_is_refused() {
 }
 
 #[test]
+fn a9_and_b10_a_bare_code_does_not_get_past_an_issuer_that_was_promised() {
+    let (_, pending) = begin2(&oauth2_client(|_, flow| flow.iss_required = true), 1);
+    let error = refused_alive(pending.verify(Answer::read("code-1"), NOW));
+    assert!(error.to_string().contains("(iss)") && error.hint().is_some_and(|hint| hint.contains("all of it")), "{error}");
+    let whole = callback2(&pending, "code=code-1&iss=https%3A%2F%2Flogin.example");
+    assert!(pending.verify(Answer::read(&whole), NOW).is_ok(), "the login lives on");
+    // Where nothing was promised, the proof key does.
+    let (_, pending) = begin2(&oauth2_client(|_, _| {}), 1);
+    assert!(pending.verify(Answer::read("code-1"), NOW).is_ok());
+}
+
+#[test]
 fn a10_a_code_never_goes_to_another_server_than_the_one_that_was_asked() {
     let honest = oauth2_client(|_, _| {});
     let login = |client: &oauth2::Client| {

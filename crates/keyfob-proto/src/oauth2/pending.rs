@@ -183,7 +183,8 @@ impl Pending {
     }
 
     /// Judges what came back: `state` (RFC 6749 §10.12), `iss` (RFC 9207 §2.4), `error` (RFC 6749 §4.1.2.1), age, that it came the way
-    /// that was asked for, and that everything is there once. A bare code is taken only under a proof key.
+    /// that was asked for, and that everything is there once. A bare code is taken only under a proof key, and not
+    /// where the server promised to name itself.
     ///
     /// # Errors
     ///
@@ -335,6 +336,16 @@ impl Pending {
             return Err(Misuse::new("the whole redirect URL", "a bare code, which does not say which login it answers")
                 .with_hint("paste the address of the page you were sent to, all of it")
                 .into());
+        }
+        // A proof key ties the code to our request, and says nothing about whose code it is: where the server promised to name itself, only an answer that
+        // does so is held against that promise (RFC 9207 §2.4), however it gets here (B10).
+        if self.begun.iss_required {
+            return Err(Misuse::new(
+                "the whole redirect URL, in which this server names itself (iss)",
+                "a bare code, which does not say whose it is",
+            )
+            .with_hint("paste the address of the page you were sent to, all of it")
+            .into());
         }
         if !is_vschar(code) || code.len() > 4096 {
             return Err(Misuse::new("the code, or the whole redirect URL", "nothing, or text with spaces or control characters").into());
