@@ -107,7 +107,7 @@ impl Failure {
     pub(crate) fn sign_in(error: &Error) -> Self {
         tracing::warn!(%error, "a sign-in failed");
         let failure = match error {
-            Error::Store(_) => return Self::vault(),
+            Error::Store(_) | Error::NotKept { .. } => return Self::vault(),
             Error::Protocol(error) => Self::from_protocol(error, "The sign-in"),
             _ => Self::ours(),
         };
@@ -191,7 +191,7 @@ impl Failure {
             Error::Unbound { .. } | Error::TakenName { .. } => {
                 Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")
             }
-            Error::Store(_) => Self::vault(),
+            Error::Store(_) | Error::NotKept { .. } => Self::vault(),
             Error::Protocol(error) => Self::from_protocol(error, title),
             _ => Self::ours(),
         };

@@ -85,7 +85,7 @@ impl Problem {
             Error::NoAccount { .. } => return Self::nowhere(),
             Error::NeedsLogin { .. } => Self::new(StatusCode::CONFLICT, "needs-login", said),
             Error::Unbound { .. } | Error::TakenName { .. } => Self::forbidden("unbound", said),
-            Error::Store(error) => {
+            Error::Store(error) | Error::NotKept { error, .. } => {
                 tracing::error!(%error, "the vault cannot be used");
                 return Self::unavailable("vault", "The vault cannot be used.");
             }

@@ -66,6 +66,15 @@ pub enum Error {
         /// Why.
         error: StoreError,
     },
+    /// Somebody approved a login, and the store could not keep the account.
+    NotKept {
+        /// The account.
+        account: String,
+        /// Whether the provider was asked to forget the new tokens, and did.
+        revoked: bool,
+        /// Why.
+        error: StoreError,
+    },
     /// A refresh was stopped with the program, or part of it, that made it.
     Stopped {
         /// The account.
@@ -110,6 +119,9 @@ impl Error {
             Self::Api(error) => Self::Api(error.clone()),
             Self::Held { account, by, since } => Self::Held { account: account.clone(), by: by.clone(), since: *since },
             Self::Unsaved { account, since, error } => Self::Unsaved { account: account.clone(), since: *since, error: error.again() },
+            Self::NotKept { account, revoked, error } => {
+                Self::NotKept { account: account.clone(), revoked: *revoked, error: error.again() }
+            }
             Self::Stopped { account } => Self::Stopped { account: account.clone() },
             Self::AskedToWait { account, left } => Self::AskedToWait { account: account.clone(), left: *left },
         }
@@ -141,6 +153,7 @@ impl Error {
                 Some("see which program uses this account; when it ends, the account is free at once".to_owned())
             }
             Self::Unsaved { error, .. } => Some(format!("keep this program running, and {}", error.hint())),
+            Self::NotKept { account, error, .. } => Some(format!("{}; then log in again: keyfob login {account}", error.hint())),
             Self::Stopped { .. } => Some("try again".to_owned()),
             Self::AskedToWait { account, .. } => Some(format!("try again then; whoever cannot wait: keyfob refresh {account}")),
         }
@@ -173,6 +186,13 @@ impl fmt::Display for Error {
             Self::Unsaved { account, since, error } => {
                 write!(f, "the new tokens of \"{account}\", received at {}, cannot be kept: {error}", moment::utc(*since))
             }
+            Self::NotKept { account, revoked, error } => {
+                let tokens = if *revoked { "are revoked" } else { "are not revoked" };
+                write!(
+                    f,
+                    "the login of \"{account}\" went through and cannot be kept: {error}; its new tokens are gone here, and {tokens} there"
+                )
+            }
             Self::Stopped { account } => write!(f, "the refresh of \"{account}\" was stopped before its end"),
             Self::AskedToWait { account, left } => {
                 write!(f, "the provider asked to wait before \"{account}\" is refreshed again, for another {} s", left.as_secs().max(1))
@@ -186,7 +206,7 @@ impl std::error::Error for Error {
         match self {
             // These print as their own cause; what is below them is the source.
             Self::Protocol(error) => std::error::Error::source(error),
-            Self::Store(error) | Self::Unsaved { error, .. } => std::error::Error::source(error),
+            Self::Store(error) | Self::Unsaved { error, .. } | Self::NotKept { error, .. } => std::error::Error::source(error),
             _ => None,
         }
     }

@@ -155,14 +155,18 @@ impl Keyfob {
         judged
     }
 
-    /// Nobody will ever use tokens that were refused, and what lingers can only be stolen. Tried once, for a moment; it changes nothing about the refusal.
-    pub(crate) async fn revoke_refused(&self, client: &oauth2::Client, tokens: &OAuth2Tokens) {
-        if client.settings().revoke.is_some() {
-            match tokio::time::timeout(PATIENCE, self.revoke(client, tokens)).await {
-                Ok(Ok(())) => tracing::info!("the tokens that were refused are revoked"),
-                Ok(Err(error)) => tracing::warn!(%error, "the tokens that were refused are not revoked"),
-                Err(_) => tracing::warn!("the tokens that were refused are not revoked: the provider takes too long"),
-            }
+    /// Nobody will ever use tokens that were refused or cannot be kept, and what lingers can only be stolen. Tried once, for a moment; it changes nothing about
+    /// the refusal. Whether they are revoked.
+    pub(crate) async fn revoke_refused(&self, client: &oauth2::Client, tokens: &OAuth2Tokens) -> bool {
+        if client.settings().revoke.is_none() {
+            return false;
         }
+        let revoked = tokio::time::timeout(PATIENCE, self.revoke(client, tokens)).await;
+        match &revoked {
+            Ok(Ok(())) => tracing::info!("the tokens that nobody will use are revoked"),
+            Ok(Err(error)) => tracing::warn!(%error, "the tokens that nobody will use are not revoked"),
+            Err(_) => tracing::warn!("the tokens that nobody will use are not revoked: the provider takes too long"),
+        }
+        matches!(revoked, Ok(Ok(())))
     }
 }

@@ -25,6 +25,8 @@ use crate::person;
 /// }
 /// # Ok(()) }
 /// ```
+///
+/// Its tokens are here and nowhere else: what drops it, or the future that keeps it, leaves them to live on at the provider.
 #[must_use = "what is not kept is forgotten"]
 pub struct Approved {
     login: Login,
@@ -102,7 +104,7 @@ impl Approved {
     ///
     /// # Errors
     ///
-    /// `TakenName` if the name has become another provider's: then the provider is asked to forget the tokens. Those of the store.
+    /// `TakenName` if the name has become another provider's, `NotKept` if the store fails: then the provider is asked to forget the tokens.
     pub async fn keep(self) -> Result<LoggedIn, Error> {
         let Self { login, client, received, id_token } = self;
         let place = Place { keyfob: &login.keyfob, settings: &login.settings, client_id: &login.app.client_id, name: &login.account };
@@ -114,11 +116,11 @@ impl Approved {
     /// # Errors
     ///
     /// `Store` with [`StoreError::Conflict`](crate::StoreError::Conflict) if there is an account of that name by now; the tokens are not revoked, which at some
-    /// providers would end that one's authorization, too. Those of the store.
+    /// providers would end that one's authorization, too. `NotKept`, as [`keep`](Self::keep).
     pub async fn keep_new(self) -> Result<LoggedIn, Error> {
-        let Self { login, received, id_token, .. } = self;
+        let Self { login, client, received, id_token } = self;
         let place = Place { keyfob: &login.keyfob, settings: &login.settings, client_id: &login.app.client_id, name: &login.account };
-        place.keep_new(login.requested_scopes.clone(), received, id_token).await
+        place.keep_new(client.as_ref(), login.requested_scopes.clone(), received, id_token).await
     }
 }
 

@@ -88,5 +88,5 @@ async fn exchange(place: &Place<'_>, client: oauth2::Client, request: &TokenExch
     let Some(received) = exchanged.into_account_of_its_own() else {
         return Err(Misuse::new("a bearer token, which a session can use", format!("a token of another use: {kind}")).into());
     };
-    place.keep_new(request.access.scopes.clone(), received, None).await
+    place.keep_new(Some(&client), request.access.scopes.clone(), received, None).await
 }

@@ -50,22 +50,42 @@ impl Place<'_> {
         received: Received,
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
+        let mut works_without = false;
         for _ in 0..TRIES {
             let before = match self.before().await {
-                Err(taken @ Error::TakenName { .. }) => {
-                    if let (Some(client), TokenSet::OAuth2(tokens)) = (client, &received.tokens) {
-                        self.keyfob.revoke_refused(client, tokens).await;
-                    }
+                Ok(before) => before,
+                Err(Error::Store(error)) => return Err(self.not_kept(client, &received.tokens, works_without, error).await),
+                Err(taken) => {
+                    self.revoke_new(client, &received.tokens).await;
                     return Err(taken);
                 }
-                before => before?,
             };
+            works_without = before.as_ref().is_some_and(|before| before.value.health == Health::Ok);
             match self.write(before, Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await {
                 Err(Error::Store(StoreError::Conflict)) => {}
+                Err(Error::Store(error)) => return Err(self.not_kept(client, &received.tokens, works_without, error).await),
                 written => return written,
             }
         }
-        Err(StoreError::Conflict.into())
+        Err(self.not_kept(client, &received.tokens, works_without, StoreError::Conflict).await)
+    }
+
+    /// Somebody approved, and the store failed: tokens that nobody has any more can only be stolen. Not where the login before is still good, which at some
+    /// providers would end with them.
+    pub(super) async fn not_kept(
+        &self,
+        client: Option<&oauth2::Client>,
+        tokens: &TokenSet,
+        works_without: bool,
+        error: StoreError,
+    ) -> Error {
+        let revoked = !works_without && self.revoke_new(client, tokens).await;
+        Error::NotKept { account: self.name.to_owned(), revoked, error }
+    }
+
+    async fn revoke_new(&self, client: Option<&oauth2::Client>, tokens: &TokenSet) -> bool {
+        let (Some(client), TokenSet::OAuth2(tokens)) = (client, tokens) else { return false };
+        self.keyfob.revoke_refused(client, tokens).await
     }
 
     /// Keeps what somebody approved elsewhere than in a browser of ours, once its ID token is verified.
@@ -110,14 +130,19 @@ impl Place<'_> {
         self.write(before, grant, scopes.to_vec(), received, id_token).await
     }
 
-    /// Keeps the account where there is none.
+    /// Keeps the account where there is none. A name that is taken by now is a `Conflict`.
     pub(super) async fn keep_new(
         &self,
+        client: Option<&oauth2::Client>,
         requested_scopes: Vec<String>,
         received: Received,
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
-        self.write(None, Grant::Approval, requested_scopes, received, id_token).await
+        let tokens = received.tokens.clone();
+        match self.write(None, Grant::Approval, requested_scopes, received, id_token).await {
+            Err(Error::Store(error)) if !matches!(error, StoreError::Conflict) => Err(self.not_kept(client, &tokens, false, error).await),
+            written => written,
+        }
     }
 
     /// Writes it over this, and over nothing that came there since: that is a `Conflict`.

@@ -192,14 +192,35 @@ impl Login {
 
     /// Exchanges the proof for tokens, and keeps the account: in place of an older login of the same name, whose id it goes on with.
     /// A name that is taken is refused before the code is spent. An ID token that does not verify keeps nothing: neither account nor tokens, which the
-    /// provider is asked to forget as well, where it can. So it is with a name that another provider's account takes while the code is exchanged.
+    /// provider is asked to forget as well, where it can. So it is with a name that another provider's account takes while the code is exchanged, and with a
+    /// store that fails.
+    ///
+    /// It goes on in a task of its own: a caller that goes away after the code has left (a browser that closes its connection, say) loses no login.
+    ///
+    /// # Errors
+    ///
+    /// `TakenName`; `NotKept` if the store fails after somebody approved, `Store` before; those of the exchange.
     pub async fn finish(self, verified: Verified) -> Result<LoggedIn, Error> {
-        let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
-        place.before().await?;
-        self.exchange(verified).await?.keep().await
+        let account = self.account.clone();
+        let task = tokio::spawn(async move {
+            let place = Place { keyfob: &self.keyfob, settings: &self.settings, client_id: &self.app.client_id, name: &self.account };
+            place.before().await?;
+            self.exchange(verified).await?.keep().await
+        });
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends.
+                Err(_) => Err(Error::Stopped { account }),
+            },
+        }
     }
 
     /// Exchanges the proof, and keeps nothing yet: for whoever wants to know first whose account it is.
+    ///
+    /// A future that is dropped after the code has left takes the tokens with it, which then live on at the provider, and nobody has them. Where that can
+    /// happen (whoever answers requests of a browser), spawn this together with what keeps them.
     ///
     /// # Errors
     ///

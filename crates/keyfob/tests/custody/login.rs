@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use keyfob::proto::Answer;
+use keyfob::proto::{Answer, TransportKind};
 use keyfob::store::Expected;
 use keyfob::{Account, Error, LoggedIn, Login, Redirect, Store};
 
 use super::common::{app, parameter, provider};
 use super::house::{House, NOW, account};
+use super::provider::Act;
+use super::watched::Write;
 
 /// When a login is in the midst of it.
 #[derive(Clone, Copy, Debug)]
@@ -80,4 +82,49 @@ async fn a_refresh_in_between_does_not_cost_a_login_its_tokens() {
         let kept = house.kept().await;
         assert!(is_of_the_login(&kept) && kept.id == before.value.id, "{during:?}");
     }
+}
+
+/// The store takes nothing from the moment when the code has left.
+async fn without_room(house: &House) -> Error {
+    let full = async || house.store.fail(&[Write::Other]);
+    log_in(house, During::Exchange, full).await.unwrap_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn d6_tokens_of_a_login_that_cannot_be_kept_are_revoked_and_the_error_says_so() {
+    let house = House::empty();
+    let error = without_room(&house).await;
+    assert!(matches!(error, Error::NotKept { revoked: true, .. }), "{error}");
+    assert_eq!(house.provider.asked(), ["authorization_code", "revoke refresh-2", "revoke access-2"]);
+    assert!(error.to_string().ends_with("its new tokens are gone here, and are revoked there"), "{error}");
+    assert!(error.hint().unwrap().ends_with("; then log in again: keyfob login home"));
+
+    let house = House::empty();
+    for act in [Act::Nothing, Act::Fail(TransportKind::Timeout)] {
+        house.provider.next(act);
+    }
+    let error = without_room(&house).await;
+    assert!(matches!(error, Error::NotKept { revoked: false, .. }) && error.to_string().contains("are not revoked there"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d6_a_login_that_is_still_good_is_not_ended_by_one_that_cannot_be_kept() {
+    let house = House::fresh().await;
+    let error = without_room(&house).await;
+    assert!(matches!(error, Error::NotKept { revoked: false, .. }), "{error}");
+    assert_eq!(house.provider.asked(), ["authorization_code"], "at some providers the old tokens would go, too");
+    assert_eq!(house.refresh_token().await, "refresh-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d6_a_caller_who_goes_away_loses_no_login() {
+    let house = House::empty();
+    house.provider.habits(|habits| habits.delay = Duration::from_secs(2));
+    let keyfob = house.keyfob();
+    let redirect = Redirect::Uri("http://127.0.0.1:9/callback".to_owned());
+    let login = Login::begin(&keyfob, &provider("https://provider.example"), &app(), "home", redirect, vec![]).await.unwrap();
+    let verified = login.verify(Answer::Query(&format!("code=abc&state={}", parameter(login.url(), "state")))).unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(1), login.finish(verified)).await.is_err(), "the code is on its way");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(is_of_the_login(&house.kept().await));
 }

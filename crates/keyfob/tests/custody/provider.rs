@@ -15,6 +15,8 @@ const GRANTS: [&str; 2] = ["authorization_code", "client_credentials"];
 /// What happens to the next refresh.
 #[derive(Clone, Debug)]
 pub enum Act {
+    /// What it would do by itself.
+    Nothing,
     /// It is carried out, and the answer is lost.
     Lose(TransportKind),
     /// It does not get through.
