@@ -202,9 +202,10 @@ impl Store for Stopping {
         before: &'a AccountId,
         expected: Generation,
         account: &'a Account,
+        left: Option<&'a Entry>,
         entry: Option<&'a Entry>,
     ) -> Stored<'a, Generation> {
-        self.vault.replace_account(before, expected, account, entry)
+        self.vault.replace_account(before, expected, account, left, entry)
     }
 
     fn rename_account<'a>(
