@@ -24,6 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Ctrl-C.
 pub const INTERRUPT: &str = "\u{3}";
 
+/// The shell that leads the session: when a leader ends, the kernel hangs the terminal up, and what was written last may never be seen. So it says how the
+/// command ended, and stays. Ctrl-C is for the command; a trap, unlike what is ignored, is not handed on to it.
+const LEADER: &str = "trap : INT; \"$@\"; printf '\\033ended %s.' $?; exec sleep 600";
+
+/// What it says then.
+const ENDED: &str = "\u{1b}ended ";
+
 /// A terminal, and the command that has it.
 pub struct Screen {
     child: Child,
@@ -34,7 +41,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Starts the command as the leader of a session of its own, which this terminal controls: only so is Ctrl-C a signal, and `/dev/tty` there.
+    /// Starts the command in a session of its own, which this terminal controls: only so is Ctrl-C a signal, and `/dev/tty` there.
     pub fn start(house: &House, arguments: &[&str], (columns, rows): (u16, u16), environment: &[(&str, &str)]) -> Self {
         // CLOEXEC: a command that another test starts at this moment would keep the terminal open, and its end would never come.
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
@@ -43,7 +50,8 @@ impl Screen {
         let name = ptsname(&keys, Vec::new()).expect("a name");
         let end: OwnedFd = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).expect("its other end");
         let other = || Stdio::from(end.try_clone().expect("a copy"));
-        let mut command = house.program("setsid", &[&["--ctty", "--wait", env!("CARGO_BIN_EXE_keyfob")], arguments].concat());
+        let before = ["--ctty", "sh", "-c", LEADER, "sh", env!("CARGO_BIN_EXE_keyfob")];
+        let mut command = house.program("setsid", &[&before, arguments].concat());
         command.env("TERM", "xterm-256color").envs(environment.iter().copied());
         let child = command.stdin(other()).stdout(other()).stderr(other()).spawn().expect("it starts");
         drop(end);
@@ -110,12 +118,15 @@ impl Screen {
 
     /// How it ended, and everything that was shown.
     pub async fn end(mut self) -> (i32, String) {
-        let status = timeout(PATIENCE, self.child.wait()).await;
-        let status = status.unwrap_or_else(|_| panic!("it goes on; there was:\n{}", self.shown.borrow().as_str())).expect("an end");
-        // The thread ends with the terminal, and its last words are there then.
-        let _ = timeout(PATIENCE, self.shown.wait_for(|_| false)).await;
-        let shown = self.shown.borrow().clone();
-        (status.code().unwrap_or(-1), shown)
+        let told = |shown: &String| shown.split_once(ENDED).is_some_and(|(_, code)| code.contains('.'));
+        let found = match timeout(PATIENCE, self.shown.wait_for(told)).await {
+            Ok(Ok(shown)) => Some(shown.clone()),
+            _ => None,
+        };
+        let all = found.unwrap_or_else(|| panic!("it goes on; there was:\n{}", self.shown.borrow().as_str()));
+        self.child.start_kill().expect("it sleeps");
+        let (shown, code) = all.split_once(ENDED).expect("it was told");
+        (code.split('.').next().and_then(|code| code.parse().ok()).unwrap_or(-1), shown.to_owned())
     }
 
     /// The same, if it ends so.
