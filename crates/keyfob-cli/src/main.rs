@@ -86,6 +86,10 @@ fn main() -> ExitCode {
         Ok(()) => Exit::Ok,
         Err(card) => {
             terminal.restore();
+            if card.exit == Exit::Interrupted && out.notes_to_person {
+                // The terminal has written ^C, perhaps behind a question.
+                out.note("");
+            }
             let text = if out.json { card.json() } else { card.text(out.note_paint(), out.note_width()) };
             text.iter().for_each(|text| out.note(text));
             card.exit

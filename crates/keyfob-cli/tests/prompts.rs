@@ -98,7 +98,8 @@ async fn what_changes_the_world_is_done_after_a_yes_and_after_nothing_else() {
         let mut screen = Screen::start(&house, &["telldus", "on", "240001"], USUAL, &[]);
         screen.shows("Go on? [y/N]").await;
         screen.types(said);
-        screen.ends(code).await;
+        let shown = screen.ends(code).await;
+        assert!(shown.contains("\nerror: ") || shown.contains("\n\u{1b}[1m\u{1b}[31merror:"), "the card has lines of its own: {shown:?}");
         assert_eq!(state().await, "off", "{said:?}");
     }
     let mut screen = Screen::start(&house, &["telldus", "on", "240001"], USUAL, &[]);
