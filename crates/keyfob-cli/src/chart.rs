@@ -27,14 +27,14 @@ pub(crate) fn drawn(chart: &Chart, width: usize, paint: Paint) -> String {
 }
 
 /// What a series covers.
-struct Field {
-    x: (f64, f64),
-    y: (f64, f64),
+pub(crate) struct Field {
+    pub(crate) x: (f64, f64),
+    pub(crate) y: (f64, f64),
 }
 
 impl Field {
     /// `None` if there are not two values to draw.
-    fn of(series: &Series) -> Option<Self> {
+    pub(crate) fn of(series: &Series) -> Option<Self> {
         let known: Vec<(f64, f64)> = series.points.iter().filter_map(|(x, y)| Some((*x, (*y)?))).collect();
         let span = |values: &mut dyn Iterator<Item = f64>| values.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
         let (x, y) = (span(&mut known.iter().map(|point| point.0)), span(&mut known.iter().map(|point| point.1)));
@@ -63,11 +63,7 @@ impl Field {
             // A gap stays a gap.
             before = here;
         }
-        let title = match &series.unit {
-            Some(unit) => format!("{} ({unit})", series.title),
-            None => series.title.clone(),
-        };
-        let mut lines = vec![paint.strong(&title)];
+        let mut lines = vec![paint.strong(&title(series))];
         for (row, dots) in canvas.rows().enumerate() {
             let label = match row {
                 0 => &labels[0],
@@ -87,20 +83,32 @@ impl Field {
 /// The first and last position, below the chart.
 fn axis(chart: &Chart, series: &Series, width: usize) -> Option<String> {
     let field = Field::of(series)?;
-    let written = |x: f64| match chart.x.kind {
-        CellKind::Time if field.x.1 - field.x.0 > 2.0 * 86_400.0 => moment::formatted(Timestamp::from_unix(x as i64), "%Y-%m-%d"),
-        CellKind::Time => moment::formatted(Timestamp::from_unix(x as i64), "%Y-%m-%d %H:%M"),
-        _ => label(x, field.x.1 - field.x.0),
-    };
-    let (first, last) = (written(field.x.0), written(field.x.1));
+    let (first, last) = (position(chart, &field, field.x.0), position(chart, &field, field.x.1));
     let (low, high) = field.y;
     let margin = [high, low].map(|y| label(y, high - low).chars().count()).into_iter().max().unwrap_or(0) + 3;
     let gap = width.saturating_sub(margin + first.chars().count() + last.chars().count()).max(1);
     Some(format!("{}{first}{}{last}", " ".repeat(margin), " ".repeat(gap)))
 }
 
+/// What a series is, with its unit.
+pub(crate) fn title(series: &Series) -> String {
+    match &series.unit {
+        Some(unit) => format!("{} ({unit})", series.title),
+        None => series.title.clone(),
+    }
+}
+
+/// A position in words, as exact as the whole needs.
+pub(crate) fn position(chart: &Chart, field: &Field, x: f64) -> String {
+    match chart.x.kind {
+        CellKind::Time if field.x.1 - field.x.0 > 2.0 * 86_400.0 => moment::formatted(Timestamp::from_unix(x as i64), "%Y-%m-%d"),
+        CellKind::Time => moment::formatted(Timestamp::from_unix(x as i64), "%Y-%m-%d %H:%M"),
+        _ => label(x, field.x.1 - field.x.0),
+    }
+}
+
 /// A number with as many decimals as its neighbours need.
-fn label(value: f64, span: f64) -> String {
+pub(crate) fn label(value: f64, span: f64) -> String {
     let decimals = if span < 1.0 { 2 } else { usize::from(span < 20.0) };
     format!("{value:.decimals$}")
 }

@@ -1,8 +1,10 @@
 //! `keyfob do ACCOUNT ACTION`, in short `keyfob ACCOUNT ACTION`: the calls that a provider's file names, as tables and charts.
 
+mod svg;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -45,6 +47,7 @@ Options of every action:
   -y, --yes           do not ask before something changes in the world
   --json              the rows as JSON objects
   --chart, --table    draw the chart, or the whole table, whatever the room
+  --svg FILE          write the chart to a file, as a drawing
   --pages N           read at most N pages of a long answer (100)
   --watch TIME        do it again each time that has passed (30s, 5m), until Ctrl-C
   --dry-run           show the request instead of sending it, secrets masked
@@ -62,6 +65,7 @@ struct Said {
     dry_run: bool,
     pages: usize,
     watch: Option<Duration>,
+    svg: Option<PathBuf>,
     help: bool,
 }
 
@@ -190,11 +194,13 @@ impl Said {
                 "--table" => said.table = true,
                 "--dry-run" => said.dry_run = true,
                 "--pages" => said.pages = pages(words.next().as_deref())?,
+                "--svg" => said.svg = Some(file(words.next())?),
                 "--watch" => said.watch = Some(every(words.next().as_deref())?),
                 other => match other.strip_prefix("--") {
                     None => said.words.push(word),
                     Some(named) => match named.split_once('=') {
                         Some(("pages", value)) => said.pages = pages(Some(value))?,
+                        Some(("svg", value)) => said.svg = Some(file(Some(value.to_owned()))?),
                         Some(("watch", value)) => said.watch = Some(every(Some(value))?),
                         Some((name, value)) => said.named.push((name.to_owned(), Some(value.to_owned()))),
                         None => {
@@ -243,6 +249,11 @@ fn pages(text: Option<&str>) -> Result<usize, Card> {
         .ok_or_else(|| Card::usage("--pages takes a number", "expected a whole number of at least 1", "example: --pages 3"))
 }
 
+fn file(text: Option<String>) -> Result<PathBuf, Card> {
+    let name = text.filter(|text| !text.is_empty() && !text.starts_with("--"));
+    name.map(PathBuf::from).ok_or_else(|| Card::usage("--svg takes a file", "expected its name", "example: --svg chart.svg"))
+}
+
 /// No provider wants to be asked more than once a second.
 fn every(text: Option<&str>) -> Result<Duration, Card> {
     let seconds =
@@ -276,6 +287,13 @@ async fn agree(action: &Action, said: &Said, provider: &Provider, context: &Cont
 
 /// The table, or the chart that stands in for it.
 fn show(table: &Table, said: &Said, out: &Output) -> Result<(), Card> {
+    if let Some(file) = &said.svg {
+        svg::write(table.chart().as_ref(), file, out)?;
+        // Who has the drawing wants the rows if they say so.
+        if !out.json && !said.chart && !said.table {
+            return Ok(());
+        }
+    }
     if out.json {
         return out.json(&sheet::json(table));
     }
