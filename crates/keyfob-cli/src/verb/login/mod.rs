@@ -143,8 +143,10 @@ async fn by_browser(
     };
     ask();
     let refused = |error: &keyfob::proto::Error| {
+        const LABEL: &str = "not that one:";
         let hint = error.hint().map(|hint| format!(": {hint}")).unwrap_or_default();
-        context.out.note(&format!("{} {error}{hint}", context.out.note_paint().warn("not that one:")));
+        let why = crate::output::hang(&format!("{error}{hint}"), LABEL.len() + 1, context.out.note_width());
+        context.out.note(&format!("{} {why}", context.out.note_paint().warn(LABEL)));
         ask();
     };
     sign_in.answered(pasted, refused).await
