@@ -203,6 +203,10 @@ impl Maker<'_> {
         }
         self.flag("oauth2.response_type", &["oauth2", "response_type"], true);
         self.flag("oauth2.redirect_uri_at_token", &["oauth2", "redirect_uri_at_token"], true);
+        if let Some(name) = self.text(&["oauth2", "redirect_name"]) {
+            self.put("oauth2.redirect_name", "another value", name.clone(), &["oauth2", "redirect_name"], Some("another".into()));
+            self.put("oauth2.redirect_name", "gone", name, &["oauth2", "redirect_name"], None);
+        }
         if self.get(&["oauth2", "iss_required"]).is_some() {
             self.flag("oauth2.iss_required", &["oauth2", "iss_required"], false);
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderValue, Method};
-use keyfob::proto::{Answer, App, Code, Error as ProtoError, Origin, Secret, Settings, TransportKind};
+use keyfob::proto::{Answer, App, Code, Deviation, Error as ProtoError, Flow, Origin, Secret, Settings, TransportKind};
 use keyfob::transport::{Body, HyperTransport, Sending, Transport};
 use keyfob::{DeviceLogin, Error, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
 use keyfob_interop::http as wire;
@@ -182,8 +182,11 @@ impl Walk<'_> {
         if self.habits.expiries > 0 {
             self.log_in().await?;
             self.ended().await?;
-            self.log_in().await?;
         }
+        if matches!(self.settings.flow, Flow::OAuth2(_)) {
+            self.refused().await?;
+        }
+        self.log_in().await?;
         self.log_out().await?;
         if self.habits.has_device_flow {
             self.on_another_device().await?;
@@ -419,6 +422,35 @@ impl Walk<'_> {
             Err(Error::NeedsLogin { .. }) => Ok(()),
             other => Err(format!("the end of a grant is not understood: {other:?}")),
         }
+    }
+
+    /// The token endpoint says no, with a status of failure or with that of success: it is a no either way (RFC 6749 §5.2), at a login and at a renewal.
+    async fn refused(&self) -> Result<(), String> {
+        // What is not the RFC's error comes with the RFC's status alone.
+        let own = [Deviation::ErrorsArray, Deviation::ErrorCode].iter().any(|deviation| self.settings.deviations.contains(deviation));
+        for status in [400, 200].into_iter().filter(|status| *status == 400 || !own) {
+            let (login, back) = self.begin().await?;
+            let verified = login.verify(Answer::Url(&back)).map_err(|error| format!("verify: {error}"))?;
+            self.imitation.refuse(true, Some(status));
+            let finished = login.finish(verified).await;
+            self.imitation.refuse(false, None);
+            match finished {
+                Err(Error::Protocol(ProtoError::Refused(refused))) if refused.code == Code::InvalidGrant => {}
+                Err(error) => return Err(format!("refused with status {status}, and understood as {error}")),
+                Ok(_) => return Err(format!("refused with status {status}, and taken for tokens")),
+            }
+            if self.habits.expiries > 0 {
+                self.log_in().await?;
+                self.imitation.refuse(true, Some(status));
+                self.imitation.expire(0);
+                let ended = self.probe().await;
+                self.imitation.refuse(false, None);
+                if !matches!(ended, Err(Error::NeedsLogin { .. })) {
+                    return Err(format!("a renewal is refused with status {status}, and understood as {ended:?}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn log_out(&self) -> Result<(), String> {

@@ -10,8 +10,8 @@ use keyfob_sandbox::Imitation;
 /// Its fixes.
 const FIXES: [&str; 9] = ["douban", "ebay", "facebook", "fitbit", "instagram", "mailchimp", "plentymarkets", "slack", "weibo"];
 
-/// What is not in the catalogue, since nobody could log in: their files are in `providers/`, for the imitation alone. eBay wants a name of its own (RuName)
-/// where RFC 6749 §3.1.2 has the redirect URI, which no file can say; where logins begin at plentymarkets is in no page that was found.
+/// Those whose files are in `providers/`, for the imitation alone. eBay wants a name of its own (RuName) where RFC 6749 §3.1.2 has the redirect URI, which
+/// this client does not know; the catalogue's file does. Where logins begin at plentymarkets is in no page that was found, so it is not in the catalogue.
 const NO_LOGIN: [&str; 2] = ["ebay", "plentymarkets"];
 
 /// Where the client does not get through without its fix: so the imitation has the habit, and the fix is what copes with it. The others fix what this

@@ -186,6 +186,21 @@ fn a_token_request_may_be_a_query() {
     }
 }
 
+/// The name goes out, and the answer is still awaited at the URI: one that came in elsewhere is none.
+#[test]
+fn a_name_may_stand_for_the_redirect_uri() {
+    let client = oauth2_client(|_, flow| flow.redirect_name = Some("Ada-AdaLoom-1 x".into()));
+    let (url, pending) = begin2_at(&client, "https://app.example/cb", 1);
+    assert_eq!(query(&url)["redirect_uri"], "Ada-AdaLoom-1 x");
+    assert_eq!(pending.redirect_uri(), "https://app.example/cb");
+    let state = pending.key().expose().to_owned();
+    let elsewhere = pending.clone().verify(Answer::Url(&format!("https://other.example/cb?code=code-1&state={state}")), NOW);
+    assert!(elsewhere.is_err());
+    let verified = pending.verify(Answer::Url(&format!("https://app.example/cb?code=code-1&state={state}")), NOW).expect("verified");
+    let exchange = client.exchange(verified).expect("an exchange");
+    assert_eq!(form(exchange.request()).into_iter().collect::<BTreeMap<_, _>>()["redirect_uri"], "Ada-AdaLoom-1 x");
+}
+
 #[test]
 fn every_call_has_the_query_that_the_settings_say() {
     let mut app = app();

@@ -62,6 +62,22 @@ impl Catalogue {
         })
     }
 
+    /// The file of a provider as text. Where the user's own file changes one that comes with the program, it is the one that comes with it.
+    ///
+    /// # Errors
+    /// The user's own file cannot be read any more.
+    pub fn text(&self, name: &str) -> std::io::Result<String> {
+        let own = match self.providers.get(name) {
+            Some(Entry::Own(provider)) => provider.files.first().filter(|_| provider.files.len() == 1),
+            _ => None,
+        };
+        match (own, base(name)) {
+            (Some(path), _) => std::fs::read_to_string(path),
+            (None, Some((_, text))) => Ok(text),
+            (None, None) => Err(std::io::Error::new(std::io::ErrorKind::NotFound, "no provider has this name")),
+        }
+    }
+
     /// All providers, by name. Reads every file: where names are enough, [`Catalogue::names`] costs nothing.
     pub fn iter(&self) -> impl Iterator<Item = &Provider> {
         self.providers.values().map(Entry::provider)

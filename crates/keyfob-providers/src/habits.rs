@@ -169,6 +169,9 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
     if !spec.redirect_uri_at_token {
         habits.push("The redirect URI is not repeated at the token endpoint.".to_owned());
     }
+    if spec.redirect_name.is_some() {
+        habits.push("A name that it gave to the redirect URI is sent in its place.".to_owned());
+    }
     habits.extend(parameters("The authorize URL has", &spec.authorize_params));
     habits.extend(parameters("Token requests have", &spec.token_params));
     if spec.at.refresh.is_some() {

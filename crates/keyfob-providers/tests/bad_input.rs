@@ -276,6 +276,7 @@ fn each_mistake_is_told_with_its_place() {
             "without api.limits.reset",
             "",
         ),
+        ("scopes = [\"read\"]", "redirect_name = \"{ru_name}\"", "{ru_name}", "the unknown name {ru_name}", ""),
         (API, "base_url = \"https://hub.example\"\nlimits = {}", "limits = {}", "api.limits names no header", "limit, remaining and reset"),
         (
             API,

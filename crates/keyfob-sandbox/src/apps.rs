@@ -182,7 +182,7 @@ pub(crate) fn demo() -> Vec<(&'static str, Registration)> {
     ]
 }
 
-const REDIRECT_URIS: [&str; 6] = [
+pub(crate) const REDIRECT_URIS: [&str; 6] = [
     "http://127.0.0.1/callback",
     "http://[::1]/callback",
     "http://localhost/callback",

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::consent::Consent;
 use crate::desk::held;
 use crate::fault::Faults;
+use crate::imitation::Imitation;
 use crate::message::{Call, Reply};
 use crate::page;
 use crate::server::{self, Room};
@@ -27,6 +28,8 @@ use crate::server::{self, Room};
 pub(crate) struct Index {
     pub(crate) clock: Clock,
     pub(crate) places: Vec<Place>,
+    /// Providers that are imitated from their files. The control endpoint steers the services alone.
+    pub(crate) imitations: Vec<Imitation>,
     apps: Mutex<Vec<(String, Registration)>>,
 }
 
@@ -38,7 +41,7 @@ pub(crate) struct Place {
 
 impl Index {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, places: Vec::new(), apps: Mutex::default() }
+        Self { clock, places: Vec::new(), imitations: Vec::new(), apps: Mutex::default() }
     }
 
     pub(crate) fn add(&mut self, origin: String, room: Arc<Room>) {
@@ -119,6 +122,18 @@ fn front(index: &Index) -> Reply {
             })
         })
         .collect();
+    let imitated = index.imitations.iter().map(|imitation| {
+        let app = imitation.app();
+        let hosts = imitation.hosts().into_iter().map(|(host, here)| (format!("{host} is"), here));
+        page::Row {
+            name: app.service,
+            origin: imitation.api(),
+            client_id: app.client_id,
+            client_secret: app.client_secret,
+            more: app.fields.into_iter().chain(hosts).collect(),
+        }
+    });
+    let rows: Vec<_> = rows.into_iter().chain(imitated).collect();
     page::index(&rows)
 }
 
@@ -129,7 +144,14 @@ fn providers(index: &Index) -> Value {
         entry["origin"] = json!(index.find(&app.service)?.origin);
         Some((name.clone(), entry))
     });
-    Value::Object(entries.collect::<Map<_, _>>())
+    let imitated = index.imitations.iter().filter_map(|imitation| {
+        let mut entry = serde_json::to_value(imitation.app()).ok()?;
+        entry["origin"] = json!(imitation.api());
+        // A provider may have several hosts, and each is one here.
+        entry["origins"] = json!(imitation.hosts());
+        Some((imitation.app().service, entry))
+    });
+    Value::Object(entries.chain(imitated).collect::<Map<_, _>>())
 }
 
 /// A web page reaches us under a name of its own only by DNS rebinding.

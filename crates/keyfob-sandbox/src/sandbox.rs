@@ -15,6 +15,7 @@ use crate::consent::Consent;
 use crate::control::{self, Index};
 use crate::desk::{Desk, Service};
 use crate::fault::Faults;
+use crate::imitation::Imitation;
 use crate::recorder::Seen;
 use crate::server::{self, Room};
 use crate::{acme, august, fitbit, netatmo, telldus};
@@ -39,6 +40,7 @@ pub struct Builder {
     consent: Consent,
     faults: Vec<(String, Faults)>,
     apps: Vec<(String, Registration)>,
+    imitated: Vec<(String, String)>,
 }
 
 /// The faults of one service.
@@ -75,6 +77,7 @@ impl Sandbox {
             consent: Consent::Ask,
             faults: Vec::new(),
             apps: Vec::new(),
+            imitated: Vec::new(),
         }
     }
 
@@ -110,6 +113,12 @@ impl Sandbox {
     /// All apps by name.
     pub fn apps(&self) -> Vec<(String, Registration)> {
         self.index.apps().clone()
+    }
+
+    /// The providers that are imitated from their files: name, demo app, and where the API of each is.
+    pub fn imitated(&self) -> Vec<(String, Registration, String)> {
+        let imitations = self.index.imitations.iter().map(|imitation| (imitation.app(), imitation.api()));
+        imitations.map(|(app, api)| (app.service.clone(), app, api)).collect()
     }
 
     /// Adds or replaces an app under a name.
@@ -250,6 +259,13 @@ impl Builder {
         self
     }
 
+    /// Any other provider, imitated from its file under this name, on free ports. Nobody is asked there: logins are approved, or denied, if everybody's are.
+    #[must_use]
+    pub fn imitating(mut self, name: impl Into<String>, file: impl Into<String>) -> Self {
+        self.imitated.push((name.into(), file.into()));
+        self
+    }
+
     /// Opens the ports and starts serving on the current tokio runtime.
     ///
     /// # Errors
@@ -277,6 +293,12 @@ impl Builder {
             }
         }
 
+        for (name, file) in &self.imitated {
+            let imitation = Imitation::open(name, file, self.address).await?;
+            imitation.deny(self.consent == Consent::Deny);
+            index.imitations.push(imitation);
+        }
+
         let listener = self.listen(0).await?;
         let index_origin = format!("http://{}", listener.local_addr()?);
         let index = Arc::new(index);
@@ -285,6 +307,14 @@ impl Builder {
     }
 
     fn check(&self) -> io::Result<()> {
+        if let Some((name, _)) =
+            self.imitated.iter().find(|(name, _)| SERVICES.contains(&name.as_str()) || apps::demo().iter().any(|(known, _)| known == name))
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("the sandbox has a {name} of its own, which does more than an imitation"),
+            ));
+        }
         let named = self.only.iter().chain(self.faults.iter().map(|(name, _)| name));
         let named = named.chain(self.apps.iter().map(|(_, app)| &app.service));
         match named.into_iter().find(|name| !SERVICES.contains(&name.as_str())) {

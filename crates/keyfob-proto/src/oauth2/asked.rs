@@ -163,7 +163,7 @@ impl<'a> Asked<'a> {
 
     /// Those of the protocol, behind the [first] ones.
     fn own<'s>(&'s self, mut write: impl FnMut(&'static str, Value<'s>)) {
-        write("redirect_uri", Value::Spelled(self.request.redirect_uri.spelled()));
+        write("redirect_uri", self.client.shared.settings.redirect_of(&self.request.redirect_uri));
         if !self.scope.text().is_empty() {
             write("scope", Value::Spelled(&self.scope));
         }

@@ -146,7 +146,7 @@ impl Client {
             return Err(Misuse::new("the key that the login was begun with (RFC 9449 §10)", "another one, or none").into());
         }
         let settings = &self.shared.settings;
-        let redirect_uri = settings.redirect_uri_at_token.then(|| ("redirect_uri", Value::Spelled(verified.redirect_uri.spelled())));
+        let redirect_uri = settings.redirect_uri_at_token.then(|| ("redirect_uri", settings.redirect_of(&verified.redirect_uri)));
         let verifier = verified.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose().into()));
         // RFC 8707 §2.2: without them the token would be for whatever the server takes for granted.
         let resources = verified.resources.iter().map(|resource| ("resource", resource.as_str().into()));

@@ -3,6 +3,7 @@
 use crate::endpoint::Endpoint;
 use crate::form::Value;
 use crate::jose::{Algorithm, Algorithms};
+use crate::oauth2::redirect_uri::RedirectUri;
 
 /// What OAuth 2 needs to know of a provider (RFC 6749).
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +66,8 @@ pub struct Settings {
     pub response_type: bool,
     /// Whether the token request repeats `redirect_uri` (§4.1.3 requires it; some servers document none).
     pub redirect_uri_at_token: bool,
+    /// What is sent as `redirect_uri` in its place: the name that a server gave to it at registration. The answer is awaited at the URI itself.
+    pub redirect_name: Option<String>,
     /// Other names of parameters of requests, by the RFC's: `client_id` is `client_key` for one provider, and `appid` for another. They hold for the
     /// authorization URL and for everything that is sent to the server itself.
     pub parameter_names: Vec<(String, String)>,
@@ -115,6 +118,7 @@ impl Settings {
             scope_separator: " ".to_owned(),
             response_type: true,
             redirect_uri_at_token: true,
+            redirect_name: None,
             parameter_names: Vec::new(),
             tokens_at: None,
             token_type: None,
@@ -122,6 +126,11 @@ impl Settings {
             token_params: Vec::new(),
             default_lifetime: None,
         }
+    }
+
+    /// What says in a request where the answer goes.
+    pub(crate) fn redirect_of<'a>(&'a self, uri: &'a RedirectUri) -> Value<'a> {
+        self.redirect_name.as_deref().map_or_else(|| Value::Spelled(uri.spelled()), Value::Any)
     }
 
     /// What this server calls a parameter.

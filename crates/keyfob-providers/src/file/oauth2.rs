@@ -32,14 +32,14 @@ pub(super) fn read(top: &Table<'_>, kind: Kind, fields: &[&str]) -> (Option<OAut
         _ => section(top, "oauth2"),
     };
     let Some(table) = habits else {
-        return if kind == Kind::Oidc { of_table(&top.empty("oauth2"), kind, at) } else { (None, None) };
+        return if kind == Kind::Oidc { of_table(&top.empty("oauth2"), kind, at, fields) } else { (None, None) };
     };
-    let read = of_table(&table, kind, at);
+    let read = of_table(&table, kind, at, fields);
     table.finish();
     read
 }
 
-fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>) -> (Option<OAuth2Spec>, Option<String>) {
+fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str]) -> (Option<OAuth2Spec>, Option<String>) {
     let client_auth = table.word("client_auth", CLIENT_AUTH);
     if client_auth.is_none() && table.get("client_auth").is_none() && kind != Kind::Oidc {
         table.missing("client_auth");
@@ -64,6 +64,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>) -> (Option<OAu
         scope_separator: table.text("scope_separator").map_or_else(|| " ".to_owned(), |text| text.value),
         response_type: table.flag("response_type").unwrap_or(true),
         redirect_uri_at_token: table.flag("redirect_uri_at_token").unwrap_or(true),
+        redirect_name: table.text("redirect_name").and_then(|text| table.reader.template(&text, fields)),
         parameter_names: parameter_names(table),
         tokens_at: tokens_at(table),
         token_type: token_type(table),

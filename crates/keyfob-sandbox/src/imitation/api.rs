@@ -80,7 +80,12 @@ impl Imitated {
             Some(say) => self.way(say).map(answer),
             None => None,
         };
-        self.limited(reply.unwrap_or_else(|| Reply::json(200, &json!({ "imitated": true }))), lists::REMAINING, lists::RESET)
+        let well = || match self.is_open {
+            // A person sees what was understood of their call.
+            true => json!({ "imitated": true, "method": call.method.as_str(), "path": call.path() }),
+            false => json!({ "imitated": true }),
+        };
+        self.limited(reply.unwrap_or_else(|| Reply::json(200, &well())), lists::REMAINING, lists::RESET)
     }
 
     fn way(&self, say: Say) -> Option<Way> {
@@ -133,7 +138,7 @@ impl Imitated {
                 Err(other) => why = other,
             }
         }
-        if more || matches!(below, "" | "/") && call.method == Method::GET { Ok(None) } else { Err(why) }
+        if more || self.is_open || matches!(below, "" | "/") && call.method == Method::GET { Ok(None) } else { Err(why) }
     }
 
     /// What an action sends beside its path.

@@ -10,6 +10,8 @@ use toml::Value;
 /// What is walked of a file.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct File {
+    /// A user's own file may leave it to its name.
+    #[serde(default)]
     pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) endpoints: Endpoints,
@@ -52,6 +54,14 @@ pub(super) struct Endpoints {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Client {
     pub(super) fields: Vec<Field>,
+    #[serde(default)]
+    pub(super) redirect: Redirect,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Redirect {
+    #[serde(default)]
+    pub(super) suggested: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -111,6 +121,7 @@ pub(super) struct OAuth2 {
     pub(super) scope_separator: String,
     pub(super) response_type: bool,
     pub(super) redirect_uri_at_token: bool,
+    pub(super) redirect_name: Option<String>,
     pub(super) iss_required: bool,
     pub(super) parameter_names: BTreeMap<String, String>,
     pub(super) tokens_at: Option<String>,
@@ -132,6 +143,7 @@ impl Default for OAuth2 {
             scope_separator: " ".into(),
             response_type: true,
             redirect_uri_at_token: true,
+            redirect_name: None,
             iss_required: false,
             parameter_names: BTreeMap::new(),
             tokens_at: None,

@@ -17,7 +17,7 @@ mod token;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::net::TcpListener;
@@ -26,10 +26,10 @@ use tokio::task::JoinHandle;
 
 use self::file::{File, Kind};
 use self::place::{Hosts, Place, fill};
-use crate::apps::Registration;
+use crate::apps::{self, Registration};
 use crate::clock::Clock;
 use crate::desk::{Desk, Service, held};
-use crate::fault::Zone;
+use crate::fault::{At, Zone};
 use crate::message::{Call, Reply};
 use crate::recorder::Seen;
 use crate::sandbox;
@@ -116,6 +116,8 @@ struct Imitated {
     hosts: OnceLock<Hosts>,
     places: Places,
     app: Registration,
+    /// Whether it takes scopes and calls that its file does not name: where a person tries it, they are no mistake of the client's.
+    is_open: bool,
     clock: Clock,
     tokens: Mutex<crate::oauth2::Ledger<token::Details>>,
     credentials: Mutex<crate::oauth1::Ledger>,
@@ -132,6 +134,10 @@ struct Mood {
     /// In which way expired tokens are told.
     expiry: usize,
     refreshes: usize,
+    /// Whether the token endpoint says no to everybody.
+    refuses: bool,
+    /// With which status it says no, where that is not 400.
+    refusal: Option<u16>,
     /// Why requests were refused.
     refusals: Vec<String>,
 }
@@ -170,12 +176,27 @@ impl Imitation {
     /// # Errors
     /// As [`Imitation::start`].
     pub async fn start_with(file: &str, client_id: &str, client_secret: &str) -> io::Result<Self> {
-        let (imitated, mut hosts) = Imitated::read(file, client_id, client_secret).map_err(wrong)?;
+        let (imitated, hosts) = Imitated::read(file, client_id, client_secret).map_err(wrong)?;
+        Self::listen(imitated, hosts, IpAddr::V4(Ipv4Addr::LOCALHOST)).await
+    }
+
+    /// For people: with a demo app, at this address, and open to scopes and calls that the file does not name.
+    pub(crate) async fn open(name: &str, file: &str, address: IpAddr) -> io::Result<Self> {
+        let read = Imitated::read(file, &format!("{name}-demo"), &format!("{name}-sandbox-secret-not-real"));
+        let (mut imitated, hosts) = read.map_err(|why| wrong(format!("{name}: {why}")))?;
+        let suggested = &imitated.file.client.redirect.suggested;
+        imitated.app.redirect_uris = suggested.iter().cloned().chain(apps::REDIRECT_URIS.map(String::from)).collect();
+        imitated.app.service = name.to_owned();
+        imitated.is_open = true;
+        Self::listen(imitated, hosts, address).await
+    }
+
+    async fn listen(imitated: Imitated, mut hosts: Hosts, address: IpAddr) -> io::Result<Self> {
         let imitated = Arc::new(imitated);
         let (stop, stopped) = watch::channel(());
         let (mut rooms, mut tasks) = (Vec::new(), Vec::new());
         for host in 0..hosts.len() {
-            let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+            let listener = TcpListener::bind(SocketAddr::from((address, 0))).await?;
             hosts.open(host, format!("http://{}", listener.local_addr()?));
             let desk = Desk::new("imitation", imitated.clock.clone());
             let room = Arc::new(Room { desk, service: Box::new(Front { imitated: Arc::clone(&imitated), host }) });
@@ -191,6 +212,11 @@ impl Imitation {
         self.imitated.hosts().map()
     }
 
+    /// Where its API is.
+    pub fn api(&self) -> String {
+        self.imitated.places.base.as_ref().map_or_else(String::new, |base| self.imitated.hosts().origin(base.host).to_owned())
+    }
+
     /// The app that it knows.
     pub fn app(&self) -> Registration {
         self.imitated.app.clone()
@@ -204,6 +230,20 @@ impl Imitation {
     /// Whether logins are denied from now on.
     pub fn deny(&self, denies: bool) {
         held(&self.imitated.mood).denies = denies;
+    }
+
+    /// Whether the token endpoint says `invalid_grant` to everybody from now on, and with which status: many servers say so with that of success.
+    pub fn refuse(&self, refuses: bool, status: Option<u16>) {
+        let mut mood = held(&self.imitated.mood);
+        (mood.refuses, mood.refusal) = (refuses, status);
+    }
+
+    /// From now on nobody gets an answer.
+    pub fn fall_silent(&self) {
+        for room in &self.rooms {
+            let mut faults = room.desk.faults();
+            (faults.at, faults.slow_ms) = (At::Any, 3_600_000);
+        }
     }
 
     /// Whether its answers do not name the issuer from now on.
@@ -341,6 +381,7 @@ impl Imitated {
             hosts: OnceLock::new(),
             places,
             app,
+            is_open: false,
             clock: Clock::default(),
             tokens: Mutex::default(),
             credentials: Mutex::default(),

@@ -7,6 +7,7 @@ use url::form_urlencoded;
 use super::Imitated;
 use super::checklist::Checklist;
 use super::file::{ClientAuth, Kind, Pkce};
+use super::place::fill;
 use super::token::Details;
 use crate::chance;
 use crate::desk::held;
@@ -18,7 +19,11 @@ const CODE_LIFETIME: i64 = 600;
 
 /// A request at the authorization endpoint that is as the file wants it.
 struct Asked {
+    /// Where the answer goes.
     redirect_uri: String,
+    /// What was sent for it: that, or its name.
+    named: String,
+    scopes: Vec<String>,
     state: String,
     challenge: Option<Challenge>,
     nonce: Option<String>,
@@ -43,8 +48,8 @@ impl Imitated {
             let text = chance::opaque();
             let code = Code {
                 client: self.app.client_id.clone(),
-                redirect_uri: Some(asked.redirect_uri.clone()).filter(|_| self.file.oauth2.redirect_uri_at_token),
-                scopes: self.granted(),
+                redirect_uri: Some(asked.named.clone()).filter(|_| self.file.oauth2.redirect_uri_at_token),
+                scopes: asked.scopes.clone(),
                 challenge: asked.challenge,
                 expires: self.clock.now() + CODE_LIFETIME,
                 details: Details { nonce: asked.nonce },
@@ -71,12 +76,19 @@ impl Imitated {
             list.fixed("response_type", "code")?;
         }
         list.fixed(name("client_id"), &self.app.client_id)?;
-        let redirect_uri = list.one(name("redirect_uri"))?;
+        let named = list.one(name("redirect_uri"))?;
+        let redirect_uri = match &settings.redirect_name {
+            None => named.clone(),
+            Some(template) if fill(template, |name| self.value(name))? == named => {
+                self.app.redirect_uris.first().cloned().unwrap_or_default()
+            }
+            Some(_) => return Err("the redirect URI goes by another name".into()),
+        };
         if !self.app.allows_redirect(&redirect_uri) {
             return Err("the redirect URI is not registered".into());
         }
         let state = list.one(name("state"))?;
-        self.scope(&mut list)?;
+        let scopes = self.scope(&mut list)?;
         let challenge = match settings.pkce {
             Pkce::Off => None,
             Pkce::S256 => {
@@ -85,19 +97,23 @@ impl Imitated {
                 Some(Challenge::new(&challenge, "S256").ok_or("a code_challenge that is none")?)
             }
         };
-        let nonce = if settings.scopes.iter().any(|scope| scope == "openid") { Some(list.one("nonce")?) } else { None };
+        let nonce = if scopes.iter().any(|scope| scope == "openid") { Some(list.one("nonce")?) } else { None };
         list.all(&settings.authorize_params)?;
         list.done()?;
-        Ok(Asked { redirect_uri, state, challenge, nonce })
+        Ok(Asked { redirect_uri, named, scopes, state, challenge, nonce })
     }
 
-    /// The scopes of the file, joined as it says.
-    pub(super) fn scope(&self, list: &mut Checklist) -> Result<(), String> {
-        let settings = &self.file.oauth2;
-        if settings.scopes.is_empty() {
-            return Ok(());
+    /// The scopes of the file, joined as it says: those that are granted.
+    pub(super) fn scope(&self, list: &mut Checklist) -> Result<Vec<String>, String> {
+        let (settings, name) = (&self.file.oauth2, self.file.name_of("scope"));
+        if self.is_open {
+            let asked = list.maybe(name)?;
+            return Ok(asked.map_or_else(|| self.granted(), |text| text.split(&settings.scope_separator).map(str::to_owned).collect()));
         }
-        list.fixed(self.file.name_of("scope"), &settings.scopes.join(&settings.scope_separator))
+        if !settings.scopes.is_empty() {
+            list.fixed(name, &settings.scopes.join(&settings.scope_separator))?;
+        }
+        Ok(self.granted())
     }
 
     /// The scopes that a person grants: those that were asked for. Where none is asked for they are the app's own, and the answer names them in the way of

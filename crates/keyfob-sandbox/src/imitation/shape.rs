@@ -6,6 +6,7 @@ use super::Imitated;
 use super::file::Kind;
 use super::token::Issued;
 use crate::clock;
+use crate::desk::held;
 use crate::message::Reply;
 
 /// What lifetimes are where no file says how long.
@@ -72,7 +73,8 @@ impl Imitated {
         };
         let Value::Object(body) = body else { return Reply::empty(500) };
         // Errors lie at the top, wherever tokens are.
-        if file.deviates("form-answer") { self.form(400, &body) } else { Reply::json(400, &Value::Object(body)).no_store() }
+        let status = held(&self.mood).refusal.unwrap_or(400);
+        if file.deviates("form-answer") { self.form(status, &body) } else { Reply::json(status, &Value::Object(body)).no_store() }
     }
 
     fn answer(&self, status: u16, body: Map<String, Value>) -> Reply {

@@ -66,6 +66,9 @@ impl Imitated {
             query.all(&own).and_then(|()| query.done()).map_err(invalid)?;
         }
         list.all(&settings.token_params).map_err(invalid)?;
+        if held(&self.mood).refuses {
+            return Err(("invalid_grant", "it was told to say no".to_owned()));
+        }
         match grant_type.as_str() {
             "authorization_code" => self.redeem(list),
             "refresh_token" if self.file.renews() => self.renew(list),
@@ -112,7 +115,7 @@ impl Imitated {
         // RFC 6749 §6 lets a client repeat what it was granted.
         let settings = &self.file.oauth2;
         let repeated = list.maybe(self.file.name_of("scope")).map_err(|why| ("invalid_request", why))?;
-        if repeated.is_some_and(|scope| scope != settings.scopes.join(&settings.scope_separator)) {
+        if repeated.is_some_and(|scope| !self.is_open && scope != settings.scopes.join(&settings.scope_separator)) {
             return Err(("invalid_scope", "other scopes than were granted".to_owned()));
         }
         list.done().map_err(|why| ("invalid_request", why))?;
@@ -166,15 +169,19 @@ impl Imitated {
         let judged = || {
             let mut list = Checklist::of(&self.sent(call, TokenBody::Form)?);
             self.identified(call, &mut list)?;
-            self.scope(&mut list)?;
-            list.done()
+            let scopes = self.scope(&mut list)?;
+            list.done()?;
+            Ok::<_, String>(scopes)
         };
-        if let Err(why) = judged() {
-            self.refused(call, &why);
-            return self.token_error("invalid_request", &why);
-        }
+        let scopes = match judged() {
+            Ok(scopes) => scopes,
+            Err(why) => {
+                self.refused(call, &why);
+                return self.token_error("invalid_request", &why);
+            }
+        };
         let code = chance::opaque();
-        held(&self.devices).insert(code.clone(), self.granted());
+        held(&self.devices).insert(code.clone(), scopes);
         let uri = if self.file.deviates("verification-url") { "verification_url" } else { "verification_uri" };
         let page = format!("{}/imitated/device", self.hosts().origin(0));
         Reply::json(200, &json!({ "device_code": code, "user_code": "ABCD-EFGH", (uri): page, "expires_in": 600, "interval": 1 }))

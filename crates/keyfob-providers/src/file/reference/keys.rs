@@ -236,6 +236,12 @@ pub(super) const OAUTH2: Section = Section {
         key("response_type", Flag, "Whether `response_type=code` is sent", "false").or("true"),
         key("redirect_uri_at_token", Flag, "Whether the redirect URI is sent at the token endpoint again", "false").or("true"),
         key(
+            "redirect_name",
+            Template,
+            "What is sent as `redirect_uri` in its place: a name that the server gave to it; a template over the app's fields",
+            "\"{ru_name}\"",
+        ),
+        key(
             "parameter_names",
             PairsOf(&["client_id", "client_secret", "code", "grant_type", "redirect_uri", "refresh_token", "scope", "state"]),
             "What this server calls a parameter",
