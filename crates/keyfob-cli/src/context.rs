@@ -111,6 +111,15 @@ impl Context {
 
     /// A provider by its name, pointed at the sandbox where that is meant.
     pub(crate) async fn provider(&self, name: &str) -> Result<Provider, Card> {
+        let provider = self.known(name)?;
+        match self.pretend().await? {
+            Some(pretend) => pretend.provider(provider),
+            None => Ok(provider.clone()),
+        }
+    }
+
+    /// The same as its file has it.
+    pub(crate) fn known(&self, name: &str) -> Result<&Provider, Card> {
         let catalogue = self.catalogue();
         let broken = catalogue.problems().iter().find(|problem| {
             // A broken file of the user's own must not be passed over in silence: its other half may say where secrets go.
@@ -124,7 +133,7 @@ impl Context {
                 problem.hint.clone().unwrap_or_else(|| format!("correct it, then: keyfob provider check {}", problem.file)),
             ));
         }
-        let provider = catalogue.get(name).map_err(|unknown| {
+        catalogue.get(name).map_err(|unknown| {
             let why = match &unknown.nearest {
                 Some(nearest) => format!("the nearest name is \"{nearest}\""),
                 None => format!("{} are known, and none has a name like it", catalogue.names().count()),
@@ -134,11 +143,7 @@ impl Context {
                 None => "keyfob provider list shows all; a file of your own adds one".to_owned(),
             };
             Card::usage(unknown.to_string(), why, next)
-        })?;
-        match self.pretend().await? {
-            Some(pretend) => pretend.provider(provider),
-            None => Ok(provider.clone()),
-        }
+        })
     }
 
     /// The provider that the first word of a short form means; what it means otherwise may be a verb that was mistyped.
@@ -168,7 +173,7 @@ impl Context {
             let Some(said) = &self.sandbox else { return Ok(None) };
             let usual = format!("http://127.0.0.1:{}", sandbox::PORT);
             let url = if said == SANDBOX_HERE { &usual } else { said };
-            let pretend = Pretend::find(url, &transport()?).await?;
+            let pretend = Pretend::find(url, &kept_here(true)?).await?;
             self.out.note(&self.out.note_paint().dim(&format!("sandbox: pretend providers at {url}, with a vault of their own")));
             Ok::<_, Card>(Some(pretend))
         };
@@ -264,7 +269,7 @@ impl Context {
 
     /// The transport, which may be listened in to.
     pub(crate) fn transport(&self) -> Result<Arc<dyn Transport>, Card> {
-        let real = transport()?;
+        let real = kept_here(self.sandbox.is_some())?;
         let real: Arc<dyn Transport> = match self.heard.get() {
             Some(heard) => Arc::new(Wire::new(real, heard.clone())),
             None => Arc::new(real),
@@ -427,7 +432,13 @@ impl Context {
 
 /// The transport; for tests one that refuses everything off this machine.
 pub(crate) fn transport() -> Result<HyperTransport, Card> {
-    let loopback_only = std::env::var_os("KEYFOB_LOOPBACK_ONLY").is_some_and(|value| !value.is_empty() && value != "0");
+    kept_here(false)
+}
+
+/// The same, which may be told to stay on this machine: where pretend providers are meant, a host that none of them plays is a real one, and must not be
+/// sent a pretend app's secret.
+fn kept_here(pretend: bool) -> Result<HyperTransport, Card> {
+    let loopback_only = pretend || std::env::var_os("KEYFOB_LOOPBACK_ONLY").is_some_and(|value| !value.is_empty() && value != "0");
     HyperTransport::builder().loopback_only(loopback_only).build().map_err(|error| no_certificates(&error))
 }
 

@@ -26,6 +26,9 @@ struct Service {
     client_secret: String,
     #[serde(default)]
     fields: BTreeMap<String, String>,
+    /// Where each of its hosts is, if it is imitated from its file.
+    #[serde(default)]
+    origins: BTreeMap<String, String>,
 }
 
 impl Pretend {
@@ -51,13 +54,20 @@ impl Pretend {
 
     /// The provider as the sandbox plays it.
     pub(crate) fn provider(&self, provider: &Provider) -> Result<Provider, Card> {
+        if let Some(service) = self.services.get(&provider.name).filter(|service| !service.origins.is_empty()) {
+            let here = |(host, here): (&String, &String)| Some((Origin::parse(host)?, Origin::parse(here).filter(Origin::is_loopback)?));
+            return Ok(provider.at(&service.origins.iter().filter_map(here).collect()));
+        }
         let origin = self.services.get(&provider.name).and_then(|service| Origin::parse(&service.origin)).filter(Origin::is_loopback);
         let origin = origin.ok_or_else(|| {
             let names: Vec<&str> = self.services.keys().map(String::as_str).collect();
             Card::usage(
                 format!("the sandbox at {} does not play {}", self.url, provider.name),
                 format!("it plays {}", names.join(", ")),
-                "leave --sandbox and KEYFOB_SANDBOX away to reach the real one",
+                format!(
+                    "start it with keyfob sandbox --as {}; or leave --sandbox and KEYFOB_SANDBOX away to reach the real one",
+                    provider.name
+                ),
             )
         })?;
         Ok(provider.at_origin(&origin))

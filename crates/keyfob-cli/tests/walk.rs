@@ -79,6 +79,33 @@ async fn the_sandbox_says_what_to_do_next_and_the_lines_work() {
     house.run(&["sandbox", "--port", "0", "--only", "nobody"]).await.fails(2, ["cannot start the sandbox", "no service \"nobody\"", ""]);
 }
 
+/// Two that the sandbox does not know: one with a single host for the API, and one that wants a name in place of the redirect URI.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_provider_is_played_from_its_file() {
+    let mut house = House::new().await;
+    // A sandbox that is named already is no hindrance.
+    let mut playing = house.start(&["sandbox", "--port", "0", "--as", "spotify", "--as", "ebay"]);
+    let index = playing.line(|line| line.starts_with("export KEYFOB_SANDBOX=")).await;
+    house.set("KEYFOB_SANDBOX", index.trim_start_matches("export KEYFOB_SANDBOX="));
+    for name in ["spotify", "ebay"] {
+        let ended = house.log_in(name).await;
+        assert!(ended.stderr.contains(&format!("✓ {name} logged in")), "{ended:#?}");
+    }
+    house.good(&["spotify", "me"]).await;
+    // What its file does not name is answered, too: nobody knows what, but that the call was good.
+    let answer = house.json(&["get", "spotify", "/v1/me/shows"]).await;
+    assert_eq!((&answer["imitated"], answer["path"].as_str()), (&true.into(), Some("/v1/me/shows")), "{answer}");
+    house.good(&["refresh", "spotify"]).await;
+    let mut login = house.start(&["login", "spotify", "--scope", "user-library-read", "--no-browser", "--paste"]);
+    let back = visit(&login.url().await).await.location.expect("back");
+    login.say(&format!("{back}\n")).await;
+    let ended = login.end().await.exits(0);
+    assert!(ended.stderr.contains("user-library-read"), "{ended:#?}");
+    house.good(&["logout", "spotify"]).await;
+    playing.interrupt();
+    playing.end_listening().await.exits(0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_web_app_starts_answers_and_stops() {
     let house = House::new().await;

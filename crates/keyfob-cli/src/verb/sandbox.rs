@@ -31,6 +31,9 @@ pub(crate) struct Sandbox {
     /// Only these services; may be given several times
     #[arg(long, value_name = "SERVICE")]
     only: Vec<String>,
+    /// Play this provider, too, as its file describes it; logins there are approved at once; may be given several times
+    #[arg(long = "as", value_name = "PROVIDER", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
+    imitated: Vec<String>,
     /// What has ended in the world has ended here, too: it answers 410
     #[arg(long)]
     retired: bool,
@@ -54,11 +57,14 @@ enum Consent {
 
 pub(crate) async fn run(args: Sandbox, context: &Context) -> Result<(), Card> {
     let retired = if args.retired { retired(context).await } else { Vec::new() };
-    let builder = Running::builder().base_port(args.port).address(args.address).only(args.only.clone()).consent(match args.consent {
+    let mut builder = Running::builder().base_port(args.port).address(args.address).only(args.only.clone()).consent(match args.consent {
         Consent::Ask => keyfob_sandbox::Consent::Ask,
         Consent::Approve => keyfob_sandbox::Consent::Approve,
         Consent::Deny => keyfob_sandbox::Consent::Deny,
     });
+    for name in &args.imitated {
+        builder = builder.imitating(name, file(name, context)?);
+    }
     let mut said = Ok(());
     let serving = keyfob_sandbox::serve(builder, |sandbox| {
         for (service, _) in sandbox.origins() {
@@ -80,13 +86,19 @@ pub(crate) async fn run(args: Sandbox, context: &Context) -> Result<(), Card> {
     };
     said?;
     served.map_err(|error| {
-        let exit = if error.kind() == std::io::ErrorKind::InvalidInput { Exit::Usage } else { Exit::Error };
-        Card::new(
-            exit,
-            "cannot start the sandbox",
-            error.to_string(),
-            "choose other ports: keyfob sandbox --port 9000, or --port 0 for any free ones",
-        )
+        let (exit, next) = match error.kind() {
+            std::io::ErrorKind::InvalidInput => (Exit::Usage, "leave that one away; keyfob sandbox --help says what there is"),
+            _ => (Exit::Error, "choose other ports: keyfob sandbox --port 9000, or --port 0 for any free ones"),
+        };
+        Card::new(exit, "cannot start the sandbox", error.to_string(), next)
+    })
+}
+
+/// The file of a provider, to be imitated.
+fn file(name: &str, context: &Context) -> Result<String, Card> {
+    let provider = context.known(name)?;
+    context.catalogue().text(&provider.name).map_err(|error| {
+        Card::new(Exit::Error, format!("cannot read the file of {name}"), error.to_string(), "keyfob provider show tells which file it is")
     })
 }
 
@@ -97,22 +109,29 @@ async fn retired(context: &Context) -> Vec<String> {
 }
 
 fn introduce(sandbox: &Running, context: &Context) -> Result<(), Card> {
-    let apps = sandbox.apps();
+    let (apps, imitated) = (sandbox.apps(), sandbox.imitated());
     let origin =
         |service: &str| sandbox.origins().into_iter().find(|(name, _)| name == service).map(|(_, origin)| origin).unwrap_or_default();
     if context.out.json {
-        let described: Map<String, Value> = (apps.iter())
+        let mut described: Map<String, Value> = (apps.iter())
             .map(|(name, app)| (name.clone(), json!({"service": app.service, "origin": origin(&app.service), "client_id": app.client_id})))
             .collect();
+        described.extend(
+            imitated.iter().map(|(name, app, api)| (name.clone(), json!({"service": name, "origin": api, "client_id": app.client_id}))),
+        );
         return context.out.json(&json!({"index": sandbox.index(), "apps": described}));
     }
     let mut sheet = Sheet::new(["Demo app", "Origin", "Client ID"]);
     for (name, app) in &apps {
         sheet.row([name.clone(), origin(&app.service), app.client_id.clone()]);
     }
+    for (name, app, api) in &imitated {
+        sheet.row([name.clone(), api.clone(), app.client_id.clone()]);
+    }
     sheet.print(&context.out)?;
     let paint = context.out.note_paint();
-    let example = apps.first().map_or("PROVIDER", |(name, _)| name.as_str());
+    let imitated = imitated.first().map(|(name, ..)| name.as_str());
+    let example = imitated.or(apps.first().map(|(name, _)| name.as_str())).unwrap_or("PROVIDER");
     context.out.note(&format!(
         "\nSecrets, ready tokens and everything else: {index}\n\
          In another terminal:\n\n  export KEYFOB_SANDBOX={index}\n  keyfob login {example}\n\n{}",
