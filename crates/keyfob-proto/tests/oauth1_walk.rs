@@ -384,7 +384,7 @@ fn an_explanation_shows_every_step_and_no_secret() {
         assert!(shown.normalised.starts_with("a=%20&b=2&c=%20&oauth_consumer_key=example-client-id&oauth_nonce="), "{}", shown.normalised);
         assert!(shown.base_string.starts_with("POST&https%3A%2F%2Fapi.example%2Fx&a%3D%2520%26b%3D2%26c%3D%2520%26oauth_"));
         let names: Vec<_> = shown.parameters.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names[..4], ["a", "b", "c", "oauth_consumer_key"]);
+        assert_eq!(names[..4], ["b", "a", "c", "oauth_consumer_key"], "as they were gathered");
         assert!(names.contains(&"oauth_nonce") && !names.contains(&"oauth_signature"), "{names:?}");
         let lines = shown.to_string();
         for line in ["base URI      https://api.example/x\n", "parameter     b = 2\n", &format!("{:<13} {}", shown.method, shown.signature)]
