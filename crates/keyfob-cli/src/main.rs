@@ -43,6 +43,7 @@ mod sign_in;
 mod signal;
 mod upkeep;
 mod upload;
+mod usage;
 mod variables;
 mod vault;
 mod verb;
@@ -54,7 +55,6 @@ use std::io::{self, Write};
 use std::pin::Pin;
 use std::process::ExitCode;
 
-use clap::Parser;
 use http::Method;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
     keyfob_store::keep_memory_private();
     complete::answer();
     let terminal = prompt::Terminal::remember();
-    let mut cli = Cli::parse_from(cli::joined(arguments));
+    let mut cli = usage::read(cli::joined(arguments));
     unfold(&mut cli);
     let out = Output::new(cli.global.json);
     let exit = match work(cli, out) {

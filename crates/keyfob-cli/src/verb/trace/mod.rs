@@ -6,15 +6,17 @@ mod page;
 mod section;
 mod shown;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser};
+use clap::Args;
 use http::Method;
 use keyfob::proto::Secret;
 
 use crate::card::{Card, Doing};
 use crate::cli::{Cli, Verb};
 use crate::context::Context;
+use crate::usage;
 use crate::verb::{call, r#do, login, refresh};
 use crate::wire::Heard;
 
@@ -41,7 +43,7 @@ Examples:
 impl Trace {
     /// The words as a command line of their own.
     pub(crate) fn read(&self) -> Cli {
-        Cli::parse_from(std::iter::once("keyfob").chain(self.words.iter().map(String::as_str)))
+        usage::read(std::iter::once("keyfob").chain(self.words.iter().map(String::as_str)).map(OsString::from))
     }
 
     /// What it is about, without what a call carries: that may be anybody's business.
