@@ -9,9 +9,10 @@ pub(crate) async fn asked_to_stop() {
 
 /// The work, unless somebody asks the program to stop before it is done.
 pub(crate) async fn unless_stopped<T>(work: impl Future<Output = Result<T, Card>>) -> Result<T, Card> {
+    let mut signals = Signals::listen();
     tokio::select! {
         done = work => done,
-        () = asked_to_stop() => Err(Card::interrupted()),
+        _ = signals.next() => Err(Card::interrupted()),
     }
 }
 
