@@ -1,5 +1,6 @@
 //! An account in words and in JSON.
 
+use keyfob::proto::scrub::printable;
 use keyfob::proto::{Timestamp, TokenSet};
 use keyfob::{Account, Clock, Grant, Health, SystemClock};
 use serde_json::{Value, json};
@@ -16,11 +17,14 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn scopes(account: &Account) -> Option<String> {
     let TokenSet::OAuth2(tokens) = &account.tokens else { return None };
     let granted = &tokens.scopes;
-    let refused: Vec<&str> = account.requested_scopes.iter().filter(|asked| !granted.contains(asked)).map(String::as_str).collect();
+    let refused: Vec<String> =
+        account.requested_scopes.iter().filter(|asked| !granted.contains(asked)).map(|scope| printable(scope)).collect();
     if granted.is_empty() && refused.is_empty() {
         return None;
     }
-    let granted = if granted.is_empty() { "none".to_owned() } else { granted.join(" ") };
+    // A server may call a scope anything: none of it makes a line of its own.
+    let granted =
+        if granted.is_empty() { "none".to_owned() } else { granted.iter().map(|scope| printable(scope)).collect::<Vec<_>>().join(" ") };
     Some(if refused.is_empty() { granted } else { format!("{granted} (asked for and not granted: {})", refused.join(" ")) })
 }
 

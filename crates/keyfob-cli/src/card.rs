@@ -15,7 +15,7 @@ use keyfob::proto::{Code, Error as ProtoError};
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::output::{Paint, hang};
+use crate::output::{Paint, hang, is_control, without_terminal_controls};
 
 /// Why the command ends before its time.
 #[derive(Debug)]
@@ -125,7 +125,9 @@ impl Card {
     /// The card as a JSON object on one line; `None` if nobody is there.
     pub(crate) fn json(&self) -> Option<String> {
         let Self { what, why, next, .. } = self;
-        (!self.silent).then(|| json!({"error": {"what": what, "why": why, "next": next, "exit": self.exit.code()}}).to_string())
+        let card = || json!({"error": {"what": what, "why": why, "next": next, "exit": self.exit.code()}}).to_string();
+        // JSON escapes C0 alone; and what quotes a server or a file here has been cleaned before, or has not.
+        (!self.silent).then(|| without_terminal_controls(&card()))
     }
 }
 
@@ -167,9 +169,9 @@ fn with_cause(error: &Error) -> String {
     }
 }
 
-/// A card has three lines whatever is in them.
+/// A card has three lines, read from left to right, whatever is in them.
 pub(crate) fn printable_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_control(c) { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -194,11 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn text_from_outside_cannot_add_lines() {
-        let card = Card::of("x\nerror: y", &Misuse::new("a", "b\u{1b}[2J\nc").into());
+    fn k2_text_from_outside_cannot_add_lines_or_turn_them() {
+        let card =
+            Card::of("x\nerror: y\u{202e}z\u{9b}0m", &Misuse::new("a", "b\u{1b}[2J\nc").into()).advising("\u{2066}do\u{200f} \u{85}\u{7f}");
         let text = card.text(Paint::plain(), None).expect("somebody reads");
         assert_eq!(text.lines().count(), 3);
-        assert!(!text.contains('\u{1b}'));
+        let json = card.json().expect("somebody reads");
+        for shown in [text, json] {
+            assert!(!shown.chars().any(|c| c != '\n' && is_control(c)), "{shown:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where words go: data to stdout, everything else to stderr; colour and tables only for people.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -35,9 +36,18 @@ impl Output {
         Self { json: false, to_person: false, notes_to_person: false, silent: true }
     }
 
-    /// Text to stdout, with a line break.
+    /// Text to stdout, with a line break. Nothing in it is obeyed by a terminal but our own colours, whoever it quotes.
     pub(crate) fn data(&self, text: &str) -> Result<(), Card> {
         let mut out = anstream::stdout().lock();
+        written(writeln!(out, "{}", shown(text)).and_then(|()| out.flush()))
+    }
+
+    /// Text that a program needs to the letter (a token, a header, somebody's data), with a line break; on a terminal it is as safe as any other.
+    pub(crate) fn exact(&self, text: &str) -> Result<(), Card> {
+        if self.to_person {
+            return self.data(text);
+        }
+        let mut out = io::stdout().lock();
         written(writeln!(out, "{text}").and_then(|()| out.flush()))
     }
 
@@ -58,13 +68,13 @@ impl Output {
         if self.silent {
             return;
         }
-        let _ = writeln!(anstream::stderr().lock(), "{text}");
+        let _ = writeln!(anstream::stderr().lock(), "{}", shown(text));
     }
 
     /// A question to stderr, with room for the answer behind it.
     pub(crate) fn ask(&self, question: &str) {
         let mut err = anstream::stderr().lock();
-        let _ = write!(err, "{question} ").and_then(|()| err.flush());
+        let _ = write!(err, "{} ", shown(question)).and_then(|()| err.flush());
     }
 
     /// Colours for stdout.
@@ -186,6 +196,28 @@ pub(crate) fn hang(text: &str, indent: usize, width: Option<usize>) -> String {
     out
 }
 
+/// Text with colours of ours, without all else that a terminal would obey. What was put together out of many places has been cleaned in each of them, or has not.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| !matches!(c, '\n' | '\t') && is_control(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let behind = rest.strip_prefix("\u{1b}[").unwrap_or_default();
+        let colour = OUR_COLOURS.iter().find(|colour| behind.starts_with(**colour));
+        let length = colour.map_or(c.len_utf8(), |colour| "\u{1b}[".len() + colour.len());
+        if colour.is_some() || matches!(c, '\n' | '\t') || !is_control(c) {
+            out.push_str(&rest[..length]);
+        }
+        rest = &rest[length..];
+    }
+    Cow::Owned(out)
+}
+
+/// What [`Paint`] begins and ends with.
+const OUR_COLOURS: [&str; 11] = ["0m", "1m", "2m", "30m", "31m", "32m", "33m", "34m", "35m", "36m", "107m"];
+
 /// Text of any length from outside without what a terminal would obey (C0 but line breaks and tabs, DEL, C1, bidirectional controls).
 pub(crate) fn without_terminal_controls(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -197,9 +229,10 @@ pub(crate) fn without_terminal_controls(text: &str) -> String {
     out
 }
 
-fn is_control(c: char) -> bool {
+/// Whether a terminal would obey it, or read what is beside it in another direction. Line breaks and tabs are such characters, too.
+pub(crate) fn is_control(c: char) -> bool {
     // What the core takes out of short text is taken out of long text, too: one judgement of what is dangerous.
-    c.is_control() || printable(c.encode_utf8(&mut [0; 4])).is_empty()
+    c.is_control() || !c.is_ascii() && printable(c.encode_utf8(&mut [0; 4])).is_empty()
 }
 
 #[cfg(unix)]
@@ -257,6 +290,17 @@ mod tests {
             |set: &[(&str, &str)]| speaks_utf8(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
         assert!(speaks(&[("LANG", "C.UTF-8")]) && speaks(&[("LC_ALL", ""), ("LC_CTYPE", "da_DK.utf8"), ("LANG", "C")]));
         assert!(!speaks(&[]) && !speaks(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")]) && !speaks(&[("LANG", "de_DE.ISO-8859-1")]));
+    }
+
+    #[test]
+    fn k2_of_what_is_put_together_our_colours_alone_are_left() {
+        let paints: [&dyn Fn(&str) -> String; 4] =
+            [&|text| Paint(true).bad(text), &|text| Paint(true).good(text), &|text| Paint(true).dim(text), &|text| Paint(true).paper(text)];
+        for paint in paints {
+            assert_eq!(shown(&paint("é\n\tb")), paint("é\n\tb"));
+            assert_eq!(shown(&paint("a\u{1b}[2J\u{202e}")), paint("a[2J"));
+        }
+        assert_eq!(shown("\u{1b}[41mx\u{1b}[1;31my\u{1b}[\u{1b}\u{9b}31m\u{85}\u{200f}\r\n\0"), "[41mx[1;31my[31m\n");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::card::Card;
 use crate::exit::Exit;
+use crate::output::shown;
 
 /// Whether there is somebody to ask: both ends of the conversation are a terminal.
 pub(crate) fn is_possible() -> bool {
@@ -18,7 +19,7 @@ pub(crate) async fn line(question: String) -> Result<String, Card> {
     ask(move || {
         // Not locked while somebody thinks: whoever ends the program meanwhile has something to say there.
         let mut err = anstream::stderr();
-        write!(err, "{question}")?;
+        write!(err, "{}", shown(&question))?;
         err.flush()?;
         let mut line = String::new();
         if io::stdin().lock().read_line(&mut line)? == 0 {
@@ -32,7 +33,7 @@ pub(crate) async fn line(question: String) -> Result<String, Card> {
 
 /// A line that nobody sees.
 pub(crate) async fn hidden(question: String) -> Result<Secret, Card> {
-    ask(move || Ok(Secret::new(rpassword::prompt_password(question)?.trim().to_owned()))).await
+    ask(move || Ok(Secret::new(rpassword::prompt_password(shown(&question))?.trim().to_owned()))).await
 }
 
 /// Yes or no; no unless it was yes.

@@ -5,10 +5,12 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{House, house_at};
@@ -18,6 +20,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use url::Url;
 
 /// What a hostile server says: clears the screen, sets the title, writes backwards, and repeats the token.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}a\u{9b}31m\u{202e}b\r\nc\u{85} token example-access-token-not-real";
@@ -117,9 +120,172 @@ async fn k2_nor_is_anything_of_a_quotation_in_why_and_explain() {
     }
 }
 
+/// The same for what stays behind: what a token's answer granted and is kept of it, what a device is told, and why a refresh failed. In every way there is to
+/// look at it, on a page, and in the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn k2_nor_is_anything_that_a_login_leaves_behind() {
+    let mut numbers = Numbers(20_261_127);
+    let text = numbers.hostile_text();
+    let (origin, answers) = speaks_as_told().await;
+    let mut house = house_at(&origin).await;
+    let file = std::fs::read_to_string(house.path("config/providers/hub.toml")).expect("a file");
+    let more = format!("[endpoints]\ndevice = \"{origin}/device\"\nrevoke = \"{origin}/revoke\"");
+    house.file("config/providers/hub.toml", &format!("keep = [\"user_id\"]\n{}", file.replace("[endpoints]", &more)));
+    let scope: String = text.chars().filter(|c| *c != ' ').collect();
+    let token = json!({
+        "access_token": "example-access-token-not-real", "refresh_token": "example-refresh-token-not-real", "token_type": "Bearer",
+        "expires_in": 3600, "scope": format!("read {scope}"), "user_id": text,
+    });
+    let rows = json!([{"name": text, "id": text}]).to_string();
+    answers.say("/token", 200, &token.to_string());
+    answers.say("/things", 200, &rows);
+    answers.say(
+        "/device",
+        200,
+        &json!({
+            "device_code": "example-device-code", "user_code": text, "verification_uri": format!("{origin}/{text}"),
+            "verification_uri_complete": format!("{origin}/?{text}"), "expires_in": 600, "interval": 1,
+        })
+        .to_string(),
+    );
+    house.set("KEYFOB_LOG", "trace");
+    let mut said = Vec::new();
+    for back in [format!("error={text}&error_description={text}"), "code=example-code".to_owned()] {
+        let mut login = house.start(&["login", "hub", "--no-browser", "--paste"]);
+        let url = Url::parse(&login.url().await).expect("a URL");
+        let asked = |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
+        let (callback, state) = (asked("redirect_uri").expect("one"), asked("state").expect("one"));
+        // What a person pastes is a line.
+        let back = format!("{callback}?state={state}&{back}").replace(['\n', '\r', '\0'], "");
+        login.say(&format!("{back}\n")).await;
+        let ended = login.end().await;
+        said.push((format!("login with {back:?}"), ended.stderr + &ended.stdout));
+    }
+    assert!(said[1].1.contains("hub logged in"), "{}", said[1].1);
+    let [page, other] = ["call.html", "refresh.html"].map(|name| house.path(name).display().to_string());
+    let here = format!("{origin}/things");
+    let kept: &[&[&str]] = &[
+        &["status"],
+        &["status", "hub"],
+        &["status", "hub", "--json"],
+        &["account", "list"],
+        &["export"],
+        &["env", "hub", "--format", "json", "--show-secrets"],
+        &["header", "GET", &here, "--account", "hub"],
+        &["doctor", "hub"],
+        &["hub", "things"],
+        &["get", "hub", "/things", "--format", "csv"],
+        &["get", "hub", "/things", "--format", "ndjson"],
+        &["get", "hub", "/things", "--format", "json"],
+        &["get", "hub", "/things", "--table"],
+        &["get", "hub", "/things", "--jq", ".[].name"],
+        &["get", "hub", "/things", "-i", "-v"],
+        &["curl", "hub", "--", "-s", "-i", &here],
+        &["trace", "--html", &page, "get", "hub", "/things"],
+        &["login", "hub", "--device"],
+        &["login", "hub", "--device", "--json"],
+    ];
+    let refused: &[&[&str]] = &[
+        &["trace", "--html", &other, "refresh", "hub"],
+        &["refresh", "hub", "--json"],
+        &["status"],
+        &["status", "hub"],
+        &["status", "hub", "--json"],
+        &["status", "hub", "--history"],
+        &["status", "hub", "--history", "--json"],
+        &["doctor", "hub"],
+        &["doctor", "hub", "--json"],
+        &["get", "hub", "/nowhere", "-f", "--json"],
+        &["get", "hub", "/nowhere", "-i"],
+        &["login", "hub", "--device"],
+        &["logout", "hub", "--revoke"],
+    ];
+    for (round, commands) in [(1, kept), (2, refused)] {
+        if round == 2 {
+            let error = json!({"error": "invalid_grant", "error_description": text, "error_uri": text}).to_string();
+            for path in ["/token", "/device", "/revoke", "/nowhere"] {
+                answers.say(path, 400, &error);
+            }
+        }
+        for arguments in commands {
+            said.push((format!("{arguments:?} in a terminal"), in_terminal(&house, arguments, 80).await));
+            let piped = house.run(arguments).await;
+            said.push((format!("{arguments:?}, stderr in a pipe"), piped.stderr));
+            // A body goes into a pipe as it came.
+            if !["get", "curl", "trace"].contains(&arguments[0]) || arguments.contains(&"--table") {
+                said.push((format!("{arguments:?}, stdout in a pipe"), piped.stdout));
+            }
+        }
+    }
+    for file in [&page, &other] {
+        said.push((file.clone(), std::fs::read_to_string(file).expect("a page")));
+    }
+    for (what, shown) in &said {
+        assert!(fit_to_show(shown), "{what}: {shown:?}");
+    }
+    let all: String = said.iter().map(|(_, shown)| shown.as_str()).collect();
+    for part in ["needs login", "invalid_grant", "DEBUG", "user_id", "\"reason\""] {
+        assert!(all.contains(part), "{part} was never shown");
+    }
+}
+
+/// The same for a provider file that somebody sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn k2_nor_is_anything_of_a_provider_file() {
+    let mut numbers = Numbers(1_979);
+    let text = numbers.hostile_text();
+    let house = house_at("http://127.0.0.1:1").await;
+    let good = std::fs::read_to_string(house.path("config/providers/hub.toml")).expect("a file");
+    // JSON's escapes are TOML's, but for what TOML does not allow as it is.
+    let quoted: String = json!(text)
+        .to_string()
+        .chars()
+        .flat_map(|c| match c {
+            '\u{7f}' => "\\u007f".chars().collect::<Vec<_>>(),
+            c => vec![c],
+        })
+        .collect();
+    let inside = &quoted[1..quoted.len() - 1];
+    for (what, file) in [
+        ("title", good.replace("\"Hub\"", &quoted)),
+        ("about", good.replace("\"A hub.\"", &quoted).replace("\"Things\"", &quoted)),
+        ("label", good.replace("\"Client ID\"", &quoted).replace("\"Name\"", &quoted)),
+        ("key", good.replace("[actions.things]", &format!("[actions.\"{inside}\"]"))),
+        ("member", format!("{quoted} = 1\n{good}")),
+        ("kind", good.replace("\"oauth2\"", &quoted)),
+        ("url", good.replace("/authorize", &format!("/{inside}"))),
+        ("jq", good.replace("\".[]\"", &quoted)),
+        ("no TOML", format!("{good}\n{text}")),
+    ] {
+        let file = house.file("config/providers/hub.toml", &file);
+        let commands: &[&[&str]] = &[
+            &["provider", "check", &file],
+            &["provider", "check", &file, "--json"],
+            &["provider", "list", "--search", "hub"],
+            &["provider", "show", "hub"],
+            &["provider", "show", "hub", "--json"],
+            &["do", "hub"],
+            &["do", "hub", "--json"],
+            &["status", "hub"],
+            &["doctor", "--offline"],
+            &["login", "hub", "--device"],
+            &["app", "add", "hub"],
+            &["hub", "nothing"],
+            &["completions", "bash"],
+        ];
+        for arguments in commands {
+            let shown = in_terminal(&house, arguments, 80).await;
+            assert!(fit_to_show(&shown), "{what}: {arguments:?} in a terminal: {shown:?}");
+            let piped = house.run(arguments).await;
+            assert!(fit_to_show(&piped.stderr), "{what}: {arguments:?}, stderr: {:?}", piped.stderr);
+            assert!(fit_to_show(&piped.stdout), "{what}: {arguments:?}, stdout: {:?}", piped.stdout);
+        }
+    }
+}
+
 #[test]
 fn what_is_not_fit_to_show_is_seen() {
-    for text in ["a\rb", "\u{7}", "\u{1b}[2J", "\u{9b}31m", "\u{7f}", "\u{202e}", "\u{2067}", "\0"] {
+    for text in ["a\rb", "\u{7}", "\u{1b}[2J", "\u{9b}31m", "\u{7f}", "\u{202e}", "\u{2067}", "\u{200f}", "\u{61c}", "\u{2028}", "\0"] {
         assert!(!fit_to_show(text), "{text:?}");
     }
     assert!(fit_to_show("a\tb\n\u{1b}[1mbold\u{1b}[0m ü 漢"));
@@ -187,22 +353,63 @@ impl Numbers {
 
 /// A house with an account at a server of our own, which answers everything with this body.
 async fn hostile(media_type: &'static str, body: &str) -> House {
+    let (origin, answers) = speaks_as_told().await;
+    answers.always(media_type, body);
+    house_at(&origin).await
+}
+
+/// What a server of our own answers: by the path, or the same always.
+#[derive(Clone, Default)]
+struct Answers(Arc<Mutex<HashMap<String, String>>>);
+
+impl Answers {
+    fn say(&self, path: &str, status: u16, body: &str) {
+        self.keep(path, status, "application/json", body);
+    }
+
+    fn always(&self, media_type: &str, body: &str) {
+        self.keep("", 200, media_type, body);
+    }
+
+    /// Status line and head are the server's, too: of what it says there HTTP forbids C0 and DEL alone.
+    fn keep(&self, path: &str, status: u16, media_type: &str, body: &str) {
+        let allowed: String = Numbers(9_112).hostile_text().chars().filter(|c| !c.is_ascii_control()).collect();
+        let answer = format!(
+            "HTTP/1.1 {status} {allowed}\r\nContent-Type: {media_type}\r\nX-Said: {allowed}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        self.0.lock().expect("nobody panicked").insert(path.to_owned(), answer);
+    }
+
+    fn to(&self, head: &str) -> String {
+        let answers = self.0.lock().expect("nobody panicked");
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        answers
+            .get(path)
+            .or_else(|| answers.get(""))
+            .cloned()
+            .unwrap_or_else(|| "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned())
+    }
+}
+
+async fn speaks_as_told() -> (String, Answers) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
-    let answer =
-        format!("HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let answers = Answers::default();
+    let told = answers.clone();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let answer = answer.clone();
+            let answers = answers.clone();
             tokio::spawn(async move {
                 let mut head = [0; 4096];
-                let _ = stream.read(&mut head).await;
+                let read = stream.read(&mut head).await.unwrap_or_default();
+                let answer = answers.to(&String::from_utf8_lossy(&head[..read]));
                 let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
             });
         }
     });
-    house_at(&origin).await
+    (origin, told)
 }
 
 /// Runs the command with all three ends in a terminal of this width; everything it shows. Its input ends at once.
@@ -239,7 +446,22 @@ async fn in_terminal(house: &House, arguments: &[&str], width: u16) -> String {
 
 /// No character that a terminal obeys but line breaks, tabs, and the beginning and end of our own colours.
 fn fit_to_show(text: &str) -> bool {
-    let ours = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[34m", "\u{1b}[35m", "\u{1b}[36m"];
-    let text = ours.iter().fold(text.to_owned(), |text, colour| text.replace(colour, ""));
-    text.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    let ours = [
+        "\u{1b}[0m",
+        "\u{1b}[1m",
+        "\u{1b}[2m",
+        "\u{1b}[31m",
+        "\u{1b}[32m",
+        "\u{1b}[33m",
+        "\u{1b}[34m",
+        "\u{1b}[35m",
+        "\u{1b}[36m",
+        "\u{1b}[30m",
+        "\u{1b}[107m",
+    ];
+    // The countdown is written over, and gone in the end.
+    let text = text.replace("\r\u{1b}[2mWaiting:", "").replace("\r\u{1b}[K", "").replace("\u{1b}[K", "");
+    let text = ours.iter().fold(text, |text, colour| text.replace(colour, ""));
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control() && !turns(c))
 }

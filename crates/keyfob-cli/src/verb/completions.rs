@@ -44,5 +44,5 @@ pub(crate) fn run(args: &Completions, context: &Context) -> Result<(), Card> {
     let shell = shells.completer(&name).ok_or_else(|| failed("the shell is not known".to_owned()))?;
     let mut script = Vec::new();
     shell.write_registration(VARIABLE, "keyfob", "keyfob", "keyfob", &mut script).map_err(|error| failed(error.to_string()))?;
-    context.out.data(String::from_utf8_lossy(&script).trim_end())
+    context.out.exact(String::from_utf8_lossy(&script).trim_end())
 }

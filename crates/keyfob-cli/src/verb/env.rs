@@ -66,7 +66,7 @@ pub(crate) async fn run(args: Env, context: &Context) -> Result<(), Card> {
         return context.out.json(&Value::Object(members.collect::<Map<_, _>>()));
     }
     let lines: Vec<String> = variables.iter().map(|(name, value)| line(args.format, name, value)).collect();
-    context.out.data(&lines.join("\n"))
+    context.out.exact(&lines.join("\n"))
 }
 
 /// A line that sets a variable to exactly this value: what a server chose for a token must not be read as a command (CWE-78).

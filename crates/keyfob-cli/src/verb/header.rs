@@ -56,7 +56,7 @@ pub(crate) async fn run(args: Header, context: &Context) -> Result<(), Card> {
         }));
     }
     let lines: Vec<String> = added.iter().map(|(name, value)| format!("{}: {value}", titled(name))).collect();
-    context.out.data(&lines.join("\n"))
+    context.out.exact(&lines.join("\n"))
 }
 
 /// Where the credentials are no header, no header can bring them.

@@ -108,7 +108,7 @@ async fn create(args: Create, context: &Context) -> Result<(), Card> {
     let until = made.key.expires_at.map_or_else(|| ", until it is revoked".to_owned(), |at| format!(", until {}", moment::local(at)));
     context.out.note(&format!("{} a key for {}: {}{until}", paint.good("✓"), paint.strong(&account.name), may(&made.key, "; ")));
     context.out.note(&paint.dim("keep it now: it is not shown again. To use it: Authorization: Bearer KEY, at /api/ of keyfob serve"));
-    context.out.data(made.text.expose())
+    context.out.exact(made.text.expose())
 }
 
 async fn create_token(args: Create, context: &Context) -> Result<(), Card> {
@@ -125,7 +125,7 @@ async fn create_token(args: Create, context: &Context) -> Result<(), Card> {
     let until = made.token.expires_at.map_or_else(|| ", until it is revoked".to_owned(), |at| format!(", until {}", moment::local(at)));
     context.out.note(&format!("{} a token for {}: all that you may do{until}", paint.good("✓"), paint.strong("the JSON API")));
     context.out.note(&paint.dim("keep it now: it is not shown again. To use it: Authorization: Bearer TOKEN, at /v1/ of keyfob serve"));
-    context.out.data(made.text.expose())
+    context.out.exact(made.text.expose())
 }
 
 async fn list(context: &Context) -> Result<(), Card> {

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Token, context: &Context) -> Result<(), Card> {
         let expires_at = session.account().tokens.expires_at().map(moment::utc);
         return context.out.json(&json!({"account": name, "access_token": token.expose(), "expires_at": expires_at}));
     }
-    context.out.data(token.expose())
+    context.out.exact(token.expose())
 }
 
 /// Reads a length of time: 90s, 10m, 2h, 1d.

@@ -65,7 +65,7 @@ pub(super) fn show(pages: Vec<Value>, shape: &Shape, session: &Session, out: &Ou
         Format::Csv => csv(&Rows::of(values)),
         Format::Table => return Rows::of(values).print(session, out),
     };
-    if text.is_empty() { Ok(()) } else { out.data(&safe(&text, session, out)) }
+    if text.is_empty() { Ok(()) } else { out.exact(&safe(&text, session, out)) }
 }
 
 /// What a server says commands no terminal, and shows a person no secret. Programs get it as it is.

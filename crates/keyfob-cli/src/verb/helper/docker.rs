@@ -69,6 +69,6 @@ fn server() -> Result<String, Card> {
 
 /// Docker reads on stdout what went wrong.
 fn fails(words: &str, context: &Context) -> Result<(), Card> {
-    context.out.data(words)?;
+    context.out.exact(words)?;
     Err(Card::ended(1))
 }

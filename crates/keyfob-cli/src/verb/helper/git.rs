@@ -40,7 +40,7 @@ pub(crate) async fn run(args: Git, context: &Context) -> Result<(), Card> {
     if let Some(at) = expires_at {
         answer.push(("password_expiry_utc", Secret::new(at.as_unix().to_string())));
     }
-    context.out.data(&written(&answer)?)
+    context.out.exact(&written(&answer)?)
 }
 
 /// Where the credentials are going. Over plain http a token would be read by everybody on the way; on this machine there is no way.
