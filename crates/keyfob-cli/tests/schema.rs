@@ -4,85 +4,341 @@
 
 mod common;
 
-use common::House;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use common::{Ended, House, Running, visit};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_printed_is_what_the_schema_says() {
+async fn what_every_verb_prints_is_what_the_schema_says() {
     let house = House::new().await;
-    let schemas = house.json(&["schema"]).await["$defs"].clone();
-    let fits = |verb: &str, value: &Value| {
-        let schema = &schemas[verb];
-        assert!(schema.is_object(), "there is a schema of {verb}");
-        if let Err(why) = judge(schema, value, verb) {
-            panic!("{why}\n{value:#}");
-        }
-    };
-    let file = house.file("script.py", "TOKEN_URL = 'https://api.netatmo.com/oauth2/token'\nclient_id = 'example-client-id-123'\n");
-    let sound = house.file("mine.toml", "name = \"mine\"\ntitle = \"Mine\"\nkind = \"oauth2\"\n");
-    fits("account list", &house.json(&["account", "list"]).await);
+    let mut held = Held::to(house.json(&["schema"]).await["$defs"].clone());
+    accounts_and_calls(&house, &mut held).await;
+    providers_and_keys(&house, &mut held).await;
+    what_runs_until_it_is_stopped(&house, &mut held).await;
+    a_walk_at_the_real_provider(&mut held).await;
+    the_vault_itself(&mut held).await;
+    let schemas = held.schemas.as_object().expect("an object").keys().filter(|name| *name != "error");
+    let loose: Vec<&String> = schemas.filter(|name| !held.verbs.contains(*name)).collect();
+    assert!(loose.is_empty(), "nobody looked at what these print: {loose:?}");
+}
+
+async fn accounts_and_calls(house: &House, held: &mut Held) {
+    held.fits("account list", &house.json(&["account", "list"]).await);
     for name in ["acme", "telldus", "netatmo/home"] {
-        house.log_in(name).await;
+        let mut login = house.start(&["login", name, "--no-browser", "--paste", "--json"]);
+        let url = login.url().await;
+        let back = visit(&url).await.location.expect("it leads back");
+        login.say(&format!("{back}\n")).await;
+        held.fits_text("login", &login.end().await.exits(0).stdout);
     }
+    let script = house.file(
+        "script.py",
+        "consumer_key = 'example-key-not-real'\nconsumer_secret = 'example-secret-not-real'\n\
+         oauth_token = 'example-token-not-real'; oauth_token_secret = 'example-secret-not-real'\n",
+    );
     let commands: &[(&str, &[&str])] = &[
+        ("login", &["login", "acme/service", "--client-credentials", "--scope", "echo"]),
+        ("login", &["login", "acme/narrow", "--exchange", "acme", "--scope", "echo"]),
         ("status", &["status"]),
         ("status", &["status", "acme"]),
         ("status", &["status", "telldus"]),
         ("status", &["status", "acme", "--history"]),
+        ("status", &["status", "acme", "--check"]),
         ("account list", &["account", "list"]),
         ("account default", &["account", "default", "netatmo/home"]),
         ("account default", &["account", "default"]),
+        ("account default", &["account", "default", "netatmo", "--unset"]),
         ("account rename", &["account", "rename", "netatmo/home", "netatmo/attic"]),
-        ("status", &["status", "netatmo", "--history"]),
+        ("status", &["status", "netatmo/attic", "--history"]),
         ("refresh", &["refresh", "acme"]),
         ("refresh", &["refresh", "--due"]),
         ("status", &["status", "acme", "--history"]),
         ("token", &["token", "acme"]),
         ("header", &["header", "GET", "/api/me", "--account", "acme"]),
+        ("header", &["header", "GET", "/json/clients/list", "--account", "telldus"]),
         ("env", &["env", "acme"]),
+        ("env", &["env", "telldus"]),
         ("get", &["get", "acme", "/api/me"]),
+        ("post", &["post", "acme", "/api/echo", "a=b"]),
+        ("put", &["put", "acme", "/api/echo", "a:=1"]),
+        ("patch", &["patch", "acme", "/api/echo", "a=b"]),
+        ("delete", &["delete", "acme", "/api/echo"]),
+        ("request", &["request", "OPTIONS", "acme", "/api/me", "-i"]),
         ("explain", &["explain", "GET", "telldus", "/json/clients/list", "a==b"]),
+        ("explain", &["get", "telldus", "/json/clients/list", "--explain"]),
         ("explain", &["explain", "GET", "acme", "/api/me"]),
         ("why", &["why", "telldus", "GET", "/json/clients/list"]),
-        ("doctor", &["doctor", "--offline"]),
+        ("doctor", &["doctor"]),
+        ("doctor", &["doctor", "acme", "--offline"]),
         ("do", &["do", "telldus"]),
         ("do", &["do", "telldus", "devices"]),
-        ("app list", &["app", "list"]),
+        ("adopt", &["adopt", &script, "--provider", "telldus"]),
+        ("adopt", &["adopt", &script, "--provider", "telldus", "--keep"]),
+        ("export", &["export"]),
+    ];
+    for (verb, arguments) in commands {
+        held.prints(house, verb, arguments).await;
+    }
+    held.fits_text(
+        "import",
+        &house.run_with(&["import", "acme/made", "--stdin", "--json"], r#"{"access_token":"not-a-real-one"}"#).await.exits(0).stdout,
+    );
+    // A call shows its answer; asked for more it has a shape of its own, which the manual tells.
+    members(&house.json(&["get", "acme", "/api/me", "-i"]).await, &["body", "headers", "status"]);
+    members(&house.json(&["post", "acme", "/api/echo", "a=b", "--dry-run"]).await, &["body", "headers", "method", "url"]);
+}
+
+async fn providers_and_keys(house: &House, held: &mut Held) {
+    let sound = house.file("mine.toml", "name = \"telldus\"\ntitle = \"My Telldus\"\n");
+    let issuer = house.sandbox.origin("acme");
+    let commands: &[(&str, &[&str])] = &[
+        ("provider list", &["provider", "list"]),
+        ("provider show", &["provider", "show", "fitbit"]),
+        ("provider show", &["provider", "show", "telldus"]),
+        ("provider check", &["provider", "check", &sound]),
+        ("provider new", &["provider", "new", "my-hub", "--issuer", &issuer]),
         ("key create", &["key", "create", "--account", "acme", "--allow", "GET /**", "--expires", "7d", "--rate", "10/min"]),
         ("key create", &["key", "create", "--api", "--name", "deploy", "--expires", "30d"]),
         ("key list", &["key", "list"]),
-        ("provider list", &["provider", "list"]),
-        ("provider show", &["provider", "show", "fitbit"]),
-        ("adopt", &["adopt", &file]),
-        ("export", &["export"]),
-        ("vault status", &["vault", "status"]),
-        ("vault check", &["vault", "check"]),
     ];
     for (verb, arguments) in commands {
-        fits(verb, &house.json(arguments).await);
+        held.prints(house, verb, arguments).await;
     }
     let keys = house.json(&["key", "list"]).await;
     let ids: Vec<&str> = keys.as_array().into_iter().flatten().filter_map(|key| key["id"].as_str()).collect();
     assert_eq!(ids.len(), 2, "a valet key and an API token: {keys}");
     for id in ids {
-        fits("key revoke", &house.json(&["key", "revoke", id]).await);
+        held.prints(house, "key revoke", &["key", "revoke", id]).await;
     }
-    fits("logout", &house.json(&["logout", "telldus"]).await);
-    fits("account rm", &house.json(&["account", "rm", "acme", "--revoke"]).await);
-    // What fails says why in one shape, whatever the verb.
-    for arguments in
-        [&["get", "nobody", "/x"][..], &["schema", "nothing"], &["provider", "check", &sound], &["account", "rename", "telldus", "acme"]]
-    {
-        let ended = house.run(&[arguments, &["--json"]].concat()).await;
-        assert_ne!(ended.code, 0, "{arguments:?}");
-        let card = ended.stderr.lines().last().unwrap_or_default();
-        let card: Value = serde_json::from_str(card).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ended.stderr));
-        fits("error", &card);
-        assert_eq!(card["error"]["exit"], ended.code);
+    let app = house.sandbox.app("netatmo");
+    let keys = json!({"client_id": app.client_id, "client_secret": app.client_secret}).to_string();
+    held.fits_text("app add", &house.run_with(&["app", "add", "netatmo", "--stdin", "--json"], &keys).await.exits(0).stdout);
+    held.prints(house, "app list", &["app", "list"]).await;
+    held.prints(house, "app rm", &["app", "rm", "netatmo"]).await;
+}
+
+async fn what_runs_until_it_is_stopped(house: &House, held: &mut Held) {
+    let mut watch = house.start(&["watch", "--json"]);
+    watch.line(|line| line.starts_with("watching")).await;
+    house.good(&["refresh", "acme"]).await;
+    let line = first_line(&mut watch).await;
+    held.fits_text("watch", &line);
+    watch.interrupt();
+
+    let mut serve = house.start(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+    let line = first_line(&mut serve).await;
+    held.fits_text("serve", &line);
+    serve.interrupt();
+    held.prints(house, "serve", &["serve", "--link"]).await;
+    held.prints(house, "serve", &["serve", "--check"]).await;
+
+    let mut sandbox = house.start(&["sandbox", "--port", "0", "--json"]);
+    let line = first_line(&mut sandbox).await;
+    held.fits_text("sandbox", &line);
+    sandbox.interrupt();
+    // It plays the providers itself.
+    let tried = house.command(&["try", "telldus", "--json"]).env_remove("KEYFOB_SANDBOX").output().await.expect("it runs");
+    held.fits_text("try", std::str::from_utf8(&tried.stdout).expect("text"));
+
+    held.fits("logout", &house.json(&["logout", "telldus"]).await);
+    held.fits("logout", &house.json(&["logout", "acme/service", "--revoke"]).await);
+    held.fits("account rm", &house.json(&["account", "rm", "acme", "--revoke"]).await);
+}
+
+/// `verify` refuses pretend providers, so a file of the user's own moves the real one.
+async fn a_walk_at_the_real_provider(held: &mut Held) {
+    let mut house = House::new().await;
+    house.log_in("telldus").await;
+    let vault = house.vault().display().to_string();
+    house.set("KEYFOB_VAULT", &vault);
+    let app = house.sandbox.app("telldus");
+    let keys = json!({"client_id": app.client_id, "client_secret": app.client_secret}).to_string();
+    house.run_with(&["app", "add", "telldus", "--stdin"], &keys).await.exits(0);
+    house.unset("KEYFOB_SANDBOX");
+    house.file("config/providers/telldus.toml", &format!("[origins]\n\"*\" = \"{}\"\n", house.sandbox.origin("telldus")));
+    held.prints(&house, "provider verify", &["provider", "verify", "telldus", "--live"]).await;
+}
+
+#[cfg(unix)]
+async fn the_vault_itself(held: &mut Held) {
+    use std::os::unix::fs::PermissionsExt;
+
+    const PASSPHRASE: &str = "canary horse battery staple\n";
+    let mut house = House::new().await;
+    let runtime = house.path("r");
+    std::fs::create_dir(&runtime).expect("a folder");
+    std::fs::set_permissions(&runtime, PermissionsExt::from_mode(0o700)).expect("chmod");
+    house.set("XDG_RUNTIME_DIR", &runtime.display().to_string());
+    house.log_in("acme").await;
+    let (elsewhere, file) = (house.path("elsewhere.db").display().to_string(), house.path("backup.keyfob").display().to_string());
+    let third = house.path("third.db").display().to_string();
+    let commands: &[(&str, &[&str], Option<&str>)] = &[
+        ("vault status", &["vault", "status"], None),
+        ("vault check", &["vault", "check"], None),
+        ("vault rekey", &["vault", "rekey"], None),
+        ("vault move", &["vault", "move", "--to", &elsewhere], None),
+        ("vault export", &["vault", "export", &file, "--stdin"], Some(PASSPHRASE)),
+        ("vault import", &["--vault", &third, "vault", "import", &file, "--stdin"], Some(PASSPHRASE)),
+        ("vault rekey", &["vault", "rekey", "--passphrase", "--stdin"], Some(PASSPHRASE)),
+        ("vault status", &["vault", "status"], None),
+        ("unlock", &["unlock", "--stdin"], Some(PASSPHRASE)),
+        ("vault status", &["vault", "status"], None),
+        ("lock", &["lock"], None),
+        ("lock", &["lock"], None),
+        ("vault set-aside", &["vault", "set-aside"], None),
+    ];
+    for (verb, arguments, input) in commands {
+        let arguments = [arguments, &["--json"][..]].concat();
+        let ended = house.run_with(&arguments, input.unwrap_or_default()).await.exits(0);
+        held.fits_text(verb, &ended.stdout);
+    }
+}
+
+#[cfg(not(unix))]
+async fn the_vault_itself(_: &mut Held) {}
+
+/// What fails says why in one shape, whatever the verb: what it cannot do, and a command line that it cannot read.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_verb_says_why_it_failed_in_one_shape() {
+    let house = House::new().await;
+    let mut held = Held::to(house.json(&["schema"]).await["$defs"].clone());
+    let mut verbs: Vec<String> = held.schemas.as_object().expect("an object").keys().filter(|name| *name != "error").cloned().collect();
+    verbs.extend(["curl", "exec", "helper process", "trace", "schema", "completions", "man", "help"].map(str::to_owned));
+    for verb in &verbs {
+        let words: Vec<&str> = verb.split(' ').chain(["--no-such-option", "--json"]).collect();
+        held.fails(&house, &words).await;
+    }
+    house.log_in("telldus").await;
+    let broken = house.file("broken.toml", "name = \"mine\"\ntitle = \"Mine\"\nkind = \"oauth2\"\n");
+    let cannot: &[&[&str]] = &[
+        &["account", "default", "nobody"],
+        &["account", "rename", "telldus", "acme"],
+        &["account", "rm", "nobody"],
+        &["adopt", "nowhere.py"],
+        &["app", "add", "nobody"],
+        &["app", "rm", "nobody"],
+        &["completions", "nothing"],
+        &["curl", "nobody", "--", "/x"],
+        &["delete", "nobody", "/x"],
+        &["do", "telldus", "nothing"],
+        &["doctor", "nobody"],
+        &["env", "nobody"],
+        &["exec", "nobody", "--", "true"],
+        &["explain", "GET", "nobody", "/x"],
+        &["export", "nobody"],
+        &["get", "nobody", "/x"],
+        &["get", "telldus", "/nowhere", "-f"],
+        &["header", "GET", "/x", "--account", "nobody"],
+        &["help", "nothing"],
+        &["helper", "process", "nobody"],
+        &["import", "nobody", "--stdin"],
+        &["key", "create", "--account", "nobody", "--allow", "GET /**"],
+        &["key", "revoke", "nothing"],
+        &["login", "nobody"],
+        &["logout", "nobody"],
+        &["man", "nothing"],
+        &["patch", "nobody", "/x"],
+        &["post", "nobody", "/x"],
+        &["provider", "check", &broken],
+        &["provider", "new", "telldus"],
+        &["provider", "show", "nobody"],
+        &["provider", "verify", "telldus"],
+        &["put", "nobody", "/x"],
+        &["refresh", "nobody"],
+        &["request", "GET", "nobody", "/x"],
+        &["sandbox", "--only", "nobody"],
+        &["schema", "nothing"],
+        &["serve", "--env-file", "nowhere.env"],
+        &["status", "nobody"],
+        &["token", "nobody"],
+        &["trace", "--html", "x.html", "provider", "list"],
+        &["try", "nobody"],
+        &["unlock", "--stdin"],
+        &["--vault", "nowhere.db", "vault", "check"],
+        &["--vault", "nowhere.db", "vault", "export", "x.keyfob", "--stdin"],
+        &["vault", "import", "nowhere.keyfob", "--stdin"],
+        &["--vault", "nowhere.db", "vault", "move", "--to", "y.db"],
+        &["--vault", "nowhere.db", "vault", "rekey"],
+        &["--vault", "nowhere.db", "vault", "set-aside"],
+        &["--vault", "nowhere.db", "vault", "status"],
+        &["watch", "nobody"],
+        &["why", "nobody", "GET", "/x"],
+    ];
+    for arguments in cannot {
+        // Behind `--` it would be somebody else's.
+        let words: Vec<&str> = ["--json"].iter().chain(*arguments).copied().collect();
+        let ended = held.fails(&house, &words).await;
         if !ended.stdout.is_empty() {
-            fits(&arguments[..2].join(" "), &serde_json::from_str(&ended.stdout).expect("JSON"));
+            held.fits_text(&arguments[..2].join(" "), &ended.stdout);
         }
     }
+    // Lists cannot fail but by their vault, and what is locked already is locked.
+    let never = ["account list", "app list", "key list", "lock", "provider list"];
+    let named = |verb: &String| {
+        cannot.iter().any(|words| format!(" {} ", words.join(" ")).contains(&format!(" {verb} "))) || never.contains(&verb.as_str())
+    };
+    let without: Vec<&String> = verbs.iter().filter(|verb| !named(verb)).collect();
+    assert!(without.is_empty(), "nobody saw these fail: {without:?}");
+}
+
+/// The schemas, and the verbs that were held to theirs.
+struct Held {
+    schemas: Value,
+    verbs: BTreeSet<String>,
+}
+
+impl Held {
+    fn to(schemas: Value) -> Self {
+        Self { schemas, verbs: BTreeSet::new() }
+    }
+
+    fn fits(&mut self, verb: &str, value: &Value) {
+        let schema = &self.schemas[verb];
+        assert!(schema.is_object(), "there is a schema of {verb}");
+        if let Err(why) = judge(schema, value, verb) {
+            panic!("{why}\n{value:#}");
+        }
+        self.verbs.insert(verb.to_owned());
+    }
+
+    fn fits_text(&mut self, verb: &str, text: &str) {
+        let value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{verb}: {error}: {text:?}"));
+        self.fits(verb, &value);
+    }
+
+    async fn prints(&mut self, house: &House, verb: &str, arguments: &[&str]) {
+        self.fits(verb, &house.json(arguments).await);
+    }
+
+    async fn fails(&mut self, house: &House, arguments: &[&str]) -> Ended {
+        let ended = house.run(arguments).await;
+        assert_ne!(ended.code, 0, "{arguments:?}: {ended:#?}");
+        let card = ended.stderr.lines().last().unwrap_or_default();
+        let card: Value = serde_json::from_str(card).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ended.stderr));
+        self.fits("error", &card);
+        assert_eq!(card["error"]["exit"], ended.code);
+        for part in ["what", "why", "next"] {
+            assert!(card["error"][part].as_str().is_some_and(|text| !text.is_empty()), "{arguments:?}: no {part}: {card}");
+        }
+        ended
+    }
+}
+
+/// What a program that runs on says first.
+async fn first_line(running: &mut Running) -> String {
+    let mut line = String::new();
+    let stdout = running.child.stdout.as_mut().expect("a pipe");
+    let read = tokio::time::timeout(Duration::from_secs(60), BufReader::new(stdout).read_line(&mut line)).await.expect("in time");
+    assert!(read.is_ok_and(|read| read > 0), "it ended before; it said:\n{}", running.seen);
+    line
+}
+
+fn members(value: &Value, expected: &[&str]) {
+    let found: Vec<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(found, expected, "{value:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,7 +29,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("env", "{*s}"),
     (
         "explain",
-        "{base_uri:s parameters:[any] normalised:s base_string:s key:s signature_method:s signature:s} / {account:s steps:[{title:s section:s lines:[s]}]}",
+        "{base_uri:s parameters:[[s]] normalised:s base_string:s key:s signature_method:s signature:s} / {account:s steps:[{title:s section:s lines:[s]}]}",
     ),
     ("export", "{keyfob:s accounts:[X] apps:[P]}"),
     ("get", "any"),
@@ -46,13 +46,17 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("provider check", "{file:s ok:b provider?:s problems:[{file:s line:i column:i message:s hint:s?}]}"),
     ("provider list", "[{name:s title:s kind:s status:s about:s actions:[s]}]"),
     ("provider new", "{name:s file:s}"),
-    ("provider show", "any"),
+    (
+        "provider show",
+        "{name:s title:s kind:s status:s about:s actions:[{name:s about:s acts:b usage:s}] homepage:s? retired:any client:any scopes:[s] \
+         known_scopes:[{name:s allows:s}] endpoints:{*s} deviations:[{name:s why:s}] habits:[s] sources:[any] independent_client:s? verified:s? files:[s]}",
+    ),
     ("provider verify", "{provider:s date:s ok:b origins:[s] steps:[{step:s outcome:s ok:b}]}"),
     ("put", "any"),
     ("refresh", "A / [{account:s provider:s outcome:s told:s}]"),
     ("request", "any"),
     ("sandbox", "{index:s apps:{*{service:s origin:s client_id:s}}}"),
-    ("serve", "{url:s listen:s accounts:[s] link?:s} / {link:s}"),
+    ("serve", "{url:s listen:s accounts:[s] link?:s} / {link:s} / {url:s listen:[s] accounts:[s] set:{*{value:[s] set:s}} notes:[s]}"),
     ("status", "A / [A] / [H]"),
     ("token", "{account:s access_token:s expires_at:t?}"),
     ("try", "{ok:b seconds:n steps:[{provider:s step:s command:s? result:s}]}"),
