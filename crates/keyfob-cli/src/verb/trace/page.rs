@@ -188,3 +188,94 @@ section{background:var(--card);border-left:3px solid var(--go);border-radius:4px
 h2{font-size:1rem;font-weight:500;margin:0}h2 i{font-style:normal;font-family:ui-monospace,monospace}small{color:var(--dim);float:right}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.45 ui-monospace,monospace;margin:.5rem 0 0}
 ";
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+    use keyfob::proto::encode;
+
+    use super::*;
+    use crate::wire::Answered;
+
+    /// A secret in every place of a message where one can be, in the spelling of that place; one that the vault knows, and one that nobody told of.
+    #[test]
+    fn j11_no_secret_is_on_the_page_wherever_it_was_said() {
+        for (secret, known) in [("known/secret+with=ends-4711", true), ("told/nobody+of=this-one-4711", false)] {
+            let percent = encode::percent(secret);
+            let mut headers = HeaderMap::new();
+            for (name, value) in [
+                ("authorization", format!("Bearer {secret}")),
+                ("content-type", "application/x-www-form-urlencoded".to_owned()),
+                ("cookie", format!("session={secret}")),
+                ("x-api-key", secret.to_owned()),
+                ("www-authenticate", format!("Bearer error=\"invalid_token\", error_description=\"{secret}\"")),
+                ("location", format!("https://b.example/back?code={percent}#access_token={percent}")),
+            ] {
+                headers.insert(name, HeaderValue::try_from(value).expect("a header"));
+            }
+            let asked = |target: String, body: String, answer: String| {
+                let answered =
+                    Answered { version: Version::HTTP_11, status: StatusCode::OK, headers: headers.clone(), body: answer.into() };
+                let uri = format!("https://a.example{target}").parse().expect("a URL");
+                Step::Asked(Box::new(Exchange {
+                    method: Method::POST,
+                    uri,
+                    headers: headers.clone(),
+                    body: body.into(),
+                    answer: Ok(answered),
+                }))
+            };
+            let mut steps = vec![
+                Step::SentAway(format!(
+                    "https://a.example/authorize?response_type=code&state={percent}&redirect_uri=https%3A%2F%2Fb.example%2F%3Fx%3D{percent}"
+                )),
+                asked(
+                    "/token".to_owned(),
+                    format!("grant_type=refresh_token&refresh_token={percent}"),
+                    format!(r#"{{"access_token":"{secret}","scope":"{secret}"}}"#),
+                ),
+                asked(
+                    format!("/api?token={percent}"),
+                    format!(r#"{{"password":"{secret}","list":["{secret}"],"{secret}":1}}"#),
+                    format!("a page with {secret}"),
+                ),
+                // What another program's server repeats where nobody expects it.
+                asked(
+                    format!("/api/{percent}"),
+                    String::new(),
+                    format!(r#"{{"error":"{secret}","error_uri":"https://a.example/{percent}"}}"#),
+                ),
+            ];
+            steps.extend(std::iter::once(Step::Asked(Box::new(Exchange {
+                method: Method::GET,
+                uri: "https://a.example/x".parse().expect("a URL"),
+                headers: HeaderMap::new(),
+                body: Vec::new(),
+                answer: Err(format!("connection closed after {secret}")),
+            }))));
+            let secrets = if known { vec![Secret::new(secret)] } else { Vec::new() };
+            let page = of(&format!("get acme {secret}"), &steps, &secrets);
+            let escaped = escape(secret);
+            for spelling in [secret, percent.as_str(), escaped.as_str(), &encode::base64(secret.as_bytes()), "4711"] {
+                assert!(!page.contains(spelling), "{spelling} is in\n{page}");
+            }
+            for shown in ["grant_type=refresh_token", "RFC 6749 §6", "response_type=code", "no answer", "200 OK", HIDDEN] {
+                assert!(page.contains(shown), "{shown} is not in\n{page}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_server_says_is_markup() {
+        let mut headers = HeaderMap::new();
+        headers.insert("server", HeaderValue::from_static("</pre><script>alert(1)</script>"));
+        let body = br#"{"scope":"<img src=x onerror=alert(1)>","error":"\"'><b>&amp;"}"#.to_vec();
+        let answered = Answered { version: Version::HTTP_2, status: StatusCode::BAD_REQUEST, headers, body };
+        let uri = "https://a.example/x".parse().expect("a URL");
+        let step =
+            Step::Asked(Box::new(Exchange { method: Method::GET, uri, headers: HeaderMap::new(), body: Vec::new(), answer: Ok(answered) }));
+        let page = of("<i>", &[step], &[]);
+        assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("<b>&amp;") && !page.contains("<i>&lt;"), "{page}");
+        assert!(page.contains("&lt;img src=x") && page.contains("default-src 'none'") && page.contains("class=\"bad\""), "{page}");
+    }
+}
