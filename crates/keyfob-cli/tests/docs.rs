@@ -12,25 +12,22 @@ use std::path::{Path, PathBuf};
 use common::{Ended, House, visit};
 use keyfob_testbed::port;
 
-/// What cannot be run here, and why; what is written there otherwise is tested elsewhere.
-const NOT_HERE: [(&str, &str); 11] = [
-    ("keyfob serve --env-file august.env --listen 0.0.0.0:443", "takes a port that is root's, and is open to everybody"),
-    ("keyfob serve --config /etc/keyfob/keyfob.toml", "is about PostgreSQL and a file in /etc: tests/serve.rs and e2e have both"),
-    ("keyfob vault rekey --passphrase", "asks at a terminal: tests/vault.rs answers"),
-    ("keyfob unlock --for 8h", "asks at a terminal: tests/vault.rs answers"),
-    ("keyfob trace --html login.html login netatmo", "the way back is to be pasted: tests/trace.rs walks there"),
-    ("keyfob curl github", "GitHub is not among the pretend providers"),
-    ("keyfob exec github", "GitHub is not among the pretend providers, and gh is not here"),
-    ("keyfob env acme --format fish", "is for fish: tests/cmd/env has what it is given"),
-    ("keyfob env acme --format powershell", "is for PowerShell: tests/cmd/env has what it is given"),
-    ("keyfob why telldus GET /x --base-string -", "reads what a server said: tests/cmd/why has some of that"),
-    ("keyfob why telldus --request refused.txt", "reads a request that was refused: tests/cmd/why has some"),
+/// What cannot be run here, and why. A command belongs here only where nothing of it can be stood in for: [`stand_in`] has what is.
+const NOT_HERE: [(&str, &str); 0] = [];
+
+/// Commands that read what somebody types, and what that is.
+const TYPED: [(&str, &str); 3] = [
+    ("keyfob vault rekey --passphrase", "canary horse battery staple\n"),
+    ("keyfob unlock", "canary horse battery staple\n"),
+    ("keyfob why telldus GET /x --base-string -", "GET&https%3A%2F%2F127.0.0.1%2Fx&oauth_nonce%3Dn\n"),
 ];
 
 /// Pages, and the accounts that whoever reads them has by then.
-const ACCOUNTS: [(&str, &[&str]); 4] = [
+const ACCOUNTS: [(&str, &[&str]); 6] = [
     ("README.md", &["netatmo", "fitbit"]),
     ("docs/keys.md", &["august"]),
+    ("docs/trace.md", &["telldus"]),
+    ("docs/vault.md", &["acme"]),
     ("crates/keyfob-cli/README.md", &["august", "netatmo", "acme"]),
     ("--help", &["netatmo", "telldus", "acme"]),
 ];
@@ -246,7 +243,7 @@ async fn run_page(page: &str, text: &str, commands: Vec<String>, passed_over: &m
     if commands.is_empty() {
         return 0;
     }
-    let house = House::new().await;
+    let mut house = House::new().await;
     let accounts = ACCOUNTS.iter().find(|(name, _)| *name == page).map_or(&[][..], |(_, accounts)| accounts);
     for account in accounts {
         house.log_in(account).await;
@@ -257,19 +254,23 @@ async fn run_page(page: &str, text: &str, commands: Vec<String>, passed_over: &m
         |text: &str| text.replace("127.0.0.1:5000", &format!("127.0.0.1:{port}")).replace("localhost:5000", &format!("localhost:{port}"));
     if let Some(file) = text.split("```\n").find(|block| block.starts_with("CLIENTID=")) {
         house.file("august.env", &here(file));
+        let at_home: String =
+            file.lines()
+                .map(|line| {
+                    if line.starts_with("AUTHCALL=") { "AUTHCALL=https://home.example/callback\n".to_owned() } else { format!("{line}\n") }
+                })
+                .collect();
+        house.file("home.env", &at_home);
         house.file("keyfob.toml", &here("listen = \"127.0.0.1:5000\"\nenv_file = \"august.env\"\n"));
     }
-    let pretended =
-        [("https://api.netatmo.com", house.sandbox.origin("netatmo")), ("https://pa-api.telldus.com", house.sandbox.origin("telldus"))];
+    let stand_ins = stand_in(&mut house, port);
     let mut ran = 0;
     for command in commands {
-        // Any account with a token will do.
-        let command = command.replace("keyfob env github", "keyfob env acme");
         if let Some((listed, _)) = NOT_HERE.iter().find(|(listed, _)| command.starts_with(listed)) {
             passed_over.insert(listed);
             continue;
         }
-        let line = pretended.iter().fold(here(&command), |line, (real, origin)| line.replace(real, origin));
+        let line = stand_ins.iter().fold(here(&command), |line, (real, other)| line.replace(real, other));
         // Where the program behind the pipe is not installed, what goes into it still has to be made.
         let line = match line.split_once(" | ") {
             Some((ours, other)) if !is_installed(other.split(' ').next().unwrap_or_default()) => ours.to_owned(),
@@ -283,6 +284,39 @@ async fn run_page(page: &str, text: &str, commands: Vec<String>, passed_over: &m
     ran
 }
 
+/// What a page names and is not here, and what takes its place: real providers and theirs, files and ports of a server, somebody else's programs and files.
+fn stand_in(house: &mut House, port: u16) -> Vec<(&'static str, String)> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let made = rcgen::generate_simple_self_signed(["home.example".to_owned()]).expect("a certificate");
+    house.file("fullchain.pem", &made.cert.pem());
+    house.file("privkey.pem", &made.signing_key.serialize_pem());
+    // It works where it is given a token, and not otherwise.
+    let gh = house.file("bin/gh", "#!/bin/sh\n[ \"$*\" = 'repo list' ] && [ -n \"$KEYFOB_TOKEN\" ]\n");
+    std::fs::set_permissions(gh, PermissionsExt::from_mode(0o755)).expect("a program");
+    house.file("notes.txt", "notes\n");
+    let host = house.sandbox.origin("telldus").replace("http://", "");
+    house.file(
+        "refused.txt",
+        &format!("GET /x HTTP/1.1\nHost: {host}\nAuthorization: OAuth oauth_consumer_key=\"other\", oauth_signature_method=\"HMAC-SHA1\", oauth_signature=\"x%3D\"\n\n"),
+    );
+    let runtime = house.path("r");
+    std::fs::create_dir(&runtime).and_then(|()| std::fs::set_permissions(&runtime, PermissionsExt::from_mode(0o700))).expect("a folder");
+    house.set("XDG_RUNTIME_DIR", &runtime.display().to_string());
+    let listen = format!("127.0.0.1:{port}");
+    vec![
+        ("https://api.netatmo.com", house.sandbox.origin("netatmo")),
+        ("https://pa-api.telldus.com", house.sandbox.origin("telldus")),
+        ("https://api.github.com/…", format!("{}/api/echo", house.sandbox.origin("acme"))),
+        // Any account with a token will do.
+        (" github", " acme".to_owned()),
+        // The redirect URI is at the address that browsers use.
+        ("august.env --listen 0.0.0.0:443", format!("home.env --listen {listen}")),
+        ("192.0.2.11:5000", listen),
+        ("/etc/keyfob/", house.path("").display().to_string()),
+    ]
+}
+
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
@@ -290,7 +324,7 @@ fn is_installed(program: &str) -> bool {
 
 /// Runs a line. A person is there who says yes to logins, and stops what would run for ever as soon as it runs.
 async fn run(house: &House, line: &str) -> Ended {
-    if line.starts_with("keyfob login ") {
+    if line.starts_with("keyfob login ") || line.starts_with("keyfob trace ") && line.contains(" login ") {
         let mut login = house.typed(&format!("{line} --no-browser --paste"));
         let url = login.url().await;
         let back = visit(&url).await.location.unwrap_or_else(|| panic!("{url} leads nowhere"));
@@ -303,6 +337,13 @@ async fn run(house: &House, line: &str) -> Ended {
         serve.line(|line| line.contains("Connect august at")).await;
         serve.interrupt();
         return serve.end_listening().await;
+    }
+    // What would be asked at a terminal comes from a pipe, and so does what a server said it signed.
+    if let Some((_, typed)) = TYPED.iter().find(|(command, _)| line.starts_with(command)) {
+        let asks = if line.contains(" - ") || line.ends_with(" -") { "" } else { " --stdin" };
+        let mut running = house.typed(&format!("{line}{asks}"));
+        running.say(typed).await;
+        return running.end().await;
     }
     // It plays the providers itself.
     let line = if line.starts_with("keyfob try") { format!("env -u KEYFOB_SANDBOX {line}") } else { line.to_owned() };
