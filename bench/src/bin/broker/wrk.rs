@@ -1,5 +1,6 @@
 //! wrk, which asks as fast as it is answered.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,8 @@ use crate::process::{Core, held};
 /// A target, and with which key: in a file, for what is in an argument everybody can read.
 pub(crate) struct Load {
     folder: TempDir,
+    /// With which of the targets the next run begins: where the last one ended, or the last of many would never be asked.
+    from: Cell<u64>,
 }
 
 /// What wrk saw.
@@ -26,6 +29,10 @@ pub(crate) struct Seen {
 /// Requests at once.
 pub(crate) const AT_ONCE: usize = 64;
 
+/// In seconds. wrk counts as failed what it has waited for longer, though it is answered: two seconds if nothing is said, and on a busy machine an
+/// answer takes that. Nobody waits longer than this for the web app.
+const PATIENCE: usize = 150;
+
 impl Load {
     /// GETs of these targets in turn, with their keys.
     pub(crate) fn of(requests: &[(String, Option<String>)]) -> Self {
@@ -37,28 +44,32 @@ impl Load {
         std::fs::write(folder.path().join("requests"), requests.iter().map(line).collect::<String>()).expect("written");
         let script = SCRIPT.replace("@FILE@", &folder.path().join("requests").to_string_lossy());
         std::fs::write(folder.path().join("script.lua"), script).expect("written");
-        Self { folder }
+        Self { folder, from: Cell::new(0) }
     }
 
     pub(crate) fn run(&self, address: SocketAddr, seconds: usize) -> Seen {
         let script: PathBuf = self.folder.path().join("script.lua");
         let output = held(Core::Others, "wrk")
             .args(["--threads", "1", "--connections", &AT_ONCE.to_string(), "--duration", &format!("{seconds}s")])
+            .args(["--timeout", &format!("{PATIENCE}s")])
             .args([Path::new("--script"), &script])
-            .arg(format!("http://{address}"))
+            .args([&format!("http://{address}"), "--", &self.from.get().to_string()])
             .output()
             .expect("wrk runs");
         let text = String::from_utf8_lossy(&output.stdout);
         let figures = text.lines().find_map(|line| line.strip_prefix("seen ")).unwrap_or_else(|| panic!("no figures: {text}"));
         let numbers: Vec<f64> = figures.split(' ').map(|number| number.parse().expect("a number")).collect();
         let [requests, micros, statuses, broken, p99] = numbers[..] else { panic!("five figures: {figures}") };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        self.from.set(self.from.get() + requests as u64);
         Seen { requests, seconds: micros / 1e6, failed: statuses + broken, p99: p99 / 1e3 }
     }
 }
 
 const SCRIPT: &str = r#"
 local requests, at = {}, 0
-function init()
+function init(args)
+    at = tonumber(args[1])
     for line in io.lines("@FILE@") do
         local target, key = line:match("^(%S+) ?(%S*)$")
         local headers = {}
