@@ -83,6 +83,16 @@ pub(crate) enum What {
     Connected { account: String },
     /// An account was forgotten; whether its tokens were revoked.
     Disconnected { account: String, revoked: bool },
+    /// New tokens were asked for, out of turn.
+    Refreshed { account: String },
+    /// An app was kept, in place of the one that was there.
+    AppKept { provider: String },
+    /// Somebody for whom an account was connected may be sent there.
+    ReturnUrlMade { to: String },
+    /// Nobody is sent there any more.
+    ReturnUrlRemoved { to: String },
+    /// Whoever this person is at the issuer of this place is them here, from now on.
+    SignInLinked,
     /// An action of a page was done.
     Acted { account: String, action: String, status: u16 },
     /// A token of a person was made.

@@ -159,6 +159,7 @@ pub(super) async fn refresh(call: Call) -> Result<Shown, Problem> {
     }
     let session = call.site.keyfob.session(seat.desk.settings.clone(), seat.desk.app.clone(), &seat.name).await;
     let session = session.map_err(|error| Problem::from_error(&error))?;
+    call.tell(What::Refreshed { account: seat.shown.clone() }).await?;
     let account = session.refresh().await.map_err(|error| Problem::from_error(&error))?;
     let title = call.people()?.title(&account, call.now()).await?;
     Ok(Shown::of(&seat.shown, &account, title))

@@ -3,6 +3,7 @@
 use http::Method;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use keyfob::proto::Timestamp;
 
 use super::token;
 use crate::audit;
@@ -23,6 +24,8 @@ pub(super) struct Caller {
     pub(super) by: audit::Who,
     /// Whether it is the person's browser.
     pub(super) is_browser: bool,
+    /// When it ends that they may call. What they make here for others to use ends no later.
+    pub(super) ends_at: Option<Timestamp>,
 }
 
 impl Caller {
@@ -47,7 +50,12 @@ impl Caller {
             let token = token::find(&people.shelf, shown, now).await?.ok_or_else(unknown)?;
             // Whoever was removed is nobody, whichever tokens are left of them.
             let person = people.principal(&token.owner, now).await?.ok_or_else(unknown)?;
-            return Ok(Self { person: person.who(), by: audit::Who::Token { token: token.id, token_name: token.name }, is_browser: false });
+            return Ok(Self {
+                person: person.who(),
+                by: audit::Who::Token { token: token.id, token_name: token.name },
+                is_browser: false,
+                ends_at: token.expires_at,
+            });
         }
         let missing = || Problem::unauthorized("key-missing", "This needs an API token, or a browser that is signed in.");
         // Whoever meant to show something else is not let in by a cookie beside it.
@@ -66,6 +74,6 @@ impl Caller {
             }
         }
         let by = audit::Who::Person { person: visit.who.id.clone() };
-        Ok(Self { person: visit.who, by, is_browser: true })
+        Ok(Self { person: visit.who, by, is_browser: true, ends_at: None })
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Shown {
     expires_at: Option<Moment>,
     /// When it was used last, to the minute.
     last_used_at: Option<Moment>,
+    /// The number of the API token that it was made with, if it was: it ends with that.
+    made_with: Option<String>,
 }
 
 /// A key to be made.
@@ -81,6 +83,7 @@ impl Shown {
             created_at: key.created_at.into(),
             expires_at: key.expires_at.map(Moment::from),
             last_used_at: key.last_used_at.map(Moment::from),
+            made_with: key.made_with,
         }
     }
 }
@@ -105,7 +108,7 @@ pub(super) async fn create(call: Call, new: NewKey) -> Result<CreatedKey, Proble
         rules,
         rate,
         may_see_token: new.may_see_token,
-        expires_at: new.expires_in.map(|seconds| call.now().plus(seconds)),
+        expires_at: [new.expires_in.map(|seconds| call.now().plus(seconds)), call.caller.ends_at].into_iter().flatten().min(),
     };
     let made = keys::create(call.shelf()?, made, call.caller.by.clone(), call.now()).await.map_err(|error| refused(&error))?;
     Ok(CreatedKey { shown: Shown::of(made.key), key: Some(made.text.expose().to_owned()) })

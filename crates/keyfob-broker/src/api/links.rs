@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::cursor::Page;
-use super::keys::refused;
+use super::keys::{refused, unfit};
 use super::moment::Moment;
 use crate::audit::{What, Who};
 use crate::links::{self, Asked, Link, ReturnUrl, State};
@@ -185,11 +185,15 @@ pub(super) async fn return_urls(call: Call) -> Result<Page<Listed>, Problem> {
 }
 
 pub(super) async fn add_return_url(call: Call, new: NewReturnUrl) -> Result<Listed, Problem> {
+    links::judge(&new.url).map_err(unfit)?;
+    call.tell(What::ReturnUrlMade { to: new.url.clone() }).await?;
     let added = links::add(call.shelf()?, call.person(), &new.url, call.now()).await;
     added.map(Listed::from).map_err(|error| refused(&error))
 }
 
 pub(super) async fn remove_return_url(call: Call) -> Result<Listed, Problem> {
     let removed = links::remove_return_url(call.shelf()?, call.person(), call.named("return_url"), call.now()).await?;
-    removed.map(Listed::from).ok_or_else(Problem::not_here)
+    let removed = removed.ok_or_else(Problem::not_here)?;
+    call.tell_of_done(What::ReturnUrlRemoved { to: removed.url.clone() }).await?;
+    Ok(removed.into())
 }

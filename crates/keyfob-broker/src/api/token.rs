@@ -14,8 +14,8 @@ use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{self, What, Who};
-use crate::keys::is_number;
 use crate::keys::text::{Digest, Shown, TOKEN_PREFIX, draw_as};
+use crate::keys::{self, is_number};
 use crate::listing::Listing;
 
 const KIND: Kind = Kind("token");
@@ -100,7 +100,7 @@ pub async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<
     items.iter().map(|item| read(item).map(|(token, _)| token)).collect()
 }
 
-/// Takes a token back, and writes that into the book; `None` if there is none of this number, or it is not this person's.
+/// Takes a token back, with the valet keys that were made with it, and writes that into the book; `None` if there is none of this number, or it is not this person's.
 ///
 /// # Errors
 /// Those of the shelf. If only the book failed, the token is gone all the same.
@@ -114,7 +114,10 @@ pub async fn revoke(shelf: &dyn Shelf, owner: &str, id: &str, by: Who, now: Time
     if !shelf.remove_item(KIND, id).await? {
         return Ok(None);
     }
-    audit::record(shelf, Some(owner), by, What::TokenRevoked { made: token.id.clone(), name: token.name.clone() }, now).await?;
+    let what = What::TokenRevoked { made: token.id.clone(), name: token.name.clone() };
+    audit::record(shelf, Some(owner), by.clone(), what, now).await?;
+    // Whoever had it for an hour would have them for good.
+    keys::revoke_made_with(shelf, owner, &token.id, by, now).await?;
     Ok(Some(token))
 }
 

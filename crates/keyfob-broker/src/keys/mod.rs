@@ -51,6 +51,9 @@ const LONGEST_NAME: usize = 100;
 /// Rules of one key. Each is looked at for each request.
 const MOST_RULES: usize = 50;
 
+/// More keys of one person are a mistake, or somebody's who will not stop.
+const MOST: usize = 1000;
+
 /// How often a write is tried that others get in the way of.
 const TRIES: usize = 8;
 
@@ -82,6 +85,8 @@ pub struct ValetKey {
     pub expires_at: Option<Timestamp>,
     /// When it was used last, to the minute.
     pub last_used_at: Option<Timestamp>,
+    /// The number of the API token that it was made with, if it was: it is taken back with that.
+    pub made_with: Option<String>,
 }
 
 /// A key to be made.
@@ -138,11 +143,30 @@ pub async fn create(shelf: &dyn Shelf, new: NewKey, by: Who, now: Timestamp) -> 
     if name.chars().count() > LONGEST_NAME {
         return Err(Misuse::new(format!("a name of at most {LONGEST_NAME} characters"), "a longer one").into());
     }
+    if list(shelf, Some(&owner), now).await?.len() >= MOST {
+        return Err(Misuse::new(format!("at most {MOST} keys of one person"), "as many").with_hint("revoke some that are not used").into());
+    }
     let name = if name.is_empty() { account.clone() } else { name };
+    let made_with = match &by {
+        Who::Token { token, .. } => Some(token.clone()),
+        _ => None,
+    };
     let rate = rate.filter(|rate| !rate.is_unlimited());
     let (id, digest, text) = text::draw(&OsEntropy);
-    let key =
-        ValetKey { id, owner, name, account, account_id, rules, rate, may_see_token, created_at: now, expires_at, last_used_at: None };
+    let key = ValetKey {
+        id,
+        owner,
+        name,
+        account,
+        account_id,
+        rules,
+        rate,
+        may_see_token,
+        created_at: now,
+        expires_at,
+        last_used_at: None,
+        made_with,
+    };
     // In the book first: better a line about a key that is not there than a key without a line.
     let what = What::KeyMade {
         key: key.id.clone(),
@@ -213,13 +237,25 @@ pub async fn revoke_all(shelf: &dyn Shelf, owner: Option<&str>, by: Who, now: Ti
             return Ok(revoked);
         }
         for item in items {
+            let what = match Record::read(&item) {
+                Ok((key, _)) => What::KeyRevoked { key: key.id, name: key.name, account: key.account },
+                // One that cannot be read opens nothing, and goes as well.
+                Err(_) => What::KeyRevoked { key: item.value.id.clone(), name: String::new(), account: String::new() },
+            };
             let (id, whose) = (item.value.id, item.value.owner);
             shelf.remove_item(KIND, &id).await?;
-            let what = What::KeyRevoked { key: id, name: String::new(), account: String::new() };
             audit::record(shelf, whose.as_deref(), by.clone(), what, now).await?;
             revoked += 1;
         }
     }
+}
+
+/// Takes those keys of a person back that were made with an API token.
+pub(crate) async fn revoke_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
+    for key in list(shelf, Some(owner), now).await?.into_iter().filter(|key| key.made_with.as_deref() == Some(token)) {
+        revoke(shelf, Some(owner), &key.id, by.clone(), now).await?;
+    }
+    Ok(())
 }
 
 /// The keys of an account say what it is called: after it got another name, the new one.
@@ -267,6 +303,8 @@ struct Record {
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_used_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made_with: Option<String>,
 }
 
 impl Record {
@@ -281,6 +319,7 @@ impl Record {
             may_see_token: key.may_see_token,
             created_at: key.created_at,
             last_used_at: key.last_used_at,
+            made_with: key.made_with.clone(),
         }
     }
 
@@ -309,6 +348,7 @@ impl Record {
             created_at: record.created_at,
             expires_at: *expires_at,
             last_used_at: record.last_used_at,
+            made_with: record.made_with,
         };
         Ok((key, digest))
     }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub(crate) use arrive::{connecting, receive};
-pub(crate) use return_url::{KIND as RETURN_URL, ReturnUrl, add, is_listed, list as return_urls, remove as remove_return_url};
+pub(crate) use return_url::{KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, remove as remove_return_url};
 
 use crate::keys::is_number;
 use crate::listing::Listing;

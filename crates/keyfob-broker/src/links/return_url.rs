@@ -71,7 +71,7 @@ pub(crate) async fn is_listed(shelf: &dyn Shelf, owner: &str, url: &str, now: Ti
 }
 
 /// What every reader of URLs takes alike: RFC 3986's characters, and an https URL (http on loopback).
-fn judge(url: &str) -> Result<(), Misuse> {
+pub(crate) fn judge(url: &str) -> Result<(), Misuse> {
     let odd = |byte: u8| !(byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&byte));
     if url.len() > LONGEST || url.bytes().any(odd) {
         let expected = format!("an absolute https URL of at most {LONGEST} characters, all of them such as URLs have (RFC 3986)");

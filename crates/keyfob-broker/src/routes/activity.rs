@@ -98,6 +98,11 @@ fn told(what: What) -> (String, Option<String>, Option<u16>) {
             let told = if revoked { "disconnected it, and had its tokens revoked" } else { "disconnected it" };
             (told.to_owned(), Some(account), None)
         }
+        What::Refreshed { account } => ("asked for new tokens".to_owned(), Some(account), None),
+        What::AppKept { provider } => (format!("kept an app for {provider}"), None, None),
+        What::ReturnUrlMade { to } => (format!("may send people to {to}"), None, None),
+        What::ReturnUrlRemoved { to } => (format!("may not send people to {to} any more"), None, None),
+        What::SignInLinked => ("can sign in with another account from now on".to_owned(), None, None),
         What::Acted { account, action, status } => (page::words(&action), Some(account), Some(status)),
         What::TokenMade { name, .. } => (format!("made a token for the program {name}"), None, None),
         What::TokenRevoked { name, .. } => (format!("revoked the token of the program {name}"), None, None),

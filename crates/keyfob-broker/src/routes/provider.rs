@@ -12,6 +12,7 @@ use keyfob_providers::{Field, Provider, Status};
 
 use super::catalogue::kind_name;
 use crate::apps;
+use crate::audit::What;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::Posted;
@@ -88,6 +89,8 @@ pub(crate) async fn keep(
             return Ok(draw(&site, &provider, &posted.visit, Frame::of(&posted.visit, None), &posted.fields, Some(problem)));
         }
     };
+    // First the line: whoever's app it is gets everybody's logins from now on.
+    site.note(posted.visit.person(), What::AppKept { provider: provider.name.clone() }).await?;
     site.keep_app(&provider, app).await?;
     site.leave(&posted.visit, Notice::good(format!("The app is kept. {} can be connected now.", provider.title))).await;
     Ok(super::see_other(&page::provider_path(&name)))

@@ -13,6 +13,7 @@ use keyfob::proto::Answer;
 use keyfob::{Error, Login};
 
 use super::callback;
+use crate::audit::What;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::{Alive, Knocked, Posted, unbroken_page};
@@ -123,6 +124,7 @@ async fn answered(site: &Site, visit: Option<Visit>, query: Option<&str>, header
             site.sign_in(&person, before, notice).await
         }
         (Outcome::Linked, Some(visit)) => {
+            site.note(visit.person(), What::SignInLinked).await?;
             site.leave(&visit, Notice::good(format!("You sign in at {sign_in} from now on."))).await;
             Ok(super::see_other("/"))
         }

@@ -111,6 +111,53 @@ async fn a_key_is_made_used_listed_and_revoked_and_the_book_has_it() {
     .await;
 }
 
+/// Whoever has got hold of a token for an hour would have the account for good.
+#[tokio::test]
+async fn l13_a_key_that_was_made_with_a_token_ends_with_it() {
+    World::on_each_shelf(&["netatmo", "telldus"], async |world| {
+        let program = connect(&world).await;
+        let (shelf, now) = (world.shelf.clone().expect("a shelf"), keyfob::Clock::now(&*world.clock));
+        let short =
+            keyfob_broker::api::token::create(&*shelf, "owner", "short", Some(now.plus(600)), keyfob_broker::Who::Command, now).await;
+        let short = short.expect("a token");
+        let thief = Program { address: world.address, token: short.text.expose().to_owned() };
+        for expires_in in [json!(null), json!(86_400)] {
+            let made = thief.post("/v1/keys", &json!({"account": "netatmo", "allow": ["* /**"], "expires_in": expires_in})).await.json();
+            assert_eq!(made["made_with"], json!(short.token.id));
+            let token = program.get("/v1/tokens").await.json();
+            let ends =
+                token["items"].as_array().expect("a list").iter().find(|token| token["id"] == json!(short.token.id)).expect("it is there");
+            assert_eq!(made["expires_at"], ends["expires_at"], "no later than the token");
+        }
+        let of_others = program.post("/v1/keys", &json!({"account": "netatmo", "allow": ["GET /**"]})).await.json();
+        assert_eq!(of_others["expires_at"], json!(null));
+        assert_eq!(program.send("DELETE", &format!("/v1/tokens/{}", short.token.id), &[], "").await.status, 200);
+        let left = program.get("/v1/keys").await.json();
+        let left: Vec<_> = left["items"].as_array().expect("a list").iter().map(|key| &key["id"]).collect();
+        assert_eq!(left, [&of_others["id"]]);
+        let acts = program.get("/v1/activity").await.json();
+        let acts: Vec<_> = acts["items"].as_array().expect("a list").iter().map(|act| act["act"].as_str().expect("text")).collect();
+        assert_eq!(acts[..3], ["key-revoked", "key-revoked", "token-revoked"]);
+    })
+    .await;
+}
+
+/// What decides where tokens come from and people are sent to is somebody's doing.
+#[tokio::test]
+async fn l17_apps_return_urls_and_refreshes_are_in_the_book() {
+    let (_world, program) = connected().await;
+    let url = json!({"url": "https://app.example/connected"});
+    let added = program.post("/v1/return-urls", &url).await.json();
+    assert_eq!(program.post("/v1/return-urls", &json!({"url": "ftp://app.example/"})).await.status, 422);
+    program.send("DELETE", &format!("/v1/return-urls/{}", added["id"].as_str().expect("an id")), &[], "").await;
+    assert_eq!(program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await.status, 200);
+    let acts = program.get("/v1/activity").await.json();
+    let acts: Vec<_> =
+        acts["items"].as_array().expect("a list").iter().map(|act| (act["act"].as_str().expect("text"), &act["to"])).collect();
+    let to = &url["url"];
+    assert_eq!(acts[..3], [("refreshed", &json!(null)), ("return-url-removed", to), ("return-url-made", to)]);
+}
+
 #[tokio::test]
 async fn what_does_not_fit_is_refused_with_the_nearest_name() {
     let (_world, program) = connected().await;
