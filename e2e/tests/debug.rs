@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
+use keyfob::proto::mask::{Cover, Masker, Spellings};
 use keyfob::proto::oauth1;
 use keyfob::proto::oauth1::server::SignedRequest;
 use keyfob::proto::oauth2::{
@@ -56,6 +57,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "IdTokenTerms",
             "ImplicitPending",
             "Incoming",
+            "Masker",
             "Nonce",
             "OAuth1Tokens",
             "OAuth2Tokens",
@@ -73,6 +75,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "Settings",
             "SignedRequest",
             "Signer",
+            "Spellings",
             "Step",
             "SubjectToken",
             "TokenExchange",
@@ -500,6 +503,9 @@ async fn use_it(session: &Session, all: &mut Everything) {
     }
     all.hold("TokenSet", account.tokens.clone());
     all.hold("Scrubber", session.scrubber());
+    let spellings = Spellings::of(account.tokens.secrets());
+    all.hold("Spellings", spellings.clone());
+    all.hold("Masker", Masker::new(spellings, Cover::Word));
     all.hold("Call", session.post("/x?key=a-key-of-the-callers").json(&serde_json::json!({"pin": "a-pin-of-the-callers"})));
     all.canaries
         .extend([("callers", "a-key-of-the-callers"), ("callers", "a-pin-of-the-callers")].map(|(a, b)| (a.to_owned(), b.to_owned())));

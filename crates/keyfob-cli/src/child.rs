@@ -6,6 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use keyfob::Account;
+use keyfob::proto::mask::Masker;
 use keyfob::proto::{App, Secret};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::Command;
@@ -13,7 +14,7 @@ use tokio::process::Command;
 use crate::card::Card;
 use crate::context::SECRET_VARIABLES;
 use crate::exit::Exit;
-use crate::mask::{Cleaner, Masker};
+use crate::mask::{Cleaner, masker};
 use crate::signal;
 
 /// How long the rest of what a program said is waited for, once somebody asked to stop.
@@ -91,12 +92,12 @@ impl Program {
             tokio::join!(
                 async {
                     if let Some(out) = out {
-                        pass(out, tokio::io::stdout(), Masker::new(&secrets), out_cleaner).await
+                        pass(out, tokio::io::stdout(), masker(&secrets), out_cleaner).await
                     }
                 },
                 async {
                     if let Some(err) = err {
-                        pass(err, tokio::io::stderr(), Masker::new(&secrets), err_cleaner).await
+                        pass(err, tokio::io::stderr(), masker(&secrets), err_cleaner).await
                     }
                 },
             );

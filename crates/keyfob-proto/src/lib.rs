@@ -13,6 +13,7 @@ mod form;
 mod headers;
 pub mod jose;
 mod limits;
+pub mod mask;
 mod message;
 pub mod oauth1;
 pub mod oauth2;

@@ -1,9 +1,9 @@
 //! Text that comes from a server, made fit to show: Fitbit echoes whole tokens in its error messages, Telldus the signature
 //! base string, and a hostile server may send terminal escapes (CVE-2024-50349) or markup.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::encode;
+use crate::mask::{Cover, SHORTEST, Spellings};
 use crate::secret::Secret;
 
 /// The longest server text that is shown.
@@ -17,6 +17,7 @@ pub struct Scrubber {
     /// The first two of its own: a request rarely has more, and most are answered well, so that nobody ever looks here.
     first: [Option<Secret>; 2],
     secrets: Vec<Secret>,
+    spellings: OnceLock<Spellings>,
 }
 
 impl std::fmt::Debug for Scrubber {
@@ -45,7 +46,8 @@ impl Scrubber {
     /// Learns secrets that nobody else needs any more.
     #[must_use]
     pub(crate) fn keeping(mut self, secrets: impl IntoIterator<Item = Secret>) -> Self {
-        for secret in secrets.into_iter().filter(|secret| secret.expose().len() >= 6) {
+        self.spellings.take();
+        for secret in secrets.into_iter().filter(|secret| secret.expose().len() >= SHORTEST) {
             match self.first.iter_mut().find(|place| place.is_none()) {
                 Some(place) => *place = Some(secret),
                 None => self.secrets.push(secret),
@@ -57,13 +59,12 @@ impl Scrubber {
     /// The text without known secrets, control characters and bidirectional overrides, at most [`LONGEST`] characters.
     pub fn clean(&self, text: &str) -> String {
         // Once more after the control characters went: they may have been inside a secret.
-        let spellings = self.spellings();
-        cut(mask(&spellings, &visible(&mask(&spellings, text))))
+        cut(self.mask(&visible(&self.mask(text))))
     }
 
     /// The text without known secrets; everything else stays, at any length.
     pub fn mask(&self, text: &str) -> String {
-        mask(&self.spellings(), text)
+        self.spellings().write_over(text, Cover::Word)
     }
 
     fn known(&self) -> impl Iterator<Item = &Secret> {
@@ -74,33 +75,10 @@ impl Scrubber {
         self.first.iter().flatten().chain(&self.secrets)
     }
 
-    /// The secrets in clear, and as a form or header would spell them. Made when there is something to clean: nearly every answer is a good one,
-    /// of which nothing is shown.
-    fn spellings(&self) -> Vec<Secret> {
-        let mut spellings: Vec<Secret> = Vec::new();
-        for secret in self.known() {
-            let encoded = encode::percent(secret.expose());
-            let lower = lower_hex(&encoded);
-            for form in [encode::percent(&encoded), encode::percent(&lower), encoded, lower, secret.expose().to_owned()] {
-                if spellings.iter().all(|known| known.expose() != form) {
-                    spellings.push(Secret::new(form));
-                }
-            }
-        }
-        // The longest first: a secret that contains another must not leave its tail behind.
-        spellings.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
-        spellings
+    /// The secrets in every spelling. Made when there is something to clean, and then kept: nearly every answer is a good one, of which nothing is shown.
+    fn spellings(&self) -> &Spellings {
+        self.spellings.get_or_init(|| Spellings::of(self.known()))
     }
-}
-
-fn mask(spellings: &[Secret], text: &str) -> String {
-    let mut shown = text.to_owned();
-    for secret in spellings {
-        if shown.contains(secret.expose()) {
-            shown = shown.replace(secret.expose(), "<secret>");
-        }
-    }
-    shown
 }
 
 /// The text without control characters (C0, C1, DEL, so no terminal escape), line breaks and bidirectional controls,
@@ -123,23 +101,6 @@ fn cut(text: String) -> String {
         None => text,
         Some(_) => text.chars().take(LONGEST - 1).chain(['…']).collect(),
     }
-}
-
-/// `%7C` as `%7c`, which some servers write.
-fn lower_hex(encoded: &str) -> String {
-    let mut digits_left = 0;
-    let lower = |c: char| match (c, digits_left) {
-        ('%', _) => {
-            digits_left = 2;
-            c
-        }
-        (_, 0) => c,
-        _ => {
-            digits_left -= 1;
-            c.to_ascii_lowercase()
-        }
-    };
-    encoded.chars().map(lower).collect()
 }
 
 /// Characters that reorder what a person sees (Unicode bidirectional controls), and the line separators.

@@ -11,6 +11,7 @@ use common::*;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use keyfob_proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, HmacKey, Jws, Keys, PrivateKey, sign_compact};
+use keyfob_proto::mask::{Cover, Masker, Spellings};
 use keyfob_proto::oauth1::{self, Body, Buffer, Call, Callback, Nonce, Once, Placement, Report, SignatureMethod};
 use keyfob_proto::oauth2::challenge::Challenges;
 use keyfob_proto::oauth2::dpop::ProofKey;
@@ -61,6 +62,11 @@ fn plain_types_are_mute() {
     mute("Option<Secret>", &Some(secret("x")));
     mute("App", &canary_app());
     mute("Scrubber", &Scrubber::new().knowing(&secret("x")));
+    let spellings = Spellings::of([&secret("x")]);
+    mute("Spellings", &spellings);
+    let mut masker = Masker::new(spellings, Cover::Word);
+    assert_eq!(masker.push(CANARY.as_bytes()), b"", "it holds the beginning of one back");
+    mute("Masker", &masker);
     mute("OAuth1Tokens", &tokens1());
     mute("OAuth2Tokens", &canary_tokens2());
     mute("TokenSet", &TokenSet::OAuth1(tokens1()));
@@ -430,6 +436,7 @@ fn every_public_type_is_accounted_for() {
         "HybridPending",
         "ImplicitPending",
         "Incoming",
+        "Masker",
         "Nonce",
         "OAuth1Tokens",
         "OAuth2Tokens",
@@ -444,6 +451,7 @@ fn every_public_type_is_accounted_for() {
         "Scrubber",
         "Secret",
         "SignedRequest",
+        "Spellings",
         "Step",
         "SubjectToken",
         "TokenExchange",
@@ -503,6 +511,7 @@ fn every_public_type_is_accounted_for() {
         "Code",
         "Delivery",
         "Described",
+        "Cover",
         "Deviation",
         "Display",
         "Dpop",

@@ -5,105 +5,76 @@
 //! beginning of one. What is compressed cannot be looked into; whoever needs certainty asks for `identity`.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use keyfob_proto::{Secret, encode};
+use keyfob_proto::Secret;
+use keyfob_proto::mask::{Cover, Masker, Spellings};
 
 use crate::transport::Body;
 
-/// Shorter ones are words: writing over every `abc` helps nobody.
-const SHORTEST: usize = 8;
-
-/// The secrets of an account, in the ways that a provider may spell them: what an answer must not show. Cheap to clone.
+/// The secrets of an account, in the ways that a provider may spell them: what an answer must not show. Cheap to clone, and made once for the tokens of an
+/// account: every call asks for it.
 #[derive(Clone, Debug, Default)]
-pub struct Mask(Arc<Vec<Secret>>);
+pub struct Mask(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    spellings: Spellings,
+    /// The same with what was added last: for one account that is the same for each call.
+    with: OnceLock<(Vec<Secret>, Spellings)>,
+}
 
 impl Mask {
     pub(super) fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        Self::default().and(secrets)
+        Self::knowing(Spellings::of(secrets))
+    }
+
+    fn knowing(spellings: Spellings) -> Self {
+        Self(Arc::new(Known { spellings, with: OnceLock::new() }))
     }
 
     /// With these, too.
     #[must_use]
     pub fn and<'a>(self, secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let Self(mut spellings) = self;
-        let before = spellings.len();
-        let mut add = |text: String| {
-            if text.len() >= SHORTEST && spellings.iter().all(|known| !known.same_as(&text)) {
-                Arc::make_mut(&mut spellings).push(Secret::new(text));
-            }
-        };
-        for secret in secrets {
-            let text = secret.expose();
-            add(text.to_owned());
-            if text.bytes().any(|byte| !byte.is_ascii_alphanumeric()) {
-                // In a query, in JSON as some write it, and in a base string (RFC 5849 §3.4.1).
-                let encoded = encode::percent(text);
-                add(text.replace('/', "\\/"));
-                add(encode::percent(&encoded));
-                add(encoded);
-            }
+        let Known { spellings, with } = &*self.0;
+        let more: Vec<&Secret> = secrets.into_iter().filter(|secret| !spellings.know(secret)).collect();
+        if more.is_empty() {
+            return self;
         }
-        // The longest first: one that contains another must not leave its tail behind.
-        if spellings.len() > before {
-            Arc::make_mut(&mut spellings).sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
-        }
-        Self(spellings)
+        let (known, both) = with.get_or_init(|| (more.iter().copied().cloned().collect(), spellings.and(more.iter().copied())));
+        let are_known = known.len() == more.len() && known.iter().zip(&more).all(|(known, secret)| known.same_as(secret.expose()));
+        Self::knowing(if are_known { both.clone() } else { spellings.and(more) })
     }
 
     /// Whether a text, a header's value say, has one of them in it.
     pub fn is_in(&self, text: &[u8]) -> bool {
-        self.0.iter().any(|secret| memchr::memmem::find(text, secret.expose().as_bytes()).is_some())
+        self.0.spellings.is_in(text)
     }
 
     /// The body with asterisks in place of each of them. It streams as before, and is as long as before; its trailers are left out, which are headers
     /// that nobody looked at.
     pub fn over(self, body: Body) -> Body {
-        Body::stream(Masked::new(body, self))
-    }
-
-    /// Writes over what is whole; says from where on the rest may be the beginning of one.
-    fn write_over(&self, text: &mut [u8]) -> usize {
-        for secret in self.0.iter() {
-            let secret = secret.expose().as_bytes();
-            let mut from = 0;
-            while let Some(at) = memchr::memmem::find(&text[from..], secret) {
-                text[from + at..from + at + secret.len()].fill(b'*');
-                from += at + secret.len();
-            }
-        }
-        let begins = |secret: &Secret| {
-            let secret = secret.expose().as_bytes();
-            let longest = text.len().min(secret.len() - 1);
-            (1..=longest).rev().find(|&length| text.ends_with(&secret[..length])).unwrap_or(0)
-        };
-        text.len() - self.0.iter().map(begins).max().unwrap_or(0)
+        Body::stream(Masked::new(body, &self))
     }
 }
 
 struct Masked {
     inner: Body,
-    mask: Mask,
-    /// What may be the beginning of a secret.
-    held: BytesMut,
+    masker: Masker,
     over: bool,
 }
 
 impl Masked {
-    fn new(inner: Body, mask: Mask) -> Self {
-        Self { inner, mask, held: BytesMut::new(), over: false }
+    fn new(inner: Body, mask: &Mask) -> Self {
+        Self { inner, masker: Masker::new(mask.0.spellings.clone(), Cover::Stars), over: false }
     }
 
-    /// What can go on of it.
+    /// What can go on of it; most of the time it is itself.
     fn piece(&mut self, data: Bytes) -> Bytes {
-        let mut text = std::mem::take(&mut self.held);
-        text.extend_from_slice(&data);
-        let sure = self.mask.write_over(&mut text);
-        self.held = text.split_off(sure);
-        text.freeze()
+        if self.masker.lets_pass(&data) { data } else { self.masker.push(&data).into() }
     }
 }
 
@@ -114,8 +85,8 @@ impl http_body::Body for Masked {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         loop {
             if self.over {
-                let rest = std::mem::take(&mut self.held);
-                return Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest.freeze()))));
+                let rest = self.masker.end();
+                return Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest.into()))));
             }
             match std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => {
@@ -132,12 +103,12 @@ impl http_body::Body for Masked {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_empty() && self.inner.is_end_stream()
+        self.masker.held() == 0 && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         let inner = self.inner.size_hint();
-        let held = self.held.len() as u64;
+        let held = self.masker.held() as u64;
         match inner.exact() {
             Some(exact) => SizeHint::with_exact(exact + held),
             None => SizeHint::default(),
@@ -147,17 +118,19 @@ impl http_body::Body for Masked {
 
 #[cfg(test)]
 mod tests {
+    use keyfob_proto::encode;
+
     use super::*;
 
     const TOKEN: &str = "0aBc/dEf+12345==";
 
     fn masked(pieces: &[&str]) -> String {
-        let mut masked = Masked::new(Body::empty(), Mask::of([&Secret::new(TOKEN), &Secret::new("abc")]));
+        let mut masked = Masked::new(Body::empty(), &Mask::of([&Secret::new(TOKEN), &Secret::new("abc")]));
         let mut whole = Vec::new();
         for piece in pieces {
             whole.extend_from_slice(&masked.piece(Bytes::copy_from_slice(piece.as_bytes())));
         }
-        whole.extend_from_slice(&masked.held);
+        whole.extend_from_slice(&masked.masker.end());
         String::from_utf8(whole).expect("text")
     }
 
@@ -174,11 +147,21 @@ mod tests {
     }
 
     #[test]
-    fn the_spellings_of_queries_and_json_are_known() {
-        let encoded = encode::percent(TOKEN);
-        for spelling in [encoded.clone(), encode::percent(&encoded), TOKEN.replace('/', "\\/")] {
-            assert_eq!(masked(&[&spelling]), "*".repeat(spelling.len()));
+    fn l7_other_spellings_and_credentials_are_written_over() {
+        for spelling in ["0aBc%2fdEf%2b12345%3d%3d", r"0aBc/dEf\u002B12345==", &encode::base64(TOKEN.as_bytes())] {
+            assert_eq!(masked(&[spelling]), "*".repeat(spelling.len()), "{spelling}");
         }
+    }
+
+    #[test]
+    fn what_is_added_for_each_call_is_spelled_once() {
+        let (mask, key) = (Mask::of([&Secret::new(TOKEN)]), Secret::new("the-app-s-own-key"));
+        let both = mask.clone().and([&key]);
+        assert!(both.is_in(b"the-app-s-own-key") && both.is_in(TOKEN.as_bytes()) && !mask.is_in(b"the-app-s-own-key"));
+        let (_, kept) = mask.0.with.get().expect("it is kept");
+        assert!(kept.is_in(b"the-app-s-own-key"));
+        let another = mask.clone().and([&Secret::new("another-one")]);
+        assert!(another.is_in(b"another-one") && !another.is_in(b"the-app-s-own-key"));
     }
 
     #[test]

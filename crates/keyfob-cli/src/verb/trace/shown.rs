@@ -1,10 +1,11 @@
 //! What of a message is shown: values whose names are known to be harmless. A list of what to hide would miss what a provider thinks of next.
 
 use http::{HeaderMap, HeaderName};
+use keyfob::proto::mask::Masker;
 use keyfob::proto::{Secret, encode};
 use serde_json::Value;
 
-use crate::mask::Masker;
+use crate::mask::masker;
 
 /// In the place of a value.
 pub(super) const HIDDEN: &str = "•••";
@@ -76,7 +77,7 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn knowing(secrets: &[Secret]) -> Self {
-        Self { masker: Masker::new(secrets), hidden: Vec::new() }
+        Self { masker: masker(secrets), hidden: Vec::new() }
     }
 
     /// Text that is shown, but for what is known to be a secret.
