@@ -240,7 +240,7 @@ fn went(number: u64, name: &str) -> Entry {
 }
 
 fn entry(number: u64, name: &str, event: Event) -> Entry {
-    let by = Actor { host: "torture".to_owned(), pid: 1, program: "torture".to_owned() };
+    let by = Actor { host: "torture".to_owned(), pid: 1, program: "torture".to_owned(), instance: None, kernel: None };
     let at = Timestamp::from_unix(i64::try_from(number).expect("a small number"));
     Entry { at, id: id(name), account: name.to_owned(), provider: PROVIDER.to_owned(), by, event }
 }

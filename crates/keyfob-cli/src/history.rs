@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn refreshed() -> Entry {
-        let by = Actor { host: "attic".to_owned(), pid: 4711, program: "keyfob".to_owned() };
+        let by = Actor { host: "attic".to_owned(), pid: 4711, program: "keyfob".to_owned(), instance: None, kernel: None };
         let spent = Fingerprint::of(&Secret::new("one"));
         let refresh = Spending {
             token: spent,

@@ -44,7 +44,7 @@ fn filled(accounts: usize) -> (Home, Vec<Account>) {
             if number % 2 == 0 { oauth2_account(&name) } else { oauth1_account(&name) }
         })
         .collect();
-    let by = Actor { host: "host".to_owned(), pid: 1, program: "test".to_owned() };
+    let by = Actor { host: "host".to_owned(), pid: 1, program: "test".to_owned(), instance: None, kernel: None };
     let entry =
         |account: &Account| Entry::new(account, Timestamp::from_unix(1_800_000_000), by.clone(), Event::LoggedIn { received: None });
     let entries: Vec<Entry> = put.iter().map(entry).collect();

@@ -53,7 +53,7 @@ pub enum Error {
         /// The account.
         account: String,
         /// Who, as far as its note tells.
-        by: Option<Actor>,
+        by: Option<Box<Actor>>,
         /// Since when.
         since: Option<Timestamp>,
     },

@@ -48,7 +48,7 @@ async fn hold(keyfob: &Keyfob, account: &Account) -> Result<(Hold, Versioned<Acc
             Some(hold) if !hold.may_lapse() || !keyfob.is_being_spent(&found.value) => return Ok((hold, found)),
             _ if begun.elapsed() >= PATIENCE => {
                 let note = found.value.spending.filter(|note| !note.over);
-                let (by, since) = note.map(|note| (note.by, note.since)).unzip();
+                let (by, since) = note.map(|note| (Box::new(note.by), note.since)).unzip();
                 return Err(Error::Held { account: account.name.clone(), by, since });
             }
             held => {

@@ -586,7 +586,7 @@ pub async fn pending_parallel(Fresh { store, other, .. }: &Fresh) {
 
 /// An entry that can be told from others by its number.
 pub fn entry(account: &Account, number: u32) -> Entry {
-    let by = Actor { host: "example-host".to_owned(), pid: number, program: "test".to_owned() };
+    let by = Actor { host: "example-host".to_owned(), pid: number, program: "test".to_owned(), instance: None, kernel: None };
     let received = Some(Fingerprint::of(&Secret::new(format!("refresh-token-{number}"))));
     Entry::new(account, NOW.plus(i64::from(number)), by, Event::LoggedIn { received })
 }

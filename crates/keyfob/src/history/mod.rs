@@ -4,6 +4,7 @@ mod watch;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use keyfob_proto::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,12 @@ pub struct Actor {
     pub pid: u32,
     /// The program's name.
     pub program: String,
+    /// What tells this process from every other, drawn when it begins: containers share names, and each has a process 1. `None` in entries of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// What tells from others the kernel since it was started, and the space of process numbers in it; `None` where that cannot be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
 }
 
 /// Twelve hexadecimal digits that tell two tokens apart without telling what they are (SHA-256, cut short).
@@ -170,20 +177,56 @@ impl Actor {
             host: host.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned()),
             pid: std::process::id(),
             program: program.unwrap_or_else(|| "unknown".to_owned()),
+            instance: Some(INSTANCE.get_or_init(crate::random_hex).clone()),
+            kernel: kernel(),
         }
+    }
+
+    /// Whether the process may still be there. That it is gone can be known of those alone whose numbers mean the same here: the same kernel, not started again since,
+    /// and the same space of numbers. Of every other, a container beside this one say, it has to be taken for true.
+    pub(crate) fn may_live(&self) -> bool {
+        let here = Self::this();
+        if self.kernel.is_none() || self.kernel != here.kernel {
+            return true;
+        }
+        if self.pid == here.pid {
+            return self.instance == here.instance;
+        }
+        let proc = Path::new("/proc");
+        // Where even the first process is hidden, those that are not seen are not gone (hidepid).
+        !proc.join("1").exists() || proc.join(self.pid.to_string()).exists()
     }
 }
 
-impl Actor {
-    /// Whether the process may still be there. Known only of those on this machine: of others it has to be taken for true.
-    pub(crate) fn may_live(&self) -> bool {
-        self.host != Self::this().host || Path::new("/proc").join(self.pid.to_string()).exists()
-    }
+/// Drawn once for this process.
+static INSTANCE: OnceLock<String> = OnceLock::new();
+
+/// Linux tells; elsewhere nobody knows whose a number is.
+fn kernel() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let numbers = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    // Not the ids themselves: histories are shown.
+    Some(Secret::new(format!("{} {}", boot.trim(), numbers.display())).fingerprint())
 }
 
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, pid, program } = self;
+        let Self { host, pid, program, .. } = self;
         write!(f, "{program} (pid {pid} on {host})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d12_notes_of_older_versions_are_read() {
+        let old = r#"{"token":"7692c3ad3540","since":1800000000,"by":{"host":"attic","pid":4711,"program":"keyfob"},"why":"ends soon"}"#;
+        let note: Spending = serde_json::from_str(old).expect("a note");
+        assert_eq!((note.by.instance.as_ref(), note.by.kernel.as_ref(), note.not_before), (None, None, None));
+        assert!(note.by.may_live() && !note.over);
+        let this = Actor::this();
+        assert!(this == Actor::this() && this.may_live(), "the same all the time");
     }
 }

@@ -40,7 +40,7 @@ async fn a_process_hears_what_it_does() {
 /// Writes an entry that names itself by its host.
 async fn enter(house: &House, host: &str) {
     let record = house.record().await;
-    let by = Actor { host: host.to_owned(), pid: 1, program: "other".to_owned() };
+    let by = Actor { host: host.to_owned(), pid: 1, program: "other".to_owned(), instance: None, kernel: None };
     let entry = Entry::new(&record.value, Timestamp::from_unix(NOW), by, Event::LoggedOut { revoked: false });
     house.store.put_account(&record.value, Expected::Generation(record.generation), Some(&entry)).await.unwrap();
 }

@@ -37,7 +37,7 @@ async fn waits_for_the_holder(house: &House) {
 }
 
 fn elsewhere() -> Actor {
-    Actor { host: "another-machine".to_owned(), pid: 1, program: "example".to_owned() }
+    Actor { host: "another-machine".to_owned(), pid: 1, program: "example".to_owned(), instance: None, kernel: None }
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,9 +57,29 @@ async fn d2_a_right_that_lapsed_before_its_holder_wrote_the_note_is_given_back()
 }
 
 #[tokio::test(start_paused = true)]
+async fn d2_a_neighbour_of_the_same_name_and_number_is_somebody_else_who_may_live() {
+    let this = Actor::this();
+    assert!(this.instance.is_some() && this.kernel.is_some());
+    let strangers = [
+        // A container beside this one: its process 1 is not ours.
+        Actor { instance: Some("another".to_owned()), kernel: Some("beside".to_owned()), ..this.clone() },
+        // Another number there, which means nothing here.
+        Actor { pid: u32::MAX, instance: Some("another".to_owned()), kernel: Some("beside".to_owned()), ..this.clone() },
+        // Nobody knows where: an older version, or no Linux.
+        Actor { pid: u32::MAX, instance: None, kernel: None, ..this.clone() },
+        Actor { instance: None, kernel: None, ..this },
+    ];
+    for stranger in strangers {
+        waits_for_the_holder(&being_spent(stranger, 1).await).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn d4_a_right_whose_holder_cannot_be_spending_any_more_is_taken_at_once() {
     let gone = Actor { pid: u32::MAX, ..Actor::this() };
-    for house in [being_spent(elsewhere(), 71).await, being_spent(gone, 1).await] {
+    // Its number is ours by now.
+    let before = Actor { instance: Some("another".to_owned()), ..Actor::this() };
+    for house in [being_spent(elsewhere(), 71).await, being_spent(gone, 1).await, being_spent(before, 1).await] {
         assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-2");
         assert_eq!(house.events().await, ["abandoned", "refreshed"]);
     }

@@ -15,7 +15,7 @@ use super::watched::Write;
 async fn killed(house: &House) {
     let record = house.record().await;
     let mut account = record.value;
-    let by = Actor { host: "attic".to_owned(), pid: 4711, program: "cron-job".to_owned() };
+    let by = Actor { host: "attic".to_owned(), pid: 4711, program: "cron-job".to_owned(), instance: None, kernel: None };
     let token = Fingerprint::of(&Secret::new("refresh-1"));
     let since = Timestamp::from_unix(NOW - 10_000);
     account.spending =

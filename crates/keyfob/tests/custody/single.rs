@@ -154,7 +154,7 @@ async fn d4_a_holder_that_hangs_is_named() {
     // It wrote its note before it was stopped.
     let record = house.record().await;
     let mut account = record.value;
-    let by = keyfob::history::Actor { host: "attic".to_owned(), pid: 4711, program: "keyfob".to_owned() };
+    let by = keyfob::history::Actor { host: "attic".to_owned(), pid: 4711, program: "keyfob".to_owned(), instance: None, kernel: None };
     account.spending = Some(keyfob::history::Spending {
         token: Fingerprint::of(&Secret::new("refresh-1")),
         grant: None,

@@ -90,5 +90,5 @@ impl Keyfob {
 fn held(known: &Known) -> Error {
     let account = known.account();
     let note = account.spending.as_ref().filter(|note| !note.over);
-    Error::Held { account: account.name.clone(), by: note.map(|note| note.by.clone()), since: note.map(|note| note.since) }
+    Error::Held { account: account.name.clone(), by: note.map(|note| Box::new(note.by.clone())), since: note.map(|note| note.since) }
 }
