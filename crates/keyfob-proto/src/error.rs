@@ -27,7 +27,7 @@ impl Error {
     /// Whether a refresh was answered with the tokens of another person, issuer or app (OpenID Connect Core §12.2). None of them may be used, and
     /// the refresh token that was sent is not to be trusted any more.
     pub fn is_another_identity(&self) -> bool {
-        matches!(self, Self::Misbehaved(misbehaved) if misbehaved.section == crate::oauth2::identity::SECTION)
+        matches!(self, Self::Misbehaved(misbehaved) if misbehaved.meaning == Meaning::AnotherIdentity)
     }
 
     /// What to do next, where there is something to do.
@@ -303,39 +303,64 @@ pub struct Misbehaved {
     pub status: Option<StatusCode>,
     /// What to do about it.
     pub hint: Option<String>,
-    untimely: bool,
+    meaning: Meaning,
     retry_after: Option<u64>,
 }
 
-/// Where RFC 7515 says how a key is found.
-const UNKNOWN_KEY: &str = "RFC 7515 §6";
+/// What a caller has to know of it beyond its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// Nothing.
+    Plain,
+    /// A moment is wrong, by our own clock.
+    Untimely,
+    /// There was no key to check with.
+    UnknownKey,
+    /// A refresh brought somebody else's tokens.
+    AnotherIdentity,
+}
 
 impl Misbehaved {
     pub(crate) fn new(section: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { section, expected: expected.into(), found: found.into(), status: None, hint: None, untimely: false, retry_after: None }
+        Self {
+            section,
+            expected: expected.into(),
+            found: found.into(),
+            status: None,
+            hint: None,
+            meaning: Meaning::Plain,
+            retry_after: None,
+        }
     }
 
     /// No key of the set could have made a signature. Not an answer to hold against the server before its keys were fetched again.
     pub(crate) fn unknown_key(found: String) -> Self {
-        Self::new(UNKNOWN_KEY, "a signature by one of the server's keys", found)
-            .with_hint("the server may have changed its keys; they are fetched again at most once a minute")
+        let wrong = Self::new("RFC 7515 §6", "a signature by one of the server's keys", found)
+            .with_hint("the server may have changed its keys; they are fetched again at most once a minute");
+        Self { meaning: Meaning::UnknownKey, ..wrong }
     }
 
     /// Whether no key was there to check a signature with: fetching the key set again may help (OpenID Connect Core §10.1.1).
     pub fn is_unknown_key(&self) -> bool {
-        self.section == UNKNOWN_KEY
+        self.meaning == Meaning::UnknownKey
     }
 
     /// A token whose time, by our clock, is over or has not begun.
     #[must_use]
     pub(crate) fn by_the_clock(self) -> Self {
-        Self { untimely: true, ..self }.with_hint("check this machine's clock")
+        Self { meaning: Meaning::Untimely, ..self }.with_hint("check this machine's clock")
     }
 
     /// Whether all that is wrong, as far as it was looked at, is a moment by our own clock: a clock that is wrong sees this in every token, and nothing
     /// is proved against whoever made it.
     pub fn is_untimely(&self) -> bool {
-        self.untimely
+        self.meaning == Meaning::Untimely
+    }
+
+    /// A refresh was answered with the tokens of another person, issuer or app.
+    #[must_use]
+    pub(crate) fn of_another_identity(self) -> Self {
+        Self { meaning: Meaning::AnotherIdentity, ..self }
     }
 
     /// A login whose scopes include `openid`, and no ID token: said by whoever wants one, since a login without is good OAuth 2.

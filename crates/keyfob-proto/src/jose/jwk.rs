@@ -211,8 +211,13 @@ impl Jwk {
         Self::of(&crate::oauth2::json::object(json)?)
     }
 
+    /// The member by which a key turns out to be private.
+    pub(crate) fn private_member(members: &Map<String, Value>) -> Option<&'static str> {
+        Self::PRIVATE.into_iter().find(|name| members.contains_key(*name))
+    }
+
     pub(crate) fn of(members: &Map<String, Value>) -> Result<Self, String> {
-        if let Some(private) = Self::PRIVATE.iter().find(|name| members.contains_key(**name)) {
+        if let Some(private) = Self::private_member(members) {
             return Err(format!("a private key, published (\"{private}\")"));
         }
         let text = |name: &str| match members.get(name) {

@@ -75,13 +75,12 @@ impl KeySet {
         let mut keys = Vec::new();
         for key in list {
             let Value::Object(members) = key else { return Err(wrong("a key that is no object")) };
-            match Jwk::of(members) {
-                Ok(jwk) => keys.push(Known { jwk, prepared: Default::default() }),
-                Err(found) if found.starts_with("a private key") => {
-                    return Err(Misbehaved::new("RFC 8725 §3.5", "public keys", found)
-                        .with_hint("tell the server's operator: whoever reads this can sign in its name"));
-                }
-                Err(_) => {}
+            if let Some(private) = Jwk::private_member(members) {
+                return Err(Misbehaved::new("RFC 8725 §3.5", "public keys", format!("a private key, published (\"{private}\")"))
+                    .with_hint("tell the server's operator: whoever reads this can sign in its name"));
+            }
+            if let Ok(jwk) = Jwk::of(members) {
+                keys.push(Known { jwk, prepared: Default::default() });
             }
         }
         Ok(Self { keys: Arc::new(keys), crypto })

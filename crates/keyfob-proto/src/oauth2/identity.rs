@@ -10,7 +10,7 @@ use crate::error::Misbehaved;
 use crate::token::Identity;
 
 /// Successful refresh response: `iss`, `sub` and `aud` of a new ID token are those of the first.
-pub(crate) const SECTION: &str = "OpenID Connect Core §12.2";
+const SECTION: &str = "OpenID Connect Core §12.2";
 
 /// Whom an answer's `id_token` names, if it has one that can be read.
 pub(crate) fn of_answer(answer: &Object<'_>) -> Option<Identity> {
@@ -25,6 +25,7 @@ pub(crate) fn after_refresh(answer: &Object<'_>, before: Option<&Identity>) -> R
     let broke = |expected: &str, found: &str| {
         Misbehaved::new(SECTION, format!("an ID token {expected}"), found)
             .with_hint("these tokens were not kept: they may be somebody else's; log in again")
+            .of_another_identity()
     };
     let now = token.as_str().and_then(claims).ok_or_else(|| broke("with iss, sub and aud", "one without them"))?;
     let pairs = [
