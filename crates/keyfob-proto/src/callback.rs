@@ -43,7 +43,7 @@ impl<'a> Answer<'a> {
                 .iter()
                 .any(|name| text.starts_with(name) || text.contains(&format!("&{name}")))
         };
-        if text.contains("://") {
+        if begins_with_scheme(text) {
             Self::Url(text)
         } else if let Some((place, query)) = text.split_once('?')
             && !place.contains(['=', '&'])
@@ -56,6 +56,15 @@ impl<'a> Answer<'a> {
             Self::Bare(text)
         }
     }
+}
+
+/// Whether it is a URL from its first character on (RFC 3986 §3.1). One may also stand in a parameter, as `iss` does where the browser's bar shows it decoded.
+fn begins_with_scheme(text: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    };
+    text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
 }
 
 impl std::fmt::Debug for Answer<'_> {
@@ -237,6 +246,11 @@ mod tests {
         assert!(matches!(Answer::read("localhost/callback?code=1&state=2"), Answer::Query("code=1&state=2")));
         assert!(matches!(Answer::read("code=1?&state=2"), Answer::Query("code=1?&state=2")));
         assert!(matches!(Answer::read("  4f2a9 "), Answer::Bare("4f2a9")));
+        // A URL in it does not make it one.
+        for pasted in ["code=1&state=2&iss=https://login.example", "localhost/callback?code=1&iss=http://127.0.0.1:9"] {
+            assert!(matches!(Answer::read(pasted), Answer::Query(query) if query.starts_with("code=1&")), "{pasted}");
+        }
+        assert!(matches!(Answer::read("com.example.app://back?code=1"), Answer::Url(_)));
     }
 
     #[test]
