@@ -81,10 +81,38 @@ impl LoginOptions {
             (self.claims.is_some(), "claims"),
             (!self.resources.is_empty(), "resources"),
             (!self.authorization_details.is_empty(), "authorization_details"),
+            (self.login_hint.is_some(), "login_hint"),
+            (self.id_token_hint.is_some(), "id_token_hint"),
+            (!self.ui_locales.is_empty(), "ui_locales"),
+            (self.display.is_some(), "display"),
+            (!self.parameters.is_empty(), "parameters"),
         ];
         match asked.iter().find(|(is_asked, _)| *is_asked) {
             Some((_, name)) => Err(Misuse::new("a provider that speaks OAuth 2", format!("OAuth 1, which has nothing like {name}"))),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_oauth1_has_not_is_refused_by_name() {
+        let none = LoginOptions::default;
+        let asked = [
+            (LoginOptions { login_hint: Some("robin".to_owned()), ..none() }, "login_hint"),
+            (LoginOptions { id_token_hint: Some(Secret::new("a.b.c")), ..none() }, "id_token_hint"),
+            (LoginOptions { ui_locales: vec!["sv".to_owned()], ..none() }, "ui_locales"),
+            (LoginOptions { display: Some(Display::Page), ..none() }, "display"),
+            (LoginOptions { parameters: vec![("a".to_owned(), "b".to_owned())], ..none() }, "parameters"),
+            (LoginOptions { max_age: Some(60), ..none() }, "max_age"),
+        ];
+        for (options, name) in asked {
+            let error = options.check_none_but_scopes().expect_err("OAuth 1 has nothing like it");
+            assert!(error.to_string().ends_with(name), "{error}");
+        }
+        LoginOptions::scopes(["read"]).check_none_but_scopes().expect("kept with the account, as what was asked for");
     }
 }
