@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use keyfob::Answer;
-use keyfob::proto::{Error as ProtoError, Timestamp, TransportKind};
+use keyfob::proto::{Error as ProtoError, TransportKind, retry_after};
 
 use crate::account::now;
 use crate::card::{Card, Doing};
@@ -25,7 +25,7 @@ pub(super) async fn send(call: impl Fn() -> keyfob::Call, method: &Method, retri
         let last = attempt == retries || !may_repeat;
         let seconds = match call().send().await {
             Ok(answer) if last || !may_pass(answer.status()) => return Ok(answer),
-            Ok(answer) => match told(answer.headers(), now()).or_else(|| begins(&answer)) {
+            Ok(answer) => match retry_after(answer.headers(), now()).or_else(|| begins(&answer)) {
                 Some(seconds) if seconds > PATIENCE => return Ok(answer),
                 told => told.unwrap_or_else(|| pause(attempt)),
             },
@@ -58,18 +58,6 @@ fn pause(attempt: u32) -> u64 {
     1_u64.checked_shl(attempt).unwrap_or(LONGEST).min(LONGEST)
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a moment.
-fn told(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse() {
-        Ok(seconds) => Some(seconds),
-        Err(_) => {
-            let moment = jiff::fmt::rfc2822::parse(text).ok()?;
-            u64::try_from(Timestamp::from_unix(moment.timestamp().as_second()).since(now).max(0)).ok()
-        }
-    }
-}
-
 /// When there are new calls, where the provider tells that and nothing else.
 fn begins(answer: &Answer) -> Option<u64> {
     let limit = answer.limit().filter(|_| answer.status() == StatusCode::TOO_MANY_REQUESTS)?;
@@ -78,19 +66,10 @@ fn begins(answer: &Answer) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
-    fn what_the_server_says_counts() {
-        let told = |text: &'static str| {
-            told(&HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(text))]), Timestamp::from_unix(784_111_777))
-        };
-        assert_eq!(told("7"), Some(7));
-        assert_eq!(told("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
-        assert_eq!(told("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
-        assert_eq!((told("soon"), told("-1")), (None, None));
+    fn pauses_grow_up_to_a_minute() {
         assert_eq!((pause(0), pause(3), pause(40), pause(200)), (1, 8, LONGEST, LONGEST));
     }
 }
