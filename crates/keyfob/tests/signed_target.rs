@@ -9,8 +9,9 @@ use common::{Scripted, app, endpoint, json, keyfob, provider};
 use keyfob::proto::oauth1::server::SignedRequest;
 use keyfob::proto::oauth1::{self, Body, Placement, SignatureMethod};
 use keyfob::proto::{Flow, OAuth1Tokens, Secret, Settings, Timestamp, TokenSet};
+use keyfob::session::CallBody;
 use keyfob::store::Expected;
-use keyfob::{Account, AccountId, Health};
+use keyfob::{Account, AccountId, Error, Health};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -82,4 +83,20 @@ async fn the_transport_sends_the_request_target_as_signed() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn i7_a_form_that_streams_is_refused_where_its_parameters_would_have_to_be_signed() {
+    let server = Scripted::start(vec![json("200 OK", "{}")]).await;
+    let (keyfob, settings) = (keyfob(), signing(&server.origin, Placement::Header, SignatureMethod::HmacSha1));
+    keyfob.store().put_account(&account(&settings), Expected::Nothing, None).await.unwrap();
+    let session = keyfob.session(settings, app(), "pretend").await.unwrap();
+    let post = |media_type| {
+        let body = CallBody::Stream(keyfob::Body::from(b"a=b".to_vec()));
+        session.post("/x").header(http::header::CONTENT_TYPE, http::HeaderValue::from_static(media_type)).carrying(body)
+    };
+    let error = post("application/x-www-form-urlencoded; charset=utf-8").send().await.unwrap_err();
+    assert!(matches!(&error, Error::Protocol(keyfob::proto::Error::Misuse(_))), "{error}");
+    assert!(server.requests().is_empty(), "nothing is sent with a signature that cannot be right");
+    assert_eq!(post("application/octet-stream").send().await.unwrap().status(), 200);
 }

@@ -407,7 +407,16 @@ impl Prepared<'_> {
         }
         let mut parts = self.parts(known)?;
         // By the content type that will be sent, which the provider's fixed headers may have changed.
-        let body = body.map_or(SignedBody::Opaque, |bytes| SignedBody::of(&parts.headers, bytes));
+        let body = match body {
+            Some(bytes) => SignedBody::of(&parts.headers, bytes),
+            // RFC 5849 §3.4.1.3.1: its parameters belong into the signature, and nobody has them yet.
+            None if matches!((&self.shared.client, SignedBody::of(&parts.headers, &[])), (Client::OAuth1(_), SignedBody::Form(_))) => {
+                return Err(Misuse::new("a form of which every byte is there, since OAuth 1 signs its parameters", "one that streams")
+                    .with_hint("read it whole, and send it as bytes")
+                    .into());
+            }
+            None => SignedBody::Opaque,
+        };
         let (now, entropy) = (self.shared.keyfob.now(), self.shared.keyfob.entropy());
         let new_body = match (&self.shared.client, known.tokens()) {
             (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => {
