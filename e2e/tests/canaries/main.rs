@@ -1,7 +1,8 @@
 //! J10, J11, J12: the secrets of a whole run, in every spelling, are nowhere but where they are meant to be. Looked at: every state of
 //! every file, what was said at the highest log level, command lines and environments of all processes while they ran.
 //!
-//! Besides what goes over the line: passphrases, the agent, and the password of a database.
+//! Besides what goes over the line: passphrases, the agent, valet keys, and the password of a database. `verbs` types every verb, and holds the list of those whose
+//! standard output is meant to hold a secret.
 //!
 //! What is meant to hold a secret, and is left out: the key file; the file of an app's keys that a person wrote; standard output of `token`, `header`, `env`
 //! and `helper`; the environment of the program that `exec` runs;
@@ -15,4 +16,5 @@ mod passphrase;
 mod postgres;
 mod run;
 mod search;
+mod verbs;
 mod web;
