@@ -8,11 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyfob::StoreError;
 use keyfob::proto::Timestamp;
-use keyfob::store::EntryNumber;
+use keyfob::store::{EntryNumber, Stored};
 use keyfob_store::Shelf;
 use keyfob_store::shelf::Act;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+/// Room for a line. Few are longer, and a buffer that grows is copied.
+const USUAL: usize = 256;
 
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,10 +158,19 @@ impl Book {
     }
 
     /// Writes a line into the book of this person; durable when it is acknowledged.
-    pub(crate) async fn write(&self, owner: Option<&str>, who: Who, what: What, now: Timestamp) -> Result<(), StoreError> {
-        let written = record(&*self.shelf, owner, who, what, now).await;
-        self.closed.store(written.is_err(), Ordering::Relaxed);
-        written.inspect_err(|error| tracing::error!(%error, "the book cannot be written"))
+    pub(crate) fn write(
+        &self,
+        owner: Option<&str>,
+        who: Who,
+        what: What,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<'_> {
+        let written = record(&*self.shelf, owner, who, what, now);
+        async move {
+            let written = written.await;
+            self.closed.store(written.is_err(), Ordering::Relaxed);
+            written.inspect_err(|error| tracing::error!(%error, "the book cannot be written"))
+        }
     }
 
     /// Before something is done that the book has to tell of: an error if the last line could not be written, and another one cannot be either.
@@ -182,9 +194,10 @@ impl Book {
 }
 
 /// Writes a line, for whoever has no web app running.
-pub(crate) async fn record(shelf: &dyn Shelf, owner: Option<&str>, who: Who, what: What, now: Timestamp) -> Result<(), StoreError> {
-    let content = serde_json::to_vec(&Line { who, what }).expect("text and numbers are always JSON");
-    shelf.record(vec![Act { at: now, owner: owner.map(str::to_owned), content: Zeroizing::new(content) }]).await
+pub(crate) fn record<'a>(shelf: &'a dyn Shelf, owner: Option<&str>, who: Who, what: What, now: Timestamp) -> Stored<'a, ()> {
+    let mut content = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut content, &Line { who, what }).expect("text and numbers are always JSON");
+    shelf.record(vec![Act { at: now, owner: owner.map(str::to_owned), content: Zeroizing::new(content) }])
 }
 
 #[cfg(test)]

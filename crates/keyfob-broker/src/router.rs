@@ -1,5 +1,6 @@
 //! The table of contents: every page there is, and what a request passes on its way there.
 
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use axum::extract::{Request, State};
@@ -114,9 +115,12 @@ pub(crate) fn program(path: &str) -> Option<&'static str> {
     ENTRIES.iter().find(|(pattern, entry)| *entry == Entry::Program && fits(pattern, path)).map(|(pattern, _)| *pattern)
 }
 
+/// An answer that is being made.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
 /// What the router would do with a program's request.
-pub(crate) async fn answer_program(pattern: &'static str, site: Arc<Site>, request: Request) -> Response {
-    if pattern == TOKEN { token::give(State(site), request).await } else { forward::forward(State(site), request).await }
+pub(crate) fn answer_program(pattern: &'static str, site: Arc<Site>, request: Request) -> Answering {
+    if pattern == TOKEN { Box::pin(token::give(State(site), request)) } else { Box::pin(forward::forward(State(site), request)) }
 }
 
 /// Whom the paths of a pattern are for.

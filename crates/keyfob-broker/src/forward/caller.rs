@@ -29,7 +29,8 @@ impl Caller {
     pub(super) async fn of(site: &Site, gate: &Gate, request: &Parts) -> Result<Self, Problem> {
         match keys::shown(&gate.ring, &request.headers, &request.uri, site.keyfob.now()).await? {
             Some(fob) => Ok(Self::Key(fob)),
-            None => person(site, &request.headers).await.map(Self::Person),
+            // On the heap, as all that is rare on the way of a program's request: a request is as large as the largest part of its way.
+            None => Box::pin(person(site, &request.headers)).await.map(Self::Person),
         }
     }
 

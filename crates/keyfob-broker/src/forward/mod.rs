@@ -106,7 +106,7 @@ impl<'a> Use<'a> {
             Some(seat) => seat,
             // Another instance may have been given its app a moment ago.
             None => {
-                self.site.look_for(self.account).await?;
+                Box::pin(self.site.look_for(self.account)).await?;
                 self.site.seat(self.caller.owner(), self.account).ok_or_else(Problem::nowhere)?
             }
         };
@@ -143,18 +143,17 @@ fn unwritten(done: &str) -> Problem {
 }
 
 /// Forwards a request.
-pub(crate) async fn forward(site: Arc<Site>, request: Request) -> Response {
+pub(crate) fn forward(site: Arc<Site>, request: Request) -> impl Future<Output = Response> + Send {
     let (parts, body) = request.into_parts();
     let alive = Alive::of(&parts.extensions);
     // A program that has its lock opened, and hangs up before the answer, is in the book like any other.
-    let work = async move {
+    unbroken(alive, async move {
         let Some(named) = Named::read(parts.uri.path()) else { return Problem::nowhere().into_response() };
         match Use::begin(&site, &parts, &named.account).await {
             Ok(used) => used.forward(&parts, body, named.path).await,
             Err(problem) => problem.into_response(),
         }
-    };
-    unbroken(alive, work).await
+    })
 }
 
 /// What a path below `/api/` says.
@@ -298,6 +297,14 @@ fn shown(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::tests::size;
+
+    #[test]
+    fn what_waits_for_a_provider_is_small() {
+        let whole = size(|(site, request): (Arc<Site>, Request)| forward(site, request));
+        let work = size(|(used, request, body): (&'static Use<'static>, &'static Parts, Incoming)| used.forward(request, body, ""));
+        assert!(whole <= 256 && work <= 3072, "{whole} and {work} bytes");
+    }
 
     #[test]
     fn an_account_is_one_segment() {

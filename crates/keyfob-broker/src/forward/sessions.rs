@@ -38,8 +38,15 @@ impl Sessions {
     /// The account's session, and the account's immutable id.
     pub(super) async fn get(&self, keyfob: &Keyfob, seat: &Seat) -> Result<(Session, AccountId), Error> {
         let known = self.held(|held| held.get(&seat.name)).filter(|known| Arc::ptr_eq(&known.desk, &seat.desk));
+        match known {
+            Some(known) if known.read.elapsed() < TRUSTED => Ok((known.session, known.id)),
+            // On the heap: this part is rare, and large.
+            known => Box::pin(self.read(keyfob, seat, known)).await,
+        }
+    }
+
+    async fn read(&self, keyfob: &Keyfob, seat: &Seat, known: Option<InUse>) -> Result<(Session, AccountId), Error> {
         let session = match known {
-            Some(known) if known.read.elapsed() < TRUSTED => return Ok((known.session, known.id)),
             Some(known) => known.session.reread().await,
             None => keyfob.session(seat.desk.settings.clone(), seat.desk.app.clone(), &seat.name).await,
         };

@@ -1,14 +1,11 @@
 //! What every answer says to the browser, whichever route or guard made it.
 
-use axum::extract::Request;
-use axum::response::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue};
 
 use crate::routes::asset::FOR_GOOD;
-use crate::site::Site;
 
 static ALWAYS: [(HeaderName, HeaderValue); 7] = [
     // Pages show an account and carry form tokens: no cache, shared or not, keeps them.
@@ -25,16 +22,7 @@ static ALWAYS: [(HeaderName, HeaderValue); 7] = [
 static NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'");
 
 /// Sets the headers. A page brings its own content security policy; what has none gets the strictest.
-pub(super) async fn headers<F>(site: &Site, request: Request, next: impl FnOnce(Request) -> F) -> Response
-where
-    F: Future<Output = Response>,
-{
-    let mut response = next(request).await;
-    set(response.headers_mut(), site.is_https());
-    response
-}
-
-fn set(headers: &mut HeaderMap, https: bool) {
+pub(super) fn set(headers: &mut HeaderMap, https: bool) {
     // Style and script are nobody's: they alone may be kept.
     let for_good = headers.get(CACHE_CONTROL).filter(|value| **value == FOR_GOOD).cloned();
     // Once, for these and the few that follow: a map that grows by itself does so again and again.

@@ -11,18 +11,16 @@ use crate::failure::Failure;
 use crate::peer::Client;
 use crate::site::Site;
 
-/// Answers 421 unless the request is for our own name.
-pub(super) async fn host<F>(site: &Site, request: Request, next: impl FnOnce(Request) -> F) -> Response
-where
-    F: Future<Output = Response>,
-{
-    let named = if names_us(site, &request) { Some(site.origin.clone()) } else { named(site, &request) };
+/// The answer, 421, unless the request is for our own name.
+pub(super) fn refuses(site: &Site, request: &Request) -> Option<Response> {
+    let other = if names_us(site, request) { None } else { Some(named(site, request)) };
+    let named = other.as_ref().map_or(Some(&site.origin), Option::as_ref);
     // A proxy of ours that says that the browser came by plain http can only narrow what is ours: `Secure` cookies would not come back.
     let in_clear = site.is_https() && request.extensions().get::<Client>().is_some_and(|client| client.in_clear);
-    let ours = named.as_ref() == Some(&site.origin) && !in_clear;
+    let ours = named == Some(&site.origin) && !in_clear;
     // A probe comes from inside, where the external name means nothing; it learns nothing.
-    let probe = crate::health::is_for_probes(request.uri().path()) && named.is_some_and(|origin| is_by_address(&origin));
-    if ours || probe { next(request).await } else { Failure::misdirected(site).into_response() }
+    let probe = crate::health::is_for_probes(request.uri().path()) && named.is_some_and(is_by_address);
+    (!ours && !probe).then(|| Failure::misdirected(site).into_response())
 }
 
 /// For the address that has no name: only a name can be made to resolve to us.

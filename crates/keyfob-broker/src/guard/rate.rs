@@ -81,12 +81,9 @@ impl Rates {
     }
 }
 
-/// Refuses what is too often.
-pub(super) async fn rate<F>(operations: &Operations, path: &str, request: Request, next: impl FnOnce(Request) -> F) -> Response
-where
-    F: Future<Output = Response>,
-{
-    let Some(client) = request.extensions().get::<Client>().copied() else { return next(request).await };
+/// Refuses what is too often; the answer to that.
+pub(super) fn refuses(operations: &Operations, path: &str, request: &Request) -> Option<Response> {
+    let client = request.extensions().get::<Client>().copied()?;
     let entry = router::entry_of(path);
     let is_api = matches!(entry, Some(Entry::Program | Entry::Api));
     let purpose = match entry {
@@ -98,16 +95,19 @@ where
     };
     let now = Instant::now();
     let taken = purpose.map_or(Ok(()), |purpose| operations.rates.take(client.peer, purpose, now));
-    match taken {
-        Err(wait) if is_api => return too_often_for_programs(operations, wait),
-        Err(wait) => return too_often(operations, wait),
-        Ok(()) => {}
+    let wait = taken.err()?;
+    Some(if is_api { too_often_for_programs(operations, wait) } else { too_often(operations, wait) })
+}
+
+/// Counts an answer that refused somebody; what they get.
+pub(super) fn count(operations: &Operations, path: &str, client: Client, response: Response) -> Response {
+    if response.status() != StatusCode::UNAUTHORIZED || response.headers().contains_key(PROVIDER) {
+        return response;
     }
-    let response = next(request).await;
     // What is wrong costs a drop, and is not even told so where there is none left; what is right is let in all the same. Or one program with a key that has
     // ended would keep out all that come by the same address. Nobody guesses 256 bits, however often they are let try: what is wrong in form or checksum is
     // looked up nowhere, and what is looked up is one row.
-    let is_wrong = is_api && response.status() == StatusCode::UNAUTHORIZED && !response.headers().contains_key(PROVIDER);
+    let is_wrong = matches!(router::entry_of(path), Some(Entry::Program | Entry::Api));
     match is_wrong.then(|| operations.rates.take(client.peer, Purpose::Refused, Instant::now())) {
         Some(Err(wait)) => too_often_for_programs(operations, wait),
         _ => response,

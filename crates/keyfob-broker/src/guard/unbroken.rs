@@ -28,20 +28,26 @@ impl Alive {
 
 /// Does it in a task of its own, and waits for it; so does the program when it ends. What waits for nothing is done here and now: there is no moment
 /// at which somebody could hang up in the middle of it.
-pub(crate) async fn unbroken<T: Send + 'static>(alive: Option<Alive>, work: impl Future<Output = T> + Send + 'static) -> T {
-    let work = async move {
-        let _alive = alive;
-        work.await
-    };
-    let mut work = Box::pin(work.in_current_span());
-    if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
-        return done;
-    }
-    match tokio::spawn(work).await.map_err(JoinError::try_into_panic) {
-        Ok(done) => done,
-        Err(Ok(panic)) => std::panic::resume_unwind(panic),
-        // The program ends, and everybody who waits with it.
-        Err(Err(_)) => std::future::pending().await,
+pub(crate) fn unbroken<T: Send + 'static>(
+    alive: Option<Alive>,
+    work: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = T> + Send {
+    // On the heap before anything else: work is large, and whatever held it by value would be as large, and be moved with it.
+    let mut work = Box::pin(work);
+    async move {
+        if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+            return done;
+        }
+        let work = async move {
+            let _alive = alive;
+            work.await
+        };
+        match tokio::spawn(work.in_current_span()).await.map_err(JoinError::try_into_panic) {
+            Ok(done) => done,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // The program ends, and everybody who waits with it.
+            Err(Err(_)) => std::future::pending().await,
+        }
     }
 }
 

@@ -138,17 +138,23 @@ impl Ring {
         if !is_number(id) {
             return Ok(None);
         }
+        match self.in_memory(id) {
+            Some(fob) => Ok(Some(fob)),
+            // On the heap: this part is rare, and large.
+            None => Box::pin(self.on_shelf(id, now)).await,
+        }
+    }
+
+    /// The key, if it was read before, and every change is told since.
+    fn in_memory(&self, id: &str) -> Option<Arc<Fob>> {
+        let mut held = self.held();
+        if self.told.load(Ordering::Acquire) { held.keys.get(id) } else { None }
+    }
+
+    async fn on_shelf(self: &Arc<Self>, id: &str, now: Timestamp) -> Result<Option<Arc<Fob>>, StoreError> {
         self.follow().await;
         let is_told = || self.told.load(Ordering::Acquire);
-        let changes = {
-            let mut held = self.held();
-            if is_told()
-                && let Some(fob) = held.keys.get(id)
-            {
-                return Ok(Some(fob));
-            }
-            held.changes
-        };
+        let changes = self.held().changes;
         let Some(item) = self.shelf.item(KIND, id, now).await? else { return Ok(None) };
         let (key, digest) = Record::read(&item)?;
         let noted = AtomicI64::new(key.last_used_at.map_or(i64::MIN, Timestamp::as_unix));

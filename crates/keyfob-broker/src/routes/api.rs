@@ -8,6 +8,6 @@ use axum::response::Response;
 use crate::forward;
 use crate::site::Site;
 
-pub(crate) async fn forward(State(site): State<Arc<Site>>, request: Request) -> Response {
-    forward::forward(site, request).await
+pub(crate) fn forward(State(site): State<Arc<Site>>, request: Request) -> impl Future<Output = Response> + Send {
+    forward::forward(site, request)
 }

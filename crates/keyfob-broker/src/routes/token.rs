@@ -29,12 +29,14 @@ struct Members<'a> {
     scope: String,
 }
 
-pub(crate) async fn give(State(site): State<Arc<Site>>, request: Request) -> Response {
+pub(crate) fn give(State(site): State<Arc<Site>>, request: Request) -> impl Future<Output = Response> + Send {
     let (request, _) = request.into_parts();
-    let Some(account) = named(request.uri.path()) else { return Problem::nowhere().into_response() };
     let alive = Alive::of(&request.extensions);
     // Asking may renew the token. Whoever hangs up meanwhile is in the book like any other.
-    unbroken(alive, async move { answer(&site, &account, &request).await }).await
+    unbroken(alive, async move {
+        let Some(account) = named(request.uri.path()) else { return Problem::nowhere().into_response() };
+        answer(&site, &account, &request).await
+    })
 }
 
 /// The account: one segment, in which a slash is written %2F.
@@ -98,4 +100,17 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
 /// As RFC 3339 has it.
 fn moment(at: Timestamp) -> String {
     Cell::Time(at.as_unix()).to_string().replacen(' ', "T", 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::tests::size;
+
+    #[test]
+    fn what_waits_for_a_token_is_small() {
+        let whole = size(|(site, request): (Arc<Site>, Request)| give(State(site), request));
+        let work = size(|(site, account, request): (&'static Site, &'static str, &'static Parts)| answer(site, account, request));
+        assert!(whole <= 256 && work <= 1024, "{whole} and {work} bytes");
+    }
 }

@@ -22,7 +22,7 @@ use crate::guard::{self, Alive, Strict};
 use crate::operations::{Operations, Phase};
 use crate::peer::Peer;
 use crate::serve::body::{Held, Patient};
-use crate::serve::slots::{Slot, Work};
+use crate::serve::slots::{Slot, UnderWay, Work};
 use crate::serve::stream::{Stall, Stream};
 use crate::serve::tls::Tls;
 
@@ -189,20 +189,32 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
         let mut request = request.map(|body| Body::new(Patient::new(body, pause)));
         request.extensions_mut().insert(self.peer);
         request.extensions_mut().insert(self.alive.clone());
-        let is_http1 = request.version() < Version::HTTP_2;
-        let operations = self.front.operations.clone();
+        let last = Last { is_http1: request.version() < Version::HTTP_2, operations: self.front.operations.clone(), under_way };
         let route = crate::router::program(request.uri().path());
-        let Front { mut router, programs, .. } = self.front.clone();
-        Box::pin(async move {
-            let mut response = match (route, programs) {
-                (Some(route), Some(front)) => front.program(route, request).await,
-                _ => router.call(request).await?,
-            };
-            // Whoever keeps connections open opens the next one elsewhere, before this one is closed under a request of theirs.
-            if is_http1 && operations.phase() != Phase::Serving {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        // Each way has a box of its own: a program's is the smaller one by far.
+        match (route, self.front.programs.clone()) {
+            (Some(route), Some(programs)) => Box::pin(async move { Ok(last.of(programs.program(route, request).await)) }),
+            _ => {
+                let mut router = self.front.router.clone();
+                Box::pin(async move { Ok(last.of(router.call(request).await?)) })
             }
-            Ok(response.map(|body| Held { body, _under_way: under_way }))
-        })
+        }
+    }
+}
+
+/// What is done with an answer before it goes.
+struct Last {
+    is_http1: bool,
+    operations: Arc<Operations>,
+    under_way: UnderWay,
+}
+
+impl Last {
+    fn of(self, mut response: Response<Body>) -> Response<Held> {
+        // Whoever keeps connections open opens the next one elsewhere, before this one is closed under a request of theirs.
+        if self.is_http1 && self.operations.phase() != Phase::Serving {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.map(|body| Held { body, _under_way: self.under_way })
     }
 }

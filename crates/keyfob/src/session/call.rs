@@ -174,7 +174,7 @@ impl Call {
                 let (answer, expired) = call.judge(answer).await?;
                 if expired && known.renews() {
                     // Whoever sends it once more finds a new token. If there is none to be had, the answer says enough.
-                    drop(shared.refresh(&known, Why::Expired, Wait::ToTheEnd).await);
+                    drop(Box::pin(shared.refresh(&known, Why::Expired, Wait::ToTheEnd)).await);
                 }
                 (answer, known)
             }
@@ -290,7 +290,8 @@ impl Prepared<'_> {
             let (answer, expired) = self.judge(answer).await?;
             if expired && !refreshed && known.renews() {
                 refreshed = true;
-                let renewed = self.shared.refresh(&known, Why::Expired, Wait::ToTheEnd).await?;
+                // On the heap, as all that is rare on the way of a call: a call is as large as the largest part of its way.
+                let renewed = Box::pin(self.shared.refresh(&known, Why::Expired, Wait::ToTheEnd)).await?;
                 // The token that was refused, again or still: a refresh just now brought no other. The answer is what it is.
                 if !renewed.has_same_access(&known) {
                     known = renewed;
@@ -301,7 +302,7 @@ impl Prepared<'_> {
                 Some(seconds) if waits < 2 => {
                     waits += 1;
                     tracing::info!(seconds, status = answer.status().as_u16(), "waiting as told");
-                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    Box::pin(tokio::time::sleep(Duration::from_secs(seconds))).await;
                 }
                 _ => return Ok((answer, known)),
             }
@@ -324,7 +325,7 @@ impl Prepared<'_> {
         }
         let (parts, mut body) = answer.into_parts();
         // An answer longer than this says many things, but not "expired" in a way anybody documents: cut off, it is no JSON.
-        let bytes = self.peek(&mut body, PEEK).await?;
+        let bytes = Box::pin(self.peek(&mut body, PEEK)).await?;
         let expired = signals.iter().any(|signal| signal.given(status, &bytes));
         Ok((http::Response::from_parts(parts, body), expired))
     }
@@ -335,7 +336,7 @@ impl Prepared<'_> {
         let origin = self.origin.as_ref().filter(|_| refused && matches!(self.shared.client, Client::OAuth1(_)));
         let Some(origin) = origin else { return Ok((answer, false)) };
         let (parts, mut body) = answer.into_parts();
-        let bytes = self.peek(&mut body, REFUSAL).await?;
+        let bytes = Box::pin(self.peek(&mut body, REFUSAL)).await?;
         let off = self.shared.keyfob.learn_clock(origin, used, Incoming::new(parts.status, &parts.headers, &bytes));
         Ok((http::Response::from_parts(parts, body), off))
     }
@@ -483,7 +484,7 @@ impl Prepared<'_> {
         let answer = match self.to {
             // However slow the provider's things are: this is its authorization server (C5).
             To::UserInfo => {
-                let sent = tokio::time::timeout(self.shared.keyfob.policy().back_channel(), sending).await;
+                let sent = Box::pin(tokio::time::timeout(self.shared.keyfob.policy().back_channel(), sending)).await;
                 sent.unwrap_or_else(|_| Err(self.timed_out()))?
             }
             To::Api => sending.await?,
