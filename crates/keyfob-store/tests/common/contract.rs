@@ -171,8 +171,8 @@ pub async fn replaced(Fresh { store, other, .. }: &Fresh) {
         let found = store.account("home").await.expect("reads").expect("it is there");
         assert_same(&found.value, &kim);
         assert_eq!((found.generation, store.accounts().await.expect("lists").len()), (written, 2));
-        assert_eq!(store.history(&kim.id).await.expect("reads"), [begun.clone()]);
-        assert_eq!(store.history(&robin.id).await.expect("reads"), [left.clone()], "who was there is told to have left");
+        assert_eq!(store.history(&kim.id).await.expect("reads"), std::slice::from_ref(&begun));
+        assert_eq!(store.history(&robin.id).await.expect("reads"), std::slice::from_ref(&left), "who was there is told to have left");
         let told = store.entries(newest.or(Some(EntryNumber(0))), 9).await.expect("reads");
         assert_eq!(told.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>(), [left.clone(), begun.clone()], "and to have left first");
     }
