@@ -268,6 +268,21 @@ mod tests {
     }
 
     #[test]
+    fn e19_a_set_that_publishes_a_private_key_is_refused_whole() {
+        let refused = |other: Value| {
+            let text = json!({ "keys": [key(), other] }).to_string();
+            KeySet::read(text.as_bytes(), Arc::new(AwsLc)).expect_err("a private key")
+        };
+        let mut private = key();
+        private["d"] = "AAAA".into();
+        // Also of a kind that is left out otherwise.
+        for other in [private, json!({ "kty": "oct", "k": "AAAA" }), json!({ "d": "AAAA" })] {
+            let wrong = refused(other);
+            assert_eq!(wrong.section, "RFC 8725 §3.5", "{wrong}");
+        }
+    }
+
+    #[test]
     fn only_an_answer_that_is_a_success_is_a_key_set() {
         let receive = |status: StatusCode| {
             let answer = Response::builder().status(status).body(json!({ "keys": [key()] }).to_string()).expect("an answer");
