@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::StatusCode;
 use keyfob_proto::oauth2::metadata::{CachedMetadata, Discovery, Metadata, Order, Preferences, Step};
 use keyfob_proto::oidc::{Finding, WebFinger};
-use keyfob_proto::{App, Described, Endpoint, Error as ProtoError, Flow, Settings, Timestamp, Transport, TransportKind};
+use keyfob_proto::{App, Described, Endpoint, Error as ProtoError, Flow, Settings, Signal, Timestamp, Transport, TransportKind};
 
 use crate::bounded::Bounded;
 use crate::error::Error;
@@ -41,7 +42,8 @@ impl Issuers {
 }
 
 /// The settings of a provider that describes itself (RFC 8414, OpenID Connect Discovery): endpoints, keys, client authentication, and what it
-/// always does. `api` is where its API is, which no metadata says; its other habits are fields to change.
+/// always does. `api` is where its API is, which no metadata says; its other habits are fields to change. Until then a 401 says that a token is not good any
+/// more (RFC 6750 §3.1), and the call is made once more with a new one.
 ///
 /// The issuer is what *you* configured, never what an answer named: a document is believed about that issuer alone. It is asked at its well-known places
 /// and kept in the process for as long as it says (a minute to a day). A refresh that brings nothing good leaves the old copy in use (F6). Where there
@@ -73,6 +75,8 @@ pub async fn discover(
     let metadata = keyfob.metadata(issuer, order).await?;
     let flow = metadata.settings(app, preferences)?;
     let mut settings = Settings::new(provider, Flow::OAuth2(flow), api);
+    // RFC 6750 §3.1: so an API says that a token is not good any more, where nobody knows of a way of its own.
+    settings.api.expired = vec![Signal { statuses: vec![StatusCode::UNAUTHORIZED.as_u16()], pointer: None, values: Vec::new() }];
     // Session Management §2: the frame is asked about the state that came with the login.
     if metadata.check_session_iframe.is_some() {
         settings.keep.push("session_state".to_owned());

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use common::{Served, app, endpoint, json};
 use keyfob::proto::oauth2::metadata::{Metadata, Order, Preferences};
-use keyfob::proto::{Answer, App, Described, Flow, Misuse, Settings, Timestamp, oauth2};
-use keyfob::{Body, Clock, Error, HyperTransport, Keyfob, Login, MemoryStore, OsEntropy, Redirect, Transport};
+use keyfob::proto::{Answer, App, Described, Flow, Misuse, Secret, Settings, Timestamp, TokenSet, oauth2};
+use keyfob::store::{Expected, Versioned};
+use keyfob::{Body, Clock, Error, HyperTransport, Keyfob, Login, MemoryStore, OsEntropy, Redirect, Store, Transport};
 use keyfob_sandbox::{Consent, Sandbox};
 
 const NOW: i64 = 1_800_000_000;
@@ -32,7 +33,8 @@ async fn f1_an_issuer_alone_is_enough_for_a_login_and_a_call() {
     let (origin, demo) = (sandbox.origin("acme"), sandbox.app("acme"));
     let app = App::confidential(demo.client_id, demo.client_secret);
     let transport = Arc::new(HyperTransport::builder().loopback_only(true).build().unwrap());
-    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport.clone());
+    let store = Arc::new(MemoryStore::new());
+    let keyfob = Keyfob::new(store.clone(), transport.clone());
     let preferences = Preferences { scopes: vec!["profile".to_owned()], ..Preferences::default() };
     let settings = keyfob::discover(&keyfob, "acme", &origin, Order::OAuthFirst, &app, &preferences, endpoint(&format!("{origin}/api")))
         .await
@@ -45,7 +47,16 @@ async fn f1_an_issuer_alone_is_enough_for_a_login_and_a_call() {
     let back = transport.send(visit).await.unwrap().headers()["location"].to_str().unwrap().to_owned();
     let verified = login.verify(Answer::Url(&back)).unwrap();
     login.finish(verified).await.unwrap();
-    keyfob.session(settings, app, "acme").await.unwrap().get("/me").send().await.unwrap();
+    keyfob.session(settings.clone(), app.clone(), "acme").await.unwrap().get("/me").send().await.unwrap();
+
+    // RFC 6750 §3.1: an access token that is not good any more is a reason to get another.
+    let Versioned { value: mut account, generation } = store.account("acme").await.unwrap().unwrap();
+    let TokenSet::OAuth2(tokens) = &mut account.tokens else { panic!("OAuth 2") };
+    tokens.access = Secret::new("a-token-that-was-revoked");
+    store.put_account(&account, Expected::Generation(generation), None).await.unwrap();
+    let elsewhere = Keyfob::new(store, transport);
+    let session = elsewhere.session(settings, app, "acme").await.unwrap();
+    assert_eq!(session.get("/me").send().await.unwrap().status(), 200);
 }
 
 struct House {
