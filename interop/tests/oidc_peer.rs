@@ -71,14 +71,19 @@ fn a_code_is_good_once_and_only_with_its_proof_key() {
     let Some(peer) = Peer::start() else { return };
     let client = peer.client(0);
     let (pending, redirect) = peer.begin(&client);
-    let (others, _) = peer.begin(&client);
+    let (others, theirs) = peer.begin(&client);
 
     // Somebody else's redirect, or a code without its state, does not answer our request.
     let error = others.verify(Answer::Url(&redirect), now()).expect_err("another login's state");
     assert!(!error.ends_login(), "{error}");
-    // A bare code is held to its request by the proof key alone, and the server sees that it is not the one.
-    let code = http::parameter(&redirect, "code").expect("a code");
-    let verified = others.verify(Answer::Bare(&code), now()).expect("there is a proof key");
+    // A bare code does not say whose it is, where the server says that it always does.
+    let code = |redirect: &str| http::parameter(redirect, "code").expect("a code");
+    let error = others.verify(Answer::Bare(&code(&redirect)), now()).expect_err("it may be another server's");
+    assert!(!error.ends_login() && error.to_string().contains("iss"), "{error}");
+    // Planted in an answer to another request, a code is held to its own by the proof key alone, and the server sees that it is not the one.
+    let planted = theirs.replace(&code(&theirs), &code(&redirect));
+    assert_ne!(planted, theirs);
+    let verified = others.verify(Answer::Url(&planted), now()).expect("state and issuer are right");
     let error = tokens(client.exchange(verified).expect("a request")).expect_err("not this login's code");
     assert!(matches!(&error, Error::Refused(refused) if refused.code == Code::InvalidGrant), "{error}");
 

@@ -212,6 +212,7 @@ fn files(house: &House) -> Vec<String> {
             }
         }
     }
+    found.retain(|path| !path.ends_with("-wal") && !path.ends_with("-shm"));
     found.sort();
     found
 }

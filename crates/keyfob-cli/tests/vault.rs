@@ -189,7 +189,7 @@ async fn j6_a_broken_vault_is_set_aside_only_when_told_so() {
     let done = house.json(&["vault", "set-aside"]).await;
     let aside = PathBuf::from(done["set_aside"].as_str().expect("a path"));
     assert_eq!(std::fs::read(&aside).expect("reads"), b"broken");
-    assert!(exists(&PathBuf::from(format!("{}.key", aside.display()))) && !exists(&vault(&house)));
+    assert!(exists(&PathBuf::from(format!("{}-key", aside.display()))) && !exists(&vault(&house)));
     house.run(&["vault", "set-aside"]).await.fails(7, ["there is no vault", "", ""]);
     house
         .run_with(&["app", "add", "netatmo", "--stdin"], r#"{"client_id":"example-id","client_secret":"canary-secret-5ce2"}"#)
