@@ -114,6 +114,10 @@ impl Session {
 
     /// Asks for new tokens now, whatever the old ones' age, and however lately that failed. If another process was faster, its tokens are
     /// what you get.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` for OAuth 1, and for an account without a refresh token whose access token is still good; `NeedsLogin` if that has ended.
     pub async fn refresh(&self) -> Result<Account, Error> {
         let used = self.shared.known();
         let known = self.shared.refresh(&used, Why::Asked, Wait::ToTheEnd).await?;

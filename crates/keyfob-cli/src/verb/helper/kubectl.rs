@@ -1,6 +1,7 @@
 //! A client-go credential plugin: an `ExecCredential` on stdout (client.authentication.k8s.io).
 
 use clap::Args;
+use keyfob::Account;
 use keyfob::proto::{Secret, Timestamp, TokenSet};
 use serde_json::{Value, json};
 
@@ -57,8 +58,11 @@ pub(crate) async fn run(args: Kubectl, context: &Context) -> Result<(), Card> {
         handed = id_token(&session.account().tokens).ok_or_else(none)?;
         // Its end is its own: the access token may outlive it.
         if handed.expires_at.is_some_and(|at| at <= now().plus(super::MIN_VALID)) {
-            let renewed = session.refresh().await.doing(format!("cannot get an ID token for {}", account.name))?;
-            handed = not_ended(id_token(&renewed.tokens).ok_or_else(none)?, now(), &account.name)?;
+            if session.look(Account::renews) {
+                let renewed = session.refresh().await.doing(format!("cannot get an ID token for {}", account.name))?;
+                handed = id_token(&renewed.tokens).ok_or_else(none)?;
+            }
+            handed = not_ended(handed, now(), &account.name)?;
         }
     }
     context.out.json(&json!({

@@ -24,7 +24,7 @@ mod turn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyfob_proto::{Flow, Origin};
+use keyfob_proto::{Flow, Misuse, Origin};
 
 pub(crate) use flight::Flights;
 pub(crate) use pause::Pause;
@@ -188,6 +188,13 @@ impl Shared {
         let bound_to = account.origins.iter().map(ToString::to_string).collect();
         Err(Error::Unbound { account: account.name.clone(), origin, bound_to })
     }
+}
+
+/// There is nothing to refresh with, and no need to.
+fn without_refresh_token() -> Error {
+    Misuse::new("an account with a refresh token", "one without, whose access token has not ended")
+        .with_hint("it can be used until it ends; then a person has to log in again")
+        .into()
 }
 
 /// There is nothing to refresh with.

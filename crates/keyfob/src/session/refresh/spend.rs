@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyfob_proto::oauth2::{self, Exchange};
-use keyfob_proto::{OAuth2Tokens, Received, Secret, TokenSet};
+use keyfob_proto::{Misuse, OAuth2Tokens, Received, Secret, TokenSet};
 
 use super::fate::Fate;
 use super::note::Note;
 use super::pause::LONGEST_TOLD;
 use super::renewal::Renewal;
 use super::save::NewTokens;
-use super::{Outcome, Why, ended};
+use super::{Outcome, Why, ended, without_refresh_token};
 use crate::account::{Account, Health};
 use crate::error::Error;
 use crate::history::{Event, Fingerprint};
@@ -121,10 +121,15 @@ impl Shared {
                 return Err(Error::AskedToWait { account: name(), left });
             }
             let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.client, known.tokens()) else {
-                return Err(Error::NeedsLogin { account: name(), reason: "OAuth 1 tokens cannot be refreshed".to_owned() });
+                let oauth1 = "this account speaks OAuth 1, whose tokens are not refreshed";
+                return Err(Misuse::new("an OAuth 2 account", oauth1).with_hint("they are good until the provider takes them back").into());
             };
             let client = self.client_of(client, tokens)?;
-            let Some(renewal) = Renewal::of(&self.keyfob, &client, known.account(), tokens)? else { return Err(ended(name())) };
+            let Some(renewal) = Renewal::of(&self.keyfob, &client, known.account(), tokens)? else {
+                // Whoever asks while the token is good asks for what there is not; nobody has to log in for that.
+                let is_good = why == Why::Asked && !known.has_ended(self.keyfob.now());
+                return Err(if is_good { without_refresh_token() } else { ended(name()) });
+            };
             let Renewal { exchange, token, grant } = renewal;
             self.check_bound(&known, exchange.request().origin())?;
             let note = Note::new(&self.keyfob, token, grant, why, known.account().spending.as_ref());
