@@ -337,7 +337,7 @@ async fn log_in(library: &Library, name: &str, all: &mut Everything) {
     all.hold("Answer", Answer::Url(Box::leak(back.clone().into_boxed_str())));
     all.hold("Verified", login.verify(Answer::Url(&back)).expect("our answer"));
     core(&settings, &library.app(name), &login, &back, all);
-    let again = Login::resume(&library.keyfob, &settings, &app, login.stored());
+    let again = Login::resume(&library.keyfob, &settings, &app, login.stored()).expect("the same provider");
     all.hold("Pending", login.pending().clone());
     all.hold("PendingLogin", login.stored());
     let verified = login.verify(Answer::Url(&back)).expect("our answer");

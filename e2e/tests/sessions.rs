@@ -224,7 +224,7 @@ async fn a_code_is_good_for_one_exchange() {
     let library = Library::start().await;
     for name in SEEDS {
         let login = library.begin(name).await;
-        let again = Login::resume(&library.keyfob, &library.settings(name), &library.app(name), login.stored());
+        let again = Login::resume(&library.keyfob, &library.settings(name), &library.app(name), login.stored()).expect("the same provider");
         let back = goes_to(login.url()).await;
         let (first, second) = (login.verify(Answer::Url(&back)).unwrap(), again.verify(Answer::Url(&back)).unwrap());
         login.finish(first).await.unwrap();

@@ -74,7 +74,7 @@ async fn i5_a_temporary_token_is_good_once() {
     let (app, keyfob) = (oauth1::app(AWKWARD.0, AWKWARD.1), keyfob());
     let redirect = Redirect::Uri(CALLBACK.to_owned());
     let login = Login::begin(&keyfob, &settings, &app, "peer", redirect, Vec::new()).await.expect("temporary credentials");
-    let again = Login::resume(&keyfob, &settings, &app, login.stored());
+    let again = Login::resume(&keyfob, &settings, &app, login.stored()).expect("the same provider");
     let back = http::visit(login.url()).location().to_owned();
     let (first, second) = (login.verify(Answer::Url(&back)).expect("ours"), again.verify(Answer::Url(&back)).expect("ours"));
     login.finish(first).await.expect("token credentials");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use keyfob::login::Verified;
 use keyfob::login::loopback::{self, Listener};
 use keyfob::proto::{Answer, App, Error as ProtoError, Settings};
-use keyfob::{Keyfob, LoggedIn, Login};
+use keyfob::{Error, Keyfob, LoggedIn, Login};
 use tokio::sync::mpsc;
 
 use crate::card::{Card, Doing};
@@ -86,7 +86,7 @@ impl SignIn {
         };
         let verified = verified.map_err(|ended| ended.card(&account))?;
         // A connection that is still being served may hold the login itself: what it consists of goes on.
-        let login = Login::resume(&keyfob, &settings, &app, login.stored());
+        let login = Login::resume(&keyfob, &settings, &app, login.stored()).map_err(Error::from).doing(cannot(&account))?;
         login.finish(verified).await.doing(cannot(&account))
     }
 }

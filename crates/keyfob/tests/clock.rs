@@ -145,7 +145,7 @@ async fn i3_a_login_at_a_server_whose_clock_is_ahead() {
     let target = login.url().trim_start_matches(&origin).to_owned();
     let back = common::speak(address, format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await;
     let location = back.lines().find_map(|line| line.strip_prefix("location: ")).expect("a redirect").trim().to_owned();
-    let login = Login::resume(&second, &settings, &app, login.stored());
+    let login = Login::resume(&second, &settings, &app, login.stored()).expect("the same provider");
     let verified = login.verify(Answer::Url(&location)).expect("ours");
     login.finish(verified).await.expect("signed again");
     let session = second.session(settings, app, "home").await.expect("a session");

@@ -185,7 +185,7 @@ impl Site {
     /// Goes on with one.
     pub(crate) async fn resume_sign_in(&self, sign_in: &SignIn, pending: keyfob::PendingLogin) -> Result<Login, Error> {
         let settings = sign_in.settings(&self.keyfob).await?;
-        Ok(Login::resume(&self.keyfob, &settings, &sign_in.app(), pending))
+        Ok(Login::resume(&self.keyfob, &settings, &sign_in.app(), pending)?)
     }
 
     /// Where the issuer sends people back to.

@@ -70,7 +70,8 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         put_back(site, &pending, &visit.binding).await;
         return Err(Failure::not_our_answer());
     };
-    let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone());
+    let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone())
+        .map_err(|wrong| Failure::from_error(&wrong.into(), &seat))?;
     let verified = match login.verify(Answer::Query(query)) {
         Ok(verified) => verified,
         Err(error) if error.ends_login() => return Ok(ended(site, &seat, &visit, error).await),

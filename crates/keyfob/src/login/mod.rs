@@ -184,10 +184,19 @@ impl Login {
     }
 
     /// Goes on with a login that a store kept.
-    pub fn resume(keyfob: &Keyfob, settings: &Settings, app: &App, login: PendingLogin) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if it is a login with another provider than these settings are of: issuer, token endpoint and client id may be the same for both, and the
+    /// account would be kept as one of the wrong provider.
+    pub fn resume(keyfob: &Keyfob, settings: &Settings, app: &App, login: PendingLogin) -> Result<Self, Misuse> {
+        let PendingLogin { provider, account, requested_scopes, pending } = login;
+        if provider != settings.provider {
+            let expected = format!("a login with \"{}\", whose settings these are", settings.provider);
+            return Err(Misuse::new(expected, format!("one with \"{provider}\"")));
+        }
         let (settings, app) = (settings.clone(), app.clone());
-        let PendingLogin { account, requested_scopes, pending, .. } = login;
-        Self { keyfob: keyfob.clone(), settings, app, account, requested_scopes, pending, url: String::new() }
+        Ok(Self { keyfob: keyfob.clone(), settings, app, account, requested_scopes, pending, url: String::new() })
     }
 
     /// Exchanges the proof for tokens, and keeps the account: in place of an older login of the same name, whose id it goes on with.

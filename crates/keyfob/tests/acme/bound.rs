@@ -48,7 +48,7 @@ async fn g3_a_login_that_was_stored_goes_on_with_its_key() {
     let login = house.begin(LoginOptions::default()).await.unwrap();
     let back = house.visit(login.url()).await;
     let stored = serde_json::to_string(&login.stored()).unwrap();
-    let resumed = Login::resume(&house.keyfob, &house.settings, &house.app, serde_json::from_str(&stored).unwrap());
+    let resumed = Login::resume(&house.keyfob, &house.settings, &house.app, serde_json::from_str(&stored).unwrap()).unwrap();
     let verified = resumed.judge(Answer::Url(&back)).await.unwrap();
     resumed.finish(verified).await.unwrap();
     house.session().await.get("/me").send().await.unwrap().json().await.unwrap();

@@ -34,7 +34,7 @@ async fn a_hybrid_login_can_be_stored_and_goes_on() {
     let login = house.begin(hybrid()).await.unwrap();
     let back = house.visit(login.url()).await;
     let stored = serde_json::to_string(&login.stored()).unwrap();
-    let resumed = Login::resume(&house.keyfob, &house.settings, &house.app, serde_json::from_str(&stored).unwrap());
+    let resumed = Login::resume(&house.keyfob, &house.settings, &house.app, serde_json::from_str(&stored).unwrap()).unwrap();
     assert!(resumed.verify(Answer::Url(&back)).is_err(), "not without keys");
     let verified = resumed.judge(Answer::Url(&back)).await.unwrap();
     resumed.finish(verified).await.unwrap();
@@ -60,7 +60,7 @@ async fn e7_what_came_through_the_browser_is_judged_before_the_code_is_spent() {
     let back = other.visit(login.url()).await;
     // In another process, which has none yet.
     let elsewhere = other.keyfob.clone().with_policy(Policy::default());
-    let resumed = Login::resume(&elsewhere, &other.settings, &other.app, login.stored());
+    let resumed = Login::resume(&elsewhere, &other.settings, &other.app, login.stored()).unwrap();
     assert!(resumed.judge(Answer::Url(&back)).await.is_err());
     assert_eq!(other.seen("/jwks").len(), 1, "before the person was sent there");
 }

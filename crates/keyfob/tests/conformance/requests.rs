@@ -72,7 +72,7 @@ async fn by_reference(algorithm: &str, known: &dyn Sign, key: Option<Arc<dyn Sig
         requested_scopes: vec![],
         pending: keyfob::login::Pending::OAuth2(asked.pending),
     };
-    let login = Login::resume(&rp.keyfob, &rp.settings, &rp.app, login);
+    let login = Login::resume(&rp.keyfob, &rp.settings, &rp.app, login).unwrap();
     let verified = login.verify(Answer::Url(&back)).unwrap();
     let id_token = login.finish(verified).await.unwrap().id_token;
     (rp, id_token.map(|id_token| id_token.subject))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyfob::proto::{Answer, TransportKind};
+use keyfob::proto::{Answer, Settings, TransportKind};
 use keyfob::store::Expected;
 use keyfob::{Account, Error, LoggedIn, Login, Redirect, Store};
 
@@ -127,4 +127,17 @@ async fn d6_a_caller_who_goes_away_loses_no_login() {
     assert!(tokio::time::timeout(Duration::from_secs(1), login.finish(verified)).await.is_err(), "the code is on its way");
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(is_of_the_login(&house.kept().await));
+}
+
+/// Issuer, token endpoint and client id of two providers can be the same: nothing else would tell whose login it is.
+#[tokio::test]
+async fn a_login_that_was_kept_goes_on_with_its_own_provider_and_no_other() {
+    let house = House::empty();
+    let (keyfob, settings) = (house.keyfob(), provider("https://provider.example"));
+    let redirect = Redirect::Uri("http://127.0.0.1:9/callback".to_owned());
+    let login = Login::begin(&keyfob, &settings, &app(), "home", redirect, vec![]).await.unwrap();
+    assert!(Login::resume(&keyfob, &settings, &app(), login.stored()).is_ok());
+    let others = Settings { provider: "another".to_owned(), ..settings };
+    let wrong = Login::resume(&keyfob, &others, &app(), login.stored()).unwrap_err();
+    assert_eq!(wrong.to_string(), "expected a login with \"another\", whose settings these are, but found one with \"pretend\"");
 }
