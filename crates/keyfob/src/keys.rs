@@ -49,13 +49,14 @@ impl Keyfob {
         let mut kept = kept.lock().await;
         let now = self.now();
         if kept.cache.must_fetch(now) {
-            kept.cache.asked(now);
             self.fetch_keys(&mut kept, issuer, place, now).await;
+            // Only now: a caller that went away in the middle has not heard whether there are keys, and must not keep the next one from asking.
+            kept.cache.asked(now);
         }
         match (kept.cache.set(), &kept.failure) {
             (Some(keys), _) => Ok(keys.clone()),
             (None, Some(failure)) => Err(failure.again()),
-            // A first attempt that was cut off told nobody how it ended.
+            // Asked for an unknown key, and cut off: that told nobody how it ended.
             (None, None) => Err(keyfob_proto::Transport::new(keyfob_proto::TransportKind::Timeout, place.origin().to_string()).into()),
         }
     }
@@ -69,6 +70,7 @@ impl Keyfob {
         if !kept.cache.may_fetch_for_unknown_key(now) {
             return Ok(None);
         }
+        // At once: whoever sends made-up names and goes away again must not make us storm the issuer.
         kept.cache.asked_for_unknown_key(now);
         self.fetch_keys(&mut kept, issuer, place, now).await;
         match &kept.failure {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::{Served, app, json, parameter, provider};
@@ -11,8 +11,12 @@ use keyfob::login::{client_credentials, jwt_bearer};
 use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto, HmacKey, PrivateKey, sign_compact};
 use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{Answer, App, Flow, Secret, Settings, Timestamp, TokenSet};
-use keyfob::{Account, Clock, Error, Health, HyperTransport, Keyfob, LoggedIn, Login, MemoryStore, OsEntropy, Redirect, Store};
+use keyfob::transport::Sending;
+use keyfob::{
+    Account, Body, Clock, Error, Health, HyperTransport, Keyfob, LoggedIn, Login, MemoryStore, OsEntropy, Redirect, Store, Transport,
+};
 use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -295,6 +299,43 @@ async fn e12_without_keys_no_code_is_spent() {
     house.refuses("RFC 7517 §5").await;
     house.refuses("RFC 7517 §5").await;
     assert_eq!((house.server.asked("GET /jwks"), house.server.asked("POST /token")), (1, 0));
+}
+
+/// Hands requests on; but the first for keys is never answered.
+#[derive(Debug)]
+struct Stalling {
+    inner: HyperTransport,
+    stalled: Arc<Notify>,
+    stalls: AtomicBool,
+}
+
+impl Transport for Stalling {
+    fn send(&self, request: http::Request<Body>) -> Sending<'_> {
+        if request.uri().path() == "/jwks" && self.stalls.swap(false, Ordering::SeqCst) {
+            self.stalled.notify_one();
+            return Box::pin(std::future::pending());
+        }
+        self.inner.send(request)
+    }
+}
+
+#[tokio::test]
+async fn e12_whoever_goes_away_while_the_keys_are_fetched_keeps_nobody_else_from_them() {
+    let mut house = House::new().await;
+    let stalled = Arc::new(Notify::new());
+    let inner = HyperTransport::builder().loopback_only(true).build().unwrap();
+    let transport = Stalling { inner, stalled: stalled.clone(), stalls: AtomicBool::new(true) };
+    house.keyfob = Keyfob::with(house.store.clone(), Arc::new(transport), house.clock.clone(), Arc::new(OsEntropy));
+    let redirect = Redirect::Uri("http://127.0.0.1:8123/callback".to_owned());
+    let login = Login::begin(&house.keyfob, &house.settings, &app(), "pretend", redirect, vec![]).await.unwrap();
+    let state = parameter(login.url(), "state");
+    let verified = login.verify(Answer::Url(&format!("http://127.0.0.1:8123/callback?code=c&state={state}"))).unwrap();
+    tokio::select! {
+        _ = login.exchange(verified) => panic!("the keys never come"),
+        () = stalled.notified() => {}
+    }
+    house.log_in().await.unwrap();
+    assert_eq!(house.server.asked("GET /jwks"), 1);
 }
 
 #[tokio::test]
