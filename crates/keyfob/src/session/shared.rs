@@ -80,38 +80,47 @@ impl Shared {
         self.guard().clone()
     }
 
-    /// Learns what the store says; while it lacks the newest tokens, this process knows better.
-    pub(super) fn learn(&self, record: Versioned<Account>) -> Result<Arc<Known>, Error> {
+    /// Learns what the store says; while it lacks the newest tokens, this process knows better. `before` is what was known when the read began: what was
+    /// learnt since may be newer than what was read. What was known already is not asked to be older: a vault that was put back in place counts again from
+    /// where it was.
+    pub(super) fn learn(&self, record: Versioned<Account>, before: &Arc<Known>) -> Result<Arc<Known>, Error> {
         if record.value.provider != self.settings.provider {
             return Err(Error::TakenName { name: record.value.name, provider: record.value.provider });
         }
         if self.unwritten.any() {
             return Ok(self.known());
         }
-        Ok(self.learn_written(record))
+        let mut known = self.guard();
+        if !Arc::ptr_eq(&known, before) && known.account().id == record.value.id && known.record().generation > record.generation {
+            return Ok(known.clone());
+        }
+        Ok(self.replace(&mut known, record))
     }
 
     /// Learns a record that was read a while ago, unless a newer one is known.
     pub(crate) fn learn_newer(&self, record: &Versioned<Account>) -> Result<Arc<Known>, Error> {
         let known = self.known();
         let is_older = known.account().id == record.value.id && known.record().generation >= record.generation;
-        if is_older { Ok(known) } else { self.learn(record.clone()) }
+        if is_older { Ok(known) } else { self.learn(record.clone(), &known) }
     }
 
     /// Learns what was written.
     pub(super) fn learn_written(&self, record: Versioned<Account>) -> Arc<Known> {
-        let mut known = self.guard();
-        if !known.is_same_issue(&record.value.tokens) {
-            self.pause.end();
-        }
-        *known = Arc::new(Known::read(record, Some(&known)));
-        known.clone()
+        self.replace(&mut self.guard(), record)
     }
 
     /// Learns what a refresh brought.
     pub(super) fn learn_received(&self, record: Versioned<Account>) -> Arc<Known> {
         let mut known = self.guard();
         *known = Arc::new(Known::received(record));
+        known.clone()
+    }
+
+    fn replace(&self, known: &mut Arc<Known>, record: Versioned<Account>) -> Arc<Known> {
+        if !known.is_same_issue(&record.value.tokens) {
+            self.pause.end();
+        }
+        *known = Arc::new(Known::read(record, Some(known)));
         known.clone()
     }
 

@@ -12,6 +12,7 @@ mod granted;
 mod house;
 mod identity;
 mod lapsed;
+mod late;
 mod login;
 mod logout;
 mod lost;

@@ -7,6 +7,7 @@ use keyfob::history::{Entry, Event};
 use keyfob::proto::{App, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, MemoryStore, PendingLogin, Store, StoreError};
+use tokio::sync::Notify;
 
 /// What happened, in order: in the store, and at the provider.
 pub type Log = Arc<Mutex<Vec<String>>>;
@@ -36,6 +37,8 @@ pub struct Watched {
     pub lapsing: Mutex<bool>,
     /// What somebody else writes right after the next read under the right to refresh.
     pub meanwhile: Mutex<Option<Account>>,
+    /// The next read has read, and is not back before this lets it.
+    pub late: Mutex<Option<Arc<Notify>>>,
     /// Reading entries fails.
     pub mute: Mutex<bool>,
     /// How long a write takes before it is done.
@@ -93,6 +96,10 @@ impl Store for Watched {
         self.note("read");
         Box::pin(async move {
             let found = self.inner.account(name).await?;
+            let late = self.late.lock().unwrap().take();
+            if let Some(late) = late {
+                late.notified().await;
+            }
             let is_held = self.log.lock().unwrap().iter().any(|line| line == "hold");
             let written = if is_held { self.meanwhile.lock().unwrap().take() } else { None };
             if let Some(account) = written {

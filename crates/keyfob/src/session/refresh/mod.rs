@@ -164,9 +164,10 @@ impl Shared {
 
     /// Reads the store, unless this process knows better than the store does.
     pub(crate) async fn read(&self) -> Outcome {
-        let name = self.known().account().name.clone();
+        let before = self.known();
+        let name = before.account().name.clone();
         let record = self.keyfob.store().account(&name).await?.ok_or_else(|| Error::NoAccount { name })?;
-        self.learn(record)
+        self.learn(record, &before)
     }
 
     /// A place among those who ask this provider.
