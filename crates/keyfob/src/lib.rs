@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod grant;
 pub mod history;
+mod hold;
 mod id_token;
 mod keyfob;
 mod keys;

@@ -5,12 +5,10 @@ use std::time::Duration;
 use keyfob_proto::oidc::EndSession;
 use keyfob_proto::{App, Flow, Misuse, OAuth2Tokens, Secret, Settings, TokenSet, oauth2};
 
-use crate::account::{Account, AccountId};
-use crate::entropy;
+use crate::account::Account;
 use crate::error::Error;
 use crate::history::Event;
 use crate::keyfob::Keyfob;
-use crate::store::Hold;
 
 /// What became of a logout.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ pub enum Revoked {
     Failed(Error),
 }
 
-/// How long a refresh under way is waited for. One that takes longer goes on, and finds the account gone.
+/// How long a refresh under way is waited for. One that takes longer goes on, finds the account gone, and has what it got revoked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Forgets an account here; and, if `revoke`, asks the provider to forget its tokens first (RFC 7009: the refresh token, then the
@@ -44,8 +42,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &str, revoke: bool) -> Result<LoggedOut, Error> {
     // The tokens of a refresh under way would live on at the provider, and nobody could revoke them.
     let read = async || keyfob.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() });
-    let _hold = hold(keyfob, &read().await?.value.id).await;
-    let account = read().await?.value;
+    let (_hold, account) = match keyfob.hold(&read().await?.value, PATIENCE).await {
+        Ok((hold, found)) => (Some(hold), found.value),
+        // Where nothing can be held nothing can be waited for; and a holder that hangs keeps nobody from logging out.
+        Err(_) => (None, read().await?.value),
+    };
     let revoked = if revoke { ask(keyfob, settings, app, &account).await } else { Revoked::NotAsked };
     forget(keyfob, &account, matches!(revoked, Revoked::Yes)).await?;
     Ok(LoggedOut { account, revoked })
@@ -93,20 +94,6 @@ pub fn end_session(
         return Err(Misuse::new("a provider whose sessions can be ended (end_session_endpoint)", "one without").into());
     };
     Ok(EndSession::new(endpoint, &account.client_id, tokens.id_token.as_ref(), redirect_uri, keyfob.entropy()))
-}
-
-/// The right to refresh the account, if it is to be had in time.
-async fn hold(keyfob: &Keyfob, id: &AccountId) -> Option<Hold> {
-    let begun = tokio::time::Instant::now();
-    loop {
-        match keyfob.store().try_hold(id).await {
-            Ok(Some(hold)) => return Some(hold),
-            // Where nothing can be held nothing can be waited for.
-            Err(_) => return None,
-            Ok(None) if begun.elapsed() >= PATIENCE => return None,
-            Ok(None) => tokio::time::sleep(entropy::about(Duration::from_millis(50))).await,
-        }
-    }
 }
 
 async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account) -> Revoked {

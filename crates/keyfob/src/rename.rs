@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use crate::account::Account;
-use crate::entropy;
 use crate::error::Error;
 use crate::history::Event;
 use crate::keyfob::Keyfob;
-use crate::store::{Hold, StoreError, Versioned};
 
 /// How long a refresh under way is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub async fn rename(keyfob: &Keyfob, from: &str, to: &str) -> Result<Account, Error> {
     let read = async || keyfob.store().account(from).await?.ok_or_else(|| Error::NoAccount { name: from.to_owned() });
     let before = read().await?.value;
-    let (_hold, found) = hold(keyfob, &before).await?;
+    let (_hold, found) = keyfob.hold(&before, PATIENCE).await?;
     let account = Account { name: to.to_owned(), ..found.value };
     let entry = keyfob.entry(&account, Event::Renamed { from: from.to_owned() });
     keyfob.store().rename_account(from, &account, found.generation, Some(&entry)).await?;
@@ -32,29 +30,4 @@ pub async fn rename(keyfob: &Keyfob, from: &str, to: &str) -> Result<Account, Er
     keyfob.forget_session(from);
     tracing::info!(from, to, "renamed");
     Ok(account)
-}
-
-/// The right, and the account as it is since: only now it stays as it is read.
-async fn hold(keyfob: &Keyfob, account: &Account) -> Result<(Hold, Versioned<Account>), Error> {
-    let begun = tokio::time::Instant::now();
-    loop {
-        let held = keyfob.store().try_hold(&account.id).await?;
-        let found = keyfob.store().account(&account.name).await?.ok_or_else(|| Error::NoAccount { name: account.name.clone() })?;
-        if found.value.id != account.id {
-            return Err(StoreError::Conflict.into());
-        }
-        match held {
-            // A right that can be lost with a connection may be somebody's who does not know yet: then the note tells, as it tells a refresh.
-            Some(hold) if !hold.may_lapse() || !keyfob.is_being_spent(&found.value) => return Ok((hold, found)),
-            _ if begun.elapsed() >= PATIENCE => {
-                let note = found.value.spending.filter(|note| !note.over);
-                let (by, since) = note.map(|note| (Box::new(note.by), note.since)).unzip();
-                return Err(Error::Held { account: account.name.clone(), by, since });
-            }
-            held => {
-                drop(held);
-                tokio::time::sleep(entropy::about(Duration::from_millis(50))).await;
-            }
-        }
-    }
 }

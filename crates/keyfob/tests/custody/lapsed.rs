@@ -10,7 +10,7 @@ use super::house::{House, NOW, tokens};
 use super::provider::Act;
 
 /// The account, with a note of a refresh that somebody began this many seconds ago.
-async fn being_spent(by: Actor, seconds: i64) -> House {
+pub async fn being_spent(by: Actor, seconds: i64) -> House {
     let house = House::new().await;
     *house.store.lapsing.lock().unwrap() = true;
     house.put(noted(&house, by, seconds).await).await;
@@ -36,7 +36,7 @@ async fn waits_for_the_holder(house: &House) {
     assert!(house.provider.asked().is_empty());
 }
 
-fn elsewhere() -> Actor {
+pub fn elsewhere() -> Actor {
     Actor { host: "another-machine".to_owned(), pid: 1, program: "example".to_owned(), instance: None, kernel: None }
 }
 

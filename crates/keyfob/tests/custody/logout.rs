@@ -7,7 +7,8 @@ use keyfob::{Error, Revoked, Store};
 use tokio::time::Instant;
 
 use super::common::{app, provider};
-use super::house::House;
+use super::house::{House, NOW, tokens};
+use super::lapsed::{being_spent, elsewhere};
 use super::provider::Act;
 
 #[tokio::test(start_paused = true)]
@@ -43,4 +44,32 @@ async fn a_holder_that_hangs_does_not_keep_a_person_from_logging_out() {
     keyfob::logout(&house.keyfob(), &provider("https://provider.example"), &app(), "home", false).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(12));
     assert!(house.store.account("home").await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn d9_what_a_refresh_brings_after_a_logout_that_could_not_wait_is_revoked() {
+    let house = House::new().await;
+    house.provider.habits(|habits| habits.delay = Duration::from_secs(25));
+    let session = house.session().await;
+    let refreshes = tokio::spawn(async move { session.token(0).await.map(drop) });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let keyfob = house.keyfob();
+    keyfob::logout(&keyfob, &provider("https://provider.example"), &app(), "home", true).await.unwrap();
+    assert!(matches!(refreshes.await.unwrap(), Err(Error::NoAccount { .. })));
+    assert_eq!(house.provider.asked(), ["revoke refresh-1", "revoke access-1", "refresh-1", "revoke refresh-2", "revoke access-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d9_a_refresh_whose_right_lapsed_is_waited_for_too() {
+    let house = being_spent(elsewhere(), 1).await;
+    let keyfob = house.keyfob();
+    let leaves =
+        tokio::spawn(async move { keyfob::logout(&keyfob, &provider("https://provider.example"), &app(), "home", true).await.map(drop) });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(house.provider.asked().is_empty(), "the token may be spent at this moment");
+    let mut account = house.kept().await;
+    (account.tokens, account.spending) = (tokens("9", NOW, Some(NOW + 3600)), None);
+    house.put(account).await;
+    leaves.await.unwrap().unwrap();
+    assert_eq!(house.provider.asked(), ["revoke refresh-9", "revoke access-9"]);
 }

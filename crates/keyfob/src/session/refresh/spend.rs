@@ -53,16 +53,23 @@ impl Shared {
                 Ok(received) => {
                     drop(permit);
                     let received = known.account().grant.keeps(received);
-                    let Some(verifier) = verifier else { return self.keep(new_tokens(self, &known, note, received), hold).await };
                     let fresh = received.tokens.clone();
-                    return match verifier.refresh(known.tokens(), received).await {
-                        Ok(received) => self.keep(new_tokens(self, &known, note, received), hold).await,
-                        Err(error) => {
-                            let outcome = self.refused(&known, &note, error).await;
-                            self.revoke_new(&client, &known, fresh).await;
-                            outcome
-                        }
+                    let verified = match verifier {
+                        Some(verifier) => verifier.refresh(known.tokens(), received).await,
+                        None => Ok(received),
                     };
+                    let (is_lost, outcome) = match verified {
+                        Ok(received) => {
+                            let outcome = self.keep(new_tokens(self, &known, note, received), hold).await;
+                            // Logged out meanwhile, by somebody who could not wait: they revoked the old tokens, and nobody has these.
+                            (matches!(outcome, Err(Error::NoAccount { .. })), outcome)
+                        }
+                        Err(error) => (true, self.refused(&known, &note, error).await),
+                    };
+                    if is_lost {
+                        self.revoke_new(&client, &known, fresh).await;
+                    }
+                    return outcome;
                 }
                 Err(error) => error,
             };
@@ -174,14 +181,14 @@ impl Shared {
         }
     }
 
-    /// The tokens that came with an ID token that was refused: the provider is asked to forget them, but for a refresh token that was there before.
+    /// Tokens that nobody will use (their ID token was refused, or the account is gone): the provider is asked to forget them, but for a refresh token that was there before.
     async fn revoke_new(&self, client: &oauth2::Client, before: &Known, fresh: TokenSet) {
         let TokenSet::OAuth2(mut fresh) = fresh else { return };
         // As at a logout: tokens and the app's credentials do not go to a revocation endpoint that was added or changed after the login.
         if let Some(endpoint) = &client.settings().revoke
             && let Err(error) = self.check_bound(before, Some(endpoint.origin()))
         {
-            tracing::warn!(account = before.account().name, %error, "the tokens that were refused are not revoked");
+            tracing::warn!(account = before.account().name, %error, "the tokens that nobody will use are not revoked");
             return;
         }
         let is_old = |token: &Secret| before.tokens().refresh_token().is_some_and(|old| old.same_as(token.expose()));

@@ -62,7 +62,7 @@ impl Shared {
                 return Ok(Turn::Over(known));
             }
             if begun.elapsed() >= self.keyfob.policy().patience {
-                return Err(held(&known));
+                return Err(Error::held(known.account()));
             }
             id = known.account().id.clone();
         }
@@ -84,11 +84,4 @@ impl Keyfob {
         let age = self.now().since(note.since).unsigned_abs();
         age < UNDER_WAY.as_secs() && note.by != *self.actor() && note.by.may_live()
     }
-}
-
-/// Who holds it is what the note says; between taking the right and writing the note nobody knows.
-fn held(known: &Known) -> Error {
-    let account = known.account();
-    let note = account.spending.as_ref().filter(|note| !note.over);
-    Error::Held { account: account.name.clone(), by: note.map(|note| Box::new(note.by.clone())), since: note.map(|note| note.since) }
 }
