@@ -2,6 +2,7 @@
 
 use super::find::find;
 use super::parameters::Parameters;
+use super::sign::no_web;
 use crate::arena::Arena;
 use crate::encode;
 use crate::error::Misuse;
@@ -16,7 +17,8 @@ use crate::message::Body;
 ///
 /// # Errors
 ///
-/// `Misuse` if the URL has no `http` or `https` scheme, no host, or a port that is no port number.
+/// `Misuse` if the URL has no `http` or `https` scheme, no host, or a port that is no port number; and if there is user information in it: what is signed
+/// is the `Host` header's value (§3.4.1.2), which has none, so that no server would find the same.
 ///
 /// ```
 /// use keyfob_proto::oauth1::{self, Body, SignatureMethod};
@@ -36,8 +38,7 @@ use crate::message::Body;
 /// # Ok::<(), keyfob_proto::Misuse>(())
 /// ```
 pub fn base_string(method: &str, url: &str, body: Body<'_>, protocol: &[(&str, &str)]) -> Result<String, Misuse> {
-    let target =
-        Target::split_url(url).filter(Target::is_web).ok_or_else(|| Misuse::new("an absolute http or https URL", "another text"))?;
+    let target = Target::split_url(url).filter(|target| target.is_web() && !target.has_user()).ok_or_else(no_web)?;
     let mut parameters = Parameters::default();
     parameters.add_raw(target.query.unwrap_or("").as_bytes());
     if let Body::Form(bytes) = body {
@@ -216,7 +217,8 @@ mod tests {
             "http://::1/",
             "http://::1:80/",
         ];
-        for url in nowhere {
+        // A request's `Host` has no user information.
+        for url in nowhere.into_iter().chain(["http://me@a.example/x", "http://me:secret@a.example:80/x", "http://@a.example/"]) {
             assert!(of(url).is_err(), "{url}");
         }
         let user = |url: &'static str| Target::split_url(url).expect("absolute").has_user();

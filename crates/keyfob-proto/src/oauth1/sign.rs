@@ -407,7 +407,7 @@ pub(crate) fn write_header(
     out.plain(b"\", oauth_signature=\"");
 }
 
-fn no_web() -> Misuse {
+pub(super) fn no_web() -> Misuse {
     Misuse::new("an absolute http or https URL to sign, without user information", "another one")
 }
 
