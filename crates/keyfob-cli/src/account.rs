@@ -88,6 +88,6 @@ pub(crate) fn json(account: &Account, context: &Context) -> Value {
         "origins": account.origins,
         "kept": account.kept,
         "vault": context.vault().shown(),
-        "next": (!usable).then(|| login_again(account)),
+        "next": (!usable).then(|| context.out.again.in_text(&login_again(account)).into_owned()),
     })
 }

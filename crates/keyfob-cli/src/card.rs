@@ -14,6 +14,7 @@ use keyfob::proto::scrub::printable;
 use keyfob::proto::{Code, Error as ProtoError};
 use serde_json::json;
 
+use crate::again::Again;
 use crate::exit::Exit;
 use crate::output::{Paint, hang, is_control, without_terminal_controls};
 
@@ -101,6 +102,14 @@ impl Card {
     /// With other advice.
     pub(crate) fn advising(mut self, next: impl Into<String>) -> Self {
         self.next = next.into();
+        self
+    }
+
+    /// With commands as they have to be typed to work where this one did. Before lines are broken, and quotes are JSON's.
+    pub(crate) fn repeating(mut self, again: Again) -> Self {
+        for text in [&mut self.why, &mut self.next] {
+            *text = again.in_text(text).into_owned();
+        }
         self
     }
 

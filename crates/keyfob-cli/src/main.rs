@@ -8,6 +8,7 @@
 //! ```
 
 mod account;
+mod again;
 mod between;
 mod browser;
 mod card;
@@ -58,6 +59,7 @@ use std::process::ExitCode;
 use http::Method;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::again::Again;
 use crate::card::Card;
 use crate::cli::{Cli, Verb};
 use crate::context::Context;
@@ -81,11 +83,12 @@ fn main() -> ExitCode {
     let terminal = prompt::Terminal::remember();
     let mut cli = usage::read(cli::joined(arguments));
     unfold(&mut cli);
-    let out = Output::new(cli.global.json);
+    let out = Output::new(cli.global.json).repeating(Again::of(&cli.global));
     let exit = match work(cli, out) {
         Ok(()) => Exit::Ok,
         Err(card) => {
             terminal.restore();
+            let card = card.repeating(out.again);
             if card.exit == Exit::Interrupted && out.notes_to_person {
                 // The terminal has written ^C, perhaps behind a question.
                 out.note("");

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use keyfob::proto::scrub::printable;
 use serde::Serialize;
 
+use crate::again::Again;
 use crate::card::Card;
 
 /// A line longer than this is hard to read, however wide the terminal.
@@ -21,6 +22,8 @@ pub(crate) struct Output {
     pub(crate) to_person: bool,
     /// Whether a person reads stderr.
     pub(crate) notes_to_person: bool,
+    /// What commands are shown with.
+    pub(crate) again: Again,
     /// Whether nothing is said at all.
     silent: bool,
 }
@@ -28,12 +31,24 @@ pub(crate) struct Output {
 impl Output {
     /// As the process was started.
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, to_person: io::stdout().is_terminal(), notes_to_person: io::stderr().is_terminal(), silent: false }
+        Self {
+            json,
+            to_person: io::stdout().is_terminal(),
+            notes_to_person: io::stderr().is_terminal(),
+            again: Again::NOTHING,
+            silent: false,
+        }
+    }
+
+    /// Commands in what is said repeat what this one was told about where it works.
+    pub(crate) const fn repeating(mut self, again: Again) -> Self {
+        self.again = again;
+        self
     }
 
     /// Says nothing: for what runs while somebody types.
     pub(crate) const fn silent() -> Self {
-        Self { json: false, to_person: false, notes_to_person: false, silent: true }
+        Self { json: false, to_person: false, notes_to_person: false, again: Again::NOTHING, silent: true }
     }
 
     /// Text to stdout, with a line break. Nothing in it is obeyed by a terminal but our own colours, whoever it quotes.
@@ -63,12 +78,12 @@ impl Output {
         self.data(&without_terminal_controls(&serde_json::to_string(value).unwrap_or_default()))
     }
 
-    /// A sentence to stderr.
+    /// A sentence to stderr. Commands in it are made whole.
     pub(crate) fn note(&self, text: &str) {
         if self.silent {
             return;
         }
-        let _ = writeln!(anstream::stderr().lock(), "{}", shown(text));
+        let _ = writeln!(anstream::stderr().lock(), "{}", shown(&self.again.in_text(text)));
     }
 
     /// A question to stderr, with room for the answer behind it.

@@ -7,6 +7,7 @@ use keyfob::Session;
 use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Table};
 
+use crate::again::Again;
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
 use crate::output::Output;
@@ -68,8 +69,8 @@ pub(crate) async fn perform(
 }
 
 /// What one types for an action: places first, then names.
-pub(crate) fn typed(account: &str, action: &Action, arguments: &BTreeMap<String, String>) -> String {
-    let mut words = vec!["keyfob".to_owned(), account.to_owned(), action.name.clone()];
+pub(crate) fn typed(again: Again, account: &str, action: &Action, arguments: &BTreeMap<String, String>) -> String {
+    let mut words = vec![again.command(account), action.name.clone()];
     let placed: Vec<(&String, &String)> = action.positional().map_while(|parameter| arguments.get_key_value(&parameter.name)).collect();
     words.extend(placed.iter().map(|(_, value)| quoted(value)));
     for parameter in &action.parameters {
@@ -107,7 +108,7 @@ mod tests {
         let provider = check(text, "hub.toml").unwrap_or_else(|problems| panic!("{problems:?}"));
         let dim = provider.action("dim").expect("an action");
         let arguments = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let typed = |pairs: &[(&str, &str)]| typed("hub", dim, &arguments(pairs));
+        let typed = |pairs: &[(&str, &str)]| typed(Again::NOTHING, "hub", dim, &arguments(pairs));
         assert_eq!(typed(&[("id", "70:ee"), ("level", "5"), ("how", "fast")]), "keyfob hub dim 70:ee 5 --how fast");
         assert_eq!(typed(&[("level", "5")]), "keyfob hub dim --level 5");
         assert_eq!(typed(&[("id", "it's $HOME\u{1b}")]), r"keyfob hub dim 'it'\''s $HOME'");

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::account;
+use crate::again::Again;
 use crate::browser;
 use crate::card::{Card, Doing};
 use crate::chart;
@@ -234,7 +235,7 @@ impl Walk {
         }
         let stopped = self.stopped(&action.about, &stop.provider.name);
         let performed = perform(session, action, arguments.clone(), 1, &self.out).await.map_err(|card| card.at(&stopped))?;
-        let command = typed(&stop.provider.name, action, &arguments);
+        let command = typed(Again::NOTHING, &stop.provider.name, action, &arguments);
         self.step(&stop.provider.name, "action", &command, &action.about)?;
         let shown = picture(&performed.table, &self.out);
         self.say(&indented(&shown))?;
@@ -256,7 +257,7 @@ impl Walk {
         }
         self.renewed += 1;
         let told = format!("the token had ended: renewed on the way, expires {}", account::expiry(&after, account::now()));
-        self.step(name, "refresh", &typed(name, again, &BTreeMap::new()), &told)
+        self.step(name, "refresh", &typed(Again::NOTHING, name, again, &BTreeMap::new()), &told)
     }
 
     async fn log_out(&mut self, stop: &Stop<'_>) -> Result<(), Card> {

@@ -54,8 +54,8 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     if kept {
         import::run(Import::of_object(provider.name.clone(), found.clone()), context).await?;
     }
-    let calls: Vec<String> = paths.iter().map(|path| format!("keyfob get {} {path}", provider.name)).collect();
-    let next = next(&args, &provider, &found);
+    let calls: Vec<String> = paths.iter().map(|path| context.out.again.command(&format!("get {} {path}", provider.name))).collect();
+    let next = context.out.again.command(&next(&args, &provider, &found));
     if context.out.json {
         if kept {
             return Ok(());
@@ -120,8 +120,8 @@ fn has_tokens(found: &Map<String, Value>) -> bool {
 
 fn next(args: &Adopt, provider: &Provider, found: &Map<String, Value>) -> String {
     match has_tokens(found) {
-        true if !args.keep => format!("keyfob adopt {} --keep", quoted(&args.script)),
-        _ => format!("keyfob login {}", provider.name),
+        true if !args.keep => format!("adopt {} --keep", quoted(&args.script)),
+        _ => format!("login {}", provider.name),
     }
 }
 
@@ -152,7 +152,7 @@ fn words(
     if let Some(next) = next {
         text.extend([String::new(), format!("Once:       {}", paint.accent(next))]);
     }
-    let first = calls.first().cloned().unwrap_or_else(|| format!("keyfob get {} PATH", provider.name));
+    let first = calls.first().cloned().unwrap_or_else(|| context.out.again.command(&format!("get {} PATH", provider.name)));
     let path = first.rsplit(' ').next().unwrap_or("PATH");
     text.extend([String::new(), "In place of its OAuth part, in a shell:".to_owned()]);
     text.extend(if calls.is_empty() { vec![format!("  {first}")] } else { calls.iter().map(|call| format!("  {call}")).collect() });

@@ -117,11 +117,11 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     };
     if said.help {
         let provider = provider_of(&args.account, context).await?;
-        return describe(find(&provider, action_name, &args.account)?, &args.account, context);
+        return describe(find(&provider, action_name, &args.account, &context.out)?, &args.account, context);
     }
     let opened = context.open_account(&args.account).await?;
     let name = &opened.account.name;
-    let action = find(&opened.provider, action_name, name)?;
+    let action = find(&opened.provider, action_name, name, &context.out)?;
     let arguments = said.arguments(action, name)?;
     // What is wrong with the arguments is said before anybody is asked anything.
     action.request(&arguments).map_err(|misuse| {
@@ -154,7 +154,7 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     if context.out.notes_to_person && !context.out.json {
         // A command that the terminal would break is not one to copy.
         let room = context.out.note_width().unwrap_or(usize::MAX);
-        let all = suggestions(&performed.table, &opened.provider, name);
+        let all = suggestions(&performed.table, &opened.provider, name, &context.out);
         for (at, line) in all.iter().filter(|line| line.chars().count() <= room).enumerate() {
             context.out.note(&format!("{}{}", if at == 0 { "\n" } else { "" }, paint.dim(line)));
         }
@@ -170,13 +170,13 @@ async fn provider_of(account: &str, context: &Context) -> Result<Provider, Card>
     context.provider_or_verb(account).await
 }
 
-fn find<'a>(provider: &'a Provider, name: &str, account: &str) -> Result<&'a Action, Card> {
+fn find<'a>(provider: &'a Provider, name: &str, account: &str, out: &Output) -> Result<&'a Action, Card> {
     provider.action(name).map_err(|misuse| {
         let hint = misuse.hint.clone().unwrap_or_default();
         Card::usage(
             format!("{} has no action \"{}\"", provider.title, printable(name)),
             if hint.is_empty() { misuse.to_string() } else { hint },
-            format!("keyfob {account} lists the actions"),
+            format!("{} lists the actions", out.again.command(account)),
         )
     })
 }
@@ -316,11 +316,11 @@ fn show(table: &Table, said: &Said, out: &Output) -> Result<(), Card> {
 }
 
 /// What could be done next with what the rows show: the links of the first row that has some.
-fn suggestions(table: &Table, provider: &Provider, account: &str) -> Vec<String> {
+fn suggestions(table: &Table, provider: &Provider, account: &str, out: &Output) -> Vec<String> {
     let Some(row) = table.rows.iter().find(|row| !row.links.is_empty()) else { return Vec::new() };
     let command = |link: &keyfob_providers::Link| {
         let action = provider.action(&link.action).ok()?;
-        Some((link.label.clone(), typed(account, action, &link.arguments)))
+        Some((link.label.clone(), typed(out.again, account, action, &link.arguments)))
     };
     let commands: Vec<(String, String)> = row.links.iter().take(3).filter_map(command).collect();
     sheet::pairs(&commands, None, Paint::plain()).lines().map(str::to_owned).collect()
@@ -342,7 +342,12 @@ fn list(provider: &Provider, account: &str, context: &Context) -> Result<(), Car
         sheet.row([brief(action), about]);
     }
     sheet.print(&context.out)?;
-    context.out.note(&context.out.note_paint().dim(&format!("\nkeyfob {account} ACTION, with --help for what it takes")));
+    context.out.note(
+        &context
+            .out
+            .note_paint()
+            .dim(&format!("\n{}, with --help for what it takes", context.out.again.command(&format!("{account} ACTION")))),
+    );
     Ok(())
 }
 

@@ -111,6 +111,9 @@ pub(crate) async fn run(args: Doctor, context: &Context) -> Result<(), Card> {
         found.iter_mut().for_each(|finding| finding.account = Some(account.name.clone()));
         findings.extend(found);
     }
+    for fix in findings.iter_mut().filter_map(|finding| finding.fix.as_mut()) {
+        *fix = context.out.again.in_text(fix).into_owned();
+    }
     if context.out.json {
         context.out.json(&findings.iter().map(Finding::json).collect::<Vec<_>>())?;
     } else {

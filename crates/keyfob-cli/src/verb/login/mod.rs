@@ -260,8 +260,8 @@ async fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) ->
     lines.push(("kept in", context.vault().shown()));
     // What a provider shows first is mostly about a person, who has no part in an account of the app itself.
     match provider.overview().next().filter(|_| account.grant == Grant::Approval) {
-        Some(action) => lines.push(("next", format!("keyfob {} {}", account.name, action.name))),
-        None => lines.push(("next", format!("keyfob get {} PATH", account.name))),
+        Some(action) => lines.push(("next", context.out.again.command(&format!("{} {}", account.name, action.name)))),
+        None => lines.push(("next", context.out.again.command(&format!("get {} PATH", account.name)))),
     }
     let again = if logged_in.replaced { "logged in again" } else { "logged in" };
     context.out.note(&format!("\n{} {} {again}", paint.good("✓"), paint.strong(&account.name)));
