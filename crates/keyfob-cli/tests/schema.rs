@@ -188,7 +188,7 @@ async fn the_vault_itself(held: &mut Held) {
         ("vault status", &["vault", "status"], None),
         ("lock", &["lock"], None),
         ("lock", &["lock"], None),
-        ("vault set-aside", &["vault", "set-aside"], None),
+        ("vault set-aside", &["vault", "set-aside", "--yes"], None),
     ];
     for (verb, arguments, input) in commands {
         let arguments = [arguments, &["--json"][..]].concat();

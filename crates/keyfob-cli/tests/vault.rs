@@ -197,6 +197,21 @@ async fn j6_a_broken_vault_is_set_aside_only_when_told_so() {
         .exits(0);
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn j6_a_vault_that_opens_is_set_aside_only_by_who_means_it() {
+    let house = house().await;
+    let before = std::fs::read(vault(&house)).expect("reads");
+    house.run(&["vault", "set-aside"]).await.fails(2, ["cannot move the vault", "it opens", "--yes"]);
+    assert!(exists(&vault(&house)) && !before.is_empty());
+    let told = house.run(&["vault", "set-aside", "--yes"]).await.exits(0).stderr;
+    assert!(!exists(&vault(&house)), "{told}");
+    // What it says brings it back, key and all.
+    let (_, put_back) = told.split_once("no new one: ").expect("it says how");
+    house.typed(put_back.trim()).end().await.exits(0);
+    assert!(house.good(&["app", "list"]).await.contains("example-id"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn j13_where_the_vault_and_its_key_are_can_be_said_in_several_ways() {
     let mut house = house().await;

@@ -107,7 +107,7 @@ keyfob unlock --for 1h --stdin < "$THEIRS/passphrase.txt"
 keyfob status acme
 keyfob lock
 keyfob status acme  # refused: it is locked
-keyfob vault set-aside
+keyfob vault set-aside --yes
 keyfob import acme/again --stdin < "$THEIRS/tokens.json"
 "#;
 

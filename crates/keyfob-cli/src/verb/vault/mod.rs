@@ -29,7 +29,7 @@ pub(crate) enum Verb {
     /// Take everything from such a file into an empty vault
     Import(copy::Import),
     /// Move a vault that cannot be used out of the way, with its key
-    SetAside,
+    SetAside(set_aside::SetAside),
 }
 
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
@@ -40,7 +40,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
         Verb::Move(args) => copy::r#move(args, context).await,
         Verb::Export(args) => copy::export(args, context).await,
         Verb::Import(args) => copy::import(args, context).await,
-        Verb::SetAside => set_aside::run(context).await,
+        Verb::SetAside(args) => set_aside::run(args, context).await,
     }
 }
 
