@@ -334,7 +334,7 @@ impl Record {
         let broken = || StoreError::Corrupt(format!("the record of the key {id} cannot be read"));
         let record: Self = serde_json::from_slice(content).map_err(|_| broken())?;
         let digest = Digest::from_hex(&record.secret).ok_or_else(broken)?;
-        let rules = record.rules.iter().map(|rule| rule.parse()).collect::<Result<_, Misuse>>().map_err(|_| broken())?;
+        let rules = record.rules.iter().map(|rule| Rule::kept(rule)).collect::<Result<_, Misuse>>().map_err(|_| broken())?;
         let rate = record.rate.map(|rate| rate.parse()).transpose().map_err(|_: Misuse| broken())?;
         let key = ValetKey {
             id: id.clone(),

@@ -8,8 +8,12 @@ use std::str::FromStr;
 
 use http::Method;
 use keyfob::proto::{Misuse, scrub};
+use keyfob_providers::nearest;
 
 use super::path::Path;
+
+/// What a rule may name: the methods of RFC 9110 §9.3, but for CONNECT and TRACE, and PATCH (RFC 5789).
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Methods and a pattern of paths.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,6 +55,17 @@ impl FromStr for Rule {
     type Err = Misuse;
 
     fn from_str(text: &str) -> Result<Self, Misuse> {
+        Self::read(text, |name| method(name).filter(|method| METHODS.contains(&method.as_str())))
+    }
+}
+
+impl Rule {
+    /// One that was taken before: with whatever word it has for a method. A key is listed and revoked as it is.
+    pub(crate) fn kept(text: &str) -> Result<Self, Misuse> {
+        Self::read(text, method)
+    }
+
+    fn read(text: &str, method: impl Fn(&str) -> Option<Method>) -> Result<Self, Misuse> {
         let wrong = |found: String| {
             Misuse::new("a rule such as GET /users/*/locks/**", found)
                 .with_hint("methods with commas between them (or * for all), a space, and a path; * is one segment, ** at the end the rest")
@@ -59,10 +74,7 @@ impl FromStr for Rule {
         let (methods, pattern) = text.split_once(char::is_whitespace).ok_or_else(|| wrong(format!("\"{}\"", scrub::printable(text))))?;
         let methods = match methods {
             "*" => Vec::new(),
-            named => named
-                .split(',')
-                .map(|name| method(name).ok_or_else(|| wrong(format!("the method \"{}\"", scrub::printable(name)))))
-                .collect::<Result<_, _>>()?,
+            named => named.split(',').map(|name| method(name).ok_or_else(|| wrong(unknown(name)))).collect::<Result<_, _>>()?,
         };
         let pattern = pattern.trim_start();
         let (closed, open) = match pattern.strip_suffix("/**") {
@@ -85,6 +97,16 @@ impl FromStr for Rule {
             return Err(wrong("a path with an empty segment (//)".to_owned()));
         }
         Ok(Self { methods, segments, open })
+    }
+}
+
+/// A word that is mistyped would make a key that opens nothing.
+fn unknown(name: &str) -> String {
+    let name = name.trim();
+    let shown = scrub::printable(name);
+    match nearest(name, METHODS) {
+        Some(near) => format!("the method \"{shown}\"; did you mean {near}?"),
+        None => format!("the method \"{shown}\"; known: {}, or * for all", METHODS.join(", ")),
     }
 }
 
@@ -190,9 +212,31 @@ mod tests {
             "GET /a/***",
             "GET /%2e%2e/**",
             "G1T /a",
+            "GETT /a",
+            "FOO /a",
+            "GET,PROPFIND /a",
         ] {
             assert!(text.parse::<Rule>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_mistyped_method_is_told_with_the_nearest() {
+        for (text, hint) in
+            [("GETT /a", "did you mean GET?"), ("get,dlete /a", "did you mean DELETE?"), ("QWXYZ /a", "PATCH, DELETE, OPTIONS, or *")]
+        {
+            let error = text.parse::<Rule>().expect_err("no such method").to_string();
+            assert!(error.contains(hint), "{text}: {error}");
+        }
+        for name in METHODS {
+            assert!(format!("{name} /a").parse::<Rule>().is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_taken_before_can_still_be_read() {
+        assert_eq!(Rule::kept("GETT /a").expect("as it was").to_string(), "GETT /a");
+        assert!(Rule::kept("TRACE /a").is_err() && Rule::kept("G1T /a").is_err());
     }
 
     #[test]
