@@ -143,7 +143,9 @@ impl Error {
             Self::Store(error) => Some(error.hint().to_owned()),
             Self::NoAccount { name } => Some(format!("log in first: keyfob login {name}")),
             Self::NeedsLogin { account, .. } => Some(format!("log in again: keyfob login {account}")),
-            Self::Unbound { account, .. } => Some(format!("if that is where it shall go, log in again: keyfob login {account}")),
+            Self::Unbound { account, .. } => Some(format!(
+                "another API needs a provider file of its own: keyfob provider new NAME; if this account's file names that origin by now: keyfob login {account}"
+            )),
             Self::TakenName { provider, .. } => Some(format!("choose a name such as {provider}/home")),
             Self::Api(error) => error.hint.clone(),
             Self::Held { by: Some(by), .. } => {
