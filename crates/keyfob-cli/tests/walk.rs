@@ -76,6 +76,13 @@ async fn the_sandbox_says_what_to_do_next_and_the_lines_work() {
     login.end_listening().await.exits(130);
     sandbox.interrupt();
     sandbox.end_listening().await.exits(0);
+    // Where one runs, there is nothing to start.
+    let at = house.sandbox.index().trim_end_matches('/');
+    let port = at.rsplit(':').next().expect("a port");
+    house
+        .run(&["sandbox", "--port", port])
+        .await
+        .fails(1, ["cannot start the sandbox", "a sandbox is there already", &format!("use it: --sandbox={at}")]);
     house.run(&["sandbox", "--port", "0", "--only", "nobody"]).await.fails(2, ["cannot start the sandbox", "no service \"nobody\"", ""]);
 }
 

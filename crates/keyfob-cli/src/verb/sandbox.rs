@@ -1,6 +1,6 @@
 //! `keyfob sandbox`: the pretend providers, until Ctrl-C.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use clap::{Args, ValueEnum};
 use keyfob_providers::Status;
@@ -8,13 +8,16 @@ use keyfob_sandbox::Sandbox as Running;
 use serde_json::{Map, Value, json};
 
 use crate::card::Card;
-use crate::context::Context;
+use crate::context::{Context, transport};
 use crate::exit::Exit;
+use crate::pretend::Pretend;
 use crate::sheet::Sheet;
 use crate::signal;
 
 /// Where the index is, unless somebody says otherwise.
 pub(crate) const PORT: u16 = 8900;
+
+const CANNOT: &str = "cannot start the sandbox";
 
 // What the pretend providers are like.
 #[derive(Args, Debug)]
@@ -85,13 +88,28 @@ pub(crate) async fn run(args: Sandbox, context: &Context) -> Result<(), Card> {
         () = signal::asked_to_stop() => Ok(()),
     };
     said?;
-    served.map_err(|error| {
+    let Err(error) = served else { return Ok(()) };
+    if error.kind() == std::io::ErrorKind::AddrInUse
+        && let Some(option) = already_there(args.address, args.port).await
+    {
+        let why = format!("a sandbox is there already, at {}", SocketAddr::new(args.address, args.port));
+        let next = format!("use it: {option}, with any verb; or start another: keyfob sandbox --port 9000, or --port 0 for any free ones");
+        return Err(Card::new(Exit::Error, CANNOT, why, next));
+    }
+    Err({
         let (exit, next) = match error.kind() {
             std::io::ErrorKind::InvalidInput => (Exit::Usage, "leave that one away; keyfob sandbox --help says what there is"),
             _ => (Exit::Error, "choose other ports: keyfob sandbox --port 9000, or --port 0 for any free ones"),
         };
-        Card::new(exit, "cannot start the sandbox", error.to_string(), next)
+        Card::new(exit, CANNOT, error.to_string(), next)
     })
+}
+
+/// The option that leads to a sandbox that runs already where this one was to be. Something else may be there, or on the next ports.
+async fn already_there(address: IpAddr, port: u16) -> Option<String> {
+    let url = format!("http://{}", SocketAddr::new(address, port));
+    Pretend::find(&url, &transport().ok()?).await.ok()?;
+    Some(if (address, port) == (IpAddr::V4(Ipv4Addr::LOCALHOST), PORT) { "--sandbox".to_owned() } else { format!("--sandbox={url}") })
 }
 
 /// The file of a provider, to be imitated.
