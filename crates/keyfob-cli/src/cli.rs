@@ -75,7 +75,7 @@ Examples:
 
 Exit codes:
   0 ok   1 error   2 usage, or cancelled   4 sign-in needed
-  5 HTTP error (--fail, actions)   6 network   7 vault   130 interrupted";
+  5 HTTP error (--fail, --jq, actions)   6 network   7 vault   130 interrupted";
 
 /// What `--version` alone asks for: scripts and package managers ask for nothing else, and need no tree of verbs.
 pub(crate) fn version(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Option<String> {

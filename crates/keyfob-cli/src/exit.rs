@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Usage,
     /// A person has to sign in first.
     SignIn,
-    /// The API answered with an error, and that was to count (`--fail`, actions).
+    /// The API answered with an error, and that was to count (`--fail`, `--jq` and other shapes of data, actions).
     Http,
     /// The network: no connection, no trust, no answer.
     Network,

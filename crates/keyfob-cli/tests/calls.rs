@@ -68,7 +68,13 @@ async fn pages_are_followed_to_the_last() {
         .run(&["get", "hub", "/away", "--paginate"])
         .await
         .fails(4, ["cannot call hub", "may not be sent to https://elsewhere.example", ""]);
-    house.run(&["get", "hub", "/things?page=9", "--jq", "."]).await.exits(0);
+    // What is not the data that was asked for is not taken for it.
+    for shape in [&["--jq", "."][..], &["--format", "csv"], &["--table"], &["--paginate"]] {
+        let ended = house.run(&[&["get", "hub", "/things?page=9"], shape].concat()).await;
+        assert_eq!(ended.stdout, "", "{shape:?}");
+        ended.fails(5, ["cannot call hub", "HTTP 404", ""]);
+    }
+    assert_eq!(house.good(&["get", "hub", "/things?page=9"]).await, r#"{"error":"no such page"}"#);
     house.run(&["get", "hub", "/things?page=2", "--jq", "def f: f; f"]).await.exits(2);
     house.run(&["get", "hub", "/things?page=2", "--jq", ".name"]).await.fails(1, ["does not fit the answer", "", "--jq"]);
 }

@@ -53,7 +53,8 @@ pub(crate) struct Call {
     /// Write the body of the answer to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Exit with 5, and print no body, if the answer is an error (also one that the provider tells with status 200)
+    /// Exit with 5, and print no body, if the answer is an error (also one that the provider tells with status 200). With --jq, --format, --table and
+    /// --paginate a status that is an error always counts: it is not the data that was asked for
     #[arg(short, long)]
     fail: bool,
     /// What a jq expression makes of the answer (the subset that provider files have); text comes without quotes
@@ -162,7 +163,9 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     let came = sent?;
     match Shape::of(&args) {
         None => show::show(came, &session, &args, &context.out, &what).await,
-        Some(_) if !came.status().is_success() => show::show(came, &session, &args, &context.out, &what).await,
+        Some(_) if came.status().is_redirection() => show::show(came, &session, &args, &context.out, &what).await,
+        // Whoever reads the data would take the error for it.
+        Some(_) if !came.status().is_success() => came.read(&what).await.map(drop),
         Some(shape) => {
             let most = if args.paginate { args.pages } else { 1 };
             let paging = pages::Paging { session: &session, most, retries: args.retry, pages: opened.provider.pages() };
