@@ -4,6 +4,7 @@ use clap::Args;
 use keyfob::proto::TokenSet;
 use serde_json::json;
 
+use crate::account;
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::moment;
@@ -31,8 +32,15 @@ pub(crate) async fn run(args: Token, context: &Context) -> Result<(), Card> {
     }
     let session = opened.session().await?;
     let token = session.token(args.min_valid).await.doing(format!("cannot get a token for {name}"))?;
+    let expires_at = session.account().tokens.expires_at();
+    // There is none that lasts longer: whoever waits for one waits for ever. It is told, and no failure.
+    if let Some(left) = expires_at.map(|at| at.since(account::now())).filter(|left| *left < args.min_valid) {
+        let note = context.out.note_paint().warn("note:");
+        let (good, asked) = (moment::length(left.max(0)), moment::length(args.min_valid));
+        context.out.note(&format!("{note} the token is good for {good}, and not for {asked}: there is none that lasts longer"));
+    }
     if context.out.json {
-        let expires_at = session.account().tokens.expires_at().map(moment::utc);
+        let expires_at = expires_at.map(moment::utc);
         return context.out.json(&json!({"account": name, "access_token": token.expose(), "expires_at": expires_at}));
     }
     context.out.exact(token.expose())
