@@ -174,6 +174,41 @@ async fn a_spent_refresh_token_asks_for_a_new_login() {
 }
 
 #[tokio::test]
+async fn a_page_that_shows_the_beginning_of_a_long_answer_says_so() {
+    let world = World::new(&["netatmo"]).await;
+    let mut browser = world.connected("netatmo").await;
+    let link = browser.get("/accounts/netatmo").await.link("Temperature");
+    let device = link.split(['?', '&']).find(|said| said.starts_with("device=")).expect("a station").to_owned();
+    let measure = format!("/accounts/netatmo/do/measure?{device}");
+    let years = browser.get(&measure).await;
+    assert!(years.has("This is not all: 8 answers were read") && years.has("a later <em>From</em>"), "{}", years.text);
+    assert!(years.has("<summary>The first 8192 rows"), "half a year of half hours is not all of them");
+    let onward = years.link("go on behind the last row");
+    assert!(onward.contains("from=") && onward.contains(&device), "{onward}");
+    let next = browser.get(&onward).await;
+    assert!(next.status == 200 && next.has("<summary>The first 8192 rows"), "{}", next.text);
+    assert_ne!(next.link("go on behind the last row"), onward, "it goes on");
+    let months = browser.get(&format!("{measure}&scale=1month")).await;
+    assert!(months.has("<summary>All ") && !months.has("This is not all"), "{}", months.text);
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_not_asked_about() {
+    let world = World::new(&["august", "telldus"]).await;
+    let mut browser = world.connected("august").await;
+    let wrong = browser.get("/accounts/august/do/lock-now?id=zzz").await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text);
+    assert!(wrong.has("role=\"alert\"") && wrong.value("f-id") == "zzz", "what was said can be put right: {}", wrong.text);
+    assert_eq!(wrong.link("Cancel"), "/accounts/august");
+    let right = browser.get(&format!("/accounts/august/do/lock-now?{FRONT}")).await;
+    assert!(right.status == 200 && !right.has("role=\"alert\""), "{}", right.text);
+    // Also where more is to be said.
+    browser.connect("telldus").await;
+    assert_eq!(browser.get("/accounts/telldus/do/dim?id=lamp").await.status, 400);
+    assert_eq!(browser.get("/accounts/telldus/do/dim?id=1").await.status, 200);
+}
+
+#[tokio::test]
 async fn unknown_accounts_and_actions_are_nowhere() {
     let world = World::new(&["august"]).await;
     let mut browser = world.connected("august").await;

@@ -97,6 +97,12 @@ impl Action {
         self.call.render(&self.arguments(arguments)?)
     }
 
+    /// Whether what was said so far is what its parameters take; the rest may still be said.
+    pub fn check(&self, said: &BTreeMap<String, String>) -> Result<(), Misuse> {
+        let mut given = self.parameters.iter().filter_map(|parameter| said.get(&parameter.name).map(|value| (parameter, value)));
+        given.try_for_each(|(parameter, value)| parameter.read(value).map(drop))
+    }
+
     /// What an answer looks like to a person. The arguments are those of the request: columns may depend on them.
     pub fn table(&self, arguments: &BTreeMap<String, String>, answer: &Value) -> Result<Table, Unreadable> {
         let unreadable = |why: String| Unreadable { action: self.name.clone(), why };
@@ -130,6 +136,11 @@ impl Action {
         let mut arguments = arguments.clone();
         arguments.insert(page.set.clone(), next);
         Ok(Some(arguments))
+    }
+
+    /// The parameter that says where the next page of a long answer begins.
+    pub fn goes_on_by(&self) -> Option<&str> {
+        self.page.as_ref().map(|page| page.set.as_str())
     }
 
     /// Whether answers come in pages.

@@ -31,7 +31,7 @@ pub(crate) use self::look::{Look, Theme};
 pub(crate) use self::moment::{element as moment_element, iso, utc};
 pub(crate) use self::range::Range;
 pub(crate) use self::story::{Told, told};
-pub(crate) use self::table::{CellView, Section, TableView};
+pub(crate) use self::table::{CellView, Rest, Section, TableView};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::people::{Role, Who};

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyfob::proto::Scrubber;
-use keyfob_providers::{Cell, CellKind, Link, Table, View};
+use keyfob_providers::{Action, Cell, CellKind, Link, Table, View};
 
-use super::{Plot, action_path, moment};
+use super::{Plot, action_path, moment, words};
 use crate::failure::Failure;
+use crate::routes::action::MOST_PAGES;
 use crate::seat::{Holder, Seat};
 
 /// More rows are counted, not drawn.
@@ -51,6 +52,28 @@ pub(crate) struct TableView {
     pub(crate) plots: Vec<Plot>,
     /// The actions that its rows lead to.
     pub(crate) leads_to: BTreeSet<String>,
+    /// What was not read.
+    pub(crate) rest: Option<Rest>,
+}
+
+/// The end of an answer that is longer than what was read of it.
+pub(crate) struct Rest {
+    /// So many answers were read.
+    pub(crate) read: usize,
+    /// The parameter that says where to go on.
+    pub(crate) parameter: String,
+    /// Where it goes on; none where the address would hold a secret.
+    pub(crate) href: Option<String>,
+}
+
+impl Rest {
+    /// `arguments` are those of the call that was not made.
+    pub(crate) fn new(action: &Action, arguments: &BTreeMap<String, String>, seat: &Seat, scrubber: &Scrubber) -> Option<Self> {
+        let is_clean = arguments.values().all(|value| scrubber.mask(value) == *value);
+        let said = arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let href = is_clean.then(|| action_path(seat, &action.name, said));
+        Some(Self { read: MOST_PAGES, parameter: words(action.goes_on_by()?), href })
+    }
 }
 
 pub(crate) struct Head {
@@ -133,7 +156,7 @@ impl TableView {
         let has_links = rows.iter().any(|row| !row.links.is_empty());
         let are_things = heads.len() > MOST_COLUMNS || (has_links && rows.len() <= MOST_THINGS);
         let is_wide = !is_details && plots.is_empty() && are_things;
-        Self { is_details, is_wide, leads_to, has_links, heads, rows, more, plots }
+        Self { is_details, is_wide, leads_to, has_links, heads, rows, more, plots, rest: None }
     }
 
     /// What the one thing of a details table is called.

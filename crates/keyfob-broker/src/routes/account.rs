@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::browser::Visit;
 use crate::failure::Failure;
-use crate::page::{self, Card, CellView, FORM_TOKEN, Forms, Frame, Section, Standing, TableView, Told};
+use crate::page::{self, Card, CellView, FORM_TOKEN, Forms, Frame, Section, Standing, Told};
 use crate::routes::action::call;
 use crate::seat::{Holder, Seat};
 use crate::site::Site;
@@ -135,7 +135,7 @@ async fn sections(site: &Arc<Site>, seat: &Seat, holder: &Holder) -> Vec<Section
         title: crate::failure::sentence(&action.about).trim_end_matches('.').to_owned(),
         options: (!action.parameters.is_empty()).then(|| page::action_path(seat, &action.name, [])),
         content: match outcomes.remove(&at) {
-            Some(Ok((table, scrubber))) => Ok(TableView::new(&table, seat, holder, &scrubber)),
+            Some(Ok(called)) => Ok(called.view(action, seat, holder)),
             Some(Err(failure)) => Err(failure),
             None => Err(Failure::ours()),
         },

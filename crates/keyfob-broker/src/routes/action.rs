@@ -16,12 +16,12 @@ use crate::audit::What;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::Posted;
-use crate::page::{self, Ask, CellView, FORM_TOKEN, FormField, Forms, Frame, Range, Section, TableView, arguments, words};
+use crate::page::{self, Ask, CellView, FORM_TOKEN, FormField, Forms, Frame, Range, Rest, Section, TableView, arguments, words};
 use crate::seat::{Holder, Seat};
 use crate::site::Site;
 
-/// A long answer is followed so far.
-const MOST_PAGES: usize = 8;
+/// A long answer is followed so far; its page says that there is more.
+pub(crate) const MOST_PAGES: usize = 8;
 
 /// The page of an action that shows something.
 #[derive(Template)]
@@ -81,15 +81,22 @@ pub(crate) async fn show(
     let fields = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::nowhere())?;
     let said = arguments(action, &fields);
     if action.acts {
-        return Ok(ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK));
+        // A person who is asked "Lock now?" takes it that there is a lock.
+        return Ok(match action.check(&said) {
+            Ok(()) => ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK),
+            Err(misuse) => {
+                let problem = sentence(&misuse.to_string());
+                ask(&seat, &holder, &visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST)
+            }
+        });
     }
     let is_complete = action.parameters.iter().all(|parameter| !parameter.required || said.contains_key(&parameter.name));
     let (mut status, mut section, mut ranges) = (StatusCode::OK, None, Range::all(&seat, action, &said, None, site.keyfob.now()));
     if is_complete {
         let content = match call(&site, &seat, action, &said).await {
-            Ok((table, scrubber)) => {
-                ranges = Range::all(&seat, action, &said, Some(&table), site.keyfob.now());
-                Ok(TableView::new(&table, &seat, &holder, &scrubber))
+            Ok(called) => {
+                ranges = Range::all(&seat, action, &said, Some(&called.table), site.keyfob.now());
+                Ok(called.view(action, &seat, &holder))
             }
             Err(failure) => {
                 status = failure.status;
@@ -151,25 +158,37 @@ pub(crate) async fn act(
     // A failure, too: what came of it may be seen at the door alone.
     let line = What::Acted { account: seat.shown.clone(), action: action.name.clone(), status };
     site.note(visit.person(), line).await.map_err(|_| Failure::unwritten("It may have been done all the same."))?;
-    let (table, scrubber) = done?;
+    let called = done?;
     let mut notice = Notice::good(match subject {
         Some(subject) => format!("{}: {subject}. Done.", words(&action.name)),
         None => format!("{}. Done.", words(&action.name)),
     });
-    notice.lines = TableView::new(&table, &seat, &holder, &scrubber).lines();
+    notice.lines = called.view(action, &seat, &holder).lines();
     site.leave(visit, notice).await;
     // 303: reloading the page shows it again, and does not act again.
     Ok(super::see_other(&place(&seat, &said)))
 }
 
-/// Makes an action's call, and as many more as its answer has pages. What comes back is the table, and what its text must be rid of
-/// before it is shown.
-pub(crate) async fn call(
-    site: &Site,
-    seat: &Seat,
-    action: &Action,
-    arguments: &BTreeMap<String, String>,
-) -> Result<(Table, Scrubber), Failure> {
+/// What an action's call brought.
+pub(crate) struct Called {
+    table: Table,
+    /// What its text must be rid of before it is shown.
+    scrubber: Scrubber,
+    /// What to ask with for the rest, where the answer goes on.
+    rest: Option<BTreeMap<String, String>>,
+}
+
+impl Called {
+    /// As a page draws it.
+    pub(crate) fn view(&self, action: &Action, seat: &Seat, holder: &Holder) -> TableView {
+        let mut view = TableView::new(&self.table, seat, holder, &self.scrubber);
+        view.rest = self.rest.as_ref().and_then(|rest| Rest::new(action, rest, seat, &self.scrubber));
+        view
+    }
+}
+
+/// Makes an action's call, and as many more as its answer has pages, up to [`MOST_PAGES`].
+pub(crate) async fn call(site: &Site, seat: &Seat, action: &Action, arguments: &BTreeMap<String, String>) -> Result<Called, Failure> {
     let desk = &seat.desk;
     let failure = |error: Error| Failure::from_error(&error, seat);
     let unreadable = |error: keyfob_providers::Unreadable| {
@@ -179,7 +198,7 @@ pub(crate) async fn call(
     };
     let session = site.keyfob.session(desk.settings.clone(), desk.app.clone(), &seat.name).await.map_err(failure)?;
     let mut arguments = arguments.clone();
-    let mut whole: Option<Table> = None;
+    let (mut whole, mut rest): (Option<Table>, _) = (None, None);
     for _ in 0..MOST_PAGES {
         let request = action.request(&arguments).map_err(|misuse| failure(misuse.into()))?;
         let mut call = session.call(request.method, request.target);
@@ -205,12 +224,14 @@ pub(crate) async fn call(
         if action.acts {
             break;
         }
-        match action.next(&arguments, &answer).map_err(unreadable)? {
-            Some(next) => arguments = next,
+        rest = action.next(&arguments, &answer).map_err(unreadable)?;
+        match &rest {
+            Some(next) => arguments.clone_from(next),
             None => break,
         }
     }
-    Ok((whole.unwrap_or_default(), session.scrubber()))
+    // Whoever reads half an answer has to know that it is half of one.
+    Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest })
 }
 
 /// The question. What is `fixed` was said by the link that led here; the rest is a form.
@@ -235,8 +256,9 @@ fn ask(
         subject: holder.subject(&action.name, said),
         fixed: fixed.iter().map(|(name, value)| (name.clone(), words(name), value.clone())).collect(),
         fields: FormField::all(action, said).into_iter().filter(|field| !fixed.contains_key(&field.name)).collect(),
+        // What is wrong leads nowhere.
+        back: if problem.is_none() { place(seat, said) } else { page::account_path(seat) },
         problem,
-        back: place(seat, said),
         form_token: visit.csrf.expose(),
     };
     page::respond(status, &page, &Forms::Here)
