@@ -97,7 +97,14 @@ pub(crate) enum What {
     /// Whoever this person is at the issuer of this place is them here, from now on.
     SignInLinked,
     /// An action of a page was done.
-    Acted { account: String, action: String, status: u16 },
+    Acted {
+        account: String,
+        action: String,
+        /// With what: the name or the id of the lock, where it is one of several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
+        status: u16,
+    },
     /// A token of a person was made.
     TokenMade { made: String, name: String },
     /// A token of a person was taken back.

@@ -3,6 +3,9 @@
 
 mod support;
 
+use keyfob::Store as _;
+use keyfob::proto::{Secret, TokenSet};
+use keyfob::store::Expected;
 use keyfob_sandbox::At;
 use support::gate::until;
 use support::{Browser, Page, World};
@@ -84,6 +87,7 @@ async fn l17_what_is_done_on_pages_is_in_the_book() {
     let line = book().await.remove(0);
     assert_eq!((line["act"].as_str(), line["status"].as_u64()), (Some("acted"), Some(200)), "{line}");
     assert_eq!((line["person"].as_str(), line["account"].as_str()), (Some("owner"), Some("august")), "{line}");
+    assert_eq!(line["subject"], "Front Door", "which of the locks");
     let question = owner.get(&lock).await;
     assert_eq!(question.status, 200);
     world.sandbox.faults("august").update(|faults| (faults.at, faults.unavailable) = (At::Any, 1_000_000));
@@ -109,7 +113,40 @@ async fn l17_what_is_done_on_pages_is_in_the_book() {
     let line = book().await.remove(0);
     assert_eq!((line["act"].as_str(), line["removed"].as_str(), line["name"].as_str()), (Some("person-removed"), Some(id), Some("Robin")));
     let activity = owner.get("/activity").await;
-    assert!(activity.has("invited Robin") && activity.has("removed Robin") && activity.has("Unlock"), "{}", activity.text);
+    assert!(activity.has("invited Robin") && activity.has("removed Robin"), "{}", activity.text);
+    assert!(activity.has("Unlock now: Front Door") && activity.has("<td data-head=\"Account\">august</td>"), "{}", activity.text);
+    // A small screen has a line for each cell, and none for what is not there.
+    let invited = activity.text.lines().find(|line| line.contains("invited Robin")).expect("a row");
+    assert!(
+        invited.contains("data-head=\"Account\" class=\"empty\"") && invited.contains("data-head=\"Answer\" class=\"empty\""),
+        "{invited}"
+    );
+}
+
+/// No page has named it: somebody came by an address that they had kept.
+#[tokio::test]
+async fn l7_the_book_has_the_id_of_what_was_acted_on_and_never_a_secret() {
+    let world = World::known(&["august", "telldus"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    owner.connect("telldus").await;
+    let id = "5A9DB0C5000000000000000000000F03";
+    let token = owner.get("/").await.form_token();
+    owner.post("/accounts/august/do/unlock-now", &[("form_token", &token), ("id", id)]).await;
+    assert!(owner.get("/activity").await.has(&format!("Unlock now: {id}")));
+    owner.post("/accounts/telldus/do/dim", &[("form_token", &token), ("id", &"7".repeat(4000)), ("level", "17")]).await;
+    let activity = owner.get("/activity").await;
+    assert!(activity.has(&format!("Dim: {}<", "7".repeat(100))), "no more than a line: {}", activity.text);
+    // An id is digits there; so may a token be that somebody puts into the wrong field.
+    let secret = "48151623420815162342";
+    let mut account = world.account("telldus").await.expect("an account");
+    let TokenSet::OAuth1(tokens) = &mut account.tokens else { panic!("OAuth 1") };
+    tokens.secret = Secret::new(secret);
+    world.store.put_account(&account, Expected::Anything, None).await.expect("put");
+    owner.post("/accounts/telldus/do/dim", &[("form_token", &token), ("id", secret), ("level", "17")]).await;
+    let activity = owner.get("/activity").await;
+    assert_eq!(activity.text.matches("Dim: ").count(), 2, "{}", activity.text);
+    assert!(!activity.has(secret), "{}", activity.text);
 }
 
 #[tokio::test]

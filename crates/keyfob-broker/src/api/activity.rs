@@ -61,6 +61,8 @@ struct Line {
     may_see_token: Option<bool>,
     revoked: Option<bool>,
     action: Option<String>,
+    /// The name or the id of what the action was done with.
+    subject: Option<String>,
 }
 
 impl Shown {
@@ -122,7 +124,10 @@ mod tests {
                     request: "r".into(),
                 },
             ),
-            (Who::Program, What::Acted { account: "august".into(), action: "lock".into(), status: 200 }),
+            (
+                Who::Program,
+                What::Acted { account: "august".into(), action: "lock".into(), subject: Some("Front Door".into()), status: 200 },
+            ),
             (Who::Program, What::Disconnected { account: "august".into(), revoked: true }),
             (Who::Program, What::PersonRemoved { removed: "7f3a".into(), name: "Robin".into() }),
             (Who::Program, What::LinkMade { link: "1".into(), account: "august".into() }),

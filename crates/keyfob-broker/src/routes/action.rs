@@ -9,6 +9,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 use keyfob::Error;
+use keyfob::proto::scrub::printable;
 use keyfob::proto::{Scrubber, encode};
 use keyfob_providers::{Action, Table};
 
@@ -22,6 +23,9 @@ use crate::site::Site;
 
 /// A long answer is followed so far; its page says that there is more.
 pub(crate) const MOST_PAGES: usize = 8;
+
+/// The book has so many letters of a thing's name.
+const LONGEST_SUBJECT: usize = 100;
 
 /// The page of an action that shows something.
 #[derive(Template)]
@@ -149,6 +153,7 @@ pub(crate) async fn act(
         return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
     }
     let subject = holder.subject(&action.name, &said);
+    let concerned = concerned(&site, &seat, action, &said, subject.as_deref()).await?;
     tracing::info!(account = seat.name, action = action.name, "acting");
     if let Some(gate) = &site.gate {
         gate.book.open(site.keyfob.now()).await.map_err(|_| Failure::unwritten("Nothing was done."))?;
@@ -156,7 +161,7 @@ pub(crate) async fn act(
     let done = call(&site, &seat, action, &said).await;
     let status = done.as_ref().map_or_else(|failure| failure.answered.unwrap_or(failure.status.as_u16()), |_| 200);
     // A failure, too: what came of it may be seen at the door alone.
-    let line = What::Acted { account: seat.shown.clone(), action: action.name.clone(), status };
+    let line = What::Acted { account: seat.shown.clone(), action: action.name.clone(), subject: concerned, status };
     site.note(visit.person(), line).await.map_err(|_| Failure::unwritten("It may have been done all the same."))?;
     let called = done?;
     let mut notice = Notice::good(match subject {
@@ -167,6 +172,22 @@ pub(crate) async fn act(
     site.leave(visit, notice).await;
     // 303: reloading the page shows it again, and does not act again.
     Ok(super::see_other(&place(&seat, &said)))
+}
+
+/// What the book calls the thing that is acted on: as a page called it, or else the first that the action has to be told. Anybody can write
+/// anything into a form, so a secret of the account is not in it, and no more than a line.
+async fn concerned(
+    site: &Site,
+    seat: &Seat,
+    action: &Action,
+    said: &BTreeMap<String, String>,
+    subject: Option<&str>,
+) -> Result<Option<String>, Failure> {
+    let id = || action.parameters.iter().find(|parameter| parameter.required).and_then(|parameter| said.get(&parameter.name));
+    let Some(subject) = subject.or_else(|| id().map(String::as_str)) else { return Ok(None) };
+    let account = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(&error.into(), seat))?;
+    let account = account.ok_or_else(|| Failure::not_yours(site, seat))?;
+    Ok(Some(printable(&account.value.scrubber().mask(subject)).chars().take(LONGEST_SUBJECT).collect()))
 }
 
 /// What an action's call brought.

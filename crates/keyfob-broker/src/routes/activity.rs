@@ -103,7 +103,10 @@ fn told(what: What) -> (String, Option<String>, Option<u16>) {
         What::ReturnUrlMade { to } => (format!("may send people to {to}"), None, None),
         What::ReturnUrlRemoved { to } => (format!("may not send people to {to} any more"), None, None),
         What::SignInLinked => ("can sign in with another account from now on".to_owned(), None, None),
-        What::Acted { account, action, status } => (page::words(&action), Some(account), Some(status)),
+        What::Acted { account, action, subject, status } => {
+            let subject = subject.map(|subject| format!(": {subject}")).unwrap_or_default();
+            (format!("{}{subject}", page::words(&action)), Some(account), Some(status))
+        }
         What::TokenMade { name, .. } => (format!("made a token for the program {name}"), None, None),
         What::TokenRevoked { name, .. } => (format!("revoked the token of the program {name}"), None, None),
         What::LinkMade { account, .. } => ("made a link for somebody else to connect it".to_owned(), Some(account), None),
