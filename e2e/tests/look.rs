@@ -186,6 +186,7 @@ fn the_walk_works_without_script() {
     browser.shows("main", "Town House");
     browser.follow("Unlock");
     browser.shows("h1", "nlock");
+    browser.shows("main", "nothing here is real");
     browser.click("form.ask button.primary");
     browser.shows("main", "unlocked");
     // Every place that the navigation leads to.
@@ -194,7 +195,7 @@ fn the_walk_works_without_script() {
     browser.fill("#f-allow", "GET /users/locks/**");
     browser.click("form[action='/keys'] button.primary");
     browser.shows("main", "not shown again");
-    let key = browser.attribute("#f-key", "value").expect("a key");
+    let key = browser.attribute("#f-key", "data-copy").expect("a key");
     let bearer = format!("Bearer {key}");
     let locks = http::send("GET", &format!("{}/api/august/users/locks/mine", tried.origin), &[("Authorization", &bearer)], b"");
     assert!(locks.expect("an answer").text().contains("Front Door"));

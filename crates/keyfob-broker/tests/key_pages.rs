@@ -43,9 +43,11 @@ async fn a_key_is_made_used_and_revoked_on_pages() {
     )
     .await;
     assert_eq!(page.status, 200, "{}", page.text);
-    let key = page.value("f-key");
+    let key = page.copied("f-key");
     assert!(key.starts_with("kfk_") && key.len() == 75, "{key}");
-    assert!(page.value("f-example").contains(&format!("Authorization: Bearer {key}")) && page.has("not shown again"));
+    assert!(page.copied("f-header") == format!("Authorization: Bearer {key}") && page.has("not shown again"));
+    let line = page.copied("f-example");
+    assert_eq!(line, format!("curl -H @key.header '{}/api/august/users/locks/PATH'", world.origin), "the key is in no argument");
 
     let locks = use_key(&mut owner, &key, LOCKS).await;
     assert!(locks.status == 200 && locks.has("Front Door"), "{} {}", locks.status, locks.text);
@@ -176,7 +178,7 @@ async fn l8_keys_and_activity_are_their_persons_alone() {
     let world = World::known(&["august"]).await;
     let mut owner = world.owner().await;
     owner.connect("august").await;
-    let key = make(&mut owner, &[("account", "august"), ("name", "owners"), ("allow", "GET /**"), ("ends", "")]).await.value("f-key");
+    let key = make(&mut owner, &[("account", "august"), ("name", "owners"), ("allow", "GET /**"), ("ends", "")]).await.copied("f-key");
     assert_eq!(use_key(&mut owner, &key, LOCKS).await.status, 200);
 
     let mut member = world.member(&mut owner, "Robin").await;

@@ -49,6 +49,17 @@ impl Rule {
         // `/locks/**` needs the slash: `/locks` alone is another path.
         fits && (given.next().is_some() == self.open)
     }
+
+    /// A request that it allows, to be shown: capitals stand for what whoever asks has to say.
+    pub(crate) fn example(&self) -> (Method, String) {
+        let method = self.methods.first().filter(|_| !self.methods.contains(&Method::GET)).cloned().unwrap_or(Method::GET);
+        let segments = self.segments.iter().map(|segment| match segment {
+            Segment::Is(text) => text,
+            Segment::Any => "ID",
+        });
+        let path = segments.chain(self.open.then_some("PATH")).fold(String::new(), |path, segment| path + "/" + segment);
+        (method, path)
+    }
 }
 
 impl FromStr for Rule {
@@ -145,6 +156,21 @@ impl fmt::Debug for Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_example_is_what_its_rule_allows() {
+        for (text, method, path) in [
+            ("GET /users/locks", "GET", "/users/locks"),
+            ("PUT,GET /users/*/locks/**", "GET", "/users/ID/locks/PATH"),
+            ("PUT,DELETE /locks/*", "PUT", "/locks/ID"),
+            ("* /**", "GET", "/PATH"),
+        ] {
+            let rule: Rule = text.parse().expect(text);
+            let example = rule.example();
+            assert_eq!((example.0.as_str(), example.1.as_str()), (method, path), "{text}");
+            assert!(rule.allows(&example.0, &Path::read(&example.1).expect(text)), "{text}");
+        }
+    }
 
     fn allows(rule: &str, method: &str, path: &str) -> bool {
         let rule: Rule = rule.parse().unwrap_or_else(|error| panic!("{rule}: {error}"));

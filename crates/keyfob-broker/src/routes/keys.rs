@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use keyfob::proto::{Misuse, Timestamp};
 use keyfob::{Error, proto};
 
@@ -145,15 +145,34 @@ pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Ext
     };
     match made {
         Ok(Made { key, text }) => {
-            let path = format!("/api/{}/", proto::encode::percent(&key.account));
-            let example = format!("curl -H 'Authorization: Bearer {}' {}{path}", text.expose(), site.origin);
-            let page = Shown { frame: Frame::of(visit, None), row: Row::of(&key), text: text.expose(), example };
+            let page = Shown { frame: Frame::of(visit, None), row: Row::of(&key), text: text.expose(), example: example(&site, &key) };
             Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
         }
         Err(Error::Protocol(proto::Error::Misuse(misuse))) => draw(&site, visit, &said, Some(sentence(&misuse.to_string()))).await,
         Err(Error::Store(error)) => Err(error.into()),
         Err(_) => Err(Failure::ours()),
     }
+}
+
+/// A line to try a key with. The key is in a file: arguments are seen by everybody on that machine.
+fn example(site: &Site, key: &ValetKey) -> String {
+    let account = proto::encode::percent(&key.account);
+    let (method, path) = match key.rules.first() {
+        Some(rule) => {
+            let (method, path) = rule.example();
+            (method, format!("/api/{account}{path}"))
+        }
+        None => (Method::GET, format!("/token/{account}")),
+    };
+    let method = match method {
+        Method::GET => String::new(),
+        // With `-X` it would wait for a body.
+        Method::HEAD => " --head".to_owned(),
+        other => format!(" -X {other}"),
+    };
+    // A path may have an apostrophe.
+    let url = format!("{}{path}", site.origin).replace('\'', r"'\''");
+    format!("curl{method} -H @key.header '{url}'")
 }
 
 async fn draw(site: &Site, visit: &Visit, said: &Said, problem: Option<String>) -> Result<Response, Failure> {

@@ -277,6 +277,13 @@ impl Page {
         unescape(rest.split('"').next().expect("an end"))
     }
 
+    /// What a button copies.
+    pub fn copied(&self, id: &str) -> String {
+        let start = format!("id=\"{id}\" data-copy=\"");
+        let at = self.text.find(&start).unwrap_or_else(|| panic!("no button {id} on {}: {}", self.url, self.text)) + start.len();
+        unescape(self.text[at..].split('"').next().expect("an end"))
+    }
+
     pub fn has(&self, text: &str) -> bool {
         self.text.contains(text)
     }
