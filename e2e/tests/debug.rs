@@ -180,6 +180,7 @@ const PLAIN: [(&str, &[&str]); 3] = [
             "ForwardedBy",
             "Limits",
             "NewKey",
+            "Pretended",
             "Proxies",
             "Rate",
             "ReadError",

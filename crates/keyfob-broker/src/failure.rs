@@ -5,7 +5,7 @@ use http::StatusCode;
 use keyfob::proto::{self, TransportKind};
 use keyfob::{Error, StoreError};
 
-use crate::page;
+use crate::page::{self, Look};
 use crate::seat::Seat;
 use crate::site::Site;
 
@@ -100,7 +100,11 @@ impl Failure {
     /// A link that is good once.
     pub(crate) fn spent_link() -> Self {
         Self::plain(StatusCode::FORBIDDEN, "This link is not good any more", "It was used already, or it is too old. Nothing was done.")
-            .hint("ask for a new one; the owner makes one with keyfob serve --link")
+            .hint(if Look::now().has_command() {
+                "ask for a new one; the owner makes one with keyfob serve --link"
+            } else {
+                "the owner's is printed when keyfob serve --sandbox is started again"
+            })
     }
 
     /// Nobody is signed in: for a reason that lies with the issuer, or on the way there.

@@ -45,6 +45,21 @@ pub struct Config {
     pub shared_accounts: bool,
     /// Origins that webhooks may go to although they are not on the open internet.
     pub webhook_origins: Vec<Origin>,
+    /// Whether the providers are pretended: pages say so, lest somebody thinks that a door was opened.
+    pub pretended: Pretended,
+}
+
+/// Whether the providers are real ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pretended {
+    /// They are.
+    #[default]
+    No,
+    /// They are a sandbox's.
+    Providers,
+    /// They are, and the vault is in memory alone: no command gets at it.
+    Everything,
 }
 
 impl Config {
@@ -52,7 +67,8 @@ impl Config {
     pub fn new(listen: SocketAddr, services: Vec<Service>, keyfob: Keyfob) -> Self {
         let (catalogue, webhook_origins) = (Vec::new(), Vec::new());
         let (external_url, shelf, sign_in) = (None, None, None);
-        Self { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts: false, webhook_origins }
+        let pretended = Pretended::No;
+        Self { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts: false, webhook_origins, pretended }
     }
 }
 
@@ -92,6 +108,7 @@ pub struct Site {
     pub(crate) catalogue: Vec<Provider>,
     pub(crate) shared_accounts: bool,
     pub(crate) webhook_origins: Vec<Origin>,
+    pub(crate) pretended: Pretended,
     /// Rung when somebody is to be told something.
     pub(crate) bell: Bell,
     pub(crate) keyfob: Keyfob,
@@ -148,7 +165,8 @@ impl Site {
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
-        let Config { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts, webhook_origins } = config;
+        let Config { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts, webhook_origins, pretended } =
+            config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
         let gate = shelf.as_ref().map(Gate::new);
         if sign_in.is_some() && shelf.is_none() {
@@ -168,6 +186,7 @@ impl Site {
             catalogue,
             shared_accounts,
             webhook_origins,
+            pretended,
             bell,
             keyfob,
             metrics: Arc::default(),

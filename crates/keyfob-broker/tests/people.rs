@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keyfob::proto::Timestamp;
-use keyfob_broker::paths;
+use keyfob_broker::{Config, Pretended, paths};
+use keyfob_sandbox::Sandbox;
 use keyfob_store::shelf::Kind;
 use support::{Browser, Setup, World};
 
@@ -317,4 +318,34 @@ async fn guests_have_no_people() {
     assert_eq!(world.site.first_run_link().await.expect("nothing to fail"), None);
     let nothing = BTreeMap::new();
     assert!(guest.cookies().unwrap_or(&nothing).keys().all(|name| !name.ends_with("-door")));
+}
+
+/// Somebody who tries the product unlocks a door in it, and has to know that no door moved.
+#[tokio::test]
+async fn pages_of_a_sandbox_say_that_nothing_is_real() {
+    const LINE: &str = "nothing here is real";
+    for pretended in [Pretended::No, Pretended::Providers, Pretended::Everything] {
+        let more: fn(&Sandbox, &mut Config) = match pretended {
+            Pretended::No => |_, _| {},
+            Pretended::Providers => |_, config| config.pretended = Pretended::Providers,
+            _ => |_, config| config.pretended = Pretended::Everything,
+        };
+        let world = World::with(&["august"], Setup { known: true, more: Some(more), ..Setup::default() }).await;
+        let is_pretended = pretended != Pretended::No;
+        let door = world.browser().get("/sign-in").await;
+        assert_eq!(door.has(LINE), is_pretended, "{pretended:?}: {}", door.text);
+        // No other process gets at a vault that is in memory.
+        let has_command = pretended != Pretended::Everything;
+        assert_eq!((door.has("keyfob serve --link"), door.has("keyfob serve --sandbox")), (has_command, !has_command), "{}", door.text);
+        let link = world.site.first_run_link().await.expect("a shelf").expect("nobody was here yet");
+        let mut owner = world.browser();
+        owner.enter(&link).await;
+        let spent = world.browser().get(&link).await;
+        assert!(spent.status == 403 && spent.has("keyfob serve --link") == has_command, "{}", spent.text);
+        owner.connect("august").await;
+        let lock = owner.get("/accounts/august").await.link("Front Door");
+        let unlock = owner.get(&lock).await.link("Unlock");
+        let question = owner.get(&unlock).await;
+        assert_eq!((question.has(LINE), question.has("for real")), (is_pretended, !is_pretended), "{}", question.text);
+    }
 }

@@ -73,7 +73,7 @@ impl Front {
         let asked = Asked::begin(operations, route, request);
         let client = asked.client;
         // Whatever page comes of it has this browser's look.
-        let look = Look::of(request.headers(), request.uri(), site.people.is_none());
+        let look = Look::of(request.headers(), request.uri(), site.people.is_none(), site.pretended);
         // Pinned where it is made: a guard that took the rest of the way by value would hold it twice, and the next one four times.
         let answer = pin!(async {
             if let Some(refusal) = host::refuses(site, request).or_else(|| rate::refuses(operations, route, request)) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use http::{HeaderMap, HeaderValue, Uri, header};
 
 use crate::people::{Role, Who};
+use crate::site::Pretended;
 
 /// The cookie that remembers it. Nothing depends on it but colours.
 const COOKIE: &str = "keyfob-look";
@@ -25,6 +26,8 @@ pub(crate) struct Look {
     pub(crate) path: String,
     /// Whether everybody is a guest here.
     pub(crate) guests: bool,
+    /// Whether the providers are real ones.
+    pub(crate) pretended: Pretended,
     /// Who is asking, once that is known.
     who: Arc<OnceLock<Who>>,
 }
@@ -40,11 +43,11 @@ pub(crate) enum Theme {
 }
 
 impl Look {
-    pub(crate) fn of(headers: &HeaderMap, uri: &Uri, guests: bool) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, uri: &Uri, guests: bool, pretended: Pretended) -> Self {
         let cookies =
             headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
         let theme = cookies.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('=')).find_map(Theme::named);
-        Self { theme: theme.unwrap_or_default(), path: uri.path().to_owned(), guests, who: Arc::default() }
+        Self { theme: theme.unwrap_or_default(), path: uri.path().to_owned(), guests, pretended, who: Arc::default() }
     }
 
     /// Answers a request in this look.
@@ -61,6 +64,16 @@ impl Look {
     /// Who is signed in.
     pub(crate) fn person(&self) -> Option<&Who> {
         self.who.get().filter(|who| who.role != Role::Guest)
+    }
+
+    /// Whether what is done is done to nothing.
+    pub(crate) fn is_pretended(&self) -> bool {
+        self.pretended != Pretended::No
+    }
+
+    /// Whether a command can make another link to come in by.
+    pub(crate) fn has_command(&self) -> bool {
+        self.pretended != Pretended::Everything
     }
 
     /// The look of the request that is being answered.
@@ -101,7 +114,7 @@ mod tests {
         let look = |cookie: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, HeaderValue::from_static(cookie));
-            Look::of(&headers, &Uri::from_static("/keys?q=1"), true)
+            Look::of(&headers, &Uri::from_static("/keys?q=1"), true, Pretended::No)
         };
         assert_eq!(look("keyfob=1; keyfob-look=dark").theme, Theme::Dark);
         assert_eq!(look("keyfob-look=\"><b>; keyfob-looks=dark").theme, Theme::System);

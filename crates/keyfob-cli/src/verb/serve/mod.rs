@@ -16,7 +16,7 @@ use clap::Args;
 use keyfob::Keyfob;
 use keyfob::proto::{Scrubber, Secret};
 use keyfob::upkeep::{self, Plan};
-use keyfob_broker::{Address, Allow, Config, DebugLog, Server, SignIn, Site, Tls};
+use keyfob_broker::{Address, Allow, Config, DebugLog, Pretended, Server, SignIn, Site, Tls};
 use keyfob_sandbox::Sandbox;
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
@@ -241,6 +241,9 @@ async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
         config.shelf = Some(context.shelf().await?.clone());
     }
     config.catalogue = catalogue;
+    if context.sandbox().is_some() {
+        config.pretended = Pretended::Providers;
+    }
     Ok(Stage { config, keyfob, providers, sandbox: None })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyfob::proto::{App, Origin, Secret};
 use keyfob::{Keyfob, MemoryStore, Store};
-use keyfob_broker::{Config, Service};
+use keyfob_broker::{Config, Pretended, Service};
 use keyfob_providers::{Provider, Status};
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::MemoryShelf;
@@ -35,6 +35,7 @@ pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stag
     });
     let mut config = Config::new(settings.port(), services.collect(), keyfob.clone());
     config.shelf = Some(Arc::new(MemoryShelf::default()));
+    config.pretended = Pretended::Everything;
     config.catalogue = played.into_iter().map(|(provider, _)| provider).collect();
     Ok(Stage { config, keyfob, providers, sandbox: Some(sandbox) })
 }
