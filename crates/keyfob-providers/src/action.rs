@@ -5,12 +5,12 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue, Method};
 use keyfob_proto::scrub::printable;
-use keyfob_proto::{Misuse, Template, encode};
+use keyfob_proto::{Misuse, Template, Timestamp, encode};
 use serde_json::Value;
 
 use crate::jq::{self, Expression, Val};
 use crate::nearest;
-use crate::parameter::{Argument, Parameter};
+use crate::parameter::{Argument, Parameter, ParameterKind};
 use crate::table::{Axis, Cell, CellKind, Column, Link, Row, Table, View};
 
 /// An API call that a provider file names.
@@ -90,6 +90,22 @@ impl Action {
         }
         named.extend(places.iter().zip(words).map(|(parameter, word)| (parameter.name.clone(), word.clone())));
         Ok(named)
+    }
+
+    /// The arguments with moments that are told from now (`3 days ago`) as they are at this one: those that are said, and the default of
+    /// those that are not. A default is left away where another moment is said: a beginning made up could lie behind the end that
+    /// somebody asked for.
+    pub fn at(&self, said: &BTreeMap<String, String>, now: Timestamp) -> BTreeMap<String, String> {
+        let moments = || self.parameters.iter().filter(|parameter| matches!(parameter.kind, ParameterKind::Time { .. }));
+        let is_said = moments().any(|parameter| said.contains_key(&parameter.name));
+        let mut arguments = said.clone();
+        for parameter in moments() {
+            let text = said.get(&parameter.name).or(parameter.default.as_ref().filter(|_| !is_said));
+            if let Some(ago) = text.and_then(|text| parameter.ago(text)) {
+                arguments.insert(parameter.name.clone(), now.plus(-ago).as_unix().to_string());
+            }
+        }
+        arguments
     }
 
     /// The request for these arguments. `Misuse` names the parameter that is missing, unknown, or of another type.
@@ -173,7 +189,7 @@ impl Action {
         }
         let mut read = BTreeMap::new();
         for parameter in &self.parameters {
-            match said.get(&parameter.name).or(parameter.default.as_ref()) {
+            match said.get(&parameter.name).or(parameter.fixed_default()) {
                 Some(said) => {
                     read.insert(parameter.name.clone(), parameter.read(said)?);
                 }

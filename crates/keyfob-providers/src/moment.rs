@@ -27,6 +27,20 @@ pub(crate) fn date(text: &str) -> Option<String> {
     Some(format!("{:04}-{:02}-{:02}", date.year, date.month, date.day))
 }
 
+/// How many seconds before now a text says (`3 days ago`): a whole number, a unit, and `ago`. `None` for anything else.
+pub(crate) fn ago(text: &str) -> Option<i64> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let [count, unit, "ago"] = words[..] else { return None };
+    let unit = match unit.strip_suffix('s').unwrap_or(unit) {
+        "minute" => 60,
+        "hour" => 3600,
+        "day" => 86_400,
+        "week" => 7 * 86_400,
+        _ => return None,
+    };
+    Some(i64::from(count.parse::<u32>().ok()?) * unit)
+}
+
 /// `2020-01-31 12:00:00Z`.
 pub(crate) fn utc(seconds: i64) -> String {
     let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
@@ -73,6 +87,16 @@ mod tests {
         assert_eq!(date("2020-02-28T00:00:00Z"), None);
     }
 
+    #[test]
+    fn lengths_before_now_are_read() {
+        assert_eq!(ago("3 days ago"), Some(259_200));
+        assert_eq!(ago(" 1 week  ago "), Some(604_800));
+        assert_eq!(ago("90 minutes ago"), Some(5400));
+        for other in ["3 days", "-3 days ago", "3 moons ago", "days ago", "3 days ago now", "99999999999 days ago", ""] {
+            assert_eq!(ago(other), None, "{other}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn days_and_dates_agree(day in -700_000i64..2_000_000) {
@@ -83,7 +107,7 @@ mod tests {
         #[test]
         fn any_text_is_read_without_panic(text: String) {
             let _ = parse(&text);
-            let _ = date(&text);
+            let _ = (date(&text), ago(&text));
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// Whether the action cannot do without it.
     pub required: bool,
-    /// What is taken when nothing is said.
+    /// What is taken when nothing is said. Of a moment it may be told from now (`3 days ago`): [`Action::at`](crate::Action::at) knows when that is.
     pub default: Option<String>,
     /// Whether it may be said by its place (`dim 12 50`) and not only by its name.
     pub positional: bool,
@@ -133,6 +133,16 @@ impl ParameterKind {
 }
 
 impl Parameter {
+    /// How many seconds before now a text says, where a moment is asked for (`3 days ago`).
+    pub(crate) fn ago(&self, said: &str) -> Option<i64> {
+        if matches!(self.kind, ParameterKind::Time { .. }) { moment::ago(said) } else { None }
+    }
+
+    /// What is taken when nothing is said, if it is the same at all times.
+    pub(crate) fn fixed_default(&self) -> Option<&String> {
+        self.default.as_ref().filter(|default| self.ago(default).is_none())
+    }
+
     /// What is sent for what a person said.
     pub(crate) fn read(&self, said: &str) -> Result<Argument, Misuse> {
         let wrong = || Misuse::new(format!("{} for {}", self.kind.expects(), self.name), format!("\"{}\"", printable(said)));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use keyfob_proto::Timestamp;
 use keyfob_providers::{Action, ActionRequest, Catalogue, Cell, Link, Table, View};
 use serde_json::{Value, json};
 
@@ -213,6 +214,21 @@ fn netatmo_measure_asks_for_what_was_said() {
     assert!(error(&[("device", "x"), ("scale", "2hours")]).contains("for scale, but found \"2hours\" / did you mean \"3hours\"?"));
     assert!(error(&[("device", "x"), ("types", "Temprature")]).contains("did you mean \"Temperature\"?"));
     assert!(error(&[("device", "x"), ("limit", "1025")]).contains("from 1 to 1024 for limit"));
+}
+
+#[test]
+fn netatmo_measure_begins_three_days_ago_unless_a_moment_is_said() {
+    let measure = action("netatmo", "measure");
+    let target = |pairs: &[(&str, &str)]| {
+        let said = arguments(&[&[("device", "x")], pairs].concat());
+        measure.request(&measure.at(&said, Timestamp::from_unix(1_000_000))).expect("a request").target
+    };
+    let plain = "/api/getmeasure?device_id=x&type=Temperature%2CHumidity&scale=30min";
+    assert_eq!(target(&[]), format!("{plain}&date_begin=740800"));
+    assert_eq!(target(&[("from", "2 hours ago")]), format!("{plain}&date_begin=992800"));
+    assert_eq!(target(&[("from", "5"), ("to", "1 minute ago")]), format!("{plain}&date_begin=5&date_end=999940"));
+    // The newest row is asked for alone, and the end may lie before those days.
+    assert_eq!(target(&[("to", "last")]), format!("{plain}&date_end=last"));
 }
 
 #[test]

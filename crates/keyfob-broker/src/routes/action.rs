@@ -147,7 +147,7 @@ pub(crate) async fn act(
     if !action.acts {
         return Err(Failure::not_allowed());
     }
-    let said = arguments(action, &posted.fields);
+    let said = action.at(&arguments(action, &posted.fields), site.keyfob.now());
     if let Err(misuse) = action.request(&said) {
         let problem = sentence(&misuse.to_string());
         return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
@@ -218,7 +218,7 @@ pub(crate) async fn call(site: &Site, seat: &Seat, action: &Action, arguments: &
         Failure::plain(StatusCode::BAD_GATEWAY, title, sentence(&error.to_string())).onward("Back", page::account_path(seat))
     };
     let session = site.keyfob.session(desk.settings.clone(), desk.app.clone(), &seat.name).await.map_err(failure)?;
-    let mut arguments = arguments.clone();
+    let mut arguments = action.at(arguments, site.keyfob.now());
     let (mut whole, mut rest): (Option<Table>, _) = (None, None);
     for _ in 0..MOST_PAGES {
         let request = action.request(&arguments).map_err(|misuse| failure(misuse.into()))?;

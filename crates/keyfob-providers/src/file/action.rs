@@ -118,6 +118,7 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
             positional,
         };
         if let Some(default) = &default
+            && parameter.fixed_default().is_some()
             && let Err(misuse) = parameter.read(&default.value)
         {
             reader.problem(default.place, format!("a default that the parameter does not take: {misuse}"), misuse.hint);
@@ -197,7 +198,8 @@ fn path(table: &Table<'_>, parameters: &[Parameter]) -> Option<Template> {
     let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     let template = table.reader.template(&text, &names)?;
     for name in template.names() {
-        let optional = parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.default.is_none());
+        let optional =
+            parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.fixed_default().is_none());
         if optional {
             table.reader.problem(text.place, format!("the parameter {name} is part of the path but not required"), None);
         }

@@ -48,7 +48,12 @@ pub(super) const PARAMETER: Section = Section {
         )
         .or("`text`"),
         key("required", Flag, "Whether the action cannot do without it", "true").or("a positional one without default is"),
-        key("default", Text, "What is taken where nothing is said", "\"30min\""),
+        key(
+            "default",
+            Text,
+            "What is taken where nothing is said; for a `time` also a length before now (`3 days ago`), taken where no other moment is said",
+            "\"30min\"",
+        ),
         key("positional", Flag, "Whether it may be said by its place", "true").or("false"),
         key("pattern", Text, "`text`: a regular expression for the whole value", "\"[0-9]+\""),
         key("min", Number, "`integer`, `number`: the least", "0"),
