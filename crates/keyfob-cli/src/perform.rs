@@ -7,6 +7,7 @@ use keyfob::Session;
 use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Table};
 
+use crate::account::login_again;
 use crate::again::Again;
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
@@ -51,10 +52,13 @@ pub(crate) async fn perform(
     };
     let mut table = Table::default();
     for page in 1.. {
-        let answer = call(session, action, &arguments)?.send().await.doing(what.as_str())?.json().await.map_err(|error| {
-            let card = Card::of(what.as_str(), &error);
-            if matches!(error, keyfob::Error::Api(_)) { card.exiting(Exit::Http) } else { card }
-        })?;
+        let answer = call(session, action, &arguments)?
+            .send()
+            .await
+            .doing(what.as_str())?
+            .json()
+            .await
+            .map_err(|error| answered(&what, &error, &session.account()))?;
         table.append(action.table(&arguments, &answer).map_err(unreadable)?);
         match action.next(&arguments, &answer).map_err(unreadable)? {
             None => return Ok(Performed { table, more: false }),
@@ -66,6 +70,16 @@ pub(crate) async fn perform(
         }
     }
     Ok(Performed { table, more: false })
+}
+
+/// An answer that is an error, or none at all. Where another login would help, that is what to do next.
+pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Account) -> Card {
+    let card = Card::of(what, error);
+    let keyfob::Error::Api(api) = error else { return card };
+    let card = card.exiting(Exit::Http);
+    let Some(scopes) = &api.login_with else { return card };
+    let added: String = scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope))).collect();
+    card.advising(format!("{}{added}", login_again(account)))
 }
 
 /// What one types for an action: places first, then names.

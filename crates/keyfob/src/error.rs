@@ -98,6 +98,8 @@ pub struct ApiError {
     pub message: Option<String>,
     /// What is known about it.
     pub hint: Option<String>,
+    /// Where another login would help: the scopes to ask for in addition (RFC 6750 §3.1), none if it is the token itself that is not taken.
+    pub login_with: Option<Vec<String>>,
 }
 
 impl Error {

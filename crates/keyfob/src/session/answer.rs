@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use keyfob_proto::oauth1::Report;
+use keyfob_proto::oauth2::challenge::Challenges;
 use keyfob_proto::{Flow, Incoming, Limit, Misbehaved, Scrubber, Settings, Transport, TransportKind};
 use serde_json::Value;
 
@@ -114,7 +115,7 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
     let report = matches!(flow, Flow::OAuth1(_)).then(|| Report::read(answer, &scrubber)).flatten();
     if let Some(report) = report {
         let hint = keyfob_proto::Error::from(report.refused(status)).hint();
-        return Some(ApiError { status, message: Some(report.to_string()), hint });
+        return Some(ApiError { status, message: Some(report.to_string()), hint, login_with: None });
     }
     let json = serde_json::from_slice::<Value>(body).ok();
     let message = match &json {
@@ -133,5 +134,16 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
         StatusCode::TOO_MANY_REQUESTS => Some("too many calls: wait before the next one".to_owned()),
         _ => None,
     };
-    Some(ApiError { status, message, hint })
+    let login_with = missing_scopes(answer, &scrubber)
+        .or_else(|| (status == StatusCode::UNAUTHORIZED || api.expired.iter().any(|signal| signal.given(status, body))).then(Vec::new));
+    Some(ApiError { status, message, hint, login_with })
+}
+
+/// The scopes that the call would have needed, where the API says that it is they that are missing, and which.
+fn missing_scopes(answer: Incoming<'_>, scrubber: &Scrubber) -> Option<Vec<String>> {
+    let asked = Challenges::read(answer.headers)
+        .ok()?
+        .step_up()
+        .filter(|step_up| answer.status == StatusCode::FORBIDDEN && !step_up.scopes.is_empty())?;
+    Some(asked.scopes.iter().map(|scope| scrubber.clean(scope)).collect())
 }

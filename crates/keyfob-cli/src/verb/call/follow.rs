@@ -6,13 +6,14 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use keyfob::proto::Origin;
 use keyfob::proto::scrub::printable;
 use keyfob::transport::PublicOnly;
-use keyfob::{Answer, Body, Session};
+use keyfob::{Account, Answer, Body, Session};
 use url::Url;
 
 use super::{pages, retry};
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::perform::answered;
 use crate::request::{Carried, LARGEST};
 
 /// Somebody who leads us on and on is not followed for ever.
@@ -159,13 +160,10 @@ impl Came {
     }
 
     /// All of it, if it is a success: also by the provider's own lights, where it is of the API.
-    pub(super) async fn read(self, what: &str) -> Result<Vec<u8>, Card> {
+    pub(super) async fn read(self, what: &str, account: &Account) -> Result<Vec<u8>, Card> {
         let status = self.status();
         match self {
-            Self::Ours(answer) => answer.read().await.map_err(|error| {
-                let card = Card::of(what, &error);
-                if matches!(error, keyfob::Error::Api(_)) { card.exiting(Exit::Http) } else { card }
-            }),
+            Self::Ours(answer) => answer.read().await.map_err(|error| answered(what, &error, account)),
             elsewhere if status.is_success() => elsewhere.bytes(what).await,
             _ => {
                 let why = format!("where the redirect led, the answer was HTTP {status}");

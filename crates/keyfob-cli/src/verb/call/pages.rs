@@ -33,7 +33,12 @@ impl Paging<'_> {
         loop {
             let linked = next(answer.headers());
             if !answer.status().is_success() {
-                return Err(answer.read(what).await.err().unwrap_or_else(|| Card::of(what, &unexpected().into())).exiting(Exit::Http));
+                return Err(answer
+                    .read(what, &self.session.account())
+                    .await
+                    .err()
+                    .unwrap_or_else(|| Card::of(what, &unexpected().into()))
+                    .exiting(Exit::Http));
             }
             let bytes = answer.into_body().bytes(LARGEST as usize).await.doing(what)?;
             let page: Value = serde_json::from_slice(&bytes).map_err(|error| {

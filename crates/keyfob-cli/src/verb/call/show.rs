@@ -20,12 +20,12 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
     let status = answer.status();
     let headers = answer.headers().clone();
     if out.json && args.include && args.output.is_none() {
-        let bytes = if args.fail { answer.read(what).await? } else { answer.bytes(what).await? };
+        let bytes = if args.fail { answer.read(what, &session.account()).await? } else { answer.bytes(what).await? };
         return out.json(&envelope(status, &headers, &bytes));
     }
     // Some providers say errors with status 200: then the body has to be looked at before any of it is printed.
     let judge_first = args.fail && (!status.is_success() || session.settings().api.failed.iter().any(|signal| signal.needs_body(status)));
-    let answer = if judge_first { Whole::Bytes(answer.read(what).await?) } else { Whole::Stream(answer.into_body()) };
+    let answer = if judge_first { Whole::Bytes(answer.read(what, &session.account()).await?) } else { Whole::Stream(answer.into_body()) };
     if !status.is_success() && !status.is_redirection() {
         out.note(&out.note_paint().warn(&format!("HTTP {status}")));
     }
