@@ -92,12 +92,17 @@ impl Sheet {
     }
 }
 
-/// Pairs of a name and its value, lined up, values hanging.
+/// Pairs of a name and its value, lined up, values hanging. A name that would take too much room from all values has a line of its own.
 pub(crate) fn pairs(pairs: &[(impl AsRef<str>, impl AsRef<str>)], width: Option<usize>, paint: Paint) -> String {
-    let longest = pairs.iter().map(|(name, _)| name.as_ref().chars().count()).max().unwrap_or(0);
+    let most = width.map_or(usize::MAX, |width| width / 3);
+    let lengths = pairs.iter().map(|(name, _)| name.as_ref().chars().count());
+    let longest = lengths.filter(|length| *length <= most).max().unwrap_or(0);
     let line = |(name, value): &(_, _)| {
         let (name, value): (&str, &str) = (AsRef::as_ref(name), AsRef::as_ref(value));
-        let gap = " ".repeat(longest - name.chars().count() + 2);
+        let gap = match longest.checked_sub(name.chars().count()) {
+            Some(short) => " ".repeat(short + 2),
+            None => format!("\n{}", " ".repeat(longest + 2)),
+        };
         format!("{}{gap}{}", paint.dim(name), crate::output::hang(value, longest + 2, width))
     };
     pairs.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -242,6 +247,13 @@ mod tests {
     fn where_words_would_break_each_row_is_a_block() {
         let drawn = drawn(&table(), 24, Paint::plain());
         assert_eq!(drawn, "Name   Lamp\nLevel  7 %\nSeen   2020-01-01 00:00\n\nName   A long name\nLevel  12.5 %");
+    }
+
+    #[test]
+    fn a_long_name_takes_no_room_from_all_values() {
+        let drawn = |width| pairs(&[("short", "one two three four"), ("a name that is long", "five")], width, Paint::plain());
+        assert_eq!(drawn(Some(30)), "short  one two three four\na name that is long\n       five");
+        assert_eq!(drawn(None), "short                one two three four\na name that is long  five");
     }
 
     #[test]
