@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ManPage, context: &Context) -> Result<(), Card> {
     if let Some(folder) = &args.dir {
         return all(&whole, folder, context);
     }
-    let Some(verb) = &args.verb else { return context.out.data(page(&whole, "keyfob")?.trim_end()) };
+    let Some(verb) = &args.verb else { return written(&page(&whole, "keyfob")?, "keyfob man", context) };
     let Some(command) = whole.get_subcommands().find(|command| command.get_name() == verb) else {
         return Err(Card::usage(
             format!("there is no verb \"{}\"", printable(verb)),
@@ -40,7 +40,16 @@ pub(crate) fn run(args: &ManPage, context: &Context) -> Result<(), Card> {
             "keyfob --help lists the verbs",
         ));
     };
-    context.out.data(page(command, &format!("keyfob-{verb}"))?.trim_end())
+    written(&page(command, &format!("keyfob-{verb}"))?, &format!("keyfob man {verb}"), context)
+}
+
+/// To stdout. A terminal shows what is meant for man(1), which few can read.
+fn written(page: &str, typed: &str, context: &Context) -> Result<(), Card> {
+    context.out.data(page.trim_end())?;
+    if context.out.to_person {
+        context.out.note(&context.out.note_paint().dim(&format!("to read it: {typed} | man -l -")));
+    }
+    Ok(())
 }
 
 fn all(whole: &Command, folder: &Path, context: &Context) -> Result<(), Card> {
@@ -61,6 +70,8 @@ fn all(whole: &Command, folder: &Path, context: &Context) -> Result<(), Card> {
 fn page(command: &Command, name: &str) -> Result<String, Card> {
     let mut text = Vec::new();
     let command = command.clone().display_name(name.to_owned()).bin_name(name.replacen('-', " ", 1)).disable_help_flag(true);
-    Man::new(command).render(&mut text).map_err(|error| Card::io("cannot write the manual", &error, "check the disk"))?;
+    // By itself it would name the verb alone, with a version that it has not.
+    let man = Man::new(command).source(concat!("keyfob ", env!("CARGO_PKG_VERSION")));
+    man.render(&mut text).map_err(|error| Card::io("cannot write the manual", &error, "check the disk"))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
