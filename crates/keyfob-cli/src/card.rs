@@ -51,6 +51,11 @@ impl Card {
         Self { silent: true, ..Self::new(Exit::Program(code), "", "", "") }
     }
 
+    /// Somebody stopped what goes on until it is stopped: nothing is wrong, and scripts see how it ended.
+    pub(crate) fn stopped() -> Self {
+        Self { silent: true, ..Self::new(Exit::Interrupted, "", "", "") }
+    }
+
     /// Somebody asked the program to stop.
     pub(crate) fn interrupted() -> Self {
         Self::new(Exit::Interrupted, "interrupted", "you, or the system, asked the program to stop", "nothing was lost; run it again")
@@ -68,6 +73,11 @@ impl Card {
             return Self::nobody_reads();
         }
         Self::new(Exit::Error, what, error.to_string(), next)
+    }
+
+    /// What.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
     }
 
     /// Why.

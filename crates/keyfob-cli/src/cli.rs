@@ -205,6 +205,15 @@ impl Verb {
         sends || matches!(self, Self::Token(_) | Self::Header(_) | Self::Env(_) | Self::Helper(_) | Self::Status(_) | Self::Explain(_))
     }
 
+    /// Whether it goes on until it is stopped, and says so: then that is its end, and no error.
+    pub(crate) fn goes_on(&self) -> bool {
+        match self {
+            Self::Watch(_) => true,
+            Self::Do(args) => args.watches(),
+            _ => false,
+        }
+    }
+
     /// Whether the verb itself ends in an orderly way when it is asked to stop.
     pub(crate) fn stops_by_itself(&self) -> bool {
         matches!(self, Self::Agent | Self::Serve(_) | Self::Sandbox(_) | Self::Exec(_) | Self::Curl(_))

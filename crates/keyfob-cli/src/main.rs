@@ -151,7 +151,11 @@ fn run(cli: Cli, out: Output) -> Work<'static> {
         let done = match begun {
             Err(card) => Err(card),
             Ok(()) if cli.verb.stops_by_itself() => verb(cli.verb, &context).await,
-            Ok(()) => signal::unless_stopped(verb(cli.verb, &context)).await,
+            Ok(()) => {
+                let goes_on = cli.verb.goes_on();
+                let done = signal::unless_stopped(verb(cli.verb, &context)).await;
+                done.map_err(|card| if goes_on && card.exit == Exit::Interrupted { Card::stopped() } else { card })
+            }
         };
         // A refresh that has begun comes to its end, and new tokens that the disk would not take are offered to it again.
         let settled = context.settle().await;

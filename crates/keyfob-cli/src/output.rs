@@ -78,12 +78,15 @@ impl Output {
         self.data(&without_terminal_controls(&serde_json::to_string(value).unwrap_or_default()))
     }
 
-    /// A sentence to stderr. Commands in it are made whole.
+    /// A sentence to stderr. Commands in it are made whole, and lines break between words, where the terminal would break them anywhere.
     pub(crate) fn note(&self, text: &str) {
         if self.silent {
             return;
         }
-        let _ = writeln!(anstream::stderr().lock(), "{}", shown(&self.again.in_text(text)));
+        let text = self.again.in_text(text);
+        let text = shown(&text);
+        let text = if self.notes_to_person { Cow::Owned(wrapped(&text, columns(io::stderr()))) } else { text };
+        let _ = writeln!(anstream::stderr().lock(), "{text}");
     }
 
     /// A question to stderr, with room for the answer behind it.
@@ -117,6 +120,11 @@ impl Output {
     /// The width of the terminal that stdout is; 80 where it is none.
     pub(crate) fn width(&self) -> usize {
         if self.to_person { columns(io::stdout()) } else { 80 }
+    }
+
+    /// How many lines the terminal has that stdout is; nothing where it is none, or does not say.
+    pub(crate) fn height(&self) -> Option<usize> {
+        self.to_person.then(height).flatten().filter(|rows| *rows > 0)
     }
 
     /// How wide text on stderr may be; nothing where no person reads it.
@@ -211,6 +219,42 @@ pub(crate) fn hang(text: &str, indent: usize, width: Option<usize>) -> String {
     out
 }
 
+/// Text whose lines are no longer than that, if their words are not: what has room stays as it is, and what has not is broken at spaces, as
+/// far in as it began. Our colours take no room.
+fn wrapped(text: &str, width: usize) -> String {
+    let line = |line: &str| {
+        let words = line.trim_start_matches(' ');
+        let indent = line.len() - words.len();
+        if visible(line) <= width || width.saturating_sub(indent) < 20 {
+            return line.to_owned();
+        }
+        let (mut out, mut used) = (" ".repeat(indent), indent);
+        for (at, word) in words.split(' ').enumerate() {
+            let length = visible(word);
+            if at > 0 && used + 1 + length > width {
+                out.push('\n');
+                out.push_str(&" ".repeat(indent));
+                used = indent;
+            } else if at > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += length;
+        }
+        out
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// How many characters of a text are seen: all but those of our colours.
+fn visible(text: &str) -> usize {
+    let mut pieces = text.split("\u{1b}[");
+    let first = pieces.next().map_or(0, |piece| piece.chars().count());
+    let behind = |piece: &str| piece.split_once('m').map_or(0, |(_, rest)| rest.chars().count());
+    first + pieces.map(behind).sum::<usize>()
+}
+
 /// Text with colours of ours, without all else that a terminal would obey. What was put together out of many places has been cleaned in each of them, or has not.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| !matches!(c, '\n' | '\t') && is_control(c)) {
@@ -261,6 +305,16 @@ fn room() -> Option<Room> {
     None
 }
 
+#[cfg(unix)]
+fn height() -> Option<usize> {
+    rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_row))
+}
+
+#[cfg(not(unix))]
+fn height() -> Option<usize> {
+    None
+}
+
 /// Whether the characters of the locale are those of UTF-8: the first of these that is set decides (POSIX, 8.2).
 fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
@@ -292,6 +346,16 @@ mod tests {
         assert_eq!(hang("one two three four five six", 7, Some(27)), "one two three four\n       five six");
         assert_eq!(hang("one two", 7, None), "one two");
         assert_eq!(hang("a-word-that-is-longer-than-the-room", 0, Some(20)), "a-word-that-is-longer-than-the-room");
+    }
+
+    #[test]
+    fn notes_are_broken_between_words_alone() {
+        let coloured = Paint(true).good("made a vault");
+        assert_eq!(wrapped(&format!("{coloured}, keep a copy of the key"), 25), format!("{coloured}, keep a copy\nof the key"));
+        assert_eq!(wrapped("  two words and their indent", 22), "  two words and their\n  indent");
+        assert_eq!(wrapped("one line\nhttps://a.example/a-long-address here", 20), "one line\nhttps://a.example/a-long-address\nhere");
+        let columns = "a    b\n    c";
+        assert_eq!(wrapped(columns, 80), columns);
     }
 
     #[test]

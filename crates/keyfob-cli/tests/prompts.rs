@@ -126,7 +126,14 @@ async fn a_watch_shows_the_newest_until_ctrl_c_and_a_pipe_gets_all_of_them() {
         }
     }
     screen.types(INTERRUPT);
-    screen.ends(130).await;
+    let shown = screen.ends(130).await;
+    assert!(!shown.contains("error:"), "it ends as was announced: {shown:?}");
+    // A screen of six lines: the heading and a blank, two lines, what is left out, and the cursor.
+    let mut low = Screen::start(&house, &["telldus", "devices", "--watch", "1h"], (80, 6), &[]);
+    low.shows("Ctrl-C ends it").await;
+    assert_eq!(low.shows("more lines than the screen has room for").await.lines().count(), 5);
+    low.types(INTERRUPT);
+    low.ends(130).await;
     let piped = house.typed("keyfob telldus devices --json --watch 1s | head -n 2").end().await.exits(0);
     let rounds: Vec<serde_json::Value> = piped.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(rounds.len() == 2 && rounds.iter().all(|round| round[1]["State"] == "on"), "{piped:#?}");

@@ -12,11 +12,12 @@ use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Parameter, ParameterKind, Provider, Table};
 use serde_json::{Value, json};
 
+use crate::account::now;
 use crate::card::Card;
 use crate::chart;
 use crate::cli::SANDBOX_HERE;
 use crate::context::Context;
-use crate::output::{Output, Paint};
+use crate::output::{Output, Paint, hang};
 use crate::perform::{call, perform, typed};
 use crate::prompt;
 use crate::sheet::{self, Sheet};
@@ -54,6 +55,9 @@ Options of every action:
 
 In short: keyfob telldus devices";
 
+/// Their names, for the help of an action.
+const OF_EVERY_ACTION: &str = "of every action: --yes, --json, --chart, --table, --svg, --pages, --watch, --dry-run";
+
 /// What was said behind the account's name.
 #[derive(Debug, Default, PartialEq)]
 struct Said {
@@ -82,6 +86,12 @@ impl Do {
     pub(crate) fn short(words: Vec<String>) -> Self {
         let mut words = words.into_iter();
         Self { account: words.next().unwrap_or_default(), words: words.collect() }
+    }
+
+    /// Whether it is done again and again.
+    pub(crate) fn watches(&self) -> bool {
+        let options = self.words.iter().take_while(|word| *word != "--");
+        options.into_iter().any(|word| word == "--watch" || word.starts_with("--watch="))
     }
 
     /// Takes the program's own options out of the words.
@@ -214,7 +224,7 @@ impl Said {
         Ok(said)
     }
 
-    /// The arguments by name.
+    /// The arguments by name, with what is told from now as it is now.
     fn arguments(&self, action: &Action, account: &str) -> Result<BTreeMap<String, String>, Card> {
         let what = || format!("cannot do {} with {account}", action.name);
         let mut words: Vec<String> = self.words.iter().skip(1).cloned().collect();
@@ -235,7 +245,8 @@ impl Said {
                 return Err(Card::usage(what(), format!("--{} is there twice", printable(name)), usage(action, account)));
             }
         }
-        action.bind(&words, named).map_err(|misuse| Card::usage(what(), misuse.to_string(), usage(action, account)))
+        let arguments = action.bind(&words, named).map_err(|misuse| Card::usage(what(), misuse.to_string(), usage(action, account)))?;
+        Ok(action.at(&arguments, now()))
     }
 }
 
@@ -287,32 +298,54 @@ async fn agree(action: &Action, said: &Said, provider: &Provider, context: &Cont
 
 /// The table, or the chart that stands in for it.
 fn show(table: &Table, said: &Said, out: &Output) -> Result<(), Card> {
+    for piece in pieces(table, said, out)? {
+        match piece {
+            Piece::Data(text) => out.data(&text)?,
+            Piece::Note(text) => out.note(&text),
+        }
+    }
+    Ok(())
+}
+
+/// A part of what is shown, by where it goes.
+enum Piece {
+    Data(String),
+    Note(String),
+}
+
+/// What is to be shown; what goes into a file is written.
+fn pieces(table: &Table, said: &Said, out: &Output) -> Result<Vec<Piece>, Card> {
+    let mut pieces = Vec::new();
     if let Some(file) = &said.svg {
         svg::write(table.chart().as_ref(), file, out)?;
         // Who has the drawing wants the rows if they say so.
         if !out.json && !said.chart && !said.table {
-            return Ok(());
+            return Ok(pieces);
         }
     }
     if out.json {
-        return out.json(&sheet::json(table));
+        out.json(&sheet::json(table))?;
+        return Ok(pieces);
     }
     let chart = table.chart().filter(|_| said.chart || out.to_person && !said.table);
     if let Some(chart) = &chart {
-        out.data(&chart::drawn(chart, out.width(), out.paint()))?;
+        pieces.push(Piece::Data(chart::drawn(chart, out.width(), out.paint())));
     }
     if table.rows.is_empty() {
-        out.note(&out.note_paint().dim("nothing there"));
-        return Ok(());
+        pieces.push(Piece::Note(out.note_paint().dim("nothing there")));
+        return Ok(pieces);
     }
     let instead = chart.is_some() && (said.chart || table.rows.len() > MANY_ROWS);
     match (instead && !said.table, out.to_person) {
-        (true, true) => out.note(&out.note_paint().dim(&format!("{} rows: --table shows them, --json keeps them", table.rows.len()))),
+        (true, true) => {
+            let told = format!("{} rows: --table shows them, --json keeps them", table.rows.len());
+            pieces.push(Piece::Note(out.note_paint().dim(&told)));
+        }
         (true, false) => {}
-        (false, true) => out.data(&sheet::drawn(table, out.width(), out.paint()))?,
-        (false, false) => out.data(&sheet::tab_separated(table))?,
+        (false, true) => pieces.push(Piece::Data(sheet::drawn(table, out.width(), out.paint()))),
+        (false, false) => pieces.push(Piece::Data(sheet::tab_separated(table))),
     }
-    Ok(())
+    Ok(pieces)
 }
 
 /// What could be done next with what the rows show: the links of the first row that has some.
@@ -365,6 +398,8 @@ fn describe(action: &Action, account: &str, context: &Context) -> Result<(), Car
     if action.acts {
         lines.push("It changes something in the world, so it asks first; --yes does not.".to_owned());
     }
+    // They are the same for all of them, and are explained in one place.
+    lines.push(hang(&format!("{OF_EVERY_ACTION}; keyfob do --help says more"), 0, Some(context.out.width())));
     context.out.data(&lines.join("\n\n"))
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use keyfob::Session;
 use keyfob_providers::Action;
 
-use super::{Said, show};
+use super::{Piece, Said, pieces, show};
 use crate::account::now;
 use crate::card::Card;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::moment;
-use crate::output::{Output, written};
+use crate::output::{Output, Paint, written};
 use crate::perform::perform;
 
 pub(super) async fn run(session: &Session, action: &Action, said: &Said, every: Duration, context: &Context) -> Result<(), Card> {
@@ -31,6 +31,12 @@ pub(super) async fn run(session: &Session, action: &Action, said: &Said, every: 
             out.data(&out.paint().dim(&heading))?;
         }
         match performed {
+            Ok(performed) if is_drawn_on(out) => {
+                let shown = pieces(&performed.table, said, out)?.into_iter().map(|(Piece::Data(text) | Piece::Note(text))| text);
+                // Above it is the heading with the line behind, below it the cursor.
+                let room = out.height().map_or(usize::MAX, |rows| rows.saturating_sub(3));
+                out.data(&cut(&shown.collect::<Vec<_>>().join("\n"), room, out.paint()))?;
+            }
             Ok(performed) => show(&performed.table, said, out)?,
             // A network or a server that is down for a while ends no watch.
             Err(card) if matches!(card.exit, Exit::Network | Exit::Http) => {
@@ -43,6 +49,17 @@ pub(super) async fn run(session: &Session, action: &Action, said: &Said, every: 
     }
 }
 
+/// What has room: a screen that scrolls would show the end, and not what it is the end of.
+fn cut(text: &str, room: usize, paint: Paint) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= room {
+        return text.to_owned();
+    }
+    let kept = room.saturating_sub(1);
+    let left = paint.dim(&format!("… {} more lines than the screen has room for", lines.len() - kept));
+    lines.into_iter().take(kept).map(str::to_owned).chain([left]).collect::<Vec<_>>().join("\n")
+}
+
 fn is_drawn_on(out: &Output) -> bool {
     out.to_person && out.ansi() && !out.json
 }
@@ -51,4 +68,17 @@ fn is_drawn_on(out: &Output) -> bool {
 fn begin_anew() -> Result<(), Card> {
     let mut stdout = std::io::stdout().lock();
     written(write!(stdout, "\u{1b}[H\u{1b}[2J").and_then(|()| stdout.flush()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taller_than_the_screen_is_cut_and_says_so() {
+        let cut = |room| cut("one\ntwo\nthree\nfour", room, Paint::plain());
+        assert_eq!(cut(4), "one\ntwo\nthree\nfour");
+        assert_eq!(cut(3), "one\ntwo\n… 2 more lines than the screen has room for");
+        assert_eq!(cut(0), "… 4 more lines than the screen has room for");
+    }
 }
