@@ -19,7 +19,7 @@ pub(super) async fn look(account: &Account, context: &Context) -> Vec<Finding> {
     let provider = match context.provider(&account.provider).await {
         Ok(provider) => provider,
         Err(card) => {
-            findings.push(Finding::of_card("provider", &card));
+            findings.push(Finding::of_whole_card("provider", &card));
             return findings;
         }
     };

@@ -82,6 +82,12 @@ impl Finding {
         Self::bad(what, code, card.why(), card.next())
     }
 
+    /// The same, where the reason says nothing without what it is the reason of.
+    fn of_whole_card(what: &'static str, card: &Card) -> Self {
+        let told = Self::of_card(what, card);
+        Self { found: format!("{}: {}", card.what(), card.why()), ..told }
+    }
+
     fn json(&self) -> Value {
         let state = match self.state {
             State::Good => "ok",
@@ -165,4 +171,15 @@ fn ended(findings: &[Finding]) -> Result<(), Card> {
     let what = if bad.len() == 1 { "one thing is wrong".to_owned() } else { format!("{} things are wrong", bad.len()) };
     let where_to = worst.account.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
     Err(Card::new(exit, what, format!("{where_to}{}: {}", worst.what, worst.found), worst.fix.clone().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_that_cannot_be_looked_at_says_what_cannot_be_done() {
+        let card = Card::usage("the sandbox does not play hub", "it plays acme, august", "leave --sandbox away");
+        assert_eq!(Finding::of_whole_card("provider", &card).found, "the sandbox does not play hub: it plays acme, august");
+    }
 }
