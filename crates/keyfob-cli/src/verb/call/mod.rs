@@ -165,7 +165,7 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         None => show::show(came, &session, &args, &context.out, &what).await,
         Some(_) if came.status().is_redirection() => show::show(came, &session, &args, &context.out, &what).await,
         // Whoever reads the data would take the error for it.
-        Some(_) if !came.status().is_success() => came.read(&what).await.map(drop),
+        Some(_) if !came.status().is_success() => came.read(&what, &session.account()).await.map(drop),
         Some(shape) => {
             let most = if args.paginate { args.pages } else { 1 };
             let paging = pages::Paging { session: &session, most, retries: args.retry, pages: opened.provider.pages() };
