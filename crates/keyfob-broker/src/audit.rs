@@ -1,4 +1,5 @@
-//! The book: who did what, with which account, when, and what came of it. Never a query, a body, a header or a secret.
+//! The book: who did what, with which account, when, and what came of it; of an action, also which thing it was done with. Never else what is in a query or a
+//! body, nor a header or a secret.
 //!
 //! A line is durable before the answer that it is about leaves (L17). Where it cannot be written there is no answer: 503, and it says so. What was
 //! done upstream by then is done; so once a line has failed, nothing more is begun until the book can be written again.

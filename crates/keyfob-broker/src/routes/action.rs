@@ -147,7 +147,7 @@ pub(crate) async fn act(
     if !action.acts {
         return Err(Failure::not_allowed());
     }
-    let said = action.at(&arguments(action, &posted.fields), site.keyfob.now());
+    let said = arguments(action, &posted.fields);
     if let Err(misuse) = action.request(&said) {
         let problem = sentence(&misuse.to_string());
         return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
