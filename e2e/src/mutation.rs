@@ -240,7 +240,7 @@ impl Maker<'_> {
         let some = |path: &[&str]| self.get(path).and_then(Value::as_array).is_some_and(|items| !items.is_empty());
         match name {
             "client_secret" => self.text(&["oauth2", "client_auth"]).as_deref() == Some("post"),
-            "refresh_token" => some(&["api", "expired"]),
+            "refresh_token" => self.get(&["api", "expired"]).is_none() || some(&["api", "expired"]),
             "scope" => some(&["oauth2", "scopes"]),
             _ => true,
         }
@@ -354,8 +354,11 @@ impl Maker<'_> {
         let further: Table = [("status".to_owned(), Value::from(vec![status]))].into_iter().collect();
         let mut more = signals.clone();
         more.push(further.into());
-        if signals.is_empty() {
-            self.put(field, "one more", "none", &path, Some(more.into()));
+        match self.get(&path) {
+            // What is left away is 401.
+            None if key == "expired" => self.put(field, "one less", "left away", &path, Some(Value::Array(Vec::new()))),
+            _ if signals.is_empty() => self.put(field, "one more", "none", &path, Some(more.into())),
+            _ => {}
         }
     }
 

@@ -154,9 +154,9 @@ async fn what_no_file_says_is_walked_too() {
     let file = File { name: "nobody".into(), text: NOBODY.to_owned() };
     let provider = keyfob_providers::check(&file.text, &file.name).unwrap_or_else(|problems| panic!("{problems:?}"));
     let overview = provider.overview().map(|action| action.name.clone()).collect();
-    let rare = ["oauth2.token_body", "api.query", "api.pages", "endpoints.token"];
+    let rare = ["oauth2.token_body", "api.query", "api.pages", "api.expired", "endpoints.token"];
     let mutants: Vec<Mutant> = mutants(&file.text, &overview).into_iter().filter(|mutant| rare.contains(&mutant.field)).collect();
-    assert!(mutants.len() >= 9, "{}", mutants.len());
+    assert!(mutants.len() >= 10, "{}", mutants.len());
     let walks = std::iter::once(file.text.clone()).chain(mutants.iter().map(|mutant| mutant.text.clone()));
     let mut ends = walked(walks.map(|client| (file.clone(), client)).collect()).await.into_iter();
     let whole = ends.next().unwrap();
@@ -190,7 +190,6 @@ parameter_names = { client_id = "appid" }
 [api]
 base_url = "https://api.nobody.example/v1"
 query = { key = "{key}" }
-expired = [{ status = [401] }]
 pages = { counts = "items", parameter = "offset", items = "/entries" }
 
 [deviations]

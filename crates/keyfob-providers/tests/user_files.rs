@@ -58,6 +58,19 @@ fn a_file_adds_a_provider() {
     assert!(catalogue.get("telldus").is_ok(), "the others are there too");
 }
 
+/// Who writes a file and knows no more than the RFC (RFC 6750 §3.1) gets tokens that are renewed.
+#[test]
+fn that_a_token_has_ended_is_told_by_401_where_the_file_says_nothing() {
+    let expired = |said: &str| {
+        let text = HUB.replace("headers = { x-shop", &format!("{said}\nheaders = {{ x-shop"));
+        let settings = check(&text, "my-hub.toml").expect("clean").settings(&|_| Some("corner".to_owned())).expect("settings");
+        settings.api.expired.iter().flat_map(|signal| signal.statuses.clone()).collect::<Vec<u16>>()
+    };
+    assert_eq!(expired(""), [401]);
+    assert_eq!(expired("expired = []"), [] as [u16; 0], "an empty list says that nothing tells it");
+    assert_eq!(expired("expired = [{ status = [403] }]"), [403], "what is said stands alone");
+}
+
 /// A field that becomes part of a host must not become another host.
 #[test]
 fn a_field_cannot_lead_elsewhere() {

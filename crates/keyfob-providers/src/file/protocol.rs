@@ -1,6 +1,6 @@
 //! `[endpoints]`, `[oauth1]` and `[api]`: what the protocol needs to know. `[oauth2]` has a file of its own.
 
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, StatusCode};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::{Attach, Limits, ResetIn, Signal, Template};
 use serde_json::Value;
@@ -87,7 +87,11 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
     let headers = headers(table.reader, table.pairs("headers"), &known);
     let query =
         table.pairs("query").into_iter().filter_map(|(key, text)| Some((key.name, table.reader.template(&text, &known)?))).collect();
-    let expired = signals(&table, "expired");
+    let mut expired = signals(&table, "expired");
+    // Whoever says nothing has the RFC's own signal (RFC 6750 §3.1); that there is none is said, by an empty list. A signed call has no token that ends.
+    if kind != Kind::OAuth1 && table.get("expired").is_none() {
+        expired.push(Signal { statuses: vec![StatusCode::UNAUTHORIZED.as_u16()], pointer: None, values: Vec::new() });
+    }
     let failed = signals(&table, "failed");
     let message = table.texts("message");
     for pointer in &message {

@@ -193,7 +193,8 @@ pub(super) struct Api {
     pub(super) attach: Attach,
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
-    #[serde(default)]
+    /// Left away it is 401, and an empty list is none.
+    #[serde(default = "unauthorized")]
     pub(super) expired: Vec<Signal>,
     #[serde(default)]
     pub(super) failed: Vec<Signal>,
@@ -266,6 +267,10 @@ pub(super) struct Signal {
     pub(super) pointer: Option<String>,
     #[serde(default)]
     pub(super) values: Vec<Value>,
+}
+
+fn unauthorized() -> Vec<Signal> {
+    vec![Signal { status: vec![401], pointer: None, values: Vec::new() }]
 }
 
 /// The request of an action. How its answer is shown is not walked: no file says what a provider answers.

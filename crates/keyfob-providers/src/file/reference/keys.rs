@@ -281,10 +281,10 @@ pub(super) const API: Section = Section {
         key(
             "expired",
             Tables(&SIGNAL),
-            "Answers that mean: the token has ended, refresh it",
+            "Answers that mean: the token has ended, refresh it; `[]`: none does",
             "[{ status = [403], pointer = \"/error/code\", values = [2, 3] }]",
         )
-        .or("401"),
+        .or("401 (RFC 6750 §3.1); none under `oauth1`"),
         key(
             "failed",
             Tables(&SIGNAL),
