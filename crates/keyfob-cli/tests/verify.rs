@@ -48,3 +48,27 @@ async fn a_walk_reads_only_and_its_report_holds_nothing_of_the_person() {
         assert!(!telldus.contains(secret) && !netatmo.contains(secret));
     }
 }
+
+/// A login alone says nothing about the API: where the file has no action to try, its base URL has to answer, or a path that the person names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_on_which_the_api_answered_nothing_verifies_nothing() {
+    let mut house = House::new().await;
+    house.log_in("telldus").await;
+    let vault = house.vault().display().to_string();
+    house.set("KEYFOB_VAULT", &vault);
+    let app = house.sandbox.app("telldus");
+    let keys = serde_json::json!({"client_id": app.client_id, "client_secret": app.client_secret}).to_string();
+    house.run_with(&["app", "add", "telldus", "--stdin"], &keys).await.exits(0);
+    let origin = house.sandbox.origin("telldus").to_string();
+    house.unset("KEYFOB_SANDBOX");
+    // The same provider, of which nobody wrote an action down.
+    let text = keyfob_providers::Catalogue::embedded().text("telldus").expect("a file");
+    let bare = text.split("\n[actions.").next().expect("what is before them");
+    house.file("config/providers/telldus.toml", &format!("{bare}\n[origins]\n\"*\" = \"{origin}\"\n"));
+    let walked = house.run(&["provider", "verify", "telldus", "--live"]).await.exits(1);
+    assert!(walked.stdout.contains("| the base URL | refused by the provider | **no** |"), "{}", walked.stdout);
+    assert!(walked.stderr.contains("--live --get PATH"), "{}", walked.stderr);
+    let path = "/json/devices/list?supportedMethods=1";
+    let named = house.good(&["provider", "verify", "telldus", "--live", "--get", path]).await;
+    assert!(named.contains("| a call of one's own | answered | ok |") && !named.contains(path), "{named}");
+}
