@@ -40,7 +40,8 @@ const UNSAYABLE: &[(&str, &str, &str)] = &[
         "magento2",
         "Adobe Commerce (Magento 2)",
         "No person is sent anywhere: an administrator activates the integration, and the shop POSTs key, secret and verifier to a URL of the app's. There is no \
-         answer that a login of ours could be waiting for. Tokens made so can be imported (`keyfob import`).",
+         answer that a login of ours could be waiting for. Nor can tokens made so be imported: that takes a file, and no file goes without an address where a \
+         person approves.",
     ),
     ("plentymarkets", "plentymarkets", "Where its logins begin is in no page that was found."),
     (
