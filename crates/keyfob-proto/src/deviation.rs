@@ -70,6 +70,8 @@ deviations! {
         "OAuth 2: the token answer has no `token_type`.";
     NestedTokens, "nested-tokens", "RFC 6749 §5.1",
         "OAuth 2: the members of a token answer are not at its top but further down, in an object that the provider's settings point to (`tokens_at`).";
+    NoVerifier, "no-verifier", "RFC 5849 §2.2",
+        "OAuth 1: the redirect carries no `oauth_verifier`, as before revision A of the protocol. It still has to name our token, but whoever sends somebody else the URL of a login of their own gets that person's account (session fixation): nothing that a client does stops it.";
     NullMembers, "null-members", "RFC 6749 §5.1",
         "OAuth 2: a member of a token answer that has no value is `null`, where it should not be there.";
     OtherTokenType, "other-token-type", "RFC 6749 §7.1",

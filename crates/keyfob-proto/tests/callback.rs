@@ -444,6 +444,37 @@ fn i5_a_denial_counts_only_if_it_names_our_token() {
 }
 
 #[test]
+fn i5_without_verifier_only_where_that_is_allowed_and_only_for_our_token() {
+    let client = oauth1_client(|settings, flow| {
+        settings.deviations = deviations(&[Deviation::NoVerifier]);
+        flow.callback = oauth1::CallbackAt::Authorize;
+    });
+    let (url, pending) = begin1(&client, Callback::Url(CALLBACK.into()), TEMPORARY).expect("temporary credentials");
+    assert!(url.contains("oauth_callback="), "{url}");
+    for query in [
+        "",
+        "oauth_token=other",
+        "oauth_token=",
+        "oauth_token=temporary-1&oauth_token=temporary-1",
+        "oauth_token=temporary-1&oauth_verifier=",
+    ] {
+        refused_alive(pending.verify(Answer::Query(query), NOW));
+    }
+    refused_alive(pending.verify(Answer::read("481516"), NOW));
+    let verified = pending.verify(Answer::Query("oauth_token=temporary-1"), NOW).expect("allowed");
+    let exchange = client.exchange(verified, NOW, &Chance::new(1)).expect("an exchange");
+    assert_eq!(read_signed(exchange.request()).verifier(), None);
+    let received = exchange.receive(&form_answer(200, "oauth_token=token-1&oauth_token_secret=secret-1"), NOW).expect("token credentials");
+    assert!(received.tolerated.contains(&Deviation::NoVerifier), "loud: {:?}", received.tolerated);
+    // One that comes all the same is used, and nothing is told then.
+    let verified = pending.verify(Answer::Query("oauth_token=temporary-1&oauth_verifier=v1"), NOW).expect("verified");
+    let exchange = client.exchange(verified, NOW, &Chance::new(1)).expect("an exchange");
+    assert_eq!(read_signed(exchange.request()).verifier(), Some("v1"));
+    let error = pending.verify(Answer::Query("denied=temporary-1"), NOW).expect_err("denied");
+    assert!(error.ends_login(), "{error}");
+}
+
+#[test]
 fn i11_a_pin_is_trimmed_and_taken_only_where_one_was_asked_for() {
     let pending = oauth1_pending(Callback::OutOfBand);
     let client = oauth1_client(|_, _| {});

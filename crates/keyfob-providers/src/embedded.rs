@@ -102,6 +102,7 @@ pub(crate) const EMBEDDED: &[(&str, &str)] = embedded! {
     "todoist.toml",
     "trakt.toml",
     "trello.toml",
+    "tripit.toml",
     "tumblr-oauth1.toml",
     "tumblr.toml",
     "twitch.toml",

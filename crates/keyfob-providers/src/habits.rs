@@ -4,7 +4,7 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement};
 use keyfob_proto::oauth2::{ClientAuth, TokenBody};
-use keyfob_proto::{Attach, Limits, ResetIn, Signal, Template};
+use keyfob_proto::{Attach, Deviation, Limits, ResetIn, Signal, Template};
 
 use crate::pages::{Counts, Pages};
 use crate::provider::Provider;
@@ -18,6 +18,10 @@ impl Provider {
             FlowSpec::OAuth1 { .. } => oauth1(&self.spec.flow),
             FlowSpec::OAuth2(spec) => oauth2(spec, self.pkce_off.as_deref()),
         };
+        if self.deviations.iter().any(|(deviation, _)| *deviation == Deviation::NoVerifier) {
+            let sentence = "No verifier comes back with the person: open no authorize URL of it that somebody else sent you, for they would get your account.";
+            habits.push(sentence.to_owned());
+        }
         let api = &self.spec.api;
         match &api.attach {
             Attach::Query(name) => habits.push(format!("A call carries the token in the query, as {name}.")),

@@ -346,6 +346,13 @@ fn each_mistake_is_told_with_its_place() {
             "expected an origin",
             "",
         ),
+        (
+            "missing-token-type = \"The answers have none.\"",
+            "no-verifier = \"None comes.\"\ndenial-without-verifier = \"So it says no.\"",
+            "\"None comes.\"",
+            "the deviations no-verifier and denial-without-verifier at once",
+            "an approval, or a denial",
+        ),
         ("keep = [", "origins = { \"*\" = \"http://far.example\" }\nkeep = [", "\"http://far", "expected an absolute https URL", ""),
     ];
     for (from, to, at, message, hint) in cases {
@@ -355,6 +362,15 @@ fn each_mistake_is_told_with_its_place() {
         let expected = place(from, to, at);
         assert!(line == expected.0 && column.abs_diff(expected.1) <= 1, "{to}: {line}:{column}, expected {expected:?}: {told}");
     }
+}
+
+#[test]
+fn a_pin_is_a_verifier() {
+    let text = GOOD
+        .replace("[oauth2]", "[client.redirect]\noob = true\n\n[oauth2]")
+        .replace("missing-token-type = \"The answers have none.\"", "no-verifier = \"None comes.\"");
+    let told = problems(&text);
+    assert!(told.len() == 1 && told[0].to_string().contains("client.redirect.oob with the deviation no-verifier"), "{told:?}");
 }
 
 #[test]

@@ -50,12 +50,6 @@ const UNSAYABLE: &[(&str, &str, &str)] = &[
         "The token endpoint wants the account's API key as the name of Basic, and no client id: no way of client authentication that has a name.",
     ),
     (
-        "tripit",
-        "TripIt",
-        "OAuth 1.0 before revision A: the callback is on the authorization URL, and no verifier comes back. Whoever approved may be somebody else than who is \
-         logged in (session fixation), so Keyfob takes no such login.",
-    ),
-    (
         "wechat",
         "WeChat",
         "Its authorization URL has to end in a fragment (`#wechat_redirect`), where RFC 6749 §3.1 allows none, and errors of its token endpoint are \
@@ -81,7 +75,7 @@ const ENDED: &[(&str, &str, &str)] = &[
         "New apps are not taken, as is generally known, so nobody could log in. It has names of its own (`app_id`, `perms`), and answers by a form.",
     ),
     ("etsy-v2", "Etsy (version 2)", "Ended. `etsy` is what came after it."),
-    ("goodreads", "Goodreads", "No new keys since 2020; and OAuth 1.0 before revision A, without verifier, as TripIt."),
+    ("goodreads", "Goodreads", "No new keys since 2020; and OAuth 1.0 before revision A, as TripIt."),
     ("pocket", "Pocket", "The service has ended. Its three steps were not signed, and no OAuth."),
     ("polar-v4", "Polar AccessLink (version 4)", "Where its API is was in no page that was found. `polar-v3` is there."),
     ("runkeeper", "Runkeeper", "Its API is closed to new apps, as far as is known."),

@@ -26,6 +26,8 @@ pub struct Pending {
     /// `None`: a PIN will be typed.
     callback: Option<String>,
     denial_without_verifier: bool,
+    #[serde(default)]
+    no_verifier: bool,
     keep: Vec<String>,
     tolerated: Vec<String>,
     created_at: Timestamp,
@@ -86,6 +88,7 @@ impl Pending {
             issued,
             callback,
             denial_without_verifier: allowed.contains(&Deviation::DenialWithoutVerifier),
+            no_verifier: allowed.contains(&Deviation::NoVerifier),
             keep,
             tolerated: tolerated.into_iter().map(|deviation| deviation.name().to_owned()).collect(),
             created_at: now,
@@ -108,7 +111,8 @@ impl Pending {
     }
 
     /// Judges what came back: that it names our temporary token (RFC 5849 §2.2), has a verifier, or is a denial, and its age. A bare PIN
-    /// is taken only where one was asked for (`oob`).
+    /// is taken only where one was asked for (`oob`). Without a verifier it is taken where the provider is allowed that
+    /// ([`Deviation::NoVerifier`]): then the token alone says which login it answers, so keep this where only the browser that began the login gets at it.
     ///
     /// # Errors
     ///
@@ -154,7 +158,7 @@ impl Pending {
         self.verify_query(redirect.query, tolerated)
     }
 
-    fn verify_query(&self, query: &str, tolerated: Tolerated) -> Result<Verified, Error> {
+    fn verify_query(&self, query: &str, mut tolerated: Tolerated) -> Result<Verified, Error> {
         let parameters = Parameters::read(query, SECTION, "RFC 5849 §3.1")?;
         // Which login this answers comes first: nothing that does not name our token may touch our login.
         let names_us = |name: &str| parameters.get(name).is_some_and(|token| self.issued.token.same_as(token));
@@ -167,6 +171,11 @@ impl Pending {
         match parameters.get("oauth_verifier") {
             Some(verifier) if is_vschar(verifier) => Ok(self.verified(Some(Secret::new(verifier)), parameters.keep(&self.keep), tolerated)),
             None if self.denial_without_verifier => Err(denied()),
+            // What is left is the token: that it is ours was judged above, and where this login is kept, to whose browser it belongs.
+            None if self.no_verifier => {
+                tolerated.insert(Deviation::NoVerifier);
+                Ok(self.verified(None, parameters.keep(&self.keep), tolerated))
+            }
             None => Err(Misbehaved::deviation(Deviation::DenialWithoutVerifier, "oauth_verifier", "none").into()),
             Some(_) => Err(Misbehaved::new(SECTION, "oauth_verifier", "an empty value, or one with spaces or control characters").into()),
         }

@@ -2,7 +2,7 @@
 
 use keyfob_proto::{Deviation, Endpoint, Origin};
 
-use super::document::Node;
+use super::document::{Content, Node};
 use super::reader::{Reader, Table};
 use super::{action, client, protocol};
 use crate::nearest;
@@ -27,6 +27,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let status = status(&top);
     let sources = sources(&top);
     let deviations = deviations(&top);
+    one_meaning(&top, tree);
     let moves = moves(&top);
     let independent_client = top.text("independent_client").map(|text| text.value);
     let verified = top.get("verified").and_then(|_| top.date("verified"));
@@ -141,6 +142,22 @@ fn deviations(top: &Table<'_>) -> Vec<(Deviation, String)> {
         }
     }
     deviations
+}
+
+/// A redirect without verifier is an approval or a denial, and a PIN is a verifier (RFC 5849 §2.2).
+fn one_meaning(top: &Table<'_>, tree: &Node) {
+    let Some(deviations) = tree.get("deviations") else { return };
+    let Some(node) = deviations.get(Deviation::NoVerifier.name()) else { return };
+    if deviations.get(Deviation::DenialWithoutVerifier.name()).is_some() {
+        let message = format!("the deviations {} and {} at once", Deviation::NoVerifier, Deviation::DenialWithoutVerifier);
+        let hint = "what a redirect without verifier means is one thing: an approval, or a denial".to_owned();
+        top.reader.problem(node.place, message, Some(hint));
+    }
+    let oob = tree.get("client").and_then(|client| client.get("redirect")?.get("oob"));
+    if let Some(oob) = oob.filter(|oob| matches!(oob.value, Content::Flag(true))) {
+        let message = format!("client.redirect.oob with the deviation {}: the PIN is a verifier", Deviation::NoVerifier);
+        top.reader.problem(oob.place, message, None);
+    }
 }
 
 /// `[scopes]`: names are the provider's own, so any goes that RFC 6749 §3.3 lets through; what each allows is a sentence.

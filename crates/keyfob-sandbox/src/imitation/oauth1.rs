@@ -44,7 +44,9 @@ impl Imitated {
         let temporary = Temporary { consumer: self.app.client_id.clone(), secret: secret.clone(), callback, issued, verifier: None };
         held(&self.credentials).put_temporary(token.clone(), temporary);
         let mut pairs = vec![("oauth_token", token.as_str()), ("oauth_token_secret", &secret)];
-        if self.file.deviates("callback-confirmed-otherwise") {
+        if self.file.oauth1.callback != Callback::RequestToken {
+            // There is nothing to confirm.
+        } else if self.file.deviates("callback-confirmed-otherwise") {
             pairs.push(("oauth_callback_confirmed", "1"));
         } else if !self.file.deviates("callback-unconfirmed") {
             pairs.push(("oauth_callback_confirmed", "true"));
@@ -81,9 +83,13 @@ impl Imitated {
             let name = if self.file.deviates("denial-without-verifier") { "oauth_token" } else { "denied" };
             return Reply::redirect(&with_query(&callback, &[(name, &token)]));
         }
-        let verifier = chance::hex(10);
-        temporary.verifier = Some(verifier.clone());
-        let mut back = vec![("oauth_token".to_owned(), token), ("oauth_verifier".to_owned(), verifier)];
+        let mut back = vec![("oauth_token".to_owned(), token)];
+        // Before revision A an approval is all that there is.
+        let verifier = if self.file.deviates("no-verifier") { String::new() } else { chance::hex(10) };
+        if !verifier.is_empty() {
+            back.push(("oauth_verifier".to_owned(), verifier.clone()));
+        }
+        temporary.verifier = Some(verifier);
         back.extend(self.kept());
         let pairs: Vec<(&str, &str)> = back.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         Reply::redirect(&with_query(&callback, &pairs))
@@ -96,7 +102,7 @@ impl Imitated {
             self.right_method(call)?;
             let token = request.token().unwrap_or_default().to_owned();
             let expected = held(&self.credentials).temporary.get(&token).and_then(|temporary| temporary.verifier.clone());
-            if expected.is_none() || expected.as_deref() != request.verifier() {
+            if expected.is_none() || expected.as_deref().filter(|verifier| !verifier.is_empty()) != request.verifier() {
                 return Err("the verifier is missing, or another one".to_owned());
             }
             self.right_parameters(&request, &self.file.oauth1.access_token_params, &self.places.token)?;
