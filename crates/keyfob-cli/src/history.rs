@@ -127,6 +127,7 @@ mod tests {
             token: spent,
             grant: None,
             since: Timestamp::from_unix(0),
+            since_at_server: None,
             by: by.clone(),
             why: "ends soon".to_owned(),
             unanswered: 0,

@@ -24,7 +24,7 @@ impl Keyfob {
             }
             match held {
                 // A right that can be lost with a connection may be somebody's who does not know yet: then the note tells, as it tells a refresh.
-                Some(hold) if !hold.may_lapse() || !self.is_being_spent(&found.value) => return Ok((hold, found)),
+                Some(hold) if !self.is_being_spent(&found.value, &hold) => return Ok((hold, found)),
                 _ if begun.elapsed() >= patience => return Err(Error::held(&found.value)),
                 held => {
                     drop(held);

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use keyfob_proto::{App, Timestamp};
+use tokio::time::Instant;
 
 use crate::account::{Account, AccountId, PendingLogin};
 use crate::history::Entry;
@@ -109,24 +110,32 @@ pub struct EntryNumber(pub u64);
 #[must_use = "dropping it gives the right away"]
 pub struct Hold {
     _held: Box<dyn Send + Sync>,
-    may_lapse: bool,
+    /// The server's clock when it gave the right, and when that was here; `None` for a right that ends with its holder and not before.
+    server: Option<(Timestamp, Instant)>,
 }
 
 impl Hold {
     /// Holds whatever frees the right when it is dropped.
     pub fn new(held: impl Send + Sync + 'static) -> Self {
-        Self { _held: Box::new(held), may_lapse: false }
+        Self { _held: Box::new(held), server: None }
     }
 
     /// The same, where the right can also end while its holder lives: with the connection to a server that is started again. Whoever has
-    /// the right next looks at the account's note first.
-    pub fn that_may_lapse(held: impl Send + Sync + 'static) -> Self {
-        Self { _held: Box::new(held), may_lapse: true }
+    /// the right next looks at the account's note first, and how old that is tells the server's clock: it said `now` with the right. The machines' own
+    /// clocks may be an hour apart.
+    pub fn that_may_lapse(held: impl Send + Sync + 'static, now: Timestamp) -> Self {
+        Self { _held: Box::new(held), server: Some((now, Instant::now())) }
     }
 
     /// Whether the holder before may still be at work.
     pub(crate) fn may_lapse(&self) -> bool {
-        self.may_lapse
+        self.server.is_some()
+    }
+
+    /// What the server's clock shows by now.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        let (then, read) = self.server?;
+        Some(then.plus(i64::try_from(read.elapsed().as_secs()).unwrap_or(i64::MAX)))
     }
 }
 

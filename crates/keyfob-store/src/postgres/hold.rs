@@ -4,9 +4,10 @@
 //! If the connection breaks, every right that was held through it is gone while its holder may still act. That is why a write counts by its
 //! generation, and never by the right.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use keyfob::proto::Timestamp;
 use keyfob::store::Hold;
 use keyfob::{AccountId, StoreError};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -25,7 +26,9 @@ const SETTINGS: &str = "
     SET application_name = 'keyfob locks';
     SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'statement_timeout');
 ";
-const TAKE: &str = "SELECT key, pg_try_advisory_lock(key), pg_backend_pid() FROM unnest($1::bigint[]) AS key";
+const TAKE: &str = "
+    SELECT key, pg_try_advisory_lock(key), pg_backend_pid(), floor(extract(epoch FROM clock_timestamp()))::bigint
+    FROM unnest($1::bigint[]) AS key";
 const FREE: &str = "SELECT pg_advisory_unlock(key) FROM unnest($1::bigint[]) AS key";
 
 type Line = mpsc::UnboundedSender<Wish>;
@@ -45,7 +48,7 @@ struct Held {
 }
 
 enum Wish {
-    Take { key: i64, answer: oneshot::Sender<Option<Held>> },
+    Take { key: i64, answer: oneshot::Sender<Option<(Held, Timestamp)>> },
     Free { key: i64 },
 }
 
@@ -63,7 +66,7 @@ impl Holds {
             if self.line().await?.send(Wish::Take { key, answer }).is_ok()
                 && let Ok(held) = answered.await
             {
-                return Ok(held.map(Hold::that_may_lapse));
+                return Ok(held.map(|(held, now)| Hold::that_may_lapse(held, now)));
             }
         }
         let lost = Failure::silence(self.connections.address(), Fate::Unsent);
@@ -162,19 +165,19 @@ impl Session {
             async { if wanted.is_empty() { Ok(Vec::new()) } else { self.client.query(&self.take, &[&wanted]).await } },
         );
         free.map_err(ended)?;
-        let mut got = HashSet::new();
+        let mut got = HashMap::new();
         for row in take.map_err(ended)? {
-            let (key, taken, backend): (i64, bool, i32) = (row.get(0), row.get(1), row.get(2));
+            let (key, taken, backend, now): (i64, bool, i32, i64) = (row.get(0), row.get(1), row.get(2), row.get(3));
             if backend != self.backend {
                 // What one server process locked for us another would be asked to free: such locks are nobody's.
                 return Err("another server process answers: a pooler in transaction mode cannot hold locks");
             }
             if taken {
-                got.insert(key);
+                got.insert(key, Timestamp::from_unix(now));
             }
         }
         for (key, answer) in asked {
-            let held = line.upgrade().filter(|_| got.contains(&key)).map(|line| Held { key, line });
+            let held = line.upgrade().and_then(|line| Some((Held { key, line }, *got.get(&key)?)));
             if held.is_none() {
                 self.held.remove(&key);
             }

@@ -104,6 +104,10 @@ pub struct Spending {
     pub grant: Option<String>,
     /// Since when.
     pub since: Timestamp,
+    /// The same moment by the clock of the database server that gives out the right to refresh: what every machine can hold against the time it reads
+    /// there, whatever their own clocks say. `None` where no server does, and in notes of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_at_server: Option<Timestamp>,
     /// By whom.
     pub by: Actor,
     /// What for: `ends soon`, `asked for`, …

@@ -96,6 +96,7 @@ async fn a_refusal_is_a_persons_business_and_no_lost_token_is_suspected() {
         token: Fingerprint::of(&Secret::new("access-1")),
         grant: Some(GRANT.to_owned()),
         since: Timestamp::from_unix(NOW - 300),
+        since_at_server: None,
         by: Actor { host: "attic".to_owned(), pid: 4711, program: "keyfob".to_owned(), instance: None, kernel: None },
         why: "ends soon".to_owned(),
         unanswered: 0,

@@ -8,6 +8,7 @@ use keyfob::{Account, Error, Health};
 
 use super::house::{House, NOW, tokens};
 use super::provider::Act;
+use super::watched::SERVER;
 
 /// The account, with a note of a refresh that somebody began this many seconds ago.
 pub async fn being_spent(by: Actor, seconds: i64) -> House {
@@ -19,8 +20,22 @@ pub async fn being_spent(by: Actor, seconds: i64) -> House {
 
 async fn noted(house: &House, by: Actor, seconds: i64) -> Account {
     let (token, since) = (Fingerprint::of(&Secret::new("refresh-1")), Timestamp::from_unix(NOW - seconds));
-    let note = Spending { token, grant: None, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false, not_before: None };
+    let (since_at_server, why) = (Some(SERVER.plus(-seconds)), "ends soon".to_owned());
+    let note = Spending { token, grant: None, since, since_at_server, by, why, unanswered: 0, over: false, not_before: None };
     Account { spending: Some(note), ..house.kept().await }
+}
+
+/// The same by a machine whose clock is that far from ours; or by one that did not write down the server's.
+async fn noted_elsewhere(seconds: i64, off: i64, knows_server: bool) -> House {
+    let house = House::new().await;
+    *house.store.lapsing.lock().unwrap() = true;
+    let mut account = noted(&house, elsewhere(), seconds).await;
+    if let Some(note) = &mut account.spending {
+        note.since = note.since.plus(off);
+        note.since_at_server = note.since_at_server.filter(|_| knows_server);
+    }
+    house.put(account).await;
+    house
 }
 
 /// The one that holds the note was alive, and writes what it got: whoever waits gets that, and the token was not spent once more.
@@ -43,6 +58,31 @@ pub fn elsewhere() -> Actor {
 #[tokio::test(start_paused = true)]
 async fn d2_a_right_that_lapsed_is_not_taken_while_its_holder_may_be_spending() {
     waits_for_the_holder(&being_spent(elsewhere(), 1).await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_the_clocks_of_machines_do_not_tell_how_old_a_note_is() {
+    for off in [-3600, -71, 71, 3600] {
+        waits_for_the_holder(&noted_elsewhere(1, off, true).await).await;
+        let old = noted_elsewhere(71, off, true).await;
+        assert_eq!(old.session().await.token(0).await.unwrap().expose(), "access-2", "{off}");
+    }
+    // Where there is nothing else, as in an older version's note, they do.
+    waits_for_the_holder(&noted_elsewhere(1, 0, false).await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_a_note_says_when_it_was_begun_by_the_clock_of_the_server_alone() {
+    for lapses in [true, false] {
+        let house = House::new().await;
+        *house.store.lapsing.lock().unwrap() = lapses;
+        house.provider.habits(|habits| habits.delay = Duration::from_secs(10));
+        let session = house.session().await;
+        let under_way = tokio::spawn(async move { session.token(0).await.map(drop) });
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(house.kept().await.spending.unwrap().since_at_server, lapses.then_some(SERVER));
+        under_way.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,8 +18,17 @@ async fn killed(house: &House) {
     let by = Actor { host: "attic".to_owned(), pid: 4711, program: "cron-job".to_owned(), instance: None, kernel: None };
     let token = Fingerprint::of(&Secret::new("refresh-1"));
     let since = Timestamp::from_unix(NOW - 10_000);
-    account.spending =
-        Some(Spending { token, grant: None, since, by, why: "ends soon".to_owned(), unanswered: 0, over: false, not_before: None });
+    account.spending = Some(Spending {
+        token,
+        grant: None,
+        since,
+        since_at_server: None,
+        by,
+        why: "ends soon".to_owned(),
+        unanswered: 0,
+        over: false,
+        not_before: None,
+    });
     house.store.put_account(&account, Expected::Generation(record.generation), None).await.unwrap();
 }
 

@@ -159,6 +159,7 @@ async fn d4_a_holder_that_hangs_is_named() {
         token: Fingerprint::of(&Secret::new("refresh-1")),
         grant: None,
         since: Timestamp::from_unix(NOW - 30),
+        since_at_server: None,
         by,
         why: "ends soon".to_owned(),
         unanswered: 0,

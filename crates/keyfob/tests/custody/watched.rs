@@ -12,6 +12,9 @@ use tokio::sync::Notify;
 /// What happened, in order: in the store, and at the provider.
 pub type Log = Arc<Mutex<Vec<String>>>;
 
+/// What the clock of the server shows that gives out rights which may lapse: nobody's else.
+pub const SERVER: Timestamp = Timestamp::from_unix(super::house::NOW + 5 * 3600);
+
 /// What a write brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -174,7 +177,7 @@ impl Store for Watched {
             let hold = self.inner.try_hold(id).await?;
             self.note(if hold.is_some() { "hold" } else { "no hold" });
             // As a database server's, which forgets who has it when it is started again.
-            Ok(if *self.lapsing.lock().unwrap() { hold.map(Hold::that_may_lapse) } else { hold })
+            Ok(if *self.lapsing.lock().unwrap() { hold.map(|hold| Hold::that_may_lapse(hold, SERVER)) } else { hold })
         })
     }
 

@@ -5,6 +5,7 @@ use keyfob_proto::Timestamp;
 use crate::history::{Event, Fingerprint, Spending};
 use crate::keyfob::Keyfob;
 use crate::moment;
+use crate::store::Hold;
 
 use super::Why;
 
@@ -21,7 +22,7 @@ pub(super) struct Note {
 
 impl Note {
     /// About to spend this token, where that note was found.
-    pub(super) fn new(keyfob: &Keyfob, token: Fingerprint, grant: Option<&str>, why: Why, found: Option<&Spending>) -> Self {
+    pub(super) fn new(keyfob: &Keyfob, hold: &Hold, token: Fingerprint, grant: Option<&str>, why: Why, found: Option<&Spending>) -> Self {
         // One about another token tells nothing about this one.
         let found = found.filter(|found| found.token == token);
         let abandoned = found.is_some_and(|found| !found.over);
@@ -34,7 +35,8 @@ impl Note {
         let earlier = earlier.filter(|earlier| earlier.unanswered > 0);
         let unanswered = earlier.as_ref().map_or(0, |earlier| earlier.unanswered);
         let (since, by, grant) = (keyfob.now(), keyfob.actor().clone(), grant.map(str::to_owned));
-        let ours = Spending { token, grant, since, by, why: why.as_str().to_owned(), unanswered, over: false, not_before: None };
+        let (since_at_server, why) = (hold.server_time(), why.as_str().to_owned());
+        let ours = Spending { token, grant, since, since_at_server, by, why, unanswered, over: false, not_before: None };
         Self { ours, earlier, abandoned }
     }
 
@@ -79,7 +81,7 @@ mod tests {
 
     fn note(token: &str, found: Option<&Spending>) -> Note {
         let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(HyperTransport::new().expect("a transport")));
-        Note::new(&keyfob, Fingerprint::of(&Secret::new(token)), None, Why::EndsSoon, found)
+        Note::new(&keyfob, &Hold::new(()), Fingerprint::of(&Secret::new(token)), None, Why::EndsSoon, found)
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Shared {
                 return Ok(Begin::Over(known));
             }
             // Two may believe that it is their turn. The one whose note comes second sees the first one's here, for it writes over what it has read.
-            if hold.may_lapse() && self.is_being_spent(&known) {
+            if self.keyfob.is_being_spent(known.account(), hold) {
                 return Ok(Begin::Lapsed);
             }
             let name = || known.account().name.clone();
@@ -139,7 +139,7 @@ impl Shared {
             };
             let Renewal { exchange, token, grant } = renewal;
             self.check_bound(&known, exchange.request().origin())?;
-            let note = Note::new(&self.keyfob, token, grant, why, known.account().spending.as_ref());
+            let note = Note::new(&self.keyfob, hold, token, grant, why, known.account().spending.as_ref());
             let account = Account { spending: Some(note.ours.clone()), ..known.account().clone() };
             match self.put(&known, account, note.event()).await {
                 Ok(known) => return Ok(Begin::Ours(Box::new(Begun { client, exchange, note, known }))),

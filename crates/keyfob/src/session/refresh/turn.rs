@@ -45,7 +45,7 @@ impl Shared {
                 // Asked here so that a flight that has to wait can still be called off; asked once more where the note is written.
                 let is_free = !hold.may_lapse() || {
                     let known = self.read().await?;
-                    !self.is_being_spent(&known)
+                    !self.keyfob.is_being_spent(known.account(), &hold)
                 };
                 if is_free {
                     flight.begin()?;
@@ -69,19 +69,18 @@ impl Shared {
     }
 }
 
-impl Shared {
+impl Keyfob {
     /// Whether somebody who lost the right without knowing may be spending the token at this moment: a database server that was started
     /// again has forgotten whose turn it was, and two who spend one token end the login. Until its request cannot be under way any more.
-    pub(super) fn is_being_spent(&self, known: &Known) -> bool {
-        self.keyfob.is_being_spent(known.account())
-    }
-}
-
-impl Keyfob {
-    /// Whether the account's note is of somebody else who may still be at work.
-    pub(crate) fn is_being_spent(&self, account: &Account) -> bool {
+    ///
+    /// How old the note is tells the clock that both have read, the server's. Its writer's own may be an hour from ours, which would make a note of this
+    /// moment look old, and the token be spent twice. Only an older version's note has no other time than that.
+    pub(crate) fn is_being_spent(&self, account: &Account, hold: &Hold) -> bool {
         let Some(note) = account.spending.as_ref().filter(|note| !note.over) else { return false };
-        let age = self.now().since(note.since).unsigned_abs();
-        age < UNDER_WAY.as_secs() && note.by != *self.actor() && note.by.may_live()
+        let age = match (hold.server_time(), note.since_at_server) {
+            (Some(now), Some(since)) => now.since(since),
+            _ => self.now().since(note.since),
+        };
+        hold.may_lapse() && age.unsigned_abs() < UNDER_WAY.as_secs() && note.by != *self.actor() && note.by.may_live()
     }
 }
