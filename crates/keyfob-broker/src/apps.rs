@@ -11,7 +11,7 @@ use keyfob::{Error, StoreError};
 use keyfob_providers::{Field, Provider};
 
 use crate::failure::{Failure, sentence};
-use crate::site::{CALLBACK, Desk, Service, Site};
+use crate::site::{Desk, Service, Site};
 
 /// The vault's apps are looked at this often. A look and no notice: the command, which keeps apps too, tells nobody.
 const EVERY: Duration = Duration::from_secs(1);
@@ -95,7 +95,7 @@ impl Site {
 
     /// The redirect URI to register with a provider: where its answers have to come.
     pub(crate) fn redirect_uri(&self, provider: &str) -> String {
-        self.desk(provider).map_or_else(|| format!("{}{CALLBACK}", self.origin), |desk| desk.redirect_uri.clone())
+        self.desk(provider).map_or_else(|| self.usual_redirect_uri(provider), |desk| desk.redirect_uri.clone())
     }
 
     /// The service of an account, where the vault has got its app meanwhile: by the command, or by another instance of this program.

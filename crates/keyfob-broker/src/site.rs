@@ -18,8 +18,15 @@ use crate::people::{self, People, SignIn};
 use crate::seat::Holders;
 use crate::webhook::Bell;
 
-/// The path of a redirect URI that nobody has chosen otherwise.
-pub(crate) const CALLBACK: &str = "/callback";
+/// What the paths of redirect URIs that nobody has chosen otherwise begin with.
+const CALLBACK: &str = "/callback";
+
+/// The path at which a provider's answers are awaited, if nobody has chosen otherwise. Each provider has one of its own: a provider that sends its own
+/// logins on to another's page gets an answer that names nobody, and the place where it comes in is all that tells whose it is (mix-up, RFC 9700 §4.4.2.2).
+/// Also where `iss` is promised: what is registered there today is still right on the day that it is not.
+fn callback_of(provider: &str) -> String {
+    format!("{CALLBACK}/{provider}")
+}
 
 /// What to serve, and where. [`Config::new`] has what must be said; the rest are fields to change.
 #[derive(Clone, Debug)]
@@ -81,7 +88,7 @@ pub struct Service {
     pub app: App,
     /// The account that a login becomes.
     pub account: String,
-    /// The redirect URI that is registered; none: `/callback` at the external URL.
+    /// The redirect URI that is registered; none: `/callback/`, and the provider's name, at the external URL.
     pub redirect_uri: Option<String>,
     /// The scopes to ask for; empty: the provider's usual ones.
     pub scopes: Vec<String>,
@@ -251,7 +258,33 @@ impl Site {
                 self.origin, self.listen
             ));
         }
+        notes.extend(self.shared_redirect_uris());
         notes
+    }
+
+    /// Those that were registered with several providers, of which one does not say who answers: a login that begins at a hostile one could end with an
+    /// honest one's code (RFC 9700 §4.4). They are used as they are: only whoever registered them can change that.
+    fn shared_redirect_uris(&self) -> impl Iterator<Item = String> {
+        let mut used: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
+        for desk in self.desks() {
+            used.entry(desk.redirect_uri.clone()).or_default().insert(desk.provider.name.clone(), desk.says_who_answers());
+        }
+        let origin = self.origin.clone();
+        let mixed = used.into_iter().filter(|(_, by)| by.len() > 1 && by.values().any(|says| !says));
+        mixed.map(move |(uri, by)| {
+            let names: Vec<String> = by.into_keys().collect();
+            format!(
+                "{} have one redirect URI, {}: one of them could get hold of a code that is another's. Register one of its own with each, such as {origin}{}",
+                names.join(", "),
+                keyfob::proto::scrub::printable(&uri),
+                callback_of(&names[0])
+            )
+        })
+    }
+
+    /// The redirect URI of a provider, if nobody has chosen otherwise.
+    pub(crate) fn usual_redirect_uri(&self, provider: &str) -> String {
+        format!("{}{}", self.origin, callback_of(provider))
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -279,18 +312,22 @@ impl Site {
         self.desks.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    fn is_known(&self, provider: &str) -> bool {
+        self.catalogue.iter().any(|known| known.name == provider)
+    }
+
     /// Whether a service's redirect URI has this path.
     pub(crate) fn is_callback(&self, path: &str) -> bool {
-        // Where apps come and go, the usual path is always one.
-        let usual = path == CALLBACK && !self.catalogue.is_empty();
-        usual || self.desks.read().unwrap_or_else(PoisonError::into_inner).values().any(|desk| desk.callback_path == path)
+        // Where apps come and go, the usual paths always are.
+        let usual = || path.strip_prefix(CALLBACK).and_then(|rest| rest.strip_prefix('/')).is_some_and(|name| self.is_known(name));
+        usual() || self.desks.read().unwrap_or_else(PoisonError::into_inner).values().any(|desk| desk.callback_path == path)
     }
 }
 
 impl Desk {
     fn new(service: Service, settings: Settings, origin: &Origin) -> Result<Self, Misuse> {
         let Service { provider, app, account, redirect_uri, scopes } = service;
-        let redirect_uri = redirect_uri.unwrap_or_else(|| format!("{origin}{CALLBACK}"));
+        let redirect_uri = redirect_uri.unwrap_or_else(|| format!("{origin}{}", callback_of(&provider.name)));
         let callback_path = path(&redirect_uri)?;
         if callback_path == people::CALLBACK {
             return Err(Misuse::new(
@@ -308,6 +345,11 @@ impl Desk {
 
     pub(crate) fn is_in_vault(&self) -> bool {
         self.in_vault.load(Ordering::Relaxed)
+    }
+
+    /// Whether each answer names the issuer, who is compared (RFC 9207 §2.4).
+    fn says_who_answers(&self) -> bool {
+        matches!(&self.settings.flow, Flow::OAuth2(flow) if flow.iss_required)
     }
 
     /// The page at the provider where the person is sent to.

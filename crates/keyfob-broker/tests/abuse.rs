@@ -206,9 +206,11 @@ async fn l15_who_tries_too_often_is_told_when_to_come_back() {
     let token = browser.get("/").await.form_token();
     for _ in 0..3 {
         assert_eq!(browser.post("/connect/august", &[("form_token", &token)]).await.status, 303);
-        assert_eq!(browser.get("/callback?code=x&state=guessed").await.status, 400);
+        assert_eq!(browser.get("/callback/august?code=x&state=guessed").await.status, 400);
     }
-    for page in [browser.post("/connect/august", &[("form_token", &token)]).await, browser.get("/callback?code=x&state=guessed").await] {
+    for page in
+        [browser.post("/connect/august", &[("form_token", &token)]).await, browser.get("/callback/august?code=x&state=guessed").await]
+    {
         assert_eq!(page.status, 429, "{}", page.text);
         assert!(
             page.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| (1..=1201).contains(&seconds)))

@@ -44,9 +44,9 @@ async fn a2_a_wrong_missing_or_empty_state_is_refused_and_the_login_goes_on() {
     let (mut browser, back) = under_way(&world).await;
     let (code, state) = (part(&back, "code").to_owned(), part(&back, "state").to_owned());
     for query in [format!("code={code}"), format!("code={code}&state="), format!("code={code}&state=x{state}"), String::new()] {
-        refused(&world, &browser.get(&format!("/callback?{query}")).await).await;
+        refused(&world, &browser.get(&format!("/callback/august?{query}")).await).await;
     }
-    refused(&world, &browser.get("/callback").await).await;
+    refused(&world, &browser.get("/callback/august").await).await;
     goes_on(&mut browser, &world, &back).await;
 }
 
@@ -125,8 +125,8 @@ async fn a15_code_and_error_together_are_refused() {
 async fn a_denial_that_is_not_ours_is_refused() {
     let world = World::new(&["august"]).await;
     let (mut browser, back) = under_way(&world).await;
-    refused(&world, &browser.get("/callback?error=access_denied").await).await;
-    refused(&world, &browser.get("/callback?error=access_denied&state=guessed").await).await;
+    refused(&world, &browser.get("/callback/august?error=access_denied").await).await;
+    refused(&world, &browser.get("/callback/august?error=access_denied&state=guessed").await).await;
     goes_on(&mut browser, &world, &back).await;
 }
 
@@ -138,11 +138,11 @@ async fn a28_malformed_answers_are_refused() {
     let long = "a".repeat(17 * 1024);
     for query in ["%", "state=%ff", "&&&=&", "state", &format!("state={state}"), &format!("state={state}&code="), &format!("state={long}")]
     {
-        let page = browser.get(&format!("/callback?{query}")).await;
+        let page = browser.get(&format!("/callback/august?{query}")).await;
         refused(&world, &page).await;
     }
     // A head that is longer than ours is cut off before it is a request.
-    let huge = browser.get(&format!("/callback?state={}", "a".repeat(60 * 1024))).await;
+    let huge = browser.get(&format!("/callback/august?state={}", "a".repeat(60 * 1024))).await;
     assert_eq!(huge.status, 431, "{}", huge.text);
     goes_on(&mut browser, &world, &back).await;
 }
@@ -170,6 +170,48 @@ async fn a10_an_answer_at_another_providers_redirect_uri_is_refused() {
     let (mut browser, back) = under_way(&world).await;
     refused(&world, &browser.get(&back.replace("/callback", "/other")).await).await;
     goes_on(&mut browser, &world, &back).await;
+}
+
+/// Mix-up (RFC 9700 §4.4.1): a login begins at a provider that means ill, whose page sends the person on to an honest one, with our app there and its own
+/// state. The honest one's answer names nobody.
+#[tokio::test]
+async fn a10_a11_a_hostile_provider_gets_no_honest_ones_code() {
+    let sandbox = keyfob_sandbox::Sandbox::builder().consent(keyfob_sandbox::Consent::Approve).start().await.expect("a sandbox");
+    let (hostile, asked) = support::hostile::start().await;
+    let services = vec![support::service(&sandbox, "august", None), hostile];
+    let world = World::serving(sandbox, services, None).await;
+    assert_eq!(world.site.notes(), Vec::<String>::new(), "each has a redirect URI of its own");
+    let mut browser = world.browser();
+    let (begun, honest) = (browser.begin("hostile").await, world.browser().begin("august").await);
+    let (state, other) = (part(&begun, "state").to_owned(), part(&honest, "state").to_owned());
+    let mixed = honest.replace(&other, &state);
+    let back = browser.approve(&mixed).await;
+    assert!(back.starts_with(&format!("{}/callback/august?", world.origin)) && back.contains(&state), "{back}");
+    refused(&world, &browser.get(&back).await).await;
+    // It has no answer sent to its own place either: the honest one sends none where nobody registered it to.
+    let elsewhere = browser.send("GET", &mixed.replace("callback%2Faugust", "callback%2Fhostile"), &[], None).await;
+    assert!(elsewhere.status == 400 && elsewhere.header("location").is_none(), "{} {}", elsewhere.status, elsewhere.text);
+    assert!(!asked.lock().expect("the list").iter().any(|line| line.contains("/token")), "the code went to nobody");
+    assert!(world.account("hostile").await.is_none());
+    // What was begun there is still good, for an answer of its own.
+    assert_eq!(browser.get(&format!("/callback/hostile?code=x&state={state}")).await.location(), "/accounts/hostile");
+}
+
+#[tokio::test]
+async fn a11_what_is_registered_at_one_place_goes_on_and_is_told() {
+    let sandbox = keyfob_sandbox::Sandbox::builder().consent(keyfob_sandbox::Consent::Approve).start().await.expect("a sandbox");
+    let at = || Some("http://localhost:30368/callback".to_owned());
+    let services = vec![support::service(&sandbox, "august", at()), support::service(&sandbox, "netatmo", at())];
+    let world = World::serving(sandbox, services, None).await;
+    let notes = world.site.notes().join("\n");
+    assert!(notes.contains("august, netatmo have one redirect URI, http://localhost:30368/callback"), "{notes}");
+    for name in ["august", "netatmo"] {
+        let mut browser = world.browser();
+        let url = browser.begin(name).await;
+        assert!(url.contains("redirect_uri=http%3A%2F%2Flocalhost%3A30368%2Fcallback&") || url.ends_with("%2Fcallback"), "{url}");
+        let back = browser.approve(&url).await;
+        assert_eq!(browser.get(&back).await.location(), format!("/accounts/{name}"));
+    }
 }
 
 #[tokio::test]

@@ -53,7 +53,11 @@ async fn the_owner_enters_an_app_and_connects() {
     let world = world().await;
     let mut owner = world.owner().await;
     let page = owner.get("/providers/netatmo").await;
-    assert!(page.has(&format!("data-copy=\"{}/callback\"", world.origin)) && page.has("https://dev.netatmo.com/apps"), "{}", page.text);
+    assert!(
+        page.has(&format!("data-copy=\"{}/callback/netatmo\"", world.origin)) && page.has("https://dev.netatmo.com/apps"),
+        "{}",
+        page.text
+    );
     assert!(page.has("type=\"password\"") && !page.has("name=\"redirect_uri\""), "{}", page.text);
     let token = page.form_token();
     let app = world.sandbox.app("netatmo");
@@ -66,7 +70,7 @@ async fn the_owner_enters_an_app_and_connects() {
     let fields = [("form_token", token.as_str()), ("client_id", &app.client_id), ("client_secret", &app.client_secret)];
     assert_eq!(owner.post("/providers/netatmo/app", &fields).await.location(), "/providers/netatmo");
     let kept = world.store.app("netatmo").await.expect("the store").expect("an app");
-    assert_eq!((kept.client_id.as_str(), kept.redirect_uri), (app.client_id.as_str(), Some(format!("{}/callback", world.origin))));
+    assert_eq!((kept.client_id.as_str(), kept.redirect_uri), (app.client_id.as_str(), Some(format!("{}/callback/netatmo", world.origin))));
     let page = owner.get("/providers/netatmo").await;
     assert!(page.has("Connect Netatmo") && page.has("value=\"read_station\" checked") && !page.has(&app.client_secret), "{}", page.text);
     assert!(page.header("content-security-policy").is_some_and(|policy| policy.contains(&world.sandbox.origin("netatmo"))));

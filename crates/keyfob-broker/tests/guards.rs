@@ -13,7 +13,7 @@ use support::{Browser, Page, World};
 fn addresses(account: &str, action: &str) -> Vec<String> {
     paths()
         .map(|path| path.replace("{account}", account).replace("{action}", action).replace("{person}", "somebody"))
-        .chain(["/callback".into(), "/nothing".into()])
+        .chain([format!("/callback/{account}"), "/nothing".into()])
         .collect()
 }
 
@@ -27,7 +27,7 @@ async fn connect_hostile(world: &World) -> Browser {
     let mut browser = world.browser();
     let url = browser.begin("hostile").await;
     let state = url.split("state=").nth(1).and_then(|rest| rest.split('&').next()).expect("a state").to_owned();
-    let answer = browser.get(&format!("/callback?code={}&state={state}", hostile::CODE)).await;
+    let answer = browser.get(&format!("/callback/hostile?code={}&state={state}", hostile::CODE)).await;
     assert_eq!(answer.location(), "/accounts/hostile");
     browser
 }
@@ -213,7 +213,7 @@ async fn l5_markup_is_inert() {
     pages.push(browser.get(done.location()).await);
     pages.push(browser.get(&format!("/accounts/hostile/do/use?id={}", keyfob::proto::encode::percent(MARKUP))).await);
     pages.push(browser.get("/accounts/%3Cscript%3Ealert(1)%3C%2Fscript%3E").await);
-    pages.push(browser.get("/callback?error=%3Cscript%3Ealert(1)&error_description=%3Cimg%20src=x%3E&state=%3Cscript%3E").await);
+    pages.push(browser.get("/callback/august?error=%3Cscript%3Ealert(1)&error_description=%3Cimg%20src=x%3E&state=%3Cscript%3E").await);
     pages.push(account);
     for page in pages {
         for script in page.text.split("<script").skip(1) {

@@ -132,7 +132,7 @@ async fn operations_have_an_address_of_their_own() {
     for host in ["evil.example", "home.example", "evil.example:9464", "127.0.0.1.evil.example"] {
         assert_eq!(ask("/metrics", host).await.status, 421, "{host}");
     }
-    for path in ["/", "/accounts/august", "/connect/august", "/callback?state=x"] {
+    for path in ["/", "/accounts/august", "/connect/august", "/callback/august?state=x"] {
         assert_eq!(ask(path, "127.0.0.1").await.status, 404, "no pages here: {path}");
     }
     assert_eq!(get(&world, "/metrics", &[]).await.status, 404, "and no figures there");
@@ -187,7 +187,8 @@ async fn l13_only_a_listed_proxy_says_who_asks() {
         limits.callback = few;
         server.limits(limits)
     };
-    let attempt = async |world: &World, from: &str| get(world, "/callback?code=x&state=guessed", &[("x-forwarded-for", from)]).await.status;
+    let attempt =
+        async |world: &World, from: &str| get(world, "/callback/august?code=x&state=guessed", &[("x-forwarded-for", from)]).await.status;
     // Nobody is listed: whatever it says, it is one and the same that tries.
     let unlisted = world(&["august"], None, strict).await;
     let tried = [attempt(&unlisted, "192.0.2.1").await, attempt(&unlisted, "192.0.2.2").await, attempt(&unlisted, "192.0.2.3").await];

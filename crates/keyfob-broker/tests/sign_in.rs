@@ -178,13 +178,13 @@ async fn a10_a11_a_sign_in_and_a_connection_are_not_each_other() {
     // The same issuer, the same app, the same browser: what was begun as one thing is not finished as the other.
     let url = member.begin("acme").await;
     let back = member.approve(&url).await;
-    assert!(back.contains("/callback?") && !back.contains("/sign-in/"), "{back}");
-    assert_eq!(member.get(&back.replace("/callback?", "/sign-in/callback?")).await.status, 400);
+    assert!(back.contains("/callback/acme?") && !back.contains("/sign-in/"), "{back}");
+    assert_eq!(member.get(&back.replace("/callback/acme?", "/sign-in/callback?")).await.status, 400);
     let mut owner = world.owner().await;
     let form_token = owner.get("/people").await.form_token();
     let url = owner.post("/sign-in/link", &[("form_token", &form_token)]).await.location().to_owned();
     let linking = owner.approve(&url).await;
-    assert_eq!(owner.get(&linking.replace("/sign-in/callback?", "/callback?")).await.status, 400);
+    assert_eq!(owner.get(&linking.replace("/sign-in/callback?", "/callback/acme?")).await.status, 400);
     assert_eq!(exchanges(&world), before);
     assert_eq!(member.get(&back).await.location(), "/accounts/acme");
 }

@@ -88,7 +88,7 @@ async fn the_log_can_be_json_and_tells_no_path_and_no_query() {
     serve.line(|line| line.contains("Connect august at")).await;
     visit(&format!("http://{listen}/accounts/canary-account?code=canary-code")).await;
     visit(&format!("http://{listen}/canary-path?x=canary-code")).await;
-    visit(&format!("http://{listen}/callback?code=canary-code&state=canary-state")).await;
+    visit(&format!("http://{listen}/callback/august?code=canary-code&state=canary-state")).await;
     let line = serve.line(|line| line.contains("\"callback\"")).await;
     let told: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
     assert_eq!((&told["message"], &told["method"], &told["client"]), (&"answered".into(), &"GET".into(), &"127.0.0.1".into()), "{line}");

@@ -154,35 +154,41 @@ fn matches(registered: &str, given: &str) -> bool {
 
 /// The demo apps, by the name under which [`crate::Sandbox::app`] gives them. All values are made up.
 pub(crate) fn demo() -> Vec<(&'static str, Registration)> {
-    let app = |service: &str, client_id: &str, client_secret: &str| Registration {
+    let app = |name: &str, service: &str, client_id: &str, client_secret: &str| Registration {
         service: service.into(),
         name: "Demo app".into(),
         client_id: client_id.into(),
         client_secret: client_secret.into(),
         fields: BTreeMap::new(),
-        redirect_uris: REDIRECT_URIS.map(String::from).into(),
+        redirect_uris: redirect_uris(name),
         ready: None,
         metadata: Metadata::default(),
     };
-    let mut august = app("august", "5a9db0c5-0000-4000-8000-000000000001", "august-sandbox-secret-not-real=");
+    let mut august = app("august", "august", "5a9db0c5-0000-4000-8000-000000000001", "august-sandbox-secret-not-real=");
     august.fields.insert("api_key".into(), "5a9db0c5-0000-4000-8000-00000000a001".into());
-    let mut telldus = app("telldus", "SANDBOXPUBLICKEYNOTREAL000000001", "SANDBOXPRIVATEKEYNOTREAL00000001");
+    let mut telldus = app("telldus", "telldus", "SANDBOXPUBLICKEYNOTREAL000000001", "SANDBOXPRIVATEKEYNOTREAL00000001");
     telldus.ready =
         Some(Ready { token: "5a9db0c500000000000000000000000005e0be100".into(), token_secret: "5a9db0c5000000000000000000007e11".into() });
     vec![
         ("august", august),
-        ("netatmo", app("netatmo", "5a9db0c50000000000000001", "netatmo-sandbox-secret-not-real")),
-        ("fitbit", app("fitbit", "2SANDB", "5a9db0c500000000000000000000f17b")),
-        ("fitbit-public", app("fitbit", "2SANDP", "")),
-        ("fitbit-oauth1", app("fitbit", "5a9db0c5000000000000000000002013", "5a9db0c5000000000000000000002014")),
+        ("netatmo", app("netatmo", "netatmo", "5a9db0c50000000000000001", "netatmo-sandbox-secret-not-real")),
+        ("fitbit", app("fitbit", "fitbit", "2SANDB", "5a9db0c500000000000000000000f17b")),
+        ("fitbit-public", app("fitbit", "fitbit", "2SANDP", "")),
+        ("fitbit-oauth1", app("fitbit-oauth1", "fitbit", "5a9db0c5000000000000000000002013", "5a9db0c5000000000000000000002014")),
         ("telldus", telldus),
-        ("acme", app("acme", "acme-demo", "acme sandbox:secret/not+real%")),
-        ("acme-oidc", app("acme", "acme-demo-oidc", "acme-oidc-sandbox-secret-not-real-and-long-enough")),
-        ("acme-public", app("acme", "acme-demo-public", "")),
+        ("acme", app("acme", "acme", "acme-demo", "acme sandbox:secret/not+real%")),
+        ("acme-oidc", app("acme-oidc", "acme", "acme-demo-oidc", "acme-oidc-sandbox-secret-not-real-and-long-enough")),
+        ("acme-public", app("acme", "acme", "acme-demo-public", "")),
     ]
 }
 
-pub(crate) const REDIRECT_URIS: [&str; 6] = [
+/// What an app is registered with: the usual places, and under each of them one that is this provider's alone (RFC 9700 §4.4.2.2).
+pub(crate) fn redirect_uris(provider: &str) -> Vec<String> {
+    let own = REDIRECT_URIS.map(|uri| format!("{uri}/{provider}"));
+    REDIRECT_URIS.map(String::from).into_iter().chain(own).collect()
+}
+
+const REDIRECT_URIS: [&str; 6] = [
     "http://127.0.0.1/callback",
     "http://[::1]/callback",
     "http://localhost/callback",
@@ -204,11 +210,14 @@ mod tests {
             "http://[::1]:1/callback",
             "http://localhost:5000/callback",
             "https://localhost/callback",
+            "http://127.0.0.1:49152/callback/august",
+            "http://localhost:5000/callback/august",
         ] {
             assert!(app.allows_redirect(good), "{good}");
         }
         for bad in [
             "http://127.0.0.1:49152/callback/",
+            "http://127.0.0.1:49152/callback/netatmo",
             "http://127.0.0.1:49152/callback?x=1",
             "http://127.0.0.1:49152/callback#f",
             "http://127.0.0.1:1@evil.example/callback",

@@ -185,7 +185,7 @@ impl Imitation {
         let read = Imitated::read(file, &format!("{name}-demo"), &format!("{name}-sandbox-secret-not-real"));
         let (mut imitated, hosts) = read.map_err(|why| wrong(format!("{name}: {why}")))?;
         let suggested = &imitated.file.client.redirect.suggested;
-        imitated.app.redirect_uris = suggested.iter().cloned().chain(apps::REDIRECT_URIS.map(String::from)).collect();
+        imitated.app.redirect_uris = suggested.iter().cloned().chain(apps::redirect_uris(name)).collect();
         imitated.app.service = name.to_owned();
         imitated.is_open = true;
         Self::listen(imitated, hosts, address).await
