@@ -124,6 +124,7 @@ const PLAIN: [(&str, &[&str]); 3] = [
             "Actor",
             "ApiError",
             "Body",
+            "Crowd",
             "EntryNumber",
             "Event",
             "Expected",

@@ -60,6 +60,14 @@ impl Failure {
             .hint(format!("try again in {again}"))
     }
 
+    /// Too many logins were begun, and not finished, by the same person, or from the same address (A26).
+    pub(crate) fn crowded() -> Self {
+        tracing::warn!("a login was not begun: too many are under way");
+        let text = "Too many were begun from here, or by you, and not finished. Those go on; this one was not begun.";
+        Self::plain(StatusCode::TOO_MANY_REQUESTS, "Too many logins are under way", text)
+            .hint("finish one of them, or try again in ten minutes")
+    }
+
     pub(crate) fn ours() -> Self {
         Self::plain(StatusCode::INTERNAL_SERVER_ERROR, "That was our fault", "Something went wrong in this program. The log says more.")
     }
@@ -111,6 +119,7 @@ impl Failure {
     pub(crate) fn sign_in(error: &Error) -> Self {
         tracing::warn!(%error, "a sign-in failed");
         let failure = match error {
+            Error::Store(StoreError::Crowded) => return Self::crowded(),
             Error::Store(_) | Error::NotKept { .. } => return Self::vault(),
             Error::Protocol(error) => Self::from_protocol(error, "The sign-in"),
             _ => Self::ours(),
@@ -195,6 +204,7 @@ impl Failure {
             Error::Unbound { .. } | Error::TakenName { .. } => {
                 Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")
             }
+            Error::Store(StoreError::Crowded) => Self::crowded(),
             Error::Store(_) | Error::NotKept { .. } => Self::vault(),
             Error::Protocol(error) => Self::from_protocol(error, title),
             _ => Self::ours(),
@@ -220,6 +230,9 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Crowded) {
+            return Self::crowded();
+        }
         tracing::error!(%error, "the vault cannot be used");
         Self::vault()
     }

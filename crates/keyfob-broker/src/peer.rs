@@ -129,6 +129,13 @@ impl FromStr for ForwardedBy {
     }
 }
 
+impl Client {
+    /// Whose logins under way a stranger's are counted with. What nobody has looked at is one crowd.
+    pub(crate) fn crowd(client: Option<Self>) -> String {
+        client.map_or_else(String::new, |client| client.peer.group().to_string())
+    }
+}
+
 impl Peer {
     /// One whom limits count together. Whoever has an IPv6 address has 2⁶⁴ of them.
     pub(crate) fn group(self) -> Self {

@@ -349,14 +349,40 @@ async fn a25_the_answer_of_a_callback_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a26_many_logins_that_nobody_finishes_leave_room_for_one_more() {
-    let world = World::limited(&["august"], |limits| limits.connect = keyfob_broker::Rate::UNLIMITED).await;
-    let mut flood = world.browser();
-    let token = flood.get("/").await.form_token();
-    for _ in 0..1100 {
-        assert_eq!(flood.post("/connect/august", &[("form_token", &token)]).await.status, 303);
+async fn a26_a_flood_of_logins_takes_nobodys_place() {
+    let sandbox = keyfob_sandbox::Sandbox::builder().consent(keyfob_sandbox::Consent::Approve).start().await.expect("a sandbox");
+    let services = vec![support::service(&sandbox, "august", None)];
+    // Addresses are what a proxy says: 127.0.0.1 is one, of the test's own browsers.
+    let world = World::served(sandbox, services, None, |server| {
+        let mut limits = keyfob_broker::Limits::default();
+        limits.connect = keyfob_broker::Rate::UNLIMITED;
+        server
+            .limits(limits)
+            .proxies(keyfob_broker::Proxies::new(["127.0.0.1"], keyfob_broker::ForwardedBy::XForwarded).expect("a network"))
+    })
+    .await;
+    let begin = async |browser: &mut Browser, from: &str| {
+        let token = browser.get("/").await.form_token();
+        let headers = [("origin", world.origin.as_str()), ("x-forwarded-for", from)];
+        browser.send("POST", &format!("{}/connect/august", world.origin), &headers, Some(&[("form_token", &token)])).await
+    };
+    let mut robin = world.browser();
+    let url = begin(&mut robin, "192.0.2.1").await.location().to_owned();
+    // More than there ever was room for, from many addresses, in as many sessions as they like.
+    for address in 0..12 {
+        let mut flood = world.browser();
+        for number in 0..110 {
+            let page = begin(&mut flood, &format!("198.51.100.{address}")).await;
+            assert_eq!(page.status, if number < 100 { 303 } else { 429 }, "{number}: {}", page.text);
+            if number == 50 {
+                flood = world.browser();
+            }
+        }
     }
-    world.connected("august").await;
+    // Who was there before goes on; and others begin.
+    let back = robin.approve(&url).await;
+    assert_eq!(robin.get(&back).await.location(), "/accounts/august");
+    assert_eq!(begin(&mut world.browser(), "192.0.2.2").await.status, 303);
 }
 
 #[tokio::test]

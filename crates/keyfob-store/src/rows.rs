@@ -1,5 +1,7 @@
 //! What is sealed where: the rows of every table, whatever database they lie in.
 
+use std::ops::Range;
+
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret};
 use keyfob::store::{Expected, Generation, Versioned};
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::seal::{Place, Sealer};
 
-/// How many logins may be under way at once; beyond it the oldest make room.
+/// How many logins of no crowd may be under way at once; beyond it the oldest make room.
 pub(crate) const MOST_PENDING: u32 = 1000;
 
 /// How long the ids and keyed hashes are that rows are found by.
@@ -147,6 +149,36 @@ impl PendingRow {
 
     pub(crate) fn open(self, sealer: &Sealer) -> Result<PendingLogin, StoreError> {
         sealer.open(&pending_place(&self.id, self.generation, &[&self.binding, &self.expires_at.to_be_bytes()]), self.record)
+    }
+}
+
+/// The generations that logins under way have: of those that are counted together they follow each other, and so do all of one purpose. Those of no crowd come
+/// first, as they always did.
+pub(crate) struct Places {
+    pub(crate) crowd: Range<i64>,
+    pub(crate) purpose: Range<i64>,
+}
+
+/// In a generation, from the left: what the login is for, whose it is counted with (a keyed hash, short as it is: two who share one share its room), and the
+/// order of arrival.
+const NUMBER_BITS: u32 = 32;
+const CROWD_BITS: u32 = 28;
+
+impl Places {
+    pub(crate) fn of(sealer: &Sealer, login: &PendingLogin) -> Self {
+        let purpose_at = |purpose: i64| purpose << (CROWD_BITS + NUMBER_BITS);
+        let Some(crowd) = &login.crowd else { return Self { crowd: 0..purpose_at(1), purpose: 0..purpose_at(1) } };
+        let purpose = i64::from(crowd.purpose());
+        let hash = sealer.hash("pending.crowd", &[&[crowd.purpose()], crowd.of().as_bytes()]);
+        let [a, b, c, d, ..] = hash;
+        let hash = i64::from(u32::from_be_bytes([a, b, c, d]) >> (u32::BITS - CROWD_BITS));
+        let start = purpose_at(purpose) | hash << NUMBER_BITS;
+        Self { crowd: start..start + (1 << NUMBER_BITS), purpose: purpose_at(purpose)..purpose_at(purpose + 1) }
+    }
+
+    /// The place of a number that nobody else is given.
+    pub(crate) fn numbered(&self, number: i64) -> i64 {
+        self.crowd.start + number % (self.crowd.end - self.crowd.start)
     }
 }
 

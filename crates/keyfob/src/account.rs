@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::Grant;
 use crate::history::Spending;
+use crate::store::StoreError;
 
 /// One person's authorization at one provider. Made to be stored; the store seals it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -122,6 +123,69 @@ impl fmt::Display for AccountId {
     }
 }
 
+/// Whose logins under way are counted together. Whoever has begun too many begins no more: that takes no place from anybody else, whose login goes on (A26).
+/// Logins that somebody signs in by have room of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crowd {
+    purpose: Purpose,
+    of: String,
+    #[serde(skip)]
+    returns: bool,
+}
+
+/// What logins are begun for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Purpose {
+    SignIn,
+    Connect,
+}
+
+impl Crowd {
+    /// So many logins of one crowd are under way at once.
+    pub const MOST: usize = 100;
+    /// And so many for one purpose.
+    pub const MOST_OF_ALL: usize = 10_000;
+
+    /// Those by which somebody signs in, from one address, say.
+    pub fn signing_in(of: impl Into<String>) -> Self {
+        Self { purpose: Purpose::SignIn, of: of.into(), returns: false }
+    }
+
+    /// Those by which an account is connected, by one person, say.
+    pub fn connecting(of: impl Into<String>) -> Self {
+        Self { purpose: Purpose::Connect, of: of.into(), returns: false }
+    }
+
+    /// Whose they are.
+    pub fn of(&self) -> &str {
+        &self.of
+    }
+
+    /// A number for what they are begun for, from 1.
+    pub fn purpose(&self) -> u8 {
+        match self.purpose {
+            Purpose::SignIn => 1,
+            Purpose::Connect => 2,
+        }
+    }
+
+    /// Whether a login comes back to its place, and is let in in any case.
+    pub fn returns(&self) -> bool {
+        self.returns
+    }
+
+    /// Whether there is room for one more, beside so many of the crowd, and so many for the same purpose.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Crowded`] if there is none.
+    pub fn admits(&self, of_crowd: usize, of_purpose: usize) -> Result<(), StoreError> {
+        let is_full = of_crowd >= Self::MOST || of_purpose >= Self::MOST_OF_ALL;
+        if is_full && !self.returns { Err(StoreError::Crowded) } else { Ok(()) }
+    }
+}
+
 /// A login that waits for the person to come back. Made to be stored; a store hands it out once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PendingLogin {
@@ -133,9 +197,25 @@ pub struct PendingLogin {
     pub requested_scopes: Vec<String>,
     /// The state and proof that the answer is judged by.
     pub pending: crate::login::Pending,
+    /// Whose logins under way it is counted with, where strangers begin some, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crowd: Option<Crowd>,
 }
 
 impl PendingLogin {
+    /// The same, counted with those of this crowd.
+    #[must_use]
+    pub fn among(self, crowd: Crowd) -> Self {
+        Self { crowd: Some(crowd), ..self }
+    }
+
+    /// The same, to be put back where it was taken from: there is room for it, whoever came meanwhile.
+    #[must_use]
+    pub fn returned(self) -> Self {
+        let crowd = self.crowd.map(|crowd| Crowd { returns: true, ..crowd });
+        Self { crowd, ..self }
+    }
+
     /// What names this login in a callback (`state`, or the temporary `oauth_token`).
     pub fn key(&self) -> &Secret {
         self.pending.key()

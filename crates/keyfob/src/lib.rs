@@ -30,7 +30,7 @@ pub mod store;
 pub mod transport;
 pub mod upkeep;
 
-pub use account::{Account, AccountId, Health, PendingLogin};
+pub use account::{Account, AccountId, Crowd, Health, PendingLogin};
 pub use backchannel_logout::backchannel_logout;
 pub use clock::{Clock, SystemClock};
 pub use discovery::{discover, find_issuer};

@@ -10,7 +10,7 @@ use crate::account::{Account, AccountId, PendingLogin};
 use crate::history::{Entry, MOST_ENTRIES};
 use crate::store::{EntryNumber, Expected, Generation, Hold, LEASE_SLACK, Store, StoreError, Stored, Versioned};
 
-/// How many logins may be under way at once; beyond it the oldest make room.
+/// How many logins of no crowd may be under way at once; beyond it the oldest make room.
 const MOST_PENDING: usize = 1000;
 
 /// A store in memory.
@@ -207,8 +207,19 @@ impl Store for MemoryStore {
 
     fn put_pending<'a>(&'a self, login: &'a PendingLogin, binding: &'a str) -> Stored<'a, ()> {
         let mut inner = self.inner();
-        if inner.pending.len() >= MOST_PENDING {
-            inner.pending.remove(0);
+        if let Some(crowd) = &login.crowd {
+            let now = login.pending.began_at();
+            inner.pending.retain(|(_, login)| login.pending.expires_at() > now);
+            let others = || inner.pending.iter().filter_map(|(_, login)| login.crowd.as_ref());
+            let of_crowd = others().filter(|other| (other.purpose(), other.of()) == (crowd.purpose(), crowd.of())).count();
+            let of_purpose = others().filter(|other| other.purpose() == crowd.purpose()).count();
+            if let Err(crowded) = crowd.admits(of_crowd, of_purpose) {
+                return ready(Err(crowded));
+            }
+        } else if inner.pending.iter().filter(|(_, login)| login.crowd.is_none()).count() >= MOST_PENDING
+            && let Some(oldest) = inner.pending.iter().position(|(_, login)| login.crowd.is_none())
+        {
+            inner.pending.remove(oldest);
         }
         inner.pending.push((binding.to_owned(), login.clone()));
         ready(Ok(()))

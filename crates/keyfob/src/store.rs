@@ -84,8 +84,9 @@ pub trait Store: Send + Sync {
     /// once. One that lives frees it by dropping it.
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>>;
 
-    /// Keeps a login under way, bound to one browser (`binding`, a secret only that browser holds), until it expires. Bounded: the oldest
-    /// ones make room, so that nobody can fill the disk by beginning logins.
+    /// Keeps a login under way, bound to one browser (`binding`, a secret only that browser holds), until it expires. Bounded, so that nobody can fill the
+    /// disk by beginning logins: where it is one of a [`Crowd`](crate::Crowd) that has begun too many, it is refused ([`StoreError::Crowded`]), and of those
+    /// without a crowd the oldest make room.
     fn put_pending<'a>(&'a self, login: &'a PendingLogin, binding: &'a str) -> Stored<'a, ()>;
 
     /// Hands a login out, once: of any number of callers with the same key, one gets it. `None` if there is none of that key and
@@ -181,6 +182,8 @@ pub enum StoreError {
     Newer(String),
     /// The record is not of the expected generation: somebody else wrote it first.
     Conflict,
+    /// Too many logins are under way.
+    Crowded,
     /// The disk or database failed.
     Io(String, std::io::Error),
     /// The file or folder can be read by others, or belongs to somebody else, or is a link.
@@ -196,6 +199,7 @@ impl fmt::Display for StoreError {
             Self::Corrupt(what) => write!(f, "the vault is damaged: {what}"),
             Self::Newer(what) => write!(f, "the vault is from a newer version: {what}"),
             Self::Conflict => f.write_str("the record was changed by somebody else in between"),
+            Self::Crowded => f.write_str("too many logins were begun and not finished"),
             Self::Io(what, _) => write!(f, "the vault cannot be read or written: {what}"),
             Self::Unsafe(what) => write!(f, "the vault is not safe where it is: {what}"),
         }
@@ -222,6 +226,7 @@ impl StoreError {
             Self::Corrupt(what) => Self::Corrupt(what.clone()),
             Self::Newer(what) => Self::Newer(what.clone()),
             Self::Conflict => Self::Conflict,
+            Self::Crowded => Self::Crowded,
             Self::Io(what, error) => Self::Io(what.clone(), std::io::Error::new(error.kind(), error.to_string())),
             Self::Unsafe(what) => Self::Unsafe(what.clone()),
         }
@@ -236,6 +241,7 @@ impl StoreError {
             Self::Corrupt(_) => "restore the file from a backup, or move it aside and log in again; nothing was overwritten",
             Self::Newer(_) => "use the newer version of this program; nothing was changed",
             Self::Conflict => "try again",
+            Self::Crowded => "finish one of them, or try again in ten minutes, when they end",
             Self::Io(_, error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
                 "make it writable, or move the vault to where it can be written: keyfob vault move"
             }

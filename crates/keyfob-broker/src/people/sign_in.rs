@@ -10,7 +10,7 @@ use keyfob::proto::oauth2::metadata::{Order, Preferences};
 use keyfob::proto::oidc::IdToken;
 use keyfob::proto::{App, Endpoint, Misuse, Secret, Settings, Timestamp};
 use keyfob::store::{Expected, Generation};
-use keyfob::{Approved, Error, Keyfob, Login, LoginOptions, Redirect, StoreError};
+use keyfob::{Approved, Crowd, Error, Keyfob, Login, LoginOptions, Redirect, StoreError};
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::person::Subject;
 use super::{People, Person};
 use crate::listing::Listing;
+use crate::peer::Client;
 use crate::site::Site;
 
 /// Which person a subject is.
@@ -172,13 +173,25 @@ impl fmt::Display for SignIn {
 }
 
 impl Site {
-    /// Begins a sign-in, bound to one browser; gives the URL where the person goes.
-    pub(crate) async fn begin_sign_in(&self, sign_in: &SignIn, purpose: &Purpose, binding: &Secret) -> Result<String, Error> {
+    /// Begins a sign-in, bound to one browser; gives the URL where the person goes. It is counted with those that are begun at the same address: a flood of
+    /// them leaves accounts to be connected, and others to sign in.
+    pub(crate) async fn begin_sign_in(
+        &self,
+        sign_in: &SignIn,
+        purpose: &Purpose,
+        binding: &Secret,
+        client: Option<Client>,
+    ) -> Result<String, Error> {
         let settings = sign_in.settings(&self.keyfob).await?;
         let redirect = Redirect::Uri(self.sign_in_redirect_uri());
         let options = LoginOptions::default();
         let login = Login::begin_with(&self.keyfob, &settings, &sign_in.app(), &purpose.written(), redirect, options).await?;
-        self.keyfob.store().put_pending(&login.stored(), binding.expose()).await?;
+        let crowd = match purpose {
+            Purpose::Link(person) => person.clone(),
+            Purpose::Invited(_) | Purpose::Nothing => Client::crowd(client),
+        };
+        let pending = login.stored().among(Crowd::signing_in(crowd));
+        self.keyfob.store().put_pending(&pending, binding.expose()).await?;
         Ok(login.url().to_owned())
     }
 

@@ -185,7 +185,7 @@ async fn ended(site: &Site, seat: &Seat, visit: &Visit, error: ProtoError) -> Re
 }
 
 pub(crate) async fn put_back(site: &Site, pending: &PendingLogin, binding: &Secret) {
-    if let Err(error) = site.keyfob.store().put_pending(pending, binding.expose()).await {
+    if let Err(error) = site.keyfob.store().put_pending(&pending.clone().returned(), binding.expose()).await {
         tracing::error!(%error, "a login under way was lost");
     }
 }

@@ -6,16 +6,18 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
-use keyfob::{Login, Redirect};
+use keyfob::{Crowd, Login, Redirect};
 
 use crate::failure::Failure;
 use crate::guard::Posted;
+use crate::peer::Client;
 use crate::seat::{Seat, is_label};
 use crate::site::Site;
 
 pub(crate) async fn begin(
     State(site): State<Arc<Site>>,
     Path(account): Path<String>,
+    client: Option<Extension<Client>>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
     site.look_for(&account).await?;
@@ -30,8 +32,11 @@ pub(crate) async fn begin(
     let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes)
         .await
         .map_err(|error| Failure::from_error(&error, &seat))?;
+    // A guest can have any number of sessions, and is counted with those who come from the same address.
+    let crowd = if site.people.is_some() { seat.person.clone() } else { Client::crowd(client.map(|Extension(client)| client)) };
+    let pending = login.stored().among(Crowd::connecting(crowd));
     // The state belongs to this browser: an answer that another one brings is refused (login CSRF, CVE-2025-68158).
-    let kept = site.keyfob.store().put_pending(&login.stored(), posted.visit.binding.expose()).await;
+    let kept = site.keyfob.store().put_pending(&pending, posted.visit.binding.expose()).await;
     kept.map_err(|error| Failure::from_error(&error.into(), &seat))?;
     Ok(super::see_other(login.url()))
 }

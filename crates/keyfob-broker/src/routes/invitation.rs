@@ -11,6 +11,7 @@ use super::enter::{self, Enter};
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Knocked;
+use crate::peer::Client;
 use crate::people::{People, Purpose};
 use crate::site::Site;
 
@@ -28,6 +29,7 @@ pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
 pub(crate) async fn enter(
     State(site): State<Arc<Site>>,
     before: Option<Extension<Visit>>,
+    client: Option<Extension<Client>>,
     Extension(knocked): Extension<Knocked>,
 ) -> Result<Response, Failure> {
     let people = site.people()?;
@@ -36,7 +38,7 @@ pub(crate) async fn enter(
     if let Some(sign_in) = &people.sign_in {
         people.invitation(token, now).await?.ok_or_else(Failure::spent_link)?;
         let purpose = Purpose::Invited(People::invitation_id(token));
-        let url = site.begin_sign_in(sign_in, &purpose, &knocked.door.binding).await;
+        let url = site.begin_sign_in(sign_in, &purpose, &knocked.door.binding, client.map(|Extension(client)| client)).await;
         return Ok(super::see_other(&url.map_err(|error| Failure::sign_in(&error))?));
     }
     let person = people.take_invitation(token, now).await?.ok_or_else(Failure::spent_link)?;

@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use keyfob::proto::scrub;
-use keyfob::{Login, Redirect};
+use keyfob::{Crowd, Login, Redirect};
 
 use crate::failure::Failure;
 use crate::guard::Knocked;
@@ -83,9 +83,10 @@ pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Ext
     let redirect = Redirect::Uri(desk.redirect_uri.clone());
     let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes).await;
     let login = login.map_err(|error| Failure::from_error(&error, &seat).onward("Try again", format!("/link?token={token}")))?;
-    let pending = login.stored();
-    links::connecting(shelf, &pending, &link, now).await?;
+    // However many browsers a link is opened in: those who were given another one have room of their own.
+    let pending = login.stored().among(Crowd::connecting(format!("link {}", link.id)));
     site.keyfob.store().put_pending(&pending, door.binding.expose()).await?;
+    links::connecting(shelf, &pending, &link, now).await?;
     Ok(super::see_other(login.url()))
 }
 

@@ -18,6 +18,7 @@ use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::{Alive, Knocked, Posted, unbroken_page};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
+use crate::peer::Client;
 use crate::people::{Outcome, Purpose, SIGN_IN, SignIn};
 use crate::site::Site;
 
@@ -47,16 +48,21 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
     Ok(if sign_in.is_some() { super::at_door(response, &site, &door) } else { response })
 }
 
-pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Extension<Knocked>) -> Result<Response, Failure> {
+pub(crate) async fn begin(
+    State(site): State<Arc<Site>>,
+    client: Option<Extension<Client>>,
+    Extension(knocked): Extension<Knocked>,
+) -> Result<Response, Failure> {
     let sign_in = place(&site)?;
-    let url = site.begin_sign_in(sign_in, &Purpose::Nothing, &knocked.door.binding).await;
+    let client = client.map(|Extension(client)| client);
+    let url = site.begin_sign_in(sign_in, &Purpose::Nothing, &knocked.door.binding, client).await;
     Ok(super::see_other(&url.map_err(|error| Failure::sign_in(&error))?))
 }
 
 pub(crate) async fn link(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
     let sign_in = place(&site)?;
     let purpose = Purpose::Link(posted.visit.person().to_owned());
-    let url = site.begin_sign_in(sign_in, &purpose, &posted.visit.binding).await;
+    let url = site.begin_sign_in(sign_in, &purpose, &posted.visit.binding, None).await;
     Ok(super::see_other(&url.map_err(|error| Failure::sign_in(&error))?))
 }
 

@@ -105,6 +105,11 @@ impl Pending {
         self.callback.as_deref()
     }
 
+    /// When the login began.
+    pub fn began_at(&self) -> Timestamp {
+        self.created_at
+    }
+
     /// When the login ends unanswered.
     pub fn expires_at(&self) -> Timestamp {
         self.created_at.plus(LIFETIME)

@@ -84,6 +84,11 @@ impl HybridPending {
         self.0.expires_at()
     }
 
+    /// When the login began.
+    pub fn began_at(&self) -> Timestamp {
+        self.0.began_at()
+    }
+
     /// The key that the code will be bound to: see [`Pending::proof_key`].
     pub fn proof_key(&self) -> Option<&Secret> {
         self.0.proof_key()

@@ -153,6 +153,11 @@ impl Pending {
         self.redirect_uri.as_str()
     }
 
+    /// When the login began.
+    pub fn began_at(&self) -> Timestamp {
+        self.created_at
+    }
+
     /// When the login ends unanswered.
     pub fn expires_at(&self) -> Timestamp {
         self.created_at.plus(LIFETIME)

@@ -12,7 +12,7 @@ use super::accounts::is_damage;
 use super::connections::{Again, Answer};
 use super::schema::get;
 use super::sealing::guard;
-use crate::rows::{AppRow, MOST_PENDING, PendingRow, after, signed, unsigned};
+use crate::rows::{AppRow, MOST_PENDING, PendingRow, Places, after, signed, unsigned};
 use crate::seal::Sealer;
 
 /// How often an app is written again because it was changed in between.
@@ -31,14 +31,19 @@ static PUT_APP: LazyLock<String> = LazyLock::new(|| {
 const REMOVE_APP: &str = "DELETE FROM keyfob.app WHERE id = $1 RETURNING 1";
 
 const PENDING_NUMBER: &str = "SELECT nextval('keyfob.pending_number')";
-/// The newest that there may be, less the one that comes, are left; two that do this at once let go of different ones.
+/// How many there are of a crowd, and for its purpose. Two who count at once may both find room for one: a bound, and no promise to the last login.
+const COUNT_PENDING: &str = "
+    SELECT count(*) FILTER (WHERE generation >= $1 AND generation < $2), count(*) FROM keyfob.pending
+     WHERE generation >= $3 AND generation < $4 AND expires_at > $5";
+const DROP_EXPIRED: &str = "DELETE FROM keyfob.pending WHERE expires_at <= $1";
+/// Of those of no crowd the newest that there may be, less the one that comes, are left; two that do this at once let go of different ones.
 static PUT_PENDING: LazyLock<String> = LazyLock::new(|| {
     let guard = guard(7);
     format!(
         "WITH crowded AS (
             DELETE FROM keyfob.pending WHERE (id, binding) IN (
                 SELECT id, binding FROM keyfob.pending
-                 WHERE generation <= (SELECT generation FROM keyfob.pending ORDER BY generation DESC OFFSET $6 LIMIT 1)
+                 WHERE generation <= (SELECT generation FROM keyfob.pending WHERE generation < $8 ORDER BY generation DESC OFFSET $6 LIMIT 1)
                    AND NOT (id = $1 AND binding = $2)
                    FOR UPDATE SKIP LOCKED)
          )
@@ -136,9 +141,22 @@ pub(super) async fn put_pending(vault: &PostgresVault, login: &PendingLogin, bin
     let number = drawn.first().map(|row| get(row, 0)).transpose()?.unwrap_or_default();
     let rest = i64::from(MOST_PENDING - 1);
     let mut now = vault.sealing.now();
+    if let Some(crowd) = &login.crowd {
+        let (Places { crowd: own, purpose }, at) = (Places::of(&now.sealer, login), login.pending.began_at().as_unix());
+        run(vault, DROP_EXPIRED, &[&at]).await?;
+        let counted = run(vault, COUNT_PENDING, &[&own.start, &own.end, &purpose.start, &purpose.end, &at]).await?.rows;
+        let count = |column| counted.first().map(|row| get::<i64>(row, column)).transpose().map(|count| count.unwrap_or_default());
+        let of = |column| count(column).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+        crowd.admits(of(0)?, of(1)?)?;
+    }
     loop {
+        let places = Places::of(&now.sealer, login);
+        let number = places.numbered(number);
+        // Whoever is of a crowd takes no place from anybody.
+        let end = if login.crowd.is_none() { places.crowd.end } else { 0 };
         let row = PendingRow::seal(&now.sealer, login, &Secret::new(binding), unsigned(number)?)?;
-        let parameters: [&(dyn ToSql + Sync); 7] = [&row.id, &row.binding, &number, &row.expires_at, &row.record, &rest, &now.generation];
+        let parameters: [&(dyn ToSql + Sync); 8] =
+            [&row.id, &row.binding, &number, &row.expires_at, &row.record, &rest, &now.generation, &end];
         if !run(vault, &PUT_PENDING, &parameters).await?.rows.is_empty() {
             return Ok(());
         }

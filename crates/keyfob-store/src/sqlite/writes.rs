@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
 use super::database::sql;
 use super::reads::limit;
 use super::writer::Write;
-use crate::rows::{AccountRow, AppRow, EntryRow, MOST_PENDING, PendingRow, after, signed, unsigned};
+use crate::rows::{AccountRow, AppRow, EntryRow, MOST_PENDING, PendingRow, Places, after, signed, unsigned};
 
 impl Write<'_> {
     pub(super) fn put_app(&self, provider: &str, app: &App) -> Result<(), StoreError> {
@@ -150,13 +150,28 @@ impl Write<'_> {
     }
 
     pub(super) fn put_pending(&self, login: &PendingLogin, binding: &Secret) -> Result<(), StoreError> {
-        let newest = "SELECT max(generation) FROM pending";
-        let newest: Option<i64> = self.connection.query_row(newest, (), |row| row.get(0)).map_err(sql)?;
-        let row = PendingRow::seal(&self.sealer, login, binding, after(newest.map_or(Ok(0), unsigned)?)?)?;
+        let Places { crowd, purpose } = Places::of(&self.sealer, login);
+        let now = login.pending.began_at().as_unix();
+        if let Some(whose) = &login.crowd {
+            self.execute("DELETE FROM pending WHERE expires_at <= ?", (now,))?;
+            let count = "SELECT count(*) FILTER (WHERE generation >= ?1 AND generation < ?2), count(*) FROM pending
+                         WHERE generation >= ?3 AND generation < ?4 AND expires_at > ?5";
+            let mut count = self.connection.prepare_cached(count).map_err(sql)?;
+            let within = (crowd.start, crowd.end, purpose.start, purpose.end, now);
+            let (of_crowd, of_purpose): (i64, i64) = count.query_row(within, |row| Ok((row.get(0)?, row.get(1)?))).map_err(sql)?;
+            whose.admits(usize::try_from(of_crowd).unwrap_or(usize::MAX), usize::try_from(of_purpose).unwrap_or(usize::MAX))?;
+        }
+        let newest = "SELECT max(generation) FROM pending WHERE generation >= ? AND generation < ?";
+        let newest: Option<i64> = self.connection.query_row(newest, (crowd.start, crowd.end), |row| row.get(0)).map_err(sql)?;
+        let row = PendingRow::seal(&self.sealer, login, binding, after(unsigned(newest.unwrap_or(crowd.start))?)?)?;
         let put = "INSERT OR REPLACE INTO pending (id, binding, generation, expires_at, record) VALUES (?, ?, ?, ?, ?)";
         self.execute(put, (row.id, row.binding, signed(row.generation)?, row.expires_at, row.record))?;
-        let bound = "DELETE FROM pending WHERE generation <= (SELECT generation FROM pending ORDER BY generation DESC LIMIT 1 OFFSET ?)";
-        self.execute(bound, (MOST_PENDING,)).map(drop)
+        if login.crowd.is_none() {
+            let bound = "DELETE FROM pending WHERE generation <= (
+                            SELECT generation FROM pending WHERE generation < ? ORDER BY generation DESC LIMIT 1 OFFSET ?)";
+            self.execute(bound, (crowd.end, MOST_PENDING))?;
+        }
+        Ok(())
     }
 
     /// In one transaction, which holds the only write lock: of any number of processes, one deletes the row and has it.

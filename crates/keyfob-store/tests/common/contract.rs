@@ -10,7 +10,7 @@ use std::sync::Arc;
 use keyfob::history::{Actor, Entry, Event, Fingerprint, MOST_ENTRIES};
 use keyfob::proto::{App, Secret, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation};
-use keyfob::{Account, AccountId, Health, Store, StoreError};
+use keyfob::{Account, AccountId, Crowd, Health, PendingLogin, Store, StoreError};
 
 use super::common::{
     BEGAN, ENDS, app, assert_same, error, healthy_account, oauth1_account, oauth1_pending, oauth2_account, oauth2_pending,
@@ -54,6 +54,7 @@ macro_rules! contract {
             a3_another_browser_gets_no_login_and_ends_none => pending_binding;
             a5_an_expired_login_is_gone => pending_expired;
             a26_the_oldest_logins_make_room => pending_bounded;
+            a26_a_flood_takes_nobodys_place => pending_crowds;
             a4_of_fifty_tries_at_once_one_gets_the_login => pending_parallel;
         }
     };
@@ -567,6 +568,42 @@ pub async fn pending_bounded(Fresh { store, .. }: &Fresh) {
     for there in ["state-2", "state-1001"] {
         assert!(store.take_pending(there, "browser", NOW).await.expect("takes").is_some(), "{there}");
     }
+}
+
+/// A flood of one crowd's logins, and then one of all crowds.
+pub async fn pending_crowds(Fresh { store, other, .. }: &Fresh) {
+    let begin = async |crowd: Crowd, state: &str| store.put_pending(&oauth2_pending(state).among(crowd), "browser").await;
+    begin(Crowd::connecting("robin"), "under-way").await.expect("puts");
+    store.put_pending(&oauth2_pending("of-nobody"), "browser").await.expect("puts");
+    for number in 0..Crowd::MOST {
+        begin(Crowd::connecting("flood"), &format!("flood-{number}")).await.expect("there is room");
+    }
+    for _ in 0..3 {
+        let refused = begin(Crowd::connecting("flood"), "one-more").await;
+        assert!(matches!(refused, Err(StoreError::Crowded)), "{refused:?}");
+    }
+    assert!(store.take_pending("one-more", "browser", NOW).await.expect("looks").is_none());
+    // Of another one, or for another purpose, there is room; and for what comes back to its place, whoever came meanwhile.
+    begin(Crowd::connecting("kim"), "kim").await.expect("another");
+    begin(Crowd::signing_in("flood"), "sign-in").await.expect("another purpose");
+    let taken = other.take_pending("flood-7", "browser", NOW).await.expect("takes").expect("it is there");
+    begin(Crowd::connecting("flood"), "instead").await.expect("one left");
+    store.put_pending(&taken.returned(), "browser").await.expect("it comes back");
+    assert!(matches!(begin(Crowd::connecting("flood"), "one-more").await, Err(StoreError::Crowded)));
+    assert!(other.take_pending("flood-7", "browser", NOW).await.expect("takes").is_some());
+    // Those of no crowd take the place of nobody else.
+    for number in 0..1002 {
+        store.put_pending(&oauth2_pending(&format!("state-{number}")), "browser").await.expect("puts");
+    }
+    assert!(store.take_pending("of-nobody", "browser", NOW).await.expect("looks").is_none());
+    for there in ["under-way", "flood-0", "instead", "kim", "sign-in"] {
+        assert!(other.take_pending(there, "browser", NOW).await.expect("takes").is_some(), "{there}");
+    }
+    // What nobody finished is in nobody's way later.
+    let mut late = serde_json::to_value(oauth2_pending("late").among(Crowd::connecting("flood"))).expect("it is made to be stored");
+    late["pending"]["created_at"] = serde_json::json!(ENDS);
+    let late: PendingLogin = serde_json::from_value(late).expect("a login");
+    store.put_pending(&late, "browser").await.expect("the others have ended");
 }
 
 pub async fn pending_parallel(Fresh { store, other, .. }: &Fresh) {

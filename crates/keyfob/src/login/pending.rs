@@ -35,6 +35,15 @@ impl Pending {
         }
     }
 
+    /// When the login began.
+    pub fn began_at(&self) -> Timestamp {
+        match self {
+            Self::OAuth1(pending) => pending.began_at(),
+            Self::OAuth2(pending) => pending.began_at(),
+            Self::Hybrid(pending) => pending.began_at(),
+        }
+    }
+
     /// When the login ends unanswered.
     pub fn expires_at(&self) -> Timestamp {
         match self {

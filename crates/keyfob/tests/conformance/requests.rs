@@ -71,6 +71,7 @@ async fn by_reference(algorithm: &str, known: &dyn Sign, key: Option<Arc<dyn Sig
         account: ACCOUNT.to_owned(),
         requested_scopes: vec![],
         pending: keyfob::login::Pending::OAuth2(asked.pending),
+        crowd: None,
     };
     let login = Login::resume(&rp.keyfob, &rp.settings, &rp.app, login).unwrap();
     let verified = login.verify(Answer::Url(&back)).unwrap();
