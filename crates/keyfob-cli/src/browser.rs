@@ -8,12 +8,13 @@ use std::process::{Command, Stdio};
 use url::Url;
 
 use crate::context::SECRET_VARIABLES;
+use crate::surroundings::Surroundings;
 
 /// Why no browser was opened.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotOpened {
     /// There is none here: no display, or a terminal from afar.
-    Nowhere(&'static str),
+    Nowhere(String),
     /// The URL is none that we hand to other programs.
     Unfit,
     /// The program could not be started.
@@ -21,11 +22,14 @@ pub(crate) enum NotOpened {
 }
 
 /// Opens a URL in the browser. Variables of these names stay with us.
-pub(crate) fn open(url: &str, keep_from: &[String]) -> Result<(), NotOpened> {
+pub(crate) fn open(url: &str, here: &Surroundings, keep_from: &[String]) -> Result<(), NotOpened> {
     let url = fit(url).ok_or(NotOpened::Unfit)?;
+    if let Some(why) = here.no_browser() {
+        return Err(NotOpened::Nowhere(why));
+    }
     let commands = match std::env::var("BROWSER") {
         Ok(wanted) if !wanted.trim().is_empty() => wanted.split(':').filter_map(|template| tokens(template, &url)).collect(),
-        _ => vec![system(&url)?],
+        _ => vec![system(&url)],
     };
     let mut failed = NotOpened::Failed("BROWSER names no program".to_owned());
     for command in commands {
@@ -70,21 +74,14 @@ fn tokens(template: &str, url: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
-fn system(url: &str) -> Result<Vec<String>, NotOpened> {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let (program, needs_display): (&[&str], bool) = match std::env::consts::OS {
-        "macos" => (&["open"], false),
+fn system(url: &str) -> Vec<String> {
+    let program: &[&str] = match std::env::consts::OS {
+        "macos" => &["open"],
         // Not `start`: that is the shell's, and a shell would read the URL.
-        "windows" => (&["rundll32.exe", "url.dll,FileProtocolHandler"], false),
-        _ => (&["xdg-open"], true),
+        "windows" => &["rundll32.exe", "url.dll,FileProtocolHandler"],
+        _ => &["xdg-open"],
     };
-    if set("SSH_CONNECTION") || set("SSH_TTY") {
-        return Err(NotOpened::Nowhere("this terminal is on another machine"));
-    }
-    if needs_display && !set("DISPLAY") && !set("WAYLAND_DISPLAY") {
-        return Err(NotOpened::Nowhere("there is no display"));
-    }
-    Ok(program.iter().copied().chain([url]).map(str::to_owned).collect())
+    program.iter().copied().chain([url]).map(str::to_owned).collect()
 }
 
 fn start(command: &[String], keep_from: &[String]) -> std::io::Result<()> {

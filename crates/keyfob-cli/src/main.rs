@@ -42,6 +42,7 @@ mod request;
 mod sheet;
 mod sign_in;
 mod signal;
+mod surroundings;
 mod upkeep;
 mod upload;
 mod usage;

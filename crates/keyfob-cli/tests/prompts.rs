@@ -173,6 +173,96 @@ async fn b4_a_login_takes_what_is_pasted_in_every_form_and_outlives_what_is_wron
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn b4_a_code_or_pin_that_the_provider_refuses_is_asked_for_again() {
+    let house = House::new().await;
+    let mut screen = Screen::start(&house, &["login", "fitbit", "--no-browser"], USUAL, &[]);
+    let url = screen.url().await;
+    screen.shows("paste the address here:").await;
+    screen.types("word\n");
+    screen.shows("that is a code alone").await;
+    screen.shows("not that one:").await;
+    screen.shows("paste the address here:").await;
+    let back = visit(&url).await.location.expect("back");
+    screen.types(&format!("{back}\n"));
+    screen.shows("that is a whole address").await;
+    screen.shows("logged in").await;
+    screen.ends(0).await;
+
+    let mut screen = Screen::start(&house, &["login", "telldus", "--pin", "--no-browser"], USUAL, &[]);
+    let url = screen.url().await;
+    let right = pin(&url).await;
+    screen.shows("PIN:").await;
+    screen.types("1234567\n");
+    screen.shows("that is a PIN").await;
+    screen.shows("PIN:").await;
+    screen.types(&format!("{right}\n"));
+    screen.shows("logged in").await;
+    screen.ends(0).await;
+
+    // A guess at somebody's code is not made for ever.
+    let mut screen = Screen::start(&house, &["login", "fitbit/more", "--no-browser"], USUAL, &[]);
+    for _ in 0..3 {
+        screen.shows("paste the address here:").await;
+        screen.types("word\n");
+    }
+    let shown = screen.ends(1).await;
+    assert!(shown.contains("3 were refused") && shown.contains("begin again: keyfob login fitbit/more"), "{shown}");
+    // A program that piped its answer in has no other.
+    for said in ["", "http://127.0.0.1/elsewhere\n"] {
+        let ended = house.run_with(&["login", "telldus/more", "--no-browser", "--paste"], said).await;
+        assert!(ended.stderr.contains("answer was given") && ended.stderr.contains("begin again"), "{ended:#?}");
+    }
+}
+
+/// A connection from afar, as the server of SSH tells it.
+const SSH: (&str, &str) = ("SSH_CONNECTION", "192.0.2.9 50122 192.0.2.7 2222");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_ssh_and_in_a_container_the_way_to_the_listener_is_told() {
+    let house = House::new().await;
+    let mut screen = Screen::start(&house, &["login", "telldus"], USUAL, &[SSH, ("USER", "robin"), ("container", "podman")]);
+    screen.shows("Waiting for the browser at http://127.0.0.1:").await;
+    let port = screen.shows("/").await;
+    screen.shows(&format!("ssh -p 2222 -L {port}:127.0.0.1:{port} robin@192.0.2.7")).await;
+    screen.shows("container").await;
+    screen.shows("--network").await;
+    screen.shows("no browser was opened: this terminal is on another machine, by SSH").await;
+    screen.types(INTERRUPT);
+    screen.ends(130).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_browser_opens_a_provider_that_has_codes_is_asked_for_one() {
+    let house = House::new().await;
+    house.sandbox.consent("acme", Consent::Ask);
+    for environment in [&[SSH][..], &[SSH, ("DISPLAY", "localhost:10.0")], &[]] {
+        let mut screen = Screen::start(&house, &["login", "acme"], USUAL, environment);
+        screen.shows("another way: --no-browser").await;
+        screen.shows("Waiting: ").await;
+        screen.types(INTERRUPT);
+        screen.ends(130).await;
+    }
+    let by_page: [(&[&str], &[(&str, &str)]); 3] = [
+        (&["login", "acme"], &[("DISPLAY", ":0")]),
+        (&["login", "acme", "--no-browser"], &[SSH]),
+        (&["login", "acme"], &[SSH, ("BROWSER", "true")]),
+    ];
+    for (arguments, environment) in by_page {
+        let mut screen = Screen::start(&house, arguments, USUAL, environment);
+        screen.shows("Waiting for the browser").await;
+        screen.types(INTERRUPT);
+        screen.ends(130).await;
+    }
+    // What nobody asked for may fail.
+    house.file("config/providers/acme.toml", "[endpoints]\ndevice = \"https://acme.example/nowhere\"\n");
+    let mut screen = Screen::start(&house, &["login", "acme"], USUAL, &[]);
+    screen.shows("not by a code: ").await;
+    screen.shows("Waiting for the browser").await;
+    screen.types(INTERRUPT);
+    screen.ends(130).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn b4_the_browser_may_come_first_while_somebody_is_asked() {
     let house = House::new().await;
     let mut screen = Screen::start(&house, &["login", "telldus", "--no-browser"], USUAL, &[]);

@@ -26,7 +26,8 @@ use crate::perform::{perform, typed};
 use crate::person::{self, Went};
 use crate::prompt;
 use crate::sheet;
-use crate::sign_in::SignIn;
+use crate::sign_in::{Paste, SignIn, Told};
+use crate::surroundings::Surroundings;
 use crate::way::Way;
 
 /// Rows of a table that are shown; the walk is long enough.
@@ -173,10 +174,14 @@ impl Walk {
             SignIn::begin(&self.keyfob, &stop.settings, &stop.app, name, way, Vec::new()).await.map_err(|card| card.at(&stopped))?;
         let url = sign_in.url().to_owned();
         let out = self.out;
-        let refused = move |error: &keyfob::proto::Error| out.note(&format!("not that one: {error}"));
+        let told = move |told: Told<'_>| {
+            if let Told::Refused(why) = told {
+                out.note(&format!("not that one: {why}"));
+            }
+        };
         if self.browser {
             self.out.note(&format!("    Say yes at {}", self.out.note_paint().accent(&url)));
-            if browser::open(&url, &self.keep_from).is_err() {
+            if browser::open(&url, &Surroundings::of_process(), &self.keep_from).is_err() {
                 self.out.note(&self.out.note_paint().dim("    (no browser was opened: open it yourself)"));
             }
             if !how.pin && how.listening_at.is_none() {
@@ -184,8 +189,8 @@ impl Walk {
             } else if how.pin {
                 self.out.note("    then type the PIN:");
             }
-            let pasted = prompt::is_possible().then(prompt::lines);
-            return Ok((sign_in.answered(pasted, refused).await.map_err(|card| card.at(&stopped))?, how));
+            let pasted = prompt::is_possible().then(prompt::lines).map(Paste::of_person);
+            return Ok((sign_in.answered(pasted, told).await.map_err(|card| card.at(&stopped))?, how));
         }
         // Does what a browser does, with somebody in front of it who always says yes.
         let (paste, pasted) = mpsc::channel(1);
@@ -199,7 +204,7 @@ impl Walk {
                 Went::Nowhere(status) => Err(Card::new(Exit::Error, "the consent page", format!("it answered HTTP {status}"), "")),
             }
         };
-        let answered = sign_in.answered(Some(pasted), refused);
+        let answered = sign_in.answered(Some(Paste::of_person(pasted)), told);
         let logged_in = tokio::try_join!(answered, visit).map_err(|card| card.at(&stopped))?.0;
         Ok((logged_in, how))
     }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use keyfob::proto::oauth2::AccessRequest;
-use keyfob::proto::{App, Deviation, Settings, TokenSet};
-use keyfob::{Account, DeviceLogin, Grant, LoggedIn};
+use keyfob::proto::{App, Deviation, Error as ProtoError, Flow, Settings, TokenSet};
+use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn};
 use keyfob_providers::{Provider, Status};
 use serde_json::json;
 
@@ -23,7 +23,8 @@ use crate::exit::Exit;
 use crate::name::Name;
 use crate::prompt;
 use crate::sheet;
-use crate::sign_in::SignIn;
+use crate::sign_in::{Paste, SignIn, Told};
+use crate::surroundings::{Advice, Surroundings};
 use crate::verb::import::{self, Import};
 use crate::way::Way;
 use crate::wire::Step;
@@ -34,7 +35,8 @@ pub(crate) struct Login {
     /// The provider, or PROVIDER/LABEL where there are several accounts
     #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
     name: String,
-    /// Enter a code on another device instead of opening a browser here (RFC 8628)
+    /// Enter a code on another device instead of opening a browser here (RFC 8628). By itself where no browser opens (SSH, no display) and the
+    /// provider has it; --no-browser is the way without
     #[arg(long, group = "other")]
     device: bool,
     /// An account of the app itself, without a person; renewed by the app's own keys (RFC 6749 §4.4)
@@ -92,9 +94,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     } else {
         split(&args.scopes)
     };
-    let logged_in = if args.device {
-        let keyfob = context.keyfob().await?;
-        let login = DeviceLogin::begin(keyfob, &settings, app, &account, scopes).await.doing(cannot(&account))?;
+    let logged_in = if let Some(login) = on_device(&args, &settings, app, &account, &scopes, context).await? {
         device::wait(login, &provider, &account, context).await?
     } else if args.client_credentials || args.exchange.is_some() {
         let access = AccessRequest { scopes, resources: args.resources.clone(), ..AccessRequest::default() };
@@ -108,6 +108,37 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     };
     keep_app(context, &provider, &given, args.redirect_uri).await?;
     report(context, &provider, &logged_in).await
+}
+
+/// A login on another device, where that was asked for; or where no browser opens here, nobody said how else, and the provider has that way. What was
+/// not asked for and is refused (an app may have to be allowed that grant) is gone over: there is the browser's way, with an address to paste.
+async fn on_device(
+    args: &Login,
+    settings: &Settings,
+    app: &App,
+    account: &str,
+    scopes: &[String],
+    context: &Context,
+) -> Result<Option<DeviceLogin>, Card> {
+    let asked_otherwise = args.client_credentials || args.exchange.is_some() || args.no_browser || args.pin || args.paste;
+    let has_it = matches!(&settings.flow, Flow::OAuth2(flow) if flow.device_authorization.is_some());
+    let no_browser = Surroundings::of_process().no_browser().filter(|_| has_it && !asked_otherwise && args.redirect_uri.is_none());
+    if !args.device && no_browser.is_none() {
+        return Ok(None);
+    }
+    let begun = DeviceLogin::begin(context.keyfob().await?, settings, app, account, scopes.to_vec()).await;
+    let note = |words: String| context.out.note(&context.out.note_paint().dim(&words));
+    match (begun, no_browser) {
+        (Ok(login), Some(why)) if !args.device => {
+            note(format!("(by a code, because no browser opens here: {why}; another way: --no-browser)"));
+            Ok(Some(login))
+        }
+        (Err(Error::Protocol(error @ (ProtoError::Refused(_) | ProtoError::Misbehaved(_)))), _) if !args.device => {
+            note(format!("(not by a code: {error})"));
+            Ok(None)
+        }
+        (begun, _) => begun.map(Some).doing(cannot(account)),
+    }
 }
 
 /// The person says yes in a browser, here or elsewhere, and the answer comes back by callback or paste.
@@ -131,30 +162,39 @@ async fn by_browser(
     if let Some(heard) = context.heard() {
         heard.keep(Step::SentAway(sign_in.url().to_owned()));
     }
-    introduce(context, provider, account, &how, sign_in.url());
+    let here = Surroundings::of_process();
+    introduce(context, provider, account, &how, &here, sign_in.url());
     if !args.no_browser {
-        open(context, sign_in.url()).await;
+        open(context, &here, sign_in.url());
     }
-    let pasted = (prompts || args.paste).then(prompt::lines);
+    let paste = match (prompts, args.paste) {
+        (true, _) => Some(Paste::of_person(prompt::lines())),
+        (false, true) => Some(Paste::of_pipe(prompt::lines())),
+        (false, false) => None,
+    };
     let ask = || {
         if prompts {
             context.out.ask(how.question());
         }
     };
     ask();
-    let refused = |error: &keyfob::proto::Error| {
+    let told = |told: Told<'_>| {
         const LABEL: &str = "not that one:";
-        let hint = error.hint().map(|hint| format!(": {hint}")).unwrap_or_default();
-        let why = crate::output::hang(&format!("{error}{hint}"), LABEL.len() + 1, context.out.note_width());
-        context.out.note(&format!("{} {why}", context.out.note_paint().warn(LABEL)));
-        ask();
+        match told {
+            Told::Taken(kind) => context.out.note(&context.out.note_paint().dim(&format!("({kind})"))),
+            Told::Refused(why) => {
+                let why = crate::output::hang(why, LABEL.len() + 1, context.out.note_width());
+                context.out.note(&format!("{} {why}", context.out.note_paint().warn(LABEL)));
+                ask();
+            }
+        }
     };
-    sign_in.answered(pasted, refused).await
+    sign_in.answered(paste, told).await
 }
 
 /// How the answer comes back, for the words around it.
 struct How {
-    listening_at: Option<String>,
+    listening_at: Option<(String, u16)>,
     pin: bool,
     prompts: bool,
 }
@@ -162,7 +202,7 @@ struct How {
 impl How {
     fn of(way: &Way, prompts: bool, paste: bool) -> Self {
         let listening_at = match way {
-            Way::Listen(_, uri) => Some(uri.clone()),
+            Way::Listen(listener, uri) => Some((uri.clone(), listener.address().port())),
             Way::Paste(_) | Way::Pin => None,
         };
         Self { listening_at, pin: matches!(way, Way::Pin), prompts: prompts || paste }
@@ -177,7 +217,7 @@ impl How {
     }
 }
 
-fn introduce(context: &Context, provider: &Provider, account: &str, how: &How, url: &str) {
+fn introduce(context: &Context, provider: &Provider, account: &str, how: &How, here: &Surroundings, url: &str) {
     let paint = context.out.note_paint();
     let width = context.out.note_width();
     let mut lines = vec![format!("Log in to {} as {}", paint.strong(&provider.title), paint.strong(account))];
@@ -193,8 +233,14 @@ fn introduce(context: &Context, provider: &Provider, account: &str, how: &How, u
     ]);
     match (&how.listening_at, how.pin) {
         (_, true) => lines.push("The page then shows a PIN.".to_owned()),
-        (Some(uri), _) => {
+        (Some((uri, port)), _) => {
             lines.push(format!("Waiting for the browser at {uri} (5 minutes)."));
+            for advice in here.way_to(*port) {
+                match advice {
+                    Advice::Words(words) => lines.push(crate::output::hang(&words, 0, width)),
+                    Advice::Command(command) => lines.extend([String::new(), format!("  {}", paint.strong(&command)), String::new()]),
+                }
+            }
             if how.prompts {
                 lines.push(crate::output::hang(
                     "If it runs on another machine, its last page will not load: the address of that page is the answer.",
@@ -213,11 +259,11 @@ fn introduce(context: &Context, provider: &Provider, account: &str, how: &How, u
 }
 
 /// Opening a browser is a courtesy: the address is there in any case.
-async fn open(context: &Context, url: &str) {
+fn open(context: &Context, here: &Surroundings, url: &str) {
     let keep_from = context.secret_variables();
-    let why = match browser::open(url, &keep_from) {
+    let why = match browser::open(url, here, &keep_from) {
         Ok(()) => return,
-        Err(NotOpened::Nowhere(why)) => why.to_owned(),
+        Err(NotOpened::Nowhere(why)) => why,
         Err(NotOpened::Unfit) => "its address is none that other programs are given".to_owned(),
         Err(NotOpened::Failed(why)) => why,
     };
