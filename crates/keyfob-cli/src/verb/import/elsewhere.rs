@@ -4,12 +4,34 @@
 use keyfob_providers::Kind;
 use serde_json::{Map, Value};
 
+use super::yaml;
+
 /// What was found in a file.
+#[derive(Debug)]
 pub(super) struct Found {
     /// What kind of file it is, for people.
     pub(super) kind: &'static str,
     /// Tokens and keys, by the names that `--stdin` takes.
     pub(super) object: Map<String, Value>,
+}
+
+/// Why nothing was taken.
+#[derive(Debug, PartialEq)]
+pub(super) enum NotFound {
+    /// It looks like nothing that is known.
+    Unknown,
+    /// There are several, of these names, and which one is meant was not said, or is not among them. Half of one and half of another would be a login that
+    /// works for nobody, or for the wrong person.
+    Several(Vec<String>),
+}
+
+/// Which of several entries is meant, and what names mean.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) provider: &'a str,
+    pub(super) kind: Kind,
+    /// The one that somebody named.
+    pub(super) profile: Option<&'a str>,
 }
 
 /// What other programs call things, and what they are called here. `secret` is beside them: what it is depends on the protocol.
@@ -25,24 +47,56 @@ const NAMES: [(&str, &[&str]); 9] = [
     ("scope", &["scope", "scopes"]),
 ];
 
-/// Reads a file of another program. `provider` says which of several entries is meant, `kind` what its names mean.
-pub(super) fn read(text: &str, provider: &str, kind: Kind) -> Option<Found> {
-    let named = |scalars: &[(String, Value)]| named(scalars, kind);
-    let found = |kind, object: Map<String, Value>| (!object.is_empty()).then_some(Found { kind, object });
-    if let Ok(json) = serde_json::from_str::<Value>(text) {
-        return home_assistant(&json, provider, &named)
-            .and_then(|object| found("Home Assistant's storage", object))
-            .or_else(|| postman(&json, &named).and_then(|object| found("a request of Postman", object)))
-            .or_else(|| found("a JSON object", named(&scalars_of(&json))));
-    }
-    let lines = scalars(text);
-    let file = match () {
-        () if text.contains("auth:oauth") => "a request of Bruno",
-        () if lines.iter().any(|(name, _)| name == "default_profile") || text.contains("profiles:") => "twurl's file",
-        () if text.contains("oauth1_token:") || text.contains("oauth2_tokens:") => "xurl's file",
-        () => "lines of names and values",
+/// Reads a file of another program.
+pub(super) fn read(text: &str, wanted: Wanted<'_>) -> Result<Found, NotFound> {
+    let found = |kind, object: Map<String, Value>| {
+        let object: Map<String, Value> = object.into_iter().filter(|(_, value)| !is_variable(value)).collect();
+        if object.is_empty() { Err(NotFound::Unknown) } else { Ok(Found { kind, object }) }
     };
-    found(file, named(&lines))
+    if let Ok(json) = serde_json::from_str::<Value>(text) {
+        if let Some(object) = home_assistant(&json, wanted)? {
+            return found("Home Assistant's storage", object);
+        }
+        if let Some(object) = xurl(&json, wanted)? {
+            return found("xurl's file", object);
+        }
+        return match postman(&json, wanted) {
+            Some(object) => found("a request of Postman", object),
+            None => found("a JSON object", named(&scalars_of(&json), wanted.kind)),
+        };
+    }
+    if let Some(block) = bruno(text, wanted.kind) {
+        return found("a request of Bruno", named(&scalars(&block), wanted.kind));
+    }
+    if let Some(document) = yaml::read(text) {
+        if let Some(object) = twurl(&document, wanted)? {
+            return found("twurl's file", object);
+        }
+        if let Some(object) = xurl(&document, wanted)? {
+            return found("xurl's file", object);
+        }
+    }
+    found("lines of names and values", named(&scalars(text), wanted.kind))
+}
+
+/// The name of a value that stands elsewhere (Postman, Bruno), and is none itself.
+fn is_variable(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.starts_with("{{") && text.ends_with("}}"))
+}
+
+/// The one that was named; else the one that the file says is usual; else the only one.
+fn one<T>(all: Vec<(String, T)>, named: Option<&str>, usual: Option<&str>) -> Result<Option<T>, NotFound> {
+    let names = || NotFound::Several(all.iter().map(|(name, _)| name.clone()).collect());
+    let at = match named.or(usual) {
+        Some(wanted) => all.iter().position(|(name, _)| name == wanted),
+        None => None,
+    };
+    match (at, all.len()) {
+        (None, 0) => Ok(None),
+        (None, 1) if named.is_none() => Ok(all.into_iter().next().map(|(_, found)| found)),
+        (None, _) => Err(names()),
+        (Some(at), _) => Ok(all.into_iter().nth(at).map(|(_, found)| found)),
+    }
 }
 
 /// The first of each name that is known.
@@ -114,41 +168,127 @@ fn scalars(text: &str) -> Vec<(String, Value)> {
     text.lines().filter_map(line).filter(|(_, value)| value.as_str().is_some_and(|value| !value.is_empty())).collect()
 }
 
-/// Makes of names and values what they are called here.
-type Named<'a> = dyn Fn(&[(String, Value)]) -> Map<String, Value> + 'a;
-
-/// `.storage/core.config_entries`, with the keys of `.storage/application_credentials` where both are in one.
-fn home_assistant(json: &Value, provider: &str, named: &Named<'_>) -> Option<Map<String, Value>> {
-    let data = json.get("data")?;
-    let fits = |entry: &&Value| {
-        entry.get("domain").and_then(Value::as_str).is_some_and(|domain| domain.starts_with(provider) || provider.starts_with(domain))
-    };
-    let entries = |name: &str| data.get(name).and_then(Value::as_array).and_then(|entries| entries.iter().find(fits));
-    let (entry, keys) = (entries("entries"), entries("items"));
-    if entry.is_none() && keys.is_none() {
-        return None;
+/// `.twurlrc`: profiles by person and consumer key, and which of them is the usual one.
+fn twurl(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
+    let Some(people) = document.get("profiles").and_then(Value::as_object) else { return Ok(None) };
+    let mut profiles = Vec::new();
+    for (person, keys) in people {
+        let keys = keys.as_object().into_iter().flatten();
+        profiles.extend(keys.map(|(key, profile)| (format!("{person}/{key}"), profile)));
     }
-    let mut object = keys.map(|keys| named(&scalars_of(keys))).unwrap_or_default();
-    object.extend(entry.and_then(|entry| entry.get("data")).map(|data| named(&scalars_of(data))).unwrap_or_default());
-    // What its client is called there is no id of ours.
-    Some(object)
+    let usual: Vec<&str> = document
+        .pointer("/configuration/default_profile")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    // A person with one key needs no more than their name.
+    let named = wanted.profile.map(|said| {
+        let mut of_person = profiles.iter().filter(|(name, _)| name.split('/').next() == Some(said));
+        match (of_person.next(), of_person.next()) {
+            (Some((name, _)), None) => name.clone(),
+            _ => said.to_owned(),
+        }
+    });
+    let usual = (!usual.is_empty()).then(|| usual.join("/"));
+    let profile = one(profiles, named.as_deref(), usual.as_deref())?;
+    Ok(profile.map(|profile| self::named(&scalars_of(profile), wanted.kind)))
 }
 
-/// `"auth": {"type": "oauth1", "oauth1": [{"key": "consumerKey", "value": "…"}]}`, wherever in the collection it is.
-fn postman(json: &Value, named: &Named<'_>) -> Option<Map<String, Value>> {
+/// `~/.xurl`: apps, each with its keys, a token of OAuth 1 and those of several people of OAuth 2. Before there were apps, the tokens stood alone.
+fn xurl(document: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
+    let is_app = |app: &Value| app.get("oauth1_token").is_some() || app.get("oauth2_tokens").is_some();
+    let apps = match document.get("apps").and_then(Value::as_object) {
+        Some(apps) if apps.values().any(is_app) => apps.iter().map(|(name, app)| (name.clone(), app)).collect::<Vec<_>>(),
+        _ if is_app(document) => vec![("default".to_owned(), document)],
+        _ => return Ok(None),
+    };
+    let people = |app: &'_ Value| app.get("oauth2_tokens").and_then(Value::as_object).cloned().unwrap_or_default();
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    // An app, a person of the usual app, or both: app/person.
+    let (app, person) = match wanted.profile {
+        None => (None, None),
+        Some(said) if apps.iter().any(|(name, _)| name == said) => (Some(said), None),
+        Some(said) => match said.split_once('/') {
+            Some((app, person)) => (Some(app), Some(person)),
+            None => (None, Some(said)),
+        },
+    };
+    let Some(app) = one(apps, app, text(document, "default_app").as_deref())? else { return Ok(None) };
+    let keys = app.as_object().into_iter().flatten().filter(|(name, _)| ["client_id", "client_secret"].contains(&name.as_str()));
+    let mut object: Map<String, Value> =
+        keys.filter(|(_, value)| value.is_string()).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let token = match wanted.kind {
+        // Its own keys stand with it: those beside are of OAuth 2.
+        Kind::OAuth1 => app.get("oauth1_token").cloned(),
+        _ => one(people(app).into_iter().collect(), person, text(app, "default_user").as_deref())?,
+    };
+    let token = token.map(|token| named(&scalars_of(&token), wanted.kind)).unwrap_or_default();
+    if wanted.kind == Kind::OAuth1 {
+        object.clear();
+    }
+    object.extend(token);
+    Ok(Some(object))
+}
+
+/// `.storage/core.config_entries`, with the keys of `.storage/application_credentials` where both are in one.
+fn home_assistant(json: &Value, wanted: Wanted<'_>) -> Result<Option<Map<String, Value>>, NotFound> {
+    let Some(data) = json.get("data") else { return Ok(None) };
+    let text = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
+    // Its names have _ where ours have -, and are the same otherwise: `fitbit` is not `fitbit_bluetooth`.
+    let fits = |entry: &&Value| text(entry, "domain").is_some_and(|domain| domain.replace('_', "-") == wanted.provider);
+    let all = |list: &str| data.get(list).and_then(Value::as_array).into_iter().flatten().filter(fits).collect::<Vec<_>>();
+    let called = |entry: &Value| text(entry, "title").or_else(|| text(entry, "entry_id")).unwrap_or_default();
+    let entries: Vec<(String, &Value)> = all("entries").into_iter().map(|entry| (called(entry), entry)).collect();
+    let entry = one(entries, wanted.profile, None)?;
+    // An entry says by which credentials it was made.
+    let made_by = entry.and_then(|entry| entry.pointer("/data/auth_implementation")?.as_str());
+    let items = all("items").into_iter().map(|item| (text(item, "auth_domain").or_else(|| text(item, "id")).unwrap_or_default(), item));
+    let keys = one(items.collect(), None, made_by)?;
+    if entry.is_none() && keys.is_none() {
+        return Ok(None);
+    }
+    let mut object = keys.map(|keys| named(&scalars_of(keys), wanted.kind)).unwrap_or_default();
+    object.extend(entry.and_then(|entry| entry.get("data")).map(|data| named(&scalars_of(data), wanted.kind)).unwrap_or_default());
+    // What its client is called there is no id of ours.
+    Ok(Some(object))
+}
+
+/// `"auth": {"type": "oauth1", "oauth1": [{"key": "consumerKey", "value": "…"}]}`, wherever in the collection it is; of the protocol that the provider
+/// speaks.
+fn postman(json: &Value, wanted: Wanted<'_>) -> Option<Map<String, Value>> {
     match json {
         Value::Object(members) => {
             if let Some(auth) = members.get("auth")
-                && let Some(kind) = auth.get("type").and_then(Value::as_str).filter(|kind| kind.starts_with("oauth"))
+                && let Some(kind) = auth.get("type").and_then(Value::as_str).filter(|kind| *kind == protocol(wanted.kind))
                 && let Some(pairs) = auth.get(kind).and_then(Value::as_array)
             {
                 let pair = |pair: &Value| Some((pair.get("key")?.as_str()?.to_ascii_lowercase(), pair.get("value")?.clone()));
-                return Some(named(&pairs.iter().filter_map(pair).collect::<Vec<_>>()));
+                return Some(named(&pairs.iter().filter_map(pair).collect::<Vec<_>>(), wanted.kind));
             }
-            members.values().find_map(|value| postman(value, named))
+            members.values().find_map(|value| postman(value, wanted))
         }
-        Value::Array(items) => items.iter().find_map(|item| postman(item, named)),
+        Value::Array(items) => items.iter().find_map(|item| postman(item, wanted)),
         _ => None,
+    }
+}
+
+/// The lines of `auth:oauth2 { … }`, and of a block of variables, which may hold what the page of a login gave.
+fn bruno(text: &str, kind: Kind) -> Option<String> {
+    let block = |heading: &str| {
+        let (_, behind) = text.split_once(heading)?;
+        behind.split("\n}").next().map(str::to_owned)
+    };
+    let auth = block(&format!("auth:{} {{\n", protocol(kind)))?;
+    let variables = block("vars:pre-request {\n").unwrap_or_default();
+    Some(format!("{auth}\n{variables}"))
+}
+
+const fn protocol(kind: Kind) -> &'static str {
+    match kind {
+        Kind::OAuth1 => "oauth1",
+        _ => "oauth2",
     }
 }
 
@@ -159,7 +299,15 @@ mod tests {
     use super::*;
 
     fn object(text: &str, kind: Kind) -> Value {
-        read(text, "hub", kind).map_or(Value::Null, |found| Value::Object(found.object))
+        read(text, Wanted { provider: "hub", kind, profile: None }).map_or(Value::Null, |found| Value::Object(found.object))
+    }
+
+    fn of(text: &str, kind: Kind, profile: Option<&str>) -> Result<Value, NotFound> {
+        read(text, Wanted { provider: "hub", kind, profile }).map(|found| Value::Object(found.object))
+    }
+
+    fn several(names: &[&str]) -> Result<Value, NotFound> {
+        Err(NotFound::Several(names.iter().map(|name| (*name).to_owned()).collect()))
     }
 
     #[test]
@@ -192,6 +340,68 @@ mod tests {
     }
 
     #[test]
+    fn of_several_profiles_the_usual_one_is_taken_whole() {
+        let people = "profiles:\n  alice:\n    k1:\n      consumer_key: k1\n      consumer_secret: s1\n      token: t1\n      secret: ts1\n  bob:\n    k2:\n      consumer_key: k2\n      consumer_secret: s2\n      token: t2\n      secret: ts2\n";
+        let usual = format!("{people}configuration:\n  default_profile:\n  - bob\n  - k2\n");
+        let of_person = |n: u8| {
+            Ok(
+                json!({"client_id": format!("k{n}"), "client_secret": format!("s{n}"), "token": format!("t{n}"), "token_secret": format!("ts{n}")}),
+            )
+        };
+        assert_eq!(of(&usual, Kind::OAuth1, None), of_person(2));
+        assert_eq!(of(&usual, Kind::OAuth1, Some("alice")), of_person(1));
+        assert_eq!(of(people, Kind::OAuth1, None), several(&["alice/k1", "bob/k2"]));
+        assert_eq!(of(people, Kind::OAuth1, Some("carol")), several(&["alice/k1", "bob/k2"]));
+
+        let apps = "apps:\n  a1:\n    client_id: i1\n    client_secret: s1\n    oauth2_tokens: {}\n  a2:\n    client_id: i2\n    client_secret: s2\n    default_user: bob\n    oauth2_tokens:\n      alice:\n        type: oauth2\n        oauth2:\n          access_token: ta\n          refresh_token: ra\n          expiration_time: 7\n      bob:\n        type: oauth2\n        oauth2:\n          access_token: tb\n          refresh_token: rb\n          expiration_time: 8\n";
+        let usual = format!("{apps}default_app: a2\n");
+        let of_person = |n: &str, at: &str| {
+            Ok(
+                json!({"client_id": "i2", "client_secret": "s2", "access_token": format!("t{n}"), "refresh_token": format!("r{n}"), "expires_at": at}),
+            )
+        };
+        assert_eq!(of(&usual, Kind::OAuth2, None), of_person("b", "8"));
+        assert_eq!(of(&usual, Kind::OAuth2, Some("alice")), of_person("a", "7"));
+        assert_eq!(of(apps, Kind::OAuth2, Some("a2/alice")), of_person("a", "7"));
+        assert_eq!(of(apps, Kind::OAuth2, None), several(&["a1", "a2"]));
+        assert_eq!(of(&usual, Kind::OAuth2, Some("carol")), several(&["alice", "bob"]));
+    }
+
+    #[test]
+    fn an_entry_of_home_assistant_is_of_that_domain_and_of_no_longer_one() {
+        let entry = |domain: &str, title: &str, token: &str| json!({"domain": domain, "title": title, "data": {"auth_implementation": "mine", "token": {"access_token": token}}});
+        let storage = |entries: &[Value]| json!({"version": 1, "data": {"entries": entries}}).to_string();
+        let longer = [entry("hub_bluetooth", "B", "no"), entry("hu", "C", "no"), entry("hub", "A", "yes")];
+        assert_eq!(of(&storage(&longer), Kind::OAuth2, None), Ok(json!({"access_token": "yes"})));
+        assert_ne!(of(&storage(&longer[..2]), Kind::OAuth2, None), Ok(json!({"access_token": "yes"})));
+        let two = [entry("hub", "Home", "a"), entry("hub", "Cabin", "b")];
+        assert_eq!(of(&storage(&two), Kind::OAuth2, None), several(&["Home", "Cabin"]));
+        assert_eq!(of(&storage(&two), Kind::OAuth2, Some("Cabin")), Ok(json!({"access_token": "b"})));
+        let both = json!({"data": {"entries": [entry("hub", "Home", "a")], "items": [
+            {"domain": "hub", "auth_domain": "other", "client_id": "i1", "client_secret": "s1"},
+            {"domain": "hub", "auth_domain": "mine", "client_id": "i2", "client_secret": "s2"},
+        ]}});
+        assert_eq!(of(&both.to_string(), Kind::OAuth2, None), Ok(json!({"access_token": "a", "client_id": "i2", "client_secret": "s2"})));
+    }
+
+    #[test]
+    fn requests_of_postman_and_bruno_are_read_of_the_providers_protocol() {
+        let auth = |kind: &str, pairs: &[(&str, &str)]| {
+            let pairs: Vec<Value> = pairs.iter().map(|(key, value)| json!({"key": key, "value": value, "type": "string"})).collect();
+            let mut auth = json!({"type": kind});
+            auth[kind] = Value::Array(pairs);
+            json!({"request": {"auth": auth}})
+        };
+        let oauth2 = [("accessToken", "a"), ("clientId", "i"), ("clientSecret", "{{secret}}"), ("refreshToken", "r")];
+        let both =
+            json!({"info": {}, "item": [auth("oauth1", &[("token", "t"), ("tokenSecret", "ts")]), auth("oauth2", &oauth2)]}).to_string();
+        assert_eq!(of(&both, Kind::OAuth2, None), Ok(json!({"access_token": "a", "client_id": "i", "refresh_token": "r"})));
+        assert_eq!(of(&both, Kind::OAuth1, None), Ok(json!({"token": "t", "token_secret": "ts"})));
+        let bruno = "meta {\n  name: x\n  token: no\n}\n\nauth:oauth2 {\n  grant_type: authorization_code\n  client_id: i\n  client_secret: s\n  scope: x y\n}\n\nvars:pre-request {\n  access_token: a\n}\n";
+        assert_eq!(of(bruno, Kind::OAuth2, None), Ok(json!({"client_id": "i", "client_secret": "s", "scope": "x y", "access_token": "a"})));
+    }
+
+    #[test]
     fn whose_secret_it_is_depends_on_the_protocol() {
         let text = r#"{"client_id":"i","secret":"s","access_token":"a","refresh_token":"r"}"#;
         for kind in [Kind::OAuth2, Kind::Oidc] {
@@ -205,7 +415,7 @@ mod tests {
     #[test]
     fn what_is_none_of_them_is_nothing() {
         for text in ["", "\u{0}", "hello", "[]", "{}", "[[[[[[[[[[[[1]]]]]]]]]]]]", r#"{"data":{"entries":7}}"#, "a:b"] {
-            assert!(read(text, "hub", Kind::OAuth2).is_none(), "{text}");
+            assert_eq!(of(text, Kind::OAuth2, None), Err(NotFound::Unknown), "{text}");
         }
     }
 }

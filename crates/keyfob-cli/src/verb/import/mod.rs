@@ -1,6 +1,7 @@
 //! `keyfob import`: tokens that were made elsewhere, such as the ready ones that a provider shows on its own pages.
 
 mod elsewhere;
+mod yaml;
 
 pub(crate) use self::elsewhere::named;
 
@@ -18,6 +19,7 @@ use keyfob_providers::Provider;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use self::elsewhere::{NotFound, Wanted};
 use crate::account;
 use crate::card::{Card, Doing};
 use crate::context::{Context, transport};
@@ -45,6 +47,9 @@ pub(crate) struct Import {
     /// Take the tokens, and the app's keys where they are there, too, from a file of another program
     #[arg(long, value_name = "FILE", conflicts_with_all = ["stdin", "env_file"])]
     from: Option<String>,
+    /// Where that file has several: which one (a person, an app, a title)
+    #[arg(long, value_name = "NAME", requires = "from")]
+    profile: Option<String>,
     /// Tokens that were found already
     #[arg(skip)]
     object: Option<Map<String, Value>>,
@@ -63,17 +68,18 @@ const SHAPES: &str = r#"What --stdin takes:
 
 What --from takes, recognised by what it looks like:
   dictionaries of oauthlib, requests-oauthlib, rauth; ~/.netatmo.credentials; ~/.twurlrc; ~/.xurl; Home Assistant's
-  .storage/core.config_entries; requests of Postman and Bruno; env-files. Where only a refresh token is kept, it is used at once."#;
+  .storage/core.config_entries; requests of Postman and Bruno; env-files. Where only a refresh token is kept, it is used at once.
+  Where there are several: the one that the file says is the usual one, or --profile NAME."#;
 
 impl Import {
     /// Tokens that were found somewhere, by the names that `--stdin` takes.
     pub(crate) fn of_object(name: String, object: Map<String, Value>) -> Self {
-        Self { name, stdin: false, from: None, object: Some(object), env_file: None, refused: RefusedSecrets::default() }
+        Self { name, stdin: false, from: None, profile: None, object: Some(object), env_file: None, refused: RefusedSecrets::default() }
     }
 
     /// Tokens from stdin.
     pub(crate) fn of_stdin(name: String, env_file: Option<PathBuf>) -> Self {
-        Self { name, stdin: true, from: None, object: None, env_file, refused: RefusedSecrets::default() }
+        Self { name, stdin: true, from: None, profile: None, object: None, env_file, refused: RefusedSecrets::default() }
     }
 }
 
@@ -85,7 +91,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let name = context.meant(&name).await?.map_or(name, |account| account.name);
     let what = format!("cannot import {name}");
     let object = match &args.from {
-        Some(file) => Some(of_file(file, &provider, context)?),
+        Some(file) => Some(of_file(file, args.profile.as_deref(), &provider, context)?),
         None if args.stdin => Some(said_on_stdin()?),
         None => args.object.clone(),
     };
@@ -163,7 +169,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         context.out.note(&format!("{} {}", paint.warn("note:"), ended::told(keys)));
     }
     if let Some(action) = provider.overview().next() {
-        context.out.note(&paint.dim(&format!("try it: keyfob {name} {}", action.name)));
+        context.out.note(&paint.dim(&format!("try it: {}", context.out.again.command(&format!("{name} {}", action.name)))));
     }
     Ok(())
 }
@@ -183,7 +189,7 @@ async fn app(args: &Import, object: Option<&Map<String, Value>>, provider: &Prov
 }
 
 /// What another program keeps in a file. Its text is in no error: it holds secrets.
-fn of_file(file: &str, provider: &Provider, context: &Context) -> Result<Map<String, Value>, Card> {
+fn of_file(file: &str, profile: Option<&str>, provider: &Provider, context: &Context) -> Result<Map<String, Value>, Card> {
     let unfit = || {
         Card::usage(
             format!("there are no tokens in {}", printable(file)),
@@ -192,7 +198,18 @@ fn of_file(file: &str, provider: &Provider, context: &Context) -> Result<Map<Str
         )
     };
     let text = Zeroizing::new(String::from_utf8(read_file(file)?).map_err(|_| unfit())?);
-    let found = elsewhere::read(&text, &provider.name, provider.kind).ok_or_else(unfit)?;
+    let wanted = Wanted { provider: &provider.name, kind: provider.kind, profile };
+    let found = elsewhere::read(&text, wanted).map_err(|why| match why {
+        NotFound::Unknown => unfit(),
+        NotFound::Several(names) => Card::usage(
+            format!("cannot tell which of the logins in {} is meant", printable(file)),
+            match profile {
+                Some(profile) => format!("none of them is called \"{}\": {}", printable(profile), printable(&names.join(", "))),
+                None => format!("there are {}: {}", names.len(), printable(&names.join(", "))),
+            },
+            "name one: --profile NAME",
+        ),
+    })?;
     let names: Vec<&str> = found.object.keys().map(String::as_str).collect();
     context.out.note(&context.out.note_paint().dim(&format!("{}: {}, with {}", printable(file), found.kind, names.join(", "))));
     Ok(found.object)
