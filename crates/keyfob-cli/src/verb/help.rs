@@ -13,14 +13,14 @@ use crate::sheet::pairs;
 const README: &str = include_str!("../../README.md");
 
 /// Topics, and the headings they stand under.
-const TOPICS: [(&str, &str); 4] =
+pub(crate) const TOPICS: [(&str, &str); 4] =
     [("exit-codes", "Exit codes"), ("environment", "Environment"), ("json", "JSON"), ("scripting", "Scripting")];
 
 // What about.
 #[derive(Args, Debug)]
 pub(crate) struct Help {
     /// A verb, or one of the topics: exit-codes, environment, json, scripting
-    #[arg(value_name = "VERB|TOPIC")]
+    #[arg(value_name = "VERB|TOPIC", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::helped))]
     about: Option<String>,
 }
 

@@ -58,6 +58,19 @@ In short: keyfob telldus devices";
 /// Their names, for the help of an action.
 const OF_EVERY_ACTION: &str = "of every action: --yes, --json, --chart, --table, --svg, --pages, --watch, --dry-run";
 
+/// The same, for the shell's TAB.
+pub(crate) const COMMON: [(&str, &str); 9] = [
+    ("--yes", "do not ask before something changes in the world"),
+    ("--json", "the rows as JSON objects"),
+    ("--chart", "draw the chart, whatever the room"),
+    ("--table", "draw the whole table, whatever the room"),
+    ("--svg", "write the chart to a file"),
+    ("--pages", "read at most so many pages"),
+    ("--watch", "do it again each time that has passed"),
+    ("--dry-run", "show the request instead of sending it"),
+    ("--help", "what the action takes"),
+];
+
 /// What was said behind the account's name.
 #[derive(Debug, Default, PartialEq)]
 struct Said {

@@ -30,6 +30,7 @@ pub(crate) enum Verb {
     /// Show one: its endpoints, what to register, its actions, where the facts are from
     Show {
         /// The provider
+        #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
         name: String,
     },
     /// Check a provider file; says what is wrong with line and column

@@ -21,6 +21,7 @@ use crate::{card, moment};
 #[derive(Args, Debug)]
 pub(crate) struct Verify {
     /// The provider
+    #[arg(add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
     name: String,
     /// Talk to the real provider; there is no other way to verify it
     #[arg(long)]
