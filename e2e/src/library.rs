@@ -104,7 +104,7 @@ impl Library {
             arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let mut whole: Option<Table> = None;
         loop {
-            let request = action.request(&arguments).map_err(keyfob::proto::Error::from)?;
+            let request = session.look(|account| action.request(&arguments, &account.kept)).map_err(keyfob::proto::Error::from)?;
             let mut call = session.call(request.method, request.target);
             for (name, value) in request.headers {
                 call = call.header(name, value);

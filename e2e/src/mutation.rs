@@ -87,7 +87,7 @@ impl Maker<'_> {
         let Some(url) = self.text(path) else { return };
         let (before, query) = url.split_once('?').map_or((url.as_str(), None), |(before, query)| (before, Some(query)));
         let query = query.map_or_else(String::new, |query| format!("?{query}"));
-        let bare = before.matches('/').count() == 2;
+        let bare = before.matches('/').count() == 2 || before.starts_with('{') && !before.contains('/');
         let further = format!("{before}{}x{query}", if bare { "/" } else { "" });
         self.put(field, "another path", "", path, Some(further.into()));
         self.put(field, "another host", "", path, Some(url.replacen("://", "://other.", 1).into()));
@@ -248,6 +248,12 @@ impl Maker<'_> {
 
     fn api(&mut self, kind: &str) {
         self.url("api.base_url", &["api", "base_url"]);
+        if let Some(hosts) = self.get(&["api", "hosts"]).and_then(Value::as_array).cloned() {
+            self.put("api.hosts", "another value", "", &["api", "hosts"], Some(Value::Array(vec!["another.example".into()])));
+            // Where a misleading answer leads to.
+            let more = hosts.into_iter().chain(["elsewhere.example".into()]).collect();
+            self.put("api.hosts", "one more", "", &["api", "hosts"], Some(Value::Array(more)));
+        }
         self.members("api.more_origins", &["api", "more_origins"], &[Change::Remove]);
         if kind != "oauth1" {
             self.attach();

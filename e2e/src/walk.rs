@@ -164,6 +164,9 @@ impl Walk<'_> {
         if self.habits.names_issuer {
             self.of_nobody().await?;
         }
+        if self.habits.says_host {
+            self.misled().await?;
+        }
         self.log_in().await?;
         self.calls().await?;
         self.errors().await?;
@@ -227,6 +230,25 @@ impl Walk<'_> {
             Err(_) => Ok(()),
             Ok(_) => Err("an answer without issuer is verified".to_owned()),
         }
+    }
+
+    /// Where the login says the API's host, one that the file does not list gets no tokens.
+    async fn misled(&self) -> Result<(), String> {
+        self.imitation.mislead(true);
+        let finished = async {
+            let (login, back) = self.begin().await?;
+            let verified = login.verify(Answer::Url(&back)).map_err(|error| format!("verify: {error}"))?;
+            Ok::<_, String>(login.finish(verified).await)
+        };
+        let finished = finished.await;
+        self.imitation.mislead(false);
+        match finished? {
+            Err(Error::Protocol(ProtoError::Misbehaved(_))) => {}
+            Err(error) => return Err(format!("misled, and understood as {error}")),
+            Ok(_) => return Err("an answer that leads to an unlisted host is taken".to_owned()),
+        }
+        let kept = self.keyfob.store().account(ME).await.map_err(|error| error.to_string())?;
+        if kept.is_none() { Ok(()) } else { Err("an answer that leads to an unlisted host is kept".to_owned()) }
     }
 
     async fn denied(&self) -> Result<(), String> {
@@ -300,7 +322,7 @@ impl Walk<'_> {
             session.call(Method::GET, "/").send().await?.read().await?;
             return Ok(());
         };
-        let request = action.request(&BTreeMap::new()).map_err(ProtoError::from)?;
+        let request = session.look(|account| action.request(&BTreeMap::new(), &account.kept)).map_err(ProtoError::from)?;
         let mut call = session.call(request.method, request.target);
         for (name, value) in request.headers {
             call = call.header(name, value);
@@ -369,7 +391,7 @@ impl Walk<'_> {
             return if counted == 0 { Ok(()) } else { Err("how a long answer goes on is not known".to_owned()) };
         };
         self.imitation.say(Say::Page(0));
-        let mut url = format!("{}/", self.settings.api.base.as_str().trim_end_matches('/'));
+        let mut url = format!("{}/", self.session().await?.settings().api.base.as_str().trim_end_matches('/'));
         let (mut read, mut items) = (0, Vec::new());
         loop {
             let answer = self.session().await?.get(url.clone()).send().await.map_err(|error| format!("page {read}: {error}"))?;

@@ -24,7 +24,7 @@ pub(crate) struct Performed {
 
 /// The call of an action with these arguments.
 pub(crate) fn call(session: &Session, action: &Action, arguments: &BTreeMap<String, String>) -> Result<keyfob::Call, Card> {
-    let request = action.request(arguments).doing(format!("cannot do {}", action.name))?;
+    let request = session.look(|account| action.request(arguments, &account.kept)).doing(format!("cannot do {}", action.name))?;
     let mut call = session.call(request.method, request.target);
     for (name, value) in request.headers {
         call = call.header(name, value);

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account_base;
 mod app;
 mod arena;
 mod callback;
@@ -27,6 +28,7 @@ mod template;
 mod time;
 mod token;
 
+pub use account_base::{AccountBase, HostPattern};
 pub use app::App;
 pub use callback::{Answer, FormPost};
 pub use described::Described;

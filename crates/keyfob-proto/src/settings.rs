@@ -1,10 +1,14 @@
 //! What the protocol needs to know of a provider. The catalogue makes these values from its files; a program with one
 //! provider may write them out by hand.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
+use crate::account_base::AccountBase;
 use crate::deviation::Deviations;
 use crate::endpoint::{Endpoint, Origin};
+use crate::error::Misbehaved;
 use crate::limits::Limits;
 use crate::template::Template;
 use crate::{oauth1, oauth2};
@@ -46,6 +50,16 @@ impl Settings {
     /// ```
     pub fn new(provider: impl Into<String>, flow: Flow, api: Endpoint) -> Self {
         Self { provider: provider.into(), flow, api: Api::new(api), deviations: Deviations::new(), keep: Vec::new(), retired: None }
+    }
+
+    /// The settings for one account: where its login said where the API is, that is where it is. `Misbehaved` if what it said is missing, or leads
+    /// elsewhere than the provider's file lists.
+    pub fn of_account(&self, kept: &BTreeMap<String, String>) -> Result<Self, Misbehaved> {
+        let mut own = self.clone();
+        if let Some(base) = &self.api.base_of_account {
+            own.api.base = base.of(kept)?;
+        }
+        Ok(own)
     }
 
     /// The origins that an account's credentials may be sent to: bound to the account at login.
@@ -91,8 +105,10 @@ pub enum Flow {
 /// How to call the API once logged in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Api {
-    /// What relative paths are relative to.
+    /// What relative paths are relative to. With `base_of_account`, what [`Settings::of_account`] makes of it; before a login, a place that tokens go to anyway.
     pub base: Endpoint,
+    /// Where that is for an account, where its login says so.
+    pub base_of_account: Option<AccountBase>,
     /// Further origins that credentials may be sent to.
     pub more_origins: Vec<Origin>,
     /// How an OAuth 2 access token is attached. OAuth 1 signs instead.
@@ -116,6 +132,7 @@ impl Api {
     pub fn new(base: Endpoint) -> Self {
         Self {
             base,
+            base_of_account: None,
             more_origins: Vec::new(),
             attach: Attach::Bearer,
             headers: Vec::new(),

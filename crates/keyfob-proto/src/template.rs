@@ -62,6 +62,25 @@ impl Template {
         })
     }
 
+    /// The same template with the places filled that there is a value for.
+    #[must_use]
+    pub fn filled(&self, value_of: impl Fn(&str) -> Option<String>) -> Self {
+        let mut text = String::new();
+        let mut pieces = Vec::new();
+        for piece in &self.pieces {
+            let piece = match piece {
+                Piece::Name(name) => value_of(name).map_or_else(|| piece.clone(), Piece::Text),
+                Piece::Text(_) => piece.clone(),
+            };
+            match &piece {
+                Piece::Text(literal) => text.push_str(&literal.replace('{', "{{").replace('}', "}}")),
+                Piece::Name(name) => text.push_str(&format!("{{{name}}}")),
+            }
+            pieces.push(piece);
+        }
+        Self { text, pieces }
+    }
+
     /// The text with every place filled; `Misuse` names the first one that has no value.
     pub fn render(&self, value_of: impl Fn(&str) -> Option<String>) -> Result<String, Misuse> {
         let mut out = String::new();
@@ -95,6 +114,9 @@ mod tests {
         assert_eq!(template.names().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(template.render(|name| Some(name.to_uppercase())).expect("all filled"), "{x} A-B");
         assert!(template.render(|_| None).is_err());
+        let half = template.filled(|name| (name == "a").then(|| "{1}".to_owned()));
+        assert_eq!(half.as_str(), "{{x}} {{1}}-{b}");
+        assert_eq!(half.render(|_| Some("2".to_owned())).expect("all filled"), "{x} {1}-2");
     }
 
     #[test]

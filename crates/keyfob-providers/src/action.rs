@@ -27,6 +27,8 @@ pub struct Action {
     pub(crate) call: Call,
     pub(crate) shown: Shown,
     pub(crate) page: Option<Page>,
+    /// Names that the login has values for.
+    pub(crate) kept: Vec<String>,
 }
 
 /// The request of an action, relative to the API's base URL, ready to be signed and sent.
@@ -108,9 +110,17 @@ impl Action {
         arguments
     }
 
-    /// The request for these arguments. `Misuse` names the parameter that is missing, unknown, or of another type.
-    pub fn request(&self, arguments: &BTreeMap<String, String>) -> Result<ActionRequest, Misuse> {
-        self.call.render(&self.arguments(arguments)?)
+    /// The request for these arguments, of an account that these values are kept with. `Misuse` names the parameter that is missing, unknown, or of
+    /// another type, or the value that the login did not bring.
+    pub fn request(&self, arguments: &BTreeMap<String, String>, kept: &BTreeMap<String, String>) -> Result<ActionRequest, Misuse> {
+        let mut read = self.arguments(arguments)?;
+        for name in self.call.names().filter(|name| self.kept.iter().any(|known| known == name)) {
+            let value = kept.get(name).ok_or_else(|| {
+                Misuse::new(format!("a value for {name}, which a login brings"), "an account that has none").with_hint("log in again")
+            })?;
+            read.insert(name.to_owned(), Argument { sent: value.clone(), json: Value::from(value.clone()) });
+        }
+        self.call.render(&read)
     }
 
     /// Whether what was said so far is what its parameters take; the rest may still be said.
@@ -232,6 +242,19 @@ pub(crate) enum JsonTemplate {
 }
 
 impl Call {
+    /// All names of its templates.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let mut templates: Vec<&Template> = vec![&self.path];
+        templates.extend(self.query.iter().map(|(_, template)| template));
+        templates.extend(self.headers.iter().map(|(_, template)| template));
+        match &self.body {
+            CallBody::None => {}
+            CallBody::Form(pairs) => templates.extend(pairs.iter().map(|(_, template)| template)),
+            CallBody::Json(json) => json.templates(&mut templates),
+        }
+        templates.into_iter().flat_map(Template::names)
+    }
+
     fn render(&self, arguments: &BTreeMap<String, Argument>) -> Result<ActionRequest, Misuse> {
         let sent = |name: &str| arguments.get(name).map(|argument| argument.sent.clone());
         let pairs = |templates: &[(String, Template)]| -> Result<String, Misuse> {
@@ -274,6 +297,15 @@ impl Call {
 }
 
 impl JsonTemplate {
+    fn templates<'a>(&'a self, found: &mut Vec<&'a Template>) {
+        match self {
+            Self::Value(_) => {}
+            Self::Text(template) => found.push(template),
+            Self::Array(items) => items.iter().for_each(|item| item.templates(found)),
+            Self::Object(members) => members.iter().for_each(|(_, member)| member.templates(found)),
+        }
+    }
+
     /// `None` where an argument is absent: the member is left out.
     fn render(&self, arguments: &BTreeMap<String, Argument>) -> Result<Option<Value>, Misuse> {
         Ok(match self {

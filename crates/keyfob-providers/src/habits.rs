@@ -4,7 +4,7 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement};
 use keyfob_proto::oauth2::{ClientAuth, TokenBody};
-use keyfob_proto::{Attach, Deviation, Limits, ResetIn, Signal, Template};
+use keyfob_proto::{Attach, Deviation, HostPattern, Limits, ResetIn, Signal, Template};
 
 use crate::pages::{Counts, Pages};
 use crate::provider::Provider;
@@ -23,6 +23,10 @@ impl Provider {
             habits.push(sentence.to_owned());
         }
         let api = &self.spec.api;
+        if !api.hosts.is_empty() {
+            let hosts: Vec<&str> = api.hosts.iter().map(HostPattern::as_str).collect();
+            habits.push(format!("The login says where the API is; it may be at {}, and nowhere else.", hosts.join(", ")));
+        }
         match &api.attach {
             Attach::Query(name) => habits.push(format!("A call carries the token in the query, as {name}.")),
             Attach::Body(name) => habits.push(format!("A call carries the token in its form, as {name}.")),

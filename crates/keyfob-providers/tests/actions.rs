@@ -17,7 +17,7 @@ fn arguments(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 fn request(provider: &str, name: &str, pairs: &[(&str, &str)]) -> ActionRequest {
-    action(provider, name).request(&arguments(pairs)).expect("a request")
+    action(provider, name).request(&arguments(pairs), &BTreeMap::new()).expect("a request")
 }
 
 /// `METHOD target` and the body.
@@ -110,7 +110,7 @@ fn august_operates() {
 #[test]
 fn a_lock_id_does_not_climb_out_of_its_path() {
     for bad in ["", "..", "../../users/me", "0123", "0123456789abcdef0123456789abcdef", "%2e%2e"] {
-        let error = action("august", "lock").request(&arguments(&[("id", bad)])).expect_err(bad);
+        let error = action("august", "lock").request(&arguments(&[("id", bad)]), &BTreeMap::new()).expect_err(bad);
         assert!(error.expected.contains("for id"), "{error}");
     }
     let hub = r#"
@@ -131,13 +131,13 @@ fn a_lock_id_does_not_climb_out_of_its_path() {
     "#;
     let hub = keyfob_providers::check(hub, "hub.toml").expect("clean");
     let thing = hub.action("thing").expect("there");
-    assert!(thing.request(&arguments(&[("id", "..")])).is_err());
-    let target = thing.request(&arguments(&[("id", "a/b?c#d é")])).expect("a request").target;
+    assert!(thing.request(&arguments(&[("id", "..")]), &BTreeMap::new()).is_err());
+    let target = thing.request(&arguments(&[("id", "a/b?c#d é")]), &BTreeMap::new()).expect("a request").target;
     assert_eq!(target, "/things/a%2Fb%3Fc%23d%20%C3%A9/x");
 
     let put = hub.action("put").expect("there");
     let body = |pairs: &[(&str, &str)]| {
-        let request = put.request(&arguments(pairs)).expect("a request");
+        let request = put.request(&arguments(pairs), &BTreeMap::new()).expect("a request");
         let (kind, bytes) = request.body.expect("a body");
         assert_eq!(kind, "application/json");
         (serde_json::from_slice::<Value>(&bytes).expect("JSON"), request.headers)
@@ -148,7 +148,7 @@ fn a_lock_id_does_not_climb_out_of_its_path() {
     let (bare, headers) = body(&[("level", "7")]);
     assert_eq!(bare, json!({"level": 7, "fixed": [1, "two", true]}), "what is not said is left out");
     assert!(headers.is_empty());
-    assert!(put.request(&arguments(&[("level", "7"), ("name", "a\nb: c")])).is_err(), "no header is smuggled in");
+    assert!(put.request(&arguments(&[("level", "7"), ("name", "a\nb: c")]), &BTreeMap::new()).is_err(), "no header is smuggled in");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn netatmo_measure_asks_for_what_was_said() {
                     &scale=1hour&date_begin=1577836800&date_end=last&limit=10&optimize=false&real_time=true";
     assert_eq!(line("netatmo", "measure", &all).0, expected);
     let error = |pairs: &[(&str, &str)]| {
-        let error = action("netatmo", "measure").request(&arguments(pairs)).expect_err("refused");
+        let error = action("netatmo", "measure").request(&arguments(pairs), &BTreeMap::new()).expect_err("refused");
         format!("{error} / {}", error.hint.clone().unwrap_or_default())
     };
     assert!(error(&[]).contains("for device, but found nothing"));
@@ -221,7 +221,7 @@ fn netatmo_measure_begins_three_days_ago_unless_a_moment_is_said() {
     let measure = action("netatmo", "measure");
     let target = |pairs: &[(&str, &str)]| {
         let said = arguments(&[&[("device", "x")], pairs].concat());
-        measure.request(&measure.at(&said, Timestamp::from_unix(1_000_000))).expect("a request").target
+        measure.request(&measure.at(&said, Timestamp::from_unix(1_000_000)), &BTreeMap::new()).expect("a request").target
     };
     let plain = "/api/getmeasure?device_id=x&type=Temperature%2CHumidity&scale=30min";
     assert_eq!(target(&[]), format!("{plain}&date_begin=740800"));
@@ -265,7 +265,13 @@ fn pages_go_on_behind_the_last_row_while_they_are_full() {
     let second = measure.next(&first, &full).expect("readable").expect("another page");
     let last_of_first = 1577836800 + 1023 * 300;
     assert_eq!(second["from"], (last_of_first + 1).to_string());
-    assert!(measure.request(&second).expect("a request").target.contains(&format!("date_begin={}&date_end=1609459200", last_of_first + 1)));
+    assert!(
+        measure
+            .request(&second, &BTreeMap::new())
+            .expect("a request")
+            .target
+            .contains(&format!("date_begin={}&date_end=1609459200", last_of_first + 1))
+    );
     let by_time: serde_json::Map<String, Value> = (0..1024).map(|at| ((1577836800 + at * 300).to_string(), json!([at]))).collect();
     assert_eq!(measure.next(&first, &json!({"body": by_time})).expect("readable").as_ref(), Some(&second), "in both shapes");
 
@@ -302,7 +308,7 @@ fn fitbit_profile_devices_activity() {
 
         assert_eq!(line(provider, "activity", &[("date", "2014-09-25")]).0, "GET /1/user/-/activities/date/2014-09-25.json");
         assert_eq!(line(provider, "activity", &[]).0, "GET /1/user/-/activities/date/today.json");
-        assert!(action(provider, "activity").request(&arguments(&[("date", "25/9")])).is_err());
+        assert!(action(provider, "activity").request(&arguments(&[("date", "25/9")]), &BTreeMap::new()).is_err());
         let answer = json!({
             "activities": [{"name": "Run"}, {"name": "Walk"}], "goals": {"steps": 10000},
             "summary": {"steps": 12001, "floors": 9, "caloriesOut": 2500, "veryActiveMinutes": 30, "fairlyActiveMinutes": 20,
@@ -423,7 +429,7 @@ fn telldus_acts_by_form() {
     assert_eq!(line("telldus", "off", &[("id", "12")]), ("POST /json/device/turnOff".to_owned(), form("id=12")));
     assert_eq!(line("telldus", "dim", &[("id", "12"), ("level", "50")]), ("POST /json/device/dim".to_owned(), form("id=12&level=50")));
     assert_eq!(text(&table("telldus", "on", &[("id", "12")], &json!({"status": "success"}))), ["success"]);
-    let error = action("telldus", "dim").request(&arguments(&[("id", "12"), ("level", "256")])).expect_err("refused");
+    let error = action("telldus", "dim").request(&arguments(&[("id", "12"), ("level", "256")]), &BTreeMap::new()).expect_err("refused");
     assert_eq!(error.to_string(), "expected a whole number from 0 to 255 for level, but found \"256\"");
 }
 

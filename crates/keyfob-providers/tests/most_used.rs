@@ -20,7 +20,7 @@ fn action(provider: &str, name: &str, words: &[&str]) -> (Action, BTreeMap<Strin
 /// `METHOD target`, and the body, if there is one.
 fn sent(provider: &str, name: &str, words: &[&str]) -> String {
     let (action, arguments) = action(provider, name, words);
-    let request = action.request(&arguments).expect("a request");
+    let request = action.request(&arguments, &BTreeMap::new()).expect("a request");
     let body = request.body.map(|(_, bytes)| format!(" {}", String::from_utf8(bytes).expect("text"))).unwrap_or_default();
     format!("{} {}{body}", request.method, request.target)
 }
@@ -294,7 +294,7 @@ fn homes_and_cars() {
         "mower": {"activity": "PARKED_IN_CS", "state": "RESTRICTED"}, "metadata": {"connected": true}}}]});
     assert_eq!(rows("husqvarna", "mowers", &[], &mowers), ["Lawn | 430X | parked_in_cs | restricted | 80 | yes | m"]);
     let (lights, arguments) = action("philips-hue", "lights", &["key-1"]);
-    let request = lights.request(&arguments).expect("a request");
+    let request = lights.request(&arguments, &BTreeMap::new()).expect("a request");
     assert!(request.headers.iter().any(|(name, value)| name == "hue-application-key" && value == "key-1"), "{request:?}");
     let lamps = json!({"errors": [], "data": [{"id": "l", "metadata": {"name": "Desk", "archetype": "table_shade"}, "on": {"on": true}, "dimming": {"brightness": 50.2}}]});
     assert_eq!(rows("philips-hue", "lights", &[], &lamps), ["Desk | yes | 50 | table_shade | l"]);
@@ -312,7 +312,7 @@ fn xero() {
     let connections = json!([{"id": "c", "tenantId": "t", "tenantType": "ORGANISATION", "tenantName": "Mill Ltd", "createdDateUtc": "2025-01-02T00:00:00.1234560"}]);
     assert_eq!(rows("xero", "organisations", &[], &connections), ["Mill Ltd | ORGANISATION | 2025-01-02 00:00:00Z | t"]);
     let (invoices, arguments) = action("xero", "invoices", &["t"]);
-    let request = invoices.request(&arguments).expect("a request");
+    let request = invoices.request(&arguments, &BTreeMap::new()).expect("a request");
     assert_eq!(request.target, "/api.xro/2.0/Invoices?Statuses=AUTHORISED&page=1");
     assert!(request.headers.iter().any(|(name, value)| name == "xero-tenant-id" && value == "t"), "{request:?}");
     let answer = json!({"Invoices": [{"InvoiceID": "i", "InvoiceNumber": "INV-1", "Contact": {"Name": "Cy"}, "DateString": "2026-01-02T00:00:00",

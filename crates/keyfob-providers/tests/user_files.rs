@@ -58,6 +58,34 @@ fn a_file_adds_a_provider() {
     assert!(catalogue.get("telldus").is_ok(), "the others are there too");
 }
 
+/// What a login gives can say where the API is, within the hosts that the file lists; and stands in the calls of actions.
+#[test]
+fn a_value_that_the_login_gives_is_a_name_for_base_and_actions() {
+    let kept = |api: &str| [("api".to_owned(), api.to_owned()), ("number".to_owned(), "7".to_owned())].into();
+    let field = |name: &str| (name == "shop").then(|| "corner".to_owned());
+    let text = HUB.replace("[endpoints]", "keep = [\"api\", \"number\"]\n[endpoints]").replace("\"/things\"", "\"/of/{number}/things\"");
+    let said = text.replace("\"https://{shop}.hub.example/api\"", "\"{api}/{shop}\"\nhosts = [\"*.hub.example\"]");
+    let hub = check(&said, "my-hub.toml").expect("clean");
+    let settings = hub.settings(&field).expect("settings");
+    assert_eq!(settings.api.base.as_str(), "https://corner.hub.example", "before a login: where the token endpoint is");
+    let mine = settings.of_account(&kept("https://mine.hub.example")).expect("a listed host");
+    assert_eq!(mine.api.base.as_str(), "https://mine.hub.example/corner");
+    assert!(mine.origins().iter().any(|origin| origin.as_str() == "https://mine.hub.example"));
+    for evil in ["https://evil.example", "https://mine.hub.example.evil.example", "http://mine.hub.example", ""] {
+        assert!(settings.of_account(&kept(evil)).is_err(), "{evil}");
+    }
+    let action = hub.action("things").expect("there");
+    let request = action.request(&[].into(), &kept("")).expect("a request");
+    assert_eq!(request.target, "/of/7/things");
+    assert!(action.request(&[].into(), &[].into()).is_err_and(|misuse| misuse.expected.contains("number")));
+    let climbing = [("number".to_owned(), "..".to_owned())].into();
+    assert!(action.request(&[].into(), &climbing).is_err(), "one segment, which stays there");
+    let below = text.replace("hub.example/api", "hub.example/of/{number}");
+    let settings = check(&below, "my-hub.toml").expect("clean").settings(&field).expect("settings");
+    assert_eq!(settings.of_account(&kept("")).expect("a number").api.base.as_str(), "https://corner.hub.example/of/7");
+    assert_eq!(settings.api_origins().next().map(String::from).as_deref(), Some("https://corner.hub.example"), "known before a login");
+}
+
 /// Who writes a file and knows no more than the RFC (RFC 6750 §3.1) gets tokens that are renewed.
 #[test]
 fn that_a_token_has_ended_is_told_by_401_where_the_file_says_nothing() {

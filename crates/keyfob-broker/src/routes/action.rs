@@ -148,7 +148,9 @@ pub(crate) async fn act(
         return Err(Failure::not_allowed());
     }
     let said = arguments(action, &posted.fields);
-    if let Err(misuse) = action.request(&said) {
+    let account = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(&error.into(), &seat))?;
+    let kept = account.map(|account| account.value.kept).unwrap_or_default();
+    if let Err(misuse) = action.request(&said, &kept) {
         let problem = sentence(&misuse.to_string());
         return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
     }
@@ -221,7 +223,7 @@ pub(crate) async fn call(site: &Site, seat: &Seat, action: &Action, arguments: &
     let mut arguments = action.at(arguments, site.keyfob.now());
     let (mut whole, mut rest): (Option<Table>, _) = (None, None);
     for _ in 0..MOST_PAGES {
-        let request = action.request(&arguments).map_err(|misuse| failure(misuse.into()))?;
+        let request = session.look(|account| action.request(&arguments, &account.kept)).map_err(|misuse| failure(misuse.into()))?;
         let mut call = session.call(request.method, request.target);
         for (name, value) in request.headers {
             call = call.header(name, value);

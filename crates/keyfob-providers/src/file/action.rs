@@ -16,7 +16,7 @@ use crate::pattern;
 use crate::table::{Axis, CellKind, View};
 
 /// Reads all actions, in the order of the file.
-pub(crate) fn read(top: &Table<'_>) -> Vec<Action> {
+pub(crate) fn read(top: &Table<'_>, keep: &[String]) -> Vec<Action> {
     let Some(node) = top.get("actions") else { return Vec::new() };
     let all = top.reader.table("actions", node);
     // Links name other actions and their parameters: those are looked up in the tree, before anything else is read.
@@ -27,16 +27,26 @@ pub(crate) fn read(top: &Table<'_>) -> Vec<Action> {
             top.reader.problem(key.place, format!("expected an action's name of a-z, 0-9 and -, found \"{}\"", key.name), None);
         }
         let table = top.reader.table(&format!("actions.{}", key.name), node);
-        actions.extend(action(&key.name, table, &known));
+        actions.extend(action(&key.name, table, &known, keep));
     }
     actions
 }
 
-fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)]) -> Option<Action> {
+fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[String]) -> Option<Action> {
     let reader = table.reader;
     let about = table.required("about");
     let parameters: Vec<Parameter> = parameters(&table);
-    let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    let own: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    if let Some(both) = keep.iter().find(|kept| own.contains(&kept.as_str())) {
+        let hint = format!("leave the parameter away, and {{{both}}} is what the login gave; or give it another name");
+        reader.problem(
+            table.place,
+            format!("{both} is a parameter of {}, and a value that the login gives (keep)", table.name),
+            Some(hint),
+        );
+    }
+    // A person says the one, the login gave the other.
+    let names: Vec<&str> = own.iter().copied().chain(keep.iter().map(String::as_str)).collect();
     let methods = [("GET", 0), ("HEAD", 1), ("POST", 2), ("PUT", 3), ("PATCH", 4), ("DELETE", 5)];
     let method = match table.word("method", &methods).unwrap_or(0) {
         0 => Method::GET,
@@ -51,7 +61,7 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)]) -> Option<A
         let hint = "acts = true asks a person before the world is changed; acts = false says that nothing is".to_owned();
         reader.problem(table.place, format!("{method} without acts = true or acts = false"), Some(hint));
     }
-    let path = path(&table, &parameters);
+    let path = path(&table, &parameters, &names);
     let query = templates(&table, "query", &names);
     let form = table.get("form").is_some();
     let body = match (form, table.get("json")) {
@@ -73,9 +83,10 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)]) -> Option<A
         columns: table.tables("columns").into_iter().filter_map(|column| self::column(column, &parameters)).collect(),
         links: table.tables("links").into_iter().filter_map(|link| self::link(link, known)).collect(),
     };
-    let page = table.table("page").and_then(|page| self::page(page, &names));
+    let page = table.table("page").and_then(|page| self::page(page, &own));
     table.finish();
-    Some(Action { name: name.to_owned(), about: about?.value, acts: acts.unwrap_or(false), parameters, call, shown, page })
+    let kept = keep.to_vec();
+    Some(Action { name: name.to_owned(), about: about?.value, acts: acts.unwrap_or(false), parameters, call, shown, page, kept })
 }
 
 fn parameter_names(action: &Node) -> Vec<&str> {
@@ -193,10 +204,9 @@ fn bits(table: &Table<'_>) -> Vec<(String, u64)> {
     read.collect()
 }
 
-fn path(table: &Table<'_>, parameters: &[Parameter]) -> Option<Template> {
+fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<Template> {
     let text = table.required("path")?;
-    let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-    let template = table.reader.template(&text, &names)?;
+    let template = table.reader.template(&text, names)?;
     for name in template.names() {
         let optional =
             parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.fixed_default().is_none());

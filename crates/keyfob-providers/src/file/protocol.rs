@@ -2,7 +2,7 @@
 
 use http::{HeaderName, Method, StatusCode};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::{Attach, Limits, ResetIn, Signal, Template};
+use keyfob_proto::{AccountBase, Attach, HostPattern, Limits, ResetIn, Signal, Template};
 use serde_json::Value;
 
 use super::document::{Content, Key, Node};
@@ -77,9 +77,9 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
 
 fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<ApiSpec> {
     let table = section(top, "api")?;
-    let base_url = endpoint(&table, "base_url", fields);
     let more_origins = table.texts("more_origins").iter().filter_map(|text| table.reader.endpoint(text, fields)).collect();
     let known: Vec<&str> = fields.iter().copied().chain(keep.iter().map(String::as_str)).collect();
+    let (base_url, hosts) = base(&table, fields, &known);
     let attach = match kind {
         Kind::OAuth1 => Some(Attach::Bearer), // not looked at: OAuth 1 signs
         Kind::OAuth2 | Kind::Oidc => attach(&table, &known),
@@ -101,6 +101,7 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
     table.finish();
     Some(ApiSpec {
         base_url: base_url?,
+        hosts,
         more_origins,
         attach: attach?,
         headers,
@@ -111,6 +112,37 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
         limits,
         pages,
     })
+}
+
+/// Where the API is, and, where the login says its host, which hosts that may be.
+fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, Vec<HostPattern>) {
+    let base_url = api.required("base_url").and_then(|text| Some((api.reader.base_url(&text, known)?, text.place)));
+    let written = api.texts("hosts");
+    let mut hosts = Vec::new();
+    for text in &written {
+        match HostPattern::parse(&text.value) {
+            Ok(host) => hosts.push(host),
+            Err(misuse) => api.reader.problem(text.place, format!("{misuse}, for api.hosts"), misuse.hint),
+        }
+    }
+    let Some((template, place)) = base_url else { return (None, hosts) };
+    // What the app's fields fill is fixed before a login.
+    let of_login = template.filled(|name| fields.contains(&name).then(|| "x".to_owned()));
+    match (AccountBase::is_host_said(&of_login), api.get("hosts")) {
+        (true, None) => {
+            let said: Vec<&str> = of_login.names().collect();
+            let hint = "hosts = [\"*.hub.example\"]: tokens go to one of these, and an answer that names another is refused".to_owned();
+            let message = format!("api.base_url has a host that the login says ({}), and there is no api.hosts", said.join(", "));
+            api.reader.problem(place, message, Some(hint));
+        }
+        (true, Some(node)) if written.is_empty() => api.reader.problem(node.place, "api.hosts is empty", None),
+        (false, Some(node)) => {
+            let hint = "tokens go to that host; further ones are api.more_origins".to_owned();
+            api.reader.problem(node.place, "api.hosts, and api.base_url says its host itself", Some(hint));
+        }
+        _ => {}
+    }
+    (Some(template), hosts)
 }
 
 fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {

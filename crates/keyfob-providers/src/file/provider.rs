@@ -36,7 +36,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
 
     let client = client::read(&top);
     let fields: Vec<&str> = client.fields.iter().map(|field| field.name.as_str()).collect();
-    let actions = action::read(&top);
+    let actions = action::read(&top, &keep);
     // Which keys a protocol has is known only once the protocol is.
     let (spec, pkce_off) = match kind {
         Some(kind) => protocol::read(&top, kind, &fields, keep),
@@ -82,7 +82,7 @@ pub(super) fn is_name(text: &str) -> bool {
     text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(inner)
 }
 
-fn status(top: &Table<'_>) -> Option<Status> {
+pub(super) fn status(top: &Table<'_>) -> Option<Status> {
     let word = top.required("status")?;
     match top.reader.word(&word, "live, sandbox or retired for status", &[("live", 0), ("sandbox", 1), ("retired", 2)])? {
         0 => Some(Status::Live),
@@ -99,7 +99,7 @@ fn status(top: &Table<'_>) -> Option<Status> {
     }
 }
 
-fn sources(top: &Table<'_>) -> Vec<Source> {
+pub(super) fn sources(top: &Table<'_>) -> Vec<Source> {
     let tables = top.tables("sources");
     if tables.is_empty() {
         let hint = "sources = [{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"endpoints\" }]";

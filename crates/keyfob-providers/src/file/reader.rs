@@ -96,14 +96,29 @@ impl<'a> Reader<'a> {
     /// A URL that we send something to, possibly with places that the app's fields fill.
     pub(crate) fn endpoint(&self, text: &Text, fields: &[&str]) -> Option<Template> {
         let template = self.template(text, fields)?;
-        let sample = template.render(|_| Some("x".to_owned())).ok()?;
+        self.is_endpoint(text, &template, "x")?;
+        Some(template)
+    }
+
+    /// The API's URL: as an endpoint, and it may begin with a place for a whole origin, which the login says.
+    pub(crate) fn base_url(&self, text: &Text, names: &[&str]) -> Option<Template> {
+        let template = self.template(text, names)?;
+        let origin = if template.as_str().starts_with('{') { "https://x" } else { "x" };
+        self.is_endpoint(text, &template, origin)?;
+        Some(template)
+    }
+
+    /// Whether a template is a URL that we send something to, once something stands in its first place, and the like in the others.
+    fn is_endpoint(&self, text: &Text, template: &Template, first: &str) -> Option<()> {
+        let begin = template.names().next();
+        let sample = template.render(|name| Some(if Some(name) == begin { first } else { "x" }.to_owned())).ok()?;
         if let Err(misuse) = Endpoint::parse(&sample) {
             let hint = "secrets go over TLS only; plain http is for this machine (127.0.0.1, [::1], localhost)";
             let hint = text.value.starts_with("http://").then(|| hint.to_owned());
             self.problem(text.place, misuse.to_string(), hint.or(misuse.hint));
             return None;
         }
-        Some(template)
+        Some(())
     }
 
     /// A jq expression.

@@ -5,7 +5,9 @@ mod oauth2;
 use http::{HeaderName, Method};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::oauth2::metadata::Metadata;
-use keyfob_proto::{Api, App, Attach, Endpoint, Error, Flow, Limits, Misuse, Origin, Settings, Signal, Template, oauth1};
+use keyfob_proto::{
+    AccountBase, Api, App, Attach, Endpoint, Error, Flow, HostPattern, Limits, Misuse, Origin, Settings, Signal, Template, oauth1,
+};
 
 pub(crate) use self::oauth2::{Endpoints, OAuth2Spec};
 
@@ -24,6 +26,8 @@ pub(crate) struct Spec {
 #[derive(Clone, Debug)]
 pub(crate) struct ApiSpec {
     pub(crate) base_url: Template,
+    /// Where `base_url` may come to, where the login says its host.
+    pub(crate) hosts: Vec<HostPattern>,
     pub(crate) more_origins: Vec<Template>,
     pub(crate) attach: Attach,
     pub(crate) headers: Vec<(HeaderName, Template)>,
@@ -117,11 +121,13 @@ impl Spec {
         let mut more_origins: Vec<Origin> =
             self.api.more_origins.iter().map(|template| Ok(endpoint(template)?.origin())).collect::<Result<_, Misuse>>()?;
         more_origins.dedup();
+        let (base, base_of_account) = self.base(provider, field, &flow)?;
         Ok(Settings {
             provider: provider.name.clone(),
             flow,
             api: Api {
-                base: endpoint(&self.api.base_url)?,
+                base,
+                base_of_account,
                 more_origins,
                 attach: self.api.attach.clone(),
                 headers: self.api.headers.clone(),
@@ -138,6 +144,38 @@ impl Spec {
                 _ => None,
             },
         })
+    }
+
+    /// Where the API is. Where the login says that, it is known for an account alone; until then it is what is known of it: the beginning of its path, or
+    /// the token endpoint's origin, which tokens go to anyway.
+    fn base(
+        &self,
+        provider: &Provider,
+        field: &dyn Fn(&str) -> Option<String>,
+        flow: &Flow,
+    ) -> Result<(Endpoint, Option<AccountBase>), Misuse> {
+        let url = &self.api.base_url;
+        let is_kept = |name: &str| self.keep.iter().any(|kept| kept == name) && provider.client.field(name).is_none();
+        if !url.names().any(is_kept) {
+            return Ok((fill(url, field, &provider.moves)?, None));
+        }
+        check_values(url, field)?;
+        let url = url.filled(|name| if is_kept(name) { None } else { field(name) });
+        let base = match (AccountBase::is_host_said(&url), flow) {
+            (true, Flow::OAuth2(flow)) => flow.token.origin(),
+            (true, Flow::OAuth1(flow)) => flow.access_token.origin(),
+            _ => {
+                let start = url.as_str().split('{').next().unwrap_or_default().trim_end_matches('/');
+                let endpoint = fill(&Template::parse(start)?, field, &provider.moves)?;
+                return Ok((endpoint, Some(self.of_account(url, provider)?)));
+            }
+        };
+        Ok((Endpoint::parse(base.as_str())?, Some(self.of_account(url, provider)?)))
+    }
+
+    fn of_account(&self, url: Template, provider: &Provider) -> Result<AccountBase, Misuse> {
+        let Moves { all, some } = &provider.moves;
+        Ok(AccountBase::new(url, self.api.hosts.clone())?.moved(some.clone(), all.clone()))
     }
 
     pub(crate) fn default_scopes(&self) -> &[String] {
@@ -167,6 +205,15 @@ impl Spec {
 
 /// A URL with its places filled and its origin moved.
 fn fill(template: &Template, field: &dyn Fn(&str) -> Option<String>, moves: &Moves) -> Result<Endpoint, Misuse> {
+    check_values(template, field)?;
+    let endpoint = Endpoint::parse(&template.render(field)?)?;
+    match moves.target(&endpoint.origin()) {
+        Some(target) => endpoint.at(target),
+        None => Ok(endpoint),
+    }
+}
+
+fn check_values(template: &Template, field: &dyn Fn(&str) -> Option<String>) -> Result<(), Misuse> {
     for name in template.names() {
         if let Some(value) = field(name) {
             // A value becomes part of a host name or a path: `evil.example/` or `a@evil.example` would send tokens elsewhere.
@@ -177,9 +224,5 @@ fn fill(template: &Template, field: &dyn Fn(&str) -> Option<String>, moves: &Mov
             }
         }
     }
-    let endpoint = Endpoint::parse(&template.render(field)?)?;
-    match moves.target(&endpoint.origin()) {
-        Some(target) => endpoint.at(target),
-        None => Ok(endpoint),
-    }
+    Ok(())
 }

@@ -188,6 +188,8 @@ pub(super) enum Pkce {
 pub(super) struct Api {
     pub(super) base_url: String,
     #[serde(default)]
+    pub(super) hosts: Vec<String>,
+    #[serde(default)]
     pub(super) more_origins: Vec<String>,
     #[serde(default)]
     pub(super) attach: Attach,
@@ -286,6 +288,19 @@ pub(super) struct Action {
     pub(super) json: Option<Value>,
 }
 
+/// A host that no file lists.
+const ELSEWHERE: &str = "elsewhere.example";
+
+/// Does something to every text of a value.
+fn texts(value: &mut Value, with: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => with(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| texts(item, with)),
+        Value::Table(members) => members.iter_mut().for_each(|(_, member)| texts(member, with)),
+        _ => {}
+    }
+}
+
 impl File {
     pub(super) fn deviates(&self, name: &str) -> bool {
         self.deviations.contains_key(name)
@@ -294,6 +309,47 @@ impl File {
     /// What this provider calls a parameter.
     pub(super) fn name_of<'a>(&'a self, name: &'a str) -> &'a str {
         self.oauth2.parameter_names.get(name).map_or(name, String::as_str)
+    }
+
+    /// What comes with the tokens to be kept. A value that makes the API's host is such that it is the last that the file lists, which no client finds by
+    /// itself; of a provider that `misleads` it is one that the file does not list.
+    pub(super) fn kept(&self, misleads: bool) -> BTreeMap<String, String> {
+        let value = |name: &String| {
+            let made = if self.makes_host(name) { self.host_by(name, misleads) } else { None };
+            (name.clone(), made.unwrap_or_else(|| format!("kept-{name}")))
+        };
+        self.keep.iter().map(value).collect()
+    }
+
+    /// Whether a kept value is a part of the API's scheme and host.
+    pub(super) fn makes_host(&self, name: &str) -> bool {
+        let before = self.api.base_url.split_once(&format!("{{{name}}}")).map(|(before, _)| before);
+        self.keep.iter().any(|kept| kept == name) && before.is_some_and(|before| before.matches('/').count() < 3)
+    }
+
+    fn host_by(&self, name: &str, misleads: bool) -> Option<String> {
+        let listed = self.api.hosts.last()?.replace('*', "imitated");
+        let origin = format!("https://{}", if misleads { ELSEWHERE } else { listed.as_str() });
+        let (before, rest) = self.api.base_url.split_once(&format!("{{{name}}}"))?;
+        let after = rest.split('/').next().unwrap_or_default();
+        let value = origin.strip_prefix(before).and_then(|value| value.strip_suffix(after));
+        Some(value.unwrap_or(ELSEWHERE).to_owned())
+    }
+
+    /// Puts what the login gives into the calls of the actions.
+    pub(super) fn fill_actions(&mut self) {
+        let kept = self.kept(false);
+        let filled = |text: &mut String| {
+            for (name, value) in &kept {
+                *text = text.replace(&format!("{{{name}}}"), value);
+            }
+        };
+        for action in self.actions.values_mut() {
+            filled(&mut action.path);
+            let pairs = action.query.values_mut().chain(action.headers.values_mut());
+            pairs.chain(action.form.iter_mut().flat_map(BTreeMap::values_mut)).for_each(filled);
+            action.json.iter_mut().for_each(|json| texts(json, &filled));
+        }
     }
 
     /// Whether its tokens end and can be renewed, as far as the file says.

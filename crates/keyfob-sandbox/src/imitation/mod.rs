@@ -91,6 +91,8 @@ pub struct Habits {
     pub limit: Option<(Option<u64>, Option<u64>, Option<i64>)>,
     /// Further URLs that calls may go to.
     pub more: Vec<String>,
+    /// Whether the login says at which of several hosts the API is.
+    pub says_host: bool,
 }
 
 /// What the API says to the next call, instead of doing it.
@@ -130,6 +132,8 @@ struct Imitated {
 struct Mood {
     denies: bool,
     hides_issuer: bool,
+    /// Whether its answers lead to a host that the file does not list.
+    misleads: bool,
     say: Option<Say>,
     /// In which way expired tokens are told.
     expiry: usize,
@@ -251,6 +255,11 @@ impl Imitation {
         held(&self.imitated.mood).hides_issuer = hides;
     }
 
+    /// Whether its answers say from now on that the API is at a host that the file does not list.
+    pub fn mislead(&self, misleads: bool) {
+        held(&self.imitated.mood).misleads = misleads;
+    }
+
     /// What the API says to the next call.
     pub fn say(&self, say: Say) {
         held(&self.imitated.mood).say = Some(say);
@@ -357,7 +366,8 @@ impl Service for Front {
 
 impl Imitated {
     fn read(text: &str, client_id: &str, client_secret: &str) -> Result<(Self, Hosts), String> {
-        let file: File = toml::from_str(text).map_err(|problem| problem.to_string())?;
+        let mut file: File = toml::from_str(text).map_err(|problem| problem.to_string())?;
+        file.fill_actions();
         let secret = match (file.kind, file.oauth2.client_auth) {
             (Kind::OAuth2, file::ClientAuth::None) => "",
             _ => client_secret,
@@ -410,7 +420,8 @@ impl Imitated {
 
     /// One account is all that there is, so its values are always the same.
     fn kept(&self) -> BTreeMap<String, String> {
-        self.file.keep.iter().map(|name| (name.clone(), format!("kept-{name}"))).collect()
+        let misleads = held(&self.mood).misleads;
+        self.file.kept(misleads)
     }
 
     fn habits(&self) -> Habits {
@@ -436,6 +447,7 @@ impl Imitated {
                 (told(&limits.limit, lists::LIMIT), told(&limits.remaining, lists::REMAINING), limits.reset.as_ref().map(|_| lists::RESET))
             }),
             more: self.places.more.iter().map(|place| self.here(place)).collect(),
+            says_host: file.keep.iter().any(|name| file.makes_host(name)),
         }
     }
 
@@ -460,9 +472,12 @@ impl Places {
             issuer: place(&at.issuer)?,
             metadata: None,
             jwks: place(&at.jwks)?,
-            base: place(&Some(file.api.base_url.clone()))?,
+            base: None,
             more: Vec::new(),
         };
+        let kept = file.kept(false);
+        let of_account = |name: &str| field(name).or_else(|| kept.get(name).cloned());
+        places.base = Some(hosts.place(&fill(&file.api.base_url, of_account)?)?);
         places.more = file.api.more_origins.iter().map(|url| hosts.place(&fill(url, field)?)).collect::<Result<_, _>>()?;
         if file.kind == Kind::Oidc {
             let issuer = at.issuer.as_ref().ok_or("kind = \"oidc\" without endpoints.issuer")?;

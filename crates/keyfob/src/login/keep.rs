@@ -64,6 +64,7 @@ impl Place<'_> {
             match self.write(before, Grant::Approval, requested_scopes.clone(), received.clone(), id_token.clone()).await {
                 Err(Error::Store(StoreError::Conflict)) => {}
                 Err(Error::Store(error)) => return Err(self.not_kept(client, &received.tokens, works_without, error).await),
+                Err(Error::Protocol(refused)) => return Err(self.refused(client, &received.tokens, refused).await),
                 written => return written,
             }
         }
@@ -81,6 +82,12 @@ impl Place<'_> {
     ) -> Error {
         let revoked = !works_without && self.revoke_new(client, tokens).await;
         Error::NotKept { account: self.name.to_owned(), revoked, error }
+    }
+
+    /// An answer that leads elsewhere. Its tokens are nobody's.
+    async fn refused(&self, client: Option<&oauth2::Client>, tokens: &TokenSet, error: keyfob_proto::Error) -> Error {
+        self.revoke_new(client, tokens).await;
+        error.into()
     }
 
     async fn revoke_new(&self, client: Option<&oauth2::Client>, tokens: &TokenSet) -> bool {
@@ -141,6 +148,7 @@ impl Place<'_> {
         let tokens = received.tokens.clone();
         match self.write(None, Grant::Approval, requested_scopes, received, id_token).await {
             Err(Error::Store(error)) if !matches!(error, StoreError::Conflict) => Err(self.not_kept(client, &tokens, false, error).await),
+            Err(Error::Protocol(refused)) => Err(self.refused(client, &tokens, refused).await),
             written => written,
         }
     }
@@ -159,6 +167,8 @@ impl Place<'_> {
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
         let Received { tokens, kept, tolerated, .. } = received;
+        // Before anything is kept: what the answer says of where the API is may lead anywhere.
+        let own = self.settings.of_account(&kept).map_err(keyfob_proto::Error::from)?;
         let person = person::of(&self.settings.provider, &tokens, &kept);
         let (same, other) = match before {
             Some(before) if person::differ(before.value.person(), person) => (None, Some(before)),
@@ -173,8 +183,8 @@ impl Place<'_> {
             tokens,
             grant,
             kept,
-            // Where these tokens may go is what the file says now, and stays so.
-            origins: self.settings.origins(),
+            // Where these tokens may go is what file and answer say now, and stays so.
+            origins: own.origins(),
             requested_scopes,
             tolerated: tolerated.iter().map(|deviation| deviation.name().to_owned()).collect(),
             health: Health::Ok,

@@ -103,7 +103,7 @@ impl Session {
             return Err(Error::NoAccount { name });
         };
         // After a login or logout in this process there is another session by now.
-        let session = if keyfob.has_session(&name, &self.shared) {
+        let session = if keyfob.has_session(&name, &self.shared) && self.shared.is_still_at(&record.value) {
             self.clone()
         } else {
             keyfob.open(settings.clone(), app.clone(), record.clone())?

@@ -33,6 +33,11 @@ pub(super) enum Client {
 
 impl Shared {
     pub(crate) fn new(keyfob: Keyfob, settings: Settings, app: App, record: Versioned<Account>) -> Result<Self, Error> {
+        // Where the API of this account is, its login said, or nobody knows.
+        let settings = settings.of_account(&record.value.kept).map_err(|unknown| {
+            let hint = format!("log in again: keyfob login {}", record.value.name);
+            Misuse::new(unknown.expected, unknown.found).with_hint(hint)
+        })?;
         let client = match &settings.flow {
             Flow::OAuth1(_) => Client::OAuth1(Box::new(oauth1::Client::new(&settings, app.clone())?)),
             Flow::OAuth2(_) => Client::OAuth2(Box::new(keyfob.client(&settings, &app)?)),
@@ -67,12 +72,22 @@ impl Shared {
 
     /// Whether it was opened with these.
     pub(crate) fn is_of(&self, settings: &Settings, app: &App) -> bool {
-        self.settings == *settings && self.app.same_as(app)
+        let is_own = || settings.api.base_of_account.is_some() && self.are_own(settings, self.known().account());
+        (self.settings == *settings || is_own()) && self.app.same_as(app)
+    }
+
+    /// Whether an account as it is now has its API where it was when this was opened: a login at another organisation moves it.
+    pub(crate) fn is_still_at(&self, account: &Account) -> bool {
+        self.settings.api.base_of_account.is_none() || self.are_own(&self.settings, account)
+    }
+
+    fn are_own(&self, settings: &Settings, account: &Account) -> bool {
+        settings.of_account(&account.kept).is_ok_and(|own| own == self.settings)
     }
 
     /// Whether both were opened with the same.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.is_of(&other.settings, &other.app)
+        self.settings == other.settings && self.app.same_as(&other.app)
     }
 
     /// The account as this process knows it.

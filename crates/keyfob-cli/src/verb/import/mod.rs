@@ -117,6 +117,8 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let before = keyfob.store().account(&name).await.doing(what.as_str())?;
     let kept: BTreeMap<String, String> =
         provider.kept().iter().filter_map(|name| Some((name.clone(), said.get(name)?.as_str()?.to_owned()))).collect();
+    // As at a login: where the API is may be said by what comes along, within what the provider's file lists.
+    let own = settings.of_account(&kept).map_err(keyfob::proto::Error::from).doing(what.as_str())?;
     let account = Account {
         id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
         name: name.clone(),
@@ -128,8 +130,8 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         },
         tokens,
         kept,
-        // As at a login: where these tokens may go is fixed now.
-        origins: settings.origins(),
+        // Where these tokens may go is fixed now.
+        origins: own.origins(),
         tolerated: Vec::new(),
         grant: keyfob::Grant::Approval,
         health: Health::Ok,

@@ -8,7 +8,7 @@ const KINDS: &[&str] = &["text", "number", "time", "flag"];
 pub(super) const ACTION: Section = Section {
     path: "actions.*",
     heading: "[actions.NAME]",
-    about: "A call by name. Templates are over the action's parameters; what needs an absent parameter is left out. In jq, `$args` has the arguments; it is a subset that is known to end ([the crate's page](../crates/keyfob-providers/README.md) has its rules).",
+    about: "A call by name. Templates are over the action's parameters and kept values (`keep`); what needs an absent parameter is left out. In jq, `$args` has the arguments; it is a subset that is known to end ([the crate's page](../crates/keyfob-providers/README.md) has its rules).",
     keys: &[
         key("about", Text, "What it does", "\"All lamps\"").needed(),
         key("path", Template, "The path behind `api.base_url`; each place stays one segment", "\"/lamps/{id}\"").needed(),

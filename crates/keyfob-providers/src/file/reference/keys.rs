@@ -1,8 +1,8 @@
 //! Everything of a file but its actions.
 
 use super::Holds::{
-    Attach, Date, Deviations, Endpoints, Flag, Named, OneOf, Pairs, PairsOf, Pointer, Pointers, SomeOf, Statuses, Table, Tables, Template,
-    Text, Texts, Url, Urls, Values, Whole,
+    Attach, Base, Date, Deviations, Endpoints, Flag, Named, OneOf, Pairs, PairsOf, Pointer, Pointers, SomeOf, Statuses, Table, Tables,
+    Template, Text, Texts, Url, Urls, Values, Whole,
 };
 use super::{Section, actions, key};
 
@@ -40,7 +40,7 @@ pub(super) const TOP: Section = Section {
         key(
             "keep",
             Texts,
-            "Members of the token answer and parameters of the callback to keep with the account; each is a name for templates from then on",
+            "Members of the token answer and parameters of the callback to keep with the account; each is a name for the templates of `[api]` (but `more_origins`) and of actions from then on",
             "[\"user_id\"]",
         ),
         key("endpoints", Endpoints, "Where requests go", "").needed(),
@@ -273,7 +273,19 @@ pub(super) const API: Section = Section {
     heading: "[api]",
     about: "Tokens go to these origins and to no other.",
     keys: &[
-        key("base_url", Url, "Where paths begin", "\"https://{shop}.hub.example/api\"").needed(),
+        key(
+            "base_url",
+            Base,
+            "Where paths begin; a template over fields and kept values. A kept value is a segment of the path, or makes the host",
+            "\"https://{shop}.hub.example/api\"",
+        )
+        .needed(),
+        key(
+            "hosts",
+            Texts,
+            "Where the login says the host of `base_url`: the hosts it may be, by name, or with `*.` all that are below one. A login that leads elsewhere is refused, and the account is bound to the host it came to",
+            "[\"*.hub.example\"]",
+        ),
         key("more_origins", Urls, "Other origins that tokens may be sent to", "[\"https://files.hub.example\"]"),
         key("attach", Attach, "How a call carries the token (OAuth 2)", "{ headers = { x-token = \"{access_token}\" } }").or("`bearer`"),
         key("headers", Pairs, "Headers of every call; templates over fields and kept values", "{ x-api-key = \"{api_key}\" }"),

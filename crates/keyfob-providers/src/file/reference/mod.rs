@@ -44,6 +44,7 @@ pub(super) enum Holds {
     Template,
     /// https, or http on loopback; a template over the app's fields.
     Url,
+    Base,
     Jq,
     Pointer,
     Flag,

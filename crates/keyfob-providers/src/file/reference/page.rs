@@ -41,7 +41,7 @@ fn kind(holds: Holds) -> String {
     match holds {
         Holds::Text => "text".to_owned(),
         Holds::Template => "template".to_owned(),
-        Holds::Url => "URL template".to_owned(),
+        Holds::Url | Holds::Base => "URL template".to_owned(),
         Holds::Jq => "jq".to_owned(),
         Holds::Pointer => "JSON pointer".to_owned(),
         Holds::Flag => "true or false".to_owned(),

@@ -96,6 +96,8 @@ fn holds(holds: Holds) -> Value {
     match holds {
         Holds::Text | Holds::Template | Holds::Jq => json!({"type": "string"}),
         Holds::Url => url(),
+        // It may begin with a place for a whole origin.
+        Holds::Base => json!({"type": "string", "pattern": "^(https?://|[{])"}),
         Holds::Pointer => pointer(),
         Holds::Flag => json!({"type": "boolean"}),
         Holds::Whole(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
