@@ -174,11 +174,34 @@ impl Maker<'_> {
     fn oauth1(&mut self) {
         self.word("oauth1.signature", &["oauth1", "signature"], "", &["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"]);
         self.word("oauth1.placement", &["oauth1", "placement"], "header", &["header", "body", "query"]);
-        self.word("oauth1.token_method", &["oauth1", "token_method"], "POST", &["POST", "GET"]);
-        self.word("oauth1.callback", &["oauth1", "callback"], "request-token", &["request-token", "authorize", "registered"]);
+        if self.get(&["oauth1", "one_legged"]).is_some() {
+            let host = self.text(&["api", "base_url"]).unwrap_or_default();
+            let at = |key: &'static str| (key.to_owned(), Value::from(format!("{host}/{key}")));
+            let endpoints: Table = ["request_token", "authorize", "token"].map(at).into_iter().collect();
+            let places: [(&[&str], _); 2] = [(&["oauth1", "one_legged"], None), (&["endpoints"], Some(endpoints.into()))];
+            self.put_all("oauth1.one_legged", "gone", "", &places);
+        } else {
+            let none = ["token_method", "callback", "authorize_params", "request_token_params", "access_token_params"];
+            let mut file = self.file.clone();
+            for key in ["endpoints", "keep"] {
+                file.remove(key);
+            }
+            if let Some(oauth1) = file.get_mut("oauth1").and_then(Value::as_table_mut) {
+                none.into_iter().for_each(|key| drop(oauth1.remove(key)));
+                oauth1.insert("one_legged".to_owned(), true.into());
+            }
+            self.mutants.push(Mutant { field: "oauth1.one_legged", change: "true", was: String::new(), text: file.to_string() });
+            self.of_a_login();
+        }
         let realm = self.text(&["oauth1", "realm"]).unwrap_or_default();
         self.put("oauth1.realm", "another value", realm.clone(), &["oauth1", "realm"], Some("another".into()));
         self.put("oauth1.realm", "gone", realm, &["oauth1", "realm"], None);
+    }
+
+    /// What of OAuth 1 is about its tokens alone.
+    fn of_a_login(&mut self) {
+        self.word("oauth1.token_method", &["oauth1", "token_method"], "POST", &["POST", "GET"]);
+        self.word("oauth1.callback", &["oauth1", "callback"], "request-token", &["request-token", "authorize", "registered"]);
         let all = [Change::Remove, Change::Alter, Change::Add];
         self.pairs("oauth1.authorize_params", &["oauth1", "authorize_params"], &all);
         self.pairs("oauth1.request_token_params", &["oauth1", "request_token_params"], &all);

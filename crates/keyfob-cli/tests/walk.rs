@@ -113,6 +113,26 @@ async fn any_provider_is_played_from_its_file() {
     playing.end_listening().await.exits(0);
 }
 
+/// OAuth 1 in two ways that are nobody's usual one: no verifier, which is told, and no login at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_verifier_and_without_login_there_is_an_account_all_the_same() {
+    let mut house = House::new().await;
+    let mut playing = house.start(&["sandbox", "--port", "0", "--as", "tripit", "--as", "woocommerce"]);
+    let index = playing.line(|line| line.starts_with("export KEYFOB_SANDBOX=")).await;
+    house.set("KEYFOB_SANDBOX", index.trim_start_matches("export KEYFOB_SANDBOX="));
+    let ended = house.log_in("tripit").await;
+    assert!(ended.stderr.contains("no-verifier (RFC 5849 §2.2)"), "{ended:#?}");
+    house.good(&["tripit", "me"]).await;
+    let ended = house.run(&["login", "woocommerce"]).await.exits(0);
+    assert!(ended.stderr.contains("✓ woocommerce logged in") && ended.stderr.contains("keyfob woocommerce orders"), "{ended:#?}");
+    house.good(&["woocommerce", "orders"]).await;
+    let ended = house.run(&["status", "woocommerce"]).await.exits(0);
+    assert!(ended.stdout.contains("the app's keys sign alone"), "{ended:#?}");
+    house.good(&["logout", "woocommerce"]).await;
+    playing.interrupt();
+    playing.end_listening().await.exits(0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_web_app_starts_answers_and_stops() {
     let house = House::new().await;

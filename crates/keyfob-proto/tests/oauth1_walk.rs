@@ -8,7 +8,7 @@ use common::*;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use keyfob_proto::oauth1::{self, Body, Callback, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::{Answer, App, Endpoint, Error, Secret, Timestamp, TokenSet, encode};
+use keyfob_proto::{Answer, App, Endpoint, Error, Flow, OAuth1Tokens, Secret, Settings, Timestamp, TokenSet, encode};
 
 const PLACEMENTS: [Placement; 3] = [Placement::Header, Placement::Body, Placement::Query];
 
@@ -471,6 +471,25 @@ fn calls_for_the_app_itself_have_no_token_or_an_empty_one() {
         request.token().map(str::to_owned)
     };
     assert_eq!((tokens(false), tokens(true)), (None, Some(String::new())));
+}
+
+#[test]
+fn where_there_are_no_tokens_the_keys_alone_sign_and_nobody_is_asked() {
+    let flow =
+        oauth1::Settings { signature: SignatureMethod::HmacSha256, ..oauth1::Settings::one_legged(endpoint("https://shop.example/v3")) };
+    let settings = Settings::new("shop", Flow::OAuth1(flow), endpoint("https://shop.example/v3"));
+    let client = oauth1::Client::new(&settings, App::confidential(CLIENT_ID, CLIENT_SECRET)).expect("a client");
+    let TokenSet::OAuth1(tokens) = client.without_tokens().expect("none").tokens else { panic!("OAuth 1") };
+    let imported = OAuth1Tokens { token: Secret::new("token-1"), secret: Secret::new("secret-1") };
+    for held in [&tokens, &imported] {
+        let mut parts = parts("GET", "https://shop.example/v3/orders");
+        client.sign(held, &mut parts, Body::Opaque, NOW, &Chance::new(1)).expect("signed");
+        let request = read_parts(&parts.method, &parts.uri, &parts.headers, b"").expect("readable");
+        assert_eq!((request.token(), request.verify(CLIENT_SECRET, "")), (None, Ok(())));
+    }
+    let error = client.request_token(oauth1::Callback::OutOfBand, NOW, &Chance::new(1)).expect_err("nobody to ask");
+    assert!(matches!(error, Error::Misuse(_)), "{error}");
+    assert!(oauth1_client(|_, _| {}).without_tokens().is_err(), "an account that nobody approved");
 }
 
 #[test]

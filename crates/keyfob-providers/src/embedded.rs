@@ -116,6 +116,7 @@ pub(crate) const EMBEDDED: &[(&str, &str)] = embedded! {
     "weibo.toml",
     "whoop.toml",
     "withings.toml",
+    "woocommerce.toml",
     "wordpress.toml",
     "xero.toml",
     "xing.toml",

@@ -389,6 +389,36 @@ fn each_mistake_is_told_with_its_place() {
     }
 }
 
+/// A file of OAuth 1.
+const SIGNED: &str = r#"title = "Shop"
+kind = "oauth1"
+status = "live"
+about = "A shop."
+sources = [{ url = "https://shop.example/docs", checked = 2026-11-21, confidence = "verified", about = "all" }]
+client = { fields = [{ name = "client_id", label = "Key" }] }
+oauth1 = { signature = "HMAC-SHA256", one_legged = true }
+api = { base_url = "https://shop.example" }
+"#;
+
+#[test]
+fn where_the_keys_alone_sign_nothing_is_said_of_a_login() {
+    check(SIGNED, "shop.toml").expect("good");
+    for (from, to, message) in [
+        (
+            "one_legged = true",
+            "one_legged = true, callback = \"registered\"",
+            "oauth1.callback with oauth1.one_legged, where nobody logs in",
+        ),
+        ("title =", "keep = [\"user_id\"]\ntitle =", "keep with oauth1.one_legged, where nobody logs in"),
+        ("title =", "endpoints = { token = \"https://shop.example/token\" }\ntitle =", "endpoints with oauth1.one_legged"),
+        ("one_legged = true", "one_legged = 1", "expected true or false"),
+        (", one_legged = true", "", "endpoints is missing"),
+    ] {
+        let told = problems(&SIGNED.replacen(from, to, 1));
+        assert!(told.iter().any(|problem| problem.to_string().contains(message)), "{to}: {told:?}");
+    }
+}
+
 #[test]
 fn a_pin_is_a_verifier() {
     let text = GOOD

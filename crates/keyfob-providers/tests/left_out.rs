@@ -55,11 +55,6 @@ const UNSAYABLE: &[(&str, &str, &str)] = &[
         "Its authorization URL has to end in a fragment (`#wechat_redirect`), where RFC 6749 §3.1 allows none, and errors of its token endpoint are \
          `{\"errcode\":…,\"errmsg\":…}` with status 200. The rest can be said: names of its own, a GET for tokens, `openid` in the query of every call.",
     ),
-    (
-        "woocommerce",
-        "WooCommerce",
-        "Its keys are POSTed to a URL of the app's, and there is no token: calls are signed by OAuth 1 with the keys alone (http), or carry them as Basic (https).",
-    ),
 ];
 
 /// Those that could be said, and are not there to be logged in to, or not known well enough.

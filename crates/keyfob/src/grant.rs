@@ -35,6 +35,8 @@ pub enum Grant {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         authorization_details: Vec<AuthorizationDetail>,
     },
+    /// None: the provider has no tokens, and the app's own keys sign (OAuth 1, "one-legged"). There is nothing to renew.
+    OneLegged,
 }
 
 impl Grant {
@@ -58,7 +60,7 @@ impl Grant {
             authorization_details: authorization_details.clone(),
         };
         Ok(match self {
-            Self::Approval => None,
+            Self::Approval | Self::OneLegged => None,
             Self::ClientCredentials { resources, authorization_details } => {
                 Some(client.client_credentials(&access(resources, authorization_details))?)
             }
@@ -91,13 +93,13 @@ impl Grant {
     }
 
     fn is_about_somebody(&self) -> bool {
-        !matches!(self, Self::ClientCredentials { .. })
+        !matches!(self, Self::ClientCredentials { .. } | Self::OneLegged)
     }
 
     /// The `grant_type` by which the same is asked again; `None` where that takes a refresh token, or somebody's approval.
     pub fn asked_again_as(&self) -> Option<&'static str> {
         match self {
-            Self::Approval => None,
+            Self::Approval | Self::OneLegged => None,
             Self::ClientCredentials { .. } => Some("client_credentials"),
             Self::JwtBearer { .. } => Some("urn:ietf:params:oauth:grant-type:jwt-bearer"),
         }

@@ -118,6 +118,9 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         if matches!(account.grant, Grant::ClientCredentials { .. }) {
             lines.push(("grant", "client credentials: the app itself, without a person".to_owned()));
         }
+        if account.grant == Grant::OneLegged {
+            lines.push(("grant", "none: the app's keys sign alone".to_owned()));
+        }
         lines.push(("logged in", moment::local(account.logged_in_at)));
         lines.push(("app", account.client_id.clone()));
         if !account.tolerated.is_empty() {

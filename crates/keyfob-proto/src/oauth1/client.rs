@@ -111,6 +111,19 @@ impl Client {
         Ok(Exchange { client: self.clone(), asked, kept, tolerated, scrubber, request })
     }
 
+    /// What an account at a server without tokens holds: nothing, for the app's own keys sign its calls ([`Settings::one_legged`]).
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the server gives tokens: an account without would be one that nobody approved.
+    pub fn without_tokens(&self) -> Result<Received, Misuse> {
+        if !self.settings.one_legged {
+            return Err(Misuse::new("a provider whose calls the app's keys sign alone", "one that gives tokens"));
+        }
+        let tokens = TokenSet::OAuth1(OAuth1Tokens { token: Secret::new(""), secret: Secret::new("") });
+        Ok(Received { tokens, kept: Default::default(), tolerated: Default::default() })
+    }
+
     /// Legacy: token credentials for a person's name and password, without a browser ("xAuth"; `x_auth_mode=client_auth`). No RFC has it, and
     /// it teaches people to type their password anywhere: use it where a provider offers nothing else, and keep the password nowhere. It goes
     /// in the form body, signed with the consumer's credentials alone.
@@ -204,6 +217,8 @@ impl Client {
     }
 
     fn signer_for(&self, token: Option<(&Secret, &Secret)>) -> Result<Signer, Misuse> {
+        // There is none: an account that holds one (of an import, say) would sign with what the server does not know.
+        let token = token.filter(|_| !self.settings.one_legged);
         let method = self.settings.signature;
         let key = match (method.hash().filter(|_| method.is_rsa()), &self.rsa) {
             (Some(hash), Some(RsaKey(key))) => Key::Rsa(hash, key.clone()),
@@ -239,6 +254,10 @@ impl Client {
         entropy: &dyn Entropy,
     ) -> Result<Outgoing, Misuse> {
         let settings = &self.settings;
+        if settings.one_legged {
+            let hint = "nobody approves anything there: the account is made of the app's keys";
+            return Err(Misuse::new("a provider that gives tokens", "one whose calls the app's keys sign alone").with_hint(hint));
+        }
         let is_post = settings.token_method == Method::POST;
         let mut request = http::Request::new(());
         *request.method_mut() = settings.token_method.clone();

@@ -35,6 +35,8 @@ pub struct Settings {
     pub body_hash: BodyHash,
     /// Requests without a token say `oauth_token=`, with nothing behind it, instead of leaving it out (RFC 5849 §3.1 lets them).
     pub empty_token: bool,
+    /// Nobody logs in: there are no tokens, and the app's own keys sign every call ("one-legged"). The three endpoints are never asked then.
+    pub one_legged: bool,
 }
 
 impl Settings {
@@ -55,7 +57,14 @@ impl Settings {
             access_token_params: Vec::new(),
             body_hash: BodyHash::Off,
             empty_token: false,
+            one_legged: false,
         }
+    }
+
+    /// A server without tokens, whose calls the app's own keys sign alone (RFC 5849 §3.1 lets `oauth_token` be left out). It has no endpoints but
+    /// its API.
+    pub fn one_legged(api: Endpoint) -> Self {
+        Self { one_legged: true, ..Self::new(api.clone(), api.clone(), api) }
     }
 }
 

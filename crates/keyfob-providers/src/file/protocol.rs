@@ -10,7 +10,7 @@ use super::oauth2;
 use super::reader::{Reader, Table, Text};
 use crate::pages::{Counts, Pages};
 use crate::provider::Kind;
-use crate::spec::{ApiSpec, FlowSpec, Spec};
+use crate::spec::{ApiSpec, Credentials, FlowSpec, Spec};
 
 /// Reads the protocol's part of a file, and why there is no PKCE, where there is none.
 pub(crate) fn read(top: &Table<'_>, kind: Kind, fields: &[&str], keep: Vec<String>) -> (Option<Spec>, Option<String>) {
@@ -27,19 +27,9 @@ pub(crate) fn read(top: &Table<'_>, kind: Kind, fields: &[&str], keep: Vec<Strin
 }
 
 fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
-    let (request_token, authorize, access_token) = match section(top, "endpoints") {
-        Some(endpoints) => {
-            let read = (
-                endpoint(&endpoints, "request_token", fields),
-                endpoint(&endpoints, "authorize", fields),
-                endpoint(&endpoints, "token", fields),
-            );
-            endpoints.finish();
-            read
-        }
-        None => (None, None, None),
-    };
     let table = section(top, "oauth1")?;
+    let one_legged = table.flag("one_legged").unwrap_or(false);
+    let at = if one_legged { nobody_logs_in(top, &table) } else { credentials(top, fields).map(Some) };
     let signature = table.required("signature").and_then(|text| {
         let known: Vec<(&str, SignatureMethod)> = SignatureMethod::ALL.iter().map(|method| (method.name(), *method)).collect();
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
@@ -59,9 +49,7 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
     let empty_token = table.flag("empty_token").unwrap_or(false);
     table.finish();
     Some(FlowSpec::OAuth1 {
-        request_token: request_token?,
-        authorize: authorize?,
-        access_token: access_token?,
+        at: at?,
         signature: signature?,
         placement: placement.unwrap_or(Placement::Header),
         token_method: if method == Some(true) { Method::GET } else { Method::POST },
@@ -73,6 +61,26 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
         body_hash: body_hash.unwrap_or_default(),
         empty_token,
     })
+}
+
+fn credentials(top: &Table<'_>, fields: &[&str]) -> Option<Credentials> {
+    let endpoints = section(top, "endpoints")?;
+    let read =
+        (endpoint(&endpoints, "request_token", fields), endpoint(&endpoints, "authorize", fields), endpoint(&endpoints, "token", fields));
+    endpoints.finish();
+    Some(Credentials { request_token: read.0?, authorize: read.1?, access_token: read.2? })
+}
+
+/// Where the keys alone sign, nothing can be said of a login.
+fn nobody_logs_in(top: &Table<'_>, oauth1: &Table<'_>) -> Option<Option<Credentials>> {
+    let of_login = ["token_method", "callback", "authorize_params", "request_token_params", "access_token_params"];
+    let said = of_login.into_iter().filter_map(|key| Some((format!("oauth1.{key}"), oauth1.get(key)?)));
+    let said: Vec<_> = said.chain(["endpoints", "keep"].into_iter().filter_map(|key| Some((key.to_owned(), top.get(key)?)))).collect();
+    for (key, node) in &said {
+        let hint = "leave one of the two away".to_owned();
+        top.reader.problem(node.place, format!("{key} with oauth1.one_legged, where nobody logs in"), Some(hint));
+    }
+    said.is_empty().then_some(None)
 }
 
 fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<ApiSpec> {

@@ -44,9 +44,8 @@ pub(crate) struct ApiSpec {
 #[expect(clippy::large_enum_variant, reason = "there is one a provider")]
 pub(crate) enum FlowSpec {
     OAuth1 {
-        request_token: Template,
-        authorize: Template,
-        access_token: Template,
+        /// `None` where the keys alone sign: there is nobody to ask, and nobody who approves.
+        at: Option<Credentials>,
         signature: SignatureMethod,
         placement: Placement,
         token_method: Method,
@@ -61,15 +60,21 @@ pub(crate) enum FlowSpec {
     OAuth2(OAuth2Spec),
 }
 
+/// `[endpoints]` of kind oauth1.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) request_token: Template,
+    pub(crate) authorize: Template,
+    pub(crate) access_token: Template,
+}
+
 impl Spec {
     pub(crate) fn settings(&self, provider: &Provider, field: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Misuse> {
         let moves = &provider.moves;
         let endpoint = |template: &Template| fill(template, field, moves);
         let flow = match &self.flow {
             FlowSpec::OAuth1 {
-                request_token,
-                authorize,
-                access_token,
+                at,
                 signature,
                 placement,
                 token_method,
@@ -81,9 +86,6 @@ impl Spec {
                 body_hash,
                 empty_token,
             } => Flow::OAuth1(oauth1::Settings {
-                request_token: endpoint(request_token)?,
-                authorize: endpoint(authorize)?,
-                access_token: endpoint(access_token)?,
                 signature: *signature,
                 placement: *placement,
                 token_method: token_method.clone(),
@@ -94,6 +96,10 @@ impl Spec {
                 access_token_params: access_token_params.clone(),
                 body_hash: *body_hash,
                 empty_token: *empty_token,
+                ..match at {
+                    Some(at) => oauth1::Settings::new(endpoint(&at.request_token)?, endpoint(&at.authorize)?, endpoint(&at.access_token)?),
+                    None => oauth1::Settings::one_legged(endpoint(&self.api.base_url)?),
+                }
             }),
             FlowSpec::OAuth2(spec) => Flow::OAuth2(spec.settings(field, moves)?),
         };
@@ -187,8 +193,13 @@ impl Spec {
 
     pub(crate) fn endpoints(&self, moves: &Moves) -> Vec<(&'static str, String)> {
         let named: Vec<(&'static str, Option<&Template>)> = match &self.flow {
-            FlowSpec::OAuth1 { request_token, authorize, access_token, .. } => {
-                vec![("request_token", Some(request_token)), ("authorize", Some(authorize)), ("access_token", Some(access_token))]
+            FlowSpec::OAuth1 { at: None, .. } => Vec::new(),
+            FlowSpec::OAuth1 { at: Some(at), .. } => {
+                vec![
+                    ("request_token", Some(&at.request_token)),
+                    ("authorize", Some(&at.authorize)),
+                    ("access_token", Some(&at.access_token)),
+                ]
             }
             FlowSpec::OAuth2(spec) => spec.named(),
         };

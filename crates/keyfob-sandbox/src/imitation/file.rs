@@ -14,6 +14,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) name: String,
     pub(super) kind: Kind,
+    #[serde(default)]
     pub(super) endpoints: Endpoints,
     pub(super) client: Client,
     #[serde(default)]
@@ -37,7 +38,7 @@ pub(super) enum Kind {
     Oidc,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Endpoints {
     pub(super) request_token: Option<String>,
@@ -80,6 +81,7 @@ pub(super) struct OAuth1 {
     pub(super) authorize_params: BTreeMap<String, String>,
     pub(super) request_token_params: BTreeMap<String, String>,
     pub(super) access_token_params: BTreeMap<String, String>,
+    pub(super) one_legged: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -490,6 +490,8 @@ impl Places {
             places.jwks = below("/imitated/jwks")?;
         }
         let needed = match file.kind {
+            // Nobody logs in.
+            Kind::OAuth1 if file.oauth1.one_legged => return Ok(places),
             Kind::OAuth1 => [&places.request_token, &places.authorize, &places.token],
             Kind::OAuth2 | Kind::Oidc => [&places.authorize, &places.authorize, &places.token],
         };

@@ -138,6 +138,8 @@ impl Imitated {
         let secret = match with {
             With::Nothing => Some(String::new()),
             With::Temporary => credentials.temporary.get(token).map(|found| found.secret.clone()),
+            // The app's keys alone sign, and a token would be somebody else's.
+            With::Token if settings.one_legged => request.token().is_none().then(String::new),
             With::Token => credentials.tokens.get(token).map(|found| found.secret.clone()),
         };
         drop(credentials);

@@ -137,6 +137,11 @@ impl Place<'_> {
         self.write(before, grant, scopes.to_vec(), received, id_token).await
     }
 
+    /// Keeps the account of an app whose keys sign alone, in place of what was there of the same provider.
+    pub(super) async fn of_keys_alone(&self, received: Received) -> Result<LoggedIn, Error> {
+        self.write(self.before().await?, Grant::OneLegged, Vec::new(), received, None).await
+    }
+
     /// Keeps the account where there is none. A name that is taken by now is a `Conflict`.
     pub(super) async fn keep_new(
         &self,

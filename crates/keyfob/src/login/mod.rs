@@ -21,6 +21,7 @@ mod judge;
 mod jwt_bearer;
 mod keep;
 pub mod loopback;
+mod one_legged;
 mod options;
 mod pending;
 
@@ -34,6 +35,7 @@ pub use device::DeviceLogin;
 pub use exchange::{exchanged, token_exchange};
 pub use jwt_bearer::jwt_bearer;
 use keep::Place;
+pub use one_legged::one_legged;
 pub use options::LoginOptions;
 pub use pending::Pending;
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{App, Deviation, Error as ProtoError, Flow, Settings, TokenSet};
-use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn};
+use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn, login};
 use keyfob_providers::{Provider, Status};
 use serde_json::json;
 
@@ -94,7 +94,9 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     } else {
         split(&args.scopes)
     };
-    let logged_in = if let Some(login) = on_device(&args, &settings, app, &account, &scopes, context).await? {
+    let logged_in = if matches!(&settings.flow, Flow::OAuth1(flow) if flow.one_legged) {
+        login::one_legged(context.keyfob().await?, &settings, app, &account).await.doing(cannot(&account))?
+    } else if let Some(login) = on_device(&args, &settings, app, &account, &scopes, context).await? {
         device::wait(login, &provider, &account, context).await?
     } else if args.client_credentials || args.exchange.is_some() {
         let access = AccessRequest { scopes, resources: args.resources.clone(), ..AccessRequest::default() };
@@ -305,7 +307,7 @@ async fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) ->
     }
     lines.push(("kept in", context.vault().shown()));
     // What a provider shows first is mostly about a person, who has no part in an account of the app itself.
-    match provider.overview().next().filter(|_| account.grant == Grant::Approval) {
+    match provider.overview().next().filter(|_| matches!(account.grant, Grant::Approval | Grant::OneLegged)) {
         Some(action) => lines.push(("next", context.out.again.command(&format!("{} {}", account.name, action.name)))),
         None => lines.push(("next", context.out.again.command(&format!("get {} PATH", account.name)))),
     }

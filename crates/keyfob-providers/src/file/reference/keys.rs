@@ -43,7 +43,7 @@ pub(super) const TOP: Section = Section {
             "Members of the token answer and parameters of the callback to keep with the account; each is a name for the templates of `[api]` (but `more_origins`) and of actions from then on",
             "[\"user_id\"]",
         ),
-        key("endpoints", Endpoints, "Where requests go", "").needed(),
+        key("endpoints", Endpoints, "Where requests go; needed but with `oauth1.one_legged`", ""),
         key("client", Table(&CLIENT), "What a person registers", "").needed(),
         key("oauth1", Table(&OAUTH1), "Habits under `kind = \"oauth1\"`, which needs it", ""),
         key("oauth2", Table(&OAUTH2), "Habits under the other kinds; `oauth2` needs it", ""),
@@ -208,6 +208,13 @@ pub(super) const OAUTH1: Section = Section {
         key("access_token_params", Pairs, "Parameters more of the last request", "{ format = \"form\" }"),
         key("body_hash", OneOf(&["off", "on", "required"]), "`oauth_body_hash` for bodies that are no form", "\"on\"").or("`off`"),
         key("empty_token", Flag, "Whether `oauth_token` is sent empty where there is none yet", "true").or("false"),
+        key(
+            "one_legged",
+            Flag,
+            "Whether nobody logs in: there are no tokens and no `endpoints`, and the app's own keys sign every call",
+            "true",
+        )
+        .or("false"),
     ],
 };
 

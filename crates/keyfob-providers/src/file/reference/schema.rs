@@ -18,8 +18,17 @@ pub(super) fn schema() -> Value {
             "oauth2" => json!({"required": ["oauth2"], "properties": {"oauth1": false, "oauth2": {"required": ["client_auth"]}}}),
             _ => json!({"properties": {"oauth1": false}}),
         };
+        // Where keys alone sign, there is nobody to ask.
+        let has_endpoints = match *kind {
+            "oauth1" => json!({
+                "if": {"required": ["oauth1"], "properties": {"oauth1": {"required": ["one_legged"], "properties": {"one_legged": {"const": true}}}}},
+                "then": {"properties": {"endpoints": false}},
+                "else": {"required": ["endpoints"]},
+            }),
+            _ => json!({"required": ["endpoints"]}),
+        };
         let own = json!({"properties": {"endpoints": {"$ref": reference(endpoints), "required": needed(endpoints)}}});
-        json!({"if": {"required": ["kind"], "properties": {"kind": {"const": kind}}}, "then": {"allOf": [own, habits]}})
+        json!({"if": {"required": ["kind"], "properties": {"kind": {"const": kind}}}, "then": {"allOf": [own, habits, has_endpoints]}})
     });
     // Tables of a user's file are laid over those of another: what they do not say is said there.
     let alone = json!({
