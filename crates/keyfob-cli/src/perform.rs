@@ -77,8 +77,12 @@ pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Acco
     let card = Card::of(what, error);
     let keyfob::Error::Api(api) = error else { return card };
     let card = card.exiting(Exit::Http);
-    let Some(scopes) = &api.login_with else { return card };
-    let added: String = scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope))).collect();
+    let Some(asked) = &api.login_with else { return card };
+    if !asked.acr_values.is_empty() || asked.max_age.is_some() {
+        // The login that this command makes asks for neither (RFC 9470): the card's own hint says what is wanted.
+        return card;
+    }
+    let added: String = asked.scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope))).collect();
     card.advising(format!("{}{added}", login_again(account)))
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
+use keyfob_proto::oauth2::challenge::StepUp;
 use keyfob_proto::{self as proto, Timestamp};
 
 use crate::history::Actor;
@@ -98,8 +99,9 @@ pub struct ApiError {
     pub message: Option<String>,
     /// What is known about it.
     pub hint: Option<String>,
-    /// Where another login would help: the scopes to ask for in addition (RFC 6750 §3.1), none if it is the token itself that is not taken.
-    pub login_with: Option<Vec<String>>,
+    /// Where another login would help, what it has to ask for: more scopes (RFC 6750 §3.1), a stronger or fresher sign-in (RFC 9470); nothing in particular
+    /// if it is the token itself that is not taken. [`LoginOptions::stepping_up`](crate::LoginOptions::stepping_up) asks for it.
+    pub login_with: Option<StepUp>,
 }
 
 impl Error {

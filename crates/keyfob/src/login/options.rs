@@ -1,7 +1,10 @@
 //! What a login may ask for besides an account.
 
+use keyfob_proto::oauth2::challenge::StepUp;
 use keyfob_proto::oauth2::{AuthorizationDetail, AuthorizeRequest, Display, Hybrid, Prompt, ResponseMode};
-use keyfob_proto::{Misuse, Secret};
+use keyfob_proto::{Misuse, Secret, TokenSet};
+
+use crate::account::Account;
 
 /// What a login asks for. Everything may stay empty; OAuth 1 knows none of it.
 ///
@@ -49,6 +52,31 @@ impl LoginOptions {
     /// These scopes, and nothing else.
     pub fn scopes<S: Into<String>>(scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes: scopes.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// What an API asks for that refused the account ([`ApiError::login_with`](crate::ApiError::login_with)): its missing scopes beside those that the
+    /// account has, and the sign-in that it wants (RFC 9470 §4). Somebody has to come and sign in, so whether to ask them is yours to decide.
+    ///
+    /// ```
+    /// # use keyfob::{Error, LoginOptions, Session};
+    /// # async fn example(session: &Session) -> Result<(), Error> {
+    /// if let Err(Error::Api(error)) = session.get("/secure").send().await?.read().await
+    ///     && let Some(asked) = &error.login_with
+    /// {
+    ///     let options = LoginOptions::stepping_up(&session.account(), asked);
+    ///     // … `Login::begin_with` takes these.
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn stepping_up(account: &Account, asked: &StepUp) -> Self {
+        let granted = match &account.tokens {
+            TokenSet::OAuth2(tokens) => tokens.scopes.as_slice(),
+            _ => &[],
+        };
+        // What was not granted last time is asked for again: to ask for less is to have less (RFC 6749 §3.3).
+        let missing = account.requested_scopes.iter().filter(|scope| !granted.contains(scope));
+        let had: Vec<String> = granted.iter().chain(missing).cloned().collect();
+        Self { scopes: asked.scopes_beside(&had), acr_values: asked.acr_values.clone(), max_age: asked.max_age, ..Self::default() }
     }
 
     pub(super) fn request(self, redirect_uri: String) -> AuthorizeRequest {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use keyfob_proto::oauth1::Report;
-use keyfob_proto::oauth2::challenge::Challenges;
+use keyfob_proto::oauth2::challenge::{Challenges, StepUp};
 use keyfob_proto::{Flow, Incoming, Limit, Misbehaved, Scrubber, Settings, Transport, TransportKind};
 use serde_json::Value;
 
@@ -127,23 +127,38 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
         // Plain text is worth showing; a page of HTML is not.
         None => std::str::from_utf8(body).ok().map(str::trim).filter(|text| !text.is_empty() && !text.starts_with('<')).map(str::to_owned),
     };
-    let message = message.map(|text| scrubber.clean(&text));
+    // What cannot be read says nothing.
+    let challenges = Challenges::read(answer.headers).unwrap_or_default();
+    let said = || [challenges.dpop(), challenges.bearer()].into_iter().flatten().find_map(|challenge| challenge.description);
+    let message = message.or_else(said).map(|text| scrubber.clean(&text));
+    let step_up = step_up(status, &challenges, &scrubber);
     let hint = match status {
+        _ if challenges.blames_proof() => {
+            Some("the proof was not taken (RFC 9449 §7.1): see whether this machine's clock is right".to_owned())
+        }
+        _ if step_up.is_some() => step_up.as_ref().and_then(advice),
         StatusCode::GONE => retired.clone(),
         StatusCode::UNAUTHORIZED => Some("the provider did not accept the credentials: log in again if this stays".to_owned()),
         StatusCode::TOO_MANY_REQUESTS => Some("too many calls: wait before the next one".to_owned()),
         _ => None,
     };
-    let login_with = missing_scopes(answer, &scrubber)
-        .or_else(|| (status == StatusCode::UNAUTHORIZED || api.expired.iter().any(|signal| signal.given(status, body))).then(Vec::new));
+    let is_token = || status == StatusCode::UNAUTHORIZED || api.expired.iter().any(|signal| signal.given(status, body));
+    let login_with = step_up.or_else(|| (challenges.may_blame_token() && is_token()).then(StepUp::default));
     Some(ApiError { status, message, hint, login_with })
 }
 
-/// The scopes that the call would have needed, where the API says that it is they that are missing, and which.
-fn missing_scopes(answer: Incoming<'_>, scrubber: &Scrubber) -> Option<Vec<String>> {
-    let asked = Challenges::read(answer.headers)
-        .ok()?
-        .step_up()
-        .filter(|step_up| answer.status == StatusCode::FORBIDDEN && !step_up.scopes.is_empty())?;
-    Some(asked.scopes.iter().map(|scope| scrubber.clean(scope)).collect())
+/// What another login would have to ask for, where the API says so (RFC 6750 §3.1, RFC 9470 §3). Scopes that are missing, and no word which, are no advice.
+fn step_up(status: StatusCode, challenges: &Challenges, scrubber: &Scrubber) -> Option<StepUp> {
+    let mut asked = challenges.step_up().filter(|asked| matches!(status.as_u16(), 401 | 403) && !asked.is_empty())?;
+    for word in asked.scopes.iter_mut().chain(&mut asked.acr_values) {
+        *word = scrubber.clean(word);
+    }
+    Some(asked)
+}
+
+/// For a person. Missing scopes are in the provider's own sentence, or in the advice of whoever shows this.
+fn advice(asked: &StepUp) -> Option<String> {
+    let acr = (!asked.acr_values.is_empty()).then(|| format!("acr_values \"{}\"", asked.acr_values.join(" ")));
+    let parts: Vec<String> = acr.into_iter().chain(asked.max_age.map(|seconds| format!("max_age {seconds}"))).collect();
+    (!parts.is_empty()).then(|| format!("the person has to sign in again, with {} (RFC 9470 §4)", parts.join(" and ")))
 }

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use keyfob_proto::oauth1::{Buffer, ClockOffset, Explanation, Nonce, Once};
+use keyfob_proto::oauth2::challenge::Challenges;
 use keyfob_proto::oauth2::{self, dpop};
 use keyfob_proto::{
     Api, Body as SignedBody, Endpoint, Flow, Incoming, Misuse, OAuth2Tokens, Origin, TokenSet, Transport as TransportError, TransportKind,
@@ -315,18 +316,23 @@ impl Prepared<'_> {
         let status = answer.status();
         if self.to == To::UserInfo {
             // OpenID Connect Core §5.3.3, RFC 6750 §3.1.
-            return Ok((answer, status == StatusCode::UNAUTHORIZED));
+            let expired = status == StatusCode::UNAUTHORIZED && may_blame_token(answer.headers());
+            return Ok((answer, expired));
         }
-        if !signals.iter().any(|signal| signal.statuses.contains(&status.as_u16())) {
+        // A status by itself is a guess, which the server's own word goes before: a refresh would spend a token and change nothing. What the provider's file
+        // finds in the body is that word.
+        let guesses = may_blame_token(answer.headers());
+        let signals = || signals.iter().filter(|signal| guesses || signal.pointer.is_some());
+        if !signals().any(|signal| signal.statuses.contains(&status.as_u16())) {
             return Ok((answer, false));
         }
-        if !signals.iter().any(|signal| signal.needs_body(status)) {
+        if !signals().any(|signal| signal.needs_body(status)) {
             return Ok((answer, true));
         }
         let (parts, mut body) = answer.into_parts();
         // An answer longer than this says many things, but not "expired" in a way anybody documents: cut off, it is no JSON.
         let bytes = Box::pin(self.peek(&mut body, PEEK)).await?;
-        let expired = signals.iter().any(|signal| signal.given(status, &bytes));
+        let expired = signals().any(|signal| signal.given(status, &bytes));
         Ok((http::Response::from_parts(parts, body), expired))
     }
 
@@ -495,4 +501,9 @@ impl Prepared<'_> {
         tracing::debug!(status = answer.status().as_u16(), "answered");
         Ok(answer)
     }
+}
+
+/// Whether the answer leaves room for a token that is not good any more (RFC 6750 §3.1). A header that cannot be read says nothing.
+fn may_blame_token(headers: &HeaderMap) -> bool {
+    Challenges::read(headers).map_or(true, |challenges| challenges.may_blame_token())
 }

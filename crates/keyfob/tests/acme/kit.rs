@@ -131,6 +131,11 @@ impl House {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    /// This machine's clock goes wrong by so much.
+    pub fn misset(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
     /// The requests to this path.
     pub fn seen(&self, path: &str) -> Vec<Seen> {
         self.sandbox.seen("acme").into_iter().filter(|seen| seen.path == path).collect()

@@ -13,3 +13,4 @@ mod person;
 mod pushed;
 mod refused;
 mod signed;
+mod stepped_up;

@@ -68,7 +68,8 @@ pub struct TokenChallenge {
 }
 
 /// What to ask for at the next login, so that the resource is content (RFC 9470, RFC 6750 §3.1). Whether somebody is asked at all is the caller's to decide.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// With nothing in it, it is a login as the last one was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepUp {
     /// The scopes that the resource names; empty where it names none.
@@ -130,6 +131,19 @@ impl Challenges {
     /// Where the resource describes itself (RFC 9728 §5.1), by whichever of its challenges says so first.
     pub fn resource_metadata(&self) -> Option<&str> {
         self.0.iter().find_map(|challenge| challenge.parameter("resource_metadata"))
+    }
+
+    /// Whether a refusal with these challenges may mean that the token is not good any more. Not where all that it blames is something that a new token
+    /// of the same login would not mend: its scopes, how its person signed in (RFC 9470 §3), or the proof that went with it (RFC 9449 §7.1).
+    pub fn may_blame_token(&self) -> bool {
+        let mut blamed = [self.dpop(), self.bearer()].into_iter().flatten().filter_map(|challenge| challenge.error).peekable();
+        let others = ["insufficient_scope", "insufficient_user_authentication", "invalid_dpop_proof", "use_dpop_nonce"];
+        blamed.peek().is_none() || blamed.any(|code| !others.contains(&code.as_str()))
+    }
+
+    /// Whether the resource did not take the proof of possession that came with the token (RFC 9449 §7.1).
+    pub fn blames_proof(&self) -> bool {
+        self.dpop().and_then(|challenge| challenge.error).is_some_and(|code| code.as_str() == "invalid_dpop_proof")
     }
 
     /// What to ask for at the next login, where that would help: `insufficient_user_authentication` (RFC 9470 §3) and `insufficient_scope`
@@ -200,6 +214,11 @@ impl StepUp {
         granted.iter().chain(missing).cloned().collect()
     }
 
+    /// Whether nothing is named, so that any login is as good.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The next login (RFC 9470 §4): `request` with what is missing in it.
     pub fn add_to(&self, request: &mut AuthorizeRequest, granted: &[String]) {
         if !self.scopes.is_empty() {
@@ -247,6 +266,22 @@ mod tests {
         assert!(!read(&["DPoP algs=\"ES256\", Bearer error=\"use_dpop_nonce\""]).wants_dpop_nonce());
         assert!(!read(&["DPoP realm=\"use_dpop_nonce\", error=\"invalid_token\""]).wants_dpop_nonce());
         assert_eq!(read(&["DPoP algs=\"ES256 PS256\""]).dpop().expect("a challenge").algorithms, ["ES256", "PS256"]);
+    }
+
+    #[test]
+    fn rfc9470_3_what_a_new_token_would_not_mend_is_not_the_token_s_fault() {
+        let blames = |values: &[&str]| read(values).may_blame_token();
+        for mended in
+            [&[][..], &["Bearer"], &["Basic realm=\"a\""], &["Bearer error=\"invalid_token\""], &["Bearer error=\"token_expired\""]]
+        {
+            assert!(blames(mended), "{mended:?}");
+        }
+        for code in ["insufficient_scope", "insufficient_user_authentication", "invalid_dpop_proof", "use_dpop_nonce"] {
+            assert!(!blames(&[&format!("DPoP error=\"{code}\"")]), "{code}");
+            assert!(!blames(&[&format!("Bearer, DPoP error={code}")]), "{code}");
+            assert!(blames(&[&format!("DPoP error={code}"), "Bearer error=invalid_token"]), "{code}: and the token as well");
+        }
+        assert!(read(&["DPoP error=invalid_dpop_proof"]).blames_proof() && !read(&["Bearer error=invalid_dpop_proof"]).blames_proof());
     }
 
     #[test]
