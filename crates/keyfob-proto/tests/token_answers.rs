@@ -334,6 +334,14 @@ fn c12_the_client_says_who_it_is_in_one_way_only_and_never_in_the_url() {
     let raw = oauth2_settings(|_, flow| flow.client_auth = ClientAuth::BasicRaw);
     let raw_client = oauth2::Client::new(&raw, App::confidential("id@x", "s&/+")).expect("a client");
     assert_eq!(look(&raw_client).0.as_deref(), Some("Basic aWRAeDpzJi8r"));
+    let tolerated = |settings: &keyfob_proto::Settings, secret: &str| {
+        let client = oauth2::Client::new(settings, App::confidential("id", secret)).expect("a client");
+        let refresh = client.refresh(&oauth2_tokens()).expect("a refresh");
+        refresh.receive(&json_answer(200, OK), NOW).expect("tokens").tolerated
+    };
+    assert_eq!(tolerated(&raw, "s&/+"), deviations(&[Deviation::BasicRaw]), "said whenever it was needed");
+    assert_eq!(tolerated(&raw, "plain"), deviations(&[]), "which it is not for a secret that looks the same encoded");
+    assert_eq!(tolerated(&oauth2_settings(|_, flow| flow.client_auth = ClientAuth::Basic), "s&/+"), deviations(&[]));
     let colon = oauth2::Client::new(&raw, App::confidential("id:x", "s")).expect("a client");
     assert!(matches!(colon.refresh(&oauth2_tokens()), Err(Error::Misuse(_))), "a colon would cut the id in two");
 }

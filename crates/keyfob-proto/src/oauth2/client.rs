@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     pub(super) front: Form,
     /// Whether `Authorization: Basic` says who it is.
     basic: bool,
+    /// Whether it says so otherwise than RFC 6749 §2.3.1 has it.
+    is_raw: bool,
     /// The headers of its forms, with that one where there is one.
     headers: Arc<HeaderMap>,
     /// Knows this app's secrets, also as a header carries them.
@@ -75,6 +77,9 @@ impl Client {
             ClientAuth::BasicRaw => Some(basic_raw(&app.client_id, secret)),
             _ => None,
         });
+        let by_rfc = app.client_secret.as_ref().filter(|_| settings.client_auth == ClientAuth::BasicRaw);
+        let by_rfc = by_rfc.map(|secret| basic(&app.client_id, secret));
+        let is_raw = by_rfc.zip(credentials.as_ref()).is_some_and(|(encoded, raw)| !encoded.same_as(raw.expose()));
         let scrubber = app.secrets().chain(&credentials).fold(Scrubber::new(), Scrubber::knowing);
         let header = |credentials: Secret| secret_header_value(&AUTHORIZATION, &format!("Basic {}", credentials.expose()));
         let basic = credentials.map(header).transpose()?;
@@ -99,6 +104,7 @@ impl Client {
             deviations: Arc::new(provider.deviations.clone()),
             keep: provider.keep.clone(),
             basic: basic.is_some(),
+            is_raw,
             headers: Arc::new(headers),
             app,
             scrubber: Arc::new(scrubber),
@@ -372,7 +378,9 @@ impl Exchange {
     /// [`Outgoing::LARGEST_ANSWER`] bytes, anything that is not one JSON object with every member once, tokens that are not visible
     /// ASCII, another type than Bearer, a lifetime that is no number of seconds, and every deviation that is not allowed.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Received, Error> {
+        let is_raw = self.client.shared.is_raw;
         let mut received = token_response::read(answer.into(), &self.client, self.context, now)?;
+        received.tolerated.extend(is_raw.then_some(Deviation::BasicRaw));
         let Self { mut kept, mut tolerated, .. } = self;
         received.tolerated.append(&mut tolerated);
         kept.append(&mut received.kept);
