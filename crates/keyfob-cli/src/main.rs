@@ -32,6 +32,7 @@ mod multipart;
 mod name;
 mod output;
 mod passphrase;
+mod payload;
 mod perform;
 mod person;
 mod pretend;

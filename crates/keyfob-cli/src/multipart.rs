@@ -8,7 +8,7 @@ use keyfob::proto::Entropy;
 use keyfob::proto::scrub::printable;
 
 use crate::card::Card;
-use crate::request::{LARGEST, read_file};
+use crate::payload::Payload;
 
 /// A part of the form.
 #[derive(Debug)]
@@ -16,20 +16,20 @@ pub(crate) struct Part {
     name: String,
     file_name: Option<String>,
     media_type: Option<String>,
-    bytes: Vec<u8>,
+    content: Payload,
 }
 
 impl Part {
     /// A field.
     pub(crate) fn field(name: &str, bytes: Vec<u8>) -> Self {
-        Self { name: name.to_owned(), file_name: None, media_type: None, bytes }
+        Self { name: name.to_owned(), file_name: None, media_type: None, content: bytes.into() }
     }
 
     /// A file, under its own name.
     pub(crate) fn file(name: &str, file: &str) -> Result<Self, Card> {
         let file_name = Path::new(file).file_name().map_or_else(|| file.to_owned(), |name| name.to_string_lossy().into_owned());
         let media_type = Some(by_name(&file_name).to_owned());
-        Ok(Self { name: name.to_owned(), file_name: Some(file_name), media_type, bytes: read_file(file)? })
+        Ok(Self { name: name.to_owned(), file_name: Some(file_name), media_type, content: Payload::of_file(file)? })
     }
 }
 
@@ -71,7 +71,7 @@ fn one(text: &str) -> Result<Part, Card> {
     }
     let mut part = match kind {
         Some('@') => Part::file(name, &content)?,
-        Some(_) => Part::field(name, read_file(&content)?),
+        Some(_) => Part { content: Payload::of_file(&content)?, ..Part::field(name, Vec::new()) },
         None => Part::field(name, content.into_bytes()),
     };
     part.media_type = media_type.or(part.media_type);
@@ -130,24 +130,16 @@ fn plain(text: &str, quotes: bool) -> (String, &str) {
 /// A form, ready to be sent.
 pub(crate) struct Form {
     boundary: String,
-    bytes: Vec<u8>,
+    payload: Payload,
 }
 
 impl Form {
     /// Of these parts. The boundary is drawn at random, so that no part can have it in it but by being told (RFC 2046 §5.1.1).
-    pub(crate) fn of(parts: Vec<Part>) -> Result<Self, Card> {
+    pub(crate) fn of(parts: Vec<Part>) -> Self {
         let mut drawn = [0; 16];
         OsEntropy.fill(&mut drawn);
         let boundary: String = drawn.iter().map(|byte| format!("{byte:02x}")).collect();
-        let bytes = written(&parts, &boundary);
-        if bytes.len() as u64 > LARGEST {
-            return Err(Card::usage(
-                "cannot send the form",
-                "it is larger than 64 MiB",
-                "send it with a program that uses the library, which streams",
-            ));
-        }
-        Ok(Self { boundary, bytes })
+        Self { payload: written(parts, &boundary), boundary }
     }
 
     /// What it is.
@@ -156,26 +148,27 @@ impl Form {
     }
 
     /// What is sent.
-    pub(crate) fn bytes(self) -> Vec<u8> {
-        self.bytes
+    pub(crate) fn payload(self) -> Payload {
+        self.payload
     }
 }
 
-fn written(parts: &[Part], boundary: &str) -> Vec<u8> {
-    let mut out = Vec::new();
+fn written(parts: Vec<Part>, boundary: &str) -> Payload {
+    let mut out = Payload::default();
     for part in parts {
-        out.extend_from_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(&part.name)).as_bytes());
+        let mut head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(&part.name));
         if let Some(name) = &part.file_name {
-            out.extend_from_slice(format!("; filename=\"{}\"", quoted(name)).as_bytes());
+            head.push_str(&format!("; filename=\"{}\"", quoted(name)));
         }
         if let Some(media_type) = &part.media_type {
-            out.extend_from_slice(format!("\r\nContent-Type: {media_type}").as_bytes());
+            head.push_str(&format!("\r\nContent-Type: {media_type}"));
         }
-        out.extend_from_slice(b"\r\n\r\n");
-        out.extend_from_slice(&part.bytes);
-        out.extend_from_slice(b"\r\n");
+        head.push_str("\r\n\r\n");
+        out.push(head.into_bytes().into());
+        out.push(part.content);
+        out.push(b"\r\n".to_vec().into());
     }
-    out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    out.push(format!("--{boundary}--\r\n").into_bytes().into());
     out
 }
 
@@ -207,7 +200,7 @@ mod tests {
 
     fn shown(texts: &[&str]) -> String {
         let parts = read(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()).expect("parts");
-        String::from_utf8(written(&parts, "B")).expect("text").replace("\r\n", "\n")
+        String::from_utf8(written(parts, "B").bytes().expect("all of it").to_vec()).expect("text").replace("\r\n", "\n")
     }
 
     #[test]
@@ -272,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_boundary_is_never_twice_the_same() {
-        let form = |_| Form::of(vec![Part::field("a", b"b".to_vec())]).expect("a form").boundary;
+        let form = |_| Form::of(vec![Part::field("a", b"b".to_vec())]).boundary;
         assert_ne!(form(1), form(2));
     }
 }

@@ -3,18 +3,20 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use bytes::Bytes;
 use clap::Args;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use keyfob::Session;
-use keyfob::proto::{Scrubber, Secret, encode};
+use keyfob::proto::oauth1::BodyHash;
+use keyfob::proto::{Flow, Scrubber, Secret, Settings, encode};
 
 use crate::card::Card;
 use crate::exit::Exit;
 use crate::items::Items;
 use crate::multipart;
-
-/// The most that a request may carry.
-pub(crate) const LARGEST: u64 = 64 << 20;
+pub(crate) use crate::payload::LARGEST;
+use crate::payload::Payload;
 
 /// What `-d` sends unless something else was said, as with curl.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -40,12 +42,12 @@ pub(crate) struct Content {
     json_body: bool,
 }
 
-/// The same, read: files and stdin, too.
-#[derive(Clone, Debug)]
+/// The same, read: files and stdin, too, but for what is large, which is read when it is sent.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Carried {
     query: Vec<(String, String)>,
     headers: HeaderMap,
-    body: Option<(HeaderValue, Vec<u8>)>,
+    body: Option<(HeaderValue, Payload)>,
     kept_back: Vec<Secret>,
 }
 
@@ -68,7 +70,7 @@ impl Content {
         Ok(Carried { query: items.query, headers: items.headers, body, kept_back: items.kept_back })
     }
 
-    fn body(&self, method: &Method, items: &Items) -> Result<Option<(HeaderValue, Vec<u8>)>, Card> {
+    fn body(&self, method: &Method, items: &Items) -> Result<Option<(HeaderValue, Payload)>, Card> {
         let json = self.json_body || items.has_json();
         let said = items.content_type.clone();
         let has_fields = !items.fields.is_empty() || !items.files.is_empty();
@@ -81,8 +83,17 @@ impl Content {
             ));
         }
         if !self.data.is_empty() {
-            let pieces = self.data.iter().map(|data| bytes_of(data)).collect::<Result<Vec<_>, _>>()?;
-            return Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), pieces.join(&b'&'))));
+            let mut joined = Payload::default();
+            for (at, data) in self.data.iter().enumerate() {
+                if at > 0 {
+                    joined.push(b"&".to_vec().into());
+                }
+                joined.push(match data.strip_prefix('@') {
+                    None => data.as_bytes().to_vec().into(),
+                    Some(file) => Payload::of_file(file)?,
+                });
+            }
+            return Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), joined)));
         }
         if !has_fields && !has_parts && !self.json_body {
             return Ok(None);
@@ -103,10 +114,11 @@ impl Content {
                 ));
             }
             let parts = if has_fields { items.parts()? } else { multipart::read(&self.parts)? };
-            return multipart::Form::of(parts).map(|form| Some((form.media_type(), form.bytes())));
+            let form = multipart::Form::of(parts);
+            return Ok(Some((form.media_type(), form.payload())));
         }
         let bytes = if json { items.json() } else { items.form() };
-        Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), bytes)))
+        Ok(Some((said.unwrap_or(if json { JSON } else { FORM }), bytes.into())))
     }
 }
 
@@ -118,15 +130,55 @@ impl Carried {
 
     /// How many parameters the form has, if the body is one.
     pub(crate) fn form_pairs(&self) -> usize {
-        match &self.body {
-            Some((media_type, bytes)) if media_type.as_bytes().starts_with(FORM.as_bytes()) => encode::decode_pairs(bytes).count(),
+        match self.body() {
+            Some((media_type, bytes)) if is_form(media_type) => encode::decode_pairs(&bytes).count(),
             _ => 0,
         }
     }
 
-    /// What is sent, and what it is.
-    pub(crate) fn body(&self) -> Option<(&HeaderValue, &[u8])> {
-        self.body.as_ref().map(|(media_type, bytes)| (media_type, bytes.as_slice()))
+    /// What is sent, and what it is; if it is there.
+    pub(crate) fn body(&self) -> Option<(&HeaderValue, Bytes)> {
+        self.body.as_ref().and_then(|(media_type, payload)| Some((media_type, payload.bytes()?)))
+    }
+
+    /// Whether it has a body.
+    pub(crate) const fn has_body(&self) -> bool {
+        self.body.is_some()
+    }
+
+    /// Whether it can be sent again: what came from stdin and was large can not.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.body.as_ref().is_none_or(|(_, payload)| payload.is_repeatable())
+    }
+
+    /// Whether its body is read while it is sent: then nobody else sends it again after a refusal.
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.has_body() && self.body().is_none()
+    }
+
+    /// Everything read: for what shows a call, and does not send it.
+    pub(crate) fn whole(self) -> Result<Self, Card> {
+        self.read_for("only what is sent may be larger: without --dry-run, --print and --explain")
+    }
+
+    /// Ready for an account of this provider: of a body that its signature covers, every byte has to be there before the first is sent.
+    pub(crate) fn fit_for(self, settings: &Settings) -> Result<Self, Card> {
+        let Flow::OAuth1(flow) = &settings.flow else { return Ok(self) };
+        // RFC 5849 §3.4.1.3.1: a form's parameters are signed; the Body Hash extension signs everything else.
+        let signed = self.body.as_ref().is_some_and(|(media_type, _)| is_form(media_type) || flow.body_hash != BodyHash::Off);
+        if !signed {
+            return Ok(self);
+        }
+        self.read_for(
+            "OAuth 1 signs all of it, and so it has to fit into memory; what is no form: -H 'Content-Type: application/octet-stream'",
+        )
+    }
+
+    fn read_for(mut self, why: &str) -> Result<Self, Card> {
+        if let Some((_, payload)) = &mut self.body {
+            *payload = payload.whole(why)?.to_vec().into();
+        }
+        Ok(self)
     }
 
     /// What goes along to where a redirect leads: its URL has a query of its own, and a GET has no body.
@@ -167,8 +219,11 @@ impl Carried {
             call = call.header(name.clone(), value.clone());
         }
         match self.body {
-            Some((media_type, bytes)) => call.body(media_type, bytes),
             None => call,
+            Some((media_type, payload)) => match payload.bytes() {
+                Some(bytes) => call.body(media_type, bytes.to_vec()),
+                None => call.header(CONTENT_TYPE, media_type).stream(payload.body()),
+            },
         }
     }
 }
@@ -180,12 +235,8 @@ pub(crate) fn method(text: &str) -> Result<Method, String> {
     if matches!(method, Method::CONNECT | Method::TRACE) { Err(format!("{method} is not sent")) } else { Ok(method) }
 }
 
-/// `-d`: text, `@FILE`, or `@-`.
-fn bytes_of(data: &str) -> Result<Vec<u8>, Card> {
-    match data.strip_prefix('@') {
-        None => Ok(data.as_bytes().to_vec()),
-        Some(file) => read_file(file),
-    }
+fn is_form(media_type: &HeaderValue) -> bool {
+    media_type.as_bytes().starts_with(FORM.as_bytes())
 }
 
 /// What is in a file, or on stdin (`-`).
@@ -198,7 +249,7 @@ pub(crate) fn read_file(file: &str) -> Result<Vec<u8>, Card> {
     };
     read.map_err(|error| Card::io(what.as_str(), &error, "check the name and who may read the file").exiting(Exit::Usage))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(Card::usage(what, "it is larger than 64 MiB", "send it with a program that uses the library, which streams"));
+        return Err(Card::usage(what, "it is larger than 64 MiB", "what is sent as it is may be larger: -d @FILE, name@FILE, -F"));
     }
     Ok(bytes)
 }

@@ -36,7 +36,7 @@ Examples (through a pipe: on a command line, everybody on this machine could rea
   keyfob header POST https://pa-api.telldus.com/json/device/turnOn id=1 | curl -H @- -d id=1 https://pa-api.telldus.com/json/device/turnOn";
 
 pub(crate) async fn run(args: Header, context: &Context) -> Result<(), Card> {
-    let carried = args.content.read(&args.method)?;
+    let carried = args.content.read(&args.method)?.whole()?;
     let account = context.account_for(&args.url, args.account.as_deref()).await?;
     let opened = context.open_account(&account.name).await?;
     check_placement(&opened)?;

@@ -45,7 +45,7 @@ impl Following<'_> {
         let query = self.carried.query_of(path);
         let mut here =
             pages::absolute(base, &query).ok_or_else(|| self.refused("the call has no URL that could be left", "leave -L away"))?;
-        let (mut method, mut body) = (self.method.clone(), self.carried.body().is_some());
+        let (mut method, mut body) = (self.method.clone(), self.carried.has_body());
         let mut trail = Trail { home: here.clone(), near: true };
         let mut came = Came::Ours(first);
         for followed in 0..=MOST {
@@ -64,8 +64,19 @@ impl Following<'_> {
                 .ok_or_else(|| self.refused("it leads to an address that is no URL over HTTP", "see where: leave -L away, and use -i"))?;
             let stays = matches!(came, Came::Ours(_)) && there.origin() == here.origin();
             came = if stays {
-                let call = || self.carried.onward(body).call(self.session, method.clone(), &text);
-                Came::Ours(retry::send(call, &method, self.retries, &self.context.out, self.what).await?)
+                if body && !self.carried.is_repeatable() {
+                    return Err(self.refused("the body came from stdin, and cannot be read twice", "keep it in a file: -d @FILE"));
+                }
+                let carried = self.carried.onward(body);
+                let again = retry::Again {
+                    session: self.session,
+                    method: &method,
+                    carried: &carried,
+                    retries: self.retries,
+                    out: &self.context.out,
+                    what: self.what,
+                };
+                Came::Ours(again.send(|| carried.clone().call(self.session, method.clone(), &text)).await?)
             } else {
                 let near = trail.stays_near(&there);
                 Came::Elsewhere(self.as_a_stranger(&here, &there, near, &method, body).await?)

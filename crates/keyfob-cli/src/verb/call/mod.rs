@@ -144,6 +144,8 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     }
     context.show_uploads();
     let opened = context.open_account(&args.name).await?;
+    let shown = args.dry_run || args.print.is_some();
+    let carried = if shown { carried.whole()? } else { carried.fit_for(&opened.settings)? };
     if args.dry_run {
         return dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path))).await;
     }
@@ -180,8 +182,8 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
 
 async fn send(method: &Method, carried: &Carried, args: &Call, session: &Session, context: &Context) -> Result<Came, Card> {
     let what = format!("cannot call {}", session.account().name);
-    let call = || carried.clone().call(session, method.clone(), &args.path);
-    let answer = retry::send(call, method, args.retry, &context.out, &what).await?;
+    let again = retry::Again { session, method, carried, retries: args.retry, out: &context.out, what: &what };
+    let answer = again.send(|| carried.clone().call(session, method.clone(), &args.path)).await?;
     if !args.location {
         return Ok(Came::Ours(answer));
     }

@@ -11,7 +11,7 @@ use super::retry;
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::request::LARGEST;
+use crate::request::{Carried, LARGEST};
 
 /// How to go on.
 pub(super) struct Paging<'a> {
@@ -64,8 +64,9 @@ impl Paging<'_> {
             }
             seen.push(url.clone());
             here = url;
-            let call = || self.session.call(Method::GET, text.clone());
-            answer = Came::Ours(retry::send(call, &Method::GET, self.retries, out, what).await?);
+            let nothing = Carried::default();
+            let again = retry::Again { session: self.session, method: &Method::GET, carried: &nothing, retries: self.retries, out, what };
+            answer = Came::Ours(again.send(|| self.session.call(Method::GET, text.clone())).await?);
         }
     }
 }

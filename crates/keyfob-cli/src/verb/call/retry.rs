@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use keyfob::Answer;
-use keyfob::proto::{Error as ProtoError, TransportKind, retry_after};
+use keyfob::proto::{Error as ProtoError, TokenSet, TransportKind, retry_after};
+use keyfob::{Answer, Session};
 
 use crate::account::now;
 use crate::card::{Card, Doing};
 use crate::moment;
 use crate::output::Output;
+use crate::request::Carried;
 
 /// The longest pause that is made without being told to.
 const LONGEST: u64 = 60;
@@ -17,29 +18,58 @@ const LONGEST: u64 = 60;
 /// Longer than this is not waited for, whoever says so: it is another day's work.
 const PATIENCE: u64 = 600;
 
-/// Sends a call, and once more after each failure that may pass. (The session itself already waits twice, shortly, for what may be repeated.)
-pub(super) async fn send(call: impl Fn() -> keyfob::Call, method: &Method, retries: u32, out: &Output, what: &str) -> Result<Answer, Card> {
-    // RFC 9110 §9.2.2: what was done twice has done no more than once.
-    let may_repeat = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
-    for attempt in 0..=retries {
-        let last = attempt == retries || !may_repeat;
-        let seconds = match call().send().await {
-            Ok(answer) if last || !may_pass(answer.status()) => return Ok(answer),
-            Ok(answer) => match retry_after(answer.headers(), now()).or_else(|| begins(&answer)) {
-                Some(seconds) if seconds > PATIENCE => return Ok(answer),
-                told => told.unwrap_or_else(|| pause(attempt)),
-            },
-            Err(keyfob::Error::Protocol(ProtoError::Transport(error))) if !last && passes(error.kind) => pause(attempt),
-            Err(error) => return Err(error).doing(what),
-        };
-        let left = retries - attempt;
-        out.note(
-            &out.note_paint()
-                .dim(&format!("trying again in {}, {left} times more", moment::length(i64::try_from(seconds).unwrap_or(i64::MAX)))),
-        );
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
+/// What is sent again, and how often.
+pub(super) struct Again<'a> {
+    pub(super) session: &'a Session,
+    pub(super) method: &'a Method,
+    pub(super) carried: &'a Carried,
+    pub(super) retries: u32,
+    pub(super) out: &'a Output,
+    pub(super) what: &'a str,
+}
+
+impl Again<'_> {
+    /// Sends a call, and once more after each failure that may pass. (The session itself already waits twice, shortly, for what may be repeated.)
+    pub(super) async fn send(&self, call: impl Fn() -> keyfob::Call) -> Result<Answer, Card> {
+        // RFC 9110 §9.2.2: what was done twice has done no more than once.
+        let idempotent = matches!(*self.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
+        let may_repeat = idempotent && self.carried.is_repeatable();
+        for attempt in 0..self.retries {
+            let seconds = match self.once(&call).await {
+                Ok(answer) if !may_repeat || !may_pass(answer.status()) => return Ok(answer),
+                Ok(answer) => match retry_after(answer.headers(), now()).or_else(|| begins(&answer)) {
+                    Some(seconds) if seconds > PATIENCE => return Ok(answer),
+                    told => told.unwrap_or_else(|| pause(attempt)),
+                },
+                Err(keyfob::Error::Protocol(ProtoError::Transport(error))) if may_repeat && passes(error.kind) => pause(attempt),
+                Err(error) => return Err(error).doing(self.what),
+            };
+            let left = self.retries - attempt;
+            let length = moment::length(i64::try_from(seconds).unwrap_or(i64::MAX));
+            self.out.note(&self.out.note_paint().dim(&format!("trying again in {length}, {left} times more")));
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
+        self.once(&call).await.doing(self.what)
     }
-    call().send().await.doing(what)
+
+    /// Once; or twice, where the session would have sent bytes that are all there once more, and leaves a stream to whoever has its source: after new
+    /// tokens, with the server's time in the signature, with its nonce in the proof. Who refuses a call for these has done nothing.
+    async fn once(&self, call: &impl Fn() -> keyfob::Call) -> Result<Answer, keyfob::Error> {
+        let before = self.session.account().tokens;
+        let answer = call().send().await?;
+        let refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if !refused || !self.carried.is_streamed() || !self.carried.is_repeatable() {
+            return Ok(answer);
+        }
+        let unauthorized = answer.status() == StatusCode::UNAUTHORIZED;
+        let another = match (&before, &self.session.account().tokens) {
+            (TokenSet::OAuth2(before), TokenSet::OAuth2(now)) => {
+                !before.access.same_as(now.access.expose()) || now.proof_key.is_some() && unauthorized
+            }
+            _ => unauthorized,
+        };
+        if another { call().send().await } else { Ok(answer) }
+    }
 }
 
 fn may_pass(status: StatusCode) -> bool {

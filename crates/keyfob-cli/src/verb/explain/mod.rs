@@ -27,7 +27,7 @@ impl Step {
 }
 
 pub(crate) async fn run(method: Method, name: &str, path: &str, content: &Content, context: &Context) -> Result<(), Card> {
-    let carried = content.read(&method)?;
+    let carried = content.read(&method)?.whole()?;
     let opened = context.open_account(name).await?;
     let what = format!("cannot explain a call of {}", opened.account.name);
     let dry = DryRun::repeating(opened.store.clone(), &opened.account.tokens);

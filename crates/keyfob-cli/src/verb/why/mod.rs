@@ -96,8 +96,8 @@ pub(crate) async fn run(args: Why, context: &Context) -> Result<(), Card> {
     }
     let (method, path) = (args.method.clone().unwrap_or_default(), args.path.clone().unwrap_or_default());
     let (mut question, theirs) = match said {
-        Some(theirs) => (ours(&opened, method.clone(), &path, &args.content.read(&method)?).await?, theirs.trim().to_owned()),
-        None => match sent(&opened, method.clone(), &path, &args.content.read(&method)?).await? {
+        Some(theirs) => (ours(&opened, method.clone(), &path, &args.content.read(&method)?.whole()?).await?, theirs.trim().to_owned()),
+        None => match sent(&opened, method.clone(), &path, &args.content.read(&method)?.whole()?).await? {
             Some(asked) => asked,
             None => return told::accepted(&opened, &context.out),
         },
