@@ -39,6 +39,6 @@ pub use problem::{Reason, Report};
 pub use repeat::Repeat;
 pub use settings::{BodyHash, CallbackAt, Hash, Placement, Settings, SignatureMethod};
 pub use sign::{Buffer, Call, Nonce, Once, Signer, authorization_header};
-pub use signature::signature;
+pub use signature::{signature, signature_under};
 
 pub use crate::message::Body;

@@ -33,6 +33,24 @@ pub fn signature(method: SignatureMethod, consumer_secret: &str, token_secret: &
     Ok(Key::shared(method, consumer_secret, token_secret)?.sign(base_string))
 }
 
+/// The same under a key as it is given, however it was put together: for finding out what somebody does who puts it together wrong.
+///
+/// ```
+/// use keyfob_proto::oauth1::{SignatureMethod, signature, signature_under};
+///
+/// let right = signature(SignatureMethod::HmacSha1, "a/b", "c", "GET&x&y")?;
+/// assert_eq!(signature_under(SignatureMethod::HmacSha1, "a%2Fb&c", "GET&x&y")?, right);
+/// assert_ne!(signature_under(SignatureMethod::HmacSha1, "a/b&c", "GET&x&y")?, right);
+/// # Ok::<(), keyfob_proto::Misuse>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`signature`].
+pub fn signature_under(method: SignatureMethod, key: &str, base_string: &str) -> Result<String, Misuse> {
+    Ok(Key::of_text(method, Secret::new(key))?.sign(base_string))
+}
+
 /// A signing key, prepared once: for HMAC the two padded key blocks are hashed already, so that a signature costs the base
 /// string alone.
 #[derive(Clone)]
@@ -54,7 +72,10 @@ pub(crate) enum Shared {
 impl Key {
     /// The key for a pair of secrets (§3.4.2: both percent-encoded, joined by `&`, also where one is empty).
     pub(crate) fn shared(method: SignatureMethod, consumer_secret: &str, token_secret: &str) -> Result<Shared, Misuse> {
-        let text = Secret::new(format!("{}&{}", encode::percent(consumer_secret), encode::percent(token_secret)));
+        Self::of_text(method, Secret::new(format!("{}&{}", encode::percent(consumer_secret), encode::percent(token_secret))))
+    }
+
+    fn of_text(method: SignatureMethod, text: Secret) -> Result<Shared, Misuse> {
         let bytes = text.expose().as_bytes();
         const ANY: &str = "HMAC takes a key of any length";
         Ok(match method {
