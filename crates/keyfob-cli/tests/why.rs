@@ -5,6 +5,8 @@
 mod common;
 
 use common::House;
+use keyfob::proto::oauth1::{self, SignatureMethod};
+use keyfob::proto::{Body, encode};
 use serde_json::Value;
 
 /// What a program sends that signed `signed` and sends `sent`.
@@ -64,6 +66,54 @@ async fn wrong_keys_are_told_from_wrong_text() {
     // Encoded twice on the way into the header.
     let twice = format!("{}{}", &right[..at], right[at..].replace('%', "%25"));
     assert_eq!(judged(&house, &twice, "GET /x").await["mistakes"][0]["name"], "signature-misspelled");
+}
+
+/// Keys that are made wrong, of secrets in which everything that can be done wrong shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_made_wrong_is_found() {
+    const CONSUMER: &str = "app/secret+not=real";
+    const TOKEN: &str = "token&secret%not/real";
+    let mut house = House::new().await;
+    house.set("CONSUMER_KEY", "example-key-not-real");
+    house.set("CONSUMER_SECRET", CONSUMER);
+    house.good(&["app", "add", "telldus"]).await;
+    let tokens = serde_json::json!({"token": "example-token-not-real", "token_secret": TOKEN}).to_string();
+    house.run_with(&["import", "telldus", "--stdin"], &tokens).await.exits(0);
+    let (consumer, token) = (encode::percent(CONSUMER), encode::percent(TOKEN));
+    let sha1 = SignatureMethod::HmacSha1;
+    let cases: [(SignatureMethod, String, &[&str]); 11] = [
+        (sha1, format!("{consumer}&{token}"), &[]),
+        (sha1, format!("{token}&{consumer}"), &["secrets-swapped"]),
+        (sha1, format!("{consumer}&"), &["token-secret-left-out"]),
+        (sha1, format!("&{token}"), &["consumer-secret-left-out"]),
+        (sha1, "&".to_owned(), &["secrets-left-out"]),
+        (sha1, format!("{consumer}{token}"), &["secrets-without-ampersand"]),
+        (sha1, consumer.clone(), &["secrets-without-ampersand", "token-secret-left-out"]),
+        (sha1, format!("{CONSUMER}&{TOKEN}"), &["secrets-not-encoded"]),
+        (sha1, format!("{CONSUMER}&"), &["secrets-not-encoded", "token-secret-left-out"]),
+        (SignatureMethod::HmacSha256, format!("{consumer}&{token}"), &["another-hash"]),
+        (SignatureMethod::HmacSha512, format!("{consumer}&"), &["another-hash", "token-secret-left-out"]),
+    ];
+    let protocol = [
+        ("oauth_consumer_key", "example-key-not-real"),
+        ("oauth_nonce", "n-1"),
+        ("oauth_signature_method", "HMAC-SHA1"),
+        ("oauth_timestamp", "137131202"),
+        ("oauth_token", "example-token-not-real"),
+    ];
+    let url = format!("{}/x", house.sandbox.origin("telldus"));
+    let base_string = oauth1::base_string("GET", &url, Body::Opaque, &protocol).expect("a URL");
+    let parameters: Vec<String> = protocol.iter().map(|(name, value)| format!("{name}=\"{}\"", encode::percent(value))).collect();
+    for (hash, key, mistakes) in cases {
+        let signature = encode::percent(&oauth1::signature_under(hash, &key, &base_string).expect("a hash"));
+        let header = format!("OAuth {}, oauth_signature=\"{signature}\"", parameters.join(", "));
+        let found = judged(&house, &header, "GET /x").await;
+        let names: Vec<&str> =
+            found["mistakes"].as_array().expect("a list").iter().filter_map(|mistake| mistake["name"].as_str()).collect();
+        assert_eq!(names, mistakes, "{found}");
+        assert_eq!(found["side"], if mistakes.is_empty() { "neither" } else { "client" });
+        assert!(!found.to_string().contains(CONSUMER) && !found.to_string().contains(TOKEN), "{found}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

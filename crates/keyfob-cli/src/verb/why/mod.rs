@@ -9,7 +9,7 @@ use clap::Args;
 use http::Method;
 use keyfob::proto::oauth1::{self, SignatureMethod};
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{Body, Flow, TokenSet, encode};
+use keyfob::proto::{Body, Flow, Secret, TokenSet, encode};
 use url::Url;
 
 use self::recipe::{MISTAKES, Mistake, Recipe};
@@ -212,29 +212,57 @@ fn of_client(question: &Question, opened: &Opened) -> Result<Finding, Card> {
             "compare base strings instead: --base-string FILE",
         ));
     }
-    let (consumer, token) = (opened.app.client_secret.as_ref().map_or("", |secret| secret.expose()), tokens.secret.expose());
-    let keys: [(&[&'static Mistake], &str, &str); 5] = [
-        (&[], consumer, token),
-        (&[&recipe::NO_TOKEN_SECRET], consumer, ""),
-        (&[&recipe::SECRETS_SWAPPED], token, consumer),
-        (&[&recipe::NO_CONSUMER_SECRET], "", token),
-        (&[&recipe::NO_SECRETS], "", ""),
-    ];
-    let is_it = |base_string: &str, consumer: &str, token: &str| {
-        oauth1::signature(method, consumer, token, base_string).is_ok_and(|made| recipe::same_signature(&made, signature))
+    let keys = keys(opened.app.client_secret.as_ref().map_or("", |secret| secret.expose()), tokens.secret.expose());
+    let is_it = |method: SignatureMethod, base_string: &str, key: &Secret| {
+        oauth1::signature_under(method, key.expose(), base_string).is_ok_and(|made| recipe::same_signature(&made, signature))
     };
     let recipe = question.recipe()?;
-    for (key, consumer, token) in keys {
-        if is_it(&right, consumer, token) {
-            let once_more = oauth1::signature(method, consumer, token, &right).is_ok_and(|made| made != *signature);
-            let mistakes: Vec<&Mistake> = key.iter().copied().chain(once_more.then_some(&recipe::SIGNATURE_SPELLED)).collect();
+    for (wrong, key) in &keys {
+        if is_it(method, &right, key) {
+            let once_more = oauth1::signature_under(method, key.expose(), &right).is_ok_and(|made| made != *signature);
+            let mistakes: Vec<&Mistake> = wrong.iter().copied().chain(once_more.then_some(&recipe::SIGNATURE_SPELLED)).collect();
             return Ok(finding(if mistakes.is_empty() { Side::Neither } else { Side::Client }, mistakes));
         }
-        if let Some(made) = tried(&recipe, |base_string| is_it(base_string, consumer, token)) {
-            return Ok(finding(Side::Client, key.iter().copied().chain(made).collect()));
+        if let Some(made) = tried(&recipe, |base_string| is_it(method, base_string, key)) {
+            return Ok(finding(Side::Client, wrong.iter().copied().chain(made).collect()));
+        }
+    }
+    let hashes = [SignatureMethod::HmacSha1, SignatureMethod::HmacSha256, SignatureMethod::HmacSha512];
+    for other in hashes.into_iter().filter(|other| *other != method) {
+        if let Some((wrong, _)) = keys.iter().find(|(_, key)| is_it(other, &right, key)) {
+            return Ok(finding(Side::Client, std::iter::once(&recipe::ANOTHER_HASH).chain(wrong.iter().copied()).collect()));
         }
     }
     Ok(finding(Side::Unknown, Vec::new()))
+}
+
+/// The keys that are made of two secrets: the right one, and those that are made wrong (§3.4.2: both percent-encoded, and an & between them, also where
+/// one is empty).
+fn keys(consumer: &str, token: &str) -> Vec<(Vec<&'static Mistake>, Secret)> {
+    let encoded = |one: &str, other: &str| format!("{}&{}", encode::percent(one), encode::percent(other));
+    let joined = |one: &str, other: &str| format!("{}{}", encode::percent(one), encode::percent(other));
+    let all: [(&[&'static Mistake], String); 12] = [
+        (&[], encoded(consumer, token)),
+        (&[&recipe::NO_TOKEN_SECRET], encoded(consumer, "")),
+        (&[&recipe::SECRETS_SWAPPED], encoded(token, consumer)),
+        (&[&recipe::NO_CONSUMER_SECRET], encoded("", token)),
+        (&[&recipe::NO_SECRETS], encoded("", "")),
+        (&[&recipe::NO_AMPERSAND], joined(consumer, token)),
+        (&[&recipe::NO_AMPERSAND, &recipe::NO_TOKEN_SECRET], joined(consumer, "")),
+        (&[&recipe::NO_AMPERSAND, &recipe::NO_CONSUMER_SECRET], joined("", token)),
+        (&[&recipe::SECRETS_NOT_ENCODED], format!("{consumer}&{token}")),
+        (&[&recipe::SECRETS_NOT_ENCODED, &recipe::NO_TOKEN_SECRET], format!("{consumer}&")),
+        (&[&recipe::SECRETS_NOT_ENCODED, &recipe::SECRETS_SWAPPED], format!("{token}&{consumer}")),
+        (&[&recipe::SECRETS_NOT_ENCODED, &recipe::NO_AMPERSAND], format!("{consumer}{token}")),
+    ];
+    let mut keys: Vec<(Vec<&'static Mistake>, Secret)> = Vec::new();
+    for (wrong, key) in all {
+        // What comes out the same is no other mistake.
+        if !keys.iter().any(|(_, known)| known.same_as(&key)) {
+            keys.push((wrong.to_vec(), Secret::new(key)));
+        }
+    }
+    keys
 }
 
 /// The mistake, or the two, that give what is looked for.

@@ -123,6 +123,15 @@ pub(super) static NO_TOKEN_SECRET: Mistake = of_key("token-secret-left-out", "si
 pub(super) static NO_CONSUMER_SECRET: Mistake = of_key("consumer-secret-left-out", "signs without the app's secret", "RFC 5849 §3.4.2");
 pub(super) static NO_SECRETS: Mistake = of_key("secrets-left-out", "signs with no secret at all", "RFC 5849 §3.4.2");
 pub(super) static SECRETS_SWAPPED: Mistake = of_key("secrets-swapped", "has the two secrets the wrong way round", "RFC 5849 §3.4.2");
+pub(super) static NO_AMPERSAND: Mistake = of_key(
+    "secrets-without-ampersand",
+    "makes the key without the & that belongs between the secrets, also where one is empty",
+    "RFC 5849 §3.4.2",
+);
+pub(super) static SECRETS_NOT_ENCODED: Mistake =
+    of_key("secrets-not-encoded", "makes the key of the secrets as they are, without percent-encoding them", "RFC 5849 §3.4.2");
+pub(super) static ANOTHER_HASH: Mistake =
+    of_key("another-hash", "signs with another hash than oauth_signature_method says", "RFC 5849 §3.4.3");
 pub(super) static SIGNATURE_SPELLED: Mistake = of_key(
     "signature-misspelled",
     "signs right, and writes the signature otherwise: it is base64, percent-encoded once",
