@@ -24,6 +24,8 @@ pub(crate) struct Output {
     pub(crate) notes_to_person: bool,
     /// What commands are shown with.
     pub(crate) again: Again,
+    /// Whether colours are asked for wherever the words go.
+    forced: bool,
     /// Whether nothing is said at all.
     silent: bool,
 }
@@ -31,11 +33,20 @@ pub(crate) struct Output {
 impl Output {
     /// As the process was started.
     pub(crate) fn new(json: bool) -> Self {
+        let out = Self::of_process(json);
+        if out.forced {
+            anstream::ColorChoice::AlwaysAnsi.write_global();
+        }
+        out
+    }
+
+    fn of_process(json: bool) -> Self {
         Self {
             json,
             to_person: io::stdout().is_terminal(),
             notes_to_person: io::stderr().is_terminal(),
             again: Again::NOTHING,
+            forced: forced(|name| std::env::var(name).ok()),
             silent: false,
         }
     }
@@ -48,7 +59,7 @@ impl Output {
 
     /// Says nothing: for what runs while somebody types.
     pub(crate) const fn silent() -> Self {
-        Self { json: false, to_person: false, notes_to_person: false, again: Again::NOTHING, silent: true }
+        Self { json: false, to_person: false, notes_to_person: false, again: Again::NOTHING, forced: false, silent: true }
     }
 
     /// Text to stdout, with a line break. Nothing in it is obeyed by a terminal but our own colours, whoever it quotes.
@@ -97,12 +108,12 @@ impl Output {
 
     /// Colours for stdout.
     pub(crate) fn paint(&self) -> Paint {
-        Paint(self.to_person && !self.json)
+        Paint((self.to_person || self.forced) && !self.json)
     }
 
     /// Colours for stderr.
     pub(crate) fn note_paint(&self) -> Paint {
-        Paint(self.notes_to_person)
+        Paint(self.notes_to_person || self.forced)
     }
 
     /// Whether the terminal of stderr can be drawn on: a line can be written over.
@@ -315,6 +326,14 @@ fn height() -> Option<usize> {
     None
 }
 
+/// Whether somebody asks for colours also where no terminal is (`CLICOLOR_FORCE`, `FORCE_COLOR`): for a pager, or the log of a build. `NO_COLOR` is
+/// stronger: it is set by who cannot have them.
+fn forced(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let on = |name: &str| set(name).is_some_and(|value| !matches!(value.as_str(), "0" | "false"));
+    set("NO_COLOR").is_none() && (on("CLICOLOR_FORCE") || on("FORCE_COLOR"))
+}
+
 /// Whether the characters of the locale are those of UTF-8: the first of these that is set decides (POSIX, 8.2).
 fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
@@ -361,6 +380,17 @@ mod tests {
     #[test]
     fn k2_a_terminal_gets_nothing_to_obey() {
         assert_eq!(without_terminal_controls("a\u{1b}[31m\u{9b}2J\u{202e}\r\n\tb\u{7f}\u{85}é"), "a[31m2J\n\tbé");
+    }
+
+    #[test]
+    fn colours_are_forced_by_either_name_and_never_against_no_color() {
+        let forced =
+            |set: &[(&str, &str)]| forced(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
+        assert!(forced(&[("CLICOLOR_FORCE", "1")]) && forced(&[("FORCE_COLOR", "1")]) && forced(&[("FORCE_COLOR", "3"), ("NO_COLOR", "")]));
+        for off in [&[][..], &[("CLICOLOR_FORCE", "0")], &[("FORCE_COLOR", "")], &[("FORCE_COLOR", "false")]] {
+            assert!(!forced(off), "{off:?}");
+        }
+        assert!(!forced(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
     }
 
     #[test]
