@@ -43,7 +43,10 @@ pub(crate) async fn run(args: Docker, context: &Context) -> Result<(), Card> {
 
 async fn get(args: &Docker, context: &Context) -> Result<(), Card> {
     let server = server()?;
-    let origin = Origin::parse(&if server.contains("://") { server.clone() } else { format!("https://{server}") });
+    let origin = {
+        let bare = server.trim_end_matches('/');
+        Origin::parse(&if bare.contains("://") { bare.to_owned() } else { format!("https://{bare}") })
+    };
     let origin = origin.filter(|origin| origin.as_str().starts_with("https://") || origin.is_loopback());
     let Some(origin) = origin else { return fails(NOT_FOUND, context) };
     let Some(account) = args.whose.at(&origin, context).await? else { return fails(NOT_FOUND, context) };
@@ -64,7 +67,8 @@ fn server() -> Result<String, Card> {
     read.map_err(|error| Card::io("cannot read the server's URL", &error, "this is a protocol for programs"))?;
     let server = text.strip_suffix('\n').unwrap_or(&text).trim_end_matches(['\r', ' ']);
     check(server)?;
-    Ok(server.trim_end_matches('/').to_owned())
+    // To the letter: Docker looks for the URL that it asked for in the answer.
+    Ok(server.to_owned())
 }
 
 /// Docker reads on stdout what went wrong.
