@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderValue;
+use http::StatusCode;
 use keyfob::Session;
 use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Table};
@@ -77,13 +78,29 @@ pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Acco
     let card = Card::of(what, error);
     let keyfob::Error::Api(api) = error else { return card };
     let card = card.exiting(Exit::Http);
-    let Some(asked) = &api.login_with else { return card };
+    let Some(asked) = &api.login_with else {
+        return match (&api.hint, advice(api.status)) {
+            (None, Some(advice)) => card.advising(advice),
+            _ => card,
+        };
+    };
     if !asked.acr_values.is_empty() || asked.max_age.is_some() {
         // The login that this command makes asks for neither (RFC 9470): the card's own hint says what is wanted.
         return card;
     }
     let added: String = asked.scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope))).collect();
     card.advising(format!("{}{added}", login_again(account)))
+}
+
+/// What to do about a status of which the provider said no more.
+fn advice(status: StatusCode) -> Option<&'static str> {
+    Some(match status.as_u16() {
+        404 | 410 => "check the path and what stands in it; --dry-run shows the whole request",
+        400 | 405 | 406 | 409 | 411 | 413 | 415 | 422 => "check what is sent: --dry-run shows it; -i shows what the server says of it",
+        429 => "wait a little and try again; keyfob get … --retry N does that as the server says",
+        500.. => "the server has a problem of its own: wait a little and try again",
+        _ => return None,
+    })
 }
 
 /// What one types for an action: places first, then names.

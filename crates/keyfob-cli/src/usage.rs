@@ -1,35 +1,55 @@
-//! A command line that cannot be read is told in the parser's own words, and as any other error where JSON is asked for.
+//! A command line that cannot be read is told as any other error is, in three lines: of the parser's own words what is wrong, how it is written, and
+//! where that is explained.
 
 use std::ffi::OsString;
 
-use clap::Parser;
 use clap::error::{Error, ErrorKind};
+use clap::{CommandFactory, Parser};
 
+use crate::again::Again;
 use crate::card::Card;
-use crate::cli::Cli;
+use crate::cli::{Cli, Global, SANDBOX_HERE};
 use crate::output::Output;
 
 /// Reads a command line; where that cannot be, or help is asked for, the program says so and ends.
 pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Cli {
     let words: Vec<OsString> = words.into_iter().collect();
     Cli::try_parse_from(&words).unwrap_or_else(|error| {
-        // Behind `--` are another program's.
-        let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-        // Help and version are what was asked for, and no error.
-        if !json || !error.use_stderr() {
+        let global = said(&words);
+        let is_help = !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        // Help and version are what was asked for, or what whoever says nothing more wants to see.
+        if is_help && !(global.json && error.use_stderr()) {
             error.exit();
         }
-        let card = card(&error);
-        card.json().iter().for_each(|text| Output::new(true).note(text));
+        let out = Output::new(global.json).repeating(Again::of(&global));
+        let card = card(&error, &words).repeating(out.again);
+        let text = if out.json { card.json() } else { card.text(out.note_paint(), out.note_width()) };
+        text.iter().for_each(|text| out.note(text));
         std::process::exit(card.exit.code().into())
     })
 }
 
+/// What was said of the whole program, as far as it can be told from words that could not be read. Behind `--` are another program's.
+fn said(words: &[OsString]) -> Global {
+    let mut said = Global::default();
+    let mut words = words.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        match word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value))) {
+            ("--json", None) => said.json = true,
+            ("--sandbox", url) => said.sandbox = Some(url.unwrap_or(SANDBOX_HERE).to_owned()),
+            ("--vault", Some(vault)) => said.vault = Some(vault.to_owned()),
+            ("--vault", None) => said.vault = words.next().map(str::to_owned),
+            _ => {}
+        }
+    }
+    said
+}
+
 /// The parser's message by its parts: what is wrong, how it is written otherwise, and where that is explained.
-fn card(error: &Error) -> Card {
+fn card(error: &Error, words: &[OsString]) -> Card {
     let text = error.to_string();
     let paragraphs: Vec<String> = text.split("\n\n").map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    let usage = paragraphs.iter().find_map(|paragraph| paragraph.strip_prefix("Usage: ")).unwrap_or("keyfob VERB");
+    let usage = paragraphs.iter().find_map(|paragraph| paragraph.strip_prefix("Usage: ")).map_or_else(|| usage_of(words), str::to_owned);
     // The verb is what stands before anything that is to be filled in.
     let verb: Vec<&str> = usage.split(' ').take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase())).collect();
     let what = match error.kind() {
@@ -41,12 +61,40 @@ fn card(error: &Error) -> Card {
     Card::usage(what, format!("expected: {usage}"), next)
 }
 
+/// How the verb is written, where the parser does not say it: a value that cannot be is told without.
+fn usage_of(words: &[OsString]) -> String {
+    let mut cli = Cli::command();
+    cli.build();
+    let mut verb = &mut cli;
+    for word in words.iter().skip(1).filter_map(|word| word.to_str()) {
+        if verb.find_subcommand(word).is_some() {
+            verb = verb.find_subcommand_mut(word).expect("it was there a moment ago");
+        }
+    }
+    let usage = verb.render_usage().to_string();
+    usage.strip_prefix("Usage: ").unwrap_or(&usage).trim().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn told(words: &[&str]) -> String {
-        card(&Cli::try_parse_from(words).expect_err("it cannot be read")).json().expect("somebody reads")
+        let all: Vec<OsString> = words.iter().map(OsString::from).collect();
+        card(&Cli::try_parse_from(words).expect_err("it cannot be read"), &all).json().expect("somebody reads")
+    }
+
+    #[test]
+    fn what_was_said_of_the_whole_program_is_known_from_words_that_cannot_be_read() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let said = |line: &str| {
+            let Global { json, sandbox, vault } = said(&words(line));
+            (json, sandbox, vault)
+        };
+        let here = Some(SANDBOX_HERE.to_owned());
+        assert_eq!(said("keyfob --sandbox --vault v.db status --chek --json"), (true, here, Some("v.db".to_owned())));
+        assert_eq!(said("keyfob --sandbox=http://127.0.0.1:1 x"), (false, Some("http://127.0.0.1:1".to_owned()), None));
+        assert_eq!(said("keyfob exec a -- b --json --vault v"), (false, None, None));
     }
 
     #[test]
@@ -57,6 +105,11 @@ mod tests {
         );
         let near = told(&["keyfob", "status", "--chek"]);
         assert!(near.contains("unexpected argument '--chek' found") && near.contains("'--check'"), "{near}");
+        let value = told(&["keyfob", "--sandbox", "request", "TRACE", "one", "/x"]);
+        assert!(
+            value.contains("TRACE is not sent") && value.contains("keyfob request --help") && value.contains("<METHOD> <NAME>"),
+            "{value}"
+        );
         let nothing = told(&["keyfob", "vault"]);
         assert!(nothing.contains("something is missing") && nothing.contains("keyfob vault --help"), "{nothing}");
     }
