@@ -3,20 +3,21 @@
 //! | command                          | what it does                                                    |
 //! |----------------------------------|-----------------------------------------------------------------|
 //! | `cargo xtask test`               | looks for what the tests need, installs it where it may, checks |
-//! | `cargo xtask test --only STEP`   | one step: fmt, arrows, deny, conformance, clippy, web, doc, build or test    |
+//! | `cargo xtask test --only STEP`   | one step: fmt, arrows, deny, conformance, guards, clippy, web, doc, build or test    |
 //! | `cargo xtask setup`              | only looks and installs                                         |
 //! | `cargo xtask arrows`             | which of our crates may depend on which                         |
 //! | `cargo xtask torture [NAME…]`    | kills, power cuts, broken disks, for minutes; `--short`: seconds |
 //! | `cargo xtask conformance [--only NAME]` | takes the guard of each conformance test out of a copy, and wants to see it fail |
+//! | `cargo xtask guards [ROW…]`     | the same for the rows of docs/requirements.md                   |
 //! | `cargo xtask fuzz [TARGET [SECONDS]]` | bytes that a fuzzer thinks of, a minute each (see fuzz/README.md) |
 //! | `cargo xtask mutants [WORDS]`    | changes one thing at a time where it matters most, and wants a test to see it    |
 //!
 //! With `CI=true` a test that is skipped because something is missing counts as failed.
 
 mod arrows;
-mod conformance;
 mod deny;
 mod fuzz;
+mod guards;
 mod mutants;
 mod processes;
 mod setup;
@@ -29,7 +30,7 @@ mod web;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]] | conformance [--only NAME] [--all] [--list] | mutants [WORDS of cargo-mutants]\nsteps: fmt arrows deny conformance clippy web doc build test";
+const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]] | conformance [--only NAME] [--all] [--list] | guards [ROW…] [--only NAME] [--all] [--list] | mutants [WORDS of cargo-mutants]\nsteps: fmt arrows deny conformance guards clippy web doc build test";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -46,7 +47,8 @@ fn main() -> ExitCode {
             }
         }
         ["torture", rest @ ..] => torture::run(rest),
-        ["conformance", rest @ ..] => conformance::run(rest),
+        ["conformance", rest @ ..] => guards::run(&guards::CONFORMANCE, rest),
+        ["guards", rest @ ..] => guards::run(&guards::REQUIREMENTS, rest),
         ["mutants", rest @ ..] => mutants::run(rest),
         ["fuzz"] => fuzz::run(None, 60),
         ["fuzz", name] => fuzz::run(Some(name), 60),

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::setup::{self, Setup};
 use crate::summary::{self, Counts, Skip};
-use crate::{arrows, cargo, conformance, deny, processes, web};
+use crate::{arrows, cargo, deny, guards, processes, web};
 
 /// What `--only` can name.
-pub(crate) const NAMES: [&str; 9] = ["fmt", "arrows", "deny", "conformance", "clippy", "web", "doc", "build", "test"];
+pub(crate) const NAMES: [&str; 10] = ["fmt", "arrows", "deny", "conformance", "guards", "clippy", "web", "doc", "build", "test"];
 
 /// Runs all steps, or one; true if nothing failed.
 pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
@@ -24,15 +24,17 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     run.step("fmt", |_| cargo_step(&["fmt", "--all", "--check"], &[]));
     run.step("arrows", |_| Work::Done(none(arrows::wrong())));
     run.step("deny", |_| Work::Done(none(deny::wrong())));
-    let mut table = String::new();
-    run.step("conformance", |_| match conformance::state() {
-        Ok((shown, wrong)) => {
-            table = shown;
-            Work::Done(none(Ok(wrong)))
-        }
-        Err(problem) => Work::Done(Err(problem)),
-    });
-    table.lines().for_each(|line| println!("    {line}"));
+    for (name, list) in [("conformance", guards::CONFORMANCE), ("guards", guards::REQUIREMENTS)] {
+        let mut table = String::new();
+        run.step(name, |_| match guards::state(&list) {
+            Ok((shown, wrong)) => {
+                table = shown;
+                Work::Done(none(Ok(wrong)))
+            }
+            Err(problem) => Work::Done(Err(problem)),
+        });
+        table.lines().for_each(|line| println!("    {line}"));
+    }
     run.step("clippy", |_| cargo_step(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]));
     run.step("web", |_| match (none(web::native()), web::check()) {
         (Err(found), _) => Work::Done(Err(found)),

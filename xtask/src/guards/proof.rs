@@ -10,11 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::rows::Tested;
+use super::rows::{Program, Tested};
 use super::tree::{self, Tree};
-
-const PACKAGE: &str = "keyfob";
-const TARGET: &str = "conformance";
 
 /// Without its guard a test may also wait for ever, which says nothing. Far more than the slowest of them needs.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -30,17 +27,10 @@ pub(super) struct Tests {
 
 impl Tests {
     /// Builds them: in one target folder for all guards, so that what is not changed is not built again.
-    pub(super) fn build(tree: &Tree) -> Result<Self, String> {
+    pub(super) fn build(tree: &Tree, of: &Program) -> Result<Self, String> {
         let mut cargo = crate::cargo();
-        cargo.current_dir(tree.root()).args([
-            "test",
-            "-p",
-            PACKAGE,
-            "--test",
-            TARGET,
-            "--no-run",
-            "--message-format=json-render-diagnostics",
-        ]);
+        cargo.current_dir(tree.root()).arg("test").args(of.arguments());
+        cargo.args(["--no-run", "--message-format=json-render-diagnostics"]);
         cargo.env("CARGO_TARGET_DIR", tree::folder().join("build")).env("CARGO_TERM_COLOR", "never");
         // Nobody debugs them, and linking is faster.
         cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0").env("CARGO_INCREMENTAL", "1");
@@ -52,7 +42,7 @@ impl Tests {
         }
         let messages = String::from_utf8_lossy(&output.stdout);
         let program = messages.lines().filter_map(program).next_back().ok_or("cargo named no test program")?;
-        let folder = tree.root().join("crates").join(PACKAGE);
+        let folder = tree.root().join(of.folder());
         let listed = Command::new(&program).current_dir(&folder).args(["--list", "--format", "terse"]).output();
         let listed = listed.map_err(|problem| format!("cannot run {}: {problem}", program.display()))?;
         let names =
@@ -143,7 +133,8 @@ fn judge(name: &str, succeeded: bool, said: &str) -> Result<Outcome, String> {
 
 fn program(message: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
-    let is_ours = message["target"]["name"] == TARGET && message["profile"]["test"] == true;
+    // One target is built as tests; what they start may be built beside it.
+    let is_ours = message["profile"]["test"] == true;
     message["executable"].as_str().filter(|_| is_ours).map(PathBuf::from)
 }
 

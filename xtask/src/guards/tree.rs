@@ -65,7 +65,7 @@ impl Without {
 
 /// Where the copy is, and what is built of it.
 pub(super) fn folder() -> PathBuf {
-    crate::target().join("conformance")
+    crate::target().join("guards")
 }
 
 /// Writes a file as a whole or not at all, with the folders to it.
