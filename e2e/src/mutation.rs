@@ -211,7 +211,8 @@ impl Maker<'_> {
     fn oauth2(&mut self, kind: &str) {
         let default = if kind == "oidc" { "basic" } else { "" };
         self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &["basic", "basic-raw", "post", "none"]);
-        self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json", "query"]);
+        self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json", "query", "query-post"]);
+        self.pin();
         let pkce = self.text(&["oauth2", "pkce"]).unwrap_or_else(|| "s256".to_owned());
         let (other, reason) = if pkce == "off" { ("s256", None) } else { ("off", Some("none".into())) };
         let places: [(&[&str], _); 2] = [(&["oauth2", "pkce"], Some(other.into())), (&["oauth2", "pkce_reason"], reason)];
@@ -256,6 +257,19 @@ impl Maker<'_> {
             self.put("oauth2.default_lifetime", "gone", told, &["oauth2", "default_lifetime"], None);
         }
         self.flag("oauth2.rotates", &["oauth2", "rotates"], false);
+    }
+
+    fn pin(&mut self) {
+        let Some(pin) = self.get(&["oauth2", "pin"]).and_then(Value::as_table).cloned() else { return };
+        self.put("oauth2.pin", "gone", "", &["oauth2", "pin"], None);
+        for key in ["response_type", "user_code", "device_code", "grant_type"] {
+            self.put("oauth2.pin", "another value", key, &["oauth2", "pin", key], Some("another".into()));
+        }
+        self.put("oauth2.pin", "another parameter", "", &["oauth2", "pin", "parameter"], Some("another".into()));
+        self.url("oauth2.pin", &["oauth2", "pin", "page"]);
+        if pin.contains_key("unit") {
+            self.put("oauth2.pin", "another unit", "", &["oauth2", "pin", "unit"], None);
+        }
     }
 
     /// Whether this provider is ever sent a parameter of this name.

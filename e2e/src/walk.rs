@@ -498,6 +498,14 @@ impl Walk<'_> {
     async fn on_another_device(&self) -> Result<(), String> {
         let begun = DeviceLogin::begin(&self.keyfob, &self.settings, &self.app, ME, vec![]).await;
         let mut login = begun.map_err(|error| format!("another device: {error}"))?;
+        let (page, lifetime) = &self.habits.device_page;
+        if login.verification_uri() != page {
+            return Err(format!("another device: people are sent to {}, and not to {page}", login.verification_uri()));
+        }
+        let left = login.expires_at().since(self.keyfob.now());
+        if !(lifetime - 60..=*lifetime).contains(&left) {
+            return Err(format!("another device: the code is good for {left} seconds, and not for {lifetime}"));
+        }
         let account = login.wait().await.map_err(|error| format!("another device: {error}"))?.account;
         self.is_as_told(&account, false)?;
         self.calls().await

@@ -74,8 +74,13 @@ impl Outgoing {
 
     /// A GET with these pairs behind the URL's own query.
     pub(crate) fn asking(mut self, pairs: &str) -> Result<Self, Misuse> {
-        Arc::make_mut(&mut self.headers).remove(CONTENT_TYPE);
         self.method = Method::GET;
+        self.in_query(pairs)
+    }
+
+    /// The same by its own method: no body, and so nothing that says what it is.
+    pub(crate) fn in_query(mut self, pairs: &str) -> Result<Self, Misuse> {
+        Arc::make_mut(&mut self.headers).remove(CONTENT_TYPE);
         self.uri = with_query(&self.uri, pairs)?;
         Ok(self)
     }

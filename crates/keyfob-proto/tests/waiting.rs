@@ -29,6 +29,53 @@ fn device(client: &oauth2::Client, status: u16, body: impl Into<Vec<u8>>) -> Res
     client.device_authorization(&AccessRequest::scopes(["read"])).expect("a request").receive(&json_answer(status, body), NOW)
 }
 
+/// Older than RFC 8628: asked for as a page is, under names of its own, and told in minutes.
+#[test]
+fn a_pin_of_before_the_rfc_is_a_device_login() {
+    let page = endpoint("https://login.example/apps");
+    let client = oauth2_client(|_, flow| {
+        flow.client_auth = oauth2::ClientAuth::None;
+        flow.token_body = oauth2::TokenBody::QueryPost;
+        let own = |text: &str| text.to_owned();
+        flow.pin = Some(oauth2::Pin {
+            response_type: own("hubPin"),
+            user_code: own("hubPin"),
+            device_code: own("code"),
+            page,
+            unit: 60,
+            grant_type: own("hubPin"),
+            parameter: own("code"),
+        });
+    });
+    let request = client.device_authorization(&AccessRequest::scopes(["read"])).expect("a request");
+    assert_eq!(request.request().method(), http::Method::GET);
+    let query = request.request().uri().query().unwrap_or_default().to_owned();
+    assert_eq!(query, format!("response_type=hubPin&client_id={CLIENT_ID}&scope=read"), "and no secret");
+    let answer = r#"{"hubPin":"b2c9","code":"device-code-1","expires_in":9,"interval":30,"verification_uri":"https://evil.example"}"#;
+    let mut login = request.receive(&json_answer(200, answer), NOW).expect("a login");
+    assert_eq!(
+        (login.user_code(), login.verification_uri()),
+        ("b2c9", "https://login.example/apps"),
+        "the file's page, whatever the answer says"
+    );
+    assert_eq!((login.expires_at(), login.interval()), (NOW.plus(540), 30));
+    let stored = serde_json::to_string(&login).expect("made to be stored");
+    login = serde_json::from_str(&stored).expect("made to be stored");
+    let Ok(Step::Send(question)) = login.step(&client, NOW.plus(30)) else { panic!("a question") };
+    assert_eq!((question.method(), question.body()), (&http::Method::POST, &b""[..]));
+    assert!(!question.headers().contains_key(CONTENT_TYPE));
+    let query = question.uri().query().unwrap_or_default();
+    assert_eq!(query, format!("grant_type=hubPin&code=device-code-1&client_id={CLIENT_ID}"));
+    let pending = json_answer(401, r#"{"error":"authorization_pending"}"#);
+    assert!(matches!(login.receive(&client, &pending, NOW.plus(31)), Ok(Step::WaitUntil(_))));
+    let tokens = json_answer(200, r#"{"access_token":"access-1","token_type":"Bearer"}"#);
+    assert!(matches!(login.receive(&client, &tokens, NOW.plus(62)), Ok(Step::Done(_))));
+    // An endless one of minutes overflows nothing.
+    let request = client.device_authorization(&AccessRequest::default()).expect("a request");
+    let endless = format!(r#"{{"hubPin":"b2c9","code":"d","expires_in":{}}}"#, u64::MAX);
+    assert_eq!(request.receive(&json_answer(200, endless), NOW).expect("cut").expires_at(), NOW.plus(86_400));
+}
+
 fn ciba(client: &oauth2::Client, delivery: Delivery, body: &str) -> Result<BackchannelLogin, Error> {
     let request =
         BackchannelRequest { delivery, ..BackchannelRequest::new(Hint::Login("anna".into()), AccessRequest::scopes(["openid", "read"])) };

@@ -27,6 +27,7 @@ pub(crate) const EMBEDDED: &[(&str, &str)] = embedded! {
     "douban.toml",
     "dropbox.toml",
     "ebay.toml",
+    "ecobee.toml",
     "etsy.toml",
     "evernote.toml",
     "facebook.toml",

@@ -158,6 +158,7 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
     }
     match spec.token_body {
         TokenBody::Json => habits.push("Token requests are JSON.".to_owned()),
+        TokenBody::QueryPost => habits.push("Token requests are POSTs without a body, with everything in the query.".to_owned()),
         TokenBody::Query => habits.push("Token requests are GETs, with everything in the query.".to_owned()),
         _ => {}
     }
@@ -194,7 +195,9 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
     if spec.rotates {
         habits.push("A refresh token is good for one use: each refresh brings the next.".to_owned());
     }
-    if spec.at.device.is_some() {
+    if let Some(pin) = &spec.pin {
+        habits.push(format!("Login is possible by a PIN that is entered at {} (keyfob login --device).", pin.page.as_str()));
+    } else if spec.at.device.is_some() {
         habits.push("Login on another device is possible (keyfob login --device).".to_owned());
     }
     for (there, sentence) in [

@@ -172,6 +172,13 @@ fn each_mistake_is_told_with_its_place() {
         ),
         ("scopes = [\"read\"]", "par_required = true", "true\n\n[api]", "oauth2.par_required without endpoints.par", ""),
         ("scopes = [\"read\"]", "request_object = true", "true\n\n[api]", "oauth2.request_object without endpoints.issuer", ""),
+        (
+            "scopes = [\"read\"]",
+            "pin = { response_type = \"hubPin\", user_code = \"pin\", device_code = \"code\", page = \"https://hub.example/pin\", grant_type = \"hubPin\" }",
+            "pin = {",
+            "oauth2.pin without endpoints.device",
+            "",
+        ),
         ("\"post\"", "\"private_key_jwt\"", "\"private_key_jwt\"", "without endpoints.issuer, whom the assertion is for", ""),
         ("\"post\"", "\"client_secret_jwt\"", "\"client_secret_jwt\"", "without endpoints.issuer, whom the assertion is for", ""),
         (

@@ -30,13 +30,6 @@ const UNSAYABLE: &[(&str, &str, &str)] = &[
          authentication that has a name. And where a scope is asked for, the answer comes as a POST (`form_post`), which a listener of ours does not take.",
     ),
     (
-        "ecobee",
-        "Ecobee",
-        "A PIN that is entered on its page: asked for by GET at the authorization endpoint with `response_type=ecobeePin`, answered as `ecobeePin` and `code`, \
-         its end in minutes, and the token is polled with a grant of its own by a POST whose parameters are in the query. It is the device flow (RFC 8628) in \
-         nothing but its idea. New apps are not taken either, as is generally known.",
-    ),
-    (
         "magento2",
         "Adobe Commerce (Magento 2)",
         "No person is sent anywhere: an administrator activates the integration, and the shop POSTs key, secret and verifier to a URL of the app's. There is no \
@@ -78,7 +71,7 @@ const ENDED: &[(&str, &str, &str)] = &[
 ];
 
 /// The most used, each of which says who one is, and has the one list that people come for.
-const MOST_USED: [&str; 30] = [
+const MOST_USED: [&str; 31] = [
     "airtable",
     "asana",
     "bitbucket",
@@ -86,6 +79,7 @@ const MOST_USED: [&str; 30] = [
     "discogs",
     "discord",
     "dropbox",
+    "ecobee",
     "flickr",
     "github",
     "gitlab",

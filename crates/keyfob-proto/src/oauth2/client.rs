@@ -310,10 +310,11 @@ impl Client {
             TokenBody::Json => {
                 Outgoing::prepared(endpoint, headers, Vec::new()).json(pairs.map(|(name, value)| (name.text(), value.text())))
             }
-            TokenBody::Query => {
+            TokenBody::Query | TokenBody::QueryPost => {
                 let mut form = Form::new();
                 pairs.for_each(|(name, value)| form.pair(name, value));
-                Outgoing::prepared(endpoint, headers, Vec::new()).asking(&form.into_text())?
+                let request = Outgoing::prepared(endpoint, headers, Vec::new());
+                if kind == TokenBody::Query { request.asking(&form.into_text())? } else { request.in_query(&form.into_text())? }
             }
         };
         request.wants_assertion = matches!(identification, Identification::Assertion);

@@ -18,6 +18,8 @@ pub struct Settings {
     pub revoke: Option<Endpoint>,
     /// Device authorization endpoint (RFC 8628 §3.1), where there is one.
     pub device_authorization: Option<Endpoint>,
+    /// How that endpoint is asked and answers, where it is a PIN's of before RFC 8628.
+    pub pin: Option<Pin>,
     /// Pushed authorization request endpoint (RFC 9126 §2), where there is one.
     pub pushed: Option<Endpoint>,
     /// Whether requests must be pushed (RFC 9126 §5): then nothing goes through the browser instead, also if pushing fails.
@@ -95,6 +97,7 @@ impl Settings {
             refresh: None,
             revoke: None,
             device_authorization: None,
+            pin: None,
             pushed: None,
             pushed_required: false,
             request_object: false,
@@ -183,9 +186,31 @@ pub enum TokenBody {
     Form,
     /// JSON, for servers that document that.
     Json,
+    /// No body: a POST whose parameters are in its query. What is said of [`Query`](Self::Query) is true of it, too.
+    QueryPost,
     /// No body: a GET whose parameters are in its query. RFC 6749 §3.2 wants a POST, since URLs are written into logs and a secret with them; so only for
     /// servers that take nothing else.
     Query,
+}
+
+/// A login on another device as it was before RFC 8628: the device authorization endpoint is asked by GET, as a browser asks for an authorization page, and
+/// what it answers goes by other names. The rest is that RFC's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// `response_type` of the request.
+    pub response_type: String,
+    /// The member of the answer that a person enters (`user_code` in the RFC).
+    pub user_code: String,
+    /// The member that names the login at the token endpoint (`device_code`).
+    pub device_code: String,
+    /// Where a person enters the PIN (`verification_uri`), which no answer says.
+    pub page: Endpoint,
+    /// Seconds in the unit of `expires_in`: 60, where that counts minutes.
+    pub unit: u32,
+    /// `grant_type` of the token request.
+    pub grant_type: String,
+    /// The parameter of the token request that names the login (`device_code`).
+    pub parameter: String,
 }
 
 /// Proof key for code exchange (RFC 7636).

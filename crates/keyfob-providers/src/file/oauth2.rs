@@ -8,7 +8,7 @@ use super::protocol::{check_pointer, endpoint, plain_pairs, section};
 use super::reader::Table;
 use crate::nearest;
 use crate::provider::Kind;
-use crate::spec::{Endpoints, OAuth2Spec};
+use crate::spec::{Endpoints, OAuth2Spec, PinSpec};
 
 /// How a client can say who it is, by the names of the registry (OpenID Connect Core §9, RFC 8705) where they are not a bare word.
 const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
@@ -21,7 +21,8 @@ const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
     ("none", ClientAuth::None),
 ];
 
-const TOKEN_BODIES: &[(&str, TokenBody)] = &[("form", TokenBody::Form), ("json", TokenBody::Json), ("query", TokenBody::Query)];
+const TOKEN_BODIES: &[(&str, TokenBody)] =
+    &[("form", TokenBody::Form), ("json", TokenBody::Json), ("query", TokenBody::Query), ("query-post", TokenBody::QueryPost)];
 
 /// Reads them, and why there is no PKCE, where there is none.
 pub(super) fn read(top: &Table<'_>, kind: Kind, fields: &[&str]) -> (Option<OAuth2Spec>, Option<String>) {
@@ -59,6 +60,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         dpop: table.flag("dpop").unwrap_or(false),
         client_auth,
         token_body,
+        pin: table.table("pin").and_then(|pin| self::pin(pin, fields)),
         pkce,
         scopes: table.strings("scopes"),
         scope_separator: table.text("scope_separator").map_or_else(|| " ".to_owned(), |text| text.value),
@@ -117,6 +119,26 @@ fn token_type(table: &Table<'_>) -> Option<String> {
     Some(word.value)
 }
 
+/// `[oauth2.pin]`: a login on another device that is older than RFC 8628.
+fn pin(table: Table<'_>, fields: &[&str]) -> Option<PinSpec> {
+    let text = |key| table.required(key).map(|text| text.value);
+    let (response_type, user_code, device_code) = (text("response_type"), text("user_code"), text("device_code"));
+    let page = endpoint(&table, "page", fields);
+    let unit = table.word("unit", &[("seconds", 1), ("minutes", 60)]).unwrap_or(1);
+    let grant_type = text("grant_type");
+    let parameter = table.text("parameter").map_or_else(|| "code".to_owned(), |text| text.value);
+    table.finish();
+    Some(PinSpec {
+        response_type: response_type?,
+        user_code: user_code?,
+        device_code: device_code?,
+        page: page?,
+        unit,
+        grant_type: grant_type?,
+        parameter,
+    })
+}
+
 /// What one key says has to be possible by the others.
 fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     let wrong = |key, message: &str| {
@@ -130,6 +152,9 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     }
     if spec.request_object && !has_issuer {
         wrong("request_object", "oauth2.request_object without endpoints.issuer, whom the signed request is for (RFC 9101 §4)");
+    }
+    if spec.pin.is_some() && spec.at.device.is_none() {
+        wrong("pin", "oauth2.pin without endpoints.device, which is asked for it");
     }
     // An issuer may have the endpoint in its metadata.
     if spec.par_required && spec.at.par.is_none() && kind != Kind::Oidc {

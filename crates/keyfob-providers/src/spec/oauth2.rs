@@ -3,7 +3,7 @@
 
 use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::metadata::{Metadata, Preferences};
-use keyfob_proto::oauth2::{ClientAuth, Dpop, Pkce, Settings, TokenBody};
+use keyfob_proto::oauth2::{ClientAuth, Dpop, Pin, Pkce, Settings, TokenBody};
 use keyfob_proto::{App, Endpoint, Error, Misuse, Template};
 
 use super::fill;
@@ -20,6 +20,7 @@ pub(crate) struct OAuth2Spec {
     pub(crate) dpop: bool,
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) token_body: TokenBody,
+    pub(crate) pin: Option<PinSpec>,
     pub(crate) pkce: Pkce,
     pub(crate) scopes: Vec<String>,
     pub(crate) scope_separator: String,
@@ -49,6 +50,25 @@ pub(crate) struct Endpoints {
     pub(crate) par: Option<Template>,
     pub(crate) userinfo: Option<Template>,
     pub(crate) end_session: Option<Template>,
+}
+
+/// `[oauth2.pin]`.
+#[derive(Clone, Debug)]
+pub(crate) struct PinSpec {
+    pub(crate) response_type: String,
+    pub(crate) user_code: String,
+    pub(crate) device_code: String,
+    pub(crate) page: Template,
+    pub(crate) unit: u32,
+    pub(crate) grant_type: String,
+    pub(crate) parameter: String,
+}
+
+impl PinSpec {
+    fn settings(&self, field: &dyn Fn(&str) -> Option<String>, moves: &Moves) -> Result<Pin, Misuse> {
+        let Self { response_type, user_code, device_code, page, unit, grant_type, parameter } = self.clone();
+        Ok(Pin { response_type, user_code, device_code, page: fill(&page, field, moves)?, unit, grant_type, parameter })
+    }
 }
 
 impl OAuth2Spec {
@@ -99,6 +119,7 @@ impl OAuth2Spec {
             revoke: named(&self.at.revoke, known.revoke)?,
             jwks: named(&self.at.jwks, known.jwks)?,
             device_authorization: named(&self.at.device, known.device_authorization)?,
+            pin: self.pin.as_ref().map(|pin| pin.settings(field, moves)).transpose()?,
             pushed: named(&self.at.par, known.pushed)?,
             userinfo: named(&self.at.userinfo, known.userinfo)?,
             end_session: named(&self.at.end_session, known.end_session)?,

@@ -116,6 +116,7 @@ pub(super) enum Callback {
 pub(super) struct OAuth2 {
     pub(super) client_auth: ClientAuth,
     pub(super) token_body: TokenBody,
+    pub(super) pin: Option<Pin>,
     pub(super) pkce: Pkce,
     #[serde(rename = "pkce_reason")]
     _pkce_reason: Option<String>,
@@ -139,6 +140,7 @@ impl Default for OAuth2 {
         Self {
             client_auth: ClientAuth::default(),
             token_body: TokenBody::default(),
+            pin: None,
             pkce: Pkce::default(),
             _pkce_reason: None,
             scopes: Vec::new(),
@@ -168,13 +170,35 @@ pub(super) enum ClientAuth {
     None,
 }
 
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pin {
+    pub(super) response_type: String,
+    pub(super) user_code: String,
+    pub(super) device_code: String,
+    pub(super) page: String,
+    #[serde(default)]
+    pub(super) unit: Unit,
+    pub(super) grant_type: String,
+    pub(super) parameter: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+pub(super) enum Unit {
+    #[default]
+    Seconds,
+    Minutes,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum TokenBody {
     #[default]
     Form,
     Json,
     Query,
+    QueryPost,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

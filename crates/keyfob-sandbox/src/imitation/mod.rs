@@ -73,6 +73,8 @@ pub struct Habits {
     pub revokes: bool,
     /// Whether a person can approve on another device.
     pub has_device_flow: bool,
+    /// Where they enter the code, and in how many seconds it ends.
+    pub device_page: (String, i64),
     /// Whether every answer of its authorization endpoint names its issuer.
     pub names_issuer: bool,
     /// In how many ways its API says that a token has expired.
@@ -155,6 +157,7 @@ struct Places {
     refresh: Option<Place>,
     revoke: Option<Place>,
     device: Option<Place>,
+    pin_page: Option<Place>,
     issuer: Option<Place>,
     metadata: Option<Place>,
     jwks: Option<Place>,
@@ -326,6 +329,10 @@ impl Service for Front {
         let imitated = &self.imitated;
         let asked = |place: &Option<Place>| place.as_ref().is_some_and(|place| place.host == self.host && place.path == call.path());
         let places = &imitated.places;
+        // A PIN is asked for as a page is, at the same path perhaps.
+        if asked(&places.device) && imitated.asks_for_pin(call) {
+            return imitated.device(call);
+        }
         // A provider may have the authorization and the token endpoint at one path; which is meant, the method says.
         if asked(&places.authorize) && !(call.method == axum::http::Method::POST && asked(&places.token)) {
             return if imitated.file.kind == Kind::OAuth1 { imitated.approve1(call) } else { imitated.authorize(call) };
@@ -435,6 +442,7 @@ impl Imitated {
             rotates: renews && file.oauth2.rotates,
             revokes: self.places.revoke.is_some(),
             has_device_flow: self.places.device.is_some(),
+            device_page: (self.device_page(), token::CODE_LIFETIME),
             names_issuer: is_oauth2 && file.oauth2.iss_required,
             expiries: if renews { api::ways(&file.api.expired).len() } else { 0 },
             near_expiries: self.near_expiries().len(),
@@ -469,6 +477,7 @@ impl Places {
             refresh: place(&at.refresh)?,
             revoke: place(&at.revoke)?,
             device: place(&at.device)?,
+            pin_page: place(&file.oauth2.pin.as_ref().map(|pin| pin.page.clone()))?,
             issuer: place(&at.issuer)?,
             metadata: None,
             jwks: place(&at.jwks)?,

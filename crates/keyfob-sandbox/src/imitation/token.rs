@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::checklist::Checklist;
-use super::file::{Pkce, TokenBody};
+use super::file::{Pkce, TokenBody, Unit};
 use super::{Imitated, openid};
 use crate::chance;
 use crate::desk::held;
@@ -28,6 +28,8 @@ pub(super) struct Issued {
 /// Why not: a code of RFC 6749 §5.2, and a sentence.
 type Refusal = (&'static str, String);
 
+/// A code that is entered on another device is good for so many seconds.
+pub(super) const CODE_LIFETIME: i64 = 600;
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const NEVER: i64 = 100 * 366 * 86_400;
 
@@ -59,7 +61,7 @@ impl Imitated {
         }
         // In a GET, what the URL of the file has stands beside the parameters.
         let own = self.own_query(&at.cloned());
-        if settings.token_body == TokenBody::Query {
+        if matches!(settings.token_body, TokenBody::Query | TokenBody::QueryPost) {
             list.all(&own).map_err(invalid)?;
         } else {
             let mut query = Checklist::of(&call.query);
@@ -72,7 +74,7 @@ impl Imitated {
         match grant_type.as_str() {
             "authorization_code" => self.redeem(list),
             "refresh_token" if self.file.renews() => self.renew(list),
-            DEVICE if self.places.device.is_some() => self.by_device(list),
+            grant_type if self.places.device.is_some() && grant_type == self.device_grant().0 => self.by_device(list),
             _ => Err(("unsupported_grant_type", format!("{grant_type} is none that the file knows"))),
         }
     }
@@ -167,8 +169,20 @@ impl Imitated {
     /// RFC 8628 §3.1. Whoever asks is approved on the spot.
     pub(super) fn device(&self, call: &Call) -> Reply {
         let judged = || {
-            let mut list = Checklist::of(&self.sent(call, TokenBody::Form)?);
-            self.identified(call, &mut list)?;
+            let mut list = match &self.file.oauth2.pin {
+                None => {
+                    let mut list = Checklist::of(&self.sent(call, TokenBody::Form)?);
+                    self.identified(call, &mut list)?;
+                    list
+                }
+                Some(pin) => {
+                    let mut list = Checklist::of(&self.sent(call, TokenBody::Query)?);
+                    list.all(&self.own_query(&self.places.device))?;
+                    list.fixed("response_type", &pin.response_type)?;
+                    list.fixed(self.file.name_of("client_id"), &self.app.client_id)?;
+                    list
+                }
+            };
             let scopes = self.scope(&mut list)?;
             list.done()?;
             Ok::<_, String>(scopes)
@@ -182,14 +196,39 @@ impl Imitated {
         };
         let code = chance::opaque();
         held(&self.devices).insert(code.clone(), scopes);
+        if let Some(pin) = &self.file.oauth2.pin {
+            let lifetime = if pin.unit == Unit::Minutes { CODE_LIFETIME / 60 } else { CODE_LIFETIME };
+            let body = json!({ (pin.user_code.as_str()): "b2c9", (pin.device_code.as_str()): code, "expires_in": lifetime, "interval": 1 });
+            return Reply::json(200, &body).no_store();
+        }
         let uri = if self.file.deviates("verification-url") { "verification_url" } else { "verification_uri" };
-        let page = format!("{}/imitated/device", self.hosts().origin(0));
-        Reply::json(200, &json!({ "device_code": code, "user_code": "ABCD-EFGH", (uri): page, "expires_in": 600, "interval": 1 }))
-            .no_store()
+        let page = self.device_page();
+        let body = json!({ "device_code": code, "user_code": "ABCD-EFGH", (uri): page, "expires_in": CODE_LIFETIME, "interval": 1 });
+        Reply::json(200, &body).no_store()
+    }
+
+    /// Where the code is entered.
+    pub(super) fn device_page(&self) -> String {
+        let own = self.places.pin_page.as_ref().map(|page| self.here(page));
+        own.unwrap_or_else(|| format!("{}/imitated/device", self.hosts().origin(0)))
+    }
+
+    /// Whether a call asks for a PIN, and not for a page.
+    pub(super) fn asks_for_pin(&self, call: &Call) -> bool {
+        let asked = call.query.iter().find(|(name, _)| name == "response_type").map(|(_, value)| value);
+        self.file.oauth2.pin.as_ref().is_some_and(|pin| call.method == Method::GET && asked == Some(&pin.response_type))
+    }
+
+    /// The grant of a code that was entered on another device, and its parameter.
+    fn device_grant(&self) -> (&str, &str) {
+        self.file.oauth2.pin.as_ref().map_or((DEVICE, "device_code"), |pin| {
+            let parameter = pin.parameter.as_deref().unwrap_or("code");
+            (pin.grant_type.as_str(), self.file.name_of(parameter))
+        })
     }
 
     fn by_device(&self, mut list: Checklist) -> Result<Issued, Refusal> {
-        let device = list.one("device_code").map_err(|why| ("invalid_request", why))?;
+        let device = list.one(self.device_grant().1).map_err(|why| ("invalid_request", why))?;
         list.done().map_err(|why| ("invalid_request", why))?;
         let scopes = held(&self.devices).remove(&device).ok_or(("invalid_grant", "the device code is unknown".to_owned()))?;
         let code = crate::oauth2::Code {
@@ -227,8 +266,8 @@ impl Imitated {
                 _ => Err("the body is no JSON object".into()),
             },
             TokenBody::Json => Err("the body is no JSON".into()),
-            TokenBody::Query if call.body.is_empty() => Ok(call.query.clone()),
-            TokenBody::Query => Err("a body beside the query".into()),
+            TokenBody::Query | TokenBody::QueryPost if call.body.is_empty() => Ok(call.query.clone()),
+            TokenBody::Query | TokenBody::QueryPost => Err("a body beside the query".into()),
         }
     }
 

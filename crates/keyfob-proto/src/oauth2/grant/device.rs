@@ -1,9 +1,11 @@
 //! Device authorization grant (RFC 8628): the person approves on another device, where a browser is, with a short code.
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::poll::{Poll, Question, Step, Waiting};
 use crate::deviation::{Deviation, Tolerated};
+use crate::encode;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misbehaved, Misuse, Transport};
 use crate::message::{Incoming, Outgoing};
@@ -71,7 +73,16 @@ impl Client {
             return Err(Misuse::new("a provider with a device authorization endpoint", "one without").into());
         };
         let asked = request.parameters(self)?;
-        let outgoing = self.back_channel(endpoint, asked.pairs(), TokenBody::Form)?;
+        let outgoing = match &self.shared.settings.pin {
+            None => self.back_channel(endpoint, asked.pairs(), TokenBody::Form)?,
+            // As a browser would ask: what says who we are beside the id has no place in a URL.
+            Some(pin) => {
+                let settings = &self.shared.settings;
+                let said = [("response_type", pin.response_type.as_str()), (settings.name_of("client_id"), &self.shared.app.client_id)];
+                let asked = asked.pairs().map(|(name, value)| (settings.name_of(name), value));
+                Outgoing::new(Method::GET, endpoint).accept_json().asking(&encode::form_pairs(said.into_iter().chain(asked)))?
+            }
+        };
         Ok(DeviceAuthorization { client: self.clone(), request: outgoing, asked })
     }
 }
@@ -104,27 +115,44 @@ impl DeviceAuthorization {
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<DeviceLogin, Error> {
         let (answer, mut tolerated) = (answer.into(), Tolerated::new());
         let allowed = &self.client.shared.deviations;
-        let object = json_answer::read(answer, SECTION, "a device code", allowed, &self.client.scrubber(), &mut tolerated)?;
+        let mut object = json_answer::read(answer, SECTION, "a device code", allowed, &self.client.scrubber(), &mut tolerated)?;
+        let pin = self.client.shared.settings.pin.as_ref();
+        if let Some(pin) = pin {
+            object.rename(&pin.user_code, "user_code");
+            object.rename(&pin.device_code, "device_code");
+        }
         let status = Some(answer.status);
         let mut members = Members { object: &object, section: SECTION, status, allowed, tolerated: &mut tolerated };
         let device_code = members.required_token("device_code")?;
         let user_code = user_code(&members)?;
-        let name = if object.contains_key("verification_uri") || !object.contains_key("verification_url") {
-            "verification_uri"
-        } else {
-            members.tolerate(Deviation::VerificationUrl, "verification_uri", "verification_url")?;
-            "verification_url"
-        };
-        let verification_uri = uri(&members, name)?.ok_or_else(|| members.missing(name))?;
-        let verification_uri_complete = match uri(&members, "verification_uri_complete")? {
-            None if name == "verification_url" => uri(&members, "verification_url_complete")?,
-            complete => complete,
+        let (verification_uri, verification_uri_complete) = match pin {
+            // No answer has it, and one that did would send people elsewhere.
+            Some(pin) => (pin.page.as_str().to_owned(), None),
+            None => places(&mut members)?,
         };
         let lifetime = members.seconds("expires_in")?.ok_or_else(|| members.missing("expires_in"))?;
+        let lifetime = lifetime.saturating_mul(pin.map_or(1, |pin| u64::from(pin.unit)));
         let poll = Poll::new(members.seconds("interval")?, 1, lifetime, now);
         let waiting = Waiting::new(&self.client, poll, self.asked, &tolerated);
         Ok(DeviceLogin { device_code, user_code, verification_uri, verification_uri_complete, waiting })
     }
+}
+
+/// Where the code is entered, without it and with it.
+fn places(members: &mut Members<'_>) -> Result<(String, Option<String>), Misbehaved> {
+    let object = members.object;
+    let name = if object.contains_key("verification_uri") || !object.contains_key("verification_url") {
+        "verification_uri"
+    } else {
+        members.tolerate(Deviation::VerificationUrl, "verification_uri", "verification_url")?;
+        "verification_url"
+    };
+    let verification_uri = uri(members, name)?.ok_or_else(|| members.missing(name))?;
+    let complete = match uri(members, "verification_uri_complete")? {
+        None if name == "verification_url" => uri(members, "verification_url_complete")?,
+        complete => complete,
+    };
+    Ok((verification_uri, complete))
 }
 
 /// Terminal escapes hide in codes (CVE-2024-50349), and so do letters that look like others: ASCII it is, and short enough to type.
@@ -207,7 +235,7 @@ impl DeviceLogin {
     /// `Misuse` if the login has expired or was decided (these [end the login](Error::ends_login)), or belongs to another client.
     pub fn step(&mut self, client: &Client, now: Timestamp) -> Result<Step, Error> {
         let Self { device_code, waiting, .. } = self;
-        waiting.step(client, question(device_code), now)
+        waiting.step(client, question(client, device_code), now)
     }
 
     /// Judges the answer to a question: [`Step::Done`] with the tokens, or [`Step::WaitUntil`] while nobody has decided, the server wants
@@ -219,7 +247,7 @@ impl DeviceLogin {
     /// the login lives on.
     pub fn receive<'a>(&mut self, client: &Client, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Step, Error> {
         let Self { device_code, waiting, .. } = self;
-        waiting.receive(client, question(device_code), answer.into(), now)
+        waiting.receive(client, question(client, device_code), answer.into(), now)
     }
 
     /// The question or its answer did not get through: asks again after a pause that doubles each time (§3.5).
@@ -232,6 +260,9 @@ impl DeviceLogin {
     }
 }
 
-fn question(device_code: &Secret) -> Question<'_> {
-    Question { grant_type: GRANT_TYPE, name: "device_code", value: device_code }
+fn question<'a>(client: &'a Client, device_code: &'a Secret) -> Question<'a> {
+    match &client.shared.settings.pin {
+        None => Question { grant_type: GRANT_TYPE, name: "device_code", value: device_code },
+        Some(pin) => Question { grant_type: &pin.grant_type, name: &pin.parameter, value: device_code },
+    }
 }

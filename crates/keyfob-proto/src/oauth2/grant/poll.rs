@@ -173,8 +173,8 @@ pub(super) struct Waiting {
 /// How a grant asks: its `grant_type`, and the parameter that names the login.
 #[derive(Clone, Copy)]
 pub(super) struct Question<'a> {
-    pub(super) grant_type: &'static str,
-    pub(super) name: &'static str,
+    pub(super) grant_type: &'a str,
+    pub(super) name: &'a str,
     pub(super) value: &'a Secret,
 }
 

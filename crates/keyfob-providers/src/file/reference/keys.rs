@@ -233,11 +233,12 @@ pub(super) const OAUTH2: Section = Section {
         key("pkce_reason", Text, "Why there is none; needed with `pkce = \"off\"`", "\"not documented\""),
         key(
             "token_body",
-            OneOf(&["form", "json", "query"]),
-            "The body of token requests; `query`: none, but a GET with the parameters in its query",
+            OneOf(&["form", "json", "query", "query-post"]),
+            "The body of token requests; `query`: none, but a GET with the parameters in its query; `query-post`: the same by POST",
             "\"json\"",
         )
         .or("`form`"),
+        key("pin", Table(&PIN), "How `endpoints.device` is asked, where that is older than RFC 8628", ""),
         key("scopes", Texts, "Scopes that are asked for unless a person says others", "[\"read\"]"),
         key("scope_separator", Text, "What stands between them", "\",\"").or("a space"),
         key("response_type", Flag, "Whether `response_type=code` is sent", "false").or("true"),
@@ -272,6 +273,21 @@ pub(super) const OAUTH2: Section = Section {
         key("request_object", Flag, "Whether requests are signed with the app's key (RFC 9101); needs `endpoints.issuer`", "true")
             .or("false"),
         key("dpop", Flag, "Whether tokens are bound to a key that is made at login (RFC 9449)", "true").or("false"),
+    ],
+};
+
+pub(super) const PIN: Section = Section {
+    path: "oauth2.pin",
+    heading: "[oauth2.pin]",
+    about: "A PIN to enter on a page, as it was before RFC 8628: `endpoints.device` is asked by GET, with `response_type`, `client_id` and `scope`. `interval` (seconds) and the errors are as that RFC has them.",
+    keys: &[
+        key("response_type", Text, "The `response_type` of that request", "\"hubPin\"").needed(),
+        key("user_code", Text, "The member of the answer that is the PIN", "\"hubPin\"").needed(),
+        key("device_code", Text, "The member that names the login at the token endpoint", "\"code\"").needed(),
+        key("page", Url, "Where a person enters the PIN", "\"https://hub.example/apps\"").needed(),
+        key("unit", OneOf(&["seconds", "minutes"]), "What `expires_in` of the answer counts", "\"minutes\"").or("`seconds`"),
+        key("grant_type", Text, "The `grant_type` of the token request", "\"hubPin\"").needed(),
+        key("parameter", Text, "Its parameter that names the login", "\"code\"").or("`code`"),
     ],
 };
 

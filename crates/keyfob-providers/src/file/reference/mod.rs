@@ -107,6 +107,7 @@ fn sections() -> Vec<&'static Section> {
         &keys::REDIRECT,
         &keys::OAUTH1,
         &keys::OAUTH2,
+        &keys::PIN,
         &keys::API,
         &keys::SIGNAL,
         &keys::ATTACH,
