@@ -303,8 +303,8 @@ impl Keyfob {
         self.inner.speaker.tell(entry);
     }
 
-    /// Sends a request of the protocol core and reads the whole answer, within the policy's deadline and the core's cap: for the steps of the core that no
-    /// session takes (introspection, registration). A redirect is an answer, and is not followed. It goes where the request says, so an endpoint that
+    /// Sends a request of the protocol core and reads the whole answer, within the policy's deadline and the core's cap: for the steps of the core that nothing
+    /// here takes. It goes out as it is: what has to be fresh about a client (an assertion, a proof) is not added. A redirect is an answer, and is not followed. It goes where the request says, so an endpoint that
     /// somebody else wrote down is yours to judge first ([`keyfob_proto::Reach`]).
     pub async fn exchange(&self, request: &Outgoing) -> Result<http::Response<Vec<u8>>, Error> {
         Ok(transport::exchange(self.transport(), request, None, self.policy().back_channel()).await?)

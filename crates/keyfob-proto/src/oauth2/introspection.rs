@@ -136,6 +136,15 @@ impl Introspecting {
     /// text where none was agreed on and plain text where signed was, and for a signed answer of another issuer, for another client, or of another kind.
     /// `Misuse` for a signed answer of a provider whose issuer is not known.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, signed: Option<(&Keys<'_>, &Algorithms)>) -> Result<Introspection, Error> {
+        self.judge(answer, signed)
+    }
+
+    /// The same, where it may have to be judged once more: a signed answer by a key that is [not known yet](Misbehaved::is_unknown_key).
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    pub fn judge<'a>(&self, answer: impl Into<Incoming<'a>>, signed: Option<(&Keys<'_>, &Algorithms)>) -> Result<Introspection, Error> {
         let answer = answer.into();
         let is_signed = answer.media_type() == "application/token-introspection+jwt";
         let at = |wrong: Misbehaved| Error::from(wrong.with_status(answer.status));

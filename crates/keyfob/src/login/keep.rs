@@ -1,8 +1,8 @@
 //! The end of every login: an account in the store.
 
-use keyfob_proto::oauth2::{self, IdTokenTerms};
+use keyfob_proto::oauth2::{self, AccessRequest, IdTokenTerms};
 use keyfob_proto::oidc::IdToken;
-use keyfob_proto::{App, Flow, Misuse, Received, Settings, TokenSet};
+use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, TokenSet};
 
 use super::LoggedIn;
 use crate::account::{Account, AccountId, Health};
@@ -131,15 +131,39 @@ impl Place<'_> {
         let exchange = grant.ask(self.keyfob, &client, scopes)?.ok_or_else(|| Misuse::new("a grant that needs no person", "another"))?;
         let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
         let received = grant.keeps(exchange.receive(&answer, self.keyfob.now())?);
-        // There need not be one: it is the answer to an approval that has to have it (OpenID Connect Core §3.1.3.3).
-        let brought = matches!(&received.tokens, TokenSet::OAuth2(tokens) if tokens.id_token.is_some());
-        let id_token = if brought { self.verified(&client, app, &received).await? } else { None };
+        let id_token = self.verified_if_brought(&client, app, &received).await?;
         self.write(before, grant, scopes.to_vec(), received, id_token).await
     }
 
     /// Keeps the account of an app whose keys sign alone, in place of what was there of the same provider.
     pub(super) async fn of_keys_alone(&self, received: Received) -> Result<LoggedIn, Error> {
         self.write(self.before().await?, Grant::OneLegged, Vec::new(), received, None).await
+    }
+
+    /// The same for an assertion that somebody else made, and that nobody keeps: the account goes on as one that was approved does.
+    pub(super) async fn asserted(
+        &self,
+        app: &App,
+        request: &AccessRequest,
+        ask: impl FnOnce(&oauth2::Client, &AccessRequest) -> Result<oauth2::Exchange, ProtoError>,
+    ) -> Result<LoggedIn, Error> {
+        let Flow::OAuth2(flow) = &self.settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+        self.before().await?;
+        let scopes = if request.scopes.is_empty() { flow.scopes.clone() } else { request.scopes.clone() };
+        let client = self.keyfob.login_client(self.settings, app)?;
+        let exchange = ask(&client, &AccessRequest { scopes: scopes.clone(), ..request.clone() })?;
+        let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
+        let received = exchange.receive(&answer, self.keyfob.now())?;
+        let id_token = self.verified_if_brought(&client, app, &received).await?;
+        self.keep(Some(&client), scopes, received, id_token).await
+    }
+
+    /// There need not be an ID token: it is the answer to an approval that has to have it (OpenID Connect Core §3.1.3.3).
+    async fn verified_if_brought(&self, client: &oauth2::Client, app: &App, received: &Received) -> Result<Option<IdToken>, Error> {
+        match &received.tokens {
+            TokenSet::OAuth2(tokens) if tokens.id_token.is_some() => self.verified(client, app, received).await,
+            _ => Ok(None),
+        }
     }
 
     /// Keeps the account where there is none. A name that is taken by now is a `Conflict`.

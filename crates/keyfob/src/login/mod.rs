@@ -11,6 +11,7 @@
 //! make an account of another one's token.
 
 mod approved;
+mod asserted;
 mod authorize;
 mod backchannel;
 mod client_credentials;
@@ -23,12 +24,14 @@ mod keep;
 pub mod loopback;
 mod one_legged;
 mod options;
+mod password_legacy;
 mod pending;
 
 use keyfob_proto::oidc::IdToken;
 use keyfob_proto::{App, Flow, Misuse, Received, Settings, TokenSet, Tolerated, oauth1, oauth2};
 
 pub use approved::Approved;
+pub use asserted::{jwt_assertion, saml_assertion};
 pub use backchannel::BackchannelLogin;
 pub use client_credentials::client_credentials;
 pub use device::DeviceLogin;
@@ -37,6 +40,7 @@ pub use jwt_bearer::jwt_bearer;
 use keep::Place;
 pub use one_legged::one_legged;
 pub use options::LoginOptions;
+pub use password_legacy::xauth_legacy;
 pub use pending::Pending;
 
 use crate::account::{Account, AccountId, PendingLogin};

@@ -17,6 +17,7 @@ mod shared;
 mod target;
 mod token;
 mod userinfo;
+mod without_token;
 
 use std::sync::Arc;
 

@@ -1,0 +1,39 @@
+//! Legacy: a person's name and password for OAuth 1 tokens ("xAuth").
+
+use keyfob_proto::{App, Flow, Misuse, Secret, Settings, oauth1};
+
+use super::LoggedIn;
+use super::keep::Place;
+use crate::error::Error;
+use crate::keyfob::Keyfob;
+
+/// Exchanges a person's name and password for OAuth 1 tokens, and keeps them as an account. The password is kept nowhere. No RFC has it, and it teaches
+/// people to type their password anywhere: for a provider that offers nothing else.
+///
+/// # Errors
+///
+/// `TakenName` if the name is another provider's; `Misuse` for a provider of OAuth 2; those of
+/// [`exchange_password_legacy`](keyfob_proto::oauth1::Client::exchange_password_legacy) and its answer.
+pub async fn xauth_legacy(
+    keyfob: &Keyfob,
+    settings: &Settings,
+    app: &App,
+    account: &str,
+    username: &str,
+    password: &Secret,
+) -> Result<LoggedIn, Error> {
+    let Flow::OAuth1(flow) = &settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 1", "another").into()) };
+    let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
+    place.before().await?;
+    let client = oauth1::Client::new(settings, app.clone())?;
+    let origin = flow.access_token.origin();
+    let offset = keyfob.clock_offset(&origin);
+    let mut exchange = client.exchange_password_legacy(username, password, offset.apply(keyfob.now()), keyfob.entropy())?;
+    let mut answer = keyfob.exchange(exchange.request()).await?;
+    if keyfob.learn_clock(&origin, offset, &answer) {
+        exchange = exchange.signed_again(keyfob.clock_offset(&origin).apply(keyfob.now()), keyfob.entropy())?;
+        answer = keyfob.exchange(exchange.request()).await?;
+    }
+    let received = exchange.receive(&answer, keyfob.now())?;
+    place.keep(None, Vec::new(), received, None).await
+}
