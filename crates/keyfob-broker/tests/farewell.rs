@@ -119,6 +119,50 @@ async fn l18_revoke_all_works_with_the_provider_down() {
     assert_eq!(told(&world, true), 4, "a refresh token and an access token of each");
 }
 
+/// Were each waited for, they would end one after the other, ten seconds each.
+#[tokio::test]
+async fn l18_a_provider_that_hangs_keeps_no_account_usable() {
+    let world = World::known(&["acme"]).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    let labels: Vec<String> = (0..14).map(|number| format!("acme/{number}")).collect();
+    owner.connect("acme").await;
+    for label in &labels {
+        let form_token = owner.get("/providers/acme").await.form_token();
+        let fields = [("form_token", form_token.as_str()), ("label", label.split_once('/').expect("a label").1)];
+        let url = owner.post("/connect/acme", &fields).await.location().to_owned();
+        let back = owner.approve(&url).await;
+        assert_eq!(owner.get(&back).await.status, 303);
+    }
+    member.connect("acme").await;
+    // Every one of them is being renewed when they are taken away, and no answer comes.
+    world.sandbox.faults("acme").update(|faults| (faults.at, faults.slow_ms) = (At::Token, 3_600_000));
+    for name in labels.iter().map(String::as_str).chain(["acme"]) {
+        // A program each: one of them asks a provider for so many at once, and no more.
+        let (keyfob, name) = (world.keyfob(), name.to_owned());
+        let provider = support::service(&world.sandbox, "acme", None);
+        tokio::spawn(async move {
+            let settings = keyfob.settings(&provider.provider, &provider.app).await.expect("settings");
+            let session = keyfob.session(settings, provider.app, &name).await.expect("a session");
+            drop(session.refresh().await);
+        });
+    }
+    until("all are being renewed", async || {
+        let all = world.store.accounts().await.expect("accounts");
+        all.iter().filter(|found| found.value.spending.as_ref().is_some_and(|note| !note.over)).count() == 15
+    })
+    .await;
+    let path = "/providers/acme/revoke";
+    let form_token = owner.get(path).await.form_token();
+    let done = tokio::time::timeout(Duration::from_secs(75), owner.post(path, &[("form_token", &form_token)])).await;
+    assert_eq!(done.expect("nobody is waited for").status, 303);
+    assert!(world.store.accounts().await.expect("accounts").is_empty(), "all of them, at once");
+    assert_eq!(kept(&world, "revocation", None).await, 16, "each is owed");
+    for browser in [&mut owner, &mut member] {
+        assert_eq!(browser.get("/accounts/acme").await.status, 404);
+    }
+}
+
 #[tokio::test]
 async fn l18_one_persons_accounts_are_taken_away_and_the_person_stays() {
     let world = World::known(&["acme", "august"]).await;

@@ -43,7 +43,7 @@ pub use events::Events;
 pub use grant::Grant;
 pub use keyfob_proto as proto;
 pub use login::{Approved, BackchannelLogin, DeviceLogin, LoggedIn, Login, LoginOptions, Redirect};
-pub use logout::{LoggedOut, Revoked, end_session, logout, revoke};
+pub use logout::{LoggedOut, Revoked, end_session, forget_now, logout, revoke};
 pub use memory::MemoryStore;
 pub use policy::Policy;
 pub use rename::rename;

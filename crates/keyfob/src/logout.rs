@@ -52,6 +52,22 @@ pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &s
     Ok(LoggedOut { account, revoked })
 }
 
+/// Forgets an account here and now, and asks nobody: for whoever takes many away at once, and revokes what they held afterwards ([`revoke`]). A refresh
+/// under way is not waited for: it finds the account gone, and has what it got revoked. Gives the account as it was at the end.
+///
+/// # Errors
+///
+/// `NoAccount` if there is none, and what the store says.
+pub async fn forget_now(keyfob: &Keyfob, account: &str) -> Result<Account, Error> {
+    let read = async || keyfob.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() });
+    let (_hold, account) = match keyfob.hold(&read().await?.value, Duration::ZERO).await {
+        Ok((hold, found)) => (Some(hold), found.value),
+        Err(_) => (None, read().await?.value),
+    };
+    forget(keyfob, &account, false).await?;
+    Ok(account)
+}
+
 /// Forgets an account here, and writes that into its history.
 pub(crate) async fn forget(keyfob: &Keyfob, account: &Account, revoked: bool) -> Result<(), Error> {
     let entry = keyfob.entry(account, Event::LoggedOut { revoked });

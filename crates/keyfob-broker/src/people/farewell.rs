@@ -36,6 +36,9 @@ const LONGEST: i64 = 30 * 24 * 3600;
 const FIRST_PAUSE: i64 = 15;
 const LONGEST_PAUSE: i64 = 3600;
 
+/// So many accounts are taken away at once.
+const AT_ONCE: usize = 16;
+
 /// So many are read at once.
 const ROUND: usize = 100;
 
@@ -79,20 +82,45 @@ impl Site {
         }
     }
 
-    /// Takes accounts away: forgotten here at once, revoked at their providers as soon as those can be reached. How many they were.
-    pub(crate) async fn revoke_all(&self, people: &People, whose: Whose<'_>, by: &str) -> Result<usize, Error> {
+    /// Takes accounts away: forgotten here at once, revoked at their providers as soon as those can be reached. How many they were. One that cannot be taken
+    /// away keeps none of the others.
+    pub(crate) async fn revoke_all(self: &Arc<Self>, people: &People, whose: Whose<'_>, by: &str) -> Result<usize, Error> {
         let accounts = self.concerned(people, whose).await?;
-        for account in &accounts {
-            self.forget(people, &account.name, by).await?;
+        let (many, mut failed) = (accounts.len(), None);
+        let mut waiting = accounts.into_iter();
+        let mut taking = JoinSet::new();
+        loop {
+            while taking.len() < AT_ONCE
+                && let Some(account) = waiting.next()
+            {
+                let (site, by) = (self.clone(), by.to_owned());
+                taking.spawn(async move {
+                    match &site.people {
+                        Some(people) => site.forget(people, &account.name, &by).await,
+                        None => Ok(()),
+                    }
+                });
+            }
+            match taking.join_next().await {
+                None => break,
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => failed = Some(error),
+                Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
+            }
         }
         people.debts.notify_one();
-        tracing::warn!(?whose, accounts = accounts.len(), "accounts were taken away");
-        Ok(accounts.len())
+        match failed {
+            Some(error) => Err(error),
+            None => {
+                tracing::warn!(?whose, accounts = many, "accounts were taken away");
+                Ok(many)
+            }
+        }
     }
 
     /// Removes a person: their sessions, keys, tokens, webhooks and links first, so that nothing of them works any more, then their accounts. Whoever is
     /// stopped in between goes on by doing it again. `false`: there is no such person, or it is the owner.
-    pub(crate) async fn remove_person(&self, people: &People, id: &str, by: &str) -> Result<bool, Error> {
+    pub(crate) async fn remove_person(self: &Arc<Self>, people: &People, id: &str, by: &str) -> Result<bool, Error> {
         let now = self.keyfob.now();
         if id == OWNER {
             return Ok(false);
@@ -131,9 +159,9 @@ impl Site {
             people.owe(&account, now).await?;
         }
         let forgotten = match &desk {
-            // A refresh that is under way has new tokens in a moment; they are what has to be revoked.
-            Some(desk) => match keyfob::logout(&self.keyfob, &desk.settings, &desk.app, name, false).await {
-                Ok(done) => Some(done.account),
+            // Nobody waits for a refresh that is under way, at a provider that hangs, say: what it brings is revoked by whoever gets it.
+            Some(_) => match keyfob::forget_now(&self.keyfob, name).await {
+                Ok(account) => Some(account),
                 Err(Error::NoAccount { .. }) => None,
                 Err(error) => return Err(error),
             },

@@ -192,7 +192,7 @@ pub(crate) async fn revoke_service(
     taken_away(&site, &posted.visit, Whose::Service(&provider), &page::provider_path(&provider)).await
 }
 
-async fn taken_away(site: &Site, visit: &Visit, whose: Whose<'_>, back: &str) -> Result<Response, Failure> {
+async fn taken_away(site: &Arc<Site>, visit: &Visit, whose: Whose<'_>, back: &str) -> Result<Response, Failure> {
     let many = site.revoke_all(site.people()?, whose, visit.person()).await.map_err(|error| Failure::taking(&error))?;
     let what = if many == 1 { "One account was".to_owned() } else { format!("{many} accounts were") };
     site.leave(visit, Notice::good(format!("{what} taken away here; their providers are told."))).await;
