@@ -85,6 +85,12 @@ pub(crate) enum What {
     KeyRevoked { key: String, name: String, account: String },
     /// An account was connected, for the first time or again.
     Connected { account: String },
+    /// A person calls it otherwise, on pages; none: as it is called without.
+    Renamed {
+        account: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+    },
     /// An account was forgotten; whether its tokens were revoked.
     Disconnected { account: String, revoked: bool },
     /// New tokens were asked for, out of turn.

@@ -100,6 +100,37 @@ async fn an_account_is_called_what_the_person_likes() {
 }
 
 #[tokio::test]
+async fn l17_coming_connecting_calling_it_otherwise_and_going_are_in_the_book() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    let mut told = vec!["signed in"];
+    let lines = async |browser: &mut Browser| -> Vec<String> {
+        let page = browser.get("/activity").await.text;
+        let rows = page.split("<tr").skip(1).filter(|row| row.contains("<time"));
+        rows.map(|row| row.replace('\n', " ")).collect()
+    };
+    let is_told = |lines: &[String], told: &[&str]| {
+        assert_eq!(lines.len(), told.len(), "{lines:#?}");
+        for (line, told) in lines.iter().rev().zip(told) {
+            assert!(line.contains(&format!(">{told}<")) && line.contains("You"), "{told}: {line}");
+        }
+    };
+    owner.connect("august").await;
+    told.push("connected it");
+    let form_token = owner.get("/accounts/august").await.form_token();
+    for (title, line) in [("The cabin", "calls it The cabin"), ("", "calls it by its name again")] {
+        let fields = [("form_token", form_token.as_str()), ("title", title)];
+        assert_eq!(owner.post("/accounts/august/rename", &fields).await.status, 303);
+        told.push(line);
+    }
+    is_told(&lines(&mut owner).await, &told);
+    let form_token = owner.get("/settings").await.form_token();
+    assert_eq!(owner.post("/sign-out", &[("form_token", &form_token)]).await.location(), "/sign-in");
+    told.extend(["signed out", "signed in"]);
+    is_told(&lines(&mut world.owner().await).await, &told);
+}
+
+#[tokio::test]
 async fn what_the_command_made_is_the_owners() {
     let world = World::new(&["telldus", "august"]).await;
     world.connected("telldus").await;

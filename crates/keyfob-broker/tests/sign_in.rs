@@ -124,6 +124,7 @@ async fn l19_the_owner_links_their_sign_in_by_themselves() {
     assert_eq!(owner.get(&back).await.location(), "/");
     assert!(owner.get("/").await.has("You sign in at "));
     assert!(!owner.get("/people").await.has("You came in with a link."));
+    assert!(owner.get("/activity").await.has("can sign in with another account from now on"), "L17");
     let mut elsewhere = world.browser();
     assert_eq!(sign_in(&mut elsewhere).await.location(), "/");
     assert_eq!(elsewhere.get("/people").await.status, 200, "the owner");

@@ -105,6 +105,7 @@ pub(super) async fn rename(call: Call, new: Renaming) -> Result<Shown, Problem> 
     if title.as_deref().is_some_and(|title| !is_name(title)) {
         return Err(Problem::cannot("misuse", "A name has 1 to 60 characters, on one line."));
     }
+    call.tell(What::Renamed { account: seat.shown.clone(), title: title.clone() }).await?;
     call.people()?.entitle(call.person(), &account, title.clone()).await?;
     Ok(Shown::of(&seat.shown, &account, title))
 }

@@ -94,6 +94,8 @@ fn told(what: What) -> (String, Option<String>, Option<u16>) {
         }
         What::KeyRevoked { name, account, .. } => (format!("revoked the key {name}"), Some(account), None),
         What::Connected { account } => ("connected it".to_owned(), Some(account), None),
+        What::Renamed { account, title: Some(title) } => (format!("calls it {title}"), Some(account), None),
+        What::Renamed { account, title: None } => ("calls it by its name again".to_owned(), Some(account), None),
         What::Disconnected { account, revoked } => {
             let told = if revoked { "disconnected it, and had its tokens revoked" } else { "disconnected it" };
             (told.to_owned(), Some(account), None)

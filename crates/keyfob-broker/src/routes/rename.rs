@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::people::is_name;
+use crate::audit::What;
 use crate::browser::Notice;
 use crate::failure::Failure;
 use crate::guard::Posted;
@@ -25,6 +26,7 @@ pub(crate) async fn rename(
         title if is_name(title) => Some(title.to_owned()),
         _ => return Err(Failure::no_name().onward("Back", page::account_path(&seat))),
     };
+    site.note(&seat.person, What::Renamed { account: seat.shown.clone(), title: title.clone() }).await?;
     site.people()?.entitle(&seat.person, &found.value, title).await?;
     site.leave(&posted.visit, Notice::good("It is called so from now on.")).await;
     Ok(super::see_other(&page::account_path(&seat)))
