@@ -73,7 +73,7 @@ impl Call {
         };
         let site = self.site.clone();
         let (shelf, now) = (&*site.people()?.shelf, site.keyfob.now());
-        let turn = match once::begin(shelf, &key, &self.caller, operation, body.as_ref(), now).await? {
+        let turn = match once::begin(shelf, &key, &self.caller, operation, &self.named, body.as_ref(), now).await? {
             once::Turn::Again(answer) => return Ok(json(operation.status, &answer)),
             once::Turn::First(turn) => turn,
         };

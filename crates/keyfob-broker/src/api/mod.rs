@@ -92,7 +92,10 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
             "rotateWebhookSecret",
             "Sign with a new secret, and for a day with the old one, too",
             webhooks::rotate,
-        ),
+        )
+        // One old secret is kept: tried again, it would be the one that nobody has seen, and the receiver's would be worth nothing at once.
+        .once()
+        .shown_once("secret"),
         Operation::remove("/v1/webhooks/{webhook}", "removeWebhook", "Have events told there no more", webhooks::remove),
         Operation::get("/v1/connect-links", "listConnectLinks", "Links by which somebody else may connect an account", links::list).paged(),
         Operation::create(

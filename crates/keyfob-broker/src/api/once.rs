@@ -1,7 +1,9 @@
 //! `Idempotency-Key`: a program that does not know whether its request arrived sends it again, and it is done once.
 //!
-//! For a day the shelf remembers what was answered: for this caller, this operation, this key and this very body. A secret in the answer is not
+//! For a day the shelf remembers what was answered: for this caller, this operation, this key and this very request. A secret in the answer is not
 //! remembered: only hashes of keys and tokens are kept anywhere, so whoever lost one in between revokes it and makes another.
+
+use std::collections::BTreeMap;
 
 use http::{HeaderMap, StatusCode};
 use keyfob::StoreError;
@@ -33,7 +35,7 @@ const UNFINISHED: i64 = 5 * 60;
 
 #[derive(Serialize, Deserialize)]
 struct Record {
-    /// SHA-256 of the body.
+    /// SHA-256 of the body, and of what the path names.
     body: String,
     /// None: it is under way.
     answer: Option<Value>,
@@ -78,12 +80,16 @@ pub(super) async fn begin(
     key: &str,
     caller: &Caller,
     operation: &Operation,
+    named: &BTreeMap<String, String>,
     body: Option<&Value>,
     now: Timestamp,
 ) -> Result<Turn, Problem> {
     // Whoever reads the database learns no key from it.
     let id = hash(&[&caller.person.id, operation.id, key]);
-    let body = hash(&[&body.map(Value::to_string).unwrap_or_default()]);
+    // What the path names is part of the request.
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let parts: Vec<&str> = std::iter::once(body.as_str()).chain(named.values().map(String::as_str)).collect();
+    let body = hash(&parts);
     let first = First { id, owner: caller.person.id.clone(), body };
     for _ in 0..TRIES {
         match shelf.put_item(KIND, &first.item(None, now.plus(UNFINISHED)), Expected::Nothing).await {

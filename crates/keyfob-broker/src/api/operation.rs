@@ -30,6 +30,8 @@ pub(super) struct Operation {
     pub(super) answer: Option<Shape>,
     /// A member of the answer that nobody is shown twice.
     pub(super) shown_once: Option<&'static str>,
+    /// Whether doing it twice is worth a guard.
+    is_once: bool,
     run: Box<dyn Fn(Call, Option<Value>) -> Running + Send + Sync>,
 }
 
@@ -148,6 +150,7 @@ impl Operation {
             status,
             answer: None,
             shown_once: None,
+            is_once: false,
             run,
         }
     }
@@ -177,9 +180,14 @@ impl Operation {
         Self { shown_once: Some(member), ..self }
     }
 
-    /// Whether it makes something, so that doing it twice is worth a guard.
+    /// Doing it twice is not what doing it once is, although it makes nothing.
+    pub(super) fn once(self) -> Self {
+        Self { is_once: true, ..self }
+    }
+
+    /// Whether doing it twice is worth a guard: it makes something, or takes the place of what was there.
     pub(super) fn is_once(&self) -> bool {
-        self.status == StatusCode::CREATED
+        self.is_once || self.status == StatusCode::CREATED
     }
 
     /// Calls the handler.
