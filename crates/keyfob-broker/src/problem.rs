@@ -43,6 +43,17 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here for this key.")
     }
 
+    /// A program's path that names no account, or goes on behind what there is.
+    pub(crate) fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this path.")
+            .hint("calls go to /api/ACCOUNT/PATH, tokens come from /token/ACCOUNT")
+    }
+
+    /// For another name than ours.
+    pub(crate) fn misdirected(ours: &str) -> Self {
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", "This program answers to one address only.").hint(format!("ask {ours}"))
+    }
+
     pub(crate) fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).hint("the log of this program says why")
     }

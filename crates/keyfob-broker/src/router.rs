@@ -107,6 +107,11 @@ pub(crate) fn is_program(path: &str) -> bool {
     path.starts_with("/api/") || path.starts_with("/token/")
 }
 
+/// Whether a path that leads nowhere was meant for programs.
+pub(crate) fn is_nearly_program(path: &str) -> bool {
+    is_program(path) || path == "/api" || path == "/token"
+}
+
 /// The pattern of the program's path that this is, if it is one.
 pub(crate) fn program(path: &str) -> Option<&'static str> {
     if !is_program(path) {

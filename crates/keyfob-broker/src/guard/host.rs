@@ -9,6 +9,7 @@ use keyfob::proto::Origin;
 
 use crate::failure::Failure;
 use crate::peer::Client;
+use crate::problem::Problem;
 use crate::site::Site;
 
 /// The answer, 421, unless the request is for our own name.
@@ -20,7 +21,13 @@ pub(super) fn refuses(site: &Site, request: &Request) -> Option<Response> {
     let ours = named == Some(&site.origin) && !in_clear;
     // A probe comes from inside, where the external name means nothing; it learns nothing.
     let probe = crate::health::is_for_probes(request.uri().path()) && named.is_some_and(is_by_address);
-    (!ours && !probe).then(|| Failure::misdirected(site).into_response())
+    if ours || probe {
+        return None;
+    }
+    // Programs read no pages.
+    let path = request.uri().path();
+    let is_for_programs = crate::router::is_program(path) || path == "/v1" || path.starts_with("/v1/");
+    Some(if is_for_programs { Problem::misdirected(&site.url()).into_response() } else { Failure::misdirected(site).into_response() })
 }
 
 /// For the address that has no name: only a name can be made to resolve to us.

@@ -41,6 +41,7 @@ use self::log::Asked;
 use crate::failure::Failure;
 use crate::operations::Operations;
 use crate::page::Look;
+use crate::problem::Problem;
 use crate::router::Answering;
 use crate::routes::callback;
 use crate::site::Site;
@@ -78,6 +79,10 @@ impl Front {
         let answer = pin!(async {
             if let Some(refusal) = host::refuses(site, request).or_else(|| rate::refuses(operations, route, request)) {
                 return refusal;
+            }
+            // A page would be no answer to a program that has mistyped its path.
+            if route.is_empty() && crate::router::is_nearly_program(request.uri().path()) && !is_callback(site, request) {
+                return Problem::no_route().into_response();
             }
             rate::count(operations, route, client, next(std::mem::take(request)).await)
         });
