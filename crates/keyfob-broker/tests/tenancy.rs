@@ -9,7 +9,7 @@ use keyfob::Store as _;
 use keyfob::proto::Timestamp;
 use keyfob_broker::{Limits, paths};
 use keyfob_store::shelf::Kind;
-use support::{Browser, World};
+use support::{Browser, Things, World};
 
 /// Everything that is kept, in words that can be compared.
 async fn state(world: &World) -> BTreeMap<String, String> {
@@ -45,8 +45,13 @@ fn foreign_names(theirs: &str, person: &str) -> Vec<String> {
     encoded.chain([format!("~{person}%252F{theirs}"), theirs.to_uppercase(), format!("{theirs}%00")]).collect()
 }
 
+/// Whether it names a thing that is somebody's, and not what is there for all.
+fn is_of_somebody(pattern: &str) -> bool {
+    ["{account}", "{person}", "{key}", "{token}", "{webhook}", "{link}", "{return_url}"].iter().any(|name| pattern.contains(name))
+}
+
 /// Every route with these names, by GET and as a form that is this browser's own.
-async fn ask_everywhere(browser: &mut Browser, accounts: &[String], person: &str) -> BTreeMap<String, u16> {
+async fn ask_everywhere(browser: &mut Browser, accounts: &[String], person: &str, things: &Things) -> BTreeMap<String, u16> {
     let form_token = browser.get("/settings").await.form_token();
     let fields = [
         ("form_token", form_token.as_str()),
@@ -56,11 +61,13 @@ async fn ask_everywhere(browser: &mut Browser, accounts: &[String], person: &str
         ("client_id", "mine"),
     ];
     let mut all = BTreeSet::new();
-    for pattern in paths().filter(|pattern| pattern.contains("{account}") || pattern.contains("{person}")) {
+    for pattern in paths() {
         for account in accounts {
             for action in ["locks", "lock", "unlock-now", "devices", "turn-on"] {
-                let path = pattern.replace("{account}", account).replace("{action}", action);
-                all.insert(path.replace("{person}", person).replace("{*path}", "users/locks/mine"));
+                let path = things.fill(pattern, account, action, person);
+                if is_of_somebody(pattern) {
+                    all.insert(path);
+                }
             }
         }
     }
@@ -69,8 +76,9 @@ async fn ask_everywhere(browser: &mut Browser, accounts: &[String], person: &str
         let page = browser.get(&path).await;
         assert!(!page.has("Front Door") && !page.has("5A9DB0C5") && !page.has("Living room"), "{path}: {}", page.text);
         answers.insert(format!("GET {path}"), page.status);
-        // To connect is to begin something of one's own, whatever it is called.
-        if !path.starts_with("/connect/") {
+        // To connect is to begin something of one's own, also under a name that somebody else has given.
+        let is_own = path == format!("/connect/{}", accounts[0]) || path == format!("/connect/{}%2Fx", accounts[0]);
+        if !is_own {
             answers.insert(format!("POST {path}"), browser.post(&path, &fields).await.status);
         }
     }
@@ -89,6 +97,7 @@ async fn l8_what_is_somebody_elses_is_not_there_and_nothing_comes_of_asking() {
     owner.connect("august").await;
     member.connect("telldus").await;
     let robin = id_of(&mut owner, "Robin").await;
+    let (owners, robins) = (world.things("owner", "august").await, world.things(&robin, "telldus").await);
     world.sandbox.clear_seen();
     let before = state(&world).await;
     // A member and the owner's account; a member and another member's; the owner and a member's.
@@ -97,7 +106,8 @@ async fn l8_what_is_somebody_elses_is_not_there_and_nothing_comes_of_asking() {
     let cases = [(0, "august", "owner"), (1, "telldus", robin.as_str()), (1, "august", "owner"), (2, "telldus", "nobody")];
     for (browser, theirs, person) in cases {
         let browser = &mut browsers[browser];
-        for (what, status) in ask_everywhere(browser, &foreign_names(theirs, person), person).await {
+        let things = if theirs == "august" { &owners } else { &robins };
+        for (what, status) in ask_everywhere(browser, &foreign_names(theirs, person), person, things).await {
             asked += 1;
             match status {
                 404 | 405 => {}
@@ -140,4 +150,56 @@ async fn l8_the_pages_of_the_owner_are_nowhere_for_members() {
     }
     assert!(asked >= 12, "{asked}");
     assert_eq!(state(&world).await, before);
+}
+
+/// Routes of programs are opened by what no browser sends by itself.
+fn is_for_programs(pattern: &str) -> bool {
+    ["/api/", "/token/", "/v1"].iter().any(|programs| pattern.starts_with(programs))
+}
+
+/// Every route, for the one who may do everything there, and with everything right but where the form is from.
+#[tokio::test]
+async fn l2_no_route_takes_a_form_from_elsewhere_and_no_get_changes_anything() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    owner.connect("august").await;
+    let robin = id_of(&mut owner, "Robin").await;
+    let things = world.things("owner", "august").await;
+    let (token, foreign) = (owner.get("/settings").await.form_token(), member.get("/settings").await.form_token());
+    let door = owner.get("/sign-in").await;
+    assert_eq!(door.status, 303, "whoever is in needs no way in");
+    world.sandbox.clear_seen();
+    let before = state(&world).await;
+    let ours = world.origin.clone();
+    let id = ("id", "5A9DB0C5000000000000000000000F01");
+    type Pairs<'a> = Vec<(&'a str, &'a str)>;
+    let refused: [(Pairs<'_>, Pairs<'_>); 5] = [
+        (vec![], vec![id]),
+        (vec![], vec![id, ("form_token", &foreign)]),
+        (vec![], vec![id, ("form_token", &token), ("form_token", &token)]),
+        (vec![("origin", "http://evil.example")], vec![id, ("form_token", &token)]),
+        (vec![("origin", &ours), ("sec-fetch-site", "cross-site")], vec![id, ("form_token", &token)]),
+    ];
+    let mut forms = 0;
+    for pattern in paths().filter(|pattern| !is_for_programs(pattern)) {
+        for action in ["locks", "unlock-now"] {
+            let path = things.fill(pattern, "august", action, &robin);
+            for (headers, fields) in &refused {
+                let url = owner.absolute(&path);
+                let page = owner.send("POST", &url, headers, Some(fields)).await;
+                // What is no form says that before anything else.
+                assert!([403, 404, 405].contains(&page.status), "{path} {headers:?}: {}", page.status);
+                forms += usize::from(page.status == 403);
+            }
+            let page = owner.get(&format!("{path}?id={}", id.1)).await;
+            assert!(page.status < 500, "{path}: {}", page.status);
+        }
+    }
+    assert!(forms > 150, "{forms}");
+    let seen = world.sandbox.seen("august");
+    assert!(seen.iter().all(|seen| seen.method == "GET"), "{seen:?}");
+    assert_eq!(state(&world).await, before);
+    assert_eq!(member.get("/").await.status, 200, "and whoever was here still is");
+    assert_eq!(owner.get("/").await.status, 200);
 }

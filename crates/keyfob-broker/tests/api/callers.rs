@@ -1,6 +1,7 @@
 //! Who is let in.
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Program, World, send, token_of};
 
@@ -114,6 +115,59 @@ async fn a_token_ends_when_it_should() {
         assert_eq!(program.get("/v1/me").await.status, 401);
     })
     .await;
+}
+
+#[tokio::test]
+async fn l15_programs_of_one_address_ask_as_often_as_they_may() {
+    let world = World::known_with(&["august"], |server| {
+        let mut limits = keyfob_broker::Limits::default();
+        limits.api = "4/h".parse().expect("a rate");
+        server.limits(limits)
+    })
+    .await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    // Good ones count as bad ones do, and whatever a program may ask for.
+    for (path, status) in [("/v1/me", 200), ("/v1/nothing", 404), ("/api/august/users/locks/mine", 401), ("/token/august", 401)] {
+        assert_eq!(program.get(path).await.status, status, "{path}");
+    }
+    for path in ["/v1/me", "/api/august/users/locks/mine", "/token/august"] {
+        let reply = program.get(path).await;
+        assert_eq!((reply.status, reply.header("content-type")), (429, Some("application/problem+json")), "{path}");
+        let wait = reply.header("retry-after").and_then(|seconds| seconds.parse::<u32>().ok()).expect("when to come back");
+        assert!((1..=901).contains(&wait), "{wait}");
+    }
+    assert_eq!(owner.get("/accounts/august").await.status, 404, "people are not programs");
+    assert_eq!(owner.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn programs_that_go_wrong_get_no_page() {
+    let world = World::known(&["august"]).await;
+    let host = world.address.to_string();
+    for (path, host, status, code) in [
+        ("/api", host.as_str(), 404, "not-found"),
+        ("/api/", &host, 404, "not-found"),
+        ("/token", &host, 404, "not-found"),
+        ("/token/august/x", &host, 404, "not-found"),
+        ("/v1/nothing", &host, 404, "not-found"),
+        ("/api/august/users", "evil.example", 421, "misdirected"),
+        ("/token/august", "evil.example", 421, "misdirected"),
+        ("/v1/me", "evil.example", 421, "misdirected"),
+    ] {
+        for method in ["GET", "POST"] {
+            let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let mut stream = tokio::net::TcpStream::connect(world.address).await.expect("a connection");
+            stream.write_all(request.as_bytes()).await.expect("sent");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.expect("an answer");
+            let reply = super::support::gate::Reply::parse(&answer).expect("an answer");
+            assert_eq!((reply.status, reply.header("content-type")), (status, Some("application/problem+json")), "{method} {path}");
+            assert_eq!(reply.code(), code, "{method} {path}");
+        }
+    }
+    let page = world.browser().get("/nothing").await;
+    assert!(page.header("content-type").is_some_and(|kind| kind.starts_with("text/html")), "people get one");
 }
 
 #[tokio::test]

@@ -129,6 +129,31 @@ async fn l22_one_account_comes_of_a_link() {
     assert_eq!(program.get("/v1/accounts").await.json()["items"].as_array().map(Vec::len), Some(1));
 }
 
+#[tokio::test]
+async fn l22_of_fifty_answers_to_a_link_at_once_one_connects() {
+    World::on_each_shelf(&["netatmo"], async |world| {
+        let (program, link) = linked(&world, json!({"reconnect": true})).await;
+        let mut browser = world.browser();
+        let mut answers = Vec::new();
+        for _ in 0..50 {
+            let provider = press(&mut browser, &link).await.location().to_owned();
+            answers.push(browser.approve(&provider).await);
+        }
+        let cookies = browser.cookies().expect("cookies").clone();
+        let mut tries = tokio::task::JoinSet::new();
+        for answer in answers {
+            let mut browser = world.browser();
+            cookies.iter().for_each(|(name, value)| browser.set_cookie(name, value));
+            tries.spawn(async move { back(&mut browser, &answer).await.status });
+        }
+        let statuses = tries.join_all().await;
+        assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+        assert_eq!(state(&program, &link).await, "connected");
+        assert_eq!(program.get("/v1/accounts").await.json()["items"].as_array().map(Vec::len), Some(1));
+    })
+    .await;
+}
+
 /// What is told to one who looks first is old by the time that the code is exchanged.
 #[tokio::test]
 async fn of_two_links_for_one_new_name_the_second_replaces_nothing() {

@@ -5,6 +5,7 @@
 mod support;
 
 mod callers;
+mod canary;
 mod document;
 mod links;
 mod nouns;

@@ -10,6 +10,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use keyfob::Store as _;
 use keyfob::proto::{Origin, Secret};
 use keyfob::store::Expected;
+use keyfob::transport::Sending;
+use keyfob::{Body, HyperTransport, Transport};
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::shelf::Kind;
 use serde_json::{Value, json};
@@ -22,9 +24,9 @@ use super::{Program, id_of};
 
 /// A message as it arrived.
 #[derive(Clone, Debug)]
-struct Arrived {
-    head: String,
-    body: String,
+pub(super) struct Arrived {
+    pub(super) head: String,
+    pub(super) body: String,
 }
 
 impl Arrived {
@@ -49,8 +51,8 @@ impl Arrived {
 
 /// Takes messages, and answers with a status.
 #[derive(Clone)]
-struct Receiver {
-    origin: String,
+pub(super) struct Receiver {
+    pub(super) origin: String,
     arrived: Arc<Mutex<Vec<Arrived>>>,
     status: Arc<Mutex<&'static str>>,
     /// Where its next redirects lead.
@@ -58,7 +60,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let receiver = Self { origin, arrived: Arc::default(), status: Arc::new(Mutex::new("204 No Content")), leads_to: Arc::default() };
@@ -98,7 +100,7 @@ impl Receiver {
         *self.status.lock().expect("a status") = status;
     }
 
-    async fn has(&self, count: usize) -> Vec<Arrived> {
+    pub(super) async fn has(&self, count: usize) -> Vec<Arrived> {
         until("the messages arrive", async || self.arrived().len() >= count).await;
         self.arrived()
     }
@@ -296,6 +298,29 @@ async fn a_new_secret_counts_at_once_and_the_old_one_for_a_day() {
 }
 
 #[tokio::test]
+async fn a_rotation_that_is_tried_again_is_done_once() {
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let (made, other) = (hook(&program, &receiver).await, hook(&program, &receiver).await);
+    let rotate = async |made: &Value, key: &str| {
+        let path = format!("/v1/webhooks/{}/rotate-secret", made["id"].as_str().expect("an id"));
+        program.send("POST", &path, &[("Idempotency-Key", key)], "").await
+    };
+    let first = rotate(&made, "one").await.json();
+    let again = rotate(&made, "one").await;
+    assert_eq!((again.status, again.json()["id"].clone()), (200, made["id"].clone()), "{}", again.text());
+    assert!(again.json()["secret"].is_null(), "a secret is shown once");
+    assert_eq!(rotate(&other, "one").await.code(), "idempotency-key-reused", "another webhook is another request");
+    // The receiver's old secret is still good for a day.
+    owner.connect("netatmo").await;
+    let arrived = receiver.has(2).await;
+    let old = made["secret"].as_str().expect("a secret");
+    assert!(arrived.iter().any(|one| one.is_signed_with(old) && one.is_signed_with(first["secret"].as_str().expect("a secret"))));
+}
+
+#[tokio::test]
 async fn l8_events_of_somebody_else_are_told_to_nobody_else() {
     let receiver = Receiver::start().await;
     let world = world(&receiver).await;
@@ -408,6 +433,49 @@ async fn f3_no_message_goes_to_a_place_that_only_we_reach() {
     // Another port of a machine that is allowed is not allowed.
     let other = format!("{}0/", receiver.origin.trim_end_matches(|c: char| c.is_ascii_digit()));
     assert_ne!(program.post("/v1/webhooks", &json!({"url": other})).await.status, 201);
+}
+
+/// A name service of its own: these names, which look like anybody's, lead to this machine.
+struct Astray(HyperTransport);
+
+impl Transport for Astray {
+    fn send(&self, mut request: http::Request<Body>) -> Sending<'_> {
+        let authority = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        if let Some((name, port)) = authority.split_once(':')
+            && ASTRAY.contains(&name)
+        {
+            *request.uri_mut() = format!("http://localhost:{port}/hook").parse().expect("a URL");
+        }
+        self.0.send(request)
+    }
+}
+
+const ASTRAY: [&str; 3] = ["127.0.0.1.nip.io", "upstream.test", "rebind.test"];
+
+/// F4: what is written was good, and what the name leads to is not. Whoever connects finds out.
+#[tokio::test]
+async fn f4_no_message_goes_where_a_name_leads_astray() {
+    let receiver = Receiver::start().await;
+    let sandbox = Sandbox::builder().consent(Consent::Approve).start().await.expect("a sandbox");
+    let services = vec![service(&sandbox, "netatmo", None)];
+    let transport = Astray(HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport"));
+    let setup = Setup { known: true, transport: Some(Arc::new(transport)), ..Setup::default() };
+    let world = World::set_up(sandbox, services, setup).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let port = receiver.origin.rsplit(':').next().expect("a port");
+    for name in ASTRAY {
+        let made = program.post("/v1/webhooks", &json!({"url": format!("https://{name}:{port}/hook")})).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+    owner.connect("netatmo").await;
+    until("each is in trouble", async || {
+        let hooks = program.get("/v1/webhooks").await.json();
+        let reasons = hooks["items"].as_array().expect("a list").iter().map(|hook| hook["trouble"]["reason"].as_str().unwrap_or_default());
+        reasons.filter(|reason| *reason == "It may not be reached from here.").count() == ASTRAY.len() || !receiver.arrived().is_empty()
+    })
+    .await;
+    assert!(receiver.arrived().is_empty(), "{:?}", receiver.arrived());
 }
 
 #[tokio::test]

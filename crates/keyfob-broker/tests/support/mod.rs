@@ -64,6 +64,8 @@ pub struct Setup {
     pub more: Option<fn(&Sandbox, &mut Config)>,
     /// Where webhooks may go on this machine.
     pub webhook_origins: Vec<Origin>,
+    /// What the web app asks others with, if not the usual.
+    pub transport: Option<Arc<dyn keyfob::Transport>>,
 }
 
 impl World {
@@ -119,7 +121,8 @@ impl World {
 
     pub async fn set_up_with(sandbox: Sandbox, services: Vec<Service>, setup: Setup, change: impl FnOnce(Server) -> Server) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Shifted::default()));
-        let keyfob = Keyfob::with(store.clone(), Arc::new(transport()), clock.clone(), Arc::new(OsEntropy));
+        let asking = setup.transport.clone().unwrap_or_else(|| Arc::new(transport()));
+        let keyfob = Keyfob::with(store.clone(), asking, clock.clone(), Arc::new(OsEntropy));
         let place = setup.known.then(|| setup.place.unwrap_or_else(shelves::memory));
         let shelf = place.as_ref().map(|place| place.shelf.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -174,6 +177,42 @@ impl World {
         browser
     }
 
+    /// What the API answers to a program of this person's.
+    pub async fn ask(&self, person: &str, method: &str, path: &str, body: &str) -> gate::Reply {
+        let shelf = self.shelf.as_ref().expect("a shelf");
+        let made = keyfob_broker::api::token::create(&**shelf, person, "an app", None, keyfob_broker::Who::Command, self.clock.now()).await;
+        let token = made.expect("a token").text;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            authority(&self.origin),
+            token.expose(),
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.address).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        gate::Reply::parse(&answer).expect("an answer")
+    }
+
+    /// One of each thing that a person can have beside accounts.
+    pub async fn things(&self, person: &str, account: &str) -> Things {
+        let id = async |path: &str, body: serde_json::Value| {
+            let reply = self.ask(person, "POST", path, &body.to_string()).await;
+            assert_eq!(reply.status, 201, "{path}: {}", reply.text());
+            reply.json()["id"].as_str().expect("a number").to_owned()
+        };
+        let provider = account.split('/').next().expect("a name");
+        let return_url = id("/v1/return-urls", serde_json::json!({"url": "https://app.example/done"})).await;
+        let key = id("/v1/keys", serde_json::json!({"account": account, "allow": ["GET /**"]})).await;
+        let webhook = id("/v1/webhooks", serde_json::json!({"url": "https://hooks.example/"})).await;
+        let wanted = serde_json::json!({"provider": provider, "account": format!("{provider}/of-somebody"), "return_to": "https://app.example/done"});
+        let link = id("/v1/connect-links", wanted).await;
+        let tokens = self.ask(person, "GET", "/v1/tokens", "").await.json();
+        let token = tokens["items"][0]["id"].as_str().expect("a number").to_owned();
+        Things { key, token, webhook, link, return_url }
+    }
+
     /// Another program on the same vault.
     pub fn keyfob(&self) -> Keyfob {
         Keyfob::with(self.store.clone(), Arc::new(transport()), self.clock.clone(), Arc::new(OsEntropy))
@@ -205,6 +244,37 @@ impl World {
 
     pub async fn account(&self, name: &str) -> Option<keyfob::Account> {
         self.store.account(name).await.expect("the store").map(|record| record.value)
+    }
+}
+
+/// What a person has, by number.
+pub struct Things {
+    pub key: String,
+    pub token: String,
+    pub webhook: String,
+    pub link: String,
+    pub return_url: String,
+}
+
+impl Things {
+    /// An address of a pattern of the router. A placeholder that nobody has thought of here is a route that nobody tests.
+    pub fn fill(&self, pattern: &str, account: &str, action: &str, person: &str) -> String {
+        let known = [
+            ("{account}", account),
+            ("{action}", action),
+            ("{person}", person),
+            ("{provider}", account.split(['/', '%']).next().expect("a name")),
+            ("{key}", &self.key),
+            ("{token}", &self.token),
+            ("{webhook}", &self.webhook),
+            ("{link}", &self.link),
+            ("{return_url}", &self.return_url),
+            ("{file}", "style.css"),
+            ("{*path}", "users/locks/mine"),
+        ];
+        let filled = known.iter().fold(pattern.to_owned(), |path, (name, value)| path.replace(name, value));
+        assert!(!filled.contains(['{', '}']), "{pattern} has a placeholder that the tests do not know");
+        filled
     }
 }
 
