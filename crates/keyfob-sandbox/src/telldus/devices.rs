@@ -7,6 +7,8 @@ use super::methods::{self, BELL, DIM, DOWN, STOP, TURN_OFF, TURN_ON, UP};
 
 pub(crate) struct House {
     devices: Vec<Device>,
+    /// Whether its devices remember what they did before anybody looked.
+    is_lived_in: bool,
 }
 
 pub(crate) struct Client {
@@ -55,6 +57,7 @@ impl Default for House {
         let heater = Device { client: "10001", ..device("250001", "1", "Cabin heater", TURN_ON | TURN_OFF, TURN_OFF) };
         let old = Device { ignored: true, ..device("240009", "3", "Christmas tree", TURN_ON | TURN_OFF, TURN_OFF) };
         Self {
+            is_lived_in: false,
             devices: vec![
                 group,
                 lamp,
@@ -68,7 +71,26 @@ impl Default for House {
     }
 }
 
+/// What devices did before anybody looked: hours before now, method, and the value of dimming. Each ends as it is found.
+const BEFORE: [(&str, &[(i64, u32, u32)]); 4] = [
+    ("240001", &[(46, TURN_ON, 0), (41, TURN_OFF, 0), (22, DIM, 128), (20, DIM, 51), (17, TURN_OFF, 0)]),
+    ("240002", &[(47, TURN_ON, 0), (40, TURN_OFF, 0), (23, TURN_ON, 0), (16, TURN_OFF, 0), (2, TURN_ON, 0)]),
+    ("240003", &[(39, UP, 0), (29, DOWN, 0), (15, UP, 0)]),
+    ("250001", &[(60, TURN_ON, 0), (36, TURN_OFF, 0)]),
+];
+
 impl House {
+    /// Somebody lives here: there is a history to be shown before anything was switched by a program.
+    pub(crate) fn move_in(&mut self, now: i64) {
+        if std::mem::replace(&mut self.is_lived_in, true) {
+            return;
+        }
+        for (id, acts) in BEFORE {
+            let Some(device) = self.devices.iter_mut().find(|device| device.id == id) else { continue };
+            device.history.extend(acts.iter().map(|(hours, state, value)| entry(now - hours * 3600, *state, *value, "Scheduler")));
+        }
+    }
+
     pub(crate) fn clients() -> Answer {
         Answer::List { plural: "clients", singular: "client", rows: CLIENTS.iter().map(Client::row).collect() }
     }
@@ -182,10 +204,12 @@ impl Device {
             self.history.remove(0);
         }
         let state_value = self.value.clone().unwrap_or_default().parse::<u32>().unwrap_or(0);
-        self.history.push(json!({
-            "ts": now, "state": self.state, "stateValue": state_value, "origin": "API", "successStatus": 0,
-        }));
+        self.history.push(entry(now, self.state, state_value, "API"));
     }
+}
+
+fn entry(at: i64, state: u32, value: u32, origin: &str) -> Value {
+    json!({ "ts": at, "state": state, "stateValue": value, "origin": origin, "successStatus": 0 })
 }
 
 fn not_found(id: &str) -> Answer {

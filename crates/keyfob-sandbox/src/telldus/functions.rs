@@ -11,6 +11,7 @@ use crate::message::Call;
 
 pub(crate) fn call(house: &mut House, desk: &Desk, function: &str, call: &Call) -> Answer {
     let now = desk.wall();
+    house.move_in(now);
     let id = call.param("id").unwrap_or_default();
     let supported = methods::parse(call.param("supportedMethods"));
     let (from, to) = (time(call, "from").unwrap_or(0), time(call, "to").unwrap_or(now));
