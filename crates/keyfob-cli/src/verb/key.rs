@@ -49,7 +49,7 @@ pub(crate) struct Create {
     /// How often it may be used: 10/min, 5/s, 1000/h, 5000/d
     #[arg(long, value_name = "RATE")]
     rate: Option<Rate>,
-    /// When it ends: 12h, 7d
+    /// When it ends: 12h, 7d, 1y
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     expires: Option<i64>,
     /// It may also have the account's access token itself, which no rule restricts

@@ -54,6 +54,8 @@ pub(crate) fn seconds(text: &str) -> Result<i64, String> {
         "m" | "min" => Some(60),
         "h" => Some(3600),
         "d" => Some(86_400),
+        "w" => Some(7 * 86_400),
+        "y" => Some(365 * 86_400),
         _ => None,
     };
     let number: Option<i64> = number.parse().ok();
@@ -66,7 +68,9 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, expected) in [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86_400), ("0", 0)] {
+        for (text, expected) in
+            [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86_400), ("2w", 1_209_600), ("1y", 31_536_000), ("0", 0)]
+        {
             assert_eq!(seconds(text), Ok(expected), "{text}");
         }
         for bad in ["", "m", "-5m", "1.5h", "5 m", "99999999999999999999", "9223372036854775807d"] {
