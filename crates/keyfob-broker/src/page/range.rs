@@ -39,6 +39,17 @@ impl Range {
         }
     }
 
+    /// What is shown of an action that cannot do without a time, where nobody has said one: the first span. `None`: it can, or somebody has.
+    pub(crate) fn usual(action: &Action, said: &BTreeMap<String, String>, now: Timestamp) -> Option<BTreeMap<String, String>> {
+        let named = |name: &str| action.parameters.iter().find(|parameter| parameter.name == name);
+        let (from, to) = (named("from").filter(|from| from.required && is_moment(from))?, named("to"));
+        if said.contains_key(&from.name) || to.is_some_and(|to| said.contains_key(&to.name)) {
+            return None;
+        }
+        let ([(_, span), ..], now) = known(from, now);
+        Some(within(said, from, to, now, span))
+    }
+
     fn new(seat: &Seat, action: &Action, label: &str, arguments: &BTreeMap<String, String>, is_here: bool) -> Self {
         let arguments = arguments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         Self { label: label.to_owned(), href: action_path(seat, &action.name, arguments), is_here }
@@ -53,23 +64,33 @@ fn spans(
     to: Option<&Parameter>,
     now: Timestamp,
 ) -> Vec<Range> {
-    // A minute more or less makes no other span.
-    let (known, step) = if matches!(from.kind, ParameterKind::Date { .. }) { (DAYS, DAY) } else { (MOMENTS, 60) };
-    let now = now.as_unix().div_euclid(step) * step;
+    let (known, now) = known(from, now);
     let link = |(label, span): (&str, i64)| {
-        let mut arguments = said.clone();
-        arguments.insert(from.name.clone(), written(now - span, from));
-        match to {
-            Some(to) if to.required => drop(arguments.insert(to.name.clone(), written(now, to))),
-            Some(to) => drop(arguments.remove(&to.name)),
-            None => {}
-        }
+        let arguments = within(said, from, to, now, span);
         let is_near = |shown: i64| now.saturating_sub(shown).abs_diff(span) <= span.unsigned_abs() / 20;
         let begins = |shown: &String| shown.parse().is_ok_and(is_near) || *shown == written(now - span, from);
         let ends = to.is_none_or(|to| said.get(&to.name) == arguments.get(&to.name));
         Range::new(seat, action, label, &arguments, ends && said.get(&from.name).is_some_and(begins))
     };
     known.into_iter().map(link).collect()
+}
+
+/// The spans that people ask for, and when they end: a minute more or less makes no other span.
+fn known(from: &Parameter, now: Timestamp) -> ([(&'static str, i64); 3], i64) {
+    let (known, step) = if matches!(from.kind, ParameterKind::Date { .. }) { (DAYS, DAY) } else { (MOMENTS, 60) };
+    (known, now.as_unix().div_euclid(step) * step)
+}
+
+/// What was said, and this span before now.
+fn within(said: &BTreeMap<String, String>, from: &Parameter, to: Option<&Parameter>, now: i64, span: i64) -> BTreeMap<String, String> {
+    let mut arguments = said.clone();
+    arguments.insert(from.name.clone(), written(now - span, from));
+    match to {
+        Some(to) if to.required => drop(arguments.insert(to.name.clone(), written(now, to))),
+        Some(to) => drop(arguments.remove(&to.name)),
+        None => {}
+    }
+    arguments
 }
 
 fn periods(seat: &Seat, action: &Action, said: &BTreeMap<String, String>, period: &Parameter) -> Vec<Range> {

@@ -94,7 +94,12 @@ pub(crate) async fn show(
             }
         });
     }
-    let is_complete = action.parameters.iter().all(|parameter| !parameter.required || said.contains_key(&parameter.name));
+    let is_enough = |said: &BTreeMap<String, String>| {
+        action.parameters.iter().all(|parameter| !parameter.required || said.contains_key(&parameter.name))
+    };
+    // A chart is there before anybody has said of which days.
+    let said = Range::usual(action, &said, site.keyfob.now()).filter(is_enough).unwrap_or(said);
+    let is_complete = is_enough(&said);
     let (mut status, mut section, mut ranges) = (StatusCode::OK, None, Range::all(&seat, action, &said, None, site.keyfob.now()));
     if is_complete {
         let content = match call(&site, &seat, action, &said).await {
