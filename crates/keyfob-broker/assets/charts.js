@@ -16,7 +16,7 @@
   };
   const faded = (rgb) => rgb.replace(/^rgb\((.*)\)$/, "rgba($1, .12)");
   const short = (value) => (value == null ? "–" : String(Math.round(value * 100) / 100));
-  const moment = (seconds) => new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const moment = (seconds) => new Date(seconds * 1000).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
 
   const draw = (figure) => {
     const data = JSON.parse(figure.dataset.plot);

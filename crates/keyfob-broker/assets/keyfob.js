@@ -6,7 +6,8 @@ for (const moment of document.querySelectorAll("time[datetime]")) {
   const at = new Date(moment.dateTime);
   if (Number.isNaN(at.getTime())) continue;
   moment.title = moment.textContent;
-  moment.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  // As the page has them, and the command: 2026-11-21 14:03.
+  moment.textContent = at.toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
 }
 
 // Buttons that copy. They are hidden in the page: without script they would do nothing.
@@ -32,10 +33,13 @@ if (find) {
   const list = document.getElementById(find.dataset.list);
   const told = document.getElementById(find.dataset.told);
   const nothing = document.getElementById(find.dataset.nothing);
+  const whole = list.classList.contains("all");
   const narrow = () => {
     const wanted = new FormData(find);
     const words = (wanted.get("q") || "").toLowerCase().split(/\s+/).filter(Boolean);
     const kind = wanted.get("kind") || "";
+    // A small screen shows the first of them, until something is looked for.
+    list.classList.toggle("all", whole || words.length > 0 || kind !== "");
     let count = 0;
     for (const item of list.children) {
       const fits = words.every((word) => item.dataset.words.includes(word)) && (!kind || item.dataset.kind === kind);

@@ -20,6 +20,8 @@ struct Page {
     frame: Frame,
     entries: Vec<Entry>,
     found: usize,
+    /// Whether a small screen shows all of them, too.
+    is_all: bool,
     q: String,
     kind: String,
 }
@@ -61,7 +63,9 @@ pub(crate) async fn show(
         Some(visit) => Frame::of(visit, site.take_notice(visit).await),
         None => Frame::new(None),
     };
-    let page = Page { frame, found: entries.iter().filter(|entry| entry.is_found).count(), entries, q, kind };
+    // What was searched for is short, or wanted.
+    let is_all = !q.is_empty() || !kind.is_empty() || !said("all").is_empty();
+    let page = Page { frame, is_all, found: entries.iter().filter(|entry| entry.is_found).count(), entries, q, kind };
     Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
 }
 
