@@ -19,6 +19,9 @@ pub(crate) enum Goal {
     AtMost(f64),
     /// Ours is at least that.
     AtLeast(f64),
+    /// Ours is the limit, no more and no less: of what has to be done for each, once.
+    #[allow(dead_code, reason = "of two programs with this table one has such a row")]
+    Exactly,
     /// Told, not judged.
     Told,
 }
@@ -39,6 +42,7 @@ impl Row {
             Goal::Ratio(most) => self.ratio().map(|ratio| ratio <= most),
             Goal::AtMost(most) => Some(self.ours <= most),
             Goal::AtLeast(least) => Some(self.ours >= least),
+            Goal::Exactly => self.limit.map(|limit| (self.ours - limit).abs() < f64::EPSILON),
             Goal::Told => None,
         }
     }
@@ -76,6 +80,7 @@ fn line(row: &Row) -> String {
         Goal::Ratio(most) => format!("≤ {} ×", rounded(*most)),
         Goal::AtMost(most) => format!("≤ {most} {unit}"),
         Goal::AtLeast(least) => format!("≥ {least} {unit}"),
+        Goal::Exactly => "exactly".to_owned(),
         Goal::Told => String::new(),
     };
     let verdict = match row.holds() {
@@ -96,5 +101,17 @@ fn shown(value: f64) -> String {
         value if value >= 1000.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),
         value => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_is_no_more_and_no_less() {
+        let row =
+            |ours: f64| Row { work: String::new(), limit_is: String::new(), ours, limit: Some(2000.0), unit: "", goal: Goal::Exactly };
+        assert_eq!([1999.0, 2000.0, 2001.0].map(|ours| row(ours).holds()), [Some(false), Some(true), Some(false)]);
     }
 }
