@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use keyfob_interop::{Browser, Home, Program, http, tools};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The web app as somebody tries it, and the browser in front of it.
 struct Tried {
@@ -58,6 +58,57 @@ impl Tried {
         self.browser.run(&script).as_str().unwrap_or_else(|| panic!("no link {text} on {page}: {}", self.browser.source())).to_owned()
     }
 
+    /// Puts the pointer over the middle of the first such element, and presses nothing.
+    fn hover(&self, css: &str) {
+        let script = format!(
+            "const there = document.querySelector('{css}');
+             there.scrollIntoView({{ block: 'center' }});
+             const box = there.getBoundingClientRect();
+             return [box.x + box.width / 2, box.y + box.height / 2];"
+        );
+        let place = self.browser.run(&script);
+        self.browser.devtools("Input.dispatchMouseEvent", &json!({ "type": "mouseMoved", "x": place[0], "y": place[1] }));
+    }
+
+    /// Presses a key, and lets it go.
+    fn press(&self, key: &str) {
+        let (code, text) = match key {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            other => panic!("{other} is not on this keyboard"),
+        };
+        let mut event = json!({ "key": key, "code": key, "windowsVirtualKeyCode": code });
+        for (kind, text) in [("keyDown", text), ("keyUp", "")] {
+            event["type"] = kind.into();
+            event["text"] = text.into();
+            self.browser.devtools("Input.dispatchKeyEvent", &event);
+        }
+    }
+
+    /// Goes on with the keyboard until such an element is in focus. Whoever sees the page sees where they are, at each step.
+    fn tab_to(&self, css: &str) {
+        const FAR: usize = 60;
+        for _ in 0..FAR {
+            self.press("Tab");
+            let focused = self.browser.run(&format!(
+                "const at = document.activeElement;
+                 const style = getComputedStyle(at);
+                 const is_seen = style.outlineStyle !== 'none' || style.boxShadow !== 'none' || at === document.body;
+                 const before = window.cameFrom;
+                 const is_in_order = !before || !before.isConnected || at === document.body
+                     || Boolean(before.compareDocumentPosition(at) & Node.DOCUMENT_POSITION_FOLLOWING);
+                 window.cameFrom = at;
+                 return [at.matches('{}'), is_seen, is_in_order, at.outerHTML.slice(0, 200)];",
+                css.replace('\'', "\\'")
+            ));
+            assert_eq!((&focused[1], &focused[2]), (&Value::Bool(true), &Value::Bool(true)), "not seen, or out of order: {focused}");
+            if focused[0] == true {
+                return;
+            }
+        }
+        panic!("{css} is not in reach of the keyboard on {}", self.browser.url());
+    }
+
     /// Light or dark, by the settings' form.
     fn look(&self, theme: &str) {
         self.open("/settings");
@@ -81,8 +132,27 @@ fn every_page_is_for_everybody_in_light_and_dark_and_on_a_phone() {
     for account in ["august", "netatmo", "telldus", "fitbit"] {
         tried.connect(account);
     }
-    let mut pages: Vec<String> =
-        ["/nothing", "/connect?q=lock", "/providers/google", "/providers/netatmo", "/accounts/august/logout"].map(Into::into).into();
+    judged.extend(shown_once(&tried, &axe));
+    let mut pages: Vec<String> = [
+        "/nothing",
+        "/connect?q=lock",
+        "/providers/google",
+        "/providers/netatmo",
+        "/providers/august/revoke",
+        "/accounts/august/logout",
+        "/settings/programs",
+        "/invite?token=0000000000000000000000000000000000000000000000000000000000000000",
+        "/accounts/fitbit/do/heart",
+        "/accounts/fitbit/do/sleep",
+        "/accounts/telldus/do/history?id=240001",
+    ]
+    .map(Into::into)
+    .into();
+    for (page, link) in
+        [("/keys", "Revoke"), ("/people", "Revoke all accounts"), ("/people", "Remove"), ("/accounts/netatmo", "All it measures")]
+    {
+        pages.push(tried.link(page, link));
+    }
     pages.extend(["august", "netatmo", "telldus", "fitbit"].map(|account| format!("/accounts/{account}")));
     for (page, link) in [("/accounts/netatmo", "Temperature"), ("/accounts/august", "Front Door"), ("/accounts/telldus", "Dim")] {
         pages.push(tried.link(page, link));
@@ -107,15 +177,66 @@ fn every_page_is_for_everybody_in_light_and_dark_and_on_a_phone() {
     let found: Vec<String> = judged.into_iter().flatten().collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
     // What is not there is told to the console by the browser itself.
-    let complaints: Vec<String> = browser.complaints().into_iter().filter(|complaint| !complaint.contains("/nothing")).collect();
+    let complaints: Vec<String> =
+        browser.complaints().into_iter().filter(|complaint| !["/nothing", "/invite"].iter().any(|page| complaint.contains(page))).collect();
     assert_eq!(complaints, Vec::<String>::new(), "no policy is broken");
 
     browser.screen(360, 740);
-    for page in &pages {
-        tried.open(page);
-        let width = browser.run("return document.documentElement.scrollWidth");
-        assert_eq!(width, 360, "{page} scrolls sideways on a phone");
+    for theme in ["light", "dark"] {
+        tried.look(theme);
+        for page in &pages {
+            tried.open(page);
+            let width = browser.run("return document.documentElement.scrollWidth");
+            assert_eq!(width, 360, "{page} scrolls sideways on a phone, {theme}");
+        }
     }
+    // A list of more than a hundred is not scrolled through with a thumb.
+    browser.screen(390, 844);
+    tried.open("/connect");
+    let screens = browser.run("return document.documentElement.scrollHeight / innerHeight;").as_f64().expect("a number");
+    assert!(screens < 8.0, "{screens} screens of services");
+    browser.click("#more a");
+    browser.shows("h1", "Connect");
+    let all = browser.run("return [...document.querySelectorAll('#list > li')].filter((item) => item.offsetHeight > 0).length;");
+    assert!(all.as_u64().is_some_and(|all| all > 100), "{all}");
+}
+
+/// Pages that are shown once: what is made, what is opened by a link, what comes at its end. What axe finds on them.
+fn shown_once(tried: &Tried, axe: &str) -> Vec<Vec<String>> {
+    let browser = &tried.browser;
+    let mut judged = Vec::new();
+    tried.open("/keys");
+    browser.fill("#f-name", "cron");
+    browser.fill("#f-allow", "GET /users/locks/**");
+    browser.click("form[action='/keys'] button.primary");
+    browser.shows("main", "not shown again");
+    judged.push(judge(browser, axe));
+    tried.open("/people");
+    browser.fill("form[action='/people/invite'] input[name=name]", "Robin");
+    browser.click("form[action='/people/invite'] button");
+    let invitation = browser.attribute("#f-link", "value").expect("a link");
+    judged.push(judge(browser, axe));
+    tried.open("/settings/programs");
+    browser.fill("form[action='/settings/programs/tokens'] input[name=name]", "deploy");
+    browser.click("form[action='/settings/programs/tokens'] button.primary");
+    let bearer = format!("Bearer {}", browser.attribute("#f-token", "value").expect("a token"));
+    judged.push(judge(browser, axe));
+    browser.open(&invitation);
+    browser.shows("main", "Robin");
+    judged.push(judge(browser, axe));
+    // Somebody else connects an account for the owner, who made the link.
+    let wanted = br#"{"provider":"netatmo","account":"netatmo/robin"}"#;
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    let made = http::send("POST", &format!("{}/v1/connect-links", tried.origin), &headers, wanted).expect("an answer");
+    let link: Value = serde_json::from_str(&made.text()).expect("JSON");
+    browser.open(link["url"].as_str().unwrap_or_else(|| panic!("no link: {link}")));
+    browser.shows("main", "Netatmo");
+    judged.push(judge(browser, axe));
+    browser.click("main form button");
+    browser.click("#approve");
+    browser.shows("h1", "is connected");
+    judged.push(judge(browser, axe));
+    judged
 }
 
 /// What axe finds serious or critical on the page that is open.
@@ -164,6 +285,125 @@ fn charts_are_drawn_with_script_and_without() {
     browser.follow("Week");
     browser.shows("nav.choices [aria-current]", "Week");
     browser.attribute(".plot .picture canvas", "width");
+}
+
+/// Each series that the pretend providers have: drawn, looked at, and told in numbers where the pointer is.
+#[test]
+fn every_kind_of_series_is_a_chart_that_says_what_it_shows() {
+    let Some(tried) = Tried::start() else { return };
+    let browser = &tried.browser;
+    tried.sign_in();
+    for account in ["netatmo", "telldus", "fitbit"] {
+        tried.connect(account);
+    }
+    let temperature = tried.link("/accounts/netatmo", "Temperature");
+    let mut pages: Vec<(String, &str)> = [("CO2", "ppm"), ("Humidity", "%"), ("Pressure", "mbar"), ("Noise", "dB"), ("Temperature", "°C")]
+        .map(|(kind, unit)| (temperature.replace("types=Temperature", &format!("types={kind}")), unit))
+        .into();
+    for (page, word) in [
+        ("/accounts/telldus/do/history?id=240001", "On"),
+        ("/accounts/fitbit/do/heart", "At rest"),
+        // Nothing has to be said first.
+        ("/accounts/fitbit/do/sleep", "Asleep"),
+    ] {
+        pages.push((page.to_owned(), word));
+    }
+    for (page, told) in pages {
+        tried.open(&page);
+        browser.attribute(".plot .picture canvas", "width");
+        tried.hover(".plot .u-over");
+        browser.shows(".plot .hint span", ": ");
+        let words = browser.text(".plot .hint span");
+        assert!(words.contains(told) && words.contains(|c: char| c.is_ascii_digit()), "{page}: {words}");
+        let drawn = browser.picture(".plot .picture");
+        let (colours, dots) = browser.colours(&drawn);
+        assert!(colours > 5 && dots > 1000, "a blank chart on {page}: {colours} colours, {dots} dots");
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_keyboard_is_enough() {
+    let Some(tried) = Tried::start() else { return };
+    let browser = &tried.browser;
+    browser.open(&tried.link);
+    tried.tab_to("main form button");
+    tried.press("Enter");
+    browser.shows("main", "signed in as the owner");
+    // The first stop leads past the navigation.
+    tried.open("/");
+    tried.press("Tab");
+    let first = browser.run("return document.activeElement.getAttribute('href');");
+    assert_eq!(first, "#main", "{first}");
+    tried.open("/");
+    tried.tab_to("form[action='/connect/august'] button");
+    tried.press("Enter");
+    browser.shows("main", "Demo app");
+    browser.click("#approve");
+    browser.shows("main", "is connected.");
+    tried.tab_to("main .things h3 a");
+    tried.press("Enter");
+    browser.shows("main", "Town House");
+    tried.tab_to("main a[href*='lock-now'], main a[href*='unlock-now']");
+    tried.press("Enter");
+    browser.shows("main", "nothing real moves");
+    tried.tab_to("form.ask button.primary");
+    tried.press("Enter");
+    browser.shows("main", "Done.");
+}
+
+#[test]
+fn what_script_adds_does_what_it_says() {
+    let Some(tried) = Tried::start() else { return };
+    let browser = &tried.browser;
+    tried.sign_in();
+    // The redirect URI to register, to the byte.
+    tried.open("/providers/netatmo");
+    browser.click("main details summary");
+    browser.run("navigator.clipboard.writeText = async (text) => { window.copied = text; };");
+    browser.click("button[data-copy]");
+    browser.shows("button[data-copy] span", "Copied");
+    let copied = browser.run("return window.copied;");
+    assert_eq!(copied, format!("{}/callback/netatmo", tried.origin));
+    assert_eq!(browser.text(".copy .code"), copied.as_str().expect("text"));
+    // And what is shown once.
+    tried.open("/settings/programs");
+    browser.fill("form[action='/settings/programs/tokens'] input[name=name]", "deploy");
+    browser.click("form[action='/settings/programs/tokens'] button.primary");
+    let token = browser.attribute("#f-token", "value").expect("a token");
+    browser.run("navigator.clipboard.writeText = async (text) => { window.copied = text; };");
+    browser.click("button[data-copy]");
+    browser.shows("button[data-copy] span", "Copied");
+    assert_eq!(browser.run("return window.copied;"), token);
+
+    // The list gets shorter while somebody types, and nobody is asked.
+    tried.open("/connect");
+    let shown = || {
+        let script = "return [...document.querySelectorAll('#list > li')].filter((item) => item.offsetHeight > 0).length;";
+        browser.run(script).as_u64().expect("a number")
+    };
+    let all = shown();
+    browser.fill("#q", "smart locks");
+    let few = shown();
+    assert!(few > 0 && few < 10 && all > 20, "{few} of {all}");
+    assert_eq!(browser.text("#told"), format!("{few} services"));
+    tried.press("Enter");
+    assert_eq!(browser.url(), format!("{}/connect", tried.origin));
+    assert!(!browser.has("#nothing:not([hidden])"));
+    browser.fill("#q", " and nothing else");
+    assert!(browser.has("#nothing:not([hidden])") && shown() == 0);
+
+    // A button that is pressed twice sends once.
+    tried.open("/");
+    let sent = browser.run(
+        "const form = document.querySelector(\"form[action='/connect/august']\");
+         let sent = 0;
+         addEventListener('submit', (event) => { if (!event.defaultPrevented) sent += 1; event.preventDefault(); });
+         form.requestSubmit();
+         form.requestSubmit();
+         return sent;",
+    );
+    assert_eq!(sent, 1);
 }
 
 #[test]

@@ -90,7 +90,17 @@ fn august_from_connect_to_unlock_in_a_browser() {
     browser.shows("h1", "nlock");
     browser.click("form.ask button.primary");
     browser.shows("main", "unlocked");
-    assert_eq!(site.house.world.lines("august").iter().filter(|line| line.starts_with("PUT ") && line.contains("/unlock")).count(), 1);
+    let put = |what: &str| site.house.world.lines("august").iter().filter(|line| line.starts_with("PUT ") && line.contains(what)).count();
+    assert_eq!((put("/unlock"), put("/lock")), (1, 0));
+    // And back.
+    browser.follow("Lock");
+    browser.shows("h1", "ock");
+    assert_eq!(put("/lock"), 0);
+    browser.click("form.ask button.primary");
+    browser.shows("main", "Done.");
+    browser.shows("main", "Front Door");
+    assert!(!browser.text("main").contains("unlocked"), "{}", browser.text("main"));
+    assert_eq!((put("/unlock"), put("/lock")), (1, 1));
     assert_eq!(browser.complaints(), Vec::<String>::new(), "the console is quiet: no policy is broken");
 
     // No secret in page, logs, or the debug log.
@@ -162,6 +172,24 @@ fn a_denial_gets_a_page_and_the_next_try_works() {
     assert!(!page.contains("Front Door"), "{page}");
     site.connect(&browser);
     assert!(browser.text("main").contains("Front Door"));
+}
+
+/// A2: an answer with another state, in the very browser that began. Refused; the login lives on.
+#[test]
+fn a2_a_wrong_state_is_refused_in_a_browser_and_the_login_goes_on() {
+    let Some(browser) = Browser::start() else { return };
+    let site = Site::august();
+    browser.open(&site.origin);
+    browser.click("form[action^='/connect'] button");
+    browser.shows("main", "Demo app");
+    let consent = browser.url();
+    browser.open(&format!("{}/callback?code=a-code-of-somebodys&state=a-state-of-nobodys", site.origin));
+    browser.shows("h1", "Not our answer");
+    assert!(!site.house.world.lines("august").iter().any(|line| line.contains("/access_token")), "the code was sent");
+    browser.open(&consent);
+    browser.click("#approve");
+    browser.arrives(&site.origin);
+    browser.shows("main", "Front Door");
 }
 
 /// A3, A13: a login that one browser began is finished by another. Refused; the first one's login lives on.
