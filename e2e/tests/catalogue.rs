@@ -275,7 +275,8 @@ fn page(found: &Findings, files: usize) -> String {
          Where files share a habit, {OF_A_KIND} of them stand for all (`KEYFOB_ALL_MUTANTS=1` takes every one): {walked} changes were walked, of which {passed} went unnoticed.\n\
          {refused} more make a file that is refused when it is read, so that no walk begins; they prove nothing of the walk, and are counted apart.\n\n\
          ## What goes unnoticed\n\n\
-         | field | change | files | why |\n|---|---|---|---|\n",
+         The files are examples: of each habit, those that were taken.\n\n\
+         | field | change | for example in | why |\n|---|---|---|---|\n",
         independent = with(|provider| &provider.independent_client),
         live = with(|provider| &provider.verified),
     );

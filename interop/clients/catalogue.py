@@ -31,7 +31,9 @@ def here(url):
 scopes = oauth2.get('scopes', [])
 scope = oauth2.get('scope_separator', ' ').join(scopes) or None
 pkce = None if oauth2.get('pkce') == 'off' else 'S256'
-session = OAuth2Session(client_id, redirect_uri='http://localhost/callback', scope=scope, pkce=pkce)
+# Where the provider gave the address a name of its own, that is what one passes in its place.
+redirect_uri = oauth2.get('redirect_name', 'http://localhost/callback').format(**fields)
+session = OAuth2Session(client_id, redirect_uri=redirect_uri, scope=scope, pkce=pkce)
 if 'BARE' not in os.environ:
     fixes = importlib.import_module('requests_oauthlib.compliance_fixes.' + name)
     session = getattr(fixes, name + '_compliance_fix')(session)

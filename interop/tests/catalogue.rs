@@ -10,9 +10,9 @@ use keyfob_sandbox::Imitation;
 /// Its fixes.
 const FIXES: [&str; 9] = ["douban", "ebay", "facebook", "fitbit", "instagram", "mailchimp", "plentymarkets", "slack", "weibo"];
 
-/// Those whose files are in `providers/`, for the imitation alone. eBay wants a name of its own (RuName) where RFC 6749 §3.1.2 has the redirect URI, which
-/// this client does not know; the catalogue's file does. Where logins begin at plentymarkets is in no page that was found, so it is not in the catalogue.
-const NO_LOGIN: [&str; 2] = ["ebay", "plentymarkets"];
+/// Those whose files are in `providers/`, for the imitation alone. plentymarkets has no login by a browser, but takes the person's password, so it is not in
+/// the catalogue; the address at which its imitation's logins begin is made up.
+const NO_LOGIN: [&str; 1] = ["plentymarkets"];
 
 /// Where the client does not get through without its fix: so the imitation has the habit, and the fix is what copes with it. The others fix what this
 /// provider no longer does (`facebook`), what the client takes by now (`douban`, `mailchimp`), how errors are told (`fitbit`), or how a token is sent that it would
@@ -25,7 +25,7 @@ fn an_independent_client_gets_through_with_what_it_knows_of_each_provider() {
         let Some((end, refusals)) = walked(name, &[]) else { return };
         assert!(end.success && refusals.is_empty(), "{name}: {refusals:?} {end:#?}");
         let renews = end.lines.iter().any(|line| line.contains("\"refresh_token\""));
-        assert_eq!(end.lines.iter().any(|line| line.starts_with("called again 200")), renews, "{name}: {end:#?}");
+        assert_eq!(end.lines.iter().any(|line| line.starts_with("called again 200")), renews && name != "slack", "{name}: {end:#?}");
         assert_eq!(end.lines.iter().any(|line| line.starts_with("called 200")), name != "slack", "{name}: {end:#?}");
     }
 }

@@ -134,6 +134,14 @@ impl Context {
             ));
         }
         catalogue.get(name).map_err(|unknown| {
+            if let Some(gone) = &unknown.gone {
+                let next = match &gone.successor {
+                    Some(name) if catalogue.get(name).is_ok() => format!("what took its place: keyfob login {name}"),
+                    Some(page) => format!("what took its place: {page}"),
+                    None => "nothing that is known here took its place; keyfob provider list shows what there is".to_owned(),
+                };
+                return Card::usage(unknown.to_string(), gone.note.clone(), next);
+            }
             let why = match &unknown.nearest {
                 Some(nearest) => format!("the nearest name is \"{nearest}\""),
                 None => format!("{} are known, and none has a name like it", catalogue.names().count()),
@@ -149,7 +157,8 @@ impl Context {
     /// The provider that the first word of a short form means; what it means otherwise may be a verb that was mistyped.
     pub(crate) async fn provider_or_verb(&self, word: &str) -> Result<Provider, Card> {
         let name = word.split('/').next().unwrap_or(word);
-        if self.catalogue().get(name).is_ok() || !self.catalogue().problems().is_empty() {
+        let is_known = self.catalogue().get(name).is_ok() || self.catalogue().gone(name).is_some();
+        if is_known || !self.catalogue().problems().is_empty() {
             return self.provider(name).await;
         }
         let accounts = self.accounts().await?;

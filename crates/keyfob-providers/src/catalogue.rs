@@ -1,13 +1,14 @@
 //! The catalogue: the embedded files, and the user's own over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use keyfob_proto::scrub::printable;
 
-use crate::embedded::EMBEDDED;
+use crate::embedded::{EMBEDDED, RETIRED};
+use crate::gone::Gone;
 use crate::problem::Problem;
 use crate::provider::Provider;
 use crate::{file, nearest};
@@ -18,6 +19,8 @@ use crate::{file, nearest};
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     providers: BTreeMap<String, Entry>,
+    /// Of the user's own files, those of providers that have ended.
+    gone: BTreeMap<String, Gone>,
     problems: Vec<Problem>,
 }
 
@@ -59,7 +62,23 @@ impl Catalogue {
         self.providers.get(name).map(Entry::provider).ok_or_else(|| UnknownProvider {
             name: printable(name),
             nearest: nearest::nearest(name, self.providers.keys().map(String::as_str)).map(str::to_owned),
+            gone: self.gone(name).map(Box::new),
         })
+    }
+
+    /// A provider that has ended, by its name: nobody can log in, and there is to say since when and where to go instead.
+    pub fn gone(&self, name: &str) -> Option<Gone> {
+        let embedded = || {
+            let (file, text) = RETIRED.iter().find(|(file, _)| stem(file) == name)?;
+            file::read_gone(text, file)?.ok()
+        };
+        self.gone.get(name).cloned().or_else(embedded)
+    }
+
+    /// All providers that have ended, by name.
+    pub fn all_gone(&self) -> Vec<Gone> {
+        let names: BTreeSet<&str> = self.gone.keys().map(String::as_str).chain(RETIRED.iter().map(|(file, _)| stem(file))).collect();
+        names.into_iter().filter(|name| !self.providers.contains_key(*name)).filter_map(|name| self.gone(name)).collect()
     }
 
     /// The file of a provider as text. Where the user's own file changes one that comes with the program, it is the one that comes with it.
@@ -94,6 +113,11 @@ impl Catalogue {
     }
 
     fn add(&mut self, text: &str, file_name: &str) -> Option<String> {
+        if let Some(Ok(gone)) = check_gone(text, file_name) {
+            let name = gone.name.clone();
+            self.gone.insert(name.clone(), gone);
+            return Some(name);
+        }
         match file::read(text, file_name, base) {
             Ok(provider) => {
                 let name = provider.name.clone();
@@ -158,6 +182,14 @@ pub fn check(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
     file::read(text, file_name, base)
 }
 
+/// Checks the file of a provider that has ended: one that says `retired` and has no endpoints, of a name that no other file has. `None` for any other.
+pub fn check_gone(text: &str, file_name: &str) -> Option<Result<Gone, Vec<Problem>>> {
+    let read = file::read_gone(text, file_name)?;
+    // A file without kind changes the one that is there.
+    let changes = matches!(&read, Ok(gone) if base(&gone.name).is_some());
+    (!changes).then_some(read)
+}
+
 /// No provider has this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownProvider {
@@ -165,11 +197,16 @@ pub struct UnknownProvider {
     pub name: String,
     /// The one that was perhaps meant.
     pub nearest: Option<String>,
+    /// The one of this name that has ended.
+    pub gone: Option<Box<Gone>>,
 }
 
 impl fmt::Display for UnknownProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no provider is called \"{}\"", self.name)
+        match &self.gone {
+            Some(gone) => gone.fmt(f),
+            None => write!(f, "no provider is called \"{}\"", self.name),
+        }
     }
 }
 

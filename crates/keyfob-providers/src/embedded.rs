@@ -2,10 +2,20 @@
 
 /// Name and text of each file.
 macro_rules! embedded {
-    ($($file:literal,)*) => { &[$(($file, include_str!(concat!("../data/", $file)))),*] };
+    ($folder:literal, $($file:literal,)*) => { &[$(($file, include_str!(concat!("../", $folder, "/", $file)))),*] };
 }
 
+/// Those that have ended.
+pub(crate) const RETIRED: &[(&str, &str)] = embedded! {
+    "retired",
+    "etsy-v2.toml",
+    "goodreads.toml",
+    "pocket.toml",
+    "xero-oauth1.toml",
+};
+
 pub(crate) const EMBEDDED: &[(&str, &str)] = embedded! {
+    "data",
     "acme-oidc.toml",
     "acme.toml",
     "airtable.toml",
@@ -82,10 +92,12 @@ pub(crate) const EMBEDDED: &[(&str, &str)] = embedded! {
     "quickbooks.toml",
     "ravelry.toml",
     "reddit.toml",
+    "runkeeper.toml",
     "salesforce.toml",
     "schoology.toml",
     "shopify.toml",
     "slack-openid.toml",
+    "slack-user.toml",
     "slack.toml",
     "smartcar.toml",
     "smartthings.toml",

@@ -13,6 +13,7 @@ mod action;
 mod catalogue;
 mod embedded;
 mod file;
+mod gone;
 mod habits;
 mod jq;
 mod moment;
@@ -27,7 +28,8 @@ mod spec;
 mod table;
 
 pub use action::{Action, ActionRequest, Unreadable};
-pub use catalogue::{Catalogue, UnknownProvider, check};
+pub use catalogue::{Catalogue, UnknownProvider, check, check_gone};
+pub use gone::Gone;
 pub use nearest::nearest;
 pub use pages::{Counts, Pages};
 pub use parameter::{Parameter, ParameterKind};

@@ -55,13 +55,61 @@ fn the_embedded_list_is_the_folder() {
     assert!(catalogue.iter().map(|provider| provider.name.as_str()).eq(catalogue.names()));
 }
 
+/// Providers that have ended have a file each, which says so, and nobody can mistake them for others.
+#[test]
+fn who_has_ended_is_told_with_the_day_and_the_successor() {
+    let catalogue = Catalogue::embedded();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("retired");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").path())
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).expect("text");
+            let file = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let gone = keyfob_providers::check_gone(&text, &file).expect("of a provider that has ended").expect("clean");
+            assert_eq!(format!("{}.toml", gone.name), file);
+            gone.name
+        })
+        .collect();
+    files.sort();
+    assert_eq!(catalogue.all_gone().into_iter().map(|gone| gone.name).collect::<Vec<_>>(), files, "the embedded list is the folder");
+    for gone in catalogue.all_gone() {
+        assert!(gone.successor.is_none_or(|name| catalogue.get(&name).is_ok()), "{}: a successor that is not there", gone.name);
+        assert!(catalogue.names().all(|name| name != gone.name));
+    }
+    let unknown = catalogue.get("xero-oauth1").expect_err("it has ended");
+    assert_eq!(unknown.to_string(), "Xero (OAuth 1.0a) has ended, on 2021-09-30");
+    assert_eq!(unknown.gone.and_then(|gone| gone.successor).as_deref(), Some("xero"));
+    let broken = "status = \"retired\"\ntitle = \"Old\"\nscopes = {}\n";
+    let problems = keyfob_providers::check_gone(broken, "old.toml").expect("one of these").expect_err("broken");
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    for missing in ["about is missing", "retired is missing", "sources is missing", "the unknown key scopes"] {
+        assert!(told.iter().any(|problem| problem.contains(missing)), "{missing}: {told:?}");
+    }
+    // Over a provider that is there such a file changes its status, and ends nothing.
+    let pocket = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("retired/pocket.toml")).expect("text");
+    assert!(keyfob_providers::check_gone(&pocket.replace("\"pocket\"", "\"telldus\""), "telldus.toml").is_none());
+}
+
 /// A scope that is asked for is one of those that the file explains: what is mistyped is refused by the provider only when somebody logs in.
 #[test]
 fn scopes_that_are_asked_for_are_explained() {
-    for provider in Catalogue::embedded().iter().filter(|provider| !provider.scopes.is_empty()) {
+    for provider in Catalogue::embedded().iter().filter(|provider| provider.status != Status::Sandbox) {
         for scope in provider.default_scopes() {
             assert!(provider.scopes.iter().any(|(name, _)| name == scope), "{}: {scope}", provider.name);
         }
+    }
+}
+
+/// What a person needs before anything else: where the provider is, and what to do there to get an app.
+#[test]
+fn every_file_says_where_it_is_and_how_an_app_is_registered() {
+    for provider in Catalogue::embedded().iter().filter(|provider| provider.status != Status::Sandbox) {
+        let name = &provider.name;
+        assert!(provider.homepage.as_deref().is_some_and(|url| url.starts_with("https://")), "{name}: no homepage");
+        assert!(!provider.client.register_help.trim().is_empty(), "{name}: nothing says how an app is registered");
+        let where_to = provider.client.register_url.as_deref();
+        assert!(where_to.is_none_or(|url| url.starts_with("https://")), "{name}: {where_to:?}");
     }
 }
 

@@ -21,53 +21,87 @@ const LOOKED_AT: &str = "
     trello tripit tumblr tumblr-oauth1 twitch twitter twitter-oauth1 typeform unsplash vimeo wahoo wakatime wechat whoop withings woocommerce wordpress xero
     xero-oauth1 xing yahoo yale-global yandex zendesk zoho zoom";
 
-/// Those that a file cannot say: name, title, what is missing.
-const UNSAYABLE: &[(&str, &str, &str)] = &[
-    (
-        "apple",
-        "Sign in with Apple",
-        "Its client secret is a JWT that the app signs anew every few months (ES256, the team's id as issuer), in the place of a secret: no way of client \
-         authentication that has a name. And where a scope is asked for, the answer comes as a POST (`form_post`), which a listener of ours does not take.",
-    ),
-    (
-        "magento2",
-        "Adobe Commerce (Magento 2)",
-        "No person is sent anywhere: an administrator activates the integration, and the shop POSTs key, secret and verifier to a URL of the app's. There is no \
-         answer that a login of ours could be waiting for. Nor can tokens made so be imported: that takes a file, and no file goes without an address where a \
-         person approves.",
-    ),
-    ("plentymarkets", "plentymarkets", "Where its logins begin is in no page that was found."),
-    (
-        "stripe",
-        "Stripe Apps",
-        "The token endpoint wants the account's API key as the name of Basic, and no client id: no way of client authentication that has a name.",
-    ),
-    (
-        "wechat",
-        "WeChat",
-        "Its authorization URL has to end in a fragment (`#wechat_redirect`), where RFC 6749 §3.1 allows none, and errors of its token endpoint are \
-         `{\"errcode\":…,\"errmsg\":…}` with status 200. The rest can be said: names of its own, a GET for tokens, `openid` in the query of every call.",
-    ),
+/// A provider without a file, and why.
+struct LeftOut {
+    name: &'static str,
+    title: &'static str,
+    why: &'static str,
+    /// The page that says so, and the day on which it was looked at.
+    source: &'static str,
+    checked: &'static str,
+}
+
+/// Those that a file cannot say.
+const UNSAYABLE: &[LeftOut] = &[
+    LeftOut {
+        name: "apple",
+        title: "Sign in with Apple",
+        why: "Its client secret is a JWT that the app signs (ES256, the team's id as issuer, good for half a year at most), sent in the place of a secret: no way \
+              of client authentication that has a name. And where a name or a mail address is asked for, the answer comes as a POST (`form_post`), which a \
+              listener of ours does not take.",
+        source: "https://openauth.js.org/docs/provider/apple",
+        checked: "2026-11-27",
+    },
+    LeftOut {
+        name: "magento2",
+        title: "Adobe Commerce (Magento 2)",
+        why: "No person is sent anywhere: an administrator activates the integration, and the shop POSTs key, secret, verifier and its address to a URL of the \
+              app's. There is no answer that a login of ours could be waiting for. Nor can tokens made so be imported: that takes a file, and no file goes \
+              without an address where a person approves.",
+        source: "https://developer.adobe.com/commerce/webapi/get-started/authentication/gs-authentication-oauth",
+        checked: "2026-11-27",
+    },
+    LeftOut {
+        name: "plentymarkets",
+        title: "plentymarkets",
+        why: "No browser is sent anywhere: the token is the answer to the person's own name and password (`POST /rest/login`), which Keyfob asks nobody for. \
+              Beside it there are app clients, in beta, whose token URL is another for each shop.",
+        source: "https://developers.plentymarkets.com/en-gb/developers/main/rest-api-guides/getting-started.html",
+        checked: "2026-11-27",
+    },
+    LeftOut {
+        name: "stripe",
+        title: "Stripe Apps",
+        why: "The token endpoint wants the account's API key as the name of Basic, with no password, and no client id: no way of client authentication that has a \
+              name.",
+        source: "https://docs.stripe.com/stripe-apps/api-authentication/oauth",
+        checked: "2026-11-27",
+    },
+    LeftOut {
+        name: "wechat",
+        title: "WeChat",
+        why: "Its authorization URL has to end in a fragment (`#wechat_redirect`), where RFC 6749 §3.1 allows none, and errors of its token endpoint are \
+              `{\"errcode\":…,\"errmsg\":…}` with status 200. The rest can be said: names of its own, a GET for tokens, `openid` in the query of every call.",
+        source: "https://www.codetd.com/en/article/14152046",
+        checked: "2026-11-27",
+    },
 ];
 
 /// Those that could be said, and are not there to be logged in to, or not known well enough.
-const ENDED: &[(&str, &str, &str)] = &[
-    (
-        "beatport",
-        "Beatport",
-        "The OAuth 1 endpoints that catalogues still list are from before its present API, whose logins are in no page that was found.",
-    ),
-    (
-        "deezer",
-        "Deezer",
-        "New apps are not taken, as is generally known, so nobody could log in. It has names of its own (`app_id`, `perms`), and answers by a form.",
-    ),
-    ("etsy-v2", "Etsy (version 2)", "Ended. `etsy` is what came after it."),
-    ("goodreads", "Goodreads", "No new keys since 2020; and OAuth 1.0 before revision A, as TripIt."),
-    ("pocket", "Pocket", "The service has ended. Its three steps were not signed, and no OAuth."),
-    ("polar-v4", "Polar AccessLink (version 4)", "Where its API is was in no page that was found. `polar-v3` is there."),
-    ("runkeeper", "Runkeeper", "Its API is closed to new apps, as far as is known."),
-    ("xero-oauth1", "Xero (OAuth 1)", "Ended. `xero` is what came after it."),
+const UNKNOWN: &[LeftOut] = &[
+    LeftOut {
+        name: "beatport",
+        title: "Beatport",
+        why: "The OAuth 1 API that catalogues still list is gone, and for the one after it (version 4, OAuth 2) no apps are given out: what gets in borrows the \
+              client id of Beatport's own pages.",
+        source: "https://github.com/beetbox/beets/pull/4477",
+        checked: "2026-11-27",
+    },
+    LeftOut {
+        name: "deezer",
+        title: "Deezer",
+        why: "It calls the lifetime of a token `expires`, which no key says; the rest can be said: names of its own (`app_id`, `perms`), an answer that is a form.",
+        source: "https://minim.readthedocs.io/en/dev/api-ref/minim.api.deezer.DeezerAPIClient.html",
+        checked: "2026-11-27",
+    },
+    LeftOut {
+        name: "polar-v4",
+        title: "Polar AccessLink (version 4)",
+        why: "Its endpoints for logins are known, and where its API is was in no page that was found: those that describe AccessLink describe version 3, for which \
+              there is `polar-v3`.",
+        source: "https://pypi.org/project/polar-accesslink",
+        checked: "2026-11-27",
+    },
 ];
 
 /// The most used, each of which says who one is, and has the one list that people come for.
@@ -120,11 +154,12 @@ const WITHOUT: &[(&str, &str)] = &[
 #[test]
 fn every_provider_that_was_looked_at_has_a_file_or_a_reason() {
     let catalogue = Catalogue::embedded();
-    let names: BTreeSet<&str> = catalogue.names().collect();
+    let gone = catalogue.all_gone();
+    let names: BTreeSet<&str> = catalogue.names().chain(gone.iter().map(|gone| gone.name.as_str())).collect();
     let looked_at: BTreeSet<&str> = LOOKED_AT.split_whitespace().collect();
     assert!(looked_at.len() >= 125, "{}", looked_at.len());
-    let left_out: BTreeSet<&str> = UNSAYABLE.iter().chain(ENDED).map(|(name, ..)| *name).collect();
-    assert_eq!(left_out.len(), UNSAYABLE.len() + ENDED.len(), "each once");
+    let left_out: BTreeSet<&str> = UNSAYABLE.iter().chain(UNKNOWN).map(|left| left.name).collect();
+    assert_eq!(left_out.len(), UNSAYABLE.len() + UNKNOWN.len(), "each once");
     let both: Vec<_> = left_out.intersection(&names).collect();
     assert!(both.is_empty(), "left out, and there: {both:?}");
     let neither: Vec<_> = looked_at.iter().filter(|name| !names.contains(*name) && !left_out.contains(*name)).collect();
@@ -162,15 +197,12 @@ fn page() -> String {
          <!-- Made by crates/keyfob-providers/tests/left_out.rs: do not change it here. -->\n\n\
          These were looked at for [the catalogue](catalogue.md), and have no file. What is missing is a fact that no key of [a file](provider-files.md) says yet, or one\n\
          that was found nowhere. Whoever knows better writes a file, or an issue.\n\n\
-         ## What cannot be said\n\n| provider | what is missing |\n|---|---|\n",
+         ## What cannot be said\n\n| provider | what is missing | where that is from |\n|---|---|---|\n",
     );
-    for (_, title, why) in UNSAYABLE {
-        writeln!(page, "| {title} | {why} |").expect("text");
-    }
-    page.push_str("\n## What is not there, or not known\n\n| provider | why |\n|---|---|\n");
-    for (_, title, why) in ENDED {
-        writeln!(page, "| {title} | {why} |").expect("text");
-    }
+    rows(&mut page, UNSAYABLE);
+    page.push_str("\n## What is not there, or not known\n\n| provider | why | where that is from |\n|---|---|---|\n");
+    rows(&mut page, UNKNOWN);
+    page.push_str("\nProviders that have ended have files, which say so: [the list](providers/README.md#ended).\n");
     page.push_str(
         "\n# Actions that are missing\n\nThe most used providers have two actions at least: `me`, and the one list that people come for. At these, one is not there:\n\n\
          | provider | why |\n|---|---|\n",
@@ -179,6 +211,12 @@ fn page() -> String {
         writeln!(page, "| `{name}` | {why} |").expect("text");
     }
     page
+}
+
+fn rows(page: &mut String, left: &[LeftOut]) {
+    for LeftOut { title, why, source, checked, .. } in left {
+        writeln!(page, "| {title} | {why} | <{source}>, {checked} |").expect("text");
+    }
 }
 
 fn root() -> PathBuf {

@@ -62,6 +62,11 @@ fn index(catalogue: &Catalogue) -> String {
         )
         .expect("text");
     }
+    page.push_str("\n## Ended\n\nNobody can log in to these any more; `keyfob login NAME` says the same.\n\n| provider | since | | in its place |\n|---|---|---|---|\n");
+    for gone in catalogue.all_gone() {
+        let successor = gone.successor.map(|name| format!("[{name}]({name}.md)")).unwrap_or_default();
+        writeln!(page, "| {} (`{}`) | {} | {} | {successor} |", cell(&gone.title), gone.name, gone.on, cell(&gone.note)).expect("text");
+    }
     page
 }
 

@@ -10,6 +10,7 @@
 mod action;
 mod client;
 mod document;
+mod gone;
 mod oauth2;
 mod protocol;
 mod provider;
@@ -19,6 +20,7 @@ mod reference;
 
 use std::path::Path;
 
+use crate::gone::Gone;
 use crate::problem::Problem;
 use crate::provider::Provider;
 use document::{Content, Files, Node};
@@ -27,10 +29,7 @@ use document::{Content, Files, Node};
 pub(crate) fn read(text: &str, file_name: &str, base: impl Fn(&str) -> Option<(String, String)>) -> Result<Provider, Vec<Problem>> {
     let mut files = Files::default();
     let own = files.read(file_name, text)?;
-    let name = match own.get("name").map(|node| &node.value) {
-        Some(Content::Text(name)) => name.clone(),
-        _ => Path::new(file_name).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
-    };
+    let name = name_of(&own, file_name);
     let mut names = vec![file_name.to_owned()];
     let tree = match base(&name).filter(|_| own.get("kind").is_none()) {
         Some((base_name, base_text)) => {
@@ -46,6 +45,27 @@ pub(crate) fn read(text: &str, file_name: &str, base: impl Fn(&str) -> Option<(S
         None => own,
     };
     assemble(&files, &tree, &name, names)
+}
+
+/// Reads the file of a provider that has ended; `None` for any other.
+pub(crate) fn read_gone(text: &str, file_name: &str) -> Option<Result<Gone, Vec<Problem>>> {
+    let mut files = Files::default();
+    let tree = files.read(file_name, text).ok().filter(gone::is_gone)?;
+    let reader = reader::Reader::new(&files);
+    let read = gone::read(&reader, &tree, &name_of(&tree, file_name));
+    let problems = reader.into_problems();
+    Some(match read {
+        Some(gone) if problems.is_empty() => Ok(gone),
+        _ => Err(problems),
+    })
+}
+
+/// What a file calls its provider, or else the file's own name.
+fn name_of(tree: &Node, file_name: &str) -> String {
+    match tree.get("name").map(|node| &node.value) {
+        Some(Content::Text(name)) => name.clone(),
+        _ => Path::new(file_name).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+    }
 }
 
 fn assemble(files: &Files, tree: &Node, name: &str, names: Vec<String>) -> Result<Provider, Vec<Problem>> {

@@ -75,6 +75,8 @@ fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card>
     sheet.print(&context.out)?;
     if search.is_empty() && kind.is_none() {
         context.out.note(&format!("\n{}", counts(catalogue.iter())));
+        let gone: Vec<String> = catalogue.all_gone().iter().map(|gone| format!("{} ({})", gone.name, gone.on)).collect();
+        context.out.note(&format!("Ended, and not listed: {}.", gone.join(", ")));
     }
     context.out.note(
         &context.out.note_paint().dim(&format!("\nkeyfob provider show PROVIDER says more. Your own files go into {}", folder.display())),
@@ -166,7 +168,18 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Card::io(format!("cannot read {shown}"), &error, "check the name and who may read the file").exiting(Exit::Usage)
     })?;
-    let problems = match keyfob_providers::check(&text, &shown) {
+    let read = match keyfob_providers::check_gone(&text, &shown) {
+        Some(Ok(gone)) if context.out.json => {
+            return context.out.json(&json!({"file": shown, "ok": true, "provider": gone.name, "problems": []}));
+        }
+        Some(Ok(gone)) => {
+            context.out.note(&format!("{} {shown} is sound: {gone}", context.out.note_paint().good("✓")));
+            return Ok(());
+        }
+        Some(Err(problems)) => Err(problems),
+        None => keyfob_providers::check(&text, &shown),
+    };
+    let problems = match read {
         Ok(provider) => {
             if context.out.json {
                 return context.out.json(&json!({"file": shown, "ok": true, "provider": provider.name, "problems": []}));
@@ -250,6 +263,8 @@ fn brief(provider: &Provider) -> Value {
         "status": provider.status.name(),
         "about": provider.about,
         "actions": provider.actions.iter().map(|action| action.name.as_str()).collect::<Vec<_>>(),
+        "independent_client": provider.independent_client,
+        "verified": provider.verified,
     })
 }
 
@@ -275,8 +290,6 @@ fn whole(provider: &Provider) -> Value {
         "habits": provider.habits(),
         "actions": actions,
         "sources": provider.sources,
-        "independent_client": provider.independent_client,
-        "verified": provider.verified,
         "files": provider.files,
     });
     if let (Some(described), Value::Object(more)) = (described.as_object_mut(), more) {

@@ -44,7 +44,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("patch", "any"),
     ("post", "any"),
     ("provider check", "{file:s ok:b provider?:s problems:[{file:s line:i column:i message:s hint:s?}]}"),
-    ("provider list", "[{name:s title:s kind:s status:s about:s actions:[s]}]"),
+    ("provider list", "[{name:s title:s kind:s status:s about:s actions:[s] independent_client:s? verified:s?}]"),
     ("provider new", "{name:s file:s}"),
     (
         "provider show",
