@@ -134,8 +134,10 @@ suggested = [\"http://127.0.0.1/callback\"]
 any_port = true
 ";
 
+/// With the line by which editors find the schema, to complete and check what follows.
 fn head(name: &str, title: &str) -> String {
-    format!("name = {}\ntitle = {}\n", quoted(name), quoted(title))
+    let schema = concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/main/docs/provider.schema.json");
+    format!("#:schema {schema}\nname = {}\ntitle = {}\n", quoted(name), quoted(title))
 }
 
 /// A TOML string: what JSON escapes, TOML escapes in the same way.
