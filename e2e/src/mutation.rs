@@ -212,6 +212,7 @@ impl Maker<'_> {
         let default = if kind == "oidc" { "basic" } else { "" };
         self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &["basic", "basic-raw", "post", "none"]);
         self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json", "query", "query-post"]);
+        self.renewal();
         self.pin();
         let pkce = self.text(&["oauth2", "pkce"]).unwrap_or_else(|| "s256".to_owned());
         let (other, reason) = if pkce == "off" { ("s256", None) } else { ("off", Some("none".into())) };
@@ -257,6 +258,20 @@ impl Maker<'_> {
             self.put("oauth2.default_lifetime", "gone", told, &["oauth2", "default_lifetime"], None);
         }
         self.flag("oauth2.rotates", &["oauth2", "rotates"], false);
+    }
+
+    fn renewal(&mut self) {
+        if self.get(&["oauth2", "renewal"]).is_none() {
+            return;
+        }
+        self.put("oauth2.renewal", "gone", "", &["oauth2", "renewal"], None);
+        let (url, grant_type) = (["oauth2", "renewal", "long_lived"], ["oauth2", "renewal", "long_lived_grant_type"]);
+        self.put("oauth2.renewal", "another value", "", &["oauth2", "renewal", "grant_type"], Some("another".into()));
+        if self.get(&url).is_some() {
+            self.put("oauth2.renewal", "another value", "exchanged", &grant_type, Some("another".into()));
+            self.put_all("oauth2.renewal", "one less", "", &[(&url, None), (&grant_type, None)]);
+            self.url("oauth2.renewal", &url);
+        }
     }
 
     fn pin(&mut self) {

@@ -184,6 +184,10 @@ impl Walk<'_> {
             }
             self.renewed(way).await?;
         }
+        if self.habits.renews {
+            self.log_in().await?;
+            self.renewed_in_time().await?;
+        }
         if self.habits.expiries > 0 {
             self.log_in().await?;
             self.ended().await?;
@@ -446,6 +450,17 @@ impl Walk<'_> {
             return Err("the wrong refresh token is kept".to_owned());
         }
         self.is_as_told(&self.session().await?.account(), true)
+    }
+
+    /// Before anything has ended.
+    async fn renewed_in_time(&self) -> Result<(), String> {
+        let before = self.imitation.refreshes();
+        let account = self.session().await?.refresh().await.map_err(|error| format!("a renewal in time: {error}"))?;
+        if self.imitation.refreshes() != before + 1 {
+            return Err("nothing was renewed in time".to_owned());
+        }
+        self.is_as_told(&account, true)?;
+        self.probe().await.map_err(|error| format!("renewed in time: {error}"))
     }
 
     /// The person takes back what they allowed.

@@ -75,7 +75,8 @@ impl Settings {
                     &flow.pushed,
                     &flow.userinfo,
                 ];
-                std::iter::once(&flow.token).chain(more.into_iter().flatten()).collect()
+                let long_lived = flow.renewal.as_ref().and_then(|renewal| Some(&renewal.long_lived.as_ref()?.endpoint));
+                std::iter::once(&flow.token).chain(more.into_iter().flatten()).chain(long_lived).collect()
             }
         };
         let mut origins: Vec<Origin> = endpoints.into_iter().chain([&self.api.base]).map(Endpoint::origin).collect();

@@ -181,6 +181,13 @@ impl TokenSet {
     }
 }
 
+impl OAuth2Tokens {
+    /// Whether the access token renews itself ([`Renewal`](crate::oauth2::Renewal)), which it does while it is good and no longer.
+    pub fn renew_themselves(&self) -> bool {
+        self.refresh.as_ref().is_some_and(|refresh| refresh.same_as(self.access.expose()))
+    }
+}
+
 /// A token answer that was accepted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

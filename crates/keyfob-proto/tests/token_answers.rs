@@ -585,3 +585,35 @@ fn kept_values_come_from_the_answer_and_the_callback() {
     let expected = [("n", "42"), ("realmId", "1234"), ("user_id", "from[2J-answer")];
     assert_eq!(received.kept, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
 }
+
+/// No refresh token comes: what renews is the access token, in the query of a GET, and the login's own is exchanged first.
+#[test]
+fn an_access_token_renews_itself_and_is_kept_as_what_it_is() {
+    let client = oauth2_client(|_, flow| {
+        flow.client_auth = oauth2::ClientAuth::Post;
+        flow.refresh = Some(endpoint("https://graph.example/refresh"));
+        let long_lived = oauth2::LongLived { endpoint: endpoint("https://graph.example/long"), grant_type: "exchange".into() };
+        flow.renewal = Some(oauth2::Renewal { grant_type: "renew".into(), long_lived: Some(long_lived) });
+    });
+    let tokens = |exchange: oauth2::Exchange, access: &str, now| {
+        let body = format!(r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":5184000,"refresh_token":"of-another"}}"#);
+        let keyfob_proto::TokenSet::OAuth2(tokens) = exchange.receive(&json_answer(200, body), now).expect("tokens").tokens else {
+            panic!("OAuth 2")
+        };
+        tokens
+    };
+    let first = tokens(exchange2(&client), "short-1", NOW);
+    let longer = client.long_lived(&first).expect("a request").expect("there is one");
+    let query = |exchange: &oauth2::Exchange| exchange.request().uri().query().map(str::to_owned);
+    assert_eq!(longer.request().method(), http::Method::GET);
+    assert_eq!(query(&longer).unwrap_or_default(), format!("grant_type=exchange&client_secret={CLIENT_SECRET}&access_token=short-1"));
+    let long = tokens(longer, "long-1", NOW);
+    assert!(long.renew_themselves() && long.refresh.as_ref().is_some_and(|refresh| refresh.same_as("long-1")));
+    let renewal = client.refresh(&long).expect("a renewal");
+    assert_eq!(renewal.request().uri().path(), "/refresh");
+    assert_eq!(query(&renewal).unwrap_or_default(), "grant_type=renew&access_token=long-1", "and no secret");
+    let next = tokens(renewal, "long-2", NOW.plus(100));
+    assert!(next.renew_themselves() && next.refresh.is_some_and(|refresh| refresh.same_as("long-2")));
+    // Nobody else is asked, and nobody else's tokens renew themselves.
+    assert!(oauth2_client(|_, _| {}).long_lived(&long).expect("no request").is_none());
+}

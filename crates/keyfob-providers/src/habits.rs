@@ -186,7 +186,12 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
     }
     habits.extend(parameters("The authorize URL has", &spec.authorize_params));
     habits.extend(parameters("Token requests have", &spec.token_params));
-    if spec.at.refresh.is_some() {
+    if let Some(renewal) = &spec.renewal {
+        if renewal.long_lived.is_some() {
+            habits.push("The login's token is exchanged at once for one that lives longer.".to_owned());
+        }
+        habits.push("There is no refresh token: the access token renews itself, while it is good.".to_owned());
+    } else if spec.at.refresh.is_some() {
         habits.push("New tokens come from an endpoint of their own.".to_owned());
     }
     if let Some(seconds) = spec.default_lifetime {

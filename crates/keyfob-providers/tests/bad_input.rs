@@ -179,6 +179,13 @@ fn each_mistake_is_told_with_its_place() {
             "oauth2.pin without endpoints.device",
             "",
         ),
+        (
+            "scopes = [\"read\"]",
+            "renewal = { grant_type = \"hub_refresh\" }",
+            "renewal = {",
+            "oauth2.renewal without endpoints.refresh",
+            "",
+        ),
         ("\"post\"", "\"private_key_jwt\"", "\"private_key_jwt\"", "without endpoints.issuer, whom the assertion is for", ""),
         ("\"post\"", "\"client_secret_jwt\"", "\"client_secret_jwt\"", "without endpoints.issuer, whom the assertion is for", ""),
         (
@@ -423,6 +430,21 @@ fn where_the_keys_alone_sign_nothing_is_said_of_a_login() {
     ] {
         let told = problems(&SIGNED.replacen(from, to, 1));
         assert!(told.iter().any(|problem| problem.to_string().contains(message)), "{to}: {told:?}");
+    }
+}
+
+#[test]
+fn what_renews_itself_is_said_whole() {
+    let text = GOOD.replace("[client]\n", "refresh = \"https://hub.example/r\"\n\n[client]\n");
+    for (renewal, message) in [
+        ("{ grant_type = \"a\", long_lived = \"https://hub.example/l\" }", "oauth2.renewal.long_lived_grant_type is missing"),
+        ("{ grant_type = \"a\", long_lived_grant_type = \"b\" }", "oauth2.renewal.long_lived is missing"),
+        ("{ long_lived = \"http://hub.example/l\", long_lived_grant_type = \"b\" }", "oauth2.renewal.grant_type is missing"),
+        ("{ grant_type = \"a\", long_lived = \"http://hub.example/l\", long_lived_grant_type = \"b\" }", "expected an absolute https URL"),
+        ("{ grant_type = \"a\" }\nrotates = true", "oauth2.rotates is about refresh tokens"),
+    ] {
+        let told = problems(&text.replace("scopes = [\"read\"]", &format!("renewal = {renewal}")));
+        assert!(told.iter().any(|problem| problem.to_string().contains(message)), "{renewal}: {told:?}");
     }
 }
 

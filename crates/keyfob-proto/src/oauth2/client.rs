@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::asked::front;
 use super::authorize::{ResponseType, no_key};
@@ -17,6 +17,7 @@ use super::settings::{ClientAuth, Settings, TokenBody};
 use super::token_response::{self, Context, RefreshToken};
 use crate::app::App;
 use crate::deviation::{Deviation, Deviations, Tolerated};
+use crate::encode;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misuse};
 use crate::form::{Form, Spelled, Value};
@@ -188,10 +189,14 @@ impl Client {
         {
             return Err(Misuse::new("the key that the tokens are bound to", "another one, or none").into());
         }
-        let mut body = vec![("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
-        body.extend(tokens.resources.iter().map(|resource| ("resource", resource.as_str())));
         let endpoint = self.shared.settings.refresh.as_ref().unwrap_or(&self.shared.settings.token);
-        let request = self.token_request(endpoint, body)?;
+        let request = if let Some(renewal) = &self.shared.settings.renewal {
+            self.by_access_token(endpoint, &renewal.grant_type, None, refresh)?
+        } else {
+            let mut body = vec![("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+            body.extend(tokens.resources.iter().map(|resource| ("resource", resource.as_str())));
+            self.token_request(endpoint, body)?
+        };
         let context = Context {
             scopes: tokens.scopes.clone(),
             details: tokens.authorization_details.clone(),
@@ -202,6 +207,36 @@ impl Client {
             scrubber: self.scrubber().knowing(refresh).knowing(&tokens.access),
         };
         Ok(Exchange::new(self, request, context))
+    }
+
+    /// Asks for a token that lives longer, in place of the login's own. `None` where the provider has no such exchange ([`LongLived`]). What
+    /// comes takes the place of the tokens that the login brought; whoever does not ask has tokens that end soon and are not renewed.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if the URL cannot take it.
+    ///
+    /// [`LongLived`]: super::LongLived
+    pub fn long_lived(&self, tokens: &OAuth2Tokens) -> Result<Option<Exchange>, Error> {
+        let Some(longer) = self.shared.settings.renewal.as_ref().and_then(|renewal| renewal.long_lived.as_ref()) else { return Ok(None) };
+        let secret = self.shared.app.client_secret.as_ref();
+        let request = self.by_access_token(&longer.endpoint, &longer.grant_type, secret, &tokens.access)?;
+        let context = Context {
+            scopes: tokens.scopes.clone(),
+            identity: tokens.identity.clone(),
+            id_token: tokens.id_token.clone(),
+            scrubber: self.scrubber().knowing(&tokens.access),
+            ..Context::default()
+        };
+        Ok(Some(Exchange::new(self, request, context)))
+    }
+
+    /// A GET that an access token authorizes, in its query.
+    fn by_access_token(&self, endpoint: &Endpoint, grant_type: &str, secret: Option<&Secret>, token: &Secret) -> Result<Outgoing, Misuse> {
+        let name = |name| self.shared.settings.name_of(name);
+        let secret = secret.map(|secret| (name("client_secret"), secret.expose()));
+        let pairs = [(name("grant_type"), grant_type)].into_iter().chain(secret).chain([("access_token", token.expose())]);
+        Outgoing::new(Method::GET, endpoint).accept_json().asking(&encode::form_pairs(pairs))
     }
 
     /// Asks the provider to forget a token (RFC 7009). `None` where the provider has no revocation endpoint. Revoke the refresh

@@ -14,6 +14,8 @@ pub struct Settings {
     pub token: Endpoint,
     /// Where refresh requests go, where that is not the token endpoint.
     pub refresh: Option<Endpoint>,
+    /// How tokens are renewed where the access token does that itself, and no refresh token comes.
+    pub renewal: Option<Renewal>,
     /// Revocation endpoint (RFC 7009), where there is one.
     pub revoke: Option<Endpoint>,
     /// Device authorization endpoint (RFC 8628 §3.1), where there is one.
@@ -95,6 +97,7 @@ impl Settings {
             authorize,
             token,
             refresh: None,
+            renewal: None,
             revoke: None,
             device_authorization: None,
             pin: None,
@@ -191,6 +194,25 @@ pub enum TokenBody {
     /// No body: a GET whose parameters are in its query. RFC 6749 §3.2 wants a POST, since URLs are written into logs and a secret with them; so only for
     /// servers that take nothing else.
     Query,
+}
+
+/// A renewal by the access token itself: a GET at [`Settings::refresh`] with `grant_type` and `access_token` in its query, while the token is good. Who has
+/// the access token can have it for ever, so it is kept and noted as a refresh token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// `grant_type` of that request.
+    pub grant_type: String,
+    /// What the login's token is exchanged for at once, where only the token of that exchange is renewed.
+    pub long_lived: Option<LongLived>,
+}
+
+/// An exchange of a login's token for one that lives longer: a GET with `grant_type`, `client_secret` and `access_token` in its query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LongLived {
+    /// Where it is asked for.
+    pub endpoint: Endpoint,
+    /// `grant_type` of that request.
+    pub grant_type: String,
 }
 
 /// A login on another device as it was before RFC 8628: the device authorization endpoint is asked by GET, as a browser asks for an authorization page, and

@@ -159,6 +159,8 @@ pub(crate) fn tokens(members: &mut Members<'_>, client: &Client, context: Contex
         (None, RefreshToken::Spent(spent)) => Some(spent),
         (new, _) => new,
     };
+    // It renews itself.
+    let refresh = if client.shared.settings.renewal.is_some() { Some(access.clone()) } else { refresh };
     token_type(members, client.proof_key.is_some(), client.shared.settings.token_type.as_deref())?;
     let expires_at = expires_at(members, client, now)?;
     let scopes = scopes(members, &client.shared.settings.scope_separator, context.scopes)?;

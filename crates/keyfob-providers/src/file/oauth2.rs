@@ -8,7 +8,7 @@ use super::protocol::{check_pointer, endpoint, plain_pairs, section};
 use super::reader::Table;
 use crate::nearest;
 use crate::provider::Kind;
-use crate::spec::{Endpoints, OAuth2Spec, PinSpec};
+use crate::spec::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec};
 
 /// How a client can say who it is, by the names of the registry (OpenID Connect Core §9, RFC 8705) where they are not a bare word.
 const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
@@ -61,6 +61,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         client_auth,
         token_body,
         pin: table.table("pin").and_then(|pin| self::pin(pin, fields)),
+        renewal: table.table("renewal").and_then(|renewal| self::renewal(renewal, fields)),
         pkce,
         scopes: table.strings("scopes"),
         scope_separator: table.text("scope_separator").map_or_else(|| " ".to_owned(), |text| text.value),
@@ -119,6 +120,20 @@ fn token_type(table: &Table<'_>) -> Option<String> {
     Some(word.value)
 }
 
+/// `[oauth2.renewal]`: by the access token itself.
+fn renewal(table: Table<'_>, fields: &[&str]) -> Option<RenewalSpec> {
+    let grant_type = table.required("grant_type").map(|text| text.value);
+    let url = table.text("long_lived");
+    let own = table.text("long_lived_grant_type").map(|text| text.value);
+    if url.is_some() != own.is_some() {
+        let key = if url.is_some() { "long_lived_grant_type" } else { "long_lived" };
+        table.missing(key);
+    }
+    let at = url.and_then(|text| table.reader.endpoint(&text, fields));
+    table.finish();
+    Some(RenewalSpec { grant_type: grant_type?, long_lived: at.zip(own) })
+}
+
 /// `[oauth2.pin]`: a login on another device that is older than RFC 8628.
 fn pin(table: Table<'_>, fields: &[&str]) -> Option<PinSpec> {
     let text = |key| table.required(key).map(|text| text.value);
@@ -152,6 +167,12 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     }
     if spec.request_object && !has_issuer {
         wrong("request_object", "oauth2.request_object without endpoints.issuer, whom the signed request is for (RFC 9101 §4)");
+    }
+    if spec.renewal.is_some() && spec.at.refresh.is_none() {
+        wrong("renewal", "oauth2.renewal without endpoints.refresh, where tokens are renewed");
+    }
+    if spec.renewal.is_some() && spec.rotates {
+        wrong("rotates", "oauth2.rotates is about refresh tokens, and with oauth2.renewal there are none");
     }
     if spec.pin.is_some() && spec.at.device.is_none() {
         wrong("pin", "oauth2.pin without endpoints.device, which is asked for it");

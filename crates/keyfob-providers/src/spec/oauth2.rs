@@ -3,7 +3,7 @@
 
 use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::metadata::{Metadata, Preferences};
-use keyfob_proto::oauth2::{ClientAuth, Dpop, Pin, Pkce, Settings, TokenBody};
+use keyfob_proto::oauth2::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Settings, TokenBody};
 use keyfob_proto::{App, Endpoint, Error, Misuse, Template};
 
 use super::fill;
@@ -21,6 +21,7 @@ pub(crate) struct OAuth2Spec {
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) token_body: TokenBody,
     pub(crate) pin: Option<PinSpec>,
+    pub(crate) renewal: Option<RenewalSpec>,
     pub(crate) pkce: Pkce,
     pub(crate) scopes: Vec<String>,
     pub(crate) scope_separator: String,
@@ -68,6 +69,24 @@ impl PinSpec {
     fn settings(&self, field: &dyn Fn(&str) -> Option<String>, moves: &Moves) -> Result<Pin, Misuse> {
         let Self { response_type, user_code, device_code, page, unit, grant_type, parameter } = self.clone();
         Ok(Pin { response_type, user_code, device_code, page: fill(&page, field, moves)?, unit, grant_type, parameter })
+    }
+}
+
+/// `[oauth2.renewal]`.
+#[derive(Clone, Debug)]
+pub(crate) struct RenewalSpec {
+    pub(crate) grant_type: String,
+    /// Where the login's token is exchanged, and with which `grant_type`.
+    pub(crate) long_lived: Option<(Template, String)>,
+}
+
+impl RenewalSpec {
+    fn settings(&self, field: &dyn Fn(&str) -> Option<String>, moves: &Moves) -> Result<Renewal, Misuse> {
+        let long_lived = self
+            .long_lived
+            .as_ref()
+            .map(|(at, grant_type)| Ok::<_, Misuse>(LongLived { endpoint: fill(at, field, moves)?, grant_type: grant_type.clone() }));
+        Ok(Renewal { grant_type: self.grant_type.clone(), long_lived: long_lived.transpose()? })
     }
 }
 
@@ -119,6 +138,7 @@ impl OAuth2Spec {
             revoke: named(&self.at.revoke, known.revoke)?,
             jwks: named(&self.at.jwks, known.jwks)?,
             device_authorization: named(&self.at.device, known.device_authorization)?,
+            renewal: self.renewal.as_ref().map(|renewal| renewal.settings(field, moves)).transpose()?,
             pin: self.pin.as_ref().map(|pin| pin.settings(field, moves)).transpose()?,
             pushed: named(&self.at.par, known.pushed)?,
             userinfo: named(&self.at.userinfo, known.userinfo)?,

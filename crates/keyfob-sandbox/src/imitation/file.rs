@@ -116,6 +116,7 @@ pub(super) enum Callback {
 pub(super) struct OAuth2 {
     pub(super) client_auth: ClientAuth,
     pub(super) token_body: TokenBody,
+    pub(super) renewal: Option<Renewal>,
     pub(super) pin: Option<Pin>,
     pub(super) pkce: Pkce,
     #[serde(rename = "pkce_reason")]
@@ -140,6 +141,7 @@ impl Default for OAuth2 {
         Self {
             client_auth: ClientAuth::default(),
             token_body: TokenBody::default(),
+            renewal: None,
             pin: None,
             pkce: Pkce::default(),
             _pkce_reason: None,
@@ -168,6 +170,15 @@ pub(super) enum ClientAuth {
     BasicRaw,
     Post,
     None,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Renewal {
+    pub(super) grant_type: String,
+    pub(super) long_lived: Option<String>,
+    #[serde(default)]
+    pub(super) long_lived_grant_type: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

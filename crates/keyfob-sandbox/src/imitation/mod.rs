@@ -12,6 +12,7 @@ mod oauth1;
 mod oauth2;
 mod openid;
 mod place;
+mod renewal;
 mod shape;
 mod token;
 
@@ -155,6 +156,7 @@ struct Places {
     authorize: Option<Place>,
     token: Option<Place>,
     refresh: Option<Place>,
+    long_lived: Option<Place>,
     revoke: Option<Place>,
     device: Option<Place>,
     pin_page: Option<Place>,
@@ -341,6 +343,12 @@ impl Service for Front {
         if asked(&places.request_token) && !(asked(&places.token) && oauth1::has_token(call)) {
             return imitated.request_token(call);
         }
+        if asked(&places.long_lived) {
+            return imitated.lengthen(call);
+        }
+        if asked(&places.refresh) && imitated.file.oauth2.renewal.is_some() {
+            return imitated.renew_by_itself(call);
+        }
         if asked(&places.token) || asked(&places.refresh) {
             return match imitated.file.kind {
                 Kind::OAuth1 => imitated.access_token(call),
@@ -437,9 +445,9 @@ impl Imitated {
         Habits {
             kept: self.kept(),
             scopes: if is_oauth2 { self.granted() } else { Vec::new() },
-            lifetime: is_oauth2.then(|| self.lifetime()).flatten(),
+            lifetime: is_oauth2.then(|| self.long_lifetime().or(self.lifetime())).flatten(),
             renews,
-            rotates: renews && file.oauth2.rotates,
+            rotates: renews && (file.oauth2.rotates || file.oauth2.renewal.is_some()),
             revokes: self.places.revoke.is_some(),
             has_device_flow: self.places.device.is_some(),
             device_page: (self.device_page(), token::CODE_LIFETIME),
@@ -475,6 +483,7 @@ impl Places {
             authorize: place(&at.authorize)?,
             token: place(&at.token)?,
             refresh: place(&at.refresh)?,
+            long_lived: place(&file.oauth2.renewal.as_ref().and_then(|renewal| renewal.long_lived.clone()))?,
             revoke: place(&at.revoke)?,
             device: place(&at.device)?,
             pin_page: place(&file.oauth2.pin.as_ref().map(|pin| pin.page.clone()))?,

@@ -52,7 +52,7 @@ impl Imitated {
                 scopes: asked.scopes.clone(),
                 challenge: asked.challenge,
                 expires: self.clock.now() + CODE_LIFETIME,
-                details: Details { nonce: asked.nonce },
+                details: Details { nonce: asked.nonce, long_lived: false },
                 spent_on: None,
             };
             held(&self.tokens).put_code(text.clone(), code);

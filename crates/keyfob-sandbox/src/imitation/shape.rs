@@ -31,7 +31,9 @@ impl Imitated {
         body.extend(issued.refresh.as_ref().map(|token| ("refresh_token".into(), json!(token))));
         body.extend(issued.id_token.as_ref().map(|token| ("id_token".into(), json!(token))));
         // A file that says how long says so because answers do not. Where they do under another name, both are known.
-        if let Some(lifetime) = self.lifetime() {
+        if let Some(lifetime) = issued.lifetime {
+            body.insert("expires_in".into(), json!(lifetime));
+        } else if let Some(lifetime) = self.lifetime() {
             if has("expires-at") {
                 body.insert("expires_at".into(), json!(clock::timestamp(self.clock.now() + lifetime).to_string()));
             } else if has("expire-in") {

@@ -15,6 +15,8 @@ use crate::oauth2::{Pair, Redemption, Refreshing};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Details {
     pub(super) nonce: Option<String>,
+    /// Whether the token was exchanged for one that lives longer.
+    pub(super) long_lived: bool,
 }
 
 /// What a token answer hands out.
@@ -23,10 +25,12 @@ pub(super) struct Issued {
     pub(super) refresh: Option<String>,
     pub(super) id_token: Option<String>,
     pub(super) scopes: Vec<String>,
+    /// How long it lives, where that is told whatever else the file says of lifetimes.
+    pub(super) lifetime: Option<i64>,
 }
 
 /// Why not: a code of RFC 6749 §5.2, and a sentence.
-type Refusal = (&'static str, String);
+pub(super) type Refusal = (&'static str, String);
 
 /// A code that is entered on another device is good for so many seconds.
 pub(super) const CODE_LIFETIME: i64 = 600;
@@ -73,7 +77,7 @@ impl Imitated {
         }
         match grant_type.as_str() {
             "authorization_code" => self.redeem(list),
-            "refresh_token" if self.file.renews() => self.renew(list),
+            "refresh_token" if self.gives_refresh_tokens() => self.renew(list),
             grant_type if self.places.device.is_some() && grant_type == self.device_grant().0 => self.by_device(list),
             _ => Err(("unsupported_grant_type", format!("{grant_type} is none that the file knows"))),
         }
@@ -140,7 +144,11 @@ impl Imitated {
     }
 
     fn handed_out(&self, pair: Pair, scopes: Vec<String>, id_token: Option<String>) -> Issued {
-        Issued { access: pair.access, refresh: self.file.renews().then_some(pair.refresh), id_token, scopes }
+        Issued { access: pair.access, refresh: self.gives_refresh_tokens().then_some(pair.refresh), id_token, scopes, lifetime: None }
+    }
+
+    fn gives_refresh_tokens(&self) -> bool {
+        self.file.renews() && self.file.oauth2.renewal.is_none()
     }
 
     /// RFC 7009: a form, whatever token requests are.
@@ -248,7 +256,7 @@ impl Imitated {
     }
 
     /// The parameters of a body of this kind.
-    fn sent(&self, call: &Call, kind: TokenBody) -> Result<Pairs, String> {
+    pub(super) fn sent(&self, call: &Call, kind: TokenBody) -> Result<Pairs, String> {
         if call.header("accept") != Some("application/json") {
             return Err("nothing says that the answer shall be JSON".into());
         }

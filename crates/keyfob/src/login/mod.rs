@@ -21,6 +21,7 @@ mod exchange;
 mod judge;
 mod jwt_bearer;
 mod keep;
+mod long_lived;
 pub mod loopback;
 mod one_legged;
 mod options;
@@ -289,6 +290,7 @@ impl Login {
                 }
                 let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
                 let received = exchange.receive(&answer, self.keyfob.now())?;
+                let received = long_lived::long_lived(&self.keyfob, &client, received).await?;
                 let TokenSet::OAuth2(tokens) = &received.tokens else { return Ok((received, None, Some(client))) };
                 let judged = match verifier {
                     Some(verifier) => verifier.login(tokens, &terms, from_browser.as_deref()).await,

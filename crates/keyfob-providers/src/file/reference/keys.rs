@@ -238,6 +238,7 @@ pub(super) const OAUTH2: Section = Section {
             "\"json\"",
         )
         .or("`form`"),
+        key("renewal", Table(&RENEWAL), "How the access token renews itself, where no refresh token comes; needs `endpoints.refresh`", ""),
         key("pin", Table(&PIN), "How `endpoints.device` is asked, where that is older than RFC 8628", ""),
         key("scopes", Texts, "Scopes that are asked for unless a person says others", "[\"read\"]"),
         key("scope_separator", Text, "What stands between them", "\",\"").or("a space"),
@@ -273,6 +274,22 @@ pub(super) const OAUTH2: Section = Section {
         key("request_object", Flag, "Whether requests are signed with the app's key (RFC 9101); needs `endpoints.issuer`", "true")
             .or("false"),
         key("dpop", Flag, "Whether tokens are bound to a key that is made at login (RFC 9449)", "true").or("false"),
+    ],
+};
+
+pub(super) const RENEWAL: Section = Section {
+    path: "oauth2.renewal",
+    heading: "[oauth2.renewal]",
+    about: "No refresh token comes, and `endpoints.refresh` gives a new access token for one that is good: by GET, with `grant_type` and `access_token` in the query.",
+    keys: &[
+        key("grant_type", Text, "The `grant_type` of that request", "\"hub_refresh\"").needed(),
+        key(
+            "long_lived",
+            Url,
+            "Where the login's token is exchanged at once, if only what comes of that is renewed: by GET, with `grant_type`, `client_secret` and `access_token` in the query",
+            "\"https://hub.example/long_lived\"",
+        ),
+        key("long_lived_grant_type", Text, "The `grant_type` of that exchange; needed with `long_lived`", "\"hub_exchange\""),
     ],
 };
 
