@@ -54,6 +54,15 @@ pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
     }
 }
 
+/// Refuses a link, wherever it leads.
+pub(crate) fn no_link(path: &Path) -> Result<(), StoreError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(link(path)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Takes away what others may do with a file of ours, and says so.
 pub(crate) fn close_to_others(path: &Path, found: &Metadata, warnings: &mut Vec<String>) -> Result<(), StoreError> {
     if found.mode() & 0o077 != 0 {
@@ -117,11 +126,7 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(5)),
-                // ENOLCK, EOPNOTSUPP: a network file system without locks.
-                Err(TryLockError::Error(error)) if is_lockless(&error) => {
-                    let why = "the file system cannot lock; keep the vault on a disk of this machine, or in PostgreSQL";
-                    return Err(io(&path)(io::Error::new(error.kind(), why)));
-                }
+                Err(TryLockError::Error(error)) => return Err(cannot_lock(&path, error)),
                 Err(error) => return Err(io(&path)(error.into())),
             }
         }
@@ -134,9 +139,12 @@ pub(crate) fn is_on_read_only(path: &Path) -> bool {
     path.parent().and_then(|folder| statvfs(folder).ok()).is_some_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-fn is_lockless(error: &io::Error) -> bool {
+/// Why a lock cannot be had at all. ENOLCK, EOPNOTSUPP: a network file system without locks, of which one hears what to do.
+pub(crate) fn cannot_lock(path: &Path, error: io::Error) -> StoreError {
     use rustix::io::Errno;
-    [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    let is_lockless = [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()));
+    let why = "the file system cannot lock; keep the vault on a disk of this machine, or in PostgreSQL";
+    io(path)(if is_lockless { io::Error::new(error.kind(), why) } else { error })
 }
 
 /// Tells of a file system that other machines may write to: its locks may not reach them, and a shared log would be torn.
@@ -187,7 +195,7 @@ impl Turn {
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(io(&path)(error)),
+            Err(TryLockError::Error(error)) => Err(cannot_lock(&path, error)),
         }
     }
 }
@@ -307,6 +315,19 @@ mod tests {
         let mut warnings = Vec::new();
         warn_of_network(&tempfile::tempdir().expect("a folder").path().join("vault.db"), &mut warnings);
         assert!(warnings.is_empty(), "{warnings:?}");
+    }
+
+    #[test]
+    fn a_file_system_that_cannot_lock_is_told_of_with_what_to_do() {
+        use rustix::io::Errno;
+        let told = |errno: Errno| match cannot_lock(Path::new("vault.db.lock"), io::Error::from_raw_os_error(errno.raw_os_error())) {
+            StoreError::Io(place, why) => format!("{place}: {why}"),
+            other => panic!("{other:?}"),
+        };
+        for errno in [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOSYS] {
+            assert!(told(errno).contains("PostgreSQL") && told(errno).contains("vault.db.lock"), "{}", told(errno));
+        }
+        assert!(!told(Errno::IO).contains("PostgreSQL"), "a disk that fails can lock");
     }
 
     #[test]

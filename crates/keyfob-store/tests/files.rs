@@ -134,6 +134,29 @@ fn j2_links_are_refused_at_every_path() {
     }
 }
 
+/// Its folder is made when the first account is held.
+#[test]
+fn j2_a_link_where_the_rights_are_held_is_refused() {
+    let id = keyfob::AccountId::random();
+    for target in ["there", "not-there"] {
+        let home = Home::new();
+        let vault = home.open();
+        let target = home.root().join(target);
+        if target.ends_with("there") {
+            fs::create_dir(&target).expect("a folder of ours");
+        }
+        let place = home.folder().join("vault.db.holds");
+        symlink(&target, &place).expect("links");
+        match wait(vault.try_hold(&id)).map(|hold| hold.is_some()) {
+            Err(StoreError::Unsafe(what)) => assert!(what.contains("is a link"), "{what}"),
+            other => panic!("{other:?}"),
+        }
+        assert!(fs::read_dir(&target).map_or(true, |mut found| found.next().is_none()), "nothing was made through it");
+        fs::remove_file(&place).expect("takes it away");
+        assert!(wait(vault.try_hold(&id)).expect("holds").is_some());
+    }
+}
+
 #[test]
 fn j2_links_are_refused_where_nothing_was_made_yet() {
     for name in ["vault.db", "vault.key", "vault.db.lock", "vault.db-wal"] {

@@ -15,6 +15,7 @@ use keyfob::StoreError;
 use keyfob::proto::Secret;
 use keyfob_store::agent::{Agent, Unlocked};
 use keyfob_store::{KeySource, Vault};
+use keyfob_testbed::{Why, skip};
 
 /// Says where the child is to listen; the test below is nothing without it.
 const TASK: &str = "KEYFOB_STORE_TEST_AGENT";
@@ -298,6 +299,7 @@ fn k5_another_user_is_turned_away_on_both_sides() {
     let sealed = Sealed::new();
     if !rustix::process::geteuid().is_root() {
         // Nobody can become another user here; the owner checks above are what can be tried.
+        let _ = skip::<()>(Why::Kernel, "only root can become another user");
         return;
     }
     let _process = Process::start(&sealed, Duration::from_secs(3600));

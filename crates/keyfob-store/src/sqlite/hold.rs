@@ -23,6 +23,8 @@ pub(super) fn try_hold(vault: &Path, id: &AccountId) -> Result<Option<Hold>, Sto
     let folder = place::with_suffix(vault, ".holds");
     // By its hash: an id that was read from somewhere may be no file name.
     let name: String = seal::checksum(&[id.as_str().as_bytes()]).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    // J2: whoever had put a link there would have the locks made where it leads.
+    place::no_link(&folder)?;
     let path = place::in_safe_folder(&folder.join(name), true)?;
     // Again if its holder deleted the file between our opening and locking it.
     for _ in 0..8 {
@@ -30,7 +32,7 @@ pub(super) fn try_hold(vault: &Path, id: &AccountId) -> Result<Option<Hold>, Sto
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(place::io(&path)(error)),
+            Err(TryLockError::Error(error)) => return Err(place::cannot_lock(&path, error)),
         }
         let (ours, there) = (file.metadata().map_err(place::io(&path))?, place::look(&path)?);
         if there.is_some_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
