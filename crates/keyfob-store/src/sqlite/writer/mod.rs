@@ -7,32 +7,29 @@
 //! change or not at all, since under a savepoint SQLite keeps a copy of every page that is changed. Nobody is answered before the commit: what
 //! was acknowledged is on disk, and what a job was refused for may itself never have come to be.
 
-use std::cell::RefCell;
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+mod desk;
+mod open;
+mod transaction;
+mod turn;
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 use keyfob::StoreError;
 use keyfob::store::Stored;
 use rusqlite::Connection;
-use rusqlite::hooks::Wal;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task;
 
+pub(super) use self::desk::Desk;
+use self::transaction::Transaction;
+use self::turn::{Turn, is_nobodys_thread_but_ours};
 use super::changes::{Others, Seen};
-use super::checkpoint::Checkpoints;
-use super::database::{self, sql};
 use super::frozen::Frozen;
 use super::sealing::Sealing;
 use super::worker::{Worker, ended};
-use crate::place;
 use crate::seal::Sealer;
-
-/// How many jobs share a transaction at most. More would save little, and let the first wait for long.
-const MOST_AT_ONCE: usize = 256;
 
 /// Writes the records of one vault. Dropping it waits until everything that was given is written.
 pub(super) struct Writer {
@@ -76,7 +73,7 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>)>;
 impl Writer {
     pub(super) fn new(path: PathBuf, sealing: Arc<Sealing>, frozen: Option<Arc<Frozen>>) -> Self {
         let seen = Seen::default();
-        let desk = Arc::new(Mutex::new(Desk { path, sealing, seen: Arc::clone(&seen), open: None }));
+        let desk = Arc::new(Mutex::new(Desk::new(path, sealing, Arc::clone(&seen))));
         Self { frozen, worker: Worker::new("keyfob-vault-writer"), desk, waiting: AtomicUsize::new(0), seen }
     }
 
@@ -163,255 +160,14 @@ impl Writer {
     fn give(&self, job: Job) -> Result<(), StoreError> {
         self.worker.give(job, || {
             let desk = Arc::clone(&self.desk);
-            move |jobs| work(&desk, &jobs)
+            move |jobs| desk::work(&desk, &jobs)
         })
     }
 }
 
-/// Whether the caller is what a runtime was started for (`block_on`): waiting here for the disk keeps no task from its turn that could have it
-/// on another thread. A task shares its thread, and a stranger's runtime is a stranger.
-fn is_nobodys_thread_but_ours() -> bool {
-    Handle::try_current().is_ok() && task::try_id().is_none()
-}
-
-/// Somebody who wants to write. Dropped before the job was done or given, it gives it.
-struct Turn<'a> {
-    writer: &'a Writer,
-    job: Option<Shared>,
-}
-
-impl<'a> Turn<'a> {
-    fn of(writer: &'a Writer, job: Shared) -> Self {
-        writer.waiting.fetch_add(1, Ordering::Relaxed);
-        Self { writer, job: Some(job) }
-    }
-
-    /// Does the job here and now, if nobody else wants to write, in this process or another.
-    fn take(&mut self) {
-        if self.writer.waiting.load(Ordering::Relaxed) > 1 {
-            return;
-        }
-        if let Ok(mut desk) = self.writer.desk.try_lock()
-            && let Some(job) = self.job.take()
-        {
-            self.job = desk.transact_now(job);
-        }
-    }
-
-    /// Gives it to the thread, unless it is done.
-    fn give(&mut self) -> Result<(), StoreError> {
-        self.job.take().map_or(Ok(()), |job| self.writer.give(Job::Shared(job)))
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        // Without a thread there is nobody to tell, and nobody waits.
-        drop(self.give());
-        self.writer.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Where it is written: one at a time sits here, the thread or a caller.
-pub(super) struct Desk {
-    path: PathBuf,
-    sealing: Arc<Sealing>,
-    seen: Seen,
-    open: Option<Open>,
-}
-
-pub(super) struct Open {
-    connection: Connection,
-    path: PathBuf,
-    /// Device and inode of the file that was opened.
-    file: Option<(u64, u64)>,
-    /// How many pages the log had after the last commit.
-    log: Arc<AtomicI32>,
-    checkpoints: Checkpoints,
-    seen: Seen,
-}
-
-/// What the thread does.
-fn work(desk: &Mutex<Desk>, jobs: &mpsc::Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = Vec::new();
-        let mut last = None;
-        for job in std::iter::once(first).chain(jobs.try_iter()) {
-            match job {
-                Job::Shared(job) => batch.push(job),
-                Job::Alone(job) => last = Some(job),
-            }
-            if last.is_some() || batch.len() == MOST_AT_ONCE {
-                break;
-            }
-        }
-        if !batch.is_empty() {
-            desk.transact(batch);
-        }
-        if let Some(job) = last {
-            let sealing = Arc::clone(&desk.sealing);
-            let open = desk.open().and_then(|open| open.is_still_there().map(|()| open));
-            job(open.map(|open| (&mut open.connection, &*sealing)));
-        }
-    }
-}
-
-impl Desk {
-    fn transact(&mut self, batch: Vec<Shared>) {
-        let sealing = Arc::clone(&self.sealing);
-        let begun = self.open().and_then(|open| {
-            open.checkpoints.last_bit(&open.connection);
-            Ok((&*open, Transaction::begin(&open.connection, &sealing, batch.len() == 1)?))
-        });
-        match begun {
-            Err(error) => batch.into_iter().for_each(|job| job(Err(error.again()))(Ok(()))),
-            Ok((open, transaction)) => open.finish(transaction, batch),
-        }
-    }
-
-    /// Gives the job back if it would have to wait for somebody else first, or cannot begin.
-    fn transact_now(&mut self, job: Shared) -> Option<Shared> {
-        let sealing = Arc::clone(&self.sealing);
-        let begun = self.open().ok().filter(|open| !open.checkpoints.is_last_bit_due()).and_then(|open| {
-            let transaction = database::without_waiting(|| Transaction::begin(&open.connection, &sealing, true));
-            transaction.ok().map(|transaction| (&*open, transaction))
-        });
-        let Some((open, transaction)) = begun else { return Some(job) };
-        open.finish(transaction, vec![job]);
-        None
-    }
-
-    pub(super) fn open(&mut self) -> Result<&mut Open, StoreError> {
-        match &mut self.open {
-            Some(open) => Ok(open),
-            none => Ok(none.insert(Open::new(&self.path, &self.seen)?)),
-        }
-    }
-}
-
-impl Open {
-    fn new(path: &Path, seen: &Seen) -> Result<Self, StoreError> {
-        let mut connection = database::connect(path)?;
-        let file = identity(path)?;
-        let log = Arc::new(AtomicI32::new(0));
-        let pages = Arc::clone(&log);
-        // In place of SQLite's own hook, which would check-point after every thousand pages and keep a writer waiting.
-        connection
-            .wal_hook(Some(move |_: &mut Wal, has: i32| {
-                pages.store(has, Ordering::Relaxed);
-                Ok(())
-            }))
-            .map_err(sql)?;
-        Ok(Self { connection, path: path.to_owned(), file, log, checkpoints: Checkpoints::new(path.to_owned()), seen: Arc::clone(seen) })
-    }
-
-    /// Does the jobs, commits, and answers.
-    fn finish(&self, transaction: Transaction<'_>, batch: Vec<Shared>) {
-        let answers: Vec<Answer> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
-        // Within the transaction, where nobody else can commit and no lock has to be taken for it; our own commit is no news.
-        let version = self.version_of_others();
-        // What goes into a file that has no name any more is gone with this process: nobody may be told that it is kept.
-        let committed = transaction.commit().and_then(|()| self.is_still_there());
-        if let Ok(version) = version {
-            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
-        }
-        for answer in answers {
-            answer(committed.as_ref().copied().map_err(StoreError::again));
-        }
-        self.checkpoints.log_has(self.log.load(Ordering::Relaxed));
-    }
-
-    pub(super) fn version_of_others(&self) -> Result<i64, StoreError> {
-        let read = self.connection.prepare_cached("PRAGMA data_version");
-        read.and_then(|mut read| read.query_row((), |row| row.get(0))).map_err(sql)
-    }
-
-    /// An error if somebody has deleted the file, or put another in its place (a backup, say) since it was opened.
-    fn is_still_there(&self) -> Result<(), StoreError> {
-        if self.file.is_some() && identity(&self.path)? == self.file {
-            return Ok(());
-        }
-        let what = "it was deleted or replaced while it was open; start this program again";
-        Err(StoreError::Io(self.path.display().to_string(), io::Error::new(io::ErrorKind::NotFound, what)))
-    }
-}
-
-/// Device and inode of the vault's file, if there is one.
-fn identity(path: &Path) -> Result<Option<(u64, u64)>, StoreError> {
-    Ok(place::look(path)?.map(|found| (found.dev(), found.ino())))
-}
-
-/// A transaction, and whether it still stands.
-struct Transaction<'a> {
-    write: Write<'a>,
-    /// The only job needs no savepoint: the transaction is its own.
-    alone: bool,
-    /// Why nothing in it can be committed.
-    lost: RefCell<Option<StoreError>>,
-}
-
-impl<'a> Transaction<'a> {
-    /// `BEGIN IMMEDIATE`: waits for its turn at the start, so that what was read cannot be changed by another before the write. From then on
-    /// nobody else can seal the vault anew.
-    fn begin(connection: &'a Connection, sealing: &Sealing, alone: bool) -> Result<Self, StoreError> {
-        run(connection, "BEGIN IMMEDIATE")?;
-        let sealer = sealing.keep_up(connection).inspect_err(|_| drop(run(connection, "ROLLBACK")))?;
-        Ok(Self { write: Write { connection, sealer }, alone, lost: RefCell::default() })
-    }
-
-    fn attempt<R>(&self, takes: Takes, work: impl FnOnce(&Write<'_>) -> Result<R, StoreError>) -> Result<R, StoreError> {
-        if let Some(lost) = &*self.lost.borrow() {
-            return Err(lost.again());
-        }
-        let connection = self.write.connection;
-        // The only job needs no savepoint either: the transaction is its own.
-        let saved = takes == Takes::Back && !self.alone;
-        if saved {
-            run(connection, "SAVEPOINT job")?;
-        }
-        let before = connection.total_changes();
-        let result = work(&self.write);
-        let ended = match &result {
-            // A full or failing disk makes SQLite take back everything.
-            Err(error) if connection.is_autocommit() => Err(error.again()),
-            Ok(_) if saved => run(connection, "RELEASE job"),
-            Err(_) if saved => run(connection, "ROLLBACK TO job").and_then(|()| run(connection, "RELEASE job")),
-            Ok(_) => Ok(()),
-            Err(_) if self.alone => run(connection, "ROLLBACK"),
-            Err(_) if connection.total_changes() == before => Ok(()),
-            // Half of it is there: nothing may be committed.
-            Err(error) => Err(error.again()),
-        };
-        if let Err(error) = ended {
-            *self.lost.borrow_mut() = Some(error);
-        }
-        result
-    }
-
-    fn commit(self) -> Result<(), StoreError> {
-        match self.lost.take() {
-            Some(error) => Err(error),
-            None if self.write.connection.is_autocommit() => Ok(()),
-            None => run(self.write.connection, "COMMIT"),
-        }
-    }
-}
-
-impl Drop for Transaction<'_> {
-    fn drop(&mut self) {
-        if !self.write.connection.is_autocommit() {
-            drop(run(self.write.connection, "ROLLBACK"));
-        }
-    }
-}
-
-fn run(connection: &Connection, statement: &str) -> Result<(), StoreError> {
-    connection.prepare_cached(statement).and_then(|mut statement| statement.execute(())).map(drop).map_err(sql)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::mpsc::channel;
     use std::task::{Context, Waker};
 
@@ -419,7 +175,8 @@ mod tests {
     use keyfob::proto::App;
 
     use super::*;
-    use crate::{KeySource, Vault};
+    use crate::sqlite::database;
+    use crate::{KeySource, Vault, place};
 
     /// Jobs that wait while another is at work are one transaction: each has its own outcome, and what failed leaves nothing.
     #[test]
