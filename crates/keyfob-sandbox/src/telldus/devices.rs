@@ -72,12 +72,14 @@ impl Default for House {
 }
 
 /// What devices did before anybody looked: hours before now, method, and the value of dimming. Each ends as it is found.
-const BEFORE: [(&str, &[(i64, u32, u32)]); 4] = [
+const BEFORE: [(&str, &[Before]); 4] = [
     ("240001", &[(46, TURN_ON, 0), (41, TURN_OFF, 0), (22, DIM, 128), (20, DIM, 51), (17, TURN_OFF, 0)]),
     ("240002", &[(47, TURN_ON, 0), (40, TURN_OFF, 0), (23, TURN_ON, 0), (16, TURN_OFF, 0), (2, TURN_ON, 0)]),
     ("240003", &[(39, UP, 0), (29, DOWN, 0), (15, UP, 0)]),
     ("250001", &[(60, TURN_ON, 0), (36, TURN_OFF, 0)]),
 ];
+
+type Before = (i64, u32, u32);
 
 impl House {
     /// Somebody lives here: there is a history to be shown before anything was switched by a program.
