@@ -40,9 +40,10 @@ pub(crate) enum From {
 }
 
 /// Finds the app for a login: the env-file that was named, the vault, the environment, the sandbox's demo app, or the person.
-pub(crate) async fn find(context: &Context, provider: &Provider, file: Option<&Path>) -> Result<Given, Card> {
+/// `redirect` is the redirect URI that was named, to be told to whoever has to register one.
+pub(crate) async fn find(context: &Context, provider: &Provider, file: Option<&Path>, redirect: Option<&str>) -> Result<Given, Card> {
     if let Some(file) = file {
-        let mut fields = Fields::new(provider);
+        let mut fields = Fields::new(provider).coming_back_to(redirect);
         fields.read_file(file)?;
         return fields.complete(context, From::EnvFile(file.to_owned())).await;
     }
@@ -51,7 +52,7 @@ pub(crate) async fn find(context: &Context, provider: &Provider, file: Option<&P
     {
         return Ok(Given { app, scopes: Vec::new(), from: From::Vault });
     }
-    let mut fields = Fields::new(provider);
+    let mut fields = Fields::new(provider).coming_back_to(redirect);
     fields.read_environment()?;
     if fields.missing().is_empty() {
         return Ok(fields.given(From::Environment));
@@ -67,12 +68,24 @@ pub(crate) struct Fields<'a> {
     provider: &'a Provider,
     app: App,
     scopes: Vec<String>,
+    redirect: Option<String>,
 }
 
 impl<'a> Fields<'a> {
     /// None yet.
     pub(crate) fn new(provider: &'a Provider) -> Self {
-        Self { provider, app: App::default(), scopes: Vec::new() }
+        Self { provider, app: App::default(), scopes: Vec::new(), redirect: None }
+    }
+
+    /// With the redirect URI that was named.
+    pub(crate) fn coming_back_to(self, redirect: Option<&str>) -> Self {
+        Self { redirect: redirect.map(str::to_owned), ..self }
+    }
+
+    /// The redirect URI that will be asked for, which is the one to register.
+    fn redirect_uri(&self) -> Option<&str> {
+        let suggested = self.provider.client.redirect.suggested.first();
+        self.redirect.as_deref().or(self.app.redirect_uri.as_deref()).or(suggested.map(String::as_str))
     }
 
     /// Sets a field, if the value looks like one. `place` says where it was found.
@@ -173,7 +186,7 @@ impl<'a> Fields<'a> {
         if !help.register_help.is_empty() {
             lines.push(format!("  {}", crate::output::hang(&help.register_help, 2, context.out.note_width())));
         }
-        if let Some(uri) = help.redirect.suggested.first() {
+        if let Some(uri) = self.redirect_uri() {
             lines.push(format!("  redirect URI     {}", paint.strong(uri)));
         }
         context.out.note(&lines.join("\n"));
@@ -187,7 +200,7 @@ impl<'a> Fields<'a> {
         if let Some(url) = &help.register_url {
             why.push(format!("Register the app at {url}."));
         }
-        if let Some(uri) = help.redirect.suggested.first() {
+        if let Some(uri) = self.redirect_uri() {
             why.push(format!("The redirect URI to register is {uri}"));
         }
         let name = &self.provider.name;

@@ -56,6 +56,41 @@ async fn ctrl_c_at_a_hidden_question_ends_with_130_and_keys_are_seen_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_login_asks_for_is_kept_as_soon_as_it_is_typed_and_the_redirect_uri_is_the_one_that_is_used() {
+    let mut house = common::house_at("http://127.0.0.1:9").await;
+    house.good(&["logout", "hub"]).await;
+    house.good(&["app", "rm", "hub"]).await;
+    house.unset("HUB_ID");
+    let uri = {
+        let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        format!("http://{}/callback", free.local_addr().expect("an address"))
+    };
+    let ended = house.run(&["login", "hub", "--redirect-uri", &uri]).await;
+    ended.fails(2, ["needs an app of yours", &format!("The redirect URI to register is {uri}"), "app add"]);
+    let mut screen = Screen::start(&house, &["login", "hub", "--no-browser", "--redirect-uri", &uri], (200, 50), &[]);
+    screen.shows("redirect URI").await;
+    screen.shows(&uri).await;
+    screen.shows("Client ID").await;
+    screen.types("example-client-id\n");
+    screen.shows("say yes:").await;
+    screen.shows("to the letter:").await;
+    screen.shows(&uri).await;
+    screen.types(INTERRUPT);
+    screen.ends(130).await;
+    assert_eq!(house.json(&["app", "list"]).await[0]["client_id"], "example-client-id");
+    let mut again = Screen::start(&house, &["login", "hub", "--no-browser"], USUAL, &[]);
+    let before = again.shows("say yes:").await;
+    assert!(!before.contains("Client ID"), "{before}");
+    again.types(INTERRUPT);
+    again.ends(130).await;
+    // With a file of keys, it is a new app as well.
+    let file = house.file("hub.env", "HUB_ID=another-client-id\n");
+    let ended =
+        house.run_with(&["login", "hub", "--no-browser", "--paste", "--env-file", &file, "--redirect-uri", &uri], "").await.exits(2);
+    assert!(ended.stderr.contains(&format!("to the letter: {uri}")), "{ended:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_providers_file_is_made_of_answers() {
     let mut house = House::new().await;
     house.unset("KEYFOB_SANDBOX");
@@ -242,7 +277,9 @@ async fn where_no_browser_opens_a_provider_that_has_codes_is_asked_for_one() {
         screen.types(INTERRUPT);
         screen.ends(130).await;
     }
-    let by_page: [(&[&str], &[(&str, &str)]); 3] = [
+    /// What is typed, and where.
+    type Typed<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+    let by_page: [Typed<'_>; 3] = [
         (&["login", "acme"], &[("DISPLAY", ":0")]),
         (&["login", "acme", "--no-browser"], &[SSH]),
         (&["login", "acme"], &[SSH, ("BROWSER", "true")]),
@@ -375,4 +412,36 @@ async fn a_large_body_on_its_way_has_a_bar_that_is_gone_before_the_answer() {
         let shown = screen.ends(0).await;
         assert!(shown.ends_with("it came\n"), "early: {early}: {shown:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_has_a_bar_that_is_gone_in_the_end() {
+    const BODY: usize = 24 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    let (seen, is_seen) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (mut piece, mut left) = (vec![b'x'; 64 * 1024], BODY);
+            // What was not read would end the connection before the answer has.
+            let _ = stream.read(&mut piece).await;
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\nContent-Type: text/plain\r\n\r\n");
+            let mut sent = stream.write_all(head.as_bytes()).await;
+            while left > 0 && sent.is_ok() {
+                // Slowly, until the bar was seen.
+                if !*is_seen.borrow() {
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
+                sent = stream.write_all(&piece).await;
+                left -= piece.len();
+            }
+        }
+    });
+    let house = common::house_at(&origin).await;
+    let mut screen = Screen::start(&house, &["get", "hub", "/x", "-o", "large.txt"], USUAL, &[]);
+    screen.shows(" of 25.2 MB").await;
+    seen.send(true).expect("the server is there");
+    let shown = screen.ends(0).await;
+    assert!(shown.ends_with("\r\u{1b}[K"), "{shown:?}");
+    assert_eq!(std::fs::metadata(house.path("large.txt")).map(|file| file.len()).ok(), Some(BODY as u64));
 }

@@ -89,7 +89,7 @@ async fn add(args: Add, context: &Context) -> Result<(), Card> {
 }
 
 async fn given(args: &Add, provider: &Provider, context: &Context) -> Result<Given, Card> {
-    let mut fields = Fields::new(provider);
+    let mut fields = Fields::new(provider).coming_back_to(args.redirect_uri.as_deref());
     let from = if let Some(file) = &args.env_file {
         fields.read_file(file)?;
         From::EnvFile(file.clone())

@@ -187,7 +187,11 @@ async fn app(args: &Import, object: Option<&Map<String, Value>>, provider: &Prov
             some = true;
         }
     }
-    if some { fields.complete(context, From::Person).await } else { credentials::find(context, provider, args.env_file.as_deref()).await }
+    if some {
+        fields.complete(context, From::Person).await
+    } else {
+        credentials::find(context, provider, args.env_file.as_deref(), None).await
+    }
 }
 
 /// What another program keeps in a file. Its text is in no error: it holds secrets.

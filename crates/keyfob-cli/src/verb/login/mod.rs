@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{App, Deviation, Error as ProtoError, Flow, Settings, TokenSet};
-use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn, login};
+use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn, Redirect, login};
 use keyfob_providers::{Provider, Status};
 use serde_json::json;
 
@@ -83,7 +83,13 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     }
     let name = Name::parse(&args.name)?.checked_for_login()?;
     let provider = context.provider(&name.provider).await?;
-    let given = credentials::find(context, &provider, args.env_file.as_deref()).await?;
+    let given = credentials::find(context, &provider, args.env_file.as_deref(), args.redirect_uri.as_deref()).await?;
+    if given.from == From::Person && context.app(&provider.name).await?.is_none() {
+        // Typed once: whatever becomes of this login, nobody is asked again.
+        keep_app(context, &provider, &given, None).await?;
+        let note = format!("(the app is kept in the vault; in its place another: keyfob app add {})", provider.name);
+        context.out.note(&context.out.note_paint().dim(&note));
+    }
     let app = &given.app;
     let account = context.meant(&name.to_string()).await?.map_or_else(|| name.to_string(), |account| account.name);
     let settings = context.settings(&provider, app, &cannot(&account)).await?;
@@ -106,7 +112,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
             None => asked.by_client_credentials(context).await?,
         }
     } else {
-        by_browser(&args, &provider, &settings, app, &account, scopes, context).await?
+        by_browser(&args, &provider, &settings, &given, &account, scopes, context).await?
     };
     keep_app(context, &provider, &given, args.redirect_uri).await?;
     report(context, &provider, &logged_in).await
@@ -148,11 +154,12 @@ async fn by_browser(
     args: &Login,
     provider: &Provider,
     settings: &Settings,
-    app: &App,
+    given: &Given,
     account: &str,
     scopes: Vec<String>,
     context: &Context,
 ) -> Result<LoggedIn, Card> {
+    let app = &given.app;
     let way = Way::choose(provider, app, args.redirect_uri.as_deref(), args.pin, context.sandbox().is_some()).await?;
     let prompts = prompt::is_possible();
     if !args.paste && !prompts && !matches!(way, Way::Listen(..)) {
@@ -160,12 +167,20 @@ async fn by_browser(
     }
     let keyfob = context.keyfob().await?;
     let how = How::of(&way, prompts, args.paste);
+    let to_register = match way.redirect() {
+        Redirect::Uri(uri) => Some(uri),
+        Redirect::OutOfBand => None,
+    };
     let sign_in = SignIn::begin(keyfob, settings, app, account, way, scopes).await?;
     if let Some(heard) = context.heard() {
         heard.keep(Step::SentAway(sign_in.url().to_owned()));
     }
     let here = Surroundings::of_process();
     introduce(context, provider, account, &how, &here, sign_in.url());
+    if let Some(uri) = to_register.filter(|_| !matches!(given.from, From::Vault | From::Sandbox)) {
+        let words = format!("A new app: its registration with {} has to have this redirect URI, to the letter: {uri}", provider.title);
+        context.out.note(&crate::output::hang(&words, 0, context.out.note_width()));
+    }
     if !args.no_browser {
         open(context, &here, sign_in.url());
     }
