@@ -17,8 +17,7 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn scopes(account: &Account) -> Option<String> {
     let TokenSet::OAuth2(tokens) = &account.tokens else { return None };
     let granted = &tokens.scopes;
-    let refused: Vec<String> =
-        account.requested_scopes.iter().filter(|asked| !granted.contains(asked)).map(|scope| printable(scope)).collect();
+    let refused: Vec<String> = missing_scopes(account).into_iter().map(printable).collect();
     if granted.is_empty() && refused.is_empty() {
         return None;
     }
@@ -26,6 +25,12 @@ pub(crate) fn scopes(account: &Account) -> Option<String> {
     let granted =
         if granted.is_empty() { "none".to_owned() } else { granted.iter().map(|scope| printable(scope)).collect::<Vec<_>>().join(" ") };
     Some(if refused.is_empty() { granted } else { format!("{granted} (asked for and not granted: {})", refused.join(" ")) })
+}
+
+/// The scopes that were asked for and not granted.
+pub(crate) fn missing_scopes(account: &Account) -> Vec<&str> {
+    let TokenSet::OAuth2(tokens) = &account.tokens else { return Vec::new() };
+    account.requested_scopes.iter().filter(|asked| !tokens.scopes.contains(asked)).map(String::as_str).collect()
 }
 
 /// When it ends, and what happens then.
@@ -78,7 +83,7 @@ pub(crate) fn json(account: &Account, context: &Context) -> Value {
         "client_id": account.client_id,
         "kind": match &account.tokens { TokenSet::OAuth1(_) => "oauth1", _ => "oauth2" },
         "health": {"state": if state == "ok" { "ok" } else { "needs-login" }, "reason": reason},
-        "scopes": {"asked": account.requested_scopes, "granted": granted},
+        "scopes": {"asked": account.requested_scopes, "granted": granted, "missing": missing_scopes(account)},
         "expires_at": expires_at.map(moment::utc),
         "expires_in": expires_at.map(|at| at.since(now)),
         "renews": account.renews(),
@@ -88,6 +93,7 @@ pub(crate) fn json(account: &Account, context: &Context) -> Value {
         "origins": account.origins,
         "kept": account.kept,
         "vault": context.vault().shown(),
+        "sealed_with": context.key_in_words(),
         "next": (!usable).then(|| context.out.again.in_text(&login_again(account)).into_owned()),
     })
 }

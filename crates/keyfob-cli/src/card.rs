@@ -9,6 +9,7 @@
 use std::error::Error as StdError;
 use std::io;
 
+use http::StatusCode;
 use keyfob::Error;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Code, Error as ProtoError};
@@ -23,6 +24,8 @@ use crate::output::{Paint, hang, is_control, without_terminal_controls};
 pub(crate) struct Card {
     /// The exit code.
     pub(crate) exit: Exit,
+    /// The status of the answer, where it is one of an API that is an error.
+    pub(crate) status: Option<StatusCode>,
     what: String,
     why: String,
     next: String,
@@ -33,7 +36,7 @@ pub(crate) struct Card {
 impl Card {
     /// All three lines.
     pub(crate) fn new(exit: Exit, what: impl Into<String>, why: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), why: why.into(), next: next.into(), silent: false }
+        Self { exit, what: what.into(), why: why.into(), next: next.into(), status: None, silent: false }
     }
 
     /// The command was asked for in a way that cannot be.
@@ -93,6 +96,12 @@ impl Card {
     /// With another exit code.
     pub(crate) fn exiting(mut self, exit: Exit) -> Self {
         self.exit = exit;
+        self
+    }
+
+    /// With the status of the answer.
+    pub(crate) fn of_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
         self
     }
 

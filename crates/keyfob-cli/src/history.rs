@@ -52,6 +52,11 @@ pub(crate) fn json(entry: &Entry) -> Value {
     told
 }
 
+/// Why something happened, or did not.
+pub(crate) fn why(event: &Event) -> String {
+    printable(&told(event).why)
+}
+
 struct Told {
     kind: &'static str,
     what: &'static str,

@@ -39,6 +39,7 @@ mod pretend;
 mod pretty;
 mod progress;
 mod prompt;
+mod refusals;
 mod request;
 mod sheet;
 mod sign_in;

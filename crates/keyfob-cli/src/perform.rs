@@ -77,7 +77,7 @@ pub(crate) async fn perform(
 pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Account) -> Card {
     let card = Card::of(what, error);
     let keyfob::Error::Api(api) = error else { return card };
-    let card = card.exiting(Exit::Http);
+    let card = card.exiting(Exit::Http).of_status(api.status);
     let Some(asked) = &api.login_with else {
         return match (&api.hint, advice(api.status)) {
             (None, Some(advice)) => card.advising(advice),

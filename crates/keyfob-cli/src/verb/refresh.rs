@@ -9,6 +9,7 @@ use crate::account;
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::refusals;
 use crate::upkeep::{Providers, told};
 
 // Whose tokens.
@@ -40,6 +41,7 @@ async fn one(name: &str, context: &Context) -> Result<(), Card> {
         ));
     }
     let refreshed = opened.session().await?.refresh().await.doing(format!("cannot refresh {name}"))?;
+    refusals::forget(&refreshed, context).await?;
     if context.out.json {
         return context.out.json(&account::json(&refreshed, context));
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use keyfob::proto::TokenSet;
+use keyfob::history::Event;
+use keyfob::proto::{Timestamp, TokenSet};
 use keyfob::{Account, Grant};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::account::{self, expiry, health, is_usable};
 use crate::card::{Card, Doing};
@@ -13,7 +14,9 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::history;
 use crate::moment;
+use crate::output::Paint;
 use crate::perform::perform;
+use crate::refusals::{self, Refused};
 use crate::sheet::{self, Sheet};
 
 // Which account.
@@ -43,7 +46,10 @@ pub(crate) async fn run(args: Status, context: &Context) -> Result<(), Card> {
 
 async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     if context.out.json {
-        let described: Vec<Value> = accounts.iter().map(|account| account::json(account, context)).collect();
+        let mut described = Vec::new();
+        for account in accounts {
+            described.push(Past::of(account, context).await?.json(account, context));
+        }
         return context.out.json(&described);
     }
     let paint = context.out.note_paint();
@@ -53,14 +59,20 @@ async fn all(accounts: &[Account], context: &Context) -> Result<(), Card> {
     }
     let now = account::now();
     let mut sheet = Sheet::new(["Account", "Provider", "Health", "Expires", "Scopes"]);
+    let mut refused = Vec::new();
     for account in accounts {
         let title = context.catalogue().get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
         let scopes = account::scopes(account).unwrap_or_else(|| "-".to_owned());
-        sheet.row([account.name.clone(), title, health(account, now).0.to_owned(), expiry(account, now), scopes]);
+        let past = Past::of(account, context).await?;
+        sheet.row([account.name.clone(), title, past.health(account, now).0.to_owned(), expiry(account, now), scopes]);
+        refused.extend(past.refused.filter(|_| is_usable(account, now)).map(|_| account));
     }
     sheet.print(&context.out)?;
     for account in accounts.iter().filter(|account| !is_usable(account, now)) {
         context.out.note(&format!("{} {}: {}", paint.warn("needs login"), account.name, account::login_again(account)));
+    }
+    for account in refused {
+        context.out.note(&refused_note(account, paint));
     }
     let (vault, key) = (context.vault().shown(), context.key_in_words());
     let line = format!("vault {vault} · key {key}");
@@ -93,7 +105,13 @@ async fn check(name: &str, context: &Context) -> Result<(), Card> {
             format!("check it with one that you know: keyfob get {name} PATH --fail"),
         ));
     };
-    perform(&opened.session().await?, action, BTreeMap::new(), 1, &context.out).await?;
+    if let Err(card) = perform(&opened.session().await?, action, BTreeMap::new(), 1, &context.out).await {
+        if let Some(status) = card.status {
+            refusals::keep(status, &opened.account, context).await;
+        }
+        return Err(card);
+    }
+    refusals::forget(&opened.account, context).await?;
     let paint = context.out.note_paint();
     context.out.note(&format!("{} the API answers: {}", paint.good("✓"), action.name));
     Ok(())
@@ -101,9 +119,10 @@ async fn check(name: &str, context: &Context) -> Result<(), Card> {
 
 async fn one(account: &Account, context: &Context) -> Result<(), Card> {
     let now = account::now();
-    let (state, reason) = health(account, now);
+    let past = Past::of(account, context).await?;
+    let (state, reason) = past.health(account, now);
     if context.out.json {
-        context.out.json(&account::json(account, context))?;
+        context.out.json(&past.json(account, context))?;
     } else {
         let title = context.catalogue().get(&account.provider).map_or(account.provider.clone(), |provider| provider.title.clone());
         let mut lines = vec![("account", account.name.clone()), ("provider", format!("{title} ({})", account.provider))];
@@ -114,6 +133,12 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         }
         if let TokenSet::OAuth2(tokens) = &account.tokens {
             lines.push(("received", moment::local(tokens.received_at)));
+        }
+        if let Some(at) = past.last_refresh {
+            lines.push(("refreshed", moment::local(at)));
+        }
+        if let Some((at, why)) = &past.last_error {
+            lines.push(("last error", format!("{}: {why}", moment::local(*at))));
         }
         if matches!(account.grant, Grant::ClientCredentials { .. }) {
             lines.push(("grant", "client credentials: the app itself, without a person".to_owned()));
@@ -132,8 +157,69 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         context.out.data(&sheet::pairs(&lines, width, context.out.paint()))?;
     }
     if is_usable(account, now) {
+        if past.refused.is_some() {
+            context.out.note(&refused_note(account, context.out.note_paint()));
+        }
         return Ok(());
     }
     let why = reason.unwrap_or_else(|| state.to_owned());
     Err(Card::new(Exit::SignIn, format!("{} needs a new login", account.name), why, account::login_again(account)))
+}
+
+fn refused_note(account: &Account, paint: Paint) -> String {
+    format!(
+        "{} {}: see whether it is taken by now: keyfob status {} --check; if not: {}",
+        paint.warn("refused"),
+        account.name,
+        account.name,
+        account::login_again(account)
+    )
+}
+
+/// What is known of an account that is not in its record.
+struct Past {
+    last_refresh: Option<Timestamp>,
+    last_error: Option<(Timestamp, String)>,
+    refused: Option<Refused>,
+}
+
+impl Past {
+    async fn of(account: &Account, context: &Context) -> Result<Self, Card> {
+        let entries = context.keyfob().await?.store().history(&account.id).await.doing("cannot read the vault")?;
+        let last = |wanted: fn(&Event) -> bool| entries.iter().rev().find(|entry| wanted(&entry.event));
+        let failed = |event: &Event| matches!(event, Event::RefreshFailed { .. } | Event::NeedsLogin { .. } | Event::Abandoned { .. });
+        Ok(Self {
+            last_refresh: last(|event| matches!(event, Event::Refreshed { .. })).map(|entry| entry.at),
+            last_error: last(failed).map(|entry| (entry.at, history::why(&entry.event))),
+            refused: refusals::of(account, context).await?,
+        })
+    }
+
+    /// Its health as the record has it, or that the API thinks otherwise.
+    fn health(&self, account: &Account, now: Timestamp) -> (&'static str, Option<String>) {
+        match (health(account, now), &self.refused) {
+            (("ok", _), Some(refused)) => {
+                ("refused", Some(format!("the API did not take its credentials ({}) at {}", refused.why(), moment::local(refused.at()))))
+            }
+            (known, _) => known,
+        }
+    }
+
+    fn json(&self, account: &Account, context: &Context) -> Value {
+        let mut told = account::json(account, context);
+        if let Some(at) = self.last_refresh {
+            told["last_refresh"] = json!(moment::utc(at));
+        }
+        if let Some((at, why)) = &self.last_error {
+            told["last_error"] = json!({"at": moment::utc(*at), "why": why});
+        }
+        if let Some(refused) = &self.refused {
+            told["refused"] = json!({"at": moment::utc(refused.at()), "why": refused.why()});
+            if let ("refused", reason) = self.health(account, account::now()) {
+                told["health"] = json!({"state": "refused", "reason": reason});
+                told["next"] = json!(context.out.again.in_text(&account::login_again(account)));
+            }
+        }
+        told
+    }
 }

@@ -24,6 +24,7 @@ use crate::context::{Context, Opened};
 use crate::dry::DryRun;
 use crate::moment;
 use crate::output::{Output, without_terminal_controls};
+use crate::refusals;
 use crate::request::{Carried, Content, method};
 use crate::verb::explain;
 use crate::wire::Heard;
@@ -163,6 +164,9 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     }
     let what = format!("cannot call {}", opened.account.name);
     let came = sent?;
+    if matches!(came, Came::Ours(_)) {
+        refusals::keep(came.status(), &session.account(), context).await;
+    }
     match Shape::of(&args) {
         None => show::show(came, &session, &args, &context.out, &what).await,
         Some(_) if came.status().is_redirection() => show::show(came, &session, &args, &context.out, &what).await,

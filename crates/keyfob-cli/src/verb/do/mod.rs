@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::output::{Output, Paint, hang};
 use crate::perform::{call, perform, typed};
 use crate::prompt;
+use crate::refusals;
 use crate::sheet::{self, Sheet};
 use crate::verb::call::dry_run;
 use crate::verb::token;
@@ -168,7 +169,15 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     if let Some(every) = said.watch {
         return watch::run(&session, action, &said, every, context).await;
     }
-    let performed = perform(&session, action, arguments, said.pages, &context.out).await?;
+    let performed = match perform(&session, action, arguments, said.pages, &context.out).await {
+        Ok(performed) => performed,
+        Err(card) => {
+            if let Some(status) = card.status {
+                refusals::keep(status, &session.account(), context).await;
+            }
+            return Err(card);
+        }
+    };
     show(&performed.table, &said, &context.out)?;
     let paint = context.out.note_paint();
     if performed.more {

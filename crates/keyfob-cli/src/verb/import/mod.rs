@@ -27,6 +27,7 @@ use crate::credentials::{self, Fields, From, Given};
 use crate::ended;
 use crate::name::Name;
 use crate::prompt;
+use crate::refusals;
 use crate::request::read_file;
 use crate::verb::RefusedSecrets;
 use crate::verb::app::{object_in, text_from_stdin};
@@ -148,6 +149,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         refresh_first: refresh_first.then(|| (settings, app.clone())),
     };
     let account = context.see_through(import.keep()).await?;
+    refusals::forget(&account, context).await?;
     let ended_keys = match login_before.filter(|login| *login != account.id) {
         Some(login) => Some(ended::keys_of(&login, context).await?),
         None => None,

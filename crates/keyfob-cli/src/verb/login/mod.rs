@@ -22,6 +22,7 @@ use crate::ended;
 use crate::exit::Exit;
 use crate::name::Name;
 use crate::prompt;
+use crate::refusals;
 use crate::sheet;
 use crate::sign_in::{Paste, SignIn, Told};
 use crate::surroundings::{Advice, Surroundings};
@@ -115,6 +116,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
         by_browser(&args, &provider, &settings, &given, &account, scopes, context).await?
     };
     keep_app(context, &provider, &given, args.redirect_uri).await?;
+    refusals::forget(&logged_in.account, context).await?;
     report(context, &provider, &logged_in).await
 }
 

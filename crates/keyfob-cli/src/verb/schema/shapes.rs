@@ -29,7 +29,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("env", "{*s}"),
     (
         "explain",
-        "{base_uri:s parameters:[[s]] normalised:s base_string:s key:s signature_method:s signature:s} / {account:s steps:[{title:s section:s lines:[s]}]}",
+        "{base_uri:s parameters:[[s]] normalised:s base_string:s key:s signature_method:s signature:s steps:[{title:s section:s lines:[s]}]} / {account:s steps:[{title:s section:s lines:[s]}]}",
     ),
     ("export", "{keyfob:s accounts:[X] apps:[P]}"),
     ("get", "any"),
@@ -79,13 +79,13 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
 const SHARED: &[(char, &str)] = &[
     (
         'A',
-        "{account:s provider:s client_id:s kind:'oauth1|oauth2' health:{state:'ok|needs-login' reason:s?} scopes:{asked:[s] granted:[s]} \
-         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s next:s? replaced?:b ended_keys?:i}",
+        "{account:s provider:s client_id:s kind:'oauth1|oauth2' health:{state:'ok|refused|needs-login' reason:s?} scopes:{asked:[s] granted:[s] missing:[s]} \
+         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s sealed_with:s next:s? last_refresh?:t last_error?:{at:t why:s} refused?:{at:t why:s} replaced?:b ended_keys?:i}",
     ),
     (
         'X',
-        "{account:s provider:s client_id:s kind:'oauth1|oauth2' health:{state:'ok|needs-login' reason:s?} scopes:{asked:[s] granted:[s]} \
-         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s next:s? \
+        "{account:s provider:s client_id:s kind:'oauth1|oauth2' health:{state:'ok|refused|needs-login' reason:s?} scopes:{asked:[s] granted:[s] missing:[s]} \
+         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s sealed_with:s next:s? \
          tokens:{token:s token_secret:s} / {access_token:s refresh_token:s? id_token:s?}}",
     ),
     (
