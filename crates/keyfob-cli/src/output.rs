@@ -195,11 +195,17 @@ impl Paint {
         self.with(AnsiColor::Black.on(AnsiColor::BrightWhite), text)
     }
 
-    /// One of a few colours: what has the same number looks alike.
+    /// One of a few colours, plain, bold or underlined: what has the same number looks alike, and no two of eighteen are the same.
     pub(crate) fn nth(self, number: usize, text: &str) -> String {
         const COLOURS: [AnsiColor; 6] =
             [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Magenta, AnsiColor::Green, AnsiColor::Blue, AnsiColor::Red];
-        self.with(COLOURS[number % COLOURS.len()].on_default(), text)
+        let colour = COLOURS[number % COLOURS.len()].on_default();
+        let style = match number / COLOURS.len() % 3 {
+            0 => colour,
+            1 => colour.bold(),
+            _ => colour.underline(),
+        };
+        self.with(style, text)
     }
 
     fn with(self, style: Style, text: &str) -> String {
@@ -286,7 +292,7 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// What [`Paint`] begins and ends with.
-const OUR_COLOURS: [&str; 11] = ["0m", "1m", "2m", "30m", "31m", "32m", "33m", "34m", "35m", "36m", "107m"];
+const OUR_COLOURS: [&str; 12] = ["0m", "1m", "2m", "4m", "30m", "31m", "32m", "33m", "34m", "35m", "36m", "107m"];
 
 /// Text of any length from outside without what a terminal would obey (C0 but line breaks and tabs, DEL, C1, bidirectional controls).
 pub(crate) fn without_terminal_controls(text: &str) -> String {
@@ -410,6 +416,13 @@ mod tests {
             assert_eq!(shown(&paint("a\u{1b}[2J\u{202e}")), paint("a[2J"));
         }
         assert_eq!(shown("\u{1b}[41mx\u{1b}[1;31my\u{1b}[\u{1b}\u{9b}31m\u{85}\u{200f}\r\n\0"), "[41mx[1;31my[31m\n");
+    }
+
+    #[test]
+    fn what_is_counted_looks_different_up_to_eighteen_and_is_let_through() {
+        let painted: std::collections::BTreeSet<String> = (0..18).map(|number| Paint(true).nth(number, "x")).collect();
+        assert_eq!(painted.len(), 18);
+        assert!(painted.iter().all(|text| shown(text) == *text), "{painted:?}");
     }
 
     #[test]

@@ -308,3 +308,155 @@ async fn doctor_sees_a_server_that_is_down_and_files_that_others_may_change() {
     let (_, after) = found().await;
     assert_eq!(of(&after, "permissions")["fix"], format!("chmod 644 {}", provider.display()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_tells_of_a_refused_call_until_something_says_otherwise_and_of_the_last_refresh() {
+    let house = House::new().await;
+    for name in ["telldus", "netatmo"] {
+        house.log_in(name).await;
+    }
+    house.good(&["refresh", "netatmo"]).await;
+    let netatmo = house.json(&["status", "netatmo"]).await;
+    assert!(netatmo["last_refresh"].is_string() && netatmo["last_error"].is_null(), "{netatmo}");
+    assert_eq!((&netatmo["scopes"]["missing"], &netatmo["health"]["state"]), (&serde_json::json!([]), &"ok".into()));
+    assert!(netatmo["sealed_with"].as_str().is_some_and(|key| key.ends_with("vault.key")), "{netatmo}");
+
+    // The secret is another than the provider's: signatures are wrong from now on.
+    let tokens = serde_json::json!({"token": "example-token-not-real", "token_secret": "example-secret-not-real"}).to_string();
+    house.run_with(&["import", "telldus", "--stdin"], &tokens).await.exits(0);
+    assert_eq!(house.json(&["status", "telldus"]).await["health"]["state"], "ok");
+    for call in [&["telldus", "devices"][..], &["get", "telldus", "/json/devices/list"]] {
+        house.run(call).await;
+        let told = house.json(&["status", "telldus"]).await;
+        assert_eq!((&told["health"]["state"], &told["next"]), (&"refused".into(), &"keyfob login telldus".into()), "{call:?}: {told}");
+        assert!(house.good(&["status", "telldus"]).await.contains("refused: the API did not take its credentials (HTTP 401"));
+        assert!(house.good(&["status"]).await.contains("refused"));
+        // A login is another one.
+        house.log_in("telldus").await;
+        assert_eq!(house.json(&["status", "telldus"]).await["health"]["state"], "ok");
+        house.run_with(&["import", "telldus", "--stdin"], &tokens).await.exits(0);
+    }
+    house.run(&["status", "telldus", "--check"]).await.exits(5);
+    assert_eq!(house.json(&["status"]).await[1]["health"]["state"], "refused");
+}
+
+/// What stands before this text on its line: the colour that it begins with.
+fn colour(text: &str, found: &str) -> String {
+    let at = text.find(found).unwrap_or_else(|| panic!("no {found:?} in {text:?}"));
+    let line = text[..at].rsplit('\n').next().unwrap_or_default();
+    let codes = line.rsplit("\u{1b}[0m").next().unwrap_or_default();
+    codes.find('\u{1b}').map(|at| codes[at..].to_owned()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_colour_joins_each_parameter_to_its_places_in_an_explanation() {
+    let mut house = House::new().await;
+    for name in ["telldus", "august"] {
+        house.log_in(name).await;
+    }
+    house.set("CLICOLOR_FORCE", "1");
+    let shown = house.good(&["explain", "POST", "telldus", "/json/device/dim", "a==x y", "id=240001"]).await;
+    let steps: Vec<&str> = shown.split("\n\n").collect();
+    let mut colours = std::collections::BTreeSet::new();
+    for (plain, once, twice, sent) in [
+        ("a   ", "a=x%20y", "a%3Dx%2520y", "a=x%20y"),
+        ("id   ", "id=240001", "id%3D240001", "id=240001"),
+        ("oauth_consumer_key ", "oauth_consumer_key=", "oauth_consumer_key%3D", "oauth_consumer_key=\""),
+        ("oauth_nonce ", "oauth_nonce=", "oauth_nonce%3D", "oauth_nonce=\""),
+        ("oauth_version ", "oauth_version=", "oauth_version%3D", "oauth_version=\""),
+    ] {
+        let places = [colour(steps[0], plain), colour(steps[1], once), colour(steps[3], twice), colour(&steps[6..].join("\n"), sent)];
+        assert!(places[0].contains("\u{1b}[") && places.iter().all(|place| *place == places[0]), "{plain}: {places:?}\n{shown}");
+        colours.insert(places[0].clone());
+    }
+    assert_eq!(colours.len(), 5, "no two look alike");
+    let shown = house.good(&["explain", "GET", "august", "/users/me"]).await;
+    let token = colour(&shown, "the access token");
+    assert!(
+        !token.is_empty() && token == colour(&shown, "x-august-access-token: ") && token == colour(&shown, "in headers of"),
+        "{shown:?}"
+    );
+    house.unset("CLICOLOR_FORCE");
+    let told = house.json(&["explain", "GET", "telldus", "/x"]).await;
+    assert!(told["steps"].as_array().is_some_and(|steps| steps.len() == 7 && steps[1]["section"] == "RFC 5849 §3.4.1.3.2"), "{told}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verb_in_a_loop_eats_nobodys_input() {
+    let house = House::new().await;
+    house.log_in("acme").await;
+    let verbs = "keyfob get acme /api/me && keyfob token acme && keyfob status acme && keyfob acme me";
+    let looped = house.typed(&format!("printf '1\\n2\\n3\\n' | while read -r n; do {{ {verbs}; }} > calls.txt || exit 1; echo $n; done"));
+    assert_eq!(looped.end().await.exits(0).stdout, "1\n2\n3\n");
+    // What is piped into a call that asks for nothing is left alone, and sent nowhere.
+    let piped = house.typed("echo canary-from-stdin | keyfob post acme /api/echo").end().await.exits(0);
+    assert!(!piped.stdout.contains("canary"), "{piped:#?}");
+    assert!(house.sandbox.seen("acme").iter().all(|seen| !seen.line().contains("canary")));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn git_itself_is_given_the_token() {
+    let house = House::new().await;
+    house.log_in("acme").await;
+    let host = house.sandbox.origin("acme").replace("http://", "");
+    let token = house.good(&["token", "acme"]).await;
+    let asked = format!(
+        "printf 'protocol=http\\nhost={host}\\n\\n' | GIT_TERMINAL_PROMPT=0 git -c credential.helper= -c credential.helper='!keyfob helper git --account acme' credential"
+    );
+    let filled = house.typed(&format!("{asked} fill")).end().await.exits(0);
+    assert!(filled.stdout.contains(&format!("password={token}")), "{filled:#?}");
+    // It says when the token ends, and what git thinks of it later changes nothing.
+    assert!(filled.stdout.contains("password_expiry_utc="), "{filled:#?}");
+    for action in ["approve", "reject"] {
+        house.typed(&format!("{asked} {action}")).end().await.exits(0);
+    }
+    assert_eq!(house.good(&["token", "acme"]).await, token);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_sees_scopes_that_are_missing_a_refresh_that_failed_a_port_that_is_taken_and_an_api_that_ended() {
+    let mut house = House::new().await;
+    let looked = async |house: &House, account: &str, check: &str| {
+        let ended = house.run(&["doctor", account, "--offline", "--json"]).await;
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:#?}"));
+        let found = told.as_array().expect("a list").iter().find(|one| one["check"] == check && one["account"] == account);
+        found.unwrap_or_else(|| panic!("no {check}: {told}")).clone()
+    };
+    house.sandbox.faults("netatmo").update(|faults| faults.withheld_scopes = vec!["read_station".to_owned()]);
+    for account in ["netatmo", "fitbit"] {
+        house.log_in(account).await;
+    }
+    let scopes = looked(&house, "netatmo", "scopes").await;
+    assert_eq!(
+        (&scopes["state"], &scopes["fix"].as_str().is_some_and(|fix| fix.contains("keyfob login netatmo"))),
+        (&"warning".into(), &true),
+        "{scopes}"
+    );
+    assert_eq!(looked(&house, "netatmo", "rotation").await["state"], "ok");
+    house.sandbox.faults("netatmo").update(|faults| (faults.at, faults.unavailable) = (keyfob_sandbox::At::Token, 1));
+    assert_ne!(house.run(&["refresh", "netatmo"]).await.code, 0);
+    let rotation = looked(&house, "netatmo", "rotation").await;
+    assert_eq!(rotation["state"], "warning", "{rotation}");
+    // What failed is told by status, too, with what it was.
+    let status = house.json(&["status", "netatmo"]).await;
+    assert!(status["last_error"]["why"].as_str().is_some_and(|why| why.contains("503")), "{status}");
+    assert_eq!(looked(&house, "fitbit", "provider").await["state"], "warning");
+
+    let app = house.sandbox.app("telldus");
+    house.set("CONSUMER_KEY", &app.client_id);
+    house.set("CONSUMER_SECRET", &app.client_secret);
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let uri = format!("http://{}/callback", taken.local_addr().expect("an address"));
+    house.good(&["app", "add", "telldus", "--redirect-uri", &uri]).await;
+    let tokens = serde_json::json!({"token": "example-token-not-real", "token_secret": "example-secret-not-real"}).to_string();
+    house.run_with(&["import", "telldus", "--stdin"], &tokens).await.exits(0);
+    let redirect = looked(&house, "telldus", "redirect URI").await;
+    assert!(
+        redirect["state"] == "warning" && redirect["found"].as_str().is_some_and(|found| found.contains("cannot be had")),
+        "{redirect}"
+    );
+    drop(taken);
+    assert_eq!(looked(&house, "telldus", "redirect URI").await["state"], "ok");
+}

@@ -5,7 +5,7 @@ mod oauth2;
 
 use http::Method;
 use keyfob::proto::Flow;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::card::{Card, Doing};
 use crate::context::Context;
@@ -24,6 +24,10 @@ impl Step {
     fn new(title: impl Into<String>, section: &'static str, lines: Vec<String>) -> Self {
         Self { title: title.into(), section, lines }
     }
+
+    fn json(&self) -> Value {
+        json!({"title": self.title, "section": self.section, "lines": self.lines})
+    }
 }
 
 pub(crate) async fn run(method: Method, name: &str, path: &str, content: &Content, context: &Context) -> Result<(), Card> {
@@ -40,16 +44,16 @@ pub(crate) async fn run(method: Method, name: &str, path: &str, content: &Conten
     if let Flow::OAuth1(flow) = &opened.settings.flow {
         let own = carried.form_pairs();
         let explanation = carried.call(&session, method, path).explain().doing(what)?;
-        if out.json {
-            return out.json(&oauth1::json(&explanation));
-        }
         let steps = oauth1::steps(&explanation, flow, own, &sent.text(&scrubber), out.paint());
+        if out.json {
+            return out.json(&oauth1::json(&explanation, &steps));
+        }
         return out.data(&drawn(&steps, out));
     }
-    let steps = oauth2::steps(&opened, &sent.text(&scrubber));
+    let steps = oauth2::steps(&opened, &sent.text(&scrubber), out.paint());
     if out.json {
-        let steps = steps.iter().map(|step| json!({"title": step.title, "section": step.section, "lines": step.lines}));
-        return out.json(&json!({"account": opened.account.name, "steps": steps.collect::<Vec<_>>()}));
+        let steps: Vec<Value> = steps.iter().map(Step::json).collect();
+        return out.json(&json!({"account": opened.account.name, "steps": steps}));
     }
     out.data(&drawn(&steps, out))
 }

@@ -8,7 +8,7 @@ use super::{Step, clean};
 use crate::output::Paint;
 
 /// What programs get told. Secrets are masked by the core.
-pub(super) fn json(explanation: &Explanation) -> Value {
+pub(super) fn json(explanation: &Explanation, steps: &[Step]) -> Value {
     json!({
         "base_uri": explanation.base_uri,
         "parameters": explanation.parameters,
@@ -17,6 +17,7 @@ pub(super) fn json(explanation: &Explanation) -> Value {
         "key": explanation.key_shape,
         "signature_method": explanation.method,
         "signature": explanation.signature,
+        "steps": steps.iter().map(Step::json).collect::<Vec<_>>(),
     })
 }
 
@@ -78,7 +79,7 @@ pub(super) fn steps(explanation: &Explanation, flow: &Settings, form: usize, sen
         section,
         vec![explanation.signature.clone()],
     ));
-    let sent = clean(sent).lines().map(str::to_owned).collect();
+    let sent = clean(sent).lines().map(|line| in_its_place(line, &pairs, paint)).collect();
     steps.push(Step::new(format!("What is sent: the parameters of the protocol in {}", placement.0), placement.1, sent));
     steps
 }
@@ -89,4 +90,23 @@ fn coloured(base_string: &str, paint: Paint) -> String {
     let (method, uri, parameters) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let pairs: Vec<String> = parameters.split("%26").enumerate().map(|(at, pair)| paint.nth(at, &clean(pair))).collect();
     format!("{}&{}&{}", clean(method), clean(uri), pairs.join("%26"))
+}
+
+/// A line of the request, where each parameter that was signed has its colour: in the query of the first line, in the header, in the form.
+fn in_its_place(line: &str, pairs: &[&str], paint: Paint) -> String {
+    let painted = |text: &str, as_pair: &str| match pairs.iter().position(|pair| *pair == as_pair) {
+        Some(at) => paint.nth(at, text),
+        None => text.to_owned(),
+    };
+    if let Some((scheme, parameters)) = line.split_once(": OAuth ") {
+        let parameter = |text: &str| painted(text, &text.replace('"', ""));
+        return format!("{scheme}: OAuth {}", parameters.split(", ").map(parameter).collect::<Vec<_>>().join(", "));
+    }
+    let (before, joint, query) = match line.split_once('?') {
+        Some((before, query)) => (before, "?", query),
+        None => ("", "", line),
+    };
+    // In a form, and by many also in a query, a space is a plus.
+    let pair = |text: &str| painted(text, &text.replace('+', "%20"));
+    format!("{before}{joint}{}", query.split('&').map(pair).collect::<Vec<_>>().join("&"))
 }

@@ -5,18 +5,25 @@ use keyfob::proto::{Attach, Origin, Signal, TokenSet};
 use super::{Step, clean};
 use crate::account::{expiry, now};
 use crate::context::Opened;
+use crate::output::Paint;
+
+/// What has a colour wherever it stands: the token, where it may go, and what the provider wants besides.
+const TOKEN: usize = 0;
+const ORIGIN: usize = 1;
+const OWN: usize = 2;
 
 /// The steps.
-pub(super) fn steps(opened: &Opened, sent: &str) -> Vec<Step> {
+pub(super) fn steps(opened: &Opened, sent: &str, paint: Paint) -> Vec<Step> {
     let (account, api) = (&opened.account, &opened.settings.api);
     let bound = matches!(&account.tokens, TokenSet::OAuth2(tokens) if tokens.proof_key.is_some());
-    let mut token = vec![format!("the access token of {} ends {}", account.name, expiry(account, now()))];
+    let named = paint.nth(TOKEN, "the access token");
+    let mut token = vec![format!("{named} of {} ends {}", account.name, expiry(account, now()))];
     if account.renews() {
         token.push("refreshed before it is used within the last minute, or the last tenth, of its life".to_owned());
     }
     let mut steps = vec![Step::new("The token", "RFC 6749 §1.4, §6", token)];
-    let origins = account.origins.iter().map(Origin::to_string).collect::<Vec<_>>().join(" ");
-    steps.push(Step::new("Where it may go: the origins of the login, and nowhere else", "RFC 6750 §5.3", vec![clean(&origins)]));
+    let origins = account.origins.iter().map(|origin| paint.nth(ORIGIN, &clean(&origin.to_string()))).collect::<Vec<_>>().join(" ");
+    steps.push(Step::new("Where it may go: the origins of the login, and nowhere else", "RFC 6750 §5.3", vec![origins]));
     let (how, section) = match &api.attach {
         _ if bound => (
             "in the Authorization header as DPoP, with a proof by the key that it is bound to: of method, URL, time and token",
@@ -24,15 +31,29 @@ pub(super) fn steps(opened: &Opened, sent: &str) -> Vec<Step> {
         ),
         Attach::Query(_) => ("in the query, where logs keep it: the provider knows no other way", "RFC 6750 §2.3"),
         Attach::Body(_) => ("in the form", "RFC 6750 §2.2"),
-        Attach::Headers(_) => ("in headers of the provider's own", ""),
+        Attach::Headers(_) => ("in headers of the provider's own", "RFC 9110 §5.1"),
         _ => ("in the Authorization header", "RFC 6750 §2.1"),
     };
-    steps.push(Step::new("How it travels", section, vec![how.to_owned()]));
+    steps.push(Step::new("How it travels", section, vec![paint.nth(TOKEN, how)]));
     if !api.headers.is_empty() {
-        let headers = api.headers.iter().map(|(name, value)| format!("{name}: {}", clean(value.as_str()))).collect();
-        steps.push(Step::new("What the provider wants of every call", "", headers));
+        let headers = api.headers.iter().map(|(name, value)| paint.nth(OWN, &format!("{name}: {}", clean(value.as_str())))).collect();
+        steps.push(Step::new("What the provider wants of every call", "RFC 9110 §5.1", headers));
     }
-    steps.push(Step::new("What is sent", "RFC 9110", clean(sent).lines().map(str::to_owned).collect()));
+    let of_token = |name: &str| match &api.attach {
+        Attach::Headers(headers) => headers.iter().any(|(own, _)| own.as_str().eq_ignore_ascii_case(name)),
+        _ => matches!(name, "authorization" | "dpop"),
+    };
+    let line = |line: &str| match line.split_once(": ") {
+        Some((name, _)) if of_token(name) => paint.nth(TOKEN, line),
+        Some((name, _)) if api.headers.iter().any(|(own, _)| own.as_str().eq_ignore_ascii_case(name)) => paint.nth(OWN, line),
+        _ => account
+            .origins
+            .iter()
+            .map(Origin::to_string)
+            .find(|origin| line.contains(origin.as_str()))
+            .map_or_else(|| line.to_owned(), |origin| line.replacen(&origin, &paint.nth(ORIGIN, &origin), 1)),
+    };
+    steps.push(Step::new("What is sent", "RFC 9110", clean(sent).lines().map(line).collect()));
     let mut ends: Vec<String> = api.expired.iter().map(|signal| in_words(signal, "the token has ended")).collect();
     if ends.is_empty() {
         ends.push("nothing says that the token has ended".to_owned());
