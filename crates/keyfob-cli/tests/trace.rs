@@ -45,6 +45,19 @@ async fn a_login_and_what_follows_are_drawn_without_a_secret() {
             assert!(pages[0].contains(section), "{account}: {section} is not in\n{}", pages[0]);
         }
         assert!(pages[0].contains("<svg") && pages[0].contains("Browser") && pages[1].contains("200 OK"), "{account}");
+        // The same thread runs from the request to where its answer is exchanged.
+        let threads: &[&str] = match account {
+            "telldus" => {
+                &["class=\"token\" title=\"RFC 5849 §2.1\">oauth_token<", "class=\"code\" title=\"RFC 5849 §2.2\">oauth_verifier<"]
+            }
+            "acme" => {
+                &["class=\"state\"", "class=\"proof\" title=\"RFC 7636 §4.3\">code_challenge<", "title=\"RFC 7636 §4.5\">code_verifier<"]
+            }
+            _ => &["class=\"state\" title=\"RFC 6749 §10.12\">state<", "class=\"code\""],
+        };
+        for thread in threads {
+            assert!(pages[0].contains(thread), "{account}: {thread} is not in\n{}", pages[0]);
+        }
         if account != "telldus" {
             assert!(pages[2].contains("grant_type=refresh_token") && pages[2].contains("RFC 6749 §6"), "{}", pages[2]);
         }

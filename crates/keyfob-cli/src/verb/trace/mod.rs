@@ -5,6 +5,7 @@ mod drawing;
 mod page;
 mod section;
 mod shown;
+mod threads;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -6,8 +6,8 @@ use keyfob::proto::Secret;
 use url::Url;
 
 use super::drawing::{self, Arrow};
-use super::section;
 use super::shown::{HIDDEN, Shown};
+use super::{section, threads};
 use crate::output::without_terminal_controls;
 use crate::wire::{Exchange, Step};
 
@@ -133,8 +133,9 @@ fn html(title: &str, sequence: &Sequence) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>keyfob {title}</title>\n<style>{STYLE}</style>\n<h1>keyfob {title}</h1>\n\
-         <p>What went over the line. Values are shown where their names are known to be harmless; {HIDDEN} stands for every other one.</p>\n"
+         <title>keyfob {title}</title>\n<style>{STYLE}{threads}</style>\n<h1>keyfob {title}</h1>\n\
+         <p>What went over the line. Values are shown where their names are known to be harmless; {HIDDEN} stands for every other one.</p>\n",
+        threads = threads::STYLE,
     );
     let messages = &sequence.messages;
     if messages.is_empty() {
@@ -143,6 +144,7 @@ fn html(title: &str, sequence: &Sequence) -> String {
     }
     let arrows: Vec<&Arrow> = messages.iter().map(|message| &message.arrow).collect();
     let _ = writeln!(page, "<figure>{}</figure>", drawing::of(&sequence.parties, &arrows));
+    page.push_str(threads::LEGEND);
     for (index, Message { arrow, lines }) in messages.iter().enumerate() {
         let _ = writeln!(
             page,
@@ -155,7 +157,7 @@ fn html(title: &str, sequence: &Sequence) -> String {
             n = index + 1,
         );
         if !lines.is_empty() {
-            let _ = writeln!(page, "<pre>{}</pre>", escape(&lines.join("\n")));
+            let _ = writeln!(page, "<pre>{}</pre>", threads::marked(&escape(&lines.join("\n"))));
         }
         page.push_str("</section>\n");
     }
@@ -259,7 +261,7 @@ mod tests {
             for spelling in [secret, percent.as_str(), escaped.as_str(), &encode::base64(secret.as_bytes()), "4711"] {
                 assert!(!page.contains(spelling), "{spelling} is in\n{page}");
             }
-            for shown in ["grant_type=refresh_token", "RFC 6749 §6", "response_type=code", "no answer", "200 OK", HIDDEN] {
+            for shown in ["grant_type=refresh_token", "RFC 6749 §6", "response_type</abbr>=code", "no answer", "200 OK", HIDDEN] {
                 assert!(page.contains(shown), "{shown} is not in\n{page}");
             }
         }
