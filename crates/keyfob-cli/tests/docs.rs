@@ -126,6 +126,46 @@ async fn what_stands_in_a_sentence_is_a_verb_with_these_options() {
     assert!(seen > 25, "{seen}");
 }
 
+/// The pages of the catalogue, one a provider: each command is of that provider, and its action is one that needs no more than stands there. (Running them
+/// all is the walk of the catalogue in e2e.)
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_a_providers_page_is_one_that_it_has() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let providers = house.json(&["provider", "list"]).await;
+    let (mut wrong, mut seen, mut listed) = (Vec::new(), 0, BTreeMap::new());
+    for provider in providers.as_array().expect("a list") {
+        let name = provider["name"].as_str().expect("a name");
+        let text = page(&format!("docs/providers/{name}.md"));
+        for command in commands(&text) {
+            let words: Vec<&str> = command.split_whitespace().skip(1).filter(|word| *word != "--sandbox").collect();
+            seen += 1;
+            let fits = match words[..] {
+                ["login", who] | ["app", "add", who] => who == name,
+                ["get", who, path] => who == name && path.starts_with('/'),
+                ["sandbox", "&"] => true,
+                [who, action] if who == name => {
+                    let known = provider["actions"].as_array().expect("a list").iter().any(|known| known == action);
+                    listed.insert(name.to_owned(), action.to_owned());
+                    known
+                }
+                _ => false,
+            };
+            if !fits {
+                wrong.push(format!("{name}: {command}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 300 && listed.len() > 90, "{seen} commands, {} actions", listed.len());
+    // That an action needs nothing more is said by itself.
+    for (name, action) in &listed {
+        let told = house.json(&["do", name, action, "--help"]).await;
+        let needs = told["parameters"].as_array().expect("a list").iter().any(|one| one["required"] == true && one["default"].is_null());
+        assert!(!needs, "{name} {action}: {told}");
+    }
+}
+
 #[test]
 fn commands_are_found_where_they_are_shown() {
     let text = "```console\n$ keyfob a \\\n    --b\nkeyfob says so\n$ ls\n$ x | keyfob c   # why\n```\n\n    keyfob d\nkeyfob e\n```\nkeyfob f      # f\n```\n```rust\nkeyfob g\n```\n";

@@ -225,6 +225,13 @@ async fn several_accounts_of_one_provider_and_a_second_login() {
     let accounts = house.json(&["status"]).await;
     assert_eq!(accounts.as_array().map(Vec::len), Some(2));
     house.good(&["telldus/cabin", "devices"]).await;
+    // What was written down about it, and what was made for it, goes on.
+    let history = house.json(&["status", "telldus/cabin", "--history"]).await;
+    let events: Vec<&str> = history.as_array().expect("a list").iter().filter_map(|entry| entry["event"].as_str()).collect();
+    assert_eq!(events, ["logged-in", "logged-in"]);
+    house.good(&["key", "create", "--account", "telldus/cabin", "--allow", "GET /json/**", "--name", "one"]).await;
+    house.log_in("telldus/cabin").await;
+    assert_eq!(house.json(&["key", "list"]).await[0]["account"], "telldus/cabin");
 }
 
 #[tokio::test(flavor = "multi_thread")]

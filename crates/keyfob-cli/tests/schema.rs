@@ -400,3 +400,50 @@ fn what_does_not_fit_is_seen() {
         assert!(judge(&schema, &wrong, "").is_err(), "{wrong}");
     }
 }
+
+/// What programs read is written down once more, beside this test: a member that is renamed or taken away in the shapes, and in what is printed, is seen all
+/// the same. New ones are added with KEYFOB_WRITE_DOCS=1; one is taken away by hand alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_programs_rely_on_stay() {
+    let house = House::new().await;
+    let all: Value = serde_json::from_str(&house.good(&["schema"]).await).expect("JSON");
+    let mut found = BTreeSet::new();
+    for (verb, schema) in all["$defs"].as_object().expect("an object") {
+        paths(schema, &format!("{verb}:"), &mut found);
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schema-members.txt");
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let mut pinned: BTreeSet<String> = text.lines().map(str::to_owned).collect();
+    let gone: Vec<&String> = pinned.difference(&found).collect();
+    assert!(gone.is_empty(), "programs read these, and they are gone: {gone:#?}");
+    if std::env::var_os("KEYFOB_WRITE_DOCS").is_some() {
+        pinned.clone_from(&found);
+        let lines: String = pinned.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(file, lines).expect("it is written");
+    }
+    let new: Vec<&String> = found.difference(&pinned).collect();
+    assert!(new.is_empty(), "not written down yet (KEYFOB_WRITE_DOCS=1): {new:#?}");
+    assert!(pinned.len() > 200, "{}", pinned.len());
+}
+
+/// The members of a schema, each on its path; with ? behind one that may be left out.
+fn paths(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(parts) => {
+            if let Some(properties) = parts.get("properties").and_then(Value::as_object) {
+                let required: Vec<&str> =
+                    parts.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+                for (name, below) in properties {
+                    let optional = if required.contains(&name.as_str()) { "" } else { "?" };
+                    found.insert(format!("{path} {name}{optional}"));
+                    paths(below, &format!("{path} {name}"), found);
+                }
+            }
+            for (_, below) in parts.iter().filter(|(name, _)| !matches!(name.as_str(), "properties" | "required" | "enum" | "const")) {
+                paths(below, path, found);
+            }
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| paths(part, path, found)),
+        _ => {}
+    }
+}
