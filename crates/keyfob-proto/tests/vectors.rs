@@ -45,6 +45,13 @@ fn i1_every_vector_file_passes() {
     }
 }
 
+#[test]
+fn f3_every_target_is_judged_as_its_file_says() {
+    let target = |file: &std::path::PathBuf| file.ends_with("targets.toml");
+    let file = files().into_iter().find(target).expect("a file of targets");
+    assert!(f3_ssrf_targets(&std::fs::read_to_string(file).expect("a readable file")) > 0);
+}
+
 /// I1: base string and signature of every vector, on the server's side with the raw URL, and on the client's where it takes the URL.
 fn signed_requests(text: &str) -> usize {
     let mut lines = lines(text);
