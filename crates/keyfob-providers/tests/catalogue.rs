@@ -6,7 +6,7 @@ use std::path::Path;
 use keyfob_proto::oauth1::{CallbackAt, Placement, SignatureMethod};
 use keyfob_proto::oauth2::{ClientAuth, Pkce};
 use keyfob_proto::{Attach, Deviation, Flow, Origin, Settings};
-use keyfob_providers::{Catalogue, Kind, Provider, Status};
+use keyfob_providers::{Catalogue, Confidence, Kind, Provider, Status};
 use serde_json::json;
 
 fn provider(name: &str) -> Provider {
@@ -110,6 +110,15 @@ fn every_file_says_where_it_is_and_how_an_app_is_registered() {
         assert!(!provider.client.register_help.trim().is_empty(), "{name}: nothing says how an app is registered");
         let where_to = provider.client.register_url.as_deref();
         assert!(where_to.is_none_or(|url| url.starts_with("https://")), "{name}: {where_to:?}");
+    }
+}
+
+/// A file of guesses alone would look like any other.
+#[test]
+fn something_of_each_file_was_seen_on_a_page() {
+    for provider in Catalogue::embedded().iter().filter(|provider| provider.status != Status::Sandbox) {
+        let seen = provider.sources.iter().any(|source| source.confidence == Confidence::Verified);
+        assert!(seen, "{}: no source is verified", provider.name);
     }
 }
 
