@@ -154,11 +154,54 @@ async fn an_import_that_is_interrupted_keeps_what_the_token_was_spent_for() {
     drop(reader.await);
 }
 
+/// The disk takes the note, and nothing from the moment on when the provider has answered: whoever called has the token, is told that nobody else does, and
+/// the exit code says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn d6_a_token_that_cannot_be_written_down_comes_out_all_the_same() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
+    let path = house.vault().parent().and_then(|sandbox| sandbox.parent()).expect("folders").join("vault.db");
+    let vault = || keyfob_store::Vault::open_existing(&path, keyfob_store::KeySource::beside(&path)).expect("opens");
+    ends_soon_in(&path, "hub", |tokens| {
+        tokens.expires_at = Some(tokens.received_at);
+        tokens.refresh = Some(Secret::new("example-refresh-token"));
+    })
+    .await;
+    // A write over the limit is an error where the signal that comes with it is ignored.
+    let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
+    let mut command = house.program("sh", &["-c", script, env!("CARGO_BIN_EXE_keyfob"), "token", "hub"]);
+    let child = command.spawn().expect("it starts");
+    let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
+    let noted = vault().account("hub").await.expect("reads").expect("it is there").value.spending.expect("the note is on disk");
+    let pid = Pid::from_raw(i32::try_from(child.id().expect("it runs")).expect("a number")).expect("a process");
+    assert_eq!(noted.by.pid, pid.as_raw_nonzero().get().unsigned_abs(), "it is the one that asks");
+    prlimit(Some(pid), Resource::Fsize, Rlimit { current: Some(0), maximum: Some(0) }).expect("it is ours");
+    let body = r#"{"access_token":"example-next","token_type":"Bearer","refresh_token":"example-refresh-next","expires_in":3600}"#;
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let (mut reads, mut writes) = stream.into_split();
+    let reader = tokio::spawn(async move { tokio::io::copy(&mut reads, &mut tokio::io::sink()).await });
+    tokio::io::AsyncWriteExt::write_all(&mut writes, answer.as_bytes()).await.expect("it reads");
+    let done = timeout(Duration::from_secs(120), child.wait_with_output()).await.expect("in time").expect("it ends");
+    drop(reader.await);
+    let (out, told) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert_eq!(out.trim(), "example-next", "{told}");
+    assert!(told.contains("could not be written down") && !told.contains("example-refresh-next"), "{told}");
+    assert_eq!(done.status.code(), Some(7), "{told}");
+    // The vault is as it was with the note, which says who spent the old one.
+    let kept = vault().account("hub").await.expect("reads").expect("it is there").value;
+    assert_eq!(kept.tokens.refresh_token().map(|token| token.same_as("example-refresh-token")), Some(true));
+    assert_eq!(kept.spending, Some(noted));
+}
+
 /// The account's token ends in a quarter of an hour and was received hours ago, as far as the vault knows: within the last tenth of its life, so that it is
 /// due whatever the account's id adds to that.
 async fn ends_soon(house: &House, name: &str, change: impl FnOnce(&mut OAuth2Tokens)) {
-    let path = house.vault();
-    let vault = keyfob_store::Vault::open_existing(&path, keyfob_store::KeySource::beside(&path)).expect("the vault opens");
+    ends_soon_in(&house.vault(), name, change).await;
+}
+
+async fn ends_soon_in(path: &std::path::Path, name: &str, change: impl FnOnce(&mut OAuth2Tokens)) {
+    let vault = keyfob_store::Vault::open_existing(path, keyfob_store::KeySource::beside(path)).expect("the vault opens");
     let mut record = vault.account(name).await.expect("reads").expect("it is there");
     let TokenSet::OAuth2(tokens) = &mut record.value.tokens else { panic!("OAuth 2") };
     tokens.expires_at = Some(keyfob::SystemClock.now().plus(900));
