@@ -195,7 +195,10 @@ fn every_page_is_for_everybody_in_light_and_dark_and_on_a_phone() {
     tried.open("/connect");
     let screens = browser.run("return document.documentElement.scrollHeight / innerHeight;").as_f64().expect("a number");
     assert!(screens < 8.0, "{screens} screens of services");
+    // Out from under the navigation, which stands at the lower edge.
+    browser.run("document.querySelector('#more a').scrollIntoView({ block: 'center' });");
     browser.click("#more a");
+    browser.arrives(&format!("{}/connect?all=yes", tried.origin));
     browser.shows("h1", "Connect");
     let all = browser.run("return [...document.querySelectorAll('#list > li')].filter((item) => item.offsetHeight > 0).length;");
     assert!(all.as_u64().is_some_and(|all| all > 100), "{all}");
@@ -224,6 +227,11 @@ fn shown_once(tried: &Tried, axe: &str) -> Vec<Vec<String>> {
     browser.open(&invitation);
     browser.shows("main", "Robin");
     judged.push(judge(browser, axe));
+    // There is somebody to be removed.
+    let robin = Browser::start().expect("another one");
+    robin.open(&invitation);
+    robin.click("main form button");
+    robin.shows("main", "Welcome, Robin");
     // Somebody else connects an account for the owner, who made the link.
     let wanted = br#"{"provider":"netatmo","account":"netatmo/robin"}"#;
     let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
