@@ -20,7 +20,7 @@ use serde::Deserialize;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cmd");
 
 /// Verbs that run until they are stopped, or need a terminal or a passphrase: the tests of that name have them.
-const ELSEWHERE: [&str; 7] = ["lock", "sandbox", "serve", "try", "unlock", "vault", "watch"];
+const ELSEWHERE: [&str; 3] = ["serve", "unlock", "watch"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
