@@ -56,7 +56,8 @@ pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
 
 /// Refuses a link, wherever it leads.
 pub(crate) fn no_link(path: &Path) -> Result<(), StoreError> {
-    match std::fs::symlink_metadata(path) {
+    let found = std::fs::symlink_metadata(path);
+    match found {
         Ok(found) if found.is_symlink() => Err(link(path)),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(io(path)(error)),
         _ => Ok(()),
