@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 use toml::{Table, Value};
 
@@ -23,6 +24,23 @@ pub(crate) fn wrong() -> Result<Vec<String>, String> {
         wrong.extend(rules.judge_sources(lock, &read(lock)?)?);
     }
     Ok(wrong)
+}
+
+/// Whether an advisory stands against what is in `Cargo.lock`: asked of the advisory database, where cargo-deny is there and can fetch it.
+pub(crate) fn advisories() -> Result<Command, String> {
+    let deny = |arguments: &[&str]| {
+        let mut command = crate::cargo();
+        command.arg("deny").args(arguments);
+        command
+    };
+    let fetched = deny(&["fetch", "db"]).output();
+    if !fetched.is_ok_and(|output| output.status.success()) {
+        return Err(
+            "the advisory database: cargo-deny is not there or cannot fetch it (cargo install cargo-deny --locked); skips advisories"
+                .to_owned(),
+        );
+    }
+    Ok(deny(&["check", "--disable-fetch", "advisories"]))
 }
 
 /// A crate in use.
@@ -47,6 +65,8 @@ struct Rules {
     licences: BTreeSet<String>,
     /// Name and reason.
     banned: BTreeMap<String, String>,
+    /// Name, the first version that may be used, and why not one before.
+    floors: Vec<(String, String, String)>,
     /// Name and the beginning of the version that may be a second one.
     skipped: Vec<(String, String)>,
     registries: BTreeSet<String>,
@@ -63,7 +83,17 @@ impl Rules {
         let member = |entry: &Value, name: &str| {
             entry.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("deny.toml: {entry} has no {name}"))
         };
-        let banned = list("bans", "deny")?.into_iter().map(|entry| Ok((member(&entry, "name")?, member(&entry, "reason")?)));
+        let (from_version, always): (Vec<Value>, Vec<Value>) =
+            list("bans", "deny")?.into_iter().partition(|entry| entry.get("crate").is_some());
+        let banned = always.into_iter().map(|entry| Ok((member(&entry, "name")?, member(&entry, "reason")?)));
+        let floors = from_version.into_iter().map(|entry| {
+            let spec = member(&entry, "crate")?;
+            let (name, floor) = spec
+                .split_once("@<")
+                .filter(|(_, floor)| number(floor).is_some())
+                .ok_or_else(|| format!("deny.toml: \"{spec}\" is no name and version below which it is denied, such as \"h2@<0.4.16\""))?;
+            Ok((name.to_owned(), floor.to_owned(), member(&entry, "reason")?))
+        });
         let skipped = list("bans", "skip")?;
         let skipped = skipped.iter().map(|entry| {
             member(entry, "reason")?;
@@ -74,6 +104,7 @@ impl Rules {
         Ok(Self {
             licences: texts(list("licenses", "allow")?),
             banned: banned.collect::<Result<_, String>>()?,
+            floors: floors.collect::<Result<_, String>>()?,
             skipped: skipped.collect::<Result<_, String>>()?,
             registries: texts(list("sources", "allow-registry")?),
         })
@@ -86,6 +117,11 @@ impl Rules {
         for Crate { name, version, licence } in crates {
             if let Some(reason) = self.banned.get(name) {
                 wrong.push(format!("{name} is not allowed: {reason}"));
+            }
+            for (_, floor, reason) in self.floors.iter().filter(|(denied, ..)| denied == name) {
+                if number(version) < number(floor) {
+                    wrong.push(format!("{name} {version} is not allowed, from {floor} on it is: {reason}"));
+                }
             }
             if !allowed(licence, &self.licences) {
                 wrong.push(format!("the licence of {name} {version} is not allowed: \"{licence}\""));
@@ -116,6 +152,14 @@ impl Rules {
 /// `0.22` is the beginning of `0.22.1`, and not of `0.2.2`.
 fn begins(version: &str, begin: &str) -> bool {
     version.strip_prefix(begin).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// A version as three numbers, to be compared; what stands behind them (`-rc.1`, `+build`) counts for nothing. `None` for what is no version.
+fn number(version: &str) -> Option<[u64; 3]> {
+    let plain = version.split(['-', '+']).next()?;
+    let mut parts = plain.split('.').map(|part| part.parse().ok());
+    let three = [parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then_some(three)
 }
 
 /// Whether an expression (SPDX, or with `/` for OR, as old manifests have it) holds when only these licences do.
@@ -194,19 +238,20 @@ mod tests {
         let rules = Rules::read(
             r#"
             licenses.allow = ["MIT"]
-            bans.deny = [{ name = "bad", reason = "why" }]
+            bans.deny = [{ name = "bad", reason = "why" }, { crate = "holey@<0.10.2", reason = "a hole" }]
             bans.skip = [{ crate = "old@0.1", reason = "r" }, { crate = "gone@1", reason = "r" }]
             sources.allow-registry = ["https://a.example/index"]
             "#,
         )
         .expect("rules");
-        let tree = "ours v1.0.0 (/ours)|MIT\nbad v1.0.0|MIT\ntwice v1.0.0|MIT\ntwice v2.0.0|MIT (*)\nold v0.1.5|MIT\nold v0.2.0|MIT\nold v0.10.0|MIT\nfree v1.0.0|GPL-3.0\n\n";
+        let tree = "ours v1.0.0 (/ours)|MIT\nbad v1.0.0|MIT\nholey v0.9.9|MIT\nholey-too v0.1.0|MIT\ntwice v1.0.0|MIT\ntwice v2.0.0|MIT (*)\nold v0.1.5|MIT\nold v0.2.0|MIT\nold v0.10.0|MIT\nfree v1.0.0|GPL-3.0\n\n";
         let found = rules.judge(&tree.lines().filter_map(Crate::read).collect());
         assert_eq!(
             found,
             [
                 "bad is not allowed: why",
                 "the licence of free 1.0.0 is not allowed: \"GPL-3.0\"",
+                "holey 0.9.9 is not allowed, from 0.10.2 on it is: a hole",
                 "old is there more than once: 0.10.0, 0.2.0",
                 "twice is there more than once: 1.0.0, 2.0.0",
                 "gone@1 is no second version any more: take it off the list in deny.toml",
@@ -215,5 +260,9 @@ mod tests {
         let lock = "package = [{ name = \"ours\" }, { name = \"a\", source = \"registry+https://a.example/index\" }, { name = \"b\", source = \"git+https://b.example\" }]";
         assert_eq!(rules.judge_sources("Cargo.lock", lock), Ok(vec!["Cargo.lock: a crate from git+https://b.example".to_owned()]));
         assert!(Rules::read("bans.deny = []").is_err());
+        assert!(number("0.10.2") < number("0.103.0") && number("1.0.0-rc.1") == number("1.0.0"));
+        for wrong in ["1", "1.0", "1.0.0.0", "a.b.c", ""] {
+            assert_eq!(number(wrong), None, "{wrong}");
+        }
     }
 }
