@@ -1,7 +1,8 @@
 //! What can go wrong, by whose fault: the server said no ([`Refused`]), the server broke its RFC ([`Misbehaved`]), the caller
 //! asked for something that cannot be ([`Misuse`]), or the network failed ([`Transport`]).
 //!
-//! Every error says what was expected and what was found, and has a hint where there is something to do. None holds a secret:
+//! Every error says what was expected and what was found. What a server is to blame for has a hint always, for somebody sits in front of it who cannot
+//! change the server; the caller's own mistakes have one where their words do not say it already. None holds a secret:
 //! text from a server is scrubbed before it gets in here.
 
 use std::error::Error as StdError;
@@ -33,8 +34,8 @@ impl Error {
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Refused(refused) => refused.hint(),
-            Self::Misbehaved(misbehaved) => misbehaved.hint.clone(),
+            Self::Refused(refused) => Some(refused.hint().to_owned()),
+            Self::Misbehaved(misbehaved) => Some(misbehaved.hint.clone().unwrap_or_else(|| misbehaved.advice().to_owned())),
             Self::Misuse(misuse) => misuse.hint.clone(),
             Self::Transport(transport) => transport.hint(),
         }
@@ -161,11 +162,11 @@ impl Refused {
         Self { code, status: None, description: None, uri: None, reason: None, retry_after: None }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> &str {
         if let Some(hint) = self.reason.as_ref().and_then(crate::oauth1::Reason::hint) {
-            return Some(hint.to_owned());
+            return hint;
         }
-        let advice = match &self.code {
+        match &self.code {
             Code::AccessDenied => "nothing was stored; log in again when you want to allow it",
             Code::InvalidGrant => "the code or refresh token is spent, revoked or expired: log in again",
             Code::InvalidClient | Code::UnauthorizedClient => {
@@ -178,9 +179,12 @@ impl Refused {
             Code::InsufficientScope => "log in again with the scope that is missing",
             Code::ServerError | Code::TemporarilyUnavailable | Code::TooManyRequests => "wait a little and try again",
             Code::Signature => "check the app's secret and this machine's clock",
-            _ => return None,
-        };
-        Some(advice.to_owned())
+            Code::AuthorizationPending | Code::SlowDown => "wait: somebody has to say yes first",
+            Code::InvalidToken => "the token is spent, revoked or expired: log in again",
+            Code::UnsupportedGrantType | Code::UnsupportedResponseType => "this server has no such way to log in: choose another",
+            Code::UnsupportedTokenType => "this server revokes no such token: end the authorization at the provider's own page",
+            Code::Extension(_) => "the word is the server's own: its documentation says what to do about it",
+        }
     }
 }
 
@@ -272,6 +276,23 @@ impl Code {
     pub(crate) fn read(text: &str) -> Self {
         let known = Self::NAMED.iter().find(|(name, _)| *name == text);
         known.map_or_else(|| Self::Extension(text.to_owned()), |(_, code)| code.clone())
+    }
+
+    /// Where the code is defined; `None` for the server's own.
+    pub const fn section(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::AccessDenied | Self::UnsupportedResponseType => "RFC 6749 §4.1.2.1",
+            Self::ServerError | Self::TemporarilyUnavailable => "RFC 6749 §4.1.2.1",
+            Self::InvalidClient | Self::InvalidGrant | Self::InvalidRequest | Self::InvalidScope => "RFC 6749 §5.2",
+            Self::UnauthorizedClient | Self::UnsupportedGrantType => "RFC 6749 §5.2",
+            Self::InsufficientScope | Self::InvalidToken => "RFC 6750 §3.1",
+            Self::AuthorizationPending | Self::ExpiredToken | Self::SlowDown => "RFC 8628 §3.5",
+            Self::InvalidTarget => "RFC 8707 §2",
+            Self::Signature => "RFC 5849 §3.2",
+            Self::TooManyRequests => "RFC 6585 §4",
+            Self::UnsupportedTokenType => "RFC 7009 §2.2.1",
+            Self::Extension(_) => return None,
+        })
     }
 
     /// The code as servers write it.
@@ -371,6 +392,32 @@ impl Misbehaved {
     /// An API's answer is not what it is documented to be.
     pub fn api(expected: impl Into<String>, found: impl Into<String>) -> Self {
         Self::new("its own documentation", expected, found)
+    }
+
+    /// What to do, where whoever found it said nothing better: by how the answer came, and by what was broken.
+    fn advice(&self) -> &'static str {
+        match self.status {
+            Some(status) if later(status) => return "the server is in trouble: wait a little and try again",
+            Some(status) if status.is_redirection() => {
+                return "an answer from elsewhere is not taken: see whether the provider has moved that URL";
+            }
+            Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE) => {
+                return "see in the provider's documentation whether that URL has changed";
+            }
+            _ => {}
+        }
+        let is_of = |sections: &[&str]| sections.iter().any(|section| self.section.starts_with(section));
+        if is_of(&["its own documentation"]) {
+            "the API may have changed: see its documentation"
+        } else if is_of(&["RFC 8414", "RFC 9728", "RFC 7033", "OpenID Connect Discovery"]) {
+            "nothing of it is believed: see whether the issuer or resource is the right one, and tell whoever runs it"
+        } else if is_of(&["RFC 7591", "RFC 7592", "OpenID Connect Registration"]) {
+            "the client may exist all the same; register an app by hand, or tell whoever runs the server"
+        } else if is_of(&["RFC 6749 §10.12", "RFC 9207", "RFC 6749 §3.1", "RFC 6749 §4.1.2", "RFC 9700"]) {
+            "it is not the answer to this login: go on with the page that was opened last, or begin again"
+        } else {
+            "nothing of it was kept: try once more, and if it stays, show this sentence to whoever runs the server"
+        }
     }
 
     #[must_use]
@@ -531,6 +578,25 @@ mod tests {
             "the server broke RFC 6749 §5.1: expected access_token as text, but found a number (HTTP 200)"
         );
         assert_eq!(Error::from(Refused::new(Code::InvalidGrant)).to_string(), "the server refused: invalid_grant");
+    }
+
+    #[test]
+    fn what_a_server_is_to_blame_for_always_has_a_hint_and_a_section() {
+        let own = Code::Extension("out_of_coffee".to_owned());
+        for code in Code::NAMED.iter().map(|(_, code)| code).chain([&own]) {
+            let hint = Error::from(Refused::new(code.clone())).hint();
+            assert!(hint.is_some_and(|hint| hint.len() > 20), "{code}");
+            assert_eq!(code.section().is_some(), *code != own, "{code}");
+        }
+        let sections =
+            ["RFC 6749 §5.1", "RFC 6749 §10.12", "RFC 7591 §3.2.1", "RFC 8414 §3.3", "OpenID Connect Core §2", "its own documentation"];
+        let statuses = [None, Some(200), Some(302), Some(400), Some(404), Some(429), Some(503)];
+        for (section, status) in sections.iter().flat_map(|section| statuses.map(|status| (*section, status))) {
+            let mut wrong = Misbehaved::new(section, "this", "that");
+            wrong.status = status.and_then(|status| StatusCode::from_u16(status).ok());
+            assert!(Error::from(wrong.clone()).hint().is_some_and(|hint| hint.len() > 20), "{wrong}");
+            assert_eq!(Error::from(wrong.with_hint("better")).hint().as_deref(), Some("better"), "what was found out goes before");
+        }
     }
 
     #[test]

@@ -68,6 +68,10 @@ fn judge(endpoint: Endpoint, case: &Case, expected: Verdict, outcome: &Result<()
     {
         return Some(format!("{}: shows what it must not: {shown:?}", case.name));
     }
+    // Whoever reads it cannot mend the server: they hear what else to do.
+    if matches!(error, Error::Protocol(_)) && hint.is_empty() {
+        return Some(format!("{}: no hint: {error}", case.name));
+    }
     let typed = match error {
         Error::Protocol(error) => match expected {
             Verdict::Accept => false,
@@ -188,7 +192,7 @@ async fn c5_the_products_own_deadline_ends_what_does_not_end() {
     while let Some(ended) = running.join_next().await {
         let (case, outcome, took) = ended.unwrap();
         assert_eq!(judge(Endpoint::Token, case, Verdict::InTime, &outcome), None);
-        // 30 s, and what a busy machine adds.
-        assert!((29..45).contains(&took.as_secs()), "{}: {took:?}", case.name);
+        // 30 s, and what a busy machine adds; what has no deadline of ours goes on for as long as the server does.
+        assert!((29..120).contains(&took.as_secs()), "{}: {took:?}", case.name);
     }
 }
