@@ -13,9 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::people::{Role, Who};
 
-/// More browsers at once than a household has; beyond it those that connected nothing make room first, so that a flood of
-/// strangers does not log anybody out.
-const MOST: usize = 1000;
+/// More browsers at once than a household has, and than there can be logins under way; beyond it those that have neither connected anything nor begun a login
+/// make room, so that a flood of strangers logs nobody out and takes nobody's login.
+const MOST: usize = 2 * keyfob::Crowd::MOST_OF_ALL;
+
+/// So many make room together: were it one for one, a flood would have all of them looked through each time.
+const AT_ONCE: usize = MOST / 16;
 
 /// A session that is not used for so long ends.
 pub(crate) const IDLE: i64 = 12 * 3600;
@@ -60,6 +63,8 @@ struct Session {
     created: Timestamp,
     seen: Timestamp,
     connected: bool,
+    /// Until then it has a login under way, whose answer would find nobody if this were gone.
+    waits_until: Timestamp,
     notice: Option<Notice>,
 }
 
@@ -95,7 +100,7 @@ impl Browsers {
         let visit = Visit { id: random(), who, csrf: random(), binding: random() };
         let mut sessions = self.held();
         make_room(&mut sessions, now);
-        let session = Session { visit: visit.clone(), created: now, seen: now, connected: false, notice: None };
+        let session = Session { visit: visit.clone(), created: now, seen: now, connected: false, waits_until: now, notice: None };
         sessions.insert(visit.id.expose().to_owned(), session);
         visit
     }
@@ -106,9 +111,16 @@ impl Browsers {
         let renewed = Visit { id: random(), csrf: random(), ..visit.clone() };
         let mut sessions = self.held();
         let notice = sessions.remove(visit.id.expose()).and_then(|old| old.notice);
-        let session = Session { visit: renewed.clone(), created: now, seen: now, connected: true, notice };
+        let session = Session { visit: renewed.clone(), created: now, seen: now, connected: true, waits_until: now, notice };
         sessions.insert(renewed.id.expose().to_owned(), session);
         renewed
+    }
+
+    /// A login of this browser is under way, until then. There are never so many of them as there are places ([`keyfob::Crowd`]).
+    pub(crate) fn waits(&self, visit: &Visit, until: Timestamp) {
+        if let Some(session) = self.held().get_mut(visit.id.expose()) {
+            session.waits_until = until;
+        }
     }
 
     /// Leaves something to tell on the next page.
@@ -183,11 +195,17 @@ fn make_room(sessions: &mut HashMap<String, Session>, now: Timestamp) {
     }
     sessions.retain(|_, session| !session.is_over(now));
     while sessions.len() >= MOST {
-        let oldest = sessions.iter().min_by_key(|(_, session)| (session.connected, session.seen)).map(|(id, _)| id.clone());
-        match oldest {
-            Some(id) => sessions.remove(&id),
-            None => return,
-        };
+        let is_needed = |session: &Session| session.connected || session.waits_until > now;
+        let loose = sessions.iter().filter(|(_, session)| !is_needed(session));
+        let mut loose: Vec<(Timestamp, String)> = loose.map(|(id, session)| (session.seen, id.clone())).collect();
+        if loose.is_empty() {
+            // There are never so many.
+            loose.extend(sessions.iter().min_by_key(|(_, session)| session.seen).map(|(id, session)| (session.seen, id.clone())));
+        }
+        loose.sort_unstable_by_key(|(seen, _)| *seen);
+        for (_, id) in loose.into_iter().take(AT_ONCE) {
+            sessions.remove(&id);
+        }
     }
 }
 
@@ -234,12 +252,14 @@ mod tests {
     fn a26_a_flood_of_strangers_is_bounded_and_logs_nobody_out() {
         let browsers = Browsers::default();
         let owner = browsers.renew(&browsers.open(NOW), NOW);
-        let first = browsers.open(NOW.plus(1));
+        let (first, waiting) = (browsers.open(NOW.plus(1)), browsers.open(NOW));
+        browsers.waits(&waiting, NOW.plus(600));
         for _ in 0..3 * MOST {
             browsers.open(NOW.plus(2));
         }
         assert!(browsers.held().len() <= MOST);
         assert_eq!(back(&browsers, &first, NOW.plus(2)), None);
+        assert_eq!(back(&browsers, &waiting, NOW.plus(2)), Some(waiting.who.id.clone()), "the answer to its login finds it");
         assert_eq!(back(&browsers, &owner, NOW.plus(2)), Some(owner.who.id.clone()));
     }
 

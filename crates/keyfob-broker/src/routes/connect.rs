@@ -38,6 +38,7 @@ pub(crate) async fn begin(
     // The state belongs to this browser: an answer that another one brings is refused (login CSRF, CVE-2025-68158).
     let kept = site.keyfob.store().put_pending(&pending, posted.visit.binding.expose()).await;
     kept.map_err(|error| Failure::from_error(&error.into(), &seat))?;
+    site.browsers.waits(&posted.visit, pending.pending.expires_at());
     Ok(super::see_other(login.url()))
 }
 
