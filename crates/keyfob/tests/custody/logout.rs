@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyfob::history::Event;
 use keyfob::proto::TransportKind;
 use keyfob::{Error, Revoked, Store};
 use tokio::time::Instant;
@@ -21,6 +22,22 @@ async fn d9_the_account_is_forgotten_here_also_if_the_server_is_down() {
     assert!(matches!(&out.revoked, Revoked::Failed(Error::Protocol(_))), "{:?}", out.revoked);
     assert_eq!(house.provider.asked(), ["revoke refresh-1", "revoke access-1"]);
     assert!(house.store.account("home").await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn d9_whoever_listens_hears_whether_the_tokens_were_revoked() {
+    for (works, asks, revoked) in [(true, true, true), (false, true, false), (true, false, false)] {
+        let house = House::fresh().await;
+        if !works {
+            house.provider.next(Act::Fail(TransportKind::Connect));
+            house.provider.next(Act::Fail(TransportKind::Connect));
+        }
+        let keyfob = house.keyfob();
+        let mut events = keyfob.events();
+        keyfob::logout(&keyfob, &provider("https://provider.example"), &app(), "home", asks).await.unwrap();
+        let entry = events.next().await.unwrap();
+        assert_eq!((entry.account.as_str(), entry.event), ("home", Event::LoggedOut { revoked }));
+    }
 }
 
 #[tokio::test(start_paused = true)]
