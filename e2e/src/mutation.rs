@@ -212,6 +212,29 @@ impl Maker<'_> {
         let default = if kind == "oidc" { "basic" } else { "" };
         self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &["basic", "basic-raw", "post", "none"]);
         self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json", "query", "query-post"]);
+        self.pairs("oauth2.grant_types", &["oauth2", "grant_types"], &[Change::Remove, Change::Alter]);
+        for key in ["code", "message"] {
+            if let Some(pointer) = self.text(&["oauth2", "token_error", key]) {
+                self.put("oauth2.token_error", "another pointer", key, &["oauth2", "token_error", key], Some(format!("{pointer}x").into()));
+            }
+        }
+        self.members("oauth2.token_error", &["oauth2", "token_error", "none"], &[Change::Remove, Change::Alter]);
+        // The first of them is what is said.
+        if let Some(codes) = self.get(&["oauth2", "token_error", "invalid_grant"]).and_then(Value::as_array).filter(|codes| codes.len() > 1)
+        {
+            let others: Vec<Value> = codes[1..].to_vec();
+            self.put("oauth2.token_error", "one less", "", &["oauth2", "token_error", "invalid_grant"], Some(others.into()));
+        }
+        if let Some(fragment) = self.text(&["oauth2", "authorize_fragment"]) {
+            self.put(
+                "oauth2.authorize_fragment",
+                "another value",
+                "",
+                &["oauth2", "authorize_fragment"],
+                Some(format!("{fragment}x").into()),
+            );
+            self.put("oauth2.authorize_fragment", "gone", "", &["oauth2", "authorize_fragment"], None);
+        }
         self.renewal();
         self.pin();
         let pkce = self.text(&["oauth2", "pkce"]).unwrap_or_else(|| "s256".to_owned());

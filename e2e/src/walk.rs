@@ -207,7 +207,12 @@ impl Walk<'_> {
         let redirect = Redirect::Uri(REDIRECT_URI.to_owned());
         let begun = Login::begin(&self.keyfob, &self.settings, &self.app, ME, redirect, vec![]).await;
         let login = begun.map_err(|error| format!("begin: {error}"))?;
-        let url = login.url().to_owned();
+        // A browser keeps it to itself.
+        let (url, fragment) = login.url().split_once('#').map_or((login.url(), None), |(url, fragment)| (url, Some(fragment)));
+        if fragment != self.habits.fragment.as_deref() {
+            return Err(format!("the authorization URL ends with {fragment:?}, and not with {:?}", self.habits.fragment));
+        }
+        let url = url.to_owned();
         let silence = self.silence.clone();
         let visit = move || {
             // Whatever else a file names, nobody goes there from here.
@@ -483,7 +488,8 @@ impl Walk<'_> {
             let finished = login.finish(verified).await;
             self.imitation.refuse(false, None);
             match finished {
-                Err(Error::Protocol(ProtoError::Refused(refused))) if refused.code == Code::InvalidGrant => {}
+                Err(Error::Protocol(ProtoError::Refused(refused)))
+                    if refused.code == Code::InvalidGrant && refused.description.as_deref() == Some(Imitation::NO) => {}
                 Err(error) => return Err(format!("refused with status {status}, and understood as {error}")),
                 Ok(_) => return Err(format!("refused with status {status}, and taken for tokens")),
             }

@@ -56,6 +56,7 @@ const NOT_WALKED: &str = "\
 - how an action's answer is shown (`rows`, `columns`, `links`, `view`, `page`), since no file says what a provider answers; what an argument fills; and
   actions that want an argument, or change something
 - `kind`, which is another file then
+- `oauth1.signature` by RSA: an imitation has no key of the app's to verify with
 
 No file has these, so that no imitation knows them yet: `endpoints.par`, `endpoints.userinfo`, `endpoints.end_session`, `oauth1.body_hash`,
 `oauth1.empty_token`, `oauth2.id_token_algorithms`, `oauth2.par_required`, `oauth2.request_object`, `oauth2.dpop`, and `client_auth` by assertion or
@@ -151,20 +152,74 @@ async fn a_client_that_has_one_fact_wrong_does_not_get_through() {
 /// What can be said and no file says is walked too, in a file that is nobody's.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_file_says_is_walked_too() {
-    let file = File { name: "nobody".into(), text: NOBODY.to_owned() };
+    let rare = ["oauth2.token_body", "api.query", "api.pages", "api.expired", "endpoints.token"];
+    nobody(NOBODY.to_owned(), &rare, 10).await;
+    // Its tokens and errors are JSON then, and its grants go by other names.
+    let own = NOBODY
+        .replace("[api]\n", "grant_types = { authorization_code = \"web_server\", refresh_token = \"refresh\" }\n[oauth2.token_error]\ncode = \"/code\"\nmessage = \"/text\"\nnone = [0]\ninvalid_grant = [7, 8]\n[api]\n")
+        .replace("client_id = \"appid\"", "client_id = \"appid\", grant_type = \"type\"")
+        .replace("form-answer", "own-error");
+    nobody(own, &["oauth2.grant_types", "oauth2.token_error", "oauth2.parameter_names"], 10).await;
+    nobody(NOBODY.replace("form-answer", "camel-case"), &["deviations"], 1).await;
+}
+
+/// OAuth 1 in ways that the files of the catalogue have not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_file_of_oauth1_says_is_walked_too() {
+    let rare = ["oauth1.signature", "oauth1.placement", "oauth1.token_method", "oauth1.callback", "oauth1.request_token_params"];
+    for (signature, placement, method, callback) in [
+        ("HMAC-SHA512", "body", "POST", "registered"),
+        ("PLAINTEXT", "query", "GET", "authorize"),
+        ("HMAC-SHA256", "query", "POST", "request-token"),
+    ] {
+        let ways =
+            format!("signature = \"{signature}\"\nplacement = \"{placement}\"\ntoken_method = \"{method}\"\ncallback = \"{callback}\"");
+        nobody(NOBODY_OF_OAUTH1.replace("signature = \"HMAC-SHA1\"", &ways), &rare, 8).await;
+    }
+    let unconfirmed = "\n[deviations]\ncallback-unconfirmed = \"It says nothing of it.\"\n";
+    nobody(format!("{NOBODY_OF_OAUTH1}{unconfirmed}"), &["deviations"], 1).await;
+}
+
+/// Walks a file that is nobody's, and with its mutants of these fields, of which there are so many at least: each is noticed.
+async fn nobody(text: String, rare: &[&str], at_least: usize) {
+    let file = File { name: "nobody".into(), text };
     let provider = keyfob_providers::check(&file.text, &file.name).unwrap_or_else(|problems| panic!("{problems:?}"));
     let overview = provider.overview().map(|action| action.name.clone()).collect();
-    let rare = ["oauth2.token_body", "api.query", "api.pages", "api.expired", "endpoints.token"];
     let mutants: Vec<Mutant> = mutants(&file.text, &overview).into_iter().filter(|mutant| rare.contains(&mutant.field)).collect();
-    assert!(mutants.len() >= 10, "{}", mutants.len());
+    assert!(mutants.len() >= at_least, "{}", mutants.len());
     let walks = std::iter::once(file.text.clone()).chain(mutants.iter().map(|mutant| mutant.text.clone()));
     let mut ends = walked(walks.map(|client| (file.clone(), client)).collect()).await.into_iter();
     let whole = ends.next().unwrap();
-    assert!(whole.is_ok(), "{whole:?}");
+    assert!(whole.is_ok(), "{whole:?}:\n{}", file.text);
     for (mutant, end) in mutants.iter().zip(ends) {
         assert!(matches!(end, Err(Failure::Ended(_))), "{} {}: {end:?}", mutant.field, mutant.change);
     }
 }
+
+const NOBODY_OF_OAUTH1: &str = r#"
+name = "nobody"
+title = "Nobody"
+kind = "oauth1"
+status = "live"
+about = "What no provider does that is known."
+sources = [{ url = "https://nobody.example", checked = 2026-11-27, confidence = "assumed" }]
+
+[endpoints]
+request_token = "https://login.nobody.example/request?v=2"
+authorize = "https://login.nobody.example/authorize"
+token = "https://login.nobody.example/token"
+
+[client]
+fields = [{ name = "client_id", label = "Key" }, { name = "client_secret", label = "Secret", secret = true }]
+
+[oauth1]
+signature = "HMAC-SHA1"
+request_token_params = { scope = "read" }
+
+[api]
+base_url = "https://api.nobody.example/v1"
+expired = []
+"#;
 
 const NOBODY: &str = r#"
 name = "nobody"

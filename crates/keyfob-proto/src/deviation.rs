@@ -62,6 +62,8 @@ deviations! {
         "OAuth 2: token errors come as `{\"errors\":[{\"errorType\":…,\"message\":…}]}` instead of `{\"error\":…}`.";
     ExpireIn, "expire-in", "RFC 6749 §5.1",
         "OAuth 2: the lifetime comes as `expire_in` instead of `expires_in`.";
+    Expires, "expires", "RFC 6749 §5.1",
+        "OAuth 2: the lifetime comes as `expires` instead of `expires_in`; 0 says that the token does not end. Where it is not allowed, the member is one of those that are not known, and ignored.";
     ExpiresAt, "expires-at", "RFC 6749 §5.1",
         "OAuth 2: the end of the access token comes as a moment, `expires_at` in Unix seconds (or milliseconds, which no token's end could be mistaken for) or as RFC 3339 has it, and no lifetime `expires_in`; 0 says none. Where it is not allowed, the member is one of those that are not known, and ignored.";
     FormAnswer, "form-answer", "RFC 6749 §5.1",
@@ -78,6 +80,8 @@ deviations! {
         "OAuth 2: a member of a token answer that has no value is `null`, where it should not be there.";
     OtherTokenType, "other-token-type", "RFC 6749 §7.1",
         "OAuth 2: what is a bearer token is called otherwise in `token_type`: `bot`, for example. The provider's settings say how (`token_type`), and no other word is taken.";
+    OwnError, "own-error", "RFC 6749 §5.2",
+        "OAuth 2: token errors come in a form of the provider's own, to which its settings point (`token_error`), with whatever status.";
     RedirectFragment, "redirect-fragment", "RFC 6749 §3.1.2",
         "OAuth 2: the redirect carries a fragment, for example `#_=_`.";
     RedirectScheme, "redirect-scheme", "RFC 6749 §3.1.2",
@@ -88,6 +92,8 @@ deviations! {
         "OAuth 2: `scope` is an array instead of text.";
     ScopesMember, "scopes-member", "RFC 6749 §5.1",
         "OAuth 2: the granted scopes come as `scopes` instead of `scope`. Where it is not allowed, the member is one of those that are not known, and ignored.";
+    TextAnswer, "text-answer", "RFC 6749 §5.1",
+        "OAuth 2: JSON answers say that they are `text/plain`.";
     VerificationUrl, "verification-url", "RFC 8628 §3.2",
         "OAuth 2: a device authorization answer has `verification_url` instead of `verification_uri`.";
     ZeroLifetime, "zero-lifetime", "RFC 6749 §5.1",

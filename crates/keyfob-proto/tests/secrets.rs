@@ -546,6 +546,7 @@ fn every_public_type_is_accounted_for() {
         "Template",
         "Timestamp",
         "TokenBody",
+        "TokenError",
         "TokenKind",
         "TokenType",
         "Transport",

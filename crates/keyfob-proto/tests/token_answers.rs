@@ -617,3 +617,71 @@ fn an_access_token_renews_itself_and_is_kept_as_what_it_is() {
     // Nobody else is asked, and nobody else's tokens renew themselves.
     assert!(oauth2_client(|_, _| {}).long_lived(&long).expect("no request").is_none());
 }
+
+/// A server that says no in a way of its own is understood where its file says how, and only there.
+#[test]
+fn errors_of_a_providers_own_form_are_errors_with_any_status() {
+    let own = |allowed: &[Deviation]| {
+        let allowed = common::deviations(allowed);
+        oauth2_client(|settings, flow| {
+            settings.deviations = allowed;
+            flow.token_error = Some(oauth2::TokenError {
+                code: "/errcode".into(),
+                message: Some("/errmsg".into()),
+                none: vec![json!(0)],
+                invalid_grant: vec![json!(40029)],
+            });
+        })
+    };
+    let client = own(&[Deviation::OwnError]);
+    let receive = |client: &oauth2::Client, status, body: &str| exchange2(client).receive(&json_answer(status, body), NOW);
+    for status in [200, 400, 500] {
+        let error = receive(&client, status, r#"{"errcode":40029,"errmsg":"invalid code, of code-1"}"#).expect_err("an error");
+        let Error::Refused(refused) = &error else { panic!("{error}") };
+        assert_eq!(refused.code, Code::InvalidGrant, "{status}");
+        assert!(refused.description.as_deref().is_some_and(|said| said.starts_with("invalid code")), "{error}");
+    }
+    let error = receive(&client, 200, r#"{"errcode":-1,"errmsg":"busy"}"#).expect_err("an error");
+    assert!(matches!(&error, Error::Refused(refused) if refused.code == Code::Extension("-1".into())), "{error}");
+    assert!(receive(&client, 200, r#"{"errcode":0,"access_token":"a","token_type":"Bearer"}"#).is_ok(), "all is well");
+    assert!(receive(&client, 200, r#"{"errcode":1,"access_token":"a","token_type":"Bearer"}"#).is_err(), "tokens beside an error are none");
+    // The RFC's own is understood beside it, and what is neither is no error of anybody's.
+    let error = receive(&client, 400, r#"{"error":"invalid_client"}"#).expect_err("an error");
+    assert!(matches!(&error, Error::Refused(refused) if refused.code == Code::InvalidClient), "{error}");
+    assert!(matches!(receive(&client, 400, "<html>"), Err(Error::Misbehaved(_))));
+    assert!(matches!(receive(&own(&[]), 200, r#"{"errcode":40029}"#), Err(Error::Misbehaved(_))));
+}
+
+#[test]
+fn lifetimes_called_expires_and_json_called_text_are_taken_by_name() {
+    let tokens = |allowed: &[Deviation], content_type: &str, body: &str| {
+        let allowed = common::deviations(allowed);
+        let client = oauth2_client(|settings, _| settings.deviations = allowed);
+        exchange2(&client).receive(&answer(200, content_type, body), NOW)
+    };
+    let body = r#"{"access_token":"a","token_type":"Bearer","expires":60}"#;
+    let end = |received: Received| received.tokens.expires_at().map(|end| end.since(NOW));
+    assert_eq!(tokens(&[], "application/json", body).map(end).expect("tokens"), None, "a member that nobody knows");
+    let received = tokens(&[Deviation::Expires], "application/json", body).expect("tokens");
+    assert!(received.tolerated.contains(&Deviation::Expires));
+    assert_eq!(end(received), Some(60));
+    let never = body.replace("60", "0");
+    assert_eq!(tokens(&[Deviation::Expires], "application/json", &never).map(end).expect("tokens"), None);
+    let received = tokens(&[Deviation::TextAnswer], "text/plain; charset=utf-8", body).expect("tokens");
+    assert_eq!(received.tolerated, common::deviations(&[Deviation::TextAnswer]));
+    assert!(tokens(&[], "text/plain", body).is_err());
+    assert!(tokens(&[Deviation::TextAnswer], "text/html", body).is_err(), "and no other type");
+}
+
+#[test]
+fn grants_and_the_end_of_the_authorization_url_are_the_servers_own() {
+    let client = oauth2_client(|_, flow| {
+        flow.grant_types = vec![("authorization_code".into(), "web_server".into())];
+        flow.parameter_names = vec![("grant_type".into(), "type".into())];
+        flow.authorize_fragment = Some("hub_redirect".into());
+    });
+    let (url, _) = begin2(&client, 1);
+    assert!(url.ends_with("#hub_redirect") && url.matches('#').count() == 1, "{url}");
+    let sent = form(exchange2(&client).request());
+    assert!(sent.contains(&("type".into(), "web_server".into())) && !sent.iter().any(|(name, _)| name == "grant_type"), "{sent:?}");
+}

@@ -169,6 +169,16 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
         let names: Vec<String> = spec.parameter_names.iter().map(|(name, own)| format!("{name} is {own}")).collect();
         habits.push(format!("Parameters have names of their own: {}.", names.join(", ")));
     }
+    if !spec.grant_types.is_empty() {
+        let names: Vec<String> = spec.grant_types.iter().map(|(name, own)| format!("{name} is {own}")).collect();
+        habits.push(format!("Grants have names of their own: {}.", names.join(", ")));
+    }
+    if let Some(fragment) = &spec.authorize_fragment {
+        habits.push(format!("The authorize URL ends with #{fragment}."));
+    }
+    if let Some(error) = &spec.token_error {
+        habits.push(format!("Token errors are told by a code at {}.", error.code));
+    }
     if let Some(at) = &spec.tokens_at {
         habits.push(format!("Tokens are at {at} in the answer."));
     }

@@ -67,14 +67,6 @@ const UNSAYABLE: &[LeftOut] = &[
         source: "https://docs.stripe.com/stripe-apps/api-authentication/oauth",
         checked: "2026-11-27",
     },
-    LeftOut {
-        name: "wechat",
-        title: "WeChat",
-        why: "Its authorization URL has to end in a fragment (`#wechat_redirect`), where RFC 6749 §3.1 allows none, and errors of its token endpoint are \
-              `{\"errcode\":…,\"errmsg\":…}` with status 200. The rest can be said: names of its own, a GET for tokens, `openid` in the query of every call.",
-        source: "https://www.codetd.com/en/article/14152046",
-        checked: "2026-11-27",
-    },
 ];
 
 /// Those that could be said, and are not there to be logged in to, or not known well enough.
@@ -85,13 +77,6 @@ const UNKNOWN: &[LeftOut] = &[
         why: "The OAuth 1 API that catalogues still list is gone, and for the one after it (version 4, OAuth 2) no apps are given out: what gets in borrows the \
               client id of Beatport's own pages.",
         source: "https://github.com/beetbox/beets/pull/4477",
-        checked: "2026-11-27",
-    },
-    LeftOut {
-        name: "deezer",
-        title: "Deezer",
-        why: "It calls the lifetime of a token `expires`, which no key says; the rest can be said: names of its own (`app_id`, `perms`), an answer that is a form.",
-        source: "https://minim.readthedocs.io/en/dev/api-ref/minim.api.deezer.DeezerAPIClient.html",
         checked: "2026-11-27",
     },
     LeftOut {

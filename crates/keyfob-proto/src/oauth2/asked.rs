@@ -99,7 +99,7 @@ impl<'a> Asked<'a> {
         if settings.request_object {
             let object = self.signed(now, entropy)?;
             let pairs = self.beside("request", &object).map(|(name, value)| (settings.name_of(name), value));
-            return Ok(settings.authorize.with_query(pairs));
+            return Ok(settings.ended(settings.authorize.with_query(pairs)));
         }
         let mut url = match self.response_type {
             ResponseType::Code => shared.front.clone(),
@@ -107,7 +107,7 @@ impl<'a> Asked<'a> {
         };
         self.own(|name, value| url.pair(settings.value_of(Value::Plain(name)), value));
         self.further(|name, value| url.pair(settings.name_of(name), value));
-        Ok(url.into_text())
+        Ok(settings.ended(url.into_text()))
     }
 
     /// The same request as signed text (RFC 9101 §5), where the settings want that; beside it goes the client's id, and nothing else. Draws 16 bytes.

@@ -298,7 +298,12 @@ impl Client {
         endpoint: &Endpoint,
         body: impl IntoIterator<Item = (N, V), IntoIter: Clone>,
     ) -> Result<Outgoing, Misuse> {
-        let (settings, body) = (&self.shared.settings, body.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let settings = &self.shared.settings;
+        let body = body.into_iter().map(|(name, value)| {
+            let (name, value): (Value<'_>, Value<'_>) = (name.into(), value.into());
+            let own = !settings.grant_types.is_empty() && name.text() == "grant_type";
+            (name, if own { Value::Any(settings.grant_of(value.text())) } else { value })
+        });
         // No parameter twice (RFC 6749 §3.2); what the request says itself counts.
         let own = body.clone();
         let is_new = |name: &String| {

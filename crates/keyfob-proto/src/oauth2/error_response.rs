@@ -1,9 +1,11 @@
 //! Error answers of the token and revocation endpoints (RFC 6749 §5.2).
 
 use http::StatusCode;
+use serde_json::Value;
 
 use super::json::{self, Json, Object};
 use super::json_answer;
+use super::settings::TokenError;
 use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Refused};
 use crate::message::Incoming;
@@ -46,6 +48,17 @@ pub(crate) fn read(answer: Incoming<'_>, allowed: &Deviations, scrubber: &Scrubb
         return plain(status);
     }
     Misbehaved::deviation(deviation, "a member \"error\"", found).with_status(status).into()
+}
+
+/// The provider's own form, where an answer has that: an error whatever its status is.
+pub(crate) fn own(object: &Object<'_>, own: &TokenError, status: StatusCode, scrubber: &Scrubber) -> Option<Refused> {
+    let answer = Value::Object(object.to_map());
+    let code = answer.pointer(&own.code).filter(|code| !code.is_null() && !own.none.contains(code))?;
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let said = own.message.as_ref().and_then(|pointer| answer.pointer(pointer)).map(text);
+    let description = said.map(|said| scrubber.clean(&said)).filter(|said| !said.is_empty());
+    let code = if own.invalid_grant.contains(code) { Code::InvalidGrant } else { Code::Extension(scrubber.clean(&text(code))) };
+    Some(Refused { status: Some(status), description, ..Refused::new(code) })
 }
 
 /// The RFC's form: `error`, `error_description`, `error_uri`. Also comes with status 200, and is an error all the same.

@@ -68,7 +68,15 @@ pub(crate) fn read<'a>(
 ) -> Result<Object<'a>, Error> {
     let broke = |expected: &str, found: String| Misbehaved::new(section, expected, found).with_status(answer.status);
     let mut by_form = false;
+    let mut as_text = false;
     let otherwise = |found: String| match is_form(answer) {
+        _ if allowed.contains(&Deviation::TextAnswer)
+            && answer.media_type() == "text/plain"
+            && answer.body.trim_ascii().starts_with(b"{") =>
+        {
+            as_text = true;
+            Ok(json::members(answer.body).map_err(|found| broke("one JSON object", found.into()))?)
+        }
         true if allowed.contains(&Deviation::FormAnswer) => {
             by_form = true;
             Ok(form(answer.body).map_err(|found| broke("a form", found.to_owned()))?)
@@ -81,6 +89,9 @@ pub(crate) fn read<'a>(
     let refusal = |answer| error_response::read(answer, allowed, scrubber, &mut of_refusal);
     let object = Shape { section, wanted, largest: Outgoing::LARGEST_ANSWER, scrubber }.read(answer, refusal, otherwise);
     tolerated.append(&mut of_refusal);
+    if as_text {
+        tolerated.insert(Deviation::TextAnswer);
+    }
     if by_form {
         tolerated.insert(Deviation::FormAnswer);
     }

@@ -75,6 +75,13 @@ pub struct Settings {
     /// Other names of parameters of requests, by the RFC's: `client_id` is `client_key` for one provider, and `appid` for another. They hold for the
     /// authorization URL and for everything that is sent to the server itself.
     pub parameter_names: Vec<(String, String)>,
+    /// Other values of `grant_type`, by the RFC's: `refresh` for `refresh_token`.
+    pub grant_types: Vec<(String, String)>,
+    /// What the authorization URL ends with behind a `#`, where a server wants that. RFC 6749 §3.1 lets no endpoint have one; a browser keeps it to
+    /// itself, and so to the page's script.
+    pub authorize_fragment: Option<String>,
+    /// How the token endpoint says no, where that is not as the RFC has it. To be understood, the deviation `own-error` has to be allowed.
+    pub token_error: Option<TokenError>,
     /// Where a token answer has its members, where that is not its top: a JSON pointer (RFC 6901) to an object, such as `/data`. To be read there, the
     /// deviation `nested-tokens` has to be allowed.
     pub tokens_at: Option<String>,
@@ -126,6 +133,9 @@ impl Settings {
             redirect_uri_at_token: true,
             redirect_name: None,
             parameter_names: Vec::new(),
+            grant_types: Vec::new(),
+            authorize_fragment: None,
+            token_error: None,
             tokens_at: None,
             token_type: None,
             authorize_params: Vec::new(),
@@ -144,10 +154,36 @@ impl Settings {
         self.parameter_names.iter().find(|(known, _)| known == name).map_or(name, |(_, own)| own)
     }
 
+    /// What this server calls a grant.
+    pub(crate) fn grant_of<'a>(&'a self, grant_type: &'a str) -> &'a str {
+        self.grant_types.iter().find(|(known, _)| known == grant_type).map_or(grant_type, |(_, own)| own)
+    }
+
+    /// The authorization URL with what it has to end with.
+    pub(crate) fn ended(&self, url: String) -> String {
+        match &self.authorize_fragment {
+            Some(fragment) => format!("{url}#{fragment}"),
+            None => url,
+        }
+    }
+
     /// The same where it may be known how the name is spelled.
     pub(crate) fn value_of<'a>(&'a self, name: Value<'a>) -> Value<'a> {
         if self.parameter_names.is_empty() { name } else { Value::Any(self.name_of(name.text())) }
     }
+}
+
+/// How a token endpoint says no in a way of its own. Pointers are JSON pointers (RFC 6901).
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenError {
+    /// Where the error's code is.
+    pub code: String,
+    /// Where its sentence is.
+    pub message: Option<String>,
+    /// Codes that stand there and mean that there is no error.
+    pub none: Vec<serde_json::Value>,
+    /// Codes that mean `invalid_grant` (RFC 6749 §5.2): what was sent is not good any more, and somebody has to log in.
+    pub invalid_grant: Vec<serde_json::Value>,
 }
 
 /// How the client says who it is at the token endpoint (RFC 6749 §2.3).

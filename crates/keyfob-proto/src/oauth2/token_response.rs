@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::client::Client;
 use super::error_response;
 use super::identity;
-use super::json::{Json, Object};
+use super::json::{self, Json, Object};
 use super::json_answer::{self, Members, kind};
 use super::rar::{self, AuthorizationDetail};
 use crate::deviation::{Deviation, Deviations, Tolerated};
@@ -91,7 +91,19 @@ impl<'a> Found<'a> {
         tolerated: &mut Tolerated,
     ) -> Result<Self, Error> {
         let allowed = &client.shared.deviations;
-        let outside = json_answer::read(answer, section, "tokens", allowed, scrubber, tolerated)?;
+        let own = client.shared.settings.token_error.as_ref().filter(|_| allowed.contains(&Deviation::OwnError));
+        let refused = |object: &Object<'_>| own.and_then(|own| error_response::own(object, own, answer.status, scrubber));
+        let outside = match json_answer::read(answer, section, "tokens", allowed, scrubber, tolerated) {
+            Ok(outside) => outside,
+            // With a status of failure it is none that the RFC knows.
+            Err(wrong @ Error::Misbehaved(_)) if own.is_some() => {
+                return Err(json::members(answer.body).ok().and_then(|object| refused(&object)).map_or(wrong, Error::from));
+            }
+            Err(wrong) => return Err(wrong),
+        };
+        if let Some(refused) = refused(&outside) {
+            return Err(refused.into());
+        }
         let mut found = Self { members: outside, outside: Object::default() };
         if let Some(pointer) = &client.shared.settings.tokens_at {
             found.go_down(pointer, allowed, tolerated).map_err(|wrong| wrong.with_status(answer.status))?;
@@ -222,6 +234,9 @@ pub(crate) fn expires_at(members: &mut Members<'_>, client: &Client, now: Timest
     } else if members.object.contains_key("expire_in") {
         members.tolerate(Deviation::ExpireIn, "expires_in", "expire_in")?;
         members.seconds("expire_in")?
+    } else if members.allowed.contains(&Deviation::Expires) && members.object.has("expires") {
+        members.tolerated.insert(Deviation::Expires);
+        members.seconds("expires")?.filter(|seconds| *seconds != 0)
     } else if members.allowed.contains(&Deviation::ExpiresAt) && members.object.has("expires_at") {
         members.tolerated.insert(Deviation::ExpiresAt);
         let end = moment(members.object.get("expires_at"))

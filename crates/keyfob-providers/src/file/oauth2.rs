@@ -2,9 +2,9 @@
 
 use keyfob_proto::Template;
 use keyfob_proto::jose::{Algorithm, Algorithms};
-use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody};
+use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 
-use super::protocol::{check_pointer, endpoint, plain_pairs, section};
+use super::protocol::{check_pointer, endpoint, plain_pairs, section, to_json};
 use super::reader::Table;
 use crate::nearest;
 use crate::provider::Kind;
@@ -68,7 +68,10 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         response_type: table.flag("response_type").unwrap_or(true),
         redirect_uri_at_token: table.flag("redirect_uri_at_token").unwrap_or(true),
         redirect_name: table.text("redirect_name").and_then(|text| table.reader.template(&text, fields)),
-        parameter_names: parameter_names(table),
+        parameter_names: other_names(table, "parameter_names", "parameter", RENAMED),
+        grant_types: other_names(table, "grant_types", "grant", GRANTS),
+        authorize_fragment: authorize_fragment(table),
+        token_error: table.table("token_error").and_then(token_error),
         tokens_at: tokens_at(table),
         token_type: token_type(table),
         authorize_params: plain_pairs(table, "authorize_params"),
@@ -87,12 +90,15 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
 /// Parameters that may go by another name: those that every request of a login has. Another one is a mistyped one.
 const RENAMED: &[&str] = &["client_id", "client_secret", "code", "grant_type", "redirect_uri", "refresh_token", "scope", "state"];
 
-fn parameter_names(table: &Table<'_>) -> Vec<(String, String)> {
+/// The same for grants.
+const GRANTS: &[&str] = &["authorization_code", "refresh_token"];
+
+fn other_names(table: &Table<'_>, key: &'static str, what: &str, known: &[&str]) -> Vec<(String, String)> {
     let mut names = Vec::new();
-    for (key, own) in table.pairs("parameter_names") {
-        if !RENAMED.contains(&key.name.as_str()) {
-            let hint = nearest::suggest(&key.name, RENAMED.iter().copied());
-            table.reader.problem(key.place, format!("another name for the unknown parameter {}", key.name), hint);
+    for (key, own) in table.pairs(key) {
+        if !known.contains(&key.name.as_str()) {
+            let hint = nearest::suggest(&key.name, known.iter().copied());
+            table.reader.problem(key.place, format!("another name for the unknown {what} {}", key.name), hint);
         } else if own.value.is_empty() {
             table.reader.problem(own.place, format!("the other name of {} is empty", key.name), None);
         } else {
@@ -100,6 +106,36 @@ fn parameter_names(table: &Table<'_>) -> Vec<(String, String)> {
         }
     }
     names
+}
+
+/// What the authorization URL ends with: as much as a fragment can be without being written in another way (RFC 3986 §3.5).
+fn authorize_fragment(table: &Table<'_>) -> Option<String> {
+    let text = table.text("authorize_fragment")?;
+    let plain = !text.value.is_empty() && text.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~=&/".contains(&byte));
+    if !plain {
+        let hint = "without the #: hub_redirect, for example".to_owned();
+        table.reader.problem(
+            text.place,
+            format!("expected what stands behind the # in oauth2.authorize_fragment, found \"{}\"", text.value),
+            Some(hint),
+        );
+    }
+    Some(text.value)
+}
+
+/// `[oauth2.token_error]`: how the token endpoint says no.
+fn token_error(table: Table<'_>) -> Option<TokenError> {
+    let (code, message) = (table.required("code"), table.text("message"));
+    for pointer in code.iter().chain(&message) {
+        check_pointer(table.reader, pointer);
+    }
+    let values = |key| table.array(key).iter().map(to_json).collect();
+    let (none, invalid_grant): (_, Vec<_>) = (values("none"), values("invalid_grant"));
+    if invalid_grant.is_empty() {
+        table.missing("invalid_grant");
+    }
+    table.finish();
+    Some(TokenError { code: code?.value, message: message.map(|text| text.value), none, invalid_grant })
 }
 
 /// Where a token answer has its members. They are read there only if the deviation that says so is in the file, with its reason.

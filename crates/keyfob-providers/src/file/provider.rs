@@ -47,7 +47,9 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
             (None, None)
         }
     };
-    for (key, deviation) in [("tokens_at", Deviation::NestedTokens), ("token_type", Deviation::OtherTokenType)] {
+    for (key, deviation) in
+        [("tokens_at", Deviation::NestedTokens), ("token_type", Deviation::OtherTokenType), ("token_error", Deviation::OwnError)]
+    {
         let node = tree.get("oauth2").and_then(|oauth2| oauth2.get(key));
         if let Some(node) = node.filter(|_| !deviations.iter().any(|(known, _)| *known == deviation)) {
             let hint = format!("allow it, with its reason: [deviations] {deviation} = \"…\"");

@@ -3,7 +3,7 @@
 
 use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::metadata::{Metadata, Preferences};
-use keyfob_proto::oauth2::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Settings, TokenBody};
+use keyfob_proto::oauth2::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Settings, TokenBody, TokenError};
 use keyfob_proto::{App, Endpoint, Error, Misuse, Template};
 
 use super::fill;
@@ -29,6 +29,9 @@ pub(crate) struct OAuth2Spec {
     pub(crate) redirect_uri_at_token: bool,
     pub(crate) redirect_name: Option<Template>,
     pub(crate) parameter_names: Vec<(String, String)>,
+    pub(crate) grant_types: Vec<(String, String)>,
+    pub(crate) authorize_fragment: Option<String>,
+    pub(crate) token_error: Option<TokenError>,
     pub(crate) tokens_at: Option<String>,
     pub(crate) token_type: Option<String>,
     pub(crate) authorize_params: Vec<(String, String)>,
@@ -155,6 +158,9 @@ impl OAuth2Spec {
             redirect_uri_at_token: self.redirect_uri_at_token,
             redirect_name: self.redirect_name.as_ref().map(|name| name.render(field)).transpose()?,
             parameter_names: self.parameter_names.clone(),
+            grant_types: self.grant_types.clone(),
+            authorize_fragment: self.authorize_fragment.clone(),
+            token_error: self.token_error.clone(),
             tokens_at: self.tokens_at.clone(),
             token_type: self.token_type.clone(),
             authorize_params: self.authorize_params.clone(),

@@ -128,6 +128,9 @@ pub(super) struct OAuth2 {
     pub(super) redirect_name: Option<String>,
     pub(super) iss_required: bool,
     pub(super) parameter_names: BTreeMap<String, String>,
+    pub(super) grant_types: BTreeMap<String, String>,
+    pub(super) authorize_fragment: Option<String>,
+    pub(super) token_error: Option<TokenError>,
     pub(super) tokens_at: Option<String>,
     pub(super) token_type: Option<String>,
     pub(super) authorize_params: BTreeMap<String, String>,
@@ -152,6 +155,9 @@ impl Default for OAuth2 {
             redirect_name: None,
             iss_required: false,
             parameter_names: BTreeMap::new(),
+            grant_types: BTreeMap::new(),
+            authorize_fragment: None,
+            token_error: None,
             tokens_at: None,
             token_type: None,
             authorize_params: BTreeMap::new(),
@@ -170,6 +176,17 @@ pub(super) enum ClientAuth {
     BasicRaw,
     Post,
     None,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenError {
+    pub(super) code: String,
+    pub(super) message: Option<String>,
+    #[serde(default)]
+    pub(super) none: Vec<Value>,
+    #[serde(default)]
+    pub(super) invalid_grant: Vec<Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -346,6 +363,11 @@ impl File {
     /// What this provider calls a parameter.
     pub(super) fn name_of<'a>(&'a self, name: &'a str) -> &'a str {
         self.oauth2.parameter_names.get(name).map_or(name, String::as_str)
+    }
+
+    /// What this provider calls a grant.
+    pub(super) fn grant_of<'a>(&'a self, grant_type: &'a str) -> &'a str {
+        self.oauth2.grant_types.get(grant_type).map_or(grant_type, String::as_str)
     }
 
     /// What comes with the tokens to be kept. A value that makes the API's host is such that it is the last that the file lists, which no client finds by

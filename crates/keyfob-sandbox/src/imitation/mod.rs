@@ -74,6 +74,8 @@ pub struct Habits {
     pub revokes: bool,
     /// Whether a person can approve on another device.
     pub has_device_flow: bool,
+    /// What the authorization URL ends with, which no server sees.
+    pub fragment: Option<String>,
     /// Where they enter the code, and in how many seconds it ends.
     pub device_page: (String, i64),
     /// Whether every answer of its authorization endpoint names its issuer.
@@ -170,6 +172,9 @@ struct Places {
 impl Imitation {
     /// What its errors say.
     pub const SENTENCE: &str = "The imitation was asked to say no.";
+
+    /// What the errors of its token endpoint say, where it was told to say no.
+    pub const NO: &str = "It was told to say no.";
 
     /// Reads a provider's file and listens for each of its hosts, on the current tokio runtime. Nobody is asked: every login is approved.
     ///
@@ -380,6 +385,9 @@ impl Service for Front {
 }
 
 impl Imitated {
+    /// What its token endpoint says where it was told to say no.
+    const NO: &str = Imitation::NO;
+
     fn read(text: &str, client_id: &str, client_secret: &str) -> Result<(Self, Hosts), String> {
         let mut file: File = toml::from_str(text).map_err(|problem| problem.to_string())?;
         file.fill_actions();
@@ -450,6 +458,7 @@ impl Imitated {
             rotates: renews && (file.oauth2.rotates || file.oauth2.renewal.is_some()),
             revokes: self.places.revoke.is_some(),
             has_device_flow: self.places.device.is_some(),
+            fragment: file.oauth2.authorize_fragment.clone(),
             device_page: (self.device_page(), token::CODE_LIFETIME),
             names_issuer: is_oauth2 && file.oauth2.iss_required,
             expiries: if renews { api::ways(&file.api.expired).len() } else { 0 },

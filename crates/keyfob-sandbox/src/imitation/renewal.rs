@@ -59,7 +59,7 @@ impl Imitated {
         let token = judged().map_err(|why| ("invalid_request", why))?;
         let refused = |why: &str| ("invalid_grant", why.to_owned());
         if held(&self.mood).refuses {
-            return Err(refused("it was told to say no"));
+            return Err(refused(Self::NO));
         }
         let now = self.clock.now();
         let mut tokens = held(&self.tokens);

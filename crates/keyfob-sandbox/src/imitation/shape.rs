@@ -16,7 +16,9 @@ impl Imitated {
     /// How long access tokens live. Those of a provider whose tokens never end, as far as its file says, are not told to.
     pub(super) fn lifetime(&self) -> Option<i64> {
         let told = self.file.oauth2.default_lifetime;
-        told.or_else(|| self.file.renews().then_some(LIFETIME))
+        // Who has a name for how long has tokens that end.
+        let ends = self.file.renews() || self.file.deviates("expires");
+        told.or_else(|| ends.then_some(LIFETIME))
     }
 
     /// A token answer (RFC 6749 §5.1), with the habits of the file.
@@ -36,6 +38,8 @@ impl Imitated {
         } else if let Some(lifetime) = self.lifetime() {
             if has("expires-at") {
                 body.insert("expires_at".into(), json!(clock::timestamp(self.clock.now() + lifetime).to_string()));
+            } else if has("expires") {
+                body.insert("expires".into(), json!(lifetime));
             } else if has("expire-in") {
                 body.insert("expire_in".into(), json!(lifetime));
             } else if file.oauth2.default_lifetime.is_none() {
@@ -58,6 +62,13 @@ impl Imitated {
         if has("camel-case") {
             body = body.into_iter().map(|(name, value)| (camel_case(&name), value)).collect();
         }
+        // All is well, which some say with a code, too.
+        if let Some(error) = &file.oauth2.token_error
+            && let (Some(none), Value::Object(said)) = (error.none.first(), at_pointer(&error.code, json!(error.none.first())))
+        {
+            debug_assert!(!none.is_table(), "a code is a number or a word");
+            body.extend(said);
+        }
         body.extend(self.kept().into_iter().map(|(name, value)| (name, json!(value))));
         self.answer(200, body)
     }
@@ -65,7 +76,14 @@ impl Imitated {
     /// An error of the token endpoint (RFC 6749 §5.2), with the habits of the file.
     pub(super) fn token_error(&self, code: &str, why: &str) -> Reply {
         let file = &self.file;
-        let body = if file.deviates("errors-array") {
+        let body = if let Some(own) = &file.oauth2.token_error {
+            let known = own.invalid_grant.first().filter(|_| code == "invalid_grant");
+            let mut body = at_pointer(&own.code, known.map_or(json!(987_654), |known| json!(known)));
+            if let (Some(pointer), Some(body)) = (&own.message, body.as_object_mut()) {
+                body.extend(at_pointer(pointer, json!(why)).as_object().cloned().unwrap_or_default());
+            }
+            body
+        } else if file.deviates("errors-array") {
             json!({ "errors": [{ "errorType": code, "message": why }], "success": false })
         } else if file.deviates("error-code") {
             let own = if code == "invalid_grant" { "InvalidCredentials" } else { "BadRequest" };
@@ -76,7 +94,7 @@ impl Imitated {
         let Value::Object(body) = body else { return Reply::empty(500) };
         // Errors lie at the top, wherever tokens are.
         let status = held(&self.mood).refusal.unwrap_or(400);
-        if file.deviates("form-answer") { self.form(status, &body) } else { Reply::json(status, &Value::Object(body)).no_store() }
+        if file.deviates("form-answer") { self.form(status, &body) } else { self.json(status, &Value::Object(body)) }
     }
 
     fn answer(&self, status: u16, body: Map<String, Value>) -> Reply {
@@ -87,7 +105,12 @@ impl Imitated {
             Some(pointer) => at_pointer(pointer, Value::Object(body)),
             None => Value::Object(body),
         };
-        Reply::json(status, &body).no_store()
+        self.json(status, &body)
+    }
+
+    fn json(&self, status: u16, body: &Value) -> Reply {
+        let as_text = self.file.deviates("text-answer");
+        if as_text { Reply::text(status, body.to_string()) } else { Reply::json(status, body) }.no_store()
     }
 
     fn form(&self, status: u16, body: &Map<String, Value>) -> Reply {

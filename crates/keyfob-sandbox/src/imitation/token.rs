@@ -58,7 +58,7 @@ impl Imitated {
         let mut list = Checklist::of(&self.sent(call, settings.token_body).map_err(invalid)?);
         self.identified(call, &mut list).map_err(|why| ("invalid_client", why))?;
         let grant_type = list.one(self.file.name_of("grant_type")).map_err(invalid)?;
-        let refreshing = grant_type == "refresh_token";
+        let refreshing = grant_type == self.file.grant_of("refresh_token");
         let at = if refreshing { self.places.refresh.as_ref().or(self.places.token.as_ref()) } else { self.places.token.as_ref() };
         if at.is_none_or(|place| place.host != host || place.path != call.path()) {
             return Err(invalid(format!("{grant_type} belongs to another endpoint")));
@@ -73,11 +73,11 @@ impl Imitated {
         }
         list.all(&settings.token_params).map_err(invalid)?;
         if held(&self.mood).refuses {
-            return Err(("invalid_grant", "it was told to say no".to_owned()));
+            return Err(("invalid_grant", Self::NO.to_owned()));
         }
         match grant_type.as_str() {
-            "authorization_code" => self.redeem(list),
-            "refresh_token" if self.gives_refresh_tokens() => self.renew(list),
+            grant_type if grant_type == self.file.grant_of("authorization_code") => self.redeem(list),
+            _ if refreshing && self.gives_refresh_tokens() => self.renew(list),
             grant_type if self.places.device.is_some() && grant_type == self.device_grant().0 => self.by_device(list),
             _ => Err(("unsupported_grant_type", format!("{grant_type} is none that the file knows"))),
         }

@@ -256,6 +256,19 @@ pub(super) const OAUTH2: Section = Section {
             "What this server calls a parameter",
             "{ client_id = \"client_key\" }",
         ),
+        key(
+            "grant_types",
+            PairsOf(&["authorization_code", "refresh_token"]),
+            "What this server calls a grant, in `grant_type`",
+            "{ refresh_token = \"refresh\" }",
+        ),
+        key("authorize_fragment", Text, "What the authorize URL has to end with, behind a `#`", "\"hub_redirect\""),
+        key(
+            "token_error",
+            Table(&TOKEN_ERROR),
+            "How the token endpoint says no, where that is not as RFC 6749 has it; needs the deviation `own-error`",
+            "",
+        ),
         key("tokens_at", Pointer, "Where a token answer has its members; needs the deviation `nested-tokens`", "\"/body\""),
         key("token_type", Text, "What the server says for `Bearer`; needs the deviation `other-token-type`", "\"bot\""),
         key("authorize_params", Pairs, "Parameters more on the authorize URL", "{ access_type = \"offline\" }"),
@@ -274,6 +287,18 @@ pub(super) const OAUTH2: Section = Section {
         key("request_object", Flag, "Whether requests are signed with the app's key (RFC 9101); needs `endpoints.issuer`", "true")
             .or("false"),
         key("dpop", Flag, "Whether tokens are bound to a key that is made at login (RFC 9449)", "true").or("false"),
+    ],
+};
+
+pub(super) const TOKEN_ERROR: Section = Section {
+    path: "oauth2.token_error",
+    heading: "[oauth2.token_error]",
+    about: "An answer of the token endpoint that has a code there is an error, whatever its status.",
+    keys: &[
+        key("code", Pointer, "Where the code is (RFC 6901)", "\"/errcode\"").needed(),
+        key("message", Pointer, "Where the sentence is", "\"/errmsg\""),
+        key("none", Values, "Codes that mean that all is well", "[0]"),
+        key("invalid_grant", Values, "Codes that mean that the code or the refresh token is not good any more", "[40029, 42002]").needed(),
     ],
 };
 
