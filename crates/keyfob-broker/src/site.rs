@@ -352,9 +352,15 @@ impl Desk {
         matches!(&self.settings.flow, Flow::OAuth2(flow) if flow.iss_required)
     }
 
+    /// Whether the app's keys alone sign its calls, so that nobody logs in there.
+    pub(crate) fn is_one_legged(&self) -> bool {
+        matches!(&self.settings.flow, Flow::OAuth1(flow) if flow.one_legged)
+    }
+
     /// The page at the provider where the person is sent to.
     pub(crate) fn authorize_endpoint(&self) -> Option<&Endpoint> {
         match &self.settings.flow {
+            Flow::OAuth1(flow) if flow.one_legged => None,
             Flow::OAuth1(flow) => Some(&flow.authorize),
             Flow::OAuth2(flow) => Some(&flow.authorize),
             _ => None,

@@ -88,6 +88,30 @@ async fn the_owner_enters_an_app_and_connects() {
     assert_eq!(world.account("netatmo/cabin").await.expect("an account").requested_scopes, ["read_station"]);
 }
 
+/// Such an account is whatever the keys are good for: a member who could connect it would have the owner's shop.
+#[tokio::test]
+async fn where_keys_alone_sign_nobody_is_sent_anywhere_and_only_the_owner_connects() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    let page = owner.get("/providers/woocommerce").await;
+    assert!(!page.has("redirect URI"), "{}", page.text);
+    let token = page.form_token();
+    let fields = [("form_token", token.as_str()), ("client_id", "ck_example"), ("client_secret", SECRET), ("store", "shop.example.com")];
+    assert_eq!(owner.post("/providers/woocommerce/app", &fields).await.location(), "/providers/woocommerce");
+    let token = member.get("/providers/woocommerce").await.form_token();
+    let refused = member.post("/connect/woocommerce", &[("form_token", &token)]).await;
+    assert!(refused.status == 403 && refused.has("Only the owner"), "{}", refused.text);
+    assert!(world.store.accounts().await.expect("the store").is_empty(), "nothing is kept");
+
+    let page = owner.get("/providers/woocommerce").await;
+    assert!(page.has("Nobody is asked") && page.has("Connect WooCommerce"), "{}", page.text);
+    let connected = owner.post("/connect/woocommerce", &[("form_token", &page.form_token())]).await;
+    assert_eq!(connected.location(), "/accounts/woocommerce");
+    assert_eq!(world.account("woocommerce").await.expect("an account").provider, "woocommerce");
+    assert!(owner.get("/").await.has("WooCommerce is connected") && !member.get("/").await.has("href=\"/accounts/woocommerce"));
+}
+
 #[tokio::test]
 async fn l8_apps_are_entered_by_the_owner_alone() {
     let world = world().await;

@@ -103,6 +103,11 @@ impl Provider {
         self.spec.default_scopes()
     }
 
+    /// Whether the app's keys alone sign its calls: nobody logs in, and whoever has the keys is whoever they belong to.
+    pub fn is_one_legged(&self) -> bool {
+        matches!(self.spec.flow, FlowSpec::OAuth1 { at: None, .. })
+    }
+
     /// Whether each of its refresh tokens is good for one use: then whoever uses a copy of them ends the other's login.
     pub fn rotates(&self) -> bool {
         matches!(&self.spec.flow, FlowSpec::OAuth2(spec) if spec.rotates)

@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
 use keyfob::store::Expected;
-use keyfob::{Error, Login, PendingLogin, StoreError};
+use keyfob::{Account, Error, Login, PendingLogin, StoreError};
 
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
@@ -129,7 +129,6 @@ pub(crate) async fn finish(
         holder.change(visit);
         return Ok(());
     };
-    let now = site.keyfob.now();
     let must_be_free = matches!(expected, Expected::Nothing);
     // Here, where nobody else connects it meanwhile: of two that come at once for one name, the second would find it free and replace the first one's account.
     // And before there are tokens that nobody would have.
@@ -149,24 +148,32 @@ pub(crate) async fn finish(
         Err(Error::Store(StoreError::Conflict)) if must_be_free => return Err(Failure::name_taken()),
         kept => kept.map_err(failed)?.account,
     };
-    // The name has become another account's at the provider, and has an id of its own: nothing that was made for the old one is for this one.
-    if let Some(before) = before.filter(|before| before.id != account.id) {
-        people.unlist(&seat.person, &before, now).await?;
-    }
-    people.list(&seat.person, &account, now).await?;
-    // Somebody who was removed meanwhile leaves nothing behind.
-    if !people.is_here(&seat.person, now).await? {
-        let desk = &seat.desk;
-        keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, true).await.map_err(failed)?;
-        people.unlist(&seat.person, &account, now).await?;
-        return Err(Failure::sign_in_first());
-    }
-    site.note(&seat.person, What::Connected { account: seat.shown.clone() }).await?;
+    take_over(site, seat, before, &account).await?;
     match visit {
         Some(visit) => holder.change(Some(visit)),
         // Nobody who is known came with it; the account is whose it was meant for.
         None => holder.forget(),
     }
+    Ok(())
+}
+
+/// Among people: the account is this person's from now on.
+pub(super) async fn take_over(site: &Site, seat: &Seat, before: Option<Account>, account: &Account) -> Result<(), Failure> {
+    let (people, now) = (site.people()?, site.keyfob.now());
+    // The name has become another account's at the provider, and has an id of its own: nothing that was made for the old one is for this one.
+    if let Some(before) = before.filter(|before| before.id != account.id) {
+        people.unlist(&seat.person, &before, now).await?;
+    }
+    people.list(&seat.person, account, now).await?;
+    // Somebody who was removed meanwhile leaves nothing behind.
+    if !people.is_here(&seat.person, now).await? {
+        let desk = &seat.desk;
+        let gone = keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, true).await;
+        gone.map_err(|error| Failure::from_error(&error, seat))?;
+        people.unlist(&seat.person, account, now).await?;
+        return Err(Failure::sign_in_first());
+    }
+    site.note(&seat.person, What::Connected { account: seat.shown.clone() }).await?;
     Ok(())
 }
 

@@ -6,11 +6,15 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
-use keyfob::{Crowd, Login, Redirect};
+use keyfob::{Crowd, Login, Redirect, login};
 
+use super::callback::take_over;
+use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Posted;
+use crate::page;
 use crate::peer::Client;
+use crate::people::Role;
 use crate::seat::{Seat, is_label};
 use crate::site::Site;
 
@@ -27,6 +31,9 @@ pub(crate) async fn begin(
         label => another(&site, seat, label).await?,
     };
     let desk = &seat.desk;
+    if desk.is_one_legged() {
+        return by_keys_alone(&site, &seat, &posted.visit).await;
+    }
     let redirect = Redirect::Uri(desk.redirect_uri.clone());
     let scopes = chosen(&posted.fields).unwrap_or_else(|| desk.scopes.clone());
     let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes)
@@ -40,6 +47,24 @@ pub(crate) async fn begin(
     kept.map_err(|error| Failure::from_error(&error.into(), &seat))?;
     site.browsers.waits(&posted.visit, pending.pending.expires_at());
     Ok(super::see_other(login.url()))
+}
+
+/// Where the app's keys alone sign, nobody is sent anywhere. An account there is all that the keys are good for: the owner's, who entered them, and nobody else's.
+async fn by_keys_alone(site: &Site, seat: &Seat, visit: &Visit) -> Result<Response, Failure> {
+    let (desk, title) = (&seat.desk, &seat.desk.provider.title);
+    if visit.who.role != Role::Owner {
+        let text = "Its calls are signed by the app's keys alone: whoever used it would do so as whoever the keys belong to. Only the owner connects it.";
+        return Err(Failure::plain(StatusCode::FORBIDDEN, format!("{title} was not connected"), text).onward("Back", "/"));
+    }
+    let holder = site.holder(seat);
+    let mut holder = holder.write().await;
+    let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
+    let kept = login::one_legged(&site.keyfob, &desk.settings, &desk.app, &seat.name).await;
+    let account = kept.map_err(|error| Failure::from_error(&error, seat))?.account;
+    take_over(site, seat, before, &account).await?;
+    holder.change(Some(visit));
+    site.leave(visit, Notice::good(format!("{title} is connected. The first call shows whether the keys are good."))).await;
+    Ok(super::see_other(&page::account_path(seat)))
 }
 
 /// The scopes that were ticked, where the form had some to tick.

@@ -33,6 +33,8 @@ struct Page<'a> {
     retired: Option<(String, String)>,
     path: String,
     redirect_uri: String,
+    /// Keys alone sign: nobody is sent anywhere, and comes back.
+    one_legged: bool,
     /// The client id of the app that is there, cut short.
     app: Option<String>,
     /// Whether this person may keep an app here.
@@ -115,6 +117,7 @@ fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(
         },
         path: page::provider_path(&provider.name),
         redirect_uri: site.redirect_uri(&provider.name),
+        one_legged: provider.is_one_legged(),
         app: desk.as_deref().map(|desk| shortened(&desk.app.client_id)),
         may_keep: visit.who.role == Role::Owner,
         fields: apps::asked(provider).map(|field| Asked { field, value: value(field) }).collect(),
