@@ -103,11 +103,22 @@ impl Maker<'_> {
             ("device", "endpoints.device", true),
             ("issuer", "endpoints.issuer", false),
             ("jwks", "endpoints.jwks", true),
+            ("par", "endpoints.par", false),
+            ("userinfo", "endpoints.userinfo", true),
+            ("end_session", "endpoints.end_session", true),
         ] {
             self.url(field, &["endpoints", key]);
             if optional && kind != "oidc" && self.get(&["endpoints", key]).is_some() {
                 self.put(field, "gone", "", &["endpoints", key], None);
             }
+        }
+    }
+
+    /// What goes through the browser then.
+    fn unpushed(&mut self) {
+        if self.get(&["endpoints", "par"]).is_some() {
+            let places: [(&[&str], _); 2] = [(&["endpoints", "par"], None), (&["oauth2", "par_required"], None)];
+            self.put_all("endpoints.par", "gone", "", &places);
         }
     }
 
@@ -193,6 +204,12 @@ impl Maker<'_> {
             self.mutants.push(Mutant { field: "oauth1.one_legged", change: "true", was: String::new(), text: file.to_string() });
             self.of_a_login();
         }
+        if self.get(&["oauth1", "body_hash"]).is_some() {
+            self.put("oauth1.body_hash", "gone", "", &["oauth1", "body_hash"], None);
+        }
+        if self.get(&["oauth1", "empty_token"]).is_some() {
+            self.flag("oauth1.empty_token", &["oauth1", "empty_token"], false);
+        }
         let realm = self.text(&["oauth1", "realm"]).unwrap_or_default();
         self.put("oauth1.realm", "another value", realm.clone(), &["oauth1", "realm"], Some("another".into()));
         self.put("oauth1.realm", "gone", realm, &["oauth1", "realm"], None);
@@ -235,6 +252,11 @@ impl Maker<'_> {
             );
             self.put("oauth2.authorize_fragment", "gone", "", &["oauth2", "authorize_fragment"], None);
         }
+        if self.get(&["oauth2", "id_token_algorithms"]).is_some() {
+            let others = Value::Array(vec!["ES256".into()]);
+            self.put("oauth2.id_token_algorithms", "another value", "", &["oauth2", "id_token_algorithms"], Some(others));
+        }
+        self.unpushed();
         self.renewal();
         self.pin();
         let pkce = self.text(&["oauth2", "pkce"]).unwrap_or_else(|| "s256".to_owned());

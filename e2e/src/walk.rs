@@ -170,6 +170,7 @@ impl Walk<'_> {
             self.misled().await?;
         }
         self.log_in().await?;
+        self.who().await?;
         self.calls().await?;
         self.errors().await?;
         self.limits().await?;
@@ -192,10 +193,11 @@ impl Walk<'_> {
             self.log_in().await?;
             self.ended().await?;
         }
-        if matches!(self.settings.flow, Flow::OAuth2(_)) {
+        if self.is_oauth2() {
             self.refused().await?;
         }
         self.log_in().await?;
+        self.end_session().await?;
         self.log_out().await?;
         if self.habits.has_device_flow {
             self.on_another_device().await?;
@@ -212,7 +214,17 @@ impl Walk<'_> {
         if fragment != self.habits.fragment.as_deref() {
             return Err(format!("the authorization URL ends with {fragment:?}, and not with {:?}", self.habits.fragment));
         }
-        let url = url.to_owned();
+        // What is pushed is not in the browser's URL (RFC 9126 §1).
+        let is_pushed = url.contains("request_uri=urn");
+        if is_pushed != self.habits.pushes || is_pushed && url.contains("redirect_uri=") {
+            return Err("the request goes through the browser where it has to be pushed, or the other way round".to_owned());
+        }
+        let back = self.visit(url.to_owned()).await?;
+        Ok((login, back))
+    }
+
+    /// A browser goes there; gives where it is sent.
+    async fn visit(&self, url: String) -> Result<String, String> {
         let silence = self.silence.clone();
         let visit = move || {
             // Whatever else a file names, nobody goes there from here.
@@ -225,10 +237,13 @@ impl Walk<'_> {
                 }
                 problem.to_string()
             })?;
-            answer.header("location").map(str::to_owned).ok_or_else(|| format!("the authorization page answers {}", answer.status))
+            answer.header("location").map(str::to_owned).ok_or_else(|| format!("the page answers {}", answer.status))
         };
-        let back = tokio::task::spawn_blocking(visit).await.map_err(|error| error.to_string())??;
-        Ok((login, back))
+        tokio::task::spawn_blocking(visit).await.map_err(|error| error.to_string())?
+    }
+
+    fn is_oauth2(&self) -> bool {
+        matches!(self.settings.flow, Flow::OAuth2(_))
     }
 
     /// Where every answer names its issuer, one that names none may be another server's (RFC 9207 §2.4).
@@ -320,6 +335,29 @@ impl Walk<'_> {
     async fn session(&self) -> Result<Session, String> {
         let session = self.keyfob.session(self.settings.clone(), self.app.clone(), ME).await;
         session.map_err(|error| format!("session: {error}"))
+    }
+
+    /// Who has logged in, where the provider tells.
+    async fn who(&self) -> Result<(), String> {
+        if !self.habits.tells_who {
+            return Ok(());
+        }
+        let person = self.session().await?.userinfo().await.map_err(|error| format!("who it is: {error}"))?;
+        match person.claims.text("name") {
+            Some(Imitation::PERSON) => Ok(()),
+            other => Err(format!("{other:?} has logged in, and not {}", Imitation::PERSON)),
+        }
+    }
+
+    /// The browser's session there is ended, and it comes back.
+    async fn end_session(&self) -> Result<(), String> {
+        if !self.habits.ends_sessions {
+            return Ok(());
+        }
+        let ended = self.session().await?.end_session(Some(REDIRECT_URI));
+        let (url, pending) = ended.map_err(|error| format!("the end of the session: {error}"))?;
+        let back = self.visit(url.expose().to_owned()).await.map_err(|error| format!("the end of the session: {error}"))?;
+        pending.returned(back.split_once('?').map_or("", |(_, query)| query)).map_err(|error| format!("back from the end: {error}"))
     }
 
     /// Every action that needs no arguments; the base URL, where there is none; and further origins.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use keyfob::HyperTransport;
 use keyfob_e2e::mutation::{Mutant, mutants};
 use keyfob_e2e::walk::{self, Failure};
+use keyfob_interop::http as wire;
 use keyfob_providers::{Catalogue, Provider};
 use keyfob_sandbox::Imitation;
 use tokio::sync::Semaphore;
@@ -58,9 +59,15 @@ const NOT_WALKED: &str = "\
 - `kind`, which is another file then
 - `oauth1.signature` by RSA: an imitation has no key of the app's to verify with
 
-No file has these, so that no imitation knows them yet: `endpoints.par`, `endpoints.userinfo`, `endpoints.end_session`, `oauth1.body_hash`,
-`oauth1.empty_token`, `oauth2.id_token_algorithms`, `oauth2.par_required`, `oauth2.request_object`, `oauth2.dpop`, and `client_auth` by assertion or
-certificate. The first file that has one of them fails the walk until the imitation behaves by it.
+- `oauth2.par_required`: where `endpoints.par` is there every request is pushed, required or not
+- where `oauth1.body_hash` is `on`, and not `required`: it is the same for a body that is at hand
+
+No file has `endpoints.par`, `endpoints.userinfo`, `endpoints.end_session`, `oauth1.body_hash`, `oauth1.empty_token` and `oauth2.id_token_algorithms`; they
+are walked, and each of them changed, in files that are nobody's.
+
+These are not imitated, and no file has them: `oauth2.dpop`, `oauth2.request_object`, `oauth2.client_auth` as `client_secret_jwt`, `private_key_jwt` or
+`tls`, and `oauth2.id_token_algorithms` without `RS256`. An imitation of a file that says one of them (`keyfob sandbox --as`) does not begin, and says
+which key that is, what it means, and what to do. The first file of the catalogue that has one fails the walk until the imitation behaves by it.
 ";
 
 /// A file and its name.
@@ -176,8 +183,75 @@ async fn what_no_file_of_oauth1_says_is_walked_too() {
             format!("signature = \"{signature}\"\nplacement = \"{placement}\"\ntoken_method = \"{method}\"\ncallback = \"{callback}\"");
         nobody(NOBODY_OF_OAUTH1.replace("signature = \"HMAC-SHA1\"", &ways), &rare, 8).await;
     }
+    // Its bodies and what is no token yet are signed, too.
+    let whole = NOBODY_OF_OAUTH1.replace("[api]", "empty_token = true\nbody_hash = \"required\"\n\n[api]")
+        + "[actions.find]\nabout = \"Find\"\nmethod = \"POST\"\npath = \"/find\"\njson = { what = \"all\" }\nacts = false\n";
+    nobody(whole.clone(), &["oauth1.body_hash", "oauth1.empty_token"], 2).await;
+    nobody(whole.replace("required", "on"), &["oauth1.body_hash", "oauth1.empty_token"], 2).await;
     let unconfirmed = "\n[deviations]\ncallback-unconfirmed = \"It says nothing of it.\"\n";
     nobody(format!("{NOBODY_OF_OAUTH1}{unconfirmed}"), &["deviations"], 1).await;
+}
+
+/// What only a provider who knows people has, and requests that are pushed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_file_says_of_people_is_walked_too() {
+    let rare = ["endpoints.par", "endpoints.userinfo", "endpoints.end_session", "oauth2.id_token_algorithms"];
+    nobody(NOBODY_OF_PEOPLE.to_owned(), &rare, 10).await;
+    // They may be pushed, and are, by an app that is named in the form.
+    let optional = NOBODY_OF_PEOPLE.replace("par_required = true\n", "").replace("\"basic\"", "\"post\"");
+    nobody(optional, &["endpoints.par", "oauth2.client_auth"], 6).await;
+    // An issuer says itself where they are pushed.
+    let urls = ["authorize", "token", "par"]
+        .map(|key| format!("{key} = \"https://{}.nobody.example/{key}", if key == "par" { "push" } else { "login" }));
+    let of_issuer: Vec<&str> = NOBODY_OF_PEOPLE.lines().filter(|line| !urls.iter().any(|url| line.starts_with(url))).collect();
+    nobody(of_issuer.join("\n").replace("kind = \"oauth2\"", "kind = \"oidc\""), &["endpoints.issuer", "endpoints.userinfo"], 4).await;
+}
+
+/// RFC 9126 §4, §5: the name of a pushed request is good for one browser, and for a while; and nothing else is, where requests have to be pushed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pushed_request_is_good_once_and_for_a_while_and_nothing_else_is() {
+    let file = NOBODY_OF_PEOPLE.replace("\"basic\"", "\"post\"");
+    let imitation = Imitation::start(&file).await.unwrap();
+    let (app, hosts) = (imitation.app(), imitation.hosts());
+    let (login, push) = (hosts["https://login.nobody.example"].clone(), hosts["https://push.nobody.example"].clone());
+    tokio::task::spawn_blocking(move || {
+        let form = |pairs: &[(&str, &str)]| keyfob::proto::encode::form_pairs(pairs.iter().copied());
+        let client_id = form(&[("client_id", &app.client_id)]);
+        let secret = form(&[("client_secret", &app.client_secret)]);
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        let asked = form(&[
+            ("response_type", "code"),
+            ("redirect_uri", &app.redirect_uris[0]),
+            ("scope", "openid read"),
+            ("state", "a-state"),
+            ("nonce", "a-nonce"),
+            ("code_challenge", challenge),
+            ("code_challenge_method", "S256"),
+        ]);
+        let pushed = |body: String| {
+            let headers = [("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
+            let answer = wire::send("POST", &format!("{push}/par?v=3"), &headers, body.as_bytes()).unwrap();
+            let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+            (answer.status, told["request_uri"].as_str().map(str::to_owned), told["expires_in"].as_i64())
+        };
+        let visited = |query: String| wire::send("GET", &format!("{login}/authorize?{query}"), &[], b"").unwrap().status;
+        let named = |uri: Option<String>| format!("{client_id}&{}", form(&[("request_uri", &uri.unwrap())]));
+        let whole = format!("{client_id}&{secret}&{asked}");
+        let (status, uri, lifetime) = pushed(whole.clone());
+        assert_eq!((status, lifetime), (201, Some(60)));
+        assert_eq!((visited(named(uri.clone())), visited(named(uri))), (302, 400), "once");
+        // What stands beside the name would be another request.
+        assert_eq!(visited(format!("{}&state=another", named(pushed(whole.clone()).1))), 400);
+        let late = pushed(whole).1;
+        imitation.pass(61);
+        assert_eq!(visited(named(late)), 400, "late");
+        assert_eq!(visited(format!("{client_id}&{asked}")), 400, "through the browser");
+        // Nobody pushes in an app's name (§2.1).
+        assert_eq!(pushed(format!("{client_id}&client_secret=another&{asked}")).0, 400);
+        assert_eq!(pushed(format!("{client_id}&{secret}&{asked}&request_uri=urn%3Aa")).0, 400);
+    })
+    .await
+    .unwrap();
 }
 
 /// Walks a file that is nobody's, and with its mutants of these fields, of which there are so many at least: each is noticed.
@@ -219,6 +293,36 @@ request_token_params = { scope = "read" }
 [api]
 base_url = "https://api.nobody.example/v1"
 expired = []
+"#;
+
+const NOBODY_OF_PEOPLE: &str = r#"
+name = "nobody"
+title = "Nobody"
+kind = "oauth2"
+status = "live"
+about = "What no provider does that is known."
+sources = [{ url = "https://nobody.example", checked = 2026-11-27, confidence = "assumed" }]
+
+[endpoints]
+authorize = "https://login.nobody.example/authorize"
+token = "https://login.nobody.example/token"
+issuer = "https://login.nobody.example"
+jwks = "https://login.nobody.example/keys"
+par = "https://push.nobody.example/par?v=3"
+userinfo = "https://login.nobody.example/who?v=4"
+end_session = "https://www.nobody.example/logout?v=5"
+
+[client]
+fields = [{ name = "client_id", label = "ID" }, { name = "client_secret", label = "Secret", secret = true }]
+
+[oauth2]
+client_auth = "basic"
+scopes = ["openid", "read"]
+id_token_algorithms = ["RS256"]
+par_required = true
+
+[api]
+base_url = "https://api.nobody.example/v1"
 "#;
 
 const NOBODY: &str = r#"

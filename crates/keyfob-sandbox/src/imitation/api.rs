@@ -152,7 +152,7 @@ impl Imitated {
             query.maybe(name)?;
         }
         query.maybe("oauth_token")?;
-        for name in ["consumer_key", "nonce", "signature", "signature_method", "timestamp", "version"] {
+        for name in ["body_hash", "consumer_key", "nonce", "signature", "signature_method", "timestamp", "version"] {
             query.maybe(&format!("oauth_{name}"))?;
         }
         query.done()?;

@@ -49,6 +49,9 @@ pub(super) struct Endpoints {
     pub(super) device: Option<String>,
     pub(super) issuer: Option<String>,
     pub(super) jwks: Option<String>,
+    pub(super) par: Option<String>,
+    pub(super) userinfo: Option<String>,
+    pub(super) end_session: Option<String>,
 }
 
 /// What an app is given at registration; what people are told about it is not walked.
@@ -81,7 +84,18 @@ pub(super) struct OAuth1 {
     pub(super) authorize_params: BTreeMap<String, String>,
     pub(super) request_token_params: BTreeMap<String, String>,
     pub(super) access_token_params: BTreeMap<String, String>,
+    pub(super) body_hash: BodyHash,
+    pub(super) empty_token: bool,
     pub(super) one_legged: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum BodyHash {
+    #[default]
+    Off,
+    On,
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -127,6 +141,10 @@ pub(super) struct OAuth2 {
     pub(super) redirect_uri_at_token: bool,
     pub(super) redirect_name: Option<String>,
     pub(super) iss_required: bool,
+    pub(super) par_required: bool,
+    pub(super) id_token_algorithms: Vec<String>,
+    pub(super) request_object: bool,
+    pub(super) dpop: bool,
     pub(super) parameter_names: BTreeMap<String, String>,
     pub(super) grant_types: BTreeMap<String, String>,
     pub(super) authorize_fragment: Option<String>,
@@ -154,6 +172,10 @@ impl Default for OAuth2 {
             redirect_uri_at_token: true,
             redirect_name: None,
             iss_required: false,
+            par_required: false,
+            id_token_algorithms: Vec::new(),
+            request_object: false,
+            dpop: false,
             parameter_names: BTreeMap::new(),
             grant_types: BTreeMap::new(),
             authorize_fragment: None,
@@ -176,6 +198,12 @@ pub(super) enum ClientAuth {
     BasicRaw,
     Post,
     None,
+    // By the names of their registry, and not imitated.
+    #[serde(rename = "client_secret_jwt")]
+    SecretJwt,
+    #[serde(rename = "private_key_jwt")]
+    PrivateKeyJwt,
+    Tls,
 }
 
 #[derive(Clone, Debug, Deserialize)]

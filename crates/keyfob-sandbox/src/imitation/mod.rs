@@ -5,12 +5,15 @@
 //! where that says so; the rest is by the RFC. So this proves that a client and a file agree, not that the file is right.
 
 mod api;
+mod beyond;
 mod checklist;
 mod file;
 mod lists;
 mod oauth1;
 mod oauth2;
 mod openid;
+mod par;
+mod person;
 mod place;
 mod renewal;
 mod shape;
@@ -78,6 +81,12 @@ pub struct Habits {
     pub fragment: Option<String>,
     /// Where they enter the code, and in how many seconds it ends.
     pub device_page: (String, i64),
+    /// Whether authorization requests are pushed.
+    pub pushes: bool,
+    /// Whether it tells who has logged in: [`Imitation::PERSON`].
+    pub tells_who: bool,
+    /// Whether a browser can be sent to the end of its session.
+    pub ends_sessions: bool,
     /// Whether every answer of its authorization endpoint names its issuer.
     pub names_issuer: bool,
     /// In how many ways its API says that a token has expired.
@@ -129,6 +138,8 @@ struct Imitated {
     tokens: Mutex<crate::oauth2::Ledger<token::Details>>,
     credentials: Mutex<crate::oauth1::Ledger>,
     devices: Mutex<BTreeMap<String, Vec<String>>>,
+    /// By their names.
+    pushed: Mutex<BTreeMap<String, par::Waiting>>,
     mood: Mutex<Mood>,
 }
 
@@ -165,6 +176,9 @@ struct Places {
     issuer: Option<Place>,
     metadata: Option<Place>,
     jwks: Option<Place>,
+    par: Option<Place>,
+    userinfo: Option<Place>,
+    end_session: Option<Place>,
     base: Option<Place>,
     more: Vec<Place>,
 }
@@ -172,6 +186,9 @@ struct Places {
 impl Imitation {
     /// What its errors say.
     pub const SENTENCE: &str = "The imitation was asked to say no.";
+
+    /// Who logs in.
+    pub const PERSON: &str = "Imitated Person";
 
     /// What the errors of its token endpoint say, where it was told to say no.
     pub const NO: &str = "It was told to say no.";
@@ -270,6 +287,11 @@ impl Imitation {
         held(&self.imitated.mood).misleads = misleads;
     }
 
+    /// Time passes, for codes and tokens and whatever else ends by itself.
+    pub fn pass(&self, seconds: i64) {
+        self.imitated.clock.advance(seconds);
+    }
+
     /// What the API says to the next call.
     pub fn say(&self, say: Say) {
         held(&self.imitated.mood).say = Some(say);
@@ -366,6 +388,15 @@ impl Service for Front {
         if asked(&places.device) {
             return imitated.device(call);
         }
+        if asked(&places.par) {
+            return imitated.push(call);
+        }
+        if asked(&places.userinfo) {
+            return imitated.userinfo(call);
+        }
+        if asked(&places.end_session) {
+            return imitated.end_session(call);
+        }
         if asked(&places.metadata) {
             return imitated.metadata();
         }
@@ -390,6 +421,9 @@ impl Imitated {
 
     fn read(text: &str, client_id: &str, client_secret: &str) -> Result<(Self, Hosts), String> {
         let mut file: File = toml::from_str(text).map_err(|problem| problem.to_string())?;
+        if let Some(why) = file.beyond() {
+            return Err(why);
+        }
         file.fill_actions();
         let secret = match (file.kind, file.oauth2.client_auth) {
             (Kind::OAuth2, file::ClientAuth::None) => "",
@@ -419,6 +453,7 @@ impl Imitated {
             tokens: Mutex::default(),
             credentials: Mutex::default(),
             devices: Mutex::default(),
+            pushed: Mutex::default(),
             mood: Mutex::default(),
         };
         Ok((imitated, hosts))
@@ -460,6 +495,9 @@ impl Imitated {
             has_device_flow: self.places.device.is_some(),
             fragment: file.oauth2.authorize_fragment.clone(),
             device_page: (self.device_page(), token::CODE_LIFETIME),
+            pushes: self.places.par.is_some(),
+            tells_who: self.tells_who(),
+            ends_sessions: self.places.end_session.is_some(),
             names_issuer: is_oauth2 && file.oauth2.iss_required,
             expiries: if renews { api::ways(&file.api.expired).len() } else { 0 },
             near_expiries: self.near_expiries().len(),
@@ -499,6 +537,9 @@ impl Places {
             issuer: place(&at.issuer)?,
             metadata: None,
             jwks: place(&at.jwks)?,
+            par: place(&at.par)?,
+            userinfo: place(&at.userinfo)?,
+            end_session: place(&at.end_session)?,
             base: None,
             more: Vec::new(),
         };
@@ -513,8 +554,18 @@ impl Places {
             places.metadata = below("/.well-known/openid-configuration")?;
             places.authorize = below("/imitated/authorize")?;
             places.token = below("/imitated/token")?;
-            places.revoke = below("/imitated/revoke")?;
-            places.jwks = below("/imitated/jwks")?;
+            // Of these the file's own word counts, if it has one.
+            let mut unless_said = |place: &mut Option<Place>, path: &str| {
+                if place.is_none() {
+                    *place = below(path)?;
+                }
+                Ok::<_, String>(())
+            };
+            unless_said(&mut places.revoke, "/imitated/revoke")?;
+            unless_said(&mut places.jwks, "/imitated/jwks")?;
+            if file.oauth2.par_required {
+                unless_said(&mut places.par, "/imitated/par")?;
+            }
         }
         let needed = match file.kind {
             // Nobody logs in.

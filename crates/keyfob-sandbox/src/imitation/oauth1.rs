@@ -1,15 +1,16 @@
 //! OAuth 1.0a: signatures by the method, in the place, and with the realm that the file says.
 
-use keyfob_proto::oauth1::server::SignedRequest;
+use keyfob_proto::oauth1::Body;
+use keyfob_proto::oauth1::server::{Problem, SignedRequest};
 
 use super::Imitated;
 use super::checklist::Checklist;
-use super::file::{Callback, Method, Placement};
+use super::file::{BodyHash, Callback, Method, Placement};
 use super::place::fill;
 use crate::chance;
 use crate::desk::held;
 use crate::message::{Call, Pairs, Reply, with_query};
-use crate::oauth1::{self, Credential, Temporary};
+use crate::oauth1::{Credential, Temporary};
 use crate::page;
 
 /// What signs a request beside the app's own secret.
@@ -129,17 +130,22 @@ impl Imitated {
 
     fn signed_for(&self, call: &Call, with: With) -> Result<SignedRequest, String> {
         let settings = &self.file.oauth1;
-        let request = oauth1::read(call).map_err(|problem| problem.to_string())?;
+        let request = read(call).map_err(|problem| problem.to_string())?;
         if request.consumer_key() != Some(&self.app.client_id) {
             return Err("no signature of this app".into());
+        }
+        let has_none = matches!(with, With::Nothing) || settings.one_legged;
+        // Where there is no token yet some want it named all the same, as nothing.
+        if has_none && request.token() != settings.empty_token.then_some("") {
+            return Err("an oauth_token where there is none, or none where it has to be empty".into());
         }
         let token = request.token().unwrap_or_default();
         let credentials = held(&self.credentials);
         let secret = match with {
             With::Nothing => Some(String::new()),
             With::Temporary => credentials.temporary.get(token).map(|found| found.secret.clone()),
-            // The app's keys alone sign, and a token would be somebody else's.
-            With::Token if settings.one_legged => request.token().is_none().then(String::new),
+            // The app's keys alone sign.
+            With::Token if settings.one_legged => Some(String::new()),
             With::Token => credentials.tokens.get(token).map(|found| found.secret.clone()),
         };
         drop(credentials);
@@ -162,10 +168,25 @@ impl Imitated {
             return Err("another realm".into());
         }
         request.verify(&self.app.client_secret, &secret).map_err(|problem| problem.to_string())?;
+        self.right_body_hash(call, &request, matches!(with, With::Token))?;
         let (Some(timestamp), Some(nonce)) = (request.timestamp(), request.nonce()) else { return Err("no timestamp or nonce".into()) };
         let mut credentials = held(&self.credentials);
         credentials.use_nonce(&self.app.client_id, token, timestamp, nonce, None).map_err(|stale| format!("{stale:?}"))?;
         Ok(request)
+    }
+
+    /// The body is signed as well, where the file says so: that of a call, if it is no form (Request Body Hash, draft 4, §4.1).
+    fn right_body_hash(&self, call: &Call, request: &SignedRequest, is_call: bool) -> Result<(), String> {
+        let is_signed = is_call && !call.is_form();
+        match (self.file.oauth1.body_hash, request.body_hash()) {
+            (BodyHash::On | BodyHash::Required, _) if is_signed => match (self.file.oauth1.body_hash, request.body_hash()) {
+                // It is said where it can be: a plain text has no hash, and what a person sends may stream.
+                (BodyHash::On, None) if self.is_open || self.file.oauth1.signature == "PLAINTEXT" => Ok(()),
+                _ => request.verify_body_hash().map_err(|problem| problem.to_string()),
+            },
+            (_, None) => Ok(()),
+            (_, Some(_)) => Err("oauth_body_hash, which does not belong here".into()),
+        }
     }
 
     fn right_method(&self, call: &Call) -> Result<(), String> {
@@ -203,5 +224,11 @@ impl Imitated {
 
 /// Whether a request names a token, right or wrong.
 pub(super) fn has_token(call: &Call) -> bool {
-    oauth1::read(call).is_ok_and(|request| request.token().is_some())
+    read(call).is_ok_and(|request| request.token().is_some_and(|token| !token.is_empty()))
+}
+
+/// With its body, whose hash may be signed.
+fn read(call: &Call) -> Result<SignedRequest, Problem> {
+    let body = if call.is_form() { Body::Form(&call.body) } else { Body::Bytes(&call.body) };
+    SignedRequest::read(&call.method, &call.origin, &call.target, &call.headers, body)
 }

@@ -17,8 +17,8 @@ use crate::page;
 
 const CODE_LIFETIME: i64 = 600;
 
-/// A request at the authorization endpoint that is as the file wants it.
-struct Asked {
+/// An authorization request that is as the file wants it.
+pub(super) struct Asked {
     /// Where the answer goes.
     redirect_uri: String,
     /// What was sent for it: that, or its name.
@@ -66,16 +66,30 @@ impl Imitated {
     }
 
     fn asked(&self, call: &Call) -> Result<Asked, String> {
-        let (settings, name) = (&self.file.oauth2, |name| self.file.name_of(name));
         if call.method != axum::http::Method::GET {
             return Err("an authorization request is a GET".into());
         }
         let mut list = Checklist::of(&call.query);
         list.all(&self.own_query(&self.places.authorize))?;
+        list.fixed(self.file.name_of("client_id"), &self.app.client_id)?;
+        let pushed = if self.places.par.is_some() { list.maybe("request_uri")? } else { None };
+        match pushed {
+            // A browser brings nothing but the name of the request (RFC 9126 §4).
+            Some(uri) => {
+                list.done()?;
+                self.take_pushed(&uri)
+            }
+            None if self.file.oauth2.par_required => Err("an authorization request has to be pushed here (RFC 9126 §5)".into()),
+            None => self.wanted(list),
+        }
+    }
+
+    /// The parameters of an authorization request by this app, in a browser's URL or pushed.
+    pub(super) fn wanted(&self, mut list: Checklist) -> Result<Asked, String> {
+        let (settings, name) = (&self.file.oauth2, |name| self.file.name_of(name));
         if settings.response_type {
             list.fixed("response_type", "code")?;
         }
-        list.fixed(name("client_id"), &self.app.client_id)?;
         let named = list.one(name("redirect_uri"))?;
         let redirect_uri = match &settings.redirect_name {
             None => named.clone(),
@@ -147,6 +161,7 @@ impl Imitated {
                 list.fixed(name("client_secret"), secret)
             }
             ClientAuth::None => list.fixed(name("client_id"), id),
+            ClientAuth::SecretJwt | ClientAuth::PrivateKeyJwt | ClientAuth::Tls => Err("a way that is not imitated".into()),
         }
     }
 
