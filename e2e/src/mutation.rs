@@ -183,7 +183,12 @@ impl Maker<'_> {
     }
 
     fn oauth1(&mut self) {
-        self.word("oauth1.signature", &["oauth1", "signature"], "", &["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"]);
+        let signature = ["oauth1", "signature"];
+        self.word("oauth1.signature", &signature, "", &["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"]);
+        // An app without a key of its own cannot even set out.
+        if self.text(&signature).is_some_and(|method| method.starts_with("RSA-")) {
+            self.word("oauth1.signature", &signature, "", &["RSA-SHA1", "RSA-SHA256", "RSA-SHA512"]);
+        }
         self.word("oauth1.placement", &["oauth1", "placement"], "header", &["header", "body", "query"]);
         if self.get(&["oauth1", "one_legged"]).is_some() {
             let host = self.text(&["api", "base_url"]).unwrap_or_default();

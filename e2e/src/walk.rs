@@ -65,23 +65,30 @@ pub fn transport() -> Arc<HyperTransport> {
 /// # Errors
 /// Where the walk ended, and why.
 pub async fn walk(file: &str, imitation: &Imitation, transport: &Arc<HyperTransport>) -> Result<(), Failure> {
+    walk_as(app(imitation), file, imitation, transport).await
+}
+
+/// The same as this app.
+///
+/// # Errors
+/// As [`walk`].
+pub async fn walk_as(app: App, file: &str, imitation: &Imitation, transport: &Arc<HyperTransport>) -> Result<(), Failure> {
     let silence = Silence::default();
     // Boxed, for it is large.
-    let walked = Box::pin(set_out(file, imitation, transport, silence.clone())).await;
+    let walked = Box::pin(set_out(app, file, imitation, transport, silence.clone())).await;
     walked.map_err(|failure| match failure {
         Failure::Ended(why) if silence.was_there() => Failure::Silent(why),
         other => other,
     })
 }
 
-async fn set_out(file: &str, imitation: &Imitation, transport: &Arc<HyperTransport>, silence: Silence) -> Result<(), Failure> {
+async fn set_out(app: App, file: &str, imitation: &Imitation, transport: &Arc<HyperTransport>, silence: Silence) -> Result<(), Failure> {
     let name = imitation.app().service;
     let provider = keyfob_providers::check(file, &format!("{name}.toml"))
         .map_err(|problems| Failure::Refused(problems.first().map(ToString::to_string).unwrap_or_default()))?;
     let hosts: BTreeMap<Origin, Origin> =
         imitation.hosts().iter().filter_map(|(host, here)| Some((Origin::parse(host)?, Origin::parse(here)?))).collect();
     let provider = provider.at(&hosts);
-    let app = app(imitation);
     let listening = Listening { transport: transport.clone(), silence: silence.clone() };
     let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(listening));
     let settings = keyfob.settings(&provider, &app).await.map_err(|error| Failure::Ended(format!("settings: {error}")))?;
@@ -148,7 +155,8 @@ fn texts(value: &serde_json::Value, found: &mut Vec<String>) {
     }
 }
 
-fn app(imitation: &Imitation) -> App {
+/// The app that the provider knows.
+pub fn app(imitation: &Imitation) -> App {
     let known = imitation.app();
     let mut app = match known.client_secret.as_str() {
         "" => App::public(known.client_id),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyfob::HyperTransport;
+use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _};
 use keyfob_e2e::mutation::{Mutant, mutants};
 use keyfob_e2e::walk::{self, Failure};
 use keyfob_interop::http as wire;
@@ -57,13 +58,11 @@ const NOT_WALKED: &str = "\
 - how an action's answer is shown (`rows`, `columns`, `links`, `view`, `page`), since no file says what a provider answers; what an argument fills; and
   actions that want an argument, or change something
 - `kind`, which is another file then
-- `oauth1.signature` by RSA: an imitation has no key of the app's to verify with
-
 - `oauth2.par_required`: where `endpoints.par` is there every request is pushed, required or not
 - where `oauth1.body_hash` is `on`, and not `required`: it is the same for a body that is at hand
 
 No file has `endpoints.par`, `endpoints.userinfo`, `endpoints.end_session`, `oauth1.body_hash`, `oauth1.empty_token` and `oauth2.id_token_algorithms`; they
-are walked, and each of them changed, in files that are nobody's.
+are walked, and each of them changed, in files that are nobody's. So is `oauth1.signature` by RSA.
 
 These are not imitated, and no file has them: `oauth2.dpop`, `oauth2.request_object`, `oauth2.client_auth` as `client_secret_jwt`, `private_key_jwt` or
 `tls`, and `oauth2.id_token_algorithms` without `RS256`. An imitation of a file that says one of them (`keyfob sandbox --as`) does not begin, and says
@@ -252,6 +251,24 @@ async fn a_pushed_request_is_good_once_and_for_a_while_and_nothing_else_is() {
     })
     .await
     .unwrap();
+}
+
+/// RFC 5849 §3.4.3: a key of the app's own signs, of which the provider has the public half.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_signed_by_rsa_is_walked_too() {
+    let field = "{ name = \"private_key\", label = \"Private key\", secret = true }";
+    let of_key = NOBODY_OF_OAUTH1.replace("{ name = \"client_secret\", label = \"Secret\", secret = true }", field);
+    for signature in ["RSA-SHA1", "RSA-SHA256", "RSA-SHA512"] {
+        let file = of_key.replace("HMAC-SHA1", signature);
+        nobody(file.clone(), &["oauth1.signature"], 6).await;
+        // A key of somebody else.
+        let imitation = Imitation::start(&file).await.unwrap();
+        let mut app = walk::app(&imitation);
+        let other = AwsLc.generate(Algorithm::RS256).unwrap().to_pem().unwrap();
+        app.fields.insert("private_key".to_owned(), other);
+        let end = walk::walk_as(app, &file, &imitation, &walk::transport()).await;
+        assert!(matches!(&end, Err(Failure::Ended(why)) if why.contains("found another")), "{signature}: {end:?}");
+    }
 }
 
 /// Walks a file that is nobody's, and with its mutants of these fields, of which there are so many at least: each is noticed.

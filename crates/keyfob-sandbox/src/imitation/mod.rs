@@ -5,6 +5,7 @@
 //! where that says so; the rest is by the RFC. So this proves that a client and a file agree, not that the file is right.
 
 mod api;
+mod app_key;
 mod beyond;
 mod checklist;
 mod file;
@@ -132,6 +133,8 @@ struct Imitated {
     hosts: OnceLock<Hosts>,
     places: Places,
     app: Registration,
+    /// What the app signs by, where that is a key of its own.
+    app_key: Option<app_key::AppKey>,
     /// Whether it takes scopes and calls that its file does not name: where a person tries it, they are no mistake of the client's.
     is_open: bool,
     clock: Clock,
@@ -431,7 +434,8 @@ impl Imitated {
         };
         let known = ["client_id", "client_secret", "redirect_uri", "scope"];
         let names = file.client.fields.iter().map(|field| field.name.as_str()).filter(|name| !known.contains(name));
-        let app = Registration {
+        let app_key = file.oauth1.signature.starts_with("RSA-").then(app_key::app_key);
+        let mut app = Registration {
             service: file.name.clone(),
             name: "Demo app".into(),
             client_id: client_id.into(),
@@ -441,6 +445,7 @@ impl Imitated {
             redirect_uris: vec!["http://localhost/callback".into()],
             ..Registration::default()
         };
+        app.fields.extend(app_key.iter().map(|key| ("private_key".to_owned(), key.private.clone())));
         let mut hosts = Hosts::default();
         let places = Places::read(&file, &app, &mut hosts)?;
         let imitated = Self {
@@ -448,6 +453,7 @@ impl Imitated {
             hosts: OnceLock::new(),
             places,
             app,
+            app_key,
             is_open: false,
             clock: Clock::default(),
             tokens: Mutex::default(),

@@ -167,7 +167,12 @@ impl Imitated {
         if request.realm() != realm.as_deref() {
             return Err("another realm".into());
         }
-        request.verify(&self.app.client_secret, &secret).map_err(|problem| problem.to_string())?;
+        let verified = match &self.app_key {
+            // It signs alone: no secret is part of it (§3.4.3).
+            Some(key) => request.verify_rsa(&*key.public),
+            None => request.verify(&self.app.client_secret, &secret),
+        };
+        verified.map_err(|problem| problem.to_string())?;
         self.right_body_hash(call, &request, matches!(with, With::Token))?;
         let (Some(timestamp), Some(nonce)) = (request.timestamp(), request.nonce()) else { return Err("no timestamp or nonce".into()) };
         let mut credentials = held(&self.credentials);
