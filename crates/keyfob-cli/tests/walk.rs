@@ -113,6 +113,57 @@ async fn any_provider_is_played_from_its_file() {
     playing.end_listening().await.exits(0);
 }
 
+/// A file of one's own may say more than any file of the catalogue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_one_s_own_is_played_with_pushed_requests_and_people() {
+    let mut house = House::new().await;
+    house.file(
+        "config/providers/hub.toml",
+        r#"
+name = "hub"
+title = "Hub"
+kind = "oauth2"
+status = "live"
+about = "A hub."
+sources = [{ url = "https://hub.example", checked = 2026-11-27, confidence = "assumed" }]
+
+[endpoints]
+authorize = "https://hub.example/authorize"
+token = "https://hub.example/token"
+issuer = "https://hub.example"
+jwks = "https://hub.example/keys"
+par = "https://hub.example/par"
+userinfo = "https://hub.example/who"
+end_session = "https://hub.example/logout"
+
+[client]
+fields = [{ name = "client_id", label = "ID" }, { name = "client_secret", label = "Secret", secret = true }]
+redirect = { suggested = ["http://localhost:7700/callback"] }
+
+[oauth2]
+client_auth = "basic"
+scopes = ["openid"]
+par_required = true
+
+[api]
+base_url = "https://api.hub.example"
+"#,
+    );
+    let mut playing = house.start(&["sandbox", "--port", "0", "--as", "hub"]);
+    let index = playing.line(|line| line.starts_with("export KEYFOB_SANDBOX=")).await;
+    house.set("KEYFOB_SANDBOX", index.trim_start_matches("export KEYFOB_SANDBOX="));
+    let mut login = house.start(&["login", "hub", "--no-browser", "--paste"]);
+    let url = login.url().await;
+    assert!(url.contains("request_uri=") && !url.contains("scope="), "{url}");
+    let back = visit(&url).await.location.expect("back");
+    login.say(&format!("{back}\n")).await;
+    login.end().await.exits(0);
+    house.good(&["get", "hub", "/things"]).await;
+    house.good(&["logout", "hub"]).await;
+    playing.interrupt();
+    playing.end_listening().await.exits(0);
+}
+
 /// OAuth 1 in two ways that are nobody's usual one: no verifier, which is told, and no login at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_verifier_and_without_login_there_is_an_account_all_the_same() {
