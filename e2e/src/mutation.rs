@@ -378,6 +378,12 @@ impl Maker<'_> {
         }
         self.put("api.attach", "another header", was.clone(), &["api", "attach"], Some(pair("headers", headers.into())));
         self.put("api.attach", "query", was.clone(), &["api", "attach"], Some(pair("query", "another".into())));
+        if self.get(&["api", "attach", "body"]).is_some() {
+            self.put("api.attach", "another name", was.clone(), &["api", "attach", "body"], Some("another".into()));
+        } else {
+            // A call without a form has no place for a token then.
+            self.put("api.attach", "body", was.clone(), &["api", "attach"], Some(pair("body", "another".into())));
+        }
         let own = self.get(&["api", "attach", "headers"]).and_then(Value::as_table).cloned().unwrap_or_default();
         for (name, template) in own {
             let other = format!("Another {}", template.as_str().unwrap_or_default());

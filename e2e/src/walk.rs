@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderValue, Method};
-use keyfob::proto::{Answer, App, Code, Deviation, Error as ProtoError, Flow, Origin, Secret, Settings, TransportKind};
+use keyfob::proto::{Answer, App, Attach, Code, Deviation, Error as ProtoError, Flow, Origin, Secret, Settings, TransportKind};
 use keyfob::transport::{Body, HyperTransport, Sending, Transport};
-use keyfob::{DeviceLogin, Error, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
+use keyfob::{Call, DeviceLogin, Error, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
 use keyfob_interop::http as wire;
 use keyfob_providers::{Action, Provider};
 use keyfob_sandbox::{Habits, Imitation, Say};
@@ -376,16 +376,24 @@ impl Walk<'_> {
         self.act(None).await.map_err(|error| format!("the base URL: {error}"))?;
         let session = self.session().await?;
         for url in &self.habits.more {
-            let answer = session.get(format!("{url}/")).send().await.map_err(|error| format!("{url}: {error}"))?;
+            let answer = self.plain(&session, &format!("{url}/")).send().await.map_err(|error| format!("{url}: {error}"))?;
             answer.read().await.map_err(|error| format!("{url}: {error}"))?;
         }
         Ok(())
     }
 
+    /// A call that is none of the file's actions. Where the token belongs into a form (RFC 6750 §2.2) there has to be one.
+    fn plain(&self, session: &Session, url: &str) -> Call {
+        match self.settings.api.attach {
+            Attach::Body(_) => session.call(Method::POST, url).form([("what", "all")]),
+            _ => session.call(Method::GET, url),
+        }
+    }
+
     async fn act(&self, action: Option<&Action>) -> Result<(), Error> {
         let session = self.keyfob.session(self.settings.clone(), self.app.clone(), ME).await?;
         let Some(action) = action else {
-            session.call(Method::GET, "/").send().await?.read().await?;
+            self.plain(&session, "/").send().await?.read().await?;
             return Ok(());
         };
         let request = session.look(|account| action.request(&BTreeMap::new(), &account.kept)).map_err(ProtoError::from)?;
@@ -433,7 +441,8 @@ impl Walk<'_> {
             let limit = answer.limit()?;
             Some((limit.limit, limit.remaining, limit.resets_at.map(|moment| moment.since(self.keyfob.now()))))
         };
-        let answer = self.session().await?.get("/").send().await.map_err(|error| format!("the base URL: {error}"))?;
+        let session = self.session().await?;
+        let answer = self.plain(&session, "/").send().await.map_err(|error| format!("the base URL: {error}"))?;
         let (found, wanted) = (told(&answer), self.habits.limit);
         let close = match (found.and_then(|found| found.2), wanted.and_then(|wanted| wanted.2)) {
             (Some(found), Some(wanted)) => (wanted - 5..=wanted + 1).contains(&found),
@@ -460,7 +469,8 @@ impl Walk<'_> {
         let mut url = format!("{}/", self.session().await?.settings().api.base.as_str().trim_end_matches('/'));
         let (mut read, mut items) = (0, Vec::new());
         loop {
-            let answer = self.session().await?.get(url.clone()).send().await.map_err(|error| format!("page {read}: {error}"))?;
+            let session = self.session().await?;
+            let answer = self.plain(&session, &url).send().await.map_err(|error| format!("page {read}: {error}"))?;
             let page = answer.json().await.map_err(|error| format!("page {read}: {error}"))?;
             texts(&page, &mut items);
             let Some(next) = pages.next(&url, &page) else { break };

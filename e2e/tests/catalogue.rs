@@ -62,7 +62,8 @@ const NOT_WALKED: &str = "\
 - where `oauth1.body_hash` is `on`, and not `required`: it is the same for a body that is at hand
 
 No file has `endpoints.par`, `endpoints.userinfo`, `endpoints.end_session`, `oauth1.body_hash`, `oauth1.empty_token` and `oauth2.id_token_algorithms`; they
-are walked, and each of them changed, in files that are nobody's. So is `oauth1.signature` by RSA.
+are walked, and each of them changed, in files that are nobody's. So are `oauth1.signature` by RSA
+and `api.attach` in a form.
 
 These are not imitated, and no file has them: `oauth2.dpop`, `oauth2.request_object`, `oauth2.client_auth` as `client_secret_jwt`, `private_key_jwt` or
 `tls`, and `oauth2.id_token_algorithms` without `RS256`. An imitation of a file that says one of them (`keyfob sandbox --as`) does not begin, and says
@@ -166,6 +167,10 @@ async fn what_no_file_says_is_walked_too() {
         .replace("client_id = \"appid\"", "client_id = \"appid\", grant_type = \"type\"")
         .replace("form-answer", "own-error");
     nobody(own, &["oauth2.grant_types", "oauth2.token_error", "oauth2.parameter_names"], 10).await;
+    // A token in the form of a call.
+    let in_form = NOBODY.replace("[api]\n", "[api]\nattach = { body = \"token\" }\n")
+        + "[actions.find]\nabout = \"Find\"\nmethod = \"POST\"\npath = \"/find\"\nform = { what = \"all\" }\nacts = false\n";
+    nobody(in_form, &["api.attach", "api.pages", "actions.form"], 8).await;
     nobody(NOBODY.replace("form-answer", "camel-case"), &["deviations"], 1).await;
 }
 
@@ -251,6 +256,31 @@ async fn a_pushed_request_is_good_once_and_for_a_while_and_nothing_else_is() {
     })
     .await
     .unwrap();
+}
+
+/// OpenID Connect Core §5.3, RP-Initiated Logout §2: nobody is told about without a token, and no session ends without its ID token.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_about_or_logged_out_by_strangers() {
+    let imitation = Imitation::start(NOBODY_OF_PEOPLE).await.unwrap();
+    let (app, hosts) = (imitation.app(), imitation.hosts());
+    let (login, www) = (hosts["https://login.nobody.example"].clone(), hosts["https://www.nobody.example"].clone());
+    let asked = move || {
+        let status = |url: String, headers: &[(&str, &str)]| wire::send("GET", &url, headers, b"").unwrap().status;
+        let who = |headers: &[(&str, &str)]| status(format!("{login}/who?v=4"), headers);
+        let ended = |more: &[(&str, &str)]| {
+            let pairs = [("v", "5"), ("client_id", app.client_id.as_str())];
+            status(format!("{www}/logout?{}", keyfob::proto::encode::form_pairs(pairs.into_iter().chain(more.iter().copied()))), &[])
+        };
+        assert_eq!((who(&[]), who(&[("authorization", "Bearer strange")])), (401, 401));
+        let back = [("post_logout_redirect_uri", app.redirect_uris[0].as_str()), ("state", "a-state")];
+        let hinted = |hint| [("id_token_hint", hint), back[0], back[1]];
+        // As it would be, but for the signature.
+        let claims = keyfob::proto::encode::base64url(format!("{{\"aud\":\"{}\"}}", app.client_id).as_bytes());
+        let forged = format!("eyJhbGciOiJSUzI1NiJ9.{claims}.c2ln");
+        assert_eq!((ended(&back), ended(&hinted("no-token")), ended(&hinted(&forged))), (400, 400, 400));
+    };
+    tokio::task::spawn_blocking(asked).await.unwrap();
+    assert_eq!(imitation.refusals().len(), 5, "{:?}", imitation.refusals());
 }
 
 /// RFC 5849 §3.4.3: a key of the app's own signs, of which the provider has the public half.

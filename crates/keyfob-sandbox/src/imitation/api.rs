@@ -138,7 +138,9 @@ impl Imitated {
                 Err(other) => why = other,
             }
         }
-        if more || self.is_open || matches!(below, "" | "/") && call.method == Method::GET { Ok(None) } else { Err(why) }
+        // A token that belongs into a form has none in a GET.
+        let plain = if matches!(self.file.api.attach, Attach::Body { .. }) { Method::POST } else { Method::GET };
+        if more || self.is_open || matches!(below, "" | "/") && call.method == plain { Ok(None) } else { Err(why) }
     }
 
     /// What an action sends beside its path.
