@@ -215,6 +215,10 @@ impl Maker<'_> {
         if self.get(&["oauth1", "empty_token"]).is_some() {
             self.flag("oauth1.empty_token", &["oauth1", "empty_token"], false);
         }
+        // A realm is for the header (RFC 5849 §3.5.1).
+        if self.text(&["oauth1", "placement"]).as_deref() == Some("query") {
+            return;
+        }
         let realm = self.text(&["oauth1", "realm"]).unwrap_or_default();
         self.put("oauth1.realm", "another value", realm.clone(), &["oauth1", "realm"], Some("another".into()));
         self.put("oauth1.realm", "gone", realm, &["oauth1", "realm"], None);
