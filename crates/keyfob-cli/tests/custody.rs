@@ -173,6 +173,8 @@ async fn d6_a_token_that_cannot_be_written_down_comes_out_all_the_same() {
     let mut command = house.program("sh", &["-c", script, env!("CARGO_BIN_EXE_keyfob"), "token", "hub"]);
     let child = command.spawn().expect("it starts");
     let (stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
+    // An answer to a request that has not come is none.
+    assert_ne!(stream.peek(&mut [0]).await.expect("it reads"), 0);
     let noted = vault().account("hub").await.expect("reads").expect("it is there").value.spending.expect("the note is on disk");
     let pid = Pid::from_raw(i32::try_from(child.id().expect("it runs")).expect("a number")).expect("a process");
     assert_eq!(noted.by.pid, pid.as_raw_nonzero().get().unsigned_abs(), "it is the one that asks");
