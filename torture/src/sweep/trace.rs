@@ -10,8 +10,8 @@ use crate::Rigged;
 use crate::patient::copy;
 use crate::process::{Remains, Victim};
 
-/// Longer than a child waits for any lock.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than a child waits for all of its locks, one after the other, on a machine that is busy: one that was not given back keeps it from each of its writes.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where children run under strace.
 pub(super) struct Traced {
