@@ -43,6 +43,11 @@ impl AccountBase {
         url.names().next().is_some() && before.matches('/').count() < 3
     }
 
+    /// The values that it is made of.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.url.names()
+    }
+
     /// The API of the account that these values are kept with. `Misbehaved` says which of them is missing, is no part of a URL, or leads elsewhere.
     pub fn of(&self, kept: &BTreeMap<String, String>) -> Result<Endpoint, Misbehaved> {
         let says_host = Self::is_host_said(&self.url);

@@ -84,6 +84,21 @@ async fn a_refresh_moves_no_account_to_another_host() {
     assert_eq!(other.requests().len(), 1, "after a login there, calls go there");
 }
 
+/// What a later answer says of the API's place and is none is not kept: one such answer would be the end of the account.
+#[tokio::test]
+async fn a_refresh_that_leads_nowhere_leaves_the_api_where_it_was() {
+    for wrong in ["", "https://evil.example", "https://mine.hub.example@evil.example"] {
+        let mine = Scripted::start(vec![json("200 OK", "{}")]).await;
+        let server = Scripted::start(vec![tokens(1, "https://mine.hub.example"), tokens(2, wrong)]).await;
+        let (keyfob, settings) = (keyfob(), settings(&server, &[("https://mine.hub.example", &mine)]));
+        log_in(&keyfob, &settings).await.unwrap();
+        keyfob.session(settings.clone(), app(), "home").await.unwrap().refresh().await.unwrap();
+        let session = keyfob.session(settings, app(), "home").await.unwrap();
+        session.get("/me").send().await.unwrap();
+        assert!(mine.requests()[0].contains("access-2"), "{wrong}: with the new token, {:?}", mine.requests());
+    }
+}
+
 /// A file that changes later widens nothing: the account goes to the host of its login alone.
 #[tokio::test]
 async fn a_file_that_lists_more_hosts_later_widens_nothing() {

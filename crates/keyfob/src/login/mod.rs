@@ -290,7 +290,10 @@ impl Login {
                 }
                 let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
                 let received = exchange.receive(&answer, self.keyfob.now())?;
-                let received = long_lived::long_lived(&self.keyfob, &client, received).await?;
+                let TokenSet::OAuth2(short) = &received.tokens else { return Ok((received, None, Some(client))) };
+                let short = short.clone();
+                let longer = long_lived::long_lived(&self.keyfob, &client, received).await;
+                let received = self.keyfob.or_revoked(&client, &short, longer).await?;
                 let TokenSet::OAuth2(tokens) = &received.tokens else { return Ok((received, None, Some(client))) };
                 let judged = match verifier {
                     Some(verifier) => verifier.login(tokens, &terms, from_browser.as_deref()).await,

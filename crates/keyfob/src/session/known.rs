@@ -66,8 +66,9 @@ impl Known {
         let lifetime = match &record.value.tokens {
             TokenSet::OAuth2(tokens) => tokens.expires_at.map(|expires_at| {
                 let length = expires_at.since(tokens.received_at);
-                // What renews itself does not once it has ended, so it is not left to whoever calls in its last minute.
-                let longest = if tokens.renew_themselves() { length / 2 } else { MARGIN.min(length / 10) };
+                // What renews itself does not once it has ended, so it is not left to whoever calls in its last minute; nor when it is new, for some
+                // providers renew nothing of the same day. The spread doubles it at most.
+                let longest = if tokens.renew_themselves() { length / 4 } else { MARGIN.min(length / 10) };
                 let margin = record.value.id.spread(longest.max(0));
                 Lifetime { received_at: tokens.received_at, expires_at, length, margin }
             }),

@@ -200,5 +200,5 @@ fn without_refresh_token() -> Error {
 
 /// There is nothing to refresh with.
 pub(crate) fn ended(account: String) -> Error {
-    Error::NeedsLogin { account, reason: "the access token has ended, and the provider gave no refresh token".to_owned() }
+    Error::NeedsLogin { account, reason: "the access token has ended, and there is no refresh token to get another with".to_owned() }
 }

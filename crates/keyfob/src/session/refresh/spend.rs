@@ -1,10 +1,11 @@
 //! Spending a refresh token, by whoever has the right to: the note first, then the request, then what came of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyfob_proto::oauth2::{self, Exchange};
-use keyfob_proto::{Misuse, OAuth2Tokens, Received, Secret, TokenSet};
+use keyfob_proto::{Misuse, OAuth2Tokens, Received, Secret, Settings, TokenSet};
 
 use super::fate::Fate;
 use super::note::Note;
@@ -132,7 +133,10 @@ impl Shared {
                 return Err(Misuse::new("an OAuth 2 account", oauth1).with_hint("they are good until the provider takes them back").into());
             };
             let client = self.client_of(client, tokens)?;
-            let Some(renewal) = Renewal::of(&self.keyfob, &client, known.account(), tokens)? else {
+            // A token that renews itself is nothing to ask with any more once it has ended.
+            let is_spent = tokens.renew_themselves() && known.has_ended(self.keyfob.now());
+            let renewal = if is_spent { None } else { Renewal::of(&self.keyfob, &client, known.account(), tokens)? };
+            let Some(renewal) = renewal else {
                 // Whoever asks while the token is good asks for what there is not; nobody has to log in for that.
                 let is_good = why == Why::Asked && !known.has_ended(self.keyfob.now());
                 return Err(if is_good { without_refresh_token() } else { ended(name()) });
@@ -244,11 +248,28 @@ impl Shared {
     }
 }
 
+/// What a refresh says of the API's place is judged as at a login, before it is kept: what leads nowhere, or to another part of the same API (another company's
+/// books), is left out. Another host that the file lists is kept, and refused where a call would go there, until somebody logs in.
+fn where_it_was(settings: &Settings, account: &Account, kept: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let Some(base) = &settings.api.base_of_account else { return kept };
+    let mut all = account.kept.clone();
+    all.extend(kept.clone());
+    let before = settings.of_account(&account.kept).map(|own| own.api.base);
+    let problem = match (before, settings.of_account(&all).map(|own| own.api.base)) {
+        (Ok(before), Ok(now)) if now != before && now.origin() == before.origin() => "another part of the same API".to_owned(),
+        (_, Ok(_)) => return kept,
+        (_, Err(wrong)) => wrong.to_string(),
+    };
+    tracing::warn!(account = account.name, problem, "what a refresh says of the API's place is not believed");
+    kept.into_iter().filter(|(name, _)| !base.names().any(|known| known == name)).collect()
+}
+
 fn new_tokens(shared: &Shared, known: &Known, note: Note, received: Received) -> NewTokens {
     let Received { tokens, kept, tolerated, .. } = received;
     let event =
         Event::Refreshed { refresh: note.ours, received: tokens.refresh_token().map(Fingerprint::of), expires_at: tokens.expires_at() };
     let entry = shared.keyfob.entry(known.account(), event);
     let tolerated = tolerated.iter().map(|deviation| deviation.name().to_owned()).collect();
+    let kept = where_it_was(&shared.settings, known.account(), kept);
     NewTokens { instead_of: known.record().clone(), tokens, kept, tolerated, entry }
 }
