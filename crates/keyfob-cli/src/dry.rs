@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
-use keyfob::proto::{Entropy, Scrubber, Timestamp, TokenSet};
+use keyfob::proto::{Entropy, OAuth2Tokens, Scrubber, Timestamp, TokenSet};
 use keyfob::transport::{Sending, Transport};
 use keyfob::{Body, Clock, Keyfob, OsEntropy, Store};
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ impl DryRun {
 
     fn with(store: Arc<dyn Store>, tokens: &TokenSet, entropy: Arc<dyn Entropy + Send + Sync>) -> Self {
         let now = match tokens {
-            TokenSet::OAuth2(tokens) => tokens.expires_at.unwrap_or(tokens.received_at).plus(-86_400),
+            TokenSet::OAuth2(tokens) => freshest(tokens),
             // A signature has the time in it, and these tokens do not end.
             _ => account::now(),
         };
@@ -93,6 +93,12 @@ impl DryRun {
     pub(crate) fn kept(&self) -> Option<Kept> {
         self.shelf.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// A moment at which no token is due, however long it lives: what renews itself is so long before its end.
+fn freshest(tokens: &OAuth2Tokens) -> Timestamp {
+    let a_day_before = tokens.expires_at.unwrap_or(tokens.received_at).plus(-86_400);
+    a_day_before.min(tokens.received_at)
 }
 
 impl Kept {
@@ -166,7 +172,21 @@ pub(crate) fn without_signature(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_signature;
+    use keyfob::proto::{OAuth2Tokens, Timestamp};
+
+    use super::{freshest, without_signature};
+
+    /// Half of two months is more than a day.
+    #[test]
+    fn to_show_a_call_renews_nothing() {
+        let received_at = Timestamp::from_unix(1_800_000_000);
+        for seconds in [60, 3600, 60 * 86_400] {
+            let tokens = serde_json::json!({"access": "example", "received_at": 1_800_000_000, "expires_at": 1_800_000_000 + seconds});
+            let tokens: OAuth2Tokens = serde_json::from_value(tokens).expect("tokens");
+            let now = freshest(&tokens);
+            assert!(now <= received_at && now <= received_at.plus(seconds - 86_400), "{seconds}");
+        }
+    }
 
     #[test]
     fn signatures_are_masked_wherever_they_travel() {

@@ -51,7 +51,7 @@ impl Catalogue {
             let Some(text) = catalogue.text_of(&path, &shown) else { continue };
             let Some(name) = catalogue.add(&text, &shown) else { continue };
             if let Some(other) = added.insert(name.clone(), shown.clone()) {
-                catalogue.problem(&shown, format!("the provider {name} is in {other} too: this file took its place"));
+                catalogue.problem(&other, format!("the provider {name} is in {shown} too, which took this one's place"));
             }
         }
         catalogue
