@@ -11,7 +11,7 @@ import jsonschema_rs
 
 # Another type than any key has. What may be anything is left alone.
 WRONG = [[[7]]]
-ANYTHING = {"json", "values"}
+ANYTHING = {"json", "values", "none", "invalid_grant"}
 
 
 def plain(value):
