@@ -51,11 +51,18 @@ async fn calls_go_where_the_login_said() {
 /// The attack: an answer, or a callback, that names the attacker's own host as the API. The tokens would go there with the first call.
 #[tokio::test]
 async fn an_answer_that_leads_elsewhere_ends_the_login_and_its_tokens() {
-    for evil in ["https://evil.example", "https://mine.hub.example.evil.example", "https://mine.hub.example@evil.example", ""] {
+    for evil in [
+        "https://evil.example",
+        "https://mine.hub.example.evil.example",
+        "https://mine.hub.example@evil.example",
+        "https://access-1.evil.example",
+        "",
+    ] {
         let server = Scripted::start(vec![tokens(1, evil), json("200 OK", "{}"), json("200 OK", "{}")]).await;
         let (keyfob, settings) = (keyfob(), settings(&server, &[]));
         let refused = log_in(&keyfob, &settings).await.err().unwrap();
         assert!(refused.to_string().contains("broke its own documentation"), "{evil}: {refused}");
+        assert!(!refused.to_string().contains("access-1"), "{evil}: {refused}");
         assert!(keyfob.store().account("home").await.unwrap().is_none(), "{evil}: nothing is kept");
         assert!(server.requests().iter().any(|request| request.starts_with("POST /revoke")), "{evil}: {:?}", server.requests());
     }

@@ -1,4 +1,5 @@
-//! `POST /connect/{account}`: off to the provider. With a `label` for one account more of that service (`telldus/cabin`).
+//! `POST /connect/{account}`: off to the provider; or, where keys alone sign, straight to the account. With a `label` for one account more of that service
+//! (`telldus/cabin`).
 
 use std::sync::Arc;
 

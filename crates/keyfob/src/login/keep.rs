@@ -2,7 +2,7 @@
 
 use keyfob_proto::oauth2::{self, AccessRequest, IdTokenTerms};
 use keyfob_proto::oidc::IdToken;
-use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Settings, TokenSet};
+use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Scrubber, Settings, TokenSet};
 
 use super::LoggedIn;
 use crate::account::{Account, AccountId, Health};
@@ -197,7 +197,12 @@ impl Place<'_> {
     ) -> Result<LoggedIn, Error> {
         let Received { tokens, kept, tolerated, .. } = received;
         // Before anything is kept: what the answer says of where the API is may lead anywhere.
-        let own = self.settings.of_account(&kept).map_err(keyfob_proto::Error::from)?;
+        let own = self.settings.of_account(&kept).map_err(|wrong| {
+            // The error shows what was said, and a server can say a token there. Masked it is no place either.
+            let scrubber = tokens.secrets().into_iter().fold(Scrubber::new(), Scrubber::knowing);
+            let masked = kept.iter().map(|(name, value)| (name.clone(), scrubber.mask(value))).collect();
+            ProtoError::from(self.settings.of_account(&masked).err().unwrap_or(wrong))
+        })?;
         let person = person::of(&self.settings.provider, &tokens, &kept);
         let (same, other) = match before {
             Some(before) if person::differ(before.value.person(), person) => (None, Some(before)),

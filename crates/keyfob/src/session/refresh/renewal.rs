@@ -3,10 +3,10 @@
 use keyfob_proto::OAuth2Tokens;
 use keyfob_proto::oauth2::{Client, Exchange};
 
-use crate::account::Account;
 use crate::error::Error;
 use crate::history::Fingerprint;
 use crate::keyfob::Keyfob;
+use crate::session::Known;
 
 /// A request for new tokens, and what the note about it says.
 pub(super) struct Renewal {
@@ -18,8 +18,12 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
-    /// `None` where there is nothing to ask with.
-    pub(super) fn of(keyfob: &Keyfob, client: &Client, account: &Account, tokens: &OAuth2Tokens) -> Result<Option<Self>, Error> {
+    /// `None` where there is nothing to ask with, or not any more: a token that renews itself does so until it ends.
+    pub(super) fn of(keyfob: &Keyfob, client: &Client, known: &Known, tokens: &OAuth2Tokens) -> Result<Option<Self>, Error> {
+        if tokens.renew_themselves() && known.has_ended(keyfob.now()) {
+            return Ok(None);
+        }
+        let account = known.account();
         let grant = account.grant.asked_again_as();
         // With the scopes of the login: what the provider's file says by now is another account's business.
         let exchange = match account.grant.ask_again(keyfob, client, &account.requested_scopes, tokens)? {

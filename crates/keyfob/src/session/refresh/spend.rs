@@ -133,10 +133,7 @@ impl Shared {
                 return Err(Misuse::new("an OAuth 2 account", oauth1).with_hint("they are good until the provider takes them back").into());
             };
             let client = self.client_of(client, tokens)?;
-            // A token that renews itself is nothing to ask with any more once it has ended.
-            let is_spent = tokens.renew_themselves() && known.has_ended(self.keyfob.now());
-            let renewal = if is_spent { None } else { Renewal::of(&self.keyfob, &client, known.account(), tokens)? };
-            let Some(renewal) = renewal else {
+            let Some(renewal) = Renewal::of(&self.keyfob, &client, &known, tokens)? else {
                 // Whoever asks while the token is good asks for what there is not; nobody has to log in for that.
                 let is_good = why == Why::Asked && !known.has_ended(self.keyfob.now());
                 return Err(if is_good { without_refresh_token() } else { ended(name()) });
@@ -255,10 +252,11 @@ fn where_it_was(settings: &Settings, account: &Account, kept: BTreeMap<String, S
     let mut all = account.kept.clone();
     all.extend(kept.clone());
     let before = settings.of_account(&account.kept).map(|own| own.api.base);
+    // Not what it said: a server can say a token there, and this is a log.
     let problem = match (before, settings.of_account(&all).map(|own| own.api.base)) {
-        (Ok(before), Ok(now)) if now != before && now.origin() == before.origin() => "another part of the same API".to_owned(),
+        (Ok(before), Ok(now)) if now != before && now.origin() == before.origin() => "another part of the same API",
         (_, Ok(_)) => return kept,
-        (_, Err(wrong)) => wrong.to_string(),
+        (_, Err(_)) => "no place that the provider's file allows",
     };
     tracing::warn!(account = account.name, problem, "what a refresh says of the API's place is not believed");
     kept.into_iter().filter(|(name, _)| !base.names().any(|known| known == name)).collect()
