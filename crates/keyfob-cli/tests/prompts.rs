@@ -61,10 +61,7 @@ async fn what_a_login_asks_for_is_kept_as_soon_as_it_is_typed_and_the_redirect_u
     house.good(&["logout", "hub"]).await;
     house.good(&["app", "rm", "hub"]).await;
     house.unset("HUB_ID");
-    let uri = {
-        let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        format!("http://{}/callback", free.local_addr().expect("an address"))
-    };
+    let uri = format!("http://127.0.0.1:{}/callback", keyfob_testbed::port::reserve());
     let ended = house.run(&["login", "hub", "--redirect-uri", &uri]).await;
     ended.fails(2, ["needs an app of yours", &format!("The redirect URI to register is {uri}"), "app add"]);
     let mut screen = Screen::start(&house, &["login", "hub", "--no-browser", "--redirect-uri", &uri], (200, 50), &[]);

@@ -246,9 +246,10 @@ mod tests {
 
     #[test]
     fn a_server_that_is_not_there_is_told_as_such() {
+        // The port of a connection's own end: nobody listens there, and while it is held the system gives it to nobody else.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        drop(listener);
+        let held = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let origin = format!("http://{}", held.local_addr().unwrap());
         let error = Blocking::new(PATIENCE).send(get(&origin)).unwrap_err();
         assert_eq!((error.kind, error.origin.as_str()), (TransportKind::Connect, origin.as_str()));
     }

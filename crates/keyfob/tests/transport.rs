@@ -192,7 +192,7 @@ async fn loopback_only_refuses_everything_else() {
 
 #[tokio::test]
 async fn a_closed_port_is_a_connect_error_with_advice() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = keyfob_testbed::port::reserve();
     let transport = HyperTransport::builder().loopback_only(true).build().unwrap();
     let request = http::Request::get(format!("http://127.0.0.1:{port}/")).body(Body::empty()).unwrap();
     let error = transport.send(request).await.unwrap_err();
