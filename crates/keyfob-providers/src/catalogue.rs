@@ -1,5 +1,6 @@
 //! The catalogue: the embedded files, and the user's own over them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -18,7 +19,7 @@ use crate::{file, nearest};
 /// An embedded file is read when its provider is asked for: a command needs one of them, and reading all takes longer than the rest of its start.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    providers: BTreeMap<String, Entry>,
+    providers: BTreeMap<Cow<'static, str>, Entry>,
     /// Of the user's own files, those of providers that have ended.
     gone: BTreeMap<String, Gone>,
     problems: Vec<Problem>,
@@ -41,10 +42,8 @@ impl Catalogue {
     /// adds a provider, or, without a `kind`, changes some members of one that is there. A broken file is left out and told in
     /// [`Catalogue::problems`]; a folder that is not there is empty.
     pub fn load(user_folder: Option<&Path>) -> Self {
-        let mut catalogue = Self::default();
-        for &(file, text) in EMBEDDED {
-            catalogue.providers.insert(stem(file).to_owned(), Entry::Embedded { file, text, read: OnceLock::new() });
-        }
+        let entry = |&(file, text)| (Cow::Borrowed(stem(file)), Entry::Embedded { file, text, read: OnceLock::new() });
+        let mut catalogue = Self { providers: EMBEDDED.iter().map(entry).collect(), ..Self::default() };
         let mut added: BTreeMap<String, String> = BTreeMap::new();
         for path in user_folder.map(|folder| catalogue.files_of(folder)).unwrap_or_default() {
             let shown = path.display().to_string();
@@ -61,7 +60,7 @@ impl Catalogue {
     pub fn get(&self, name: &str) -> Result<&Provider, UnknownProvider> {
         self.providers.get(name).map(Entry::provider).ok_or_else(|| UnknownProvider {
             name: printable(name),
-            nearest: nearest::nearest(name, self.providers.keys().map(String::as_str)).map(str::to_owned),
+            nearest: nearest::nearest(name, self.names()).map(str::to_owned),
             gone: self.gone(name).map(Box::new),
         })
     }
@@ -104,7 +103,7 @@ impl Catalogue {
 
     /// The names of all providers.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.providers.keys().map(String::as_str)
+        self.providers.keys().map(AsRef::as_ref)
     }
 
     /// What is wrong with the user's files.
@@ -121,7 +120,7 @@ impl Catalogue {
         match file::read(text, file_name, base) {
             Ok(provider) => {
                 let name = provider.name.clone();
-                self.providers.insert(name.clone(), Entry::Own(Box::new(provider)));
+                self.providers.insert(name.clone().into(), Entry::Own(Box::new(provider)));
                 Some(name)
             }
             Err(problems) => {
@@ -171,7 +170,7 @@ impl Entry {
         match self {
             Self::Own(provider) => provider,
             Self::Embedded { file, text, read } => {
-                read.get_or_init(|| Box::new(file::read(text, file, |_| None).expect("a test reads every embedded file")))
+                read.get_or_init(|| Box::new(file::read_embedded(text, file).expect("a test reads every embedded file")))
             }
         }
     }

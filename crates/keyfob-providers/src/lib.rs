@@ -10,6 +10,7 @@
 //! ```
 
 mod action;
+mod actions;
 mod catalogue;
 mod embedded;
 mod file;
@@ -28,6 +29,7 @@ mod spec;
 mod table;
 
 pub use action::{Action, ActionRequest, Unreadable};
+pub use actions::Actions;
 pub use catalogue::{Catalogue, UnknownProvider, check, check_gone};
 pub use gone::Gone;
 pub use nearest::nearest;

@@ -7,6 +7,7 @@ use keyfob_proto::{App, Described, Deviation, Error, Misuse, Origin, Settings};
 use serde::Serialize;
 
 use crate::action::Action;
+use crate::actions::Actions;
 use crate::pages::Pages;
 use crate::spec::{FlowSpec, Spec};
 
@@ -34,7 +35,7 @@ pub struct Provider {
     /// Scopes that people ask for, each with what it allows; the provider's documentation has the rest.
     pub scopes: Vec<(String, String)>,
     /// What it can be asked for by name, in the order of the file.
-    pub actions: Vec<Action>,
+    pub actions: Actions,
     /// Why no proof key is sent (RFC 7636), where none is.
     pub pkce_off: Option<String>,
     /// A client of others that gets through at an imitation of it, where one does: a test runs it.

@@ -36,9 +36,15 @@ fn folder() -> BTreeMap<String, String> {
 /// The program reads a file when its provider is asked for, and takes this test's word that it can be read.
 #[test]
 fn every_embedded_file_is_clean_and_named_as_its_provider() {
+    let catalogue = Catalogue::embedded();
     for (file, text) in folder() {
         match keyfob_providers::check(&text, &file) {
-            Ok(provider) => assert_eq!(format!("{}.toml", provider.name), file),
+            Ok(provider) => {
+                assert_eq!(format!("{}.toml", provider.name), file);
+                // Its actions are read later than the rest: they have to be the last of the file.
+                let read = catalogue.get(&provider.name).expect("it is embedded");
+                assert_eq!(format!("{read:?}"), format!("{provider:?}"), "{file}");
+            }
             Err(problems) => {
                 let told: Vec<String> = problems.iter().map(|problem| format!("{problem} ({:?})", problem.hint)).collect();
                 panic!("{}", told.join("\n"));

@@ -20,6 +20,7 @@ mod reference;
 
 use std::path::Path;
 
+use crate::actions::Actions;
 use crate::gone::Gone;
 use crate::problem::Problem;
 use crate::provider::Provider;
@@ -45,6 +46,13 @@ pub(crate) fn read(text: &str, file_name: &str, base: impl Fn(&str) -> Option<(S
         None => own,
     };
     assemble(&files, &tree, &name, names)
+}
+
+/// Reads an embedded file as far as its actions, which stand at the end of each and are read when they are asked for.
+pub(crate) fn read_embedded(text: &'static str, file_name: &'static str) -> Result<Provider, Vec<Problem>> {
+    let Some(end) = text.find("\n[actions.") else { return read(text, file_name, |_| None) };
+    let provider = read(&text[..=end], file_name, |_| None)?;
+    Ok(Provider { actions: Actions::embedded(file_name, text), ..provider })
 }
 
 /// Reads the file of a provider that has ended; `None` for any other.

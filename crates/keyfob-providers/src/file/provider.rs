@@ -68,7 +68,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
         client,
         deviations,
         scopes,
-        actions,
+        actions: actions.into(),
         pkce_off,
         independent_client,
         verified,
