@@ -52,6 +52,7 @@ mod page;
 mod post;
 mod quirk;
 mod recorder;
+mod rsa_pem;
 mod sandbox;
 mod server;
 mod telldus;

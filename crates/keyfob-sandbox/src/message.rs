@@ -12,8 +12,10 @@ pub(crate) type Pairs = Vec<(String, String)>;
 /// A request.
 pub(crate) struct Call {
     pub(crate) method: Method,
-    /// `http://host:port`, as the client addressed us.
+    /// `http://host:port`, as the client addressed us; where it came by TLS, that of the plain door, by whose name the service goes.
     pub(crate) origin: String,
+    /// The origin that the client used: `origin`, or that of the door with TLS.
+    pub(crate) here: String,
     /// Path and query, byte for byte.
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
@@ -28,11 +30,17 @@ impl Call {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let origin = format!("http://{}", host.unwrap_or("localhost"));
         let query = target.split_once('?').map_or_else(Vec::new, |(_, query)| pairs(query.as_bytes()));
-        let mut call = Self { method, origin, target: target.into(), headers, body, query, form: Vec::new() };
+        let here = origin.clone();
+        let mut call = Self { method, origin, here, target: target.into(), headers, body, query, form: Vec::new() };
         if call.is_form() {
             call.form = pairs(&call.body);
         }
         call
+    }
+
+    /// Whether it came by TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.here.starts_with("https://")
     }
 
     /// The path as it came, percent-encodings and all.

@@ -152,7 +152,7 @@ impl Parameter {
 const MASK: &str = "<masked>";
 
 /// Secrets, and what differs from run to run.
-const MASKED: [&str; 35] = [
+const MASKED: [&str; 36] = [
     "access_token",
     "actor_token",
     "assertion",
@@ -188,6 +188,7 @@ const MASKED: [&str; 35] = [
     "ticket",
     "token",
     "user_code",
+    "x_auth_password",
 ];
 
 fn is_masked(name: &str) -> bool {

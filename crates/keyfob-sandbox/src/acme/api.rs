@@ -130,7 +130,7 @@ pub(super) fn spelled(desk: &Desk, mut reply: Reply) -> Reply {
 }
 
 /// What came, without the credentials.
-fn echo(call: &Call) -> Value {
+pub(super) fn echo(call: &Call) -> Value {
     let mut headers: Map<String, Value> = Map::new();
     for (name, value) in &call.headers {
         if name != header::AUTHORIZATION && name != header::COOKIE && name != "dpop" {

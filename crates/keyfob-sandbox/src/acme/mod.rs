@@ -1,4 +1,4 @@
-//! A pretend server that follows the specifications to the letter: OAuth 2 (RFC 6749, 6750, 7009, 7523, 7591, 7592, 7636, 7662, 8252 §7.3, 8414, 8628,
+//! A pretend server that follows the specifications to the letter: OAuth 1.0a (RFC 5849), OAuth 2 (RFC 6749, 6750, 7009, 7523, 7591, 7592, 7636, 7662, 8252 §7.3, 8414, 8628,
 //! 8693, 8707, 9068, 9101, 9126, 9207, 9396, 9449, 9470, 9700, 9701, 9728, JARM) and OpenID Connect (Core, Discovery, the three logouts, CIBA). Client
 //! certificates (RFC 8705) are out: it speaks plain http.
 //!
@@ -12,6 +12,7 @@
 //! /.well-known/webfinger                      webfinger.rs
 //! /revoke  /introspect  /register             manage.rs, introspect.rs, register.rs
 //! /api/me  /api/secure  /api/echo             api.rs
+//! /oauth1/…                                   oauth1/: RFC 5849, with an API of its own
 //!                                             client.rs judges client authentication for all, dpop.rs proofs
 //! ```
 
@@ -27,6 +28,7 @@ mod keys;
 mod logout;
 mod manage;
 mod metadata;
+mod oauth1;
 mod once;
 mod person;
 mod rar;
@@ -73,6 +75,7 @@ pub(crate) struct Acme {
     once: Mutex<once::Once>,
     nonce: Mutex<dpop::Nonce>,
     registered: Mutex<register::Registered>,
+    oauth1: oauth1::OAuth1,
 }
 
 impl Service for Acme {
@@ -84,7 +87,8 @@ impl Service for Acme {
         match call.path() {
             "/authorize" | "/device" | "/end_session" | "/check_session" => Zone::Page,
             "/userinfo" | "/claims" => Zone::Api,
-            path if path.starts_with("/api/") => Zone::Api,
+            "/oauth1/authorize" => Zone::Page,
+            path if path.starts_with("/api/") || path.starts_with("/oauth1/api/") => Zone::Api,
             _ => Zone::Token,
         }
     }
@@ -127,6 +131,7 @@ impl Service for Acme {
                 Reply::method_not_allowed("POST")
             }
             "/userinfo" => api::spelled(desk, self.userinfo(desk, call)),
+            path if path.starts_with("/oauth1/") => self.oauth1(desk, call, &path["/oauth1/".len()..]),
             path if path.starts_with("/register/") => self.manage_registration(desk, call, &path["/register/".len()..]),
             path if path.starts_with("/api/") => api::spelled(desk, self.resource(desk, call)),
             path if path == "/jwks" || path.starts_with("/.well-known/oauth-") || path == "/.well-known/openid-configuration" => {
@@ -142,6 +147,7 @@ impl Service for Acme {
 
     fn expire_access_tokens(&self, desk: &Desk) {
         held(&self.ledger).expire_all(desk.now());
+        self.oauth1.forget_tokens();
     }
 
     fn rotate_keys(&self) -> bool {

@@ -8,6 +8,10 @@ use crate::chance;
 
 pub(super) const SUBJECT: &str = "robin-demo";
 
+/// What legacy grants ask of a person. Both are made up, and told in the README.
+pub(super) const USERNAME: &str = "robin";
+pub(super) const PASSWORD: &str = "robin-sandbox-password-not-real";
+
 /// Authentication contexts, the weaker first.
 pub(super) const ACR: [&str; 2] = ["urn:acme:password", "urn:acme:second-factor"];
 

@@ -35,6 +35,9 @@ pub(super) struct Issued<'a> {
     pub(super) id_token: Option<Beside<'a>>,
 }
 
+/// Legacy (RFC 6749 §4.3): for an app alone that is registered for it by name.
+pub(super) const PASSWORD: &str = "password";
+
 pub(super) const GRANTS: [&str; 7] = [
     "authorization_code",
     "refresh_token",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _, PrivateKey};
+use keyfob::proto::oauth1;
 use keyfob::proto::oauth2::{self, ClientAuth, Dpop};
 use keyfob::proto::{Answer, Api, App, Endpoint, Flow, OAuth2Tokens, Settings, Timestamp, TokenSet};
 use keyfob::{
@@ -81,6 +82,16 @@ impl House {
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Ahead::default()));
         let keyfob = Keyfob::with(store.clone(), transport.clone(), clock.clone(), Arc::new(OsEntropy));
         Self { sandbox, origin, app, settings, keyfob, store, transport, clock }
+    }
+
+    /// An app at the same server's OAuth 1: three endpoints and an API of their own.
+    pub async fn of_oauth1(app: App, metadata: Metadata, change: impl FnOnce(&mut oauth1::Settings)) -> Self {
+        let mut house = Self::with(app, metadata, |_| {}).await;
+        let at = |path: &str| endpoint(&format!("{}/oauth1/{path}", house.origin));
+        let mut flow = oauth1::Settings::new(at("request_token"), at("authorize"), at("access_token"));
+        change(&mut flow);
+        house.settings = Settings { api: api(at("api")), ..Settings::new("acme", Flow::OAuth1(flow), at("api")) };
+        house
     }
 
     pub async fn begin(&self, options: LoginOptions) -> Result<Login, Error> {

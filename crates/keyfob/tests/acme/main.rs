@@ -10,6 +10,7 @@ mod discovered;
 mod given;
 mod hybrid;
 mod kit;
+mod oauth1;
 mod person;
 mod pushed;
 mod refused;
