@@ -81,6 +81,12 @@ pub struct Metadata {
     /// Whether its access tokens are bound to a key in any case (RFC 9449 §5.2).
     #[serde(skip_serializing_if = "not")]
     pub dpop_bound_access_tokens: bool,
+    /// `tls_client_auth`: the DNS name in its certificate (RFC 8705 §2.1.2). Of the names that an app may be known by this one is spoken here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_dns: Option<String>,
+    /// Whether its access tokens are bound to its certificate in any case (RFC 8705 §3.4).
+    #[serde(skip_serializing_if = "not")]
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// Where the person may be sent after a logout.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,
@@ -122,7 +128,13 @@ pub struct Ready {
 impl Registration {
     /// A public client has no secret, and no key that stands for one (RFC 6749 §2.1).
     pub fn is_public(&self) -> bool {
-        self.client_secret.is_empty() && self.metadata.token_endpoint_auth_method.as_deref() != Some("private_key_jwt")
+        let by_key = self.metadata.token_endpoint_auth_method.as_deref() == Some("private_key_jwt");
+        self.client_secret.is_empty() && !by_key && !self.is_known_by_certificate()
+    }
+
+    /// RFC 8705 §2.
+    pub(crate) fn is_known_by_certificate(&self) -> bool {
+        matches!(self.metadata.token_endpoint_auth_method.as_deref(), Some("tls_client_auth" | "self_signed_tls_client_auth"))
     }
 
     pub(crate) fn allows_redirect(&self, given: &str) -> bool {

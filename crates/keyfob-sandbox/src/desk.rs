@@ -1,7 +1,7 @@
 //! What every service has: its apps, its faults, its consent, its log. And what a service is.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::apps::Registration;
 use crate::clock::Clock;
@@ -9,6 +9,7 @@ use crate::consent::Consent;
 use crate::fault::{Faults, Zone};
 use crate::message::{Call, Reply};
 use crate::recorder::Seen;
+use crate::tls::Authority;
 
 /// A pretend provider: plain functions from request to answer, over state of its own.
 pub(crate) trait Service: Send + Sync + 'static {
@@ -46,6 +47,13 @@ pub(crate) struct Desk {
     consent: Mutex<Consent>,
     apps: Mutex<Vec<Registration>>,
     seen: Mutex<VecDeque<Seen>>,
+    door: OnceLock<SecureDoor>,
+}
+
+/// A second door, with TLS.
+pub(crate) struct SecureDoor {
+    pub(crate) origin: String,
+    pub(crate) authority: Arc<Authority>,
 }
 
 /// The log forgets its oldest entries beyond this.
@@ -53,7 +61,25 @@ const REMEMBERED: usize = 10_000;
 
 impl Desk {
     pub(crate) fn new(service: &'static str, clock: Clock) -> Self {
-        Self { service, clock, faults: Mutex::default(), consent: Mutex::default(), apps: Mutex::default(), seen: Mutex::default() }
+        Self {
+            service,
+            clock,
+            faults: Mutex::default(),
+            consent: Mutex::default(),
+            apps: Mutex::default(),
+            seen: Mutex::default(),
+            door: OnceLock::new(),
+        }
+    }
+
+    /// The door with TLS, where there is one.
+    pub(crate) fn door(&self) -> Option<&SecureDoor> {
+        self.door.get()
+    }
+
+    /// There is one from now on; a second is not.
+    pub(crate) fn set_door(&self, door: SecureDoor) {
+        let _ = self.door.set(door);
     }
 
     /// The time by which tokens live and die.

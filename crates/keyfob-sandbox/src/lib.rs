@@ -56,7 +56,9 @@ mod rsa_pem;
 mod sandbox;
 mod server;
 mod telldus;
+mod tls;
 mod weather;
+mod web_page;
 
 pub use apps::{Metadata, Ready, Registration};
 pub use consent::Consent;
@@ -66,3 +68,5 @@ pub use imitation::{Habits, Imitation, Say};
 pub use quirk::Quirk;
 pub use recorder::{Parameter, Place, Placement, Seen};
 pub use sandbox::{Builder, FaultDesk, SERVICES, Sandbox, serve};
+pub use tls::Certificate;
+pub use web_page::WebPage;

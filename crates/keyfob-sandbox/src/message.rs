@@ -16,6 +16,8 @@ pub(crate) struct Call {
     pub(crate) origin: String,
     /// The origin that the client used: `origin`, or that of the door with TLS.
     pub(crate) here: String,
+    /// The certificate that the client showed, as DER.
+    pub(crate) certificate: Option<Bytes>,
     /// Path and query, byte for byte.
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
@@ -31,11 +33,18 @@ impl Call {
         let origin = format!("http://{}", host.unwrap_or("localhost"));
         let query = target.split_once('?').map_or_else(Vec::new, |(_, query)| pairs(query.as_bytes()));
         let here = origin.clone();
-        let mut call = Self { method, origin, here, target: target.into(), headers, body, query, form: Vec::new() };
+        let mut call = Self { method, origin, here, certificate: None, target: target.into(), headers, body, query, form: Vec::new() };
         if call.is_form() {
             call.form = pairs(&call.body);
         }
         call
+    }
+
+    /// It came by the door with TLS of the service that goes by this name.
+    pub(crate) fn by_tls(mut self, origin: &str, certificate: Option<Bytes>) -> Self {
+        self.here = self.origin.replacen("http://", "https://", 1);
+        (self.origin, self.certificate) = (origin.to_owned(), certificate);
+        self
     }
 
     /// Whether it came by TLS.

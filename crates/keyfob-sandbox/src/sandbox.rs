@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, MutexGuard};
 
 use axum::Router;
+use axum::serve::Listener as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -13,11 +14,13 @@ use crate::apps::{self, Registration};
 use crate::clock::Clock;
 use crate::consent::Consent;
 use crate::control::{self, Index};
-use crate::desk::{Desk, Service};
+use crate::desk::{Desk, SecureDoor, Service};
 use crate::fault::Faults;
 use crate::imitation::Imitation;
 use crate::recorder::Seen;
 use crate::server::{self, Room};
+use crate::tls::{Authority, Certificate, Door, Shown};
+use crate::web_page::WebPage;
 use crate::{acme, august, fitbit, netatmo, telldus};
 
 /// The services, in the order of their ports.
@@ -41,6 +44,7 @@ pub struct Builder {
     faults: Vec<(String, Faults)>,
     apps: Vec<(String, Registration)>,
     imitated: Vec<(String, String)>,
+    tls: bool,
 }
 
 /// The faults of one service.
@@ -78,6 +82,7 @@ impl Sandbox {
             faults: Vec::new(),
             apps: Vec::new(),
             imitated: Vec::new(),
+            tls: false,
         }
     }
 
@@ -93,6 +98,48 @@ impl Sandbox {
     pub fn origins(&self) -> Vec<(String, String)> {
         let places = self.index.places.iter();
         places.map(|place| (place.room.desk.service.to_owned(), place.origin.clone())).collect()
+    }
+
+    /// `https://127.0.0.1:PORT` of `acme`'s door with TLS ([`Builder::tls`]). The server goes by its plain origin all the same: that is its issuer.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn secure_origin(&self) -> String {
+        self.door().origin.clone()
+    }
+
+    /// The certificate, as PEM, of the authority that signed that door's: whom its clients have to trust.
+    ///
+    /// # Panics
+    /// If there is no such door.
+    pub fn authority(&self) -> String {
+        self.door().authority.certificate.clone()
+    }
+
+    /// A certificate of this DNS name for a client, by the same authority (`tls_client_auth`).
+    ///
+    /// # Errors
+    /// A name that is none.
+    ///
+    /// # Panics
+    /// If there is no such door.
+    pub fn client_certificate(&self, name: &str) -> io::Result<Certificate> {
+        self.door().authority.client(name)
+    }
+
+    /// A page over TLS elsewhere on this machine, for an app whose client id is its URL.
+    ///
+    /// # Errors
+    /// If no port can be opened.
+    ///
+    /// # Panics
+    /// If there is no such door.
+    pub fn web_page(&self, path: &str) -> io::Result<WebPage> {
+        WebPage::open(&self.door().authority, path)
+    }
+
+    fn door(&self) -> &SecureDoor {
+        self.desk("acme").door().expect("the sandbox was started with a door with TLS")
     }
 
     /// The origin of the index page and the control endpoint.
@@ -266,6 +313,13 @@ impl Builder {
         self
     }
 
+    /// `acme` has a second door, with TLS, which asks its clients for a certificate (RFC 8705): [`Sandbox::secure_origin`]. On a free port.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
     /// Opens the ports and starts serving on the current tokio runtime.
     ///
     /// # Errors
@@ -284,6 +338,9 @@ impl Builder {
             let listener = self.listen(nth).await?;
             let origin = format!("http://{}", listener.local_addr()?);
             let room = Arc::new(self.room(service, clock.clone()));
+            if self.tls && service == "acme" {
+                tasks.push(self.secure(&origin, &room, stopped.clone()).await?);
+            }
             index.add(origin, Arc::clone(&room));
             tasks.push(run(listener, server::router(room), stopped.clone()));
         }
@@ -337,6 +394,14 @@ impl Builder {
         TcpListener::bind(address).await.map_err(|problem| io::Error::new(problem.kind(), format!("cannot listen on {address}: {problem}")))
     }
 
+    async fn secure(&self, origin: &str, room: &Arc<Room>, stopped: watch::Receiver<()>) -> io::Result<JoinHandle<io::Result<()>>> {
+        let authority = Arc::new(Authority::new()?);
+        let listener = TcpListener::bind(SocketAddr::new(self.address, 0)).await?;
+        let door = Door::open(listener, authority.server_config(self.address, true)?)?;
+        room.desk.set_door(SecureDoor { origin: format!("https://{}", door.local_addr()?), authority });
+        Ok(run_secure(door, server::secure_router(Arc::clone(room), origin.to_owned()), stopped))
+    }
+
     fn room(&self, service: &'static str, clock: Clock) -> Room {
         let desk = Desk::new(service, clock);
         desk.set_consent(self.consent);
@@ -363,6 +428,17 @@ pub(crate) fn run(listener: TcpListener, router: Router, mut stopped: watch::Rec
     tokio::spawn(async move {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(listener, service)
+            .with_graceful_shutdown(async move {
+                let _ = stopped.changed().await;
+            })
+            .await
+    })
+}
+
+fn run_secure(door: Door, router: Router, mut stopped: watch::Receiver<()>) -> JoinHandle<io::Result<()>> {
+    tokio::spawn(async move {
+        let service = router.into_make_service_with_connect_info::<Shown>();
+        axum::serve(door, service)
             .with_graceful_shutdown(async move {
                 let _ = stopped.changed().await;
             })

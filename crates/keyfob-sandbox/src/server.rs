@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use crate::desk::{Desk, Service};
 use crate::fault::Spoil;
 use crate::message::{Call, Reply};
 use crate::recorder::Seen;
+use crate::tls::Shown;
 
 /// Longest request body.
 pub(crate) const BODY_CAP: usize = 1 << 20;
@@ -33,6 +34,11 @@ pub(crate) struct Room {
 /// Every path of an origin goes to its service.
 pub(crate) fn router(room: Arc<Room>) -> Router {
     Router::new().fallback(handle).with_state(room)
+}
+
+/// The same by the door with TLS. `origin` is the name that the service goes by.
+pub(crate) fn secure_router(room: Arc<Room>, origin: String) -> Router {
+    Router::new().fallback(handle_secure).with_state((room, origin))
 }
 
 /// A request with its body in memory; `None` if the body is longer than [`BODY_CAP`] or broke off.
@@ -55,8 +61,21 @@ pub(crate) fn write(reply: Reply, date: i64) -> Response {
 }
 
 async fn handle(State(room): State<Arc<Room>>, request: Request) -> Response {
+    serve(&room, read(request).await).await
+}
+
+async fn handle_secure(
+    State((room, origin)): State<(Arc<Room>, String)>,
+    ConnectInfo(shown): ConnectInfo<Shown>,
+    request: Request,
+) -> Response {
+    let call = read(request).await.map(|call| call.by_tls(&origin, shown.0));
+    serve(&room, call).await
+}
+
+async fn serve(room: &Room, call: Option<Call>) -> Response {
     let desk = &room.desk;
-    let Some(call) = read(request).await else {
+    let Some(call) = call else {
         return write(Reply::text(413, "The body is longer than 1 MiB."), desk.wall());
     };
     // Browsers ask for it whenever they like; a transcript must not depend on that.

@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::Acme;
 use super::details::Details;
 use super::dpop::Unproved;
 use super::person::{ACR, SUBJECT};
+use super::{Acme, certificate};
 use crate::desk::{Desk, held};
 use crate::message::{Call, Reply};
 use crate::oauth2::Access;
@@ -75,8 +75,15 @@ impl Acme {
             }
             None => {}
         }
-        let here = format!("{}{}", call.origin, call.path());
-        let meant = |audience: &String| here.strip_prefix(audience.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        // RFC 8705 §3: whoever else has it has not the certificate's key.
+        if access.details.certificate.is_some() && access.details.certificate != certificate::thumbprint(call) {
+            return Err(invalid(&access.details, "the token is bound to a certificate, which was not shown"));
+        }
+        // By either door it is the same resource.
+        let here = [&call.origin, &call.here].map(|origin| format!("{origin}{}", call.path()));
+        let below =
+            |here: &String, audience: &str| here.strip_prefix(audience).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let meant = |audience: &String| here.iter().any(|here| below(here, audience));
         if !access.details.audience.is_empty() && !access.details.audience.iter().any(meant) {
             return Err(invalid(&access.details, "the token is for another resource"));
         }
@@ -172,7 +179,7 @@ pub(super) fn challenge(call: &Call, details: &Details, status: u16, more: &[(&s
     }
     // RFC 9728 §3.3: what is found there has to be about the very URL that was asked for. UserInfo is the server's own.
     if call.path().starts_with("/api/") {
-        let place = format!("{}/.well-known/oauth-protected-resource{}", call.origin, call.path());
+        let place = format!("{}/.well-known/oauth-protected-resource{}", call.here, call.path());
         value.push_str(&format!(", resource_metadata=\"{}\"", quoted(&place)));
     }
     if details.jkt.is_some() {

@@ -53,7 +53,7 @@ impl Acme {
         let parameters = if call.is_form() { call.form.clone() } else { call.query.clone() };
         // Before client and redirect URI are known to be good, errors are told here (RFC 6749 §4.1.2.1).
         let told_here = |title: &str| page::refusal(400, title, "Nothing was sent to the app. Go back to it and start again.");
-        let app = once(&parameters, "client_id").ok().flatten().and_then(|id| desk.app(id));
+        let app = once(&parameters, "client_id").ok().flatten().and_then(|id| self.client(desk, id));
         let Some(app) = app else { return told_here("Unknown or missing client_id") };
         let asked = match self.asked(desk, call, &app, parameters) {
             Ok(asked) => asked,
@@ -221,6 +221,7 @@ impl Acme {
         let details = Details {
             login: Some(login),
             jkt: asks.jkt,
+            certificate: None,
             resources: asks.resources,
             audience: Vec::new(),
             authorization_details: asks.authorization_details,

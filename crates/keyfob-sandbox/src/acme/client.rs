@@ -1,4 +1,4 @@
-//! Client authentication (RFC 6749 §2.3, OpenID Connect Core §9): Basic with form-encoded halves, the body, an assertion, or nothing for a public
+//! Client authentication (RFC 6749 §2.3, OpenID Connect Core §9): Basic with form-encoded halves, the body, an assertion, a certificate, or nothing for a public
 //! client; never two of them, and the one that the app is registered with.
 
 use base64::Engine as _;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded;
 
 use super::keys::{Said, client_claims};
-use super::{Acme, once, refuse, unauthorized_client_header};
+use super::{Acme, certificate, once, refuse, unauthorized_client_header};
 use crate::apps::Registration;
 use crate::desk::{Desk, held};
 use crate::message::{Call, Reply};
@@ -58,8 +58,16 @@ impl Acme {
             (Some(app), method)
         } else {
             let secret = field("client_secret").unwrap_or_default();
-            let app = desk.app(field("client_id").unwrap_or_default()).filter(|app| app.client_secret == secret);
-            (app, if secret.is_empty() { "none" } else { "client_secret_post" })
+            let app = self.client(desk, field("client_id").unwrap_or_default()).filter(|app| app.client_secret == secret);
+            match app.as_ref().and_then(|app| certificate::METHODS.into_iter().find(|method| is_registered_for(app, method))) {
+                Some(method) => {
+                    // RFC 8705 §2: a certificate says nothing in the request; who is registered for one is looked at.
+                    let shown = app.as_ref().map_or(Ok(()), |app| certificate::is_shown(desk, call, app));
+                    shown.map_err(refused)?;
+                    (app, method)
+                }
+                None => (app, if secret.is_empty() { "none" } else { "client_secret_post" }),
+            }
         };
         let app = app.ok_or_else(|| refused("unknown client or wrong secret"))?;
         let fits = match app.metadata.token_endpoint_auth_method.as_deref() {
@@ -75,7 +83,7 @@ impl Acme {
         }
         // Who it is from decides which keys it is checked with; nothing else of it is believed before that.
         let id = named.map(str::to_owned).or_else(|| unverified_issuer(text)).ok_or("the assertion names no issuer")?;
-        let app = desk.app(&id).ok_or("unknown client")?;
+        let app = self.client(desk, &id).ok_or("unknown client")?;
         let only = app.metadata.token_endpoint_auth_signing_alg.clone();
         let asserted = self.judge_assertion(desk, &app, &Assertion { text, only: only.as_deref(), issuer: &call.origin })?;
         if asserted.subject != app.client_id {
@@ -112,6 +120,10 @@ impl Acme {
         let method = if algorithm.is_symmetric() { "client_secret_jwt" } else { "private_key_jwt" };
         Ok(Asserted { subject, scope: text("scope").map(str::to_owned), method })
     }
+}
+
+fn is_registered_for(app: &Registration, method: &str) -> bool {
+    app.metadata.token_endpoint_auth_method.as_deref() == Some(method)
 }
 
 /// A form without repetitions; what is to be repeated is named by RFC 8707 and RFC 8693.

@@ -1,6 +1,6 @@
 //! What a grant is about, beside client and scopes, and what its tokens say.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::person::{SUBJECT, SignedIn};
 use super::{Acme, LIFETIME};
@@ -16,6 +16,8 @@ pub(super) struct Details {
     pub(super) login: Option<Login>,
     /// The key that access tokens are bound to (RFC 9449 §6), or that the code is (§10).
     pub(super) jkt: Option<String>,
+    /// The certificate that access tokens are bound to (RFC 8705 §3).
+    pub(super) certificate: Option<String>,
     /// What may be asked for (RFC 8707 §2.1).
     pub(super) resources: Vec<String>,
     /// What this access token is for (RFC 8707 §2.2); empty: everything here.
@@ -44,6 +46,14 @@ impl Details {
     /// Who the tokens are about (RFC 9068 §2.2: the app itself where no person took part).
     pub(super) fn subject<'a>(&self, app: &'a Registration) -> &'a str {
         if self.login.is_some() { SUBJECT } else { &app.client_id }
+    }
+
+    /// `cnf` (RFC 7800): what has to come along with the token.
+    pub(super) fn confirmation(&self) -> Option<Value> {
+        let bound = [("jkt", &self.jkt), ("x5t#S256", &self.certificate)];
+        let bound: Map<String, Value> =
+            bound.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?)))).collect();
+        (!bound.is_empty()).then_some(Value::Object(bound))
     }
 
     /// `Bearer`, or `DPoP` for what is bound to a key.
@@ -75,8 +85,8 @@ impl Acme {
             claims["auth_time"] = json!(login.signed_in.auth_time);
             claims["acr"] = json!(login.signed_in.acr);
         }
-        if let Some(jkt) = &details.jkt {
-            claims["cnf"] = json!({ "jkt": jkt });
+        if let Some(bound) = details.confirmation() {
+            claims["cnf"] = bound;
         }
         for (name, value) in [("authorization_details", &details.authorization_details), ("act", &details.actor)] {
             if let Some(value) = value {

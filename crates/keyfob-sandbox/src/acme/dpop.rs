@@ -42,7 +42,7 @@ impl Acme {
             return Err(wrong("more than one proof"));
         }
         let proof = header.to_str().map_err(|_| wrong("the proof is no text"))?;
-        let uri: Uri = format!("{}{}", call.origin, call.path()).parse().map_err(|_| wrong("the request's URL cannot be compared"))?;
+        let uri: Uri = format!("{}{}", call.here, call.path()).parse().map_err(|_| wrong("the request's URL cannot be compared"))?;
         let (now, token) = (desk.now(), access_token.map(Secret::new));
         let expected =
             Expected { method: &call.method, uri: &uri, nonce: None, access_token: token.as_ref(), now: Timestamp::from_unix(now) };

@@ -56,8 +56,8 @@ impl Acme {
                 body["auth_time"] = json!(login.signed_in.auth_time);
                 body["acr"] = json!(login.signed_in.acr);
             }
-            if let Some(jkt) = &details.jkt {
-                body["cnf"] = json!({ "jkt": jkt });
+            if let Some(bound) = details.confirmation() {
+                body["cnf"] = bound;
             }
             for (name, value) in [("authorization_details", &details.authorization_details), ("act", &details.actor)] {
                 if let Some(value) = value {

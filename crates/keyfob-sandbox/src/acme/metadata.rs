@@ -6,7 +6,7 @@ use super::keys::{ALGORITHMS, CLIENT_ALGORITHMS};
 use super::person::ACR;
 use super::response::MODES;
 use super::token::GRANTS;
-use super::{METHODS, SCOPES, rar};
+use super::{METHODS, SCOPES, certificate, rar};
 use crate::desk::Desk;
 use crate::flaw::Flaw;
 use crate::message::{Call, Reply};
@@ -77,6 +77,18 @@ pub(super) fn server(desk: &Desk, call: &Call) -> Reply {
     for endpoint in ["token", "revocation", "introspection"] {
         body[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] = json!(assertions);
     }
+    if let Some(door) = desk.door() {
+        let methods: Vec<&str> = METHODS.into_iter().chain(certificate::METHODS).collect();
+        for endpoint in ["token", "revocation"] {
+            body[format!("{endpoint}_endpoint_auth_methods_supported")] = json!(methods);
+        }
+        let proven: Vec<&str> = methods.into_iter().filter(|method| *method != "none").collect();
+        body["introspection_endpoint_auth_methods_supported"] = json!(proven);
+        body["tls_client_certificate_bound_access_tokens"] = json!(true);
+        let aliases = certificate::ALIASES.map(|(name, path)| (name.to_owned(), json!(format!("{}{path}", door.origin))));
+        body["mtls_endpoint_aliases"] = Value::Object(aliases.into_iter().collect());
+        body["client_id_metadata_document_supported"] = json!(true);
+    }
     if desk.faults().mtls_aliases {
         body["mtls_endpoint_aliases"] = json!({ "token_endpoint": url("/mtls/token") });
     }
@@ -95,13 +107,14 @@ pub(super) fn resource(desk: &Desk, call: &Call, path: &str) -> Reply {
     let issuer = &call.origin;
     let wrong = desk.faults().flaw == Some(Flaw::ResourceMetadataResource);
     let body: Value = json!({
-        "resource": if wrong { "https://resource.invalid".to_owned() } else { format!("{issuer}{path}") },
+        "resource": if wrong { "https://resource.invalid".to_owned() } else { format!("{}{path}", call.here) },
         "resource_name": "Acme's API",
         "authorization_servers": [issuer],
         "scopes_supported": ["profile", "echo"],
         "bearer_methods_supported": ["header", "body", "query"],
         "dpop_signing_alg_values_supported": CLIENT_ALGORITHMS,
         "dpop_bound_access_tokens_required": false,
+        "tls_client_certificate_bound_access_tokens": call.is_secure(),
         "authorization_details_types_supported": rar::TYPES,
     });
     Reply::json(200, &body)

@@ -1,6 +1,6 @@
-//! A pretend server that follows the specifications to the letter: OAuth 1.0a (RFC 5849), OAuth 2 (RFC 6749, 6750, 7009, 7523, 7591, 7592, 7636, 7662, 8252 §7.3, 8414, 8628,
-//! 8693, 8707, 9068, 9101, 9126, 9207, 9396, 9449, 9470, 9700, 9701, 9728, JARM) and OpenID Connect (Core, Discovery, the three logouts, CIBA). Client
-//! certificates (RFC 8705) are out: it speaks plain http.
+//! A pretend server that follows the specifications to the letter: OAuth 1.0a (RFC 5849), OAuth 2 (RFC 6749, 6750, 7009, 7523, 7591, 7592, 7636,
+//! 7662, 8252 §7.3, 8414, 8628, 8693, 8705, 8707, 9068, 9101, 9126, 9207, 9396, 9449, 9470, 9700, 9701, 9728, JARM, client id metadata documents) and
+//! OpenID Connect (Core, Discovery, the three logouts, CIBA). It speaks plain http, and TLS by a second door, where clients are asked for a certificate.
 //!
 //! ```text
 //! /.well-known/openid-configuration, …/oauth-authorization-server, …/oauth-protected-resource[/api…]    metadata.rs
@@ -13,12 +13,15 @@
 //! /revoke  /introspect  /register             manage.rs, introspect.rs, register.rs
 //! /api/me  /api/secure  /api/echo             api.rs
 //! /oauth1/…                                   oauth1/: RFC 5849, with an API of its own
-//!                                             client.rs judges client authentication for all, dpop.rs proofs
+//!                                             client.rs judges client authentication for all (certificate.rs where it is a certificate), dpop.rs
+//!                                             proofs; client_document.rs reads who a client is whose id is a URL
 //! ```
 
 mod api;
 mod authorize;
+mod certificate;
 mod client;
+mod client_document;
 mod details;
 mod dpop;
 mod grant;
@@ -76,6 +79,7 @@ pub(crate) struct Acme {
     nonce: Mutex<dpop::Nonce>,
     registered: Mutex<register::Registered>,
     oauth1: oauth1::OAuth1,
+    documents: Mutex<client_document::Documents>,
 }
 
 impl Service for Acme {

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::keys::{ALGORITHMS, CLIENT_ALGORITHMS};
 use super::token::GRANTS;
-use super::{Acme, METHODS, answer, refuse};
+use super::{Acme, METHODS, answer, certificate, refuse};
 use crate::apps::{Metadata, Registration};
 use crate::chance;
 use crate::desk::{Desk, held};
@@ -94,7 +94,10 @@ impl Acme {
 }
 
 fn needs_secret(metadata: &Metadata) -> bool {
-    !matches!(metadata.token_endpoint_auth_method.as_deref(), Some("none" | "private_key_jwt"))
+    !matches!(
+        metadata.token_endpoint_auth_method.as_deref(),
+        Some("none" | "private_key_jwt" | "tls_client_auth" | "self_signed_tls_client_auth")
+    )
 }
 
 /// What an app asks to be registered with, judged (RFC 7591 §2, §3.2.2).
@@ -131,14 +134,15 @@ fn read(call: &Call) -> Result<Registration, Problem> {
     Ok(Registration { name, redirect_uris: uris, metadata, ..Registration::default() })
 }
 
-fn judge(metadata: &Metadata) -> Result<(), String> {
+pub(super) fn judge(metadata: &Metadata) -> Result<(), String> {
     let among = |what: &str, found: Option<&str>, known: &[&str]| match found {
         Some(found) if !known.contains(&found) => Err(format!("{what} must be of {}", known.join(", "))),
         _ => Ok(()),
     };
     let own: Vec<&str> = ALGORITHMS.iter().map(|algorithm| algorithm.name()).collect();
     let method = metadata.token_endpoint_auth_method.as_deref();
-    among("token_endpoint_auth_method", method, &METHODS)?;
+    let methods: Vec<&str> = METHODS.into_iter().chain(certificate::METHODS).collect();
+    among("token_endpoint_auth_method", method, &methods)?;
     let request_objects: Vec<&str> = CLIENT_ALGORITHMS.into_iter().chain(["none"]).collect();
     among("request_object_signing_alg", metadata.request_object_signing_alg.as_deref(), &request_objects)?;
     for (what, found) in [
@@ -166,6 +170,12 @@ fn judge(metadata: &Metadata) -> Result<(), String> {
     if method == Some("private_key_jwt") && metadata.jwks.is_none() {
         return Err("private_key_jwt needs jwks".into());
     }
+    if method == Some("tls_client_auth") && metadata.tls_client_auth_san_dns.is_none() {
+        return Err("tls_client_auth needs tls_client_auth_san_dns".into());
+    }
+    if method == Some("self_signed_tls_client_auth") && metadata.jwks.is_none() {
+        return Err("self_signed_tls_client_auth needs jwks, with the certificate (x5c)".into());
+    }
     let called = [&metadata.backchannel_logout_uri, &metadata.backchannel_client_notification_endpoint].into_iter().flatten();
     for url in called.chain(&metadata.request_uris) {
         if !Post::allows(url) {
@@ -175,7 +185,7 @@ fn judge(metadata: &Metadata) -> Result<(), String> {
     Ok(())
 }
 
-fn is_redirect_uri(uri: &str) -> bool {
+pub(super) fn is_redirect_uri(uri: &str) -> bool {
     Url::parse(uri).is_ok_and(|url| {
         let here = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
         let scheme = match url.scheme() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::details::{Details, lifetime};
 use super::id_token::Beside;
 use super::resource::audience;
-use super::{Acme, answer, once, refuse, scopes};
+use super::{Acme, answer, certificate, once, refuse, scopes};
 use crate::apps::Registration;
 use crate::chance;
 use crate::desk::{Desk, held};
@@ -22,6 +22,8 @@ pub(super) struct Ask<'a> {
     pub(super) app: &'a Registration,
     /// The key that the request proved to hold (RFC 9449 §5).
     pub(super) key: Option<String>,
+    /// The certificate that its tokens are bound to (RFC 8705 §3).
+    pub(super) certificate: Option<String>,
 }
 
 /// What a token response says.
@@ -65,7 +67,7 @@ impl Acme {
         if !app.metadata.grant_types.is_empty() && !app.metadata.grant_types.iter().any(|known| known == grant) {
             return Err(refuse(400, "unauthorized_client", "the app is not registered for this grant"));
         }
-        let ask = Ask { desk, call, app, key: self.token_proof(desk, call, app)? };
+        let ask = Ask { desk, call, app, key: self.token_proof(desk, call, app)?, certificate: certificate::binds(call, app)? };
         match grant {
             "authorization_code" => self.exchange(&ask),
             "refresh_token" => self.refresh(&ask),
@@ -118,7 +120,8 @@ impl Acme {
 
     /// The key that the new tokens are bound to, and what they are for.
     pub(super) fn bind(&self, ask: &Ask<'_>, details: &mut Details) -> Result<(), Reply> {
-        details.jkt = ask.key.clone();
+        details.jkt.clone_from(&ask.key);
+        details.certificate.clone_from(&ask.certificate);
         let named: Vec<&str> = ask.call.form.iter().filter(|(name, _)| name == "resource").map(|(_, value)| value.as_str()).collect();
         let audience = audience(&ask.call.origin, &named, &details.resources);
         details.audience = audience.ok_or_else(|| refuse(400, "invalid_target", "a resource that is not here, or was not granted"))?;
@@ -139,6 +142,10 @@ impl Acme {
                 // RFC 9449 §5: a public client's refresh token is bound to its key; another key may be a thief's.
                 if app.is_public() && spent.details.jkt != ask.key {
                     return Err(refuse(400, "invalid_dpop_proof", "the refresh token is bound to another key"));
+                }
+                // RFC 8705 §4: the same of a certificate.
+                if app.is_public() && spent.details.certificate != ask.certificate {
+                    return Err(refuse(400, "invalid_grant", "the refresh token is bound to another certificate"));
                 }
                 let mut details = spent.details.clone();
                 self.bind(ask, &mut details)?;

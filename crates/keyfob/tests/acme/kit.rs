@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _, PrivateKey};
 use keyfob::proto::oauth1;
+use keyfob::proto::oauth2::metadata::{Order, Preferences};
 use keyfob::proto::oauth2::{self, ClientAuth, Dpop};
-use keyfob::proto::{Answer, Api, App, Endpoint, Flow, OAuth2Tokens, Settings, Timestamp, TokenSet};
+use keyfob::proto::{Answer, Api, App, Endpoint, Flow, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::{
     Account, Body, Clock, Error, HyperTransport, Keyfob, LoggedIn, Login, LoginOptions, MemoryStore, OsEntropy, Redirect, Session, Store,
     SystemClock, Transport,
 };
-use keyfob_sandbox::{Consent, Faults, Flaw, Metadata, Registration, Sandbox, Seen};
+use keyfob_sandbox::{Certificate, Consent, Faults, Flaw, Metadata, Registration, Sandbox, Seen};
 use serde_json::{Value, json};
 
 use crate::common::endpoint;
@@ -82,6 +83,31 @@ impl House {
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Ahead::default()));
         let keyfob = Keyfob::with(store.clone(), transport.clone(), clock.clone(), Arc::new(OsEntropy));
         Self { sandbox, origin, app, settings, keyfob, store, transport, clock }
+    }
+
+    /// An app at the server's door with TLS, found by its metadata. What it shows there, and what it is registered with, is made when there is an
+    /// authority.
+    pub async fn behind_tls(app: App, client_auth: ClientAuth, made: impl FnOnce(&Sandbox) -> (Option<Certificate>, Metadata)) -> Self {
+        let sandbox = Sandbox::builder().only(["acme"]).consent(Consent::Approve).tls().start().await.unwrap();
+        let (shown, metadata) = made(&sandbox);
+        let client_secret = app.client_secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default();
+        let demo = sandbox.app("acme");
+        sandbox.register("mine", Registration { client_id: app.client_id.clone(), client_secret, metadata, ..demo });
+        let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Ahead::default()));
+        let transport = showing(&sandbox, shown);
+        let keyfob = Keyfob::with(store.clone(), transport.clone(), clock.clone(), Arc::new(OsEntropy));
+        let (origin, at) = (sandbox.origin("acme"), endpoint(&format!("{}/api", sandbox.secure_origin())));
+        let scopes = ["openid", "profile", "echo"].map(str::to_owned).to_vec();
+        let mtls = client_auth == ClientAuth::Tls;
+        let preferences = Preferences { scopes, client_auth: Some(client_auth), mtls, ..Preferences::default() };
+        let settings = keyfob::discover(&keyfob, "acme", &origin, Order::OpenIdFirst, &app, &preferences, at.clone()).await.unwrap();
+        let settings = Settings { api: api(at), ..settings };
+        Self { sandbox, origin, app, settings, keyfob, store, transport, clock }
+    }
+
+    /// The same house, as somebody sees it who shows another certificate: with the accounts that are there.
+    pub fn showing(&self, shown: Option<Certificate>) -> Keyfob {
+        Keyfob::with(self.store.clone(), showing(&self.sandbox, shown), self.clock.clone(), Arc::new(OsEntropy))
     }
 
     /// An app at the same server's OAuth 1: three endpoints and an API of their own.
@@ -174,6 +200,15 @@ pub fn jwks(key: &PrivateKey) -> Value {
     let mut jwk = signer.public_key().unwrap().to_jwk();
     jwk.insert("kid".to_owned(), json!(signer.key_id()));
     json!({ "keys": [jwk] })
+}
+
+fn showing(sandbox: &Sandbox, shown: Option<Certificate>) -> Arc<HyperTransport> {
+    let builder = HyperTransport::builder().loopback_only(true).authorities(sandbox.authority());
+    let builder = match shown {
+        Some(shown) => builder.client_certificate(shown.certificate, Secret::new(shown.key)),
+        None => builder,
+    };
+    Arc::new(builder.build().unwrap())
 }
 
 fn api(base: Endpoint) -> Api {

@@ -6,6 +6,8 @@ mod common;
 
 mod asserted;
 mod bound;
+mod certificates;
+mod client_documents;
 mod discovered;
 mod given;
 mod hybrid;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::acme::details::lifetime;
 use crate::acme::token::{Ask, field, narrowed, needed};
-use crate::acme::{Acme, answer, refuse};
+use crate::acme::{Acme, answer, certificate, refuse};
 use crate::desk::held;
 use crate::message::Reply;
 
@@ -27,6 +27,9 @@ impl Acme {
         // Or a thief who is an app could turn a token that is bound to a key into one that is not.
         if found.details.jkt.is_some() && found.details.jkt != ask.key {
             return Err(refuse(400, "invalid_dpop_proof", "the subject_token is bound to a key, which has to be proved"));
+        }
+        if found.details.certificate.is_some() && found.details.certificate != certificate::thumbprint(call) {
+            return Err(refuse(400, "invalid_request", "the subject_token is bound to a certificate, which has to be shown"));
         }
         let scopes = narrowed(call, &found.scopes)?;
         let wanted = field(call, "requested_token_type").unwrap_or(ACCESS_TOKEN);
