@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::acme::SamlAssertion;
 use crate::apps::Registration;
 use crate::clock::Clock;
 use crate::consent::Consent;
@@ -24,6 +25,11 @@ pub(crate) trait Service: Send + Sync + 'static {
 
     /// From now on, every access token issued so far is expired.
     fn expire_access_tokens(&self, desk: &Desk);
+
+    /// A SAML assertion by the identity provider that it trusts, if it trusts any.
+    fn saml_assertion(&self, _desk: &Desk, _says: &SamlAssertion) -> Option<String> {
+        None
+    }
 
     /// New keys to sign with; says whether it signs anything.
     fn rotate_keys(&self) -> bool {

@@ -60,6 +60,7 @@ mod tls;
 mod weather;
 mod web_page;
 
+pub use acme::SamlAssertion;
 pub use apps::{Metadata, Ready, Registration};
 pub use consent::Consent;
 pub use fault::{At, DpopNonce, Faults};

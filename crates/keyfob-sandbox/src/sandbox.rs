@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::acme::SamlAssertion;
 use crate::apps::{self, Registration};
 use crate::clock::Clock;
 use crate::consent::Consent;
@@ -125,6 +126,17 @@ impl Sandbox {
     /// If there is no such door.
     pub fn client_certificate(&self, name: &str) -> io::Result<Certificate> {
         self.door().authority.client(name)
+    }
+
+    /// A SAML assertion about the demo person by the identity provider that `acme` trusts, as XML, changed as a test wants it.
+    ///
+    /// # Panics
+    /// If `acme` was not started.
+    pub fn saml_assertion(&self, change: impl FnOnce(&mut SamlAssertion)) -> String {
+        let place = self.index.place("acme");
+        let mut says = SamlAssertion::at(&place.origin);
+        change(&mut says);
+        place.room.service.saml_assertion(&place.room.desk, &says).expect("acme trusts one")
     }
 
     /// A page over TLS elsewhere on this machine, for an app whose client id is its URL.

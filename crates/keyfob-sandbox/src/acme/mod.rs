@@ -1,4 +1,4 @@
-//! A pretend server that follows the specifications to the letter: OAuth 1.0a (RFC 5849), OAuth 2 (RFC 6749, 6750, 7009, 7523, 7591, 7592, 7636,
+//! A pretend server that follows the specifications to the letter: OAuth 1.0a (RFC 5849), OAuth 2 (RFC 6749, 6750, 7009, 7522, 7523, 7591, 7592, 7636,
 //! 7662, 8252 §7.3, 8414, 8628, 8693, 8705, 8707, 9068, 9101, 9126, 9207, 9396, 9449, 9470, 9700, 9701, 9728, JARM, client id metadata documents) and
 //! OpenID Connect (Core, Discovery, the three logouts, CIBA). It speaks plain http, and TLS by a second door, where clients are asked for a certificate.
 //!
@@ -52,6 +52,7 @@ use serde_json::{Value, json};
 
 use self::authorize::Waiting;
 use self::details::Details;
+pub use self::grant::SamlAssertion;
 use crate::consent::Consents;
 use crate::desk::{Desk, Service, held};
 use crate::fault::Zone;
@@ -80,6 +81,7 @@ pub(crate) struct Acme {
     registered: Mutex<register::Registered>,
     oauth1: oauth1::OAuth1,
     documents: Mutex<client_document::Documents>,
+    saml: grant::SamlKey,
 }
 
 impl Service for Acme {
@@ -152,6 +154,10 @@ impl Service for Acme {
     fn expire_access_tokens(&self, desk: &Desk) {
         held(&self.ledger).expire_all(desk.now());
         self.oauth1.forget_tokens();
+    }
+
+    fn saml_assertion(&self, desk: &Desk, says: &SamlAssertion) -> Option<String> {
+        Some(self.written_saml(desk, says))
     }
 
     fn rotate_keys(&self) -> bool {

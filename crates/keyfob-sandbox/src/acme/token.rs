@@ -40,13 +40,14 @@ pub(super) struct Issued<'a> {
 /// Legacy (RFC 6749 §4.3): for an app alone that is registered for it by name.
 pub(super) const PASSWORD: &str = "password";
 
-pub(super) const GRANTS: [&str; 7] = [
+pub(super) const GRANTS: [&str; 8] = [
     "authorization_code",
     "refresh_token",
     "client_credentials",
     super::grant::DEVICE_CODE,
     super::grant::TOKEN_EXCHANGE,
     super::grant::JWT_BEARER,
+    super::grant::SAML_BEARER,
     super::grant::CIBA,
 ];
 
@@ -74,6 +75,7 @@ impl Acme {
             "client_credentials" => self.client_credentials(&ask),
             super::grant::TOKEN_EXCHANGE => self.exchange_token(&ask),
             super::grant::JWT_BEARER => self.bearer_assertion(&ask),
+            super::grant::SAML_BEARER => self.saml_assertion(&ask),
             super::grant::CIBA => self.polled(&ask, "auth_req_id"),
             _ => self.polled(&ask, "device_code"),
         }

@@ -21,8 +21,14 @@ impl Acme {
         if !is_known(&asserted.subject) {
             return Err(refuse(400, "invalid_grant", "\"sub\" is nobody whom the app may speak for"));
         }
-        let scope = field(call, "scope").or(asserted.scope.as_deref()).unwrap_or("profile");
-        let scopes = scopes(scope).filter(|scopes| !scopes.iter().any(|scope| ["openid", "offline_access"].contains(&scope.as_str())));
+        self.for_person(ask, field(call, "scope").or(asserted.scope.as_deref()))
+    }
+
+    /// Tokens about her who is known here, on somebody's word.
+    pub(in crate::acme) fn for_person(&self, ask: &Ask<'_>, scope: Option<&str>) -> Result<Reply, Reply> {
+        let Ask { desk, call, app, .. } = ask;
+        let scopes = scopes(scope.unwrap_or("profile"))
+            .filter(|scopes| !scopes.iter().any(|scope| ["openid", "offline_access"].contains(&scope.as_str())));
         let scopes = scopes.ok_or_else(|| refuse(400, "invalid_scope", "unknown, or one that needs the person"))?;
         let signed_in = SignedIn { session: String::new(), auth_time: desk.now(), acr: ACR[0] };
         let login = details::Login { signed_in, nonce: None, aged: false, id_token_claims: vec![], userinfo_claims: vec![], hybrid: false };
