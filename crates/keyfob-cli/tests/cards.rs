@@ -123,9 +123,17 @@ async fn a_broken_provider_file_is_told_with_line_and_column() {
     // It is named where it is wanted, and does no harm elsewhere.
     house.run(&["login", "hub"]).await.fails(1, ["the provider file of hub is broken", "hub.toml:", ""]);
     house.log_in("telldus").await;
-    // Half of an override is no override: the other half may say where secrets go.
+    // Half of an override is no override: what comes with the program is used, everywhere, and the way out is told.
     house.file("config/providers/telldus.toml", "name = \"telldus\"\n[api]\nbase_url = 7\n");
-    house.run(&["telldus", "devices"]).await.fails(1, ["the provider file of telldus is broken", "telldus.toml:", ""]);
+    let mut all = vec![house.log_in("telldus").await];
+    for arguments in [&["telldus", "devices"][..], &["provider", "show", "telldus"], &["provider", "list"]] {
+        all.push(house.run(arguments).await.exits(0));
+    }
+    for ended in all {
+        let told = ended.stderr.lines().find(|line| line.contains("telldus.toml:3:12: expected a string")).expect("the place");
+        assert!(told.starts_with("left out:") && told.ends_with("telldus is used as it comes with Keyfob"), "{ended:#?}");
+        assert!(ended.stderr.contains("correct it, then: keyfob provider check"), "{ended:#?}");
+    }
     house.run(&["provider", "check", "nowhere.toml"]).await.fails(2, ["cannot read nowhere.toml", "", ""]);
     let sound = house.file("sound.toml", "name = \"telldus\"\ntitle = \"My Telldus\"\n");
     let ended = house.run(&["provider", "check", &sound]).await.exits(0);

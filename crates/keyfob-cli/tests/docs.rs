@@ -134,7 +134,8 @@ async fn every_command_of_a_providers_page_is_one_that_it_has() {
     house.unset("KEYFOB_SANDBOX");
     let providers = house.json(&["provider", "list"]).await;
     let (mut wrong, mut seen, mut listed) = (Vec::new(), 0, BTreeMap::new());
-    for provider in providers.as_array().expect("a list") {
+    let has_page = |provider: &&serde_json::Value| !provider["kind"].is_null();
+    for provider in providers.as_array().expect("a list").iter().filter(has_page) {
         let name = provider["name"].as_str().expect("a name");
         let text = page(&format!("docs/providers/{name}.md"));
         for command in commands(&text) {

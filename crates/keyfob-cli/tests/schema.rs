@@ -242,7 +242,7 @@ async fn every_verb_says_why_it_failed_in_one_shape() {
         &["man", "nothing"],
         &["patch", "nobody", "/x"],
         &["post", "nobody", "/x"],
-        &["provider", "check", &broken],
+        &["provider", "check", "nowhere.toml"],
         &["provider", "new", "telldus"],
         &["provider", "show", "nobody"],
         &["provider", "verify", "telldus"],
@@ -275,6 +275,10 @@ async fn every_verb_says_why_it_failed_in_one_shape() {
             held.fits_text(&arguments[..2].join(" "), &ended.stdout);
         }
     }
+    // What is wrong with a file is the answer, in its own shape, and there is no second document.
+    let ended = house.run(&["--json", "provider", "check", &broken]).await.exits(1);
+    assert_eq!(ended.stderr, "", "{ended:#?}");
+    held.fits_text("provider check", &ended.stdout);
     // Lists cannot fail but by their vault, and what is locked already is locked.
     let never = ["account list", "app list", "key list", "lock", "provider list"];
     let named = |verb: &String| {

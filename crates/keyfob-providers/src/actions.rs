@@ -40,7 +40,7 @@ impl Deref for Actions {
         match &self.0 {
             Held::Read(actions) => actions,
             Held::Embedded { file, text, read } => read.get_or_init(|| {
-                let whole = file::read(text, file, |_| None).expect("a test reads every embedded file");
+                let whole = file::read_alone(text, file).expect("a test reads every embedded file");
                 whole.actions.to_vec()
             }),
         }

@@ -50,7 +50,11 @@ impl Catalogue {
             let Some(text) = catalogue.text_of(&path, &shown) else { continue };
             let Some(name) = catalogue.add(&text, &shown) else { continue };
             if let Some(other) = added.insert(name.clone(), shown.clone()) {
-                catalogue.problem(&other, format!("the provider {name} is in {shown} too, which took this one's place"));
+                catalogue.problem(
+                    &other,
+                    format!("the provider {name} is in {shown} too, which took this one's place"),
+                    "remove one of the two",
+                );
             }
         }
         catalogue
@@ -117,7 +121,7 @@ impl Catalogue {
             self.gone.insert(name.clone(), gone);
             return Some(name);
         }
-        match file::read(text, file_name, base) {
+        match check(text, file_name) {
             Ok(provider) => {
                 let name = provider.name.clone();
                 self.providers.insert(name.clone().into(), Entry::Own(Box::new(provider)));
@@ -135,7 +139,7 @@ impl Catalogue {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
             Err(error) => {
-                self.problem(&folder.display().to_string(), format!("the folder cannot be read: {error}"));
+                self.problem(&folder.display().to_string(), format!("the folder cannot be read: {error}"), "look at who may read it");
                 return Vec::new();
             }
         };
@@ -154,14 +158,18 @@ impl Catalogue {
         match read {
             Ok(_) => Some(text),
             Err(error) => {
-                self.problem(shown, format!("the file cannot be read: {error}"));
+                self.problem(
+                    shown,
+                    format!("the file cannot be read: {error}"),
+                    "look at who may read it, and whether it is text in UTF-8",
+                );
                 None
             }
         }
     }
 
-    fn problem(&mut self, file: &str, message: String) {
-        self.problems.push(Problem { file: file.to_owned(), line: 1, column: 1, message, hint: None });
+    fn problem(&mut self, file: &str, message: String, hint: &str) {
+        self.problems.push(Problem { file: file.to_owned(), line: 1, column: 1, message, hint: Some(hint.to_owned()) });
     }
 }
 
@@ -178,7 +186,13 @@ impl Entry {
 
 /// Checks a provider file: one that stands on its own, or, if it has no `kind`, one that changes an embedded provider.
 pub fn check(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
-    file::read(text, file_name, base)
+    file::read(text, file_name, base, EMBEDDED.iter().map(|(file, _)| stem(file)))
+}
+
+/// What is sound in a provider file and hardly meant, for whoever writes one: a day that has not come yet (`today` is `yyyy-mm-dd`), a scope that the
+/// file itself does not know. Such a file is used like any other.
+pub fn doubts(text: &str, file_name: &str, today: &str) -> Vec<Problem> {
+    file::doubts(text, file_name, today, base)
 }
 
 /// Checks the file of a provider that has ended: one that says `retired` and has no endpoints, of a name that no other file has. `None` for any other.

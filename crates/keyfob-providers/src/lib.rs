@@ -30,7 +30,7 @@ mod table;
 
 pub use action::{Action, ActionRequest, Unreadable};
 pub use actions::Actions;
-pub use catalogue::{Catalogue, UnknownProvider, check, check_gone};
+pub use catalogue::{Catalogue, UnknownProvider, check, check_gone, doubts};
 pub use gone::Gone;
 pub use nearest::nearest;
 pub use pages::{Counts, Pages};

@@ -1,7 +1,7 @@
 //! A broken catalogue file is told with line, column, and what to do; all of it at once.
 
 use keyfob_proto::oauth2::{ClientAuth, Dpop};
-use keyfob_providers::{Problem, check};
+use keyfob_providers::{Problem, check, doubts};
 use proptest::prelude::*;
 
 /// A file that is good, with numbered lines for what follows.
@@ -129,6 +129,76 @@ fn an_issuers_own_endpoints_are_not_the_files_to_say() {
     for line in lines {
         assert!(told.iter().any(|problem| problem.starts_with(line)), "{line}: {told:?}");
     }
+}
+
+/// What somebody calls wrongly is told by its name, and not by everything that it lacks.
+#[test]
+fn what_changes_a_provider_that_there_is_not_names_the_one_that_was_meant() {
+    let told = |text: &str, file: &str| {
+        let mut problems = check(text, file).map(|_| ()).expect_err("broken");
+        let problem = problems.remove(0);
+        assert_eq!(problems, [], "one mistake, one complaint");
+        (problem.to_string(), problem.hint.unwrap_or_default())
+    };
+    let (message, hint) = told("[api]\nbase_url = \"https://hub.example\"\n", "teldus.toml");
+    assert!(message.starts_with("teldus.toml:1:1: no provider is called \"teldus\""), "{message}");
+    assert!(hint.contains("did you mean \"telldus\"?") && hint.contains("only what differs"), "{hint}");
+    let (message, hint) = told("title = \"Mine\"\nname = \"somebody-elses-hub\"\n", "x.toml");
+    assert!(message.starts_with("x.toml:2:8: no provider is called \"somebody-elses-hub\""), "{message}");
+    assert!(!hint.contains("did you mean") && hint.contains("kind = "), "{hint}");
+}
+
+/// Without the section that its protocol needs, that is what is told: not the addresses, which are right.
+#[test]
+fn a_protocol_without_its_section_names_the_section() {
+    let only = |text: &str| {
+        let problems = problems(text);
+        assert_eq!(problems.len(), 1, "one mistake, one complaint: {problems:?}");
+        problems[0].to_string()
+    };
+    let first = GOOD.replacen("[oauth2]\nclient_auth = \"post\"\nscopes = [\"read\"]\n", "", 1);
+    assert_eq!(only(&first), "hub.toml:1:1: oauth2 is missing");
+    let first = first.replacen("\"oauth2\"", "\"oauth1\"", 1).replacen("attach = {", "query = {}\n#", 1).replacen(
+        "[endpoints]\n",
+        "[endpoints]\nrequest_token = \"https://hub.example/request\"\n",
+        1,
+    );
+    assert_eq!(only(&first), "hub.toml:1:1: oauth1 is missing");
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_named_with_its_place() {
+    for (from, to, key) in [
+        ("title = \"Hub\"", "title = \"Hub\"\ntitle = \"Hubs\"", "title"),
+        ("scopes = [", "client_auth = \"basic\"\nscopes = [", "client_auth"),
+    ] {
+        let text = GOOD.replacen(from, to, 1);
+        let problems = problems(&text);
+        let at = text.match_indices(&format!("{key} =")).nth(1).expect("the second one").0;
+        let line = text[..at].matches('\n').count() + 1;
+        assert_eq!((problems.len(), problems[0].line, problems[0].column), (1, line, 1), "{problems:?}");
+        assert!(problems[0].message.contains(&format!("\"{key}\"")) && problems[0].message.contains("twice"), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_day_that_has_not_come_and_a_scope_that_nobody_knows_are_doubted() {
+    let told = |text: &str, file: &str, today: &str| -> Vec<String> {
+        doubts(text, file, today).iter().map(|doubt| format!("{doubt} | {}", doubt.hint.clone().unwrap_or_default())).collect()
+    };
+    assert_eq!(told(GOOD, "hub.toml", "2026-11-21"), [] as [&str; 0]);
+    let early = told(&GOOD.replacen("[endpoints]", "verified = 2027-01-02\n[endpoints]", 1), "hub.toml", "2026-11-20");
+    assert_eq!(early.len(), 2, "{early:?}");
+    assert!(early[0].starts_with("hub.toml:5:58: sources.checked is 2026-11-21, which has not come yet: today is 2026-11-20"), "{early:?}");
+    assert!(early[1].starts_with("hub.toml:8:12: verified is 2027-01-02"), "{early:?}");
+    let known = GOOD.replacen("[endpoints]", "[scopes]\nreads = \"Reading\"\n[endpoints]", 1);
+    let scope = told(&known, "hub.toml", "2026-11-21");
+    assert_eq!(scope.len(), 1, "{scope:?}");
+    assert!(scope[0].contains("oauth2.scopes asks for \"read\", which [scopes] does not know | did you mean \"reads\"?"), "{scope:?}");
+    // One that changes another one asks for what that one knows.
+    assert_eq!(told("[oauth2]\nscopes = [\"read_station\"]\n", "netatmo.toml", "2026-11-21"), [] as [&str; 0]);
+    assert_eq!(told("[oauth2]\nscopes = [\"read_statoin\"]\n", "netatmo.toml", "2026-11-21").len(), 1);
+    assert_eq!(told("no TOML", "hub.toml", "2026-11-21"), [] as [&str; 0], "that is said elsewhere");
 }
 
 #[test]

@@ -60,8 +60,15 @@ impl Files {
             return Err(errors
                 .iter()
                 .map(|error| {
-                    let place = Place { file, offset: error.span().map_or(0, |span| span.start) };
-                    self.problem(place, format!("this is no TOML: {}", error.message().replace('\n', ", ")), None)
+                    let span = error.span().unwrap_or_default();
+                    let place = Place { file, offset: span.start };
+                    match text.get(span) {
+                        Some(key) if error.message() == "duplicate key" => {
+                            let hint = "a section, too, is there once: what belongs to it stands under one heading";
+                            self.problem(place, format!("the key \"{}\" is there twice", key.trim()), Some(hint.to_owned()))
+                        }
+                        _ => self.problem(place, format!("this is no TOML: {}", error.message().replace('\n', ", ")), None),
+                    }
                 })
                 .collect());
         }

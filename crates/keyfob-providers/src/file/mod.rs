@@ -10,6 +10,7 @@
 mod action;
 mod client;
 mod document;
+mod doubts;
 mod gone;
 mod oauth2;
 mod protocol;
@@ -20,18 +21,30 @@ mod reference;
 
 use std::path::Path;
 
+use keyfob_proto::scrub::printable;
+
 use crate::actions::Actions;
 use crate::gone::Gone;
+use crate::nearest;
 use crate::problem::Problem;
 use crate::provider::Provider;
 use document::{Content, Files, Node};
 
 /// Reads a provider file. `base` gives the embedded file of a provider's name: a file without `kind` is laid over it, member by member.
-pub(crate) fn read(text: &str, file_name: &str, base: impl Fn(&str) -> Option<(String, String)>) -> Result<Provider, Vec<Problem>> {
+/// `known` are the names that it has, to say which was meant.
+pub(crate) fn read<'a>(
+    text: &str,
+    file_name: &str,
+    base: impl Fn(&str) -> Option<(String, String)>,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Result<Provider, Vec<Problem>> {
     let mut files = Files::default();
     let own = files.read(file_name, text)?;
     let name = name_of(&own, file_name);
     let mut names = vec![file_name.to_owned()];
+    if let Some(stray) = over_nothing(&files, &own, &name, &base, known) {
+        return Err(vec![stray]);
+    }
     let tree = match base(&name).filter(|_| own.get("kind").is_none()) {
         Some((base_name, base_text)) => {
             let mut tree = files.read(&base_name, &base_text)?;
@@ -48,10 +61,15 @@ pub(crate) fn read(text: &str, file_name: &str, base: impl Fn(&str) -> Option<(S
     assemble(&files, &tree, &name, names)
 }
 
+/// Reads a file that is laid over no other.
+pub(crate) fn read_alone(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
+    read(text, file_name, |_| None, [])
+}
+
 /// Reads an embedded file as far as its actions, which stand at the end of each and are read when they are asked for.
 pub(crate) fn read_embedded(text: &'static str, file_name: &'static str) -> Result<Provider, Vec<Problem>> {
-    let Some(end) = text.find("\n[actions.") else { return read(text, file_name, |_| None) };
-    let provider = read(&text[..=end], file_name, |_| None)?;
+    let Some(end) = text.find("\n[actions.") else { return read_alone(text, file_name) };
+    let provider = read_alone(&text[..=end], file_name)?;
     Ok(Provider { actions: Actions::embedded(file_name, text), ..provider })
 }
 
@@ -66,6 +84,41 @@ pub(crate) fn read_gone(text: &str, file_name: &str) -> Option<Result<Gone, Vec<
         Some(gone) if problems.is_empty() => Ok(gone),
         _ => Err(problems),
     })
+}
+
+/// What is sound in a file and hardly meant: a day that has not come yet, a scope that the file itself does not know.
+pub(crate) fn doubts(text: &str, file_name: &str, today: &str, base: impl Fn(&str) -> Option<(String, String)>) -> Vec<Problem> {
+    let mut files = Files::default();
+    let Ok(own) = files.read(file_name, text) else { return Vec::new() };
+    let below = base(&name_of(&own, file_name)).filter(|_| own.get("kind").is_none());
+    let below = below.and_then(|(name, text)| files.read(&name, &text).ok());
+    let reader = reader::Reader::new(&files);
+    doubts::look(&reader, &own, below.as_ref(), today);
+    reader.into_problems()
+}
+
+/// A file that says little enough to change another one, of a name that no file has: every key that it lacks would be told as missing, and the name is
+/// what is wrong. Who writes a whole file says where its facts come from.
+fn over_nothing<'a>(
+    files: &Files,
+    own: &Node,
+    name: &str,
+    base: impl Fn(&str) -> Option<(String, String)>,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<Problem> {
+    let is_empty = matches!(&own.value, Content::Table(members) if members.is_empty());
+    let is_whole = ["kind", "sources"].into_iter().any(|key| own.get(key).is_some());
+    if is_empty || is_whole || base(name).is_some() {
+        return None;
+    }
+    let place = own.get("name").map_or(own.place, |node| node.place);
+    let message = format!("no provider is called \"{}\", and a file without kind changes the one of its name", printable(name));
+    let alone = "a file that stands alone says kind = \"oauth1\", \"oauth2\" or \"oidc\"";
+    let hint = match nearest::nearest(name, known) {
+        Some(near) => format!("did you mean \"{near}\"? Such a file holds only what differs; {alone}"),
+        None => format!("{alone}; docs/provider-files.md has every key"),
+    };
+    Some(files.problem(place, message, Some(hint)))
 }
 
 /// What a file calls its provider, or else the file's own name.

@@ -6,12 +6,14 @@ mod verify;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use keyfob_providers::{Field, Problem, Provider, Status};
+use keyfob_providers::{Field, Gone, Problem, Provider, Source, Status};
 use serde_json::{Value, json};
 
+use crate::account::now;
 use crate::card::Card;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::moment;
 use crate::output::{Paint, hang};
 use crate::sheet::{self, Sheet};
 
@@ -47,7 +49,10 @@ pub(crate) enum Verb {
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
     match verb {
         Verb::List { search, kind } => list(search.as_deref().unwrap_or_default(), kind.as_deref(), context),
-        Verb::Show { name } => show(&context.provider(&name).await?, context),
+        Verb::Show { name } => match context.catalogue().gone(&name).filter(|_| context.catalogue().get(&name).is_err()) {
+            Some(gone) => show_gone(&gone, context),
+            None => show(&context.provider(&name).await?, context),
+        },
         Verb::Check { file } => check(&file, context),
         Verb::New(args) => new::run(args, context).await,
         Verb::Verify(args) => verify::run(args, context).await,
@@ -57,9 +62,13 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
 fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card> {
     let catalogue = context.catalogue();
     let wanted = |provider: &&Provider| kind.is_none_or(|kind| provider.kind.name() == kind) && is_about(provider, search);
-    let found: Vec<&Provider> = catalogue.iter().filter(wanted).collect();
+    let gone = catalogue.all_gone();
+    // Of one that has ended nobody asks any more how it was called.
+    let ended = gone.iter().filter(|gone| kind.is_none() && has_words(&[&gone.name, &gone.title, &gone.about], search));
+    let mut found: Vec<Listed<'_>> = catalogue.iter().filter(wanted).map(Listed::There).chain(ended.map(Listed::Gone)).collect();
+    found.sort_by_key(|listed| listed.name());
     if context.out.json {
-        return context.out.json(&found.iter().map(|provider| brief(provider)).collect::<Vec<Value>>());
+        return context.out.json(&found.iter().map(Listed::brief).collect::<Vec<Value>>());
     }
     let folder = context.providers_folder();
     if found.is_empty() {
@@ -69,14 +78,15 @@ fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card>
         return Ok(());
     }
     let mut sheet = Sheet::new(["Provider", "Title", "Protocol", "Status"]);
-    for provider in &found {
-        sheet.row([provider.name.clone(), provider.title.clone(), protocol(provider).to_owned(), status(provider)]);
+    for listed in &found {
+        sheet.row(match listed {
+            Listed::There(provider) => [provider.name.clone(), provider.title.clone(), protocol(provider).to_owned(), status(provider)],
+            Listed::Gone(gone) => [gone.name.clone(), gone.title.clone(), String::new(), ended_on(&gone.on)],
+        });
     }
     sheet.print(&context.out)?;
     if search.is_empty() && kind.is_none() {
         context.out.note(&format!("\n{}", counts(catalogue.iter())));
-        let gone: Vec<String> = catalogue.all_gone().iter().map(|gone| format!("{} ({})", gone.name, gone.on)).collect();
-        context.out.note(&format!("Ended, and not listed: {}.", gone.join(", ")));
     }
     context.out.note(
         &context.out.note_paint().dim(&format!("\nkeyfob provider show PROVIDER says more. Your own files go into {}", folder.display())),
@@ -84,11 +94,37 @@ fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card>
     Ok(())
 }
 
+/// A provider of the list. One that has ended is there, too: who looks for it is told so where they look.
+enum Listed<'a> {
+    There(&'a Provider),
+    Gone(&'a Gone),
+}
+
+impl<'a> Listed<'a> {
+    fn name(&self) -> &'a str {
+        match self {
+            Self::There(provider) => &provider.name,
+            Self::Gone(gone) => &gone.name,
+        }
+    }
+
+    fn brief(&self) -> Value {
+        match self {
+            Self::There(provider) => brief(provider),
+            Self::Gone(gone) => brief_of_gone(gone),
+        }
+    }
+}
+
 /// Whether all words are in what there is to say about a provider.
 fn is_about(provider: &Provider, words: &str) -> bool {
-    let actions: Vec<&str> = provider.actions.iter().flat_map(|action| [action.name.as_str(), action.about.as_str()]).collect();
+    let actions = provider.actions.iter().flat_map(|action| [action.name.as_str(), action.about.as_str()]);
     let Provider { name, title, about, homepage, .. } = provider;
-    let all = format!("{name} {title} {about} {} {}", homepage.as_deref().unwrap_or_default(), actions.join(" ")).to_lowercase();
+    has_words(&[name, title, about, homepage.as_deref().unwrap_or_default()].into_iter().chain(actions).collect::<Vec<_>>(), words)
+}
+
+fn has_words(texts: &[&str], words: &str) -> bool {
+    let all = texts.join(" ").to_lowercase();
     words.to_lowercase().split_whitespace().all(|word| all.contains(word))
 }
 
@@ -148,14 +184,31 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     if !habits.is_empty() {
         parts.push(format!("{}\n{}", paint.strong("Habits"), habits.join("\n")));
     }
-    parts.push(sources(provider, width, paint));
+    parts.push(sources(&provider.sources, width, paint));
+    context.out.data(&parts.join("\n\n"))
+}
+
+/// All that there is to say of one that has ended.
+fn show_gone(gone: &Gone, context: &Context) -> Result<(), Card> {
+    if context.out.json {
+        return context.out.json(&whole_of_gone(gone));
+    }
+    let (paint, width) = (context.out.paint(), context.out.to_person.then(|| context.out.width()));
+    let mut facts = vec![("  status".to_owned(), ended_on(&gone.on)), (String::new(), gone.note.clone())];
+    facts.extend(gone.successor.iter().map(|successor| ("  in its place".to_owned(), successor.clone())));
+    facts.extend(gone.homepage.iter().map(|url| ("  home page".to_owned(), url.clone())));
+    let parts = [
+        format!("{}  {}\n{}", paint.strong(&gone.title), paint.dim(&gone.name), hang(&gone.about, 0, width)),
+        format!("{}\n{}", paint.strong("What it was"), sheet::pairs(&facts, width, paint)),
+        sources(&gone.sources, width, paint),
+    ];
     context.out.data(&parts.join("\n\n"))
 }
 
 /// Where the facts are from.
-fn sources(provider: &Provider, width: Option<usize>, paint: Paint) -> String {
+fn sources(sources: &[Source], width: Option<usize>, paint: Paint) -> String {
     let mut lines = vec![paint.strong("Sources")];
-    for source in &provider.sources {
+    for source in sources {
         let confidence = serde_json::to_value(source.confidence).unwrap_or_default();
         let about = format!("{} ({}, {})", source.about, confidence.as_str().unwrap_or_default(), source.checked);
         lines.push(format!("  {}\n    {}", source.url, paint.dim(&hang(&about, 4, width))));
@@ -168,47 +221,44 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Card::io(format!("cannot read {shown}"), &error, "check the name and who may read the file").exiting(Exit::Usage)
     })?;
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    // Its name, and what is in it.
     let read = match keyfob_providers::check_gone(&text, &shown) {
-        Some(Ok(gone)) if context.out.json => {
-            return context.out.json(&json!({"file": shown, "ok": true, "provider": gone.name, "problems": []}));
-        }
-        Some(Ok(gone)) => {
-            context.out.note(&format!("{} {shown} is sound: {gone}", context.out.note_paint().good("✓")));
-            return Ok(());
-        }
-        Some(Err(problems)) => Err(problems),
-        None => keyfob_providers::check(&text, &shown),
-    };
-    let problems = match read {
-        Ok(provider) => {
-            if context.out.json {
-                return context.out.json(&json!({"file": shown, "ok": true, "provider": provider.name, "problems": []}));
-            }
-            let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        Some(gone) => gone.map(|gone| (gone.name.clone(), gone.to_string())),
+        None => keyfob_providers::check(&text, &shown).map(|provider| {
             let parts = [
+                provider.name.clone(),
                 counted(provider.actions.len(), "action"),
                 counted(provider.deviations.len(), "deviation"),
                 counted(provider.sources.len(), "source"),
             ];
-            let paint = context.out.note_paint();
-            context.out.note(&format!("{} {shown} is sound: {}, {}", paint.good("✓"), provider.name, parts.join(", ")));
-            return Ok(());
-        }
-        Err(problems) => problems,
+            (provider.name, parts.join(", "))
+        }),
     };
-    if context.out.json {
-        context.out.json(&json!({"file": shown, "ok": false, "problems": problems}))?;
-    } else {
-        context.out.data(&problems.iter().map(|problem| line(problem, context)).collect::<Vec<_>>().join("\n"))?;
+    let (read, mut problems) = match read {
+        Ok(read) => (Some(read), Vec::new()),
+        Err(problems) => (None, problems),
+    };
+    problems.extend(keyfob_providers::doubts(&text, &shown, &moment::formatted(now(), "%Y-%m-%d")));
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    match read.filter(|_| problems.is_empty()) {
+        Some((name, _)) if context.out.json => context.out.json(&json!({"file": shown, "ok": true, "provider": name, "problems": []})),
+        Some((_, what)) => {
+            context.out.note(&format!("{} {shown} is sound: {what}", context.out.note_paint().good("✓")));
+            Ok(())
+        }
+        None if context.out.json => {
+            context.out.json(&json!({"file": shown, "ok": false, "problems": problems}))?;
+            // Everything is said, and in one document.
+            Err(Card::ended(Exit::Error.code()))
+        }
+        None => {
+            context.out.data(&problems.iter().map(|problem| line(problem, context)).collect::<Vec<_>>().join("\n"))?;
+            let what = format!("{shown} is no sound provider file: {}", counted(problems.len(), "problem"));
+            let next = format!("correct it, then: keyfob provider check {shown}; docs/provider-files.md has every key");
+            Err(Card::new(Exit::Error, what, "told above, with line and column", next))
+        }
     }
-    let Some(first) = problems.first() else { return Ok(()) };
-    let count = problems.len();
-    Err(Card::new(
-        Exit::Error,
-        format!("{shown} is no sound provider file: {count} problem{}", if count == 1 { "" } else { "s" }),
-        format!("{}:{}: {}", first.line, first.column, first.message),
-        first.hint.clone().unwrap_or_else(|| "correct it and check again".to_owned()),
-    ))
 }
 
 fn line(problem: &Problem, context: &Context) -> String {
@@ -228,10 +278,14 @@ fn protocol(provider: &Provider) -> &'static str {
 
 fn status(provider: &Provider) -> String {
     match &provider.status {
-        Status::Retired { on, .. } => format!("retired {on}"),
+        Status::Retired { on, .. } => ended_on(on),
         Status::Sandbox => "sandbox only".to_owned(),
         _ => "live".to_owned(),
     }
+}
+
+fn ended_on(day: &str) -> String {
+    format!("retired {day}")
 }
 
 fn field(field: &Field) -> (String, String) {
@@ -266,6 +320,40 @@ fn brief(provider: &Provider) -> Value {
         "independent_client": provider.independent_client,
         "verified": provider.verified,
     })
+}
+
+/// With the members that any other provider has, so that whoever reads the list needs not look twice.
+fn brief_of_gone(gone: &Gone) -> Value {
+    json!({
+        "name": gone.name,
+        "title": gone.title,
+        "kind": null,
+        "status": "retired",
+        "about": gone.about,
+        "actions": [],
+        "independent_client": null,
+        "verified": null,
+    })
+}
+
+fn whole_of_gone(gone: &Gone) -> Value {
+    let mut described = brief_of_gone(gone);
+    let more = json!({
+        "homepage": gone.homepage,
+        "retired": {"on": gone.on, "successor": gone.successor, "note": gone.note},
+        "client": null,
+        "scopes": [],
+        "known_scopes": [],
+        "endpoints": {},
+        "deviations": [],
+        "habits": [],
+        "sources": gone.sources,
+        "files": [],
+    });
+    if let (Some(described), Value::Object(more)) = (described.as_object_mut(), more) {
+        described.extend(more);
+    }
+    described
 }
 
 fn whole(provider: &Provider) -> Value {
