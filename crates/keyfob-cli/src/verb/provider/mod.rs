@@ -1,6 +1,7 @@
 //! `keyfob provider list`, `show`, `check`, `new` and `verify`: the catalogue.
 
 mod new;
+mod questions;
 mod verify;
 
 use std::path::PathBuf;
@@ -41,7 +42,7 @@ pub(crate) enum Verb {
         file: PathBuf,
     },
     /// Begin a file for a provider that the catalogue does not have
-    New(new::New),
+    New(Box<new::New>),
     /// Walk the real provider with your own app and account, reading only, and report whether its file is right
     Verify(verify::Verify),
 }
@@ -54,7 +55,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
             None => show(&context.provider(&name).await?, context),
         },
         Verb::Check { file } => check(&file, context),
-        Verb::New(args) => new::run(args, context).await,
+        Verb::New(args) => new::run(*args, context).await,
         Verb::Verify(args) => verify::run(args, context).await,
     }
 }

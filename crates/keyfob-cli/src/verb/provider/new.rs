@@ -1,5 +1,5 @@
 //! `keyfob provider new`: a file to begin with, for a provider that the catalogue does not have. What an issuer says of itself is asked; the rest is the
-//! person's to say. Nothing is ever written over, and what is written passes `provider check`.
+//! person's to say (`questions.rs`). Nothing is ever written over, and what is written passes `provider check`.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -15,7 +15,9 @@ use crate::account::now;
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::{moment, prompt};
+use crate::moment;
+use crate::name::Name;
+use crate::verb::provider::questions::{Answers, Flags};
 
 /// What to call it, and whom to ask.
 #[derive(Args, Debug)]
@@ -25,11 +27,21 @@ pub(crate) struct New {
     /// The provider's issuer: its endpoints are asked for (OpenID Connect Discovery, RFC 8414), and nothing else
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 pub(crate) async fn run(args: New, context: &Context) -> Result<(), Card> {
     let name = &args.name;
     let what = format!("cannot begin a file for {}", keyfob::proto::scrub::printable(name));
+    let parsed = Name::parse(name).and_then(Name::checked_for_login).map_err(|card| card.saying(what.as_str()))?;
+    if parsed.provider != *name {
+        return Err(Card::usage(
+            what,
+            "expected a provider's name: small letters, digits and -",
+            "the label of an account is said at its login",
+        ));
+    }
     if context.catalogue().get(name).is_ok() {
         return Err(Card::usage(
             what,
@@ -39,15 +51,8 @@ pub(crate) async fn run(args: New, context: &Context) -> Result<(), Card> {
     }
     let path = context.providers_folder().join(format!("{name}.toml"));
     let text = match &args.issuer {
-        Some(issuer) => discovered(name, issuer, &what, context).await?,
-        None if prompt::is_possible() => asked(name).await?,
-        None => {
-            return Err(Card::usage(
-                what,
-                "there is nobody to ask: this is no terminal",
-                format!("name its issuer: keyfob provider new {name} --issuer URL"),
-            ));
-        }
+        Some(issuer) => discovered(name, issuer, &args.flags.beside_an_issuer(&what)?, &what, context).await?,
+        None => described(name, &args.flags.completed(name, &what, context).await?),
     };
     let shown = path.display().to_string();
     if let Err(problems) = keyfob_providers::check(&text, &shown) {
@@ -67,62 +72,70 @@ pub(crate) async fn run(args: New, context: &Context) -> Result<(), Card> {
         return context.out.json(&json!({"name": name, "file": shown}));
     }
     context.out.data(&shown)?;
-    context.out.note(&format!("Add what it is and how an app is registered, then: keyfob provider check {shown}, keyfob login {name}"));
+    context.out.note(&format!("Look through it, then: keyfob provider check {shown}, keyfob login {name}"));
     Ok(())
 }
 
 /// A file for an issuer that says of itself where everything is.
-async fn discovered(name: &str, issuer: &str, what: &str, context: &Context) -> Result<String, Card> {
+async fn discovered(name: &str, issuer: &str, said: &Answers, what: &str, context: &Context) -> Result<String, Card> {
     // Asking is public, and needs no vault.
     let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), context.transport()?);
     let metadata = keyfob.metadata(issuer, Order::OpenIdFirst).await.doing(what)?;
     let origin = Origin::parse(&metadata.issuer).map(|origin| origin.to_string()).unwrap_or_default();
+    let or = |flag: &str, usual: String| Some(said.get(flag)).filter(|said| !said.is_empty()).map_or(usual, str::to_owned);
+    let mut scopes = said.words("--scope");
+    if !scopes.contains(&"openid") {
+        scopes.insert(0, "openid");
+    }
     Ok(format!(
         "{}kind = \"oidc\"\nstatus = \"live\"\nabout = {about}\nsources = [\n    {{ url = {url}, checked = {today}, confidence = \"verified\", about = \"what the issuer says of itself\" }},\n]\n\n\
-         [endpoints]\nissuer = {url}\n\n{CLIENT}\n[oauth2]\nscopes = [\"openid\"]\n\n\
+         [endpoints]\nissuer = {url}\n\n{}\n[oauth2]\nscopes = {}\n\n\
          # Where the API is, if it is not at the issuer's own host.\n[api]\nbase_url = {base}\n",
-        head(name, name),
-        about = quoted(&format!("What {name} offers.")),
+        head(name, &or("--title", name.to_owned())),
+        client(said),
+        json!(scopes),
+        about = quoted(&or("--about", format!("What {name} offers."))),
         url = quoted(&metadata.issuer),
-        base = quoted(&origin),
-        today = moment::formatted(now(), "%Y-%m-%d"),
+        base = quoted(&or("--api", origin)),
+        today = today(),
     ))
 }
 
 /// A file of what a person says.
-async fn asked(name: &str) -> Result<String, Card> {
-    let title = prompt::line(format!("Its name as people write it [{name}]: ")).await?;
-    let title = if title.is_empty() { name.to_owned() } else { title };
-    let about = prompt::line("What it is, in a sentence: ".to_owned()).await?;
-    let docs = prompt::line("The page of its documentation: ".to_owned()).await?;
-    let is_first = prompt::line("OAuth 2 or OAuth 1? [2] ".to_owned()).await? == "1";
-    let request_token = if is_first { Some(prompt::line("Request token URL: ".to_owned()).await?) } else { None };
-    let authorize = prompt::line("Authorize URL: ".to_owned()).await?;
-    let token = prompt::line(if is_first { "Access token URL: " } else { "Token URL: " }.to_owned()).await?;
-    let base = prompt::line("Where its API is: ".to_owned()).await?;
-    let (kind, request_token, habits) = match request_token {
-        Some(url) => ("oauth1", format!("request_token = {}\n", quoted(&url)), "[oauth1]\nsignature = \"HMAC-SHA1\"\n"),
-        None => (
-            "oauth2",
-            String::new(),
-            "# How the app says who it is: \"post\" where the server wants id and secret in the body.\n[oauth2]\nclient_auth = \"basic\"\nscopes = []\n",
-        ),
+fn described(name: &str, said: &Answers) -> String {
+    let request_token = match said.is_first() {
+        true => format!("request_token = {}\n", quoted(said.get("--request-token"))),
+        false => String::new(),
     };
-    Ok(format!(
-        "{}kind = \"{kind}\"\nstatus = \"live\"\nabout = {}\nsources = [\n    {{ url = {}, checked = {}, confidence = \"assumed\", about = \"endpoints\" }},\n]\n\n\
-         [endpoints]\n{request_token}authorize = {}\ntoken = {}\n\n{CLIENT}\n{habits}\n[api]\nbase_url = {}\n",
-        head(name, &title),
-        quoted(&about),
-        quoted(&docs),
-        moment::formatted(now(), "%Y-%m-%d"),
-        quoted(&authorize),
-        quoted(&token),
-        quoted(&base),
-    ))
+    let habits = match said.is_first() {
+        true => "[oauth1]\nsignature = \"HMAC-SHA1\"\n".to_owned(),
+        false => format!("[oauth2]\nclient_auth = {}\nscopes = {}\n", quoted(said.get("--client-auth")), json!(said.words("--scope"))),
+    };
+    format!(
+        "{}kind = {}\nstatus = \"live\"\nabout = {}\nsources = [\n    {{ url = {}, checked = {}, confidence = \"assumed\", about = \"endpoints\" }},\n]\n\n\
+         [endpoints]\n{request_token}authorize = {}\ntoken = {}\n\n{}\n{habits}\n[api]\nbase_url = {}\n",
+        head(name, said.get("--title")),
+        quoted(said.get("--kind")),
+        quoted(said.get("--about")),
+        quoted(said.get("--docs")),
+        today(),
+        quoted(said.get("--authorize")),
+        quoted(said.get("--token")),
+        client(said),
+        quoted(said.get("--api")),
+    )
+}
+
+/// What an app is, and where one is registered.
+fn client(said: &Answers) -> String {
+    let register = match said.get("--register") {
+        "" => String::new(),
+        page => format!("register_url = {}\n", quoted(page)),
+    };
+    format!("[client]\n{register}{CLIENT}")
 }
 
 const CLIENT: &str = "\
-[client]
 register_help = \"\"
 fields = [
     { name = \"client_id\", label = \"Client ID\", help = \"on the page of your app\" },
@@ -133,6 +146,10 @@ fields = [
 suggested = [\"http://127.0.0.1/callback\"]
 any_port = true
 ";
+
+fn today() -> String {
+    moment::formatted(now(), "%Y-%m-%d")
+}
 
 /// With the line by which editors find the schema, to complete and check what follows.
 fn head(name: &str, title: &str) -> String {
