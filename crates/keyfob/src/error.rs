@@ -39,6 +39,8 @@ pub enum Error {
         origin: String,
         /// Where they may go.
         bound_to: Vec<String>,
+        /// Whether that is where the account's own provider is by now: its settings changed after the login, or an answer named another place.
+        moved: bool,
     },
     /// The account of that name belongs to another provider.
     TakenName {
@@ -116,8 +118,8 @@ impl Error {
             Self::Store(error) => error.again().into(),
             Self::NoAccount { name } => Self::NoAccount { name: name.clone() },
             Self::NeedsLogin { account, reason } => Self::NeedsLogin { account: account.clone(), reason: reason.clone() },
-            Self::Unbound { account, origin, bound_to } => {
-                Self::Unbound { account: account.clone(), origin: origin.clone(), bound_to: bound_to.clone() }
+            Self::Unbound { account, origin, bound_to, moved } => {
+                Self::Unbound { account: account.clone(), origin: origin.clone(), bound_to: bound_to.clone(), moved: *moved }
             }
             Self::TakenName { name, provider } => Self::TakenName { name: name.clone(), provider: provider.clone() },
             Self::Api(error) => Self::Api(error.clone()),
@@ -147,9 +149,12 @@ impl Error {
             Self::Store(error) => Some(error.hint().to_owned()),
             Self::NoAccount { name } => Some(format!("log in first: keyfob login {name}")),
             Self::NeedsLogin { account, .. } => Some(format!("log in again: keyfob login {account}")),
-            Self::Unbound { account, .. } => Some(format!(
-                "another API needs a provider file of its own: keyfob provider new NAME; if this account's file names that origin by now: keyfob login {account}"
+            Self::Unbound { account, moved: true, .. } => Some(format!(
+                "its provider is there by now, and an account goes where it was when somebody logged in: keyfob login {account}"
             )),
+            Self::Unbound { moved: false, .. } => {
+                Some("another API needs a provider file of its own, and an account there: keyfob provider new NAME".to_owned())
+            }
             Self::TakenName { provider, .. } => Some(format!("choose a name such as {provider}/home")),
             Self::Api(error) => error.hint.clone(),
             Self::Held { by: Some(by), .. } => {
@@ -173,7 +178,7 @@ impl fmt::Display for Error {
             Self::Store(error) => error.fmt(f),
             Self::NoAccount { name } => write!(f, "there is no account \"{name}\""),
             Self::NeedsLogin { account, reason } => write!(f, "the account \"{account}\" needs a new login: {reason}"),
-            Self::Unbound { account, origin, bound_to } => {
+            Self::Unbound { account, origin, bound_to, .. } => {
                 write!(f, "the tokens of \"{account}\" may not be sent to {origin}, only to {}", bound_to.join(", "))
             }
             Self::TakenName { name, provider } => write!(f, "the name \"{name}\" belongs to an account at {provider}"),

@@ -120,7 +120,12 @@ async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account)
     // The tokens go to the origins of the login and nowhere else; also not to a revocation endpoint that was added later.
     if !account.is_bound_to(&endpoint.origin()) {
         let bound_to = account.origins.iter().map(ToString::to_string).collect();
-        return Revoked::Failed(Error::Unbound { account: account.name.clone(), origin: endpoint.origin().to_string(), bound_to });
+        return Revoked::Failed(Error::Unbound {
+            account: account.name.clone(),
+            origin: endpoint.origin().to_string(),
+            bound_to,
+            moved: true,
+        });
     }
     let client = match keyfob.client(settings, app) {
         Ok(client) => client,

@@ -56,7 +56,7 @@ pub async fn exchanged(session: &Session, settings: &Settings, app: &App, accoun
     let (from, there) = (known.account(), flow.token.origin());
     if !from.is_bound_to(&there) {
         let bound_to = from.origins.iter().map(ToString::to_string).collect();
-        return Err(Error::Unbound { account: from.name.clone(), origin: there.to_string(), bound_to });
+        return Err(Error::Unbound { account: from.name.clone(), origin: there.to_string(), bound_to, moved: false });
     }
     let TokenSet::OAuth2(tokens) = known.tokens() else {
         return Err(Misuse::new("an OAuth 2 account, whose token can be exchanged", "an OAuth 1 account").into());

@@ -409,8 +409,9 @@ impl Prepared<'_> {
         let allowed = |origin: &Origin| account.is_bound_to(origin) && is_known(origin);
         if !origin.is_some_and(allowed) {
             let bound_to = account.origins.iter().map(ToString::to_string).collect();
+            let moved = origin.is_some_and(is_known);
             let origin = origin.map_or_else(|| "there".to_owned(), Origin::to_string);
-            return Err(Error::Unbound { account: account.name.clone(), origin, bound_to });
+            return Err(Error::Unbound { account: account.name.clone(), origin, bound_to, moved });
         }
         let mut parts = self.parts(known)?;
         // By the content type that will be sent, which the provider's fixed headers may have changed.

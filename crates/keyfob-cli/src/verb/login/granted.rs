@@ -38,7 +38,7 @@ impl Asked<'_> {
         let there = flow.token.origin();
         if !opened.account.is_bound_to(&there) {
             let bound_to = opened.account.origins.iter().map(ToString::to_string).collect();
-            let unbound = Error::Unbound { account: opened.account.name.clone(), origin: there.to_string(), bound_to };
+            let unbound = Error::Unbound { account: opened.account.name.clone(), origin: there.to_string(), bound_to, moved: false };
             return Err(Card::of(cannot(account), &unbound).advising(format!("exchange it at {} itself", opened.provider.title)));
         }
         login::exchanged(&opened.session().await?, settings, app, account, access).await.doing(cannot(account))

@@ -187,7 +187,8 @@ impl Shared {
         }
         let origin = origin.map_or_else(|| "there".to_owned(), |origin| origin.to_string());
         let bound_to = account.origins.iter().map(ToString::to_string).collect();
-        Err(Error::Unbound { account: account.name.clone(), origin, bound_to })
+        // The only origins that are asked about are those of the settings.
+        Err(Error::Unbound { account: account.name.clone(), origin, bound_to, moved: true })
     }
 }
 
