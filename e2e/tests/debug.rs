@@ -158,6 +158,7 @@ const PLAIN: [(&str, &[&str]); 3] = [
         &[
             "Change",
             "Checked",
+            "Exported",
             "Held",
             "Inflow",
             "Inspection",

@@ -113,6 +113,7 @@ async fn everything_moves_to_another_vault_and_into_a_file_and_back() {
         .run_with(&["vault", "import", &file, "--stdin"], "wrong passphrase")
         .await
         .fails(7, ["cannot import", "not its passphrase", "given at the export"]);
+    assert!(!exists(&house.path("third")), "no empty vault is left behind, and no key to none");
     house.run_with(&["vault", "import", &file, "--stdin"], PASSPHRASE).await.exits(0);
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
     house.run_with(&["vault", "import", &file, "--stdin"], PASSPHRASE).await.fails(2, ["cannot import", "already", "set-aside"]);

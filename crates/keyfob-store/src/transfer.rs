@@ -101,7 +101,32 @@ pub async fn export(from: &dyn Portable, scratch: &Path, to: &Path, passphrase: 
 
 /// Takes everything from such a file, which is not changed, into an empty vault.
 pub async fn import(from: &Path, passphrase: &Secret, scratch: &Path, to: &dyn Portable) -> Result<Moved, StoreError> {
-    let scratch = Scratch::within(scratch)?;
+    Exported::open(from, passphrase, scratch)?.pour_into(to).await
+}
+
+/// Such a file, opened by its passphrase: whoever has this one need not fear to make a vault that then has nothing in it.
+#[derive(Debug)]
+pub struct Exported {
+    vault: Vault,
+    // Behind the vault, which is closed before its folder goes.
+    _scratch: Scratch,
+}
+
+impl Exported {
+    /// Opens a copy of the file, in a folder of ours within `scratch`.
+    pub fn open(from: &Path, passphrase: &Secret, scratch: &Path) -> Result<Self, StoreError> {
+        let scratch = Scratch::within(scratch)?;
+        let vault = opened(from, passphrase, &scratch)?;
+        Ok(Self { vault, _scratch: scratch })
+    }
+
+    /// Everything in it, into an empty vault.
+    pub async fn pour_into(&self, to: &dyn Portable) -> Result<Moved, StoreError> {
+        copy_all(&self.vault, to).await
+    }
+}
+
+fn opened(from: &Path, passphrase: &Secret, scratch: &Scratch) -> Result<Vault, StoreError> {
     let mut file = match File::open(from) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(from.display().to_string())),
         other => other.map_err(place::io(from))?,
@@ -109,8 +134,7 @@ pub async fn import(from: &Path, passphrase: &Secret, scratch: &Path, to: &dyn P
     let path = scratch.vault();
     let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(place::io(&path))?;
     io::copy(&mut file, &mut copy).map_err(place::io(&path))?;
-    let vault = Vault::open_existing(&path, KeySource::Passphrase(passphrase.clone()))?;
-    copy_all(&vault, to).await
+    Vault::open_existing(&path, KeySource::Passphrase(passphrase.clone()))
 }
 
 /// One thing on its way.
@@ -248,6 +272,7 @@ fn is_cut(error: &StoreError) -> bool {
 }
 
 /// A folder that is gone when we are done.
+#[derive(Debug)]
 struct Scratch(PathBuf);
 
 impl Scratch {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use keyfob_store::transfer::{self, Moved};
+use keyfob_store::transfer::{self, Exported, Moved};
 use serde_json::json;
 
 use super::{counted, of_web_app, open};
@@ -97,20 +97,28 @@ pub(crate) async fn import(args: Import, context: &Context) -> Result<(), Card> 
     if !args.file.exists() {
         return Err(Card::usage(what, "there is no such file", "check the name"));
     }
-    let into = context.vault().open(context.data_folder(), true, &context.out).await?;
-    let into = into.ok_or_else(|| Card::usage(what.as_str(), "there is no vault to import into", "run it again"))?;
-    let next = "import into another vault (--vault PATH), or move this one out of the way: keyfob vault set-aside";
-    must_be_empty(&into, &what, next).await?;
+    let open = async |make| context.vault().open(context.data_folder(), make, &context.out).await;
+    let there = open(false).await?;
+    if let Some(into) = &there {
+        let next = "import into another vault (--vault PATH), or move this one out of the way: keyfob vault set-aside";
+        must_be_empty(into, &what, next).await?;
+    }
     let passphrase = passphrase::known("Passphrase of the exported file", args.stdin).await?;
-    let moved = transfer::import(&args.file, &passphrase, context.data_folder(), into.portable()).await;
-    let moved = moved.map_err(|error| {
+    let trouble = |error: keyfob::StoreError| {
         let next = match &error {
             keyfob::StoreError::WrongKey(_) => "type the passphrase that was given at the export",
             keyfob::StoreError::Corrupt(_) => "the file was changed since it was written: take another copy",
             other => other.hint(),
         };
-        Card::of(what, &error.into()).advising(next)
-    })?;
+        Card::of(what.as_str(), &error.into()).advising(next)
+    };
+    // The file before the vault: a mistyped passphrase leaves no empty vault behind.
+    let exported = Exported::open(&args.file, &passphrase, context.data_folder()).map_err(trouble)?;
+    let into = match there {
+        Some(into) => into,
+        None => open(true).await?.ok_or_else(|| Card::usage(what.as_str(), "there is no vault to import into", "run it again"))?,
+    };
+    let moved = exported.pour_into(into.portable()).await.map_err(trouble)?;
     if context.out.json {
         return context.out.json(&described(moved, json!({"file": shown, "vault": context.vault().shown()})));
     }
