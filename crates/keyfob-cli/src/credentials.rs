@@ -195,20 +195,30 @@ impl<'a> Fields<'a> {
     fn card(&self, missing: &[&Field]) -> Card {
         let help = &self.provider.client;
         let labels: Vec<String> = missing.iter().map(|field| format!("{} ({})", field.label, field.name)).collect();
-        let mut why: Vec<String> = missing.iter().map(|field| field.help.as_str()).filter(|help| !help.is_empty()).map(sentence).collect();
-        why.dedup();
-        if let Some(url) = &help.register_url {
-            why.push(format!("Register the app at {url}."));
+        let are = if labels.len() == 1 { "is" } else { "are" };
+        // What is said of a field is no sentence: it stands behind the field's name.
+        let mut why: Vec<String> = Vec::new();
+        match (&help.register_url, self.redirect_uri()) {
+            (Some(url), Some(uri)) => why.push(format!("an app is registered at {url}, with the redirect URI {uri}")),
+            (Some(url), None) => why.push(format!("an app is registered at {url}")),
+            (None, Some(uri)) => why.push(format!("the redirect URI to register is {uri}")),
+            (None, None) => {}
         }
-        if let Some(uri) = self.redirect_uri() {
-            why.push(format!("The redirect URI to register is {uri}"));
+        let helped = missing.iter().filter(|field| !field.help.is_empty());
+        why.extend(helped.map(|field| format!("{}: {}", field.label, field.help.trim().trim_end_matches('.'))));
+        if why.is_empty() {
+            why.push("nothing is known of where one is registered".to_owned());
         }
         let name = &self.provider.name;
+        let in_file = match variables_of(missing) {
+            variables if variables.is_empty() => String::new(),
+            variables => format!(", or --env-file FILE with {variables}"),
+        };
         Card::new(
             Exit::Usage,
-            format!("{} needs an app of yours, and its {} is missing", self.provider.title, labels.join(" and ")),
-            why.join(" "),
-            format!("keyfob app add {name} (asks for it), or --env-file FILE with {}", variables_of(missing)),
+            format!("{} needs an app of yours, and its {} {are} missing", self.provider.title, listed(&labels)),
+            why.join("; "),
+            format!("keyfob app add {name}, at a terminal, asks for what is missing{in_file}"),
         )
     }
 }
@@ -232,7 +242,10 @@ fn variables_of(fields: &[&Field]) -> String {
     names.join(" ")
 }
 
-fn sentence(text: &str) -> String {
-    let text = text.trim();
-    if text.ends_with(['.', '!', '?', ':']) { text.to_owned() } else { format!("{text}.") }
+/// `a`, `a and b`, `a, b and c`.
+fn listed(all: &[String]) -> String {
+    match all.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => all.concat(),
+    }
 }

@@ -73,6 +73,11 @@ impl Pretend {
         Ok(provider.at_origin(&origin))
     }
 
+    /// Whether it is played from its file: then it has no data, and actions find nothing.
+    pub(crate) fn is_imitated(&self, provider: &str) -> bool {
+        self.services.get(provider).is_some_and(|service| !service.origins.is_empty())
+    }
+
     /// The demo app at a provider.
     pub(crate) fn app(&self, provider: &str) -> Option<App> {
         let service = self.services.get(provider)?;

@@ -36,7 +36,7 @@ impl SignIn {
     ) -> Result<Self, Card> {
         let login = Login::begin(keyfob, settings, app, account, way.redirect(), scopes).await.doing(cannot(account))?;
         let listener = match way {
-            Way::Listen(listener, _) => Some(listener),
+            Way::Listen { listener, .. } => Some(listener),
             Way::Paste(_) | Way::Pin => None,
         };
         let (keyfob, settings, app) = (keyfob.clone(), settings.clone(), app.clone());

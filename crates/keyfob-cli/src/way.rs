@@ -14,7 +14,13 @@ use crate::exit::Exit;
 /// The way back from the provider's page.
 pub(crate) enum Way {
     /// The browser comes back to us; pasting works as well.
-    Listen(Listener, String),
+    Listen {
+        listener: Listener,
+        /// Where it comes back to.
+        uri: String,
+        /// What the app's registration has to have: without the port, where any will do (RFC 8252 §7.3).
+        registered: String,
+    },
     /// The browser ends up at an address where we cannot listen: it is pasted.
     Paste(String),
     /// The page shows a PIN, which is typed.
@@ -59,8 +65,9 @@ impl Way {
                     bound = Listener::bind(0, parsed.path()).await;
                 }
                 let listener = bound.map_err(|error| taken(provider, uri, port, &error))?;
-                let uri = if port == 0 || any_port { listener.redirect_uri() } else { uri.to_owned() };
-                Ok(Self::Listen(listener, uri))
+                let registered = uri.to_owned();
+                let uri = if port == 0 || any_port { listener.redirect_uri() } else { registered.clone() };
+                Ok(Self::Listen { listener, uri, registered })
             }
             _ => Ok(Self::Paste(uri.to_owned())),
         }
@@ -69,8 +76,16 @@ impl Way {
     /// What the provider is told.
     pub(crate) fn redirect(&self) -> Redirect {
         match self {
-            Self::Listen(_, uri) | Self::Paste(uri) => Redirect::Uri(uri.clone()),
+            Self::Listen { uri, .. } | Self::Paste(uri) => Redirect::Uri(uri.clone()),
             Self::Pin => Redirect::OutOfBand,
+        }
+    }
+
+    /// What the app's registration has to have.
+    pub(crate) fn registered(&self) -> Option<&str> {
+        match self {
+            Self::Listen { registered: uri, .. } | Self::Paste(uri) => Some(uri),
+            Self::Pin => None,
         }
     }
 }

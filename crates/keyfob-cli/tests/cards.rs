@@ -36,9 +36,9 @@ async fn missing_keys_are_named_with_where_to_get_them() {
     house.run(&["login", "netatmo", "--paste"]).await.fails(
         2,
         [
-            "Netatmo needs an app of yours, and its Client ID (client_id) and Client secret (client_secret) is missing",
-            "https://dev.netatmo.com/apps. The redirect URI to register is http://localhost/callback",
-            "keyfob app add netatmo (asks for it), or --env-file FILE with NETATMO_API_CLIENT_ID=… NETATMO_API_CLIENT_SECRET=…",
+            "Netatmo needs an app of yours, and its Client ID (client_id) and Client secret (client_secret) are missing",
+            "an app is registered at https://dev.netatmo.com/apps, with the redirect URI http://localhost/callback; Client ID: ",
+            "keyfob app add netatmo, at a terminal, asks for what is missing, or --env-file FILE with NETATMO_API_CLIENT_ID=… NETATMO_API_CLIENT_SECRET=…",
         ],
     );
     house.set("NETATMO_API_CLIENT_ID", "5a9db0c50000000000000001");

@@ -63,7 +63,7 @@ async fn what_a_login_asks_for_is_kept_as_soon_as_it_is_typed_and_the_redirect_u
     house.unset("HUB_ID");
     let uri = format!("http://127.0.0.1:{}/callback", keyfob_testbed::port::reserve());
     let ended = house.run(&["login", "hub", "--redirect-uri", &uri]).await;
-    ended.fails(2, ["needs an app of yours", &format!("The redirect URI to register is {uri}"), "app add"]);
+    ended.fails(2, ["needs an app of yours", &format!("the redirect URI to register is {uri}"), "app add"]);
     let mut screen = Screen::start(&house, &["login", "hub", "--no-browser", "--redirect-uri", &uri], (200, 50), &[]);
     screen.shows("redirect URI").await;
     screen.shows(&uri).await;
@@ -85,6 +85,9 @@ async fn what_a_login_asks_for_is_kept_as_soon_as_it_is_typed_and_the_redirect_u
     let ended =
         house.run_with(&["login", "hub", "--no-browser", "--paste", "--env-file", &file, "--redirect-uri", &uri], "").await.exits(2);
     assert!(ended.stderr.contains(&format!("to the letter: {uri}")), "{ended:#?}");
+    // Where any port will do, what is registered has none: the one of this login is gone with it.
+    let ended = house.run_with(&["login", "hub", "--no-browser", "--paste", "--env-file", &file], "").await.exits(2);
+    assert!(ended.stderr.contains("to the letter: http://127.0.0.1/callback\n"), "{ended:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,10 +100,14 @@ async fn a_providers_file_is_made_of_answers() {
         ("What it is", "A hub."),
         ("documentation", "https://hub.example/docs"),
         ("OAuth 2 or OAuth 1?", "1"),
-        ("Request token URL", "https://hub.example/request"),
+        // What does not fit is asked for again at once.
+        ("Request token URL", "http://hub.example/request"),
+        ("expected an absolute https URL", "https://hub.example/request"),
         ("Authorize URL", "https://hub.example/authorize"),
-        ("Access token URL", "https://hub.example/access"),
+        ("Access token URL", ""),
+        ("it has to be said", "https://hub.example/access"),
         ("Where its API is", "https://hub.example/api"),
+        ("where an app is registered", "https://hub.example/apps"),
     ];
     for (question, answer) in answers {
         screen.shows(question).await;
@@ -112,6 +119,10 @@ async fn a_providers_file_is_made_of_answers() {
     house.good(&["provider", "check", &file.display().to_string()]).await;
     let shown = house.json(&["provider", "show", "hub"]).await;
     assert_eq!((&shown["title"], &shown["kind"]), (&"Hub \"of\" things".into(), &"oauth1".into()));
+    assert_eq!(
+        (&shown["endpoints"]["request_token"], &shown["client"]["register_url"]),
+        (&"https://hub.example/request".into(), &"https://hub.example/apps".into())
+    );
 
     // Half way, nothing is written.
     let mut screen = Screen::start(&house, &["provider", "new", "other"], USUAL, &[]);

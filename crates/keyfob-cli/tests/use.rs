@@ -271,6 +271,12 @@ async fn ready_tokens_are_imported() {
         house.run_with(&["import", "telldus/x", "--stdin"], bad).await.exits(2).card();
     }
     house.run(&["import", "telldus"]).await.fails(2, ["cannot import telldus", "nobody is at the terminal", "--stdin"]);
+    // What a login would have said has to be said, and no server is blamed for it.
+    let mut real = House::new().await;
+    real.unset("KEYFOB_SANDBOX");
+    let said = r#"{"client_id":"a","client_secret":"b","access_token":"c"}"#;
+    let ended = real.run_with(&["import", "salesforce", "--stdin"], said).await;
+    ended.fails(2, ["cannot import salesforce", "a login says (instance_url), and the tokens come without it", "\"instance_url\":\"…\""]);
     // With the app beside them: what a provider's own page shows.
     let house = House::new().await;
     let app = house.sandbox.app("telldus");

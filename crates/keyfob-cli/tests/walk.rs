@@ -175,10 +175,12 @@ async fn without_verifier_and_without_login_there_is_an_account_all_the_same() {
     assert!(ended.stderr.contains("no-verifier (RFC 5849 §2.2)"), "{ended:#?}");
     house.good(&["tripit", "me"]).await;
     let ended = house.run(&["login", "woocommerce"]).await.exits(0);
-    assert!(ended.stderr.contains("✓ woocommerce logged in") && ended.stderr.contains("keyfob woocommerce orders"), "{ended:#?}");
+    assert!(ended.stderr.contains("✓ woocommerce logged in") && ended.stderr.contains("keyfob get woocommerce /"), "{ended:#?}");
     house.good(&["woocommerce", "orders"]).await;
     let ended = house.run(&["status", "woocommerce"]).await.exits(0);
     assert!(ended.stdout.contains("the app's keys sign alone"), "{ended:#?}");
+    house.run(&["refresh", "woocommerce"]).await.fails(2, ["nothing to refresh", "the app's keys alone", "keyfob app add woocommerce"]);
+    house.run(&["token", "woocommerce"]).await.fails(2, ["no token to print", "nobody was given a token", "keyfob get woocommerce"]);
     house.good(&["logout", "woocommerce"]).await;
     playing.interrupt();
     playing.end_listening().await.exits(0);

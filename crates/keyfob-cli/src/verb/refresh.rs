@@ -1,6 +1,7 @@
 //! `keyfob refresh`: new tokens now, whatever the old ones' age; or for every account whose time has come.
 
 use clap::Args;
+use keyfob::Grant;
 use keyfob::proto::TokenSet;
 use keyfob::upkeep::{self, Outcome, Plan};
 use serde_json::json;
@@ -33,6 +34,13 @@ pub(crate) async fn run(args: Refresh, context: &Context) -> Result<(), Card> {
 async fn one(name: &str, context: &Context) -> Result<(), Card> {
     let opened = context.open_account(name).await?;
     let name = &opened.account.name;
+    if opened.account.grant == Grant::OneLegged {
+        return Err(Card::usage(
+            format!("there is nothing to refresh for {name}"),
+            "the app's keys alone sign its calls: there is no token that could end",
+            format!("if calls are refused, the keys are: keyfob app add {}", opened.provider.name),
+        ));
+    }
     if matches!(opened.account.tokens, TokenSet::OAuth1(_)) {
         return Err(Card::usage(
             format!("there is nothing to refresh for {name}"),

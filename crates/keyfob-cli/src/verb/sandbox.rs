@@ -149,15 +149,17 @@ fn introduce(sandbox: &Running, context: &Context) -> Result<(), Card> {
     sheet.print(&context.out)?;
     let paint = context.out.note_paint();
     let imitated = imitated.first().map(|(name, ..)| name.as_str());
-    let without_data = imitated.map(|name| {
-        let what = "What is played from a file logs in, renews and logs out, and has no data: a call is answered with what was asked for, and actions find nothing.";
-        format!("{what} Try: keyfob get {name} /\n\n")
-    });
+    let call = imitated.map(|name| format!("  keyfob get {name} /\n")).unwrap_or_default();
+    let without_data = match imitated {
+        Some(_) => {
+            "What is played from a file logs in, renews and logs out, and has no data: a call is answered with what was asked for, and actions find nothing.\n\n"
+        }
+        None => "",
+    };
     let example = imitated.or(apps.first().map(|(name, _)| name.as_str())).unwrap_or("PROVIDER");
     context.out.note(&format!(
         "\nSecrets, ready tokens and everything else: {index}\n\
-         In another terminal:\n\n  export KEYFOB_SANDBOX={index}\n  keyfob login {example}\n\n{}{}",
-        without_data.unwrap_or_default(),
+         In another terminal:\n\n  export KEYFOB_SANDBOX={index}\n  keyfob login {example}\n{call}\n{without_data}{}",
         paint.dim("Ctrl-C ends it, and everything it knows is gone."),
         index = paint.accent(sandbox.index()),
     ));

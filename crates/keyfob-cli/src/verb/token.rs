@@ -1,6 +1,7 @@
 //! `keyfob token`: a valid access token on stdout, and nothing else there. Never opens a browser, never asks.
 
 use clap::Args;
+use keyfob::Grant;
 use keyfob::proto::TokenSet;
 use serde_json::json;
 
@@ -24,9 +25,13 @@ pub(crate) async fn run(args: Token, context: &Context) -> Result<(), Card> {
     let opened = context.open_account(&args.name).await?;
     let name = &opened.account.name;
     if matches!(opened.account.tokens, TokenSet::OAuth1(_)) {
+        let why = match opened.account.grant {
+            Grant::OneLegged => "the app's keys alone sign its calls, and nobody was given a token",
+            _ => "OAuth 1 signs every request by itself; a token alone opens nothing",
+        };
         return Err(Card::usage(
             format!("{name} has no token to print"),
-            "OAuth 1 signs every request by itself; a token alone opens nothing",
+            why,
             format!("make the call with keyfob (keyfob get {name} PATH), or have it signed: keyfob header GET URL"),
         ));
     }

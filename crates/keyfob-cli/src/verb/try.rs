@@ -167,7 +167,8 @@ impl Walk {
         // A way that nobody has seen yet is worth showing; otherwise the most comfortable one.
         let pin = stop.provider.client.redirect.oob && !self.ways.contains(&"pin") && stop.provider.kind == Kind::OAuth1;
         let way = Way::choose(stop.provider, &stop.app, None, pin, true).await?;
-        let how = How { listening_at: if let Way::Listen(_, uri) = &way { Some(uri.clone()) } else { None }, pin: matches!(way, Way::Pin) };
+        let how =
+            How { listening_at: if let Way::Listen { uri, .. } = &way { Some(uri.clone()) } else { None }, pin: matches!(way, Way::Pin) };
         self.ways.push(how.name());
         let stopped = self.stopped("logging in", name);
         let sign_in =

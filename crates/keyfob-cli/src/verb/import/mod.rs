@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::Args;
 use keyfob::history::{Event, Fingerprint};
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{App, Flow, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
+use keyfob::proto::{App, Flow, Misbehaved, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::store::{Expected, StoreError, Versioned};
 use keyfob::{Account, AccountId, Health, Keyfob, MemoryStore};
 use keyfob_providers::Provider;
@@ -119,7 +119,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let kept: BTreeMap<String, String> =
         provider.kept().iter().filter_map(|name| Some((name.clone(), said.get(name)?.as_str()?.to_owned()))).collect();
     // As at a login: where the API is may be said by what comes along, within what the provider's file lists.
-    let own = settings.of_account(&kept).map_err(keyfob::proto::Error::from).doing(what.as_str())?;
+    let own = settings.of_account(&kept).map_err(|found| no_place(&what, &provider, &settings, &kept, &found))?;
     let account = Account {
         id: before.as_ref().map_or_else(AccountId::random, |before| before.value.id.clone()),
         name: name.clone(),
@@ -176,6 +176,18 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         context.out.note(&paint.dim(&format!("try it: {}", context.out.again.command(&format!("{name} {}", action.name)))));
     }
     Ok(())
+}
+
+/// No server was asked where the API is: what is not there, or wrong, was said by whoever imports.
+fn no_place(what: &str, provider: &Provider, settings: &Settings, kept: &BTreeMap<String, String>, found: &Misbehaved) -> Card {
+    let base = settings.api.base_of_account.iter();
+    let missing: Vec<&str> = base.flat_map(|base| base.names()).filter(|name| !kept.contains_key(*name)).collect();
+    if missing.is_empty() {
+        return Card::usage(what, format!("expected {}, but found {}", found.expected, found.found), "correct what was said of it");
+    }
+    let why = format!("where the API of {} is, a login says ({}), and the tokens come without it", provider.title, missing.join(", "));
+    let more: Vec<String> = missing.iter().map(|name| format!("\"{name}\":\"…\"")).collect();
+    Card::usage(what, why, format!("say it beside them: {{\"access_token\":\"…\", {}}}", more.join(", ")))
 }
 
 /// The app: of the object where it has one, else as for a login.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{App, Deviation, Error as ProtoError, Flow, Settings, TokenSet};
-use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn, Redirect, login};
+use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn, login};
 use keyfob_providers::{Provider, Status};
 use serde_json::json;
 
@@ -164,15 +164,12 @@ async fn by_browser(
     let app = &given.app;
     let way = Way::choose(provider, app, args.redirect_uri.as_deref(), args.pin, context.sandbox().is_some()).await?;
     let prompts = prompt::is_possible();
-    if !args.paste && !prompts && !matches!(way, Way::Listen(..)) {
+    if !args.paste && !prompts && !matches!(way, Way::Listen { .. }) {
         return Err(nobody_answers(account));
     }
     let keyfob = context.keyfob().await?;
     let how = How::of(&way, prompts, args.paste);
-    let to_register = match way.redirect() {
-        Redirect::Uri(uri) => Some(uri),
-        Redirect::OutOfBand => None,
-    };
+    let to_register = way.registered().map(str::to_owned);
     let sign_in = SignIn::begin(keyfob, settings, app, account, way, scopes).await?;
     if let Some(heard) = context.heard() {
         heard.keep(Step::SentAway(sign_in.url().to_owned()));
@@ -221,7 +218,7 @@ struct How {
 impl How {
     fn of(way: &Way, prompts: bool, paste: bool) -> Self {
         let listening_at = match way {
-            Way::Listen(listener, uri) => Some((uri.clone(), listener.address().port())),
+            Way::Listen { listener, uri, .. } => Some((uri.clone(), listener.address().port())),
             Way::Paste(_) | Way::Pin => None,
         };
         Self { listening_at, pin: matches!(way, Way::Pin), prompts: prompts || paste }
@@ -324,7 +321,9 @@ async fn report(context: &Context, provider: &Provider, logged_in: &LoggedIn) ->
     }
     lines.push(("kept in", context.vault().shown()));
     // What a provider shows first is mostly about a person, who has no part in an account of the app itself.
+    let is_imitated = context.pretend().await?.is_some_and(|pretend| pretend.is_imitated(&provider.name));
     match provider.overview().next().filter(|_| matches!(account.grant, Grant::Approval | Grant::OneLegged)) {
+        _ if is_imitated => lines.push(("next", context.out.again.command(&format!("get {} /", account.name)))),
         Some(action) => lines.push(("next", context.out.again.command(&format!("{} {}", account.name, action.name)))),
         None => lines.push(("next", context.out.again.command(&format!("get {} PATH", account.name)))),
     }
