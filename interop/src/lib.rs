@@ -17,6 +17,7 @@ pub mod oauth1;
 pub mod peers;
 pub mod person;
 pub mod program;
+pub mod relay;
 pub mod seeds;
 pub mod tools;
 pub mod transcript;

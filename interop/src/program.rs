@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anybody waits for a program.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running program. It is killed when this is dropped.
 pub struct Program {
@@ -102,7 +103,15 @@ impl Program {
     /// # Panics
     /// If the program ends or a minute passes first.
     pub fn wait_for(&mut self, beginning: &str) -> String {
-        let until = Instant::now() + PATIENCE;
+        self.wait_within(beginning, PATIENCE)
+    }
+
+    /// The same for what takes longer.
+    ///
+    /// # Panics
+    /// If the program ends or the time passes first.
+    pub fn wait_within(&mut self, beginning: &str, patience: Duration) -> String {
+        let until = Instant::now() + patience;
         loop {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keyfob_interop::Home;
-use keyfob_interop::fleet::{self, Base, Fleet, PROVIDER, Report};
+use keyfob_interop::fleet::{self, Base, Fleet, LIFETIME, PROVIDER, Report, Round};
 use keyfob_interop::peers::{self, Counts, Peer};
 use keyfob_testbed::{Cluster, Options};
 
@@ -23,12 +23,12 @@ fn rounds() -> u64 {
 
 #[test]
 fn d2_eight_processes_refresh_once_an_expiry_sqlite() {
-    on(Vault::Sqlite, 10, 20, |scene| scene.expire_and_use(8, rounds()));
+    on(Vault::Sqlite, LIFETIME, 20, |scene| scene.expire_and_use(8, rounds()));
 }
 
 #[test]
 fn d2_eight_processes_refresh_once_an_expiry_postgres() {
-    on(Vault::Postgres, 10, 20, |scene| scene.expire_and_use(8, rounds()));
+    on(Vault::Postgres, LIFETIME, 20, |scene| scene.expire_and_use(8, rounds()));
 }
 
 /// Nobody steers them: each calls when it likes, while tokens of ten seconds end by the real clock.
@@ -100,17 +100,16 @@ fn on(vault: Vault, lifetime: u32, accounts: usize, test: impl FnOnce(&Scene<'_>
     let home = Home::new();
     if vault == Vault::Sqlite {
         let place = home.path().join("keyfob/vault.db").display().to_string();
-        test(&Scene::new(peer, lifetime, accounts, home, place, None));
+        test(&Scene::new(peer, accounts, home, place, None));
     } else if let Some(cluster) = Cluster::start(&Options::default()) {
         let database = cluster.database();
-        test(&Scene::new(peer, lifetime, accounts, home, database.url(), Some(&cluster)));
+        test(&Scene::new(peer, accounts, home, database.url(), Some(&cluster)));
     }
 }
 
 /// The peer, and a home with accounts at it.
 struct Scene<'a> {
     peer: Peer,
-    lifetime: u32,
     accounts: usize,
     home: Home,
     place: String,
@@ -120,36 +119,30 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    fn new(peer: Peer, lifetime: u32, accounts: usize, home: Home, place: String, cluster: Option<&'a Cluster>) -> Self {
+    fn new(peer: Peer, accounts: usize, home: Home, place: String, cluster: Option<&'a Cluster>) -> Self {
         Base::prepare(&home, &peer.origin);
         let runtime = tokio::runtime::Runtime::new().expect("threads");
         let base = runtime.block_on(Base::open(home.path(), &place));
         (0..accounts).for_each(|nth| runtime.block_on(base.log_in(&format!("{PROVIDER}/{nth}"))));
-        Self { peer, lifetime, accounts, home, place, runtime, base, cluster }
+        Self { peer, accounts, home, place, runtime, base, cluster }
     }
 
     fn fleet(&self, members: usize) -> Fleet {
         Fleet::muster(&self.home, &self.place, members, &[])
     }
 
-    /// Until every token that there is has ended, for the server and for each process.
-    fn wait_for_the_end(&self) {
-        thread::sleep(Duration::from_secs(self.lifetime.into()) + Duration::from_millis(50));
-    }
-
     /// Round after round all tokens end, and all members want all of them at once.
     fn expire_and_use(&self, members: usize, rounds: u64) {
         let mut fleet = self.fleet(members);
         let mut last = BTreeSet::new();
-        for round in 1..=rounds {
-            self.wait_for_the_end();
-            let report = fleet.all(if round % 2 == 0 { "token 1" } else { "call 1" });
-            self.assert_one_each(&report, members * self.accounts);
-            assert!(report.tokens.is_disjoint(&last), "round {round}: new tokens");
-            let all = round * self.accounts as u64;
-            assert_eq!(self.peer.counts(), Counts { requests: all, refreshed: all, refused: 0 }, "round {round}");
-            last = report.tokens;
+        for number in 1..=rounds {
+            let round = Round::begin(&self.peer);
+            let report = fleet.all(if number % 2 == 0 { "token 1" } else { "call 1" });
+            let tokens = round.end(&self.peer, report, self.accounts, members * self.accounts);
+            assert!(tokens.is_disjoint(&last), "round {number}: new tokens");
+            last = tokens;
         }
+        println!("{:?}", self.peer.counts());
         self.the_grants_live();
     }
 

@@ -1,5 +1,6 @@
-//! Two machines on cables to this one, as far as the network goes: network namespaces of the kernel.
+//! Two machines on cables to this one, as far as the network, names and process numbers go: namespaces of the kernel.
 
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -22,7 +23,7 @@ impl TwoMachines {
         if !rustix::process::geteuid().is_root() {
             return skip(Why::Kernel, "network namespaces with cables between them are for root");
         }
-        for program in ["ip", "unshare", "nsenter"] {
+        for program in ["ip", "unshare", "nsenter", "hostname"] {
             if Command::new(program).arg("--version").output().is_err() && Command::new(program).arg("-V").output().is_err() {
                 return skip(Why::Missing, &format!("no `{program}`; `cargo xtask setup` installs it where it may"));
             }
@@ -39,12 +40,29 @@ impl TwoMachines {
         [self.0[0].address(1), self.0[1].address(1)]
     }
 
-    /// A command that runs on one of them, 0 or 1.
+    /// A command that runs on one of them, 0 or 1. Killing it kills the program.
     #[must_use]
-    pub fn command(&self, machine: usize, program: &std::path::Path) -> Command {
-        let mut command = self.0[machine].enter();
-        command.arg(program);
+    pub fn command(&self, machine: usize, program: &Path) -> Command {
+        let words = self.words(machine);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg(program);
         command
+    }
+
+    /// The words before a program's own that make it run there, for those who start it in a way of their own.
+    ///
+    /// It has a host name and process numbers of its own: with this machine's it could see whether a process of the other one lives, which no machine can.
+    #[must_use]
+    pub fn words(&self, machine: usize) -> Vec<String> {
+        let alone = ["unshare", "--uts", "--pid", "--fork", "--kill-child", "--", "sh", "-c", "hostname \"$0\" && exec \"$@\""];
+        let words = self.0[machine].entering().into_iter().chain(alone.map(str::to_owned));
+        words.chain([Self::name(machine)]).collect()
+    }
+
+    /// The name that programs on it have from its kernel.
+    #[must_use]
+    pub fn name(machine: usize) -> String {
+        format!("machine-{machine}")
     }
 
     /// Pulls its cable out: from then on nobody hears from it, and nobody is told.
@@ -85,9 +103,14 @@ impl Machine {
     }
 
     fn enter(&self) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["--net", "--target", &self.keeper.id().to_string(), "--"]);
+        let words = self.entering();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         command
+    }
+
+    fn entering(&self) -> Vec<String> {
+        ["nsenter", "--net", "--target", &self.keeper.id().to_string(), "--"].map(str::to_owned).into()
     }
 }
 

@@ -125,7 +125,8 @@ impl Report {
         }
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    /// Adds up what two did.
+    pub fn add(&mut self, other: Self) {
         self.good += other.good;
         self.tokens.extend(other.tokens);
         self.errors.extend(other.errors);

@@ -10,15 +10,19 @@
 
 mod base;
 mod member;
+mod round;
 
 use std::collections::BTreeSet;
 use std::env;
 use std::path::Path;
+use std::time::Duration;
 
 pub use base::Base;
 pub use member::serve;
+pub use round::{LIFETIME, Round};
 use serde::{Deserialize, Serialize};
 
+use crate::program::PATIENCE;
 use crate::{Home, Program};
 
 /// Says what a process of this test binary is a member of: where the vault is.
@@ -50,7 +54,15 @@ impl Fleet {
     /// # Panics
     /// If one does not start.
     pub fn muster(home: &Home, place: &str, members: usize, environment: &[(String, String)]) -> Self {
-        let members = (0..members).map(|_| start(home.path(), place, environment));
+        Self::muster_behind(&[], home, place, members, environment)
+    }
+
+    /// The same behind these words of a command line, which run them elsewhere.
+    ///
+    /// # Panics
+    /// If one does not start.
+    pub fn muster_behind(words: &[String], home: &Home, place: &str, members: usize, environment: &[(String, String)]) -> Self {
+        let members = (0..members).map(|_| start(words, home.path(), place, environment));
         let mut members: Vec<Program> = members.collect();
         members.iter_mut().for_each(|member| drop(member.wait_for("ready")));
         Self { members }
@@ -78,19 +90,36 @@ impl Fleet {
     /// # Panics
     /// If one does not report within a minute.
     pub fn end(&mut self) -> Report {
+        self.end_within(PATIENCE)
+    }
+
+    /// The same for an order that takes longer.
+    ///
+    /// # Panics
+    /// If one does not report in time.
+    pub fn end_within(&mut self, patience: Duration) -> Report {
         let mut sum = Report::default();
         for member in &mut self.members {
-            let text = member.wait_for("report");
+            let text = member.wait_within("report", patience);
             sum.add(serde_json::from_str(&text).unwrap_or_else(|problem| panic!("{problem}: {text}")));
         }
         sum
     }
 }
 
-fn start(folder: &Path, place: &str, environment: &[(String, String)]) -> Program {
-    let binary = env::current_exe().expect("this binary");
-    let arguments = ["--exact", "member", "--ignored", "--nocapture", "--test-threads=1"];
+fn start(words: &[String], folder: &Path, place: &str, environment: &[(String, String)]) -> Program {
     let more = environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let environment: Vec<_> = more.chain([(PLACE, place), ("KEYFOB_LOOPBACK_ONLY", "1")]).collect();
-    Program::start_in(folder, &binary, &arguments, &environment)
+    helper(words, folder, "member", &environment)
+}
+
+/// A process of this test binary that runs one of its ignored tests, behind these words of a command line.
+///
+/// # Panics
+/// If it does not start.
+pub fn helper(words: &[String], folder: &Path, test: &str, environment: &[(&str, &str)]) -> Program {
+    let binary = env::current_exe().expect("this binary").display().to_string();
+    let arguments = [binary.as_str(), "--exact", test, "--ignored", "--nocapture", "--test-threads=1"];
+    let all: Vec<&str> = words.iter().map(String::as_str).chain(arguments).collect();
+    Program::start_in(folder, Path::new(all[0]), &all[1..], environment)
 }

@@ -94,7 +94,10 @@ async fn d6_two_machines_share_what_is_due_and_one_that_is_cut_off_frees_its_rig
     }
     println!("the right of a machine that was cut off was free after {:?}", begun.elapsed());
     for worker in &mut workers {
+        // Its input stays open until it is gone, or it would end by itself, and complain.
+        let input = worker.stdin.take();
         worker.kill().expect("it is ours");
         worker.wait().expect("it is ours");
+        drop(input);
     }
 }
