@@ -652,6 +652,25 @@ fn errors_of_a_providers_own_form_are_errors_with_any_status() {
     assert!(matches!(receive(&own(&[]), 200, r#"{"errcode":40029}"#), Err(Error::Misbehaved(_))));
 }
 
+/// The attack: whoever can redirect the token endpoint says "invalid_grant" on the way, and the account is marked as one that needs a login.
+#[test]
+fn c3_a_redirect_says_nothing_also_in_a_providers_own_form() {
+    let client = oauth2_client(|settings, flow| {
+        settings.deviations = common::deviations(&[Deviation::OwnError]);
+        flow.token_error = Some(oauth2::TokenError {
+            code: "/errcode".into(),
+            message: Some("/errmsg".into()),
+            none: vec![],
+            invalid_grant: vec![json!(40029)],
+        });
+    });
+    for status in [301, 302, 303, 307, 308] {
+        let answer = json_answer(status, r#"{"errcode":40029,"errmsg":"invalid code"}"#);
+        let error = exchange2(&client).receive(&answer, NOW).expect_err("a redirect");
+        assert!(matches!(&error, Error::Misbehaved(_)) && error.to_string().contains("redirect"), "{status}: {error}");
+    }
+}
+
 #[test]
 fn lifetimes_called_expires_and_json_called_text_are_taken_by_name() {
     let tokens = |allowed: &[Deviation], content_type: &str, body: &str| {
