@@ -9,6 +9,7 @@ use crate::account::Account;
 use crate::error::Error;
 use crate::history::Event;
 use crate::keyfob::Keyfob;
+use crate::store::{Hold, StoreError};
 
 /// What became of a logout.
 #[derive(Debug)]
@@ -39,14 +40,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Forgets an account here; and, if `revoke`, asks the provider to forget its tokens first (RFC 7009: the refresh token, then the
 /// access token). Here it is forgotten in any case.
+///
+/// # Errors
+///
+/// `NoAccount` if there is none; `Store` with [`StoreError::Conflict`] where the name has become another account's meanwhile, which is left as it is.
 pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &str, revoke: bool) -> Result<LoggedOut, Error> {
     // The tokens of a refresh under way would live on at the provider, and nobody could revoke them.
-    let read = async || keyfob.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() });
-    let (_hold, account) = match keyfob.hold(&read().await?.value, PATIENCE).await {
-        Ok((hold, found)) => (Some(hold), found.value),
-        // Where nothing can be held nothing can be waited for; and a holder that hangs keeps nobody from logging out.
-        Err(_) => (None, read().await?.value),
-    };
+    let (_hold, account) = newest(keyfob, account, PATIENCE).await?;
     let revoked = if revoke { ask(keyfob, settings, app, &account).await } else { Revoked::NotAsked };
     forget(keyfob, &account, matches!(revoked, Revoked::Yes)).await?;
     Ok(LoggedOut { account, revoked })
@@ -57,24 +57,40 @@ pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &s
 ///
 /// # Errors
 ///
-/// `NoAccount` if there is none, and what the store says.
+/// `NoAccount` if there is none, `Store` with [`StoreError::Conflict`] where the name has become another account's meanwhile, which is left as it is; and what
+/// the store says.
 pub async fn forget_now(keyfob: &Keyfob, account: &str) -> Result<Account, Error> {
-    let read = async || keyfob.store().account(account).await?.ok_or_else(|| Error::NoAccount { name: account.to_owned() });
-    let (_hold, account) = match keyfob.hold(&read().await?.value, Duration::ZERO).await {
-        Ok((hold, found)) => (Some(hold), found.value),
-        Err(_) => (None, read().await?.value),
-    };
+    let (_hold, account) = newest(keyfob, account, Duration::ZERO).await?;
     forget(keyfob, &account, false).await?;
     Ok(account)
 }
 
-/// Forgets an account here, and writes that into its history.
+/// The account that has this name now, as it is at the end of a refresh under way; and the right to refresh it, where that is to be had.
+async fn newest(keyfob: &Keyfob, name: &str, patience: Duration) -> Result<(Option<Hold>, Account), Error> {
+    let read = async || keyfob.store().account(name).await?.ok_or_else(|| Error::NoAccount { name: name.to_owned() });
+    let meant = read().await?.value;
+    match keyfob.hold(&meant, patience).await {
+        Ok((hold, found)) => Ok((Some(hold), found.value)),
+        // Where nothing can be held nothing can be waited for; and a holder that hangs keeps nobody from logging out.
+        Err(_) => {
+            let found = read().await?.value;
+            // Another login took its place: that account is nobody's to end who meant the one before.
+            if found.id == meant.id { Ok((None, found)) } else { Err(StoreError::Conflict.into()) }
+        }
+    }
+}
+
+/// Forgets an account here, and writes that into its history. One that is gone already is as good as forgotten.
 pub(crate) async fn forget(keyfob: &Keyfob, account: &Account, revoked: bool) -> Result<(), Error> {
     let entry = keyfob.entry(account, Event::LoggedOut { revoked });
-    keyfob.store().remove_account(&account.name, Some(&entry)).await?;
-    keyfob.tell(&entry);
+    let removed = keyfob.store().remove_account(&account.name, Some(&entry)).await?;
     keyfob.forget_session(&account.name);
-    tracing::info!(account = account.name, "logged out");
+    if removed {
+        keyfob.tell(&entry);
+        tracing::info!(account = account.name, "logged out");
+    } else if keyfob.store().account(&account.name).await?.is_some() {
+        return Err(StoreError::Conflict.into());
+    }
     Ok(())
 }
 

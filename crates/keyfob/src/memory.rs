@@ -162,7 +162,8 @@ impl Store for MemoryStore {
 
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool> {
         let mut inner = self.inner();
-        let removed = inner.accounts.remove(name).is_some();
+        let is_meant = |record: &Versioned<Account>| entry.is_none_or(|entry| entry.id == record.value.id);
+        let removed = inner.accounts.get(name).is_some_and(is_meant) && inner.accounts.remove(name).is_some();
         if removed {
             inner.enter(entry);
         }

@@ -65,7 +65,8 @@ pub trait Store: Send + Sync {
         entry: Option<&'a Entry>,
     ) -> Stored<'a, Generation>;
 
-    /// Forgets an account. Says whether there was one. Its history stays, and ends with `entry`.
+    /// Forgets an account. Says whether there was one. Its history stays, and ends with `entry`. With an `entry` it is the account of that id that goes: another
+    /// one that has the name by now stays, and there was none.
     fn remove_account<'a>(&'a self, name: &'a str, entry: Option<&'a Entry>) -> Stored<'a, bool>;
 
     /// An account's history, the oldest first: its newest [`MOST_ENTRIES`](crate::history::MOST_ENTRIES).

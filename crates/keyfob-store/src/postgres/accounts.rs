@@ -68,7 +68,8 @@ static RENAME: LazyLock<Write> = LazyLock::new(|| {
     )
 });
 
-static REMOVE: LazyLock<Write> = LazyLock::new(|| Write::new("DELETE FROM keyfob.account WHERE name = $1", 1));
+static REMOVE: LazyLock<Write> =
+    LazyLock::new(|| Write::new("DELETE FROM keyfob.account WHERE name = $1 AND ($2::bytea IS NULL OR id = $2)", 2));
 
 /// Rows that another worker is just taking are passed over; of those that were taken since this statement began, the newest state counts.
 /// A lease that lies further ahead than any that would be given now is one of a clock that was wrong.
@@ -196,7 +197,9 @@ pub(super) async fn remove(vault: &PostgresVault, name: &str, entry: Option<&Ent
     let mut ever_repeated = false;
     loop {
         let hash = AccountRow::name(&now.sealer, name);
-        let written = write(vault, &now, &REMOVE, &[&hash.as_slice()], [None, entry], Again::Once).await;
+        let meant = entry.map(|entry| AccountRow::id(&now.sealer, &entry.id));
+        let meant = meant.as_ref().map(|id| id.as_slice());
+        let written = write(vault, &now, &REMOVE, &[&hash.as_slice(), &meant], [None, entry], Again::Once).await;
         let Answer { rows, repeated } = written.map_err(|failure| failure.error)?;
         ever_repeated |= repeated;
         if !rows.is_empty() {

@@ -127,9 +127,11 @@ impl Write<'_> {
     /// Does not open the row, so that a damaged one can be got rid of by name.
     pub(super) fn remove_account(&self, name: &str, entry: Option<&Entry>) -> Result<bool, StoreError> {
         let name = AccountRow::name(&self.sealer, name);
+        let meant = entry.map(|entry| AccountRow::id(&self.sealer, &entry.id));
         // Numbers are given again: the next account must not find itself leased.
-        self.execute("DELETE FROM lease WHERE account = (SELECT number FROM account WHERE name = ?)", (name,))?;
-        let removed = self.execute("DELETE FROM account WHERE name = ?", (name,))? > 0;
+        let lease = "DELETE FROM lease WHERE account = (SELECT number FROM account WHERE name = ?1 AND (?2 IS NULL OR id = ?2))";
+        self.execute(lease, (name, meant))?;
+        let removed = self.execute("DELETE FROM account WHERE name = ?1 AND (?2 IS NULL OR id = ?2)", (name, meant))? > 0;
         if removed && let Some(entry) = entry {
             self.enter(EntryRow::seal(&self.sealer, entry)?)?;
         }

@@ -354,6 +354,12 @@ pub async fn history_with_the_write(Fresh { store, .. }: &Fresh) {
     assert!(matches!(store.put_account(&cabin, Expected::Anything, Some(&entry(&cabin, 2))).await, Err(StoreError::Conflict)));
     assert!(!store.remove_account("attic", Some(&entry(&home, 3))).await.expect("removes nothing"));
     assert_eq!(store.history(&home.id).await.expect("reads"), [entry(&home, 0)], "what was not done is not in it");
+    let another = oauth2_account("home");
+    assert!(
+        !store.remove_account("home", Some(&entry(&another, 3))).await.expect("removes nothing"),
+        "the name is another account's by now"
+    );
+    assert!(store.account("home").await.expect("reads").is_some() && store.history(&another.id).await.expect("reads").is_empty());
     store.put_account(&home, Expected::Generation(Generation(1)), None).await.expect("swaps, and tells nobody");
     assert!(store.remove_account("home", Some(&entry(&home, 4))).await.expect("removes"));
     assert_eq!(store.history(&home.id).await.expect("reads"), [entry(&home, 0), entry(&home, 4)], "it outlives the account");

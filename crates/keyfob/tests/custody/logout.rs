@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyfob::history::Event;
 use keyfob::proto::TransportKind;
-use keyfob::{Error, Revoked, Store};
+use keyfob::{Account, AccountId, Error, Revoked, Store, StoreError};
 use tokio::time::Instant;
 
 use super::common::{app, provider};
@@ -61,6 +61,27 @@ async fn a_holder_that_hangs_does_not_keep_a_person_from_logging_out() {
     keyfob::logout(&house.keyfob(), &provider("https://provider.example"), &app(), "home", false).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(12));
     assert!(house.store.account("home").await.unwrap().is_none());
+}
+
+/// While a logout waits, somebody else logs in under the name: what was meant is gone, and the other stays.
+#[tokio::test(start_paused = true)]
+async fn d9_an_account_that_took_the_name_meanwhile_is_not_forgotten() {
+    for revoke in [false, true] {
+        let house = House::fresh().await;
+        let meant = house.kept().await;
+        let _elsewhere = house.store.try_hold(&meant.id).await.unwrap();
+        let keyfob = house.keyfob();
+        let leaves =
+            tokio::spawn(async move { keyfob::logout(&keyfob, &provider("https://provider.example"), &app(), "home", revoke).await });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let other = Account { id: AccountId::random(), tokens: tokens("9", NOW, Some(NOW + 3600)), ..meant.clone() };
+        let generation = house.record().await.generation;
+        house.store.replace_account(&meant.id, generation, &other, None, None).await.unwrap();
+        let error = leaves.await.unwrap().map(drop).unwrap_err();
+        assert!(matches!(error, Error::Store(StoreError::Conflict)), "{error}");
+        assert_eq!(house.kept().await.id, other.id);
+        assert!(house.provider.asked().is_empty(), "and its tokens live on");
+    }
 }
 
 #[tokio::test(start_paused = true)]
