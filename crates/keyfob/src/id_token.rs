@@ -40,6 +40,11 @@ impl<'a> Verifier<'a> {
         (place.is_some() || symmetric(&flow.id_token_algorithms).is_some()).then_some(Self { keyfob, flow, issuer, place, app })
     }
 
+    /// Whether this is the issuer.
+    pub(crate) fn is_of(&self, issuer: &str) -> bool {
+        self.issuer == issuer
+    }
+
     /// Before a code is spent: if what its ID token will be verified with cannot be had, the login has to begin anew all the same, but the provider has
     /// issued nothing.
     pub(crate) async fn prepare(&self) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use common::{Served, app, json, parameter, provider};
 use keyfob::login::{client_credentials, jwt_bearer};
 use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto, HmacKey, PrivateKey, sign_compact};
 use keyfob::proto::oauth2::AccessRequest;
-use keyfob::proto::{Answer, App, Flow, Secret, Settings, Timestamp, TokenSet};
+use keyfob::proto::{Answer, App, Flow, Secret, Settings, Timestamp, TokenSet, oauth2};
 use keyfob::transport::Sending;
 use keyfob::{
     Account, Body, Clock, Error, Health, HyperTransport, Keyfob, LoggedIn, Login, MemoryStore, OsEntropy, Redirect, Store, Transport,
@@ -116,6 +116,7 @@ impl House {
             match request.split(' ').nth(1).unwrap() {
                 "/jwks" if habits.keys_fail => json("503 Service Unavailable", "{}"),
                 "/jwks" => json("200 OK", &published(&habits.publishes)),
+                "/userinfo" => json("200 OK", r#"{"sub":"person-1","name":"A. Person"}"#),
                 _ => habits.answer(&origin, time.now().as_unix()),
             }
         })
@@ -130,6 +131,11 @@ impl House {
         flow.id_token_algorithms = Algorithms::of([Algorithm::ES256]);
         flow.scopes = vec!["openid".to_owned()];
         Self { server, habits, clock, store, keyfob, settings }
+    }
+
+    fn flow(&mut self) -> &mut oauth2::Settings {
+        let Flow::OAuth2(flow) = &mut self.settings.flow else { panic!("OAuth 2") };
+        flow
     }
 
     fn habits(&self, change: impl FnOnce(&mut Habits)) {
@@ -189,6 +195,25 @@ fn id_token(account: &Account) -> String {
 fn access(account: &Account) -> String {
     let TokenSet::OAuth2(tokens) = &account.tokens else { panic!("OAuth 2") };
     tokens.access.expose().to_owned()
+}
+
+/// The attack: a token endpoint, or whoever answers in its place, that names a person nobody has seen. Who reads `sub` would sign them in.
+#[tokio::test]
+async fn e16_what_nobody_verified_names_nobody_to_ask_about() {
+    let mut house = House::new().await;
+    let place = house.flow().jwks.take();
+    house.flow().userinfo = Some(common::endpoint(&format!("{}/userinfo", house.server.origin)));
+    assert!(house.log_in().await.unwrap().id_token.is_none());
+    let refused = async |house: &House| {
+        let session = house.keyfob.session(house.settings.clone(), app(), "pretend").await.unwrap();
+        session.userinfo().await.unwrap_err()
+    };
+    let error = refused(&house).await;
+    assert!(error.to_string().contains("an issuer and its keys") && error.hint().unwrap().contains("jwks"), "{error}");
+    // Keys of another issuer than it said it was from prove nothing either.
+    (house.flow().jwks, house.flow().issuer) = (place, Some("http://127.0.0.1:9".to_owned()));
+    let error = refused(&house).await;
+    assert!(error.to_string().contains("one of another") && error.hint().unwrap().contains("keyfob login pretend"), "{error}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, Method};
 use keyfob_proto::jose::Keys;
 use keyfob_proto::oidc::UserInfo;
-use keyfob_proto::{Error as ProtoError, Flow, Incoming, Misuse, Outgoing, TokenSet, Transport, TransportKind};
+use keyfob_proto::{Flow, Incoming, Misuse, Outgoing, TokenSet, Transport, TransportKind};
 
 use super::Session;
 use super::call::{Prepared, To};
@@ -25,7 +25,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Misuse` for a provider without that endpoint, or an account whose login brought no ID token: nobody could tell whom the answer has to be about.
+    /// `Misuse` for a provider without that endpoint, or an account whose login brought no ID token, or one that nobody can have verified (the settings name no
+    /// issuer with its keys, or another issuer than it was from): nobody could tell whom the answer has to be about.
     /// `Misbehaved` for another person's claims and for everything that [`UserInfo::judge`] refuses; and those of every call.
     pub async fn userinfo(&self) -> Result<UserInfo, Error> {
         let shared = &self.shared;
@@ -33,6 +34,11 @@ impl Session {
         let endpoint = flow.userinfo.as_ref().ok_or_else(no_endpoint)?;
         let media_type = if flow.userinfo_algorithms.is_some() { "application/jwt" } else { "application/json" };
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(media_type))]);
+        // What nobody verified is a text that names somebody. A program would take the answer's `sub` for a person who has proved to be there (§16.11).
+        let verifier = Verifier::of(&shared.keyfob, &shared.settings, &shared.app).ok_or_else(|| {
+            Misuse::new("an issuer and its keys in the provider's settings, to verify ID tokens with", "none")
+                .with_hint("add issuer and jwks to the provider's file, and log in again")
+        })?;
         let (uri, origin) = (endpoint.uri().clone(), Some(endpoint.origin()));
         let mut call = Prepared { shared, method: Method::GET, uri, origin, headers, to: To::UserInfo, waits: true };
         let deadline = shared.keyfob.policy().back_channel();
@@ -49,14 +55,15 @@ impl Session {
         let person = tokens.identity.as_ref().ok_or_else(|| {
             Misuse::new("an account whose login brought an ID token", "one without").with_hint("log in again, with the scope openid")
         })?;
+        if !verifier.is_of(&person.issuer) {
+            let hint = format!("log in again: keyfob login {}", used.account().name);
+            return Err(Misuse::new("an ID token of the issuer in the provider's settings", "one of another").with_hint(hint).into());
+        }
         let answer = Incoming::new(parts.status, &parts.headers, &body);
         let client_id = shared.app.client_id.as_str();
         let Some(algorithms) = &flow.userinfo_algorithms else {
             return Ok(UserInfo::judge(answer, &person.issuer, &person.subject, client_id, None, shared.keyfob.now())?);
         };
-        let verifier = Verifier::of(&shared.keyfob, &shared.settings, &shared.app).ok_or_else(|| {
-            ProtoError::from(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", "none"))
-        })?;
         let judge = |keys: &Keys<'_>| {
             UserInfo::judge(answer, &person.issuer, &person.subject, client_id, Some((keys, algorithms)), shared.keyfob.now())
         };

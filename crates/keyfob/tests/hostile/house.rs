@@ -163,7 +163,11 @@ impl<'a> House<'a> {
             }
             Endpoint::UserInfo => {
                 self.has_account().await;
-                let settings = self.settings(|flow| flow.userinfo = Some(place));
+                let settings = self.settings(|flow| {
+                    flow.userinfo = Some(place);
+                    flow.issuer = Some(ISSUER.to_owned());
+                    flow.jwks = Some(self.good("keys"));
+                });
                 self.keyfob.session(settings, self.app(), "pretend").await?.userinfo().await.map(drop)
             }
             Endpoint::Registration => {
@@ -235,11 +239,7 @@ impl<'a> House<'a> {
             received_at: self.now(),
             expires_at: None,
             scopes: vec!["read".to_owned()],
-            identity: Some(Identity {
-                issuer: "https://login.example".to_owned(),
-                subject: "person-1".to_owned(),
-                audience: vec![self.app().client_id],
-            }),
+            identity: Some(Identity { issuer: ISSUER.to_owned(), subject: "person-1".to_owned(), audience: vec![self.app().client_id] }),
             id_token: None,
             authorization_details: vec![],
             proof_key: None,
@@ -304,4 +304,6 @@ impl<'a> House<'a> {
     }
 }
 
+/// Whose ID token the account was made with.
+const ISSUER: &str = "https://login.example";
 const REDIRECT: &str = "http://127.0.0.1:9/callback";
