@@ -94,6 +94,41 @@ async fn an_app_that_was_changed_counts_from_the_next_session_on() {
     assert!(request.to_lowercase().contains("x-new: new"), "{request}");
 }
 
+/// Tokens are good for the app that they were given to: the next refresh would be refused, and the account marked.
+#[tokio::test]
+async fn another_app_than_the_accounts_own_opens_no_session() {
+    let house = House::new(vec![json("200 OK", TOKENS), json("200 OK", TOKENS)]).await;
+    house.log_in().await.unwrap();
+    let another = || keyfob::proto::App { client_id: "another-client-id".to_owned(), ..app() };
+    let error = house.keyfob.session(house.settings.clone(), another(), "home").await.err().unwrap();
+    assert!(error.to_string().contains("another app") && error.hint().unwrap().contains("keyfob login home"), "{error}");
+    // And one that is open finds out when the account is logged in anew, with another.
+    let open = house.keyfob.session(house.settings.clone(), app(), "home").await.unwrap();
+    let redirect = Redirect::Uri("http://127.0.0.1:9/callback".to_owned());
+    let login = Login::begin(&house.keyfob, &house.settings, &another(), "home", redirect, vec![]).await.unwrap();
+    let verified = login.verify(Answer::Query(&format!("code=abc&state={}", parameter(login.url(), "state")))).unwrap();
+    login.finish(verified).await.unwrap();
+    let error = open.reread().await.err().unwrap();
+    assert!(error.to_string().contains("another app"), "{error}");
+    assert_eq!(house.server.requests().len(), 2, "nothing was sent with them");
+}
+
+/// An account of keys alone *is* its app: with other keys it would be somebody else's calls.
+#[tokio::test]
+async fn other_keys_than_its_own_open_no_account_of_keys_alone() {
+    let house = House::new(vec![]).await;
+    let at = |path: &str| common::endpoint(&format!("{}/{path}", house.server.origin));
+    let mut settings = house.settings.clone();
+    let mut flow = keyfob::proto::oauth1::Settings::new(at("request"), at("authorize"), at("access"));
+    flow.one_legged = true;
+    settings.flow = keyfob::proto::Flow::OAuth1(flow);
+    keyfob::login::one_legged(&house.keyfob, &settings, &app(), "shop").await.unwrap();
+    assert!(house.keyfob.session(settings.clone(), app(), "shop").await.is_ok());
+    let others = keyfob::proto::App::confidential("another-key", "another-secret-not-real");
+    let error = house.keyfob.session(settings, others, "shop").await.err().unwrap();
+    assert!(error.to_string().contains("another app"), "{error}");
+}
+
 #[tokio::test]
 async fn a_failure_ahead_of_the_end_leaves_the_token_in_use() {
     let answers = vec![json("200 OK", TOKENS), json("503 Busy", "{}"), json("200 OK", "{}"), json("503 Busy", "{}")];
