@@ -443,7 +443,7 @@ impl Context {
             ));
         }
         let settings = self.settings(&provider, &app, &format!("cannot use {name}")).await?;
-        // Where its API is not known, a session says so; to log it out, nobody has to know.
+        // Where its API is not known, a session says so: whoever uses `api` opens one first. To log it out, nobody has to know.
         let settings = settings.of_account(&account.kept).unwrap_or(settings);
         let Base { store, keyfob, .. } = self.base().await?;
         Ok(Opened { provider, account, app, settings, keyfob: keyfob.clone(), store: store.clone() })

@@ -23,9 +23,11 @@ pub(crate) async fn variables(opened: &Opened, named: Option<&str>, min_valid: i
         ));
     };
     let account = &opened.account;
+    // Before anything is handed out: a session knows where this account's API is, or says that nobody does. What a file has instead is where people log in.
+    let session = opened.session().await?;
     let mut variables: Vec<(String, Secret)> = vec![
         ("KEYFOB_ACCOUNT".to_owned(), Secret::new(account.name.as_str())),
-        ("KEYFOB_API".to_owned(), Secret::new(opened.settings.api.base.as_str())),
+        ("KEYFOB_API".to_owned(), Secret::new(session.settings().api.base.as_str())),
     ];
     if let TokenSet::OAuth1(tokens) = &account.tokens {
         // All four: every request is signed with them.
@@ -38,7 +40,7 @@ pub(crate) async fn variables(opened: &Opened, named: Option<&str>, min_valid: i
         }
         return Ok(variables);
     }
-    let token = opened.session().await?.token(min_valid).await.doing(format!("cannot get a token for {}", account.name))?;
+    let token = session.token(min_valid).await.doing(format!("cannot get a token for {}", account.name))?;
     if let Some(at) = token.expires_at() {
         variables.push(("KEYFOB_EXPIRES_AT".to_owned(), Secret::new(moment::utc(at))));
     }

@@ -259,6 +259,49 @@ async fn logging_out_forgets_and_may_revoke() {
     assert_eq!(house.json(&["status"]).await, json!([]));
 }
 
+/// A program would send its token to wherever `KEYFOB_API` says.
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_are_given_only_where_it_is_known_where_the_api_is() {
+    let mut house = House::new().await;
+    let hub = r#"
+name = "hub"
+title = "Hub"
+kind = "oauth1"
+status = "live"
+about = "A hub."
+sources = [{ url = "https://hub.example", checked = 2026-11-27, confidence = "assumed" }]
+keep = ["site"]
+
+[endpoints]
+request_token = "https://login.hub.example/request"
+authorize = "https://login.hub.example/authorize"
+token = "https://login.hub.example/token"
+
+[client]
+fields = [{ name = "client_id", label = "Key" }, { name = "client_secret", label = "Secret", secret = true }]
+
+[oauth1]
+signature = "HMAC-SHA1"
+
+[api]
+base_url = "https://api.hub.example/v1"
+"#;
+    house.unset("KEYFOB_SANDBOX");
+    house.file("config/providers/hub.toml", hub);
+    let tokens =
+        json!({"client_id": "key-1", "client_secret": "secret-1", "token": "token-1", "token_secret": "token-secret-1"}).to_string();
+    house.run_with(&["import", "hub", "--stdin"], &tokens).await.exits(0);
+    assert_eq!(house.json(&["env", "hub"]).await["KEYFOB_API"], "https://api.hub.example/v1");
+    // The file says by now that each login names its own place: this one named none.
+    let each = "base_url = \"{site}/v1\"\nhosts = [\"*.hub.example\"]";
+    house.file("config/providers/hub.toml", &hub.replace("base_url = \"https://api.hub.example/v1\"", each));
+    for command in [&["env", "hub"][..], &["exec", "hub", "--", "env"]] {
+        let ended = house.run(command).await;
+        assert!(!ended.stdout.contains("token-1") && !ended.stdout.contains("login.hub.example"), "{ended:#?}");
+        ended.fails(2, ["cannot use hub", "site", "keyfob login hub"]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ready_tokens_are_imported() {
     let house = House::new().await;
