@@ -236,7 +236,7 @@ impl Maker<'_> {
 
     fn oauth2(&mut self, kind: &str) {
         let default = if kind == "oidc" { "basic" } else { "" };
-        self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &["basic", "basic-raw", "post", "none"]);
+        self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &["basic", "basic-raw", "basic-secret", "post", "none"]);
         self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json", "query", "query-post"]);
         self.pairs("oauth2.grant_types", &["oauth2", "grant_types"], &[Change::Remove, Change::Alter]);
         for key in ["code", "message"] {

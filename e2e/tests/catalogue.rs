@@ -38,6 +38,7 @@ const UNNOTICED: &[(&str, &str, &str)] = &[
     ("endpoints.jwks", "gone", "Without keys an ID token is kept and not believed. A server notices nothing of that."),
     ("oauth2.client_auth", "basic", NO_SECRET),
     ("oauth2.client_auth", "basic-raw", NO_SECRET),
+    ("oauth2.client_auth", "basic-secret", NO_SECRET),
     ("oauth2.client_auth", "post", NO_SECRET),
     ("oauth2.default_lifetime", "another value", TOLD),
     ("oauth2.default_lifetime", "gone", TOLD),

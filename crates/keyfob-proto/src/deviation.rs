@@ -48,6 +48,8 @@ macro_rules! deviations {
 deviations! {
     BasicRaw, "basic-raw", "RFC 6749 §2.3.1",
         "OAuth 2: id and secret go into `Authorization: Basic` as they are, without the encoding that the RFC asks for first. It is what `client_auth = \"basic-raw\"` says, and needs no other word; reported where the encoding would have made a difference.";
+    BasicSecret, "basic-secret", "RFC 6749 §2.3.1",
+        "OAuth 2: the secret alone goes into `Authorization: Basic`, in the place of the id and as it is, with an empty password; the secret says whose app it is. It is what `client_auth = \"basic-secret\"` says, and needs no other word; always reported.";
     CallbackConfirmedOtherwise, "callback-confirmed-otherwise", "RFC 5849 §2.1",
         "OAuth 1: `oauth_callback_confirmed` is there and is not `true`, but `1`, for example.";
     CallbackUnconfirmed, "callback-unconfirmed", "RFC 5849 §2.1",

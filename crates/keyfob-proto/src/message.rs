@@ -279,6 +279,11 @@ pub(crate) fn basic_raw(id: &str, secret: &Secret) -> Secret {
     Secret::new(encode::base64(Secret::new(format!("{id}:{}", secret.expose())).expose().as_bytes()))
 }
 
+/// The secret as the name, and an empty password.
+pub(crate) fn basic_secret(secret: &Secret) -> Secret {
+    basic_raw(secret.expose(), &Secret::new(String::new()))
+}
+
 /// The URL with more query text behind what is there. Nothing that is there changes.
 pub(crate) fn with_query(uri: &Uri, more: &str) -> Result<Uri, Misuse> {
     let unfit = || Misuse::new("a URL that fits more parameters", "one that does not");

@@ -85,7 +85,7 @@ fn plain_types_are_mute() {
 
 #[test]
 fn oauth2_is_mute_from_the_first_step_to_the_last() {
-    for auth in [ClientAuth::Basic, ClientAuth::BasicRaw, ClientAuth::Post, ClientAuth::None] {
+    for auth in [ClientAuth::Basic, ClientAuth::BasicRaw, ClientAuth::BasicSecret, ClientAuth::Post, ClientAuth::None] {
         for body in [TokenBody::Form, TokenBody::Json, TokenBody::Query, TokenBody::QueryPost] {
             let settings = oauth2_settings(|settings, flow| {
                 (flow.client_auth, flow.token_body) = (auth, body);

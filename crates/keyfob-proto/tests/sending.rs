@@ -150,6 +150,7 @@ fn a22_a_pushed_request_names_the_client_once_however_it_says_who_it_is() {
     let ways = [
         ClientAuth::Basic,
         ClientAuth::BasicRaw,
+        ClientAuth::BasicSecret,
         ClientAuth::Post,
         ClientAuth::SecretJwt,
         ClientAuth::PrivateKeyJwt,
@@ -172,7 +173,7 @@ fn a22_a_pushed_request_names_the_client_once_however_it_says_who_it_is() {
             assert_eq!(count("client_id"), 1, "{auth:?}, secret {has_secret}: RFC 9126 §2.1, RFC 6749 §3.1");
             let proofs = [usize::from(outgoing.headers().contains_key("authorization")), count("client_secret"), count("client_assertion")];
             let expected = match auth {
-                ClientAuth::Basic | ClientAuth::BasicRaw if has_secret => [1, 0, 0],
+                ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret if has_secret => [1, 0, 0],
                 ClientAuth::Post if has_secret => [0, 1, 0],
                 ClientAuth::SecretJwt if has_secret => [0, 0, 1],
                 ClientAuth::PrivateKeyJwt => [0, 0, 1],

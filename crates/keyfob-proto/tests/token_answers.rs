@@ -325,7 +325,7 @@ fn c12_the_client_says_who_it_is_in_one_way_only_and_never_in_the_url() {
     let encoded = "Basic aWQlM0ElMjYlM0QlMkIlMjAlMjUlMkYlM0YlMjMlQzMlQTk6cyUzQSUyNiUzRCUyQiUyMCUyNSUyRiUzRiUyMyVDMyU5Rg==";
     assert_eq!(look(&client(ClientAuth::Basic, Some(secret))), (Some(encoded.to_owned()), None, None));
     assert_eq!(look(&client(ClientAuth::Post, Some(secret))), (None, Some(id.to_owned()), Some(secret.to_owned())));
-    for auth in [ClientAuth::None, ClientAuth::Basic, ClientAuth::BasicRaw, ClientAuth::Post] {
+    for auth in [ClientAuth::None, ClientAuth::Basic, ClientAuth::BasicRaw, ClientAuth::BasicSecret, ClientAuth::Post] {
         assert_eq!(look(&client(auth, None)), (None, Some(id.to_owned()), None), "a public client sends its id");
     }
     assert_eq!(look(&client(ClientAuth::None, Some(secret))), (None, Some(id.to_owned()), None));
@@ -344,6 +344,14 @@ fn c12_the_client_says_who_it_is_in_one_way_only_and_never_in_the_url() {
     assert_eq!(tolerated(&oauth2_settings(|_, flow| flow.client_auth = ClientAuth::Basic), "s&/+"), deviations(&[]));
     let colon = oauth2::Client::new(&raw, App::confidential("id:x", "s")).expect("a client");
     assert!(matches!(colon.refresh(&oauth2_tokens()), Err(Error::Misuse(_))), "a colon would cut the id in two");
+
+    // The habit of knowing an app by its secret. `printf '%s' 's&/+:' | base64`
+    let alone = oauth2_settings(|_, flow| flow.client_auth = ClientAuth::BasicSecret);
+    let alone_client = oauth2::Client::new(&alone, App::confidential("id", "s&/+")).expect("a client");
+    assert_eq!(look(&alone_client), (Some("Basic cyYvKzo=".to_owned()), None, None), "and its id is said nowhere");
+    assert_eq!(tolerated(&alone, "plain"), deviations(&[Deviation::BasicSecret]), "always said");
+    let colon = oauth2::Client::new(&alone, App::confidential("id", "s:x")).expect("a client");
+    assert!(matches!(colon.refresh(&oauth2_tokens()), Err(Error::Misuse(_))), "a colon would cut the secret in two");
 }
 
 #[test]

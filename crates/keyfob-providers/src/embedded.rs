@@ -109,6 +109,7 @@ pub(crate) const EMBEDDED: &[(&str, &str)] = embedded! {
     "squareup.toml",
     "stackexchange.toml",
     "strava.toml",
+    "stripe.toml",
     "tado.toml",
     "telldus.toml",
     "ticktick.toml",

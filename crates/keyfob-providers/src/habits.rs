@@ -143,6 +143,9 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
                 Some(match auth {
                     ClientAuth::Basic => "The app's id and secret go into the Authorization header of token requests.",
                     ClientAuth::BasicRaw => "The app's id and secret go into the Authorization header as they are, without encoding.",
+                    ClientAuth::BasicSecret => {
+                        "The app's secret alone goes into the Authorization header, as the name, without a password; its id is not sent."
+                    }
                     ClientAuth::Post => "The app's id and secret go into the body of token requests.",
                     ClientAuth::SecretJwt => "The app proves itself by a JWT under its secret.",
                     ClientAuth::PrivateKeyJwt => "The app proves itself by a JWT under its own key.",

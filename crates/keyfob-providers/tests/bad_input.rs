@@ -97,6 +97,7 @@ fn pushed_and_signed_requests_and_every_client_authentication_are_read() {
     for (word, expected) in [
         ("basic", ClientAuth::Basic),
         ("basic-raw", ClientAuth::BasicRaw),
+        ("basic-secret", ClientAuth::BasicSecret),
         ("post", ClientAuth::Post),
         ("client_secret_jwt", ClientAuth::SecretJwt),
         ("private_key_jwt", ClientAuth::PrivateKeyJwt),
@@ -290,7 +291,7 @@ fn each_mistake_is_told_with_its_place() {
             "\"post\"",
             "\"private_key_jtw\"",
             "\"private_key_jtw\"",
-            "expected one of basic, basic-raw, post",
+            "expected one of basic, basic-raw, basic-secret, post",
             "did you mean \"private_key_jwt\"?",
         ),
         (

@@ -59,14 +59,6 @@ const UNSAYABLE: &[LeftOut] = &[
         source: "https://developers.plentymarkets.com/en-gb/developers/main/rest-api-guides/getting-started.html",
         checked: "2026-11-27",
     },
-    LeftOut {
-        name: "stripe",
-        title: "Stripe Apps",
-        why: "The token endpoint wants the account's API key as the name of Basic, with no password, and no client id: no way of client authentication that has a \
-              name.",
-        source: "https://docs.stripe.com/stripe-apps/api-authentication/oauth",
-        checked: "2026-11-27",
-    },
 ];
 
 /// Those that could be said, and are not there to be logged in to, or not known well enough.

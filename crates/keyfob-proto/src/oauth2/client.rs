@@ -22,7 +22,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Misuse};
 use crate::form::{Form, Spelled, Value};
 use crate::jose::Sign;
-use crate::message::{Incoming, Outgoing, basic, basic_raw, secret_header_value};
+use crate::message::{Incoming, Outgoing, basic, basic_raw, basic_secret, secret_header_value};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -52,8 +52,8 @@ pub(crate) struct Shared {
     pub(super) front: Form,
     /// Whether `Authorization: Basic` says who it is.
     basic: bool,
-    /// Whether it says so otherwise than RFC 6749 §2.3.1 has it.
-    is_raw: bool,
+    /// In which way it says so otherwise than RFC 6749 §2.3.1 has it.
+    departs: Option<Deviation>,
     /// The headers of its forms, with that one where there is one.
     headers: Arc<HeaderMap>,
     /// Knows this app's secrets, also as a header carries them.
@@ -76,11 +76,13 @@ impl Client {
         let credentials = app.client_secret.as_ref().and_then(|secret| match settings.client_auth {
             ClientAuth::Basic => Some(basic(&app.client_id, secret)),
             ClientAuth::BasicRaw => Some(basic_raw(&app.client_id, secret)),
+            ClientAuth::BasicSecret => Some(basic_secret(secret)),
             _ => None,
         });
         let by_rfc = app.client_secret.as_ref().filter(|_| settings.client_auth == ClientAuth::BasicRaw);
         let by_rfc = by_rfc.map(|secret| basic(&app.client_id, secret));
         let is_raw = by_rfc.zip(credentials.as_ref()).is_some_and(|(encoded, raw)| !encoded.same_as(raw.expose()));
+        let is_alone = settings.client_auth == ClientAuth::BasicSecret && credentials.is_some();
         let scrubber = app.secrets().chain(&credentials).fold(Scrubber::new(), Scrubber::knowing);
         let header = |credentials: Secret| secret_header_value(&AUTHORIZATION, &format!("Basic {}", credentials.expose()));
         let basic = credentials.map(header).transpose()?;
@@ -105,7 +107,7 @@ impl Client {
             deviations: Arc::new(provider.deviations.clone()),
             keep: provider.keep.clone(),
             basic: basic.is_some(),
-            is_raw,
+            departs: if is_alone { Some(Deviation::BasicSecret) } else { is_raw.then_some(Deviation::BasicRaw) },
             headers: Arc::new(headers),
             app,
             scrubber: Arc::new(scrubber),
@@ -250,7 +252,7 @@ impl Client {
     /// How its requests say whose they are: in one way only (RFC 6749 §2.3).
     fn identification(&self) -> Identification<'_> {
         match (self.shared.settings.client_auth, &self.shared.app.client_secret, self.shared.basic) {
-            (ClientAuth::Basic | ClientAuth::BasicRaw, _, true) => Identification::Header,
+            (ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret, _, true) => Identification::Header,
             (ClientAuth::Post, Some(secret), _) => Identification::IdAndSecret(secret),
             // RFC 7521 §4.2: the assertion says who it is; it is added when the request is sent.
             (ClientAuth::SecretJwt, Some(_), _) | (ClientAuth::PrivateKeyJwt, ..) => Identification::Assertion,
@@ -280,7 +282,9 @@ impl Client {
     /// Whether this app can prove who it is (RFC 6749 §2.1).
     pub(crate) fn is_confidential(&self) -> bool {
         match self.shared.settings.client_auth {
-            ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::Post | ClientAuth::SecretJwt => self.shared.app.client_secret.is_some(),
+            ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret | ClientAuth::Post | ClientAuth::SecretJwt => {
+                self.shared.app.client_secret.is_some()
+            }
             ClientAuth::PrivateKeyJwt => self.signer.is_some(),
             ClientAuth::Tls => true,
             ClientAuth::None => false,
@@ -327,6 +331,15 @@ impl Client {
         let who = match &identification {
             Identification::Header if settings.client_auth == ClientAuth::BasicRaw && id.contains(':') => {
                 return Err(Misuse::new("a client id without colon, for Basic without encoding (RFC 7617 §2)", "one with a colon"));
+            }
+            Identification::Header
+                if settings.client_auth == ClientAuth::BasicSecret
+                    && app.client_secret.as_ref().is_some_and(|own| own.expose().contains(':')) =>
+            {
+                return Err(Misuse::new(
+                    "a client secret without colon, for Basic with the secret as its name (RFC 7617 §2)",
+                    "one with a colon",
+                ));
             }
             Identification::Assertion if kind != TokenBody::Form => {
                 return Err(Misuse::new(
@@ -419,9 +432,9 @@ impl Exchange {
     /// [`Outgoing::LARGEST_ANSWER`] bytes, anything that is not one JSON object with every member once, tokens that are not visible
     /// ASCII, another type than Bearer, a lifetime that is no number of seconds, and every deviation that is not allowed.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Received, Error> {
-        let is_raw = self.client.shared.is_raw;
+        let departs = self.client.shared.departs;
         let mut received = token_response::read(answer.into(), &self.client, self.context, now)?;
-        received.tolerated.extend(is_raw.then_some(Deviation::BasicRaw));
+        received.tolerated.extend(departs);
         let Self { mut kept, mut tolerated, .. } = self;
         received.tolerated.append(&mut tolerated);
         kept.append(&mut received.kept);

@@ -194,6 +194,8 @@ pub enum ClientAuth {
     Basic,
     /// The same without the encoding: for servers that take id and secret as they are, and refuse encoded ones.
     BasicRaw,
+    /// The secret alone in `Authorization: Basic`, as the name, with an empty password, and the id nowhere: for servers that know an app by its secret.
+    BasicSecret,
     /// `client_secret_post`: id and secret in the body (§2.3.1).
     Post,
     /// `client_secret_jwt`: an assertion signed with the secret (OpenID Connect Core §9).

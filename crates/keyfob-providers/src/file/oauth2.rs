@@ -14,6 +14,7 @@ use crate::spec::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec};
 const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
     ("basic", ClientAuth::Basic),
     ("basic-raw", ClientAuth::BasicRaw),
+    ("basic-secret", ClientAuth::BasicSecret),
     ("post", ClientAuth::Post),
     ("client_secret_jwt", ClientAuth::SecretJwt),
     ("private_key_jwt", ClientAuth::PrivateKeyJwt),

@@ -196,6 +196,7 @@ pub(super) enum ClientAuth {
     #[default]
     Basic,
     BasicRaw,
+    BasicSecret,
     Post,
     None,
     // By the names of their registry, and not imitated.

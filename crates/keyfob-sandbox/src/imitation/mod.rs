@@ -429,8 +429,10 @@ impl Imitated {
         }
         file.fill_actions();
         let secret = match (file.kind, file.oauth2.client_auth) {
-            (Kind::OAuth2, file::ClientAuth::None) => "",
-            _ => client_secret,
+            (Kind::OAuth2, file::ClientAuth::None) => String::new(),
+            // Where it is a name of Basic, no colon is in it (RFC 7617 §2).
+            (Kind::OAuth2, file::ClientAuth::BasicSecret) => client_secret.replace(':', "-"),
+            _ => client_secret.to_owned(),
         };
         let known = ["client_id", "client_secret", "redirect_uri", "scope"];
         let names = file.client.fields.iter().map(|field| field.name.as_str()).filter(|name| !known.contains(name));
@@ -439,7 +441,7 @@ impl Imitated {
             service: file.name.clone(),
             name: "Demo app".into(),
             client_id: client_id.into(),
-            client_secret: secret.into(),
+            client_secret: secret,
             // They become parts of hosts and paths.
             fields: names.map(|name| (name.to_owned(), format!("sample-{}", name.replace('_', "-")))).collect(),
             redirect_uris: vec!["http://localhost/callback".into()],

@@ -225,8 +225,8 @@ pub(super) const OAUTH2: Section = Section {
     keys: &[
         key(
             "client_auth",
-            OneOf(&["basic", "basic-raw", "post", "client_secret_jwt", "private_key_jwt", "tls", "none"]),
-            "How the app says who it is at the token endpoint; `basic-raw` does not encode id and secret first; needed but for `oidc`",
+            OneOf(&["basic", "basic-raw", "basic-secret", "post", "client_secret_jwt", "private_key_jwt", "tls", "none"]),
+            "How the app says who it is at the token endpoint; `basic-raw` does not encode id and secret first; `basic-secret` has the secret as the name, with an empty password, and says no id; needed but for `oidc`",
             "\"post\"",
         ),
         key("pkce", OneOf(&["s256", "off"]), "Proof key (RFC 7636)", "\"off\"").or("`s256`"),
