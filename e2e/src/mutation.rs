@@ -236,7 +236,12 @@ impl Maker<'_> {
 
     fn oauth2(&mut self, kind: &str) {
         let default = if kind == "oidc" { "basic" } else { "" };
-        self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &["basic", "basic-raw", "basic-secret", "post", "none"]);
+        let ways = ["basic", "basic-raw", "basic-secret", "post", "none"];
+        if self.get(&["oauth2", "signed_secret"]).is_some() {
+            self.signed_secret(&ways);
+        } else {
+            self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &ways);
+        }
         self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json", "query", "query-post"]);
         self.pairs("oauth2.grant_types", &["oauth2", "grant_types"], &[Change::Remove, Change::Alter]);
         for key in ["code", "message"] {
@@ -312,6 +317,18 @@ impl Maker<'_> {
             self.put("oauth2.default_lifetime", "gone", told, &["oauth2", "default_lifetime"], None);
         }
         self.flag("oauth2.rotates", &["oauth2", "rotates"], false);
+    }
+
+    /// What it says belongs to it, so with another way to say who one is that goes, too.
+    fn signed_secret(&mut self, ways: &[&'static str]) {
+        let table = ["oauth2", "signed_secret"];
+        for way in ways {
+            let places: [(&[&str], _); 2] = [(&["oauth2", "client_auth"], Some((*way).into())), (&table, None)];
+            self.put_all("oauth2.client_auth", way, "signed-secret", &places);
+        }
+        for key in ["issuer", "audience"] {
+            self.put("oauth2.signed_secret", "another value", key, &[table[0], table[1], key], Some("another".into()));
+        }
     }
 
     fn renewal(&mut self) {

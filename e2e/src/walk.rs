@@ -162,7 +162,7 @@ pub fn app(imitation: &Imitation) -> App {
         "" => App::public(known.client_id),
         secret => App::confidential(known.client_id, secret),
     };
-    app.fields = known.fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
+    known.fields.into_iter().for_each(|(name, value)| app.set(&name, Secret::new(value)));
     app
 }
 

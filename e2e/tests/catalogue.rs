@@ -296,7 +296,7 @@ async fn what_is_signed_by_rsa_is_walked_too() {
         let imitation = Imitation::start(&file).await.unwrap();
         let mut app = walk::app(&imitation);
         let other = AwsLc.generate(Algorithm::RS256).unwrap().to_pem().unwrap();
-        app.fields.insert("private_key".to_owned(), other);
+        app.set("private_key", other);
         let end = walk::walk_as(app, &file, &imitation, &walk::transport()).await;
         assert!(matches!(&end, Err(Failure::Ended(why)) if why.contains("found another")), "{signature}: {end:?}");
     }

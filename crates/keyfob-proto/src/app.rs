@@ -24,7 +24,7 @@ pub struct App {
     #[serde(default, with = "stored::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Secret>,
     /// The app's own private key, whose public half the provider knows: PEM (PKCS #8, PKCS #1, SEC 1) or a private JWK. It signs assertions about
-    /// the app (`private_key_jwt`) and request objects. A key that lives in a KMS or an HSM is no part of this record.
+    /// the app (`private_key_jwt`), its client secrets where those are signed, and request objects. A key that lives in a KMS or an HSM is no part of this record.
     #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
     pub private_key: Option<Secret>,
     /// What that key signs with, as it was registered (`token_endpoint_auth_signing_alg`). `None`: what its JWK says, or what such a key is used for

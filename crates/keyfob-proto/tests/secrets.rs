@@ -538,6 +538,7 @@ fn every_public_type_is_accounted_for() {
         "ResponseMode",
         "Reason",
         "Renewal",
+        "SignedSecret",
         "RsaSign",
         "RsaVerify",
         "Settings",

@@ -8,13 +8,16 @@ use common::{CALLBACK, CLIENT_ID, Chance, NOW, endpoint, oauth2_settings};
 use http::{Response, Uri};
 use keyfob_proto::jose::{Algorithm, Algorithms, AwsLc, Crypto as _, HmacKey, Jws, KeySet, Keys, Sign, sign_compact};
 use keyfob_proto::oauth2::dpop::{self, ProofKey};
-use keyfob_proto::oauth2::{AuthorizeRequest, Client, ClientAuth, ResponseMode, Settings};
+use keyfob_proto::oauth2::{AuthorizeRequest, Client, ClientAuth, ResponseMode, Settings, SignedSecret};
 use keyfob_proto::{Answer, App, Entropy, Error, OAuth2Tokens, Outgoing, Secret, Timestamp, TokenSet, encode, oauth2};
 use serde_json::{Map, Value, json};
 
 const ISSUER: &str = "https://login.example";
 const SECRET: &str = "a-client-secret-of-32-characters";
 
+/// What the secret of an app says that signs it itself.
+static SIGNED: LazyLock<SignedSecret> =
+    LazyLock::new(|| SignedSecret { issuer: "TEAM123456".to_owned(), audience: "https://id.example".to_owned() });
 static OURS: LazyLock<Arc<dyn Sign>> = LazyLock::new(|| signer(Algorithm::ES256, "ours"));
 static THEIRS: LazyLock<Arc<dyn Sign>> = LazyLock::new(|| signer(Algorithm::ES256, "theirs"));
 
@@ -106,6 +109,45 @@ fn g4_assertions_name_the_issuer_and_are_made_anew_for_each_sending() {
     assert!(short.sending(exchange.request(), None, NOW, &Chance::new(1)).is_err(), "a secret that one signature gives away");
 }
 
+/// A secret that the server would take for half a year lives as long as an assertion does.
+#[test]
+fn g4_a_signed_secret_is_about_the_client_and_made_anew_for_each_sending() {
+    let change = |flow: &mut Settings| {
+        (flow.client_auth, flow.signed_secret) = (ClientAuth::SignedSecret, Some(SIGNED.clone()));
+        flow.parameter_names = vec![("client_secret".to_owned(), "secret".to_owned())];
+        flow.revoke = Some(endpoint("https://login.example/revoke"));
+    };
+    let client = client(App::confidential(CLIENT_ID, SECRET), change).with_key(OURS.clone());
+    let exchange = client.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+    let revocation = client.revoke(&Secret::new("a"), oauth2::TokenKind::Access).expect("a request").expect("an endpoint");
+    for request in [exchange.request(), revocation.request()] {
+        let at = |now| form(&client.sending(request, None, now, &Chance::new(1)).expect("it signs"));
+        let (first, later) = (at(NOW), at(NOW.plus(5)));
+        assert_eq!((get(&first, "client_id"), get(&first, "client_assertion")), (Some(CLIENT_ID), None), "one way of saying who it is");
+        let secret = get(&first, "secret").expect("a secret, by the server's name for it");
+        let (header, claims) = (part(secret, 0), part(secret, 1));
+        assert_eq!((&header["alg"], &header["kid"]), (&"ES256".into(), &"ours".into()));
+        let now = NOW.as_unix();
+        assert_eq!(claims, json!({ "iss": "TEAM123456", "sub": CLIENT_ID, "aud": "https://id.example", "iat": now, "exp": now + 60 }));
+        let keys = keys(&**OURS);
+        assert!(Jws::read(secret).expect("signed").verify(&Keys::Set(&keys), &Algorithms::of([Algorithm::ES256])).is_ok());
+        assert_eq!(part(get(&later, "secret").expect("a secret"), 1)["iat"], now + 5);
+        assert!(form(request).iter().all(|(name, _)| name != "secret"), "the step has none");
+    }
+    let lacking = self::client(App::public(CLIENT_ID), change);
+    assert!(lacking.check_key().is_err(), "told before anybody is asked");
+    let exchange = lacking.client_credentials(&oauth2::AccessRequest::default());
+    assert!(exchange.is_err(), "no key, no proof of who it is");
+    let unsaid = self::client(App::public(CLIENT_ID), |flow| flow.client_auth = ClientAuth::SignedSecret).with_key(OURS.clone());
+    let exchange = unsaid.client_credentials(&oauth2::AccessRequest::default()).expect("a request");
+    assert!(unsaid.sending(exchange.request(), None, NOW, &Chance::new(1)).is_err(), "nobody said what it says");
+    let json = self::client(App::public(CLIENT_ID), |flow| {
+        change(flow);
+        flow.token_body = oauth2::TokenBody::Json;
+    });
+    assert!(json.with_key(OURS.clone()).client_credentials(&oauth2::AccessRequest::default()).is_err(), "it is added to a form");
+}
+
 #[test]
 fn what_needs_nothing_fresh_is_sent_as_it_is() {
     let client = confidential(|_| {});
@@ -152,6 +194,7 @@ fn a22_a_pushed_request_names_the_client_once_however_it_says_who_it_is() {
         ClientAuth::BasicRaw,
         ClientAuth::BasicSecret,
         ClientAuth::Post,
+        ClientAuth::SignedSecret,
         ClientAuth::SecretJwt,
         ClientAuth::PrivateKeyJwt,
         ClientAuth::Tls,
@@ -162,6 +205,7 @@ fn a22_a_pushed_request_names_the_client_once_however_it_says_who_it_is() {
             let has_secret = app.client_secret.is_some();
             let change = |flow: &mut Settings| {
                 flow.client_auth = auth;
+                flow.signed_secret = Some(SIGNED.clone());
                 flow.pushed = Some(endpoint("https://login.example/par"));
             };
             let client = client(app, change).with_key(OURS.clone());
@@ -175,6 +219,7 @@ fn a22_a_pushed_request_names_the_client_once_however_it_says_who_it_is() {
             let expected = match auth {
                 ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret if has_secret => [1, 0, 0],
                 ClientAuth::Post if has_secret => [0, 1, 0],
+                ClientAuth::SignedSecret => [0, 1, 0],
                 ClientAuth::SecretJwt if has_secret => [0, 0, 1],
                 ClientAuth::PrivateKeyJwt => [0, 0, 1],
                 _ => [0, 0, 0],

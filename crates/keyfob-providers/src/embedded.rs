@@ -20,6 +20,7 @@ pub(crate) const EMBEDDED: &[(&str, &str)] = embedded! {
     "acme.toml",
     "airtable.toml",
     "alchemer.toml",
+    "apple.toml",
     "asana.toml",
     "atlassian.toml",
     "august.toml",

@@ -147,6 +147,7 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
                         "The app's secret alone goes into the Authorization header, as the name, without a password; its id is not sent."
                     }
                     ClientAuth::Post => "The app's id and secret go into the body of token requests.",
+                    ClientAuth::SignedSecret => "The app's secret is a JWT that it signs with its own key, anew for each request.",
                     ClientAuth::SecretJwt => "The app proves itself by a JWT under its secret.",
                     ClientAuth::PrivateKeyJwt => "The app proves itself by a JWT under its own key.",
                     ClientAuth::Tls => "The app proves itself by a certificate.",

@@ -99,6 +99,7 @@ fn pushed_and_signed_requests_and_every_client_authentication_are_read() {
         ("basic-raw", ClientAuth::BasicRaw),
         ("basic-secret", ClientAuth::BasicSecret),
         ("post", ClientAuth::Post),
+        ("signed-secret\"\nsigned_secret = { issuer = \"t\", audience = \"https://hub.example\" }\n#\"", ClientAuth::SignedSecret),
         ("client_secret_jwt", ClientAuth::SecretJwt),
         ("private_key_jwt", ClientAuth::PrivateKeyJwt),
         ("tls", ClientAuth::Tls),
@@ -291,7 +292,7 @@ fn each_mistake_is_told_with_its_place() {
             "\"post\"",
             "\"private_key_jtw\"",
             "\"private_key_jtw\"",
-            "expected one of basic, basic-raw, basic-secret, post",
+            "expected one of basic, basic-raw, basic-secret, post, signed-secret",
             "did you mean \"private_key_jwt\"?",
         ),
         (

@@ -34,15 +34,6 @@ struct LeftOut {
 /// Those that a file cannot say.
 const UNSAYABLE: &[LeftOut] = &[
     LeftOut {
-        name: "apple",
-        title: "Sign in with Apple",
-        why: "Its client secret is a JWT that the app signs (ES256, the team's id as issuer, good for half a year at most), sent in the place of a secret: no way \
-              of client authentication that has a name. And where a name or a mail address is asked for, the answer comes as a POST (`form_post`), which a \
-              listener of ours does not take.",
-        source: "https://openauth.js.org/docs/provider/apple",
-        checked: "2026-11-27",
-    },
-    LeftOut {
         name: "magento2",
         title: "Adobe Commerce (Magento 2)",
         why: "No person is sent anywhere: an administrator activates the integration, and the shop POSTs key, secret, verifier and its address to a URL of the \

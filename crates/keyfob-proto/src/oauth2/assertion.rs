@@ -2,6 +2,7 @@
 
 use serde_json::{Map, json};
 
+use super::settings::SignedSecret;
 use crate::entropy::{Entropy, id128};
 use crate::error::Misuse;
 use crate::jose::{Sign, sign_compact};
@@ -34,6 +35,23 @@ pub fn client_assertion(
         "sub": client_id,
         "aud": audience,
         "jti": id128(entropy),
+        "iat": now.as_unix(),
+        "exp": now.plus(LIFETIME).as_unix(),
+    });
+    sign_compact(signer, Map::new(), claims.to_string().as_bytes()).map(Secret::new)
+}
+
+/// A client secret that is no text that was given out, but a JWT about the client. A server that takes such secrets may let them live for months, so that
+/// they can be made by hand; one that is made for each request lives as long as an assertion does.
+///
+/// # Errors
+///
+/// `Misuse` if whoever holds the key does not sign.
+pub(super) fn signed_secret(signer: &dyn Sign, client_id: &str, says: &SignedSecret, now: Timestamp) -> Result<Secret, Misuse> {
+    let claims = json!({
+        "iss": says.issuer,
+        "sub": client_id,
+        "aud": says.audience,
         "iat": now.as_unix(),
         "exp": now.plus(LIFETIME).as_unix(),
     });

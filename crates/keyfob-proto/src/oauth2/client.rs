@@ -254,13 +254,14 @@ impl Client {
         match (self.shared.settings.client_auth, &self.shared.app.client_secret, self.shared.basic) {
             (ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret, _, true) => Identification::Header,
             (ClientAuth::Post, Some(secret), _) => Identification::IdAndSecret(secret),
+            (ClientAuth::SignedSecret, ..) => Identification::IdAndSigned,
             // RFC 7521 §4.2: the assertion says who it is; it is added when the request is sent.
             (ClientAuth::SecretJwt, Some(_), _) | (ClientAuth::PrivateKeyJwt, ..) => Identification::Assertion,
             (ClientAuth::None | ClientAuth::Tls, ..) | (_, None, _) | (_, _, false) => Identification::Id,
         }
     }
 
-    /// That there is a key where the settings want one, for `private_key_jwt` and request objects: for whoever would rather know before the person is
+    /// That there is a key where the settings want one, for `private_key_jwt`, signed secrets and request objects: for whoever would rather know before the person is
     /// asked than after.
     ///
     /// # Errors
@@ -269,6 +270,7 @@ impl Client {
     pub fn check_key(&self) -> Result<(), Misuse> {
         match (self.shared.settings.client_auth, &self.signer) {
             (ClientAuth::PrivateKeyJwt, None) => Err(no_key("assertions")),
+            (ClientAuth::SignedSecret, None) => Err(no_key("its client secret")),
             (_, None) if self.shared.settings.request_object => Err(no_key("requests")),
             _ => Ok(()),
         }
@@ -276,7 +278,7 @@ impl Client {
 
     /// Whether its requests have its id among their parameters.
     pub(crate) fn is_named_in_body(&self) -> bool {
-        matches!(self.identification(), Identification::IdAndSecret(_) | Identification::Id)
+        matches!(self.identification(), Identification::IdAndSecret(_) | Identification::IdAndSigned | Identification::Id)
     }
 
     /// Whether this app can prove who it is (RFC 6749 §2.1).
@@ -285,7 +287,7 @@ impl Client {
             ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret | ClientAuth::Post | ClientAuth::SecretJwt => {
                 self.shared.app.client_secret.is_some()
             }
-            ClientAuth::PrivateKeyJwt => self.signer.is_some(),
+            ClientAuth::PrivateKeyJwt | ClientAuth::SignedSecret => self.signer.is_some(),
             ClientAuth::Tls => true,
             ClientAuth::None => false,
         }
@@ -347,9 +349,12 @@ impl Client {
                     if kind == TokenBody::Json { "JSON" } else { "a query" },
                 ));
             }
+            Identification::IdAndSigned if kind != TokenBody::Form => {
+                return Err(Misuse::new("token requests as forms, for a client that signs its secret when they are sent", "another body"));
+            }
             Identification::Header | Identification::Assertion => [None, None],
             Identification::IdAndSecret(secret) => [Some(("client_id", id)), Some(("client_secret", secret.expose()))],
-            Identification::Id => [Some(("client_id", id)), None],
+            Identification::Id | Identification::IdAndSigned => [Some(("client_id", id)), None],
         };
         let who = who.into_iter().flatten().map(|(name, value)| (Value::Plain(name), Value::Any(value)));
         let body = body.into_iter().map(|(name, value)| (name.into(), value.into()));
@@ -370,7 +375,7 @@ impl Client {
                 if kind == TokenBody::Query { request.asking(&form.into_text())? } else { request.in_query(&form.into_text())? }
             }
         };
-        request.wants_assertion = matches!(identification, Identification::Assertion);
+        request.wants_assertion = matches!(identification, Identification::Assertion | Identification::IdAndSigned);
         Ok(request)
     }
 }
@@ -381,6 +386,8 @@ enum Identification<'a> {
     Header,
     /// Id and secret among the parameters.
     IdAndSecret(&'a Secret),
+    /// The id among the parameters, and a secret that is signed when the request is sent.
+    IdAndSigned,
     /// The id among the parameters, and nothing that proves it there.
     Id,
     /// An assertion.

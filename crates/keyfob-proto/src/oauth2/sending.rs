@@ -1,11 +1,11 @@
-//! What is made fresh for each sending of a request: an assertion about the client (RFC 7523), and the proof that we hold the key our tokens are
+//! What is made fresh for each sending of a request: an assertion about the client (RFC 7523), or a secret that is one, and the proof that we hold the key our tokens are
 //! bound to (DPoP, RFC 9449). A step knows neither when it is sent nor how often; so these are no part of it.
 
 use http::Uri;
 
-use super::assertion::{CLIENT_ASSERTION_TYPE, client_assertion};
+use super::assertion::{CLIENT_ASSERTION_TYPE, client_assertion, signed_secret};
 use super::authorize::no_key;
-use super::client::Client;
+use super::client::{Client, Shared};
 use super::dpop;
 use super::settings::ClientAuth;
 use crate::entropy::Entropy;
@@ -43,8 +43,13 @@ impl Client {
     pub fn sending(&self, request: &Outgoing, nonce: Option<&str>, now: Timestamp, entropy: &dyn Entropy) -> Result<Outgoing, Misuse> {
         let mut outgoing = request.clone();
         if outgoing.wants_assertion {
-            let assertion = self.assertion(now, entropy)?;
-            outgoing = outgoing.more_form(&[("client_assertion_type", CLIENT_ASSERTION_TYPE), ("client_assertion", assertion.expose())]);
+            outgoing = if self.shared.settings.client_auth == ClientAuth::SignedSecret {
+                let secret = self.signed_secret(now)?;
+                outgoing.more_form(&[(self.shared.settings.name_of("client_secret"), secret.expose())])
+            } else {
+                let assertion = self.assertion(now, entropy)?;
+                outgoing.more_form(&[("client_assertion_type", CLIENT_ASSERTION_TYPE), ("client_assertion", assertion.expose())])
+            };
         }
         if let Some(key) = self.proof_key.as_ref().filter(|_| self.gives_tokens(request.uri())) {
             let proof = key.proof(request.method(), request.uri(), nonce, None, now, entropy)?;
@@ -62,6 +67,15 @@ impl Client {
             (ClientAuth::PrivateKeyJwt, _, Some(signer)) => sign(&**signer),
             _ => Err(no_key("assertions")),
         }
+    }
+
+    fn signed_secret(&self, now: Timestamp) -> Result<Secret, Misuse> {
+        let Shared { settings, app, .. } = &*self.shared;
+        let says = settings.signed_secret.as_ref();
+        let says =
+            says.ok_or_else(|| Misuse::new("what a signed client secret says (signed_secret) in the provider's settings", "nothing"))?;
+        let signer = self.signer.as_deref().ok_or_else(|| no_key("its client secret"))?;
+        signed_secret(signer, &app.client_id, says, now)
     }
 
     /// RFC 9449 §5: a proof goes with whatever is answered by tokens.

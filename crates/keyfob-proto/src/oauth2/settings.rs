@@ -58,6 +58,8 @@ pub struct Settings {
     pub discovered: bool,
     /// How the client says who it is at the token endpoint (§2.3). An app without a secret always sends its id in the body.
     pub client_auth: ClientAuth,
+    /// What a client secret says that we sign ourselves, with [`ClientAuth::SignedSecret`].
+    pub signed_secret: Option<SignedSecret>,
     /// What token requests look like.
     pub token_body: TokenBody,
     /// Proof key (RFC 7636). `S256` unless a provider file says otherwise, with its source.
@@ -125,6 +127,7 @@ impl Settings {
             dpop_algorithms: Algorithms::of([Algorithm::ES256]),
             discovered: false,
             client_auth: ClientAuth::Basic,
+            signed_secret: None,
             token_body: TokenBody::Form,
             pkce: Pkce::S256,
             scopes: Vec::new(),
@@ -198,6 +201,9 @@ pub enum ClientAuth {
     BasicSecret,
     /// `client_secret_post`: id and secret in the body (§2.3.1).
     Post,
+    /// As `Post`, but the secret is a JWT about the client that is signed with a key of ours, anew for each request: what it says is in
+    /// [`Settings::signed_secret`]. See [`Client::with_key`](super::Client::with_key).
+    SignedSecret,
     /// `client_secret_jwt`: an assertion signed with the secret (OpenID Connect Core §9).
     SecretJwt,
     /// `private_key_jwt`: an assertion signed with a key of ours (RFC 7523 §2.2). See [`Client::with_key`](super::Client::with_key).
@@ -206,6 +212,15 @@ pub enum ClientAuth {
     Tls,
     /// `none`: a public client sends its id alone (§3.2.1).
     None,
+}
+
+/// What a client secret says that we sign ourselves, beside the client (`sub`) and its time (`iat`, `exp`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedSecret {
+    /// `iss`: whose key signs, as the server knows them.
+    pub issuer: String,
+    /// `aud`: whom it is for, as the server calls itself.
+    pub audience: String,
 }
 
 /// Whether tokens are bound to a key of ours (DPoP, RFC 9449): a stolen one is worth nothing then.

@@ -8,7 +8,7 @@ use super::protocol::{check_pointer, endpoint, plain_pairs, section, to_json};
 use super::reader::Table;
 use crate::nearest;
 use crate::provider::Kind;
-use crate::spec::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec};
+use crate::spec::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec, SignedSecretSpec};
 
 /// How a client can say who it is, by the names of the registry (OpenID Connect Core §9, RFC 8705) where they are not a bare word.
 const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
@@ -16,6 +16,7 @@ const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
     ("basic-raw", ClientAuth::BasicRaw),
     ("basic-secret", ClientAuth::BasicSecret),
     ("post", ClientAuth::Post),
+    ("signed-secret", ClientAuth::SignedSecret),
     ("client_secret_jwt", ClientAuth::SecretJwt),
     ("private_key_jwt", ClientAuth::PrivateKeyJwt),
     ("tls", ClientAuth::Tls),
@@ -60,6 +61,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         request_object: table.flag("request_object").unwrap_or(false),
         dpop: table.flag("dpop").unwrap_or(false),
         client_auth,
+        signed_secret: table.table("signed_secret").and_then(|signed| self::signed_secret(signed, fields)),
         token_body,
         pin: table.table("pin").and_then(|pin| self::pin(pin, fields)),
         renewal: table.table("renewal").and_then(|renewal| self::renewal(renewal, fields)),
@@ -157,6 +159,14 @@ fn token_type(table: &Table<'_>) -> Option<String> {
     Some(word.value)
 }
 
+/// `[oauth2.signed_secret]`: what the app signs in the place of a secret.
+fn signed_secret(table: Table<'_>, fields: &[&str]) -> Option<SignedSecretSpec> {
+    let issuer = table.required("issuer").and_then(|text| table.reader.template(&text, fields));
+    let audience = table.required("audience");
+    table.finish();
+    Some(SignedSecretSpec { issuer: issuer?, audience: audience?.value })
+}
+
 /// `[oauth2.renewal]`: by the access token itself.
 fn renewal(table: Table<'_>, fields: &[&str]) -> Option<RenewalSpec> {
     let grant_type = table.required("grant_type").map(|text| text.value);
@@ -217,6 +227,16 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     // An issuer may have the endpoint in its metadata.
     if spec.par_required && spec.at.par.is_none() && kind != Kind::Oidc {
         wrong("par_required", "oauth2.par_required without endpoints.par");
+    }
+    let is_signed = spec.client_auth == Some(ClientAuth::SignedSecret);
+    if is_signed && table.get("signed_secret").is_none() {
+        wrong("client_auth", "oauth2.client_auth = \"signed-secret\" without oauth2.signed_secret, which says what is signed");
+    }
+    if is_signed && spec.token_body != TokenBody::Form {
+        wrong("token_body", "oauth2.token_body is no form, with a client_auth that is signed when one is sent");
+    }
+    if !is_signed {
+        wrong("signed_secret", "oauth2.signed_secret without client_auth = \"signed-secret\"");
     }
     if matches!(spec.client_auth, Some(ClientAuth::SecretJwt | ClientAuth::PrivateKeyJwt)) {
         if !has_issuer {

@@ -9,7 +9,7 @@ use keyfob_proto::{
     AccountBase, Api, App, Attach, Endpoint, Error, Flow, HostPattern, Limits, Misuse, Origin, Settings, Signal, Template, oauth1,
 };
 
-pub(crate) use self::oauth2::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec};
+pub(crate) use self::oauth2::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec, SignedSecretSpec};
 
 use crate::pages::Pages;
 use crate::provider::{Moves, Provider, Status};

@@ -3,7 +3,7 @@
 
 use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::metadata::{Metadata, Preferences};
-use keyfob_proto::oauth2::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Settings, TokenBody, TokenError};
+use keyfob_proto::oauth2::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Settings, SignedSecret, TokenBody, TokenError};
 use keyfob_proto::{App, Endpoint, Error, Misuse, Template};
 
 use super::fill;
@@ -19,6 +19,7 @@ pub(crate) struct OAuth2Spec {
     pub(crate) request_object: bool,
     pub(crate) dpop: bool,
     pub(crate) client_auth: Option<ClientAuth>,
+    pub(crate) signed_secret: Option<SignedSecretSpec>,
     pub(crate) token_body: TokenBody,
     pub(crate) pin: Option<PinSpec>,
     pub(crate) renewal: Option<RenewalSpec>,
@@ -54,6 +55,19 @@ pub(crate) struct Endpoints {
     pub(crate) par: Option<Template>,
     pub(crate) userinfo: Option<Template>,
     pub(crate) end_session: Option<Template>,
+}
+
+/// `[oauth2.signed_secret]`.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedSecretSpec {
+    pub(crate) issuer: Template,
+    pub(crate) audience: String,
+}
+
+impl SignedSecretSpec {
+    fn settings(&self, field: &dyn Fn(&str) -> Option<String>) -> Result<SignedSecret, Misuse> {
+        Ok(SignedSecret { issuer: self.issuer.render(field)?, audience: self.audience.clone() })
+    }
 }
 
 /// `[oauth2.pin]`.
@@ -152,6 +166,7 @@ impl OAuth2Spec {
             request_object: self.request_object || known.request_object,
             dpop: if self.dpop { Dpop::Wanted } else { known.dpop },
             id_token_algorithms: self.id_token_algorithms.clone().unwrap_or(known.id_token_algorithms),
+            signed_secret: self.signed_secret.as_ref().map(|signed| signed.settings(field)).transpose()?,
             token_body: self.token_body,
             scope_separator: self.scope_separator.clone(),
             response_type: self.response_type,

@@ -22,7 +22,12 @@ impl File {
                     let meaning = "the app shows a certificate (RFC 8705)";
                     return Some(format!("oauth2.client_auth = \"tls\" says that {meaning}, {NOT_PLAYED}: {WITHOUT}"));
                 }
-                ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret | ClientAuth::Post | ClientAuth::None => return None,
+                ClientAuth::Basic
+                | ClientAuth::BasicRaw
+                | ClientAuth::BasicSecret
+                | ClientAuth::Post
+                | ClientAuth::SignedSecret
+                | ClientAuth::None => return None,
             }
         };
         Some(format!("{key} says that {meaning}, {NOT_PLAYED}: {WITHOUT}, or try that with acme, the sandbox's own provider"))

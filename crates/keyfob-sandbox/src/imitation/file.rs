@@ -129,6 +129,7 @@ pub(super) enum Callback {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct OAuth2 {
     pub(super) client_auth: ClientAuth,
+    pub(super) signed_secret: Option<SignedSecret>,
     pub(super) token_body: TokenBody,
     pub(super) renewal: Option<Renewal>,
     pub(super) pin: Option<Pin>,
@@ -161,6 +162,7 @@ impl Default for OAuth2 {
     fn default() -> Self {
         Self {
             client_auth: ClientAuth::default(),
+            signed_secret: None,
             token_body: TokenBody::default(),
             renewal: None,
             pin: None,
@@ -198,6 +200,7 @@ pub(super) enum ClientAuth {
     BasicRaw,
     BasicSecret,
     Post,
+    SignedSecret,
     None,
     // By the names of their registry, and not imitated.
     #[serde(rename = "client_secret_jwt")]
@@ -205,6 +208,13 @@ pub(super) enum ClientAuth {
     #[serde(rename = "private_key_jwt")]
     PrivateKeyJwt,
     Tls,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignedSecret {
+    pub(super) issuer: String,
+    pub(super) audience: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -18,6 +18,7 @@ mod person;
 mod place;
 mod renewal;
 mod shape;
+mod signed_secret;
 mod token;
 
 use std::collections::BTreeMap;
@@ -429,7 +430,8 @@ impl Imitated {
         }
         file.fill_actions();
         let secret = match (file.kind, file.oauth2.client_auth) {
-            (Kind::OAuth2, file::ClientAuth::None) => String::new(),
+            // Nothing was given out, or what is sent is made each time.
+            (Kind::OAuth2, file::ClientAuth::None | file::ClientAuth::SignedSecret) => String::new(),
             // Where it is a name of Basic, no colon is in it (RFC 7617 §2).
             (Kind::OAuth2, file::ClientAuth::BasicSecret) => client_secret.replace(':', "-"),
             _ => client_secret.to_owned(),
@@ -447,6 +449,9 @@ impl Imitated {
             redirect_uris: vec!["http://localhost/callback".into()],
             ..Registration::default()
         };
+        if file.oauth2.client_auth == file::ClientAuth::SignedSecret {
+            app.fields.insert("private_key".to_owned(), signed_secret::private_key());
+        }
         app.fields.extend(app_key.iter().map(|key| ("private_key".to_owned(), key.private.clone())));
         let mut hosts = Hosts::default();
         let places = Places::read(&file, &app, &mut hosts)?;

@@ -162,6 +162,11 @@ impl Imitated {
                 list.fixed(name("client_secret"), secret)
             }
             ClientAuth::None => list.fixed(name("client_id"), id),
+            ClientAuth::SignedSecret => {
+                list.fixed(name("client_id"), id)?;
+                let secret = list.one(name("client_secret"))?;
+                self.signed_by_the_app(&secret)
+            }
             ClientAuth::SecretJwt | ClientAuth::PrivateKeyJwt | ClientAuth::Tls => Err("a way that is not imitated".into()),
         }
     }

@@ -60,7 +60,7 @@ impl Imitated {
         let places = &self.places;
         let url = |place: &Option<super::Place>| place.as_ref().map(|place| self.here(place));
         let method = match self.file.oauth2.client_auth {
-            ClientAuth::Post => "client_secret_post",
+            ClientAuth::Post | ClientAuth::SignedSecret => "client_secret_post",
             ClientAuth::None => "none",
             ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret => "client_secret_basic",
             // They are refused before anybody can ask.

@@ -44,11 +44,8 @@ pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stag
 fn played(provider: &Provider, sandbox: &Sandbox) -> (Provider, Option<App>) {
     let Some((_, demo)) = sandbox.apps().into_iter().find(|(name, _)| *name == provider.name) else { return (provider.clone(), None) };
     let Some(origin) = Origin::parse(&sandbox.origin(&demo.service)) else { return (provider.clone(), None) };
-    let app = App {
-        client_id: demo.client_id,
-        client_secret: Some(demo.client_secret).filter(|secret| !secret.is_empty()).map(Secret::new),
-        fields: demo.fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect(),
-        ..App::default()
-    };
+    let client_secret = Some(demo.client_secret).filter(|secret| !secret.is_empty()).map(Secret::new);
+    let mut app = App { client_id: demo.client_id, client_secret, ..App::default() };
+    demo.fields.into_iter().for_each(|(name, value)| app.set(&name, Secret::new(value)));
     (provider.at_origin(&origin), Some(app))
 }

@@ -225,10 +225,11 @@ pub(super) const OAUTH2: Section = Section {
     keys: &[
         key(
             "client_auth",
-            OneOf(&["basic", "basic-raw", "basic-secret", "post", "client_secret_jwt", "private_key_jwt", "tls", "none"]),
-            "How the app says who it is at the token endpoint; `basic-raw` does not encode id and secret first; `basic-secret` has the secret as the name, with an empty password, and says no id; needed but for `oidc`",
+            OneOf(&["basic", "basic-raw", "basic-secret", "post", "signed-secret", "client_secret_jwt", "private_key_jwt", "tls", "none"]),
+            "How the app says who it is at the token endpoint; `basic-raw` does not encode id and secret first; `basic-secret` has the secret as the name, with an empty password, and says no id; `signed-secret` is as `post`, with a secret that the app signs with its own key for each request; needed but for `oidc`",
             "\"post\"",
         ),
+        key("signed_secret", Table(&SIGNED_SECRET), "What such a secret says; needed with `client_auth = \"signed-secret\"`", ""),
         key("pkce", OneOf(&["s256", "off"]), "Proof key (RFC 7636)", "\"off\"").or("`s256`"),
         key("pkce_reason", Text, "Why there is none; needed with `pkce = \"off\"`", "\"not documented\""),
         key(
@@ -299,6 +300,16 @@ pub(super) const TOKEN_ERROR: Section = Section {
         key("message", Pointer, "Where the sentence is", "\"/errmsg\""),
         key("none", Values, "Codes that mean that all is well", "[0]"),
         key("invalid_grant", Values, "Codes that mean that the code or the refresh token is not good any more", "[40029, 42002]").needed(),
+    ],
+};
+
+pub(super) const SIGNED_SECRET: Section = Section {
+    path: "oauth2.signed_secret",
+    heading: "[oauth2.signed_secret]",
+    about: "The client secret is a JWT, signed with the app's own key (`private_key`, `private_key_id`) and good for a minute. Beside these it says the client id (`sub`) and when it was made and ends (`iat`, `exp`).",
+    keys: &[
+        key("issuer", Template, "`iss`: whose key it is; a template over the app's fields", "\"{team_id}\"").needed(),
+        key("audience", Text, "`aud`: whom it is for", "\"https://hub.example\"").needed(),
     ],
 };
 

@@ -107,6 +107,7 @@ fn sections() -> Vec<&'static Section> {
         &keys::REDIRECT,
         &keys::OAUTH1,
         &keys::OAUTH2,
+        &keys::SIGNED_SECRET,
         &keys::TOKEN_ERROR,
         &keys::RENEWAL,
         &keys::PIN,
