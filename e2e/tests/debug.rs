@@ -90,6 +90,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "Account",
             "Answer",
             "Approved",
+            "Asked",
             "BackchannelLogin",
             "Call",
             "CallBody",
@@ -104,6 +105,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
             "Mask",
             "MemoryStore",
             "Pending",
+            "PendingDeviceLogin",
             "PendingLogin",
             "Session",
             "Token",
@@ -269,7 +271,8 @@ impl Everything {
     }
 
     fn read(&mut self, value: &Value) {
-        const SECRET: [&str; 9] = ["access", "refresh", "secret", "state", "verifier", "nonce", "client_secret", "api_key", "ready_token"];
+        const SECRET: [&str; 10] =
+            ["access", "refresh", "secret", "state", "verifier", "nonce", "client_secret", "api_key", "ready_token", "device_code"];
         match value {
             Value::Object(members) => {
                 for (name, value) in members {
@@ -325,7 +328,11 @@ async fn log_in(library: &Library, name: &str, all: &mut Everything) {
             flow.backchannel_authentication = Some(Endpoint::parse(&format!("{origin}/bc-authorize")).expect("an endpoint"));
         }
         let login = keyfob::login::DeviceLogin::begin(&library.keyfob, &settings, &app, "elsewhere", vec![]).await;
-        all.hold("DeviceLogin", login.expect("a code"));
+        let mut login = login.expect("a code");
+        all.learn(&login.stored());
+        all.hold("PendingDeviceLogin", login.stored());
+        all.hold("Asked", login.ask().await.expect("not yet"));
+        all.hold("DeviceLogin", login);
         let request = BackchannelRequest::new(Hint::Login("robin@sandbox.invalid".to_owned()), AccessRequest::scopes(["openid"]));
         let login = keyfob::login::BackchannelLogin::begin(&library.keyfob, &settings, &app, "asked", &request).await;
         all.hold("BackchannelLogin", login.expect("somebody is asked"));

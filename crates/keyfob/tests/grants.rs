@@ -4,15 +4,15 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Served, app, endpoint, json, keyfob, provider};
-use keyfob::login::{client_credentials, exchanged, jwt_bearer, token_exchange};
+use keyfob::login::{Asked, client_credentials, exchanged, jwt_bearer, token_exchange};
 use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _};
 use keyfob::proto::oauth2::{AccessRequest, ClientAuth, Dpop, TokenExchangeRequest, TokenType};
-use keyfob::proto::{App, Flow, Secret, Settings, TokenSet};
-use keyfob::{DeviceLogin, Error, Grant, Keyfob};
+use keyfob::proto::{App, Flow, Secret, Settings, Timestamp, TokenSet};
+use keyfob::{Clock, DeviceLogin, Error, Grant, HyperTransport, Keyfob, MemoryStore, OsEntropy};
 use keyfob_sandbox::Sandbox;
 
 const CODE: &str = r#"{"device_code":"device-1","user_code":"WDJB-MJHT","verification_uri":"https://login.example/device","expires_in":600,
@@ -100,6 +100,48 @@ async fn giving_up_asks_no_more() {
     drop(login);
     assert_eq!(server.asked("POST /token"), 0, "the first question comes after an interval");
     assert!(keyfob.store().account("pretend").await.unwrap().is_none());
+}
+
+/// A page that is asked for every few seconds, each time by another program perhaps: what is kept between two questions is all there is.
+#[tokio::test]
+async fn a_device_login_goes_on_from_what_was_kept_and_is_asked_about_at_its_own_pace() {
+    let (server, settings) = device(vec![refused("slow_down"), json("200 OK", TOKENS)]).await;
+    let clock = Arc::new(Moved::default());
+    let keyfob = Keyfob::with(
+        Arc::new(MemoryStore::new()),
+        Arc::new(HyperTransport::builder().loopback_only(true).build().unwrap()),
+        clock.clone(),
+        Arc::new(OsEntropy),
+    );
+    let mut kept = begin(&keyfob, &settings).await.stored();
+    let mut ask = async |after: i64| {
+        clock.0.fetch_add(after, Ordering::SeqCst);
+        // As a store has it.
+        let text = serde_json::to_string(&kept).unwrap();
+        let mut login = DeviceLogin::resume(&keyfob, &settings, &app(), serde_json::from_str(&text).unwrap()).unwrap();
+        let asked = login.ask().await.unwrap();
+        kept = login.stored();
+        (asked, server.asked("POST /token"))
+    };
+    assert!(matches!(ask(0).await, (Asked::Waits(_), 0)), "not before the interval is over");
+    assert!(matches!(ask(2).await, (Asked::Waits(_), 1)));
+    assert!(matches!(ask(3).await, (Asked::Waits(_), 1)), "slow_down is five seconds more (RFC 8628 §3.5), also for whoever goes on");
+    let (Asked::Approved(approved), 2) = ask(4).await else { panic!("approved") };
+    assert!(keyfob.store().account("pretend").await.unwrap().is_none(), "nothing is kept yet");
+    assert_eq!(approved.keep_new().await.unwrap().account.tokens.refresh_token().unwrap().expose(), "refresh-1");
+    let mut elsewhere = settings.clone();
+    elsewhere.provider = "other".into();
+    assert!(DeviceLogin::resume(&keyfob, &elsewhere, &app(), kept).is_err(), "another provider's settings");
+}
+
+/// The system's clock, moved.
+#[derive(Default)]
+struct Moved(AtomicI64);
+
+impl Clock for Moved {
+    fn now(&self) -> Timestamp {
+        keyfob::SystemClock.now().plus(self.0.load(Ordering::SeqCst))
+    }
 }
 
 #[tokio::test]

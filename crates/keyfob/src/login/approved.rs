@@ -3,13 +3,14 @@
 use http::Response;
 use keyfob_proto::oauth2::{self, dpop};
 use keyfob_proto::oidc::{IdToken, UserInfo, UserInfoRequest};
-use keyfob_proto::{Endpoint, Flow, OAuth2Tokens, Outgoing, Received, TokenSet};
+use keyfob_proto::{App, Endpoint, Flow, OAuth2Tokens, Outgoing, Received, Settings, TokenSet};
 
+use super::LoggedIn;
 use super::keep::Place;
-use super::{LoggedIn, Login};
 use crate::back_channel::Side;
 use crate::error::Error;
 use crate::id_token::Verifier;
+use crate::keyfob::Keyfob;
 use crate::person;
 
 /// What somebody approved: tokens, and whose they are. Nothing of it is kept yet. A program that links accounts to people looks here whether this
@@ -29,17 +30,17 @@ use crate::person;
 /// Its tokens are here and nowhere else: what drops it, or the future that keeps it, leaves them to live on at the provider.
 #[must_use = "what is not kept is forgotten"]
 pub struct Approved {
-    login: Login,
-    client: Option<oauth2::Client>,
-    received: Received,
-    id_token: Option<IdToken>,
+    pub(super) keyfob: Keyfob,
+    pub(super) settings: Settings,
+    pub(super) app: App,
+    pub(super) account: String,
+    pub(super) requested_scopes: Vec<String>,
+    pub(super) client: Option<oauth2::Client>,
+    pub(super) received: Received,
+    pub(super) id_token: Option<IdToken>,
 }
 
 impl Approved {
-    pub(super) fn new(login: Login, client: Option<oauth2::Client>, received: Received, id_token: Option<IdToken>) -> Self {
-        Self { login, client, received, id_token }
-    }
-
     /// Who the person is, where the provider says so: verified. See [`LoggedIn::id_token`].
     pub fn id_token(&self) -> Option<&IdToken> {
         self.id_token.as_ref()
@@ -47,7 +48,7 @@ impl Approved {
 
     /// Whose account it would be at the provider, also where nobody can verify it; as [`Account::person`](crate::Account::person) has it.
     pub fn person(&self) -> Option<[&str; 3]> {
-        person::of(&self.login.settings.provider, &self.received.tokens, &self.received.kept)
+        person::of(&self.settings.provider, &self.received.tokens, &self.received.kept)
     }
 
     /// What the provider tells about the person beyond the ID token (OpenID Connect Core §5.3): about the person of that ID token, or it is refused
@@ -57,7 +58,7 @@ impl Approved {
     ///
     /// `Misbehaved` for everything that [`UserInfo::judge`] refuses, `Transport`.
     pub async fn userinfo(&self) -> Result<Option<UserInfo>, Error> {
-        let Login { keyfob, settings, app, .. } = &self.login;
+        let Self { keyfob, settings, app, .. } = self;
         let (Flow::OAuth2(flow), TokenSet::OAuth2(tokens), Some(id_token)) = (&settings.flow, &self.received.tokens, &self.id_token) else {
             return Ok(None);
         };
@@ -74,7 +75,7 @@ impl Approved {
     /// (RFC 9449 §9).
     async fn ask(&self, flow: &oauth2::Settings, tokens: &OAuth2Tokens, question: &UserInfoRequest) -> Result<Response<Vec<u8>>, Error> {
         let Some(stored) = &tokens.proof_key else { return self.send(flow, question.request()).await };
-        let keyfob = &self.login.keyfob;
+        let keyfob = &self.keyfob;
         let (key, origin) = (keyfob.proof_key(flow, stored)?, question.request().origin());
         let mut nonce = origin.as_ref().and_then(|origin| keyfob.nonces().of(Side::Resource, origin));
         let mut repeats = false;
@@ -95,8 +96,8 @@ impl Approved {
     /// To where the issuer's own document says that it is (F4), or the settings do.
     async fn send(&self, flow: &oauth2::Settings, request: &Outgoing) -> Result<Response<Vec<u8>>, Error> {
         match flow.issuer.as_deref().filter(|_| flow.discovered) {
-            Some(issuer) => self.login.keyfob.exchange_from(&Endpoint::parse(issuer)?, request).await,
-            None => self.login.keyfob.exchange(request).await,
+            Some(issuer) => self.keyfob.exchange_from(&Endpoint::parse(issuer)?, request).await,
+            None => self.keyfob.exchange(request).await,
         }
     }
 
@@ -106,9 +107,9 @@ impl Approved {
     ///
     /// `TakenName` if the name has become another provider's, `NotKept` if the store fails: then the provider is asked to forget the tokens.
     pub async fn keep(self) -> Result<LoggedIn, Error> {
-        let Self { login, client, received, id_token } = self;
-        let place = Place { keyfob: &login.keyfob, settings: &login.settings, client_id: &login.app.client_id, name: &login.account };
-        place.keep(client.as_ref(), login.requested_scopes.clone(), received, id_token).await
+        let Self { keyfob, settings, app, account, requested_scopes, client, received, id_token } = self;
+        let place = Place { keyfob: &keyfob, settings: &settings, client_id: &app.client_id, name: &account };
+        place.keep(client.as_ref(), requested_scopes, received, id_token).await
     }
 
     /// Keeps the account where there is none, and takes no other one's place: for whoever may add an account, and not replace one.
@@ -118,15 +119,15 @@ impl Approved {
     /// `Store` with [`StoreError::Conflict`](crate::StoreError::Conflict) if there is an account of that name by now; the tokens are not revoked, which at some
     /// providers would end that one's authorization, too. `NotKept`, as [`keep`](Self::keep).
     pub async fn keep_new(self) -> Result<LoggedIn, Error> {
-        let Self { login, client, received, id_token } = self;
-        let place = Place { keyfob: &login.keyfob, settings: &login.settings, client_id: &login.app.client_id, name: &login.account };
-        place.keep_new(client.as_ref(), login.requested_scopes.clone(), received, id_token).await
+        let Self { keyfob, settings, app, account, requested_scopes, client, received, id_token } = self;
+        let place = Place { keyfob: &keyfob, settings: &settings, client_id: &app.client_id, name: &account };
+        place.keep_new(client.as_ref(), requested_scopes, received, id_token).await
     }
 }
 
 /// Without what was approved.
 impl std::fmt::Debug for Approved {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Approved").field("login", &self.login).finish_non_exhaustive()
+        f.debug_struct("Approved").field("provider", &self.settings.provider).field("account", &self.account).finish_non_exhaustive()
     }
 }

@@ -27,15 +27,7 @@ pub(super) async fn decided(
     pause: impl AsyncFn(Duration),
 ) -> Result<Received, Error> {
     loop {
-        let mut step = tell(Heard::Nothing, keyfob.now())?;
-        if let Step::Send(request) = step {
-            step = match keyfob.ask_server(client, &request).await {
-                Ok(answer) => tell(Heard::Answer(&answer), keyfob.now())?,
-                Err(Error::Protocol(ProtoError::Transport(failure))) => tell(Heard::Failure(failure), keyfob.now())?,
-                Err(error) => return Err(error),
-            };
-        }
-        match step {
+        match asked(keyfob, client, &mut tell).await? {
             Step::Done(received) => return Ok(received),
             Step::WaitUntil(then) => {
                 // At least a second: a clock that stands still must not make this a storm.
@@ -44,5 +36,22 @@ pub(super) async fn decided(
             }
             Step::Send(_) => return Err(Misuse::new("a question, then an answer", "two questions").into()),
         }
+    }
+}
+
+/// Asks once, if it is time to.
+pub(super) async fn asked(
+    keyfob: &Keyfob,
+    client: &oauth2::Client,
+    tell: &mut impl FnMut(Heard<'_>, Timestamp) -> Result<Step, ProtoError>,
+) -> Result<Step, Error> {
+    let request = match tell(Heard::Nothing, keyfob.now())? {
+        Step::Send(request) => request,
+        step => return Ok(step),
+    };
+    match keyfob.ask_server(client, &request).await {
+        Ok(answer) => Ok(tell(Heard::Answer(&answer), keyfob.now())?),
+        Err(Error::Protocol(ProtoError::Transport(failure))) => Ok(tell(Heard::Failure(failure), keyfob.now())?),
+        Err(error) => Err(error),
     }
 }

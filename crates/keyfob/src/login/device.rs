@@ -1,11 +1,12 @@
 //! Logging in on another device (RFC 8628): no browser here, a code to enter there.
 
-use keyfob_proto::oauth2::{self, AccessRequest};
+use keyfob_proto::oauth2::{self, AccessRequest, Step};
 use keyfob_proto::{App, Flow, Misuse, Received, Settings, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use super::LoggedIn;
-use super::decided::{Heard, decided};
+use super::decided::{Heard, asked, decided};
 use super::keep::Place;
+use super::{Approved, LoggedIn};
 use crate::error::Error;
 use crate::keyfob::Keyfob;
 
@@ -27,6 +28,30 @@ pub struct DeviceLogin {
     account: String,
     requested_scopes: Vec<String>,
     login: oauth2::DeviceLogin,
+}
+
+/// A login on another device, as it is kept between two questions: by a web application, say, whose page asks. It holds the device code: seal it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PendingDeviceLogin {
+    /// The provider's name in the catalogue.
+    pub provider: String,
+    /// The account it will become.
+    pub account: String,
+    /// The scopes that were asked for.
+    pub requested_scopes: Vec<String>,
+    /// The code, and when it is asked about.
+    pub login: oauth2::DeviceLogin,
+}
+
+/// What a question brought.
+#[derive(Debug)]
+#[must_use = "tokens that are not kept live on at the provider, and nobody has them"]
+#[non_exhaustive]
+pub enum Asked {
+    /// Nobody has decided. There is no question before then.
+    Waits(Timestamp),
+    /// Somebody said yes. Nothing of it is kept yet.
+    Approved(Box<Approved>),
 }
 
 impl DeviceLogin {
@@ -87,14 +112,69 @@ impl DeviceLogin {
         place.approved(&self.client, &self.app, self.requested_scopes.clone(), received).await
     }
 
+    /// The part that a store keeps between two questions.
+    pub fn stored(&self) -> PendingDeviceLogin {
+        let Self { account, requested_scopes, login, settings, .. } = self;
+        let (account, requested_scopes, login) = (account.clone(), requested_scopes.clone(), login.clone());
+        PendingDeviceLogin { provider: settings.provider.clone(), account, requested_scopes, login }
+    }
+
+    /// Goes on with a login that a store kept.
+    ///
+    /// # Errors
+    ///
+    /// `Misuse` if it is a login with another provider than these settings are of, or a key that is wanted is missing.
+    pub fn resume(keyfob: &Keyfob, settings: &Settings, app: &App, login: PendingDeviceLogin) -> Result<Self, Error> {
+        let PendingDeviceLogin { provider, account, requested_scopes, login } = login;
+        if provider != settings.provider {
+            let expected = format!("a login with \"{}\", whose settings these are", settings.provider);
+            return Err(Misuse::new(expected, format!("one with \"{provider}\"")).into());
+        }
+        // The tokens are bound to the key of the question that brings them, so each program that asks may have its own.
+        let client = keyfob.login_client(settings, app)?;
+        let (settings, app) = (settings.clone(), app.clone());
+        Ok(Self { keyfob: keyfob.clone(), settings, client, app, account, requested_scopes, login })
+    }
+
+    /// Asks once, if it is time to; for whoever does not stay to [`wait`](Self::wait). Keep [`stored`](Self::stored) again afterwards, also after an
+    /// error: it says when the next question may be asked. Of several who go on with one login, one may ask at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait), but for the store's.
+    pub async fn ask(&mut self) -> Result<Asked, Error> {
+        self.keyfob.prepare_to_verify(&self.settings, &self.app, &self.requested_scopes).await?;
+        let Self { keyfob, client, login, .. } = self;
+        let step = asked(keyfob, client, &mut telling(client, login)).await?;
+        match step {
+            Step::Done(received) => {
+                let Self { keyfob, settings, client, app, account, requested_scopes, .. } = self;
+                let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
+                let id_token = place.verified(client, app, &received).await?;
+                let (keyfob, settings, app, client) = (keyfob.clone(), settings.clone(), app.clone(), Some(client.clone()));
+                let (account, requested_scopes) = (account.clone(), requested_scopes.clone());
+                Ok(Asked::Approved(Box::new(Approved { keyfob, settings, app, account, requested_scopes, client, received, id_token })))
+            }
+            Step::WaitUntil(then) => Ok(Asked::Waits(then)),
+            Step::Send(_) => Err(Misuse::new("a question, then an answer", "two questions").into()),
+        }
+    }
+
     async fn decided(&mut self) -> Result<Received, Error> {
         let Self { keyfob, client, login, .. } = self;
-        let tell = |heard: Heard<'_>, now| match heard {
-            Heard::Nothing => login.step(client, now),
-            Heard::Answer(answer) => login.receive(client, answer, now),
-            Heard::Failure(failure) => login.unreachable(failure, now),
-        };
-        decided(keyfob, client, tell, tokio::time::sleep).await
+        decided(keyfob, client, telling(client, login), tokio::time::sleep).await
+    }
+}
+
+/// Tells the core's login what was heard.
+fn telling(
+    client: &oauth2::Client,
+    login: &mut oauth2::DeviceLogin,
+) -> impl FnMut(Heard<'_>, Timestamp) -> Result<Step, keyfob_proto::Error> {
+    move |heard, now| match heard {
+        Heard::Nothing => login.step(client, now),
+        Heard::Answer(answer) => login.receive(client, answer, now),
+        Heard::Failure(failure) => login.unreachable(failure, now),
     }
 }
 

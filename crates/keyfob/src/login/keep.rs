@@ -108,7 +108,7 @@ impl Place<'_> {
     }
 
     /// The ID token of a grant that has no authorization request, and so no nonce. Tokens beside one that is refused are revoked.
-    async fn verified(&self, client: &oauth2::Client, app: &App, received: &Received) -> Result<Option<IdToken>, Error> {
+    pub(super) async fn verified(&self, client: &oauth2::Client, app: &App, received: &Received) -> Result<Option<IdToken>, Error> {
         match (Verifier::of(self.keyfob, self.settings, app), &received.tokens) {
             (Some(verifier), TokenSet::OAuth2(tokens)) => {
                 let judged = verifier.login(tokens, &IdTokenTerms::default(), None).await;

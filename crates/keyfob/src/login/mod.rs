@@ -35,7 +35,7 @@ pub use approved::Approved;
 pub use asserted::{jwt_assertion, saml_assertion};
 pub use backchannel::BackchannelLogin;
 pub use client_credentials::client_credentials;
-pub use device::DeviceLogin;
+pub use device::{Asked, DeviceLogin, PendingDeviceLogin};
 pub use exchange::{exchanged, token_exchange};
 pub use jwt_bearer::jwt_bearer;
 use keep::Place;
@@ -244,7 +244,8 @@ impl Login {
     /// As [`finish`](Self::finish), but for the store's.
     pub async fn exchange(self, verified: Verified) -> Result<Approved, Error> {
         let (received, id_token, client) = self.exchanged(verified).await?;
-        Ok(Approved::new(self, client, received, id_token))
+        let Self { keyfob, settings, app, account, requested_scopes, .. } = self;
+        Ok(Approved { keyfob, settings, app, account, requested_scopes, client, received, id_token })
     }
 
     /// With the key that the login was begun with, where its tokens will be bound to one.
