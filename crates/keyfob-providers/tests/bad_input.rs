@@ -558,6 +558,14 @@ fn a_pin_is_a_verifier() {
 }
 
 #[test]
+fn where_people_enter_codes_there_is_somewhere_to_get_one() {
+    let text = GOOD.replace("[oauth2]", "[client.redirect]\ncode_only = true\n\n[oauth2]");
+    let told = problems(&text);
+    assert!(told.len() == 1 && told[0].to_string().contains("code_only without endpoints.device"), "{told:?}");
+    assert!(problems(&text.replace("[endpoints]", "[endpoints]\ndevice = \"https://hub.example/device\"")).is_empty());
+}
+
+#[test]
 fn a_missing_source_is_a_mistake() {
     let line = GOOD.lines().find(|line| line.starts_with("sources")).expect("there");
     let (_, _, message, hint) = only(line, "");

@@ -28,6 +28,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let sources = sources(&top);
     let deviations = deviations(&top);
     one_meaning(&top, tree);
+    codes_come_from_somewhere(&top, tree);
     let moves = moves(&top);
     let independent_client = top.text("independent_client").map(|text| text.value);
     let verified = top.get("verified").and_then(|_| top.date("verified"));
@@ -159,6 +160,22 @@ fn one_meaning(top: &Table<'_>, tree: &Node) {
     if let Some(oob) = oob.filter(|oob| matches!(oob.value, Content::Flag(true))) {
         let message = format!("client.redirect.oob with the deviation {}: the PIN is a verifier", Deviation::NoVerifier);
         top.reader.problem(oob.place, message, None);
+    }
+}
+
+/// Where people can only enter a code, there is somewhere to get one: in the file, or in what the issuer says of itself.
+fn codes_come_from_somewhere(top: &Table<'_>, tree: &Node) {
+    let code_only = tree.get("client").and_then(|client| client.get("redirect")?.get("code_only"));
+    let has = |name| tree.get("endpoints").and_then(|endpoints| endpoints.get(name)).is_some();
+    if let Some(code_only) = code_only.filter(|flag| matches!(flag.value, Content::Flag(true)))
+        && !has("device")
+        && !has("issuer")
+    {
+        top.reader.problem(
+            code_only.place,
+            "client.redirect.code_only without endpoints.device: there is nowhere to get a code".to_owned(),
+            None,
+        );
     }
 }
 
