@@ -10,6 +10,8 @@ pub enum Part {
     IdToken,
     /// Server metadata (RFC 8414, OpenID Connect Discovery).
     Metadata,
+    /// Server metadata that are signed (RFC 8414 §2.1): with the quirk `signed_metadata`.
+    SignedMetadata,
     /// Protected resource metadata (RFC 9728).
     ResourceMetadata,
     /// The key set (RFC 7517).
@@ -103,6 +105,12 @@ flaws! {
     Metadata {
         MetadataIssuer "`issuer` is somebody else"
         MetadataNoIssuer "`issuer` is missing"
+    }
+    SignedMetadata {
+        SignedMetadataIss "`iss` is somebody else"
+        SignedMetadataAud "`aud` is somebody"
+        SignedMetadataExp "it has ended"
+        SignedMetadataSignature "the signature is of another text"
     }
     ResourceMetadata {
         ResourceMetadataResource "`resource` is another one"

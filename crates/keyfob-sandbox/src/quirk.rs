@@ -33,6 +33,7 @@ quirks! {
     NoExpiresIn "the token response has no `expires_in` (RFC 6749 §5.1)"
     BareTokens "the token response has neither `expires_in` nor `scope` (RFC 6749 §5.1)"
     TokenTypeCase "`token_type` is written in the other case (RFC 6749 §5.1)"
+    SignedMetadata "the metadata are said once more, signed (`signed_metadata`, RFC 8414 §2.1)"
     SchemeCase "challenges name their scheme in the other case (RFC 9110 §11.1)"
 }
 

@@ -2,17 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::keys::{ALGORITHMS, CLIENT_ALGORITHMS};
+use super::keys::{ALGORITHMS, CLIENT_ALGORITHMS, Twist};
 use super::person::ACR;
 use super::response::MODES;
 use super::token::GRANTS;
-use super::{METHODS, SCOPES, certificate, rar};
+use super::{Acme, METHODS, SCOPES, certificate, rar};
+use crate::apps::Registration;
 use crate::desk::Desk;
 use crate::flaw::Flaw;
 use crate::message::{Call, Reply};
+use crate::quirk::Quirk;
 
 /// The issuer is the origin by which the client addresses us.
-pub(super) fn server(desk: &Desk, call: &Call) -> Reply {
+fn server(desk: &Desk, call: &Call) -> Value {
     let issuer = &call.origin;
     let url = |path: &str| json!(format!("{issuer}{path}"));
     let own: Vec<&str> = ALGORITHMS.iter().map(|algorithm| algorithm.name()).collect();
@@ -99,7 +101,39 @@ pub(super) fn server(desk: &Desk, call: &Call) -> Reply {
         }
         _ => {}
     }
-    Reply::json(200, &body)
+    body
+}
+
+impl Acme {
+    pub(super) fn metadata(&self, desk: &Desk, call: &Call) -> Reply {
+        let mut body = server(desk, call);
+        let (flaw, quirk) = {
+            let faults = desk.faults();
+            (faults.flaw, faults.quirk)
+        };
+        if quirk == Some(Quirk::SignedMetadata) {
+            match self.said_signed(&body, &call.origin, desk.wall(), flaw) {
+                Ok(text) => body["signed_metadata"] = json!(text),
+                Err(reply) => return reply,
+            }
+        }
+        Reply::json(200, &body)
+    }
+
+    /// RFC 8414 §2.1: the same, attested to by the issuer.
+    fn said_signed(&self, body: &Value, issuer: &str, now: i64, flaw: Option<Flaw>) -> Result<String, Reply> {
+        let mut claims = body.clone();
+        claims["iss"] = json!(issuer);
+        let mut twist = Twist::None;
+        match flaw {
+            Some(Flaw::SignedMetadataIss) => claims["iss"] = json!("https://issuer.invalid"),
+            Some(Flaw::SignedMetadataAud) => claims["aud"] = json!("another-client"),
+            Some(Flaw::SignedMetadataExp) => claims["exp"] = json!(now - 3600),
+            Some(Flaw::SignedMetadataSignature) => twist = Twist::OtherText,
+            _ => {}
+        }
+        self.sign(&Registration::default(), None, None, &claims, twist)
+    }
 }
 
 /// Of the resource at this path (RFC 9728 §3.1: the well-known part comes before the path).

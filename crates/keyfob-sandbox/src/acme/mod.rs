@@ -103,7 +103,7 @@ impl Service for Acme {
         const RESOURCE: &str = "/.well-known/oauth-protected-resource";
         let (get, post) = (call.method == Method::GET, call.method == Method::POST);
         match call.path() {
-            "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" if get => metadata::server(desk, call),
+            "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" if get => self.metadata(desk, call),
             path if get && path.strip_prefix(RESOURCE).is_some_and(|rest| rest.starts_with("/api")) => {
                 metadata::resource(desk, call, &path[RESOURCE.len()..])
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyfob_proto::jose::{Algorithms, AwsLc, KeySet, Keys};
 use keyfob_proto::oidc::{Expected, Hashes, LogoutToken};
 use keyfob_proto::{Secret, Timestamp};
-use keyfob_sandbox::{Flaw, Metadata, Part};
+use keyfob_sandbox::{Flaw, Metadata, Part, Quirk};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -158,6 +158,13 @@ async fn answer(acme: &Acme, part: Part) -> Value {
             let hint = tokens["id_token"].as_str().expect("text");
             let pairs = [("id_token_hint", hint), ("post_logout_redirect_uri", "http://127.0.0.1/bye"), ("state", "s")];
             json!(get_url(&format!("{}/end_session?{}", acme.origin, crate::common::form(&pairs))).await.location())
+        }
+        Part::SignedMetadata => {
+            acme.sandbox.faults("acme").update(|faults| faults.quirk = Some(Quirk::SignedMetadata));
+            let told = get_url(&format!("{}/.well-known/oauth-authorization-server", acme.origin)).await.json();
+            acme.sandbox.faults("acme").update(|faults| faults.quirk = None);
+            let text = told["signed_metadata"].as_str().expect("signed text");
+            json!([claims(text)["iss"], claims(text)["aud"], claims(text)["exp"].is_null(), good(acme, text).await])
         }
         Part::IdToken | Part::LogoutToken => unreachable!("they have tests of their own"),
     }

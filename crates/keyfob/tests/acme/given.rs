@@ -66,6 +66,35 @@ async fn rfc7522_2_1_a_saml_assertion_makes_one_that_goes_on_by_its_refresh_toke
     assert!(seen[1].contains("refresh_token=refresh-1"), "{}", seen[1]);
 }
 
+#[tokio::test]
+async fn rfc7522_3_a_saml_assertion_is_for_this_server_now_and_once() {
+    let house = House::new(Metadata::default(), |flow| flow.scopes = vec!["profile".to_owned()]).await;
+    let ask = async |assertion: &str| {
+        let request = AccessRequest::default();
+        saml_assertion(&house.keyfob, &house.settings, &house.app, "acme", &Secret::new(assertion), &request).await
+    };
+    let refused = [
+        house.sandbox.saml_assertion(|says| says.audience = "https://another.example".to_owned()),
+        house.sandbox.saml_assertion(|says| says.recipient = "https://another.example/token".to_owned()),
+        house.sandbox.saml_assertion(|says| says.lifetime = -1),
+        house.sandbox.saml_assertion(|says| says.lifetime = 100_000),
+        house.sandbox.saml_assertion(|says| says.subject = "somebody".to_owned()),
+        house.sandbox.saml_assertion(|_| {}).replace("robin-demo", "robin-demx"),
+    ];
+    for assertion in &refused {
+        let error = ask(assertion).await.map(drop).unwrap_err();
+        assert!(error.to_string().contains("invalid_grant") && !error.to_string().contains("<saml"), "{error}");
+    }
+    assert!(house.store.accounts().await.unwrap().is_empty());
+    let good = house.sandbox.saml_assertion(|_| {});
+    ask(&good).await.unwrap();
+    house.session().await.get("/me").send().await.unwrap().json().await.unwrap();
+    assert!(ask(&good).await.map(drop).unwrap_err().to_string().contains("used before"));
+    // It is kept nowhere, so when its token ends somebody has to make another.
+    house.advance(100_000);
+    assert!(matches!(house.session().await.token(0).await.map(drop), Err(Error::NeedsLogin { .. })));
+}
+
 fn oauth1_provider(origin: &str) -> Settings {
     let at = |path: &str| endpoint(&format!("{origin}{path}"));
     let flow = oauth1::Settings::new(at("/request"), at("/authorize"), at("/access"));

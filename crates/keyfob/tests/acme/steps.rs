@@ -1,13 +1,15 @@
 //! The steps that take no session: what a token is worth, being a client, what a resource says about itself.
 
+use std::sync::Arc;
+
 use keyfob::Error;
 use keyfob::LoginOptions;
-use keyfob::proto::jose::Algorithms;
+use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, KeySet, Keys};
 use keyfob::proto::oauth2::challenge::Challenges;
 use keyfob::proto::oauth2::metadata::Order;
 use keyfob::proto::oauth2::registration::ClientMetadata;
 use keyfob::proto::{Error as ProtoError, Secret};
-use keyfob_sandbox::{Flaw, Metadata};
+use keyfob_sandbox::{Faults, Flaw, Metadata, Part, Quirk};
 
 use crate::common::endpoint;
 use crate::kit::{House, tokens};
@@ -53,6 +55,35 @@ async fn rfc7592_2_a_client_is_registered_changed_and_ended() {
     nowhere.registration_endpoint = None;
     let error = keyfob.register_client(&nowhere, &us, None).await.unwrap_err();
     assert!(matches!(&error, Error::Protocol(ProtoError::Misuse(_))) && error.hint().is_some(), "{error}");
+}
+
+/// The keys are known from somewhere else: here from who asked the server's operator.
+#[tokio::test]
+async fn rfc8414_2_1_signed_metadata_are_the_issuer_s_word_or_nobody_s() {
+    let house = House::new(Metadata::default(), |_| {}).await;
+    let request = http::Request::get(format!("{}/jwks", house.origin)).body(keyfob::Body::empty()).unwrap();
+    let published = house.keyfob.transport().send(request).await.unwrap().into_body().bytes(1 << 16).await.unwrap();
+    let keys = KeySet::read(&published, Arc::new(AwsLc)).unwrap();
+    let algorithms = Algorithms::of([Algorithm::RS256]);
+    let ask = async |faults: Faults| {
+        house.faults(faults);
+        // In another process, which has read none yet.
+        let keyfob = house.keyfob.clone().with_policy(keyfob::Policy::default());
+        let plain = keyfob.metadata(&house.origin, Order::OAuthFirst).await.unwrap();
+        plain.signed(&Keys::Set(&keys), &algorithms, keyfob.now())
+    };
+    assert!(ask(Faults::default()).await.is_err(), "somebody may have taken it out");
+    let quirk = Some(Quirk::SignedMetadata);
+    let signed = ask(Faults { quirk, ..Faults::default() }).await.unwrap();
+    assert_eq!(signed.token_endpoint.unwrap().as_str(), format!("{}/token", house.origin));
+    for flaw in Flaw::ALL.iter().filter(|flaw| flaw.part() == Part::SignedMetadata) {
+        assert!(ask(Faults { quirk, flaw: Some(*flaw), ..Faults::default() }).await.is_err(), "{flaw:?}");
+    }
+    let others = KeySet::read(br#"{"keys":[]}"#, Arc::new(AwsLc)).unwrap();
+    house.faults(Faults { quirk, ..Faults::default() });
+    let keyfob = house.keyfob.clone().with_policy(keyfob::Policy::default());
+    let plain = keyfob.metadata(&house.origin, Order::OAuthFirst).await.unwrap();
+    assert!(plain.signed(&Keys::Set(&others), &algorithms, keyfob.now()).is_err(), "by a key that nobody knows");
 }
 
 #[tokio::test]
