@@ -27,10 +27,11 @@ pub(super) struct Waiting {
 
 /// What a valid request asks for.
 pub(super) struct Asks {
-    challenge: Challenge,
+    /// None for a token alone, which no code stands for.
+    challenge: Option<Challenge>,
     scopes: Vec<String>,
     hybrid: bool,
-    /// Whether an access token comes beside code and ID token.
+    /// Whether an access token comes through the browser: beside code and ID token, or alone (legacy, RFC 6749 §4.2).
     token: bool,
     prompt: Vec<String>,
     demand: Demand,
@@ -64,7 +65,8 @@ impl Acme {
             _ => return told_here("Missing or unregistered redirect_uri"),
         };
         let Ok(state) = asked.one("state") else { return told_here("Repeated state") };
-        let hybrid = asked.one("response_type").is_ok_and(|kind| kind.is_some_and(|kind| kind.contains("id_token")));
+        // Tokens go into no query.
+        let hybrid = asked.one("response_type").is_ok_and(|kind| kind.is_some_and(|kind| kind.contains("token")));
         let wanted = asked.one("response_mode").ok().flatten();
         let back = Back {
             redirect_uri: redirect_uri.into(),
@@ -118,24 +120,33 @@ impl Acme {
         // The order of the words says nothing (OAuth 2.0 Multiple Response Types §3).
         let mut words: Vec<&str> = kind.split(' ').collect();
         words.sort_unstable();
+        // Legacy (RFC 6749 §4.2; RFC 9700 §2.1.2 has servers not offer it): for an app that is registered for it by name.
+        let implicit = words == ["token"] && app.metadata.response_types.iter().any(|known| known == "token");
         let (kind, hybrid, token) = match words[..] {
+            ["token"] if implicit => ("token", false, true),
             ["code"] => ("code", false, false),
             ["code", "id_token"] => ("code id_token", true, false),
             ["code", "id_token", "token"] => ("code id_token token", true, true),
             _ => return Err(("unsupported_response_type", "response_type must be code, code id_token, or code id_token token".into())),
         };
         let narrowed = |list: &[String], one: &str| !list.is_empty() && !list.iter().any(|known| known == one);
-        if narrowed(&app.metadata.response_types, kind) || narrowed(&app.metadata.grant_types, "authorization_code") {
+        if narrowed(&app.metadata.response_types, kind)
+            || narrowed(&app.metadata.grant_types, if implicit { "implicit" } else { "authorization_code" })
+        {
             return Err(("unauthorized_client", "the app is not registered for this response type".into()));
         }
-        if Mode::new(value("response_mode")?, hybrid).is_none() {
+        if Mode::new(value("response_mode")?, token || hybrid).is_none() {
             return Err(invalid("an unknown response_mode, or one that would put tokens into a query"));
         }
-        if value("code_challenge_method")? != Some("S256") {
-            return Err(invalid("code_challenge_method must be S256"));
-        }
-        let challenge = value("code_challenge")?.and_then(|text| Challenge::new(text, "S256"));
-        let challenge = challenge.ok_or_else(|| invalid("code_challenge is missing or malformed"))?;
+        let challenge = if implicit {
+            None
+        } else {
+            if value("code_challenge_method")? != Some("S256") {
+                return Err(invalid("code_challenge_method must be S256"));
+            }
+            let challenge = value("code_challenge")?.and_then(|text| Challenge::new(text, "S256"));
+            Some(challenge.ok_or_else(|| invalid("code_challenge is missing or malformed"))?)
+        };
 
         let scopes = scopes(value("scope")?.unwrap_or("profile"));
         let mut scopes = scopes.ok_or_else(|| ("invalid_scope", format!("scope must be of {}", super::SCOPES.join(", "))))?;
@@ -256,17 +267,25 @@ impl Acme {
         } else {
             None
         };
+        let by_code = asks.challenge.is_some();
         let code = Code {
             client: back.app.client_id.clone(),
             redirect_uri: Some(back.redirect_uri.clone()),
             scopes,
-            challenge: Some(asks.challenge),
+            challenge: asks.challenge,
             expires: desk.now() + CODE_LIFETIME,
             details,
             spent_on: None,
         };
-        held(&self.ledger).put_code(text.clone(), code);
-        let mut pairs = vec![("code", text.as_str())];
+        let granted = code.scopes.join(" ");
+        let mut pairs = Vec::new();
+        if by_code {
+            held(&self.ledger).put_code(text.clone(), code);
+            pairs.push(("code", text.as_str()));
+        } else {
+            // It may be less than what was asked for (RFC 6749 §4.2.2).
+            pairs.push(("scope", granted.as_str()));
+        }
         pairs.extend(id_token.as_deref().map(|token| ("id_token", token)));
         let lifetime = lifetime.to_string();
         if let Some(token) = &access_token {

@@ -157,6 +157,7 @@ pub(super) fn judge(metadata: &Metadata) -> Result<(), String> {
             among(what, found.as_deref(), &own)?;
         }
     }
+    // What is legacy is registered by who runs the server, not by whoever comes.
     for grant in &metadata.grant_types {
         among("grant_types", Some(grant), &GRANTS)?;
     }

@@ -62,7 +62,8 @@ impl Acme {
 
     fn granted(&self, desk: &Desk, call: &Call, app: &Registration) -> Result<Reply, Reply> {
         let grant = needed(call, "grant_type")?;
-        if !GRANTS.contains(&grant) {
+        let legacy = grant == PASSWORD && app.metadata.grant_types.iter().any(|known| known == PASSWORD);
+        if !GRANTS.contains(&grant) && !legacy {
             return Err(refuse(400, "unsupported_grant_type", &format!("grant_type must be of {}", GRANTS.join(", "))));
         }
         if !app.metadata.grant_types.is_empty() && !app.metadata.grant_types.iter().any(|known| known == grant) {
@@ -72,6 +73,7 @@ impl Acme {
         match grant {
             "authorization_code" => self.exchange(&ask),
             "refresh_token" => self.refresh(&ask),
+            PASSWORD => self.by_password(&ask),
             "client_credentials" => self.client_credentials(&ask),
             super::grant::TOKEN_EXCHANGE => self.exchange_token(&ask),
             super::grant::JWT_BEARER => self.bearer_assertion(&ask),

@@ -12,6 +12,7 @@ mod discovered;
 mod given;
 mod hybrid;
 mod kit;
+mod legacy;
 mod oauth1;
 mod person;
 mod pushed;

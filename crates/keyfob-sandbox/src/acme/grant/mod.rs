@@ -5,6 +5,7 @@ mod backchannel;
 mod client_credentials;
 mod device;
 mod exchange;
+mod password;
 mod saml;
 mod waiting;
 
