@@ -46,7 +46,7 @@ async fn walk(discovered: bool, tokens_at: &str) -> Vec<(String, bool)> {
     let Flow::OAuth2(flow) = &mut settings.flow else { panic!("OAuth 2") };
     let at = |path: &str| Some(endpoint(&format!("{tokens_at}{path}")));
     (flow.pushed, flow.device_authorization, flow.userinfo) = (at("/par"), at("/device"), at("/userinfo"));
-    (flow.issuer, flow.discovered) = (Some("https://login.example".to_owned()), discovered);
+    (flow.issuer, flow.discovered, flow.jwks) = (Some("https://login.example".to_owned()), discovered, at("/jwks"));
 
     let redirect = Redirect::Uri(CALLBACK.to_owned());
     let login = Login::begin(&keyfob, &settings, &app(), "pretend", redirect, vec![]).await.unwrap();
