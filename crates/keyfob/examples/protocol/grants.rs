@@ -1,0 +1,147 @@
+//! How tokens are come by.
+
+use keyfob::login::{client_credentials, exchanged, jwt_assertion, jwt_bearer, saml_assertion};
+use keyfob::proto::jose::{Algorithm, PrivateKey};
+use keyfob::proto::oauth2::assertion::bearer_assertion;
+use keyfob::proto::oauth2::legacy::{authorize_implicit, password};
+use keyfob::proto::oauth2::metadata::Preferences;
+use keyfob::proto::oauth2::{AccessRequest, AuthorizeRequest, BackchannelRequest, Client, Hint, Hybrid};
+use keyfob::proto::{Answer, Secret};
+use keyfob::{BackchannelLogin, DeviceLogin, LoginOptions, OsEntropy};
+use keyfob_sandbox::Metadata;
+
+use crate::Outcome;
+use crate::house::{ACCOUNT, CALLBACK, House, confidential, keyed, signer, tokens};
+
+async fn plain() -> Outcome<House> {
+    House::new(confidential(), Metadata::default(), Preferences::default()).await
+}
+
+/// With a proof key (RFC 7636), `iss` in the answer (RFC 9207), and everything else that a login has by itself.
+pub(crate) async fn code() -> Outcome {
+    let house = plain().await?;
+    let login = house.begin(LoginOptions::default()).await?;
+    // The person goes there, and comes back to the redirect URI.
+    let back = house.visit(login.url()).await?;
+    let verified = login.judge(Answer::Url(&back)).await?;
+    login.finish(verified).await?;
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
+/// By itself ahead of the end, or when the API says "expired"; here because somebody insists.
+pub(crate) async fn refresh() -> Outcome {
+    let house = plain().await?;
+    let before = house.log_in(LoginOptions::default()).await?.account;
+    let after = house.session(ACCOUNT).await?.refresh().await?;
+    assert!(!tokens(&after.tokens).access.same_as(tokens(&before.tokens).access.expose()));
+    Ok(())
+}
+
+pub(crate) async fn own_account() -> Outcome {
+    let house = plain().await?;
+    client_credentials(&house.keyfob, &house.settings, &house.app, "acme/service", &AccessRequest::scopes(["echo"])).await?;
+    house.calls("acme/service", "/echo").await?;
+    Ok(())
+}
+
+pub(crate) async fn device() -> Outcome {
+    let house = plain().await?;
+    let scopes = vec!["openid".to_owned(), "profile".to_owned()];
+    let mut login = DeviceLogin::begin(&house.keyfob, &house.settings, &house.app, ACCOUNT, scopes).await?;
+    assert!(!login.user_code().is_empty() && login.verification_uri().ends_with("/device"));
+    login.wait().await?;
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
+/// A token for another that can do less.
+pub(crate) async fn exchange() -> Outcome {
+    let house = plain().await?;
+    house.log_in(LoginOptions::default()).await?;
+    let session = house.session(ACCOUNT).await?;
+    let narrower = AccessRequest::scopes(["profile"]);
+    let narrow = exchanged(&session, &house.settings, &house.app, "acme/narrow", narrower).await?.account;
+    assert_eq!(tokens(&narrow.tokens).scopes, ["profile"]);
+    Ok(())
+}
+
+/// The app's own key says for whom it asks, and says it again when the token ends.
+pub(crate) async fn own_assertion() -> Outcome {
+    let (app, metadata) = keyed(Algorithm::ES256)?;
+    let house = House::new(app, metadata, Preferences::default()).await?;
+    let request = AccessRequest::scopes(["profile"]);
+    jwt_bearer(&house.keyfob, &house.settings, &house.app, ACCOUNT, "robin-demo", &request).await?;
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
+/// Somebody else made it, and whoever has it exchanges it once. It is kept nowhere.
+pub(crate) async fn given_assertion() -> Outcome {
+    let (app, metadata) = keyed(Algorithm::ES256)?;
+    let house = House::new(app, metadata, Preferences::default()).await?;
+    let key = house.app.private_key.as_ref().ok_or("a key")?;
+    let theirs = signer(Algorithm::ES256, PrivateKey::read(key)?)?;
+    let (issuer, now) = (house.sandbox.origin("acme"), house.keyfob.now());
+    let given = bearer_assertion(&*theirs, "mine", "robin-demo", &issuer, serde_json::Map::new(), now, &OsEntropy)?;
+    let request = AccessRequest::scopes(["profile"]);
+    jwt_assertion(&house.keyfob, &house.settings, &house.app, ACCOUNT, &given, &request).await?;
+    assert!(jwt_assertion(&house.keyfob, &house.settings, &house.app, ACCOUNT, &given, &request).await.is_err(), "once");
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
+/// The XML as the identity provider signed it.
+pub(crate) async fn saml() -> Outcome {
+    let house = plain().await?;
+    let given = Secret::new(house.sandbox.saml_assertion(|_| {}));
+    saml_assertion(&house.keyfob, &house.settings, &house.app, ACCOUNT, &given, &AccessRequest::scopes(["profile"])).await?;
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
+/// The server asks the person itself, on a device that it knows.
+pub(crate) async fn backchannel() -> Outcome {
+    let house = plain().await?;
+    let request = BackchannelRequest::new(Hint::Login("robin".to_owned()), AccessRequest::scopes(["openid", "profile"]));
+    BackchannelLogin::begin(&house.keyfob, &house.settings, &house.app, ACCOUNT, &request).await?.wait().await?;
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
+/// An ID token comes through the browser beside the code, and is judged before the code is spent.
+pub(crate) async fn hybrid() -> Outcome {
+    let house = plain().await?;
+    let login = house.begin(LoginOptions { hybrid: Some(Hybrid::IdToken), ..LoginOptions::default() }).await?;
+    let back = house.visit(login.url()).await?;
+    assert!(back.contains("#code=") && back.contains("id_token="));
+    let verified = login.judge(Answer::Url(&back)).await?;
+    assert_eq!(login.finish(verified).await?.id_token.ok_or("an ID token")?.subject, "robin-demo");
+    Ok(())
+}
+
+/// Legacy: no session has it. The core does, in a module whose name shows.
+pub(crate) async fn legacy_password() -> Outcome {
+    let metadata = Metadata { grant_types: vec!["password".to_owned()], ..Metadata::default() };
+    let house = House::new(confidential(), metadata, Preferences::default()).await?;
+    let client = Client::new(&house.settings, house.app.clone())?;
+    let word = Secret::new("robin-sandbox-password-not-real");
+    let exchange = password(&client, "robin", &word, &AccessRequest::scopes(["profile"]))?;
+    let answer = house.keyfob.exchange(exchange.request()).await?;
+    assert_eq!(tokens(&exchange.receive(&answer, house.keyfob.now())?.tokens).scopes, ["profile"]);
+    Ok(())
+}
+
+/// Legacy, too: the token comes through the browser, where others may see it.
+pub(crate) async fn legacy_implicit() -> Outcome {
+    let metadata = Metadata { response_types: vec!["token".to_owned()], ..Metadata::default() };
+    let mut house = House::new(confidential(), metadata, Preferences::default()).await?;
+    house.flow().pushed = None;
+    let client = Client::new(&house.settings, house.app.clone())?;
+    let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), scopes: vec!["profile".to_owned()], ..Default::default() };
+    let (url, pending) = authorize_implicit(&client, &request, house.keyfob.now(), &OsEntropy)?;
+    let back = house.visit(&url).await?;
+    let received = pending.receive(&client, Answer::Url(&back), house.keyfob.now())?;
+    assert_eq!(tokens(&received.tokens).scopes, ["profile"]);
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Who the person is, and the end of their session at the server.
+
+use http::Request;
+use keyfob::proto::oauth2::metadata::Preferences;
+use keyfob::proto::oidc::front_channel_logout;
+use keyfob::{Body, LoginOptions, backchannel_logout};
+use keyfob_sandbox::Metadata;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::Outcome;
+use crate::house::{ACCOUNT, House, confidential};
+
+/// The ID token is verified before anything is kept.
+pub(crate) async fn id_token() -> Outcome {
+    let house = House::new(confidential(), Metadata::default(), Preferences::default()).await?;
+    let id_token = house.log_in(LoginOptions::default()).await?.id_token.ok_or("an ID token")?;
+    assert_eq!(id_token.subject, "robin-demo");
+    Ok(())
+}
+
+pub(crate) async fn userinfo() -> Outcome {
+    let house = House::new(confidential(), Metadata::default(), Preferences::default()).await?;
+    house.log_in(LoginOptions::default()).await?;
+    let told = house.session(ACCOUNT).await?.userinfo().await?;
+    assert_eq!(told.claims.text("name"), Some("Robin Demo"));
+    Ok(())
+}
+
+/// A browser is sent to the server, and comes back.
+pub(crate) async fn end_session() -> Outcome {
+    const BACK: &str = "http://127.0.0.1:8123/bye";
+    let metadata = Metadata { post_logout_redirect_uris: vec![BACK.to_owned()], ..Metadata::default() };
+    let house = House::new(confidential(), metadata, Preferences::default()).await?;
+    house.log_in(LoginOptions::default()).await?;
+    let (url, pending) = house.session(ACCOUNT).await?.end_session(Some(BACK))?;
+    let back = house.visit(url.expose()).await?;
+    pending.returned(back.split_once('?').ok_or("a query")?.1)?;
+    Ok(())
+}
+
+/// The server's page loads ours in a frame; what is in that request's query is all that there is.
+pub(crate) async fn front_channel() -> Outcome {
+    let metadata = Metadata { frontchannel_logout_uri: Some("http://127.0.0.1:8123/gone".to_owned()), ..Metadata::default() };
+    let house = House::new(confidential(), metadata, Preferences::default()).await?;
+    let id_token = house.log_in(LoginOptions::default()).await?.id_token.ok_or("an ID token")?;
+    let (url, _) = house.session(ACCOUNT).await?.end_session(None)?;
+    let page = house.keyfob.transport().send(Request::get(url.expose()).body(Body::empty())?).await?;
+    let page = String::from_utf8(page.into_body().bytes(1 << 16).await?)?;
+    let frame = page.split("/gone?").nth(1).and_then(|rest| rest.split('"').next()).ok_or("a frame")?;
+    let query = frame.replace("&amp;", "&").replace("&#38;", "&");
+    let ended = front_channel_logout(&query, &house.sandbox.origin("acme"), None)?;
+    assert_eq!(ended.as_deref(), id_token.claims.text("sid"));
+    Ok(())
+}
+
+/// The server posts a signed logout token to us.
+pub(crate) async fn back_channel() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let place = format!("http://{}/logout", listener.local_addr()?);
+    let metadata = Metadata { backchannel_logout_uri: Some(place), ..Metadata::default() };
+    let house = House::new(confidential(), metadata, Preferences::default()).await?;
+    house.log_in(LoginOptions::default()).await?;
+    let (url, _) = house.session(ACCOUNT).await?.end_session(None)?;
+    house.keyfob.transport().send(Request::get(url.expose()).body(Body::empty())?).await?;
+
+    let (mut stream, _) = listener.accept().await?;
+    let (mut posted, mut part) = (String::new(), [0; 4096]);
+    while !posted.contains("logout_token=") || !posted.ends_with(|end: char| end.is_ascii_alphanumeric() || "-_".contains(end)) {
+        let read = stream.read(&mut part).await?;
+        posted.push_str(std::str::from_utf8(&part[..read])?);
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\ncache-control: no-store\r\n\r\n").await?;
+    let token = posted.split("logout_token=").nth(1).ok_or("a logout token")?;
+    let told = backchannel_logout(&house.keyfob, &house.settings, &house.app, token).await?;
+    assert_eq!(told.subject.as_deref(), Some("robin-demo"));
+    Ok(())
+}
