@@ -84,12 +84,15 @@ pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Acco
             _ => card,
         };
     };
-    if !asked.acr_values.is_empty() || asked.max_age.is_some() {
-        // The login that this command makes asks for neither (RFC 9470): the card's own hint says what is wanted.
+    let mut more: Vec<String> = asked.scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope))).collect();
+    // How somebody signs in (RFC 9470 §4) is nobody's who has no part in the account.
+    if account.grant == keyfob::Grant::Approval {
+        more.extend(asked.acr_values.iter().map(|context| format!(" --acr-values {}", quoted(context))));
+        more.extend(asked.max_age.map(|seconds| format!(" --max-age {seconds}s")));
+    } else if !asked.acr_values.is_empty() || asked.max_age.is_some() {
         return card;
     }
-    let added: String = asked.scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope))).collect();
-    card.advising(format!("{}{added}", login_again(account)))
+    card.advising(format!("{}{}", login_again(account), more.concat()))
 }
 
 /// What to do about a status of which the provider said no more.

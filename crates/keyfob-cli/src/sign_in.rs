@@ -7,7 +7,7 @@ use std::time::Duration;
 use keyfob::login::Pending;
 use keyfob::login::loopback::{self, Listener};
 use keyfob::proto::{Answer, App, Code, Error as ProtoError, Settings};
-use keyfob::{Error, Keyfob, LoggedIn, Login};
+use keyfob::{Error, Keyfob, LoggedIn, Login, LoginOptions};
 use tokio::sync::mpsc;
 
 use crate::card::{Card, Doing};
@@ -32,9 +32,9 @@ impl SignIn {
         app: &App,
         account: &str,
         way: Way,
-        scopes: Vec<String>,
+        options: LoginOptions,
     ) -> Result<Self, Card> {
-        let login = Login::begin(keyfob, settings, app, account, way.redirect(), scopes).await.doing(cannot(account))?;
+        let login = Login::begin_with(keyfob, settings, app, account, way.redirect(), options).await.doing(cannot(account))?;
         let listener = match way {
             Way::Listen { listener, .. } => Some(listener),
             Way::Paste(_) | Way::Pin => None,

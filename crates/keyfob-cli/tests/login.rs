@@ -333,6 +333,36 @@ async fn the_app_itself_has_an_account_that_renews_by_its_grant() {
     house.run(&["login", "telldus/x", "--client-credentials"]).await.fails(2, ["cannot log in to telldus/x", "OAuth 2", ""]);
 }
 
+/// A refused call says which login would do (RFC 9470), and that login asks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_asks_how_somebody_signs_in_and_is_held_to_it() {
+    let house = House::new().await;
+    house.log_in("acme-oidc").await;
+    let refused = house.run(&["get", "acme-oidc", "/api/secure", "-f"]).await;
+    let next = &refused.fails(5, ["cannot call acme-oidc", "", "keyfob login acme-oidc --acr-values urn:acme:second-factor"]).card()[2];
+    let more = next.split("keyfob login acme-oidc ").nth(1).expect("options");
+    let mut arguments: Vec<&str> = ["login", "acme-oidc", "--no-browser", "--paste"].into_iter().chain(more.split(' ')).collect();
+    arguments.extend(["--max-age", "5m", "--prompt", "login", "--claims", r#"{"userinfo":{"email":null}}"#]);
+    let mut login = house.start(&arguments);
+    let url = login.url().await;
+    // It is pushed (RFC 9126), so the address says nothing of it.
+    let seen = house.sandbox.seen(&house.sandbox.app("acme-oidc").service);
+    let asks = |name: &str, value: &str| {
+        seen.iter().flat_map(|seen| &seen.parameters).any(|parameter| parameter.name == name && parameter.value.contains(value))
+    };
+    for (name, value) in [("acr_values", "urn:acme:second-factor"), ("max_age", "300"), ("prompt", "login"), ("claims", "userinfo")] {
+        assert!(asks(name, value), "{name}: {seen:?}");
+    }
+    let back = visit(&url).await.location.expect("somewhere");
+    login.say(&format!("{back}\n")).await;
+    login.end().await.exits(0);
+    house.good(&["get", "acme-oidc", "/api/secure", "-f"]).await;
+    // Who asks for it must not believe to have got it where there is no such thing.
+    house.run(&["login", "telldus", "--no-browser", "--paste", "--max-age", "1m"]).await.fails(2, ["telldus", "nothing like max_age", ""]);
+    house.run(&["login", "acme", "--client-credentials", "--max-age", "1m"]).await.exits(2);
+    house.run(&["login", "acme-oidc", "--paste", "--claims", "no JSON"]).await.fails(2, ["acme-oidc", "claims", ""]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_exchanged_for_one_that_can_do_less_and_only_where_it_may_go() {
     let house = House::new().await;

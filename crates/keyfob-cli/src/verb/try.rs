@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use keyfob::proto::{App, Origin, Secret, Settings, TokenSet};
-use keyfob::{HyperTransport, Keyfob, LoggedIn, Session};
+use keyfob::{HyperTransport, Keyfob, LoggedIn, LoginOptions, Session};
 use keyfob_providers::{Action, Catalogue, Kind, ParameterKind, Provider, Status, Table, View};
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::{KeySource, Vault};
@@ -171,8 +171,9 @@ impl Walk {
             How { listening_at: if let Way::Listen { uri, .. } = &way { Some(uri.clone()) } else { None }, pin: matches!(way, Way::Pin) };
         self.ways.push(how.name());
         let stopped = self.stopped("logging in", name);
-        let sign_in =
-            SignIn::begin(&self.keyfob, &stop.settings, &stop.app, name, way, Vec::new()).await.map_err(|card| card.at(&stopped))?;
+        let sign_in = SignIn::begin(&self.keyfob, &stop.settings, &stop.app, name, way, LoginOptions::default())
+            .await
+            .map_err(|card| card.at(&stopped))?;
         let url = sign_in.url().to_owned();
         let out = self.out;
         let told = move |told: Told<'_>| {

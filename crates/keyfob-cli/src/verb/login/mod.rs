@@ -1,5 +1,6 @@
 //! `keyfob login`: from "who?" to an account in the vault.
 
+mod asks;
 mod device;
 mod granted;
 
@@ -12,6 +13,7 @@ use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn, login};
 use keyfob_providers::{Provider, Status};
 use serde_json::json;
 
+use self::asks::Asks;
 use self::granted::Asked;
 use crate::account::{self, expiry};
 use crate::browser::{self, NotOpened};
@@ -61,6 +63,8 @@ pub(crate) struct Login {
     /// Ask for what was asked for before, and for this scope, too; may be given several times
     #[arg(long = "add-scope", value_name = "SCOPE", conflicts_with = "scopes")]
     more_scopes: Vec<String>,
+    #[command(flatten)]
+    asks: Asks,
     /// Take a token that was made elsewhere from stdin, alone or as JSON, as `import` does
     #[arg(long, conflicts_with_all = ["other", "no_browser", "pin", "paste", "redirect_uri", "scopes", "more_scopes"])]
     with_token: bool,
@@ -102,6 +106,10 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
         split(&args.scopes)
     };
     let logged_in = if matches!(&settings.flow, Flow::OAuth1(flow) if flow.one_legged) {
+        if args.asks.is_some() {
+            let why = "the app's keys alone sign its calls, and nobody signs in there";
+            return Err(Card::usage(cannot(&account), why, "leave away what was asked of a sign-in"));
+        }
         login::one_legged(context.keyfob().await?, &settings, app, &account).await.doing(cannot(&account))?
     } else if let Some(login) = on_device(&args, &settings, app, &account, &scopes, context).await? {
         device::wait(login, &provider, &account, context).await?
@@ -130,7 +138,8 @@ async fn on_device(
     scopes: &[String],
     context: &Context,
 ) -> Result<Option<DeviceLogin>, Card> {
-    let asked_otherwise = args.client_credentials || args.exchange.is_some() || args.no_browser || args.pin || args.paste;
+    let asked_otherwise =
+        args.client_credentials || args.exchange.is_some() || args.no_browser || args.pin || args.paste || args.asks.is_some();
     let has_it = matches!(&settings.flow, Flow::OAuth2(flow) if flow.device_authorization.is_some());
     let no_browser = Surroundings::of_process().no_browser().filter(|_| has_it && !asked_otherwise && args.redirect_uri.is_none());
     if !args.device && no_browser.is_none() {
@@ -170,7 +179,7 @@ async fn by_browser(
     let keyfob = context.keyfob().await?;
     let how = How::of(&way, prompts, args.paste);
     let to_register = way.registered().map(str::to_owned);
-    let sign_in = SignIn::begin(keyfob, settings, app, account, way, scopes).await?;
+    let sign_in = SignIn::begin(keyfob, settings, app, account, way, args.asks.beside(scopes)).await?;
     if let Some(heard) = context.heard() {
         heard.keep(Step::SentAway(sign_in.url().to_owned()));
     }

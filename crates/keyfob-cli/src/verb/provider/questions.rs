@@ -10,7 +10,7 @@ use crate::card::Card;
 use crate::context::Context;
 use crate::prompt;
 
-/// What a person can say beforehand, or in a script.
+// What a person can say beforehand, or in a script.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Flags {
     /// Its name as people write it
