@@ -8,7 +8,7 @@ use keyfob::Session;
 use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Table};
 
-use crate::account::login_again;
+use crate::account::{login_again, now};
 use crate::again::Again;
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
@@ -45,6 +45,7 @@ pub(crate) async fn perform(
     out: &Output,
 ) -> Result<Performed, Card> {
     let mut progress = Progress::reading(out);
+    arguments = action.at(&arguments, now());
     let name = session.account().name;
     let what = format!("cannot do {} with {name}", action.name);
     let unreadable = |error: keyfob_providers::Unreadable| {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::jq::{self, Expression, Val};
 use crate::nearest;
-use crate::parameter::{Argument, Parameter, ParameterKind};
+use crate::parameter::{Argument, Parameter};
 use crate::table::{Axis, Cell, CellKind, Column, Link, Row, Table, View};
 
 /// An API call that a provider file names.
@@ -95,17 +95,17 @@ impl Action {
     }
 
     /// The arguments with moments that are told from now (`3 days ago`) as they are at this one: those that are said, and the default of
-    /// those that are not. A default is left away where another moment is said: a beginning made up could lie behind the end that
+    /// those that are not. A default is left away where a moment behind it is said: a beginning made up could lie behind the end that
     /// somebody asked for.
     pub fn at(&self, said: &BTreeMap<String, String>, now: Timestamp) -> BTreeMap<String, String> {
-        let moments = || self.parameters.iter().filter(|parameter| matches!(parameter.kind, ParameterKind::Time { .. }));
-        let is_said = moments().any(|parameter| said.contains_key(&parameter.name));
         let mut arguments = said.clone();
-        for parameter in moments() {
-            let text = said.get(&parameter.name).or(parameter.default.as_ref().filter(|_| !is_said));
+        let mut is_ended = false;
+        for parameter in self.parameters.iter().rev().filter(|parameter| parameter.is_moment()) {
+            let text = said.get(&parameter.name).or(parameter.default.as_ref().filter(|_| !is_ended));
             if let Some(ago) = text.and_then(|text| parameter.ago(text)) {
-                arguments.insert(parameter.name.clone(), now.plus(-ago).as_unix().to_string());
+                arguments.insert(parameter.name.clone(), parameter.written(now.plus(-ago)));
             }
+            is_ended |= said.contains_key(&parameter.name);
         }
         arguments
     }
@@ -203,7 +203,8 @@ impl Action {
                 Some(said) => {
                     read.insert(parameter.name.clone(), parameter.read(said)?);
                 }
-                None if parameter.required => {
+                // What stands in the path, and has a default only as long as nothing else is said, cannot be left away.
+                None if parameter.required || self.call.path.names().any(|name| name == parameter.name) => {
                     return Err(Misuse::new(format!("{} for {}", parameter.kind.expects(), parameter.name), "nothing")
                         .with_hint(format!("usage: {}", self.usage())));
                 }

@@ -25,6 +25,7 @@ mod pattern;
 mod problem;
 mod provider;
 mod query;
+mod span;
 mod spec;
 mod table;
 

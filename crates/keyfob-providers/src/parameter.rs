@@ -135,7 +135,7 @@ impl ParameterKind {
 impl Parameter {
     /// How many seconds before now a text says, where a moment is asked for (`3 days ago`).
     pub(crate) fn ago(&self, said: &str) -> Option<i64> {
-        if matches!(self.kind, ParameterKind::Time { .. }) { moment::ago(said) } else { None }
+        if self.is_moment() { moment::ago(said) } else { None }
     }
 
     /// What is taken when nothing is said, if it is the same at all times.

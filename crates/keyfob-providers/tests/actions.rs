@@ -231,6 +231,30 @@ fn netatmo_measure_begins_three_days_ago_unless_a_moment_is_said() {
     assert_eq!(target(&[("to", "last")]), format!("{plain}&date_end=last"));
 }
 
+/// A span is said as a length, or by its ends; a path has no place for nothing.
+#[test]
+fn the_last_days_are_said_in_each_parameters_own_way() {
+    let now = Timestamp::from_unix(1_790_000_000);
+    let target = |name: &str, pairs: &[(&str, &str)]| {
+        let action = action("fitbit", name);
+        action.request(&action.at(&arguments(pairs), now), &BTreeMap::new()).map(|request| request.target)
+    };
+    let sleep = |from: &str, to: &str| format!("/1.2/user/-/sleep/date/{from}/{to}.json");
+    assert_eq!(target("sleep", &[]), Ok(sleep("2026-09-14", "2026-09-21")));
+    assert_eq!(target("sleep", &[("from", "2026-09-01")]), Ok(sleep("2026-09-01", "2026-09-21")));
+    assert_eq!(target("sleep", &[("from", "30 days ago"), ("to", "1 week ago")]), Ok(sleep("2026-08-22", "2026-09-14")));
+    // A beginning made up could lie behind that end.
+    assert!(target("sleep", &[("to", "2026-01-01")]).is_err_and(|misuse| misuse.to_string().contains("for from, but found nothing")));
+    let sleep = action("fitbit", "sleep");
+    let last = |said: &[(&str, &str)]| sleep.within(&arguments(said), 2 * 86_400, now);
+    assert_eq!(last(&[]), Some(arguments(&[("from", "2026-09-19")])));
+    assert_eq!(last(&[("to", "2026-01-01")]), Some(arguments(&[("from", "2026-09-19")])), "it ends now");
+    let measure = action("netatmo", "measure");
+    assert_eq!(measure.within(&arguments(&[("device", "x")]), 60, now), Some(arguments(&[("device", "x"), ("from", "1789999940")])));
+    assert_eq!(action("fitbit", "steps").within(&BTreeMap::new(), 60, now), None);
+    assert!(action("fitbit", "steps").period().is_some());
+}
+
 #[test]
 fn both_shapes_of_a_series_are_the_same_table() {
     let by_time = json!({"status": "ok", "body": {"1700000000": [20.1, 41], "1700001800": [20.4, null], "1700007200": [19.8, 44]}});

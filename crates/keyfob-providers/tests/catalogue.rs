@@ -168,7 +168,7 @@ fn actions_are_named_as_people_type_them() {
     assert_eq!(usages("netatmo")[0], "stations [--device DEVICE] [--favorites FAVORITES]");
     assert!(usages("netatmo")[1].starts_with("measure DEVICE [TYPES] [--module MODULE] [--scale SCALE] [--from FROM] [--to TO]"));
     assert_eq!(usages("fitbit")[..3], ["profile", "devices", "activity [DATE]"]);
-    assert_eq!(usages("fitbit")[3..], ["steps [--to TO] [--period PERIOD]", "heart [--to TO] [--period PERIOD]", "sleep FROM TO"]);
+    assert_eq!(usages("fitbit")[3..], ["steps [--to TO] [--period PERIOD]", "heart [--to TO] [--period PERIOD]", "sleep [FROM] [TO]"]);
     assert_eq!(usages("fitbit-oauth1"), usages("fitbit")[..3]);
     assert_eq!(usages("telldus")[..2], ["clients", "devices [--methods METHODS] [--ignored IGNORED]"]);
     assert_eq!(usages("acme"), ["me", "echo TEXT"]);

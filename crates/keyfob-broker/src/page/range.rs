@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyfob::proto::Timestamp;
-use keyfob_providers::{Action, Axis, Cell, CellKind, Parameter, ParameterKind, Table};
+use keyfob_providers::{Action, Axis, CellKind, Parameter, ParameterKind, Table};
 
 use super::action_path;
 use crate::seat::Seat;
@@ -13,9 +13,6 @@ const DAY: i64 = 86_400;
 /// What people ask for, of moments and of days.
 const MOMENTS: [(&str, i64); 3] = [("Day", DAY), ("Week", 7 * DAY), ("Month", 30 * DAY)];
 const DAYS: [(&str, i64); 3] = [("Week", 7 * DAY), ("Month", 30 * DAY), ("3 months", 90 * DAY)];
-
-/// Where a provider knows spans of its own, the parameter that says which.
-const PERIOD: &str = "period";
 
 /// A span, as a link.
 pub(crate) struct Range {
@@ -30,10 +27,9 @@ impl Range {
     /// cannot do without them.
     pub(crate) fn all(seat: &Seat, action: &Action, said: &BTreeMap<String, String>, table: Option<&Table>, now: Timestamp) -> Vec<Self> {
         let is_series = |table: &Table| table.columns.iter().any(|column| column.axis == Some(Axis::X) && column.kind == CellKind::Time);
-        let named = |name: &str| action.parameters.iter().find(|parameter| parameter.name == name);
-        match (named("from").filter(|from| is_moment(from)), named(PERIOD), table) {
-            (Some(from), _, Some(table)) if is_series(table) => spans(seat, action, said, from, named("to"), now),
-            (Some(from), _, None) if from.required => spans(seat, action, said, from, named("to"), now),
+        match (action.begins(), action.period(), table) {
+            (Some(from), _, Some(table)) if is_series(table) => spans(seat, action, said, from, now),
+            (Some(from), _, None) if from.required => spans(seat, action, said, from, now),
             (None, Some(period), Some(table)) if is_series(table) => periods(seat, action, said, period),
             _ => Vec::new(),
         }
@@ -41,13 +37,12 @@ impl Range {
 
     /// What is shown of an action that cannot do without a time, where nobody has said one: the first span. `None`: it can, or somebody has.
     pub(crate) fn usual(action: &Action, said: &BTreeMap<String, String>, now: Timestamp) -> Option<BTreeMap<String, String>> {
-        let named = |name: &str| action.parameters.iter().find(|parameter| parameter.name == name);
-        let (from, to) = (named("from").filter(|from| from.required && is_moment(from))?, named("to"));
-        if said.contains_key(&from.name) || to.is_some_and(|to| said.contains_key(&to.name)) {
+        let from = action.begins().filter(|from| from.required)?;
+        if said.contains_key(&from.name) || said.contains_key("to") {
             return None;
         }
         let ([(_, span), ..], now) = known(from, now);
-        Some(within(said, from, to, now, span))
+        action.within(said, span, now)
     }
 
     fn new(seat: &Seat, action: &Action, label: &str, arguments: &BTreeMap<String, String>, is_here: bool) -> Self {
@@ -56,41 +51,25 @@ impl Range {
     }
 }
 
-fn spans(
-    seat: &Seat,
-    action: &Action,
-    said: &BTreeMap<String, String>,
-    from: &Parameter,
-    to: Option<&Parameter>,
-    now: Timestamp,
-) -> Vec<Range> {
-    let (known, now) = known(from, now);
+fn spans(seat: &Seat, action: &Action, said: &BTreeMap<String, String>, from: &Parameter, now: Timestamp) -> Vec<Range> {
+    let (known, end) = known(from, now);
+    // Also what nobody said, and the file has as a length before now.
+    let shown = action.at(said, end);
     let link = |(label, span): (&str, i64)| {
-        let arguments = within(said, from, to, now, span);
-        let is_near = |shown: i64| now.saturating_sub(shown).abs_diff(span) <= span.unsigned_abs() / 20;
-        let begins = |shown: &String| shown.parse().is_ok_and(is_near) || *shown == written(now - span, from);
-        let ends = to.is_none_or(|to| said.get(&to.name) == arguments.get(&to.name));
-        Range::new(seat, action, label, &arguments, ends && said.get(&from.name).is_some_and(begins))
+        let arguments = action.within(said, span, end)?;
+        let meant = action.at(&arguments, end);
+        let is_near = |shown: i64| end.as_unix().saturating_sub(shown).abs_diff(span) <= span.unsigned_abs() / 20;
+        let begins = |shown: &String| shown.parse().is_ok_and(is_near) || meant.get(&from.name) == Some(shown);
+        let ends = shown.get("to") == meant.get("to");
+        Some(Range::new(seat, action, label, &arguments, ends && shown.get(&from.name).is_some_and(begins)))
     };
-    known.into_iter().map(link).collect()
+    known.into_iter().filter_map(link).collect()
 }
 
 /// The spans that people ask for, and when they end: a minute more or less makes no other span.
-fn known(from: &Parameter, now: Timestamp) -> ([(&'static str, i64); 3], i64) {
+fn known(from: &Parameter, now: Timestamp) -> ([(&'static str, i64); 3], Timestamp) {
     let (known, step) = if matches!(from.kind, ParameterKind::Date { .. }) { (DAYS, DAY) } else { (MOMENTS, 60) };
-    (known, now.as_unix().div_euclid(step) * step)
-}
-
-/// What was said, and this span before now.
-fn within(said: &BTreeMap<String, String>, from: &Parameter, to: Option<&Parameter>, now: i64, span: i64) -> BTreeMap<String, String> {
-    let mut arguments = said.clone();
-    arguments.insert(from.name.clone(), written(now - span, from));
-    match to {
-        Some(to) if to.required => drop(arguments.insert(to.name.clone(), written(now, to))),
-        Some(to) => drop(arguments.remove(&to.name)),
-        None => {}
-    }
-    arguments
+    (known, Timestamp::from_unix(now.as_unix().div_euclid(step) * step))
 }
 
 fn periods(seat: &Seat, action: &Action, said: &BTreeMap<String, String>, period: &Parameter) -> Vec<Range> {
@@ -114,16 +93,5 @@ fn in_words(period: &str) -> String {
         (Some(count), Some("m")) => unit("month", count),
         (Some(count), Some("y")) => unit("year", count),
         _ => period.to_owned(),
-    }
-}
-
-fn is_moment(parameter: &Parameter) -> bool {
-    matches!(parameter.kind, ParameterKind::Time { .. } | ParameterKind::Date { .. })
-}
-
-fn written(seconds: i64, parameter: &Parameter) -> String {
-    match parameter.kind {
-        ParameterKind::Date { .. } => Cell::Time(seconds).to_string().get(..10).unwrap_or_default().to_owned(),
-        _ => seconds.to_string(),
     }
 }

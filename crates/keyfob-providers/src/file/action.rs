@@ -208,8 +208,7 @@ fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<T
     let text = table.required("path")?;
     let template = table.reader.template(&text, names)?;
     for name in template.names() {
-        let optional =
-            parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.fixed_default().is_none());
+        let optional = parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.default.is_none());
         if optional {
             table.reader.problem(text.place, format!("the parameter {name} is part of the path but not required"), None);
         }

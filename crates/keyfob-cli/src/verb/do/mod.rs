@@ -48,6 +48,7 @@ Options of every action:
   --PARAMETER VALUE   a parameter by its name
   -y, --yes           do not ask before something changes in the world
   --json              the rows as JSON objects
+  --last TIME         the last 24h, 7d, 4w … of an action that has a beginning, or one of its periods
   --chart, --table    draw the chart, or the whole table, whatever the room
   --svg FILE          write the chart to a file, as a drawing
   --pages N           read at most N pages of a long answer (100)
@@ -57,15 +58,16 @@ Options of every action:
 In short: keyfob telldus devices";
 
 /// Their names, for the help of an action.
-const OF_EVERY_ACTION: &str = "of every action: --yes, --json, --chart, --table, --svg, --pages, --watch, --dry-run";
+const OF_EVERY_ACTION: &str = "of every action: --yes, --json, --chart, --table, --svg, --last, --pages, --watch, --dry-run";
 
 /// The same, for the shell's TAB.
-pub(crate) const COMMON: [(&str, &str); 9] = [
+pub(crate) const COMMON: [(&str, &str); 10] = [
     ("--yes", "do not ask before something changes in the world"),
     ("--json", "the rows as JSON objects"),
     ("--chart", "draw the chart, whatever the room"),
     ("--table", "draw the whole table, whatever the room"),
     ("--svg", "write the chart to a file"),
+    ("--last", "the last 24h, 7d or 4w of a series"),
     ("--pages", "read at most so many pages"),
     ("--watch", "do it again each time that has passed"),
     ("--dry-run", "show the request instead of sending it"),
@@ -82,6 +84,7 @@ struct Said {
     table: bool,
     dry_run: bool,
     pages: usize,
+    last: Option<String>,
     watch: Option<Duration>,
     svg: Option<PathBuf>,
     help: bool,
@@ -226,12 +229,14 @@ impl Said {
                 "--table" => said.table = true,
                 "--dry-run" => said.dry_run = true,
                 "--pages" => said.pages = pages(words.next().as_deref())?,
+                "--last" => said.last = Some(last(words.next())?),
                 "--svg" => said.svg = Some(file(words.next())?),
                 "--watch" => said.watch = Some(every(words.next().as_deref())?),
                 other => match other.strip_prefix("--") {
                     None => said.words.push(word),
                     Some(named) => match named.split_once('=') {
                         Some(("pages", value)) => said.pages = pages(Some(value))?,
+                        Some(("last", value)) => said.last = Some(last(Some(value.to_owned()))?),
                         Some(("svg", value)) => said.svg = Some(file(Some(value.to_owned()))?),
                         Some(("watch", value)) => said.watch = Some(every(Some(value))?),
                         Some((name, value)) => said.named.push((name.to_owned(), Some(value.to_owned()))),
@@ -268,8 +273,33 @@ impl Said {
             }
         }
         let arguments = action.bind(&words, named).map_err(|misuse| Card::usage(what(), misuse.to_string(), usage(action, account)))?;
+        let arguments = match &self.last {
+            Some(last) => within(action, &arguments, last, account)?,
+            None => arguments,
+        };
         Ok(action.at(&arguments, now()))
     }
+}
+
+/// What was said, and the span before now that `--last` says: in moments or days where the action takes those, as a period where it has periods.
+fn within(action: &Action, said: &BTreeMap<String, String>, last: &str, account: &str) -> Result<BTreeMap<String, String>, Card> {
+    let what = || format!("cannot do {} with {account}", action.name);
+    let spans = [action.begins().map(|from| from.name.as_str()), action.period().map(|period| period.name.as_str()), Some("to")];
+    if let Some(other) = spans.into_iter().flatten().find(|name| said.contains_key(*name)) {
+        return Err(Card::usage(what(), format!("--last and {other} both say which time is meant"), "leave one of them away"));
+    }
+    if let Some(period) = action.period().filter(|_| action.begins().is_none()) {
+        return Ok(said
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .chain([(period.name.clone(), last.to_owned())])
+            .collect());
+    }
+    let seconds = token::seconds(last).ok().filter(|seconds| *seconds > 0);
+    let seconds = seconds.ok_or_else(|| Card::usage(what(), "--last takes a time such as 24h, 7d or 4w", "example: --last 7d"))?;
+    action
+        .within(said, seconds, now())
+        .ok_or_else(|| Card::usage(what(), "it has no beginning that --last could say", usage(action, account)))
 }
 
 fn is_flag_value(text: &str) -> bool {
@@ -285,6 +315,11 @@ fn pages(text: Option<&str>) -> Result<usize, Card> {
 fn file(text: Option<String>) -> Result<PathBuf, Card> {
     let name = text.filter(|text| !text.is_empty() && !text.starts_with("--"));
     name.map(PathBuf::from).ok_or_else(|| Card::usage("--svg takes a file", "expected its name", "example: --svg chart.svg"))
+}
+
+fn last(text: Option<String>) -> Result<String, Card> {
+    let length = text.filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
+    length.ok_or_else(|| Card::usage("--last takes a time", "expected one such as 24h, 7d or 4w", "example: --last 7d"))
 }
 
 /// No provider wants to be asked more than once a second.

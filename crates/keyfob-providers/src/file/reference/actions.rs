@@ -51,7 +51,7 @@ pub(super) const PARAMETER: Section = Section {
         key(
             "default",
             Text,
-            "What is taken where nothing is said; for a `time` also a length before now (`3 days ago`), taken where no other moment is said",
+            "What is taken where nothing is said; for a `time` or `date` also a length before now (`3 days ago`), taken where no moment behind it is said",
             "\"30min\"",
         ),
         key("positional", Flag, "Whether it may be said by its place", "true").or("false"),
