@@ -7,8 +7,19 @@ use keyfob_interop::http;
 use super::Canary;
 
 /// Parameters and members whose values nobody but client and provider may know.
-const SECRET: [&str; 8] =
-    ["access_token", "refresh_token", "code", "state", "code_verifier", "client_secret", "oauth_token_secret", "oauth_verifier"];
+const SECRET: [&str; 11] = [
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "code",
+    "device_code",
+    "state",
+    "code_verifier",
+    "client_secret",
+    "client_assertion",
+    "oauth_token_secret",
+    "oauth_verifier",
+];
 
 /// Every secret that went over the line: from queries, forms, JSON, and `Authorization: Basic`.
 pub fn learn(heard: &str) -> BTreeSet<Canary> {

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod browser;
+mod keys;
 mod others;
 mod passphrase;
 mod postgres;
