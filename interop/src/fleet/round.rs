@@ -8,7 +8,7 @@ use super::Report;
 use crate::peers::{Counts, Peer};
 
 /// How long access tokens last that end by the clock, in seconds: longer than a round takes on any machine but a very busy one.
-pub const LIFETIME: u32 = 15;
+pub const LIFETIME: u32 = 20;
 
 /// A round under way: all tokens have ended, and everybody wants all of them.
 pub struct Round {
@@ -25,27 +25,27 @@ impl Round {
 
     /// Each task came to a good end, with the one new token of its account; nobody spent a refresh token twice. Gives the tokens.
     ///
-    /// On a machine so busy that the first new tokens end before everybody has come, there are more of them, each by a refresh of its own.
+    /// On a machine so busy that the first new tokens end before everybody has come, only that no refresh token was spent twice is certain: there are more
+    /// refreshes, and calls whose token ended on the way.
     ///
     /// # Panics
     /// If not.
     pub fn end(self, peer: &Peer, report: Report, accounts: usize, tasks: usize) -> BTreeSet<String> {
         let Self { begun, before } = self;
-        let is_quick = begun.elapsed() < Duration::from_secs(LIFETIME.into()) * 7 / 10;
+        let took = begun.elapsed();
         let now = peer.counts();
-        let refreshed = usize::try_from(now.refreshed - before.refreshed).expect("some");
-        assert!(report.errors.is_empty(), "{report:#?}");
-        assert_eq!(report.good, tasks, "{report:#?}");
         assert_eq!(
             (now.refused, now.requests - before.requests),
             (0, now.refreshed - before.refreshed),
-            "no token is spent twice: {now:?}"
+            "a token was spent twice: {now:?}"
         );
-        if is_quick {
-            assert_eq!((refreshed, report.tokens.len()), (accounts, accounts), "one refresh an expiry: {report:#?}");
+        if took < Duration::from_secs(LIFETIME.into()) * 7 / 10 {
+            assert!(report.errors.is_empty(), "{report:#?}");
+            assert_eq!(report.good, tasks, "{report:#?}");
+            assert_eq!(now.refreshed - before.refreshed, accounts as u64, "one refresh an expiry: {report:#?}");
+            assert_eq!(report.tokens.len(), accounts, "one new token an account: {report:#?}");
         } else {
-            println!("a round took {:?}: some tokens ended once more in it", begun.elapsed());
-            assert!((accounts..=refreshed).contains(&report.tokens.len()), "{refreshed} refreshes: {report:#?}");
+            println!("a round took {took:?}: tokens ended in it");
         }
         report.tokens
     }
