@@ -82,6 +82,7 @@ async fn session() -> Session {
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(0),
         spending: None,
+        refreshed: None,
     };
     let store = Arc::new(MemoryStore::new());
     store.put_account(&account, Expected::Nothing, None).await.expect("memory has room");

@@ -6,6 +6,7 @@ use std::fmt;
 use keyfob_proto::{Origin, Scrubber, Secret, Timestamp, TokenSet};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Uptime;
 use crate::grant::Grant;
 use crate::history::Spending;
 use crate::store::StoreError;
@@ -41,6 +42,29 @@ pub struct Account {
     /// The note of a refresh whose outcome is not written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spending: Option<Spending>,
+    /// When a refresh brought the tokens, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<Moment>,
+}
+
+/// A moment by clocks that several processes read and no person turns. What the machines' own clocks said then may be a year off by now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// By the database server's clock, where one gives out the right to refresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_server: Option<Timestamp>,
+    /// By how long the machine had been running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime: Option<Uptime>,
+}
+
+impl Moment {
+    /// Seconds since an earlier moment, by each clock that both have.
+    pub(crate) fn since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = i64> + 'a {
+        let at_server = self.at_server.zip(earlier.at_server).map(|(now, then)| now.since(then));
+        let by_uptime = self.uptime.as_ref().zip(earlier.uptime.as_ref()).and_then(|(now, then)| now.since(then));
+        at_server.into_iter().chain(by_uptime)
+    }
 }
 
 impl Account {

@@ -9,7 +9,7 @@ use keyfob_proto::oauth1::ClockOffset;
 use keyfob_proto::oidc::SeenLogouts;
 use keyfob_proto::{App, Endpoint, Entropy, Incoming, Origin, Outgoing, Settings, Timestamp};
 
-use crate::account::Account;
+use crate::account::{Account, Moment};
 use crate::back_channel::Nonces;
 use crate::bounded::Bounded;
 use crate::clock::{Clock, SystemClock};
@@ -23,7 +23,7 @@ use crate::limit::Limit;
 use crate::own_keys::Signers;
 use crate::policy::Policy;
 use crate::session::{Session, Shared};
-use crate::store::{Expected, Generation, Store, StoreError, Versioned};
+use crate::store::{Expected, Generation, Hold, Store, StoreError, Versioned};
 use crate::transport::{self, Transport};
 
 /// What every login and session needs. Cheap to clone; clones share everything.
@@ -225,6 +225,11 @@ impl Keyfob {
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.inner.chosen.clock.now()
+    }
+
+    /// Now, by the clocks that processes share: the one of whoever gave the right to refresh, and the machine's own.
+    pub(crate) fn moment(&self, hold: &Hold) -> Moment {
+        Moment { at_server: hold.server_time(), uptime: self.inner.chosen.clock.uptime() }
     }
 
     /// How far the clock of an OAuth 1 server is off: for the timestamps of signatures, and for nothing else.

@@ -33,9 +33,9 @@ pub mod store;
 pub mod transport;
 pub mod upkeep;
 
-pub use account::{Account, AccountId, Crowd, Health, PendingLogin};
+pub use account::{Account, AccountId, Crowd, Health, Moment, PendingLogin};
 pub use backchannel_logout::backchannel_logout;
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, SystemClock, Uptime};
 pub use discovery::{discover, find_issuer};
 pub use entropy::{OsEntropy, random_hex};
 pub use error::{ApiError, Error};

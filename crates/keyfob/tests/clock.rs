@@ -39,6 +39,7 @@ async fn keep_account(keyfob: &Keyfob, settings: &Settings) {
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(0),
         spending: None,
+        refreshed: None,
     };
     keyfob.store().put_account(&account, Expected::Nothing, None).await.expect("memory has room");
 }

@@ -39,6 +39,7 @@ fn account(settings: &Settings) -> Account {
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(0),
         spending: None,
+        refreshed: None,
     }
 }
 

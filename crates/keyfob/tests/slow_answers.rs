@@ -61,6 +61,7 @@ async fn call(settings: Settings, tokens: TokenSet) -> Error {
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(0),
         spending: None,
+        refreshed: None,
     };
     keyfob.store().put_account(&account, Expected::Nothing, None).await.unwrap();
     let session = keyfob.session(settings, app(), "pretend").await.unwrap();

@@ -106,6 +106,7 @@ async fn one(kept: &Kept, name: &str, provider: &str, tokens: TokenSet, origin: 
         health: keyfob::Health::Ok,
         logged_in_at: now,
         spending: None,
+        refreshed: None,
     };
     kept.store.put_account(&account, Expected::Anything, None).await.expect("stored");
     let new = NewKey {

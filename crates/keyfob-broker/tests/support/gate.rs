@@ -371,6 +371,7 @@ pub async fn put_account(vault: &Vault, name: &str, provider: &str, origin: Orig
         health: keyfob::Health::Ok,
         logged_in_at: now,
         spending: None,
+        refreshed: None,
     };
     vault.store.put_account(&account, Expected::Anything, None).await.expect("stored");
 }

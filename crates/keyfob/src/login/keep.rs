@@ -224,6 +224,7 @@ impl Place<'_> {
             health: Health::Ok,
             logged_in_at: self.keyfob.now(),
             spending: None,
+            refreshed: None,
         };
         let received = account.tokens.refresh_token().map(Fingerprint::of);
         let entry = self.keyfob.entry(&account, Event::LoggedIn { received });

@@ -9,7 +9,7 @@ use keyfob_proto::{Misuse, OAuth1Tokens, Secret, Timestamp, TokenSet};
 use tokio::time::Instant;
 
 use super::Mask;
-use crate::account::{Account, Health};
+use crate::account::{Account, Health, Moment};
 use crate::error::Error;
 use crate::store::Versioned;
 
@@ -185,7 +185,7 @@ impl Known {
     /// Whether these tokens are what a refresh brought just now, here or in another process, so that another one would bring no better:
     /// a lifetime of nothing, the same token again, a clock that jumps. A token that lived its short life to the end is not meant.
     pub(crate) fn is_just_refreshed(&self, now: Timestamp) -> bool {
-        let lived_out = |age: i64| self.lifetime.is_some_and(|lifetime| lifetime.length > 0 && age >= lifetime.length - lifetime.margin);
+        let lived_out = |age| self.has_lived_out(age);
         let seconds_here = i64::try_from(self.seen.elapsed().as_secs()).unwrap_or(i64::MAX);
         if lived_out(seconds_here) {
             return false;
@@ -197,6 +197,17 @@ impl Known {
         let TokenSet::OAuth2(tokens) = self.tokens() else { return false };
         let age = now.since(tokens.received_at);
         tokens.received_at > self.account().logged_in_at && age.unsigned_abs() < JUST_NOW && !lived_out(age)
+    }
+
+    /// The same by the clocks that this process shares with the one that refreshed, in which nobody's can have been turned since.
+    pub(crate) fn is_just_refreshed_by(&self, now: &Moment) -> bool {
+        let is_just_now = |age: i64| age.unsigned_abs() < JUST_NOW && !self.has_lived_out(age);
+        self.account().refreshed.as_ref().is_some_and(|then| now.since(then).any(is_just_now))
+    }
+
+    /// Whether tokens of this age are at the end of a life that was short and no accident.
+    fn has_lived_out(&self, age: i64) -> bool {
+        self.lifetime.is_some_and(|lifetime| lifetime.length > 0 && age >= lifetime.length - lifetime.margin)
     }
 
     /// By the clock that nobody turns. It says nothing of a lifetime that was none from the start.

@@ -30,6 +30,57 @@ async fn d8_no_clock_makes_a_storm() {
     }
 }
 
+/// Each asks in a process of its own, which knows no more than the store and the clocks: one minute for all of them.
+async fn asks_once_a_minute(house: &House, jump: i64, run: impl Fn(i64)) {
+    run(1000);
+    assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-2");
+    house.provider.expire("access-2");
+    house.clock.turn(jump);
+    for seconds in [0, 30, 59] {
+        run(1000 + seconds);
+        let other = house.session().await;
+        assert_eq!(other.token(0).await.unwrap().expose(), "access-2", "{jump}");
+        assert_eq!(other.get("/x").send().await.unwrap().status(), 401, "the answer is the caller's to judge: {jump}");
+        assert_eq!(house.provider.asked().len(), 1, "asked again after {seconds} seconds at {jump}");
+    }
+    // Whoever asks for it in so many words gets it; and so does everybody a minute later.
+    run(1061);
+    house.session().await.get("/x").send().await.unwrap();
+    house.session().await.refresh().await.unwrap();
+    assert!((2..=3).contains(&house.provider.asked().len()), "{jump}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d8_the_minute_of_one_process_is_that_of_all_of_a_machine() {
+    for jump in [10 * YEAR, -10 * YEAR, -NOW, 30 * 86_400, -3600, 3600, 61, -61] {
+        let house = House::new().await;
+        asks_once_a_minute(&house, jump, |seconds| house.clock.run_for(seconds)).await;
+    }
+}
+
+/// Of machines, too, where a database server gives out the right to refresh: they have its clock in common.
+#[tokio::test(start_paused = true)]
+async fn d8_the_minute_of_one_machine_is_that_of_all_on_a_database() {
+    for jump in [10 * YEAR, -10 * YEAR, 3600, -3600, 61, -61] {
+        let house = House::new().await;
+        *house.store.lapsing.lock().unwrap() = true;
+        asks_once_a_minute(&house, jump, |seconds| house.store.serve_for(seconds)).await;
+    }
+}
+
+/// A machine that was started again counts from the beginning, and what it wrote before tells nothing.
+#[tokio::test(start_paused = true)]
+async fn a_minute_before_the_machine_was_started_again_is_nobody_s() {
+    let house = House::new().await;
+    house.clock.run_for(1000);
+    house.session().await.token(0).await.unwrap();
+    let mut account = house.kept().await;
+    account.refreshed.as_mut().and_then(|moment| moment.uptime.as_mut()).expect("it is known").boot = "another start".to_owned();
+    house.put(account).await;
+    house.clock.turn(30 * 86_400);
+    assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-3");
+}
+
 #[tokio::test(start_paused = true)]
 async fn d8_tokens_from_the_future_have_no_known_end() {
     let house = House::empty();

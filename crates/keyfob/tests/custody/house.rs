@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use keyfob::history::{Entry, Event};
 use keyfob::proto::{OAuth2Tokens, Secret, Timestamp, TokenSet};
 use keyfob::store::{Expected, Versioned};
-use keyfob::{Account, AccountId, Clock, Health, Keyfob, OsEntropy, Session, Store};
+use keyfob::{Account, AccountId, Clock, Health, Keyfob, OsEntropy, Session, Store, Uptime};
 
 use super::common;
 use super::provider::Provider;
@@ -14,12 +14,17 @@ use super::watched::{Log, Watched};
 
 pub const NOW: i64 = 1_800_000_000;
 
-/// A clock that tests turn.
-pub struct Turned(AtomicI64);
+/// A clock that tests turn; and how long the machine has been running, where that is known to be more than nothing.
+pub struct Turned(AtomicI64, AtomicI64);
 
 impl Clock for Turned {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix(self.0.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        let seconds = Some(self.1.load(Ordering::SeqCst)).filter(|seconds| *seconds > 0)?;
+        Some(Uptime { boot: "a start of the machine".to_owned(), seconds })
     }
 }
 
@@ -30,6 +35,10 @@ impl Turned {
 
     pub fn turn(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub fn run_for(&self, seconds: i64) {
+        self.1.store(seconds, Ordering::SeqCst);
     }
 }
 
@@ -58,7 +67,7 @@ impl House {
     pub fn empty() -> Self {
         let log = Log::default();
         let (store, provider) = (Arc::new(Watched::new(log.clone())), Arc::new(Provider::new(log.clone())));
-        Self { store, provider, clock: Arc::new(Turned(AtomicI64::new(NOW))), log }
+        Self { store, provider, clock: Arc::new(Turned(AtomicI64::new(NOW), AtomicI64::default())), log }
     }
 
     pub async fn put(&self, account: Account) {
@@ -137,6 +146,7 @@ pub fn account(name: &str, number: &str, received_at: i64, expires_at: Option<i6
         health: Health::Ok,
         logged_in_at: Timestamp::from_unix(received_at),
         spending: None,
+        refreshed: None,
     }
 }
 

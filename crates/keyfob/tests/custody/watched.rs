@@ -38,6 +38,8 @@ pub struct Watched {
     pub hidden: Mutex<Vec<EntryNumber>>,
     /// Rights to refresh may end while their holders live.
     pub lapsing: Mutex<bool>,
+    /// How much later it is than [`SERVER`] by the clock of who gives them out.
+    served: Mutex<i64>,
     /// What somebody else writes right after the next read under the right to refresh.
     pub meanwhile: Mutex<Option<Account>>,
     /// The next read has read, and is not back before this lets it.
@@ -55,6 +57,10 @@ impl Watched {
 
     pub fn fail(&self, kinds: &[Write]) {
         *self.failing.lock().unwrap() = kinds.to_vec();
+    }
+
+    pub fn serve_for(&self, seconds: i64) {
+        *self.served.lock().unwrap() = seconds;
     }
 
     fn note(&self, what: &str) {
@@ -177,7 +183,8 @@ impl Store for Watched {
             let hold = self.inner.try_hold(id).await?;
             self.note(if hold.is_some() { "hold" } else { "no hold" });
             // As a database server's, which forgets who has it when it is started again.
-            Ok(if *self.lapsing.lock().unwrap() { hold.map(|hold| Hold::that_may_lapse(hold, SERVER)) } else { hold })
+            let now = SERVER.plus(*self.served.lock().unwrap());
+            Ok(if *self.lapsing.lock().unwrap() { hold.map(|hold| Hold::that_may_lapse(hold, now)) } else { hold })
         })
     }
 

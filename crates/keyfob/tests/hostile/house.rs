@@ -259,6 +259,7 @@ impl<'a> House<'a> {
             health: Health::Ok,
             logged_in_at: self.now(),
             spending: None,
+            refreshed: None,
         };
         self.store.put_account(&account, Expected::Nothing, None).await.unwrap();
     }

@@ -138,6 +138,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         health: Health::Ok,
         logged_in_at: account::now(),
         spending: None,
+        refreshed: None,
     };
     let replaced = before.is_some();
     let login_before = before.as_ref().map(|before| before.value.id.clone());

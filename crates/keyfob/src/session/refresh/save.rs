@@ -9,7 +9,7 @@ use std::time::Duration;
 use keyfob_proto::{Timestamp, TokenSet};
 
 use super::Outcome;
-use crate::account::{Account, Health};
+use crate::account::{Account, Health, Moment};
 use crate::entropy;
 use crate::error::Error;
 use crate::history::{Entry, Event};
@@ -31,6 +31,7 @@ pub(super) struct NewTokens {
     pub(super) tokens: TokenSet,
     pub(super) kept: BTreeMap<String, String>,
     pub(super) tolerated: Vec<String>,
+    pub(super) refreshed: Moment,
     pub(super) entry: Entry,
 }
 
@@ -78,6 +79,7 @@ impl NewTokens {
         account.kept.extend(self.kept.clone());
         account.tolerated.clone_from(&self.tolerated);
         account.spending = None;
+        account.refreshed = Some(self.refreshed.clone()).filter(|moment| *moment != Moment::default());
         // Whoever marked it in between had the old token.
         account.health = Health::Ok;
         account

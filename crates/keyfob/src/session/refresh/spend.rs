@@ -61,7 +61,7 @@ impl Shared {
                     };
                     let (is_lost, outcome) = match verified {
                         Ok(received) => {
-                            let outcome = self.keep(new_tokens(self, &known, note, received), hold).await;
+                            let outcome = self.keep(new_tokens(self, &known, note, received, &hold), hold).await;
                             // Logged out meanwhile, by somebody who could not wait: they revoked the old tokens, and nobody has these.
                             (matches!(outcome, Err(Error::NoAccount { .. })), outcome)
                         }
@@ -121,6 +121,10 @@ impl Shared {
             // Two may believe that it is their turn. The one whose note comes second sees the first one's here, for it writes over what it has read.
             if self.keyfob.is_being_spent(known.account(), hold) {
                 return Ok(Begin::Lapsed);
+            }
+            // D8. Another process's minute is everybody's, though the clock on the wall says that it is long over.
+            if why != Why::Asked && known.is_just_refreshed_by(&self.keyfob.moment(hold)) {
+                return Ok(Begin::Over(known));
             }
             let name = || known.account().name.clone();
             // C10. Whoever asks for it in so many words is let through, as after every other failure.
@@ -262,12 +266,12 @@ fn where_it_was(settings: &Settings, account: &Account, kept: BTreeMap<String, S
     kept.into_iter().filter(|(name, _)| !base.names().any(|known| known == name)).collect()
 }
 
-fn new_tokens(shared: &Shared, known: &Known, note: Note, received: Received) -> NewTokens {
+fn new_tokens(shared: &Shared, known: &Known, note: Note, received: Received, hold: &Hold) -> NewTokens {
     let Received { tokens, kept, tolerated, .. } = received;
     let event =
         Event::Refreshed { refresh: note.ours, received: tokens.refresh_token().map(Fingerprint::of), expires_at: tokens.expires_at() };
     let entry = shared.keyfob.entry(known.account(), event);
     let tolerated = tolerated.iter().map(|deviation| deviation.name().to_owned()).collect();
     let kept = where_it_was(&shared.settings, known.account(), kept);
-    NewTokens { instead_of: known.record().clone(), tokens, kept, tolerated, entry }
+    NewTokens { instead_of: known.record().clone(), tokens, kept, tolerated, refreshed: shared.keyfob.moment(hold), entry }
 }
