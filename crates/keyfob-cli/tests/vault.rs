@@ -9,6 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use common::{House, exists};
+use keyfob::Store;
+use keyfob::history::{Actor, Entry, Event};
 use keyfob::proto::Timestamp;
 use keyfob::store::Expected;
 use keyfob_store::shelf::{Act, Item, Kind};
@@ -118,6 +120,51 @@ async fn everything_moves_to_another_vault_and_into_a_file_and_back() {
     assert!(house.good(&["app", "list"]).await.contains("example-id"));
     house.run_with(&["vault", "import", &file, "--stdin"], PASSPHRASE).await.fails(2, ["cannot import", "already", "set-aside"]);
     assert!(exists(&house.path("third/vault.key")), "with a key of its own");
+}
+
+/// By an address that holds a password, with an account, its history and what the web app keeps; and back into a file.
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_moves_into_postgresql_and_back() {
+    let Some(database) = Cluster::shared().map(Cluster::database) else { return };
+    let mut house = house().await;
+    let opened = Vault::open_existing(&vault(&house), KeySource::beside(&vault(&house))).expect("opens");
+    let account: keyfob::Account = serde_json::from_value(serde_json::json!({
+        "id": keyfob::AccountId::random(), "name": "netatmo", "provider": "netatmo", "client_id": "example-id",
+        "tokens": {"kind": "oauth2", "access": "canary-access-1f2e", "refresh": "canary-refresh-77c0", "received_at": 1, "expires_at": null, "scopes": []},
+        "kept": {}, "origins": ["https://api.netatmo.com"], "requested_scopes": [], "tolerated": [], "health": {"state": "ok"}, "logged_in_at": 1
+    }))
+    .expect("an account as it rests");
+    let entry = Entry::new(&account, Timestamp::from_unix(1), Actor::this(), Event::LoggedIn { received: None });
+    opened.put_account(&account, Expected::Nothing, Some(&entry)).await.expect("puts");
+    opened.put_item(Kind("key"), &Item::new("one", "canary-item"), Expected::Nothing).await.expect("puts");
+    drop(opened);
+    let held = |told: &serde_json::Value| ["apps", "accounts", "items"].map(|what| told[what].as_u64());
+    let history = house.json(&["status", "netatmo", "--history"]).await;
+
+    house.set("ELSEWHERE", &database.tcp_url("127.0.0.1"));
+    let moved = house.json(&["vault", "move", "--to-variable", "ELSEWHERE"]).await;
+    assert_eq!(held(&moved), [Some(1); 3], "{moved}");
+    assert!(!moved.to_string().contains("example-password"), "{moved}");
+    house.run(&["vault", "move", "--to-variable", "ELSEWHERE"]).await.fails(2, ["cannot move", "already", "nothing yet"]);
+    // Used where it is now.
+    house.set("KEYFOB_VAULT", &database.tcp_url("127.0.0.1"));
+    assert_eq!(held(&house.json(&["vault", "check"]).await), [Some(1); 3]);
+    assert_eq!(house.json(&["status", "netatmo", "--history"]).await, history);
+    house.good(&["account", "rename", "netatmo", "netatmo/attic"]).await;
+
+    let there = held(&house.json(&["vault", "check"]).await);
+
+    let back = house.path("back/vault.db").display().to_string();
+    let moved = house.json(&["vault", "move", "--to", &back]).await;
+    assert_eq!(held(&moved), there, "{moved}");
+    house.set("KEYFOB_VAULT", &back);
+    assert_eq!(held(&house.json(&["vault", "check"]).await), there);
+    let after = house.json(&["status", "netatmo/attic", "--history"]).await;
+    let events: Vec<_> = after.as_array().expect("a list").iter().map(|entry| entry["event"].clone()).collect();
+    assert_eq!(events, ["logged-in", "renamed"], "{after}");
+    // The first one was not touched.
+    house.unset("KEYFOB_VAULT");
+    assert_eq!(house.json(&["status", "netatmo", "--history"]).await, history);
 }
 
 /// What the web app keeps in the vault: counted, opened and moved with the rest; and left where it is by an export.

@@ -12,6 +12,8 @@ mod shelf;
 
 mod failures;
 mod holds;
+mod leases;
+mod locked;
 mod machines;
 mod moved;
 mod rekey;

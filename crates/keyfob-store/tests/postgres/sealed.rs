@@ -63,6 +63,33 @@ impl Filled {
         self.edit(&swap, &[]).await;
     }
 
+    /// Every bit and every length of one record, each refused by whoever reads it with an error that names its table; then it is put back.
+    async fn cut(&self, table: &str, row: &str, read: impl AsyncFn() -> Result<bool, StoreError>) {
+        let (found, put) =
+            (format!("SELECT record FROM keyfob.{table} WHERE {row}"), format!("UPDATE keyfob.{table} SET record = $1 WHERE {row}"));
+        let good: Vec<u8> = self.sql.query_one(&found, &[]).await.expect("reads").get(0);
+        let put = self.sql.prepare(&put).await.expect("prepares");
+        let refused = async |bad: &[u8], what: String| {
+            assert_eq!(self.sql.execute(&put, &[&bad]).await.expect("edits"), 1, "{table}");
+            match read().await {
+                Err(StoreError::Corrupt(why)) => assert!(why.contains(&format!("the table \"{table}\"")), "{table}, {what}: {why}"),
+                other => panic!("{table}, {what}: {other:?}"),
+            }
+        };
+        assert!(good.len() > 45, "more than salt, nonce and tag: {} bytes", good.len());
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            refused(&bad, format!("bit {bit} of {}", good.len() * 8)).await;
+        }
+        for length in 0..good.len() {
+            refused(&good[..length], format!("{length} of {} bytes", good.len())).await;
+        }
+        refused(&[good.as_slice(), &[0]].concat(), "a byte more".to_owned()).await;
+        assert_eq!(self.sql.execute(&put, &[&good]).await.expect("edits"), 1, "{table}");
+        assert!(read().await.expect("reads"), "{table}: and unharmed it opens");
+    }
+
     async fn record_of_one(&self) -> Vec<u8> {
         self.sql.query_one("SELECT record FROM keyfob.account WHERE id = $1", &[&bytes(&self.one)]).await.expect("reads").get(0)
     }
@@ -79,23 +106,33 @@ fn bytes(id: &AccountId) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn j7_every_bit_of_a_record_counts() {
+async fn j8_every_bit_and_length_of_an_account_counts() {
     let Some(filled) = filled().await else { return };
-    let good = filled.record_of_one().await;
-    for bit in 0..good.len() * 8 {
-        let mut bad = good.clone();
-        bad[bit / 8] ^= 1 << (bit % 8);
-        filled.put_record_of_one(&bad).await;
-        assert_corrupt(filled.vault.account("one").await, &format!("bit {bit} of {}", good.len()));
-    }
-    for length in 0..good.len() {
-        filled.put_record_of_one(&good[..length]).await;
-        assert_corrupt(filled.vault.account("one").await, &format!("{length} of {} bytes", good.len()));
-    }
-    filled.put_record_of_one(&[good.as_slice(), &[0]].concat()).await;
-    assert_corrupt(filled.vault.account("one").await, "a byte more");
-    filled.put_record_of_one(&good).await;
-    assert!(filled.vault.account("one").await.expect("reads").is_some(), "and unharmed it opens");
+    let row = format!("id = '\\x{}'", filled.one.as_str());
+    filled.cut("account", &row, async || filled.vault.account("one").await.map(|found| found.is_some())).await;
+}
+
+#[tokio::test]
+async fn j8_every_bit_and_length_of_an_app_counts() {
+    let Some(filled) = filled().await else { return };
+    let longest = "SELECT encode(id, 'hex') FROM keyfob.app ORDER BY length(record) DESC LIMIT 1";
+    let row = format!("id = '\\x{}'", filled.database.sql(longest));
+    filled.cut("app", &row, async || filled.vault.app("one").await.map(|found| found.is_some())).await;
+}
+
+#[tokio::test]
+async fn j8_every_bit_and_length_of_an_entry_counts() {
+    let Some(filled) = filled().await else { return };
+    filled.cut("history", "number = 1", async || filled.vault.history(&filled.one).await.map(|found| !found.is_empty())).await;
+}
+
+/// Whoever is refused does not take it: at the end it is still there to be handed out.
+#[tokio::test]
+async fn j8_every_bit_and_length_of_a_login_counts() {
+    let Some(filled) = filled().await else { return };
+    let row = "generation = (SELECT min(generation) FROM keyfob.pending)";
+    let take = async || filled.vault.take_pending("state-one", "browser", NOW).await.map(|found| found.is_some());
+    filled.cut("pending", row, take).await;
 }
 
 #[tokio::test]
