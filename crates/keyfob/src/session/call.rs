@@ -15,6 +15,8 @@ use keyfob_proto::{
     encode, retry_after,
 };
 
+use tokio::time::Instant;
+
 use super::answer::Answer;
 use super::{Client, Known, Session, Shared, Wait, Why, target};
 use crate::back_channel::Side;
@@ -161,7 +163,7 @@ impl Call {
         let uri = self.uri()?;
         let Self { session, method, headers, body, waits, .. } = self;
         let (shared, origin) = (session.shared, Origin::of(&uri));
-        let mut call = Prepared { shared: &shared, method, uri, origin, headers, to: To::Api, waits };
+        let mut call = Prepared { shared: &shared, method, uri, origin, headers, to: To::Api, waits, until: None };
         let (answer, used) = match body {
             CallBody::None => call.send_replayable(&[]).await?,
             CallBody::Bytes(bytes) => call.send_replayable(&bytes).await?,
@@ -194,7 +196,7 @@ impl Call {
         let bytes = if let CallBody::Bytes(bytes) = &self.body { bytes.as_slice() } else { &[] };
         let (uri, method, headers) = (self.uri()?, self.method.clone(), self.headers.clone());
         let origin = Origin::of(&uri);
-        let call = Prepared { shared, method, uri, origin, headers, to: To::Api, waits: false };
+        let call = Prepared { shared, method, uri, origin, headers, to: To::Api, waits: false, until: None };
         let parts = call.parts(&known)?;
         let body = SignedBody::of(&parts.headers, bytes);
         Ok(client.explain(tokens, &parts, body, shared.keyfob.now(), shared.keyfob.entropy())?)
@@ -240,6 +242,8 @@ pub(super) struct Prepared<'a> {
     pub(super) to: To,
     /// Whether it waits as 429 and 503 say.
     pub(super) waits: bool,
+    /// When the request that was sent last has to be over, body and all: one to the authorization server has a deadline (C5).
+    pub(super) until: Option<Instant>,
 }
 
 /// What a call is to.
@@ -264,6 +268,8 @@ impl Prepared<'_> {
             let (parts, new_body) = self.authorized(&known, Some(bytes), offset, nonce.as_deref())?;
             let body = new_body.unwrap_or_else(|| bytes.to_vec());
             let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
+            // However slow the provider's things are: this is its authorization server.
+            self.until = (self.to == To::UserInfo).then(|| Instant::now() + self.shared.keyfob.policy().back_channel());
             let answer = match self.transmit(&known, parts, body).await {
                 Err(Error::Protocol(keyfob_proto::Error::Transport(error)))
                     if self.is_safe() && !broken && error.kind == keyfob_proto::TransportKind::Broken =>
@@ -488,13 +494,12 @@ impl Prepared<'_> {
             request.extensions_mut().insert(mark);
         }
         let sending = self.shared.keyfob.transport().send(request);
-        let answer = match self.to {
-            // However slow the provider's things are: this is its authorization server (C5).
-            To::UserInfo => {
-                let sent = Box::pin(tokio::time::timeout(self.shared.keyfob.policy().back_channel(), sending)).await;
+        let answer = match self.until {
+            Some(until) => {
+                let sent = Box::pin(tokio::time::timeout_at(until, sending)).await;
                 sent.unwrap_or_else(|_| Err(self.timed_out()))?
             }
-            To::Api => sending.await?,
+            None => sending.await?,
         };
         if let Some(origin) = self.origin.as_ref().filter(|_| known.is_bound()) {
             self.shared.keyfob.nonces().learn(Side::Resource, origin, answer.headers());

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use keyfob_proto::jose::Keys;
 use keyfob_proto::oidc::UserInfo;
 use keyfob_proto::{Flow, Incoming, Misuse, Outgoing, TokenSet, Transport, TransportKind};
+use tokio::time::Instant;
 
 use super::Session;
 use super::call::{Prepared, To};
@@ -40,13 +41,15 @@ impl Session {
                 .with_hint("add issuer and jwks to the provider's file, and log in again")
         })?;
         let (uri, origin) = (endpoint.uri().clone(), Some(endpoint.origin()));
-        let mut call = Prepared { shared, method: Method::GET, uri, origin, headers, to: To::UserInfo, waits: true };
+        let mut call = Prepared { shared, method: Method::GET, uri, origin, headers, to: To::UserInfo, waits: true, until: None };
         let deadline = shared.keyfob.policy().back_channel();
         let timed_out = || Transport::new(TransportKind::Timeout, endpoint.origin().to_string());
         let read = async {
             let (answer, used) = call.send_replayable(&[]).await?;
             let (parts, body) = answer.into_parts();
-            let bytes = tokio::time::timeout(deadline, body.bytes(Outgoing::LARGEST_ANSWER)).await.unwrap_or_else(|_| Err(timed_out()))?;
+            // What is left of the request's own time (C5): a head that came late leaves the body no more.
+            let until = call.until.unwrap_or_else(Instant::now);
+            let bytes = tokio::time::timeout_at(until, body.bytes(Outgoing::LARGEST_ANSWER)).await.unwrap_or_else(|_| Err(timed_out()))?;
             Ok::<_, Error>((parts, bytes, used))
         };
         // A refresh within it, and whatever is sent again, keeps to its own time; and goes on if this is given up.
