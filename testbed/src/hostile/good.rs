@@ -5,7 +5,11 @@ pub struct Good {
     members: Vec<(String, String)>,
     main: &'static str,
     is_form: bool,
+    sign: Option<Box<Sign>>,
 }
+
+/// Makes signed text of claims.
+type Sign = dyn Fn(&[u8]) -> Vec<u8>;
 
 /// What a member becomes when a case spoils it.
 #[derive(Clone, Copy)]
@@ -22,7 +26,12 @@ impl Good {
     /// A JSON object with these members; `main` is the one that cases about a missing or broken value are about. Values are JSON.
     #[must_use]
     pub fn json(main: &'static str, members: &[(&str, &str)]) -> Self {
-        Self { members: members.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), main, is_form: false }
+        Self {
+            members: members.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            main,
+            is_form: false,
+            sign: None,
+        }
     }
 
     /// A form with these parameters. Values are JSON here as well: `"text"`.
@@ -31,12 +40,28 @@ impl Good {
         Self { is_form: true, ..Self::json(main, members) }
     }
 
+    /// Claims that are signed (`application/jwt`): cases spoil them before that, and the text as a whole.
+    #[must_use]
+    pub fn signed(main: &'static str, members: &[(&str, &str)], sign: impl Fn(&[u8]) -> Vec<u8> + 'static) -> Self {
+        Self { sign: Some(Box::new(sign)), ..Self::json(main, members) }
+    }
+
+    /// Content type and body, for a test that answers without a server.
+    #[must_use]
+    pub fn answer(&self) -> (&'static str, Vec<u8>) {
+        (self.media_type(), self.body())
+    }
+
     pub(super) fn main(&self) -> &'static str {
         self.main
     }
 
     pub(super) fn media_type(&self) -> &'static str {
-        if self.is_form { "application/x-www-form-urlencoded" } else { "application/json" }
+        match &self.sign {
+            Some(_) => "application/jwt",
+            None if self.is_form => "application/x-www-form-urlencoded",
+            None => "application/json",
+        }
     }
 
     pub(super) fn body(&self) -> Vec<u8> {
@@ -72,7 +97,10 @@ impl Good {
             body.extend(if self.is_form { in_form(value) } else { in_json(value) });
         }
         body.extend_from_slice(after.as_bytes());
-        body
+        match &self.sign {
+            Some(sign) => sign(&body),
+            None => body,
+        }
     }
 }
 
@@ -121,5 +149,8 @@ mod tests {
         assert_eq!(form.body(), b"a=x%20y&b=1");
         assert_eq!(form.without("b"), b"a=x%20y");
         assert_eq!(form.with("b", Spoilt::Text(b"\0")), b"a=x%20y&b=%00");
+        let signed = Good::signed("a", &members, |claims| [b"signed ", claims].concat());
+        assert_eq!(signed.without("b"), br#"signed {"a":"x y"}"#);
+        assert_eq!(signed.answer().0, "application/jwt");
     }
 }

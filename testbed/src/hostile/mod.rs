@@ -121,10 +121,12 @@ fn answer(mut stream: TcpStream, origin: &str, place: &Place, seen: &Seen, goods
     play(stream, (case.make)(&good, place));
 }
 
-/// `/dup_key/token` names a case and an endpoint. Metadata of an issuer with a path is asked for at `/.well-known/…/dup_key/metadata`.
-fn named(path: &str) -> Option<(&'static Case, String)> {
-    let path = path.split('?').next().unwrap_or_default();
-    let mut rest = path.trim_matches('/').split('/').skip_while(|part| Case::named(part).is_none());
+/// `/dup_key/token` names a case and an endpoint. Metadata of an issuer with a path is asked for at `/.well-known/…/dup_key/metadata`, and who signs a
+/// person in at a place whose query says about whom: `resource=http%3A%2F%2F…%2Fdup_key%2Fwebfinger`.
+#[must_use]
+pub fn named(path: &str) -> Option<(&'static Case, String)> {
+    let plain = path.replace("%2F", "/");
+    let mut rest = plain.split(['/', '?', '&']).skip_while(|part| Case::named(part).is_none());
     let case = Case::named(rest.next()?)?;
     Some((case, rest.next().unwrap_or_default().to_owned()))
 }

@@ -1,6 +1,10 @@
 //! The endpoints, and what a good answer is at each.
 
+use std::sync::LazyLock;
+
+use keyfob::proto::jose::{Algorithm, AwsLc, Crypto, PrivateKey, sign_compact};
 use keyfob_testbed::hostile::{Good, Hostile};
+use serde_json::{Map, Value};
 
 /// Where answers come from that nobody has to trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,24 @@ pub enum Endpoint {
     Keys,
     /// OpenID CIBA Core §7.
     Backchannel,
+    /// OpenID CIBA Core §10.1.
+    BackchannelPolling,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 8693 §2.
+    TokenExchange,
+    /// RFC 7523 §2.1.
+    JwtBearer,
+    /// RFC 7592 §2.2.
+    Management,
+    /// RFC 7592 §2.3.
+    Deletion,
+    /// RFC 9728 §3.
+    Resource,
+    /// RFC 7033.
+    WebFinger,
+    /// OpenID Connect Core §5.6.2: claims that are fetched where UserInfo says.
+    Claims,
     /// RFC 5849 §2.1.
     RequestToken,
     /// RFC 5849 §2.3.
@@ -38,7 +60,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 24] = [
         Self::Token,
         Self::Refresh,
         Self::Revocation,
@@ -51,6 +73,15 @@ impl Endpoint {
         Self::Metadata,
         Self::Keys,
         Self::Backchannel,
+        Self::BackchannelPolling,
+        Self::ClientCredentials,
+        Self::TokenExchange,
+        Self::JwtBearer,
+        Self::Management,
+        Self::Deletion,
+        Self::Resource,
+        Self::WebFinger,
+        Self::Claims,
         Self::RequestToken,
         Self::AccessToken,
         Self::Api,
@@ -71,6 +102,15 @@ impl Endpoint {
             Self::Metadata => "metadata",
             Self::Keys => "keys",
             Self::Backchannel => "backchannel",
+            Self::BackchannelPolling => "backchannel-poll",
+            Self::ClientCredentials => "client-credentials",
+            Self::TokenExchange => "exchange",
+            Self::JwtBearer => "jwt-bearer",
+            Self::Management => "client",
+            Self::Deletion => "client-to-delete",
+            Self::Resource => "resource",
+            Self::WebFinger => "webfinger",
+            Self::Claims => "claims",
             Self::RequestToken => "request-token",
             Self::AccessToken => "access-token",
             Self::Api => "api",
@@ -78,9 +118,36 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Whether it is asked again and again, until somebody has decided or the time is over.
+    pub fn is_polled(self) -> bool {
+        matches!(self, Self::Polling | Self::BackchannelPolling)
+    }
+}
+
+/// Who answers for the claims that are fetched.
+static CLAIMS_KEY: LazyLock<PrivateKey> = LazyLock::new(|| AwsLc.generate(Algorithm::ES256).unwrap().named("claims"));
+
+fn signed(claims: &[u8]) -> Vec<u8> {
+    sign_compact(&*AwsLc.signer(Algorithm::ES256, &CLAIMS_KEY).unwrap(), Map::new(), claims).unwrap().into_bytes()
+}
+
+fn published() -> String {
+    let signer = AwsLc.signer(Algorithm::ES256, &CLAIMS_KEY).unwrap();
+    let mut jwk = signer.public_key().unwrap().to_jwk();
+    jwk.insert("kid".to_owned(), Value::from(signer.key_id().unwrap()));
+    Value::Array(vec![Value::Object(jwk)]).to_string()
+}
+
 /// A hostile server that knows what all of them answer when all is well.
 pub fn server() -> Hostile {
-    Hostile::start(|endpoint, base| match endpoint {
+    Hostile::start(good)
+}
+
+/// What an endpoint answers when all is well; `base` is the URL before its name.
+pub fn good(endpoint: &str, base: &str) -> Good {
+    let origin = base.rsplit_once('/').map_or(base, |(origin, _)| origin);
+    match endpoint {
         "push" => Good::json("request_uri", &[("request_uri", r#""urn:example:request-1""#), ("expires_in", "60")]),
         "device" | "device-in-haste" => {
             // One second, and a second to answer: polling that does not get through comes to an end.
@@ -111,6 +178,61 @@ pub fn server() -> Hostile {
         }
         "keys" => Good::json("keys", &[("keys", "[]")]),
         "backchannel" => Good::json("auth_req_id", &[("auth_req_id", r#""request-1""#), ("expires_in", "120")]),
+        "backchannel-in-haste" => Good::json("auth_req_id", &[("auth_req_id", r#""request-1""#), ("expires_in", "3"), ("interval", "1")]),
+        "exchange" => Good::json(
+            "access_token",
+            &[
+                ("access_token", r#""access-2""#),
+                ("issued_token_type", r#""urn:ietf:params:oauth:token-type:access_token""#),
+                ("token_type", r#""Bearer""#),
+                ("expires_in", "3600"),
+            ],
+        ),
+        // Registered well; where the client is managed is the case's.
+        managed if managed.starts_with("managed-") => {
+            let (case, client) = managed["managed-".len()..].split_once('.').unwrap();
+            Good::json(
+                "client_id",
+                &[
+                    ("client_id", r#""registered-1""#),
+                    ("redirect_uris", r#"["http://127.0.0.1/callback"]"#),
+                    ("token_endpoint_auth_method", r#""none""#),
+                    ("registration_access_token", r#""registration-1-not-real""#),
+                    ("registration_client_uri", &format!(r#""{origin}/{case}/{client}""#)),
+                ],
+            )
+        }
+        "client" => Good::json(
+            "client_id",
+            &[
+                ("client_id", r#""registered-1""#),
+                ("redirect_uris", r#"["http://127.0.0.1/callback"]"#),
+                ("token_endpoint_auth_method", r#""none""#),
+                ("registration_access_token", r#""registration-2""#),
+                ("registration_client_uri", &format!(r#""{base}/client""#)),
+            ],
+        ),
+        "resource" => {
+            Good::json("resource", &[("resource", &format!(r#""{base}/resource""#)), ("authorization_servers", &format!(r#"["{base}"]"#))])
+        }
+        "webfinger" => {
+            let link = format!(r#"[{{"rel":"http://openid.net/specs/connect/1.0/issuer","href":"{base}/issuer"}}]"#);
+            Good::json("links", &[("links", &link)])
+        }
+        "claims" => Good::signed("iss", &[("iss", &format!(r#""{origin}/ok/claims-issuer""#)), ("credit_score", "650")], signed),
+        "claims-issuer" => Good::json(
+            "issuer",
+            &[
+                ("issuer", &format!(r#""{base}/claims-issuer""#)),
+                ("authorization_endpoint", &format!(r#""{base}/authorize""#)),
+                ("token_endpoint", &format!(r#""{base}/token""#)),
+                ("jwks_uri", &format!(r#""{base}/claims-keys""#)),
+                ("response_types_supported", r#"["code"]"#),
+                ("subject_types_supported", r#"["public"]"#),
+                ("id_token_signing_alg_values_supported", r#"["ES256"]"#),
+            ],
+        ),
+        "claims-keys" => Good::json("keys", &[("keys", &published())]),
         "request-token" => Good::form(
             "oauth_token",
             &[("oauth_token", r#""temporary-1""#), ("oauth_token_secret", r#""secret-1""#), ("oauth_callback_confirmed", r#""true""#)],
@@ -129,5 +251,5 @@ pub fn server() -> Hostile {
                 ("refresh_token", r#""refresh-2""#),
             ],
         ),
-    })
+    }
 }

@@ -4,16 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyfob::proto::oauth2::metadata::Order;
-use keyfob::proto::oauth2::registration::{ClientMetadata, Registering};
-use keyfob::proto::oauth2::{self, AccessRequest, BackchannelRequest, Hint};
-use keyfob::proto::{Answer, App, Endpoint as Url, Flow, Identity, OAuth2Tokens, Origin, Secret, Settings, Timestamp, TokenSet, oauth1};
+use keyfob::login::{client_credentials, jwt_bearer, token_exchange};
+use keyfob::proto::jose::{Algorithm, AwsLc, Crypto};
+use keyfob::proto::oauth2::challenge::Challenges;
+use keyfob::proto::oauth2::metadata::{Metadata, Order};
+use keyfob::proto::oauth2::registration::{ClientMetadata, Registering, Registration};
+use keyfob::proto::oauth2::{self, AccessRequest, BackchannelRequest, Hint, TokenExchangeRequest, TokenType};
+use keyfob::proto::oidc::UserInfo;
+use keyfob::proto::{
+    Answer, App, Endpoint as Url, Error as ProtoError, Flow, Identity, Misbehaved, OAuth2Tokens, Origin, Secret, Settings, Timestamp,
+    TokenSet, oauth1,
+};
 use keyfob::store::Expected;
 use keyfob::{
-    Account, AccountId, BackchannelLogin, DeviceLogin, Error, Health, HyperTransport, Keyfob, Login, MemoryStore, Policy, Redirect,
-    Revoked, Store, logout,
+    Account, AccountId, BackchannelLogin, Clock, DeviceLogin, Error, Health, HyperTransport, Keyfob, Login, MemoryStore, OsEntropy, Policy,
+    Redirect, Revoked, Store, SystemClock, Transport, find_issuer, logout, sourced_claims,
 };
 use keyfob_testbed::hostile::Verdict;
+use serde_json::json;
 
 use super::SHORT;
 use super::endpoint::Endpoint;
@@ -22,16 +30,21 @@ use super::endpoint::Endpoint;
 const CLIENT_SECRET: &str = "SECRET-IN-ERROR";
 const ACCESS: &str = "access-1-not-real";
 const REFRESH: &str = "refresh-1-not-real";
+const REGISTRATION: &str = "registration-1-not-real";
 
 /// What no error of this endpoint shows: what was sent to it, and what came from it.
 pub fn secrets(endpoint: Endpoint) -> Vec<&'static str> {
     let sent: &[&str] = match endpoint {
         Endpoint::Refresh | Endpoint::Revocation | Endpoint::Api | Endpoint::UserInfo => &[CLIENT_SECRET, ACCESS, REFRESH],
+        Endpoint::TokenExchange => &[CLIENT_SECRET, ACCESS],
+        // With a token of its own, and nothing else of ours.
+        Endpoint::Management | Endpoint::Deletion => &[REGISTRATION],
+        Endpoint::Claims => &[ACCESS],
         // Nobody says there who they are, so what they know of us they have from somewhere else.
-        Endpoint::Registration | Endpoint::Metadata | Endpoint::Keys => &[],
+        Endpoint::Registration | Endpoint::Metadata | Endpoint::Keys | Endpoint::Resource | Endpoint::WebFinger => &[],
         _ => &[CLIENT_SECRET],
     };
-    [sent, &["access-2", "refresh-2", "secret-2", "device-1", "temporary-1", "planted"]].concat()
+    [sent, &["access-2", "refresh-2", "secret-2", "device-1", "temporary-1", "registration-2", "planted"]].concat()
 }
 
 /// Transports are shared: reading the system's certificates a thousand times would take most of the time.
@@ -40,8 +53,12 @@ pub struct Transports {
     hasty: Arc<HyperTransport>,
 }
 
-/// A transport, and a deadline other than the product's.
-pub struct Way(Arc<HyperTransport>, Option<Duration>);
+/// A transport, a deadline other than the product's, and the time.
+pub struct Way {
+    pub transport: Arc<dyn Transport>,
+    pub deadline: Option<Duration>,
+    pub clock: Arc<dyn Clock>,
+}
 
 impl Transports {
     pub fn new() -> Self {
@@ -50,12 +67,12 @@ impl Transports {
     }
 
     pub fn usual(&self) -> Way {
-        Way(self.usual.clone(), None)
+        Way { transport: self.usual.clone(), deadline: None, clock: Arc::new(SystemClock) }
     }
 
     /// For answers without end. All others have the product's own deadline, so that a busy machine is not taken for a slow server.
     pub fn hasty(&self) -> Way {
-        Way(self.hasty.clone(), Some(SHORT))
+        Way { transport: self.hasty.clone(), deadline: Some(SHORT), clock: Arc::new(SystemClock) }
     }
 }
 
@@ -68,12 +85,12 @@ pub struct House<'a> {
 }
 
 impl<'a> House<'a> {
-    pub fn new(origin: &'a str, case: &'a str, Way(transport, deadline): Way) -> Self {
+    pub fn new(origin: &'a str, case: &'a str, Way { transport, deadline, clock }: Way) -> Self {
         let (store, mut policy) = (Arc::new(MemoryStore::new()), Policy::default());
         if let Some(deadline) = deadline {
             (policy.deadline, policy.reading) = (deadline, deadline);
         }
-        let keyfob = Keyfob::new(store.clone(), transport).with_policy(policy);
+        let keyfob = Keyfob::with(store.clone(), transport, clock, Arc::new(OsEntropy)).with_policy(policy);
         Self { origin, case, store, keyfob }
     }
 
@@ -181,6 +198,49 @@ impl<'a> House<'a> {
                 let request = BackchannelRequest::new(Hint::Login("person".to_owned()), AccessRequest::scopes(["openid"]));
                 BackchannelLogin::begin(&self.keyfob, &settings, &self.app(), "pretend", &request).await.map(drop)
             }
+            Endpoint::BackchannelPolling => {
+                let settings = self.settings(|flow| {
+                    flow.backchannel_authentication = Some(self.good("backchannel-in-haste"));
+                    flow.token = place;
+                });
+                let request = BackchannelRequest::new(Hint::Login("person".to_owned()), AccessRequest::scopes(["openid", "read"]));
+                BackchannelLogin::begin(&self.keyfob, &settings, &self.app(), "pretend", &request).await?.wait().await.map(drop)
+            }
+            Endpoint::ClientCredentials => {
+                let settings = self.settings(|flow| flow.token = place);
+                client_credentials(&self.keyfob, &settings, &self.app(), "pretend", &AccessRequest::default()).await.map(drop)
+            }
+            Endpoint::TokenExchange => {
+                let settings = self.settings(|flow| flow.token = place);
+                let request = TokenExchangeRequest::new(secret, TokenType::AccessToken);
+                token_exchange(&self.keyfob, &settings, &self.app(), "pretend", &request).await.map(drop)
+            }
+            Endpoint::JwtBearer => {
+                let settings = self.settings(|flow| (flow.token, flow.issuer) = (place, Some(ISSUER.to_owned())));
+                let app = App { private_key: AwsLc.generate(Algorithm::ES256)?.to_pem(), ..self.app() };
+                jwt_bearer(&self.keyfob, &settings, &app, "pretend", "person", &AccessRequest::default()).await.map(drop)
+            }
+            Endpoint::Management | Endpoint::Deletion => {
+                let (server, client) = self.registered(endpoint).await?;
+                match endpoint {
+                    Endpoint::Deletion => self.keyfob.delete_client(&server, &client).await,
+                    _ => self.keyfob.update_client(&server, &client, &client.metadata).await.map(drop),
+                }
+            }
+            Endpoint::Resource => self.keyfob.resource_metadata(place.as_str(), &Challenges::default()).await.map(drop),
+            Endpoint::WebFinger => find_issuer(&self.keyfob, place.as_str(), &self.good("home")).await.map(drop),
+            Endpoint::Claims => {
+                let source = json!({ "endpoint": place.as_str(), "access_token": ACCESS });
+                let said = json!({ "sub": "person-1", "_claim_names": { "credit_score": "bank" }, "_claim_sources": { "bank": source } });
+                let said = http::Response::builder().header("content-type", "application/json").body(said.to_string()).unwrap();
+                let person = UserInfo::judge(&said, ISSUER, "person-1", "example-client-id", None, self.now())?;
+                let home = self.good("userinfo");
+                let bank = self.good("claims-issuer");
+                let told = sourced_claims(&self.keyfob, &person.claims, &home, "example-client-id", &[bank.as_str()]).await?;
+                // What is left out has not been taken.
+                let left_out = || ProtoError::from(Misbehaved::api("claims by whom we trust", "none"));
+                (!told.is_empty()).then_some(()).ok_or_else(|| left_out().into())
+            }
             Endpoint::RequestToken => self.log_in(&self.signed(place, self.good("access-token"))).await,
             Endpoint::AccessToken => self.log_in(&self.signed(self.good("request-token"), place)).await,
             Endpoint::Api => {
@@ -189,6 +249,15 @@ impl<'a> House<'a> {
                 session.get(place.as_str()).send().await?.json().await.map(drop)
             }
         }
+    }
+
+    /// A client of a good server, which manages its registration where the case is.
+    async fn registered(&self, endpoint: Endpoint) -> Result<(Metadata, Registration), Error> {
+        let place = self.good(&format!("managed-{}.{}", self.case, endpoint.name()));
+        let registering = Registering::new(&place, &ClientMetadata::native("Keyfob", ["http://127.0.0.1/callback"]), None)?;
+        let answer = self.keyfob.exchange(registering.request()).await?;
+        let server = self.keyfob.metadata(self.good("metadata").as_str(), Order::OAuthFirst).await?;
+        Ok((server, registering.receive(&answer)?.registration))
     }
 
     /// A call whose answer is read as it comes, and no further than anybody wants to.
@@ -288,21 +357,19 @@ impl<'a> House<'a> {
                 let kept = account.value.tokens.secrets().iter().any(|token| token.expose() == due);
                 (!kept).then(|| format!("{}: the account has lost its tokens", self.case))
             }
-            (
-                Endpoint::Token | Endpoint::Keys | Endpoint::Polling | Endpoint::AccessToken | Endpoint::RequestToken,
-                [_],
-                Verdict::Accept,
-            ) => None,
-            (
-                Endpoint::Token | Endpoint::Keys | Endpoint::Polling | Endpoint::AccessToken | Endpoint::RequestToken,
-                [],
-                Verdict::Accept,
-            ) => wrong("nothing was kept"),
+            (endpoint, [_], Verdict::Accept) if keeps_one(endpoint) => None,
+            (endpoint, [], Verdict::Accept) if keeps_one(endpoint) => wrong("nothing was kept"),
             (Endpoint::Refresh | Endpoint::Api | Endpoint::UserInfo, _, _) => wrong("the account is gone, or another"),
             (_, [], _) => None,
             (_, accounts, _) => wrong(&format!("{} accounts were kept", accounts.len())),
         }
     }
+}
+
+/// Whether a good answer there makes an account.
+fn keeps_one(endpoint: Endpoint) -> bool {
+    use Endpoint::*;
+    endpoint.is_polled() || matches!(endpoint, Token | Keys | AccessToken | RequestToken | ClientCredentials | TokenExchange | JwtBearer)
 }
 
 /// Whose ID token the account was made with.

@@ -4,24 +4,26 @@
 //!  endpoint.rs  which endpoints there are, and what a good answer is at each
 //!  house.rs     asks one endpoint for one case, and looks at what is kept afterwards
 //!  verdict.rs   where an endpoint makes something else of a case than the token endpoint does, and why
+//!  deadline.rs  answers that come slowly, by a clock that is turned: one deadline for all of a request (C5)
 //!  memory.rs    the same in a process of its own, whose memory is looked at (C4)
 //! ```
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test")]
 
+mod deadline;
 mod endpoint;
 mod house;
 mod memory;
 mod verdict;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use endpoint::Endpoint;
 use house::{House, Transports};
 use keyfob::Error;
 use keyfob::proto::{Error as ProtoError, TransportKind};
 use keyfob_testbed::hostile::{CASES, Case, Verdict};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, LocalSet};
 
 /// For answers without end, in place of the product's half a minute.
 const SHORT: Duration = Duration::from_secs(1);
@@ -29,10 +31,10 @@ const SHORT: Duration = Duration::from_secs(1);
 /// Asks an endpoint for every case, all at once, and collects what was not as it should be.
 async fn every_case(endpoint: Endpoint) {
     let (server, transports) = (Arc::new(endpoint::server()), Arc::new(Transports::new()));
-    let mut running = JoinSet::new();
+    let (tasks, mut running) = (LocalSet::new(), JoinSet::new());
     for case in CASES {
         let (server, transports) = (server.clone(), transports.clone());
-        running.spawn(async move {
+        let asking = async move {
             let expected = verdict::of(endpoint, case);
             let way = if case.verdict == Verdict::InTime { transports.hasty() } else { transports.usual() };
             let house = House::new(server.origin(), case.name, way);
@@ -41,10 +43,11 @@ async fn every_case(endpoint: Endpoint) {
             wrong.extend(house.kept_otherwise(endpoint, expected).await);
             wrong.extend(verdict::asked_otherwise(endpoint, case, &outcome, server.asked(case.name, endpoint.name())));
             wrong
-        });
+        };
+        running.spawn_local_on(asking, &tasks);
     }
     let mut wrong = Vec::new();
-    while let Some(found) = running.join_next().await {
+    while let Some(found) = tasks.run_until(running.join_next()).await {
         wrong.extend(found.unwrap());
     }
     wrong.sort();
@@ -77,7 +80,7 @@ fn judge(endpoint: Endpoint, case: &Case, expected: Verdict, outcome: &Result<()
             Verdict::Accept => false,
             Verdict::Refuse => !matches!(error, ProtoError::Misuse(_)),
             // It went on asking, until there was no time left.
-            Verdict::Later if endpoint == Endpoint::Polling => error.ends_login(),
+            Verdict::Later if endpoint.is_polled() => error.ends_login(),
             Verdict::Later => error.is_transient(),
             Verdict::InTime => matches!(error, ProtoError::Transport(error) if error.kind == TransportKind::Timeout),
         },
@@ -150,6 +153,51 @@ async fn c6_a_backchannel_authentication() {
 }
 
 #[tokio::test]
+async fn c6_the_polling_of_a_backchannel_authentication() {
+    every_case(Endpoint::BackchannelPolling).await;
+}
+
+#[tokio::test]
+async fn c6_client_credentials() {
+    every_case(Endpoint::ClientCredentials).await;
+}
+
+#[tokio::test]
+async fn c6_a_token_exchange() {
+    every_case(Endpoint::TokenExchange).await;
+}
+
+#[tokio::test]
+async fn c6_an_assertion_for_somebody() {
+    every_case(Endpoint::JwtBearer).await;
+}
+
+#[tokio::test]
+async fn c6_a_registration_that_is_changed() {
+    every_case(Endpoint::Management).await;
+}
+
+#[tokio::test]
+async fn c6_a_registration_that_is_ended() {
+    every_case(Endpoint::Deletion).await;
+}
+
+#[tokio::test]
+async fn c6_a_resources_metadata() {
+    every_case(Endpoint::Resource).await;
+}
+
+#[tokio::test]
+async fn c6_who_signs_a_person_in() {
+    every_case(Endpoint::WebFinger).await;
+}
+
+#[tokio::test]
+async fn c6_claims_that_are_fetched() {
+    every_case(Endpoint::Claims).await;
+}
+
+#[tokio::test]
 async fn c6_temporary_credentials() {
     every_case(Endpoint::RequestToken).await;
 }
@@ -173,26 +221,5 @@ async fn c11_a_code_is_sent_once_whatever_becomes_of_the_answer() {
         let error = house.ask(Endpoint::Token).await.unwrap_err();
         assert!(matches!(&error, Error::Protocol(error) if error.is_transient()), "{case}: {error}");
         assert_eq!(server.asked(case, "token"), 1, "{case}");
-    }
-}
-
-/// Once with nothing shortened. `tests/transport.rs` has the same to the second, by a clock that is turned; this is the clock on the wall.
-#[tokio::test]
-async fn c5_the_products_own_deadline_ends_what_does_not_end() {
-    let (server, transports) = (Arc::new(endpoint::server()), Arc::new(Transports::new()));
-    let mut running = JoinSet::new();
-    for case in CASES.iter().filter(|case| case.verdict == Verdict::InTime) {
-        let (server, transports) = (server.clone(), transports.clone());
-        running.spawn(async move {
-            let house = House::new(server.origin(), case.name, transports.usual());
-            let began = Instant::now();
-            (case, house.ask(Endpoint::Token).await, began.elapsed())
-        });
-    }
-    while let Some(ended) = running.join_next().await {
-        let (case, outcome, took) = ended.unwrap();
-        assert_eq!(judge(Endpoint::Token, case, Verdict::InTime, &outcome), None);
-        // 30 s, and what a busy machine adds; what has no deadline of ours goes on for as long as the server does.
-        assert!((29..120).contains(&took.as_secs()), "{}: {took:?}", case.name);
     }
 }
