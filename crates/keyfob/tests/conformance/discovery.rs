@@ -3,7 +3,7 @@
 use keyfob::Error;
 use keyfob::proto::oauth2::ClientAuth;
 use keyfob::proto::oauth2::metadata::{Order, Preferences};
-use keyfob::proto::oauth2::registration::{ClientMetadata, Registering};
+use keyfob::proto::oauth2::registration::ClientMetadata;
 use keyfob_sandbox::{Flaw, Metadata};
 
 use crate::driver::{Rp, endpoint, preferences};
@@ -86,9 +86,7 @@ async fn a_client_that_registers_itself() {
         grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
         ..ClientMetadata::default()
     };
-    let registering = Registering::new(&metadata.registration_endpoint.unwrap(), &client, None).unwrap();
-    let answer = rp.send(registering.request()).await;
-    let registered = registering.receive(&answer).unwrap();
+    let registered = rp.keyfob.register_client(&metadata, &client, None).await.unwrap();
     assert!(registered.changed.is_empty(), "{:?}", registered.changed);
     assert_eq!(registered.registration.client_auth(), Some(ClientAuth::Basic));
     rp.app = registered.registration.app;
