@@ -11,8 +11,8 @@ use keyfob_proto::oauth1::{Buffer, ClockOffset, Explanation, Nonce, Once};
 use keyfob_proto::oauth2::challenge::Challenges;
 use keyfob_proto::oauth2::{self, dpop};
 use keyfob_proto::{
-    Api, Body as SignedBody, Endpoint, Flow, Incoming, Misuse, OAuth2Tokens, Origin, TokenSet, Transport as TransportError, TransportKind,
-    encode, retry_after,
+    Api, Attach, Body as SignedBody, Endpoint, Flow, Incoming, Misuse, OAuth2Tokens, Origin, TokenSet, Transport as TransportError,
+    TransportKind, encode, retry_after,
 };
 
 use tokio::time::Instant;
@@ -251,7 +251,7 @@ pub(super) struct Prepared<'a> {
 pub(super) enum To {
     /// The provider's API, in its own way.
     Api,
-    /// The authorization server's UserInfo endpoint, which has the token in a header, and nothing of the API's habits (OpenID Connect Core §5.3.1).
+    /// The authorization server's UserInfo endpoint, which has the token in a header, or in a form that is posted, and nothing of the API's habits (OpenID Connect Core §5.3.1).
     UserInfo,
 }
 
@@ -466,7 +466,13 @@ impl Prepared<'_> {
         let attach = |api: &Api, parts: &mut Parts| oauth2::attach(api, &shared.app, &known.account().kept, tokens, parts, body);
         Ok(match self.to {
             To::Api => attach(&shared.settings.api, parts)?,
-            To::UserInfo => attach(&Api::new(shared.settings.api.base.clone()), parts)?,
+            To::UserInfo => {
+                let mut there = Api::new(shared.settings.api.base.clone());
+                if self.method == Method::POST {
+                    there.attach = Attach::Body("access_token".to_owned());
+                }
+                attach(&there, parts)?
+            }
         })
     }
 

@@ -1,6 +1,6 @@
 //! What the provider tells about the person (OpenID Connect Core §5.3).
 
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use keyfob_proto::jose::Keys;
 use keyfob_proto::oidc::UserInfo;
@@ -30,18 +30,35 @@ impl Session {
     /// issuer with its keys, or another issuer than it was from): nobody could tell whom the answer has to be about.
     /// `Misbehaved` for another person's claims and for everything that [`UserInfo::judge`] refuses; and those of every call.
     pub async fn userinfo(&self) -> Result<UserInfo, Error> {
+        self.person(Method::GET).await
+    }
+
+    /// The same with the token in a form (RFC 6750 §2.2): for providers that are said to take it nowhere else. The header is the better place (§2.1), and a
+    /// token that is bound to a key goes there all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`userinfo`](Self::userinfo).
+    pub async fn userinfo_in_body(&self) -> Result<UserInfo, Error> {
+        self.person(Method::POST).await
+    }
+
+    async fn person(&self, method: Method) -> Result<UserInfo, Error> {
         let shared = &self.shared;
         let Flow::OAuth2(flow) = &shared.settings.flow else { return Err(no_endpoint().into()) };
         let endpoint = flow.userinfo.as_ref().ok_or_else(no_endpoint)?;
         let media_type = if flow.userinfo_algorithms.is_some() { "application/jwt" } else { "application/json" };
-        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(media_type))]);
+        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(media_type))]);
+        if method == Method::POST {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        }
         // What nobody verified is a text that names somebody. A program would take the answer's `sub` for a person who has proved to be there (§16.11).
         let verifier = Verifier::of(&shared.keyfob, &shared.settings, &shared.app).ok_or_else(|| {
             Misuse::new("an issuer and its keys in the provider's settings, to verify ID tokens with", "none")
                 .with_hint("add issuer and jwks to the provider's file, and log in again")
         })?;
         let (uri, origin) = (endpoint.uri().clone(), Some(endpoint.origin()));
-        let mut call = Prepared { shared, method: Method::GET, uri, origin, headers, to: To::UserInfo, waits: true, until: None };
+        let mut call = Prepared { shared, method, uri, origin, headers, to: To::UserInfo, waits: true, until: None };
         let deadline = shared.keyfob.policy().back_channel();
         let timed_out = || Transport::new(TransportKind::Timeout, endpoint.origin().to_string());
         let read = async {

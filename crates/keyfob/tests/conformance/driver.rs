@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyfob::proto::oauth2::metadata::{Order, Preferences};
 use keyfob::proto::oidc::UserInfo;
-use keyfob::proto::{Answer, App, Endpoint, Flow, FormPost, Outgoing, Settings, Timestamp, TokenSet, oauth2};
+use keyfob::proto::{Answer, App, Endpoint, Flow, FormPost, Settings, Timestamp, TokenSet, oauth2};
 use keyfob::{
     Account, Body, Clock, Error, HyperTransport, Keyfob, LoggedIn, Login, LoginOptions, MemoryStore, OsEntropy, Redirect, Session, Store,
     SystemClock, Transport,
@@ -155,13 +155,6 @@ impl Rp {
             assert!(error.to_string().contains(what), "{error} ({place})");
             assert!(self.kept().await.is_none(), "nothing of a refused answer is kept ({place})");
         }
-    }
-
-    /// A request of the protocol core, sent as sessions send theirs.
-    pub async fn send(&self, request: &Outgoing) -> http::Response<Vec<u8>> {
-        let answer = self.transport.send(request.clone().into_http().map(Body::from)).await.expect("it is there");
-        let (parts, body) = answer.into_parts();
-        http::Response::from_parts(parts, body.bytes(1 << 20).await.expect("it ends"))
     }
 
     /// What a form that a page posts there gets.

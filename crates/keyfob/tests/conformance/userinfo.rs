@@ -1,8 +1,8 @@
 //! What the provider says about the person beside the ID token: UserInfo, and claims that others have signed.
 
 use keyfob::proto::jose::Algorithms;
-use keyfob::proto::oauth2::metadata::{Order, Preferences};
-use keyfob::proto::oidc::{SourcedClaims, UserInfoRequest};
+use keyfob::proto::oauth2::metadata::Preferences;
+use keyfob::proto::oidc::SourcedClaims;
 use keyfob::{Error, LoginOptions};
 use keyfob_sandbox::{Flaw, Metadata, Placement};
 use serde_json::json;
@@ -44,15 +44,14 @@ async fn a_token_in_the_header() {
 
 #[tokio::test]
 async fn a_token_in_the_body() {
-    let rp = Rp::new(Op::start().await).await;
-    let id_token = rp.log_in().await.unwrap().id_token.unwrap();
-    let metadata = rp.keyfob.metadata(&rp.op.origin, Order::OpenIdFirst).await.unwrap();
-    let token = rp.session().await.token(60).await.unwrap();
-    let request = UserInfoRequest::in_body(&metadata.userinfo_endpoint.unwrap(), &token, &id_token, &rp.app.client_id).unwrap();
-    let answer = rp.send(request.request()).await;
-    assert_eq!(request.receive(&answer, None, rp.keyfob.now()).unwrap().subject, "robin-demo");
+    let rp = logged_in(Op::start().await).await;
+    let person = rp.session().await.userinfo_in_body().await.unwrap();
+    assert_eq!(person.subject, "robin-demo");
     let seen = rp.op.seen("/userinfo");
     assert_eq!((seen[0].method.as_str(), seen[0].placement, seen[0].credential_headers.len()), ("POST", Placement::Body, 0));
+    // The same rules, wherever the token was.
+    rp.op.flawed(Flaw::UserinfoSub);
+    assert!(rp.session().await.userinfo_in_body().await.is_err());
 }
 
 #[tokio::test]
