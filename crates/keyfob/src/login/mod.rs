@@ -14,6 +14,7 @@ mod approved;
 mod asserted;
 mod authorize;
 mod backchannel;
+mod by_reference;
 mod client_credentials;
 mod decided;
 mod device;

@@ -2,13 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::sync::Arc;
 
-use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _, Sign};
-use keyfob::proto::oauth2::{self, AuthorizeRequest, Prompt, ResponseMode, Signing};
+use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _, PrivateKey};
+use keyfob::proto::oauth2::{Prompt, ResponseMode, Signing};
 use keyfob::proto::oidc::InitiatedLogin;
 use keyfob::proto::{Answer, Code, Error as ProtoError, Origin};
-use keyfob::{Error, Login, LoginOptions, PendingLogin};
+use keyfob::{Error, Login, LoginOptions, Redirect};
 use keyfob_sandbox::Metadata;
 use serde_json::{Value, json};
 
@@ -36,18 +35,19 @@ impl Place {
     }
 }
 
-fn key() -> Arc<dyn Sign> {
-    AwsLc.signer(Algorithm::RS256, &AwsLc.generate(Algorithm::RS256).unwrap().named("our-key")).unwrap()
+fn key() -> PrivateKey {
+    AwsLc.generate(Algorithm::RS256).unwrap().named("our-key")
 }
 
-fn published(key: &dyn Sign) -> Value {
-    let mut jwk = key.public_key().unwrap().to_jwk();
-    jwk.insert("kid".to_owned(), json!(key.key_id()));
+fn published(key: &PrivateKey) -> Value {
+    let signer = AwsLc.signer(Algorithm::RS256, key).unwrap();
+    let mut jwk = signer.public_key().unwrap().to_jwk();
+    jwk.insert("kid".to_owned(), json!(signer.key_id()));
     json!({ "keys": [jwk] })
 }
 
 /// A login whose request the provider fetches. It knows our key as `known`; what we sign with is `key`.
-async fn by_reference(algorithm: &str, known: &dyn Sign, key: Option<Arc<dyn Sign>>) -> (Rp, Option<String>) {
+async fn by_reference(algorithm: &str, known: &PrivateKey, key: Option<&PrivateKey>) -> (Rp, Option<String>) {
     let place = Place::new();
     let metadata = Metadata {
         request_uris: vec![place.url.clone()],
@@ -55,25 +55,21 @@ async fn by_reference(algorithm: &str, known: &dyn Sign, key: Option<Arc<dyn Sig
         jwks: Some(published(known)),
         ..Metadata::default()
     };
-    let rp = Rp::new(Op::with(metadata).await).await;
-    let client = oauth2::Client::new(&rp.settings, rp.app.clone()).unwrap();
-    let (client, signing) = match key {
-        Some(key) => (client.with_key(key), Signing::ByClient),
-        None => (client, Signing::Unsigned),
+    let mut rp = Rp::new(Op::with(metadata).await).await;
+    let signing = match key {
+        Some(key) => {
+            (rp.app.private_key, rp.app.private_key_algorithm) = (key.to_pem(), Some(Algorithm::RS256));
+            rp.app.private_key_id = Some("our-key".to_owned());
+            Signing::ByClient
+        }
+        None => Signing::Unsigned,
     };
-    let request = AuthorizeRequest { redirect_uri: CALLBACK.into(), ..AuthorizeRequest::default() };
-    let asked = client.authorize_by_reference(&request, &place.url, signing, rp.keyfob.now(), &keyfob::OsEntropy).unwrap();
-    place.serve(asked.object);
-    let back = rp.visit(&asked.url).await.location;
+    let (redirect, at) = (Redirect::Uri(CALLBACK.to_owned()), (place.url.clone(), signing));
+    let begun = Login::begin_by_reference(&rp.keyfob, &rp.settings, &rp.app, ACCOUNT, redirect, rp.options.clone(), (&at.0, at.1));
+    let (login, object) = begun.unwrap();
+    place.serve(object.expose().to_owned());
+    let back = rp.visit(login.url()).await.location;
     let Some(back) = back else { return (rp, None) };
-    let login = PendingLogin {
-        provider: "acme".to_owned(),
-        account: ACCOUNT.to_owned(),
-        requested_scopes: vec![],
-        pending: keyfob::login::Pending::OAuth2(asked.pending),
-        crowd: None,
-    };
-    let login = Login::resume(&rp.keyfob, &rp.settings, &rp.app, login).unwrap();
     let verified = login.verify(Answer::Url(&back)).unwrap();
     let id_token = login.finish(verified).await.unwrap().id_token;
     (rp, id_token.map(|id_token| id_token.subject))
@@ -81,7 +77,7 @@ async fn by_reference(algorithm: &str, known: &dyn Sign, key: Option<Arc<dyn Sig
 
 #[tokio::test]
 async fn by_reference_unsigned() {
-    let (rp, subject) = by_reference("none", &*key(), None).await;
+    let (rp, subject) = by_reference("none", &key(), None).await;
     assert_eq!(subject.as_deref(), Some("robin-demo"));
     rp.call().await.unwrap();
 }
@@ -89,14 +85,14 @@ async fn by_reference_unsigned() {
 #[tokio::test]
 async fn by_reference_signed_by_rs256() {
     let key = key();
-    let (rp, subject) = by_reference("RS256", &*key, Some(key.clone())).await;
+    let (rp, subject) = by_reference("RS256", &key, Some(&key)).await;
     assert_eq!(subject.as_deref(), Some("robin-demo"));
     rp.call().await.unwrap();
 }
 
 #[tokio::test]
 async fn by_reference_signed_by_a_key_that_is_not_registered() {
-    let (_, subject) = by_reference("RS256", &*key(), Some(key())).await;
+    let (_, subject) = by_reference("RS256", &key(), Some(&key())).await;
     assert_eq!(subject, None);
 }
 
