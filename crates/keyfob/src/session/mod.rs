@@ -14,6 +14,7 @@ mod mask;
 mod refresh;
 mod settle;
 mod shared;
+mod signed_in;
 mod target;
 mod token;
 mod userinfo;

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use keyfob::Error;
-use keyfob::proto::oidc::{CheckSession, LogoutToken, SessionStatus, front_channel_logout};
+use keyfob::proto::oidc::{CheckSession, LogoutToken, SessionStatus};
 use keyfob_sandbox::{Flaw, Metadata};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::driver::{Rp, endpoint, parameter};
+use crate::driver::{Rp, parameter};
 use crate::op::Op;
 
 /// Where the person comes back to after a logout.
@@ -137,23 +137,35 @@ async fn a_logout_token_of_another_issuer() {
     refuses(Flaw::LogoutTokenIss, "the issuer").await;
 }
 
-/// The session that a frame of the provider's page tells has ended.
-fn framed(page: &str, rp: &Rp, session: Option<&str>) -> Option<String> {
+/// Where our frame is.
+const FRAME: &str = "http://127.0.0.1:47000/frame";
+
+/// The query that a page of the provider loads our frame with.
+fn framed(page: &str) -> String {
     let frame = page.split("<iframe src=\"").nth(1).unwrap().split('"').next().unwrap();
     // As a browser reads an attribute.
-    let frame = frame.replace("&#38;", "&").replace("&amp;", "&");
-    let query = frame.strip_prefix("http://127.0.0.1:47000/frame?").unwrap();
-    assert!(front_channel_logout(query, "https://another.example", session).is_err(), "another issuer's page");
-    assert!(front_channel_logout(query, &rp.op.origin, Some("another session")).is_err());
-    front_channel_logout(query, &rp.op.origin, session).unwrap()
+    frame.replace("&#38;", "&").replace("&amp;", "&").strip_prefix("http://127.0.0.1:47000/frame?").unwrap().to_owned()
 }
 
-async fn told_by_a_page(url: impl AsyncFnOnce(&Rp) -> String) {
-    let rp = Rp::new(Op::with(registered(None, Some("http://127.0.0.1:47000/frame"))).await).await;
+/// Logs in, and loads the page that says that all are logged out: our session, and what the frame in that page is loaded with.
+async fn on_the_page(url: &impl AsyncFn(&Rp) -> String) -> (Rp, String, String) {
+    let rp = Rp::new(Op::with(registered(None, Some(FRAME))).await).await;
     let id_token = rp.log_in().await.unwrap().id_token.unwrap();
-    let session = id_token.claims.text("sid").unwrap();
+    let session = id_token.claims.text("sid").unwrap().to_owned();
     let page = rp.visit(&url(&rp).await).await.body;
-    assert_eq!(framed(&page, &rp, Some(session)).as_deref(), Some(session));
+    let query = framed(&page);
+    (rp, session, query)
+}
+
+async fn told_by_a_page(url: impl AsyncFn(&Rp) -> String) {
+    let (rp, session, query) = on_the_page(&url).await;
+    let ours = rp.session().await;
+    assert_eq!(ours.front_channel_logout(&query, Some(&session)).unwrap().as_deref(), Some(session.as_str()));
+    assert!(ours.front_channel_logout(&query, Some("another browser's")).is_err());
+    // A page of another provider, which has a session of ours as well.
+    let (_other, session, query) = on_the_page(&url).await;
+    let error = ours.front_channel_logout(&query, Some(&session)).unwrap_err();
+    assert!(error.to_string().contains("Front-Channel Logout §2"), "{error}");
 }
 
 #[tokio::test]
@@ -178,9 +190,10 @@ async fn ask_frame(rp: &Rp, question: &CheckSession) -> SessionStatus {
 async fn a_session_that_is_watched() {
     let rp = Rp::new(Op::with(registered(None, None)).await).await;
     let account = rp.log_in().await.unwrap().account;
-    let frame = endpoint(&format!("{}/check_session", rp.op.origin));
-    assert!(rp.visit(frame.as_str()).await.body.contains("postMessage"));
-    let question = CheckSession::new(&frame, &rp.app.client_id, &account.kept["session_state"]).unwrap();
+    let question = rp.session().await.check_session().await.unwrap();
+    assert_eq!(question.target().as_str(), rp.op.origin);
+    assert_eq!(question.message(), format!("{} {}", rp.app.client_id, account.kept["session_state"]));
+    assert!(rp.visit(&format!("{}/check_session", rp.op.origin)).await.body.contains("postMessage"));
     assert_eq!(ask_frame(&rp, &question).await, SessionStatus::Unchanged);
     let (url, pending) = rp.session().await.end_session(Some(BYE)).unwrap();
     let back = rp.visit(url.expose()).await.location.unwrap();
