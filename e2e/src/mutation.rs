@@ -94,6 +94,9 @@ impl Maker<'_> {
     }
 
     fn endpoints(&mut self, kind: &str) {
+        if self.get(&["import"]).is_some() {
+            self.login(kind);
+        }
         for (key, field, optional) in [
             ("request_token", "endpoints.request_token", false),
             ("authorize", "endpoints.authorize", false),
@@ -112,6 +115,16 @@ impl Maker<'_> {
                 self.put(field, "gone", "", &["endpoints", key], None);
             }
         }
+    }
+
+    /// Somebody is sent away, to pages that are not there.
+    fn login(&mut self, kind: &str) {
+        let host = self.text(&["api", "base_url"]).unwrap_or_default();
+        let at = |key: &'static str| (key.to_owned(), Value::from(format!("{host}/{key}")));
+        let missing: &[&'static str] = if kind == "oauth1" { &["request_token", "authorize", "token"] } else { &["authorize"] };
+        let mut endpoints = self.get(&["endpoints"]).and_then(Value::as_table).cloned().unwrap_or_default();
+        endpoints.extend(missing.iter().map(|key| at(key)));
+        self.put_all("import", "gone", "", &[(&["import"], None), (&["endpoints"], Some(endpoints.into()))]);
     }
 
     /// What goes through the browser then.
@@ -206,8 +219,11 @@ impl Maker<'_> {
                 none.into_iter().for_each(|key| drop(oauth1.remove(key)));
                 oauth1.insert("one_legged".to_owned(), true.into());
             }
+            file.remove("import");
             self.mutants.push(Mutant { field: "oauth1.one_legged", change: "true", was: String::new(), text: file.to_string() });
-            self.of_a_login();
+            if self.get(&["import"]).is_none() {
+                self.of_a_login();
+            }
         }
         if self.get(&["oauth1", "body_hash"]).is_some() {
             self.put("oauth1.body_hash", "gone", "", &["oauth1", "body_hash"], None);
@@ -270,8 +286,52 @@ impl Maker<'_> {
             let others = Value::Array(vec!["ES256".into()]);
             self.put("oauth2.id_token_algorithms", "another value", "", &["oauth2", "id_token_algorithms"], Some(others));
         }
-        self.unpushed();
         self.renewal();
+        if self.get(&["import"]).is_none() {
+            self.oauth2_login();
+        }
+        self.pairs("oauth2.parameter_names", &["oauth2", "parameter_names"], &[Change::Remove, Change::Alter]);
+        for name in ["client_id", "client_secret", "code", "grant_type", "redirect_uri", "refresh_token", "scope", "state"] {
+            if self.get(&["oauth2", "parameter_names", name]).is_none() && self.sends(name) {
+                self.put("oauth2.parameter_names", "one more", name, &["oauth2", "parameter_names", name], Some("another".into()));
+            }
+        }
+        if let Some(pointer) = self.text(&["oauth2", "tokens_at"]) {
+            self.put("oauth2.tokens_at", "another value", pointer.clone(), &["oauth2", "tokens_at"], Some("/another".into()));
+            self.put("oauth2.tokens_at", "gone", pointer, &["oauth2", "tokens_at"], None);
+        }
+        if let Some(word) = self.text(&["oauth2", "token_type"]) {
+            self.put("oauth2.token_type", "another value", word.clone(), &["oauth2", "token_type"], Some("another".into()));
+            self.put("oauth2.token_type", "gone", word, &["oauth2", "token_type"], None);
+        }
+        let all = [Change::Remove, Change::Alter, Change::Add];
+        if self.get(&["import"]).is_none() {
+            self.pairs("oauth2.authorize_params", &["oauth2", "authorize_params"], &all);
+        }
+        self.pairs("oauth2.token_params", &["oauth2", "token_params"], &all);
+        if let Some(seconds) = self.get(&["oauth2", "default_lifetime"]).and_then(Value::as_integer) {
+            let told = if self.get(&["deviations", "expire-in"]).is_some() { "told all the same" } else { "" };
+            self.put("oauth2.default_lifetime", "another value", told, &["oauth2", "default_lifetime"], Some((2 * seconds).into()));
+            self.put("oauth2.default_lifetime", "gone", told, &["oauth2", "default_lifetime"], None);
+        }
+        self.flag("oauth2.rotates", &["oauth2", "rotates"], false);
+    }
+
+    /// What it says belongs to it, so with another way to say who one is that goes, too.
+    fn signed_secret(&mut self, ways: &[&'static str]) {
+        let table = ["oauth2", "signed_secret"];
+        for way in ways {
+            let places: [(&[&str], _); 2] = [(&["oauth2", "client_auth"], Some((*way).into())), (&table, None)];
+            self.put_all("oauth2.client_auth", way, "signed-secret", &places);
+        }
+        for key in ["issuer", "audience"] {
+            self.put("oauth2.signed_secret", "another value", key, &[table[0], table[1], key], Some("another".into()));
+        }
+    }
+
+    /// What of OAuth 2 is about a login alone.
+    fn oauth2_login(&mut self) {
+        self.unpushed();
         self.pin();
         let pkce = self.text(&["oauth2", "pkce"]).unwrap_or_else(|| "s256".to_owned());
         let (other, reason) = if pkce == "off" { ("s256", None) } else { ("off", Some("none".into())) };
@@ -293,41 +353,6 @@ impl Maker<'_> {
         }
         if self.get(&["oauth2", "iss_required"]).is_some() {
             self.flag("oauth2.iss_required", &["oauth2", "iss_required"], false);
-        }
-        self.pairs("oauth2.parameter_names", &["oauth2", "parameter_names"], &[Change::Remove, Change::Alter]);
-        for name in ["client_id", "client_secret", "code", "grant_type", "redirect_uri", "refresh_token", "scope", "state"] {
-            if self.get(&["oauth2", "parameter_names", name]).is_none() && self.sends(name) {
-                self.put("oauth2.parameter_names", "one more", name, &["oauth2", "parameter_names", name], Some("another".into()));
-            }
-        }
-        if let Some(pointer) = self.text(&["oauth2", "tokens_at"]) {
-            self.put("oauth2.tokens_at", "another value", pointer.clone(), &["oauth2", "tokens_at"], Some("/another".into()));
-            self.put("oauth2.tokens_at", "gone", pointer, &["oauth2", "tokens_at"], None);
-        }
-        if let Some(word) = self.text(&["oauth2", "token_type"]) {
-            self.put("oauth2.token_type", "another value", word.clone(), &["oauth2", "token_type"], Some("another".into()));
-            self.put("oauth2.token_type", "gone", word, &["oauth2", "token_type"], None);
-        }
-        let all = [Change::Remove, Change::Alter, Change::Add];
-        self.pairs("oauth2.authorize_params", &["oauth2", "authorize_params"], &all);
-        self.pairs("oauth2.token_params", &["oauth2", "token_params"], &all);
-        if let Some(seconds) = self.get(&["oauth2", "default_lifetime"]).and_then(Value::as_integer) {
-            let told = if self.get(&["deviations", "expire-in"]).is_some() { "told all the same" } else { "" };
-            self.put("oauth2.default_lifetime", "another value", told, &["oauth2", "default_lifetime"], Some((2 * seconds).into()));
-            self.put("oauth2.default_lifetime", "gone", told, &["oauth2", "default_lifetime"], None);
-        }
-        self.flag("oauth2.rotates", &["oauth2", "rotates"], false);
-    }
-
-    /// What it says belongs to it, so with another way to say who one is that goes, too.
-    fn signed_secret(&mut self, ways: &[&'static str]) {
-        let table = ["oauth2", "signed_secret"];
-        for way in ways {
-            let places: [(&[&str], _); 2] = [(&["oauth2", "client_auth"], Some((*way).into())), (&table, None)];
-            self.put_all("oauth2.client_auth", way, "signed-secret", &places);
-        }
-        for key in ["issuer", "audience"] {
-            self.put("oauth2.signed_secret", "another value", key, &[table[0], table[1], key], Some("another".into()));
         }
     }
 
@@ -365,6 +390,8 @@ impl Maker<'_> {
             "client_secret" => self.text(&["oauth2", "client_auth"]).as_deref() == Some("post"),
             "refresh_token" => self.get(&["api", "expired"]).is_none() || some(&["api", "expired"]),
             "scope" => some(&["oauth2", "scopes"]),
+            // Where nobody logs in, tokens are renewed and that is all.
+            "code" | "redirect_uri" | "state" => self.get(&["import"]).is_none(),
             _ => true,
         }
     }

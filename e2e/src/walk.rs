@@ -8,9 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderValue, Method};
-use keyfob::proto::{Answer, App, Attach, Code, Deviation, Error as ProtoError, Flow, Origin, Secret, Settings, TransportKind};
+use keyfob::proto::{
+    Answer, App, Attach, Code, Deviation, Error as ProtoError, Flow, OAuth1Tokens, OAuth2Tokens, Origin, Secret, Settings, TokenSet,
+    TransportKind,
+};
+use keyfob::store::Expected;
 use keyfob::transport::{Body, HyperTransport, Sending, Transport};
-use keyfob::{Call, DeviceLogin, Error, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
+use keyfob::{Account, AccountId, Call, DeviceLogin, Error, Grant, Health, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
 use keyfob_interop::http as wire;
 use keyfob_providers::{Action, Provider};
 use keyfob_sandbox::{Habits, Imitation, Say};
@@ -168,7 +172,9 @@ pub fn app(imitation: &Imitation) -> App {
 
 impl Walk<'_> {
     async fn whole(&self) -> Result<(), String> {
-        if !self.is_one_legged() {
+        if self.settings.is_imported() {
+            self.nobody_is_sent_away().await?;
+        } else if !self.is_one_legged() {
             self.denied().await?;
         }
         if self.habits.names_issuer {
@@ -309,9 +315,66 @@ impl Walk<'_> {
             let kept = keyfob::login::one_legged(&self.keyfob, &self.settings, &self.app, ME).await;
             return kept.map(drop).map_err(|error| format!("an account of the keys alone: {error}"));
         }
+        if self.settings.is_imported() {
+            return self.import().await;
+        }
         let (login, back) = self.begin().await?;
         let verified = login.verify(Answer::Url(&back)).map_err(|error| format!("verify: {error}"))?;
         let account = login.finish(verified).await.map_err(|error| format!("finish: {error}"))?.account;
+        self.is_as_told(&account, true)
+    }
+
+    async fn nobody_is_sent_away(&self) -> Result<(), String> {
+        let redirect = Redirect::Uri(REDIRECT_URI.to_owned());
+        match Login::begin(&self.keyfob, &self.settings, &self.app, ME, redirect, vec![]).await {
+            Err(Error::Protocol(ProtoError::Misuse(_))) => Ok(()),
+            Err(error) => Err(format!("a login without a page is understood as {error}")),
+            Ok(_) => Err("somebody is sent away where tokens are imported".to_owned()),
+        }
+    }
+
+    /// Tokens that somebody made at the provider, kept as an import keeps them.
+    async fn import(&self) -> Result<(), String> {
+        let made = self.imitation.hand_out();
+        let text = |name: &str| made.get(name).map(|text| Secret::new(text.as_str()));
+        let needed = |name: &str| text(name).ok_or_else(|| format!("the provider makes no {name} for an import"));
+        let now = self.keyfob.now();
+        let tokens = match &self.settings.flow {
+            Flow::OAuth1(_) => TokenSet::OAuth1(OAuth1Tokens { token: needed("token")?, secret: needed("token_secret")? }),
+            _ => TokenSet::OAuth2(OAuth2Tokens {
+                access: needed("access_token")?,
+                refresh: text("refresh_token"),
+                received_at: now,
+                expires_at: made.get("expires_in").and_then(|seconds| seconds.parse().ok()).map(|seconds| now.plus(seconds)),
+                scopes: Vec::new(),
+                identity: None,
+                id_token: None,
+                proof_key: None,
+                resources: Vec::new(),
+                authorization_details: Vec::new(),
+            }),
+        };
+        let store = self.keyfob.store();
+        if store.account(ME).await.map_err(|error| error.to_string())?.is_some() {
+            let out = keyfob::logout(&self.keyfob, &self.settings, &self.app, ME, false).await;
+            out.map_err(|error| format!("before another import: {error}"))?;
+        }
+        let account = Account {
+            id: AccountId::random(),
+            name: ME.to_owned(),
+            provider: self.settings.provider.clone(),
+            client_id: self.app.client_id.clone(),
+            tokens,
+            kept: BTreeMap::new(),
+            origins: self.settings.origins(),
+            requested_scopes: Vec::new(),
+            tolerated: Vec::new(),
+            grant: Grant::Approval,
+            health: Health::Ok,
+            logged_in_at: now,
+            spending: None,
+        };
+        store.put_account(&account, Expected::Nothing, None).await.map_err(|error| format!("an import: {error}"))?;
         self.is_as_told(&account, true)
     }
 
@@ -538,16 +601,8 @@ impl Walk<'_> {
         // What is not the RFC's error comes with the RFC's status alone.
         let own = [Deviation::ErrorsArray, Deviation::ErrorCode].iter().any(|deviation| self.settings.deviations.contains(deviation));
         for status in [400, 200].into_iter().filter(|status| *status == 400 || !own) {
-            let (login, back) = self.begin().await?;
-            let verified = login.verify(Answer::Url(&back)).map_err(|error| format!("verify: {error}"))?;
-            self.imitation.refuse(true, Some(status));
-            let finished = login.finish(verified).await;
-            self.imitation.refuse(false, None);
-            match finished {
-                Err(Error::Protocol(ProtoError::Refused(refused)))
-                    if refused.code == Code::InvalidGrant && refused.description.as_deref() == Some(Imitation::NO) => {}
-                Err(error) => return Err(format!("refused with status {status}, and understood as {error}")),
-                Ok(_) => return Err(format!("refused with status {status}, and taken for tokens")),
+            if !self.settings.is_imported() {
+                self.refused_login(status).await?;
             }
             if self.habits.expiries > 0 {
                 self.log_in().await?;
@@ -561,6 +616,23 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn refused_login(&self, status: u16) -> Result<(), String> {
+        let (login, back) = self.begin().await?;
+        let verified = login.verify(Answer::Url(&back)).map_err(|error| format!("verify: {error}"))?;
+        self.imitation.refuse(true, Some(status));
+        let finished = login.finish(verified).await;
+        self.imitation.refuse(false, None);
+        match finished {
+            Err(Error::Protocol(ProtoError::Refused(refused)))
+                if refused.code == Code::InvalidGrant && refused.description.as_deref() == Some(Imitation::NO) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(format!("refused with status {status}, and understood as {error}")),
+            Ok(_) => Err(format!("refused with status {status}, and taken for tokens")),
+        }
     }
 
     async fn log_out(&self) -> Result<(), String> {

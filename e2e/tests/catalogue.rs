@@ -475,8 +475,9 @@ fn page(found: &Findings, files: usize) -> String {
          sent, the shapes of its answers, its errors. It reads the file with a reader of its own and refuses what the file gives no reason for. A test walks\n\
          every file: a login that is denied and one that is approved, every action that wants no argument, each way in which the API says an error, each way in\n\
          which it says that a token has expired (and something like it, of a token that is good), the renewal, the end of the grant, the logout, and the login\n\
-         on another device. The token endpoint says no with status 400 and with 200, long answers are read page by page, and how many calls are left is\n\
-         understood, where the file says how that is told. What no file says yet is walked in one that is nobody's.\n\n\
+         on another device. Where tokens are imported they are made at the imitation and kept, and nobody may be sent away. The token endpoint says no with\n\
+         status 400 and with 200, long answers are read page by page, and how many calls are left is understood, where the file says how that is told.\n\
+         What no file says yet is walked in one that is nobody's.\n\n\
          Since both sides read one file, that proves that Keyfob does what the file says, and **not that the file is right**. And it proves it only as far as\n\
          the walk notices: so each fact that is walked is changed on the client's side alone, while the provider keeps the right one, and the walk has to fail.\n\
          Where files share a habit, {OF_A_KIND} of them stand for all (`KEYFOB_ALL_MUTANTS=1` takes every one): {walked} changes were walked, of which {passed} went unnoticed.\n\

@@ -360,9 +360,9 @@ impl Desk {
     /// The page at the provider where the person is sent to.
     pub(crate) fn authorize_endpoint(&self) -> Option<&Endpoint> {
         match &self.settings.flow {
-            Flow::OAuth1(flow) if flow.one_legged => None,
+            Flow::OAuth1(flow) if flow.one_legged || flow.imported => None,
             Flow::OAuth1(flow) => Some(&flow.authorize),
-            Flow::OAuth2(flow) => Some(&flow.authorize),
+            Flow::OAuth2(flow) => flow.authorize.as_ref(),
             _ => None,
         }
     }

@@ -112,6 +112,26 @@ async fn where_keys_alone_sign_nobody_is_sent_anywhere_and_only_the_owner_connec
     assert!(owner.get("/").await.has("WooCommerce is connected") && !member.get("/").await.has("href=\"/accounts/woocommerce"));
 }
 
+/// There is no button that cannot work: the page says how tokens come, and whoever posts all the same is told the same.
+#[tokio::test]
+async fn where_tokens_are_imported_no_page_offers_to_connect_and_each_says_how() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let page = owner.get("/providers/magento2").await;
+    assert!(page.has("Its tokens are made elsewhere") && page.has("keyfob import magento2") && page.has("Integrations"), "{}", page.text);
+    assert!(!page.has("action=\"/connect/") && !page.has("redirect URI"), "{}", page.text);
+    let token = page.form_token();
+    let fields = [("form_token", token.as_str()), ("client_id", "key"), ("client_secret", SECRET), ("store", "shop.example.com")];
+    assert_eq!(owner.post("/providers/magento2/app", &fields).await.location(), "/providers/magento2");
+    let page = owner.get("/providers/magento2").await;
+    assert!(page.has("keyfob import magento2") && !page.has("action=\"/connect/"), "{}", page.text);
+    let refused = owner.post("/connect/magento2", &[("form_token", &page.form_token())]).await;
+    assert!(refused.status == 409 && refused.has("keyfob import magento2") && refused.has("Integrations"), "{}", refused.text);
+    assert!(world.store.accounts().await.expect("the store").is_empty(), "nothing is kept");
+    let start = owner.get("/").await;
+    assert!(!start.has("action=\"/connect/magento2"), "{}", start.text);
+}
+
 #[tokio::test]
 async fn l8_apps_are_entered_by_the_owner_alone() {
     let world = world().await;

@@ -142,7 +142,7 @@ async fn every_command_of_a_providers_page_is_one_that_it_has() {
             let words: Vec<&str> = command.split_whitespace().skip(1).filter(|word| *word != "--sandbox").collect();
             seen += 1;
             let fits = match words[..] {
-                ["login", who] | ["app", "add", who] => who == name,
+                ["login" | "import", who] | ["app", "add", who] => who == name,
                 ["get", who, path] => who == name && path.starts_with('/'),
                 ["sandbox", "&"] => true,
                 [who, action] if who == name => {

@@ -7,7 +7,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{House, visit};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_walk_succeeds_shows_no_secret_and_leaves_nothing() {
@@ -182,6 +182,42 @@ async fn without_verifier_and_without_login_there_is_an_account_all_the_same() {
     house.run(&["refresh", "woocommerce"]).await.fails(2, ["nothing to refresh", "the app's keys alone", "keyfob app add woocommerce"]);
     house.run(&["token", "woocommerce"]).await.fails(2, ["no token to print", "nobody was given a token", "keyfob get woocommerce"]);
     house.good(&["logout", "woocommerce"]).await;
+    playing.interrupt();
+    playing.end_listening().await.exits(0);
+}
+
+/// Nobody is sent anywhere: a login says where tokens are made, and what was made there is imported, used and renewed.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_are_made_elsewhere_are_asked_for_and_imported() {
+    let mut house = House::new().await;
+    let mut playing = house.start(&["sandbox", "--port", "0", "--as", "magento2", "--as", "plentymarkets"]);
+    let index = playing.line(|line| line.starts_with("export KEYFOB_SANDBOX=")).await;
+    let index = index.trim_start_matches("export KEYFOB_SANDBOX=").to_owned();
+    house.set("KEYFOB_SANDBOX", &index);
+    house.run(&["login", "magento2"]).await.fails(
+        2,
+        [
+            "there is no login at Adobe Commerce",
+            "its tokens are made elsewhere. In the administration of the shop",
+            "keyfob import magento2 asks for them",
+        ],
+    );
+    let shown = house.json(&["provider", "show", "magento2"]).await;
+    assert!(shown["import"]["help"].as_str().is_some_and(|help| help.contains("Integrations")), "{shown}");
+    // The sandbox's page is where they are made.
+    let page = visit(&index).await.text;
+    let made = |name: &str| {
+        let after = page.split_once(&format!("{name} <code>")).unwrap_or_else(|| panic!("no {name} in {page}")).1;
+        after.split('<').next().unwrap_or_default().to_owned()
+    };
+    let tokens = json!({ "token": made(">token"), "token_secret": made("token_secret") }).to_string();
+    house.run_with(&["login", "magento2", "--with-token"], &tokens).await.exits(0);
+    house.good(&["magento2", "orders"]).await;
+    let tokens = json!({ "access_token": made("access_token"), "refresh_token": made("refresh_token"), "expires_in": 60 }).to_string();
+    house.run_with(&["import", "plentymarkets", "--stdin"], &tokens).await.exits(0);
+    house.good(&["plentymarkets", "me"]).await;
+    house.good(&["refresh", "plentymarkets"]).await;
+    house.good(&["plentymarkets", "orders"]).await;
     playing.interrupt();
     playing.end_listening().await.exits(0);
 }

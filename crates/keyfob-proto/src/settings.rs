@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::account_base::AccountBase;
 use crate::deviation::Deviations;
 use crate::endpoint::{Endpoint, Origin};
-use crate::error::Misbehaved;
+use crate::error::{Misbehaved, Misuse};
 use crate::limits::Limits;
 use crate::template::Template;
 use crate::{oauth1, oauth2};
@@ -62,6 +62,14 @@ impl Settings {
         Ok(own)
     }
 
+    /// Whether nobody is sent anywhere, and accounts come of tokens that were made elsewhere.
+    pub fn is_imported(&self) -> bool {
+        match &self.flow {
+            Flow::OAuth1(flow) => flow.imported,
+            Flow::OAuth2(flow) => flow.authorize.is_none(),
+        }
+    }
+
     /// The origins that an account's credentials may be sent to: bound to the account at login.
     pub fn origins(&self) -> Vec<Origin> {
         let endpoints: Vec<&Endpoint> = match &self.flow {
@@ -90,6 +98,11 @@ impl Settings {
     pub fn api_origins(&self) -> impl Iterator<Item = Origin> {
         std::iter::once(self.api.base.origin()).chain(self.api.more_origins.iter().cloned())
     }
+}
+
+/// What is told where somebody is about to be sent to a provider that has no page for it.
+pub(crate) fn imported() -> Misuse {
+    Misuse::new("a provider that people are sent to", "one whose tokens are made elsewhere").with_hint("import them")
 }
 
 /// How to log in.

@@ -492,6 +492,27 @@ fn where_there_are_no_tokens_the_keys_alone_sign_and_nobody_is_asked() {
     assert!(oauth1_client(|_, _| {}).without_tokens().is_err(), "an account that nobody approved");
 }
 
+/// Tokens that were made on the provider's own page sign as any; there is nobody to ask for others.
+#[test]
+fn where_tokens_are_imported_they_sign_and_nobody_is_sent_anywhere() {
+    let settings = Settings::new(
+        "shop",
+        Flow::OAuth1(oauth1::Settings::imported(endpoint("https://shop.example/v1"))),
+        endpoint("https://shop.example/v1"),
+    );
+    assert!(settings.is_imported());
+    assert_eq!(settings.origins().len(), 1, "the API's alone");
+    let client = oauth1::Client::new(&settings, App::confidential(CLIENT_ID, CLIENT_SECRET)).expect("a client");
+    let tokens = OAuth1Tokens { token: Secret::new("token-1"), secret: Secret::new("secret-1") };
+    let mut parts = parts("GET", "https://shop.example/v1/orders");
+    client.sign(&tokens, &mut parts, Body::Opaque, NOW, &Chance::new(1)).expect("signed");
+    let request = read_parts(&parts.method, &parts.uri, &parts.headers, b"").expect("readable");
+    assert_eq!((request.token(), request.verify(CLIENT_SECRET, "secret-1")), (Some("token-1"), Ok(())));
+    let error = client.request_token(oauth1::Callback::OutOfBand, NOW, &Chance::new(1)).expect_err("nobody to ask");
+    assert!(matches!(&error, Error::Misuse(misuse) if misuse.hint.as_deref() == Some("import them")), "{error}");
+    assert!(client.without_tokens().is_err(), "an account without tokens is none");
+}
+
 #[test]
 fn further_parameters_of_token_requests_are_signed_and_placed() {
     let params = |name: &str| vec![(name.to_owned(), "a b&c".to_owned())];

@@ -233,10 +233,27 @@ fn a_redirect_uri_is_absolute_and_has_no_fragment() {
     }
 }
 
+/// In whatever way somebody would be sent there: plainly, pushed, by reference. Tokens that were made elsewhere are renewed all the same.
+#[test]
+fn where_tokens_are_imported_nobody_is_sent_anywhere() {
+    let client = oauth2_client(|_, flow| {
+        *flow = oauth2::Settings::imported(endpoint("https://login.example/refresh"));
+        flow.pushed = Some(endpoint("https://login.example/par"));
+    });
+    let (request, chance) = (AuthorizeRequest { redirect_uri: CALLBACK.into(), ..Default::default() }, Chance::new(1));
+    let by_reference = client.authorize_by_reference(&request, "https://app.example/r", oauth2::Signing::Unsigned, NOW, &chance).err();
+    for error in [client.authorize(&request, NOW, &chance).err(), client.push(&request, NOW, &chance).err(), by_reference] {
+        let error = error.map(Error::from).expect("refused");
+        assert!(matches!(&error, Error::Misuse(misuse) if misuse.hint.as_deref() == Some("import them")), "{error}");
+    }
+    let refresh = client.refresh(&oauth2_tokens()).expect("a refresh");
+    assert_eq!(refresh.request().uri().to_string(), "https://login.example/refresh");
+}
+
 #[test]
 fn what_a_provider_file_says_goes_into_the_requests() {
     let client = oauth2_client(|_, flow| {
-        flow.authorize = endpoint("https://login.example/authorize?tenant=a%20b");
+        flow.authorize = Some(endpoint("https://login.example/authorize?tenant=a%20b"));
         flow.response_type = false;
         flow.redirect_uri_at_token = false;
         flow.scope_separator = ",".into();

@@ -533,7 +533,7 @@ fn examples(text: &str) -> usize {
 fn authorize(at: &str, input: &Value, expected: &str) {
     let text = |name: &str| input[name].as_str().unwrap_or_else(|| panic!("{at}: {name}")).to_owned();
     let settings = oauth2_settings(|_, flow| {
-        flow.authorize = endpoint(&text("url"));
+        flow.authorize = Some(endpoint(&text("url")));
         flow.pkce = oauth2::Pkce::Off;
         flow.scopes.clear();
     });

@@ -18,6 +18,9 @@ impl Provider {
             FlowSpec::OAuth1 { .. } => oauth1(&self.spec.flow),
             FlowSpec::OAuth2(spec) => oauth2(spec, self.pkce_off.as_deref()),
         };
+        if self.import.is_some() {
+            habits.push("Nobody is sent anywhere: tokens are made at the provider, and imported (keyfob import).".to_owned());
+        }
         if self.deviations.iter().any(|(deviation, _)| *deviation == Deviation::NoVerifier) {
             let sentence = "No verifier comes back with the person: open no authorize URL of it that somebody else sent you, for they would get your account.";
             habits.push(sentence.to_owned());

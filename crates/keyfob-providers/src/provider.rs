@@ -30,6 +30,8 @@ pub struct Provider {
     pub sources: Vec<Source>,
     /// What a person needs in order to register an app with it.
     pub client: ClientHelp,
+    /// Where tokens are made, where nobody is sent anywhere: they are imported then.
+    pub import: Option<Import>,
     /// What must be tolerated of it, with the reason.
     pub deviations: Vec<(Deviation, String)>,
     /// Scopes that people ask for, each with what it allows; the provider's documentation has the rest.
@@ -106,7 +108,7 @@ impl Provider {
 
     /// Whether the app's keys alone sign its calls: nobody logs in, and whoever has the keys is whoever they belong to.
     pub fn is_one_legged(&self) -> bool {
-        matches!(self.spec.flow, FlowSpec::OAuth1 { at: None, .. })
+        matches!(self.spec.flow, FlowSpec::OAuth1 { at: None, imported: false, .. })
     }
 
     /// Whether each of its refresh tokens is good for one use: then whoever uses a copy of them ends the other's login.
@@ -226,6 +228,15 @@ pub enum Confidence {
 impl Confidence {
     pub(crate) const ALL: &[(&'static str, Self)] =
         &[("verified", Self::Verified), ("inferred", Self::Inferred), ("assumed", Self::Assumed)];
+}
+
+/// Where tokens are made that are imported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Import {
+    /// The page.
+    pub url: Option<String>,
+    /// What to do there, or elsewhere, and what to copy.
+    pub help: String,
 }
 
 /// What a person needs in order to register an app.

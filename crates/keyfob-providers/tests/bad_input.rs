@@ -533,6 +533,34 @@ fn where_the_keys_alone_sign_nothing_is_said_of_a_login() {
     }
 }
 
+/// Nobody is sent anywhere: what a file says of a login all the same is a mistake, in one of the two places.
+#[test]
+fn where_tokens_are_imported_nothing_is_said_of_a_login() {
+    let import = "import = { help = \"Settings, API, New token.\" }\n";
+    let signed = SIGNED.replacen("title =", &format!("{import}title ="), 1).replace(", one_legged = true", "");
+    let settings = check(&signed, "shop.toml").expect("good").settings(&|_| None).expect("complete");
+    assert!(settings.is_imported());
+    let text = GOOD.replacen("title =", &format!("{import}title ="), 1);
+    let lines: Vec<&str> = text.lines().filter(|line| !["authorize =", "scopes ="].iter().any(|key| line.starts_with(key))).collect();
+    let good = lines.join("\n");
+    let provider = check(&good, "hub.toml").unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let settings = provider.settings(&|_| None).expect("complete");
+    assert!(settings.is_imported() && provider.import.is_some_and(|import| import.help.starts_with("Settings")));
+    for (text, from, to, message) in [
+        (&signed, "HMAC-SHA256\"", "HMAC-SHA256\", one_legged = true", "oauth1.one_legged with import"),
+        (&signed, "HMAC-SHA256\"", "HMAC-SHA256\", callback = \"registered\"", "oauth1.callback with import, where nobody logs in"),
+        (&signed, "title =", "endpoints = { token = \"https://shop.example/token\" }\ntitle =", "endpoints with import"),
+        (&good, "token =", "authorize = \"https://hub.example/a\"\ntoken =", "endpoints.authorize with import, where nobody logs in"),
+        (&good, "client_auth =", "scopes = [\"read\"]\nclient_auth =", "oauth2.scopes with import, where nobody logs in"),
+        (&good, "client_auth =", "pkce = \"s256\"\nclient_auth =", "oauth2.pkce with import, where nobody logs in"),
+        (&good, "help = \"Settings, API, New token.\"", "", "import.help is missing"),
+        (&good, import, "", "endpoints.authorize is missing"),
+    ] {
+        let told = problems(&text.replacen(from, to, 1));
+        assert!(told.iter().any(|problem| problem.to_string().contains(message)), "{to}: {told:?}");
+    }
+}
+
 #[test]
 fn what_renews_itself_is_said_whole() {
     let text = GOOD.replace("[client]\n", "refresh = \"https://hub.example/r\"\n\n[client]\n");

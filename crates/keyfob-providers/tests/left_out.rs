@@ -31,28 +31,7 @@ struct LeftOut {
     checked: &'static str,
 }
 
-/// Those that a file cannot say.
-const UNSAYABLE: &[LeftOut] = &[
-    LeftOut {
-        name: "magento2",
-        title: "Adobe Commerce (Magento 2)",
-        why: "No person is sent anywhere: an administrator activates the integration, and the shop POSTs key, secret, verifier and its address to a URL of the \
-              app's. There is no answer that a login of ours could be waiting for. Nor can tokens made so be imported: that takes a file, and no file goes \
-              without an address where a person approves.",
-        source: "https://developer.adobe.com/commerce/webapi/get-started/authentication/gs-authentication-oauth",
-        checked: "2026-11-27",
-    },
-    LeftOut {
-        name: "plentymarkets",
-        title: "plentymarkets",
-        why: "No browser is sent anywhere: the token is the answer to the person's own name and password (`POST /rest/login`), which Keyfob asks nobody for. \
-              Beside it there are app clients, in beta, whose token URL is another for each shop.",
-        source: "https://developers.plentymarkets.com/en-gb/developers/main/rest-api-guides/getting-started.html",
-        checked: "2026-11-27",
-    },
-];
-
-/// Those that could be said, and are not there to be logged in to, or not known well enough.
+/// Those that are not there to be logged in to, or not known well enough. What a file cannot say is none of the reasons, at present.
 const UNKNOWN: &[LeftOut] = &[
     LeftOut {
         name: "beatport",
@@ -126,8 +105,8 @@ fn every_provider_that_was_looked_at_has_a_file_or_a_reason() {
     let names: BTreeSet<&str> = catalogue.names().chain(gone.iter().map(|gone| gone.name.as_str())).collect();
     let looked_at: BTreeSet<&str> = LOOKED_AT.split_whitespace().collect();
     assert!(looked_at.len() >= 125, "{}", looked_at.len());
-    let left_out: BTreeSet<&str> = UNSAYABLE.iter().chain(UNKNOWN).map(|left| left.name).collect();
-    assert_eq!(left_out.len(), UNSAYABLE.len() + UNKNOWN.len(), "each once");
+    let left_out: BTreeSet<&str> = UNKNOWN.iter().map(|left| left.name).collect();
+    assert_eq!(left_out.len(), UNKNOWN.len(), "each once");
     let both: Vec<_> = left_out.intersection(&names).collect();
     assert!(both.is_empty(), "left out, and there: {both:?}");
     let neither: Vec<_> = looked_at.iter().filter(|name| !names.contains(*name) && !left_out.contains(*name)).collect();
@@ -163,12 +142,10 @@ fn page() -> String {
     let mut page = String::from(
         "# Providers without a file\n\n\
          <!-- Made by crates/keyfob-providers/tests/left_out.rs: do not change it here. -->\n\n\
-         These were looked at for [the catalogue](catalogue.md), and have no file. What is missing is a fact that no key of [a file](provider-files.md) says yet, or one\n\
-         that was found nowhere. Whoever knows better writes a file, or an issue.\n\n\
-         ## What cannot be said\n\n| provider | what is missing | where that is from |\n|---|---|---|\n",
+         These were looked at for [the catalogue](catalogue.md), and have no file: there is nothing to log in to, or a fact was found nowhere. What [a file](provider-files.md)\n\
+         cannot say is the reason at none of them. Whoever knows better writes a file, or an issue.\n\n\
+         | provider | why | where that is from |\n|---|---|---|\n",
     );
-    rows(&mut page, UNSAYABLE);
-    page.push_str("\n## What is not there, or not known\n\n| provider | why | where that is from |\n|---|---|---|\n");
     rows(&mut page, UNKNOWN);
     page.push_str("\nProviders that have ended have files, which say so: [the list](providers/README.md#ended).\n");
     page.push_str(

@@ -82,6 +82,10 @@ fn page(provider: &Provider) -> String {
     }
     page.push_str("\n\n## What to register\n\n");
     page.push_str(&register(provider));
+    if let Some(import) = &provider.import {
+        let at = import.url.as_ref().map(|url| format!("At <{url}>. ")).unwrap_or_default();
+        write!(page, "\n## Where tokens are made\n\n{at}{}\n", import.help).expect("text");
+    }
     write!(page, "\n## The commands\n\n```sh\n{}```\n", commands(provider)).expect("text");
     section(&mut page, "Scopes", provider.scopes.iter().map(|(name, allows)| format!("`{name}`: {allows}")));
     section(&mut page, "Habits", provider.habits().into_iter());
@@ -139,6 +143,9 @@ fn commands(provider: &Provider) -> String {
     };
     if provider.status == Status::Sandbox {
         return format!("keyfob sandbox &\nkeyfob --sandbox login {name}\nkeyfob --sandbox {}\n", &used["keyfob ".len()..]);
+    }
+    if provider.import.is_some() {
+        return format!("keyfob app add {name}\nkeyfob import {name}\n{used}\n");
     }
     format!("keyfob app add {name}\nkeyfob login {name}\n{used}\n")
 }

@@ -124,13 +124,15 @@ fn front(index: &Index) -> Reply {
         .collect();
     let imitated = index.imitations.iter().map(|imitation| {
         let app = imitation.app();
+        // Where tokens are imported, this is the page that they are made on.
+        let made = imitation.hand_out();
         let hosts = imitation.hosts().into_iter().map(|(host, here)| (format!("{host} is"), here));
         page::Row {
             name: app.service,
             origin: imitation.api(),
             client_id: app.client_id,
             client_secret: app.client_secret,
-            more: app.fields.into_iter().chain(hosts).collect(),
+            more: app.fields.into_iter().chain(made).chain(hosts).collect(),
         }
     });
     let rows: Vec<_> = rows.into_iter().chain(imitated).collect();

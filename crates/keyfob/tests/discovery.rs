@@ -193,7 +193,7 @@ async fn f1_only_a_provider_that_describes_itself_is_asked_and_what_it_says_coun
     for (issuer, path, asked) in [(None, "/of-file", 0), (Some(origin.clone()), "/authorize", 1), (Some(origin.clone()), "/authorize", 1)] {
         let settings = house.keyfob.settings(&File { issuer, origin: origin.clone() }, &app()).await.unwrap();
         let Flow::OAuth2(flow) = settings.flow else { panic!("OAuth 2") };
-        assert_eq!((flow.authorize.as_str(), house.server.asked("GET ")), (&*format!("{origin}{path}"), asked));
+        assert_eq!((flow.authorize.as_ref().expect("a page").as_str(), house.server.asked("GET ")), (&*format!("{origin}{path}"), asked));
     }
     // Nor is the file believed about the rest where the issuer does not answer.
     let nobody = File { issuer: Some(format!("{origin}/other")), origin: origin.clone() };

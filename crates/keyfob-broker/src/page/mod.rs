@@ -153,6 +153,8 @@ pub(crate) struct Card {
     pub(crate) warning: Option<String>,
     pub(crate) path: String,
     pub(crate) connect_path: String,
+    /// Where it is said how its tokens are made, where they are imported: nobody is sent anywhere then.
+    pub(crate) import_path: Option<String>,
     /// How long its token is good, where that is known.
     pub(crate) life: Option<Life>,
     /// When a program with a key used it last, as a page has it.
@@ -197,6 +199,7 @@ impl Card {
             warning,
             path: account_path(seat),
             connect_path: connect_path(&seat.shown),
+            import_path: desk.provider.import.as_ref().map(|_| provider_path(&desk.provider.name)),
             life: None,
             used: None,
             title,

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyfob::{Crowd, Login, Redirect, login};
+use keyfob_providers::Import;
 
 use super::callback::take_over;
 use crate::browser::{Notice, Visit};
@@ -32,6 +33,9 @@ pub(crate) async fn begin(
         label => another(&site, seat, label).await?,
     };
     let desk = &seat.desk;
+    if let Some(import) = &desk.provider.import {
+        return Err(made_elsewhere(&seat, import));
+    }
     if desk.is_one_legged() {
         return by_keys_alone(&site, &seat, &posted.visit).await;
     }
@@ -48,6 +52,18 @@ pub(crate) async fn begin(
     kept.map_err(|error| Failure::from_error(&error.into(), &seat))?;
     site.browsers.waits(&posted.visit, pending.pending.expires_at());
     Ok(super::see_other(login.url()))
+}
+
+/// Where nobody is sent anywhere no page offers to. Whoever asks all the same is told how tokens come here.
+fn made_elsewhere(seat: &Seat, import: &Import) -> Failure {
+    let provider = &seat.desk.provider;
+    Failure::plain(
+        StatusCode::CONFLICT,
+        format!("{} was not connected", provider.title),
+        format!("Its tokens are made elsewhere. {}", import.help),
+    )
+    .hint(format!("import them on the machine of this Keyfob: keyfob import {}", seat.shown))
+    .onward("What to do", page::provider_path(&provider.name))
 }
 
 /// Where the app's keys alone sign, nobody is sent anywhere. An account there is all that the keys are good for: the owner's, who entered them, and nobody else's.

@@ -258,6 +258,9 @@ impl Client {
             let hint = "nobody approves anything there: the account is made of the app's keys";
             return Err(Misuse::new("a provider that gives tokens", "one whose calls the app's keys sign alone").with_hint(hint));
         }
+        if settings.imported {
+            return Err(crate::settings::imported());
+        }
         let is_post = settings.token_method == Method::POST;
         let mut request = http::Request::new(());
         *request.method_mut() = settings.token_method.clone();

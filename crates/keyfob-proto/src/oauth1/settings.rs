@@ -37,6 +37,8 @@ pub struct Settings {
     pub empty_token: bool,
     /// Nobody logs in: there are no tokens, and the app's own keys sign every call ("one-legged"). The three endpoints are never asked then.
     pub one_legged: bool,
+    /// Nobody logs in: tokens are made elsewhere, on a page of the provider's, and imported. The three endpoints are never asked then.
+    pub imported: bool,
 }
 
 impl Settings {
@@ -58,6 +60,7 @@ impl Settings {
             body_hash: BodyHash::Off,
             empty_token: false,
             one_legged: false,
+            imported: false,
         }
     }
 
@@ -65,6 +68,11 @@ impl Settings {
     /// its API.
     pub fn one_legged(api: Endpoint) -> Self {
         Self { one_legged: true, ..Self::new(api.clone(), api.clone(), api) }
+    }
+
+    /// A server whose tokens are made elsewhere, and imported. It has no endpoints but its API.
+    pub fn imported(api: Endpoint) -> Self {
+        Self { imported: true, ..Self::new(api.clone(), api.clone(), api) }
     }
 }
 

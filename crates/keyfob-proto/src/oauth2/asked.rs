@@ -43,6 +43,7 @@ impl Client {
     ) -> Result<Asked<'a>, Misuse> {
         request.redirect_uri.check()?;
         let shared = &self.shared;
+        shared.settings.page()?;
         let (begun, scope) = if request.scopes.is_empty() {
             (shared.begun.clone(), Cow::Borrowed(&shared.scope))
         } else {
@@ -99,7 +100,7 @@ impl<'a> Asked<'a> {
         if settings.request_object {
             let object = self.signed(now, entropy)?;
             let pairs = self.beside("request", &object).map(|(name, value)| (settings.name_of(name), value));
-            return Ok(settings.ended(settings.authorize.with_query(pairs)));
+            return Ok(settings.ended(settings.page()?.with_query(pairs)));
         }
         let mut url = match self.response_type {
             ResponseType::Code => shared.front.clone(),
@@ -181,7 +182,8 @@ impl<'a> Asked<'a> {
 
 /// What the URLs of a client's requests begin with: the same for all of a kind.
 pub(super) fn front(settings: &Settings, app: &App, response_type: ResponseType) -> Form {
-    let mut url = Form::behind(&settings.authorize);
+    // A client that sends nobody anywhere has none.
+    let mut url = settings.authorize.as_ref().map_or_else(Form::new, Form::behind);
     first(settings, app, response_type).for_each(|(name, value)| url.pair(settings.name_of(name), value));
     url
 }

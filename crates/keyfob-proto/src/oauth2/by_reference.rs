@@ -91,7 +91,7 @@ impl Client {
         let settings = &self.shared.settings;
         let seen = asked.pairs().into_iter().filter(|(name, _)| ["client_id", "response_type", "scope"].contains(name));
         let named = seen.chain([("request_uri", request_uri)]).map(|(name, value)| (settings.name_of(name), value));
-        let url = settings.ended(settings.authorize.with_query(named));
+        let url = settings.ended(settings.page()?.with_query(named));
         let pending = asked.pending;
         Ok(RequestByReference { url, object, pending })
     }

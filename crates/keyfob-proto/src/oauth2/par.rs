@@ -108,6 +108,6 @@ impl<P> PushedRequest<P> {
         }
         let (settings, client_id) = (&self.client.shared.settings, self.client.shared.app.client_id.as_str());
         let named = [("client_id", client_id), ("request_uri", name.expose())].map(|(name, value)| (settings.name_of(name), value));
-        Ok((settings.ended(settings.authorize.with_query(named)), self.pending))
+        Ok((settings.ended(settings.page()?.with_query(named)), self.pending))
     }
 }

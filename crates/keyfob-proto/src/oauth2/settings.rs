@@ -1,6 +1,7 @@
 //! What OAuth 2 needs to know of a provider.
 
 use crate::endpoint::Endpoint;
+use crate::error::Misuse;
 use crate::form::Value;
 use crate::jose::{Algorithm, Algorithms};
 use crate::oauth2::redirect_uri::RedirectUri;
@@ -8,8 +9,9 @@ use crate::oauth2::redirect_uri::RedirectUri;
 /// What OAuth 2 needs to know of a provider (RFC 6749).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Authorization endpoint (§3.1). A browser goes there; it carries no credentials of ours.
-    pub authorize: Endpoint,
+    /// Authorization endpoint (§3.1). A browser goes there; it carries no credentials of ours. `None`: nobody is sent anywhere, and tokens that were
+    /// made elsewhere are imported.
+    pub authorize: Option<Endpoint>,
     /// Token endpoint (§3.2).
     pub token: Endpoint,
     /// Where refresh requests go, where that is not the token endpoint.
@@ -103,7 +105,7 @@ impl Settings {
     /// fields to change.
     pub fn new(authorize: Endpoint, token: Endpoint) -> Self {
         Self {
-            authorize,
+            authorize: Some(authorize),
             token,
             refresh: None,
             renewal: None,
@@ -145,6 +147,16 @@ impl Settings {
             token_params: Vec::new(),
             default_lifetime: None,
         }
+    }
+
+    /// A server whose tokens are made elsewhere and imported: `token` is where they are renewed.
+    pub fn imported(token: Endpoint) -> Self {
+        Self { authorize: None, ..Self::new(token.clone(), token) }
+    }
+
+    /// Where a browser goes.
+    pub(crate) fn page(&self) -> Result<&Endpoint, Misuse> {
+        self.authorize.as_ref().ok_or_else(crate::settings::imported)
     }
 
     /// What says in a request where the answer goes.

@@ -28,21 +28,25 @@ const TOKEN_BODIES: &[(&str, TokenBody)] =
 
 /// Reads them, and why there is no PKCE, where there is none.
 pub(super) fn read(top: &Table<'_>, kind: Kind, fields: &[&str]) -> (Option<OAuth2Spec>, Option<String>) {
-    let at = endpoints(top, kind, fields);
+    let imported = top.get("import").is_some();
+    if let Some(node) = top.get("import").filter(|_| kind == Kind::Oidc) {
+        top.reader.problem(node.place, "import with kind = \"oidc\", whose issuer has a page where people log in", None);
+    }
+    let at = endpoints(top, kind, fields, imported);
     let habits = match kind {
         // An issuer that describes itself may have no habits.
         Kind::Oidc => top.table("oauth2"),
         _ => section(top, "oauth2"),
     };
     let Some(table) = habits else {
-        return if kind == Kind::Oidc { of_table(&top.empty("oauth2"), kind, at, fields) } else { (None, None) };
+        return if kind == Kind::Oidc { of_table(&top.empty("oauth2"), kind, at, fields, imported) } else { (None, None) };
     };
-    let read = of_table(&table, kind, at, fields);
+    let read = of_table(&table, kind, at, fields, imported);
     table.finish();
     read
 }
 
-fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str]) -> (Option<OAuth2Spec>, Option<String>) {
+fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str], imported: bool) -> (Option<OAuth2Spec>, Option<String>) {
     let client_auth = table.word("client_auth", CLIENT_AUTH);
     if client_auth.is_none() && table.get("client_auth").is_none() && kind != Kind::Oidc {
         table.missing("client_auth");
@@ -83,6 +87,9 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         rotates: table.flag("rotates").unwrap_or(false),
         at: at.unwrap_or_default(),
     };
+    if imported {
+        nobody_logs_in(table, "oauth2", OF_LOGIN);
+    }
     if has_endpoints {
         fits_together(table, kind, &spec);
     }
@@ -201,6 +208,32 @@ fn pin(table: Table<'_>, fields: &[&str]) -> Option<PinSpec> {
     })
 }
 
+/// What is said of a login, and of nothing else.
+const OF_LOGIN: &[&str] = &[
+    "pkce",
+    "scopes",
+    "response_type",
+    "redirect_uri_at_token",
+    "redirect_name",
+    "authorize_fragment",
+    "authorize_params",
+    "pin",
+    "iss_required",
+    "par_required",
+    "request_object",
+    "dpop",
+];
+
+/// Where tokens are imported, nothing can be said of a login.
+fn nobody_logs_in(table: &Table<'_>, name: &str, of_login: &[&'static str]) {
+    for key in of_login {
+        if let Some(node) = table.get(key) {
+            let hint = "leave one of the two away".to_owned();
+            table.reader.problem(node.place, format!("{name}.{key} with import, where nobody logs in"), Some(hint));
+        }
+    }
+}
+
 /// What one key says has to be possible by the others.
 fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     let wrong = |key, message: &str| {
@@ -248,7 +281,7 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     }
 }
 
-fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str]) -> Option<Endpoints> {
+fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], imported: bool) -> Option<Endpoints> {
     let table = section(top, "endpoints")?;
     let further = |key| table.text(key).and_then(|text| table.reader.endpoint(&text, fields));
     let (authorize, token) = match kind {
@@ -264,6 +297,10 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str]) -> Option<Endpoints> 
                 }
             }
             (None, None)
+        }
+        _ if imported => {
+            nobody_logs_in(&table, "endpoints", &["authorize", "device", "par"]);
+            (None, endpoint(&table, "token", fields))
         }
         _ => (endpoint(&table, "authorize", fields), endpoint(&table, "token", fields)),
     };
@@ -285,7 +322,7 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str]) -> Option<Endpoints> 
     let (userinfo, end_session) = (further("userinfo"), further("end_session"));
     table.finish();
     let complete = |template: &Option<Template>| template.is_some() || kind == Kind::Oidc;
-    let usable = complete(&authorize) && complete(&token);
+    let usable = (imported || complete(&authorize)) && complete(&token);
     usable.then_some(Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par, userinfo, end_session })
 }
 

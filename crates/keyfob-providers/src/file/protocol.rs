@@ -33,7 +33,15 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
         return None;
     };
     let one_legged = table.flag("one_legged").unwrap_or(false);
-    let at = if one_legged { nobody_logs_in(top, &table) } else { credentials(top, fields).map(Some) };
+    let imported = top.get("import").is_some();
+    if let Some(node) = table.get("one_legged").filter(|_| one_legged && imported) {
+        table.reader.problem(node.place, "oauth1.one_legged with import: where the app's keys alone sign there are no tokens", None);
+    }
+    let at = match (one_legged, imported) {
+        (true, _) => nobody_logs_in(top, &table, "oauth1.one_legged", &["endpoints", "keep"]),
+        (_, true) => nobody_logs_in(top, &table, "import", &["endpoints"]),
+        _ => credentials(top, fields).map(Some),
+    };
     let signature = table.required("signature").and_then(|text| {
         let known: Vec<(&str, SignatureMethod)> = SignatureMethod::ALL.iter().map(|method| (method.name(), *method)).collect();
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
@@ -54,6 +62,7 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
     table.finish();
     Some(FlowSpec::OAuth1 {
         at: at?,
+        imported,
         signature: signature?,
         placement: placement.unwrap_or(Placement::Header),
         token_method: if method == Some(true) { Method::GET } else { Method::POST },
@@ -75,14 +84,14 @@ fn credentials(top: &Table<'_>, fields: &[&str]) -> Option<Credentials> {
     Some(Credentials { request_token: read.0?, authorize: read.1?, access_token: read.2? })
 }
 
-/// Where the keys alone sign, nothing can be said of a login.
-fn nobody_logs_in(top: &Table<'_>, oauth1: &Table<'_>) -> Option<Option<Credentials>> {
+/// Where the keys alone sign, or tokens are imported, nothing can be said of a login.
+fn nobody_logs_in(top: &Table<'_>, oauth1: &Table<'_>, with: &str, more: &[&'static str]) -> Option<Option<Credentials>> {
     let of_login = ["token_method", "callback", "authorize_params", "request_token_params", "access_token_params"];
     let said = of_login.into_iter().filter_map(|key| Some((format!("oauth1.{key}"), oauth1.get(key)?)));
-    let said: Vec<_> = said.chain(["endpoints", "keep"].into_iter().filter_map(|key| Some((key.to_owned(), top.get(key)?)))).collect();
+    let said: Vec<_> = said.chain(more.iter().filter_map(|key| Some(((*key).to_owned(), top.get(key)?)))).collect();
     for (key, node) in &said {
         let hint = "leave one of the two away".to_owned();
-        top.reader.problem(node.place, format!("{key} with oauth1.one_legged, where nobody logs in"), Some(hint));
+        top.reader.problem(node.place, format!("{key} with {with}, where nobody logs in"), Some(hint));
     }
     said.is_empty().then_some(None)
 }

@@ -6,7 +6,7 @@ use super::document::{Content, Node};
 use super::reader::{Reader, Table};
 use super::{action, client, protocol};
 use crate::nearest;
-use crate::provider::{Confidence, Kind, Moves, Provider, Source, Status};
+use crate::provider::{Confidence, Import, Kind, Moves, Provider, Source, Status};
 
 /// Reads a provider. `None`, or any complaint, means that there is none.
 pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<String>) -> Option<Provider> {
@@ -34,6 +34,8 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let verified = top.get("verified").and_then(|_| top.date("verified"));
     let keep = top.strings("keep");
     let scopes = scopes(&top);
+
+    let import = import(&top);
 
     let client = client::read(&top);
     let fields: Vec<&str> = client.fields.iter().map(|field| field.name.as_str()).collect();
@@ -67,6 +69,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
         about: about?,
         sources,
         client,
+        import,
         deviations,
         scopes,
         actions: actions.into(),
@@ -145,6 +148,14 @@ fn deviations(top: &Table<'_>) -> Vec<(Deviation, String)> {
         }
     }
     deviations
+}
+
+/// `[import]`: that nobody is sent anywhere, and where tokens are made instead.
+fn import(top: &Table<'_>) -> Option<Import> {
+    let table = top.table("import")?;
+    let (help, url) = (table.required("help"), table.text("url").map(|text| text.value));
+    table.finish();
+    Some(Import { url, help: help?.value })
 }
 
 /// A redirect without verifier is an approval or a denial, and a PIN is a verifier (RFC 5849 §2.2).

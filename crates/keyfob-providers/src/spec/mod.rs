@@ -44,8 +44,9 @@ pub(crate) struct ApiSpec {
 #[expect(clippy::large_enum_variant, reason = "there is one a provider")]
 pub(crate) enum FlowSpec {
     OAuth1 {
-        /// `None` where the keys alone sign: there is nobody to ask, and nobody who approves.
+        /// `None` where the keys alone sign, or tokens are imported: there is nobody to ask, and nobody who approves.
         at: Option<Credentials>,
+        imported: bool,
         signature: SignatureMethod,
         placement: Placement,
         token_method: Method,
@@ -75,6 +76,7 @@ impl Spec {
         let flow = match &self.flow {
             FlowSpec::OAuth1 {
                 at,
+                imported,
                 signature,
                 placement,
                 token_method,
@@ -98,6 +100,7 @@ impl Spec {
                 empty_token: *empty_token,
                 ..match at {
                     Some(at) => oauth1::Settings::new(endpoint(&at.request_token)?, endpoint(&at.authorize)?, endpoint(&at.access_token)?),
+                    None if *imported => oauth1::Settings::imported(endpoint(&self.api.base_url)?),
                     None => oauth1::Settings::one_legged(endpoint(&self.api.base_url)?),
                 }
             }),

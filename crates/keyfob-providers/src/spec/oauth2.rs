@@ -45,8 +45,9 @@ pub(crate) struct OAuth2Spec {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Endpoints {
     pub(crate) issuer: Option<Template>,
-    /// `None` under `kind = "oidc"` alone; `token` as well.
+    /// `None` where tokens are imported, and under `kind = "oidc"`.
     pub(crate) authorize: Option<Template>,
+    /// `None` under `kind = "oidc"` alone.
     pub(crate) token: Option<Template>,
     pub(crate) refresh: Option<Template>,
     pub(crate) revoke: Option<Template>,
@@ -114,7 +115,11 @@ impl OAuth2Spec {
             Some(template) => fill(template, field, moves),
             None => Err(Misuse::new("the issuer's own metadata, which says where its endpoints are (kind = \"oidc\")", "none")),
         };
-        let flow = Settings::new(needed(&self.at.authorize)?, needed(&self.at.token)?);
+        let token = needed(&self.at.token)?;
+        let flow = match &self.at.authorize {
+            Some(authorize) => Settings::new(fill(authorize, field, moves)?, token),
+            None => Settings::imported(token),
+        };
         let client_auth = self.client_auth.unwrap_or(flow.client_auth);
         self.over(Settings { client_auth, pkce: self.pkce, scopes: self.scopes.clone(), ..flow }, field, moves)
     }

@@ -17,6 +17,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) endpoints: Endpoints,
     pub(super) client: Client,
+    pub(super) import: Option<Import>,
     #[serde(default)]
     pub(super) oauth1: OAuth1,
     #[serde(default)]
@@ -53,6 +54,10 @@ pub(super) struct Endpoints {
     pub(super) userinfo: Option<String>,
     pub(super) end_session: Option<String>,
 }
+
+/// That tokens are made elsewhere; how is for people.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Import {}
 
 /// What an app is given at registration; what people are told about it is not walked.
 #[derive(Clone, Debug, Deserialize)]

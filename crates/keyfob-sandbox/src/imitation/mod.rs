@@ -9,6 +9,7 @@ mod app_key;
 mod beyond;
 mod checklist;
 mod file;
+mod import;
 mod lists;
 mod oauth1;
 mod oauth2;
@@ -245,6 +246,11 @@ impl Imitation {
     /// Where each of its hosts is: `https://api.example`, and `http://127.0.0.1:PORT`.
     pub fn hosts(&self) -> BTreeMap<String, String> {
         self.imitated.hosts().map()
+    }
+
+    /// Tokens as somebody makes them at the provider, new ones each time, by the names that `keyfob import --stdin` takes. None where people log in.
+    pub fn hand_out(&self) -> BTreeMap<String, String> {
+        if self.imitated.file.import.is_some() { self.imitated.made() } else { BTreeMap::new() }
     }
 
     /// Where its API is.
@@ -582,7 +588,8 @@ impl Places {
         }
         let needed = match file.kind {
             // Nobody logs in.
-            Kind::OAuth1 if file.oauth1.one_legged => return Ok(places),
+            Kind::OAuth1 if file.oauth1.one_legged || file.import.is_some() => return Ok(places),
+            Kind::OAuth2 if file.import.is_some() => [&places.token, &places.token, &places.token],
             Kind::OAuth1 => [&places.request_token, &places.authorize, &places.token],
             Kind::OAuth2 | Kind::Oidc => [&places.authorize, &places.authorize, &places.token],
         };

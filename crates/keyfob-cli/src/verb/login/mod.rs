@@ -88,6 +88,9 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     }
     let name = Name::parse(&args.name)?.checked_for_login()?;
     let provider = context.provider(&name.provider).await?;
+    if let Some(import) = provider.import.as_ref().filter(|_| !args.device && !args.client_credentials && args.exchange.is_none()) {
+        return Err(made_elsewhere(&provider, import));
+    }
     let given = credentials::find(context, &provider, args.env_file.as_deref(), args.redirect_uri.as_deref()).await?;
     if given.from == From::Person && context.app(&provider.name).await?.is_none() {
         // Typed once: whatever becomes of this login, nobody is asked again.
@@ -126,6 +129,16 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     keep_app(context, &provider, &given, args.redirect_uri).await?;
     refusals::forget(&logged_in.account, context).await?;
     report(context, &provider, &logged_in).await
+}
+
+/// Nobody is sent anywhere: tokens are made at the provider, and brought.
+fn made_elsewhere(provider: &Provider, import: &keyfob_providers::Import) -> Card {
+    let at = import.url.as_ref().map(|url| format!(" ({url})")).unwrap_or_default();
+    Card::usage(
+        format!("there is no login at {} that could begin here", provider.title),
+        format!("its tokens are made elsewhere. {}{at}", import.help),
+        format!("bring them: keyfob import {0} asks for them, and keyfob login {0} --with-token takes them from stdin", provider.name),
+    )
 }
 
 /// A login on another device, where that was asked for; or where no browser opens here, nobody said how else, and the provider has that way. What was

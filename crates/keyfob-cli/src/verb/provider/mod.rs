@@ -173,6 +173,11 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     register.push((String::new(), help.redirect.help.clone()));
     register.retain(|(_, value)| !value.is_empty());
     section("Registering an app", register);
+    let import = provider
+        .import
+        .iter()
+        .flat_map(|import| import.url.iter().map(|url| ("where".to_owned(), url.clone())).chain([("how".to_owned(), import.help.clone())]));
+    section("Where tokens are made, to be imported", import.collect());
     section("What an app needs", help.fields.iter().map(field).collect());
     section("Addresses", provider.endpoints().into_iter().map(|(what, url)| (what.to_owned(), url)).collect());
     section("Scopes", provider.scopes.clone());
@@ -343,6 +348,7 @@ fn whole_of_gone(gone: &Gone) -> Value {
         "homepage": gone.homepage,
         "retired": {"on": gone.on, "successor": gone.successor, "note": gone.note},
         "client": null,
+        "import": null,
         "scopes": [],
         "known_scopes": [],
         "endpoints": {},
@@ -372,6 +378,7 @@ fn whole(provider: &Provider) -> Value {
             _ => Value::Null,
         },
         "client": provider.client,
+        "import": provider.import,
         "scopes": provider.default_scopes(),
         "known_scopes": provider.scopes.iter().map(|(name, allows)| json!({"name": name, "allows": allows})).collect::<Vec<_>>(),
         "endpoints": endpoints,

@@ -43,8 +43,14 @@ pub(super) const TOP: Section = Section {
             "Members of the token answer and parameters of the callback to keep with the account; each is a name for the templates of `[api]` (but `more_origins`) and of actions from then on",
             "[\"user_id\"]",
         ),
-        key("endpoints", Endpoints, "Where requests go; needed but with `oauth1.one_legged`", ""),
+        key(
+            "endpoints",
+            Endpoints,
+            "Where requests go; needed but with `oauth1.one_legged`, and with `[import]` under `kind = \"oauth1\"`",
+            "",
+        ),
         key("client", Table(&CLIENT), "What a person registers", "").needed(),
+        key("import", Table(&IMPORT), "Where tokens are made, at a provider that people are not sent to", ""),
         key("oauth1", Table(&OAUTH1), "Habits under `kind = \"oauth1\"`, which needs it", ""),
         key("oauth2", Table(&OAUTH2), "Habits under the other kinds; `oauth2` needs it", ""),
         key("api", Table(&API), "Where the API is, and how a call carries the token", "").needed(),
@@ -107,7 +113,12 @@ const ENDPOINTS_OAUTH2: Section = Section {
     heading: "[endpoints] of kind oauth2",
     about: "https, or http on this machine (127.0.0.1, [::1], localhost); templates over the app's fields.",
     keys: &[
-        key("authorize", Url, "Where the person approves (RFC 6749 §3.1)", "\"https://{shop}.hub.example/authorize\"").needed(),
+        key(
+            "authorize",
+            Url,
+            "Where the person approves (RFC 6749 §3.1); needed but with `[import]`",
+            "\"https://{shop}.hub.example/authorize\"",
+        ),
         key("token", Url, "Where tokens come from (RFC 6749 §3.2)", "\"https://hub.example/token\"").needed(),
         key("refresh", Url, "Where new tokens come from, where that is elsewhere", "\"https://hub.example/refresh\"").or("`token`"),
         key("revoke", Url, "Where tokens are given back (RFC 7009)", "\"https://hub.example/revoke\""),
@@ -179,6 +190,16 @@ pub(super) const REDIRECT: Section = Section {
         key("oob", Flag, "Whether the provider shows a PIN instead", "true").or("false"),
         key("code_only", Flag, "Whether nobody can register one there, and people enter a code instead (RFC 8628)", "true").or("false"),
         key("help", Text, "What its page takes and does not take", "\"https only.\""),
+    ],
+};
+
+pub(super) const IMPORT: Section = Section {
+    path: "import",
+    heading: "[import]",
+    about: "Nobody is sent anywhere, and tokens that were made elsewhere are imported (`keyfob import NAME`, `keyfob login NAME --with-token`). So there is nothing to say of a login: no `endpoints.authorize`, and under `kind = \"oauth1\"` no `[endpoints]` at all.",
+    keys: &[
+        key("help", Text, "Where they are made, and what to copy from there", "\"Settings, API, New token: copy both.\"").needed(),
+        key("url", Text, "The page", "\"https://hub.example/tokens\""),
     ],
 };
 

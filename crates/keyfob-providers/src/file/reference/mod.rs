@@ -105,6 +105,7 @@ fn sections() -> Vec<&'static Section> {
         &keys::CLIENT,
         &keys::FIELDS,
         &keys::REDIRECT,
+        &keys::IMPORT,
         &keys::OAUTH1,
         &keys::OAUTH2,
         &keys::SIGNED_SECRET,

@@ -18,12 +18,20 @@ pub(super) fn schema() -> Value {
             "oauth2" => json!({"required": ["oauth2"], "properties": {"oauth1": false, "oauth2": {"required": ["client_auth"]}}}),
             _ => json!({"properties": {"oauth1": false}}),
         };
-        // Where keys alone sign, there is nobody to ask.
+        let one_legged = json!({"required": ["oauth1"], "properties": {"oauth1": {"required": ["one_legged"], "properties": {"one_legged": {"const": true}}}}});
+        let imported = json!({"required": ["import"]});
+        // Where keys alone sign, there is nobody to ask; where tokens are imported, nobody who approves.
         let has_endpoints = match *kind {
             "oauth1" => json!({
-                "if": {"required": ["oauth1"], "properties": {"oauth1": {"required": ["one_legged"], "properties": {"one_legged": {"const": true}}}}},
+                "if": {"anyOf": [one_legged, imported]},
                 "then": {"properties": {"endpoints": false}},
                 "else": {"required": ["endpoints"]},
+            }),
+            "oauth2" => json!({
+                "required": ["endpoints"],
+                "if": imported,
+                "then": {"properties": {"endpoints": {"properties": {"authorize": false}}}},
+                "else": {"properties": {"endpoints": {"required": ["authorize"]}}},
             }),
             _ => json!({"required": ["endpoints"]}),
         };
