@@ -1,4 +1,4 @@
-// What pages do better with script. Every page works without; nothing here asks any server for anything.
+// What pages do better with script. Every page works without; nothing here asks any server for anything, but for a login that waits, which asks ours.
 "use strict";
 
 // Moments in the person's own time; the page has them in UTC.
@@ -51,6 +51,32 @@ if (find) {
   };
   find.addEventListener("input", narrow);
   find.addEventListener("submit", (event) => { event.preventDefault(); narrow(); });
+}
+
+// A login that somebody approves elsewhere: asks how it is, as often as it is told to, and goes on when it is over. Without script the page loads itself.
+const waiting = document.querySelector("[data-again]");
+if (waiting) {
+  const left = waiting.querySelector("[data-left]");
+  const ends = Date.now() + Number(left.dataset.left) * 1000;
+  const count = () => {
+    const seconds = Math.max(0, Math.round((ends - Date.now()) / 1000));
+    left.textContent = `The code is good for ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} more.`;
+  };
+  count();
+  setInterval(count, 1000);
+  const ask = async () => {
+    let again = 10;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "application/json" }, redirect: "error" });
+      if (answer.ok) again = (await answer.json()).again;
+      else if (answer.status < 500 && answer.status !== 429) again = null;
+    } catch {
+      // Nobody is reached just now.
+    }
+    if (again === null || Date.now() > ends) location.reload();
+    else setTimeout(ask, again * 1000);
+  };
+  setTimeout(ask, Number(waiting.dataset.again) * 1000);
 }
 
 // A form is sent once, however often its button is pressed.

@@ -60,6 +60,12 @@ impl Failure {
             .hint(format!("try again in {again}"))
     }
 
+    /// A login that waited, and does not any more; or another browser's.
+    pub(crate) fn over() -> Self {
+        let text = "Nobody approved it in time, or it was ended, or another browser began it. Nothing was stored.";
+        Self::plain(StatusCode::NOT_FOUND, "This login is over", text).hint("begin it again")
+    }
+
     /// Too many logins were begun, and not finished, by the same person, or from the same address (A26).
     pub(crate) fn crowded() -> Self {
         tracing::warn!("a login was not begun: too many are under way");

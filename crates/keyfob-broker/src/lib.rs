@@ -42,6 +42,8 @@ mod seat;
 mod serve;
 mod site;
 mod sweep;
+mod waiting;
+mod way;
 mod webhook;
 
 pub use audit::Who;

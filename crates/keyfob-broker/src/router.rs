@@ -16,7 +16,7 @@ use crate::peer::Proxies;
 use crate::people::CALLBACK;
 use crate::routes::{
     account, action, activity, api as forward, asset, catalogue, connect, first_run, index, invitation, keys, link, logout, people,
-    programs, provider, rename, revoke, settings, sign_in, sign_out, token,
+    programs, provider, rename, revoke, settings, sign_in, sign_out, token, waiting,
 };
 use crate::site::Site;
 use crate::{api, guard, health};
@@ -44,7 +44,7 @@ pub(crate) enum Entry {
 const TOKEN: &str = "/token/{account}";
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 37] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 39] {
     use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -52,6 +52,7 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 37] {
         ("/providers/{provider}", Visitor, get(provider::show)),
         ("/providers/{provider}/app", Owner, post(provider::keep)),
         ("/connect/{account}", Visitor, post(connect::begin)),
+        ("/waiting/{login}", Visitor, get(waiting::show).post(waiting::answer)),
         ("/accounts/{account}", Visitor, get(account::show)),
         ("/accounts/{account}/do/{action}", Visitor, get(action::show).post(action::act)),
         ("/accounts/{account}/logout", Visitor, get(logout::ask).post(logout::log_out)),
@@ -62,6 +63,7 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 37] {
         ("/first-run", Stranger, get(first_run::ask).post(first_run::enter)),
         ("/invite", Stranger, get(invitation::ask).post(invitation::enter)),
         ("/link", Stranger, get(link::ask).post(link::begin)),
+        ("/link/waiting/{login}", Stranger, get(waiting::show_by_link).post(waiting::answer_by_link)),
         ("/sign-out", Person, post(sign_out::end)),
         ("/people", Owner, get(people::show)),
         ("/people/invite", Owner, post(people::invite)),

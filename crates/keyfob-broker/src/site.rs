@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use keyfob::proto::{App, Described as _, Endpoint, Flow, Misuse, Origin, Settings};
 use keyfob::{Error, Keyfob};
 use keyfob_providers::Provider;
-use keyfob_store::Shelf;
+use keyfob_store::{MemoryShelf, Shelf};
 
 use crate::browser::Browsers;
 use crate::forward::Gate;
@@ -111,6 +111,8 @@ pub struct Site {
     pub(crate) gate: Option<Gate>,
     /// Who is known. None: everybody is a guest.
     pub(crate) people: Option<People>,
+    /// Where logins are that wait for a person elsewhere: with everything else that people have, or in memory.
+    pub(crate) waiting: Arc<dyn Shelf>,
     /// What could be connected.
     pub(crate) catalogue: Vec<Provider>,
     pub(crate) shared_accounts: bool,
@@ -179,6 +181,7 @@ impl Site {
         if sign_in.is_some() && shelf.is_none() {
             return Err(Misuse::new("a vault where people are kept, for them to sign in", "none"));
         }
+        let waiting = shelf.clone().unwrap_or_else(|| Arc::new(MemoryShelf::default()));
         let people = shelf.map(|shelf| People::new(shelf, sign_in));
         let (desks, holders, browsers, bell) = (RwLock::default(), Holders::default(), Browsers::default(), Bell::default());
         let site = Self {
@@ -190,6 +193,7 @@ impl Site {
             browsers,
             gate,
             people,
+            waiting,
             catalogue,
             shared_accounts,
             webhook_origins,
@@ -350,11 +354,6 @@ impl Desk {
     /// Whether each answer names the issuer, who is compared (RFC 9207 §2.4).
     fn says_who_answers(&self) -> bool {
         matches!(&self.settings.flow, Flow::OAuth2(flow) if flow.iss_required)
-    }
-
-    /// Whether the app's keys alone sign its calls, so that nobody logs in there.
-    pub(crate) fn is_one_legged(&self) -> bool {
-        matches!(&self.settings.flow, Flow::OAuth1(flow) if flow.one_legged)
     }
 
     /// The page at the provider where the person is sent to.

@@ -19,9 +19,21 @@ async fn state(world: &World) -> BTreeMap<String, String> {
     }
     let shelf = world.shelf.as_ref().expect("a shelf");
     // Not `visit`: that a browser is in use, and what it is to be told next, is its own.
-    for kind in
-        ["person", "subject", "invite", "link", "account", "upstream", "revocation", "key", "token", "webhook", "connect", "return-url"]
-    {
+    for kind in [
+        "person",
+        "subject",
+        "invite",
+        "link",
+        "account",
+        "upstream",
+        "revocation",
+        "key",
+        "token",
+        "webhook",
+        "connect",
+        "return-url",
+        "waiting",
+    ] {
         for item in shelf.items(Kind(kind), None, None, 1000, Timestamp::from_unix(0)).await.expect("items") {
             let mut content: serde_json::Value = serde_json::from_slice(&item.value.content).expect("JSON");
             // How its deliveries go is told whenever one was tried: nobody asked for that.
@@ -48,9 +60,17 @@ fn foreign_names(theirs: &str, person: &str) -> Vec<String> {
     encoded.chain([format!("~{person}%252F{theirs}"), theirs.to_uppercase(), format!("{theirs}%00")]).collect()
 }
 
+/// The number of a login that waits for its code to be entered.
+async fn waits(browser: &mut Browser) -> String {
+    let page = browser.begin_as("acme", "code").await;
+    page.location().strip_prefix("/waiting/").expect("a page").to_owned()
+}
+
 /// Whether it names a thing that is somebody's, and not what is there for all.
 fn is_of_somebody(pattern: &str) -> bool {
-    ["{account}", "{person}", "{key}", "{token}", "{webhook}", "{link}", "{return_url}"].iter().any(|name| pattern.contains(name))
+    ["{account}", "{person}", "{key}", "{token}", "{webhook}", "{link}", "{return_url}", "{login}"]
+        .iter()
+        .any(|name| pattern.contains(name))
 }
 
 /// Every route with these names, by GET and as a form that is this browser's own.
@@ -93,14 +113,17 @@ async fn l8_what_is_somebody_elses_is_not_there_and_nothing_comes_of_asking() {
     // So much asking without a key would be stopped before it is answered.
     let mut limits = Limits::default();
     limits.refused = limits.api;
-    let world = World::known_with(&["august", "telldus"], |server| server.limits(limits)).await;
+    let world = World::known_with(&["august", "telldus", "acme"], |server| server.limits(limits)).await;
     let mut owner = world.owner().await;
     let mut member = world.member(&mut owner, "Robin").await;
     let other = world.member(&mut owner, "Kim").await;
     owner.connect("august").await;
     member.connect("telldus").await;
     let robin = id_of(&mut owner, "Robin").await;
-    let (owners, robins) = (world.things("owner", "august").await, world.things(&robin, "telldus").await);
+    let (mut owners, mut robins) = (world.things("owner", "august").await, world.things(&robin, "telldus").await);
+    (owners.login, robins.login) = (waits(&mut owner).await, waits(&mut member).await);
+    // So that they would be asked about by whoever may.
+    world.advance(60);
     world.sandbox.clear_seen();
     let before = state(&world).await;
     // A member and the owner's account; a member and another member's; the owner and a member's.
@@ -118,6 +141,8 @@ async fn l8_what_is_somebody_elses_is_not_there_and_nothing_comes_of_asking() {
                 401 if what.contains("/api/") || what.contains("/token/") => {}
                 // A page's script says in a header which page it is of, and a form cannot.
                 403 if what.starts_with("POST /v1/") => {}
+                // A form at the door carries the token of a browser that came by a link.
+                403 if what.starts_with("POST /link/waiting/") => {}
                 // A name with a NUL, or one that climbs, is none.
                 400 if what.contains("%00") || what.contains("..") => {}
                 other => panic!("{what}: {other}"),
@@ -126,7 +151,7 @@ async fn l8_what_is_somebody_elses_is_not_there_and_nothing_comes_of_asking() {
     }
     assert!(asked > 200, "{asked}");
     assert_eq!(state(&world).await, before);
-    for service in ["august", "telldus"] {
+    for service in ["august", "telldus", "acme"] {
         assert!(world.sandbox.seen(service).is_empty(), "nothing was asked of a provider");
     }
     let [mut member, _, mut owner] = browsers;

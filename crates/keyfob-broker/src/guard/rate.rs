@@ -90,6 +90,8 @@ pub(super) fn refuses(operations: &Operations, path: &str, request: &Request) ->
         _ if is_api => Some(Purpose::Api),
         // The way in, where guessing would pay: what is entered there, and what an issuer's answer has us ask it.
         Some(Entry::Stranger) if path.ends_with("/callback") => Some(Purpose::Callback),
+        // A PIN is a provider's answer, whoever brings it.
+        _ if path.ends_with("/waiting/{login}") => (request.method() == Method::POST).then_some(Purpose::Callback),
         Some(Entry::Stranger) if request.method() == Method::POST => Some(Purpose::SignIn),
         _ => (path.starts_with("/connect/") && request.method() == Method::POST).then_some(Purpose::Connect),
     };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
-use keyfob::login::Verified;
 use keyfob::proto::{Answer, Timestamp, encode};
 use keyfob::store::Expected;
 use keyfob::{Login, PendingLogin, StoreError};
@@ -17,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{Link, State, by_number};
 use crate::failure::Failure;
 use crate::guard::caught;
-use crate::routes::callback::{finish, put_back, seat_of};
+use crate::routes::callback::{Coming, finish, put_back, seat_of};
 use crate::routes::{link, see_other};
 use crate::seat::Seat;
 use crate::site::Site;
@@ -67,13 +66,23 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
             return Err(Failure::not_our_answer());
         }
     };
-    connect(site, link.clone(), &seat, login, verified).await?;
+    spend_and_connect(site, link.clone(), &seat, Coming::Proof(Box::new(login), verified)).await?;
     tracing::info!(link = link.id, account = seat.name, "connected by a link");
     Ok(Some(onward(&link, "connected").unwrap_or_else(|| link::connected(&seat))))
 }
 
+/// Connects by the link of this number, if it still is there to be used: what was approved meanwhile is nobody's otherwise.
+pub(crate) async fn connect(site: &Site, number: &str, seat: &Seat, coming: Coming) -> Result<(), Failure> {
+    let shelf = &*site.people()?.shelf;
+    let link = by_number(shelf, number, site.keyfob.now()).await?.ok_or_else(Failure::spent_link)?;
+    let id = link.id.clone();
+    spend_and_connect(site, link, seat, coming).await?;
+    tracing::info!(link = id, account = seat.name, "connected by a link");
+    Ok(())
+}
+
 /// Spends the link and connects the account; if nothing comes of that, the link can be used again.
-async fn connect(site: &Site, mut link: Link, seat: &Seat, login: Login, verified: Verified) -> Result<(), Failure> {
+async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Coming) -> Result<(), Failure> {
     let shelf = site.people()?.shelf.clone();
     // Before the code is exchanged: of any number who come with answers to one link, one connects.
     if !link.spend(&*shelf).await? {
@@ -81,11 +90,18 @@ async fn connect(site: &Site, mut link: Link, seat: &Seat, login: Login, verifie
     }
     let expected = if link.record.reconnects { Expected::Anything } else { Expected::Nothing };
     // What panics would leave the link spent, too.
-    let finished = caught(pin!(finish(site, seat, login, verified, expected, None))).await.unwrap_or_else(|| Err(Failure::ours()));
+    let finished = caught(pin!(finish(site, seat, coming, expected, None))).await.unwrap_or_else(|| Err(Failure::ours()));
     if finished.is_err() {
         link.reopen(&*shelf).await?;
     }
     finished
+}
+
+/// What the browser sees in the end that came by the link of this number.
+pub(crate) async fn outcome(site: &Site, number: &str, seat: &Seat, is_connected: bool) -> Result<Response, Failure> {
+    let link = by_number(&*site.people()?.shelf, number, site.keyfob.now()).await?;
+    let onward = link.and_then(|link| onward(&link, if is_connected { "connected" } else { "denied" }));
+    Ok(onward.unwrap_or_else(|| if is_connected { link::connected(seat) } else { link::not_connected(seat) }))
 }
 
 /// Back to the app, where it said so: to the very URL that is on the list, with what came of it.

@@ -19,7 +19,7 @@ use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use arrive::{connecting, receive};
+pub(crate) use arrive::{connect, connecting, outcome, receive};
 pub(crate) use return_url::{KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, remove as remove_return_url};
 
 use crate::keys::is_number;
@@ -146,7 +146,7 @@ pub(crate) async fn open(shelf: &dyn Shelf, token: &str, now: Timestamp) -> Resu
     Ok(link.filter(|link| Secret::new(link.record.secret.as_str()).same_as(&hash(secret)) && link.record.state == State::Open))
 }
 
-async fn by_number(shelf: &dyn Shelf, id: &str, now: Timestamp) -> Result<Option<Link>, StoreError> {
+pub(crate) async fn by_number(shelf: &dyn Shelf, id: &str, now: Timestamp) -> Result<Option<Link>, StoreError> {
     if !is_number(id) {
         return Ok(None);
     }

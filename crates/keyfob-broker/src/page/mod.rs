@@ -7,6 +7,7 @@ mod icon;
 mod life;
 mod look;
 mod moment;
+mod qr;
 mod range;
 mod story;
 mod table;
@@ -29,6 +30,7 @@ pub(crate) use self::icon::icon;
 pub(crate) use self::life::Life;
 pub(crate) use self::look::{Look, Theme};
 pub(crate) use self::moment::{element as moment_element, iso, utc};
+pub(crate) use self::qr::picture;
 pub(crate) use self::range::Range;
 pub(crate) use self::story::{Told, told};
 pub(crate) use self::table::{CellView, Rest, Section, TableView};
@@ -136,6 +138,8 @@ pub(crate) enum Forms<'a> {
     AlsoToAnd(&'a [Arc<Desk>], &'a str),
     /// Back to us, and to where people sign in.
     AlsoToIssuer(&'a str),
+    /// Back to us alone; and its script asks us how things are.
+    HereAsking,
 }
 
 /// A service on a page.
@@ -256,6 +260,11 @@ pub(crate) fn connect_path(shown: &str) -> String {
     format!("/connect/{}", encode::percent(shown))
 }
 
+/// The address of a login that waits.
+pub(crate) fn waiting_path(number: &str, by_link: bool) -> String {
+    format!("{}/waiting/{number}", if by_link { "/link" } else { "" })
+}
+
 /// The address of an action with arguments.
 pub(crate) fn action_path<'a>(seat: &Seat, action: &str, arguments: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut path = format!("{}/do/{}", account_path(seat), encode::percent(action));
@@ -308,7 +317,7 @@ pub(crate) fn failure(failure: &Failure) -> Response {
 /// hosts, every https one.
 fn policy(forms: &Forms<'_>) -> String {
     let origins: Vec<Origin> = match forms {
-        Forms::Here => Vec::new(),
+        Forms::Here | Forms::HereAsking => Vec::new(),
         Forms::AlsoTo(desks) | Forms::AlsoToAnd(desks, _) => {
             desks.iter().filter_map(|desk| desk.authorize_endpoint()).map(Endpoint::origin).collect()
         }
@@ -325,8 +334,9 @@ fn policy(forms: &Forms<'_>) -> String {
     targets.sort();
     targets.dedup();
     targets.insert(0, "'self'".to_owned());
+    let asks = if matches!(forms, Forms::HereAsking) { " connect-src 'self';" } else { "" };
     format!(
-        "default-src 'none'; script-src {}; style-src 'self'; img-src 'self'; form-action {}; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; script-src {}; style-src 'self'; img-src 'self';{asks} form-action {}; frame-ancestors 'none'; base-uri 'none'",
         *assets::SCRIPTS,
         targets.join(" ")
     )

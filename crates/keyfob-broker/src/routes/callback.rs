@@ -8,9 +8,10 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::request::Parts;
 use http::{Method, StatusCode};
+use keyfob::login::Verified;
 use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
 use keyfob::store::Expected;
-use keyfob::{Account, Error, Login, PendingLogin, StoreError};
+use keyfob::{Account, Approved, Error, LoggedIn, Login, PendingLogin, StoreError};
 
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
@@ -81,7 +82,8 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
             return Err(Failure::not_our_answer());
         }
     };
-    finish(site, &seat, login, verified, Expected::Anything, Some(&visit)).await?;
+    let coming = Coming::Proof(Box::new(login), verified);
+    finish(site, &seat, coming, Expected::Anything, Some(&visit)).await?;
     let notice = Notice::good(format!("{} is connected.", seat.desk.provider.title));
     // 303: the code is gone from the address bar, and from what the back button goes to.
     let onward = super::see_other(&page::account_path(&seat));
@@ -111,21 +113,38 @@ pub(crate) fn seat_of(site: &Site, person: &str, pending: &PendingLogin, path: &
     })
 }
 
+/// What somebody approved, as it comes here.
+pub(crate) enum Coming {
+    /// By redirect or as a PIN: the proof that it answers this login, to be exchanged.
+    Proof(Box<Login>, Verified),
+    /// As the answer to a question.
+    Tokens(Box<Approved>),
+}
+
+impl Coming {
+    async fn exchange(self) -> Result<Approved, Error> {
+        match self {
+            Self::Proof(login, verified) => login.exchange(verified).await,
+            Self::Tokens(approved) => Ok(*approved),
+        }
+    }
+
+    async fn keep(self) -> Result<LoggedIn, Error> {
+        match self {
+            Self::Proof(login, verified) => login.finish(verified).await,
+            Self::Tokens(approved) => approved.keep().await,
+        }
+    }
+}
+
 /// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else, and takes
 /// the place of what is `expected` there: nothing, or whatever it is.
-pub(crate) async fn finish(
-    site: &Site,
-    seat: &Seat,
-    login: Login,
-    verified: keyfob::login::Verified,
-    expected: Expected,
-    visit: Option<&Visit>,
-) -> Result<(), Failure> {
+pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expected: Expected, visit: Option<&Visit>) -> Result<(), Failure> {
     let failed = |error: Error| Failure::from_error(&error, seat);
     let holder = site.holder(seat);
     let mut holder = holder.write().await;
     let Some(people) = &site.people else {
-        login.finish(verified).await.map_err(failed)?;
+        coming.keep().await.map_err(failed)?;
         holder.change(visit);
         return Ok(());
     };
@@ -135,7 +154,7 @@ pub(crate) async fn finish(
     if must_be_free && site.keyfob.store().account(&seat.name).await?.is_some() {
         return Err(Failure::name_taken());
     }
-    let approved = login.exchange(verified).await.map_err(failed)?;
+    let approved = coming.exchange().await.map_err(failed)?;
     // The tokens are not revoked: at some providers that would end the other person's authorization, too.
     if !site.shared_accounts && !people.link(site, seat, &approved).await? {
         tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
@@ -180,15 +199,19 @@ pub(super) async fn take_over(site: &Site, seat: &Seat, before: Option<Account>,
 /// The person, or the provider, said no.
 async fn ended(site: &Site, seat: &Seat, visit: &Visit, error: ProtoError) -> Response {
     tracing::info!(account = seat.name, %error, "the login ended");
-    let title = &seat.desk.provider.title;
-    let is_denial = matches!(&error, ProtoError::Refused(refused) if refused.code == keyfob::proto::Code::AccessDenied);
-    let notice = if is_denial {
-        Notice::bad(format!("{title} was not connected: you said no there. Nothing was stored."))
-    } else {
-        Notice::bad(format!("{title} was not connected. {}", sentence(&error.to_string())))
-    };
-    site.leave(visit, notice).await;
+    site.leave(visit, why(seat, &error)).await;
     super::see_other("/")
+}
+
+/// Why nothing came of a login, for whoever began it.
+pub(super) fn why(seat: &Seat, error: &ProtoError) -> Notice {
+    let title = &seat.desk.provider.title;
+    let is_denial = matches!(error, ProtoError::Refused(refused) if refused.code == keyfob::proto::Code::AccessDenied);
+    Notice::bad(if is_denial {
+        format!("{title} was not connected: you said no there. Nothing was stored.")
+    } else {
+        format!("{title} was not connected. {}", sentence(&error.to_string()))
+    })
 }
 
 pub(crate) async fn put_back(site: &Site, pending: &PendingLogin, binding: &Secret) {

@@ -1,5 +1,5 @@
-//! `POST /connect/{account}`: off to the provider; or, where keys alone sign, straight to the account. With a `label` for one account more of that service
-//! (`telldus/cabin`).
+//! `POST /connect/{account}`: off to the provider; to a page with a code or for a PIN; or, where keys alone sign, straight to the account. With a `label` for
+//! one account more of that service (`telldus/cabin`).
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
-use keyfob::{Crowd, Login, Redirect, login};
+use keyfob::proto::{Secret, Timestamp};
+use keyfob::{Crowd, DeviceLogin, Error, Login, PendingLogin, Redirect, login};
 use keyfob_providers::Import;
 
 use super::callback::take_over;
@@ -19,6 +20,8 @@ use crate::peer::Client;
 use crate::people::Role;
 use crate::seat::{Seat, is_label};
 use crate::site::Site;
+use crate::waiting::{self, Begun};
+use crate::way::Way;
 
 pub(crate) async fn begin(
     State(site): State<Arc<Site>>,
@@ -32,26 +35,74 @@ pub(crate) async fn begin(
         "" => seat,
         label => another(&site, seat, label).await?,
     };
-    let desk = &seat.desk;
-    if let Some(import) = &desk.provider.import {
+    if let Some(import) = &seat.desk.provider.import {
         return Err(made_elsewhere(&seat, import));
     }
-    if desk.is_one_legged() {
-        return by_keys_alone(&site, &seat, &posted.visit).await;
-    }
-    let redirect = Redirect::Uri(desk.redirect_uri.clone());
-    let scopes = chosen(&posted.fields).unwrap_or_else(|| desk.scopes.clone());
-    let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes)
-        .await
-        .map_err(|error| Failure::from_error(&error, &seat))?;
     // A guest can have any number of sessions, and is counted with those who come from the same address.
     let crowd = if site.people.is_some() { seat.person.clone() } else { Client::crowd(client.map(|Extension(client)| client)) };
+    let scopes = chosen(&posted.fields).unwrap_or_else(|| seat.desk.scopes.clone());
+    let binding = &posted.visit.binding;
+    let Some(way) = seat.desk.way_named(posted.field("way")) else {
+        let text = format!("{} cannot be connected in this way. Nothing was done.", seat.desk.provider.title);
+        return Err(Failure::plain(StatusCode::BAD_REQUEST, "Not like that", text).onward("Back", page::provider_path(&seat.desk.account)));
+    };
+    let begun = match way {
+        Way::Keys => return by_keys_alone(&site, &seat, &posted.visit).await,
+        Way::Redirect => by_redirect(&site, &seat, crowd, scopes, binding).await.map(|(url, login)| (url, login.pending.expires_at())),
+        Way::Code | Way::Pin => elsewhere(&site, &seat, way, Begins { crowd, scopes, binding, link: None }).await,
+    };
+    let (url, until) = begun?;
+    site.browsers.waits(&posted.visit, until);
+    Ok(super::see_other(&url))
+}
+
+/// Begins a login that the provider's redirect ends: where the browser goes, and what waits for it.
+pub(super) async fn by_redirect(
+    site: &Site,
+    seat: &Seat,
+    crowd: String,
+    scopes: Vec<String>,
+    binding: &Secret,
+) -> Result<(String, PendingLogin), Failure> {
+    let desk = &seat.desk;
+    let failed = |error: Error| Failure::from_error(&error, seat);
+    let redirect = Redirect::Uri(desk.redirect_uri.clone());
+    let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes).await.map_err(failed)?;
     let pending = login.stored().among(Crowd::connecting(crowd));
     // The state belongs to this browser: an answer that another one brings is refused (login CSRF, CVE-2025-68158).
-    let kept = site.keyfob.store().put_pending(&pending, posted.visit.binding.expose()).await;
-    kept.map_err(|error| Failure::from_error(&error.into(), &seat))?;
-    site.browsers.waits(&posted.visit, pending.pending.expires_at());
-    Ok(super::see_other(login.url()))
+    site.keyfob.store().put_pending(&pending, binding.expose()).await.map_err(|error| failed(error.into()))?;
+    Ok((login.url().to_owned(), pending))
+}
+
+/// Who begins a login that is approved elsewhere, and for what.
+pub(super) struct Begins<'a> {
+    pub(super) crowd: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) binding: &'a Secret,
+    /// The number of the link that it is begun by.
+    pub(super) link: Option<String>,
+}
+
+/// Begins a login by a code or a PIN: its page, and until when it waits.
+pub(super) async fn elsewhere(site: &Site, seat: &Seat, way: Way, begins: Begins<'_>) -> Result<(String, Timestamp), Failure> {
+    let Begins { crowd, scopes, binding, link } = begins;
+    let (desk, by_link) = (&seat.desk, link.is_some());
+    let failed = |error: Error| Failure::from_error(&error, seat);
+    waiting::has_room(site, &crowd).await?;
+    let (login, expires_at, interval) = if way == Way::Pin {
+        let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, Redirect::OutOfBand, scopes).await.map_err(failed)?;
+        let (kept, url) = (login.stored(), Secret::new(login.url()));
+        let expires_at = kept.pending.expires_at();
+        (waiting::Login::Pin { login: Box::new(kept), url }, expires_at, 0)
+    } else {
+        let login = DeviceLogin::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, scopes).await.map_err(failed)?;
+        let kept = login.stored();
+        let interval = kept.login.interval();
+        (waiting::Login::Code(Box::new(kept)), login.expires_at(), interval)
+    };
+    let begun = Begun { seat, crowd, binding, link, login, expires_at, interval };
+    let number = waiting::keep(site, begun).await?;
+    Ok((page::waiting_path(&number, by_link), expires_at))
 }
 
 /// Where nobody is sent anywhere no page offers to. Whoever asks all the same is told how tokens come here.

@@ -8,14 +8,15 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use keyfob::proto::scrub;
-use keyfob::{Crowd, Login, Redirect};
 
 use crate::failure::Failure;
 use crate::guard::Knocked;
 use crate::links::{self, Link};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
+use crate::routes::connect;
 use crate::seat::Seat;
 use crate::site::{Desk, Site};
+use crate::way::Way;
 
 /// Who asks, for what, and the button.
 #[derive(Template)]
@@ -78,16 +79,24 @@ pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Ext
     if !link.bind(shelf, door).await? {
         return Err(Failure::spent_link());
     }
-    let desk = &seat.desk;
-    let scopes = if link.record.scopes.is_empty() { desk.scopes.clone() } else { link.record.scopes.clone() };
-    let redirect = Redirect::Uri(desk.redirect_uri.clone());
-    let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes).await;
-    let login = login.map_err(|error| Failure::from_error(&error, &seat).onward("Try again", format!("/link?token={token}")))?;
+    let scopes = if link.record.scopes.is_empty() { seat.desk.scopes.clone() } else { link.record.scopes.clone() };
+    let again = |failure: Failure| failure.onward("Try again", format!("/link?token={token}"));
     // However many browsers a link is opened in: those who were given another one have room of their own.
-    let pending = login.stored().among(Crowd::connecting(format!("link {}", link.id)));
-    site.keyfob.store().put_pending(&pending, door.binding.expose()).await?;
-    links::connecting(shelf, &pending, &link, now).await?;
-    Ok(super::see_other(login.url()))
+    let (way, binding) = (seat.desk.way(), &door.binding);
+    let url = match way {
+        Way::Keys => return Err(Failure::spent_link()),
+        Way::Redirect => {
+            let begun = connect::by_redirect(&site, &seat, format!("link {}", link.id), scopes, binding).await;
+            let (url, pending) = begun.map_err(again)?;
+            links::connecting(shelf, &pending, &link, now).await?;
+            url
+        }
+        Way::Code | Way::Pin => {
+            let begins = connect::Begins { crowd: format!("link-{}", link.id), scopes, binding, link: Some(link.id.clone()) };
+            connect::elsewhere(&site, &seat, way, begins).await.map_err(again)?.0
+        }
+    };
+    Ok(super::see_other(&url))
 }
 
 /// The account that will come of it. Whoever was removed is asked for nothing more.

@@ -24,6 +24,7 @@ pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod token;
+pub(crate) mod waiting;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};

@@ -19,6 +19,7 @@ use crate::guard::Posted;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::people::Role;
 use crate::site::{Desk, Site};
+use crate::way::Way;
 
 #[derive(Template)]
 #[template(path = "provider.html")]
@@ -35,6 +36,12 @@ struct Page<'a> {
     redirect_uri: String,
     /// Keys alone sign: nobody is sent anywhere, and comes back.
     one_legged: bool,
+    /// Whether a redirect URI can be registered there.
+    redirects: bool,
+    /// Whether an account is connected by a code.
+    by_code: bool,
+    /// The ways beside the usual one.
+    instead: &'static [Way],
     /// The client id of the app that is there, cut short.
     app: Option<String>,
     /// Whether this person may keep an app here.
@@ -118,6 +125,9 @@ fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(
         path: page::provider_path(&provider.name),
         redirect_uri: site.redirect_uri(&provider.name),
         one_legged: provider.is_one_legged(),
+        redirects: provider.import.is_none() && !provider.is_one_legged() && !provider.client.redirect.code_only,
+        by_code: desk.as_deref().is_some_and(|desk| desk.way() == Way::Code),
+        instead: desk.as_deref().map_or(&[], |desk| &desk.ways()[1..]),
         app: desk.as_deref().map(|desk| shortened(&desk.app.client_id)),
         may_keep: visit.who.role == Role::Owner,
         fields: apps::asked(provider).map(|field| Asked { field, value: value(field) }).collect(),

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use keyfob::store::Expected;
-use keyfob_sandbox::At;
+use keyfob_broker::Config;
+use keyfob_sandbox::{At, Consent, Sandbox};
 use keyfob_store::shelf::{Item, Kind};
 use serde_json::{Value, json};
 
 use super::support::gate::until;
-use super::support::{Browser, Page, World};
+use super::support::{Browser, Page, Setup, World};
 use super::{Program, id_of};
 
 const BACK: &str = "https://app.example/done?of=us";
@@ -311,4 +312,41 @@ async fn f10_who_asks_is_shown_as_text() {
     let link = program.post("/v1/connect-links", &json!({"provider": "netatmo", "scopes": ["<b>"]})).await.json();
     let page = world.browser().get(link["url"].as_str().expect("a URL")).await;
     assert!(page.status == 200 && !page.has("<script>alert") && !page.has("<b>") && !page.has("\u{202e}"), "{}", page.text);
+}
+
+/// A provider whose page sends nobody back is connected by link, too: the code waits on a page that is the link's browser's alone.
+#[tokio::test]
+async fn a_link_leads_to_a_code_where_the_provider_has_no_redirect() {
+    fn by_code(_: &Sandbox, config: &mut Config) {
+        config.services.iter_mut().for_each(|service| service.provider.client.redirect.code_only = true);
+    }
+    let setup = || Setup { known: true, more: Some(by_code), ..Setup::default() };
+    for (back_to, consent) in [(json!(null), Consent::Approve), (json!(BACK), Consent::Approve), (json!(BACK), Consent::Deny)] {
+        let world = World::with(&["acme"], setup()).await;
+        let asked = json!({"provider": "acme", "account": "acme/ada", "return_to": back_to});
+        let (program, link) = linked(&world, asked).await;
+        world.sandbox.consent("acme", consent);
+        let (mut somebody, mut another) = (world.browser(), world.browser());
+        let path = press(&mut somebody, &link).await.location().to_owned();
+        let page = somebody.get(&path).await;
+        assert!(page.status == 200 && page.has("user-code"), "{}", page.text);
+        assert_eq!(another.get(&path).await.status, 404, "without the link's cookie");
+        assert_eq!(press(&mut another, &link).await.status, 403, "the link is another browser's");
+        assert_eq!(another.get(&path).await.status, 404);
+        assert_eq!(state(&program, &link).await, "open");
+        world.advance(6);
+        let (number, is_good) = (link["id"].as_str().expect("a number"), consent == Consent::Approve);
+        for time in ["when it is decided", "whenever it is looked at later"] {
+            let over = somebody.get(&path).await;
+            if back_to.is_null() {
+                assert!(over.has("Acme is connected") && over.has("You can close this page"), "{time}: {}", over.text);
+                continue;
+            }
+            let status = if is_good { "connected" } else { "denied" };
+            assert_eq!(over.location(), format!("{BACK}&connect_link={number}&account=acme%2Fada&status={status}"), "{time}");
+        }
+        assert_eq!(state(&program, &link).await, if is_good { "connected" } else { "open" });
+        assert_eq!(program.get("/v1/accounts/acme%2Fada").await.status, if is_good { 200 } else { 404 });
+        assert_eq!(somebody.get("/").await.location(), "/sign-in", "it let nobody in");
+    }
 }

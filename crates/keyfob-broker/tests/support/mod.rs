@@ -210,7 +210,7 @@ impl World {
         let link = id("/v1/connect-links", wanted).await;
         let tokens = self.ask(person, "GET", "/v1/tokens", "").await.json();
         let token = tokens["items"][0]["id"].as_str().expect("a number").to_owned();
-        Things { key, token, webhook, link, return_url }
+        Things { key, token, webhook, link, return_url, login: "0123456789abcdef0123456789abcdef".to_owned() }
     }
 
     /// Another program on the same vault.
@@ -254,6 +254,8 @@ pub struct Things {
     pub webhook: String,
     pub link: String,
     pub return_url: String,
+    /// A login that waits for a code to be entered.
+    pub login: String,
 }
 
 impl Things {
@@ -268,6 +270,7 @@ impl Things {
             ("{token}", &self.token),
             ("{webhook}", &self.webhook),
             ("{link}", &self.link),
+            ("{login}", &self.login),
             ("{return_url}", &self.return_url),
             ("{file}", "style.css"),
             ("{*path}", "users/locks/mine"),
@@ -426,6 +429,12 @@ impl Browser {
         answer.location().to_owned()
     }
 
+    /// Begins to connect in another way than the usual one.
+    pub async fn begin_as(&mut self, account: &str, way: &str) -> Page {
+        let token = self.get("/settings").await.form_token();
+        self.post(&format!("/connect/{}", account.replace('/', "%2F")), &[("form_token", &token), ("way", way)]).await
+    }
+
     /// Goes to the provider, which answers by script; where it sends the person back to.
     pub async fn approve(&mut self, url: &str) -> String {
         let page = self.send("GET", url, &[], None).await;
@@ -456,6 +465,11 @@ impl Browser {
 
     pub fn absolute(&self, path: &str) -> String {
         if path.contains("://") { path.to_owned() } else { format!("{}{path}", self.home) }
+    }
+
+    /// The same browser in another tab.
+    pub fn tab(&self) -> Self {
+        Self { known: self.known.clone(), jars: self.jars.clone(), home: self.home.clone(), last: String::new() }
     }
 
     pub fn cookies(&self) -> Option<&BTreeMap<String, String>> {

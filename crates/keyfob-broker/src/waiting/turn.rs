@@ -1,0 +1,107 @@
+//! One turn at a login that waits: a question about a code, or a PIN that was typed.
+
+use keyfob::login::Asked;
+use keyfob::proto::{Answer, Error as ProtoError};
+use keyfob::store::Expected;
+use keyfob::{DeviceLogin, Error};
+
+use super::{AGAIN, Login, Waiting};
+use crate::browser::Visit;
+use crate::failure::Failure;
+use crate::links;
+use crate::routes::callback::{Coming, finish};
+use crate::seat::Seat;
+use crate::site::Site;
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum Came {
+    /// Nothing yet.
+    Nothing,
+    /// An account.
+    Account,
+    /// Somebody said no, or it is too late.
+    No(Box<ProtoError>),
+    /// What was typed is no PIN of this login. It goes on.
+    NoPin(Box<ProtoError>),
+}
+
+/// Asks the provider, if it is time to and nobody else does. The visit is the one that brings it about, where somebody is known.
+pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: Option<&Visit>) -> Result<Came, Failure> {
+    let (shelf, now) = (&*site.waiting, site.keyfob.now());
+    let Login::Code(kept) = waiting.record.login.clone() else { return Ok(Came::Nothing) };
+    if !waiting.is_due(now) || !waiting.take_turn(shelf, now).await? {
+        return Ok(Came::Nothing);
+    }
+    let desk = &seat.desk;
+    let after = kept.login.interval().max(AGAIN);
+    let mut login =
+        DeviceLogin::resume(&site.keyfob, &desk.settings, &desk.app, *kept).map_err(|error| Failure::from_error(&error, seat))?;
+    let asked = login.ask().await;
+    let now = site.keyfob.now();
+    match asked {
+        Ok(Asked::Waits(at)) => {
+            waiting.give_back(shelf, Login::Code(Box::new(login.stored())), at).await?;
+            Ok(Came::Nothing)
+        }
+        Ok(Asked::Approved(approved)) => {
+            let settled = settle(site, seat, waiting, Coming::Tokens(approved), visit).await;
+            waiting.give_back(shelf, Login::Over(settled.is_ok()), now).await?;
+            settled.map(|()| Came::Account)
+        }
+        Ok(_) => Ok(Came::Nothing),
+        Err(error) if login.is_decided() || ends(&error) => {
+            tracing::info!(account = seat.name, %error, "a login by a code ended");
+            waiting.give_back(shelf, Login::Over(false), now).await?;
+            match error {
+                Error::Protocol(error) => Ok(Came::No(Box::new(error))),
+                error => Err(Failure::from_error(&error, seat)),
+            }
+        }
+        Err(error) => {
+            tracing::warn!(account = seat.name, %error, "a question about a code was not answered; the login goes on");
+            waiting.give_back(shelf, Login::Code(Box::new(login.stored())), now.plus(after)).await?;
+            Ok(Came::Nothing)
+        }
+    }
+}
+
+/// Takes a PIN.
+pub(crate) async fn enter(site: &Site, seat: &Seat, waiting: &mut Waiting, pin: &str, visit: Option<&Visit>) -> Result<Came, Failure> {
+    let (shelf, now) = (&*site.waiting, site.keyfob.now());
+    let Login::Pin { login: kept, url } = waiting.record.login.clone() else { return Ok(Came::Nothing) };
+    // Of two that are typed at once one counts: a PIN is good once.
+    if !waiting.is_free(now) || !waiting.take_turn(shelf, now).await? {
+        return Ok(Came::Nothing);
+    }
+    let desk = &seat.desk;
+    let login = keyfob::Login::resume(&site.keyfob, &desk.settings, &desk.app, (*kept).clone())
+        .map_err(|wrong| Failure::from_error(&wrong.into(), seat))?;
+    let goes_on = || Login::Pin { login: kept.clone(), url: url.clone() };
+    let verified = match login.verify(Answer::Bare(pin.trim())) {
+        Ok(verified) => verified,
+        Err(error) => {
+            let is_over = error.ends_login();
+            let login = if is_over { Login::Over(false) } else { goes_on() };
+            waiting.give_back(shelf, login, now).await?;
+            return Ok(if is_over { Came::No(Box::new(error)) } else { Came::NoPin(Box::new(error)) });
+        }
+    };
+    let settled = settle(site, seat, waiting, Coming::Proof(Box::new(login), verified), visit).await;
+    // One that the provider refuses was mistyped, most likely.
+    let login = if settled.is_ok() { Login::Over(true) } else { goes_on() };
+    waiting.give_back(shelf, login, now).await?;
+    settled.map(|()| Came::Account)
+}
+
+/// Makes an account of what was approved: the visitor's, or by a link the person's who made it.
+async fn settle(site: &Site, seat: &Seat, waiting: &Waiting, coming: Coming, visit: Option<&Visit>) -> Result<(), Failure> {
+    match &waiting.record.link {
+        None => finish(site, seat, coming, Expected::Anything, visit).await,
+        Some(number) => links::connect(site, number, seat, coming).await,
+    }
+}
+
+fn ends(error: &Error) -> bool {
+    matches!(error, Error::Protocol(error) if error.ends_login())
+}
