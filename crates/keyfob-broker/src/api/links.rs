@@ -11,6 +11,7 @@ use super::moment::Moment;
 use crate::audit::{What, Who};
 use crate::links::{self, Asked, Link, ReturnUrl, State};
 use crate::problem::Problem;
+use crate::way::Way;
 
 /// A link is good for so long, where nobody says.
 const USUAL: i64 = 3600;
@@ -104,6 +105,12 @@ pub(super) async fn create(call: Call, new: NewConnectLink) -> Result<CreatedCon
         )
         .hint("an account is called as its provider, or so with a label of small letters and digits after a slash")
     })?;
+    // Told whoever asks for it, and not whoever is sent there: with the app's keys the account would be the owner's, whoever opens the link.
+    if seat.desk.way() == Way::Keys {
+        let title = &seat.desk.provider.title;
+        return Err(Problem::cannot("no-login", format!("Nobody logs in at {title}: its calls are signed by the app's keys alone."))
+            .hint("the owner connects it on its page; a valet key for that account lets a program in"));
+    }
     if !new.reconnect && site.keyfob.store().account(&seat.name).await?.is_some() {
         let hint = "choose another name, or say that it may take its place: \"reconnect\": true";
         return Err(Problem::cannot("name-taken", "There is an account of this name already.").hint(hint));

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use keyfob::Store as _;
+use keyfob::proto::{App, Secret};
 use keyfob::store::Expected;
 use keyfob_broker::Config;
 use keyfob_sandbox::{At, Consent, Sandbox};
@@ -10,7 +12,7 @@ use keyfob_store::shelf::{Item, Kind};
 use serde_json::{Value, json};
 
 use super::support::gate::until;
-use super::support::{Browser, Page, Setup, World};
+use super::support::{Browser, Page, Setup, World, provider};
 use super::{Program, id_of};
 
 const BACK: &str = "https://app.example/done?of=us";
@@ -349,4 +351,22 @@ async fn a_link_leads_to_a_code_where_the_provider_has_no_redirect() {
         assert_eq!(program.get("/v1/accounts/acme%2Fada").await.status, if is_good { 200 } else { 404 });
         assert_eq!(somebody.get("/").await.location(), "/sign-in", "it let nobody in");
     }
+}
+
+/// Its page would connect nothing but the owner's own account, for whoever opens it.
+#[tokio::test]
+async fn no_link_is_made_for_an_account_that_keys_alone_make() {
+    fn by_keys(_: &Sandbox, config: &mut Config) {
+        config.catalogue = vec![provider("woocommerce")];
+    }
+    let world = World::with(&["netatmo"], Setup { known: true, more: Some(by_keys), ..Setup::default() }).await;
+    let mut app = App::confidential("ck_example", "cs_example-not-real");
+    app.fields.insert("store".to_owned(), Secret::new("shop.example.com"));
+    world.store.put_app("woocommerce", &app).await.expect("kept");
+    world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let refused = program.post("/v1/connect-links", &json!({"provider": "woocommerce"})).await;
+    assert_eq!((refused.status, refused.code().as_str()), (422, "no-login"), "{}", refused.text());
+    assert!(refused.text().contains("keys alone") && refused.text().contains("valet key"), "{}", refused.text());
+    assert_eq!(program.get("/v1/connect-links").await.json()["items"], json!([]));
 }
