@@ -15,6 +15,8 @@ pub(crate) enum Way {
     Pin,
     /// Not at all: the app's keys alone sign.
     Keys,
+    /// Not at all: its tokens are made elsewhere, and imported.
+    Import,
 }
 
 impl Way {
@@ -25,6 +27,7 @@ impl Way {
             Self::Code => "code",
             Self::Pin => "pin",
             Self::Keys => "keys",
+            Self::Import => "import",
         }
     }
 
@@ -35,6 +38,7 @@ impl Way {
             Self::Code => "With a code instead",
             Self::Pin => "With a PIN instead",
             Self::Keys => "By keys alone",
+            Self::Import => "By import",
         }
     }
 }
@@ -44,10 +48,11 @@ impl Desk {
     pub(crate) fn ways(&self) -> &'static [Way] {
         let redirect = &self.provider.client.redirect;
         match &self.settings.flow {
+            _ if self.provider.import.is_some() => &[Way::Import],
             Flow::OAuth1(flow) if flow.one_legged => &[Way::Keys],
             Flow::OAuth1(_) if redirect.oob => &[Way::Redirect, Way::Pin],
             Flow::OAuth2(flow) if flow.device_authorization.is_some() => match &flow.pin {
-                _ if redirect.code_only => &[Way::Code],
+                _ if redirect.device_only => &[Way::Code],
                 // Apps there are mostly registered for it, and have no redirect URI then.
                 Some(_) => &[Way::Code, Way::Redirect],
                 None => &[Way::Redirect, Way::Code],

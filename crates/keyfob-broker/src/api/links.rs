@@ -106,10 +106,15 @@ pub(super) async fn create(call: Call, new: NewConnectLink) -> Result<CreatedCon
         .hint("an account is called as its provider, or so with a label of small letters and digits after a slash")
     })?;
     // Told whoever asks for it, and not whoever is sent there: with the app's keys the account would be the owner's, whoever opens the link.
-    if seat.desk.way() == Way::Keys {
-        let title = &seat.desk.provider.title;
-        return Err(Problem::cannot("no-login", format!("Nobody logs in at {title}: its calls are signed by the app's keys alone."))
-            .hint("the owner connects it on its page; a valet key for that account lets a program in"));
+    let title = &seat.desk.provider.title;
+    let instead = match seat.desk.way() {
+        Way::Keys => Some(("its calls are signed by the app's keys alone", "the owner connects it on its page")),
+        Way::Import => Some(("its tokens are made elsewhere", "they are imported on the machine of this Keyfob (keyfob import)")),
+        Way::Redirect | Way::Code | Way::Pin => None,
+    };
+    if let Some((why, hint)) = instead {
+        return Err(Problem::cannot("no-login", format!("Nobody logs in at {title}: {why}."))
+            .hint(format!("{hint}; a valet key for that account lets a program in")));
     }
     if !new.reconnect && site.keyfob.store().account(&seat.name).await?.is_some() {
         let hint = "choose another name, or say that it may take its place: \"reconnect\": true";

@@ -9,7 +9,6 @@ use axum::response::Response;
 use http::StatusCode;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob::{Crowd, DeviceLogin, Error, Login, PendingLogin, Redirect, login};
-use keyfob_providers::Import;
 
 use super::callback::take_over;
 use crate::browser::{Notice, Visit};
@@ -35,9 +34,6 @@ pub(crate) async fn begin(
         "" => seat,
         label => another(&site, seat, label).await?,
     };
-    if let Some(import) = &seat.desk.provider.import {
-        return Err(made_elsewhere(&seat, import));
-    }
     // A guest can have any number of sessions, and is counted with those who come from the same address.
     let crowd = if site.people.is_some() { seat.person.clone() } else { Client::crowd(client.map(|Extension(client)| client)) };
     let scopes = chosen(&posted.fields).unwrap_or_else(|| seat.desk.scopes.clone());
@@ -47,6 +43,7 @@ pub(crate) async fn begin(
         return Err(Failure::plain(StatusCode::BAD_REQUEST, "Not like that", text).onward("Back", page::provider_path(&seat.desk.account)));
     };
     let begun = match way {
+        Way::Import => return Err(made_elsewhere(&seat)),
         Way::Keys => return by_keys_alone(&site, &seat, &posted.visit).await,
         Way::Redirect => by_redirect(&site, &seat, crowd, scopes, binding).await.map(|(url, login)| (url, login.pending.expires_at())),
         Way::Code | Way::Pin => elsewhere(&site, &seat, way, Begins { crowd, scopes, binding, link: None }).await,
@@ -106,15 +103,12 @@ pub(super) async fn elsewhere(site: &Site, seat: &Seat, way: Way, begins: Begins
 }
 
 /// Where nobody is sent anywhere no page offers to. Whoever asks all the same is told how tokens come here.
-fn made_elsewhere(seat: &Seat, import: &Import) -> Failure {
+fn made_elsewhere(seat: &Seat) -> Failure {
     let provider = &seat.desk.provider;
-    Failure::plain(
-        StatusCode::CONFLICT,
-        format!("{} was not connected", provider.title),
-        format!("Its tokens are made elsewhere. {}", import.help),
-    )
-    .hint(format!("import them on the machine of this Keyfob: keyfob import {}", seat.shown))
-    .onward("What to do", page::provider_path(&provider.name))
+    let help = provider.import.as_ref().map_or("", |import| &import.help);
+    Failure::plain(StatusCode::CONFLICT, format!("{} was not connected", provider.title), format!("Its tokens are made elsewhere. {help}"))
+        .hint(format!("import them on the machine of this Keyfob: keyfob import {}", seat.shown))
+        .onward("What to do", page::provider_path(&provider.name))
 }
 
 /// Where the app's keys alone sign, nobody is sent anywhere. An account there is all that the keys are good for: the owner's, who entered them, and nobody else's.

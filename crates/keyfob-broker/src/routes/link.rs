@@ -85,7 +85,7 @@ pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Ext
     let (way, binding) = (seat.desk.way(), &door.binding);
     let url = match way {
         // There is no such link, but the file may have changed since it was made.
-        Way::Keys => return Err(Failure::spent_link()),
+        Way::Keys | Way::Import => return Err(Failure::spent_link()),
         Way::Redirect => {
             let begun = connect::by_redirect(&site, &seat, format!("link {}", link.id), scopes, binding).await;
             let (url, pending) = begun.map_err(again)?;

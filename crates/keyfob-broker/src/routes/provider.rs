@@ -125,7 +125,7 @@ fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(
         path: page::provider_path(&provider.name),
         redirect_uri: site.redirect_uri(&provider.name),
         one_legged: provider.is_one_legged(),
-        redirects: provider.import.is_none() && !provider.is_one_legged() && !provider.client.redirect.code_only,
+        redirects: provider.import.is_none() && !provider.is_one_legged() && !provider.client.redirect.device_only,
         by_code: desk.as_deref().is_some_and(|desk| desk.way() == Way::Code),
         instead: desk.as_deref().map_or(&[], |desk| &desk.ways()[1..]),
         app: desk.as_deref().map(|desk| shortened(&desk.app.client_id)),

@@ -320,7 +320,7 @@ async fn f10_who_asks_is_shown_as_text() {
 #[tokio::test]
 async fn a_link_leads_to_a_code_where_the_provider_has_no_redirect() {
     fn by_code(_: &Sandbox, config: &mut Config) {
-        config.services.iter_mut().for_each(|service| service.provider.client.redirect.code_only = true);
+        config.services.iter_mut().for_each(|service| service.provider.client.redirect.device_only = true);
     }
     let setup = || Setup { known: true, more: Some(by_code), ..Setup::default() };
     for (back_to, consent) in [(json!(null), Consent::Approve), (json!(BACK), Consent::Approve), (json!(BACK), Consent::Deny)] {
@@ -353,20 +353,24 @@ async fn a_link_leads_to_a_code_where_the_provider_has_no_redirect() {
     }
 }
 
-/// Its page would connect nothing but the owner's own account, for whoever opens it.
+/// Its page would connect nothing but the owner's own account, for whoever opens it, or nothing at all.
 #[tokio::test]
-async fn no_link_is_made_for_an_account_that_keys_alone_make() {
-    fn by_keys(_: &Sandbox, config: &mut Config) {
-        config.catalogue = vec![provider("woocommerce")];
+async fn no_link_is_made_where_nobody_logs_in() {
+    fn elsewhere(_: &Sandbox, config: &mut Config) {
+        config.catalogue = vec![provider("woocommerce"), provider("plentymarkets")];
     }
-    let world = World::with(&["netatmo"], Setup { known: true, more: Some(by_keys), ..Setup::default() }).await;
-    let mut app = App::confidential("ck_example", "cs_example-not-real");
-    app.fields.insert("store".to_owned(), Secret::new("shop.example.com"));
-    world.store.put_app("woocommerce", &app).await.expect("kept");
+    let world = World::with(&["netatmo"], Setup { known: true, more: Some(elsewhere), ..Setup::default() }).await;
     world.owner().await;
     let program = Program::of(&world, "owner").await;
-    let refused = program.post("/v1/connect-links", &json!({"provider": "woocommerce"})).await;
-    assert_eq!((refused.status, refused.code().as_str()), (422, "no-login"), "{}", refused.text());
-    assert!(refused.text().contains("keys alone") && refused.text().contains("valet key"), "{}", refused.text());
+    for (name, field, host, why) in
+        [("woocommerce", "store", "shop.example.com", "keys alone"), ("plentymarkets", "host", "p1.example.com", "made elsewhere")]
+    {
+        let mut app = App::confidential("ck_example", "cs_example-not-real");
+        app.fields.insert(field.to_owned(), Secret::new(host));
+        world.store.put_app(name, &app).await.expect("kept");
+        let refused = program.post("/v1/connect-links", &json!({"provider": name})).await;
+        assert_eq!((refused.status, refused.code().as_str()), (422, "no-login"), "{name}: {}", refused.text());
+        assert!(refused.text().contains(why) && refused.text().contains("valet key"), "{}", refused.text());
+    }
     assert_eq!(program.get("/v1/connect-links").await.json()["items"], json!([]));
 }
