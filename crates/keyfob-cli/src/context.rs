@@ -10,7 +10,7 @@ use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Described as _, Origin, Settings};
 use keyfob::transport::Transport;
 use keyfob::{Account, HyperTransport, Keyfob, Session, Store};
-use keyfob_providers::{Catalogue, Problem, Provider, nearest};
+use keyfob_providers::{Catalogue, Provider, nearest};
 use keyfob_store::{KeySource, Shelf, Vault};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
@@ -104,30 +104,32 @@ impl Context {
             let catalogue = Catalogue::load(Some(&self.folders.providers()));
             for problems in catalogue.problems().chunk_by(|one, other| one.file == other.file) {
                 let [first, others @ ..] = problems else { continue };
-                let used = match stem(first).filter(|name| catalogue.get(name).is_ok()) {
-                    Some(name) => format!("; {} is used as it comes with Keyfob", printable(&name)),
-                    None => String::new(),
-                };
                 let check = format!("keyfob provider check {}", first.file);
                 let fix = match (&first.hint, others.len()) {
                     (Some(hint), 0) => hint.clone(),
                     (None, 0) => format!("correct it, then: {check}"),
                     (_, more) => format!("{more} more: {check}"),
                 };
-                self.out.note(&format!("{} {first}{used}\n  {fix}", self.out.note_paint().warn("left out:")));
+                self.out.note(&format!("{} {first}\n  {fix}", self.out.note_paint().warn("left out:")));
             }
             catalogue
         })
     }
 
-    /// What is wrong with the user's own file of this name.
-    fn broken(&self, name: &str) -> Option<&Problem> {
-        self.catalogue().problems().iter().find(|problem| stem(problem).is_some_and(|stem| stem == name))
-    }
-
     /// A provider by its name, pointed at the sandbox where that is meant.
     pub(crate) async fn provider(&self, name: &str) -> Result<Provider, Card> {
-        let provider = self.known(name)?;
+        self.pointed(self.known(name)?).await
+    }
+
+    /// A provider to be looked at: where the user's own file is broken, as it comes with the program.
+    pub(crate) async fn shown(&self, name: &str) -> Result<Provider, Card> {
+        match self.catalogue().get(name) {
+            Ok(provider) => self.pointed(provider).await,
+            Err(_) => self.provider(name).await,
+        }
+    }
+
+    async fn pointed(&self, provider: &Provider) -> Result<Provider, Card> {
         match self.pretend().await? {
             Some(pretend) => pretend.provider(provider),
             None => Ok(provider.clone()),
@@ -137,10 +139,8 @@ impl Context {
     /// The same as its file has it.
     pub(crate) fn known(&self, name: &str) -> Result<&Provider, Card> {
         let catalogue = self.catalogue();
-        // One that comes with the program is used without the broken file that was to change it, which has been told. No account's tokens go elsewhere for
-        // that: they are bound to the places of its login.
-        let known = catalogue.get(name);
-        if let (Err(_), Some(problem)) = (&known, self.broken(name)) {
+        // Nothing is done by half of what was asked for: the broken file may be what sends an app's secret to another place, or tolerates less.
+        if let Some(problem) = catalogue.broken(name) {
             return Err(Card::new(
                 Exit::Error,
                 format!("the provider file of {} is broken", printable(name)),
@@ -148,7 +148,7 @@ impl Context {
                 problem.hint.clone().unwrap_or_else(|| format!("correct it, then: keyfob provider check {}", problem.file)),
             ));
         }
-        known.map_err(|unknown| {
+        catalogue.get(name).map_err(|unknown| {
             if let Some(gone) = &unknown.gone {
                 let next = match &gone.successor {
                     Some(name) if catalogue.get(name).is_ok() => format!("what took its place: keyfob login {name}"),
@@ -173,7 +173,7 @@ impl Context {
     pub(crate) async fn provider_or_verb(&self, word: &str) -> Result<Provider, Card> {
         let name = word.split('/').next().unwrap_or(word);
         let is_known = self.catalogue().get(name).is_ok() || self.catalogue().gone(name).is_some();
-        if is_known || self.broken(name).is_some() {
+        if is_known || self.catalogue().broken(name).is_some() {
             return self.provider(name).await;
         }
         let accounts = self.accounts().await?;
@@ -489,10 +489,6 @@ impl Card {
 }
 
 /// What the user's own file is called, which is what its provider is called unless it says otherwise.
-fn stem(problem: &Problem) -> Option<std::borrow::Cow<'_, str>> {
-    Path::new(&problem.file).file_stem().map(std::ffi::OsStr::to_string_lossy)
-}
-
 /// Where our files are.
 struct Folders {
     config: PathBuf,

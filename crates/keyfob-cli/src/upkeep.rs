@@ -31,7 +31,7 @@ impl Providers {
         let (keyfob, store) = (context.keyfob().await?.clone(), context.store().await?.clone());
         let mut known = Vec::new();
         for provider in context.catalogue().iter() {
-            // The sandbox need not play all of them; and who has a broken file is told when that account is due.
+            // The sandbox need not play all of them; and with whose file is broken, which is told at the start, nothing is done.
             let Ok(provider) = context.provider(&provider.name).await else { continue };
             let apps = match context.pretend().await? {
                 Some(pretend) => pretend.app(&provider.name).into_iter().collect(),

@@ -123,16 +123,22 @@ async fn a_broken_provider_file_is_told_with_line_and_column() {
     // It is named where it is wanted, and does no harm elsewhere.
     house.run(&["login", "hub"]).await.fails(1, ["the provider file of hub is broken", "hub.toml:", ""]);
     house.log_in("telldus").await;
-    // Half of an override is no override: what comes with the program is used, everywhere, and the way out is told.
-    house.file("config/providers/telldus.toml", "name = \"telldus\"\n[api]\nbase_url = 7\n");
-    let mut all = vec![house.log_in("telldus").await];
-    for arguments in [&["telldus", "devices"][..], &["provider", "show", "telldus"], &["provider", "list"]] {
-        all.push(house.run(arguments).await.exits(0));
+    // Half of an override is no override: it may be what sends an app's secret elsewhere. What comes with the program is shown, and not used, whatever the file
+    // is called; the others are not touched by it.
+    house.log_in("netatmo").await;
+    house.file("config/providers/mine.toml", "name = \"telldus\"\n[api]\nbase_url = 7\n");
+    for arguments in
+        [&["login", "telldus"][..], &["telldus", "devices"], &["get", "telldus", "/json/devices/list"], &["app", "add", "telldus"]]
+    {
+        house
+            .run(arguments)
+            .await
+            .fails(1, ["the provider file of telldus is broken", "mine.toml:3:12: expected a string", "provider check"]);
     }
-    for ended in all {
-        let told = ended.stderr.lines().find(|line| line.contains("telldus.toml:3:12: expected a string")).expect("the place");
-        assert!(told.starts_with("left out:") && told.ends_with("telldus is used as it comes with Keyfob"), "{ended:#?}");
-        assert!(ended.stderr.contains("correct it, then: keyfob provider check"), "{ended:#?}");
+    for arguments in [&["provider", "show", "telldus"][..], &["provider", "list"], &["netatmo", "stations"]] {
+        let ended = house.run(arguments).await.exits(0);
+        let told = ended.stderr.lines().find(|line| line.contains("mine.toml:3:12: expected a string")).expect("the place");
+        assert!(told.starts_with("left out:") && ended.stderr.contains("correct it, then: keyfob provider check"), "{ended:#?}");
     }
     house.run(&["provider", "check", "nowhere.toml"]).await.fails(2, ["cannot read nowhere.toml", "", ""]);
     let sound = house.file("sound.toml", "name = \"telldus\"\ntitle = \"My Telldus\"\n");

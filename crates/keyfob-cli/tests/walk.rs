@@ -164,6 +164,26 @@ base_url = "https://api.hub.example"
     playing.end_listening().await.exits(0);
 }
 
+/// Where nobody is sent back, no browser is opened for an answer that cannot come: a code is shown, whatever the machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_is_sent_back_a_code_is_shown() {
+    let mut house = House::new().await;
+    let mut playing = house.start(&["sandbox", "--port", "0", "--as", "tado"]);
+    let index = playing.line(|line| line.starts_with("export KEYFOB_SANDBOX=")).await;
+    house.set("KEYFOB_SANDBOX", index.trim_start_matches("export KEYFOB_SANDBOX="));
+    let ended = house.run(&["login", "tado"]).await.exits(0);
+    assert!(ended.stderr.contains("only if you began this login yourself") && ended.stderr.contains("✓ tado logged in"), "{ended:#?}");
+    house.good(&["tado", "me"]).await;
+    for other in [&["--paste"][..], &["--redirect-uri", "http://127.0.0.1:1/callback"], &["--max-age", "60"]] {
+        house
+            .run(&[&["login", "tado"], other].concat())
+            .await
+            .fails(2, ["cannot log in to tado", "sends nobody back", "keyfob login tado"]);
+    }
+    playing.interrupt();
+    playing.end_listening().await.exits(0);
+}
+
 /// OAuth 1 in two ways that are nobody's usual one: no verifier, which is told, and no login at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_verifier_and_without_login_there_is_an_account_all_the_same() {

@@ -23,6 +23,8 @@ pub struct Catalogue {
     /// Of the user's own files, those of providers that have ended.
     gone: BTreeMap<String, Gone>,
     problems: Vec<Problem>,
+    /// Whose file is among the broken ones, with the first of its problems.
+    broken: BTreeMap<String, Problem>,
 }
 
 /// A provider, or the embedded file it will be read from.
@@ -115,6 +117,12 @@ impl Catalogue {
         &self.problems
     }
 
+    /// What is wrong first with the user's own file of a provider, where it is broken. [`Catalogue::get`] has the embedded one all the same, to be looked at:
+    /// what the file was to change may have been where an app's secret goes, or what is tolerated.
+    pub fn broken(&self, name: &str) -> Option<&Problem> {
+        self.broken.get(name)
+    }
+
     fn add(&mut self, text: &str, file_name: &str) -> Option<String> {
         if let Some(Ok(gone)) = check_gone(text, file_name) {
             let name = gone.name.clone();
@@ -128,6 +136,7 @@ impl Catalogue {
                 Some(name)
             }
             Err(problems) => {
+                self.broken.extend(problems.first().map(|first| (file::meant(text, file_name), first.clone())));
                 self.problems.extend(problems);
                 None
             }

@@ -326,7 +326,7 @@ pub struct Redirect {
     /// Whether `oob` is possible: the provider shows a PIN instead of redirecting.
     pub oob: bool,
     /// Whether nobody can register a redirect URI there, and people enter a code instead (RFC 8628).
-    pub code_only: bool,
+    pub device_only: bool,
     /// What a person should know.
     pub help: String,
 }

@@ -587,9 +587,9 @@ fn a_pin_is_a_verifier() {
 
 #[test]
 fn where_people_enter_codes_there_is_somewhere_to_get_one() {
-    let text = GOOD.replace("[oauth2]", "[client.redirect]\ncode_only = true\n\n[oauth2]");
+    let text = GOOD.replace("[oauth2]", "[client.redirect]\ndevice_only = true\n\n[oauth2]");
     let told = problems(&text);
-    assert!(told.len() == 1 && told[0].to_string().contains("code_only without endpoints.device"), "{told:?}");
+    assert!(told.len() == 1 && told[0].to_string().contains("device_only without endpoints.device"), "{told:?}");
     assert!(check(&text.replace("[endpoints]", "[endpoints]\ndevice = \"https://hub.example/device\""), "hub.toml").is_ok());
 }
 

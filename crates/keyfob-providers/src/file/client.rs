@@ -88,7 +88,7 @@ fn redirect(client: &Table<'_>) -> Redirect {
         suggested: suggested.into_iter().map(|text| text.value).collect(),
         any_port: table.flag("any_port").unwrap_or(false),
         oob: table.flag("oob").unwrap_or(false),
-        code_only: table.flag("code_only").unwrap_or(false),
+        device_only: table.flag("device_only").unwrap_or(false),
         help: table.text("help").map_or_else(String::new, |text| text.value),
     };
     table.finish();

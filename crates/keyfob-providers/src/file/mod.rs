@@ -121,12 +121,21 @@ fn over_nothing<'a>(
     Some(files.problem(place, message, Some(hint)))
 }
 
+/// Whose file it is, also if it is broken.
+pub(crate) fn meant(text: &str, file_name: &str) -> String {
+    Files::default().read(file_name, text).map_or_else(|_| stem(file_name), |tree| name_of(&tree, file_name))
+}
+
 /// What a file calls its provider, or else the file's own name.
 fn name_of(tree: &Node, file_name: &str) -> String {
     match tree.get("name").map(|node| &node.value) {
         Some(Content::Text(name)) => name.clone(),
-        _ => Path::new(file_name).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+        _ => stem(file_name),
     }
+}
+
+fn stem(file_name: &str) -> String {
+    Path::new(file_name).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn assemble(files: &Files, tree: &Node, name: &str, names: Vec<String>) -> Result<Provider, Vec<Problem>> {

@@ -176,15 +176,15 @@ fn one_meaning(top: &Table<'_>, tree: &Node) {
 
 /// Where people can only enter a code, there is somewhere to get one: in the file, or in what the issuer says of itself.
 fn codes_come_from_somewhere(top: &Table<'_>, tree: &Node) {
-    let code_only = tree.get("client").and_then(|client| client.get("redirect")?.get("code_only"));
+    let device_only = tree.get("client").and_then(|client| client.get("redirect")?.get("device_only"));
     let has = |name| tree.get("endpoints").and_then(|endpoints| endpoints.get(name)).is_some();
-    if let Some(code_only) = code_only.filter(|flag| matches!(flag.value, Content::Flag(true)))
+    if let Some(device_only) = device_only.filter(|flag| matches!(flag.value, Content::Flag(true)))
         && !has("device")
         && !has("issuer")
     {
         top.reader.problem(
-            code_only.place,
-            "client.redirect.code_only without endpoints.device: there is nowhere to get a code".to_owned(),
+            device_only.place,
+            "client.redirect.device_only without endpoints.device: there is nowhere to get a code".to_owned(),
             None,
         );
     }

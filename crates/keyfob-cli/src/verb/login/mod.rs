@@ -114,7 +114,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
             return Err(Card::usage(cannot(&account), why, "leave away what was asked of a sign-in"));
         }
         login::one_legged(context.keyfob().await?, &settings, app, &account).await.doing(cannot(&account))?
-    } else if let Some(login) = on_device(&args, &settings, app, &account, &scopes, context).await? {
+    } else if let Some(login) = on_device(&args, &provider, &settings, app, &account, &scopes, context).await? {
         device::wait(login, &provider, &account, context).await?
     } else if args.client_credentials || args.exchange.is_some() {
         let access = AccessRequest { scopes, resources: args.resources.clone(), ..AccessRequest::default() };
@@ -141,10 +141,11 @@ fn made_elsewhere(provider: &Provider, import: &keyfob_providers::Import) -> Car
     )
 }
 
-/// A login on another device, where that was asked for; or where no browser opens here, nobody said how else, and the provider has that way. What was
+/// A login on another device, where that was asked for, or the provider sends nobody back; or where no browser opens here, nobody said how else, and the provider has that way. What was
 /// not asked for and is refused (an app may have to be allowed that grant) is gone over: there is the browser's way, with an address to paste.
 async fn on_device(
     args: &Login,
+    provider: &Provider,
     settings: &Settings,
     app: &App,
     account: &str,
@@ -153,19 +154,25 @@ async fn on_device(
 ) -> Result<Option<DeviceLogin>, Card> {
     let asked_otherwise =
         args.client_credentials || args.exchange.is_some() || args.no_browser || args.pin || args.paste || args.asks.is_some();
+    let is_the_only_way = provider.client.redirect.device_only && !args.client_credentials && args.exchange.is_none();
+    if is_the_only_way && (args.paste || args.pin || args.redirect_uri.is_some() || args.asks.is_some()) {
+        let why = format!("{} sends nobody back with an answer: people enter a code on its page", provider.title);
+        return Err(Card::usage(cannot(account), why, format!("keyfob login {account} shows the code, and waits")));
+    }
+    let device = args.device || is_the_only_way;
     let has_it = matches!(&settings.flow, Flow::OAuth2(flow) if flow.device_authorization.is_some());
     let no_browser = Surroundings::of_process().no_browser().filter(|_| has_it && !asked_otherwise && args.redirect_uri.is_none());
-    if !args.device && no_browser.is_none() {
+    if !device && no_browser.is_none() {
         return Ok(None);
     }
     let begun = DeviceLogin::begin(context.keyfob().await?, settings, app, account, scopes.to_vec()).await;
     let note = |words: String| context.out.note(&context.out.note_paint().dim(&words));
     match (begun, no_browser) {
-        (Ok(login), Some(why)) if !args.device => {
+        (Ok(login), Some(why)) if !device => {
             note(format!("(by a code, because no browser opens here: {why}; another way: --no-browser)"));
             Ok(Some(login))
         }
-        (Err(Error::Protocol(error @ (ProtoError::Refused(_) | ProtoError::Misbehaved(_)))), _) if !args.device => {
+        (Err(Error::Protocol(error @ (ProtoError::Refused(_) | ProtoError::Misbehaved(_)))), _) if !device => {
             note(format!("(not by a code: {error})"));
             Ok(None)
         }

@@ -52,7 +52,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
         Verb::List { search, kind } => list(search.as_deref().unwrap_or_default(), kind.as_deref(), context),
         Verb::Show { name } => match context.catalogue().gone(&name).filter(|_| context.catalogue().get(&name).is_err()) {
             Some(gone) => show_gone(&gone, context),
-            None => show(&context.provider(&name).await?, context),
+            None => show(&context.shown(&name).await?, context),
         },
         Verb::Check { file } => check(&file, context),
         Verb::New(args) => new::run(*args, context).await,

@@ -29,6 +29,10 @@ pub(super) async fn services(settings: &Settings, context: &Context) -> Result<F
     let what = "cannot start the web app";
     let mut providers = Vec::new();
     for provider in context.catalogue().iter() {
+        // Told already. The others are served.
+        if context.catalogue().broken(&provider.name).is_some() {
+            continue;
+        }
         match context.provider(&provider.name).await {
             Ok(provider) => providers.push(provider),
             // The sandbox need not play all of them.

@@ -188,7 +188,7 @@ pub(super) const REDIRECT: Section = Section {
         key("suggested", Texts, "Redirect URIs to register, the best first", "[\"http://127.0.0.1/callback\"]"),
         key("any_port", Flag, "Whether a loopback address may have any port (RFC 8252 §7.3)", "true").or("false"),
         key("oob", Flag, "Whether the provider shows a PIN instead", "true").or("false"),
-        key("code_only", Flag, "Whether nobody can register one there, and people enter a code instead (RFC 8628)", "true").or("false"),
+        key("device_only", Flag, "Whether nobody can register one there, and people enter a code instead (RFC 8628)", "true").or("false"),
         key("help", Text, "What its page takes and does not take", "\"https only.\""),
     ],
 };
