@@ -66,7 +66,8 @@ impl Acme {
         };
         let Ok(state) = asked.one("state") else { return told_here("Repeated state") };
         // Tokens go into no query.
-        let hybrid = asked.one("response_type").is_ok_and(|kind| kind.is_some_and(|kind| kind.contains("token")));
+        let with_token = |kind: &str| kind.contains("id_token") || (kind == "token" && is_implicit(&app));
+        let hybrid = asked.one("response_type").is_ok_and(|kind| kind.is_some_and(with_token));
         let wanted = asked.one("response_mode").ok().flatten();
         let back = Back {
             redirect_uri: redirect_uri.into(),
@@ -120,8 +121,7 @@ impl Acme {
         // The order of the words says nothing (OAuth 2.0 Multiple Response Types §3).
         let mut words: Vec<&str> = kind.split(' ').collect();
         words.sort_unstable();
-        // Legacy (RFC 6749 §4.2; RFC 9700 §2.1.2 has servers not offer it): for an app that is registered for it by name.
-        let implicit = words == ["token"] && app.metadata.response_types.iter().any(|known| known == "token");
+        let implicit = words == ["token"] && is_implicit(app);
         let (kind, hybrid, token) = match words[..] {
             ["token"] if implicit => ("token", false, true),
             ["code"] => ("code", false, false),
@@ -294,6 +294,11 @@ impl Acme {
         pairs.extend(session_state.as_deref().map(|state| ("session_state", state)));
         self.respond(desk, &back, &pairs)
     }
+}
+
+/// Legacy (RFC 6749 §4.2; RFC 9700 §2.1.2 has servers not offer it): for an app that is registered for it by name.
+fn is_implicit(app: &Registration) -> bool {
+    app.metadata.response_types.iter().any(|known| known == "token")
 }
 
 /// What `claims` asks for (OpenID Connect Core §5.5).
