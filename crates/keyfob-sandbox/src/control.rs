@@ -14,6 +14,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::acme::SamlAssertion;
 use crate::apps::Registration;
 use crate::clock::Clock;
 use crate::consent::Consent;
@@ -143,7 +144,12 @@ fn providers(index: &Index) -> Value {
     let apps = index.apps();
     let entries = apps.iter().filter_map(|(name, app)| {
         let mut entry = serde_json::to_value(app).ok()?;
-        entry["origin"] = json!(index.find(&app.service)?.origin);
+        let place = index.find(&app.service)?;
+        entry["origin"] = json!(place.origin);
+        if let Some(door) = place.room.desk.door() {
+            entry["secure_origin"] = json!(door.origin);
+            entry["authority"] = json!(door.authority.certificate);
+        }
         Some((name.clone(), entry))
     });
     let imitated = index.imitations.iter().filter_map(|imitation| {
@@ -201,11 +207,16 @@ fn control(index: &Index, order: &str, call: &Call) -> Reply {
         }),
         "apps" => parse(call).map(|order| add_app(index, order)),
         "redirect-uris" => parse(call).map(|order| add_redirect_uri(index, &order)),
+        "saml-assertion" => parse(call).map(|order| saml_assertion(index, order)),
+        "client-certificate" => parse(call).map(|order| client_certificate(index, &order)),
         "clear" => {
             index.places.iter().for_each(|place| place.room.desk.clear_seen());
             Ok(done())
         }
-        _ => Ok(refuse(404, "POST knows consent, faults, expire, rotate-keys, advance, apps, redirect-uris, clear")),
+        _ => Ok(refuse(
+            404,
+            "POST knows consent, faults, expire, rotate-keys, advance, apps, redirect-uris, saml-assertion, client-certificate, clear",
+        )),
     };
     result.unwrap_or_else(|reply| reply)
 }
@@ -255,6 +266,22 @@ struct AddApp {
 struct AddRedirectUri {
     app: String,
     redirect_uri: String,
+}
+
+/// What is left out is as `acme` wants it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WriteAssertion {
+    subject: Option<String>,
+    audience: Option<String>,
+    recipient: Option<String>,
+    lifetime: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForName {
+    name: String,
 }
 
 fn set_consent(index: &Index, order: SetConsent) -> Reply {
@@ -307,6 +334,27 @@ fn add_redirect_uri(index: &Index, order: &AddRedirectUri) -> Reply {
             done()
         }
     }
+}
+
+fn saml_assertion(index: &Index, order: WriteAssertion) -> Reply {
+    with_service(index, Some("acme"), |place| {
+        let usual = SamlAssertion::at(&place.origin);
+        let says = SamlAssertion {
+            subject: order.subject.clone().unwrap_or(usual.subject),
+            audience: order.audience.clone().unwrap_or(usual.audience),
+            recipient: order.recipient.clone().unwrap_or(usual.recipient),
+            lifetime: order.lifetime.unwrap_or(usual.lifetime),
+        };
+        Reply::json(200, &json!({"assertion": place.room.service.saml_assertion(&place.room.desk, &says)}))
+    })
+}
+
+fn client_certificate(index: &Index, order: &ForName) -> Reply {
+    with_service(index, Some("acme"), |place| match place.room.desk.door().map(|door| door.authority.client(&order.name)) {
+        None => refuse(400, "there is no door with TLS: start the sandbox with one"),
+        Some(Err(problem)) => refuse(400, &problem.to_string()),
+        Some(Ok(made)) => Reply::json(200, &json!({"certificate": made.certificate, "key": made.key})),
+    })
 }
 
 fn seen(index: &Index, call: &Call) -> Reply {

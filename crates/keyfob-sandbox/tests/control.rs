@@ -256,3 +256,23 @@ async fn garbage_gets_an_answer() {
         assert!(answer.status < 500);
     }
 }
+
+#[tokio::test]
+async fn what_a_client_needs_of_acme_s_house_is_ordered_too() {
+    let sandbox = Sandbox::builder().tls().start().await.expect("free ports");
+    let order = async |what: &str, body: serde_json::Value| post_json(&format!("{}/control/{what}", sandbox.index()), &body).await;
+    let list = get_url(&format!("{}/providers.json", sandbox.index())).await.json();
+    assert_eq!(
+        (&list["acme"]["secure_origin"], &list["acme"]["authority"]),
+        (&json!(sandbox.secure_origin()), &json!(sandbox.authority()))
+    );
+    assert!(list["august"]["secure_origin"].is_null());
+    let made = order("client-certificate", json!({"name": "app.example"})).await.json();
+    assert!(made["certificate"].as_str().is_some_and(|pem| pem.contains("CERTIFICATE")) && made["key"].is_string());
+    let xml = order("saml-assertion", json!({"audience": "urn:somebody"})).await.json();
+    assert!(xml["assertion"].as_str().is_some_and(|xml| xml.contains("<saml:Audience>urn:somebody</saml:Audience>")));
+    assert_eq!(order("saml-assertion", json!({"audienze": "x"})).await.status, 400);
+    let plain = start().await;
+    let refused = post_json(&format!("{}/control/client-certificate", plain.index()), &json!({"name": "app.example"})).await;
+    assert_eq!(refused.status, 400);
+}

@@ -37,6 +37,9 @@ pub(crate) struct Sandbox {
     /// Play this provider, too, as its file describes it; logins there are approved at once; may be given several times
     #[arg(long = "as", value_name = "PROVIDER", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::providers))]
     imitated: Vec<String>,
+    /// A second door of acme, with TLS, that asks clients for a certificate; where it is, and whom to trust, is in /providers.json of the index
+    #[arg(long)]
+    tls: bool,
     /// What has ended in the world has ended here, too: it answers 410
     #[arg(long)]
     retired: bool,
@@ -65,6 +68,9 @@ pub(crate) async fn run(args: Sandbox, context: &Context) -> Result<(), Card> {
         Consent::Approve => keyfob_sandbox::Consent::Approve,
         Consent::Deny => keyfob_sandbox::Consent::Deny,
     });
+    if args.tls {
+        builder = builder.tls();
+    }
     for name in &args.imitated {
         builder = builder.imitating(name, file(name, context)?);
     }
