@@ -1,7 +1,7 @@
 //! Who the app is: by its secret, its key, its certificate, a page; and how it becomes a client.
 
 use keyfob::proto::App;
-use keyfob::proto::jose::Algorithm;
+use keyfob::proto::jose::{Algorithm, PrivateKey};
 use keyfob::proto::oauth2::ClientAuth;
 use keyfob::proto::oauth2::challenge::Challenges;
 use keyfob::proto::oauth2::client_id_document::ClientIdUrl;
@@ -14,7 +14,18 @@ use keyfob_testbed::ClientCertificate;
 use serde_json::json;
 
 use crate::Outcome;
-use crate::house::{ACCOUNT, CALLBACK, House, confidential, keyed};
+use crate::house::{ACCOUNT, CALLBACK, House, confidential, keyed, signer};
+
+/// In the header, or in the body where the server takes only that.
+pub(crate) async fn secret() -> Outcome {
+    for client_auth in [ClientAuth::Basic, ClientAuth::Post] {
+        let preferences = Preferences { client_auth: Some(client_auth), ..Preferences::default() };
+        let house = House::new(confidential(), Metadata::default(), preferences).await?;
+        house.log_in(LoginOptions::default()).await?;
+        assert_eq!(house.was_sent("/token", "client_secret"), client_auth == ClientAuth::Post);
+    }
+    Ok(())
+}
 
 /// An assertion that the secret signs: the secret itself is never sent.
 pub(crate) async fn secret_jwt() -> Outcome {
@@ -29,6 +40,18 @@ pub(crate) async fn secret_jwt() -> Outcome {
 pub(crate) async fn private_key_jwt() -> Outcome {
     let (app, metadata) = keyed(Algorithm::ES256)?;
     let house = House::new(app, metadata, Preferences::default()).await?;
+    house.log_in(LoginOptions::default()).await?;
+    assert!(house.was_sent("/token", "client_assertion"));
+    Ok(())
+}
+
+/// The key never leaves its HSM or key service: it is asked to sign.
+pub(crate) async fn key_elsewhere() -> Outcome {
+    let (mut app, metadata) = keyed(Algorithm::ES256)?;
+    let held = app.private_key.take().ok_or("a key")?;
+    let preferences = Preferences { client_auth: Some(ClientAuth::PrivateKeyJwt), ..Preferences::default() };
+    let mut house = House::new(app, metadata, preferences).await?;
+    house.keyfob = house.keyfob.with_signer("acme", "mine", signer(Algorithm::ES256, PrivateKey::read(&held)?)?);
     house.log_in(LoginOptions::default()).await?;
     assert!(house.was_sent("/token", "client_assertion"));
     Ok(())

@@ -55,6 +55,8 @@ items! {
         "A login and signed calls (three legs)", "RFC 5849 §2": oauth1::three_legs
         "An app that signs with an RSA key of its own", "RFC 5849 §3.4.3": oauth1::rsa_key
         "Calls for the app itself (two legs)", "RFC 5849 §3.1": oauth1::two_legs
+        "The secrets in place of a signature (PLAINTEXT), over TLS", "RFC 5849 §3.4.4": oauth1::plaintext
+        "A server whose clock is another", "RFC 5849 §3.3": oauth1::other_clock
         "Bodies that are signed as well", "OAuth Request Body Hash, draft 4": oauth1::body_hash
         "Legacy: a name and a password for tokens (xAuth)", "none": oauth1::xauth
     }
@@ -73,8 +75,10 @@ items! {
         "Legacy: a token through the browser (implicit)", "RFC 6749 §4.2": grants::legacy_implicit
     }
     "Who the app is" {
+        "By its secret", "RFC 6749 §2.3.1": clients::secret
         "By an assertion that its secret signs", "OpenID Connect Core §9, RFC 7523 §2.2": clients::secret_jwt
         "By an assertion that its key signs", "RFC 7523 §2.2": clients::private_key_jwt
+        "By a key that lives in an HSM or a key service", "RFC 7523 §2.2": clients::key_elsewhere
         "By a certificate that an authority vouches for", "RFC 8705 §2.1, §3": clients::certificate
         "By a certificate that vouches for itself", "RFC 8705 §2.2, §3": clients::own_certificate
         "By a page about it; the walk from a 401 to a login (MCP)", "draft-ietf-oauth-client-id-metadata-document, RFC 9728 §5": clients::page
@@ -84,6 +88,7 @@ items! {
     "What a login asks for" {
         "A request that is pushed (PAR)", "RFC 9126": requests::pushed
         "A request that is signed (JAR)", "RFC 9101": requests::signed
+        "A request that the server fetches from us", "RFC 9101 §5.2, OpenID Connect Core §6.2": requests::by_reference
         "An answer that is signed (JARM)", "JARM": requests::signed_answer
         "Rich authorization requests", "RFC 9396": requests::rich
         "Tokens for one resource", "RFC 8707": requests::resources
@@ -105,6 +110,8 @@ items! {
     "People" {
         "Who it is", "OpenID Connect Core §3.1.3.7": people::id_token
         "More about them", "OpenID Connect Core §5.3": people::userinfo
+        "What others have signed about them", "OpenID Connect Core §5.6.2": people::others_claims
+        "Whether they are still signed in there", "OpenID Connect Session Management": people::still_signed_in
         "Logging out there, by the browser", "OpenID Connect RP-Initiated Logout": people::end_session
         "Being told of a logout, by the browser", "OpenID Connect Front-Channel Logout §2": people::front_channel
         "Being told of a logout, by the server", "OpenID Connect Back-Channel Logout §2": people::back_channel

@@ -2,9 +2,9 @@
 
 use keyfob::LoginOptions;
 use keyfob::login::{one_legged, xauth_legacy};
-use keyfob::proto::Secret;
 use keyfob::proto::jose::Algorithm;
-use keyfob::proto::oauth1::{BodyHash, SignatureMethod};
+use keyfob::proto::oauth1::{self, BodyHash, SignatureMethod};
+use keyfob::proto::{Endpoint, Flow, Secret, Settings};
 use keyfob_sandbox::Metadata;
 use serde_json::json;
 
@@ -44,6 +44,28 @@ pub(crate) async fn body_hash() -> Outcome {
     house.log_in(LoginOptions::default()).await?;
     let echoed = house.session(ACCOUNT).await?.post("/echo").json(&json!({"a": 1})).send().await?.json().await?;
     assert_eq!(echoed["body"], r#"{"a":1}"#);
+    Ok(())
+}
+
+/// The secrets themselves are sent, so it is for TLS alone: over anything else a session refuses, and so does the server.
+pub(crate) async fn plaintext() -> Outcome {
+    let mut house = House::oauth1(confidential(), Metadata::default(), |_| {}).await?;
+    let at = |path: &str| Endpoint::parse(&format!("{}/oauth1/{path}", house.sandbox.secure_origin()));
+    let flow = oauth1::Settings::new(at("request_token")?, at("authorize")?, at("access_token")?);
+    let flow = oauth1::Settings { signature: SignatureMethod::Plaintext, ..flow };
+    house.settings = Settings::new("acme", Flow::OAuth1(flow), at("api")?);
+    house.log_in(LoginOptions::default()).await?;
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
+/// The server refuses our timestamp, and says what time it is: signed once more by that, and so are all requests after it.
+pub(crate) async fn other_clock() -> Outcome {
+    let house = House::oauth1(confidential(), Metadata::default(), |_| {}).await?;
+    house.sandbox.advance(3600);
+    house.log_in(LoginOptions::default()).await?;
+    house.calls(ACCOUNT, "/me").await?;
+    assert_eq!(house.sandbox.seen("acme").iter().filter(|seen| seen.status == 401).count(), 1, "the first");
     Ok(())
 }
 

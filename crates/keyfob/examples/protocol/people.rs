@@ -1,12 +1,14 @@
 //! Who the person is, and the end of their session at the server.
 
 use http::Request;
+use keyfob::proto::Endpoint;
 use keyfob::proto::oauth2::metadata::Preferences;
-use keyfob::proto::oidc::front_channel_logout;
-use keyfob::{Body, LoginOptions, backchannel_logout};
+use keyfob::proto::oidc::SessionStatus;
+use keyfob::{Body, LoginOptions, backchannel_logout, sourced_claims};
 use keyfob_sandbox::Metadata;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use url::form_urlencoded;
 
 use crate::Outcome;
 use crate::house::{ACCOUNT, House, confidential};
@@ -24,6 +26,36 @@ pub(crate) async fn userinfo() -> Outcome {
     house.log_in(LoginOptions::default()).await?;
     let told = house.session(ACCOUNT).await?.userinfo().await?;
     assert_eq!(told.claims.text("name"), Some("Robin Demo"));
+    Ok(())
+}
+
+/// Of those whom *we* trust for it: anybody can sign.
+pub(crate) async fn others_claims() -> Outcome {
+    let house = House::new(confidential(), Metadata::default(), Preferences::default()).await?;
+    let claims = Some(r#"{"userinfo":{"address":null}}"#.to_owned());
+    house.log_in(LoginOptions { claims, ..LoginOptions::default() }).await?;
+    let told = house.session(ACCOUNT).await?.userinfo().await?;
+    let origin = house.sandbox.origin("acme");
+    let (home, registry) = (Endpoint::parse(&format!("{origin}/userinfo"))?, format!("{origin}/claims"));
+    let signed = sourced_claims(&house.keyfob, &told.claims, &home, "mine", &[&registry]).await?;
+    assert!(signed.iter().any(|source| source.claims.get("address").is_some()));
+    Ok(())
+}
+
+/// A page posts the question to the server's frame every few seconds. Here we are the frame's script, which asks its server.
+pub(crate) async fn still_signed_in() -> Outcome {
+    let house = House::new(confidential(), Metadata::default(), Preferences::default()).await?;
+    house.log_in(LoginOptions::default()).await?;
+    let question = house.session(ACCOUNT).await?.check_session().await?;
+    let (client_id, state) = question.message().split_once(' ').ok_or("two words")?;
+    let form = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("client_id", client_id), ("session_state", state), ("origin", "http://127.0.0.1:8123")])
+        .finish();
+    let origin = house.sandbox.origin("acme");
+    let ask = Request::post(format!("{origin}/check_session")).header("content-type", "application/x-www-form-urlencoded");
+    let answer = house.keyfob.transport().send(ask.body(Body::from(form.into_bytes()))?).await?;
+    let word = String::from_utf8(answer.into_body().bytes(1 << 16).await?)?;
+    assert_eq!(question.judge(&origin, &word)?, SessionStatus::Unchanged);
     Ok(())
 }
 
@@ -49,7 +81,7 @@ pub(crate) async fn front_channel() -> Outcome {
     let page = String::from_utf8(page.into_body().bytes(1 << 16).await?)?;
     let frame = page.split("/gone?").nth(1).and_then(|rest| rest.split('"').next()).ok_or("a frame")?;
     let query = frame.replace("&amp;", "&").replace("&#38;", "&");
-    let ended = front_channel_logout(&query, &house.sandbox.origin("acme"), None)?;
+    let ended = house.session(ACCOUNT).await?.front_channel_logout(&query, None)?;
     assert_eq!(ended.as_deref(), id_token.claims.text("sid"));
     Ok(())
 }

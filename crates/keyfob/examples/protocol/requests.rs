@@ -1,13 +1,18 @@
 //! What a login asks for, and how it travels.
 
-use keyfob::LoginOptions;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+use keyfob::proto::Answer;
 use keyfob::proto::jose::Algorithm;
 use keyfob::proto::oauth2::metadata::Preferences;
-use keyfob::proto::oauth2::{AuthorizationDetail, Prompt, ResponseMode};
+use keyfob::proto::oauth2::{AuthorizationDetail, Prompt, ResponseMode, Signing};
+use keyfob::{Login, LoginOptions, Redirect};
 use keyfob_sandbox::Metadata;
 
 use crate::Outcome;
-use crate::house::{ACCOUNT, House, confidential, keyed, tokens};
+use crate::house::{ACCOUNT, CALLBACK, House, confidential, keyed, tokens};
 
 /// The browser carries nothing but the name of a request that the server has already. Done wherever its metadata name the endpoint.
 pub(crate) async fn pushed() -> Outcome {
@@ -27,6 +32,28 @@ pub(crate) async fn signed() -> Outcome {
     house.flow().request_object = true;
     house.log_in(LoginOptions::default()).await?;
     assert!(house.was_sent("/par", "request"));
+    Ok(())
+}
+
+/// The server fetches the request from us, from a place that nobody can guess.
+pub(crate) async fn by_reference() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let place = format!("http://{}/requests/GkurKxf5T0Y", listener.local_addr()?);
+    let (app, metadata) = keyed(Algorithm::ES256)?;
+    let metadata = Metadata { request_uris: vec![place.clone()], ..metadata };
+    let house = House::new(app, metadata, Preferences::default()).await?;
+    let redirect = Redirect::Uri(CALLBACK.to_owned());
+    let (options, place) = (LoginOptions::default(), (place.as_str(), Signing::ByClient));
+    let (login, object) = Login::begin_by_reference(&house.keyfob, &house.settings, &house.app, ACCOUNT, redirect, options, place)?;
+    let served = thread::spawn(move || -> std::io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        stream.read(&mut [0; 4096]).map(drop)?;
+        stream.write_all(format!("HTTP/1.0 200 OK\r\ncontent-type: application/oauth-authz-req+jwt\r\n\r\n{}", object.expose()).as_bytes())
+    });
+    let back = house.visit(login.url()).await?;
+    served.join().map_err(|_| "the thread ended otherwise")??;
+    let verified = login.judge(Answer::Url(&back)).await?;
+    login.finish(verified).await?;
     Ok(())
 }
 
