@@ -1,8 +1,8 @@
 //! Apps that are known by their certificate, and tokens that are good beside it alone (RFC 8705), through a real handshake.
 
-use keyfob::login::client_credentials;
+use keyfob::login::{client_credentials, token_exchange};
 use keyfob::proto::oauth1::{self, SignatureMethod};
-use keyfob::proto::oauth2::{AccessRequest, ClientAuth};
+use keyfob::proto::oauth2::{AccessRequest, ClientAuth, TokenExchangeRequest, TokenType};
 use keyfob::proto::{App, Flow, Settings};
 use keyfob::{Keyfob, LoginOptions, Revoked, Store, logout};
 use keyfob_sandbox::{Certificate, Metadata, Sandbox};
@@ -96,6 +96,25 @@ async fn rfc8705_3_a_stolen_token_is_worth_nothing_without_the_certificate() {
         assert_eq!(session.get("/me").send().await.unwrap().status(), 401);
         session.refresh().await.unwrap_err();
     }
+}
+
+#[tokio::test]
+async fn rfc8705_3_a_stolen_token_is_not_exchanged_for_one_that_is_free() {
+    let (house, own) = house(true).await;
+    let account = house.log_in(LoginOptions::default()).await.unwrap().account;
+    // The thief is an app here, too, by a secret.
+    let demo = house.sandbox.app("acme");
+    let thief = App::confidential(demo.client_id, demo.client_secret);
+    let mut settings = house.settings.clone();
+    let Flow::OAuth2(flow) = &mut settings.flow else { panic!("OAuth 2") };
+    flow.client_auth = ClientAuth::Basic;
+    let request = TokenExchangeRequest::new(tokens(&account).access.clone(), TokenType::AccessToken);
+    for shown in [None, Some(self_signed().0)] {
+        let keyfob = house.showing(shown);
+        let error = token_exchange(&keyfob, &settings, &thief, "acme/stolen", &request).await.map(drop).unwrap_err();
+        assert!(error.to_string().contains("bound to a certificate"), "{error}");
+    }
+    token_exchange(&house.showing(Some(own)), &house.settings, &house.app, "acme/narrow", &request).await.unwrap();
 }
 
 #[tokio::test]
