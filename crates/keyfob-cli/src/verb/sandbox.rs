@@ -158,7 +158,7 @@ fn introduce(sandbox: &Running, context: &Context) -> Result<(), Card> {
     let call = imitated.map(|name| format!("  keyfob get {name} /\n")).unwrap_or_default();
     let without_data = match imitated {
         Some(_) => {
-            "What is played from a file logs in, renews and logs out, and has no data: a call is answered with what was asked for, and actions find nothing.\n\n"
+            "What is played from a file logs in, renews and logs out, and has no data: a call is answered with what was asked for, and an action finds nothing in that, or says that it has not the shape.\n\n"
         }
         None => "",
     };

@@ -89,6 +89,10 @@ impl House {
         self.environment.retain(|(known, _)| known != name);
     }
 
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.program(env!("CARGO_BIN_EXE_keyfob"), arguments)
     }
@@ -164,6 +168,21 @@ impl Running {
     /// The authorization URL, as it is printed: on a line of its own.
     pub async fn url(&mut self) -> String {
         self.line(|line| line.starts_with("http")).await
+    }
+
+    /// The same, where the command may end without one.
+    pub async fn url_if_any(&mut self) -> Option<String> {
+        loop {
+            let mut line = String::new();
+            let read = timeout(PATIENCE, self.notes.read_line(&mut line)).await.unwrap_or_else(|_| panic!("so far:\n{}", self.seen));
+            if read.expect("text") == 0 {
+                return None;
+            }
+            self.seen.push_str(&line);
+            if line.trim().starts_with("http") {
+                return Some(line.trim().to_owned());
+            }
+        }
     }
 
     /// The first line that is as wanted.
