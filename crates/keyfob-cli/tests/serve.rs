@@ -8,6 +8,7 @@ use std::time::Duration;
 use common::{House, Running, visit};
 use keyfob::transport::Transport;
 use keyfob::{Body, HyperTransport};
+use keyfob_testbed::{Authority, ServerCertificate};
 use serde_json::Value;
 
 /// An env-file for a provider of the sandbox.
@@ -177,6 +178,47 @@ async fn tls_is_spoken_and_a_renewed_certificate_taken_at_a_hang_up() {
     assert!(get(&first).await.is_err());
     kill(&serve, "-TERM");
     serve.end_listening().await.exits(0);
+}
+
+/// A server is trusted for whom the system trusts, and for as long as that one says. What stands in for the provider's is our own.
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_a_certificate_that_nobody_else_signed_from_one_that_has_ended_and_a_good_one() {
+    let trusted = Authority::new();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let of_itself = ServerCertificate { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() };
+    let shown = [
+        ("good", trusted.server(&["localhost"]), None),
+        ("of itself", of_itself, Some("UnknownIssuer")),
+        ("ended", trusted.expired_server(&["localhost"]), Some("xpired")),
+    ];
+    for (what, shows, why) in shown {
+        let server = House::new().await;
+        let (file, port) = (env_file(&server), keyfob_testbed::port::reserve());
+        server.file("cert.pem", &shows.certificate);
+        server.file("key.pem", &shows.key);
+        let (listen, url) = (format!("127.0.0.1:{port}"), format!("https://localhost:{port}"));
+        let words = ["serve", "--env-file", &file, "--listen", &listen, "--external-url", &url];
+        let mut serve = server.start(&[&words[..], &["--tls-certificate", "cert.pem", "--tls-key", "key.pem"]].concat());
+        serve.line(|line| line.contains(&format!("Connect august at {url}/"))).await;
+
+        let mut house = common::house_at(&url).await;
+        house.set("SSL_CERT_FILE", &house.file("trusted.pem", trusted.certificate()));
+        let ended = house.run(&["doctor", "hub", "--json"]).await;
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{what}: {error}: {ended:#?}"));
+        let of = |check: &str| told.as_array().into_iter().flatten().find(|finding| finding["check"] == check);
+        match why {
+            None => assert!(of("TLS").is_none() && of("network").is_some_and(|found| found["state"] == "ok"), "{what}: {told}"),
+            Some(why) => {
+                assert_eq!(ended.code, 6, "{what}: {ended:#?}");
+                let found = of("TLS").unwrap_or_else(|| panic!("{what}: {told}"));
+                let says = found["found"].as_str().unwrap_or_default();
+                assert!(found["state"] == "bad" && says.contains(&url) && says.contains(why), "{what}: {found}");
+                assert!(found["fix"].as_str().is_some_and(|fix| fix.contains("certificate is not trusted")), "{what}: {found}");
+            }
+        }
+        kill(&serve, "-TERM");
+        serve.end_listening().await.exits(0);
+    }
 }
 
 #[cfg(unix)]
