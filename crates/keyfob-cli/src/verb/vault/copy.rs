@@ -142,14 +142,14 @@ fn target(args: &Move) -> Result<Location, Card> {
 /// Into a vault with something in it nothing is mixed.
 async fn must_be_empty(vault: &Opened, what: &str, next: &str) -> Result<(), Card> {
     let store = vault.store();
-    let (apps, accounts) = (store.apps().await.doing(what)?.len(), store.accounts().await.doing(what)?.len());
+    let (apps, accounts) = (store.apps().await.doing(what)?.len() as u64, store.accounts().await.doing(what)?.len() as u64);
     if apps + accounts == 0 {
         return Ok(());
     }
     Err(Card::new(
         Exit::Usage,
         what,
-        format!("there are {accounts} accounts and {apps} apps in it already, and nothing is written over"),
+        format!("there are {} and {} in it already, and nothing is written over", counted(accounts, "account"), counted(apps, "app")),
         next,
     ))
 }
