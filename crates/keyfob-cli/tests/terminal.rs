@@ -311,6 +311,28 @@ async fn tables_and_colours_are_for_terminals_of_any_width() {
     assert_eq!(house.json(&["telldus", "devices"]).await[1]["State"], "off");
 }
 
+/// Colours are there, and gone with each of the ways in which people say that they want none.
+#[tokio::test(flavor = "multi_thread")]
+async fn colours_are_left_away_where_somebody_says_so_or_the_terminal_has_none() {
+    let mut house = House::new().await;
+    house.log_in("telldus").await;
+    let verbs: [&[&str]; 4] =
+        [&["telldus", "sensors"], &["status"], &["provider", "show", "telldus"], &["get", "telldus", "/json/devices/list"]];
+    for (name, value) in [("NO_COLOR", "1"), ("CLICOLOR", "0"), ("TERM", "dumb")] {
+        house.set(name, value);
+        for arguments in verbs.into_iter().chain([&["get", "nobody", "/x"][..]]) {
+            let shown = in_terminal(&house, arguments, 80).await;
+            assert!(!shown.contains('\u{1b}') && !shown.trim().is_empty(), "{name}={value} {arguments:?}: {shown:?}");
+        }
+        house.unset(name);
+    }
+    // An empty NO_COLOR says nothing (no-color.org).
+    house.set("NO_COLOR", "");
+    for arguments in verbs {
+        assert!(in_terminal(&house, arguments, 80).await.contains('\u{1b}'), "{arguments:?}");
+    }
+}
+
 /// Numbers that look random and are the same in every run (xorshift64*).
 struct Numbers(u64);
 
@@ -421,8 +443,14 @@ async fn in_terminal(house: &House, arguments: &[&str], width: u16) -> String {
     let name = ptsname(&screen, Vec::new()).expect("a name");
     let end: OwnedFd = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).expect("its other end");
     let other = || Stdio::from(end.try_clone().expect("a copy"));
-    let mut child =
-        house.command(arguments).env("TERM", "xterm-256color").stdin(other()).stdout(other()).stderr(other()).spawn().expect("it starts");
+    let mut child = house
+        .command(arguments)
+        .env("TERM", house.variable("TERM").unwrap_or("xterm-256color"))
+        .stdin(other())
+        .stdout(other())
+        .stderr(other())
+        .spawn()
+        .expect("it starts");
     // Ctrl-D: the end of the input.
     rustix::io::write(&screen, b"\x04").expect("typed");
     drop(end);

@@ -438,6 +438,9 @@ async fn a_verb_in_a_loop_eats_nobodys_input() {
     let verbs = "keyfob get acme /api/me && keyfob token acme && keyfob status acme && keyfob acme me";
     let looped = house.typed(&format!("printf '1\\n2\\n3\\n' | while read -r n; do {{ {verbs}; }} > calls.txt || exit 1; echo $n; done"));
     assert_eq!(looped.end().await.exits(0).stdout, "1\n2\n3\n");
+    // It is still there for whoever reads it next.
+    let behind = house.typed("printf 'the rest\\n' | { keyfob get acme /api/me > me.json && cat; }").end().await.exits(0);
+    assert_eq!(behind.stdout, "the rest\n");
     // What is piped into a call that asks for nothing is left alone, and sent nowhere.
     let piped = house.typed("echo canary-from-stdin | keyfob post acme /api/echo").end().await.exits(0);
     assert!(!piped.stdout.contains("canary"), "{piped:#?}");
