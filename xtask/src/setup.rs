@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::tools::{
-    self, CHROMEDRIVER, CHROMIUM, EXT4, FAKETIME, IP, NGINX, NODE, NODE_WANTED, POSTGRES, PYTHON, STRACE, SYSTEMD, Tool, XFS,
+    self, CHROMEDRIVER, CHROMIUM, EXT4, FAKETIME, IP, KEYRING, NGINX, NODE, NODE_WANTED, POSTGRES, PYTHON, STRACE, SYSTEMD, Tool, XFS,
 };
 
 /// What tests find in their environment, and what they will miss.
@@ -24,7 +24,7 @@ const NODE_PACKAGE: &str = "node@24.21.0";
 /// Looks, installs, and says what it did.
 pub(crate) fn run() -> Setup {
     let mut setup = Setup::default();
-    install_by_name(&[PYTHON, NODE, CHROMIUM, CHROMEDRIVER, POSTGRES, FAKETIME, STRACE, EXT4, XFS, IP, SYSTEMD, NGINX]);
+    install_by_name(&[PYTHON, NODE, CHROMIUM, CHROMEDRIVER, POSTGRES, FAKETIME, STRACE, EXT4, XFS, IP, SYSTEMD, NGINX, KEYRING]);
     setup.add(&PYTHON, "KEYFOB_TEST_PYTHON", python_environment);
     if let Some(node) = setup.add(&NODE, "KEYFOB_TEST_NODE", node_modules) {
         let modules = node_folder().join("node_modules");
@@ -42,6 +42,7 @@ pub(crate) fn run() -> Setup {
         (&IP, "KEYFOB_TEST_IP"),
         (&SYSTEMD, "KEYFOB_TEST_SYSTEMD_ANALYZE"),
         (&NGINX, "KEYFOB_TEST_NGINX"),
+        (&KEYRING, "KEYFOB_TEST_KEYRING"),
     ] {
         setup.add(tool, variable, |found| Ok(found.to_path_buf()));
     }

@@ -13,14 +13,20 @@ use crate::summary::{self, Counts, Skip};
 use crate::{arrows, cargo, deny, guards, processes, web};
 
 /// What `--only` can name.
-pub(crate) const NAMES: [&str; 11] =
-    ["fmt", "arrows", "deny", "advisories", "conformance", "guards", "clippy", "web", "doc", "build", "test"];
+pub(crate) const NAMES: [&str; 12] =
+    ["fmt", "arrows", "deny", "advisories", "conformance", "guards", "clippy", "web", "doc", "build", "test", "keyring"];
+
+/// What tests run with the features that everybody has.
+const TESTS: [&str; 3] = ["test", "--workspace", "--no-fail-fast"];
+
+/// What is off, for its crates, and would be seen broken by whoever switches it on.
+const KEYRING: [&str; 7] = ["test", "-p", "keyfob-store", "--features", "keyring", "--test", "keyring"];
 
 /// Runs all steps, or one; true if nothing failed.
 pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
     let started = Instant::now();
     let mut run = Run { only, verbose, ci: std::env::var_os("CI").is_some_and(|ci| ci == "true"), failed: Vec::new() };
-    let mut setup = if only.is_none_or(|step| step == "test") { run.setup() } else { Setup::default() };
+    let mut setup = if only.is_none_or(|step| ["test", "keyring"].contains(&step)) { run.setup() } else { Setup::default() };
 
     run.step("fmt", |_| cargo_step(&["fmt", "--all", "--check"], &[]));
     run.step("arrows", |_| Work::Done(none(arrows::wrong())));
@@ -62,7 +68,10 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
         let command = crate::target().join("debug").join(format!("keyfob{}", std::env::consts::EXE_SUFFIX));
         setup.environment.push(("KEYFOB_TEST_COMMAND", command.into()));
     }
-    let (counts, skips) = run.tests(&setup);
+    let (mut counts, mut skips) = run.tests("test", &TESTS, &setup);
+    let (more, others) = run.tests("keyring", &KEYRING, &setup);
+    counts.add(more);
+    skips.extend(others);
     run.summary(started, &setup, counts, &skips)
 }
 
@@ -124,20 +133,19 @@ impl Run<'_> {
         self.end(name, started, result, "");
     }
 
-    /// The tests, with what they need in their environment.
-    fn tests(&mut self, setup: &Setup) -> (Counts, Vec<Skip>) {
-        const NAME: &str = "test";
-        if !self.wants(NAME) {
+    /// Tests, with what they need in their environment.
+    fn tests(&mut self, name: &'static str, arguments: &[&str], setup: &Setup) -> (Counts, Vec<Skip>) {
+        if !self.wants(name) {
             return (Counts::default(), Vec::new());
         }
-        self.begin(NAME);
+        self.begin(name);
         let started = Instant::now();
-        let skipped = self.log("skipped");
+        let skipped = self.log(&format!("{name}-skipped"));
         let _ = fs::remove_file(&skipped);
         let mut command = cargo();
-        command.args(["test", "--workspace", "--no-fail-fast"]);
+        command.args(arguments);
         command.envs(setup.environment.iter().map(|(name, value)| (name, value))).env("KEYFOB_TEST_SKIPPED", &skipped);
-        let (output, result) = match self.watch(NAME, command) {
+        let (output, result) = match self.watch(name, command) {
             Ok(output) => (output, Ok(())),
             Err(output) => (output.clone(), Err(failures(&output))),
         };
@@ -147,9 +155,9 @@ impl Run<'_> {
         let counted = format!("  {} passed", counts.passed);
         // Without a failed test it is the build that failed: that counts as one.
         let build_failed = result.is_err() && counts.failed == 0;
-        self.end(NAME, started, result, &counted);
+        self.end(name, started, result, &counted);
         if !build_failed {
-            self.failed.retain(|name| *name != NAME);
+            self.failed.retain(|failed| *failed != name);
         }
         let ignored = summary::ignored(&output);
         counts.add_ignored(ignored.len(), self.ci);

@@ -38,6 +38,13 @@ impl Counts {
         counts
     }
 
+    /// What another run did.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+
     /// An ignored test counts as skipped, and in CI as failed, as one for which something is missing.
     pub(crate) fn add_ignored(&mut self, ignored: usize, ci: bool) {
         if ci { self.failed += ignored } else { self.skipped += ignored }

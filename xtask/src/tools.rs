@@ -61,6 +61,12 @@ pub(crate) const SYSTEMD: Tool = Tool {
     skips: "the units of packaging/, and sockets that are handed over (cli)",
     find: || on_path("systemd-analyze").filter(|path| succeeds(path, &["--version"])),
 };
+pub(crate) const KEYRING: Tool = Tool {
+    name: "GNOME Keyring",
+    packages: &["gnome-keyring", "dbus"],
+    skips: "the vault's key in the desktop's keyring (store)",
+    find: || on_path("dbus-run-session").and(on_path("dbus-send")).and(on_path("gnome-keyring-daemon")),
+};
 pub(crate) const NGINX: Tool = Tool {
     name: "nginx",
     packages: &["nginx-light"],

@@ -43,6 +43,8 @@ mod service {
     use keyfob::proto::encode;
     use keyring_core::api::CredentialStoreApi;
     use keyring_core::{Entry, Error};
+    use secret_service::EncryptionType;
+    use secret_service::blocking::SecretService;
     use zbus_secret_service_keyring_store::Store;
     use zeroize::Zeroizing;
 
@@ -54,6 +56,8 @@ mod service {
     const SERVICE: &str = "keyfob";
     /// For one question, with connecting.
     const PATIENCE: Duration = Duration::from_secs(2);
+
+    const LOCKED: &str = "the desktop's keyring is locked";
 
     pub(super) fn mint(name: String) -> Result<Key, Why> {
         let key = Key::random().map_err(|error| error.to_string())?;
@@ -73,11 +77,17 @@ mod service {
     }
 
     pub(super) fn look() -> Result<(), Why> {
-        // No vault has this name, so that nothing is found where all is well.
-        patiently(|| match entry("nobody's")?.get_password().map(Zeroizing::new) {
-            Ok(_) | Err(Error::NoEntry) => Ok(()),
-            Err(error) => Err(error),
-        })
+        // Not by looking for something: a locked one does not have it either. Nothing is told or heard that would have to be encrypted.
+        let locked = patiently(|| {
+            // One that has no place yet to keep anything in refuses a key in the same words.
+            let failed = |error: secret_service::Error| match error {
+                secret_service::Error::NoResult => Error::NoStorageAccess(Box::new(error)),
+                error => Error::PlatformFailure(Box::new(error)),
+            };
+            let service = SecretService::connect(EncryptionType::Plain).map_err(failed)?;
+            service.get_default_collection().and_then(|ours| ours.is_locked()).map_err(failed)
+        })?;
+        if locked { Err(LOCKED.to_owned()) } else { Ok(()) }
     }
 
     pub(super) fn forget(name: String) {
@@ -96,7 +106,7 @@ mod service {
         match answered.recv_timeout(PATIENCE) {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(Error::NoEntry)) => Err("the desktop's keyring does not have its key".to_owned()),
-            Ok(Err(Error::NoStorageAccess(_))) => Err("the desktop's keyring is locked".to_owned()),
+            Ok(Err(Error::NoStorageAccess(_))) => Err(LOCKED.to_owned()),
             // Its own words may be about anything; they hold no secret, for it was given none that it could quote but by hanging on to it.
             Ok(Err(_)) => Err("there is no keyring on this desktop that answers".to_owned()),
             Err(RecvTimeoutError::Timeout) => Err("the desktop's keyring did not answer within two seconds".to_owned()),
