@@ -12,7 +12,7 @@ use keyfob_proto::{App, Endpoint, Entropy, Incoming, Origin, Outgoing, Settings,
 use crate::account::{Account, Moment};
 use crate::back_channel::Nonces;
 use crate::bounded::Bounded;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, Uptime};
 use crate::discovery::Issuers;
 use crate::entropy::OsEntropy;
 use crate::error::Error;
@@ -227,9 +227,16 @@ impl Keyfob {
         self.inner.chosen.clock.now()
     }
 
-    /// Now, by the clocks that processes share: the one of whoever gave the right to refresh, and the machine's own.
+    /// Now, by the clocks that processes share: the one of whoever gave the right to refresh, and the machine's own. No later than it is.
     pub(crate) fn moment(&self, hold: &Hold) -> Moment {
         Moment { at_server: hold.server_time(), uptime: self.inner.chosen.clock.uptime() }
+    }
+
+    /// The same, and no earlier than it is: what came since a [moment](Self::moment) is no younger than it seems, or a token that has ended would be handed
+    /// out for one that has just come.
+    pub(crate) fn moment_at_most(&self, hold: &Hold) -> Moment {
+        let uptime = self.inner.chosen.clock.uptime().map(|up| Uptime { seconds: up.seconds.saturating_add(1), ..up });
+        Moment { at_server: hold.server_time_at_most(), uptime }
     }
 
     /// How far the clock of an OAuth 1 server is off: for the timestamps of signatures, and for nothing else.

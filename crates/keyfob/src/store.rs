@@ -114,19 +114,26 @@ pub struct Hold {
     _held: Box<dyn Send + Sync>,
     /// The server's clock when it gave the right, and when that was here; `None` for a right that ends with its holder and not before.
     server: Option<(Timestamp, Instant)>,
+    /// When the server was asked: it gave the right at that moment at the earliest.
+    asked: Option<Instant>,
 }
 
 impl Hold {
     /// Holds whatever frees the right when it is dropped.
     pub fn new(held: impl Send + Sync + 'static) -> Self {
-        Self { _held: Box::new(held), server: None }
+        Self { _held: Box::new(held), server: None, asked: None }
     }
 
     /// The same, where the right can also end while its holder lives: with the connection to a server that is started again. Whoever has
     /// the right next looks at the account's note first, and how old that is tells the server's clock: it said `now` with the right. The machines' own
     /// clocks may be an hour apart.
     pub fn that_may_lapse(held: impl Send + Sync + 'static, now: Timestamp) -> Self {
-        Self { _held: Box::new(held), server: Some((now, Instant::now())) }
+        Self { _held: Box::new(held), server: Some((now, Instant::now())), asked: None }
+    }
+
+    /// When the server was asked for it: on a busy machine, or behind a slow line, its answer may be some seconds old when it is read.
+    pub fn asked_at(self, asked: Instant) -> Self {
+        Self { asked: Some(asked), ..self }
     }
 
     /// Whether the holder before may still be at work.
@@ -134,10 +141,17 @@ impl Hold {
         self.server.is_some()
     }
 
-    /// What the server's clock shows by now.
+    /// What the server's clock shows by now, at least.
     pub(crate) fn server_time(&self) -> Option<Timestamp> {
         let (then, read) = self.server?;
         Some(then.plus(i64::try_from(read.elapsed().as_secs()).unwrap_or(i64::MAX)))
+    }
+
+    /// And at most: as if it had been read when it was asked.
+    pub(crate) fn server_time_at_most(&self) -> Option<Timestamp> {
+        let (then, read) = self.server?;
+        let since = self.asked.unwrap_or(read).elapsed().as_secs();
+        Some(then.plus(i64::try_from(since).unwrap_or(i64::MAX).saturating_add(1)))
     }
 }
 

@@ -12,6 +12,7 @@ use keyfob::store::Hold;
 use keyfob::{AccountId, StoreError};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_postgres::{Client, Error, Statement};
 
 use super::connections::Connections;
@@ -62,11 +63,11 @@ impl Holds {
         let key = self.key(id);
         // Twice: the connection may have ended while nobody needed it.
         for _ in 0..2 {
-            let (answer, answered) = oneshot::channel();
+            let ((answer, answered), asked) = (oneshot::channel(), Instant::now());
             if self.line().await?.send(Wish::Take { key, answer }).is_ok()
                 && let Ok(held) = answered.await
             {
-                return Ok(held.map(|(held, now)| Hold::that_may_lapse(held, now)));
+                return Ok(held.map(|(held, now)| Hold::that_may_lapse(held, now).asked_at(asked)));
             }
         }
         let lost = Failure::silence(self.connections.address(), Fate::Unsent);

@@ -202,6 +202,9 @@ impl Known {
     /// The same by the clocks that this process shares with the one that refreshed, in which nobody's can have been turned since.
     pub(crate) fn is_just_refreshed_by(&self, now: &Moment) -> bool {
         let is_just_now = |age: i64| age.unsigned_abs() < JUST_NOW && !self.has_lived_out(age);
+        if self.has_lived_out(i64::try_from(self.seen.elapsed().as_secs()).unwrap_or(i64::MAX)) {
+            return false;
+        }
         self.account().refreshed.as_ref().is_some_and(|then| now.since(then).any(is_just_now))
     }
 

@@ -8,6 +8,7 @@ use keyfob::proto::{App, Timestamp};
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, MemoryStore, PendingLogin, Store, StoreError};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// What happened, in order: in the store, and at the provider.
 pub type Log = Arc<Mutex<Vec<String>>>;
@@ -40,6 +41,8 @@ pub struct Watched {
     pub lapsing: Mutex<bool>,
     /// How much later it is than [`SERVER`] by the clock of who gives them out.
     served: Mutex<i64>,
+    /// How long ago it was asked when its answer is read.
+    pub late_by: Mutex<Duration>,
     /// What somebody else writes right after the next read under the right to refresh.
     pub meanwhile: Mutex<Option<Account>>,
     /// The next read has read, and is not back before this lets it.
@@ -184,7 +187,8 @@ impl Store for Watched {
             self.note(if hold.is_some() { "hold" } else { "no hold" });
             // As a database server's, which forgets who has it when it is started again.
             let now = SERVER.plus(*self.served.lock().unwrap());
-            Ok(if *self.lapsing.lock().unwrap() { hold.map(|hold| Hold::that_may_lapse(hold, now)) } else { hold })
+            let asked = Instant::now() - *self.late_by.lock().unwrap();
+            Ok(if *self.lapsing.lock().unwrap() { hold.map(|hold| Hold::that_may_lapse(hold, now).asked_at(asked)) } else { hold })
         })
     }
 

@@ -123,7 +123,7 @@ impl Shared {
                 return Ok(Begin::Lapsed);
             }
             // D8. Another process's minute is everybody's, though the clock on the wall says that it is long over.
-            if why != Why::Asked && known.is_just_refreshed_by(&self.keyfob.moment(hold)) {
+            if why != Why::Asked && known.is_just_refreshed_by(&self.keyfob.moment_at_most(hold)) {
                 return Ok(Begin::Over(known));
             }
             let name = || known.account().name.clone();
