@@ -23,6 +23,31 @@ fn no_provider_is_named_in_code() {
     assert!(found.is_empty(), "a provider's habit belongs into its catalogue file:\n{}", found.join("\n"));
 }
 
+/// The password grant and the implicit one (RFC 9700 §2.1.2, §2.4) are there for programs that call them by a name that says what they are. No command, page
+/// or provider's file leads to them.
+#[test]
+fn a17_what_is_legacy_is_offered_by_nothing_that_people_use() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let speaks_them =
+        ["oauth2::legacy", "legacy::password", "legacy::implicit", "xauth", r#""grant_type", "password""#, r#""response_type", "token""#];
+    let home =
+        ["keyfob-proto/src/oauth2/legacy/", "keyfob-proto/src/oauth1/", "keyfob/src/login/password_legacy.rs", "keyfob/src/login/mod.rs"];
+    let (mut found, mut seen) = (Vec::new(), 0);
+    for member in folders(&crates).into_iter().filter(|member| !member.ends_with("keyfob-sandbox")) {
+        for file in sources(&member.join("src")) {
+            let path = file.strip_prefix(&crates).expect("below").display().to_string();
+            if home.iter().any(|home| path.starts_with(home)) {
+                continue;
+            }
+            seen += 1;
+            let text = fs::read_to_string(&file).expect("a source file");
+            let code = without_tests(&text).lines().filter(|line| !line.trim_start().starts_with("//"));
+            found.extend(code.filter(|line| speaks_them.iter().any(|word| line.contains(word))).map(|line| format!("{path}: {line}")));
+        }
+    }
+    assert!(found.is_empty() && seen > 200, "{seen} files\n{}", found.join("\n"));
+}
+
 /// The names of the catalogue are the names of its files.
 fn catalogue(data: &Path) -> Vec<String> {
     let files = fs::read_dir(data).expect("the catalogue");
