@@ -123,6 +123,26 @@ async fn c3_token_redirects_are_refused() {
     }
 }
 
+/// RFC 9110 §15.2: a client takes what announces an answer, however often, and waits for the answer. What was announced is not the answer's: not its
+/// status, nor a header of it.
+#[tokio::test]
+async fn c17_what_announces_an_answer_is_passed_over() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\ncontent-type: text/html\r\nretry-after: 9\r\n\r\n";
+    for before in ["HTTP/1.1 100 Continue\r\n\r\n", hints, &format!("HTTP/1.1 100 Continue\r\n\r\n{hints}{hints}")] {
+        let answers = [TOKENS, r#"{"a":1}"#].map(|body| format!("{before}{}", json("200 OK", body)));
+        let server = Scripted::start(answers.to_vec()).await;
+        let (keyfob, settings) = (keyfob(), provider(&server.origin));
+        let login = begin(&keyfob, &settings, "http://127.0.0.1:9/callback").await;
+        let query = format!("code=abc&state={}", parameter(login.url(), "state"));
+        let verified = login.verify(Answer::Query(&query)).unwrap();
+        login.finish(verified).await.unwrap();
+        let answer = keyfob.session(settings, app(), "pretend").await.unwrap().get("/x").send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers().contains_key("link")), (200, false), "{before}");
+        assert_eq!(answer.json().await.unwrap()["a"], 1);
+        assert_eq!(server.requests().len(), 2, "and nothing is asked twice");
+    }
+}
+
 #[tokio::test]
 async fn c4_an_endless_token_answer_is_cut() {
     let huge = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{}", "x".repeat(3 << 20));
