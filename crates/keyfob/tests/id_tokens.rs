@@ -317,6 +317,28 @@ async fn e12_new_keys_are_fetched_once_and_then_not_for_a_minute() {
     assert_eq!(house.server.asked("GET /jwks"), 2, "made-up names are no way to storm it");
 }
 
+/// Ten thousand in ten minutes, each by a key of another name: what anybody can post to a logout URL.
+#[tokio::test]
+async fn e12_made_up_names_have_the_keys_fetched_once_a_minute_however_many_they_are() {
+    let house = House::new().await;
+    house.log_in().await.unwrap();
+    let mut last = 0;
+    for nth in 0..10_000 {
+        if nth % 100 == 0 {
+            house.clock.0.fetch_add(6, Ordering::SeqCst);
+        }
+        let claims = json!({ "iss": house.server.origin, "aud": app().client_id, "sub": "person-1", "jti": nth.to_string() }).to_string();
+        let signer = AwsLc.signer(Algorithm::ES256, &key(&format!("made-up-{nth}"))).unwrap();
+        let token = sign_compact(&*signer, Map::new(), claims.as_bytes()).unwrap();
+        assert!(keyfob::backchannel_logout(&house.keyfob, &house.settings, &app(), &token).await.is_err());
+        let minutes = usize::try_from(house.clock.0.load(Ordering::SeqCst) - NOW).unwrap() / 60;
+        last = house.server.asked("GET /jwks");
+        // The login's own, the first look, and one a minute.
+        assert!(last <= 2 + minutes, "{nth}: {last} times in {minutes} minutes");
+    }
+    assert!(last > 5, "it was looked for: {last}");
+}
+
 #[tokio::test]
 async fn e12_without_keys_no_code_is_spent() {
     let house = House::new().await;

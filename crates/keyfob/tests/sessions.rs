@@ -94,6 +94,20 @@ async fn an_app_that_was_changed_counts_from_the_next_session_on() {
     assert!(request.to_lowercase().contains("x-new: new"), "{request}");
 }
 
+/// By the system's own randomness, as every program has it. A million of them with `cargo test --release`.
+#[tokio::test]
+async fn a1_no_state_of_a_session_comes_twice() {
+    let (keyfob, settings) = (common::keyfob(), provider("https://provider.example"));
+    let logins = if cfg!(debug_assertions) { 10_000 } else { 1_000_000 };
+    let mut states = std::collections::BTreeSet::new();
+    for _ in 0..logins {
+        let redirect = Redirect::Uri("http://127.0.0.1:9/callback".to_owned());
+        let login = Login::begin(&keyfob, &settings, &app(), "home", redirect, vec![]).await.unwrap();
+        let state = login.pending().key().expose().to_owned();
+        assert!(state.len() >= 43 && states.insert(state), "256 bits (RFC 4648 §5), and others each time");
+    }
+}
+
 /// Tokens are good for the app that they were given to: the next refresh would be refused, and the account marked.
 #[tokio::test]
 async fn another_app_than_the_accounts_own_opens_no_session() {
