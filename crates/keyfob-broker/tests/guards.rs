@@ -343,7 +343,8 @@ async fn a25_the_answer_of_a_callback_leaves_nothing_behind() {
     let url = browser.begin("august").await;
     let back = browser.approve(&url).await;
     let answer = browser.get(&back).await;
-    assert_eq!(answer.location(), "/accounts/august");
+    // The browser asks for another address, with GET, whatever this request was (RFC 9110 §15.4.4).
+    assert_eq!((answer.status, answer.location()), (303, "/accounts/august"));
     assert_eq!((answer.header("cache-control"), answer.header("referrer-policy")), (Some("no-store"), Some("no-referrer")));
     assert!(answer.text.is_empty());
 }
