@@ -232,12 +232,12 @@ async fn tokens_that_are_made_elsewhere_are_asked_for_and_imported() {
     };
     let tokens = json!({ "token": made(">token"), "token_secret": made("token_secret") }).to_string();
     house.run_with(&["login", "magento2", "--with-token"], &tokens).await.exits(0);
-    house.good(&["magento2", "orders"]).await;
+    house.good(&["get", "magento2", "/orders"]).await;
     let tokens = json!({ "access_token": made("access_token"), "refresh_token": made("refresh_token"), "expires_in": 60 }).to_string();
     house.run_with(&["import", "plentymarkets", "--stdin"], &tokens).await.exits(0);
-    house.good(&["plentymarkets", "me"]).await;
+    house.good(&["get", "plentymarkets", "/user"]).await;
     house.good(&["refresh", "plentymarkets"]).await;
-    house.good(&["plentymarkets", "orders"]).await;
+    house.good(&["get", "plentymarkets", "/orders"]).await;
     playing.interrupt();
     playing.end_listening().await.exits(0);
 }

@@ -89,7 +89,7 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
     let name = Name::parse(&args.name)?.checked_for_login()?;
     let provider = context.provider(&name.provider).await?;
     if let Some(import) = provider.import.as_ref().filter(|_| !args.device && !args.client_credentials && args.exchange.is_none()) {
-        return Err(made_elsewhere(&provider, import));
+        return Err(made_elsewhere(&provider, import, &name.to_string()));
     }
     let given = credentials::find(context, &provider, args.env_file.as_deref(), args.redirect_uri.as_deref()).await?;
     if given.from == From::Person && context.app(&provider.name).await?.is_none() {
@@ -132,12 +132,12 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
 }
 
 /// Nobody is sent anywhere: tokens are made at the provider, and brought.
-fn made_elsewhere(provider: &Provider, import: &keyfob_providers::Import) -> Card {
+fn made_elsewhere(provider: &Provider, import: &keyfob_providers::Import, name: &str) -> Card {
     let at = import.url.as_ref().map(|url| format!(" ({url})")).unwrap_or_default();
     Card::usage(
         format!("there is no login at {} that could begin here", provider.title),
         format!("its tokens are made elsewhere. {}{at}", import.help),
-        format!("bring them: keyfob import {0} asks for them, and keyfob login {0} --with-token takes them from stdin", provider.name),
+        format!("bring them: keyfob import {name} asks for them, and keyfob login {name} --with-token takes them from stdin"),
     )
 }
 
