@@ -381,6 +381,10 @@ impl Walk<'_> {
     /// What was told with the tokens has been understood.
     fn is_as_told(&self, account: &keyfob::Account, with_callback: bool) -> Result<(), String> {
         let habits = &self.habits;
+        // Some of it is taken whatever the file says, and told: then the file says why.
+        if let Some(name) = account.tolerated.iter().find(|name| !self.is_named(name)) {
+            return Err(format!("{name} was tolerated, and the file does not name it"));
+        }
         let tokens = &account.tokens;
         if with_callback && account.kept != habits.kept {
             return Err(format!("kept {:?}, where {:?} is worth keeping", account.kept, habits.kept));
@@ -401,6 +405,12 @@ impl Walk<'_> {
             return Err("a refresh token is missing, or there is one of nobody".to_owned());
         }
         Ok(())
+    }
+
+    /// Whether the file names a deviation, or says it by the way in which the app proves itself.
+    fn is_named(&self, name: &str) -> bool {
+        let by_client_auth = [Deviation::BasicRaw, Deviation::BasicSecret].iter().any(|deviation| deviation.name() == name);
+        by_client_auth || self.provider.deviations.iter().any(|(deviation, _)| deviation.name() == name)
     }
 
     async fn session(&self) -> Result<Session, String> {

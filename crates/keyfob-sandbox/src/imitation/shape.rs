@@ -78,11 +78,8 @@ impl Imitated {
         let file = &self.file;
         let body = if let Some(own) = &file.oauth2.token_error {
             let known = own.invalid_grant.first().filter(|_| code == "invalid_grant");
-            let mut body = at_pointer(&own.code, known.map_or(json!(987_654), |known| json!(known)));
-            if let (Some(pointer), Some(body)) = (&own.message, body.as_object_mut()) {
-                body.extend(at_pointer(pointer, json!(why)).as_object().cloned().unwrap_or_default());
-            }
-            body
+            let code = at_pointer(&own.code, known.map_or(json!(987_654), |known| json!(known)));
+            own.message.as_ref().map_or(code.clone(), |pointer| together(code, at_pointer(pointer, json!(why))))
         } else if file.deviates("errors-array") {
             json!({ "errors": [{ "errorType": code, "message": why }], "success": false })
         } else if file.deviates("error-code") {
@@ -141,6 +138,23 @@ pub(super) fn at_pointer(pointer: &str, value: Value) -> Value {
     })
 }
 
+/// Two documents as one: what both have is an object of both, and otherwise the second one's.
+fn together(one: Value, other: Value) -> Value {
+    match (one, other) {
+        (Value::Object(mut one), Value::Object(other)) => {
+            for (name, value) in other {
+                let joined = match one.remove(&name) {
+                    Some(there) => together(there, value),
+                    None => value,
+                };
+                one.insert(name, joined);
+            }
+            Value::Object(one)
+        }
+        (_, other) => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,5 +164,12 @@ mod tests {
         for pointer in ["/error/code", "/errors/0/message", "/0/message", "/a~1b"] {
             assert_eq!(at_pointer(pointer, json!(3)).pointer(pointer), Some(&json!(3)), "{pointer}");
         }
+    }
+
+    #[test]
+    fn what_is_below_one_name_is_there_together() {
+        let both = together(at_pointer("/error/code", json!(3)), at_pointer("/error/message", json!("no")));
+        assert_eq!(both, json!({ "error": { "code": 3, "message": "no" } }));
+        assert_eq!(together(json!({ "code": 3 }), json!({ "text": "no" })), json!({ "code": 3, "text": "no" }));
     }
 }
