@@ -1,9 +1,11 @@
 //! How the web app looks and feels, in a real browser: `keyfob serve --sandbox`, from its first link on. For those who see little, whose screen is
 //! small, who run no script.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use keyfob_interop::{Browser, Home, Program, http, tools};
+use keyfob_interop::{Browser, Home, Program, World, http, tools};
 use serde_json::{Value, json};
 
 /// The web app as somebody tries it, and the browser in front of it.
@@ -412,6 +414,78 @@ fn what_script_adds_does_what_it_says() {
          return sent;",
     );
     assert_eq!(sent, 1);
+}
+
+/// The key that a page shows, in the hands of a program that others wrote. It comes in a file of options: what is typed is in the list of processes.
+#[test]
+fn a_key_from_the_page_is_used_by_curl() {
+    let (Some(tried), Some(curl)) = (Tried::start(), tools::curl()) else { return };
+    tried.sign_in();
+    tried.connect("august");
+    tried.open("/keys");
+    tried.browser.fill("#f-name", "cron");
+    tried.browser.fill("#f-allow", "GET /users/locks/**");
+    tried.browser.click("form[action='/keys'] button.primary");
+    let key = tried.browser.attribute("#f-key", "data-copy").expect("a key");
+    let ask = |method: &str, path: &str| {
+        let options = format!("header = \"Authorization: Bearer {key}\"\nurl = \"{}{path}\"\nrequest = \"{method}\"\n", tried.origin);
+        let mut program = Command::new(&curl)
+            .args(["--silent", "--show-error", "--noproxy", "*", "--write-out", "\n%{http_code}", "--config", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("curl");
+        program.stdin.take().expect("a pipe").write_all(options.as_bytes()).expect("said");
+        let said = program.wait_with_output().expect("an end").stdout;
+        let said = String::from_utf8(said).expect("text");
+        let (body, status) = said.rsplit_once('\n').expect("a status");
+        (status.parse::<u16>().expect("a number"), body.to_owned())
+    };
+    let (status, locks) = ask("GET", "/api/august/users/locks/mine");
+    assert!(status == 200 && locks.contains("Front Door"), "{status}: {locks}");
+    for (method, path) in [("PUT", "/api/august/users/locks/mine"), ("GET", "/api/august/users/me"), ("GET", "/token/august")] {
+        let (status, said) = ask(method, path);
+        assert!(status == 403 && !said.contains("Front Door"), "{method} {path}: {status}: {said}");
+    }
+    tried.open("/keys");
+    tried.browser.follow("Revoke");
+    tried.browser.click("form.ask button.danger, form.ask button.primary");
+    tried.browser.shows("main", "is revoked");
+    assert_eq!(ask("GET", "/api/august/users/locks/mine").0, 401);
+}
+
+/// Where a team signs in: the page has a button to its issuer.
+#[test]
+fn the_way_in_by_an_issuer_is_for_everybody() {
+    let (Some(browser), Some(axe)) = (Browser::start(), tools::axe()) else { return };
+    let world = World::start();
+    let mut home = Home::new();
+    home.set("KEYFOB_SANDBOX", world.index());
+    let origin = format!("http://127.0.0.1:{}", keyfob_testbed::port::reserve());
+    let issuer = world.origin("acme");
+    let file = home.path().join("keyfob.toml");
+    let app = world.app("acme-public");
+    std::fs::write(&file, format!("[sign_in]\nissuer = \"{issuer}\"\nclient_id = \"{}\"\n", app.client_id)).expect("a file");
+    let words = ["serve", "--config", file.to_str().expect("UTF-8"), "--listen", origin.trim_start_matches("http://")];
+    let mut program = home.start(&words);
+    program.wait_for_note(&format!("{origin}/"));
+    let until = Instant::now() + Duration::from_secs(60);
+    while http::send("GET", &format!("{origin}/healthz"), &[], b"").is_err() {
+        assert!(Instant::now() < until, "the web app does not answer: {}", program.errors());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for theme in ["light", "dark"] {
+        let scheme = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
+        browser.devtools("Emulation.setEmulatedMedia", &scheme);
+        browser.open(&format!("{origin}/sign-in"));
+        browser.shows("main form button", "Sign in");
+        assert_eq!(judge(&browser, &axe), Vec::<String>::new(), "{theme}");
+        browser.screen(360, 740);
+        browser.open(&format!("{origin}/sign-in"));
+        assert_eq!(browser.run("return document.documentElement.scrollWidth"), 360, "{theme}: it scrolls sideways on a phone");
+        browser.devtools("Emulation.clearDeviceMetricsOverride", &json!({}));
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new(), "no policy is broken");
 }
 
 #[test]

@@ -245,6 +245,83 @@ fn the_same_pages_serve_the_other_providers() {
     browser.attribute("svg .line, svg path.line", "class");
 }
 
+/// The providers that people had a program for before, with the variables that those read.
+const SEEDS: [(&str, &str, &[(&str, &str)]); 4] = [
+    (
+        "august",
+        "Front Door",
+        &[("CLIENTID", "client_id"), ("APIKEY", "api_key"), ("APISEC", "client_secret"), ("AUTHCALL", "redirect_uri")],
+    ),
+    (
+        "netatmo",
+        "Living room",
+        &[
+            ("NETATMO_API_CLIENT_ID", "client_id"),
+            ("NETATMO_API_CLIENT_SECRET", "client_secret"),
+            ("NETATMO_API_REDIRECT_URL", "redirect_uri"),
+        ],
+    ),
+    (
+        "fitbit",
+        "Robin",
+        &[("FITBIT_CLIENT_ID", "client_id"), ("FITBIT_CLIENT_SECRET", "client_secret"), ("FITBIT_REDIRECT_URI", "redirect_uri")],
+    ),
+    (
+        "telldus",
+        "Living room lamp",
+        &[("CONSUMER_KEY", "client_id"), ("CONSUMER_SECRET", "client_secret"), ("CALLBACK_URL", "redirect_uri")],
+    ),
+];
+
+/// Whether the provider was asked for tokens, and whether it was told to forget some.
+fn exchanged(site: &Site, provider: &str) -> bool {
+    site.house.world.lines(provider).iter().any(|line| {
+        let path = line.split_whitespace().nth(1).unwrap_or_default();
+        path.contains("/access_token") || path.contains("/accessToken") || path.contains("/token")
+    })
+}
+
+/// One walk for each: no, an answer that is none of ours, yes, and out again.
+#[test]
+fn every_seed_provider_is_denied_answered_wrongly_connected_and_disconnected() {
+    let Some(browser) = Browser::start() else { return };
+    for (provider, thing, variables) in SEEDS {
+        let site = Site::start(provider, variables);
+        let connect = format!("form[action='/connect/{provider}'] button");
+        browser.open(&site.origin);
+        browser.click(&connect);
+        browser.click("#deny");
+        browser.arrives(&site.origin);
+        browser.shows("main", "was not connected");
+        assert!(!exchanged(&site, provider), "{provider}: {:?}", site.house.world.lines(provider));
+
+        browser.open(&site.origin);
+        browser.click(&connect);
+        browser.shows("main", "Demo app");
+        let consent = browser.url();
+        let nobodys = if provider == "telldus" { "oauth_token=nobodys&oauth_verifier=1" } else { "code=somebodys&state=nobodys" };
+        browser.open(&format!("{}/callback?{nobodys}", site.origin));
+        browser.shows("h1", "Not our answer");
+        assert!(!exchanged(&site, provider), "{provider}: {:?}", site.house.world.lines(provider));
+        browser.open(&consent);
+        browser.click("#approve");
+        browser.shows("main", "is connected.");
+        browser.shows("main", thing);
+        assert!(exchanged(&site, provider), "{provider}: this is how it looks: {:?}", site.house.world.lines(provider));
+
+        browser.follow("Log out");
+        browser.shows("h1", "Log out of");
+        browser.click("form.ask button.primary");
+        browser.shows("main", "is logged out");
+        assert!(browser.text(&connect).starts_with("Connect"), "{}", browser.text("main"));
+        browser.open(&format!("{}/accounts/{provider}", site.origin));
+        assert!(!browser.source().contains(thing), "{provider}: {}", browser.source());
+        // Where it can revoke, it was told to.
+        let revoked = site.house.world.lines(provider).iter().any(|line| line.contains("/revoke"));
+        assert_eq!(revoked, provider == "fitbit", "{provider}: {:?}", site.house.world.lines(provider));
+    }
+}
+
 #[test]
 fn b5_other_hosts_and_changes_by_get_or_from_elsewhere_are_refused() {
     let site = Site::august();

@@ -48,6 +48,11 @@ pub fn chromium() -> Option<(PathBuf, PathBuf)> {
     }
 }
 
+/// curl; `None` after saying that the test is skipped.
+pub fn curl() -> Option<PathBuf> {
+    on_path("curl").or_else(|| skip(Why::Missing, "no curl (Debian: apt-get install curl)"))
+}
+
 /// nginx; `None` after saying that the test is skipped.
 pub fn nginx() -> Option<PathBuf> {
     let found = named("KEYFOB_TEST_NGINX").or_else(|| on_path("nginx")).or_else(|| existing(PathBuf::from("/usr/sbin/nginx")));
