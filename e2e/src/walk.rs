@@ -373,6 +373,7 @@ impl Walk<'_> {
             health: Health::Ok,
             logged_in_at: now,
             spending: None,
+            refreshed: None,
         };
         store.put_account(&account, Expected::Nothing, None).await.map_err(|error| format!("an import: {error}"))?;
         self.is_as_told(&account, true)
