@@ -202,7 +202,9 @@ impl Maker<'_> {
         if self.text(&signature).is_some_and(|method| method.starts_with("RSA-")) {
             self.word("oauth1.signature", &signature, "", &["RSA-SHA1", "RSA-SHA256", "RSA-SHA512"]);
         }
-        self.word("oauth1.placement", &["oauth1", "placement"], "header", &["header", "body", "query"]);
+        // Without a form the body's place is the header (§3.5.2), and where tokens are imported there are no requests with one.
+        let places: &[&'static str] = if self.get(&["import"]).is_some() { &["header", "query"] } else { &["header", "body", "query"] };
+        self.word("oauth1.placement", &["oauth1", "placement"], "header", places);
         if self.get(&["oauth1", "one_legged"]).is_some() {
             let host = self.text(&["api", "base_url"]).unwrap_or_default();
             let at = |key: &'static str| (key.to_owned(), Value::from(format!("{host}/{key}")));
