@@ -133,6 +133,10 @@ async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account)
         return Revoked::NoEndpoint;
     };
     let Some(endpoint) = &flow.revoke else { return Revoked::NoEndpoint };
+    // A server says 200 for a token that is not this app's, too, and leaves it alive (RFC 7009 §2.2).
+    if let Err(misuse) = account.belongs_to(app) {
+        return Revoked::Failed(misuse.into());
+    }
     // The tokens go to the origins of the login and nowhere else; also not to a revocation endpoint that was added later.
     if !account.is_bound_to(&endpoint.origin()) {
         let bound_to = account.origins.iter().map(ToString::to_string).collect();

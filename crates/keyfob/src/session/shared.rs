@@ -33,7 +33,7 @@ pub(super) enum Client {
 
 impl Shared {
     pub(crate) fn new(keyfob: Keyfob, settings: Settings, app: App, record: Versioned<Account>) -> Result<Self, Error> {
-        belongs_to(&app, &record.value)?;
+        record.value.belongs_to(&app)?;
         // Where the API of this account is, its login said, or nobody knows.
         let settings = settings.of_account(&record.value.kept).map_err(|unknown| {
             let hint = format!("log in again: keyfob login {}", record.value.name);
@@ -103,7 +103,7 @@ impl Shared {
         if record.value.provider != self.settings.provider {
             return Err(Error::TakenName { name: record.value.name, provider: record.value.provider });
         }
-        belongs_to(&self.app, &record.value)?;
+        record.value.belongs_to(&self.app)?;
         if self.unwritten.any() {
             return Ok(self.known());
         }
@@ -148,16 +148,6 @@ impl Shared {
     fn guard(&self) -> MutexGuard<'_, Arc<Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Tokens are good for the app that they were given to (RFC 6749 §6, RFC 5849 §3.1): with another one the provider refuses them, and may end them. An account
-/// of keys alone has nothing but its app, so that with another one it would be somebody else.
-fn belongs_to(app: &App, account: &Account) -> Result<(), Misuse> {
-    if app.client_id == account.client_id {
-        return Ok(());
-    }
-    let hint = format!("log in with this app: keyfob login {}", account.name);
-    Err(Misuse::new(format!("the app that {} was made with", account.name), "another app").with_hint(hint))
 }
 
 impl std::fmt::Debug for Shared {

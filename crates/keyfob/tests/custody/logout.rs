@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyfob::history::Event;
-use keyfob::proto::TransportKind;
+use keyfob::proto::{App, TransportKind};
 use keyfob::{Account, AccountId, Error, Revoked, Store, StoreError};
 use tokio::time::Instant;
 
@@ -22,6 +22,24 @@ async fn d9_the_account_is_forgotten_here_also_if_the_server_is_down() {
     assert!(matches!(&out.revoked, Revoked::Failed(Error::Protocol(_))), "{:?}", out.revoked);
     assert_eq!(house.provider.asked(), ["revoke refresh-1", "revoke access-1"]);
     assert!(house.store.account("home").await.unwrap().is_none());
+}
+
+/// A server answers 200 for a token that is not the app's, and leaves it alive (RFC 7009 §2.2): nobody may be told that it is revoked.
+#[tokio::test(start_paused = true)]
+async fn d9_another_apps_tokens_are_not_revoked_with_this_apps_name() {
+    for later in [false, true] {
+        let house = House::fresh().await;
+        let keyfob = house.keyfob();
+        let (settings, entered) = (provider("https://provider.example"), App::confidential("another-client-id", "another-secret-not-real"));
+        let revoked = if later {
+            keyfob::revoke(&keyfob, &settings, &entered, &keyfob::forget_now(&keyfob, "home").await.unwrap()).await
+        } else {
+            keyfob::logout(&keyfob, &settings, &entered, "home", true).await.unwrap().revoked
+        };
+        assert!(matches!(&revoked, Revoked::Failed(error) if error.to_string().contains("another app")), "{revoked:?}");
+        assert!(house.provider.asked().is_empty(), "and nothing is sent");
+        assert!(house.store.account("home").await.unwrap().is_none(), "but it is forgotten here");
+    }
 }
 
 #[tokio::test(start_paused = true)]
