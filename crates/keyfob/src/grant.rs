@@ -92,7 +92,8 @@ impl Grant {
         received
     }
 
-    fn is_about_somebody(&self) -> bool {
+    /// Not the app's own: by the app's keys or credentials alone it is known whose an account is.
+    pub(crate) fn is_about_somebody(&self) -> bool {
         !matches!(self, Self::ClientCredentials { .. } | Self::OneLegged)
     }
 

@@ -1,4 +1,5 @@
-//! Whose account it is at the provider, where that can be known: the person that an ID token names, or a user id that came with the tokens.
+//! Whose account it is at the provider, where that can be known: the person that an ID token names, or a user id that came with the tokens; the app's own, where
+//! nobody approved.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +24,11 @@ impl Account {
         of(&self.provider, &self.tokens, &self.kept)
     }
 
-    /// Whether it is known to be another person's than that one: then it does not go on under its id, for which keys were made.
+    /// Whether it is known to be somebody else's than that one: another person's, or, where nobody approved and the app is all that it is, another app's. Then
+    /// it does not go on under its id, for which keys were made.
     pub fn is_of_another_person_than(&self, other: &Account) -> bool {
-        differ(self.person(), other.person())
+        let is_an_apps = !(self.grant.is_about_somebody() && other.grant.is_about_somebody());
+        differ(self.person(), other.person()) || is_an_apps && self.client_id != other.client_id
     }
 }
 

@@ -143,6 +143,38 @@ async fn other_keys_than_its_own_open_no_account_of_keys_alone() {
     assert!(error.to_string().contains("another app"), "{error}");
 }
 
+/// What was made for the one (valet keys, links, rules) would be good at the other.
+#[tokio::test]
+async fn l19_with_other_keys_an_account_of_keys_alone_is_another_account() {
+    let house = House::new(vec![]).await;
+    let at = |path: &str| common::endpoint(&format!("{}/{path}", house.server.origin));
+    let mut settings = house.settings.clone();
+    let mut flow = keyfob::proto::oauth1::Settings::new(at("request"), at("authorize"), at("access"));
+    flow.one_legged = true;
+    settings.flow = keyfob::proto::Flow::OAuth1(flow);
+    let kept = async |app| keyfob::login::one_legged(&house.keyfob, &settings, &app, "shop").await.unwrap();
+    let first = kept(app()).await.account.id;
+    let again = kept(keyfob::proto::App { client_secret: Some("another-secret-not-real".into()), ..app() }).await;
+    assert_eq!((&again.account.id, again.ended), (&first, None), "the same key with a new secret is the same app");
+    let other = kept(keyfob::proto::App::confidential("another-key", "another-secret-not-real")).await;
+    assert_ne!(other.account.id, first);
+    assert_eq!((other.ended, other.replaced), (Some(first), true));
+}
+
+/// The same for the app's own tokens (RFC 6749 §4.4): nobody approved, so it is the app's account.
+#[tokio::test]
+async fn l19_with_another_apps_credentials_an_apps_own_account_is_another_one() {
+    let house = House::new(vec![json("200 OK", NO_REFRESH), json("200 OK", NO_REFRESH), json("200 OK", NO_REFRESH)]).await;
+    let another = keyfob::proto::App { client_id: "another-client-id".to_owned(), ..app() };
+    let mut ids = Vec::new();
+    for app in [app(), app(), another] {
+        let request = keyfob::proto::oauth2::AccessRequest::scopes(["read"]);
+        ids.push(keyfob::login::client_credentials(&house.keyfob, &house.settings, &app, "own", &request).await.unwrap().account.id);
+    }
+    assert_eq!(ids[0], ids[1]);
+    assert_ne!(ids[1], ids[2]);
+}
+
 #[tokio::test]
 async fn a_failure_ahead_of_the_end_leaves_the_token_in_use() {
     let answers = vec![json("200 OK", TOKENS), json("503 Busy", "{}"), json("200 OK", "{}"), json("503 Busy", "{}")];

@@ -11,7 +11,6 @@ use crate::grant::Grant;
 use crate::history::{Event, Fingerprint};
 use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
-use crate::person;
 use crate::store::{Expected, StoreError, Versioned};
 
 /// How often a write is tried that others get in the way of: refreshes, logins and logouts of one account.
@@ -135,7 +134,7 @@ impl Place<'_> {
         self.write(before, grant, scopes.to_vec(), received, id_token).await
     }
 
-    /// Keeps the account of an app whose keys sign alone, in place of what was there of the same provider.
+    /// Keeps the account of an app whose keys sign alone, in place of what was there of the same provider: with other keys that is another account.
     pub(super) async fn of_keys_alone(&self, received: Received) -> Result<LoggedIn, Error> {
         self.write(self.before().await?, Grant::OneLegged, Vec::new(), received, None).await
     }
@@ -185,7 +184,7 @@ impl Place<'_> {
     /// Writes it over this, and over nothing that came there since: that is a `Conflict`.
     ///
     /// Keys, links and rules are made for an account's id: under the old one, whoever has such a key would be at somebody else's account at the provider.
-    /// So another person's login takes the account's place under an id of its own, in one write: a disk that is full at that moment leaves the account that
+    /// So another person's login, and another app's where the app is all that an account is, takes the account's place under an id of its own, in one write: a disk that is full at that moment leaves the account that
     /// was there. Its tokens are not revoked: at some providers that would end the other person's authorization of other programs, too.
     async fn write(
         &self,
@@ -203,14 +202,8 @@ impl Place<'_> {
             let masked = kept.iter().map(|(name, value)| (name.clone(), scrubber.mask(value))).collect();
             ProtoError::from(self.settings.of_account(&masked).err().unwrap_or(wrong))
         })?;
-        let person = person::of(&self.settings.provider, &tokens, &kept);
-        let (same, other) = match before {
-            Some(before) if person::differ(before.value.person(), person) => (None, Some(before)),
-            before => (before, None),
-        };
-        let replaced = same.is_some() || other.is_some();
-        let account = Account {
-            id: same.as_ref().map_or_else(AccountId::random, |same| same.value.id.clone()),
+        let mut account = Account {
+            id: AccountId::random(),
             name: self.name.to_owned(),
             provider: self.settings.provider.clone(),
             client_id: self.client_id.to_owned(),
@@ -226,6 +219,14 @@ impl Place<'_> {
             spending: None,
             refreshed: None,
         };
+        let (same, other) = match before {
+            Some(before) if account.is_of_another_person_than(&before.value) => (None, Some(before)),
+            before => (before, None),
+        };
+        let replaced = same.is_some() || other.is_some();
+        if let Some(same) = &same {
+            account.id = same.value.id.clone();
+        }
         let received = account.tokens.refresh_token().map(Fingerprint::of);
         let entry = self.keyfob.entry(&account, Event::LoggedIn { received });
         match &other {
