@@ -3,6 +3,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use serde_json::{Map, Value};
+
+use crate::encode;
 use crate::mask::{Cover, SHORTEST, Spellings};
 use crate::secret::Secret;
 
@@ -56,10 +59,10 @@ impl Scrubber {
         self
     }
 
-    /// The text without known secrets, control characters and bidirectional overrides, at most [`LONGEST`] characters.
+    /// The text without known secrets, signed text, control characters and bidirectional overrides, at most [`LONGEST`] characters.
     pub fn clean(&self, text: &str) -> String {
         // Once more after the control characters went: they may have been inside a secret.
-        cut(self.mask(&visible(&self.mask(text))))
+        cut(without_signed(&self.mask(&visible(&self.mask(text)))))
     }
 
     /// The text without known secrets; everything else stays, at any length.
@@ -89,6 +92,44 @@ impl Scrubber {
 /// ```
 pub fn printable(text: &str) -> String {
     cut(visible(text))
+}
+
+/// Without signed text (RFC 7515 §7.1), whoever made it. An assertion, a signed client secret and a proof are made when a request is sent, and again when it is sent
+/// once more: whoever judges the answer has not seen them, and whoever reads them in a message can be us for a minute.
+fn without_signed(text: &str) -> String {
+    let is_of_one = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut shown = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|c| !is_of_one(c)) {
+        let word = piece.trim_end_matches(|c| !is_of_one(c));
+        let mut parts = word.split('.').collect::<Vec<_>>();
+        let mut at = 0;
+        while at + 2 < parts.len() {
+            if let Some(start) = header_in(parts[at]) {
+                let before = &parts[at][..start];
+                shown.extend(parts.drain(..at).flat_map(|part| [part, "."]));
+                shown.extend([before, "<secret>"]);
+                parts.drain(..3);
+                at = 0;
+                if !parts.is_empty() {
+                    shown.push('.');
+                }
+            } else {
+                at += 1;
+            }
+        }
+        shown.push_str(&parts.join("."));
+        shown.push_str(&piece[word.len()..]);
+    }
+    shown
+}
+
+/// Where the header of signed text begins in this: at the front, or behind what somebody wrote against it. (`eyJ` is how `{"` is written.)
+fn header_in(part: &str) -> Option<usize> {
+    let is_header = |start: &usize| {
+        let bytes = encode::base64url_decode(&part[*start..])?;
+        serde_json::from_slice::<Map<String, Value>>(&bytes).ok()?.contains_key("alg").then_some(())
+    };
+    [Some(0), part.find("eyJ")].into_iter().flatten().find(|start| is_header(start).is_some())
 }
 
 fn visible(text: &str) -> String {
@@ -123,6 +164,27 @@ mod tests {
     fn a_secret_with_control_characters_put_inside_goes() {
         let scrubber = Scrubber::new().knowing(&Secret::new("refresh-token-1"));
         assert_eq!(scrubber.clean("bad refresh-\u{0}token\u{202e}-1"), "bad <secret>");
+    }
+
+    #[test]
+    fn c15_signed_text_goes_and_nothing_around_it() {
+        // `printf '{"alg":"ES256"}' | base64`, and the same with a space in front of the name.
+        let (header, spaced) = ("eyJhbGciOiJFUzI1NiJ9", "eyAiYWxnIjoiRVMyNTYifQ");
+        let scrubber = Scrubber::new();
+        for (said, shown) in [
+            (format!("{header}.e30.c2ln"), "<secret>"),
+            (format!("bad client_secret={spaced}.e30.c2ln&a=1, sent"), "bad client_secret=<secret>&a=1, sent"),
+            (format!("\"{header}.e30.c2ln\". And {header}.e30.c2ln."), "\"<secret>\". And <secret>."),
+            (format!("secret-{header}.e30.c2ln"), "secret-<secret>"),
+            (format!("see.there.{header}.e30.c2ln.{header}.e30.c2ln.end"), "see.there.<secret>.<secret>.end"),
+            (format!("{header}.e30.c2\u{0}ln"), "<secret>"),
+            ("https://login.example/a.b.c e.g. 1.2.3 e30.e30.c2ln".to_owned(), "https://login.example/a.b.c e.g. 1.2.3 e30.e30.c2ln"),
+            ("one..two...three å.ß.é".to_owned(), "one..two...three å.ß.é"),
+        ] {
+            assert_eq!(scrubber.clean(&said), shown, "{said}");
+        }
+        // What has no signature is nobody's proof.
+        assert_eq!(scrubber.clean(&format!("{header}.e30")), format!("{header}.e30"));
     }
 
     #[test]

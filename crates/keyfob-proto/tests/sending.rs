@@ -148,6 +148,62 @@ fn g4_a_signed_secret_is_about_the_client_and_made_anew_for_each_sending() {
     assert!(json.with_key(OURS.clone()).client_credentials(&oauth2::AccessRequest::default()).is_err(), "it is added to a form");
 }
 
+/// What was signed for a sending is known to nobody who judges the answer. A server that repeats it must not have it shown, or kept with the reason why an
+/// account needs a new login.
+#[test]
+fn c15_what_was_signed_for_a_sending_is_shown_on_no_road() {
+    for auth in [ClientAuth::SignedSecret, ClientAuth::SecretJwt, ClientAuth::PrivateKeyJwt] {
+        let client = confidential(|flow| {
+            (flow.client_auth, flow.signed_secret) = (auth, Some(SIGNED.clone()));
+            flow.pushed = Some(endpoint("https://login.example/par"));
+        })
+        .with_key(OURS.clone());
+        let echoed = |request: &Outgoing| {
+            let pairs = form(&client.sending(request, None, NOW, &Chance::new(1)).expect("it signs"));
+            let made = get(&pairs, "client_secret").or(get(&pairs, "client_assertion")).expect("signed").to_owned();
+            let said = format!("nobody has signed {made}; sent: client_secret={made}&a=b");
+            let body =
+                json!({ "error": "invalid_client", "error_description": said, "error_uri": format!("https://login.example/?{made}") });
+            (made, answer(401, &body))
+        };
+        let shown = |road: &str, (made, error): (String, Option<Error>)| {
+            let error = error.expect("refused");
+            let Error::Refused(refused) = &error else { panic!("{road}: {error:?}") };
+            assert!(refused.description.as_ref().is_some_and(|said| said.contains("nobody has signed <secret>;")), "{road}: {error}");
+            assert!(!format!("{error} {error:?}").contains(&made[made.len() - 20..]), "{road}, {auth:?}: {error:?}");
+        };
+        let access = oauth2::AccessRequest::scopes(["read"]);
+        let chance = Chance::new(2);
+        let exchange = client.client_credentials(&access).expect("a request");
+        let (made, said) = echoed(exchange.request());
+        shown("token", (made, exchange.receive(&said, NOW).err()));
+        let pushed = client.push(&request(), NOW, &chance).expect("a request");
+        let (made, said) = echoed(pushed.request());
+        shown("pushed", (made, pushed.receive(&said).err()));
+        let revocation = client.revoke(&Secret::new("access-1"), oauth2::TokenKind::Access).expect("a request").expect("an endpoint");
+        let (made, said) = echoed(revocation.request());
+        shown("revoke", (made, revocation.receive(&said).err()));
+        let introspecting = client.introspect(&endpoint("https://login.example/introspect"), &Secret::new("access-1"), None);
+        let introspecting = introspecting.expect("a request");
+        let (made, said) = echoed(introspecting.request());
+        shown("introspect", (made, introspecting.receive(&said, None).err()));
+        let device = client.device_authorization(&access).expect("a request");
+        let (made, said) = echoed(device.request());
+        shown("device", (made, device.receive(&said, NOW).err()));
+        let device = client.device_authorization(&access).expect("a request");
+        let code =
+            json!({ "device_code": "d-1", "user_code": "WDJB", "verification_uri": "https://login.example/device", "expires_in": 900 });
+        let mut login = device.receive(&answer(200, &code), NOW).expect("a login");
+        let Ok(oauth2::Step::Send(question)) = login.step(&client, NOW.plus(5)) else { panic!("a question") };
+        let (made, said) = echoed(&question);
+        shown("device question", (made, login.receive(&client, &said, NOW.plus(6)).err()));
+        let asked = oauth2::BackchannelRequest::new(oauth2::Hint::Login("anna".into()), oauth2::AccessRequest::scopes(["openid"]));
+        let asked = client.backchannel_authentication(&asked, &chance).expect("a request");
+        let (made, said) = echoed(asked.request());
+        shown("ciba", (made, asked.receive(&said, NOW).err()));
+    }
+}
+
 #[test]
 fn what_needs_nothing_fresh_is_sent_as_it_is() {
     let client = confidential(|_| {});
