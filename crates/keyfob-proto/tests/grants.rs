@@ -49,6 +49,14 @@ fn exchange(request: &TokenExchangeRequest, status: u16, body: impl Into<Vec<u8>
     oauth2_client(|_, _| {}).token_exchange(request).expect("a request").receive(&json_answer(status, body), NOW)
 }
 
+#[test]
+fn how_the_client_said_who_it_is_is_reported_of_an_exchange_too() {
+    let client = oauth2_client(|_, flow| flow.client_auth = ClientAuth::BasicSecret);
+    let request = client.token_exchange(&exchange_request()).expect("a request");
+    let exchanged = request.receive(&json_answer(200, issued().to_string()), NOW).expect("a token");
+    assert!(exchanged.tolerated().iter().eq([&Deviation::BasicSecret]));
+}
+
 fn get<'a>(sent: &'a [(String, String)], name: &str) -> Vec<&'a str> {
     sent.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
 }

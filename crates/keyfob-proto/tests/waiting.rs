@@ -76,6 +76,25 @@ fn a_pin_of_before_the_rfc_is_a_device_login() {
     assert_eq!(request.receive(&json_answer(200, endless), NOW).expect("cut").expires_at(), NOW.plus(86_400));
 }
 
+/// The file allows that the app is known by its secret alone, or by one that is not encoded: said whenever it was needed, whichever grant it was.
+#[test]
+fn how_the_client_said_who_it_is_is_reported_of_these_logins_too() {
+    for (auth, secret, deviation) in [
+        (oauth2::ClientAuth::BasicSecret, "plain", Some(Deviation::BasicSecret)),
+        (oauth2::ClientAuth::BasicRaw, "s&/+", Some(Deviation::BasicRaw)),
+        (oauth2::ClientAuth::BasicRaw, "plain", None),
+    ] {
+        let settings = oauth2_settings(|_, flow| flow.client_auth = auth);
+        let client = oauth2::Client::new(&settings, App::confidential(CLIENT_ID, secret)).expect("a client");
+        for (kind, mut login) in Any::both(&client, Some(5), 900) {
+            let body = r#"{"access_token":"access-1","token_type":"Bearer"}"#;
+            let (_, step) = login.ask(&client, &mut NOW.plus(0), 200, body);
+            let Ok(Step::Done(received)) = step else { panic!("{kind}: {step:?}") };
+            assert_eq!(received.tolerated, deviation.into_iter().collect(), "{kind}");
+        }
+    }
+}
+
 fn ciba(client: &oauth2::Client, delivery: Delivery, body: &str) -> Result<BackchannelLogin, Error> {
     let request =
         BackchannelRequest { delivery, ..BackchannelRequest::new(Hint::Login("anna".into()), AccessRequest::scopes(["openid", "read"])) };

@@ -53,7 +53,7 @@ pub(crate) struct Shared {
     /// Whether `Authorization: Basic` says who it is.
     basic: bool,
     /// In which way it says so otherwise than RFC 6749 §2.3.1 has it.
-    departs: Option<Deviation>,
+    pub(super) departs: Option<Deviation>,
     /// The headers of its forms, with that one where there is one.
     headers: Arc<HeaderMap>,
     /// Knows this app's secrets, also as a header carries them.
@@ -439,9 +439,7 @@ impl Exchange {
     /// [`Outgoing::LARGEST_ANSWER`] bytes, anything that is not one JSON object with every member once, tokens that are not visible
     /// ASCII, another type than Bearer, a lifetime that is no number of seconds, and every deviation that is not allowed.
     pub fn receive<'a>(self, answer: impl Into<Incoming<'a>>, now: Timestamp) -> Result<Received, Error> {
-        let departs = self.client.shared.departs;
         let mut received = token_response::read(answer.into(), &self.client, self.context, now)?;
-        received.tolerated.extend(departs);
         let Self { mut kept, mut tolerated, .. } = self;
         received.tolerated.append(&mut tolerated);
         kept.append(&mut received.kept);

@@ -125,6 +125,8 @@ impl<'a> Found<'a> {
                 found.members.remove(name);
             }
         }
+        // How the client said who it is: whichever grant it was, these tokens came of it.
+        tolerated.extend(client.shared.departs);
         Ok(found)
     }
 
