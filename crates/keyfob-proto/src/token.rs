@@ -124,7 +124,8 @@ pub struct OAuth2Tokens {
     /// The granted scopes; equal to the requested ones where the answer names none (RFC 6749 §5.1).
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Whom the ID token of the login names, where there was one. Not verified: good for telling that a refresh stays the same person's.
+    /// Whom the ID token of the login names, where there was one. Good for telling that a refresh stays the same person's; for more only where it is
+    /// [`verified`](Identity::verified).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
     /// The last `id_token`, as it came: for `id_token_hint`, and for verification. Nobody has verified it here.
@@ -151,6 +152,14 @@ pub struct Identity {
     pub subject: String,
     /// `aud`, in alphabetical order.
     pub audience: Vec<String>,
+    /// Whether an ID token that says so was verified when it came. Nothing here does that: whoever has done it, sets it. Records that do not say count as not
+    /// verified.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub verified: bool,
+}
+
+fn is_not(verified: &bool) -> bool {
+    !verified
 }
 
 impl TokenSet {

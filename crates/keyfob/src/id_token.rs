@@ -104,7 +104,12 @@ impl<'a> Verifier<'a> {
         let terms = IdTokenTerms::default();
         let judged = tokio::time::timeout(KEYS, self.judge(new, &tokens.access, &terms)).await;
         let undecided = match judged {
-            Ok(Ok(_)) => return Ok(received),
+            Ok(Ok(_)) => {
+                if let Some(identity) = &mut tokens.identity {
+                    identity.verified = true;
+                }
+                return Ok(received);
+            }
             Ok(Err(Doubt::Wrong(wrong))) => return Err(wrong.into()),
             Ok(Err(Doubt::Undecided(error))) => error.to_string(),
             Err(_) => "the issuer's keys took too long".to_owned(),

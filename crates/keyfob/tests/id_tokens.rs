@@ -216,6 +216,41 @@ async fn e16_what_nobody_verified_names_nobody_to_ask_about() {
     assert!(error.to_string().contains("one of another") && error.hint().unwrap().contains("keyfob login pretend"), "{error}");
 }
 
+/// Keys that are named after the login have verified nothing of it, whoever it says it was from.
+#[tokio::test]
+async fn e16_settings_that_name_keys_later_verify_no_login_of_before() {
+    let mut house = House::new().await;
+    let place = house.flow().jwks.take();
+    house.flow().userinfo = Some(common::endpoint(&format!("{}/userinfo", house.server.origin)));
+    house.log_in().await.unwrap();
+    house.flow().jwks = place;
+    let ask = async |house: &House| {
+        let session = house.keyfob.session(house.settings.clone(), app(), "pretend").await.unwrap();
+        session.userinfo().await.map(drop)
+    };
+    let error = ask(&house).await.unwrap_err();
+    assert!(error.to_string().contains("nobody has verified") && error.hint().unwrap().contains("keyfob login pretend"), "{error}");
+    assert!(!serde_json::to_string(&house.kept().await).unwrap().contains("verified"), "the record is as it always was");
+    let verified = async |house: &House| {
+        let TokenSet::OAuth2(tokens) = house.kept().await.tokens else { panic!("OAuth 2") };
+        tokens.identity.unwrap().verified
+    };
+    // The next ID token is verified when it comes, and names the same person.
+    house.refresh().await.unwrap();
+    assert!(verified(&house).await);
+    house.refresh().await.unwrap();
+    assert!(verified(&house).await);
+    house.log_in().await.unwrap();
+    assert!(verified(&house).await);
+    let record = serde_json::to_string(&house.kept().await).unwrap();
+    let TokenSet::OAuth2(read) = serde_json::from_str::<Account>(&record).unwrap().tokens else { panic!("OAuth 2") };
+    assert!(read.identity.unwrap().verified);
+    // A refresh that brings no ID token, or one that nobody can judge, takes nothing back.
+    house.flow().jwks = None;
+    house.refresh().await.unwrap();
+    assert!(verified(&house).await);
+}
+
 #[tokio::test]
 async fn e3_a_login_says_who_it_is_once_that_is_verified() {
     let house = House::new().await;

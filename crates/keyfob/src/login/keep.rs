@@ -2,7 +2,7 @@
 
 use keyfob_proto::oauth2::{self, AccessRequest, IdTokenTerms};
 use keyfob_proto::oidc::IdToken;
-use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, Received, Scrubber, Settings, TokenSet};
+use keyfob_proto::{App, Error as ProtoError, Flow, Misuse, OAuth2Tokens, Received, Scrubber, Settings, TokenSet};
 
 use super::LoggedIn;
 use crate::account::{Account, AccountId, Health};
@@ -194,7 +194,11 @@ impl Place<'_> {
         received: Received,
         id_token: Option<IdToken>,
     ) -> Result<LoggedIn, Error> {
-        let Received { tokens, kept, tolerated, .. } = received;
+        let Received { mut tokens, kept, tolerated, .. } = received;
+        // Kept with them: the settings may name an issuer and its keys one day, and have not at this login.
+        if let (Some(_), TokenSet::OAuth2(OAuth2Tokens { identity: Some(identity), .. })) = (&id_token, &mut tokens) {
+            identity.verified = true;
+        }
         // Before anything is kept: what the answer says of where the API is may lead anywhere.
         let own = self.settings.of_account(&kept).map_err(|wrong| {
             // The error shows what was said, and a server can say a token there. Masked it is no place either.

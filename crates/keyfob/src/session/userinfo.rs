@@ -26,8 +26,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `Misuse` for a provider without that endpoint, or an account whose login brought no ID token, or one that nobody can have verified (the settings name no
-    /// issuer with its keys, or another issuer than it was from): nobody could tell whom the answer has to be about.
+    /// `Misuse` for a provider without that endpoint, or an account whose login brought no ID token, or one that nobody has verified (the settings name no
+    /// issuer with its keys, or another issuer than it was from, or did so when it came): nobody could tell whom the answer has to be about.
     /// `Misbehaved` for another person's claims and for everything that [`UserInfo::judge`] refuses; and those of every call.
     pub async fn userinfo(&self) -> Result<UserInfo, Error> {
         self.person(Method::GET).await
@@ -78,6 +78,11 @@ impl Session {
         if !verifier.is_of(&person.issuer) {
             let hint = format!("log in again: keyfob login {}", used.account().name);
             return Err(Misuse::new("an ID token of the issuer in the provider's settings", "one of another").with_hint(hint).into());
+        }
+        // Today's settings say how to verify; that it was done, its login says.
+        if !person.verified {
+            let hint = format!("log in again: keyfob login {}", used.account().name);
+            return Err(Misuse::new("an ID token that was verified when it came", "one that nobody has verified").with_hint(hint).into());
         }
         let answer = Incoming::new(parts.status, &parts.headers, &body);
         let client_id = shared.app.client_id.as_str();

@@ -65,11 +65,12 @@ async fn walk(discovered: bool, tokens_at: &str) -> Vec<(String, bool)> {
     transport.0.lock().unwrap().clone()
 }
 
-/// As though an ID token had come.
+/// As though an ID token had come, and been verified.
 async fn person(store: &dyn Store) {
     let record = store.account("pretend").await.unwrap().unwrap();
     let mut account = serde_json::to_value(&record.value).unwrap();
-    account["tokens"]["identity"] = json!({ "issuer": "https://login.example", "subject": "person-1", "audience": ["id"] });
+    account["tokens"]["identity"] =
+        json!({ "issuer": "https://login.example", "subject": "person-1", "audience": ["id"], "verified": true });
     let account: Account = serde_json::from_value(account).unwrap();
     store.put_account(&account, keyfob::store::Expected::Generation(record.generation), None).await.unwrap();
 }

@@ -308,7 +308,12 @@ impl<'a> House<'a> {
             received_at: self.now(),
             expires_at: None,
             scopes: vec!["read".to_owned()],
-            identity: Some(Identity { issuer: ISSUER.to_owned(), subject: "person-1".to_owned(), audience: vec![self.app().client_id] }),
+            identity: Some(Identity {
+                issuer: ISSUER.to_owned(),
+                subject: "person-1".to_owned(),
+                audience: vec![self.app().client_id],
+                verified: true,
+            }),
             id_token: None,
             authorization_details: vec![],
             proof_key: None,
