@@ -2,28 +2,28 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::action::Action;
 use crate::file;
 
 /// What a provider can be asked for by name, in the order of its file: a slice of [`Action`].
 ///
-/// Those of an embedded file are read when they are first looked at. Whoever makes a call, or asks for a token, needs none of them, and they take most of the
-/// time that reading a file takes.
+/// Those of an embedded file are read when they are first looked at, once for all clones: a web app has a provider's clone for each request. Whoever makes a call,
+/// or asks for a token, needs none of them, and they take most of the time that reading a file takes.
 #[derive(Clone)]
 pub struct Actions(Held);
 
 #[derive(Clone)]
 enum Held {
     Read(Vec<Action>),
-    Embedded { file: &'static str, text: &'static str, read: OnceLock<Vec<Action>> },
+    Embedded { file: &'static str, text: &'static str, read: Arc<OnceLock<Vec<Action>>> },
 }
 
 impl Actions {
     /// Those of an embedded file, to be read from it. A test reads every embedded file.
     pub(crate) fn embedded(file: &'static str, text: &'static str) -> Self {
-        Self(Held::Embedded { file, text, read: OnceLock::new() })
+        Self(Held::Embedded { file, text, read: Arc::default() })
     }
 }
 
@@ -59,5 +59,20 @@ impl<'a> IntoIterator for &'a Actions {
 impl fmt::Debug for Actions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Catalogue;
+
+    #[test]
+    fn what_one_clone_has_read_the_others_do_not_read_again() {
+        let catalogue = Catalogue::embedded();
+        let provider = catalogue.get("telldus").expect("there");
+        let [first, second] = [provider.clone(), provider.clone()];
+        assert!(!first.actions.is_empty());
+        assert!(std::ptr::eq(&raw const *first.actions, &raw const *second.actions));
+        assert!(std::ptr::eq(&raw const *first.actions, &raw const *provider.actions));
     }
 }
