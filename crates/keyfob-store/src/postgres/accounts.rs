@@ -207,8 +207,14 @@ pub(super) async fn remove(vault: &PostgresVault, name: &str, entry: Option<&Ent
         }
         match vault.sealing.newer(&now, true).await? {
             Some(newer) => now = newer,
-            None => return Ok(ever_repeated),
+            None if !ever_repeated => return Ok(false),
+            None => break,
         }
+    }
+    // It may also never have been the one that was meant: somebody else's has the name. What we did is in the history of the one that was.
+    match entry {
+        Some(entry) if find(vault, &now.sealer, name).await?.is_some() => Ok(history(vault, &entry.id).await?.contains(entry)),
+        _ => Ok(true),
     }
 }
 

@@ -147,6 +147,18 @@ async fn d5_a_lost_answer_is_found_out() {
     assert!(vault.remove_account("cabin", None).await.expect("it was done"));
     assert!(vault.account("cabin").await.expect("reads").is_none());
 
+    // Removing is of the account that is meant: that another one has its name is not taken for our doing, and our doing not for nothing.
+    let other = oauth2_account("home");
+    drop(vault.remove_account("nobody", Some(&entry(&other, 1))).await);
+    proxy.swallow_next();
+    assert!(!vault.remove_account("home", Some(&entry(&other, 1))).await.expect("it is another one"));
+    assert!(proxy.has_swallowed());
+    vault.put_account(&cabin, Expected::Nothing, None).await.expect("puts");
+    proxy.swallow_next();
+    assert!(vault.remove_account("cabin", Some(&entry(&cabin, 1))).await.expect("it was done"));
+    assert!(proxy.has_swallowed());
+    assert_eq!(vault.history(&cabin.id).await.expect("reads"), [entry(&cabin, 1)], "once");
+
     // Read again, as if nothing had been.
     proxy.swallow_next();
     assert!(vault.account("home").await.expect("reads").is_some());
