@@ -206,6 +206,9 @@ impl Failure {
             Error::NeedsLogin { reason, .. } => {
                 Self::plain(StatusCode::FORBIDDEN, format!("{title} wants a new login"), sentence(reason)).hint("log in again")
             }
+            Error::AnotherApp { .. } => {
+                Self::plain(StatusCode::FORBIDDEN, format!("{title} wants a new login"), sentence(&error.to_string())).hint("log in again")
+            }
             Error::NoAccount { .. } => return Self::nowhere(),
             Error::Unbound { .. } | Error::TakenName { .. } => {
                 Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")

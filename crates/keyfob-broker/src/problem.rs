@@ -9,6 +9,9 @@ use serde_json::json;
 
 use crate::failure::{Failure, sentence};
 
+/// What to do where only a person can.
+const LOG_IN: &str = "its owner logs in again, on its page";
+
 /// An answer that says what is wrong.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
@@ -94,7 +97,12 @@ impl Problem {
         let said = sentence(&error.to_string());
         let problem = match error {
             Error::NoAccount { .. } => return Self::nowhere(),
-            Error::NeedsLogin { .. } => Self::new(StatusCode::CONFLICT, "needs-login", said),
+            // By a name that the caller has not given it, no person and no program would find it.
+            Error::NeedsLogin { reason, .. } => {
+                let said = sentence(&format!("the account needs a new login: {reason}"));
+                return Self::new(StatusCode::CONFLICT, "needs-login", said).hint(LOG_IN);
+            }
+            Error::AnotherApp { .. } => return Self::new(StatusCode::CONFLICT, "needs-login", said).hint(LOG_IN),
             Error::Unbound { .. } | Error::TakenName { .. } => Self::forbidden("unbound", said),
             Error::Store(error) | Error::NotKept { error, .. } => {
                 tracing::error!(%error, "the vault cannot be used");

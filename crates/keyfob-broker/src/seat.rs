@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use keyfob::{Account, Error, Health};
 use tokio::sync::RwLock;
 
 use crate::browser::Visit;
@@ -28,6 +29,18 @@ pub(crate) struct Seat {
     pub(crate) shown: String,
     /// What it is called in the vault.
     pub(crate) name: String,
+}
+
+impl Seat {
+    /// Why a person has to log in before the account that the vault has here can be used; `None` where it can. The owner may have entered another app since,
+    /// which changes nothing in the vault.
+    pub(crate) fn wants_login(&self, account: &Account) -> Option<String> {
+        match &account.health {
+            Health::NeedsLogin { reason, .. } => Some(reason.clone()),
+            _ if account.client_id == self.desk.app.client_id => None,
+            _ => Some(Error::AnotherApp { account: self.shown.clone() }.to_string()),
+        }
+    }
 }
 
 impl Site {

@@ -245,3 +245,42 @@ async fn an_app_that_is_changed_elsewhere_is_the_one_that_is_used() {
     .await;
     assert!(owner.get("/providers/august").await.has("Connect August"), "what was never in the vault stays");
 }
+
+/// The tokens of before are good for the app of before alone. Whoever has them is told what to do, and by no name that they have not given.
+#[tokio::test]
+async fn an_account_of_the_app_of_before_wants_a_new_login() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    let sandbox = world.sandbox.app("netatmo");
+    let enter = async |owner: &mut support::Browser, client_id: &str| {
+        let token = owner.get("/providers/netatmo").await.form_token();
+        let fields = [("form_token", token.as_str()), ("client_id", client_id), ("client_secret", &sandbox.client_secret)];
+        assert_eq!(owner.post("/providers/netatmo/app", &fields).await.location(), "/providers/netatmo");
+    };
+    enter(&mut owner, &sandbox.client_id).await;
+    assert!(member.connect("netatmo").await.has("Living room"));
+    let in_vault = world.store.accounts().await.expect("accounts").remove(0).value.name;
+    let person = in_vault.trim_start_matches('~').split('/').next().expect("a person").to_owned();
+    enter(&mut owner, "another-client-id").await;
+    let known = |text: &str| assert!(!text.contains('~') && !text.contains(&person) && !text.contains("keyfob login"), "{text}");
+    let account = member.get("/accounts/netatmo").await;
+    for page in [&member.get("/").await, &account] {
+        assert!(page.status == 200 && page.has("wants a new login: ") && page.has("another app"), "{}", page.text);
+        assert!(!page.has("renews itself"), "{}", page.text);
+        known(&page.text);
+    }
+    assert!(account.has("Log in again"));
+    let page = member.get("/accounts/netatmo/do/stations").await;
+    assert!(page.status == 403 && page.has("Netatmo wants a new login") && page.has("another app"), "{} {}", page.status, page.text);
+    known(&page.text);
+    let listed = world.ask(&person, "GET", "/v1/accounts/netatmo", "").await.json();
+    assert!(listed["health"] == "needs-login" && listed["reason"].as_str().is_some_and(|why| why.contains("another app")), "{listed}");
+    let refused = world.ask(&person, "POST", "/v1/accounts/netatmo/refresh", "").await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "needs-login"), "{}", refused.text());
+    assert!(refused.text().contains("another app"), "{}", refused.text());
+    known(&refused.text());
+    // And with the app of before, all is as it was.
+    enter(&mut owner, &sandbox.client_id).await;
+    assert!(member.get("/accounts/netatmo").await.has("Living room"));
+}

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use keyfob_proto::{App, Misuse, Origin, Scrubber, Secret, Timestamp, TokenSet};
+use keyfob_proto::{App, Origin, Scrubber, Secret, Timestamp, TokenSet};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Uptime;
+use crate::error::Error;
 use crate::grant::Grant;
 use crate::history::Spending;
 use crate::store::StoreError;
@@ -75,12 +76,8 @@ impl Account {
 
     /// Tokens are good for the app that they were given to (RFC 6749 §6, RFC 5849 §3.1): with another one the provider refuses them, and may end them. An account
     /// of keys alone has nothing but its app, so that with another one it would be somebody else.
-    pub(crate) fn belongs_to(&self, app: &App) -> Result<(), Misuse> {
-        if app.client_id == self.client_id {
-            return Ok(());
-        }
-        let hint = format!("log in with this app: keyfob login {}", self.name);
-        Err(Misuse::new(format!("the app that {} was made with", self.name), "another app").with_hint(hint))
+    pub(crate) fn belongs_to(&self, app: &App) -> Result<(), Error> {
+        if app.client_id == self.client_id { Ok(()) } else { Err(Error::AnotherApp { account: self.name.clone() }) }
     }
 
     /// Whether it gets new tokens without a person: by a refresh token, or by its grant, made once more.

@@ -31,6 +31,11 @@ pub enum Error {
         /// Why, scrubbed.
         reason: String,
     },
+    /// The account was made with another app than the one it was to be used with: a person has to log in with this one.
+    AnotherApp {
+        /// The account.
+        account: String,
+    },
     /// The account's tokens may not be sent there.
     Unbound {
         /// The account.
@@ -118,6 +123,7 @@ impl Error {
             Self::Store(error) => error.again().into(),
             Self::NoAccount { name } => Self::NoAccount { name: name.clone() },
             Self::NeedsLogin { account, reason } => Self::NeedsLogin { account: account.clone(), reason: reason.clone() },
+            Self::AnotherApp { account } => Self::AnotherApp { account: account.clone() },
             Self::Unbound { account, origin, bound_to, moved } => {
                 Self::Unbound { account: account.clone(), origin: origin.clone(), bound_to: bound_to.clone(), moved: *moved }
             }
@@ -149,6 +155,7 @@ impl Error {
             Self::Store(error) => Some(error.hint().to_owned()),
             Self::NoAccount { name } => Some(format!("log in first: keyfob login {name}")),
             Self::NeedsLogin { account, .. } => Some(format!("log in again: keyfob login {account}")),
+            Self::AnotherApp { account } => Some(format!("log in with this app: keyfob login {account}")),
             Self::Unbound { account, moved: true, .. } => Some(format!(
                 "its provider is there by now, and an account goes where it was when somebody logged in: keyfob login {account}"
             )),
@@ -178,6 +185,8 @@ impl fmt::Display for Error {
             Self::Store(error) => error.fmt(f),
             Self::NoAccount { name } => write!(f, "there is no account \"{name}\""),
             Self::NeedsLogin { account, reason } => write!(f, "the account \"{account}\" needs a new login: {reason}"),
+            // Without its name: a web app's visitors know it by another one.
+            Self::AnotherApp { .. } => f.write_str("the account was made with another app than the one that is there now"),
             Self::Unbound { account, origin, bound_to, .. } => {
                 write!(f, "the tokens of \"{account}\" may not be sent to {origin}, only to {}", bound_to.join(", "))
             }

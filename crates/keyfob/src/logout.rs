@@ -134,8 +134,8 @@ async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account)
     };
     let Some(endpoint) = &flow.revoke else { return Revoked::NoEndpoint };
     // A server says 200 for a token that is not this app's, too, and leaves it alive (RFC 7009 §2.2).
-    if let Err(misuse) = account.belongs_to(app) {
-        return Revoked::Failed(misuse.into());
+    if let Err(another) = account.belongs_to(app) {
+        return Revoked::Failed(another);
     }
     // The tokens go to the origins of the login and nowhere else; also not to a revocation endpoint that was added later.
     if !account.is_bound_to(&endpoint.origin()) {

@@ -263,7 +263,7 @@ async fn refresh(keyfob: &Keyfob, settings: Settings, app: App, leased: &Version
     match renewed(keyfob, settings, app, leased).await {
         Ok(true) => Outcome::Refreshed,
         Ok(false) => Outcome::RefreshedElsewhere,
-        Err(error @ Error::NeedsLogin { .. }) => Outcome::NeedsLogin(error),
+        Err(error @ (Error::NeedsLogin { .. } | Error::AnotherApp { .. })) => Outcome::NeedsLogin(error),
         Err(error) => Outcome::Failed(error),
     }
 }

@@ -2,7 +2,7 @@
 
 use keyfob::history::{Entry, Event};
 use keyfob::proto::TokenSet;
-use keyfob::{Account, Health, Revoked};
+use keyfob::{Account, Revoked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -53,18 +53,16 @@ enum How {
 }
 
 impl Shown {
-    fn of(name: &str, account: &Account, title: Option<String>) -> Self {
-        let (health, reason) = match &account.health {
-            Health::NeedsLogin { reason, .. } => (How::NeedsLogin, Some(sentence(reason))),
-            _ => (How::Ok, None),
-        };
+    fn of(seat: &Seat, account: &Account, title: Option<String>) -> Self {
+        let reason = seat.wants_login(account).map(|reason| sentence(&reason));
+        let health = if reason.is_some() { How::NeedsLogin } else { How::Ok };
         let granted_scopes = match &account.tokens {
             TokenSet::OAuth2(tokens) => tokens.scopes.clone(),
             _ => Vec::new(),
         };
         Self {
             id: account.id.to_string(),
-            name: name.to_owned(),
+            name: seat.shown.clone(),
             title,
             provider: account.provider.clone(),
             health,
@@ -81,13 +79,13 @@ impl Shown {
 pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
     let window = call.window()?;
     let mine = call.site.accounts_of(call.people()?, call.person()).await?;
-    Ok(window.of(mine, |mine| mine.seat.shown.clone(), |mine| Shown::of(&mine.seat.shown, &mine.account, mine.title)))
+    Ok(window.of(mine, |mine| mine.seat.shown.clone(), |mine| Shown::of(&mine.seat, &mine.account, mine.title)))
 }
 
 pub(super) async fn show(call: Call) -> Result<Shown, Problem> {
     let (seat, account) = found(&call).await?;
     let title = call.people()?.title(&account, call.now()).await?;
-    Ok(Shown::of(&seat.shown, &account, title))
+    Ok(Shown::of(&seat, &account, title))
 }
 
 /// What an account is called.
@@ -107,7 +105,7 @@ pub(super) async fn rename(call: Call, new: Renaming) -> Result<Shown, Problem> 
     }
     call.tell(What::Renamed { account: seat.shown.clone(), title: title.clone() }).await?;
     call.people()?.entitle(call.person(), &account, title.clone()).await?;
-    Ok(Shown::of(&seat.shown, &account, title))
+    Ok(Shown::of(&seat, &account, title))
 }
 
 /// What became of a logout.
@@ -163,7 +161,7 @@ pub(super) async fn refresh(call: Call) -> Result<Shown, Problem> {
     call.tell(What::Refreshed { account: seat.shown.clone() }).await?;
     let account = session.refresh().await.map_err(|error| Problem::from_error(&error))?;
     let title = call.people()?.title(&account, call.now()).await?;
-    Ok(Shown::of(&seat.shown, &account, title))
+    Ok(Shown::of(&seat, &account, title))
 }
 
 /// What became of the tokens of an account.

@@ -19,8 +19,8 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use keyfob::Account;
 use keyfob::proto::{Endpoint, Origin, Secret, Timestamp, encode};
+use keyfob::{Account, Health};
 use keyfob_providers::{Provider, Status};
 
 use self::assets::Asset;
@@ -212,7 +212,9 @@ impl Card {
 
     /// The same, with what the vault knows of the account.
     pub(crate) fn with(self, account: Option<&Account>, now: Timestamp) -> Self {
-        let life = account.filter(|_| self.is_here()).map(|account| Life::of(account, now));
+        // A token that is good, and for another app, is no good.
+        let is_of_use = |account: &&Account| self.state == Standing::Here || self.is_stale() && account.health != Health::Ok;
+        let life = account.filter(is_of_use).map(|account| Life::of(account, now));
         Self { life, ..self }
     }
 

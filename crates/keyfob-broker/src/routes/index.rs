@@ -44,7 +44,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
         None => (Vec::new(), HashMap::new()),
     };
     for Mine { seat, account, title } in mine {
-        let card = Card::new(&seat, standing(account.health.clone())).called(title);
+        let card = Card::new(&seat, standing(&seat, &account)).called(title);
         cards.push(card.with(Some(&account), site.keyfob.now()).used(used.get(&account.id).copied()));
         connected.insert(seat.desk.account.clone());
     }

@@ -29,7 +29,7 @@ pub(crate) mod waiting;
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use keyfob::Health;
+use keyfob::Account;
 use keyfob::proto::encode;
 
 use crate::audit::{What, Who};
@@ -126,17 +126,14 @@ fn is_token(text: &str) -> bool {
 async fn state(site: &Site, seat: &Seat, holder: &Holder, visit: &Visit) -> Result<Standing, Failure> {
     let record = site.keyfob.store().account(&seat.name).await;
     let record = record.map_err(|error| Failure::from_error(&error.into(), seat))?;
-    Ok(match record.map(|record| record.value.health) {
+    Ok(match record.map(|record| record.value) {
         None => Standing::Absent,
         Some(_) if !holder.is(visit) => Standing::Elsewhere,
-        Some(health) => standing(health),
+        Some(account) => standing(seat, &account),
     })
 }
 
 /// What the state of an account of one's own is.
-fn standing(health: Health) -> Standing {
-    match health {
-        Health::NeedsLogin { reason, .. } => Standing::Stale(reason),
-        _ => Standing::Here,
-    }
+fn standing(seat: &Seat, account: &Account) -> Standing {
+    seat.wants_login(account).map_or(Standing::Here, Standing::Stale)
 }

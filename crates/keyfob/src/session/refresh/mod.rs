@@ -112,7 +112,7 @@ impl Shared {
         let wait = left.map_or(Wait::ToTheEnd, |left| Wait::AMoment(MOMENT.min(left / 2)));
         match self.refresh(&known, Why::EndsSoon, wait).await {
             // Ahead of the end there is no haste: a token that is still good is better than an error.
-            Err(error) if is_good && !matches!(error, Error::NeedsLogin { .. } | Error::NoAccount { .. }) => {
+            Err(error) if is_good && !matches!(error, Error::NeedsLogin { .. } | Error::AnotherApp { .. } | Error::NoAccount { .. }) => {
                 tracing::warn!(account = known.account().name, %error, "not refreshed ahead; the old token is still good");
                 Ok(known)
             }
