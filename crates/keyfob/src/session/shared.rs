@@ -100,10 +100,7 @@ impl Shared {
     /// learnt since may be newer than what was read. What was known already is not asked to be older: a vault that was put back in place counts again from
     /// where it was.
     pub(super) fn learn(&self, record: Versioned<Account>, before: &Arc<Known>) -> Result<Arc<Known>, Error> {
-        if record.value.provider != self.settings.provider {
-            return Err(Error::TakenName { name: record.value.name, provider: record.value.provider });
-        }
-        record.value.belongs_to(&self.app)?;
+        self.check_is_of(&record.value)?;
         if self.unwritten.any() {
             return Ok(self.known());
         }
@@ -112,6 +109,14 @@ impl Shared {
             return Ok(known.clone());
         }
         Ok(self.replace(&mut known, record))
+    }
+
+    /// A name may have become another provider's account meanwhile, or been logged in with another app.
+    pub(super) fn check_is_of(&self, account: &Account) -> Result<(), Error> {
+        if account.provider != self.settings.provider {
+            return Err(Error::TakenName { name: account.name.clone(), provider: account.provider.clone() });
+        }
+        account.belongs_to(&self.app)
     }
 
     /// Learns a record that was read a while ago, unless a newer one is known.

@@ -193,6 +193,7 @@ impl Shared {
     fn learn_saved(&self, saved: Saved, new: &NewTokens) -> Outcome {
         match saved {
             Saved::Written(record) | Saved::Superseded(record) => {
+                self.check_is_of(&record.value)?;
                 let known = self.learn_written(record);
                 known.usable().map(|()| known)
             }
