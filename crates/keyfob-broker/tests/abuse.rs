@@ -125,6 +125,38 @@ async fn l16_heads_and_bodies_have_an_end() {
     assert_eq!(statuses(&raw(&world, request.as_bytes()).await), ["413"]);
 }
 
+/// L6 holds for what is refused, too: a page that gets somebody's browser to send too much is answered as everybody.
+#[tokio::test]
+async fn l6_l16_what_is_too_large_is_refused_with_all_headers() {
+    let world = World::new(&["august"]).await;
+    let host = format!("Host: {}\r\nConnection: close\r\n", world.address);
+    let many: String = (0..63).map(|number| format!("X-{number}: a\r\n")).collect();
+    let long = "a".repeat(33 * 1024);
+    for path in ["/", "/healthz", "/nowhere", "/api/august/x", "/token/august", "/v1/keys"] {
+        let sound = raw(&world, format!("GET {path} HTTP/1.1\r\n{host}\r\n").as_bytes()).await;
+        assert_ne!(statuses(&sound), ["431"], "{path}: {sound}");
+        for request in [
+            format!("GET {path} HTTP/1.1\r\n{host}{many}\r\n"),
+            format!("GET {path} HTTP/1.1\r\n{host}X: {long}\r\n\r\n"),
+            format!("GET {path}?{long} HTTP/1.1\r\n{host}\r\n"),
+        ] {
+            let answer = raw(&world, request.as_bytes()).await;
+            assert_eq!(statuses(&answer), ["431"], "{path}: {answer}");
+            for header in [
+                "content-security-policy: default-src 'none'",
+                "cache-control: no-store",
+                "referrer-policy: no-referrer",
+                "x-content-type-options: nosniff",
+                "x-frame-options: DENY",
+            ] {
+                assert!(answer.contains(header), "{path}: no {header}: {answer}");
+            }
+            let is_page = answer.contains("content-type: text/html");
+            assert_eq!(is_page, !["/api", "/token", "/v1"].iter().any(|programs| path.starts_with(programs)), "{path}: {answer}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn l15_five_hundred_slow_connections_do_not_stop_service() {
     let limits = |limits: &mut Limits| limits.head_time = Duration::from_secs(300);

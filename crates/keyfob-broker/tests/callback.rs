@@ -141,7 +141,7 @@ async fn a28_malformed_answers_are_refused() {
         let page = browser.get(&format!("/callback/august?{query}")).await;
         refused(&world, &page).await;
     }
-    // A head that is longer than ours is cut off before it is a request.
+    // A head that is longer than ours is none of a request's.
     let huge = browser.get(&format!("/callback/august?state={}", "a".repeat(60 * 1024))).await;
     assert_eq!(huge.status, 431, "{}", huge.text);
     goes_on(&mut browser, &world, &back).await;

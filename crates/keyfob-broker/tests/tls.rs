@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use keyfob::transport::Transport;
 use keyfob::{Body, HyperTransport};
 use keyfob_broker::api::token;
-use keyfob_broker::{Server, Site, Tls, Who};
+use keyfob_broker::{Limits, Rate, Server, Site, Tls, Who};
 use keyfob_sandbox::Sandbox;
 use support::gate::{ACCESS, Bare, Vault, ok};
 use support::{World, service};
@@ -28,11 +28,15 @@ fn certificate(folder: &Path) -> String {
 
 /// A web app with TLS at a port of its own (the world's port has it, too), and that port.
 async fn world(tls: &Arc<Tls>) -> (World, u16) {
+    world_with(tls, Limits::default()).await
+}
+
+async fn world_with(tls: &Arc<Tls>, limits: Limits) -> (World, u16) {
     let sandbox = Sandbox::start().await.expect("a sandbox");
     let services = vec![service(&sandbox, "august", None)];
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let set_up = |server: Server| server.tls(tls.clone()).listener(listener).expect("a socket");
+    let set_up = |server: Server| server.tls(tls.clone()).limits(limits).listener(listener).expect("a socket");
     (World::served(sandbox, services, Some(format!("https://localhost:{port}")), set_up).await, port)
 }
 
@@ -125,6 +129,106 @@ async fn l1_programs_are_answered_by_http2_under_our_own_name() {
             assert_eq!(ask(authority, host).await.0, 421, "{path} {authority} {host:?}");
         }
     }
+}
+
+/// What came of a request over HTTP/2: status, headers and text. `None`: its stream was reset.
+type Came = Option<(u16, HeaderMap, String)>;
+
+/// A web app that speaks HTTP/2, and a connection to it.
+struct Second {
+    _world: World,
+    name: String,
+    connection: hyper::client::conn::http2::SendRequest<axum::body::Body>,
+}
+
+impl Second {
+    async fn start(limits: Limits) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let trusted = certificate(folder.path());
+        let tls = Arc::new(Tls::load(&folder.path().join("cert.pem"), &folder.path().join("key.pem")).expect("a pair"));
+        let (world, port) = world_with(&tls, limits).await;
+        Self { _world: world, name: format!("localhost:{port}"), connection: http2(&trusted, port).await }
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Came {
+        let request = http::Request::builder().method(method).uri(format!("https://{}{path}", self.name));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.connection.ready().await.expect("the connection goes on");
+        let answer = self.connection.send_request(request.body(body.into()).expect("a request")).await.ok()?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = axum::body::to_bytes(axum::body::Body::new(answer.into_body()), 1 << 20).await.ok()?;
+        Some((status, headers, String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    /// A guest's cookie, and the token of their forms.
+    async fn form(&mut self) -> (String, String) {
+        let (_, headers, page) = self.ask("GET", "/", &[], vec![]).await.expect("a page");
+        let cookie = headers["set-cookie"].to_str().expect("text").split(';').next().expect("a pair").to_owned();
+        (cookie, page.split("name=\"form_token\" value=\"").nth(1).expect("a form")[..64].to_owned())
+    }
+}
+
+/// Where frames say how long a body is, nothing else may say otherwise (RFC 9113 §8.1.1): a proxy that hands it on by HTTP/1.1 would go by that.
+#[tokio::test]
+async fn l11_http2_bodies_are_as_long_as_they_say() {
+    let mut second = Second::start(Limits::default()).await;
+    let (cookie, token) = second.form().await;
+    let body = format!("form_token={token}");
+    let mut post = async |length: usize| {
+        let length = length.to_string();
+        let form =
+            [("cookie", cookie.as_str()), ("content-type", "application/x-www-form-urlencoded"), ("content-length", length.as_str())];
+        second.ask("POST", "/connect/august", &form, body.clone().into_bytes()).await.map(|(status, ..)| status)
+    };
+    assert_eq!(post(body.len()).await, Some(303));
+    for length in [0, body.len() - 1, body.len() + 1, 4000] {
+        let came = post(length).await;
+        assert!(came.is_none_or(|status| status >= 400), "{length}: {came:?}");
+    }
+    assert_eq!(post(body.len()).await, Some(303), "and others are served");
+}
+
+#[tokio::test]
+async fn l15_http2_is_counted_by_where_it_comes_from() {
+    let mut limits = Limits::default();
+    limits.callback = Rate::a_minute(3);
+    let mut second = Second::start(limits).await;
+    for _ in 0..3 {
+        assert_eq!(second.ask("GET", "/callback/august?code=x&state=y", &[], vec![]).await.expect("an answer").0, 403);
+    }
+    let (status, headers, _) = second.ask("GET", "/callback/august?code=x&state=y", &[], vec![]).await.expect("an answer");
+    assert!(status == 429 && headers.contains_key("retry-after"), "{status}");
+    assert_eq!(second.ask("GET", "/", &[], vec![]).await.expect("an answer").0, 200);
+}
+
+#[tokio::test]
+async fn l6_l16_http2_heads_and_bodies_have_an_end() {
+    let mut second = Second::start(Limits::default()).await;
+    let long = "a".repeat(33 * 1024);
+    let many: Vec<(String, &str)> = (0..65).map(|number| (format!("x-{number}"), "a")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    for headers in [vec![("x-long", long.as_str())], many] {
+        let (status, headers, text) = second.ask("GET", "/", &headers, vec![]).await.expect("an answer");
+        assert_eq!(status, 431, "{text}");
+        for header in
+            ["content-security-policy", "strict-transport-security", "x-content-type-options", "x-frame-options", "referrer-policy"]
+        {
+            assert!(headers.contains_key(header), "no {header}");
+        }
+    }
+    // Beyond twice as much it is not read; the connection may end with it.
+    let mut other = Second::start(Limits::default()).await;
+    let huge = "a".repeat(15 * 1024);
+    let huge: Vec<(String, &str)> = (0..20).map(|number| (format!("x-{number}"), huge.as_str())).collect();
+    let huge: Vec<(&str, &str)> = huge.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    assert!(other.ask("GET", "/", &huge, vec![]).await.is_none_or(|(status, ..)| status == 431));
+
+    let (cookie, token) = second.form().await;
+    let form = [("cookie", cookie.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let body = format!("form_token={token}&x={}", "a".repeat(100_000)).into_bytes();
+    assert_eq!(second.ask("POST", "/connect/august", &form, body).await.expect("an answer").0, 413);
+    let body = format!("form_token={token}&x=a").into_bytes();
+    assert_eq!(second.ask("POST", "/connect/august", &form, body).await.expect("an answer").0, 303);
 }
 
 /// A connection that speaks HTTP/2, and says what it is told to.

@@ -13,6 +13,7 @@ mod headers;
 mod host;
 mod log;
 mod rate;
+mod size;
 mod unbroken;
 mod visitor;
 
@@ -34,6 +35,7 @@ pub(crate) use framing::Strict;
 pub(crate) use host::by_address;
 pub(crate) use log::{Answered, RequestId};
 pub(crate) use rate::Rates;
+pub(crate) use size::{LARGEST_HEAD, MOST_HEADERS};
 pub(crate) use unbroken::{Alive, caught, unbroken, unbroken_page};
 pub(crate) use visitor::visitor;
 
@@ -77,7 +79,8 @@ impl Front {
         let look = Look::of(request.headers(), request.uri(), site.people.is_none(), site.pretended);
         // Pinned where it is made: a guard that took the rest of the way by value would hold it twice, and the next one four times.
         let answer = pin!(async {
-            if let Some(refusal) = host::refuses(site, request).or_else(|| rate::refuses(operations, route, request)) {
+            let refused = size::refuses(request).or_else(|| host::refuses(site, request));
+            if let Some(refusal) = refused.or_else(|| rate::refuses(operations, route, request)) {
                 return refusal;
             }
             // A page would be no answer to a program that has mistyped its path.

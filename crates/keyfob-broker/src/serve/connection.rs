@@ -26,11 +26,9 @@ use crate::serve::slots::{Slot, UnderWay, Work};
 use crate::serve::stream::{Stall, Stream};
 use crate::serve::tls::Tls;
 
-/// The longest request head: a callback with a long code, and cookies.
-const LARGEST_HEAD: usize = 32 * 1024;
-
-/// Headers in it.
-const MOST_HEADERS: usize = 64;
+/// More than our measure: what is over that gets an answer of ours, and what is over this gets hyper's, which has no header but its length.
+const LARGEST_HEAD: usize = 2 * guard::LARGEST_HEAD;
+const MOST_HEADERS: usize = 2 * guard::MOST_HEADERS;
 
 /// Requests at once on one connection (HTTP/2).
 const MOST_STREAMS: u32 = 64;
