@@ -245,8 +245,11 @@ fn the_same_pages_serve_the_other_providers() {
     browser.attribute("svg .line, svg path.line", "class");
 }
 
+/// A provider, something that its first page shows, and the variables of an env-file with what they hold.
+type Seed = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// The providers that people had a program for before, with the variables that those read.
-const SEEDS: [(&str, &str, &[(&str, &str)]); 4] = [
+const SEEDS: [Seed; 4] = [
     (
         "august",
         "Front Door",

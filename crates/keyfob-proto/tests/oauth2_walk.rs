@@ -243,7 +243,7 @@ fn where_tokens_are_imported_nobody_is_sent_anywhere() {
     let (request, chance) = (AuthorizeRequest { redirect_uri: CALLBACK.into(), ..Default::default() }, Chance::new(1));
     let by_reference = client.authorize_by_reference(&request, "https://app.example/r", oauth2::Signing::Unsigned, NOW, &chance).err();
     for error in [client.authorize(&request, NOW, &chance).err(), client.push(&request, NOW, &chance).err(), by_reference] {
-        let error = error.map(Error::from).expect("refused");
+        let error = error.expect("refused");
         assert!(matches!(&error, Error::Misuse(misuse) if misuse.hint.as_deref() == Some("import them")), "{error}");
     }
     let refresh = client.refresh(&oauth2_tokens()).expect("a refresh");
