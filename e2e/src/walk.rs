@@ -14,7 +14,10 @@ use keyfob::proto::{
 };
 use keyfob::store::Expected;
 use keyfob::transport::{Body, HyperTransport, Sending, Transport};
-use keyfob::{Account, AccountId, Call, DeviceLogin, Error, Grant, Health, Keyfob, Login, MemoryStore, Redirect, Revoked, Session};
+use keyfob::{
+    Account, AccountId, Call, Clock as _, DeviceLogin, Error, Grant, Health, Keyfob, Login, MemoryStore, Redirect, Revoked, Session,
+    SystemClock,
+};
 use keyfob_interop::http as wire;
 use keyfob_providers::{Action, Provider};
 use keyfob_sandbox::{Habits, Imitation, Say};
@@ -470,7 +473,8 @@ impl Walk<'_> {
             self.plain(&session, "/").send().await?.read().await?;
             return Ok(());
         };
-        let request = session.look(|account| action.request(&BTreeMap::new(), &account.kept)).map_err(ProtoError::from)?;
+        let said = action.at(&BTreeMap::new(), SystemClock.now());
+        let request = session.look(|account| action.request(&said, &account.kept)).map_err(ProtoError::from)?;
         let mut call = session.call(request.method, request.target);
         for (name, value) in request.headers {
             call = call.header(name, value);
