@@ -101,7 +101,7 @@ impl Approved {
         }
     }
 
-    /// Keeps the account, as [`Login::finish`] does.
+    /// Keeps the account, as [`Login::finish`](crate::Login::finish) does.
     ///
     /// # Errors
     ///
