@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keyfob::proto::{Answer, App, Origin, Secret, Settings};
-use keyfob::{HyperTransport, Keyfob, LoggedIn, Login, MemoryStore, Redirect, Session};
+use keyfob::{Clock as _, HyperTransport, Keyfob, LoggedIn, Login, MemoryStore, Redirect, Session, SystemClock};
 use keyfob_providers::{Catalogue, Provider, Table};
 use keyfob_sandbox::{Consent, Sandbox};
 
@@ -102,6 +102,7 @@ impl Library {
         let session = self.session(name).await;
         let mut arguments: BTreeMap<String, String> =
             arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        arguments = action.at(&arguments, SystemClock.now());
         let mut whole: Option<Table> = None;
         loop {
             let request = session.look(|account| action.request(&arguments, &account.kept)).map_err(keyfob::proto::Error::from)?;

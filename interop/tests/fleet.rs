@@ -153,7 +153,8 @@ impl<'a> Scene<'a> {
         self.assert_one_each(&fleet.all(&format!("call {tasks}")), members * tasks);
         assert_eq!(self.peer.counts(), Counts { requests: 1, refreshed: 1, refused: 0 }, "the provider says expired");
 
-        // Another fleet: nobody in it has refreshed just now.
+        // Somebody else's tokens, in another fleet: what has just been refreshed is not refreshed again for a minute, whatever the clock says (D8).
+        self.runtime.block_on(self.base.log_in(&format!("{PROVIDER}/0")));
         let mut fleet = self.fleet(members);
         fleet.all("clock 10000");
         self.assert_one_each(&fleet.all(&format!("token {tasks}")), members * tasks);

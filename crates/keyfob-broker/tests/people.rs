@@ -134,6 +134,7 @@ async fn strangers_get_to_the_sign_in_and_nowhere_else() {
         "/first-run",
         "/invite",
         "/link",
+        "/link/waiting/{login}",
         "/v1/openapi.json",
         "/assets/{file}",
         "/healthz",

@@ -246,7 +246,10 @@ async fn walk_pages(house: &House, names: &[&str]) -> Vec<String> {
 /// By the browser where there is one to be sent to; else as the provider has it: by keys alone, or by a code, which the imitation approves.
 async fn log_in_somehow(house: &House, name: &str) -> Ended {
     let mut login = house.start(&["login", name, "--no-browser", "--paste"]);
-    let Some(url) = login.url_if_any().await else { return login.end().await };
+    let Some(url) = login.url_if_any().await else {
+        let ended = login.end().await;
+        return if ended.stderr.contains("sends nobody back") { house.run(&["login", name]).await } else { ended };
+    };
     let page = visit(&url).await;
     if let Some(back) = page.location {
         login.say(&format!("{back}\n")).await;

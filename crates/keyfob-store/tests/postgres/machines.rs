@@ -1,6 +1,7 @@
 //! Two machines on one PostgreSQL: network namespaces, each with a cable to the server.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -19,12 +20,14 @@ const WORKER: &str = "machines::somebody_on_another_machine";
 /// When all accounts of these tests are due.
 const NOW: Timestamp = Timestamp::from_unix(BEGAN + 100_000);
 
-/// Leases what is due until there is nothing left, and says what it got; then takes a right, and keeps it until it is killed.
+/// Says that it is ready, and waits for a line. Leases what is due until there is nothing left, and says what it got; then takes a right, and keeps it until it is killed.
 #[tokio::test]
 #[ignore = "run by the other test, on another machine"]
 async fn somebody_on_another_machine() {
     let (Ok(url), Ok(id)) = (std::env::var(URL), std::env::var(ID)) else { return };
     let vault = open(&url).await;
+    println!("ready");
+    drop(std::io::stdin().read_line(&mut String::new()));
     loop {
         let due = vault.lease_due(NOW, NOW.plus(600), 7).await.expect("leases");
         if due.is_empty() {
@@ -61,12 +64,23 @@ async fn d6_two_machines_share_what_is_due_and_one_that_is_cut_off_frees_its_rig
             worker.env(ID, right.as_str()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("it runs")
         })
         .collect();
-    let told: Vec<Vec<String>> = workers
+    let mut outputs: Vec<_> = workers
         .iter_mut()
         .map(|worker| {
-            let lines = std::io::BufRead::lines(std::io::BufReader::new(worker.stdout.take().expect("a pipe")));
+            let mut lines = std::io::BufRead::lines(std::io::BufReader::new(worker.stdout.take().expect("a pipe"))).map_while(Result::ok);
+            assert!(lines.by_ref().any(|line| line.ends_with("ready")), "it ended");
+            lines
+        })
+        .collect();
+    // Both at once: one that comes a moment later might find nothing left.
+    for worker in &mut workers {
+        worker.stdin.as_mut().expect("a pipe").write_all(b"now\n").expect("it reads");
+    }
+    let told: Vec<Vec<String>> = outputs
+        .iter_mut()
+        .map(|lines| {
             let mut told = Vec::new();
-            for line in lines.map_while(Result::ok) {
+            for line in lines {
                 let last = line.starts_with("end ");
                 told.push(line);
                 if last {

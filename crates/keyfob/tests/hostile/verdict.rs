@@ -226,6 +226,8 @@ pub fn asked_otherwise(endpoint: Endpoint, case: &Case, outcome: &Result<(), Err
         Api | UserInfo if matches!(case.name, "cl_two" | "not_http" | "header_256k" | "headers_10k" | "header_nul" | "reset") => 2..=2,
         _ => 1..=1,
     };
+    // A busy machine may spend a short deadline before the second request, or even the first, has left.
+    let expected = if case.verdict == Verdict::InTime { 0..=*expected.end() } else { expected };
     (!expected.contains(&times)).then(|| format!("{}: asked {times} times, where {expected:?} were due", case.name))
 }
 
