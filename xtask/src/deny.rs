@@ -10,9 +10,9 @@ use toml::{Table, Value};
 /// What is against the lists.
 pub(crate) fn wrong() -> Result<Vec<String>, String> {
     let rules = Rules::read(&read("deny.toml")?)?;
-    // Not `cargo metadata`: it lists crates that no feature in use asks for.
+    // Not `cargo metadata`: it lists crates that no feature in use asks for. Not offline: on a fresh machine, what only an optional feature needs is not there.
     let mut command = crate::cargo();
-    command.args(["tree", "--workspace", "--all-features", "--offline", "--edges", "normal,build,dev"]);
+    command.args(["tree", "--workspace", "--all-features", "--locked", "--edges", "normal,build,dev"]);
     let output = command.args(["--prefix", "none", "--format", "{p}|{l}"]).output();
     let output = output.map_err(|problem| format!("cannot run cargo tree: {problem}"))?;
     if !output.status.success() {

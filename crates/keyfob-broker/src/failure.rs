@@ -211,7 +211,11 @@ impl Failure {
             }
             Error::NoAccount { .. } => return Self::nowhere(),
             Error::Unbound { .. } | Error::TakenName { .. } => {
-                Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")
+                Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.about(&seat.shown).to_string())).hint("log in again")
+            }
+            Error::Held { .. } | Error::Unsaved { .. } | Error::Stopped { .. } | Error::AskedToWait { .. } => {
+                Self::plain(StatusCode::SERVICE_UNAVAILABLE, "Not just now", sentence(&error.about(&seat.shown).to_string()))
+                    .hint("try again in a while")
             }
             Error::Store(StoreError::Crowded) => Self::crowded(),
             Error::Store(_) | Error::NotKept { .. } => Self::vault(),

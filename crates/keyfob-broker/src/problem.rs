@@ -92,7 +92,12 @@ impl Problem {
         Self { hint: Some(hint.into().into_boxed_str()), ..self }
     }
 
-    /// From an error of a session.
+    /// From an error of a session, about the account that the caller calls this. They would find nothing by the vault's name for it.
+    pub(crate) fn of_account(error: &Error, shown: &str) -> Self {
+        Self::from_error(&error.about(shown))
+    }
+
+    /// From an error that is about no account.
     pub(crate) fn from_error(error: &Error) -> Self {
         let said = sentence(&error.to_string());
         let problem = match error {
@@ -103,7 +108,7 @@ impl Problem {
                 return Self::new(StatusCode::CONFLICT, "needs-login", said).hint(LOG_IN);
             }
             Error::AnotherApp { .. } => return Self::new(StatusCode::CONFLICT, "needs-login", said).hint(LOG_IN),
-            Error::Unbound { .. } | Error::TakenName { .. } => Self::forbidden("unbound", said),
+            Error::Unbound { .. } | Error::TakenName { .. } => return Self::forbidden("unbound", said).hint(LOG_IN),
             Error::Store(error) | Error::NotKept { error, .. } => {
                 tracing::error!(%error, "the vault cannot be used");
                 return Self::unavailable("vault", "The vault cannot be used.");

@@ -4,9 +4,9 @@
 mod support;
 
 use keyfob_broker::{Limits, Rate};
-use keyfob_sandbox::Consent;
+use keyfob_sandbox::{Consent, Sandbox};
 use serde_json::json;
-use support::{Browser, Page, World, unescape};
+use support::{Browser, Page, Setup, World, service, unescape};
 
 /// The broker's clock and the providers', by as much.
 fn pass(world: &World, seconds: i64) {
@@ -61,7 +61,7 @@ async fn decide(world: &World, page: &Page, answer: &str) {
         question.text[at..].split("value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a value").to_owned()
     };
     let ticket = field("ticket");
-    let scopes = ["profile", "echo"].map(|scope| ("scope", scope));
+    let scopes = ["openid", "profile", "echo"].map(|scope| ("scope", scope));
     let fields: Vec<(&str, &str)> = [("ticket", ticket.as_str()), ("decision", answer)].into_iter().chain(scopes).collect();
     let done = phone.post("/device", &fields).await;
     assert_eq!(done.status, 200, "{}", done.text);
@@ -119,6 +119,33 @@ async fn the_script_hears_that_it_is_over_and_the_page_says_what_came_of_it() {
     let told = owner.get("/").await;
     assert!(told.has("Acme was not connected: you said no there"), "{}", told.text);
     assert!(world.account("acme").await.is_none());
+}
+
+/// What was approved, and comes to nothing here: the script reloads the page, which says why.
+#[tokio::test]
+async fn why_nothing_came_of_what_was_approved_is_said_whenever_it_is_looked_at() {
+    let sandbox = Sandbox::builder().consent(Consent::Ask).start().await.expect("a sandbox");
+    let mut acme = service(&sandbox, "acme", None);
+    acme.scopes = ["openid", "profile", "echo"].map(str::to_owned).to_vec();
+    let world = World::set_up(sandbox, vec![acme], Setup { known: true, ..Setup::default() }).await;
+    let mut owner = world.owner().await;
+    let mut member = world.member(&mut owner, "Robin").await;
+    for (browser, is_first) in [(&mut owner, true), (&mut member, false)] {
+        let page = begin(browser).await;
+        let path = page.url.trim_start_matches(&world.origin).to_owned();
+        decide(&world, &page, "approve").await;
+        pass(&world, 6);
+        if is_first {
+            assert_eq!(again(browser, &path).await, json!(null));
+            continue;
+        }
+        let url = browser.absolute(&path);
+        assert_eq!(browser.send("GET", &url, &[("accept", "application/json")], None).await.status, 409);
+        for _ in 0..2 {
+            let told = browser.get(&path).await;
+            assert!(told.status == 409 && told.has("is connected by somebody else here"), "{}", told.text);
+        }
+    }
 }
 
 /// RFC 8628 §3.5: however many pages are open, on however many machines, one asks.

@@ -139,6 +139,31 @@ impl Error {
         }
     }
 
+    /// The same about the account by another name: as somebody knows it who has heard of no other one.
+    ///
+    /// ```
+    /// let error = keyfob::Error::NoAccount { name: "~5f3a/acme".to_owned() };
+    /// assert_eq!(error.about("acme").to_string(), keyfob::Error::NoAccount { name: "acme".to_owned() }.to_string());
+    /// ```
+    #[must_use]
+    pub fn about(&self, account: &str) -> Self {
+        let mut error = self.again();
+        match &mut error {
+            Self::NoAccount { name }
+            | Self::NeedsLogin { account: name, .. }
+            | Self::AnotherApp { account: name }
+            | Self::Unbound { account: name, .. }
+            | Self::TakenName { name, .. }
+            | Self::Held { account: name, .. }
+            | Self::Unsaved { account: name, .. }
+            | Self::NotKept { account: name, .. }
+            | Self::Stopped { account: name }
+            | Self::AskedToWait { account: name, .. } => account.clone_into(name),
+            Self::Protocol(_) | Self::Store(_) | Self::Api(_) => {}
+        }
+        error
+    }
+
     /// How long the provider asks to be left alone, where it says. What it says, which may be years.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

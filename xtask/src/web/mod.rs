@@ -14,7 +14,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// Native crates below the core with its default features.
 pub(crate) fn native() -> Result<Vec<String>, String> {
     let mut command = crate::cargo();
-    let output = command.args(["tree", "-p", CORE, "--offline", "--edges", "normal,build", "--prefix", "none"]).output();
+    let output = command.args(["tree", "-p", CORE, "--locked", "--edges", "normal,build", "--prefix", "none"]).output();
     let output = output.map_err(|problem| format!("cannot run cargo tree: {problem}"))?;
     if !output.status.success() {
         return Err(format!("cargo tree failed: {}", String::from_utf8_lossy(&output.stderr)));

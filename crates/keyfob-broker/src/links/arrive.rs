@@ -71,6 +71,14 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
     Ok(Some(onward(&link, "connected").unwrap_or_else(|| link::connected(&seat))))
 }
 
+/// Why nothing can come of a login by the link of this number any more.
+pub(crate) async fn hindrance(site: &Site, number: &str, seat: &Seat) -> Result<Option<Failure>, Failure> {
+    let link = by_number(&*site.people()?.shelf, number, site.keyfob.now()).await?;
+    let Some(link) = link.filter(|link| link.record.state == State::Open) else { return Ok(Some(Failure::spent_link())) };
+    let is_taken = !link.record.reconnects && site.keyfob.store().account(&seat.name).await?.is_some();
+    Ok(is_taken.then(Failure::name_taken))
+}
+
 /// Connects by the link of this number, if it still is there to be used: what was approved meanwhile is nobody's otherwise.
 pub(crate) async fn connect(site: &Site, number: &str, seat: &Seat, coming: Coming) -> Result<(), Failure> {
     let shelf = &*site.people()?.shelf;

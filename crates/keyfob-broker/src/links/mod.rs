@@ -19,7 +19,7 @@ use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use arrive::{connect, connecting, outcome, receive};
+pub(crate) use arrive::{connect, connecting, hindrance, outcome, receive};
 pub(crate) use return_url::{KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, remove as remove_return_url};
 
 use crate::keys::is_number;

@@ -67,7 +67,7 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     if !used.caller.may_see_token() {
         return Err(Problem::forbidden("not-allowed", "This key may not see the token.").hint("make the call with /api/, which needs none"));
     }
-    let (_, session) = used.session().await?;
+    let (seat, session) = used.session().await?;
     let is_bound = session.look(|account| match &account.tokens {
         TokenSet::OAuth2(tokens) => Some(tokens.proof_key.is_some()),
         _ => None,
@@ -84,7 +84,7 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
         )
         .hint("make the call with /api/, which proves it"));
     }
-    let token = session.token(MIN_VALID).await.map_err(|error| Problem::from_error(&error))?;
+    let token = session.token(MIN_VALID).await.map_err(|error| Problem::of_account(&error, &seat.shown))?;
     let members = Members {
         access_token: token.expose(),
         token_type: "Bearer",

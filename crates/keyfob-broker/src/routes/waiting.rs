@@ -21,7 +21,7 @@ use crate::people::Door;
 use crate::routes::callback::why;
 use crate::seat::Seat;
 use crate::site::Site;
-use crate::waiting::{self, Came, Login, Waiting};
+use crate::waiting::{self, Came, End, Login, Waiting};
 
 /// A page that loads itself does so no more often than this, in seconds: it takes the reader back to its top.
 const RELOAD: i64 = 10;
@@ -194,7 +194,7 @@ async fn drawn(site: &Site, at: &At, waiting: &Waiting, came: Came, is_script: b
     let response = match (&waiting.record.login, is_script) {
         (Login::Over(_), true) => Json(json!({ "again": null })).into_response(),
         (_, true) => Json(json!({ "again": waiting.again(site.keyfob.now()) })).into_response(),
-        (Login::Over(good), false) => over(site, waiting, &seat, *good).await?,
+        (Login::Over(end), false) => over(site, waiting, &seat, end).await?,
         (_, false) => page(site, at, waiting, &seat, problem),
     };
     Ok(match renewed {
@@ -204,11 +204,12 @@ async fn drawn(site: &Site, at: &At, waiting: &Waiting, came: Came, is_script: b
 }
 
 /// It has come to an end, and whoever looks again is told the same.
-async fn over(site: &Site, waiting: &Waiting, seat: &Seat, is_connected: bool) -> Result<Response, Failure> {
-    match &waiting.record.link {
-        Some(link) => links::outcome(site, link, seat, is_connected).await,
-        None if is_connected => Ok(super::see_other(&page::account_path(seat))),
-        None => Ok(super::see_other("/")),
+async fn over(site: &Site, waiting: &Waiting, seat: &Seat, end: &End) -> Result<Response, Failure> {
+    match (&waiting.record.link, end) {
+        (_, End::Failed(told)) => Err(told.clone().into()),
+        (Some(link), end) => links::outcome(site, link, seat, matches!(end, End::Connected)).await,
+        (None, End::Connected) => Ok(super::see_other(&page::account_path(seat))),
+        (None, End::Refused) => Ok(super::see_other("/")),
     }
 }
 

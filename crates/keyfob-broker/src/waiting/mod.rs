@@ -10,6 +10,7 @@
 
 mod turn;
 
+use http::StatusCode;
 use keyfob::login::PendingDeviceLogin;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob::store::{Expected, Generation, Versioned};
@@ -84,8 +85,43 @@ pub(crate) enum Login {
         #[serde(with = "keyfob::proto::secret::stored")]
         url: Secret,
     },
-    /// Nothing more; whether it came to an account.
-    Over(bool),
+    /// Nothing more.
+    Over(End),
+}
+
+/// What came of a login, for whoever looks again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum End {
+    /// An account.
+    Connected,
+    /// Nothing: somebody said no, or it was too late.
+    Refused,
+    /// Nothing, although it was approved.
+    Failed(Told),
+}
+
+/// What whoever was there was told about it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Told {
+    status: u16,
+    title: String,
+    text: String,
+    hint: Option<String>,
+}
+
+impl From<&Failure> for Told {
+    fn from(failure: &Failure) -> Self {
+        let Failure { status, title, text, hint, .. } = failure;
+        Self { status: status.as_u16(), title: title.clone(), text: text.clone(), hint: hint.clone() }
+    }
+}
+
+impl From<Told> for Failure {
+    fn from(Told { status, title, text, hint }: Told) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::CONFLICT);
+        Self { hint, ..Self::plain(status, title, text) }
+    }
 }
 
 /// What has begun, to be kept.
@@ -182,6 +218,12 @@ impl Waiting {
     async fn take_turn(&mut self, shelf: &dyn Shelf, now: Timestamp) -> Result<bool, StoreError> {
         self.record.turn_until = Some(now.plus(TURN));
         self.write(shelf).await
+    }
+
+    /// Keeps the turn for as long as the login is kept: nobody is to ask again about what has been answered, however long it takes to make an account of it.
+    async fn keep_turn(&mut self, shelf: &dyn Shelf) -> Result<(), StoreError> {
+        self.record.turn_until = Some(self.expires_at);
+        self.write(shelf).await.map(drop)
     }
 
     /// Gives the turn back, with what became of the login.

@@ -5,7 +5,7 @@ use keyfob::proto::{Answer, Error as ProtoError};
 use keyfob::store::Expected;
 use keyfob::{DeviceLogin, Error};
 
-use super::{AGAIN, Login, Waiting};
+use super::{AGAIN, End, Login, Waiting};
 use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::links;
@@ -30,13 +30,25 @@ pub(crate) enum Came {
 pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: Option<&Visit>) -> Result<Came, Failure> {
     let (shelf, now) = (&*site.waiting, site.keyfob.now());
     let Login::Code(kept) = waiting.record.login.clone() else { return Ok(Came::Nothing) };
-    if !waiting.is_due(now) || !waiting.take_turn(shelf, now).await? {
+    if !waiting.is_due(now) {
         return Ok(Came::Nothing);
     }
     let desk = &seat.desk;
     let after = kept.login.interval().max(AGAIN);
     let mut login =
         DeviceLogin::resume(&site.keyfob, &desk.settings, &desk.app, *kept).map_err(|error| Failure::from_error(&error, seat))?;
+    // Tokens that are nobody's would be lost.
+    let hindrance = match &waiting.record.link {
+        None => None,
+        Some(number) => links::hindrance(site, number, seat).await?,
+    };
+    if !waiting.take_turn(shelf, now).await? {
+        return Ok(Came::Nothing);
+    }
+    if let Some(failure) = hindrance {
+        waiting.give_back(shelf, Login::Over(End::Failed((&failure).into())), now).await?;
+        return Err(failure);
+    }
     let asked = login.ask().await;
     let now = site.keyfob.now();
     match asked {
@@ -45,14 +57,16 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
             Ok(Came::Nothing)
         }
         Ok(Asked::Approved(approved)) => {
+            waiting.keep_turn(shelf).await?;
             let settled = settle(site, seat, waiting, Coming::Tokens(approved), visit).await;
-            waiting.give_back(shelf, Login::Over(settled.is_ok()), now).await?;
+            let end = settled.as_ref().map_or_else(|failure| End::Failed(failure.into()), |()| End::Connected);
+            waiting.give_back(shelf, Login::Over(end), now).await?;
             settled.map(|()| Came::Account)
         }
         Ok(_) => Ok(Came::Nothing),
         Err(error) if login.is_decided() || ends(&error) => {
             tracing::info!(account = seat.name, %error, "a login by a code ended");
-            waiting.give_back(shelf, Login::Over(false), now).await?;
+            waiting.give_back(shelf, Login::Over(End::Refused), now).await?;
             match error {
                 Error::Protocol(error) => Ok(Came::No(Box::new(error))),
                 error => Err(Failure::from_error(&error, seat)),
@@ -82,14 +96,14 @@ pub(crate) async fn enter(site: &Site, seat: &Seat, waiting: &mut Waiting, pin: 
         Ok(verified) => verified,
         Err(error) => {
             let is_over = error.ends_login();
-            let login = if is_over { Login::Over(false) } else { goes_on() };
+            let login = if is_over { Login::Over(End::Refused) } else { goes_on() };
             waiting.give_back(shelf, login, now).await?;
             return Ok(if is_over { Came::No(Box::new(error)) } else { Came::NoPin(Box::new(error)) });
         }
     };
     let settled = settle(site, seat, waiting, Coming::Proof(Box::new(login), verified), visit).await;
     // One that the provider refuses was mistyped, most likely.
-    let login = if settled.is_ok() { Login::Over(true) } else { goes_on() };
+    let login = if settled.is_ok() { Login::Over(End::Connected) } else { goes_on() };
     waiting.give_back(shelf, login, now).await?;
     settled.map(|()| Came::Account)
 }

@@ -353,6 +353,45 @@ async fn a_link_leads_to_a_code_where_the_provider_has_no_redirect() {
     }
 }
 
+/// Tokens that would be nobody's are not fetched, and why nothing came of it is said for as long as somebody looks.
+#[tokio::test]
+async fn no_question_leaves_for_a_link_that_is_not_good_any_more() {
+    fn by_code(_: &Sandbox, config: &mut Config) {
+        config.services.iter_mut().for_each(|service| service.provider.client.redirect.device_only = true);
+    }
+    for (hindrance, status, words) in
+        [("taken back", 403, "This link is not good any more"), ("another account of its name", 409, "That name is taken")]
+    {
+        let world = World::with(&["acme"], Setup { known: true, more: Some(by_code), ..Setup::default() }).await;
+        let (program, link) = linked(&world, json!({"provider": "acme", "account": "acme/ada", "return_to": BACK})).await;
+        world.sandbox.consent("acme", Consent::Approve);
+        let mut somebody = world.browser();
+        let path = press(&mut somebody, &link).await.location().to_owned();
+        assert!(somebody.get(&path).await.has("user-code"));
+        if status == 403 {
+            assert_eq!(
+                program.send("DELETE", &format!("/v1/connect-links/{}", link["id"].as_str().expect("a number")), &[], "").await.status,
+                200
+            );
+        } else {
+            let (_, second) = linked(&world, json!({"provider": "acme", "account": "acme/ada", "return_to": null})).await;
+            let mut faster = world.browser();
+            let path = press(&mut faster, &second).await.location().to_owned();
+            world.advance(6);
+            let done = faster.get(&path).await;
+            assert!(done.has("Acme is connected"), "{}", done.text);
+        }
+        let asked = || world.sandbox.seen("acme").iter().filter(|seen| seen.path == "/token").count();
+        let before = asked();
+        world.advance(6);
+        for time in ["when it is noticed", "whenever it is looked at later"] {
+            let told = somebody.get(&path).await;
+            assert!(told.status == status && told.has(words), "{hindrance}, {time}: {}", told.text);
+        }
+        assert_eq!(asked(), before, "{hindrance}");
+    }
+}
+
 /// Its page would connect nothing but the owner's own account, for whoever opens it, or nothing at all.
 #[tokio::test]
 async fn no_link_is_made_where_nobody_logs_in() {
