@@ -3,7 +3,7 @@
 //! | command                          | what it does                                                    |
 //! |----------------------------------|-----------------------------------------------------------------|
 //! | `cargo xtask test`               | looks for what the tests need, installs it where it may, checks |
-//! | `cargo xtask test --only STEP`   | one step: fmt, arrows, deny, conformance, guards, clippy, web, doc, build, test or keyring |
+//! | `cargo xtask test --only STEP`   | one step, such as fmt, clippy or test                           |
 //! | `cargo xtask setup`              | only looks and installs                                         |
 //! | `cargo xtask arrows`             | which of our crates may depend on which                         |
 //! | `cargo xtask torture [NAME…]`    | kills, power cuts, broken disks, for minutes; `--short`: seconds |
@@ -30,7 +30,8 @@ mod web;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]] | conformance [--only NAME] [--all] [--list] | guards [ROW…] [--only NAME] [--all] [--list] | mutants [WORDS of cargo-mutants]\nsteps: fmt arrows deny conformance guards clippy web doc build test keyring";
+/// Without the steps, which stand in [`steps::NAMES`].
+const USAGE: &str = "usage: cargo xtask test [--only STEP] [--verbose] | setup | arrows | torture [NAME…] [--short] | fuzz [TARGET [SECONDS]] | conformance [--only NAME] [--all] [--list] | guards [ROW…] [--only NAME] [--all] [--list] | mutants [WORDS of cargo-mutants]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
             }
         },
         _ => {
-            eprintln!("{USAGE}");
+            eprintln!("{USAGE}\nsteps: {}", steps::NAMES.join(" "));
             return ExitCode::from(2);
         }
     };

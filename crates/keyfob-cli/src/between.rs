@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use keyfob::transport::{Sending, Transport};
-use keyfob::{Body, HyperTransport, Keyfob, OsEntropy, Session, SystemClock};
+use keyfob::{Body, Keyfob, OsEntropy, Session, SystemClock};
 
 use crate::card::{Card, Doing};
-use crate::context::{Opened, SETTLING, transport};
+use crate::context::{Context, Opened, SETTLING};
 use crate::verb::call::Shown;
 
 /// Marks the call among what a session sends. It never leaves.
@@ -26,10 +26,10 @@ pub(crate) struct Ready {
 
 impl Ready {
     /// Prepares a call; the access token is refreshed first, if that is due.
-    pub(crate) async fn prepare(opened: &Opened, call: impl FnOnce(&Session) -> keyfob::Call) -> Result<Self, Card> {
+    pub(crate) async fn prepare(opened: &Opened, context: &Context, call: impl FnOnce(&Session) -> keyfob::Call) -> Result<Self, Card> {
         let what = format!("cannot prepare a call of {}", opened.account.name);
         ensure_fresh(opened).await?;
-        let between = Arc::new(Between { real: transport()?, kept: Mutex::default() });
+        let between = Arc::new(Between { real: context.transport()?, kept: Mutex::default() });
         let keyfob = Keyfob::with(opened.store.clone(), between.clone(), Arc::new(SystemClock), Arc::new(OsEntropy));
         let session = keyfob.session(opened.settings.clone(), opened.app.clone(), &opened.account.name).await.doing(what.as_str())?;
         let sent = call(&session).header(MARK, HeaderValue::from_static("1")).send().await.doing(what.as_str());
@@ -71,7 +71,7 @@ async fn ensure_fresh(opened: &Opened) -> Result<(), Card> {
 }
 
 struct Between {
-    real: HyperTransport,
+    real: Arc<dyn Transport>,
     kept: Mutex<Option<Request<Vec<u8>>>>,
 }
 

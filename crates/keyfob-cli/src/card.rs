@@ -64,6 +64,11 @@ impl Card {
         Self::new(Exit::Interrupted, "interrupted", "you, or the system, asked the program to stop", "nothing was lost; run it again")
     }
 
+    /// The same, while something was changed elsewhere, which may have been done by then.
+    pub(crate) fn interrupted_in_doing() -> Self {
+        Self::interrupted().advising("nothing was lost here; what was asked for may have been done: look before you run it again")
+    }
+
     /// A session's, store's or protocol error that happened while doing something.
     pub(crate) fn of(what: impl Into<String>, error: &Error) -> Self {
         let next = error.hint().unwrap_or_else(|| "run it again with KEYFOB_LOG=debug to see each step".to_owned());
@@ -72,9 +77,6 @@ impl Card {
 
     /// The disk's or system's error that happened while doing something.
     pub(crate) fn io(what: impl Into<String>, error: &io::Error, next: impl Into<String>) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::nobody_reads();
-        }
         Self::new(Exit::Error, what, error.to_string(), next)
     }
 

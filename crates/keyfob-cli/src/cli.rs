@@ -214,9 +214,18 @@ impl Verb {
         }
     }
 
+    /// Whether it may change something elsewhere, which is done or not when it is stopped.
+    pub(crate) fn changes_something(&self) -> bool {
+        match self {
+            Self::Post(_) | Self::Put(_) | Self::Patch(_) | Self::Delete(_) | Self::Request(_) => true,
+            Self::Do(args) => !args.watches(),
+            _ => false,
+        }
+    }
+
     /// Whether the verb itself ends in an orderly way when it is asked to stop.
     pub(crate) fn stops_by_itself(&self) -> bool {
-        matches!(self, Self::Agent | Self::Serve(_) | Self::Sandbox(_) | Self::Exec(_) | Self::Curl(_))
+        matches!(self, Self::Agent | Self::Serve(_) | Self::Sandbox(_) | Self::Exec(_) | Self::Curl(_) | Self::Trace(_))
     }
 }
 

@@ -488,7 +488,6 @@ impl Card {
     }
 }
 
-/// What the user's own file is called, which is what its provider is called unless it says otherwise.
 /// Where our files are.
 struct Folders {
     config: PathBuf,

@@ -40,16 +40,20 @@ impl Items {
     /// Reads them all.
     pub(crate) fn read(texts: &[String]) -> Result<Self, Card> {
         let mut items = Self::default();
-        for text in texts {
+        for (at, text) in texts.iter().enumerate() {
             let (name, separator, value) = split(text).ok_or_else(|| {
-                wrong(text, "expected NAME==VALUE (query), NAME=VALUE (field), NAME:=JSON, NAME@FILE or NAME:VALUE (header)")
+                wrong(
+                    &format!("item {} of {}", at + 1, texts.len()),
+                    "expected NAME==VALUE (query), NAME=VALUE (field), NAME:=JSON, NAME@FILE or NAME:VALUE (header)",
+                )
             })?;
             match separator {
                 "==" => items.query.push((name, value)),
                 ":=" | ":=@" => {
                     let value = if separator == ":=" { unescaped(value) } else { text_of(&name, separator, &value)? };
-                    let json =
-                        serde_json::from_str(&value).map_err(|error| wrong(text, &format!("what stands behind := is no JSON: {error}")))?;
+                    let json = serde_json::from_str(&value).map_err(|error| {
+                        wrong(&shown(&name, separator), &format!("what stands behind := is no JSON: {error}; a text is written NAME=TEXT"))
+                    })?;
                     items.fields.push((name, Field::Json(json)));
                 }
                 "=" => items.fields.push((name, Field::Text(unescaped(value)))),
@@ -58,7 +62,7 @@ impl Items {
                     items.fields.push((name, Field::Text(text)));
                 }
                 "@" => items.files.push((name, value)),
-                _ => items.header(text, &name, &value)?,
+                _ => items.header(&name, &value)?,
             }
         }
         Ok(items)
@@ -102,7 +106,7 @@ impl Items {
     /// `Name: value`, as curl's `-H` has it; `Name;` is a header without a value.
     pub(crate) fn header_line(&mut self, line: &str) -> Result<(), Card> {
         if let Some(name) = line.strip_suffix(';').filter(|name| !name.contains(':')) {
-            return self.header(name, name, "");
+            return self.header(name, "");
         }
         let (name, value) = line.split_once(':').ok_or_else(|| {
             // The line may be a secret: it is not repeated.
@@ -115,7 +119,7 @@ impl Items {
                 "leave it away; a header without a value is written NAME;",
             ));
         }
-        self.header(name, name, value)
+        self.header(name, value)
     }
 
     /// The same of a file, which keeps what is not to be seen.
@@ -131,9 +135,10 @@ impl Items {
         Ok(())
     }
 
-    fn header(&mut self, text: &str, name: &str, value: &str) -> Result<(), Card> {
-        let name = HeaderName::try_from(name).map_err(|_| wrong(text, "this is no header's name"))?;
-        let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong(text, "this is no header's value"))?;
+    fn header(&mut self, name: &str, value: &str) -> Result<(), Card> {
+        let item = shown(name, ":");
+        let name = HeaderName::try_from(name).map_err(|_| wrong(&item, "this is no header's name"))?;
+        let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong(&item, "this is no header's value"))?;
         if name == AUTHORIZATION {
             return Err(Card::usage(
                 "the Authorization header is not yours to set",
@@ -169,12 +174,13 @@ fn unescaped(value: String) -> String {
     }
 }
 
-fn wrong(text: &str, why: &str) -> Card {
-    Card::usage(
-        format!("\"{}\" is no request item", printable(text)),
-        why,
-        "example: keyfob get telldus /json/devices/list supportedMethods==3",
-    )
+/// An item in an error: its value may be a secret, and is not repeated.
+fn shown(name: &str, separator: &str) -> String {
+    format!("\"{}{separator}…\"", printable(name))
+}
+
+fn wrong(item: &str, why: &str) -> Card {
+    Card::usage(format!("{item} is no request item"), why, "example: keyfob get telldus /json/devices/list supportedMethods==3")
 }
 
 /// Name, separator, value. The first separator counts; of those at the same place, the longest. `\` takes a character's meaning away.

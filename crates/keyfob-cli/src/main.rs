@@ -155,9 +155,13 @@ fn run(cli: Cli, out: Output) -> Work<'static> {
             Err(card) => Err(card),
             Ok(()) if cli.verb.stops_by_itself() => verb(cli.verb, &context).await,
             Ok(()) => {
-                let goes_on = cli.verb.goes_on();
+                let (goes_on, changes_something) = (cli.verb.goes_on(), cli.verb.changes_something());
                 let done = signal::unless_stopped(verb(cli.verb, &context)).await;
-                done.map_err(|card| if goes_on && card.exit == Exit::Interrupted { Card::stopped() } else { card })
+                done.map_err(|card| match card.exit {
+                    Exit::Interrupted if goes_on => Card::stopped(),
+                    Exit::Interrupted if changes_something => Card::interrupted_in_doing(),
+                    _ => card,
+                })
             }
         };
         // A refresh that has begun comes to its end, and new tokens that the disk would not take are offered to it again.

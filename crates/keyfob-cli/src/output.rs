@@ -153,7 +153,10 @@ pub(crate) struct Room {
 
 /// Whether writing worked; that nobody reads is an end, and no error.
 pub(crate) fn written(result: io::Result<()>) -> Result<(), Card> {
-    result.map_err(|error| Card::io("cannot write the output", &error, "check the disk, or where the output goes"))
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Card::nobody_reads(),
+        _ => Card::io("cannot write the output", &error, "check the disk, or where the output goes"),
+    })
 }
 
 /// Colours, or none.

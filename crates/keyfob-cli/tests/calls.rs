@@ -13,6 +13,11 @@ use tokio::net::TcpListener;
 
 /// A server that answers each request, by its number and its target, with status, headers and body.
 async fn serve(answer: impl Fn(usize, &str) -> (u16, String, String) + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+    serve_heads(move |number, head| answer(number, head.split(' ').nth(1).unwrap_or_default())).await
+}
+
+/// The same, by all of its head.
+async fn serve_heads(answer: impl Fn(usize, &str) -> (u16, String, String) + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
     let count = Arc::new(AtomicUsize::new(0));
@@ -24,8 +29,7 @@ async fn serve(answer: impl Fn(usize, &str) -> (u16, String, String) + Send + Sy
                 let mut head = vec![0; 8192];
                 let read = stream.read(&mut head).await.unwrap_or(0);
                 let text = String::from_utf8_lossy(&head[..read]).into_owned();
-                let target = text.split(' ').nth(1).unwrap_or_default().to_owned();
-                let (status, headers, body) = answer(counted.fetch_add(1, Ordering::SeqCst), &target);
+                let (status, headers, body) = answer(counted.fetch_add(1, Ordering::SeqCst), &text);
                 let said = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
                 let _ = stream.write_all(said.as_bytes()).await;
                 let _ = stream.shutdown().await;
@@ -33,6 +37,49 @@ async fn serve(answer: impl Fn(usize, &str) -> (u16, String, String) + Send + Sy
         }
     });
     (origin, count)
+}
+
+/// What was asked for may have been done, and must not be done again unseen.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_stopped_in_a_call_is_told_what_that_leaves_open() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let house = house_at(&format!("http://{}", listener.local_addr().expect("an address"))).await;
+    for (words, next) in
+        [(["post", "hub", "/x"], "may have been done: look before"), (["get", "hub", "/x"], "nothing was lost; run it again")]
+    {
+        let call = house.start(&words);
+        let (mut stream, _) = listener.accept().await.expect("it calls");
+        assert!(stream.read(&mut [0; 8192]).await.expect("a request") > 0);
+        call.interrupt();
+        call.end().await.fails(130, ["interrupted", "", next]);
+    }
+}
+
+/// A page without the header of the first could be of another version, or another customer's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_call_says_in_its_head_is_said_for_every_page() {
+    let (origin, count) = serve_heads(|_, head| {
+        let said = head.to_lowercase().contains("x-version: 7") && head.contains("key-of-mine");
+        let more = if head.starts_with("GET /a ") { "Link: </b>; rel=next\r\n" } else { "" };
+        if said { (200, more.into(), "[1]".into()) } else { (400, String::new(), r#"{"error":"which version?"}"#.into()) }
+    })
+    .await;
+    let house = house_at(&origin).await;
+    assert_eq!(house.good(&["get", "hub", "/a", "--paginate", "X-Version:7", "-H", "X-Key: key-of-mine", "--jq", "length"]).await, "2\n");
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+/// Also in a shape: whoever reads the data would take it for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_is_said_with_status_200_is_no_data() {
+    let (origin, _) = serve(|_, _| (200, String::new(), r#"{"error":"Device not found"}"#.into())).await;
+    let house = house_at(&origin).await;
+    for shape in [&["--jq", ".status"][..], &["--format", "csv"], &["--table"], &["--paginate"], &["--fail", "--jq", ".status"]] {
+        let ended = house.run(&[&["get", "hub", "/x"], shape].concat()).await;
+        assert_eq!(ended.stdout, "", "{shape:?}");
+        ended.fails(5, ["cannot call hub", "Device not found", ""]);
+    }
+    assert!(house.good(&["get", "hub", "/x"]).await.contains("Device not found"), "as it came");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -201,6 +201,22 @@ async fn apps_are_added_listed_and_forgotten() {
     house.run_with(&["app", "add", "august", "--stdin"], "{\"unknown\":\"x\"}").await.fails(2, ["no app of August Home", "client_id", ""]);
 }
 
+/// Its secret need not stay because its file has gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_of_a_provider_that_nobody_knows_any_more_is_forgotten() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    house.file(
+        "config/providers/cabin.toml",
+        &include_str!("../../keyfob-providers/data/netatmo.toml").replacen("\"netatmo\"", "\"cabin\"", 1),
+    );
+    house.run_with(&["app", "add", "cabin", "--stdin"], r#"{"client_id":"c","client_secret":"s-not-real"}"#).await.exits(0);
+    std::fs::remove_file(house.path("config/providers/cabin.toml")).expect("it was there");
+    assert!(house.good(&["app", "list"]).await.contains("cabin"));
+    house.run(&["app", "rm", "cabin"]).await.exits(0);
+    house.run(&["app", "rm", "cabin"]).await.fails(2, ["no provider is called \"cabin\"", "", ""]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn d10_a_provider_file_that_changed_later_gets_no_token() {
     let (own, other) = (

@@ -45,6 +45,8 @@ async fn check_says_what_would_be_served_and_from_where_it_knows() {
         assert!(said.contains(line), "{line}\nin\n{said}");
     }
     assert!(said.contains("log             json (") && said.contains("keyfob.toml:3:7)"), "{said}");
+    // What it is when nobody says it can be said, too.
+    house.set("KEYFOB_SERVE_LEAD", "0");
     let json = house.json(&["serve", "--check"]).await;
     assert_eq!(json["listen"], serde_json::json!(["127.0.0.1:5001", "unix:/run/keyfob/web.sock"]));
     assert_eq!(json["accounts"], serde_json::json!(["august"]));

@@ -36,7 +36,9 @@ async fn k2_a_body_cannot_command_the_terminal_and_is_untouched_in_a_pipe() {
     let with_head = in_terminal(&house, &["get", "hub", "/x", "-i"], 80).await;
     assert!(with_head.contains("HTTP 200 OK") && fit_to_show(&with_head), "{with_head:?}");
     let json = in_terminal(&house, &["get", "hub", "/x", "-i", "--json"], 80).await;
-    assert!(fit_to_show(&json), "{json:?}");
+    assert!(fit_to_show(&json) && json.contains("<secret>"), "{json:?}");
+    let json = in_terminal(&house, &["get", "hub", "/x", "--json"], 80).await;
+    assert!(fit_to_show(&json) && json.contains("token <secret>"), "{json:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,7 +309,7 @@ async fn tables_and_colours_are_for_terminals_of_any_width() {
     }
     // A question is asked where somebody can answer it; no answer is a no.
     let asked = in_terminal(&house, &["telldus", "on", "240001"], 80).await;
-    assert!(asked.contains("This changes something: turn a device on (Telldus Live!: on 240001). Go on? [y/N]"), "{asked}");
+    assert!(asked.contains("This changes something: turn a device on (Telldus Live!: keyfob telldus on 240001). Go on? [y/N]"), "{asked}");
     assert_eq!(house.json(&["telldus", "devices"]).await[1]["State"], "off");
 }
 

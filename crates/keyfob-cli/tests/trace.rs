@@ -83,3 +83,16 @@ fn texts(given: &serde_json::Value) -> Vec<String> {
         .filter_map(|(_, value)| Some(value.as_str()?.to_owned()))
         .collect()
 }
+
+/// Of a login that hangs one wants to see where.
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_a_page_of_what_was_stopped() {
+    let house = House::new().await;
+    let page = house.path("login.html");
+    let mut login = house.start(&["trace", "--html", page.to_str().expect("UTF-8"), "login", "telldus", "--no-browser"]);
+    login.url().await;
+    login.interrupt();
+    login.end().await.fails(130, ["interrupted", "", ""]);
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(page.contains("/oauth/requestToken"), "{page}");
+}

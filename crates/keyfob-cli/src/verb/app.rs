@@ -171,9 +171,13 @@ async fn list(context: &Context) -> Result<(), Card> {
 async fn remove(provider: &str, context: &Context) -> Result<(), Card> {
     let missing =
         || Card::usage(format!("there is no app of {provider} in the vault"), "nothing was forgotten", "keyfob app list shows the apps");
-    context.provider(provider).await?;
-    let Some(keyfob) = context.keyfob_if_any().await? else { return Err(missing()) };
-    if !keyfob.store().remove_app(provider).await.doing("cannot forget the app")? {
+    let forgotten = match context.keyfob_if_any().await? {
+        Some(keyfob) => keyfob.store().remove_app(provider).await.doing("cannot forget the app")?,
+        None => false,
+    };
+    if !forgotten {
+        // Also without its file an app can be forgotten; the catalogue only knows what was meant.
+        context.provider(provider).await?;
         return Err(missing());
     }
     let accounts = context.accounts().await?;

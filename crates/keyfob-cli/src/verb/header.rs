@@ -42,7 +42,7 @@ pub(crate) async fn run(args: Header, context: &Context) -> Result<(), Card> {
     check_placement(&opened)?;
     // What was said as items, whoever sends the call has already.
     let own = carried.clone();
-    let ready = Ready::prepare(&opened, |session| carried.call(session, args.method, &args.url)).await?;
+    let ready = Ready::prepare(&opened, context, |session| carried.call(session, args.method, &args.url)).await?;
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let added: Vec<(&str, String)> = ready.added(|name| own.has_header(name)).map(|(name, value)| (name.as_str(), text(value))).collect();
     if context.out.json {

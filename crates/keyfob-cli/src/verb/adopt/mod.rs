@@ -120,7 +120,10 @@ fn has_tokens(found: &Map<String, Value>) -> bool {
 
 fn next(args: &Adopt, provider: &Provider, found: &Map<String, Value>) -> String {
     match has_tokens(found) {
-        true if !args.keep => format!("adopt {} --keep", quoted(&args.script)),
+        true if !args.keep => {
+            let provider = args.provider.as_ref().map(|provider| format!(" --provider {}", quoted(provider))).unwrap_or_default();
+            format!("adopt {} --keep{provider}", quoted(&args.script))
+        }
         _ => format!("login {}", provider.name),
     }
 }

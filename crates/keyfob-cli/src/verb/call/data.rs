@@ -61,9 +61,9 @@ pub(super) fn show(pages: Vec<Value>, shape: &Shape, session: &Session, out: &Ou
     }
     let text = match shape.format {
         Format::Json => values.iter().map(|value| json(value, shape, out)).collect::<Vec<_>>().join("\n"),
-        Format::Ndjson => rows(values).iter().map(Value::to_string).collect::<Vec<_>>().join("\n"),
-        Format::Csv => csv(&Rows::of(values)),
-        Format::Table => return Rows::of(values).print(session, out),
+        Format::Ndjson => rows(values, shape.jq.is_none()).iter().map(Value::to_string).collect::<Vec<_>>().join("\n"),
+        Format::Csv => csv(&Rows::of(values, shape.jq.is_none())),
+        Format::Table => return Rows::of(values, shape.jq.is_none()).print(session, out),
     };
     if text.is_empty() { Ok(()) } else { out.exact(&safe(&text, session, out)) }
 }
@@ -92,16 +92,23 @@ fn joined(pages: Vec<Value>) -> Vec<Value> {
     pages
 }
 
-/// The elements: of lists, and of objects that are a list with a wrapping around it (`{"device":[…]}`).
-fn rows(values: Vec<Value>) -> Vec<Value> {
+/// The elements: of lists, and of whole answers that are a list with a wrapping around it (`{"device":[…]}`). What a filter chose is wrapped in nothing.
+fn rows(values: Vec<Value>, whole: bool) -> Vec<Value> {
     let elements = |value: Value| match value {
         Value::Array(items) => items,
-        Value::Object(members) if members.values().filter(|value| value.is_array()).count() == 1 && members.len() <= 3 => {
+        Value::Object(members) if whole && is_wrapping(&members) => {
             members.into_iter().find_map(|(_, value)| if let Value::Array(items) = value { Some(items) } else { None }).unwrap_or_default()
         }
         other => vec![other],
     };
     values.into_iter().flat_map(elements).collect()
+}
+
+/// Whether it is there for one list of things. A thing that has a list of words (`{"id":1,"tags":["x"]}`) is none: its other members would be lost.
+fn is_wrapping(members: &Map<String, Value>) -> bool {
+    let mut lists = members.values().filter_map(Value::as_array);
+    let (Some(items), None) = (lists.next(), lists.next()) else { return false };
+    members.len() <= 3 && (members.len() == 1 || items.iter().all(Value::is_object))
 }
 
 /// Columns and their cells.
@@ -111,14 +118,14 @@ struct Rows {
 }
 
 impl Rows {
-    fn of(values: Vec<Value>) -> Self {
+    fn of(values: Vec<Value>, whole: bool) -> Self {
         /// What people look for first.
         const FIRST: [&str; 4] = ["id", "name", "title", "type"];
-        let rows = rows(values);
+        let rows = rows(values, whole);
         let mut names: Vec<String> = rows.iter().filter_map(Value::as_object).flat_map(Map::keys).cloned().collect();
         names.sort_by_key(|name| (FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()), name.clone()));
         names.dedup();
-        if rows.iter().any(|row| !row.is_object()) {
+        if rows.iter().any(|row| !row.is_object()) && !names.iter().any(|name| name == "value") {
             names.push("value".to_owned());
         }
         let cells = rows.iter().map(|row| match row {
@@ -171,7 +178,7 @@ mod tests {
     #[test]
     fn any_answer_has_rows() {
         let names = |value: Value| {
-            let rows = Rows::of(vec![value]);
+            let rows = Rows::of(vec![value], true);
             (rows.columns.join(" "), rows.cells.iter().map(|row| row.join("|")).collect::<Vec<_>>().join("/"))
         };
         assert_eq!(
@@ -183,11 +190,23 @@ mod tests {
         assert_eq!(names(json!([])), (String::new(), String::new()));
         // Two lists: the object is the row.
         assert_eq!(names(json!({"a": [1], "b": [2]})).1, "[1]|[2]");
+        // A thing with a list of words is no list with a wrapping.
+        assert_eq!(names(json!({"id": 1, "name": "a", "tags": ["x", "y"]})), ("id name tags".into(), "1|a|[\"x\",\"y\"]".into()));
+        assert_eq!(names(json!({"tags": ["x", "y"]})), ("value".into(), "x/y".into()));
+        assert_eq!(names(json!([1, {"value": 2}])), ("value".into(), "1/2".into()));
+    }
+
+    /// Of each thing that a filter chose, every member is there.
+    #[test]
+    fn what_a_filter_chose_is_wrapped_in_nothing() {
+        let chosen = || vec![json!({"id": 1, "of": [{"a": 1}]}), json!({"id": 2, "of": []})];
+        assert_eq!(csv(&Rows::of(chosen(), false)), "id,of\r\n1,\"[{\"\"a\"\":1}]\"\r\n2,[]");
+        assert_eq!(rows(chosen(), false), chosen());
     }
 
     #[test]
     fn values_with_commas_and_quotes_are_quoted() {
-        assert_eq!(csv(&Rows::of(vec![json!([{"a": "x,\"y\"\nz", "b": "plain"}])])), "a,b\r\n\"x,\"\"y\"\"\nz\",plain");
+        assert_eq!(csv(&Rows::of(vec![json!([{"a": "x,\"y\"\nz", "b": "plain"}])], true)), "a,b\r\n\"x,\"\"y\"\"\nz\",plain");
     }
 
     #[test]

@@ -151,7 +151,7 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         return dry_run(&opened, &context.out, |session| Ok(carried.call(session, method, &args.path))).await;
     }
     if let Some(shape) = args.print {
-        return printed::run(shape, &opened, |session| carried.call(session, method, &args.path), args.show_secrets, &context.out).await;
+        return printed::run(shape, &opened, |session| carried.call(session, method, &args.path), args.show_secrets, context).await;
     }
     let session = opened.session().await?;
     let before = carried.known_to(session.scrubber());
@@ -174,7 +174,7 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
         Some(_) if !came.status().is_success() => came.read(&what, &session.account()).await.map(drop),
         Some(shape) => {
             let most = if args.paginate { args.pages } else { 1 };
-            let paging = pages::Paging { session: &session, most, retries: args.retry, pages: opened.provider.pages() };
+            let paging = pages::Paging { session: &session, carried: &carried, most, retries: args.retry, pages: opened.provider.pages() };
             let values = paging.read(came, &carried.query_of(&args.path), &context.out, &what).await;
             if args.verbose {
                 tell(&before, &session, &carried, context);

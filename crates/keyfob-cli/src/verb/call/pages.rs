@@ -16,6 +16,8 @@ use crate::request::{Carried, LARGEST};
 /// How to go on.
 pub(super) struct Paging<'a> {
     pub(super) session: &'a Session,
+    /// What the call carried: its headers go along to each page.
+    pub(super) carried: &'a Carried,
     /// So many pages at most.
     pub(super) most: u32,
     pub(super) retries: u32,
@@ -32,15 +34,13 @@ impl Paging<'_> {
         let mut seen = vec![here.clone()];
         loop {
             let linked = next(answer.headers());
-            if !answer.status().is_success() {
-                return Err(answer
-                    .read(what, &self.session.account())
-                    .await
-                    .err()
-                    .unwrap_or_else(|| Card::of(what, &unexpected().into()))
-                    .exiting(Exit::Http));
-            }
-            let bytes = answer.into_body().bytes(LARGEST as usize).await.doing(what)?;
+            // An error is none of the data, also one that the provider says with status 200.
+            let signals = &self.session.settings().api.failed;
+            let bytes = if !answer.status().is_success() || signals.iter().any(|signal| signal.needs_body(answer.status())) {
+                answer.read(what, &self.session.account()).await.map_err(|card| card.exiting(Exit::Http))?
+            } else {
+                answer.into_body().bytes(LARGEST as usize).await.doing(what)?
+            };
             let page: Value = serde_json::from_slice(&bytes).map_err(|error| {
                 Card::new(
                     Exit::Error,
@@ -64,15 +64,11 @@ impl Paging<'_> {
             }
             seen.push(url.clone());
             here = url;
-            let nothing = Carried::default();
-            let again = retry::Again { session: self.session, method: &Method::GET, carried: &nothing, retries: self.retries, out, what };
-            answer = Came::Ours(again.send(|| self.session.call(Method::GET, text.clone())).await?);
+            let carried = self.carried.onward(false);
+            let again = retry::Again { session: self.session, method: &Method::GET, carried: &carried, retries: self.retries, out, what };
+            answer = Came::Ours(again.send(|| carried.clone().call(self.session, Method::GET, &text)).await?);
         }
     }
-}
-
-fn unexpected() -> keyfob::proto::Misuse {
-    keyfob::proto::Misuse::new("a page", "an answer that is none")
 }
 
 /// Where the next page is.

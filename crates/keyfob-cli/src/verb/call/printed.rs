@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use crate::account::now;
 use crate::between::Ready;
 use crate::card::{Card, Doing};
+use crate::context::Context;
 use crate::context::Opened;
 use crate::dry::DryRun;
 use crate::moment;
-use crate::output::{Output, without_terminal_controls};
+use crate::output::without_terminal_controls;
 
 /// What a request is shown as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,10 +39,10 @@ pub(super) async fn run(
     opened: &Opened,
     call: impl FnOnce(&Session) -> keyfob::Call,
     secrets: bool,
-    out: &Output,
+    context: &Context,
 ) -> Result<(), Card> {
     let shown = if secrets {
-        Ready::prepare(opened, call).await?.shown()
+        Ready::prepare(opened, context, call).await?.shown()
     } else {
         let what = format!("cannot prepare a call of {}", opened.account.name);
         let dry = DryRun::new(opened.store.clone(), &opened.account.tokens);
@@ -50,6 +51,7 @@ pub(super) async fn run(
         let Some(kept) = dry.kept() else { return Ok(()) };
         kept.shown(&session.scrubber())
     };
+    let out = &context.out;
     match shape {
         As::Curl => out.data(&without_terminal_controls(&curl(&shown))),
         As::Http => out.data(&without_terminal_controls(&http(&shown))),

@@ -21,7 +21,7 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
     let headers = answer.headers().clone();
     if out.json && args.include && args.output.is_none() {
         let bytes = if args.fail { answer.read(what, &session.account()).await? } else { answer.bytes(what).await? };
-        return out.json(&envelope(status, &headers, &bytes));
+        return out.json(&envelope(status, &headers, &bytes, session, out));
     }
     // Some providers say errors with status 200: then the body has to be looked at before any of it is printed.
     let judge_first = args.fail && (!status.is_success() || session.settings().api.failed.iter().any(|signal| signal.needs_body(status)));
@@ -44,7 +44,7 @@ pub(super) async fn show(answer: Came, session: &Session, args: &Call, out: &Out
             })
             .await
         }
-        None if out.to_person && !out.json => for_a_person(answer.all(what).await?, &headers, session, out),
+        None if out.to_person => for_a_person(answer.all(what).await?, &headers, session, out),
         _ => {
             let mut stdout = io::stdout().lock();
             copy(answer, what, |piece| written(stdout.write_all(piece))).await?;
@@ -104,13 +104,19 @@ fn head(status: http::StatusCode, headers: &http::HeaderMap, session: &Session) 
     lines.join("\n")
 }
 
-fn envelope(status: http::StatusCode, headers: &http::HeaderMap, bytes: &[u8]) -> Value {
+fn envelope(status: http::StatusCode, headers: &http::HeaderMap, bytes: &[u8], session: &Session, out: &Output) -> Value {
+    let scrubber = session.scrubber();
+    // A program gets it as it is, a person without the secrets that the server echoes.
+    let text = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        if out.to_person { scrubber.mask(&text) } else { text.into_owned() }
+    };
     let mut named = Map::new();
     for name in headers.keys() {
-        let values: Vec<String> =
-            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+        let values: Vec<String> = headers.get_all(name).iter().map(|value| text(value.as_bytes())).collect();
         named.insert(name.to_string(), Value::from(values.join(", ")));
     }
-    let body = serde_json::from_slice(bytes).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(bytes).into_owned()));
+    let body = text(bytes);
+    let body = serde_json::from_str(&body).unwrap_or_else(|_| Value::from(body));
     json!({"status": status.as_u16(), "headers": named, "body": body})
 }

@@ -56,7 +56,7 @@ async fn prepare(args: Curl, context: &Context) -> Result<Program, Card> {
             "let keyfob repeat it: keyfob get … --retry N",
         ));
     }
-    let ready = Ready::prepare(&opened, |session| arguments.call(session)).await?;
+    let ready = Ready::prepare(&opened, context, |session| arguments.call(session)).await?;
     let config = config::written(&ready, &arguments)?;
     // A file of options that nobody named could send the request elsewhere, or write it down. It has to be the first argument.
     let mut program =

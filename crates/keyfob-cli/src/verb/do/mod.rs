@@ -166,7 +166,7 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
         ));
     }
     if action.acts && !said.yes {
-        agree(action, &said, &opened.provider, context).await?;
+        agree(action, &typed(context.out.again, name, action, &arguments), &opened.provider, context).await?;
     }
     let session = opened.session().await?;
     if let Some(every) = said.watch {
@@ -335,8 +335,9 @@ fn usage(action: &Action, account: &str) -> String {
     format!("usage: keyfob {account} {}", action.usage())
 }
 
-async fn agree(action: &Action, said: &Said, provider: &Provider, context: &Context) -> Result<(), Card> {
-    let what = format!("{}: {}", provider.title, said.words.join(" "));
+/// Asks whether it is meant: `command` says on what it acts, and whose that is.
+async fn agree(action: &Action, command: &str, provider: &Provider, context: &Context) -> Result<(), Card> {
+    let what = format!("{}: {command}", provider.title);
     if !prompt::is_possible() {
         return Err(Card::usage(
             format!("{what} was not done"),

@@ -52,7 +52,7 @@ pub(crate) async fn run(args: Kubectl, context: &Context) -> Result<(), Card> {
                 Exit::SignIn,
                 format!("{} has no ID token", account.name),
                 "the provider gave none at the login: it does so where the scope openid was asked for",
-                format!("keyfob login {} --scope openid", account.name),
+                format!("keyfob login {} --add-scope openid", account.name),
             )
         };
         handed = id_token(&session.account().tokens).ok_or_else(none)?;

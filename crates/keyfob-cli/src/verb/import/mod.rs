@@ -14,6 +14,7 @@ use keyfob::history::{Event, Fingerprint};
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Flow, Misbehaved, OAuth1Tokens, OAuth2Tokens, Secret, Settings, Timestamp, TokenSet};
 use keyfob::store::{Expected, StoreError, Versioned};
+use keyfob::transport::Transport;
 use keyfob::{Account, AccountId, Health, Keyfob, MemoryStore};
 use keyfob_providers::Provider;
 use serde_json::{Map, Value, json};
@@ -22,7 +23,7 @@ use zeroize::Zeroizing;
 use self::elsewhere::{NotFound, Wanted};
 use crate::account;
 use crate::card::{Card, Doing};
-use crate::context::{Context, transport};
+use crate::context::Context;
 use crate::credentials::{self, Fields, From, Given};
 use crate::ended;
 use crate::name::Name;
@@ -148,6 +149,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         before,
         new_app: (!matches!(given.from, From::Vault | From::Sandbox)).then(|| app.clone()),
         refresh_first: refresh_first.then(|| (settings, app.clone())),
+        transport: context.transport()?,
     };
     let account = context.see_through(import.keep()).await?;
     refusals::forget(&account, context).await?;
@@ -253,16 +255,18 @@ struct Imported {
     new_app: Option<App>,
     /// There is no access token yet: what it takes to get one.
     refresh_first: Option<(Settings, App)>,
+    /// What that is asked by.
+    transport: Arc<dyn Transport>,
 }
 
 impl Imported {
     /// Into the vault in one write, after what can fail has not: if the refresh token is not taken, or this program is killed while a server thinks about
     /// it, the login that was there still is.
     async fn keep(self) -> Result<Account, Card> {
-        let Self { keyfob, mut account, before, new_app, refresh_first } = self;
+        let Self { keyfob, mut account, before, new_app, refresh_first, transport } = self;
         let what = format!("cannot import {}", account.name);
         if let Some((settings, app)) = refresh_first {
-            account = refreshed(account, settings, app, &what).await?;
+            account = refreshed(account, settings, app, transport, &what).await?;
         }
         let store = keyfob.store();
         if let Some(app) = new_app {
@@ -303,8 +307,8 @@ impl Imported {
 }
 
 /// The account with its first access token. It is tried in memory: the vault's account is in use until its successor is known to work.
-async fn refreshed(account: Account, settings: Settings, app: App, what: &str) -> Result<Account, Card> {
-    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(transport()?));
+async fn refreshed(account: Account, settings: Settings, app: App, transport: Arc<dyn Transport>, what: &str) -> Result<Account, Card> {
+    let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport);
     keyfob.store().put_account(&account, Expected::Nothing, None).await.doing(what)?;
     keyfob.session(settings, app, &account.name).await.doing(what)?.refresh().await.doing(what)
 }

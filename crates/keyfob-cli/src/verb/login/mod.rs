@@ -99,14 +99,18 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
         context.out.note(&context.out.note_paint().dim(&note));
     }
     let app = &given.app;
-    let account = context.meant(&name.to_string()).await?.map_or_else(|| name.to_string(), |account| account.name);
+    let before = context.meant(&name.to_string()).await?;
+    let account = before.as_ref().map_or_else(|| name.to_string(), |account| account.name.clone());
     let settings = context.settings(&provider, app, &cannot(&account)).await?;
     let scopes = if !args.more_scopes.is_empty() {
         with_more(&context.account(&account).await?, &split(&args.more_scopes))
-    } else if args.scopes.is_empty() {
-        given.scopes.clone()
-    } else {
+    } else if !args.scopes.is_empty() {
         split(&args.scopes)
+    } else if let (true, Some(before)) = (given.scopes.is_empty(), before.filter(|before| before.provider == provider.name)) {
+        // Whoever logs in again wants what the account may do, and not what another one would.
+        before.requested_scopes
+    } else {
+        given.scopes.clone()
     };
     let logged_in = if matches!(&settings.flow, Flow::OAuth1(flow) if flow.one_legged) {
         if args.asks.is_some() {

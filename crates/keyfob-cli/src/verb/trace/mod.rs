@@ -9,6 +9,7 @@ mod threads;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::pin::Pin;
 
 use clap::Args;
 use http::Method;
@@ -17,6 +18,7 @@ use keyfob::proto::Secret;
 use crate::card::{Card, Doing};
 use crate::cli::{Cli, Verb};
 use crate::context::Context;
+use crate::signal;
 use crate::usage;
 use crate::verb::{call, r#do, login, refresh};
 use crate::wire::Heard;
@@ -57,26 +59,34 @@ impl Trace {
 pub(crate) async fn run(mut args: Trace, context: &Context) -> Result<(), Card> {
     // Before the vault is opened: the transport is made with it.
     context.listen_in(Heard::whole());
-    let mut secrets = secrets(context).await?;
-    let done = match args.verb.take().map(|verb| *verb) {
-        Some(Verb::Login(args)) => login::run(args, context).await,
-        Some(Verb::Get(args)) => call::run(Method::GET, args, context).await,
-        Some(Verb::Post(args)) => call::run(Method::POST, args, context).await,
-        Some(Verb::Put(args)) => call::run(Method::PUT, args, context).await,
-        Some(Verb::Patch(args)) => call::run(Method::PATCH, args, context).await,
-        Some(Verb::Delete(args)) => call::run(Method::DELETE, args, context).await,
-        Some(Verb::Request(args)) => args.run(context).await,
-        Some(Verb::Refresh(args)) => refresh::run(args, context).await,
-        Some(Verb::Do(args)) => r#do::run(args, context).await,
-        _ => {
-            return Err(Card::usage(
-                "there is nothing to trace",
-                "expected a login, a call (get, post, …, an action) or a refresh",
-                "example: keyfob trace --html login.html login netatmo",
-            ));
-        }
+    let secrets = secrets(context).await?;
+    let Some(verb) = args.verb.take().map(|verb| *verb) else { return Err(nothing_to_trace()) };
+    let work: Pin<Box<dyn Future<Output = Result<(), Card>>>> = match verb {
+        Verb::Login(args) => Box::pin(login::run(args, context)),
+        Verb::Get(args) => Box::pin(call::run(Method::GET, args, context)),
+        Verb::Post(args) => Box::pin(call::run(Method::POST, args, context)),
+        Verb::Put(args) => Box::pin(call::run(Method::PUT, args, context)),
+        Verb::Patch(args) => Box::pin(call::run(Method::PATCH, args, context)),
+        Verb::Delete(args) => Box::pin(call::run(Method::DELETE, args, context)),
+        Verb::Request(args) => Box::pin(args.run(context)),
+        Verb::Refresh(args) => Box::pin(refresh::run(args, context)),
+        Verb::Do(args) => Box::pin(r#do::run(args, context)),
+        _ => return Err(nothing_to_trace()),
     };
-    // What went wrong is worth a page, too. Tokens may be new: the old and the new ones are masked.
+    // Stopped here, and not around it: of a login that hangs one wants to see where.
+    let done = signal::unless_stopped(work).await;
+    // What went wrong is worth a page, too.
+    match (done, write(&args, secrets, context).await) {
+        (Err(card), Err(trouble)) => {
+            context.out.note(&format!("{}: {}", trouble.what(), trouble.why()));
+            Err(card)
+        }
+        (done, written) => done.and(written),
+    }
+}
+
+async fn write(args: &Trace, mut secrets: Vec<Secret>, context: &Context) -> Result<(), Card> {
+    // Tokens may be new: the old and the new ones are masked.
     secrets.extend(self::secrets(context).await?);
     let steps = context.heard().map(Heard::all).unwrap_or_default();
     let page = page::of(&args.title(), &steps, &secrets);
@@ -84,7 +94,15 @@ pub(crate) async fn run(mut args: Trace, context: &Context) -> Result<(), Card> 
     std::fs::write(&args.html, page)
         .map_err(|error| Card::io(format!("cannot write {file}"), &error, "name a file in a folder that is yours"))?;
     context.out.note(&format!("{} the page is in {file}", context.out.note_paint().good("✓")));
-    done
+    Ok(())
+}
+
+fn nothing_to_trace() -> Card {
+    Card::usage(
+        "there is nothing to trace",
+        "expected a login, a call (get, post, …, an action) or a refresh",
+        "example: keyfob trace --html login.html login netatmo",
+    )
 }
 
 /// All that the vault keeps from others.

@@ -66,7 +66,7 @@ impl Settings {
             debug_log: judge.path("debug_log"),
             json_log: judge.choice("log").is_some_and(|log| log == "json"),
             proxies: judge.proxies(),
-            lead: judge.seconds("lead").unwrap_or_default(),
+            lead: judge.number("lead", "a whole number of seconds", 0, 86_400).map(Duration::from_secs).unwrap_or_default(),
             tls: judge.pair(),
             metrics_listen: judge.one("metrics.listen"),
             metrics_token_file: judge.path("metrics.token_file"),
