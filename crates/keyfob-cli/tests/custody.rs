@@ -154,6 +154,25 @@ async fn an_import_that_is_interrupted_keeps_what_the_token_was_spent_for() {
     drop(reader.await);
 }
 
+/// What the token is good for is known after it was spent; who is to blame for the rest, and what to do, is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_whose_tokens_cannot_be_kept_says_that_the_old_one_is_spent() {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
+    let mut import = house.start(&["import", "hub", "--stdin"]);
+    import.say(r#"{"refresh_token":"example-refresh-token"}"#).await;
+    drop(import.child.stdin.take());
+    let (mut stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
+    // Somebody does not want it any more.
+    house.run(&["logout", "hub"]).await.exits(0);
+    let body = r#"{"access_token":"example-next","token_type":"Bearer","refresh_token":"example-refresh-next","expires_in":3600}"#;
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes()).await.expect("it reads");
+    let ended = import.end().await;
+    assert_ne!(ended.code, 0, "{ended:#?}");
+    assert!(ended.stderr.contains("the refresh token was taken, and its successor could not be kept"), "{ended:#?}");
+}
+
 /// The disk takes the note, and nothing from the moment on when the provider has answered: whoever called has the token, is told that nobody else does, and
 /// the exit code says so.
 #[tokio::test(flavor = "multi_thread")]

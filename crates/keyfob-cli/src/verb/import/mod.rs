@@ -265,45 +265,62 @@ impl Imported {
     async fn keep(self) -> Result<Account, Card> {
         let Self { keyfob, mut account, before, new_app, refresh_first, transport } = self;
         let what = format!("cannot import {}", account.name);
+        let spent = refresh_first.is_some();
         if let Some((settings, app)) = refresh_first {
             account = refreshed(account, settings, app, transport, &what).await?;
         }
-        let store = keyfob.store();
-        if let Some(app) = new_app {
-            store.put_app(&account.provider, &app).await.doing(what.as_str())?;
-        }
-        // Keys were made for the account's id, and do not open another person's.
-        let other = before.as_ref().filter(|before| account.is_of_another_person_than(&before.value)).map(|before| before.value.id.clone());
-        if other.is_some() {
-            account.id = AccountId::random();
-        }
-        let received = account.tokens.refresh_token().map(Fingerprint::of);
-        let entry = keyfob.entry(&account, Event::LoggedIn { received });
-        let left = other.as_ref().and(before.as_ref()).map(|before| keyfob.entry(&before.value, Event::LoggedOut { revoked: false }));
-        let login = before.as_ref().map(|before| (before.value.id.clone(), before.value.logged_in_at));
-        let mut generation = before.map(|before| before.generation);
-        for _ in 0..TRIES {
-            let written = match (&other, generation) {
-                (Some(other), Some(generation)) => store.replace_account(other, generation, &account, left.as_ref(), Some(&entry)).await,
-                (_, generation) => {
-                    let expected = generation.map_or(Expected::Nothing, Expected::Generation);
-                    store.put_account(&account, expected, Some(&entry)).await
-                }
-            };
-            match written {
-                Ok(_) => return Ok(account),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error).doing(what),
-            }
-            // That the old tokens were refreshed meanwhile changes nothing, and the new ones are nowhere else. Another login, or a logout, is somebody's will.
-            let now = store.account(&account.name).await.doing(what.as_str())?;
-            if now.as_ref().map(|now| (now.value.id.clone(), now.value.logged_in_at)) != login {
-                break;
-            }
-            generation = now.map(|now| now.generation);
-        }
-        Err(StoreError::Conflict).doing(what)
+        let written = write(&keyfob, account, before, new_app, &what).await;
+        // What stands where it was taken from is good for nothing now, at a provider that gives new ones each time.
+        written.map_err(|card| match spent {
+            true => card.advising("the refresh token was taken, and its successor could not be kept: log in anew, once this is mended"),
+            false => card,
+        })
     }
+}
+
+/// In one write, in place of what was there before.
+async fn write(
+    keyfob: &Keyfob,
+    mut account: Account,
+    before: Option<Versioned<Account>>,
+    new_app: Option<App>,
+    what: &str,
+) -> Result<Account, Card> {
+    let store = keyfob.store();
+    if let Some(app) = new_app {
+        store.put_app(&account.provider, &app).await.doing(what)?;
+    }
+    // Keys were made for the account's id, and do not open another person's.
+    let other = before.as_ref().filter(|before| account.is_of_another_person_than(&before.value)).map(|before| before.value.id.clone());
+    if other.is_some() {
+        account.id = AccountId::random();
+    }
+    let received = account.tokens.refresh_token().map(Fingerprint::of);
+    let entry = keyfob.entry(&account, Event::LoggedIn { received });
+    let left = other.as_ref().and(before.as_ref()).map(|before| keyfob.entry(&before.value, Event::LoggedOut { revoked: false }));
+    let login = before.as_ref().map(|before| (before.value.id.clone(), before.value.logged_in_at));
+    let mut generation = before.map(|before| before.generation);
+    for _ in 0..TRIES {
+        let written = match (&other, generation) {
+            (Some(other), Some(generation)) => store.replace_account(other, generation, &account, left.as_ref(), Some(&entry)).await,
+            (_, generation) => {
+                let expected = generation.map_or(Expected::Nothing, Expected::Generation);
+                store.put_account(&account, expected, Some(&entry)).await
+            }
+        };
+        match written {
+            Ok(_) => return Ok(account),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error).doing(what),
+        }
+        // That the old tokens were refreshed meanwhile changes nothing, and the new ones are nowhere else. Another login, or a logout, is somebody's will.
+        let now = store.account(&account.name).await.doing(what)?;
+        if now.as_ref().map(|now| (now.value.id.clone(), now.value.logged_in_at)) != login {
+            break;
+        }
+        generation = now.map(|now| now.generation);
+    }
+    Err(StoreError::Conflict).doing(what)
 }
 
 /// The account with its first access token. It is tried in memory: the vault's account is in use until its successor is known to work.
