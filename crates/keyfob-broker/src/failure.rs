@@ -192,10 +192,12 @@ impl Failure {
     }
 
     /// From an error of a session or login.
-    pub(crate) fn from_error(error: &Error, seat: &Seat) -> Self {
+    pub(crate) fn from_error(error: Error, seat: &Seat) -> Self {
         let title = &seat.desk.provider.title;
         tracing::warn!(account = seat.name, %error, "a call failed");
-        let failure = match error {
+        // By the name that the person has given it.
+        let error = error.about(&seat.shown);
+        let failure = match &error {
             Error::Api(api) => {
                 let text = api.message.clone().unwrap_or_else(|| "It gave no reason.".to_owned());
                 let mut failure = Self::plain(StatusCode::BAD_GATEWAY, format!("{title} answered with an error"), sentence(&text));
@@ -211,11 +213,10 @@ impl Failure {
             }
             Error::NoAccount { .. } => return Self::nowhere(),
             Error::Unbound { .. } | Error::TakenName { .. } => {
-                Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.about(&seat.shown).to_string())).hint("log in again")
+                Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")
             }
             Error::Held { .. } | Error::Unsaved { .. } | Error::Stopped { .. } | Error::AskedToWait { .. } => {
-                Self::plain(StatusCode::SERVICE_UNAVAILABLE, "Not just now", sentence(&error.about(&seat.shown).to_string()))
-                    .hint("try again in a while")
+                Self::plain(StatusCode::SERVICE_UNAVAILABLE, "Not just now", sentence(&error.to_string())).hint("try again in a while")
             }
             Error::Store(StoreError::Crowded) => Self::crowded(),
             Error::Store(_) | Error::NotKept { .. } => Self::vault(),

@@ -93,7 +93,7 @@ impl Problem {
     }
 
     /// From an error of a session, about the account that the caller calls this. They would find nothing by the vault's name for it.
-    pub(crate) fn of_account(error: &Error, shown: &str) -> Self {
+    pub(crate) fn of_account(error: Error, shown: &str) -> Self {
         Self::from_error(&error.about(shown))
     }
 

@@ -146,9 +146,8 @@ impl Error {
     /// assert_eq!(error.about("acme").to_string(), keyfob::Error::NoAccount { name: "acme".to_owned() }.to_string());
     /// ```
     #[must_use]
-    pub fn about(&self, account: &str) -> Self {
-        let mut error = self.again();
-        match &mut error {
+    pub fn about(mut self, account: &str) -> Self {
+        match &mut self {
             Self::NoAccount { name }
             | Self::NeedsLogin { account: name, .. }
             | Self::AnotherApp { account: name }
@@ -161,7 +160,7 @@ impl Error {
             | Self::AskedToWait { account: name, .. } => account.clone_into(name),
             Self::Protocol(_) | Self::Store(_) | Self::Api(_) => {}
         }
-        error
+        self
     }
 
     /// How long the provider asks to be left alone, where it says. What it says, which may be years.

@@ -127,15 +127,21 @@ async fn another_app_than_the_accounts_own_opens_no_session() {
     assert_eq!(house.server.requests().len(), 2, "nothing was sent with them");
 }
 
-/// An account of keys alone *is* its app: with other keys it would be somebody else's calls.
-#[tokio::test]
-async fn other_keys_than_its_own_open_no_account_of_keys_alone() {
-    let house = House::new(vec![]).await;
+/// The house's provider, if its apps signed their calls with their own keys, and nobody logged in there.
+fn keys_alone(house: &House) -> Settings {
     let at = |path: &str| common::endpoint(&format!("{}/{path}", house.server.origin));
     let mut settings = house.settings.clone();
     let mut flow = keyfob::proto::oauth1::Settings::new(at("request"), at("authorize"), at("access"));
     flow.one_legged = true;
     settings.flow = keyfob::proto::Flow::OAuth1(flow);
+    settings
+}
+
+/// An account of keys alone *is* its app: with other keys it would be somebody else's calls.
+#[tokio::test]
+async fn other_keys_than_its_own_open_no_account_of_keys_alone() {
+    let house = House::new(vec![]).await;
+    let settings = keys_alone(&house);
     keyfob::login::one_legged(&house.keyfob, &settings, &app(), "shop").await.unwrap();
     assert!(house.keyfob.session(settings.clone(), app(), "shop").await.is_ok());
     let others = keyfob::proto::App::confidential("another-key", "another-secret-not-real");
@@ -147,11 +153,7 @@ async fn other_keys_than_its_own_open_no_account_of_keys_alone() {
 #[tokio::test]
 async fn l19_with_other_keys_an_account_of_keys_alone_is_another_account() {
     let house = House::new(vec![]).await;
-    let at = |path: &str| common::endpoint(&format!("{}/{path}", house.server.origin));
-    let mut settings = house.settings.clone();
-    let mut flow = keyfob::proto::oauth1::Settings::new(at("request"), at("authorize"), at("access"));
-    flow.one_legged = true;
-    settings.flow = keyfob::proto::Flow::OAuth1(flow);
+    let settings = keys_alone(&house);
     let kept = async |app| keyfob::login::one_legged(&house.keyfob, &settings, &app, "shop").await.unwrap();
     let first = kept(app()).await.account.id;
     let again = kept(keyfob::proto::App { client_secret: Some("another-secret-not-real".into()), ..app() }).await;

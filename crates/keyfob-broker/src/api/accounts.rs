@@ -136,7 +136,7 @@ pub(super) async fn disconnect(call: Call) -> Result<Disconnected, Problem> {
     let holder = site.holder(&seat);
     let mut holder = holder.write().await;
     let done = keyfob::logout(&site.keyfob, &seat.desk.settings, &seat.desk.app, &seat.name, true).await;
-    let done = done.map_err(|error| Problem::of_account(&error, &seat.shown))?;
+    let done = done.map_err(|error| Problem::of_account(error, &seat.shown))?;
     call.people()?.unlist(call.person(), &done.account, call.now()).await?;
     holder.forget();
     let (revoked, detail) = match done.revoked {
@@ -157,9 +157,9 @@ pub(super) async fn refresh(call: Call) -> Result<Shown, Problem> {
             .hint("its token is good until a person takes it back; then the person logs in again"));
     }
     let session = call.site.keyfob.session(seat.desk.settings.clone(), seat.desk.app.clone(), &seat.name).await;
-    let session = session.map_err(|error| Problem::of_account(&error, &seat.shown))?;
+    let session = session.map_err(|error| Problem::of_account(error, &seat.shown))?;
     call.tell(What::Refreshed { account: seat.shown.clone() }).await?;
-    let account = session.refresh().await.map_err(|error| Problem::of_account(&error, &seat.shown))?;
+    let account = session.refresh().await.map_err(|error| Problem::of_account(error, &seat.shown))?;
     let title = call.people()?.title(&account, call.now()).await?;
     Ok(Shown::of(&seat, &account, title))
 }

@@ -111,7 +111,7 @@ impl<'a> Use<'a> {
             }
         };
         let (session, id) =
-            self.gate.sessions.get(&self.site.keyfob, &seat).await.map_err(|error| Problem::of_account(&error, &seat.shown))?;
+            self.gate.sessions.get(&self.site.keyfob, &seat).await.map_err(|error| Problem::of_account(error, &seat.shown))?;
         // Somebody logged out, and connected another account under the old name: the key was not made for that one.
         if matches!(&self.caller, Caller::Key(fob) if fob.key.account_id != id) {
             return Err(Problem::nowhere());
@@ -234,7 +234,7 @@ impl Use<'_> {
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().to_string());
         let call = session.call(parts.method.clone(), target).headers(headers).carrying(body).without_waiting();
-        let answer = call.send().await.map_err(|error| watch.problem().unwrap_or_else(|| Problem::of_account(&error, &seat.shown)))?;
+        let answer = call.send().await.map_err(|error| watch.problem().unwrap_or_else(|| Problem::of_account(error, &seat.shown)))?;
         // It was not asked to speak another protocol.
         if answer.status().is_informational() {
             return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", "The provider wants to speak another protocol."));

@@ -53,7 +53,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
         return Err(Failure::not_our_answer());
     };
     let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone())
-        .map_err(|wrong| Failure::from_error(&wrong.into(), &seat))?;
+        .map_err(|wrong| Failure::from_error(wrong.into(), &seat))?;
     let verified = match login.verify(Answer::Query(query)) {
         Ok(verified) => verified,
         Err(error) if error.ends_login() => {

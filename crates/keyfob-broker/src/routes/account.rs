@@ -72,10 +72,10 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
     let sections = if state == Standing::Here { sections(&site, &seat, &holder).await } else { Vec::new() };
     // The calls may have refreshed the tokens, or found that they are spent.
     let record = site.keyfob.store().account(&seat.name).await;
-    let record = record.map_err(|error| Failure::from_error(&error.into(), &seat))?.ok_or_else(not_yours)?;
+    let record = record.map_err(|error| Failure::from_error(error.into(), &seat))?.ok_or_else(not_yours)?;
     let state = super::state(&site, &seat, &holder, &visit).await?;
     let story = site.keyfob.store().history(&record.value.id).await;
-    let story = story.map_err(|error| Failure::from_error(&error.into(), &seat))?;
+    let story = story.map_err(|error| Failure::from_error(error.into(), &seat))?;
     let story = page::told(&story, &record.value.scrubber());
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
     let title = match &site.people {

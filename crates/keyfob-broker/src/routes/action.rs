@@ -153,7 +153,7 @@ pub(crate) async fn act(
         return Err(Failure::not_allowed());
     }
     let said = arguments(action, &posted.fields);
-    let account = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(&error.into(), &seat))?;
+    let account = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(error.into(), &seat))?;
     let kept = account.map(|account| account.value.kept).unwrap_or_default();
     if let Err(misuse) = action.request(&said, &kept) {
         let problem = sentence(&misuse.to_string());
@@ -192,7 +192,7 @@ async fn concerned(
 ) -> Result<Option<String>, Failure> {
     let id = || action.parameters.iter().find(|parameter| parameter.required).and_then(|parameter| said.get(&parameter.name));
     let Some(subject) = subject.or_else(|| id().map(String::as_str)) else { return Ok(None) };
-    let account = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(&error.into(), seat))?;
+    let account = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(error.into(), seat))?;
     let account = account.ok_or_else(|| Failure::not_yours(site, seat))?;
     Ok(Some(printable(&account.value.scrubber().mask(subject)).chars().take(LONGEST_SUBJECT).collect()))
 }
@@ -218,7 +218,7 @@ impl Called {
 /// Makes an action's call, and as many more as its answer has pages, up to [`MOST_PAGES`].
 pub(crate) async fn call(site: &Site, seat: &Seat, action: &Action, arguments: &BTreeMap<String, String>) -> Result<Called, Failure> {
     let desk = &seat.desk;
-    let failure = |error: Error| Failure::from_error(&error, seat);
+    let failure = |error: Error| Failure::from_error(error, seat);
     let unreadable = |error: keyfob_providers::Unreadable| {
         tracing::warn!(account = seat.name, %error, "an answer could not be read");
         let title = format!("{} gave an answer we do not understand", desk.provider.title);

@@ -72,7 +72,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         return Err(Failure::not_our_answer());
     };
     let login = Login::resume(&site.keyfob, &seat.desk.settings, &seat.desk.app, pending.clone())
-        .map_err(|wrong| Failure::from_error(&wrong.into(), &seat))?;
+        .map_err(|wrong| Failure::from_error(wrong.into(), &seat))?;
     let verified = match login.verify(Answer::Query(query)) {
         Ok(verified) => verified,
         Err(error) if error.ends_login() => return Ok(ended(site, &seat, &visit, error).await),
@@ -140,7 +140,7 @@ impl Coming {
 /// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else, and takes
 /// the place of what is `expected` there: nothing, or whatever it is.
 pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expected: Expected, visit: Option<&Visit>) -> Result<(), Failure> {
-    let failed = |error: Error| Failure::from_error(&error, seat);
+    let failed = |error: Error| Failure::from_error(error, seat);
     let holder = site.holder(seat);
     let mut holder = holder.write().await;
     let Some(people) = &site.people else {
@@ -188,7 +188,7 @@ pub(super) async fn take_over(site: &Site, seat: &Seat, before: Option<Account>,
     if !people.is_here(&seat.person, now).await? {
         let desk = &seat.desk;
         let gone = keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, true).await;
-        gone.map_err(|error| Failure::from_error(&error, seat))?;
+        gone.map_err(|error| Failure::from_error(error, seat))?;
         people.unlist(&seat.person, account, now).await?;
         return Err(Failure::sign_in_first());
     }

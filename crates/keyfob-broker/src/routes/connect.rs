@@ -62,7 +62,7 @@ pub(super) async fn by_redirect(
     binding: &Secret,
 ) -> Result<(String, PendingLogin), Failure> {
     let desk = &seat.desk;
-    let failed = |error: Error| Failure::from_error(&error, seat);
+    let failed = |error: Error| Failure::from_error(error, seat);
     let redirect = Redirect::Uri(desk.redirect_uri.clone());
     let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes).await.map_err(failed)?;
     let pending = login.stored().among(Crowd::connecting(crowd));
@@ -84,7 +84,7 @@ pub(super) struct Begins<'a> {
 pub(super) async fn elsewhere(site: &Site, seat: &Seat, way: Way, begins: Begins<'_>) -> Result<(String, Timestamp), Failure> {
     let Begins { crowd, scopes, binding, link } = begins;
     let (desk, by_link) = (&seat.desk, link.is_some());
-    let failed = |error: Error| Failure::from_error(&error, seat);
+    let failed = |error: Error| Failure::from_error(error, seat);
     waiting::has_room(site, &crowd).await?;
     let (login, expires_at, interval) = if way == Way::Pin {
         let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, Redirect::OutOfBand, scopes).await.map_err(failed)?;
@@ -122,7 +122,7 @@ async fn by_keys_alone(site: &Site, seat: &Seat, visit: &Visit) -> Result<Respon
     let mut holder = holder.write().await;
     let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
     let kept = login::one_legged(&site.keyfob, &desk.settings, &desk.app, &seat.name).await;
-    let account = kept.map_err(|error| Failure::from_error(&error, seat))?.account;
+    let account = kept.map_err(|error| Failure::from_error(error, seat))?.account;
     take_over(site, seat, before, &account).await?;
     holder.change(Some(visit));
     site.leave(visit, Notice::good(format!("{title} is connected. The first call shows whether the keys are good."))).await;

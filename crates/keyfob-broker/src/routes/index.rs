@@ -52,7 +52,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
         let seat = site.seat_for(&visit, &desk.account)?;
         let holder = site.holder(&seat);
         let state = super::state(&site, &seat, &*holder.read().await, &visit).await?;
-        let record = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(&error.into(), &seat))?;
+        let record = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(error.into(), &seat))?;
         cards.push(Card::new(&seat, state).with(record.as_ref().map(|record| &record.value), site.keyfob.now()));
     }
     // What needs a person comes first.

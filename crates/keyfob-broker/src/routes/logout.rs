@@ -59,7 +59,7 @@ pub(crate) async fn log_out(
         return Err(Failure::not_yours(&site, &seat));
     }
     let done = keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, true).await;
-    let done = done.map_err(|error| Failure::from_error(&error, &seat))?;
+    let done = done.map_err(|error| Failure::from_error(error, &seat))?;
     if let Some(people) = &site.people {
         people.unlist(visit.person(), &done.account, site.keyfob.now()).await?;
         let revoked = matches!(done.revoked, Revoked::Yes);

@@ -125,7 +125,7 @@ fn is_token(text: &str) -> bool {
 /// What an account's state is to a browser.
 async fn state(site: &Site, seat: &Seat, holder: &Holder, visit: &Visit) -> Result<Standing, Failure> {
     let record = site.keyfob.store().account(&seat.name).await;
-    let record = record.map_err(|error| Failure::from_error(&error.into(), seat))?;
+    let record = record.map_err(|error| Failure::from_error(error.into(), seat))?;
     Ok(match record.map(|record| record.value) {
         None => Standing::Absent,
         Some(_) if !holder.is(visit) => Standing::Elsewhere,

@@ -84,7 +84,7 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
         )
         .hint("make the call with /api/, which proves it"));
     }
-    let token = session.token(MIN_VALID).await.map_err(|error| Problem::of_account(&error, &seat.shown))?;
+    let token = session.token(MIN_VALID).await.map_err(|error| Problem::of_account(error, &seat.shown))?;
     let members = Members {
         access_token: token.expose(),
         token_type: "Bearer",

@@ -36,7 +36,7 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
     let desk = &seat.desk;
     let after = kept.login.interval().max(AGAIN);
     let mut login =
-        DeviceLogin::resume(&site.keyfob, &desk.settings, &desk.app, *kept).map_err(|error| Failure::from_error(&error, seat))?;
+        DeviceLogin::resume(&site.keyfob, &desk.settings, &desk.app, *kept).map_err(|error| Failure::from_error(error, seat))?;
     // Tokens that are nobody's would be lost.
     let hindrance = match &waiting.record.link {
         None => None,
@@ -57,10 +57,15 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
             Ok(Came::Nothing)
         }
         Ok(Asked::Approved(approved)) => {
-            waiting.keep_turn(shelf).await?;
+            // The tokens are there, and nowhere else: what cannot be noted beside them must not lose them.
+            if let Err(error) = waiting.keep_turn(shelf).await {
+                tracing::warn!(account = seat.name, %error, "that a login was approved could not be noted");
+            }
             let settled = settle(site, seat, waiting, Coming::Tokens(approved), visit).await;
             let end = settled.as_ref().map_or_else(|failure| End::Failed(failure.into()), |()| End::Connected);
-            waiting.give_back(shelf, Login::Over(end), now).await?;
+            if let Err(error) = waiting.give_back(shelf, Login::Over(end), now).await {
+                tracing::warn!(account = seat.name, %error, "what came of a login could not be noted");
+            }
             settled.map(|()| Came::Account)
         }
         Ok(_) => Ok(Came::Nothing),
@@ -69,7 +74,7 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
             waiting.give_back(shelf, Login::Over(End::Refused), now).await?;
             match error {
                 Error::Protocol(error) => Ok(Came::No(Box::new(error))),
-                error => Err(Failure::from_error(&error, seat)),
+                error => Err(Failure::from_error(error, seat)),
             }
         }
         Err(error) => {
@@ -90,7 +95,7 @@ pub(crate) async fn enter(site: &Site, seat: &Seat, waiting: &mut Waiting, pin: 
     }
     let desk = &seat.desk;
     let login = keyfob::Login::resume(&site.keyfob, &desk.settings, &desk.app, (*kept).clone())
-        .map_err(|wrong| Failure::from_error(&wrong.into(), seat))?;
+        .map_err(|wrong| Failure::from_error(wrong.into(), seat))?;
     let goes_on = || Login::Pin { login: kept.clone(), url: url.clone() };
     let verified = match login.verify(Answer::Bare(pin.trim())) {
         Ok(verified) => verified,
