@@ -19,6 +19,9 @@ pub struct Browser {
 
 /// For elements and pages to appear; a loaded machine with two cores needs a while.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How ChromeDriver says that an element is of a page that has gone: in WebDriver's words, and, where the page went within the command, in
+/// those of the browser's inspector.
+const GONE: [&str; 3] = ["stale element reference", "does not belong to the document", "Cannot find context with specified id"];
 /// The name under which WebDriver gives elements (§11).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -68,16 +71,7 @@ impl Browser {
 
     /// The visible text of the first element that a CSS selector finds, waiting for it.
     pub fn text(&self, css: &str) -> String {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let url = format!("{}/element/{}/text", self.session, self.element(css));
-            match attempt("GET", &url, &Value::Null) {
-                Ok(found) => return text(&found),
-                // Found on the page that was there, and read when the next one had come.
-                Err(failed) if failed.contains("stale element reference") && Instant::now() < until => {}
-                Err(failed) => panic!("{failed}"),
-            }
-        }
+        text(&self.of_element("css selector", css, "GET", "text", &Value::Null))
     }
 
     /// Waits until the first element that a CSS selector finds shows this text: until a page has gone, its elements are there to be read.
@@ -100,7 +94,7 @@ impl Browser {
 
     /// An attribute of the first element, waiting for it.
     pub fn attribute(&self, css: &str, name: &str) -> Option<String> {
-        self.get(&format!("element/{}/attribute/{name}", self.element(css))).as_str().map(str::to_owned)
+        self.of_element("css selector", css, "GET", &format!("attribute/{name}"), &Value::Null).as_str().map(str::to_owned)
     }
 
     /// Whether there is such an element now.
@@ -110,18 +104,17 @@ impl Browser {
 
     /// Clicks the first element, waiting for it.
     pub fn click(&self, css: &str) {
-        self.post(&format!("element/{}/click", self.element(css)), &json!({}));
+        self.of_element("css selector", css, "POST", "click", &json!({}));
     }
 
     /// Clicks the link with this text.
     pub fn follow(&self, link: &str) {
-        let id = self.wait_for("link text", link);
-        self.post(&format!("element/{id}/click"), &json!({}));
+        self.of_element("link text", link, "POST", "click", &json!({}));
     }
 
     /// Types into the first element.
     pub fn fill(&self, css: &str, value: &str) {
-        self.post(&format!("element/{}/value", self.element(css)), &json!({ "text": value }));
+        self.of_element("css selector", css, "POST", "value", &json!({ "text": value }));
     }
 
     /// Runs JavaScript in the page; what it returns.
@@ -146,7 +139,7 @@ impl Browser {
 
     /// A picture of the first element, as PNG in base64, waiting for it.
     pub fn picture(&self, css: &str) -> String {
-        text(&self.get(&format!("element/{}/screenshot", self.element(css))))
+        text(&self.of_element("css selector", css, "GET", "screenshot", &Value::Null))
     }
 
     /// How many colours there are in a picture; and how many dots are of another one than the most frequent. (The browser decodes it: the page that
@@ -201,6 +194,20 @@ impl Browser {
         let log = self.post("se/log", &json!({ "type": "browser" }));
         let entries = log.as_array().map_or(&[][..], Vec::as_slice);
         entries.iter().filter(|entry| entry["level"] == "SEVERE").map(|entry| text(&entry["message"])).collect()
+    }
+
+    /// A command about the first such element, waiting for it. Where it was found on the page that was there, and that page had gone before the
+    /// command reached it, nothing was done: it is looked for on the page that came.
+    fn of_element(&self, using: &str, value: &str, method: &str, command: &str, body: &Value) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let url = format!("{}/element/{}/{command}", self.session, self.wait_for(using, value));
+            match attempt(method, &url, body) {
+                Ok(done) => return done,
+                Err(failed) if GONE.iter().any(|words| failed.contains(words)) && Instant::now() < until => {}
+                Err(failed) => panic!("{failed}"),
+            }
+        }
     }
 
     fn element(&self, css: &str) -> String {

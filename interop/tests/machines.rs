@@ -52,7 +52,14 @@ fn d2_two_machines_refresh_once_an_expiry() {
     on_two_machines(LIFETIME, ACCOUNTS, |scene| {
         let mut machines = scene.muster(MEMBERS);
         let mut last = BTreeSet::new();
-        for number in 1..=rounds {
+        let names = [0, 1].map(TwoMachines::name);
+        // Each machine has had its share of the work, or this says nothing about two. On a busy host one of them may be late for
+        // every refresh of a round: there are as many as it takes.
+        let shared = || names.iter().all(|name| scene.workers().contains(name));
+        for number in 1.. {
+            if number > rounds && (shared() || number > rounds + 20) {
+                break;
+            }
             let round = Round::begin(&scene.peer);
             let report = both(&mut machines, if number % 2 == 0 { "token 1" } else { "call 1" });
             let tokens = round.end(&scene.peer, report, ACCOUNTS, 2 * MEMBERS * ACCOUNTS);
@@ -70,9 +77,7 @@ fn d2_two_machines_refresh_once_an_expiry() {
         let all = ACCOUNTS as u64;
         let expected = Counts { requests: before.requests + all, refreshed: before.refreshed + all, refused: 0 };
         assert_eq!(scene.peer.counts(), expected);
-        // Each machine had its share of the work, or this says nothing about two.
-        let workers = scene.workers();
-        assert!((0..2).all(|machine| workers.contains(&TwoMachines::name(machine))), "{workers:?}");
+        assert!(shared(), "{:?}", scene.workers());
     });
 }
 

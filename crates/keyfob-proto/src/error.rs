@@ -337,6 +337,8 @@ enum Meaning {
     Untimely,
     /// There was no key to check with.
     UnknownKey,
+    /// None of the keys that may be meant made the signature.
+    NoKeysSignature,
     /// A refresh brought somebody else's tokens.
     AnotherIdentity,
 }
@@ -364,6 +366,17 @@ impl Misbehaved {
     /// Whether no key was there to check a signature with: fetching the key set again may help (OpenID Connect Core §10.1.1).
     pub fn is_unknown_key(&self) -> bool {
         self.meaning == Meaning::UnknownKey
+    }
+
+    /// A signature that none of the set's keys made.
+    pub(crate) fn made_by_no_key(self) -> Self {
+        Self { meaning: Meaning::NoKeysSignature, ..self }
+    }
+
+    /// Whether a newer key set may judge otherwise: the key is unknown, or the signature is by none of those that may be meant. A server may give a new key
+    /// the name of the old one, or none at all; only a signature that is wrong by the keys of this moment proves anything.
+    pub fn wants_newer_keys(&self) -> bool {
+        matches!(self.meaning, Meaning::UnknownKey | Meaning::NoKeysSignature)
     }
 
     /// A token whose time, by our clock, is over or has not begun.

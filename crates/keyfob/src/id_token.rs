@@ -132,16 +132,7 @@ impl<'a> Verifier<'a> {
             return judge(&Keys::Shared(&secret)).map_err(Doubt::of);
         }
         let place = self.place().map_err(undecided)?;
-        let keys = self.keyfob.keys(self.issuer, place).await.map_err(Doubt::Undecided)?;
-        let unknown = match judge(&Keys::Set(&keys)) {
-            Err(ProtoError::Misbehaved(wrong)) if wrong.is_unknown_key() => wrong,
-            judged => return judged.map_err(Doubt::of),
-        };
-        // Core §10.1.1: a name that is not there means that the keys were changed, or that the token is not theirs.
-        match self.keyfob.newer_keys(self.issuer, place).await.map_err(Doubt::Undecided)? {
-            Some(keys) => judge(&Keys::Set(&keys)).map_err(Doubt::of),
-            None => Err(Doubt::Undecided(ProtoError::from(unknown).into())),
-        }
+        self.keyfob.judge_by_keys(self.issuer, place, judge).await.map_err(Doubt::Undecided)?.map_err(Doubt::of)
     }
 
     /// The app's secret as a key, where that was agreed on. A secret that is missing or too short is said, and not taken for leave to look elsewhere.

@@ -1,9 +1,9 @@
 //! What a token is worth, by the word of the server that gave it (RFC 7662): for whoever is sent one.
 
-use keyfob_proto::jose::{Algorithms, Keys};
+use keyfob_proto::jose::Algorithms;
 use keyfob_proto::oauth2::TokenKind;
 use keyfob_proto::oauth2::introspection::{Introspecting, Introspection};
-use keyfob_proto::{App, Endpoint, Error as ProtoError, Misuse, Secret, Settings};
+use keyfob_proto::{App, Endpoint, Misuse, Secret, Settings};
 
 use crate::error::Error;
 use crate::keyfob::Keyfob;
@@ -70,14 +70,6 @@ impl Keyfob {
         let ask = async |asking: &Introspecting| self.ask_server(&client, asking.request()).await;
         let asking = client.introspect(endpoint, token, None)?.signed();
         let answer = ask(&asking).await?;
-        let keys = self.keys(issuer, place).await?;
-        let judged = match asking.judge(&answer, Some((&Keys::Set(&keys), algorithms))) {
-            Err(ProtoError::Misbehaved(wrong)) if wrong.is_unknown_key() => match self.newer_keys(issuer, place).await? {
-                Some(keys) => asking.judge(&answer, Some((&Keys::Set(&keys), algorithms))),
-                None => Err(wrong.into()),
-            },
-            judged => judged,
-        };
-        Ok(judged?)
+        Ok(self.judge_by_keys(issuer, place, |keys| asking.judge(&answer, Some((keys, algorithms)))).await??)
     }
 }

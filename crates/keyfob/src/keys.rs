@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use keyfob_proto::jose::{Crypto, KeyCache, KeySet};
-use keyfob_proto::{Endpoint, Timestamp};
+use keyfob_proto::jose::{Crypto, KeyCache, KeySet, Keys};
+use keyfob_proto::{Endpoint, Error as ProtoError, Timestamp};
 
 use crate::bounded::Bounded;
 use crate::error::Error;
@@ -61,9 +61,34 @@ impl Keyfob {
         }
     }
 
-    /// The keys, where a token names one that is not among them: fetched again, but not within a minute after the last time (E12), whatever is
+    /// Judges something that an issuer signed. Where newer keys may judge otherwise (OpenID Connect Core §10.1.1: a name that is not there means that the keys
+    /// were changed, or that the token is not theirs; a signature that is wrong may be by a new key of the old name), they have the last word.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody can judge it now; inside, what was judged.
+    pub(crate) async fn judge_by_keys<T>(
+        &self,
+        issuer: &str,
+        place: &Endpoint,
+        judge: impl Fn(&Keys<'_>) -> Result<T, ProtoError>,
+    ) -> Result<Result<T, ProtoError>, Error> {
+        let keys = self.keys(issuer, place).await?;
+        let wrong = match judge(&Keys::Set(&keys)) {
+            Err(ProtoError::Misbehaved(wrong)) if wrong.wants_newer_keys() => wrong,
+            judged => return Ok(judged),
+        };
+        match self.newer_keys(issuer, place).await? {
+            Some(keys) => Ok(judge(&Keys::Set(&keys))),
+            None if wrong.is_unknown_key() => Err(ProtoError::from(wrong).into()),
+            // By keys that are not a minute old.
+            None => Ok(Err(wrong.into())),
+        }
+    }
+
+    /// The keys, where those that are there may not be the newest: fetched again, but not within a minute after the last time (E12), whatever is
     /// sent to us. `None`: that minute is not over.
-    pub(crate) async fn newer_keys(&self, issuer: &str, place: &Endpoint) -> Result<Option<KeySet>, Error> {
+    async fn newer_keys(&self, issuer: &str, place: &Endpoint) -> Result<Option<KeySet>, Error> {
         let kept = self.issuer_keys().place(place);
         let mut kept = kept.lock().await;
         let now = self.now();
@@ -86,7 +111,7 @@ impl Keyfob {
             Err(wrong) => Err(wrong.into()),
         };
         let crypto = self.issuer_keys().crypto().clone();
-        let read = answer.and_then(|answer| KeySet::receive(&answer, crypto).map_err(|wrong| keyfob_proto::Error::from(wrong).into()));
+        let read = answer.and_then(|answer| KeySet::receive(&answer, crypto).map_err(|wrong| ProtoError::from(wrong).into()));
         kept.failure = match read {
             Ok(keys) => {
                 kept.cache.received(keys, now);

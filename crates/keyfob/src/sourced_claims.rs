@@ -47,14 +47,6 @@ async fn judged(keyfob: &Keyfob, signed: &SignedClaims, issuer: &str, client_id:
     let place =
         metadata.jwks_uri.ok_or_else(|| ProtoError::from(Misbehaved::api("a claims provider that says where its keys are", "none")))?;
     let algorithms = Algorithms::asymmetric();
-    let judge = |keys: &Keys<'_>| signed.judge(issuer, client_id, keys, &algorithms, keyfob.now());
-    let keys = keyfob.keys(issuer, &place).await?;
-    let judged = match judge(&Keys::Set(&keys)) {
-        Err(wrong) if wrong.is_unknown_key() => match keyfob.newer_keys(issuer, &place).await? {
-            Some(keys) => judge(&Keys::Set(&keys)),
-            None => Err(wrong),
-        },
-        judged => judged,
-    };
-    Ok(judged.map_err(ProtoError::from)?)
+    let judge = |keys: &Keys<'_>| Ok(signed.judge(issuer, client_id, keys, &algorithms, keyfob.now())?);
+    Ok(keyfob.judge_by_keys(issuer, &place, judge).await??)
 }

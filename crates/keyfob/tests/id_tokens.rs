@@ -352,6 +352,37 @@ async fn e12_new_keys_are_fetched_once_and_then_not_for_a_minute() {
     assert_eq!(house.server.asked("GET /jwks"), 2, "made-up names are no way to storm it");
 }
 
+/// By the keys of a moment ago its signature is wrong, and a refresh that brings such a thing marks the account.
+#[tokio::test]
+async fn e12_a_key_that_is_changed_under_its_name_logs_nobody_out() {
+    let house = House::new().await;
+    house.log_in().await.unwrap();
+    let change = || {
+        let another = key("first");
+        house.habits(|habits| (habits.signs_with, habits.publishes) = (another.clone(), vec![another]));
+    };
+    change();
+    house.refresh().await.unwrap();
+    let kept = house.kept().await;
+    let TokenSet::OAuth2(tokens) = &kept.tokens else { panic!("OAuth 2") };
+    assert!(kept.health == Health::Ok && tokens.identity.as_ref().unwrap().verified);
+    assert_eq!(house.server.asked("GET /jwks"), 2);
+    change();
+    house.clock.0.fetch_add(61, Ordering::SeqCst);
+    house.log_in().await.unwrap();
+    assert_eq!(house.server.asked("GET /jwks"), 3);
+    // A signature that is wrong by the keys of this minute is wrong, and no way to storm the issuer.
+    house.habits(|habits| habits.breaks_signature = true);
+    for _ in 0..3 {
+        let error = house.log_in().await.unwrap_err();
+        assert!(error.to_string().contains("RFC 7515 §5.2"), "{error}");
+    }
+    assert_eq!(house.server.asked("GET /jwks"), 3);
+    let error = house.refresh().await.unwrap_err();
+    assert!(matches!(&error, Error::NeedsLogin { reason, .. } if reason.contains("RFC 7515 §5.2")), "{error}");
+    assert_eq!(house.server.asked("GET /jwks"), 4);
+}
+
 /// Ten thousand in ten minutes, each by a key of another name: what anybody can post to a logout URL.
 #[tokio::test]
 async fn e12_made_up_names_have_the_keys_fetched_once_a_minute_however_many_they_are() {

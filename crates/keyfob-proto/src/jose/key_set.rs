@@ -144,7 +144,7 @@ impl Keys<'_> {
                 let signed = meant.any(|known| {
                     known.verifier(header.algorithm, &*set.crypto).is_some_and(|verifier| verifier.verify(message, signature))
                 });
-                if signed { Ok(()) } else { Err(bad()) }
+                if signed { Ok(()) } else { Err(bad().made_by_no_key()) }
             }
             _ => Err(Misbehaved::new(
                 "RFC 8725 §3.2",
@@ -199,7 +199,7 @@ impl KeyCache {
         old && paused_enough(self.asked_at, now)
     }
 
-    /// Whether a token that names a key we do not have is a reason to ask: at most once a minute, so that tokens with made-up names
+    /// Whether a token that [wants newer keys](Misbehaved::wants_newer_keys) (it names a key we do not have, or none of ours made its signature) is a reason to ask: at most once a minute, so that tokens with made-up names
     /// are no way to make us storm the server. That they were asked for because they were old does not count: a server may change them between that and
     /// the token.
     pub fn may_fetch_for_unknown_key(&self, now: Timestamp) -> bool {
