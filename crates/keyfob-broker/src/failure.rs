@@ -211,6 +211,11 @@ impl Failure {
             Error::AnotherApp { .. } => {
                 Self::plain(StatusCode::FORBIDDEN, format!("{title} wants a new login"), sentence(&error.to_string())).hint("log in again")
             }
+            Error::AnotherLogin { .. } => {
+                let text = "Somebody logged in anew meanwhile, perhaps as somebody else. What was begun was not done with that login.";
+                Self::plain(StatusCode::CONFLICT, format!("{title} has another login by now"), text)
+                    .hint("look whose it is, and begin again")
+            }
             Error::NoAccount { .. } => return Self::nowhere(),
             Error::Unbound { .. } | Error::TakenName { .. } => {
                 Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")

@@ -108,6 +108,7 @@ impl Problem {
                 return Self::new(StatusCode::CONFLICT, "needs-login", said).hint(LOG_IN);
             }
             Error::AnotherApp { .. } => return Self::new(StatusCode::CONFLICT, "needs-login", said).hint(LOG_IN),
+            Error::AnotherLogin { .. } => Self::new(StatusCode::CONFLICT, "another-login", said),
             Error::Unbound { .. } | Error::TakenName { .. } => return Self::forbidden("unbound", said).hint(LOG_IN),
             Error::Store(error) | Error::NotKept { error, .. } => {
                 tracing::error!(%error, "the vault cannot be used");

@@ -151,6 +151,30 @@ async fn l7_the_book_has_the_id_of_what_was_acted_on_and_never_a_secret() {
     assert!(!activity.has(secret), "{}", activity.text);
 }
 
+/// A key keeps the session of the login before in use; a page is not to open that person's door with it.
+#[tokio::test]
+async fn l19_a_page_acts_as_whoever_is_logged_in_now() {
+    let world = World::known(&["august"]).await;
+    let mut owner = world.owner().await;
+    owner.connect("august").await;
+    let page = make(&mut owner, &[("account", "august"), ("name", "cron"), ("allow", "GET /users/locks/**"), ("ends", "604800")]).await;
+    assert_eq!(use_key(&mut owner, &page.copied("f-key"), LOCKS).await.status, 200);
+    let form_token = owner.get("/").await.form_token();
+    let unlock = [("form_token", form_token.as_str()), ("id", "5A9DB0C5000000000000000000000F01")];
+    assert_eq!(owner.post("/accounts/august/do/unlock-now", &unlock).await.status, 303);
+    // Another process logs somebody else in, whose token opens nothing.
+    let mut account = world.account("august").await.expect("an account");
+    account.id = keyfob::AccountId::random();
+    let TokenSet::OAuth2(tokens) = &mut account.tokens else { panic!("OAuth 2") };
+    (tokens.access, tokens.refresh) = (Secret::new("somebody-elses-access-token"), None);
+    world.store.put_account(&account, Expected::Anything, None).await.expect("put");
+    let done = owner.post("/accounts/august/do/unlock-now", &unlock).await;
+    assert!(done.status >= 400, "{} {}", done.status, done.text);
+    let asked = world.sandbox.seen("august");
+    let last = asked.last().expect("it was asked");
+    assert!(last.path.contains("remoteoperate") && last.status == 401, "{last:?}");
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_key_is_told_beside_what_was_said() {
     let world = World::known(&["august"]).await;

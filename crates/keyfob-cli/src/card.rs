@@ -179,7 +179,11 @@ fn exit_of(error: &Error) -> Exit {
         Error::Protocol(ProtoError::Refused(refused)) if refused.code == Code::AccessDenied => Exit::Usage,
         Error::Protocol(ProtoError::Misuse(_)) | Error::TakenName { .. } => Exit::Usage,
         Error::Store(_) | Error::Unsaved { .. } | Error::NotKept { .. } => Exit::Vault,
-        Error::NoAccount { .. } | Error::NeedsLogin { .. } | Error::AnotherApp { .. } | Error::Unbound { .. } => Exit::SignIn,
+        Error::NoAccount { .. }
+        | Error::NeedsLogin { .. }
+        | Error::AnotherApp { .. }
+        | Error::AnotherLogin { .. }
+        | Error::Unbound { .. } => Exit::SignIn,
         _ => Exit::Error,
     }
 }

@@ -60,11 +60,11 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Seconds since an earlier moment, by each clock that both have.
-    pub(crate) fn since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = i64> + 'a {
+    /// Seconds since an earlier moment: by the server's clock where both have read it. Of two containers on one machine each may be told of an uptime of its own.
+    pub(crate) fn since(&self, earlier: &Self) -> Option<i64> {
         let at_server = self.at_server.zip(earlier.at_server).map(|(now, then)| now.since(then));
-        let by_uptime = self.uptime.as_ref().zip(earlier.uptime.as_ref()).and_then(|(now, then)| now.since(then));
-        at_server.into_iter().chain(by_uptime)
+        let by_uptime = || self.uptime.as_ref().zip(earlier.uptime.as_ref()).and_then(|(now, then)| now.since(then));
+        at_server.or_else(by_uptime)
     }
 }
 
@@ -250,5 +250,22 @@ impl PendingLogin {
     /// What names this login in a callback (`state`, or the temporary `oauth_token`).
     pub fn key(&self) -> &Secret {
         self.pending.key()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two containers on one machine, each with an uptime of its own (lxcfs), and one database.
+    #[test]
+    fn d8_the_servers_clock_goes_before_an_uptime() {
+        let at = |server: Option<i64>, up: Option<i64>| Moment {
+            at_server: server.map(Timestamp::from_unix),
+            uptime: up.map(|seconds| Uptime { boot: "a".to_owned(), seconds }),
+        };
+        assert_eq!(at(Some(5000), Some(110)).since(&at(Some(1000), Some(100))), Some(4000));
+        assert_eq!(at(None, Some(110)).since(&at(Some(1000), Some(100))), Some(10));
+        assert_eq!(at(Some(5000), None).since(&at(None, Some(100))), None);
     }
 }

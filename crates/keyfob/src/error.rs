@@ -36,6 +36,11 @@ pub enum Error {
         /// The account.
         account: String,
     },
+    /// Another login has the account's name by now: somebody else's, or one after a logout. What was begun for the one before is not done with its tokens.
+    AnotherLogin {
+        /// The account.
+        account: String,
+    },
     /// The account's tokens may not be sent there.
     Unbound {
         /// The account.
@@ -124,6 +129,7 @@ impl Error {
             Self::NoAccount { name } => Self::NoAccount { name: name.clone() },
             Self::NeedsLogin { account, reason } => Self::NeedsLogin { account: account.clone(), reason: reason.clone() },
             Self::AnotherApp { account } => Self::AnotherApp { account: account.clone() },
+            Self::AnotherLogin { account } => Self::AnotherLogin { account: account.clone() },
             Self::Unbound { account, origin, bound_to, moved } => {
                 Self::Unbound { account: account.clone(), origin: origin.clone(), bound_to: bound_to.clone(), moved: *moved }
             }
@@ -151,6 +157,7 @@ impl Error {
             Self::NoAccount { name }
             | Self::NeedsLogin { account: name, .. }
             | Self::AnotherApp { account: name }
+            | Self::AnotherLogin { account: name }
             | Self::Unbound { account: name, .. }
             | Self::TakenName { name, .. }
             | Self::Held { account: name, .. }
@@ -180,6 +187,7 @@ impl Error {
             Self::NoAccount { name } => Some(format!("log in first: keyfob login {name}")),
             Self::NeedsLogin { account, .. } => Some(format!("log in again: keyfob login {account}")),
             Self::AnotherApp { account } => Some(format!("log in with this app: keyfob login {account}")),
+            Self::AnotherLogin { .. } => Some("look whose it is now; what is begun anew is done with that one".to_owned()),
             Self::Unbound { account, moved: true, .. } => Some(format!(
                 "its provider is there by now, and an account goes where it was when somebody logged in: keyfob login {account}"
             )),
@@ -211,6 +219,12 @@ impl fmt::Display for Error {
             Self::NeedsLogin { account, reason } => write!(f, "the account \"{account}\" needs a new login: {reason}"),
             // Without its name: a web app's visitors know it by another one.
             Self::AnotherApp { .. } => f.write_str("the account was made with another app than the one that is there now"),
+            Self::AnotherLogin { account } => {
+                write!(
+                    f,
+                    "\"{account}\" is another login's by now, somebody else's or one after a logout; what was begun before was not done with it"
+                )
+            }
             Self::Unbound { account, origin, bound_to, .. } => {
                 write!(f, "the tokens of \"{account}\" may not be sent to {origin}, only to {}", bound_to.join(", "))
             }

@@ -1,7 +1,6 @@
 //! What every login and session needs: a store, a transport, a clock, randomness.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keyfob_proto::jose::{AwsLc, Crypto, Sign};
@@ -20,6 +19,7 @@ use crate::events::{Events, Speaker};
 use crate::history::{Actor, Entry, Event};
 use crate::keys::IssuerKeys;
 use crate::limit::Limit;
+use crate::open::Open;
 use crate::own_keys::Signers;
 use crate::policy::Policy;
 use crate::session::{Session, Shared};
@@ -52,8 +52,7 @@ struct Inner {
     speaker: Speaker,
     keys: IssuerKeys,
     issuers: Issuers,
-    /// One session an account: whoever opens it again joins its refresh instead of spending the refresh token twice.
-    sessions: Mutex<BTreeMap<String, Weak<Shared>>>,
+    open: Mutex<Open>,
     /// How far the clocks of OAuth 1 servers are off, where that was learnt.
     clocks: Mutex<Bounded<Origin, ClockOffset>>,
     nonces: Nonces,
@@ -91,7 +90,7 @@ impl Keyfob {
                 speaker: Speaker::new(),
                 keys,
                 issuers: Issuers::new(),
-                sessions: Mutex::default(),
+                open: Mutex::default(),
                 clocks: Mutex::new(Bounded::new(CLOCKS)),
                 nonces: Nonces::new(),
                 logouts: Mutex::default(),
@@ -142,7 +141,7 @@ impl Keyfob {
     /// An account in use. The settings and the app are the provider's as they are now: a session of this account that is open already is shared only
     /// where it has the same ones, so that an app that was changed counts. The account is bound to the origins of its login.
     pub async fn session(&self, settings: Settings, app: App, account: &str) -> Result<Session, Error> {
-        let opened = self.sessions().get(account).and_then(Weak::upgrade);
+        let opened = self.opened().get(account);
         if let Some(shared) = opened.filter(|shared| shared.is_of(&settings, &app)) {
             return Ok(Session::new(shared));
         }
@@ -157,16 +156,12 @@ impl Keyfob {
             return Err(Error::TakenName { name, provider: record.value.provider });
         }
         let shared = Arc::new(Shared::new(self.clone(), settings, app, record)?);
-        let mut sessions = self.sessions();
+        let mut open = self.opened();
         // Somebody may have opened it in between: theirs counts.
-        if let Some(theirs) = sessions.get(&name).and_then(Weak::upgrade).filter(|theirs| theirs.is_like(&shared)) {
+        if let Some(theirs) = open.get(&name).filter(|theirs| theirs.is_like(&shared)) {
             return Ok(Session::new(theirs));
         }
-        // Now and then, not each time: a server has many.
-        if sessions.len() >= 64 && sessions.len().is_power_of_two() {
-            sessions.retain(|_, session| session.strong_count() > 0);
-        }
-        sessions.insert(name, Arc::downgrade(&shared));
+        open.insert(name, &shared);
         Ok(Session::new(shared))
     }
 
@@ -192,7 +187,7 @@ impl Keyfob {
 
     /// For a program that is about to end: [`Session::settle`] for every account in use. The first error is told, after all were tried.
     pub async fn settle(&self, within: Duration) -> Result<(), Error> {
-        let open: Vec<_> = self.sessions().values().filter_map(Weak::upgrade).collect();
+        let open = self.opened().all();
         let begun = tokio::time::Instant::now();
         let mut outcome = Ok(());
         for shared in open {
@@ -202,14 +197,9 @@ impl Keyfob {
         outcome
     }
 
-    /// Whether this is the open session of the account.
-    pub(crate) fn has_session(&self, account: &str, shared: &Arc<Shared>) -> bool {
-        self.sessions().get(account).is_some_and(|open| std::ptr::eq(open.as_ptr(), Arc::as_ptr(shared)))
-    }
-
-    /// Forgets the open session of an account: after a login or logout, the next one reads the store afresh.
-    pub(crate) fn forget_session(&self, account: &str) {
-        self.sessions().remove(account);
+    /// The sessions of this process. After a login or logout the account's is removed, and the next one reads the store afresh.
+    pub(crate) fn opened(&self) -> std::sync::MutexGuard<'_, Open> {
+        self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What sends requests: for whoever has something to send that is no account's. A URL that somebody else wrote is marked
@@ -339,10 +329,6 @@ impl Keyfob {
 
     fn clocks(&self) -> std::sync::MutexGuard<'_, Bounded<Origin, ClockOffset>> {
         self.inner.clocks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn sessions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Weak<Shared>>> {
-        self.inner.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod login;
 mod logout;
 mod memory;
 mod moment;
+mod open;
 mod own_keys;
 mod person;
 mod policy;

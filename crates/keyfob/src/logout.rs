@@ -45,6 +45,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// `NoAccount` if there is none; `Store` with [`StoreError::Conflict`] where the name has become another account's meanwhile, which is left as it is.
 pub async fn logout(keyfob: &Keyfob, settings: &Settings, app: &App, account: &str, revoke: bool) -> Result<LoggedOut, Error> {
+    // What a refresh of this process brought and could not write is newer than what the store has: nobody could revoke it.
+    let open = keyfob.opened().get(account);
+    if let Some(shared) = open {
+        drop(shared.write_unwritten().await);
+    }
     // The tokens of a refresh under way would live on at the provider, and nobody could revoke them.
     let (_hold, account) = newest(keyfob, account, PATIENCE).await?;
     let revoked = if revoke { ask(keyfob, settings, app, &account).await } else { Revoked::NotAsked };
@@ -84,7 +89,7 @@ async fn newest(keyfob: &Keyfob, name: &str, patience: Duration) -> Result<(Opti
 pub(crate) async fn forget(keyfob: &Keyfob, account: &Account, revoked: bool) -> Result<(), Error> {
     let entry = keyfob.entry(account, Event::LoggedOut { revoked });
     let removed = keyfob.store().remove_account(&account.name, Some(&entry)).await?;
-    keyfob.forget_session(&account.name);
+    keyfob.opened().remove(&account.name);
     if removed {
         keyfob.tell(&entry);
         tracing::info!(account = account.name, "logged out");

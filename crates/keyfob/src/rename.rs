@@ -27,7 +27,7 @@ pub async fn rename(keyfob: &Keyfob, from: &str, to: &str) -> Result<Account, Er
     let entry = keyfob.entry(&account, Event::Renamed { from: from.to_owned() });
     keyfob.store().rename_account(from, &account, found.generation, Some(&entry)).await?;
     keyfob.tell(&entry);
-    keyfob.forget_session(from);
+    keyfob.opened().remove(from);
     tracing::info!(from, to, "renamed");
     Ok(account)
 }

@@ -39,6 +39,48 @@ async fn i8_the_request_target_is_sent_as_given() {
     assert_eq!(sent, expected);
 }
 
+/// A server may close a connection that it kept open just when something is to be sent on it. Nothing of that had left: a POST, too, goes out on another
+/// one, and once.
+#[tokio::test]
+async fn what_had_not_left_when_its_connection_closed_goes_out_on_another_one() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = format!("http://{}/x", listener.local_addr().unwrap());
+    let ((close, may_close), (closed, has_closed)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let server = std::thread::spawn(move || {
+        let mut requests = Vec::new();
+        for _ in 0..2 {
+            let mut connection = listener.accept().unwrap().0;
+            let mut bytes = vec![0; 4096];
+            let length = connection.read(&mut bytes).unwrap();
+            requests.push(String::from_utf8_lossy(&bytes[..length]).into_owned());
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+            may_close.recv().unwrap();
+            drop(connection);
+            closed.send(()).unwrap();
+        }
+        requests
+    });
+    let transport = HyperTransport::builder().loopback_only(true).build().unwrap();
+    let post = async |body: &'static str| {
+        let request = http::Request::post(&place).body(Body::from(body.as_bytes().to_vec())).unwrap();
+        let answer = transport.send(request).await.unwrap();
+        assert_eq!(answer.into_body().bytes(10).await.unwrap(), b"{}");
+    };
+    post("first").await;
+    // The connection is back among those that are kept.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    close.send(()).unwrap();
+    has_closed.recv().unwrap();
+    // This thread is all that there is, and this task goes first: whoever watches the connection is told of its end now, and looks when the next request is
+    // there already.
+    tokio::task::yield_now().await;
+    post("second").await;
+    close.send(()).unwrap();
+    let requests = server.join().unwrap();
+    assert!(requests[0].ends_with("first") && requests[1].ends_with("second"), "{requests:?}");
+}
+
 #[tokio::test]
 async fn every_request_says_who_asks_and_a_provider_s_own_word_counts() {
     let (server, plain) = session(vec![json("200 OK", "{}"); 2]).await;

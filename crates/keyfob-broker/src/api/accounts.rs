@@ -156,8 +156,10 @@ pub(super) async fn refresh(call: Call) -> Result<Shown, Problem> {
         return Err(Problem::cannot("does-not-renew", "This account does not get new tokens by itself.")
             .hint("its token is good until a person takes it back; then the person logs in again"));
     }
-    let session = call.site.keyfob.session(seat.desk.settings.clone(), seat.desk.app.clone(), &seat.name).await;
-    let session = session.map_err(|error| Problem::of_account(error, &seat.shown))?;
+    let desk = &seat.desk;
+    // As the vault has it now: one that is in use may be of a login that is over.
+    let session = async { call.site.keyfob.session(desk.settings.clone(), desk.app.clone(), &seat.name).await?.reread().await };
+    let session = session.await.map_err(|error| Problem::of_account(error, &seat.shown))?;
     call.tell(What::Refreshed { account: seat.shown.clone() }).await?;
     let account = session.refresh().await.map_err(|error| Problem::of_account(error, &seat.shown))?;
     let title = call.people()?.title(&account, call.now()).await?;

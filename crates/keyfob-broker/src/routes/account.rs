@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::page::{self, Card, CellView, FORM_TOKEN, Forms, Frame, Section, Standing, Told};
-use crate::routes::action::call;
+use crate::routes::action::ask_for;
 use crate::seat::{Holder, Seat};
 use crate::site::Site;
 
@@ -123,7 +123,7 @@ async fn sections(site: &Arc<Site>, seat: &Seat, holder: &Holder) -> Vec<Section
     let mut tasks = JoinSet::new();
     for (at, action) in provider.overview().enumerate() {
         let (site, seat, action) = (site.clone(), seat.clone(), action.clone());
-        tasks.spawn(async move { (at, call(&site, &seat, &action, &BTreeMap::new()).await) });
+        tasks.spawn(async move { (at, ask_for(&site, &seat, &action, &BTreeMap::new()).await) });
     }
     let mut outcomes: BTreeMap<usize, _> = BTreeMap::new();
     while let Some(done) = tasks.join_next().await {

@@ -8,9 +8,9 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
-use keyfob::Error;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Scrubber, encode};
+use keyfob::{Error, Session};
 use keyfob_providers::{Action, Table};
 
 use crate::audit::What;
@@ -102,7 +102,7 @@ pub(crate) async fn show(
     let is_complete = is_enough(&said);
     let (mut status, mut section, mut ranges) = (StatusCode::OK, None, Range::all(&seat, action, &said, None, site.keyfob.now()));
     if is_complete {
-        let content = match call(&site, &seat, action, &said).await {
+        let content = match ask_for(&site, &seat, action, &said).await {
             Ok(called) => {
                 ranges = Range::all(&seat, action, &said, Some(&called.table), site.keyfob.now());
                 Ok(called.view(action, &seat, &holder))
@@ -153,9 +153,9 @@ pub(crate) async fn act(
         return Err(Failure::not_allowed());
     }
     let said = arguments(action, &posted.fields);
-    let account = site.keyfob.store().account(&seat.name).await.map_err(|error| Failure::from_error(error.into(), &seat))?;
-    let kept = account.map(|account| account.value.kept).unwrap_or_default();
-    if let Err(misuse) = action.request(&said, &kept) {
+    // One account from here on: whoever else logs in under its name meanwhile does not act.
+    let session = open(&site, &seat).await?;
+    if let Err(misuse) = session.look(|account| action.request(&said, &account.kept)) {
         let problem = sentence(&misuse.to_string());
         return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
     }
@@ -165,7 +165,7 @@ pub(crate) async fn act(
     if let Some(gate) = &site.gate {
         gate.book.open(site.keyfob.now()).await.map_err(|_| Failure::unwritten("Nothing was done."))?;
     }
-    let done = call(&site, &seat, action, &said).await;
+    let done = call(&site, &seat, &session, action, &said).await;
     let status = done.as_ref().map_or_else(|failure| failure.answered.unwrap_or(failure.status.as_u16()), |_| 200);
     // A failure, too: what came of it may be seen at the door alone.
     let line = What::Acted { account: seat.shown.clone(), action: action.name.clone(), subject: concerned, status };
@@ -215,8 +215,26 @@ impl Called {
     }
 }
 
+/// Makes the call of an action that only asks, as the account that the vault has now.
+pub(crate) async fn ask_for(site: &Site, seat: &Seat, action: &Action, said: &BTreeMap<String, String>) -> Result<Called, Failure> {
+    call(site, seat, &open(site, seat).await?, action, said).await
+}
+
+/// The account as the vault has it now: a session that other requests keep in use may be of a login that is over.
+async fn open(site: &Site, seat: &Seat) -> Result<Session, Failure> {
+    let desk = &seat.desk;
+    let session = async { site.keyfob.session(desk.settings.clone(), desk.app.clone(), &seat.name).await?.reread().await };
+    session.await.map_err(|error| Failure::from_error(error, seat))
+}
+
 /// Makes an action's call, and as many more as its answer has pages, up to [`MOST_PAGES`].
-pub(crate) async fn call(site: &Site, seat: &Seat, action: &Action, arguments: &BTreeMap<String, String>) -> Result<Called, Failure> {
+async fn call(
+    site: &Site,
+    seat: &Seat,
+    session: &Session,
+    action: &Action,
+    arguments: &BTreeMap<String, String>,
+) -> Result<Called, Failure> {
     let desk = &seat.desk;
     let failure = |error: Error| Failure::from_error(error, seat);
     let unreadable = |error: keyfob_providers::Unreadable| {
@@ -224,7 +242,6 @@ pub(crate) async fn call(site: &Site, seat: &Seat, action: &Action, arguments: &
         let title = format!("{} gave an answer we do not understand", desk.provider.title);
         Failure::plain(StatusCode::BAD_GATEWAY, title, sentence(&error.to_string())).onward("Back", page::account_path(seat))
     };
-    let session = site.keyfob.session(desk.settings.clone(), desk.app.clone(), &seat.name).await.map_err(failure)?;
     let mut arguments = action.at(arguments, site.keyfob.now());
     let (mut whole, mut rest): (Option<Table>, _) = (None, None);
     for _ in 0..MOST_PAGES {

@@ -144,7 +144,8 @@ impl Keys<'_> {
                 let signed = meant.any(|known| {
                     known.verifier(header.algorithm, &*set.crypto).is_some_and(|verifier| verifier.verify(message, signature))
                 });
-                if signed { Ok(()) } else { Err(bad().made_by_no_key()) }
+                let bad = || bad().made_by_no_key();
+                if signed { Ok(()) } else { Err(bad()) }
             }
             _ => Err(Misbehaved::new(
                 "RFC 8725 §3.2",

@@ -21,7 +21,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long to wait for a connection while all are in use.
 const TURN: Duration = Duration::from_secs(10);
 /// How long a statement may take; the server is told a little less, so that it is the one to end it.
-const ANSWER: Duration = Duration::from_secs(35);
+pub(super) const ANSWER: Duration = Duration::from_secs(35);
 /// How long a write is asked for again whose answer was lost: longer than a restart takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a statement is repeated that the server took back because another was in its way.
@@ -157,6 +157,10 @@ impl Connections {
                     lost += 1;
                     (again == Again::Once && lost == 1) || (again == Again::UntilKnown && begun.elapsed() < PATIENCE)
                 }
+                Fate::Standby => {
+                    unsent += 1;
+                    (again == Again::Once && unsent == 1) || (again == Again::UntilKnown && begun.elapsed() < PATIENCE)
+                }
                 Fate::Unsent => {
                     unsent += 1;
                     again == Again::UntilKnown && begun.elapsed() < PATIENCE
@@ -196,7 +200,7 @@ impl Connections {
             Ok(Err(error)) => Failure::of(&self.address, &error),
             Err(_) => Failure::silence(&self.address, Fate::Unknown),
         };
-        if failure.fate == Fate::Unknown {
+        if matches!(failure.fate, Fate::Unknown | Fate::Standby) {
             self.forget(connection);
         }
         Err(failure)

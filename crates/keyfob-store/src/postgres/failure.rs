@@ -22,6 +22,9 @@ pub(super) enum Fate {
     Unsent,
     /// The connection ended under it: nobody knows.
     Unknown,
+    /// The server takes no writes (a standby: it was the primary when we connected, or will be). Nothing was done; another connection may lead to the one that
+    /// does.
+    Standby,
     /// The server took it back, because another was in its way: the same statement may succeed now.
     Undone,
     /// A key that must be there once would have been there twice.
@@ -59,8 +62,7 @@ impl Failure {
             &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW => {
                 (Fate::Unknown, io(io::ErrorKind::ConnectionReset, "is going down or coming up"))
             }
-            // A standby: it was the primary when we connected, or will be.
-            &SqlState::READ_ONLY_SQL_TRANSACTION => (Fate::Unknown, io(io::ErrorKind::ReadOnlyFilesystem, "takes no writes now")),
+            &SqlState::READ_ONLY_SQL_TRANSACTION => (Fate::Standby, io(io::ErrorKind::ReadOnlyFilesystem, "takes no writes now")),
             code if code.code().starts_with("08") => (Fate::Unknown, io(io::ErrorKind::ConnectionReset, "lost the connection")),
             code => (Fate::Refused, final_word(code, io)),
         };

@@ -12,10 +12,10 @@ use keyfob::store::Hold;
 use keyfob::{AccountId, StoreError};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_postgres::{Client, Error, Statement};
 
-use super::connections::Connections;
+use super::connections::{ANSWER, Connections};
 use super::failure::{Failure, Fate};
 use crate::seal;
 
@@ -88,7 +88,11 @@ impl Holds {
             return Ok(line.clone());
         }
         let (client, task) = self.connections.dial().await.map_err(|failure| failure.error)?;
-        let session = Session::begin(client, task).await.map_err(|error| Failure::connecting(self.connections.address(), &error).error)?;
+        let address = self.connections.address();
+        let session = match timeout(ANSWER, Session::begin(client, task)).await {
+            Ok(session) => session.map_err(|error| Failure::connecting(address, &error).error)?,
+            Err(_) => return Err(Failure::silence(address, Fate::Unsent).error),
+        };
         let (sender, wishes) = mpsc::unbounded_channel();
         tokio::spawn(session.serve(wishes, sender.downgrade()));
         Ok(line.insert(sender).clone())
@@ -160,11 +164,15 @@ impl Session {
         }
         let ended = |_| "it has ended";
         // Both go out at once, in this order.
-        let (free, take) = tokio::join!(
-            biased;
-            async { if freed.is_empty() { Ok(Vec::new()) } else { self.client.query(&self.free, &[&freed]).await } },
-            async { if wanted.is_empty() { Ok(Vec::new()) } else { self.client.query(&self.take, &[&wanted]).await } },
-        );
+        let both = async {
+            tokio::join!(
+                biased;
+                async { if freed.is_empty() { Ok(Vec::new()) } else { self.client.query(&self.free, &[&freed]).await } },
+                async { if wanted.is_empty() { Ok(Vec::new()) } else { self.client.query(&self.take, &[&wanted]).await } },
+            )
+        };
+        // The keep-alives do not tell a server that hangs from one that has nothing to say; everybody who wants a right would wait with it.
+        let (free, take) = timeout(ANSWER, both).await.map_err(|_| "the server does not answer")?;
         free.map_err(ended)?;
         let mut got = HashMap::new();
         for row in take.map_err(ended)? {

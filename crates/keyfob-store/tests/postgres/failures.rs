@@ -288,4 +288,10 @@ async fn a_server_that_takes_no_writes_is_left() {
     };
     let (written, ()) = tokio::join!(writing, promoting);
     assert_eq!(written.expect("it waits for one that takes writes"), Generation(2));
+
+    // Where it stays one, nothing was written, and nobody is told that it may have been.
+    database.sql("ALTER SYSTEM SET default_transaction_read_only = on");
+    database.sql("SELECT pg_reload_conf()");
+    let error = vault.put_account(&account, Expected::Generation(Generation(2)), None).await.expect_err("it takes no writes").to_string();
+    assert!(error.contains("writes") && !error.contains("is not known"), "{error}");
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use keyfob::store::Hold;
 use keyfob::{AccountId, Store};
 use keyfob_store::PostgresVault;
+use keyfob_testbed::{Cluster, Options};
 
 use crate::support::{open, vault};
 
@@ -74,6 +75,25 @@ async fn a_broken_connection_frees_its_rights_and_is_made_again() {
     drop(old);
     assert!(vault.try_hold(&account).await.expect("asks again").is_none());
     drop(held);
+    let (_held, _) = taken(&vault, &account).await;
+}
+
+/// A server that hangs keeps nobody waiting for ever: whoever wants a right is told, and has it once it answers again.
+#[tokio::test]
+async fn a_server_that_hangs_is_told_and_found_again() {
+    let Some(cluster) = Cluster::start(&Options::default()) else { return };
+    let database = cluster.database();
+    let vault = open(&database.url()).await;
+    let account = AccountId::random();
+    drop(taken(&vault, &account).await);
+    cluster.freeze(true);
+    // Nothing comes, so the clock goes on to the next deadline at once.
+    tokio::time::pause();
+    let asked = tokio::time::timeout(Duration::from_secs(600), vault.try_hold(&account)).await;
+    tokio::time::resume();
+    cluster.freeze(false);
+    let error = asked.expect("it is told").err().expect("the server hangs").to_string();
+    assert!(error.contains("does not answer"), "{error}");
     let (_held, _) = taken(&vault, &account).await;
 }
 

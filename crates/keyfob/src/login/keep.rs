@@ -240,7 +240,7 @@ impl Place<'_> {
                 self.keyfob.put(&account, expected, Some(&entry)).await?;
             }
         }
-        self.keyfob.forget_session(&account.name);
+        self.keyfob.opened().remove(&account.name);
         tracing::info!(account = account.name, "logged in");
         Ok(LoggedIn { account, replaced, ended: other.map(|other| other.value.id), tolerated, id_token })
     }

@@ -27,7 +27,7 @@ use crate::transport::{Body, PublicOnly};
 const PEEK: usize = 1 << 20;
 
 /// How much of a refusal is looked at to tell whether it is one of the timestamp. More is a page.
-const REFUSAL: usize = 16 * 1024;
+pub(super) const REFUSAL: usize = 16 * 1024;
 
 /// The longest a `Retry-After` is waited for.
 const PATIENCE: u64 = 30;

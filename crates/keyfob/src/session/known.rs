@@ -205,7 +205,7 @@ impl Known {
         if self.has_lived_out(i64::try_from(self.seen.elapsed().as_secs()).unwrap_or(i64::MAX)) {
             return false;
         }
-        self.account().refreshed.as_ref().is_some_and(|then| now.since(then).any(is_just_now))
+        self.account().refreshed.as_ref().is_some_and(|then| now.since(then).is_some_and(is_just_now))
     }
 
     /// Whether tokens of this age are at the end of a life that was short and no accident.

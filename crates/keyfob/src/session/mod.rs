@@ -91,8 +91,9 @@ impl Session {
         Token::of(known)
     }
 
-    /// The same account as the store has it now, for a program that keeps a session for long: a login, a logout or a refresh of another process counts.
-    /// Reads the store once.
+    /// What has this account's name in the store now, for a program that keeps a session for long: a login, a logout or a refresh of another process counts. After
+    /// somebody else's login that is their account, with another [id](Account::id); the session that this is called on stays the former one's. Reads the store
+    /// once.
     ///
     /// # Errors
     ///
@@ -101,11 +102,12 @@ impl Session {
         let Shared { keyfob, settings, app, .. } = &*self.shared;
         let name = self.shared.known().account().name.clone();
         let Some(record) = keyfob.store().account(&name).await? else {
-            keyfob.forget_session(&name);
+            keyfob.opened().remove_if(&name, &self.shared);
             return Err(Error::NoAccount { name });
         };
-        // After a login or logout in this process there is another session by now.
-        let session = if keyfob.has_session(&name, &self.shared) && self.shared.is_still_at(&record.value) {
+        // After a login or logout in this process there is another session by now. One of somebody else's account there never was.
+        let is_own = self.shared.is_account(&record.value) && self.shared.is_still_at(&record.value);
+        let session = if is_own && keyfob.opened().is(&name, &self.shared) {
             self.clone()
         } else {
             keyfob.open(settings.clone(), app.clone(), record.clone())?

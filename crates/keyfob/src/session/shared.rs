@@ -7,7 +7,7 @@ use keyfob_proto::{App, Flow, Misuse, OAuth2Tokens, Scrubber, Settings, oauth1, 
 
 use super::Known;
 use super::refresh::{Flights, Pause, Unwritten};
-use crate::account::Account;
+use crate::account::{Account, AccountId};
 use crate::error::Error;
 use crate::keyfob::Keyfob;
 use crate::store::Versioned;
@@ -15,6 +15,8 @@ use crate::store::Versioned;
 /// What all sessions of one account share.
 pub(crate) struct Shared {
     pub(crate) keyfob: Keyfob,
+    /// Whose this is: a name may be somebody else's account by now, a call that was made for this one is not to be carried out with their tokens.
+    id: AccountId,
     pub(super) settings: Settings,
     pub(super) app: App,
     pub(super) client: Client,
@@ -44,10 +46,11 @@ impl Shared {
             Flow::OAuth2(_) => Client::OAuth2(Box::new(keyfob.client(&settings, &app)?)),
             _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
         };
+        let id = record.value.id.clone();
         let known = Mutex::new(Arc::new(Known::read(record, None)));
         let (flights, pause, unwritten) = (Flights::default(), Pause::default(), Unwritten::default());
         let proof_key = Mutex::default();
-        Ok(Self { keyfob, settings, app, client, known, proof_key, flights, pause, unwritten })
+        Ok(Self { keyfob, id, settings, app, client, known, proof_key, flights, pause, unwritten })
     }
 
     /// The key that these tokens are bound to, where they are. Read once: every call is proved with it.
@@ -86,9 +89,14 @@ impl Shared {
         settings.of_account(&account.kept).is_ok_and(|own| own == self.settings)
     }
 
-    /// Whether both were opened with the same.
+    /// Whether both were opened with the same, for the same account.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.settings == other.settings && self.app.same_as(&other.app)
+        self.id == other.id && self.settings == other.settings && self.app.same_as(&other.app)
+    }
+
+    /// Whether this was opened for the account.
+    pub(crate) fn is_account(&self, account: &Account) -> bool {
+        self.id == account.id
     }
 
     /// The account as this process knows it.
@@ -105,24 +113,32 @@ impl Shared {
             return Ok(self.known());
         }
         let mut known = self.guard();
-        if !Arc::ptr_eq(&known, before) && known.account().id == record.value.id && known.record().generation > record.generation {
+        if !Arc::ptr_eq(&known, before) && known.record().generation > record.generation {
             return Ok(known.clone());
         }
         Ok(self.replace(&mut known, record))
     }
 
-    /// A name may have become another provider's account meanwhile, or been logged in with another app.
+    /// A name may have become another provider's account meanwhile, been logged in with another app, or by somebody else. Then nobody is given this session
+    /// any more who opens the account.
     pub(super) fn check_is_of(&self, account: &Account) -> Result<(), Error> {
-        if account.provider != self.settings.provider {
-            return Err(Error::TakenName { name: account.name.clone(), provider: account.provider.clone() });
+        let name = || account.name.clone();
+        let is_of = if account.provider == self.settings.provider {
+            let is_own = || if self.is_account(account) { Ok(()) } else { Err(Error::AnotherLogin { account: name() }) };
+            account.belongs_to(&self.app).and_then(|()| is_own())
+        } else {
+            Err(Error::TakenName { name: name(), provider: account.provider.clone() })
+        };
+        if is_of.is_err() {
+            self.keyfob.opened().remove_if(&account.name, self);
         }
-        account.belongs_to(&self.app)
+        is_of
     }
 
     /// Learns a record that was read a while ago, unless a newer one is known.
     pub(crate) fn learn_newer(&self, record: &Versioned<Account>) -> Result<Arc<Known>, Error> {
         let known = self.known();
-        let is_older = known.account().id == record.value.id && known.record().generation >= record.generation;
+        let is_older = self.is_account(&record.value) && known.record().generation >= record.generation;
         if is_older { Ok(known) } else { self.learn(record.clone(), &known) }
     }
 

@@ -6,13 +6,11 @@ use http::{Request, Response, StatusCode};
 use keyfob_proto::oauth1::{self, ClockOffset};
 use keyfob_proto::{App, Body as SignedBody, Incoming, Misuse, Origin, Settings};
 
+use super::call::REFUSAL;
 use super::target;
 use crate::error::Error;
 use crate::keyfob::Keyfob;
 use crate::transport::Body;
-
-/// How much of a refusal is looked at to tell whether it is one of the timestamp. More is a page.
-const REFUSAL: usize = 16 * 1024;
 
 impl Keyfob {
     /// Calls the API for the app itself (RFC 5849 §3.1: `oauth_token` is left out): a path or absolute URL, with the provider's fixed headers and

@@ -162,9 +162,9 @@ fn client(https: HttpsConnector<Connector>) -> Client<HttpsConnector<Connector>,
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(Duration::from_secs(60))
-        // A request on a connection that turns out closed is not sent twice behind our back: codes and rotating tokens are
-        // good for one use.
-        .retry_canceled_requests(false)
+        // A request that was still whole when its connection turned out closed goes out on another one: hyper gives it back only where no byte of it was
+        // written, so what is good for one use (a code, a token that rotates) is not sent twice behind our back.
+        .retry_canceled_requests(true)
         .http1_max_headers(100)
         .http1_max_buf_size(LARGEST_HEAD)
         .http2_max_header_list_size(LARGEST_HEAD as u32)

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod another;
 mod asked;
 mod bound;
 mod clocks;

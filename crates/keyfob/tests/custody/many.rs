@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use keyfob::Store as _;
+
 use super::house::{House, NOW, account};
 
 #[tokio::test(start_paused = true)]
@@ -28,6 +30,31 @@ async fn d13_one_provider_is_asked_by_eight_at_once() {
         }
         assert_eq!((house.provider.asked().len(), house.provider.most_under_way()), (100, expected));
     }
+}
+
+/// Whoever had to queue for the provider has not waited for whoever refreshes the account.
+#[tokio::test(start_paused = true)]
+async fn d13_the_wait_for_a_place_is_not_held_against_a_holder() {
+    let house = House::empty();
+    house.provider.habits(|habits| (habits.delay, habits.rotates) = (Duration::from_secs(8), false));
+    let mut policy = keyfob::Policy::default();
+    (policy.at_once, policy.patience) = (1, Duration::from_secs(5));
+    let keyfob = house.keyfob().with_policy(policy);
+    let mut tasks = Vec::new();
+    for name in ["home/first", "home/second"] {
+        house.put(account(name, "1", NOW - 3660, Some(NOW - 60))).await;
+        let session = house.session_of(&keyfob, name).await;
+        tasks.push(tokio::spawn(async move { session.token(0).await.map(drop) }));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let second = house.store.account("home/second").await.unwrap().unwrap().value.id;
+    let held = house.store.try_hold(&second).await.unwrap().expect("the other one queues for the provider");
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    drop(held);
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(house.provider.asked().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

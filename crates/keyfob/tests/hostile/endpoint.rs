@@ -150,8 +150,8 @@ pub fn good(endpoint: &str, base: &str) -> Good {
     match endpoint {
         "push" => Good::json("request_uri", &[("request_uri", r#""urn:example:request-1""#), ("expires_in", "60")]),
         "device" | "device-in-haste" => {
-            // One second, and a second to answer: polling that does not get through comes to an end.
-            let (lifetime, interval) = if endpoint == "device" { ("600", "5") } else { ("3", "1") };
+            // Polling that does not get through comes to an end; on a busy machine, too, the first poll has left by then.
+            let (lifetime, interval) = if endpoint == "device" { ("600", "5") } else { ("9", "3") };
             Good::json(
                 "device_code",
                 &[
@@ -178,7 +178,7 @@ pub fn good(endpoint: &str, base: &str) -> Good {
         }
         "keys" => Good::json("keys", &[("keys", "[]")]),
         "backchannel" => Good::json("auth_req_id", &[("auth_req_id", r#""request-1""#), ("expires_in", "120")]),
-        "backchannel-in-haste" => Good::json("auth_req_id", &[("auth_req_id", r#""request-1""#), ("expires_in", "3"), ("interval", "1")]),
+        "backchannel-in-haste" => Good::json("auth_req_id", &[("auth_req_id", r#""request-1""#), ("expires_in", "9"), ("interval", "3")]),
         "exchange" => Good::json(
             "access_token",
             &[

@@ -112,7 +112,7 @@ impl Shared {
         let wait = left.map_or(Wait::ToTheEnd, |left| Wait::AMoment(MOMENT.min(left / 2)));
         match self.refresh(&known, Why::EndsSoon, wait).await {
             // Ahead of the end there is no haste: a token that is still good is better than an error.
-            Err(error) if is_good && !matches!(error, Error::NeedsLogin { .. } | Error::AnotherApp { .. } | Error::NoAccount { .. }) => {
+            Err(error) if is_good && !is_somebodys_wish(&error) => {
                 tracing::warn!(account = known.account().name, %error, "not refreshed ahead; the old token is still good");
                 Ok(known)
             }
@@ -190,6 +190,11 @@ impl Shared {
         // The only origins that are asked about are those of the settings.
         Err(Error::Unbound { account: account.name.clone(), origin, bound_to, moved: true })
     }
+}
+
+/// Whether the account is no more what it was, because somebody wanted that: the old token is not to be used either.
+fn is_somebodys_wish(error: &Error) -> bool {
+    matches!(error, Error::NeedsLogin { .. } | Error::AnotherApp { .. } | Error::AnotherLogin { .. } | Error::NoAccount { .. })
 }
 
 /// There is nothing to refresh with, and no need to.

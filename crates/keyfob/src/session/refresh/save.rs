@@ -118,15 +118,19 @@ impl Shared {
             Ok(saved) => return self.learn_saved(saved, &new),
             Err(error) => error,
         };
-        let Versioned { value, generation } = &new.instead_of;
-        let known = self.learn_received(Versioned { value: new.over(value), generation: *generation });
+        let Versioned { value, generation } = new.instead_of.clone();
+        let received = Versioned { value: new.over(&value), generation };
         tracing::error!(account = value.name, %error, "new tokens came and cannot be kept; they are lost if this process ends now");
         if let Event::Refreshed { refresh, .. } = &new.entry.event {
             let event = Event::Unsaved { refresh: refresh.clone(), reason: error.to_string() };
-            self.keyfob.tell(&self.keyfob.entry(value, event));
+            self.keyfob.tell(&self.keyfob.entry(&value, event));
         }
         let kept = Kept { since: self.keyfob.now(), error: Mutex::new(error), new, _hold: hold };
+        // Said before they are known, and nobody writes them in between: once they are known, nothing that was read before takes their place.
+        let turn = self.unwritten.turn.lock().await;
         self.unwritten.set(Some(Arc::new(kept)));
+        let known = self.learn_received(received);
+        drop(turn);
         tokio::spawn(self.clone().write_in_the_background());
         Ok(known)
     }
@@ -140,10 +144,15 @@ impl Shared {
         let Some(kept) = self.unwritten.kept().clone() else { return Ok(()) };
         match self.save(&kept.new).await {
             Ok(saved) => {
-                tracing::info!(account = kept.new.entry.account, "the new tokens are kept now");
+                tracing::info!(account = kept.new.entry.account, "the store takes writes again");
                 // Not before they are known: the record of the store is not looked at while there are any.
-                drop(self.learn_saved(saved, &kept.new));
+                let learnt = self.learn_saved(saved, &kept.new);
                 self.unwritten.set(None);
+                // What whoever logged out had revoked were the old ones.
+                if matches!(learnt, Err(Error::NoAccount { .. })) {
+                    let before = Known::read(kept.new.instead_of.clone(), None);
+                    self.revoke_new(&before, kept.new.tokens.clone()).await;
+                }
                 Ok(())
             }
             Err(error) => {

@@ -68,7 +68,7 @@ impl Shared {
                         Err(error) => (true, self.refused(&known, &note, error).await),
                     };
                     if is_lost {
-                        self.revoke_new(&client, &known, fresh).await;
+                        self.revoke_new(&known, fresh).await;
                     }
                     return outcome;
                 }
@@ -187,8 +187,8 @@ impl Shared {
     }
 
     /// Tokens that nobody will use (their ID token was refused, or the account is gone): the provider is asked to forget them, but for a refresh token that was there before.
-    async fn revoke_new(&self, client: &oauth2::Client, before: &Known, fresh: TokenSet) {
-        let TokenSet::OAuth2(mut fresh) = fresh else { return };
+    pub(super) async fn revoke_new(&self, before: &Known, fresh: TokenSet) {
+        let (Client::OAuth2(client), TokenSet::OAuth2(mut fresh)) = (&self.client, fresh) else { return };
         // As at a logout: tokens and the app's credentials do not go to a revocation endpoint that was added or changed after the login.
         if let Some(endpoint) = &client.settings().revoke
             && let Err(error) = self.check_bound(before, Some(endpoint.origin()))
@@ -229,7 +229,7 @@ impl Shared {
     async fn write_end(&self, known: &Known, end: impl Fn(Account) -> (Account, Event)) -> Outcome {
         for _ in 0..TRIES {
             let now = self.read().await?;
-            if !now.is_same_issue(known.tokens()) || now.account().id != known.account().id {
+            if !now.is_same_issue(known.tokens()) {
                 return Ok(now);
             }
             let (account, event) = end(now.account().clone());

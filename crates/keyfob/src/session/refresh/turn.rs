@@ -36,12 +36,13 @@ pub(super) enum Turn {
 impl Shared {
     /// Takes the right to refresh, or waits for what whoever has it writes.
     pub(super) async fn take_turn(&self, used: &Known, flight: &Flight) -> Result<Turn, Error> {
-        let (begun, mut wait) = (Instant::now(), FIRST);
-        let mut id = used.account().id.clone();
+        let (begun, mut queued, mut wait) = (Instant::now(), Duration::ZERO, FIRST);
         loop {
             // A place among those who ask this provider comes first: whoever queues for one must not keep others from the account.
+            let asked = Instant::now();
             let permit = self.permit().await;
-            if let Some(hold) = self.keyfob.store().try_hold(&id).await? {
+            queued += asked.elapsed();
+            if let Some(hold) = self.keyfob.store().try_hold(&used.account().id).await? {
                 // Asked here so that a flight that has to wait can still be called off; asked once more where the note is written.
                 let is_free = !hold.may_lapse() || {
                     let known = self.read().await?;
@@ -61,10 +62,10 @@ impl Shared {
             if !known.is_same_issue(used.tokens()) || known.usable().is_err() {
                 return Ok(Turn::Over(known));
             }
-            if begun.elapsed() >= self.keyfob.policy().patience {
+            // Whoever waited for its place among many has not waited for the holder.
+            if begun.elapsed() - queued >= self.keyfob.policy().patience {
                 return Err(Error::held(known.account()));
             }
-            id = known.account().id.clone();
         }
     }
 }
