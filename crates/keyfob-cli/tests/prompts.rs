@@ -561,3 +561,17 @@ async fn a_secret_that_some_apps_have_is_asked_for_and_may_be_none() {
         assert_eq!(house.json(&["app", "list"]).await[0]["secrets"], secrets);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_who_waits_for_a_silent_server_is_told_so() {
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
+    for command in [&["get", "hub", "/x"][..], &["hub", "things"]] {
+        let mut screen = Screen::start(&house, command, (200, 50), &[]);
+        let (stream, _) = server.accept().await.expect("it calls");
+        screen.shows("no answer yet").await;
+        screen.types(INTERRUPT);
+        screen.ends(130).await;
+        drop(stream);
+    }
+}

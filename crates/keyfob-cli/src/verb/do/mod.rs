@@ -177,6 +177,7 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
         Err(card) => {
             if let Some(status) = card.status {
                 refusals::keep(status, &session.account(), context).await;
+                refusals::tell_of_young_token(status, &session, &context.out);
             }
             return Err(card);
         }
