@@ -85,6 +85,8 @@ async fn who_is_due_and_refused_needs_a_login() {
     ends_soon(&house, "netatmo", |tokens| tokens.refresh = Some(Secret::new("5a9db0c5|spent"))).await;
     let ended = house.run(&["refresh", "--due"]).await.exits(4);
     assert!(ended.stderr.contains("keyfob login netatmo"), "{ended:#?}");
+    let status = house.run(&["status"]).await.exits(0);
+    assert!(status.stdout.contains("needs login") && !status.stdout.contains("renews itself"), "{status:#?}");
     // Whoever runs it every few minutes hears of it every time, until somebody logs in.
     for _ in 0..2 {
         let ended = house.run(&["refresh", "--due"]).await.exits(4);

@@ -575,3 +575,13 @@ async fn c5_who_waits_for_a_silent_server_is_told_so() {
         drop(stream);
     }
 }
+
+/// `unlock` starts it and reads what it says; whoever starts it at a terminal reads once what is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_at_a_terminal_says_what_is_wrong_once() {
+    let house = House::new().await;
+    let mut screen = Screen::start(&house, &["agent"], (200, 50), &[]);
+    screen.shows("the agent cannot listen").await;
+    let shown = screen.ends(7).await;
+    assert_eq!(shown.matches("the agent cannot listen").count(), 1, "{shown}");
+}

@@ -180,6 +180,14 @@ async fn remove(provider: &str, context: &Context) -> Result<(), Card> {
     if !forgotten {
         // Also without its file an app can be forgotten; the catalogue only knows what was meant.
         context.provider(provider).await?;
+        if context.app(provider).await?.is_some() {
+            let why = "the demo app is the sandbox's own, and is not kept in the vault";
+            return Err(Card::usage(
+                format!("there is no app of {provider} to forget"),
+                why,
+                format!("in its place another: keyfob app add {provider}"),
+            ));
+        }
         return Err(missing());
     }
     let accounts = context.accounts().await?;
