@@ -451,7 +451,7 @@ impl Misbehaved {
 impl fmt::Display for Misbehaved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.meaning {
-            Meaning::AnotherLogin => f.write_str("this answer belongs to another login, or to none")?,
+            Meaning::AnotherLogin => write!(f, "this answer belongs to another login, or to none ({})", self.section)?,
             _ => write!(f, "the server broke {}", self.section)?,
         }
         write!(f, ": expected {}, but found {}", self.expected, self.found)?;
