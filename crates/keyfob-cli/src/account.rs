@@ -35,13 +35,15 @@ pub(crate) fn missing_scopes(account: &Account) -> Vec<&str> {
 
 /// When it ends, and what happens then.
 pub(crate) fn expiry(account: &Account, now: Timestamp) -> String {
-    let renews = account.renews();
+    // Whose refresh was refused renews nothing any more.
+    let renews = account.renews() && account.health == Health::Ok;
     match (&account.tokens, account.tokens.expires_at()) {
         (TokenSet::OAuth1(_), _) => "never, until somebody revokes it".to_owned(),
         (_, None) if renews => "not said; renews itself".to_owned(),
         (_, None) => "not said".to_owned(),
         (_, Some(at)) if at <= now && renews => format!("{}, renews itself at the next call", moment::from_now(at, now)),
         (_, Some(at)) if renews => format!("{}, renews itself", moment::from_now(at, now)),
+        (_, Some(at)) if at <= now => moment::from_now(at, now),
         (_, Some(at)) => format!("{}, then log in again", moment::from_now(at, now)),
     }
 }

@@ -223,6 +223,17 @@ impl Verb {
         }
     }
 
+    /// Whether it uses what is in a vault, and makes none: then one that was named has to be there. A mistyped name would else be an empty vault.
+    pub(crate) fn needs_the_vault_that_is_named(&self) -> bool {
+        match self {
+            Self::Trace(args) => args.verb.as_ref().is_some_and(|verb| verb.needs_the_vault_that_is_named()),
+            Self::App(app::Verb::Add(_)) | Self::Login(_) | Self::Import(_) | Self::Adopt(_) | Self::Serve(_) | Self::Vault(_) => false,
+            // What has nothing to do with the vault, and what looks after it by itself.
+            Self::Agent | Self::Unlock(_) | Self::Lock(_) | Self::Try(_) | Self::Sandbox(_) | Self::Provider(_) => false,
+            _ => true,
+        }
+    }
+
     /// Whether the verb itself ends in an orderly way when it is asked to stop.
     pub(crate) fn stops_by_itself(&self) -> bool {
         matches!(self, Self::Agent | Self::Serve(_) | Self::Sandbox(_) | Self::Exec(_) | Self::Curl(_) | Self::Trace(_))

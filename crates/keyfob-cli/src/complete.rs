@@ -182,7 +182,7 @@ fn candidate(name: &str, about: &str) -> CompletionCandidate {
 /// are no names.
 fn look(find: impl AsyncFnOnce(&Context) -> Vec<CompletionCandidate>) -> Vec<CompletionCandidate> {
     let sandbox = std::env::var("KEYFOB_SANDBOX").ok().filter(|url| !url.is_empty());
-    let Ok(context) = Context::new(Output::silent(), sandbox, None) else { return Vec::new() };
+    let Ok(context) = Context::new(Output::silent(), sandbox, None, true) else { return Vec::new() };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
     runtime.block_on(find(&context))
 }

@@ -40,6 +40,10 @@ pub(crate) struct Context {
     folders: Folders,
     sandbox: Option<String>,
     vault: Location,
+    /// The vault was named, by the command line or the environment.
+    is_vault_named: bool,
+    /// And it has to be there.
+    needs_vault: bool,
     catalogue: OnceLock<Catalogue>,
     pretend: OnceCell<Option<Pretend>>,
     base: OnceCell<Base>,
@@ -75,20 +79,26 @@ impl Opened {
 
 impl Context {
     /// For this run of the program. The vault is the one that was named; else, unless pretend providers are meant, the environment's; else
-    /// the one in the data folder.
-    pub(crate) fn new(out: Output, sandbox: Option<String>, vault: Option<&str>) -> Result<Self, Card> {
+    /// the one in the data folder. One that was named has to be there, unless the verb may make it.
+    pub(crate) fn new(out: Output, sandbox: Option<String>, vault: Option<&str>, may_make: bool) -> Result<Self, Card> {
         let folders = Folders::of_environment()?;
-        let vault = match vault {
-            Some(named) => Location::of_argument(named)?,
+        let named = match vault {
+            Some(named) => Some(Location::of_argument(named)?),
             // The sandbox has a vault of its own: pretend tokens must not take the place of real ones.
-            None if sandbox.is_some() => Location::File(folders.vault(true)),
-            None => Location::of_environment()?.unwrap_or_else(|| Location::File(folders.vault(false))),
+            None if sandbox.is_some() => {
+                tell_of_two(sandbox.as_deref(), &out);
+                None
+            }
+            None => Location::of_environment()?,
         };
+        let is_vault_named = named.is_some();
         Ok(Self {
             out,
+            vault: named.unwrap_or_else(|| Location::File(folders.vault(sandbox.is_some()))),
+            is_vault_named,
+            needs_vault: is_vault_named && !may_make,
             folders,
             sandbox,
-            vault,
             catalogue: OnceLock::new(),
             pretend: OnceCell::new(),
             base: OnceCell::new(),
@@ -265,13 +275,27 @@ impl Context {
         }
     }
 
+    /// There is none where it was looked for.
+    pub(crate) fn no_vault(&self) -> Card {
+        let next = match self.is_vault_named {
+            true => "correct its name (--vault, or the variable KEYFOB_VAULT); or log in there once, and one is made",
+            false => "log in once, and one is made; or name another: --vault PATH",
+        };
+        Card::new(Exit::Vault, "there is no vault yet", format!("there is none at {}", self.vault.shown()), next)
+    }
+
     async fn base(&self) -> Result<&Base, Card> {
-        let open = || async { self.open(true).await?.ok_or_else(|| Card::nothing_at(&self.vault)) };
+        let open = || async { self.open(true).await?.ok_or_else(|| self.no_vault()) };
         self.base.get_or_try_init(open).await
     }
 
     async fn open(&self, make: bool) -> Result<Option<Base>, Card> {
-        let Some(opened) = self.vault.open(self.data_folder(), make, &self.out).await? else { return Ok(None) };
+        let make = make && !self.needs_vault;
+        let opened = match self.vault.open(self.data_folder(), make, &self.out).await? {
+            Some(opened) => opened,
+            None if self.needs_vault => return Err(self.no_vault()),
+            None => return Ok(None),
+        };
         let (store, shelf) = (opened.store(), opened.shelf());
         Ok(Some(Base { keyfob: Keyfob::new(store.clone(), self.transport()?), store, shelf }))
     }
@@ -482,9 +506,13 @@ fn no_certificates(error: &std::io::Error) -> Card {
     )
 }
 
-impl Card {
-    fn nothing_at(vault: &Location) -> Self {
-        Self::new(Exit::Vault, "cannot open the vault", format!("there is none at {}", vault.shown()), "log in once, and one is made")
+/// The environment may name both, a sandbox for this terminal and a vault for all of them, and one of them counts.
+fn tell_of_two(sandbox: Option<&str>, out: &Output) {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let named = [vault::VARIABLE, vault::FILE_VARIABLE].into_iter().find(|name| set(name).is_some());
+    if let Some(named) = named.filter(|_| set("KEYFOB_SANDBOX").as_deref() == sandbox) {
+        let note = format!("KEYFOB_SANDBOX and {named} are set: the sandbox's own vault is used; another one: --vault");
+        out.note(&format!("{} {note}", out.note_paint().warn("note:")));
     }
 }
 

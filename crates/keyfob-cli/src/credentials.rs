@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Secret};
 use keyfob_broker::{ReadError, Variables};
 use keyfob_providers::{Field, Provider};
@@ -9,7 +10,9 @@ use keyfob_providers::{Field, Provider};
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::Output;
 use crate::prompt;
+use crate::signal::unless_stopped_reading_file;
 
 /// How often a person may mistype one field.
 const TRIES: usize = 3;
@@ -44,7 +47,7 @@ pub(crate) enum From {
 pub(crate) async fn find(context: &Context, provider: &Provider, file: Option<&Path>, redirect: Option<&str>) -> Result<Given, Card> {
     if let Some(file) = file {
         let mut fields = Fields::new(provider).coming_back_to(redirect);
-        fields.read_file(file)?;
+        fields.read_file(file, &context.out)?;
         return fields.complete(context, From::EnvFile(file.to_owned())).await;
     }
     if let Some(keyfob) = context.keyfob_if_any().await?
@@ -105,8 +108,11 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes what an env-file has. Other variables in it are somebody else's.
-    pub(crate) fn read_file(&mut self, path: &Path) -> Result<(), Card> {
+    pub(crate) fn read_file(&mut self, path: &Path, out: &Output) -> Result<(), Card> {
         let variables = variables(path)?;
+        for note in variables.notes() {
+            out.note(&format!("{} {}, {note}", out.note_paint().warn("note:"), printable(&path.display().to_string())));
+        }
         let help = &self.provider.client;
         let mut taken = 0;
         for field in &help.fields {
@@ -151,10 +157,18 @@ impl<'a> Fields<'a> {
             return Err(self.card(&missing));
         }
         self.introduce(context);
-        for field in missing {
+        // Somebody types anyway, and an app that has a secret does nothing without it: that it may be missing is theirs to say.
+        let provider = self.provider;
+        let is_missing = |field: &Field| missing.iter().any(|other| other.name == field.name);
+        for field in provider.client.fields.iter().filter(|field| is_missing(field) || self.may_have(field)).collect::<Vec<_>>() {
             self.ask(context, field).await?;
         }
         Ok(self.given(From::Person))
+    }
+
+    /// Whether it is a secret that some apps have, and that was not said.
+    fn may_have(&self, field: &Field) -> bool {
+        field.secret && !field.required && self.app.field(&field.name).is_none()
     }
 
     fn given(self, from: From) -> Given {
@@ -163,9 +177,14 @@ impl<'a> Fields<'a> {
 
     async fn ask(&mut self, context: &Context, field: &Field) -> Result<(), Card> {
         for tries_left in (0..TRIES).rev() {
-            let help = if field.help.is_empty() { String::new() } else { format!(" ({})", field.help) };
+            let none = if field.required { "" } else { "Enter if there is none" };
+            let help = [field.help.as_str(), none].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+            let help = if help.is_empty() { help } else { format!(" ({help})") };
             let question = format!("{}{help}: ", field.label);
             let said = if field.secret { prompt::hidden(question).await? } else { Secret::new(prompt::line(question).await?) };
+            if said.is_empty() && !field.required {
+                return Ok(());
+            }
             match self.set(field, said.expose(), "") {
                 Err(card) if tries_left > 0 => {
                     context.out.note(&card.text(context.out.note_paint(), context.out.note_width()).unwrap_or_default())
@@ -226,7 +245,8 @@ impl<'a> Fields<'a> {
 /// The variables of an env-file. What is wrong with a line is told without the line, which may be a secret.
 pub(crate) fn variables(path: &Path) -> Result<Variables, Card> {
     let shown = path.display();
-    Variables::read(path).map_err(|error| match error {
+    let read = unless_stopped_reading_file(path, Variables::read)?;
+    read.map_err(|error| match error {
         ReadError::Line(line) => Card::usage(
             format!("{shown}:{}:1: this line is no NAME=value", line.line),
             line.to_string(),

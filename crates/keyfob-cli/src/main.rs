@@ -106,6 +106,9 @@ fn main() -> ExitCode {
 
 /// The short form becomes `do`, the words of a trace a verb; and what they say of the whole program is said of it.
 fn unfold(cli: &mut Cli) {
+    // A variable that is empty says nothing, as everywhere.
+    let is_empty = std::env::var("KEYFOB_SANDBOX").is_ok_and(|url| url.is_empty());
+    cli.global.sandbox.take_if(|url| is_empty && url.is_empty());
     if let Verb::Short(words) = &mut cli.verb {
         cli.verb = Verb::Do(Do::short(std::mem::take(words)));
     }
@@ -148,7 +151,8 @@ type Work<'a> = Pin<Box<dyn Future<Output = Result<(), Card>> + 'a>>;
 
 fn run(cli: Cli, out: Output) -> Work<'static> {
     Box::pin(async move {
-        let context = Context::new(out, cli.global.sandbox, cli.global.vault.as_deref())?;
+        let may_make = !cli.verb.needs_the_vault_that_is_named();
+        let context = Context::new(out, cli.global.sandbox, cli.global.vault.as_deref(), may_make)?;
         // The web app has a log file to open first.
         let begun = if matches!(cli.verb, Verb::Serve(_)) { Ok(()) } else { log::begin(None, LevelFilter::WARN) };
         let done = match begun {

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::card::Card;
 use crate::prompt;
+use crate::signal::unless_stopped_reading;
 
 /// Shorter than this, and Argon2id does not help either.
 const SHORTEST: usize = 8;
@@ -41,10 +42,12 @@ pub(crate) async fn new(question: &str, stdin: bool) -> Result<Secret, Card> {
 fn of_stdin() -> Result<Secret, Card> {
     /// Longer than this is no passphrase.
     const LONGEST: u64 = 4096;
-    let mut line = Zeroizing::new(String::with_capacity(LONGEST as usize));
-    let read = io::stdin().lock().take(LONGEST).read_line(&mut line);
+    let read = unless_stopped_reading(|| {
+        let mut line = Zeroizing::new(String::with_capacity(LONGEST as usize));
+        io::stdin().lock().take(LONGEST).read_line(&mut line).map(|_| line)
+    })?;
     match read {
-        Ok(_) if !line.trim().is_empty() => Ok(Secret::new(line.trim())),
+        Ok(line) if !line.trim().is_empty() => Ok(Secret::new(line.trim())),
         _ => Err(Card::usage(
             "there is no passphrase on stdin",
             "expected it as the first line",

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::card::Card;
 use crate::exit::Exit;
+use crate::signal::{unless_stopped_reading, unless_stopped_reading_file};
 
 /// The most that is read whole, where something has to be.
 pub(crate) const LARGEST: u64 = 64 << 20;
@@ -61,14 +63,19 @@ impl Payload {
         let what = format!("cannot read {}", if name == "-" { "stdin" } else { name });
         let failed = |error: io::Error| Card::io(what.as_str(), &error, "check the name and who may read the file").exiting(Exit::Usage);
         if name == "-" {
-            return Self::once(Box::new(io::stdin())).map_err(failed);
+            return unless_stopped_reading(|| Self::once(Box::new(io::stdin())))?.map_err(failed);
         }
-        let file = File::open(name).map_err(failed)?;
-        let about = file.metadata().map_err(failed)?;
+        let owned = name.to_owned();
+        unless_stopped_reading_file(Path::new(name), move |path| Self::at(path, owned))?.map_err(failed)
+    }
+
+    fn at(path: &Path, name: String) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let about = file.metadata()?;
         if !about.is_file() || about.len() <= SMALL {
-            return Self::once(Box::new(file)).map_err(failed);
+            return Self::once(Box::new(file));
         }
-        Ok(Self(vec![Piece::File { name: name.to_owned(), length: about.len() }]))
+        Ok(Self(vec![Piece::File { name, length: about.len() }]))
     }
 
     fn once(mut reader: Box<dyn Read + Send>) -> io::Result<Self> {
@@ -108,12 +115,17 @@ impl Payload {
 
     /// All of it, read for whoever has to see every byte; `why` they do.
     pub(crate) fn whole(&self, why: &str) -> Result<Bytes, Card> {
-        let mut all = Vec::new();
-        let read = self.read(|piece| {
-            all.extend_from_slice(&piece);
-            all.len() as u64 <= LARGEST
-        });
-        read.map_err(|error| Card::io("cannot read what is to be sent", &error, "run it again").exiting(Exit::Usage))?;
+        let payload = self.clone();
+        let gather = move || {
+            let mut all = Vec::new();
+            let read = payload.read(|piece| {
+                all.extend_from_slice(&piece);
+                all.len() as u64 <= LARGEST
+            });
+            read.map(|()| all)
+        };
+        let read = if self.is_repeatable() { gather() } else { unless_stopped_reading(gather)? };
+        let all = read.map_err(|error| Card::io("cannot read what is to be sent", &error, "run it again").exiting(Exit::Usage))?;
         if all.len() as u64 > LARGEST {
             return Err(Card::usage("cannot read what is to be sent whole", "it is larger than 64 MiB", why));
         }

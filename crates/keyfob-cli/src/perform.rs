@@ -13,7 +13,7 @@ use crate::again::Again;
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::progress::Progress;
+use crate::progress::{Progress, awaited};
 
 /// What came of an action.
 pub(crate) struct Performed {
@@ -54,13 +54,10 @@ pub(crate) async fn perform(
     };
     let mut table = Table::default();
     for page in 1.. {
-        let answer = call(session, action, &arguments)?
-            .send()
-            .await
-            .doing(what.as_str())?
-            .json()
-            .await
-            .map_err(|error| answered(&what, &error, &session.account()))?;
+        let sending = call(session, action, &arguments)?.send();
+        // Behind the first page, it is shown where one is.
+        let sent = if page == 1 { awaited(sending, out).await } else { sending.await };
+        let answer = sent.doing(what.as_str())?.json().await.map_err(|error| answered(&what, &error, &session.account()))?;
         table.append(action.table(&arguments, &answer).map_err(unreadable)?);
         match action.next(&arguments, &answer).map_err(unreadable)? {
             None => return Ok(Performed { table, more: false }),
@@ -80,11 +77,13 @@ pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Acco
     let keyfob::Error::Api(api) = error else { return card };
     let card = card.exiting(Exit::Http).of_status(api.status);
     let Some(asked) = &api.login_with else {
-        return match (&api.hint, advice(api.status)) {
-            (None, Some(advice)) => card.advising(advice),
-            _ => card,
-        };
+        return if api.hint.is_none() { card.advising(advice(api.status)) } else { card };
     };
+    // That somebody may not do this is what a provider says by it that blames tokens with the same status.
+    if api.status == StatusCode::FORBIDDEN && asked.scopes.is_empty() && asked.acr_values.is_empty() && asked.max_age.is_none() {
+        let again = login_again(account);
+        return card.advising(format!("this account, or the app, may not do that; if it may do nothing any more, log in again: {again}"));
+    }
     let mut more: Vec<String> = asked.scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope))).collect();
     // How somebody signs in (RFC 9470 §4) is nobody's who has no part in the account.
     if account.grant == keyfob::Grant::Approval {
@@ -97,14 +96,15 @@ pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Acco
 }
 
 /// What to do about a status of which the provider said no more.
-fn advice(status: StatusCode) -> Option<&'static str> {
-    Some(match status.as_u16() {
+fn advice(status: StatusCode) -> &'static str {
+    match status.as_u16() {
         404 | 410 => "check the path and what stands in it; --dry-run shows the whole request",
         400 | 405 | 406 | 409 | 411 | 413 | 415 | 422 => "check what is sent: --dry-run shows it; -i shows what the server says of it",
         429 => "wait a little and try again; keyfob get … --retry N does that as the server says",
         500.. => "the server has a problem of its own: wait a little and try again",
-        _ => return None,
-    })
+        // Some say errors with 200.
+        _ => "that is the provider's own word: what it names is to be mended there; --dry-run shows what is sent",
+    }
 }
 
 /// What one types for an action: places first, then names.

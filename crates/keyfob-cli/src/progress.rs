@@ -1,6 +1,7 @@
 //! How far a download, an upload or a long answer is, on a terminal.
 
 use std::io::Write;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, header};
@@ -21,6 +22,21 @@ pub(crate) struct Progress {
     done: u64,
     began: Instant,
     drawn: Option<Instant>,
+}
+
+/// What is silent for so long makes a person wonder.
+const SILENT: Duration = Duration::from_secs(5);
+
+/// The answer to a request; where it does not come soon, whoever sits there is told that it is waited for, and that it is waited for no longer than that.
+pub(crate) async fn awaited<T>(answer: impl Future<Output = T>, out: &Output) -> T {
+    let mut answer = pin!(answer);
+    if out.notes_to_person {
+        tokio::select! {
+            came = &mut answer => return came,
+            () = tokio::time::sleep(SILENT) => out.note(&out.note_paint().dim("no answer yet; it is waited for two minutes at most, and Ctrl-C ends it")),
+        }
+    }
+    answer.await
 }
 
 impl Progress {

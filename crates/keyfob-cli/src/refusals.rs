@@ -2,16 +2,17 @@
 //! that the server does not follow. Kept in the vault for `status`, until a login, a refresh or a check says otherwise.
 
 use http::StatusCode;
-use keyfob::Account;
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Timestamp, TokenSet};
 use keyfob::store::Expected;
+use keyfob::{Account, Session};
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::account::now;
 use crate::card::{Card, Doing};
 use crate::context::Context;
+use crate::output::Output;
 
 /// One an account, by its id.
 const KIND: Kind = Kind("refused-call");
@@ -47,6 +48,22 @@ pub(crate) async fn keep(status: StatusCode, account: &Account, context: &Contex
         let item = Item::new(account.id.as_str(), content).until(now.plus(KEPT));
         let _ = shelf.put_item(KIND, &item, Expected::Anything).await;
     }
+}
+
+/// A token that was refreshed just now and is refused is not refreshed again (D8), which nobody could tell from the answer.
+pub(crate) fn tell_of_young_token(status: StatusCode, session: &Session, out: &Output) {
+    /// An account is asked for no oftener.
+    const MINUTE: i64 = 60;
+    let account = session.account();
+    let is_blamed = session.settings().api.expired.iter().any(|signal| signal.statuses.contains(&status.as_u16()));
+    let TokenSet::OAuth2(tokens) = &account.tokens else { return };
+    let age = now().since(tokens.received_at);
+    if !is_blamed || account.refreshed.is_none() || !(0..MINUTE).contains(&age) {
+        return;
+    }
+    let note =
+        format!("the token is {age} s old, and was not refreshed again: that is done once a minute at most; at once by keyfob refresh");
+    out.note(&format!("{} {note} {}", out.note_paint().warn("note:"), printable(&account.name)));
 }
 
 /// The last one, if nothing has changed since.

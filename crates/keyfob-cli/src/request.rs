@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use bytes::Bytes;
 use clap::Args;
@@ -17,6 +18,7 @@ use crate::items::Items;
 use crate::multipart;
 pub(crate) use crate::payload::LARGEST;
 use crate::payload::Payload;
+use crate::signal::{unless_stopped_reading, unless_stopped_reading_file};
 
 /// What `-d` sends unless something else was said, as with curl.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -242,14 +244,19 @@ fn is_form(media_type: &HeaderValue) -> bool {
 /// What is in a file, or on stdin (`-`).
 pub(crate) fn read_file(file: &str) -> Result<Vec<u8>, Card> {
     let what = format!("cannot read {}", if file == "-" { "stdin" } else { file });
-    let mut bytes = Vec::new();
     let read = match file {
-        "-" => io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
-        file => File::open(file).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)),
+        "-" => unless_stopped_reading(|| all_of(io::stdin().lock()))?,
+        file => unless_stopped_reading_file(Path::new(file), |path| all_of(File::open(path)?))?,
     };
-    read.map_err(|error| Card::io(what.as_str(), &error, "check the name and who may read the file").exiting(Exit::Usage))?;
+    let bytes = read.map_err(|error| Card::io(what.as_str(), &error, "check the name and who may read the file").exiting(Exit::Usage))?;
     if bytes.len() as u64 > LARGEST {
         return Err(Card::usage(what, "it is larger than 64 MiB", "what is sent as it is may be larger: -d @FILE, name@FILE, -F"));
     }
+    Ok(bytes)
+}
+
+fn all_of(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(LARGEST + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

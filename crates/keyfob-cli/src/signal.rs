@@ -16,6 +16,40 @@ pub(crate) async fn unless_stopped<T>(work: impl Future<Output = Result<T, Card>
     }
 }
 
+/// What is read, unless somebody asks the program to stop before it is there. A terminal, a pipe or a FIFO may have nothing to say for ever, and whoever waits
+/// for it on the thread that hears of signals hears of none. The read is left to itself then: the program ends.
+pub(crate) fn unless_stopped_reading<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, Card> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let (done, is_done) = tokio::sync::oneshot::channel::<()>();
+    let stopped = tell.clone();
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async move {
+            let mut signals = Signals::listen();
+            tokio::select! {
+                _ = signals.next() => drop(stopped.send(None)),
+                _ = is_done => {}
+            }
+        });
+    });
+    std::thread::spawn(move || drop(tell.send(Some(read()))));
+    let came = told.recv();
+    drop(done);
+    came.ok().flatten().ok_or_else(Card::interrupted)
+}
+
+/// The same of a file by its name: of one that is a file, there is nothing to wait for.
+pub(crate) fn unless_stopped_reading_file<T: Send + 'static>(
+    path: &std::path::Path,
+    read: impl FnOnce(&std::path::Path) -> T + Send + 'static,
+) -> Result<T, Card> {
+    if path.is_file() {
+        return Ok(read(path));
+    }
+    let path = path.to_owned();
+    unless_stopped_reading(move || read(&path))
+}
+
 /// How somebody asks a program to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {

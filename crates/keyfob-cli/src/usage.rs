@@ -50,6 +50,8 @@ fn card(error: &Error, words: &[OsString]) -> Card {
     let text = error.to_string();
     let paragraphs: Vec<String> = text.split("\n\n").map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     let usage = paragraphs.iter().find_map(|paragraph| paragraph.strip_prefix("Usage: ")).map_or_else(|| usage_of(words), str::to_owned);
+    // The parser takes the variable for something that was typed.
+    let usage = usage.replace(" --sandbox[=<URL>]", "");
     // The verb is what stands before anything that is to be filled in.
     let verb: Vec<&str> = usage.split(' ').take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase())).collect();
     let what = match error.kind() {

@@ -264,3 +264,50 @@ async fn c18_i9_redirects_are_followed_when_that_is_asked_for_and_lose_the_crede
     house.run(&["get", "hub", "/inside", "-L"]).await.exits(6);
     assert_eq!(heard(&asked_there), [""; 0], "nobody there was asked");
 }
+
+/// Nothing of the answer says that another token was not even asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn d8_a_token_that_is_refused_just_after_its_refresh_is_told_of() {
+    let (origin, count) = serve(|_, target| match target {
+        "/token" => {
+            let tokens = r#"{"access_token":"example-next-not-real","token_type":"Bearer","refresh_token":"example-refresh-next","expires_in":3600}"#;
+            (200, "Content-Type: application/json\r\n".to_owned(), tokens.to_owned())
+        }
+        _ => (401, String::new(), String::new()),
+    })
+    .await;
+    let house = house_at(&origin).await;
+    let tokens = r#"{"access_token":"example-access-not-real","refresh_token":"example-refresh-not-real","expires_in":3600}"#;
+    house.run_with(&["import", "hub", "--stdin", "--replace"], tokens).await.exits(0);
+    // Refused, refreshed, refused.
+    let first = house.run(&["get", "hub", "/x"]).await.exits(0);
+    assert!(first.stderr.contains("HTTP 401"), "{first:#?}");
+    let asked = count.load(Ordering::SeqCst);
+    assert_eq!(asked, 3);
+    let again = house.run(&["get", "hub", "/x"]).await.exits(0);
+    assert_eq!(count.load(Ordering::SeqCst), asked + 1, "it was not refreshed again");
+    for ended in [&first, &again, &house.run(&["get", "hub", "/x", "--fail"]).await.exits(5), &house.run(&["hub", "things"]).await.exits(5)]
+    {
+        assert!(
+            ended.stderr.contains("was not refreshed again: that is done once a minute at most; at once by keyfob refresh hub"),
+            "{ended:#?}"
+        );
+    }
+}
+
+/// Who blames tokens by it, says by it also that somebody may not do something.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forbidden_is_no_want_of_a_login() {
+    let (origin, _) = serve(|_, target| match target {
+        "/things" => (403, String::new(), r#"{"message":"only an owner may do this"}"#.to_owned()),
+        _ => (200, String::new(), r#"{"error":"The client is offline"}"#.to_owned()),
+    })
+    .await;
+    let house = house_at(&origin).await;
+    let file = house.path("config/providers/hub.toml");
+    let text = std::fs::read_to_string(&file).expect("the file");
+    std::fs::write(&file, text.replace("attach = \"bearer\"", "attach = \"bearer\"\nexpired = [{ status = [401, 403] }]"))
+        .expect("written");
+    house.run(&["hub", "things"]).await.fails(5, ["cannot do things", "403", "this account, or the app, may not do that"]);
+    house.run(&["get", "hub", "/x", "--fail"]).await.fails(5, ["cannot call hub", "The client is offline", "the provider's own word"]);
+}

@@ -197,7 +197,7 @@ async fn apps_are_added_listed_and_forgotten() {
     house.run(&["august", "locks"]).await.fails(4, ["cannot use august", "another app", "keyfob login august"]);
     let ended = house.run(&["app", "rm", "august"]).await.exits(0);
     assert!(ended.stderr.contains("cannot be used: august"), "{ended:#?}");
-    house.run(&["app", "rm", "august"]).await.fails(2, ["there is no app of august", "", "app list"]);
+    house.run(&["app", "rm", "august"]).await.fails(2, ["there is no app of august", "", "keyfob app add august"]);
     house.run_with(&["app", "add", "august", "--stdin"], "{\"unknown\":\"x\"}").await.fails(2, ["no app of August Home", "client_id", ""]);
 }
 

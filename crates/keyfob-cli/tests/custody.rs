@@ -85,8 +85,20 @@ async fn who_is_due_and_refused_needs_a_login() {
     ends_soon(&house, "netatmo", |tokens| tokens.refresh = Some(Secret::new("5a9db0c5|spent"))).await;
     let ended = house.run(&["refresh", "--due"]).await.exits(4);
     assert!(ended.stderr.contains("keyfob login netatmo"), "{ended:#?}");
+    let status = house.run(&["status"]).await.exits(0);
+    assert!(status.stdout.contains("needs login") && !status.stdout.contains("renews itself"), "{status:#?}");
+    // Whoever runs it every few minutes hears of it every time, until somebody logs in.
+    for _ in 0..2 {
+        let ended = house.run(&["refresh", "--due"]).await.exits(4);
+        assert!(ended.stderr.contains("netatmo needs a login: ") && ended.stderr.contains("1 of 1 accounts need"), "{ended:#?}");
+        let told = house.run(&["refresh", "--due", "--json"]).await.exits(4);
+        let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
+        assert_eq!((&told[0]["account"], &told[0]["outcome"]), (&"netatmo".into(), &"needs-login".into()), "{told}");
+    }
     let history = house.json(&["status", "netatmo", "--history"]).await;
     assert_eq!(history.as_array().and_then(|entries| entries.last()).map(|entry| entry["event"].clone()), Some("needs-login".into()));
+    house.log_in("netatmo").await;
+    house.run(&["refresh", "--due"]).await.exits(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +127,7 @@ async fn a_refresh_token_from_elsewhere_is_used_at_once_or_leaves_nothing_behind
         house.json(&["status"]).await.as_array().expect("a list").iter().map(|one| one["account"].to_string()).collect();
     assert_eq!(names, ["\"netatmo\"", "\"netatmo/moved\""]);
     // What is replaced by something that does not work stays.
-    house.run(&["import", "netatmo/moved", "--from", &file]).await.exits(4);
+    house.run(&["import", "netatmo/moved", "--from", &file, "--replace"]).await.exits(4);
     assert_eq!(house.json(&["status", "netatmo/moved"]).await["health"]["state"], "ok");
 }
 
@@ -123,7 +135,7 @@ async fn a_refresh_token_from_elsewhere_is_used_at_once_or_leaves_nothing_behind
 async fn a_login_is_there_while_its_successor_is_tried_and_after_a_kill() {
     let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
-    let mut import = house.start(&["import", "hub", "--stdin"]);
+    let mut import = house.start(&["import", "hub", "--stdin", "--replace"]);
     import.say(r#"{"refresh_token":"example-refresh-token"}"#).await;
     drop(import.child.stdin.take());
     // The server thinks about it.
@@ -138,7 +150,7 @@ async fn a_login_is_there_while_its_successor_is_tried_and_after_a_kill() {
 async fn an_import_that_is_interrupted_keeps_what_the_token_was_spent_for() {
     let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
-    let mut import = house.start(&["import", "hub", "--stdin"]);
+    let mut import = house.start(&["import", "hub", "--stdin", "--replace"]);
     import.say(r#"{"refresh_token":"example-refresh-token"}"#).await;
     drop(import.child.stdin.take());
     let asked = tokio::time::timeout(std::time::Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");
@@ -159,7 +171,7 @@ async fn an_import_that_is_interrupted_keeps_what_the_token_was_spent_for() {
 async fn an_import_whose_tokens_cannot_be_kept_says_that_the_old_one_is_spent() {
     let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
-    let mut import = house.start(&["import", "hub", "--stdin"]);
+    let mut import = house.start(&["import", "hub", "--stdin", "--replace"]);
     import.say(r#"{"refresh_token":"example-refresh-token"}"#).await;
     drop(import.child.stdin.take());
     let (mut stream, _) = timeout(Duration::from_secs(60), server.accept()).await.expect("in time").expect("a request");

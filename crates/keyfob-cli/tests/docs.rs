@@ -516,3 +516,21 @@ async fn walk(title: &str, section: &str) -> (usize, usize) {
     }
     (files, commands)
 }
+
+/// A crate's page is read in two places: rustdoc knows a path of Rust behind a link's text, and where the source is shown it leads nowhere. What rustdoc alone
+/// understands has brackets, and no target of its own.
+#[test]
+fn links_of_the_crates_pages_lead_somewhere_wherever_they_are_read() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of all crates");
+    let mut links = 0;
+    for entry in std::fs::read_dir(crates).expect("a folder") {
+        let folder = entry.expect("an entry").path();
+        let Ok(page) = std::fs::read_to_string(folder.join("README.md")) else { continue };
+        for target in page.split("](").skip(1).filter_map(|behind| behind.split(')').next()) {
+            links += 1;
+            let leads = target.starts_with("https://") || target.starts_with('#') || folder.join(target).exists();
+            assert!(leads, "{}: {target}", folder.display());
+        }
+    }
+    assert!(links > 0, "there are some");
+}

@@ -453,3 +453,135 @@ async fn a_download_has_a_bar_that_is_gone_in_the_end() {
     assert!(shown.ends_with("\r\u{1b}[K"), "{shown:?}");
     assert_eq!(std::fs::metadata(house.path("large.txt")).map(|file| file.len()).ok(), Some(BODY as u64));
 }
+
+/// Whoever reads stdin may wait for ever, and a FIFO may have nobody at its other end: Ctrl-C and a service manager are heard all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_stdin_or_for_a_fifo_can_be_stopped() {
+    let house = House::new().await;
+    house.log_in("acme").await;
+    let fifo = house.path("fifo").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    let at_fifo = format!("@{fifo}");
+    for (command, signal) in [
+        (&["post", "acme", "/api/echo", "-d", "@-"][..], "-INT"),
+        (&["import", "acme/x", "--stdin"], "-INT"),
+        (&["login", "acme/x", "--with-token"], "-TERM"),
+        (&["app", "add", "acme", "--stdin"], "-INT"),
+        (&["helper", "git", "get"], "-INT"),
+        (&["post", "acme", "/api/echo", "-d", &at_fifo], "-TERM"),
+        (&["app", "add", "telldus", "--env-file", &fifo], "-INT"),
+        (&["import", "telldus", "--from", &fifo], "-INT"),
+        (&["provider", "check", &fifo], "-TERM"),
+    ] {
+        let mut running = house.start(command);
+        let id = running.child.id().expect("it runs").to_string();
+        // Before it listens, a signal ends it anyway.
+        until(|| catches_interrupts(&id), command).await;
+        // The one that it waits with may begin to listen a moment later.
+        let ended = async {
+            while running.child.try_wait().expect("it is ours").is_none() {
+                let _ = std::process::Command::new("kill").args([signal, &id]).stderr(std::process::Stdio::null()).status();
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), ended).await.unwrap_or_else(|_| panic!("{command:?} is deaf"));
+        let ended = running.end_listening().await;
+        assert!(ended.code == 130 && ended.stderr.contains(INTERRUPTED), "{command:?}: {ended:#?}");
+    }
+    // With somebody there it is read: so does a shell hand over what another program prints.
+    let writer = tokio::task::spawn_blocking({
+        let fifo = fifo.clone();
+        move || std::fs::write(fifo, "from=elsewhere")
+    });
+    assert!(house.good(&["post", "acme", "/api/echo", "-d", &at_fifo]).await.contains("from=elsewhere"));
+    writer.await.expect("it ends").expect("it is read");
+    // Among the provider files it is none, and nobody waits for it.
+    std::fs::create_dir_all(house.path("config/providers")).expect("a folder");
+    std::fs::rename(&fifo, house.path("config/providers/hub.toml")).expect("moved");
+    let ended = house.run(&["provider", "show", "acme"]).await.exits(0);
+    assert!(ended.stderr.contains("this is no regular file"), "{ended:#?}");
+}
+
+/// By the kernel's list of what a process handles.
+fn catches_interrupts(id: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    caught.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).is_some_and(|set| set & 0b10 != 0)
+}
+
+async fn until(mut there: impl FnMut() -> bool, what: &[&str]) {
+    for _ in 0..1200 {
+        if there() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{what:?} never came so far");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_over_a_login_that_is_there_is_asked_for() {
+    let house = House::new().await;
+    house.log_in("acme").await;
+    let before = house.good(&["token", "acme"]).await;
+    let mut screen = Screen::start(&house, &["import", "acme"], USUAL, &[]);
+    screen.shows("which renews its tokens").await;
+    screen.shows("Go on? [y/N]").await;
+    screen.types("\n");
+    screen.ends(2).await;
+    assert_eq!(house.good(&["token", "acme"]).await, before);
+    let mut screen = Screen::start(&house, &["import", "acme"], (200, 50), &[]);
+    screen.shows("Go on? [y/N]").await;
+    screen.types("y\n");
+    screen.shows("Access token").await;
+    screen.hides().await;
+    screen.types("example-access-token-not-real\n");
+    screen.shows("Refresh token").await;
+    screen.hides().await;
+    screen.types("\n");
+    screen.shows("it took the place of the account acme").await;
+    screen.ends(0).await;
+    assert_eq!(house.good(&["token", "acme"]).await.trim(), "example-access-token-not-real");
+}
+
+/// Many apps have a secret, and whoever types an id is asked for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_some_apps_have_is_asked_for_and_may_be_none() {
+    for (typed, secrets) in [("\n", serde_json::json!([])), ("0123456789abcdef0123456789abcdef\n", serde_json::json!(["client_secret"]))] {
+        let house = House::new().await;
+        let mut screen = Screen::start(&house, &["app", "add", "fitbit"], USUAL, &[]);
+        screen.shows("ID").await;
+        screen.shows(": ").await;
+        screen.types("2ABCDE\n");
+        screen.shows("Enter if there is none").await;
+        screen.hides().await;
+        screen.types(typed);
+        screen.shows("is in the vault").await;
+        screen.ends(0).await;
+        assert_eq!(house.json(&["app", "list"]).await[0]["secrets"], secrets);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_who_waits_for_a_silent_server_is_told_so() {
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let house = common::house_at(&format!("http://{}", server.local_addr().expect("an address"))).await;
+    for command in [&["get", "hub", "/x"][..], &["hub", "things"]] {
+        let mut screen = Screen::start(&house, command, (200, 50), &[]);
+        let (stream, _) = server.accept().await.expect("it calls");
+        screen.shows("no answer yet").await;
+        screen.types(INTERRUPT);
+        screen.ends(130).await;
+        drop(stream);
+    }
+}
+
+/// `unlock` starts it and reads what it says; whoever starts it at a terminal reads once what is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_at_a_terminal_says_what_is_wrong_once() {
+    let house = House::new().await;
+    let mut screen = Screen::start(&house, &["agent"], (200, 50), &[]);
+    screen.shows("the agent cannot listen").await;
+    let shown = screen.ends(7).await;
+    assert_eq!(shown.matches("the agent cannot listen").count(), 1, "{shown}");
+}

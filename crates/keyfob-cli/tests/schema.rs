@@ -76,7 +76,7 @@ async fn accounts_and_calls(house: &House, held: &mut Held) {
         ("do", &["do", "telldus"]),
         ("do", &["do", "telldus", "devices"]),
         ("adopt", &["adopt", &script, "--provider", "telldus"]),
-        ("adopt", &["adopt", &script, "--provider", "telldus", "--keep"]),
+        ("adopt", &["adopt", &script, "--provider", "telldus", "--keep", "--replace"]),
         ("export", &["export"]),
     ];
     for (verb, arguments) in commands {

@@ -15,7 +15,7 @@ async fn a_login_and_what_follows_are_drawn_without_a_secret() {
         ("netatmo", "/api/homesdata", &["RFC 6749 §4.1.1", "RFC 6749 §4.1.3", "RFC 6749 §5.1"]),
         ("telldus", "/json/devices/list", &["RFC 5849 §2.1", "RFC 5849 §2.2", "RFC 5849 §2.3"]),
     ] {
-        let (login, call, fresh) = (house.path("login.html"), house.path("call.html"), house.path("fresh.html"));
+        let [login, call, fresh] = ["login", "call", "fresh"].map(|page| house.path(&format!("{account}-{page}.html")));
         let [login, call, fresh] = [&login, &call, &fresh].map(|file| file.display().to_string());
         let mut running = house.start(&["trace", "--html", &login, "login", account, "--no-browser", "--paste"]);
         let url = running.url().await;

@@ -319,7 +319,7 @@ async fn ready_tokens_are_imported() {
     for bad in ["", "[]", "{}", r#"{"token":"a"}"#, r#"{"token":"a b","token_secret":"c"}"#, r#"{"token":1,"token_secret":"c"}"#] {
         house.run_with(&["import", "telldus/x", "--stdin"], bad).await.exits(2).card();
     }
-    house.run(&["import", "telldus"]).await.fails(2, ["cannot import telldus", "nobody is at the terminal", "--stdin"]);
+    house.run(&["import", "telldus/x"]).await.fails(2, ["cannot import telldus/x", "nobody is at the terminal", "--stdin"]);
     // What a login would have said has to be said, and no server is blamed for it.
     let mut real = House::new().await;
     real.unset("KEYFOB_SANDBOX");
@@ -378,7 +378,7 @@ async fn status_tells_of_a_refused_call_until_something_says_otherwise_and_of_th
 
     // The secret is another than the provider's: signatures are wrong from now on.
     let tokens = serde_json::json!({"token": "example-token-not-real", "token_secret": "example-secret-not-real"}).to_string();
-    house.run_with(&["import", "telldus", "--stdin"], &tokens).await.exits(0);
+    house.run_with(&["import", "telldus", "--stdin", "--replace"], &tokens).await.exits(0);
     assert_eq!(house.json(&["status", "telldus"]).await["health"]["state"], "ok");
     for call in [&["telldus", "devices"][..], &["get", "telldus", "/json/devices/list"]] {
         house.run(call).await;
@@ -389,7 +389,7 @@ async fn status_tells_of_a_refused_call_until_something_says_otherwise_and_of_th
         // A login is another one.
         house.log_in("telldus").await;
         assert_eq!(house.json(&["status", "telldus"]).await["health"]["state"], "ok");
-        house.run_with(&["import", "telldus", "--stdin"], &tokens).await.exits(0);
+        house.run_with(&["import", "telldus", "--stdin", "--replace"], &tokens).await.exits(0);
     }
     house.run(&["status", "telldus", "--check"]).await.exits(5);
     assert_eq!(house.json(&["status"]).await[1]["health"]["state"], "refused");

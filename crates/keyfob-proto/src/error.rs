@@ -341,6 +341,8 @@ enum Meaning {
     NoKeysSignature,
     /// A refresh brought somebody else's tokens.
     AnotherIdentity,
+    /// It is the answer to another login, or to none: an older page's, as a rule, and no server's fault.
+    AnotherLogin,
 }
 
 impl Misbehaved {
@@ -395,6 +397,13 @@ impl Misbehaved {
     #[must_use]
     pub(crate) fn of_another_identity(self) -> Self {
         Self { meaning: Meaning::AnotherIdentity, ..self }
+    }
+
+    /// An answer that does not name the login that it came to.
+    pub(crate) fn another_login(section: &'static str, expected: &'static str) -> Self {
+        let wrong = Self::new(section, expected, "another one, or none");
+        Self { meaning: Meaning::AnotherLogin, ..wrong }
+            .with_hint("take the address of the page that was opened last; or begin the login again")
     }
 
     /// A login whose scopes include `openid`, and no ID token: said by whoever wants one, since a login without is good OAuth 2.
@@ -454,7 +463,11 @@ impl Misbehaved {
 
 impl fmt::Display for Misbehaved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server broke {}: expected {}, but found {}", self.section, self.expected, self.found)?;
+        match self.meaning {
+            Meaning::AnotherLogin => write!(f, "this answer belongs to another login, or to none ({})", self.section)?,
+            _ => write!(f, "the server broke {}", self.section)?,
+        }
+        write!(f, ": expected {}, but found {}", self.expected, self.found)?;
         match self.status {
             Some(status) => write!(f, " (HTTP {})", status.as_u16()),
             None => Ok(()),

@@ -163,6 +163,11 @@ impl Catalogue {
     fn text_of(&mut self, path: &Path, shown: &str) -> Option<String> {
         use std::io::Read as _;
         let mut text = String::new();
+        // A FIFO that nobody writes to would be waited for by whatever is done with any provider.
+        if path.metadata().is_ok_and(|about| !about.is_file()) {
+            self.problem(shown, "this is no regular file".to_owned(), "put the provider's file in its place, or take it out of the folder");
+            return None;
+        }
         let read = std::fs::File::open(path).and_then(|file| file.take(1 << 20).read_to_string(&mut text));
         match read {
             Ok(_) => Some(text),

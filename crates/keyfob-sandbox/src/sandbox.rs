@@ -398,9 +398,12 @@ impl Builder {
     async fn listen(&self, nth: u16) -> io::Result<TcpListener> {
         let port = match self.base_port {
             None => 0,
-            Some(base) => base
-                .checked_add(nth)
-                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("port {base} leaves no room for {nth} more ports")))?,
+            Some(base) => base.checked_add(nth).ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!("the services are at the ports behind {base}, and the last port is 65535"),
+                )
+            })?,
         };
         let address = SocketAddr::new(self.address, port);
         TcpListener::bind(address).await.map_err(|problem| io::Error::new(problem.kind(), format!("cannot listen on {address}: {problem}")))

@@ -13,6 +13,7 @@ use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::credentials::{Fields, From, Given};
 use crate::sheet::Sheet;
+use crate::signal::unless_stopped_reading;
 use crate::verb::RefusedSecrets;
 
 /// What to do with apps.
@@ -91,7 +92,7 @@ async fn add(args: Add, context: &Context) -> Result<(), Card> {
 async fn given(args: &Add, provider: &Provider, context: &Context) -> Result<Given, Card> {
     let mut fields = Fields::new(provider).coming_back_to(args.redirect_uri.as_deref());
     let from = if let Some(file) = &args.env_file {
-        fields.read_file(file)?;
+        fields.read_file(file, &context.out)?;
         From::EnvFile(file.clone())
     } else if args.stdin {
         read_stdin(&mut fields, provider)?;
@@ -131,10 +132,11 @@ fn object_from_stdin() -> Result<Map<String, Value>, Card> {
 /// What is on stdin.
 pub(crate) fn text_from_stdin() -> Result<Zeroizing<String>, Card> {
     const LARGEST: u64 = 1 << 20;
-    let mut text = Zeroizing::new(String::new());
-    let read = std::io::stdin().lock().take(LARGEST).read_to_string(&mut text);
-    read.map_err(|error| Card::io("cannot read stdin", &error, "pipe a JSON object in"))?;
-    Ok(text)
+    let read = unless_stopped_reading(|| {
+        let mut text = Zeroizing::new(String::new());
+        std::io::stdin().lock().take(LARGEST).read_to_string(&mut text).map(|_| text)
+    })?;
+    read.map_err(|error| Card::io("cannot read stdin", &error, "pipe a JSON object in"))
 }
 
 /// A JSON object. What is wrong with it is told without its text, which holds secrets.
@@ -178,6 +180,14 @@ async fn remove(provider: &str, context: &Context) -> Result<(), Card> {
     if !forgotten {
         // Also without its file an app can be forgotten; the catalogue only knows what was meant.
         context.provider(provider).await?;
+        if context.app(provider).await?.is_some() {
+            let why = "the demo app is the sandbox's own, and is not kept in the vault";
+            return Err(Card::usage(
+                format!("there is no app of {provider} to forget"),
+                why,
+                format!("in its place another: keyfob app add {provider}"),
+            ));
+        }
         return Err(missing());
     }
     let accounts = context.accounts().await?;

@@ -1,9 +1,10 @@
 //! `keyfob refresh`: new tokens now, whatever the old ones' age; or for every account whose time has come.
 
 use clap::Args;
-use keyfob::Grant;
 use keyfob::proto::TokenSet;
-use keyfob::upkeep::{self, Outcome, Plan};
+use keyfob::proto::scrub::printable;
+use keyfob::upkeep::{self, Outcome, Plan, Report};
+use keyfob::{Account, Grant, Health};
 use serde_json::json;
 
 use crate::account;
@@ -19,7 +20,8 @@ pub(crate) struct Refresh {
     /// The account
     #[arg(required_unless_present = "due", add = clap_complete::engine::ArgValueCandidates::new(crate::complete::accounts))]
     name: Option<String>,
-    /// Every account whose access token ends soon (within a tenth to a fifth of its lifetime); for cron and timers
+    /// Every account whose access token ends soon (within a tenth to a fifth of its lifetime); for cron and timers. Those that renewed themselves and need a
+    /// login now are told each time, with exit code 4
     #[arg(long, conflicts_with = "name")]
     due: bool,
 }
@@ -72,14 +74,18 @@ async fn due(context: &Context) -> Result<(), Card> {
     };
     let providers = Providers::of(context).await?;
     let report = upkeep::refresh_due(keyfob, &providers, &Plan::default()).await.doing(what)?;
+    let waiting = waiting(&report, context).await?;
     let paint = context.out.note_paint();
     if context.out.json {
         let accounts = report.accounts.iter().map(|kept| {
             let (word, sentence) = told(kept);
             json!({"account": kept.account, "provider": kept.provider, "outcome": word, "told": sentence})
         });
-        context.out.json(&accounts.collect::<Vec<_>>())?;
-    } else if report.accounts.is_empty() {
+        let waiting = waiting.iter().map(|account| {
+            json!({"account": account.name, "provider": account.provider, "outcome": "needs-login", "told": still_waiting(account)})
+        });
+        context.out.json(&accounts.chain(waiting).collect::<Vec<_>>())?;
+    } else if report.accounts.is_empty() && waiting.is_empty() {
         context.out.note("Nothing is due.");
     } else {
         for kept in &report.accounts {
@@ -87,11 +93,14 @@ async fn due(context: &Context) -> Result<(), Card> {
             let mark = if good { paint.good("✓") } else { paint.warn("!") };
             context.out.note(&format!("{mark} {}", told(kept).1));
         }
+        for account in &waiting {
+            context.out.note(&format!("{} {}", paint.warn("!"), still_waiting(account)));
+        }
     }
     // One that needs a person is worth more attention than one that may work the next time.
-    let sign_in = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::NeedsLogin(_))).count();
+    let sign_in = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::NeedsLogin(_))).count() + waiting.len();
     let failed = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::Failed(_) | Outcome::Skipped(_))).count();
-    let all = report.accounts.len();
+    let all = report.accounts.len() + waiting.len();
     match (sign_in, failed) {
         (0, 0) => Ok(()),
         (0, _) => {
@@ -100,4 +109,17 @@ async fn due(context: &Context) -> Result<(), Card> {
         }
         _ => Err(Card::new(Exit::SignIn, what, format!("{sign_in} of {all} accounts need a new login"), "keyfob status says which")),
     }
+}
+
+/// Accounts that renewed themselves until a refresh was refused, before this round: nobody leases them any more, and who reads cron's mail once a week has
+/// not read of them yet.
+async fn waiting(report: &Report, context: &Context) -> Result<Vec<Account>, Card> {
+    let told = |account: &Account| report.accounts.iter().any(|kept| kept.account == account.name);
+    let accounts = context.accounts().await?.into_iter();
+    Ok(accounts.filter(|account| account.renews() && account.health != Health::Ok && !told(account)).collect())
+}
+
+fn still_waiting(account: &Account) -> String {
+    let reason = account::health(account, account::now()).1.unwrap_or_default();
+    format!("{} needs a login: {reason}: {}", printable(&account.name), account::login_again(account))
 }

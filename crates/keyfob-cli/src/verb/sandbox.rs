@@ -17,6 +17,9 @@ use crate::signal;
 /// Where the index is, unless somebody says otherwise.
 pub(crate) const PORT: u16 = 8900;
 
+/// Behind this one there is room for whatever the sandbox plays.
+const HIGHEST: u16 = 65_000;
+
 const CANNOT: &str = "cannot start the sandbox";
 
 // What the pretend providers are like.
@@ -104,6 +107,8 @@ pub(crate) async fn run(args: Sandbox, context: &Context) -> Result<(), Card> {
     }
     Err({
         let (exit, next) = match error.kind() {
+            // Whatever else was said: the services have no room behind it.
+            std::io::ErrorKind::InvalidInput if args.port > HIGHEST => (Exit::Usage, "choose a lower one: keyfob sandbox --port 9000"),
             std::io::ErrorKind::InvalidInput => (Exit::Usage, "leave that one away; keyfob sandbox --help says what there is"),
             _ => (Exit::Error, "choose other ports: keyfob sandbox --port 9000, or --port 0 for any free ones"),
         };

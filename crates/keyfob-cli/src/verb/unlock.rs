@@ -1,7 +1,7 @@
 //! `keyfob unlock`: asks for the vault's passphrase once, and has an agent keep the key for a while. `keyfob agent` is that agent: the same
 //! program, started by `unlock`, which gives it the key through a pipe.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -74,7 +74,10 @@ pub(crate) async fn be_agent(context: &Context) -> Result<(), Card> {
         Ok(false) => say(OTHER).map_err(|error| Card::io("nobody reads", &error, "run keyfob unlock")),
         Err(error) => {
             let card = Err::<(), _>(error).doing("the agent cannot listen").expect_err("it is an error");
-            let _ = say(&card.json().unwrap_or_default());
+            // For `unlock`, which has started it; a person reads the card.
+            if !io::stdout().is_terminal() {
+                let _ = say(&card.json().unwrap_or_default());
+            }
             Err(card)
         }
     }

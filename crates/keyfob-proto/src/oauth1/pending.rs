@@ -171,7 +171,7 @@ impl Pending {
             return Err(denied());
         }
         if !names_us("oauth_token") {
-            return Err(Misbehaved::new(SECTION, "oauth_token naming our request", "another one, or none").into());
+            return Err(Misbehaved::another_login(SECTION, "the oauth_token of this login").into());
         }
         match parameters.get("oauth_verifier") {
             Some(verifier) if is_vschar(verifier) => Ok(self.verified(Some(Secret::new(verifier)), parameters.keep(&self.keep), tolerated)),

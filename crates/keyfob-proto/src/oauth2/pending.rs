@@ -255,7 +255,7 @@ impl Pending {
     fn judge(&self, parameters: &Parameters) -> Result<(), Error> {
         // Which login this answers comes first: nothing that does not name our state may touch our login.
         if !parameters.get("state").is_some_and(|state| self.state.same_as(state)) {
-            return Err(Misbehaved::new("RFC 6749 §10.12", "the state of this login", "another one, or none").into());
+            return Err(Misbehaved::another_login("RFC 6749 §10.12", "the state of this login").into());
         }
         self.check_issuer(parameters.get("iss"))?;
         let brings = ["code", "access_token", "id_token"].into_iter().any(|name| parameters.get(name).is_some());

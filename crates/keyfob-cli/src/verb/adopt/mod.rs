@@ -34,6 +34,9 @@ pub(crate) struct Adopt {
     /// Put its keys and tokens into the vault
     #[arg(long)]
     keep: bool,
+    /// With --keep: in place of an account, or an app, that is there already
+    #[arg(long, requires = "keep")]
+    replace: bool,
 }
 
 pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
@@ -52,7 +55,7 @@ pub(crate) async fn run(args: Adopt, context: &Context) -> Result<(), Card> {
     let paths = paths(&urls, context.catalogue().get(&provider.name).unwrap_or(&provider));
     let kept = args.keep && has_tokens(&found);
     if kept {
-        import::run(Import::of_object(provider.name.clone(), found.clone()), context).await?;
+        import::run(Import::of_object(provider.name.clone(), found.clone(), args.replace), context).await?;
     }
     let calls: Vec<String> = paths.iter().map(|path| context.out.again.command(&format!("get {} {path}", provider.name))).collect();
     let next = context.out.again.command(&next(&args, &provider, &found));

@@ -24,6 +24,7 @@ use crate::context::{Context, Opened};
 use crate::dry::DryRun;
 use crate::moment;
 use crate::output::{Output, without_terminal_controls};
+use crate::progress::awaited;
 use crate::refusals;
 use crate::request::{Carried, Content, method};
 use crate::verb::explain;
@@ -155,7 +156,9 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     }
     let session = opened.session().await?;
     let before = carried.known_to(session.scrubber());
-    let sent = send(&method, &carried, &args, &session, context).await;
+    let sending = send(&method, &carried, &args, &session, context);
+    // What is large has a bar of its own.
+    let sent = if carried.is_streamed() { sending.await } else { awaited(sending, &context.out).await };
     if args.verbose {
         tell(&before, &session, &carried, context);
         if let Ok(Came::Ours(answer)) = &sent {
@@ -166,6 +169,7 @@ pub(crate) async fn run(method: Method, args: Call, context: &Context) -> Result
     let came = sent?;
     if matches!(came, Came::Ours(_)) {
         refusals::keep(came.status(), &session.account(), context).await;
+        refusals::tell_of_young_token(came.status(), &session, &context.out);
     }
     match Shape::of(&args) {
         None => show::show(came, &session, &args, &context.out, &what).await,

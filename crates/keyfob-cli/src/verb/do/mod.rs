@@ -177,6 +177,7 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
         Err(card) => {
             if let Some(status) = card.status {
                 refusals::keep(status, &session.account(), context).await;
+                refusals::tell_of_young_token(status, &session, &context.out);
             }
             return Err(card);
         }
@@ -281,6 +282,9 @@ impl Said {
     }
 }
 
+/// Nobody has measured for longer, and calendars end.
+const LONGEST: i64 = 100 * 365 * 86_400;
+
 /// What was said, and the span before now that `--last` says: in moments or days where the action takes those, as a period where it has periods.
 fn within(action: &Action, said: &BTreeMap<String, String>, last: &str, account: &str) -> Result<BTreeMap<String, String>, Card> {
     let what = || format!("cannot do {} with {account}", action.name);
@@ -295,8 +299,9 @@ fn within(action: &Action, said: &BTreeMap<String, String>, last: &str, account:
             .chain([(period.name.clone(), last.to_owned())])
             .collect());
     }
-    let seconds = token::seconds(last).ok().filter(|seconds| *seconds > 0);
-    let seconds = seconds.ok_or_else(|| Card::usage(what(), "--last takes a time such as 24h, 7d or 4w", "example: --last 7d"))?;
+    let seconds = token::seconds(last).ok().filter(|seconds| (1..=LONGEST).contains(seconds));
+    let takes = "--last takes a time such as 24h, 7d or 4w, of at most a hundred years";
+    let seconds = seconds.ok_or_else(|| Card::usage(what(), takes, "example: --last 7d"))?;
     action
         .within(said, seconds, now())
         .ok_or_else(|| Card::usage(what(), "it has no beginning that --last could say", usage(action, account)))

@@ -11,6 +11,7 @@ use super::lines::check;
 use super::{Whose, access_token};
 use crate::card::Card;
 use crate::context::Context;
+use crate::signal::unless_stopped_reading;
 
 /// What Docker wants.
 #[derive(Args, Debug)]
@@ -62,9 +63,11 @@ async fn list(args: &Docker, context: &Context) -> Result<(), Card> {
 }
 
 fn server() -> Result<String, Card> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(64 * 1024).read_to_string(&mut text);
-    read.map_err(|error| Card::io("cannot read the server's URL", &error, "this is a protocol for programs"))?;
+    let read = unless_stopped_reading(|| {
+        let mut text = String::new();
+        io::stdin().lock().take(64 * 1024).read_to_string(&mut text).map(|_| text)
+    })?;
+    let text = read.map_err(|error| Card::io("cannot read the server's URL", &error, "this is a protocol for programs"))?;
     let server = text.strip_suffix('\n').unwrap_or(&text).trim_end_matches(['\r', ' ']);
     check(server)?;
     // To the letter: Docker looks for the URL that it asked for in the answer.

@@ -9,6 +9,7 @@ use super::lines::{field, read, written};
 use super::{Handed, Whose, access_token};
 use crate::card::Card;
 use crate::context::Context;
+use crate::signal::unless_stopped_reading;
 
 /// What git wants.
 #[derive(Args, Debug)]
@@ -32,7 +33,7 @@ pub(crate) async fn run(args: Git, context: &Context) -> Result<(), Card> {
     if args.action != "get" {
         return Ok(());
     }
-    let request = read(io::stdin().lock())?;
+    let request = unless_stopped_reading(|| read(io::stdin().lock()))??;
     let Some(origin) = origin(&request) else { return Ok(()) };
     let Some(account) = args.whose.at(&origin, context).await? else { return Ok(()) };
     let (Handed { token, expires_at }, _) = access_token(&account, context).await?;

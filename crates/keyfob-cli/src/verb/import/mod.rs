@@ -1,6 +1,8 @@
 //! `keyfob import`: tokens that were made elsewhere, such as the ready ones that a provider shows on its own pages.
 
 mod elsewhere;
+mod replaced;
+mod said;
 mod yaml;
 
 pub(crate) use self::elsewhere::named;
@@ -31,7 +33,6 @@ use crate::prompt;
 use crate::refusals;
 use crate::request::read_file;
 use crate::verb::RefusedSecrets;
-use crate::verb::app::{object_in, text_from_stdin};
 
 /// How often a write is tried that refreshes get in the way of.
 const TRIES: usize = 8;
@@ -52,6 +53,9 @@ pub(crate) struct Import {
     /// Where that file has several: which one (a person, an app, a title)
     #[arg(long, value_name = "NAME", requires = "from")]
     profile: Option<String>,
+    /// Put them in place of an account, or an app, that is there already
+    #[arg(long)]
+    replace: bool,
     /// Tokens that were found already
     #[arg(skip)]
     object: Option<Map<String, Value>>,
@@ -75,13 +79,14 @@ What --from takes, recognised by what it looks like:
 
 impl Import {
     /// Tokens that were found somewhere, by the names that `--stdin` takes.
-    pub(crate) fn of_object(name: String, object: Map<String, Value>) -> Self {
-        Self { name, stdin: false, from: None, profile: None, object: Some(object), env_file: None, refused: RefusedSecrets::default() }
+    pub(crate) fn of_object(name: String, object: Map<String, Value>, replace: bool) -> Self {
+        Self { stdin: false, object: Some(object), replace, ..Self::of_stdin(name, None) }
     }
 
-    /// Tokens from stdin.
+    /// Tokens from stdin, for a login: whoever logs in again means to replace what is there.
     pub(crate) fn of_stdin(name: String, env_file: Option<PathBuf>) -> Self {
-        Self { name, stdin: true, from: None, profile: None, object: None, env_file, refused: RefusedSecrets::default() }
+        let refused = RefusedSecrets::default();
+        Self { name, stdin: true, from: None, profile: None, replace: true, object: None, env_file, refused }
     }
 }
 
@@ -92,13 +97,30 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     // As at a login: a bare name may mean an account that has a label.
     let name = context.meant(&name).await?.map_or(name, |account| account.name);
     let what = format!("cannot import {name}");
+    // Before anything is read or asked for: one word on stdin would else take a working login's place.
+    let there = match context.keyfob_if_any().await? {
+        Some(keyfob) => keyfob.store().account(&name).await.doing(what.as_str())?.map(|record| record.value),
+        None => None,
+    };
+    if let Some(there) = there.as_ref().filter(|_| !args.replace) {
+        replaced::agreed(&what, &replaced::account(there), context).await?;
+    }
     let object = match &args.from {
         Some(file) => Some(of_file(file, args.profile.as_deref(), &provider, context)?),
-        None if args.stdin => Some(said_on_stdin()?),
+        None if args.stdin => Some(said::on_stdin()?),
         None => args.object.clone(),
     };
     let given = app(&args, object.as_ref(), &provider, context).await?;
     let app = &given.app;
+    let app_before = match (&given.from, context.keyfob_if_any().await?) {
+        (From::Vault | From::Sandbox, _) | (_, None) => None,
+        (_, Some(keyfob)) => {
+            keyfob.store().app(&provider.name).await.doing(what.as_str())?.filter(|before| replaced::are_other_keys(before, app))
+        }
+    };
+    if let Some(before) = app_before.as_ref().filter(|_| !args.replace) {
+        replaced::agreed(&what, &replaced::app(before, &provider), context).await?;
+    }
     let settings = context.settings(&provider, app, &what).await?;
     let said = match object {
         Some(object) => object,
@@ -117,6 +139,10 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
     let tokens = tokens(&said, &settings, &what)?;
     let keyfob = context.keyfob().await?;
     let before = keyfob.store().account(&name).await.doing(what.as_str())?;
+    if before.is_some() && there.is_none() && !args.replace {
+        // Somebody logged in while the tokens were read.
+        return Err(StoreError::Conflict).doing(what);
+    }
     let kept: BTreeMap<String, String> =
         provider.kept().iter().filter_map(|name| Some((name.clone(), said.get(name)?.as_str()?.to_owned()))).collect();
     // As at a login: where the API is may be said by what comes along, within what the provider's file lists.
@@ -141,7 +167,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         spending: None,
         refreshed: None,
     };
-    let replaced = before.is_some();
+    let is_replaced = before.is_some();
     let login_before = before.as_ref().map(|before| before.value.id.clone());
     let import = Imported {
         keyfob: keyfob.clone(),
@@ -157,9 +183,14 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         Some(login) => Some(ended::keys_of(&login, context).await?),
         None => None,
     };
+    let tell = || {
+        let places = there.iter().map(replaced::account).chain(app_before.iter().map(|before| replaced::app(before, &provider)));
+        places.for_each(|there| replaced::tell(&there, context));
+    };
     if context.out.json {
+        tell();
         let mut described = account::json(&account, context);
-        described["replaced"] = json!(replaced);
+        described["replaced"] = json!(is_replaced);
         if let Some(keys) = ended_keys {
             described["ended_keys"] = json!(keys);
         }
@@ -172,6 +203,7 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         paint.strong(&name),
         account::expiry(&account, account::now())
     ));
+    tell();
     if let Some(keys) = ended_keys {
         context.out.note(&format!("{} {}", paint.warn("note:"), ended::told(keys)));
     }
@@ -328,16 +360,6 @@ async fn refreshed(account: Account, settings: Settings, app: App, transport: Ar
     let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), transport);
     keyfob.store().put_account(&account, Expected::Nothing, None).await.doing(what)?;
     keyfob.session(settings, app, &account.name).await.doing(what)?.refresh().await.doing(what)
-}
-
-/// A JSON object, or an access token alone on a line.
-fn said_on_stdin() -> Result<Map<String, Value>, Card> {
-    let text = text_from_stdin()?;
-    let token = text.trim();
-    if token.is_empty() || token.starts_with('{') || token.contains(char::is_whitespace) {
-        return object_in(&text);
-    }
-    Ok(Map::from_iter([("access_token".to_owned(), Value::from(token))]))
 }
 
 async fn ask(settings: &Settings) -> Result<Map<String, Value>, Card> {

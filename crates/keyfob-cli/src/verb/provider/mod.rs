@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::moment;
 use crate::output::{Paint, hang};
 use crate::sheet::{self, Sheet};
+use crate::signal::unless_stopped_reading_file;
 
 /// What to know about providers.
 #[derive(Subcommand, Debug)]
@@ -224,7 +225,8 @@ fn sources(sources: &[Source], width: Option<usize>, paint: Paint) -> String {
 
 fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
     let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let read = unless_stopped_reading_file(file, |file| std::fs::read_to_string(file))?;
+    let text = read.map_err(|error| {
         Card::io(format!("cannot read {shown}"), &error, "check the name and who may read the file").exiting(Exit::Usage)
     })?;
     let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });

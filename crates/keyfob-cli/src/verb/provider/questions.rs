@@ -60,7 +60,7 @@ impl Answers {
 
     /// The same as a list.
     pub(super) fn words(&self, flag: &str) -> Vec<&str> {
-        self.get(flag).split([' ', ',']).filter(|word| !word.is_empty()).collect()
+        self.get(flag).split_whitespace().collect()
     }
 
     pub(super) fn is_first(&self) -> bool {
@@ -243,5 +243,7 @@ fn client_auth(text: &str) -> Result<(), String> {
 /// RFC 6749 §3.3.
 fn scopes(text: &str) -> Result<(), String> {
     let fits = text.chars().all(|c| c == ' ' || c.is_ascii_graphic() && !matches!(c, '"' | '\\'));
-    if fits { Ok(()) } else { Err("expected names of scopes, without quotes, with blanks between them".to_owned()) }
+    // A comma may be part of a name, and stands between names at some providers. Here blanks do.
+    let fits = fits && !text.split_whitespace().any(|name| name.starts_with(',') || name.ends_with(','));
+    if fits { Ok(()) } else { Err("expected names of scopes, without quotes, with blanks and no commas between them".to_owned()) }
 }

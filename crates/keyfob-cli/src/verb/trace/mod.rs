@@ -3,6 +3,7 @@
 
 mod drawing;
 mod page;
+mod room;
 mod section;
 mod shown;
 mod threads;
@@ -15,6 +16,7 @@ use clap::Args;
 use http::Method;
 use keyfob::proto::Secret;
 
+use self::room::Room;
 use crate::card::{Card, Doing};
 use crate::cli::{Cli, Verb};
 use crate::context::Context;
@@ -30,6 +32,9 @@ pub(crate) struct Trace {
     /// The page
     #[arg(long, value_name = "FILE")]
     html: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
     /// The command, as it is typed otherwise
     #[arg(value_name = "LOGIN-OR-CALL", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<String>,
@@ -73,10 +78,11 @@ pub(crate) async fn run(mut args: Trace, context: &Context) -> Result<(), Card> 
         Verb::Do(args) => Box::pin(r#do::run(args, context)),
         _ => return Err(nothing_to_trace()),
     };
+    let room = Room::at(args.html.clone(), args.force)?;
     // Stopped here, and not around it: of a login that hangs one wants to see where.
     let done = signal::unless_stopped(work).await;
     // What went wrong is worth a page, too.
-    match (done, write(&args, secrets, context).await) {
+    match (done, write(&args, room, secrets, context).await) {
         (Err(card), Err(trouble)) => {
             context.out.note(&format!("{}: {}", trouble.what(), trouble.why()));
             Err(card)
@@ -85,15 +91,12 @@ pub(crate) async fn run(mut args: Trace, context: &Context) -> Result<(), Card> 
     }
 }
 
-async fn write(args: &Trace, mut secrets: Vec<Secret>, context: &Context) -> Result<(), Card> {
+async fn write(args: &Trace, room: Room, mut secrets: Vec<Secret>, context: &Context) -> Result<(), Card> {
     // Tokens may be new: the old and the new ones are masked.
     secrets.extend(self::secrets(context).await?);
     let steps = context.heard().map(Heard::all).unwrap_or_default();
-    let page = page::of(&args.title(), &steps, &secrets);
-    let file = args.html.display();
-    std::fs::write(&args.html, page)
-        .map_err(|error| Card::io(format!("cannot write {file}"), &error, "name a file in a folder that is yours"))?;
-    context.out.note(&format!("{} the page is in {file}", context.out.note_paint().good("✓")));
+    room.write(&page::of(&args.title(), &steps, &secrets))?;
+    context.out.note(&format!("{} the page is in {}", context.out.note_paint().good("✓"), args.html.display()));
     Ok(())
 }
 

@@ -10,7 +10,6 @@ use clap::Subcommand;
 
 use crate::card::Card;
 use crate::context::Context;
-use crate::exit::Exit;
 use crate::vault::Opened;
 
 /// What to do with the vault.
@@ -64,6 +63,5 @@ fn of_web_app(items: u64, acts: u64) -> String {
 }
 
 fn none(context: &Context) -> Card {
-    let why = format!("there is none at {}", context.vault().shown());
-    Card::new(Exit::Vault, "there is no vault yet", why, "log in once, and one is made; or name another: --vault PATH")
+    context.no_vault()
 }

@@ -1,0 +1,62 @@
+//! What an import would take the place of: asked before it does, and told after.
+
+use keyfob::Account;
+use keyfob::proto::scrub::printable;
+use keyfob::proto::{App, Secret};
+use keyfob_providers::Provider;
+
+use crate::account::{is_usable, now};
+use crate::card::Card;
+use crate::context::Context;
+use crate::prompt;
+
+/// Something that is there, in the words of before and of afterwards.
+pub(super) struct There {
+    is: String,
+    was: String,
+}
+
+/// The account that is there.
+pub(super) fn account(there: &Account) -> There {
+    let (is, was) = match (is_usable(there, now()), there.renews()) {
+        (false, _) => ("needs a login", "needed a login"),
+        (true, true) => ("renews its tokens", "renewed its tokens"),
+        (true, false) => ("works", "worked"),
+    };
+    let name = printable(&there.name);
+    There { is: format!("the account {name}, which {is}"), was: format!("the account {name}, which {was}") }
+}
+
+/// The app that is there.
+pub(super) fn app(there: &App, provider: &Provider) -> There {
+    let app = format!("the app of {} in the vault, {}", provider.title, printable(&there.client_id));
+    There { is: app.clone(), was: app }
+}
+
+/// Whether one would do what the other did not: a redirect URI is no key.
+pub(super) fn are_other_keys(before: &App, app: &App) -> bool {
+    let differ = |before: Option<&Secret>, now: Option<&Secret>| before.map(Secret::expose) != now.map(Secret::expose);
+    before.client_id != app.client_id
+        || differ(before.client_secret.as_ref(), app.client_secret.as_ref())
+        || differ(before.private_key.as_ref(), app.private_key.as_ref())
+        || before.fields.len() != app.fields.len()
+        || before.fields.iter().any(|(name, before)| differ(Some(before), app.fields.get(name)))
+}
+
+/// Whether a person says yes; where there is nobody, nobody did.
+pub(super) async fn agreed(what: &str, there: &There, context: &Context) -> Result<(), Card> {
+    let next = "if you mean it, add --replace; to keep both, give the account another name: PROVIDER/LABEL";
+    if !prompt::is_possible() {
+        return Err(Card::usage(what, format!("it would take the place of {}", there.is), next));
+    }
+    let warning = context.out.note_paint().warn("This takes the place of");
+    if prompt::agrees(format!("{warning} {}. Go on?", there.is)).await? {
+        return Ok(());
+    }
+    Err(Card::usage(what, format!("it would take the place of {}, and you did not say yes", there.is), "nothing was changed"))
+}
+
+/// Afterwards.
+pub(super) fn tell(there: &There, context: &Context) {
+    context.out.note(&format!("{} it took the place of {}", context.out.note_paint().warn("note:"), there.was));
+}
