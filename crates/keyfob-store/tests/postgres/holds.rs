@@ -92,7 +92,7 @@ async fn a_server_that_hangs_is_told_and_found_again() {
     let asked = tokio::time::timeout(Duration::from_secs(600), vault.try_hold(&account)).await;
     tokio::time::resume();
     cluster.freeze(false);
-    let error = asked.expect("it is told").err().expect("the server hangs").to_string();
+    let error = asked.expect("it is told").expect_err("the server hangs").to_string();
     assert!(error.contains("does not answer"), "{error}");
     let (_held, _) = taken(&vault, &account).await;
 }
