@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use keyfob::proto::{self, TransportKind};
 use keyfob::{Error, StoreError};
+use keyfob_providers::Provider;
 
 use crate::page::{self, Look};
 use crate::seat::Seat;
@@ -20,15 +21,28 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// The status of the provider's answer.
     pub(crate) answered: Option<u16>,
+    /// What programs know it by, where its status does not say.
+    pub(crate) code: Option<&'static str>,
     /// Where to go from here: label and address.
     pub(crate) onward: Box<(String, String)>,
+}
+
+/// What a link that was handed to somebody is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handed {
+    /// It signs the owner in.
+    Owner,
+    /// It makes somebody a member, or signs a member in.
+    Invitation,
+    /// Somebody else's account is connected by it.
+    Connect,
 }
 
 impl Failure {
     /// With nothing special about it.
     pub(crate) fn plain(status: StatusCode, title: impl Into<String>, text: impl Into<String>) -> Self {
         let onward = Box::new(("To the start page".to_owned(), "/".to_owned()));
-        Self { status, title: title.into(), text: text.into(), hint: None, answered: None, onward }
+        Self { status, title: title.into(), text: text.into(), hint: None, answered: None, code: None, onward }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -64,6 +78,19 @@ impl Failure {
     pub(crate) fn over() -> Self {
         let text = "Nobody approved it in time, or it was ended, or another browser began it. Nothing was stored.";
         Self::plain(StatusCode::NOT_FOUND, "This login is over", text).hint("begin it again")
+    }
+
+    /// In a sandbox: what it does not play is at a real host, and pages on which nothing is real lead to none.
+    pub(crate) fn unplayed(provider: &Provider, played: &[Provider]) -> Self {
+        let title = &provider.title;
+        let names: Vec<&str> = played.iter().map(|provider| provider.title.as_str()).collect();
+        let text = format!("Nothing here is real, and nobody is sent to the real {title}. The sandbox plays {}.", names.join(", "));
+        let (name, look) = (&provider.name, Look::now());
+        let real = format!("to reach the real {title}, start keyfob serve without a sandbox");
+        // Only one that runs by itself can be told whom else to play.
+        let hint = if look.has_command() { format!("start the sandbox with keyfob sandbox --as {name}; or, {real}") } else { real };
+        let failure = Self::plain(StatusCode::CONFLICT, format!("The sandbox does not play {title}"), text);
+        Self { code: Some("not-played"), ..failure.hint(hint).onward("What it plays", "/connect") }
     }
 
     /// Too many logins were begun, and not finished, by the same person, or from the same address (A26).
@@ -111,13 +138,14 @@ impl Failure {
         Self::plain(StatusCode::FORBIDDEN, "Sign in first", "This page is for people who are signed in.").onward("Sign in", "/sign-in")
     }
 
-    /// A link that is good once.
-    pub(crate) fn spent_link() -> Self {
+    /// A link that is good once, and was. A new one comes from whoever made it: what the owner's machine prints lets in the owner, and is for nobody else.
+    pub(crate) fn spent_link(link: Handed) -> Self {
         Self::plain(StatusCode::FORBIDDEN, "This link is not good any more", "It was used already, or it is too old. Nothing was done.")
-            .hint(if Look::now().has_command() {
-                "ask for a new one; the owner makes one with keyfob serve --link"
-            } else {
-                "the owner's is printed when keyfob serve --sandbox is started again"
+            .hint(match link {
+                Handed::Owner if Look::now().has_command() => "make a new one on the machine of this Keyfob: keyfob serve --link",
+                Handed::Owner => "a new one is printed when keyfob serve --sandbox is started again",
+                Handed::Invitation => "ask whoever invited you for a new one",
+                Handed::Connect => "ask the person or the program that sent you here for a new one",
             })
     }
 

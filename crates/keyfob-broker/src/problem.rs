@@ -152,6 +152,7 @@ impl From<Failure> for Problem {
             StatusCode::INTERNAL_SERVER_ERROR => "ours",
             _ => "provider",
         };
+        let code = failure.code.unwrap_or(code);
         let problem = Self::new(failure.status, code, format!("{}. {}", failure.title.trim_end_matches('.'), failure.text));
         match failure.hint {
             Some(hint) => problem.hint(hint),

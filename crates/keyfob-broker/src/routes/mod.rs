@@ -34,7 +34,7 @@ use keyfob::proto::encode;
 
 use crate::audit::{What, Who};
 use crate::browser::{Notice, Visit};
-use crate::failure::Failure;
+use crate::failure::{Failure, Handed};
 use crate::page::Standing;
 use crate::people::{Door, People, Person};
 use crate::seat::{Holder, Seat};
@@ -112,10 +112,10 @@ fn at_door(mut response: Response, site: &Site, door: &Door) -> Response {
 }
 
 /// The value of a link's `token`, where it has one that could be ours.
-fn token(query: Option<&str>) -> Result<String, Failure> {
-    let pairs = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::spent_link())?;
+fn token(query: Option<&str>, link: Handed) -> Result<String, Failure> {
+    let pairs = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::spent_link(link))?;
     let token = pairs.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value);
-    token.filter(|token| is_token(token)).ok_or_else(Failure::spent_link)
+    token.filter(|token| is_token(token)).ok_or_else(|| Failure::spent_link(link))
 }
 
 fn is_token(text: &str) -> bool {

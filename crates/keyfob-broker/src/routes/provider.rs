@@ -89,6 +89,7 @@ pub(crate) async fn keep(
     Path(name): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
+    site.look_for(&name).await?;
     let provider = site.provider(&name).ok_or_else(Failure::nowhere)?;
     let app = match apps::of_form(&provider, &site.redirect_uri(&name), &posted.fields) {
         Ok(app) => app,

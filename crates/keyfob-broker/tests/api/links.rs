@@ -72,8 +72,10 @@ async fn somebody_connects_an_account_for_whoever_asked_and_is_sent_back() {
     // It let nobody in.
     assert_eq!(somebody.get("/").await.location(), "/sign-in");
     // And it was good once.
-    assert_eq!(somebody.get(&url).await.status, 403);
-    assert_eq!(back(&mut somebody, &answer).await.status, 403);
+    // Whoever was sent here knows no owner, and no command: a new link comes from whoever sent them.
+    for spent in [somebody.get(&url).await, somebody.get("/link?token=cut-short").await, back(&mut somebody, &answer).await] {
+        assert!(spent.status == 403 && spent.has("sent you here") && !spent.has("keyfob serve"), "{}", spent.text);
+    }
     assert!(!program.get("/v1/connect-links").await.text().contains(url.split_once("token=").expect("a token").1));
 }
 
