@@ -128,6 +128,8 @@ pub(crate) enum What {
     WebhookRemoved { webhook: String, to: String },
     /// Somebody was invited.
     Invited { name: String },
+    /// An invitation was taken back.
+    Uninvited { name: String },
     /// Somebody was removed, with all they had.
     PersonRemoved { removed: String, name: String },
     /// Somebody signed in.
