@@ -11,6 +11,7 @@ use keyfob::proto::{Secret, Timestamp};
 use keyfob::{Crowd, DeviceLogin, Error, Login, PendingLogin, Redirect, login};
 
 use super::callback::take_over;
+use super::provider;
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Posted;
@@ -36,7 +37,13 @@ pub(crate) async fn begin(
     };
     // A guest can have any number of sessions, and is counted with those who come from the same address.
     let crowd = if site.people.is_some() { seat.person.clone() } else { Client::crowd(client.map(|Extension(client)| client)) };
-    let scopes = chosen(&posted.fields).unwrap_or_else(|| seat.desk.scopes.clone());
+    let scopes = match chosen(&posted.fields) {
+        Some(ticked) if ticked.is_empty() && provider::has_scopes(&seat.desk) => return Err(nothing_ticked(&seat)),
+        Some(ticked) if !ticked.is_empty() => ticked,
+        // Guests have the accounts of a service by turns: what the one before asked for is nobody else's.
+        _ if site.people.is_none() && !site.holder(&seat).read().await.is(&posted.visit) => seat.desk.scopes.clone(),
+        _ => scopes_of(&site, &seat).await?,
+    };
     let binding = &posted.visit.binding;
     let Some(way) = seat.desk.way_named(posted.field("way")) else {
         let text = format!("{} cannot be connected in this way. Nothing was done.", seat.desk.provider.title);
@@ -134,6 +141,22 @@ fn chosen(fields: &[(String, String)]) -> Option<Vec<String>> {
     let had_some = fields.iter().any(|(name, _)| name == "scopes");
     let ticked = fields.iter().filter(|(name, value)| name == "scope" && !value.is_empty()).map(|(_, value)| value.clone());
     had_some.then(|| ticked.collect())
+}
+
+/// What a login asks for where nobody says: as much as the account that is there was asked for, for whoever logs in again wants what it may do; else what is
+/// usual (nothing: what the provider's file says).
+pub(super) async fn scopes_of(site: &Site, seat: &Seat) -> Result<Vec<String>, Failure> {
+    let there = site.keyfob.store().account(&seat.name).await?.map(|there| there.value);
+    let before = there.filter(|there| there.provider == seat.desk.provider.name).map(|there| there.requested_scopes).unwrap_or_default();
+    Ok(if before.is_empty() { seat.desk.scopes.clone() } else { before })
+}
+
+/// A login that asks for nothing would be one for all that is usual.
+fn nothing_ticked(seat: &Seat) -> Failure {
+    let title = &seat.desk.provider.title;
+    Failure::plain(StatusCode::BAD_REQUEST, "Nothing was ticked", format!("Without anything to ask for, nobody is sent to {title}."))
+        .hint("tick at least one")
+        .onward("Back", page::provider_path(&seat.desk.provider.name))
 }
 
 /// The seat beside this one. It is for a new account: what is there keeps its tokens.

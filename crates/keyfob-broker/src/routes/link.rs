@@ -15,7 +15,7 @@ use crate::links::{self, Link};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::routes::connect;
 use crate::seat::Seat;
-use crate::site::{Desk, Site};
+use crate::site::Site;
 use crate::way::Way;
 
 /// Who asks, for what, and the button.
@@ -52,7 +52,10 @@ pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
     let link = link.filter(|link| link.is_for(&door)).ok_or_else(|| Failure::spent_link(Handed::Connect))?;
     let seat = seat(&site, &link).await?;
     let back_to = link.record.return_to.as_deref().and_then(keyfob::proto::Origin::parse).map(|origin| origin.to_string());
-    let scopes = if link.record.scopes.is_empty() { usual(&seat.desk).to_vec() } else { link.record.scopes.clone() };
+    let scopes = match asked_for(&site, &seat, &link).await? {
+        none if none.is_empty() => seat.desk.provider.default_scopes().to_vec(),
+        scopes => scopes,
+    };
     let page = Page {
         frame: Frame::new(None),
         title: &seat.desk.provider.title,
@@ -79,7 +82,7 @@ pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Ext
     if !link.bind(shelf, door).await? {
         return Err(Failure::spent_link(Handed::Connect));
     }
-    let scopes = if link.record.scopes.is_empty() { seat.desk.scopes.clone() } else { link.record.scopes.clone() };
+    let scopes = asked_for(&site, &seat, &link).await?;
     let again = |failure: Failure| failure.onward("Try again", format!("/link?token={token}"));
     // However many browsers a link is opened in: those who were given another one have room of their own.
     let (way, binding) = (seat.desk.way(), &door.binding);
@@ -107,8 +110,13 @@ async fn seat(site: &Site, link: &Link) -> Result<Seat, Failure> {
     owner.and_then(|owner| site.seat(&owner.id, &link.record.account)).ok_or_else(|| Failure::spent_link(Handed::Connect))
 }
 
-fn usual(desk: &Desk) -> &[String] {
-    if desk.scopes.is_empty() { desk.provider.default_scopes() } else { &desk.scopes }
+/// What the link says; or what the account that it connects again was asked for; or what is usual (nothing: what the provider's file says).
+async fn asked_for(site: &Site, seat: &Seat, link: &Link) -> Result<Vec<String>, Failure> {
+    match &link.record {
+        record if !record.scopes.is_empty() => Ok(record.scopes.clone()),
+        record if record.reconnects => connect::scopes_of(site, seat).await,
+        _ => Ok(seat.desk.scopes.clone()),
+    }
 }
 
 /// It is done.

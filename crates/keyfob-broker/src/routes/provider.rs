@@ -148,6 +148,11 @@ fn shortened(client_id: &str) -> String {
     if shown.len() < client_id.len() { format!("{shown}…") } else { shown }
 }
 
+/// Whether there is something to tick.
+pub(super) fn has_scopes(desk: &Desk) -> bool {
+    !scopes(&desk.provider, desk).is_empty()
+}
+
 /// The scopes that are usual here, and those that the provider's file explains.
 fn scopes(provider: &Provider, desk: &Desk) -> Vec<Scope> {
     let usual = if desk.scopes.is_empty() { provider.default_scopes() } else { &desk.scopes };

@@ -303,6 +303,26 @@ async fn a28_l4_no_link_leads_anywhere_but_to_the_list() {
     assert_eq!(reply.code(), "return-url");
 }
 
+/// An account that is connected again by a link keeps what it may do: whoever made the link said nothing of that.
+#[tokio::test]
+async fn a_link_that_connects_again_asks_for_what_was_asked_for() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, first) = linked(&world, json!({"scopes": ["read_station", "read_thermostat"]})).await;
+    let connect = async |link: &Value| {
+        let mut browser = world.browser();
+        let page = browser.get(link["url"].as_str().expect("a URL")).await;
+        let provider = press(&mut browser, link).await.location().to_owned();
+        let answer = browser.approve(&provider).await;
+        assert!(back(&mut browser, &answer).await.location().starts_with(BACK));
+        page
+    };
+    connect(&first).await;
+    let again = json!({"provider": "netatmo", "account": "netatmo/ada", "return_to": BACK, "reconnect": true});
+    let page = connect(&program.post("/v1/connect-links", &again).await.json()).await;
+    assert!(page.has("read_station") && page.has("read_thermostat"), "{}", page.text);
+    assert_eq!(world.account("netatmo/ada").await.expect("an account").requested_scopes, ["read_station", "read_thermostat"]);
+}
+
 /// F10: what others write is text.
 #[tokio::test]
 async fn f10_who_asks_is_shown_as_text() {
