@@ -160,6 +160,32 @@ pub(crate) struct Entry {
     pub(crate) line: Line,
 }
 
+/// Whether something that is done is written down, too: in the book, and where a person's things are listed. If not, it is done all the same, and whoever did
+/// it is told both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Noted {
+    Yes,
+    No,
+}
+
+impl Noted {
+    /// What is done and cannot be written down is no reason to do it again.
+    pub(crate) fn of<E: std::fmt::Display>(written: &Result<(), E>) -> Self {
+        match written {
+            Ok(()) => Self::Yes,
+            Err(error) => {
+                tracing::error!(%error, "what was done could not be written down");
+                Self::No
+            }
+        }
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self == Self::Yes { other } else { Self::No }
+    }
+}
+
 /// The book of a running web app.
 #[derive(Debug)]
 pub(crate) struct Book {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::call::Call;
 use super::cursor::Page;
 use super::moment::Moment;
-use crate::audit::What;
+use crate::audit::{Noted, What};
 use crate::failure::sentence;
 use crate::problem::Problem;
 use crate::routes::people::is_name;
@@ -137,7 +137,8 @@ pub(super) async fn disconnect(call: Call) -> Result<Disconnected, Problem> {
     let mut holder = holder.write().await;
     let done = keyfob::logout(&site.keyfob, &seat.desk.settings, &seat.desk.app, &seat.name, true).await;
     let done = done.map_err(|error| Problem::of_account(error, &seat.shown))?;
-    call.people()?.unlist(call.person(), &done.account, call.now()).await?;
+    // It is gone by now: that it is still listed is no reason to do it again.
+    let unlisted = Noted::of(&call.people()?.unlist(call.person(), &done.account, call.now()).await);
     holder.forget();
     let (revoked, detail) = match done.revoked {
         Revoked::Yes => (Whether::Yes, None),
@@ -147,6 +148,9 @@ pub(super) async fn disconnect(call: Call) -> Result<Disconnected, Problem> {
     let told = What::Disconnected { account: seat.shown.clone(), revoked: matches!(revoked, Whether::Yes) };
     call.tell_of_done(told).await?;
     tracing::info!(account = account.name, "disconnected");
+    if unlisted == Noted::No {
+        return Err(Problem::unavailable("vault", "The account is disconnected, and that could not be written down everywhere."));
+    }
     Ok(Disconnected { name: seat.shown, revoked, detail })
 }
 

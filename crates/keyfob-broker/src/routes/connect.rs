@@ -10,8 +10,9 @@ use http::StatusCode;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob::{Crowd, DeviceLogin, Error, Login, PendingLogin, Redirect, login};
 
-use super::callback::take_over;
+use super::callback::{take_over, unnoted};
 use super::provider;
+use crate::audit::Noted;
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Posted;
@@ -125,13 +126,17 @@ async fn by_keys_alone(site: &Site, seat: &Seat, visit: &Visit) -> Result<Respon
         let text = "Its calls are signed by the app's keys alone: whoever used it would do so as whoever the keys belong to. Only the owner connects it.";
         return Err(Failure::plain(StatusCode::FORBIDDEN, format!("{title} was not connected"), text).onward("Back", "/"));
     }
+    site.open_book().await?;
     let holder = site.holder(seat);
     let mut holder = holder.write().await;
     let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
     let kept = login::one_legged(&site.keyfob, &desk.settings, &desk.app, &seat.name).await;
     let account = kept.map_err(|error| Failure::from_error(error, seat))?.account;
-    take_over(site, seat, before, &account).await?;
+    let noted = take_over(site, seat, before, &account).await?;
     holder.change(Some(visit));
+    if noted == Noted::No {
+        return Err(unnoted(seat));
+    }
     site.leave(visit, Notice::good(format!("{title} is connected. The first call shows whether the keys are good."))).await;
     Ok(super::see_other(&page::account_path(seat)))
 }

@@ -32,7 +32,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use keyfob::Account;
 use keyfob::proto::encode;
 
-use crate::audit::{What, Who};
+use crate::audit::{Noted, What, Who};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, Handed};
 use crate::page::Standing;
@@ -90,6 +90,19 @@ impl Site {
         let Some(gate) = &self.gate else { return Ok(()) };
         let who = Who::Person { person: person.to_owned() };
         Ok(gate.book.write(Some(person), who, what, self.keyfob.now()).await?)
+    }
+
+    /// The same of what is done already.
+    async fn note_done(&self, person: &str, what: What) -> Noted {
+        let Some(gate) = &self.gate else { return Noted::Yes };
+        let who = Who::Person { person: person.to_owned() };
+        Noted::of(&gate.book.write(Some(person), who, what, self.keyfob.now()).await)
+    }
+
+    /// Before something is done that is a person's and cannot be undone: refused where the book cannot be written.
+    pub(crate) async fn open_book(&self) -> Result<(), Failure> {
+        let Some(gate) = &self.gate else { return Ok(()) };
+        gate.book.open(self.keyfob.now()).await.map_err(|_| Failure::unwritten("Nothing was done."))
     }
 
     /// The browser is this person's from now on: under a cookie that nobody knew before, and no longer whoever's it was.
