@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use keyfob::proto::{self, TransportKind};
+use keyfob::proto::{self, Misuse, TransportKind};
 use keyfob::{Error, StoreError};
 use keyfob_providers::Provider;
 
@@ -225,6 +225,10 @@ impl Failure {
         tracing::warn!(account = seat.name, %error, "a call failed");
         // By the name that the person has given it.
         let error = error.about(&seat.shown);
+        let onward = |failure: Self| failure.onward(format!("Back to {title}"), page::account_path(seat));
+        if let Some((text, hint)) = not_just_now(&error) {
+            return onward(Self::plain(StatusCode::SERVICE_UNAVAILABLE, "Not just now", text).hint(hint));
+        }
         let failure = match &error {
             Error::Api(api) => {
                 let text = api.message.clone().unwrap_or_else(|| "It gave no reason.".to_owned());
@@ -243,15 +247,12 @@ impl Failure {
             Error::Unbound { .. } | Error::TakenName { .. } => {
                 Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")
             }
-            Error::Held { .. } | Error::Unsaved { .. } | Error::Stopped { .. } | Error::AskedToWait { .. } => {
-                Self::plain(StatusCode::SERVICE_UNAVAILABLE, "Not just now", sentence(&error.to_string())).hint("try again in a while")
-            }
             Error::Store(StoreError::Crowded) => Self::crowded(),
             Error::Store(_) | Error::NotKept { .. } => Self::vault(),
             Error::Protocol(error) => Self::from_protocol(error, title),
             _ => Self::ours(),
         };
-        failure.onward(format!("Back to {title}"), page::account_path(seat))
+        onward(failure)
     }
 
     fn from_protocol(error: &proto::Error, title: &str) -> Self {
@@ -284,6 +285,27 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         page::failure(&self)
     }
+}
+
+/// What whoever asks over HTTP is told while an account gives nothing, and what to do: which process of which machine is at it, and what its disk says, is for
+/// whoever runs this program, and stands in the log.
+pub(crate) fn not_just_now(error: &Error) -> Option<(String, &'static str)> {
+    let again = "try again in a while; if it stays so, tell whoever runs this Keyfob: its log says why";
+    Some(match error {
+        Error::Held { account, .. } => {
+            (format!("The account \"{account}\" is being refreshed by another program, which takes its time."), again)
+        }
+        Error::Unsaved { account, .. } => (format!("The new tokens of \"{account}\" cannot be kept."), again),
+        Error::Stopped { .. } => (sentence(&error.to_string()), "try again"),
+        Error::AskedToWait { .. } => (sentence(&error.to_string()), "try again then"),
+        _ => return None,
+    })
+}
+
+/// What was wrong with what somebody said in a form, and what to do about it.
+pub(crate) fn told(misuse: &Misuse) -> String {
+    let hint = misuse.hint.as_deref().map(|hint| format!(" {}", sentence(hint))).unwrap_or_default();
+    format!("{}{hint}", sentence(&misuse.to_string()))
 }
 
 /// A fragment as messages have it, as a sentence for a page.

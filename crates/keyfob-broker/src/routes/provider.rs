@@ -14,7 +14,7 @@ use super::catalogue::kind_name;
 use crate::apps;
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
-use crate::failure::{Failure, sentence};
+use crate::failure::{Failure, sentence, told};
 use crate::guard::Posted;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::people::Role;
@@ -94,8 +94,7 @@ pub(crate) async fn keep(
     let app = match apps::of_form(&provider, &site.redirect_uri(&name), &posted.fields) {
         Ok(app) => app,
         Err(misuse) => {
-            let hint = misuse.hint.as_deref().map(|hint| format!(" {}", sentence(hint))).unwrap_or_default();
-            let problem = format!("{}{hint}", sentence(&misuse.to_string()));
+            let problem = told(&misuse);
             return Ok(draw(&site, &provider, &posted.visit, Frame::of(&posted.visit, None), &posted.fields, Some(problem)));
         }
     };
