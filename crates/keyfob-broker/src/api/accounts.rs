@@ -4,7 +4,7 @@ use keyfob::history::{Entry, Event};
 use keyfob::proto::TokenSet;
 use keyfob::{Account, Revoked};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::call::Call;
 use super::cursor::Page;
@@ -92,14 +92,24 @@ pub(super) async fn show(call: Call) -> Result<Shown, Problem> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Renaming {
-    /// On pages; null: what it is called without. Its name in paths stays.
-    #[schemars(length(max = 60))]
-    title: Option<String>,
+    /// On pages; null: what it is called without; left away: it stays. Its name in paths stays in any case.
+    #[serde(default, deserialize_with = "said")]
+    #[schemars(with = "Option<String>", length(max = 60))]
+    title: Option<Option<String>>,
+}
+
+/// What is there, if it is null, too (RFC 7396 §1): only what is left away is nothing that was said.
+fn said<'de, D: Deserializer<'de>>(member: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(member).map(Some)
 }
 
 pub(super) async fn rename(call: Call, new: Renaming) -> Result<Shown, Problem> {
     let (seat, account) = found(&call).await?;
-    let title = new.title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
+    let Some(title) = new.title else {
+        let title = call.people()?.title(&account, call.now()).await?;
+        return Ok(Shown::of(&seat, &account, title));
+    };
+    let title = title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
     if title.as_deref().is_some_and(|title| !is_name(title)) {
         return Err(Problem::cannot("misuse", "A name has 1 to 60 characters, on one line."));
     }

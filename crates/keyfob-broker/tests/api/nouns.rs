@@ -33,7 +33,12 @@ async fn accounts_are_listed_shown_renamed_refreshed_and_disconnected() {
         let renamed =
             program.send("PATCH", "/v1/accounts/netatmo", &[("Content-Type", "application/json")], r#"{"title":"Weather"}"#).await;
         assert_eq!((renamed.status, &renamed.json()["title"]), (200, &json!("Weather")));
-        assert_eq!(program.get("/v1/accounts/netatmo").await.json()["title"], "Weather");
+        // What is left away stays; null takes it away.
+        for (body, title) in [("{}", json!("Weather")), (r#"{"title":null}"#, json!(null))] {
+            let changed = program.send("PATCH", "/v1/accounts/netatmo", &[("Content-Type", "application/json")], body).await;
+            assert_eq!((changed.status, &changed.json()["title"]), (200, &title), "{body}");
+            assert_eq!(program.get("/v1/accounts/netatmo").await.json()["title"], title, "{body}");
+        }
         let before = world.account("netatmo").await.expect("there");
         let refreshed = program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await;
         assert_eq!(refreshed.status, 200, "{}", refreshed.text());
