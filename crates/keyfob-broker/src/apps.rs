@@ -98,11 +98,15 @@ impl Site {
         self.desk(provider).map_or_else(|| self.usual_redirect_uri(provider), |desk| desk.redirect_uri.clone())
     }
 
-    /// The service of an account, where the vault has got its app meanwhile: by the command, or by another instance of this program.
+    /// The service of an account, where the vault has got its app meanwhile: by the command, or by another instance of this program. One that the sandbox
+    /// does not play is refused here, whatever was to be done with it.
     pub(crate) async fn look_for(&self, account: &str) -> Result<Option<Arc<Desk>>, Failure> {
         let name = account.split('/').next().unwrap_or(account);
         if let Some(desk) = self.desk(account).or_else(|| self.desk(name)) {
             return Ok(Some(desk));
+        }
+        if let Some(provider) = self.unplayed.iter().find(|provider| provider.name == name) {
+            return Err(Failure::unplayed(provider, &self.providers()));
         }
         let Some(provider) = self.catalogue.iter().find(|provider| provider.name == name) else { return Ok(None) };
         let app = self.keyfob.store().app(name).await.map_err(|error| {

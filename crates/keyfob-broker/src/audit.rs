@@ -128,6 +128,8 @@ pub(crate) enum What {
     WebhookRemoved { webhook: String, to: String },
     /// Somebody was invited.
     Invited { name: String },
+    /// An invitation was taken back.
+    Uninvited { name: String },
     /// Somebody was removed, with all they had.
     PersonRemoved { removed: String, name: String },
     /// Somebody signed in.
@@ -156,6 +158,32 @@ pub(crate) struct Entry {
     pub(crate) number: EntryNumber,
     pub(crate) at: Timestamp,
     pub(crate) line: Line,
+}
+
+/// Whether something that is done is written down, too: in the book, and where a person's things are listed. If not, it is done all the same, and whoever did
+/// it is told both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Noted {
+    Yes,
+    No,
+}
+
+impl Noted {
+    /// What is done and cannot be written down is no reason to do it again.
+    pub(crate) fn of<E: std::fmt::Display>(written: &Result<(), E>) -> Self {
+        match written {
+            Ok(()) => Self::Yes,
+            Err(error) => {
+                tracing::error!(%error, "what was done could not be written down");
+                Self::No
+            }
+        }
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self == Self::Yes { other } else { Self::No }
+    }
 }
 
 /// The book of a running web app.

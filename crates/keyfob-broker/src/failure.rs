@@ -2,8 +2,9 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use keyfob::proto::{self, TransportKind};
+use keyfob::proto::{self, Misuse, TransportKind};
 use keyfob::{Error, StoreError};
+use keyfob_providers::Provider;
 
 use crate::page::{self, Look};
 use crate::seat::Seat;
@@ -20,15 +21,28 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// The status of the provider's answer.
     pub(crate) answered: Option<u16>,
+    /// What programs know it by, where its status does not say.
+    pub(crate) code: Option<&'static str>,
     /// Where to go from here: label and address.
     pub(crate) onward: Box<(String, String)>,
+}
+
+/// What a link that was handed to somebody is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handed {
+    /// It signs the owner in.
+    Owner,
+    /// It makes somebody a member, or signs a member in.
+    Invitation,
+    /// Somebody else's account is connected by it.
+    Connect,
 }
 
 impl Failure {
     /// With nothing special about it.
     pub(crate) fn plain(status: StatusCode, title: impl Into<String>, text: impl Into<String>) -> Self {
         let onward = Box::new(("To the start page".to_owned(), "/".to_owned()));
-        Self { status, title: title.into(), text: text.into(), hint: None, answered: None, onward }
+        Self { status, title: title.into(), text: text.into(), hint: None, answered: None, code: None, onward }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -64,6 +78,19 @@ impl Failure {
     pub(crate) fn over() -> Self {
         let text = "Nobody approved it in time, or it was ended, or another browser began it. Nothing was stored.";
         Self::plain(StatusCode::NOT_FOUND, "This login is over", text).hint("begin it again")
+    }
+
+    /// In a sandbox: what it does not play is at a real host, and pages on which nothing is real lead to none.
+    pub(crate) fn unplayed(provider: &Provider, played: &[Provider]) -> Self {
+        let title = &provider.title;
+        let names: Vec<&str> = played.iter().map(|provider| provider.title.as_str()).collect();
+        let text = format!("Nothing here is real, and nobody is sent to the real {title}. The sandbox plays {}.", names.join(", "));
+        let (name, look) = (&provider.name, Look::now());
+        let real = format!("to reach the real {title}, start keyfob serve without a sandbox");
+        // Only one that runs by itself can be told whom else to play.
+        let hint = if look.has_command() { format!("start the sandbox with keyfob sandbox --as {name}; or, {real}") } else { real };
+        let failure = Self::plain(StatusCode::CONFLICT, format!("The sandbox does not play {title}"), text);
+        Self { code: Some("not-played"), ..failure.hint(hint).onward("What it plays", "/connect") }
     }
 
     /// Too many logins were begun, and not finished, by the same person, or from the same address (A26).
@@ -111,13 +138,14 @@ impl Failure {
         Self::plain(StatusCode::FORBIDDEN, "Sign in first", "This page is for people who are signed in.").onward("Sign in", "/sign-in")
     }
 
-    /// A link that is good once.
-    pub(crate) fn spent_link() -> Self {
+    /// A link that is good once, and was. A new one comes from whoever made it: what the owner's machine prints lets in the owner, and is for nobody else.
+    pub(crate) fn spent_link(link: Handed) -> Self {
         Self::plain(StatusCode::FORBIDDEN, "This link is not good any more", "It was used already, or it is too old. Nothing was done.")
-            .hint(if Look::now().has_command() {
-                "ask for a new one; the owner makes one with keyfob serve --link"
-            } else {
-                "the owner's is printed when keyfob serve --sandbox is started again"
+            .hint(match link {
+                Handed::Owner if Look::now().has_command() => "make a new one on the machine of this Keyfob: keyfob serve --link",
+                Handed::Owner => "a new one is printed when keyfob serve --sandbox is started again",
+                Handed::Invitation => "ask whoever invited you for a new one",
+                Handed::Connect => "ask the person or the program that sent you here for a new one",
             })
     }
 
@@ -197,6 +225,10 @@ impl Failure {
         tracing::warn!(account = seat.name, %error, "a call failed");
         // By the name that the person has given it.
         let error = error.about(&seat.shown);
+        let onward = |failure: Self| failure.onward(format!("Back to {title}"), page::account_path(seat));
+        if let Some((text, hint)) = not_just_now(&error) {
+            return onward(Self::plain(StatusCode::SERVICE_UNAVAILABLE, "Not just now", text).hint(hint));
+        }
         let failure = match &error {
             Error::Api(api) => {
                 let text = api.message.clone().unwrap_or_else(|| "It gave no reason.".to_owned());
@@ -220,15 +252,12 @@ impl Failure {
             Error::Unbound { .. } | Error::TakenName { .. } => {
                 Self::plain(StatusCode::FORBIDDEN, "Refused", sentence(&error.to_string())).hint("log in again")
             }
-            Error::Held { .. } | Error::Unsaved { .. } | Error::Stopped { .. } | Error::AskedToWait { .. } => {
-                Self::plain(StatusCode::SERVICE_UNAVAILABLE, "Not just now", sentence(&error.to_string())).hint("try again in a while")
-            }
             Error::Store(StoreError::Crowded) => Self::crowded(),
             Error::Store(_) | Error::NotKept { .. } => Self::vault(),
             Error::Protocol(error) => Self::from_protocol(error, title),
             _ => Self::ours(),
         };
-        failure.onward(format!("Back to {title}"), page::account_path(seat))
+        onward(failure)
     }
 
     fn from_protocol(error: &proto::Error, title: &str) -> Self {
@@ -261,6 +290,27 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         page::failure(&self)
     }
+}
+
+/// What whoever asks over HTTP is told while an account gives nothing, and what to do: which process of which machine is at it, and what its disk says, is for
+/// whoever runs this program, and stands in the log.
+pub(crate) fn not_just_now(error: &Error) -> Option<(String, &'static str)> {
+    let again = "try again in a while; if it stays so, tell whoever runs this Keyfob: its log says why";
+    Some(match error {
+        Error::Held { account, .. } => {
+            (format!("The account \"{account}\" is being refreshed by another program, which takes its time."), again)
+        }
+        Error::Unsaved { account, .. } => (format!("The new tokens of \"{account}\" cannot be kept."), again),
+        Error::Stopped { .. } => (sentence(&error.to_string()), "try again"),
+        Error::AskedToWait { .. } => (sentence(&error.to_string()), "try again then"),
+        _ => return None,
+    })
+}
+
+/// What was wrong with what somebody said in a form, and what to do about it.
+pub(crate) fn told(misuse: &Misuse) -> String {
+    let hint = misuse.hint.as_deref().map(|hint| format!(" {}", sentence(hint))).unwrap_or_default();
+    format!("{}{hint}", sentence(&misuse.to_string()))
 }
 
 /// A fragment as messages have it, as a sentence for a page.

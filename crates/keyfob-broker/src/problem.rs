@@ -7,7 +7,7 @@ use keyfob::proto::{self, TransportKind};
 use keyfob::{Error, StoreError};
 use serde_json::json;
 
-use crate::failure::{Failure, sentence};
+use crate::failure::{Failure, not_just_now, sentence};
 
 /// What to do where only a person can.
 const LOG_IN: &str = "its owner logs in again, on its page";
@@ -99,6 +99,11 @@ impl Problem {
 
     /// From an error that is about no account.
     pub(crate) fn from_error(error: &Error) -> Self {
+        if let Some((text, hint)) = not_just_now(error) {
+            tracing::warn!(%error, "an account gives nothing for a moment");
+            let after = error.retry_after().map_or(5, |left| left.as_secs().max(1));
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, "refreshing", text).hint(hint).again_in(after);
+        }
         let said = sentence(&error.to_string());
         let problem = match error {
             Error::NoAccount { .. } => return Self::nowhere(),
@@ -113,13 +118,6 @@ impl Problem {
             Error::Store(error) | Error::NotKept { error, .. } => {
                 tracing::error!(%error, "the vault cannot be used");
                 return Self::unavailable("vault", "The vault cannot be used.");
-            }
-            Error::Held { .. } | Error::Unsaved { .. } | Error::Stopped { .. } => {
-                Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "refreshing", said) }
-            }
-            Error::AskedToWait { left, .. } => {
-                let after = Some(left.as_secs().max(1));
-                Self { retry_after: after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "refreshing", said) }
             }
             Error::Protocol(error) => {
                 let (status, code) = match error {
@@ -153,6 +151,7 @@ impl From<Failure> for Problem {
             StatusCode::INTERNAL_SERVER_ERROR => "ours",
             _ => "provider",
         };
+        let code = failure.code.unwrap_or(code);
         let problem = Self::new(failure.status, code, format!("{}. {}", failure.title.trim_end_matches('.'), failure.text));
         match failure.hint {
             Some(hint) => problem.hint(hint),
@@ -189,5 +188,39 @@ impl IntoResponse for Problem {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use keyfob::history::Actor;
+    use keyfob::proto::Timestamp;
+
+    use super::*;
+
+    /// Whoever asks over HTTP is on another machine: which process of ours is at it, and what our disk says, is nothing to them.
+    #[test]
+    fn an_account_that_gives_nothing_for_a_moment_names_no_process_no_host_and_no_command() {
+        let account = || "home".to_owned();
+        let by = Actor { host: "inner-host".to_owned(), pid: 4321, program: "keyfob".to_owned(), instance: None, kernel: None };
+        let since = Timestamp::from_unix(1_790_000_000);
+        let store = StoreError::Io("/srv/secret-path is full".to_owned(), std::io::ErrorKind::StorageFull.into());
+        for error in [
+            Error::Held { account: account(), by: Some(Box::new(by)), since: Some(since) },
+            Error::Held { account: account(), by: None, since: None },
+            Error::Unsaved { account: account(), since, error: store },
+            Error::Stopped { account: account() },
+            Error::AskedToWait { account: account(), left: Duration::from_secs(9) },
+        ] {
+            let problem = Problem::from_error(&error);
+            let text = format!("{} {:?}", problem.detail, problem.hint);
+            assert_eq!((problem.status, problem.code), (StatusCode::SERVICE_UNAVAILABLE, "refreshing"));
+            assert!(problem.detail.contains("home") && problem.hint.is_some() && problem.retry_after.is_some(), "{text}");
+            for inner in ["4321", "inner-host", "keyfob refresh", "process", "secret-path"] {
+                assert!(!text.contains(inner), "{inner} in {text}");
+            }
+        }
     }
 }

@@ -43,6 +43,8 @@ pub struct Config {
     pub keyfob: Keyfob,
     /// What could be connected with an app that the owner enters. Empty: what is in `services`, and no more.
     pub catalogue: Vec<Provider>,
+    /// What the sandbox does not play, where there is one: nobody is sent to a real host from pages on which nothing is real.
+    pub unplayed: Vec<Provider>,
     /// Where people, their sessions and their keys are kept. None: nobody has to sign in, and each browser is a guest with accounts of its own.
     pub shelf: Option<Arc<dyn Shelf>>,
     /// Where people sign in, beside the links that the program and its owner make. Only where there is a shelf.
@@ -72,10 +74,11 @@ pub enum Pretended {
 impl Config {
     /// For guests, at the address that is listened on.
     pub fn new(listen: SocketAddr, services: Vec<Service>, keyfob: Keyfob) -> Self {
-        let (catalogue, webhook_origins) = (Vec::new(), Vec::new());
+        let (catalogue, unplayed, webhook_origins) = (Vec::new(), Vec::new(), Vec::new());
         let (external_url, shelf, sign_in) = (None, None, None);
         let pretended = Pretended::No;
-        Self { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts: false, webhook_origins, pretended }
+        let shared_accounts = false;
+        Self { listen, external_url, services, keyfob, catalogue, unplayed, shelf, sign_in, shared_accounts, webhook_origins, pretended }
     }
 }
 
@@ -115,6 +118,8 @@ pub struct Site {
     pub(crate) waiting: Arc<dyn Shelf>,
     /// What could be connected.
     pub(crate) catalogue: Vec<Provider>,
+    /// What could be, if this were not a sandbox.
+    pub(crate) unplayed: Vec<Provider>,
     pub(crate) shared_accounts: bool,
     pub(crate) webhook_origins: Vec<Origin>,
     pub(crate) pretended: Pretended,
@@ -174,8 +179,8 @@ impl Site {
     }
 
     fn with(config: Config, settings: Vec<Settings>) -> Result<Arc<Self>, Misuse> {
-        let Config { listen, external_url, services, keyfob, catalogue, shelf, sign_in, shared_accounts, webhook_origins, pretended } =
-            config;
+        let Config { listen, external_url, services, keyfob, catalogue, unplayed, .. } = config;
+        let Config { shelf, sign_in, shared_accounts, webhook_origins, pretended, .. } = config;
         let origin = origin(listen, external_url.as_deref(), &services)?;
         let gate = shelf.as_ref().map(Gate::new);
         if sign_in.is_some() && shelf.is_none() {
@@ -195,6 +200,7 @@ impl Site {
             people,
             waiting,
             catalogue,
+            unplayed,
             shared_accounts,
             webhook_origins,
             pretended,

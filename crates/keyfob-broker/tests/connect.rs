@@ -76,16 +76,46 @@ async fn the_owner_enters_an_app_and_connects() {
     assert!(page.header("content-security-policy").is_some_and(|policy| policy.contains(&world.sandbox.origin("netatmo"))));
 
     // A second account beside the first, with what was ticked.
-    let fields =
-        [("form_token", page.form_token()), ("scopes", "chosen".into()), ("scope", "read_station".into()), ("label", "cabin".into())];
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let form_token = page.form_token();
+    let ticked = [("scope", "read_station"), ("scope", "read_thermostat")];
+    let fields = [vec![("form_token", form_token.as_str()), ("scopes", "chosen"), ("label", "cabin")], ticked.to_vec()].concat();
     let url = owner.post("/connect/netatmo", &fields).await.location().to_owned();
-    assert!(url.contains("scope=read_station&") || url.ends_with("scope=read_station"), "{url}");
+    assert_eq!(asked(&url), ["read_station", "read_thermostat"]);
     let back = owner.approve(&url).await;
     let next = owner.get(&back).await.location().to_owned();
     assert_eq!(next, "/accounts/netatmo%2Fcabin");
     assert!(owner.get(&next).await.has("Living room"));
-    assert_eq!(world.account("netatmo/cabin").await.expect("an account").requested_scopes, ["read_station"]);
+    assert_eq!(world.account("netatmo/cabin").await.expect("an account").requested_scopes, ["read_station", "read_thermostat"]);
+
+    // Whoever logs in again wants what that account may do, and not what is usual.
+    let url = owner.begin("netatmo/cabin").await;
+    assert_eq!(asked(&url), ["read_station", "read_thermostat"]);
+    let back = owner.approve(&url).await;
+    owner.get(&back).await.location();
+    assert_eq!(world.account("netatmo/cabin").await.expect("an account").requested_scopes, ["read_station", "read_thermostat"]);
+    assert_eq!(asked(&owner.begin("netatmo").await), ["read_station"], "of a new account, what is usual");
+    // Where all ticks are taken out, what is usual is not what was meant.
+    let nothing = owner.post("/connect/netatmo", &[("form_token", &page.form_token()), ("scopes", "chosen")]).await;
+    assert!(nothing.status == 400 && nothing.has("tick at least one"), "{}", nothing.text);
+}
+
+/// What an authorize URL asks for.
+fn asked(url: &str) -> Vec<String> {
+    let query = url.split_once('?').expect("a query").1;
+    let pairs = keyfob::proto::encode::decode_text_pairs(query.as_bytes()).expect("text");
+    let scope = pairs.into_iter().find(|(name, _)| name == "scope").expect("scopes").1;
+    scope.split(' ').map(str::to_owned).collect()
+}
+
+/// A form that is made by hand asks for no ticks where there are none to make.
+#[tokio::test]
+async fn where_there_is_nothing_to_tick_nothing_has_to_be_ticked() {
+    let world = World::known(&["telldus"]).await;
+    let mut owner = world.owner().await;
+    let page = owner.get("/providers/telldus").await;
+    assert!(!page.has("type=\"checkbox\""), "{}", page.text);
+    let begun = owner.post("/connect/telldus", &[("form_token", &page.form_token()), ("scopes", "chosen")]).await;
+    assert!(begun.location().starts_with(&world.sandbox.origin("telldus")));
 }
 
 /// Such an account is whatever the keys are good for: a member who could connect it would have the owner's shop.

@@ -186,6 +186,8 @@ async fn what_is_wrong_with_a_key_is_told_beside_what_was_said() {
         (vec![("account", "august"), ("allow", ""), ("ends", "")], "something that the key may do"),
         (vec![("account", "telldus"), ("allow", "GET /**"), ("ends", "")], "one of your accounts"),
         (vec![("account", "august"), ("allow", "GET /**"), ("rate", "often"), ("ends", "")], "a rate such as"),
+        // And what to write instead.
+        (vec![("account", "august"), ("allow", "GET /**"), ("rate", "often"), ("ends", "")], "A number, a slash, and s, min, h or d."),
         (vec![("account", "august"), ("allow", "GET /**"), ("ends", "-5")], "an end in the future"),
         (vec![("account", "august"), ("allow", "GET /**"), ("ends", "soon")], "when the key ends"),
     ] {

@@ -6,7 +6,8 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keyfob::proto::Timestamp;
+use keyfob::Store as _;
+use keyfob::proto::{App, Secret, Timestamp};
 use keyfob_broker::{Config, Pretended, paths};
 use keyfob_sandbox::Sandbox;
 use keyfob_store::shelf::Kind;
@@ -343,10 +344,61 @@ async fn pages_of_a_sandbox_say_that_nothing_is_real() {
         owner.enter(&link).await;
         let spent = world.browser().get(&link).await;
         assert!(spent.status == 403 && spent.has("keyfob serve --link") == has_command, "{}", spent.text);
+        // What the machine of this Keyfob prints is the owner's: whoever was invited asks whoever invited them.
+        let invitation = owner.invite("Robin").await;
+        let token = invitation.split_once("token=").expect("a token").1;
+        let (mut robin, mut late) = (world.browser(), world.browser());
+        let form_token = late.get(&invitation).await.form_token();
+        assert_eq!(robin.enter(&invitation).await.location(), "/");
+        let pressed = late.post("/invite", &[("form_token", &form_token), ("token", token)]).await;
+        for spent in [world.browser().get(&invitation).await, world.browser().get("/invite?token=cut-short").await, pressed] {
+            assert!(spent.status == 403 && spent.has("whoever invited you") && !spent.has("keyfob serve"), "{}", spent.text);
+        }
         owner.connect("august").await;
         let lock = owner.get("/accounts/august").await.link("Front Door");
         let unlock = owner.get(&lock).await.link("Unlock");
         let question = owner.get(&unlock).await;
         assert_eq!((question.has(LINE), question.has("for real")), (is_pretended, !is_pretended), "{}", question.text);
     }
+}
+
+/// What a sandbox does not play is a real host: its address was one click away from pages on which nothing is real.
+#[tokio::test]
+async fn in_a_sandbox_nobody_is_sent_to_a_provider_that_it_does_not_play() {
+    for pretended in [Pretended::Providers, Pretended::Everything] {
+        let more: fn(&Sandbox, &mut Config) = match pretended {
+            Pretended::Providers => |sandbox, config| stage(sandbox, config, Pretended::Providers),
+            _ => |sandbox, config| stage(sandbox, config, Pretended::Everything),
+        };
+        let world = World::with(&["august"], Setup { known: true, more: Some(more), ..Setup::default() }).await;
+        // However its app came there.
+        let app = App { client_id: "an-app".into(), client_secret: Some(Secret::new("example-not-real")), ..App::default() };
+        world.store.put_app("github", &app).await.expect("kept");
+        let mut owner = world.owner().await;
+        let list = owner.get("/connect?q=github").await;
+        assert!(list.has("GitHub") && list.has("Not in this sandbox"), "{}", list.text);
+        let form_token = owner.get("/settings").await.form_token();
+        let app = [("form_token", form_token.as_str()), ("client_id", "an-app"), ("client_secret", "example-not-real")];
+        let kept = owner.post("/providers/github/app", &app).await;
+        let begun = owner.begin_as("github", "").await;
+        let labelled = owner.post("/connect/github", &[("form_token", &form_token), ("label", "second")]).await;
+        for page in [owner.get("/providers/github").await, kept, begun, labelled, owner.begin_as("github/second", "code").await] {
+            assert!(page.status == 409 && page.has("The sandbox does not play GitHub") && page.has("plays August"), "{}", page.text);
+            // Only a sandbox that runs by itself can be started with more.
+            assert_eq!(page.has("keyfob sandbox --as github"), pretended == Pretended::Providers, "{}", page.text);
+        }
+        let link = world.ask("owner", "POST", "/v1/connect-links", r#"{"provider": "github"}"#).await;
+        for answer in [link, world.ask("owner", "GET", "/v1/providers/github", "").await] {
+            assert!(answer.status == 409 && answer.code() == "not-played" && answer.text().contains("plays August"), "{}", answer.text());
+        }
+        let all = world.ask("owner", "GET", "/v1/providers", "").await.json();
+        let names: Vec<&str> = all["items"].as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
+        assert_eq!(names, ["august"]);
+    }
+}
+
+fn stage(sandbox: &Sandbox, config: &mut Config, pretended: Pretended) {
+    config.pretended = pretended;
+    config.catalogue = vec![support::service(sandbox, "august", None).provider];
+    config.unplayed = vec![support::provider("github")];
 }

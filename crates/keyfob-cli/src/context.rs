@@ -487,7 +487,7 @@ pub(crate) fn transport() -> Result<HyperTransport, Card> {
 
 /// The same, which may be told to stay on this machine: where pretend providers are meant, a host that none of them plays is a real one, and must not be
 /// sent a pretend app's secret.
-fn kept_here(pretend: bool) -> Result<HyperTransport, Card> {
+pub(crate) fn kept_here(pretend: bool) -> Result<HyperTransport, Card> {
     let loopback_only = pretend || std::env::var_os("KEYFOB_LOOPBACK_ONLY").is_some_and(|value| !value.is_empty() && value != "0");
     HyperTransport::builder().loopback_only(loopback_only).build().map_err(|error| no_certificates(&error))
 }

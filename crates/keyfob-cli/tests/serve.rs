@@ -55,6 +55,17 @@ async fn check_says_what_would_be_served_and_from_where_it_knows() {
     assert!(!said.contains(&app.client_secret) && !json.to_string().contains(&app.client_secret));
 }
 
+/// It has the demo apps that `keyfob sandbox` has, acme's, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_sandbox_of_its_own_all_that_is_played_is_ready() {
+    let house = House::new().await;
+    let json = house.json(&["serve", "--check", "--sandbox"]).await;
+    let mut played: Vec<String> =
+        house.sandbox.apps().into_iter().map(|(name, _)| name).filter(|name| !name.ends_with("-public")).collect();
+    played.sort();
+    assert_eq!(json["accounts"], serde_json::json!(played));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_says_everything_that_is_wrong() {
     let house = House::new().await;

@@ -121,6 +121,12 @@ impl Provider {
         self.spec.api.pages.as_ref()
     }
 
+    /// By which parameters of the query, fields of a body and headers a call may say another method than its own there, beside `_method` and
+    /// `X-HTTP-Method-Override`, which are usual.
+    pub fn method_overrides(&self) -> &[String] {
+        &self.spec.api.method_override
+    }
+
     /// The URLs of the file that we send something to, by what they are for: for `provider show`. Templates stay templates,
     /// moved origins are shown moved.
     pub fn endpoints(&self) -> Vec<(&'static str, String)> {

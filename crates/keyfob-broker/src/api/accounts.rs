@@ -4,12 +4,12 @@ use keyfob::history::{Entry, Event};
 use keyfob::proto::TokenSet;
 use keyfob::{Account, Revoked};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::call::Call;
 use super::cursor::Page;
 use super::moment::Moment;
-use crate::audit::What;
+use crate::audit::{Noted, What};
 use crate::failure::sentence;
 use crate::problem::Problem;
 use crate::routes::people::is_name;
@@ -92,14 +92,24 @@ pub(super) async fn show(call: Call) -> Result<Shown, Problem> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Renaming {
-    /// On pages; null: what it is called without. Its name in paths stays.
-    #[schemars(length(max = 60))]
-    title: Option<String>,
+    /// On pages; null: what it is called without; left away: it stays. Its name in paths stays in any case.
+    #[serde(default, deserialize_with = "said")]
+    #[schemars(with = "Option<String>", length(max = 60))]
+    title: Option<Option<String>>,
+}
+
+/// What is there, if it is null, too (RFC 7396 §1): only what is left away is nothing that was said.
+fn said<'de, D: Deserializer<'de>>(member: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(member).map(Some)
 }
 
 pub(super) async fn rename(call: Call, new: Renaming) -> Result<Shown, Problem> {
     let (seat, account) = found(&call).await?;
-    let title = new.title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
+    let Some(title) = new.title else {
+        let title = call.people()?.title(&account, call.now()).await?;
+        return Ok(Shown::of(&seat, &account, title));
+    };
+    let title = title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
     if title.as_deref().is_some_and(|title| !is_name(title)) {
         return Err(Problem::cannot("misuse", "A name has 1 to 60 characters, on one line."));
     }
@@ -137,7 +147,8 @@ pub(super) async fn disconnect(call: Call) -> Result<Disconnected, Problem> {
     let mut holder = holder.write().await;
     let done = keyfob::logout(&site.keyfob, &seat.desk.settings, &seat.desk.app, &seat.name, true).await;
     let done = done.map_err(|error| Problem::of_account(error, &seat.shown))?;
-    call.people()?.unlist(call.person(), &done.account, call.now()).await?;
+    // It is gone by now: that it is still listed is no reason to do it again.
+    let unlisted = Noted::of(&call.people()?.unlist(call.person(), &done.account, call.now()).await);
     holder.forget();
     let (revoked, detail) = match done.revoked {
         Revoked::Yes => (Whether::Yes, None),
@@ -147,6 +158,9 @@ pub(super) async fn disconnect(call: Call) -> Result<Disconnected, Problem> {
     let told = What::Disconnected { account: seat.shown.clone(), revoked: matches!(revoked, Whether::Yes) };
     call.tell_of_done(told).await?;
     tracing::info!(account = account.name, "disconnected");
+    if unlisted == Noted::No {
+        return Err(Problem::unavailable("vault", "The account is disconnected, and that could not be written down everywhere."));
+    }
     Ok(Disconnected { name: seat.shown, revoked, detail })
 }
 

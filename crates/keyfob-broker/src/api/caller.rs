@@ -24,13 +24,26 @@ pub(super) struct Caller {
     pub(super) by: audit::Who,
     /// Whether it is the person's browser.
     pub(super) is_browser: bool,
-    /// When it ends that they may call. What they make here for others to use ends no later.
+    /// When it ends that they may call. What they make here for others to use ends no later ([`Caller::end`]).
     pub(super) ends_at: Option<Timestamp>,
 }
 
 impl Caller {
     pub(super) fn is_owner(&self) -> bool {
         self.person.role == Role::Owner
+    }
+
+    /// When something ends that they make to last until then: with what they call by, at the latest.
+    pub(super) fn end(&self, wanted: Option<Timestamp>) -> Option<Timestamp> {
+        [wanted, self.ends_at].into_iter().flatten().min()
+    }
+
+    /// The number of the token that they call with: what they make goes when that is taken back.
+    pub(super) fn token(&self) -> Option<String> {
+        match &self.by {
+            audit::Who::Token { token, .. } => Some(token.clone()),
+            _ => None,
+        }
     }
 
     /// Finds out.

@@ -108,7 +108,7 @@ pub(super) async fn create(call: Call, new: NewKey) -> Result<CreatedKey, Proble
         rules,
         rate,
         may_see_token: new.may_see_token,
-        expires_at: [new.expires_in.map(|seconds| call.now().plus(seconds)), call.caller.ends_at].into_iter().flatten().min(),
+        expires_at: call.caller.end(new.expires_in.map(|seconds| call.now().plus(seconds))),
     };
     let made = keys::create(call.shelf()?, made, call.caller.by.clone(), call.now()).await.map_err(|error| refused(&error))?;
     Ok(CreatedKey { shown: Shown::of(made.key), key: Some(made.text.expose().to_owned()) })

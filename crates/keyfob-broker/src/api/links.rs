@@ -129,6 +129,7 @@ pub(super) async fn create(call: Call, new: NewConnectLink) -> Result<CreatedCon
         return Err(Problem::cannot("return-url", "This URL is not on the list of return URLs.")
             .hint("put it there first, as it is: POST /v1/return-urls"));
     }
+    let end = now.plus(new.expires_in.unwrap_or(USUAL));
     let asked = Asked {
         owner: call.person().to_owned(),
         asker: asker(&call),
@@ -137,7 +138,8 @@ pub(super) async fn create(call: Call, new: NewConnectLink) -> Result<CreatedCon
         reconnects: new.reconnect,
         scopes: new.scopes,
         return_to: new.return_to,
-        expires_at: now.plus(new.expires_in.unwrap_or(USUAL)),
+        expires_at: call.caller.end(Some(end)).unwrap_or(end),
+        made_with: call.caller.token(),
     };
     let drawn = links::draw(shelf, asked, now).await?;
     let (mut link, token) = drawn.ok_or_else(|| Problem::cannot("too-many", "There are too many connect links that wait."))?;

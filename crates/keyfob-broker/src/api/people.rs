@@ -9,7 +9,7 @@ use super::cursor::Page;
 use super::me::MyRole;
 use super::moment::Moment;
 use crate::audit::What;
-use crate::people::{INVITE_DAYS, Invite, Person};
+use crate::people::{Invite, Person};
 use crate::problem::Problem;
 
 /// Somebody who may sign in.
@@ -69,7 +69,9 @@ pub(super) async fn invite(call: Call, new: NewInvitation) -> Result<Invitation,
         return Err(Problem::cannot("misuse", "A name is on one line, and has characters that can be seen."));
     }
     call.tell(What::Invited { name: name.to_owned() }).await?;
-    let token = call.people()?.invite(&Invite { name: name.to_owned(), person: None }, call.now()).await?;
+    let (invite, usual) = (Invite { made_with: call.caller.token(), ..Invite::of(name) }, Invite::end(call.now()));
+    let until = call.caller.end(Some(usual)).unwrap_or(usual);
+    let token = call.people()?.invite(&invite, until).await?;
     let link = format!("{}/invite?token={}", call.site.origin, token.expose());
-    Ok(Invitation { name: name.to_owned(), link: Some(link), expires_at: call.now().plus(INVITE_DAYS * 24 * 3600).into() })
+    Ok(Invitation { name: name.to_owned(), link: Some(link), expires_at: until.into() })
 }

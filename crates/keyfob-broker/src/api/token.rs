@@ -17,6 +17,7 @@ use crate::audit::{self, What, Who};
 use crate::keys::text::{Digest, Shown, TOKEN_PREFIX, draw_as};
 use crate::keys::{self, is_number};
 use crate::listing::Listing;
+use crate::{links, people, webhook};
 
 const KIND: Kind = Kind("token");
 
@@ -100,7 +101,8 @@ pub async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<
     items.iter().map(|item| read(item).map(|(token, _)| token)).collect()
 }
 
-/// Takes a token back, with the valet keys that were made with it, and writes that into the book; `None` if there is none of this number, or it is not this person's.
+/// Takes a token back, with all that was made with it for others to use, and writes that into the book; `None` if there is none of this number, or it is not
+/// this person's.
 ///
 /// # Errors
 /// Those of the shelf. If only the book failed, the token is gone all the same.
@@ -116,9 +118,16 @@ pub async fn revoke(shelf: &dyn Shelf, owner: &str, id: &str, by: Who, now: Time
     }
     let what = What::TokenRevoked { made: token.id.clone(), name: token.name.clone() };
     audit::record(shelf, Some(owner), by.clone(), what, now).await?;
-    // Whoever had it for an hour would have them for good.
-    keys::revoke_made_with(shelf, owner, &token.id, by, now).await?;
+    take_back_made_with(shelf, owner, &token.id, by, now).await?;
     Ok(Some(token))
+}
+
+/// What was made with a token goes with it: whoever had it for an hour would have that for good.
+async fn take_back_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
+    keys::revoke_made_with(shelf, owner, token, by.clone(), now).await?;
+    links::cancel_made_with(shelf, owner, token, by.clone(), now).await?;
+    webhook::remove_made_with(shelf, owner, token, by.clone(), now).await?;
+    people::take_back_made_with(shelf, owner, token, by, now).await
 }
 
 /// The token that is shown, if it is one, and has not ended.

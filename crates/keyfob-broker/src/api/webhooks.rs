@@ -10,7 +10,7 @@ use super::moment::Moment;
 use crate::audit::What;
 use crate::failure::sentence;
 use crate::problem::Problem;
-use crate::webhook::{self, Name, Webhook};
+use crate::webhook::{self, Maker, Name, Webhook};
 
 /// Where events are told, without the secret that messages are signed with.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -21,6 +21,8 @@ pub(super) struct Shown {
     url: String,
     events: Vec<Name>,
     created_at: Moment,
+    /// When it ends: with the API token that it was made with; none: when it is removed.
+    expires_at: Option<Moment>,
     /// What went wrong of late; null: the last message arrived.
     trouble: Option<Trouble>,
 }
@@ -64,7 +66,14 @@ impl From<Webhook> for Shown {
             reason: sentence(&trouble.reason),
             given_up: trouble.given_up,
         });
-        Self { id: webhook.id, url: record.url, events: record.events, created_at: record.created_at.into(), trouble }
+        Self {
+            id: webhook.id,
+            url: record.url,
+            events: record.events,
+            created_at: record.created_at.into(),
+            expires_at: webhook.expires_at.map(Moment::from),
+            trouble,
+        }
     }
 }
 
@@ -84,9 +93,10 @@ pub(super) async fn create(call: Call, new: NewWebhook) -> Result<WebhookWithSec
     events.sort_unstable();
     events.dedup();
     let (owner, spared) = (call.person(), &call.site.webhook_origins);
-    let drawn = webhook::draw(call.shelf()?, spared, owner, &new.url, events, call.now()).await;
+    let by = Maker { token: call.caller.token(), ends_at: call.caller.ends_at };
+    let drawn = webhook::draw(call.shelf()?, spared, owner, &new.url, events, &by, call.now()).await;
     let (webhook, secret) = drawn.map_err(|error| refused(&error))?;
-    call.tell(What::WebhookMade { webhook: webhook.id.clone(), to: origin(&webhook) }).await?;
+    call.tell(What::WebhookMade { webhook: webhook.id.clone(), to: webhook.origin() }).await?;
     webhook::keep(call.shelf()?, &webhook).await?;
     Ok(WebhookWithSecret { shown: webhook.into(), secret: Some(secret.expose().to_owned()) })
 }
@@ -105,12 +115,7 @@ pub(super) async fn rotate(call: Call) -> Result<WebhookWithSecret, Problem> {
 pub(super) async fn remove(call: Call) -> Result<Shown, Problem> {
     let (owner, id) = (call.person(), call.named("webhook"));
     let found = webhook::find(call.shelf()?, owner, id, call.now()).await?.ok_or_else(Problem::not_here)?;
-    call.tell(What::WebhookRemoved { webhook: found.id.clone(), to: origin(&found) }).await?;
+    call.tell(What::WebhookRemoved { webhook: found.id.clone(), to: found.origin() }).await?;
     let removed = webhook::remove(call.shelf()?, owner, id, call.now()).await?;
     removed.map(Shown::from).ok_or_else(Problem::not_here)
-}
-
-/// The path may hold a secret of the receiver's.
-fn origin(webhook: &Webhook) -> String {
-    keyfob::proto::Origin::parse(&webhook.record.url).map(|origin| origin.to_string()).unwrap_or_default()
 }

@@ -23,7 +23,13 @@ const LARGEST_FORM: u64 = 1 << 20;
 pub(super) const LARGEST: u64 = 1 << 30;
 
 /// The body, and who watches over it. Whoever `may_all`, every method, may write one into JSON, too; and then JSON streams.
-pub(super) async fn ready(parts: &Parts, body: Incoming, session: &Session, may_all: bool) -> Result<(CallBody, Watch), Problem> {
+pub(super) async fn ready(
+    parts: &Parts,
+    body: Incoming,
+    session: &Session,
+    overrides: &[String],
+    may_all: bool,
+) -> Result<(CallBody, Watch), Problem> {
     let length = body.size_hint().exact();
     if length == Some(0) {
         return Ok((CallBody::None, Watch::default()));
@@ -47,10 +53,10 @@ pub(super) async fn ready(parts: &Parts, body: Incoming, session: &Session, may_
         Ok(bytes) if bytes.is_empty() => Ok((CallBody::None, watch)),
         Ok(bytes) => {
             if form {
-                fields::judge(&bytes, fields::Place::Body, session)?;
+                fields::judge(&bytes, fields::Place::Body, session, overrides)?;
             }
             if json {
-                fields::judge_json(&bytes)?;
+                fields::judge_json(&bytes, overrides)?;
             }
             Ok((CallBody::Bytes(bytes), watch))
         }

@@ -17,7 +17,8 @@ pub(super) enum Place {
 
 /// Credentials come from us. A second token is one that the provider may prefer (RFC 6750 §2.2, §2.3), and so is a parameter that is signed for us;
 /// a method in a field (Rack::MethodOverride, Laravel and Spring read `_method`) is another method than the one that was judged.
-pub(super) fn judge(text: &[u8], place: Place, session: &Session) -> Result<(), Problem> {
+/// The provider's own names for one are in its file.
+pub(super) fn judge(text: &[u8], place: Place, session: &Session, own: &[String]) -> Result<(), Problem> {
     // Rack before 3 and old PHP take a semicolon for an ampersand.
     for (name, _) in text.split(|byte| *byte == b';').flat_map(encode::decode_pairs) {
         let name = plain(&name);
@@ -28,7 +29,7 @@ pub(super) fn judge(text: &[u8], place: Place, session: &Session) -> Result<(), 
             };
             return Err(Problem::bad_request(code, said));
         }
-        if overrides(&name) {
+        if overrides(&name, own) {
             return Err(match place {
                 Place::Query => Problem::bad_request("method-in-query", "The query has a parameter that changes the method."),
                 Place::Body => method_in_body(),
@@ -39,9 +40,9 @@ pub(super) fn judge(text: &[u8], place: Place, session: &Session) -> Result<(), 
 }
 
 /// The members of a JSON object, which Laravel takes for the fields of a form. What cannot be read here may be read there.
-pub(super) fn judge_json(text: &[u8]) -> Result<(), Problem> {
+pub(super) fn judge_json(text: &[u8], own: &[String]) -> Result<(), Problem> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    match (&mut reader).deserialize_any(Members).and_then(|overrides| reader.end().map(|()| overrides)) {
+    match (&mut reader).deserialize_any(Members(own)).and_then(|overrides| reader.end().map(|()| overrides)) {
         Ok(false) => Ok(()),
         Ok(true) => Err(method_in_body()),
         Err(_) => Err(Problem::bad_request(
@@ -57,9 +58,9 @@ fn method_in_body() -> Problem {
 }
 
 /// Whether one of the members changes the method. What is deeper is no field to anybody.
-struct Members;
+struct Members<'a>(&'a [String]);
 
-impl<'de> Visitor<'de> for Members {
+impl<'de> Visitor<'de> for Members<'_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,7 +70,7 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
         let mut found = false;
         while let Some((name, _)) = members.next_entry::<String, IgnoredAny>()? {
-            found |= overrides(&plain(name.as_bytes()));
+            found |= overrides(&plain(name.as_bytes()), self.0);
         }
         Ok(found)
     }
@@ -112,8 +113,9 @@ fn is_ours(name: &str, session: &Session) -> bool {
     }
 }
 
-fn overrides(name: &str) -> bool {
+fn overrides(name: &str, own: &[String]) -> bool {
     matches!(name, "_method" | "x-http-method-override" | "x_http_method_override")
+        || own.iter().any(|own| name == plain(own.as_bytes()) || name == own.to_ascii_lowercase())
 }
 
 /// A name as the most lenient server has it. PHP leaves spaces in front away, ends at a NUL, and makes dots, spaces and a bracket that is never closed
@@ -133,27 +135,39 @@ mod tests {
         for text in
             [r#"{"_method":"DELETE"}"#, r#"{"a":{},"_METHOD":1}"#, r#"{"\u005fmethod":"PUT"}"#, r#"{"X-HTTP-Method-Override":"PUT"}"#]
         {
-            assert_eq!(judge_json(text.as_bytes()).expect_err(text).code, "method-in-body");
+            assert_eq!(judge_json(text.as_bytes(), &[]).expect_err(text).code, "method-in-body");
         }
         for text in ["{", "{'_method':1}", "{\"_method\":1", "\u{feff}{}", "{}{\"_method\":1}", "{\"a\":1,}", ""] {
-            assert_eq!(judge_json(text.as_bytes()).expect_err(text).code, "body");
+            assert_eq!(judge_json(text.as_bytes(), &[]).expect_err(text).code, "body");
         }
         for text in ["{}", "[{\"_method\":1}]", "\"_method\"", "null", " 1.5 ", "-1", "true", "{\"method\":1,\"a\":{\"_method\":1}}"] {
-            assert!(judge_json(text.as_bytes()).is_ok(), "{text}");
+            assert!(judge_json(text.as_bytes(), &[]).is_ok(), "{text}");
         }
         // However deep it is: no stack is too small for it, and what comes after is seen.
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(judge_json(deep.as_bytes()).is_ok());
-        assert_eq!(judge_json(format!("{{\"a\":{deep},\"_method\":1}}").as_bytes()).expect_err("after it").code, "method-in-body");
+        assert!(judge_json(deep.as_bytes(), &[]).is_ok());
+        assert_eq!(judge_json(format!("{{\"a\":{deep},\"_method\":1}}").as_bytes(), &[]).expect_err("after it").code, "method-in-body");
     }
 
     #[test]
     fn l14_a_method_is_a_method_however_it_is_spelt() {
         for name in ["_method", "_METHOD", " _method", ".method", "[_method]", "_method\0x", "X-HTTP-Method-Override"] {
-            assert!(overrides(&plain(name.as_bytes())), "{name:?}");
+            assert!(overrides(&plain(name.as_bytes()), &[]), "{name:?}");
         }
         for name in ["method", "payment_method", "_methods", ""] {
-            assert!(!overrides(&plain(name.as_bytes())), "{name:?}");
+            assert!(!overrides(&plain(name.as_bytes()), &[]), "{name:?}");
         }
+    }
+
+    #[test]
+    fn l14_a_providers_own_name_for_the_method_is_one_too() {
+        let own = ["method".to_owned(), "$httpMethod".to_owned(), "x.verb".to_owned()];
+        for name in ["method", "METHOD", "[method]", "$httpMethod", "$HTTPMETHOD", "x.verb", "X_Verb", "_method"] {
+            assert!(overrides(&plain(name.as_bytes()), &own), "{name:?}");
+        }
+        for name in ["payment_method", "methods", "httpMethod", ""] {
+            assert!(!overrides(&plain(name.as_bytes()), &own), "{name:?}");
+        }
+        assert_eq!(judge_json(br#"{"method":"delete"}"#, &own).expect_err("a member").code, "method-in-body");
     }
 }

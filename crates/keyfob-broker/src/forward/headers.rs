@@ -79,14 +79,15 @@ const NOT_BACK: &[&str] = &[
 
 const NOT_BACK_FAMILIES: &[&str] = &["proxy-", "x-keyfob-", "access-control-", "cross-origin-", "public-key-pins", "x-accel-"];
 
-/// A program's headers, as they are sent to the provider. What we add comes later and cannot be named away: the program's `Connection` ends here.
-pub(super) fn onward(given: &HeaderMap, sees_token: bool) -> HeaderMap {
+/// A program's headers, as they are sent to the provider, which may have names of its own for what `overrides` the method. What we add comes later and cannot be named away: the program's `Connection` ends here.
+pub(super) fn onward(given: &HeaderMap, sees_token: bool, overrides: &[String]) -> HeaderMap {
     let mut kept = HeaderMap::with_capacity(given.len());
     let named = named_by_connection(given);
     for (name, value) in given {
         let text = name.as_str();
         // `X_Forwarded_For` is `X-Forwarded-For` to servers that make variables of headers (CVE-2025-48865); no API needs one.
-        let is_left_out = text.contains('_') || is_in(text, NOT_ONWARD, NOT_ONWARD_FAMILIES) || named.contains(&text);
+        let says_method = overrides.iter().any(|own| own.eq_ignore_ascii_case(text));
+        let is_left_out = says_method || text.contains('_') || is_in(text, NOT_ONWARD, NOT_ONWARD_FAMILIES) || named.contains(&text);
         if !is_left_out {
             kept.append(name.clone(), value.clone());
         }
@@ -183,9 +184,9 @@ mod tests {
             ("if-none-match", "\"1\""),
             ("content-type", "application/json"),
         ]);
-        assert_eq!(onward(&given, false), expected);
+        assert_eq!(onward(&given, false, &[]), expected);
         for (name, value) in [("accept-encoding", "gzip"), ("range", "bytes=8-15"), ("if-range", "\"1\"")] {
-            assert_eq!(onward(&given, true).get(name).map(HeaderValue::as_bytes), Some(value.as_bytes()), "{name}");
+            assert_eq!(onward(&given, true, &[]).get(name).map(HeaderValue::as_bytes), Some(value.as_bytes()), "{name}");
         }
     }
 

@@ -218,7 +218,8 @@ impl Use<'_> {
         }
         let (seat, session) = self.session().await?;
         let query = parts.uri.query();
-        fields::judge(query.unwrap_or_default().as_bytes(), fields::Place::Query, &session)?;
+        let overrides = seat.desk.provider.method_overrides();
+        fields::judge(query.unwrap_or_default().as_bytes(), fields::Place::Query, &session, overrides)?;
         // A field of it may name another method (Rack::MethodOverride), and a stream is sent on before its last field is seen.
         let may_all = self.caller.allows_any_method(&path);
         if parts.method == Method::POST && body::is_multipart(&parts.headers) && !may_all {
@@ -228,8 +229,8 @@ impl Use<'_> {
                 .hint("its owner can make one that may POST, PUT, PATCH and DELETE there; or send it in another form"));
         }
         let sees_token = self.caller.may_see_token();
-        let headers = headers::onward(&parts.headers, sees_token);
-        let (body, watch) = body::ready(parts, body, &session, may_all).await?;
+        let headers = headers::onward(&parts.headers, sees_token, overrides);
+        let (body, watch) = body::ready(parts, body, &session, overrides, may_all).await?;
         let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().to_string());

@@ -14,7 +14,8 @@ use keyfob_store::shelf::{Item, Kind};
 use sha2::{Digest, Sha256};
 
 use super::{Link, State, by_number};
-use crate::failure::Failure;
+use crate::audit::Noted;
+use crate::failure::{Failure, Handed};
 use crate::guard::caught;
 use crate::routes::callback::{Coming, finish, put_back, seat_of};
 use crate::routes::{link, see_other};
@@ -44,8 +45,9 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
     let door = site.known_door(&request.headers).ok_or_else(refused)?;
     let link = by_number(shelf, &number, now).await?.filter(|link| link.is_for(&door)).ok_or_else(refused)?;
     if link.record.state != State::Open {
-        return Err(Failure::spent_link());
+        return Err(Failure::spent_link(Handed::Connect));
     }
+    site.open_book().await?;
     let taken = site.keyfob.store().take_pending(key, door.binding.expose(), now).await?;
     let pending = taken.ok_or_else(Failure::not_our_answer)?;
     let Some(seat) = seat_of(site, &link.owner, &pending, request.uri.path()) else {
@@ -66,7 +68,8 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
             return Err(Failure::not_our_answer());
         }
     };
-    spend_and_connect(site, link.clone(), &seat, Coming::Proof(Box::new(login), verified)).await?;
+    // Whoever came by it is nobody here, and has no book.
+    let _ = spend_and_connect(site, link.clone(), &seat, Coming::Proof(Box::new(login), verified)).await?;
     tracing::info!(link = link.id, account = seat.name, "connected by a link");
     Ok(Some(onward(&link, "connected").unwrap_or_else(|| link::connected(&seat))))
 }
@@ -74,33 +77,35 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
 /// Why nothing can come of a login by the link of this number any more.
 pub(crate) async fn hindrance(site: &Site, number: &str, seat: &Seat) -> Result<Option<Failure>, Failure> {
     let link = by_number(&*site.people()?.shelf, number, site.keyfob.now()).await?;
-    let Some(link) = link.filter(|link| link.record.state == State::Open) else { return Ok(Some(Failure::spent_link())) };
+    let Some(link) = link.filter(|link| link.record.state == State::Open) else { return Ok(Some(Failure::spent_link(Handed::Connect))) };
     let is_taken = !link.record.reconnects && site.keyfob.store().account(&seat.name).await?.is_some();
     Ok(is_taken.then(Failure::name_taken))
 }
 
 /// Connects by the link of this number, if it still is there to be used: what was approved meanwhile is nobody's otherwise.
-pub(crate) async fn connect(site: &Site, number: &str, seat: &Seat, coming: Coming) -> Result<(), Failure> {
+pub(crate) async fn connect(site: &Site, number: &str, seat: &Seat, coming: Coming) -> Result<Noted, Failure> {
     let shelf = &*site.people()?.shelf;
-    let link = by_number(shelf, number, site.keyfob.now()).await?.ok_or_else(Failure::spent_link)?;
+    let link = by_number(shelf, number, site.keyfob.now()).await?.ok_or_else(|| Failure::spent_link(Handed::Connect))?;
     let id = link.id.clone();
-    spend_and_connect(site, link, seat, coming).await?;
+    let noted = spend_and_connect(site, link, seat, coming).await?;
     tracing::info!(link = id, account = seat.name, "connected by a link");
-    Ok(())
+    Ok(noted)
 }
 
 /// Spends the link and connects the account; if nothing comes of that, the link can be used again.
-async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Coming) -> Result<(), Failure> {
+async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Coming) -> Result<Noted, Failure> {
     let shelf = site.people()?.shelf.clone();
     // Before the code is exchanged: of any number who come with answers to one link, one connects.
     if !link.spend(&*shelf).await? {
-        return Err(Failure::spent_link());
+        return Err(Failure::spent_link(Handed::Connect));
     }
     let expected = if link.record.reconnects { Expected::Anything } else { Expected::Nothing };
     // What panics would leave the link spent, too.
     let finished = caught(pin!(finish(site, seat, coming, expected, None))).await.unwrap_or_else(|| Err(Failure::ours()));
-    if finished.is_err() {
-        link.reopen(&*shelf).await?;
+    if finished.is_err()
+        && let Err(error) = link.reopen(&*shelf).await
+    {
+        tracing::error!(link = link.id, %error, "a link by which nothing was connected could not be opened again");
     }
     finished
 }

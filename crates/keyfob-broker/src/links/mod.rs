@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use arrive::{connect, connecting, hindrance, outcome, receive};
 pub(crate) use return_url::{KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, remove as remove_return_url};
 
+use crate::audit::{self, What, Who};
 use crate::keys::is_number;
 use crate::listing::Listing;
 use crate::people::Door;
@@ -57,6 +58,9 @@ pub(crate) struct Record {
     pub(crate) scopes: Vec<String>,
     pub(crate) return_to: Option<String>,
     pub(crate) created_at: Timestamp,
+    /// The number of the API token that it was made with, if it was: it is taken back with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made_with: Option<String>,
     /// The browser that pressed the button.
     browser: Option<String>,
     pub(crate) state: State,
@@ -83,6 +87,8 @@ pub(crate) struct Asked {
     pub(crate) scopes: Vec<String>,
     pub(crate) return_to: Option<String>,
     pub(crate) expires_at: Timestamp,
+    /// The number of the API token that asks.
+    pub(crate) made_with: Option<String>,
 }
 
 /// Draws a link, which opens nothing until it is kept; with what is in it, which is not kept. The book has its number before. `None`: there are too
@@ -98,7 +104,7 @@ pub(crate) async fn draw(shelf: &dyn Shelf, asked: Asked, now: Timestamp) -> Res
             return Ok(None);
         }
     }
-    let Asked { owner, asker, provider, account, reconnects, scopes, return_to, expires_at } = asked;
+    let Asked { owner, asker, provider, account, reconnects, scopes, return_to, expires_at, made_with } = asked;
     let (id, secret) = (keyfob::random_hex(), Secret::new(keyfob::random_hex()));
     let record = Record {
         secret: hash(secret.expose()),
@@ -109,6 +115,7 @@ pub(crate) async fn draw(shelf: &dyn Shelf, asked: Asked, now: Timestamp) -> Res
         scopes,
         return_to,
         created_at: now,
+        made_with,
         browser: None,
         state: State::Open,
     };
@@ -137,6 +144,17 @@ pub(crate) async fn find(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestam
 pub(crate) async fn cancel(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestamp) -> Result<Option<Link>, StoreError> {
     let Some(link) = find(shelf, owner, id, now).await? else { return Ok(None) };
     Ok(shelf.remove_item(KIND, id).await?.then_some(link))
+}
+
+/// Takes those links of a person back that were made with an API token. Those that were used, too: a login that fails at the very end opens them again.
+pub(crate) async fn cancel_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
+    for link in list(shelf, owner, now).await?.into_iter().filter(|link| link.record.made_with.as_deref() == Some(token)) {
+        if shelf.remove_item(KIND, &link.id).await? {
+            let what = What::LinkCancelled { link: link.id, account: link.record.account };
+            audit::record(shelf, Some(owner), by.clone(), what, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The link that somebody comes with, while it is open. Looking does not spend it.

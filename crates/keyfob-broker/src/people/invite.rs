@@ -3,10 +3,12 @@
 use keyfob::StoreError;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob::store::Expected;
+use keyfob_store::Shelf;
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
 use super::{People, Person, id_of};
+use crate::audit::{self, What, Who};
 use crate::browser::random;
 use crate::listing::Listing;
 
@@ -23,14 +25,40 @@ pub(crate) struct Invite {
     /// A member who is here already, and signs in by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) person: Option<String>,
+    /// The number of the API token that it was made with, if it was: it is taken back with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made_with: Option<String>,
+}
+
+impl Invite {
+    /// Of somebody who is not here yet.
+    pub(crate) fn of(name: &str) -> Self {
+        Self { name: name.to_owned(), person: None, made_with: None }
+    }
+
+    /// Until when one that is made now is good, unless somebody says otherwise.
+    pub(crate) fn end(now: Timestamp) -> Timestamp {
+        now.plus(INVITE_DAYS * 24 * 3600)
+    }
+}
+
+/// Takes those invitations back that were made with an API token.
+pub(crate) async fn take_back_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
+    for found in Listing::of(shelf, KIND, None).all(now).await? {
+        let invite: Invite = super::read(&found.value)?;
+        if invite.made_with.as_deref() == Some(token) && shelf.remove_item(KIND, &found.value.id).await? {
+            audit::record(shelf, Some(owner), by.clone(), What::Uninvited { name: invite.name }, now).await?;
+        }
+    }
+    Ok(())
 }
 
 impl People {
     /// Makes an invitation. What it gives goes into the link, and is not kept.
-    pub(crate) async fn invite(&self, invite: &Invite, now: Timestamp) -> Result<Secret, StoreError> {
+    pub(crate) async fn invite(&self, invite: &Invite, until: Timestamp) -> Result<Secret, StoreError> {
         let token = random();
         let content = serde_json::to_vec(invite).expect("text");
-        let mut item = Item::new(id_of(KIND, token.expose()), content).until(now.plus(INVITE_DAYS * 24 * 3600));
+        let mut item = Item::new(id_of(KIND, token.expose()), content).until(until);
         item.owner.clone_from(&invite.person);
         self.shelf.put_item(KIND, &item, Expected::Nothing).await?;
         Ok(token)

@@ -15,7 +15,7 @@ use keyfob_providers::{Action, Table};
 
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
-use crate::failure::{Failure, sentence};
+use crate::failure::{Failure, sentence, told};
 use crate::guard::Posted;
 use crate::page::{self, Ask, CellView, FORM_TOKEN, FormField, Forms, Frame, Range, Rest, Section, TableView, arguments, words};
 use crate::seat::{Holder, Seat};
@@ -89,7 +89,7 @@ pub(crate) async fn show(
         return Ok(match action.check(&said) {
             Ok(()) => ask(&seat, &holder, &visit, action, &said, &said, None, StatusCode::OK),
             Err(misuse) => {
-                let problem = sentence(&misuse.to_string());
+                let problem = told(&misuse);
                 ask(&seat, &holder, &visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST)
             }
         });
@@ -156,7 +156,7 @@ pub(crate) async fn act(
     // One account from here on: whoever else logs in under its name meanwhile does not act.
     let session = open(&site, &seat).await?;
     if let Err(misuse) = session.look(|account| action.request(&said, &account.kept)) {
-        let problem = sentence(&misuse.to_string());
+        let problem = told(&misuse);
         return Ok(ask(&seat, &holder, visit, action, &BTreeMap::new(), &said, Some(problem), StatusCode::BAD_REQUEST));
     }
     let subject = holder.subject(&action.name, &said);

@@ -117,6 +117,7 @@ fn told(what: What) -> (String, Option<String>, Option<u16>) {
         What::WebhookRotated { .. } => ("gave a webhook another secret".to_owned(), None, None),
         What::WebhookRemoved { to, .. } => (format!("has no events told to {to} any more"), None, None),
         What::Invited { name } => (format!("invited {name}"), None, None),
+        What::Uninvited { name } => (format!("took the invitation of {name} back"), None, None),
         What::PersonRemoved { name, .. } => (format!("removed {name}"), None, None),
         What::SignedIn => ("signed in".to_owned(), None, None),
         What::SignedOut => ("signed out".to_owned(), None, None),

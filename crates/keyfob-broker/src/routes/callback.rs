@@ -13,7 +13,7 @@ use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
 use keyfob::store::Expected;
 use keyfob::{Account, Approved, Error, LoggedIn, Login, PendingLogin, StoreError};
 
-use crate::audit::What;
+use crate::audit::{Noted, What};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::links;
@@ -51,6 +51,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         Failure { status: StatusCode::FORBIDDEN, ..Failure::not_our_answer() }
     })?;
     let key = key(query).ok_or_else(Failure::not_our_answer)?;
+    site.open_book().await?;
     let taken = site.keyfob.store().take_pending(&key, visit.binding.expose(), site.keyfob.now()).await;
     let taken = taken.map_err(|error| {
         tracing::error!(%error, "the login under way could not be read");
@@ -83,11 +84,14 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         }
     };
     let coming = Coming::Proof(Box::new(login), verified);
-    finish(site, &seat, coming, Expected::Anything, Some(&visit)).await?;
+    let noted = finish(site, &seat, coming, Expected::Anything, Some(&visit)).await?;
     let notice = Notice::good(format!("{} is connected.", seat.desk.provider.title));
     // 303: the code is gone from the address bar, and from what the back button goes to.
     let onward = super::see_other(&page::account_path(&seat));
     if site.people.is_some() {
+        if noted == Noted::No {
+            return Err(unnoted(&seat));
+        }
         site.leave(&visit, notice).await;
         return Ok(onward);
     }
@@ -137,16 +141,22 @@ impl Coming {
     }
 }
 
+/// A login that is done, and not written down.
+pub(super) fn unnoted(seat: &Seat) -> Failure {
+    let title = &seat.desk.provider.title;
+    Failure::unwritten(&format!("{title} is connected all the same.")).onward(format!("To {title}"), page::account_path(seat))
+}
+
 /// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else, and takes
 /// the place of what is `expected` there: nothing, or whatever it is.
-pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expected: Expected, visit: Option<&Visit>) -> Result<(), Failure> {
+pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expected: Expected, visit: Option<&Visit>) -> Result<Noted, Failure> {
     let failed = |error: Error| Failure::from_error(error, seat);
     let holder = site.holder(seat);
     let mut holder = holder.write().await;
     let Some(people) = &site.people else {
         coming.keep().await.map_err(failed)?;
         holder.change(visit);
-        return Ok(());
+        return Ok(Noted::Yes);
     };
     let must_be_free = matches!(expected, Expected::Nothing);
     // Here, where nobody else connects it meanwhile: of two that come at once for one name, the second would find it free and replace the first one's account.
@@ -167,33 +177,36 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expected: E
         Err(Error::Store(StoreError::Conflict)) if must_be_free => return Err(Failure::name_taken()),
         kept => kept.map_err(failed)?.account,
     };
-    take_over(site, seat, before, &account).await?;
+    let noted = take_over(site, seat, before, &account).await?;
     match visit {
         Some(visit) => holder.change(Some(visit)),
         // Nobody who is known came with it; the account is whose it was meant for.
         None => holder.forget(),
     }
-    Ok(())
+    Ok(noted)
 }
 
-/// Among people: the account is this person's from now on.
-pub(super) async fn take_over(site: &Site, seat: &Seat, before: Option<Account>, account: &Account) -> Result<(), Failure> {
+/// Among people: the account is this person's from now on. The vault has it by now: what cannot be written down beside it makes the login no failure, for
+/// who is told that nothing was done does it again.
+pub(super) async fn take_over(site: &Site, seat: &Seat, before: Option<Account>, account: &Account) -> Result<Noted, Failure> {
     let (people, now) = (site.people()?, site.keyfob.now());
+    let mut noted = Noted::Yes;
     // The name has become another account's at the provider, and has an id of its own: nothing that was made for the old one is for this one.
     if let Some(before) = before.filter(|before| before.id != account.id) {
-        people.unlist(&seat.person, &before, now).await?;
+        noted = noted.and(Noted::of(&people.unlist(&seat.person, &before, now).await));
     }
-    people.list(&seat.person, account, now).await?;
+    noted = noted.and(Noted::of(&people.list(&seat.person, account, now).await));
     // Somebody who was removed meanwhile leaves nothing behind.
-    if !people.is_here(&seat.person, now).await? {
+    let is_here = people.is_here(&seat.person, now).await;
+    noted = noted.and(Noted::of(&is_here.as_ref().map(drop)));
+    if !is_here.unwrap_or(true) {
         let desk = &seat.desk;
         let gone = keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, true).await;
         gone.map_err(|error| Failure::from_error(error, seat))?;
         people.unlist(&seat.person, account, now).await?;
         return Err(Failure::sign_in_first());
     }
-    site.note(&seat.person, What::Connected { account: seat.shown.clone() }).await?;
-    Ok(())
+    Ok(noted.and(site.note_done(&seat.person, What::Connected { account: seat.shown.clone() }).await))
 }
 
 /// The person, or the provider, said no.

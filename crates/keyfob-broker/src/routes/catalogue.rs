@@ -42,6 +42,8 @@ struct Entry {
     /// Whether an app is there.
     is_ready: bool,
     is_retired: bool,
+    /// It is not played in this sandbox: its page says so, and offers nothing.
+    is_unplayed: bool,
     /// What a search looks at.
     words: String,
     /// Whether the search of this page found it.
@@ -57,8 +59,9 @@ pub(crate) async fn show(
     let said = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim().to_owned()).unwrap_or_default();
     let (q, kind) = (said("q"), said("kind"));
     let mut entries: Vec<Entry> = site.providers().iter().map(|provider| Entry::new(provider, &site, &q, &kind)).collect();
+    entries.extend(site.unplayed.iter().map(|provider| Entry { is_unplayed: true, ..Entry::new(provider, &site, &q, &kind) }));
     // What can be connected at once comes first; what has ended, last.
-    entries.sort_by_key(|entry| (!entry.is_ready, entry.is_retired));
+    entries.sort_by_key(|entry| (!entry.is_ready, entry.is_unplayed, entry.is_retired));
     let frame = match &visit {
         Some(visit) => Frame::of(visit, site.take_notice(visit).await),
         None => Frame::new(None),
@@ -85,6 +88,7 @@ impl Entry {
             kind_name,
             is_ready: site.desk(&provider.name).is_some(),
             is_retired: matches!(provider.status, Status::Retired { .. }),
+            is_unplayed: false,
             words,
             is_found,
         }

@@ -10,7 +10,9 @@ use http::StatusCode;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob::{Crowd, DeviceLogin, Error, Login, PendingLogin, Redirect, login};
 
-use super::callback::take_over;
+use super::callback::{take_over, unnoted};
+use super::provider;
+use crate::audit::Noted;
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Posted;
@@ -36,7 +38,13 @@ pub(crate) async fn begin(
     };
     // A guest can have any number of sessions, and is counted with those who come from the same address.
     let crowd = if site.people.is_some() { seat.person.clone() } else { Client::crowd(client.map(|Extension(client)| client)) };
-    let scopes = chosen(&posted.fields).unwrap_or_else(|| seat.desk.scopes.clone());
+    let scopes = match chosen(&posted.fields) {
+        Some(ticked) if ticked.is_empty() && provider::has_scopes(&seat.desk) => return Err(nothing_ticked(&seat)),
+        Some(ticked) if !ticked.is_empty() => ticked,
+        // Guests have the accounts of a service by turns: what the one before asked for is nobody else's.
+        _ if site.people.is_none() && !site.holder(&seat).read().await.is(&posted.visit) => seat.desk.scopes.clone(),
+        _ => scopes_of(&site, &seat).await?,
+    };
     let binding = &posted.visit.binding;
     let Some(way) = seat.desk.way_named(posted.field("way")) else {
         let text = format!("{} cannot be connected in this way. Nothing was done.", seat.desk.provider.title);
@@ -118,13 +126,17 @@ async fn by_keys_alone(site: &Site, seat: &Seat, visit: &Visit) -> Result<Respon
         let text = "Its calls are signed by the app's keys alone: whoever used it would do so as whoever the keys belong to. Only the owner connects it.";
         return Err(Failure::plain(StatusCode::FORBIDDEN, format!("{title} was not connected"), text).onward("Back", "/"));
     }
+    site.open_book().await?;
     let holder = site.holder(seat);
     let mut holder = holder.write().await;
     let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
     let kept = login::one_legged(&site.keyfob, &desk.settings, &desk.app, &seat.name).await;
     let account = kept.map_err(|error| Failure::from_error(error, seat))?.account;
-    take_over(site, seat, before, &account).await?;
+    let noted = take_over(site, seat, before, &account).await?;
     holder.change(Some(visit));
+    if noted == Noted::No {
+        return Err(unnoted(seat));
+    }
     site.leave(visit, Notice::good(format!("{title} is connected. The first call shows whether the keys are good."))).await;
     Ok(super::see_other(&page::account_path(seat)))
 }
@@ -134,6 +146,22 @@ fn chosen(fields: &[(String, String)]) -> Option<Vec<String>> {
     let had_some = fields.iter().any(|(name, _)| name == "scopes");
     let ticked = fields.iter().filter(|(name, value)| name == "scope" && !value.is_empty()).map(|(_, value)| value.clone());
     had_some.then(|| ticked.collect())
+}
+
+/// What a login asks for where nobody says: as much as the account that is there was asked for, for whoever logs in again wants what it may do; else what is
+/// usual (nothing: what the provider's file says).
+pub(super) async fn scopes_of(site: &Site, seat: &Seat) -> Result<Vec<String>, Failure> {
+    let there = site.keyfob.store().account(&seat.name).await?.map(|there| there.value);
+    let before = there.filter(|there| there.provider == seat.desk.provider.name).map(|there| there.requested_scopes).unwrap_or_default();
+    Ok(if before.is_empty() { seat.desk.scopes.clone() } else { before })
+}
+
+/// A login that asks for nothing would be one for all that is usual.
+fn nothing_ticked(seat: &Seat) -> Failure {
+    let title = &seat.desk.provider.title;
+    Failure::plain(StatusCode::BAD_REQUEST, "Nothing was ticked", format!("Without anything to ask for, nobody is sent to {title}."))
+        .hint("tick at least one")
+        .onward("Back", page::provider_path(&seat.desk.provider.name))
 }
 
 /// The seat beside this one. It is for a new account: what is there keeps its tokens.

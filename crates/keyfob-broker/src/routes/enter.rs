@@ -5,7 +5,7 @@ use askama::Template;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Handed};
 use crate::guard::Knocked;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::site::Site;
@@ -32,8 +32,8 @@ impl Page<'_> {
 }
 
 /// Shows what the link does, where it is still good.
-pub(super) fn ask(site: &Site, headers: &HeaderMap, token: &str, enter: Option<Enter>) -> Result<Response, Failure> {
-    let enter = enter.ok_or_else(Failure::spent_link)?;
+pub(super) fn ask(site: &Site, headers: &HeaderMap, token: &str, enter: Option<Enter>, link: Handed) -> Result<Response, Failure> {
+    let enter = enter.ok_or_else(|| Failure::spent_link(link))?;
     let door = site.door(headers);
     let page = Page { frame: Frame::new(None), enter: &enter, token, form_token: door.csrf.expose() };
     let sign_in = site.people.as_ref().and_then(|people| people.sign_in.as_ref());
@@ -42,7 +42,7 @@ pub(super) fn ask(site: &Site, headers: &HeaderMap, token: &str, enter: Option<E
 }
 
 /// The link's token, as the button brings it.
-pub(super) fn token(knocked: &Knocked) -> Result<&str, Failure> {
+pub(super) fn token(knocked: &Knocked, link: Handed) -> Result<&str, Failure> {
     let token = knocked.field("token");
-    if super::is_token(token) { Ok(token) } else { Err(Failure::spent_link()) }
+    if super::is_token(token) { Ok(token) } else { Err(Failure::spent_link(link)) }
 }

@@ -9,21 +9,21 @@ use http::HeaderMap;
 
 use super::enter::{self, Enter};
 use crate::browser::{Notice, Visit};
-use crate::failure::Failure;
+use crate::failure::{Failure, Handed};
 use crate::guard::Knocked;
 use crate::peer::Client;
 use crate::people::{People, Purpose};
 use crate::site::Site;
 
 pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Failure> {
-    let token = super::token(query.as_deref())?;
+    let token = super::token(query.as_deref(), Handed::Invitation)?;
     let invite = site.people()?.invitation(&token, site.keyfob.now()).await?;
     let enter = invite.map(|invite| Enter {
         title: "Come in",
         text: format!("You are invited as {}. Accounts that you connect here are yours alone.", invite.name),
         action: "/invite",
     });
-    enter::ask(&site, &headers, &token, enter)
+    enter::ask(&site, &headers, &token, enter, Handed::Invitation)
 }
 
 pub(crate) async fn enter(
@@ -33,15 +33,15 @@ pub(crate) async fn enter(
     Extension(knocked): Extension<Knocked>,
 ) -> Result<Response, Failure> {
     let people = site.people()?;
-    let (token, now) = (enter::token(&knocked)?, site.keyfob.now());
+    let (token, now) = (enter::token(&knocked, Handed::Invitation)?, site.keyfob.now());
     // Where people sign in they say there who they are, so that they can come again; the invitation is accepted when they come back.
     if let Some(sign_in) = &people.sign_in {
-        people.invitation(token, now).await?.ok_or_else(Failure::spent_link)?;
+        people.invitation(token, now).await?.ok_or_else(|| Failure::spent_link(Handed::Invitation))?;
         let purpose = Purpose::Invited(People::invitation_id(token));
         let url = site.begin_sign_in(sign_in, &purpose, &knocked.door.binding, client.map(|Extension(client)| client)).await;
         return Ok(super::see_other(&url.map_err(|error| Failure::sign_in(&error))?));
     }
-    let person = people.take_invitation(token, now).await?.ok_or_else(Failure::spent_link)?;
+    let person = people.take_invitation(token, now).await?.ok_or_else(|| Failure::spent_link(Handed::Invitation))?;
     let notice = Notice::good(format!("Welcome, {}.", person.name));
     site.sign_in(&person, before.map(|Extension(visit)| visit), notice).await
 }

@@ -12,7 +12,7 @@ use keyfob::{Error, proto};
 
 use crate::audit;
 use crate::browser::Visit;
-use crate::failure::{Failure, sentence};
+use crate::failure::{Failure, told};
 use crate::guard::Posted;
 use crate::keys::{self, Made, NewKey, ValetKey};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
@@ -148,7 +148,7 @@ pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Ext
             let page = Shown { frame: Frame::of(visit, None), row: Row::of(&key), text: text.expose(), example: example(&site, &key) };
             Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
         }
-        Err(Error::Protocol(proto::Error::Misuse(misuse))) => draw(&site, visit, &said, Some(sentence(&misuse.to_string()))).await,
+        Err(Error::Protocol(proto::Error::Misuse(misuse))) => draw(&site, visit, &said, Some(told(&misuse))).await,
         Err(Error::Store(error)) => Err(error.into()),
         Err(_) => Err(Failure::ours()),
     }

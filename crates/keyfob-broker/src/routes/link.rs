@@ -9,13 +9,13 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use keyfob::proto::scrub;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Handed};
 use crate::guard::Knocked;
 use crate::links::{self, Link};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::routes::connect;
 use crate::seat::Seat;
-use crate::site::{Desk, Site};
+use crate::site::Site;
 use crate::way::Way;
 
 /// Who asks, for what, and the button.
@@ -46,13 +46,16 @@ struct Over<'a> {
 }
 
 pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Failure> {
-    let token = super::token(query.as_deref())?;
+    let token = super::token(query.as_deref(), Handed::Connect)?;
     let door = site.door(&headers);
     let link = links::open(&*site.people()?.shelf, &token, site.keyfob.now()).await?;
-    let link = link.filter(|link| link.is_for(&door)).ok_or_else(Failure::spent_link)?;
+    let link = link.filter(|link| link.is_for(&door)).ok_or_else(|| Failure::spent_link(Handed::Connect))?;
     let seat = seat(&site, &link).await?;
     let back_to = link.record.return_to.as_deref().and_then(keyfob::proto::Origin::parse).map(|origin| origin.to_string());
-    let scopes = if link.record.scopes.is_empty() { usual(&seat.desk).to_vec() } else { link.record.scopes.clone() };
+    let scopes = match asked_for(&site, &seat, &link).await? {
+        none if none.is_empty() => seat.desk.provider.default_scopes().to_vec(),
+        scopes => scopes,
+    };
     let page = Page {
         frame: Frame::new(None),
         title: &seat.desk.provider.title,
@@ -74,18 +77,18 @@ pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
 pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Extension<Knocked>) -> Result<Response, Failure> {
     let (token, door, now) = (knocked.field("token"), &knocked.door, site.keyfob.now());
     let shelf = &*site.people()?.shelf;
-    let mut link = links::open(shelf, token, now).await?.ok_or_else(Failure::spent_link)?;
+    let mut link = links::open(shelf, token, now).await?.ok_or_else(|| Failure::spent_link(Handed::Connect))?;
     let seat = seat(&site, &link).await?;
     if !link.bind(shelf, door).await? {
-        return Err(Failure::spent_link());
+        return Err(Failure::spent_link(Handed::Connect));
     }
-    let scopes = if link.record.scopes.is_empty() { seat.desk.scopes.clone() } else { link.record.scopes.clone() };
+    let scopes = asked_for(&site, &seat, &link).await?;
     let again = |failure: Failure| failure.onward("Try again", format!("/link?token={token}"));
     // However many browsers a link is opened in: those who were given another one have room of their own.
     let (way, binding) = (seat.desk.way(), &door.binding);
     let url = match way {
         // There is no such link, but the file may have changed since it was made.
-        Way::Keys | Way::Import => return Err(Failure::spent_link()),
+        Way::Keys | Way::Import => return Err(Failure::spent_link(Handed::Connect)),
         Way::Redirect => {
             let begun = connect::by_redirect(&site, &seat, format!("link {}", link.id), scopes, binding).await;
             let (url, pending) = begun.map_err(again)?;
@@ -104,11 +107,16 @@ pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Ext
 async fn seat(site: &Site, link: &Link) -> Result<Seat, Failure> {
     let owner = site.people()?.principal(&link.owner, site.keyfob.now()).await?;
     site.look_for(&link.record.account).await?;
-    owner.and_then(|owner| site.seat(&owner.id, &link.record.account)).ok_or_else(Failure::spent_link)
+    owner.and_then(|owner| site.seat(&owner.id, &link.record.account)).ok_or_else(|| Failure::spent_link(Handed::Connect))
 }
 
-fn usual(desk: &Desk) -> &[String] {
-    if desk.scopes.is_empty() { desk.provider.default_scopes() } else { &desk.scopes }
+/// What the link says; or what the account that it connects again was asked for; or what is usual (nothing: what the provider's file says).
+async fn asked_for(site: &Site, seat: &Seat, link: &Link) -> Result<Vec<String>, Failure> {
+    match &link.record {
+        record if !record.scopes.is_empty() => Ok(record.scopes.clone()),
+        record if record.reconnects => connect::scopes_of(site, seat).await,
+        _ => Ok(seat.desk.scopes.clone()),
+    }
 }
 
 /// It is done.

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::StatusCode;
 use keyfob::Revoked;
 
-use crate::audit::What;
+use crate::audit::{Noted, What};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::Posted;
@@ -58,12 +58,15 @@ pub(crate) async fn log_out(
     if !super::state(&site, &seat, &holder, visit).await?.is_here() {
         return Err(Failure::not_yours(&site, &seat));
     }
+    site.open_book().await?;
     let done = keyfob::logout(&site.keyfob, &desk.settings, &desk.app, &seat.name, true).await;
     let done = done.map_err(|error| Failure::from_error(error, &seat))?;
+    let mut noted = Noted::Yes;
     if let Some(people) = &site.people {
-        people.unlist(visit.person(), &done.account, site.keyfob.now()).await?;
+        // It is gone by now: what cannot be written down of that brings nothing back.
         let revoked = matches!(done.revoked, Revoked::Yes);
-        site.note(visit.person(), What::Disconnected { account: seat.shown.clone(), revoked }).await?;
+        let unlisted = Noted::of(&people.unlist(visit.person(), &done.account, site.keyfob.now()).await);
+        noted = unlisted.and(site.note_done(visit.person(), What::Disconnected { account: seat.shown.clone(), revoked }).await);
     }
     // A person's name stays theirs; a guest's is free again.
     holder.change(site.people.is_some().then_some(visit));
@@ -77,6 +80,9 @@ pub(crate) async fn log_out(
         }
         _ => Notice::good(format!("{title} is logged out: its tokens are forgotten here.")),
     };
+    if noted == Noted::No {
+        return Err(Failure::unwritten(&format!("All the same: {}", notice.text)));
+    }
     site.leave(visit, notice).await;
     Ok(super::see_other("/"))
 }

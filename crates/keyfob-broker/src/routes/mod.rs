@@ -32,9 +32,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use keyfob::Account;
 use keyfob::proto::encode;
 
-use crate::audit::{What, Who};
+use crate::audit::{Noted, What, Who};
 use crate::browser::{Notice, Visit};
-use crate::failure::Failure;
+use crate::failure::{Failure, Handed};
 use crate::page::Standing;
 use crate::people::{Door, People, Person};
 use crate::seat::{Holder, Seat};
@@ -92,6 +92,19 @@ impl Site {
         Ok(gate.book.write(Some(person), who, what, self.keyfob.now()).await?)
     }
 
+    /// The same of what is done already.
+    async fn note_done(&self, person: &str, what: What) -> Noted {
+        let Some(gate) = &self.gate else { return Noted::Yes };
+        let who = Who::Person { person: person.to_owned() };
+        Noted::of(&gate.book.write(Some(person), who, what, self.keyfob.now()).await)
+    }
+
+    /// Before something is done that is a person's and cannot be undone: refused where the book cannot be written.
+    pub(crate) async fn open_book(&self) -> Result<(), Failure> {
+        let Some(gate) = &self.gate else { return Ok(()) };
+        gate.book.open(self.keyfob.now()).await.map_err(|_| Failure::unwritten("Nothing was done."))
+    }
+
     /// The browser is this person's from now on: under a cookie that nobody knew before, and no longer whoever's it was.
     async fn sign_in(&self, person: &Person, before: Option<Visit>, notice: Notice) -> Result<Response, Failure> {
         let people = self.people()?;
@@ -112,10 +125,10 @@ fn at_door(mut response: Response, site: &Site, door: &Door) -> Response {
 }
 
 /// The value of a link's `token`, where it has one that could be ours.
-fn token(query: Option<&str>) -> Result<String, Failure> {
-    let pairs = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::spent_link())?;
+fn token(query: Option<&str>, link: Handed) -> Result<String, Failure> {
+    let pairs = encode::decode_text_pairs(query.unwrap_or_default().as_bytes()).map_err(|_| Failure::spent_link(link))?;
     let token = pairs.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value);
-    token.filter(|token| is_token(token)).ok_or_else(Failure::spent_link)
+    token.filter(|token| is_token(token)).ok_or_else(|| Failure::spent_link(link))
 }
 
 fn is_token(text: &str) -> bool {

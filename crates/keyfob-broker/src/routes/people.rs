@@ -90,7 +90,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
 pub(crate) async fn invite(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
     let name = name(posted.field("name"))?;
     site.note(posted.visit.person(), What::Invited { name: name.clone() }).await?;
-    let token = site.people()?.invite(&Invite { name: name.clone(), person: None }, site.keyfob.now()).await?;
+    let token = site.people()?.invite(&Invite::of(&name), Invite::end(site.keyfob.now())).await?;
     Ok(invited(&site, &posted.visit, &name, &token))
 }
 
@@ -105,7 +105,7 @@ pub(crate) async fn link(
     // The owner's links are made where the program runs: a browser that is taken over for a moment makes none for later.
     let person = person.filter(|person| person.role == Role::Member).ok_or_else(Failure::nowhere)?;
     site.note(posted.visit.person(), What::Invited { name: person.name.clone() }).await?;
-    let token = people.invite(&Invite { name: person.name.clone(), person: Some(person.id) }, site.keyfob.now()).await?;
+    let token = people.invite(&Invite { person: Some(person.id), ..Invite::of(&person.name) }, Invite::end(site.keyfob.now())).await?;
     Ok(invited(&site, &posted.visit, &person.name, &token))
 }
 

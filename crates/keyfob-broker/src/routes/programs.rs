@@ -14,7 +14,7 @@ use keyfob::proto::{Error as ProtoError, Secret};
 use crate::api::token::{self, ApiToken};
 use crate::audit::Who;
 use crate::browser::{Notice, Visit};
-use crate::failure::{Failure, sentence};
+use crate::failure::{Failure, sentence, told};
 use crate::guard::Posted;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::site::Site;
@@ -109,7 +109,7 @@ pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Ext
     let made = token::create(&*site.people()?.shelf, visit.person(), posted.field("name"), expires_at, by, now).await;
     let made = made.map_err(|error| match error {
         Error::Store(error) => error.into(),
-        Error::Protocol(ProtoError::Misuse(misuse)) => refused(sentence(&misuse.to_string())),
+        Error::Protocol(ProtoError::Misuse(misuse)) => refused(told(&misuse)),
         _ => Failure::ours(),
     })?;
     let page = Made { frame: Frame::of(visit, None), name: &made.token.name, text: &made.text };

@@ -14,7 +14,7 @@ use super::catalogue::kind_name;
 use crate::apps;
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
-use crate::failure::{Failure, sentence};
+use crate::failure::{Failure, sentence, told};
 use crate::guard::Posted;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::people::Role;
@@ -89,12 +89,12 @@ pub(crate) async fn keep(
     Path(name): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
+    site.look_for(&name).await?;
     let provider = site.provider(&name).ok_or_else(Failure::nowhere)?;
     let app = match apps::of_form(&provider, &site.redirect_uri(&name), &posted.fields) {
         Ok(app) => app,
         Err(misuse) => {
-            let hint = misuse.hint.as_deref().map(|hint| format!(" {}", sentence(hint))).unwrap_or_default();
-            let problem = format!("{}{hint}", sentence(&misuse.to_string()));
+            let problem = told(&misuse);
             return Ok(draw(&site, &provider, &posted.visit, Frame::of(&posted.visit, None), &posted.fields, Some(problem)));
         }
     };
@@ -145,6 +145,11 @@ fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(
 fn shortened(client_id: &str) -> String {
     let shown: String = client_id.chars().take(12).collect();
     if shown.len() < client_id.len() { format!("{shown}…") } else { shown }
+}
+
+/// Whether there is something to tick.
+pub(super) fn has_scopes(desk: &Desk) -> bool {
+    !scopes(&desk.provider, desk).is_empty()
 }
 
 /// The scopes that are usual here, and those that the provider's file explains.

@@ -12,13 +12,14 @@ use http::{HeaderMap, Method, StatusCode};
 use keyfob::proto::Secret;
 use serde_json::json;
 
+use crate::audit::Noted;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::{Alive, Knocked, Posted, unbroken_page};
 use crate::links;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::people::Door;
-use crate::routes::callback::why;
+use crate::routes::callback::{unnoted, why};
 use crate::seat::Seat;
 use crate::site::Site;
 use crate::waiting::{self, Came, End, Login, Waiting};
@@ -182,7 +183,9 @@ async fn drawn(site: &Site, at: &At, waiting: &Waiting, came: Came, is_script: b
     let seat = waiting.seat(site).await?;
     let mut renewed = None;
     match came {
-        Came::Account => {
+        // By a link it is somebody else's book.
+        Came::Account(Noted::No) if at.visit().is_some() && !is_script => return Err(unnoted(&seat)),
+        Came::Account(_) => {
             // A guest becomes somebody by connecting: that is their sign-in.
             renewed = at.visit().filter(|_| site.people.is_none()).map(|visit| site.browsers.renew(visit, site.keyfob.now()));
             let at = renewed.clone().map_or_else(|| at.clone(), At::Visit);

@@ -11,6 +11,7 @@ mod tls;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -285,6 +286,8 @@ async fn accept(socket: Socket, front: Front, tls: Option<Arc<Tls>>, slots: Arc<
 async fn admit(operations: &Operations, slots: &Arc<Slots>, peer: Peer, phase: &mut watch::Receiver<Phase>) -> Admission {
     let trusted = operations.proxies.know(peer);
     loop {
+        let mut freed = pin!(slots.freed());
+        freed.as_mut().enable();
         match slots.admit(peer, trusted) {
             Admission::In(slot) => return Admission::In(slot),
             Admission::Refused => {
@@ -293,7 +296,7 @@ async fn admit(operations: &Operations, slots: &Arc<Slots>, peer: Peer, phase: &
                 return Admission::Refused;
             }
             Admission::Full => tokio::select! {
-                () = slots.freed() => {}
+                () = freed => {}
                 () = reached(phase, Phase::Over) => return Admission::Full,
             },
         }
@@ -344,5 +347,42 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("well"), "{answer}");
         accepting.await.expect("no panic");
         assert!(all_gone.recv().await.is_none());
+    }
+
+    /// Its place can be had, though it is still there: a browser keeps its connection for minutes.
+    #[tokio::test]
+    async fn l15_who_waits_for_a_place_is_told_when_somebody_asks_for_nothing_any_more() {
+        let slots = Slots::new(2, 10);
+        let place = || match slots.admit(Peer::Socket, true) {
+            Admission::In(slot) => slot,
+            other => panic!("there is a place: {other:?}"),
+        };
+        let (first, second) = (place(), place());
+        let at_work = (first.work.begin(), second.work.begin());
+        let waits = || {
+            let (slots, operations) = (slots.clone(), Operations::new(Proxies::default(), Limits::default(), Arc::default(), None));
+            let (phases, mut phase) = watch::channel(Phase::Serving);
+            tokio::spawn(async move {
+                let admission = admit(&operations, &slots, Peer::Socket, &mut phase).await;
+                drop(phases);
+                // At work from the beginning, so that nobody gets its place.
+                let Admission::In(slot) = admission else { panic!("{admission:?}") };
+                let under_way = slot.work.begin();
+                (slot, under_way)
+            })
+        };
+        let waiting = [waits(), waits()];
+        let settle = async || {
+            // On this one thread, the other tasks are as far as they get.
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+        };
+        settle().await;
+        assert!(waiting.iter().all(|waiting| !waiting.is_finished()), "all are at work");
+        drop(at_work);
+        settle().await;
+        assert!(waiting.iter().all(|waiting| waiting.is_finished()), "both asked for nothing any more");
+        drop((first, second));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Notify;
-use tokio::sync::futures::OwnedNotified;
+use tokio::sync::futures::{Notified, OwnedNotified};
 
 use crate::peer::Peer;
 
@@ -18,7 +18,7 @@ pub(crate) struct Slots {
     most: usize,
     most_per_peer: usize,
     table: Mutex<Table>,
-    freed: Notify,
+    freed: Arc<Notify>,
     begin: Instant,
 }
 
@@ -45,6 +45,8 @@ pub(crate) struct Work {
     /// Since when nothing is under way, in milliseconds of the program.
     idle_since: AtomicU64,
     begin: Instant,
+    /// Told when nothing is under way any more: its place can be had.
+    freed: Arc<Notify>,
     /// Told when its place is needed.
     evicted: Arc<Notify>,
     /// Told when its first request is here.
@@ -71,7 +73,7 @@ impl Slots {
             most: most.max(1),
             most_per_peer: most_per_peer.max(1),
             table: Mutex::default(),
-            freed: Notify::new(),
+            freed: Arc::default(),
             begin: Instant::now(),
         })
     }
@@ -93,6 +95,7 @@ impl Slots {
             begun: AtomicU64::new(0),
             idle_since: AtomicU64::new(millis(self.begin)),
             begin: self.begin,
+            freed: self.freed.clone(),
             evicted: Arc::default(),
             first: Arc::default(),
         });
@@ -101,9 +104,10 @@ impl Slots {
         Admission::In(Slot { slots: self.clone(), number, work })
     }
 
-    /// Ready when a place may have become free.
-    pub(crate) async fn freed(&self) {
-        self.freed.notified().await;
+    /// Ready when a place may have become free: somebody went, or asks for nothing any more. It has to be enabled before a place is looked for, or what
+    /// becomes free in between is told to nobody.
+    pub(crate) fn freed(&self) -> Notified<'_> {
+        self.freed.notified()
     }
 
     fn held(&self) -> MutexGuard<'_, Table> {
@@ -188,7 +192,9 @@ impl Work {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.idle_since.store(millis(self.0.begin), Ordering::Relaxed);
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        if self.0.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.freed.notify_one();
+        }
     }
 }
 

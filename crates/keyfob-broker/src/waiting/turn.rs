@@ -6,6 +6,7 @@ use keyfob::store::Expected;
 use keyfob::{DeviceLogin, Error};
 
 use super::{AGAIN, End, Login, Waiting};
+use crate::audit::Noted;
 use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::links;
@@ -18,8 +19,8 @@ use crate::site::Site;
 pub(crate) enum Came {
     /// Nothing yet.
     Nothing,
-    /// An account.
-    Account,
+    /// An account; whether that is written down, too.
+    Account(Noted),
     /// Somebody said no, or it is too late.
     No(Box<ProtoError>),
     /// What was typed is no PIN of this login. It goes on.
@@ -49,6 +50,11 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
         waiting.give_back(shelf, Login::Over(End::Failed((&failure).into())), now).await?;
         return Err(failure);
     }
+    // What cannot be written down is not asked for: the login goes on.
+    if let Err(failure) = site.open_book().await {
+        waiting.give_back(shelf, Login::Code(Box::new(login.stored())), now.plus(after)).await?;
+        return Err(failure);
+    }
     let asked = login.ask().await;
     let now = site.keyfob.now();
     match asked {
@@ -62,11 +68,11 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
                 tracing::warn!(account = seat.name, %error, "that a login was approved could not be noted");
             }
             let settled = settle(site, seat, waiting, Coming::Tokens(approved), visit).await;
-            let end = settled.as_ref().map_or_else(|failure| End::Failed(failure.into()), |()| End::Connected);
+            let end = settled.as_ref().map_or_else(|failure| End::Failed(failure.into()), |_| End::Connected);
             if let Err(error) = waiting.give_back(shelf, Login::Over(end), now).await {
                 tracing::warn!(account = seat.name, %error, "what came of a login could not be noted");
             }
-            settled.map(|()| Came::Account)
+            settled.map(Came::Account)
         }
         Ok(_) => Ok(Came::Nothing),
         Err(error) if login.is_decided() || ends(&error) => {
@@ -89,6 +95,7 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
 pub(crate) async fn enter(site: &Site, seat: &Seat, waiting: &mut Waiting, pin: &str, visit: Option<&Visit>) -> Result<Came, Failure> {
     let (shelf, now) = (&*site.waiting, site.keyfob.now());
     let Login::Pin { login: kept, url } = waiting.record.login.clone() else { return Ok(Came::Nothing) };
+    site.open_book().await?;
     // Of two that are typed at once one counts: a PIN is good once.
     if !waiting.is_free(now) || !waiting.take_turn(shelf, now).await? {
         return Ok(Came::Nothing);
@@ -109,12 +116,14 @@ pub(crate) async fn enter(site: &Site, seat: &Seat, waiting: &mut Waiting, pin: 
     let settled = settle(site, seat, waiting, Coming::Proof(Box::new(login), verified), visit).await;
     // One that the provider refuses was mistyped, most likely.
     let login = if settled.is_ok() { Login::Over(End::Connected) } else { goes_on() };
-    waiting.give_back(shelf, login, now).await?;
-    settled.map(|()| Came::Account)
+    if let Err(error) = waiting.give_back(shelf, login, now).await {
+        tracing::warn!(account = seat.name, %error, "what came of a login could not be noted");
+    }
+    settled.map(Came::Account)
 }
 
 /// Makes an account of what was approved: the visitor's, or by a link the person's who made it.
-async fn settle(site: &Site, seat: &Seat, waiting: &Waiting, coming: Coming, visit: Option<&Visit>) -> Result<(), Failure> {
+async fn settle(site: &Site, seat: &Seat, waiting: &Waiting, coming: Coming, visit: Option<&Visit>) -> Result<Noted, Failure> {
     match &waiting.record.link {
         None => finish(site, seat, coming, Expected::Anything, visit).await,
         Some(number) => links::connect(site, number, seat, coming).await,

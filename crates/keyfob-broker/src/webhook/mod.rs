@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use deliver::Bell;
 pub(crate) use event::Name;
 
+use crate::audit::{self, What, Who};
 use crate::keys::is_number;
 use crate::listing::Listing;
 use crate::site::Site;
@@ -46,6 +47,8 @@ const TRIES: usize = 8;
 pub(crate) struct Webhook {
     pub(crate) id: String,
     pub(crate) owner: String,
+    /// When it ends: with the API token that it was made with, where that ends.
+    pub(crate) expires_at: Option<Timestamp>,
     pub(crate) record: Record,
 }
 
@@ -56,6 +59,9 @@ pub(crate) struct Record {
     pub(crate) events: Vec<Name>,
     secret: Secrets,
     pub(crate) created_at: Timestamp,
+    /// The number of the API token that it was made with, if it was: it is removed with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made_with: Option<String>,
     /// What went wrong of late; none: the last message arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trouble: Option<Trouble>,
@@ -87,13 +93,20 @@ pub(crate) struct Trouble {
 
 impl Webhook {
     fn item(&self) -> Item {
-        Item::new(&self.id, serde_json::to_vec(&self.record).expect("text and numbers")).owned_by(&self.owner)
+        let item = Item::new(&self.id, serde_json::to_vec(&self.record).expect("text and numbers")).owned_by(&self.owner);
+        Item { expires_at: self.expires_at, ..item }
     }
 
     fn read(found: &Versioned<Item>) -> Result<Self, StoreError> {
         let broken = || StoreError::Corrupt("the record of a webhook cannot be read".to_owned());
         let record = serde_json::from_slice(&found.value.content).map_err(|_| broken())?;
-        Ok(Self { id: found.value.id.clone(), owner: found.value.owner.clone().ok_or_else(broken)?, record })
+        let Item { id, owner, expires_at, .. } = &found.value;
+        Ok(Self { id: id.clone(), owner: owner.clone().ok_or_else(broken)?, expires_at: *expires_at, record })
+    }
+
+    /// Where it leads, as the book has it: the path may hold a secret of the receiver's.
+    pub(crate) fn origin(&self) -> String {
+        Origin::parse(&self.record.url).map(|origin| origin.to_string()).unwrap_or_default()
     }
 
     /// The secrets that a message is signed with at this moment.
@@ -101,6 +114,14 @@ impl Webhook {
         let Secrets { now: new, before } = &self.record.secret;
         std::iter::once(new.as_str()).chain(before.iter().filter(move |(_, until)| now < *until).map(|(old, _)| old.as_str()))
     }
+}
+
+/// Whose word it is that a webhook is made.
+pub(crate) struct Maker {
+    /// The number of the API token, where it is one.
+    pub(crate) token: Option<String>,
+    /// When that ends.
+    pub(crate) ends_at: Option<Timestamp>,
 }
 
 /// Draws a webhook, which is none until it is kept; with its secret, which is shown once. The book has its number before.
@@ -113,6 +134,7 @@ pub(crate) async fn draw(
     owner: &str,
     url: &str,
     events: Vec<Name>,
+    by: &Maker,
     now: Timestamp,
 ) -> Result<(Webhook, Secret), Error> {
     target::judge(url, spared)?;
@@ -121,8 +143,8 @@ pub(crate) async fn draw(
     }
     let secret = sign::new_secret();
     let secrets = Secrets { now: secret.expose().to_owned(), before: None };
-    let record = Record { url: url.to_owned(), events, secret: secrets, created_at: now, trouble: None };
-    Ok((Webhook { id: keyfob::random_hex(), owner: owner.to_owned(), record }, secret))
+    let record = Record { url: url.to_owned(), events, secret: secrets, created_at: now, made_with: by.token.clone(), trouble: None };
+    Ok((Webhook { id: keyfob::random_hex(), owner: owner.to_owned(), expires_at: by.ends_at, record }, secret))
 }
 
 /// Has events told there from now on.
@@ -163,6 +185,17 @@ pub(crate) async fn rotate(shelf: &dyn Shelf, owner: &str, id: &str, now: Timest
 pub(crate) async fn remove(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestamp) -> Result<Option<Webhook>, StoreError> {
     let Some(webhook) = find(shelf, owner, id, now).await? else { return Ok(None) };
     Ok(shelf.remove_item(KIND, id).await?.then_some(webhook))
+}
+
+/// Ends those webhooks of a person that were made with an API token.
+pub(crate) async fn remove_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
+    for webhook in list(shelf, owner, now).await?.into_iter().filter(|webhook| webhook.record.made_with.as_deref() == Some(token)) {
+        if shelf.remove_item(KIND, &webhook.id).await? {
+            let what = What::WebhookRemoved { webhook: webhook.id.clone(), to: webhook.origin() };
+            audit::record(shelf, Some(owner), by.clone(), what, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Changes a webhook; of several who do so at once, none undoes another's.

@@ -72,8 +72,10 @@ async fn somebody_connects_an_account_for_whoever_asked_and_is_sent_back() {
     // It let nobody in.
     assert_eq!(somebody.get("/").await.location(), "/sign-in");
     // And it was good once.
-    assert_eq!(somebody.get(&url).await.status, 403);
-    assert_eq!(back(&mut somebody, &answer).await.status, 403);
+    // Whoever was sent here knows no owner, and no command: a new link comes from whoever sent them.
+    for spent in [somebody.get(&url).await, somebody.get("/link?token=cut-short").await, back(&mut somebody, &answer).await] {
+        assert!(spent.status == 403 && spent.has("sent you here") && !spent.has("keyfob serve"), "{}", spent.text);
+    }
     assert!(!program.get("/v1/connect-links").await.text().contains(url.split_once("token=").expect("a token").1));
 }
 
@@ -299,6 +301,26 @@ async fn a28_l4_no_link_leads_anywhere_but_to_the_list() {
     let ada = Program::of(&world, &id_of(&mut ada).await).await;
     let reply = ada.post("/v1/connect-links", &json!({"provider": "netatmo", "return_to": "https://our.test/ok"})).await;
     assert_eq!(reply.code(), "return-url");
+}
+
+/// An account that is connected again by a link keeps what it may do: whoever made the link said nothing of that.
+#[tokio::test]
+async fn a_link_that_connects_again_asks_for_what_was_asked_for() {
+    let world = World::known(&["netatmo"]).await;
+    let (program, first) = linked(&world, json!({"scopes": ["read_station", "read_thermostat"]})).await;
+    let connect = async |link: &Value| {
+        let mut browser = world.browser();
+        let page = browser.get(link["url"].as_str().expect("a URL")).await;
+        let provider = press(&mut browser, link).await.location().to_owned();
+        let answer = browser.approve(&provider).await;
+        assert!(back(&mut browser, &answer).await.location().starts_with(BACK));
+        page
+    };
+    connect(&first).await;
+    let again = json!({"provider": "netatmo", "account": "netatmo/ada", "return_to": BACK, "reconnect": true});
+    let page = connect(&program.post("/v1/connect-links", &again).await.json()).await;
+    assert!(page.has("read_station") && page.has("read_thermostat"), "{}", page.text);
+    assert_eq!(world.account("netatmo/ada").await.expect("an account").requested_scopes, ["read_station", "read_thermostat"]);
 }
 
 /// F10: what others write is text.

@@ -33,7 +33,12 @@ async fn accounts_are_listed_shown_renamed_refreshed_and_disconnected() {
         let renamed =
             program.send("PATCH", "/v1/accounts/netatmo", &[("Content-Type", "application/json")], r#"{"title":"Weather"}"#).await;
         assert_eq!((renamed.status, &renamed.json()["title"]), (200, &json!("Weather")));
-        assert_eq!(program.get("/v1/accounts/netatmo").await.json()["title"], "Weather");
+        // What is left away stays; null takes it away.
+        for (body, title) in [("{}", json!("Weather")), (r#"{"title":null}"#, json!(null))] {
+            let changed = program.send("PATCH", "/v1/accounts/netatmo", &[("Content-Type", "application/json")], body).await;
+            assert_eq!((changed.status, &changed.json()["title"]), (200, &title), "{body}");
+            assert_eq!(program.get("/v1/accounts/netatmo").await.json()["title"], title, "{body}");
+        }
         let before = world.account("netatmo").await.expect("there");
         let refreshed = program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await;
         assert_eq!(refreshed.status, 200, "{}", refreshed.text());
@@ -138,6 +143,67 @@ async fn l13_a_key_that_was_made_with_a_token_ends_with_it() {
         let acts = program.get("/v1/activity").await.json();
         let acts: Vec<_> = acts["items"].as_array().expect("a list").iter().map(|act| act["act"].as_str().expect("text")).collect();
         assert_eq!(acts[..3], ["key-revoked", "key-revoked", "token-revoked"]);
+    })
+    .await;
+}
+
+/// The same of an invitation, a connect link, or a place where events are told: made with a token, they end with it, at the latest, and go with it.
+#[tokio::test]
+async fn l13_what_a_token_has_made_for_others_ends_with_it() {
+    World::on_each_shelf(&["netatmo", "telldus"], async |world| {
+        let program = connect(&world).await;
+        let (shelf, now) = (world.shelf.clone().expect("a shelf"), keyfob::Clock::now(&*world.clock));
+        let create = async |name, ends| {
+            let made = keyfob_broker::api::token::create(&*shelf, "owner", name, ends, keyfob_broker::Who::Command, now).await;
+            let made = made.expect("a token");
+            (made.token.id.clone(), Program { address: world.address, token: made.text.expose().to_owned() })
+        };
+        let make = async |program: &Program, account: &str| {
+            let made = async |path: &str, body: serde_json::Value| {
+                let answer = program.post(path, &body).await;
+                assert!([200, 201].contains(&answer.status), "{}", answer.text());
+                answer.json()
+            };
+            [
+                made("/v1/people/invitations", json!({"name": "Robin"})).await,
+                made("/v1/connect-links", json!({"provider": "netatmo", "account": account, "expires_in": 86_400})).await,
+                made("/v1/webhooks", json!({"url": "https://hooks.example/"})).await,
+            ]
+        };
+        let numbers = async |path: &str| {
+            let all = program.get(path).await.json();
+            all["items"].as_array().expect("a list").iter().map(|one| one["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+        };
+        let opens = async |link: &serde_json::Value| world.browser().get(link.as_str().expect("a link")).await.status == 200;
+
+        let ((short, thief), (_, patient)) = (create("short", Some(now.plus(600))).await, create("patient", Some(now.plus(900))).await);
+        let (lasting, stolen, later) =
+            (make(&program, "netatmo/a").await, make(&thief, "netatmo/b").await, make(&patient, "netatmo/c").await);
+        let tokens = program.get("/v1/tokens").await.json();
+        let ends = tokens["items"].as_array().expect("a list").iter().find(|token| token["id"] == json!(short)).expect("it is there");
+        for made in &stolen {
+            assert_eq!(made["expires_at"], ends["expires_at"], "no later than the token: {made}");
+        }
+        assert_eq!(lasting[2]["expires_at"], json!(null), "of a token that does not end by itself");
+        // Taken back, it takes along what it made, and nothing else.
+        assert_eq!(program.send("DELETE", &format!("/v1/tokens/{short}"), &[], "").await.status, 200);
+        for (is_there, made) in [(true, &lasting), (false, &stolen), (true, &later)] {
+            let there = [
+                opens(&made[0]["link"]).await,
+                opens(&made[1]["url"]).await,
+                numbers("/v1/connect-links").await.contains(&made[1]["id"].as_str().expect("an id").to_owned()),
+                numbers("/v1/webhooks").await.contains(&made[2]["id"].as_str().expect("an id").to_owned()),
+            ];
+            assert_eq!(there, [is_there; 4], "{made:?}");
+        }
+        let acts = program.get("/v1/activity").await.json();
+        let acts: Vec<_> = acts["items"].as_array().expect("a list").iter().map(|act| act["act"].as_str().expect("text")).collect();
+        assert_eq!(acts[..4], ["uninvited", "webhook-removed", "link-cancelled", "token-revoked"]);
+        // And what ends by itself is no more, either.
+        world.advance(901);
+        assert!(!opens(&later[0]["link"]).await && !opens(&later[1]["url"]).await);
+        assert!(opens(&lasting[0]["link"]).await && opens(&lasting[1]["url"]).await);
+        assert_eq!(numbers("/v1/webhooks").await, [lasting[2]["id"].as_str().expect("an id")]);
     })
     .await;
 }

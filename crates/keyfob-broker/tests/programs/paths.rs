@@ -152,6 +152,29 @@ async fn l14_a_field_of_a_form_changes_neither_the_method_nor_who_asks() {
     assert_eq!(instance.send("POST", "/api/bare/x", &headers, parts).await.status, 200);
 }
 
+/// Some providers have names of their own for it (Google `$httpMethod`, Facebook `method`): a key that may read would write by them.
+#[tokio::test]
+async fn l14_a_providers_own_name_for_the_method_changes_it_for_nobody() {
+    let (vault, bare, instance) = house().await;
+    let bearer = format!("Bearer {}", vault.key("bare", &["GET,POST /**"]).await);
+    let send = async |method: &str, target: &str, more: &[(&str, &str)], body: &str| {
+        let headers = [&[("Authorization", bearer.as_str())], more].concat();
+        instance.send(method, target, &headers, body).await
+    };
+    for query in ["$verb=DELETE", "a=b&%24verb=delete", "%24VERB=DELETE", "x-verb=PUT"] {
+        assert_eq!(send("GET", &format!("/api/bare/x?{query}"), &[], "").await.code(), "method-in-query", "{query}");
+    }
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    assert_eq!(send("POST", "/api/bare/x", &form, "a=1&%24verb=DELETE").await.code(), "method-in-body");
+    let json = [("Content-Type", "application/json")];
+    assert_eq!(send("POST", "/api/bare/x", &json, r#"{"a":1,"$verb":"DELETE"}"#).await.code(), "method-in-body");
+    assert!(bare.heads().is_empty(), "{:?}", bare.heads());
+    // A header is left out, as the usual ones are.
+    assert_eq!(send("GET", "/api/bare/x?verb=a", &[("X-Verb", "DELETE"), ("X-Verbose", "1")], "").await.status, 200);
+    let head = bare.heads().pop().expect("a request").to_lowercase();
+    assert!(!head.contains("x-verb:") && head.contains("x-verbose:"), "{head}");
+}
+
 #[tokio::test]
 async fn l14_a_member_of_json_changes_the_method_for_nobody_who_may_not() {
     let (vault, bare, instance) = house().await;

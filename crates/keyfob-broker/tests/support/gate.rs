@@ -51,6 +51,7 @@ base_url = "https://bare.example/v1"
 attach = "bearer"
 headers = { x-api-key = "{api_key}" }
 expired = [{ status = [401] }]
+method_override = ["$verb", "x-verb"]
 "#;
 
 /// What keeps everything, for any number of web apps on it.

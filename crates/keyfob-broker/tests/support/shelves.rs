@@ -33,7 +33,12 @@ impl World {
 }
 
 pub fn memory() -> Place {
-    Place { shelf: Arc::new(MemoryShelf::default()), _keep: Box::new(()) }
+    of(Arc::new(MemoryShelf::default()))
+}
+
+/// A shelf of the test's own.
+pub fn of(shelf: Arc<dyn Shelf>) -> Place {
+    Place { shelf, _keep: Box::new(()) }
 }
 
 fn sqlite() -> Place {

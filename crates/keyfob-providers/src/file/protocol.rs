@@ -96,6 +96,9 @@ fn nobody_logs_in(top: &Table<'_>, oauth1: &Table<'_>, with: &str, more: &[&'sta
     said.is_empty().then_some(None)
 }
 
+/// The names that are nobody's own.
+const USUAL_OVERRIDES: [&str; 2] = ["_method", "X-HTTP-Method-Override"];
+
 fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<ApiSpec> {
     let table = section(top, "api")?;
     let more_origins = table.texts("more_origins").iter().filter_map(|text| table.reader.endpoint(text, fields)).collect();
@@ -118,6 +121,7 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
     for pointer in &message {
         check_pointer(table.reader, pointer);
     }
+    let method_override = method_override(&table);
     let (limits, pages) = (table.table("limits").map(limits), table.table("pages").and_then(pages));
     table.finish();
     Some(ApiSpec {
@@ -132,7 +136,24 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
         message: message.into_iter().map(|text| text.value).collect(),
         limits,
         pages,
+        method_override,
     })
+}
+
+/// By which names a call may say another method than its own.
+fn method_override(api: &Table<'_>) -> Vec<String> {
+    let names = api.texts("method_override");
+    for name in &names {
+        let shown = keyfob_proto::scrub::printable(&name.value);
+        if name.value.is_empty() || !name.value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let message = format!("expected the name of a parameter or header in api.method_override, found \"{shown}\"");
+            api.reader.problem(name.place, message, None);
+        } else if USUAL_OVERRIDES.iter().any(|usual| usual.eq_ignore_ascii_case(&name.value)) {
+            let hint = "leave it away: it is looked for at every provider".to_owned();
+            api.reader.problem(name.place, format!("{shown} in api.method_override"), Some(hint));
+        }
+    }
+    names.into_iter().map(|name| name.value).collect()
 }
 
 /// Where the API is, and, where the login says its host, which hosts that may be.

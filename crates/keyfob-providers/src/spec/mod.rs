@@ -37,6 +37,7 @@ pub(crate) struct ApiSpec {
     pub(crate) message: Vec<String>,
     pub(crate) limits: Option<Limits>,
     pub(crate) pages: Option<Pages>,
+    pub(crate) method_override: Vec<String>,
 }
 
 /// The part that differs between the protocols.

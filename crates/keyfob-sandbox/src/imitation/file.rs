@@ -304,6 +304,9 @@ pub(super) struct Api {
     pub(super) message: Vec<String>,
     pub(super) limits: Option<Limits>,
     pub(super) pages: Option<Pages>,
+    /// What is called so is played as any other parameter: no provider of ours obeys it.
+    #[serde(default, rename = "method_override")]
+    _method_override: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -27,7 +27,7 @@ async fn l19_a_call_whose_token_is_refused_is_not_sent_with_somebody_elses() {
     let before = session.account().id;
     let another = another_logs_in(&house).await;
     house.provider.expire("access-1");
-    let error = session.get("/door/open").send().await.err().expect("it is not sent");
+    let error = session.get("/door/open").send().await.err().unwrap();
     assert!(is_another(&error), "{error}");
     assert_eq!(house.provider.calls(), 1, "with the token that was refused");
     assert_eq!(session.account().id, before, "this session stays who it was");

@@ -39,15 +39,19 @@ pub(super) fn refused(problems: &[Problem], context: &Context) -> Card {
 /// Looks at everything without serving, and without a vault.
 pub(super) async fn check(settings: &Settings, values: &Values, context: &Context) -> Result<(), Card> {
     let what = "the web app cannot be served as it is set up";
-    let mut config = match context.sandbox() {
-        Some(SANDBOX_HERE) => pretend::stage(settings, context).await?.config,
+    // The pretend providers stay until the end: one of them describes itself, and is asked.
+    let (mut config, _sandbox) = match context.sandbox() {
+        Some(SANDBOX_HERE) => {
+            let stage = pretend::stage(settings, context).await?;
+            (stage.config, stage.sandbox)
+        }
         _ => {
-            let Found { services, catalogue } = services(settings, context).await?;
+            let Found { services, catalogue, unplayed } = services(settings, context).await?;
             // A store of its own: looking makes no vault.
             let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(context::transport()?));
             let mut config = Config::new(settings.port(), services, keyfob);
-            config.catalogue = catalogue;
-            config
+            (config.catalogue, config.unplayed) = (catalogue, unplayed);
+            (config, None)
         }
     };
     config.external_url.clone_from(&settings.external_url);

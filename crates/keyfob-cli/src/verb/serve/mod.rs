@@ -229,7 +229,7 @@ struct Stage {
 
 /// The vault, and what can be connected with the apps that are known.
 async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
-    let Found { services, catalogue } = services::services(settings, context).await?;
+    let Found { services, catalogue, unplayed } = services::services(settings, context).await?;
     let keyfob = context.keyfob().await?.clone();
     let mut providers = Providers::of(context).await?;
     for service in &services {
@@ -240,7 +240,7 @@ async fn stage(settings: &Settings, context: &Context) -> Result<Stage, Card> {
     if !catalogue.is_empty() {
         config.shelf = Some(context.shelf().await?.clone());
     }
-    config.catalogue = catalogue;
+    (config.catalogue, config.unplayed) = (catalogue, unplayed);
     if context.sandbox().is_some() {
         config.pretended = Pretended::Providers;
     }

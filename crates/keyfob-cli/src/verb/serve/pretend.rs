@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyfob::proto::{App, Origin, Secret};
 use keyfob::{Keyfob, MemoryStore, Store};
 use keyfob_broker::{Config, Pretended, Service};
-use keyfob_providers::{Provider, Status};
+use keyfob_providers::Provider;
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::MemoryShelf;
 
@@ -24,28 +24,32 @@ pub(super) async fn stage(settings: &Settings, context: &Context) -> Result<Stag
         .await
         .map_err(|error| Card::io("cannot start the pretend providers", &error, "check that ports of 127.0.0.1 can be opened"))?;
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-    let keyfob = Keyfob::new(store.clone(), Arc::new(context::transport()?));
-    let played: Vec<(Provider, Option<App>)> = context.catalogue().iter().map(|provider| played(provider, &sandbox)).collect();
-    let providers =
-        Providers::new(keyfob.clone(), store, played.iter().cloned().map(|(provider, app)| (provider, app.into_iter().collect())));
-    let services = played.iter().filter_map(|(provider, app)| {
-        // What exists in the sandbox alone is for tests.
-        let app = app.clone().filter(|_| provider.status != Status::Sandbox)?;
-        Some(Service { account: provider.name.clone(), provider: provider.clone(), app, redirect_uri: None, scopes: Vec::new() })
-    });
-    let mut config = Config::new(settings.port(), services.collect(), keyfob.clone());
+    let keyfob = Keyfob::new(store.clone(), Arc::new(context::kept_here(true)?));
+    let (mut services, mut unplayed) = (Vec::new(), Vec::new());
+    for provider in context.catalogue().iter() {
+        match played(provider, &sandbox) {
+            Some((provider, app)) => {
+                services.push(Service { account: provider.name.clone(), provider, app, redirect_uri: None, scopes: Vec::new() });
+            }
+            None => unplayed.push(provider.clone()),
+        }
+    }
+    let apps = services.iter().map(|service| (service.provider.clone(), vec![service.app.clone()]));
+    let providers = Providers::new(keyfob.clone(), store, apps);
+    let catalogue = services.iter().map(|service| service.provider.clone()).collect();
+    let mut config = Config::new(settings.port(), services, keyfob.clone());
     config.shelf = Some(Arc::new(MemoryShelf::default()));
     config.pretended = Pretended::Everything;
-    config.catalogue = played.into_iter().map(|(provider, _)| provider).collect();
+    (config.catalogue, config.unplayed) = (catalogue, unplayed);
     Ok(Stage { config, keyfob, providers, sandbox: Some(sandbox) })
 }
 
-/// A provider as the sandbox plays it, with its demo app; one that it does not play as it is.
-fn played(provider: &Provider, sandbox: &Sandbox) -> (Provider, Option<App>) {
-    let Some((_, demo)) = sandbox.apps().into_iter().find(|(name, _)| *name == provider.name) else { return (provider.clone(), None) };
-    let Some(origin) = Origin::parse(&sandbox.origin(&demo.service)) else { return (provider.clone(), None) };
+/// A provider as the sandbox plays it, with its demo app, if it does.
+fn played(provider: &Provider, sandbox: &Sandbox) -> Option<(Provider, App)> {
+    let (_, demo) = sandbox.apps().into_iter().find(|(name, _)| *name == provider.name)?;
+    let origin = Origin::parse(&sandbox.origin(&demo.service))?;
     let client_secret = Some(demo.client_secret).filter(|secret| !secret.is_empty()).map(Secret::new);
     let mut app = App { client_id: demo.client_id, client_secret, ..App::default() };
     demo.fields.into_iter().for_each(|(name, value)| app.set(&name, Secret::new(value)));
-    (provider.at_origin(&origin), Some(app))
+    Some((provider.at_origin(&origin), app))
 }

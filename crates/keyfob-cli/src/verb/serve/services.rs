@@ -16,18 +16,20 @@ pub(super) struct Found {
     pub(super) services: Vec<Service>,
     /// Those for which the owner can enter one. An env-file or the environment say what is meant: nothing else is there.
     pub(super) catalogue: Vec<Provider>,
+    /// Those that the sandbox does not play, where one is meant.
+    pub(super) unplayed: Vec<Provider>,
 }
 
 impl Found {
     fn of_variables(recognised: Vec<Recognised>) -> Self {
-        Self { services: recognised.into_iter().map(of_variables).collect(), catalogue: Vec::new() }
+        Self { services: recognised.into_iter().map(of_variables).collect(), catalogue: Vec::new(), unplayed: Vec::new() }
     }
 }
 
 /// The services, with their apps.
 pub(super) async fn services(settings: &Settings, context: &Context) -> Result<Found, Card> {
     let what = "cannot start the web app";
-    let mut providers = Vec::new();
+    let (mut providers, mut unplayed) = (Vec::new(), Vec::new());
     for provider in context.catalogue().iter() {
         // Told already. The others are served.
         if context.catalogue().broken(&provider.name).is_some() {
@@ -36,7 +38,7 @@ pub(super) async fn services(settings: &Settings, context: &Context) -> Result<F
         match context.provider(&provider.name).await {
             Ok(provider) => providers.push(provider),
             // The sandbox need not play all of them.
-            Err(card) if context.sandbox().is_some() && card.exit == Exit::Usage => {}
+            Err(card) if context.sandbox().is_some() && card.exit == Exit::Usage => unplayed.push(provider.clone()),
             Err(card) => return Err(card),
         }
     }
@@ -69,7 +71,7 @@ pub(super) async fn services(settings: &Settings, context: &Context) -> Result<F
     // Nothing in the vault, and half an app in the environment (a container's env-file with a line missing): that is what to say.
     match incomplete {
         Some(misuse) if services.is_empty() => Err(misuse).doing(what),
-        _ => Ok(Found { services, catalogue: providers }),
+        _ => Ok(Found { services, catalogue: providers, unplayed }),
     }
 }
 

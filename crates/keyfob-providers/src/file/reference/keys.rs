@@ -414,6 +414,12 @@ pub(super) const API: Section = Section {
             "How long answers go on, beside `Link` headers (RFC 8288), which are followed in any case",
             "{ next = \"/paging/next\" }",
         ),
+        key(
+            "method_override",
+            Texts,
+            "Names of parameters of the query, fields of a body and headers by which a call can say another method than its own, beside `_method` and `X-HTTP-Method-Override`. Programs with a valet key may not use them: what was judged is what is done",
+            "[\"method\"]",
+        ),
     ],
 };
 
