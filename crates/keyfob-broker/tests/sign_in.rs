@@ -4,6 +4,7 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use keyfob::Store as _;
 use keyfob::proto::encode::percent;
@@ -11,7 +12,8 @@ use keyfob::proto::{Secret, Timestamp};
 use keyfob_broker::{Allow, Config, SignIn};
 use keyfob_sandbox::{Consent, Sandbox};
 use keyfob_store::shelf::Kind;
-use support::{Browser, Page, Setup, World};
+use support::disk::Disk;
+use support::{Browser, Page, Setup, World, shelves};
 
 /// What pages call the place to go to afterwards, here and elsewhere.
 const NAMES: [&str; 9] = ["return_to", "next", "redirect", "redirect_to", "redirect_uri", "continue", "url", "rd", "back_to"];
@@ -105,6 +107,24 @@ async fn whom_the_owner_invites_comes_in_once_and_then_by_themselves() {
     assert_eq!(sign_in(&mut late).await.location(), "/", "the issuer says who it is");
     assert!(late.get("/").await.has("You are signed in as My Robin."));
     assert_eq!(kept(&world, "person").await, 2);
+}
+
+/// Two tabs, two invitations: whoever is known by the time the second one is accepted is one person, and nobody without a way in is left behind.
+#[tokio::test]
+async fn l19_whoever_came_in_by_another_tab_meanwhile_is_one_person() {
+    let disk = Arc::new(Disk::default());
+    let more: fn(&Sandbox, &mut Config) = |sandbox, config| allowing(sandbox, config, &["sub:kim"]);
+    let setup = Setup { known: true, more: Some(more), place: Some(shelves::of(disk.clone())), ..Setup::default() };
+    let world = World::with(&["august", "acme"], setup).await;
+    let mut owner = world.owner().await;
+    let link = owner.invite("Robin").await;
+    let mut browser = world.browser();
+    let url = browser.enter(&link).await.location().to_owned();
+    let back = browser.approve(&url).await;
+    disk.is_first(Kind("subject"), r#"{"person":"owner"}"#);
+    assert_eq!(browser.get(&back).await.location(), "/");
+    assert_eq!(browser.get("/people").await.status, 200, "they are who the other tab made them");
+    assert_eq!(kept(&world, "person").await, 1);
 }
 
 #[tokio::test]

@@ -82,6 +82,8 @@ impl Settings {
                     &flow.backchannel_authentication,
                     &flow.pushed,
                     &flow.userinfo,
+                    // The browser brings the ID token there, which says who the person is.
+                    &flow.end_session,
                 ];
                 let long_lived = flow.renewal.as_ref().and_then(|renewal| Some(&renewal.long_lived.as_ref()?.endpoint));
                 std::iter::once(&flow.token).chain(more.into_iter().flatten()).chain(long_lived).collect()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyfob_proto::oidc::EndSession;
-use keyfob_proto::{App, Flow, Misuse, OAuth2Tokens, Secret, Settings, TokenSet, oauth2};
+use keyfob_proto::{App, Endpoint, Flow, Misuse, OAuth2Tokens, Secret, Settings, TokenSet, oauth2};
 
 use crate::account::Account;
 use crate::error::Error;
@@ -119,7 +119,7 @@ pub async fn revoke(keyfob: &Keyfob, settings: &Settings, app: &App, account: &A
 ///
 /// # Errors
 ///
-/// `Misuse` where the provider has no such place.
+/// `Misuse` where the provider has no such place; `Unbound` where that is another one than at the login: the URL has the ID token in it.
 pub fn end_session(
     keyfob: &Keyfob,
     settings: &Settings,
@@ -130,6 +130,7 @@ pub fn end_session(
     else {
         return Err(Misuse::new("a provider whose sessions can be ended (end_session_endpoint)", "one without").into());
     };
+    check_bound(account, endpoint)?;
     Ok(EndSession::new(endpoint, &account.client_id, tokens.id_token.as_ref(), redirect_uri, keyfob.entropy()))
 }
 
@@ -142,15 +143,9 @@ async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account)
     if let Err(another) = account.belongs_to(app) {
         return Revoked::Failed(another);
     }
-    // The tokens go to the origins of the login and nowhere else; also not to a revocation endpoint that was added later.
-    if !account.is_bound_to(&endpoint.origin()) {
-        let bound_to = account.origins.iter().map(ToString::to_string).collect();
-        return Revoked::Failed(Error::Unbound {
-            account: account.name.clone(),
-            origin: endpoint.origin().to_string(),
-            bound_to,
-            moved: true,
-        });
+    // Also not to a revocation endpoint that was added later.
+    if let Err(unbound) = check_bound(account, endpoint) {
+        return Revoked::Failed(unbound);
     }
     let client = match keyfob.client(settings, app) {
         Ok(client) => client,
@@ -160,6 +155,16 @@ async fn ask(keyfob: &Keyfob, settings: &Settings, app: &App, account: &Account)
         Ok(()) => Revoked::Yes,
         Err(error) => Revoked::Failed(error),
     }
+}
+
+/// The tokens go to the origins of the login and nowhere else.
+fn check_bound(account: &Account, endpoint: &Endpoint) -> Result<(), Error> {
+    let origin = endpoint.origin();
+    if account.is_bound_to(&origin) {
+        return Ok(());
+    }
+    let bound_to = account.origins.iter().map(ToString::to_string).collect();
+    Err(Error::Unbound { account: account.name.clone(), origin: origin.to_string(), bound_to, moved: true })
 }
 
 impl Keyfob {

@@ -133,12 +133,13 @@ impl Site {
         for key in keys::list(&*people.shelf, Some(id), now).await? {
             keys::revoke(&*people.shelf, Some(id), &key.id, who.clone(), now).await?;
         }
-        for token in token::list(&*people.shelf, id, now).await? {
-            token::revoke(&*people.shelf, id, &token.id, who.clone(), now).await?;
-        }
-        // Before the accounts: a webhook would be told of each that is taken away.
+        // Before the accounts: a webhook would be told of each that is taken away. And before the tokens, which read what was made with them: these are
+        // dropped unread.
         for kind in THEIRS {
             people.drop_all(kind, id, now).await?;
+        }
+        for token in token::list(&*people.shelf, id, now).await? {
+            token::revoke(&*people.shelf, id, &token.id, who.clone(), now).await?;
         }
         self.revoke_all(people, Whose::Person(id), by).await?;
         // While they can still be found: whoever is stopped before this line does it again, and writes it then.

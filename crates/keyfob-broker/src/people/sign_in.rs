@@ -212,6 +212,8 @@ impl Site {
         let now = self.keyfob.now();
         let subject = Subject { issuer: id_token.issuer.clone(), subject: id_token.subject.clone() };
         let id = people.keyed(SUBJECT, &[&subject.issuer, &subject.subject], now).await?;
+        // Made of an invitation, and not known by their subject yet.
+        let mut made: Option<Person> = None;
         loop {
             let found = people.shelf.item(SUBJECT, &id, now).await?;
             let expected = found.as_ref().map_or(Expected::Nothing, |found| Expected::Generation(found.generation));
@@ -223,8 +225,13 @@ impl Site {
             let (before, purpose) = match (before, purpose.clone()) {
                 (Some(person), Purpose::Link(whose)) if person.id != whose => return Ok(Outcome::SomebodyElse),
                 (Some(_), Purpose::Link(_)) => return Ok(Outcome::Linked),
-                // An invitation is for somebody who is not here yet; it stays good.
-                (Some(person), _) => return Ok(Outcome::In(person)),
+                // An invitation is for somebody who is not here yet; it stays good. Whoever came in by another tab meanwhile is one person and not two.
+                (Some(person), _) => {
+                    if let Some(made) = made {
+                        people.drop_person(&made.id).await?;
+                    }
+                    return Ok(Outcome::In(person));
+                }
                 (None, purpose) => (known, purpose),
             };
             let person = match &purpose {
@@ -232,9 +239,12 @@ impl Site {
                     Some(person) => person,
                     None => return Ok(Outcome::NotInvited),
                 },
-                Purpose::Invited(invite) => match people.accept(invite, now).await? {
+                Purpose::Invited(invite) => match made.take() {
                     Some(person) => person,
-                    None => return Ok(Outcome::NotInvited),
+                    None => match people.accept(invite, now).await? {
+                        Some(person) => person,
+                        None => return Ok(Outcome::NotInvited),
+                    },
                 },
                 Purpose::Nothing => {
                     let claimed = claimed(approved, id_token).await;
@@ -252,6 +262,7 @@ impl Site {
                 Ok(_) => return Ok(Outcome::In(person)),
                 // The same person in another tab was faster: they are who came in there.
                 Err(StoreError::Conflict) if purpose == Purpose::Nothing => people.drop_person(&person.id).await?,
+                Err(StoreError::Conflict) if matches!(purpose, Purpose::Invited(_)) => made = Some(person),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod counted;
+pub mod disk;
 pub mod gate;
 pub mod hostile;
 pub mod shelves;

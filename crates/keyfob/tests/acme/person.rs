@@ -2,7 +2,7 @@
 
 use keyfob::proto::jose::{Algorithm, Algorithms};
 use keyfob::proto::oauth2::Dpop;
-use keyfob::proto::{Answer, App, Flow};
+use keyfob::proto::{Answer, App, Endpoint, Flow};
 use keyfob::{Error, LoginOptions, Store};
 use keyfob_sandbox::{DpopNonce, Faults, Flaw, Metadata};
 
@@ -112,8 +112,14 @@ async fn the_session_at_the_server_ends_where_its_browser_is_sent_and_it_comes_b
     assert!(pending.returned("state=another").is_err());
     assert!(house.seen("/end_session")[0].value("id_token_hint").is_some());
     let mut house = house;
-    let Flow::OAuth2(flow) = &mut house.settings.flow else { panic!("OAuth 2") };
-    flow.end_session = None;
     let account = house.store.account("acme").await.unwrap().unwrap().value;
-    assert!(keyfob::end_session(&house.keyfob, &house.settings, &account, None).is_err());
+    let mut ends = |place: Option<&str>| {
+        let Flow::OAuth2(flow) = &mut house.settings.flow else { panic!("OAuth 2") };
+        flow.end_session = place.map(|place| Endpoint::parse(place).unwrap());
+        keyfob::end_session(&house.keyfob, &house.settings, &account, None).map(drop)
+    };
+    assert!(ends(None).is_err());
+    // The ID token says who the person is: it goes where the provider was at the login.
+    let error = ends(Some("http://127.0.0.1:9/end_session")).unwrap_err();
+    assert!(matches!(&error, Error::Unbound { origin, .. } if origin == "http://127.0.0.1:9"), "{error}");
 }
