@@ -15,7 +15,7 @@ use crate::store::Versioned;
 /// What all sessions of one account share.
 pub(crate) struct Shared {
     pub(crate) keyfob: Keyfob,
-    /// Whose this is: a name may be somebody else's account by now, a call that was made for this one is not to be carried out with their tokens.
+    /// Whose this is: a name may be somebody else's account by now, and a call that was made for this one is not to be carried out with their tokens.
     id: AccountId,
     pub(super) settings: Settings,
     pub(super) app: App,

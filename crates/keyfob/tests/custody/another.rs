@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use keyfob::store::Expected;
-use keyfob::{Account, AccountId, Error, Session, Store};
+use keyfob::{Account, AccountId, Error, Health, Session, Store};
 
 use super::house::{House, NOW, account};
+use super::provider::Act;
 use super::watched::Write;
 
 /// Somebody else logs in under the name: another process writes it.
@@ -56,6 +57,25 @@ async fn l19_a_refresh_does_not_hand_out_somebody_elses_token() {
     let error = token(&session).await.unwrap_err();
     assert!(is_another(&error), "{error}");
     assert_eq!(house.provider.asked(), ["refresh-1"]);
+}
+
+/// Nor is the refusal told as that account's, which needs no login.
+#[tokio::test(start_paused = true)]
+async fn l19_a_refusal_is_not_told_of_somebody_elses_account() {
+    let house = House::new().await;
+    house.provider.habits(|habits| habits.delay = Duration::from_secs(2));
+    house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));
+    let session = house.session().await;
+    let asks = tokio::spawn({
+        let session = session.clone();
+        async move { token(&session).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let another = another_logs_in(&house).await;
+    let error = asks.await.unwrap().unwrap_err();
+    assert!(is_another(&error), "{error}");
+    let kept = house.kept().await;
+    assert_eq!((kept.id, kept.health), (another.id, Health::Ok));
 }
 
 #[tokio::test(start_paused = true)]

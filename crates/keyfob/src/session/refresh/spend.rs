@@ -12,7 +12,7 @@ use super::note::Note;
 use super::pause::LONGEST_TOLD;
 use super::renewal::Renewal;
 use super::save::NewTokens;
-use super::{Outcome, Why, ended, without_refresh_token};
+use super::{Outcome, Why, ended, is_somebodys_wish, without_refresh_token};
 use crate::account::{Account, Health};
 use crate::error::Error;
 use crate::history::{Event, Fingerprint};
@@ -179,6 +179,8 @@ impl Shared {
             Ok(now) if now.usable().is_ok() && now.is_same_issue(known.tokens()) => Err(refused),
             // Somebody's new tokens, or our own mark.
             Ok(now) => now.usable().map(|()| now),
+            // It is no more the account whose token was refused.
+            Err(error) if is_somebodys_wish(&error) => Err(error),
             Err(error) => {
                 tracing::error!(account = known.account().name, %error, "needs a new login, which could not be written down");
                 Err(Error::NeedsLogin { account: known.account().name.clone(), reason })
