@@ -1,7 +1,7 @@
 //! What whoever runs the program has decided, and what all guards share: whom to believe, what is too much, what is counted, whether the
 //! end is near.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use keyfob::proto::Secret;
 use tokio::sync::watch;
 
-use crate::guard::Rates;
+use crate::guard::{Rates, RequestId};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::peer::Proxies;
@@ -73,8 +73,11 @@ impl Operations {
     }
 
     /// A name for a request that brought none.
-    pub(crate) fn request_id(&self) -> String {
-        format!("{}-{:06x}", self.ids.own, self.ids.next.fetch_add(1, Ordering::Relaxed))
+    pub(crate) fn request_id(&self) -> RequestId {
+        let mut name = String::with_capacity(self.ids.own.len() + "-ffffffffffffffff".len());
+        // Writing to text does not fail.
+        let _ = write!(name, "{}-{:06x}", self.ids.own, self.ids.next.fetch_add(1, Ordering::Relaxed));
+        RequestId::new(name)
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -4,6 +4,7 @@
 //! written as they are, as the command writes them; anybody else's begin with `~PERSON/`, which no name of the command can. So what
 //! somebody else calls an account leads nowhere, and is told apart from what is not there by nothing (L8).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,12 +47,17 @@ impl Seat {
 impl Site {
     /// The account that a person calls so. `None`: no service has such accounts, and the name says nothing about who else has one.
     pub(crate) fn seat(&self, person: &str, shown: &str) -> Option<Seat> {
+        let (desk, name) = self.place(person, shown)?;
+        Some(Seat { desk, person: person.to_owned(), shown: shown.to_owned(), name: name.into_owned() })
+    }
+
+    /// Which service the account is of, and what it is called in the vault: for whoever needs no more, and needs it with every request.
+    pub(crate) fn place<'a>(&self, person: &str, shown: &'a str) -> Option<(Arc<Desk>, Cow<'a, str>)> {
         let desk = self.desk(shown).or_else(|| {
             let (service, label) = shown.split_once('/')?;
             self.desk(service).filter(|_| self.people.is_some() && is_label(label))
         })?;
-        let name = if self.people.is_some() { name_in_vault(person, shown) } else { shown.to_owned() };
-        Some(Seat { desk, person: person.to_owned(), shown: shown.to_owned(), name })
+        Some((desk, if self.people.is_some() { name_in_vault(person, shown) } else { Cow::Borrowed(shown) }))
     }
 
     /// The person's account of this name in the vault; `None` also where that is somebody else's.
@@ -84,8 +90,8 @@ impl Seat {
 }
 
 /// An account's name in the vault.
-pub(crate) fn name_in_vault(person: &str, shown: &str) -> String {
-    if person == OWNER { shown.to_owned() } else { format!("~{person}/{shown}") }
+pub(crate) fn name_in_vault<'a>(person: &str, shown: &'a str) -> Cow<'a, str> {
+    if person == OWNER { Cow::Borrowed(shown) } else { Cow::Owned(format!("~{person}/{shown}")) }
 }
 
 /// Whose an account in the vault is, and what they call it.

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use bytes::Bytes;
+use http::HeaderValue;
 use keyfob::proto::{App, Described as _, Endpoint, Flow, Misuse, Origin, Settings};
 use keyfob::{Error, Keyfob};
 use keyfob_providers::Provider;
@@ -140,6 +142,8 @@ pub(crate) struct Desk {
     pub(crate) redirect_uri: String,
     /// The path of the redirect URI, byte for byte.
     pub(crate) callback_path: String,
+    /// The provider's name, as answers of its API have it.
+    pub(crate) header: Option<HeaderValue>,
     /// Whether its app is, or was, one of the vault's: when it is gone from there, so is the desk.
     in_vault: AtomicBool,
 }
@@ -345,7 +349,9 @@ impl Desk {
                 format!("{}, where people sign in", people::CALLBACK),
             ));
         }
-        Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path, in_vault: AtomicBool::new(false) })
+        // Shared from the beginning: every answer has it.
+        let header = HeaderValue::from_maybe_shared(Bytes::from_owner(provider.name.clone())).ok();
+        Ok(Self { provider, settings, app, account, scopes, redirect_uri, callback_path, header, in_vault: AtomicBool::new(false) })
     }
 
     /// Its app is in the vault.

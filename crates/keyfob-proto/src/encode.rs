@@ -3,6 +3,8 @@
 //! OAuth 1 needs its own percent-encoding: the URL standard's serialiser leaves other characters alone (`'`, `~`), and one
 //! differing byte is a refused signature.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
@@ -41,6 +43,17 @@ pub fn form_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> St
 /// ```
 pub fn decode_pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
     raw_pairs(text).map(|(name, value)| (decode(name), decode(value)))
+}
+
+/// The names alone, decoded. One that is written as it is meant is not copied.
+///
+/// ```
+/// let names: Vec<_> = keyfob_proto::encode::decode_names(b"a=b+c&d%2B").collect();
+/// assert_eq!(names, [b"a".as_slice(), b"d+"]);
+/// ```
+pub fn decode_names(text: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> + '_ {
+    let is_meant = |name: &[u8]| !name.iter().any(|byte| matches!(byte, b'%' | b'+'));
+    raw_pairs(text).map(move |(name, _)| if is_meant(name) { Cow::Borrowed(name) } else { Cow::Owned(decode(name)) })
 }
 
 /// The same, for text: bytes that are not UTF-8 are refused.

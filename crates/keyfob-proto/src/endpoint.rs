@@ -1,6 +1,6 @@
 //! URLs we send secrets to, and the origins they belong to.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use http::Uri;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use crate::form::Form;
 pub struct Endpoint {
     text: String,
     uri: Uri,
+    origin: Origin,
 }
 
 impl Endpoint {
@@ -35,7 +36,7 @@ impl Endpoint {
             Some("http") if origin.is_loopback() => {}
             _ => return Err(wrong("a URL that is neither https nor on loopback")),
         }
-        Ok(Self { text: text.to_owned(), uri })
+        Ok(Self { text: text.to_owned(), uri, origin })
     }
 
     /// The URL as it was given.
@@ -50,7 +51,12 @@ impl Endpoint {
 
     /// Scheme, host and port.
     pub fn origin(&self) -> Origin {
-        Origin::of(&self.uri).expect("checked when parsed")
+        self.origin.clone()
+    }
+
+    /// The same, where it is only looked at: with every call.
+    pub(crate) fn as_origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The same path and query at another origin: how a provider is pointed at the sandbox.
@@ -102,12 +108,29 @@ impl Origin {
     /// The origin of an absolute `http` or `https` URL; `None` for anything else, and for a URL with user information
     /// (`https://real.example@evil.example/` is how tokens are talked out of clients).
     pub fn of(uri: &Uri) -> Option<Self> {
-        let scheme = uri.scheme_str()?.to_ascii_lowercase();
-        let default = match scheme.as_str() {
-            "https" => 443_u16,
-            "http" => 80,
-            _ => return None,
-        };
+        let (scheme, host, port) = Self::parts_of(uri)?;
+        // In one piece: it is worked out with every call.
+        let mut text = String::with_capacity(scheme.len() + "://".len() + host.len() + ":65535".len());
+        text.push_str(scheme);
+        text.push_str("://");
+        text.push_str(host);
+        text[scheme.len()..].make_ascii_lowercase();
+        if let Some(port) = port {
+            // Writing to text does not fail.
+            let _ = write!(text, ":{port}");
+        }
+        Some(Self(text))
+    }
+
+    /// Whether it is a URL that has one.
+    pub(crate) fn is_there(uri: &Uri) -> bool {
+        Self::parts_of(uri).is_some()
+    }
+
+    /// Scheme, host as it is written, and the port where it is not the scheme's own.
+    fn parts_of(uri: &Uri) -> Option<(&'static str, &str, Option<u16>)> {
+        let scheme = uri.scheme_str()?;
+        let (scheme, default) = ["https", "http"].into_iter().zip([443_u16, 80]).find(|(known, _)| scheme.eq_ignore_ascii_case(known))?;
         let authority = uri.authority()?;
         if authority.as_str().contains('@') || authority.host().is_empty() {
             return None;
@@ -117,12 +140,12 @@ impl Origin {
             "" => default,
             port => port.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()?,
         };
-        let host = authority.host().to_ascii_lowercase();
+        let host = authority.host();
         if let Some(literal) = host.strip_prefix('[') {
             // It lets brackets through that hold no IPv6 address, too.
             literal.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok()?;
         }
-        Some(Self(if port == default { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }))
+        Some((scheme, host, Some(port).filter(|port| *port != default)))
     }
 
     /// The origin of an absolute URL given as text.

@@ -97,8 +97,8 @@ impl Settings {
     }
 
     /// The origins that API calls may go to.
-    pub fn api_origins(&self) -> impl Iterator<Item = Origin> {
-        std::iter::once(self.api.base.origin()).chain(self.api.more_origins.iter().cloned())
+    pub fn api_origins(&self) -> impl Iterator<Item = &Origin> {
+        std::iter::once(self.api.base.as_origin()).chain(&self.api.more_origins)
     }
 }
 

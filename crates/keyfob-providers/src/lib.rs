@@ -33,6 +33,7 @@ pub use action::{Action, ActionRequest, Unreadable};
 pub use actions::Actions;
 pub use catalogue::{Catalogue, UnknownProvider, check, check_gone, doubts};
 pub use gone::Gone;
+pub use moment::Rfc3339;
 pub use nearest::nearest;
 pub use pages::{Counts, Pages};
 pub use parameter::{Parameter, ParameterKind};

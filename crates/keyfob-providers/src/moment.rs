@@ -1,5 +1,7 @@
 //! Moments as people and servers write them, without a clock: seconds since 1970 on one side, RFC 3339 on the other.
 
+use std::fmt;
+
 use toml::value::{Datetime, Offset};
 
 /// Seconds since 1970, of a whole number, a date (`2020-01-31`: midnight, UTC) or a date and time
@@ -43,9 +45,24 @@ pub(crate) fn ago(text: &str) -> Option<i64> {
 
 /// `2020-01-31 12:00:00Z`.
 pub(crate) fn utc(seconds: i64) -> String {
-    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(day);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    Rfc3339(seconds).to_string().replacen('T', " ", 1)
+}
+
+/// A moment, in seconds since 1970, as machines read it: RFC 3339, in UTC, to the second.
+///
+/// ```
+/// # use keyfob_providers::Rfc3339;
+/// assert_eq!(Rfc3339(1_583_020_799).to_string(), "2020-02-29T23:59:59Z");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rfc3339(pub i64);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (day, second) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
+        let (year, month, day) = civil(day);
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    }
 }
 
 /// Days since 1970-01-01 of a date in the Gregorian calendar. Years are counted from March, so that the leap day ends them.

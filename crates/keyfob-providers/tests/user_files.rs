@@ -83,7 +83,7 @@ fn a_value_that_the_login_gives_is_a_name_for_base_and_actions() {
     let below = text.replace("hub.example/api", "hub.example/of/{number}");
     let settings = check(&below, "my-hub.toml").expect("clean").settings(&field).expect("settings");
     assert_eq!(settings.of_account(&kept("")).expect("a number").api.base.as_str(), "https://corner.hub.example/of/7");
-    assert_eq!(settings.api_origins().next().map(String::from).as_deref(), Some("https://corner.hub.example"), "known before a login");
+    assert_eq!(settings.api_origins().next().map(|origin| origin.as_str()), Some("https://corner.hub.example"), "known before a login");
 }
 
 /// Who writes a file and knows no more than the RFC (RFC 6750 §3.1) gets tokens that are renewed.

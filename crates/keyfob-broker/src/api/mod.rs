@@ -42,7 +42,7 @@ use http::{HeaderValue, Method, StatusCode};
 use self::call::Call;
 use self::operation::Operation;
 use crate::failure::Failure;
-use crate::guard::{Alive, RequestId, unbroken};
+use crate::guard::{Arrival, unbroken};
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -173,7 +173,7 @@ async fn answer(
     named: Result<BTreeMap<String, String>, Problem>,
     request: Request,
 ) -> Response {
-    let alive = Alive::of(request.extensions());
+    let alive = Arrival::of(request.extensions()).alive;
     let answer = async {
         let call = Call::begin(site, operation, named?, request).await?;
         // What was begun is written down, also for a client that does not wait: or its next try, with the same Idempotency-Key, would do it twice.
@@ -192,13 +192,13 @@ async fn show_document() -> Response {
 
 /// Says in a problem which request it came of.
 async fn name(request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().cloned();
+    let id = Arrival::of(request.extensions()).id;
     let mut response = next.run(request).await;
-    let (Some(problem), Some(RequestId(id))) = (response.extensions_mut().remove::<Problem>(), id) else { return response };
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     if problem.status.is_server_error() {
         tracing::warn!(code = problem.code, "a call of the API failed");
     }
-    let mut named = problem.of_request(&id).into_response();
+    let mut named = problem.of_request(id.as_str()).into_response();
     if let Some(allowed) = response.headers_mut().remove(ALLOW) {
         named.headers_mut().insert(ALLOW, allowed);
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use keyfob::proto::Timestamp;
-use keyfob_providers::Cell;
+use keyfob_providers::Rfc3339;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
@@ -19,7 +19,7 @@ impl From<Timestamp> for Moment {
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Cell::Time(self.0.as_unix()).to_string().replacen(' ', "T", 1))
+        serializer.collect_str(&Rfc3339(self.0.as_unix()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a query or a body must not say: who asks, and with which method. Both were decided here, and some servers believe a field more than the head.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use keyfob::Session;
@@ -20,7 +21,7 @@ pub(super) enum Place {
 /// The provider's own names for one are in its file.
 pub(super) fn judge(text: &[u8], place: Place, session: &Session, own: &[String]) -> Result<(), Problem> {
     // Rack before 3 and old PHP take a semicolon for an ampersand.
-    for (name, _) in text.split(|byte| *byte == b';').flat_map(encode::decode_pairs) {
+    for name in text.split(|byte| *byte == b';').flat_map(encode::decode_names) {
         let name = plain(&name);
         if is_ours(&name, session) {
             let (code, said) = match place {
@@ -120,10 +121,17 @@ fn overrides(name: &str, own: &[String]) -> bool {
 
 /// A name as the most lenient server has it. PHP leaves spaces in front away, ends at a NUL, and makes dots, spaces and a bracket that is never closed
 /// into underscores; Rack leaves brackets around a name away.
-fn plain(name: &[u8]) -> String {
+fn plain(name: &[u8]) -> Cow<'_, str> {
+    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    if let Some(name) = std::str::from_utf8(name).ok().filter(|name| name.as_bytes().iter().all(is_plain)) {
+        return Cow::Borrowed(name);
+    }
+    if name.iter().all(|byte| is_plain(&byte.to_ascii_lowercase())) {
+        return String::from_utf8_lossy(&name.to_ascii_lowercase()).into_owned().into();
+    }
     let name = String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default()).to_ascii_lowercase();
     let name = name.trim_start_matches(|c: char| c.is_whitespace() || c == '[' || c == ']');
-    name.trim_end_matches(|c: char| c.is_whitespace() || c == ']').replace(['.', ' ', '['], "_")
+    name.trim_end_matches(|c: char| c.is_whitespace() || c == ']').replace(['.', ' ', '['], "_").into()
 }
 
 #[cfg(test)]

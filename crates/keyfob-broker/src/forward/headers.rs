@@ -5,6 +5,8 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::guard::USUAL_HEADERS;
+
 /// One connection's.
 const HOP: &[&str] = &["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"];
 
@@ -40,6 +42,9 @@ const NOT_ONWARD: &[&str] = &[
     "x-http-method-override",
     "x-method-override",
 ];
+
+/// Room for what a call is given on its way: the authorization, who asks, where to.
+const OURS: usize = 4;
 
 /// Nor is what begins like this.
 const NOT_ONWARD_FAMILIES: &[&str] = &["proxy-", "x-forwarded-", "x-keyfob-", "x-auth-request-", "sec-", "access-control-"];
@@ -81,7 +86,7 @@ const NOT_BACK_FAMILIES: &[&str] = &["proxy-", "x-keyfob-", "access-control-", "
 
 /// A program's headers, as they are sent to the provider, which may have names of its own for what `overrides` the method. What we add comes later and cannot be named away: the program's `Connection` ends here.
 pub(super) fn onward(given: &HeaderMap, sees_token: bool, overrides: &[String]) -> HeaderMap {
-    let mut kept = HeaderMap::with_capacity(given.len());
+    let mut kept = HeaderMap::with_capacity(given.len() + OURS);
     let named = named_by_connection(given);
     for (name, value) in given {
         let text = name.as_str();
@@ -111,7 +116,7 @@ pub(super) fn is_packed(headers: &HeaderMap) -> bool {
 
 /// A provider's headers, as they are sent back. One whose value `reveals` something is left out.
 pub(super) fn back(given: &HeaderMap, reveals: impl Fn(&HeaderValue) -> bool) -> HeaderMap {
-    let mut kept = HeaderMap::with_capacity(given.len() + 6);
+    let mut kept = HeaderMap::with_capacity(given.len() + USUAL_HEADERS);
     let named = named_by_connection(given);
     for (name, value) in given {
         let text = name.as_str();

@@ -18,6 +18,7 @@ mod location;
 mod sessions;
 mod steady;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,17 +30,15 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use keyfob::proto::{Secret, encode, scrub};
 use keyfob::{Answer, Session};
-use keyfob_providers::Provider;
 use keyfob_store::Shelf;
 
 use self::caller::Caller;
 pub(crate) use self::sessions::Sessions;
 use crate::audit::{Book, What};
-use crate::guard::{Alive, RequestId, unbroken};
+use crate::guard::{Arrival, RequestId, unbroken};
 use crate::keys::{Path, Ring};
 use crate::problem::Problem;
-use crate::seat::Seat;
-use crate::site::Site;
+use crate::site::{Desk, Site};
 
 /// Says that an answer is the provider's, and whose: a 401 of theirs and one of ours want different remedies.
 pub(crate) const PROVIDER: HeaderName = HeaderName::from_static("x-keyfob-provider");
@@ -69,9 +68,9 @@ pub(crate) struct Use<'a> {
     site: &'a Site,
     pub(crate) gate: &'a Gate,
     pub(crate) caller: Caller,
-    account: &'a str,
+    pub(crate) account: &'a str,
     /// Its name in the book and in the log.
-    pub(crate) id: String,
+    pub(crate) id: RequestId,
     began: Instant,
 }
 
@@ -88,7 +87,7 @@ impl<'a> Use<'a> {
         if request.headers.contains_key(UPGRADE) {
             return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "upgrade", "Other protocols (Upgrade) are not forwarded."));
         }
-        let id = request.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        let id = request.extensions.get::<Arrival>().map(|arrival| arrival.id.clone()).unwrap_or_default();
         let caller = Caller::of(site, gate, request).await?;
         if !caller.is_for(account) {
             return Err(Problem::nowhere());
@@ -101,22 +100,22 @@ impl<'a> Use<'a> {
     }
 
     /// The account in use.
-    pub(crate) async fn session(&self) -> Result<(Seat, Session), Problem> {
-        let seat = match self.site.seat(self.caller.owner(), self.account) {
-            Some(seat) => seat,
+    pub(crate) async fn session(&self) -> Result<(Arc<Desk>, Session), Problem> {
+        let (desk, name) = match self.site.place(self.caller.owner(), self.account) {
+            Some(place) => place,
             // Another instance may have been given its app a moment ago.
             None => {
                 Box::pin(self.site.look_for(self.account)).await?;
-                self.site.seat(self.caller.owner(), self.account).ok_or_else(Problem::nowhere)?
+                self.site.place(self.caller.owner(), self.account).ok_or_else(Problem::nowhere)?
             }
         };
-        let (session, id) =
-            self.gate.sessions.get(&self.site.keyfob, &seat).await.map_err(|error| Problem::of_account(error, &seat.shown))?;
+        let found = self.gate.sessions.get(&self.site.keyfob, &desk, &name).await;
+        let (session, id) = found.map_err(|error| Problem::of_account(error, self.account))?;
         // Somebody logged out, and connected another account under the old name: the key was not made for that one.
-        if matches!(&self.caller, Caller::Key(fob) if fob.key.account_id != id) {
+        if matches!(&self.caller, Caller::Key(fob) if fob.key.account_id != *id) {
             return Err(Problem::nowhere());
         }
-        Ok((seat, session))
+        Ok((desk, session))
     }
 
     /// Before anything is done that the book has to tell of.
@@ -146,7 +145,7 @@ fn unwritten(done: &str) -> Problem {
 /// Forwards a request.
 pub(crate) fn forward(site: Arc<Site>, request: Request) -> impl Future<Output = Response> + Send {
     let (parts, body) = request.into_parts();
-    let alive = Alive::of(&parts.extensions);
+    let alive = Arrival::of(&parts.extensions).alive;
     // A program that has its lock opened, and hangs up before the answer, is in the book like any other.
     unbroken(alive, async move {
         let Some(named) = Named::read(parts.uri.path()) else { return Problem::nowhere().into_response() };
@@ -159,7 +158,7 @@ pub(crate) fn forward(site: Arc<Site>, request: Request) -> impl Future<Output =
 
 /// What a path below `/api/` says.
 struct Named<'a> {
-    account: String,
+    account: Cow<'a, str>,
     /// The rest, as it was written, with its slash.
     path: &'a str,
 }
@@ -169,14 +168,22 @@ impl<'a> Named<'a> {
     fn read(path: &'a str) -> Option<Self> {
         let rest = path.strip_prefix("/api/")?;
         let (account, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let account = String::from_utf8(encode::percent_decode(account.as_bytes())).ok()?;
+        let account = named(account)?;
         Some(Self { account, path: if path.is_empty() { "/" } else { path } })
     }
 }
 
+/// An account's name, as a segment of a path has it.
+pub(crate) fn named(segment: &str) -> Option<Cow<'_, str>> {
+    if !segment.contains('%') {
+        return Some(Cow::Borrowed(segment));
+    }
+    String::from_utf8(encode::percent_decode(segment.as_bytes())).ok().map(Cow::Owned)
+}
+
 impl Use<'_> {
     async fn forward(&self, request: &Parts, body: Incoming, path: &str) -> Response {
-        let mut told = Told { method: request.method.to_string(), path: shown(path), upstream: None };
+        let mut told = Told { path: None, upstream: None };
         let (mut response, problem, bytes) = match self.send(request, body, path, &mut told).await {
             Ok((response, bytes)) => (response, None, bytes),
             Err(problem) => {
@@ -186,14 +193,14 @@ impl Use<'_> {
         };
         let what = What::Called {
             account: self.account.to_owned(),
-            method: told.method,
-            path: told.path,
+            method: request.method.to_string(),
+            path: told.path.unwrap_or_else(|| shown(path)),
             upstream: told.upstream,
             status: response.status().as_u16(),
             problem,
             bytes,
             milliseconds: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            request: self.id.clone(),
+            request: self.id.as_str().to_owned(),
         };
         if let Err(problem) = self.close(what).await {
             // The provider's answer goes no further: its connection is closed with the body.
@@ -211,14 +218,14 @@ impl Use<'_> {
             Problem::bad_request("unclear-path", format!("The path is refused: {why}."))
                 .hint("write it in the one way that every server reads alike")
         })?;
-        told.path = shown(path.as_str());
+        told.path = Some(shown(path.as_str()));
         if !self.caller.allows(&parts.method, &path) {
             return Err(Problem::forbidden("not-allowed", format!("This key may not {} {}.", parts.method, shown(path.as_str())))
                 .hint("its owner can make one that may"));
         }
-        let (seat, session) = self.session().await?;
+        let (desk, session) = self.session().await?;
         let query = parts.uri.query();
-        let overrides = seat.desk.provider.method_overrides();
+        let overrides = desk.provider.method_overrides();
         fields::judge(query.unwrap_or_default().as_bytes(), fields::Place::Query, &session, overrides)?;
         // A field of it may name another method (Rack::MethodOverride), and a stream is sent on before its last field is seen.
         let may_all = self.caller.allows_any_method(&path);
@@ -233,9 +240,9 @@ impl Use<'_> {
         let (body, watch) = body::ready(parts, body, &session, overrides, may_all).await?;
         let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
         self.open_book().await?;
-        told.upstream = Some(session.settings().api.base.origin().to_string());
+        told.upstream = Some(session.settings().api.base.origin().into());
         let call = session.call(parts.method.clone(), target).headers(headers).carrying(body).without_waiting();
-        let answer = call.send().await.map_err(|error| watch.problem().unwrap_or_else(|| Problem::of_account(error, &seat.shown)))?;
+        let answer = call.send().await.map_err(|error| watch.problem().unwrap_or_else(|| Problem::of_account(error, self.account)))?;
         // It was not asked to speak another protocol.
         if answer.status().is_informational() {
             return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", "The provider wants to speak another protocol."));
@@ -245,13 +252,12 @@ impl Use<'_> {
             return Err(Problem::new(StatusCode::BAD_GATEWAY, "provider-misbehaved", detail)
                 .hint("use a key that may see the token, if it may; and tell the provider"));
         }
-        Ok(self.answer(answer, &seat, &session, &path))
+        Ok(self.answer(answer, &desk, &session, &path))
     }
 
-    fn answer(&self, answer: Answer, seat: &Seat, session: &Session, path: &Path) -> (Response, Option<u64>) {
+    fn answer(&self, answer: Answer, desk: &Desk, session: &Session, path: &Path) -> (Response, Option<u64>) {
         let sees_token = self.caller.may_see_token();
-        let provider = &seat.desk.provider;
-        let mask = (!sees_token).then(|| answer.mask().and(secrets(provider, seat)));
+        let mask = (!sees_token).then(|| answer.mask().and(secrets(desk)));
         let reveals = |value: &HeaderValue| mask.as_ref().is_some_and(|mask| mask.is_in(value.as_bytes()));
         let mut headers: HeaderMap = headers::back(answer.headers(), reveals);
         if let Some(location) = answer.headers().get(LOCATION).filter(|location| !reveals(location)) {
@@ -262,7 +268,7 @@ impl Use<'_> {
             }
         }
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(INERT));
-        if let Ok(name) = HeaderValue::from_str(&provider.name) {
+        if let Some(name) = desk.header.clone() {
             headers.insert(PROVIDER, name);
         }
         let status = answer.status();
@@ -281,14 +287,14 @@ impl Use<'_> {
 
 /// What the book will say.
 struct Told {
-    method: String,
-    path: String,
+    /// In its one spelling; none: it has none, and stands there as it was written.
+    path: Option<String>,
     upstream: Option<String>,
 }
 
 /// What of the app's fields must not be shown.
-fn secrets<'a>(provider: &'a Provider, seat: &'a Seat) -> impl Iterator<Item = &'a Secret> {
-    provider.client.fields.iter().filter(|field| field.secret).filter_map(|field| seat.desk.app.fields.get(&field.name))
+fn secrets(desk: &Desk) -> impl Iterator<Item = &Secret> {
+    desk.provider.client.fields.iter().filter(|field| field.secret).filter_map(|field| desk.app.fields.get(&field.name))
 }
 
 /// A path as messages and the book have it.
@@ -310,7 +316,7 @@ mod tests {
 
     #[test]
     fn an_account_is_one_segment() {
-        let read = |path| Named::read(path).map(|named| (named.account, named.path));
+        let read = |path| Named::read(path).map(|named| (named.account.into_owned(), named.path));
         assert_eq!(read("/api/august/users/locks"), Some(("august".to_owned(), "/users/locks")));
         assert_eq!(read("/api/telldus%2Fcabin/json/devices"), Some(("telldus/cabin".to_owned(), "/json/devices")));
         assert_eq!(read("/api/august"), Some(("august".to_owned(), "/")));

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use keyfob::{AccountId, Error, Keyfob, Session};
 
 use crate::keys::Recent;
-use crate::seat::Seat;
 use crate::site::Desk;
 
 /// Accounts that are kept open.
@@ -22,7 +21,7 @@ pub(crate) struct Sessions(Mutex<Recent<InUse>>);
 #[derive(Clone)]
 struct InUse {
     session: Session,
-    id: AccountId,
+    id: Arc<AccountId>,
     /// With whose app and settings: the owner may enter another app while this is in use.
     desk: Arc<Desk>,
     read: Instant,
@@ -36,30 +35,30 @@ impl Default for Sessions {
 
 impl Sessions {
     /// The account's session, and the account's immutable id.
-    pub(super) async fn get(&self, keyfob: &Keyfob, seat: &Seat) -> Result<(Session, AccountId), Error> {
-        let known = self.held(|held| held.get(&seat.name)).filter(|known| Arc::ptr_eq(&known.desk, &seat.desk));
+    pub(super) async fn get(&self, keyfob: &Keyfob, desk: &Arc<Desk>, name: &str) -> Result<(Session, Arc<AccountId>), Error> {
+        let known = self.held(|held| held.get(name)).filter(|known| Arc::ptr_eq(&known.desk, desk));
         match known {
             Some(known) if known.read.elapsed() < TRUSTED => Ok((known.session, known.id)),
             // On the heap: this part is rare, and large.
-            known => Box::pin(self.read(keyfob, seat, known)).await,
+            known => Box::pin(self.read(keyfob, desk, name, known)).await,
         }
     }
 
-    async fn read(&self, keyfob: &Keyfob, seat: &Seat, known: Option<InUse>) -> Result<(Session, AccountId), Error> {
+    async fn read(&self, keyfob: &Keyfob, desk: &Arc<Desk>, name: &str, known: Option<InUse>) -> Result<(Session, Arc<AccountId>), Error> {
         let session = match known {
             Some(known) => known.session.reread().await,
-            None => keyfob.session(seat.desk.settings.clone(), seat.desk.app.clone(), &seat.name).await,
+            None => keyfob.session(desk.settings.clone(), desk.app.clone(), name).await,
         };
         let session = match session {
             Ok(session) => session,
             Err(error) => {
-                self.held(|held| held.remove(&seat.name));
+                self.held(|held| held.remove(name));
                 return Err(error);
             }
         };
-        let id = session.look(|account| account.id.clone());
-        let in_use = InUse { session: session.clone(), id: id.clone(), desk: seat.desk.clone(), read: Instant::now() };
-        self.held(|held| held.put(&seat.name, in_use));
+        let id = Arc::new(session.look(|account| account.id.clone()));
+        let in_use = InUse { session: session.clone(), id: id.clone(), desk: desk.clone(), read: Instant::now() };
+        self.held(|held| held.put(name, in_use));
         Ok((session, id))
     }
 

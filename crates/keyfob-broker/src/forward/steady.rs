@@ -45,12 +45,12 @@ impl Watch {
 /// A program's body, on its way to the provider.
 pub(super) fn request(body: Served, most: u64) -> (Body, Watch) {
     let watch = Watch::default();
-    (Body::stream(Steady::new(body, most, REQUEST_SILENCE, watch.clone())), watch)
+    (Body::stream(Steady::new(body, most, REQUEST_SILENCE, Some(watch.clone()))), watch)
 }
 
 /// A provider's body, on its way to the program.
 pub(super) fn answer(body: Body) -> Served {
-    if body.is_end_stream() { Served::empty() } else { Served::new(Steady::new(body, u64::MAX, ANSWER_SILENCE, Watch::default())) }
+    if body.is_end_stream() { Served::empty() } else { Served::new(Steady::new(body, u64::MAX, ANSWER_SILENCE, None)) }
 }
 
 struct Steady<B> {
@@ -59,7 +59,8 @@ struct Steady<B> {
     patience: Duration,
     /// Set when somebody had to wait, and not for every piece.
     silence: Option<Pin<Box<Sleep>>>,
-    watch: Watch,
+    /// Whoever asks why it ended.
+    watch: Option<Watch>,
 }
 
 /// Why a body ends early.
@@ -75,12 +76,14 @@ impl fmt::Display for Ended {
 impl std::error::Error for Ended {}
 
 impl<B> Steady<B> {
-    fn new(inner: B, most: u64, patience: Duration, watch: Watch) -> Self {
+    fn new(inner: B, most: u64, patience: Duration, watch: Option<Watch>) -> Self {
         Self { inner, left: most, patience, silence: None, watch }
     }
 
     fn end(&self, why: u8, said: &'static str) -> Box<dyn std::error::Error + Send + Sync> {
-        self.watch.0.store(why, Ordering::Relaxed);
+        if let Some(watch) = &self.watch {
+            watch.0.store(why, Ordering::Relaxed);
+        }
         Box::new(Ended(said))
     }
 }
@@ -132,7 +135,7 @@ mod tests {
 
     async fn end(body: Served, most: u64, patience: Duration) -> (usize, Watch) {
         let watch = Watch::default();
-        let mut body = Body::stream(Steady::new(body, most, patience, watch.clone()));
+        let mut body = Body::stream(Steady::new(body, most, patience, Some(watch.clone())));
         let mut length = 0;
         while let Ok(Some(piece)) = body.chunk().await {
             length += piece.len();

@@ -21,12 +21,18 @@ static ALWAYS: [(HeaderName, HeaderValue); 7] = [
 
 static NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'");
 
+/// So many are set here, and the request's name.
+const SET: usize = ALWAYS.len() + 3;
+
+/// Room for the headers of an answer that has one or two of its own.
+pub(crate) const USUAL_HEADERS: usize = SET + 2;
+
 /// Sets the headers. A page brings its own content security policy; what has none gets the strictest.
 pub(super) fn set(headers: &mut HeaderMap, https: bool) {
     // Style and script are nobody's: they alone may be kept.
     let for_good = headers.get(CACHE_CONTROL).filter(|value| **value == FOR_GOOD).cloned();
-    // Once, for these and the few that follow: a map that grows by itself does so again and again.
-    headers.reserve(ALWAYS.len() + 5);
+    // Once: a map that grows by itself does so again and again.
+    headers.reserve(SET);
     for (name, value) in &ALWAYS {
         headers.insert(name.clone(), value.clone());
     }

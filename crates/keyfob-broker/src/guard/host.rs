@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::HOST;
 use keyfob::proto::Origin;
 
+use super::Arrival;
 use crate::failure::Failure;
-use crate::peer::Client;
 use crate::problem::Problem;
 use crate::site::Site;
 
@@ -17,7 +17,8 @@ pub(super) fn refuses(site: &Site, request: &Request) -> Option<Response> {
     let other = if names_us(site, request) { None } else { Some(named(site, request)) };
     let named = other.as_ref().map_or(Some(&site.origin), Option::as_ref);
     // A proxy of ours that says that the browser came by plain http can only narrow what is ours: `Secure` cookies would not come back.
-    let in_clear = site.is_https() && request.extensions().get::<Client>().is_some_and(|client| client.in_clear);
+    let in_clear =
+        site.is_https() && request.extensions().get::<Arrival>().and_then(|arrival| arrival.client).is_some_and(|client| client.in_clear);
     let ours = named == Some(&site.origin) && !in_clear;
     // A probe comes from inside, where the external name means nothing; it learns nothing.
     let probe = crate::health::is_for_probes(request.uri().path()) && named.is_some_and(is_by_address);

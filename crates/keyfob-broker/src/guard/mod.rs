@@ -7,6 +7,7 @@
 //!
 //! What every request passes is one layer of the router, and not one for each guard: a layer is copied for each request, with all that are below it.
 
+mod arrival;
 mod forms;
 mod framing;
 mod headers;
@@ -30,10 +31,12 @@ use http::header::CONTENT_LENGTH;
 use http_body::Body as _;
 use tracing::Instrument as _;
 
+pub(crate) use arrival::{Arrival, RequestId};
 pub(crate) use forms::{Knocked, Posted, forms, is_same_origin};
 pub(crate) use framing::Strict;
+pub(crate) use headers::USUAL_HEADERS;
 pub(crate) use host::by_address;
-pub(crate) use log::{Answered, RequestId};
+pub(crate) use log::Answered;
 pub(crate) use rate::Rates;
 pub(crate) use size::{LARGEST_HEAD, MOST_HEADERS};
 pub(crate) use unbroken::{Alive, caught, unbroken, unbroken_page};
@@ -61,6 +64,7 @@ pub(crate) struct Front {
 /// The guards that stand in front of every route, in their order.
 pub(crate) async fn front(State(front): State<Front>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
+    request.extensions_mut().insert(front.operations.clone());
     front.before(route.as_ref().map_or("", MatchedPath::as_str), &mut request, |request| next.run(request)).await
 }
 
@@ -71,7 +75,6 @@ impl Front {
     where
         F: Future<Output = Response>,
     {
-        request.extensions_mut().insert(self.operations.clone());
         let (site, operations) = (&*self.site, &*self.operations);
         let asked = Asked::begin(operations, route, request);
         let client = asked.client;
@@ -100,7 +103,8 @@ impl Front {
         let is_head = request.method() == Method::HEAD;
         let next = |request: Request| -> Answering {
             if is_callback(&self.site, &request) {
-                let site = self.site.clone();
+                let (site, mut request) = (self.site.clone(), request);
+                request.extensions_mut().insert(self.operations.clone());
                 return Box::pin(async move { receive(&site, request).await });
             }
             crate::router::answer_program(route, self.site.clone(), request)
@@ -150,7 +154,7 @@ async fn receive(site: &Arc<Site>, request: Request) -> Response {
         return too_often;
     }
     // A browser that goes away now must not lose the tokens that its code is exchanged for, nor leave a link spent of which nothing came.
-    let (site, alive) = (site.clone(), Alive::of(request.extensions()));
+    let (site, alive) = (site.clone(), Arrival::of(request.extensions()).alive);
     let work = unbroken_page(alive, async move { callback::receive(&site, &request.into_parts().0).await.into_response() });
     let mut response = work.await;
     response.extensions_mut().insert(Answered("callback"));

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Method, StatusCode};
 
+use super::Arrival;
 use crate::failure::Failure;
 use crate::forward::PROVIDER;
 use crate::limits::Limits;
@@ -83,7 +84,7 @@ impl Rates {
 
 /// Refuses what is too often; the answer to that.
 pub(super) fn refuses(operations: &Operations, path: &str, request: &Request) -> Option<Response> {
-    let client = request.extensions().get::<Client>().copied()?;
+    let client = request.extensions().get::<Arrival>()?.client?;
     let entry = router::entry_of(path);
     let is_api = matches!(entry, Some(Entry::Program | Entry::Api));
     let purpose = match entry {
@@ -119,7 +120,7 @@ pub(super) fn count(operations: &Operations, path: &str, client: Client, respons
 /// A provider's answer, which can come to any path: asked by [`crate::guard::callback`].
 pub(crate) fn callback_rate(request: &Request) -> Option<Response> {
     let operations = request.extensions().get::<Arc<Operations>>()?;
-    let client = request.extensions().get::<Client>()?;
+    let client = request.extensions().get::<Arrival>()?.client?;
     operations.rates.take(client.peer, Purpose::Callback, Instant::now()).err().map(|wait| too_often(operations, wait))
 }
 

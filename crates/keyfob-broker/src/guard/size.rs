@@ -1,5 +1,5 @@
 //! How large a request's head may be (L16). What reads requests has a measure of its own, and its answer to what is larger has none of our headers (L6): so
-//! it is let have twice as much, and what is over ours is refused here, like everything else.
+//! it is let have more, and what is over ours is refused here, like everything else.
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
-use http::Extensions;
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
 use tracing::Instrument as _;
@@ -17,13 +16,6 @@ use crate::page::Look;
 #[derive(Clone, Debug)]
 pub(crate) struct Alive {
     pub(crate) _until_dropped: mpsc::Sender<()>,
-}
-
-impl Alive {
-    /// What came with a request, where there is a program that may end.
-    pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
-        extensions.get::<Self>().cloned()
-    }
 }
 
 /// Does it in a task of its own, and waits for it; so does the program when it ends. What waits for nothing is done here and now: there is no moment

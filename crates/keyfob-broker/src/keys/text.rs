@@ -7,6 +7,7 @@
 use keyfob::proto::{Entropy, Secret};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroize as _;
 
 /// What every key begins with.
 pub(crate) const PREFIX: &str = "kfk_";
@@ -44,11 +45,11 @@ pub(crate) fn draw_as(prefix: &str, entropy: &dyn Entropy) -> (String, Digest, S
     let (mut number, mut secret) = ([0; 16], [0; 32]);
     entropy.fill(&mut number);
     entropy.fill(&mut secret);
-    let id = base62(&number, NUMBER);
-    let secret = Secret::new(base62(&secret, SECRET));
+    let id = text(&base62::<NUMBER>(&number));
+    let secret = Secret::new(text(&base62::<SECRET>(&secret)));
     let digest = Digest::of(secret.expose());
     let start = format!("{prefix}{id}{}", secret.expose());
-    let checksum = base62(&crc32(start.as_bytes()).to_be_bytes(), CHECKSUM);
+    let checksum = text(&checksum(&start));
     (id, digest, Secret::new(start + &checksum))
 }
 
@@ -67,7 +68,7 @@ impl<'a> Shown<'a> {
         }
         let (start, checksum) = text.split_at(LENGTH - CHECKSUM);
         let (id, secret) = start[PREFIX.len()..].split_at(NUMBER);
-        (base62(&crc32(start.as_bytes()).to_be_bytes(), CHECKSUM) == checksum).then_some(Self { id, secret })
+        (self::checksum(start) == checksum.as_bytes()).then_some(Self { id, secret })
     }
 
     /// Whether this is the key that was given out.
@@ -97,21 +98,32 @@ impl Digest {
     }
 }
 
-/// The number in big-endian bytes, in base 62, with zeros in front.
-fn base62(bytes: &[u8], width: usize) -> String {
-    let mut rest = bytes.to_vec();
-    let mut digits = vec![b'0'; width];
+fn checksum(start: &str) -> [u8; CHECKSUM] {
+    base62(&crc32(start.as_bytes()).to_be_bytes())
+}
+
+fn text(digits: &[u8]) -> String {
+    String::from_utf8(digits.to_vec()).expect("the alphabet is ASCII")
+}
+
+/// The number in big-endian bytes, of which there are 32 at most, in base 62, with zeros in front. On the stack: a key's checksum is worked out with each
+/// request.
+fn base62<const WIDTH: usize>(bytes: &[u8]) -> [u8; WIDTH] {
+    let mut room = [0; 32];
+    let rest = &mut room[..bytes.len()];
+    rest.copy_from_slice(bytes);
+    let mut digits = [b'0'; WIDTH];
     for digit in digits.iter_mut().rev() {
         let mut remainder = 0_u32;
-        for byte in &mut rest {
+        for byte in rest.iter_mut() {
             let value = remainder << 8 | u32::from(*byte);
             *byte = u8::try_from(value / 62).expect("the remainder is less than 62, so the quotient is less than 256");
             remainder = value % 62;
         }
         *digit = ALPHABET[remainder as usize];
     }
-    rest.iter_mut().for_each(|byte| *byte = 0);
-    String::from_utf8(digits).expect("the alphabet is ASCII")
+    room.zeroize();
+    digits
 }
 
 /// CRC-32 as in ISO 3309: a checksum against typing errors and chance, and no protection.
@@ -146,10 +158,10 @@ mod tests {
 
     #[test]
     fn numbers_have_a_fixed_width() {
-        assert_eq!(base62(&[0; 16], NUMBER), "0".repeat(NUMBER));
-        assert_eq!(base62(&u128::MAX.to_be_bytes(), NUMBER), "7n42DGM5Tflk9n8mt7Fhc7");
-        assert_eq!(base62(&[0xff; 32], SECRET).len(), SECRET);
-        assert_eq!(base62(&[0, 0, 0, 63], CHECKSUM), "000011");
+        assert_eq!(base62::<NUMBER>(&[0; 16]), [b'0'; NUMBER]);
+        assert_eq!(&base62::<NUMBER>(&u128::MAX.to_be_bytes()), b"7n42DGM5Tflk9n8mt7Fhc7");
+        assert_ne!(base62::<SECRET>(&[0xff; 32])[0], b'0', "it has that many digits");
+        assert_eq!(&base62::<CHECKSUM>(&[0, 0, 0, 63]), b"000011");
     }
 
     #[test]

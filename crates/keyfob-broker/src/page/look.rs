@@ -22,8 +22,8 @@ tokio::task_local! {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Look {
     pub(crate) theme: Theme,
-    /// The path that was asked for.
-    pub(crate) path: String,
+    /// What was asked for.
+    asked: Uri,
     /// Whether everybody is a guest here.
     pub(crate) guests: bool,
     /// Whether the providers are real ones.
@@ -47,7 +47,7 @@ impl Look {
         let cookies =
             headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
         let theme = cookies.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('=')).find_map(Theme::named);
-        Self { theme: theme.unwrap_or_default(), path: uri.path().to_owned(), guests, pretended, who: Arc::default() }
+        Self { theme: theme.unwrap_or_default(), asked: uri.clone(), guests, pretended, who: Arc::default() }
     }
 
     /// Answers a request in this look.
@@ -59,6 +59,11 @@ impl Look {
     pub(crate) fn know(who: &Who) {
         // Nobody becomes somebody else while an answer is made.
         let _ = LOOK.try_with(|look| look.who.set(who.clone()));
+    }
+
+    /// The path that was asked for.
+    pub(crate) fn path(&self) -> &str {
+        self.asked.path()
     }
 
     /// Who is signed in.
@@ -118,7 +123,7 @@ mod tests {
         };
         assert_eq!(look("keyfob=1; keyfob-look=dark").theme, Theme::Dark);
         assert_eq!(look("keyfob-look=\"><b>; keyfob-looks=dark").theme, Theme::System);
-        assert_eq!(look("").path, "/keys");
+        assert_eq!(look("").path(), "/keys");
         assert_eq!(Theme::Light.cookie(true), "keyfob-look=light; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure");
     }
 }

@@ -94,7 +94,7 @@ impl Frame {
             Some(Entry::Owner) => self.look.person().is_some_and(|who| who.role == Role::Owner),
             _ => false,
         };
-        let here = |href: &str, below: &[&str]| self.look.path == href || below.iter().any(|below| self.look.path.starts_with(below));
+        let here = |href: &str, below: &[&str]| self.look.path() == href || below.iter().any(|below| self.look.path().starts_with(below));
         PLACES
             .into_iter()
             .filter(|(href, ..)| is_for(router::entry(href)))

@@ -2,7 +2,7 @@
 //! into theirs.
 
 use keyfob::proto::Timestamp;
-use keyfob_providers::Cell;
+use keyfob_providers::{Cell, Rfc3339};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -15,7 +15,7 @@ pub(crate) fn utc(seconds: i64) -> String {
 
 /// `2026-11-21T22:51:13Z`.
 pub(crate) fn iso(seconds: i64) -> String {
-    Cell::Time(seconds).to_string().replacen(' ', "T", 1)
+    Rfc3339(seconds).to_string()
 }
 
 /// As an element, ready for a page.

@@ -15,7 +15,7 @@ use super::provider;
 use crate::audit::Noted;
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
-use crate::guard::Posted;
+use crate::guard::{Arrival, Posted};
 use crate::page;
 use crate::peer::Client;
 use crate::people::Role;
@@ -27,7 +27,7 @@ use crate::way::Way;
 pub(crate) async fn begin(
     State(site): State<Arc<Site>>,
     Path(account): Path<String>,
-    client: Option<Extension<Client>>,
+    arrival: Arrival,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
     site.look_for(&account).await?;
@@ -37,7 +37,7 @@ pub(crate) async fn begin(
         label => another(&site, seat, label).await?,
     };
     // A guest can have any number of sessions, and is counted with those who come from the same address.
-    let crowd = if site.people.is_some() { seat.person.clone() } else { Client::crowd(client.map(|Extension(client)| client)) };
+    let crowd = if site.people.is_some() { seat.person.clone() } else { Client::crowd(arrival.client) };
     let scopes = match chosen(&posted.fields) {
         Some(ticked) if ticked.is_empty() && provider::has_scopes(&seat.desk) => return Err(nothing_ticked(&seat)),
         Some(ticked) if !ticked.is_empty() => ticked,

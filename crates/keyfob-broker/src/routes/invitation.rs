@@ -10,8 +10,7 @@ use http::HeaderMap;
 use super::enter::{self, Enter};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, Handed};
-use crate::guard::Knocked;
-use crate::peer::Client;
+use crate::guard::{Arrival, Knocked};
 use crate::people::{People, Purpose};
 use crate::site::Site;
 
@@ -29,7 +28,7 @@ pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
 pub(crate) async fn enter(
     State(site): State<Arc<Site>>,
     before: Option<Extension<Visit>>,
-    client: Option<Extension<Client>>,
+    arrival: Arrival,
     Extension(knocked): Extension<Knocked>,
 ) -> Result<Response, Failure> {
     let people = site.people()?;
@@ -38,7 +37,7 @@ pub(crate) async fn enter(
     if let Some(sign_in) = &people.sign_in {
         people.invitation(token, now).await?.ok_or_else(|| Failure::spent_link(Handed::Invitation))?;
         let purpose = Purpose::Invited(People::invitation_id(token));
-        let url = site.begin_sign_in(sign_in, &purpose, &knocked.door.binding, client.map(|Extension(client)| client)).await;
+        let url = site.begin_sign_in(sign_in, &purpose, &knocked.door.binding, arrival.client).await;
         return Ok(super::see_other(&url.map_err(|error| Failure::sign_in(&error))?));
     }
     let person = people.take_invitation(token, now).await?.ok_or_else(|| Failure::spent_link(Handed::Invitation))?;

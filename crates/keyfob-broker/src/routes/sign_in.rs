@@ -16,9 +16,8 @@ use super::callback;
 use crate::audit::What;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
-use crate::guard::{Alive, Knocked, Posted, unbroken_page};
+use crate::guard::{Arrival, Knocked, Posted, unbroken_page};
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
-use crate::peer::Client;
 use crate::people::{Outcome, Purpose, SIGN_IN, SignIn};
 use crate::site::Site;
 
@@ -50,12 +49,11 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Option<Extension<
 
 pub(crate) async fn begin(
     State(site): State<Arc<Site>>,
-    client: Option<Extension<Client>>,
+    arrival: Arrival,
     Extension(knocked): Extension<Knocked>,
 ) -> Result<Response, Failure> {
     let sign_in = place(&site)?;
-    let client = client.map(|Extension(client)| client);
-    let url = site.begin_sign_in(sign_in, &Purpose::Nothing, &knocked.door.binding, client).await;
+    let url = site.begin_sign_in(sign_in, &Purpose::Nothing, &knocked.door.binding, arrival.client).await;
     Ok(super::see_other(&url.map_err(|error| Failure::sign_in(&error))?))
 }
 
@@ -71,7 +69,7 @@ pub(crate) async fn receive(State(site): State<Arc<Site>>, visit: Option<Extensi
     if request.method() != http::Method::GET {
         return Err(Failure::not_allowed());
     }
-    let (alive, (parts, _)) = (Alive::of(request.extensions()), request.into_parts());
+    let (alive, (parts, _)) = (Arrival::of(request.extensions()).alive, request.into_parts());
     let visit = visit.map(|Extension(visit)| visit);
     // An invitation that is accepted must not be lost with a browser that goes away now.
     unbroken_page(alive, async move { answered(&site, visit, parts.uri.query(), &parts.headers).await }).await

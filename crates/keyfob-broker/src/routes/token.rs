@@ -7,41 +7,40 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use keyfob::proto::{Timestamp, TokenSet, encode};
-use keyfob_providers::Cell;
+use keyfob::proto::TokenSet;
 use serde::Serialize;
 
+use crate::api::Moment;
 use crate::audit::What;
-use crate::forward::Use;
-use crate::guard::{Alive, unbroken};
+use crate::forward::{Use, named};
+use crate::guard::{Arrival, USUAL_HEADERS, unbroken};
 use crate::problem::Problem;
 use crate::site::Site;
 
 /// The token is good for so many seconds at least, where the provider gives it so many.
 const MIN_VALID: i64 = 60;
 
+/// Room for an answer. Few tokens are longer, and a buffer that grows is copied, and leaves them behind.
+const USUAL: usize = 1024;
+
 /// What is answered.
 #[derive(Serialize)]
 struct Members<'a> {
     access_token: &'a str,
     token_type: &'static str,
-    expires_at: Option<String>,
+    expires_at: Option<Moment>,
     scope: String,
 }
 
 pub(crate) fn give(State(site): State<Arc<Site>>, request: Request) -> impl Future<Output = Response> + Send {
     let (request, _) = request.into_parts();
-    let alive = Alive::of(&request.extensions);
+    let alive = Arrival::of(&request.extensions).alive;
     // Asking may renew the token. Whoever hangs up meanwhile is in the book like any other.
     unbroken(alive, async move {
-        let Some(account) = named(request.uri.path()) else { return Problem::nowhere().into_response() };
+        // One segment, in which a slash is written %2F.
+        let Some(account) = request.uri.path().strip_prefix("/token/").and_then(named) else { return Problem::nowhere().into_response() };
         answer(&site, &account, &request).await
     })
-}
-
-/// The account: one segment, in which a slash is written %2F.
-fn named(path: &str) -> Option<String> {
-    String::from_utf8(encode::percent_decode(path.strip_prefix("/token/")?.as_bytes())).ok()
 }
 
 async fn answer(site: &Site, account: &str, request: &Parts) -> Response {
@@ -53,7 +52,7 @@ async fn answer(site: &Site, account: &str, request: &Parts) -> Response {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    let what = What::TokenAsked { account: account.to_owned(), status: response.status().as_u16(), request: used.id.clone() };
+    let what = What::TokenAsked { account: account.to_owned(), status: response.status().as_u16(), request: used.id.as_str().to_owned() };
     match used.close(what).await {
         Ok(()) => response,
         Err(problem) => problem.into_response(),
@@ -67,7 +66,7 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     if !used.caller.may_see_token() {
         return Err(Problem::forbidden("not-allowed", "This key may not see the token.").hint("make the call with /api/, which needs none"));
     }
-    let (seat, session) = used.session().await?;
+    let (_, session) = used.session().await?;
     let is_bound = session.look(|account| match &account.tokens {
         TokenSet::OAuth2(tokens) => Some(tokens.proof_key.is_some()),
         _ => None,
@@ -84,22 +83,19 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
         )
         .hint("make the call with /api/, which proves it"));
     }
-    let token = session.token(MIN_VALID).await.map_err(|error| Problem::of_account(error, &seat.shown))?;
+    let token = session.token(MIN_VALID).await.map_err(|error| Problem::of_account(error, used.account))?;
     let members = Members {
         access_token: token.expose(),
         token_type: "Bearer",
-        expires_at: token.expires_at().map(moment),
+        expires_at: token.expires_at().map(Moment),
         scope: token.scopes().join(" "),
     };
-    let body = serde_json::to_string(&members).expect("text is always JSON");
-    let mut response = body.into_response();
+    let mut body = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut body, &members).expect("text is always JSON");
+    let mut response = Response::new(body.into());
+    response.headers_mut().reserve(USUAL_HEADERS);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
-}
-
-/// As RFC 3339 has it.
-fn moment(at: Timestamp) -> String {
-    Cell::Time(at.as_unix()).to_string().replacen(' ', "T", 1)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::audit::Noted;
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
-use crate::guard::{Alive, Knocked, Posted, unbroken_page};
+use crate::guard::{Arrival, Knocked, Posted, unbroken_page};
 use crate::links;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
 use crate::people::Door;
@@ -94,22 +94,22 @@ pub(crate) async fn show(
     State(site): State<Arc<Site>>,
     Path(number): Path<String>,
     visit: Visit,
-    alive: Option<Extension<Alive>>,
+    arrival: Arrival,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    look(site, number, At::Visit(visit), alive, &method, &headers).await
+    look(site, number, At::Visit(visit), arrival, &method, &headers).await
 }
 
 pub(crate) async fn show_by_link(
     State(site): State<Arc<Site>>,
     Path(number): Path<String>,
-    alive: Option<Extension<Alive>>,
+    arrival: Arrival,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let door = site.known_door(&headers).ok_or_else(Failure::over)?;
-    look(site, number, At::Door(door), alive, &method, &headers).await
+    look(site, number, At::Door(door), arrival, &method, &headers).await
 }
 
 pub(crate) async fn answer(
@@ -134,7 +134,7 @@ async fn look(
     site: Arc<Site>,
     number: String,
     at: At,
-    alive: Option<Extension<Alive>>,
+    arrival: Arrival,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
@@ -151,7 +151,7 @@ async fn look(
         let came = waiting::ask(&site, &seat, &mut waiting, at.visit()).await?;
         drawn(&site, &at, &waiting, came, is_script, None).await
     };
-    unbroken_page(alive.map(|Extension(alive)| alive), work).await
+    unbroken_page(arrival.alive, work).await
 }
 
 async fn receive(site: Arc<Site>, number: String, at: At, pin: String, ends: bool) -> Result<Response, Failure> {

@@ -11,14 +11,14 @@ use axum::Router;
 use axum::body::Body;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::sync::watch;
 use tower_service::Service as _;
 
-use crate::guard::{self, Alive, Strict};
+use crate::guard::{self, Alive, Arrival, Strict};
 use crate::operations::{Operations, Phase};
 use crate::peer::Peer;
 use crate::serve::body::{Held, Patient};
@@ -26,9 +26,10 @@ use crate::serve::slots::{Slot, UnderWay, Work};
 use crate::serve::stream::{Stall, Stream};
 use crate::serve::tls::Tls;
 
-/// More than our measure: what is over that gets an answer of ours, and what is over this gets hyper's, which has no header but its length.
+/// More than our measure: what is over that gets an answer of ours, and what is over this gets hyper's, which has no header but its length. Of headers it takes
+/// 100 if nothing is said, and has the room for them ready; for any other number it makes room with each request.
 const LARGEST_HEAD: usize = 2 * guard::LARGEST_HEAD;
-const MOST_HEADERS: usize = 2 * guard::MOST_HEADERS;
+const _: () = assert!(guard::MOST_HEADERS < 100, "a request with one header too many gets an answer of ours");
 
 /// Requests at once on one connection (HTTP/2).
 const MOST_STREAMS: u32 = 64;
@@ -97,7 +98,7 @@ pub(crate) async fn serve(front: Front, stream: Stream, tls: Option<Arc<Tls>>, p
 
 fn http1(head_time: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(LARGEST_HEAD).max_headers(MOST_HEADERS);
+    builder.timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(LARGEST_HEAD);
     builder
 }
 
@@ -184,9 +185,10 @@ impl hyper::service::Service<Request<Incoming>> for Answering {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let under_way = self.work.begin();
         let pause = self.front.operations.limits.pause;
-        let mut request = request.map(|body| Body::new(Patient::new(body, pause)));
-        request.extensions_mut().insert(self.peer);
-        request.extensions_mut().insert(self.alive.clone());
+        // Most have none, and need nobody who waits for it.
+        let patient = |body: Incoming| if body.is_end_stream() { Body::empty() } else { Body::new(Patient::new(body, pause)) };
+        let mut request = request.map(patient);
+        request.extensions_mut().insert(Arrival::new(self.peer, self.alive.clone()));
         let last = Last { is_http1: request.version() < Version::HTTP_2, operations: self.front.operations.clone(), under_way };
         let route = crate::router::program(request.uri().path());
         // Each way has a box of its own: a program's is the smaller one by far.

@@ -230,7 +230,7 @@ impl Signer {
         once: &Once<'_>,
         buffer: &mut Buffer,
     ) -> Result<(), Misuse> {
-        let target = Target::of(&parts.uri).filter(|_| Origin::of(&parts.uri).is_some()).ok_or_else(no_web)?;
+        let target = Target::of(&parts.uri).filter(|_| Origin::is_there(&parts.uri)).ok_or_else(no_web)?;
         if placement == Placement::Header && parts.headers.contains_key(AUTHORIZATION) {
             return Err(signed_already());
         }

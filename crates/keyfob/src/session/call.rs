@@ -1,5 +1,6 @@
 //! An API call.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,11 @@ pub(super) const REFUSAL: usize = 16 * 1024;
 
 /// The longest a `Retry-After` is waited for.
 const PATIENCE: u64 = 30;
+
+thread_local! {
+    /// Where calls are signed: one for a thread, which has grown to what they need.
+    static BUFFER: RefCell<Buffer> = RefCell::new(Buffer::new());
+}
 
 /// An API call, being put together.
 pub struct Call {
@@ -203,13 +209,13 @@ impl Call {
     }
 
     fn uri(&self) -> Result<Uri, Misuse> {
+        let base = &self.session.shared.settings.api.base;
+        if self.query.is_empty() {
+            return target::resolve(base, &self.url);
+        }
         let more = encode::form_pairs(self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let joint = match (more.is_empty(), self.url.contains('?')) {
-            (true, _) => "",
-            (false, true) => "&",
-            (false, false) => "?",
-        };
-        target::resolve(&self.session.shared.settings.api.base, &format!("{}{joint}{more}", self.url))
+        let joint = if self.url.contains('?') { "&" } else { "?" };
+        target::resolve(base, &format!("{}{joint}{more}", self.url))
     }
 }
 
@@ -411,7 +417,7 @@ impl Prepared<'_> {
         let account = known.account();
         let origin = self.origin.as_ref();
         // Where UserInfo is, the settings say, and nobody else.
-        let is_known = |origin: &Origin| self.to == To::UserInfo || self.shared.settings.api_origins().any(|own| own == *origin);
+        let is_known = |origin: &Origin| self.to == To::UserInfo || self.shared.settings.api_origins().any(|own| own == origin);
         let allowed = |origin: &Origin| account.is_bound_to(origin) && is_known(origin);
         if !origin.is_some_and(allowed) {
             let bound_to = account.origins.iter().map(ToString::to_string).collect();
@@ -436,7 +442,7 @@ impl Prepared<'_> {
             (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => {
                 let nonce = Nonce::new(entropy);
                 let once = Once { nonce: nonce.as_str(), timestamp: offset.apply(now), entropy };
-                known.signer(client, tokens)?.sign(&mut parts, body, &once, &mut Buffer::new())?
+                BUFFER.with_borrow_mut(|buffer| known.signer(client, tokens)?.sign(&mut parts, body, &once, buffer))?
             }
             (Client::OAuth2(_), TokenSet::OAuth2(tokens)) => self.attach(known, tokens, &mut parts, body, nonce)?,
             _ => {

@@ -15,25 +15,28 @@ pub(crate) fn resolve(base: &Endpoint, text: &str) -> Result<Uri, Misuse> {
     }
     let is_absolute =
         text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    let whole = if is_absolute {
-        text.to_owned()
-    } else {
-        let joint = if text.starts_with('/') || text.is_empty() { "" } else { "/" };
-        format!("{}{joint}{text}", base.as_str().trim_end_matches('/'))
-    };
-    encode_unsendable(&whole).parse().map_err(|_| wrong("text that is no URL"))
+    let before = if is_absolute { "" } else { base.as_str().trim_end_matches('/') };
+    let joint = if is_absolute || text.starts_with('/') || text.is_empty() { "" } else { "/" };
+    let mut whole = String::with_capacity(before.len() + joint.len() + text.len());
+    for piece in [before, joint, text] {
+        add_sendable(&mut whole, piece);
+    }
+    whole.try_into().map_err(|_| wrong("text that is no URL"))
 }
 
-fn encode_unsendable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+fn add_sendable(out: &mut String, text: &str) {
+    let is_sendable =
+        |byte: &u8| matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+    if text.bytes().all(|byte| is_sendable(&byte)) {
+        return out.push_str(text);
+    }
     for byte in text.bytes() {
-        if matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') {
+        if is_sendable(&byte) {
             out.push(char::from(byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
         }
     }
-    out
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Keyfob {
         let (mut parts, bytes) = request.into_parts();
         parts.uri = target::resolve(&settings.api.base, &parts.uri.to_string())?;
         // The signature tells nobody the secret; but what it signs was meant for the API.
-        let origin = Origin::of(&parts.uri).filter(|origin| settings.api_origins().any(|own| own == *origin));
+        let origin = Origin::of(&parts.uri).filter(|origin| settings.api_origins().any(|own| own == origin));
         let origin = origin.ok_or_else(|| Misuse::new("a URL of the provider's API", "another"))?;
         let none = BTreeMap::new();
         settings.api.set_headers(app, &none, &mut parts)?;

@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Uri;
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
-use keyfob_proto::{Transport as TransportError, TransportKind};
+use keyfob_proto::{Origin, Transport as TransportError, TransportKind};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,7 +22,8 @@ pub struct Body {
     /// What was read already to look at it, and comes first.
     ahead: Option<Bytes>,
     inner: UnsyncBoxBody<Bytes, BoxError>,
-    origin: String,
+    /// Where it comes from, for messages. A body is part of many futures, and is to be small.
+    origin: Option<Box<Uri>>,
 }
 
 impl Body {
@@ -40,12 +42,16 @@ impl Body {
     }
 
     fn of(inner: UnsyncBoxBody<Bytes, BoxError>) -> Self {
-        Self { ahead: None, inner, origin: String::new() }
+        Self { ahead: None, inner, origin: None }
     }
 
-    pub(crate) fn received_from(mut self, origin: String) -> Self {
-        self.origin = origin;
+    pub(crate) fn received_from(mut self, origin: Uri) -> Self {
+        self.origin = Some(Box::new(origin));
         self
+    }
+
+    fn broken(&self, kind: TransportKind) -> TransportError {
+        TransportError::new(kind, self.origin.as_deref().map(shown).unwrap_or_default())
     }
 
     /// The next piece; `None` at the end.
@@ -53,14 +59,16 @@ impl Body {
         if let Some(ahead) = self.ahead.take() {
             return Ok(Some(ahead));
         }
-        let silent = |_| TransportError::new(TransportKind::Timeout, &self.origin);
-        while let Some(frame) = tokio::time::timeout(SILENCE, self.inner.frame()).await.map_err(silent)? {
-            let frame = frame.map_err(|error| TransportError::new(TransportKind::Broken, &self.origin).caused_by(error))?;
+        loop {
+            let frame = match tokio::time::timeout(SILENCE, self.inner.frame()).await {
+                Err(_) => return Err(self.broken(TransportKind::Timeout)),
+                Ok(None) => return Ok(None),
+                Ok(Some(frame)) => frame.map_err(|error| self.broken(TransportKind::Broken).caused_by(error))?,
+            };
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
             }
         }
-        Ok(None)
     }
 
     /// Its beginning: all of it, or the first pieces that are more than `limit` bytes together. The body still has them.
@@ -81,12 +89,17 @@ impl Body {
         let mut all = Vec::new();
         while let Some(piece) = self.chunk().await? {
             if all.len() + piece.len() > limit {
-                return Err(TransportError::new(TransportKind::TooLarge, &self.origin));
+                return Err(self.broken(TransportKind::TooLarge));
             }
             all.extend_from_slice(&piece);
         }
         Ok(all)
     }
+}
+
+/// An origin as messages have it. Worked out when there is something to say.
+pub(super) fn shown(uri: &Uri) -> String {
+    Origin::of(uri).map(String::from).unwrap_or_default()
 }
 
 impl From<Vec<u8>> for Body {

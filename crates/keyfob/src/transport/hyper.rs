@@ -11,15 +11,16 @@ use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use keyfob_proto::{Origin, Secret, Transport as TransportError, TransportKind};
+use keyfob_proto::{Secret, Transport as TransportError, TransportKind};
 use rustls::ClientConfig;
 
+use super::body::shown;
 use super::connect::{Connector, Forbidden};
 use super::progress::Progress;
 use super::tls::Tls;
 use super::{Body, PublicOnly, Sending, Transport};
 
-/// The largest head of an answer: headers without end must not fill the memory.
+/// The largest head of an answer: headers without end must not fill the memory. (Of headers hyper takes 100, if nothing is said.)
 const LARGEST_HEAD: usize = 64 * 1024;
 
 /// The transport in use: hyper over rustls, with a connection pool and the environment's proxies.
@@ -165,7 +166,6 @@ fn client(https: HttpsConnector<Connector>) -> Client<HttpsConnector<Connector>,
         // A request that was still whole when its connection turned out closed goes out on another one: hyper gives it back only where no byte of it was
         // written, so what is good for one use (a code, a token that rotates) is not sent twice behind our back.
         .retry_canceled_requests(true)
-        .http1_max_headers(100)
         .http1_max_buf_size(LARGEST_HEAD)
         .http2_max_header_list_size(LARGEST_HEAD as u32)
         .build(https)
@@ -175,9 +175,9 @@ impl Transport for HyperTransport {
     fn send(&self, mut request: http::Request<Body>) -> Sending<'_> {
         request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(Self::USER_AGENT));
         Box::pin(async move {
-            let origin = Origin::of(request.uri()).map(|origin| origin.to_string()).unwrap_or_default();
+            let there = request.uri().clone();
             let clients = if request.uri().scheme() == Some(&Scheme::HTTP) { self.open() } else { self.trusting() };
-            let clients = clients.map_err(|error| TransportError::new(TransportKind::Tls, origin.clone()).caused_by(error))?;
+            let clients = clients.map_err(|error| TransportError::new(TransportKind::Tls, shown(&there)).caused_by(error))?;
             let client = if request.extensions().get::<PublicOnly>().is_some() { &clients.public_only } else { &clients.usual };
             let head_deadline = self.settings.head_deadline;
             let (request, progress) = Progress::of(request);
@@ -186,9 +186,9 @@ impl Transport for HyperTransport {
                 match tokio::time::timeout(head_deadline, &mut answer).await {
                     // A server may answer when it has everything: while a long body moves, nobody is silent.
                     Err(_) if progress.made() => {}
-                    Err(_) => return Err(TransportError::new(TransportKind::Timeout, origin)),
-                    Ok(Err(error)) => return Err(TransportError::new(kind_of(&error), origin).caused_by(error)),
-                    Ok(Ok(answer)) => return Ok(answer.map(|body| Body::stream(body).received_from(origin))),
+                    Err(_) => return Err(TransportError::new(TransportKind::Timeout, shown(&there))),
+                    Ok(Err(error)) => return Err(TransportError::new(kind_of(&error), shown(&there)).caused_by(error)),
+                    Ok(Ok(answer)) => return Ok(answer.map(|body| Body::stream(body).received_from(there))),
                 }
             }
         })
