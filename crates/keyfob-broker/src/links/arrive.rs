@@ -14,10 +14,9 @@ use keyfob_store::shelf::{Item, Kind};
 use sha2::{Digest, Sha256};
 
 use super::{Link, State, by_number};
-use crate::audit::Noted;
 use crate::failure::{Failure, Handed};
 use crate::guard::caught;
-use crate::routes::callback::{Coming, finish, put_back, seat_of};
+use crate::routes::callback::{Coming, Done, Expects, finish, put_back, seat_of};
 use crate::routes::{link, see_other};
 use crate::seat::Seat;
 use crate::site::Site;
@@ -83,25 +82,25 @@ pub(crate) async fn hindrance(site: &Site, number: &str, seat: &Seat) -> Result<
 }
 
 /// Connects by the link of this number, if it still is there to be used: what was approved meanwhile is nobody's otherwise.
-pub(crate) async fn connect(site: &Site, number: &str, seat: &Seat, coming: Coming) -> Result<Noted, Failure> {
+pub(crate) async fn connect(site: &Site, number: &str, seat: &Seat, coming: Coming) -> Result<Done, Failure> {
     let shelf = &*site.people()?.shelf;
     let link = by_number(shelf, number, site.keyfob.now()).await?.ok_or_else(|| Failure::spent_link(Handed::Connect))?;
     let id = link.id.clone();
-    let noted = spend_and_connect(site, link, seat, coming).await?;
+    let done = spend_and_connect(site, link, seat, coming).await?;
     tracing::info!(link = id, account = seat.name, "connected by a link");
-    Ok(noted)
+    Ok(done)
 }
 
 /// Spends the link and connects the account; if nothing comes of that, the link can be used again.
-async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Coming) -> Result<Noted, Failure> {
+async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Coming) -> Result<Done, Failure> {
     let shelf = site.people()?.shelf.clone();
     // Before the code is exchanged: of any number who come with answers to one link, one connects.
     if !link.spend(&*shelf).await? {
         return Err(Failure::spent_link(Handed::Connect));
     }
-    let expected = if link.record.reconnects { Expected::Anything } else { Expected::Nothing };
+    let expects = if link.record.reconnects { Expects::Anything } else { Expects::Nothing };
     // What panics would leave the link spent, too.
-    let finished = caught(pin!(finish(site, seat, coming, expected, None))).await.unwrap_or_else(|| Err(Failure::ours()));
+    let finished = caught(pin!(finish(site, seat, coming, expects, None))).await.unwrap_or_else(|| Err(Failure::ours()));
     if finished.is_err()
         && let Err(error) = link.reopen(&*shelf).await
     {

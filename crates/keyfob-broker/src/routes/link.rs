@@ -85,18 +85,25 @@ pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Ext
     let scopes = asked_for(&site, &seat, &link).await?;
     let again = |failure: Failure| failure.onward("Try again", format!("/link?token={token}"));
     // However many browsers a link is opened in: those who were given another one have room of their own.
-    let (way, binding) = (seat.desk.way(), &door.binding);
+    let way = seat.desk.way();
+    let begins = |crowd: String| connect::Begins {
+        crowd,
+        scopes,
+        binding: &door.binding,
+        is_new: !link.record.reconnects,
+        link: Some(link.id.clone()),
+    };
     let url = match way {
         // There is no such link, but the file may have changed since it was made.
         Way::Keys | Way::Import => return Err(Failure::spent_link(Handed::Connect)),
         Way::Redirect => {
-            let begun = connect::by_redirect(&site, &seat, format!("link {}", link.id), scopes, binding).await;
+            let begun = connect::by_redirect(&site, &seat, begins(format!("link {}", link.id))).await;
             let (url, pending) = begun.map_err(again)?;
             links::connecting(shelf, &pending, &link, now).await?;
             url
         }
         Way::Code | Way::Pin => {
-            let begins = connect::Begins { crowd: format!("link-{}", link.id), scopes, binding, link: Some(link.id.clone()) };
+            let begins = begins(format!("link-{}", link.id));
             connect::elsewhere(&site, &seat, way, begins).await.map_err(again)?.0
         }
     };

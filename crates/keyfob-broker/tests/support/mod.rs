@@ -65,6 +65,8 @@ pub struct Setup {
     pub more: Option<fn(&Sandbox, &mut Config)>,
     /// Where webhooks may go on this machine.
     pub webhook_origins: Vec<Origin>,
+    /// What is in front of the store.
+    pub counted: Option<Arc<counted::Counted>>,
     /// What the web app asks others with, if not the usual.
     pub transport: Option<Arc<dyn keyfob::Transport>>,
 }
@@ -121,9 +123,11 @@ impl World {
     }
 
     pub async fn set_up_with(sandbox: Sandbox, services: Vec<Service>, setup: Setup, change: impl FnOnce(Server) -> Server) -> Self {
-        let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Shifted::default()));
+        let (store, clock) =
+            (setup.counted.as_ref().map_or_else(Arc::default, |counted| counted.inner.clone()), Arc::new(Shifted::default()));
         let asking = setup.transport.clone().unwrap_or_else(|| Arc::new(transport()));
-        let keyfob = Keyfob::with(store.clone(), asking, clock.clone(), Arc::new(OsEntropy));
+        let front: Arc<dyn Store> = setup.counted.clone().map_or_else(|| store.clone() as Arc<dyn Store>, |counted| counted);
+        let keyfob = Keyfob::with(front, asking, clock.clone(), Arc::new(OsEntropy));
         let place = setup.known.then(|| setup.place.unwrap_or_else(shelves::memory));
         let shelf = place.as_ref().map(|place| place.shelf.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
