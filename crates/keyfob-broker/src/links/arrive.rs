@@ -59,7 +59,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
         Ok(verified) => verified,
         Err(error) if error.ends_login() => {
             tracing::info!(link = link.id, %error, "a link's login ended");
-            return Ok(Some(onward(&link, "denied").unwrap_or_else(|| link::not_connected(&seat))));
+            return Ok(Some(onward(site, &link, "denied").await.unwrap_or_else(|| link::not_connected(&seat))));
         }
         Err(error) => {
             tracing::warn!(%error, "a callback was refused; the login goes on");
@@ -70,7 +70,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
     // Whoever came by it is nobody here, and has no book.
     let _ = spend_and_connect(site, link.clone(), &seat, Coming::Proof(Box::new(login), verified)).await?;
     tracing::info!(link = link.id, account = seat.name, "connected by a link");
-    Ok(Some(onward(&link, "connected").unwrap_or_else(|| link::connected(&seat))))
+    Ok(Some(onward(site, &link, "connected").await.unwrap_or_else(|| link::connected(&seat))))
 }
 
 /// Why nothing can come of a login by the link of this number any more.
@@ -112,13 +112,17 @@ async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Com
 /// What the browser sees in the end that came by the link of this number.
 pub(crate) async fn outcome(site: &Site, number: &str, seat: &Seat, is_connected: bool) -> Result<Response, Failure> {
     let link = by_number(&*site.people()?.shelf, number, site.keyfob.now()).await?;
-    let onward = link.and_then(|link| onward(&link, if is_connected { "connected" } else { "denied" }));
+    let onward = match &link {
+        Some(link) => onward(site, link, if is_connected { "connected" } else { "denied" }).await,
+        None => None,
+    };
     Ok(onward.unwrap_or_else(|| if is_connected { link::connected(seat) } else { link::not_connected(seat) }))
 }
 
-/// Back to the app, where it said so: to the very URL that is on the list, with what came of it.
-fn onward(link: &Link, status: &str) -> Option<Response> {
-    let url = link.record.return_to.as_deref()?;
+/// Back to the app, where it said so: to the very URL that is on the list, with what came of it. What came of it is told here where that cannot be looked up.
+async fn onward(site: &Site, link: &Link, status: &str) -> Option<Response> {
+    let listed = link.return_to(&*site.people.as_ref()?.shelf, site.keyfob.now()).await;
+    let url = listed.inspect_err(|error| tracing::warn!(link = link.id, %error, "where a link leads could not be looked up")).ok()??;
     let pairs = encode::form_pairs([("connect_link", link.id.as_str()), ("account", link.record.account.as_str()), ("status", status)]);
     let separator = if url.contains('?') { '&' } else { '?' };
     Some(see_other(&format!("{url}{separator}{pairs}")))

@@ -48,10 +48,11 @@ struct Over<'a> {
 pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Failure> {
     let token = super::token(query.as_deref(), Handed::Connect)?;
     let door = site.door(&headers);
-    let link = links::open(&*site.people()?.shelf, &token, site.keyfob.now()).await?;
+    let (shelf, now) = (&*site.people()?.shelf, site.keyfob.now());
+    let link = links::open(shelf, &token, now).await?;
     let link = link.filter(|link| link.is_for(&door)).ok_or_else(|| Failure::spent_link(Handed::Connect))?;
     let seat = seat(&site, &link).await?;
-    let back_to = link.record.return_to.as_deref().and_then(keyfob::proto::Origin::parse).map(|origin| origin.to_string());
+    let back_to = link.return_to(shelf, now).await?.and_then(keyfob::proto::Origin::parse).map(|origin| origin.to_string());
     let scopes = match asked_for(&site, &seat, &link).await? {
         none if none.is_empty() => seat.desk.provider.default_scopes().to_vec(),
         scopes => scopes,

@@ -4,6 +4,7 @@
 
 pub mod counted;
 pub mod disk;
+pub mod front;
 pub mod gate;
 pub mod hostile;
 pub mod shelves;
