@@ -120,7 +120,7 @@ fn overrides(name: &str, own: &[String]) -> bool {
 
 /// A name as the most lenient server has it. PHP leaves spaces in front away, ends at a NUL, and makes dots, spaces and a bracket that is never closed
 /// into underscores; Rack leaves brackets around a name away.
-fn plain(name: &[u8]) -> String {
+pub(super) fn plain(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default()).to_ascii_lowercase();
     let name = name.trim_start_matches(|c: char| c.is_whitespace() || c == '[' || c == ']');
     name.trim_end_matches(|c: char| c.is_whitespace() || c == ']').replace(['.', ' ', '['], "_")

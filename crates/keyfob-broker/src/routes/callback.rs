@@ -202,24 +202,25 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
         return Err(Failure::name_taken());
     }
     let mut approved = coming.exchange().await.map_err(failed)?;
-    let (begun, mut seat, mut number) = (seat, seat.clone(), 1);
+    let (begun, mut there, mut number) = (seat, seat.clone(), 1);
     let (before, account) = loop {
-        let failed = |error: Error| Failure::from_error(error, &seat);
+        let seat = &there;
+        let failed = |error: Error| Failure::from_error(error, seat);
         let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
         // It is known to be the same account at the provider, which has been logged in to twice.
         let is_again = before.as_ref().is_some_and(|before| approved.person().is_some() && before.person() == approved.person());
         if before.is_some() && expects == Expects::Room && !is_again {
             number += 1;
             drop(holder);
-            seat = site.beside(begun, number).ok_or_else(Failure::name_taken)?;
-            holder = site.holder(&seat).write_owned().await;
-            approved = approved.under(&seat.name);
+            there = site.beside(begun, number).ok_or_else(Failure::name_taken)?;
+            holder = site.holder(&there).write_owned().await;
+            approved = approved.under(&there.name);
             continue;
         }
         // The tokens are not revoked: at some providers that would end the other person's authorization, too.
-        if !site.shared_accounts && !people.link(site, &seat, &approved).await? {
+        if !site.shared_accounts && !people.link(site, seat, &approved).await? {
             tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
-            return Err(Failure::taken(&seat));
+            return Err(Failure::taken(seat));
         }
         if before.is_some() || expects == Expects::Anything {
             break (before, approved.keep().await.map_err(failed)?.account);
@@ -231,6 +232,7 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
             kept => break (None, kept.map_err(failed)?.account),
         }
     };
+    let seat = there;
     let noted = take_over(site, &seat, before, &account).await?;
     match visit {
         Some(visit) => holder.change(Some(visit)),

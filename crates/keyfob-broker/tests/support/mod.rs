@@ -187,11 +187,15 @@ impl World {
     pub async fn ask(&self, person: &str, method: &str, path: &str, body: &str) -> gate::Reply {
         let shelf = self.shelf.as_ref().expect("a shelf");
         let made = keyfob_broker::api::token::create(&**shelf, person, "an app", None, keyfob_broker::Who::Command, self.clock.now()).await;
-        let token = made.expect("a token").text;
+        self.ask_with(made.expect("a token").text.expose(), method, path, body).await
+    }
+
+    /// The same with a token that is there.
+    pub async fn ask_with(&self, token: &str, method: &str, path: &str, body: &str) -> gate::Reply {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             authority(&self.origin),
-            token.expose(),
+            token,
             body.len()
         );
         let mut stream = TcpStream::connect(self.address).await.expect("a connection");
