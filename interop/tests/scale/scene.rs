@@ -175,7 +175,8 @@ impl Scene {
 
     /// Takes a key back, as the command does.
     pub(crate) fn revoke(&self, account: usize) {
-        let revoked = keys::revoke(&*self.shelf, Some(&person(account)), &self.keys[account].id, Who::Command, SystemClock.now());
+        let person = person(account);
+        let revoked = keys::revoke(&*self.shelf, Some(&person), &self.keys[account].id, Who::Command, SystemClock.now());
         assert!(self.runtime.block_on(revoked).expect("the shelf").is_some());
     }
 

@@ -208,7 +208,8 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
         let failed = |error: Error| Failure::from_error(error, seat);
         let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
         // It is known to be the same account at the provider, which has been logged in to twice.
-        let is_again = before.as_ref().is_some_and(|before| approved.person().is_some() && before.person() == approved.person());
+        let is_theirs = |before: &Account| approved.person().is_some() && before.person() == approved.person();
+        let is_again = expects == Expects::Room && before.as_ref().is_some_and(is_theirs);
         if before.is_some() && expects == Expects::Room && !is_again {
             number += 1;
             drop(holder);
@@ -222,7 +223,7 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
             tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
             return Err(Failure::taken(seat));
         }
-        if before.is_some() || expects == Expects::Anything {
+        if is_again || expects == Expects::Anything {
             break (before, approved.keep().await.map_err(failed)?.account);
         }
         match approved.keep_new().await {
