@@ -73,7 +73,7 @@ async fn in_a_sandbox_of_its_own_nothing_leaves_this_machine() {
     house.set("KEYFOB_LOOPBACK_ONLY", "0");
     // An address that is nobody's (RFC 5737), as where people sign in.
     let issuer = "https://192.0.2.1";
-    let config = house.file("keyfob.toml", &format!("[sign_in]\nissuer = \"{issuer}\"\nclient_id = \"an-app\"\nallow = [\"*\"]\n"));
+    let config = house.file("keyfob.toml", &format!("[sign_in]\nissuer = \"{issuer}\"\nclient_id = \"an-app\"\nallow = [\"any\"]\n"));
     let listen = format!("127.0.0.1:{}", keyfob_testbed::port::reserve());
     let mut serve = house.start(&["serve", "--sandbox", "--config", &config, "--listen", &listen]);
     serve.line(|line| line.contains("/first-run?token=")).await;
@@ -93,7 +93,7 @@ async fn in_a_sandbox_of_its_own_nothing_leaves_this_machine() {
         .header("content-type", "application/x-www-form-urlencoded");
     let (status, _, page) = send(post, format!("form_token={form_token}")).await;
     // Where it was tried all the same, it says that nothing answers there.
-    assert!(status == 502 && page.contains("not allowed here"), "{status} {page}");
+    assert!(status == 502 && page.contains(&format!("Not allowed to connect to {issuer}")), "{status} {page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -127,7 +127,10 @@ impl World {
         let (store, clock) =
             (setup.counted.as_ref().map_or_else(Arc::default, |counted| counted.inner.clone()), Arc::new(Shifted::default()));
         let asking = setup.transport.clone().unwrap_or_else(|| Arc::new(transport()));
-        let front: Arc<dyn Store> = setup.counted.clone().map_or_else(|| store.clone() as Arc<dyn Store>, |counted| counted);
+        let front: Arc<dyn Store> = match &setup.counted {
+            Some(counted) => counted.clone(),
+            None => store.clone(),
+        };
         let keyfob = Keyfob::with(front, asking, clock.clone(), Arc::new(OsEntropy));
         let place = setup.known.then(|| setup.place.unwrap_or_else(shelves::memory));
         let shelf = place.as_ref().map(|place| place.shelf.clone());
