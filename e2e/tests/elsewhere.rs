@@ -128,14 +128,14 @@ fn the_page_that_waits_is_for_everybody_and_goes_with_another_device() {
 }
 
 #[test]
-fn telldus_is_connected_by_a_pin_that_is_typed() {
+fn the_page_where_a_pin_is_typed_is_for_everybody() {
     let (Some(site), Some(axe)) = (Site::start(), tools::axe()) else { return };
     let browser = &site.browser;
     site.connect("telldus", "button[value=pin]");
     browser.shows("main", "Bring the PIN back");
     let waiting = browser.url();
     site.is_for_everybody(&axe, &waiting, || browser.shows("main", "Bring the PIN back"));
-    // What was typed is none: the page says so, to those who do not see it, too.
+    // What was typed is none: the page says so, also to those who do not see it.
     browser.open(&waiting);
     browser.fill("#pin", " ");
     browser.click("form.ask button.primary");
@@ -143,7 +143,15 @@ fn telldus_is_connected_by_a_pin_that_is_typed() {
     assert_eq!(judge(browser, &axe), Vec::<String>::new());
     browser.screen(320, 740);
     assert_eq!(browser.run("return document.documentElement.scrollWidth"), 320, "it scrolls sideways on a phone");
-    browser.devtools("Emulation.clearDeviceMetricsOverride", &serde_json::json!({}));
+}
+
+#[test]
+fn telldus_is_connected_by_a_pin_that_is_typed() {
+    let Some(site) = Site::start() else { return };
+    let browser = &site.browser;
+    site.connect("telldus", "button[value=pin]");
+    browser.shows("main", "Bring the PIN back");
+    let waiting = browser.url();
     let there = browser.attribute("main .steps a.button", "href").expect("a link");
     browser.open(&there);
     browser.click("#approve");
