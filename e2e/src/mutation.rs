@@ -417,6 +417,21 @@ impl Maker<'_> {
         self.signals("api.expired", "expired");
         self.signals("api.failed", "failed");
         self.members("api.message", &["api", "message"], &[Change::Remove, Change::Alter]);
+        self.members("api.method_override", &["api", "method_override"], &[Change::Remove, Change::Alter, Change::Add]);
+        self.batch();
+    }
+
+    fn batch(&mut self) {
+        if self.get(&["api", "batch"]).is_some() {
+            self.put("api.batch", "gone", "", &["api", "batch"], None);
+            self.members("api.batch", &["api", "batch", "fields"], &[Change::Alter]);
+        }
+        let calls = self.get(&["api", "batch", "calls"]).and_then(Value::as_array).cloned().unwrap_or_default();
+        for at in 0..calls.len() {
+            let mut other = calls.clone();
+            other[at] = format!("{}x", calls[at].as_str().unwrap_or_default()).into();
+            self.put("api.batch", "another path", calls[at].to_string(), &["api", "batch", "calls"], Some(other.into()));
+        }
     }
 
     fn attach(&mut self) {

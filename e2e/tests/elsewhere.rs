@@ -51,6 +51,30 @@ impl Site {
     }
 }
 
+impl Site {
+    /// The page is for those who see little, in light and dark, and for those whose screen is small.
+    fn is_for_everybody(&self, axe: &str, url: &str, is_there: impl Fn()) {
+        let browser = &self.browser;
+        for theme in ["light", "dark"] {
+            self.open("/settings");
+            browser.click(&format!("input[value={theme}]"));
+            browser.click("main form button");
+            browser.shows("h1", "Settings");
+            browser.open(url);
+            is_there();
+            assert_eq!(judge(browser, axe), Vec::<String>::new(), "{theme}");
+            for width in [360, 320] {
+                browser.screen(width, 740);
+                browser.open(url);
+                is_there();
+                assert_eq!(judge(browser, axe), Vec::<String>::new(), "{theme}, {width}");
+                assert_eq!(browser.run("return document.documentElement.scrollWidth"), width, "{theme}: it scrolls sideways on a phone");
+            }
+            browser.devtools("Emulation.clearDeviceMetricsOverride", &serde_json::json!({}));
+        }
+    }
+}
+
 #[test]
 fn tado_is_connected_by_its_code_and_the_page_goes_on_by_itself() {
     let Some(site) = Site::start() else { return };
@@ -85,19 +109,7 @@ fn the_page_that_waits_is_for_everybody_and_goes_with_another_device() {
     let waiting = browser.url();
     browser.shows("[role=timer]", ":");
     let complete = browser.attribute("main .elsewhere a.button", "href").expect("a link");
-    for theme in ["light", "dark"] {
-        site.open("/settings");
-        browser.click(&format!("input[value={theme}]"));
-        browser.click("main form button");
-        browser.shows("h1", "Settings");
-        browser.open(&waiting);
-        browser.shows(".user-code", &code);
-        assert_eq!(judge(browser, &axe), Vec::<String>::new(), "{theme}");
-        browser.screen(360, 740);
-        browser.open(&waiting);
-        assert_eq!(browser.run("return document.documentElement.scrollWidth"), 360, "{theme}: it scrolls sideways on a phone");
-        browser.devtools("Emulation.clearDeviceMetricsOverride", &serde_json::json!({}));
-    }
+    site.is_for_everybody(&axe, &waiting, || browser.shows(".user-code", &code));
     assert_eq!(browser.complaints(), Vec::<String>::new(), "no policy is broken");
     // The picture is drawn: two colours, and many dots of each.
     let (colours, dots) = {
@@ -113,6 +125,24 @@ fn the_page_that_waits_is_for_everybody_and_goes_with_another_device() {
     phone.click("#approve");
     phone.shows("main", "Done");
     browser.shows("main", "Acme is connected.");
+}
+
+#[test]
+fn the_page_where_a_pin_is_typed_is_for_everybody() {
+    let (Some(site), Some(axe)) = (Site::start(), tools::axe()) else { return };
+    let browser = &site.browser;
+    site.connect("telldus", "button[value=pin]");
+    browser.shows("main", "Bring the PIN back");
+    let waiting = browser.url();
+    site.is_for_everybody(&axe, &waiting, || browser.shows("main", "Bring the PIN back"));
+    // What was typed is none: the page says so, also to those who do not see it.
+    browser.open(&waiting);
+    browser.fill("#pin", " ");
+    browser.click("form.ask button.primary");
+    browser.shows("[role=alert]", ".");
+    assert_eq!(judge(browser, &axe), Vec::<String>::new());
+    browser.screen(320, 740);
+    assert_eq!(browser.run("return document.documentElement.scrollWidth"), 320, "it scrolls sideways on a phone");
 }
 
 #[test]

@@ -70,6 +70,19 @@ impl Site {
         self.seat(person, shown)
     }
 
+    /// The seat beside this one that has this number: `telldus/2`, or `telldus/cabin-2` beside `telldus/cabin`.
+    pub(crate) fn beside(&self, seat: &Seat, number: usize) -> Option<Seat> {
+        let label = match seat.shown.strip_prefix(&seat.desk.account).and_then(|rest| rest.strip_prefix('/')) {
+            None => number.to_string(),
+            Some(label) => {
+                let end = format!("-{number}");
+                // It has ASCII letters alone, which can be cut anywhere.
+                format!("{}{end}", &label[..label.len().min(LONGEST_LABEL - end.len())])
+            }
+        };
+        self.seat(&seat.person, &format!("{}/{label}", seat.desk.account))
+    }
+
     /// The seat that a page is asked for.
     pub(crate) fn seat_for(&self, visit: &Visit, shown: &str) -> Result<Seat, Failure> {
         self.seat(visit.person(), shown).ok_or_else(Failure::nowhere)

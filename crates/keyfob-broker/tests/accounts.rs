@@ -77,6 +77,72 @@ async fn there_may_be_several_accounts_of_one_provider() {
     assert_eq!(names(&world).await, ["telldus"]);
 }
 
+/// Two tabs of one person, each with a login for a new account under this name: both have said yes at the provider.
+async fn two_tabs(owner: &mut Browser, service: &str, label: &str) -> (String, String) {
+    let first = begin_another(owner, service, label).await.location().to_owned();
+    let second = begin_another(owner, service, label).await.location().to_owned();
+    (owner.approve(&first).await, owner.approve(&second).await)
+}
+
+#[tokio::test]
+async fn l22_of_two_tabs_that_connect_a_new_account_each_has_its_own() {
+    let (world, mut owner, _) = two(&["telldus"]).await;
+    let tokens = |account: &keyfob::Account| serde_json::to_string(&account.tokens).expect("they are made to be stored");
+    let same = |one: &keyfob::Account, other: &keyfob::Account| one.id == other.id && tokens(one) == tokens(other);
+    let long = "x".repeat(64);
+    let cases = [
+        ("", "telldus", "telldus/2"),
+        ("cabin", "telldus/cabin", "telldus/cabin-2"),
+        (&long, &format!("telldus/{long}"), &format!("telldus/{}-2", &long[2..])),
+    ];
+    for (label, first, second) in cases {
+        let (one, other) = two_tabs(&mut owner, "telldus", label).await;
+        assert_eq!(owner.get(&one).await.location(), format!("/accounts/{}", first.replace('/', "%2F")));
+        let before = world.account(first).await.expect("the first one's");
+        let there = owner.get(&other).await.location().to_owned();
+        assert_eq!(there, format!("/accounts/{}", second.replace('/', "%2F")));
+        let page = owner.get(&there).await;
+        assert!(page.has(&format!("as {second}: another login was faster, and {first} is the account of that one")), "{}", page.text);
+        let after = world.account(first).await.expect("it is there");
+        assert!(same(&after, &before), "{first} is what it was");
+        let new = world.account(second).await.expect("the second one's");
+        assert!(new.id != before.id && tokens(&new) != tokens(&before), "{second} is another one");
+    }
+    // A login again is one, also where that is begun twice.
+    let (one, other) = (owner.begin("telldus").await, owner.begin("telldus").await);
+    for url in [one, other] {
+        let back = owner.approve(&url).await;
+        assert_eq!(owner.get(&back).await.location(), "/accounts/telldus");
+    }
+    assert_eq!(names(&world).await.len(), 6);
+}
+
+#[tokio::test]
+async fn two_tabs_in_which_one_account_is_connected_connect_it_twice() {
+    let (world, mut owner, _) = two(&["fitbit"]).await;
+    let (one, other) = two_tabs(&mut owner, "fitbit", "").await;
+    for back in [one, other] {
+        assert_eq!(owner.get(&back).await.location(), "/accounts/fitbit");
+    }
+    assert_eq!(names(&world).await, ["fitbit"], "the provider says that it is the same person's");
+}
+
+#[tokio::test]
+async fn l22_a_new_account_goes_beside_what_another_machine_keeps_in_that_moment() {
+    let counted = Arc::new(Counted::new(Arc::default()));
+    let setup = support::Setup { known: true, counted: Some(counted.clone()), ..support::Setup::default() };
+    let world = World::with(&["telldus"], setup).await;
+    let mut owner = world.owner().await;
+    owner.connect("telldus").await;
+    let mut theirs = world.account("telldus").await.expect("an account");
+    (theirs.name, theirs.id) = ("telldus/cabin".to_owned(), keyfob::AccountId::random());
+    let url = begin_another(&mut owner, "telldus", "cabin").await.location().to_owned();
+    let back = owner.approve(&url).await;
+    counted.is_first(theirs.clone());
+    assert_eq!(owner.get(&back).await.location(), "/accounts/telldus%2Fcabin-2");
+    assert_eq!(world.account("telldus/cabin").await.expect("it is there").id, theirs.id);
+}
+
 #[tokio::test]
 async fn an_account_is_called_what_the_person_likes() {
     let (world, mut owner, mut member) = two(&["august"]).await;

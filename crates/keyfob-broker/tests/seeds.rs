@@ -45,10 +45,14 @@ async fn a2_a3_a13_what_another_browser_or_another_login_brings_connects_nothing
         assert_eq!(owner.get(&back).await.status, 303, "{name}");
         assert!(world.account(name).await.is_some(), "{name}");
         assert_eq!(owner.get(&back).await.status, 400, "{name}");
-        assert_eq!(owner.get(&other).await.status, 303, "{name}");
+        // The other one is for a new account, too: beside the first, unless the provider says that it is the same one.
+        let is_told = world.account(name).await.expect("it is there").person().is_some();
+        let there = if is_told { format!("/accounts/{name}") } else { format!("/accounts/{name}%2F2") };
+        assert_eq!(owner.get(&other).await.location(), there, "{name}");
     }
     let accounts = keyfob::Store::accounts(&*world.store).await.expect("accounts");
-    assert_eq!(accounts.len(), SEEDS.len(), "{accounts:?}");
+    let beside = accounts.iter().filter(|account| account.value.name.ends_with("/2")).count();
+    assert_eq!((accounts.len(), beside), (SEEDS.len() + 3, 3), "{accounts:?}");
 }
 
 #[tokio::test]

@@ -66,6 +66,36 @@ async fn in_a_sandbox_of_its_own_all_that_is_played_is_ready() {
     assert_eq!(json["accounts"], serde_json::json!(played));
 }
 
+/// Nothing is real there, and nobody real is asked for anything, whatever the environment or the settings say.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_sandbox_of_its_own_nothing_leaves_this_machine() {
+    let mut house = House::new().await;
+    house.set("KEYFOB_LOOPBACK_ONLY", "0");
+    // An address that is nobody's (RFC 5737), as where people sign in.
+    let issuer = "https://192.0.2.1";
+    let config = house.file("keyfob.toml", &format!("[sign_in]\nissuer = \"{issuer}\"\nclient_id = \"an-app\"\nallow = [\"any\"]\n"));
+    let listen = format!("127.0.0.1:{}", keyfob_testbed::port::reserve());
+    let mut serve = house.start(&["serve", "--sandbox", "--config", &config, "--listen", &listen]);
+    serve.line(|line| line.contains("/first-run?token=")).await;
+    let transport = HyperTransport::builder().loopback_only(true).proxies(false).build().expect("a transport");
+    let send = async |request: http::request::Builder, body: String| {
+        let answer = transport.send(request.body(Body::from(body.into_bytes())).expect("a request")).await.expect("an answer");
+        let cookie = answer.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok()?.split(';').next().map(str::to_owned));
+        let status = answer.status().as_u16();
+        (status, cookie, String::from_utf8_lossy(&answer.into_body().bytes(1 << 20).await.expect("a body")).into_owned())
+    };
+    let url = format!("http://{listen}/sign-in");
+    let (_, cookie, page) = send(http::Request::get(&url), String::new()).await;
+    let form_token = page.split("name=\"form_token\" value=\"").nth(1).and_then(|rest| rest.get(..64)).expect("a form").to_owned();
+    let post = http::Request::post(&url)
+        .header("origin", format!("http://{listen}"))
+        .header("cookie", cookie.expect("a cookie"))
+        .header("content-type", "application/x-www-form-urlencoded");
+    let (status, _, page) = send(post, format!("form_token={form_token}")).await;
+    // Where it was tried all the same, it says that nothing answers there.
+    assert!(status == 502 && page.contains(&format!("Not allowed to connect to {issuer}")), "{status} {page}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_says_everything_that_is_wrong() {
     let house = House::new().await;

@@ -11,6 +11,7 @@
 
 mod action;
 mod actions;
+mod batch;
 mod catalogue;
 mod embedded;
 mod file;
@@ -31,6 +32,7 @@ mod table;
 
 pub use action::{Action, ActionRequest, Unreadable};
 pub use actions::Actions;
+pub use batch::{Batch, BatchCall};
 pub use catalogue::{Catalogue, UnknownProvider, check, check_gone, doubts};
 pub use gone::Gone;
 pub use moment::Rfc3339;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::action::Action;
 use crate::actions::Actions;
+use crate::batch::Batch;
 use crate::pages::Pages;
 use crate::spec::{FlowSpec, Spec};
 
@@ -125,6 +126,11 @@ impl Provider {
     /// `X-HTTP-Method-Override`, which are usual.
     pub fn method_overrides(&self) -> &[String] {
         &self.spec.api.method_override
+    }
+
+    /// How a call can carry others, each with a method and a path of its own.
+    pub fn batch(&self) -> &Batch {
+        &self.spec.api.batch
     }
 
     /// The URLs of the file that we send something to, by what they are for: for `provider show`. Templates stay templates,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use http::Method;
 use keyfob_providers::{Action, Catalogue, Cell};
 use serde_json::{Value, json};
 
@@ -394,4 +395,42 @@ fn tiktok_bitly_and_slack() {
     assert!(rows("bitly", "me", &[], &me)[0].starts_with("Ada | ada | ada@mail.example | 2015-02-03"));
     let me = json!({"ok": true, "sub": "U1", "name": "Ada", "email": "ada@mail.example", "https://slack.com/team_name": "Mill", "https://slack.com/user_id": "U1"});
     assert_eq!(rows("slack-openid", "me", &[], &me), ["Ada | ada@mail.example | Mill | U1"]);
+}
+
+/// What a valet key must not do unless it may do everything, as the pages say that their files name (`sources`).
+#[test]
+fn l14_calls_that_carry_others_are_known() {
+    let batch = |name: &str| CATALOGUE.get(name).expect(name).batch().clone();
+    for (name, method, path) in [
+        ("google", Method::POST, "/batch/calendar/v3"),
+        ("google-health", Method::POST, "/batch"),
+        ("microsoft", Method::POST, "/v1.0/$batch"),
+        ("salesforce", Method::POST, "/services/data/v61.0/composite"),
+        ("salesforce", Method::POST, "/services/data/v61.0/composite/batch"),
+        ("salesforce", Method::POST, "/services/data/v61.0/composite/graph"),
+        ("asana", Method::POST, "/batch"),
+        ("mailchimp", Method::POST, "/batches"),
+        ("zoho", Method::POST, "/crm/v8/__composite_requests"),
+        ("trello", Method::GET, "/1/batch"),
+        ("wordpress", Method::GET, "/batch/"),
+    ] {
+        assert!(batch(name).calls.iter().any(|call| call.is(&method, path)), "{name} {method} {path}");
+        assert!(!batch(name).calls.iter().any(|call| call.is(&method, "/me")), "{name}");
+    }
+    for name in ["facebook", "instagram"] {
+        assert_eq!(batch(name).fields, ["batch"], "{name}");
+    }
+}
+
+#[test]
+fn l14_names_that_change_the_method_are_known() {
+    for (name, own) in [
+        ("facebook", "method"),
+        ("instagram", "method"),
+        ("google", "$httpMethod"),
+        ("google-health", "$httpMethod"),
+        ("nest-sdm", "$httpMethod"),
+    ] {
+        assert_eq!(CATALOGUE.get(name).expect(name).method_overrides(), [own], "{name}");
+    }
 }

@@ -231,6 +231,9 @@ pub struct PendingLogin {
     /// Whose logins under way it is counted with, where strangers begin some, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crowd: Option<Crowd>,
+    /// Whether it was begun for a new account. Nothing here depends on it: whoever finishes the login sees what has come under that name meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_new: bool,
 }
 
 impl PendingLogin {

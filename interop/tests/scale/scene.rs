@@ -21,11 +21,14 @@ use super::issuer::{self, Counts, Issuer};
 use super::load::Load;
 use super::{front, until};
 
-/// The provider's name; accounts are called `rotating/0`, `rotating/1` and so on.
+/// The provider's name; accounts are called `rotating/0`, `rotating/1` and so on by their people.
 pub(crate) const PROVIDER: &str = "rotating";
 
-/// Whose all of it is.
+/// Whose the first accounts are, and the webhooks.
 const OWNER: &str = "owner";
+
+/// So many accounts are one person's: nobody may have thousands of keys, and whoever makes one has all of theirs looked through.
+const OF_A_PERSON: usize = 250;
 
 /// So many accounts are put into the vault at once.
 const AT_ONCE: usize = 32;
@@ -56,6 +59,20 @@ pub(crate) struct Scene {
     home: Home,
     _front: Program,
     _turn: MutexGuard<'static, ()>,
+}
+
+/// Whose an account is.
+fn person(account: usize) -> String {
+    match account / OF_A_PERSON {
+        0 => OWNER.to_owned(),
+        number => format!("person{number:04}"),
+    }
+}
+
+/// What it is called in the vault: the owner's as they call it, anybody else's behind their number.
+fn name(account: usize) -> String {
+    let person = person(account);
+    if person == OWNER { format!("{PROVIDER}/{account}") } else { format!("~{person}/{PROVIDER}/{account}") }
 }
 
 /// A valet key.
@@ -158,7 +175,8 @@ impl Scene {
 
     /// Takes a key back, as the command does.
     pub(crate) fn revoke(&self, account: usize) {
-        let revoked = keys::revoke(&*self.shelf, Some(OWNER), &self.keys[account].id, Who::Command, SystemClock.now());
+        let person = person(account);
+        let revoked = keys::revoke(&*self.shelf, Some(&person), &self.keys[account].id, Who::Command, SystemClock.now());
         assert!(self.runtime.block_on(revoked).expect("the shelf").is_some());
     }
 
@@ -220,7 +238,7 @@ impl Scene {
             let TokenSet::OAuth2(tokens) = &account.tokens else { panic!("{}", account.name) };
             let refresh = tokens.refresh.as_ref().map(Secret::expose).unwrap_or_default();
             let (number, generation) = issuer::read("r-", refresh).expect("a token of ours");
-            assert_eq!(account.name, format!("{PROVIDER}/{number}"), "somebody else's token");
+            assert_eq!(account.name, name(number), "somebody else's token");
             assert_eq!(generation, self.issuer.generation(number), "{}: {:?}", account.name, account.spending);
             assert_eq!(account.health, Health::Ok, "{}", account.name);
             assert!(account.spending.is_none(), "{}: {:?}", account.name, account.spending);
@@ -243,9 +261,9 @@ async fn fill(store: &Arc<dyn Store>, shelf: &Arc<dyn Shelf>, origin: &str, acco
             let _place = place;
             store.put_account(&account, Expected::Nothing, None).await.expect("kept");
             let new = NewKey {
-                owner: OWNER.to_owned(),
+                owner: person(number),
                 name: String::new(),
-                account: account.name.clone(),
+                account: format!("{PROVIDER}/{number}"),
                 account_id: account.id.clone(),
                 rules: vec!["* /**".parse().expect("a rule")],
                 rate: None,
@@ -265,7 +283,7 @@ async fn fill(store: &Arc<dyn Store>, shelf: &Arc<dyn Shelf>, origin: &str, acco
 fn account(number: usize, origin: &str) -> Account {
     let now = SystemClock.now().as_unix();
     let value: Value = json!({
-        "id": AccountId::random(), "name": format!("{PROVIDER}/{number}"), "provider": PROVIDER, "client_id": "scale",
+        "id": AccountId::random(), "name": name(number), "provider": PROVIDER, "client_id": "scale",
         "tokens": {
             "kind": "oauth2", "access": format!("a-{number}-0"), "refresh": format!("r-{number}-0"),
             "received_at": now - 7200, "expires_at": now - 3600, "scopes": [],

@@ -12,6 +12,9 @@ use crate::served::{Kept, one_worker};
 /// How long a token is good that does not end while anybody looks.
 pub(crate) const NEVER: Ends = Ends { first: 10 * 86_400, within: 0, lifetime: 10 * 86_400 };
 
+/// So many accounts are one person's: nobody may have thousands of keys, and whoever makes one has all of theirs looked through.
+const OF_A_PERSON: usize = 250;
+
 /// So many write at once.
 const AT_ONCE: usize = 16;
 
@@ -47,7 +50,7 @@ pub(crate) fn run(store: &str, origin: &str, keys: &str, accounts: &str, ends: &
 pub(crate) async fn fill(kept: &Kept, fill: &Fill<'_>) {
     let (origin, now) = (Origin::parse(fill.origin).expect("an origin"), kept.keyfob().now());
     let signed = TokenSet::OAuth1(OAuth1Tokens { token: Secret::new("example-token"), secret: Secret::new("example-token-secret") });
-    let mut lines = vec![one(kept, "telldus", "telldus", signed, origin.clone(), now).await];
+    let mut lines = vec![one(kept, OWNER, "telldus", "telldus", signed, origin.clone(), now).await];
     let tasks: Vec<_> = (0..AT_ONCE)
         .map(|task| {
             let (kept, origin, accounts, ends) = (kept.clone(), origin.clone(), fill.accounts, fill.ends);
@@ -56,7 +59,7 @@ pub(crate) async fn fill(kept: &Kept, fill: &Fill<'_>) {
                 for number in (task..accounts).step_by(AT_ONCE) {
                     let share = i64::try_from(number).expect("it fits") * ends.within / i64::try_from(accounts).expect("it fits");
                     let tokens = tokens(number, now, now.plus(ends.first + share), ends.lifetime);
-                    lines.push(one(&kept, &name(number, accounts), "bench", tokens, origin.clone(), now).await);
+                    lines.push(one(&kept, &person(number), &name(number, accounts), "bench", tokens, origin.clone(), now).await);
                 }
                 lines
             })
@@ -69,7 +72,18 @@ pub(crate) async fn fill(kept: &Kept, fill: &Fill<'_>) {
     std::fs::write(fill.keys, lines.concat()).expect("written");
 }
 
-/// What an account is called: the service itself where there is one alone.
+/// Whose the first accounts are.
+const OWNER: &str = "owner";
+
+/// Whose an account is.
+fn person(number: usize) -> String {
+    match number / OF_A_PERSON {
+        0 => OWNER.to_owned(),
+        person => format!("person{person:04}"),
+    }
+}
+
+/// What a person calls an account: the service itself where there is one alone.
 fn name(number: usize, accounts: usize) -> String {
     if accounts == 1 { "bench".to_owned() } else { format!("bench/{number:06}") }
 }
@@ -91,10 +105,11 @@ fn tokens(number: usize, now: Timestamp, expires_at: Timestamp, lifetime: i64) -
 }
 
 /// An account with a key; the line about it.
-async fn one(kept: &Kept, name: &str, provider: &str, tokens: TokenSet, origin: Origin, now: Timestamp) -> String {
+async fn one(kept: &Kept, person: &str, name: &str, provider: &str, tokens: TokenSet, origin: Origin, now: Timestamp) -> String {
     let account = Account {
         id: AccountId::random(),
-        name: name.into(),
+        // The owner's as they call it, anybody else's behind their number.
+        name: if person == OWNER { name.to_owned() } else { format!("~{person}/{name}") },
         provider: provider.into(),
         client_id: "example-client-id".into(),
         tokens,
@@ -110,7 +125,7 @@ async fn one(kept: &Kept, name: &str, provider: &str, tokens: TokenSet, origin: 
     };
     kept.store.put_account(&account, Expected::Anything, None).await.expect("stored");
     let new = NewKey {
-        owner: "owner".to_owned(),
+        owner: person.to_owned(),
         name: "bench".to_owned(),
         account: name.to_owned(),
         account_id: account.id,

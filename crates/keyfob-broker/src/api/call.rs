@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::caller::Caller;
 use super::cursor::Window;
 use super::operation::Operation;
-use super::{once, shape, strict};
+use super::{once, shape, standing, strict};
 use crate::audit::What;
 use crate::forward::Gate;
 use crate::people::People;
@@ -67,17 +67,17 @@ impl Call {
     /// Does what is asked for, and gives the answer.
     pub(super) async fn run(mut self, operation: &'static Operation) -> Result<Response, Problem> {
         let body = self.body.take();
+        let site = self.site.clone();
         let Some(key) = self.once.take() else {
-            let answer = operation.call(self, body).await?;
+            let answer = self.done(operation, body).await?;
             return Ok(json(operation.status, &answer));
         };
-        let site = self.site.clone();
         let (shelf, now) = (&*site.people()?.shelf, site.keyfob.now());
         let turn = match once::begin(shelf, &key, &self.caller, operation, &self.named, body.as_ref(), now).await? {
             once::Turn::Again(answer) => return Ok(json(operation.status, &answer)),
             once::Turn::First(turn) => turn,
         };
-        match operation.call(self, body).await {
+        match self.done(operation, body).await {
             Ok(answer) => {
                 turn.done(shelf, &answer, operation.shown_once, now).await;
                 Ok(json(operation.status, &answer))
@@ -87,6 +87,15 @@ impl Call {
                 Err(problem)
             }
         }
+    }
+
+    async fn done(self, operation: &'static Operation, body: Option<Value>) -> Result<Value, Problem> {
+        let (site, caller) = (self.site.clone(), self.caller.clone());
+        let answer = operation.call(self, body).await?;
+        if operation.makes() {
+            standing::look_again(&site, &caller).await?;
+        }
+        Ok(answer)
     }
 
     /// What the path names.

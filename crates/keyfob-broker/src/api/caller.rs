@@ -12,6 +12,7 @@ use crate::keys::{of_headers, text};
 use crate::people::{Role, Who};
 use crate::problem::Problem;
 use crate::site::Site;
+use crate::webhook::Maker;
 
 /// What a page's script has to bring along with a request that may change something: the token of its forms, which another site cannot read.
 const CSRF: &str = "x-keyfob-csrf";
@@ -46,6 +47,21 @@ impl Caller {
         }
     }
 
+    /// Whose word it is that they make something.
+    pub(super) fn maker(&self) -> Maker {
+        Maker { token: self.token(), ends_at: self.ends_at }
+    }
+
+    /// Where a token is none, or none any more.
+    pub(super) fn unknown() -> Problem {
+        Problem::unauthorized("token-unknown", "This is no API token, or it has ended or was revoked.")
+    }
+
+    /// Where nobody says who calls.
+    pub(super) fn missing() -> Problem {
+        Problem::unauthorized("key-missing", "This needs an API token, or a browser that is signed in.")
+    }
+
     /// Finds out.
     pub(super) async fn of(site: &Site, parts: &Parts) -> Result<Self, Problem> {
         let people = site.people.as_ref().ok_or_else(Problem::not_here)?;
@@ -58,11 +74,10 @@ impl Caller {
             .hint("send it in the header Authorization: Bearer"));
         }
         if let Some(shown) = of_headers(&parts.headers)? {
-            let unknown = || Problem::unauthorized("token-unknown", "This is no API token, or it has ended or was revoked.");
             let now = site.keyfob.now();
-            let token = token::find(&people.shelf, shown, now).await?.ok_or_else(unknown)?;
+            let token = token::find(&people.shelf, shown, now).await?.ok_or_else(Self::unknown)?;
             // Whoever was removed is nobody, whichever tokens are left of them.
-            let person = people.principal(&token.owner, now).await?.ok_or_else(unknown)?;
+            let person = people.principal(&token.owner, now).await?.ok_or_else(Self::unknown)?;
             return Ok(Self {
                 person: person.who(),
                 by: audit::Who::Token { token: token.id, token_name: token.name },
@@ -70,12 +85,11 @@ impl Caller {
                 ends_at: token.expires_at,
             });
         }
-        let missing = || Problem::unauthorized("key-missing", "This needs an API token, or a browser that is signed in.");
         // Whoever meant to show something else is not let in by a cookie beside it.
         if parts.headers.contains_key(AUTHORIZATION) {
-            return Err(missing());
+            return Err(Self::missing());
         }
-        let visit = site.visit(&parts.headers).await?.ok_or_else(missing)?;
+        let visit = site.visit(&parts.headers).await?.ok_or_else(Self::missing)?;
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             let token = parts.headers.get(CSRF).and_then(|value| value.to_str().ok()).unwrap_or_default();
             if !is_same_origin(site, &parts.headers) || !visit.csrf.same_as(token) {

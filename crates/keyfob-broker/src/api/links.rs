@@ -175,6 +175,8 @@ pub(super) struct Listed {
     id: String,
     url: String,
     created_at: Moment,
+    /// When it ends: with the API token that put it there; none: when it is removed.
+    expires_at: Option<Moment>,
 }
 
 /// A URL to be put on the list.
@@ -188,7 +190,7 @@ pub(super) struct NewReturnUrl {
 
 impl From<ReturnUrl> for Listed {
     fn from(listed: ReturnUrl) -> Self {
-        Self { id: listed.id, url: listed.url, created_at: listed.created_at.into() }
+        Self { id: listed.id, url: listed.url, created_at: listed.created_at.into(), expires_at: listed.expires_at.map(Moment::from) }
     }
 }
 
@@ -201,7 +203,7 @@ pub(super) async fn return_urls(call: Call) -> Result<Page<Listed>, Problem> {
 pub(super) async fn add_return_url(call: Call, new: NewReturnUrl) -> Result<Listed, Problem> {
     links::judge(&new.url).map_err(unfit)?;
     call.tell(What::ReturnUrlMade { to: new.url.clone() }).await?;
-    let added = links::add(call.shelf()?, call.person(), &new.url, call.now()).await;
+    let added = links::add(call.shelf()?, call.person(), &new.url, call.caller.maker(), call.now()).await;
     added.map(Listed::from).map_err(|error| refused(&error))
 }
 

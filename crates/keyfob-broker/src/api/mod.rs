@@ -23,6 +23,7 @@ mod operation;
 mod people;
 mod providers;
 mod shape;
+mod standing;
 mod strict;
 pub mod token;
 mod tokens;

@@ -187,7 +187,12 @@ impl Operation {
 
     /// Whether doing it twice is worth a guard: it makes something, or takes the place of what was there.
     pub(super) fn is_once(&self) -> bool {
-        self.is_once || self.status == StatusCode::CREATED
+        self.is_once || self.makes()
+    }
+
+    /// Whether something is there afterwards that was not before.
+    pub(super) fn makes(&self) -> bool {
+        self.status == StatusCode::CREATED
     }
 
     /// Calls the handler.

@@ -122,10 +122,16 @@ pub async fn revoke(shelf: &dyn Shelf, owner: &str, id: &str, by: Who, now: Time
     Ok(Some(token))
 }
 
+/// Whether a person has this token, as the shelf says it now.
+pub(super) async fn is_there(shelf: &dyn Shelf, owner: &str, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(shelf.item(KIND, id, now).await?.is_some_and(|found| found.value.owner.as_deref() == Some(owner)))
+}
+
 /// What was made with a token goes with it: whoever had it for an hour would have that for good.
-async fn take_back_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn take_back_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
     keys::revoke_made_with(shelf, owner, token, by.clone(), now).await?;
     links::cancel_made_with(shelf, owner, token, by.clone(), now).await?;
+    links::remove_return_urls_made_with(shelf, owner, token, by.clone(), now).await?;
     webhook::remove_made_with(shelf, owner, token, by.clone(), now).await?;
     people::take_back_made_with(shelf, owner, token, by, now).await
 }

@@ -10,7 +10,7 @@ use super::moment::Moment;
 use crate::audit::What;
 use crate::failure::sentence;
 use crate::problem::Problem;
-use crate::webhook::{self, Maker, Name, Webhook};
+use crate::webhook::{self, Name, Webhook};
 
 /// Where events are told, without the secret that messages are signed with.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -93,8 +93,7 @@ pub(super) async fn create(call: Call, new: NewWebhook) -> Result<WebhookWithSec
     events.sort_unstable();
     events.dedup();
     let (owner, spared) = (call.person(), &call.site.webhook_origins);
-    let by = Maker { token: call.caller.token(), ends_at: call.caller.ends_at };
-    let drawn = webhook::draw(call.shelf()?, spared, owner, &new.url, events, &by, call.now()).await;
+    let drawn = webhook::draw(call.shelf()?, spared, owner, &new.url, events, &call.caller.maker(), call.now()).await;
     let (webhook, secret) = drawn.map_err(|error| refused(&error))?;
     call.tell(What::WebhookMade { webhook: webhook.id.clone(), to: webhook.origin() }).await?;
     webhook::keep(call.shelf()?, &webhook).await?;

@@ -8,8 +8,8 @@ use http_body::Body as _;
 use keyfob::Session;
 use keyfob::session::CallBody;
 
-use super::fields;
 use super::steady::{self, Watch};
+use super::{batch, fields};
 use crate::problem::Problem;
 
 /// A body of up to so many bytes is kept until the answer is there: after "expired" it is sent once more.
@@ -22,12 +22,14 @@ const LARGEST_FORM: u64 = 1 << 20;
 /// The longest body.
 pub(super) const LARGEST: u64 = 1 << 30;
 
-/// The body, and who watches over it. Whoever `may_all`, every method, may write one into JSON, too; and then JSON streams.
+/// The body, and who watches over it. Whoever `may_all`, every method, may write one into JSON, too; and then JSON streams. Fields of the names of `carriers` it
+/// must not have.
 pub(super) async fn ready(
     parts: &Parts,
     body: Incoming,
     session: &Session,
     overrides: &[String],
+    carriers: &[String],
     may_all: bool,
 ) -> Result<(CallBody, Watch), Problem> {
     let length = body.size_hint().exact();
@@ -35,7 +37,8 @@ pub(super) async fn ready(
         return Ok((CallBody::None, Watch::default()));
     }
     let (form, json) = (is_form(parts), !may_all && parts.method == Method::POST && is_json(&parts.headers));
-    let needs_all = form || json;
+    let carries = !carriers.is_empty() && is_json(&parts.headers);
+    let needs_all = form || json || carries;
     if needs_all && parts.headers.contains_key(CONTENT_ENCODING) {
         // Some servers unpack it, and read fields that nobody here has seen.
         return Err(Problem::bad_request("body", "A body that is compressed cannot be judged.").hint("send it as it is"));
@@ -54,9 +57,13 @@ pub(super) async fn ready(
         Ok(bytes) => {
             if form {
                 fields::judge(&bytes, fields::Place::Body, session, overrides)?;
+                batch::judge_form(&bytes, carriers)?;
             }
             if json {
                 fields::judge_json(&bytes, overrides)?;
+            }
+            if carries {
+                batch::judge_json(&bytes, carriers)?;
             }
             Ok((CallBody::Bytes(bytes), watch))
         }

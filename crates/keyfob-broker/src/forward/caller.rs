@@ -62,6 +62,14 @@ impl Caller {
         [Method::PUT, Method::PATCH, Method::DELETE].iter().all(|method| self.allows(method, path))
     }
 
+    /// Whether it may make every call of these methods that there is.
+    pub(super) fn allows_all(&self, methods: &[Method]) -> bool {
+        match self {
+            Self::Key(fob) => methods.iter().all(|method| fob.key.rules.iter().any(|rule| rule.allows_all(method))),
+            Self::Person(_) => true,
+        }
+    }
+
     /// No browser sees a token, its person's own neither (L7): a page can be tricked, and a token goes everywhere.
     pub(crate) fn may_see_token(&self) -> bool {
         matches!(self, Self::Key(fob) if fob.key.may_see_token)

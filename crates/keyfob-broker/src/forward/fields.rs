@@ -121,7 +121,7 @@ fn overrides(name: &str, own: &[String]) -> bool {
 
 /// A name as the most lenient server has it. PHP leaves spaces in front away, ends at a NUL, and makes dots, spaces and a bracket that is never closed
 /// into underscores; Rack leaves brackets around a name away.
-fn plain(name: &[u8]) -> Cow<'_, str> {
+pub(super) fn plain(name: &[u8]) -> Cow<'_, str> {
     let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
     if let Some(name) = std::str::from_utf8(name).ok().filter(|name| name.as_bytes().iter().all(is_plain)) {
         return Cow::Borrowed(name);

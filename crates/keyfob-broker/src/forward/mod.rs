@@ -10,6 +10,7 @@
 //! spelling, which is the one that was judged. Both bodies stream; nobody's memory holds one, but for
 //! forms, and JSON of a key that may not use every method, whose fields are judged.
 
+mod batch;
 mod body;
 mod caller;
 mod fields;
@@ -237,7 +238,8 @@ impl Use<'_> {
         }
         let sees_token = self.caller.may_see_token();
         let headers = headers::onward(&parts.headers, sees_token, overrides);
-        let (body, watch) = body::ready(parts, body, &session, overrides, may_all).await?;
+        let carriers = batch::judge(desk.provider.batch(), &self.caller, parts, &path)?;
+        let (body, watch) = body::ready(parts, body, &session, overrides, carriers, may_all).await?;
         let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().into());

@@ -50,6 +50,11 @@ impl Rule {
         fits && (given.next().is_some() == self.open)
     }
 
+    /// Whether it allows every request of this method.
+    pub(crate) fn allows_all(&self, method: &Method) -> bool {
+        self.open && self.segments.is_empty() && (self.methods.is_empty() || self.methods.contains(method))
+    }
+
     /// A request that it allows, to be shown: capitals stand for what whoever asks has to say.
     pub(crate) fn example(&self) -> (Method, String) {
         let method = self.methods.first().filter(|_| !self.methods.contains(&Method::GET)).cloned().unwrap_or(Method::GET);
@@ -169,6 +174,20 @@ mod tests {
             let example = rule.example();
             assert_eq!((example.0.as_str(), example.1.as_str()), (method, path), "{text}");
             assert!(rule.allows(&example.0, &Path::read(&example.1).expect(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_for_every_path_is_one_for_all_of_a_method() {
+        for (rule, get, post) in [
+            ("* /**", true, true),
+            ("GET /**", true, false),
+            ("GET,POST /**", true, true),
+            ("* /a/**", false, false),
+            ("* /*", false, false),
+        ] {
+            let rule: Rule = rule.parse().expect(rule);
+            assert_eq!((rule.allows_all(&Method::GET), rule.allows_all(&Method::POST)), (get, post), "{rule}");
         }
     }
 

@@ -14,10 +14,9 @@ use keyfob_store::shelf::{Item, Kind};
 use sha2::{Digest, Sha256};
 
 use super::{Link, State, by_number};
-use crate::audit::Noted;
 use crate::failure::{Failure, Handed};
 use crate::guard::caught;
-use crate::routes::callback::{Coming, finish, put_back, seat_of};
+use crate::routes::callback::{Coming, Done, Expects, finish, put_back, seat_of};
 use crate::routes::{link, see_other};
 use crate::seat::Seat;
 use crate::site::Site;
@@ -60,7 +59,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
         Ok(verified) => verified,
         Err(error) if error.ends_login() => {
             tracing::info!(link = link.id, %error, "a link's login ended");
-            return Ok(Some(onward(&link, "denied").unwrap_or_else(|| link::not_connected(&seat))));
+            return Ok(Some(onward(site, &link, "denied").await.unwrap_or_else(|| link::not_connected(&seat))));
         }
         Err(error) => {
             tracing::warn!(%error, "a callback was refused; the login goes on");
@@ -71,7 +70,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts, query: &str, key:
     // Whoever came by it is nobody here, and has no book.
     let _ = spend_and_connect(site, link.clone(), &seat, Coming::Proof(Box::new(login), verified)).await?;
     tracing::info!(link = link.id, account = seat.name, "connected by a link");
-    Ok(Some(onward(&link, "connected").unwrap_or_else(|| link::connected(&seat))))
+    Ok(Some(onward(site, &link, "connected").await.unwrap_or_else(|| link::connected(&seat))))
 }
 
 /// Why nothing can come of a login by the link of this number any more.
@@ -83,25 +82,25 @@ pub(crate) async fn hindrance(site: &Site, number: &str, seat: &Seat) -> Result<
 }
 
 /// Connects by the link of this number, if it still is there to be used: what was approved meanwhile is nobody's otherwise.
-pub(crate) async fn connect(site: &Site, number: &str, seat: &Seat, coming: Coming) -> Result<Noted, Failure> {
+pub(crate) async fn connect(site: &Site, number: &str, seat: &Seat, coming: Coming) -> Result<Done, Failure> {
     let shelf = &*site.people()?.shelf;
     let link = by_number(shelf, number, site.keyfob.now()).await?.ok_or_else(|| Failure::spent_link(Handed::Connect))?;
     let id = link.id.clone();
-    let noted = spend_and_connect(site, link, seat, coming).await?;
+    let done = spend_and_connect(site, link, seat, coming).await?;
     tracing::info!(link = id, account = seat.name, "connected by a link");
-    Ok(noted)
+    Ok(done)
 }
 
 /// Spends the link and connects the account; if nothing comes of that, the link can be used again.
-async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Coming) -> Result<Noted, Failure> {
+async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Coming) -> Result<Done, Failure> {
     let shelf = site.people()?.shelf.clone();
     // Before the code is exchanged: of any number who come with answers to one link, one connects.
     if !link.spend(&*shelf).await? {
         return Err(Failure::spent_link(Handed::Connect));
     }
-    let expected = if link.record.reconnects { Expected::Anything } else { Expected::Nothing };
+    let expects = if link.record.reconnects { Expects::Anything } else { Expects::Nothing };
     // What panics would leave the link spent, too.
-    let finished = caught(pin!(finish(site, seat, coming, expected, None))).await.unwrap_or_else(|| Err(Failure::ours()));
+    let finished = caught(pin!(finish(site, seat, coming, expects, None))).await.unwrap_or_else(|| Err(Failure::ours()));
     if finished.is_err()
         && let Err(error) = link.reopen(&*shelf).await
     {
@@ -113,13 +112,17 @@ async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Com
 /// What the browser sees in the end that came by the link of this number.
 pub(crate) async fn outcome(site: &Site, number: &str, seat: &Seat, is_connected: bool) -> Result<Response, Failure> {
     let link = by_number(&*site.people()?.shelf, number, site.keyfob.now()).await?;
-    let onward = link.and_then(|link| onward(&link, if is_connected { "connected" } else { "denied" }));
+    let onward = match &link {
+        Some(link) => onward(site, link, if is_connected { "connected" } else { "denied" }).await,
+        None => None,
+    };
     Ok(onward.unwrap_or_else(|| if is_connected { link::connected(seat) } else { link::not_connected(seat) }))
 }
 
-/// Back to the app, where it said so: to the very URL that is on the list, with what came of it.
-fn onward(link: &Link, status: &str) -> Option<Response> {
-    let url = link.record.return_to.as_deref()?;
+/// Back to the app, where it said so: to the very URL that is on the list, with what came of it. What came of it is told here where that cannot be looked up.
+async fn onward(site: &Site, link: &Link, status: &str) -> Option<Response> {
+    let listed = link.return_to(&*site.people.as_ref()?.shelf, site.keyfob.now()).await;
+    let url = listed.inspect_err(|error| tracing::warn!(link = link.id, %error, "where a link leads could not be looked up")).ok()??;
     let pairs = encode::form_pairs([("connect_link", link.id.as_str()), ("account", link.record.account.as_str()), ("status", status)]);
     let separator = if url.contains('?') { '&' } else { '?' };
     Some(see_other(&format!("{url}{separator}{pairs}")))

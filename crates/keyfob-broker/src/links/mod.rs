@@ -20,7 +20,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub(crate) use arrive::{connect, connecting, hindrance, outcome, receive};
-pub(crate) use return_url::{KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, remove as remove_return_url};
+pub(crate) use return_url::{
+    KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, remove as remove_return_url,
+    remove_made_with as remove_return_urls_made_with,
+};
 
 use crate::audit::{self, What, Who};
 use crate::keys::is_number;
@@ -172,6 +175,12 @@ pub(crate) async fn by_number(shelf: &dyn Shelf, id: &str, now: Timestamp) -> Re
 }
 
 impl Link {
+    /// Where a browser goes in the end, as long as that is on the person's list: it may be taken off after the link was made, with the token that put it there.
+    pub(crate) async fn return_to(&self, shelf: &dyn Shelf, now: Timestamp) -> Result<Option<&str>, StoreError> {
+        let Some(url) = self.record.return_to.as_deref() else { return Ok(None) };
+        Ok(is_listed(shelf, &self.owner, url, now).await?.then_some(url))
+    }
+
     /// Whether this browser may go on: it is the link's, or the link has none yet.
     pub(crate) fn is_for(&self, door: &Door) -> bool {
         self.record.browser.as_ref().is_none_or(|browser| Secret::new(browser.as_str()).same_as(&hash(door.binding.expose())))

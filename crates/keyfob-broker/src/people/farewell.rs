@@ -130,17 +130,8 @@ impl Site {
         people.uninvite(id, now).await?;
         people.bar(id, now).await?;
         let who = audit::Who::Person { person: by.to_owned() };
-        for key in keys::list(&*people.shelf, Some(id), now).await? {
-            keys::revoke(&*people.shelf, Some(id), &key.id, who.clone(), now).await?;
-        }
-        // Before the accounts: a webhook would be told of each that is taken away. And before the tokens, which read what was made with them: these are
-        // dropped unread.
-        for kind in THEIRS {
-            people.drop_all(kind, id, now).await?;
-        }
-        for token in token::list(&*people.shelf, id, now).await? {
-            token::revoke(&*people.shelf, id, &token.id, who.clone(), now).await?;
-        }
+        // Before the accounts: a webhook would be told of each that is taken away.
+        people.take_back_all(id, who.clone(), now).await?;
         self.revoke_all(people, Whose::Person(id), by).await?;
         // While they can still be found: whoever is stopped before this line does it again, and writes it then.
         let what = audit::What::PersonRemoved { removed: id.to_owned(), name: person.name };
@@ -272,6 +263,21 @@ impl Paying {
 }
 
 impl People {
+    /// Takes everything back that a person has beside accounts.
+    pub(crate) async fn take_back_all(&self, person: &str, by: audit::Who, now: Timestamp) -> Result<(), StoreError> {
+        for key in keys::list(&*self.shelf, Some(person), now).await? {
+            keys::revoke(&*self.shelf, Some(person), &key.id, by.clone(), now).await?;
+        }
+        // Before the tokens, which read what was made with them: these are dropped unread.
+        for kind in THEIRS {
+            self.drop_all(kind, person, now).await?;
+        }
+        for token in token::list(&*self.shelf, person, now).await? {
+            token::revoke(&*self.shelf, person, &token.id, by.clone(), now).await?;
+        }
+        Ok(())
+    }
+
     /// Removes everything of this kind that is a person's.
     async fn drop_all(&self, kind: Kind, person: &str, now: Timestamp) -> Result<(), StoreError> {
         loop {

@@ -10,7 +10,6 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use keyfob::login::Verified;
 use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
-use keyfob::store::Expected;
 use keyfob::{Account, Approved, Error, LoggedIn, Login, PendingLogin, StoreError};
 
 use crate::audit::{Noted, What};
@@ -84,13 +83,13 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         }
     };
     let coming = Coming::Proof(Box::new(login), verified);
-    let noted = finish(site, &seat, coming, Expected::Anything, Some(&visit)).await?;
-    let notice = Notice::good(format!("{} is connected.", seat.desk.provider.title));
+    let done = finish(site, &seat, coming, Expects::of(pending.is_new), Some(&visit)).await?;
+    let notice = done.notice();
     // 303: the code is gone from the address bar, and from what the back button goes to.
-    let onward = super::see_other(&page::account_path(&seat));
+    let onward = super::see_other(&page::account_path(&done.seat));
     if site.people.is_some() {
-        if noted == Noted::No {
-            return Err(unnoted(&seat));
+        if done.noted == Noted::No {
+            return Err(unnoted(&done.seat));
         }
         site.leave(&visit, notice).await;
         return Ok(onward);
@@ -147,43 +146,102 @@ pub(super) fn unnoted(seat: &Seat) -> Failure {
     Failure::unwritten(&format!("{title} is connected all the same.")).onward(format!("To {title}"), page::account_path(seat))
 }
 
+/// What a login expects under the name that it was begun for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expects {
+    /// Whatever is there: it is a login again.
+    Anything,
+    /// Nothing, and of a name that is taken by now nothing comes.
+    Nothing,
+    /// Nothing, and beside what has come there meanwhile it has room, too.
+    Room,
+}
+
+impl Expects {
+    /// What a person's login does that was begun for a new account, or again.
+    pub(crate) fn of(is_new: bool) -> Self {
+        if is_new { Self::Room } else { Self::Anything }
+    }
+}
+
+/// A login that is done.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// Where its account is.
+    pub(crate) seat: Seat,
+    /// What it was begun as, where that has become another account's name.
+    instead_of: Option<String>,
+    /// Whether it is written down, too.
+    pub(crate) noted: Noted,
+}
+
+impl Done {
+    /// For whoever began it.
+    pub(super) fn notice(&self) -> Notice {
+        let (title, shown) = (&self.seat.desk.provider.title, &self.seat.shown);
+        Notice::good(match &self.instead_of {
+            None => format!("{title} is connected."),
+            Some(taken) => format!("{title} is connected, as {shown}: another login was faster, and {taken} is the account of that one."),
+        })
+    }
+}
+
 /// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else, and takes
-/// the place of what is `expected` there: nothing, or whatever it is.
-pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expected: Expected, visit: Option<&Visit>) -> Result<Noted, Failure> {
+/// no place but that of what it `expects` there.
+pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Expects, visit: Option<&Visit>) -> Result<Done, Failure> {
     let failed = |error: Error| Failure::from_error(error, seat);
-    let holder = site.holder(seat);
-    let mut holder = holder.write().await;
+    let mut holder = site.holder(seat).write_owned().await;
     let Some(people) = &site.people else {
         coming.keep().await.map_err(failed)?;
         holder.change(visit);
-        return Ok(Noted::Yes);
+        return Ok(Done { seat: seat.clone(), instead_of: None, noted: Noted::Yes });
     };
-    let must_be_free = matches!(expected, Expected::Nothing);
     // Here, where nobody else connects it meanwhile: of two that come at once for one name, the second would find it free and replace the first one's account.
     // And before there are tokens that nobody would have.
-    if must_be_free && site.keyfob.store().account(&seat.name).await?.is_some() {
+    if expects == Expects::Nothing && site.keyfob.store().account(&seat.name).await?.is_some() {
         return Err(Failure::name_taken());
     }
-    let approved = coming.exchange().await.map_err(failed)?;
-    // The tokens are not revoked: at some providers that would end the other person's authorization, too.
-    if !site.shared_accounts && !people.link(site, seat, &approved).await? {
-        tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
-        return Err(Failure::taken(seat));
-    }
-    let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
-    // Another machine may have been faster.
-    let kept = if must_be_free { approved.keep_new().await } else { approved.keep().await };
-    let account = match kept {
-        Err(Error::Store(StoreError::Conflict)) if must_be_free => return Err(Failure::name_taken()),
-        kept => kept.map_err(failed)?.account,
+    let mut approved = coming.exchange().await.map_err(failed)?;
+    let (begun, mut there, mut number) = (seat, seat.clone(), 1);
+    let (before, account) = loop {
+        let seat = &there;
+        let failed = |error: Error| Failure::from_error(error, seat);
+        let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
+        // It is known to be the same account at the provider, which has been logged in to twice.
+        let is_theirs = |before: &Account| approved.person().is_some() && before.person() == approved.person();
+        let is_again = expects == Expects::Room && before.as_ref().is_some_and(is_theirs);
+        if before.is_some() && expects == Expects::Room && !is_again {
+            number += 1;
+            drop(holder);
+            there = site.beside(begun, number).ok_or_else(Failure::name_taken)?;
+            holder = site.holder(&there).write_owned().await;
+            approved = approved.under(&there.name);
+            continue;
+        }
+        // The tokens are not revoked: at some providers that would end the other person's authorization, too.
+        if !site.shared_accounts && !people.link(site, seat, &approved).await? {
+            tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
+            return Err(Failure::taken(seat));
+        }
+        if is_again || expects == Expects::Anything {
+            break (before, approved.keep().await.map_err(failed)?.account);
+        }
+        match approved.keep_new().await {
+            // Another machine was faster.
+            Err(Error::Store(StoreError::Conflict)) if expects == Expects::Room => {}
+            Err(Error::Store(StoreError::Conflict)) => return Err(Failure::name_taken()),
+            kept => break (None, kept.map_err(failed)?.account),
+        }
     };
-    let noted = take_over(site, seat, before, &account).await?;
+    let seat = there;
+    let noted = take_over(site, &seat, before, &account).await?;
     match visit {
         Some(visit) => holder.change(Some(visit)),
         // Nobody who is known came with it; the account is whose it was meant for.
         None => holder.forget(),
     }
-    Ok(noted)
+    let instead_of = (seat.shown != begun.shown).then(|| begun.shown.clone());
+    Ok(Done { seat, instead_of, noted })
 }
 
 /// Among people: the account is this person's from now on. The vault has it by now: what cannot be written down beside it makes the login no failure, for

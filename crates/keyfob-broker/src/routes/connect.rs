@@ -36,6 +36,8 @@ pub(crate) async fn begin(
         "" => seat,
         label => another(&site, seat, label).await?,
     };
+    // Guests have the accounts of a service by turns.
+    let is_new = site.people.is_some() && site.keyfob.store().account(&seat.name).await?.is_none();
     // A guest can have any number of sessions, and is counted with those who come from the same address.
     let crowd = if site.people.is_some() { seat.person.clone() } else { Client::crowd(arrival.client) };
     let scopes = match chosen(&posted.fields) {
@@ -53,8 +55,10 @@ pub(crate) async fn begin(
     let begun = match way {
         Way::Import => return Err(made_elsewhere(&seat)),
         Way::Keys => return by_keys_alone(&site, &seat, &posted.visit).await,
-        Way::Redirect => by_redirect(&site, &seat, crowd, scopes, binding).await.map(|(url, login)| (url, login.pending.expires_at())),
-        Way::Code | Way::Pin => elsewhere(&site, &seat, way, Begins { crowd, scopes, binding, link: None }).await,
+        Way::Redirect => by_redirect(&site, &seat, Begins { crowd, scopes, binding, is_new, link: None })
+            .await
+            .map(|(url, login)| (url, login.pending.expires_at())),
+        Way::Code | Way::Pin => elsewhere(&site, &seat, way, Begins { crowd, scopes, binding, is_new, link: None }).await,
     };
     let (url, until) = begun?;
     site.browsers.waits(&posted.visit, until);
@@ -62,35 +66,32 @@ pub(crate) async fn begin(
 }
 
 /// Begins a login that the provider's redirect ends: where the browser goes, and what waits for it.
-pub(super) async fn by_redirect(
-    site: &Site,
-    seat: &Seat,
-    crowd: String,
-    scopes: Vec<String>,
-    binding: &Secret,
-) -> Result<(String, PendingLogin), Failure> {
+pub(super) async fn by_redirect(site: &Site, seat: &Seat, begins: Begins<'_>) -> Result<(String, PendingLogin), Failure> {
+    let Begins { crowd, scopes, binding, is_new, link: _ } = begins;
     let desk = &seat.desk;
     let failed = |error: Error| Failure::from_error(error, seat);
     let redirect = Redirect::Uri(desk.redirect_uri.clone());
     let login = Login::begin(&site.keyfob, &desk.settings, &desk.app, &seat.name, redirect, scopes).await.map_err(failed)?;
-    let pending = login.stored().among(Crowd::connecting(crowd));
+    let pending = PendingLogin { is_new, ..login.stored().among(Crowd::connecting(crowd)) };
     // The state belongs to this browser: an answer that another one brings is refused (login CSRF, CVE-2025-68158).
     site.keyfob.store().put_pending(&pending, binding.expose()).await.map_err(|error| failed(error.into()))?;
     Ok((login.url().to_owned(), pending))
 }
 
-/// Who begins a login that is approved elsewhere, and for what.
+/// Who begins a login, and for what.
 pub(super) struct Begins<'a> {
     pub(super) crowd: String,
     pub(super) scopes: Vec<String>,
     pub(super) binding: &'a Secret,
+    /// Whether nothing is there yet: what is in the end is another account, and stays.
+    pub(super) is_new: bool,
     /// The number of the link that it is begun by.
     pub(super) link: Option<String>,
 }
 
 /// Begins a login by a code or a PIN: its page, and until when it waits.
 pub(super) async fn elsewhere(site: &Site, seat: &Seat, way: Way, begins: Begins<'_>) -> Result<(String, Timestamp), Failure> {
-    let Begins { crowd, scopes, binding, link } = begins;
+    let Begins { crowd, scopes, binding, is_new, link } = begins;
     let (desk, by_link) = (&seat.desk, link.is_some());
     let failed = |error: Error| Failure::from_error(error, seat);
     waiting::has_room(site, &crowd).await?;
@@ -105,7 +106,7 @@ pub(super) async fn elsewhere(site: &Site, seat: &Seat, way: Way, begins: Begins
         let interval = kept.login.interval();
         (waiting::Login::Code(Box::new(kept)), login.expires_at(), interval)
     };
-    let begun = Begun { seat, crowd, binding, link, login, expires_at, interval };
+    let begun = Begun { seat, is_new, crowd, binding, link, login, expires_at, interval };
     let number = waiting::keep(site, begun).await?;
     Ok((page::waiting_path(&number, by_link), expires_at))
 }

@@ -145,6 +145,7 @@ pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Ext
     };
     match made {
         Ok(Made { key, text }) => {
+            site.look_again(visit).await?;
             let page = Shown { frame: Frame::of(visit, None), row: Row::of(&key), text: text.expose(), example: example(&site, &key) };
             Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
         }

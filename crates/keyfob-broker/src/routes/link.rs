@@ -48,10 +48,11 @@ struct Over<'a> {
 pub(crate) async fn ask(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Failure> {
     let token = super::token(query.as_deref(), Handed::Connect)?;
     let door = site.door(&headers);
-    let link = links::open(&*site.people()?.shelf, &token, site.keyfob.now()).await?;
+    let (shelf, now) = (&*site.people()?.shelf, site.keyfob.now());
+    let link = links::open(shelf, &token, now).await?;
     let link = link.filter(|link| link.is_for(&door)).ok_or_else(|| Failure::spent_link(Handed::Connect))?;
     let seat = seat(&site, &link).await?;
-    let back_to = link.record.return_to.as_deref().and_then(keyfob::proto::Origin::parse).map(|origin| origin.to_string());
+    let back_to = link.return_to(shelf, now).await?.and_then(keyfob::proto::Origin::parse).map(|origin| origin.to_string());
     let scopes = match asked_for(&site, &seat, &link).await? {
         none if none.is_empty() => seat.desk.provider.default_scopes().to_vec(),
         scopes => scopes,
@@ -85,18 +86,25 @@ pub(crate) async fn begin(State(site): State<Arc<Site>>, Extension(knocked): Ext
     let scopes = asked_for(&site, &seat, &link).await?;
     let again = |failure: Failure| failure.onward("Try again", format!("/link?token={token}"));
     // However many browsers a link is opened in: those who were given another one have room of their own.
-    let (way, binding) = (seat.desk.way(), &door.binding);
+    let way = seat.desk.way();
+    let begins = |crowd: String| connect::Begins {
+        crowd,
+        scopes,
+        binding: &door.binding,
+        is_new: !link.record.reconnects,
+        link: Some(link.id.clone()),
+    };
     let url = match way {
         // There is no such link, but the file may have changed since it was made.
         Way::Keys | Way::Import => return Err(Failure::spent_link(Handed::Connect)),
         Way::Redirect => {
-            let begun = connect::by_redirect(&site, &seat, format!("link {}", link.id), scopes, binding).await;
+            let begun = connect::by_redirect(&site, &seat, begins(format!("link {}", link.id))).await;
             let (url, pending) = begun.map_err(again)?;
             links::connecting(shelf, &pending, &link, now).await?;
             url
         }
         Way::Code | Way::Pin => {
-            let begins = connect::Begins { crowd: format!("link-{}", link.id), scopes, binding, link: Some(link.id.clone()) };
+            let begins = begins(format!("link-{}", link.id));
             connect::elsewhere(&site, &seat, way, begins).await.map_err(again)?.0
         }
     };

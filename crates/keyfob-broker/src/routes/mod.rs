@@ -99,6 +99,17 @@ impl Site {
         Noted::of(&gate.book.write(Some(person), who, what, self.keyfob.now()).await)
     }
 
+    /// After something was made for a person to have. Whoever was removed in that moment leaves nothing behind: they are marked as leaving first, and what they
+    /// have is looked for after, so that one of the two sees the other.
+    async fn look_again(&self, visit: &Visit) -> Result<(), Failure> {
+        let (people, now) = (self.people()?, self.keyfob.now());
+        if people.is_here(visit.person(), now).await? {
+            return Ok(());
+        }
+        people.take_back_all(visit.person(), Who::Person { person: visit.person().to_owned() }, now).await?;
+        Err(Failure::sign_in_first())
+    }
+
     /// Before something is done that is a person's and cannot be undone: refused where the book cannot be written.
     pub(crate) async fn open_book(&self) -> Result<(), Failure> {
         let Some(gate) = &self.gate else { return Ok(()) };

@@ -112,6 +112,7 @@ pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Ext
         Error::Protocol(ProtoError::Misuse(misuse)) => refused(told(&misuse)),
         _ => Failure::ours(),
     })?;
+    site.look_again(visit).await?;
     let page = Made { frame: Frame::of(visit, None), name: &made.token.name, text: &made.text };
     Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
 }

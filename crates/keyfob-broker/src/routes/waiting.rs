@@ -184,12 +184,12 @@ async fn drawn(site: &Site, at: &At, waiting: &Waiting, came: Came, is_script: b
     let mut renewed = None;
     match came {
         // By a link it is somebody else's book.
-        Came::Account(Noted::No) if at.visit().is_some() && !is_script => return Err(unnoted(&seat)),
-        Came::Account(_) => {
+        Came::Account(done) if done.noted == Noted::No && at.visit().is_some() && !is_script => return Err(unnoted(&done.seat)),
+        Came::Account(done) => {
             // A guest becomes somebody by connecting: that is their sign-in.
             renewed = at.visit().filter(|_| site.people.is_none()).map(|visit| site.browsers.renew(visit, site.keyfob.now()));
             let at = renewed.clone().map_or_else(|| at.clone(), At::Visit);
-            leave(site, &at, Notice::good(format!("{} is connected.", seat.desk.provider.title))).await;
+            leave(site, &at, done.notice()).await;
         }
         Came::No(error) => leave(site, at, why(&seat, &error)).await,
         Came::Nothing | Came::NoPin(_) => {}

@@ -62,6 +62,9 @@ pub(crate) struct Record {
     pub(crate) person: String,
     /// The account's name in the vault.
     pub(crate) account: String,
+    /// Whether it was begun for a new account.
+    #[serde(default)]
+    is_new: bool,
     pub(crate) provider: String,
     /// The number of the connect link that it was begun by.
     pub(crate) link: Option<String>,
@@ -127,6 +130,8 @@ impl From<Told> for Failure {
 /// What has begun, to be kept.
 pub(crate) struct Begun<'a> {
     pub(crate) seat: &'a Seat,
+    /// Whether it is for a new account.
+    pub(crate) is_new: bool,
     /// Whose it counts as.
     pub(crate) crowd: String,
     /// What the browser is bound by.
@@ -163,12 +168,13 @@ pub(crate) async fn has_room(site: &Site, crowd: &str) -> Result<(), Failure> {
 
 /// Keeps a login; its number.
 pub(crate) async fn keep(site: &Site, begun: Begun<'_>) -> Result<String, StoreError> {
-    let Begun { seat, crowd, binding, link, login, expires_at, interval } = begun;
+    let Begun { seat, is_new, crowd, binding, link, login, expires_at, interval } = begun;
     let now = site.keyfob.now();
     let record = Record {
         browser: hash(binding),
         person: seat.person.clone(),
         account: seat.name.clone(),
+        is_new,
         provider: seat.desk.provider.name.clone(),
         link,
         login,

@@ -2,15 +2,13 @@
 
 use keyfob::login::Asked;
 use keyfob::proto::{Answer, Error as ProtoError};
-use keyfob::store::Expected;
 use keyfob::{DeviceLogin, Error};
 
 use super::{AGAIN, End, Login, Waiting};
-use crate::audit::Noted;
 use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::links;
-use crate::routes::callback::{Coming, finish};
+use crate::routes::callback::{Coming, Done, Expects, finish};
 use crate::seat::Seat;
 use crate::site::Site;
 
@@ -19,8 +17,8 @@ use crate::site::Site;
 pub(crate) enum Came {
     /// Nothing yet.
     Nothing,
-    /// An account; whether that is written down, too.
-    Account(Noted),
+    /// An account.
+    Account(Box<Done>),
     /// Somebody said no, or it is too late.
     No(Box<ProtoError>),
     /// What was typed is no PIN of this login. It goes on.
@@ -72,7 +70,7 @@ pub(crate) async fn ask(site: &Site, seat: &Seat, waiting: &mut Waiting, visit: 
             if let Err(error) = waiting.give_back(shelf, Login::Over(end), now).await {
                 tracing::warn!(account = seat.name, %error, "what came of a login could not be noted");
             }
-            settled.map(Came::Account)
+            settled.map(|done| Came::Account(Box::new(done)))
         }
         Ok(_) => Ok(Came::Nothing),
         Err(error) if login.is_decided() || ends(&error) => {
@@ -119,15 +117,18 @@ pub(crate) async fn enter(site: &Site, seat: &Seat, waiting: &mut Waiting, pin: 
     if let Err(error) = waiting.give_back(shelf, login, now).await {
         tracing::warn!(account = seat.name, %error, "what came of a login could not be noted");
     }
-    settled.map(Came::Account)
+    settled.map(|done| Came::Account(Box::new(done)))
 }
 
 /// Makes an account of what was approved: the visitor's, or by a link the person's who made it.
-async fn settle(site: &Site, seat: &Seat, waiting: &Waiting, coming: Coming, visit: Option<&Visit>) -> Result<Noted, Failure> {
-    match &waiting.record.link {
-        None => finish(site, seat, coming, Expected::Anything, visit).await,
-        Some(number) => links::connect(site, number, seat, coming).await,
-    }
+async fn settle(site: &Site, seat: &Seat, waiting: &mut Waiting, coming: Coming, visit: Option<&Visit>) -> Result<Done, Failure> {
+    let done = match &waiting.record.link {
+        None => finish(site, seat, coming, Expects::of(waiting.record.is_new), visit).await?,
+        Some(number) => links::connect(site, number, seat, coming).await?,
+    };
+    // Whoever looks again is led to where it is.
+    waiting.record.account.clone_from(&done.seat.name);
+    Ok(done)
 }
 
 fn ends(error: &Error) -> bool {

@@ -116,7 +116,7 @@ impl Webhook {
     }
 }
 
-/// Whose word it is that a webhook is made.
+/// Whose word it is that something is made.
 pub(crate) struct Maker {
     /// The number of the API token, where it is one.
     pub(crate) token: Option<String>,

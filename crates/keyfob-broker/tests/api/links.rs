@@ -6,14 +6,15 @@ use std::time::Duration;
 use keyfob::Store as _;
 use keyfob::proto::{App, Secret};
 use keyfob::store::Expected;
-use keyfob_broker::Config;
+use keyfob_broker::api::token;
+use keyfob_broker::{Config, Who};
 use keyfob_sandbox::{At, Consent, Sandbox};
 use keyfob_store::shelf::{Item, Kind};
 use serde_json::{Value, json};
 
 use super::support::gate::until;
 use super::support::{Browser, Page, Setup, World, provider};
-use super::{Program, id_of};
+use super::{Program, id_of, send};
 
 const BACK: &str = "https://app.example/done?of=us";
 
@@ -77,6 +78,86 @@ async fn somebody_connects_an_account_for_whoever_asked_and_is_sent_back() {
         assert!(spent.status == 403 && spent.has("sent you here") && !spent.has("keyfob serve"), "{}", spent.text);
     }
     assert!(!program.get("/v1/connect-links").await.text().contains(url.split_once("token=").expect("a token").1));
+}
+
+/// Whoever has got hold of a token for an hour would have other people's browsers sent to them for good.
+#[tokio::test]
+async fn l4_where_links_may_lead_ends_with_the_tokens_that_said_so() {
+    World::on_each_shelf(&["netatmo"], async |world| {
+        let mut browser = world.owner().await;
+        let (shelf, now) = (world.shelf.clone().expect("a shelf"), keyfob::Clock::now(&*world.clock));
+        let another = async |ends| {
+            let made = token::create(&*shelf, "owner", "an app", ends, Who::Command, now).await.expect("a token");
+            (made.token.id, Program { address: world.address, token: made.text.expose().to_owned() })
+        };
+        let (first, one) = another(None).await;
+        let (second, other) = another(Some(now.plus(600))).await;
+        let looking = Program::of(&world, "owner").await;
+        let urls = async || {
+            let listed = looking.get("/v1/return-urls").await.json();
+            listed["items"].as_array().expect("a list").iter().map(|one| one["url"].as_str().expect("a URL").to_owned()).collect::<Vec<_>>()
+        };
+        let url = |path: &str| format!("https://app.example/{path}");
+        let add = async |program: &Program, path: &str| {
+            let added = program.post("/v1/return-urls", &json!({"url": url(path)})).await;
+            assert_eq!(added.status, 201, "{}", added.text());
+            added.json()["expires_at"].clone()
+        };
+        let revoke = async |id: &str| token::revoke(&*shelf, "owner", id, Who::Command, now).await.expect("the shelf").expect("a token");
+        // Of one token; of both, in either order; and of the person, who needs none.
+        let ends = add(&other, "other").await;
+        assert!(ends.is_string(), "{ends}");
+        assert!(add(&one, "one").await.is_null() && add(&one, "both").await.is_null() && add(&other, "both").await.is_null());
+        assert!(add(&other, "theirs").await.is_string());
+        let form_token = browser.get("/settings").await.form_token();
+        let body = json!({"url": url("theirs")}).to_string();
+        let cookie: Vec<String> = browser.cookies().expect("cookies").iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let headers = [
+            ("Cookie", cookie.join("; ")),
+            ("X-Keyfob-CSRF", form_token),
+            ("Sec-Fetch-Site", "same-origin".into()),
+            ("Content-Type", "application/json".into()),
+        ];
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(send(world.address, "POST", "/v1/return-urls", &headers, &body).await.status, 201);
+        assert!(add(&other, "theirs").await.is_null(), "what the person put there stays");
+
+        // A link of another program's that leads to what the first token allowed.
+        let asked = json!({"provider": "netatmo", "account": "netatmo/ada", "return_to": url("one")});
+        let link = looking.post("/v1/connect-links", &asked).await.json();
+        let mut somebody = world.browser();
+        assert!(somebody.get(link["url"].as_str().expect("a URL")).await.has("https://app.example"));
+        let provider = press(&mut somebody, &link).await.location().to_owned();
+        let answer = somebody.approve(&provider).await;
+
+        revoke(&first).await;
+        let mut left = urls().await;
+        left.sort();
+        assert_eq!(left, [url("both"), url("other"), url("theirs")]);
+        let acts = looking.get("/v1/activity").await.json();
+        assert!(
+            acts["items"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .any(|act| act["act"] == "return-url-removed" && act["to"] == json!(url("one"))),
+            "{acts}"
+        );
+        let over = back(&mut somebody, &answer).await;
+        assert!(over.status == 200 && over.has("Netatmo is connected"), "{}", over.text);
+        assert!(!over.has("app.example") && over.header("location").is_none());
+        let refused = looking.post("/v1/connect-links", &json!({"provider": "netatmo", "return_to": url("one")})).await;
+        assert_eq!(refused.code(), "return-url");
+        // The other one's end with it, by themselves. One that has ended can be put there again.
+        world.advance(601);
+        assert_eq!(urls().await, [url("theirs")]);
+        assert!(add(&looking, "both").await.is_null());
+        revoke(&second).await;
+        let mut left = urls().await;
+        left.sort();
+        assert_eq!(left, [url("both"), url("theirs")]);
+    })
+    .await;
 }
 
 /// The command makes a token for an owner who has never opened a page: what it lets a program ask for comes to something.

@@ -10,6 +10,7 @@ mod document;
 mod links;
 mod nouns;
 mod once;
+mod standing;
 mod strangers;
 mod webhooks;
 

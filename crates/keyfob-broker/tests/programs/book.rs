@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keyfob::StoreError;
-use keyfob::proto::Timestamp;
-use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
-use keyfob_store::shelf::{Act, Changes, Item, Kind};
+use keyfob::store::{Expected, Generation, Stored};
+use keyfob_store::shelf::{Act, Item, Kind};
 use keyfob_store::{MemoryShelf, Shelf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use crate::support::front::{Front, Hooks};
 use crate::support::gate::{ACCESS, API_KEY, Bare, CLIENT_SECRET, Instance, REFRESH, Vault, ok, until};
 
 /// A shelf whose disk is as slow, or as full, as the test says.
 #[derive(Debug)]
-struct Disk {
+struct Slow {
     inner: MemoryShelf,
     /// Lines that may be written.
     room: Semaphore,
@@ -27,42 +27,28 @@ struct Disk {
     breaks: AtomicBool,
 }
 
-impl Disk {
-    fn new(room: usize) -> Arc<Self> {
-        Arc::new(Self {
+impl Slow {
+    fn disk(room: usize) -> Arc<Front<Self>> {
+        Arc::new(Front(Self {
             inner: MemoryShelf::default(),
             room: Semaphore::new(room),
             waiting: AtomicUsize::new(0),
             full: AtomicBool::new(false),
             breaks: AtomicBool::new(false),
-        })
+        }))
     }
 }
 
-impl Shelf for Disk {
-    fn item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Versioned<Item>>> {
-        self.inner.item(kind, id, now)
+impl Hooks for Slow {
+    fn behind(&self) -> &dyn Shelf {
+        &self.inner
     }
+
     fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {
         assert!(kind != Kind("key") || !self.breaks.swap(false, Ordering::SeqCst), "as the test wants it");
         self.inner.put_item(kind, item, expected)
     }
-    fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
-        self.inner.remove_item(kind, id)
-    }
-    fn take_item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Item>> {
-        self.inner.take_item(kind, id, now)
-    }
-    fn items<'a>(
-        &'a self,
-        kind: Kind,
-        owner: Option<&'a str>,
-        after: Option<&'a str>,
-        most: usize,
-        now: Timestamp,
-    ) -> Stored<'a, Vec<Versioned<Item>>> {
-        self.inner.items(kind, owner, after, most, now)
-    }
+
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
         Box::pin(async move {
             self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -73,20 +59,11 @@ impl Shelf for Disk {
             self.inner.record(acts).await
         })
     }
-    fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>> {
-        self.inner.acts(owner, before, most)
-    }
-    fn sweep(&self, now: Timestamp, before: Timestamp, most: usize) -> Stored<'_, usize> {
-        self.inner.sweep(now, before, most)
-    }
-    fn changes(&self) -> Stored<'_, Box<dyn Changes>> {
-        self.inner.changes()
-    }
 }
 
 #[tokio::test]
 async fn l17_the_line_is_on_disk_before_the_answer_leaves() {
-    let disk = Disk::new(1);
+    let disk = Slow::disk(1);
     let vault = Vault::on(disk.clone());
     let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("", "done")).await })).await;
     let service = bare.connected(&vault).await;
@@ -179,7 +156,7 @@ async fn l17_whoever_asks_for_a_token_and_hangs_up_is_in_the_book_all_the_same()
 
 #[tokio::test]
 async fn l22_what_was_begun_for_a_client_that_hung_up_is_not_begun_again() {
-    let disk = Disk::new(1);
+    let disk = Slow::disk(1);
     let vault = Vault::on(disk.clone());
     let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
     let service = bare.connected(&vault).await;
@@ -204,7 +181,7 @@ async fn l22_what_was_begun_for_a_client_that_hung_up_is_not_begun_again() {
 
 #[tokio::test]
 async fn l17_what_has_no_line_is_not_done_and_what_is_done_is_not_denied() {
-    let disk = Disk::new(Semaphore::MAX_PERMITS);
+    let disk = Slow::disk(Semaphore::MAX_PERMITS);
     let vault = Vault::on(disk.clone());
     let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
     let service = bare.connected(&vault).await;
@@ -252,7 +229,7 @@ async fn token(vault: &Vault) -> String {
 
 #[tokio::test]
 async fn l17_without_the_book_nothing_is_answered_and_nothing_more_is_done() {
-    let disk = Disk::new(Semaphore::MAX_PERMITS);
+    let disk = Slow::disk(Semaphore::MAX_PERMITS);
     let vault = Vault::on(disk.clone());
     let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("", "canary-answer")).await })).await;
     let service = bare.connected(&vault).await;
@@ -336,7 +313,7 @@ async fn l17_every_use_is_a_line_and_no_line_holds_a_secret() {
 
 #[tokio::test]
 async fn a_note_of_a_use_that_panics_keeps_no_other_one_back() {
-    let disk = Disk::new(Semaphore::MAX_PERMITS);
+    let disk = Slow::disk(Semaphore::MAX_PERMITS);
     let vault = Vault::on(disk.clone());
     let bare = Bare::start(|came| Box::pin(async move { came.answer(&ok("", "done")).await })).await;
     let service = bare.connected(&vault).await;

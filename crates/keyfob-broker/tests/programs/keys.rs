@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
+use keyfob::store::{Expected, Generation, Stored, Versioned};
 use keyfob_broker::api::token;
 use keyfob_broker::{Who, keys};
-use keyfob_store::shelf::{Act, Change, Changes, Item, Kind};
+use keyfob_store::shelf::{Change, Changes, Item, Kind};
 use keyfob_store::{MemoryShelf, Shelf};
 use tokio::sync::watch;
 
+use crate::support::front::{Front, Hooks};
 use crate::support::gate::{Bare, Instance, Vault, ok, until};
 
 #[tokio::test]
@@ -211,7 +212,7 @@ async fn a_revoked_key_is_refused_everywhere_within_a_second() {
 /// One program whose key has ended must not keep out all others that come by the same address.
 #[tokio::test]
 async fn l15_wrong_keys_are_refused_for_being_too_many_and_right_ones_let_in_all_the_same() {
-    let shelf = Silent::new();
+    let shelf = Silent::shelf();
     let vault = Vault::on(shelf.clone());
     let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
     let service = bare.connected(&vault).await;
@@ -283,9 +284,9 @@ struct Silent {
 }
 
 impl Silent {
-    fn new() -> Arc<Self> {
+    fn shelf() -> Arc<Front<Self>> {
         let (reads, writing, most_writing) = Default::default();
-        Arc::new(Self { inner: MemoryShelf::default(), lost: watch::Sender::new(false), reads, writing, most_writing })
+        Arc::new(Front(Self { inner: MemoryShelf::default(), lost: watch::Sender::new(false), reads, writing, most_writing }))
     }
 }
 
@@ -304,11 +305,16 @@ impl Changes for Lost {
     }
 }
 
-impl Shelf for Silent {
+impl Hooks for Silent {
+    fn behind(&self) -> &dyn Shelf {
+        &self.inner
+    }
+
     fn item<'a>(&'a self, kind: Kind, id: &'a str, now: keyfob::proto::Timestamp) -> Stored<'a, Option<Versioned<Item>>> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.item(kind, id, now)
     }
+
     fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {
         Box::pin(async move {
             let at_once = self.writing.fetch_add(1, Ordering::Relaxed) + 1;
@@ -320,31 +326,7 @@ impl Shelf for Silent {
             done
         })
     }
-    fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
-        self.inner.remove_item(kind, id)
-    }
-    fn take_item<'a>(&'a self, kind: Kind, id: &'a str, now: keyfob::proto::Timestamp) -> Stored<'a, Option<Item>> {
-        self.inner.take_item(kind, id, now)
-    }
-    fn items<'a>(
-        &'a self,
-        kind: Kind,
-        owner: Option<&'a str>,
-        after: Option<&'a str>,
-        most: usize,
-        now: keyfob::proto::Timestamp,
-    ) -> Stored<'a, Vec<Versioned<Item>>> {
-        self.inner.items(kind, owner, after, most, now)
-    }
-    fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
-        self.inner.record(acts)
-    }
-    fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>> {
-        self.inner.acts(owner, before, most)
-    }
-    fn sweep(&self, now: keyfob::proto::Timestamp, before: keyfob::proto::Timestamp, most: usize) -> Stored<'_, usize> {
-        self.inner.sweep(now, before, most)
-    }
+
     fn changes(&self) -> Stored<'_, Box<dyn Changes>> {
         let changes: Box<dyn Changes> = Box::new(Lost(self.lost.subscribe(), AtomicBool::new(false)));
         Box::pin(async { Ok(changes) })
@@ -353,7 +335,7 @@ impl Shelf for Silent {
 
 #[tokio::test]
 async fn an_instance_that_hears_nothing_reads_the_shelf_each_time() {
-    let shelf = Silent::new();
+    let shelf = Silent::shelf();
     let vault = Vault::on(shelf.clone());
     let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
     let service = bare.connected(&vault).await;
@@ -427,7 +409,7 @@ async fn without_a_shelf_there_are_no_keys() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uses_of_many_keys_are_noted_one_after_the_other() {
     const KEYS: usize = 12;
-    let shelf = Silent::new();
+    let shelf = Silent::shelf();
     let vault = Vault::on(shelf.clone());
     let bare = Bare::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
     let service = bare.connected(&vault).await;

@@ -175,6 +175,62 @@ async fn l14_a_providers_own_name_for_the_method_changes_it_for_nobody() {
     assert!(!head.contains("x-verb:") && head.contains("x-verbose:"), "{head}");
 }
 
+/// Some providers take calls that carry others, each with a method and a path of its own (Facebook's field `batch`, Microsoft's `/$batch`): a key that may
+/// read would do by them whatever there is.
+#[tokio::test]
+async fn l14_a_call_that_carries_others_is_for_keys_that_may_make_those() {
+    let (vault, bare, instance) = house().await;
+    let of = async |rules: &[&str]| format!("Bearer {}", vault.key("bare", rules).await);
+    let send = async |bearer: &str, method: &str, target: &str, more: &[(&str, &str)], body: &str| {
+        let headers = [&[("Authorization", bearer)], more].concat();
+        instance.send(method, &format!("/api/bare{target}"), &headers, body).await
+    };
+    let (form, json) = ([("Content-Type", "application/x-www-form-urlencoded")], [("Content-Type", "application/json")]);
+    let parts = [("Content-Type", "multipart/form-data; boundary=x")];
+    let some = [of(&["GET,POST /**"]).await, of(&["* /x", "* /*/**"]).await];
+    for bearer in &some {
+        for (method, target, more, body) in [
+            ("POST", "/x?bundle=%5B%5D", &[][..], ""),
+            ("GET", "/x?a=1&BUNDLE=", &[], ""),
+            ("POST", "/x?bundle%5B0%5D%5Bmethod%5D=DELETE", &[], ""),
+            ("POST", "/x", &form, "a=1&bundle=%5B%5D"),
+            // A POST that does not say what it is.
+            ("POST", "/x", &[], "bundle=%5B%5D"),
+            ("POST", "/x", &json, r#"{"a":1,"bundle":[]}"#),
+            ("PUT", "/x", &json, r#"{"bundle":[]}"#),
+            ("POST", "/v1.0/$batch", &json, "{}"),
+            ("POST", "/v1.0/%24Batch/", &json, "{}"),
+        ] {
+            let reply = send(bearer, method, target, more, body).await;
+            // The first key may not PUT at all.
+            let expected = if method == "PUT" && bearer == &some[0] { "not-allowed" } else { "batch" };
+            assert_eq!((reply.status, reply.code().as_str()), (403, expected), "{method} {target} {body}");
+            assert!(expected != "batch" || reply.text().contains("* /**"), "{}", reply.text());
+        }
+    }
+    // Of a body in parts nobody sees the fields in time.
+    assert_eq!(send(&some[1], "POST", "/x", &parts, "--x--").await.code(), "batch");
+    assert_eq!(send(&some[1], "POST", "/x", &json, "{").await.code(), "body");
+    // What a GET carries are GETs: who may make them all, may.
+    let (reads, one) = (of(&["GET /**"]).await, of(&["GET /reads", "GET /*"]).await);
+    assert_eq!(send(&one, "GET", "/reads?urls=/admin/keys", &[], "").await.code(), "batch");
+    assert!(bare.heads().is_empty(), "{:?}", bare.heads());
+    assert_eq!(send(&reads, "GET", "/reads?urls=/admin/keys", &[], "").await.status, 200);
+    // Who may do everything may do it at once; what carries nothing goes on as it came.
+    let all = of(&["* /**"]).await;
+    for (bearer, target, more, body) in [
+        (&all, "/x?bundle=%5B%5D", &[][..], ""),
+        (&all, "/x", &form, "bundle=%5B%5D"),
+        (&all, "/x", &json, r#"{"bundle":[]}"#),
+        (&all, "/x", &parts, "--x--"),
+        (&all, "/v1.0/$batch", &json, "{}"),
+        (&some[0], "/x?bundles=1", &form, "a=bundle"),
+        (&some[0], "/v1.0/batch", &json, r#"{"a":{"bundle":1}}"#),
+    ] {
+        assert_eq!(send(bearer, "POST", target, more, body).await.status, 200, "{target} {body}");
+    }
+}
+
 #[tokio::test]
 async fn l14_a_member_of_json_changes_the_method_for_nobody_who_may_not() {
     let (vault, bare, instance) = house().await;

@@ -1,7 +1,7 @@
-//! A store that counts how often all of it is read.
+//! A store that counts how often all of it is read, and where somebody else may be first.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Timestamp};
@@ -9,14 +9,20 @@ use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, MemoryStore, PendingLogin, Store};
 
 pub struct Counted {
-    inner: Arc<MemoryStore>,
+    pub inner: Arc<MemoryStore>,
     /// How often every account was read.
     pub all: AtomicUsize,
+    first: Mutex<Option<Account>>,
 }
 
 impl Counted {
     pub fn new(inner: Arc<MemoryStore>) -> Self {
-        Self { inner, all: AtomicUsize::new(0) }
+        Self { inner, all: AtomicUsize::new(0), first: Mutex::default() }
+    }
+
+    /// Right before the next account is put, another machine puts this one.
+    pub fn is_first(&self, account: Account) {
+        *self.first.lock().expect("the account") = Some(account);
     }
 }
 
@@ -47,7 +53,13 @@ impl Store for Counted {
     }
 
     fn put_account<'a>(&'a self, account: &'a Account, expected: Expected, entry: Option<&'a Entry>) -> Stored<'a, Generation> {
-        self.inner.put_account(account, expected, entry)
+        let first = self.first.lock().expect("the account").take();
+        Box::pin(async move {
+            if let Some(first) = first {
+                self.inner.put_account(&first, Expected::Nothing, None).await?;
+            }
+            self.inner.put_account(account, expected, entry).await
+        })
     }
 
     fn replace_account<'a>(

@@ -1,78 +1,91 @@
-//! A shelf that fails on demand.
+//! A shelf that fails on demand, and where somebody else may be faster.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfob::StoreError;
-use keyfob::proto::Timestamp;
-use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
-use keyfob_store::shelf::{Act, Changes, Item, Kind};
+use keyfob::store::{Expected, Generation, Stored};
+use keyfob_store::shelf::{Act, Item, Kind};
 use keyfob_store::{MemoryShelf, Shelf};
 
+use super::front::{Front, Hooks};
+
 /// A shelf whose book is full when the test says so; and where somebody else may be first.
-#[derive(Debug, Default)]
-pub struct Disk {
-    inner: MemoryShelf,
+pub type Disk = Front<Hand>;
+
+/// What the test's hand does to it.
+pub struct Hand {
+    behind: Arc<dyn Shelf>,
     full: AtomicBool,
-    first: Mutex<Option<(Kind, &'static str)>>,
+    first: Mutex<Option<(Kind, First)>>,
 }
 
-impl Disk {
+/// What somebody else does on the shelf behind, right before an item is put.
+type First = Box<dyn FnOnce(Arc<dyn Shelf>, Item) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>> + Send>;
+
+impl Default for Hand {
+    fn default() -> Self {
+        Self::over(Arc::new(MemoryShelf::default()))
+    }
+}
+
+impl Hand {
+    pub fn over(behind: Arc<dyn Shelf>) -> Self {
+        Self { behind, full: AtomicBool::default(), first: Mutex::default() }
+    }
+
     pub fn is_full(&self, full: bool) {
         self.full.store(full, Ordering::SeqCst);
     }
 
     /// Right before the next item of this kind is put, somebody else puts one in its place, with this content.
     pub fn is_first(&self, kind: Kind, content: &'static str) {
-        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Some((kind, content));
+        self.before_put(kind, move |behind, item| async move {
+            let theirs = Item { content: content.as_bytes().to_vec().into(), ..item };
+            behind.put_item(kind, &theirs, Expected::Anything).await.map(drop)
+        });
+    }
+
+    /// Right before the next item of this kind is put, somebody else does this.
+    pub fn before_put<F: Future<Output = Result<(), StoreError>> + Send + 'static>(
+        &self,
+        kind: Kind,
+        act: impl FnOnce(Arc<dyn Shelf>, Item) -> F + Send + 'static,
+    ) {
+        let act: First = Box::new(|behind, item| Box::pin(act(behind, item)));
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Some((kind, act));
     }
 }
 
-impl Shelf for Disk {
-    fn item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Versioned<Item>>> {
-        self.inner.item(kind, id, now)
+impl std::fmt::Debug for Hand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.behind.fmt(f)
     }
+}
+
+impl Hooks for Hand {
+    fn behind(&self) -> &dyn Shelf {
+        &*self.behind
+    }
+
     fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(of, _)| *of == kind);
         Box::pin(async move {
-            if let Some((_, content)) = first {
-                let theirs = Item { content: content.as_bytes().to_vec().into(), ..item.clone() };
-                self.inner.put_item(kind, &theirs, expected).await?;
+            if let Some((_, act)) = first {
+                act(self.behind.clone(), item.clone()).await?;
             }
-            self.inner.put_item(kind, item, expected).await
+            self.behind.put_item(kind, item, expected).await
         })
     }
-    fn remove_item<'a>(&'a self, kind: Kind, id: &'a str) -> Stored<'a, bool> {
-        self.inner.remove_item(kind, id)
-    }
-    fn take_item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Item>> {
-        self.inner.take_item(kind, id, now)
-    }
-    fn items<'a>(
-        &'a self,
-        kind: Kind,
-        owner: Option<&'a str>,
-        after: Option<&'a str>,
-        most: usize,
-        now: Timestamp,
-    ) -> Stored<'a, Vec<Versioned<Item>>> {
-        self.inner.items(kind, owner, after, most, now)
-    }
+
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {
         Box::pin(async move {
             if self.full.load(Ordering::SeqCst) {
                 return Err(StoreError::Io("the disk is full".to_owned(), std::io::ErrorKind::StorageFull.into()));
             }
-            self.inner.record(acts).await
+            self.behind.record(acts).await
         })
-    }
-    fn acts<'a>(&'a self, owner: Option<&'a str>, before: Option<EntryNumber>, most: usize) -> Stored<'a, Vec<(EntryNumber, Act)>> {
-        self.inner.acts(owner, before, most)
-    }
-    fn sweep(&self, now: Timestamp, before: Timestamp, most: usize) -> Stored<'_, usize> {
-        self.inner.sweep(now, before, most)
-    }
-    fn changes(&self) -> Stored<'_, Box<dyn Changes>> {
-        self.inner.changes()
     }
 }

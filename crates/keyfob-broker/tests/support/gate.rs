@@ -52,6 +52,7 @@ attach = "bearer"
 headers = { x-api-key = "{api_key}" }
 expired = [{ status = [401] }]
 method_override = ["$verb", "x-verb"]
+batch = { fields = ["bundle"], calls = ["POST /*/$batch", "GET /reads"] }
 "#;
 
 /// What keeps everything, for any number of web apps on it.

@@ -4,6 +4,7 @@
 
 pub mod counted;
 pub mod disk;
+pub mod front;
 pub mod gate;
 pub mod hostile;
 pub mod shelves;
@@ -65,6 +66,8 @@ pub struct Setup {
     pub more: Option<fn(&Sandbox, &mut Config)>,
     /// Where webhooks may go on this machine.
     pub webhook_origins: Vec<Origin>,
+    /// What is in front of the store.
+    pub counted: Option<Arc<counted::Counted>>,
     /// What the web app asks others with, if not the usual.
     pub transport: Option<Arc<dyn keyfob::Transport>>,
 }
@@ -121,9 +124,14 @@ impl World {
     }
 
     pub async fn set_up_with(sandbox: Sandbox, services: Vec<Service>, setup: Setup, change: impl FnOnce(Server) -> Server) -> Self {
-        let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(Shifted::default()));
+        let (store, clock) =
+            (setup.counted.as_ref().map_or_else(Arc::default, |counted| counted.inner.clone()), Arc::new(Shifted::default()));
         let asking = setup.transport.clone().unwrap_or_else(|| Arc::new(transport()));
-        let keyfob = Keyfob::with(store.clone(), asking, clock.clone(), Arc::new(OsEntropy));
+        let front: Arc<dyn Store> = match &setup.counted {
+            Some(counted) => counted.clone(),
+            None => store.clone(),
+        };
+        let keyfob = Keyfob::with(front, asking, clock.clone(), Arc::new(OsEntropy));
         let place = setup.known.then(|| setup.place.unwrap_or_else(shelves::memory));
         let shelf = place.as_ref().map(|place| place.shelf.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -182,11 +190,15 @@ impl World {
     pub async fn ask(&self, person: &str, method: &str, path: &str, body: &str) -> gate::Reply {
         let shelf = self.shelf.as_ref().expect("a shelf");
         let made = keyfob_broker::api::token::create(&**shelf, person, "an app", None, keyfob_broker::Who::Command, self.clock.now()).await;
-        let token = made.expect("a token").text;
+        self.ask_with(made.expect("a token").text.expose(), method, path, body).await
+    }
+
+    /// The same with a token that is there.
+    pub async fn ask_with(&self, token: &str, method: &str, path: &str, body: &str) -> gate::Reply {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             authority(&self.origin),
-            token.expose(),
+            token,
             body.len()
         );
         let mut stream = TcpStream::connect(self.address).await.expect("a connection");

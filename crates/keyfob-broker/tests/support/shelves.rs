@@ -8,6 +8,8 @@ use keyfob::proto::Secret;
 use keyfob_store::{KeySource, MemoryShelf, PostgresVault, Shelf, Vault};
 use keyfob_testbed::Cluster;
 
+use super::disk::{Disk, Hand};
+use super::front::Front;
 use super::{Setup, World};
 
 /// A shelf, and what has to stay as long as it is used.
@@ -23,6 +25,16 @@ impl World {
         case(Self::on(names, sqlite()).await).await;
         if let Some(place) = postgres().await {
             case(Self::on(names, place).await).await;
+        }
+    }
+
+    /// The same with a hand of the test's in front of each of them.
+    pub async fn on_each_shelf_in_hand(names: &[&str], case: impl AsyncFn(Self, Arc<Disk>)) {
+        let mut places = vec![memory(), sqlite()];
+        places.extend(postgres().await);
+        for Place { shelf, _keep } in places {
+            let disk = Arc::new(Front(Hand::over(shelf)));
+            case(Self::on(names, Place { shelf: disk.clone(), _keep }).await, disk).await;
         }
     }
 

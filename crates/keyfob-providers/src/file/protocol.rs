@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::document::{Content, Key, Node};
 use super::oauth2;
 use super::reader::{Reader, Table, Text};
+use crate::batch::{Batch, BatchCall};
 use crate::pages::{Counts, Pages};
 use crate::provider::Kind;
 use crate::spec::{ApiSpec, Credentials, FlowSpec, Spec};
@@ -123,6 +124,7 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
     }
     let method_override = method_override(&table);
     let (limits, pages) = (table.table("limits").map(limits), table.table("pages").and_then(pages));
+    let batch = table.table("batch").map(batch).unwrap_or_default();
     table.finish();
     Some(ApiSpec {
         base_url: base_url?,
@@ -137,6 +139,7 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
         limits,
         pages,
         method_override,
+        batch,
     })
 }
 
@@ -154,6 +157,36 @@ fn method_override(api: &Table<'_>) -> Vec<String> {
         }
     }
     names.into_iter().map(|name| name.value).collect()
+}
+
+/// `[api.batch]`.
+fn batch(table: Table<'_>) -> Batch {
+    let (mut fields, mut calls) = (Vec::new(), Vec::new());
+    for name in table.texts("fields") {
+        if name.value.is_empty() || !name.value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let shown = keyfob_proto::scrub::printable(&name.value);
+            table.reader.problem(name.place, format!("expected the name of a parameter in api.batch.fields, found \"{shown}\""), None);
+        } else {
+            fields.push(name.value);
+        }
+    }
+    for text in table.texts("calls") {
+        match BatchCall::parse(&text.value) {
+            Some(call) => calls.push(call),
+            None => {
+                let shown = keyfob_proto::scrub::printable(&text.value);
+                let hint =
+                    "a method (GET, POST, PUT, PATCH), a space, and a path below the base URL; * is one segment, ** at the end the rest";
+                let message = format!("expected a call such as \"POST /*/$batch\" in api.batch.calls, found \"{shown}\"");
+                table.reader.problem(text.place, message, Some(hint.to_owned()));
+            }
+        }
+    }
+    if table.all().is_empty() {
+        table.reader.problem(table.place, "api.batch names nothing", Some("fields and calls name what carries other calls".to_owned()));
+    }
+    table.finish();
+    Batch { fields, calls }
 }
 
 /// Where the API is, and, where the login says its host, which hosts that may be.

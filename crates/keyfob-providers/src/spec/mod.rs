@@ -11,6 +11,7 @@ use keyfob_proto::{
 
 pub(crate) use self::oauth2::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec, SignedSecretSpec};
 
+use crate::batch::Batch;
 use crate::pages::Pages;
 use crate::provider::{Moves, Provider, Status};
 
@@ -38,6 +39,7 @@ pub(crate) struct ApiSpec {
     pub(crate) limits: Option<Limits>,
     pub(crate) pages: Option<Pages>,
     pub(crate) method_override: Vec<String>,
+    pub(crate) batch: Batch,
 }
 
 /// The part that differs between the protocols.

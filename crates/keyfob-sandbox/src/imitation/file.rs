@@ -307,6 +307,9 @@ pub(super) struct Api {
     /// What is called so is played as any other parameter: no provider of ours obeys it.
     #[serde(default, rename = "method_override")]
     _method_override: Vec<String>,
+    /// No call of ours carries others.
+    #[serde(default, rename = "batch")]
+    _batch: serde::de::IgnoredAny,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -117,11 +117,16 @@ impl Approved {
     /// # Errors
     ///
     /// `Store` with [`StoreError::Conflict`](crate::StoreError::Conflict) if there is an account of that name by now; the tokens are not revoked, which at some
-    /// providers would end that one's authorization, too. `NotKept`, as [`keep`](Self::keep).
-    pub async fn keep_new(self) -> Result<LoggedIn, Error> {
+    /// providers would end that one's authorization, too, and can be kept [under another name](Self::under). `NotKept`, as [`keep`](Self::keep).
+    pub async fn keep_new(&self) -> Result<LoggedIn, Error> {
         let Self { keyfob, settings, app, account, requested_scopes, client, received, id_token } = self;
-        let place = Place { keyfob: &keyfob, settings: &settings, client_id: &app.client_id, name: &account };
-        place.keep_new(client.as_ref(), requested_scopes, received, id_token).await
+        let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
+        place.keep_new(client.as_ref(), requested_scopes.clone(), received.clone(), id_token.clone()).await
+    }
+
+    /// The same, to be kept under another name than it was begun for.
+    pub fn under(self, name: &str) -> Self {
+        Self { account: name.to_owned(), ..self }
     }
 }
 

@@ -189,6 +189,7 @@ impl Login {
             requested_scopes: self.requested_scopes.clone(),
             pending: self.pending.clone(),
             crowd: None,
+            is_new: false,
         }
     }
 
@@ -199,7 +200,7 @@ impl Login {
     /// `Misuse` if it is a login with another provider than these settings are of: issuer, token endpoint and client id may be the same for both, and the
     /// account would be kept as one of the wrong provider.
     pub fn resume(keyfob: &Keyfob, settings: &Settings, app: &App, login: PendingLogin) -> Result<Self, Misuse> {
-        let PendingLogin { provider, account, requested_scopes, pending, crowd: _ } = login;
+        let PendingLogin { provider, account, requested_scopes, pending, crowd: _, is_new: _ } = login;
         if provider != settings.provider {
             let expected = format!("a login with \"{}\", whose settings these are", settings.provider);
             return Err(Misuse::new(expected, format!("one with \"{provider}\"")));

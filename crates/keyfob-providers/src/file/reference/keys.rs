@@ -415,10 +415,31 @@ pub(super) const API: Section = Section {
             "{ next = \"/paging/next\" }",
         ),
         key(
+            "batch",
+            Table(&BATCH),
+            "Which calls carry other calls, each with a method and a path of its own. A program with a valet key may make them only where it may do everything: its rules see the one call",
+            "{ calls = [\"POST /*/$batch\"] }",
+        ),
+        key(
             "method_override",
             Texts,
             "Names of parameters of the query, fields of a body and headers by which a call can say another method than its own, beside `_method` and `X-HTTP-Method-Override`. Programs with a valet key may not use them: what was judged is what is done",
             "[\"method\"]",
+        ),
+    ],
+};
+
+pub(super) const BATCH: Section = Section {
+    path: "api.batch",
+    heading: "[api.batch]",
+    about: "Each of the calls inside has a method and a path that no rule of a valet key has judged.",
+    keys: &[
+        key("fields", Texts, "Parameters of the query and fields of a body that hold other calls, at whichever path", "[\"batch\"]"),
+        key(
+            "calls",
+            Texts,
+            "The calls whose bodies hold others, or of a GET the query: then these are GETs, too. A segment `*` is any one, `/**` at the end the rest",
+            "[\"POST /*/$batch\"]",
         ),
     ],
 };

@@ -115,6 +115,7 @@ fn sections() -> Vec<&'static Section> {
         &keys::API,
         &keys::SIGNAL,
         &keys::ATTACH,
+        &keys::BATCH,
         &keys::LIMITS,
         &keys::PAGES,
     ]);

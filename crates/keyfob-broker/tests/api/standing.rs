@@ -1,0 +1,99 @@
+//! What is made in the very moment in which its maker is taken back: it goes, too.
+
+use std::sync::Arc;
+
+use keyfob_broker::Who;
+use keyfob_broker::api::token;
+use keyfob_store::Shelf;
+use keyfob_store::shelf::Kind;
+use serde_json::{Value, json};
+
+use super::support::disk::Disk;
+use super::{Program, World, id_of};
+
+/// What a token makes: where, of what kind on the shelf, and with which words.
+fn nouns() -> [(&'static str, Kind, Value); 5] {
+    [
+        ("/v1/keys", Kind("key"), json!({"account": "telldus", "allow": ["GET /**"]})),
+        ("/v1/connect-links", Kind("connect"), json!({"provider": "telldus", "account": "telldus/guest"})),
+        ("/v1/webhooks", Kind("webhook"), json!({"url": "https://receiver.example/hook"})),
+        ("/v1/return-urls", Kind("return-url"), json!({"url": "https://app.example/done"})),
+        ("/v1/people/invitations", Kind("invite"), json!({"name": "Robin"})),
+    ]
+}
+
+/// How many there are of a kind.
+async fn count(world: &World, shelf: &Arc<Disk>, kind: Kind) -> usize {
+    shelf.items(kind, None, None, 10, keyfob::Clock::now(&*world.clock)).await.expect("the shelf").len()
+}
+
+#[tokio::test]
+async fn l13_what_a_token_makes_in_the_moment_in_which_it_is_revoked_goes_with_it() {
+    World::on_each_shelf_in_hand(&["telldus"], async |world, disk| {
+        world.owner().await.connect("telldus").await;
+        let now = keyfob::Clock::now(&*world.clock);
+        for (path, kind, body) in nouns() {
+            for is_once in [false, true] {
+                let made = token::create(&*disk, "owner", "an app", None, Who::Command, now).await.expect("a token");
+                let program = Program { address: world.address, token: made.text.expose().to_owned() };
+                let id = made.token.id.clone();
+                // The request was let in, and is about to store.
+                disk.before_put(kind, move |behind, _| async move {
+                    let revoked = token::revoke(&*behind, "owner", &id, Who::Command, now).await?;
+                    assert!(revoked.is_some(), "it was there");
+                    Ok(())
+                });
+                let mut headers = vec![("Content-Type", "application/json")];
+                headers.extend(is_once.then_some(("Idempotency-Key", "one")));
+                let reply = program.send("POST", path, &headers, &body.to_string()).await;
+                assert_eq!((reply.status, reply.code().as_str()), (401, "token-unknown"), "{path}: {}", reply.text());
+                assert_eq!(count(&world, &disk, kind).await, 0, "{path}");
+            }
+            // Whose token is there makes what it likes; also with the key of what was not done.
+            let program = Program::of(&world, "owner").await;
+            let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "one")];
+            let reply = program.send("POST", path, &headers, &body.to_string()).await;
+            assert_eq!(reply.status, 201, "{path}: {}", reply.text());
+            assert_eq!(count(&world, &disk, kind).await, 1, "{path}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn l18_what_a_person_makes_in_the_moment_in_which_they_are_removed_goes_with_them() {
+    World::on_each_shelf_in_hand(&["telldus"], async |world, disk| {
+        let mut owner = world.owner().await;
+        let cases = [
+            (Kind("key"), "/keys", vec![("account", "telldus"), ("allow", "GET /**")]),
+            (Kind("token"), "/settings/programs/tokens", vec![("name", "an app")]),
+            (Kind("key"), "/v1/keys", vec![]),
+            (Kind("webhook"), "/v1/webhooks", vec![]),
+        ];
+        for (kind, path, fields) in cases {
+            let mut member = world.member(&mut owner, "Robin").await;
+            member.connect("telldus").await;
+            let id = id_of(&mut member).await;
+            let program = Program::of(&world, &id).await;
+            let (before, form_token) = (count(&world, &disk, kind).await, member.get("/settings").await.form_token());
+            let mut owner = owner.tab();
+            let at = format!("/people/{id}/remove");
+            disk.before_put(kind, move |_, _| async move {
+                assert_eq!(owner.act(&at, &[]).await.location(), "/people");
+                Ok(())
+            });
+            if path.starts_with("/v1/") {
+                let (_, _, body) = nouns().into_iter().find(|(noun, ..)| *noun == path).expect("a noun");
+                assert_eq!(program.post(path, &body).await.code(), "token-unknown", "{path}");
+            } else {
+                let fields: Vec<(&str, &str)> = [("form_token", form_token.as_str())].into_iter().chain(fields).collect();
+                let page = member.post(path, &fields).await;
+                assert!(page.status == 403 && page.has("Sign in first"), "{path}: {} {}", page.status, page.text);
+            }
+            // Their program's token is gone, too.
+            let left = if kind == Kind("token") { before - 1 } else { before };
+            assert_eq!(count(&world, &disk, kind).await, left, "{path}");
+        }
+    })
+    .await;
+}
