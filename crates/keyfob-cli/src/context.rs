@@ -15,6 +15,7 @@ use keyfob_store::{KeySource, Shelf, Vault};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
+use crate::account::login_to;
 use crate::card::{Card, Doing};
 use crate::cli::{Cli, SANDBOX_HERE};
 use crate::exit::Exit;
@@ -463,7 +464,7 @@ impl Context {
                 Exit::SignIn,
                 format!("cannot use {name}"),
                 format!("its tokens belong to another app of {} than the one in the vault", provider.title),
-                format!("log in with the new app: keyfob login {name}"),
+                format!("log in with the new app: {}", login_to(name, "")),
             ));
         }
         let settings = self.settings(&provider, &app, &format!("cannot use {name}")).await?;
