@@ -23,6 +23,7 @@ use crate::meaning;
 use crate::name::Name;
 use crate::output::Output;
 use crate::pretend::Pretend;
+use crate::progress::PATIENCE;
 use crate::upload::Uploads;
 use crate::vault::{self, Location};
 use crate::verb::sandbox;
@@ -490,7 +491,7 @@ pub(crate) fn transport() -> Result<HyperTransport, Card> {
 /// sent a pretend app's secret.
 pub(crate) fn kept_here(pretend: bool) -> Result<HyperTransport, Card> {
     let loopback_only = pretend || std::env::var_os("KEYFOB_LOOPBACK_ONLY").is_some_and(|value| !value.is_empty() && value != "0");
-    HyperTransport::builder().loopback_only(loopback_only).build().map_err(|error| no_certificates(&error))
+    HyperTransport::builder().loopback_only(loopback_only).head_deadline(PATIENCE).build().map_err(|error| no_certificates(&error))
 }
 
 /// Whether there is anybody whom the system trusts.

@@ -589,7 +589,7 @@ async fn c5_who_waits_for_a_silent_server_is_told_so() {
     for command in [&["get", "hub", "/x"][..], &["hub", "things"]] {
         let mut screen = Screen::start(&house, command, (200, 50), &[]);
         let (stream, _) = server.accept().await.expect("it calls");
-        screen.shows("no answer yet").await;
+        screen.shows("no answer yet; it is waited for 120 s at most").await;
         screen.types(INTERRUPT);
         screen.ends(130).await;
         drop(stream);
