@@ -28,7 +28,7 @@ pub struct Habits {
     pub device_page: (String, i64),
     /// Whether authorization requests are pushed.
     pub pushes: bool,
-    /// Whether it tells who has logged in: [`Imitation::PERSON`].
+    /// Whether it tells who has logged in: [`Imitation::PERSON`](super::Imitation::PERSON).
     pub tells_who: bool,
     /// Whether a browser can be sent to the end of its session.
     pub ends_sessions: bool,
