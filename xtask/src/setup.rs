@@ -25,12 +25,7 @@ const NODE_PACKAGE: &str = "node@24.21.0";
 pub(crate) fn run() -> Setup {
     let mut setup = Setup::default();
     install_by_name(&[PYTHON, NODE, CHROMIUM, CHROMEDRIVER, POSTGRES, FAKETIME, STRACE, EXT4, XFS, IP, SYSTEMD, NGINX, KEYRING]);
-    setup.add(&PYTHON, "KEYFOB_TEST_PYTHON", python_environment);
-    if let Some(node) = setup.add(&NODE, "KEYFOB_TEST_NODE", node_modules) {
-        let modules = node_folder().join("node_modules");
-        println!("      {} runs {}", node.display(), modules.display());
-        setup.environment.push(("KEYFOB_TEST_NODE_MODULES", modules.into()));
-    }
+    setup.add_peers();
     setup.add(&CHROMIUM, "KEYFOB_TEST_CHROMIUM", |found| Ok(found.to_path_buf()));
     for (tool, variable) in [
         (&CHROMEDRIVER, "KEYFOB_TEST_CHROMEDRIVER"),
@@ -49,7 +44,23 @@ pub(crate) fn run() -> Setup {
     setup
 }
 
+/// The variables by which tests find the servers that others wrote; those that can be had.
+pub(crate) fn peers() -> Vec<(&'static str, OsString)> {
+    let mut setup = Setup::default();
+    setup.add_peers();
+    setup.environment
+}
+
 impl Setup {
+    fn add_peers(&mut self) {
+        self.add(&PYTHON, "KEYFOB_TEST_PYTHON", python_environment);
+        if let Some(node) = self.add(&NODE, "KEYFOB_TEST_NODE", node_modules) {
+            let modules = node_folder().join("node_modules");
+            println!("      {} runs {}", node.display(), modules.display());
+            self.environment.push(("KEYFOB_TEST_NODE_MODULES", modules.into()));
+        }
+    }
+
     /// Prepares a tool that is there; what comes out of it goes into the tests' environment.
     fn add(&mut self, tool: &Tool, variable: &'static str, prepare: impl FnOnce(&Path) -> Result<PathBuf, String>) -> Option<PathBuf> {
         let prepared = match (tool.find)() {

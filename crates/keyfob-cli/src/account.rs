@@ -63,10 +63,35 @@ pub(crate) fn health(account: &Account, now: Timestamp) -> (&'static str, Option
     }
 }
 
-/// The command that makes it good again.
+/// What makes it good again.
 pub(crate) fn login_again(account: &Account) -> String {
+    login_again_with(account, "")
+}
+
+/// The same with these options, each behind a blank.
+pub(crate) fn login_again_with(account: &Account, options: &str) -> String {
     let how = if matches!(account.grant, Grant::ClientCredentials { .. }) { " --client-credentials" } else { "" };
-    format!("keyfob login {}{how}", account.name)
+    login_to(&account.name, &format!("{how}{options}"))
+}
+
+/// The command that logs in to an account of this name, with these options. One of a person who signs in to the web app (`~…`) is no name that the command
+/// gives; who can log in to it is that person, there.
+pub(crate) fn login_to(name: &str, options: &str) -> String {
+    match name.starts_with('~') {
+        true => IN_WEB_APP.to_owned(),
+        false => format!("keyfob login {name}{options}"),
+    }
+}
+
+/// Where the person logs in whose account it is.
+const IN_WEB_APP: &str = "in the web app, where the person that it belongs to presses Log in again";
+
+/// The same for a hint of the layers below, which know of no web app.
+pub(crate) fn for_its_person(hint: String) -> String {
+    match hint.split_once("keyfob login ~") {
+        Some((before, _)) => format!("{before}{IN_WEB_APP}"),
+        None => hint,
+    }
 }
 
 /// What programs get told. No secret is in it.

@@ -15,6 +15,7 @@ use keyfob::proto::scrub::printable;
 use keyfob::proto::{Code, Error as ProtoError};
 use serde_json::json;
 
+use crate::account::for_its_person;
 use crate::again::Again;
 use crate::exit::Exit;
 use crate::output::{Paint, hang, is_control, without_terminal_controls};
@@ -71,7 +72,7 @@ impl Card {
 
     /// A session's, store's or protocol error that happened while doing something.
     pub(crate) fn of(what: impl Into<String>, error: &Error) -> Self {
-        let next = error.hint().unwrap_or_else(|| "run it again with KEYFOB_LOG=debug to see each step".to_owned());
+        let next = error.hint().map(for_its_person).unwrap_or_else(|| "run it again with KEYFOB_LOG=debug to see each step".to_owned());
         Self::new(exit_of(error), what, with_cause(error), next)
     }
 

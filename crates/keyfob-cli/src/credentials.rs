@@ -85,6 +85,14 @@ impl<'a> Fields<'a> {
         Self { redirect: redirect.map(str::to_owned), ..self }
     }
 
+    /// What is said so far is one registration's. Of what it says nothing of, that stays which is known, if it is the same one.
+    pub(crate) fn beside(self, known: Option<&App>) -> Self {
+        match known {
+            Some(known) => Self { app: self.app.beside(known), ..self },
+            None => self,
+        }
+    }
+
     /// The redirect URI that will be asked for, which is the one to register.
     fn redirect_uri(&self) -> Option<&str> {
         let suggested = self.provider.client.redirect.suggested.first();

@@ -8,7 +8,7 @@ use keyfob::Session;
 use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Table};
 
-use crate::account::{login_again, now};
+use crate::account::{login_again, login_again_with, now};
 use crate::again::Again;
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
@@ -92,7 +92,7 @@ pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Acco
     } else if !asked.acr_values.is_empty() || asked.max_age.is_some() {
         return card;
     }
-    card.advising(format!("{}{}", login_again(account), more.concat()))
+    card.advising(login_again_with(account, &more.concat()))
 }
 
 /// What to do about a status of which the provider said no more.

@@ -24,6 +24,9 @@ pub(crate) struct Progress {
     drawn: Option<Instant>,
 }
 
+/// An answer is waited for no longer: a lock that is asked over its bridge may need a minute and a half.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
 /// What is silent for so long makes a person wonder.
 const SILENT: Duration = Duration::from_secs(5);
 
@@ -33,7 +36,10 @@ pub(crate) async fn awaited<T>(answer: impl Future<Output = T>, out: &Output) ->
     if out.notes_to_person {
         tokio::select! {
             came = &mut answer => return came,
-            () = tokio::time::sleep(SILENT) => out.note(&out.note_paint().dim("no answer yet; it is waited for two minutes at most, and Ctrl-C ends it")),
+            () = tokio::time::sleep(SILENT) => {
+                let note = format!("no answer yet; it is waited for {} s at most, and Ctrl-C ends it", PATIENCE.as_secs());
+                out.note(&out.note_paint().dim(&note));
+            }
         }
     }
     answer.await

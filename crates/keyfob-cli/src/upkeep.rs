@@ -9,6 +9,7 @@ use keyfob::upkeep::{Kept, Outcome, Resolve, Resolving};
 use keyfob::{Account, Keyfob, Store};
 use keyfob_providers::Provider;
 
+use crate::account::login_to;
 use crate::card::Card;
 use crate::context::Context;
 
@@ -80,7 +81,7 @@ pub(crate) fn told(kept: &Kept) -> (&'static str, String) {
     match &kept.outcome {
         Outcome::Refreshed => ("refreshed", format!("{name} has new tokens")),
         Outcome::RefreshedElsewhere => ("refreshed-elsewhere", format!("{name} has new tokens, from another process")),
-        Outcome::NeedsLogin(error) => ("needs-login", format!("{error}: keyfob login {name}")),
+        Outcome::NeedsLogin(error) => ("needs-login", format!("{error}: {}", login_to(&name, ""))),
         Outcome::Failed(error) => ("failed", format!("{name} has no new tokens: {error}")),
         Outcome::Skipped(error) => ("skipped", format!("{name} was not tried: {error}")),
         _ => ("other", format!("{name}: something newer than this version has words for")),

@@ -14,6 +14,7 @@ use keyfob_store::{KeySource, PostgresVault, Rekeyed, SealedWith, Shelf, Vault};
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::signal::unless_stopped_reading_file;
 
 /// The variable that names the vault: a path, or a `postgres://` address.
 pub(crate) const VARIABLE: &str = "KEYFOB_VAULT";
@@ -65,7 +66,8 @@ impl Location {
             }));
         }
         let Some(path) = named(FILE_VARIABLE) else { return Ok(None) };
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let read = unless_stopped_reading_file(Path::new(&path), |path| std::fs::read_to_string(path))?;
+        let text = read.map_err(|error| {
             let what = format!("cannot read {}, which {FILE_VARIABLE} names", Path::new(&path).display());
             Card::io(what, &error, "check the name and who may read the file").exiting(Exit::Vault)
         })?;

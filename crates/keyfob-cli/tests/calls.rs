@@ -289,7 +289,7 @@ async fn d8_a_token_that_is_refused_just_after_its_refresh_is_told_of() {
     for ended in [&first, &again, &house.run(&["get", "hub", "/x", "--fail"]).await.exits(5), &house.run(&["hub", "things"]).await.exits(5)]
     {
         assert!(
-            ended.stderr.contains("was not refreshed again: that is done once a minute at most; at once by keyfob refresh hub"),
+            ended.stderr.contains("was not refreshed again: that is done once in 60 s at most; at once by keyfob refresh hub"),
             "{ended:#?}"
         );
     }

@@ -14,10 +14,14 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use common::pattern::Pattern;
 use common::{Ended, House, PROVIDERS};
 use serde::Deserialize;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cmd");
+
+/// What is expected, where it is not known to the letter.
+const PATTERN: Pattern = Pattern { any_lines: "...", any_text: "[..]" };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -153,7 +157,7 @@ impl Words {
         for (what, expected, found) in [("stdout", &case.stdout, ended.stdout.lines().collect()), ("stderr", &case.stderr, notes)] {
             let expected = self.put_into(expected);
             let expected: Vec<&str> = expected.lines().collect();
-            if !fits(&expected, &found) {
+            if !PATTERN.fits(&expected, &found) {
                 wrong.push(format!("{what}: expected\n{}\n{what}: found\n{}", expected.join("\n"), found.join("\n")));
             }
         }
@@ -169,31 +173,13 @@ impl Words {
     }
 }
 
-fn fits(expected: &[&str], found: &[&str]) -> bool {
-    match (expected.split_first(), found.split_first()) {
-        (None, None) => true,
-        (Some((&"...", rest)), _) => (0..=found.len()).any(|skipped| fits(rest, &found[skipped..])),
-        (Some((line, rest)), Some((other, others))) => line_fits(line, other) && fits(rest, others),
-        _ => false,
-    }
-}
-
-fn line_fits(expected: &str, found: &str) -> bool {
-    match expected.split_once("[..]") {
-        None => expected == found,
-        Some((start, rest)) => found
-            .strip_prefix(start)
-            .is_some_and(|behind| behind.char_indices().map(|(at, _)| at).chain([behind.len()]).any(|at| line_fits(rest, &behind[at..]))),
-    }
-}
-
 #[test]
 fn what_does_not_fit_is_seen() {
-    assert!(fits(&["a[..]c", "...", "z"], &["abc", "x", "y", "z"]));
-    assert!(fits(&["...", "z"], &["z"]));
+    assert!(PATTERN.fits(&["a[..]c", "...", "z"], &["abc", "x", "y", "z"]));
+    assert!(PATTERN.fits(&["...", "z"], &["z"]));
     for (expected, found) in
         [(&["a"][..], &["b"][..]), (&["a"], &["a", "b"]), (&["a", "b"], &["a"]), (&["...", "z"], &["z", "a"]), (&["a[..]c"], &["ab"])]
     {
-        assert!(!fits(expected, found), "{expected:?} {found:?}");
+        assert!(!PATTERN.fits(expected, found), "{expected:?} {found:?}");
     }
 }

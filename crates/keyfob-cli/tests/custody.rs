@@ -101,6 +101,28 @@ async fn who_is_due_and_refused_needs_a_login() {
     house.run(&["refresh", "--due"]).await.exits(0);
 }
 
+/// Whoever signs in to the web app has accounts that the command cannot log in to: their names begin with `~`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_only_the_web_app_can_make_is_not_asked_of_the_command() {
+    let house = House::new().await;
+    house.log_in("netatmo").await;
+    ends_soon(&house, "netatmo", |tokens| tokens.refresh = Some(Secret::new("5a9db0c5|spent"))).await;
+    let vault =
+        keyfob_store::Vault::open_existing(&house.vault(), keyfob_store::KeySource::beside(&house.vault())).expect("the vault opens");
+    let mut account = vault.account("netatmo").await.expect("reads").expect("it is there").value;
+    (account.name, account.id) = ("~7f3a/netatmo".to_owned(), keyfob::AccountId::random());
+    vault.put_account(&account, Expected::Nothing, None).await.expect("writes");
+    drop(vault);
+    house.good(&["logout", "netatmo"]).await;
+    // The round in which it is refused, and every one after it.
+    for command in [&["refresh", "--due"][..], &["refresh", "--due"], &["status"], &["refresh", "~7f3a/netatmo"]] {
+        let ended = house.run(command).await;
+        let told = ended.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("in the web app, where the person that it belongs to presses Log in again"), "{command:?}: {ended:#?}");
+        assert!(!told.contains("keyfob login"), "{command:?}: {ended:#?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_token_from_elsewhere_is_used_at_once_or_leaves_nothing_behind() {
     let house = House::new().await;

@@ -1,5 +1,6 @@
 //! What README, docs, help topics and `--help` tell people to type is typed here: the commands of a page one after the other, in a home of the page's own, with
-//! pretend providers at the other end. A command that cannot be run here is in [`NOT_HERE`], with the reason.
+//! pretend providers at the other end. A command that cannot be run here is in [`NOT_HERE`], with the reason. What is shown below a command is what comes of
+//! it, but for what is written as `…`.
 
 #![cfg(unix)]
 #![allow(missing_docs)]
@@ -9,7 +10,10 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use common::{Ended, House, PROVIDERS, visit};
+use common::pattern::Pattern;
+#[cfg(target_os = "linux")]
+use common::screen::{INTERRUPT, Screen};
+use common::{Ended, House, PROVIDERS, Running, visit};
 use keyfob_testbed::port;
 
 /// What cannot be run here, and why. A command belongs here only where nothing of it can be stood in for: [`stand_in`] has what is.
@@ -23,8 +27,9 @@ const TYPED: [(&str, &str); 3] = [
 ];
 
 /// Pages, and the accounts that whoever reads them has by then.
-const ACCOUNTS: [(&str, &[&str]); 6] = [
+const ACCOUNTS: [(&str, &[&str]); 7] = [
     ("README.md", &["netatmo", "fitbit"]),
+    ("docs/api.md", &["august"]),
     ("docs/keys.md", &["august"]),
     ("docs/trace.md", &["telldus"]),
     ("docs/vault.md", &["acme"]),
@@ -76,6 +81,7 @@ async fn every_command_of_every_page_runs() {
     }
     let help = examples(&House::new().await).await;
     assert!(help.len() >= 7, "{help:?}");
+    let help = help.into_iter().map(|line| Typed { line, shown: Vec::new() }).collect();
     ran += run_page("--help", "", help, &mut passed_over).await;
     assert!(ran >= 20, "{ran} commands");
     let dead: Vec<&str> = NOT_HERE.iter().map(|(command, _)| *command).filter(|command| !passed_over.contains(command)).collect();
@@ -163,7 +169,8 @@ async fn every_command_of_a_providers_page_is_one_that_it_has() {
     for provider in providers.as_array().expect("a list").iter().filter(has_page) {
         let name = provider["name"].as_str().expect("a name");
         let text = page(&format!("docs/providers/{name}.md"));
-        for command in commands(&text) {
+        for Typed { line: command, shown } in commands(&text) {
+            assert!(shown.is_empty(), "{name}: nothing compares what {command} is shown with");
             let words: Vec<&str> = command.split_whitespace().skip(1).filter(|word| *word != "--sandbox").collect();
             seen += 1;
             let fits = match words[..] {
@@ -219,7 +226,7 @@ async fn every_command_of_a_providers_page_works_where_its_file_is_played() {
 async fn walk_pages(house: &House, names: &[&str]) -> Vec<String> {
     let mut wrong = Vec::new();
     for name in names {
-        for command in commands(&page(&format!("docs/providers/{name}.md"))) {
+        for Typed { line: command, .. } in commands(&page(&format!("docs/providers/{name}.md"))) {
             if BY_A_PERSON.iter().any(|(listed, _)| command == *listed) {
                 break;
             }
@@ -260,7 +267,11 @@ async fn log_in_somehow(house: &House, name: &str) -> Ended {
 #[test]
 fn commands_are_found_where_they_are_shown() {
     let text = "```console\n$ keyfob a \\\n    --b\nkeyfob says so\n$ ls\n$ x | keyfob c   # why\n```\n\n    keyfob d\nkeyfob e\n```\nkeyfob f      # f\n```\n```rust\nkeyfob g\n```\n";
-    assert_eq!(commands(text), ["keyfob a --b", "x | keyfob c", "keyfob d", "keyfob f"]);
+    let lines = |text: &str| commands(text).into_iter().map(|typed| typed.line).collect::<Vec<_>>();
+    assert_eq!(lines(text), ["keyfob a --b", "x | keyfob c", "keyfob d", "keyfob f"]);
+    let shown = |text: &str| typed_lines(text).into_iter().map(|typed| typed.shown.join("|")).collect::<Vec<_>>();
+    assert_eq!(shown(text), ["keyfob says so", "", "", "", ""]);
+    assert_eq!(shown("```console\n$ a \\\n    b\nx\n\n  y\n\n$ c\n# d\n```\nz\n"), ["x||  y", ""]);
     assert_eq!(in_sentences("see `keyfob a --b`,\n`x`\n```\n`keyfob no`\n```\n"), ["keyfob a --b"]);
 }
 
@@ -286,19 +297,27 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The lines that run `keyfob`, of blocks of code that are a shell's.
-fn commands(text: &str) -> Vec<String> {
+/// A line that is typed, and what the page shows of what comes of it.
+#[derive(Debug, PartialEq)]
+struct Typed {
+    line: String,
+    shown: Vec<String>,
+}
+
+/// The lines that run `keyfob`, of blocks of code that are a shell's; and what is shown beside them.
+fn commands(text: &str) -> Vec<Typed> {
     typed_lines(text)
         .into_iter()
-        .filter(|line| {
+        .filter(|Typed { line, shown }| {
             ["keyfob ", "| keyfob ", "$(keyfob "].iter().any(|way| line.starts_with(way) || line.contains(way) && !way.starts_with('k'))
+                || !shown.is_empty()
         })
         .collect()
 }
 
-/// The lines of blocks of code that are a shell's: in a `console` those behind `$`, and what they go on with.
-fn typed_lines(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
+/// The lines of blocks of code that are a shell's: in a `console` those behind `$`, and what they go on with; what is shown there stands below them.
+fn typed_lines(text: &str) -> Vec<Typed> {
+    let mut found: Vec<Typed> = Vec::new();
     let (mut fence, mut goes_on) = (None, false);
     for line in text.lines() {
         if let Some(language) = line.trim_start().strip_prefix("```") {
@@ -308,9 +327,13 @@ fn typed_lines(text: &str) -> Vec<String> {
         }
         let line = match fence.as_deref() {
             Some("console") if goes_on => line.trim(),
-            Some("console") => match line.strip_prefix("$ ") {
-                Some(line) => line,
-                None => continue,
+            Some("console") => match (line.strip_prefix("$ "), found.last_mut()) {
+                (Some(line), _) => line,
+                (None, Some(last)) if !line.starts_with("# ") => {
+                    last.shown.push(line.to_owned());
+                    continue;
+                }
+                (None, _) => continue,
             },
             Some("sh" | "bash" | "") => line,
             None if line.starts_with("    keyfob ") => line.trim(),
@@ -319,12 +342,22 @@ fn typed_lines(text: &str) -> Vec<String> {
         let line = line.split("  #").next().unwrap_or_default().trim_end();
         let (line, more) = line.strip_suffix('\\').map_or((line, false), |line| (line, true));
         match found.last_mut().filter(|_| goes_on) {
-            Some(last) => last.push_str(line),
-            None => found.push(line.to_owned()),
+            Some(last) => last.line.push_str(line),
+            None => found.push(Typed { line: line.to_owned(), shown: Vec::new() }),
         }
         goes_on = more;
     }
+    for Typed { shown, .. } in &mut found {
+        without_blank_ends(shown);
+    }
     found
+}
+
+/// An empty line between two commands belongs to neither.
+fn without_blank_ends<S: AsRef<str>>(lines: &mut Vec<S>) {
+    while lines.last().is_some_and(|line| line.as_ref().trim().is_empty()) {
+        lines.pop();
+    }
 }
 
 /// What stands between backticks and begins with `keyfob `, outside of blocks.
@@ -370,7 +403,7 @@ fn examples_in(help: &str) -> Vec<String> {
 }
 
 /// Runs a page's commands in order, each of which has to work; how many there were.
-async fn run_page(page: &str, text: &str, commands: Vec<String>, passed_over: &mut BTreeSet<&'static str>) -> usize {
+async fn run_page(page: &str, text: &str, commands: Vec<Typed>, passed_over: &mut BTreeSet<&'static str>) -> usize {
     if commands.is_empty() {
         return 0;
     }
@@ -395,22 +428,36 @@ async fn run_page(page: &str, text: &str, commands: Vec<String>, passed_over: &m
         house.file("keyfob.toml", &here("listen = \"127.0.0.1:5000\"\nenv_file = \"august.env\"\n"));
     }
     let stand_ins = stand_in(&mut house, port);
+    let put_in = |text: &str| stand_ins.iter().fold(here(text), |text, (real, other)| text.replace(real, other));
+    let served = match commands.iter().any(|typed| typed.line.contains("curl ") && typed.line.contains("https://home.example/v1/")) {
+        true => Some(at_home(&house, port).await),
+        false => None,
+    };
     let mut ran = 0;
-    for command in commands {
+    for Typed { line: command, shown } in commands {
         if let Some((listed, _)) = NOT_HERE.iter().find(|(listed, _)| command.starts_with(listed)) {
             passed_over.insert(listed);
             continue;
         }
-        let line = stand_ins.iter().fold(here(&command), |line, (real, other)| line.replace(real, other));
+        let line = put_in(&command);
         // Where the program behind the pipe is not installed, what goes into it still has to be made.
         let line = match line.split_once(" | ") {
             Some((ours, other)) if !is_installed(other.split(' ').next().unwrap_or_default()) => ours.to_owned(),
             _ => line,
         };
         println!("{page}: {line}");
-        let ended = run(&house, &line).await;
-        assert_eq!(ended.code, 0, "{page}: {line}\n{ended:#?}");
+        if shown.is_empty() {
+            let ended = run(&house, &line).await;
+            assert_eq!(ended.code, 0, "{page}: {line}\n{ended:#?}");
+        } else {
+            let shown: Vec<String> = shown.iter().map(|shown| put_in(shown)).collect();
+            compare(&house, page, &line, &shown).await;
+        }
         ran += 1;
+    }
+    if let Some(serve) = served {
+        serve.interrupt();
+        serve.end_listening().await;
     }
     ran
 }
@@ -444,6 +491,7 @@ fn stand_in(house: &mut House, port: u16) -> Vec<(&'static str, String)> {
         // The redirect URI is at the address that browsers use.
         ("august.env --listen 0.0.0.0:443", format!("home.env --listen {listen}")),
         ("192.0.2.11:5000", listen),
+        ("https://home.example/v1", format!("-sS http://127.0.0.1:{port}/v1")),
         ("/etc/keyfob/", house.path("").display().to_string()),
     ]
 }
@@ -451,6 +499,83 @@ fn stand_in(house: &mut House, port: u16) -> Vec<(&'static str, String)> {
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// How a page shows what it does not show to the letter.
+const PATTERN: Pattern = Pattern { any_lines: "…", any_text: "…" };
+
+/// Runs a line in front of a terminal, as whoever reads the page does, and holds what comes of it against what the page shows. It has to be all of it, but
+/// for `…`, and for the moment that it is.
+#[cfg(target_os = "linux")]
+async fn compare(house: &House, page: &str, line: &str, shown: &[String]) {
+    let about = format!("{page}: {line}");
+    // Nothing is drawn over, and so nothing of what a slow machine shows in between.
+    let environment = [("BROWSER", "true"), ("NO_COLOR", "1"), ("TERM", "dumb")];
+    // `exec`: who is stopped is the program, not its shell.
+    let mut screen = Screen::typed(house, &format!("exec {line}"), (80, 24), &environment);
+    let mut until = None;
+    if line.starts_with("keyfob login ") {
+        let url = screen.url().await;
+        let back = visit(&url).await.location.unwrap_or_else(|| panic!("{url} leads nowhere"));
+        assert_eq!(visit(&back).await.status, 200, "{about}: the page that a browser ends up at");
+    } else if line.starts_with("keyfob serve ") && !line.contains("--check") {
+        screen.shows("Ctrl-C ends it.").await;
+        screen.types(INTERRUPT);
+        until = Some("^C");
+    }
+    let all = screen.ends(0).await;
+    let all = until.and_then(|until| Some(all.split_once(until)?.0)).unwrap_or(&all);
+    let (expected, found) = (at_some_moment(&shown.join("\n")), at_some_moment(all));
+    let expected: Vec<&str> = expected.lines().map(str::trim_end).collect();
+    let mut found: Vec<&str> = found
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !["sandbox: pretend providers at ", "no answer yet; "].iter().any(|note| line.starts_with(note)))
+        .collect();
+    without_blank_ends(&mut found);
+    assert!(PATTERN.fits(&expected, &found), "{about}\n─ is shown with\n{}\n─ and says\n{}", expected.join("\n"), found.join("\n"));
+}
+
+/// Elsewhere it has to work.
+#[cfg(not(target_os = "linux"))]
+async fn compare(house: &House, page: &str, line: &str, _: &[String]) {
+    let ended = run(house, line).await;
+    assert_eq!(ended.code, 0, "{page}: {line}\n{ended:#?}");
+}
+
+/// A day with its minute is another one each time.
+fn at_some_moment(text: &str) -> String {
+    const MOMENT: &str = "0000-00-00 00:00";
+    let is_one = |text: &&str| {
+        text.bytes().zip(MOMENT.bytes()).all(|(found, like)| if like == b'0' { found.is_ascii_digit() } else { found == like })
+    };
+    let (mut said, mut rest) = (String::new(), text);
+    while let Some(next) = rest.chars().next() {
+        match rest.get(..MOMENT.len()).filter(is_one) {
+            Some(_) => {
+                said.push_str(MOMENT);
+                rest = &rest[MOMENT.len()..];
+            }
+            None => {
+                said.push(next);
+                rest = &rest[next.len_utf8()..];
+            }
+        }
+    }
+    said
+}
+
+/// The web app that a page asks by another program, and what it is asked with.
+async fn at_home(house: &House, port: u16) -> Running {
+    let made = house.good(&["key", "create", "--api", "--name", "page"]).await;
+    house.file("token.header", &format!("Authorization: Bearer {}\n", made.trim()));
+    let app = house.sandbox.app("august");
+    house.file("august.env", &format!("CLIENTID={}\nAPISEC={}\nAPIKEY={}\n", app.client_id, app.client_secret, app.fields["api_key"]));
+    // With its app in the vault people sign in, and so do programs.
+    house.good(&["app", "add", "august", "--env-file", "august.env"]).await;
+    let mut serve = house.start(&["serve", "--listen", &format!("127.0.0.1:{port}")]);
+    serve.line(|line| line == "Ctrl-C ends it.").await;
+    serve
 }
 
 /// Runs a line. A person is there who says yes to logins, and stops what would run for ever as soon as it runs.
@@ -507,7 +632,8 @@ async fn walk(title: &str, section: &str) -> (usize, usize) {
         files += 2;
     }
     let mut commands = 0;
-    for line in typed_lines(section) {
+    for Typed { line, shown } in typed_lines(section) {
+        assert!(shown.is_empty(), "{title}: nothing compares what {line} is shown with");
         let ended = run(&house, &line).await;
         assert_eq!(ended.code, 0, "{title}: {line}\n{ended:#?}");
         // The call is one: something comes back.

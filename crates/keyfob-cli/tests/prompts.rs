@@ -457,11 +457,12 @@ async fn a_download_has_a_bar_that_is_gone_in_the_end() {
 /// Whoever reads stdin may wait for ever, and a FIFO may have nobody at its other end: Ctrl-C and a service manager are heard all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_stdin_or_for_a_fifo_can_be_stopped() {
-    let house = House::new().await;
+    let mut house = House::new().await;
     house.log_in("acme").await;
+    let sandbox = house.sandbox.index().to_owned();
     let fifo = house.path("fifo").display().to_string();
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
-    let at_fifo = format!("@{fifo}");
+    let (at_fifo, empty) = (format!("@{fifo}"), house.path("other/vault.db").display().to_string());
     for (command, signal) in [
         (&["post", "acme", "/api/echo", "-d", "@-"][..], "-INT"),
         (&["import", "acme/x", "--stdin"], "-INT"),
@@ -472,8 +473,19 @@ async fn what_waits_for_stdin_or_for_a_fifo_can_be_stopped() {
         (&["app", "add", "telldus", "--env-file", &fifo], "-INT"),
         (&["import", "telldus", "--from", &fifo], "-INT"),
         (&["provider", "check", &fifo], "-TERM"),
+        (&["serve", "--config", &fifo, "--check"], "-INT"),
+        (&["--vault", &empty, "vault", "import", &fifo, "--stdin"], "-INT"),
+        (&["status"], "-INT"),
     ] {
+        // The vault's address may be in a file, too; a sandbox has its own.
+        if command == ["status"] {
+            house.set("KEYFOB_VAULT_FILE", &fifo);
+            house.unset("KEYFOB_SANDBOX");
+        }
         let mut running = house.start(command);
+        if command.contains(&"vault") {
+            running.say("canary horse battery staple\n").await;
+        }
         let id = running.child.id().expect("it runs").to_string();
         // Before it listens, a signal ends it anyway.
         until(|| catches_interrupts(&id), command).await;
@@ -488,6 +500,14 @@ async fn what_waits_for_stdin_or_for_a_fifo_can_be_stopped() {
         let ended = running.end_listening().await;
         assert!(ended.code == 130 && ended.stderr.contains(INTERRUPTED), "{command:?}: {ended:#?}");
     }
+    house.unset("KEYFOB_VAULT_FILE");
+    house.set("KEYFOB_SANDBOX", &sandbox);
+    let left = std::fs::read_dir(house.path("data/sandbox")).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    assert!(!left.into_iter().any(|name| name.to_string_lossy().starts_with("scratch-")), "of what was given up nothing stays");
+    // A key is no file that anybody may write into at any time: it is refused, and not waited for.
+    house.set("KEYFOB_VAULT_KEY_FILE", &fifo);
+    house.run(&["--vault", &empty, "app", "add", "acme", "--client-id", "x"]).await.fails(7, ["cannot", "is not a file that only you", ""]);
+    house.unset("KEYFOB_VAULT_KEY_FILE");
     // With somebody there it is read: so does a shell hand over what another program prints.
     let writer = tokio::task::spawn_blocking({
         let fifo = fifo.clone();
@@ -569,7 +589,7 @@ async fn c5_who_waits_for_a_silent_server_is_told_so() {
     for command in [&["get", "hub", "/x"][..], &["hub", "things"]] {
         let mut screen = Screen::start(&house, command, (200, 50), &[]);
         let (stream, _) = server.accept().await.expect("it calls");
-        screen.shows("no answer yet").await;
+        screen.shows("no answer yet; it is waited for 120 s at most").await;
         screen.types(INTERRUPT);
         screen.ends(130).await;
         drop(stream);

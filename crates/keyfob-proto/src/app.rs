@@ -103,6 +103,45 @@ impl App {
         }
     }
 
+    /// Takes from what is known of the same registration all that is not said here: its redirect URI, a field, its key. Of another registration nothing.
+    ///
+    /// ```
+    /// use keyfob_proto::App;
+    ///
+    /// let mut known = App::confidential("id", "old-secret");
+    /// known.redirect_uri = Some("https://app.example/callback".to_owned());
+    /// let said = |client_id: &str| App::confidential(client_id, "new-secret").beside(&known);
+    /// assert_eq!(said("id").field("redirect_uri"), known.field("redirect_uri"));
+    /// assert_eq!(said("id").field("client_secret"), Some("new-secret"));
+    /// assert_eq!(said("other").redirect_uri, None);
+    /// ```
+    #[must_use]
+    pub fn beside(self, known: &Self) -> Self {
+        if self.client_id != known.client_id {
+            return self;
+        }
+        // By name, so that a field that is added is not forgotten here.
+        let Self { client_id, client_secret, redirect_uri, mut fields, private_key, private_key_algorithm, private_key_id } = self;
+        for (name, value) in &known.fields {
+            fields.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        // What a key signs with, and what it is called, is said of that key.
+        let is_known_key = match (&private_key, &known.private_key) {
+            (Some(said), Some(known)) => said.same_as(known.expose()),
+            (said, _) => said.is_none(),
+        };
+        let known_key = is_known_key.then_some(known);
+        Self {
+            client_id,
+            client_secret: client_secret.or_else(|| known.client_secret.clone()),
+            redirect_uri: redirect_uri.or_else(|| known.redirect_uri.clone()),
+            fields,
+            private_key: private_key.or_else(|| known.private_key.clone()),
+            private_key_algorithm: private_key_algorithm.or_else(|| known_key?.private_key_algorithm),
+            private_key_id: private_key_id.or_else(|| known_key?.private_key_id.clone()),
+        }
+    }
+
     /// Everything about the app that must not be shown.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.client_secret.iter().chain(self.fields.values()).chain(&self.private_key)

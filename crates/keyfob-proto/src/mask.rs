@@ -22,7 +22,7 @@ const WORD: &[u8] = b"<secret>";
 const HEAD: usize = 64;
 
 /// The secrets of somebody, in every spelling: in clear; percent-encoded once, as in a query, and twice, as in a base string (RFC 5849 §3.4.1), with large and small
-/// digits; in base64 of both alphabets, alone and behind something else (`Basic` has the name before the secret); and in JSON as some write it. Cheap to clone.
+/// digits, and also where that was not necessary (`%2E`); in base64 of both alphabets, alone and behind something else (`Basic` has the name before the secret); and in JSON as some write it. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Spellings(Arc<Known>);
 
@@ -287,6 +287,11 @@ fn all(secret: &Secret) -> Vec<Spelling> {
     let small = with_small_digits(&once);
     let (twice, small_twice) = (encode::percent(&once), encode::percent(&small));
     let mut forms: Vec<(String, bool)> = [text.to_owned(), once, small, twice, small_twice].map(|form| (form, false)).into();
+    // What needs no encoding is encoded by some all the same: the dots between the parts of signed text, or all that is no letter and no digit.
+    for more in [".", "-._~"] {
+        let over = more.chars().fold(forms[1].0.clone(), |form, c| form.replace(c, &format!("%{:02X}", u32::from(c))));
+        forms.extend([with_small_digits(&over), over].map(|form| (form, false)));
+    }
     forms.extend(json(text).map(|form| (form, false)));
     for spell in [encode::base64, encode::base64url] {
         forms.push((cut(spell(text.as_bytes())), true));
@@ -408,6 +413,11 @@ mod tests {
             ("abc|def/ghi", "abc%257Cdef%252Fghi"),
             ("abc|def/ghi", "abc%257cdef%252fghi"),
             ("abc|def/ghi", r"abc|def\/ghi"),
+            ("abc.d-f.g_i", "abc%2Ed-f%2Eg_i"),
+            ("abc.d-f.g_i", "abc%2ed-f%2eg_i"),
+            ("abc.d-f.g_i~", "abc%2Ed%2Df%2Eg%5Fi%7E"),
+            ("abc.d-f.g_i~", "abc%2ed%2df%2eg%5fi%7e"),
+            ("abc|d.f", "abc%7cd%2ef"),
             ("abc|def/ghi", "YWJjfGRlZi9naGk="),
             ("abc+def==", r"abc\u002Bdef=="),
             ("abc+def==", r"abc\u002bdef=="),

@@ -87,6 +87,12 @@ pub(crate) fn open_own(path: &Path) -> Result<Option<File>, StoreError> {
     }
 }
 
+/// Opens what somebody else provides for reading, wherever a link leads. It is not waited for: of a FIFO, which nobody may ever write to, there is something
+/// open all the same, for whoever asks to see that it is no file.
+pub(crate) fn open_provided(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
+}
+
 /// Opens the file of a lock, 0600 whatever the umask; makes it if it is not there.
 pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags()).open(path);

@@ -115,8 +115,13 @@ pub struct Exported {
 impl Exported {
     /// Opens a copy of the file, in a folder of ours within `scratch`.
     pub fn open(from: &Path, passphrase: &Secret, scratch: &Path) -> Result<Self, StoreError> {
+        // First: what is waited for here, a FIFO without its other end, may be given up, and nothing is left behind then.
+        let mut file = match File::open(from) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(from.display().to_string())),
+            other => other.map_err(place::io(from))?,
+        };
         let scratch = Scratch::within(scratch)?;
-        let vault = opened(from, passphrase, &scratch)?;
+        let vault = opened(&mut file, passphrase, &scratch)?;
         Ok(Self { vault, _scratch: scratch })
     }
 
@@ -126,14 +131,10 @@ impl Exported {
     }
 }
 
-fn opened(from: &Path, passphrase: &Secret, scratch: &Scratch) -> Result<Vault, StoreError> {
-    let mut file = match File::open(from) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(from.display().to_string())),
-        other => other.map_err(place::io(from))?,
-    };
+fn opened(file: &mut File, passphrase: &Secret, scratch: &Scratch) -> Result<Vault, StoreError> {
     let path = scratch.vault();
     let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(place::io(&path))?;
-    io::copy(&mut file, &mut copy).map_err(place::io(&path))?;
+    io::copy(file, &mut copy).map_err(place::io(&path))?;
     Vault::open_existing(&path, KeySource::Passphrase(passphrase.clone()))
 }
 

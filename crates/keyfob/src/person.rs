@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use keyfob_proto::TokenSet;
 
 use crate::account::Account;
+use crate::grant::Grant;
 
 /// Three texts: what sort of name it is, who gave it, and the name. Never an address of mail, which changes hands (OpenID Connect Core §5.7).
 pub(crate) fn of<'a>(provider: &'a str, tokens: &'a TokenSet, kept: &'a BTreeMap<String, String>) -> Option<[&'a str; 3]> {
@@ -28,7 +29,14 @@ impl Account {
     /// it does not go on under its id, for which keys were made.
     pub fn is_of_another_person_than(&self, other: &Account) -> bool {
         let is_an_apps = !(self.grant.is_about_somebody() && other.grant.is_about_somebody());
-        differ(self.person(), other.person()) || is_an_apps && self.client_id != other.client_id
+        let (one, another) = (self.person(), other.person());
+        // Whom the app spoke for, unless the provider says whose tokens it gave.
+        let was_about_another = match (&self.grant, &other.grant) {
+            (Grant::JwtBearer { subject, .. }, Grant::JwtBearer { subject: before, .. }) => subject != before,
+            _ => false,
+        };
+        let is_said_to_be_same = one.is_some() && one == another;
+        differ(one, another) || was_about_another && !is_said_to_be_same || is_an_apps && self.client_id != other.client_id
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// A refresh is not repeated within this time, if it brought nothing better (D8). It is nobody's to choose: processes count on each other to keep to it.
+    pub const JUST_NOW: Duration = Duration::from_secs(60);
+
     /// The deadline that is kept to.
     pub(crate) fn back_channel(&self) -> Duration {
         self.deadline.min(DEADLINE)

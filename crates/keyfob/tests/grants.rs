@@ -257,6 +257,23 @@ async fn g4_an_app_speaks_for_somebody_and_says_it_again_when_the_token_ends() {
     assert!(keyfob.store().account("pretend/other").await.unwrap().is_none());
 }
 
+/// Keys were made for an account's id, and do not open what is about somebody else from now on.
+#[tokio::test]
+async fn g4_of_whom_an_app_speaks_is_whose_the_account_is() {
+    let (_sandbox, settings, app) = acme().await;
+    let keyfob = keyfob();
+    let speak = |subject: &'static str| {
+        let (keyfob, settings, app) = (&keyfob, &settings, &app);
+        async move { jwt_bearer(keyfob, settings, app, "pretend/one", subject, &AccessRequest::scopes(["profile"])).await.unwrap() }
+    };
+    let first = speak("robin").await;
+    let again = speak("robin").await;
+    assert_eq!((&again.account.id, again.ended), (&first.account.id, None));
+    let other = speak("robin@sandbox.invalid").await;
+    assert_ne!(other.account.id, first.account.id);
+    assert_eq!((other.replaced, other.ended), (true, Some(first.account.id)));
+}
+
 #[tokio::test]
 async fn g2_the_apps_own_tokens_are_bound_to_a_key_that_stays() {
     let (sandbox, settings, app) = acme().await;

@@ -178,7 +178,11 @@ impl House {
     }
 
     async fn speak_for_somebody(&self, app: &App) -> Result<LoggedIn, Error> {
-        jwt_bearer(&self.keyfob, &self.settings, app, "pretend", "somebody", &AccessRequest::default()).await
+        self.speak_for(app, "somebody").await
+    }
+
+    async fn speak_for(&self, app: &App, subject: &str) -> Result<LoggedIn, Error> {
+        jwt_bearer(&self.keyfob, &self.settings, app, "pretend", subject, &AccessRequest::default()).await
     }
 }
 
@@ -249,6 +253,17 @@ async fn e16_settings_that_name_keys_later_verify_no_login_of_before() {
     house.flow().jwks = None;
     house.refresh().await.unwrap();
     assert!(verified(&house).await);
+}
+
+/// Without an ID token another name is another person (`g4_of_whom_an_app_speaks_is_whose_the_account_is`).
+#[tokio::test]
+async fn e3_whose_the_account_is_of_whom_an_app_speaks_the_id_token_says() {
+    let (house, app) = (House::new().await, speaker());
+    let first = house.speak_for(&app, "somebody").await.unwrap().account.id;
+    let same = house.speak_for(&app, "somebody@pretend.example").await.unwrap();
+    assert_eq!((same.account.id, same.ended), (first.clone(), None), "by another of their names");
+    house.habits(|habits| habits.claims = json!({"sub": "person-2"}));
+    assert_eq!(house.speak_for(&app, "somebody").await.unwrap().ended, Some(first));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@
 mod day;
 mod list;
 mod marks;
+mod needs;
 mod page;
 mod program;
 mod proof;
@@ -23,6 +24,7 @@ use std::fs;
 
 pub(crate) use list::{CONFORMANCE, List, REQUIREMENTS};
 use marks::Marks;
+use needs::Need;
 use proof::Tests;
 use rows::{Guard, Program, Row, Tested};
 use tree::Tree;
@@ -117,7 +119,7 @@ fn prove(list: &List, wanted: &Wanted<'_>) -> Result<Vec<String>, String> {
         }
         println!("{}/{}  without {}", nth + 1, groups.len(), group.guards.iter().map(Guard::shown).collect::<Vec<_>>().join(" and "));
         let without = tree.without(group.guards)?;
-        let built = Tests::build(&tree, group.program);
+        let built = Tests::build(&tree, group.program, &needs_of(&group.rows));
         for (row, tested) in rows_of_it {
             let outcome = built.as_ref().map_err(|found| format!("does not build: {found}")).and_then(|tests| tests.needs_guard(tested));
             match &outcome {
@@ -142,8 +144,9 @@ fn sound(tree: &Tree, groups: &[Group<'_>], wrong: &mut Vec<String>) -> BTreeSet
     let mut sound = BTreeSet::new();
     let programs: BTreeSet<&Program> = groups.iter().map(|group| group.program).collect();
     for program in programs {
-        let built = Tests::build(tree, program);
-        for (row, tested) in groups.iter().filter(|group| group.program == program).flat_map(|group| &group.rows) {
+        let rows: Vec<_> = groups.iter().filter(|group| group.program == program).flat_map(|group| group.rows.iter().copied()).collect();
+        let built = Tests::build(tree, program, &needs_of(&rows));
+        for (row, tested) in &rows {
             let passes = |name| match &built {
                 Ok(tests) => tests.passes(name).map_err(|found| format!("{name} with everything in place: {found}")),
                 Err(found) => Err(format!("does not build: {found}")),
@@ -155,6 +158,11 @@ fn sound(tree: &Tree, groups: &[Group<'_>], wrong: &mut Vec<String>) -> BTreeSet
         }
     }
     sound
+}
+
+/// What any of them needs.
+fn needs_of(rows: &[(&Row, &Tested)]) -> BTreeSet<Need> {
+    rows.iter().flat_map(|(_, tested)| &tested.needs).copied().collect()
 }
 
 /// Rows of one program with the same guards: each is built once.

@@ -1,7 +1,7 @@
 //! Building the tests of the copy, and running them one at a time.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::needs::{self, Environment, Need};
 use super::rows::{Program, Tested};
 use super::tree::{self, Tree};
 
@@ -21,33 +22,24 @@ pub(super) struct Tests {
     program: PathBuf,
     names: Vec<String>,
     folder: PathBuf,
+    environment: Environment,
     /// What was run already: many rows share a twin.
     known: RefCell<BTreeMap<String, Result<Outcome, String>>>,
 }
 
 impl Tests {
-    /// Builds them: in one target folder for all guards, so that what is not changed is not built again.
-    pub(super) fn build(tree: &Tree, of: &Program) -> Result<Self, String> {
-        let mut cargo = crate::cargo();
-        cargo.current_dir(tree.root()).arg("test").args(of.arguments());
-        cargo.args(["--no-run", "--message-format=json-render-diagnostics"]);
-        cargo.env("CARGO_TARGET_DIR", tree::folder().join("build")).env("CARGO_TERM_COLOR", "never");
-        // Nobody debugs them, and linking is faster.
-        cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0").env("CARGO_INCREMENTAL", "1");
-        let output = cargo.output().map_err(|problem| format!("cannot run cargo: {problem}"))?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let errors: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("error")).take(12).collect();
-            return Err(errors.join("\n"));
-        }
-        let messages = String::from_utf8_lossy(&output.stdout);
-        let program = messages.lines().filter_map(program).next_back().ok_or("cargo named no test program")?;
+    /// Builds them, and what they need.
+    pub(super) fn build(tree: &Tree, of: &Program, needs: &BTreeSet<Need>) -> Result<Self, String> {
+        // One target is built as tests; what they start may be built beside it.
+        let is_ours = |message: &Value| message["profile"]["test"] == true;
+        let program = built(tree, &[&["test"], &of.arguments()[..], &["--no-run"]].concat(), is_ours)?;
+        let environment = needs::provide(needs, tree)?;
         let folder = tree.root().join(of.folder());
         let listed = Command::new(&program).current_dir(&folder).args(["--list", "--format", "terse"]).output();
         let listed = listed.map_err(|problem| format!("cannot run {}: {problem}", program.display()))?;
         let names =
             String::from_utf8_lossy(&listed.stdout).lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect();
-        Ok(Self { program, names, folder, known: RefCell::default() })
+        Ok(Self { program, names, folder, environment, known: RefCell::default() })
     }
 
     /// That the test fails and its twin does not; gives what the test said.
@@ -83,6 +75,9 @@ impl Tests {
         let second = file.try_clone().map_err(|problem| format!("cannot write {}: {problem}", log.display()))?;
         let mut command = Command::new(&self.program);
         command.current_dir(&self.folder).args(["--exact", full, "--nocapture"]).env("KEYFOB_LOOPBACK_ONLY", "1");
+        let skipped = tree::folder().join("test.skipped");
+        let _ = fs::remove_file(&skipped);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value))).env("KEYFOB_TEST_SKIPPED", &skipped);
         command.stdin(Stdio::null()).stdout(file).stderr(second);
         let mut child = command.spawn().map_err(|problem| format!("cannot run {full}: {problem}"))?;
         let started = Instant::now();
@@ -96,7 +91,10 @@ impl Tests {
                 }
             }
         };
-        judge(name, status.success(), &read(&log))
+        match judge(name, status.success(), &read(&log))? {
+            Outcome::Passed if skipped.exists() => Err(format!("{name} was skipped: {}", read(&skipped).trim().replace('\t', ", "))),
+            outcome => Ok(outcome),
+        }
     }
 
     /// Rows name a test as its file does; the program knows it with its module.
@@ -131,11 +129,23 @@ fn judge(name: &str, succeeded: bool, said: &str) -> Result<Outcome, String> {
     }
 }
 
-fn program(message: &str) -> Option<PathBuf> {
-    let message: Value = serde_json::from_str(message).ok()?;
-    // One target is built as tests; what they start may be built beside it.
-    let is_ours = message["profile"]["test"] == true;
-    message["executable"].as_str().filter(|_| is_ours).map(PathBuf::from)
+/// The program that cargo makes of the copy: in one target folder for all guards, so that what is not changed is not built again.
+pub(super) fn built(tree: &Tree, arguments: &[&str], is_it: impl Fn(&Value) -> bool) -> Result<PathBuf, String> {
+    let mut cargo = crate::cargo();
+    cargo.current_dir(tree.root()).args(arguments).arg("--message-format=json-render-diagnostics");
+    cargo.env("CARGO_TARGET_DIR", tree::folder().join("build")).env("CARGO_TERM_COLOR", "never");
+    // Nobody debugs them, and linking is faster.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0").env("CARGO_INCREMENTAL", "1");
+    let output = cargo.output().map_err(|problem| format!("cannot run cargo: {problem}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let errors: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("error")).take(12).collect();
+        return Err(errors.join("\n"));
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(|message| is_it(message));
+    let program = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last();
+    program.ok_or_else(|| format!("cargo named no program: cargo {}", arguments.join(" ")))
 }
 
 fn read(file: &Path) -> String {
@@ -159,7 +169,7 @@ mod tests {
     #[test]
     fn a_test_is_found_without_its_module() {
         let names = ["a::one", "b::two", "c::two", "three"].map(str::to_owned).to_vec();
-        let tests = Tests { program: PathBuf::new(), names, folder: PathBuf::new(), known: RefCell::default() };
+        let tests = Tests { program: PathBuf::new(), names, folder: PathBuf::new(), environment: Vec::new(), known: RefCell::default() };
         assert_eq!(tests.full("one"), Ok("a::one"));
         assert_eq!(tests.full("b::two"), Ok("b::two"));
         assert_eq!(tests.full("three"), Ok("three"));

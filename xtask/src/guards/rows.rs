@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use toml::{Table, Value};
 
 use super::list::List;
+use super::needs::Need;
 pub(super) use super::program::Program;
 
 /// A test of the suite, or a requirement.
@@ -34,6 +35,8 @@ pub(super) struct Tested {
     /// The test that passes all the same, without the guard as well: it was not the whole house that fell.
     pub(super) twin: String,
     pub(super) guards: Vec<Guard>,
+    /// What both tests need beside their program.
+    pub(super) needs: BTreeSet<Need>,
 }
 
 /// Lines without which the test is red. Several where one rule is kept in two places, and either would do.
@@ -123,8 +126,14 @@ fn row(list: &List, value: &Value) -> Result<Row, String> {
         test: text(value, "test").ok_or_else(|| missing("test"))?,
         twin: text(value, "twin").ok_or_else(|| missing("twin"))?,
         guards: guards.into_iter().map(guard).collect::<Result<_, String>>()?,
+        needs: needs(value).map_err(|unknown| format!("{}: {name} needs {unknown}, which is nothing that is known", list.rows))?,
     };
     Ok(Row { name, ours: Ours::Tested(tested) })
+}
+
+fn needs(value: &Value) -> Result<BTreeSet<Need>, String> {
+    let named = value.get("needs").and_then(Value::as_array).into_iter().flatten();
+    named.map(|name| name.as_str().and_then(Need::read).ok_or_else(|| name.to_string())).collect()
 }
 
 fn text(value: &Value, key: &str) -> Option<String> {
@@ -191,6 +200,15 @@ mod tests {
     fn a_guard_that_is_gone_is_told() {
         let wrong = wrong(&CONFORMANCE, &parse(&CONFORMANCE, ROW).expect("rows"));
         assert!(wrong.len() == 3 && wrong[0].contains("0 times") && wrong[2].contains("has no test u"), "{wrong:?}");
+    }
+
+    #[test]
+    fn what_a_test_needs_is_one_of_the_things_that_are_known() {
+        let needs = |list: &str| parse(&CONFORMANCE, &format!("{ROW}needs = {list}\n"));
+        let tested = |list: &str| needs(list).expect("rows")[0].tested().expect("a test").needs.iter().copied().collect::<Vec<_>>();
+        assert_eq!(tested(r#"["peers", "command"]"#), [Need::Command, Need::Peers]);
+        assert_eq!(tested("[]"), []);
+        assert!(needs(r#"["the moon"]"#).is_err_and(|problem| problem.contains("the moon")));
     }
 
     #[test]

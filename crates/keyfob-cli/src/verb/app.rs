@@ -9,6 +9,7 @@ use keyfob_providers::Provider;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use crate::account::login_to;
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::credentials::{Fields, From, Given};
@@ -81,7 +82,7 @@ async fn add(args: Add, context: &Context) -> Result<(), Card> {
     let took = if replaced.is_some() { ", in place of the one before" } else { "" };
     context.out.note(&format!("{} the app of {} is in the vault{took}", paint.good("✓"), paint.strong(&provider.title)));
     for name in &orphans {
-        context.out.note(&format!("{} {name} belongs to another app: keyfob login {name}", paint.warn("needs login")));
+        context.out.note(&format!("{} {name} belongs to another app: {}", paint.warn("needs login"), login_to(name, "")));
     }
     if orphans.is_empty() {
         context.out.note(&paint.dim(&format!("next: keyfob login {}", provider.name)));

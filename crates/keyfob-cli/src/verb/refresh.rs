@@ -47,7 +47,7 @@ async fn one(name: &str, context: &Context) -> Result<(), Card> {
         return Err(Card::usage(
             format!("there is nothing to refresh for {name}"),
             "OAuth 1 tokens do not end, so there is no refresh",
-            format!("if calls are refused: keyfob login {name}"),
+            format!("if calls are refused: {}", account::login_to(name, "")),
         ));
     }
     let refreshed = opened.session().await?.refresh().await.doing(format!("cannot refresh {name}"))?;

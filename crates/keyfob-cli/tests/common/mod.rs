@@ -2,6 +2,7 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+pub mod pattern;
 pub mod screen;
 
 use std::path::{Path, PathBuf};
@@ -132,15 +133,20 @@ impl House {
     /// A line as somebody types it into bash, where `keyfob` is on the PATH.
     #[cfg(unix)]
     pub fn typed(&self, line: &str) -> Running {
+        let mut bash = Command::new("bash");
+        bash.args(["-o", "pipefail", "-c", line]).env_clear().envs(self.environment.iter().cloned()).env("PATH", self.search_path());
+        bash.current_dir(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Self::begin(bash)
+    }
+
+    /// A PATH with `keyfob` on it.
+    #[cfg(unix)]
+    pub fn search_path(&self) -> String {
         let (bin, program) = (self.path("bin"), self.path("bin/keyfob"));
         if !exists(&program) {
             std::fs::create_dir_all(&bin).and_then(|()| std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_keyfob"), program)).expect("a link");
         }
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-        let mut bash = Command::new("bash");
-        bash.args(["-o", "pipefail", "-c", line]).env_clear().envs(self.environment.iter().cloned()).env("PATH", path);
-        bash.current_dir(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        Self::begin(bash)
+        format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default())
     }
 
     /// Starts it, to talk to.

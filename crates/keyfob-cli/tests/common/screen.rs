@@ -42,7 +42,17 @@ pub struct Screen {
 
 impl Screen {
     /// Starts the command in a session of its own, which this terminal controls: only so is Ctrl-C a signal, and `/dev/tty` there.
-    pub fn start(house: &House, arguments: &[&str], (columns, rows): (u16, u16), environment: &[(&str, &str)]) -> Self {
+    pub fn start(house: &House, arguments: &[&str], size: (u16, u16), environment: &[(&str, &str)]) -> Self {
+        Self::begin(house, &[&[env!("CARGO_BIN_EXE_keyfob")], arguments].concat(), size, environment)
+    }
+
+    /// The same for a line as somebody types it into bash, where `keyfob` is on the PATH.
+    pub fn typed(house: &House, line: &str, size: (u16, u16), environment: &[(&str, &str)]) -> Self {
+        let path = house.search_path();
+        Self::begin(house, &["bash", "-o", "pipefail", "-c", line], size, &[environment, &[("PATH", &path)]].concat())
+    }
+
+    fn begin(house: &House, words: &[&str], (columns, rows): (u16, u16), environment: &[(&str, &str)]) -> Self {
         // CLOEXEC: a command that another test starts at this moment would keep the terminal open, and its end would never come.
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
         grantpt(&keys).and_then(|()| unlockpt(&keys)).expect("ours");
@@ -50,8 +60,8 @@ impl Screen {
         let name = ptsname(&keys, Vec::new()).expect("a name");
         let end: OwnedFd = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).expect("its other end");
         let other = || Stdio::from(end.try_clone().expect("a copy"));
-        let before = ["--ctty", "sh", "-c", LEADER, "sh", env!("CARGO_BIN_EXE_keyfob")];
-        let mut command = house.program("setsid", &[&before, arguments].concat());
+        let before = ["--ctty", "sh", "-c", LEADER, "sh"];
+        let mut command = house.program("setsid", &[&before, words].concat());
         command.env("TERM", "xterm-256color").envs(environment.iter().copied());
         let child = command.stdin(other()).stdout(other()).stderr(other()).spawn().expect("it starts");
         drop(end);

@@ -9,6 +9,8 @@ mod app_key;
 mod beyond;
 mod checklist;
 mod file;
+mod front;
+mod habits;
 mod import;
 mod lists;
 mod oauth1;
@@ -17,6 +19,7 @@ mod openid;
 mod par;
 mod person;
 mod place;
+mod places;
 mod renewal;
 mod shape;
 mod signed_secret;
@@ -32,12 +35,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::file::{File, Kind};
-use self::place::{Hosts, Place, fill};
+use self::front::Front;
+pub use self::habits::Habits;
+use self::place::{Hosts, Place};
+use self::places::Places;
 use crate::apps::{self, Registration};
 use crate::clock::Clock;
-use crate::desk::{Desk, Service, held};
-use crate::fault::{At, Zone};
-use crate::message::{Call, Reply};
+use crate::desk::{Desk, held};
+use crate::fault::At;
+use crate::message::Call;
 use crate::recorder::Seen;
 use crate::sandbox;
 use crate::server::{self, Room};
@@ -61,55 +67,6 @@ pub struct Imitation {
     rooms: Vec<Arc<Room>>,
     stop: watch::Sender<()>,
     tasks: Vec<JoinHandle<io::Result<()>>>,
-}
-
-/// What a client has to have found out after it walked through: the imitation's own reading of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Habits {
-    /// Values that come with the tokens and are worth keeping.
-    pub kept: BTreeMap<String, String>,
-    /// The scopes that are granted, where scopes are known.
-    pub scopes: Vec<String>,
-    /// How long access tokens live, in seconds, where they end.
-    pub lifetime: Option<i64>,
-    /// Whether tokens that ended are renewed.
-    pub renews: bool,
-    /// Whether a refresh token is good for one use.
-    pub rotates: bool,
-    /// Whether tokens can be revoked.
-    pub revokes: bool,
-    /// Whether a person can approve on another device.
-    pub has_device_flow: bool,
-    /// What the authorization URL ends with, which no server sees.
-    pub fragment: Option<String>,
-    /// Where they enter the code, and in how many seconds it ends.
-    pub device_page: (String, i64),
-    /// Whether authorization requests are pushed.
-    pub pushes: bool,
-    /// Whether it tells who has logged in: [`Imitation::PERSON`].
-    pub tells_who: bool,
-    /// Whether a browser can be sent to the end of its session.
-    pub ends_sessions: bool,
-    /// Whether every answer of its authorization endpoint names its issuer.
-    pub names_issuer: bool,
-    /// In how many ways its API says that a token has expired.
-    pub expiries: usize,
-    /// In how many ways it says something like it, and means something else.
-    pub near_expiries: usize,
-    /// In how many ways a success is an error.
-    pub failures: usize,
-    /// In how many ways a success looks like one, and is none.
-    pub near_failures: usize,
-    /// In how many places its errors have their sentence.
-    pub messages: usize,
-    /// How many pages a long answer has, where it is known how one goes on.
-    pub pages: usize,
-    /// What answers tell about the rate limit, where they tell something: how many calls there are, how many are left, in how many seconds there are new ones.
-    pub limit: Option<(Option<u64>, Option<u64>, Option<i64>)>,
-    /// Further URLs that calls may go to.
-    pub more: Vec<String>,
-    /// Whether the login says at which of several hosts the API is.
-    pub says_host: bool,
 }
 
 /// What the API says to the next call, instead of doing it.
@@ -165,27 +122,6 @@ struct Mood {
     refusal: Option<u16>,
     /// Why requests were refused.
     refusals: Vec<String>,
-}
-
-/// The URLs of the file.
-#[derive(Default)]
-struct Places {
-    request_token: Option<Place>,
-    authorize: Option<Place>,
-    token: Option<Place>,
-    refresh: Option<Place>,
-    long_lived: Option<Place>,
-    revoke: Option<Place>,
-    device: Option<Place>,
-    pin_page: Option<Place>,
-    issuer: Option<Place>,
-    metadata: Option<Place>,
-    jwks: Option<Place>,
-    par: Option<Place>,
-    userinfo: Option<Place>,
-    end_session: Option<Place>,
-    base: Option<Place>,
-    more: Vec<Place>,
 }
 
 impl Imitation {
@@ -353,78 +289,6 @@ impl Drop for Imitation {
     }
 }
 
-/// One host of an imitated provider.
-struct Front {
-    imitated: Arc<Imitated>,
-    host: usize,
-}
-
-impl Service for Front {
-    fn zone(&self, _: &Call) -> Zone {
-        Zone::Api
-    }
-
-    fn answer(&self, _: &Desk, call: &Call) -> Reply {
-        let imitated = &self.imitated;
-        let asked = |place: &Option<Place>| place.as_ref().is_some_and(|place| place.host == self.host && place.path == call.path());
-        let places = &imitated.places;
-        // A PIN is asked for as a page is, at the same path perhaps.
-        if asked(&places.device) && imitated.asks_for_pin(call) {
-            return imitated.device(call);
-        }
-        // A provider may have the authorization and the token endpoint at one path; which is meant, the method says.
-        if asked(&places.authorize) && !(call.method == axum::http::Method::POST && asked(&places.token)) {
-            return if imitated.file.kind == Kind::OAuth1 { imitated.approve1(call) } else { imitated.authorize(call) };
-        }
-        // So for the two credential endpoints of OAuth 1: the second time there is a token.
-        if asked(&places.request_token) && !(asked(&places.token) && oauth1::has_token(call)) {
-            return imitated.request_token(call);
-        }
-        if asked(&places.long_lived) {
-            return imitated.lengthen(call);
-        }
-        if asked(&places.refresh) && imitated.file.oauth2.renewal.is_some() {
-            return imitated.renew_by_itself(call);
-        }
-        if asked(&places.token) || asked(&places.refresh) {
-            return match imitated.file.kind {
-                Kind::OAuth1 => imitated.access_token(call),
-                _ => imitated.token(call, self.host),
-            };
-        }
-        if asked(&places.revoke) {
-            return imitated.revoke(call);
-        }
-        if asked(&places.device) {
-            return imitated.device(call);
-        }
-        if asked(&places.par) {
-            return imitated.push(call);
-        }
-        if asked(&places.userinfo) {
-            return imitated.userinfo(call);
-        }
-        if asked(&places.end_session) {
-            return imitated.end_session(call);
-        }
-        if asked(&places.metadata) {
-            return imitated.metadata();
-        }
-        if asked(&places.jwks) {
-            return openid::jwks();
-        }
-        imitated.api(call, self.host)
-    }
-
-    fn expire_access_tokens(&self, _: &Desk) {
-        held(&self.imitated.tokens).expire_all(self.imitated.clock.now());
-    }
-
-    fn too_many_requests(&self) -> Reply {
-        Reply::empty(429)
-    }
-}
-
 impl Imitated {
     /// What its token endpoint says where it was told to say no.
     const NO: &str = Imitation::NO;
@@ -501,99 +365,9 @@ impl Imitated {
         self.file.kept(misleads)
     }
 
-    fn habits(&self) -> Habits {
-        let (file, is_oauth2) = (&self.file, self.file.kind != Kind::OAuth1);
-        let renews = file.renews();
-        Habits {
-            kept: self.kept(),
-            scopes: if is_oauth2 { self.granted() } else { Vec::new() },
-            lifetime: is_oauth2.then(|| self.long_lifetime().or(self.lifetime())).flatten(),
-            renews,
-            rotates: renews && (file.oauth2.rotates || file.oauth2.renewal.is_some()),
-            revokes: self.places.revoke.is_some(),
-            has_device_flow: self.places.device.is_some(),
-            fragment: file.oauth2.authorize_fragment.clone(),
-            device_page: (self.device_page(), token::CODE_LIFETIME),
-            pushes: self.places.par.is_some(),
-            tells_who: self.tells_who(),
-            ends_sessions: self.places.end_session.is_some(),
-            names_issuer: is_oauth2 && file.oauth2.iss_required,
-            expiries: if renews { api::ways(&file.api.expired).len() } else { 0 },
-            near_expiries: self.near_expiries().len(),
-            failures: api::ways(&file.api.failed).len(),
-            near_failures: api::near(&file.api.failed).len(),
-            messages: file.api.message.len(),
-            pages: self.pages(),
-            limit: file.api.limits.as_ref().map(|limits| {
-                let told = |name: &Option<String>, value| name.as_ref().map(|_| value);
-                (told(&limits.limit, lists::LIMIT), told(&limits.remaining, lists::REMAINING), limits.reset.as_ref().map(|_| lists::RESET))
-            }),
-            more: self.places.more.iter().map(|place| self.here(place)).collect(),
-            says_host: file.keep.iter().any(|name| file.makes_host(name)),
-        }
-    }
-
     /// Notes why something is refused.
     fn refused(&self, call: &Call, why: &str) {
         held(&self.mood).refusals.push(format!("{} {}: {why}", call.method, call.path()));
-    }
-}
-
-impl Places {
-    fn read(file: &File, app: &Registration, hosts: &mut Hosts) -> Result<Self, String> {
-        let at = &file.endpoints;
-        let field = |name: &str| if name == "client_id" { Some(app.client_id.clone()) } else { app.fields.get(name).cloned() };
-        let mut place = |url: &Option<String>| url.as_ref().map(|url| hosts.place(&fill(url, field)?)).transpose();
-        let mut places = Self {
-            request_token: place(&at.request_token)?,
-            authorize: place(&at.authorize)?,
-            token: place(&at.token)?,
-            refresh: place(&at.refresh)?,
-            long_lived: place(&file.oauth2.renewal.as_ref().and_then(|renewal| renewal.long_lived.clone()))?,
-            revoke: place(&at.revoke)?,
-            device: place(&at.device)?,
-            pin_page: place(&file.oauth2.pin.as_ref().map(|pin| pin.page.clone()))?,
-            issuer: place(&at.issuer)?,
-            metadata: None,
-            jwks: place(&at.jwks)?,
-            par: place(&at.par)?,
-            userinfo: place(&at.userinfo)?,
-            end_session: place(&at.end_session)?,
-            base: None,
-            more: Vec::new(),
-        };
-        let kept = file.kept(false);
-        let of_account = |name: &str| field(name).or_else(|| kept.get(name).cloned());
-        places.base = Some(hosts.place(&fill(&file.api.base_url, of_account)?)?);
-        places.more = file.api.more_origins.iter().map(|url| hosts.place(&fill(url, field)?)).collect::<Result<_, _>>()?;
-        if file.kind == Kind::Oidc {
-            let issuer = at.issuer.as_ref().ok_or("kind = \"oidc\" without endpoints.issuer")?;
-            let issuer = fill(issuer, field)?;
-            let mut below = |path: &str| hosts.place(&format!("{}{path}", issuer.trim_end_matches('/'))).map(Some);
-            places.metadata = below("/.well-known/openid-configuration")?;
-            places.authorize = below("/imitated/authorize")?;
-            places.token = below("/imitated/token")?;
-            // Of these the file's own word counts, if it has one.
-            let mut unless_said = |place: &mut Option<Place>, path: &str| {
-                if place.is_none() {
-                    *place = below(path)?;
-                }
-                Ok::<_, String>(())
-            };
-            unless_said(&mut places.revoke, "/imitated/revoke")?;
-            unless_said(&mut places.jwks, "/imitated/jwks")?;
-            if file.oauth2.par_required {
-                unless_said(&mut places.par, "/imitated/par")?;
-            }
-        }
-        let needed = match file.kind {
-            // Nobody logs in.
-            Kind::OAuth1 if file.oauth1.one_legged || file.import.is_some() => return Ok(places),
-            Kind::OAuth2 if file.import.is_some() => [&places.token, &places.token, &places.token],
-            Kind::OAuth1 => [&places.request_token, &places.authorize, &places.token],
-            Kind::OAuth2 | Kind::Oidc => [&places.authorize, &places.authorize, &places.token],
-        };
-        if needed.iter().any(|place| place.is_none()) { Err("an endpoint is missing".into()) } else { Ok(places) }
     }
 }
 

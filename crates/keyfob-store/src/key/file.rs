@@ -160,7 +160,7 @@ impl Swap {
 
 /// Reads a file that a container or service manager provides.
 pub(super) fn read_provided(path: &Path, warnings: &mut Vec<String>) -> Result<Key, StoreError> {
-    let file = match File::open(path) {
+    let file = match place::open_provided(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(path)),
         other => other.map_err(place::io(path))?,
     };

@@ -141,6 +141,13 @@ mod page {
         letter. `cargo run -p keyfob --example protocol` runs them all, with a name behind it that one; each is a test as well.\n\n\
         <!-- Written by `KEYFOB_WRITE_DOCS=1 cargo test -p keyfob --example protocol`. -->\n";
 
+    /// What somebody may look for here in vain.
+    const MISSING: &str = "\n## What is missing\n\n\
+        | what | where it is specified | what happens where a server wants it |\n|---|---|---|\n\
+        | Encrypted text (JWE): ID tokens, UserInfo, request objects, answers | RFC 7516, OpenID Connect Core §10.2 | it is refused, by a sentence that says so; \
+        [why](../DESIGN.md#why-is-there-no-encryption-jwe) |\n\
+        | OpenID Federation | OpenID Federation 1.0 | whom to believe is said by settings, and not by chains of statements |\n";
+
     fn written() -> String {
         let mut page = HEAD.to_owned();
         let mut chapter = "";
@@ -152,6 +159,7 @@ mod page {
             let file = format!("[{0}.rs](../crates/keyfob/examples/protocol/{0}.rs)", item.file);
             page.push_str(&format!("| {} | {} | `{}` in {file} |\n", item.about, item.section, item.name));
         }
+        page.push_str(MISSING);
         page
     }
 

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Mask;
 use crate::account::{Account, Health, Moment};
 use crate::error::Error;
+use crate::policy::Policy;
 use crate::store::Versioned;
 
 /// A token is refreshed before it ends: this many seconds, or a tenth of its lifetime if that is less (a token of 20 s must not be
@@ -21,7 +22,7 @@ const MARGIN: i64 = 60;
 const SKEW: i64 = 60;
 
 /// A refresh is not repeated within this many seconds, if it brought nothing better.
-const JUST_NOW: u64 = 60;
+const JUST_NOW: u64 = Policy::JUST_NOW.as_secs();
 
 /// An account as this process knows it.
 #[derive(Debug)]

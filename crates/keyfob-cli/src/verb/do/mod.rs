@@ -1,35 +1,26 @@
 //! `keyfob do ACCOUNT ACTION`, in short `keyfob ACCOUNT ACTION`: the calls that a provider's file names, as tables and charts.
 
+mod list;
+mod said;
+mod show;
 mod svg;
 mod watch;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
-
 use clap::Args;
 use keyfob::proto::scrub::printable;
-use keyfob_providers::{Action, Parameter, ParameterKind, Provider, Table};
-use serde_json::{Value, json};
+use keyfob_providers::{Action, Provider};
 
-use crate::account::now;
+use self::list::{describe, list, usage};
+use self::said::Said;
+use self::show::{show, suggestions};
 use crate::card::Card;
-use crate::chart;
 use crate::cli::SANDBOX_HERE;
 use crate::context::Context;
-use crate::output::{Output, Paint, hang};
+use crate::output::Output;
 use crate::perform::{call, perform, typed};
 use crate::prompt;
 use crate::refusals;
-use crate::sheet::{self, Sheet};
 use crate::verb::call::dry_run;
-use crate::verb::token;
-
-/// So many pages are read unless somebody says otherwise: providers count calls.
-const PAGES: usize = 100;
-
-/// A chart stands in for a table of more rows than this.
-const MANY_ROWS: usize = 24;
 
 // An action, and what it takes.
 #[derive(Args, Debug)]
@@ -57,9 +48,6 @@ Options of every action:
 
 In short: keyfob telldus devices";
 
-/// Their names, for the help of an action.
-const OF_EVERY_ACTION: &str = "of every action: --yes, --json, --chart, --table, --svg, --last, --pages, --watch, --dry-run";
-
 /// The same, for the shell's TAB.
 pub(crate) const COMMON: [(&str, &str); 10] = [
     ("--yes", "do not ask before something changes in the world"),
@@ -73,22 +61,6 @@ pub(crate) const COMMON: [(&str, &str); 10] = [
     ("--dry-run", "show the request instead of sending it"),
     ("--help", "what the action takes"),
 ];
-
-/// What was said behind the account's name.
-#[derive(Debug, Default, PartialEq)]
-struct Said {
-    words: Vec<String>,
-    named: Vec<(String, Option<String>)>,
-    yes: bool,
-    chart: bool,
-    table: bool,
-    dry_run: bool,
-    pages: usize,
-    last: Option<String>,
-    watch: Option<Duration>,
-    svg: Option<PathBuf>,
-    help: bool,
-}
 
 /// What was said that concerns the whole program.
 #[derive(Debug, Default, PartialEq)]
@@ -217,129 +189,6 @@ fn find<'a>(provider: &'a Provider, name: &str, account: &str, out: &Output) -> 
     })
 }
 
-impl Said {
-    fn read(words: Vec<String>) -> Result<Self, Card> {
-        let mut said = Self { pages: PAGES, ..Self::default() };
-        let mut words = words.into_iter().peekable();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--" => said.words.extend(words.by_ref()),
-                "-y" | "--yes" => said.yes = true,
-                "-h" | "--help" => said.help = true,
-                "--chart" => said.chart = true,
-                "--table" => said.table = true,
-                "--dry-run" => said.dry_run = true,
-                "--pages" => said.pages = pages(words.next().as_deref())?,
-                "--last" => said.last = Some(last(words.next())?),
-                "--svg" => said.svg = Some(file(words.next())?),
-                "--watch" => said.watch = Some(every(words.next().as_deref())?),
-                other => match other.strip_prefix("--") {
-                    None => said.words.push(word),
-                    Some(named) => match named.split_once('=') {
-                        Some(("pages", value)) => said.pages = pages(Some(value))?,
-                        Some(("last", value)) => said.last = Some(last(Some(value.to_owned()))?),
-                        Some(("svg", value)) => said.svg = Some(file(Some(value.to_owned()))?),
-                        Some(("watch", value)) => said.watch = Some(every(Some(value))?),
-                        Some((name, value)) => said.named.push((name.to_owned(), Some(value.to_owned()))),
-                        None => {
-                            let value = words.next_if(|next| !next.starts_with("--"));
-                            said.named.push((named.to_owned(), value));
-                        }
-                    },
-                },
-            }
-        }
-        Ok(said)
-    }
-
-    /// The arguments by name, with what is told from now as it is now.
-    fn arguments(&self, action: &Action, account: &str) -> Result<BTreeMap<String, String>, Card> {
-        let what = || format!("cannot do {} with {account}", action.name);
-        let mut words: Vec<String> = self.words.iter().skip(1).cloned().collect();
-        let mut named = BTreeMap::new();
-        for (name, value) in &self.named {
-            let parameter = action.parameters.iter().find(|parameter| parameter.name == *name);
-            let value = match (parameter.map(|parameter| &parameter.kind), value) {
-                (Some(ParameterKind::Flag { .. }), None) => "yes".to_owned(),
-                // A flag needs no value, so what stands behind it may be the next word.
-                (Some(ParameterKind::Flag { .. }), Some(next)) if !is_flag_value(next) => {
-                    words.push(next.clone());
-                    "yes".to_owned()
-                }
-                (_, Some(value)) => value.clone(),
-                (_, None) => return Err(Card::usage(what(), format!("--{} has no value", printable(name)), usage(action, account))),
-            };
-            if named.insert(name.clone(), value).is_some() {
-                return Err(Card::usage(what(), format!("--{} is there twice", printable(name)), usage(action, account)));
-            }
-        }
-        let arguments = action.bind(&words, named).map_err(|misuse| Card::usage(what(), misuse.to_string(), usage(action, account)))?;
-        let arguments = match &self.last {
-            Some(last) => within(action, &arguments, last, account)?,
-            None => arguments,
-        };
-        Ok(action.at(&arguments, now()))
-    }
-}
-
-/// Nobody has measured for longer, and calendars end.
-const LONGEST: i64 = 100 * 365 * 86_400;
-
-/// What was said, and the span before now that `--last` says: in moments or days where the action takes those, as a period where it has periods.
-fn within(action: &Action, said: &BTreeMap<String, String>, last: &str, account: &str) -> Result<BTreeMap<String, String>, Card> {
-    let what = || format!("cannot do {} with {account}", action.name);
-    let spans = [action.begins().map(|from| from.name.as_str()), action.period().map(|period| period.name.as_str()), Some("to")];
-    if let Some(other) = spans.into_iter().flatten().find(|name| said.contains_key(*name)) {
-        return Err(Card::usage(what(), format!("--last and {other} both say which time is meant"), "leave one of them away"));
-    }
-    if let Some(period) = action.period().filter(|_| action.begins().is_none()) {
-        return Ok(said
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .chain([(period.name.clone(), last.to_owned())])
-            .collect());
-    }
-    let seconds = token::seconds(last).ok().filter(|seconds| (1..=LONGEST).contains(seconds));
-    let takes = "--last takes a time such as 24h, 7d or 4w, of at most a hundred years";
-    let seconds = seconds.ok_or_else(|| Card::usage(what(), takes, "example: --last 7d"))?;
-    action
-        .within(said, seconds, now())
-        .ok_or_else(|| Card::usage(what(), "it has no beginning that --last could say", usage(action, account)))
-}
-
-fn is_flag_value(text: &str) -> bool {
-    matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "true" | "false" | "1" | "0" | "on" | "off")
-}
-
-fn pages(text: Option<&str>) -> Result<usize, Card> {
-    text.and_then(|text| text.parse().ok())
-        .filter(|&pages| pages > 0)
-        .ok_or_else(|| Card::usage("--pages takes a number", "expected a whole number of at least 1", "example: --pages 3"))
-}
-
-fn file(text: Option<String>) -> Result<PathBuf, Card> {
-    let name = text.filter(|text| !text.is_empty() && !text.starts_with("--"));
-    name.map(PathBuf::from).ok_or_else(|| Card::usage("--svg takes a file", "expected its name", "example: --svg chart.svg"))
-}
-
-fn last(text: Option<String>) -> Result<String, Card> {
-    let length = text.filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
-    length.ok_or_else(|| Card::usage("--last takes a time", "expected one such as 24h, 7d or 4w", "example: --last 7d"))
-}
-
-/// No provider wants to be asked more than once a second.
-fn every(text: Option<&str>) -> Result<Duration, Card> {
-    let seconds =
-        text.and_then(|text| token::seconds(text).ok()).and_then(|seconds| u64::try_from(seconds).ok()).filter(|&seconds| seconds > 0);
-    seconds
-        .map(Duration::from_secs)
-        .ok_or_else(|| Card::usage("--watch takes a time", "expected one of at least a second, such as 30s or 5m", "example: --watch 30s"))
-}
-
-fn usage(action: &Action, account: &str) -> String {
-    format!("usage: keyfob {account} {}", action.usage())
-}
-
 /// Asks whether it is meant: `command` says on what it acts, and whose that is.
 async fn agree(action: &Action, command: &str, provider: &Provider, context: &Context) -> Result<(), Card> {
     let what = format!("{}: {command}", provider.title);
@@ -359,170 +208,12 @@ async fn agree(action: &Action, command: &str, provider: &Provider, context: &Co
     Err(Card::usage(format!("{what} was not done"), "you did not say yes", "nothing was changed"))
 }
 
-/// The table, or the chart that stands in for it.
-fn show(table: &Table, said: &Said, out: &Output) -> Result<(), Card> {
-    for piece in pieces(table, said, out)? {
-        match piece {
-            Piece::Data(text) => out.data(&text)?,
-            Piece::Note(text) => out.note(&text),
-        }
-    }
-    Ok(())
-}
-
-/// A part of what is shown, by where it goes.
-enum Piece {
-    Data(String),
-    Note(String),
-}
-
-/// What is to be shown; what goes into a file is written.
-fn pieces(table: &Table, said: &Said, out: &Output) -> Result<Vec<Piece>, Card> {
-    let mut pieces = Vec::new();
-    if let Some(file) = &said.svg {
-        svg::write(table.chart().as_ref(), file, out)?;
-        // Who has the drawing wants the rows if they say so.
-        if !out.json && !said.chart && !said.table {
-            return Ok(pieces);
-        }
-    }
-    if out.json {
-        out.json(&sheet::json(table))?;
-        return Ok(pieces);
-    }
-    let chart = table.chart().filter(|_| said.chart || out.to_person && !said.table);
-    if let Some(chart) = &chart {
-        pieces.push(Piece::Data(chart::drawn(chart, out.width(), out.paint())));
-    }
-    if table.rows.is_empty() {
-        pieces.push(Piece::Note(out.note_paint().dim("nothing there")));
-        return Ok(pieces);
-    }
-    let instead = chart.is_some() && (said.chart || table.rows.len() > MANY_ROWS);
-    match (instead && !said.table, out.to_person) {
-        (true, true) => {
-            let told = format!("{} rows: --table shows them, --json keeps them", table.rows.len());
-            pieces.push(Piece::Note(out.note_paint().dim(&told)));
-        }
-        (true, false) => {}
-        (false, true) => pieces.push(Piece::Data(sheet::drawn(table, out.width(), out.paint()))),
-        (false, false) => pieces.push(Piece::Data(sheet::tab_separated(table))),
-    }
-    Ok(pieces)
-}
-
-/// What could be done next with what the rows show: the links of the first row that has some.
-fn suggestions(table: &Table, provider: &Provider, account: &str, out: &Output) -> Vec<String> {
-    let Some(row) = table.rows.iter().find(|row| !row.links.is_empty()) else { return Vec::new() };
-    let command = |link: &keyfob_providers::Link| {
-        let action = provider.action(&link.action).ok()?;
-        Some((link.label.clone(), typed(out.again, account, action, &link.arguments)))
-    };
-    let commands: Vec<(String, String)> = row.links.iter().take(3).filter_map(command).collect();
-    sheet::pairs(&commands, None, Paint::plain()).lines().map(str::to_owned).collect()
-}
-
-/// The list of actions.
-fn list(provider: &Provider, account: &str, context: &Context) -> Result<(), Card> {
-    if context.out.json {
-        let actions: Vec<Value> = provider.actions.iter().map(json_of).collect();
-        return context.out.json(&json!({"provider": provider.name, "actions": actions}));
-    }
-    if provider.actions.is_empty() {
-        context.out.note(&format!("{} has no actions of its own; its API is called with: keyfob get {account} PATH", provider.title));
-        return Ok(());
-    }
-    let mut sheet = Sheet::new(["Action", "What it does"]);
-    for action in &provider.actions {
-        let about = if action.acts { format!("{} (acts: asks first)", action.about) } else { action.about.clone() };
-        sheet.row([brief(action), about]);
-    }
-    sheet.print(&context.out)?;
-    context.out.note(
-        &context
-            .out
-            .note_paint()
-            .dim(&format!("\n{}, with --help for what it takes", context.out.again.command(&format!("{account} ACTION")))),
-    );
-    Ok(())
-}
-
-/// One action and what it takes.
-fn describe(action: &Action, account: &str, context: &Context) -> Result<(), Card> {
-    if context.out.json {
-        return context.out.json(&json_of(action));
-    }
-    let paint = context.out.paint();
-    let mut lines = vec![format!("{}\n\n{}", action.about, paint.strong(&usage(action, account)))];
-    if !action.parameters.is_empty() {
-        let parameters: Vec<(String, String)> = action.parameters.iter().map(|p| (format!("  --{}", p.name), in_words(p))).collect();
-        lines.push(sheet::pairs(&parameters, Some(context.out.width()), paint));
-    }
-    if action.acts {
-        lines.push("It changes something in the world, so it asks first; --yes does not.".to_owned());
-    }
-    // They are the same for all of them, and are explained in one place.
-    lines.push(hang(&format!("{OF_EVERY_ACTION}; keyfob do --help says more"), 0, Some(context.out.width())));
-    context.out.data(&lines.join("\n\n"))
-}
-
-/// What is typed, without the options that can be left away.
-fn brief(action: &Action) -> String {
-    let mut words = vec![action.name.clone()];
-    for parameter in &action.parameters {
-        let name = parameter.name.to_uppercase();
-        match (parameter.positional, parameter.required) {
-            (true, true) => words.push(name),
-            (true, false) => words.push(format!("[{name}]")),
-            (false, true) => words.push(format!("--{} {name}", parameter.name)),
-            (false, false) => {}
-        }
-    }
-    words.join(" ")
-}
-
-fn in_words(parameter: &Parameter) -> String {
-    let default = parameter.default.as_ref().map(|default| format!("; otherwise {default}")).unwrap_or_default();
-    let required = if parameter.required && parameter.default.is_none() { " (required)" } else { "" };
-    format!("{}: {}{default}{required}", parameter.about, parameter.kind.expects())
-}
-
-fn json_of(action: &Action) -> Value {
-    json!({
-        "name": action.name,
-        "about": action.about,
-        "acts": action.acts,
-        "usage": action.usage(),
-        "parameters": action.parameters,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn words_options_and_parameters_are_told_apart() {
-        let said = Said::read(words("dim 12 -5 --level 7 --yes --from=2020-01-01 --flag --pages 3 -- --x")).expect("words");
-        assert_eq!(said.words, ["dim", "12", "-5", "--x"]);
-        assert_eq!(
-            said.named,
-            [("level".to_owned(), Some("7".to_owned())), ("from".to_owned(), Some("2020-01-01".to_owned())), ("flag".to_owned(), None)]
-        );
-        assert!(said.yes && said.pages == 3 && !said.chart);
-        let watched = |text: &str| Said::read(words(text)).map(|said| said.watch.map(|every| every.as_secs()));
-        assert_eq!(
-            (watched("x --watch 2m").ok(), watched("x --watch=30s").ok(), watched("x").ok()),
-            (Some(Some(120)), Some(Some(30)), Some(None))
-        );
-        for bad in ["x --watch", "x --watch 0", "x --watch -5s", "x --watch soon", "x --pages none"] {
-            assert!(Said::read(words(bad)).is_err(), "{bad}");
-        }
-        assert!(Said::read(words("x --pages")).is_err());
     }
 
     #[test]

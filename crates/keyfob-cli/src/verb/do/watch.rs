@@ -6,7 +6,8 @@ use std::time::Duration;
 use keyfob::Session;
 use keyfob_providers::Action;
 
-use super::{Piece, Said, pieces, show};
+use super::said::Said;
+use super::show::{Piece, pieces, show};
 use crate::account::now;
 use crate::card::Card;
 use crate::context::Context;

@@ -7,7 +7,7 @@ use keyfob::{Account, Grant};
 use keyfob_providers::{Provider, Status};
 
 use super::{Code, Finding};
-use crate::account::{expiry, health, login_again, now};
+use crate::account::{expiry, health, login_again, login_again_with, login_to, now};
 use crate::context::Context;
 use crate::moment;
 
@@ -63,7 +63,7 @@ fn registration(account: &Account, provider: &Provider, app: Option<&App>) -> Ve
     let redirect = &provider.client.redirect;
     let Some(uri) = app.redirect_uri.as_deref().or(redirect.suggested.first().map(String::as_str)) else {
         if !redirect.oob {
-            let fix = format!("keyfob login {} --redirect-uri URI", account.name);
+            let fix = login_again_with(account, " --redirect-uri URI");
             findings.push(Finding::doubtful("redirect URI", "none is known, and the next login needs one", fix));
         }
         return findings;
@@ -93,7 +93,7 @@ fn scopes(account: &Account) -> Option<Finding> {
         (_, missing) => Finding::doubtful(
             "scopes",
             format!("asked for and not granted: {}", printable(&missing.join(" "))),
-            format!("say yes to them on the consent page: keyfob login {}", account.name),
+            format!("say yes to them on the consent page: {}", login_to(&account.name, "")),
         ),
     })
 }

@@ -110,13 +110,15 @@ pub(crate) async fn run(args: Import, context: &Context) -> Result<(), Card> {
         None if args.stdin => Some(said::on_stdin()?),
         None => args.object.clone(),
     };
-    let given = app(&args, object.as_ref(), &provider, context).await?;
+    let app_there = match context.keyfob_if_any().await? {
+        Some(keyfob) => keyfob.store().app(&provider.name).await.doing(what.as_str())?,
+        None => None,
+    };
+    let given = app(&args, object.as_ref(), app_there.as_ref(), &provider, context).await?;
     let app = &given.app;
-    let app_before = match (&given.from, context.keyfob_if_any().await?) {
-        (From::Vault | From::Sandbox, _) | (_, None) => None,
-        (_, Some(keyfob)) => {
-            keyfob.store().app(&provider.name).await.doing(what.as_str())?.filter(|before| replaced::are_other_keys(before, app))
-        }
+    let app_before = match given.from {
+        From::Vault | From::Sandbox => None,
+        _ => app_there.filter(|before| replaced::are_other_keys(before, app)),
     };
     if let Some(before) = app_before.as_ref().filter(|_| !args.replace) {
         replaced::agreed(&what, &replaced::app(before, &provider), context).await?;
@@ -225,8 +227,15 @@ fn no_place(what: &str, provider: &Provider, settings: &Settings, kept: &BTreeMa
     Card::usage(what, why, format!("say it beside them: {{\"access_token\":\"…\", {}}}", more.join(", ")))
 }
 
-/// The app: of the object where it has one, else as for a login.
-async fn app(args: &Import, object: Option<&Map<String, Value>>, provider: &Provider, context: &Context) -> Result<Given, Card> {
+/// The app: of the object where it has one, else as for a login. Other programs keep less of an app than the vault does: what they do not say stays as it is
+/// there, if it is the same app.
+async fn app(
+    args: &Import,
+    object: Option<&Map<String, Value>>,
+    there: Option<&App>,
+    provider: &Provider,
+    context: &Context,
+) -> Result<Given, Card> {
     let mut fields = Fields::new(provider);
     let mut some = false;
     for field in &provider.client.fields {
@@ -236,10 +245,13 @@ async fn app(args: &Import, object: Option<&Map<String, Value>>, provider: &Prov
             some = true;
         }
     }
-    if some {
-        fields.complete(context, From::Person).await
-    } else {
-        credentials::find(context, provider, args.env_file.as_deref(), None).await
+    match &args.env_file {
+        _ if some => fields.beside(there).complete(context, From::Person).await,
+        Some(file) => {
+            fields.read_file(file, &context.out)?;
+            fields.beside(there).complete(context, From::EnvFile(file.clone())).await
+        }
+        None => credentials::find(context, provider, None, None).await,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::card::{Card, Doing};
 use crate::cli::SANDBOX_HERE;
 use crate::context::{self, Context};
 use crate::output::hang;
+use crate::signal::unless_stopped_reading_file;
 
 /// What is wrong with the settings: each on a line, and the card.
 pub(super) fn refused(problems: &[Problem], context: &Context) -> Card {
@@ -110,9 +111,8 @@ fn metrics(settings: &Settings) -> String {
 /// A secret in a file of its own.
 pub(super) fn secret(file: &Path) -> Result<keyfob::proto::Secret, Card> {
     let what = format!("cannot read {}", file.display());
-    let text = zeroize::Zeroizing::new(
-        std::fs::read_to_string(file).map_err(|error| Card::io(&*what, &error, "check the name and who may read the file"))?,
-    );
+    let read = unless_stopped_reading_file(file, |file| std::fs::read_to_string(file).map(zeroize::Zeroizing::new))?;
+    let text = read.map_err(|error| Card::io(&*what, &error, "check the name and who may read the file"))?;
     match text.trim() {
         "" => Err(Card::usage(what, "expected a secret in it, found nothing", "write the secret into it, and nothing else")),
         short if short.len() < 16 => Err(Card::usage(what, "a secret this short can be guessed", "make one: openssl rand -hex 32")),

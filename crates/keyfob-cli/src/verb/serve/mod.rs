@@ -30,6 +30,7 @@ use crate::context::{self, Context};
 use crate::credentials::variables;
 use crate::exit::Exit;
 use crate::log;
+use crate::signal::{unless_stopped_reading, unless_stopped_reading_file};
 use crate::upkeep::{Providers, told};
 
 /// A renewed certificate is noticed after so long, if nobody says that there is one.
@@ -88,7 +89,7 @@ Each setting of the file can also be given as a variable: listen as KEYFOB_SERVE
 limits.connections as KEYFOB_SERVE_LIMITS_CONNECTIONS. docs/serve.md lists them.";
 
 pub(crate) async fn run(args: Serve, context: &Context) -> Result<(), Card> {
-    let (settings, values) = config::gather(&args, environment()).map_err(|problems| check::refused(&problems, context))?;
+    let (settings, values) = config::gather(&args, environment())?.map_err(|problems| check::refused(&problems, context))?;
     let debug_log = settings.debug_log.as_deref().filter(|_| !args.health_check && !args.check);
     let debug_log = debug_log.map(|path| open_debug_log(path, &settings, context)).transpose()?;
     log::begin_as(debug_log, LevelFilter::INFO, settings.json_log)?;
@@ -188,7 +189,7 @@ async fn health_check(settings: &Settings) -> Result<(), Card> {
 fn sign_in(settings: &config::SignIn) -> Result<SignIn, Card> {
     let what = "cannot start the web app";
     let secret = settings.client_secret_file.as_deref().map(|path| {
-        let read = std::fs::read_to_string(path);
+        let read = unless_stopped_reading_file(path, |path| std::fs::read_to_string(path))?;
         read.map(|text| Secret::new(text.trim()))
             .map_err(|error| Card::io(format!("cannot read {}", path.display()), &error, "check sign_in.client_secret_file"))
     });
@@ -255,7 +256,12 @@ fn tls(settings: &Settings, site: &Site) -> Result<Option<Arc<Tls>>, Card> {
         let why = format!("browsers are sent to {}, which is not https", site.url());
         return Err(Card::usage(what, why, "say the name that the certificate is for: --external-url https://home.example"));
     }
-    let tls = Tls::load(certificate, key).map_err(|error| {
+    let load = {
+        let (certificate, key) = (certificate.clone(), key.clone());
+        move || Tls::load(&certificate, &key)
+    };
+    let loaded = if certificate.is_file() && key.is_file() { load() } else { unless_stopped_reading(load)? };
+    let tls = loaded.map_err(|error| {
         Card::new(Exit::Usage, what, error.to_string(), "give a certificate and the key that it was made with, both in PEM form")
     })?;
     Ok(Some(Arc::new(tls)))

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::hang;
 use crate::passphrase;
+use crate::signal::unless_stopped_reading_file;
 use crate::vault::{self, Location, Opened};
 
 /// Where to.
@@ -113,7 +114,8 @@ pub(crate) async fn import(args: Import, context: &Context) -> Result<(), Card> 
         Card::of(what.as_str(), &error.into()).advising(next)
     };
     // The file before the vault: a mistyped passphrase leaves no empty vault behind.
-    let exported = Exported::open(&args.file, &passphrase, context.data_folder()).map_err(trouble)?;
+    let folder = context.data_folder().to_owned();
+    let exported = unless_stopped_reading_file(&args.file, move |file| Exported::open(file, &passphrase, &folder))?.map_err(trouble)?;
     let into = match there {
         Some(into) => into,
         None => open(true).await?.ok_or_else(|| Card::usage(what.as_str(), "there is no vault to import into", "run it again"))?,

@@ -8,16 +8,18 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{KEYS, Kind};
 use super::{Place, Problem, Value, Values};
+use crate::card::Card;
+use crate::signal::unless_stopped_reading_file;
 
 /// Larger files are something else, given by mistake.
 const LARGEST: usize = 256 * 1024;
 
-/// Reads a file.
-pub(super) fn read(path: &Path, problems: &mut Vec<Problem>) -> Values {
-    let text = match std::fs::read_to_string(path) {
+/// Reads a file, unless somebody asks to stop first.
+pub(super) fn read(path: &Path, problems: &mut Vec<Problem>) -> Result<Values, Card> {
+    let text = match unless_stopped_reading_file(path, |path| std::fs::read_to_string(path))? {
         Ok(text) if text.len() <= LARGEST => text,
-        Ok(_) => return cannot(path, "it is larger than any such file", problems),
-        Err(error) => return cannot(path, &error.to_string(), problems),
+        Ok(_) => return Ok(cannot(path, "it is larger than any such file", problems)),
+        Err(error) => return Ok(cannot(path, &error.to_string(), problems)),
     };
     let mut reader = Reader { path, text: &text, values: Values::new(), problems };
     let (table, errors) = DeTable::parse_recoverable(&text);
@@ -28,7 +30,7 @@ pub(super) fn read(path: &Path, problems: &mut Vec<Problem>) -> Values {
     if errors.is_empty() {
         reader.table("", table.get_ref());
     }
-    reader.values
+    Ok(reader.values)
 }
 
 fn cannot(path: &Path, why: &str, problems: &mut Vec<Problem>) -> Values {

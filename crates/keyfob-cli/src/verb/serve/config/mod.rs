@@ -17,6 +17,7 @@ use keyfob_providers::nearest;
 use self::keys::{KEYS, Key, Kind};
 pub(super) use self::settings::{Settings, SignIn};
 use super::Serve;
+use crate::card::Card;
 
 /// What the variables' names begin with.
 const PREFIX: &str = "KEYFOB_SERVE_";
@@ -50,21 +51,24 @@ pub(super) struct Problem {
     pub(super) hint: Option<String>,
 }
 
-/// Reads everything. All that is wrong is told, not only the first.
-pub(super) fn gather(args: &Serve, variables: impl IntoIterator<Item = (String, String)>) -> Result<(Settings, Values), Vec<Problem>> {
+/// Settings with where each is from, or all that is wrong with them.
+pub(super) type Gathered = Result<(Settings, Values), Vec<Problem>>;
+
+/// Reads everything. All that is wrong is told, not only the first; unless somebody asks to stop before it is there.
+pub(super) fn gather(args: &Serve, variables: impl IntoIterator<Item = (String, String)>) -> Result<Gathered, Card> {
     let mut problems = Vec::new();
     let (environment, named) = environment(variables, &mut problems);
     let mut values = match args.config.clone().or(named) {
-        Some(path) => file::read(&path, &mut problems),
+        Some(path) => file::read(&path, &mut problems)?,
         None => Values::new(),
     };
     values.extend(environment);
     values.extend(flags(args));
     let settings = Settings::of(&values, &mut problems);
-    match problems.is_empty() {
+    Ok(match problems.is_empty() {
         true => Ok((settings, values)),
         false => Err(problems),
-    }
+    })
 }
 
 /// The settings of the environment, and the file that it names.
@@ -169,7 +173,10 @@ mod tests {
             let hint = problem.hint.as_deref().unwrap_or_default();
             format!("{problem} ({hint})").replace(&format!("{}/", folder.path().display()), "")
         };
-        gather(&line.serve, variables).map(|(settings, _)| settings).map_err(|problems| problems.iter().map(shown).collect())
+        gather(&line.serve, variables)
+            .expect("files")
+            .map(|(settings, _)| settings)
+            .map_err(|problems| problems.iter().map(shown).collect())
     }
 
     fn listens(settings: &Settings) -> Vec<String> {
@@ -251,7 +258,7 @@ mod tests {
     fn a_file_that_is_named_has_to_be_there() {
         let mut line = Line::parse_from(["serve"]);
         line.serve.config = Some(PathBuf::from("/nowhere/keyfob.toml"));
-        let problems = gather(&line.serve, []).expect_err("problems");
+        let problems = gather(&line.serve, []).expect("files").expect_err("problems");
         assert!(problems[0].to_string().contains("/nowhere/keyfob.toml"), "{problems:?}");
     }
 }

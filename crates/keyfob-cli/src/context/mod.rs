@@ -1,25 +1,29 @@
 //! What every verb needs: folders, catalogue, vault, transport, and where the sandbox is, if it is meant.
 
+mod accounts;
+mod folders;
+mod servers;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use clap::CommandFactory;
-use etcetera::BaseStrategy;
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{App, Described as _, Origin, Settings};
+use keyfob::proto::{App, Described as _, Settings};
 use keyfob::transport::Transport;
-use keyfob::{Account, HyperTransport, Keyfob, Session, Store};
+use keyfob::{Keyfob, Store};
 use keyfob_providers::{Catalogue, Provider, nearest};
-use keyfob_store::{KeySource, Shelf, Vault};
+use keyfob_store::{KeySource, Shelf};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
+pub(crate) use self::accounts::Opened;
+use self::folders::Folders;
+pub(crate) use self::servers::{certificates, kept_here, transport};
 use crate::card::{Card, Doing};
 use crate::cli::{Cli, SANDBOX_HERE};
 use crate::exit::Exit;
-use crate::meaning;
-use crate::name::Name;
 use crate::output::Output;
 use crate::pretend::Pretend;
 use crate::upload::Uploads;
@@ -57,24 +61,6 @@ struct Base {
     store: Arc<dyn Store>,
     shelf: Arc<dyn Shelf>,
     keyfob: Keyfob,
-}
-
-/// An account, opened for use.
-pub(crate) struct Opened {
-    pub(crate) provider: Provider,
-    pub(crate) account: Account,
-    pub(crate) app: App,
-    pub(crate) settings: Settings,
-    pub(crate) keyfob: Keyfob,
-    pub(crate) store: Arc<dyn Store>,
-}
-
-impl Opened {
-    /// The session.
-    pub(crate) async fn session(&self) -> Result<Session, Card> {
-        let Self { keyfob, settings, app, account, .. } = self;
-        keyfob.session(settings.clone(), app.clone(), &account.name).await.doing(format!("cannot use {}", account.name))
-    }
 }
 
 impl Context {
@@ -355,87 +341,6 @@ impl Context {
         Ok(self.pretend().await?.and_then(|pretend| pretend.app(provider)))
     }
 
-    /// All accounts, by name.
-    pub(crate) async fn accounts(&self) -> Result<Vec<Account>, Card> {
-        let Some(keyfob) = self.keyfob_if_any().await? else { return Ok(Vec::new()) };
-        let accounts = keyfob.store().accounts().await.doing("cannot read the vault")?;
-        Ok(accounts.into_iter().map(|record| record.value).collect())
-    }
-
-    /// The account of this name; or the one that a provider's bare name is said to mean.
-    pub(crate) async fn meant(&self, name: &str) -> Result<Option<Account>, Card> {
-        let Some(keyfob) = self.keyfob_if_any().await? else { return Ok(None) };
-        if let Some(record) = keyfob.store().account(name).await.doing("cannot read the vault")? {
-            return Ok(Some(record.value));
-        }
-        if name.contains('/') {
-            return Ok(None);
-        }
-        let accounts = self.accounts().await?;
-        Ok(meaning::of(&**self.shelf().await?, name, &accounts).await.doing("cannot read the vault")?.cloned())
-    }
-
-    /// An account that has to be there.
-    pub(crate) async fn account(&self, name: &str) -> Result<Account, Card> {
-        if let Some(account) = self.meant(name).await? {
-            return Ok(account);
-        }
-        // Only to say what else is there.
-        let accounts = self.accounts().await?;
-        if accounts.iter().any(|account| account.provider == name) {
-            return Err(Card::new(
-                Exit::SignIn,
-                format!("there is no account \"{}\"", printable(name)),
-                format!("at this provider there are: {}", meaning::among(&accounts, name)),
-                format!("name one, or say which one is meant: keyfob account default NAME; a new one: keyfob login {name}"),
-            ));
-        }
-        let names: Vec<&str> = accounts.iter().map(|account| account.name.as_str()).collect();
-        let what = format!("there is no account \"{}\"", printable(name));
-        if let Some(near) = nearest(name, names.iter().copied()) {
-            return Err(Card::new(
-                Exit::SignIn,
-                what,
-                format!("the nearest name is \"{near}\""),
-                format!("did you mean {near}? Otherwise: keyfob login {}", printable(name)),
-            ));
-        }
-        // A name that could never be one gets that card instead.
-        self.provider(&Name::parse(name)?.provider).await?;
-        let why = if names.is_empty() { "nobody has logged in here yet".to_owned() } else { format!("logged in: {}", names.join(", ")) };
-        Err(Card::new(Exit::SignIn, what, why, format!("keyfob login {name}")))
-    }
-
-    /// The account that a URL belongs to: the one that was named, else the only one whose tokens may be sent there.
-    pub(crate) async fn account_for(&self, url: &str, named: Option<&str>) -> Result<Account, Card> {
-        if let Some(name) = named {
-            return self.account(name).await;
-        }
-        let what = format!("cannot tell whose call {} is", printable(url.split('?').next().unwrap_or_default()));
-        let origin = url.parse().ok().and_then(|url: http::Uri| Origin::of(&url));
-        let Some(origin) = origin else {
-            return Err(Card::usage(what, "expected a whole URL (https://…), or an account", "name the account: --account NAME"));
-        };
-        match &*self.accounts_at(&origin).await? {
-            [one] => Ok(one.clone()),
-            [] => Err(Card::new(
-                Exit::SignIn,
-                what,
-                format!("no account's tokens may be sent to {origin}"),
-                "log in to its provider: keyfob login PROVIDER",
-            )),
-            several => {
-                let names: Vec<&str> = several.iter().map(|account| account.name.as_str()).collect();
-                Err(Card::usage(what, format!("{} accounts belong there: {}", names.len(), names.join(", ")), "name one: --account NAME"))
-            }
-        }
-    }
-
-    /// The accounts whose tokens may be sent to an origin.
-    pub(crate) async fn accounts_at(&self, origin: &Origin) -> Result<Vec<Account>, Card> {
-        Ok(self.accounts().await?.into_iter().filter(|account| account.is_bound_to(origin)).collect())
-    }
-
     /// The provider's settings for this app. One that describes itself is asked first, once in this run of the program.
     pub(crate) async fn settings(&self, provider: &Provider, app: &App, what: &str) -> Result<Settings, Card> {
         // No vault is made for what needs none.
@@ -445,65 +350,11 @@ impl Context {
         self.keyfob().await?.settings(provider, app).await.doing(what)
     }
 
-    /// An account, ready for use.
-    pub(crate) async fn open_account(&self, name: &str) -> Result<Opened, Card> {
-        let account = self.account(name).await?;
-        let name = &account.name;
-        let provider = self.provider(&account.provider).await?;
-        let app = self.app(&account.provider).await?.ok_or_else(|| {
-            Card::new(
-                Exit::SignIn,
-                format!("cannot use {name}"),
-                format!("the app that {} gave its tokens to is no longer in the vault", provider.title),
-                format!("put it back: keyfob app add {}", provider.name),
-            )
-        })?;
-        if app.client_id != account.client_id {
-            return Err(Card::new(
-                Exit::SignIn,
-                format!("cannot use {name}"),
-                format!("its tokens belong to another app of {} than the one in the vault", provider.title),
-                format!("log in with the new app: keyfob login {name}"),
-            ));
-        }
-        let settings = self.settings(&provider, &app, &format!("cannot use {name}")).await?;
-        // Where its API is not known, a session says so: whoever uses `api` opens one first. To log it out, nobody has to know.
-        let settings = settings.of_account(&account.kept).unwrap_or(settings);
-        let Base { store, keyfob, .. } = self.base().await?;
-        Ok(Opened { provider, account, app, settings, keyfob: keyfob.clone(), store: store.clone() })
-    }
-
     /// The variables that hold a secret of ours or of a provider's app: for programs that we start, to do without.
     pub(crate) fn secret_variables(&self) -> Vec<String> {
         let fields = self.catalogue().iter().flat_map(|provider| &provider.client.fields).filter(|field| field.secret);
         fields.flat_map(|field| field.env.iter().cloned()).collect()
     }
-}
-
-/// The transport; for tests one that refuses everything off this machine.
-pub(crate) fn transport() -> Result<HyperTransport, Card> {
-    kept_here(false)
-}
-
-/// The same, which may be told to stay on this machine: where pretend providers are meant, a host that none of them plays is a real one, and must not be
-/// sent a pretend app's secret.
-pub(crate) fn kept_here(pretend: bool) -> Result<HyperTransport, Card> {
-    let loopback_only = pretend || std::env::var_os("KEYFOB_LOOPBACK_ONLY").is_some_and(|value| !value.is_empty() && value != "0");
-    HyperTransport::builder().loopback_only(loopback_only).build().map_err(|error| no_certificates(&error))
-}
-
-/// Whether there is anybody whom the system trusts.
-pub(crate) fn certificates() -> Result<(), Card> {
-    transport()?.read_certificates().map_err(|error| no_certificates(&error))
-}
-
-fn no_certificates(error: &std::io::Error) -> Card {
-    Card::new(
-        Exit::Network,
-        "cannot talk to servers",
-        error.to_string(),
-        "install the system's certificates (package ca-certificates), or name them in SSL_CERT_FILE",
-    )
 }
 
 /// The environment may name both, a sandbox for this terminal and a vault for all of them, and one of them counts.
@@ -513,42 +364,5 @@ fn tell_of_two(sandbox: Option<&str>, out: &Output) {
     if let Some(named) = named.filter(|_| set("KEYFOB_SANDBOX").as_deref() == sandbox) {
         let note = format!("KEYFOB_SANDBOX and {named} are set: the sandbox's own vault is used; another one: --vault");
         out.note(&format!("{} {note}", out.note_paint().warn("note:")));
-    }
-}
-
-/// Where our files are.
-struct Folders {
-    config: PathBuf,
-    data: PathBuf,
-}
-
-impl Folders {
-    fn of_environment() -> Result<Self, Card> {
-        let own = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        if let (Some(config), Some(data)) = (own("KEYFOB_CONFIG_DIR"), own("KEYFOB_DATA_DIR")) {
-            return Ok(Self { config, data });
-        }
-        let base = etcetera::choose_base_strategy().map_err(|_| {
-            Card::new(
-                Exit::Error,
-                "cannot tell where files belong",
-                "this user has no home folder",
-                "set HOME, or KEYFOB_CONFIG_DIR and KEYFOB_DATA_DIR",
-            )
-        })?;
-        Ok(Self {
-            config: own("KEYFOB_CONFIG_DIR").unwrap_or_else(|| base.config_dir().join("keyfob")),
-            data: own("KEYFOB_DATA_DIR").unwrap_or_else(|| base.data_dir().join("keyfob")),
-        })
-    }
-
-    fn providers(&self) -> PathBuf {
-        self.config.join("providers")
-    }
-
-    /// The file where no other was named.
-    fn vault(&self, pretend: bool) -> PathBuf {
-        let folder = if pretend { self.data.join("sandbox") } else { self.data.clone() };
-        folder.join(Vault::FILE_NAME)
     }
 }

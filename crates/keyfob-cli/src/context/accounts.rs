@@ -1,0 +1,144 @@
+//! Accounts by what somebody calls them, and ready for use.
+
+use std::sync::Arc;
+
+use keyfob::proto::scrub::printable;
+use keyfob::proto::{App, Origin, Settings};
+use keyfob::{Account, Keyfob, Session, Store};
+use keyfob_providers::{Provider, nearest};
+
+use super::{Base, Context};
+use crate::account::login_to;
+use crate::card::{Card, Doing};
+use crate::exit::Exit;
+use crate::meaning;
+use crate::name::Name;
+
+/// An account, opened for use.
+pub(crate) struct Opened {
+    pub(crate) provider: Provider,
+    pub(crate) account: Account,
+    pub(crate) app: App,
+    pub(crate) settings: Settings,
+    pub(crate) keyfob: Keyfob,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+impl Opened {
+    /// The session.
+    pub(crate) async fn session(&self) -> Result<Session, Card> {
+        let Self { keyfob, settings, app, account, .. } = self;
+        keyfob.session(settings.clone(), app.clone(), &account.name).await.doing(format!("cannot use {}", account.name))
+    }
+}
+
+impl Context {
+    /// All accounts, by name.
+    pub(crate) async fn accounts(&self) -> Result<Vec<Account>, Card> {
+        let Some(keyfob) = self.keyfob_if_any().await? else { return Ok(Vec::new()) };
+        let accounts = keyfob.store().accounts().await.doing("cannot read the vault")?;
+        Ok(accounts.into_iter().map(|record| record.value).collect())
+    }
+
+    /// The account of this name; or the one that a provider's bare name is said to mean.
+    pub(crate) async fn meant(&self, name: &str) -> Result<Option<Account>, Card> {
+        let Some(keyfob) = self.keyfob_if_any().await? else { return Ok(None) };
+        if let Some(record) = keyfob.store().account(name).await.doing("cannot read the vault")? {
+            return Ok(Some(record.value));
+        }
+        if name.contains('/') {
+            return Ok(None);
+        }
+        let accounts = self.accounts().await?;
+        Ok(meaning::of(&**self.shelf().await?, name, &accounts).await.doing("cannot read the vault")?.cloned())
+    }
+
+    /// An account that has to be there.
+    pub(crate) async fn account(&self, name: &str) -> Result<Account, Card> {
+        if let Some(account) = self.meant(name).await? {
+            return Ok(account);
+        }
+        // Only to say what else is there.
+        let accounts = self.accounts().await?;
+        if accounts.iter().any(|account| account.provider == name) {
+            return Err(Card::new(
+                Exit::SignIn,
+                format!("there is no account \"{}\"", printable(name)),
+                format!("at this provider there are: {}", meaning::among(&accounts, name)),
+                format!("name one, or say which one is meant: keyfob account default NAME; a new one: keyfob login {name}"),
+            ));
+        }
+        let names: Vec<&str> = accounts.iter().map(|account| account.name.as_str()).collect();
+        let what = format!("there is no account \"{}\"", printable(name));
+        if let Some(near) = nearest(name, names.iter().copied()) {
+            return Err(Card::new(
+                Exit::SignIn,
+                what,
+                format!("the nearest name is \"{near}\""),
+                format!("did you mean {near}? Otherwise: keyfob login {}", printable(name)),
+            ));
+        }
+        // A name that could never be one gets that card instead.
+        self.provider(&Name::parse(name)?.provider).await?;
+        let why = if names.is_empty() { "nobody has logged in here yet".to_owned() } else { format!("logged in: {}", names.join(", ")) };
+        Err(Card::new(Exit::SignIn, what, why, format!("keyfob login {name}")))
+    }
+
+    /// The account that a URL belongs to: the one that was named, else the only one whose tokens may be sent there.
+    pub(crate) async fn account_for(&self, url: &str, named: Option<&str>) -> Result<Account, Card> {
+        if let Some(name) = named {
+            return self.account(name).await;
+        }
+        let what = format!("cannot tell whose call {} is", printable(url.split('?').next().unwrap_or_default()));
+        let origin = url.parse().ok().and_then(|url: http::Uri| Origin::of(&url));
+        let Some(origin) = origin else {
+            return Err(Card::usage(what, "expected a whole URL (https://…), or an account", "name the account: --account NAME"));
+        };
+        match &*self.accounts_at(&origin).await? {
+            [one] => Ok(one.clone()),
+            [] => Err(Card::new(
+                Exit::SignIn,
+                what,
+                format!("no account's tokens may be sent to {origin}"),
+                "log in to its provider: keyfob login PROVIDER",
+            )),
+            several => {
+                let names: Vec<&str> = several.iter().map(|account| account.name.as_str()).collect();
+                Err(Card::usage(what, format!("{} accounts belong there: {}", names.len(), names.join(", ")), "name one: --account NAME"))
+            }
+        }
+    }
+
+    /// The accounts whose tokens may be sent to an origin.
+    pub(crate) async fn accounts_at(&self, origin: &Origin) -> Result<Vec<Account>, Card> {
+        Ok(self.accounts().await?.into_iter().filter(|account| account.is_bound_to(origin)).collect())
+    }
+
+    /// An account, ready for use.
+    pub(crate) async fn open_account(&self, name: &str) -> Result<Opened, Card> {
+        let account = self.account(name).await?;
+        let name = &account.name;
+        let provider = self.provider(&account.provider).await?;
+        let app = self.app(&account.provider).await?.ok_or_else(|| {
+            Card::new(
+                Exit::SignIn,
+                format!("cannot use {name}"),
+                format!("the app that {} gave its tokens to is no longer in the vault", provider.title),
+                format!("put it back: keyfob app add {}", provider.name),
+            )
+        })?;
+        if app.client_id != account.client_id {
+            return Err(Card::new(
+                Exit::SignIn,
+                format!("cannot use {name}"),
+                format!("its tokens belong to another app of {} than the one in the vault", provider.title),
+                format!("log in with the new app: {}", login_to(name, "")),
+            ));
+        }
+        let settings = self.settings(&provider, &app, &format!("cannot use {name}")).await?;
+        // Where its API is not known, a session says so: whoever uses `api` opens one first. To log it out, nobody has to know.
+        let settings = settings.of_account(&account.kept).unwrap_or(settings);
+        let Base { store, keyfob, .. } = self.base().await?;
+        Ok(Opened { provider, account, app, settings, keyfob: keyfob.clone(), store: store.clone() })
+    }
+}

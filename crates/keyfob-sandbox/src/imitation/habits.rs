@@ -1,0 +1,89 @@
+//! What a client has to have found out of a provider: the imitation's own reading of its file.
+
+use std::collections::BTreeMap;
+
+use super::file::Kind;
+use super::{Imitated, api, lists, token};
+
+/// What a client has to have found out after it walked through: the imitation's own reading of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Habits {
+    /// Values that come with the tokens and are worth keeping.
+    pub kept: BTreeMap<String, String>,
+    /// The scopes that are granted, where scopes are known.
+    pub scopes: Vec<String>,
+    /// How long access tokens live, in seconds, where they end.
+    pub lifetime: Option<i64>,
+    /// Whether tokens that ended are renewed.
+    pub renews: bool,
+    /// Whether a refresh token is good for one use.
+    pub rotates: bool,
+    /// Whether tokens can be revoked.
+    pub revokes: bool,
+    /// Whether a person can approve on another device.
+    pub has_device_flow: bool,
+    /// What the authorization URL ends with, which no server sees.
+    pub fragment: Option<String>,
+    /// Where they enter the code, and in how many seconds it ends.
+    pub device_page: (String, i64),
+    /// Whether authorization requests are pushed.
+    pub pushes: bool,
+    /// Whether it tells who has logged in: [`Imitation::PERSON`](super::Imitation::PERSON).
+    pub tells_who: bool,
+    /// Whether a browser can be sent to the end of its session.
+    pub ends_sessions: bool,
+    /// Whether every answer of its authorization endpoint names its issuer.
+    pub names_issuer: bool,
+    /// In how many ways its API says that a token has expired.
+    pub expiries: usize,
+    /// In how many ways it says something like it, and means something else.
+    pub near_expiries: usize,
+    /// In how many ways a success is an error.
+    pub failures: usize,
+    /// In how many ways a success looks like one, and is none.
+    pub near_failures: usize,
+    /// In how many places its errors have their sentence.
+    pub messages: usize,
+    /// How many pages a long answer has, where it is known how one goes on.
+    pub pages: usize,
+    /// What answers tell about the rate limit, where they tell something: how many calls there are, how many are left, in how many seconds there are new ones.
+    pub limit: Option<(Option<u64>, Option<u64>, Option<i64>)>,
+    /// Further URLs that calls may go to.
+    pub more: Vec<String>,
+    /// Whether the login says at which of several hosts the API is.
+    pub says_host: bool,
+}
+
+impl Imitated {
+    pub(super) fn habits(&self) -> Habits {
+        let (file, is_oauth2) = (&self.file, self.file.kind != Kind::OAuth1);
+        let renews = file.renews();
+        Habits {
+            kept: self.kept(),
+            scopes: if is_oauth2 { self.granted() } else { Vec::new() },
+            lifetime: is_oauth2.then(|| self.long_lifetime().or(self.lifetime())).flatten(),
+            renews,
+            rotates: renews && (file.oauth2.rotates || file.oauth2.renewal.is_some()),
+            revokes: self.places.revoke.is_some(),
+            has_device_flow: self.places.device.is_some(),
+            fragment: file.oauth2.authorize_fragment.clone(),
+            device_page: (self.device_page(), token::CODE_LIFETIME),
+            pushes: self.places.par.is_some(),
+            tells_who: self.tells_who(),
+            ends_sessions: self.places.end_session.is_some(),
+            names_issuer: is_oauth2 && file.oauth2.iss_required,
+            expiries: if renews { api::ways(&file.api.expired).len() } else { 0 },
+            near_expiries: self.near_expiries().len(),
+            failures: api::ways(&file.api.failed).len(),
+            near_failures: api::near(&file.api.failed).len(),
+            messages: file.api.message.len(),
+            pages: self.pages(),
+            limit: file.api.limits.as_ref().map(|limits| {
+                let told = |name: &Option<String>, value| name.as_ref().map(|_| value);
+                (told(&limits.limit, lists::LIMIT), told(&limits.remaining, lists::REMAINING), limits.reset.as_ref().map(|_| lists::RESET))
+            }),
+            more: self.places.more.iter().map(|place| self.here(place)).collect(),
+            says_host: file.keep.iter().any(|name| file.makes_host(name)),
+        }
+    }
+}
