@@ -409,6 +409,7 @@ fn l14_calls_that_carry_others_are_known() {
         ("salesforce", Method::POST, "/services/data/v61.0/composite/batch"),
         ("salesforce", Method::POST, "/services/data/v61.0/composite/graph"),
         ("asana", Method::POST, "/batch"),
+        ("quickbooks", Method::POST, "/batch"),
         ("mailchimp", Method::POST, "/batches"),
         ("zoho", Method::POST, "/crm/v8/__composite_requests"),
         ("trello", Method::GET, "/1/batch"),

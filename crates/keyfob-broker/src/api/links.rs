@@ -175,7 +175,7 @@ pub(super) struct Listed {
     id: String,
     url: String,
     created_at: Moment,
-    /// When it ends: with the API token that put it there; none: when it is removed.
+    /// When it ends, where the API token that put it there has an end. It goes sooner when it is removed, or that token is revoked.
     expires_at: Option<Moment>,
 }
 

@@ -105,13 +105,17 @@ pub async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<
 /// this person's.
 ///
 /// # Errors
-/// Those of the shelf. If only the book failed, the token is gone all the same.
+/// Those of the shelf. If only the book failed, the token is gone all the same; what was made with it goes when it is revoked once more.
 pub async fn revoke(shelf: &dyn Shelf, owner: &str, id: &str, by: Who, now: Timestamp) -> Result<Option<ApiToken>, StoreError> {
     if !is_number(id) {
         return Ok(None);
     }
     let found = shelf.item(KIND, id, now).await?.filter(|found| found.value.owner.as_deref() == Some(owner));
-    let Some(found) = found else { return Ok(None) };
+    let Some(found) = found else {
+        // Gone already. If that time the book failed, what was made with it is there still, and goes now.
+        take_back_made_with(shelf, owner, id, by, now).await?;
+        return Ok(None);
+    };
     let (token, _) = read(&found)?;
     if !shelf.remove_item(KIND, id).await? {
         return Ok(None);

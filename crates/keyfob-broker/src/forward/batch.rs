@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use http::Method;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 use keyfob::proto::encode;
 use keyfob_providers::Batch;
 use serde::de::IgnoredAny;
@@ -19,7 +19,13 @@ use crate::problem::Problem;
 const ANY: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Judges a call by its head; the names of what its body must not have.
-pub(super) fn judge<'a>(batch: &'a Batch, caller: &Caller, parts: &Parts, path: &Path) -> Result<&'a [String], Problem> {
+pub(super) fn judge<'a>(
+    batch: &'a Batch,
+    caller: &Caller,
+    parts: &Parts,
+    headers: &HeaderMap,
+    path: &Path,
+) -> Result<&'a [String], Problem> {
     let carries = batch.calls.iter().find(|call| call.is(&parts.method, path.as_str()));
     if let Some(call) = carries {
         let (may, rules) =
@@ -33,7 +39,7 @@ pub(super) fn judge<'a>(batch: &'a Batch, caller: &Caller, parts: &Parts, path: 
     }
     judge_form(parts.uri.query().unwrap_or_default().as_bytes(), &batch.fields)?;
     // A stream is sent on before its last field is seen.
-    if is_multipart(&parts.headers) {
+    if is_multipart(headers) {
         return Err(refused("* /**"));
     }
     Ok(&batch.fields)

@@ -2,7 +2,6 @@
 
 use axum::body::Body as Incoming;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Body as _;
 use keyfob::Session;
@@ -22,10 +21,11 @@ const LARGEST_FORM: u64 = 1 << 20;
 /// The longest body.
 pub(super) const LARGEST: u64 = 1 << 30;
 
-/// The body, and who watches over it. Whoever `may_all`, every method, may write one into JSON, too; and then JSON streams. Fields of the names of `carriers` it
+/// The body, and who watches over it; judged by the headers that go with it, and not by those that it came with: what is left out on the way says nothing there. Whoever `may_all`, every method, may write one into JSON, too; and then JSON streams. Fields of the names of `carriers` it
 /// must not have.
 pub(super) async fn ready(
-    parts: &Parts,
+    method: &Method,
+    headers: &HeaderMap,
     body: Incoming,
     session: &Session,
     overrides: &[String],
@@ -36,10 +36,10 @@ pub(super) async fn ready(
     if length == Some(0) {
         return Ok((CallBody::None, Watch::default()));
     }
-    let (form, json) = (is_form(parts), !may_all && parts.method == Method::POST && is_json(&parts.headers));
-    let carries = !carriers.is_empty() && is_json(&parts.headers);
+    let (form, json) = (is_form(method, headers), !may_all && *method == Method::POST && is_json(headers));
+    let carries = !carriers.is_empty() && is_json(headers);
     let needs_all = form || json || carries;
-    if needs_all && parts.headers.contains_key(CONTENT_ENCODING) {
+    if needs_all && headers.contains_key(CONTENT_ENCODING) {
         // Some servers unpack it, and read fields that nobody here has seen.
         return Err(Problem::bad_request("body", "A body that is compressed cannot be judged.").hint("send it as it is"));
     }
@@ -76,10 +76,9 @@ pub(super) fn too_large() -> Problem {
 }
 
 /// Whether a server may take it for a form: Rack does so with a POST that does not say what it is.
-fn is_form(parts: &Parts) -> bool {
-    let mut types = media_types(&parts.headers).peekable();
-    (parts.method == Method::POST && types.peek().is_none())
-        || types.any(|name| name.is_empty() || name == "application/x-www-form-urlencoded")
+fn is_form(method: &Method, headers: &HeaderMap) -> bool {
+    let mut types = media_types(headers).peekable();
+    (*method == Method::POST && types.peek().is_none()) || types.any(|name| name.is_empty() || name == "application/x-www-form-urlencoded")
 }
 
 /// Whether a server may take it for one in parts.
@@ -92,9 +91,19 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_types(headers).any(|name| name.contains("/json") || name.contains("+json"))
 }
 
-/// What the body is said to be. Of several headers a server may take any, and so may it of several types in one; what cannot be read is empty.
+/// Refuses a type that servers read differently: with a byte beyond ASCII in it, one sees no type at all, and another all that stands before.
+pub(super) fn judge_type(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.get_all(CONTENT_TYPE).into_iter().all(|value| value.to_str().is_ok()) {
+        return Ok(());
+    }
+    Err(Problem::bad_request("content-type", "Content-Type has a byte in it that is no ASCII; what the body is cannot be judged.")
+        .hint("write the type as RFC 9110 §8.3.1 has it, such as application/json; a parameter beyond ASCII goes without"))
+}
+
+/// What the body is said to be. Of several headers a server may take any, and so may it of several types in one; what cannot be read is empty. PHP takes a
+/// blank for the end of a type, as it does a semicolon.
 fn media_types(headers: &HeaderMap) -> impl Iterator<Item = String> + '_ {
     let values = headers.get_all(CONTENT_TYPE).into_iter().map(|value| value.to_str().unwrap_or_default());
     let types = values.flat_map(|value| value.split(','));
-    types.map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    types.map(|value| value.trim().split([';', ' ', '\t']).next().unwrap_or_default().to_ascii_lowercase())
 }

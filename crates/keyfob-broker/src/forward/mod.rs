@@ -230,16 +230,17 @@ impl Use<'_> {
         fields::judge(query.unwrap_or_default().as_bytes(), fields::Place::Query, &session, overrides)?;
         // A field of it may name another method (Rack::MethodOverride), and a stream is sent on before its last field is seen.
         let may_all = self.caller.allows_any_method(&path);
-        if parts.method == Method::POST && body::is_multipart(&parts.headers) && !may_all {
+        let sees_token = self.caller.may_see_token();
+        let headers = headers::onward(&parts.headers, sees_token, overrides);
+        body::judge_type(&headers)?;
+        if parts.method == Method::POST && body::is_multipart(&headers) && !may_all {
             let detail =
                 "This key may not send multipart there: a field of it can change the method, and the key may not use every method.";
             return Err(Problem::forbidden("not-allowed", detail)
                 .hint("its owner can make one that may POST, PUT, PATCH and DELETE there; or send it in another form"));
         }
-        let sees_token = self.caller.may_see_token();
-        let headers = headers::onward(&parts.headers, sees_token, overrides);
-        let carriers = batch::judge(desk.provider.batch(), &self.caller, parts, &path)?;
-        let (body, watch) = body::ready(parts, body, &session, overrides, carriers, may_all).await?;
+        let carriers = batch::judge(desk.provider.batch(), &self.caller, parts, &headers, &path)?;
+        let (body, watch) = body::ready(&parts.method, &headers, body, &session, overrides, carriers, may_all).await?;
         let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
         self.open_book().await?;
         told.upstream = Some(session.settings().api.base.origin().into());

@@ -7,7 +7,7 @@
 use keyfob::proto::{Entropy, Secret};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// What every key begins with.
 pub(crate) const PREFIX: &str = "kfk_";
@@ -46,7 +46,7 @@ pub(crate) fn draw_as(prefix: &str, entropy: &dyn Entropy) -> (String, Digest, S
     entropy.fill(&mut number);
     entropy.fill(&mut secret);
     let id = text(&base62::<NUMBER>(&number));
-    let secret = Secret::new(text(&base62::<SECRET>(&secret)));
+    let secret = Secret::new(text(&*Zeroizing::new(base62::<SECRET>(&secret))));
     let digest = Digest::of(secret.expose());
     let start = format!("{prefix}{id}{}", secret.expose());
     let checksum = text(&checksum(&start));

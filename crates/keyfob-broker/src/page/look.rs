@@ -1,6 +1,7 @@
 //! How pages look in this browser: where the person is, light or dark. Every page of an answer has it, the failures of guards too, so it
 //! is not handed from function to function: a task has one look, and [`Frame`](super::Frame) asks for it.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, HeaderValue, Uri, header};
@@ -19,7 +20,7 @@ tokio::task_local! {
 }
 
 /// What the frame of a page depends on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Look {
     pub(crate) theme: Theme,
     /// What was asked for.
@@ -84,6 +85,13 @@ impl Look {
     /// The look of the request that is being answered.
     pub(crate) fn now() -> Self {
         LOOK.try_with(Clone::clone).unwrap_or_default()
+    }
+}
+
+/// Without the query: a link's token is in it.
+impl fmt::Debug for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Look").field("theme", &self.theme).field("path", &self.path()).finish_non_exhaustive()
     }
 }
 

@@ -181,7 +181,7 @@ impl Done {
         let (title, shown) = (&self.seat.desk.provider.title, &self.seat.shown);
         Notice::good(match &self.instead_of {
             None => format!("{title} is connected."),
-            Some(taken) => format!("{title} is connected, as {shown}: another login was faster, and {taken} is the account of that one."),
+            Some(taken) => format!("{title} is connected, as {shown}: {taken} was taken meanwhile, and is another account."),
         })
     }
 }

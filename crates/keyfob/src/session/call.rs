@@ -1,6 +1,5 @@
 //! An API call.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,11 +31,6 @@ pub(super) const REFUSAL: usize = 16 * 1024;
 
 /// The longest a `Retry-After` is waited for.
 const PATIENCE: u64 = 30;
-
-thread_local! {
-    /// Where calls are signed: one for a thread, which has grown to what they need.
-    static BUFFER: RefCell<Buffer> = RefCell::new(Buffer::new());
-}
 
 /// An API call, being put together.
 pub struct Call {
@@ -442,7 +436,8 @@ impl Prepared<'_> {
             (Client::OAuth1(client), TokenSet::OAuth1(tokens)) => {
                 let nonce = Nonce::new(entropy);
                 let once = Once { nonce: nonce.as_str(), timestamp: offset.apply(now), entropy };
-                BUFFER.with_borrow_mut(|buffer| known.signer(client, tokens)?.sign(&mut parts, body, &once, buffer))?
+                // Of its own: one that lives on would keep what was signed, a form's password say, until the next call.
+                known.signer(client, tokens)?.sign(&mut parts, body, &once, &mut Buffer::new())?
             }
             (Client::OAuth2(_), TokenSet::OAuth2(tokens)) => self.attach(known, tokens, &mut parts, body, nonce)?,
             _ => {
