@@ -3,10 +3,12 @@
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Timestamp, TokenSet};
 use keyfob::{Account, Clock, Grant, Health, SystemClock};
+use keyfob_providers::Action;
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::moment;
+use crate::perform::quoted;
 
 /// Now, by this machine's clock.
 pub(crate) fn now() -> Timestamp {
@@ -67,6 +69,19 @@ pub(crate) fn health(account: &Account, now: Timestamp) -> (&'static str, Option
 pub(crate) fn login_again(account: &Account) -> String {
     let how = if matches!(account.grant, Grant::ClientCredentials { .. }) { " --client-credentials" } else { "" };
     format!("keyfob login {}{how}", account.name)
+}
+
+/// The scopes that an action needs and the account was not given, and the login that asks for them; `None` where it lacks none, or has no scopes.
+pub(crate) fn login_for(action: &Action, account: &Account) -> Option<(Vec<String>, String)> {
+    let TokenSet::OAuth2(tokens) = &account.tokens else { return None };
+    let lacking: Vec<String> = action.lacking(&tokens.scopes).into_iter().map(str::to_owned).collect();
+    let login = format!("{}{}", login_again(account), with_scopes(&lacking));
+    (!lacking.is_empty()).then_some((lacking, login))
+}
+
+/// What makes a login ask for these, too.
+pub(crate) fn with_scopes(scopes: &[impl AsRef<str>]) -> String {
+    scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope.as_ref()))).collect()
 }
 
 /// What programs get told. No secret is in it.

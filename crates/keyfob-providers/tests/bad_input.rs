@@ -197,6 +197,11 @@ fn a_day_that_has_not_come_and_a_scope_that_nobody_knows_are_doubted() {
     let scope = told(&known, "hub.toml", "2026-11-21");
     assert_eq!(scope.len(), 1, "{scope:?}");
     assert!(scope[0].contains("oauth2.scopes asks for \"read\", which [scopes] does not know | did you mean \"reads\"?"), "{scope:?}");
+    let needs =
+        GOOD.to_owned() + "[scopes]\nread = \"Reading\"\n[actions.write]\nabout = \"Write\"\npath = \"/write\"\nscopes = [\"reed\"]\n";
+    let scope = told(&needs, "hub.toml", "2026-11-21");
+    assert!(scope.len() == 1 && scope[0].contains("actions.write.scopes needs \"reed\", which [scopes] does not know"), "{scope:?}");
+    assert!(scope[0].ends_with("| did you mean \"read\"? Otherwise: [scopes] \"reed\" = \"what it allows\""), "{scope:?}");
     // One that changes another one asks for what that one knows.
     assert_eq!(told("[oauth2]\nscopes = [\"read_station\"]\n", "netatmo.toml", "2026-11-21"), [] as [&str; 0]);
     assert_eq!(told("[oauth2]\nscopes = [\"read_statoin\"]\n", "netatmo.toml", "2026-11-21").len(), 1);

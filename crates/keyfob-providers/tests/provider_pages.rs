@@ -94,7 +94,7 @@ fn page(provider: &Provider) -> String {
         "What is tolerated",
         provider.deviations.iter().map(|(name, why)| format!("[`{name}`](../deviations.md#{name}): {why}")),
     );
-    section(&mut page, "Actions", provider.actions.iter().map(action));
+    section(&mut page, "Actions", provider.actions.iter().map(|action| self::action(action, provider.default_scopes())));
     section(
         &mut page,
         "Sources",
@@ -150,9 +150,13 @@ fn commands(provider: &Provider) -> String {
     format!("keyfob app add {name}\nkeyfob login {name}\n{used}\n")
 }
 
-fn action(action: &Action) -> String {
+fn action(action: &Action, asked_for: &[String]) -> String {
     let asks = if action.acts { " It changes something, and asks first." } else { "" };
-    format!("`{}`: {}.{asks}", action.usage(), action.about.trim_end_matches('.'))
+    let lacking = action.lacking(asked_for);
+    let more: Vec<String> = lacking.iter().map(|scope| format!("--add-scope {scope}")).collect();
+    let needs =
+        if more.is_empty() { String::new() } else { format!(" It needs more than a login asks for by itself: `{}`.", more.join(" ")) };
+    format!("`{}`: {}.{asks}{needs}", action.usage(), action.about.trim_end_matches('.'))
 }
 
 fn section(page: &mut String, title: &str, lines: impl Iterator<Item = String>) {

@@ -7,7 +7,7 @@ use keyfob_proto::Template;
 
 use super::document::{Content, Node};
 use super::protocol::{headers, to_json};
-use super::provider::is_name;
+use super::provider::{is_name, is_scope};
 use super::reader::{Reader, Table, Text};
 use crate::action::{Action, Call, CallBody, ColumnTemplate, JsonTemplate, LinkTemplate, Page, Shown};
 use crate::nearest;
@@ -61,6 +61,11 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
         let hint = "acts = true asks a person before the world is changed; acts = false says that nothing is".to_owned();
         reader.problem(table.place, format!("{method} without acts = true or acts = false"), Some(hint));
     }
+    let scopes = table.texts("scopes");
+    for scope in scopes.iter().filter(|scope| !is_scope(&scope.value)) {
+        reader.problem(scope.place, format!("expected the name of a scope (RFC 6749 §3.3), found \"{}\"", scope.value), None);
+    }
+    let scopes = scopes.into_iter().map(|scope| scope.value).collect();
     let path = path(&table, &parameters, &names);
     let query = templates(&table, "query", &names);
     let form = table.get("form").is_some();
@@ -86,7 +91,7 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
     let page = table.table("page").and_then(|page| self::page(page, &own));
     table.finish();
     let kept = keep.to_vec();
-    Some(Action { name: name.to_owned(), about: about?.value, acts: acts.unwrap_or(false), parameters, call, shown, page, kept })
+    Some(Action { name: name.to_owned(), about: about?.value, acts: acts.unwrap_or(false), parameters, scopes, call, shown, page, kept })
 }
 
 fn parameter_names(action: &Node) -> Vec<&str> {

@@ -12,7 +12,7 @@ use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Parameter, ParameterKind, Provider, Table};
 use serde_json::{Value, json};
 
-use crate::account::now;
+use crate::account::{now, with_scopes};
 use crate::card::Card;
 use crate::chart;
 use crate::cli::SANDBOX_HERE;
@@ -144,7 +144,8 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     };
     if said.help {
         let provider = provider_of(&args.account, context).await?;
-        return describe(find(&provider, action_name, &args.account, &context.out)?, &args.account, context);
+        let action = find(&provider, action_name, &args.account, &context.out)?;
+        return describe(action, &action.lacking(provider.default_scopes()), &args.account, context);
     }
     let opened = context.open_account(&args.account).await?;
     let name = &opened.account.name;
@@ -447,8 +448,8 @@ fn list(provider: &Provider, account: &str, context: &Context) -> Result<(), Car
     Ok(())
 }
 
-/// One action and what it takes.
-fn describe(action: &Action, account: &str, context: &Context) -> Result<(), Card> {
+/// One action and what it takes; `lacking` are the scopes that it needs and a login does not ask for by itself.
+fn describe(action: &Action, lacking: &[&str], account: &str, context: &Context) -> Result<(), Card> {
     if context.out.json {
         return context.out.json(&json_of(action));
     }
@@ -460,6 +461,11 @@ fn describe(action: &Action, account: &str, context: &Context) -> Result<(), Car
     }
     if action.acts {
         lines.push("It changes something in the world, so it asks first; --yes does not.".to_owned());
+    }
+    if !lacking.is_empty() {
+        let login = context.out.again.command(&format!("login {account}{}", with_scopes(lacking)));
+        // Commands are not broken: they can be pasted.
+        lines.push(format!("It needs more than a login asks for by itself:\n  {login}"));
     }
     // They are the same for all of them, and are explained in one place.
     lines.push(hang(&format!("{OF_EVERY_ACTION}; keyfob do --help says more"), 0, Some(context.out.width())));
@@ -493,6 +499,7 @@ fn json_of(action: &Action) -> Value {
         "about": action.about,
         "acts": action.acts,
         "usage": action.usage(),
+        "scopes": action.scopes,
         "parameters": action.parameters,
     })
 }

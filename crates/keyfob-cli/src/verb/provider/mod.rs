@@ -7,7 +7,7 @@ mod verify;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use keyfob_providers::{Field, Gone, Problem, Provider, Source, Status};
+use keyfob_providers::{Action, Field, Gone, Problem, Provider, Source, Status};
 use serde_json::{Value, json};
 
 use crate::account::now;
@@ -183,7 +183,8 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     section("Addresses", provider.endpoints().into_iter().map(|(what, url)| (what.to_owned(), url)).collect());
     section("Scopes", provider.scopes.clone());
     section("Tolerated", provider.deviations.iter().map(|(deviation, why)| (deviation.to_string(), why.clone())).collect());
-    section("Actions", provider.actions.iter().map(|action| (action.usage(), action.about.clone())).map(shortened).collect());
+    let actions = provider.actions.iter().map(|action| (action.usage(), told(action, provider.default_scopes())));
+    section("Actions", actions.map(shortened).collect());
     let own: Vec<(String, String)> =
         provider.files.iter().filter(|file| file.contains(['/', '\\'])).map(|file| (String::new(), file.clone())).collect();
     section("Read from, besides what comes with the program", own);
@@ -193,6 +194,16 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     }
     parts.push(sources(&provider.sources, width, paint));
     context.out.data(&parts.join("\n\n"))
+}
+
+/// What an action does, and what it needs beyond what a login asks for by itself.
+fn told(action: &Action, asked_for: &[String]) -> String {
+    let lacking = action.lacking(asked_for);
+    if lacking.is_empty() {
+        action.about.clone()
+    } else {
+        format!("{} (needs --add-scope {})", action.about, lacking.join(" --add-scope "))
+    }
 }
 
 /// All that there is to say of one that has ended.
@@ -371,7 +382,7 @@ fn whole(provider: &Provider) -> Value {
     let endpoints: serde_json::Map<String, Value> =
         provider.endpoints().into_iter().map(|(what, url)| (what.to_owned(), url.into())).collect();
     let actions: Vec<Value> = (provider.actions.iter())
-        .map(|action| json!({"name": action.name, "about": action.about, "acts": action.acts, "usage": action.usage()}))
+        .map(|action| json!({"name": action.name, "about": action.about, "acts": action.acts, "usage": action.usage(), "scopes": action.scopes}))
         .collect();
     let more = json!({
         "homepage": provider.homepage,
