@@ -371,3 +371,11 @@ fn rate_limits_and_pages_are_said_without_an_if() {
     assert_eq!(next("strava", "https://www.strava.com/x?page=2", json!([1])).as_deref(), Some("https://www.strava.com/x?page=3"));
     assert_eq!(next("github", "https://api.github.com/x", json!([])), None, "its Link headers say it");
 }
+
+/// Keys that sign alone are one thing, and tokens that are made elsewhere another.
+#[test]
+fn tokens_that_are_imported_are_not_said_to_be_none() {
+    let said = |name: &str, words: &str| provider(name).habits().iter().any(|habit| habit.contains(words));
+    assert!(said("magento2", "tokens are made at the provider") && !said("magento2", "there are no tokens"));
+    assert!(said("woocommerce", "there are no tokens") && !said("woocommerce", "tokens are made at the provider"));
+}

@@ -258,6 +258,7 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
         Ok(read) => (Some(read), Vec::new()),
         Err(problems) => (None, problems),
     };
+    let is_read = read.is_some();
     problems.extend(keyfob_providers::doubts(&text, &shown, &moment::formatted(now(), "%Y-%m-%d")));
     problems.sort_by_key(|problem| (problem.line, problem.column));
     match read.filter(|_| problems.is_empty()) {
@@ -273,7 +274,11 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
         }
         None => {
             context.out.data(&problems.iter().map(|problem| line(problem, context)).collect::<Vec<_>>().join("\n"))?;
-            let what = format!("{shown} is no sound provider file: {}", counted(problems.len(), "problem"));
+            let what = match is_read {
+                // It is what it says, and hardly what was meant.
+                true => format!("{shown} is read all the same, and has what is hardly meant: {}", counted(problems.len(), "doubt")),
+                false => format!("{shown} is no sound provider file: {}", counted(problems.len(), "problem")),
+            };
             let next = format!("correct it, then: keyfob provider check {shown}; docs/provider-files.md has every key");
             Err(Card::new(Exit::Error, what, "told above, with line and column", next))
         }
