@@ -379,3 +379,22 @@ fn tokens_that_are_imported_are_not_said_to_be_none() {
     assert!(said("magento2", "tokens are made at the provider") && !said("magento2", "there are no tokens"));
     assert!(said("woocommerce", "there are no tokens") && !said("woocommerce", "tokens are made at the provider"));
 }
+
+/// A name that somebody left away is not called "null".
+#[test]
+fn names_that_are_missing_are_shown_as_nothing() {
+    for (name, first, last) in
+        [("strava", "firstname", "lastname"), ("whoop", "first_name", "last_name"), ("zoom", "first_name", "last_name")]
+    {
+        let provider = provider(name);
+        let action = provider.actions.iter().find(|action| ["me", "profile"].contains(&action.name.as_str())).expect("who one is");
+        let shown = |answer: serde_json::Value| {
+            let table = action.table(&BTreeMap::new(), &answer).expect("a table");
+            let at = table.columns.iter().position(|column| column.title == "Name").expect("a name");
+            serde_json::to_value(&table.rows[0].cells[at]).expect("JSON").to_string()
+        };
+        assert!(shown(json!({ (first): "Ada", (last): "Lovelace" })).contains("Ada Lovelace"), "{name}");
+        let half = shown(json!({ (first): "Ada", (last): null }));
+        assert!(half.contains("Ada") && !half.contains("null"), "{name}: {half}");
+    }
+}

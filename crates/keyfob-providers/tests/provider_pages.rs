@@ -67,6 +67,13 @@ fn index(catalogue: &Catalogue) -> String {
         let successor = gone.successor.map(|name| format!("[{name}]({name}.md)")).unwrap_or_default();
         writeln!(page, "| {} (`{}`) | {} | {} | {successor} |", cell(&gone.title), gone.name, gone.on, cell(&gone.note)).expect("text");
     }
+    page.push_str("\nThese have ended, too, and have files of what they were, which the sandbox plays. `keyfob login NAME` says so first.\n\n| provider | since | | in its place |\n|---|---|---|---|\n");
+    for provider in catalogue.iter() {
+        let Status::Retired { on, successor, note } = &provider.status else { continue };
+        let successor = successor.as_deref().unwrap_or_default();
+        let (title, name) = (cell(&provider.title), &provider.name);
+        writeln!(page, "| [{title}]({name}.md) (`{name}`) | {on} | {} | {} |", cell(note), cell(successor)).expect("text");
+    }
     page
 }
 
@@ -120,7 +127,8 @@ fn register(provider: &Provider) -> String {
     .expect("text");
     if !help.redirect.suggested.is_empty() {
         let uris: Vec<String> = help.redirect.suggested.iter().map(|uri| format!("`{uri}`")).collect();
-        writeln!(text, "Redirect URI: {}. {}\n", uris.join(", or "), help.redirect.help).expect("text");
+        let any = if help.redirect.any_port { " Any port of this machine will do, whichever is registered." } else { "" };
+        writeln!(text, "Redirect URI: {}.{any} {}\n", uris.join(", or "), help.redirect.help).expect("text");
     }
     text.push_str("| what | where to find it | variables |\n|---|---|---|\n");
     for field in &help.fields {

@@ -171,6 +171,9 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     register.extend(help.register_url.iter().map(|url| ("where".to_owned(), url.clone())));
     register.push(("how".to_owned(), help.register_help.clone()));
     register.extend(help.redirect.suggested.iter().map(|uri| ("redirect URI".to_owned(), uri.clone())));
+    if help.redirect.any_port {
+        register.push((String::new(), "any port of this machine will do, whichever is registered".to_owned()));
+    }
     register.push((String::new(), help.redirect.help.clone()));
     register.retain(|(_, value)| !value.is_empty());
     section("Registering an app", register);
