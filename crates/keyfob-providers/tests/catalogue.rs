@@ -129,6 +129,17 @@ fn something_of_each_file_was_seen_on_a_page() {
     }
 }
 
+/// What nobody read is assumed, and nothing else: a reader of the page cannot tell otherwise.
+#[test]
+fn what_was_not_read_is_assumed() {
+    for provider in Catalogue::embedded().iter() {
+        for source in &provider.sources {
+            let is_unread = source.about.contains("not read for this file");
+            assert_eq!(is_unread, source.confidence == Confidence::Assumed, "{}: {} ({})", provider.name, source.url, source.about);
+        }
+    }
+}
+
 /// Variables say which provider is meant: what two live ones share says nothing.
 #[test]
 fn live_providers_share_no_variables() {
