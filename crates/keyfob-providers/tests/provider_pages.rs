@@ -125,7 +125,10 @@ fn register(provider: &Provider) -> String {
         (None, how) => writeln!(text, "{how}\n"),
     }
     .expect("text");
-    if !help.redirect.suggested.is_empty() {
+    if help.redirect.device_only {
+        // Nobody is sent back, whatever the file has to name.
+        writeln!(text, "{}\n", help.redirect.help).expect("text");
+    } else if !help.redirect.suggested.is_empty() {
         let uris: Vec<String> = help.redirect.suggested.iter().map(|uri| format!("`{uri}`")).collect();
         let any = if help.redirect.any_port { " Any port of this machine will do, whichever is registered." } else { "" };
         writeln!(text, "Redirect URI: {}.{any} {}\n", uris.join(", or "), help.redirect.help).expect("text");

@@ -170,7 +170,9 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     let mut register = Vec::new();
     register.extend(help.register_url.iter().map(|url| ("where".to_owned(), url.clone())));
     register.push(("how".to_owned(), help.register_help.clone()));
-    register.extend(help.redirect.suggested.iter().map(|uri| ("redirect URI".to_owned(), uri.clone())));
+    // Where people enter a code nobody is sent back.
+    let suggested = if help.redirect.device_only { &[][..] } else { &help.redirect.suggested[..] };
+    register.extend(suggested.iter().map(|uri| ("redirect URI".to_owned(), uri.clone())));
     if help.redirect.any_port {
         register.push((String::new(), "any port of this machine will do, whichever is registered".to_owned()));
     }
