@@ -268,6 +268,9 @@ impl Maker<'_> {
             }
         }
         self.members("oauth2.token_error", &["oauth2", "token_error", "none"], &[Change::Remove, Change::Alter]);
+        if self.get(&["oauth2", "token_error"]).is_some() {
+            self.put("oauth2.token_error", "gone", "", &["oauth2", "token_error"], None);
+        }
         // The first of them is what is said.
         if let Some(codes) = self.get(&["oauth2", "token_error", "invalid_grant"]).and_then(Value::as_array).filter(|codes| codes.len() > 1)
         {

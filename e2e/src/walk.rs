@@ -641,7 +641,8 @@ impl Walk<'_> {
         self.imitation.refuse(false, None);
         match finished {
             Err(Error::Protocol(ProtoError::Refused(refused)))
-                if refused.code == Code::InvalidGrant && refused.description.as_deref() == Some(Imitation::NO) =>
+                if refused.code == Code::InvalidGrant
+                    && refused.description.as_deref() == self.habits.says_why.then_some(Imitation::NO) =>
             {
                 Ok(())
             }

@@ -69,8 +69,8 @@ const NOT_WALKED: &str = "\
 - `oauth2.par_required`: where `endpoints.par` is there every request is pushed, required or not
 - where `oauth1.body_hash` is `on`, and not `required`: it is the same for a body that is at hand
 
-No file has `endpoints.par`, `endpoints.userinfo`, `endpoints.end_session`, `oauth1.body_hash`, `oauth1.empty_token` and `oauth2.id_token_algorithms`; they
-are walked, and each of them changed, in files that are nobody's. So are `oauth1.signature` by RSA
+No file has `endpoints.par`, `endpoints.userinfo`, `endpoints.end_session`, `oauth1.body_hash`, `oauth1.empty_token`, `oauth2.grant_types` and
+`oauth2.id_token_algorithms`; they are walked, and each of them changed, in files that are nobody's. So are `oauth1.signature` by RSA
 and `api.attach` in a form.
 
 These are not imitated, and no file has them: `oauth2.dpop`, `oauth2.request_object`, `oauth2.client_auth` as `client_secret_jwt`, `private_key_jwt` or
@@ -155,6 +155,11 @@ async fn a_client_that_has_one_fact_wrong_does_not_get_through() {
             found.iter().filter(|((field, change), finding)| !finding.unnoticed.is_empty() && reason(field, change).is_none()).collect();
         assert!(new.is_empty(), "of {} mutants these went unnoticed: {new:?}", chosen.len());
         return;
+    }
+    for key in ["par =", "userinfo =", "end_session =", "body_hash =", "empty_token =", "grant_types =", "id_token_algorithms ="] {
+        let having: Vec<String> =
+            files().into_iter().filter(|file| file.text.lines().any(|line| line.starts_with(key))).map(|file| file.name).collect();
+        assert!(having.is_empty(), "NOT_WALKED says that no file has {key} {having:?}");
     }
     let (path, page) = (root().join("docs/catalogue.md"), page(&found, files().len()));
     if std::env::var_os("KEYFOB_WRITE_DOCS").is_some() {
@@ -477,8 +482,11 @@ fn page(found: &Findings, files: usize) -> String {
          Three things can be known of a provider's file, and they are counted apart (`keyfob provider list` says the same):\n\n\
          | count | of {files} | what it proves |\n|---|---|---|\n\
          | self-consistent | {files} | Keyfob logs in, calls, renews and logs out as the file says, at a provider that is imitated from it |\n\
-         | checked by an independent client | {independent} | a client that others wrote, which knows this provider's habits, gets through at the same imitation |\n\
+         | checked by an independent client | {independent} | a client that others wrote reads this provider's answers by rules of its own, and gets through at the same imitation |\n\
          | verified live | {live} | somebody walked the real provider with their own app and account, on the day in the file |\n\n\
+         That client is told endpoints, scopes, PKCE and how an app says who it is by the same file: what is its own is how answers are read. Without its rule for\n\
+         the provider it does not get through at {needed}, so there the rule is what was checked; at the others it makes no difference any more. It makes no\n\
+         call at `slack`, whose type of token it does not know, and no login at `plentymarkets`, which has none.\n\n\
          ## What self-consistent means\n\n\
          The sandbox imitates a provider from its file alone (`keyfob_sandbox::Imitation`): a port for each of its hosts, its endpoints, what it wants to be\n\
          sent, the shapes of its answers, its errors. It reads the file with a reader of its own and refuses what the file gives no reason for. A test walks\n\
@@ -494,6 +502,7 @@ fn page(found: &Findings, files: usize) -> String {
          ## What goes unnoticed\n\n\
          The files are examples: of each habit, those that were taken.\n\n\
          | field | change | for example in | why |\n|---|---|---|---|\n",
+        needed = needed(),
         independent = with(|provider| &provider.independent_client),
         live = with(|provider| &provider.verified),
     );
@@ -514,6 +523,15 @@ fn page(found: &Findings, files: usize) -> String {
         writeln!(page, "| `{field}` | {walked} | {refused} | {} |", how.into_iter().collect::<Vec<_>>().join(", ")).unwrap();
     }
     page
+}
+
+/// Where the independent client needs what it knows of the provider, as the test that runs it says.
+fn needed() -> String {
+    let test = std::fs::read_to_string(root().join("interop/tests/catalogue.rs")).unwrap();
+    let (_, list) = test.split_once("const NEEDED: [&str; ").and_then(|(_, rest)| rest.split_once("= [")).unwrap();
+    let names: Vec<String> = list.split(']').next().unwrap().split(", ").map(|name| format!("`{}`", name.trim_matches('"'))).collect();
+    assert!(names.len() > 2, "{names:?}");
+    names.join(", ")
 }
 
 /// Providers of which a fact is told.

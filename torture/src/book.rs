@@ -232,7 +232,7 @@ fn padding(number: u64) -> String {
 }
 
 fn came(number: u64, name: &str) -> Entry {
-    entry(number, name, Event::LoggedIn { received: Some(Fingerprint::of(&refresh_token(number))) })
+    entry(number, name, Event::LoggedIn { received: Some(Fingerprint::of(&refresh_token(number))), imported: false })
 }
 
 fn went(number: u64, name: &str) -> Entry {

@@ -3,10 +3,12 @@
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{Timestamp, TokenSet};
 use keyfob::{Account, Clock, Grant, Health, SystemClock};
+use keyfob_providers::Action;
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::moment;
+use crate::perform::quoted;
 
 /// Now, by this machine's clock.
 pub(crate) fn now() -> Timestamp {
@@ -92,6 +94,19 @@ pub(crate) fn for_its_person(hint: String) -> String {
         Some((before, _)) => format!("{before}{IN_WEB_APP}"),
         None => hint,
     }
+}
+
+/// The scopes that an action needs and the account was not given, and the login that asks for them; `None` where it lacks none, or has no scopes.
+pub(crate) fn login_for(action: &Action, account: &Account) -> Option<(Vec<String>, String)> {
+    let TokenSet::OAuth2(tokens) = &account.tokens else { return None };
+    let lacking: Vec<String> = action.lacking(&tokens.scopes).into_iter().map(str::to_owned).collect();
+    let login = login_again_with(account, &with_scopes(&lacking));
+    (!lacking.is_empty()).then_some((lacking, login))
+}
+
+/// What makes a login ask for these, too.
+pub(crate) fn with_scopes(scopes: &[impl AsRef<str>]) -> String {
+    scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope.as_ref()))).collect()
 }
 
 /// What programs get told. No secret is in it.

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use keyfob::proto::scrub::printable;
 use keyfob::proto::{App, Secret};
 use keyfob_broker::{ReadError, Variables};
-use keyfob_providers::{Field, Provider};
+use keyfob_providers::{Field, Provider, Status};
 
+use crate::account::now;
 use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::moment;
 use crate::output::Output;
 use crate::prompt;
 use crate::signal::unless_stopped_reading_file;
@@ -63,7 +65,23 @@ pub(crate) async fn find(context: &Context, provider: &Provider, file: Option<&P
     if let Some(app) = context.pretend().await?.and_then(|pretend| pretend.app(&provider.name)) {
         return Ok(Given { app, scopes: Vec::new(), from: From::Sandbox });
     }
-    fields.complete(context, From::Person).await
+    // Nobody registers an app where there is nobody any more.
+    match has_ended(provider) {
+        Some((ended, note)) => Err(Card::usage(
+            ended,
+            note,
+            format!("whoever has an app of its time, and wants to try it: keyfob app add {0}, then keyfob login {0}", provider.name),
+        )),
+        None => fields.complete(context, From::Person).await,
+    }
+}
+
+/// That a provider has ended, and what there is to say of it; `None` of one that is there, or whose end was announced and has not come.
+pub(crate) fn has_ended(provider: &Provider) -> Option<(String, String)> {
+    let Status::Retired { on, note, .. } = &provider.status else { return None };
+    // Dates of this form are in the order of their letters.
+    (*on <= moment::formatted(now(), "%Y-%m-%d"))
+        .then(|| (format!("{} has ended, or was announced to end, on {on}", provider.title), note.clone()))
 }
 
 /// The fields of a provider's app, being gathered.

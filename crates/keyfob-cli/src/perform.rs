@@ -8,7 +8,7 @@ use keyfob::Session;
 use keyfob::proto::scrub::printable;
 use keyfob_providers::{Action, Table};
 
-use crate::account::{login_again, login_again_with, now};
+use crate::account::{login_again, login_again_with, login_for, now, with_scopes};
 use crate::again::Again;
 use crate::card::{Card, Doing};
 use crate::exit::Exit;
@@ -57,7 +57,8 @@ pub(crate) async fn perform(
         let sending = call(session, action, &arguments)?.send();
         // Behind the first page, it is shown where one is.
         let sent = if page == 1 { awaited(sending, out).await } else { sending.await };
-        let answer = sent.doing(what.as_str())?.json().await.map_err(|error| answered(&what, &error, &session.account()))?;
+        let answer = sent.doing(what.as_str())?.json().await;
+        let answer = answer.map_err(|error| wanting(answered(&what, &error, &session.account()), action, &session.account()))?;
         table.append(action.table(&arguments, &answer).map_err(unreadable)?);
         match action.next(&arguments, &answer).map_err(unreadable)? {
             None => return Ok(Performed { table, more: false }),
@@ -84,7 +85,7 @@ pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Acco
         let again = login_again(account);
         return card.advising(format!("this account, or the app, may not do that; if it may do nothing any more, log in again: {again}"));
     }
-    let mut more: Vec<String> = asked.scopes.iter().map(|scope| format!(" --add-scope {}", quoted(scope))).collect();
+    let mut more = vec![with_scopes(&asked.scopes)];
     // How somebody signs in (RFC 9470 §4) is nobody's who has no part in the account.
     if account.grant == keyfob::Grant::Approval {
         more.extend(asked.acr_values.iter().map(|context| format!(" --acr-values {}", quoted(context))));
@@ -93,6 +94,18 @@ pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Acco
         return card;
     }
     card.advising(login_again_with(account, &more.concat()))
+}
+
+/// An action that was refused, and needs a scope that the account was not given: that is what to ask for, unless the provider has named it itself.
+fn wanting(card: Card, action: &Action, account: &keyfob::Account) -> Card {
+    let is_about_permission = matches!(card.status, Some(StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
+    match login_for(action, account).filter(|_| is_about_permission && !card.next().contains("--add-scope")) {
+        Some((lacking, login)) => {
+            let (what, are) = if lacking.len() == 1 { ("scope", "which") } else { ("scopes", "all of which") };
+            card.advising(format!("it needs the {what} {}, {are} this account is not known to have: {login}", lacking.join(" ")))
+        }
+        None => card,
+    }
 }
 
 /// What to do about a status of which the provider said no more.

@@ -138,7 +138,7 @@ async fn a_broken_provider_file_is_told_with_line_and_column() {
     for arguments in [&["provider", "show", "telldus"][..], &["provider", "list"], &["netatmo", "stations"]] {
         let ended = house.run(arguments).await.exits(0);
         let told = ended.stderr.lines().find(|line| line.contains("mine.toml:3:12: expected a string")).expect("the place");
-        assert!(told.starts_with("left out:") && ended.stderr.contains("correct it, then: keyfob provider check"), "{ended:#?}");
+        assert!(told.starts_with("left out:") && ended.stderr.contains("base_url = \"…\"; then: keyfob provider check"), "{ended:#?}");
     }
     house.run(&["provider", "check", "nowhere.toml"]).await.fails(2, ["cannot read nowhere.toml", "", ""]);
     let sound = house.file("sound.toml", "name = \"telldus\"\ntitle = \"My Telldus\"\n");
@@ -174,6 +174,23 @@ async fn the_end_of_the_retired_is_told() {
     house.sandbox.faults("fitbit").update(|faults| faults.retired = true);
     let ended = house.run(&["fitbit", "profile"]).await.exits(5);
     assert!(ended.card()[1].contains("HTTP 410") && ended.card()[2].contains("Google Health API"), "{ended:#?}");
+}
+
+/// Nobody is sent to register an app where there is nobody any more, and nothing is sent there without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_where_all_has_ended_says_so_first() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    // Where people enter a code nobody is sent back, so nothing is said of where to.
+    let tado = house.good(&["provider", "show", "tado"]).await;
+    assert!(tado.contains("There is no redirect") && !tado.contains("8912/callback"), "{tado}");
+    for name in ["fivehundredpx", "fitbit"] {
+        house.run(&["login", name]).await.fails(2, ["has ended, or was announced to end, on 20", "", "keyfob app add"]);
+    }
+    house.run_with(&["app", "add", "fivehundredpx", "--stdin"], r#"{"client_id":"c","client_secret":"s-not-real"}"#).await.exits(0);
+    let ended = house.run(&["login", "fivehundredpx", "--no-browser", "--paste"]).await;
+    assert_ne!(ended.code, 0, "{ended:#?}");
+    assert!(ended.stderr.starts_with("500px has ended, or was announced to end, on 2018-06-15: 500px ended its public API"), "{ended:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,4 +273,19 @@ fields = [{{ name = "client_id", label = "Client ID", env = ["HUB_ID"] }}]
     house.run(&["get", "hub", "/x", "--dry-run"]).await.fails(4, ["hub", "may not be sent to", "keyfob login hub"]);
     let nobody = tokio::time::timeout(std::time::Duration::from_millis(100), other.accept()).await;
     assert!(nobody.is_err(), "nothing was sent to the other origin");
+}
+
+/// What nobody was asked is not written as a fact; and an address may have a place that each app fills.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_file_says_what_was_said() {
+    let house = House::new().await;
+    let shop = |path: &str| format!("https://{{shop}}.hub.example/{path}");
+    let (authorize, token, api) = (shop("authorize"), shop("token"), shop("api"));
+    let said = ["--about", "A hub.", "--docs", "https://hub.example", "--authorize", &authorize, "--token", &token, "--api", &api];
+    house.run(&[&["provider", "new", "hub"][..], &said].concat()).await.exits(0);
+    let text = std::fs::read_to_string(house.path("config/providers/hub.toml")).expect("a file");
+    assert!(text.contains("name = \"shop\"") && text.contains("{shop}.hub.example/token"), "{text}");
+    assert!(!text.lines().any(|line| line.starts_with("any_port")), "{text}");
+    let bad = ["--about", "A hub.", "--docs", "https://hub.example", "--authorize", "https://{shop", "--token", &token, "--api", &api];
+    house.run(&[&["provider", "new", "other"][..], &bad].concat()).await.fails(2, ["cannot begin a file for other", "--authorize", ""]);
 }

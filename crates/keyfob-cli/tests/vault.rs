@@ -134,7 +134,7 @@ async fn everything_moves_into_postgresql_and_back() {
         "kept": {}, "origins": ["https://api.netatmo.com"], "requested_scopes": [], "tolerated": [], "health": {"state": "ok"}, "logged_in_at": 1
     }))
     .expect("an account as it rests");
-    let entry = Entry::new(&account, Timestamp::from_unix(1), Actor::this(), Event::LoggedIn { received: None });
+    let entry = Entry::new(&account, Timestamp::from_unix(1), Actor::this(), Event::LoggedIn { received: None, imported: false });
     opened.put_account(&account, Expected::Nothing, Some(&entry)).await.expect("puts");
     opened.put_item(Kind("key"), &Item::new("one", "canary-item"), Expected::Nothing).await.expect("puts");
     drop(opened);

@@ -4,7 +4,39 @@
 
 mod common;
 
-use common::House;
+use std::sync::Arc;
+
+use common::{House, house_at};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// A server that answers each request by its path.
+async fn serve(answer: impl Fn(&str) -> (u16, &'static str) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    let answer = Arc::new(answer);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut head = vec![0; 8192];
+                let read = stream.read(&mut head).await.unwrap_or(0);
+                let (status, body) = answer(String::from_utf8_lossy(&head[..read]).split(' ').nth(1).unwrap_or_default());
+                let said = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+                let _ = stream.write_all(said.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    origin
+}
+
+/// Adds to the file of the house's own provider.
+fn add(house: &House, more: &str) {
+    let file = house.path("config/providers/hub.toml");
+    let text = std::fs::read_to_string(&file).expect("the file");
+    std::fs::write(&file, text + more).expect("written");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_walk_reads_only_and_its_report_holds_nothing_of_the_person() {
@@ -71,4 +103,57 @@ async fn a_walk_on_which_the_api_answered_nothing_verifies_nothing() {
     let path = "/json/devices/list?supportedMethods=1";
     let named = house.good(&["provider", "verify", "telldus", "--live", "--get", path]).await;
     assert!(named.contains("| a call of one's own | answered | ok |") && !named.contains(path), "{named}");
+}
+
+/// A file of one's own alone is what was walked, so the report says what to write into it; and it says of each thing that it did not see.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_seen_is_not_certified() {
+    let things = |path: &str| match path {
+        "/things" => (200, r#"[{"name":"lamp"},{"name":"fan"}]"#),
+        "/none" => (200, "[]"),
+        _ => (200, r#"[{"other":1}]"#),
+    };
+    let house = house_at(&serve(things).await).await;
+    let report = house.good(&["provider", "verify", "hub", "--live"]).await;
+    for line in
+        ["| login | none: the tokens were imported on ", " | left out |", "| action things | 2 rows, 2 columns; nothing is in ID | ok |"]
+    {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    assert!(report.contains("\nFor the provider's file: `verified = ") && !report.contains("embedded"), "{report}");
+    add(
+        &house,
+        "[actions.none]\nabout = \"None\"\npath = \"/none\"\nrows = \".[]\"\ncolumns = [{ title = \"Name\", value = \".name\" }]\n",
+    );
+    let report = house.good(&["provider", "verify", "hub", "--live"]).await;
+    assert!(report.contains("| action none | 0 rows, 1 columns; so nothing was seen of what is in them | ok |"), "{report}");
+    add(
+        &house,
+        "[actions.other]\nabout = \"Other\"\npath = \"/other\"\nrows = \".[]\"\ncolumns = [{ title = \"Name\", value = \".name\" }]\n",
+    );
+    let walked = house.run(&["provider", "verify", "hub", "--live"]).await.exits(1);
+    assert!(walked.stdout.contains("| action other | 1 rows, 1 columns; nothing is in any of them | **no** |"), "{}", walked.stdout);
+    assert!(!walked.stdout.contains("verified ="), "{}", walked.stdout);
+}
+
+/// What an action needs stands in the file: whoever is refused for want of it is told what to run, and no file is wrong for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_that_wants_a_scope_says_which_login_asks_for_it() {
+    let forbidden = |path: &str| match path {
+        "/things" => (200, r#"[{"name":"lamp","id":1}]"#),
+        _ => (403, r#"{"error":"forbidden"}"#),
+    };
+    let house = house_at(&serve(forbidden).await).await;
+    add(&house, "[actions.plans]\nabout = \"Plans\"\npath = \"/plans\"\nscopes = [\"plans.read\"]\n[scopes]\n\"plans.read\" = \"plans\"\n");
+    let login = "it needs the scope plans.read, which this account is not known to have: keyfob login hub --add-scope plans.read";
+    house.run(&["hub", "plans"]).await.fails(5, ["cannot do plans", "403", login]);
+    let help = house.good(&["hub", "plans", "--help"]).await;
+    assert!(help.contains("keyfob login hub --add-scope plans.read"), "{help}");
+    let shown = house.good(&["provider", "show", "hub"]).await;
+    assert!(shown.contains("Plans (needs --add-scope plans.read)"), "{shown}");
+    assert_eq!(house.json(&["provider", "show", "hub"]).await["actions"][1]["scopes"], serde_json::json!(["plans.read"]));
+    let walked = house.run(&["provider", "verify", "hub", "--live"]).await.exits(0);
+    let left_out = "| action plans | refused, and the account is not known to have what it needs: plans.read | left out |";
+    assert!(walked.stdout.contains(left_out), "{}", walked.stdout);
+    assert!(walked.stderr.contains("keyfob login hub --add-scope plans.read"), "{}", walked.stderr);
 }

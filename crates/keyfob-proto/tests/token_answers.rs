@@ -660,6 +660,27 @@ fn errors_of_a_providers_own_form_are_errors_with_any_status() {
     assert!(matches!(receive(&own(&[]), 200, r#"{"errcode":40029}"#), Err(Error::Misbehaved(_))));
 }
 
+/// Its own words may stand in the RFC's member, among the RFC's own.
+#[test]
+fn a_word_of_a_providers_own_may_stand_where_the_rfc_has_one() {
+    let client = oauth2_client(|settings, flow| {
+        settings.deviations = common::deviations(&[Deviation::OwnError]);
+        let invalid_grant = vec![json!("invalid_code")];
+        flow.token_error = Some(oauth2::TokenError { code: "/error".into(), message: None, none: vec![], invalid_grant });
+    });
+    let code = |status, word: &str| match exchange2(&client).receive(&json_answer(status, format!(r#"{{"error":"{word}"}}"#)), NOW) {
+        Err(Error::Refused(refused)) => refused.code,
+        other => panic!("{status} {word}: {other:?}"),
+    };
+    for status in [200, 400, 401] {
+        assert_eq!(code(status, "invalid_code"), Code::InvalidGrant, "{status}");
+        assert_eq!(code(status, "invalid_grant"), Code::InvalidGrant, "{status}");
+        assert_eq!(code(status, "invalid_client"), Code::InvalidClient, "{status}");
+        assert_eq!(code(status, "authorization_pending"), Code::AuthorizationPending, "{status}");
+        assert_eq!(code(status, "busy"), Code::Extension("busy".into()), "{status}");
+    }
+}
+
 /// The attack: whoever can redirect the token endpoint says "invalid_grant" on the way, and the account is marked as one that needs a login.
 #[test]
 fn c3_a_redirect_says_nothing_also_in_a_providers_own_form() {

@@ -24,6 +24,8 @@ pub struct Action {
     pub acts: bool,
     /// What it takes, in the order of the file.
     pub parameters: Vec<Parameter>,
+    /// The scopes without which the provider refuses it.
+    pub scopes: Vec<String>,
     pub(crate) call: Call,
     pub(crate) shown: Shown,
     pub(crate) page: Option<Page>,
@@ -75,6 +77,16 @@ impl Action {
             }
         }
         usage
+    }
+
+    /// Whether the file says what its columns are; otherwise they are what an answer has.
+    pub fn names_columns(&self) -> bool {
+        !self.shown.columns.is_empty()
+    }
+
+    /// Those of its scopes that are not among these. A wider scope may do in the place of one that is missing: only the provider knows.
+    pub fn lacking(&self, granted: &[String]) -> Vec<&str> {
+        self.scopes.iter().filter(|scope| !granted.contains(scope)).map(String::as_str).collect()
     }
 
     /// The parameters that may be said by their place, in that order.

@@ -108,11 +108,12 @@ fn ends(expired: &[Signal]) -> Option<String> {
 }
 
 fn oauth1(flow: &FlowSpec) -> Vec<String> {
-    let FlowSpec::OAuth1 { at, signature, placement, token_method, realm, callback, authorize_params, body_hash, .. } = flow else {
+    let FlowSpec::OAuth1 { at, imported, signature, placement, token_method, realm, callback, authorize_params, body_hash, .. } = flow
+    else {
         return Vec::new();
     };
     let mut habits = vec![format!("Requests are signed by {}.", signature.name())];
-    if at.is_none() {
+    if at.is_none() && !imported {
         habits.push("Nobody logs in: there are no tokens, and the app's own keys sign alone.".to_owned());
     }
     match placement {

@@ -217,7 +217,7 @@ impl Status {
 pub struct Source {
     /// The page.
     pub url: String,
-    /// When it was looked at, as `yyyy-mm-dd`.
+    /// When it was read, as `yyyy-mm-dd`; where the fact is assumed, when it was written down.
     pub checked: String,
     /// How sure we are.
     pub confidence: Confidence,
@@ -233,7 +233,7 @@ pub enum Confidence {
     Verified,
     /// Follows from something else that was seen.
     Inferred,
-    /// Not found anywhere; chosen by us.
+    /// No page was read that says so: as generally known, or chosen because nothing was found.
     Assumed,
 }
 

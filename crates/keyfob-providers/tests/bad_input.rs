@@ -197,6 +197,11 @@ fn a_day_that_has_not_come_and_a_scope_that_nobody_knows_are_doubted() {
     let scope = told(&known, "hub.toml", "2026-11-21");
     assert_eq!(scope.len(), 1, "{scope:?}");
     assert!(scope[0].contains("oauth2.scopes asks for \"read\", which [scopes] does not know | did you mean \"reads\"?"), "{scope:?}");
+    let needs =
+        GOOD.to_owned() + "[scopes]\nread = \"Reading\"\n[actions.write]\nabout = \"Write\"\npath = \"/write\"\nscopes = [\"reed\"]\n";
+    let scope = told(&needs, "hub.toml", "2026-11-21");
+    assert!(scope.len() == 1 && scope[0].contains("actions.write.scopes needs \"reed\", which [scopes] does not know"), "{scope:?}");
+    assert!(scope[0].ends_with("| did you mean \"read\"? Otherwise: [scopes] \"reed\" = \"what it allows\""), "{scope:?}");
     // One that changes another one asks for what that one knows.
     assert_eq!(told("[oauth2]\nscopes = [\"read_station\"]\n", "netatmo.toml", "2026-11-21"), [] as [&str; 0]);
     assert_eq!(told("[oauth2]\nscopes = [\"read_statoin\"]\n", "netatmo.toml", "2026-11-21").len(), 1);
@@ -673,4 +678,52 @@ proptest! {
             prop_assert!(problems.iter().all(|problem| problem.line >= 1 && problem.column >= 1));
         }
     }
+}
+
+/// Who is told that something is wrong is told what to write instead.
+#[test]
+fn what_is_wrong_says_what_to_write_instead() {
+    let action = |lines: &str| GOOD.to_owned() + "[actions.lamps]\nabout = \"Lamps\"\n" + lines;
+    let without = |line: &str| GOOD.replacen(line, "", 1);
+    let cases = [
+        (GOOD.replacen("about = \"A hub.\"", "about = 3", 1), "expected a string for about", "text stands in quotes: about = \"…\""),
+        (GOOD.replacen("fields = [", "fields = [7, ", 1), "expected a table for client.fields", "fields = { … }"),
+        (action("path = \"/x\"\nacts = \"yes\"\n"), "expected true or false", "without quotes: acts = true"),
+        (action("path = \"/x\"\ncolumns = \"all\"\n"), "expected an array", "columns = [ … ]"),
+        (action("path = \"/{nosuch}\"\n"), "the unknown name {nosuch}", "add a parameter to the action: parameters = [{ name = \"nosuch\""),
+        (action("path = \"/x\"\nheaders = { x-a = \"{nosuch}\" }\n"), "the unknown name {nosuch}", "add a parameter to the action"),
+        (
+            GOOD.replacen("https://hub.example/token", "https://{shop}/token", 1),
+            "the unknown name {shop}",
+            "add a field to client.fields: { name = \"shop\"",
+        ),
+        (GOOD.replacen("https://hub.example/token", "https://hub.example/{token", 1), "an unpaired brace", "written twice"),
+        (action("path = \"/x\"\nrows = \".a[\"\n"), "jq that does not parse", "each bracket"),
+        (
+            action("path = \"/x\"\nlinks = [{ action = \"lamps\", with = { id = \".id\" } }]\n"),
+            "the unknown parameter id",
+            "that action has no parameters",
+        ),
+        (action("path = \"/x\"\nrows = \"$args.nosuch\"\n"), "$args.nosuch, and the action has no parameter nosuch", "add a parameter"),
+        (
+            action(
+                "path = \"/x\"\nparameters = [{ name = \"room\", about = \"r\" }]\nrows = \".[] | select(.room == $args[\\\"rom\\\"])\"\n",
+            ),
+            "$args.rom, and the action has no parameter rom",
+            "did you mean \"room\"?",
+        ),
+        (without("title = \"Hub\"\n"), "title is missing", "title = \"…\", what people call it"),
+        (without("checked = 2026-11-21, "), "sources.checked is missing", "checked = 2026-11-21, the day on which you read the page"),
+        (without("kind = \"oauth2\"\n"), "kind", "oauth1"),
+    ];
+    for (text, message, hint) in cases {
+        let problems = check(&text, "hub.toml").expect_err(message);
+        let told = problems.iter().find(|problem| problem.message.contains(message)).unwrap_or_else(|| panic!("{message}: {problems:#?}"));
+        assert!(told.hint.as_deref().is_some_and(|found| found.contains(hint)), "{message}: {told:#?}");
+    }
+    // What is an argument, and what merely looks like one.
+    let fine = action(
+        "path = \"/x\"\nparameters = [{ name = \"room\", about = \"r\" }]\nrows = '.[] | select(.room == $args.room or .about == \"$args.nosuch\")'\n",
+    );
+    check(&fine, "hub.toml").unwrap_or_else(|problems| panic!("{problems:#?}"));
 }

@@ -129,6 +129,17 @@ fn something_of_each_file_was_seen_on_a_page() {
     }
 }
 
+/// What nobody read is assumed, and nothing else: a reader of the page cannot tell otherwise.
+#[test]
+fn what_was_not_read_is_assumed() {
+    for provider in Catalogue::embedded().iter() {
+        for source in &provider.sources {
+            let is_unread = source.about.contains("not read for this file");
+            assert_eq!(is_unread, source.confidence == Confidence::Assumed, "{}: {} ({})", provider.name, source.url, source.about);
+        }
+    }
+}
+
 /// Variables say which provider is meant: what two live ones share says nothing.
 #[test]
 fn live_providers_share_no_variables() {
@@ -370,4 +381,31 @@ fn rate_limits_and_pages_are_said_without_an_if() {
     );
     assert_eq!(next("strava", "https://www.strava.com/x?page=2", json!([1])).as_deref(), Some("https://www.strava.com/x?page=3"));
     assert_eq!(next("github", "https://api.github.com/x", json!([])), None, "its Link headers say it");
+}
+
+/// Keys that sign alone are one thing, and tokens that are made elsewhere another.
+#[test]
+fn tokens_that_are_imported_are_not_said_to_be_none() {
+    let said = |name: &str, words: &str| provider(name).habits().iter().any(|habit| habit.contains(words));
+    assert!(said("magento2", "tokens are made at the provider") && !said("magento2", "there are no tokens"));
+    assert!(said("woocommerce", "there are no tokens") && !said("woocommerce", "tokens are made at the provider"));
+}
+
+/// A name that somebody left away is not called "null".
+#[test]
+fn names_that_are_missing_are_shown_as_nothing() {
+    for (name, first, last) in
+        [("strava", "firstname", "lastname"), ("whoop", "first_name", "last_name"), ("zoom", "first_name", "last_name")]
+    {
+        let provider = provider(name);
+        let action = provider.actions.iter().find(|action| ["me", "profile"].contains(&action.name.as_str())).expect("who one is");
+        let shown = |answer: serde_json::Value| {
+            let table = action.table(&BTreeMap::new(), &answer).expect("a table");
+            let at = table.columns.iter().position(|column| column.title == "Name").expect("a name");
+            serde_json::to_value(&table.rows[0].cells[at]).expect("JSON").to_string()
+        };
+        assert!(shown(json!({ (first): "Ada", (last): "Lovelace" })).contains("Ada Lovelace"), "{name}");
+        let half = shown(json!({ (first): "Ada", (last): null }));
+        assert!(half.contains("Ada") && !half.contains("null"), "{name}: {half}");
+    }
 }

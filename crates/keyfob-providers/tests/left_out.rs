@@ -44,8 +44,8 @@ const UNKNOWN: &[LeftOut] = &[
     LeftOut {
         name: "polar-v4",
         title: "Polar AccessLink (version 4)",
-        why: "Its endpoints for logins are known, and where its API is was in no page that was found: those that describe AccessLink describe version 3, for which \
-              there is `polar-v3`.",
+        why: "Nobody has written its file. Public clients name its places (logins at auth.polar.com, the API at www.polaraccesslink.com/v4/data); a page of Polar's own \
+              that says which scopes it has, and how its tokens end, was not found. For version 3 there is `polar-v3`.",
         source: "https://pypi.org/project/polar-accesslink",
         checked: "2026-11-27",
     },

@@ -67,6 +67,13 @@ fn index(catalogue: &Catalogue) -> String {
         let successor = gone.successor.map(|name| format!("[{name}]({name}.md)")).unwrap_or_default();
         writeln!(page, "| {} (`{}`) | {} | {} | {successor} |", cell(&gone.title), gone.name, gone.on, cell(&gone.note)).expect("text");
     }
+    page.push_str("\nThese have ended, too, and have files of what they were, which the sandbox plays. `keyfob login NAME` says so first.\n\n| provider | since | | in its place |\n|---|---|---|---|\n");
+    for provider in catalogue.iter() {
+        let Status::Retired { on, successor, note } = &provider.status else { continue };
+        let successor = successor.as_deref().unwrap_or_default();
+        let (title, name) = (cell(&provider.title), &provider.name);
+        writeln!(page, "| [{title}]({name}.md) (`{name}`) | {on} | {} | {} |", cell(note), cell(successor)).expect("text");
+    }
     page
 }
 
@@ -94,7 +101,7 @@ fn page(provider: &Provider) -> String {
         "What is tolerated",
         provider.deviations.iter().map(|(name, why)| format!("[`{name}`](../deviations.md#{name}): {why}")),
     );
-    section(&mut page, "Actions", provider.actions.iter().map(action));
+    section(&mut page, "Actions", provider.actions.iter().map(|action| self::action(action, provider.default_scopes())));
     section(
         &mut page,
         "Sources",
@@ -118,9 +125,13 @@ fn register(provider: &Provider) -> String {
         (None, how) => writeln!(text, "{how}\n"),
     }
     .expect("text");
-    if !help.redirect.suggested.is_empty() {
+    if help.redirect.device_only {
+        // Nobody is sent back, whatever the file has to name.
+        writeln!(text, "{}\n", help.redirect.help).expect("text");
+    } else if !help.redirect.suggested.is_empty() {
         let uris: Vec<String> = help.redirect.suggested.iter().map(|uri| format!("`{uri}`")).collect();
-        writeln!(text, "Redirect URI: {}. {}\n", uris.join(", or "), help.redirect.help).expect("text");
+        let any = if help.redirect.any_port { " Any port of this machine will do, whichever is registered." } else { "" };
+        writeln!(text, "Redirect URI: {}.{any} {}\n", uris.join(", or "), help.redirect.help).expect("text");
     }
     text.push_str("| what | where to find it | variables |\n|---|---|---|\n");
     for field in &help.fields {
@@ -150,9 +161,13 @@ fn commands(provider: &Provider) -> String {
     format!("keyfob app add {name}\nkeyfob login {name}\n{used}\n")
 }
 
-fn action(action: &Action) -> String {
+fn action(action: &Action, asked_for: &[String]) -> String {
     let asks = if action.acts { " It changes something, and asks first." } else { "" };
-    format!("`{}`: {}.{asks}", action.usage(), action.about.trim_end_matches('.'))
+    let lacking = action.lacking(asked_for);
+    let more: Vec<String> = lacking.iter().map(|scope| format!("--add-scope {scope}")).collect();
+    let needs =
+        if more.is_empty() { String::new() } else { format!(" It needs more than a login asks for by itself: `{}`.", more.join(" ")) };
+    format!("`{}`: {}.{asks}{needs}", action.usage(), action.about.trim_end_matches('.'))
 }
 
 fn section(page: &mut String, title: &str, lines: impl Iterator<Item = String>) {

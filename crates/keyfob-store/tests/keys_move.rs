@@ -41,7 +41,7 @@ fn filled(accounts: usize) -> (Home, Vec<Account>) {
 
 fn entry(account: &Account, time: i64) -> Entry {
     let by = Actor { host: "host".to_owned(), pid: 1, program: "test".to_owned(), instance: None, kernel: None };
-    Entry::new(account, Timestamp::from_unix(1_800_000_000 + time), by, Event::LoggedIn { received: None })
+    Entry::new(account, Timestamp::from_unix(1_800_000_000 + time), by, Event::LoggedIn { received: None, imported: false })
 }
 
 #[track_caller]

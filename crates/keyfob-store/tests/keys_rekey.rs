@@ -45,8 +45,9 @@ fn filled(accounts: usize) -> (Home, Vec<Account>) {
         })
         .collect();
     let by = Actor { host: "host".to_owned(), pid: 1, program: "test".to_owned(), instance: None, kernel: None };
-    let entry =
-        |account: &Account| Entry::new(account, Timestamp::from_unix(1_800_000_000), by.clone(), Event::LoggedIn { received: None });
+    let entry = |account: &Account| {
+        Entry::new(account, Timestamp::from_unix(1_800_000_000), by.clone(), Event::LoggedIn { received: None, imported: false })
+    };
     let entries: Vec<Entry> = put.iter().map(entry).collect();
     let writing = put.iter().zip(&entries).map(|(account, entry)| vault.put_account(account, Expected::Nothing, Some(entry)));
     // Asked once each: then they are under way.

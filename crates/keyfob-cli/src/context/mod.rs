@@ -102,7 +102,7 @@ impl Context {
                 let [first, others @ ..] = problems else { continue };
                 let check = format!("keyfob provider check {}", first.file);
                 let fix = match (&first.hint, others.len()) {
-                    (Some(hint), 0) => hint.clone(),
+                    (Some(hint), 0) => format!("{hint}; then: {check}"),
                     (None, 0) => format!("correct it, then: {check}"),
                     (_, more) => format!("{more} more: {check}"),
                 };
@@ -141,7 +141,7 @@ impl Context {
                 Exit::Error,
                 format!("the provider file of {} is broken", printable(name)),
                 problem.to_string(),
-                problem.hint.clone().unwrap_or_else(|| format!("correct it, then: keyfob provider check {}", problem.file)),
+                format!("{}; then: keyfob provider check {}", problem.hint.as_deref().unwrap_or("correct it"), problem.file),
             ));
         }
         catalogue.get(name).map_err(|unknown| {

@@ -57,7 +57,8 @@ pub(crate) fn own(object: &Object<'_>, own: &TokenError, status: StatusCode, scr
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let said = own.message.as_ref().and_then(|pointer| answer.pointer(pointer)).map(text);
     let description = said.map(|said| scrubber.clean(&said)).filter(|said| !said.is_empty());
-    let code = if own.invalid_grant.contains(code) { Code::InvalidGrant } else { Code::Extension(scrubber.clean(&text(code))) };
+    // Who has words of their own has some of the RFC's beside them.
+    let code = if own.invalid_grant.contains(code) { Code::InvalidGrant } else { Code::read(&scrubber.clean(&text(code))) };
     Some(Refused { status: Some(status), description, ..Refused::new(code) })
 }
 

@@ -95,9 +95,9 @@ impl<'a> Found<'a> {
         let refused = |object: &Object<'_>| own.and_then(|own| error_response::own(object, own, answer.status, scrubber));
         let outside = match json_answer::read(answer, section, "tokens", allowed, scrubber, tolerated) {
             Ok(outside) => outside,
-            // With a status of failure it is none that the RFC knows. What a redirect brings along is nobody's word: whoever can send us elsewhere could end
-            // every login with it.
-            Err(wrong @ Error::Misbehaved(_)) if own.is_some() && !answer.status.is_redirection() => {
+            // Its own word may stand where the RFC has one, and mean something else there. What a redirect brings along is nobody's word: whoever can send us
+            // elsewhere could end every login with it.
+            Err(wrong @ (Error::Misbehaved(_) | Error::Refused(_))) if own.is_some() && !answer.status.is_redirection() => {
                 return Err(json::members(answer.body).ok().and_then(|object| refused(&object)).map_or(wrong, Error::from));
             }
             Err(wrong) => return Err(wrong),

@@ -7,9 +7,10 @@ use keyfob_proto::Template;
 
 use super::document::{Content, Node};
 use super::protocol::{headers, to_json};
-use super::provider::is_name;
+use super::provider::{is_name, is_scope};
 use super::reader::{Reader, Table, Text};
 use crate::action::{Action, Call, CallBody, ColumnTemplate, JsonTemplate, LinkTemplate, Page, Shown};
+use crate::jq::Expression;
 use crate::nearest;
 use crate::parameter::{Parameter, ParameterKind};
 use crate::pattern;
@@ -61,6 +62,11 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
         let hint = "acts = true asks a person before the world is changed; acts = false says that nothing is".to_owned();
         reader.problem(table.place, format!("{method} without acts = true or acts = false"), Some(hint));
     }
+    let scopes = table.texts("scopes");
+    for scope in scopes.iter().filter(|scope| !is_scope(&scope.value)) {
+        reader.problem(scope.place, format!("expected the name of a scope (RFC 6749 §3.3), found \"{}\"", scope.value), None);
+    }
+    let scopes = scopes.into_iter().map(|scope| scope.value).collect();
     let path = path(&table, &parameters, &names);
     let query = templates(&table, "query", &names);
     let form = table.get("form").is_some();
@@ -76,17 +82,64 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
     if method.is_safe() && !matches!(body, CallBody::None) {
         reader.problem(table.place, format!("{method} with a body"), Some("method = \"POST\"?".to_owned()));
     }
-    let call = Call { method, path: path?, query, headers: headers(reader, table.pairs("headers"), &names), body };
+    let call = Call { method, path: path?, query, headers: headers(reader, table.pairs("headers"), &names, more), body };
     let shown = Shown {
         view: table.word("view", &[("list", View::List), ("details", View::Details)]).unwrap_or_default(),
-        rows: table.text("rows").and_then(|text| reader.expression(&text)),
+        rows: table.text("rows").and_then(|text| expression(reader, &text, &own)),
         columns: table.tables("columns").into_iter().filter_map(|column| self::column(column, &parameters)).collect(),
-        links: table.tables("links").into_iter().filter_map(|link| self::link(link, known)).collect(),
+        links: table.tables("links").into_iter().filter_map(|link| self::link(link, known, &own)).collect(),
     };
     let page = table.table("page").and_then(|page| self::page(page, &own));
     table.finish();
     let kept = keep.to_vec();
-    Some(Action { name: name.to_owned(), about: about?.value, acts: acts.unwrap_or(false), parameters, call, shown, page, kept })
+    Some(Action { name: name.to_owned(), about: about?.value, acts: acts.unwrap_or(false), parameters, scopes, call, shown, page, kept })
+}
+
+/// A jq expression over the answer, and the arguments of an action that takes these.
+fn expression(reader: &Reader<'_>, text: &Text, own: &[&str]) -> Option<Expression> {
+    strange_arguments(reader, text, own);
+    reader.expression(text)
+}
+
+/// How an action gets a parameter more.
+fn more(name: &str) -> String {
+    format!("add a parameter to the action: parameters = [{{ name = \"{name}\", about = \"…\" }}]")
+}
+
+/// Arguments that an expression names (`$args.room`, `$args["room"]`) and the action does not take: they would be null, without a word.
+fn strange_arguments(reader: &Reader<'_>, text: &Text, own: &[&str]) {
+    // What stands in quotes is text, but for a name in brackets.
+    let mut rest = text.value.as_str();
+    while let Some(at) = rest.find(['"', '$']) {
+        let here = &rest[at..];
+        let Some(behind) = here.strip_prefix("$args") else {
+            let end = if here.starts_with('"') { end_of_text(here) } else { 1 };
+            rest = &here[end..];
+            continue;
+        };
+        rest = behind;
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let name = match behind.strip_prefix('.').map(|name| name.trim_start_matches('.')) {
+            Some(quoted) if quoted.starts_with('"') => quoted[1..].split('"').next(),
+            Some(name) => name.split(|c| !is_of_name(c)).next(),
+            None => behind.strip_prefix("[\"").and_then(|quoted| quoted.split('"').next()),
+        };
+        let Some(name) = name.filter(|name| !name.is_empty() && !own.contains(name)) else { continue };
+        let hint = nearest::suggest(name, own.iter().copied()).unwrap_or_else(|| more(name));
+        reader.problem(text.place, format!("$args.{name}, and the action has no parameter {name}"), Some(hint));
+    }
+}
+
+/// Where a text in quotes ends, in bytes.
+fn end_of_text(quoted: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, c) in quoted.char_indices().skip(1) {
+        match c {
+            '"' if !is_escaped => return at + 1,
+            _ => is_escaped = c == '\\' && !is_escaped,
+        }
+    }
+    quoted.len()
 }
 
 fn parameter_names(action: &Node) -> Vec<&str> {
@@ -206,7 +259,7 @@ fn bits(table: &Table<'_>) -> Vec<(String, u64)> {
 
 fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<Template> {
     let text = table.required("path")?;
-    let template = table.reader.template(&text, names)?;
+    let template = table.reader.template_over(&text, names, more)?;
     for name in template.names() {
         let optional = parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.default.is_none());
         if optional {
@@ -224,14 +277,14 @@ fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<T
 
 fn templates(table: &Table<'_>, key: &'static str, names: &[&str]) -> Vec<(String, Template)> {
     let pairs = table.pairs(key).into_iter();
-    pairs.filter_map(|(key, text)| Some((key.name, table.reader.template(&text, names)?))).collect()
+    pairs.filter_map(|(key, text)| Some((key.name, table.reader.template_over(&text, names, more)?))).collect()
 }
 
 fn json(reader: &Reader<'_>, node: &Node, names: &[&str]) -> JsonTemplate {
     match &node.value {
         Content::Text(text) => {
             let text = Text { value: text.clone(), place: node.place };
-            match reader.template(&text, names) {
+            match reader.template_over(&text, names, more) {
                 Some(template) if template.names().next().is_some() => JsonTemplate::Text(template),
                 // Braces are written twice here, too, whether or not there is a place beside them.
                 Some(template) => JsonTemplate::Value(template.render(|_| None).unwrap_or(text.value).into()),
@@ -248,9 +301,10 @@ fn json(reader: &Reader<'_>, node: &Node, names: &[&str]) -> JsonTemplate {
 
 fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> {
     let reader = table.reader;
+    let own: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     let each = table.text("each");
     let title = if each.is_some() { table.text("title") } else { table.required("title") };
-    let value = table.required("value").and_then(|text| reader.expression(&text));
+    let value = table.required("value").and_then(|text| expression(reader, &text, &own));
     if let Some(each) = &each {
         let lists: Vec<&str> = (parameters.iter())
             .filter(|parameter| matches!(parameter.kind, ParameterKind::List { .. }))
@@ -286,11 +340,11 @@ fn column(table: Table<'_>, parameters: &[Parameter]) -> Option<ColumnTemplate> 
     })
 }
 
-fn link(table: Table<'_>, known: &[(&str, Vec<&str>)]) -> Option<LinkTemplate> {
+fn link(table: Table<'_>, known: &[(&str, Vec<&str>)], own: &[&str]) -> Option<LinkTemplate> {
     let reader = table.reader;
     let action = table.required("action");
     let label = table.text("label");
-    let when = table.text("when").and_then(|text| reader.expression(&text));
+    let when = table.text("when").and_then(|text| expression(reader, &text, own));
     let pairs = table.pairs("with");
     table.finish();
     let action = action?;
@@ -302,10 +356,11 @@ fn link(table: Table<'_>, known: &[(&str, Vec<&str>)]) -> Option<LinkTemplate> {
     let mut with = Vec::new();
     for (key, text) in pairs {
         if !parameters.contains(&key.name.as_str()) {
-            let hint = nearest::suggest(&key.name, parameters.iter().copied());
+            let add = || format!("that action has no parameters: leave it away, or {}", more(&key.name));
+            let hint = nearest::suggest(&key.name, parameters.iter().copied()).or_else(|| Some(add()));
             reader.problem(key.place, format!("the unknown parameter {} of the action {}", key.name, action.value), hint);
         }
-        with.extend(reader.expression(&text).map(|expression| (key.name, expression)));
+        with.extend(expression(reader, &text, own).map(|expression| (key.name, expression)));
     }
     let label = label.map_or_else(|| action.value.clone(), |text| text.value);
     Some(LinkTemplate { action: action.value, label, with, when })
@@ -317,7 +372,7 @@ fn page(table: Table<'_>, names: &[&str]) -> Option<Page> {
         table.missing("full");
     }
     let set = table.required("set");
-    let value = table.required("value").and_then(|text| table.reader.expression(&text));
+    let value = table.required("value").and_then(|text| expression(table.reader, &text, names));
     if let Some(set) = &set
         && !names.contains(&set.value.as_str())
     {

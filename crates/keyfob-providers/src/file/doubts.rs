@@ -15,11 +15,15 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today:
             reader.problem(node.place, message, Some("the day on which you read the page".to_owned()));
         }
     }
-    let Some(asked) = own.get("oauth2").and_then(|oauth2| oauth2.get("scopes")) else { return };
     let known: Vec<&str> = [Some(own), below].into_iter().flatten().flat_map(scopes).collect();
     // A file may know none; one that knows some is asked about the others.
-    let Content::Array(asked) = &asked.value else { return };
-    for node in asked.iter().filter(|_| !known.is_empty()) {
+    if known.is_empty() {
+        return;
+    }
+    let asked = own.get("oauth2").and_then(|oauth2| oauth2.get("scopes")).map(|node| ("oauth2.scopes asks for".to_owned(), node));
+    let needed = members(own.get("actions"))
+        .filter_map(|(name, action)| action.get("scopes").map(|node| (format!("actions.{name}.scopes needs"), node)));
+    for (says, node) in asked.into_iter().chain(needed).flat_map(|(says, list)| texts(list).map(move |node| (says.clone(), node))) {
         let Content::Text(scope) = &node.value else { continue };
         if !known.contains(&scope.as_str()) {
             let more = format!("[scopes] {scope:?} = \"what it allows\"");
@@ -27,7 +31,7 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today:
                 Some(near) => format!("did you mean \"{near}\"? Otherwise: {more}"),
                 None => more,
             };
-            reader.problem(node.place, format!("oauth2.scopes asks for \"{scope}\", which [scopes] does not know"), Some(hint));
+            reader.problem(node.place, format!("{says} \"{scope}\", which [scopes] does not know"), Some(hint));
         }
     }
 }
@@ -42,9 +46,23 @@ fn days(own: &Node) -> Vec<(&'static str, &Node)> {
     checked.chain(own.get("verified").map(|node| ("verified", node))).collect()
 }
 
-fn scopes(file: &Node) -> Vec<&str> {
-    match file.get("scopes").map(|node| &node.value) {
-        Some(Content::Table(scopes)) => scopes.iter().map(|(key, _)| key.name.as_str()).collect(),
-        _ => Vec::new(),
+fn scopes(file: &Node) -> impl Iterator<Item = &str> {
+    members(file.get("scopes")).map(|(name, _)| name)
+}
+
+/// The members of a table, where it is one.
+fn members(node: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
+    let members = match node.map(|node| &node.value) {
+        Some(Content::Table(members)) => members.as_slice(),
+        _ => &[],
+    };
+    members.iter().map(|(key, node)| (key.name.as_str(), node))
+}
+
+/// The items of a list, where it is one.
+fn texts(node: &Node) -> impl Iterator<Item = &Node> {
+    match &node.value {
+        Content::Array(items) => items.iter(),
+        _ => [].iter(),
     }
 }

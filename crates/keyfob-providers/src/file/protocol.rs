@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::document::{Content, Key, Node};
 use super::oauth2;
-use super::reader::{Reader, Table, Text};
+use super::reader::{Reader, Table, Text, more_fields};
 use crate::batch::{Batch, BatchCall};
 use crate::pages::{Counts, Pages};
 use crate::provider::Kind;
@@ -109,7 +109,7 @@ fn api(top: &Table<'_>, kind: Kind, fields: &[&str], keep: &[String]) -> Option<
         Kind::OAuth1 => Some(Attach::Bearer), // not looked at: OAuth 1 signs
         Kind::OAuth2 | Kind::Oidc => attach(&table, &known),
     };
-    let headers = headers(table.reader, table.pairs("headers"), &known);
+    let headers = headers(table.reader, table.pairs("headers"), &known, more_fields);
     let query =
         table.pairs("query").into_iter().filter_map(|(key, text)| Some((key.name, table.reader.template(&text, &known)?))).collect();
     let mut expired = signals(&table, "expired");
@@ -232,7 +232,7 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
     let (query, body) = (table.text("query"), table.text("body"));
     let pairs = table.pairs("headers");
     let written = pairs.len();
-    let own = table.get("headers").is_some().then(|| headers(table.reader, pairs, &known));
+    let own = table.get("headers").is_some().then(|| headers(table.reader, pairs, &known, more_fields));
     table.finish();
     match (query, body, own) {
         (Some(query), None, None) => Some(Attach::Query(query.value)),
@@ -314,10 +314,15 @@ fn pages(table: Table<'_>) -> Option<Pages> {
 }
 
 /// Headers with templates.
-pub(super) fn headers(reader: &Reader<'_>, pairs: Vec<(Key, Text)>, known: &[&str]) -> Vec<(HeaderName, Template)> {
+pub(super) fn headers(
+    reader: &Reader<'_>,
+    pairs: Vec<(Key, Text)>,
+    known: &[&str],
+    add: impl Fn(&str) -> String + Copy,
+) -> Vec<(HeaderName, Template)> {
     let mut headers = Vec::new();
     for (key, text) in pairs {
-        let template = reader.template(&text, known);
+        let template = reader.template_over(&text, known, add);
         match HeaderName::from_bytes(key.name.as_bytes()) {
             Ok(name) if FRAMING.contains(&name.as_str()) => {
                 reader.problem(key.place, format!("the header {name} belongs to the transport, not to a provider file"), None);

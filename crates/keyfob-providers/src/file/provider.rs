@@ -194,8 +194,7 @@ fn codes_come_from_somewhere(top: &Table<'_>, tree: &Node) {
 fn scopes(top: &Table<'_>) -> Vec<(String, String)> {
     let mut scopes = Vec::new();
     for (key, text) in top.pairs("scopes") {
-        let proper = !key.name.is_empty() && key.name.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'));
-        if !proper {
+        if !is_scope(&key.name) {
             top.reader.problem(key.place, format!("expected the name of a scope (RFC 6749 §3.3), found \"{}\"", key.name), None);
         } else if text.value.trim().is_empty() {
             top.reader.problem(text.place, format!("the scope {} says nothing about what it allows", key.name), None);
@@ -204,6 +203,11 @@ fn scopes(top: &Table<'_>) -> Vec<(String, String)> {
         }
     }
     scopes
+}
+
+/// Whether it may be a scope's name (RFC 6749 §3.3).
+pub(super) fn is_scope(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'))
 }
 
 fn moves(top: &Table<'_>) -> Moves {

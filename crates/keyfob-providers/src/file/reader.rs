@@ -45,7 +45,9 @@ impl<'a> Reader<'a> {
         let members: &[(Key, Node)] = match &node.value {
             Content::Table(members) => members,
             other => {
-                self.problem(node.place, format!("expected a table for {name}, found {}", other.kind()), None);
+                let key = last(name);
+                let hint = format!("{key} = {{ … }}, or a heading [{name}] with a line for each of its keys");
+                self.problem(node.place, format!("expected a table for {name}, found {}", other.kind()), Some(hint));
                 &[]
             }
         };
@@ -57,7 +59,8 @@ impl<'a> Reader<'a> {
         match &node.value {
             Content::Text(text) => Some(Text { value: text.clone(), place: node.place }),
             other => {
-                self.problem(node.place, format!("expected a string for {name}, found {}", other.kind()), None);
+                let hint = format!("text stands in quotes: {} = \"…\"", last(name));
+                self.problem(node.place, format!("expected a string for {name}, found {}", other.kind()), Some(hint));
                 None
             }
         }
@@ -73,21 +76,32 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// A template that may use these names.
+    /// A template that may use these names: the app's fields, and what a login keeps.
     pub(crate) fn template(&self, text: &Text, names: &[&str]) -> Option<Template> {
+        self.template_over(text, names, more_fields)
+    }
+
+    /// A template that may use these names; `add` says how there would be one more.
+    pub(crate) fn template_over(&self, text: &Text, names: &[&str], add: impl Fn(&str) -> String) -> Option<Template> {
         match Template::parse(&text.value) {
             Ok(template) => {
                 let mut known = true;
                 for name in template.names().filter(|name| !names.contains(name)) {
                     known = false;
                     let place = self.files.inside(text.place, &text.value, text.value.find(&format!("{{{name}}}")).unwrap_or(0));
-                    let hint = nearest::suggest(name, names.iter().copied());
+                    let hint = match nearest::suggest(name, names.iter().copied()) {
+                        Some(near) if near.ends_with('?') => near,
+                        Some(known) => format!("{known}; or {}", add(name)),
+                        None => add(name),
+                    };
+                    let hint = Some(hint);
                     self.problem(place, format!("a template with the unknown name {{{name}}}"), hint);
                 }
                 known.then_some(template)
             }
             Err(misuse) => {
-                self.problem(text.place, misuse.to_string(), misuse.hint);
+                let hint = "a place is a name in braces: {name}; a brace that is none of a place is written twice: {{ and }}";
+                self.problem(text.place, misuse.to_string(), misuse.hint.or(Some(hint.to_owned())));
                 None
             }
         }
@@ -127,7 +141,9 @@ impl<'a> Reader<'a> {
             Ok(expression) => Some(expression),
             Err(refusal) => {
                 let place = refusal.at.map_or(text.place, |at| self.files.inside(text.place, &text.value, at));
-                self.problem(place, refusal.message, refusal.hint);
+                let hint =
+                    "each bracket and each quote has its other one, and steps follow each other by |: .items[] | select(.kind == \"lamp\")";
+                self.problem(place, refusal.message, refusal.hint.or(Some(hint.to_owned())));
                 None
             }
         }
@@ -322,15 +338,47 @@ impl<'r> Table<'r> {
             }
         }
         for key in missed.iter() {
-            self.reader.problem(self.place, format!("{} is missing", self.path(key)), None);
+            self.reader.problem(self.place, format!("{} is missing", self.path(key)), Some(format!("add it: {}", line(key))));
         }
     }
 
     fn wrong(&self, key: &str, node: &Node, expected: &str, found: &str) {
-        self.reader.problem(node.place, format!("expected {expected} for {}, found {found}", self.path(key)), None);
+        let hint = match expected {
+            "true or false" => format!("without quotes: {key} = true"),
+            "an array" => format!("a list stands in brackets: {key} = [ … ]"),
+            _ if expected.starts_with("a date") => format!("{key} = 2026-11-21"),
+            _ => format!("without quotes: {key} = …, {expected}"),
+        };
+        self.reader.problem(node.place, format!("expected {expected} for {}, found {found}", self.path(key)), Some(hint));
     }
 
     fn path(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
+}
+
+/// How an app gets a field more.
+pub(super) fn more_fields(name: &str) -> String {
+    format!("add a field to client.fields: {{ name = \"{name}\", label = \"…\" }}")
+}
+
+/// The key at the end of a path.
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+/// A line as it could be, for a key that is missing.
+fn line(key: &str) -> String {
+    let value = match key {
+        "kind" => "\"oauth2\", or \"oauth1\" or \"oidc\"",
+        "status" => "\"live\", or \"retired\" with a table [retired]",
+        "title" => "\"…\", what people call it",
+        "about" => "\"…\", a sentence",
+        "checked" => "2026-11-21, the day on which you read the page",
+        "confidence" => "\"verified\", if the page was read; otherwise \"inferred\" or \"assumed\"",
+        "sources" => "[{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"…\" }]",
+        "authorize" | "token" | "request_token" | "url" | "issuer" | "base_url" => "\"https://…\"",
+        _ => "…; docs/provider-files.md says what stands there",
+    };
+    format!("{key} = {value}")
 }

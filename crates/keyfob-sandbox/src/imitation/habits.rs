@@ -34,6 +34,8 @@ pub struct Habits {
     pub ends_sessions: bool,
     /// Whether every answer of its authorization endpoint names its issuer.
     pub names_issuer: bool,
+    /// Whether its token endpoint says a sentence beside the word with which it says no.
+    pub says_why: bool,
     /// In how many ways its API says that a token has expired.
     pub expiries: usize,
     /// In how many ways it says something like it, and means something else.
@@ -72,6 +74,7 @@ impl Imitated {
             tells_who: self.tells_who(),
             ends_sessions: self.places.end_session.is_some(),
             names_issuer: is_oauth2 && file.oauth2.iss_required,
+            says_why: file.oauth2.token_error.as_ref().is_none_or(|error| error.message.is_some()),
             expiries: if renews { api::ways(&file.api.expired).len() } else { 0 },
             near_expiries: self.near_expiries().len(),
             failures: api::ways(&file.api.failed).len(),

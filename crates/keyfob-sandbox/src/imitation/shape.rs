@@ -90,8 +90,13 @@ impl Imitated {
         };
         let Value::Object(body) = body else { return Reply::empty(500) };
         // Errors lie at the top, wherever tokens are.
-        let status = held(&self.mood).refusal.unwrap_or(400);
+        let status = held(&self.mood).refusal.unwrap_or_else(|| if self.fails_with_success() { 200 } else { 400 });
         if file.deviates("form-answer") { self.form(status, &body) } else { self.json(status, &Value::Object(body)) }
+    }
+
+    /// Whose API says no with the status of success says so at the token endpoint, too, where its words are its own.
+    fn fails_with_success(&self) -> bool {
+        self.file.oauth2.token_error.is_some() && self.file.api.failed.iter().any(|signal| signal.status.contains(&200))
     }
 
     fn answer(&self, status: u16, body: Map<String, Value>) -> Reply {

@@ -631,5 +631,5 @@ pub async fn pending_parallel(Fresh { store, other, .. }: &Fresh) {
 pub fn entry(account: &Account, number: u32) -> Entry {
     let by = Actor { host: "example-host".to_owned(), pid: number, program: "test".to_owned(), instance: None, kernel: None };
     let received = Some(Fingerprint::of(&Secret::new(format!("refresh-token-{number}"))));
-    Entry::new(account, NOW.plus(i64::from(number)), by, Event::LoggedIn { received })
+    Entry::new(account, NOW.plus(i64::from(number)), by, Event::LoggedIn { received, imported: false })
 }

@@ -120,7 +120,7 @@ pub fn healthy_account(name: &str, received_at: i64) -> Account {
 pub fn entry(account: &Account, number: u32) -> Entry {
     let by = Actor { host: "example-host".to_owned(), pid: number, program: "test".to_owned(), instance: None, kernel: None };
     let received = Some(Fingerprint::of(&Secret::new(format!("canary-refresh-token-9d2e-{number}"))));
-    Entry::new(account, Timestamp::from_unix(BEGAN + i64::from(number)), by, Event::LoggedIn { received })
+    Entry::new(account, Timestamp::from_unix(BEGAN + i64::from(number)), by, Event::LoggedIn { received, imported: false })
 }
 
 fn account(name: &str, tokens: &serde_json::Value) -> Account {

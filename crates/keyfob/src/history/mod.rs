@@ -43,6 +43,9 @@ pub enum Event {
     LoggedIn {
         /// The refresh token that came, if one did.
         received: Option<Fingerprint>,
+        /// Whether they were taken in from elsewhere, so that nobody logged in here.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        imported: bool,
     },
     /// New tokens took the place of the old ones.
     Refreshed {

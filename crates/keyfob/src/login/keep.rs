@@ -232,7 +232,7 @@ impl Place<'_> {
             account.id = same.value.id.clone();
         }
         let received = account.tokens.refresh_token().map(Fingerprint::of);
-        let entry = self.keyfob.entry(&account, Event::LoggedIn { received });
+        let entry = self.keyfob.entry(&account, Event::LoggedIn { received, imported: false });
         match &other {
             Some(other) => self.keyfob.put_in_place_of(other, &account, &entry).await?,
             None => {

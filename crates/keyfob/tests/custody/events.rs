@@ -98,7 +98,7 @@ async fn a_watch_goes_on_over_many_entries() {
     let mut watch = Watch::begin(&house.keyfob(), Duration::from_secs(1)).await.unwrap();
     for number in 0..700 {
         let account = account(&format!("home/{number}"), "1", NOW, None);
-        let entry = house.keyfob().entry(&account, Event::LoggedIn { received: None });
+        let entry = house.keyfob().entry(&account, Event::LoggedIn { received: None, imported: false });
         house.store.put_account(&account, Expected::Nothing, Some(&entry)).await.unwrap();
     }
     assert_eq!(heard(&mut watch).await.len(), 700);

@@ -3,6 +3,7 @@
 use keyfob_providers::{Action, Parameter, Provider};
 use serde_json::{Value, json};
 
+use crate::account::with_scopes;
 use crate::card::Card;
 use crate::context::Context;
 use crate::output::hang;
@@ -36,8 +37,8 @@ pub(super) fn list(provider: &Provider, account: &str, context: &Context) -> Res
     Ok(())
 }
 
-/// One action and what it takes.
-pub(super) fn describe(action: &Action, account: &str, context: &Context) -> Result<(), Card> {
+/// One action and what it takes; `lacking` are the scopes that it needs and a login does not ask for by itself.
+pub(super) fn describe(action: &Action, lacking: &[&str], account: &str, context: &Context) -> Result<(), Card> {
     if context.out.json {
         return context.out.json(&json_of(action));
     }
@@ -49,6 +50,11 @@ pub(super) fn describe(action: &Action, account: &str, context: &Context) -> Res
     }
     if action.acts {
         lines.push("It changes something in the world, so it asks first; --yes does not.".to_owned());
+    }
+    if !lacking.is_empty() {
+        let login = context.out.again.command(&format!("login {account}{}", with_scopes(lacking)));
+        // Commands are not broken: they can be pasted.
+        lines.push(format!("It needs more than a login asks for by itself:\n  {login}"));
     }
     // They are the same for all of them, and are explained in one place.
     lines.push(hang(&format!("{OF_EVERY_ACTION}; keyfob do --help says more"), 0, Some(context.out.width())));
@@ -82,6 +88,7 @@ fn json_of(action: &Action) -> Value {
         "about": action.about,
         "acts": action.acts,
         "usage": action.usage(),
+        "scopes": action.scopes,
         "parameters": action.parameters,
     })
 }

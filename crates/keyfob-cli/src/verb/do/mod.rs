@@ -116,7 +116,8 @@ pub(crate) async fn run(args: Do, context: &Context) -> Result<(), Card> {
     };
     if said.help {
         let provider = provider_of(&args.account, context).await?;
-        return describe(find(&provider, action_name, &args.account, &context.out)?, &args.account, context);
+        let action = find(&provider, action_name, &args.account, &context.out)?;
+        return describe(action, &action.lacking(provider.default_scopes()), &args.account, context);
     }
     let opened = context.open_account(&args.account).await?;
     let name = &opened.account.name;

@@ -340,7 +340,7 @@ async fn write(
         account.id = AccountId::random();
     }
     let received = account.tokens.refresh_token().map(Fingerprint::of);
-    let entry = keyfob.entry(&account, Event::LoggedIn { received });
+    let entry = keyfob.entry(&account, Event::LoggedIn { received, imported: true });
     let left = other.as_ref().and(before.as_ref()).map(|before| keyfob.entry(&before.value, Event::LoggedOut { revoked: false }));
     let login = before.as_ref().map(|before| (before.value.id.clone(), before.value.logged_in_at));
     let mut generation = before.map(|before| before.generation);

@@ -10,7 +10,7 @@ use clap::Args;
 use keyfob::proto::oauth2::AccessRequest;
 use keyfob::proto::{App, Deviation, Error as ProtoError, Flow, Settings, TokenSet};
 use keyfob::{Account, DeviceLogin, Error, Grant, LoggedIn, login};
-use keyfob_providers::{Provider, Status};
+use keyfob_providers::Provider;
 use serde_json::json;
 
 use self::asks::Asks;
@@ -92,6 +92,11 @@ pub(crate) async fn run(args: Login, context: &Context) -> Result<(), Card> {
         return Err(made_elsewhere(&provider, import, &name.to_string()));
     }
     let given = credentials::find(context, &provider, args.env_file.as_deref(), args.redirect_uri.as_deref()).await?;
+    // Before anybody is asked for anything, or anything is sent.
+    if let Some((ended, note)) = credentials::has_ended(&provider) {
+        let told = format!("{}: {note}", context.out.note_paint().warn(&ended));
+        context.out.note(&crate::output::hang(&told, 0, context.out.note_width()));
+    }
     if given.from == From::Person && context.app(&provider.name).await?.is_none() {
         // Typed once: whatever becomes of this login, nobody is asked again.
         keep_app(context, &provider, &given, None).await?;
@@ -270,9 +275,6 @@ fn introduce(context: &Context, provider: &Provider, account: &str, how: &How, h
     let paint = context.out.note_paint();
     let width = context.out.note_width();
     let mut lines = vec![format!("Log in to {} as {}", paint.strong(&provider.title), paint.strong(account))];
-    if let Status::Retired { on, .. } = &provider.status {
-        lines.push(paint.warn(&format!("{} has ended, or was announced to end, on {on}", provider.title)));
-    }
     lines.extend([
         String::new(),
         "Open this page and say yes:".to_owned(),

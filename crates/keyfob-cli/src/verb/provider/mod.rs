@@ -7,7 +7,7 @@ mod verify;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use keyfob_providers::{Field, Gone, Problem, Provider, Source, Status};
+use keyfob_providers::{Action, Field, Gone, Problem, Provider, Source, Status};
 use serde_json::{Value, json};
 
 use crate::account::now;
@@ -170,7 +170,12 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     let mut register = Vec::new();
     register.extend(help.register_url.iter().map(|url| ("where".to_owned(), url.clone())));
     register.push(("how".to_owned(), help.register_help.clone()));
-    register.extend(help.redirect.suggested.iter().map(|uri| ("redirect URI".to_owned(), uri.clone())));
+    // Where people enter a code nobody is sent back.
+    let suggested = if help.redirect.device_only { &[][..] } else { &help.redirect.suggested[..] };
+    register.extend(suggested.iter().map(|uri| ("redirect URI".to_owned(), uri.clone())));
+    if help.redirect.any_port {
+        register.push((String::new(), "any port of this machine will do, whichever is registered".to_owned()));
+    }
     register.push((String::new(), help.redirect.help.clone()));
     register.retain(|(_, value)| !value.is_empty());
     section("Registering an app", register);
@@ -183,7 +188,8 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     section("Addresses", provider.endpoints().into_iter().map(|(what, url)| (what.to_owned(), url)).collect());
     section("Scopes", provider.scopes.clone());
     section("Tolerated", provider.deviations.iter().map(|(deviation, why)| (deviation.to_string(), why.clone())).collect());
-    section("Actions", provider.actions.iter().map(|action| (action.usage(), action.about.clone())).map(shortened).collect());
+    let actions = provider.actions.iter().map(|action| (action.usage(), told(action, provider.default_scopes())));
+    section("Actions", actions.map(shortened).collect());
     let own: Vec<(String, String)> =
         provider.files.iter().filter(|file| file.contains(['/', '\\'])).map(|file| (String::new(), file.clone())).collect();
     section("Read from, besides what comes with the program", own);
@@ -193,6 +199,16 @@ fn show(provider: &Provider, context: &Context) -> Result<(), Card> {
     }
     parts.push(sources(&provider.sources, width, paint));
     context.out.data(&parts.join("\n\n"))
+}
+
+/// What an action does, and what it needs beyond what a login asks for by itself.
+fn told(action: &Action, asked_for: &[String]) -> String {
+    let lacking = action.lacking(asked_for);
+    if lacking.is_empty() {
+        action.about.clone()
+    } else {
+        format!("{} (needs --add-scope {})", action.about, lacking.join(" --add-scope "))
+    }
 }
 
 /// All that there is to say of one that has ended.
@@ -247,6 +263,7 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
         Ok(read) => (Some(read), Vec::new()),
         Err(problems) => (None, problems),
     };
+    let is_read = read.is_some();
     problems.extend(keyfob_providers::doubts(&text, &shown, &moment::formatted(now(), "%Y-%m-%d")));
     problems.sort_by_key(|problem| (problem.line, problem.column));
     match read.filter(|_| problems.is_empty()) {
@@ -262,7 +279,11 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
         }
         None => {
             context.out.data(&problems.iter().map(|problem| line(problem, context)).collect::<Vec<_>>().join("\n"))?;
-            let what = format!("{shown} is no sound provider file: {}", counted(problems.len(), "problem"));
+            let what = match is_read {
+                // It is what it says, and hardly what was meant.
+                true => format!("{shown} is read all the same, and has what is hardly meant: {}", counted(problems.len(), "doubt")),
+                false => format!("{shown} is no sound provider file: {}", counted(problems.len(), "problem")),
+            };
             let next = format!("correct it, then: keyfob provider check {shown}; docs/provider-files.md has every key");
             Err(Card::new(Exit::Error, what, "told above, with line and column", next))
         }
@@ -371,7 +392,7 @@ fn whole(provider: &Provider) -> Value {
     let endpoints: serde_json::Map<String, Value> =
         provider.endpoints().into_iter().map(|(what, url)| (what.to_owned(), url.into())).collect();
     let actions: Vec<Value> = (provider.actions.iter())
-        .map(|action| json!({"name": action.name, "about": action.about, "acts": action.acts, "usage": action.usage()}))
+        .map(|action| json!({"name": action.name, "about": action.about, "acts": action.acts, "usage": action.usage(), "scopes": action.scopes}))
         .collect();
     let more = json!({
         "homepage": provider.homepage,

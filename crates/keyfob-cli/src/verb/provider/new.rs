@@ -42,6 +42,15 @@ pub(crate) async fn run(args: New, context: &Context) -> Result<(), Card> {
             "the label of an account is said at its login",
         ));
     }
+    if let Ok(provider) = context.catalogue().get(name)
+        && let (Some(own), true) = (provider.files.first().filter(|file| file.contains(['/', '\\'])), provider.files.len() == 1)
+    {
+        return Err(Card::usage(
+            what,
+            "a file of your own describes it already",
+            format!("change it: {own}; then: keyfob provider check {own}"),
+        ));
+    }
     if context.catalogue().get(name).is_ok() {
         return Err(Card::usage(
             what,
@@ -132,7 +141,10 @@ fn client(said: &Answers) -> String {
         "" => String::new(),
         page => format!("register_url = {}\n", quoted(page)),
     };
-    format!("[client]\n{register}{CLIENT}")
+    let place =
+        |name: String| format!("    {{ name = {0}, label = {0}, help = \"what stands there in its addresses\" }},\n", quoted(&name));
+    let places: String = said.places().into_iter().map(place).collect();
+    format!("[client]\n{register}{CLIENT}{places}{REDIRECT}")
 }
 
 const CLIENT: &str = "\
@@ -140,11 +152,15 @@ register_help = \"\"
 fields = [
     { name = \"client_id\", label = \"Client ID\", help = \"on the page of your app\" },
     { name = \"client_secret\", label = \"Client secret\", help = \"on the page of your app\", secret = true, required = false },
+";
+
+const REDIRECT: &str = "\
 ]
 
 [client.redirect]
-suggested = [\"http://127.0.0.1/callback\"]
-any_port = true
+suggested = [\"http://127.0.0.1:8912/callback\"]
+help = \"It must be one of those on the page of your app, to the letter.\"
+# any_port = true, where the provider lets a loopback address have any port (RFC 8252).
 ";
 
 fn today() -> String {

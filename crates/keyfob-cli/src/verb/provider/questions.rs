@@ -1,10 +1,10 @@
 //! What a new provider's file is made of: each question has a flag, is held to what its answer has to be, and is asked again where it is not. Without a
 //! terminal, all flags that are missing are told at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
-use keyfob::proto::Endpoint;
+use keyfob::proto::{Endpoint, Template};
 
 use crate::card::Card;
 use crate::context::Context;
@@ -61,6 +61,18 @@ impl Answers {
     /// The same as a list.
     pub(super) fn words(&self, flag: &str) -> Vec<&str> {
         self.get(flag).split_whitespace().collect()
+    }
+
+    /// The places in its addresses that an app fills, each once.
+    pub(super) fn places(&self) -> Vec<String> {
+        let mut places: Vec<String> = Vec::new();
+        for flag in ["--request-token", "--authorize", "--token", "--api"] {
+            let Ok(template) = Template::parse(self.get(flag)) else { continue };
+            places.extend(template.names().map(str::to_owned));
+        }
+        let mut seen = BTreeSet::from(["client_id".to_owned(), "client_secret".to_owned()]);
+        places.retain(|place| seen.insert(place.clone()));
+        places
     }
 
     pub(super) fn is_first(&self) -> bool {
@@ -225,9 +237,11 @@ fn held(questions: &[Question], answers: &Answers, what: &str) -> Result<(), Car
     Ok(())
 }
 
-/// Where something secret is sent.
+/// Where something secret is sent: a URL, perhaps with places in it that each app fills (`https://{shop}.example/token`).
 fn endpoint(text: &str) -> Result<(), String> {
-    Endpoint::parse(text).map(drop).map_err(|misuse| misuse.to_string())
+    let template = Template::parse(text).map_err(|misuse| misuse.to_string())?;
+    let filled = template.render(|_| Some("x".to_owned())).unwrap_or_default();
+    Endpoint::parse(&filled).map(drop).map_err(|misuse| misuse.to_string())
 }
 
 /// A page that a person reads.

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use keyfob::Session;
+use keyfob::history::Event;
 use keyfob::proto::{Origin, TokenSet};
-use keyfob_providers::Provider;
+use keyfob::{Account, Session};
+use keyfob_providers::{Action, Cell, Provider, Table};
 use serde_json::{Value, json};
 
-use crate::account::now;
+use crate::account::{login_for, now};
 use crate::card::{Card, Doing};
 use crate::context::{Context, Opened};
 use crate::exit::Exit;
@@ -41,9 +42,30 @@ pub(crate) struct Verify {
 struct Step {
     what: String,
     outcome: String,
-    good: bool,
+    came: Came,
     /// Whether it asked the API, with what the login gave.
     is_call: bool,
+}
+
+/// How a step came out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// As the file says.
+    Good,
+    /// Otherwise.
+    Bad,
+    /// It was not walked, so that it says nothing about the file.
+    LeftOut,
+}
+
+impl Came {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Bad => "**no**",
+            Self::LeftOut => "left out",
+        }
+    }
 }
 
 /// The call that is made where the file names none.
@@ -69,7 +91,7 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
     }
     let steps = walk(&opened, args.get.as_deref(), context).await?;
     let date = moment::formatted(now(), "%Y-%m-%d");
-    let failed = steps.iter().filter(|step| !step.good).count();
+    let failed = steps.iter().filter(|step| step.came == Came::Bad).count();
     let ok = is_verified(&steps);
     let report = report(&opened.provider, &steps, &date);
     match &args.output {
@@ -78,14 +100,18 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
             context.out.note(&format!("The report is in {}.", file.display()));
         }
         None if context.out.json => {
-            let steps: Vec<Value> = steps.iter().map(|step| json!({"step": step.what, "outcome": step.outcome, "ok": step.good})).collect();
+            let told = |step: &Step| {
+                let (ok, left_out) = (step.came == Came::Good, step.came == Came::LeftOut);
+                json!({"step": step.what, "outcome": step.outcome, "ok": ok, "left_out": left_out})
+            };
+            let steps: Vec<Value> = steps.iter().map(told).collect();
             context
                 .out
                 .json(&json!({"provider": args.name, "date": date, "ok": ok, "origins": origins(&opened.provider), "steps": steps}))?;
         }
         None => context.out.data(report.trim_end())?,
     }
-    if failed == 1 && args.get.is_none() && steps.last().is_some_and(|step| !step.good && step.what == BASE) {
+    if failed == 1 && args.get.is_none() && steps.last().is_some_and(|step| step.came == Came::Bad && step.what == BASE) {
         let why = "its file has no action that goes without arguments, and a call to the API's base URL is not answered with success";
         return Err(Card::new(
             Exit::Error,
@@ -104,13 +130,7 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
 /// Every step that reads. One that fails does not end the walk: the report is about all of them.
 async fn walk(opened: &Opened, get: Option<&str>, context: &Context) -> Result<Vec<Step>, Card> {
     let account = &opened.account;
-    let day = moment::formatted(account.logged_in_at, "%Y-%m-%d");
-    let needed = if account.tolerated.is_empty() {
-        "nothing had to be tolerated".to_owned()
-    } else {
-        format!("tolerated: {}", account.tolerated.join(", "))
-    };
-    let mut steps = vec![Step { what: "login".to_owned(), outcome: format!("done on {day}; {needed}"), good: true, is_call: false }];
+    let mut steps = vec![login(account, context).await?];
     let session = opened.session().await?;
     if matches!(account.tokens, TokenSet::OAuth2(_)) && account.renews() {
         let outcome = session.refresh().await.doing("the refresh failed");
@@ -118,9 +138,19 @@ async fn walk(opened: &Opened, get: Option<&str>, context: &Context) -> Result<V
     }
     // Never what acts, whoever says so; and nothing that wants an argument, which would be the person's own.
     for action in opened.provider.overview() {
-        let done = perform(&session, action, [].into(), 1, &context.out).await;
-        let counted = done.map(|done| format!("{} rows, {} columns", done.table.rows.len(), done.table.columns.len()));
-        steps.push(Step { is_call: true, ..step(&format!("action {}", action.name), counted, context) });
+        let what = format!("action {}", action.name);
+        match perform(&session, action, [].into(), 1, &context.out).await {
+            Ok(done) => steps.push(Step { what, is_call: true, ..seen(&done.table, action) }),
+            // Whose account lacks what the action needs was refused rightly, and the file says so.
+            Err(card) if card.exit == Exit::Http && card.next().contains("--add-scope") => {
+                context.out.note(&format!("{} {what} was left out: {}", context.out.note_paint().warn("!"), card.next()));
+                let scopes = login_for(action, account).map_or_else(String::new, |(lacking, _)| lacking.join(" "));
+                let outcome =
+                    format!("refused, and the account is not known to have what it needs: {scopes}").trim_end_matches(": ").to_owned();
+                steps.push(Step { what, outcome, came: Came::LeftOut, is_call: false });
+            }
+            Err(card) => steps.push(Step { is_call: true, ..step(&what, Err(card), context) }),
+        }
     }
     // That somebody logged in says nothing about the API: one call has to be answered, if only at its base URL.
     let has_called = steps.iter().any(|step| step.is_call);
@@ -132,6 +162,42 @@ async fn walk(opened: &Opened, get: Option<&str>, context: &Context) -> Result<V
     Ok(steps)
 }
 
+/// How the account's tokens came here. Tokens that were made elsewhere say nothing about a login.
+async fn login(account: &Account, context: &Context) -> Result<Step, Card> {
+    let day = moment::formatted(account.logged_in_at, "%Y-%m-%d");
+    let history = context.keyfob().await?.store().history(&account.id).await.doing("cannot read the vault")?;
+    let imported = history.iter().rev().find_map(|entry| match entry.event {
+        Event::LoggedIn { imported, .. } => Some(imported),
+        _ => None,
+    });
+    let (outcome, came) = match imported {
+        Some(false) if account.tolerated.is_empty() => (format!("done on {day}; nothing had to be tolerated"), Came::Good),
+        Some(false) => (format!("done on {day}; tolerated: {}", account.tolerated.join(", ")), Came::Good),
+        Some(true) => (format!("none: the tokens were imported on {day}"), Came::LeftOut),
+        // A history is kept for so long.
+        None => (format!("not known any more: the tokens are here since {day}"), Came::LeftOut),
+    };
+    Ok(Step { what: "login".to_owned(), outcome, came, is_call: false })
+}
+
+/// What an answer shows of the action's columns. Their titles are the file's, not the person's.
+fn seen(table: &Table, action: &Action) -> Step {
+    let mut outcome = format!("{} rows, {} columns", table.rows.len(), table.columns.len());
+    let is_empty = |at: usize| table.rows.iter().all(|row| row.cells.get(at).is_none_or(|cell| *cell == Cell::Empty));
+    let empty: Vec<&str> = (table.columns.iter().enumerate())
+        .filter(|(at, _)| action.names_columns() && !table.rows.is_empty() && is_empty(*at))
+        .map(|(_, column)| column.title.as_str())
+        .collect();
+    let came = if !empty.is_empty() && empty.len() == table.columns.len() { Came::Bad } else { Came::Good };
+    match came {
+        Came::Bad => outcome.push_str("; nothing is in any of them"),
+        _ if table.rows.is_empty() => outcome.push_str("; so nothing was seen of what is in them"),
+        _ if !empty.is_empty() => outcome.push_str(&format!("; nothing is in {}", empty.join(", "))),
+        _ => {}
+    }
+    Step { what: String::new(), outcome, came, is_call: true }
+}
+
 /// A call that reads, answered with success by the provider's own word.
 async fn called(session: &Session, path: &str) -> Result<(), Card> {
     let what = "the call failed";
@@ -141,13 +207,13 @@ async fn called(session: &Session, path: &str) -> Result<(), Card> {
 
 /// Whether the walk says that the file is right: nothing failed, and the API answered something.
 fn is_verified(steps: &[Step]) -> bool {
-    steps.iter().all(|step| step.good) && steps.iter().any(|step| step.is_call)
+    steps.iter().all(|step| step.came != Came::Bad) && steps.iter().any(|step| step.is_call)
 }
 
 /// What a server said may be about the person: it is told to them, and does not get into the report.
 fn step(what: &str, outcome: Result<String, Card>, context: &Context) -> Step {
     match outcome {
-        Ok(outcome) => Step { what: what.to_owned(), outcome, good: true, is_call: false },
+        Ok(outcome) => Step { what: what.to_owned(), outcome, came: Came::Good, is_call: false },
         Err(card) => {
             context.out.note(&format!("{} {what}: {}", context.out.note_paint().warn("!"), card::printable_line(card.why())));
             let outcome = match card.exit {
@@ -156,14 +222,16 @@ fn step(what: &str, outcome: Result<String, Card>, context: &Context) -> Step {
                 Exit::SignIn => "a login is needed",
                 _ => "not as the file says",
             };
-            Step { what: what.to_owned(), outcome: outcome.to_owned(), good: false, is_call: false }
+            Step { what: what.to_owned(), outcome: outcome.to_owned(), came: Came::Bad, is_call: false }
         }
     }
 }
 
 fn report(provider: &Provider, steps: &[Step], date: &str) -> String {
     let good = is_verified(steps);
-    let own = provider.files.iter().filter(|file| file.contains(['/', '\\'])).count();
+    let is_own = |file: &String| file.contains(['/', '\\']);
+    // A file of one's own alone is what was walked; over an embedded one it is not that one's proof.
+    let is_mixed = provider.files.iter().any(is_own) && !provider.files.iter().all(is_own);
     let mut text = format!(
         "# {}: walked on {date}\n\nKeyfob {}, provider `{}`, at {}.\n\n| step | outcome | |\n|---|---|---|\n",
         provider.title,
@@ -172,14 +240,17 @@ fn report(provider: &Provider, steps: &[Step], date: &str) -> String {
         origins(provider).join(", "),
     );
     for step in steps {
-        let _ = writeln!(text, "| {} | {} | {} |", step.what, step.outcome, if step.good { "ok" } else { "**no**" });
+        let _ = writeln!(text, "| {} | {} | {} |", step.what, step.outcome, step.came.in_words());
     }
     text.push_str("\nIt read, and changed nothing but the tokens. Nothing that the provider said is in here but counts.\n");
-    match (good, own) {
-        (true, 0) => {
+    if steps.iter().any(|step| step.came == Came::LeftOut) {
+        text.push_str("\nWhat was left out was not walked: this says nothing about it.\n");
+    }
+    match (good, is_mixed) {
+        (true, false) => {
             let _ = writeln!(text, "\nFor the provider's file: `verified = {date}`");
         }
-        (true, _) => {
+        (true, true) => {
             text.push_str("\nA file of the user's own was read besides the embedded one: this says nothing about the embedded one alone.\n")
         }
         (false, _) => {}

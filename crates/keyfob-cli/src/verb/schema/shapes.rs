@@ -24,7 +24,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("app list", "[P]"),
     ("app rm", "{provider:s forgotten:b accounts_without_app:[s]}"),
     ("delete", "any"),
-    ("do", "{provider:s actions:[{name:s about:s acts:b usage:s parameters:any}]} / [any]"),
+    ("do", "{provider:s actions:[{name:s about:s acts:b usage:s scopes:[s] parameters:any}]} / [any]"),
     ("doctor", "[{account:s? check:s state:'ok|note|warning|bad' found:s fix:s?}]"),
     ("env", "{*s}"),
     (
@@ -48,10 +48,10 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("provider new", "{name:s file:s}"),
     (
         "provider show",
-        "{name:s title:s kind:s? status:s about:s actions:[{name:s about:s acts:b usage:s}] homepage:s? retired:any client:any import:any scopes:[s] \
+        "{name:s title:s kind:s? status:s about:s actions:[{name:s about:s acts:b usage:s scopes:[s]}] homepage:s? retired:any client:any import:any scopes:[s] \
          known_scopes:[{name:s allows:s}] endpoints:{*s} deviations:[{name:s why:s}] habits:[s] sources:[any] independent_client:s? verified:s? files:[s]}",
     ),
-    ("provider verify", "{provider:s date:s ok:b origins:[s] steps:[{step:s outcome:s ok:b}]}"),
+    ("provider verify", "{provider:s date:s ok:b origins:[s] steps:[{step:s outcome:s ok:b left_out:b}]}"),
     ("put", "any"),
     ("refresh", "A / [{account:s provider:s outcome:s told:s}]"),
     ("request", "any"),

@@ -21,6 +21,12 @@ pub(super) const ACTION: Section = Section {
         )
         .or("false"),
         key("parameters", Tables(&PARAMETER), "What a person may say", ""),
+        key(
+            "scopes",
+            Texts,
+            "The scopes without which the provider refuses it, above all those that a login does not ask for by itself; each is explained in `[scopes]`",
+            "[\"lamps.write\"]",
+        ),
         key("query", Pairs, "Parameters of the query", "{ room = \"{room}\" }"),
         key("form", Pairs, "Fields of a form", "{ level = \"{level}\" }"),
         key("json", Json, "A JSON body; a place alone keeps its type", "{ level = \"{level}\" }"),

@@ -85,11 +85,11 @@ pub(super) const RETIRED: Section = Section {
 pub(super) const SOURCES: Section = Section {
     path: "sources",
     heading: "[[sources]]",
-    about: "Every fact has a page that it is from, and a day on which somebody read it.",
+    about: "Every fact has a page that it is from, or where it would stand, and how sure it is.",
     keys: &[
         key("url", Text, "The page", "\"https://hub.example/docs\"").needed(),
-        key("checked", Date, "When it was read", "2026-11-21").needed(),
-        key("confidence", OneOf(&["verified", "inferred", "assumed"]), "`verified`: the page, or an independent client's code, says so; `inferred`: it follows from something that was seen; `assumed`: chosen, because nothing was found", "\"verified\"").needed(),
+        key("checked", Date, "When it was read; with `assumed`, when the fact was written down", "2026-11-21").needed(),
+        key("confidence", OneOf(&["verified", "inferred", "assumed"]), "`verified`: the page, or an independent client's code, says so; `inferred`: it follows from something that was seen; `assumed`: the page was not read: as generally known, or chosen because nothing was found", "\"verified\"").needed(),
         key("about", Text, "Which facts", "\"endpoints, scopes\""),
     ],
 };
