@@ -28,7 +28,7 @@ async fn count(world: &World, shelf: &Arc<Disk>, kind: Kind) -> usize {
 }
 
 #[tokio::test]
-async fn l13_what_a_token_makes_in_the_moment_in_which_it_is_revoked_goes_with_it() {
+async fn l18_what_a_token_makes_in_the_moment_in_which_it_is_revoked_goes_with_it() {
     World::on_each_shelf_in_hand(&["telldus"], async |world, disk| {
         world.owner().await.connect("telldus").await;
         let now = keyfob::Clock::now(&*world.clock);
@@ -55,6 +55,31 @@ async fn l13_what_a_token_makes_in_the_moment_in_which_it_is_revoked_goes_with_i
             let reply = program.send("POST", path, &headers, &body.to_string()).await;
             assert_eq!(reply.status, 201, "{path}: {}", reply.text());
             assert_eq!(count(&world, &disk, kind).await, 1, "{path}");
+        }
+    })
+    .await;
+}
+
+/// The token is gone by then, and nobody would look for what was made with it.
+#[tokio::test]
+async fn l18_what_was_left_when_the_book_was_full_goes_with_the_next_revocation() {
+    World::on_each_shelf_in_hand(&["telldus"], async |world, disk| {
+        world.owner().await.connect("telldus").await;
+        let now = keyfob::Clock::now(&*world.clock);
+        for (path, kind, body) in nouns() {
+            let before = count(&world, &disk, kind).await;
+            let made = token::create(&*disk, "owner", "an app", None, Who::Command, now).await.expect("a token");
+            let program = Program { address: world.address, token: made.text.expose().to_owned() };
+            let reply = program.send("POST", path, &[("Content-Type", "application/json")], &body.to_string()).await;
+            assert_eq!(reply.status, 201, "{path}: {}", reply.text());
+            disk.is_full(true);
+            let revoked = token::revoke(&*disk, "owner", &made.token.id, Who::Command, now).await;
+            assert!(revoked.is_err(), "{path}: {revoked:?}");
+            disk.is_full(false);
+            assert_eq!(count(&world, &disk, kind).await, before + 1, "{path}");
+            let again = token::revoke(&*disk, "owner", &made.token.id, Who::Command, now).await.expect("the shelf");
+            assert!(again.is_none(), "it is gone already");
+            assert_eq!(count(&world, &disk, kind).await, before, "{path}");
         }
     })
     .await;
