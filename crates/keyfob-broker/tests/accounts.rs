@@ -102,7 +102,7 @@ async fn l22_of_two_tabs_that_connect_a_new_account_each_has_its_own() {
         let there = owner.get(&other).await.location().to_owned();
         assert_eq!(there, format!("/accounts/{}", second.replace('/', "%2F")));
         let page = owner.get(&there).await;
-        assert!(page.has(&format!("as {second}: another login was faster, and {first} is the account of that one")), "{}", page.text);
+        assert!(page.has(&format!("as {second}: {first} was taken meanwhile, and is another account")), "{}", page.text);
         let after = world.account(first).await.expect("it is there");
         assert!(same(&after, &before), "{first} is what it was");
         let new = world.account(second).await.expect("the second one's");
