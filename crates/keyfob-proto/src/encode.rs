@@ -45,6 +45,13 @@ pub fn decode_pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '
     raw_pairs(text).map(|(name, value)| (decode(name), decode(value)))
 }
 
+/// The same, for text: bytes that are not UTF-8 are refused.
+pub fn decode_text_pairs(text: &[u8]) -> Result<Vec<(String, String)>, NotUtf8> {
+    decode_pairs(text)
+        .map(|(name, value)| Ok((String::from_utf8(name).map_err(|_| NotUtf8)?, String::from_utf8(value).map_err(|_| NotUtf8)?)))
+        .collect()
+}
+
 /// The names alone, decoded. One that is written as it is meant is not copied.
 ///
 /// ```
@@ -54,13 +61,6 @@ pub fn decode_pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '
 pub fn decode_names(text: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> + '_ {
     let is_meant = |name: &[u8]| !name.iter().any(|byte| matches!(byte, b'%' | b'+'));
     raw_pairs(text).map(move |(name, _)| if is_meant(name) { Cow::Borrowed(name) } else { Cow::Owned(decode(name)) })
-}
-
-/// The same, for text: bytes that are not UTF-8 are refused.
-pub fn decode_text_pairs(text: &[u8]) -> Result<Vec<(String, String)>, NotUtf8> {
-    decode_pairs(text)
-        .map(|(name, value)| Ok((String::from_utf8(name).map_err(|_| NotUtf8)?, String::from_utf8(value).map_err(|_| NotUtf8)?)))
-        .collect()
 }
 
 /// Decoded bytes are not UTF-8 text.

@@ -14,8 +14,7 @@ use crate::site::Site;
 pub(super) async fn look_again(site: &Site, caller: &Caller) -> Result<(), Problem> {
     let (people, now) = (site.people()?, site.keyfob.now());
     let (owner, by) = (caller.person.id.as_str(), caller.by.clone());
-    if !people.is_here(owner, now).await? {
-        people.take_back_all(owner, by, now).await?;
+    if !people.stays(owner, by.clone(), now).await? {
         return Err(refused(caller));
     }
     let Who::Token { token, .. } = &caller.by else { return Ok(()) };

@@ -21,8 +21,8 @@ const LARGEST_FORM: u64 = 1 << 20;
 /// The longest body.
 pub(super) const LARGEST: u64 = 1 << 30;
 
-/// The body, and who watches over it; judged by the headers that go with it, and not by those that it came with: what is left out on the way says nothing there. Whoever `may_all`, every method, may write one into JSON, too; and then JSON streams. Fields of the names of `carriers` it
-/// must not have.
+/// The body, and who watches over it; judged by the headers that go with it, and not by those that it came with: what is left out on the way says nothing
+/// there. Whoever `may_all`, every method, may write one into JSON, too; and then JSON streams. Fields of the names of `carriers` it must not have.
 pub(super) async fn ready(
     method: &Method,
     headers: &HeaderMap,

@@ -42,8 +42,7 @@ pub(super) fn judge(text: &[u8], place: Place, session: &Session, own: &[String]
 
 /// The members of a JSON object, which Laravel takes for the fields of a form. What cannot be read here may be read there.
 pub(super) fn judge_json(text: &[u8], own: &[String]) -> Result<(), Problem> {
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    match (&mut reader).deserialize_any(Members(own)).and_then(|overrides| reader.end().map(|()| overrides)) {
+    match any_member(text, |name| overrides(&plain(name), own)) {
         Ok(false) => Ok(()),
         Ok(true) => Err(method_in_body()),
         Err(_) => Err(Problem::bad_request(
@@ -58,10 +57,19 @@ fn method_in_body() -> Problem {
     Problem::bad_request("method-in-body", "The body has a field that changes the method.")
 }
 
-/// Whether one of the members changes the method. What is deeper is no field to anybody.
-struct Members<'a>(&'a [String]);
+/// Whether JSON is an object with a member of such a name. What is deeper is no field to anybody.
+///
+/// # Errors
+/// If it is no JSON.
+pub(super) fn any_member(text: &[u8], is_one: impl Fn(&[u8]) -> bool) -> Result<bool, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let found = (&mut reader).deserialize_any(Members(is_one))?;
+    reader.end().map(|()| found)
+}
 
-impl<'de> Visitor<'de> for Members<'_> {
+struct Members<F>(F);
+
+impl<'de, F: Fn(&[u8]) -> bool> Visitor<'de> for Members<F> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,7 +79,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
         let mut found = false;
         while let Some((name, _)) = members.next_entry::<String, IgnoredAny>()? {
-            found |= overrides(&plain(name.as_bytes()), self.0);
+            found |= (self.0)(name.as_bytes());
         }
         Ok(found)
     }
@@ -122,12 +130,11 @@ fn overrides(name: &str, own: &[String]) -> bool {
 /// A name as the most lenient server has it. PHP leaves spaces in front away, ends at a NUL, and makes dots, spaces and a bracket that is never closed
 /// into underscores; Rack leaves brackets around a name away.
 pub(super) fn plain(name: &[u8]) -> Cow<'_, str> {
-    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    // Most have nothing of all that, and are not copied where they have no capitals either.
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if let Some(name) = std::str::from_utf8(name).ok().filter(|name| name.as_bytes().iter().all(is_plain)) {
-        return Cow::Borrowed(name);
-    }
-    if name.iter().all(|byte| is_plain(&byte.to_ascii_lowercase())) {
-        return String::from_utf8_lossy(&name.to_ascii_lowercase()).into_owned().into();
+        let has_capitals = name.bytes().any(|byte| byte.is_ascii_uppercase());
+        return if has_capitals { name.to_ascii_lowercase().into() } else { name.into() };
     }
     let name = String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default()).to_ascii_lowercase();
     let name = name.trim_start_matches(|c: char| c.is_whitespace() || c == '[' || c == ']');

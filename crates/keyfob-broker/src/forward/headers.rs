@@ -43,9 +43,6 @@ const NOT_ONWARD: &[&str] = &[
     "x-method-override",
 ];
 
-/// Room for what a call is given on its way: the authorization, who asks, where to.
-const OURS: usize = 4;
-
 /// Nor is what begins like this.
 const NOT_ONWARD_FAMILIES: &[&str] = &["proxy-", "x-forwarded-", "x-keyfob-", "x-auth-request-", "sec-", "access-control-"];
 
@@ -83,6 +80,9 @@ const NOT_BACK: &[&str] = &[
 ];
 
 const NOT_BACK_FAMILIES: &[&str] = &["proxy-", "x-keyfob-", "access-control-", "cross-origin-", "public-key-pins", "x-accel-"];
+
+/// Room for what a call is given on its way: the authorization, who asks, where to.
+const OURS: usize = 4;
 
 /// A program's headers, as they are sent to the provider, which may have names of its own for what `overrides` the method. What we add comes later and cannot be named away: the program's `Connection` ends here.
 pub(super) fn onward(given: &HeaderMap, sees_token: bool, overrides: &[String]) -> HeaderMap {

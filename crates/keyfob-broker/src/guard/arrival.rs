@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue};
@@ -39,10 +39,11 @@ impl Arrival {
     }
 
     /// Finds out who asks, and names the request.
-    pub(super) fn complete(operations: &Operations, headers: &HeaderMap, extensions: &mut Extensions) -> (Client, RequestId) {
-        let arrival = extensions.get_or_insert_default::<Self>();
-        let client = operations.proxies.client(arrival.peer.unwrap_or(Peer::Socket), headers);
-        let id = RequestId::brought(&client, headers).unwrap_or_else(|| operations.request_id());
+    pub(super) fn complete(operations: &Operations, request: &mut Request) -> (Client, RequestId) {
+        let peer = request.extensions().get::<Self>().and_then(|arrival| arrival.peer);
+        let client = operations.proxies.client(peer.unwrap_or(Peer::Socket), request.headers());
+        let id = RequestId::brought(&client, request.headers()).unwrap_or_else(|| operations.request_id());
+        let arrival = request.extensions_mut().get_or_insert_default::<Self>();
         (arrival.client, arrival.id) = (Some(client), id.clone());
         (client, id)
     }

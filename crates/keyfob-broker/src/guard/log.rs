@@ -36,9 +36,7 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// Finds out who asks, names the request, and counts it.
     pub(super) fn begin(operations: &'a Operations, route: &'a str, request: &mut Request) -> Self {
-        let mut extensions = std::mem::take(request.extensions_mut());
-        let (client, id) = Arrival::complete(operations, request.headers(), &mut extensions);
-        *request.extensions_mut() = extensions;
+        let (client, id) = Arrival::complete(operations, request);
         let (is_program, name) = (crate::router::is_program(request.uri().path()), id.as_str());
         let span = if is_program { tracing::debug_span!("request", id = name) } else { tracing::info_span!("request", id = name) };
         let (method, began, metrics) = (request.method().clone(), Instant::now(), &*operations.metrics);

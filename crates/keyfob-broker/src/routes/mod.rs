@@ -99,15 +99,10 @@ impl Site {
         Noted::of(&gate.book.write(Some(person), who, what, self.keyfob.now()).await)
     }
 
-    /// After something was made for a person to have. Whoever was removed in that moment leaves nothing behind: they are marked as leaving first, and what they
-    /// have is looked for after, so that one of the two sees the other.
+    /// After something was made for a person to have: whoever was removed in that moment is asked to sign in.
     async fn look_again(&self, visit: &Visit) -> Result<(), Failure> {
-        let (people, now) = (self.people()?, self.keyfob.now());
-        if people.is_here(visit.person(), now).await? {
-            return Ok(());
-        }
-        people.take_back_all(visit.person(), Who::Person { person: visit.person().to_owned() }, now).await?;
-        Err(Failure::sign_in_first())
+        let by = Who::Person { person: visit.person().to_owned() };
+        if self.people()?.stays(visit.person(), by, self.keyfob.now()).await? { Ok(()) } else { Err(Failure::sign_in_first()) }
     }
 
     /// Before something is done that is a person's and cannot be undone: refused where the book cannot be written.
