@@ -92,24 +92,40 @@ pub fn base64url(bytes: &[u8]) -> String {
     text
 }
 
-/// The same for what a `state` or a verifier is drawn from.
-pub(crate) fn base64url_256(bytes: &[u8; 32]) -> String {
-    let mut text = String::with_capacity(43);
-    push_digits(&mut text, base64url_digits(bytes), 43);
+/// So many digits say 256 bits.
+pub(crate) const LENGTH_OF_256: usize = 43;
+
+/// The same for what a `state` or a verifier is drawn from: one behind the other.
+#[inline]
+pub(crate) fn base64url_256(all: &[[u8; 32]]) -> String {
+    let mut text = String::with_capacity(LENGTH_OF_256 * all.len());
+    all.iter().for_each(|bytes| push_digits(&mut text, base64url_digits(bytes), LENGTH_OF_256));
     text
 }
 
 #[inline]
-fn push_digits(text: &mut String, mut digits: [u8; 48], count: usize) {
-    // All of them are digits, also those that do not count; so many are looked at faster than fewer.
-    text.push_str(&std::str::from_utf8(&digits).expect("base64url is ASCII")[..count]);
-    wipe(&mut digits);
+fn push_digits(text: &mut String, mut digits: Digits, count: usize) {
+    text.push_str(&digits.as_str()[..count]);
+    wipe(&mut digits.0);
+}
+
+/// Digits of base64url. Where they lie words do, so that they are looked at word by word.
+#[derive(Clone, Copy)]
+#[repr(align(16))]
+pub(crate) struct Digits(pub(crate) [u8; 48]);
+
+impl Digits {
+    /// All of them are digits, also those that do not count; so many are looked at faster than fewer.
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("base64url is ASCII")
+    }
 }
 
 /// 32 to 36 bytes as digits of base64url; fewer digits count where there are fewer bytes. All in one go: no table and no branch that would depend on
 /// what a secret is.
 #[inline]
-pub(crate) fn base64url_digits<const N: usize>(bytes: &[u8; N]) -> [u8; 48] {
+pub(crate) fn base64url_digits<const N: usize>(bytes: &[u8; N]) -> Digits {
     let mut digits = [0; 48];
     for (nth, eight) in digits.as_chunks_mut::<8>().0.iter_mut().enumerate() {
         let rest = &bytes[nth * 6..];
@@ -118,12 +134,11 @@ pub(crate) fn base64url_digits<const N: usize>(bytes: &[u8; N]) -> [u8; 48] {
             Some(eight) => u64::from_be_bytes(*eight),
             None => rest.iter().rev().fold(0, |bits, byte| (bits | u64::from(*byte)).rotate_right(8)),
         };
-        // Twice 24 bits, four times 12, eight times 6, in lanes of their own.
-        let bits = bits >> 16;
-        let bits = (bits & 0x00ff_ffff) | (bits >> 24 << 32);
-        let bits = (bits & 0x0000_0fff_0000_0fff) | ((bits & 0x00ff_f000_00ff_f000) << 4);
-        let bits = (bits & 0x003f_003f_003f_003f) | ((bits & 0x0fc0_0fc0_0fc0_0fc0) << 2);
-        *eight = bits.to_be_bytes();
+        // Twice 24 bits, the first of them below; then four times 6 in each, the first below again.
+        let bits = bits >> 40 | (bits & 0x00ff_ffff_0000) << 16;
+        let lane = |bits: u64, mask: u64| bits & (mask | mask << 32);
+        let bits = lane(bits >> 18, 0x3f) | lane(bits >> 4, 0x3f00) | lane(bits << 10, 0x003f_0000) | lane(bits << 24, 0x3f00_0000);
+        *eight = bits.to_le_bytes();
     }
     // `A` and on, `a` and on from 26, `0` and on from 52, then `-` and `_`.
     for digit in &mut digits {
@@ -133,7 +148,7 @@ pub(crate) fn base64url_digits<const N: usize>(bytes: &[u8; N]) -> [u8; 48] {
         let down = from(52, 75).wrapping_add(from(62, 13));
         *digit = bits.wrapping_add(up).wrapping_sub(down);
     }
-    digits
+    Digits(digits)
 }
 
 /// Reads base64url without padding. `None`: padding, another alphabet, or bits that say nothing (two texts must not be one value).

@@ -17,20 +17,40 @@ impl<F: Fn(&mut [u8])> Entropy for F {
 
 /// 256 bits as 43 characters of base64url: a `state`, a PKCE verifier (RFC 7636 §4.1 asks for 43 to 128 characters).
 pub(crate) fn token256(entropy: &dyn Entropy) -> Secret {
-    let [token] = tokens256(entropy, [true]);
-    token.expect("it was wanted")
+    Draw::<1>::new(entropy, 1).tokens(1)
 }
 
-/// Those of several that are wanted, in their order, drawn in one go: each draw may be a call to the system.
-#[inline]
-pub(crate) fn tokens256<const N: usize>(entropy: &dyn Entropy, wanted: [bool; N]) -> [Option<Secret>; N] {
-    let mut drawn = [[0; 32]; N];
-    let count = wanted.iter().filter(|wanted| **wanted).count();
-    entropy.fill(drawn[..count].as_flattened_mut());
-    let mut left = drawn.iter();
-    let tokens = wanted.map(|wanted| if wanted { left.next() } else { None }.map(|bytes| Secret::new(encode::base64url_256(bytes))));
-    wipe(drawn.as_flattened_mut());
-    tokens
+/// What several such tokens are made of, drawn in one go: each draw may be a call to the system. Wiped when it goes.
+pub(crate) struct Draw<const MOST: usize> {
+    bytes: [[u8; 32]; MOST],
+    spent: usize,
+    count: usize,
+}
+
+impl<const MOST: usize> Draw<MOST> {
+    /// So long is a token.
+    pub(crate) const LENGTH: usize = encode::LENGTH_OF_256;
+
+    #[inline]
+    pub(crate) fn new(entropy: &dyn Entropy, count: usize) -> Self {
+        let mut bytes = [[0; 32]; MOST];
+        entropy.fill(bytes[..count].as_flattened_mut());
+        Self { bytes, spent: 0, count }
+    }
+
+    /// The next of them, one behind the other. Panics for more than were drawn: those would be zeroes, which anybody can guess.
+    #[inline(always)]
+    pub(crate) fn tokens(&mut self, count: usize) -> Secret {
+        let next = &self.bytes[..self.count][self.spent..self.spent + count];
+        self.spent += count;
+        encode::base64url_256(next).into()
+    }
+}
+
+impl<const MOST: usize> Drop for Draw<MOST> {
+    fn drop(&mut self) {
+        wipe(self.bytes.as_flattened_mut());
+    }
 }
 
 /// 128 bits as 32 hexadecimal digits: an OAuth 1 nonce. Letters and digits only, since some servers accept nothing else.

@@ -1,6 +1,6 @@
 //! A form or query (`application/x-www-form-urlencoded`), written pair by pair into one buffer.
 
-use crate::encode::{BLOCK, ascii, moved, percent, percent_into};
+use crate::encode::{BLOCK, Digits, ascii, moved, percent, percent_into};
 use crate::endpoint::Endpoint;
 use crate::secret::wipe_all;
 
@@ -29,6 +29,29 @@ pub(crate) enum Value<'a> {
     Plain(&'a str),
     /// Whose spelling is known.
     Spelled(&'a Spelled),
+    /// A name of the protocol's.
+    Known(&'static Known),
+    /// So many digits of base64url: copied as a whole, too.
+    Digits(&'a Digits, usize),
+}
+
+/// A name of the protocol's, as it stands in a form, with its `=`: a block that is copied as a whole.
+pub(crate) struct Known {
+    text: &'static str,
+    block: [u8; BLOCK],
+}
+
+impl Known {
+    /// Of letters and `_` alone.
+    pub(crate) const fn new(text: &'static str) -> Self {
+        let (mut block, mut at) = ([0; BLOCK], 0);
+        while at < text.len() {
+            block[at] = text.as_bytes()[at];
+            at += 1;
+        }
+        block[at] = b'=';
+        Self { text, block }
+    }
 }
 
 impl<'a> Value<'a> {
@@ -36,13 +59,28 @@ impl<'a> Value<'a> {
         match self {
             Self::Any(text) | Self::Plain(text) => text,
             Self::Spelled(spelled) => &spelled.text,
+            Self::Known(known) => known.text,
+            Self::Digits(digits, count) => &digits.as_str()[..count],
+        }
+    }
+
+    fn len(self) -> usize {
+        match self {
+            Self::Digits(_, count) => count,
+            other => other.text().len(),
         }
     }
 
     #[inline]
     fn write(self, out: &mut Vec<u8>) {
         match self {
+            Self::Digits(digits, count) => {
+                let end = out.len() + count;
+                out.extend_from_slice(&digits.0);
+                out.truncate(end);
+            }
             Self::Plain(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Known(known) => out.extend_from_slice(known.text.as_bytes()),
             Self::Spelled(spelled) => out.extend_from_slice(spelled.spelling.as_bytes()),
             Self::Any(text) => percent_into(text.as_bytes(), out),
         }
@@ -104,9 +142,15 @@ impl Form {
     #[inline]
     pub(crate) fn pair<'a>(&mut self, name: impl Into<Value<'a>>, value: impl Into<Value<'a>>) {
         let (name, value) = (name.into(), value.into());
-        self.begin(name.text().len() + value.text().len());
-        name.write(&mut self.bytes);
-        self.bytes.push(b'=');
+        self.begin(name.len() + value.len());
+        if let Value::Known(known) = name {
+            let end = self.bytes.len() + known.text.len() + 1;
+            self.bytes.extend_from_slice(&known.block);
+            self.bytes.truncate(end);
+        } else {
+            name.write(&mut self.bytes);
+            self.bytes.push(b'=');
+        }
         value.write(&mut self.bytes);
     }
 

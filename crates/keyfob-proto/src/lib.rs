@@ -41,7 +41,7 @@ pub use message::{Body, Incoming, Outgoing};
 pub use reach::{Reach, is_public};
 pub use retry_after::retry_after;
 pub use scrub::Scrubber;
-pub use secret::Secret;
+pub use secret::{Secret, SecretRef};
 pub use settings::{Api, Attach, Flow, Settings, Signal};
 pub use template::Template;
 pub use time::Timestamp;

@@ -39,7 +39,7 @@ impl Secret {
 
     /// Compares in time that depends on the lengths alone.
     pub fn same_as(&self, other: &str) -> bool {
-        self.0.as_bytes().ct_eq(other.as_bytes()).into()
+        SecretRef::from(self).same_as(other)
     }
 
     /// Twelve hexadecimal digits that tell two secrets apart without telling what they are (SHA-256, cut short).
@@ -47,6 +47,43 @@ impl Secret {
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest(self.0.as_bytes());
         digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A secret that is somebody else's: it is shown, logged and compared no more than a [`Secret`], and whoever has it in custody wipes it.
+#[derive(Clone, Copy)]
+pub struct SecretRef<'a>(&'a str);
+
+impl<'a> SecretRef<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The text itself; see [`Secret::expose`].
+    pub fn expose(self) -> &'a str {
+        self.0
+    }
+
+    /// Compares in time that depends on the lengths alone.
+    pub fn same_as(self, other: &str) -> bool {
+        self.0.as_bytes().ct_eq(other.as_bytes()).into()
+    }
+
+    /// A copy in custody of its own.
+    pub fn to_secret(self) -> Secret {
+        Secret::new(self.0)
+    }
+}
+
+impl<'a> From<&'a Secret> for SecretRef<'a> {
+    fn from(secret: &'a Secret) -> Self {
+        Self(&secret.0)
+    }
+}
+
+impl fmt::Debug for SecretRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
     }
 }
 

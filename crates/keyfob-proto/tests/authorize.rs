@@ -81,6 +81,33 @@ fn every_parameter_goes_out_once_under_its_name() {
     assert_eq!(others.iter().collect::<BTreeSet<_>>().len(), others.len(), "and nothing else twice");
 }
 
+/// Most requests have none of these, and are made in a shorter way: one alone has to be enough for the longer one.
+#[test]
+fn each_of_the_rarer_parameters_goes_out_alone_too() {
+    type Change = fn(&mut AuthorizeRequest);
+    let rarer: [(&str, Change); 11] = [
+        ("response_mode", |request| request.response_mode = Some(ResponseMode::FormPost)),
+        ("prompt", |request| request.prompt = vec![Prompt::Login]),
+        ("max_age", |request| request.max_age = Some(0)),
+        ("acr_values", |request| request.acr_values = vec!["1".into()]),
+        ("claims", |request| request.claims = Some("{}".into())),
+        ("login_hint", |request| request.login_hint = Some("a@b.example".into())),
+        ("id_token_hint", |request| request.id_token_hint = Some("a.b.c".into())),
+        ("ui_locales", |request| request.ui_locales = vec!["de".into()]),
+        ("display", |request| request.display = Some(Display::Page)),
+        ("resource", |request| request.resources = vec!["https://api.example/".into()]),
+        ("authorization_details", |request| request.authorization_details = vec![detail(r#"{"type":"a"}"#)]),
+    ];
+    let client = oauth2_client(|_, _| {});
+    for (name, change) in rarer {
+        let (url, pending) = begin(&client, change).expect("a URL");
+        assert_eq!(pairs_of(&url).iter().filter(|(known, _)| known == name).count(), 1, "{name}: {url}");
+        let rested = serde_json::to_string(&pending).expect("text");
+        let read: oauth2::Pending = serde_json::from_str(&rested).expect("a login");
+        assert_eq!(serde_json::to_string(&read).expect("text"), rested, "{name}");
+    }
+}
+
 #[test]
 fn a_nonce_is_drawn_for_openid_kept_and_never_repeated() {
     let client = oauth2_client(|_, _| {});

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use keyfob::history::Entry;
-use keyfob::proto::{App, Secret};
+use keyfob::proto::{App, Secret, SecretRef};
 use keyfob::store::{Expected, Generation, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, StoreError};
 use serde::{Deserialize, Serialize};
@@ -135,7 +135,7 @@ pub(crate) struct PendingRow {
 
 impl PendingRow {
     /// Id and binding. Key and binding together make the second: so it does not show which logins one browser began.
-    pub(crate) fn ids(sealer: &Sealer, key: &Secret, binding: &Secret) -> ([u8; HASH_LEN], [u8; HASH_LEN]) {
+    pub(crate) fn ids(sealer: &Sealer, key: SecretRef<'_>, binding: &Secret) -> ([u8; HASH_LEN], [u8; HASH_LEN]) {
         let (key, binding) = (key.expose().as_bytes(), binding.expose().as_bytes());
         (sealer.hash("pending.key", &[key]), sealer.hash("pending.binding", &[key, binding]))
     }

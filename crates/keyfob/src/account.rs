@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use keyfob_proto::{App, Origin, Scrubber, Secret, Timestamp, TokenSet};
+use keyfob_proto::{App, Origin, Scrubber, SecretRef, Timestamp, TokenSet};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Uptime;
@@ -251,7 +251,7 @@ impl PendingLogin {
     }
 
     /// What names this login in a callback (`state`, or the temporary `oauth_token`).
-    pub fn key(&self) -> &Secret {
+    pub fn key(&self) -> SecretRef<'_> {
         self.pending.key()
     }
 }

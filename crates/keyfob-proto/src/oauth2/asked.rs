@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::authorize::{AuthorizeRequest, Prompt, ResponseMode, ResponseType, check_resource, no_key, spaced};
 use super::client::Client;
+use super::drawn::Drawn;
 use super::id_token_terms::IdTokenTerms;
 use super::jar;
 use super::json;
@@ -12,19 +13,28 @@ use super::pending::{Begun, Pending};
 use super::pkce::Challenge;
 use super::rar;
 use super::settings::{Pkce, Settings};
+use super::special::{Special, Wanted};
 use crate::app::App;
-use crate::entropy::{Entropy, tokens256};
+use crate::entropy::{Draw, Entropy};
 use crate::error::Misuse;
-use crate::form::{Form, Spelled, Value};
+use crate::form::{Form, Known, Spelled, Value};
 use crate::message::is_vschar;
 use crate::time::Timestamp;
+
+const REDIRECT_URI: Value<'_> = Value::Known(&Known::new("redirect_uri"));
+const SCOPE: Value<'_> = Value::Known(&Known::new("scope"));
+const STATE: Value<'_> = Value::Known(&Known::new("state"));
+const CODE_CHALLENGE: Value<'_> = Value::Known(&Known::new("code_challenge"));
+const CODE_CHALLENGE_METHOD: Value<'_> = Value::Known(&Known::new("code_challenge_method"));
+const NONCE: Value<'_> = Value::Known(&Known::new("nonce"));
 
 /// An authorization request, and what waits for its answer.
 pub(crate) struct Asked<'a> {
     client: &'a Client,
     request: &'a AuthorizeRequest,
     response_type: ResponseType,
-    scope: Cow<'a, Spelled>,
+    /// Where it is not the client's usual one.
+    scope: Option<Box<Spelled>>,
     challenge: Option<Challenge>,
     more: Vec<(&'static str, Cow<'a, str>)>,
     pub(crate) pending: Pending,
@@ -45,10 +55,10 @@ impl Client {
         let shared = &self.shared;
         shared.settings.page()?;
         let (begun, scope) = if request.scopes.is_empty() {
-            (shared.begun.clone(), Cow::Borrowed(&shared.scope))
+            (shared.begun.clone(), None)
         } else {
             let begun = Begun { scopes: request.scopes.clone(), ..Begun::clone(&shared.begun) };
-            (Arc::new(begun), Cow::Owned(Spelled::new(request.scopes.join(&shared.settings.scope_separator))))
+            (Arc::new(begun), Some(Box::new(Spelled::new(request.scopes.join(&shared.settings.scope_separator)))))
         };
         let mode = self.response_mode(request, response_type)?;
         // RFC 9700 §4.5.3.2 counts on it, and a hybrid answer cannot do without it (OpenID Connect Core §3.3.2.11).
@@ -56,17 +66,44 @@ impl Client {
         if response_type.has_id_token() && !with_nonce {
             return Err(Misuse::new("the scope openid, which an ID token needs (OpenID Connect Core §3.1.2.1)", "other scopes"));
         }
-        let more = more(request)?;
         check_further(&shared.settings, &request.parameters)?;
         // No code, no proof key: the implicit grant has nothing to hold against it.
         let with_verifier = shared.settings.pkce == Pkce::S256 && response_type != ResponseType::Token;
-        let [state, verifier, nonce] = tokens256(entropy, [true, with_verifier, with_nonce]);
-        let challenge = verifier.as_ref().map(|verifier| Challenge::of(verifier.expose()));
-        let expected =
-            IdTokenTerms { nonce, max_age: request.max_age, acr_values: request.acr_values.clone(), claims: request.claims.clone() };
-        let state = state.expect("it is always drawn");
-        let pending = Pending::new(self, request, begun, response_type, mode, state, verifier, expected, now);
-        Ok(Asked { client: self, request, response_type, scope, challenge, more, pending })
+        let mut draw = Draw::<3>::new(entropy, 1 + usize::from(with_verifier) + usize::from(with_nonce));
+        // Everything is made where it is to stay: what has just been written in small pieces is slow to read in large ones.
+        let mut asked = Asked {
+            client: self,
+            request,
+            response_type,
+            scope,
+            challenge: None,
+            more: Vec::new(),
+            pending: Pending {
+                drawn: Drawn::new(&mut draw, with_verifier),
+                redirect_uri: request.redirect_uri.clone(),
+                begun,
+                response_type,
+                mode,
+                created_at: now,
+                special: Special::default(),
+            },
+        };
+        asked.challenge = asked.pending.drawn.verifier().map(|verifier| Challenge::of(verifier.expose()));
+        if with_nonce || self.proof_key.is_some() || request.has_more() {
+            asked.pending.special = Special::from(Wanted {
+                resources: request.resources.clone(),
+                authorization_details: request.authorization_details.clone(),
+                expected: IdTokenTerms {
+                    nonce: with_nonce.then(|| draw.tokens(1)),
+                    max_age: request.max_age,
+                    acr_values: request.acr_values.clone(),
+                    claims: request.claims.clone(),
+                },
+                proof_key: self.proof_key.as_ref().map(|key| key.stored().clone()),
+            });
+            asked.more = more(request)?;
+        }
+        Ok(asked)
     }
 
     /// The mode that was asked for, or that the provider file always asks for, or the response type's own.
@@ -106,7 +143,7 @@ impl<'a> Asked<'a> {
             ResponseType::Code => shared.front.clone(),
             other => front(settings, &shared.app, other),
         };
-        self.own(|name, value| url.pair(settings.value_of(Value::Plain(name)), value));
+        self.own(|name, value| url.pair(settings.value_of(name), value));
         self.further(|name, value| url.pair(settings.name_of(name), value));
         Ok(settings.ended(url.into_text()))
     }
@@ -135,7 +172,7 @@ impl<'a> Asked<'a> {
         let shared = &self.client.shared;
         let mut pairs = Vec::with_capacity(16);
         pairs.extend(first(&shared.settings, &shared.app, self.response_type));
-        self.own(|name, value| pairs.push((name, value.text())));
+        self.own(|name, value| pairs.push((name.text(), value.text())));
         self.further(|name, value| pairs.push((name, value)));
         pairs
     }
@@ -148,7 +185,7 @@ impl<'a> Asked<'a> {
         let settings = &self.client.shared.settings;
         if !settings.authorize_params.is_empty() {
             let mut known: Vec<_> = first(settings, &self.client.shared.app, self.response_type).map(|(name, _)| name).collect();
-            self.own(|name, _| known.push(name));
+            self.own(|name, _| known.push(name.text()));
             known.extend(self.request.parameters.iter().map(|(name, _)| name.as_str()));
             for (name, value) in &settings.authorize_params {
                 if known.iter().all(|known| known != name && settings.name_of(known) != name) {
@@ -163,20 +200,21 @@ impl<'a> Asked<'a> {
     }
 
     /// Those of the protocol, behind the [first] ones.
-    fn own<'s>(&'s self, mut write: impl FnMut(&'static str, Value<'s>)) {
-        write("redirect_uri", self.client.shared.settings.redirect_of(&self.request.redirect_uri));
-        if !self.scope.text().is_empty() {
-            write("scope", Value::Spelled(&self.scope));
+    fn own<'s>(&'s self, mut write: impl FnMut(Value<'static>, Value<'s>)) {
+        write(REDIRECT_URI, self.client.shared.settings.redirect_of(&self.request.redirect_uri));
+        let scope = self.scope.as_deref().unwrap_or(&self.client.shared.scope);
+        if !scope.text().is_empty() {
+            write(SCOPE, Value::Spelled(scope));
         }
-        write("state", Value::Plain(self.pending.key().expose()));
+        write(STATE, Value::Plain(self.pending.key().expose()));
         if let Some(challenge) = &self.challenge {
-            write("code_challenge", Value::Plain(challenge.as_str()));
-            write("code_challenge_method", Value::Plain("S256"));
+            write(CODE_CHALLENGE, challenge.as_value());
+            write(CODE_CHALLENGE_METHOD, Value::Plain("S256"));
         }
         if let Some(nonce) = self.pending.expected().nonce() {
-            write("nonce", Value::Plain(nonce.expose()));
+            write(NONCE, Value::Plain(nonce.expose()));
         }
-        self.more.iter().for_each(|(name, value)| write(name, Value::Any(value)));
+        self.more.iter().for_each(|(name, value)| write(Value::Plain(name), Value::Any(value)));
     }
 }
 

@@ -58,6 +58,17 @@ pub struct AuthorizeRequest {
     pub parameters: Vec<(String, String)>,
 }
 
+impl AuthorizeRequest {
+    /// Whether anything is asked for that most requests do not ask for.
+    pub(super) fn has_more(&self) -> bool {
+        let Self { redirect_uri: _, scopes: _, parameters: _, response_mode, prompt, max_age, acr_values, claims, .. } = self;
+        let Self { login_hint, id_token_hint, ui_locales, display, resources, authorization_details, .. } = self;
+        let is_none = response_mode.is_none() && max_age.is_none() && claims.is_none() && login_hint.is_none();
+        let is_empty = prompt.is_empty() && acr_values.is_empty() && ui_locales.is_empty() && resources.is_empty();
+        !(is_none && is_empty && id_token_hint.is_none() && display.is_none() && authorization_details.is_empty())
+    }
+}
+
 /// How an authorization answer travels (OAuth 2.0 Multiple Response Type Encoding Practices §2.1; Form Post Response Mode).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -14,6 +14,7 @@ use super::error_response;
 use super::id_token_terms::IdTokenTerms;
 use super::pending::{Begun, Verified};
 use super::settings::{ClientAuth, Settings, TokenBody};
+use super::special::Special;
 use super::token_response::{self, Context, RefreshToken};
 use crate::app::App;
 use crate::deviation::{Deviation, Deviations, Tolerated};
@@ -147,7 +148,7 @@ impl Client {
             return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
         }
         // RFC 9449 §10: the code is good with the key that it was asked for with, and tokens bound to another one would be another login's.
-        let same_key = match (&verified.proof_key, &self.proof_key) {
+        let same_key = match (&verified.special.proof_key, &self.proof_key) {
             (Some(begun), Some(key)) => begun.same_as(key.stored().expose()),
             (begun, key) => begun.is_none() && key.is_none(),
         };
@@ -158,20 +159,20 @@ impl Client {
         let redirect_uri = settings.redirect_uri_at_token.then(|| ("redirect_uri", settings.redirect_of(&verified.redirect_uri)));
         let verifier = verified.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose().into()));
         // RFC 8707 §2.2: without them the token would be for whatever the server takes for granted.
-        let resources = verified.resources.iter().map(|resource| ("resource", resource.as_str().into()));
+        let resources = verified.special.resources.iter().map(|resource| ("resource", resource.as_str().into()));
         let body = [("grant_type", Value::Plain("authorization_code")), ("code", verified.code.expose().into())];
         let body = body.into_iter().chain(redirect_uri).chain(verifier).chain(resources).map(|(name, value)| (Value::Plain(name), value));
         let request = self.token_request(&settings.token, body)?;
         let scrubber = self.scrubber().keeping([verified.code].into_iter().chain(verified.verifier));
         let context = Context {
             scopes: verified.scopes,
-            details: verified.authorization_details,
-            resources: verified.resources,
+            details: verified.special.authorization_details.clone(),
+            resources: verified.special.resources.clone(),
             scrubber,
             ..Context::default()
         };
         let exchange = Exchange::new(self, request, context);
-        Ok(Exchange { expected: Some(verified.expected), kept: verified.kept, tolerated: verified.tolerated, ..exchange })
+        Ok(Exchange { special: Some(verified.special), kept: verified.kept, tolerated: verified.tolerated, ..exchange })
     }
 
     /// Asks for new tokens (RFC 6749 §6). Where the answer brings no new refresh token, the old one stays; where it names no scopes, the
@@ -400,7 +401,7 @@ pub struct Exchange {
     client: Client,
     request: Outgoing,
     context: Context,
-    expected: Option<IdTokenTerms>,
+    special: Option<Special>,
     kept: BTreeMap<String, String>,
     tolerated: Tolerated,
 }
@@ -408,7 +409,7 @@ pub struct Exchange {
 impl Exchange {
     pub(crate) fn new(client: &Client, request: Outgoing, context: Context) -> Self {
         let client = client.clone();
-        Self { client, request, context, expected: None, kept: BTreeMap::new(), tolerated: Tolerated::new() }
+        Self { client, request, context, special: None, kept: BTreeMap::new(), tolerated: Tolerated::new() }
     }
 
     /// The same for tokens that take the place of these, where a grant is made once more instead of a refresh: as after one, an ID token of another person,
@@ -423,7 +424,7 @@ impl Exchange {
     /// What the ID token of the answer has to say, where this is the exchange of a code. Whoever signs people in keeps it, and verifies
     /// (OpenID Connect Core §3.1.3.7): reading the answer does not.
     pub fn expected(&self) -> Option<&IdTokenTerms> {
-        self.expected.as_ref()
+        self.special.as_ref().map(|special| &special.expected)
     }
 
     /// What to send, once: neither a code nor a rotating refresh token may be sent again after an answer that was lost.

@@ -16,7 +16,7 @@ use crate::entropy::Entropy;
 use crate::error::{Error, Misbehaved, Misuse};
 use crate::jose::{Algorithms, Keys};
 use crate::oidc::{self, Hashes, IdToken};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretRef};
 use crate::time::Timestamp;
 use crate::token::OAuth2Tokens;
 
@@ -70,7 +70,7 @@ pub struct HybridPending(pub(super) Pending);
 
 impl HybridPending {
     /// What names this login in a callback: `state`.
-    pub fn key(&self) -> &Secret {
+    pub fn key(&self) -> SecretRef<'_> {
         self.0.key()
     }
 
@@ -121,7 +121,7 @@ impl HybridPending {
         let tokens = if response_type.has_access_token() { Some(front_channel_tokens(pending, &mut members, client, now)?) } else { None };
         let verified = pending.verified(&code, parameters.keep(&client.shared.keep), tolerated);
         let state_hash = client.shared.settings.state_hash;
-        Ok(HybridAnswer { id_token, tokens, state: pending.key().clone(), state_hash, verified })
+        Ok(HybridAnswer { id_token, tokens, state: pending.key().to_secret(), state_hash, verified })
     }
 }
 
@@ -176,7 +176,7 @@ impl HybridAnswer {
 
     /// What it has to say.
     pub fn expected(&self) -> &IdTokenTerms {
-        &self.verified.expected
+        &self.verified.special.expected
     }
 
     /// Of an answer to `code token`: the code, and the access token that came beside it. Nothing binds the second to this login (RFC 9700
@@ -208,7 +208,7 @@ impl HybridAnswer {
         let Self { id_token, tokens, state, state_hash, verified } = self;
         let id_token = id_token.ok_or_else(|| Misuse::new("an answer with an ID token", "one to \"code token\", which has none"))?;
         let issuer = verified.begun.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
-        let terms = &verified.expected;
+        let terms = &verified.special.expected;
         let access_token = tokens.as_ref().map(|tokens| &tokens.access);
         let expected = oidc::Expected {
             nonce: terms.nonce.as_ref(),

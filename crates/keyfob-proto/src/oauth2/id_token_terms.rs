@@ -22,6 +22,14 @@ pub struct IdTokenTerms {
 }
 
 impl IdTokenTerms {
+    /// Those of a login that asked for none.
+    pub(super) const NONE: Self = Self { nonce: None, max_age: None, acr_values: Vec::new(), claims: None };
+
+    pub(super) fn is_none(&self) -> bool {
+        let Self { nonce, max_age, acr_values, claims } = self;
+        nonce.is_none() && max_age.is_none() && acr_values.is_empty() && claims.is_none()
+    }
+
     /// What the ID token that came with this access token is held against (OpenID Connect Core §3.1.3.7): every rule, and what was asked for.
     pub fn expected<'a>(
         &'a self,

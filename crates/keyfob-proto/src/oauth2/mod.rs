@@ -25,6 +25,7 @@ mod client;
 pub mod client_id_document;
 pub(crate) mod document;
 pub mod dpop;
+mod drawn;
 mod error_response;
 mod grant;
 mod hybrid;
@@ -48,6 +49,7 @@ pub mod registration;
 pub mod resource_metadata;
 mod sending;
 mod settings;
+mod special;
 mod token_response;
 
 pub use access_request::AccessRequest;

@@ -65,7 +65,7 @@ impl Client {
             body.retain(|(name, _)| *name != "client_id");
         }
         let request = self.back_channel(endpoint, body, TokenBody::Form)?;
-        let state = asked.pending.key().clone();
+        let state = asked.pending.key().to_secret();
         Ok(PushedRequest { client: self.clone(), request, state, pending: kind(asked.pending) })
     }
 }

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::authorize::{AuthorizeRequest, ResponseMode, ResponseType};
+use super::authorize::{ResponseMode, ResponseType};
 use super::client::Client;
+use super::drawn::Drawn;
 use super::id_token_terms::IdTokenTerms;
 use super::jarm;
-use super::rar::AuthorizationDetail;
 use super::redirect_uri::RedirectUri;
+use super::special::Special;
 use crate::callback::{Answer, Parameters, split, split_fragment};
 use crate::deviation::{Deviation, Tolerated};
 use crate::error::{Code, Error, Misbehaved, Misuse, Refused};
 use crate::jose::{Algorithms, Keys};
 use crate::message::is_vschar;
 use crate::scrub::Scrubber;
-use crate::secret::{Secret, stored};
+use crate::secret::{Secret, SecretRef};
 use crate::time::Timestamp;
 
 const SECTION: &str = "RFC 6749 §4.1.2";
@@ -30,26 +31,18 @@ const LIFETIME: i64 = 600;
 /// [`key`](Self::key) is what a store files it under. Its serialised form holds the `state` and the verifier in clear: seal it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pending {
-    #[serde(with = "stored")]
-    state: Secret,
-    #[serde(with = "stored::option")]
-    verifier: Option<Secret>,
-    redirect_uri: RedirectUri,
     #[serde(flatten)]
-    begun: Arc<Begun>,
+    pub(super) drawn: Drawn,
+    pub(super) redirect_uri: RedirectUri,
+    #[serde(flatten)]
+    pub(super) begun: Arc<Begun>,
     #[serde(default)]
-    response_type: ResponseType,
+    pub(super) response_type: ResponseType,
     #[serde(default)]
-    mode: ResponseMode,
-    #[serde(default)]
-    resources: Vec<String>,
-    #[serde(default)]
-    authorization_details: Vec<AuthorizationDetail>,
-    #[serde(default)]
-    expected: IdTokenTerms,
-    #[serde(default, with = "stored::option", skip_serializing_if = "Option::is_none")]
-    proof_key: Option<Secret>,
-    created_at: Timestamp,
+    pub(super) mode: ResponseMode,
+    pub(super) created_at: Timestamp,
+    #[serde(flatten)]
+    pub(super) special: Special,
 }
 
 /// Who begins logins where, and for what: the same for nearly all of a client's.
@@ -106,46 +99,15 @@ pub struct Verified {
     pub(crate) redirect_uri: RedirectUri,
     pub(crate) begun: Arc<Begun>,
     pub(crate) scopes: Vec<String>,
-    pub(crate) resources: Vec<String>,
-    pub(crate) authorization_details: Vec<AuthorizationDetail>,
-    pub(crate) expected: IdTokenTerms,
-    pub(crate) proof_key: Option<Secret>,
+    pub(crate) special: Special,
     pub(crate) kept: BTreeMap<String, String>,
     pub(crate) tolerated: Tolerated,
 }
 
 impl Pending {
-    #[expect(clippy::too_many_arguments, reason = "it is made in one place, of everything that was drawn and decided there")]
-    #[inline]
-    pub(crate) fn new(
-        client: &Client,
-        request: &AuthorizeRequest,
-        begun: Arc<Begun>,
-        response_type: ResponseType,
-        mode: ResponseMode,
-        state: Secret,
-        verifier: Option<Secret>,
-        expected: IdTokenTerms,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            state,
-            verifier,
-            redirect_uri: request.redirect_uri.clone(),
-            begun,
-            response_type,
-            mode,
-            resources: request.resources.clone(),
-            authorization_details: request.authorization_details.clone(),
-            expected,
-            proof_key: client.proof_key.as_ref().map(|key| key.stored().clone()),
-            created_at: now,
-        }
-    }
-
     /// What names this login in a callback: `state`.
-    pub fn key(&self) -> &Secret {
-        &self.state
+    pub fn key(&self) -> SecretRef<'_> {
+        self.drawn.state()
     }
 
     /// The redirect URI that was sent.
@@ -170,13 +132,13 @@ impl Pending {
 
     /// What the ID token of this login has to say.
     pub fn expected(&self) -> &IdTokenTerms {
-        &self.expected
+        &self.special.expected
     }
 
     /// The key that the code will be bound to (RFC 9449 §10), as [`ProofKey::stored`](super::dpop::ProofKey::stored) has it: the client that exchanges
     /// it has to have the same one.
     pub fn proof_key(&self) -> Option<&Secret> {
-        self.proof_key.as_ref()
+        self.special.proof_key.as_ref()
     }
 
     pub(crate) fn response_type(&self) -> ResponseType {
@@ -254,7 +216,7 @@ impl Pending {
 
     fn judge(&self, parameters: &Parameters) -> Result<(), Error> {
         // Which login this answers comes first: nothing that does not name our state may touch our login.
-        if !parameters.get("state").is_some_and(|state| self.state.same_as(state)) {
+        if !parameters.get("state").is_some_and(|state| self.key().same_as(state)) {
             return Err(Misbehaved::another_login("RFC 6749 §10.12", "the state of this login").into());
         }
         self.check_issuer(parameters.get("iss"))?;
@@ -337,7 +299,7 @@ impl Pending {
     fn verify_code(&self, code: &str) -> Result<Verified, Error> {
         // Where a provider is known to end its redirects with `#_=_`, that comes along when the end of the address is copied.
         let (code, fragment) = if self.begun.redirect_fragment { split_fragment(code.trim()) } else { (code.trim(), None) };
-        if self.verifier.is_none() {
+        if self.drawn.verifier().is_none() {
             return Err(Misuse::new("the whole redirect URL", "a bare code, which does not say which login it answers")
                 .with_hint("paste the address of the page you were sent to, all of it")
                 .into());
@@ -381,14 +343,11 @@ impl Pending {
     pub(crate) fn verified(&self, code: &str, kept: BTreeMap<String, String>, tolerated: Tolerated) -> Verified {
         Verified {
             code: Secret::new(code),
-            verifier: self.verifier.clone(),
+            verifier: self.drawn.verifier().map(SecretRef::to_secret),
             redirect_uri: self.redirect_uri.clone(),
             begun: self.begun.clone(),
             scopes: self.begun.scopes.clone(),
-            resources: self.resources.clone(),
-            authorization_details: self.authorization_details.clone(),
-            expected: self.expected.clone(),
-            proof_key: self.proof_key.clone(),
+            special: self.special.clone(),
             kept,
             tolerated,
         }
@@ -396,7 +355,7 @@ impl Pending {
 
     /// An error redirect (§4.1.2.1). It named our state, so the server refused *us*.
     fn refusal(&self, error: &str, parameters: &Parameters) -> Error {
-        let scrubber = self.verifier.iter().fold(Scrubber::new().knowing(&self.state), Scrubber::knowing);
+        let scrubber = Scrubber::new().keeping([self.key()].into_iter().chain(self.drawn.verifier()).map(SecretRef::to_secret));
         let description = parameters.get("error_description").map(|text| scrubber.clean(text)).filter(|text| !text.is_empty());
         // Shown, never opened; anything but https is a lure.
         let uri = parameters.get("error_uri").filter(|uri| uri.starts_with("https://")).map(|uri| scrubber.clean(uri));

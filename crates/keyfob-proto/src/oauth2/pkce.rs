@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::encode;
+use crate::encode::{self, Digits, LENGTH_OF_256};
+use crate::form::Value;
 
 /// `code_challenge` for `S256`: the verifier's SHA-256, in base64url (RFC 7636 §4.2).
 ///
@@ -12,19 +13,18 @@ use crate::encode;
 /// assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 /// ```
 pub fn s256_challenge(verifier: &str) -> String {
-    Challenge::of(verifier).as_str().to_owned()
+    Challenge::of(verifier).as_value().text().to_owned()
 }
 
 /// The same where it needs no memory of its own.
-pub(crate) struct Challenge([u8; 48]);
+pub(crate) struct Challenge(Digits);
 
 impl Challenge {
     pub(crate) fn of(verifier: &str) -> Self {
         Self(encode::base64url_digits(&Sha256::digest(verifier.as_bytes()).0))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        // 32 bytes are 43 digits.
-        &std::str::from_utf8(&self.0).expect("base64url is ASCII")[..43]
+    pub(crate) fn as_value(&self) -> Value<'_> {
+        Value::Digits(&self.0, LENGTH_OF_256)
     }
 }

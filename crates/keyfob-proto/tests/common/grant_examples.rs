@@ -134,7 +134,7 @@ impl Case<'_> {
     }
 
     /// The answer with the state that was drawn in place of the example's.
-    fn comes_back(&self, state: &Secret) -> String {
+    fn comes_back(&self, state: keyfob_proto::SecretRef<'_>) -> String {
         self.text("comes_back").replace(&format!("state={}", self.text("state")), &format!("state={}", state.expose()))
     }
 

@@ -174,7 +174,7 @@ pub(super) async fn take_pending(
 ) -> Result<Option<PendingLogin>, StoreError> {
     let mut now = vault.sealing.now();
     let (login, found) = loop {
-        let (id, binding) = PendingRow::ids(&now.sealer, &Secret::new(key), &Secret::new(binding));
+        let (id, binding) = PendingRow::ids(&now.sealer, (&Secret::new(key)).into(), &Secret::new(binding));
         let found = run(vault, FIND_PENDING, &[&id.as_slice(), &binding.as_slice(), &at.as_unix()]).await?.rows;
         match found.first().map(PendingRow::from_row).transpose()? {
             Some(row) => {

@@ -178,7 +178,7 @@ impl Write<'_> {
 
     /// In one transaction, which holds the only write lock: of any number of processes, one deletes the row and has it.
     pub(super) fn take_pending(&self, key: &Secret, binding: &Secret, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
-        let (id, binding) = PendingRow::ids(&self.sealer, key, binding);
+        let (id, binding) = PendingRow::ids(&self.sealer, key.into(), binding);
         self.execute("DELETE FROM pending WHERE expires_at <= ?", (now.as_unix(),))?;
         let take = "DELETE FROM pending WHERE id = ? AND binding = ? RETURNING id, binding, generation, expires_at, record";
         let taken = self.connection.prepare_cached(take).and_then(|mut take| take.query_row((id, binding), PendingRow::read).optional());

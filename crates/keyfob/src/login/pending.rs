@@ -1,6 +1,6 @@
 //! A login under way, of either protocol.
 
-use keyfob_proto::{Secret, Timestamp, oauth1, oauth2};
+use keyfob_proto::{Secret, SecretRef, Timestamp, oauth1, oauth2};
 use serde::{Deserialize, Serialize};
 
 /// A login under way, of either protocol. Made to be stored; the store seals it.
@@ -18,9 +18,9 @@ pub enum Pending {
 
 impl Pending {
     /// What names this login in a callback (`oauth_token`, or `state`).
-    pub fn key(&self) -> &Secret {
+    pub fn key(&self) -> SecretRef<'_> {
         match self {
-            Self::OAuth1(pending) => pending.key(),
+            Self::OAuth1(pending) => pending.key().into(),
             Self::OAuth2(pending) => pending.key(),
             Self::Hybrid(pending) => pending.key(),
         }

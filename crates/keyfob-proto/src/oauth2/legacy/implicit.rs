@@ -10,7 +10,7 @@ use crate::oauth2::client::Client;
 use crate::oauth2::hybrid::front_channel_tokens;
 use crate::oauth2::json_answer::Members;
 use crate::oauth2::pending::Pending;
-use crate::secret::Secret;
+use crate::secret::SecretRef;
 use crate::time::Timestamp;
 use crate::token::{Received, TokenSet};
 
@@ -41,7 +41,7 @@ pub struct ImplicitPending(Pending);
 
 impl ImplicitPending {
     /// What names this login in a callback: `state`.
-    pub fn key(&self) -> &Secret {
+    pub fn key(&self) -> SecretRef<'_> {
         self.0.key()
     }
 
