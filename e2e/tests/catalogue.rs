@@ -187,6 +187,18 @@ async fn what_no_file_says_is_walked_too() {
     nobody(NOBODY.replace("form-answer", "camel-case"), &["deviations"], 1).await;
 }
 
+/// Providers that no browser is sent to, and the same with a page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_has_no_page_is_walked_too() {
+    let page = "authorize = \"https://login.nobody.example/authorize\"";
+    let both =
+        NOBODY.replace(page, &format!("{page}\ndevice = \"https://login.nobody.example/device\"")).replace("form-answer", "camel-case");
+    let both = both.replace("token_body = \"query\"\n", "");
+    nobody(both.clone(), &["endpoints.authorize", "endpoints.device"], 5).await;
+    let by_code = both.replace(page, "").replace("[oauth2]", "[client.redirect]\ndevice_only = true\n\n[oauth2]");
+    nobody(by_code, &["endpoints.authorize", "endpoints.device", "oauth2.scopes"], 5).await;
+}
+
 /// OAuth 1 in ways that the files of the catalogue have not.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_file_of_oauth1_says_is_walked_too() {

@@ -221,7 +221,12 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
     if let Some(pin) = &spec.pin {
         habits.push(format!("Login is possible by a PIN that is entered at {} (keyfob login --device).", pin.page.as_str()));
     } else if spec.at.device.is_some() {
-        habits.push("Login on another device is possible (keyfob login --device).".to_owned());
+        habits.push(match spec.is_device_only() {
+            true => {
+                "There is no page that a browser is sent to: people log in on another device, by a code (keyfob login shows it).".to_owned()
+            }
+            false => "Login on another device is possible (keyfob login --device).".to_owned(),
+        });
     }
     for (there, sentence) in [
         (spec.dpop, "Tokens are bound to a key that is made at login (DPoP)."),

@@ -337,7 +337,7 @@ pub struct Redirect {
     pub any_port: bool,
     /// Whether `oob` is possible: the provider shows a PIN instead of redirecting.
     pub oob: bool,
-    /// Whether nobody can register a redirect URI there, and people enter a code instead (RFC 8628).
+    /// Whether nobody can register a redirect URI there, or be sent there at all, and people enter a code instead (RFC 8628).
     pub device_only: bool,
     /// What a person should know.
     pub help: String,

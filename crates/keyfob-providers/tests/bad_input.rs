@@ -609,6 +609,41 @@ fn where_people_enter_codes_there_is_somewhere_to_get_one() {
     assert!(check(&text.replace("[endpoints]", "[endpoints]\ndevice = \"https://hub.example/device\""), "hub.toml").is_ok());
 }
 
+/// A provider that has no page for a browser says so, and nothing of a browser; one whose page was forgotten is told.
+#[test]
+fn where_no_browser_is_sent_anywhere_nothing_is_said_of_one() {
+    let by_code = GOOD
+        .replace("authorize = \"https://hub.example/authorize\"", "device = \"https://hub.example/device\"")
+        .replace("[oauth2]", "[client.redirect]\ndevice_only = true\n\n[oauth2]");
+    let provider = check(&by_code, "hub.toml").unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let settings = provider.settings(&|_| None).expect("complete");
+    let keyfob_proto::Flow::OAuth2(flow) = &settings.flow else { panic!("OAuth 2") };
+    assert!(flow.is_device_only() && flow.authorize.is_none() && !settings.is_imported());
+    assert!(
+        provider.habits().iter().any(|habit| habit.starts_with("There is no page that a browser is sent to")),
+        "{:?}",
+        provider.habits()
+    );
+    assert!(provider.endpoints().iter().all(|(what, _)| *what != "authorize"));
+    for (from, to, message, hint) in [
+        ("device_only = true", "device_only = false", "endpoints.authorize is missing", "client.redirect.device_only = true"),
+        ("device = \"https://hub.example/device\"", "", "device_only without endpoints.device", ""),
+        (
+            "client_auth =",
+            "pkce = \"s256\"\nclient_auth =",
+            "oauth2.pkce without endpoints.authorize: no browser",
+            "add endpoints.authorize",
+        ),
+        ("client_auth =", "response_type = false\nclient_auth =", "oauth2.response_type without endpoints.authorize", "leave it away"),
+        ("client_auth =", "authorize_params = { a = \"b\" }\nclient_auth =", "oauth2.authorize_params without endpoints.authorize", ""),
+        ("token =", "par = \"https://hub.example/par\"\ntoken =", "endpoints.par without endpoints.authorize", ""),
+    ] {
+        let told = problems(&by_code.replacen(from, to, 1));
+        let told = told.iter().find(|problem| problem.message.contains(message)).unwrap_or_else(|| panic!("{to}: {told:?}"));
+        assert!(told.hint.as_deref().unwrap_or_default().contains(hint), "{told:?}");
+    }
+}
+
 #[test]
 fn a_missing_source_is_a_mistake() {
     let line = GOOD.lines().find(|line| line.starts_with("sources")).expect("there");

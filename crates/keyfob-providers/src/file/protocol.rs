@@ -10,15 +10,17 @@ use super::oauth2;
 use super::reader::{Reader, Table, Text, more_fields};
 use crate::batch::{Batch, BatchCall};
 use crate::pages::{Counts, Pages};
-use crate::provider::Kind;
+use crate::provider::{ClientHelp, Kind};
 use crate::spec::{ApiSpec, Credentials, FlowSpec, Spec};
 
 /// Reads the protocol's part of a file, and why there is no PKCE, where there is none.
-pub(crate) fn read(top: &Table<'_>, kind: Kind, fields: &[&str], keep: Vec<String>) -> (Option<Spec>, Option<String>) {
+pub(crate) fn read(top: &Table<'_>, kind: Kind, client: &ClientHelp, keep: Vec<String>) -> (Option<Spec>, Option<String>) {
+    let fields: Vec<&str> = client.fields.iter().map(|field| field.name.as_str()).collect();
+    let fields = fields.as_slice();
     let (flow, pkce_off) = match kind {
         Kind::OAuth1 => (oauth1(top, fields), None),
         Kind::OAuth2 | Kind::Oidc => {
-            let (spec, pkce_off) = oauth2::read(top, kind, fields);
+            let (spec, pkce_off) = oauth2::read(top, kind, fields, client.redirect.device_only);
             (spec.map(FlowSpec::OAuth2), pkce_off)
         }
     };

@@ -71,6 +71,8 @@ pub(super) struct Client {
 pub(super) struct Redirect {
     #[serde(default)]
     pub(super) suggested: Vec<String>,
+    #[serde(default)]
+    pub(super) device_only: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -459,6 +461,11 @@ impl File {
             pairs.chain(action.form.iter_mut().flat_map(BTreeMap::values_mut)).for_each(filled);
             action.json.iter_mut().for_each(|json| texts(json, &filled));
         }
+    }
+
+    /// Whether it has no page that a browser is sent to, and people enter a code on another device.
+    pub(super) fn is_device_only(&self) -> bool {
+        self.kind == Kind::OAuth2 && self.client.redirect.device_only && self.endpoints.authorize.is_none()
     }
 
     /// Whether its tokens end and can be renewed, as far as the file says.

@@ -20,6 +20,8 @@ pub struct Habits {
     pub rotates: bool,
     /// Whether tokens can be revoked.
     pub revokes: bool,
+    /// Whether a browser is sent to it, which some only know from another device.
+    pub is_visited: bool,
     /// Whether a person can approve on another device.
     pub has_device_flow: bool,
     /// What the authorization URL ends with, which no server sees.
@@ -67,6 +69,7 @@ impl Imitated {
             renews,
             rotates: renews && (file.oauth2.rotates || file.oauth2.renewal.is_some()),
             revokes: self.places.revoke.is_some(),
+            is_visited: self.places.authorize.is_some(),
             has_device_flow: self.places.device.is_some(),
             fragment: file.oauth2.authorize_fragment.clone(),
             device_page: (self.device_page(), token::CODE_LIFETIME),

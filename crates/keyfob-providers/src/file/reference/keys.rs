@@ -116,7 +116,7 @@ const ENDPOINTS_OAUTH2: Section = Section {
         key(
             "authorize",
             Url,
-            "Where the person approves (RFC 6749 §3.1); needed but with `[import]`",
+            "Where the person approves (RFC 6749 §3.1); needed but with `[import]`, and where people can only enter a code (`client.redirect.device_only` with `device`)",
             "\"https://{shop}.hub.example/authorize\"",
         ),
         key("token", Url, "Where tokens come from (RFC 6749 §3.2)", "\"https://hub.example/token\"").needed(),
@@ -188,7 +188,13 @@ pub(super) const REDIRECT: Section = Section {
         key("suggested", Texts, "Redirect URIs to register, the best first", "[\"http://127.0.0.1/callback\"]"),
         key("any_port", Flag, "Whether a loopback address may have any port (RFC 8252 §7.3)", "true").or("false"),
         key("oob", Flag, "Whether the provider shows a PIN instead", "true").or("false"),
-        key("device_only", Flag, "Whether nobody can register one there, and people enter a code instead (RFC 8628)", "true").or("false"),
+        key(
+            "device_only",
+            Flag,
+            "Whether nobody can register one there, and people enter a code instead (RFC 8628); needs `endpoints.device`. Without `endpoints.authorize` no browser is sent anywhere, and nothing is said of one",
+            "true",
+        )
+        .or("false"),
         key("help", Text, "What its page takes and does not take", "\"https only.\""),
     ],
 };

@@ -20,6 +20,7 @@ pub(super) fn schema() -> Value {
         };
         let one_legged = json!({"required": ["oauth1"], "properties": {"oauth1": {"required": ["one_legged"], "properties": {"one_legged": {"const": true}}}}});
         let imported = json!({"required": ["import"]});
+        let device_only = json!({"required": ["client"], "properties": {"client": {"required": ["redirect"], "properties": {"redirect": {"required": ["device_only"], "properties": {"device_only": {"const": true}}}}}}});
         // Where keys alone sign, there is nobody to ask; where tokens are imported, nobody who approves.
         let has_endpoints = match *kind {
             "oauth1" => json!({
@@ -31,7 +32,7 @@ pub(super) fn schema() -> Value {
                 "required": ["endpoints"],
                 "if": imported,
                 "then": {"properties": {"endpoints": {"properties": {"authorize": false}}}},
-                "else": {"properties": {"endpoints": {"required": ["authorize"]}}},
+                "else": {"if": device_only, "then": {"properties": {"endpoints": {"required": ["device"]}}}, "else": {"properties": {"endpoints": {"required": ["authorize"]}}}},
             }),
             _ => json!({"required": ["endpoints"]}),
         };
