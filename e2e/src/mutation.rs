@@ -511,10 +511,33 @@ impl Maker<'_> {
             return;
         }
         self.put("api.limits", "gone", "", &["api", "limits"], None);
-        for key in ["limit", "remaining", "reset"] {
+        for key in ["limit", "remaining", "usage"] {
+            if let Some(name) = self.text(&["api", "limits", "reads", key]) {
+                self.put(
+                    "api.limits",
+                    "another header",
+                    format!("reads.{key}"),
+                    &["api", "limits", "reads", key],
+                    Some("x-another".into()),
+                );
+                if key != "limit" {
+                    self.put("api.limits", "one less", name, &["api", "limits", "reads", key], None);
+                }
+            }
+        }
+        if self.get(&["api", "limits", "reads"]).is_some() {
+            self.put("api.limits", "one less", "reads", &["api", "limits", "reads"], None);
+        }
+        self.members("api.limits", &["api", "limits", "periods"], &[Change::Remove, Change::Alter]);
+        if self.get(&["api", "limits", "periods"]).is_some() {
+            self.put("api.limits", "one less", "periods", &["api", "limits", "periods"], None);
+        }
+        // Without how many there are nobody knows what is left.
+        let counted = self.get(&["api", "limits", "usage"]).is_some();
+        for key in ["limit", "remaining", "usage", "reset"] {
             if let Some(name) = self.text(&["api", "limits", key]) {
                 self.put("api.limits", "another header", key, &["api", "limits", key], Some("x-another".into()));
-                if key != "reset" {
+                if key != "reset" && !(counted && key == "limit") {
                     self.put("api.limits", "one less", name, &["api", "limits", key], None);
                 }
             }

@@ -557,6 +557,9 @@ impl Walk<'_> {
             Some((limit.limit, limit.remaining, limit.resets_at.map(|moment| moment.since(self.keyfob.now()))))
         };
         let session = self.session().await?;
+        if !self.habits.counts.is_empty() {
+            return self.counts(&session).await;
+        }
         let answer = self.plain(&session, "/").send().await.map_err(|error| format!("the base URL: {error}"))?;
         let (found, wanted) = (told(&answer), self.habits.limit);
         let close = match (found.and_then(|found| found.2), wanted.and_then(|wanted| wanted.2)) {
@@ -570,6 +573,25 @@ impl Walk<'_> {
         if wanted.and_then(|wanted| wanted.2).is_some() {
             self.imitation.say(Say::TooMany);
             self.probe().await.map_err(|error| format!("too many calls, and nobody waits: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// Of several counts that are told at once, the one with the fewest left is what counts.
+    async fn counts(&self, session: &Session) -> Result<(), String> {
+        for (at, (limit, period)) in self.habits.counts.iter().enumerate() {
+            self.imitation.say(Say::Fewest(at));
+            let answer = self.plain(session, "/").send().await.map_err(|error| format!("the base URL: {error}"))?;
+            let found = answer.limit().ok_or("of several counts none is understood")?;
+            // Its next period begins at a whole multiple of its length, whenever the walk gets here.
+            let begins = match (found.resets_at, period) {
+                (None, None) => true,
+                (Some(moment), Some(period)) => moment.as_unix() % period == 0,
+                _ => false,
+            };
+            if found.limit != *limit || found.remaining != self.habits.limit.and_then(|limit| limit.1) || !begins {
+                return Err(format!("the count {at} is of {limit:?} calls in {period:?} seconds, and {found:?} is understood"));
+            }
         }
         Ok(())
     }

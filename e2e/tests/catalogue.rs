@@ -187,6 +187,16 @@ async fn what_no_file_says_is_walked_too() {
     nobody(NOBODY.replace("form-answer", "camel-case"), &["deviations"], 1).await;
 }
 
+/// Counts in ways that no file has: one period that is not said with calls that read beside, and what is left for several.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_that_no_file_tells_are_walked_too() {
+    let with = |limits: &str| NOBODY.replace("pages = {", &format!("limits = {{ {limits} }}\npages = {{"));
+    nobody(with("limit = \"x-limit\", usage = \"x-used\""), &["api.limits"], 4).await;
+    let reads = with("limit = \"x-limit\", remaining = \"x-left\", reads = { limit = \"x-read\", remaining = \"x-read-left\" }");
+    nobody(reads, &["api.limits"], 8).await;
+    nobody(with("remaining = \"x-left\", periods = [60, 3600]"), &["api.limits"], 6).await;
+}
+
 /// Providers that no browser is sent to, and the same with a page.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_has_no_page_is_walked_too() {

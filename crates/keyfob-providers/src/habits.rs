@@ -62,8 +62,14 @@ fn limited(limits: &Limits) -> String {
         ResetIn::Seconds => format!("{name} (seconds)"),
         _ => format!("{name} (a moment)"),
     });
-    let names = [&limits.limit, &limits.remaining].into_iter().flatten().map(ToString::to_string).chain(reset);
-    format!("Answers tell how many calls are left: {}.", names.collect::<Vec<_>>().join(", "))
+    let names = [&limits.limit, &limits.remaining, &limits.usage].into_iter().flatten().map(ToString::to_string).chain(reset);
+    let periods: Vec<String> = limits.periods.iter().map(|seconds| lifetime(*seconds)).collect();
+    let each = if periods.is_empty() { String::new() } else { format!(", a number each for {}", periods.join(" and ")) };
+    let reads: Vec<String> = (limits.reads.iter())
+        .flat_map(|reads| [&reads.limit, &reads.remaining, &reads.usage].into_iter().flatten().map(ToString::to_string))
+        .collect();
+    let reads = if reads.is_empty() { String::new() } else { format!("; of calls that only read: {}", reads.join(", ")) };
+    format!("Answers tell how many calls are left: {}{each}{reads}.", names.collect::<Vec<_>>().join(", "))
 }
 
 fn goes_on(pages: &Pages) -> String {

@@ -609,6 +609,37 @@ fn where_people_enter_codes_there_is_somewhere_to_get_one() {
     assert!(check(&text.replace("[endpoints]", "[endpoints]\ndevice = \"https://hub.example/device\""), "hub.toml").is_ok());
 }
 
+/// Several periods at once: as many numbers in the headers, and what is left is said in one way.
+#[test]
+fn counts_of_several_periods_are_said_whole() {
+    let with = |limits: &str| GOOD.replacen(API, &format!("{API}\nlimits = {{ {limits} }}"), 1);
+    let good = "limit = \"x-limit\", usage = \"x-used\", periods = [900, 86400], reads = { limit = \"x-read\", usage = \"x-read-used\" }";
+    let provider = check(&with(good), "hub.toml").unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let limits = provider.settings(&|_| None).expect("complete").api.limits.expect("limits");
+    assert_eq!(
+        (limits.periods, limits.reads.and_then(|reads| reads.usage).map(|name| name.to_string())),
+        (vec![900, 86_400], Some("x-read-used".to_owned()))
+    );
+    assert!(
+        provider.habits().iter().any(|habit| habit.contains("a number each for 15 minutes and 1 day; of calls that only read: x-read"))
+    );
+    for (bad, message) in [
+        ("usage = \"x-used\"", "api.limits.usage without api.limits.limit"),
+        ("limit = \"x\", usage = \"y\", remaining = \"z\"", "api.limits.usage with api.limits.remaining"),
+        ("limit = \"x\", periods = []", "api.limits.periods is empty"),
+        ("limit = \"x\", periods = [86400, 900]", "each greater than the one before"),
+        ("limit = \"x\", periods = [0]", "expected whole numbers from 1"),
+        ("limit = \"x\", periods = 900", "expected an array for api.limits.periods"),
+        ("limit = \"x\", periods = [900], reset = \"y\", reset_in = \"seconds\"", "api.limits.periods with api.limits.reset"),
+        ("limit = \"x\", reads = {}", "api.limits.reads names no header"),
+        ("limit = \"x\", reads = { usage = \"y\" }", "api.limits.reads.usage without api.limits.reads.limit"),
+        ("limit = \"x\", reads = { limit = \"a b\" }", "expected the name of a header in api.limits.reads.limit"),
+    ] {
+        let told = problems(&with(bad));
+        assert!(told.iter().any(|problem| problem.message.contains(message)), "{bad}: {told:?}");
+    }
+}
+
 /// A provider that has no page for a browser says so, and nothing of a browser; one whose page was forgotten is told.
 #[test]
 fn where_no_browser_is_sent_anywhere_nothing_is_said_of_one() {

@@ -319,8 +319,20 @@ pub(super) struct Api {
 pub(super) struct Limits {
     pub(super) limit: Option<String>,
     pub(super) remaining: Option<String>,
+    pub(super) usage: Option<String>,
     pub(super) reset: Option<String>,
     pub(super) reset_in: Option<ResetIn>,
+    #[serde(default)]
+    pub(super) periods: Vec<i64>,
+    pub(super) reads: Option<Reads>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reads {
+    pub(super) limit: Option<String>,
+    pub(super) remaining: Option<String>,
+    pub(super) usage: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -52,6 +52,9 @@ pub struct Habits {
     pub pages: usize,
     /// What answers tell about the rate limit, where they tell something: how many calls there are, how many are left, in how many seconds there are new ones.
     pub limit: Option<(Option<u64>, Option<u64>, Option<i64>)>,
+    /// Where several counts are told at once, each with how many calls there are when it has the fewest left, and with the length of its period, where one is
+    /// known.
+    pub counts: Vec<(Option<u64>, Option<i64>)>,
     /// Further URLs that calls may go to.
     pub more: Vec<String>,
     /// Whether the login says at which of several hosts the API is.
@@ -86,8 +89,10 @@ impl Imitated {
             pages: self.pages(),
             limit: file.api.limits.as_ref().map(|limits| {
                 let told = |name: &Option<String>, value| name.as_ref().map(|_| value);
-                (told(&limits.limit, lists::LIMIT), told(&limits.remaining, lists::REMAINING), limits.reset.as_ref().map(|_| lists::RESET))
+                let left = limits.remaining.as_ref().or(limits.usage.as_ref()).map(|_| lists::REMAINING);
+                (told(&limits.limit, lists::LIMIT), left, limits.reset.as_ref().map(|_| lists::RESET))
             }),
+            counts: self.counts(),
             more: self.places.more.iter().map(|place| self.here(place)).collect(),
             says_host: file.keep.iter().any(|name| file.makes_host(name)),
         }

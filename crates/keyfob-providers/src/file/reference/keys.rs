@@ -2,7 +2,7 @@
 
 use super::Holds::{
     Attach, Base, Date, Deviations, Endpoints, Flag, Named, OneOf, Pairs, PairsOf, Pointer, Pointers, SomeOf, Statuses, Table, Tables,
-    Template, Text, Texts, Url, Urls, Values, Whole,
+    Template, Text, Texts, Url, Urls, Values, Whole, Wholes,
 };
 use super::{Section, actions, key};
 
@@ -457,6 +457,7 @@ pub(super) const LIMITS: Section = Section {
     keys: &[
         key("limit", Text, "The header that says how many calls there are in a period", "\"x-ratelimit-limit\""),
         key("remaining", Text, "The one that says how many are left", "\"x-ratelimit-remaining\""),
+        key("usage", Text, "The one that says how many were made, in place of `remaining`; needs `limit`", "\"x-ratelimit-usage\""),
         key("reset", Text, "The one that says when the next period begins", "\"x-ratelimit-reset\""),
         key(
             "reset_in",
@@ -464,6 +465,29 @@ pub(super) const LIMITS: Section = Section {
             "How it says that: `seconds` from now, or a `moment` (Unix seconds or milliseconds, or RFC 3339); needed with `reset`",
             "\"seconds\"",
         ),
+        key(
+            "periods",
+            Wholes(1, 31_622_400),
+            "Where several periods are counted at once: how many seconds each has, shortest first. The headers have as many numbers then, with commas between them, and each period begins at a whole multiple of its length (UTC)",
+            "[900, 86400]",
+        ),
+        key(
+            "reads",
+            Table(&READS),
+            "The headers about calls that only read, where those are counted apart as well",
+            "{ limit = \"x-read-limit\", usage = \"x-read-usage\" }",
+        ),
+    ],
+};
+
+pub(super) const READS: Section = Section {
+    path: "api.limits.reads",
+    heading: "[api.limits.reads]",
+    about: "As the three of `[api.limits]`, for calls that only read. What is over first counts.",
+    keys: &[
+        key("limit", Text, "The header that says how many such calls there are in a period", "\"x-readratelimit-limit\""),
+        key("remaining", Text, "The one that says how many are left", "\"x-readratelimit-remaining\""),
+        key("usage", Text, "The one that says how many were made; needs `limit`", "\"x-readratelimit-usage\""),
     ],
 };
 

@@ -49,6 +49,8 @@ pub(super) enum Holds {
     Pointer,
     Flag,
     Whole(i64, i64),
+    /// An array of whole numbers.
+    Wholes(i64, i64),
     Number,
     Date,
     OneOf(&'static [&'static str]),
@@ -117,6 +119,7 @@ fn sections() -> Vec<&'static Section> {
         &keys::ATTACH,
         &keys::BATCH,
         &keys::LIMITS,
+        &keys::READS,
         &keys::PAGES,
     ]);
     all.extend([&actions::ACTION, &actions::PARAMETER, &actions::COLUMN, &actions::LINK, &actions::PAGE]);

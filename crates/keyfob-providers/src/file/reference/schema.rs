@@ -119,6 +119,7 @@ fn holds(holds: Holds) -> Value {
         Holds::Pointer => pointer(),
         Holds::Flag => json!({"type": "boolean"}),
         Holds::Whole(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
+        Holds::Wholes(min, max) => json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": min, "maximum": max}}),
         Holds::Number => json!({"type": "number"}),
         Holds::Date => json!({"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
         Holds::OneOf(words) => one_of(words),

@@ -25,7 +25,7 @@ deviations = { own-error = "So." }
 base_url = "https://hub.example"
 attach = { body = "token" }
 query = { key = "{client_id}" }
-limits = { limit = "x-limit", remaining = "x-left", reset = "x-reset", reset_in = "seconds" }
+limits = { limit = "x-limit", remaining = "x-left", reset = "x-reset", reset_in = "seconds", reads = { limit = "x-read", remaining = "x-read-left" } }
 pages = { counts = "items", parameter = "offset", items = "/entries" }
 [actions.all]
 about = "All"
