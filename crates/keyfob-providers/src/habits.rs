@@ -7,7 +7,7 @@ use keyfob_proto::oauth2::{ClientAuth, TokenBody};
 use keyfob_proto::{Attach, Deviation, HostPattern, Limits, ResetIn, Signal, Template};
 
 use crate::pages::{Counts, Pages};
-use crate::provider::Provider;
+use crate::provider::{Provider, RefreshFrom};
 use crate::spec::{FlowSpec, OAuth2Spec};
 
 impl Provider {
@@ -223,6 +223,13 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
     }
     if spec.rotates {
         habits.push("A refresh token is good for one use: each refresh brings the next.".to_owned());
+    }
+    if let Some(known) = spec.refresh_lifetime {
+        let how_long = lifetime(known.seconds);
+        habits.push(match known.from {
+            RefreshFrom::Use => format!("A refresh token is good for {how_long} from its last use."),
+            RefreshFrom::Login => format!("A refresh token is good for {how_long} from the login, however often tokens are renewed."),
+        });
     }
     if let Some(pin) = &spec.pin {
         habits.push(format!("Login is possible by a PIN that is entered at {} (keyfob login --device).", pin.page.as_str()));

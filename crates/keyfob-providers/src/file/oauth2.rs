@@ -7,7 +7,7 @@ use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 use super::protocol::{check_pointer, endpoint, plain_pairs, section, to_json};
 use super::reader::Table;
 use crate::nearest;
-use crate::provider::Kind;
+use crate::provider::{Kind, RefreshFrom, RefreshLifetime};
 use crate::spec::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec, SignedSecretSpec};
 
 /// How a client can say who it is, by the names of the registry (OpenID Connect Core §9, RFC 8705) where they are not a bare word.
@@ -108,6 +108,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         token_params: plain_pairs(table, "token_params"),
         default_lifetime: table.integer("default_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok()),
         rotates: table.flag("rotates").unwrap_or(false),
+        refresh_lifetime: refresh_lifetime(table),
         at: at.unwrap_or_default(),
     };
     match pages {
@@ -156,6 +157,18 @@ fn authorize_fragment(table: &Table<'_>) -> Option<String> {
         );
     }
     Some(text.value)
+}
+
+/// How long a refresh token is good, and from when on: one of them alone says nothing.
+fn refresh_lifetime(table: &Table<'_>) -> Option<RefreshLifetime> {
+    let seconds = table.integer("refresh_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok());
+    let from = table.word("refresh_lifetime_from", &[("login", RefreshFrom::Login), ("use", RefreshFrom::Use)]);
+    match (table.get("refresh_lifetime"), table.get("refresh_lifetime_from")) {
+        (Some(_), None) => table.missing("refresh_lifetime_from"),
+        (None, Some(_)) => table.missing("refresh_lifetime"),
+        _ => {}
+    }
+    Some(RefreshLifetime { seconds: seconds?, from: from? })
 }
 
 /// `[oauth2.token_error]`: how the token endpoint says no.
@@ -301,6 +314,9 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     }
     if spec.renewal.is_some() && spec.rotates {
         wrong("rotates", "oauth2.rotates is about refresh tokens, and with oauth2.renewal there are none");
+    }
+    if spec.renewal.is_some() && spec.refresh_lifetime.is_some() {
+        wrong("refresh_lifetime", "oauth2.refresh_lifetime is about refresh tokens, and with oauth2.renewal there are none");
     }
     if spec.pin.is_some() && spec.at.device.is_none() {
         wrong("pin", "oauth2.pin without endpoints.device, which is asked for it");

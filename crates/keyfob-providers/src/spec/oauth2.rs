@@ -7,7 +7,7 @@ use keyfob_proto::oauth2::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Sett
 use keyfob_proto::{App, Endpoint, Error, Misuse, Template};
 
 use super::fill;
-use crate::provider::Moves;
+use crate::provider::{Moves, RefreshLifetime};
 
 /// `[endpoints]` and `[oauth2]`. What is `None` is the issuer's to say, or is not there.
 #[derive(Clone, Debug)]
@@ -39,6 +39,7 @@ pub(crate) struct OAuth2Spec {
     pub(crate) token_params: Vec<(String, String)>,
     pub(crate) default_lifetime: Option<u32>,
     pub(crate) rotates: bool,
+    pub(crate) refresh_lifetime: Option<RefreshLifetime>,
 }
 
 /// `[endpoints]`.

@@ -163,6 +163,11 @@ pub(super) struct OAuth2 {
     pub(super) token_params: BTreeMap<String, String>,
     pub(super) default_lifetime: Option<i64>,
     pub(super) rotates: bool,
+    /// Nothing depends on it but what people are told.
+    #[serde(rename = "refresh_lifetime")]
+    _refresh_lifetime: Option<i64>,
+    #[serde(rename = "refresh_lifetime_from")]
+    _refresh_lifetime_from: Option<String>,
 }
 
 impl Default for OAuth2 {
@@ -195,6 +200,8 @@ impl Default for OAuth2 {
             token_params: BTreeMap::new(),
             default_lifetime: None,
             rotates: false,
+            _refresh_lifetime: None,
+            _refresh_lifetime_from: None,
         }
     }
 }

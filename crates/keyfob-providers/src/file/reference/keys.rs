@@ -303,6 +303,18 @@ pub(super) const OAUTH2: Section = Section {
         key("authorize_params", Pairs, "Parameters more on the authorize URL", "{ access_type = \"offline\" }"),
         key("token_params", Pairs, "Parameters more at the token endpoint", "{ action = \"requesttoken\" }"),
         key("default_lifetime", Whole(1, 4_294_967_295), "Seconds that a token lives where the answer does not say", "10800"),
+        key(
+            "refresh_lifetime",
+            Whole(1, 4_294_967_295),
+            "Seconds that a refresh token is good, where that is documented: people are told until when. Needs `refresh_lifetime_from`",
+            "5184000",
+        ),
+        key(
+            "refresh_lifetime_from",
+            OneOf(&["login", "use"]),
+            "What they are counted from: the `login`, however often tokens are renewed, or the last `use`",
+            "\"use\"",
+        ),
         key("rotates", Flag, "Whether a refresh token is good for one use", "true").or("false"),
         key("iss_required", Flag, "Whether the callback must name the issuer (RFC 9207); needs `endpoints.issuer`", "true").or("false"),
         key(
