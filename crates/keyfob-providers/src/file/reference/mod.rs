@@ -10,6 +10,7 @@ mod keys;
 mod page;
 mod schema;
 mod tests;
+mod tight;
 
 use keyfob_proto::Deviation;
 
