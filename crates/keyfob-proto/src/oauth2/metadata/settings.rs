@@ -65,8 +65,8 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// `Misbehaved` for a server that names no token endpoint, or neither an authorization nor a device authorization endpoint, that takes no proof key of S256 (A7), or that wants requests pushed and
-    /// does not say where. `Misuse` if the app cannot say who it is in any way that the server takes.
+    /// `Misbehaved` for a server that names no token endpoint, or neither an authorization nor a device authorization endpoint, that takes no proof key
+    /// of S256 (A7), or that wants requests pushed and does not say where. `Misuse` if the app cannot say who it is in any way that the server takes.
     pub fn settings(&self, app: &App, preferences: &Preferences) -> Result<Settings, Error> {
         let needed = |name: &str| Misbehaved::new(SECTION, name, "metadata without it");
         // G6: an app that is known by its certificate shows it, whatever else was said; at the usual endpoints nobody may be asking for one.
