@@ -97,6 +97,7 @@ impl Maker<'_> {
         if self.get(&["import"]).is_some() {
             self.login(kind);
         }
+        self.browser();
         for (key, field, optional) in [
             ("request_token", "endpoints.request_token", false),
             ("authorize", "endpoints.authorize", false),
@@ -111,9 +112,48 @@ impl Maker<'_> {
             ("end_session", "endpoints.end_session", true),
         ] {
             self.url(field, &["endpoints", key]);
+            // Without the one way there is no login, and no file.
+            let optional = optional && !(key == "device" && self.is_device_only());
             if optional && kind != "oidc" && self.get(&["endpoints", key]).is_some() {
                 self.put(field, "gone", "", &["endpoints", key], None);
             }
+        }
+    }
+
+    /// Whether people log in on another device, and no browser is sent anywhere.
+    fn is_device_only(&self) -> bool {
+        self.get(&["endpoints", "device"]).is_some()
+            && self.get(&["endpoints", "authorize"]).is_none()
+            && self.text(&["kind"]).as_deref() == Some("oauth2")
+    }
+
+    /// A browser is sent to a provider that has no page for it, or none to one that has.
+    fn browser(&mut self) {
+        if self.is_device_only() {
+            let page = format!("{}/authorize", self.text(&["api", "base_url"]).unwrap_or_default());
+            self.put("endpoints.authorize", "one more", "", &["endpoints", "authorize"], Some(page.into()));
+        } else if self.get(&["endpoints", "device"]).is_some() && self.get(&["endpoints", "authorize"]).is_some() {
+            let mut file = self.file.clone();
+            let of_browser = [
+                "pkce",
+                "pkce_reason",
+                "response_type",
+                "redirect_uri_at_token",
+                "redirect_name",
+                "authorize_fragment",
+                "authorize_params",
+            ];
+            let mut without = |table: &str, keys: &[&str]| {
+                let table = file.get_mut(table).and_then(Value::as_table_mut);
+                table.into_iter().for_each(|table| keys.iter().for_each(|key| drop(table.remove(*key))));
+            };
+            without("endpoints", &["authorize", "par"]);
+            without("oauth2", &of_browser);
+            without("oauth2", &["iss_required", "par_required", "request_object"]);
+            let mut file = Value::Table(file);
+            set(&mut file, &["client", "redirect", "device_only"], Some(true.into()));
+            let Value::Table(file) = file else { return };
+            self.mutants.push(Mutant { field: "endpoints.authorize", change: "gone", was: String::new(), text: file.to_string() });
         }
     }
 
@@ -310,7 +350,7 @@ impl Maker<'_> {
             self.put("oauth2.token_type", "gone", word, &["oauth2", "token_type"], None);
         }
         let all = [Change::Remove, Change::Alter, Change::Add];
-        if self.get(&["import"]).is_none() {
+        if self.get(&["import"]).is_none() && !self.is_device_only() {
             self.pairs("oauth2.authorize_params", &["oauth2", "authorize_params"], &all);
         }
         self.pairs("oauth2.token_params", &["oauth2", "token_params"], &all);
@@ -338,10 +378,6 @@ impl Maker<'_> {
     fn oauth2_login(&mut self) {
         self.unpushed();
         self.pin();
-        let pkce = self.text(&["oauth2", "pkce"]).unwrap_or_else(|| "s256".to_owned());
-        let (other, reason) = if pkce == "off" { ("s256", None) } else { ("off", Some("none".into())) };
-        let places: [(&[&str], _); 2] = [(&["oauth2", "pkce"], Some(other.into())), (&["oauth2", "pkce_reason"], reason)];
-        self.put_all("oauth2.pkce", other, pkce, &places);
         self.members("oauth2.scopes", &["oauth2", "scopes"], &[Change::Remove, Change::Add]);
         let scopes = self.get(&["oauth2", "scopes"]).and_then(Value::as_array).map_or(0, Vec::len);
         let how_many = ["no scope", "one scope"].get(scopes).copied().unwrap_or("scopes");
@@ -350,6 +386,17 @@ impl Maker<'_> {
         if separator.is_some() || scopes > 1 {
             self.put("oauth2.scope_separator", "another value", how_many, &["oauth2", "scope_separator"], Some(other.into()));
         }
+        if !self.is_device_only() {
+            self.way_back();
+        }
+    }
+
+    /// What of it is about a browser that is sent away.
+    fn way_back(&mut self) {
+        let pkce = self.text(&["oauth2", "pkce"]).unwrap_or_else(|| "s256".to_owned());
+        let (other, reason) = if pkce == "off" { ("s256", None) } else { ("off", Some("none".into())) };
+        let places: [(&[&str], _); 2] = [(&["oauth2", "pkce"], Some(other.into())), (&["oauth2", "pkce_reason"], reason)];
+        self.put_all("oauth2.pkce", other, pkce, &places);
         self.flag("oauth2.response_type", &["oauth2", "response_type"], true);
         self.flag("oauth2.redirect_uri_at_token", &["oauth2", "redirect_uri_at_token"], true);
         if let Some(name) = self.text(&["oauth2", "redirect_name"]) {
@@ -396,7 +443,7 @@ impl Maker<'_> {
             "refresh_token" => self.get(&["api", "expired"]).is_none() || some(&["api", "expired"]),
             "scope" => some(&["oauth2", "scopes"]),
             // Where nobody logs in, tokens are renewed and that is all.
-            "code" | "redirect_uri" | "state" => self.get(&["import"]).is_none(),
+            "code" | "redirect_uri" | "state" => self.get(&["import"]).is_none() && !self.is_device_only(),
             _ => true,
         }
     }
@@ -464,10 +511,33 @@ impl Maker<'_> {
             return;
         }
         self.put("api.limits", "gone", "", &["api", "limits"], None);
-        for key in ["limit", "remaining", "reset"] {
+        for key in ["limit", "remaining", "usage"] {
+            if let Some(name) = self.text(&["api", "limits", "reads", key]) {
+                self.put(
+                    "api.limits",
+                    "another header",
+                    format!("reads.{key}"),
+                    &["api", "limits", "reads", key],
+                    Some("x-another".into()),
+                );
+                if key != "limit" {
+                    self.put("api.limits", "one less", name, &["api", "limits", "reads", key], None);
+                }
+            }
+        }
+        if self.get(&["api", "limits", "reads"]).is_some() {
+            self.put("api.limits", "one less", "reads", &["api", "limits", "reads"], None);
+        }
+        self.members("api.limits", &["api", "limits", "periods"], &[Change::Remove, Change::Alter]);
+        if self.get(&["api", "limits", "periods"]).is_some() {
+            self.put("api.limits", "one less", "periods", &["api", "limits", "periods"], None);
+        }
+        // Without how many there are nobody knows what is left.
+        let counted = self.get(&["api", "limits", "usage"]).is_some();
+        for key in ["limit", "remaining", "usage", "reset"] {
             if let Some(name) = self.text(&["api", "limits", key]) {
                 self.put("api.limits", "another header", key, &["api", "limits", key], Some("x-another".into()));
-                if key != "reset" {
+                if key != "reset" && !(counted && key == "limit") {
                     self.put("api.limits", "one less", name, &["api", "limits", key], None);
                 }
             }

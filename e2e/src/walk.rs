@@ -177,6 +177,8 @@ impl Walk<'_> {
     async fn whole(&self) -> Result<(), String> {
         if self.settings.is_imported() {
             self.nobody_is_sent_away().await?;
+        } else if self.is_device_only() {
+            self.only_a_code_is_known().await?;
         } else if !self.is_one_legged() {
             self.denied().await?;
         }
@@ -313,6 +315,37 @@ impl Walk<'_> {
         matches!(&self.settings.flow, Flow::OAuth1(flow) if flow.one_legged)
     }
 
+    /// As the client has it, too.
+    fn is_device_only(&self) -> bool {
+        matches!(&self.settings.flow, Flow::OAuth2(flow) if flow.is_device_only())
+    }
+
+    /// No browser is sent to a provider that has no page for it, and who says no on another device has said so.
+    async fn only_a_code_is_known(&self) -> Result<(), String> {
+        if self.habits.is_visited {
+            return Err("no browser is sent to a provider that has a page for it".to_owned());
+        }
+        self.nobody_is_sent_away().await?;
+        let mut login = self.ask_for_code().await?;
+        self.imitation.deny(true);
+        let ended = login.wait().await;
+        self.imitation.deny(false);
+        match ended {
+            Err(Error::Protocol(error))
+                if matches!(&error, ProtoError::Refused(refused) if refused.code == Code::AccessDenied) && error.ends_login() =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(format!("denied on another device: {error}")),
+            Ok(_) => Err("denied on another device, and logged in all the same".to_owned()),
+        }
+    }
+
+    async fn ask_for_code(&self) -> Result<DeviceLogin, String> {
+        let begun = DeviceLogin::begin(&self.keyfob, &self.settings, &self.app, ME, vec![]).await;
+        begun.map_err(|error| format!("another device: {error}"))
+    }
+
     async fn log_in(&self) -> Result<(), String> {
         if self.is_one_legged() {
             let kept = keyfob::login::one_legged(&self.keyfob, &self.settings, &self.app, ME).await;
@@ -320,6 +353,10 @@ impl Walk<'_> {
         }
         if self.settings.is_imported() {
             return self.import().await;
+        }
+        if self.is_device_only() {
+            let account = self.ask_for_code().await?.wait().await.map_err(|error| format!("another device: {error}"))?.account;
+            return self.is_as_told(&account, true);
         }
         let (login, back) = self.begin().await?;
         let verified = login.verify(Answer::Url(&back)).map_err(|error| format!("verify: {error}"))?;
@@ -520,6 +557,9 @@ impl Walk<'_> {
             Some((limit.limit, limit.remaining, limit.resets_at.map(|moment| moment.since(self.keyfob.now()))))
         };
         let session = self.session().await?;
+        if !self.habits.counts.is_empty() {
+            return self.counts(&session).await;
+        }
         let answer = self.plain(&session, "/").send().await.map_err(|error| format!("the base URL: {error}"))?;
         let (found, wanted) = (told(&answer), self.habits.limit);
         let close = match (found.and_then(|found| found.2), wanted.and_then(|wanted| wanted.2)) {
@@ -533,6 +573,25 @@ impl Walk<'_> {
         if wanted.and_then(|wanted| wanted.2).is_some() {
             self.imitation.say(Say::TooMany);
             self.probe().await.map_err(|error| format!("too many calls, and nobody waits: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// Of several counts that are told at once, the one with the fewest left is what counts.
+    async fn counts(&self, session: &Session) -> Result<(), String> {
+        for (at, (limit, period)) in self.habits.counts.iter().enumerate() {
+            self.imitation.say(Say::Fewest(at));
+            let answer = self.plain(session, "/").send().await.map_err(|error| format!("the base URL: {error}"))?;
+            let found = answer.limit().ok_or("of several counts none is understood")?;
+            // Its next period begins at a whole multiple of its length, whenever the walk gets here.
+            let begins = match (found.resets_at, period) {
+                (None, None) => true,
+                (Some(moment), Some(period)) => moment.as_unix() % period == 0,
+                _ => false,
+            };
+            if found.limit != *limit || found.remaining != self.habits.limit.and_then(|limit| limit.1) || !begins {
+                return Err(format!("the count {at} is of {limit:?} calls in {period:?} seconds, and {found:?} is understood"));
+            }
         }
         Ok(())
     }
@@ -634,10 +693,16 @@ impl Walk<'_> {
     }
 
     async fn refused_login(&self, status: u16) -> Result<(), String> {
-        let (login, back) = self.begin().await?;
-        let verified = login.verify(Answer::Url(&back)).map_err(|error| format!("verify: {error}"))?;
-        self.imitation.refuse(true, Some(status));
-        let finished = login.finish(verified).await;
+        let finished = if self.is_device_only() {
+            let mut login = self.ask_for_code().await?;
+            self.imitation.refuse(true, Some(status));
+            login.wait().await
+        } else {
+            let (login, back) = self.begin().await?;
+            let verified = login.verify(Answer::Url(&back)).map_err(|error| format!("verify: {error}"))?;
+            self.imitation.refuse(true, Some(status));
+            login.finish(verified).await
+        };
         self.imitation.refuse(false, None);
         match finished {
             Err(Error::Protocol(ProtoError::Refused(refused)))
@@ -661,8 +726,7 @@ impl Walk<'_> {
     }
 
     async fn on_another_device(&self) -> Result<(), String> {
-        let begun = DeviceLogin::begin(&self.keyfob, &self.settings, &self.app, ME, vec![]).await;
-        let mut login = begun.map_err(|error| format!("another device: {error}"))?;
+        let mut login = self.ask_for_code().await?;
         let (page, lifetime) = &self.habits.device_page;
         if login.verification_uri() != page {
             return Err(format!("another device: people are sent to {}, and not to {page}", login.verification_uri()));

@@ -1,4 +1,6 @@
-"""Holds every provider file to the published JSON Schema, and the schema to wrong files: provider_schema.py SCHEMA FOLDER"""
+"""Holds every provider file to the published JSON Schema, and the schema to wrong files: provider_schema.py SCHEMA FOLDER
+
+With --mistakes in the place of the folder, files come on stdin, a JSON list of texts: says which of them, by number, the schema finds nothing wrong with."""
 
 import copy
 import datetime
@@ -40,6 +42,17 @@ def spoilt(tree):
 
 schema, folder = json.loads(pathlib.Path(sys.argv[1]).read_text()), pathlib.Path(sys.argv[2])
 validator = jsonschema_rs.Draft202012Validator(schema)
+if sys.argv[2] == "--mistakes":
+    passed = []
+    for at, text in enumerate(json.load(sys.stdin)):
+        try:
+            tree = plain(tomllib.loads(text))
+        except tomllib.TOMLDecodeError:
+            continue
+        if validator.is_valid(tree):
+            passed.append(at)
+    print(json.dumps(passed))
+    sys.exit(0)
 complaints, files, changes = [], 0, 0
 for path in sorted(folder.glob("*.toml")):
     files += 1

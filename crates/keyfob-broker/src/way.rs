@@ -52,7 +52,7 @@ impl Desk {
             Flow::OAuth1(flow) if flow.one_legged => &[Way::Keys],
             Flow::OAuth1(_) if redirect.oob => &[Way::Redirect, Way::Pin],
             Flow::OAuth2(flow) if flow.device_authorization.is_some() => match &flow.pin {
-                _ if redirect.device_only => &[Way::Code],
+                _ if redirect.device_only || flow.is_device_only() => &[Way::Code],
                 // Apps there are mostly registered for it, and have no redirect URI then.
                 Some(_) => &[Way::Code, Way::Redirect],
                 None => &[Way::Redirect, Way::Code],

@@ -162,6 +162,61 @@ async fn where_tokens_are_imported_no_page_offers_to_connect_and_each_says_how()
     assert!(!start.has("action=\"/connect/magento2"), "{}", start.text);
 }
 
+/// A provider that no browser is sent to offers a code and nothing else, and who asks for the other way is told so.
+#[tokio::test]
+async fn where_no_browser_is_sent_a_code_is_the_only_way() {
+    let world = world().await;
+    let mut owner = world.owner().await;
+    let token = owner.get("/providers/tado").await.form_token();
+    assert_eq!(owner.post("/providers/tado/app", &[("form_token", &token), ("client_id", "app")]).await.location(), "/providers/tado");
+    let page = owner.get("/providers/tado").await;
+    assert!(page.has("action=\"/connect/tado\"") && !page.has("redirect URI") && !page.has("instead"), "{}", page.text);
+    let refused = owner.post("/connect/tado", &[("form_token", &page.form_token()), ("way", "redirect")]).await;
+    assert!(refused.status == 400 && refused.has("tado° sends no browser back") && refused.has("with a code"), "{}", refused.text);
+}
+
+/// An action that was refused says which scope it needs, and where to ask for it, as the command does.
+#[tokio::test]
+async fn an_action_that_wants_a_scope_says_which_and_where_it_is_asked_for() {
+    fn more(sandbox: &Sandbox, config: &mut Config) {
+        let text = include_str!("../../keyfob-providers/data/netatmo.toml");
+        let wants = text.replace("[actions.stations]\n", "[actions.stations]\nscopes = [\"read_thermostat\"]\n");
+        let provider = keyfob_providers::check(&wants, "netatmo.toml").expect("a file");
+        let origin = Origin::parse(&sandbox.origin("netatmo")).expect("an origin");
+        config.services.iter_mut().for_each(|service| service.provider = provider.at_origin(&origin));
+    }
+    let world = World::with(&["netatmo"], Setup { known: true, more: Some(more), ..Setup::default() }).await;
+    let mut owner = world.owner().await;
+    owner.connect("netatmo").await;
+    let path = "/accounts/netatmo/do/stations";
+    assert!(!owner.get(path).await.has("it needs the scope"), "nobody was refused");
+    world.sandbox.faults("netatmo").update(|faults| faults.missing_scope = true);
+    let refused = owner.get(path).await;
+    let said = "it needs the scope read_thermostat, which this account is not known to have: connect it again, with that ticked";
+    assert!(refused.text.to_lowercase().contains(said), "{}", refused.text);
+}
+
+/// Whose tokens were made elsewhere did not log in here.
+#[tokio::test]
+async fn an_imported_account_is_not_said_to_have_logged_in() {
+    use keyfob::history::Event;
+    use keyfob::store::Expected;
+    let world = World::known(&["netatmo"]).await;
+    let mut owner = world.owner().await;
+    let page = owner.connect("netatmo").await;
+    assert!(page.has("Logged in") && !page.has("Imported"), "{}", page.text);
+    let mut account = world.account("netatmo").await.expect("an account");
+    // As the command takes them in.
+    world.store.remove_account("netatmo", None).await.expect("removed");
+    account.id = keyfob::AccountId::random();
+    let entry = world.keyfob().entry(&account, Event::LoggedIn { received: None, imported: true });
+    world.store.put_account(&account, Expected::Nothing, Some(&entry)).await.expect("kept");
+    let page = owner.get("/accounts/netatmo").await;
+    assert!(page.has("Imported") && !page.has("Logged in"), "{}", page.text);
+    let history = world.ask("owner", "GET", "/v1/accounts/netatmo/history", "").await.json();
+    assert_eq!(history["entries"][0]["event"], "imported", "{history}");
+}
+
 #[tokio::test]
 async fn l8_apps_are_entered_by_the_owner_alone() {
     let world = world().await;

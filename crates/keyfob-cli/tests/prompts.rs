@@ -124,6 +124,31 @@ async fn a_providers_file_is_made_of_answers() {
         (&"https://hub.example/request".into(), &"https://hub.example/apps".into())
     );
 
+    // Where no browser is sent anywhere, there is somewhere to ask for a code.
+    let mut screen = Screen::start(&house, &["provider", "new", "coded"], USUAL, &[]);
+    let answers = [
+        ("Its name", ""),
+        ("What it is", "A hub."),
+        ("documentation", "https://hub.example/docs"),
+        ("OAuth 2 or OAuth 1?", "2"),
+        ("nothing, where people only enter a code", ""),
+        ("Where that code is asked for", ""),
+        ("it has to be said", "https://hub.example/device"),
+        ("Token URL", "https://hub.example/token"),
+        ("How an app says who it is", "none"),
+        ("Scopes", ""),
+        ("Where its API is", "https://hub.example/api"),
+        ("where an app is registered", ""),
+    ];
+    for (question, answer) in answers {
+        screen.shows(question).await;
+        screen.types(&format!("{answer}\n"));
+    }
+    screen.shows("keyfob provider check").await;
+    screen.ends(0).await;
+    let shown = house.json(&["provider", "show", "coded"]).await;
+    assert_eq!((&shown["endpoints"]["authorize"], &shown["client"]["redirect"]["device_only"]), (&serde_json::Value::Null, &true.into()));
+
     // Half way, nothing is written.
     let mut screen = Screen::start(&house, &["provider", "new", "other"], USUAL, &[]);
     screen.shows("Its name").await;

@@ -336,6 +336,29 @@ async fn ready_tokens_are_imported() {
     house.json(&["telldus", "sensors"]).await;
 }
 
+/// Where a provider documents how long its refresh tokens are good, people are told until when; of one that somebody imported nobody knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn until_when_tokens_can_be_renewed_is_told_where_it_is_known() {
+    let house = House::new().await;
+    std::fs::create_dir_all(house.path("config/providers")).expect("a folder");
+    let lives = "[oauth2]\nrefresh_lifetime = 86400\nrefresh_lifetime_from = \"login\"\n";
+    std::fs::write(house.path("config/providers/netatmo.toml"), lives).expect("written");
+    house.log_in("netatmo").await;
+    let status = house.json(&["status", "netatmo"]).await;
+    let moment = |name: &str| status[name].as_str().and_then(keyfob::proto::Timestamp::from_text).expect("a moment");
+    assert_eq!(moment("renewable_until").since(moment("logged_in_at")), 86_400, "{status}");
+    let told = house.good(&["status", "netatmo"]).await;
+    assert!(told.contains("refresh token good until") && told.contains("logged in"), "{told}");
+    assert!(house.good(&["provider", "show", "netatmo"]).await.contains("good for 1 day from the login"));
+    house.good(&["logout", "netatmo"]).await;
+    let tokens = r#"{"access_token":"a-not-real","refresh_token":"r-not-real"}"#;
+    house.run_with(&["import", "netatmo", "--stdin"], tokens).await.exits(0);
+    let status = house.json(&["status", "netatmo"]).await;
+    assert_eq!(status["renewable_until"], Value::Null, "{status}");
+    let told = house.good(&["status", "netatmo"]).await;
+    assert!(told.contains("imported") && !told.contains("logged in") && !told.contains("good until"), "{told}");
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn doctor_sees_a_server_that_is_down_and_files_that_others_may_change() {

@@ -66,7 +66,7 @@ impl Settings {
     pub fn is_imported(&self) -> bool {
         match &self.flow {
             Flow::OAuth1(flow) => flow.imported,
-            Flow::OAuth2(flow) => flow.authorize.is_none(),
+            Flow::OAuth2(flow) => flow.authorize.is_none() && !flow.is_device_only(),
         }
     }
 

@@ -506,6 +506,26 @@ fn a_server_without_the_endpoints_of_the_code_grant_is_named_as_such() {
     }
 }
 
+/// RFC 8414 §2: no authorization endpoint where no grant uses it, and a login on another device does not.
+#[test]
+fn a_server_that_no_browser_is_sent_to_is_logged_in_to_on_another_device() {
+    let device = "https://login.example/device";
+    let metadata = read(json!({ "authorization_endpoint": null, "device_authorization_endpoint": device })).expect("metadata");
+    let settings = metadata.settings(&app(), &Preferences::default()).expect("settings");
+    assert!(settings.is_device_only() && settings.device_authorization.as_ref().is_some_and(|at| at.as_str() == device));
+    let provider = keyfob_proto::Settings::new("example", keyfob_proto::Flow::OAuth2(settings), endpoint("https://api.example"));
+    assert!(!provider.is_imported());
+    let client = keyfob_proto::oauth2::Client::new(&provider, app()).expect("a client");
+    assert!(client.device_authorization(&keyfob_proto::oauth2::AccessRequest::default()).is_ok());
+    let request = keyfob_proto::oauth2::AuthorizeRequest { redirect_uri: "http://127.0.0.1/callback".into(), ..Default::default() };
+    let refused = client.authorize(&request, NOW, &Chance::new(1)).expect_err("no page");
+    let hint = match &refused {
+        Error::Misuse(misuse) => misuse.hint.clone().unwrap_or_default(),
+        other => panic!("{other}"),
+    };
+    assert!(refused.to_string().contains("on another device alone (RFC 8628)") && hint.contains("device login"), "{refused} {hint}");
+}
+
 #[test]
 fn scopes_are_asked_for_by_us_never_by_the_server() {
     let metadata = read(json!({ "scopes_supported": ["admin"] })).expect("metadata");

@@ -565,6 +565,7 @@ fn every_public_type_is_accounted_for() {
         "ClientIdUrl",
         "ClientMetadata",
         "Confirmation",
+        "Counted",
         "Crypto",
         "Curve",
         "Discovery",

@@ -7,7 +7,7 @@ use keyfob_proto::oauth2::{ClientAuth, TokenBody};
 use keyfob_proto::{Attach, Deviation, HostPattern, Limits, ResetIn, Signal, Template};
 
 use crate::pages::{Counts, Pages};
-use crate::provider::Provider;
+use crate::provider::{Provider, RefreshFrom};
 use crate::spec::{FlowSpec, OAuth2Spec};
 
 impl Provider {
@@ -62,8 +62,14 @@ fn limited(limits: &Limits) -> String {
         ResetIn::Seconds => format!("{name} (seconds)"),
         _ => format!("{name} (a moment)"),
     });
-    let names = [&limits.limit, &limits.remaining].into_iter().flatten().map(ToString::to_string).chain(reset);
-    format!("Answers tell how many calls are left: {}.", names.collect::<Vec<_>>().join(", "))
+    let names = [&limits.limit, &limits.remaining, &limits.usage].into_iter().flatten().map(ToString::to_string).chain(reset);
+    let periods: Vec<String> = limits.periods.iter().map(|seconds| lifetime(*seconds)).collect();
+    let each = if periods.is_empty() { String::new() } else { format!(", a number each for {}", periods.join(" and ")) };
+    let reads: Vec<String> = (limits.reads.iter())
+        .flat_map(|reads| [&reads.limit, &reads.remaining, &reads.usage].into_iter().flatten().map(ToString::to_string))
+        .collect();
+    let reads = if reads.is_empty() { String::new() } else { format!("; of calls that only read: {}", reads.join(", ")) };
+    format!("Answers tell how many calls are left: {}{each}{reads}.", names.collect::<Vec<_>>().join(", "))
 }
 
 fn goes_on(pages: &Pages) -> String {
@@ -218,10 +224,22 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
     if spec.rotates {
         habits.push("A refresh token is good for one use: each refresh brings the next.".to_owned());
     }
+    if let Some(known) = spec.refresh_lifetime {
+        let how_long = lifetime(known.seconds);
+        habits.push(match known.from {
+            RefreshFrom::Use => format!("A refresh token is good for {how_long} from its last use."),
+            RefreshFrom::Login => format!("A refresh token is good for {how_long} from the login, however often tokens are renewed."),
+        });
+    }
     if let Some(pin) = &spec.pin {
         habits.push(format!("Login is possible by a PIN that is entered at {} (keyfob login --device).", pin.page.as_str()));
     } else if spec.at.device.is_some() {
-        habits.push("Login on another device is possible (keyfob login --device).".to_owned());
+        habits.push(match spec.is_device_only() {
+            true => {
+                "There is no page that a browser is sent to: people log in on another device, by a code (keyfob login shows it).".to_owned()
+            }
+            false => "Login on another device is possible (keyfob login --device).".to_owned(),
+        });
     }
     for (there, sentence) in [
         (spec.dpop, "Tokens are bound to a key that is made at login (DPoP)."),

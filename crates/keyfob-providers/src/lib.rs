@@ -40,6 +40,6 @@ pub use nearest::nearest;
 pub use pages::{Counts, Pages};
 pub use parameter::{Parameter, ParameterKind};
 pub use problem::Problem;
-pub use provider::{ClientHelp, Confidence, Field, Import, Kind, Provider, Redirect, Source, Status};
+pub use provider::{ClientHelp, Confidence, Field, Import, Kind, Provider, Redirect, RefreshFrom, RefreshLifetime, Source, Status};
 pub use query::Query;
 pub use table::{Axis, Cell, CellKind, Chart, Column, Link, Row, Series, Table, View};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyfob_proto::oauth2::metadata::Metadata;
-use keyfob_proto::{App, Described, Deviation, Error, Misuse, Origin, Settings};
+use keyfob_proto::{App, Described, Deviation, Error, Misuse, Origin, Settings, Timestamp};
 use serde::Serialize;
 
 use crate::action::Action;
@@ -117,6 +117,14 @@ impl Provider {
         matches!(&self.spec.flow, FlowSpec::OAuth2(spec) if spec.rotates)
     }
 
+    /// How long a refresh token is good, where it is known and no answer says it.
+    pub fn refresh_lifetime(&self) -> Option<RefreshLifetime> {
+        match &self.spec.flow {
+            FlowSpec::OAuth2(spec) => spec.refresh_lifetime,
+            FlowSpec::OAuth1 { .. } => None,
+        }
+    }
+
     /// How its long answers go on, beside `Link` headers (RFC 8288).
     pub fn pages(&self) -> Option<&Pages> {
         self.spec.api.pages.as_ref()
@@ -209,6 +217,35 @@ impl Status {
             Self::Sandbox => "sandbox",
             Self::Retired { .. } => "retired",
         }
+    }
+}
+
+/// How long a refresh token is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshLifetime {
+    /// Seconds.
+    pub seconds: u32,
+    /// What they are counted from.
+    pub from: RefreshFrom,
+}
+
+/// What a refresh token's lifetime is counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshFrom {
+    /// The login: its day comes, however often tokens are renewed.
+    Login,
+    /// Its last use: whoever renews tokens in time can go on for ever.
+    Use,
+}
+
+impl RefreshLifetime {
+    /// Until when the refresh token is good of which both moments are known, as far as they have to be.
+    pub fn until(self, login: Option<Timestamp>, last_use: Option<Timestamp>) -> Option<Timestamp> {
+        let begin = match self.from {
+            RefreshFrom::Login => login,
+            RefreshFrom::Use => last_use,
+        };
+        Some(begin?.plus(i64::from(self.seconds)))
     }
 }
 
@@ -337,7 +374,7 @@ pub struct Redirect {
     pub any_port: bool,
     /// Whether `oob` is possible: the provider shows a PIN instead of redirecting.
     pub oob: bool,
-    /// Whether nobody can register a redirect URI there, and people enter a code instead (RFC 8628).
+    /// Whether nobody can register a redirect URI there, or be sent there at all, and people enter a code instead (RFC 8628).
     pub device_only: bool,
     /// What a person should know.
     pub help: String,

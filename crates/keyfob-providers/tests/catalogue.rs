@@ -157,8 +157,10 @@ fn live_providers_share_no_variables() {
 fn every_provider_says_where_its_facts_come_from_and_asks_before_it_acts() {
     for provider in Catalogue::embedded().iter() {
         assert!(!provider.sources.is_empty() && provider.sources.iter().all(|source| !source.about.is_empty()), "{}", provider.name);
-        // Where nobody logs in, nobody comes back.
-        let nobody = provider.import.is_some() || provider.endpoints().iter().all(|(what, _)| *what == "api");
+        // Where nobody logs in, or people enter a code, nobody comes back.
+        let nobody = provider.import.is_some()
+            || provider.client.redirect.device_only
+            || provider.endpoints().iter().all(|(what, _)| *what == "api");
         assert_eq!(nobody, provider.client.redirect.suggested.is_empty(), "{}", provider.name);
         assert!(provider.client.fields.iter().filter(|field| field.name == "client_secret").all(|field| field.secret));
         assert!(provider.actions.is_empty() || provider.overview().next().is_some(), "{} has nothing to show first", provider.name);
@@ -315,7 +317,8 @@ fn a_provider_is_moved_to_the_sandbox_whole() {
             Flow::OAuth2(flow) => flow.authorize.as_ref(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(authorize.is_none(), settings.is_imported() && provider.kind == Kind::OAuth2, "{}", provider.name);
+        let by_code = provider.client.redirect.device_only;
+        assert_eq!(authorize.is_none(), by_code || settings.is_imported() && provider.kind == Kind::OAuth2, "{}", provider.name);
         assert!(authorize.is_none_or(|page| page.origin() == sandbox), "{}", provider.name);
         let shown = provider.at_origin(&sandbox).endpoints();
         assert!(shown.iter().all(|(_, url)| url.starts_with("http://127.0.0.1:8901") || url.contains('{')), "{shown:?}");

@@ -1,7 +1,8 @@
 //! Who am I, and the list that people come for, at the most used providers: the request, and the table made of an answer of the documented
 //! shape (the data is made up).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use http::Method;
@@ -414,12 +415,66 @@ fn l14_calls_that_carry_others_are_known() {
         ("zoho", Method::POST, "/crm/v8/__composite_requests"),
         ("trello", Method::GET, "/1/batch"),
         ("wordpress", Method::GET, "/batch/"),
+        ("zoho", Method::POST, "/bigin/v2/__composite_requests"),
+        ("todoist", Method::POST, "/sync"),
+        ("woocommerce", Method::POST, "/orders/batch"),
+        ("woocommerce", Method::PUT, "/products/7/variations/batch"),
+        ("woocommerce", Method::PATCH, "/products/attributes/7/terms/batch"),
     ] {
         assert!(batch(name).calls.iter().any(|call| call.is(&method, path)), "{name} {method} {path}");
         assert!(!batch(name).calls.iter().any(|call| call.is(&method, "/me")), "{name}");
     }
     for name in ["facebook", "instagram"] {
         assert_eq!(batch(name).fields, ["batch"], "{name}");
+    }
+}
+
+/// Files of whose providers nobody who looked found such a call. A new file stands here once somebody has looked, or says what was found.
+const NO_BATCH: &str = "\
+    acme acme-oidc airtable alchemer apple atlassian august auth0 basecamp bitbucket bitly box calendly cognito deezer digitalocean \
+    discogs discord docusign douban dropbox ebay ecobee etsy evernote figma fitbit fitbit-oauth1 fivehundredpx flickr freshbooks \
+    garmin garmin-oauth1 github gitlab heroku home-connect honeywell hubspot husqvarna intercom kakao keycloak line-me linear linkedin \
+    magento2 mastodon monday monzo nest-sdm netatmo netlify netsuite netsuite-tba notion okta openstreetmap openstreetmap-oauth1 osu \
+    oura patreon paypal philips-hue pinterest pipedrive plentymarkets plurk polar-v3 projectplace ravelry reddit runkeeper schoology \
+    shopify slack slack-openid slack-user smartcar smartthings smugmug sonos soundcloud spotify squareup stackexchange strava stripe \
+    tado telldus ticktick tiktok trakt tripit tumblr tumblr-oauth1 twitch twitter twitter-oauth1 typeform unsplash vimeo wahoo \
+    wakatime wechat weibo whoop withings xero xing yahoo yale-global yandex zendesk zoom";
+
+/// Nobody has to think of a file for it to be looked at: each says what was found, or stands above; and what is called as such calls are is one, or is named here.
+#[test]
+fn l14_no_file_is_forgotten_where_calls_may_carry_others() {
+    let none: BTreeSet<&str> = NO_BATCH.split_whitespace().collect();
+    for provider in CATALOGUE.iter() {
+        let batch = provider.batch();
+        let says = !batch.calls.is_empty() || !batch.fields.is_empty();
+        let name = provider.name.as_str();
+        assert!(
+            says != none.contains(name),
+            "{name}: look whether a call there can carry others; then say api.batch, or put it into NO_BATCH"
+        );
+    }
+    assert!(none.iter().all(|name| CATALOGUE.get(name).is_ok()), "NO_BATCH names a file that is none");
+    // What ends like this carries others at one provider or another.
+    let telling =
+        ["batch", "$batch", "batches", "sync", "bulk", "composite", "graph", "multi", "multiget", "__composite_requests", "jsonrpc"];
+    let excepted: [(&str, &str); 0] = [];
+    for provider in CATALOGUE.iter() {
+        let batch = provider.batch();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("data/{}.toml", provider.name));
+        let text = std::fs::read_to_string(file).expect("a file");
+        let paths = text.lines().filter_map(|line| line.trim().strip_prefix("path = \"")?.split('"').next()).map(str::to_owned);
+        let urls = provider.endpoints().into_iter().map(|(_, url)| url);
+        for path in paths.chain(urls) {
+            let bare = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+            let last = bare.rsplit('/').next().unwrap_or_default().to_lowercase();
+            if !telling.contains(&last.as_str()) || excepted.contains(&(provider.name.as_str(), path.as_str())) {
+                continue;
+            }
+            let is_one = [Method::GET, Method::POST, Method::PUT, Method::PATCH]
+                .iter()
+                .any(|method| batch.calls.iter().any(|call| call.is(method, bare)));
+            assert!(is_one, "{}: {path} is called as a call is that carries others: say it in api.batch, or except it", provider.name);
+        }
     }
 }
 

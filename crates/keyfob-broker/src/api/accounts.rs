@@ -202,6 +202,8 @@ struct Line {
 #[serde(rename_all = "kebab-case")]
 enum Happened {
     LoggedIn,
+    /// Its tokens were made elsewhere, and taken in.
+    Imported,
     Refreshed,
     RefreshFailed,
     NeedsLogin,
@@ -215,6 +217,7 @@ enum Happened {
 impl Line {
     fn of(entry: &Entry) -> Self {
         let (event, reason) = match &entry.event {
+            Event::LoggedIn { imported: true, .. } => (Happened::Imported, None),
             Event::LoggedIn { .. } => (Happened::LoggedIn, None),
             Event::Refreshed { .. } => (Happened::Refreshed, None),
             Event::RefreshFailed { reason, .. } => (Happened::RefreshFailed, Some(reason)),

@@ -31,6 +31,7 @@ pub(crate) fn told(entries: &[Entry], scrubber: &Scrubber) -> Vec<Told> {
 
 fn words(event: &Event) -> (&'static str, String, &'static str) {
     match event {
+        Event::LoggedIn { imported: true, .. } => ("Imported", "its tokens were made elsewhere".to_owned(), "good"),
         Event::LoggedIn { .. } => ("Logged in", String::new(), "good"),
         Event::Refreshed { refresh, .. } => ("Renewed", refresh.why.clone(), "good"),
         Event::RefreshFailed { reason, unanswered: true, .. } => {

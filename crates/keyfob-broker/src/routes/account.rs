@@ -76,6 +76,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
     let state = super::state(&site, &seat, &holder, &visit).await?;
     let story = site.keyfob.store().history(&record.value.id).await;
     let story = story.map_err(|error| Failure::from_error(error.into(), &seat))?;
+    let imported = keyfob::history::is_imported(&story);
     let story = page::told(&story, &record.value.scrubber());
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
     let title = match &site.people {
@@ -87,10 +88,20 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
         None => None,
     };
     let card = Card::new(&seat, state).called(title).with(Some(&record.value), site.keyfob.now());
-    Ok(draw(frame, card, &seat, &visit, &record.value, sections, story))
+    let facts = facts(&seat, &record.value, imported);
+    Ok(draw(frame, card, &seat, &visit, &record.value, sections, (facts, story)))
 }
 
-fn draw(frame: Frame, card: Card, seat: &Seat, visit: &Visit, account: &Account, sections: Vec<Section>, story: Vec<Told>) -> Response {
+fn draw(
+    frame: Frame,
+    card: Card,
+    seat: &Seat,
+    visit: &Visit,
+    account: &Account,
+    sections: Vec<Section>,
+    past: (Vec<Fact>, Vec<Told>),
+) -> Response {
+    let (facts, story) = past;
     let provider = &seat.desk.provider;
     // What shows itself, or what a row leads to, needs no line of its own.
     let mut shown: BTreeSet<String> = provider.overview().map(|action| action.name.clone()).collect();
@@ -99,7 +110,7 @@ fn draw(frame: Frame, card: Card, seat: &Seat, visit: &Visit, account: &Account,
     let page = Page {
         frame,
         card,
-        facts: facts(seat, account),
+        facts,
         scopes: scopes(account),
         story,
         has_charts: sections.iter().any(Section::has_charts),
@@ -144,7 +155,7 @@ async fn sections(site: &Arc<Site>, seat: &Seat, holder: &Holder) -> Vec<Section
 }
 
 /// What is known about the account, without its tokens.
-fn facts(seat: &Seat, account: &Account) -> Vec<Fact> {
+fn facts(seat: &Seat, account: &Account, imported: bool) -> Vec<Fact> {
     let fact = |name, text: &str| Fact { name, moment: None, text: text.to_owned() };
     let since = |name, at: Timestamp, text: &str| {
         let moment = Some((page::iso(at.as_unix()), page::utc(at.as_unix())));
@@ -153,12 +164,20 @@ fn facts(seat: &Seat, account: &Account) -> Vec<Fact> {
     let renewed = if account.renews() { ", then renewed by itself" } else { "" };
     let mut facts = vec![
         fact("Account", &seat.shown),
-        since("Logged in", account.logged_in_at, ""),
+        since(if imported { "Imported" } else { "Logged in" }, account.logged_in_at, ""),
         match account.tokens.expires_at() {
             Some(at) => since("Token good until", at, renewed),
             None => fact("Token good until", "it is revoked"),
         },
     ];
+    // When a refresh token was made that somebody imported, nobody here knows; when it was used last is known once it was used here.
+    if let (Some(known), TokenSet::OAuth2(tokens)) = (seat.desk.provider.refresh_lifetime(), &account.tokens)
+        && tokens.refresh.is_some()
+        && let Some(until) = known
+            .until((!imported).then_some(account.logged_in_at), (!imported || account.refreshed.is_some()).then_some(tokens.received_at))
+    {
+        facts.push(since("Refresh token good until", until, ""));
+    }
     if !account.tolerated.is_empty() {
         facts.push(fact("Tolerated at login", &account.tolerated.join(", ")));
     }

@@ -9,7 +9,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 use keyfob::proto::scrub::printable;
-use keyfob::proto::{Scrubber, encode};
+use keyfob::proto::{Scrubber, TokenSet, encode};
 use keyfob::{Error, Session};
 use keyfob_providers::{Action, Table};
 
@@ -253,7 +253,8 @@ async fn call(
         if let Some((media_type, body)) = request.body {
             call = call.body(HeaderValue::from_static(media_type), body);
         }
-        let answer = call.send().await.map_err(failure)?.json().await.map_err(failure)?;
+        let refused = |error: Error| wanting(failure(error), seat, session, action);
+        let answer = call.send().await.map_err(refused)?.json().await.map_err(refused)?;
         match action.table(&arguments, &answer) {
             Ok(table) => match &mut whole {
                 Some(whole) => whole.append(table),
@@ -277,6 +278,23 @@ async fn call(
     }
     // Whoever reads half an answer has to know that it is half of one.
     Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest })
+}
+
+/// An action that was refused, and needs a scope that the account is not known to have: that is what to ask for, unless the provider has named it itself.
+fn wanting(failure: Failure, seat: &Seat, session: &Session, action: &Action) -> Failure {
+    let account = session.account();
+    let TokenSet::OAuth2(tokens) = &account.tokens else { return failure };
+    let lacking = action.lacking(&tokens.scopes);
+    let is_about_permission = matches!(failure.answered, Some(400 | 401 | 403));
+    let is_named = |scope: &&str| failure.hint.as_ref().is_some_and(|hint| hint.contains(scope));
+    if lacking.is_empty() || !is_about_permission || lacking.iter().any(is_named) {
+        return failure;
+    }
+    let (what, them, ticked) = if lacking.len() == 1 { ("scope", "which", "that") } else { ("scopes", "all of which", "those") };
+    // A name beside the provider's keeps what it was connected with.
+    let how = if seat.shown == seat.desk.account { "connect it again" } else { "connect it under another name" };
+    let hint = format!("it needs the {what} {}, {them} this account is not known to have: {how}, with {ticked} ticked", lacking.join(" "));
+    failure.hint(hint).onward(format!("Connect {}", seat.desk.provider.title), page::provider_path(&seat.desk.account))
 }
 
 /// The question. What is `fixed` was said by the link that led here; the rest is a form.

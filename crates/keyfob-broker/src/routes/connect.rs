@@ -49,7 +49,13 @@ pub(crate) async fn begin(
     };
     let binding = &posted.visit.binding;
     let Some(way) = seat.desk.way_named(posted.field("way")) else {
-        let text = format!("{} cannot be connected in this way. Nothing was done.", seat.desk.provider.title);
+        let title = &seat.desk.provider.title;
+        let text = match seat.desk.ways() {
+            [Way::Code] => format!(
+                "{title} sends no browser back: people log in there on any device, with a code that is shown here. Nothing was done."
+            ),
+            _ => format!("{title} cannot be connected in this way. Nothing was done."),
+        };
         return Err(Failure::plain(StatusCode::BAD_REQUEST, "Not like that", text).onward("Back", page::provider_path(&seat.desk.account)));
     };
     let begun = match way {

@@ -112,6 +112,8 @@ fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(
         said.map(|(_, value)| value.clone()).unwrap_or_default()
     };
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    // The file says so, or an issuer of itself.
+    let by_code_alone = provider.client.redirect.device_only || desk.as_deref().is_some_and(|desk| desk.ways() == [Way::Code]);
     let page = Page {
         frame,
         about: sentence(&provider.about),
@@ -125,7 +127,7 @@ fn draw(site: &Site, provider: &Provider, visit: &Visit, frame: Frame, said: &[(
         path: page::provider_path(&provider.name),
         redirect_uri: site.redirect_uri(&provider.name),
         one_legged: provider.is_one_legged(),
-        redirects: provider.import.is_none() && !provider.is_one_legged() && !provider.client.redirect.device_only,
+        redirects: provider.import.is_none() && !provider.is_one_legged() && !by_code_alone,
         by_code: desk.as_deref().is_some_and(|desk| desk.way() == Way::Code),
         instead: desk.as_deref().map_or(&[], |desk| &desk.ways()[1..]),
         app: desk.as_deref().map(|desk| shortened(&desk.app.client_id)),

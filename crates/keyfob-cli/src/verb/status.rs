@@ -128,6 +128,9 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         let mut lines = vec![("account", account.name.clone()), ("provider", format!("{title} ({})", account.provider))];
         lines.push(("health", reason.as_ref().map_or_else(|| state.to_owned(), |reason| format!("{state}: {reason}"))));
         lines.push(("expires", expiry(account, now)));
+        if let Some(until) = past.renewable_until {
+            lines.push(("renewable", format!("refresh token good until {}", moment::local(until))));
+        }
         if let Some(scopes) = account::scopes(account) {
             lines.push(("scopes", scopes));
         }
@@ -146,7 +149,7 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         if account.grant == Grant::OneLegged {
             lines.push(("grant", "none: the app's keys sign alone".to_owned()));
         }
-        lines.push(("logged in", moment::local(account.logged_in_at)));
+        lines.push((if past.imported { "imported" } else { "logged in" }, moment::local(account.logged_in_at)));
         lines.push(("app", account.client_id.clone()));
         if !account.tolerated.is_empty() {
             lines.push(("tolerated", account.tolerated.join(", ")));
@@ -176,10 +179,24 @@ fn refused_note(account: &Account, paint: Paint) -> String {
     )
 }
 
+/// Until when tokens can be renewed without a person, where the provider's file says how long its refresh tokens are good. When one was made that somebody
+/// imported, nobody here knows; when it was used last is known once it was used here.
+fn renewable_until(account: &Account, entries: &[keyfob::history::Entry], context: &Context) -> Option<Timestamp> {
+    let known = context.catalogue().get(&account.provider).ok()?.refresh_lifetime()?;
+    let TokenSet::OAuth2(tokens) = &account.tokens else { return None };
+    tokens.refresh.as_ref()?;
+    let imported = keyfob::history::is_imported(entries);
+    known.until((!imported).then_some(account.logged_in_at), (!imported || account.refreshed.is_some()).then_some(tokens.received_at))
+}
+
 /// What is known of an account that is not in its record.
 struct Past {
     last_refresh: Option<Timestamp>,
     last_error: Option<(Timestamp, String)>,
+    /// Whether its tokens were taken in from elsewhere.
+    imported: bool,
+    /// Until when its refresh token is good, as far as the provider documents it.
+    renewable_until: Option<Timestamp>,
     refused: Option<Refused>,
 }
 
@@ -191,6 +208,8 @@ impl Past {
         Ok(Self {
             last_refresh: last(|event| matches!(event, Event::Refreshed { .. })).map(|entry| entry.at),
             last_error: last(failed).map(|entry| (entry.at, history::why(&entry.event))),
+            imported: keyfob::history::is_imported(&entries),
+            renewable_until: renewable_until(account, &entries, context),
             refused: refusals::of(account, context).await?,
         })
     }
@@ -209,6 +228,9 @@ impl Past {
         let mut told = account::json(account, context);
         if let Some(at) = self.last_refresh {
             told["last_refresh"] = json!(moment::utc(at));
+        }
+        if let Some(until) = self.renewable_until {
+            told["renewable_until"] = json!(moment::utc(until));
         }
         if let Some((at, why)) = &self.last_error {
             told["last_error"] = json!({"at": moment::utc(*at), "why": why});

@@ -9,8 +9,8 @@ use crate::oauth2::redirect_uri::RedirectUri;
 /// What OAuth 2 needs to know of a provider (RFC 6749).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Authorization endpoint (§3.1). A browser goes there; it carries no credentials of ours. `None`: nobody is sent anywhere, and tokens that were
-    /// made elsewhere are imported.
+    /// Authorization endpoint (§3.1). A browser goes there; it carries no credentials of ours. `None`: nobody is sent anywhere. People enter a code on
+    /// another device then, where `device_authorization` is there, and otherwise tokens that were made elsewhere are imported.
     pub authorize: Option<Endpoint>,
     /// Token endpoint (§3.2).
     pub token: Endpoint,
@@ -154,9 +154,19 @@ impl Settings {
         Self { authorize: None, ..Self::new(token.clone(), token) }
     }
 
+    /// A server that has no page to send a browser to: people log in on another device alone (RFC 8628), by a code that `device` gives out.
+    pub fn on_device(device: Endpoint, token: Endpoint) -> Self {
+        Self { device_authorization: Some(device), ..Self::imported(token) }
+    }
+
+    /// Whether people log in on another device, and in no other way.
+    pub fn is_device_only(&self) -> bool {
+        self.authorize.is_none() && self.device_authorization.is_some()
+    }
+
     /// Where a browser goes.
     pub(crate) fn page(&self) -> Result<&Endpoint, Misuse> {
-        self.authorize.as_ref().ok_or_else(crate::settings::imported)
+        self.authorize.as_ref().ok_or_else(|| if self.is_device_only() { device_only() } else { crate::settings::imported() })
     }
 
     /// What says in a request where the answer goes.
@@ -186,6 +196,12 @@ impl Settings {
     pub(crate) fn value_of<'a>(&'a self, name: Value<'a>) -> Value<'a> {
         if self.parameter_names.is_empty() { name } else { Value::Any(self.name_of(name.text())) }
     }
+}
+
+/// What is told where a browser is about to be sent to a server that has no page for it.
+fn device_only() -> Misuse {
+    Misuse::new("a provider that a browser is sent to", "one where people log in on another device alone (RFC 8628)")
+        .with_hint("begin a device login: Client::device_authorization; in a session DeviceLogin::begin")
 }
 
 /// How a token endpoint says no in a way of its own. Pointers are JSON pointers (RFC 6901).

@@ -7,7 +7,7 @@ use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 use super::protocol::{check_pointer, endpoint, plain_pairs, section, to_json};
 use super::reader::Table;
 use crate::nearest;
-use crate::provider::Kind;
+use crate::provider::{Kind, RefreshFrom, RefreshLifetime};
 use crate::spec::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec, SignedSecretSpec};
 
 /// How a client can say who it is, by the names of the registry (OpenID Connect Core §9, RFC 8705) where they are not a bare word.
@@ -27,26 +27,49 @@ const TOKEN_BODIES: &[(&str, TokenBody)] =
     &[("form", TokenBody::Form), ("json", TokenBody::Json), ("query", TokenBody::Query), ("query-post", TokenBody::QueryPost)];
 
 /// Reads them, and why there is no PKCE, where there is none.
-pub(super) fn read(top: &Table<'_>, kind: Kind, fields: &[&str]) -> (Option<OAuth2Spec>, Option<String>) {
+pub(super) fn read(top: &Table<'_>, kind: Kind, fields: &[&str], device_only: bool) -> (Option<OAuth2Spec>, Option<String>) {
     let imported = top.get("import").is_some();
+    // Of an issuer that describes itself it is not known yet what it has.
+    let pages = match kind {
+        Kind::Oidc => Pages::Sent,
+        _ if imported => Pages::Imported,
+        _ if device_only && !has_page(top) => Pages::Device,
+        _ => Pages::Sent,
+    };
     if let Some(node) = top.get("import").filter(|_| kind == Kind::Oidc) {
         top.reader.problem(node.place, "import with kind = \"oidc\", whose issuer has a page where people log in", None);
     }
-    let at = endpoints(top, kind, fields, imported);
+    let at = endpoints(top, kind, fields, pages);
     let habits = match kind {
         // An issuer that describes itself may have no habits.
         Kind::Oidc => top.table("oauth2"),
         _ => section(top, "oauth2"),
     };
     let Some(table) = habits else {
-        return if kind == Kind::Oidc { of_table(&top.empty("oauth2"), kind, at, fields, imported) } else { (None, None) };
+        return if kind == Kind::Oidc { of_table(&top.empty("oauth2"), kind, at, fields, pages) } else { (None, None) };
     };
-    let read = of_table(&table, kind, at, fields, imported);
+    let read = of_table(&table, kind, at, fields, pages);
     table.finish();
     read
 }
 
-fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str], imported: bool) -> (Option<OAuth2Spec>, Option<String>) {
+/// Where people say yes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    /// At the provider's page, which a browser is sent to.
+    Sent,
+    /// On another device alone: there is no page that a browser is sent to.
+    Device,
+    /// Nowhere that is known here: tokens are made elsewhere.
+    Imported,
+}
+
+/// Whether the file names a page that a browser is sent to.
+fn has_page(top: &Table<'_>) -> bool {
+    matches!(top.get("endpoints"), Some(endpoints) if endpoints.get("authorize").is_some())
+}
+
+fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str], pages: Pages) -> (Option<OAuth2Spec>, Option<String>) {
     let client_auth = table.word("client_auth", CLIENT_AUTH);
     if client_auth.is_none() && table.get("client_auth").is_none() && kind != Kind::Oidc {
         table.missing("client_auth");
@@ -85,10 +108,13 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         token_params: plain_pairs(table, "token_params"),
         default_lifetime: table.integer("default_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok()),
         rotates: table.flag("rotates").unwrap_or(false),
+        refresh_lifetime: refresh_lifetime(table),
         at: at.unwrap_or_default(),
     };
-    if imported {
-        nobody_logs_in(table, "oauth2", OF_LOGIN);
+    match pages {
+        Pages::Sent => {}
+        Pages::Device => nobody_is_sent(table, "oauth2", OF_BROWSER),
+        Pages::Imported => nobody_logs_in(table, "oauth2", OF_LOGIN),
     }
     if has_endpoints {
         fits_together(table, kind, &spec);
@@ -131,6 +157,18 @@ fn authorize_fragment(table: &Table<'_>) -> Option<String> {
         );
     }
     Some(text.value)
+}
+
+/// How long a refresh token is good, and from when on: one of them alone says nothing.
+fn refresh_lifetime(table: &Table<'_>) -> Option<RefreshLifetime> {
+    let seconds = table.integer("refresh_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok());
+    let from = table.word("refresh_lifetime_from", &[("login", RefreshFrom::Login), ("use", RefreshFrom::Use)]);
+    match (table.get("refresh_lifetime"), table.get("refresh_lifetime_from")) {
+        (Some(_), None) => table.missing("refresh_lifetime_from"),
+        (None, Some(_)) => table.missing("refresh_lifetime"),
+        _ => {}
+    }
+    Some(RefreshLifetime { seconds: seconds?, from: from? })
 }
 
 /// `[oauth2.token_error]`: how the token endpoint says no.
@@ -234,6 +272,29 @@ fn nobody_logs_in(table: &Table<'_>, name: &str, of_login: &[&'static str]) {
     }
 }
 
+/// What is said of a browser's way there and back.
+const OF_BROWSER: &[&str] = &[
+    "pkce",
+    "response_type",
+    "redirect_uri_at_token",
+    "redirect_name",
+    "authorize_fragment",
+    "authorize_params",
+    "iss_required",
+    "par_required",
+    "request_object",
+];
+
+/// Where people log in on another device alone, nothing can be said of a browser that is sent away.
+fn nobody_is_sent(table: &Table<'_>, name: &str, of_browser: &[&'static str]) {
+    for key in of_browser {
+        if let Some(node) = table.get(key) {
+            let hint = "leave it away, or add endpoints.authorize, where a browser is sent to".to_owned();
+            table.reader.problem(node.place, format!("{name}.{key} without endpoints.authorize: no browser is sent anywhere"), Some(hint));
+        }
+    }
+}
+
 /// What one key says has to be possible by the others.
 fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     let wrong = |key, message: &str| {
@@ -253,6 +314,9 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     }
     if spec.renewal.is_some() && spec.rotates {
         wrong("rotates", "oauth2.rotates is about refresh tokens, and with oauth2.renewal there are none");
+    }
+    if spec.renewal.is_some() && spec.refresh_lifetime.is_some() {
+        wrong("refresh_lifetime", "oauth2.refresh_lifetime is about refresh tokens, and with oauth2.renewal there are none");
     }
     if spec.pin.is_some() && spec.at.device.is_none() {
         wrong("pin", "oauth2.pin without endpoints.device, which is asked for it");
@@ -281,7 +345,7 @@ fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     }
 }
 
-fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], imported: bool) -> Option<Endpoints> {
+fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Option<Endpoints> {
     let table = section(top, "endpoints")?;
     let further = |key| table.text(key).and_then(|text| table.reader.endpoint(&text, fields));
     let (authorize, token) = match kind {
@@ -298,8 +362,20 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], imported: bool) -> Op
             }
             (None, None)
         }
-        _ if imported => {
+        _ if pages == Pages::Imported => {
             nobody_logs_in(&table, "endpoints", &["authorize", "device", "par"]);
+            (None, endpoint(&table, "token", fields))
+        }
+        _ if pages == Pages::Device => {
+            nobody_is_sent(&table, "endpoints", &["par"]);
+
+            (None, endpoint(&table, "token", fields))
+        }
+        // It may be forgotten, or not be there: the second is said.
+        _ if table.get("device").is_some() && table.get("authorize").is_none() => {
+            let hint =
+                "add it: authorize = \"https://…\"; or, where people can only enter a code: client.redirect.device_only = true".to_owned();
+            table.reader.problem(table.place, "endpoints.authorize is missing", Some(hint));
             (None, endpoint(&table, "token", fields))
         }
         _ => (endpoint(&table, "authorize", fields), endpoint(&table, "token", fields)),
@@ -322,7 +398,7 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], imported: bool) -> Op
     let (userinfo, end_session) = (further("userinfo"), further("end_session"));
     table.finish();
     let complete = |template: &Option<Template>| template.is_some() || kind == Kind::Oidc;
-    let usable = (imported || complete(&authorize)) && complete(&token);
+    let usable = (pages != Pages::Sent || complete(&authorize)) && complete(&token);
     usable.then_some(Endpoints { issuer, authorize, token, refresh, revoke, jwks, device, par, userinfo, end_session })
 }
 

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, Method, StatusCode};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::{AccountBase, Attach, HostPattern, Limits, ResetIn, Signal, Template};
+use keyfob_proto::{AccountBase, Attach, Counted, HostPattern, Limits, ResetIn, Signal, Template};
 use serde_json::Value;
 
 use super::document::{Content, Key, Node};
@@ -10,15 +10,17 @@ use super::oauth2;
 use super::reader::{Reader, Table, Text, more_fields};
 use crate::batch::{Batch, BatchCall};
 use crate::pages::{Counts, Pages};
-use crate::provider::Kind;
+use crate::provider::{ClientHelp, Kind};
 use crate::spec::{ApiSpec, Credentials, FlowSpec, Spec};
 
 /// Reads the protocol's part of a file, and why there is no PKCE, where there is none.
-pub(crate) fn read(top: &Table<'_>, kind: Kind, fields: &[&str], keep: Vec<String>) -> (Option<Spec>, Option<String>) {
+pub(crate) fn read(top: &Table<'_>, kind: Kind, client: &ClientHelp, keep: Vec<String>) -> (Option<Spec>, Option<String>) {
+    let fields: Vec<&str> = client.fields.iter().map(|field| field.name.as_str()).collect();
+    let fields = fields.as_slice();
     let (flow, pkce_off) = match kind {
         Kind::OAuth1 => (oauth1(top, fields), None),
         Kind::OAuth2 | Kind::Oidc => {
-            let (spec, pkce_off) = oauth2::read(top, kind, fields);
+            let (spec, pkce_off) = oauth2::read(top, kind, fields, client.redirect.device_only);
             (spec.map(FlowSpec::OAuth2), pkce_off)
         }
     };
@@ -250,17 +252,46 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
     }
 }
 
+/// The name of a header of `[api.limits]`.
+fn header(table: &Table<'_>, key: &'static str) -> Option<HeaderName> {
+    let text = table.text(key)?;
+    let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
+    if name.is_none() {
+        table.reader.problem(text.place, format!("expected the name of a header in {}.{key}, found \"{}\"", table.name, text.value), None);
+    }
+    name
+}
+
+/// Headers that count: what is left is said by one of them, or by two.
+fn counted(table: &Table<'_>) -> Counted {
+    let counted = Counted { limit: header(table, "limit"), remaining: header(table, "remaining"), usage: header(table, "usage") };
+    let name = &table.name;
+    if let Some(usage) = table.get("usage") {
+        if table.get("remaining").is_some() {
+            table.reader.problem(usage.place, format!("{name}.usage with {name}.remaining, which says what is left"), None);
+        } else if table.get("limit").is_none() {
+            table.reader.problem(usage.place, format!("{name}.usage without {name}.limit, from which it is taken"), None);
+        }
+    }
+    counted
+}
+
+/// No period is longer than a year.
+const LONGEST_PERIOD: i64 = 366 * 86_400;
+
 /// `[api.limits]`.
 fn limits(table: Table<'_>) -> Limits {
-    let header = |key| {
-        let text = table.text(key)?;
-        let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
-        if name.is_none() {
-            table.reader.problem(text.place, format!("expected the name of a header in api.limits.{key}, found \"{}\"", text.value), None);
+    let Counted { limit, remaining, usage } = counted(&table);
+    let reads = table.table("reads").map(|reads| {
+        let read = counted(&reads);
+        if reads.all().is_empty() {
+            reads.reader.problem(reads.place, "api.limits.reads names no header", None);
         }
-        name
-    };
-    let (limit, remaining, reset) = (header("limit"), header("remaining"), header("reset"));
+        reads.finish();
+        read
+    });
+    let periods = periods(&table);
+    let reset = header(&table, "reset");
     let reset_in = table.word("reset_in", &[("seconds", ResetIn::Seconds), ("moment", ResetIn::Moment)]);
     let reset = match (reset, reset_in) {
         // 60 is in a minute, or in 1970.
@@ -273,12 +304,43 @@ fn limits(table: Table<'_>) -> Limits {
     if let (Some(node), None) = (table.get("reset_in"), table.get("reset")) {
         table.reader.problem(node.place, "api.limits.reset_in without api.limits.reset, whose value it is about", None);
     }
-    let limits = Limits { limit, remaining, reset };
+    let limits = Limits { limit, remaining, usage, reset, periods, reads };
     if table.all().is_empty() {
-        table.reader.problem(table.place, "api.limits names no header", Some("limit, remaining and reset name one each".to_owned()));
+        table.reader.problem(
+            table.place,
+            "api.limits names no header",
+            Some("limit, remaining and reset name one each, or usage in place of remaining".to_owned()),
+        );
     }
     table.finish();
     limits
+}
+
+/// Which periods are counted at once, shortest first.
+fn periods(table: &Table<'_>) -> Vec<u32> {
+    let Some(node) = table.get("periods") else { return Vec::new() };
+    let mut periods: Vec<u32> = Vec::new();
+    for item in table.array("periods") {
+        match item.value {
+            Content::Integer(seconds)
+                if (1..=LONGEST_PERIOD).contains(&seconds) && periods.last().is_none_or(|last| i64::from(*last) < seconds) =>
+            {
+                periods.extend(u32::try_from(seconds));
+            }
+            _ => {
+                let message =
+                    format!("expected whole numbers from 1 to {LONGEST_PERIOD} in api.limits.periods, each greater than the one before");
+                table.reader.problem(item.place, message, Some("seconds: periods = [900, 86400]".to_owned()));
+            }
+        }
+    }
+    if table.array("periods").is_empty() && matches!(node.value, Content::Array(_)) {
+        table.reader.problem(node.place, "api.limits.periods is empty", None);
+    }
+    if table.get("reset").is_some() {
+        table.reader.problem(node.place, "api.limits.periods with api.limits.reset, which says when the next one begins", None);
+    }
+    periods
 }
 
 /// `[api.pages]`: one way to go on.

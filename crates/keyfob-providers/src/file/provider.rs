@@ -38,11 +38,10 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let import = import(&top);
 
     let client = client::read(&top);
-    let fields: Vec<&str> = client.fields.iter().map(|field| field.name.as_str()).collect();
     let actions = action::read(&top, &keep);
     // Which keys a protocol has is known only once the protocol is.
     let (spec, pkce_off) = match kind {
-        Some(kind) => protocol::read(&top, kind, &fields, keep),
+        Some(kind) => protocol::read(&top, kind, &client, keep),
         None => {
             for key in ["endpoints", "oauth1", "oauth2", "api"] {
                 top.get(key);

@@ -377,6 +377,7 @@ fn line(key: &str) -> String {
         "checked" => "2026-11-21, the day on which you read the page",
         "confidence" => "\"verified\", if the page was read; otherwise \"inferred\" or \"assumed\"",
         "sources" => "[{ url = \"https://…\", checked = 2026-11-21, confidence = \"verified\", about = \"…\" }]",
+        "refresh_lifetime_from" => "\"use\", where each use makes it longer, or \"login\", where none does",
         "authorize" | "token" | "request_token" | "url" | "issuer" | "base_url" => "\"https://…\"",
         _ => "…; docs/provider-files.md says what stands there",
     };

@@ -7,7 +7,7 @@ use keyfob_proto::oauth2::{ClientAuth, Dpop, LongLived, Pin, Pkce, Renewal, Sett
 use keyfob_proto::{App, Endpoint, Error, Misuse, Template};
 
 use super::fill;
-use crate::provider::Moves;
+use crate::provider::{Moves, RefreshLifetime};
 
 /// `[endpoints]` and `[oauth2]`. What is `None` is the issuer's to say, or is not there.
 #[derive(Clone, Debug)]
@@ -39,13 +39,14 @@ pub(crate) struct OAuth2Spec {
     pub(crate) token_params: Vec<(String, String)>,
     pub(crate) default_lifetime: Option<u32>,
     pub(crate) rotates: bool,
+    pub(crate) refresh_lifetime: Option<RefreshLifetime>,
 }
 
 /// `[endpoints]`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Endpoints {
     pub(crate) issuer: Option<Template>,
-    /// `None` where tokens are imported, and under `kind = "oidc"`.
+    /// `None` where tokens are imported, where people log in on another device alone, and under `kind = "oidc"`.
     pub(crate) authorize: Option<Template>,
     /// `None` under `kind = "oidc"` alone.
     pub(crate) token: Option<Template>,
@@ -116,9 +117,10 @@ impl OAuth2Spec {
             None => Err(Misuse::new("the issuer's own metadata, which says where its endpoints are (kind = \"oidc\")", "none")),
         };
         let token = needed(&self.at.token)?;
-        let flow = match &self.at.authorize {
-            Some(authorize) => Settings::new(fill(authorize, field, moves)?, token),
-            None => Settings::imported(token),
+        let flow = match (&self.at.authorize, &self.at.device) {
+            (Some(authorize), _) => Settings::new(fill(authorize, field, moves)?, token),
+            (None, Some(device)) => Settings::on_device(fill(device, field, moves)?, token),
+            (None, None) => Settings::imported(token),
         };
         let client_auth = self.client_auth.unwrap_or(flow.client_auth);
         self.over(Settings { client_auth, pkce: self.pkce, scopes: self.scopes.clone(), ..flow }, field, moves)
@@ -188,6 +190,11 @@ impl OAuth2Spec {
             default_lifetime: self.default_lifetime,
             ..known
         })
+    }
+
+    /// Whether people log in on another device alone, as far as the file says.
+    pub(crate) fn is_device_only(&self) -> bool {
+        self.at.authorize.is_none() && self.at.token.is_some() && self.at.device.is_some()
     }
 
     /// The URLs that the file names, by what they are for.

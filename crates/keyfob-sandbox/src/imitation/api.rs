@@ -67,6 +67,7 @@ impl Imitated {
         let say = held(&self.mood).say.take();
         let reply = match say {
             Some(Say::TooMany) => return self.limited(Reply::empty(429), 0, 1),
+            Some(Say::Fewest(at)) => return self.counted(Reply::json(200, &json!({ "imitated": true })), at),
             Some(Say::Page(at)) => match self.page(call, at) {
                 Ok(page) => {
                     held(&self.mood).say = Some(Say::Page(at + 1));
@@ -95,7 +96,7 @@ impl Imitated {
             Say::Failure(at) => ways(&api.failed).into_iter().nth(at)?,
             Say::NearFailure(at) => near(&api.failed).into_iter().nth(at)?,
             Say::NearExpiry(at) => self.near_expiries().into_iter().nth(at)?,
-            Say::TooMany | Say::Page(_) => return None,
+            Say::TooMany | Say::Fewest(_) | Say::Page(_) => return None,
         };
         Some(way)
     }

@@ -71,6 +71,8 @@ pub(super) struct Client {
 pub(super) struct Redirect {
     #[serde(default)]
     pub(super) suggested: Vec<String>,
+    #[serde(default)]
+    pub(super) device_only: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -161,6 +163,11 @@ pub(super) struct OAuth2 {
     pub(super) token_params: BTreeMap<String, String>,
     pub(super) default_lifetime: Option<i64>,
     pub(super) rotates: bool,
+    /// Nothing depends on it but what people are told.
+    #[serde(rename = "refresh_lifetime")]
+    _refresh_lifetime: Option<i64>,
+    #[serde(rename = "refresh_lifetime_from")]
+    _refresh_lifetime_from: Option<String>,
 }
 
 impl Default for OAuth2 {
@@ -193,6 +200,8 @@ impl Default for OAuth2 {
             token_params: BTreeMap::new(),
             default_lifetime: None,
             rotates: false,
+            _refresh_lifetime: None,
+            _refresh_lifetime_from: None,
         }
     }
 }
@@ -317,8 +326,20 @@ pub(super) struct Api {
 pub(super) struct Limits {
     pub(super) limit: Option<String>,
     pub(super) remaining: Option<String>,
+    pub(super) usage: Option<String>,
     pub(super) reset: Option<String>,
     pub(super) reset_in: Option<ResetIn>,
+    #[serde(default)]
+    pub(super) periods: Vec<i64>,
+    pub(super) reads: Option<Reads>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reads {
+    pub(super) limit: Option<String>,
+    pub(super) remaining: Option<String>,
+    pub(super) usage: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -459,6 +480,11 @@ impl File {
             pairs.chain(action.form.iter_mut().flat_map(BTreeMap::values_mut)).for_each(filled);
             action.json.iter_mut().for_each(|json| texts(json, &filled));
         }
+    }
+
+    /// Whether it has no page that a browser is sent to, and people enter a code on another device.
+    pub(super) fn is_device_only(&self) -> bool {
+        self.kind == Kind::OAuth2 && self.client.redirect.device_only && self.endpoints.authorize.is_none()
     }
 
     /// Whether its tokens end and can be renewed, as far as the file says.

@@ -20,6 +20,8 @@ pub struct Habits {
     pub rotates: bool,
     /// Whether tokens can be revoked.
     pub revokes: bool,
+    /// Whether a browser is sent to it, which some only know from another device.
+    pub is_visited: bool,
     /// Whether a person can approve on another device.
     pub has_device_flow: bool,
     /// What the authorization URL ends with, which no server sees.
@@ -50,6 +52,9 @@ pub struct Habits {
     pub pages: usize,
     /// What answers tell about the rate limit, where they tell something: how many calls there are, how many are left, in how many seconds there are new ones.
     pub limit: Option<(Option<u64>, Option<u64>, Option<i64>)>,
+    /// Where several counts are told at once, each with how many calls there are when it has the fewest left, and with the length of its period, where one is
+    /// known.
+    pub counts: Vec<(Option<u64>, Option<i64>)>,
     /// Further URLs that calls may go to.
     pub more: Vec<String>,
     /// Whether the login says at which of several hosts the API is.
@@ -67,6 +72,7 @@ impl Imitated {
             renews,
             rotates: renews && (file.oauth2.rotates || file.oauth2.renewal.is_some()),
             revokes: self.places.revoke.is_some(),
+            is_visited: self.places.authorize.is_some(),
             has_device_flow: self.places.device.is_some(),
             fragment: file.oauth2.authorize_fragment.clone(),
             device_page: (self.device_page(), token::CODE_LIFETIME),
@@ -83,8 +89,10 @@ impl Imitated {
             pages: self.pages(),
             limit: file.api.limits.as_ref().map(|limits| {
                 let told = |name: &Option<String>, value| name.as_ref().map(|_| value);
-                (told(&limits.limit, lists::LIMIT), told(&limits.remaining, lists::REMAINING), limits.reset.as_ref().map(|_| lists::RESET))
+                let left = limits.remaining.as_ref().or(limits.usage.as_ref()).map(|_| lists::REMAINING);
+                (told(&limits.limit, lists::LIMIT), left, limits.reset.as_ref().map(|_| lists::RESET))
             }),
+            counts: self.counts(),
             more: self.places.more.iter().map(|place| self.here(place)).collect(),
             says_host: file.keep.iter().any(|name| file.makes_host(name)),
         }

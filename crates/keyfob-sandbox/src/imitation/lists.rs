@@ -57,13 +57,60 @@ impl Imitated {
             Some(ResetIn::Moment) => self.clock.now() + reset,
             _ => reset,
         };
-        let told = [(&limits.limit, LIMIT.to_string()), (&limits.remaining, remaining.to_string()), (&limits.reset, begins.to_string())];
+        if !self.counts().is_empty() {
+            return self.counted(reply, 0);
+        }
+        let told = [
+            (&limits.limit, LIMIT.to_string()),
+            (&limits.remaining, remaining.to_string()),
+            (&limits.usage, LIMIT.saturating_sub(remaining).to_string()),
+            (&limits.reset, begins.to_string()),
+        ];
         for (name, value) in told {
-            if let Some(name) = name.as_ref().and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok()) {
-                reply = reply.with(name, &value);
-            }
+            reply = with(reply, name.as_ref(), &value);
         }
         reply
+    }
+
+    /// The counts that are told at once, where there are several.
+    pub(super) fn counts(&self) -> Vec<(Option<u64>, Option<i64>)> {
+        let Some(limits) = &self.file.api.limits else { return Vec::new() };
+        let has_limit = [Some(limits.limit.is_some()), limits.reads.as_ref().map(|reads| reads.limit.is_some())];
+        let of_each: Vec<bool> = has_limit.into_iter().flatten().flat_map(|has| vec![has; limits.periods.len().max(1)]).collect();
+        if of_each.len() < 2 && limits.periods.is_empty() {
+            return Vec::new();
+        }
+        let count =
+            |(at, has): (usize, bool)| (has.then_some(LIMIT + at as u64), limits.periods.get(at % limits.periods.len().max(1)).copied());
+        of_each.into_iter().enumerate().map(count).collect()
+    }
+
+    /// The answer with headers that count all of that: of the one of this number the fewest are left, and of the others many.
+    pub(super) fn counted(&self, mut reply: Reply, fewest: usize) -> Reply {
+        let Some(limits) = &self.file.api.limits else { return reply };
+        let reads = limits.reads.as_ref().map(|reads| (&reads.limit, &reads.remaining, &reads.usage));
+        let periods = limits.periods.len().max(1);
+        for (set, (limit, remaining, usage)) in [(&limits.limit, &limits.remaining, &limits.usage)].into_iter().chain(reads).enumerate() {
+            let all = |of: fn(u64, u64) -> u64| {
+                let number = |at: usize| {
+                    let at = set * periods + at;
+                    let limit = LIMIT + at as u64;
+                    of(limit, if at == fewest { REMAINING } else { limit - at as u64 })
+                };
+                (0..periods).map(|at| number(at).to_string()).collect::<Vec<_>>().join(",")
+            };
+            reply = with(reply, limit.as_ref(), &all(|limit, _| limit));
+            reply = with(reply, remaining.as_ref(), &all(|_, left| left));
+            reply = with(reply, usage.as_ref(), &all(|limit, left| limit - left));
+        }
+        reply
+    }
+}
+
+fn with(reply: Reply, name: Option<&String>, value: &str) -> Reply {
+    match name.and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok()) {
+        Some(name) => reply.with(name, value),
+        None => reply,
     }
 }
 

@@ -82,6 +82,8 @@ pub enum Say {
     NearExpiry(usize),
     /// Too many calls: in a second there are new ones, which is told by the headers of the file alone.
     TooMany,
+    /// How many calls are left, of several counts at once: of the one of this number there are the fewest.
+    Fewest(usize),
     /// The page of this number, and the next one to the call after.
     Page(usize),
 }

@@ -76,6 +76,7 @@ impl Places {
             // Nobody logs in.
             Kind::OAuth1 if file.oauth1.one_legged || file.import.is_some() => return Ok(places),
             Kind::OAuth2 if file.import.is_some() => [&places.token, &places.token, &places.token],
+            Kind::OAuth2 if file.is_device_only() => [&places.device, &places.device, &places.token],
             Kind::OAuth1 => [&places.request_token, &places.authorize, &places.token],
             Kind::OAuth2 | Kind::Oidc => [&places.authorize, &places.authorize, &places.token],
         };

@@ -239,6 +239,10 @@ impl Imitated {
         let device = list.one(self.device_grant().1).map_err(|why| ("invalid_request", why))?;
         list.done().map_err(|why| ("invalid_request", why))?;
         let scopes = held(&self.devices).remove(&device).ok_or(("invalid_grant", "the device code is unknown".to_owned()))?;
+        if held(&self.mood).denies {
+            // RFC 8628 §3.5.
+            return Err(("access_denied", "the person said no".to_owned()));
+        }
         let code = crate::oauth2::Code {
             client: self.app.client_id.clone(),
             redirect_uri: None,

@@ -34,6 +34,15 @@ pub struct Entry {
     pub event: Event,
 }
 
+/// Whether the tokens of the last login were taken in from elsewhere, as far as the history (oldest first) goes back.
+pub fn is_imported(entries: &[Entry]) -> bool {
+    let last = entries.iter().rev().find_map(|entry| match &entry.event {
+        Event::LoggedIn { imported, .. } => Some(*imported),
+        _ => None,
+    });
+    last.unwrap_or(false)
+}
+
 /// What can happen to an account's tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]

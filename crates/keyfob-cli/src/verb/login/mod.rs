@@ -163,9 +163,14 @@ async fn on_device(
 ) -> Result<Option<DeviceLogin>, Card> {
     let asked_otherwise =
         args.client_credentials || args.exchange.is_some() || args.no_browser || args.pin || args.paste || args.asks.is_some();
-    let is_the_only_way = provider.client.redirect.device_only && !args.client_credentials && args.exchange.is_none();
+    // The file says so, or an issuer of itself.
+    let no_way_back = provider.client.redirect.device_only || matches!(&settings.flow, Flow::OAuth2(flow) if flow.is_device_only());
+    let is_the_only_way = no_way_back && !args.client_credentials && args.exchange.is_none();
     if is_the_only_way && (args.paste || args.pin || args.redirect_uri.is_some() || args.asks.is_some()) {
-        let why = format!("{} sends nobody back with an answer: people enter a code on its page", provider.title);
+        let why = format!(
+            "{} sends nobody back with an answer: people log in there on another device (RFC 8628), by a code that they enter on its page",
+            provider.title
+        );
         return Err(Card::usage(cannot(account), why, format!("keyfob login {account} shows the code, and waits")));
     }
     let device = args.device || is_the_only_way;

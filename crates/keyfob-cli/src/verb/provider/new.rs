@@ -101,7 +101,8 @@ async fn discovered(name: &str, issuer: &str, said: &Answers, what: &str, contex
          [endpoints]\nissuer = {url}\n\n{}\n[oauth2]\nscopes = {}\n\n\
          # Where the API is, if it is not at the issuer's own host.\n[api]\nbase_url = {base}\n",
         head(name, &or("--title", name.to_owned())),
-        client(said),
+        // A server without the one has the other, or there is no login.
+        client(said, metadata.authorization_endpoint.is_none()),
         json!(scopes),
         about = quoted(&or("--about", format!("What {name} offers."))),
         url = quoted(&metadata.issuer),
@@ -116,27 +117,28 @@ fn described(name: &str, said: &Answers) -> String {
         true => format!("request_token = {}\n", quoted(said.get("--request-token"))),
         false => String::new(),
     };
+    let page = |key: &str, url: &str| if url.is_empty() { String::new() } else { format!("{key} = {}\n", quoted(url)) };
+    let pages = page("authorize", said.get("--authorize")) + &page("device", said.get("--device"));
     let habits = match said.is_first() {
         true => "[oauth1]\nsignature = \"HMAC-SHA1\"\n".to_owned(),
         false => format!("[oauth2]\nclient_auth = {}\nscopes = {}\n", quoted(said.get("--client-auth")), json!(said.words("--scope"))),
     };
     format!(
         "{}kind = {}\nstatus = \"live\"\nabout = {}\nsources = [\n    {{ url = {}, checked = {}, confidence = \"assumed\", about = \"endpoints\" }},\n]\n\n\
-         [endpoints]\n{request_token}authorize = {}\ntoken = {}\n\n{}\n{habits}\n[api]\nbase_url = {}\n",
+         [endpoints]\n{request_token}{pages}token = {}\n\n{}\n{habits}\n[api]\nbase_url = {}\n",
         head(name, said.get("--title")),
         quoted(said.get("--kind")),
         quoted(said.get("--about")),
         quoted(said.get("--docs")),
         today(),
-        quoted(said.get("--authorize")),
         quoted(said.get("--token")),
-        client(said),
+        client(said, said.get("--authorize").is_empty()),
         quoted(said.get("--api")),
     )
 }
 
-/// What an app is, and where one is registered.
-fn client(said: &Answers) -> String {
+/// What an app is, and where one is registered; `device_only`: no browser is sent anywhere.
+fn client(said: &Answers, device_only: bool) -> String {
     let register = match said.get("--register") {
         "" => String::new(),
         page => format!("register_url = {}\n", quoted(page)),
@@ -144,7 +146,7 @@ fn client(said: &Answers) -> String {
     let place =
         |name: String| format!("    {{ name = {0}, label = {0}, help = \"what stands there in its addresses\" }},\n", quoted(&name));
     let places: String = said.places().into_iter().map(place).collect();
-    format!("[client]\n{register}{CLIENT}{places}{REDIRECT}")
+    format!("[client]\n{register}{CLIENT}{places}{}", if device_only { DEVICE_ONLY } else { REDIRECT })
 }
 
 const CLIENT: &str = "\
@@ -161,6 +163,14 @@ const REDIRECT: &str = "\
 suggested = [\"http://127.0.0.1:8912/callback\"]
 help = \"It must be one of those on the page of your app, to the letter.\"
 # any_port = true, where the provider lets a loopback address have any port (RFC 8252).
+";
+
+const DEVICE_ONLY: &str = "\
+]
+
+[client.redirect]
+device_only = true
+help = \"There is no redirect: people enter a code on another device.\"
 ";
 
 fn today() -> String {

@@ -31,6 +31,9 @@ pub(crate) struct Flags {
     /// Where the browser goes to say yes
     #[arg(long, value_name = "URL", conflicts_with = "issuer")]
     authorize: Option<String>,
+    /// OAuth 2: where a code for another device is asked for (RFC 8628); without --authorize there is no other login
+    #[arg(long, value_name = "URL", conflicts_with = "issuer")]
+    device: Option<String>,
     /// Where tokens are asked for
     #[arg(long, value_name = "URL", conflicts_with = "issuer")]
     token: Option<String>,
@@ -66,7 +69,7 @@ impl Answers {
     /// The places in its addresses that an app fills, each once.
     pub(super) fn places(&self) -> Vec<String> {
         let mut places: Vec<String> = Vec::new();
-        for flag in ["--request-token", "--authorize", "--token", "--api"] {
+        for flag in ["--request-token", "--authorize", "--device", "--token", "--api"] {
             let Ok(template) = Template::parse(self.get(flag)) else { continue };
             places.extend(template.names().map(str::to_owned));
         }
@@ -93,14 +96,22 @@ struct Question {
 
 const KIND: &str = "--kind";
 
-/// What is asked, in this order, once it is known which protocol it is.
-fn questions(first: bool) -> Vec<Question> {
+/// What is asked, in this order, once it is known which protocol it is. `by_code`: whether there may be no page that a browser is sent to.
+fn questions(first: bool, by_code: bool) -> Vec<Question> {
     let ask = |flag, value, asks, usual, fits| Question { flag, value, asks, usual, fits };
     let mut all: Vec<Question> = Vec::new();
     if first {
         all.push(ask("--request-token", "URL", "Request token URL: ", None, endpoint));
     }
-    all.push(ask("--authorize", "URL", "Authorize URL: ", None, endpoint));
+    if first || !by_code {
+        all.push(ask("--authorize", "URL", "Authorize URL: ", None, endpoint));
+    } else {
+        let asks = "Authorize URL (nothing, where people only enter a code on another device): ";
+        all.push(ask("--authorize", "URL", asks, Some(""), endpoint));
+    }
+    if !first {
+        all.push(ask("--device", "URL", "Where that code is asked for: ", Some(""), endpoint));
+    }
     all.push(ask("--token", "URL", if first { "Access token URL: " } else { "Token URL: " }, None, endpoint));
     if !first {
         let how = "How an app says who it is: basic (in a header), post (in the body), none (it has no secret) [basic] ";
@@ -124,7 +135,7 @@ fn opening() -> [Question; 4] {
 
 impl Flags {
     fn said(self) -> Answers {
-        let Self { title, about, docs, kind, request_token, authorize, token, client_auth, scopes, api, register } = self;
+        let Self { title, about, docs, kind, request_token, authorize, device, token, client_auth, scopes, api, register } = self;
         let scopes = (!scopes.is_empty()).then(|| scopes.join(" "));
         let all = [
             ("--title", title),
@@ -133,6 +144,7 @@ impl Flags {
             (KIND, kind),
             ("--request-token", request_token),
             ("--authorize", authorize),
+            ("--device", device),
             ("--token", token),
             ("--client-auth", client_auth),
             ("--scope", scopes),
@@ -146,7 +158,7 @@ impl Flags {
     pub(super) fn beside_an_issuer(self, what: &str) -> Result<Answers, Card> {
         let answers = self.said();
         held(&opening(), &answers, what)?;
-        held(&questions(false), &answers, what)?;
+        held(&questions(false, true), &answers, what)?;
         Ok(answers)
     }
 
@@ -162,7 +174,8 @@ impl Flags {
         if answers.get("--title").is_empty() {
             answers.0.insert("--title", name.to_owned());
         }
-        let all = questions(answers.is_first());
+        // Who is asked may say that there is no page; in a script --device says it.
+        let all = questions(answers.is_first(), is_person || answers.0.contains_key("--device"));
         held(&all, &answers, what)?;
         let known = |flag: &str| opening().iter().chain(&all).any(|question| question.flag == flag);
         if let Some(stray) = answers.0.keys().find(|flag| !known(flag)) {
@@ -195,8 +208,17 @@ async fn answer(
     if answers.0.contains_key(question.flag) {
         return Ok(());
     }
+    // Of a page and a code one is needed; who has named a page is not asked for the other.
+    let usual = match question.flag {
+        "--device" if is_person && answers.get("--authorize").is_empty() => None,
+        "--device" => {
+            answers.0.insert(question.flag, String::new());
+            return Ok(());
+        }
+        _ => question.usual,
+    };
     if !is_person {
-        match question.usual {
+        match usual {
             Some(usual) => drop(answers.0.insert(question.flag, usual.to_owned())),
             None => missing.push(format!("{} {}", question.flag, question.value)),
         }
@@ -205,7 +227,7 @@ async fn answer(
     let asks = if question.flag == "--title" { format!("{} [{name}]: ", question.asks) } else { question.asks.to_owned() };
     loop {
         let typed = prompt::line(asks.clone()).await?;
-        let said = match (question.flag, typed.as_str(), question.usual) {
+        let said = match (question.flag, typed.as_str(), usual) {
             (_, "", Some(usual)) => Ok(usual.to_owned()),
             (_, "", None) => Err("it has to be said".to_owned()),
             (KIND, "1" | "oauth1", _) => Ok("oauth1".to_owned()),

@@ -80,7 +80,7 @@ const SHARED: &[(char, &str)] = &[
     (
         'A',
         "{account:s provider:s client_id:s kind:'oauth1|oauth2' health:{state:'ok|refused|needs-login' reason:s?} scopes:{asked:[s] granted:[s] missing:[s]} \
-         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s sealed_with:s next:s? last_refresh?:t last_error?:{at:t why:s} refused?:{at:t why:s} replaced?:b ended_keys?:i}",
+         expires_at:t? expires_in:i? renews:b grant:s? logged_in_at:t tolerated:[s] origins:[s] kept:{*s} vault:s sealed_with:s next:s? last_refresh?:t renewable_until?:t last_error?:{at:t why:s} refused?:{at:t why:s} replaced?:b ended_keys?:i}",
     ),
     (
         'X',

@@ -65,23 +65,28 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// `Misbehaved` for a server that names no authorization or token endpoint, that takes no proof key of S256 (A7), or that wants requests pushed and
-    /// does not say where. `Misuse` if the app cannot say who it is in any way that the server takes.
+    /// `Misbehaved` for a server that names no token endpoint, or neither an authorization nor a device authorization endpoint, that takes no proof key
+    /// of S256 (A7), or that wants requests pushed and does not say where. `Misuse` if the app cannot say who it is in any way that the server takes.
     pub fn settings(&self, app: &App, preferences: &Preferences) -> Result<Settings, Error> {
         let needed = |name: &str| Misbehaved::new(SECTION, name, "metadata without it");
         // G6: an app that is known by its certificate shows it, whatever else was said; at the usual endpoints nobody may be asking for one.
         let shown = preferences.mtls || preferences.client_auth == Some(ClientAuth::Tls);
         let mtls = |name: &str, usual| if shown { self.mtls_endpoint(name, usual) } else { usual };
-        let authorize = self.authorization_endpoint.clone().ok_or_else(|| needed("authorization_endpoint"))?;
         let token = mtls("token_endpoint", self.token_endpoint.as_ref()).cloned().ok_or_else(|| needed("token_endpoint"))?;
-        let mut settings = Settings::new(authorize, token);
+        let device = mtls("device_authorization_endpoint", self.device_authorization_endpoint.as_ref()).cloned();
+        // RFC 8414 §2: it is required unless no grant uses it, and a device login does not.
+        let mut settings = match (&self.authorization_endpoint, &device) {
+            (Some(authorize), _) => Settings::new(authorize.clone(), token),
+            (None, Some(device)) => Settings::on_device(device.clone(), token),
+            (None, None) => return Err(needed("authorization_endpoint").into()),
+        };
         (settings.pushed, settings.pushed_required) = match self.pushed(shown)? {
             Pushed::No => (None, false),
             Pushed::May(endpoint) => (Some(endpoint.clone()), false),
             Pushed::Must(endpoint) => (Some(endpoint.clone()), true),
         };
         settings.revoke = mtls("revocation_endpoint", self.revocation_endpoint.as_ref()).cloned();
-        settings.device_authorization = mtls("device_authorization_endpoint", self.device_authorization_endpoint.as_ref()).cloned();
+        settings.device_authorization = device;
         let backchannel = mtls("backchannel_authentication_endpoint", self.backchannel_authentication_endpoint.as_ref());
         settings.backchannel_authentication = backchannel.cloned();
         settings.issuer = Some(self.issuer.clone());

@@ -2,7 +2,7 @@
 
 use super::Holds::{
     Attach, Base, Date, Deviations, Endpoints, Flag, Named, OneOf, Pairs, PairsOf, Pointer, Pointers, SomeOf, Statuses, Table, Tables,
-    Template, Text, Texts, Url, Urls, Values, Whole,
+    Template, Text, Texts, Url, Urls, Values, Whole, Wholes,
 };
 use super::{Section, actions, key};
 
@@ -116,7 +116,7 @@ const ENDPOINTS_OAUTH2: Section = Section {
         key(
             "authorize",
             Url,
-            "Where the person approves (RFC 6749 §3.1); needed but with `[import]`",
+            "Where the person approves (RFC 6749 §3.1); needed but with `[import]`, and where people can only enter a code (`client.redirect.device_only` with `device`)",
             "\"https://{shop}.hub.example/authorize\"",
         ),
         key("token", Url, "Where tokens come from (RFC 6749 §3.2)", "\"https://hub.example/token\"").needed(),
@@ -188,7 +188,13 @@ pub(super) const REDIRECT: Section = Section {
         key("suggested", Texts, "Redirect URIs to register, the best first", "[\"http://127.0.0.1/callback\"]"),
         key("any_port", Flag, "Whether a loopback address may have any port (RFC 8252 §7.3)", "true").or("false"),
         key("oob", Flag, "Whether the provider shows a PIN instead", "true").or("false"),
-        key("device_only", Flag, "Whether nobody can register one there, and people enter a code instead (RFC 8628)", "true").or("false"),
+        key(
+            "device_only",
+            Flag,
+            "Whether nobody can register one there, and people enter a code instead (RFC 8628); needs `endpoints.device`. Without `endpoints.authorize` no browser is sent anywhere, and nothing is said of one",
+            "true",
+        )
+        .or("false"),
         key("help", Text, "What its page takes and does not take", "\"https only.\""),
     ],
 };
@@ -297,6 +303,18 @@ pub(super) const OAUTH2: Section = Section {
         key("authorize_params", Pairs, "Parameters more on the authorize URL", "{ access_type = \"offline\" }"),
         key("token_params", Pairs, "Parameters more at the token endpoint", "{ action = \"requesttoken\" }"),
         key("default_lifetime", Whole(1, 4_294_967_295), "Seconds that a token lives where the answer does not say", "10800"),
+        key(
+            "refresh_lifetime",
+            Whole(1, 4_294_967_295),
+            "Seconds that a refresh token is good, where that is documented: people are told until when. Needs `refresh_lifetime_from`",
+            "5184000",
+        ),
+        key(
+            "refresh_lifetime_from",
+            OneOf(&["login", "use"]),
+            "What they are counted from: the `login`, however often tokens are renewed, or the last `use`",
+            "\"use\"",
+        ),
         key("rotates", Flag, "Whether a refresh token is good for one use", "true").or("false"),
         key("iss_required", Flag, "Whether the callback must name the issuer (RFC 9207); needs `endpoints.issuer`", "true").or("false"),
         key(
@@ -451,6 +469,7 @@ pub(super) const LIMITS: Section = Section {
     keys: &[
         key("limit", Text, "The header that says how many calls there are in a period", "\"x-ratelimit-limit\""),
         key("remaining", Text, "The one that says how many are left", "\"x-ratelimit-remaining\""),
+        key("usage", Text, "The one that says how many were made, in place of `remaining`; needs `limit`", "\"x-ratelimit-usage\""),
         key("reset", Text, "The one that says when the next period begins", "\"x-ratelimit-reset\""),
         key(
             "reset_in",
@@ -458,6 +477,29 @@ pub(super) const LIMITS: Section = Section {
             "How it says that: `seconds` from now, or a `moment` (Unix seconds or milliseconds, or RFC 3339); needed with `reset`",
             "\"seconds\"",
         ),
+        key(
+            "periods",
+            Wholes(1, 31_622_400),
+            "Where several periods are counted at once: how many seconds each has, shortest first. The headers have as many numbers then, with commas between them, and each period begins at a whole multiple of its length (UTC)",
+            "[900, 86400]",
+        ),
+        key(
+            "reads",
+            Table(&READS),
+            "The headers about calls that only read, where those are counted apart as well",
+            "{ limit = \"x-read-limit\", usage = \"x-read-usage\" }",
+        ),
+    ],
+};
+
+pub(super) const READS: Section = Section {
+    path: "api.limits.reads",
+    heading: "[api.limits.reads]",
+    about: "As the three of `[api.limits]`, for calls that only read. What is over first counts.",
+    keys: &[
+        key("limit", Text, "The header that says how many such calls there are in a period", "\"x-readratelimit-limit\""),
+        key("remaining", Text, "The one that says how many are left", "\"x-readratelimit-remaining\""),
+        key("usage", Text, "The one that says how many were made; needs `limit`", "\"x-readratelimit-usage\""),
     ],
 };
 

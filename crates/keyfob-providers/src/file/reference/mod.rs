@@ -10,6 +10,7 @@ mod keys;
 mod page;
 mod schema;
 mod tests;
+mod tight;
 
 use keyfob_proto::Deviation;
 
@@ -49,6 +50,8 @@ pub(super) enum Holds {
     Pointer,
     Flag,
     Whole(i64, i64),
+    /// An array of whole numbers.
+    Wholes(i64, i64),
     Number,
     Date,
     OneOf(&'static [&'static str]),
@@ -117,6 +120,7 @@ fn sections() -> Vec<&'static Section> {
         &keys::ATTACH,
         &keys::BATCH,
         &keys::LIMITS,
+        &keys::READS,
         &keys::PAGES,
     ]);
     all.extend([&actions::ACTION, &actions::PARAMETER, &actions::COLUMN, &actions::LINK, &actions::PAGE]);

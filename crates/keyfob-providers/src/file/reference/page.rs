@@ -46,6 +46,7 @@ fn kind(holds: Holds) -> String {
         Holds::Pointer => "JSON pointer".to_owned(),
         Holds::Flag => "true or false".to_owned(),
         Holds::Whole(min, max) => format!("whole number, {min} to {max}"),
+        Holds::Wholes(min, max) => format!("array of whole numbers, {min} to {max}"),
         Holds::Number => "number".to_owned(),
         Holds::Date => "date".to_owned(),
         Holds::OneOf(known) => format!("one of {}", words(known)),

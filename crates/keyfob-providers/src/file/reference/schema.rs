@@ -1,9 +1,9 @@
-//! docs/provider.schema.json: the same as a JSON Schema (2020-12). It knows keys, types and words; what only fits together or not (templates, links, jq)
-//! is for `keyfob provider check`, which says it better.
+//! docs/provider.schema.json: the same as a JSON Schema (2020-12). It knows keys, types, words and forms, and what is said together or not at all
+//! (`tight.rs`); names that others have to have (templates, links, jq) are for `keyfob provider check`, which says all of it better.
 
 use serde_json::{Map, Value, json};
 
-use super::{Holds, Section, actions, deviations, keys, sections};
+use super::{Holds, Section, actions, deviations, keys, sections, tight};
 
 /// The schema.
 pub(super) fn schema() -> Value {
@@ -20,6 +20,7 @@ pub(super) fn schema() -> Value {
         };
         let one_legged = json!({"required": ["oauth1"], "properties": {"oauth1": {"required": ["one_legged"], "properties": {"one_legged": {"const": true}}}}});
         let imported = json!({"required": ["import"]});
+        let device_only = json!({"required": ["client"], "properties": {"client": {"required": ["redirect"], "properties": {"redirect": {"required": ["device_only"], "properties": {"device_only": {"const": true}}}}}}});
         // Where keys alone sign, there is nobody to ask; where tokens are imported, nobody who approves.
         let has_endpoints = match *kind {
             "oauth1" => json!({
@@ -31,7 +32,7 @@ pub(super) fn schema() -> Value {
                 "required": ["endpoints"],
                 "if": imported,
                 "then": {"properties": {"endpoints": {"properties": {"authorize": false}}}},
-                "else": {"properties": {"endpoints": {"required": ["authorize"]}}},
+                "else": {"if": device_only, "then": {"properties": {"endpoints": {"required": ["device"]}}}, "else": {"properties": {"endpoints": {"required": ["authorize"]}}}},
             }),
             _ => json!({"required": ["endpoints"]}),
         };
@@ -42,6 +43,7 @@ pub(super) fn schema() -> Value {
     let alone = json!({
         "if": {"required": ["kind"]},
         "then": {
+            "allOf": tight::together(),
             "required": needed(&keys::TOP),
             "properties": {
                 "client": {"required": needed(&keys::CLIENT)},
@@ -75,6 +77,7 @@ fn table(section: &Section) -> Value {
         .map(|key| {
             let mut said = holds(key.holds);
             if let Some(said) = said.as_object_mut() {
+                said.extend(tight::form(section.path, key.name));
                 let default = if key.default.is_empty() { String::new() } else { format!(" (default: {})", key.default) };
                 said.insert("description".to_owned(), format!("{}{default}", key.about).replace('`', "").into());
                 // A sample for whoever completes; as it is written in TOML.
@@ -85,7 +88,12 @@ fn table(section: &Section) -> Value {
             (key.name.to_owned(), said)
         })
         .collect();
-    json!({"type": "object", "description": section.about.replace('`', ""), "properties": properties, "additionalProperties": false})
+    let mut table =
+        json!({"type": "object", "description": section.about.replace('`', ""), "properties": properties, "additionalProperties": false});
+    if let Some(table) = table.as_object_mut() {
+        table.extend(tight::table(section.path));
+    }
+    table
 }
 
 fn example(text: &str) -> Value {
@@ -114,10 +122,11 @@ fn holds(holds: Holds) -> Value {
         Holds::Text | Holds::Template | Holds::Jq => json!({"type": "string"}),
         Holds::Url => url(),
         // It may begin with a place for a whole origin.
-        Holds::Base => json!({"type": "string", "pattern": "^(https?://|[{])"}),
+        Holds::Base => json!({"type": "string", "pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$)|[{])"}),
         Holds::Pointer => pointer(),
         Holds::Flag => json!({"type": "boolean"}),
         Holds::Whole(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
+        Holds::Wholes(min, max) => json!({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": min, "maximum": max}}),
         Holds::Number => json!({"type": "number"}),
         Holds::Date => json!({"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
         Holds::OneOf(words) => one_of(words),
@@ -136,7 +145,7 @@ fn holds(holds: Holds) -> Value {
         Holds::Deviations => {
             let known: Map<String, Value> = deviations()
                 .into_iter()
-                .map(|(name, about)| (name.to_owned(), json!({"type": "string", "minLength": 1, "description": about})))
+                .map(|(name, about)| (name.to_owned(), json!({"type": "string", "pattern": "\\S", "description": about})))
                 .collect();
             json!({"type": "object", "properties": known, "additionalProperties": false})
         }

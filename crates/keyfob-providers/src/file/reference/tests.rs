@@ -19,13 +19,13 @@ about = "A hub."
 sources = [{ url = "https://hub.example/docs", checked = 2026-11-21, confidence = "verified" }]
 endpoints = { authorize = "https://hub.example/a", token = "https://hub.example/t" }
 client = { fields = [{ name = "client_id", label = "ID" }] }
-oauth2 = { client_auth = "post", grant_types = { refresh_token = "refresh" }, token_error = { code = "/c", message = "/m", none = [0], invalid_grant = [1] } }
+oauth2 = { client_auth = "post", refresh_lifetime = 60, refresh_lifetime_from = "use", grant_types = { refresh_token = "refresh" }, token_error = { code = "/c", message = "/m", none = [0], invalid_grant = [1] } }
 deviations = { own-error = "So." }
 [api]
 base_url = "https://hub.example"
 attach = { body = "token" }
 query = { key = "{client_id}" }
-limits = { limit = "x-limit", remaining = "x-left", reset = "x-reset", reset_in = "seconds" }
+limits = { limit = "x-limit", remaining = "x-left", reset = "x-reset", reset_in = "seconds", reads = { limit = "x-read", remaining = "x-read-left" } }
 pages = { counts = "items", parameter = "offset", items = "/entries" }
 [actions.all]
 about = "All"

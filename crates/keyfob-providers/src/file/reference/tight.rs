@@ -1,0 +1,140 @@
+//! What the JSON Schema says beyond keys, types and words: the forms of texts, and what is said together or not at all. A file that changes another says a part
+//! of what that one says, so what belongs together is asked only of files that stand on their own.
+
+use serde_json::{Map, Value, json};
+
+/// RFC 9110 §5.6.2.
+const HEADER: &str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+/// Names that are written without encoding.
+const VISIBLE: &str = "^[!-~]+$";
+const FRAMING: &str = "^(?!([Hh][Oo][Ss][Tt]|[Cc]ontent-[Ll]ength|[Tt]ransfer-[Ee]ncoding|[Cc]onnection|[Uu]pgrade|[Tt][Ee]|[Tt]railer|[Pp]roxy-[Aa]uthorization|[Cc]ookie|[Ee]xpect)$)";
+const ORIGIN: &str = "^(https://[^/?#@]+|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)(:[0-9]+)?)/?$";
+
+/// The form of one key's value.
+pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
+    let form = match (table, key) {
+        ("", "name") => json!({"pattern": "^[a-z][a-z0-9_-]{0,63}$"}),
+        ("" | "actions.*", "title" | "about") | ("import", "help") => json!({"pattern": "\\S"}),
+        ("", "scopes") => {
+            json!({"propertyNames": {"pattern": "^[!#-\\[\\]-~]+$"}, "additionalProperties": {"type": "string", "pattern": "\\S"}})
+        }
+        ("", "origins") => json!({
+            "propertyNames": {"pattern": "^(\\*|https?://[^/?#@]+/?)$"},
+            "additionalProperties": {"type": "string", "pattern": ORIGIN},
+        }),
+        ("sources", "url") => json!({"pattern": "^https?://"}),
+        ("endpoints", "issuer") => json!({"pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))[^?]*$"}),
+        ("client", "token_env") => json!({"pattern": "^[A-Za-z0-9_]+$"}),
+        ("client.fields", "env") => json!({"items": {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}}),
+        ("client.redirect", "suggested") => {
+            json!({"items": {"type": "string", "pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))"}})
+        }
+        ("oauth2", "authorize_fragment") => json!({"pattern": "^[A-Za-z0-9._~=&/-]+$"}),
+        ("oauth2", "token_type") => {
+            json!({"not": {"enum": ["", "bearer", "Bearer", "BEARER", "DPoP", "dpop", "PoP", "pop", "mac", "MAC", "N_A", "n_a"]}})
+        }
+        ("api", "hosts") => {
+            json!({"minItems": 1, "items": {"type": "string", "pattern": "^(\\*\\.[A-Za-z0-9-]+|[A-Za-z0-9-]+)(\\.[A-Za-z0-9-]+)+$"}})
+        }
+        ("api" | "actions.*", "headers") | ("api.attach", "headers") => {
+            json!({"propertyNames": {"allOf": [{"pattern": HEADER}, {"pattern": FRAMING}]}})
+        }
+        ("api", "method_override") => {
+            json!({"items": {"type": "string", "pattern": VISIBLE, "not": {"enum": ["_method", "X-HTTP-Method-Override", "x-http-method-override"]}}})
+        }
+        ("api.batch", "fields") => json!({"items": {"type": "string", "pattern": VISIBLE}}),
+        ("api.batch", "calls") => json!({"items": {"type": "string", "pattern": "^(GET|POST|PUT|PATCH) /\\S*$"}}),
+        ("api.limits" | "api.limits.reads", "limit" | "remaining" | "usage" | "reset") => json!({"pattern": HEADER}),
+        ("api.limits", "periods") => json!({"uniqueItems": true}),
+        ("actions.*", "path") => json!({"pattern": "^/"}),
+        ("actions.*.parameters", "name") => json!({"pattern": "^[a-z][a-z0-9_-]{0,63}$"}),
+        _ => return Map::new(),
+    };
+    members(form)
+}
+
+/// What holds for a table wherever it stands: no other lies over it, or what it says alone says nothing anywhere.
+pub(super) fn table(path: &str) -> Map<String, Value> {
+    let held = match path {
+        // Items of arrays are never laid over others.
+        "api.expired" => json!({"dependentRequired": {"values": ["pointer"]}}),
+        "client.fields" => json!({
+            "if": {"properties": {"name": {"const": "private_key"}}},
+            "then": {"properties": {"secret": {"const": true}}, "required": ["secret"]},
+        }),
+        "api.batch" | "api.limits" | "api.limits.reads" => json!({"minProperties": 1}),
+        _ => return Map::new(),
+    };
+    members(held)
+}
+
+/// What belongs together in a file that stands on its own.
+pub(super) fn together() -> Vec<Value> {
+    let both = |table: &[&str], pairs: Value| below(table, json!({"dependentRequired": pairs}));
+    let with = |table: &[&str], when: Value, then: Value| below(table, json!({"if": when, "then": then}));
+    let says = |key: &str, value: Value| json!({"required": [key], "properties": {key: {"const": value}}});
+    let deviates = |key: &str, name: &str| {
+        let has = below(&["oauth2"], json!({"required": [key]}));
+        json!({"if": {"required": ["oauth2"], "allOf": [has]}, "then": {"required": ["deviations"], "properties": {"deviations": {"required": [name]}}}})
+    };
+    // One key of [oauth2] needs another of [endpoints].
+    let endpoint = |when: Value, endpoint: &str| {
+        json!({
+            "if": {"required": ["oauth2"], "properties": {"oauth2": when}},
+            "then": {"properties": {"endpoints": {"required": [endpoint]}}},
+        })
+    };
+    let of_kind = |kind: &str, then: Value| json!({"if": says("kind", kind.into()), "then": then});
+    vec![
+        json!({"properties": {"sources": {"minItems": 1}, "client": {"properties": {"fields": {"contains": {
+            "required": ["name"], "properties": {"name": {"const": "client_id"}},
+        }}}}}}),
+        both(&["endpoints"], json!({"jwks": ["issuer"]})),
+        both(&["oauth2"], json!({"refresh_lifetime": ["refresh_lifetime_from"], "refresh_lifetime_from": ["refresh_lifetime"]})),
+        both(&["oauth2", "renewal"], json!({"long_lived": ["long_lived_grant_type"], "long_lived_grant_type": ["long_lived"]})),
+        below(&["oauth2", "token_error"], json!({"required": ["code", "invalid_grant"]})),
+        with(&["oauth2"], says("pkce", "off".into()), json!({"required": ["pkce_reason"]})),
+        with(&["oauth2"], says("client_auth", "signed-secret".into()), json!({"required": ["signed_secret"]})),
+        with(&["oauth2"], json!({"required": ["signed_secret"]}), says("client_auth", "signed-secret".into())),
+        endpoint(says("iss_required", true.into()), "issuer"),
+        endpoint(says("request_object", true.into()), "issuer"),
+        endpoint(
+            json!({"required": ["client_auth"], "properties": {"client_auth": {"enum": ["client_secret_jwt", "private_key_jwt"]}}}),
+            "issuer",
+        ),
+        endpoint(json!({"required": ["renewal"]}), "refresh"),
+        endpoint(json!({"required": ["pin"]}), "device"),
+        of_kind("oauth2", endpoint(says("par_required", true.into()), "par")),
+        deviates("token_error", "own-error"),
+        deviates("tokens_at", "nested-tokens"),
+        deviates("token_type", "other-token-type"),
+        json!({"properties": {"deviations": {"not": {"required": ["no-verifier", "denial-without-verifier"]}}}}),
+        both(&["api", "limits"], json!({"reset": ["reset_in"], "reset_in": ["reset"], "usage": ["limit"]})),
+        both(&["api", "limits", "reads"], json!({"usage": ["limit"]})),
+        below(&["api", "limits"], json!({"not": {"anyOf": [{"required": ["usage", "remaining"]}, {"required": ["periods", "reset"]}]}})),
+        below(
+            &["api", "pages"],
+            json!({"oneOf": [
+                {"required": ["next"], "properties": {"cursor": false, "counts": false, "parameter": false, "items": false}},
+                {"required": ["cursor", "parameter"], "properties": {"next": false, "counts": false, "items": false}},
+                {"required": ["counts", "parameter"], "properties": {"next": false, "cursor": false}},
+            ]}),
+        ),
+        json!({"properties": {"actions": {"additionalProperties": {
+            "if": {"required": ["method"], "properties": {"method": {"enum": ["POST", "PUT", "PATCH", "DELETE"]}}},
+            "then": {"required": ["acts"]},
+        }}}}),
+    ]
+}
+
+/// The same for a table further down, if it is there.
+fn below(path: &[&str], held: Value) -> Value {
+    path.iter().rev().fold(held, |held, key| json!({"properties": {*key: held}}))
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,327 @@
+//! Mistakes that contributors make in a file: each of a good one with one text replaced by another. What is wrong with it is told by `check`, and by the
+//! published JSON Schema where one can say it (`interop/tests/provider_schema.rs`).
+
+/// A file that is good, with numbered lines for what follows.
+pub(crate) const GOOD: &str = r#"title = "Hub"
+kind = "oauth2"
+status = "live"
+about = "A hub."
+sources = [{ url = "https://hub.example/docs", checked = 2026-11-21, confidence = "verified", about = "all" }]
+keep = ["user_id"]
+
+[endpoints]
+authorize = "https://hub.example/authorize"
+token = "https://hub.example/token"
+
+[client]
+fields = [{ name = "client_id", label = "Client ID" }, { name = "api_key", label = "Key", secret = true, env = ["HUB_KEY"] }]
+
+[oauth2]
+client_auth = "post"
+scopes = ["read"]
+
+[api]
+base_url = "https://hub.example"
+attach = { headers = { x-token = "{access_token}" } }
+headers = { x-key = "{api_key}" }
+expired = [{ status = [401], pointer = "/code", values = [3] }]
+
+[deviations]
+missing-token-type = "The answers have none."
+
+[actions.things]
+about = "Things"
+path = "/things/{id}"
+parameters = [{ name = "id", type = "integer", min = 1, positional = true }, { name = "kinds", type = "list" }]
+query = { kind = "{kinds}" }
+rows = ".things[]"
+columns = [{ title = "Name", value = ".name" }, { each = "kinds", value = ".values[$index]" }]
+links = [{ action = "drop", with = { id = ".id" } }]
+
+[actions.drop]
+about = "Drop a thing"
+method = "DELETE"
+acts = true
+path = "/things/{id}"
+parameters = [{ name = "id", positional = true }]
+"#;
+
+/// Where the API is, in that file.
+pub(crate) const API: &str = "base_url = \"https://hub.example\"";
+
+/// A text, what stands in its place, where the complaint points, what it says, and what its hint says.
+pub(crate) const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
+    ("title =", "titel =", "titel", "the unknown key titel", "did you mean \"title\"?"),
+    ("scopes = [\"read\"]", "scope = [\"read\"]", "scope =", "the unknown key scope in oauth2", "did you mean \"scopes\"?"),
+    ("kind = \"oauth2\"", "kind = \"oauth3\"", "\"oauth3\"", "expected oauth1, oauth2 or oidc for kind, found \"oauth3\"", "did you mean"),
+    ("about = \"A hub.\"", "about = 3", "3\n", "expected a string for about, found a whole number", ""),
+    ("status = \"live\"", "status = \"retired\"", "title", "retired is missing", ""),
+    ("2026-11-21", "\"2026-11-21\"", "\"2026-11-21\"", "expected a date", ""),
+    ("\"verified\"", "\"verifed\"", "\"verifed\"", "expected verified, inferred or assumed", "did you mean \"verified\"?"),
+    (
+        "\"https://hub.example/token\"",
+        "\"http://hub.example/token\"",
+        "\"http://hub.example/token\"",
+        "expected an absolute https URL",
+        "127.0.0.1",
+    ),
+    (
+        "base_url = \"https://hub.example\"",
+        "base_url = \"http://localhost.evil.example\"",
+        "\"http://localhost",
+        "expected an absolute https URL",
+        "127.0.0.1",
+    ),
+    ("token = \"https://hub.example/token\"\n", "", "[endpoints]", "endpoints.token is missing", ""),
+    (
+        "[client]\n",
+        "jwks = \"https://hub.example/keys\"\n\n[client]\n",
+        "\"https://hub.example/keys\"",
+        "endpoints.jwks without endpoints.issuer",
+        "",
+    ),
+    ("scopes = [\"read\"]", "par_required = true", "true\n\n[api]", "oauth2.par_required without endpoints.par", ""),
+    ("scopes = [\"read\"]", "request_object = true", "true\n\n[api]", "oauth2.request_object without endpoints.issuer", ""),
+    (
+        "scopes = [\"read\"]",
+        "pin = { response_type = \"hubPin\", user_code = \"pin\", device_code = \"code\", page = \"https://hub.example/pin\", grant_type = \"hubPin\" }",
+        "pin = {",
+        "oauth2.pin without endpoints.device",
+        "",
+    ),
+    ("scopes = [\"read\"]", "renewal = { grant_type = \"hub_refresh\" }", "renewal = {", "oauth2.renewal without endpoints.refresh", ""),
+    (
+        "scopes = [\"read\"]",
+        "grant_types = { refresh_tokens = \"refresh\" }",
+        "refresh_tokens",
+        "another name for the unknown grant refresh_tokens",
+        "did you mean \"refresh_token\"?",
+    ),
+    (
+        "scopes = [\"read\"]",
+        "authorize_fragment = \"#hub_redirect\"",
+        "\"#hub",
+        "expected what stands behind the # in oauth2.authorize_fragment",
+        "without the #",
+    ),
+    (
+        "scopes = [\"read\"]",
+        "token_error = { code = \"/errcode\", invalid_grant = [1] }",
+        "token_error = {",
+        "oauth2.token_error without the deviation own-error",
+        "allow it, with its reason",
+    ),
+    (
+        "missing-token-type = \"The answers have none.\"",
+        "own-error = \"So.\"\n[oauth2.token_error]\ncode = \"/errcode\"",
+        "token_error]",
+        "oauth2.token_error.invalid_grant is missing",
+        "",
+    ),
+    ("\"post\"", "\"private_key_jwt\"", "\"private_key_jwt\"", "without endpoints.issuer, whom the assertion is for", ""),
+    ("\"post\"", "\"client_secret_jwt\"", "\"client_secret_jwt\"", "without endpoints.issuer, whom the assertion is for", ""),
+    (
+        "\"post\"",
+        "\"private_key_jtw\"",
+        "\"private_key_jtw\"",
+        "expected one of basic, basic-raw, basic-secret, post, signed-secret",
+        "did you mean \"private_key_jwt\"?",
+    ),
+    (
+        "[client]\n",
+        "par = \"http://hub.example/par\"\n\n[client]\n",
+        "\"http://hub.example/par\"",
+        "expected an absolute https URL",
+        "127.0.0.1",
+    ),
+    (
+        "[client]\n",
+        "issuer = \"https://hub.example?x=1\"\n\n[client]\n",
+        "\"https://hub.example?x=1\"",
+        "endpoints.issuer with a query",
+        "",
+    ),
+    ("scopes = [\"read\"]", "id_token_algorithms = [\"none\"]", "\"none\"", "expected one of RS256", ""),
+    ("scopes = [\"read\"]", "id_token_algorithms = [\"HS256\"]", "\"HS256\"", "expected one of RS256", ""),
+    ("client_auth = \"post\"\n", "", "[oauth2]", "oauth2.client_auth is missing", ""),
+    ("scopes = [\"read\"]", "pkce = \"off\"", "[oauth2]", "oauth2.pkce_reason is missing", ""),
+    (
+        "name = \"client_id\", ",
+        "name = \"client_id\", label = \"ID\" }, { name = \"private_key\", ",
+        "{ name = \"private_key\"",
+        "private_key without secret = true",
+        "",
+    ),
+    ("scopes = [\"read\"]", "dpop = \"yes\"", "\"yes\"", "expected true or false for oauth2.dpop", ""),
+    ("name = \"client_id\"", "name = \"client\"", "[client]", "client.fields has no field client_id", ""),
+    ("env = [\"HUB_KEY\"]", "env = [\"HUB KEY\"]", "\"HUB KEY\"", "expected the name of a variable", ""),
+    ("{access_token}", "{acess_token}", "{acess_token}", "the unknown name {acess_token}", "did you mean \"access_token\"?"),
+    ("\"{api_key}\"", "\"{api_kye}\"", "{api_kye}", "the unknown name {api_kye}", "did you mean \"api_key\"?"),
+    ("\"{api_key}\"", "\"{api_key\"", "\"{api_key\"", "an unpaired brace", ""),
+    ("x-key =", "host =", "host =", "the header host belongs to the transport", ""),
+    ("status = [401]", "status = [4010]", "4010", "expected an HTTP status", ""),
+    ("\"/code\"", "\"code\"", "\"code\"", "expected a JSON pointer", "/error/code"),
+    (
+        "missing-token-type",
+        "missing-token-typ",
+        "missing-token-typ",
+        "the unknown deviation missing-token-typ",
+        "did you mean \"missing-token-type\"?",
+    ),
+    ("\"The answers have none.\"", "\"\"", "\"\"", "has no reason", ""),
+    ("scopes = [\"read\"]", "token_type = \"bot\"", "\"bot\"", "token_type without the deviation other-token-type", "other-token-type"),
+    ("scopes = [\"read\"]", "tokens_at = \"/body\"", "\"/body\"", "tokens_at without the deviation nested-tokens", "nested-tokens"),
+    (
+        "scopes = [\"read\"]",
+        "parameter_names = { client_ib = \"app_id\" }",
+        "client_ib",
+        "another name for the unknown parameter client_ib",
+        "did you mean \"client_id\"?",
+    ),
+    ("scopes = [\"read\"]", "parameter_names = { client_id = \"\" }", "\"\"", "the other name of client_id is empty", ""),
+    ("scopes = [\"read\"]", "token_body = \"get\"", "\"get\"", "expected one of form, json, query", ""),
+    (
+        API,
+        "base_url = \"https://hub.example\"\nquery = { key = \"{api_kye}\" }",
+        "{api_kye}",
+        "the unknown name {api_kye}",
+        "did you mean \"api_key\"?",
+    ),
+    (
+        API,
+        "base_url = \"https://hub.example\"\nlimits = { limt = \"x-limit\" }",
+        "limt",
+        "the unknown key limt in api.limits",
+        "did you mean \"limit\"?",
+    ),
+    (
+        API,
+        "base_url = \"https://hub.example\"\nlimits = { limit = \"x limit\" }",
+        "\"x limit\"",
+        "expected the name of a header in api.limits.limit",
+        "",
+    ),
+    (API, "base_url = \"https://hub.example\"\nlimits = { reset = \"x-reset\" }", "limits = { reset", "api.limits.reset_in is missing", ""),
+    (
+        API,
+        "base_url = \"https://hub.example\"\nlimits = { reset = \"x\", reset_in = \"minutes\" }",
+        "\"minutes\"",
+        "expected one of seconds, moment",
+        "",
+    ),
+    (
+        API,
+        "base_url = \"https://hub.example\"\nlimits = { limit = \"x\", reset_in = \"moment\" }",
+        "\"moment\"",
+        "without api.limits.reset",
+        "",
+    ),
+    (
+        API,
+        "base_url = \"{user_id}\"",
+        "\"{user_id}\"",
+        "has a host that the login says (user_id), and there is no api.hosts",
+        "*.hub.example",
+    ),
+    (
+        API,
+        "method_override = [\"_method\"]\nbase_url = \"https://hub.example\"",
+        "\"_method\"",
+        "_method in api.method_override",
+        "leave it away",
+    ),
+    (API, "method_override = [\"a b\"]\nbase_url = \"https://hub.example\"", "\"a b\"", "expected the name of a parameter", ""),
+    (API, "batch = {}\nbase_url = \"https://hub.example\"", "batch", "api.batch names nothing", "fields and calls"),
+    (API, "batch = { fields = [\"a b\"] }\nbase_url = \"https://hub.example\"", "\"a b\"", "expected the name of a parameter", ""),
+    (API, "batch = { calls = [\"/batch\"] }\nbase_url = \"https://hub.example\"", "\"/batch\"", "in api.batch.calls", "a method (GET"),
+    (API, "base_url = \"{user_id}\"\nhosts = []", "[]\nattach", "api.hosts is empty", ""),
+    (API, "base_url = \"{user_id}\"\nhosts = [\"*.com\"]", "\"*.com\"", "expected a host such as api.hub.example", ""),
+    (API, "base_url = \"{user_id}\"\nhosts = [\"https://hub.example\"]", "\"https://hub.example\"", "for api.hosts", ""),
+    (
+        API,
+        "base_url = \"https://hub.example/{user_id}\"\nhosts = [\"hub.example\"]",
+        "[\"hub.example\"]\nattach",
+        "api.hosts, and api.base_url says its host itself",
+        "api.more_origins",
+    ),
+    (API, "base_url = \"https://hub.example/{user_if}\"", "{user_if}", "the unknown name {user_if}", "did you mean \"user_id\"?"),
+    (
+        "parameters = [{ name = \"id\", positional = true }]",
+        "parameters = [{ name = \"user_id\", positional = true }, { name = \"id\", positional = true }]",
+        "drop]",
+        "user_id is a parameter of actions.drop, and a value that the login gives",
+        "leave the parameter away",
+    ),
+    ("scopes = [\"read\"]", "redirect_name = \"{ru_name}\"", "{ru_name}", "the unknown name {ru_name}", ""),
+    (API, "base_url = \"https://hub.example\"\nlimits = {}", "limits = {}", "api.limits names no header", "limit, remaining and reset"),
+    (
+        API,
+        "base_url = \"https://hub.example\"\npages = {}",
+        "pages = {}",
+        "expected one of next, cursor and counts",
+        "cursor and parameter",
+    ),
+    (API, "base_url = \"https://hub.example\"\npages = { next = \"next\" }", "\"next\"", "expected a JSON pointer", "/error/code"),
+    (API, "base_url = \"https://hub.example\"\npages = { cursor = \"/next\" }", "pages = { cursor", "api.pages.parameter is missing", ""),
+    (
+        API,
+        "base_url = \"https://hub.example\"\npages = { next = \"/next\", cursor = \"/c\" }",
+        "pages = { next",
+        "expected one of next, cursor and counts",
+        "",
+    ),
+    (
+        API,
+        "base_url = \"https://hub.example\"\npages = { next = \"/next\", parameter = \"p\" }",
+        "\"p\"",
+        "api.pages.parameter without api.pages.cursor",
+        "",
+    ),
+    (
+        API,
+        "base_url = \"https://hub.example\"\npages = { counts = \"lines\", parameter = \"p\" }",
+        "\"lines\"",
+        "expected one of pages, items",
+        "",
+    ),
+    ("[deviations]\n", "[scopes]\nread = \"\"\n\n[deviations]\n", "\"\"", "the scope read says nothing", ""),
+    ("[deviations]\n", "[scopes]\n\"a b\" = \"x\"\n\n[deviations]\n", "\"a b\"", "expected the name of a scope", ""),
+    ("\"{kinds}\"", "\"{kind}\"", "{kind}", "the unknown name {kind}", "did you mean \"kinds\"?"),
+    (
+        "path = \"/things/{id}\"\nparameters = [{ name = \"id\", type",
+        "path = \"things/{id}\"\nparameters = [{ name = \"id\", type",
+        "\"things/",
+        "expected a path",
+        "/locks/{id}",
+    ),
+    ("type = \"integer\"", "type = \"integr\"", "\"integr\"", "expected one of text, integer", "did you mean \"integer\"?"),
+    ("min = 1", "min = \"one\"", "\"one\"", "expected a whole number", ""),
+    ("positional = true }, {", "positional = true, default = \"x\" }, {", "\"x\"", "a default that the parameter does not take", ""),
+    ("\".things[]\"", "\".things[\"", "\"\ncolumns", "does not parse", ""),
+    ("\".things[]\"", "\".things[] | recurse\"", "recurse", "jq with recurse", "may not end"),
+    ("\".things[]\"", "'reduce .[] as $x (0; .)'", "reduce", "jq with a fold", ""),
+    ("\".name\"", "\".name | selct(.)\"", "selct", "jq with selct", "did you mean select?"),
+    ("each = \"kinds\"", "each = \"kind\"", "\"kind\"", "unknown list parameter kind", "did you mean \"kinds\"?"),
+    ("$index", "$idx", "$idx", "unknown variable $idx", ""),
+    ("action = \"drop\"", "action = \"dorp\"", "\"dorp\"", "a link to the unknown action dorp", "did you mean \"drop\"?"),
+    ("with = { id =", "with = { idd =", "idd", "the unknown parameter idd of the action drop", "did you mean \"id\"?"),
+    ("acts = true\n", "", "drop]", "DELETE without acts", "acts = true"),
+    ("acts = true\n", "acts = \"yes\"\n", "\"yes\"", "expected true or false", ""),
+    ("method = \"DELETE\"", "method = \"REMOVE\"", "\"REMOVE\"", "expected one of GET", ""),
+    ("title = \"Hub\"", "title = \"Hub", "\nkind", "this is no TOML", ""),
+    (
+        "keep = [",
+        "origins = { \"https://a.example/x\" = \"http://127.0.0.1:1\" }\nkeep = [",
+        "\"https://a.example/x\"",
+        "expected an origin",
+        "",
+    ),
+    (
+        "missing-token-type = \"The answers have none.\"",
+        "no-verifier = \"None comes.\"\ndenial-without-verifier = \"So it says no.\"",
+        "\"None comes.\"",
+        "the deviations no-verifier and denial-without-verifier at once",
+        "an approval, or a denial",
+    ),
+    ("keep = [", "origins = { \"*\" = \"http://far.example\" }\nkeep = [", "\"http://far", "expected an absolute https URL", ""),
+];
