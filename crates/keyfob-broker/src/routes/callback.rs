@@ -11,13 +11,15 @@ use http::{Method, StatusCode};
 use keyfob::login::Verified;
 use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
 use keyfob::{Account, Approved, Error, LoggedIn, Login, PendingLogin, StoreError};
+use tokio::sync::OwnedRwLockWriteGuard;
 
 use crate::audit::{Noted, What};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::links;
 use crate::page;
-use crate::seat::Seat;
+use crate::people::People;
+use crate::seat::{Holder, Seat};
 use crate::site::Site;
 
 /// The parameters that name a login: OAuth 2's `state`, OAuth 1's temporary token, and what some OAuth 1 servers call it
@@ -201,9 +203,40 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
     if expects == Expects::Nothing && site.keyfob.store().account(&seat.name).await?.is_some() {
         return Err(Failure::name_taken());
     }
-    let mut approved = coming.exchange().await.map_err(failed)?;
-    let (begun, mut there, mut number) = (seat, seat.clone(), 1);
-    let (before, account) = loop {
+    let approved = coming.exchange().await.map_err(failed)?;
+    let Kept { seat: there, mut holder, before, account } = keep(site, people, seat, holder, approved, expects).await?;
+    let noted = take_over(site, &there, before, &account).await?;
+    match visit {
+        Some(visit) => holder.change(Some(visit)),
+        // Nobody who is known came with it; the account is whose it was meant for.
+        None => holder.forget(),
+    }
+    let instead_of = (there.shown != seat.shown).then(|| seat.shown.clone());
+    Ok(Done { seat: there, instead_of, noted })
+}
+
+/// What was approved, in the vault.
+struct Kept {
+    /// Where it is.
+    seat: Seat,
+    /// Nobody else uses it until this is dropped.
+    holder: OwnedRwLockWriteGuard<Holder>,
+    /// Whose place it took.
+    before: Option<Account>,
+    account: Account,
+}
+
+/// Keeps what was approved, at the seat that it was begun for, or beside it where another account is there by now.
+async fn keep(
+    site: &Site,
+    people: &People,
+    begun: &Seat,
+    mut holder: OwnedRwLockWriteGuard<Holder>,
+    mut approved: Approved,
+    expects: Expects,
+) -> Result<Kept, Failure> {
+    let (mut there, mut number) = (begun.clone(), 1);
+    loop {
         let seat = &there;
         let failed = |error: Error| Failure::from_error(error, seat);
         let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
@@ -224,24 +257,19 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
             return Err(Failure::taken(seat));
         }
         if is_again || expects == Expects::Anything {
-            break (before, approved.keep().await.map_err(failed)?.account);
+            let account = approved.keep().await.map_err(failed)?.account;
+            return Ok(Kept { seat: there, holder, before, account });
         }
         match approved.keep_new().await {
             // Another machine was faster.
             Err(Error::Store(StoreError::Conflict)) if expects == Expects::Room => {}
             Err(Error::Store(StoreError::Conflict)) => return Err(Failure::name_taken()),
-            kept => break (None, kept.map_err(failed)?.account),
+            kept => {
+                let account = kept.map_err(failed)?.account;
+                return Ok(Kept { seat: there, holder, before: None, account });
+            }
         }
-    };
-    let seat = there;
-    let noted = take_over(site, &seat, before, &account).await?;
-    match visit {
-        Some(visit) => holder.change(Some(visit)),
-        // Nobody who is known came with it; the account is whose it was meant for.
-        None => holder.forget(),
     }
-    let instead_of = (seat.shown != begun.shown).then(|| begun.shown.clone());
-    Ok(Done { seat, instead_of, noted })
 }
 
 /// Among people: the account is this person's from now on. The vault has it by now: what cannot be written down beside it makes the login no failure, for
