@@ -26,6 +26,9 @@ use crate::site::Site;
 /// after a denial.
 const KEYS: [&str; 3] = ["state", "oauth_token", "denied"];
 
+/// How often keeping an account is tried that other machines get in the way of.
+const TRIES: usize = 32;
+
 /// Longer is no answer.
 pub(super) const LONGEST: usize = 16 * 1024;
 
@@ -235,39 +238,54 @@ async fn keep(
     mut approved: Approved,
     expects: Expects,
 ) -> Result<Kept, Failure> {
-    let (mut there, mut number) = (begun.clone(), 1);
+    let (mut there, mut number, mut tries) = (begun.clone(), 1, 0);
     loop {
         let seat = &there;
         let failed = |error: Error| Failure::from_error(error, seat);
-        let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
+        let before = match site.keyfob.store().account(&seat.name).await {
+            Ok(before) => before,
+            Err(error) => return Err(failed(approved.not_kept(None, error).await)),
+        };
+        let known = before.as_ref().map(|before| &before.value);
         // It is known to be the same account at the provider, which has been logged in to twice.
-        let is_theirs = |before: &Account| approved.person().is_some() && before.person() == approved.person();
-        let is_again = expects == Expects::Room && before.as_ref().is_some_and(is_theirs);
-        if before.is_some() && expects == Expects::Room && !is_again {
-            number += 1;
-            drop(holder);
-            there = site.beside(begun, number).ok_or_else(Failure::name_taken)?;
-            holder = site.holder(&there).write_owned().await;
-            approved = approved.under(&there.name);
-            continue;
-        }
-        // The tokens are not revoked: at some providers that would end the other person's authorization, too.
-        if !site.shared_accounts && !people.link(site, seat, &approved).await? {
-            tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
-            return Err(Failure::taken(seat));
-        }
-        if is_again || expects == Expects::Anything {
-            let account = approved.keep().await.map_err(failed)?.account;
-            return Ok(Kept { seat: there, holder, before, account });
-        }
-        match approved.keep_new().await {
-            // Another machine was faster.
-            Err(Error::Store(StoreError::Conflict)) if expects == Expects::Room => {}
-            Err(Error::Store(StoreError::Conflict)) => return Err(Failure::name_taken()),
-            kept => {
-                let account = kept.map_err(failed)?.account;
-                return Ok(Kept { seat: there, holder, before: None, account });
+        let is_again = known.is_some_and(|known| approved.person().is_some() && known.person() == approved.person());
+        match expects {
+            // The tokens are not revoked: at some providers that would end the other one's authorization, too.
+            Expects::Nothing if known.is_some() => return Err(Failure::name_taken()),
+            Expects::Room if known.is_some() && !is_again => {
+                number += 1;
+                drop(holder);
+                there = site.beside(begun, number).ok_or_else(Failure::name_taken)?;
+                holder = site.holder(&there).write_owned().await;
+                approved = approved.under(&there.name);
+                continue;
             }
+            _ => {}
+        }
+        match if site.shared_accounts { Ok(true) } else { people.link(site, seat, &approved).await } {
+            Ok(true) => {}
+            // Not revoked either.
+            Ok(false) => {
+                tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
+                return Err(Failure::taken(seat));
+            }
+            Err(error) => return Err(failed(approved.not_kept(known, error).await)),
+        }
+        // Over what was judged, and over nothing that another machine has put there since.
+        let kept = match &before {
+            Some(before) => approved.keep_over(before.clone()).await,
+            None => approved.keep_new().await,
+        };
+        let error = match kept {
+            Ok(LoggedIn { account, .. }) => return Ok(Kept { seat: there, holder, before: before.map(|before| before.value), account }),
+            Err(error) => error,
+        };
+        people.disown(site, seat, &approved).await;
+        tries += 1;
+        match error {
+            Error::Store(StoreError::Conflict) if tries < TRIES => {}
+            Error::Store(StoreError::Conflict) => return Err(failed(approved.not_kept(known, StoreError::Conflict).await)),
+            error => return Err(failed(error)),
         }
     }
 }
