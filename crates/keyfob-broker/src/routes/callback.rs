@@ -262,7 +262,8 @@ async fn keep(
             }
             _ => {}
         }
-        match if site.shared_accounts { Ok(true) } else { people.link(site, seat, &approved).await } {
+        let linked = if site.shared_accounts { Ok(true) } else { people.link(site, seat, &approved).await };
+        match linked {
             Ok(true) => {}
             // Not revoked either.
             Ok(false) => {
