@@ -143,6 +143,68 @@ async fn l22_a_new_account_goes_beside_what_another_machine_keeps_in_that_moment
     assert_eq!(world.account("telldus/cabin").await.expect("it is there").id, theirs.id);
 }
 
+/// What is on the shelf of whom each account at a provider is linked to.
+async fn linked(world: &World) -> Vec<serde_json::Value> {
+    let shelf = world.shelf.as_ref().expect("a shelf");
+    let items = shelf.items(Kind("upstream"), None, None, 10, Timestamp::from_unix(0)).await.expect("items");
+    items.iter().map(|item| serde_json::from_slice(&item.value.content).expect("JSON")).collect()
+}
+
+/// Where the name is somebody else's account at the provider by the time it is written, it is not written over: what was judged was the one before.
+#[tokio::test]
+async fn l22_a_login_takes_the_place_of_what_it_was_judged_by_and_of_nothing_else() {
+    for is_there in [true, false] {
+        let counted = Arc::new(Counted::new(Arc::default()));
+        let setup = support::Setup { known: true, counted: Some(counted.clone()), ..support::Setup::default() };
+        let world = World::with(&["fitbit"], setup).await;
+        let mut owner = world.owner().await;
+        let (one, other) = two_tabs(&mut owner, "fitbit", "").await;
+        assert_eq!(owner.get(&one).await.location(), "/accounts/fitbit");
+        let mut theirs = world.account("fitbit").await.expect("an account");
+        assert!(theirs.kept.insert("user_id".to_owned(), "SOMEBODY".to_owned()).is_some(), "it is known whose it is");
+        theirs.id = keyfob::AccountId::random();
+        if !is_there {
+            let token = owner.get("/accounts/fitbit/logout").await.form_token();
+            owner.post("/accounts/fitbit/logout", &[("form_token", &token)]).await;
+            assert!(linked(&world).await.is_empty());
+        }
+        counted.is_first(theirs.clone());
+        assert_eq!(owner.get(&other).await.location(), "/accounts/fitbit%2F2");
+        assert_eq!(world.account("fitbit").await.expect("it is there").id, theirs.id);
+        assert_ne!(world.account("fitbit/2").await.expect("an account").person(), theirs.person());
+        // Each is linked under its own name, and ours not under one that it was not kept under.
+        let mut names: Vec<String> = linked(&world).await.iter().map(|linked| linked["names"].to_string()).collect();
+        names.sort();
+        assert_eq!(names, [r#"["fitbit"]"#, r#"["fitbit/2"]"#]);
+    }
+}
+
+/// Tokens that nobody will have can only be stolen. Where the login before is still good, they are left: at some providers it would end with them.
+#[tokio::test]
+async fn tokens_that_cannot_be_linked_to_anybody_are_revoked() {
+    let sandbox = keyfob_sandbox::Sandbox::builder().consent(keyfob_sandbox::Consent::Approve).start().await.expect("a sandbox");
+    let mut service = support::service(&sandbox, "acme", None);
+    service.scopes = ["openid", "profile", "echo"].map(str::to_owned).to_vec();
+    let disk = Arc::new(support::disk::Disk::default());
+    let setup = support::Setup { known: true, place: Some(support::shelves::of(disk.clone())), ..support::Setup::default() };
+    let world = World::set_up(sandbox, vec![service], setup).await;
+    let mut owner = world.owner().await;
+    let revoked = || world.sandbox.seen("acme").iter().filter(|seen| seen.path == "/revoke").count();
+    for is_again in [false, true] {
+        let url = owner.begin("acme").await;
+        let back = owner.approve(&url).await;
+        disk.cannot_read(Some(Kind("upstream")));
+        let page = owner.get(&back).await;
+        disk.cannot_read(None);
+        assert_eq!(page.status, 503, "{}", page.text);
+        assert_eq!(revoked(), if is_again { 0 } else { 2 }, "access and refresh token, of a new account alone");
+        assert_eq!(world.account("acme").await.is_some(), is_again);
+        world.sandbox.clear_seen();
+        owner.connect("acme").await;
+        assert_eq!(owner.get("/accounts/acme").await.status, 200);
+    }
+}
+
 #[tokio::test]
 async fn an_account_is_called_what_the_person_likes() {
     let (world, mut owner, mut member) = two(&["august"]).await;

@@ -218,6 +218,34 @@ async fn apps_are_added_listed_and_forgotten() {
     house.run_with(&["app", "add", "august", "--stdin"], "{\"unknown\":\"x\"}").await.fails(2, ["no app of August Home", "client_id", ""]);
 }
 
+/// Whoever renews a secret says nothing else, and loses nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_said_of_an_app_that_is_there_stays() {
+    let house = House::new().await;
+    let app = house.sandbox.app("august");
+    let whole = json!({"client_id": app.client_id, "client_secret": "x-old-secret", "api_key": app.fields["api_key"]}).to_string();
+    let uri = "http://127.0.0.1:8912/callback";
+    house.run_with(&["app", "add", "august", "--stdin", "--redirect-uri", uri], &whole).await.exits(0);
+    let listed = async || serde_json::from_str::<Value>(&house.good(&["app", "list", "--json"]).await).expect("JSON")[0].clone();
+    let before = listed().await;
+    assert_eq!((&before["redirect_uri"], &before["secrets"]), (&json!(uri), &json!(["client_secret", "api_key"])));
+    // The key of its API is required, and is there.
+    let renewed = json!({"client_id": app.client_id, "client_secret": app.client_secret}).to_string();
+    let ended = house.run_with(&["app", "add", "august", "--stdin"], &renewed).await.exits(0);
+    assert!(ended.stderr.contains("what was not said of it stays as it was (--replace: nothing stays)"), "{ended:#?}");
+    assert_eq!(listed().await, before);
+    house.log_in("august").await;
+    // Nothing stays where that is said, and of another app's.
+    let ended = house.run_with(&["app", "add", "august", "--stdin", "--replace"], &renewed).await;
+    ended.fails(2, ["(api_key) is missing", "", ""]);
+    assert_eq!(listed().await, before);
+    house.run_with(&["app", "add", "august", "--stdin", "--replace"], &whole).await.exits(0);
+    assert_eq!(listed().await["redirect_uri"], json!(null));
+    house.run_with(&["app", "add", "august", "--stdin", "--redirect-uri", uri], &whole).await.exits(0);
+    let other = json!({"client_id": "5a9db0c5-0000-4000-8000-0000000000ff", "client_secret": "x"}).to_string();
+    house.run_with(&["app", "add", "august", "--stdin"], &other).await.fails(2, ["(api_key) is missing", "", ""]);
+}
+
 /// Its secret need not stay because its file has gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_of_a_provider_that_nobody_knows_any_more_is_forgotten() {

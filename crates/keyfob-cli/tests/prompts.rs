@@ -488,8 +488,20 @@ async fn what_waits_for_stdin_or_for_a_fifo_can_be_stopped() {
     let fifo = house.path("fifo").display().to_string();
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
     let (at_fifo, empty) = (format!("@{fifo}"), house.path("other/vault.db").display().to_string());
+    // The web app's secrets are in files of their own.
+    let sign_in = "[sign_in]\nissuer = \"https://issuer.example\"\nclient_id = \"x\"\nallow = [\"ada@issuer.example\"]\nclient_secret_file";
+    let config = |name: &str, key: &str| {
+        let path = house.path(name);
+        std::fs::write(&path, format!("{key} = \"{fifo}\"\n")).expect("written");
+        path.display().to_string()
+    };
+    let (metrics, sign_in) = (config("metrics.toml", "[metrics]\ntoken_file"), config("sign-in.toml", sign_in));
     for (command, signal) in [
         (&["post", "acme", "/api/echo", "-d", "@-"][..], "-INT"),
+        (&["serve", "--config", &metrics, "--check"], "-INT"),
+        (&["serve", "--config", &sign_in, "--check"], "-TERM"),
+        (&["serve", "--config", &metrics, "--listen", "127.0.0.1:0"], "-TERM"),
+        (&["serve", "--config", &sign_in, "--listen", "127.0.0.1:0"], "-INT"),
         (&["import", "acme/x", "--stdin"], "-INT"),
         (&["login", "acme/x", "--with-token"], "-TERM"),
         (&["app", "add", "acme", "--stdin"], "-INT"),

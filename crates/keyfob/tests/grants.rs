@@ -12,7 +12,7 @@ use keyfob::login::{Asked, client_credentials, exchanged, jwt_bearer, token_exch
 use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _};
 use keyfob::proto::oauth2::{AccessRequest, ClientAuth, Dpop, TokenExchangeRequest, TokenType};
 use keyfob::proto::{App, Flow, Secret, Settings, Timestamp, TokenSet};
-use keyfob::{Clock, DeviceLogin, Error, Grant, HyperTransport, Keyfob, MemoryStore, OsEntropy};
+use keyfob::{Clock, DeviceLogin, Error, Grant, HyperTransport, Keyfob, MemoryStore, OsEntropy, StoreError};
 use keyfob_sandbox::Sandbox;
 
 const CODE: &str = r#"{"device_code":"device-1","user_code":"WDJB-MJHT","verification_uri":"https://login.example/device","expires_in":600,
@@ -129,6 +129,16 @@ async fn a_device_login_goes_on_from_what_was_kept_and_is_asked_about_at_its_own
     let (Asked::Approved(approved), 2) = ask(4).await else { panic!("approved") };
     assert!(keyfob.store().account("pretend").await.unwrap().is_none(), "nothing is kept yet");
     assert_eq!(approved.keep_new().await.unwrap().account.tokens.refresh_token().unwrap().expose(), "refresh-1");
+    // In place of what is there, and of nothing that it was before.
+    let is_conflict = |kept| matches!(kept, Err(Error::Store(StoreError::Conflict)));
+    let there = keyfob.store().account("pretend").await.unwrap().unwrap();
+    assert!(is_conflict(approved.keep_new().await));
+    let again = approved.keep_over(there.clone()).await.unwrap();
+    assert!(again.replaced && again.account.id == there.value.id);
+    assert!(is_conflict(approved.keep_over(there.clone()).await), "it is another one by now");
+    let mut others = keyfob.store().account("pretend").await.unwrap().unwrap();
+    others.value.provider = "other".into();
+    assert!(matches!(approved.keep_over(others).await, Err(Error::TakenName { .. })));
     let mut elsewhere = settings.clone();
     elsewhere.provider = "other".into();
     assert!(DeviceLogin::resume(&keyfob, &elsewhere, &app(), kept).is_err(), "another provider's settings");

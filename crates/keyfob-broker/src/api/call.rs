@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::caller::Caller;
 use super::cursor::Window;
 use super::operation::Operation;
-use super::{once, shape, standing, strict};
+use super::standing::stays;
+use super::{once, shape, strict};
 use crate::audit::What;
 use crate::forward::Gate;
 use crate::people::People;
@@ -92,8 +93,8 @@ impl Call {
     async fn done(self, operation: &'static Operation, body: Option<Value>) -> Result<Value, Problem> {
         let (site, caller) = (self.site.clone(), self.caller.clone());
         let answer = operation.call(self, body).await?;
-        if operation.makes() {
-            standing::look_again(&site, &caller).await?;
+        if operation.hands_out() && !stays(&site, &caller.person.id, &caller.by).await {
+            return Err(if caller.is_browser { Caller::missing() } else { Caller::unknown() });
         }
         Ok(answer)
     }

@@ -50,6 +50,7 @@ use crate::site::Site;
 pub use document::document;
 pub(crate) use moment::Moment;
 pub(crate) use once::KIND as ONCE;
+pub(crate) use standing::stays;
 
 /// Every operation there is.
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {

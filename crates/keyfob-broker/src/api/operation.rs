@@ -191,8 +191,13 @@ impl Operation {
     }
 
     /// Whether something is there afterwards that was not before.
-    pub(super) fn makes(&self) -> bool {
+    fn makes(&self) -> bool {
         self.status == StatusCode::CREATED
+    }
+
+    /// Whether whoever asks has something by the answer that they had not before: what was made, or a secret that was drawn.
+    pub(super) fn hands_out(&self) -> bool {
+        self.makes() || self.shown_once.is_some()
     }
 
     /// Calls the handler.

@@ -63,10 +63,11 @@ pub(crate) async fn add(shelf: &dyn Shelf, owner: &str, url: &str, by: Maker, no
         return Err(Misuse::new(format!("at most {MOST} URLs"), "as many").into());
     }
     for _ in 0..TRIES {
-        let found = shelf.item(KIND, &id, now).await?;
-        // One that has ended is in the way until it is swept, and nobody's to keep.
-        let expected = found.as_ref().map_or(Expected::Anything, |found| Expected::Generation(found.generation));
-        let before = found.as_ref().map(record).transpose()?;
+        // One that has ended is in the way until it is swept, and is looked at as well: it is what is written over, and nothing that came meanwhile.
+        let found = shelf.item(KIND, &id, Timestamp::from_unix(i64::MIN)).await?;
+        let expected = found.as_ref().map_or(Expected::Nothing, |found| Expected::Generation(found.generation));
+        let there = found.filter(|found| found.value.expires_at.is_none_or(|at| at > now));
+        let before = there.as_ref().map(record).transpose()?;
         let made_with = match (&by.token, &before) {
             (None, _) => Vec::new(),
             (Some(_), Some(before)) if before.made_with.is_empty() => Vec::new(),

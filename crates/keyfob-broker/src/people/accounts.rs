@@ -222,18 +222,44 @@ impl People {
 
     /// What the tokens of this account are for is the person's no more; by another of their accounts it may be.
     pub(crate) async fn unlink(&self, person: &str, account: &Account, now: Timestamp) -> Result<(), StoreError> {
-        let Some(id) = self.upstream(account.person(), now).await? else { return Ok(()) };
+        match self.upstream(account.person(), now).await? {
+            Some(id) => self.drop_name(&id, person, &account.name, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What was [linked](Self::link) was not kept: it is not linked under this name, unless what is there by now is the same account at the provider. If this
+    /// fails, the link says too much until it is found to be dead.
+    pub(crate) async fn disown(&self, site: &Site, seat: &Seat, approved: &Approved) {
+        if let Err(error) = self.try_disown(site, seat, approved).await {
+            tracing::warn!(account = seat.name, %error, "a link to an account that was not kept is left");
+        }
+    }
+
+    async fn try_disown(&self, site: &Site, seat: &Seat, approved: &Approved) -> Result<(), StoreError> {
+        let now = site.keyfob.now();
+        let Some(id) = self.upstream(approved.person(), now).await? else { return Ok(()) };
+        if let Some(there) = site.keyfob.store().account(&seat.name).await?
+            && there.value.person() == approved.person()
+        {
+            return Ok(());
+        }
+        self.drop_name(&id, &seat.person, &seat.name, now).await
+    }
+
+    /// A person is linked to an account at a provider no more by this name.
+    async fn drop_name(&self, id: &str, person: &str, name: &str, now: Timestamp) -> Result<(), StoreError> {
         for _ in 0..TRIES {
-            let Some(found) = self.shelf.item(UPSTREAM, &id, now).await? else { return Ok(()) };
+            let Some(found) = self.shelf.item(UPSTREAM, id, now).await? else { return Ok(()) };
             let mut linked: Linked = super::read(&found.value)?;
             if linked.person != person {
                 return Ok(());
             }
-            linked.names.retain(|name| *name != account.name);
+            linked.names.retain(|known| known != name);
             if linked.names.is_empty() {
-                return self.shelf.remove_item(UPSTREAM, &id).await.map(drop);
+                return self.shelf.remove_item(UPSTREAM, id).await.map(drop);
             }
-            match self.shelf.put_item(UPSTREAM, &linked.item(&id), Expected::Generation(found.generation)).await {
+            match self.shelf.put_item(UPSTREAM, &linked.item(id), Expected::Generation(found.generation)).await {
                 Err(StoreError::Conflict) => {}
                 written => return written.map(drop),
             }

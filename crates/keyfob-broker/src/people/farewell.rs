@@ -263,18 +263,8 @@ impl Paying {
 }
 
 impl People {
-    /// After something was made for a person to have: whether they are still here. Whoever was removed in that moment leaves nothing behind: they are marked as
-    /// leaving first, and what they have is looked for after, so that one of the two sees the other.
-    pub(crate) async fn stays(&self, person: &str, by: audit::Who, now: Timestamp) -> Result<bool, StoreError> {
-        let is_here = self.is_here(person, now).await?;
-        if !is_here {
-            self.take_back_all(person, by, now).await?;
-        }
-        Ok(is_here)
-    }
-
     /// Takes everything back that a person has beside accounts.
-    async fn take_back_all(&self, person: &str, by: audit::Who, now: Timestamp) -> Result<(), StoreError> {
+    pub(crate) async fn take_back_all(&self, person: &str, by: audit::Who, now: Timestamp) -> Result<(), StoreError> {
         for key in keys::list(&*self.shelf, Some(person), now).await? {
             keys::revoke(&*self.shelf, Some(person), &key.id, by.clone(), now).await?;
         }

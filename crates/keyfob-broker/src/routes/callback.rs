@@ -11,18 +11,23 @@ use http::{Method, StatusCode};
 use keyfob::login::Verified;
 use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
 use keyfob::{Account, Approved, Error, LoggedIn, Login, PendingLogin, StoreError};
+use tokio::sync::OwnedRwLockWriteGuard;
 
 use crate::audit::{Noted, What};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::links;
 use crate::page;
-use crate::seat::Seat;
+use crate::people::People;
+use crate::seat::{Holder, Seat};
 use crate::site::Site;
 
 /// The parameters that name a login: OAuth 2's `state`, OAuth 1's temporary token, and what some OAuth 1 servers call it
 /// after a denial.
 const KEYS: [&str; 3] = ["state", "oauth_token", "denied"];
+
+/// How often keeping an account is tried that other machines get in the way of.
+const TRIES: usize = 32;
 
 /// Longer is no answer.
 pub(super) const LONGEST: usize = 16 * 1024;
@@ -201,47 +206,89 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
     if expects == Expects::Nothing && site.keyfob.store().account(&seat.name).await?.is_some() {
         return Err(Failure::name_taken());
     }
-    let mut approved = coming.exchange().await.map_err(failed)?;
-    let (begun, mut there, mut number) = (seat, seat.clone(), 1);
-    let (before, account) = loop {
-        let seat = &there;
-        let failed = |error: Error| Failure::from_error(error, seat);
-        let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
-        // It is known to be the same account at the provider, which has been logged in to twice.
-        let is_theirs = |before: &Account| approved.person().is_some() && before.person() == approved.person();
-        let is_again = expects == Expects::Room && before.as_ref().is_some_and(is_theirs);
-        if before.is_some() && expects == Expects::Room && !is_again {
-            number += 1;
-            drop(holder);
-            there = site.beside(begun, number).ok_or_else(Failure::name_taken)?;
-            holder = site.holder(&there).write_owned().await;
-            approved = approved.under(&there.name);
-            continue;
-        }
-        // The tokens are not revoked: at some providers that would end the other person's authorization, too.
-        if !site.shared_accounts && !people.link(site, seat, &approved).await? {
-            tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
-            return Err(Failure::taken(seat));
-        }
-        if is_again || expects == Expects::Anything {
-            break (before, approved.keep().await.map_err(failed)?.account);
-        }
-        match approved.keep_new().await {
-            // Another machine was faster.
-            Err(Error::Store(StoreError::Conflict)) if expects == Expects::Room => {}
-            Err(Error::Store(StoreError::Conflict)) => return Err(Failure::name_taken()),
-            kept => break (None, kept.map_err(failed)?.account),
-        }
-    };
-    let seat = there;
-    let noted = take_over(site, &seat, before, &account).await?;
+    let approved = coming.exchange().await.map_err(failed)?;
+    let Kept { seat: there, mut holder, before, account } = keep(site, people, seat, holder, approved, expects).await?;
+    let noted = take_over(site, &there, before, &account).await?;
     match visit {
         Some(visit) => holder.change(Some(visit)),
         // Nobody who is known came with it; the account is whose it was meant for.
         None => holder.forget(),
     }
-    let instead_of = (seat.shown != begun.shown).then(|| begun.shown.clone());
-    Ok(Done { seat, instead_of, noted })
+    let instead_of = (there.shown != seat.shown).then(|| seat.shown.clone());
+    Ok(Done { seat: there, instead_of, noted })
+}
+
+/// What was approved, in the vault.
+struct Kept {
+    /// Where it is.
+    seat: Seat,
+    /// Nobody else uses it until this is dropped.
+    holder: OwnedRwLockWriteGuard<Holder>,
+    /// Whose place it took.
+    before: Option<Account>,
+    account: Account,
+}
+
+/// Keeps what was approved, at the seat that it was begun for, or beside it where another account is there by now.
+async fn keep(
+    site: &Site,
+    people: &People,
+    begun: &Seat,
+    mut holder: OwnedRwLockWriteGuard<Holder>,
+    mut approved: Approved,
+    expects: Expects,
+) -> Result<Kept, Failure> {
+    let (mut there, mut number, mut tries) = (begun.clone(), 1, 0);
+    loop {
+        let seat = &there;
+        let failed = |error: Error| Failure::from_error(error, seat);
+        let before = match site.keyfob.store().account(&seat.name).await {
+            Ok(before) => before,
+            Err(error) => return Err(failed(approved.not_kept(None, error).await)),
+        };
+        let known = before.as_ref().map(|before| &before.value);
+        // It is known to be the same account at the provider, which has been logged in to twice.
+        let is_again = known.is_some_and(|known| approved.person().is_some() && known.person() == approved.person());
+        match expects {
+            // The tokens are not revoked: at some providers that would end the other one's authorization, too.
+            Expects::Nothing if known.is_some() => return Err(Failure::name_taken()),
+            Expects::Room if known.is_some() && !is_again => {
+                number += 1;
+                drop(holder);
+                there = site.beside(begun, number).ok_or_else(Failure::name_taken)?;
+                holder = site.holder(&there).write_owned().await;
+                approved = approved.under(&there.name);
+                continue;
+            }
+            _ => {}
+        }
+        let linked = if site.shared_accounts { Ok(true) } else { people.link(site, seat, &approved).await };
+        match linked {
+            Ok(true) => {}
+            // Not revoked either.
+            Ok(false) => {
+                tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
+                return Err(Failure::taken(seat));
+            }
+            Err(error) => return Err(failed(approved.not_kept(known, error).await)),
+        }
+        // Over what was judged, and over nothing that another machine has put there since.
+        let kept = match &before {
+            Some(before) => approved.keep_over(before.clone()).await,
+            None => approved.keep_new().await,
+        };
+        let error = match kept {
+            Ok(LoggedIn { account, .. }) => return Ok(Kept { seat: there, holder, before: before.map(|before| before.value), account }),
+            Err(error) => error,
+        };
+        people.disown(site, seat, &approved).await;
+        tries += 1;
+        match error {
+            Error::Store(StoreError::Conflict) if tries < TRIES => {}
+            Error::Store(StoreError::Conflict) => return Err(failed(approved.not_kept(known, StoreError::Conflict).await)),
+            error => return Err(failed(error)),
+        }
+    }
 }
 
 /// Among people: the account is this person's from now on. The vault has it by now: what cannot be written down beside it makes the login no failure, for

@@ -26,12 +26,15 @@ pub(crate) mod sign_out;
 pub(crate) mod token;
 pub(crate) mod waiting;
 
+use std::sync::Arc;
+
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use keyfob::Account;
 use keyfob::proto::encode;
 
+use crate::api::stays;
 use crate::audit::{Noted, What, Who};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, Handed};
@@ -100,9 +103,9 @@ impl Site {
     }
 
     /// After something was made for a person to have: whoever was removed in that moment is asked to sign in.
-    async fn look_again(&self, visit: &Visit) -> Result<(), Failure> {
+    async fn look_again(self: &Arc<Self>, visit: &Visit) -> Result<(), Failure> {
         let by = Who::Person { person: visit.person().to_owned() };
-        if self.people()?.stays(visit.person(), by, self.keyfob.now()).await? { Ok(()) } else { Err(Failure::sign_in_first()) }
+        if stays(self, visit.person(), &by).await { Ok(()) } else { Err(Failure::sign_in_first()) }
     }
 
     /// Before something is done that is a person's and cannot be undone: refused where the book cannot be written.

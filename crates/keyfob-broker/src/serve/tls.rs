@@ -95,6 +95,13 @@ impl std::error::Error for TlsError {}
 
 fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     let wrong = |file: &Path, problem: String| TlsError { file: file.to_owned(), problem };
+    for file in [certificate, key] {
+        // Of what is no file nothing may ever come, and whoever waits for it serves nobody.
+        if std::fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+            let problem = "expected a file, which is read again when it is renewed; found a FIFO, a folder or a device".to_owned();
+            return Err(wrong(file, problem));
+        }
+    }
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
     let chain = chain.map_err(|error| wrong(certificate, format!("expected a certificate in PEM form ({error})")))?;
     if chain.is_empty() {
@@ -150,6 +157,30 @@ mod tests {
         let error = tls.reload().expect_err("they do not belong together");
         assert!(error.to_string().contains("key.pem"), "{error}");
         assert!(Arc::ptr_eq(&now, tls.acceptor().config()));
+    }
+
+    /// Whoever opens a FIFO waits for somebody at its other end.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        for which in [&certificate, &key] {
+            write(folder.path(), "home.example");
+            let tls = Arc::new(Tls::load(&certificate, &key).expect("a pair"));
+            let before = tls.acceptor().config().clone();
+            std::fs::remove_file(which).expect("removed");
+            assert!(std::process::Command::new("mkfifo").arg(which).status().expect("mkfifo").success());
+            let (tell, told) = std::sync::mpsc::channel();
+            let (again, pair) = (tls.clone(), (certificate.clone(), key.clone()));
+            std::thread::spawn(move || drop(tell.send((again.reload().map(drop), Tls::load(&pair.0, &pair.1).map(drop)))));
+            let (reloaded, loaded) = told.recv_timeout(std::time::Duration::from_secs(60)).expect("nobody waits for it");
+            for error in [reloaded.expect_err("a FIFO"), loaded.expect_err("a FIFO")] {
+                assert!(error.file == *which && error.to_string().contains("expected a file, which is read again"), "{error}");
+            }
+            assert!(Arc::ptr_eq(&before, tls.acceptor().config()), "the old pair stays in use");
+            std::fs::remove_file(which).expect("removed");
+        }
     }
 
     #[test]

@@ -160,6 +160,75 @@ async fn l4_where_links_may_lead_ends_with_the_tokens_that_said_so() {
     .await;
 }
 
+/// Who puts it there, and who is faster.
+#[tokio::test]
+async fn l4_two_who_put_a_return_url_on_the_list_in_one_moment_both_have_it_there() {
+    World::on_each_shelf_in_hand(&["netatmo"], async |world, disk| {
+        let mut browser = world.owner().await;
+        let now = keyfob::Clock::now(&*world.clock);
+        let token = async || {
+            let made = token::create(&*disk, "owner", "an app", None, Who::Command, now).await.expect("a token");
+            (made.token.id, Program { address: world.address, token: made.text.expose().to_owned() })
+        };
+        let ((first, one), (second, other)) = (token().await, token().await);
+        let form_token = browser.get("/settings").await.form_token();
+        let cookies: Vec<String> = browser.cookies().expect("cookies").iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let (cookies, address) = (cookies.join("; "), world.address);
+        let put = move |path: &str, by: Option<Program>| {
+            let body = json!({"url": format!("https://app.example/{path}")}).to_string();
+            let (form_token, cookies) = (form_token.clone(), cookies.clone());
+            async move {
+                let bearer = by.map(|by| format!("Bearer {}", by.token));
+                let headers = match &bearer {
+                    Some(bearer) => vec![("Authorization", bearer.as_str())],
+                    None => vec![("Cookie", cookies.as_str()), ("X-Keyfob-CSRF", form_token.as_str()), ("Sec-Fetch-Site", "same-origin")],
+                };
+                let headers: Vec<(&str, &str)> = [("Content-Type", "application/json")].into_iter().chain(headers).collect();
+                let reply = send(address, "POST", "/v1/return-urls", &headers, &body).await;
+                assert_eq!(reply.status, 201, "{}", reply.text());
+            }
+        };
+        // `ended`: what a token of before has left there, and nobody has swept.
+        for ended in [false, true] {
+            let cases = [
+                ("token-person", Some(one.clone()), None),
+                ("person-token", None, Some(one.clone())),
+                ("tokens", Some(one.clone()), Some(other.clone())),
+                ("tokens-again", Some(other.clone()), Some(one.clone())),
+            ];
+            for (name, slow, fast) in cases {
+                let path = format!("{name}-{ended}");
+                if ended {
+                    let (id, program) = token().await;
+                    put(&path, Some(program)).await;
+                    token::revoke(&*disk, "owner", &id, Who::Command, now).await.expect("the shelf").expect("a token");
+                }
+                let faster = put(&path, fast);
+                disk.before_put(Kind("return-url"), move |_, _| async move {
+                    faster.await;
+                    Ok(())
+                });
+                put(&path, slow).await;
+            }
+        }
+        let looking = Program::of(&world, "owner").await;
+        let left = async || {
+            let listed = looking.get("/v1/return-urls").await.json();
+            let urls = listed["items"].as_array().expect("a list").iter().map(|one| one["url"].as_str().expect("a URL").to_owned());
+            let mut left: Vec<String> = urls.map(|url| url.replace("https://app.example/", "")).collect();
+            left.sort();
+            left
+        };
+        // What the person put there stays for good, and what two tokens did, with the other one.
+        let theirs = ["person-token-false", "person-token-true", "token-person-false", "token-person-true"];
+        token::revoke(&*disk, "owner", &first, Who::Command, now).await.expect("the shelf").expect("a token");
+        assert_eq!(left().await, [&theirs[..], &["tokens-again-false", "tokens-again-true", "tokens-false", "tokens-true"]].concat());
+        token::revoke(&*disk, "owner", &second, Who::Command, now).await.expect("the shelf").expect("a token");
+        assert_eq!(left().await, theirs);
+    })
+    .await;
+}
+
 /// The command makes a token for an owner who has never opened a page: what it lets a program ask for comes to something.
 #[tokio::test]
 async fn a_link_of_an_owner_who_was_never_here_is_good() {

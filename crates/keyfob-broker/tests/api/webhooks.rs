@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use keyfob::Store as _;
-use keyfob::proto::{Origin, Secret};
+use keyfob::proto::{Origin, Secret, TokenSet};
 use keyfob::store::Expected;
 use keyfob::transport::Sending;
 use keyfob::{Body, HyperTransport, Transport};
@@ -338,6 +338,29 @@ async fn l8_events_of_somebody_else_are_told_to_nobody_else() {
     assert_eq!(arrived[0].json()["type"], "account.refreshed", "the owner's, and nothing from before it was made");
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(receiver.arrived().len(), 1);
+}
+
+#[tokio::test]
+async fn an_account_that_needs_a_login_is_told_with_the_reason() {
+    let receiver = Receiver::start().await;
+    let world = world(&receiver).await;
+    let mut owner = world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let secret = hook(&program, &receiver).await["secret"].as_str().expect("a secret").to_owned();
+    owner.connect("netatmo").await;
+    receiver.has(1).await;
+    // As if the provider knew the refresh token no more.
+    let mut account = world.account("netatmo").await.expect("an account");
+    let TokenSet::OAuth2(tokens) = &mut account.tokens else { panic!("OAuth 2") };
+    tokens.refresh = Some(Secret::new("canary-refresh-of-nobody"));
+    world.store.put_account(&account, Expected::Anything, None).await.expect("put");
+    let refused = program.send("POST", "/v1/accounts/netatmo/refresh", &[], "").await;
+    assert!((400..500).contains(&refused.status), "{} {}", refused.status, refused.text());
+    let arrived = receiver.has(2).await;
+    let told = arrived[1].json();
+    assert_eq!((&told["type"], &told["data"]["account"]), (&json!("account.needs_login"), &json!("netatmo")));
+    assert!(told["data"]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{told}");
+    assert!(arrived[1].is_signed_with(&secret) && !arrived[1].body.contains("canary"), "{told}");
 }
 
 #[tokio::test]

@@ -207,6 +207,12 @@ async fn l14_a_call_that_carries_others_is_for_keys_that_may_make_those() {
             ("PUT", "/x", &json, r#"{"bundle":[]}"#),
             ("POST", "/v1.0/$batch", &json, "{}"),
             ("POST", "/v1.0/%24Batch/", &json, "{}"),
+            // As servers on Windows read it.
+            ("POST", "/v1.0/$batch.", &json, "{}"),
+            ("POST", "/v1.0/$batch%20", &json, "{}"),
+            ("POST", "/v1.0/$batch%20./", &json, "{}"),
+            ("POST", "/v1.0/$batch()", &json, "{}"),
+            ("POST", "/v1.0/%EF%BC%84batch", &json, "{}"),
         ] {
             let reply = send(bearer, method, target, more, body).await;
             // The first key may not PUT at all.
@@ -220,7 +226,9 @@ async fn l14_a_call_that_carries_others_is_for_keys_that_may_make_those() {
     assert_eq!(send(&some[1], "POST", "/x", &json, "{").await.code(), "body");
     // What a GET carries are GETs: who may make them all, may.
     let (reads, one) = (of(&["GET /**"]).await, of(&["GET /reads", "GET /*"]).await);
-    assert_eq!(send(&one, "GET", "/reads?urls=/admin/keys", &[], "").await.code(), "batch");
+    for path in ["/reads", "/reads.json", "/Reads."] {
+        assert_eq!(send(&one, "GET", &format!("{path}?urls=/admin/keys"), &[], "").await.code(), "batch", "{path}");
+    }
     assert!(bare.heads().is_empty(), "{:?}", bare.heads());
     assert_eq!(send(&reads, "GET", "/reads?urls=/admin/keys", &[], "").await.status, 200);
     // Who may do everything may do it at once; what carries nothing goes on as it came.

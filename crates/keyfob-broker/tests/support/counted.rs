@@ -56,7 +56,7 @@ impl Store for Counted {
         let first = self.first.lock().expect("the account").take();
         Box::pin(async move {
             if let Some(first) = first {
-                self.inner.put_account(&first, Expected::Nothing, None).await?;
+                self.inner.put_account(&first, Expected::Anything, None).await?;
             }
             self.inner.put_account(account, expected, entry).await
         })

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfob::StoreError;
-use keyfob::store::{Expected, Generation, Stored};
+use keyfob::proto::Timestamp;
+use keyfob::store::{Expected, Generation, Stored, Versioned};
 use keyfob_store::shelf::{Act, Item, Kind};
 use keyfob_store::{MemoryShelf, Shelf};
 
@@ -19,6 +20,7 @@ pub type Disk = Front<Hand>;
 pub struct Hand {
     behind: Arc<dyn Shelf>,
     full: AtomicBool,
+    unread: Mutex<Option<Kind>>,
     first: Mutex<Option<(Kind, First)>>,
 }
 
@@ -33,11 +35,16 @@ impl Default for Hand {
 
 impl Hand {
     pub fn over(behind: Arc<dyn Shelf>) -> Self {
-        Self { behind, full: AtomicBool::default(), first: Mutex::default() }
+        Self { behind, full: AtomicBool::default(), unread: Mutex::default(), first: Mutex::default() }
     }
 
     pub fn is_full(&self, full: bool) {
         self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// Items of this kind cannot be read any more; `None`: all can.
+    pub fn cannot_read(&self, kind: Option<Kind>) {
+        *self.unread.lock().unwrap_or_else(PoisonError::into_inner) = kind;
     }
 
     /// Right before the next item of this kind is put, somebody else puts one in its place, with this content.
@@ -68,6 +75,13 @@ impl std::fmt::Debug for Hand {
 impl Hooks for Hand {
     fn behind(&self) -> &dyn Shelf {
         &*self.behind
+    }
+
+    fn item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Versioned<Item>>> {
+        if *self.unread.lock().unwrap_or_else(PoisonError::into_inner) == Some(kind) {
+            return Box::pin(async { Err(StoreError::Io("the disk fails".to_owned(), std::io::ErrorKind::Other.into())) });
+        }
+        self.behind.item(kind, id, now)
     }
 
     fn put_item<'a>(&'a self, kind: Kind, item: &'a Item, expected: Expected) -> Stored<'a, Generation> {

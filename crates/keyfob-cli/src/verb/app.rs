@@ -49,6 +49,9 @@ pub(crate) struct Add {
     /// The redirect URI that was registered
     #[arg(long, value_name = "URI")]
     redirect_uri: Option<String>,
+    /// In place of the app that is there, wholly: of the same one (by its client id), what is not said stays otherwise
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     refused: RefusedSecrets,
 }
@@ -64,8 +67,14 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<(), Card> {
 async fn add(args: Add, context: &Context) -> Result<(), Card> {
     args.refused.check()?;
     let provider = context.provider(&args.provider).await?;
-    let Given { mut app, .. } = given(&args, &provider, context).await?;
+    let known = match context.keyfob_if_any().await? {
+        Some(keyfob) if !args.replace => keyfob.store().app(&provider.name).await.doing("cannot read the vault")?,
+        _ => None,
+    };
+    let Given { mut app, .. } = given(&args, known.as_ref(), &provider, context).await?;
     app.redirect_uri = args.redirect_uri.or(app.redirect_uri);
+    // Also where a person said only now which one it is.
+    let app = known.iter().fold(app, App::beside);
     let store = context.keyfob().await?.store();
     let replaced = store.app(&provider.name).await.doing("cannot read the vault")?;
     store.put_app(&provider.name, &app).await.doing("cannot keep the app")?;
@@ -79,7 +88,11 @@ async fn add(args: Add, context: &Context) -> Result<(), Card> {
             .json(&json!({"provider": provider.name, "client_id": app.client_id, "replaced": replaced.is_some(), "need_login": orphans}));
     }
     let paint = context.out.note_paint();
-    let took = if replaced.is_some() { ", in place of the one before" } else { "" };
+    let took = match &known {
+        Some(known) if known.client_id == app.client_id => ", and what was not said of it stays as it was (--replace: nothing stays)",
+        _ if replaced.is_some() => ", in place of the one before",
+        _ => "",
+    };
     context.out.note(&format!("{} the app of {} is in the vault{took}", paint.good("✓"), paint.strong(&provider.title)));
     for name in &orphans {
         context.out.note(&format!("{} {name} belongs to another app: {}", paint.warn("needs login"), login_to(name, "")));
@@ -90,7 +103,8 @@ async fn add(args: Add, context: &Context) -> Result<(), Card> {
     Ok(())
 }
 
-async fn given(args: &Add, provider: &Provider, context: &Context) -> Result<Given, Card> {
+/// The app as it is said; of the one that is known, if it is the same, what is not.
+async fn given(args: &Add, known: Option<&App>, provider: &Provider, context: &Context) -> Result<Given, Card> {
     let mut fields = Fields::new(provider).coming_back_to(args.redirect_uri.as_deref());
     let from = if let Some(file) = &args.env_file {
         fields.read_file(file, &context.out)?;
@@ -105,7 +119,7 @@ async fn given(args: &Add, provider: &Provider, context: &Context) -> Result<Giv
     if let (Some(id), Some(field)) = (&args.client_id, provider.client.field("client_id")) {
         fields.set(field, id, "in --client-id")?;
     }
-    fields.complete(context, from).await
+    fields.beside(known).complete(context, from).await
 }
 
 fn read_stdin(fields: &mut Fields<'_>, provider: &Provider) -> Result<(), Card> {

@@ -181,6 +181,29 @@ impl Place<'_> {
         }
     }
 
+    /// Keeps the account in place of this one. Anything else that is there by now is a `Conflict`.
+    pub(super) async fn keep_over(
+        &self,
+        before: Versioned<Account>,
+        client: Option<&oauth2::Client>,
+        requested_scopes: Vec<String>,
+        received: Received,
+        id_token: Option<IdToken>,
+    ) -> Result<LoggedIn, Error> {
+        let (tokens, works_without) = (received.tokens.clone(), before.value.health == Health::Ok);
+        if before.value.provider != self.settings.provider {
+            self.revoke_new(client, &tokens).await;
+            return Err(self.taken(&before));
+        }
+        match self.write(Some(before), Grant::Approval, requested_scopes, received, id_token).await {
+            Err(Error::Store(error)) if !matches!(error, StoreError::Conflict) => {
+                Err(self.not_kept(client, &tokens, works_without, error).await)
+            }
+            Err(Error::Protocol(refused)) => Err(self.refused(client, &tokens, refused).await),
+            written => written,
+        }
+    }
+
     /// Writes it over this, and over nothing that came there since: that is a `Conflict`.
     ///
     /// Keys, links and rules are made for an account's id: under the old one, whoever has such a key would be at somebody else's account at the provider.

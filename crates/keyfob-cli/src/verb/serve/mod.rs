@@ -30,7 +30,7 @@ use crate::context::{self, Context};
 use crate::credentials::variables;
 use crate::exit::Exit;
 use crate::log;
-use crate::signal::{unless_stopped_reading, unless_stopped_reading_file};
+use crate::signal::unless_stopped_reading_file;
 use crate::upkeep::{Providers, told};
 
 /// A renewed certificate is noticed after so long, if nobody says that there is one.
@@ -256,12 +256,7 @@ fn tls(settings: &Settings, site: &Site) -> Result<Option<Arc<Tls>>, Card> {
         let why = format!("browsers are sent to {}, which is not https", site.url());
         return Err(Card::usage(what, why, "say the name that the certificate is for: --external-url https://home.example"));
     }
-    let load = {
-        let (certificate, key) = (certificate.clone(), key.clone());
-        move || Tls::load(&certificate, &key)
-    };
-    let loaded = if certificate.is_file() && key.is_file() { load() } else { unless_stopped_reading(load)? };
-    let tls = loaded.map_err(|error| {
+    let tls = Tls::load(certificate, key).map_err(|error| {
         Card::new(Exit::Usage, what, error.to_string(), "give a certificate and the key that it was made with, both in PEM form")
     })?;
     Ok(Some(Arc::new(tls)))
