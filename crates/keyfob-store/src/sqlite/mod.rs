@@ -103,8 +103,9 @@ impl Vault {
     }
 
     fn open_or(path: &Path, source: &KeySource, make: bool) -> Result<Self, StoreError> {
-        let mut warnings = Vec::new();
-        let path = place::in_safe_folder(path, make)?;
+        let folder = place::in_safe_folder(path, make);
+        let mut warnings = place::open_ways(path);
+        let path = folder?;
         if !make && place::look(&path)?.is_none() {
             return Err(StoreError::Missing(path.display().to_string()));
         }
