@@ -20,14 +20,24 @@ pub struct Refused {
     /// OAuth 1: what the server named as the reason (`oauth_problem`).
     pub reason: Option<crate::oauth1::Reason>,
     pub(crate) retry_after: Option<u64>,
+    pub(crate) hint: Option<&'static str>,
 }
 
 impl Refused {
     pub(crate) fn new(code: Code) -> Self {
-        Self { code, status: None, description: None, uri: None, reason: None, retry_after: None }
+        Self { code, status: None, description: None, uri: None, reason: None, retry_after: None, hint: None }
+    }
+
+    /// With this advice in place of what the code alone suggests: whoever asked knows what for.
+    #[must_use]
+    pub fn with_hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
     }
 
     pub(super) fn hint(&self) -> &str {
+        if let Some(hint) = self.hint {
+            return hint;
+        }
         if let Some(hint) = self.reason.as_ref().and_then(crate::oauth1::Reason::hint) {
             return hint;
         }
