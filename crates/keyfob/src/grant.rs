@@ -1,7 +1,7 @@
 //! What an account's tokens come of, and so how it gets new ones.
 
 use keyfob_proto::oauth2::{AccessRequest, AuthorizationDetail, Client, Exchange};
-use keyfob_proto::{Code, Error as ProtoError, OAuth2Tokens, Received, TokenSet};
+use keyfob_proto::{Error as ProtoError, OAuth2Tokens, Received, TokenSet};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -110,19 +110,12 @@ impl Grant {
     /// has not begun by the server's clock, a key that was taken back (RFC 7523 §3.1). No person's login mends that.
     pub(crate) fn explain(&self, error: Error) -> Error {
         let Error::Protocol(ProtoError::Refused(refused)) = error else { return error };
-        let hint = match (self, &refused.code) {
-            (Self::ClientCredentials { .. }, Code::InvalidScope) => {
-                "ask for scopes that the app itself may have, without a person: keyfob login ACCOUNT --client-credentials --scope SCOPE"
-            }
-            (Self::ClientCredentials { .. }, Code::InvalidGrant) => {
-                "see whether the provider still has this app and lets it ask for itself, and, where it signs, whether this machine's clock is right"
-            }
-            (Self::JwtBearer { .. }, Code::InvalidGrant) => {
-                "see whether this machine's clock is right, and whether the provider still has the app's key and lets it speak for this person"
-            }
-            _ => return ProtoError::from(refused).into(),
+        let refused = match self {
+            Self::ClientCredentials { .. } => refused.of_client_credentials(),
+            Self::JwtBearer { .. } => refused.of_own_assertion(),
+            Self::Approval | Self::OneLegged => refused,
         };
-        ProtoError::from(refused.with_hint(hint)).into()
+        ProtoError::from(refused).into()
     }
 
     pub(crate) fn is_approval(&self) -> bool {
