@@ -19,6 +19,7 @@ use keyfob_broker::{Config, Server, Service, SignIn, Site, Variables, Who, recog
 use keyfob_e2e::canary::{Canary, Search};
 use keyfob_e2e::{Library, library, person};
 use keyfob_interop::Program;
+use keyfob_providers::ActionRequest;
 use keyfob_store::agent::Agent;
 use keyfob_store::shelf::{Act, Item, Kind};
 use keyfob_store::{KeySource, MemoryShelf, Shelf, Vault};
@@ -28,7 +29,7 @@ use serde_json::Value;
 const CANARIES: &str = "KEYFOB_TEST_CANARIES";
 
 /// Public types of the crates that hold secrets which are shown below. A new type belongs here, or below.
-const SHOWN: [(&str, &[&str]); 4] = [
+const SHOWN: [(&str, &[&str]); 5] = [
     (
         "keyfob-proto",
         &[
@@ -114,11 +115,12 @@ const SHOWN: [(&str, &[&str]); 4] = [
         ],
     ),
     ("keyfob-store", &["Act", "Agent", "Item", "KeySource", "MemoryShelf", "Vault"]),
+    ("keyfob-providers", &["ActionRequest"]),
     ("keyfob-broker", &["Config", "Made", "MadeToken", "Recognised", "Server", "Service", "SignIn", "Site", "Variables"]),
 ];
 
 /// Those that cannot hold one, of the crates above the core: words, numbers, places, fingerprints. Those of the store's transfer hold sealed bytes, or cannot be shown.
-const PLAIN: [(&str, &[&str]); 3] = [
+const PLAIN: [(&str, &[&str]); 4] = [
     (
         "keyfob",
         &[
@@ -174,6 +176,46 @@ const PLAIN: [(&str, &[&str]); 3] = [
             "SealedWith",
             "Sealing",
             "Unlocked",
+        ],
+    ),
+    // What files say; and what an API answered, which is the person's to see.
+    (
+        "keyfob-providers",
+        &[
+            "Action",
+            "Actions",
+            "Axis",
+            "Batch",
+            "BatchCall",
+            "Catalogue",
+            "Cell",
+            "CellKind",
+            "Chart",
+            "ClientHelp",
+            "Column",
+            "Confidence",
+            "Counts",
+            "Field",
+            "Gone",
+            "Import",
+            "Kind",
+            "Link",
+            "Pages",
+            "Parameter",
+            "ParameterKind",
+            "Problem",
+            "Provider",
+            "Query",
+            "Redirect",
+            "Rfc3339",
+            "Row",
+            "Series",
+            "Source",
+            "Status",
+            "Table",
+            "UnknownProvider",
+            "Unreadable",
+            "View",
         ],
     ),
     (
@@ -561,6 +603,14 @@ async fn hold_the_rest(library: &Library, all: &mut Everything) {
     all.hold("Keyfob", library.keyfob.clone());
     all.hold("MemoryStore", keyfob::MemoryStore::new());
     all.hold("CallBody", keyfob::session::CallBody::Bytes(b"a-pin-of-the-callers".to_vec()));
+    let pin = http::HeaderValue::from_static("a-pin-of-the-callers");
+    let request = ActionRequest {
+        method: http::Method::PUT,
+        target: "/locks/1?pin=a-pin-of-the-callers".to_owned(),
+        headers: vec![(http::HeaderName::from_static("x-pin"), pin)],
+        body: Some(("text/plain", b"a-pin-of-the-callers".to_vec())),
+    };
+    all.hold("ActionRequest", request);
     all.hold("Body", Body::Form(b"pin=a-pin-of-the-callers"));
     all.hold("Secret", Secret::new("a-secret-by-itself"));
     all.canaries.insert(("secret".to_owned(), "a-secret-by-itself".to_owned()));

@@ -40,6 +40,10 @@ pub(crate) fn expiry(account: &Account, now: Timestamp) -> String {
     // Whose refresh was refused renews nothing any more.
     let renews = account.renews() && account.health == Health::Ok;
     match (&account.tokens, account.tokens.expires_at()) {
+        (TokenSet::OAuth2(tokens), Some(_)) if account.came_in_the_future(now) => {
+            let then = if renews { "; renews itself" } else { "" };
+            format!("not known: received in the future ({}), by a clock that was wrong{then}", moment::from_now(tokens.received_at, now))
+        }
         (TokenSet::OAuth1(_), _) => "never, until somebody revokes it".to_owned(),
         (_, None) if renews => "not said; renews itself".to_owned(),
         (_, None) => "not said".to_owned(),
@@ -138,4 +142,25 @@ pub(crate) fn json(account: &Account, context: &Context) -> Value {
         "sealed_with": context.key_in_words(),
         "next": (!usable).then(|| context.out.again.in_text(&login_again(account)).into_owned()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d8_tokens_of_a_clock_that_was_fast_are_not_said_to_be_good_for_a_year() {
+        let now = 1_800_000_000;
+        let account = |received_at: i64| -> Account {
+            serde_json::from_value(json!({
+                "id": "0123456789abcdef0123456789abcdef", "name": "home", "provider": "acme", "client_id": "example", "kept": {}, "origins": [],
+                "tokens": {"kind": "oauth2", "access": "a", "refresh": "r", "received_at": received_at, "expires_at": received_at + 3600, "scopes": []},
+                "requested_scopes": [], "tolerated": [], "health": {"state": "ok"}, "logged_in_at": now
+            }))
+            .expect("an account as it rests")
+        };
+        let told = |received_at| expiry(&account(received_at), Timestamp::from_unix(now));
+        assert_eq!(told(now + 60), "in 1 h 1 min, renews itself");
+        assert_eq!(told(now + 365 * 86_400), "not known: received in the future (in 365 d), by a clock that was wrong; renews itself");
+    }
 }

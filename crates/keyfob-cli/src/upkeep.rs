@@ -81,8 +81,12 @@ pub(crate) fn told(kept: &Kept) -> (&'static str, String) {
     match &kept.outcome {
         Outcome::Refreshed => ("refreshed", format!("{name} has new tokens")),
         Outcome::RefreshedElsewhere => ("refreshed-elsewhere", format!("{name} has new tokens, from another process")),
+        Outcome::LeftAlone => ("left-alone", format!("{name} was refreshed a moment ago, and is left as it is")),
         Outcome::NeedsLogin(error) => ("needs-login", format!("{error}: {}", login_to(&name, ""))),
-        Outcome::Failed(error) => ("failed", format!("{name} has no new tokens: {error}")),
+        Outcome::Failed(error) => {
+            let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            ("failed", format!("{name} has no new tokens: {error}{hint}"))
+        }
         Outcome::Skipped(error) => ("skipped", format!("{name} was not tried: {error}")),
         _ => ("other", format!("{name}: something newer than this version has words for")),
     }

@@ -34,7 +34,7 @@ pub struct Action {
 }
 
 /// The request of an action, relative to the API's base URL, ready to be signed and sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ActionRequest {
     /// The method.
     pub method: Method,
@@ -44,6 +44,21 @@ pub struct ActionRequest {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Content type and body.
     pub body: Option<(&'static str, Vec<u8>)>,
+}
+
+/// What somebody gave the action (a door's PIN, say) is in its query and its body, and is not shown.
+impl fmt::Debug for ActionRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, query) = self.target.split_once('?').map_or((self.target.as_str(), ""), |(path, _)| (path, "?…"));
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        let body = self.body.as_ref().map(|(media_type, bytes)| format!("{media_type}, {} bytes", bytes.len()));
+        f.debug_struct("ActionRequest")
+            .field("method", &self.method)
+            .field("target", &format_args!("{path}{query}"))
+            .field("headers", &names)
+            .field("body", &body)
+            .finish()
+    }
 }
 
 /// An answer that has not the shape that the action's file expects.

@@ -21,6 +21,7 @@ pub mod transfer;
 
 pub use key::{KeySource, SealedWith};
 pub use memory::keep_memory_private;
+pub use place::open_ways;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresVault;
 pub use rekey::Rekeyed;

@@ -12,6 +12,9 @@ use rustix::fs::OFlags;
 
 use crate::seal;
 
+/// So many links are followed on one way, as the kernel does.
+const MOST_LINKS: usize = 40;
+
 /// How long to wait for another process that is opening the vault.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -30,6 +33,54 @@ pub(crate) fn in_safe_folder(path: &Path, make: bool) -> Result<PathBuf, StoreEr
         return Err(StoreError::Unsafe(format!("others can write in the folder {}", folder.display())));
     }
     Ok(folder.join(name))
+}
+
+/// Where somebody else could lead the path of a file elsewhere, now or later: folders on the way to it that others can write in, or own, and links that belong
+/// to others. What a sentence names is to be mended by a person: it is a home or a disk as likely as an attack. A folder with the sticky bit (`/tmp`) keeps
+/// others from taking away what is ours; and a group that has the user's own number is the user's alone, where every user has one.
+#[must_use]
+pub fn open_ways(path: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let Some(folder) = std::path::absolute(path).ok().and_then(|path| Some(path.parent()?.to_owned())) else { return found };
+    let (mut at, mut links) = (PathBuf::from("/"), 0);
+    let mut way: Vec<OsString> = folder.components().rev().map(|part| part.as_os_str().to_owned()).collect();
+    found.extend(open_way(&at));
+    while let Some(part) = way.pop() {
+        if part == ".." {
+            at.pop();
+            continue;
+        }
+        let next = at.join(&part);
+        let Ok(metadata) = std::fs::symlink_metadata(&next) else { break };
+        let target = if metadata.is_symlink() { std::fs::read_link(&next).ok() } else { None };
+        if let Some(target) = target.filter(|_| links < MOST_LINKS) {
+            links += 1;
+            if !is_ours_or_roots(&metadata) {
+                found.push(format!("the link {} on the way to {} belongs to another user", next.display(), path.display()));
+            }
+            if target.has_root() {
+                at = PathBuf::from("/");
+            }
+            way.extend(target.components().rev().map(|part| part.as_os_str().to_owned()));
+        } else {
+            found.extend(open_way(&next));
+            at = next;
+        }
+    }
+    let mut told = std::collections::BTreeSet::new();
+    found.retain(|sentence| told.insert(sentence.clone()));
+    found
+}
+
+fn open_way(folder: &Path) -> Option<String> {
+    let found = std::fs::metadata(folder).ok()?;
+    if !is_ours_or_roots(&found) {
+        return Some(format!("the folder {} belongs to another user, who can put another in the place of what is in it", folder.display()));
+    }
+    let me = rustix::process::geteuid().as_raw();
+    let others = if found.gid() == me && me != 0 { 0o002 } else { 0o022 };
+    let is_open = found.mode() & others != 0 && found.mode() & 0o1000 == 0;
+    is_open.then(|| format!("others can write in the folder {}, and put another in the place of what is in it", folder.display()))
 }
 
 fn make_folder(folder: &Path) -> Result<PathBuf, StoreError> {
@@ -223,9 +274,54 @@ pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
 
 /// Gives a file another name, durably, unless that is taken.
 pub(crate) fn rename_aside(old: &Path, new: &Path) -> Result<(), StoreError> {
-    std::fs::hard_link(old, new).map_err(io(new))?;
-    std::fs::remove_file(old).map_err(io(old))?;
-    sync_folder_of(old)
+    name_anew(old, new).map_err(|error| cannot_name(new, error))?;
+    remove(old)
+}
+
+/// Gives a file another name, unless that is taken: `link` fails where `rename` replaces. The old name may be there still: on file systems without links
+/// (exFAT, many behind FUSE) it is a rename that replaces nothing.
+fn name_anew(old: &Path, new: &Path) -> io::Result<()> {
+    name_anew_by(std::fs::hard_link(old, new), || rename_to_nothing(old, new))
+}
+
+fn name_anew_by(linked: io::Result<()>, rename: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    match linked {
+        Err(error) if knows_no_such_call(&error) => rename(),
+        other => other,
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn rename_to_nothing(old: &Path, new: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, old, CWD, new, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn rename_to_nothing(_: &Path, _: &Path) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+/// EPERM is what link(2) says of a file system that has none.
+fn knows_no_such_call(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS, Errno::MLINK, Errno::INVAL]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+        || error.kind() == ErrorKind::Unsupported
+}
+
+/// Why a file cannot be given a name that is nobody's.
+fn cannot_name(path: &Path, error: io::Error) -> StoreError {
+    let why = "the file system has neither links nor a rename that replaces nothing; keep the vault on another disk of this machine, or in PostgreSQL";
+    io(path)(if knows_no_such_call(&error) { io::Error::new(error.kind(), why) } else { error })
+}
+
+/// Why a file cannot be closed to others.
+fn cannot_close(path: &Path, error: io::Error) -> StoreError {
+    let why = "the file system keeps no permissions, so that others could read what is in it; keep the vault on another disk of this machine, or in \
+               PostgreSQL";
+    io(path)(if knows_no_such_call(&error) { io::Error::new(error.kind(), why) } else { error })
 }
 
 /// Makes a file's name durable.
@@ -248,7 +344,7 @@ impl Fresh {
         // O_EXCL follows no link, not even a dangling one.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io(&path))?;
         let fresh = Self { file, path, place: place.to_owned() };
-        fresh.file.set_permissions(Permissions::from_mode(0o600)).map_err(io(&fresh.path))?;
+        fresh.file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| cannot_close(&fresh.path, error))?;
         Ok(fresh)
     }
 
@@ -260,12 +356,12 @@ impl Fresh {
         &self.path
     }
 
-    /// Puts the file in its place, durably. Says no, and changes nothing, if there is one already: `link` fails where `rename` replaces.
+    /// Puts the file in its place, durably. Says no, and changes nothing, if there is one already.
     pub(crate) fn publish(self) -> Result<bool, StoreError> {
         self.file.sync_all().map_err(io(&self.path))?;
-        match std::fs::hard_link(&self.path, &self.place) {
+        match name_anew(&self.path, &self.place) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
-            other => other.map_err(io(&self.place))?,
+            other => other.map_err(|error| cannot_name(&self.place, error))?,
         }
         sync_folder_of(&self.place)?;
         Ok(true)
@@ -335,6 +431,32 @@ mod tests {
             assert!(told(errno).contains("PostgreSQL") && told(errno).contains("vault.db.lock"), "{}", told(errno));
         }
         assert!(!told(Errno::IO).contains("PostgreSQL"), "a disk that fails can lock");
+    }
+
+    /// exFAT, many file systems behind FUSE.
+    #[test]
+    fn j5_a_file_appears_whole_or_not_at_all_where_there_are_no_links() {
+        use rustix::io::Errno;
+        let fails = |errno: Errno| Err(io::Error::from_raw_os_error(errno.raw_os_error()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let [old, new, taken] = ["old", "new", "taken"].map(|name| folder.path().join(name));
+        for file in [&old, &taken] {
+            std::fs::write(file, file.display().to_string()).expect("writes");
+        }
+        for no_links in [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP] {
+            let in_place = name_anew_by(fails(no_links), || rename_to_nothing(&old, &taken));
+            assert_eq!(in_place.map_err(|error| error.kind()), Err(ErrorKind::AlreadyExists), "nothing is replaced");
+            name_anew_by(fails(no_links), || rename_to_nothing(&old, &new)).expect("renames");
+            assert!(new.exists() && !old.exists());
+            std::fs::rename(&new, &old).expect("renames back");
+        }
+        assert!(std::fs::read_to_string(&taken).expect("reads").ends_with("taken"));
+        // A disk that is full is no file system without links.
+        let full = name_anew_by(fails(Errno::NOSPC), || panic!("nothing else is tried"));
+        assert_eq!(full.map_err(|error| error.kind()), Err(ErrorKind::StorageFull));
+        let neither = name_anew_by(fails(Errno::PERM), || fails(Errno::INVAL)).expect_err("neither");
+        let StoreError::Io(_, why) = cannot_name(&new, neither) else { panic!("an error of the disk") };
+        assert!(why.to_string().contains("PostgreSQL"), "{why}");
     }
 
     #[test]

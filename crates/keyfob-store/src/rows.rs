@@ -106,6 +106,24 @@ impl AccountRow {
     }
 }
 
+/// So many accounts whose due moment lies far ahead are looked at, whether a clock that was fast wrote it, when nothing else is to do. Their tokens may as
+/// well have long lives, and there may be a million of them.
+pub(crate) const PAGE: usize = 1000;
+
+/// Where the next page of them begins: after the due moments of this one, the furthest first. After the last page, at the far end again.
+pub(crate) fn next_page(due: impl ExactSizeIterator<Item = Option<i64>>) -> i64 {
+    let is_last = due.len() < PAGE;
+    let (mut first, mut last) = (None, None);
+    for due_at in due.flatten() {
+        first.get_or_insert(due_at);
+        last = Some(due_at);
+    }
+    match (first, last) {
+        (Some(first), Some(last)) if !is_last => last.saturating_sub(i64::from(first == last)),
+        _ => i64::MAX,
+    }
+}
+
 /// A row of `history`, without its number: the order of rows is not sealed, and the entry says when it was.
 pub(crate) struct EntryRow {
     pub(crate) account: Vec<u8>,

@@ -225,6 +225,41 @@ fn a_link_in_the_way_to_the_folder_is_followed() {
     assert_eq!(vault.path(), home.root().join("disk/keyfob/vault.db"));
 }
 
+/// As OpenSSH has it for its keys: who can write in a folder on the way can put another vault in the place of this one.
+#[test]
+fn j2_a_way_to_the_folder_that_others_can_change_is_told_of() {
+    let home = Home::new();
+    let [shared, real] = ["shared", "real"].map(|name| home.root().join(name));
+    for folder in [&shared, &real] {
+        fs::create_dir(folder).expect("a folder");
+    }
+    symlink(&real, shared.join("link")).expect("links");
+    fs::create_dir_all(shared.join("deep/er")).expect("folders");
+    for path in [shared.join("link/keyfob/vault.db"), shared.join("deep/er/keyfob/vault.db")] {
+        let open = || Vault::open(&path, KeySource::beside(&path)).expect("opens");
+        chmod(&shared, 0o755);
+        assert!(open().warnings().is_empty(), "{:?}", open().warnings());
+        for wrong in [0o777, 0o757] {
+            chmod(&shared, wrong);
+            let vault = open();
+            assert!(matches!(vault.warnings(), [warning] if warning.contains("shared,")), "{:?}", vault.warnings());
+        }
+        // Nobody takes away there what is somebody else's, as in /tmp.
+        chmod(&shared, 0o1777);
+        assert!(open().warnings().is_empty(), "{:?}", open().warnings());
+    }
+    // Only root can give something to somebody else.
+    if std::os::unix::fs::lchown(shared.join("link"), Some(65_534), None).is_ok() {
+        let path = shared.join("link/keyfob/vault.db");
+        let vault = Vault::open(&path, KeySource::beside(&path)).expect("opens");
+        assert!(
+            matches!(vault.warnings(), [warning] if warning.contains("link") && warning.contains("another user")),
+            "{:?}",
+            vault.warnings()
+        );
+    }
+}
+
 #[test]
 fn a_provided_key_may_be_a_link_and_readable_and_never_writable() {
     let home = Home::new();

@@ -10,7 +10,10 @@ use crate::clock::Uptime;
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::history::Spending;
-use crate::store::StoreError;
+use crate::store::{CLOCK_SLACK, StoreError};
+
+/// How far the clock of another machine, which received the tokens, may be ahead of ours. Beyond it one of them is wrong.
+pub(crate) const SKEW: i64 = 60;
 
 /// One person's authorization at one provider. Made to be stored; the store seals it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -95,6 +98,24 @@ impl Account {
         let (Health::Ok, true, Some(end)) = (&self.health, self.renews(), tokens.expires_at) else { return None };
         let tenth = end.since(tokens.received_at).max(0) / 10;
         Some(end.plus(-self.id.spread(tenth)))
+    }
+
+    /// Whether its tokens came in the future by this clock, which is wrong then, or was: it does not tell when they end.
+    pub fn came_in_the_future(&self, now: Timestamp) -> bool {
+        matches!(&self.tokens, TokenSet::OAuth2(tokens) if tokens.received_at.since(now) > SKEW)
+    }
+
+    /// Whether its [due moment](Self::due_at) is one of a clock that was fast: its tokens came in what is the future by the machine's clock (`now`), and by the
+    /// database server's where there is one (`at_server`); and so would be due a year from now, say, when they ended long ago.
+    ///
+    /// Where a refresh noted the server's clock, they are not taken for misdated before they are due by that: a machine whose clock stays fast, and one whose
+    /// clock is right, would otherwise refresh in turns.
+    pub fn is_misdated(&self, now: Timestamp, at_server: Option<Timestamp>) -> bool {
+        let (TokenSet::OAuth2(tokens), Some(due_at)) = (&self.tokens, self.due_at()) else { return false };
+        match at_server.zip(self.refreshed.as_ref().and_then(|moment| moment.at_server)) {
+            Some((now, then)) => now.since(then) >= due_at.since(tokens.received_at),
+            None => [Some(now), at_server].into_iter().flatten().all(|clock| tokens.received_at.since(clock) > CLOCK_SLACK),
+        }
     }
 
     /// Knows the account's secrets, to take them out of server text.

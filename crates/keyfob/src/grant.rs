@@ -1,7 +1,7 @@
 //! What an account's tokens come of, and so how it gets new ones.
 
 use keyfob_proto::oauth2::{AccessRequest, AuthorizationDetail, Client, Exchange};
-use keyfob_proto::{OAuth2Tokens, Received, TokenSet};
+use keyfob_proto::{Error as ProtoError, OAuth2Tokens, Received, TokenSet};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -104,6 +104,18 @@ impl Grant {
             Self::ClientCredentials { .. } => Some("client_credentials"),
             Self::JwtBearer { .. } => Some("urn:ietf:params:oauth:grant-type:jwt-bearer"),
         }
+    }
+
+    /// `invalid_grant` in answer to the grant itself is about no code and no refresh token, but about what the app says of itself: an assertion that has ended or
+    /// has not begun by the server's clock, a key that was taken back (RFC 7523 §3.1). No person's login mends that.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        let Error::Protocol(ProtoError::Refused(refused)) = error else { return error };
+        let refused = match self {
+            Self::ClientCredentials { .. } => refused.of_client_credentials(),
+            Self::JwtBearer { .. } => refused.of_own_assertion(),
+            Self::Approval | Self::OneLegged => refused,
+        };
+        ProtoError::from(refused).into()
     }
 
     pub(crate) fn is_approval(&self) -> bool {

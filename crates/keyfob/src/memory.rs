@@ -8,7 +8,7 @@ use keyfob_proto::{App, Timestamp};
 
 use crate::account::{Account, AccountId, PendingLogin};
 use crate::history::{Entry, MOST_ENTRIES};
-use crate::store::{EntryNumber, Expected, Generation, Hold, LEASE_SLACK, Store, StoreError, Stored, Versioned};
+use crate::store::{CLOCK_SLACK, EntryNumber, Expected, Generation, Hold, Store, StoreError, Stored, Versioned};
 
 /// How many logins of no crowd may be under way at once; beyond it the oldest make room.
 const MOST_PENDING: usize = 1000;
@@ -190,15 +190,20 @@ impl Store for MemoryStore {
         let free = |account: &Account, due: Timestamp| {
             inner.leases.get(&account.id).is_none_or(|(leased_for, leased_until)| {
                 // One that lies further ahead than any that would be given now is one of a clock that was wrong.
-                *leased_for != due || *leased_until <= now || *leased_until > until.plus(LEASE_SLACK)
+                *leased_for != due || *leased_until <= now || *leased_until > until.plus(CLOCK_SLACK)
             })
         };
         let mut due: Vec<_> = inner.accounts.values().filter_map(|record| Some((record.value.due_at()?, record))).collect();
-        due.retain(|(due, record)| *due <= now && free(&record.value, *due));
+        due.retain(|(due, record)| (*due <= now || record.value.is_misdated(now, None)) && free(&record.value, *due));
         due.sort_by_key(|(due, _)| *due);
         let due: Vec<_> = due.into_iter().take(most).map(|(due, record)| (due, record.clone())).collect();
         inner.leases.extend(due.iter().map(|(due, record)| (record.value.id.clone(), (*due, until))));
         ready(Ok(due.into_iter().map(|(_, record)| record).collect()))
+    }
+
+    fn give_back<'a>(&'a self, id: &'a AccountId) -> Stored<'a, ()> {
+        self.inner().leases.remove(id);
+        ready(Ok(()))
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {

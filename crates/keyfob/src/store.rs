@@ -79,7 +79,16 @@ pub trait Store: Send + Sync {
 
     /// Accounts that are [due](Account::due_at) for a refresh and nobody else's, the longest due first; they are the caller's until
     /// `until`, or until their due moment is written anew. Of any number of workers, each account goes to one.
+    ///
+    /// Where there is room for more, some of those whose due moment lies further ahead than [`CLOCK_SLACK`] are looked at, and those that are
+    /// [misdated](Account::is_misdated) are leased, too; over many calls, all of them are.
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>>;
+
+    /// Ends the [lease](Self::lease_due) of an account, which is nobody's from now on. Where that cannot be done, it ends by itself.
+    fn give_back<'a>(&'a self, id: &'a AccountId) -> Stored<'a, ()> {
+        let _ = id;
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Takes the right to refresh an account, if nobody has it. The kernel or the server watches over it: a holder that dies frees it at
     /// once. One that lives frees it by dropping it.
@@ -97,8 +106,8 @@ pub trait Store: Send + Sync {
 
 /// Seconds by which the clocks of machines may differ without harm. A [lease](Store::lease_due) that lies further ahead than any that would be
 /// given now, and more than this, is one of a clock that was wrong, and void; with less, two machines whose clocks differ by a moment would
-/// take each other's.
-pub const LEASE_SLACK: i64 = 3600;
+/// take each other's. Tokens that came more than this in the future are [misdated](Account::is_misdated).
+pub const CLOCK_SLACK: i64 = 3600;
 
 /// A counter that every write of a record moves on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -33,7 +33,7 @@ use std::time::Duration;
 use keyfob_proto::{App, Error as ProtoError, Settings, Transport, TransportKind};
 use tokio::task::JoinSet;
 
-use crate::account::Account;
+use crate::account::{Account, AccountId};
 use crate::entropy;
 use crate::error::Error;
 use crate::keyfob::Keyfob;
@@ -105,6 +105,8 @@ pub enum Outcome {
     Refreshed,
     /// It has new tokens, from another process.
     RefreshedElsewhere,
+    /// It has none: the ones that are there came less than a minute ago, and would be no better. It is tried again.
+    LeftAlone,
     /// A person has to log in again.
     NeedsLogin(Error),
     /// It has no new tokens.
@@ -202,7 +204,7 @@ impl<'a> Resolves<'a> {
 impl Round<'_> {
     async fn go<F: Future<Output = ()>>(&self, until: &mut Until<'_, F>) -> Result<Report, Error> {
         let (mut report, mut tasks, mut resolves) = (Report::default(), JoinSet::new(), Resolves(Vec::new()));
-        let (mut leased, mut is_dry) = (0, self.plan.most == 0);
+        let (mut leased, mut is_dry, mut left_alone) = (0, self.plan.most == 0, Vec::new());
         loop {
             let under_way = tasks.len() + resolves.0.len();
             let room = self.plan.at_once.max(1).saturating_sub(under_way).min(self.plan.most - leased);
@@ -225,6 +227,7 @@ impl Round<'_> {
             }
             if tasks.is_empty() && resolves.0.is_empty() {
                 if is_dry || until.is_over {
+                    self.give_back(&left_alone).await;
                     return Ok(report);
                 }
                 continue;
@@ -233,12 +236,18 @@ impl Round<'_> {
                 (record, found) = resolves.next() => match found {
                     Ok((settings, app)) => {
                         let keyfob = self.keyfob.clone();
-                        tasks.spawn(async move { kept(&record.value, refresh(&keyfob, settings, app, &record).await) });
+                        tasks.spawn(async move {
+                            let outcome = refresh(&keyfob, settings, app, &record).await;
+                            (record.value.id.clone(), kept(&record.value, outcome))
+                        });
                     }
                     Err(error) => report.accounts.push(kept(&record.value, Outcome::Skipped(error))),
                 },
                 Some(done) = tasks.join_next() => match done {
-                    Ok(kept) => report.accounts.push(kept),
+                    Ok((id, kept)) => {
+                        left_alone.extend(matches!(kept.outcome, Outcome::LeftAlone).then_some(id));
+                        report.accounts.push(kept);
+                    }
                     Err(error) => tracing::error!(%error, "a refresh in the background was stopped"),
                 },
                 () = &mut until.signal, if !until.is_over => {
@@ -246,6 +255,15 @@ impl Round<'_> {
                     // Nothing was spent for these: somebody else has them when their lease ends.
                     resolves.0.clear();
                 }
+            }
+        }
+    }
+
+    /// At the end of a round, or it would find them again and again.
+    async fn give_back(&self, left_alone: &[AccountId]) {
+        for id in left_alone {
+            if let Err(error) = self.keyfob.store().give_back(id).await {
+                tracing::warn!(%error, "an account that was not refreshed stays leased for a while");
             }
         }
     }
@@ -261,25 +279,28 @@ impl Round<'_> {
 
 async fn refresh(keyfob: &Keyfob, settings: Settings, app: App, leased: &Versioned<Account>) -> Outcome {
     match renewed(keyfob, settings, app, leased).await {
-        Ok(true) => Outcome::Refreshed,
-        Ok(false) => Outcome::RefreshedElsewhere,
+        Ok(outcome) => outcome,
         Err(error @ (Error::NeedsLogin { .. } | Error::AnotherApp { .. })) => Outcome::NeedsLogin(error),
         Err(error) => Outcome::Failed(error),
     }
 }
 
-/// Whether the new tokens are this process's doing.
-async fn renewed(keyfob: &Keyfob, settings: Settings, app: App, leased: &Versioned<Account>) -> Result<bool, Error> {
+async fn renewed(keyfob: &Keyfob, settings: Settings, app: App, leased: &Versioned<Account>) -> Result<Outcome, Error> {
     let session: Session = keyfob.open(settings, app, leased.clone())?;
     let shared = session.shared();
     // A session that was open before may know less than the store, or more.
     let known = shared.learn_newer(leased)?;
     let due = Known::read(leased.clone(), None);
     if !known.is_same_issue(due.tokens()) {
-        return known.usable().map(|()| known.is_from_here());
+        return known.usable().map(|()| by_whom(&known));
     }
     let now = shared.refresh(&known, Why::Due, Wait::ToTheEnd).await?;
-    Ok(now.is_from_here())
+    Ok(if now.is_same_issue(due.tokens()) { Outcome::LeftAlone } else { by_whom(&now) })
+}
+
+/// Whether new tokens are this process's doing.
+fn by_whom(known: &Known) -> Outcome {
+    if known.is_from_here() { Outcome::Refreshed } else { Outcome::RefreshedElsewhere }
 }
 
 fn kept(account: &Account, outcome: Outcome) -> Kept {

@@ -12,7 +12,7 @@ use keyfob::login::{Asked, client_credentials, exchanged, jwt_bearer, token_exch
 use keyfob::proto::jose::{Algorithm, AwsLc, Crypto as _};
 use keyfob::proto::oauth2::{AccessRequest, ClientAuth, Dpop, TokenExchangeRequest, TokenType};
 use keyfob::proto::{App, Flow, Secret, Settings, Timestamp, TokenSet};
-use keyfob::{Clock, DeviceLogin, Error, Grant, HyperTransport, Keyfob, MemoryStore, OsEntropy, StoreError};
+use keyfob::{Clock, DeviceLogin, Error, Grant, Health, HyperTransport, Keyfob, MemoryStore, OsEntropy, StoreError};
 use keyfob_sandbox::Sandbox;
 
 const CODE: &str = r#"{"device_code":"device-1","user_code":"WDJB-MJHT","verification_uri":"https://login.example/device","expires_in":600,
@@ -163,7 +163,10 @@ async fn the_apps_own_account_is_kept_with_its_grant_and_takes_no_persons_place(
         async move { client_credentials(keyfob, settings, &app(), name, &request).await }
     };
     let first = own("pretend/service", &[]).await.unwrap();
-    assert_eq!(first.account.requested_scopes, ["read"], "the provider's own, as they were then");
+    assert!(
+        first.account.requested_scopes.is_empty() && !server.requests("POST /token")[0].contains("scope"),
+        "the usual ones are for people"
+    );
     assert!(first.account.tokens.refresh_token().is_none() && first.account.renews());
     let again = own("pretend/service", &["write"]).await.unwrap();
     assert_eq!((again.replaced, &again.account.id), (true, &first.account.id));
@@ -265,6 +268,31 @@ async fn g4_an_app_speaks_for_somebody_and_says_it_again_when_the_token_ends() {
     let error = jwt_bearer(&keyfob, &settings, &app, "pretend/other", "somebody", &request).await.unwrap_err();
     assert!(error.to_string().contains("invalid_grant"), "{error}");
     assert!(keyfob.store().account("pretend/other").await.unwrap().is_none());
+}
+
+/// RFC 7523 §3.1 answers an assertion that has not begun, or has ended, with `invalid_grant`: a clock a minute off is no reason for a login that nobody makes.
+#[tokio::test]
+async fn g4_an_assertion_that_is_refused_costs_an_attempt_and_no_account() {
+    let (server, mut settings) = device(vec![json("200 OK", TOKENS), refused("invalid_grant"), json("200 OK", TOKENS)]).await;
+    let Flow::OAuth2(flow) = &mut settings.flow else { panic!("OAuth 2") };
+    flow.issuer = Some(server.origin.clone());
+    let app = App { private_key: AwsLc.generate(Algorithm::ES256).unwrap().to_pem(), ..app() };
+    let store = Arc::new(MemoryStore::new());
+    // Each in a process of its own, which knows of no failure.
+    let session = async || {
+        let keyfob = Keyfob::new(store.clone(), Arc::new(HyperTransport::builder().loopback_only(true).build().unwrap()));
+        if keyfob.store().account("pretend/robin").await.unwrap().is_none() {
+            jwt_bearer(&keyfob, &settings, &app, "pretend/robin", "robin", &AccessRequest::scopes(["profile"])).await.unwrap();
+        }
+        keyfob.session(settings.clone(), app.clone(), "pretend/robin").await.unwrap()
+    };
+    let error = session().await.refresh().await.unwrap_err();
+    assert!(error.to_string().contains("invalid_grant"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("clock") && hint.contains("key")), "{:?}", error.hint());
+    let session = session().await;
+    assert_eq!(session.account().health, Health::Ok);
+    session.refresh().await.unwrap();
+    assert_eq!(server.asked("POST /token"), 3);
 }
 
 /// Keys were made for an account's id, and do not open what is about somebody else from now on.

@@ -39,6 +39,18 @@ async fn i8_the_request_target_is_sent_as_given() {
     assert_eq!(sent, expected);
 }
 
+/// It takes the connection, and says no word of TLS: the request has not left, and whoever sends a token that is good for one use has to know that before
+/// they give up waiting.
+#[tokio::test(start_paused = true)]
+async fn d12_a_server_that_greets_nobody_is_no_connection() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let authority = keyfob_testbed::Authority::new();
+    let transport = HyperTransport::builder().loopback_only(true).authorities(authority.certificate()).build().unwrap();
+    let request = http::Request::post(format!("https://{}/token", listener.local_addr().unwrap())).body(Body::from(b"x".to_vec())).unwrap();
+    let asked = tokio::time::timeout(Duration::from_secs(30), transport.send(request)).await;
+    assert_eq!(asked.expect("told in time").unwrap_err().kind, TransportKind::Connect);
+}
+
 /// A server may close a connection that it kept open just when something is to be sent on it. Nothing of that had left: a POST, too, goes out on another
 /// one, and once.
 #[tokio::test]

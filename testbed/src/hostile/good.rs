@@ -6,6 +6,7 @@ pub struct Good {
     main: &'static str,
     is_form: bool,
     sign: Option<Box<Sign>>,
+    signed_type: &'static str,
 }
 
 /// Makes signed text of claims.
@@ -31,6 +32,7 @@ impl Good {
             main,
             is_form: false,
             sign: None,
+            signed_type: "application/jwt",
         }
     }
 
@@ -46,6 +48,12 @@ impl Good {
         Self { sign: Some(Box::new(sign)), ..Self::json(main, members) }
     }
 
+    /// The same under another media type.
+    #[must_use]
+    pub fn of_type(self, signed_type: &'static str) -> Self {
+        Self { signed_type, ..self }
+    }
+
     /// Content type and body, for a test that answers without a server.
     #[must_use]
     pub fn answer(&self) -> (&'static str, Vec<u8>) {
@@ -58,7 +66,7 @@ impl Good {
 
     pub(super) fn media_type(&self) -> &'static str {
         match &self.sign {
-            Some(_) => "application/jwt",
+            Some(_) => self.signed_type,
             None if self.is_form => "application/x-www-form-urlencoded",
             None => "application/json",
         }

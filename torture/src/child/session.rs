@@ -230,6 +230,10 @@ impl Store for Stopping {
         self.vault.entries(after, most)
     }
 
+    fn give_back<'a>(&'a self, id: &'a AccountId) -> Stored<'a, ()> {
+        self.vault.give_back(id)
+    }
+
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
         self.vault.lease_due(now, until, most)
     }

@@ -89,7 +89,7 @@ async fn due(context: &Context) -> Result<(), Card> {
         context.out.note("Nothing is due.");
     } else {
         for kept in &report.accounts {
-            let good = matches!(kept.outcome, Outcome::Refreshed | Outcome::RefreshedElsewhere);
+            let good = matches!(kept.outcome, Outcome::Refreshed | Outcome::RefreshedElsewhere | Outcome::LeftAlone);
             let mark = if good { paint.good("✓") } else { paint.warn("!") };
             context.out.note(&format!("{mark} {}", told(kept).1));
         }

@@ -20,14 +20,46 @@ pub struct Refused {
     /// OAuth 1: what the server named as the reason (`oauth_problem`).
     pub reason: Option<crate::oauth1::Reason>,
     pub(crate) retry_after: Option<u64>,
+    pub(crate) asked: Option<Asked>,
+}
+
+/// By which grant of the app's own it was asked, where that was so. A byte: errors are no larger for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    ClientCredentials,
+    OwnAssertion,
 }
 
 impl Refused {
     pub(crate) fn new(code: Code) -> Self {
-        Self { code, status: None, description: None, uri: None, reason: None, retry_after: None }
+        Self { code, status: None, description: None, uri: None, reason: None, retry_after: None, asked: None }
+    }
+
+    /// In answer to client credentials: no person, no code and no refresh token had part in it, and the advice is about the app.
+    #[must_use]
+    pub fn of_client_credentials(self) -> Self {
+        Self { asked: Some(Asked::ClientCredentials), ..self }
+    }
+
+    /// In answer to an assertion that the app made itself (RFC 7523 §2.1): the advice is about its clock and its key.
+    #[must_use]
+    pub fn of_own_assertion(self) -> Self {
+        Self { asked: Some(Asked::OwnAssertion), ..self }
     }
 
     pub(super) fn hint(&self) -> &str {
+        match (self.asked, &self.code) {
+            (Some(Asked::ClientCredentials), Code::InvalidScope) => {
+                return "ask for scopes that the app itself may have, without a person: keyfob login ACCOUNT --client-credentials --scope SCOPE";
+            }
+            (Some(Asked::ClientCredentials), Code::InvalidGrant) => {
+                return "see whether the provider still has this app and lets it ask for itself, and, where it signs, whether this machine's clock is right";
+            }
+            (Some(Asked::OwnAssertion), Code::InvalidGrant) => {
+                return "see whether this machine's clock is right, and whether the provider still has the app's key and lets it speak for this person";
+            }
+            _ => {}
+        }
         if let Some(hint) = self.reason.as_ref().and_then(crate::oauth1::Reason::hint) {
             return hint;
         }

@@ -6,10 +6,10 @@ use super::rar::{self, AuthorizationDetail};
 use super::token_response::Context;
 use crate::error::Misuse;
 
-/// What to ask for. Empty: what the provider file has.
+/// What to ask for. Empty: what the provider file has; of client credentials no scopes at all.
 #[derive(Clone, Debug, Default)]
 pub struct AccessRequest {
-    /// The scopes (RFC 6749 §3.3); empty: the provider file's.
+    /// The scopes (RFC 6749 §3.3); empty: the provider file's, but for client credentials.
     pub scopes: Vec<String>,
     /// The resource servers the token is for (RFC 8707 §2): absolute URIs without fragment.
     pub resources: Vec<String>,

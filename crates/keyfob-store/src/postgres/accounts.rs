@@ -1,10 +1,11 @@
 //! Accounts and their history: one statement each, which is its own transaction and one round trip.
 
 use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 
 use keyfob::history::{Entry, MOST_ENTRIES};
 use keyfob::proto::Timestamp;
-use keyfob::store::{EntryNumber, Expected, Generation, LEASE_SLACK, Versioned};
+use keyfob::store::{CLOCK_SLACK, EntryNumber, Expected, Generation, Versioned};
 use keyfob::{Account, AccountId, StoreError};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -14,7 +15,7 @@ use super::connections::{Again, Answer};
 use super::failure::{Failure, Fate};
 use super::schema::get;
 use super::sealing::guard;
-use crate::rows::{AccountRow, EntryRow, after, signed, unsigned};
+use crate::rows::{AccountRow, EntryRow, PAGE, after, next_page, signed, unsigned};
 use crate::seal::Sealer;
 use crate::sealing::Now;
 
@@ -78,6 +79,20 @@ const LEASE: &str = "
         SELECT id FROM keyfob.account WHERE due_at <= $1 AND (leased_until <= $1 OR leased_until > $4)
          ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
     )) RETURNING id, name, generation, due_at, record";
+
+/// A page of the accounts whose due moment lies far ahead, and the server's clock.
+const FAR_AHEAD: &str = "
+    SELECT id, name, generation, due_at, record, extract(epoch FROM clock_timestamp())::bigint FROM keyfob.account
+     WHERE due_at > $1 AND due_at <= $2 AND (leased_until <= $3 OR leased_until > $4) ORDER BY due_at DESC LIMIT $5";
+
+/// Those of them whose due moment is one of a clock that was wrong, as far as they are still nobody's.
+const LEASE_MISDATED: &str = "
+    UPDATE keyfob.account SET leased_until = $2 WHERE id = ANY (ARRAY(
+        SELECT id FROM keyfob.account WHERE id = ANY ($5) AND due_at > $3 AND (leased_until <= $1 OR leased_until > $4)
+         FOR UPDATE SKIP LOCKED
+    )) RETURNING id, name, generation, due_at, record";
+
+const GIVE_BACK: &str = "UPDATE keyfob.account SET leased_until = 0 WHERE id = $1";
 
 pub(super) async fn all(vault: &PostgresVault) -> Result<Vec<Versioned<Account>>, StoreError> {
     let mut now = vault.sealing.now();
@@ -258,9 +273,54 @@ pub(super) async fn lease_due(
     until: Timestamp,
     most: usize,
 ) -> Result<Vec<Versioned<Account>>, StoreError> {
-    let mut sealed = vault.sealing.now();
     // Once more if the answer was lost: what the first gave nobody got, and is free again when its lease ends.
-    let rows = query(vault, LEASE, &[&now.as_unix(), &until.as_unix(), &limit(most), &until.plus(LEASE_SLACK).as_unix()]).await?;
+    let rows = query(vault, LEASE, &[&now.as_unix(), &until.as_unix(), &limit(most), &until.plus(CLOCK_SLACK).as_unix()]).await?;
+    let mut leased = opened(vault, &rows).await?;
+    let room = most - leased.len().min(most);
+    if room > 0 {
+        leased.extend(lease_misdated(vault, now, until, room).await?);
+    }
+    Ok(leased)
+}
+
+pub(super) async fn give_back(vault: &PostgresVault, id: &AccountId) -> Result<(), StoreError> {
+    let id = AccountRow::id(&vault.sealing.now().sealer, id);
+    query(vault, GIVE_BACK, &[&id.as_slice()]).await.map(drop)
+}
+
+async fn lease_misdated(
+    vault: &PostgresVault,
+    now: Timestamp,
+    until: Timestamp,
+    most: usize,
+) -> Result<Vec<Versioned<Account>>, StoreError> {
+    let from = vault.looked_to.load(Ordering::Relaxed);
+    let (ahead, voided) = (now.plus(CLOCK_SLACK).as_unix(), until.plus(CLOCK_SLACK).as_unix());
+    let rows = query(vault, FAR_AHEAD, &[&ahead, &from, &now.as_unix(), &voided, &limit(PAGE)]).await?;
+    let (mut misdated, mut due) = (Vec::new(), Vec::with_capacity(rows.len()));
+    let sealed = vault.sealing.now();
+    for row in &rows {
+        let (at_server, row) = (Timestamp::from_unix(get(row, 5)?), AccountRow::from_row(row)?);
+        due.push(row.due_at);
+        let id = row.id.clone();
+        // One that does not open is told by whoever asks for it by name; if the vault was just sealed anew, this page is looked at another time.
+        if row.open(&sealed.sealer).is_ok_and(|record| record.value.is_misdated(now, Some(at_server))) {
+            misdated.push(id);
+        }
+    }
+    // Those for which there is no room are found again at the same place.
+    vault.looked_to.store(if misdated.len() > most { from } else { next_page(due.into_iter()) }, Ordering::Relaxed);
+    misdated.truncate(most);
+    if misdated.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = query(vault, LEASE_MISDATED, &[&now.as_unix(), &until.as_unix(), &ahead, &voided, &misdated]).await?;
+    opened(vault, &rows).await
+}
+
+/// Accounts that were leased, the longest due first.
+async fn opened(vault: &PostgresVault, rows: &[Row]) -> Result<Vec<Versioned<Account>>, StoreError> {
+    let mut sealed = vault.sealing.now();
     loop {
         let opened: Vec<_> = rows.iter().map(|row| due(row, &sealed.sealer)).collect::<Result<_, _>>()?;
         if let Some(newer) = vault.sealing.newer(&sealed, opened.iter().any(|(_, record)| is_damage(record))).await? {

@@ -19,6 +19,7 @@ mod tls;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret, Timestamp};
@@ -68,6 +69,8 @@ pub struct PostgresVault {
     sealing: Arc<Sealing>,
     book: Book,
     ear: Ear,
+    /// Down to which due moment the accounts were looked at whose due moment lies far ahead.
+    looked_to: AtomicI64,
 }
 
 impl PostgresVault {
@@ -141,7 +144,7 @@ impl PostgresVault {
         let sealing = Arc::new(Sealing::new(Arc::clone(&connections), sealer, &header, &source));
         let book = Book::new(Arc::clone(&connections), Arc::clone(&sealing));
         let ear = Ear::new(Arc::clone(&connections));
-        Ok(Self { place, key_made, warnings, connections, holds, sealing, book, ear })
+        Ok(Self { place, key_made, warnings, connections, holds, sealing, book, ear, looked_to: AtomicI64::new(i64::MAX) })
     }
 }
 
@@ -227,6 +230,10 @@ impl Store for PostgresVault {
 
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
         Box::pin(accounts::lease_due(self, now, until, most))
+    }
+
+    fn give_back<'a>(&'a self, id: &'a AccountId) -> Stored<'a, ()> {
+        Box::pin(accounts::give_back(self, id))
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {

@@ -22,6 +22,7 @@ mod writes;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret, Timestamp};
@@ -33,6 +34,7 @@ pub use check::Checked;
 use frozen::Frozen;
 pub use inspect::Inspection;
 use readers::Readers;
+use rusqlite::Connection;
 use sealing::Sealing;
 use writer::Writer;
 
@@ -41,6 +43,7 @@ use crate::header::Header;
 use crate::key::KeySource;
 use crate::place::{self, Lock};
 use crate::rekey::Rekeyed;
+use crate::seal::Sealer;
 use crate::transfer::{Inflow, Moved, Outflow, Portable};
 
 /// A sealed vault in one file.
@@ -84,6 +87,8 @@ pub struct Vault {
     watch: Watch,
     writer: Writer,
     readers: Readers,
+    /// Down to which due moment the accounts were looked at whose due moment lies far ahead.
+    looked_to: AtomicI64,
 }
 
 impl Vault {
@@ -103,8 +108,9 @@ impl Vault {
     }
 
     fn open_or(path: &Path, source: &KeySource, make: bool) -> Result<Self, StoreError> {
-        let mut warnings = Vec::new();
-        let path = place::in_safe_folder(path, make)?;
+        let folder = place::in_safe_folder(path, make);
+        let mut warnings = place::open_ways(path);
+        let path = folder?;
         if !make && place::look(&path)?.is_none() {
             return Err(StoreError::Missing(path.display().to_string()));
         }
@@ -133,7 +139,20 @@ impl Vault {
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), None);
         let readers = Readers::new(path.clone(), sealing, connection, None);
         let watch = Watch::new(Some(writer.others()));
-        Ok(Self { path, key_made, warnings, frozen: None, watch, writer, readers })
+        Ok(Self { path, key_made, warnings, frozen: None, watch, writer, readers, looked_to: AtomicI64::new(i64::MAX) })
+    }
+
+    async fn lease_misdated(&self, now: Timestamp, until: Timestamp, most: usize) -> Result<Vec<i64>, StoreError> {
+        let from = self.looked_to.load(Ordering::Relaxed);
+        let look = move |connection: &Connection, sealer: &Sealer| reads::misdated(connection, sealer, from, now, until);
+        let (mut numbers, next) = self.readers.elsewhere(|(numbers, _)| numbers.is_empty(), look).await?;
+        // Those for which there is no room are found again at the same place.
+        self.looked_to.store(if numbers.len() > most { from } else { next }, Ordering::Relaxed);
+        numbers.truncate(most);
+        if numbers.is_empty() {
+            return Ok(numbers);
+        }
+        self.writer.run(move |write| write.lease_misdated(&numbers, now, until)).await
     }
 
     /// To be read alone: nothing is made beside it, and what a killed rekey left stays.
@@ -145,7 +164,8 @@ impl Vault {
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), Some(Arc::clone(&frozen)));
         let readers = Readers::new(path.clone(), sealing, connection, Some(Arc::clone(&frozen)));
-        Ok(Self { path, key_made: None, warnings, frozen: Some(frozen), watch: Watch::new(None), writer, readers })
+        let looked_to = AtomicI64::new(i64::MAX);
+        Ok(Self { path, key_made: None, warnings, frozen: Some(frozen), watch: Watch::new(None), writer, readers, looked_to })
     }
 
     /// What a vault says of itself without its key.
@@ -299,10 +319,19 @@ impl Store for Vault {
 
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
         Box::pin(async move {
-            let numbers = self.writer.run(move |write| write.lease_due(now, until, most)).await?;
+            let mut numbers = self.writer.run(move |write| write.lease_due(now, until, most)).await?;
+            let room = most - numbers.len().min(most);
+            if room > 0 {
+                numbers.extend(self.lease_misdated(now, until, room).await?);
+            }
             // Nobody waits for the write lock while they are opened.
             self.readers.elsewhere(Vec::is_empty, move |connection, sealer| reads::leased(connection, sealer, &numbers)).await
         })
+    }
+
+    fn give_back<'a>(&'a self, id: &'a AccountId) -> Stored<'a, ()> {
+        let id = id.clone();
+        self.writer.run(move |write| write.give_back(&id))
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {

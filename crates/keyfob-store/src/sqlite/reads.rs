@@ -1,13 +1,13 @@
 //! What is read: rows in, opened records out.
 
 use keyfob::history::Entry;
-use keyfob::proto::App;
-use keyfob::store::{EntryNumber, Versioned};
+use keyfob::proto::{App, Timestamp};
+use keyfob::store::{CLOCK_SLACK, EntryNumber, Versioned};
 use keyfob::{Account, AccountId, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::database::sql;
-use crate::rows::{AccountRow, AppRow, EntryRow, PendingRow};
+use crate::rows::{AccountRow, AppRow, EntryRow, PAGE, PendingRow, next_page};
 use crate::seal::Sealer;
 
 pub(super) fn apps(connection: &Connection, sealer: &Sealer) -> Result<Vec<(String, App)>, StoreError> {
@@ -58,6 +58,25 @@ pub(super) fn leased(connection: &Connection, sealer: &Sealer, numbers: &[i64]) 
     }
     due.sort_by_key(|(due_at, _)| *due_at);
     Ok(due.into_iter().map(|(_, record)| record).collect())
+}
+
+/// Looks at a page of the accounts whose due moment lies far ahead: the numbers of those that are [misdated](Account::is_misdated) and nobody's, and where
+/// the next page begins.
+pub(super) fn misdated(
+    connection: &Connection,
+    sealer: &Sealer,
+    from: i64,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<(Vec<i64>, i64), StoreError> {
+    let query = "SELECT number, id, name, generation, due_at, record FROM account LEFT JOIN lease ON lease.account = account.number
+                 WHERE due_at > ?1 AND due_at <= ?2 AND (until IS NULL OR until <= ?3 OR until > ?4) ORDER BY due_at DESC LIMIT ?5";
+    let (ahead, voided) = (now.plus(CLOCK_SLACK).as_unix(), until.plus(CLOCK_SLACK).as_unix());
+    let rows = all(connection, query, (ahead, from, now.as_unix(), voided, limit(PAGE)), AccountRow::read)?;
+    let next = next_page(rows.iter().map(|(_, row)| row.due_at));
+    // One that does not open is told by whoever asks for it by name.
+    let is_misdated = |row: AccountRow| row.open(sealer).is_ok_and(|record| record.value.is_misdated(now, None));
+    Ok((rows.into_iter().filter_map(|(number, row)| is_misdated(row).then_some(number)).collect(), next))
 }
 
 pub(super) fn history(connection: &Connection, sealer: &Sealer, id: &AccountId) -> Result<Vec<Entry>, StoreError> {

@@ -4,7 +4,7 @@
 
 use keyfob::history::{Entry, MOST_ENTRIES};
 use keyfob::proto::{App, Secret, Timestamp};
-use keyfob::store::{Expected, Generation, LEASE_SLACK};
+use keyfob::store::{CLOCK_SLACK, Expected, Generation};
 use keyfob::{Account, AccountId, PendingLogin, StoreError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params};
 
@@ -146,9 +146,29 @@ impl Write<'_> {
                      RETURNING account";
         let mut lease = self.connection.prepare_cached(lease).map_err(sql)?;
         let numbers = lease
-            .query_map((now.as_unix(), until.as_unix(), limit(most), until.plus(LEASE_SLACK).as_unix()), |row| row.get(0))
+            .query_map((now.as_unix(), until.as_unix(), limit(most), until.plus(CLOCK_SLACK).as_unix()), |row| row.get(0))
             .map_err(sql)?;
         numbers.collect::<Result<_, _>>().map_err(sql)
+    }
+
+    /// Leases accounts that were looked at a moment ago, as far as they are still nobody's and their due moments still lie far ahead.
+    pub(super) fn lease_misdated(&self, numbers: &[i64], now: Timestamp, until: Timestamp) -> Result<Vec<i64>, StoreError> {
+        let lease = "INSERT OR REPLACE INTO lease (account, until)
+                     SELECT number, ?3 FROM account LEFT JOIN lease ON lease.account = account.number
+                     WHERE number = ?1 AND due_at > ?5 AND (until IS NULL OR until <= ?2 OR until > ?4)";
+        let (voided, ahead) = (until.plus(CLOCK_SLACK).as_unix(), now.plus(CLOCK_SLACK).as_unix());
+        let mut leased = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            if self.execute(lease, (number, now.as_unix(), until.as_unix(), voided, ahead))? > 0 {
+                leased.push(*number);
+            }
+        }
+        Ok(leased)
+    }
+
+    pub(super) fn give_back(&self, id: &AccountId) -> Result<(), StoreError> {
+        let end = "DELETE FROM lease WHERE account = (SELECT number FROM account WHERE id = ?)";
+        self.execute(end, (AccountRow::id(&self.sealer, id),)).map(drop)
     }
 
     pub(super) fn put_pending(&self, login: &PendingLogin, binding: &Secret) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use keyfob::history::{Actor, Entry, Event, Fingerprint, MOST_ENTRIES};
-use keyfob::proto::{App, Secret, Timestamp};
+use keyfob::proto::{App, Secret, Timestamp, TokenSet};
 use keyfob::store::{EntryNumber, Expected, Generation};
 use keyfob::{Account, AccountId, Crowd, Health, PendingLogin, Store, StoreError};
 
@@ -17,6 +17,8 @@ use super::common::{
 };
 
 const NOW: Timestamp = Timestamp::from_unix(BEGAN + 1);
+
+const YEAR: i64 = 365 * 86_400;
 
 /// An empty store, seen by two: as two processes would have it open, or two machines.
 pub struct Fresh {
@@ -46,7 +48,10 @@ macro_rules! contract {
             entries_of_all_accounts_are_followed_by_number => entries;
             accounts_that_are_due_are_leased_once => leased_once;
             a_lease_ends_and_a_new_due_moment_ends_it => lease_ends;
+            a_lease_is_given_back => lease_given_back;
             a_lease_of_a_clock_gone_wrong_binds_nobody => lease_clock;
+            d8_a_due_moment_of_a_clock_gone_wrong_is_found => misdated;
+            d8_of_many_accounts_that_have_time_the_misdated_is_found => misdated_among_many;
             of_many_workers_each_account_goes_to_one => parallel_leases;
             the_right_to_refresh_is_exclusive_until_it_is_dropped => holds;
             of_many_that_want_the_right_one_has_it => parallel_holds;
@@ -407,12 +412,12 @@ pub async fn entries(Fresh { store, other, .. }: &Fresh) {
 }
 
 pub async fn leased_once(Fresh { store, other, .. }: &Fresh) {
-    let mut due: Vec<Account> = (0..10).map(|number| healthy_account(&format!("due-{number}"), BEGAN + number * 1000)).collect();
+    let mut due: Vec<Account> = (0..10).map(|number| healthy_account(&format!("due-{number}"), BEGAN + number * 100)).collect();
     let last = due.iter().filter_map(Account::due_at).max().expect("they can be due");
     // Nobody can refresh these in the background: no refresh token, no end, a login needed; and this one has time.
     let mut broken = healthy_account("broken", BEGAN);
     broken.health = Health::NeedsLogin { reason: "told to".to_owned(), since: NOW };
-    let later = healthy_account("later", BEGAN + 1_000_000);
+    let later = lasting_account("later", 1_000_000);
     for account in due.iter().rev().chain([&broken, &later, &oauth1_account("one")]) {
         store.put_account(account, Expected::Nothing, None).await.expect("puts");
     }
@@ -450,6 +455,19 @@ pub async fn lease_ends(Fresh { store, other, .. }: &Fresh) {
     assert_eq!(lease(store, due.plus(10_000)).await, 0);
 }
 
+pub async fn lease_given_back(Fresh { store, other, .. }: &Fresh) {
+    let (home, cabin) = (healthy_account("home", BEGAN), healthy_account("cabin", BEGAN));
+    for account in [&home, &cabin] {
+        store.put_account(account, Expected::Nothing, None).await.expect("puts");
+    }
+    let now = NOW.plus(3600);
+    assert_eq!(store.lease_due(now, now.plus(60), 10).await.expect("leases").len(), 2);
+    store.give_back(&home.id).await.expect("gives back");
+    store.give_back(&AccountId::random()).await.expect("there is none");
+    let again = other.lease_due(now, now.plus(60), 10).await.expect("leases");
+    assert_eq!(again.into_iter().map(|found| found.value.name).collect::<Vec<_>>(), ["home"]);
+}
+
 /// A machine whose clock runs ten years ahead leases an account and dies: that must not be ten years without a refresh.
 pub async fn lease_clock(Fresh { store, other, .. }: &Fresh) {
     const TEN_YEARS: i64 = 10 * 365 * 86_400;
@@ -465,6 +483,69 @@ pub async fn lease_clock(Fresh { store, other, .. }: &Fresh) {
     let later = due.plus(100);
     assert_eq!(other.lease_due(later, later.plus(60), 10).await.expect("leases").len(), 1);
     assert_eq!(store.lease_due(later.plus(-1), later.plus(59), 10).await.expect("leases").len(), 0, "it is somebody's");
+}
+
+/// An account whose tokens came, and end, this many seconds after they did in truth.
+fn misdated_account(name: &str, by: i64) -> Account {
+    let mut account = healthy_account(name, BEGAN);
+    account.tokens = healthy_account(name, BEGAN + by).tokens;
+    account
+}
+
+/// An account whose tokens last for so many seconds.
+fn lasting_account(name: &str, lifetime: i64) -> Account {
+    let mut account = healthy_account(name, BEGAN);
+    if let TokenSet::OAuth2(tokens) = &mut account.tokens {
+        tokens.expires_at = Some(Timestamp::from_unix(BEGAN + lifetime));
+    }
+    account
+}
+
+/// A machine whose clock runs a year ahead refreshes an account: that must not be a year without a refresh.
+pub async fn misdated(Fresh { store, other, .. }: &Fresh) {
+    let wrong = misdated_account("wrong", YEAR);
+    // Not of a wrong clock: tokens that live long, and what another machine wrote whose clock is a little ahead.
+    let (long, ahead) = (lasting_account("long", 2 * YEAR), misdated_account("ahead", 3000));
+    let mut broken = misdated_account("broken", YEAR);
+    broken.health = Health::NeedsLogin { reason: "told to".to_owned(), since: NOW };
+    for account in [&wrong, &long, &ahead, &broken] {
+        store.put_account(account, Expected::Nothing, None).await.expect("puts");
+    }
+    let names = async |store: &Arc<dyn Store>, now: Timestamp, most: usize| {
+        let leased = store.lease_due(now, now.plus(60), most).await.expect("leases");
+        leased.into_iter().map(|found| found.value.name).collect::<Vec<_>>()
+    };
+    assert!(names(store, NOW, 0).await.is_empty(), "none was asked for");
+    assert_eq!(names(store, NOW, 10).await, ["wrong"]);
+    assert!(names(other, NOW.plus(30), 10).await.is_empty(), "it is somebody's");
+    assert_eq!(names(other, NOW.plus(60), 10).await, ["wrong"], "who did not do it in time");
+    // Refreshed, by a clock that is right.
+    store.put_account(&healthy_account_again(&wrong, BEGAN + 60), Expected::Anything, None).await.expect("puts");
+    assert!(names(store, NOW.plus(120), 10).await.is_empty());
+}
+
+/// The same account with tokens of another moment.
+fn healthy_account_again(account: &Account, received_at: i64) -> Account {
+    Account { tokens: healthy_account(&account.name, received_at).tokens, ..account.clone() }
+}
+
+/// They lie further ahead than it does, and are looked at before it is; a few at a time.
+pub async fn misdated_among_many(Fresh { store, .. }: &Fresh) {
+    store.put_account(&misdated_account("wrong", 86_400), Expected::Nothing, None).await.expect("puts");
+    let writes = (0..1500).map(|number| {
+        let account = lasting_account(&format!("long-{number}"), YEAR);
+        let store = Arc::clone(store);
+        tokio::spawn(async move { store.put_account(&account, Expected::Nothing, None).await.expect("puts") })
+    });
+    for write in writes.collect::<Vec<_>>() {
+        write.await.expect("it ends");
+    }
+    let mut found = Vec::new();
+    for _ in 0..3 {
+        found.extend(store.lease_due(NOW, NOW.plus(60), 10).await.expect("leases").into_iter().map(|found| found.value.name));
+    }
+    assert_eq!(found, ["wrong"]);
+    assert!(store.lease_due(NOW.plus(59), NOW.plus(119), 10).await.expect("leases").is_empty());
 }
 
 pub async fn parallel_leases(Fresh { store, other, .. }: &Fresh) {

@@ -1,14 +1,17 @@
 //! How tokens are come by.
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use keyfob::login::{client_credentials, exchanged, jwt_assertion, jwt_bearer, saml_assertion};
 use keyfob::proto::jose::{Algorithm, PrivateKey};
 use keyfob::proto::oauth2::assertion::bearer_assertion;
 use keyfob::proto::oauth2::legacy::{authorize_implicit, password};
 use keyfob::proto::oauth2::metadata::Preferences;
-use keyfob::proto::oauth2::{AccessRequest, AuthorizeRequest, BackchannelRequest, Client, Hint, Hybrid};
+use keyfob::proto::oauth2::{AccessRequest, AuthorizeRequest, BackchannelRequest, Client, Delivery, Hint, Hybrid};
 use keyfob::proto::{Answer, Secret};
 use keyfob::{BackchannelLogin, DeviceLogin, LoginOptions, OsEntropy};
 use keyfob_sandbox::Metadata;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::Outcome;
 use crate::house::{ACCOUNT, CALLBACK, House, confidential, keyed, signer, tokens};
@@ -105,6 +108,40 @@ pub(crate) async fn backchannel() -> Outcome {
     let house = plain().await?;
     let request = BackchannelRequest::new(Hint::Login("robin".to_owned()), AccessRequest::scopes(["openid", "profile"]));
     BackchannelLogin::begin(&house.keyfob, &house.settings, &house.app, ACCOUNT, &request).await?.wait().await?;
+    house.calls(ACCOUNT, "/me").await?;
+    Ok(())
+}
+
+/// The same where the server tells us when the person has decided: it posts that to a URL of ours, with the token that the login was begun with.
+pub(crate) async fn pinged() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let metadata = Metadata {
+        backchannel_token_delivery_mode: Some("ping".to_owned()),
+        backchannel_client_notification_endpoint: Some(format!("http://{}/ping", listener.local_addr()?)),
+        ..Metadata::default()
+    };
+    let house = House::new(confidential(), metadata, Preferences::default()).await?;
+    let access = AccessRequest::scopes(["openid", "profile"]);
+    let request = BackchannelRequest { delivery: Delivery::Ping, ..BackchannelRequest::new(Hint::Login("robin".to_owned()), access) };
+    let login = BackchannelLogin::begin(&house.keyfob, &house.settings, &house.app, ACCOUNT, &request).await?;
+
+    // A web server of one request; a real program has one.
+    let (mut stream, _) = listener.accept().await?;
+    let (mut posted, mut part) = (String::new(), [0; 4096]);
+    while !posted.ends_with('}') {
+        let read = stream.read(&mut part).await?;
+        posted.push_str(std::str::from_utf8(&part[..read])?);
+    }
+    stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await?;
+    let (head, body) = posted.split_once("\r\n\r\n").ok_or("a body")?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
+        headers.insert(HeaderName::try_from(name)?, HeaderValue::from_str(value)?);
+    }
+    // Whoever says so without that token is not believed.
+    login.notified(&HeaderMap::new(), body.as_bytes()).expect_err("anybody could have sent it");
+    login.notified(&headers, body.as_bytes())?;
+    login.wait().await?;
     house.calls(ACCOUNT, "/me").await?;
     Ok(())
 }

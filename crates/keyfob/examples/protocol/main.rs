@@ -70,6 +70,7 @@ items! {
         "JWT bearer, by an assertion that is given", "RFC 7523 §2.1, RFC 7521 §4.1": grants::given_assertion
         "SAML bearer", "RFC 7522 §2.1": grants::saml
         "The server asks the person itself (CIBA)", "OpenID CIBA Core": grants::backchannel
+        "The same, and the server says when there is an answer (ping)", "OpenID CIBA Core §10.2": grants::pinged
         "Code and ID token at once (hybrid)", "OpenID Connect Core §3.3": grants::hybrid
         "Legacy: a password", "RFC 6749 §4.3": grants::legacy_password
         "Legacy: a token through the browser (implicit)", "RFC 6749 §4.2": grants::legacy_implicit

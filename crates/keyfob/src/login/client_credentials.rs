@@ -10,7 +10,8 @@ use crate::grant::Grant;
 use crate::keyfob::Keyfob;
 
 /// Asks for tokens for the app itself, and keeps them as an account. When they end, a session asks for the same again: one request at a time in all
-/// processes, as for a refresh, but with the app's credentials in place of a refresh token. An ID token is not kept: there is nobody whom it could name.
+/// processes, as for a refresh, but with the app's credentials in place of a refresh token. Only the scopes of `request` are asked for: a provider's usual
+/// ones are for people, and without any the server gives what the app may have. An ID token is not kept: there is nobody whom it could name.
 ///
 /// ```
 /// # use keyfob::{Error, Keyfob, login, proto::{App, Settings, oauth2::AccessRequest}};

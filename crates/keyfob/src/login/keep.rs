@@ -125,11 +125,13 @@ impl Place<'_> {
             Some(before) if before.value.grant.is_approval() => return Err(self.taken(&before)),
             before => before,
         };
-        let scopes = if scopes.is_empty() { &flow.scopes } else { scopes };
+        // What a login asks for by itself is for a person to approve: an app that asks for itself may have none of it (RFC 6749 §4.4.2, §3.3).
+        let scopes = if scopes.is_empty() && grant.is_about_somebody() { &flow.scopes } else { scopes };
         let client = self.keyfob.login_client(self.settings, app)?;
         let exchange = grant.ask(self.keyfob, &client, scopes)?.ok_or_else(|| Misuse::new("a grant that needs no person", "another"))?;
         let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
-        let received = grant.keeps(exchange.receive(&answer, self.keyfob.now())?);
+        let received = exchange.receive(&answer, self.keyfob.now()).map_err(|error| grant.explain(error.into()))?;
+        let received = grant.keeps(received);
         let id_token = self.verified_if_brought(&client, app, &received).await?;
         self.write(before, grant, scopes.to_vec(), received, id_token).await
     }

@@ -9,7 +9,7 @@ use keyfob_proto::{Misuse, OAuth1Tokens, Secret, Timestamp, TokenSet};
 use tokio::time::Instant;
 
 use super::Mask;
-use crate::account::{Account, Health, Moment};
+use crate::account::{Account, Health, Moment, SKEW};
 use crate::error::Error;
 use crate::policy::Policy;
 use crate::store::Versioned;
@@ -17,9 +17,6 @@ use crate::store::Versioned;
 /// A token is refreshed before it ends: this many seconds, or a tenth of its lifetime if that is less (a token of 20 s must not be
 /// refreshed on every call); and up to as many again, by account, so that tokens that end together are not refreshed together.
 const MARGIN: i64 = 60;
-
-/// How far the clock of another machine, which received the tokens, may be ahead of ours. Beyond it one of them is wrong.
-const SKEW: i64 = 60;
 
 /// A refresh is not repeated within this many seconds, if it brought nothing better.
 const JUST_NOW: u64 = Policy::JUST_NOW.as_secs();

@@ -100,6 +100,40 @@ impl Service<Uri> for Connector {
     }
 }
 
+/// How long it may take until a connection is there: the name's addresses, TCP, a proxy, TLS. Less than a request has in all, so that whoever waits for one that
+/// never left hears of that, and not of an answer that did not come: a token that is good for one use is not taken for lost then.
+pub(super) const CONNECTING: Duration = Duration::from_secs(20);
+
+/// Connects within [`CONNECTING`], or fails to.
+#[derive(Clone)]
+pub(super) struct InTime<C>(pub(super) C);
+
+impl<C> Service<Uri> for InTime<C>
+where
+    C: Service<Uri>,
+    C::Error: Into<BoxError>,
+    C::Response: Send + 'static,
+    C::Future: Send + 'static,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, destination: Uri) -> Self::Future {
+        let connecting = self.0.call(destination);
+        Box::pin(async move {
+            match tokio::time::timeout(CONNECTING, connecting).await {
+                Ok(connected) => connected.map_err(Into::into),
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in 20 seconds").into()),
+            }
+        })
+    }
+}
+
 fn literal_address(uri: &Uri) -> Option<IpAddr> {
     uri.host()?.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
@@ -280,6 +314,33 @@ mod tests {
         assert!(ask().await.is_err(), "the second answer is judged as the first was");
         assert_eq!(ask().await.expect("one of them is").collect::<Vec<_>>(), [public], "and the private one is not tried");
         assert!(ask().await.is_err() && ask().await.is_err());
+    }
+
+    /// A name service that hangs.
+    #[derive(Clone)]
+    struct Hanging;
+
+    impl Service<Name> for Hanging {
+        type Response = std::vec::IntoIter<SocketAddr>;
+        type Error = io::Error;
+        type Future = std::future::Pending<io::Result<Self::Response>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Name) -> Self::Future {
+            std::future::pending()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d12_a_name_service_that_hangs_is_no_connection() {
+        let mut tcp = InTime(HttpConnector::new_with_resolver(Resolver { inner: Hanging, allowed: Allowed::Any }));
+        let begun = tokio::time::Instant::now();
+        let connecting = tokio::time::timeout(Duration::from_secs(120), tcp.call("http://provider.test/".parse().expect("a URL")));
+        let failed = connecting.await.expect("it ends before whoever waits gives up");
+        assert!(failed.is_err() && begun.elapsed() < crate::transport::DEADLINE);
     }
 
     #[tokio::test]

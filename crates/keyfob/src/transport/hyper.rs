@@ -15,7 +15,7 @@ use keyfob_proto::{Secret, Transport as TransportError, TransportKind};
 use rustls::ClientConfig;
 
 use super::body::shown;
-use super::connect::{Connector, Forbidden};
+use super::connect::{Connector, Forbidden, InTime};
 use super::progress::Progress;
 use super::tls::Tls;
 use super::{Body, PublicOnly, Sending, Transport};
@@ -41,9 +41,9 @@ pub struct HyperTransport {
 /// The same client twice.
 #[derive(Clone)]
 struct Clients {
-    usual: Client<HttpsConnector<Connector>, Body>,
+    usual: Client<InTime<HttpsConnector<Connector>>, Body>,
     /// For [`PublicOnly`]: connections of its own, since one to a private address must not be found in the pool.
-    public_only: Client<HttpsConnector<Connector>, Body>,
+    public_only: Client<InTime<HttpsConnector<Connector>>, Body>,
 }
 
 /// Settings of a [`HyperTransport`].
@@ -153,13 +153,13 @@ impl HyperTransportBuilder {
         let client = |public_only| {
             let connector = Connector::new(self.loopback_only, public_only, self.proxies);
             let https = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
-            client(https.enable_http1().enable_http2().wrap_connector(connector))
+            client(InTime(https.enable_http1().enable_http2().wrap_connector(connector)))
         };
         Clients { usual: client(false), public_only: client(true) }
     }
 }
 
-fn client(https: HttpsConnector<Connector>) -> Client<HttpsConnector<Connector>, Body> {
+fn client(https: InTime<HttpsConnector<Connector>>) -> Client<InTime<HttpsConnector<Connector>>, Body> {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(Duration::from_secs(60))

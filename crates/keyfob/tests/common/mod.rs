@@ -125,7 +125,11 @@ impl Served {
 
     /// How often this was asked for: `GET /jwks`, say.
     pub fn asked(&self, what: &str) -> usize {
-        self.seen.lock().expect("no panic under the lock").iter().filter(|request| request.starts_with(what)).count()
+        self.requests(what).len()
+    }
+
+    pub fn requests(&self, what: &str) -> Vec<String> {
+        self.seen.lock().expect("no panic under the lock").iter().filter(|request| request.starts_with(what)).cloned().collect()
     }
 }
 

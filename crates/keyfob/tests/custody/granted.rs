@@ -87,7 +87,7 @@ async fn it_is_due_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_a_persons_business_and_no_lost_token_is_suspected() {
+async fn d12_a_refused_grant_is_asked_again_and_no_lost_token_is_suspected() {
     let house = house(NOW - 60).await;
     // Somebody was killed while asking.
     let record = house.record().await;
@@ -105,9 +105,35 @@ async fn a_refusal_is_a_persons_business_and_no_lost_token_is_suspected() {
     });
     house.store.put_account(&account, Expected::Generation(record.generation), None).await.unwrap();
     house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));
-    house.session().await.token(0).await.unwrap_err();
-    let Health::NeedsLogin { reason, .. } = house.kept().await.health else { panic!("marked") };
-    assert!(reason.contains("invalid_grant") && !reason.contains("which nobody has"), "{reason}");
+    let session = house.session().await;
+    let error = session.token(0).await.unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("this app")), "{error}");
+    assert_eq!((house.kept().await.health, house.provider.asked().len()), (Health::Ok, 1), "no login mends it");
+    let history = house.history().await;
+    let Some(Event::RefreshFailed { reason, unanswered: false, .. }) = history.last().map(|entry| &entry.event) else {
+        panic!("{history:?}")
+    };
+    assert!(reason.contains("invalid_grant") && reason.contains("clock") && !reason.contains("which nobody has"), "{reason}");
+    // Not at once; and then it may be taken.
+    session.token(0).await.unwrap_err();
+    assert_eq!(house.provider.asked().len(), 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(session.token(0).await.unwrap().expose(), "access-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d13_a_grant_that_stays_refused_is_asked_less_and_less_often() {
+    let house = house(NOW - 60).await;
+    for _ in 0..200 {
+        house.provider.next(Act::Say(400, r#"{"error":"invalid_grant"}"#));
+    }
+    let session = house.session().await;
+    for _ in 0..3600 {
+        session.token(0).await.unwrap_err();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let asked = house.provider.asked().len();
+    assert!((15..=30).contains(&asked), "{asked} in an hour");
 }
 
 #[test]

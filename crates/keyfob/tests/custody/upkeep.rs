@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use keyfob::proto::{App, Settings, TransportKind};
+use keyfob::proto::{App, Settings, Timestamp, TransportKind};
 use keyfob::upkeep::{self, Outcome, Plan, Resolve, Resolving};
-use keyfob::{Account, Error, Store};
+use keyfob::{Account, Error, Moment, Store};
 
 use super::common;
 use super::house::{House, NOW, account};
@@ -68,6 +68,61 @@ async fn what_somebody_else_refreshed_in_between_is_not_refreshed_again() {
     let [kept] = &report.accounts[..] else { panic!("{report:?}") };
     assert!(matches!(kept.outcome, Outcome::RefreshedElsewhere), "{kept:?}");
     assert_eq!(house.provider.asked(), ["refresh-due-0"]);
+}
+
+/// The clock on the wall was turned right after a refresh: what it brought is not due in truth, and is neither refreshed again nor said to be.
+#[tokio::test(start_paused = true)]
+async fn d8_what_was_refreshed_a_moment_ago_is_left_alone_and_nobody_s() {
+    let house = house(1).await;
+    house.clock.run_for(1000);
+    upkeep::refresh_due(&house.keyfob(), &known, &Plan::default()).await.unwrap();
+    house.clock.turn(365 * 86_400);
+    house.clock.run_for(1030);
+    let round = async || {
+        let report = upkeep::refresh_due(&house.keyfob(), &known, &Plan::default()).await.unwrap();
+        report.accounts.into_iter().find(|kept| kept.account == "due/0").map(|kept| kept.outcome)
+    };
+    for _ in 0..2 {
+        assert!(matches!(round().await, Some(Outcome::LeftAlone)));
+    }
+    assert_eq!(house.provider.asked().iter().filter(|token| token.contains("due-0") || token.as_str() == "refresh-2").count(), 1);
+    // Nobody has it leased when the minute is over.
+    house.clock.run_for(1061);
+    assert!(matches!(round().await, Some(Outcome::Refreshed)));
+}
+
+/// One refresh under a clock that was a year ahead: that must not be a year without any.
+#[tokio::test(start_paused = true)]
+async fn d8_what_was_refreshed_by_a_clock_that_was_fast_becomes_due_again() {
+    const YEAR: i64 = 365 * 86_400;
+    let house = house(1).await;
+    let round = async || upkeep::refresh_due(&house.keyfob(), &known, &Plan::default()).await.unwrap().accounts;
+    house.clock.turn(YEAR);
+    house.session_of(&house.keyfob(), "due/0").await.refresh().await.unwrap();
+    house.clock.set(NOW + 7200);
+    let refreshed: Vec<_> = round().await.into_iter().filter(|kept| matches!(kept.outcome, Outcome::Refreshed)).collect();
+    assert!(refreshed.iter().any(|kept| kept.account == "due/0"), "{refreshed:?}");
+    // By a clock that is right by now: once.
+    house.clock.set(NOW + 7300);
+    assert!(round().await.is_empty());
+}
+
+/// Of two machines one stays a year ahead: they do not refresh in turns what the other one has.
+#[tokio::test(start_paused = true)]
+async fn d8_a_machine_that_stays_fast_makes_no_other_one_refresh_before_the_time() {
+    const YEAR: i64 = 365 * 86_400;
+    let mut away = account("away", "1", NOW + YEAR, Some(NOW + YEAR + 3600));
+    let due = away.due_at().unwrap();
+    let ahead = due.since(Timestamp::from_unix(NOW + YEAR));
+    let server = Timestamp::from_unix(1_000_000);
+    away.refreshed = Some(Moment { at_server: Some(server), uptime: None });
+    let now = Timestamp::from_unix(NOW);
+    assert!(!away.is_misdated(now, Some(server.plus(ahead - 1))) && away.is_misdated(now, Some(server.plus(ahead))));
+    // Who has no such clock, or whose tokens came by a login, goes by the difference.
+    assert!(away.is_misdated(now, None) && !away.is_misdated(Timestamp::from_unix(NOW + YEAR - 3600), None));
+    away.refreshed = None;
+    let later = Timestamp::from_unix(NOW + YEAR);
+    assert!(away.is_misdated(now, Some(now)) && !away.is_misdated(now, Some(later)) && !away.is_misdated(later, Some(now)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -177,6 +177,10 @@ impl Store for Watched {
         })
     }
 
+    fn give_back<'a>(&'a self, id: &'a AccountId) -> Stored<'a, ()> {
+        self.inner.give_back(id)
+    }
+
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {
         self.inner.lease_due(now, until, most)
     }

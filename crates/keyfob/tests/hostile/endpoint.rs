@@ -41,6 +41,16 @@ pub enum Endpoint {
     TokenExchange,
     /// RFC 7523 §2.1.
     JwtBearer,
+    /// RFC 7522 §2.1.
+    SamlBearer,
+    /// RFC 6749 §4.3.
+    Password,
+    /// A GET for a token that lives longer, in place of the login's.
+    LongLived,
+    /// RFC 9701.
+    SignedIntrospection,
+    /// OpenID Connect Core §5.3.2.
+    SignedUserInfo,
     /// RFC 7592 §2.2.
     Management,
     /// RFC 7592 §2.3.
@@ -106,6 +116,11 @@ impl Endpoint {
             Self::ClientCredentials => "client-credentials",
             Self::TokenExchange => "exchange",
             Self::JwtBearer => "jwt-bearer",
+            Self::SamlBearer => "saml-bearer",
+            Self::Password => "password",
+            Self::LongLived => "long-lived",
+            Self::SignedIntrospection => "introspect-signed",
+            Self::SignedUserInfo => "userinfo-signed",
             Self::Management => "client",
             Self::Deletion => "client-to-delete",
             Self::Resource => "resource",
@@ -129,7 +144,11 @@ impl Endpoint {
 static CLAIMS_KEY: LazyLock<PrivateKey> = LazyLock::new(|| AwsLc.generate(Algorithm::ES256).unwrap().named("claims"));
 
 fn signed(claims: &[u8]) -> Vec<u8> {
-    sign_compact(&*AwsLc.signer(Algorithm::ES256, &CLAIMS_KEY).unwrap(), Map::new(), claims).unwrap().into_bytes()
+    signed_with(Map::new(), claims)
+}
+
+fn signed_with(header: Map<String, Value>, claims: &[u8]) -> Vec<u8> {
+    sign_compact(&*AwsLc.signer(Algorithm::ES256, &CLAIMS_KEY).unwrap(), header, claims).unwrap().into_bytes()
 }
 
 fn published() -> String {
@@ -164,6 +183,20 @@ pub fn good(endpoint: &str, base: &str) -> Good {
             )
         }
         "introspect" => Good::json("active", &[("active", "true"), ("scope", r#""read""#), ("token_type", r#""Bearer""#)]),
+        "introspect-signed" => {
+            let issuer = format!(r#""{origin}/ok/issuer""#);
+            let worth = r#"{"active":true,"scope":"read"}"#;
+            let claims =
+                [("iss", issuer.as_str()), ("aud", r#""example-client-id""#), ("iat", "1790000000"), ("token_introspection", worth)];
+            let header = || Map::from_iter([("typ".to_owned(), Value::from("token-introspection+jwt"))]);
+            Good::signed("iss", &claims, move |claims| signed_with(header(), claims)).of_type("application/token-introspection+jwt")
+        }
+        "userinfo-signed" => {
+            let issuer = format!(r#""{origin}/ok/issuer""#);
+            let claims =
+                [("iss", issuer.as_str()), ("aud", r#""example-client-id""#), ("sub", r#""person-1""#), ("name", r#""A. Person""#)];
+            Good::signed("sub", &claims, signed)
+        }
         "userinfo" => Good::json("sub", &[("sub", r#""person-1""#), ("name", r#""A. Person""#)]),
         "register" => Good::json(
             "client_id",

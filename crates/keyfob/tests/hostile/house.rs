@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyfob::login::{client_credentials, jwt_bearer, token_exchange};
-use keyfob::proto::jose::{Algorithm, AwsLc, Crypto};
+use keyfob::login::{client_credentials, jwt_bearer, saml_assertion, token_exchange};
+use keyfob::proto::jose::{Algorithm, Algorithms, AwsLc, Crypto};
 use keyfob::proto::oauth2::challenge::Challenges;
+use keyfob::proto::oauth2::legacy::password;
 use keyfob::proto::oauth2::metadata::{Metadata, Order};
 use keyfob::proto::oauth2::registration::{ClientMetadata, Registering, Registration};
-use keyfob::proto::oauth2::{self, AccessRequest, BackchannelRequest, Hint, TokenExchangeRequest, TokenType};
+use keyfob::proto::oauth2::{self, AccessRequest, BackchannelRequest, Hint, LongLived, Renewal, TokenExchangeRequest, TokenType};
 use keyfob::proto::oidc::UserInfo;
 use keyfob::proto::{
     Answer, App, Endpoint as Url, Error as ProtoError, Flow, Identity, Misbehaved, OAuth2Tokens, Origin, Secret, Settings, Timestamp,
@@ -30,13 +31,19 @@ use super::endpoint::Endpoint;
 const CLIENT_SECRET: &str = "SECRET-IN-ERROR";
 const ACCESS: &str = "access-1-not-real";
 const REFRESH: &str = "refresh-1-not-real";
+const ASSERTION: &str = "<Assertion>assertion-1-not-real</Assertion>";
+const PASSWORD: &str = "password-1-not-real";
 const REGISTRATION: &str = "registration-1-not-real";
 
 /// What no error of this endpoint shows: what was sent to it, and what came from it.
 pub fn secrets(endpoint: Endpoint) -> Vec<&'static str> {
     let sent: &[&str] = match endpoint {
-        Endpoint::Refresh | Endpoint::Revocation | Endpoint::Api | Endpoint::UserInfo => &[CLIENT_SECRET, ACCESS, REFRESH],
-        Endpoint::TokenExchange => &[CLIENT_SECRET, ACCESS],
+        Endpoint::Refresh | Endpoint::Revocation | Endpoint::Api | Endpoint::UserInfo | Endpoint::SignedUserInfo => {
+            &[CLIENT_SECRET, ACCESS, REFRESH]
+        }
+        Endpoint::TokenExchange | Endpoint::SignedIntrospection => &[CLIENT_SECRET, ACCESS],
+        Endpoint::SamlBearer => &[CLIENT_SECRET, ASSERTION],
+        Endpoint::Password => &[CLIENT_SECRET, PASSWORD],
         // With a token of its own, and nothing else of ours.
         Endpoint::Management | Endpoint::Deletion => &[REGISTRATION],
         Endpoint::Claims => &[ACCESS],
@@ -120,6 +127,11 @@ impl<'a> House<'a> {
         Settings::new("pretend", Flow::OAuth2(flow), self.spoilt(Endpoint::Api))
     }
 
+    /// A provider that signs what it says.
+    fn signing(&self) -> Settings {
+        self.settings(|flow| (flow.issuer, flow.jwks) = (Some(self.good("issuer").to_string()), Some(self.good("claims-keys"))))
+    }
+
     fn client(&self, change: impl FnOnce(&mut oauth2::Settings)) -> oauth2::Client {
         oauth2::Client::new(&self.settings(change), self.app()).unwrap()
     }
@@ -144,12 +156,12 @@ impl<'a> House<'a> {
                 self.log_in(&settings).await
             }
             Endpoint::Refresh => {
-                self.has_account().await;
+                self.has_account(ISSUER).await;
                 let settings = self.settings(|flow| flow.refresh = Some(place));
                 self.keyfob.session(settings, self.app(), "pretend").await?.refresh().await.map(drop)
             }
             Endpoint::Revocation => {
-                self.has_account().await;
+                self.has_account(ISSUER).await;
                 let settings = self.settings(|flow| flow.revoke = Some(place));
                 match logout(&self.keyfob, &settings, &self.app(), "pretend", true).await?.revoked {
                     Revoked::Failed(error) => Err(error),
@@ -179,7 +191,7 @@ impl<'a> House<'a> {
                 Ok(asking.receive(&answer, None).map(drop)?)
             }
             Endpoint::UserInfo => {
-                self.has_account().await;
+                self.has_account(ISSUER).await;
                 let settings = self.settings(|flow| {
                     flow.userinfo = Some(place);
                     flow.issuer = Some(ISSUER.to_owned());
@@ -220,6 +232,34 @@ impl<'a> House<'a> {
                 let app = App { private_key: AwsLc.generate(Algorithm::ES256)?.to_pem(), ..self.app() };
                 jwt_bearer(&self.keyfob, &settings, &app, "pretend", "person", &AccessRequest::default()).await.map(drop)
             }
+            Endpoint::SamlBearer => {
+                let settings = self.settings(|flow| flow.token = place);
+                let (assertion, request) = (Secret::new(ASSERTION), AccessRequest::default());
+                saml_assertion(&self.keyfob, &settings, &self.app(), "pretend", &assertion, &request).await.map(drop)
+            }
+            Endpoint::Password => {
+                let client = self.client(|flow| flow.token = place);
+                let asking = password(&client, "robin", &Secret::new(PASSWORD), &AccessRequest::default())?;
+                let answer = self.keyfob.exchange(asking.request()).await?;
+                Ok(asking.receive(&answer, self.now()).map(drop)?)
+            }
+            Endpoint::LongLived => {
+                let longer = LongLived { endpoint: place, grant_type: "exchange_token".to_owned() };
+                let renewal = Renewal { grant_type: "refresh_token".to_owned(), long_lived: Some(longer) };
+                self.log_in(&self.settings(|flow| flow.renewal = Some(renewal))).await
+            }
+            Endpoint::SignedIntrospection => {
+                let settings = self.signing();
+                let algorithms = Algorithms::of([Algorithm::ES256]);
+                self.keyfob.introspect_signed(&settings, &self.app(), &place, &secret, &algorithms).await.map(drop)
+            }
+            Endpoint::SignedUserInfo => {
+                let mut settings = self.signing();
+                let Flow::OAuth2(flow) = &mut settings.flow else { panic!("OAuth 2") };
+                (flow.userinfo, flow.userinfo_algorithms) = (Some(place), Some(Algorithms::of([Algorithm::ES256])));
+                self.has_account(self.good("issuer").as_str()).await;
+                self.keyfob.session(settings, self.app(), "pretend").await?.userinfo().await.map(drop)
+            }
             Endpoint::Management | Endpoint::Deletion => {
                 let (server, client) = self.registered(endpoint).await?;
                 match endpoint {
@@ -244,7 +284,7 @@ impl<'a> House<'a> {
             Endpoint::RequestToken => self.log_in(&self.signed(place, self.good("access-token"))).await,
             Endpoint::AccessToken => self.log_in(&self.signed(self.good("request-token"), place)).await,
             Endpoint::Api => {
-                self.has_account().await;
+                self.has_account(ISSUER).await;
                 let session = self.keyfob.session(self.settings(|_| {}), self.app(), "pretend").await?;
                 session.get(place.as_str()).send().await?.json().await.map(drop)
             }
@@ -262,7 +302,7 @@ impl<'a> House<'a> {
 
     /// A call whose answer is read as it comes, and no further than anybody wants to.
     pub async fn stream(&self) -> Result<(), Error> {
-        self.has_account().await;
+        self.has_account(ISSUER).await;
         let session = self.keyfob.session(self.settings(|_| {}), self.app(), "pretend").await?;
         let mut body = session.get(self.spoilt(Endpoint::Api).as_str()).send().await?.into_http().into_body();
         let mut read = 0;
@@ -301,7 +341,7 @@ impl<'a> House<'a> {
     }
 
     /// Puts an account into the store, as if somebody had logged in.
-    async fn has_account(&self) {
+    async fn has_account(&self, issuer: &str) {
         let tokens = OAuth2Tokens {
             access: Secret::new(ACCESS),
             refresh: Some(Secret::new(REFRESH)),
@@ -309,7 +349,7 @@ impl<'a> House<'a> {
             expires_at: None,
             scopes: vec!["read".to_owned()],
             identity: Some(Identity {
-                issuer: ISSUER.to_owned(),
+                issuer: issuer.to_owned(),
                 subject: "person-1".to_owned(),
                 audience: vec![self.app().client_id],
                 verified: true,
@@ -355,16 +395,18 @@ impl<'a> House<'a> {
                 let as_it_should = if expected == Verdict::Accept { new } else { old };
                 (!as_it_should).then(|| format!("{}: the account has {access} and {refresh:?}", self.case))
             }
-            (Endpoint::Api | Endpoint::UserInfo, [account], _) => {
+            (Endpoint::Api | Endpoint::UserInfo | Endpoint::SignedUserInfo, [account], _) => {
                 // A 401 of UserInfo is an access token that has ended: there is a new one, and it is asked once more.
-                let renewed = endpoint == Endpoint::UserInfo && self.case == "err_echo_secret";
+                let renewed = endpoint != Endpoint::Api && self.case == "err_echo_secret";
                 let due = if renewed { "refresh-2" } else { REFRESH };
                 let kept = account.value.tokens.secrets().iter().any(|token| token.expose() == due);
                 (!kept).then(|| format!("{}: the account has lost its tokens", self.case))
             }
             (endpoint, [_], Verdict::Accept) if keeps_one(endpoint) => None,
             (endpoint, [], Verdict::Accept) if keeps_one(endpoint) => wrong("nothing was kept"),
-            (Endpoint::Refresh | Endpoint::Api | Endpoint::UserInfo, _, _) => wrong("the account is gone, or another"),
+            (Endpoint::Refresh | Endpoint::Api | Endpoint::UserInfo | Endpoint::SignedUserInfo, _, _) => {
+                wrong("the account is gone, or another")
+            }
             (_, [], _) => None,
             (_, accounts, _) => wrong(&format!("{} accounts were kept", accounts.len())),
         }
@@ -374,7 +416,11 @@ impl<'a> House<'a> {
 /// Whether a good answer there makes an account.
 fn keeps_one(endpoint: Endpoint) -> bool {
     use Endpoint::*;
-    endpoint.is_polled() || matches!(endpoint, Token | Keys | AccessToken | RequestToken | ClientCredentials | TokenExchange | JwtBearer)
+    endpoint.is_polled()
+        || matches!(
+            endpoint,
+            Token | Keys | AccessToken | RequestToken | ClientCredentials | TokenExchange | JwtBearer | SamlBearer | LongLived
+        )
 }
 
 /// Whose ID token the account was made with.

@@ -173,6 +173,31 @@ async fn c6_an_assertion_for_somebody() {
 }
 
 #[tokio::test]
+async fn c6_a_saml_assertion() {
+    every_case(Endpoint::SamlBearer).await;
+}
+
+#[tokio::test]
+async fn c6_a_password() {
+    every_case(Endpoint::Password).await;
+}
+
+#[tokio::test]
+async fn c6_a_token_that_lives_longer() {
+    every_case(Endpoint::LongLived).await;
+}
+
+#[tokio::test]
+async fn c6_a_signed_introspection() {
+    every_case(Endpoint::SignedIntrospection).await;
+}
+
+#[tokio::test]
+async fn c6_signed_userinfo() {
+    every_case(Endpoint::SignedUserInfo).await;
+}
+
+#[tokio::test]
 async fn c6_a_registration_that_is_changed() {
     every_case(Endpoint::Management).await;
 }

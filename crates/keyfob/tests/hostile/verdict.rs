@@ -24,6 +24,8 @@ const OTHERWISE: &[Otherwise] = &[
             Backchannel,
             Introspection,
             UserInfo,
+            SignedUserInfo,
+            SignedIntrospection,
             Registration,
             Management,
             Deletion,
@@ -47,6 +49,8 @@ const OTHERWISE: &[Otherwise] = &[
             Device,
             Backchannel,
             UserInfo,
+            SignedUserInfo,
+            SignedIntrospection,
             Deletion,
             Metadata,
             Resource,
@@ -66,6 +70,8 @@ const OTHERWISE: &[Otherwise] = &[
         endpoints: &[
             Introspection,
             UserInfo,
+            SignedUserInfo,
+            SignedIntrospection,
             Registration,
             Management,
             Deletion,
@@ -220,10 +226,14 @@ pub fn asked_otherwise(endpoint: Endpoint, case: &Case, outcome: &Result<(), Err
         // 4xx says that there is nothing here: three places are looked at.
         Metadata if case.name.starts_with("err_") && !matches!(case.name, "err_200" | "err_500") => 3..=3,
         // A GET may be repeated: after 429 as told, and where the connection broke before there was an answer.
-        Api | UserInfo if case.name == "rate_429" => 3..=3,
+        Api | UserInfo | SignedUserInfo if case.name == "rate_429" => 3..=3,
         // 401: once more with another access token.
-        UserInfo if case.name == "err_echo_secret" => 2..=2,
-        Api | UserInfo if matches!(case.name, "cl_two" | "not_http" | "header_256k" | "headers_10k" | "header_nul" | "reset") => 2..=2,
+        UserInfo | SignedUserInfo if case.name == "err_echo_secret" => 2..=2,
+        Api | UserInfo | SignedUserInfo
+            if matches!(case.name, "cl_two" | "not_http" | "header_256k" | "headers_10k" | "header_nul" | "reset") =>
+        {
+            2..=2
+        }
         _ => 1..=1,
     };
     // A busy machine may spend a short deadline before the second request, or even the first, has left.

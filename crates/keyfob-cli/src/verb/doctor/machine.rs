@@ -58,6 +58,12 @@ fn permissions(vault: &Path, key: &Path, providers: &Path) -> Vec<Finding> {
     files.extend(std::fs::read_dir(providers).into_iter().flatten().flatten().map(|entry| entry.path()));
     files.sort();
     open.extend(files.iter().filter_map(|file| too_open(file, 0o755, "changed")));
+    let mut ways: Vec<String> = [vault, key].into_iter().flat_map(keyfob_store::open_ways).collect();
+    ways.dedup();
+    open.extend(ways.iter().map(|way| {
+        let next = "let nobody else write there (chmod go-w), or keep the vault elsewhere: KEYFOB_VAULT";
+        Finding::doubtful("permissions", printable(way), next)
+    }));
     if open.is_empty() { vec![Finding::good("permissions", "vault and key are yours alone")] } else { open }
 }
 

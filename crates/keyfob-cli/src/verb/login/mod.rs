@@ -42,7 +42,7 @@ pub(crate) struct Login {
     /// provider has it; --no-browser is the way without
     #[arg(long, group = "other")]
     device: bool,
-    /// An account of the app itself, without a person; renewed by the app's own keys (RFC 6749 §4.4)
+    /// An account of the app itself, without a person; renewed by the app's own keys (RFC 6749 §4.4). Asks for the scopes of --scope, and for none without
     #[arg(long, group = "other")]
     client_credentials: bool,
     /// An account made of another one's token: for less, or for elsewhere (RFC 8693)

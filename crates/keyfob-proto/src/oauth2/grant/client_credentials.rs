@@ -7,7 +7,8 @@ use crate::oauth2::token_response::{Context, RefreshToken};
 
 impl Client {
     /// Asks for tokens for the app itself (§4.4.2). When they end, the same is asked again: a refresh token, which the answer should not
-    /// have (§4.4.3), is dropped where it has one.
+    /// have (§4.4.3), is dropped where it has one. Without scopes in the request none are named, for the provider file's are what people are asked to
+    /// approve, and an app by itself may have none of them: the server gives what it may have (§3.3).
     ///
     /// ```
     /// # use keyfob_proto::{App, Endpoint, Flow, Settings, oauth2};
@@ -27,7 +28,10 @@ impl Client {
         if !self.is_confidential() {
             return Err(Misuse::new("an app with a secret (RFC 6749 §4.4)", "a public one: anybody could ask in its name").into());
         }
-        let asked = request.parameters(self)?;
+        let mut asked = request.parameters(self)?;
+        if request.scopes.is_empty() {
+            asked.without_scopes();
+        }
         let body = [("grant_type", "client_credentials")].into_iter().chain(asked.pairs());
         let outgoing = self.token_request(&self.shared.settings.token, body)?;
         let context = Context { refresh: RefreshToken::Dropped, scrubber: self.scrubber(), ..asked.context() };

@@ -4,6 +4,7 @@ use http::StatusCode;
 use keyfob_proto::{Code, Error as ProtoError, TransportKind};
 
 use crate::error::Error;
+use crate::grant::Grant;
 
 /// What became of the refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,9 @@ pub(super) enum Fate {
 }
 
 impl Fate {
-    pub(super) fn of(error: &Error) -> Self {
+    /// Of a grant that is made once more no token is spent: a server that does not take it now (the assertion has not begun by its clock, say) may take the next
+    /// one, and no person is needed for that.
+    pub(super) fn of(error: &Error, grant: &Grant) -> Self {
         match error {
             Error::Protocol(ProtoError::Transport(error)) => match error.kind {
                 TransportKind::Connect | TransportKind::Tls | TransportKind::Forbidden => Self::Unspent,
@@ -30,6 +33,7 @@ impl Fate {
             // D11: whoever's tokens these are, they are not this account's, and neither is what this refresh token leads to.
             Error::Protocol(error) if error.is_another_identity() => Self::Refused,
             Error::Protocol(ProtoError::Refused(refused)) => match refused.code {
+                Code::InvalidGrant if grant.asked_again_as().is_some() => Self::Unspent,
                 Code::InvalidGrant => Self::Refused,
                 Code::ServerError => Self::Unclear,
                 _ => Self::by(refused.status),

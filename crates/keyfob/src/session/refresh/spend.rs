@@ -50,10 +50,11 @@ impl Shared {
         loop {
             let Begun { client, exchange, note, known } = *begun;
             tracing::info!(account = known.account().name, why = why.as_str(), token = note.ours.token.as_str(), "refreshing");
+            let grant = &known.account().grant;
             let error = match self.send(&client, exchange).await {
                 Ok(received) => {
                     drop(permit);
-                    let received = known.account().grant.keeps(received);
+                    let received = grant.keeps(received);
                     let fresh = received.tokens.clone();
                     let verified = match verifier {
                         Some(verifier) => verifier.refresh(known.tokens(), received).await,
@@ -72,9 +73,9 @@ impl Shared {
                     }
                     return outcome;
                 }
-                Err(error) => error,
+                Err(error) => grant.explain(error),
             };
-            match Fate::of(&error) {
+            match Fate::of(&error, grant) {
                 Fate::Refused => return self.refused(&known, &note, error).await,
                 fate => {
                     tracing::warn!(account = known.account().name, %error, ?fate, "not refreshed");
@@ -211,7 +212,12 @@ impl Shared {
     async fn failed(&self, known: &Known, note: &Note, error: &Error, fate: Fate) -> bool {
         // Only what is spent can be lost.
         let unanswered = fate.is_unanswered() && note.ours.grant.is_none();
-        let event = Event::RefreshFailed { refresh: note.ours.clone(), reason: error.to_string(), unanswered };
+        // Where no login is asked for, whoever looks at the account reads here what to do.
+        let reason = match error.hint().filter(|_| note.ours.grant.is_some()) {
+            Some(hint) => format!("{error}; {hint}"),
+            None => error.to_string(),
+        };
+        let event = Event::RefreshFailed { refresh: note.ours.clone(), reason, unanswered };
         let told = error.retry_after().map(|told| told.as_secs().min(LONGEST_TOLD).cast_signed());
         let spending = note.after_failure(unanswered, told.map(|seconds| self.keyfob.now().plus(seconds)));
         let is_ours = AtomicBool::new(true);
