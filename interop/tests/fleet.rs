@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keyfob_interop::Home;
-use keyfob_interop::fleet::{self, Base, Fleet, LIFETIME, PROVIDER, Report, Round};
+use keyfob_interop::fleet::{self, Base, Fleet, LIFETIME, PROVIDER, Report, Round, rounds};
 use keyfob_interop::peers::{self, Counts, Peer};
 use keyfob_testbed::{Cluster, Options};
 
@@ -14,11 +14,6 @@ use keyfob_testbed::{Cluster, Options};
 #[ignore = "run by the other tests, as a process of its own"]
 fn member() {
     fleet::serve();
-}
-
-/// How often each of the 20 accounts of `d2_eight_…` expires: ten times, 200 in all, with `KEYFOB_TEST_FLEET_ROUNDS=10`.
-fn rounds() -> u64 {
-    std::env::var("KEYFOB_TEST_FLEET_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 #[test]

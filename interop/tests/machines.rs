@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keyfob::history::{Event, Spending};
-use keyfob_interop::fleet::{self, Base, Fleet, LIFETIME, PROVIDER, Report, Round};
+use keyfob_interop::fleet::{self, Base, Fleet, LIFETIME, PROVIDER, Report, Round, rounds};
 use keyfob_interop::peers::{self, Counts, Peer};
 use keyfob_interop::relay::relay;
 use keyfob_interop::{Home, Program};
@@ -48,7 +48,7 @@ fn road() {
 fn d2_two_machines_refresh_once_an_expiry() {
     const ACCOUNTS: usize = 10;
     const MEMBERS: usize = 2;
-    let rounds = std::env::var("KEYFOB_TEST_FLEET_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    let rounds = rounds();
     on_two_machines(LIFETIME, ACCOUNTS, |scene| {
         let mut machines = scene.muster(MEMBERS);
         let mut last = BTreeSet::new();

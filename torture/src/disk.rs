@@ -1,9 +1,8 @@
-//! Disks that are full, files that may not grow, file systems that cannot be written to.
+//! Disks that are full, file systems that cannot be written to.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use crate::book::{self, Book};
@@ -145,40 +144,6 @@ pub fn full_refreshes(rig: &Rig) -> Rigged<Outcome> {
     Ok(tally.done())
 }
 
-/// No file may grow beyond so many bytes: the kernel writes what fits, and says how much that was. Where the process does not ask to be
-/// told, the kernel kills it instead (SIGXFSZ).
-pub fn file_size(rig: &Rig) -> Rigged<Outcome> {
-    let folder = rig.folder()?;
-    let template = prepare(rig, &folder.path().join("template"), true)?;
-    let spoiled = folder.path().join("spoiled");
-    let mut tally = Tally::new();
-    let (step, mut fitted, mut killed) = (rig.rounds(20_011, 1024 - 7), 0, 0_u64);
-    for limit in (0..400_000).step_by(usize::try_from(step).expect("a small number")) {
-        for told in [true, false] {
-            renew(&template, &spoiled)?;
-            let mut writer = writer(rig, &spoiled, PREPARED, MOST);
-            writer.arg(format!("--file-size={limit}"));
-            let mut command = if told { told_of_signals(&writer) } else { writer };
-            let remains = Victim::start(&mut command)?.finish_within(PATIENCE)?;
-            tally.rounds += 1;
-            let acknowledged = remains.acknowledged(PREPARED);
-            fitted += acknowledged - PREPARED;
-            let died = std::os::unix::process::ExitStatusExt::signal(&remains.status).is_some();
-            killed += u64::from(died);
-            let name = format!("{limit} bytes{}", if told { "" } else { ", or killed" });
-            let complaint = if died && !told { None } else { remains.complain(acknowledged == PREPARED + MOST) };
-            if let Some(verdict) = complaint {
-                tally.blame(verdict, &name);
-            }
-            if let Err(verdict) = check(&spoiled.join("vault.db"), acknowledged, acknowledged + 1) {
-                tally.blame(verdict, &name);
-            }
-        }
-    }
-    tally.notes.push(format!("{fitted} writes fitted; {killed} processes killed by the kernel"));
-    Ok(tally.done())
-}
-
 /// The vault on a file system that became read-only: closed in order it can be read; after a kill its log would first have to be played into
 /// it, and it says so. Nobody writes in either.
 pub fn read_only(rig: &Rig) -> Rigged<Outcome> {
@@ -238,7 +203,7 @@ fn written_under_it(rig: &Rig, vault: &Path, reader: &Book, tally: &mut Tally) -
     Ok(())
 }
 
-fn renew(template: &Path, spoiled: &Path) -> Rigged<()> {
+pub(crate) fn renew(template: &Path, spoiled: &Path) -> Rigged<()> {
     let failed = |error| format!("cannot renew {}: {error}", spoiled.display());
     if spoiled.exists() {
         fs::remove_dir_all(spoiled).map_err(failed)?;
@@ -259,11 +224,4 @@ fn fill(ballast: &Path, disk: &Path, room: u64) -> Rigged<()> {
         file.flush()
     };
     fill().map_err(|error| format!("the disk cannot be filled: {error}"))
-}
-
-/// The command with SIGXFSZ ignored, which a child inherits: then a write that is too long fails with an error.
-fn told_of_signals(command: &Command) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
-    shell
 }

@@ -14,6 +14,7 @@ pub mod chance;
 pub mod child;
 pub mod cut;
 pub mod disk;
+pub mod file_size;
 pub mod grant;
 pub mod ground;
 pub mod holder;
@@ -69,7 +70,8 @@ pub const TORTURES: &[Torture] = &[
     Torture { name: "sweep-refreshes", about: "the same during a refresh", run: sweep::refreshes },
     Torture { name: "disk-full", about: "a disk with ever less room", run: disk::full },
     Torture { name: "full-refreshes", about: "the same for refreshes", run: disk::full_refreshes },
-    Torture { name: "file-size", about: "RLIMIT_FSIZE: writes that are cut short", run: disk::file_size },
+    Torture { name: "file-size", about: "RLIMIT_FSIZE: writes that are cut short", run: file_size::stores },
+    Torture { name: "file-size-refreshes", about: "the same for refreshes", run: file_size::refreshes },
     Torture { name: "read-only", about: "a file system that cannot be written to", run: disk::read_only },
     Torture { name: "open-files", about: "RLIMIT_NOFILE: no file can be opened", run: limits::open_files },
     Torture { name: "taken-away", about: "the vault deleted, its folder made read-only, under a running process", run: limits::taken_away },

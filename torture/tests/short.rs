@@ -92,6 +92,11 @@ fn j5_file_size_limit() {
 }
 
 #[test]
+fn d6_file_size_limit_while_refreshing() {
+    survives("file-size-refreshes");
+}
+
+#[test]
 fn j5_read_only_file_system() {
     survives("read-only");
 }

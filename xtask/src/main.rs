@@ -7,8 +7,9 @@
 //! | `cargo xtask setup`              | only looks and installs                                         |
 //! | `cargo xtask arrows`             | which of our crates may depend on which                         |
 //! | `cargo xtask torture [NAME…]`    | kills, power cuts, broken disks, for minutes; `--short`: seconds |
+//! | `cargo xtask torture fleet`      | processes and machines that share accounts, ten expiries each   |
 //! | `cargo xtask conformance [--only NAME]` | takes the guard of each conformance test out of a copy, and wants to see it fail |
-//! | `cargo xtask guards [ROW…]`     | the same for the rows of docs/requirements.md                   |
+//! | `cargo xtask guards [ROW…]`     | the same for the rows of docs/requirements.md (`D4-2`: one entry of a row) |
 //! | `cargo xtask fuzz [TARGET [SECONDS]]` | bytes that a fuzzer thinks of, a minute each (see fuzz/README.md) |
 //! | `cargo xtask mutants [WORDS]`    | changes one thing at a time where it matters most, and wants a test to see it    |
 //!

@@ -13,11 +13,37 @@ use crate::summary::{self, Counts, Skip};
 use crate::{arrows, cargo, deny, guards, processes, web};
 
 /// What `--only` can name.
-pub(crate) const NAMES: [&str; 12] =
-    ["fmt", "arrows", "deny", "advisories", "conformance", "guards", "clippy", "web", "doc", "build", "test", "keyring"];
+pub(crate) const NAMES: [&str; 14] = [
+    "fmt",
+    "arrows",
+    "deny",
+    "advisories",
+    "conformance",
+    "guards",
+    "clippy",
+    "web",
+    "features",
+    "doc",
+    "build",
+    "test",
+    "keyring",
+    "default",
+];
 
 /// What tests run with the features that everybody has.
 const TESTS: [&str; 3] = ["test", "--workspace", "--no-fail-fast"];
+
+/// What is built as it ships, or as somebody may switch it on. A build of the whole workspace unites the features of all that is in it: what tests of others
+/// switch on is on everywhere then, and what stands only in a build without it is seen by nobody.
+const SHIPPED: [&[&str]; 4] = [
+    &["-p", "keyfob-proto"],
+    &["-p", "keyfob-proto", "--features", "rsa-sha1"],
+    &["-p", "keyfob-cli"],
+    &["-p", "keyfob-cli", "--features", "keyring,rsa-sha1"],
+];
+
+/// What a build without a feature says to whoever wants it.
+const DEFAULT: [&str; 5] = ["test", "-p", "keyfob-proto", "--test", "oauth1_rsa"];
 
 /// What is off, for its crates, and would be seen broken by whoever switches it on.
 const KEYRING: [&str; 7] = ["test", "-p", "keyfob-store", "--features", "keyring", "--test", "keyring"];
@@ -61,6 +87,7 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
             Work::Done(Ok(()))
         }
     });
+    run.step("features", |_| Work::Commands(SHIPPED.map(shipped).into()));
     run.step("doc", |_| cargo_step(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")]));
     run.step("build", |_| cargo_step(&["build", "--workspace"], &[]));
     if only.is_none() && !run.failed.contains(&"build") {
@@ -69,9 +96,11 @@ pub(crate) fn run(only: Option<&str>, verbose: bool) -> bool {
         setup.environment.push(("KEYFOB_TEST_COMMAND", command.into()));
     }
     let (mut counts, mut skips) = run.tests("test", &TESTS, &setup);
-    let (more, others) = run.tests("keyring", &KEYRING, &setup);
-    counts.add(more);
-    skips.extend(others);
+    for (name, tests) in [("keyring", KEYRING.as_slice()), ("default", &DEFAULT)] {
+        let (more, others) = run.tests(name, tests, &setup);
+        counts.add(more);
+        skips.extend(others);
+    }
     run.summary(started, &setup, counts, &skips)
 }
 
@@ -90,6 +119,8 @@ struct Run<'a> {
 
 enum Work {
     Command(Command),
+    /// One after the other, up to the first that fails.
+    Commands(Vec<Command>),
     Done(Result<(), String>),
 }
 
@@ -97,6 +128,13 @@ fn cargo_step(arguments: &[&str], environment: &[(&str, &str)]) -> Work {
     let mut command = cargo();
     command.args(arguments).envs(environment.iter().copied());
     Work::Command(command)
+}
+
+/// Without its tests: what only they need would be built in, too.
+fn shipped(which: &[&str]) -> Command {
+    let mut command = cargo();
+    command.arg("clippy").args(which).args(["--", "-D", "warnings"]);
+    command
 }
 
 /// A list of what is wrong, as the result of a step.
@@ -129,6 +167,7 @@ impl Run<'_> {
         let result = match work(self) {
             Work::Done(result) => result,
             Work::Command(command) => self.watch(name, command).map(drop),
+            Work::Commands(commands) => commands.into_iter().try_for_each(|command| self.watch(name, command).map(drop)),
         };
         self.end(name, started, result, "");
     }

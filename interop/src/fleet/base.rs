@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyfob::proto::{Answer, App, Secret, Settings, Timestamp};
-use keyfob::{Clock, HyperTransport, Keyfob, Login, OsEntropy, Redirect, Session, Store, SystemClock};
+use keyfob::{Clock, HyperTransport, Keyfob, Login, OsEntropy, Redirect, Session, Store, SystemClock, Uptime};
 use keyfob_providers::Catalogue;
 use keyfob_store::{KeySource, PostgresVault, Vault};
 
@@ -30,6 +30,11 @@ struct Turned(AtomicI64);
 impl Clock for Turned {
     fn now(&self) -> Timestamp {
         SystemClock.now().plus(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Nobody turns that: what the processes of a machine know of each other's minute hangs on it.
+    fn uptime(&self) -> Option<Uptime> {
+        SystemClock.uptime()
     }
 }
 

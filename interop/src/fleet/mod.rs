@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use base::Base;
 pub use member::serve;
-pub use round::{LIFETIME, Round};
+pub use round::{LIFETIME, Round, rounds};
 use serde::{Deserialize, Serialize};
 
 use crate::program::PATIENCE;

@@ -10,6 +10,18 @@ use crate::peers::{Counts, Peer};
 /// How long access tokens last that end by the clock, in seconds: longer than a round takes on any machine but a very busy one.
 pub const LIFETIME: u32 = 20;
 
+/// How often all tokens end: twice, so that new ones can be told from old ones, and those that ended by what the provider said from those that ended by the
+/// clock; ten times where `cargo xtask torture fleet` asks for it.
+///
+/// # Panics
+/// If that is less than twice, or no number.
+pub fn rounds() -> u64 {
+    let asked = std::env::var("KEYFOB_TEST_FLEET_ROUNDS").ok().map(|text| text.parse().expect("a number of rounds"));
+    let rounds = asked.unwrap_or(2);
+    assert!(rounds >= 2, "one round tells no new token from an old one");
+    rounds
+}
+
 /// A round under way: all tokens have ended, and everybody wants all of them.
 pub struct Round {
     begun: Instant,

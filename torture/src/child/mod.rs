@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use keyfob::Error;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::book;
 
@@ -43,6 +44,14 @@ fn say(line: &str) {
 /// The number behind an option such as `--most=`.
 fn option(options: &[&str], name: &str) -> Option<u64> {
     options.iter().find_map(|option| option.strip_prefix(name)).map(|text| text.parse().expect("a number"))
+}
+
+/// `--file-size=N`, `--open-files=N`: limits that it sets itself.
+fn limit(options: &[&str]) {
+    let limits = [(Resource::Fsize, option(options, "--file-size=")), (Resource::Nofile, option(options, "--open-files="))];
+    for (resource, limit) in limits.into_iter().filter(|(_, limit)| limit.is_some()) {
+        setrlimit(resource, Rlimit { current: limit, maximum: limit }).expect("less is always allowed");
+    }
 }
 
 /// Kind and words of an error, with everything below it.

@@ -9,7 +9,7 @@ use keyfob::proto::{Api, App, Deviations, Endpoint, Flow, Settings, Signal, Time
 use keyfob::store::{EntryNumber, Expected, Generation, Hold, Stored, Versioned};
 use keyfob::{Account, AccountId, Error, HyperTransport, Keyfob, PendingLogin, Policy, Session, Store, StoreError};
 
-use super::{option, say};
+use super::{limit, option, say};
 use crate::grant::{ACCOUNT, CLIENT};
 use crate::ground::Place;
 
@@ -23,7 +23,7 @@ enum Step {
 }
 
 /// Refreshes without end, and says each refresh token's number when it is kept. `--most=N`: so many times. `--gate`: waits for a line on
-/// stdin first. `--stop=STEP`: says `at STEP` there, and goes no further. `--patience=SECONDS`: with others who refresh. `--settle`: before
+/// stdin first. `--stop=STEP`: says `at STEP` there, and goes no further. `--patience=SECONDS`: with others who refresh. `--file-size=N`: a limit it sets itself. `--settle`: before
 /// it ends for want of room, waits for a line on stdin, and writes what it could not.
 pub(super) fn refresh(place: &str, origin: &str, options: &[&str]) -> Result<(), Error> {
     run(place, origin, options, async |session| {
@@ -89,6 +89,7 @@ pub(super) fn token(place: &str, origin: &str, options: &[&str]) -> Result<(), E
 }
 
 fn run(place: &str, origin: &str, options: &[&str], work: impl AsyncFnOnce(Session) -> Result<(), Error>) -> Result<(), Error> {
+    limit(options);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let vault = Place::of(place).open_existing().await?;

@@ -4,9 +4,8 @@ use std::io::BufRead as _;
 use std::time::Duration;
 
 use keyfob::StoreError;
-use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::{option, say};
+use super::{limit, option, say};
 use crate::book::Book;
 use crate::ground::Place;
 
@@ -17,10 +16,7 @@ pub(super) fn run(place: &str, after: &str, options: &[&str]) -> Result<(), Stor
     let number = |text: &str| text.parse::<u64>().expect("a number");
     let option = |name| option(options, name);
     let (after, most) = (number(after), option("--most=").unwrap_or(u64::MAX / 2));
-    let limits = [(Resource::Fsize, option("--file-size=")), (Resource::Nofile, option("--open-files="))];
-    for (resource, limit) in limits.into_iter().filter(|(_, limit)| limit.is_some()) {
-        setrlimit(resource, Rlimit { current: limit, maximum: limit }).expect("less is always allowed");
-    }
+    limit(options);
     let book = Book::open(&Place::of(place))?;
     say("open");
     let gate = option("--gate-after=").or(options.contains(&"--gate").then_some(0));

@@ -18,8 +18,8 @@ pub(crate) struct List {
     program: Option<(&'static str, &'static str)>,
     /// The page that says which rows there have to be.
     named_by: Option<&'static str>,
-    /// A row that nobody has seen red is an error, and not only told.
-    pub(super) whole: bool,
+    /// Its table is shown by every `cargo xtask test`, and not only its line of counts.
+    pub(super) shown: bool,
     /// What its rows are, in the line of counts.
     pub(super) are: &'static str,
     /// What is said of a row with nothing behind it.
@@ -37,7 +37,7 @@ pub(crate) const CONFORMANCE: List = List {
     key: "suite",
     program: Some(("keyfob", "conformance")),
     named_by: None,
-    whole: true,
+    shown: true,
     are: "tests of the suite",
     unwritten: "not written yet",
     head: "\
@@ -65,15 +65,15 @@ pub(crate) const REQUIREMENTS: List = List {
     key: "row",
     program: None,
     named_by: Some("docs/requirements.md"),
-    whole: false,
+    shown: false,
     are: "rows",
     unwritten: "no guard named yet",
     head: "\
 # What each requirement hangs on
 
-A test that cannot fail shows nothing. So for [what must hold](requirements.md) one test of each row is named here with its *guard*, the lines that make it
+A test that cannot fail shows nothing. So for [what must hold](requirements.md) a test of each row is named here with its *guard*, the lines that make it
 green, and with a twin, a test of the same program that does not need them. `cargo xtask guards` takes the guard out of a copy of the source: the test must
-be red then, and its twin must stay green.
+be red then, and its twin must stay green. Where a row hangs on lines of several kinds (two databases, a lock and what is done without it), each has an entry.
 
 *Red without it* is the day on which that was seen, for this test, twin and guard. The text around them may have changed since: `cargo xtask guards --list`
 says for which rows it has, and `cargo xtask guards` tries those, and the ones that nobody has seen red, again.
@@ -88,6 +88,11 @@ impl List {
     /// The program that a row's test is in, unless the row says another.
     pub(super) fn program(&self) -> Option<Program> {
         self.program.map(|(package, target)| Program { package: package.to_owned(), target: target.to_owned() })
+    }
+
+    /// Whether its rows are tests of several programs.
+    pub(super) fn is_of_many(&self) -> bool {
+        self.program.is_none()
     }
 
     /// What the page of the requirements has and the list has not.

@@ -57,24 +57,24 @@ impl Marks {
 
     fn of(&self, row: &Row) -> Option<&Mark> {
         let tested = row.tested()?;
-        self.0.get(&row.name).filter(|mark| mark.guard == tested.fingerprint())
+        self.0.get(&row.key()).filter(|mark| mark.guard == tested.fingerprint())
     }
 
     pub(super) fn set(&mut self, row: &Row, tested: &Tested, red: Option<String>) {
         match red {
             Some(day) => {
                 let mark = Mark { guard: tested.fingerprint(), files: Some(tested.files()), day: Some(day) };
-                self.0.insert(row.name.clone(), mark)
+                self.0.insert(row.key(), mark)
             }
-            None => self.0.remove(&row.name),
+            None => self.0.remove(&row.key()),
         };
     }
 
     /// Rows that nobody has seen red as they are now.
     pub(super) fn stale(&self, rows: &[Row]) -> Vec<String> {
         let unseen = rows.iter().filter(|row| row.tested().is_some() && !self.holds(row));
-        let why = |row: &Row| if self.0.contains_key(&row.name) { "changed since it was seen" } else { "never seen" };
-        unseen.map(|row| format!("{}: {} to be red without its guard", row.name, why(row))).collect()
+        let why = |row: &Row| if self.0.contains_key(&row.key()) { "changed since it was seen" } else { "never seen" };
+        unseen.map(|row| format!("{}: {} to be red without its guard", row.key(), why(row))).collect()
     }
 
     /// Those of the rows that there are.
@@ -83,7 +83,7 @@ impl Marks {
     }
 
     fn text(&self, list: &List, rows: &[Row]) -> String {
-        let lines = rows.iter().filter_map(|row| self.0.get(&row.name).map(|mark| mark.line(&row.name)));
+        let lines = rows.iter().filter_map(|row| self.0.get(&row.key()).map(|mark| mark.line(&row.key())));
         head(list) + &lines.collect::<String>()
     }
 }

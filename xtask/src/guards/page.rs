@@ -1,5 +1,7 @@
 //! The table: as a page in `docs`, and for a screen.
 
+use std::collections::BTreeSet;
+
 use super::list::List;
 use super::marks::Marks;
 use super::rows::{Guard, Ours, Row};
@@ -28,7 +30,8 @@ pub(super) fn markdown(list: &List, rows: &[Row], marks: &Marks) -> String {
                     None if marks.holds(row) => "yes",
                     None => "**not seen**",
                 };
-                let test = if list.whole { format!("`{}`", tested.test) } else { format!("`{}` of {}", tested.test, tested.program) };
+                let test =
+                    if list.is_of_many() { format!("`{}` of {}", tested.test, tested.program) } else { format!("`{}`", tested.test) };
                 format!("| `{}` | {test} | `{}` | {} | {red} |\n", row.name, tested.twin, guards.join("<br>"))
             }
         };
@@ -52,7 +55,7 @@ pub(super) fn screen(list: &List, rows: &[Row], marks: &Marks) -> String {
                     "?"
                 };
                 let guards: Vec<_> = tested.guards.iter().map(Guard::shown).collect();
-                format!("{red:<7}  {}: {}  without  {}\n", row.name, tested.test, guards.join(" and "))
+                format!("{red:<7}  {}: {}  without  {}\n", row.key(), tested.test, guards.join(" and "))
             }
         };
         table.push_str(&line);
@@ -61,15 +64,21 @@ pub(super) fn screen(list: &List, rows: &[Row], marks: &Marks) -> String {
 }
 
 pub(super) fn counts(list: &List, rows: &[Row], marks: &Marks) -> String {
-    let tested = rows.iter().filter(|row| row.tested().is_some()).count();
-    let red = rows.iter().filter(|row| marks.holds(row)).count();
-    let exempt = rows.iter().filter(|row| matches!(row.ours, Ours::Exempt(_))).count();
-    let left = match rows.len() - tested - exempt {
+    let names = |wanted: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| wanted(row)).map(|row| row.name.as_str()).collect::<BTreeSet<_>>();
+    let (all, tested) = (names(&|_| true).len(), names(&|row| row.tested().is_some()));
+    // Of a row with several entries each has to be seen.
+    let red = tested.difference(&names(&|row| !marks.holds(row))).count();
+    let exempt = names(&|row| matches!(row.ours, Ours::Exempt(_))).len();
+    let left = match names(&|row| matches!(row.ours, Ours::Unwritten)).len() {
         0 => String::new(),
         left => format!("; {left} {}", list.unwritten),
     };
-    let (all, are) = (rows.len(), list.are);
-    format!("{all} {are}: {tested} have one of ours, {red} of them seen red without their guard; {exempt} exempt{left}")
+    let pairs = match rows.iter().filter(|row| row.tested().is_some()).count() {
+        pairs if pairs == tested.len() => String::new(),
+        pairs => format!(" ({pairs} pairs of test and guard)"),
+    };
+    let (are, tested) = (list.are, tested.len());
+    format!("{all} {are}: {tested} have one of ours{pairs}, {red} of them seen red without their guard; {exempt} exempt{left}")
 }
 
 /// A guard in a cell: the file, and the beginning of the lines.
@@ -98,6 +107,9 @@ mod tests {
         let page = markdown(&CONFORMANCE, &rows, &Marks::default());
         assert!(page.contains("| `s` | `t` | `u` | [a/b.rs](../crates/a/b.rs): `a \\|\\| b` | **not seen** |\n"), "{page}");
         assert!(page.contains("2 tests of the suite: 1 have one of ours, 0 of them seen red without their guard; 1 exempt."), "{page}");
+        let more = text.replace("\n  b", "\n  c").split("[[row]]\nsuite = \"x\"").next().expect("there is one").to_owned() + text;
+        let page = markdown(&CONFORMANCE, &rows::parse(&CONFORMANCE, &more).expect("rows"), &Marks::default());
+        assert!(page.contains("2 tests of the suite: 1 have one of ours (2 pairs of test and guard), 0 of them seen red"), "{page}");
         assert!(screen(&CONFORMANCE, &rows, &Marks::default()).starts_with("?        s: t  without  a/b.rs: a || b\nexempt   x: why\n"));
     }
 }

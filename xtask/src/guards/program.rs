@@ -31,9 +31,9 @@ impl Program {
     /// The sources that a test of this name is in: one, but for names that stand in several modules.
     pub(super) fn sources_with(&self, test: &str) -> impl Iterator<Item = String> {
         let name = test.rsplit("::").next().unwrap_or(test);
-        // With arguments it is no test.
-        let there = format!("fn {name}()");
-        let is_there = move |text: &String| text.contains(&there);
+        // With arguments it is no test. One that several stores have to pass stands in a table of names and functions.
+        let (there, listed) = (format!("fn {name}()"), format!(" {name} => "));
+        let is_there = move |text: &String| text.contains(&there) || text.contains(&listed);
         self.sources().into_iter().filter_map(|file| fs::read_to_string(file).ok()).filter(is_there)
     }
 
@@ -42,8 +42,11 @@ impl Program {
         match self.target.as_str() {
             "lib" | "bin" => below(&folder.join("src")),
             target => {
-                let file = folder.join("tests").join(format!("{target}.rs"));
-                if file.is_file() { vec![file] } else { below(&folder.join("tests").join(target)) }
+                let tests = folder.join("tests");
+                let file = tests.join(format!("{target}.rs"));
+                let own = if file.is_file() { vec![file] } else { below(&tests.join(target)) };
+                // What programs of tests have in common is part of each.
+                own.into_iter().chain(below(&tests.join("common"))).collect()
             }
         }
     }
@@ -81,6 +84,7 @@ mod tests {
     fn a_test_is_found_in_its_program_and_in_no_other() {
         let here = program("xtask", "bin");
         assert_eq!(here.sources_with("program::tests::a_test_is_found_in_its_program_and_in_no_other").count(), 1);
+        assert_eq!(program("keyfob-store", "contract").sources_with("vault::a4_a_login_is_handed_out_once").count(), 1, "of a table");
         assert_eq!(program("xtask", "facts").sources_with("a_test_is_found_in_its_program_and_in_no_other").count(), 0);
         assert_eq!(program("keyfob", "lib").folder(), Path::new("crates/keyfob"));
         assert_eq!(program("keyfob-e2e", "web").folder(), Path::new("e2e"));

@@ -15,6 +15,8 @@ pub(super) use super::program::Program;
 pub(super) struct Row {
     /// The name that the suite, or the page of the requirements, gives it.
     pub(super) name: String,
+    /// Which of the entries of this name it is, from 1 on: what a row says may hang on several lines, and each has a test that sees it.
+    pub(super) nth: usize,
     pub(super) ours: Ours,
 }
 
@@ -48,6 +50,11 @@ pub(super) struct Guard {
 }
 
 impl Row {
+    /// Its own among all entries: the name, with the number behind it from the second on.
+    pub(super) fn key(&self) -> String {
+        if self.nth == 1 { self.name.clone() } else { format!("{}-{}", self.name, self.nth) }
+    }
+
     pub(super) fn tested(&self) -> Option<&Tested> {
         match &self.ours {
             Ours::Tested(tested) => Some(tested),
@@ -99,16 +106,22 @@ pub(super) fn read(list: &List) -> Result<Vec<Row>, String> {
 pub(super) fn parse(list: &List, text: &str) -> Result<Vec<Row>, String> {
     let file: Table = text.parse().map_err(|problem| format!("{}: {problem}", list.rows))?;
     let rows = file.get("row").and_then(Value::as_array).ok_or_else(|| format!("{} has no [[row]]", list.rows))?;
-    rows.iter().map(|value| row(list, value)).collect()
+    let mut parsed: Vec<Row> = Vec::new();
+    for value in rows {
+        let mut row = row(list, value)?;
+        row.nth += parsed.iter().filter(|before| before.name == row.name).count();
+        parsed.push(row);
+    }
+    Ok(parsed)
 }
 
 fn row(list: &List, value: &Value) -> Result<Row, String> {
     let name = text(value, list.key).ok_or_else(|| format!("{}: a row without {}: {value}", list.rows, list.key))?;
     if let Some(reason) = text(value, "exempt") {
-        return Ok(Row { name, ours: Ours::Exempt(reason) });
+        return Ok(Row { name, nth: 1, ours: Ours::Exempt(reason) });
     }
     if ["test", "twin", "guard"].iter().all(|key| value.get(key).is_none()) {
-        return Ok(Row { name, ours: Ours::Unwritten });
+        return Ok(Row { name, nth: 1, ours: Ours::Unwritten });
     }
     let missing = |key: &str| format!("{}: {name} has no {key}", list.rows);
     let guards = match value.get("guard") {
@@ -128,7 +141,7 @@ fn row(list: &List, value: &Value) -> Result<Row, String> {
         guards: guards.into_iter().map(guard).collect::<Result<_, String>>()?,
         needs: needs(value).map_err(|unknown| format!("{}: {name} needs {unknown}, which is nothing that is known", list.rows))?,
     };
-    Ok(Row { name, ours: Ours::Tested(tested) })
+    Ok(Row { name, nth: 1, ours: Ours::Tested(tested) })
 }
 
 fn needs(value: &Value) -> Result<BTreeSet<Need>, String> {
@@ -143,28 +156,37 @@ fn text(value: &Value, key: &str) -> Option<String> {
 /// What is wrong with rows before anything is built: a guard that is not there (any more), or in two places; a test that is not there.
 pub(super) fn wrong(list: &List, rows: &[Row]) -> Vec<String> {
     let mut wrong = list.missing(rows);
-    let mut names = BTreeSet::new();
-    wrong.extend(rows.iter().filter(|row| !names.insert(&row.name)).map(|row| format!("{} stands twice in {}", row.name, list.rows)));
+    wrong.extend(rows.iter().enumerate().filter_map(|(at, row)| misplaced(list, &rows[..at], row)));
     for (row, tested) in rows.iter().filter_map(|row| Some((row, row.tested()?))) {
         for guard in &tested.guards {
             let source = fs::read_to_string(crate::root().join(&guard.file)).unwrap_or_default();
             match source.matches(guard.text.as_str()).count() {
                 1 if !is_test(&guard.file) && guard.text != guard.without => {}
                 found => {
-                    wrong.push(format!("{}: its guard must be in its file, once, and is there {found} times: {}", row.name, guard.shown()))
+                    wrong.push(format!("{}: its guard must be in its file, once, and is there {found} times: {}", row.key(), guard.shown()))
                 }
             }
         }
         if tested.test == tested.twin {
-            wrong.push(format!("{}: a test is not its own twin", row.name));
+            wrong.push(format!("{}: a test is not its own twin", row.key()));
         }
         for name in [&tested.test, &tested.twin] {
             if tested.program.sources_with(name).next().is_none() {
-                wrong.push(format!("{}: {} has no test {name}", row.name, tested.program));
+                wrong.push(format!("{}: {} has no test {name}", row.key(), tested.program));
             }
         }
     }
     wrong
+}
+
+/// Entries of one row follow one another, and each is another pair of test and guard; what is exempt, or not written, has one.
+fn misplaced(list: &List, before: &[Row], row: &Row) -> Option<String> {
+    let mut same = before.iter().filter(|other| other.name == row.name).peekable();
+    same.peek()?;
+    let apart = before.last().is_some_and(|last| last.name != row.name);
+    let is_another = |other: &Row| other.tested().zip(row.tested()).is_some_and(|(other, this)| other.fingerprint() != this.fingerprint());
+    let twice = !same.all(is_another);
+    (apart || twice).then(|| format!("{} stands twice in {}", row.name, list.rows))
 }
 
 /// A guard is never in what tests alone have: that would only show that the test can be broken.
@@ -200,6 +222,20 @@ mod tests {
     fn a_guard_that_is_gone_is_told() {
         let wrong = wrong(&CONFORMANCE, &parse(&CONFORMANCE, ROW).expect("rows"));
         assert!(wrong.len() == 3 && wrong[0].contains("0 times") && wrong[2].contains("has no test u"), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_row_has_as_many_entries_as_there_are_lines_it_hangs_on() {
+        let twice = |more: &str| {
+            let rows = parse(&CONFORMANCE, &format!("{ROW}{more}")).expect("rows");
+            let keys: Vec<_> = rows.iter().map(Row::key).collect();
+            (keys, wrong(&CONFORMANCE, &rows).iter().any(|line| line == &format!("s stands twice in {}", CONFORMANCE.rows)))
+        };
+        let (other, apart) = (ROW.replace("\"x\"", "\"y\""), ROW.replace("\"s\"", "\"r\""));
+        assert_eq!(twice(&other), (vec!["s".to_owned(), "s-2".to_owned()], false));
+        assert!(twice(ROW).1, "the same once more");
+        assert!(twice("[[row]]\nsuite = \"s\"\nexempt = \"why\"\n").1, "tested, and exempt");
+        assert_eq!(twice(&format!("{apart}{other}")), (vec!["s".to_owned(), "r".to_owned(), "s-2".to_owned()], true));
     }
 
     #[test]

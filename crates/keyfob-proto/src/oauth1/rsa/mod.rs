@@ -97,9 +97,12 @@ pub fn private_key(pem: &Secret, method: SignatureMethod) -> Result<Arc<dyn RsaS
     {
         // The rest of the key was read to say what is wrong with it; nobody here can use it.
         let _ = (file.form(), file.der());
-        let feature = if method == SignatureMethod::RsaSha1 { "rsa-sha1" } else { "aws-lc or rsa-sha1" };
+        let feature = match method {
+            SignatureMethod::RsaSha1 => "rsa-sha1, which keyfob-proto, keyfob and keyfob-cli have",
+            _ => "aws-lc or rsa-sha1 of keyfob-proto",
+        };
         Err(Misuse::new(format!("a build that signs with {}", method.name()), "one that does not")
-            .with_hint(format!("build keyfob-proto with the feature {feature}, or bring a key of your own (RsaSign)")))
+            .with_hint(format!("build with the feature {feature}, or bring a key of your own (RsaSign)")))
     }
 }
 
