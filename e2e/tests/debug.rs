@@ -207,6 +207,8 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "Provider",
             "Query",
             "Redirect",
+            "RefreshFrom",
+            "RefreshLifetime",
             "Rfc3339",
             "Row",
             "Series",
