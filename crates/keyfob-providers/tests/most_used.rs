@@ -429,7 +429,7 @@ fn l14_calls_that_carry_others_are_known() {
     }
 }
 
-/// Files of whose providers nobody who looked found such a call. A new file stands here once somebody has looked, or says what was found.
+/// Files that tell of no such call. Of those that were there when this list was made, nobody looked each one up; a new one stands here once somebody has looked.
 const NO_BATCH: &str = "\
     acme acme-oidc airtable alchemer apple atlassian august auth0 basecamp bitbucket bitly box calendly cognito deezer digitalocean \
     discogs discord docusign douban dropbox ebay ecobee etsy evernote figma fitbit fitbit-oauth1 fivehundredpx flickr freshbooks \

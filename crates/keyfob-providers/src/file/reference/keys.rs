@@ -217,7 +217,7 @@ pub(super) const OAUTH1: Section = Section {
         key(
             "signature",
             OneOf(&["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "RSA-SHA1", "RSA-SHA256", "RSA-SHA512", "PLAINTEXT"]),
-            "The signature method; for RSA the app needs a field `private_key`",
+            "The signature method; for RSA the app needs a field `private_key`, and RSA-SHA1 a build with the feature `rsa-sha1`",
             "\"HMAC-SHA1\"",
         )
         .needed(),
