@@ -244,7 +244,8 @@ async fn keep(
         let failed = |error: Error| Failure::from_error(error, seat);
         let before = match site.keyfob.store().account(&seat.name).await {
             Ok(before) => before,
-            Err(error) => return Err(failed(approved.not_kept(None, error).await)),
+            // Not revoked: whether a login before is good still cannot be said, and at some providers it would end with these tokens.
+            Err(error) => return Err(failed(Error::NotKept { account: seat.name.clone(), revoked: false, error })),
         };
         let known = before.as_ref().map(|before| &before.value);
         // It is known to be the same account at the provider, which has been logged in to twice.
