@@ -187,8 +187,8 @@ impl Scene<'_> {
         let [began, again] = [lost, refused].map(|refresh| refresh.since_at_server.expect("the database tells the time"));
         let waited = again.since(began);
         assert!(waited > 60, "spent again after {waited} s, when the first request could still be under way");
-        // By the database's clock; who was late has said so.
-        assert!(was_late || waited < 75, "it went on after {waited} s, and nobody was told why");
+        // By the database's clock, from the first one's note: 70 s, and what the second one takes to begin on a busy machine. Who was late has said so.
+        assert!(was_late || waited < 120, "it went on after {waited} s, and nobody was told why");
         two
     }
 

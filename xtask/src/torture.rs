@@ -57,7 +57,7 @@ fn fleets(rounds: u32) -> bool {
         let ended = command.status();
         let why = fs::read_to_string(&skipped).unwrap_or_default();
         let verdict = match ended {
-            Ok(status) if !status.success() => "a token was spent twice, or lost",
+            Ok(status) if !status.success() => "failed, as is said above",
             Ok(_) if why.is_empty() => "one refresh an expiry",
             Ok(_) => "skipped, in part or whole",
             Err(_) => "cannot run cargo",
@@ -66,4 +66,18 @@ fn fleets(rounds: u32) -> bool {
         println!("{FLEET} {program}: {rounds} rounds, {:.0} s: {verdict} {}", begun.elapsed().as_secs_f32(), why.trim());
     }
     good
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A test that is not there is passed by cargo, and nothing was refreshed.
+    #[test]
+    fn the_fleets_tests_are_there() {
+        for (program, tests) in FLEETS {
+            let source = fs::read_to_string(crate::root().join(format!("interop/tests/{program}.rs"))).expect("the program's source");
+            assert!(source.contains(&format!("fn {tests}")), "{program}: {tests}");
+        }
+    }
 }

@@ -30,6 +30,7 @@ mod links;
 mod listing;
 mod metrics;
 mod operations;
+mod overwrite;
 mod page;
 mod peer;
 mod people;

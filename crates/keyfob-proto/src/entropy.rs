@@ -17,20 +17,20 @@ impl<F: Fn(&mut [u8])> Entropy for F {
 
 /// 256 bits as 43 characters of base64url: a `state`, a PKCE verifier (RFC 7636 §4.1 asks for 43 to 128 characters).
 pub(crate) fn token256(entropy: &dyn Entropy) -> Secret {
-    Draw::<1>::new(entropy, 1).tokens(1)
+    Draw::new(entropy, 1).tokens(1)
 }
 
-/// What several such tokens are made of, drawn in one go: each draw may be a call to the system. Wiped when it goes.
-pub(crate) struct Draw<const MOST: usize> {
+/// A login has a state, a verifier and a nonce.
+const MOST: usize = 3;
+
+/// What up to so many such tokens are made of, drawn in one go: each draw may be a call to the system. Wiped when it goes.
+pub(crate) struct Draw {
     bytes: [[u8; 32]; MOST],
     spent: usize,
     count: usize,
 }
 
-impl<const MOST: usize> Draw<MOST> {
-    /// So long is a token.
-    pub(crate) const LENGTH: usize = encode::LENGTH_OF_256;
-
+impl Draw {
     #[inline]
     pub(crate) fn new(entropy: &dyn Entropy, count: usize) -> Self {
         let mut bytes = [[0; 32]; MOST];
@@ -47,7 +47,7 @@ impl<const MOST: usize> Draw<MOST> {
     }
 }
 
-impl<const MOST: usize> Drop for Draw<MOST> {
+impl Drop for Draw {
     fn drop(&mut self) {
         wipe(self.bytes.as_flattened_mut());
     }

@@ -1,6 +1,6 @@
 //! A form or query (`application/x-www-form-urlencoded`), written pair by pair into one buffer.
 
-use crate::encode::{BLOCK, Digits, ascii, moved, percent, percent_into};
+use crate::encode::{BLOCK, Digits, LENGTH_OF_256, ascii, moved, percent, percent_into};
 use crate::endpoint::Endpoint;
 use crate::secret::wipe_all;
 
@@ -31,8 +31,8 @@ pub(crate) enum Value<'a> {
     Spelled(&'a Spelled),
     /// A name of the protocol's.
     Known(&'static Known),
-    /// So many digits of base64url: copied as a whole, too.
-    Digits(&'a Digits, usize),
+    /// 256 bits in base64url: copied as a whole, too.
+    Digits(&'a Digits),
 }
 
 /// A name of the protocol's, as it stands in a form, with its `=`: a block that is copied as a whole.
@@ -60,13 +60,13 @@ impl<'a> Value<'a> {
             Self::Any(text) | Self::Plain(text) => text,
             Self::Spelled(spelled) => &spelled.text,
             Self::Known(known) => known.text,
-            Self::Digits(digits, count) => &digits.as_str()[..count],
+            Self::Digits(digits) => &digits.as_str()[..LENGTH_OF_256],
         }
     }
 
     fn len(self) -> usize {
         match self {
-            Self::Digits(_, count) => count,
+            Self::Digits(_) => LENGTH_OF_256,
             other => other.text().len(),
         }
     }
@@ -74,8 +74,8 @@ impl<'a> Value<'a> {
     #[inline]
     fn write(self, out: &mut Vec<u8>) {
         match self {
-            Self::Digits(digits, count) => {
-                let end = out.len() + count;
+            Self::Digits(digits) => {
+                let end = out.len() + LENGTH_OF_256;
                 out.extend_from_slice(&digits.0);
                 out.truncate(end);
             }

@@ -343,6 +343,8 @@ fn where_no_browser_is_sent_anywhere_nothing_is_said_of_one() {
     for (from, to, message, hint) in [
         ("device_only = true", "device_only = false", "endpoints.authorize is missing", "client.redirect.device_only = true"),
         ("device = \"https://hub.example/device\"", "", "device_only without endpoints.device", ""),
+        // Only of an issuer that is asked for its metadata it is not known yet what it has.
+        ("device = \"https://hub.example/device\"", "issuer = \"https://hub.example\"", "device_only without endpoints.device", ""),
         (
             "client_auth =",
             "pkce = \"s256\"\nclient_auth =",

@@ -424,8 +424,8 @@ fn l14_calls_that_carry_others_are_known() {
         assert!(batch(name).calls.iter().any(|call| call.is(&method, path)), "{name} {method} {path}");
         assert!(!batch(name).calls.iter().any(|call| call.is(&method, "/me")), "{name}");
     }
-    for name in ["facebook", "instagram"] {
-        assert_eq!(batch(name).fields, ["batch"], "{name}");
+    for (name, field) in [("facebook", "batch"), ("instagram", "batch"), ("woocommerce", "rest_route")] {
+        assert_eq!(batch(name).fields, [field], "{name}");
     }
 }
 

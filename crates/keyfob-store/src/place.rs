@@ -434,6 +434,7 @@ mod tests {
     }
 
     /// exFAT, many file systems behind FUSE.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     #[test]
     fn j5_a_file_appears_whole_or_not_at_all_where_there_are_no_links() {
         use rustix::io::Errno;

@@ -52,7 +52,7 @@ impl Grant {
         Self::JwtBearer { subject: subject.to_owned(), resources, authorization_details }
     }
 
-    /// Asks, for the first time or once more. Without scopes the provider's own.
+    /// Asks, for the first time or once more. Without scopes the provider's own; for the app itself, none.
     pub(crate) fn ask(&self, keyfob: &Keyfob, client: &Client, scopes: &[String]) -> Result<Option<Exchange>, Error> {
         let access = |resources: &Vec<String>, authorization_details: &Vec<AuthorizationDetail>| AccessRequest {
             scopes: scopes.to_vec(),
@@ -71,7 +71,7 @@ impl Grant {
         })
     }
 
-    /// Asks once more, for tokens in place of these. Without scopes the provider's own.
+    /// Asks once more, for tokens in place of these. Without scopes the provider's own; for the app itself, none.
     pub(crate) fn ask_again(
         &self,
         keyfob: &Keyfob,

@@ -201,8 +201,8 @@ impl Store for MemoryStore {
         ready(Ok(due.into_iter().map(|(_, record)| record).collect()))
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId) -> Stored<'a, ()> {
-        self.inner().leases.remove(id);
+    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
+        self.inner().leases.retain(|leased, (_, leased_until)| leased != id || *leased_until != until);
         ready(Ok(()))
     }
 

@@ -25,12 +25,13 @@
 //! # Ok(()) }
 //! ```
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use keyfob_proto::{App, Error as ProtoError, Settings, Transport, TransportKind};
+use keyfob_proto::{App, Error as ProtoError, Settings, Timestamp, Transport, TransportKind};
 use tokio::task::JoinSet;
 
 use crate::account::{Account, AccountId};
@@ -143,7 +144,9 @@ pub async fn run(
     let mut until = Until { signal: pin!(signal), is_over: false };
     while !until.is_over {
         let round = Round { keyfob, resolve, plan }.go(&mut until).await;
-        let is_full = round.as_ref().is_ok_and(|report| report.accounts.len() >= plan.most);
+        // Those that were left alone would be left alone again.
+        let is_done = |kept: &&Kept| !matches!(kept.outcome, Outcome::LeftAlone);
+        let is_full = round.as_ref().is_ok_and(|report| report.accounts.iter().filter(is_done).count() >= plan.most.max(1));
         if !matches!(&round, Ok(report) if report.accounts.is_empty()) {
             told(round);
         }
@@ -204,15 +207,18 @@ impl<'a> Resolves<'a> {
 impl Round<'_> {
     async fn go<F: Future<Output = ()>>(&self, until: &mut Until<'_, F>) -> Result<Report, Error> {
         let (mut report, mut tasks, mut resolves) = (Report::default(), JoinSet::new(), Resolves(Vec::new()));
-        let (mut leased, mut is_dry, mut left_alone) = (0, self.plan.most == 0, Vec::new());
+        let (mut leased, mut is_dry) = (0, self.plan.most == 0);
+        // Until when each account of the round is ours, and those that need not be.
+        let (mut leases, mut left_alone) = (HashMap::new(), Vec::new());
         loop {
             let under_way = tasks.len() + resolves.0.len();
             let room = self.plan.at_once.max(1).saturating_sub(under_way).min(self.plan.most - leased);
             // A few at a time: the store is asked less often, and a lease begins no earlier than its refresh.
             if !is_dry && !until.is_over && (under_way == 0 || room >= self.plan.at_once.div_ceil(4)) {
-                let due = match self.lease(room).await {
+                let lease = self.until();
+                let due = match self.keyfob.store().lease_due(self.keyfob.now(), lease, room).await {
                     Ok(due) => due,
-                    Err(error) if leased == 0 => return Err(error),
+                    Err(error) if leased == 0 => return Err(error.into()),
                     Err(error) => {
                         tracing::warn!(%error, "no more accounts can be leased");
                         Vec::new()
@@ -222,6 +228,7 @@ impl Round<'_> {
                 leased += due.len();
                 is_dry |= leased >= self.plan.most;
                 for record in due {
+                    leases.insert(record.value.id.clone(), lease);
                     resolves.begin(self.resolve, record);
                 }
             }
@@ -245,7 +252,7 @@ impl Round<'_> {
                 },
                 Some(done) = tasks.join_next() => match done {
                     Ok((id, kept)) => {
-                        left_alone.extend(matches!(kept.outcome, Outcome::LeftAlone).then_some(id));
+                        left_alone.extend(leases.remove_entry(&id).filter(|_| matches!(kept.outcome, Outcome::LeftAlone)));
                         report.accounts.push(kept);
                     }
                     Err(error) => tracing::error!(%error, "a refresh in the background was stopped"),
@@ -260,20 +267,18 @@ impl Round<'_> {
     }
 
     /// At the end of a round, or it would find them again and again.
-    async fn give_back(&self, left_alone: &[AccountId]) {
-        for id in left_alone {
-            if let Err(error) = self.keyfob.store().give_back(id).await {
+    async fn give_back(&self, left_alone: &[(AccountId, Timestamp)]) {
+        for (id, until) in left_alone {
+            if let Err(error) = self.keyfob.store().give_back(id, *until).await {
                 tracing::warn!(%error, "an account that was not refreshed stays leased for a while");
             }
         }
     }
 
     /// The lease outlasts the refresh: the settings, somebody else's turn, then two requests.
-    async fn lease(&self, most: usize) -> Result<Vec<Versioned<Account>>, Error> {
+    fn until(&self) -> Timestamp {
         let lease = self.plan.lease.max(RESOLVING + self.keyfob.policy().patience + 4 * DEADLINE);
-        let now = self.keyfob.now();
-        let until = now.plus(i64::try_from(lease.as_secs()).unwrap_or(i64::MAX));
-        Ok(self.keyfob.store().lease_due(now, until, most).await?)
+        self.keyfob.now().plus(i64::try_from(lease.as_secs()).unwrap_or(i64::MAX))
     }
 }
 

@@ -12,6 +12,7 @@ use super::hash;
 use crate::audit::{self, What, Who};
 use crate::keys::is_number;
 use crate::listing::Listing;
+use crate::overwrite;
 use crate::webhook::Maker;
 
 pub(crate) const KIND: Kind = Kind("return-url");
@@ -63,10 +64,7 @@ pub(crate) async fn add(shelf: &dyn Shelf, owner: &str, url: &str, by: Maker, no
         return Err(Misuse::new(format!("at most {MOST} URLs"), "as many").into());
     }
     for _ in 0..TRIES {
-        // One that has ended is in the way until it is swept, and is looked at as well: it is what is written over, and nothing that came meanwhile.
-        let found = shelf.item(KIND, &id, Timestamp::from_unix(i64::MIN)).await?;
-        let expected = found.as_ref().map_or(Expected::Nothing, |found| Expected::Generation(found.generation));
-        let there = found.filter(|found| found.value.expires_at.is_none_or(|at| at > now));
+        let (there, expected) = overwrite::look(shelf, KIND, &id, now).await?;
         let before = there.as_ref().map(record).transpose()?;
         let made_with = match (&by.token, &before) {
             (None, _) => Vec::new(),

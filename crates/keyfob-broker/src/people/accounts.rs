@@ -14,6 +14,7 @@ use super::person::OWNER;
 use super::{People, hex};
 use crate::browser::random;
 use crate::listing::Listing;
+use crate::overwrite;
 use crate::seat::{Seat, whose};
 use crate::site::Site;
 
@@ -256,10 +257,10 @@ impl People {
                 return Ok(());
             }
             linked.names.retain(|known| known != name);
-            if linked.names.is_empty() {
-                return self.shelf.remove_item(UPSTREAM, id).await.map(drop);
-            }
-            match self.shelf.put_item(UPSTREAM, &linked.item(id), Expected::Generation(found.generation)).await {
+            // Without names it ends, and is swept: removed here it might be another one by now, which somebody else has just been linked by.
+            let item = linked.item(id);
+            let item = if linked.names.is_empty() { item.until(now) } else { item };
+            match self.shelf.put_item(UPSTREAM, &item, Expected::Generation(found.generation)).await {
                 Err(StoreError::Conflict) => {}
                 written => return written.map(drop),
             }
@@ -275,8 +276,7 @@ impl People {
         // What the command made is written down at the first look.
         site.find_accounts(self, now).await?;
         for _ in 0..TRIES {
-            let found = self.shelf.item(UPSTREAM, &id, now).await?;
-            let expected = found.as_ref().map_or(Expected::Nothing, |found| Expected::Generation(found.generation));
+            let (found, expected) = overwrite::look(&*self.shelf, UPSTREAM, &id, now).await?;
             let before: Option<Linked> = found.map(|found| super::read(&found.value)).transpose()?;
             let linked = match before {
                 Some(mut linked) if linked.person == seat.person => {

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyfob::Account;
+use keyfob::history::{self, RefreshSince};
 use keyfob::proto::{Timestamp, TokenSet};
 use keyfob_providers::Action;
 use tokio::task::JoinSet;
@@ -76,7 +77,8 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
     let state = super::state(&site, &seat, &holder, &visit).await?;
     let story = site.keyfob.store().history(&record.value.id).await;
     let story = story.map_err(|error| Failure::from_error(error.into(), &seat))?;
-    let imported = keyfob::history::is_imported(&story);
+    let imported = history::is_imported(&story);
+    let refresh = RefreshSince::of(&record.value, &story, site.keyfob.now());
     let story = page::told(&story, &record.value.scrubber());
     let frame = Frame::of(&visit, site.take_notice(&visit).await);
     let title = match &site.people {
@@ -88,7 +90,7 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, Path(account): Path<Stri
         None => None,
     };
     let card = Card::new(&seat, state).called(title).with(Some(&record.value), site.keyfob.now());
-    let facts = facts(&seat, &record.value, imported);
+    let facts = facts(&seat, &record.value, imported, refresh);
     Ok(draw(frame, card, &seat, &visit, &record.value, sections, (facts, story)))
 }
 
@@ -155,7 +157,7 @@ async fn sections(site: &Arc<Site>, seat: &Seat, holder: &Holder) -> Vec<Section
 }
 
 /// What is known about the account, without its tokens.
-fn facts(seat: &Seat, account: &Account, imported: bool) -> Vec<Fact> {
+fn facts(seat: &Seat, account: &Account, imported: Option<bool>, refresh: Option<RefreshSince>) -> Vec<Fact> {
     let fact = |name, text: &str| Fact { name, moment: None, text: text.to_owned() };
     let since = |name, at: Timestamp, text: &str| {
         let moment = Some((page::iso(at.as_unix()), page::utc(at.as_unix())));
@@ -164,17 +166,14 @@ fn facts(seat: &Seat, account: &Account, imported: bool) -> Vec<Fact> {
     let renewed = if account.renews() { ", then renewed by itself" } else { "" };
     let mut facts = vec![
         fact("Account", &seat.shown),
-        since(if imported { "Imported" } else { "Logged in" }, account.logged_in_at, ""),
+        since(if imported == Some(true) { "Imported" } else { "Logged in" }, account.logged_in_at, ""),
         match account.tokens.expires_at() {
             Some(at) => since("Token good until", at, renewed),
             None => fact("Token good until", "it is revoked"),
         },
     ];
-    // When a refresh token was made that somebody imported, nobody here knows; when it was used last is known once it was used here.
-    if let (Some(known), TokenSet::OAuth2(tokens)) = (seat.desk.provider.refresh_lifetime(), &account.tokens)
-        && tokens.refresh.is_some()
-        && let Some(until) = known
-            .until((!imported).then_some(account.logged_in_at), (!imported || account.refreshed.is_some()).then_some(tokens.received_at))
+    if let (Some(lifetime), Some(begun)) = (seat.desk.provider.refresh_lifetime(), refresh)
+        && let Some(until) = lifetime.until(begun.login, begun.last_use)
     {
         facts.push(since("Refresh token good until", until, ""));
     }

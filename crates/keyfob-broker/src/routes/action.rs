@@ -286,7 +286,9 @@ fn wanting(failure: Failure, seat: &Seat, session: &Session, action: &Action) ->
     let TokenSet::OAuth2(tokens) = &account.tokens else { return failure };
     let lacking = action.lacking(&tokens.scopes);
     let is_about_permission = matches!(failure.answered, Some(400 | 401 | 403));
-    let is_named = |scope: &&str| failure.hint.as_ref().is_some_and(|hint| hint.contains(scope));
+    // Whole: "read" is no part of "already".
+    let is_named =
+        |scope: &&str| failure.hint.as_ref().is_some_and(|hint| hint.split([' ', ',', ';', ':', '"']).any(|word| word == *scope));
     if lacking.is_empty() || !is_about_permission || lacking.iter().any(is_named) {
         return failure;
     }

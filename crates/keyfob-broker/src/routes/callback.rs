@@ -242,16 +242,18 @@ async fn keep(
     loop {
         let seat = &there;
         let failed = |error: Error| Failure::from_error(error, seat);
+        // Its tokens are not revoked: under another name, or this one, there may be a login to the same account that is good, and would end with them at some
+        // providers.
+        let not_kept = |error| failed(Error::NotKept { account: seat.name.clone(), revoked: false, error });
         let before = match site.keyfob.store().account(&seat.name).await {
             Ok(before) => before,
-            // Not revoked: whether a login before is good still cannot be said, and at some providers it would end with these tokens.
-            Err(error) => return Err(failed(Error::NotKept { account: seat.name.clone(), revoked: false, error })),
+            Err(error) => return Err(not_kept(error)),
         };
         let known = before.as_ref().map(|before| &before.value);
         // It is known to be the same account at the provider, which has been logged in to twice.
         let is_again = known.is_some_and(|known| approved.person().is_some() && known.person() == approved.person());
         match expects {
-            // The tokens are not revoked: at some providers that would end the other one's authorization, too.
+            // Its tokens are not revoked either.
             Expects::Nothing if known.is_some() => return Err(Failure::name_taken()),
             Expects::Room if known.is_some() && !is_again => {
                 number += 1;
@@ -271,7 +273,7 @@ async fn keep(
                 tracing::warn!(account = seat.name, "what was approved is linked to somebody else");
                 return Err(Failure::taken(seat));
             }
-            Err(error) => return Err(failed(approved.not_kept(known, error).await)),
+            Err(error) => return Err(not_kept(error)),
         }
         // Over what was judged, and over nothing that another machine has put there since.
         let kept = match &before {
@@ -286,7 +288,7 @@ async fn keep(
         tries += 1;
         match error {
             Error::Store(StoreError::Conflict) if tries < TRIES => {}
-            Error::Store(StoreError::Conflict) => return Err(failed(approved.not_kept(known, StoreError::Conflict).await)),
+            Error::Store(StoreError::Conflict) => return Err(not_kept(StoreError::Conflict)),
             error => return Err(failed(error)),
         }
     }

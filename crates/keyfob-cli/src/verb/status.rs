@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use keyfob::history::Event;
+use keyfob::history::{Event, RefreshSince};
 use keyfob::proto::{Timestamp, TokenSet};
 use keyfob::{Account, Grant};
 use serde_json::{Value, json};
@@ -149,7 +149,7 @@ async fn one(account: &Account, context: &Context) -> Result<(), Card> {
         if account.grant == Grant::OneLegged {
             lines.push(("grant", "none: the app's keys sign alone".to_owned()));
         }
-        lines.push((if past.imported { "imported" } else { "logged in" }, moment::local(account.logged_in_at)));
+        lines.push((if past.imported == Some(true) { "imported" } else { "logged in" }, moment::local(account.logged_in_at)));
         lines.push(("app", account.client_id.clone()));
         if !account.tolerated.is_empty() {
             lines.push(("tolerated", account.tolerated.join(", ")));
@@ -179,22 +179,19 @@ fn refused_note(account: &Account, paint: Paint) -> String {
     )
 }
 
-/// Until when tokens can be renewed without a person, where the provider's file says how long its refresh tokens are good. When one was made that somebody
-/// imported, nobody here knows; when it was used last is known once it was used here.
+/// Until when tokens can be renewed without a person, where the provider's file says how long its refresh tokens are good.
 fn renewable_until(account: &Account, entries: &[keyfob::history::Entry], context: &Context) -> Option<Timestamp> {
     let known = context.catalogue().get(&account.provider).ok()?.refresh_lifetime()?;
-    let TokenSet::OAuth2(tokens) = &account.tokens else { return None };
-    tokens.refresh.as_ref()?;
-    let imported = keyfob::history::is_imported(entries);
-    known.until((!imported).then_some(account.logged_in_at), (!imported || account.refreshed.is_some()).then_some(tokens.received_at))
+    let since = RefreshSince::of(account, entries, account::now())?;
+    known.until(since.login, since.last_use)
 }
 
 /// What is known of an account that is not in its record.
 struct Past {
     last_refresh: Option<Timestamp>,
     last_error: Option<(Timestamp, String)>,
-    /// Whether its tokens were taken in from elsewhere.
-    imported: bool,
+    /// Whether its tokens were taken in from elsewhere, where that is known still.
+    imported: Option<bool>,
     /// Until when its refresh token is good, as far as the provider documents it.
     renewable_until: Option<Timestamp>,
     refused: Option<Refused>,

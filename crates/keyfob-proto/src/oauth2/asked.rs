@@ -69,7 +69,7 @@ impl Client {
         check_further(&shared.settings, &request.parameters)?;
         // No code, no proof key: the implicit grant has nothing to hold against it.
         let with_verifier = shared.settings.pkce == Pkce::S256 && response_type != ResponseType::Token;
-        let mut draw = Draw::<3>::new(entropy, 1 + usize::from(with_verifier) + usize::from(with_nonce));
+        let mut draw = Draw::new(entropy, 1 + usize::from(with_verifier) + usize::from(with_nonce));
         // Everything is made where it is to stay: what has just been written in small pieces is slow to read in large ones.
         let mut asked = Asked {
             client: self,

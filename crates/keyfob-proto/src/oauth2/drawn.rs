@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::encode::LENGTH_OF_256;
 use crate::entropy::Draw;
 use crate::secret::{Secret, SecretRef, stored};
 
@@ -26,8 +27,8 @@ struct Parts {
 impl Drawn {
     // In line, so that it is made where it is to stay.
     #[inline(always)]
-    pub(crate) fn new<const MOST: usize>(draw: &mut Draw<MOST>, with_verifier: bool) -> Self {
-        Self { text: draw.tokens(1 + usize::from(with_verifier)), state: Draw::<MOST>::LENGTH }
+    pub(crate) fn new(draw: &mut Draw, with_verifier: bool) -> Self {
+        Self { text: draw.tokens(1 + usize::from(with_verifier)), state: LENGTH_OF_256 }
     }
 
     pub(crate) fn state(&self) -> SecretRef<'_> {

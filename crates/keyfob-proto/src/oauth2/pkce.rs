@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::encode::{self, Digits, LENGTH_OF_256};
+use crate::encode::{self, Digits};
 use crate::form::Value;
 
 /// `code_challenge` for `S256`: the verifier's SHA-256, in base64url (RFC 7636 §4.2).
@@ -25,6 +25,6 @@ impl Challenge {
     }
 
     pub(crate) fn as_value(&self) -> Value<'_> {
-        Value::Digits(&self.0, LENGTH_OF_256)
+        Value::Digits(&self.0)
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let sources = sources(&top);
     let deviations = deviations(&top);
     one_meaning(&top, tree);
-    codes_come_from_somewhere(&top, tree);
+    codes_come_from_somewhere(&top, tree, kind);
     let moves = moves(&top);
     let independent_client = top.text("independent_client").map(|text| text.value);
     let verified = top.get("verified").and_then(|_| top.date("verified"));
@@ -174,12 +174,12 @@ fn one_meaning(top: &Table<'_>, tree: &Node) {
 }
 
 /// Where people can only enter a code, there is somewhere to get one: in the file, or in what the issuer says of itself.
-fn codes_come_from_somewhere(top: &Table<'_>, tree: &Node) {
+fn codes_come_from_somewhere(top: &Table<'_>, tree: &Node, kind: Option<Kind>) {
     let device_only = tree.get("client").and_then(|client| client.get("redirect")?.get("device_only"));
     let has = |name| tree.get("endpoints").and_then(|endpoints| endpoints.get(name)).is_some();
     if let Some(device_only) = device_only.filter(|flag| matches!(flag.value, Content::Flag(true)))
         && !has("device")
-        && !has("issuer")
+        && !(kind == Some(Kind::Oidc) && has("issuer"))
     {
         top.reader.problem(
             device_only.place,

@@ -92,7 +92,7 @@ const LEASE_MISDATED: &str = "
          FOR UPDATE SKIP LOCKED
     )) RETURNING id, name, generation, due_at, record";
 
-const GIVE_BACK: &str = "UPDATE keyfob.account SET leased_until = 0 WHERE id = $1";
+const GIVE_BACK: &str = "UPDATE keyfob.account SET leased_until = 0 WHERE id = $1 AND leased_until = $2";
 
 pub(super) async fn all(vault: &PostgresVault) -> Result<Vec<Versioned<Account>>, StoreError> {
     let mut now = vault.sealing.now();
@@ -283,9 +283,9 @@ pub(super) async fn lease_due(
     Ok(leased)
 }
 
-pub(super) async fn give_back(vault: &PostgresVault, id: &AccountId) -> Result<(), StoreError> {
+pub(super) async fn give_back(vault: &PostgresVault, id: &AccountId, until: Timestamp) -> Result<(), StoreError> {
     let id = AccountRow::id(&vault.sealing.now().sealer, id);
-    query(vault, GIVE_BACK, &[&id.as_slice()]).await.map(drop)
+    query(vault, GIVE_BACK, &[&id.as_slice(), &until.as_unix()]).await.map(drop)
 }
 
 async fn lease_misdated(

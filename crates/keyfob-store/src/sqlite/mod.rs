@@ -329,9 +329,9 @@ impl Store for Vault {
         })
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId) -> Stored<'a, ()> {
+    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
         let id = id.clone();
-        self.writer.run(move |write| write.give_back(&id))
+        self.writer.run(move |write| write.give_back(&id, until))
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {

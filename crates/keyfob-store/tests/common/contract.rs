@@ -462,8 +462,9 @@ pub async fn lease_given_back(Fresh { store, other, .. }: &Fresh) {
     }
     let now = NOW.plus(3600);
     assert_eq!(store.lease_due(now, now.plus(60), 10).await.expect("leases").len(), 2);
-    store.give_back(&home.id).await.expect("gives back");
-    store.give_back(&AccountId::random()).await.expect("there is none");
+    store.give_back(&cabin.id, now.plus(59)).await.expect("that lease is over, and this one another's");
+    store.give_back(&home.id, now.plus(60)).await.expect("gives back");
+    store.give_back(&AccountId::random(), now.plus(60)).await.expect("there is none");
     let again = other.lease_due(now, now.plus(60), 10).await.expect("leases");
     assert_eq!(again.into_iter().map(|found| found.value.name).collect::<Vec<_>>(), ["home"]);
 }

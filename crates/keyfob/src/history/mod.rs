@@ -6,12 +6,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use keyfob_proto::{Secret, Timestamp};
+use keyfob_proto::{Secret, Timestamp, TokenSet};
 use serde::{Deserialize, Serialize};
 
 pub use watch::Watch;
 
-use crate::account::{Account, AccountId};
+use crate::account::{Account, AccountId, Health};
 
 /// How many entries a store keeps of one account; beyond it the oldest go.
 pub const MOST_ENTRIES: usize = 32;
@@ -34,13 +34,34 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// Whether the tokens of the last login were taken in from elsewhere, as far as the history (oldest first) goes back.
-pub fn is_imported(entries: &[Entry]) -> bool {
-    let last = entries.iter().rev().find_map(|entry| match &entry.event {
+/// Whether the tokens of the last login were taken in from elsewhere. `None`: it is longer ago than the history (oldest first) goes back.
+pub fn is_imported(entries: &[Entry]) -> Option<bool> {
+    entries.iter().rev().find_map(|entry| match &entry.event {
         Event::LoggedIn { imported, .. } => Some(*imported),
         _ => None,
-    });
-    last.unwrap_or(false)
+    })
+}
+
+/// What the life of an account's refresh token can be counted from, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshSince {
+    /// When somebody approved it. Of one that was made elsewhere nobody here knows.
+    pub login: Option<Timestamp>,
+    /// When it was used last.
+    pub last_use: Option<Timestamp>,
+}
+
+impl RefreshSince {
+    /// Of this account, by its history (oldest first). `None`: it has none, or none that is good still, or it came by a clock that was wrong.
+    pub fn of(account: &Account, entries: &[Entry], now: Timestamp) -> Option<Self> {
+        let TokenSet::OAuth2(tokens) = &account.tokens else { return None };
+        tokens.refresh.as_ref().filter(|_| account.health == Health::Ok && !account.came_in_the_future(now))?;
+        let was_here = is_imported(entries) == Some(false);
+        Some(Self {
+            login: was_here.then_some(account.logged_in_at),
+            last_use: (was_here || account.refreshed.is_some()).then_some(tokens.received_at),
+        })
+    }
 }
 
 /// What can happen to an account's tokens.
@@ -235,6 +256,42 @@ impl fmt::Display for Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_told_how_long_a_token_is_good_of_which_that_is_not_known() {
+        const NOW: i64 = 1_800_000_000;
+        let account = |health: &str, received_at: i64, refreshed: bool| -> Account {
+            let mut account = serde_json::json!({
+                "id": "0123456789abcdef0123456789abcdef", "name": "home", "provider": "acme", "client_id": "example", "kept": {}, "origins": [],
+                "tokens": {"kind": "oauth2", "access": "a", "refresh": "r", "received_at": received_at, "expires_at": null, "scopes": []},
+                "requested_scopes": [], "tolerated": [], "logged_in_at": NOW - 60,
+                "health": {"state": health, "reason": "refused", "since": NOW},
+            });
+            if refreshed {
+                account["refreshed"] = serde_json::json!({});
+            }
+            serde_json::from_value(account).expect("an account as it rests")
+        };
+        let entry = |imported| Entry {
+            at: Timestamp::from_unix(NOW),
+            id: account("ok", NOW, false).id,
+            account: "home".to_owned(),
+            provider: "acme".to_owned(),
+            by: Actor::this().clone(),
+            event: Event::LoggedIn { received: None, imported },
+        };
+        let of = |account: &Account, entries: &[Entry]| {
+            let since = RefreshSince::of(account, entries, Timestamp::from_unix(NOW))?;
+            Some((since.login.is_some(), since.last_use.is_some()))
+        };
+        let here = account("ok", NOW, false);
+        assert_eq!(of(&here, &[entry(false)]), Some((true, true)));
+        assert_eq!(of(&here, &[entry(false), entry(true)]), Some((false, false)), "made elsewhere, and not used here");
+        assert_eq!(of(&account("ok", NOW, true), &[entry(true)]), Some((false, true)));
+        assert_eq!(of(&here, &[]), Some((false, false)), "longer ago than the history goes back");
+        assert_eq!(of(&account("needs-login", NOW, true), &[entry(false)]), None, "it is not good any more");
+        assert_eq!(of(&account("ok", NOW + 365 * 86_400, true), &[entry(false)]), None, "by a clock that was fast");
+    }
 
     #[test]
     fn d12_notes_of_older_versions_are_read() {

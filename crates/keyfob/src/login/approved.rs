@@ -7,13 +7,13 @@ use keyfob_proto::{App, Endpoint, Flow, OAuth2Tokens, Outgoing, Received, Settin
 
 use super::LoggedIn;
 use super::keep::Place;
-use crate::account::{Account, Health};
+use crate::account::Account;
 use crate::back_channel::Side;
 use crate::error::Error;
 use crate::id_token::Verifier;
 use crate::keyfob::Keyfob;
 use crate::person;
-use crate::store::{StoreError, Versioned};
+use crate::store::Versioned;
 
 /// What somebody approved: tokens, and whose they are. Nothing of it is kept yet. A program that links accounts to people looks here whether this
 /// one is linked to somebody else; one that signs people in needs to know who it is, and no account.
@@ -135,14 +135,6 @@ impl Approved {
         let Self { keyfob, settings, app, account, requested_scopes, client, received, id_token } = self;
         let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
         place.keep_over(before, client.as_ref(), requested_scopes.clone(), received.clone(), id_token.clone()).await
-    }
-
-    /// Nobody will have the tokens, since something failed that had to be done before they are kept: the provider is asked to forget them, where no login
-    /// `before` is good still, which at some providers would end with them. What is to be told then.
-    pub async fn not_kept(&self, before: Option<&Account>, error: StoreError) -> Error {
-        let Self { keyfob, settings, app, account, client, received, .. } = self;
-        let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
-        place.not_kept(client.as_ref(), &received.tokens, before.is_some_and(|before| before.health == Health::Ok), error).await
     }
 
     /// The same, to be kept under another name than it was begun for.

@@ -72,13 +72,7 @@ impl Place<'_> {
 
     /// Somebody approved, and the store failed: tokens that nobody has any more can only be stolen. Not where the login before is still good, which at some
     /// providers would end with them.
-    pub(super) async fn not_kept(
-        &self,
-        client: Option<&oauth2::Client>,
-        tokens: &TokenSet,
-        works_without: bool,
-        error: StoreError,
-    ) -> Error {
+    async fn not_kept(&self, client: Option<&oauth2::Client>, tokens: &TokenSet, works_without: bool, error: StoreError) -> Error {
         let revoked = !works_without && self.revoke_new(client, tokens).await;
         Error::NotKept { account: self.name.to_owned(), revoked, error }
     }

@@ -128,7 +128,7 @@ where
         Box::pin(async move {
             match tokio::time::timeout(CONNECTING, connecting).await {
                 Ok(connected) => connected.map_err(Into::into),
-                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in 20 seconds").into()),
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection in {} seconds", CONNECTING.as_secs())).into()),
             }
         })
     }

@@ -177,8 +177,8 @@ impl Store for Watched {
         })
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId) -> Stored<'a, ()> {
-        self.inner.give_back(id)
+    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
+        self.inner.give_back(id, until)
     }
 
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {

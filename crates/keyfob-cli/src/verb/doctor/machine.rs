@@ -1,5 +1,6 @@
 //! What concerns every account: the vault and its key, who can read them and change provider files, the desktop's keyring, what the environment says.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use keyfob::StoreError;
@@ -58,8 +59,8 @@ fn permissions(vault: &Path, key: &Path, providers: &Path) -> Vec<Finding> {
     files.extend(std::fs::read_dir(providers).into_iter().flatten().flatten().map(|entry| entry.path()));
     files.sort();
     open.extend(files.iter().filter_map(|file| too_open(file, 0o755, "changed")));
-    let mut ways: Vec<String> = [vault, key].into_iter().flat_map(keyfob_store::open_ways).collect();
-    ways.dedup();
+    // Vault and key are mostly in one folder, and so have one way.
+    let ways: BTreeSet<String> = [vault, key].into_iter().flat_map(keyfob_store::open_ways).collect();
     open.extend(ways.iter().map(|way| {
         let next = "let nobody else write there (chmod go-w), or keep the vault elsewhere: KEYFOB_VAULT";
         Finding::doubtful("permissions", printable(way), next)
