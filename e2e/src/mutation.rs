@@ -294,11 +294,15 @@ impl Maker<'_> {
 
     fn oauth2(&mut self, kind: &str) {
         let default = if kind == "oidc" { "basic" } else { "" };
-        let ways = ["basic", "basic-raw", "basic-secret", "post", "none"];
+        let ways: &[&'static str] = match self.text(&["oauth2", "client_auth"]).as_deref() {
+            // With the secret that an app has here, both are the same.
+            Some("basic-empty") => &["basic-raw", "basic-secret", "post", "none"],
+            _ => &["basic", "basic-raw", "basic-secret", "post", "none"],
+        };
         if self.get(&["oauth2", "signed_secret"]).is_some() {
-            self.signed_secret(&ways);
+            self.signed_secret(ways);
         } else {
-            self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, &ways);
+            self.word("oauth2.client_auth", &["oauth2", "client_auth"], default, ways);
         }
         self.word("oauth2.token_body", &["oauth2", "token_body"], "form", &["form", "json", "query", "query-post"]);
         self.pairs("oauth2.grant_types", &["oauth2", "grant_types"], &[Change::Remove, Change::Alter]);

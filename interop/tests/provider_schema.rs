@@ -49,6 +49,12 @@ const ONLY_CHECK: &[(&str, &str)] = &[
     ("$idx", JQ),
     ("action = \"dorp\"", NAMES),
     ("with = { idd =", NAMES),
+    ("[\"api_key\"]", NAMES),
+    ("parameter_names = { client_id = \"app\" }\nauthorize_params = { app = \"x\" }", NAMES),
+    ("\"https://hub.example:99999/token\"", "whether a port is one"),
+    ("\"https://höb.example/token\"", "a host in other letters"),
+    ("{ x-token = \"x\" }", "whether a template has a place"),
+    ("label = \"Key\", pattern = \"[a-z\",", "whether a regular expression is one"),
 ];
 
 const NAMES: &str = "names that stand elsewhere in the file";

@@ -140,6 +140,16 @@ impl<'a> Fields<'a> {
             out.note(&format!("{} {}, {note}", out.note_paint().warn("note:"), printable(&path.display().to_string())));
         }
         let help = &self.provider.client;
+        if help.fields.iter().all(|field| field.env.is_empty()) {
+            return Err(Card::usage(
+                format!("{} has nothing for {}", path.display(), self.provider.title),
+                "the provider's file names no variable, so none of them is known to be its",
+                format!(
+                    "add env = [\"…\"] to the client.fields of {}, or leave --env-file away and enter what is asked",
+                    self.provider.name
+                ),
+            ));
+        }
         let mut taken = 0;
         for field in &help.fields {
             let Some((name, value)) = field.env.iter().find_map(|name| Some((name, variables.get(name)?))) else { continue };

@@ -62,7 +62,7 @@ impl fmt::Display for Name {
 }
 
 /// The verbs: no account may hide one.
-fn is_verb(word: &str) -> bool {
+pub(crate) fn is_verb(word: &str) -> bool {
     Cli::command().get_subcommands().any(|verb| verb.get_name() == word)
 }
 

@@ -317,3 +317,17 @@ async fn a_new_file_says_what_was_said() {
     let bad = ["--about", "A hub.", "--docs", "https://hub.example", "--authorize", "https://{shop", "--token", &token, "--api", &api];
     house.run(&[&["provider", "new", "other"][..], &bad].concat()).await.fails(2, ["cannot begin a file for other", "--authorize", ""]);
 }
+
+/// What no variable is known of cannot come from a file of variables: the card says so, and names no empty list.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_env_file_for_a_provider_that_names_no_variables_says_so() {
+    let mut house = House::new().await;
+    house.unset("KEYFOB_SANDBOX");
+    let file = "title = \"Hub\"\nkind = \"oauth2\"\nstatus = \"live\"\nabout = \"A hub.\"\nsources = [{ url = \"https://hub.example\", checked = 2026-11-21, confidence = \"assumed\" }]\nendpoints = { authorize = \"https://hub.example/a\", token = \"https://hub.example/t\" }\nclient = { fields = [{ name = \"client_id\", label = \"ID\" }] }\noauth2 = { client_auth = \"none\" }\napi = { base_url = \"https://hub.example\" }\n";
+    house.file("config/providers/hub.toml", file);
+    let variables = house.file("keys.env", "HUB_ID=x\n");
+    house
+        .run(&["app", "add", "hub", "--env-file", &variables])
+        .await
+        .fails(2, ["has nothing for Hub", "names no variable", "client.fields of hub"]);
+}

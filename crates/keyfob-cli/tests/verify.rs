@@ -120,7 +120,17 @@ async fn what_was_not_seen_is_not_certified() {
     {
         assert!(report.contains(line), "{line}: {report}");
     }
-    assert!(report.contains("\nFor the provider's file: `verified = ") && !report.contains("embedded"), "{report}");
+    // Tokens that were pasted say nothing of a login, whatever the API answers them.
+    assert!(!report.contains("verified = ") && report.contains("The file is not verified by this: its login was not walked"), "{report}");
+    assert_eq!(house.json(&["provider", "verify", "hub", "--live"]).await["ok"], false);
+    // Where the file itself says that tokens are made elsewhere there is no login to walk.
+    let file = house.path("config/providers/hub.toml");
+    let text = std::fs::read_to_string(&file).expect("the file");
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("authorize =")).collect();
+    std::fs::write(&file, format!("import = {{ help = \"Settings, New token.\" }}\n{}\n", lines.join("\n"))).expect("written");
+    let imported = house.good(&["provider", "verify", "hub", "--live"]).await;
+    assert!(imported.contains("\nFor the provider's file: `verified = ") && !imported.contains("embedded"), "{imported}");
+    std::fs::write(&file, text).expect("written");
     add(
         &house,
         "[actions.none]\nabout = \"None\"\npath = \"/none\"\nrows = \".[]\"\ncolumns = [{ title = \"Name\", value = \".name\" }]\n",

@@ -24,7 +24,8 @@ pub struct Settings {
     pub api: Api,
     /// What to tolerate, by name.
     pub deviations: Deviations,
-    /// Values of the token answer and the callback to keep with the account (`user_id`, `realmId`).
+    /// Values of the token answer and the callback to keep with the account (`user_id`, `realmId`). They are shown: a client is made of none that
+    /// [`Settings::is_never_kept`].
     pub keep: Vec<String>,
     /// What to say when the provider answers that it is gone (410), where its end is known.
     pub retired: Option<String>,
@@ -50,6 +51,36 @@ impl Settings {
     /// ```
     pub fn new(provider: impl Into<String>, flow: Flow, api: Endpoint) -> Self {
         Self { provider: provider.into(), flow, api: Api::new(api), deviations: Deviations::new(), keep: Vec::new(), retired: None }
+    }
+
+    /// What no account keeps beside its tokens: what it keeps is shown, and goes into URLs and headers of calls.
+    pub const NEVER_KEPT: [&'static str; 12] = [
+        "access_token",
+        "refresh_token",
+        "id_token",
+        "code",
+        "state",
+        "device_code",
+        "client_secret",
+        "code_verifier",
+        "client_assertion",
+        "oauth_token",
+        "oauth_token_secret",
+        "oauth_verifier",
+    ];
+
+    /// Whether a value of this name is a credential, which [`Settings::keep`] must not name.
+    pub fn is_never_kept(name: &str) -> bool {
+        Self::NEVER_KEPT.contains(&name)
+    }
+
+    /// `Misuse` where [`Settings::keep`] names a credential: settings may be written out by hand.
+    pub(crate) fn check_keep(&self) -> Result<(), Misuse> {
+        match self.keep.iter().find(|name| Self::is_never_kept(name)) {
+            Some(name) => Err(Misuse::new("names of values that may be shown, to be kept with an account", name.as_str())
+                .with_hint("leave it away: tokens, codes and secrets are kept as such")),
+            None => Ok(()),
+        }
     }
 
     /// The settings for one account: where its login said where the API is, that is where it is. `Misbehaved` if what it said is missing, or leads

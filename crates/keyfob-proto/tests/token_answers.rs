@@ -345,6 +345,14 @@ fn c12_the_client_says_who_it_is_in_one_way_only_and_never_in_the_url() {
     let colon = oauth2::Client::new(&raw, App::confidential("id:x", "s")).expect("a client");
     assert!(matches!(colon.refresh(&oauth2_tokens()), Err(Error::Misuse(_))), "a colon would cut the id in two");
 
+    // The habit of wanting the header of apps without secret, too. `printf 'id:' | base64`
+    let empty = oauth2_settings(|_, flow| flow.client_auth = ClientAuth::BasicEmpty);
+    let public = oauth2::Client::new(&empty, App::public("id")).expect("a client");
+    assert_eq!(look(&public), (Some("Basic aWQ6".to_owned()), None, None));
+    let confidential = oauth2::Client::new(&empty, App::confidential("id", "s&/+")).expect("a client");
+    assert_eq!(look(&confidential).0.as_deref(), Some("Basic aWQ6cyUyNiUyRiUyQg=="), "with a secret it is Basic");
+    assert_eq!(tolerated(&empty, "plain"), deviations(&[]));
+
     // The habit of knowing an app by its secret. `printf '%s' 's&/+:' | base64`
     let alone = oauth2_settings(|_, flow| flow.client_auth = ClientAuth::BasicSecret);
     let alone_client = oauth2::Client::new(&alone, App::confidential("id", "s&/+")).expect("a client");
@@ -732,4 +740,15 @@ fn grants_and_the_end_of_the_authorization_url_are_the_servers_own() {
     assert!(url.ends_with("#hub_redirect") && url.matches('#').count() == 1, "{url}");
     let sent = form(exchange2(&client).request());
     assert!(sent.contains(&("type".into(), "web_server".into())) && !sent.iter().any(|(name, _)| name == "grant_type"), "{sent:?}");
+}
+
+/// What is kept with an account is shown: no settings, also none that a program wrote out, keep a credential there.
+#[test]
+fn what_is_kept_beside_tokens_is_no_credential() {
+    for name in keyfob_proto::Settings::NEVER_KEPT {
+        let mut settings = oauth2_settings(|_, _| {});
+        settings.keep.push(name.to_owned());
+        let wrong = oauth2::Client::new(&settings, App::public("id")).expect_err(name);
+        assert!(wrong.to_string().contains(name), "{wrong}");
+    }
 }

@@ -162,21 +162,25 @@ impl Catalogue {
 
     fn text_of(&mut self, path: &Path, shown: &str) -> Option<String> {
         use std::io::Read as _;
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         // A FIFO that nobody writes to would be waited for by whatever is done with any provider.
         if path.metadata().is_ok_and(|about| !about.is_file()) {
             self.problem(shown, "this is no regular file".to_owned(), "put the provider's file in its place, or take it out of the folder");
             return None;
         }
-        let read = std::fs::File::open(path).and_then(|file| file.take(1 << 20).read_to_string(&mut text));
-        match read {
-            Ok(_) => Some(text),
+        if let Some(about) = path.metadata().ok().filter(|about| about.len() > file::LARGEST as u64) {
+            self.problems.push(too_large(shown, about.len()));
+            return None;
+        }
+        let read = std::fs::File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut bytes));
+        match read.map(|_| text_of(bytes, shown)) {
+            Ok(Ok(text)) => Some(text),
+            Ok(Err(problem)) => {
+                self.problems.push(problem);
+                None
+            }
             Err(error) => {
-                self.problem(
-                    shown,
-                    format!("the file cannot be read: {error}"),
-                    "look at who may read it, and whether it is text in UTF-8",
-                );
+                self.problem(shown, format!("the file cannot be read: {error}"), "look at who may read it");
                 None
             }
         }
@@ -200,13 +204,56 @@ impl Entry {
 
 /// Checks a provider file: one that stands on its own, or, if it has no `kind`, one that changes an embedded provider.
 pub fn check(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
-    file::read(text, file_name, base, EMBEDDED.iter().map(|(file, _)| stem(file)))
+    let ended = |name: &str| RETIRED.iter().any(|(file, _)| stem(file) == name);
+    file::read(text, file_name, base, ended, EMBEDDED.iter().map(|(file, _)| stem(file)))
 }
 
 /// What is sound in a provider file and hardly meant, for whoever writes one: a day that has not come yet (`today` is `yyyy-mm-dd`), a scope that the
-/// file itself does not know. Such a file is used like any other.
-pub fn doubts(text: &str, file_name: &str, today: &str) -> Vec<Problem> {
-    file::doubts(text, file_name, today, base)
+/// file itself does not know, a parameter that goes nowhere, a name that `is_taken` (a command's). Such a file is used like any other.
+pub fn doubts(text: &str, file_name: &str, today: &str, is_taken: impl Fn(&str) -> bool) -> Vec<Problem> {
+    file::doubts(text, file_name, today, is_taken, base)
+}
+
+/// A provider file's bytes as text.
+///
+/// # Errors
+/// They are no text in UTF-8: the problem has the place of the first that is none. Or they are more than any provider file has.
+pub fn text_of(bytes: Vec<u8>, file_name: &str) -> Result<String, Problem> {
+    let wrong = |line, column, message: String, hint: &str| Problem {
+        file: file_name.to_owned(),
+        line,
+        column,
+        message,
+        hint: Some(hint.to_owned()),
+    };
+    if bytes.len() > file::LARGEST {
+        return Err(too_large(file_name, bytes.len() as u64));
+    }
+    let error = match String::from_utf8(bytes) {
+        Ok(text) if text.contains('\0') => {
+            let before = &text[..text.find('\0').unwrap_or_default()];
+            let (line, column) = (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
+            return Err(wrong(line, column, "expected text, found a byte of zero".to_owned(), SAVE));
+        }
+        Ok(text) => return Ok(text),
+        Err(error) => error,
+    };
+    let (good, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+    let before = String::from_utf8_lossy(&good[..at]);
+    let (line, column) = (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
+    let found = match good {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "UTF-16".to_owned(),
+        _ => format!("the byte 0x{:02x}", good.get(at).copied().unwrap_or_default()),
+    };
+    Err(wrong(line, column, format!("expected text in UTF-8, found {found}"), SAVE))
+}
+
+const SAVE: &str = "save it as text in UTF-8, if it is a provider file at all";
+
+fn too_large(file_name: &str, length: u64) -> Problem {
+    let message = format!("expected a file of at most {} bytes, found {length}", file::LARGEST);
+    let hint = "this is hardly a provider's file; what a provider needs is a few pages of text";
+    Problem { file: file_name.to_owned(), line: 1, column: 1, message, hint: Some(hint.to_owned()) }
 }
 
 /// Checks the file of a provider that has ended: one that says `retired` and has no endpoints, of a name that no other file has. `None` for any other.

@@ -152,6 +152,9 @@ fn oauth2(spec: &OAuth2Spec, pkce_off: Option<&str>) -> Vec<String> {
             .and_then(|auth| {
                 Some(match auth {
                     ClientAuth::Basic => "The app's id and secret go into the Authorization header of token requests.",
+                    ClientAuth::BasicEmpty => {
+                        "The app's id and secret go into the Authorization header of token requests; an app without secret has an empty password there."
+                    }
                     ClientAuth::BasicRaw => "The app's id and secret go into the Authorization header as they are, without encoding.",
                     ClientAuth::BasicSecret => {
                         "The app's secret alone goes into the Authorization header, as the name, without a password; its id is not sent."

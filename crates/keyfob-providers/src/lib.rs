@@ -33,7 +33,7 @@ mod table;
 pub use action::{Action, ActionRequest, Unreadable};
 pub use actions::Actions;
 pub use batch::{Batch, BatchCall};
-pub use catalogue::{Catalogue, UnknownProvider, check, check_gone, doubts};
+pub use catalogue::{Catalogue, UnknownProvider, check, check_gone, doubts, text_of};
 pub use gone::Gone;
 pub use moment::Rfc3339;
 pub use nearest::nearest;

@@ -2,6 +2,10 @@
 
 use regex_lite::{Regex, RegexBuilder};
 
+/// What to do about one that is wrong.
+pub(crate) const HINT: &str =
+    "a regular expression for the whole value, such as [a-z0-9]+; a bracket that is meant as it is has a \\ before it";
+
 /// Reads a pattern; the text says what is wrong with it.
 pub(crate) fn parse(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(1 << 20).nest_limit(50).build().map_err(|error| error.to_string())

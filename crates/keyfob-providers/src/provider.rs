@@ -337,6 +337,11 @@ pub struct Field {
 }
 
 impl Field {
+    /// Whether a field of this name is a secret whatever a file says: a file that says otherwise is wrong.
+    pub(crate) fn is_always_secret(name: &str) -> bool {
+        matches!(name, "client_secret" | "private_key")
+    }
+
     /// A private key in PEM has lines, and an end of the last one.
     fn has_lines(&self) -> bool {
         self.name == "private_key"

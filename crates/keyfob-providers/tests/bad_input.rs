@@ -3,7 +3,7 @@
 mod mistakes;
 
 use keyfob_proto::oauth2::{ClientAuth, Dpop};
-use keyfob_providers::{Problem, check, doubts};
+use keyfob_providers::{Problem, check, doubts, text_of};
 use mistakes::{API, GOOD, MISTAKES};
 use proptest::prelude::*;
 
@@ -51,6 +51,7 @@ fn pushed_and_signed_requests_and_every_client_authentication_are_read() {
     let more = "issuer = \"https://hub.example\"\npar = \"https://hub.example/par\"\n\n[client]\n";
     for (word, expected) in [
         ("basic", ClientAuth::Basic),
+        ("basic-empty", ClientAuth::BasicEmpty),
         ("basic-raw", ClientAuth::BasicRaw),
         ("basic-secret", ClientAuth::BasicSecret),
         ("post", ClientAuth::Post),
@@ -141,7 +142,10 @@ fn a_key_that_is_there_twice_is_named_with_its_place() {
 #[test]
 fn a_day_that_has_not_come_and_a_scope_that_nobody_knows_are_doubted() {
     let told = |text: &str, file: &str, today: &str| -> Vec<String> {
-        doubts(text, file, today).iter().map(|doubt| format!("{doubt} | {}", doubt.hint.clone().unwrap_or_default())).collect()
+        doubts(text, file, today, |name| name == "login")
+            .iter()
+            .map(|doubt| format!("{doubt} | {}", doubt.hint.clone().unwrap_or_default()))
+            .collect()
     };
     assert_eq!(told(GOOD, "hub.toml", "2026-11-21"), [] as [&str; 0]);
     let early = told(&GOOD.replacen("[endpoints]", "verified = 2027-01-02\n[endpoints]", 1), "hub.toml", "2026-11-20");
@@ -163,15 +167,88 @@ fn a_day_that_has_not_come_and_a_scope_that_nobody_knows_are_doubted() {
     assert_eq!(told("no TOML", "hub.toml", "2026-11-21"), [] as [&str; 0], "that is said elsewhere");
 }
 
+/// What is used like any other file, and does hardly what was meant.
 #[test]
-fn each_mistake_is_told_with_its_place() {
-    for (from, to, at, message, hint) in MISTAKES {
-        let (line, column, told, hinted) = only(from, to);
-        assert!(told.contains(message), "{to}: {told}");
-        assert!(hinted.contains(hint), "{to}: {told}: {hinted}");
-        let expected = place(from, to, at);
-        assert!(line == expected.0 && column.abs_diff(expected.1) <= 1, "{to}: {line}:{column}, expected {expected:?}: {told}");
+fn what_goes_nowhere_is_doubted() {
+    let only = |text: &str, file: &str| {
+        let told = doubts(text, file, "2026-11-21", |name| name == "login");
+        assert!(told.len() == 1 && told[0].hint.is_some(), "{told:?}");
+        told[0].to_string()
+    };
+    let unused = GOOD.replacen("positional = true }, {", "positional = true }, { name = \"room\" }, {", 1);
+    assert!(only(&unused, "hub.toml").contains("the parameter room of actions.things is used nowhere"));
+    let moved = GOOD.replacen(
+        "keep = [",
+        "origins = { \"https://hub.example\" = \"http://127.0.0.1:1\", \"https://hub.exmaple\" = \"http://127.0.0.1:1\" }\nkeep = [",
+        1,
+    );
+    assert!(only(&moved, "hub.toml").contains("[origins] moves https://hub.exmaple, where"));
+    let plus = GOOD.replacen("scopes = [\"read\"]", "scope_separator = \"+\"", 1);
+    assert!(only(&plus, "hub.toml").contains("which is sent as %2B"));
+    assert!(only(GOOD, "login.toml").starts_with("login.toml:1:1: the name login is a command's"));
+    assert!(only(GOOD, "netatmo.toml").contains("takes the place of the netatmo that comes with Keyfob"));
+    let ended = "title = \"Hub\"\nstatus = \"retired\"\nabout = \"A hub.\"\nsources = []\nretired = { on = 2030-01-01, note = \"So.\" }\n";
+    assert!(only(ended, "hub.toml").contains("retired.on is 2030-01-01, which has not come yet"));
+}
+
+/// The user's file is the one that is wrong, and the one that is there.
+#[test]
+fn what_comes_of_laying_a_file_over_another_is_told_of_the_users_own() {
+    for (file, text, line, told) in [
+        ("shopify.toml", "[client]\nfields = [{ name = \"client_id\", label = \"ID\" }]\n", 2, "the unknown name {"),
+        ("salesforce.toml", "\nkeep = [\"id\"]\n", 2, "the unknown name {instance_url}"),
+        (
+            "netatmo.toml",
+            "title = \"Mine\"\n[oauth2]\npkce_reason = \"So.\"\nclient_auth = \"private_key_jwt\"\n",
+            4,
+            "without endpoints.issuer",
+        ),
+    ] {
+        let problems = check(text, file).map(|_| ()).expect_err(file);
+        for problem in &problems {
+            assert!(problem.file == file && problem.hint.is_some(), "{problem:?}");
+        }
+        assert!(problems.iter().any(|problem| problem.line == line && problem.message.contains(told)), "{file}: {problems:?}");
     }
+}
+
+#[test]
+fn one_that_has_ended_is_known_and_cannot_be_changed() {
+    let problems = check("[api]\nbase_url = \"https://hub.example\"\n", "xero-oauth1.toml").map(|_| ()).expect_err("broken");
+    assert!(problems[0].message.starts_with("the provider xero-oauth1 has ended"), "{problems:?}");
+    assert!(problems[0].hint.as_deref().is_some_and(|hint| hint.contains("keyfob provider show xero-oauth1")), "{problems:?}");
+}
+
+#[test]
+fn bytes_that_are_no_text_have_a_place() {
+    let told = |bytes: &[u8]| text_of(bytes.to_vec(), "hub.toml").expect_err("no text").to_string();
+    assert_eq!(told(b"title = \"x\"\nabout = \"caf\xe9\"\n"), "hub.toml:2:13: expected text in UTF-8, found the byte 0xe9");
+    assert_eq!(told(b"\xff\xfet\0"), "hub.toml:1:1: expected text in UTF-8, found UTF-16");
+    assert_eq!(told(b"ab\0"), "hub.toml:1:3: expected text, found a byte of zero");
+    assert!(told(&vec![b'a'; 600_000]).contains("found 600000"));
+    assert_eq!(text_of("é".into(), "hub.toml").as_deref(), Ok("é"));
+}
+
+/// All of them are looked at, so that one run tells everything.
+#[test]
+fn each_mistake_is_told_with_its_place_and_what_to_do() {
+    let mut wrong = Vec::new();
+    for (from, to, at, message, hint) in MISTAKES {
+        assert!(GOOD.contains(from), "{from}");
+        let problems = check(&GOOD.replacen(from, to, 1), "hub.toml").map(|_| ()).err().unwrap_or_default();
+        let [problem] = problems.as_slice() else {
+            wrong.push(format!("one mistake, one complaint: {to}: {problems:?}"));
+            continue;
+        };
+        let expected = place(from, to, at);
+        let is_there = problem.line == expected.0 && problem.column.abs_diff(expected.1) <= 1 && problem.file == "hub.toml";
+        let is_told =
+            problem.message.contains(message) && problem.hint.as_ref().is_some_and(|told| !told.is_empty() && told.contains(hint));
+        if !is_there || !is_told {
+            wrong.push(format!("{to}: expected {message} | {hint} at {expected:?}: {problem:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), MISTAKES.len(), wrong.join("\n"));
 }
 
 /// A file of OAuth 1.

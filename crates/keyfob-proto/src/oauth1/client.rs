@@ -53,8 +53,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `Misuse` if the provider speaks another protocol, the app has no consumer key, or its private key cannot be used (see
-    /// [`rsa::private_key`]).
+    /// `Misuse` if the provider speaks another protocol, the app has no consumer key, its private key cannot be used (see
+    /// [`rsa::private_key`]), or a credential is to be kept ([`Settings::is_never_kept`](crate::Settings::is_never_kept)).
     pub fn new(provider: &crate::Settings, app: App) -> Result<Self, Misuse> {
         let crate::settings::Flow::OAuth1(settings) = &provider.flow else {
             return Err(Misuse::new("a provider that speaks OAuth 1.0a", format!("{}, which does not", provider.provider)));
@@ -62,6 +62,7 @@ impl Client {
         if app.client_id.is_empty() {
             return Err(Misuse::new("a consumer key", "none"));
         }
+        provider.check_keep()?;
         let key = app.private_key.as_ref().or_else(|| app.fields.get(PRIVATE_KEY));
         let rsa = match key.filter(|_| settings.signature.is_rsa()) {
             Some(pem) => Some(RsaKey(rsa::private_key(pem, settings.signature)?)),

@@ -66,7 +66,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `Misuse` if the provider speaks another protocol, or the app has no client id.
+    /// `Misuse` if the provider speaks another protocol, if the app has no client id, or if a credential is to be kept
+    /// ([`Settings::is_never_kept`](crate::Settings::is_never_kept)).
     pub fn new(provider: &crate::Settings, app: App) -> Result<Self, Misuse> {
         let crate::settings::Flow::OAuth2(settings) = &provider.flow else {
             return Err(Misuse::new("a provider that speaks OAuth 2", format!("{}, which does not", provider.provider)));
@@ -74,8 +75,11 @@ impl Client {
         if app.client_id.is_empty() {
             return Err(Misuse::new("a client id", "none"));
         }
-        let credentials = app.client_secret.as_ref().and_then(|secret| match settings.client_auth {
-            ClientAuth::Basic => Some(basic(&app.client_id, secret)),
+        provider.check_keep()?;
+        // Who has no secret has an empty one there (RFC 6749 §2.3.1 lets it be left out of a body in the same way).
+        let empty = (settings.client_auth == ClientAuth::BasicEmpty).then(|| Secret::new(String::new()));
+        let credentials = app.client_secret.as_ref().or(empty.as_ref()).and_then(|secret| match settings.client_auth {
+            ClientAuth::Basic | ClientAuth::BasicEmpty => Some(basic(&app.client_id, secret)),
             ClientAuth::BasicRaw => Some(basic_raw(&app.client_id, secret)),
             ClientAuth::BasicSecret => Some(basic_secret(secret)),
             _ => None,
@@ -253,7 +257,9 @@ impl Client {
     /// How its requests say whose they are: in one way only (RFC 6749 §2.3).
     fn identification(&self) -> Identification<'_> {
         match (self.shared.settings.client_auth, &self.shared.app.client_secret, self.shared.basic) {
-            (ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret, _, true) => Identification::Header,
+            (ClientAuth::Basic | ClientAuth::BasicEmpty | ClientAuth::BasicRaw | ClientAuth::BasicSecret, _, true) => {
+                Identification::Header
+            }
             (ClientAuth::Post, Some(secret), _) => Identification::IdAndSecret(secret),
             (ClientAuth::SignedSecret, ..) => Identification::IdAndSigned,
             // RFC 7521 §4.2: the assertion says who it is; it is added when the request is sent.
@@ -285,9 +291,12 @@ impl Client {
     /// Whether this app can prove who it is (RFC 6749 §2.1).
     pub(crate) fn is_confidential(&self) -> bool {
         match self.shared.settings.client_auth {
-            ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret | ClientAuth::Post | ClientAuth::SecretJwt => {
-                self.shared.app.client_secret.is_some()
-            }
+            ClientAuth::Basic
+            | ClientAuth::BasicEmpty
+            | ClientAuth::BasicRaw
+            | ClientAuth::BasicSecret
+            | ClientAuth::Post
+            | ClientAuth::SecretJwt => self.shared.app.client_secret.is_some(),
             ClientAuth::PrivateKeyJwt | ClientAuth::SignedSecret => self.signer.is_some(),
             ClientAuth::Tls => true,
             ClientAuth::None => false,

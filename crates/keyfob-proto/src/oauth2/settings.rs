@@ -223,7 +223,9 @@ pub struct TokenError {
 pub enum ClientAuth {
     /// `client_secret_basic`: id and secret form-encoded in `Authorization: Basic` (§2.3.1).
     Basic,
-    /// The same without the encoding: for servers that take id and secret as they are, and refuse encoded ones.
+    /// The same, and where there is no secret, Basic with an empty password: for servers that want the header of public clients, too.
+    BasicEmpty,
+    /// As `Basic`, without the encoding: for servers that take id and secret as they are, and refuse encoded ones.
     BasicRaw,
     /// The secret alone in `Authorization: Basic`, as the name, with an empty password, and the id nowhere: for servers that know an app by its secret.
     BasicSecret,

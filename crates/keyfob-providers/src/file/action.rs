@@ -7,7 +7,7 @@ use keyfob_proto::Template;
 
 use super::document::{Content, Node};
 use super::protocol::{headers, to_json};
-use super::provider::{is_name, is_scope};
+use super::provider::{NAMES, is_name, is_scope, no_name};
 use super::reader::{Reader, Table, Text};
 use crate::action::{Action, Call, CallBody, ColumnTemplate, JsonTemplate, LinkTemplate, Page, Shown};
 use crate::jq::Expression;
@@ -25,7 +25,7 @@ pub(crate) fn read(top: &Table<'_>, keep: &[String]) -> Vec<Action> {
     let mut actions = Vec::new();
     for (key, node) in all.all() {
         if !is_name(&key.name) {
-            top.reader.problem(key.place, format!("expected an action's name of a-z, 0-9 and -, found \"{}\"", key.name), None);
+            top.reader.problem(key.place, format!("expected an action's name, found \"{}\"", key.name), Some(NAMES.to_owned()));
         }
         let table = top.reader.table(&format!("actions.{}", key.name), node);
         actions.extend(action(&key.name, table, &known, keep));
@@ -72,7 +72,11 @@ fn action(name: &str, table: Table<'_>, known: &[(&str, Vec<&str>)], keep: &[Str
     let form = table.get("form").is_some();
     let body = match (form, table.get("json")) {
         (true, Some(node)) => {
-            reader.problem(node.place, "an action with both form and json", None);
+            reader.problem(
+                node.place,
+                "an action with both form and json",
+                Some("a request has one body: leave one of the two away".to_owned()),
+            );
             CallBody::None
         }
         (true, None) => CallBody::Form(templates(&table, "form", &names)),
@@ -165,13 +169,17 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
         table.finish();
         let Some(name) = name else { continue };
         if !is_name(&name.value) {
-            reader.problem(name.place, format!("expected a parameter's name of a-z, 0-9, - and _, found \"{}\"", name.value), None);
+            no_name(reader, &name, "parameter's name");
         }
         if parameters.iter().any(|parameter| parameter.name == name.value) {
             reader.problem(name.place, format!("the parameter {} is there twice", name.value), None);
         }
         if required == Some(true) && default.is_some() {
-            reader.problem(place, format!("the parameter {} is required and has a default", name.value), None);
+            reader.problem(
+                place,
+                format!("the parameter {} is required and has a default", name.value),
+                Some("leave one of the two away: what has a default need not be said".to_owned()),
+            );
         }
         let parameter = Parameter {
             name: name.value,
@@ -185,10 +193,18 @@ fn parameters(action: &Table<'_>) -> Vec<Parameter> {
             && parameter.fixed_default().is_some()
             && let Err(misuse) = parameter.read(&default.value)
         {
-            reader.problem(default.place, format!("a default that the parameter does not take: {misuse}"), misuse.hint);
+            reader.problem(
+                default.place,
+                format!("a default that the parameter does not take: {misuse}"),
+                misuse.hint.or_else(|| Some(format!("a value that --{} takes", parameter.name))),
+            );
         }
         if positional && parameter.required && parameters.iter().any(|earlier| earlier.positional && !earlier.required) {
-            reader.problem(place, format!("the positional parameter {} is required, one before it is not", parameter.name), None);
+            reader.problem(
+                place,
+                format!("the positional parameter {} is required, one before it is not", parameter.name),
+                Some("put it before the other: those that may be left away come last".to_owned()),
+            );
         }
         parameters.push(parameter);
     }
@@ -234,7 +250,11 @@ fn kind(table: &Table<'_>) -> ParameterKind {
             if let Some(text) = &pattern
                 && let Err(why) = pattern::parse(&text.value)
             {
-                table.reader.problem(text.place, format!("a pattern that is no regular expression: {}", why.replace('\n', " ")), None);
+                table.reader.problem(
+                    text.place,
+                    format!("a pattern that is no regular expression: {}", why.replace('\n', " ")),
+                    Some(pattern::HINT.to_owned()),
+                );
             }
             ParameterKind::Text { pattern: pattern.map(|text| text.value) }
         }
@@ -263,7 +283,11 @@ fn path(table: &Table<'_>, parameters: &[Parameter], names: &[&str]) -> Option<T
     for name in template.names() {
         let optional = parameters.iter().any(|parameter| parameter.name == name && !parameter.required && parameter.default.is_none());
         if optional {
-            table.reader.problem(text.place, format!("the parameter {name} is part of the path but not required"), None);
+            table.reader.problem(
+                text.place,
+                format!("the parameter {name} is part of the path but not required"),
+                Some("positional = true, required = true, or a default".to_owned()),
+            );
         }
     }
     let sample = template.render(|_| Some("x".to_owned())).unwrap_or_default();

@@ -1,6 +1,9 @@
 //! `[client]`: what a person needs in order to register an app.
 
+use keyfob_proto::Settings;
+
 use super::document::Place;
+use super::provider::{is_name, no_name};
 use super::reader::Table;
 use crate::pattern;
 use crate::provider::{ClientHelp, Field, Redirect};
@@ -11,14 +14,15 @@ pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
         return ClientHelp::default();
     };
     let help = ClientHelp {
-        register_url: client.text("register_url").map(|text| text.value),
+        register_url: client.web("register_url").map(|text| text.value),
         register_help: client.text("register_help").map_or_else(String::new, |text| text.value),
         fields: fields(&client),
         redirect: redirect(&client),
         token_env: client.text("token_env").map(|text| variable(&client, text.place, text.value)),
     };
     if !help.fields.iter().any(|field| field.name == "client_id") {
-        client.reader.problem(client.place, "client.fields has no field client_id", None);
+        let hint = "add it: fields = [{ name = \"client_id\", label = \"…\" }], with the label that the provider's page has".to_owned();
+        client.reader.problem(client.place, "client.fields has no field client_id", Some(hint));
     }
     client.finish();
     help
@@ -33,20 +37,42 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
         if let Some(text) = &pattern
             && let Err(why) = pattern::parse(&text.value)
         {
-            table.reader.problem(text.place, format!("a pattern that is no regular expression: {}", why.replace('\n', " ")), None);
+            table.reader.problem(
+                text.place,
+                format!("a pattern that is no regular expression: {}", why.replace('\n', " ")),
+                Some(pattern::HINT.to_owned()),
+            );
         }
         let env = table.texts("env");
         for variable in &env {
             let taken = fields.iter().find(|field| field.env.contains(&variable.value));
             if let Some(field) = taken {
-                table.reader.problem(variable.place, format!("the variable {} is taken by {}", variable.value, field.name), None);
+                table.reader.problem(
+                    variable.place,
+                    format!("the variable {} is taken by {}", variable.value, field.name),
+                    Some("one variable is for one field: leave it away in one of the two".to_owned()),
+                );
             }
             self::variable(&table, variable.place, variable.value.clone());
+        }
+        if let Some(name) = &name {
+            // Names of templates, and of what no app has: a login gives these.
+            let is_taken = Settings::is_never_kept(&name.value) && !Field::is_always_secret(&name.value);
+            if !is_name(&name.value) {
+                no_name(table.reader, name, "field's name");
+            } else if is_taken {
+                let hint = "give it another name: this is what a login makes, and no app has it".to_owned();
+                table.reader.problem(name.place, format!("the field {}", name.value), Some(hint));
+            }
         }
         if let Some(name) = &name
             && fields.iter().any(|field| field.name == name.value)
         {
-            table.reader.problem(name.place, format!("the field {} is there twice", name.value), None);
+            table.reader.problem(
+                name.place,
+                format!("the field {} is there twice", name.value),
+                Some("leave one of the two away, or give it another name".to_owned()),
+            );
         }
         let field = Field {
             name: name.map_or_else(String::new, |text| text.value),
@@ -57,8 +83,9 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
             pattern: pattern.map(|text| text.value),
             env: env.into_iter().map(|text| text.value).collect(),
         };
-        if field.name == "private_key" && !field.secret {
-            table.reader.problem(table.place, "the field private_key without secret = true", None);
+        if Field::is_always_secret(&field.name) && !field.secret {
+            let hint = "add it: secret = true; it is typed unseen then, and never shown".to_owned();
+            table.reader.problem(table.place, format!("the field {} without secret = true", field.name), Some(hint));
         }
         table.finish();
         fields.push(field);
@@ -70,7 +97,11 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
 fn variable(table: &Table<'_>, place: Place, name: String) -> String {
     let proper = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.is_empty();
     if !proper {
-        table.reader.problem(place, format!("expected the name of a variable, found \"{name}\""), None);
+        table.reader.problem(
+            place,
+            format!("expected the name of a variable, found \"{name}\""),
+            Some("letters, digits and _: HUB_CLIENT_ID".to_owned()),
+        );
     }
     name
 }
@@ -81,7 +112,8 @@ fn redirect(client: &Table<'_>) -> Redirect {
     for uri in &suggested {
         if keyfob_proto::Endpoint::parse(&uri.value).is_err() {
             let message = format!("expected a redirect URI (https, or http on loopback), found \"{}\"", uri.value);
-            table.reader.problem(uri.place, message, None);
+            let hint = "http://127.0.0.1:8912/callback comes back to this machine; any other address is https".to_owned();
+            table.reader.problem(uri.place, message, Some(hint));
         }
     }
     let redirect = Redirect {

@@ -7,7 +7,16 @@ use crate::problem::Problem;
 
 /// The files of one provider: the embedded one, the user's own, or both.
 #[derive(Default)]
-pub(crate) struct Files(Vec<(String, String)>);
+pub(crate) struct Files {
+    read: Vec<(String, String)>,
+    laid: Option<Laid>,
+}
+
+/// A file that lies over another, as both were written: what is wrong with the other then is the first one's doing.
+struct Laid {
+    over: Node,
+    under: Node,
+}
 
 /// A place in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,17 +57,21 @@ pub(crate) const LARGEST: usize = 512 * 1024;
 impl Files {
     /// Reads a file. All syntax errors are reported, not only the first.
     pub(crate) fn read(&mut self, name: &str, text: &str) -> Result<Node, Vec<Problem>> {
-        let file = self.0.len();
-        self.0.push((name.to_owned(), text.to_owned()));
+        let file = self.read.len();
+        self.read.push((name.to_owned(), text.to_owned()));
         let start = Place { file, offset: 0 };
         if text.len() > LARGEST {
             let message = format!("expected a file of at most {LARGEST} bytes, found {}", text.len());
-            return Err(vec![self.problem(start, message, None)]);
+            let hint = "this is hardly a provider's file; what a provider needs is a few pages of text";
+            return Err(vec![self.problem(start, message, Some(hint.to_owned()))]);
         }
         let (table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
+            let mut lines = std::collections::BTreeSet::new();
             return Err(errors
                 .iter()
+                // What comes of a mistake behind it on its line is no other one.
+                .filter(|error| lines.insert(line_of(text, error.span().unwrap_or_default().start).0))
                 .map(|error| {
                     let span = error.span().unwrap_or_default();
                     let place = Place { file, offset: span.start };
@@ -67,7 +80,10 @@ impl Files {
                             let hint = "a section, too, is there once: what belongs to it stands under one heading";
                             self.problem(place, format!("the key \"{}\" is there twice", key.trim()), Some(hint.to_owned()))
                         }
-                        _ => self.problem(place, format!("this is no TOML: {}", error.message().replace('\n', ", ")), None),
+                        _ => {
+                            let hint = toml_hint(line_of(text, place.offset).1, error.message());
+                            self.problem(place, format!("this is no TOML: {}", error.message().replace('\n', ", ")), Some(hint.to_owned()))
+                        }
                     }
                 })
                 .collect());
@@ -77,9 +93,25 @@ impl Files {
         if problems.is_empty() { Ok(Node { place: start, value: content }) } else { Err(problems) }
     }
 
-    /// A problem at a place.
+    /// From now on `over` lies over `under`.
+    pub(crate) fn lay(&mut self, over: &Node, under: &Node) {
+        self.laid = Some(Laid { over: over.clone(), under: under.clone() });
+    }
+
+    /// A problem at a place. One in a file that another lies over is told of that other one: the first is right, and often nowhere on the disk.
     pub(crate) fn problem(&self, place: Place, message: String, hint: Option<String>) -> Problem {
-        let (file, text) = self.0.get(place.file).map_or(("", ""), |(name, text)| (name.as_str(), text.as_str()));
+        match self.laid.as_ref().filter(|laid| laid.under.place.file == place.file) {
+            Some(laid) => {
+                let found = self.told(place, message, hint);
+                let message = format!("{}: that comes of laying this file over {}, line {}", found.message, found.file, found.line);
+                self.told(laid.cause(place), message, found.hint)
+            }
+            None => self.told(place, message, hint),
+        }
+    }
+
+    fn told(&self, place: Place, message: String, hint: Option<String>) -> Problem {
+        let (file, text) = self.read.get(place.file).map_or(("", ""), |(name, text)| (name.as_str(), text.as_str()));
         let before = text.get(..place.offset).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
@@ -88,7 +120,7 @@ impl Files {
 
     /// Where a byte of a string value was written: exact for strings without escapes, and their beginning otherwise.
     pub(crate) fn inside(&self, place: Place, value: &str, at: usize) -> Place {
-        let Some(written) = self.0.get(place.file).and_then(|(_, text)| text.get(place.offset..)) else { return place };
+        let Some(written) = self.read.get(place.file).and_then(|(_, text)| text.get(place.offset..)) else { return place };
         let delimiters = ["\"\"\"\r\n", "'''\r\n", "\"\"\"\n", "'''\n", "\"\"\"", "'''", "\"", "'"];
         let exact = delimiters.iter().find(|delimiter| written.strip_prefix(**delimiter).is_some_and(|rest| rest.starts_with(value)));
         exact.map_or(place, |delimiter| Place { offset: place.offset + delimiter.len() + at, ..place })
@@ -118,7 +150,11 @@ impl Files {
         let value = match value {
             DeValue::String(text) => Content::Text(text.to_string()),
             DeValue::Integer(integer) => Content::Integer(i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or_else(|_| {
-                problems.push(self.problem(place, format!("expected a whole number of 64 bits, found {integer}"), None));
+                problems.push(self.problem(
+                    place,
+                    format!("expected a whole number of 64 bits, found {integer}"),
+                    Some("from -2^63 to 2^63-1".to_owned()),
+                ));
                 0
             })),
             DeValue::Float(float) => Content::Float(float.as_str().parse().unwrap_or(f64::NAN)),
@@ -131,6 +167,67 @@ impl Files {
         };
         Node { place, value }
     }
+}
+
+impl Laid {
+    /// The key of the file above that has to do with a place in the one below: the deepest on the way there, or the only one that there is, or the file's
+    /// beginning.
+    fn cause(&self, place: Place) -> Place {
+        let (mut over, mut under, mut cause) = (&self.over, &self.under, self.over.place);
+        while let (Content::Table(above), Content::Table(below)) = (&over.value, &under.value) {
+            // Members are in the order of the file: the last one that begins before the place has it.
+            let Some((key, node)) = below.iter().take_while(|(key, _)| key.place <= place).last() else { break };
+            let Some((own, next)) = above.iter().find(|(own, _)| own.name == key.name) else { break };
+            (over, under, cause) = (next, node, own.place);
+        }
+        // Where the way ends in the middle, what is said alone there is what did it.
+        while let Content::Table(members) = &over.value
+            && let [(key, node)] = members.as_slice()
+        {
+            (over, cause) = (node, key.place);
+        }
+        cause
+    }
+}
+
+/// The number of a line, and the line.
+fn line_of(text: &str, offset: usize) -> (usize, &str) {
+    let before = text.get(..offset).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count(), text[start..].split('\n').next().unwrap_or_default())
+}
+
+/// What is probably meant by a line that is no TOML.
+fn toml_hint(line: &str, message: &str) -> &'static str {
+    let value = line.split_once('=').map_or("", |(_, value)| value.trim_start());
+    let is_quoted = |mark: &char| line.matches(*mark).count() % 2 == 1;
+    if line.contains(['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}', '\u{bb}']) {
+        "text stands in straight quotes: key = \"…\""
+    } else if line.contains("==") {
+        "one = stands between a key and its value"
+    } else if line.contains(" = ") && is_day(line) {
+        "a date is written as 2026-11-21, without quotes"
+    } else if message.contains("basic string") && is_quoted(&'"')
+        || message.contains("literal string") && is_quoted(&'\'')
+        || line.matches('"').count() == 1
+    {
+        "a text in quotes has no end on its line: key = \"…\"; one of several lines stands in three quotes"
+    } else if value.starts_with(|c: char| c.is_alphabetic()) {
+        "text stands in quotes: key = \"…\"; true, false and numbers do not"
+    } else if !line.contains('=') && line.contains(':') {
+        "= stands between a key and its value: key = \"…\""
+    } else {
+        "a line is key = value, or a [section]; text stands in quotes, lists in [ ], tables in { }; docs/provider-files.md has an example of each key"
+    }
+}
+
+/// Whether a day is in a line, in another spelling than TOML's.
+fn is_day(line: &str) -> bool {
+    let words = line.split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '/' | '-')));
+    words.into_iter().any(|word| {
+        let parts: Vec<&str> = word.split(['.', '/', '-']).collect();
+        parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    })
 }
 
 impl Content {

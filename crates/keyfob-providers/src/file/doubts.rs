@@ -1,5 +1,7 @@
 //! What can be read, and is hardly meant. It takes no provider away from whoever has such a file: `provider check` tells it to whoever writes one.
 
+use keyfob_proto::Origin;
+
 use super::document::{Content, Node};
 use super::reader::Reader;
 use crate::nearest;
@@ -12,9 +14,21 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today:
         let day = day.to_string();
         if day.as_str() > today {
             let message = format!("{key} is {day}, which has not come yet: today is {today}");
-            reader.problem(node.place, message, Some("the day on which you read the page".to_owned()));
+            reader.problem(
+                node.place,
+                message,
+                Some(if key == "retired.on" { "the day on which it ended" } else { "the day on which you read the page" }.to_owned()),
+            );
         }
     }
+    if let Some(separator) = own.get("oauth2").and_then(|oauth2| oauth2.get("scope_separator"))
+        && matches!(&separator.value, Content::Text(text) if text == "+")
+    {
+        let hint = "leave it away: a space is written as + there, and a + as %2B".to_owned();
+        reader.problem(separator.place, "oauth2.scope_separator is \"+\", which is sent as %2B", Some(hint));
+    }
+    unused_parameters(reader, own);
+    strange_origins(reader, own, below);
     let known: Vec<&str> = [Some(own), below].into_iter().flatten().flat_map(scopes).collect();
     // A file may know none; one that knows some is asked about the others.
     if known.is_empty() {
@@ -36,6 +50,81 @@ pub(super) fn look(reader: &Reader<'_>, own: &Node, below: Option<&Node>, today:
     }
 }
 
+/// That a file has a name by which nobody reaches it, or takes the place of one that comes with the program.
+pub(super) fn name(reader: &Reader<'_>, own: &Node, name: &str, is_taken: bool, is_in_the_place: bool) {
+    let place = own.get("name").map_or(own.place, |node| node.place);
+    if is_taken {
+        let hint = "choose another name: what is typed behind keyfob is that command".to_owned();
+        reader.problem(place, format!("the name {name} is a command's"), Some(hint));
+    }
+    if is_in_the_place {
+        let hint = "say only what differs, without kind, and the rest stays; or call it otherwise: name = \"my-…\"".to_owned();
+        let place = own.get("name").or(own.get("kind")).map_or(own.place, |node| node.place);
+        reader.problem(place, format!("this file takes the place of the {name} that comes with Keyfob, as a whole"), Some(hint));
+    }
+}
+
+/// Parameters that are asked for and go nowhere.
+fn unused_parameters(reader: &Reader<'_>, own: &Node) {
+    for (action, node) in members(own.get("actions")) {
+        let used: Vec<&str> =
+            members(Some(node)).filter(|(key, _)| !["parameters", "about"].contains(key)).flat_map(|(_, node)| all_texts(node)).collect();
+        for parameter in node.get("parameters").into_iter().flat_map(texts) {
+            let Some(Node { value: Content::Text(name), place }) = parameter.get("name") else { continue };
+            let place_of = format!("{{{name}}}");
+            let is_used = |text: &&str| *text == name || text.contains(&place_of) || text.contains("$args") && text.contains(name.as_str());
+            if !used.iter().any(|text| is_used(text)) {
+                let hint = format!("put {place_of} where it belongs: path, query, form, json or headers; or leave the parameter away");
+                reader.problem(*place, format!("the parameter {name} of actions.{action} is used nowhere"), Some(hint));
+            }
+        }
+    }
+}
+
+/// Origins that are moved, and that no address of the file has. Where an issuer says its addresses, or an app's field does, nobody can tell.
+fn strange_origins(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
+    let files = || [Some(own), below].into_iter().flatten();
+    if files().any(|file| matches!(file.get("kind").map(|node| &node.value), Some(Content::Text(kind)) if kind == "oidc")) {
+        return;
+    }
+    let section = |file: &'_ Node, name: &str, keys: &[&str]| -> Vec<Node> {
+        keys.iter().filter_map(|key| file.get(name)?.get(key).cloned()).collect()
+    };
+    let addresses: Vec<Node> = files()
+        .flat_map(|file| {
+            let more = section(file, "api", &["base_url", "more_origins"]).into_iter().chain(section(file, "oauth2", &["renewal", "pin"]));
+            file.get("endpoints").cloned().into_iter().chain(more).collect::<Vec<_>>()
+        })
+        .collect();
+    let addresses: Vec<&str> = addresses.iter().flat_map(all_texts).filter(|text| text.contains("://") || text.starts_with('{')).collect();
+    let mut known = Vec::new();
+    for address in addresses {
+        let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+        if host.split('/').next().is_some_and(|host| host.contains('{')) {
+            return;
+        }
+        known.extend(Origin::parse(address));
+    }
+    let Some(Content::Table(moved)) = own.get("origins").map(|node| &node.value) else { return };
+    for (key, _) in moved {
+        if let Some(origin) = Origin::parse(&key.name).filter(|origin| !known.contains(origin)) {
+            let all: std::collections::BTreeSet<String> = known.iter().map(ToString::to_string).collect();
+            let hint = format!("it has these: {}", all.into_iter().collect::<Vec<_>>().join(", "));
+            reader.problem(key.place, format!("[origins] moves {origin}, where this provider has no address"), Some(hint));
+        }
+    }
+}
+
+/// Every text in it, however deep.
+fn all_texts(node: &Node) -> Vec<&str> {
+    match &node.value {
+        Content::Text(text) => vec![text],
+        Content::Array(items) => items.iter().flat_map(all_texts).collect(),
+        Content::Table(members) => members.iter().flat_map(|(_, node)| all_texts(node)).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The days on which something was found out.
 fn days(own: &Node) -> Vec<(&'static str, &Node)> {
     let sources = match own.get("sources").map(|node| &node.value) {
@@ -43,7 +132,9 @@ fn days(own: &Node) -> Vec<(&'static str, &Node)> {
         _ => &[],
     };
     let checked = sources.iter().filter_map(|source| Some(("sources.checked", source.get("checked")?)));
-    checked.chain(own.get("verified").map(|node| ("verified", node))).collect()
+    // The end of a provider that still has its addresses may be announced.
+    let ended = own.get("retired").and_then(|retired| retired.get("on")).filter(|_| super::gone::is_gone(own));
+    checked.chain(own.get("verified").map(|node| ("verified", node))).chain(ended.map(|node| ("retired.on", node))).collect()
 }
 
 fn scopes(file: &Node) -> impl Iterator<Item = &str> {

@@ -1,7 +1,7 @@
 //! A file of a provider that has ended: the top of a provider file, and no more.
 
 use super::document::{Content, Node};
-use super::provider::{is_name, sources, status};
+use super::provider::{is_name, no_name, sources, status};
 use super::reader::Reader;
 use crate::gone::Gone;
 use crate::provider::Status;
@@ -18,10 +18,10 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str) -> Option<Gone>
     if let Some(name) = top.text("name")
         && !is_name(&name.value)
     {
-        reader.problem(name.place, format!("expected a name of a-z, 0-9 and -, found \"{}\"", name.value), None);
+        no_name(reader, &name, "name");
     }
     let (title, about) = (top.required("title"), top.required("about"));
-    let homepage = top.text("homepage").map(|text| text.value);
+    let homepage = top.web("homepage").map(|text| text.value);
     let (status, sources) = (status(&top), sources(&top));
     top.finish();
     let Status::Retired { on, successor, note } = status? else { return None };

@@ -28,7 +28,12 @@ use crate::gone::Gone;
 use crate::nearest;
 use crate::problem::Problem;
 use crate::provider::Provider;
+pub(crate) use document::LARGEST;
 use document::{Content, Files, Node};
+#[cfg(test)]
+use oauth2::{OF_AUTHORIZE, OF_TOKEN};
+#[cfg(test)]
+use reader::BELONGS;
 
 /// Reads a provider file. `base` gives the embedded file of a provider's name: a file without `kind` is laid over it, member by member.
 /// `known` are the names that it has, to say which was meant.
@@ -36,13 +41,14 @@ pub(crate) fn read<'a>(
     text: &str,
     file_name: &str,
     base: impl Fn(&str) -> Option<(String, String)>,
+    has_ended: impl Fn(&str) -> bool,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Result<Provider, Vec<Problem>> {
     let mut files = Files::default();
     let own = files.read(file_name, text)?;
     let name = name_of(&own, file_name);
     let mut names = vec![file_name.to_owned()];
-    if let Some(stray) = over_nothing(&files, &own, &name, &base, known) {
+    if let Some(stray) = over_nothing(&files, &own, &name, &base, has_ended(&name), known) {
         return Err(vec![stray]);
     }
     let tree = match base(&name).filter(|_| own.get("kind").is_none()) {
@@ -52,6 +58,7 @@ pub(crate) fn read<'a>(
             for checked in ["independent_client", "verified"] {
                 tree.forget(checked);
             }
+            files.lay(&own, &tree);
             tree.overlay(own);
             names.insert(0, base_name);
             tree
@@ -63,7 +70,7 @@ pub(crate) fn read<'a>(
 
 /// Reads a file that is laid over no other.
 pub(crate) fn read_alone(text: &str, file_name: &str) -> Result<Provider, Vec<Problem>> {
-    read(text, file_name, |_| None, [])
+    read(text, file_name, |_| None, |_| false, [])
 }
 
 /// Reads an embedded file as far as its actions, which stand at the end of each and are read when they are asked for.
@@ -87,13 +94,23 @@ pub(crate) fn read_gone(text: &str, file_name: &str) -> Option<Result<Gone, Vec<
 }
 
 /// What is sound in a file and hardly meant: a day that has not come yet, a scope that the file itself does not know.
-pub(crate) fn doubts(text: &str, file_name: &str, today: &str, base: impl Fn(&str) -> Option<(String, String)>) -> Vec<Problem> {
+pub(crate) fn doubts(
+    text: &str,
+    file_name: &str,
+    today: &str,
+    is_taken: impl Fn(&str) -> bool,
+    base: impl Fn(&str) -> Option<(String, String)>,
+) -> Vec<Problem> {
     let mut files = Files::default();
     let Ok(own) = files.read(file_name, text) else { return Vec::new() };
-    let below = base(&name_of(&own, file_name)).filter(|_| own.get("kind").is_none());
+    let name = name_of(&own, file_name);
+    let of_its_name = base(&name);
+    let is_in_the_place = of_its_name.is_some() && own.get("kind").is_some();
+    let below = of_its_name.filter(|_| own.get("kind").is_none());
     let below = below.and_then(|(name, text)| files.read(&name, &text).ok());
     let reader = reader::Reader::new(&files);
     doubts::look(&reader, &own, below.as_ref(), today);
+    doubts::name(&reader, &own, &name, is_taken(&name), is_in_the_place);
     reader.into_problems()
 }
 
@@ -104,6 +121,7 @@ fn over_nothing<'a>(
     own: &Node,
     name: &str,
     base: impl Fn(&str) -> Option<(String, String)>,
+    has_ended: bool,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<Problem> {
     let is_empty = matches!(&own.value, Content::Table(members) if members.is_empty());
@@ -112,6 +130,12 @@ fn over_nothing<'a>(
         return None;
     }
     let place = own.get("name").map_or(own.place, |node| node.place);
+    if has_ended {
+        let message = format!("the provider {} has ended, and its file has nothing that could be changed", printable(name));
+        let hint =
+            format!("keyfob provider show {} says since when; a file that stands alone says its kind, and has every key", printable(name));
+        return Some(files.problem(place, message, Some(hint)));
+    }
     let message = format!("no provider is called \"{}\", and a file without kind changes the one of its name", printable(name));
     let alone = "a file that stands alone says kind = \"oauth1\", \"oauth2\" or \"oidc\"";
     let hint = match nearest::nearest(name, known) {

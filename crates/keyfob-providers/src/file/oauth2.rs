@@ -4,7 +4,7 @@ use keyfob_proto::Template;
 use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 
-use super::protocol::{check_pointer, endpoint, plain_pairs, section, to_json};
+use super::protocol::{check_pointer, endpoint, further, section, to_json};
 use super::reader::Table;
 use crate::nearest;
 use crate::provider::{Kind, RefreshFrom, RefreshLifetime};
@@ -13,6 +13,7 @@ use crate::spec::{Endpoints, OAuth2Spec, PinSpec, RenewalSpec, SignedSecretSpec}
 /// How a client can say who it is, by the names of the registry (OpenID Connect Core §9, RFC 8705) where they are not a bare word.
 const CLIENT_AUTH: &[(&str, ClientAuth)] = &[
     ("basic", ClientAuth::Basic),
+    ("basic-empty", ClientAuth::BasicEmpty),
     ("basic-raw", ClientAuth::BasicRaw),
     ("basic-secret", ClientAuth::BasicSecret),
     ("post", ClientAuth::Post),
@@ -81,6 +82,11 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         _ => None,
     };
     let has_endpoints = at.is_some();
+    let parameter_names = other_names(table, "parameter_names", "parameter", RENAMED);
+    // By the name that is sent, or by the protocol's.
+    let is_own = |own: &[&str], name: &str| {
+        own.contains(&name) || parameter_names.iter().any(|(known, sent)| own.contains(&known.as_str()) && sent == name)
+    };
     let spec = OAuth2Spec {
         id_token_algorithms: id_token_algorithms(table),
         iss_required: table.flag("iss_required").unwrap_or(false),
@@ -94,22 +100,22 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         renewal: table.table("renewal").and_then(|renewal| self::renewal(renewal, fields)),
         pkce,
         scopes: table.strings("scopes"),
-        scope_separator: table.text("scope_separator").map_or_else(|| " ".to_owned(), |text| text.value),
+        scope_separator: scope_separator(table),
         response_type: table.flag("response_type").unwrap_or(true),
         redirect_uri_at_token: table.flag("redirect_uri_at_token").unwrap_or(true),
         redirect_name: table.text("redirect_name").and_then(|text| table.reader.template(&text, fields)),
-        parameter_names: other_names(table, "parameter_names", "parameter", RENAMED),
         grant_types: other_names(table, "grant_types", "grant", GRANTS),
         authorize_fragment: authorize_fragment(table),
         token_error: table.table("token_error").and_then(token_error),
         tokens_at: tokens_at(table),
         token_type: token_type(table),
-        authorize_params: plain_pairs(table, "authorize_params"),
-        token_params: plain_pairs(table, "token_params"),
+        authorize_params: further(table, "authorize_params", |name| is_own(OF_AUTHORIZE, name)),
+        token_params: further(table, "token_params", |name| is_own(OF_TOKEN, name)),
         default_lifetime: table.integer("default_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok()),
         rotates: table.flag("rotates").unwrap_or(false),
         refresh_lifetime: refresh_lifetime(table),
         at: at.unwrap_or_default(),
+        parameter_names,
     };
     match pages {
         Pages::Sent => {}
@@ -121,6 +127,45 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
     }
     let complete = has_endpoints && (client_auth.is_some() || kind == Kind::Oidc);
     (complete.then_some(spec), pkce_off)
+}
+
+/// What each request of a login says itself. A scope may be said by the file alone, and so may a response type where none is sent.
+pub(super) const OF_AUTHORIZE: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "redirect_uri",
+    "state",
+    "code",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "nonce",
+    "request",
+    "request_uri",
+    "dpop_jkt",
+];
+
+/// The same for the token endpoint.
+pub(super) const OF_TOKEN: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "refresh_token",
+    "client_assertion",
+    "client_assertion_type",
+];
+
+/// What stands between scopes.
+fn scope_separator(table: &Table<'_>) -> String {
+    let Some(text) = table.text("scope_separator") else { return " ".to_owned() };
+    if text.value.is_empty() {
+        let hint = "a space, which is usual, needs no word; some have a comma: scope_separator = \",\"".to_owned();
+        table.reader.problem(text.place, "oauth2.scope_separator is empty: several scopes would be one", Some(hint));
+    }
+    text.value
 }
 
 /// Parameters that may go by another name: those that every request of a login has. Another one is a mistyped one.
@@ -299,7 +344,8 @@ fn nobody_is_sent(table: &Table<'_>, name: &str, of_browser: &[&'static str]) {
 fn fits_together(table: &Table<'_>, kind: Kind, spec: &OAuth2Spec) {
     let wrong = |key, message: &str| {
         if let Some(node) = table.get(key) {
-            table.reader.problem(node.place, message, None);
+            let hint = format!("add the one, or leave oauth2.{key} away");
+            table.reader.problem(node.place, message, Some(hint));
         }
     };
     let has_issuer = spec.at.issuer.is_some();
@@ -387,11 +433,19 @@ fn endpoints(top: &Table<'_>, kind: Kind, fields: &[&str], pages: Pages) -> Opti
     if let (Some(node), Some(issuer)) = (table.get("issuer"), &issuer)
         && issuer.as_str().contains('?')
     {
-        table.reader.problem(node.place, "endpoints.issuer with a query, which no issuer has (RFC 8414 §2)", None);
+        table.reader.problem(
+            node.place,
+            "endpoints.issuer with a query, which no issuer has (RFC 8414 §2)",
+            Some("leave what comes after the ? away".to_owned()),
+        );
     }
     // Keys of nobody in particular prove nothing: a token names its issuer, which has to be the one that was meant.
     if let (Some(node), None) = (table.get("jwks"), table.get("issuer")) {
-        table.reader.problem(node.place, "endpoints.jwks without endpoints.issuer", None);
+        table.reader.problem(
+            node.place,
+            "endpoints.jwks without endpoints.issuer",
+            Some("add it: issuer = \"https://…\", as the ID tokens name it (iss)".to_owned()),
+        );
     }
     let (refresh, revoke, jwks) = (further("refresh"), further("revoke"), further("jwks"));
     let (device, par) = (further("device"), further("par"));

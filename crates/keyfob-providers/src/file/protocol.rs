@@ -57,9 +57,10 @@ fn oauth1(top: &Table<'_>, fields: &[&str]) -> Option<FlowSpec> {
         "callback",
         &[("request-token", CallbackAt::RequestToken), ("authorize", CallbackAt::Authorize), ("registered", CallbackAt::Registered)],
     );
-    let authorize_params = plain_pairs(&table, "authorize_params");
-    let request_token_params = plain_pairs(&table, "request_token_params");
-    let access_token_params = plain_pairs(&table, "access_token_params");
+    let is_own = |name: &str| name.starts_with("oauth_");
+    let authorize_params = further(&table, "authorize_params", is_own);
+    let request_token_params = further(&table, "request_token_params", is_own);
+    let access_token_params = further(&table, "access_token_params", is_own);
     let body_hash = table.word("body_hash", &[("off", BodyHash::Off), ("on", BodyHash::On), ("required", BodyHash::Required)]);
     let empty_token = table.flag("empty_token").unwrap_or(false);
     table.finish();
@@ -194,6 +195,12 @@ fn batch(table: Table<'_>) -> Batch {
 /// Where the API is, and, where the login says its host, which hosts that may be.
 fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, Vec<HostPattern>) {
     let base_url = api.required("base_url").and_then(|text| Some((api.reader.base_url(&text, known)?, text.place)));
+    if let Some((template, place)) = &base_url
+        && template.as_str().contains('?')
+    {
+        let hint = "what every call has in its query stands in [api]: query = { … }; a call's path is put behind the base URL".to_owned();
+        api.reader.problem(*place, "api.base_url with a query", Some(hint));
+    }
     let written = api.texts("hosts");
     let mut hosts = Vec::new();
     for text in &written {
@@ -212,7 +219,9 @@ fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, 
             let message = format!("api.base_url has a host that the login says ({}), and there is no api.hosts", said.join(", "));
             api.reader.problem(place, message, Some(hint));
         }
-        (true, Some(node)) if written.is_empty() => api.reader.problem(node.place, "api.hosts is empty", None),
+        (true, Some(node)) if written.is_empty() => {
+            api.reader.problem(node.place, "api.hosts is empty", Some("hosts = [\"*.hub.example\"]".to_owned()))
+        }
         (false, Some(node)) => {
             let hint = "tokens go to that host; further ones are api.more_origins".to_owned();
             api.reader.problem(node.place, "api.hosts, and api.base_url says its host itself", Some(hint));
@@ -241,12 +250,20 @@ fn attach(api: &Table<'_>, known: &[&str]) -> Option<Attach> {
         (None, Some(body), None) => Some(Attach::Body(body.value)),
         (None, None, Some(own)) => {
             if own.len() == written && !own.iter().any(|(_, template)| template.names().any(|name| name == "access_token")) {
-                api.reader.problem(node.place, "api.attach.headers without {access_token}", None);
+                api.reader.problem(
+                    node.place,
+                    "api.attach.headers without {access_token}",
+                    Some("headers = { x-token = \"{access_token}\" }".to_owned()),
+                );
             }
             Some(Attach::Headers(own))
         }
         _ => {
-            api.reader.problem(node.place, "expected one of query, body and headers in api.attach", None);
+            api.reader.problem(
+                node.place,
+                "expected one of query, body and headers in api.attach",
+                Some("attach = { query = \"access_token\" }, for example".to_owned()),
+            );
             None
         }
     }
@@ -387,10 +404,18 @@ pub(super) fn headers(
         let template = reader.template_over(&text, known, add);
         match HeaderName::from_bytes(key.name.as_bytes()) {
             Ok(name) if FRAMING.contains(&name.as_str()) => {
-                reader.problem(key.place, format!("the header {name} belongs to the transport, not to a provider file"), None);
+                reader.problem(
+                    key.place,
+                    format!("the header {name} belongs to the transport, not to a provider file"),
+                    Some("leave it away".to_owned()),
+                );
             }
             Ok(name) => headers.extend(template.map(|template| (name, template))),
-            Err(_) => reader.problem(key.place, format!("expected the name of a header, found \"{}\"", key.name), None),
+            Err(_) => reader.problem(
+                key.place,
+                format!("expected the name of a header, found \"{}\"", key.name),
+                Some("letters, digits and -: x-api-key".to_owned()),
+            ),
         }
     }
     headers
@@ -407,7 +432,11 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
         for node in table.array("status") {
             match node.value {
                 Content::Integer(status) if (100..=999).contains(&status) => statuses.push(status as u16),
-                _ => table.reader.problem(node.place, format!("expected an HTTP status in api.{key}.status"), None),
+                _ => table.reader.problem(
+                    node.place,
+                    format!("expected an HTTP status in api.{key}.status"),
+                    Some("a number of three digits: status = [401]".to_owned()),
+                ),
             }
         }
         if statuses.is_empty() && table.array("status").is_empty() {
@@ -417,9 +446,19 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
         if let Some(pointer) = &pointer {
             check_pointer(table.reader, pointer);
         }
+        if let Some(status) = statuses.iter().find(|status| (200..300).contains(*status)).filter(|_| table.get("pointer").is_none()) {
+            let message = format!("api.{key} has a status of success ({status}) and no pointer: every good answer would be one of these");
+            let hint =
+                "add what tells them apart: pointer = \"/error/code\", and values = [ … ] if it is there in good ones, too".to_owned();
+            table.reader.problem(table.place, message, Some(hint));
+        }
         let values: Vec<Value> = table.array("values").iter().map(to_json).collect();
         if pointer.is_none() && !values.is_empty() {
-            table.reader.problem(table.place, format!("api.{key} has values but no pointer to look at"), None);
+            table.reader.problem(
+                table.place,
+                format!("api.{key} has values but no pointer to look at"),
+                Some("add it: pointer = \"/error/code\", where in the answer they are".to_owned()),
+            );
         }
         table.finish();
         signals.push(Signal { statuses, pointer: pointer.map(|text| text.value), values });
@@ -459,6 +498,12 @@ pub(super) fn endpoint(table: &Table<'_>, key: &'static str, fields: &[&str]) ->
     table.required(key).and_then(|text| table.reader.endpoint(&text, fields))
 }
 
-pub(super) fn plain_pairs(table: &Table<'_>, key: &'static str) -> Vec<(String, String)> {
-    table.pairs(key).into_iter().map(|(key, text)| (key.name, text.value)).collect()
+/// Further parameters, which say nothing that the protocol says itself: it would be dropped, or be there twice.
+pub(super) fn further(table: &Table<'_>, key: &'static str, is_own: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    let pairs = table.pairs(key);
+    for (name, _) in pairs.iter().filter(|(name, _)| is_own(&name.name)) {
+        let hint = "leave it away: the protocol says it by itself".to_owned();
+        table.reader.problem(name.place, format!("{} in {}.{key}", name.name, table.name), Some(hint));
+    }
+    pairs.into_iter().map(|(key, text)| (key.name, text.value)).collect()
 }

@@ -1,12 +1,12 @@
 //! The top of a provider file: what it is, whether it is there, where its facts come from.
 
-use keyfob_proto::{Deviation, Endpoint, Origin};
+use keyfob_proto::{Deviation, Endpoint, Origin, Settings};
 
 use super::document::{Content, Node};
-use super::reader::{Reader, Table};
+use super::reader::{Reader, Table, Text, url_hint};
 use super::{action, client, protocol};
 use crate::nearest;
-use crate::provider::{Confidence, Import, Kind, Moves, Provider, Source, Status};
+use crate::provider::{ClientHelp, Confidence, Import, Kind, Moves, Provider, Source, Status};
 
 /// Reads a provider. `None`, or any complaint, means that there is none.
 pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<String>) -> Option<Provider> {
@@ -14,7 +14,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     if let Some(name) = top.text("name")
         && !is_name(&name.value)
     {
-        reader.problem(name.place, format!("expected a name of a-z, 0-9 and -, found \"{}\"", name.value), None);
+        no_name(reader, &name, "name");
     } else if !is_name(name) {
         top.missing("name");
     }
@@ -22,7 +22,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let kind = top
         .required("kind")
         .and_then(|text| reader.word(&text, "oauth1, oauth2 or oidc for kind", &Kind::ALL.map(|kind| (kind.name(), kind))));
-    let homepage = top.text("homepage").map(|text| text.value);
+    let homepage = top.web("homepage").map(|text| text.value);
     let about = top.required("about").map(|text| text.value);
     let status = status(&top);
     let sources = sources(&top);
@@ -32,12 +32,12 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let moves = moves(&top);
     let independent_client = top.text("independent_client").map(|text| text.value);
     let verified = top.get("verified").and_then(|_| top.date("verified"));
-    let keep = top.strings("keep");
     let scopes = scopes(&top);
 
     let import = import(&top);
 
     let client = client::read(&top);
+    let keep = keep(&top, &client);
     let actions = action::read(&top, &keep);
     // Which keys a protocol has is known only once the protocol is.
     let (spec, pkce_off) = match kind {
@@ -81,6 +81,30 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     })
 }
 
+/// What a name is.
+pub(super) const NAMES: &str = "a letter first, then a-z, 0-9, - and _, 64 of them at most";
+
+/// Says that a text is no name.
+pub(super) fn no_name(reader: &Reader<'_>, text: &Text, what: &str) {
+    let shown = keyfob_proto::scrub::printable(&text.value);
+    reader.problem(text.place, format!("expected a {what}, found \"{shown}\""), Some(NAMES.to_owned()));
+}
+
+/// What is kept with the account is shown, and goes into calls: no token does, and nothing that an app's field is called.
+fn keep(top: &Table<'_>, client: &ClientHelp) -> Vec<String> {
+    let names = top.texts("keep");
+    for name in &names {
+        if Settings::is_never_kept(&name.value) {
+            let hint = "leave it away: what is kept is shown in clear, and tokens, codes and secrets have their own place in the vault";
+            top.reader.problem(name.place, format!("{} in keep", name.value), Some(hint.to_owned()));
+        } else if client.field(&name.value).is_some() {
+            let hint = "leave one of the two away: a template has one value for a name".to_owned();
+            top.reader.problem(name.place, format!("{} in keep, and a field of client.fields", name.value), Some(hint));
+        }
+    }
+    names.into_iter().map(|name| name.value).collect()
+}
+
 /// Whether a text can be a provider's, action's or parameter's name.
 pub(super) fn is_name(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
@@ -114,8 +138,8 @@ pub(super) fn sources(top: &Table<'_>) -> Vec<Source> {
         .into_iter()
         .filter_map(|table| {
             let url = table.required("url");
-            if let Some(url) = url.as_ref().filter(|url| !url.value.starts_with("https://") && !url.value.starts_with("http://")) {
-                table.reader.problem(url.place, format!("expected a web address for a source, found \"{}\"", url.value), None);
+            if let Some(url) = &url {
+                table.check_web(url, "url");
             }
             let checked = table.date("checked");
             let confidence = table
@@ -137,7 +161,11 @@ fn deviations(top: &Table<'_>) -> Vec<(Deviation, String)> {
         match Deviation::by_name(&key.name) {
             Some(deviation) => match reason {
                 Some(reason) if !reason.value.trim().is_empty() => deviations.push((deviation, reason.value)),
-                Some(reason) => top.reader.problem(reason.place, format!("the deviation {} has no reason", key.name), None),
+                Some(reason) => top.reader.problem(
+                    reason.place,
+                    format!("the deviation {} has no reason", key.name),
+                    Some(format!("{} = \"…\", a sentence: who found that, and where", key.name)),
+                ),
                 None => {}
             },
             None => {
@@ -152,7 +180,7 @@ fn deviations(top: &Table<'_>) -> Vec<(Deviation, String)> {
 /// `[import]`: that nobody is sent anywhere, and where tokens are made instead.
 fn import(top: &Table<'_>) -> Option<Import> {
     let table = top.table("import")?;
-    let (help, url) = (table.required("help"), table.text("url").map(|text| text.value));
+    let (help, url) = (table.required("help"), table.web("url").map(|text| text.value));
     table.finish();
     Some(Import { url, help: help?.value })
 }
@@ -169,7 +197,7 @@ fn one_meaning(top: &Table<'_>, tree: &Node) {
     let oob = tree.get("client").and_then(|client| client.get("redirect")?.get("oob"));
     if let Some(oob) = oob.filter(|oob| matches!(oob.value, Content::Flag(true))) {
         let message = format!("client.redirect.oob with the deviation {}: the PIN is a verifier", Deviation::NoVerifier);
-        top.reader.problem(oob.place, message, None);
+        top.reader.problem(oob.place, message, Some("leave one of the two away".to_owned()));
     }
 }
 
@@ -184,7 +212,7 @@ fn codes_come_from_somewhere(top: &Table<'_>, tree: &Node, kind: Option<Kind>) {
         top.reader.problem(
             device_only.place,
             "client.redirect.device_only without endpoints.device: there is nowhere to get a code".to_owned(),
-            None,
+            Some("add it: [endpoints] device = \"https://…\"".to_owned()),
         );
     }
 }
@@ -194,9 +222,17 @@ fn scopes(top: &Table<'_>) -> Vec<(String, String)> {
     let mut scopes = Vec::new();
     for (key, text) in top.pairs("scopes") {
         if !is_scope(&key.name) {
-            top.reader.problem(key.place, format!("expected the name of a scope (RFC 6749 §3.3), found \"{}\"", key.name), None);
+            top.reader.problem(
+                key.place,
+                format!("expected the name of a scope (RFC 6749 §3.3), found \"{}\"", key.name),
+                Some("one word, without quotes or \\ in it: two scopes are two lines".to_owned()),
+            );
         } else if text.value.trim().is_empty() {
-            top.reader.problem(text.place, format!("the scope {} says nothing about what it allows", key.name), None);
+            top.reader.problem(
+                text.place,
+                format!("the scope {} says nothing about what it allows", key.name),
+                Some(format!("{:?} = \"…\", a few words", key.name)),
+            );
         } else {
             scopes.push((key.name, text.value));
         }
@@ -215,11 +251,15 @@ fn moves(top: &Table<'_>) -> Moves {
         let target = match Endpoint::parse(&to.value) {
             Ok(endpoint) if Origin::parse(&to.value).is_some_and(|origin| is_bare(&to.value, &origin)) => endpoint.origin(),
             Ok(_) => {
-                top.reader.problem(to.place, format!("expected an origin (scheme, host, port), found \"{}\"", to.value), None);
+                top.reader.problem(
+                    to.place,
+                    format!("expected an origin (scheme, host, port), found \"{}\"", to.value),
+                    Some("scheme, host and port alone: \"http://127.0.0.1:8902\"".to_owned()),
+                );
                 continue;
             }
             Err(misuse) => {
-                top.reader.problem(to.place, misuse.to_string(), misuse.hint);
+                top.reader.problem(to.place, misuse.to_string(), Some(misuse.hint.unwrap_or_else(|| url_hint(&to.value).to_owned())));
                 continue;
             }
         };

@@ -36,7 +36,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn problem(&self, place: Place, message: impl Into<String>, hint: Option<String>) {
-        let problem = self.files.problem(place, message.into(), hint);
+        // Nobody is told what is wrong without being told where to find what is right.
+        let hint = hint.unwrap_or_else(|| "docs/provider-files.md says what stands there".to_owned());
+        let problem = self.files.problem(place, message.into(), Some(hint));
         self.problems.borrow_mut().push(problem);
     }
 
@@ -127,9 +129,7 @@ impl<'a> Reader<'a> {
         let begin = template.names().next();
         let sample = template.render(|name| Some(if Some(name) == begin { first } else { "x" }.to_owned())).ok()?;
         if let Err(misuse) = Endpoint::parse(&sample) {
-            let hint = "secrets go over TLS only; plain http is for this machine (127.0.0.1, [::1], localhost)";
-            let hint = text.value.starts_with("http://").then(|| hint.to_owned());
-            self.problem(text.place, misuse.to_string(), hint.or(misuse.hint));
+            self.problem(text.place, misuse.to_string(), Some(misuse.hint.unwrap_or_else(|| url_hint(&text.value).to_owned())));
             return None;
         }
         Some(())
@@ -192,7 +192,8 @@ impl<'r> Table<'r> {
             Some(node) => {
                 let text = self.reader.text(&self.path(key), node)?;
                 if text.value.trim().is_empty() {
-                    self.reader.problem(text.place, format!("{} is empty", self.path(key)), None);
+                    let hint = format!("{}, or leave it away where it is not needed", line(&self.path(key)));
+                    self.reader.problem(text.place, format!("{} is empty", self.path(key)), Some(hint));
                     return None;
                 }
                 Some(text)
@@ -201,6 +202,22 @@ impl<'r> Table<'r> {
                 self.missing(key);
                 None
             }
+        }
+    }
+
+    /// A page for people: it becomes a link, and what is no web address must not (`javascript:`).
+    pub(crate) fn web(&self, key: &'static str) -> Option<Text> {
+        let text = self.text(key)?;
+        self.check_web(&text, key);
+        Some(text)
+    }
+
+    pub(crate) fn check_web(&self, text: &Text, key: &str) {
+        let host = text.value.split_once("://").filter(|(scheme, _)| ["https", "http"].contains(scheme)).map_or("", |(_, rest)| rest);
+        if host.is_empty() || host.starts_with(['/', '?', '#']) || text.value.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            let found = keyfob_proto::scrub::printable(&text.value);
+            let message = format!("expected a web address for {}, found \"{found}\"", self.path(key));
+            self.reader.problem(text.place, message, Some("it begins with https:// or http://".to_owned()));
         }
     }
 
@@ -329,6 +346,10 @@ impl<'r> Table<'r> {
                 let meant = nearest::nearest(&key.name, missed.iter().copied());
                 let hint = match meant {
                     Some(meant) => Some(format!("did you mean \"{meant}\"?")),
+                    None if elsewhere(&key.name).is_some_and(|table| table != self.name) => elsewhere(&key.name).map(|table| match table {
+                        "" => "it belongs to the top, above every [section]".to_owned(),
+                        table => format!("it belongs into [{table}]"),
+                    }),
                     None => nearest::suggest(&key.name, asked.iter().copied()),
                 };
                 self.reader.problem(key.place, format!("the unknown key {} {place}", key.name), hint);
@@ -338,7 +359,7 @@ impl<'r> Table<'r> {
             }
         }
         for key in missed.iter() {
-            self.reader.problem(self.place, format!("{} is missing", self.path(key)), Some(format!("add it: {}", line(key))));
+            self.reader.problem(self.place, format!("{} is missing", self.path(key)), Some(format!("add it: {}", line(&self.path(key)))));
         }
     }
 
@@ -367,9 +388,71 @@ fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
+/// What makes a URL one that credentials may go to.
+pub(super) fn url_hint(text: &str) -> &'static str {
+    if text.starts_with("http://") {
+        "secrets go over TLS only; plain http is for this machine (127.0.0.1, [::1], localhost)"
+    } else if !text.is_ascii() {
+        "a host with other letters is written as DNS has it (xn--…), and they are percent-encoded in a path"
+    } else {
+        "write the whole address: https://hub.example/path (no other scheme); a port is a number up to 65535, and there is no name or password in it"
+    }
+}
+
+/// The one table that a key can be in, where it is one of those that have no namesake: `""` is the top.
+pub(super) fn elsewhere(key: &str) -> Option<&'static str> {
+    BELONGS.iter().find(|(_, keys)| keys.contains(&key)).map(|(table, _)| *table)
+}
+
+/// By table, the keys that no other table has. The reference is held to it.
+pub(super) const BELONGS: &[(&str, &[&str])] = &[
+    ("", &["homepage", "sources", "independent_client", "verified", "keep", "import", "deviations", "origins", "actions"]),
+    ("endpoints", &["request_token", "authorize", "token", "refresh", "revoke", "jwks", "device", "par", "userinfo", "end_session"]),
+    ("client", &["register_url", "register_help", "redirect", "token_env"]),
+    ("client.redirect", &["suggested", "any_port", "oob", "device_only"]),
+    (
+        "oauth1",
+        &["signature", "placement", "token_method", "realm", "callback", "request_token_params", "access_token_params", "body_hash"],
+    ),
+    (
+        "oauth2",
+        &[
+            "client_auth",
+            "signed_secret",
+            "pkce",
+            "pkce_reason",
+            "token_body",
+            "renewal",
+            "pin",
+            "scope_separator",
+            "redirect_uri_at_token",
+            "redirect_name",
+            "parameter_names",
+            "grant_types",
+            "authorize_fragment",
+            "token_error",
+            "tokens_at",
+            "token_type",
+            "token_params",
+            "default_lifetime",
+            "refresh_lifetime",
+            "refresh_lifetime_from",
+            "rotates",
+            "iss_required",
+            "id_token_algorithms",
+            "par_required",
+            "request_object",
+            "dpop",
+        ],
+    ),
+    ("api", &["base_url", "hosts", "more_origins", "attach", "expired", "failed", "limits", "batch", "method_override"]),
+];
+
 /// A line as it could be, for a key that is missing.
-fn line(key: &str) -> String {
+fn line(path: &str) -> String {
+    let key = last(path);
     let value = match key {
+        "status" if path != "status" => "[401], the statuses of such an answer",
         "kind" => "\"oauth2\", or \"oauth1\" or \"oidc\"",
         "status" => "\"live\", or \"retired\" with a table [retired]",
         "title" => "\"…\", what people call it",

@@ -23,6 +23,7 @@ impl File {
                     return Some(format!("oauth2.client_auth = \"tls\" says that {meaning}, {NOT_PLAYED}: {WITHOUT}"));
                 }
                 ClientAuth::Basic
+                | ClientAuth::BasicEmpty
                 | ClientAuth::BasicRaw
                 | ClientAuth::BasicSecret
                 | ClientAuth::Post

@@ -211,6 +211,7 @@ impl Default for OAuth2 {
 pub(super) enum ClientAuth {
     #[default]
     Basic,
+    BasicEmpty,
     BasicRaw,
     BasicSecret,
     Post,

@@ -145,12 +145,14 @@ impl Imitated {
         // An issuer that describes itself says that it takes Basic, and a file may say otherwise.
         let header = call.header("authorization");
         match self.file.oauth2.client_auth {
-            ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret => {
+            ClientAuth::Basic | ClientAuth::BasicEmpty | ClientAuth::BasicRaw | ClientAuth::BasicSecret => {
                 let sent = header.and_then(|header| header.strip_prefix("Basic ")).ok_or("credentials belong into the header, by Basic")?;
                 let sent = STANDARD.decode(sent).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or("Basic that is none")?;
                 let right = match (self.file.oauth2.client_auth, sent.split_once(':')) {
                     (ClientAuth::BasicRaw, _) => sent == format!("{id}:{secret}"),
                     (ClientAuth::BasicSecret, _) => sent == format!("{secret}:"),
+                    // One of its apps that has none.
+                    (ClientAuth::BasicEmpty, Some((sent_id, ""))) => decoded(sent_id) == *id,
                     (_, Some((sent_id, sent_secret))) => decoded(sent_id) == *id && decoded(sent_secret) == *secret,
                     _ => false,
                 };

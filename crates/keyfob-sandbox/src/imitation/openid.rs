@@ -62,7 +62,7 @@ impl Imitated {
         let method = match self.file.oauth2.client_auth {
             ClientAuth::Post | ClientAuth::SignedSecret => "client_secret_post",
             ClientAuth::None => "none",
-            ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret => "client_secret_basic",
+            ClientAuth::Basic | ClientAuth::BasicEmpty | ClientAuth::BasicRaw | ClientAuth::BasicSecret => "client_secret_basic",
             // They are refused before anybody can ask.
             ClientAuth::SecretJwt | ClientAuth::PrivateKeyJwt | ClientAuth::Tls => "not imitated",
         };

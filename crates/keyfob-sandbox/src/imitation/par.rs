@@ -49,7 +49,10 @@ impl Imitated {
         let mut list = Checklist::of(&self.sent(call, TokenBody::Form)?);
         self.identified(call, &mut list)?;
         // Who is named in the header is named as the request's client, too.
-        if matches!(self.file.oauth2.client_auth, ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::BasicSecret) {
+        if matches!(
+            self.file.oauth2.client_auth,
+            ClientAuth::Basic | ClientAuth::BasicEmpty | ClientAuth::BasicRaw | ClientAuth::BasicSecret
+        ) {
             list.fixed(self.file.name_of("client_id"), &self.app.client_id)?;
         }
         self.wanted(list)

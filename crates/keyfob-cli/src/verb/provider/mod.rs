@@ -15,6 +15,7 @@ use crate::card::Card;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::moment;
+use crate::name::is_verb;
 use crate::output::{Paint, hang};
 use crate::sheet::{self, Sheet};
 use crate::signal::unless_stopped_reading_file;
@@ -24,7 +25,7 @@ use crate::signal::unless_stopped_reading_file;
 pub(crate) enum Verb {
     /// List the providers
     List {
-        /// Only those with all of these words in name, title, home page, description or actions
+        /// Only those with all of these words in name, title, home page, description, protocol, status or actions
         #[arg(long, value_name = "WORDS")]
         search: Option<String>,
         /// Only those of one protocol
@@ -66,7 +67,7 @@ fn list(search: &str, kind: Option<&str>, context: &Context) -> Result<(), Card>
     let wanted = |provider: &&Provider| kind.is_none_or(|kind| provider.kind.name() == kind) && is_about(provider, search);
     let gone = catalogue.all_gone();
     // Of one that has ended nobody asks any more how it was called.
-    let ended = gone.iter().filter(|gone| kind.is_none() && has_words(&[&gone.name, &gone.title, &gone.about], search));
+    let ended = gone.iter().filter(|gone| kind.is_none() && has_words(&[&gone.name, &gone.title, &gone.about, "retired"], search));
     let mut found: Vec<Listed<'_>> = catalogue.iter().filter(wanted).map(Listed::There).chain(ended.map(Listed::Gone)).collect();
     found.sort_by_key(|listed| listed.name());
     if context.out.json {
@@ -122,7 +123,10 @@ impl<'a> Listed<'a> {
 fn is_about(provider: &Provider, words: &str) -> bool {
     let actions = provider.actions.iter().flat_map(|action| [action.name.as_str(), action.about.as_str()]);
     let Provider { name, title, about, homepage, .. } = provider;
-    has_words(&[name, title, about, homepage.as_deref().unwrap_or_default()].into_iter().chain(actions).collect::<Vec<_>>(), words)
+    // All but the few others are live, which tells nobody apart.
+    let status = if matches!(provider.status, Status::Live) { "" } else { provider.status.name() };
+    let known = [name, title, about, homepage.as_deref().unwrap_or_default(), provider.kind.name(), protocol(provider), status];
+    has_words(&known.into_iter().chain(actions).collect::<Vec<_>>(), words)
 }
 
 fn has_words(texts: &[&str], words: &str) -> bool {
@@ -241,11 +245,14 @@ fn sources(sources: &[Source], width: Option<usize>, paint: Paint) -> String {
 
 fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
     let shown = file.display().to_string();
-    let read = unless_stopped_reading_file(file, |file| std::fs::read_to_string(file))?;
-    let text = read.map_err(|error| {
+    let read = unless_stopped_reading_file(file, |file| std::fs::read(file))?;
+    let bytes = read.map_err(|error| {
         Card::io(format!("cannot read {shown}"), &error, "check the name and who may read the file").exiting(Exit::Usage)
     })?;
-    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let text = match keyfob_providers::text_of(bytes, &shown) {
+        Ok(text) => text,
+        Err(problem) => return unsound(&shown, &[problem], false, context),
+    };
     // Its name, and what is in it.
     let read = match keyfob_providers::check_gone(&text, &shown) {
         Some(gone) => gone.map(|gone| (gone.name.clone(), gone.to_string())),
@@ -264,7 +271,7 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
         Err(problems) => (None, problems),
     };
     let is_read = read.is_some();
-    problems.extend(keyfob_providers::doubts(&text, &shown, &moment::formatted(now(), "%Y-%m-%d")));
+    problems.extend(keyfob_providers::doubts(&text, &shown, &moment::formatted(now(), "%Y-%m-%d"), is_verb));
     problems.sort_by_key(|problem| (problem.line, problem.column));
     match read.filter(|_| problems.is_empty()) {
         Some((name, _)) if context.out.json => context.out.json(&json!({"file": shown, "ok": true, "provider": name, "problems": []})),
@@ -272,22 +279,29 @@ fn check(file: &std::path::Path, context: &Context) -> Result<(), Card> {
             context.out.note(&format!("{} {shown} is sound: {what}", context.out.note_paint().good("✓")));
             Ok(())
         }
-        None if context.out.json => {
-            context.out.json(&json!({"file": shown, "ok": false, "problems": problems}))?;
-            // Everything is said, and in one document.
-            Err(Card::ended(Exit::Error.code()))
-        }
-        None => {
-            context.out.data(&problems.iter().map(|problem| line(problem, context)).collect::<Vec<_>>().join("\n"))?;
-            let what = match is_read {
-                // It is what it says, and hardly what was meant.
-                true => format!("{shown} is read all the same, and has what is hardly meant: {}", counted(problems.len(), "doubt")),
-                false => format!("{shown} is no sound provider file: {}", counted(problems.len(), "problem")),
-            };
-            let next = format!("correct it, then: keyfob provider check {shown}; docs/provider-files.md has every key");
-            Err(Card::new(Exit::Error, what, "told above, with line and column", next))
-        }
+        None => unsound(&shown, &problems, is_read, context),
     }
+}
+
+/// Tells what is wrong with a file, or, where it `is_read` all the same, hardly meant.
+fn unsound(shown: &str, problems: &[Problem], is_read: bool, context: &Context) -> Result<(), Card> {
+    if context.out.json {
+        context.out.json(&json!({"file": shown, "ok": false, "problems": problems}))?;
+        // Everything is said, and in one document.
+        return Err(Card::ended(Exit::Error.code()));
+    }
+    context.out.data(&problems.iter().map(|problem| line(problem, context)).collect::<Vec<_>>().join("\n"))?;
+    let what = match is_read {
+        // It is what it says, and hardly what was meant.
+        true => format!("{shown} is read all the same, and has what is hardly meant: {}", counted(problems.len(), "doubt")),
+        false => format!("{shown} is no sound provider file: {}", counted(problems.len(), "problem")),
+    };
+    let next = format!("correct it, then: keyfob provider check {shown}; docs/provider-files.md has every key");
+    Err(Card::new(Exit::Error, what, "told above, with line and column", next))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn line(problem: &Problem, context: &Context) -> String {

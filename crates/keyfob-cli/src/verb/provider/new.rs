@@ -16,7 +16,7 @@ use crate::card::{Card, Doing};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::moment;
-use crate::name::Name;
+use crate::name::{Name, is_verb};
 use crate::verb::provider::questions::{Answers, Flags};
 
 /// What to call it, and whom to ask.
@@ -34,7 +34,11 @@ pub(crate) struct New {
 pub(crate) async fn run(args: New, context: &Context) -> Result<(), Card> {
     let name = &args.name;
     let what = format!("cannot begin a file for {}", keyfob::proto::scrub::printable(name));
-    let parsed = Name::parse(name).and_then(Name::checked_for_login).map_err(|card| card.saying(what.as_str()))?;
+    if is_verb(name) {
+        let next = format!("choose another one: keyfob provider new my-{name}");
+        return Err(Card::usage(what, format!("keyfob {name} is a verb of this program, and no provider is reached by its name"), next));
+    }
+    let parsed = Name::parse(name).map_err(|card| card.saying(what.as_str()))?;
     if parsed.provider != *name {
         return Err(Card::usage(
             what,

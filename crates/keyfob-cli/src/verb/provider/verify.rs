@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use keyfob::history::Event;
 use keyfob::proto::{Origin, TokenSet};
-use keyfob::{Account, Session};
+use keyfob::{Account, Grant, Session};
 use keyfob_providers::{Action, Cell, Provider, Table};
 use serde_json::{Value, json};
 
@@ -36,6 +36,14 @@ pub(crate) struct Verify {
     /// Write the report here; stdout otherwise
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+/// What has to be walked before a file is verified, beside that nothing failed: not every provider has all of it.
+struct Needed {
+    /// People are sent there, or enter a code: the file says how.
+    login: bool,
+    /// The account's tokens are renewed.
+    refresh: bool,
 }
 
 /// A step of the walk, in words that hold nothing of the person's.
@@ -90,10 +98,12 @@ pub(crate) async fn run(args: Verify, context: &Context) -> Result<(), Card> {
         return Err(Card::usage(what, why, format!("log in to it: keyfob login {}", args.name)));
     }
     let steps = walk(&opened, args.get.as_deref(), context).await?;
+    let needed = needed(&opened);
     let date = moment::formatted(now(), "%Y-%m-%d");
     let failed = steps.iter().filter(|step| step.came == Came::Bad).count();
-    let ok = is_verified(&steps);
-    let report = report(&opened.provider, &steps, &date);
+    let missing = missing(&steps, &needed);
+    let ok = missing.is_none() && failed == 0;
+    let report = report(&opened.provider, &steps, missing, &date);
     match &args.output {
         Some(file) => {
             std::fs::write(file, &report).map_err(|error| Card::io(what.as_str(), &error, "check the folder and who may write there"))?;
@@ -171,6 +181,10 @@ async fn login(account: &Account, context: &Context) -> Result<Step, Card> {
         _ => None,
     });
     let (outcome, came) = match imported {
+        // The file says how a person is sent there, and none was.
+        Some(false) if matches!(account.grant, Grant::ClientCredentials { .. } | Grant::JwtBearer { .. }) => {
+            (format!("none: the app speaks for itself, since {day}"), Came::LeftOut)
+        }
         Some(false) if account.tolerated.is_empty() => (format!("done on {day}; nothing had to be tolerated"), Came::Good),
         Some(false) => (format!("done on {day}; tolerated: {}", account.tolerated.join(", ")), Came::Good),
         Some(true) => (format!("none: the tokens were imported on {day}"), Came::LeftOut),
@@ -205,9 +219,26 @@ async fn called(session: &Session, path: &str) -> Result<(), Card> {
     answer.read().await.map(drop).map_err(|error| answered(what, &error, &session.account()))
 }
 
-/// Whether the walk says that the file is right: nothing failed, and the API answered something.
-fn is_verified(steps: &[Step]) -> bool {
-    steps.iter().all(|step| step.came != Came::Bad) && steps.iter().any(|step| step.is_call)
+/// What of the provider's file there is to walk, with this account.
+fn needed(opened: &Opened) -> Needed {
+    let (provider, account) = (&opened.provider, &opened.account);
+    // Where tokens are made elsewhere, or the app's keys are all there is, the file has no login that could be walked.
+    let has_login = provider.import.is_none() && !provider.is_one_legged();
+    Needed { login: has_login, refresh: matches!(account.tokens, TokenSet::OAuth2(_)) && account.renews() }
+}
+
+/// What was not walked, without which a file is not verified: what somebody would find wrong first.
+fn missing(steps: &[Step], needed: &Needed) -> Option<&'static str> {
+    let is_good = |what: &str| steps.iter().any(|step| step.what == what && step.came == Came::Good);
+    if needed.login && !is_good("login") {
+        Some("its login was not walked: log in with keyfob login, and verify that account")
+    } else if needed.refresh && !is_good("refresh") {
+        Some("no refresh was walked, and the account's tokens are renewed")
+    } else if !steps.iter().any(|step| step.is_call && step.came == Came::Good) {
+        Some("the API answered nothing")
+    } else {
+        None
+    }
 }
 
 /// What a server said may be about the person: it is told to them, and does not get into the report.
@@ -227,8 +258,8 @@ fn step(what: &str, outcome: Result<String, Card>, context: &Context) -> Step {
     }
 }
 
-fn report(provider: &Provider, steps: &[Step], date: &str) -> String {
-    let good = is_verified(steps);
+fn report(provider: &Provider, steps: &[Step], missing: Option<&str>, date: &str) -> String {
+    let good = steps.iter().all(|step| step.came != Came::Bad);
     let is_own = |file: &String| file.contains(['/', '\\']);
     // A file of one's own alone is what was walked; over an embedded one it is not that one's proof.
     let is_mixed = provider.files.iter().any(is_own) && !provider.files.iter().all(is_own);
@@ -247,6 +278,9 @@ fn report(provider: &Provider, steps: &[Step], date: &str) -> String {
         text.push_str("\nWhat was left out was not walked: this says nothing about it.\n");
     }
     match (good, is_mixed) {
+        (true, _) if missing.is_some() => {
+            let _ = writeln!(text, "\nThe file is not verified by this: {}.", missing.unwrap_or_default());
+        }
         (true, false) => {
             let _ = writeln!(text, "\nFor the provider's file: `verified = {date}`");
         }

@@ -11,7 +11,7 @@ pub(super) const TOP: Section = Section {
     heading: "At the top",
     about: "What the provider is, and where the facts about it come from. A file *without* `kind` changes members of the embedded provider of its name, and needs nothing else. A file with `status = \"retired\"`, no `kind` and no `[endpoints]`, of a name that no other file has, is of a provider that has ended: `title`, `about`, `homepage`, `sources` and `[retired]` are all there is of it.",
     keys: &[
-        key("name", Text, "What is typed: a-z, 0-9, `-` and `_`", "\"my-hub\"").or("the file's name"),
+        key("name", Text, "What is typed: a letter first, then a-z, 0-9, `-` and `_`", "\"my-hub\"").or("the file's name"),
         key("title", Text, "Its name as people write it", "\"My hub\"").needed(),
         key(
             "kind",
@@ -40,7 +40,7 @@ pub(super) const TOP: Section = Section {
         key(
             "keep",
             Texts,
-            "Members of the token answer and parameters of the callback to keep with the account; each is a name for the templates of `[api]` (but `more_origins`) and of actions from then on",
+            "Members of the token answer and parameters of the callback to keep with the account; each is a name for the templates of `[api]` (but `more_origins`) and of actions from then on. They are shown in clear: no token, code or secret is among them, and no field of `client.fields`",
             "[\"user_id\"]",
         ),
         key(
@@ -168,7 +168,7 @@ pub(super) const CLIENT: Section = Section {
 pub(super) const FIELDS: Section = Section {
     path: "client.fields",
     heading: "[[client.fields]]",
-    about: "`client_id`, `client_secret` and `redirect_uri` are those of OAuth; `private_key` (PEM, or a JWK on one line; `secret = true`) and `private_key_id` (`kid`) the app's own key; `scope` the scopes to ask for. Any other name is the provider's own, and a name for templates: the prompt of `{shop}`.",
+    about: "`client_id`, `client_secret` and `redirect_uri` are those of OAuth (`client_secret` with `secret = true`); `private_key` (PEM, or a JWK on one line; `secret = true`) and `private_key_id` (`kid`) the app's own key; `scope` the scopes to ask for. Any other name is the provider's own, and a name for templates: the prompt of `{shop}`.",
     keys: &[
         key("name", Text, "Its name in this file", "\"shop\"").needed(),
         key("label", Text, "What the provider's page calls it", "\"Shop\"").needed(),
@@ -253,8 +253,19 @@ pub(super) const OAUTH2: Section = Section {
     keys: &[
         key(
             "client_auth",
-            OneOf(&["basic", "basic-raw", "basic-secret", "post", "signed-secret", "client_secret_jwt", "private_key_jwt", "tls", "none"]),
-            "How the app says who it is at the token endpoint; `basic-raw` does not encode id and secret first; `basic-secret` has the secret as the name, with an empty password, and says no id; `signed-secret` is as `post`, with a secret that the app signs with its own key for each request; needed but for `oidc`",
+            OneOf(&[
+                "basic",
+                "basic-empty",
+                "basic-raw",
+                "basic-secret",
+                "post",
+                "signed-secret",
+                "client_secret_jwt",
+                "private_key_jwt",
+                "tls",
+                "none",
+            ]),
+            "How the app says who it is at the token endpoint; `basic-empty` is `basic`, with an empty password where the app has no secret; `basic-raw` does not encode id and secret first; `basic-secret` has the secret as the name, with an empty password, and says no id; `signed-secret` is as `post`, with a secret that the app signs with its own key for each request; needed but for `oidc`",
             "\"post\"",
         ),
         key("signed_secret", Table(&SIGNED_SECRET), "What such a secret says; needed with `client_auth = \"signed-secret\"`", ""),

@@ -134,3 +134,15 @@ fn general(table: &str) -> String {
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace").to_path_buf()
 }
+
+/// A key that is told to belong elsewhere is described there, and nowhere else.
+#[test]
+fn keys_belong_where_they_are_described() {
+    for (table, keys) in file::BELONGS {
+        for key in *keys {
+            let described = sections().into_iter().filter(|section| section.keys.iter().any(|known| known.name == *key));
+            let at: BTreeSet<&str> = described.map(|section| section.path).collect();
+            assert_eq!(at, BTreeSet::from([*table]), "{key}");
+        }
+    }
+}

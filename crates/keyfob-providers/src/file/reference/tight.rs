@@ -3,8 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::file;
+
 /// RFC 9110 §5.6.2.
 const HEADER: &str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+const NAME: &str = "^[a-z][a-z0-9_-]{0,63}$";
 /// Names that are written without encoding.
 const VISIBLE: &str = "^[!-~]+$";
 const FRAMING: &str = "^(?!([Hh][Oo][Ss][Tt]|[Cc]ontent-[Ll]ength|[Tt]ransfer-[Ee]ncoding|[Cc]onnection|[Uu]pgrade|[Tt][Ee]|[Tt]railer|[Pp]roxy-[Aa]uthorization|[Cc]ookie|[Ee]xpect)$)";
@@ -13,7 +16,8 @@ const ORIGIN: &str = "^(https://[^/?#@]+|http://(127\\.0\\.0\\.1|\\[::1\\]|local
 /// The form of one key's value.
 pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
     let form = match (table, key) {
-        ("", "name") => json!({"pattern": "^[a-z][a-z0-9_-]{0,63}$"}),
+        ("", "name") => json!({"pattern": NAME}),
+        ("", "keep") => json!({"items": {"type": "string", "not": {"enum": keyfob_proto::Settings::NEVER_KEPT}}}),
         ("" | "actions.*", "title" | "about") | ("import", "help") => json!({"pattern": "\\S"}),
         ("", "scopes") => {
             json!({"propertyNames": {"pattern": "^[!#-\\[\\]-~]+$"}, "additionalProperties": {"type": "string", "pattern": "\\S"}})
@@ -22,7 +26,16 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
             "propertyNames": {"pattern": "^(\\*|https?://[^/?#@]+/?)$"},
             "additionalProperties": {"type": "string", "pattern": ORIGIN},
         }),
-        ("sources", "url") => json!({"pattern": "^https?://"}),
+        ("sources" | "import", "url") | ("", "homepage") | ("client", "register_url") => json!({"pattern": "^https?://[^/?#\\s]\\S*$"}),
+        ("client.fields", "name") => {
+            json!({"pattern": NAME, "not": {"enum": keyfob_proto::Settings::NEVER_KEPT.iter().filter(|name| **name != "client_secret").collect::<Vec<_>>()}})
+        }
+        ("oauth1", "authorize_params" | "request_token_params" | "access_token_params") => {
+            json!({"propertyNames": {"pattern": "^(?!oauth_)"}})
+        }
+        ("oauth2", "authorize_params") => json!({"propertyNames": {"not": {"enum": file::OF_AUTHORIZE}}}),
+        ("oauth2", "token_params") => json!({"propertyNames": {"not": {"enum": file::OF_TOKEN}}}),
+        ("oauth2", "scope_separator") => json!({"minLength": 1}),
         ("endpoints", "issuer") => json!({"pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))[^?]*$"}),
         ("client", "token_env") => json!({"pattern": "^[A-Za-z0-9_]+$"}),
         ("client.fields", "env") => json!({"items": {"type": "string", "pattern": "^[A-Za-z0-9_]+$"}}),
@@ -47,7 +60,7 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         ("api.limits" | "api.limits.reads", "limit" | "remaining" | "usage" | "reset") => json!({"pattern": HEADER}),
         ("api.limits", "periods") => json!({"uniqueItems": true}),
         ("actions.*", "path") => json!({"pattern": "^/"}),
-        ("actions.*.parameters", "name") => json!({"pattern": "^[a-z][a-z0-9_-]{0,63}$"}),
+        ("actions.*.parameters", "name") => json!({"pattern": NAME}),
         _ => return Map::new(),
     };
     members(form)
@@ -57,9 +70,14 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
 pub(super) fn table(path: &str) -> Map<String, Value> {
     let held = match path {
         // Items of arrays are never laid over others.
-        "api.expired" => json!({"dependentRequired": {"values": ["pointer"]}}),
+        "api.expired" => json!({
+            "dependentRequired": {"values": ["pointer"]},
+            "if": {"not": {"required": ["pointer"]}},
+            "then": {"properties": {"status": {"items": {"not": {"minimum": 200, "maximum": 299}}}}},
+        }),
+        "actions.*.parameters" => json!({"not": {"required": ["required", "default"], "properties": {"required": {"const": true}}}}),
         "client.fields" => json!({
-            "if": {"properties": {"name": {"const": "private_key"}}},
+            "if": {"properties": {"name": {"enum": ["client_secret", "private_key"]}}},
             "then": {"properties": {"secret": {"const": true}}, "required": ["secret"]},
         }),
         "api.batch" | "api.limits" | "api.limits.reads" => json!({"minProperties": 1}),
