@@ -73,7 +73,7 @@ fn unused_parameters(reader: &Reader<'_>, own: &Node) {
             let Some(Node { value: Content::Text(name), place }) = parameter.get("name") else { continue };
             let place_of = format!("{{{name}}}");
             let is_used = |text: &&str| *text == name || text.contains(&place_of) || text.contains("$args") && text.contains(name.as_str());
-            if !used.iter().any(|text| is_used(text)) {
+            if !used.iter().any(is_used) {
                 let hint = format!("put {place_of} where it belongs: path, query, form, json or headers; or leave the parameter away");
                 reader.problem(*place, format!("the parameter {name} of actions.{action} is used nowhere"), Some(hint));
             }
