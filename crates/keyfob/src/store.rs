@@ -81,7 +81,8 @@ pub trait Store: Send + Sync {
     /// `until`, or until their due moment is written anew. Of any number of workers, each account goes to one.
     ///
     /// Where there is room for more, some of those whose due moment lies further ahead than [`CLOCK_SLACK`] are looked at, and those that are
-    /// [misdated](Account::is_misdated) are leased, too; over many calls of one store, all of them are.
+    /// [misdated](Account::is_misdated) are leased, too; over many calls, all of them are, whether one process makes them or each
+    /// one of its own.
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>>;
 
     /// Ends the [lease](Self::lease_due) of an account that was `until` then: the account is nobody's from now on, unless somebody else has leased it meanwhile.
