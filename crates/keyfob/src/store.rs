@@ -85,10 +85,10 @@ pub trait Store: Send + Sync {
     /// one of its own.
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>>;
 
-    /// Ends the [lease](Self::lease_due) of an account that was `until` then: the account is nobody's from now on, unless somebody else has leased it meanwhile.
-    /// Where that cannot be done, it ends by itself.
-    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
-        let _ = (id, until);
+    /// Ends [leases](Self::lease_due), each of an account that was somebody's until then: the accounts are nobody's from now on, but for those that somebody else
+    /// has leased meanwhile. Where that cannot be done, they end by themselves.
+    fn give_back<'a>(&'a self, leases: &'a [(AccountId, Timestamp)]) -> Stored<'a, ()> {
+        let _ = leases;
         Box::pin(std::future::ready(Ok(())))
     }
 

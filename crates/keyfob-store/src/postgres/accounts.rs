@@ -95,7 +95,9 @@ const LEASE_MISDATED: &str = "
          FOR UPDATE SKIP LOCKED
     )) RETURNING id, name, generation, due_at, record";
 
-const GIVE_BACK: &str = "UPDATE keyfob.account SET leased_until = 0 WHERE id = $1 AND leased_until = $2";
+const GIVE_BACK: &str = "
+    UPDATE keyfob.account SET leased_until = 0
+      FROM unnest($1::bytea[], $2::bigint[]) AS lease (account, until) WHERE id = lease.account AND leased_until = lease.until";
 
 pub(super) async fn all(vault: &PostgresVault) -> Result<Vec<Versioned<Account>>, StoreError> {
     let mut now = vault.sealing.now();
@@ -286,9 +288,10 @@ pub(super) async fn lease_due(
     Ok(leased)
 }
 
-pub(super) async fn give_back(vault: &PostgresVault, id: &AccountId, until: Timestamp) -> Result<(), StoreError> {
-    let id = AccountRow::id(&vault.sealing.now().sealer, id);
-    query(vault, GIVE_BACK, &[&id.as_slice(), &until.as_unix()]).await.map(drop)
+pub(super) async fn give_back(vault: &PostgresVault, leases: &[(AccountId, Timestamp)]) -> Result<(), StoreError> {
+    let sealer = vault.sealing.now().sealer;
+    let (ids, until): (Vec<_>, Vec<_>) = leases.iter().map(|(id, until)| (AccountRow::id(&sealer, id).to_vec(), until.as_unix())).unzip();
+    query(vault, GIVE_BACK, &[&ids, &until]).await.map(drop)
 }
 
 async fn lease_misdated(

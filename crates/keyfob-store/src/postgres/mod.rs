@@ -232,8 +232,8 @@ impl Store for PostgresVault {
         Box::pin(accounts::lease_due(self, now, until, most))
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
-        Box::pin(accounts::give_back(self, id, until))
+    fn give_back<'a>(&'a self, leases: &'a [(AccountId, Timestamp)]) -> Stored<'a, ()> {
+        Box::pin(accounts::give_back(self, leases))
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {

@@ -329,9 +329,9 @@ impl Store for Vault {
         })
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
-        let id = id.clone();
-        self.writer.run(move |write| write.give_back(&id, until))
+    fn give_back<'a>(&'a self, leases: &'a [(AccountId, Timestamp)]) -> Stored<'a, ()> {
+        let leases = leases.to_vec();
+        self.writer.run(move |write| write.give_back(&leases))
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {

@@ -463,11 +463,15 @@ pub async fn lease_given_back(Fresh { store, other, .. }: &Fresh) {
     }
     let now = NOW.plus(3600);
     assert_eq!(store.lease_due(now, now.plus(60), 10).await.expect("leases").len(), 2);
-    store.give_back(&cabin.id, now.plus(59)).await.expect("that lease is over, and this one another's");
-    store.give_back(&home.id, now.plus(60)).await.expect("gives back");
-    store.give_back(&AccountId::random(), now.plus(60)).await.expect("there is none");
+    store.give_back(&[]).await.expect("there is nothing to do");
+    // One whose lease is over and another's by now, one that is ours, and one that is not there.
+    let leases = [(cabin.id.clone(), now.plus(59)), (home.id.clone(), now.plus(60)), (AccountId::random(), now.plus(60))];
+    store.give_back(&leases).await.expect("gives back");
     let again = other.lease_due(now, now.plus(60), 10).await.expect("leases");
     assert_eq!(again.into_iter().map(|found| found.value.name).collect::<Vec<_>>(), ["home"]);
+    let both = [(cabin.id.clone(), now.plus(60)), (home.id.clone(), now.plus(60))];
+    store.give_back(&both).await.expect("gives back");
+    assert_eq!(other.lease_due(now, now.plus(60), 10).await.expect("leases").len(), 2);
 }
 
 /// A machine whose clock runs ten years ahead leases an account and dies: that must not be ten years without a refresh.
