@@ -253,7 +253,10 @@ impl StoreError {
             Self::Newer(what) => Self::Newer(what.clone()),
             Self::Conflict => Self::Conflict,
             Self::Crowded => Self::Crowded,
-            Self::Io(what, error) => Self::Io(what.clone(), std::io::Error::new(error.kind(), error.to_string())),
+            Self::Io(what, error) => {
+                let again = error.raw_os_error().map(std::io::Error::from_raw_os_error);
+                Self::Io(what.clone(), again.unwrap_or_else(|| std::io::Error::new(error.kind(), error.to_string())))
+            }
             Self::Unsafe(what) => Self::Unsafe(what.clone()),
         }
     }
@@ -271,8 +274,36 @@ impl StoreError {
             Self::Io(_, error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
                 "make it writable, or move the vault to where it can be written: keyfob vault move"
             }
+            Self::Io(_, error) if is_refused_to_everybody(error) => {
+                "check the permissions of the file and of its folder; where they are right, one of both may have been made immutable: lsattr -d shows an i or an a, \
+                 and chattr -i or -a takes it away"
+            }
             Self::Io(..) => "check the disk, its space and the permissions of the folder",
             Self::Unsafe(_) => "make the folder 0700 and the file 0600, owned by you, and no links",
         }
+    }
+}
+
+/// EPERM. What a mode forbids is EACCES; this is an attribute, mostly, that stands above it, also for its owner and for root.
+fn is_refused_to_everybody(error: &std::io::Error) -> bool {
+    cfg!(unix) && error.raw_os_error() == Some(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_an_attribute_forbids_is_told_from_what_a_mode_does() {
+        let hint = |number| {
+            let error = StoreError::Io("vault.db".to_owned(), io::Error::from_raw_os_error(number));
+            assert_eq!(error.hint(), error.again().hint());
+            error.hint()
+        };
+        assert!(hint(1).contains("lsattr") && hint(1).contains("permissions"));
+        assert!(!hint(13).contains("lsattr") && hint(13).contains("permissions"));
     }
 }
