@@ -79,8 +79,8 @@ impl AccountRow {
     }
 
     pub(crate) fn open(self, sealer: &Sealer) -> Result<Versioned<Account>, StoreError> {
-        let value = sealer.open(&account_place(&self.id, self.generation, &[&self.name, &due(self.due_at)]), self.record)?;
-        Ok(Versioned { value, generation: Generation(self.generation) })
+        let value: Account = sealer.open(&account_place(&self.id, self.generation, &[&self.name, &due(self.due_at)]), self.record)?;
+        Ok(Versioned { value: value.without_outdated_mark(), generation: Generation(self.generation) })
     }
 
     /// Whether it may be written over: it is what was sealed there. Somebody who expects its generation has read it, and knows its shape; for
