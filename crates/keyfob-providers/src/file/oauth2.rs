@@ -433,10 +433,10 @@ fn more(table: &Table<'_>, key: &'static str, own: &[&str]) -> Vec<(String, Stri
     pairs.into_iter().map(|(key, text)| (key.name, text.value)).collect()
 }
 
-const OF_AUTHORIZATION: [&str; 7] =
+pub(crate) const OF_AUTHORIZATION: [&str; 7] =
     ["client_id", "code_challenge", "code_challenge_method", "redirect_uri", "response_type", "scope", "state"];
 
-const OF_TOKENS: [&str; 9] = [
+pub(crate) const OF_TOKENS: [&str; 9] = [
     "client_assertion",
     "client_assertion_type",
     "client_id",

@@ -182,7 +182,7 @@ fn kept(top: &Table<'_>, tree: &Node) -> Vec<String> {
 }
 
 /// What a login brings or is made with, and nobody may see.
-const SECRETS: [&str; 11] = [
+pub(crate) const SECRETS: [&str; 11] = [
     "access_token",
     "client_secret",
     "code",
