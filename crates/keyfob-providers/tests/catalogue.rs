@@ -394,6 +394,17 @@ fn rate_limits_and_pages_are_said_without_an_if() {
         Some("https://graph.microsoft.com/v1.0/me/messages?$skip=10")
     );
     assert_eq!(next("strava", "https://www.strava.com/x?page=2", json!([1])).as_deref(), Some("https://www.strava.com/x?page=3"));
+    let x = [("x-rate-limit-limit", "900"), ("x-rate-limit-remaining", "899"), ("x-rate-limit-reset", "1800000060")];
+    let whoop = [("x-ratelimit-limit", "100, 100;window=60"), ("x-ratelimit-remaining", "98"), ("x-ratelimit-reset", "60")];
+    for (limit, expected) in [(told("twitter", &x), (Some(900), 899)), (told("whoop", &whoop), (None, 98))] {
+        assert_eq!((limit.limit, limit.remaining), (expected.0, Some(expected.1)));
+        assert_eq!(limit.resets_at.map(keyfob_proto::Timestamp::as_unix), Some(1_800_000_060));
+    }
+    let whoop = json!({"records": [], "next_token": "a="});
+    assert_eq!(next("whoop", "https://api.prod.whoop.com/x", whoop).as_deref(), Some("https://api.prod.whoop.com/x?nextToken=a%3D"));
+    let asana = json!({"data": [], "next_page": {"offset": "o", "uri": "https://app.asana.com/api/1.0/tasks?offset=o"}});
+    assert_eq!(next("asana", "https://app.asana.com/x", asana).as_deref(), Some("https://app.asana.com/api/1.0/tasks?offset=o"));
+    assert_eq!(next("asana", "https://app.asana.com/x", json!({"data": [], "next_page": null})), None);
     assert_eq!(next("github", "https://api.github.com/x", json!([])), None, "its Link headers say it");
 }
 
