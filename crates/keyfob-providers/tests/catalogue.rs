@@ -254,8 +254,11 @@ fn fitbit_is_said_without_an_if() {
     assert!(flow.revoke.is_some());
     assert_eq!(settings.keep, ["user_id"]);
     assert_eq!(settings.deviations, BTreeSet::from([Deviation::ErrorsArray, Deviation::RedirectFragment]));
-    let body = json!({"errors": [{"errorType": "expired_token"}]}).to_string();
-    assert!(settings.api.expired[0].given(http::StatusCode::UNAUTHORIZED, body.as_bytes()));
+    // One that was revoked is renewed once, too: that shows that there is nothing to renew it with, and somebody is told.
+    for word in ["expired_token", "invalid_token"] {
+        let body = json!({"errors": [{"errorType": word}]}).to_string();
+        assert!(settings.api.expired[0].given(http::StatusCode::UNAUTHORIZED, body.as_bytes()), "{word}");
+    }
     assert!(settings.retired.is_some_and(|note| note.contains("2026-11-02") && note.contains("Google Health API")));
     let Status::Retired { on, successor, .. } = provider("fitbit").status else { panic!("retired") };
     assert_eq!(on, "2026-11-02");
