@@ -399,7 +399,10 @@ fn rate_limits_and_pages_are_said_without_an_if() {
     assert_eq!(next("strava", "https://www.strava.com/x?page=2", json!([1])).as_deref(), Some("https://www.strava.com/x?page=3"));
     let x = [("x-rate-limit-limit", "900"), ("x-rate-limit-remaining", "899"), ("x-rate-limit-reset", "1800000060")];
     let whoop = [("x-ratelimit-limit", "100, 100;window=60"), ("x-ratelimit-remaining", "98"), ("x-ratelimit-reset", "60")];
-    for (limit, expected) in [(told("twitter", &x), (Some(900), 899)), (told("whoop", &whoop), (None, 98))] {
+    let tado = [("ratelimit", "\"perday\";r=0;t=60"), ("ratelimit-policy", "\"perday\";q=20000;w=86400")];
+    for (limit, expected) in
+        [(told("tado", &tado), (Some(20_000), 0)), (told("twitter", &x), (Some(900), 899)), (told("whoop", &whoop), (None, 98))]
+    {
         assert_eq!((limit.limit, limit.remaining), (expected.0, Some(expected.1)));
         assert_eq!(limit.resets_at.map(keyfob_proto::Timestamp::as_unix), Some(1_800_000_060));
     }
