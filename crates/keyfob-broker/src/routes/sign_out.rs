@@ -18,10 +18,12 @@ pub(crate) async fn end(State(site): State<Arc<Site>>, Extension(posted): Extens
     tracing::info!(person = posted.visit.person(), "signed out");
     // With a sandbox in this very process no command gets at the vault to print another link, and whoever is the owner would be out for good. Nothing there is
     // real, and nobody else's machine reaches it; so the door stays open for whoever was the owner just now.
-    if site.pretended == Pretended::Everything && site.origin.is_loopback() && posted.visit.who.role == Role::Owner {
-        if let Some(link) = site.owner_link().await? {
-            return Ok(super::see_other(&link));
-        }
+    if site.pretended == Pretended::Everything
+        && site.origin.is_loopback()
+        && posted.visit.who.role == Role::Owner
+        && let Some(link) = site.owner_link().await?
+    {
+        return Ok(super::see_other(&link));
     }
     Ok(super::see_other("/sign-in"))
 }
