@@ -83,7 +83,7 @@ fn fits(schema: &Value, value: &Value, at: &str) -> Result<(), Misfit> {
 fn object(schema: &Value, members: &Map<String, Value>, at: &str) -> Result<(), Misfit> {
     let Some(known) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
     // A name that is mistyped first: the one that it was meant to be is missing, too, and says less.
-    for name in members.keys().filter(|name| !known.contains_key(*name)) {
+    if let Some(name) = members.keys().find(|name| !known.contains_key(*name)) {
         let near = nearest(name, known.keys().map(String::as_str));
         let hint = match near {
             Some(near) => format!("did you mean \"{near}\"?"),
