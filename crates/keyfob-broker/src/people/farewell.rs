@@ -119,8 +119,9 @@ impl Site {
     }
 
     /// Removes a person: their sessions, keys, tokens, webhooks and links first, so that nothing of them works any more, then their accounts. Whoever is
-    /// stopped in between goes on by doing it again. `false`: there is no such person, or it is the owner.
-    pub(crate) async fn remove_person(self: &Arc<Self>, people: &People, id: &str, by: &str) -> Result<bool, Error> {
+    /// stopped in between goes on by doing it again. It goes into the book of who asks (`by`), as done by `who`. `false`: there is no such person, or it is
+    /// the owner.
+    pub(crate) async fn remove_person(self: &Arc<Self>, people: &People, id: &str, by: &str, who: audit::Who) -> Result<bool, Error> {
         let now = self.keyfob.now();
         if id == OWNER {
             return Ok(false);
@@ -129,7 +130,6 @@ impl Site {
         people.close_all(id, now).await?;
         people.uninvite(id, now).await?;
         people.bar(id, now).await?;
-        let who = audit::Who::Person { person: by.to_owned() };
         // Before the accounts: a webhook would be told of each that is taken away.
         people.take_back_all(id, who.clone(), now).await?;
         self.revoke_all(people, Whose::Person(id), by).await?;

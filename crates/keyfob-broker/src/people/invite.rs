@@ -42,6 +42,22 @@ impl Invite {
     }
 }
 
+/// An invitation that nobody has used.
+#[derive(Debug)]
+pub(crate) struct OpenInvite {
+    /// What names it. It is made of what is in the link, and opens nothing.
+    pub(crate) id: String,
+    pub(crate) invite: Invite,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl OpenInvite {
+    /// `None`: one that cannot be read lets nobody in.
+    fn of(item: &Item) -> Option<Self> {
+        Some(Self { id: item.id.clone(), invite: super::read(item).ok()?, expires_at: item.expires_at? })
+    }
+}
+
 /// Takes those invitations back that were made with an API token.
 pub(crate) async fn take_back_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
     let invites = Listing::of(shelf, KIND, None).readable(now, |found| Ok((found.value.id.clone(), super::read::<Invite>(&found.value)?)));
@@ -60,14 +76,35 @@ pub(crate) async fn makers(shelf: &dyn Shelf, now: Timestamp) -> Result<Vec<Made
 }
 
 impl People {
-    /// Makes an invitation. What it gives goes into the link, and is not kept.
-    pub(crate) async fn invite(&self, invite: &Invite, until: Timestamp) -> Result<Secret, StoreError> {
+    /// Makes an invitation: what names it, and what goes into the link, which is not kept.
+    pub(crate) async fn invite(&self, invite: &Invite, until: Timestamp) -> Result<(String, Secret), StoreError> {
         let token = random();
         let content = serde_json::to_vec(invite).expect("text");
         let mut item = Item::new(id_of(KIND, token.expose()), content).until(until);
         item.owner.clone_from(&invite.person);
         self.shelf.put_item(KIND, &item, Expected::Nothing).await?;
-        Ok(token)
+        Ok((item.id, token))
+    }
+
+    /// Those that nobody has used, the one that ends first before the others.
+    pub(crate) async fn open_invitations(&self, now: Timestamp) -> Result<Vec<OpenInvite>, StoreError> {
+        let found = Listing::of(&*self.shelf, KIND, None).all(now).await?;
+        let mut open: Vec<OpenInvite> = found.iter().filter_map(|found| OpenInvite::of(&found.value)).collect();
+        open.sort_by(|one, other| (one.expires_at, &one.id).cmp(&(other.expires_at, &other.id)));
+        Ok(open)
+    }
+
+    /// One of them.
+    pub(crate) async fn open_invitation(&self, id: &str, now: Timestamp) -> Result<Option<OpenInvite>, StoreError> {
+        if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        Ok(self.shelf.item(KIND, id, now).await?.and_then(|found| OpenInvite::of(&found.value)))
+    }
+
+    /// Takes one back: from now on it lets nobody in. `false`: somebody has used it, or taken it back.
+    pub(crate) async fn take_back(&self, id: &str) -> Result<bool, StoreError> {
+        self.shelf.remove_item(KIND, id).await
     }
 
     /// What a link invites to. Looking does not spend it.
