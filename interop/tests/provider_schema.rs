@@ -49,7 +49,6 @@ const ONLY_CHECK: &[(&str, &str)] = &[
     ("$idx", JQ),
     ("action = \"dorp\"", NAMES),
     ("with = { idd =", NAMES),
-    ("keep = [\"user_id\", \"api_key\"]", NAMES),
 ];
 
 const NAMES: &str = "names that stand elsewhere in the file";

@@ -11,20 +11,18 @@ pub(crate) fn read(top: &Table<'_>) -> ClientHelp {
         return ClientHelp::default();
     };
     let help = ClientHelp {
-        register_url: client.page("register_url"),
+        register_url: client.text("register_url").map(|text| text.value),
         register_help: client.text("register_help").map_or_else(String::new, |text| text.value),
         fields: fields(&client),
         redirect: redirect(&client),
         token_env: client.text("token_env").map(|text| variable(&client, text.place, text.value)),
     };
     if !help.fields.iter().any(|field| field.name == "client_id") {
-        client.reader.problem(client.place, "client.fields has no field client_id", Some(NO_ID.to_owned()));
+        client.reader.problem(client.place, "client.fields has no field client_id", None);
     }
     client.finish();
     help
 }
-
-const NO_ID: &str = "fields = [{ name = \"client_id\", label = \"Client ID\", help = \"on the page of your app\" }]";
 
 fn fields(client: &Table<'_>) -> Vec<Field> {
     let mut fields: Vec<Field> = Vec::new();
@@ -59,9 +57,8 @@ fn fields(client: &Table<'_>) -> Vec<Field> {
             pattern: pattern.map(|text| text.value),
             env: env.into_iter().map(|text| text.value).collect(),
         };
-        if matches!(field.name.as_str(), "private_key" | "client_secret") && !field.secret {
-            let hint = "secret = true, so that nobody sees it where it is typed".to_owned();
-            table.reader.problem(table.place, format!("the field {} without secret = true", field.name), Some(hint));
+        if field.name == "private_key" && !field.secret {
+            table.reader.problem(table.place, "the field private_key without secret = true", None);
         }
         table.finish();
         fields.push(field);

@@ -4,7 +4,7 @@ use keyfob_proto::Template;
 use keyfob_proto::jose::{Algorithm, Algorithms};
 use keyfob_proto::oauth2::{ClientAuth, Pkce, TokenBody, TokenError};
 
-use super::protocol::{check_pointer, endpoint, section, to_json};
+use super::protocol::{check_pointer, endpoint, plain_pairs, section, to_json};
 use super::reader::Table;
 use crate::nearest;
 use crate::provider::{Kind, RefreshFrom, RefreshLifetime};
@@ -94,7 +94,7 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         renewal: table.table("renewal").and_then(|renewal| self::renewal(renewal, fields)),
         pkce,
         scopes: table.strings("scopes"),
-        scope_separator: scope_separator(table),
+        scope_separator: table.text("scope_separator").map_or_else(|| " ".to_owned(), |text| text.value),
         response_type: table.flag("response_type").unwrap_or(true),
         redirect_uri_at_token: table.flag("redirect_uri_at_token").unwrap_or(true),
         redirect_name: table.text("redirect_name").and_then(|text| table.reader.template(&text, fields)),
@@ -104,8 +104,8 @@ fn of_table(table: &Table<'_>, kind: Kind, at: Option<Endpoints>, fields: &[&str
         token_error: table.table("token_error").and_then(token_error),
         tokens_at: tokens_at(table),
         token_type: token_type(table),
-        authorize_params: more(table, "authorize_params", &OF_AUTHORIZATION),
-        token_params: more(table, "token_params", &OF_TOKENS),
+        authorize_params: plain_pairs(table, "authorize_params"),
+        token_params: plain_pairs(table, "token_params"),
         default_lifetime: table.integer("default_lifetime", 1, i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok()),
         rotates: table.flag("rotates").unwrap_or(false),
         refresh_lifetime: refresh_lifetime(table),
@@ -412,38 +412,3 @@ fn id_token_algorithms(table: &Table<'_>) -> Option<Algorithms> {
         table.texts("id_token_algorithms").iter().filter_map(|text| table.reader.word(text, &what, &known)).collect();
     (!read.is_empty()).then(|| Algorithms::of(read))
 }
-
-/// What stands between scopes: something, or two of them would be one.
-fn scope_separator(table: &Table<'_>) -> String {
-    let Some(text) = table.text("scope_separator") else { return " ".to_owned() };
-    if text.value.is_empty() {
-        let hint = "scope_separator = \",\" or what the provider's documentation has; a space needs not be said".to_owned();
-        table.reader.problem(text.place, "oauth2.scope_separator is empty", Some(hint));
-    }
-    text.value
-}
-
-/// Parameters beside the protocol's own, which are made for each request: one from a file would be left out, or be there twice.
-fn more(table: &Table<'_>, key: &'static str, own: &[&str]) -> Vec<(String, String)> {
-    let pairs = table.pairs(key);
-    for (name, text) in pairs.iter().filter(|(name, _)| own.contains(&name.name.as_str())) {
-        let hint = "leave it out: it is sent as the protocol has it; another name for it is said by oauth2.parameter_names".to_owned();
-        table.reader.problem(text.place, format!("oauth2.{key} has {}, which belongs to the protocol", name.name), Some(hint));
-    }
-    pairs.into_iter().map(|(key, text)| (key.name, text.value)).collect()
-}
-
-pub(crate) const OF_AUTHORIZATION: [&str; 7] =
-    ["client_id", "code_challenge", "code_challenge_method", "redirect_uri", "response_type", "scope", "state"];
-
-pub(crate) const OF_TOKENS: [&str; 9] = [
-    "client_assertion",
-    "client_assertion_type",
-    "client_id",
-    "client_secret",
-    "code",
-    "code_verifier",
-    "grant_type",
-    "redirect_uri",
-    "refresh_token",
-];

@@ -435,11 +435,6 @@ fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
         if pointer.is_none() && !values.is_empty() {
             table.reader.problem(table.place, format!("api.{key} has values but no pointer to look at"), None);
         }
-        // Every good answer would mean it.
-        if pointer.is_none() && statuses.iter().any(|status| (200..300).contains(status)) {
-            let hint = "say where in the answer it stands: pointer = \"/error\", and the values that mean it".to_owned();
-            table.reader.problem(table.place, format!("api.{key} has a status of success and no pointer"), Some(hint));
-        }
         table.finish();
         signals.push(Signal { statuses, pointer: pointer.map(|text| text.value), values });
     }

@@ -22,7 +22,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let kind = top
         .required("kind")
         .and_then(|text| reader.word(&text, "oauth1, oauth2 or oidc for kind", &Kind::ALL.map(|kind| (kind.name(), kind))));
-    let homepage = top.page("homepage");
+    let homepage = top.text("homepage").map(|text| text.value);
     let about = top.required("about").map(|text| text.value);
     let status = status(&top);
     let sources = sources(&top);
@@ -32,7 +32,7 @@ pub(crate) fn read(reader: &Reader<'_>, tree: &Node, name: &str, files: Vec<Stri
     let moves = moves(&top);
     let independent_client = top.text("independent_client").map(|text| text.value);
     let verified = top.get("verified").and_then(|_| top.date("verified"));
-    let keep = kept(&top, tree);
+    let keep = top.strings("keep");
     let scopes = scopes(&top);
 
     let import = import(&top);
@@ -152,50 +152,12 @@ fn deviations(top: &Table<'_>) -> Vec<(Deviation, String)> {
 /// `[import]`: that nobody is sent anywhere, and where tokens are made instead.
 fn import(top: &Table<'_>) -> Option<Import> {
     let table = top.table("import")?;
-    let (help, url) = (table.required("help"), table.page("url"));
+    let (help, url) = (table.required("help"), table.text("url").map(|text| text.value));
     table.finish();
     Some(Import { url, help: help?.value })
 }
 
 /// A redirect without verifier is an approval or a denial, and a PIN is a verifier (RFC 5849 §2.2).
-/// The values of a login that are kept and shown, and stand in URLs: no tokens, whose place is in custody, and no field of the app's.
-fn kept(top: &Table<'_>, tree: &Node) -> Vec<String> {
-    let fields = tree.get("client").and_then(|client| client.get("fields"));
-    let fields = fields.map_or(&[][..], |fields| if let Content::Array(fields) = &fields.value { fields } else { &[] });
-    let is_field = |name: &str| {
-        fields.iter().any(|field| matches!(field.get("name").map(|name| &name.value), Some(Content::Text(text)) if text == name))
-    };
-    let mut kept = Vec::new();
-    for text in top.texts("keep") {
-        let name = text.value.as_str();
-        let why = if SECRETS.contains(&name) {
-            "it is in custody already, where nobody sees it: leave it out"
-        } else if is_field(name) {
-            "that is a field of the app's: a template has it by that name"
-        } else {
-            kept.push(text.value);
-            continue;
-        };
-        top.reader.problem(text.place, format!("keep has {name}"), Some(why.to_owned()));
-    }
-    kept
-}
-
-/// What a login brings or is made with, and nobody may see.
-pub(crate) const SECRETS: [&str; 11] = [
-    "access_token",
-    "client_secret",
-    "code",
-    "code_verifier",
-    "device_code",
-    "id_token",
-    "oauth_token",
-    "oauth_token_secret",
-    "oauth_verifier",
-    "refresh_token",
-    "state",
-];
-
 fn one_meaning(top: &Table<'_>, tree: &Node) {
     let Some(deviations) = tree.get("deviations") else { return };
     let Some(node) = deviations.get(Deviation::NoVerifier.name()) else { return };

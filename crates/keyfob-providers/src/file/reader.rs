@@ -119,11 +119,6 @@ impl<'a> Reader<'a> {
         let template = self.template(text, names)?;
         let origin = if template.as_str().starts_with('{') { "https://x" } else { "x" };
         self.is_endpoint(text, &template, origin)?;
-        if text.value.contains('?') {
-            let hint = "what every call has in its query stands in api.query = { … }; paths are put behind the base URL".to_owned();
-            self.problem(text.place, "api.base_url has a query", Some(hint));
-            return None;
-        }
         Some(template)
     }
 
@@ -189,18 +184,6 @@ impl<'r> Table<'r> {
 
     pub(crate) fn text(&self, key: &'static str) -> Option<Text> {
         self.get(key).and_then(|node| self.reader.text(&self.path(key), node))
-    }
-
-    /// A page for people, which becomes a link: nothing but a web address (`javascript:` is none).
-    pub(crate) fn page(&self, key: &'static str) -> Option<String> {
-        let text = self.text(key)?;
-        let is_one = ["https://", "http://"].iter().any(|scheme| text.value.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
-        if !is_one || text.value.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            let hint = format!("{key} = \"https://…\", since it becomes a link; words for people stand in a key of help");
-            self.reader.problem(text.place, format!("expected a web address for {}, found \"{}\"", self.path(key), text.value), Some(hint));
-            return None;
-        }
-        Some(text.value)
     }
 
     /// Text that must be there and not empty.

@@ -3,9 +3,6 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::file::oauth2::{OF_AUTHORIZATION, OF_TOKENS};
-use crate::file::provider::SECRETS;
-
 /// RFC 9110 §5.6.2.
 const HEADER: &str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 /// Names that are written without encoding.
@@ -25,12 +22,6 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
             "propertyNames": {"pattern": "^(\\*|https?://[^/?#@]+/?)$"},
             "additionalProperties": {"type": "string", "pattern": ORIGIN},
         }),
-        ("", "homepage") | ("client", "register_url") | ("import", "url") => json!({"pattern": "^https?://\\S+$"}),
-        ("", "keep") => json!({"items": {"type": "string", "not": {"enum": SECRETS}}}),
-        ("oauth2", "scope_separator") => json!({"minLength": 1}),
-        ("oauth2", "authorize_params") => json!({"propertyNames": {"not": {"enum": OF_AUTHORIZATION}}}),
-        ("oauth2", "token_params") => json!({"propertyNames": {"not": {"enum": OF_TOKENS}}}),
-        ("api", "base_url") => json!({"not": {"pattern": "\\?"}}),
         ("sources", "url") => json!({"pattern": "^https?://"}),
         ("endpoints", "issuer") => json!({"pattern": "^(https://|http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)([:/]|$))[^?]*$"}),
         ("client", "token_env") => json!({"pattern": "^[A-Za-z0-9_]+$"}),
@@ -68,13 +59,9 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
 pub(super) fn table(path: &str) -> Map<String, Value> {
     let held = match path {
         // Items of arrays are never laid over others.
-        "api.expired" | "api.failed" => json!({
-            "dependentRequired": {"values": ["pointer"]},
-            "if": {"required": ["status"], "properties": {"status": {"contains": {"minimum": 200, "maximum": 299}}}},
-            "then": {"required": ["pointer"]},
-        }),
+        "api.expired" => json!({"dependentRequired": {"values": ["pointer"]}}),
         "client.fields" => json!({
-            "if": {"properties": {"name": {"enum": ["private_key", "client_secret"]}}},
+            "if": {"properties": {"name": {"const": "private_key"}}},
             "then": {"properties": {"secret": {"const": true}}, "required": ["secret"]},
         }),
         "api.batch" | "api.limits" | "api.limits.reads" => json!({"minProperties": 1}),
