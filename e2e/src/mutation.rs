@@ -538,10 +538,10 @@ impl Maker<'_> {
         }
         // Without how many there are nobody knows what is left.
         let counted = self.get(&["api", "limits", "usage"]).is_some();
-        for key in ["limit", "remaining", "usage", "reset"] {
+        for key in ["limit", "remaining", "usage", "reset", "structured", "policy"] {
             if let Some(name) = self.text(&["api", "limits", key]) {
                 self.put("api.limits", "another header", key, &["api", "limits", key], Some("x-another".into()));
-                if key != "reset" && !(counted && key == "limit") {
+                if !matches!(key, "reset" | "structured") && !(counted && key == "limit") {
                     self.put("api.limits", "one less", name, &["api", "limits", key], None);
                 }
             }

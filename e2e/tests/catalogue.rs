@@ -203,6 +203,8 @@ async fn counts_that_no_file_tells_are_walked_too() {
     let reads = with("limit = \"x-limit\", remaining = \"x-left\", reads = { limit = \"x-read\", remaining = \"x-read-left\" }");
     nobody(reads, &["api.limits"], 8).await;
     nobody(with("remaining = \"x-left\", periods = [60, 3600]"), &["api.limits"], 6).await;
+    nobody(with("structured = \"ratelimit\", policy = \"ratelimit-policy\""), &["api.limits"], 4).await;
+    nobody(with("structured = \"ratelimit\""), &["api.limits"], 2).await;
 }
 
 /// Providers that no browser is sent to, and the same with a page.

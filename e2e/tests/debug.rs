@@ -149,6 +149,7 @@ const PLAIN: [(&str, &[&str]); 4] = [
             "Policy",
             "PublicOnly",
             "Redirect",
+            "RefreshSince",
             "Report",
             "Revoked",
             "Spending",

@@ -278,10 +278,15 @@ fn charts_are_drawn_with_script_and_without() {
     assert!(!browser.has(".plot > svg:not([hidden])"), "the script's drawing takes the place of the other");
     let drawn = browser.picture(".plot .picture");
     // Zoom, and back.
-    assert!(browser.has(".hint button[hidden]"));
+    assert!(browser.has(".hint .all[hidden]"));
     browser.draw_across(".plot .u-over", 0.3, 0.6);
-    browser.click(".hint button:not([hidden])");
-    browser.attribute(".hint button[hidden]", "type");
+    browser.click(".hint .all:not([hidden])");
+    browser.attribute(".hint .all[hidden]", "type");
+    // By keyboard: a button is one for whoever has no pointer.
+    browser.click(".hint .closer");
+    browser.attribute(".hint .out:not([disabled])", "aria-label");
+    browser.click(".hint .out");
+    browser.attribute(".hint .all[hidden]", "type");
     let (colours, dots) = browser.colours(&drawn);
     assert!(colours > 10 && dots > 2000, "a blank chart: {colours} colours, {dots} dots");
 

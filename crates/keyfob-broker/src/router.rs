@@ -44,7 +44,7 @@ pub(crate) enum Entry {
 const TOKEN: &str = "/token/{account}";
 
 /// Path, whom it is for, and handlers. (A redirect URI's path is served, too: see [`crate::guard::callback`].)
-fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 39] {
+fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 40] {
     use Entry::{Anybody, Owner, Person, Program, Stranger, Visitor};
     [
         ("/", Visitor, get(index::show)),
@@ -67,6 +67,7 @@ fn routes() -> [(&'static str, Entry, MethodRouter<Arc<Site>>); 39] {
         ("/sign-out", Person, post(sign_out::end)),
         ("/people", Owner, get(people::show)),
         ("/people/invite", Owner, post(people::invite)),
+        ("/people/invitations/{invitation}/take-back", Owner, post(people::uninvite)),
         ("/people/{person}/link", Owner, post(people::link)),
         ("/people/{person}/remove", Owner, get(people::ask_remove).post(people::remove)),
         ("/people/{person}/revoke", Owner, get(people::ask_revoke).post(people::revoke)),

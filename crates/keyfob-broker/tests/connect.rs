@@ -180,7 +180,9 @@ async fn where_no_browser_is_sent_a_code_is_the_only_way() {
 async fn an_action_that_wants_a_scope_says_which_and_where_it_is_asked_for() {
     fn more(sandbox: &Sandbox, config: &mut Config) {
         let text = include_str!("../../keyfob-providers/data/netatmo.toml");
-        let wants = text.replace("[actions.stations]\n", "[actions.stations]\nscopes = [\"read_thermostat\"]\n");
+        let wants = ["stations", "measure"].iter().fold(text.to_owned(), |text, name| {
+            text.replace(&format!("[actions.{name}]\n"), &format!("[actions.{name}]\nscopes = [\"read_thermostat\"]\n"))
+        });
         let provider = keyfob_providers::check(&wants, "netatmo.toml").expect("a file");
         let origin = Origin::parse(&sandbox.origin("netatmo")).expect("an origin");
         config.services.iter_mut().for_each(|service| service.provider = provider.at_origin(&origin));
@@ -190,6 +192,9 @@ async fn an_action_that_wants_a_scope_says_which_and_where_it_is_asked_for() {
     owner.connect("netatmo").await;
     let path = "/accounts/netatmo/do/stations";
     assert!(!owner.get(path).await.has("it needs the scope"), "nobody was refused");
+    // What is wrong with the question is no matter of scopes.
+    let wrong = owner.get("/accounts/netatmo/do/measure?device=70:ee:50:5a:9d:b0&types=min_temp&scale=max").await;
+    assert!(wrong.has("Invalid type min_temp") && !wrong.text.to_lowercase().contains("it needs the scope"), "{}", wrong.text);
     world.sandbox.faults("netatmo").update(|faults| faults.missing_scope = true);
     let refused = owner.get(path).await;
     let said = "it needs the scope read_thermostat, which this account is not known to have: connect it again, with that ticked";

@@ -402,3 +402,78 @@ fn stage(sandbox: &Sandbox, config: &mut Config, pretended: Pretended) {
     config.catalogue = vec![support::service(sandbox, "august", None).provider];
     config.unplayed = vec![support::provider("github")];
 }
+
+#[tokio::test]
+async fn an_invitation_is_listed_and_taken_back_and_lets_nobody_in_then() {
+    World::on_each_shelf(&["august"], async |world| {
+        let mut owner = world.owner().await;
+        let form_token = owner.get("/people").await.form_token();
+        let mut member = world.member(&mut owner, "Kim").await;
+        let ask = async |person: &str, method: &str, path: &str| world.ask(person, method, path, "").await;
+        for by_page in [true, false] {
+            assert!(!owner.get("/people").await.has("Open invitations"), "one that was used is open no more");
+            let link = owner.invite("Robin").await;
+            let page = owner.get("/people").await;
+            assert!(page.has("Open invitations") && page.has("Will be a member") && page.has("<dd>you</dd>"), "{}", page.text);
+            assert!(!page.has(link.split_once("token=").expect("a token").1), "{}", page.text);
+            let listed = ask("owner", "GET", "/v1/people/invitations").await.json();
+            let open = &listed["items"][0];
+            assert_eq!((&open["name"], &open["role"]), (&"Robin".into(), &"member".into()), "{listed}");
+            let id = open["id"].as_str().expect("an id");
+            let (path, page_path) = (format!("/v1/people/invitations/{id}"), format!("/people/invitations/{id}/take-back"));
+            // It is the owner's, and for others as if it were not there.
+            let theirs = member.get("/settings").await.form_token();
+            assert_eq!(member.post(&page_path, &[("form_token", &theirs)]).await.status, 404);
+            let people = ask("owner", "GET", "/v1/people").await.json();
+            let kim = people["items"].as_array().expect("a list").iter().find(|person| person["name"] == "Kim").expect("Kim").clone();
+            let kim = kim["id"].as_str().expect("an id");
+            assert_eq!(ask(kim, "DELETE", &path).await.status, 404);
+            assert_eq!(ask(kim, "GET", "/v1/people/invitations").await.status, 404);
+            assert!(world.browser().get(&link).await.has("Robin"), "it is still good");
+            if by_page {
+                assert_eq!(owner.post(&page_path, &[("form_token", &form_token)]).await.location(), "/people");
+            } else {
+                assert_eq!(ask("owner", "DELETE", &path).await.status, 200);
+            }
+            assert_eq!(world.browser().get(&link).await.status, 403);
+            assert_eq!(ask("owner", "DELETE", &path).await.status, 404);
+            assert_eq!(owner.post(&page_path, &[("form_token", &form_token)]).await.status, 404);
+            assert!(owner.get("/activity").await.has("took the invitation of Robin back"));
+        }
+        // What a program makes is told apart; and programs remove people, as pages do.
+        assert_eq!(world.ask("owner", "POST", "/v1/people/invitations", r#"{"name":"Sam"}"#).await.status, 201);
+        assert!(owner.get("/people").await.has("<dd>the program an app</dd>"));
+        let people = ask("owner", "GET", "/v1/people").await.json();
+        let kim = people["items"].as_array().expect("a list").iter().find(|person| person["name"] == "Kim").expect("Kim").clone();
+        let path = format!("/v1/people/{}", kim["id"].as_str().expect("an id"));
+        assert_eq!(ask("owner", "DELETE", "/v1/people/owner").await.status, 422);
+        assert_eq!(ask("owner", "DELETE", &path).await.json()["name"], "Kim");
+        assert_eq!(ask("owner", "DELETE", &path).await.status, 404);
+        assert_eq!(member.get("/").await.location(), "/sign-in");
+    })
+    .await;
+}
+
+/// No command gets at a vault in memory to print another link.
+#[tokio::test]
+async fn whoever_signs_out_of_a_sandbox_in_memory_can_come_in_again() {
+    for pretended in [Pretended::No, Pretended::Everything] {
+        let more: fn(&Sandbox, &mut Config) = match pretended {
+            Pretended::No => |_, _| {},
+            _ => |_, config| config.pretended = Pretended::Everything,
+        };
+        let world = World::with(&["august"], Setup { known: true, more: Some(more), ..Setup::default() }).await;
+        let mut owner = world.owner().await;
+        let mut member = world.member(&mut owner, "Robin").await;
+        let (form_token, theirs) = (owner.get("/settings").await.form_token(), member.get("/settings").await.form_token());
+        assert_eq!(member.post("/sign-out", &[("form_token", &theirs)]).await.location(), "/sign-in", "the door is the owner's");
+        let onward = owner.post("/sign-out", &[("form_token", &form_token)]).await.location().to_owned();
+        assert!(!is_signed_in(&mut owner).await, "they are out");
+        if pretended == Pretended::No {
+            assert_eq!(onward, "/sign-in");
+        } else {
+            owner.enter(&onward).await;
+            assert!(is_signed_in(&mut owner).await, "and in again, by a button");
+        }
+    }
+}

@@ -68,7 +68,7 @@ async fn waits(browser: &mut Browser) -> String {
 
 /// Whether it names a thing that is somebody's, and not what is there for all.
 fn is_of_somebody(pattern: &str) -> bool {
-    ["{account}", "{person}", "{key}", "{token}", "{webhook}", "{link}", "{return_url}", "{login}"]
+    ["{account}", "{person}", "{key}", "{token}", "{webhook}", "{link}", "{return_url}", "{login}", "{invitation}"]
         .iter()
         .any(|name| pattern.contains(name))
 }
@@ -88,7 +88,8 @@ async fn ask_everywhere(browser: &mut Browser, accounts: &[String], person: &str
         for account in accounts {
             for action in ["locks", "lock", "unlock-now", "devices", "turn-on"] {
                 let path = things.fill(pattern, account, action, person);
-                if is_of_somebody(pattern) {
+                // Invitations are the owner's, who is the one for whom nobody's are foreign.
+                if is_of_somebody(pattern) && !(pattern.contains("{invitation}") && person == "nobody") {
                     all.insert(path);
                 }
             }

@@ -58,7 +58,13 @@ pub(crate) async fn perform(
         // Behind the first page, it is shown where one is.
         let sent = if page == 1 { awaited(sending, out).await } else { sending.await };
         let answer = sent.doing(what.as_str())?.json().await;
-        let answer = answer.map_err(|error| wanting(answered(&what, &error, &session.account()), action, &session.account()))?;
+        let answer = answer.map_err(|error| {
+            let card = answered(&what, &error, &session.account());
+            match &error {
+                keyfob::Error::Api(api) if api.may_lack_scope => wanting(card, action, &session.account()),
+                _ => card,
+            }
+        })?;
         table.append(action.table(&arguments, &answer).map_err(unreadable)?);
         match action.next(&arguments, &answer).map_err(unreadable)? {
             None => return Ok(Performed { table, more: false }),
@@ -96,10 +102,9 @@ pub(crate) fn answered(what: &str, error: &keyfob::Error, account: &keyfob::Acco
     card.advising(login_again_with(account, &more.concat()))
 }
 
-/// An action that was refused, and needs a scope that the account was not given: that is what to ask for, unless the provider has named it itself.
+/// An action that was refused, for want of scopes as it seems, and needs one that the account was not given: that is what to ask for, unless the provider has named it itself.
 fn wanting(card: Card, action: &Action, account: &keyfob::Account) -> Card {
-    let is_about_permission = matches!(card.status, Some(StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
-    match login_for(action, account).filter(|_| is_about_permission && !card.next().contains("--add-scope")) {
+    match login_for(action, account).filter(|_| !card.next().contains("--add-scope")) {
         Some((lacking, login)) => {
             let (what, are) = if lacking.len() == 1 { ("scope", "which") } else { ("scopes", "all of which") };
             card.advising(format!("it needs the {what} {}, {are} this account is not known to have: {login}", lacking.join(" ")))

@@ -48,13 +48,12 @@ const KEYS: [(&str, &[(&str, &str)]); 5] = [
 
 /// Pages of providers whose last command needs what an imitation has not: an answer with things in it, where the action takes them apart. The login and the
 /// call have worked by then.
-const WITHOUT_DATA: [&str; 13] = [
+const WITHOUT_DATA: [&str; 12] = [
     "ebay",
     "home-connect",
     "husqvarna",
     "mailchimp",
     "nest-sdm",
-    "philips-hue",
     "smartthings",
     "sonos",
     "stackexchange",

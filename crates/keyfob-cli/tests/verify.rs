@@ -151,12 +151,24 @@ async fn what_was_not_seen_is_not_certified() {
 async fn an_action_that_wants_a_scope_says_which_login_asks_for_it() {
     let forbidden = |path: &str| match path {
         "/things" => (200, r#"[{"name":"lamp","id":1}]"#),
+        "/bad" => (400, r#"{"error":"no such date"}"#),
+        "/unknown" => (401, r#"{"error":"who are you"}"#),
+        "/said" => (400, r#"{"error":"missing_scope"}"#),
         _ => (403, r#"{"error":"forbidden"}"#),
     };
     let house = house_at(&serve(forbidden).await).await;
     add(&house, "[actions.plans]\nabout = \"Plans\"\npath = \"/plans\"\nscopes = [\"plans.read\"]\n[scopes]\n\"plans.read\" = \"plans\"\n");
     let login = "it needs the scope plans.read, which this account is not known to have: keyfob login hub --add-scope plans.read";
     house.run(&["hub", "plans"]).await.fails(5, ["cannot do plans", "403", login]);
+    for (name, says_so) in [("bad", false), ("unknown", false), ("said", true)] {
+        let more = format!("[actions.{name}]\nabout = \"{name}\"\npath = \"/{name}\"\nscopes = [\"plans.read\"]\n");
+        let file = house.path("config/providers/hub.toml");
+        let before = std::fs::read_to_string(&file).expect("the file");
+        add(&house, &more);
+        let refused = house.run(&["hub", name]).await;
+        assert_eq!(refused.stderr.contains(login), says_so, "{name}: {}", refused.stderr);
+        std::fs::write(&file, before).expect("written");
+    }
     let help = house.good(&["hub", "plans", "--help"]).await;
     assert!(help.contains("keyfob login hub --add-scope plans.read"), "{help}");
     let shown = house.good(&["provider", "show", "hub"]).await;

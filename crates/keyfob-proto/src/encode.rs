@@ -98,9 +98,15 @@ pub(crate) const LENGTH_OF_256: usize = 43;
 /// The same for what a `state` or a verifier is drawn from: one behind the other.
 #[inline]
 pub(crate) fn base64url_256(all: &[[u8; 32]]) -> String {
-    let mut text = String::with_capacity(LENGTH_OF_256 * all.len());
-    all.iter().for_each(|bytes| push_digits(&mut text, base64url_digits(bytes), LENGTH_OF_256));
-    text
+    // In one go, so that they are looked at once: with room for the digits of the last one that do not count.
+    let mut text = Vec::with_capacity(LENGTH_OF_256 * all.len() + size_of::<Digits>() - LENGTH_OF_256);
+    for (nth, bytes) in all.iter().enumerate() {
+        let mut digits = base64url_digits(bytes);
+        text.extend_from_slice(&digits.0);
+        text.truncate(LENGTH_OF_256 * (nth + 1));
+        wipe(&mut digits.0);
+    }
+    ascii(text)
 }
 
 #[inline]
@@ -124,7 +130,7 @@ impl Digits {
 
 /// 32 to 36 bytes as digits of base64url; fewer digits count where there are fewer bytes. All in one go: no table and no branch that would depend on
 /// what a secret is.
-#[inline]
+#[inline(always)]
 pub(crate) fn base64url_digits<const N: usize>(bytes: &[u8; N]) -> Digits {
     let mut digits = [0; 48];
     for (nth, eight) in digits.as_chunks_mut::<8>().0.iter_mut().enumerate() {
@@ -171,6 +177,10 @@ pub(crate) fn percent_into(bytes: &[u8], out: &mut Vec<u8>) {
     let end = begin + longest(bytes);
     if out.capacity() < end {
         *out = moved(out, end.next_power_of_two());
+    }
+    // Most codes and tokens are spelled as they are.
+    if bytes.iter().fold(true, |plain, &byte| plain & is_unreserved(byte)) {
+        return out.extend_from_slice(bytes);
     }
     out.resize(end, 0);
     let length = spell(&mut out[begin..], bytes, ONCE);

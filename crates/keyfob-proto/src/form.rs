@@ -55,6 +55,7 @@ impl Known {
 }
 
 impl<'a> Value<'a> {
+    #[inline(always)]
     pub(crate) fn text(self) -> &'a str {
         match self {
             Self::Any(text) | Self::Plain(text) => text,
@@ -64,6 +65,7 @@ impl<'a> Value<'a> {
         }
     }
 
+    #[inline(always)]
     fn len(self) -> usize {
         match self {
             Self::Digits(_) => LENGTH_OF_256,
@@ -71,7 +73,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(self, out: &mut Vec<u8>) {
         match self {
             Self::Digits(digits) => {
@@ -139,7 +141,7 @@ impl Form {
         Self { bytes: with_room(url.as_str().as_bytes(), USUAL), joint }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pair<'a>(&mut self, name: impl Into<Value<'a>>, value: impl Into<Value<'a>>) {
         let (name, value) = (name.into(), value.into());
         self.begin(name.len() + value.len());

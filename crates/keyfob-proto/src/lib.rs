@@ -36,7 +36,7 @@ pub use deviation::{Deviation, Deviations, Tolerated};
 pub use endpoint::{Endpoint, Origin};
 pub use entropy::Entropy;
 pub use error::{Code, Error, Misbehaved, Misuse, Refused, Transport, TransportKind};
-pub use limits::{Counted, Limit, Limits, ResetIn};
+pub use limits::{Counted, Limit, Limits, ResetIn, Structured};
 pub use message::{Body, Incoming, Outgoing};
 pub use reach::{Reach, is_public};
 pub use retry_after::retry_after;

@@ -1,7 +1,10 @@
 //! What an API tells about its rate limit, in headers that each has by names of its own.
 
+mod structured;
+
 use http::{HeaderMap, HeaderName};
 
+pub use self::structured::Structured;
 use crate::time::Timestamp;
 
 /// Which headers tell it. A provider that tells less has fewer.
@@ -20,6 +23,8 @@ pub struct Limits {
     pub periods: Vec<u32>,
     /// The same for calls that only read, where those are counted apart as well.
     pub reads: Option<Counted>,
+    /// The fields of the IETF, which tell all of this by themselves.
+    pub structured: Option<Structured>,
 }
 
 /// Headers that count.
@@ -73,6 +78,9 @@ impl Limits {
     /// assert_eq!((told.remaining, told.resets_at), (Some(0), Some(Timestamp::from_unix(1_800_000_007))));
     /// ```
     pub fn read(&self, headers: &HeaderMap, now: Timestamp) -> Option<Limit> {
+        if let Some(structured) = &self.structured {
+            return structured.read(headers, now);
+        }
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let (counted, length) = self.tightest(&text);
         let resets_at = self.reset.as_ref().and_then(|(name, how)| {

@@ -90,7 +90,8 @@ fn a6_pkce_is_always_sent_with_a_fresh_verifier_of_256_bits() {
         let verifier = stored["verifier"].as_str().expect("a verifier").to_owned();
         assert_eq!(verifier.len(), 43);
         assert!(verifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
-        assert!(url.contains(&format!("&code_challenge={}&code_challenge_method=S256", oauth2::s256_challenge(&verifier))));
+        assert!(url.ends_with(&format!("&code_challenge={}", oauth2::s256_challenge(&verifier))));
+        assert!(url.contains("&code_challenge_method=S256&"));
         assert!(!url.contains(&verifier), "the verifier stays at home");
         verifiers.insert(verifier);
         states.insert(pending.key().expose().to_owned());

@@ -57,7 +57,7 @@ fn canary_tokens2() -> OAuth2Tokens {
 }
 
 #[test]
-fn plain_types_are_mute() {
+fn j11_plain_types_are_mute() {
     mute("Secret", &secret("x"));
     mute("Option<Secret>", &Some(secret("x")));
     mute("App", &canary_app());

@@ -4,7 +4,7 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement};
 use keyfob_proto::oauth2::{ClientAuth, TokenBody};
-use keyfob_proto::{Attach, Deviation, HostPattern, Limits, ResetIn, Signal, Template};
+use keyfob_proto::{Attach, Deviation, HostPattern, Limits, ResetIn, Signal, Structured, Template};
 
 use crate::pages::{Counts, Pages};
 use crate::provider::{Provider, RefreshFrom};
@@ -58,6 +58,10 @@ impl Provider {
 }
 
 fn limited(limits: &Limits) -> String {
+    if let Some(Structured { counts, policy }) = &limits.structured {
+        let policy = policy.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+        return format!("Answers tell how many calls are left: {counts}{policy} (structured fields, as the IETF drafts them).");
+    }
     let reset = limits.reset.as_ref().map(|(name, how)| match how {
         ResetIn::Seconds => format!("{name} (seconds)"),
         _ => format!("{name} (a moment)"),

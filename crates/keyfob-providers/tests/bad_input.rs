@@ -386,6 +386,10 @@ fn counts_of_several_periods_are_said_whole() {
     );
     for (bad, message) in [
         ("usage = \"x-used\"", "api.limits.usage without api.limits.limit"),
+        ("policy = \"x\"", "api.limits.policy without api.limits.structured"),
+        ("structured = \"x\", limit = \"y\"", "api.limits.structured with api.limits.limit"),
+        ("structured = \"x\", periods = [900]", "api.limits.structured with api.limits.periods"),
+        ("structured = \"a b\"", "expected the name of a header in api.limits.structured"),
         ("limit = \"x\", usage = \"y\", remaining = \"z\"", "api.limits.usage with api.limits.remaining"),
         ("limit = \"x\", periods = []", "api.limits.periods is empty"),
         ("limit = \"x\", periods = [86400, 900]", "each greater than the one before"),

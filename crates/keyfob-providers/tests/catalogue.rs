@@ -178,7 +178,18 @@ fn every_provider_says_where_its_facts_come_from_and_asks_before_it_acts() {
             provider.actions.iter().filter(|action| action.acts).map(|action| format!("{} {}", provider.name, action.usage()))
         })
         .collect();
-    assert_eq!(acting, ["august lock-now ID", "august unlock-now ID", "telldus on ID", "telldus off ID", "telldus dim ID LEVEL"]);
+    assert_eq!(
+        acting,
+        [
+            "august lock-now ID",
+            "august unlock-now ID",
+            "philips-hue press",
+            "philips-hue make-key",
+            "telldus on ID",
+            "telldus off ID",
+            "telldus dim ID LEVEL"
+        ]
+    );
 }
 
 #[test]
@@ -250,8 +261,11 @@ fn fitbit_is_said_without_an_if() {
     assert!(flow.revoke.is_some());
     assert_eq!(settings.keep, ["user_id"]);
     assert_eq!(settings.deviations, BTreeSet::from([Deviation::ErrorsArray, Deviation::RedirectFragment]));
-    let body = json!({"errors": [{"errorType": "expired_token"}]}).to_string();
-    assert!(settings.api.expired[0].given(http::StatusCode::UNAUTHORIZED, body.as_bytes()));
+    // One that was revoked is renewed once, too: that shows that there is nothing to renew it with, and somebody is told.
+    for word in ["expired_token", "invalid_token"] {
+        let body = json!({"errors": [{"errorType": word}]}).to_string();
+        assert!(settings.api.expired[0].given(http::StatusCode::UNAUTHORIZED, body.as_bytes()), "{word}");
+    }
     assert!(settings.retired.is_some_and(|note| note.contains("2026-11-02") && note.contains("Google Health API")));
     let Status::Retired { on, successor, .. } = provider("fitbit").status else { panic!("retired") };
     assert_eq!(on, "2026-11-02");
@@ -390,7 +404,36 @@ fn rate_limits_and_pages_are_said_without_an_if() {
         Some("https://graph.microsoft.com/v1.0/me/messages?$skip=10")
     );
     assert_eq!(next("strava", "https://www.strava.com/x?page=2", json!([1])).as_deref(), Some("https://www.strava.com/x?page=3"));
+    let x = [("x-rate-limit-limit", "900"), ("x-rate-limit-remaining", "899"), ("x-rate-limit-reset", "1800000060")];
+    let whoop = [("x-ratelimit-limit", "100, 100;window=60"), ("x-ratelimit-remaining", "98"), ("x-ratelimit-reset", "60")];
+    let tado = [("ratelimit", "\"perday\";r=0;t=60"), ("ratelimit-policy", "\"perday\";q=20000;w=86400")];
+    for (limit, expected) in
+        [(told("tado", &tado), (Some(20_000), 0)), (told("twitter", &x), (Some(900), 899)), (told("whoop", &whoop), (None, 98))]
+    {
+        assert_eq!((limit.limit, limit.remaining), (expected.0, Some(expected.1)));
+        assert_eq!(limit.resets_at.map(keyfob_proto::Timestamp::as_unix), Some(1_800_000_060));
+    }
+    let whoop = json!({"records": [], "next_token": "a="});
+    assert_eq!(next("whoop", "https://api.prod.whoop.com/x", whoop).as_deref(), Some("https://api.prod.whoop.com/x?nextToken=a%3D"));
+    let asana = json!({"data": [], "next_page": {"offset": "o", "uri": "https://app.asana.com/api/1.0/tasks?offset=o"}});
+    assert_eq!(next("asana", "https://app.asana.com/x", asana).as_deref(), Some("https://app.asana.com/api/1.0/tasks?offset=o"));
+    assert_eq!(next("asana", "https://app.asana.com/x", json!({"data": [], "next_page": null})), None);
     assert_eq!(next("github", "https://api.github.com/x", json!([])), None, "its Link headers say it");
+}
+
+/// What providers changed in 2026, each of which refused new apps.
+#[test]
+fn what_changed_in_2026_is_said() {
+    let asked = |name: &str| oauth2(&settings(name)).scopes.clone();
+    assert!(!asked("xero").iter().any(|scope| scope.starts_with("accounting.transactions")), "new apps are refused it");
+    assert_eq!(asked("calendly"), ["users:read", "scheduled_events:read"]);
+    assert!(asked("asana").contains(&"tasks:read".to_owned()));
+    let etsy = settings("etsy");
+    assert!(etsy.api.headers.iter().any(|(name, value)| name == "x-api-key" && value.as_str() == "{client_id}:{shared_secret}"));
+    let etsy = provider("etsy");
+    assert!(etsy.client.field("shared_secret").is_some_and(|field| field.secret && field.required));
+    assert_eq!(oauth2(&settings("hubspot")).token.as_str(), "https://api.hubapi.com/oauth/2026-03/token");
+    assert!(matches!(oauth2(&settings("linear")).pkce, Pkce::S256));
 }
 
 /// Keys that sign alone are one thing, and tokens that are made elsewhere another.

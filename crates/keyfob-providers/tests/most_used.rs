@@ -112,6 +112,11 @@ fn spotify() {
     assert_eq!(sent("spotify", "playlists", &[]), "GET /v1/me/playlists?limit=50");
     let playlists = json!({"items": [{"name": "Loom", "tracks": {"total": 30}, "owner": {"display_name": "Ada"}, "public": false, "id": "p"}], "next": null});
     assert_eq!(rows("spotify", "playlists", &[], &playlists), ["Loom | 30 | Ada | no | p"]);
+    // Apps without extended quota, since February 2026.
+    assert_eq!(rows("spotify", "me", &[], &json!({"display_name": "Ada", "id": "ada"})), ["Ada | - | - | - | - | ada"]);
+    let renamed =
+        json!({"items": [{"name": "Loom", "items": {"total": 31}, "owner": {"display_name": "Ada"}, "public": false, "id": "p"}]});
+    assert_eq!(rows("spotify", "playlists", &[], &renamed), ["Loom | 31 | Ada | no | p"]);
     let played = json!({"items": [{"played_at": "2026-01-02T00:00:00.123Z",
         "track": {"name": "Warp", "artists": [{"name": "The Wefts"}, {"name": "Cy"}], "album": {"name": "Cloth"}}}]});
     assert_eq!(rows("spotify", "played", &[], &played), ["2026-01-02 00:00:00Z | Warp | The Wefts, Cy | Cloth"]);
@@ -299,7 +304,14 @@ fn homes_and_cars() {
     let request = lights.request(&arguments, &BTreeMap::new()).expect("a request");
     assert!(request.headers.iter().any(|(name, value)| name == "hue-application-key" && value == "key-1"), "{request:?}");
     let lamps = json!({"errors": [], "data": [{"id": "l", "metadata": {"name": "Desk", "archetype": "table_shade"}, "on": {"on": true}, "dimming": {"brightness": 50.2}}]});
-    assert_eq!(rows("philips-hue", "lights", &[], &lamps), ["Desk | yes | 50 | table_shade | l"]);
+    assert_eq!(rows("philips-hue", "lights", &["key-1"], &lamps), ["Desk | yes | 50 | table_shade | l"]);
+    // Without the key the bridge refuses every call, and nothing is sent.
+    assert!(lights.request(&BTreeMap::new(), &BTreeMap::new()).is_err());
+    assert_eq!(sent("philips-hue", "press", &[]), "PUT /api/0/config {\"linkbutton\":true}");
+    assert_eq!(sent("philips-hue", "make-key", &[]), "POST /api {\"devicetype\":\"keyfob\"}");
+    assert_eq!(rows("philips-hue", "make-key", &[], &json!([{"success": {"username": "key-1"}}])), ["key-1 | -"]);
+    let early = json!([{"error": {"type": 101, "address": "/", "description": "link button not pressed"}}]);
+    assert_eq!(rows("philips-hue", "make-key", &[], &early), ["- | link button not pressed"]);
     let devices = json!({"devices": [{"name": "enterprises/p/devices/d", "type": "sdm.devices.types.THERMOSTAT", "parentRelations": [{"displayName": "Hall"}],
         "traits": {"sdm.devices.traits.Info": {"customName": ""}, "sdm.devices.traits.Temperature": {"ambientTemperatureCelsius": 20.46},
         "sdm.devices.traits.Humidity": {"ambientHumidityPercent": 35}, "sdm.devices.traits.ThermostatMode": {"mode": "HEAT"}, "sdm.devices.traits.Connectivity": {"status": "ONLINE"}}}]});

@@ -41,26 +41,28 @@ fn index(catalogue: &Catalogue) -> String {
          To search them: `keyfob provider list --search lamps`, or the search field under *Connect* in the web app. `keyfob provider show NAME` says the same\n\
          as a page here. What is known of the files, and how: [catalogue.md](../catalogue.md). One that is missing is a file away:\n\
          [provider-files.md](../provider-files.md).\n\n\
-         | provider | what it is | protocol | actions | |\n|---|---|---|---|---|\n",
+         All of them are in this table, by the name that is typed, also those that have ended: the browser's search finds one.\n\n\
+         | name | provider | what it is | protocol | actions | |\n|---|---|---|---|---|---|\n",
         MADE.replace("the provider's file", "the providers' files")
     );
+    let mut rows = BTreeMap::new();
     for provider in catalogue.iter() {
         let status = match &provider.status {
-            Status::Retired { on, .. } => format!("retired {on}"),
+            Status::Retired { on, .. } => format!("ended {on}"),
             Status::Sandbox => "sandbox".to_owned(),
             _ => String::new(),
         };
         let actions: Vec<&str> = provider.actions.iter().map(|action| action.name.as_str()).collect();
-        writeln!(
-            page,
-            "| [{}]({}.md) | {} | {} | {} | {status} |",
-            cell(&provider.title),
-            provider.name,
-            cell(&provider.about),
-            protocol(provider),
-            actions.join(", ")
-        )
-        .expect("text");
+        let (title, about) = (cell(&provider.title), cell(&provider.about));
+        let link = format!("[{title}]({}.md)", provider.name);
+        rows.insert(provider.name.clone(), format!("{link} | {about} | {} | {} | {status}", protocol(provider), actions.join(", ")));
+    }
+    for gone in catalogue.all_gone() {
+        let row = format!("{} | {} | | | ended {}, see below", cell(&gone.title), cell(&gone.about), gone.on);
+        rows.insert(gone.name.clone(), row);
+    }
+    for (name, row) in rows {
+        writeln!(page, "| `{name}` | {row} |").expect("text");
     }
     page.push_str("\n## Ended\n\nNobody can log in to these any more; `keyfob login NAME` says the same.\n\n| provider | since | | in its place |\n|---|---|---|---|\n");
     for gone in catalogue.all_gone() {

@@ -55,7 +55,7 @@ pub fn open_ways(path: &Path) -> Vec<String> {
         let target = if metadata.is_symlink() { std::fs::read_link(&next).ok() } else { None };
         if let Some(target) = target.filter(|_| links < MOST_LINKS) {
             links += 1;
-            if !is_ours_or_roots(&metadata) {
+            if is_anothers(&metadata) {
                 found.push(format!("the link {} on the way to {} belongs to another user", next.display(), path.display()));
             }
             if target.has_root() {
@@ -74,7 +74,7 @@ pub fn open_ways(path: &Path) -> Vec<String> {
 
 fn open_way(folder: &Path) -> Option<String> {
     let found = std::fs::metadata(folder).ok()?;
-    if !is_ours_or_roots(&found) {
+    if is_anothers(&found) {
         return Some(format!("the folder {} belongs to another user, who can put another in the place of what is in it", folder.display()));
     }
     let me = rustix::process::geteuid().as_raw();
@@ -156,6 +156,23 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
 /// Whether a file belongs to this user or to root.
 pub(crate) fn is_ours_or_roots(found: &Metadata) -> bool {
     found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// Whether a file is known to belong to another user, who is not root.
+fn is_anothers(found: &Metadata) -> bool {
+    !is_ours_or_roots(found) && !is_untold(found.uid(), &proc("self/uid_map"), &proc("sys/kernel/overflowuid"))
+}
+
+/// Whether nobody can tell whose a file is: in a user namespace (a container without root, a sandbox) all users who are not in it have one number, root among
+/// them, who has `/` and `/home`.
+fn is_untold(uid: u32, uid_map: &str, overflow: &str) -> bool {
+    let is_whole = uid_map.split_ascii_whitespace().eq(["0", "0", "4294967295"]);
+    !uid_map.is_empty() && !is_whole && uid == overflow.trim().parse().unwrap_or(65_534)
+}
+
+/// What Linux says about itself; empty elsewhere.
+fn proc(file: &str) -> String {
+    std::fs::read_to_string(Path::new("/proc").join(file)).unwrap_or_default()
 }
 
 /// An error of the disk at a path.
@@ -314,7 +331,9 @@ fn knows_no_such_call(error: &io::Error) -> bool {
 /// Why a file cannot be given a name that is nobody's.
 fn cannot_name(path: &Path, error: io::Error) -> StoreError {
     let why = "the file system has neither links nor a rename that replaces nothing; keep the vault on another disk of this machine, or in PostgreSQL";
-    io(path)(if knows_no_such_call(&error) { io::Error::new(error.kind(), why) } else { error })
+    // A rename knows no EPERM for want of a call: an attribute of the file or of the folder forbids it.
+    let is_forbidden = error.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error());
+    io(path)(if knows_no_such_call(&error) && !is_forbidden { io::Error::new(error.kind(), why) } else { error })
 }
 
 /// Why a file cannot be closed to others.
@@ -421,6 +440,22 @@ mod tests {
     }
 
     #[test]
+    fn j2_of_users_outside_a_namespace_nobody_can_tell_who_they_are() {
+        let whole = "         0          0 4294967295\n";
+        for (uid, map, overflow, untold) in [
+            (65_534, whole, "65534\n", false),
+            (65_534, "", "", false),
+            (65_534, "         0       1000          1\n", "65534\n", true),
+            (65_534, "         0       1000          1\n         1     100000      65536\n", "65534\n", true),
+            (65_534, "      1000       1000          1\n", "", true),
+            (65_533, "      1000       1000          1\n", "65533\n", true),
+            (1001, "      1000       1000          1\n", "65534\n", false),
+        ] {
+            assert_eq!(is_untold(uid, map, overflow), untold, "{uid} {map}");
+        }
+    }
+
+    #[test]
     fn a_file_system_that_cannot_lock_is_told_of_with_what_to_do() {
         use rustix::io::Errno;
         let told = |errno: Errno| match cannot_lock(Path::new("vault.db.lock"), io::Error::from_raw_os_error(errno.raw_os_error())) {
@@ -458,6 +493,9 @@ mod tests {
         let neither = name_anew_by(fails(Errno::PERM), || fails(Errno::INVAL)).expect_err("neither");
         let StoreError::Io(_, why) = cannot_name(&new, neither) else { panic!("an error of the disk") };
         assert!(why.to_string().contains("PostgreSQL"), "{why}");
+        // An attribute of the folder forbids both: another disk is not what helps.
+        let forbidden = cannot_name(&new, name_anew_by(fails(Errno::PERM), || fails(Errno::PERM)).expect_err("neither"));
+        assert!(forbidden.hint().contains("lsattr"), "{}", forbidden.hint());
     }
 
     #[test]

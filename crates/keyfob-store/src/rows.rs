@@ -1,6 +1,7 @@
 //! What is sealed where: the rows of every table, whatever database they lie in.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret, SecretRef};
@@ -8,7 +9,7 @@ use keyfob::store::{Expected, Generation, Versioned};
 use keyfob::{Account, AccountId, PendingLogin, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::seal::{Place, Sealer};
+use crate::seal::{Place, Sealer, random};
 
 /// How many logins of no crowd may be under way at once; beyond it the oldest make room.
 pub(crate) const MOST_PENDING: u32 = 1000;
@@ -78,8 +79,8 @@ impl AccountRow {
     }
 
     pub(crate) fn open(self, sealer: &Sealer) -> Result<Versioned<Account>, StoreError> {
-        let value = sealer.open(&account_place(&self.id, self.generation, &[&self.name, &due(self.due_at)]), self.record)?;
-        Ok(Versioned { value, generation: Generation(self.generation) })
+        let value: Account = sealer.open(&account_place(&self.id, self.generation, &[&self.name, &due(self.due_at)]), self.record)?;
+        Ok(Versioned { value: value.without_outdated_mark(), generation: Generation(self.generation) })
     }
 
     /// Whether it may be written over: it is what was sealed there. Somebody who expects its generation has read it, and knows its shape; for
@@ -110,18 +111,39 @@ impl AccountRow {
 /// well have long lives, and there may be a million of them.
 pub(crate) const PAGE: usize = 1000;
 
-/// Where the next page of them begins: after the due moments of this one, the furthest first. After the last page, at the far end again.
-pub(crate) fn next_page(due: impl ExactSizeIterator<Item = Option<i64>>) -> i64 {
-    let is_last = due.len() < PAGE;
-    let (mut first, mut last) = (None, None);
-    for due_at in due.flatten() {
-        first.get_or_insert(due_at);
-        last = Some(due_at);
+/// A place among them, the furthest ahead first: this due moment and, of those that have the same, this one. What tells these apart is the database's.
+pub(crate) type Spot<K> = (i64, K);
+
+/// After which spot a vault looks next; nothing, before it has looked at all.
+pub(crate) struct LookedTo<K>(Mutex<Option<Spot<K>>>);
+
+impl<K: Clone> LookedTo<K> {
+    pub(crate) const fn nothing() -> Self {
+        Self(Mutex::new(None))
     }
-    match (first, last) {
-        (Some(first), Some(last)) if !is_last => last.saturating_sub(i64::from(first == last)),
-        _ => i64::MAX,
+
+    pub(crate) fn get(&self) -> Option<Spot<K>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    pub(crate) fn set(&self, spot: Spot<K>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(spot);
+    }
+}
+
+/// How many of so many the first page of a process passes over. It is drawn, so that none of them is less likely than others to be on it: what cron begins
+/// anew each time may look at one page and end, and would never come to the second.
+pub(crate) fn passed_over(all: u64) -> Result<u64, StoreError> {
+    let page = PAGE as u64;
+    if all <= page {
+        return Ok(0);
+    }
+    Ok((u64::from_le_bytes(random()?) % (all + page - 1)).saturating_sub(page - 1))
+}
+
+/// After which spot the next page begins: the last of a page. After the last page, at the far end again.
+pub(crate) fn next_page<K>(looked_at: usize, last: Option<Spot<K>>, far_end: Spot<K>) -> Spot<K> {
+    last.filter(|_| looked_at >= PAGE).unwrap_or(far_end)
 }
 
 /// A row of `history`, without its number: the order of rows is not sealed, and the entry says when it was.

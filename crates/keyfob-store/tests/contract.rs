@@ -25,3 +25,10 @@ async fn memory() -> Option<Fresh> {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     Some(Fresh { other: Arc::clone(&store), store, keep: Box::new(()) })
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d8_processes_that_end_after_one_look_come_to_the_misdated_all_the_same() {
+    let home = Home::new();
+    let store: Arc<dyn Store> = Arc::new(home.open());
+    contract::misdated_found_by_short_processes(&store, async || Arc::new(home.open()) as Arc<dyn Store>).await;
+}

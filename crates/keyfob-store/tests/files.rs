@@ -93,9 +93,11 @@ fn j1_a_key_in_a_folder_that_others_can_write_is_refused() {
 #[test]
 fn j1_what_belongs_to_another_user_is_refused() {
     let home = Home::new();
-    if !rustix::process::geteuid().is_root() {
-        // Only root can give a file away; but root's own files are there for others.
-        assert_unsafe(Vault::open(&home.vault(), KeySource::File("/etc/passwd".into())), "another user");
+    let mine = home.root().join("mine");
+    fs::write(&mine, "").expect("writes");
+    if std::os::unix::fs::chown(&mine, Some(65534), None).is_err() {
+        // Only root can give a file away, where there is somebody else; but root's own files are there for others.
+        assert_unsafe(Vault::open(&home.vault(), KeySource::File("/etc/passwd".into())), "/etc");
         return;
     }
     drop(home.open());
@@ -248,8 +250,8 @@ fn j2_a_way_to_the_folder_that_others_can_change_is_told_of() {
         chmod(&shared, 0o1777);
         assert!(open().warnings().is_empty(), "{:?}", open().warnings());
     }
-    // Only root can give something to somebody else.
-    if std::os::unix::fs::lchown(shared.join("link"), Some(65_534), None).is_ok() {
+    // Only root can give something to somebody else. Not to the number of all users who are in no namespace: of them nobody can tell who they are.
+    if std::os::unix::fs::lchown(shared.join("link"), Some(54_321), None).is_ok() {
         let path = shared.join("link/keyfob/vault.db");
         let vault = Vault::open(&path, KeySource::beside(&path)).expect("opens");
         assert!(
@@ -258,6 +260,27 @@ fn j2_a_way_to_the_folder_that_others_can_change_is_told_of() {
             vault.warnings()
         );
     }
+}
+
+/// Where the test may not make a file immutable, or the file system knows no such thing, it has not looked.
+#[test]
+fn a_vault_that_was_made_immutable_is_told_of_with_what_to_do() {
+    let home = Home::new();
+    wait(home.open().put_app("one", &app())).expect("puts");
+    let chattr = |how: &str, path: &Path| {
+        let done = std::process::Command::new("chattr").arg(how).arg(path).stderr(std::process::Stdio::null()).status();
+        done.is_ok_and(|status| status.success())
+    };
+    for path in [home.vault(), home.folder().join("vault.db.lock")] {
+        if !chattr("+i", &path) {
+            return;
+        }
+        let failed = Vault::open(&home.vault(), KeySource::beside(&home.vault())).and_then(|vault| wait(vault.put_app("two", &app())));
+        assert!(chattr("-i", &path), "it can be taken away");
+        let error = failed.expect_err(&format!("{} is not written", path.display()));
+        assert!(error.hint().contains("lsattr"), "{}: {error}: {}", path.display(), error.hint());
+    }
+    wait(home.open().put_app("two", &app())).expect("puts");
 }
 
 #[test]

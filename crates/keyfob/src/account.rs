@@ -83,6 +83,18 @@ impl Account {
         if app.client_id == self.client_id { Ok(()) } else { Err(Error::AnotherApp { account: self.name.clone() }) }
     }
 
+    /// Without a mark that no version sets any more: versions of before took `invalid_grant` in answer to the account's own grant (an assertion by a clock that is a
+    /// minute off, say) for the end of a login. What such an account is, the next answer says, and no person can. A [`Store`](crate::Store) reads it so.
+    #[must_use]
+    pub fn without_outdated_mark(mut self) -> Self {
+        let is_outdated =
+            matches!(&self.health, Health::NeedsLogin { reason, .. } if reason.starts_with("the server refused: invalid_grant"));
+        if is_outdated && self.grant.asked_again_as().is_some() {
+            self.health = Health::Ok;
+        }
+        self
+    }
+
     /// Whether it gets new tokens without a person: by a refresh token, or by its grant, made once more.
     pub fn renews(&self) -> bool {
         match &self.tokens {

@@ -201,8 +201,13 @@ impl Store for MemoryStore {
         ready(Ok(due.into_iter().map(|(_, record)| record).collect()))
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
-        self.inner().leases.retain(|leased, (_, leased_until)| leased != id || *leased_until != until);
+    fn give_back<'a>(&'a self, leases: &'a [(AccountId, Timestamp)]) -> Stored<'a, ()> {
+        let mut inner = self.inner();
+        for (id, until) in leases {
+            if inner.leases.get(id).is_some_and(|(_, leased_until)| leased_until == until) {
+                inner.leases.remove(id);
+            }
+        }
         ready(Ok(()))
     }
 

@@ -22,7 +22,7 @@ pub struct Policy {
     /// with less than a minute a refresh that goes well may be missed.
     pub patience: Duration,
     /// How long a whole back-channel request (to an authorization server) may take: connecting, head and body; 30 s. Shorter ones are kept to, longer ones
-    /// are not: other processes count on a refresh to have ended by then.
+    /// are not: other processes count on a refresh to have ended by then. A connection that is not there in nine tenths of it fails as one: the request has not left.
     pub deadline: Duration,
     /// How long reading the whole answer of an API call may take; 300 s. An answer that is read as it streams has none: then only silence ends it.
     pub reading: Duration,

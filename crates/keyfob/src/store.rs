@@ -81,13 +81,14 @@ pub trait Store: Send + Sync {
     /// `until`, or until their due moment is written anew. Of any number of workers, each account goes to one.
     ///
     /// Where there is room for more, some of those whose due moment lies further ahead than [`CLOCK_SLACK`] are looked at, and those that are
-    /// [misdated](Account::is_misdated) are leased, too; over many calls of one store, all of them are.
+    /// [misdated](Account::is_misdated) are leased, too; over many calls, all of them are, whether one process makes them or each
+    /// one of its own.
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>>;
 
-    /// Ends the [lease](Self::lease_due) of an account that was `until` then: the account is nobody's from now on, unless somebody else has leased it meanwhile.
-    /// Where that cannot be done, it ends by itself.
-    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
-        let _ = (id, until);
+    /// Ends [leases](Self::lease_due), each of an account that was somebody's until then: the accounts are nobody's from now on, but for those that somebody else
+    /// has leased meanwhile. Where that cannot be done, they end by themselves.
+    fn give_back<'a>(&'a self, leases: &'a [(AccountId, Timestamp)]) -> Stored<'a, ()> {
+        let _ = leases;
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -252,7 +253,10 @@ impl StoreError {
             Self::Newer(what) => Self::Newer(what.clone()),
             Self::Conflict => Self::Conflict,
             Self::Crowded => Self::Crowded,
-            Self::Io(what, error) => Self::Io(what.clone(), std::io::Error::new(error.kind(), error.to_string())),
+            Self::Io(what, error) => {
+                let again = error.raw_os_error().map(std::io::Error::from_raw_os_error);
+                Self::Io(what.clone(), again.unwrap_or_else(|| std::io::Error::new(error.kind(), error.to_string())))
+            }
             Self::Unsafe(what) => Self::Unsafe(what.clone()),
         }
     }
@@ -270,8 +274,36 @@ impl StoreError {
             Self::Io(_, error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
                 "make it writable, or move the vault to where it can be written: keyfob vault move"
             }
+            Self::Io(_, error) if is_refused_to_everybody(error) => {
+                "check the permissions of the file and of its folder; where they are right, one of both may have been made immutable: lsattr -d shows an i or an a, \
+                 and chattr -i or -a takes it away"
+            }
             Self::Io(..) => "check the disk, its space and the permissions of the folder",
             Self::Unsafe(_) => "make the folder 0700 and the file 0600, owned by you, and no links",
         }
+    }
+}
+
+/// EPERM. What a mode forbids is EACCES; this is an attribute, mostly, that stands above it, also for its owner and for root.
+fn is_refused_to_everybody(error: &std::io::Error) -> bool {
+    cfg!(unix) && error.raw_os_error() == Some(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_an_attribute_forbids_is_told_from_what_a_mode_does() {
+        let hint = |number| {
+            let error = StoreError::Io("vault.db".to_owned(), io::Error::from_raw_os_error(number));
+            assert_eq!(error.hint(), error.again().hint());
+            error.hint()
+        };
+        assert!(hint(1).contains("lsattr") && hint(1).contains("permissions"));
+        assert!(!hint(13).contains("lsattr") && hint(13).contains("permissions"));
     }
 }

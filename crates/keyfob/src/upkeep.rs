@@ -268,10 +268,11 @@ impl Round<'_> {
 
     /// At the end of a round, or it would find them again and again.
     async fn give_back(&self, left_alone: &[(AccountId, Timestamp)]) {
-        for (id, until) in left_alone {
-            if let Err(error) = self.keyfob.store().give_back(id, *until).await {
-                tracing::warn!(%error, "an account that was not refreshed stays leased for a while");
-            }
+        if left_alone.is_empty() {
+            return;
+        }
+        if let Err(error) = self.keyfob.store().give_back(left_alone).await {
+            tracing::warn!(%error, "accounts that were not refreshed stay leased for a while");
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -10,7 +11,7 @@ use http::header::USER_AGENT;
 
 use common::{Scripted, app, begin, json, keyfob, parameter, provider};
 use keyfob::proto::{Answer, App, Error as ProtoError, Flow, Settings, Template, TransportKind, oauth1};
-use keyfob::{Body, Error, HyperTransport, Session, Transport};
+use keyfob::{Body, Error, HyperTransport, Keyfob, MemoryStore, Policy, Session, Transport};
 
 const TOKENS: &str = r#"{"access_token":"access-token-1","refresh_token":"refresh-token-1","token_type":"Bearer","expires_in":3600}"#;
 
@@ -49,6 +50,31 @@ async fn d12_a_server_that_greets_nobody_is_no_connection() {
     let request = http::Request::post(format!("https://{}/token", listener.local_addr().unwrap())).body(Body::from(b"x".to_vec())).unwrap();
     let asked = tokio::time::timeout(Duration::from_secs(30), transport.send(request)).await;
     assert_eq!(asked.expect("told in time").unwrap_err().kind, TransportKind::Connect);
+}
+
+/// Whoever waits for less than a connection may take hears the same in their time: nothing left, so no token is lost.
+#[tokio::test(start_paused = true)]
+async fn d12_a_server_that_greets_nobody_is_no_connection_however_short_the_deadline() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("https://{}", listener.local_addr().unwrap());
+    for seconds in [1, 5, 19, 30] {
+        let authority = keyfob_testbed::Authority::new();
+        let transport = HyperTransport::builder().loopback_only(true).authorities(authority.certificate()).build().unwrap();
+        let mut policy = Policy::default();
+        policy.deadline = Duration::from_secs(seconds);
+        let keyfob = Keyfob::new(Arc::new(MemoryStore::new()), Arc::new(transport)).with_policy(policy);
+        let settings = provider(&origin);
+        let login = begin(&keyfob, &settings, "http://127.0.0.1:9/callback").await;
+        let query = format!("code=abc&state={}", parameter(login.url(), "state"));
+        let verified = login.verify(Answer::Query(&query)).unwrap();
+        let begun = tokio::time::Instant::now();
+        let error = login.finish(verified).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Protocol(ProtoError::Transport(error)) if error.kind == TransportKind::Connect),
+            "{seconds}: {error}"
+        );
+        assert!(begun.elapsed() < Duration::from_secs(seconds), "{seconds}: {:?}", begun.elapsed());
+    }
 }
 
 /// A server may close a connection that it kept open just when something is to be sent on it. Nothing of that had left: a POST, too, goes out on another

@@ -231,8 +231,8 @@ impl Store for Stopping {
         self.vault.entries(after, most)
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
-        self.vault.give_back(id, until)
+    fn give_back<'a>(&'a self, leases: &'a [(AccountId, Timestamp)]) -> Stored<'a, ()> {
+        self.vault.give_back(leases)
     }
 
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {

@@ -23,7 +23,7 @@ pub(super) struct Shown {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Line {
-    /// Who did it: `key`, `person`, `token`, `command`, `program`.
+    /// Who did it: `key`, `person`, `token`, `link` (somebody who is nobody here, at the page of a connect link), `command`, `program`.
     who: String,
     /// What was done, such as `called`.
     act: String,
@@ -41,6 +41,7 @@ struct Line {
     made: Option<String>,
     /// The id of the person who was removed.
     removed: Option<String>,
+    /// The number of the connect link that somebody came by, or that was made or taken back.
     link: Option<String>,
     webhook: Option<String>,
     to: Option<String>,
@@ -130,6 +131,7 @@ mod tests {
             ),
             (Who::Program, What::Disconnected { account: "august".into(), revoked: true }),
             (Who::Program, What::PersonRemoved { removed: "7f3a".into(), name: "Robin".into() }),
+            (Who::Link { link: "1".into() }, What::Connected { account: "august".into() }),
             (Who::Program, What::LinkMade { link: "1".into(), account: "august".into() }),
             (Who::Program, What::WebhookMade { webhook: "1".into(), to: "https://a.example".into() }),
         ];

@@ -169,6 +169,10 @@ fn query(query: Option<&str>, operation: &Operation) -> Result<BTreeMap<String, 
                 None => problem,
             });
         }
+        let filter = operation.filters.iter().find(|filter| filter.name == name && !filter.choices.is_empty());
+        if let Some(choices) = filter.map(|filter| filter.choices).filter(|choices| !choices.contains(&value.as_str())) {
+            return Err(wrong(format!("\"{shown}\" should be one of {}, and is another.", choices.join(", "))));
+        }
         if found.insert(name, value).is_some() {
             return Err(wrong(format!("The parameter \"{shown}\" is there twice.")));
         }

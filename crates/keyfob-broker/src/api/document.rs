@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::cursor;
-use super::operation::{Operation, Shape};
+use super::operation::{Filter, Operation, Shape};
 use super::{OPERATIONS, once};
 
 /// What the API is, in general.
@@ -25,6 +25,7 @@ pub fn document() -> Value {
         }
         paths.entry(operation.path).or_default().insert(operation.method.as_str().to_lowercase(), described(operation));
     }
+    paths.extend(by_key());
     json!({
         "openapi": "3.1.0",
         "info": {"title": "Keyfob", "version": "1", "description": ABOUT, "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}},
@@ -33,7 +34,10 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "An API token: `kft_…`."}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "An API token: `kft_…`."},
+                "key": {"type": "http", "scheme": "bearer", "description": "A valet key: `kfk_…`."},
+            },
             "responses": {
                 "Problem": {
                     "description": "It did not work; this is why.",
@@ -42,6 +46,61 @@ pub fn document() -> Value {
             },
         },
     })
+}
+
+/// What a valet key opens. It is no part of the table: what is forwarded has no shape of ours.
+fn by_key() -> BTreeMap<&'static str, Map<String, Value>> {
+    let parameter = |name: &str, about: &str| json!({"name": name, "in": "path", "required": true, "description": about, "schema": {"type": "string", "minLength": 1}});
+    let account = parameter("account", meaning("account"));
+    let path = parameter("path", "The path at the provider, with its slashes as they are; a query goes along.");
+    let security = json!([{"key": []}]);
+    // The provider's own answer has any status and any content: that there is a `code` in it, as a problem, tells ours.
+    let answers = json!({"2XX": {"description": "The provider's answer, as it is.", "content": {"*/*": {}}}, "default": {
+        "description": "The provider's answer as it is, or a problem of ours: 401 without a key, 403 where its rules do not allow the call, 404 where the account is not \
+            this key's, 429 where it is used more often than it may, 502 to 504 where the provider cannot be reached or the account gives nothing.",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}, "*/*": {}},
+    }});
+    let mut forwarded = Map::new();
+    for method in ["get", "head", "post", "put", "patch", "delete", "options"] {
+        let mut operation = json!({
+            "operationId": format!("{method}ThroughKey"),
+            "summary": "Call the provider, with the account's credentials attached or signed",
+            "security": security,
+            "parameters": [account, path],
+            "responses": answers,
+        });
+        if ["post", "put", "patch", "delete"].contains(&method) {
+            operation["requestBody"] = json!({"required": false, "content": {"*/*": {}}});
+        }
+        forwarded.insert(method.to_owned(), operation);
+    }
+    let token = json!({
+        "type": "object",
+        "required": ["access_token", "token_type", "expires_at", "scope"],
+        "properties": {
+            "access_token": {"type": "string"},
+            "token_type": {"const": "Bearer"},
+            "expires_at": {"type": ["string", "null"], "format": "date-time"},
+            "scope": {"type": "string", "description": "The granted scopes, with a space between them."},
+        },
+    });
+    let mut given = Map::new();
+    let mut answers = json!({
+        "200": {"description": "A token that is good for a minute at least.", "content": {"application/json": {"schema": token}}},
+    });
+    // 409: the account has no token that another could use.
+    for status in ["401", "403", "404", "409", "429", "default"] {
+        answers[status] = json!({"$ref": "#/components/responses/Problem"});
+    }
+    let operation = json!({
+        "operationId": "getAccessToken",
+        "summary": "The account's access token, for a key that may see it",
+        "security": security,
+        "parameters": [account],
+        "responses": answers,
+    });
+    given.insert("get".to_owned(), operation);
+    BTreeMap::from([("/api/{account}/{path}", forwarded), ("/token/{account}", given)])
 }
 
 fn described(operation: &Operation) -> Value {
@@ -91,8 +150,9 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         let about = "The `next_cursor` of the page before.";
         all.push(json!({"name": "cursor", "in": "query", "description": about, "schema": {"type": "string", "minLength": 1}}));
     }
-    for (name, about) in &operation.filters {
-        all.push(json!({"name": name, "in": "query", "description": about, "schema": {"type": "string"}}));
+    for Filter { name, about, choices } in &operation.filters {
+        let schema = if choices.is_empty() { json!({"type": "string"}) } else { json!({"type": "string", "enum": choices}) };
+        all.push(json!({"name": name, "in": "query", "description": about, "schema": schema}));
     }
     if operation.is_once() {
         let about =

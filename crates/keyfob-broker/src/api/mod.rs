@@ -18,7 +18,7 @@ mod keys;
 mod links;
 mod me;
 mod moment;
-mod once;
+pub(crate) mod once;
 mod operation;
 mod people;
 mod providers;
@@ -75,7 +75,7 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
         Operation::get("/v1/providers", "listProviders", "What can be connected, by name", providers::list)
             .paged()
             .filtered("q", "Words that have to be in the name, the title or the description")
-            .filtered("kind", "oauth1, oauth2 or oidc"),
+            .narrowed("kind", "What it speaks", &["oauth1", "oauth2", "oidc"]),
         Operation::get("/v1/providers/{provider}", "getProvider", "A provider", providers::show),
         Operation::get("/v1/keys", "listKeys", "The valet keys that were made", keys::list)
             .paged()
@@ -119,6 +119,22 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
         ),
         Operation::get("/v1/activity", "listActivity", "Who did what, the newest first", activity::list).paged(),
         Operation::get("/v1/people", "listPeople", "Who is here", people::list).paged().for_owner(),
+        Operation::remove("/v1/people/{person}", "removePerson", "Remove somebody, with all they have here", people::remove).for_owner(),
+        Operation::get(
+            "/v1/people/invitations",
+            "listInvitations",
+            "Links that let somebody in, and that nobody has used",
+            people::invitations,
+        )
+        .paged()
+        .for_owner(),
+        Operation::remove(
+            "/v1/people/invitations/{invitation}",
+            "takeBackInvitation",
+            "Take an invitation back: it lets nobody in any more",
+            people::take_back,
+        )
+        .for_owner(),
         Operation::create("/v1/people/invitations", "invitePerson", "Make a link by which somebody becomes a member", people::invite)
             .shown_once("link")
             .for_owner(),

@@ -34,11 +34,21 @@ const DAY: i64 = 24 * 3600;
 const UNFINISHED: i64 = 5 * 60;
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+pub(crate) struct Record {
     /// SHA-256 of the body, and of what the path names.
     body: String,
     /// None: it is under way.
-    answer: Option<Value>,
+    pub(crate) answer: Option<Value>,
+}
+
+/// What is remembered where something begins.
+pub(crate) enum Found {
+    /// Nothing: it is this one's turn.
+    Nothing,
+    /// It was begun before, or done.
+    Record(Record),
+    /// Something that cannot be read.
+    Broken,
 }
 
 /// Whether it was done already.
@@ -50,7 +60,7 @@ pub(super) enum Turn {
 }
 
 /// Somebody is at it.
-pub(super) struct First {
+pub(crate) struct First {
     id: String,
     owner: String,
     body: String,
@@ -84,46 +94,54 @@ pub(super) async fn begin(
     body: Option<&Value>,
     now: Timestamp,
 ) -> Result<Turn, Problem> {
-    // Whoever reads the database learns no key from it.
-    let id = hash(&[&caller.person.id, operation.id, key]);
     // What the path names is part of the request.
     let body = body.map(Value::to_string).unwrap_or_default();
     let parts: Vec<&str> = std::iter::once(body.as_str()).chain(named.values().map(String::as_str)).collect();
-    let body = hash(&parts);
-    let first = First { id, owner: caller.person.id.clone(), body };
-    for _ in 0..TRIES {
-        match shelf.put_item(KIND, &first.item(None, now.plus(UNFINISHED)), Expected::Nothing).await {
-            Ok(_) => return Ok(Turn::First(first)),
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error.into()),
+    let first = First::new(&caller.person.id, &[operation.id, key], hash(&parts));
+    let under_way = || Problem::new(StatusCode::CONFLICT, "under-way", "The same request is under way.").again_in(1);
+    match first.begin(shelf, now).await? {
+        Found::Nothing => Ok(Turn::First(first)),
+        Found::Broken => Err(Problem::unavailable("vault", "The vault cannot be used.")),
+        Found::Record(record) if record.body != first.body => {
+            Err(Problem::cannot("idempotency-key-reused", "This Idempotency-Key was used for another request.")
+                .hint("make a new key for each thing that is to be done"))
         }
-        let Some(found) = shelf.item(KIND, &first.id, now).await? else {
-            // It has expired, and nobody has swept yet. What another request has put in its place meanwhile stays.
-            shelf.sweep(now, Timestamp::from_unix(i64::MIN), AT_ONCE).await?;
-            continue;
-        };
-        let record: Record =
-            serde_json::from_slice(&found.value.content).map_err(|_| Problem::unavailable("vault", "The vault cannot be used."))?;
-        if record.body != first.body {
-            return Err(Problem::cannot("idempotency-key-reused", "This Idempotency-Key was used for another request.")
-                .hint("make a new key for each thing that is to be done"));
-        }
-        return match record.answer {
-            Some(answer) => Ok(Turn::Again(answer)),
-            None => Err(Problem::new(StatusCode::CONFLICT, "under-way", "The same request is under way.").again_in(1)),
-        };
+        Found::Record(record) => record.answer.map(Turn::Again).ok_or_else(under_way),
     }
-    Err(Problem::new(StatusCode::CONFLICT, "under-way", "The same request is under way.").again_in(1))
 }
 
 impl First {
+    /// What a person asks for under this name. `body`: what has to be the same when it comes again.
+    pub(crate) fn new(person: &str, name: &[&str], body: String) -> Self {
+        // Whoever reads the database learns no key from it.
+        let parts: Vec<&str> = std::iter::once(person).chain(name.iter().copied()).collect();
+        Self { id: hash(&parts), owner: person.to_owned(), body }
+    }
+
+    /// Begins, unless it was begun before.
+    pub(crate) async fn begin(&self, shelf: &dyn Shelf, now: Timestamp) -> Result<Found, StoreError> {
+        for _ in 0..TRIES {
+            match shelf.put_item(KIND, &self.item(None, now.plus(UNFINISHED)), Expected::Nothing).await {
+                Ok(_) => return Ok(Found::Nothing),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+            if let Some(found) = shelf.item(KIND, &self.id, now).await? {
+                return Ok(serde_json::from_slice(&found.value.content).map_or(Found::Broken, Found::Record));
+            }
+            // It has expired, and nobody has swept yet. What another request has put in its place meanwhile stays.
+            shelf.sweep(now, Timestamp::from_unix(i64::MIN), AT_ONCE).await?;
+        }
+        Ok(Found::Record(Record { body: self.body.clone(), answer: None }))
+    }
+
     fn item(&self, answer: Option<Value>, until: Timestamp) -> Item {
         let record = Record { body: self.body.clone(), answer };
         Item::new(&self.id, serde_json::to_vec(&record).expect("text")).owned_by(&self.owner).until(until)
     }
 
     /// It is done. That this cannot be written down is no reason to keep the answer back.
-    pub(super) async fn done(&self, shelf: &dyn Shelf, answer: &Value, secret: Option<&str>, now: Timestamp) {
+    pub(crate) async fn done(&self, shelf: &dyn Shelf, answer: &Value, secret: Option<&str>, now: Timestamp) {
         let mut kept = answer.clone();
         if let (Some(secret), Some(members)) = (secret, kept.as_object_mut()) {
             members.insert(secret.to_owned(), Value::Null);
@@ -134,7 +152,7 @@ impl First {
     }
 
     /// It was not done, and may be tried again.
-    pub(super) async fn failed(&self, shelf: &dyn Shelf) {
+    pub(crate) async fn failed(&self, shelf: &dyn Shelf) {
         if let Err(error) = shelf.remove_item(KIND, &self.id).await {
             tracing::warn!(%error, "what was not done could not be forgotten");
         }

@@ -23,8 +23,8 @@ pub(super) struct Operation {
     pub(super) for_owner: bool,
     /// Whether it comes in pages.
     pub(super) is_paged: bool,
-    /// Name and meaning of what narrows a list.
-    pub(super) filters: Vec<(&'static str, &'static str)>,
+    /// What narrows a list.
+    pub(super) filters: Vec<Filter>,
     pub(super) body: Option<Shape>,
     pub(super) status: StatusCode,
     pub(super) answer: Option<Shape>,
@@ -33,6 +33,14 @@ pub(super) struct Operation {
     /// Whether doing it twice is worth a guard.
     is_once: bool,
     run: Box<dyn Fn(Call, Option<Value>) -> Running + Send + Sync>,
+}
+
+/// What narrows a list.
+pub(super) struct Filter {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    /// What it can be; empty: any text.
+    pub(super) choices: &'static [&'static str],
 }
 
 /// What a handler makes.
@@ -166,7 +174,13 @@ impl Operation {
 
     /// A list can be narrowed by this.
     pub(super) fn filtered(mut self, name: &'static str, about: &'static str) -> Self {
-        self.filters.push((name, about));
+        self.filters.push(Filter { name, about, choices: &[] });
+        self
+    }
+
+    /// A list can be narrowed to one of these.
+    pub(super) fn narrowed(mut self, name: &'static str, about: &'static str, choices: &'static [&'static str]) -> Self {
+        self.filters.push(Filter { name, about, choices });
         self
     }
 
@@ -213,7 +227,7 @@ impl Operation {
     /// The names that a query may have.
     pub(super) fn queries(&self) -> Vec<&'static str> {
         let paging: &[&'static str] = if self.is_paged { &["limit", "cursor"] } else { &[] };
-        paging.iter().copied().chain(self.filters.iter().map(|(name, _)| *name)).collect()
+        paging.iter().copied().chain(self.filters.iter().map(|filter| filter.name)).collect()
     }
 }
 

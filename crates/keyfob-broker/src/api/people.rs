@@ -9,7 +9,8 @@ use super::cursor::Page;
 use super::me::MyRole;
 use super::moment::Moment;
 use crate::audit::What;
-use crate::people::{Invite, Person};
+use crate::failure::Failure;
+use crate::people::{Invite, OpenInvite, Person, Role};
 use crate::problem::Problem;
 
 /// Somebody who may sign in.
@@ -46,13 +47,38 @@ pub(super) struct NewInvitation {
     name: String,
 }
 
+/// A link that lets somebody in, once; without what opens it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Invitation")]
+pub(super) struct ShownInvitation {
+    /// What names it.
+    id: String,
+    /// What they will be called, or are.
+    name: String,
+    /// What they will be.
+    role: MyRole,
+    /// The id of the person who signs in by it; none: somebody new.
+    person: Option<String>,
+    /// The number of the API token that it was made with; none: the owner made it on a page.
+    made_with: Option<String>,
+    expires_at: Moment,
+}
+
 /// A link by which somebody becomes a member, once.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Invitation {
-    name: String,
+pub(super) struct CreatedInvitation {
+    #[serde(flatten)]
+    shown: ShownInvitation,
     /// To be handed over: shown once. Null where an answer is repeated.
     link: Option<String>,
-    expires_at: Moment,
+}
+
+impl From<OpenInvite> for ShownInvitation {
+    fn from(OpenInvite { id, invite, expires_at }: OpenInvite) -> Self {
+        // The owner comes in by links that are made where the program runs.
+        let role = MyRole::Member;
+        Self { id, name: invite.name, role, person: invite.person, made_with: invite.made_with, expires_at: expires_at.into() }
+    }
 }
 
 pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
@@ -63,7 +89,7 @@ pub(super) async fn list(call: Call) -> Result<Page<Shown>, Problem> {
     Ok(window.of(all, |person| person.id.clone(), Shown::from))
 }
 
-pub(super) async fn invite(call: Call, new: NewInvitation) -> Result<Invitation, Problem> {
+pub(super) async fn invite(call: Call, new: NewInvitation) -> Result<CreatedInvitation, Problem> {
     let name = new.name.trim();
     if name.is_empty() || scrub::printable(name) != name {
         return Err(Problem::cannot("misuse", "A name is on one line, and has characters that can be seen."));
@@ -71,7 +97,32 @@ pub(super) async fn invite(call: Call, new: NewInvitation) -> Result<Invitation,
     call.tell(What::Invited { name: name.to_owned() }).await?;
     let (invite, usual) = (Invite { made_with: call.caller.token(), ..Invite::of(name) }, Invite::end(call.now()));
     let until = call.caller.end(Some(usual)).unwrap_or(usual);
-    let token = call.people()?.invite(&invite, until).await?;
+    let (id, token) = call.people()?.invite(&invite, until).await?;
     let link = format!("{}/invite?token={}", call.site.origin, token.expose());
-    Ok(Invitation { name: name.to_owned(), link: Some(link), expires_at: until.into() })
+    let shown = OpenInvite { id, invite, expires_at: until }.into();
+    Ok(CreatedInvitation { shown, link: Some(link) })
+}
+
+pub(super) async fn invitations(call: Call) -> Result<Page<ShownInvitation>, Problem> {
+    let window = call.window()?;
+    let mut all = call.people()?.open_invitations(call.now()).await?;
+    all.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(window.of(all, |open| open.id.clone(), ShownInvitation::from))
+}
+
+pub(super) async fn take_back(call: Call) -> Result<ShownInvitation, Problem> {
+    let (people, id) = (call.people()?, call.named("invitation"));
+    let open = people.open_invitation(id, call.now()).await?.ok_or_else(Problem::not_here)?;
+    call.tell(What::Uninvited { name: open.invite.name.clone() }).await?;
+    if people.take_back(id).await? { Ok(open.into()) } else { Err(Problem::not_here()) }
+}
+
+pub(super) async fn remove(call: Call) -> Result<Shown, Problem> {
+    let (people, id) = (call.people()?, call.named("person"));
+    let known = people.everybody(call.now()).await?.into_iter().find(|person| person.id == id).ok_or_else(Problem::not_here)?;
+    if known.role == Role::Owner {
+        return Err(Problem::cannot("owner", "The owner is nobody's to remove."));
+    }
+    let removed = call.site.remove_person(people, id, call.person(), call.caller.by.clone()).await;
+    if removed.map_err(|error| Failure::taking(&error))? { Ok(known.into()) } else { Err(Problem::not_here()) }
 }

@@ -82,6 +82,16 @@ fn fits(schema: &Value, value: &Value, at: &str) -> Result<(), Misfit> {
 
 fn object(schema: &Value, members: &Map<String, Value>, at: &str) -> Result<(), Misfit> {
     let Some(known) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
+    // A name that is mistyped first: the one that it was meant to be is missing, too, and says less.
+    if let Some(name) = members.keys().find(|name| !known.contains_key(*name)) {
+        let near = nearest(name, known.keys().map(String::as_str));
+        let hint = match near {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("known: {}", known.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+        };
+        let shown = name.chars().take(40).collect::<String>();
+        return Err(Misfit { at: below(at, &shown), expected: "a name that is known".into(), found: "none".into(), hint: Some(hint) });
+    }
     let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     for name in required {
         if !members.contains_key(name) {
@@ -89,16 +99,9 @@ fn object(schema: &Value, members: &Map<String, Value>, at: &str) -> Result<(), 
         }
     }
     for (name, value) in members {
-        let Some(schema) = known.get(name) else {
-            let near = nearest(name, known.keys().map(String::as_str));
-            let hint = match near {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("known: {}", known.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
-            };
-            let shown = name.chars().take(40).collect::<String>();
-            return Err(Misfit { at: below(at, &shown), expected: "a name that is known".into(), found: "none".into(), hint: Some(hint) });
-        };
-        fits(schema, value, &below(at, name))?;
+        if let Some(schema) = known.get(name) {
+            fits(schema, value, &below(at, name))?;
+        }
     }
     Ok(())
 }
@@ -203,5 +206,8 @@ mod tests {
         }
         let near = fits(&schema, &json!({"account": "x", "expire_in": 60}), "").err().and_then(|misfit| misfit.hint);
         assert_eq!(near.as_deref(), Some("did you mean \"expires_in\"?"));
+        // That the right one is missing says less.
+        let near = fits(&schema, &json!({"acount": "x"}), "").err().and_then(|misfit| misfit.hint);
+        assert_eq!(near.as_deref(), Some("did you mean \"account\"?"));
     }
 }

@@ -70,6 +70,11 @@ impl Caller {
         }
     }
 
+    /// Whether it is a script of a page, with its person's session.
+    pub(crate) fn is_browser(&self) -> bool {
+        matches!(self, Self::Person(_))
+    }
+
     /// No browser sees a token, its person's own neither (L7): a page can be tricked, and a token goes everywhere.
     pub(crate) fn may_see_token(&self) -> bool {
         matches!(self, Self::Key(fob) if fob.key.may_see_token)

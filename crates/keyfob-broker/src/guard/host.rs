@@ -28,7 +28,12 @@ pub(super) fn refuses(site: &Site, request: &Request) -> Option<Response> {
     // Programs read no pages.
     let path = request.uri().path();
     let is_for_programs = crate::router::is_program(path) || path == "/v1" || path.starts_with("/v1/");
-    Some(if is_for_programs { Problem::misdirected(&site.url()).into_response() } else { Failure::misdirected(site).into_response() })
+    let id = Arrival::of(request.extensions()).id;
+    Some(if is_for_programs {
+        Problem::misdirected(&site.url()).of_request(id.as_str()).into_response()
+    } else {
+        Failure::misdirected(site).into_response()
+    })
 }
 
 /// For the address that has no name: only a name can be made to resolve to us.

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{Link, State, by_number};
 use crate::failure::{Failure, Handed};
 use crate::guard::caught;
-use crate::routes::callback::{Coming, Done, Expects, finish, put_back, seat_of};
+use crate::routes::callback::{By, Coming, Done, Expects, finish, put_back, seat_of};
 use crate::routes::{link, see_other};
 use crate::seat::Seat;
 use crate::site::Site;
@@ -100,7 +100,9 @@ async fn spend_and_connect(site: &Site, mut link: Link, seat: &Seat, coming: Com
     }
     let expects = if link.record.reconnects { Expects::Anything } else { Expects::Nothing };
     // What panics would leave the link spent, too.
-    let finished = caught(pin!(finish(site, seat, coming, expects, None))).await.unwrap_or_else(|| Err(Failure::ours()));
+    // Whoever comes by it is nobody here: the book names the link, and not the person whose account it becomes.
+    let number = link.id.clone();
+    let finished = caught(pin!(finish(site, seat, coming, expects, By::Link(&number)))).await.unwrap_or_else(|| Err(Failure::ours()));
     if finished.is_err()
         && let Err(error) = link.reopen(&*shelf).await
     {

@@ -119,8 +119,9 @@ impl Site {
     }
 
     /// Removes a person: their sessions, keys, tokens, webhooks and links first, so that nothing of them works any more, then their accounts. Whoever is
-    /// stopped in between goes on by doing it again. `false`: there is no such person, or it is the owner.
-    pub(crate) async fn remove_person(self: &Arc<Self>, people: &People, id: &str, by: &str) -> Result<bool, Error> {
+    /// stopped in between goes on by doing it again. It goes into the book of who asks (`by`), as done by `who`. `false`: there is no such person, or it is
+    /// the owner.
+    pub(crate) async fn remove_person(self: &Arc<Self>, people: &People, id: &str, by: &str, who: audit::Who) -> Result<bool, Error> {
         let now = self.keyfob.now();
         if id == OWNER {
             return Ok(false);
@@ -129,7 +130,6 @@ impl Site {
         people.close_all(id, now).await?;
         people.uninvite(id, now).await?;
         people.bar(id, now).await?;
-        let who = audit::Who::Person { person: by.to_owned() };
         // Before the accounts: a webhook would be told of each that is taken away.
         people.take_back_all(id, who.clone(), now).await?;
         self.revoke_all(people, Whose::Person(id), by).await?;
@@ -265,29 +265,28 @@ impl Paying {
 impl People {
     /// Takes everything back that a person has beside accounts.
     pub(crate) async fn take_back_all(&self, person: &str, by: audit::Who, now: Timestamp) -> Result<(), StoreError> {
-        for key in keys::list(&*self.shelf, Some(person), now).await? {
-            keys::revoke(&*self.shelf, Some(person), &key.id, by.clone(), now).await?;
-        }
+        keys::revoke_all(&*self.shelf, Some(person), by.clone(), now).await?;
         // Before the tokens, which read what was made with them: these are dropped unread.
         for kind in THEIRS {
             self.drop_all(kind, person, now).await?;
         }
-        for token in token::list(&*self.shelf, person, now).await? {
-            token::revoke(&*self.shelf, person, &token.id, by.clone(), now).await?;
+        for id in token::numbers(&*self.shelf, person, now).await? {
+            token::revoke(&*self.shelf, person, &id, by.clone(), now).await?;
         }
-        Ok(())
+        // What is left are damaged ones, which open nothing.
+        self.drop_all(token::KIND, person, now).await
     }
 
     /// Removes everything of this kind that is a person's.
     async fn drop_all(&self, kind: Kind, person: &str, now: Timestamp) -> Result<(), StoreError> {
         loop {
             // From the beginning each time: what was removed is not there any more.
-            let items = self.shelf.items(kind, Some(person), None, ROUND, now).await?;
+            let items = self.shelf.each_item(kind, Some(person), None, ROUND, now).await?;
             if items.is_empty() {
                 return Ok(());
             }
-            for item in items {
-                self.shelf.remove_item(kind, &item.value.id).await?;
+            for (id, _) in items {
+                self.shelf.remove_item(kind, &id).await?;
             }
         }
     }

@@ -7,10 +7,10 @@ use keyfob_store::Shelf;
 use keyfob_store::shelf::{Item, Kind};
 use serde::{Deserialize, Serialize};
 
-use super::{People, Person, id_of};
+use super::{OWNER, People, Person, id_of};
 use crate::audit::{self, What, Who};
 use crate::browser::random;
-use crate::listing::Listing;
+use crate::listing::{Listing, MadeBy};
 
 const KIND: Kind = Kind("invite");
 
@@ -42,27 +42,69 @@ impl Invite {
     }
 }
 
+/// An invitation that nobody has used.
+#[derive(Debug)]
+pub(crate) struct OpenInvite {
+    /// What names it. It is made of what is in the link, and opens nothing.
+    pub(crate) id: String,
+    pub(crate) invite: Invite,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl OpenInvite {
+    /// `None`: one that cannot be read lets nobody in.
+    fn of(item: &Item) -> Option<Self> {
+        Some(Self { id: item.id.clone(), invite: super::read(item).ok()?, expires_at: item.expires_at? })
+    }
+}
+
 /// Takes those invitations back that were made with an API token.
 pub(crate) async fn take_back_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
-    for found in Listing::of(shelf, KIND, None).all(now).await? {
-        // One that cannot be read lets nobody in.
-        let Ok(invite) = super::read::<Invite>(&found.value) else { continue };
-        if invite.made_with.as_deref() == Some(token) && shelf.remove_item(KIND, &found.value.id).await? {
+    let invites = Listing::of(shelf, KIND, None).readable(now, |found| Ok((found.value.id.clone(), super::read::<Invite>(&found.value)?)));
+    for (id, invite) in invites.await? {
+        if invite.made_with.as_deref() == Some(token) && shelf.remove_item(KIND, &id).await? {
             audit::record(shelf, Some(owner), by.clone(), What::Uninvited { name: invite.name }, now).await?;
         }
     }
     Ok(())
 }
 
+/// Who made invitations with a token: it is the owner's, who alone may invite.
+pub(crate) async fn makers(shelf: &dyn Shelf, now: Timestamp) -> Result<Vec<MadeBy>, StoreError> {
+    let invites = Listing::of(shelf, KIND, None).readable(now, |found| super::read::<Invite>(&found.value)).await?;
+    Ok(invites.into_iter().map(|invite| (OWNER.to_owned(), invite.made_with)).collect())
+}
+
 impl People {
-    /// Makes an invitation. What it gives goes into the link, and is not kept.
-    pub(crate) async fn invite(&self, invite: &Invite, until: Timestamp) -> Result<Secret, StoreError> {
+    /// Makes an invitation: what names it, and what goes into the link, which is not kept.
+    pub(crate) async fn invite(&self, invite: &Invite, until: Timestamp) -> Result<(String, Secret), StoreError> {
         let token = random();
         let content = serde_json::to_vec(invite).expect("text");
         let mut item = Item::new(id_of(KIND, token.expose()), content).until(until);
         item.owner.clone_from(&invite.person);
         self.shelf.put_item(KIND, &item, Expected::Nothing).await?;
-        Ok(token)
+        Ok((item.id, token))
+    }
+
+    /// Those that nobody has used, the one that ends first before the others.
+    pub(crate) async fn open_invitations(&self, now: Timestamp) -> Result<Vec<OpenInvite>, StoreError> {
+        let found = Listing::of(&*self.shelf, KIND, None).all(now).await?;
+        let mut open: Vec<OpenInvite> = found.iter().filter_map(|found| OpenInvite::of(&found.value)).collect();
+        open.sort_by(|one, other| (one.expires_at, &one.id).cmp(&(other.expires_at, &other.id)));
+        Ok(open)
+    }
+
+    /// One of them.
+    pub(crate) async fn open_invitation(&self, id: &str, now: Timestamp) -> Result<Option<OpenInvite>, StoreError> {
+        if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        Ok(self.shelf.item(KIND, id, now).await?.and_then(|found| OpenInvite::of(&found.value)))
+    }
+
+    /// Takes one back: from now on it lets nobody in. `false`: somebody has used it, or taken it back.
+    pub(crate) async fn take_back(&self, id: &str) -> Result<bool, StoreError> {
+        self.shelf.remove_item(KIND, id).await
     }
 
     /// What a link invites to. Looking does not spend it.

@@ -9,12 +9,12 @@ use axum::response::Response;
 use http::StatusCode;
 use keyfob::Account;
 use keyfob::history::{self, RefreshSince};
-use keyfob::proto::{Timestamp, TokenSet};
+use keyfob::proto::{Deviation, Timestamp, TokenSet};
 use keyfob_providers::Action;
 use tokio::task::JoinSet;
 
 use crate::browser::Visit;
-use crate::failure::Failure;
+use crate::failure::{Failure, sentence};
 use crate::page::{self, Card, CellView, FORM_TOKEN, Forms, Frame, Section, Standing, Told};
 use crate::routes::action::ask_for;
 use crate::seat::{Holder, Seat};
@@ -178,9 +178,16 @@ fn facts(seat: &Seat, account: &Account, imported: Option<bool>, refresh: Option
         facts.push(since("Refresh token good until", until, ""));
     }
     if !account.tolerated.is_empty() {
-        facts.push(fact("Tolerated at login", &account.tolerated.join(", ")));
+        facts.push(fact("Tolerated at login", &account.tolerated.iter().map(|name| tolerated(name)).collect::<Vec<_>>().join(" ")));
     }
     facts
+}
+
+/// What a deviation is, for somebody who does not know its name. (That is on the page of deviations.)
+fn tolerated(name: &str) -> String {
+    let about = Deviation::by_name(name).map_or(name, |deviation| deviation.about());
+    let about = about.split_once(": ").filter(|(family, _)| family.starts_with("OAuth")).map_or(about, |(_, about)| about);
+    sentence(&about.replace('`', ""))
 }
 
 /// What was asked for, and whether it was granted.
@@ -192,4 +199,19 @@ fn scopes(account: &Account) -> Vec<Scope> {
     let more = granted.into_iter().flatten().filter(|scope| !account.requested_scopes.contains(scope));
     let asked = account.requested_scopes.iter().chain(more);
     asked.map(|name| Scope { name: name.clone(), granted: granted.is_none_or(|granted| granted.contains(name)) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_tolerated_is_said_in_words() {
+        assert_eq!(tolerated("missing-token-type"), "The token answer has no token_type.");
+        for deviation in Deviation::ALL {
+            let told = tolerated(deviation.name());
+            assert!(told.contains(' ') && told.ends_with('.') && !told.contains('`') && !told.starts_with("OAuth"), "{told}");
+        }
+        assert_eq!(tolerated("of-a-newer-version"), "Of-a-newer-version.");
+    }
 }

@@ -253,7 +253,10 @@ async fn call(
         if let Some((media_type, body)) = request.body {
             call = call.body(HeaderValue::from_static(media_type), body);
         }
-        let refused = |error: Error| wanting(failure(error), seat, session, action);
+        let refused = |error: Error| match &error {
+            Error::Api(api) if api.may_lack_scope => wanting(failure(error), seat, session, action),
+            _ => failure(error),
+        };
         let answer = call.send().await.map_err(refused)?.json().await.map_err(refused)?;
         match action.table(&arguments, &answer) {
             Ok(table) => match &mut whole {
@@ -280,16 +283,15 @@ async fn call(
     Ok(Called { table: whole.unwrap_or_default(), scrubber: session.scrubber(), rest })
 }
 
-/// An action that was refused, and needs a scope that the account is not known to have: that is what to ask for, unless the provider has named it itself.
+/// An action that was refused, for want of scopes as it seems, and needs one that the account is not known to have: that is what to ask for, unless the provider has named it itself.
 fn wanting(failure: Failure, seat: &Seat, session: &Session, action: &Action) -> Failure {
     let account = session.account();
     let TokenSet::OAuth2(tokens) = &account.tokens else { return failure };
     let lacking = action.lacking(&tokens.scopes);
-    let is_about_permission = matches!(failure.answered, Some(400 | 401 | 403));
     // Whole: "read" is no part of "already".
     let is_named =
         |scope: &&str| failure.hint.as_ref().is_some_and(|hint| hint.split([' ', ',', ';', ':', '"']).any(|word| word == *scope));
-    if lacking.is_empty() || !is_about_permission || lacking.iter().any(is_named) {
+    if lacking.is_empty() || lacking.iter().any(is_named) {
         return failure;
     }
     let (what, them, ticked) = if lacking.len() == 1 { ("scope", "which", "that") } else { ("scopes", "all of which", "those") };

@@ -65,6 +65,8 @@ impl Row {
             Who::Person { person } if person == visit.person() => "You".to_owned(),
             Who::Person { .. } => "The owner".to_owned(),
             Who::Token { token_name, .. } => format!("Program {token_name}"),
+            // So that two can be told apart; the whole number is for programs.
+            Who::Link { link } => format!("Somebody, by the link {}", beginning(&link)),
             Who::Command => "The command".to_owned(),
             Who::Program => "Keyfob".to_owned(),
             Who::Other => "Somebody".to_owned(),
@@ -78,6 +80,11 @@ impl Row {
             status: status.map(|status| (status, (200..400).contains(&status))),
         }
     }
+}
+
+/// As much of a number as tells it from others.
+fn beginning(number: &str) -> String {
+    number.chars().take(8).chain(['…']).collect()
 }
 
 /// What was done, with which account, and the status of its answer.
@@ -111,8 +118,10 @@ fn told(what: What) -> (String, Option<String>, Option<u16>) {
         }
         What::TokenMade { name, .. } => (format!("made a token for the program {name}"), None, None),
         What::TokenRevoked { name, .. } => (format!("revoked the token of the program {name}"), None, None),
-        What::LinkMade { account, .. } => ("made a link for somebody else to connect it".to_owned(), Some(account), None),
-        What::LinkCancelled { account, .. } => ("took back the link to connect it".to_owned(), Some(account), None),
+        What::LinkMade { account, link } => {
+            (format!("made the link {} for somebody else to connect it", beginning(&link)), Some(account), None)
+        }
+        What::LinkCancelled { account, link } => (format!("took back the link {} to connect it", beginning(&link)), Some(account), None),
         What::WebhookMade { to, .. } => (format!("has events told to {to}"), None, None),
         What::WebhookRotated { .. } => ("gave a webhook another secret".to_owned(), None, None),
         What::WebhookRemoved { to, .. } => (format!("has no events told to {to} any more"), None, None),

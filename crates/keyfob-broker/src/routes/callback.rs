@@ -13,7 +13,7 @@ use keyfob::proto::{Answer, Error as ProtoError, Secret, encode};
 use keyfob::{Account, Approved, Error, LoggedIn, Login, PendingLogin, StoreError};
 use tokio::sync::OwnedRwLockWriteGuard;
 
-use crate::audit::{Noted, What};
+use crate::audit::{Noted, What, Who};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::links;
@@ -88,7 +88,7 @@ pub(crate) async fn receive(site: &Arc<Site>, request: &Parts) -> Result<Respons
         }
     };
     let coming = Coming::Proof(Box::new(login), verified);
-    let done = finish(site, &seat, coming, Expects::of(pending.is_new), Some(&visit)).await?;
+    let done = finish(site, &seat, coming, Expects::of(pending.is_new), By::Visit(Some(&visit))).await?;
     let notice = done.notice();
     // 303: the code is gone from the address bar, and from what the back button goes to.
     let onward = super::see_other(&page::account_path(&done.seat));
@@ -169,6 +169,32 @@ impl Expects {
     }
 }
 
+/// Who brings what was approved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum By<'a> {
+    /// Its person, in a browser of theirs where one is known.
+    Visit(Option<&'a Visit>),
+    /// Somebody who is nobody here, by the connect link of this number. The account is whose it was meant for.
+    Link(&'a str),
+}
+
+impl By<'_> {
+    /// As the book has it.
+    fn who(self, seat: &Seat) -> Who {
+        match self {
+            Self::Visit(_) => Who::Person { person: seat.person.clone() },
+            Self::Link(number) => Who::Link { link: number.to_owned() },
+        }
+    }
+
+    fn visit(&self) -> Option<&Visit> {
+        match self {
+            Self::Visit(visit) => *visit,
+            Self::Link(_) => None,
+        }
+    }
+}
+
 /// A login that is done.
 #[derive(Debug)]
 pub(crate) struct Done {
@@ -193,12 +219,12 @@ impl Done {
 
 /// Exchanges the code and takes the account over. Nobody uses the account meanwhile. Among people it is linked to nobody who is somebody else, and takes
 /// no place but that of what it `expects` there.
-pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Expects, visit: Option<&Visit>) -> Result<Done, Failure> {
+pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Expects, by: By<'_>) -> Result<Done, Failure> {
     let failed = |error: Error| Failure::from_error(error, seat);
     let mut holder = site.holder(seat).write_owned().await;
     let Some(people) = &site.people else {
         coming.keep().await.map_err(failed)?;
-        holder.change(visit);
+        holder.change(by.visit());
         return Ok(Done { seat: seat.clone(), instead_of: None, noted: Noted::Yes });
     };
     // Here, where nobody else connects it meanwhile: of two that come at once for one name, the second would find it free and replace the first one's account.
@@ -208,10 +234,10 @@ pub(crate) async fn finish(site: &Site, seat: &Seat, coming: Coming, expects: Ex
     }
     let approved = coming.exchange().await.map_err(failed)?;
     let Kept { seat: there, mut holder, before, account } = keep(site, people, seat, holder, approved, expects).await?;
-    let noted = take_over(site, &there, before, &account).await?;
-    match visit {
+    let noted = take_over(site, &there, before, &account, by).await?;
+    match by.visit() {
         Some(visit) => holder.change(Some(visit)),
-        // Nobody who is known came with it; the account is whose it was meant for.
+        // Nobody who is known came with it.
         None => holder.forget(),
     }
     let instead_of = (there.shown != seat.shown).then(|| seat.shown.clone());
@@ -296,7 +322,7 @@ async fn keep(
 
 /// Among people: the account is this person's from now on. The vault has it by now: what cannot be written down beside it makes the login no failure, for
 /// who is told that nothing was done does it again.
-pub(super) async fn take_over(site: &Site, seat: &Seat, before: Option<Account>, account: &Account) -> Result<Noted, Failure> {
+pub(super) async fn take_over(site: &Site, seat: &Seat, before: Option<Account>, account: &Account, by: By<'_>) -> Result<Noted, Failure> {
     let (people, now) = (site.people()?, site.keyfob.now());
     let mut noted = Noted::Yes;
     // The name has become another account's at the provider, and has an id of its own: nothing that was made for the old one is for this one.
@@ -314,7 +340,7 @@ pub(super) async fn take_over(site: &Site, seat: &Seat, before: Option<Account>,
         people.unlist(&seat.person, account, now).await?;
         return Err(Failure::sign_in_first());
     }
-    Ok(noted.and(site.note_done(&seat.person, What::Connected { account: seat.shown.clone() }).await))
+    Ok(noted.and(site.note_done(&seat.person, by.who(seat), What::Connected { account: seat.shown.clone() }).await))
 }
 
 /// The person, or the provider, said no.

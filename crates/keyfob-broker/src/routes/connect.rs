@@ -10,7 +10,7 @@ use http::StatusCode;
 use keyfob::proto::{Secret, Timestamp};
 use keyfob::{Crowd, DeviceLogin, Error, Login, PendingLogin, Redirect, login};
 
-use super::callback::{take_over, unnoted};
+use super::callback::{By, take_over, unnoted};
 use super::provider;
 use crate::audit::Noted;
 use crate::browser::{Notice, Visit};
@@ -139,7 +139,7 @@ async fn by_keys_alone(site: &Site, seat: &Seat, visit: &Visit) -> Result<Respon
     let before = site.keyfob.store().account(&seat.name).await?.map(|before| before.value);
     let kept = login::one_legged(&site.keyfob, &desk.settings, &desk.app, &seat.name).await;
     let account = kept.map_err(|error| Failure::from_error(error, seat))?.account;
-    let noted = take_over(site, seat, before, &account).await?;
+    let noted = take_over(site, seat, before, &account, By::Visit(Some(visit))).await?;
     holder.change(Some(visit));
     if noted == Noted::No {
         return Err(unnoted(seat));

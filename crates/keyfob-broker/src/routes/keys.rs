@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 use keyfob::proto::{Misuse, Timestamp};
 use keyfob::{Error, proto};
 
+use super::once::{self, Came, Makes};
 use crate::audit;
 use crate::browser::Visit;
 use crate::failure::{Failure, told};
@@ -37,6 +38,8 @@ struct Page<'a> {
     said: &'a Said,
     problem: Option<String>,
     form_token: &'a str,
+    /// What makes this form another one than those before.
+    once: String,
 }
 
 /// A key that was just made.
@@ -52,6 +55,7 @@ struct Shown<'a> {
 
 impl Page<'_> {
     const FORM_TOKEN: &'static str = FORM_TOKEN;
+    const ONCE: &'static str = once::FIELD;
 }
 
 /// A key in the list.
@@ -134,10 +138,16 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
     draw(&site, &visit, &said, None).await
 }
 
+const MAKES: Makes = Makes { what: "The key", list: "/keys", to_list: "To the keys" };
+
 pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
+    once::once(&site, &posted, "key", &MAKES, make(&site, &posted)).await
+}
+
+async fn make(site: &Arc<Site>, posted: &Posted) -> Result<Came, Failure> {
     let (people, visit, now) = (site.people()?, &posted.visit, site.keyfob.now());
     let mine = site.accounts_of(people, visit.person()).await?;
-    let said = Said::of(&posted);
+    let said = Said::of(posted);
     let by = audit::Who::Person { person: visit.person().to_owned() };
     let made = match said.key(&mine, visit.person(), now) {
         Ok(new) => keys::create(&*people.shelf, new, by, now).await,
@@ -146,10 +156,11 @@ pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Ext
     match made {
         Ok(Made { key, text }) => {
             site.look_again(visit).await?;
-            let page = Shown { frame: Frame::of(visit, None), row: Row::of(&key), text: text.expose(), example: example(&site, &key) };
-            Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
+            let page = Shown { frame: Frame::of(visit, None), row: Row::of(&key), text: text.expose(), example: example(site, &key) };
+            let page = page::respond(StatusCode::OK, &page, &Forms::Here);
+            Ok(Came::Made(once::Made { id: key.id, name: key.name, page }))
         }
-        Err(Error::Protocol(proto::Error::Misuse(misuse))) => draw(&site, visit, &said, Some(told(&misuse))).await,
+        Err(Error::Protocol(proto::Error::Misuse(misuse))) => Ok(Came::Not(draw(site, visit, &said, Some(told(&misuse))).await?)),
         Err(Error::Store(error)) => Err(error.into()),
         Err(_) => Err(Failure::ours()),
     }
@@ -189,6 +200,7 @@ async fn draw(site: &Site, visit: &Visit, said: &Said, problem: Option<String>) 
         said,
         problem,
         form_token: visit.csrf.expose(),
+        once: once::number(),
     };
     Ok(page::respond(status, &page, &Forms::Here))
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::StatusCode;
 use keyfob::Revoked;
 
-use crate::audit::{Noted, What};
+use crate::audit::{Noted, What, Who};
 use crate::browser::{Notice, Visit};
 use crate::failure::{Failure, sentence};
 use crate::guard::Posted;
@@ -66,7 +66,14 @@ pub(crate) async fn log_out(
         // It is gone by now: what cannot be written down of that brings nothing back.
         let revoked = matches!(done.revoked, Revoked::Yes);
         let unlisted = Noted::of(&people.unlist(visit.person(), &done.account, site.keyfob.now()).await);
-        noted = unlisted.and(site.note_done(visit.person(), What::Disconnected { account: seat.shown.clone(), revoked }).await);
+        noted = unlisted.and(
+            site.note_done(
+                visit.person(),
+                Who::Person { person: visit.person().to_owned() },
+                What::Disconnected { account: seat.shown.clone(), revoked },
+            )
+            .await,
+        );
     }
     // A person's name stays theirs; a guest's is free again.
     holder.change(site.people.is_some().then_some(visit));

@@ -15,6 +15,7 @@ pub(crate) mod invitation;
 pub(crate) mod keys;
 pub(crate) mod link;
 pub(crate) mod logout;
+mod once;
 pub(crate) mod people;
 pub(crate) mod programs;
 pub(crate) mod provider;
@@ -95,10 +96,9 @@ impl Site {
         Ok(gate.book.write(Some(person), who, what, self.keyfob.now()).await?)
     }
 
-    /// The same of what is done already.
-    async fn note_done(&self, person: &str, what: What) -> Noted {
+    /// The same of what is done already, perhaps by somebody else.
+    async fn note_done(&self, person: &str, who: Who, what: What) -> Noted {
         let Some(gate) = &self.gate else { return Noted::Yes };
-        let who = Who::Person { person: person.to_owned() };
         Noted::of(&gate.book.write(Some(person), who, what, self.keyfob.now()).await)
     }
 

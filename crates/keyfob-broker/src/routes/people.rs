@@ -9,15 +9,16 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use keyfob::Account;
-use keyfob::proto::Secret;
-use keyfob_providers::Cell;
+use keyfob::proto::Timestamp;
 
-use crate::audit::What;
+use super::once::{self, Came, Makes};
+use crate::api::token;
+use crate::audit::{What, Who};
 use crate::browser::{Notice, Visit};
 use crate::failure::Failure;
 use crate::guard::Posted;
 use crate::page::{self, FORM_TOKEN, Forms, Frame};
-use crate::people::{INVITE_DAYS, Invite, Person, Role, Whose};
+use crate::people::{INVITE_DAYS, Invite, OpenInvite, People, Person, Role, Whose};
 use crate::site::Site;
 
 /// The longest name, in characters.
@@ -30,9 +31,12 @@ struct Page<'a> {
     people: Vec<Row>,
     /// Where people sign in, if the owner does not yet.
     place: Option<String>,
+    invitations: Vec<Open>,
     /// Revocations that providers have not been told yet.
     owed: usize,
     form_token: &'a str,
+    /// What makes these forms others than those before.
+    once: String,
 }
 
 /// A link that was just made: it is shown once.
@@ -47,6 +51,7 @@ struct Invited<'a> {
 
 impl Page<'_> {
     const FORM_TOKEN: &'static str = FORM_TOKEN;
+    const ONCE: &'static str = once::FIELD;
 }
 
 struct Row {
@@ -54,7 +59,20 @@ struct Row {
     name: String,
     is_owner: bool,
     is_leaving: bool,
+    /// As an element.
     seen: String,
+}
+
+/// An invitation that nobody has used.
+struct Open {
+    id: String,
+    name: String,
+    /// Whether it is for somebody who is here already, to sign in.
+    is_again: bool,
+    /// Who made it.
+    by: String,
+    /// As an element.
+    ends: String,
 }
 
 impl Row {
@@ -62,7 +80,7 @@ impl Row {
         Self {
             is_owner: person.role == Role::Owner,
             is_leaving: person.leaving,
-            seen: format!("{} UTC", Cell::Time(person.seen.as_unix()).to_string().trim_end_matches('Z')),
+            seen: page::moment_element(person.seen.as_unix()),
             id: person.id,
             name: person.name,
         }
@@ -80,18 +98,40 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
         people: people.into_iter().map(Row::of).collect(),
         place: sign_in.map(ToString::to_string),
         owed: known.owed(site.keyfob.now()).await?,
+        invitations: open_invitations(known, &visit, site.keyfob.now()).await?,
         form_token: visit.csrf.expose(),
+        once: once::number(),
     };
     let forms = sign_in.map_or(Forms::Here, |sign_in| Forms::AlsoToIssuer(&sign_in.issuer));
     Ok(page::respond(StatusCode::OK, &page, &forms))
 }
 
+/// Whom somebody was invited by is the owner, or a program of theirs: nobody else may.
+async fn open_invitations(people: &People, visit: &Visit, now: Timestamp) -> Result<Vec<Open>, Failure> {
+    let tokens = token::list(&*people.shelf, visit.person(), now).await?;
+    let by = |made_with: Option<String>| match made_with {
+        None => "you".to_owned(),
+        Some(id) => match tokens.iter().find(|token| token.id == id) {
+            Some(token) => format!("the program {}", token.name),
+            None => "a program".to_owned(),
+        },
+    };
+    let open = people.open_invitations(now).await?.into_iter().map(|OpenInvite { id, invite, expires_at }| Open {
+        id,
+        name: invite.name,
+        is_again: invite.person.is_some(),
+        by: by(invite.made_with),
+        ends: page::moment_element(expires_at.as_unix()),
+    });
+    Ok(open.collect())
+}
+
+const MAKES: Makes = Makes { what: "The link for", list: "/people", to_list: "To the people" };
+
 /// Somebody new.
 pub(crate) async fn invite(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
-    let name = name(posted.field("name"))?;
-    site.note(posted.visit.person(), What::Invited { name: name.clone() }).await?;
-    let token = site.people()?.invite(&Invite::of(&name), Invite::end(site.keyfob.now())).await?;
-    Ok(invited(&site, &posted.visit, &name, &token))
+    let invite = Invite::of(&name(posted.field("name"))?);
+    once::once(&site, &posted, "invite", &MAKES, invited(&site, &posted.visit, &invite)).await
 }
 
 /// Somebody who is here, and has to sign in again.
@@ -100,13 +140,29 @@ pub(crate) async fn link(
     Path(person): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    let people = site.people()?;
-    let person = people.person(&person, site.keyfob.now()).await?;
+    let person = site.people()?.person(&person, site.keyfob.now()).await?;
     // The owner's links are made where the program runs: a browser that is taken over for a moment makes none for later.
     let person = person.filter(|person| person.role == Role::Member).ok_or_else(Failure::nowhere)?;
-    site.note(posted.visit.person(), What::Invited { name: person.name.clone() }).await?;
-    let token = people.invite(&Invite { person: Some(person.id), ..Invite::of(&person.name) }, Invite::end(site.keyfob.now())).await?;
-    Ok(invited(&site, &posted.visit, &person.name, &token))
+    let form = format!("link {}", person.id);
+    let invite = Invite { person: Some(person.id), ..Invite::of(&person.name) };
+    once::once(&site, &posted, &form, &MAKES, invited(&site, &posted.visit, &invite)).await
+}
+
+/// Takes an invitation back.
+pub(crate) async fn uninvite(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    Extension(posted): Extension<Posted>,
+) -> Result<Response, Failure> {
+    let people = site.people()?;
+    let open = people.open_invitation(&id, site.keyfob.now()).await?.ok_or_else(Failure::nowhere)?;
+    let name = open.invite.name;
+    site.note(posted.visit.person(), What::Uninvited { name: name.clone() }).await?;
+    if !people.take_back(&id).await? {
+        return Err(Failure::nowhere());
+    }
+    site.leave(&posted.visit, Notice::good(format!("The link for {name} lets nobody in any more."))).await;
+    Ok(super::see_other("/people"))
 }
 
 /// Asks before somebody is removed.
@@ -131,7 +187,8 @@ pub(crate) async fn remove(
     Path(person): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    let done = site.remove_person(site.people()?, &person, posted.visit.person()).await.map_err(|error| Failure::taking(&error))?;
+    let who = Who::Person { person: posted.visit.person().to_owned() };
+    let done = site.remove_person(site.people()?, &person, posted.visit.person(), who).await.map_err(|error| Failure::taking(&error))?;
     if !done {
         return Err(Failure::nowhere());
     }
@@ -235,10 +292,14 @@ impl Farewell {
     }
 }
 
-fn invited(site: &Site, visit: &Visit, name: &str, token: &Secret) -> Response {
+async fn invited(site: &Site, visit: &Visit, invite: &Invite) -> Result<Came, Failure> {
+    let name = &invite.name;
+    site.note(visit.person(), What::Invited { name: name.clone() }).await?;
+    let (id, token) = site.people()?.invite(invite, Invite::end(site.keyfob.now())).await?;
     let link = format!("{}/invite?token={}", site.origin, token.expose());
     let page = Invited { frame: Frame::of(visit, None), name, link, days: INVITE_DAYS };
-    page::respond(StatusCode::OK, &page, &Forms::Here)
+    let page = page::respond(StatusCode::OK, &page, &Forms::Here);
+    Ok(Came::Made(once::Made { id, name: name.clone(), page }))
 }
 
 /// What somebody is called.

@@ -11,6 +11,7 @@ use http::StatusCode;
 use keyfob::Error;
 use keyfob::proto::{Error as ProtoError, Secret};
 
+use super::once::{self, Came, Makes};
 use crate::api::token::{self, ApiToken};
 use crate::audit::Who;
 use crate::browser::{Notice, Visit};
@@ -29,6 +30,8 @@ struct Page<'a> {
     tokens: Vec<Row>,
     webhooks: Vec<Told>,
     form_token: &'a str,
+    /// What makes this form another one than those before.
+    once: String,
 }
 
 /// A token that was just made: it is shown once.
@@ -42,6 +45,7 @@ struct Made<'a> {
 
 impl Page<'_> {
     const FORM_TOKEN: &'static str = FORM_TOKEN;
+    const ONCE: &'static str = once::FIELD;
 }
 
 struct Row {
@@ -92,11 +96,18 @@ pub(crate) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Result<
         tokens: tokens.into_iter().map(Row::of).collect(),
         webhooks: webhooks.into_iter().map(Told::of).collect(),
         form_token: visit.csrf.expose(),
+        once: once::number(),
     };
     Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
 }
 
+const MAKES: Makes = Makes { what: "The token", list: "/settings/programs", to_list: "To the programs" };
+
 pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Extension<Posted>) -> Result<Response, Failure> {
+    once::once(&site, &posted, "token", &MAKES, make(&site, &posted)).await
+}
+
+async fn make(site: &Arc<Site>, posted: &Posted) -> Result<Came, Failure> {
     let (visit, now) = (&posted.visit, site.keyfob.now());
     let expires_at = match posted.field("days") {
         "" => None,
@@ -114,7 +125,8 @@ pub(crate) async fn create(State(site): State<Arc<Site>>, Extension(posted): Ext
     })?;
     site.look_again(visit).await?;
     let page = Made { frame: Frame::of(visit, None), name: &made.token.name, text: &made.text };
-    Ok(page::respond(StatusCode::OK, &page, &Forms::Here))
+    let page = page::respond(StatusCode::OK, &page, &Forms::Here);
+    Ok(Came::Made(once::Made { id: made.token.id, name: made.token.name, page }))
 }
 
 pub(crate) async fn revoke(

@@ -63,6 +63,10 @@ async fn token(used: &Use<'_>, method: &Method) -> Result<Response, Problem> {
     if method != Method::GET {
         return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "A token is asked for with GET."));
     }
+    if used.caller.is_browser() {
+        return Err(Problem::forbidden("not-allowed", "No browser's session sees a token, its person's own neither.")
+            .hint("make a valet key that may see it, and ask with that; or make the call with /api/, which needs none"));
+    }
     if !used.caller.may_see_token() {
         return Err(Problem::forbidden("not-allowed", "This key may not see the token.").hint("make the call with /api/, which needs none"));
     }

@@ -8,7 +8,7 @@ use super::{AGAIN, End, Login, Waiting};
 use crate::browser::Visit;
 use crate::failure::Failure;
 use crate::links;
-use crate::routes::callback::{Coming, Done, Expects, finish};
+use crate::routes::callback::{By, Coming, Done, Expects, finish};
 use crate::seat::Seat;
 use crate::site::Site;
 
@@ -123,7 +123,7 @@ pub(crate) async fn enter(site: &Site, seat: &Seat, waiting: &mut Waiting, pin: 
 /// Makes an account of what was approved: the visitor's, or by a link the person's who made it.
 async fn settle(site: &Site, seat: &Seat, waiting: &mut Waiting, coming: Coming, visit: Option<&Visit>) -> Result<Done, Failure> {
     let done = match &waiting.record.link {
-        None => finish(site, seat, coming, Expects::of(waiting.record.is_new), visit).await?,
+        None => finish(site, seat, coming, Expects::of(waiting.record.is_new), By::Visit(visit)).await?,
         Some(number) => links::connect(site, number, seat, coming).await?,
     };
     // Whoever looks again is led to where it is.

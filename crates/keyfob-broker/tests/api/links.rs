@@ -70,6 +70,16 @@ async fn somebody_connects_an_account_for_whoever_asked_and_is_sent_back() {
     assert_eq!(state(&program, &link).await, "connected");
     let account = program.get("/v1/accounts/netatmo%2Fada").await;
     assert_eq!((account.status, &account.json()["health"]), (200, &json!("ok")));
+    // Somebody did that who is nobody here, and the book says so: to a program, and on a page.
+    let acts = program.get("/v1/activity").await.json();
+    let connected = acts["items"].as_array().expect("a list").iter().find(|act| act["act"] == "connected").expect("an act").clone();
+    assert_eq!(
+        (&connected["who"], &connected["link"], &connected["person"]),
+        (&json!("link"), &json!(number), &json!(null)),
+        "{connected}"
+    );
+    let page = world.owner().await.get("/activity").await;
+    assert!(page.has(&format!("Somebody, by the link {}…", &number[..8])), "{}", page.text);
     // It let nobody in.
     assert_eq!(somebody.get("/").await.location(), "/sign-in");
     // And it was good once.

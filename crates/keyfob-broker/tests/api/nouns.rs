@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Program, World, id_of};
+use super::{Program, World, id_of, send};
 
 /// Netatmo and Telldus, connected by the owner.
 async fn connected() -> (World, Program) {
@@ -269,4 +269,19 @@ async fn the_owner_sees_people_and_invites_them_and_nobody_else_does() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_written_otherwise_than_the_document_says_is_told_with_the_nearest_name() {
+    let world = World::known(&["netatmo"]).await;
+    world.owner().await;
+    let program = Program::of(&world, "owner").await;
+    let wrong = program.post("/v1/keys", &json!({"acount": "netatmo", "allow": ["GET /**"]})).await;
+    assert!(wrong.status == 400 && wrong.text().contains("did you mean \\\"account\\\"?"), "{}", wrong.text());
+    let wrong = program.get("/v1/providers?kind=zz").await;
+    assert!(wrong.status == 400 && wrong.code() == "query" && wrong.text().contains("oauth1, oauth2, oidc"), "{}", wrong.text());
+    assert_eq!(program.get("/v1/providers?kind=oauth2").await.status, 200);
+    // Also where it is somebody else's name that is asked for.
+    let wrong = send(world.address, "GET", "/v1/me", &[("Host", "evil.example")], "").await;
+    assert!(wrong.status == 421 && wrong.json()["request_id"].is_string(), "{}", wrong.text());
 }

@@ -62,6 +62,10 @@ async fn l8_every_operation_on_somebody_elses_things_is_404_and_does_nothing() {
         let before = state(&world).await;
         let mut asked = 0;
         for (path, operations) in document["paths"].as_object().expect("paths") {
+            // What a key opens is judged by the key (programs), and people and invitations are the owner's.
+            if !path.starts_with("/v1/") || (path.starts_with("/v1/people") && std::ptr::eq(asking, &owner)) {
+                continue;
+            }
             let names: Vec<&str> = path.split('/').filter(|piece| piece.starts_with('{')).collect();
             for (method, operation) in operations.as_object().expect("operations") {
                 let is_named = !names.is_empty() && names != ["{provider}"];

@@ -223,7 +223,10 @@ impl World {
         let link = id("/v1/connect-links", wanted).await;
         let tokens = self.ask(person, "GET", "/v1/tokens", "").await.json();
         let token = tokens["items"][0]["id"].as_str().expect("a number").to_owned();
-        Things { key, token, webhook, link, return_url, login: "0123456789abcdef0123456789abcdef".to_owned() }
+        // Whoever they are: invitations are the owner's.
+        let invited = self.ask("owner", "POST", "/v1/people/invitations", r#"{"name":"Somebody"}"#).await;
+        let invitation = invited.json()["id"].as_str().expect("a number").to_owned();
+        Things { key, token, webhook, link, return_url, invitation, login: "0123456789abcdef0123456789abcdef".to_owned() }
     }
 
     /// Another program on the same vault.
@@ -267,6 +270,8 @@ pub struct Things {
     pub webhook: String,
     pub link: String,
     pub return_url: String,
+    /// An open invitation of the owner's.
+    pub invitation: String,
     /// A login that waits for a code to be entered.
     pub login: String,
 }
@@ -284,6 +289,7 @@ impl Things {
             ("{webhook}", &self.webhook),
             ("{link}", &self.link),
             ("{login}", &self.login),
+            ("{invitation}", &self.invitation),
             ("{return_url}", &self.return_url),
             ("{file}", "style.css"),
             ("{*path}", "users/locks/mine"),

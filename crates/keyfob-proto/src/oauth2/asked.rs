@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::authorize::{AuthorizeRequest, Prompt, ResponseMode, ResponseType, check_resource, no_key, spaced};
-use super::client::Client;
+use super::client::{Client, REDIRECT_URI};
 use super::drawn::Drawn;
 use super::id_token_terms::IdTokenTerms;
 use super::jar;
@@ -17,15 +17,12 @@ use super::special::{Special, Wanted};
 use crate::app::App;
 use crate::entropy::{Draw, Entropy};
 use crate::error::Misuse;
-use crate::form::{Form, Known, Spelled, Value};
+use crate::form::{Form, Known, Value};
 use crate::message::is_vschar;
 use crate::time::Timestamp;
 
-const REDIRECT_URI: Value<'_> = Value::Known(&Known::new("redirect_uri"));
-const SCOPE: Value<'_> = Value::Known(&Known::new("scope"));
 const STATE: Value<'_> = Value::Known(&Known::new("state"));
 const CODE_CHALLENGE: Value<'_> = Value::Known(&Known::new("code_challenge"));
-const CODE_CHALLENGE_METHOD: Value<'_> = Value::Known(&Known::new("code_challenge_method"));
 const NONCE: Value<'_> = Value::Known(&Known::new("nonce"));
 
 /// An authorization request, and what waits for its answer.
@@ -34,7 +31,7 @@ pub(crate) struct Asked<'a> {
     request: &'a AuthorizeRequest,
     response_type: ResponseType,
     /// Where it is not the client's usual one.
-    scope: Option<Box<Spelled>>,
+    scope: Option<String>,
     challenge: Option<Challenge>,
     more: Vec<(&'static str, Cow<'a, str>)>,
     pub(crate) pending: Pending,
@@ -58,7 +55,7 @@ impl Client {
             (shared.begun.clone(), None)
         } else {
             let begun = Begun { scopes: request.scopes.clone(), ..Begun::clone(&shared.begun) };
-            (Arc::new(begun), Some(Box::new(Spelled::new(request.scopes.join(&shared.settings.scope_separator)))))
+            (Arc::new(begun), Some(request.scopes.join(&shared.settings.scope_separator)))
         };
         let mode = self.response_mode(request, response_type)?;
         // RFC 9700 §4.5.3.2 counts on it, and a hybrid answer cannot do without it (OpenID Connect Core §3.3.2.11).
@@ -67,8 +64,7 @@ impl Client {
             return Err(Misuse::new("the scope openid, which an ID token needs (OpenID Connect Core §3.1.2.1)", "other scopes"));
         }
         check_further(&shared.settings, &request.parameters)?;
-        // No code, no proof key: the implicit grant has nothing to hold against it.
-        let with_verifier = shared.settings.pkce == Pkce::S256 && response_type != ResponseType::Token;
+        let with_verifier = has_verifier(&shared.settings, response_type);
         let mut draw = Draw::new(entropy, 1 + usize::from(with_verifier) + usize::from(with_nonce));
         // Everything is made where it is to stay: what has just been written in small pieces is slow to read in large ones.
         let mut asked = Asked {
@@ -139,9 +135,9 @@ impl<'a> Asked<'a> {
             let pairs = self.beside("request", &object).map(|(name, value)| (settings.name_of(name), value));
             return Ok(settings.ended(settings.page()?.with_query(pairs)));
         }
-        let mut url = match self.response_type {
-            ResponseType::Code => shared.front.clone(),
-            other => front(settings, &shared.app, other),
+        let mut url = match (&self.scope, self.response_type) {
+            (None, ResponseType::Code) => shared.front.clone(),
+            _ => front(settings, &shared.app, self.response_type, self.scope()),
         };
         self.own(|name, value| url.pair(settings.value_of(name), value));
         self.further(|name, value| url.pair(settings.name_of(name), value));
@@ -171,10 +167,15 @@ impl<'a> Asked<'a> {
     pub(crate) fn pairs(&self) -> Vec<(&str, &str)> {
         let shared = &self.client.shared;
         let mut pairs = Vec::with_capacity(16);
-        pairs.extend(first(&shared.settings, &shared.app, self.response_type));
+        pairs.extend(first(&shared.settings, &shared.app, self.response_type, self.scope()));
         self.own(|name, value| pairs.push((name.text(), value.text())));
         self.further(|name, value| pairs.push((name, value)));
         pairs
+    }
+
+    /// What is asked for, as one parameter.
+    fn scope(&self) -> &str {
+        self.scope.as_deref().unwrap_or(&self.client.shared.scope)
     }
 
     /// Those that are not the protocol's.
@@ -184,7 +185,8 @@ impl<'a> Asked<'a> {
         // in the wrong place.
         let settings = &self.client.shared.settings;
         if !settings.authorize_params.is_empty() {
-            let mut known: Vec<_> = first(settings, &self.client.shared.app, self.response_type).map(|(name, _)| name).collect();
+            let mut known: Vec<_> =
+                first(settings, &self.client.shared.app, self.response_type, self.scope()).map(|(name, _)| name).collect();
             self.own(|name, _| known.push(name.text()));
             known.extend(self.request.parameters.iter().map(|(name, _)| name.as_str()));
             for (name, value) in &settings.authorize_params {
@@ -202,14 +204,9 @@ impl<'a> Asked<'a> {
     /// Those of the protocol, behind the [first] ones.
     fn own<'s>(&'s self, mut write: impl FnMut(Value<'static>, Value<'s>)) {
         write(REDIRECT_URI, self.client.shared.settings.redirect_of(&self.request.redirect_uri));
-        let scope = self.scope.as_deref().unwrap_or(&self.client.shared.scope);
-        if !scope.text().is_empty() {
-            write(SCOPE, Value::Spelled(scope));
-        }
         write(STATE, Value::Plain(self.pending.key().expose()));
         if let Some(challenge) = &self.challenge {
             write(CODE_CHALLENGE, challenge.as_value());
-            write(CODE_CHALLENGE_METHOD, Value::Plain("S256"));
         }
         if let Some(nonce) = self.pending.expected().nonce() {
             write(NONCE, Value::Plain(nonce.expose()));
@@ -218,18 +215,31 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What the URLs of a client's requests begin with: the same for all of a kind.
-pub(super) fn front(settings: &Settings, app: &App, response_type: ResponseType) -> Form {
+/// What the URLs of a client's requests begin with: the same for all of a kind, so that it is spelled once.
+pub(super) fn front(settings: &Settings, app: &App, response_type: ResponseType, scope: &str) -> Form {
     // A client that sends nobody anywhere has none.
     let mut url = settings.authorize.as_ref().map_or_else(Form::new, Form::behind);
-    first(settings, app, response_type).for_each(|(name, value)| url.pair(settings.name_of(name), value));
+    first(settings, app, response_type, scope).for_each(|(name, value)| url.pair(settings.name_of(name), value));
     url
 }
 
-fn first<'a>(settings: &Settings, app: &'a App, response_type: ResponseType) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+/// What does not depend on what is drawn.
+fn first<'a>(
+    settings: &Settings,
+    app: &'a App,
+    response_type: ResponseType,
+    scope: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
     let named = settings.response_type || response_type != ResponseType::Code;
-    let response_type = named.then_some(("response_type", response_type.as_str()));
-    response_type.into_iter().chain([("client_id", app.client_id.as_str())])
+    let response_type_is = named.then_some(("response_type", response_type.as_str()));
+    let scope = (!scope.is_empty()).then_some(("scope", scope));
+    let method = has_verifier(settings, response_type).then_some(("code_challenge_method", "S256"));
+    response_type_is.into_iter().chain([("client_id", app.client_id.as_str())]).chain(scope).chain(method)
+}
+
+/// Whether a proof key is made. No code, no proof key: the implicit grant has nothing to hold against it.
+fn has_verifier(settings: &Settings, response_type: ResponseType) -> bool {
+    settings.pkce == Pkce::S256 && response_type != ResponseType::Token
 }
 
 /// The parameters that most requests do not have.

@@ -21,13 +21,18 @@ use crate::deviation::{Deviation, Deviations, Tolerated};
 use crate::encode;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Misuse};
-use crate::form::{Form, Spelled, Value};
+use crate::form::{Form, Known, Value};
 use crate::jose::Sign;
-use crate::message::{Incoming, Outgoing, basic, basic_raw, basic_secret, secret_header_value};
+use crate::message::{Head, Incoming, Outgoing, basic, basic_raw, basic_secret, secret_header_value};
 use crate::scrub::Scrubber;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::token::{OAuth2Tokens, Received};
+
+pub(super) const REDIRECT_URI: Value<'_> = Value::Known(&Known::new("redirect_uri"));
+const GRANT_TYPE: Value<'_> = Value::Known(&Known::new("grant_type"));
+const CODE: Value<'_> = Value::Known(&Known::new("code"));
+const CODE_VERIFIER: Value<'_> = Value::Known(&Known::new("code_verifier"));
 
 /// An app at an OAuth 2 provider. Cheap to clone: each request under way has one.
 #[derive(Clone, Debug)]
@@ -48,15 +53,15 @@ pub(crate) struct Shared {
     pub(crate) app: App,
     /// What its logins have in common, unless they name scopes of their own; and the scopes, as they are sent.
     pub(super) begun: Arc<Begun>,
-    pub(super) scope: Spelled,
+    pub(super) scope: String,
     /// What its authorization URLs begin with.
     pub(super) front: Form,
     /// Whether `Authorization: Basic` says who it is.
     basic: bool,
     /// In which way it says so otherwise than RFC 6749 §2.3.1 has it.
     pub(super) departs: Option<Deviation>,
-    /// The headers of its forms, with that one where there is one.
-    headers: Arc<HeaderMap>,
+    /// The head of its token requests, with that one where there is one.
+    head: Arc<Head>,
     /// Knows this app's secrets, also as a header carries them.
     scrubber: Arc<Scrubber>,
 }
@@ -104,16 +109,17 @@ impl Client {
             keep: provider.keep.clone(),
         };
         headers.extend(basic.iter().map(|basic| (AUTHORIZATION, basic.clone())));
+        let scope = settings.scopes.join(&settings.scope_separator);
         let shared = Shared {
             settings: settings.clone(),
-            front: front(settings, &app, ResponseType::Code),
+            front: front(settings, &app, ResponseType::Code, &scope),
             begun: Arc::new(begun),
-            scope: Spelled::new(settings.scopes.join(&settings.scope_separator)),
+            scope,
             deviations: Arc::new(provider.deviations.clone()),
             keep: provider.keep.clone(),
             basic: basic.is_some(),
             departs: if is_alone { Some(Deviation::BasicSecret) } else { is_raw.then_some(Deviation::BasicRaw) },
-            headers: Arc::new(headers),
+            head: Arc::new(Head::post(&settings.token, headers)),
             app,
             scrubber: Arc::new(scrubber),
         };
@@ -160,12 +166,12 @@ impl Client {
             return Err(Misuse::new("the key that the login was begun with (RFC 9449 §10)", "another one, or none").into());
         }
         let settings = &self.shared.settings;
-        let redirect_uri = settings.redirect_uri_at_token.then(|| ("redirect_uri", settings.redirect_of(&verified.redirect_uri)));
-        let verifier = verified.verifier.as_ref().map(|verifier| ("code_verifier", verifier.expose().into()));
+        let redirect_uri = settings.redirect_uri_at_token.then(|| (REDIRECT_URI, settings.redirect_of(&verified.redirect_uri)));
+        let verifier = verified.verifier.as_ref().map(|verifier| (CODE_VERIFIER, verifier.expose().into()));
         // RFC 8707 §2.2: without them the token would be for whatever the server takes for granted.
-        let resources = verified.special.resources.iter().map(|resource| ("resource", resource.as_str().into()));
-        let body = [("grant_type", Value::Plain("authorization_code")), ("code", verified.code.expose().into())];
-        let body = body.into_iter().chain(redirect_uri).chain(verifier).chain(resources).map(|(name, value)| (Value::Plain(name), value));
+        let resources = verified.special.resources.iter().map(|resource| (Value::Plain("resource"), resource.as_str().into()));
+        let body = [(GRANT_TYPE, Value::Plain("authorization_code")), (CODE, verified.code.expose().into())];
+        let body = body.into_iter().chain(redirect_uri).chain(verifier).chain(resources);
         let request = self.token_request(&settings.token, body)?;
         let scrubber = self.scrubber().keeping([verified.code].into_iter().chain(verified.verifier));
         let context = Context {
@@ -330,6 +336,12 @@ impl Client {
         self.back_channel(endpoint, body.chain(more), settings.token_body)
     }
 
+    /// The head of a form: nearly all go to the token endpoint.
+    fn head(&self, endpoint: &Endpoint) -> Arc<Head> {
+        let Shared { settings, head, .. } = &*self.shared;
+        if *endpoint == settings.token { head.clone() } else { Arc::new(head.at(endpoint)) }
+    }
+
     /// A request that says who the client is.
     pub(crate) fn back_channel<'a, N: Into<Value<'a>>, V: Into<Value<'a>>>(
         &'a self,
@@ -337,7 +349,7 @@ impl Client {
         body: impl IntoIterator<Item = (N, V)>,
         kind: TokenBody,
     ) -> Result<Outgoing, Misuse> {
-        let Shared { settings, app, headers, .. } = &*self.shared;
+        let Shared { settings, app, .. } = &*self.shared;
         let id = app.client_id.as_str();
         let identification = self.identification();
         let who = match &identification {
@@ -373,15 +385,15 @@ impl Client {
             TokenBody::Form => {
                 let mut form = Form::new();
                 pairs.for_each(|(name, value)| form.pair(name, value));
-                Outgoing::prepared(endpoint, headers, form.into_bytes())
+                Outgoing::prepared(self.head(endpoint), form.into_bytes())
             }
             TokenBody::Json => {
-                Outgoing::prepared(endpoint, headers, Vec::new()).json(pairs.map(|(name, value)| (name.text(), value.text())))
+                Outgoing::prepared(self.head(endpoint), Vec::new()).json(pairs.map(|(name, value)| (name.text(), value.text())))
             }
             TokenBody::Query | TokenBody::QueryPost => {
                 let mut form = Form::new();
                 pairs.for_each(|(name, value)| form.pair(name, value));
-                let request = Outgoing::prepared(endpoint, headers, Vec::new());
+                let request = Outgoing::prepared(self.head(endpoint), Vec::new());
                 if kind == TokenBody::Query { request.asking(&form.into_text())? } else { request.in_query(&form.into_text())? }
             }
         };

@@ -4,6 +4,8 @@
 //!
 //! Text stays where it is, but for strings with escapes: most of an answer is looked at and left, and a copy of a token is one more that nobody wipes.
 
+mod plain;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -20,7 +22,7 @@ pub(crate) enum Json<'a> {
     Object(Object<'a>),
 }
 
-/// The members of an object, in the order of their names.
+/// The members of an object; where they are more than a [few](FEW), in the order of their names.
 #[derive(Default)]
 pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
@@ -33,6 +35,9 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 pub(crate) fn members(bytes: &[u8]) -> Result<Object<'_>, Unread> {
     // Once for all, and not for each string.
     let text = std::str::from_utf8(bytes).map_err(|_| Unread::NotUtf8)?;
+    if let Some(object) = plain::object(text) {
+        return Ok(object);
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Json::deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     match value.map_err(Unread::NotJson)? {
@@ -68,16 +73,22 @@ pub(crate) struct Twice;
 impl<'a> Object<'a> {
     /// Of members in any order, each there once.
     pub(crate) fn of(mut members: Vec<(Cow<'a, str>, Json<'a>)>) -> Result<Self, Twice> {
-        // Sorted, those of one name are neighbours, however many there are; and all the others are found at once.
-        members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let once = members.windows(2).all(|pair| pair[0].0 != pair[1].0);
+        let once = if members.len() <= FEW {
+            (1..members.len()).all(|at| members[..at].iter().all(|(known, _)| *known != members[at].0))
+        } else {
+            // Sorted, those of one name are neighbours, however many there are; and all the others are found at once.
+            members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            members.windows(2).all(|pair| pair[0].0 != pair[1].0)
+        };
         if once { Ok(Self(members)) } else { Err(Twice) }
     }
 
+    #[inline(always)]
     pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
         self.place(name).map(|at| &self.0[at].1)
     }
 
+    #[inline(always)]
     pub(crate) fn contains_key(&self, name: &str) -> bool {
         self.place(name).is_some()
     }
@@ -96,6 +107,7 @@ impl<'a> Object<'a> {
     }
 
     /// Whether there is a member of this name that says something: `null` does not.
+    #[inline(always)]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| !value.is_null())
     }
@@ -106,6 +118,7 @@ impl<'a> Object<'a> {
     }
 
     /// The text of a member.
+    #[inline(always)]
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
     }
@@ -142,11 +155,14 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(name, value)| (name.clone().into_owned(), value.to_value())).collect()
     }
 
+    // In line, since to compare with a name that is known beforehand takes a step or two.
+    #[inline(always)]
     fn place(&self, name: &str) -> Option<usize> {
         // Of a few, most are told by their length.
-        if self.0.len() <= FEW {
-            return self.0.iter().position(|(known, _)| *known == name);
-        }
+        if self.0.len() <= FEW { self.0.iter().position(|(known, _)| *known == name) } else { self.place_among_many(name) }
+    }
+
+    fn place_among_many(&self, name: &str) -> Option<usize> {
         self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()
     }
 }

@@ -193,6 +193,7 @@ impl Settings {
     }
 
     /// The same where it may be known how the name is spelled.
+    #[inline(always)]
     pub(crate) fn value_of<'a>(&'a self, name: Value<'a>) -> Value<'a> {
         if self.parameter_names.is_empty() { name } else { Value::Any(self.name_of(name.text())) }
     }

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, Method, StatusCode};
 use keyfob_proto::oauth1::{BodyHash, CallbackAt, Placement, SignatureMethod};
-use keyfob_proto::{AccountBase, Attach, Counted, HostPattern, Limits, ResetIn, Signal, Template};
+use keyfob_proto::{AccountBase, Attach, Counted, HostPattern, Limits, ResetIn, Signal, Structured, Template};
 use serde_json::Value;
 
 use super::document::{Content, Key, Node};
@@ -321,16 +321,30 @@ fn limits(table: Table<'_>) -> Limits {
     if let (Some(node), None) = (table.get("reset_in"), table.get("reset")) {
         table.reader.problem(node.place, "api.limits.reset_in without api.limits.reset, whose value it is about", None);
     }
-    let limits = Limits { limit, remaining, usage, reset, periods, reads };
+    let structured = structured(&table);
+    let limits = Limits { limit, remaining, usage, reset, periods, reads, structured };
     if table.all().is_empty() {
         table.reader.problem(
             table.place,
             "api.limits names no header",
-            Some("limit, remaining and reset name one each, or usage in place of remaining".to_owned()),
+            Some("limit, remaining and reset name one each, or usage in place of remaining, or structured all in one".to_owned()),
         );
     }
     table.finish();
     limits
+}
+
+/// The fields of the IETF, which say all that the others say, and in one way.
+fn structured(table: &Table<'_>) -> Option<Structured> {
+    let (counts, policy) = (header(table, "structured"), header(table, "policy"));
+    if let (Some(node), None) = (table.get("policy"), table.get("structured")) {
+        table.reader.problem(node.place, "api.limits.policy without api.limits.structured, whose counts it is about", None);
+    }
+    let node = table.get("structured")?;
+    if let Some(other) = ["limit", "remaining", "usage", "reset", "periods", "reads"].into_iter().find(|key| table.get(key).is_some()) {
+        table.reader.problem(node.place, format!("api.limits.structured with api.limits.{other}, which it says by itself"), None);
+    }
+    Some(Structured { counts: counts?, policy })
 }
 
 /// Which periods are counted at once, shortest first.

@@ -333,6 +333,8 @@ pub(super) struct Limits {
     #[serde(default)]
     pub(super) periods: Vec<i64>,
     pub(super) reads: Option<Reads>,
+    pub(super) structured: Option<String>,
+    pub(super) policy: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

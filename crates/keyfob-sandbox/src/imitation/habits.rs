@@ -88,6 +88,9 @@ impl Imitated {
             messages: file.api.message.len(),
             pages: self.pages(),
             limit: file.api.limits.as_ref().map(|limits| {
+                if limits.structured.is_some() {
+                    return (limits.policy.as_ref().map(|_| lists::LIMIT), Some(lists::REMAINING), Some(lists::RESET));
+                }
                 let told = |name: &Option<String>, value| name.as_ref().map(|_| value);
                 let left = limits.remaining.as_ref().or(limits.usage.as_ref()).map(|_| lists::REMAINING);
                 (told(&limits.limit, lists::LIMIT), left, limits.reset.as_ref().map(|_| lists::RESET))

@@ -65,6 +65,9 @@ impl Imitated {
             (&limits.remaining, remaining.to_string()),
             (&limits.usage, LIMIT.saturating_sub(remaining).to_string()),
             (&limits.reset, begins.to_string()),
+            // A second count, of which more are left, has to be told apart from it.
+            (&limits.structured, format!("\"long\";r={};t=9000, \"short\";r={remaining};t={reset}", LIMIT * 10)),
+            (&limits.policy, format!("\"short\";q={LIMIT};w=60, \"long\";q={};w=86400", LIMIT * 20)),
         ];
         for (name, value) in told {
             reply = with(reply, name.as_ref(), &value);

@@ -1,7 +1,6 @@
 //! Accounts and their history: one statement each, which is its own transaction and one round trip.
 
 use std::sync::LazyLock;
-use std::sync::atomic::Ordering;
 
 use keyfob::history::{Entry, MOST_ENTRIES};
 use keyfob::proto::Timestamp;
@@ -15,8 +14,8 @@ use super::connections::{Again, Answer};
 use super::failure::{Failure, Fate};
 use super::schema::get;
 use super::sealing::guard;
-use crate::rows::{AccountRow, EntryRow, PAGE, after, next_page, signed, unsigned};
-use crate::seal::Sealer;
+use crate::rows::{AccountRow, EntryRow, HASH_LEN, PAGE, Spot, after, next_page, passed_over, signed, unsigned};
+use crate::seal::{Sealer, random};
 use crate::sealing::Now;
 
 /// How often a write that takes whatever is there looks again because that was changed under it.
@@ -83,7 +82,11 @@ const LEASE: &str = "
 /// A page of the accounts whose due moment lies far ahead, and the server's clock.
 const FAR_AHEAD: &str = "
     SELECT id, name, generation, due_at, record, extract(epoch FROM clock_timestamp())::bigint FROM keyfob.account
-     WHERE due_at > $1 AND due_at <= $2 AND (leased_until <= $3 OR leased_until > $4) ORDER BY due_at DESC LIMIT $5";
+     WHERE due_at > $1 AND due_at <= $2 AND (due_at, id) < ($2, $3) AND (leased_until <= $4 OR leased_until > $5)
+     ORDER BY due_at DESC, id DESC LIMIT $6";
+
+const SO_MANY_AHEAD: &str = "SELECT count(*) FROM keyfob.account WHERE due_at > $1";
+const MOMENT_AHEAD: &str = "SELECT due_at FROM keyfob.account WHERE due_at > $1 ORDER BY due_at DESC LIMIT 1 OFFSET $2";
 
 /// Those of them whose due moment is one of a clock that was wrong, as far as they are still nobody's.
 const LEASE_MISDATED: &str = "
@@ -92,7 +95,9 @@ const LEASE_MISDATED: &str = "
          FOR UPDATE SKIP LOCKED
     )) RETURNING id, name, generation, due_at, record";
 
-const GIVE_BACK: &str = "UPDATE keyfob.account SET leased_until = 0 WHERE id = $1 AND leased_until = $2";
+const GIVE_BACK: &str = "
+    UPDATE keyfob.account SET leased_until = 0
+      FROM unnest($1::bytea[], $2::bigint[]) AS lease (account, until) WHERE id = lease.account AND leased_until = lease.until";
 
 pub(super) async fn all(vault: &PostgresVault) -> Result<Vec<Versioned<Account>>, StoreError> {
     let mut now = vault.sealing.now();
@@ -283,9 +288,10 @@ pub(super) async fn lease_due(
     Ok(leased)
 }
 
-pub(super) async fn give_back(vault: &PostgresVault, id: &AccountId, until: Timestamp) -> Result<(), StoreError> {
-    let id = AccountRow::id(&vault.sealing.now().sealer, id);
-    query(vault, GIVE_BACK, &[&id.as_slice(), &until.as_unix()]).await.map(drop)
+pub(super) async fn give_back(vault: &PostgresVault, leases: &[(AccountId, Timestamp)]) -> Result<(), StoreError> {
+    let sealer = vault.sealing.now().sealer;
+    let (ids, until): (Vec<_>, Vec<_>) = leases.iter().map(|(id, until)| (AccountRow::id(&sealer, id).to_vec(), until.as_unix())).unzip();
+    query(vault, GIVE_BACK, &[&ids, &until]).await.map(drop)
 }
 
 async fn lease_misdated(
@@ -294,28 +300,45 @@ async fn lease_misdated(
     until: Timestamp,
     most: usize,
 ) -> Result<Vec<Versioned<Account>>, StoreError> {
-    let from = vault.looked_to.load(Ordering::Relaxed);
     let (ahead, voided) = (now.plus(CLOCK_SLACK).as_unix(), until.plus(CLOCK_SLACK).as_unix());
-    let rows = query(vault, FAR_AHEAD, &[&ahead, &from, &now.as_unix(), &voided, &limit(PAGE)]).await?;
-    let (mut misdated, mut due) = (Vec::new(), Vec::with_capacity(rows.len()));
+    let from = match vault.looked_to.get() {
+        Some(from) => from,
+        None => somewhere(vault, ahead).await?,
+    };
+    let rows = query(vault, FAR_AHEAD, &[&ahead, &from.0, &from.1, &now.as_unix(), &voided, &limit(PAGE)]).await?;
+    let (mut misdated, mut last) = (Vec::new(), None);
     let sealed = vault.sealing.now();
     for row in &rows {
         let (at_server, row) = (Timestamp::from_unix(get(row, 5)?), AccountRow::from_row(row)?);
-        due.push(row.due_at);
         let id = row.id.clone();
+        last = row.due_at.map(|due_at| (due_at, id.clone()));
         // One that does not open is told by whoever asks for it by name; if the vault was just sealed anew, this page is looked at another time.
         if row.open(&sealed.sealer).is_ok_and(|record| record.value.is_misdated(now, Some(at_server))) {
             misdated.push(id);
         }
     }
     // Those for which there is no room are found again at the same place.
-    vault.looked_to.store(if misdated.len() > most { from } else { next_page(due.into_iter()) }, Ordering::Relaxed);
+    vault.looked_to.set(if misdated.len() > most { from } else { next_page(rows.len(), last, far_end()) });
     misdated.truncate(most);
     if misdated.is_empty() {
         return Ok(Vec::new());
     }
     let rows = query(vault, LEASE_MISDATED, &[&now.as_unix(), &until.as_unix(), &ahead, &voided, &misdated]).await?;
     opened(vault, &rows).await
+}
+
+/// Where a process begins. The moment is in the index, and ids are not; but they are random, so of those with one moment any may come first.
+async fn somewhere(vault: &PostgresVault, ahead: i64) -> Result<Spot<Vec<u8>>, StoreError> {
+    let count = query(vault, SO_MANY_AHEAD, &[&ahead]).await?;
+    let all = count.first().map_or(Ok(0), |row| unsigned(get(row, 0)?))?;
+    let Some(before) = passed_over(all)?.checked_sub(1) else { return Ok(far_end()) };
+    let moment = query(vault, MOMENT_AHEAD, &[&ahead, &signed(before)?]).await?;
+    moment.first().map_or_else(|| Ok(far_end()), |row| Ok((get(row, 0)?, random::<HASH_LEN>()?.to_vec())))
+}
+
+/// Before all accounts: longer than any id.
+fn far_end() -> Spot<Vec<u8>> {
+    (i64::MAX, vec![u8::MAX; HASH_LEN + 1])
 }
 
 /// Accounts that were leased, the longest due first.

@@ -19,7 +19,6 @@ mod tls;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret, Timestamp};
@@ -28,6 +27,7 @@ use keyfob::{Account, AccountId, PendingLogin, Store, StoreError};
 
 use crate::key::KeySource;
 use crate::rekey::Rekeyed;
+use crate::rows::LookedTo;
 use crate::transfer::{Inflow, Moved, Outflow, Portable};
 use acts::Book;
 use address::Address;
@@ -69,8 +69,8 @@ pub struct PostgresVault {
     sealing: Arc<Sealing>,
     book: Book,
     ear: Ear,
-    /// Down to which due moment the accounts were looked at whose due moment lies far ahead.
-    looked_to: AtomicI64,
+    /// Down to where the accounts were looked at whose due moment lies far ahead: to which id, of those with one due moment.
+    looked_to: LookedTo<Vec<u8>>,
 }
 
 impl PostgresVault {
@@ -144,7 +144,7 @@ impl PostgresVault {
         let sealing = Arc::new(Sealing::new(Arc::clone(&connections), sealer, &header, &source));
         let book = Book::new(Arc::clone(&connections), Arc::clone(&sealing));
         let ear = Ear::new(Arc::clone(&connections));
-        Ok(Self { place, key_made, warnings, connections, holds, sealing, book, ear, looked_to: AtomicI64::new(i64::MAX) })
+        Ok(Self { place, key_made, warnings, connections, holds, sealing, book, ear, looked_to: LookedTo::nothing() })
     }
 }
 
@@ -232,8 +232,8 @@ impl Store for PostgresVault {
         Box::pin(accounts::lease_due(self, now, until, most))
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
-        Box::pin(accounts::give_back(self, id, until))
+    fn give_back<'a>(&'a self, leases: &'a [(AccountId, Timestamp)]) -> Stored<'a, ()> {
+        Box::pin(accounts::give_back(self, leases))
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {

@@ -123,6 +123,8 @@ pub(crate) fn sql(error: rusqlite::Error) -> StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 StoreError::Io("another process has held it for five seconds".to_owned(), io::Error::other(error))
             }
+            // The file is ours, and the file system can be written to, or it would not have come to this: what forbids it is the file's own.
+            Some(ErrorCode::ReadOnly) => StoreError::Io("the file may not be written".to_owned(), rustix::io::Errno::PERM.into()),
             _ => StoreError::Io("SQLite".to_owned(), io::Error::other(error)),
         },
     }

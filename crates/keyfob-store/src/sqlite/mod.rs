@@ -22,7 +22,6 @@ mod writes;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyfob::history::Entry;
 use keyfob::proto::{App, Secret, Timestamp};
@@ -43,6 +42,7 @@ use crate::header::Header;
 use crate::key::KeySource;
 use crate::place::{self, Lock};
 use crate::rekey::Rekeyed;
+use crate::rows::LookedTo;
 use crate::seal::Sealer;
 use crate::transfer::{Inflow, Moved, Outflow, Portable};
 
@@ -87,8 +87,8 @@ pub struct Vault {
     watch: Watch,
     writer: Writer,
     readers: Readers,
-    /// Down to which due moment the accounts were looked at whose due moment lies far ahead.
-    looked_to: AtomicI64,
+    /// Down to where the accounts were looked at whose due moment lies far ahead: to which number, of those with one due moment.
+    looked_to: LookedTo<i64>,
 }
 
 impl Vault {
@@ -139,15 +139,15 @@ impl Vault {
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), None);
         let readers = Readers::new(path.clone(), sealing, connection, None);
         let watch = Watch::new(Some(writer.others()));
-        Ok(Self { path, key_made, warnings, frozen: None, watch, writer, readers, looked_to: AtomicI64::new(i64::MAX) })
+        Ok(Self { path, key_made, warnings, frozen: None, watch, writer, readers, looked_to: LookedTo::nothing() })
     }
 
     async fn lease_misdated(&self, now: Timestamp, until: Timestamp, most: usize) -> Result<Vec<i64>, StoreError> {
-        let from = self.looked_to.load(Ordering::Relaxed);
+        let from = self.looked_to.get();
         let look = move |connection: &Connection, sealer: &Sealer| reads::misdated(connection, sealer, from, now, until);
-        let (mut numbers, next) = self.readers.elsewhere(|(numbers, _)| numbers.is_empty(), look).await?;
+        let reads::Misdated { mut numbers, from, next } = self.readers.elsewhere(|found| found.numbers.is_empty(), look).await?;
         // Those for which there is no room are found again at the same place.
-        self.looked_to.store(if numbers.len() > most { from } else { next }, Ordering::Relaxed);
+        self.looked_to.set(if numbers.len() > most { from } else { next });
         numbers.truncate(most);
         if numbers.is_empty() {
             return Ok(numbers);
@@ -164,7 +164,7 @@ impl Vault {
         let sealing = Arc::new(Sealing::new(path.clone(), sealer, &header, source));
         let writer = Writer::new(path.clone(), Arc::clone(&sealing), Some(Arc::clone(&frozen)));
         let readers = Readers::new(path.clone(), sealing, connection, Some(Arc::clone(&frozen)));
-        let looked_to = AtomicI64::new(i64::MAX);
+        let looked_to = LookedTo::nothing();
         Ok(Self { path, key_made: None, warnings, frozen: Some(frozen), watch: Watch::new(None), writer, readers, looked_to })
     }
 
@@ -329,9 +329,9 @@ impl Store for Vault {
         })
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
-        let id = id.clone();
-        self.writer.run(move |write| write.give_back(&id, until))
+    fn give_back<'a>(&'a self, leases: &'a [(AccountId, Timestamp)]) -> Stored<'a, ()> {
+        let leases = leases.to_vec();
+        self.writer.run(move |write| write.give_back(&leases))
     }
 
     fn try_hold<'a>(&'a self, id: &'a AccountId) -> Stored<'a, Option<Hold>> {

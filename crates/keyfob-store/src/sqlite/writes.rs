@@ -166,9 +166,9 @@ impl Write<'_> {
         Ok(leased)
     }
 
-    pub(super) fn give_back(&self, id: &AccountId, until: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn give_back(&self, leases: &[(AccountId, Timestamp)]) -> Result<(), StoreError> {
         let end = "DELETE FROM lease WHERE account = (SELECT number FROM account WHERE id = ?) AND until = ?";
-        self.execute(end, (AccountRow::id(&self.sealer, id), until.as_unix())).map(drop)
+        leases.iter().try_for_each(|(id, until)| self.execute(end, (AccountRow::id(&self.sealer, id), until.as_unix())).map(drop))
     }
 
     pub(super) fn put_pending(&self, login: &PendingLogin, binding: &Secret) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! Due accounts are shared out without anybody waiting for anybody.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyfob::Store;
@@ -7,7 +8,8 @@ use keyfob::proto::Timestamp;
 use keyfob::store::Expected;
 
 use crate::common::{BEGAN, healthy_account};
-use crate::support::{past, vault};
+use crate::contract;
+use crate::support::{open, past, vault};
 
 /// When all accounts of these tests are due.
 const NOW: Timestamp = Timestamp::from_unix(BEGAN + 100_000);
@@ -31,4 +33,11 @@ async fn d2_a_worker_does_not_wait_for_accounts_that_another_one_is_taking() {
     let left = vault.lease_due(NOW, NOW.plus(600), 10).await.expect("leases");
     assert_eq!(left.len(), 4, "the other worker took nothing in the end");
     assert!(left.iter().all(|account| rest.iter().all(|other| other.value.id != account.value.id)), "each once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d8_processes_that_end_after_one_look_come_to_the_misdated_all_the_same() {
+    let Some((database, vault)) = vault().await else { return };
+    let (store, url): (Arc<dyn Store>, _) = (Arc::new(vault), database.url());
+    contract::misdated_found_by_short_processes(&store, async || Arc::new(open(&url).await) as Arc<dyn Store>).await;
 }

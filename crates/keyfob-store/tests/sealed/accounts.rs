@@ -1,7 +1,8 @@
 //! Accounts: their records, names, ids, generations, and when they are due.
 
-use keyfob::Store;
+use keyfob::proto::Timestamp;
 use keyfob::store::{Expected, Generation};
+use keyfob::{Grant, Health, Store};
 
 use crate::common::{BEGAN, Home, app, healthy_account, oauth2_account, wait};
 use crate::knife::{ONE, assert_corrupt, cut, edit, filled, record, swap};
@@ -28,6 +29,23 @@ fn j8_another_due_moment_is_refused() {
         edit(&sql, &format!("UPDATE account SET due_at = {due}"));
         assert!(wait(vault.account("home")).expect("reads").is_some());
     }
+}
+
+/// What an older version wrote is sealed, and stays so until somebody writes: it is read without.
+#[test]
+fn a_mark_that_no_version_sets_any_more_is_not_read() {
+    let home = Home::new();
+    let vault = home.open();
+    let mut account = healthy_account("home", BEGAN);
+    let reason = "the server refused: invalid_grant (HTTP 400)".to_owned();
+    account.health = Health::NeedsLogin { reason, since: Timestamp::from_unix(BEGAN) };
+    account.grant = Grant::ClientCredentials { resources: vec![], authorization_details: vec![] };
+    wait(vault.put_account(&account, Expected::Nothing, None)).expect("puts");
+    let read = wait(vault.account("home")).expect("reads").expect("it is there");
+    assert_eq!(read.value.health, Health::Ok);
+    let again = wait(vault.put_account(&read.value, Expected::Generation(read.generation), None)).expect("puts");
+    let due = wait(vault.lease_due(Timestamp::from_unix(BEGAN + 3600), Timestamp::from_unix(BEGAN + 3660), 10)).expect("leases");
+    assert_eq!(due.into_iter().map(|found| found.generation).collect::<Vec<_>>(), [again], "and it is due again");
 }
 
 #[test]

@@ -115,7 +115,13 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
     let report = matches!(flow, Flow::OAuth1(_)).then(|| Report::read(answer, &scrubber)).flatten();
     if let Some(report) = report {
         let hint = keyfob_proto::Error::from(report.refused(status)).hint();
-        return Some(ApiError { status, message: Some(report.to_string()), hint, login_with: None });
+        return Some(ApiError {
+            status,
+            message: Some(report.to_string()),
+            hint,
+            login_with: None,
+            may_lack_scope: status == StatusCode::FORBIDDEN,
+        });
     }
     let json = serde_json::from_slice::<Value>(body).ok();
     let message = match &json {
@@ -144,7 +150,15 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
     };
     let is_token = || status == StatusCode::UNAUTHORIZED || api.expired.iter().any(|signal| signal.given(status, body));
     let login_with = step_up.or_else(|| (challenges.may_blame_token() && is_token()).then(StepUp::default));
-    Some(ApiError { status, message, hint, login_with })
+    // Where the status alone means "expired", it may mean this as well.
+    let is_the_token = || api.expired.iter().any(|signal| signal.pointer.is_some() && signal.given(status, body));
+    let says_so = || {
+        let code = json.as_ref().and_then(|json| json.pointer("/error")?.as_str());
+        let words = [code, message.as_deref()].into_iter().flatten().any(|text| text.to_ascii_lowercase().contains("scope"));
+        words || challenges.lack_scope()
+    };
+    let may_lack_scope = (status == StatusCode::FORBIDDEN && !is_the_token()) || says_so();
+    Some(ApiError { status, message, hint, login_with, may_lack_scope })
 }
 
 /// What another login would have to ask for, where the API says so (RFC 6750 §3.1, RFC 9470 §3). Scopes that are missing, and no word which, are no advice.

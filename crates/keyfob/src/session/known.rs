@@ -61,6 +61,8 @@ impl Known {
     }
 
     fn new(record: Versioned<Account>, here: bool) -> Self {
+        // Also of a store that somebody else wrote.
+        let record = Versioned { value: record.value.without_outdated_mark(), ..record };
         let lifetime = match &record.value.tokens {
             TokenSet::OAuth2(tokens) => tokens.expires_at.map(|expires_at| {
                 let length = expires_at.since(tokens.received_at);

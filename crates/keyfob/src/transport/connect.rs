@@ -104,7 +104,23 @@ impl Service<Uri> for Connector {
 /// never left hears of that, and not of an answer that did not come: a token that is good for one use is not taken for lost then.
 pub(super) const CONNECTING: Duration = Duration::from_secs(20);
 
-/// Connects within [`CONNECTING`], or fails to.
+tokio::task_local! {
+    /// How long whoever connects waits for all of it: the answer, too.
+    static WAITED: Duration;
+}
+
+/// Whoever is connected for in this work waits no longer than that.
+pub(super) fn waited_for<F: Future>(time: Duration, work: F) -> impl Future<Output = F::Output> {
+    WAITED.scope(time, work)
+}
+
+/// The time for a connection: as long as usual, and less than is waited for.
+fn connecting_time() -> Duration {
+    let most = WAITED.try_with(|time| (*time / 10).saturating_mul(9)).unwrap_or(CONNECTING);
+    CONNECTING.min(most)
+}
+
+/// Connects within [`CONNECTING`], and within the time of whoever waits, or fails to.
 #[derive(Clone)]
 pub(super) struct InTime<C>(pub(super) C);
 
@@ -124,11 +140,11 @@ where
     }
 
     fn call(&mut self, destination: Uri) -> Self::Future {
-        let connecting = self.0.call(destination);
+        let (connecting, time) = (self.0.call(destination), connecting_time());
         Box::pin(async move {
-            match tokio::time::timeout(CONNECTING, connecting).await {
+            match tokio::time::timeout(time, connecting).await {
                 Ok(connected) => connected.map_err(Into::into),
-                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection in {} seconds", CONNECTING.as_secs())).into()),
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection in {} s", time.as_secs_f32())).into()),
             }
         })
     }

@@ -15,10 +15,10 @@ use keyfob_proto::{Secret, Transport as TransportError, TransportKind};
 use rustls::ClientConfig;
 
 use super::body::shown;
-use super::connect::{Connector, Forbidden, InTime};
+use super::connect::{Connector, Forbidden, InTime, waited_for};
 use super::progress::Progress;
 use super::tls::Tls;
-use super::{Body, PublicOnly, Sending, Transport};
+use super::{Body, PublicOnly, Sending, Transport, Within};
 
 /// The largest head of an answer: headers without end must not fill the memory. (Of headers hyper takes 100, if nothing is said.)
 const LARGEST_HEAD: usize = 64 * 1024;
@@ -180,8 +180,9 @@ impl Transport for HyperTransport {
             let clients = clients.map_err(|error| TransportError::new(TransportKind::Tls, shown(&there)).caused_by(error))?;
             let client = if request.extensions().get::<PublicOnly>().is_some() { &clients.public_only } else { &clients.usual };
             let head_deadline = self.settings.head_deadline;
+            let waited = request.extensions().get::<Within>().map_or(head_deadline, |Within(time)| head_deadline.min(*time));
             let (request, progress) = Progress::of(request);
-            let mut answer = std::pin::pin!(client.request(request));
+            let mut answer = std::pin::pin!(waited_for(waited, client.request(request)));
             loop {
                 match tokio::time::timeout(head_deadline, &mut answer).await {
                     // A server may answer when it has everything: while a long body moves, nobody is silent.

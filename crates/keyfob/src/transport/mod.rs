@@ -54,6 +54,10 @@ impl PublicOnly {
 /// How long a whole back-channel request may take at most: connecting, head and body.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
+/// How long a request may take in all, among its extensions: whoever sent it gives up then, and has to know by then whether it has left.
+#[derive(Clone, Copy)]
+struct Within(Duration);
+
 /// Sends a request of the protocol core and reads the whole answer, within the deadline and the core's cap.
 pub(crate) async fn exchange(
     transport: &dyn Transport,
@@ -64,6 +68,7 @@ pub(crate) async fn exchange(
     let origin = request.origin().map(|origin| origin.to_string()).unwrap_or_default();
     let work = async {
         let mut request = request.clone().into_http().map(Body::from);
+        request.extensions_mut().insert(Within(deadline));
         if let Some(mark) = public_only {
             request.extensions_mut().insert(mark);
         }

@@ -137,6 +137,24 @@ async fn a_logout_token_of_another_issuer() {
     refuses(Flaw::LogoutTokenIss, "the issuer").await;
 }
 
+/// Whoever could tell a logout that is none would throw people out, or, with an ID token in its place, do so with what any app of theirs has.
+#[tokio::test]
+async fn l20_a_logout_that_is_told_is_judged_in_every_respect() {
+    for (flaw, what) in [
+        (Flaw::LogoutTokenAlgNone, "no signature at all"),
+        (Flaw::LogoutTokenAlg, "one of the algorithms RS256"),
+        (Flaw::LogoutTokenAud, "for this client"),
+        (Flaw::LogoutTokenIss, "the issuer"),
+        (Flaw::LogoutTokenNoEvents, "the event of a logout"),
+        (Flaw::LogoutTokenEvents, "the event of a logout"),
+        (Flaw::LogoutTokenNonce, "no nonce"),
+    ] {
+        refuses(flaw, what).await;
+    }
+    let (first, again) = told(None).await;
+    assert!(first.is_ok() && again.is_err(), "{first:?}, {again:?}");
+}
+
 /// Where our frame is.
 const FRAME: &str = "http://127.0.0.1:47000/frame";
 

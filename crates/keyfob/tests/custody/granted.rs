@@ -142,3 +142,27 @@ fn records_of_before_are_an_approval_and_stay_as_they_were() {
     assert!(!old.contains("grant"), "{old}");
     assert_eq!(serde_json::from_str::<Account>(&old).unwrap().grant, Grant::Approval);
 }
+
+/// As an older version marked it, whose rule took that for the end of a login. Nobody could log in again: there is nobody.
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_no_version_sets_any_more_is_in_nobody_s_way() {
+    let marked = async |reason: &str, by: Grant| {
+        let house = house(NOW - 60).await;
+        let mut account = house.kept().await;
+        account.health = Health::NeedsLogin { reason: reason.to_owned(), since: Timestamp::from_unix(NOW - 30) };
+        account.grant = by;
+        house.store.put_account(&account, Expected::Anything, None).await.unwrap();
+        house
+    };
+    let own = || Grant::ClientCredentials { resources: vec![], authorization_details: vec![] };
+    let outdated = "the server refused: invalid_grant (HTTP 400): the assertion has not begun";
+    let house = marked(outdated, own()).await;
+    assert_eq!(house.session().await.token(0).await.unwrap().expose(), "access-2");
+    assert_eq!((house.provider.asked(), house.kept().await.health), (vec![GRANT.to_owned()], Health::Ok));
+    // A person approved that one; and whose tokens they are is another question.
+    for (reason, by) in [(outdated, Grant::Approval), ("the token answer names another person", own())] {
+        let house = marked(reason, by).await;
+        house.session().await.token(0).await.unwrap_err();
+        assert!(house.provider.asked().is_empty(), "{reason}");
+    }
+}

@@ -91,6 +91,21 @@ async fn d8_what_was_refreshed_a_moment_ago_is_left_alone_and_nobody_s() {
     assert!(matches!(round().await, Some(Outcome::Refreshed)));
 }
 
+/// A thousand of them are a thousand statements otherwise, and round trips, and commits.
+#[tokio::test(start_paused = true)]
+async fn what_was_left_alone_is_given_back_at_once() {
+    let house = house(5).await;
+    house.clock.run_for(1000);
+    upkeep::refresh_due(&house.keyfob(), &known, &Plan::default()).await.unwrap();
+    house.clock.turn(365 * 86_400);
+    house.clock.run_for(1030);
+    let report = upkeep::refresh_due(&house.keyfob(), &known, &Plan::default()).await.unwrap();
+    let left_alone = report.accounts.iter().filter(|kept| matches!(kept.outcome, Outcome::LeftAlone)).count();
+    assert_eq!(left_alone, 5, "{report:?}");
+    let given_back: Vec<_> = house.logged().into_iter().filter(|line| line.starts_with("give back")).collect();
+    assert_eq!(given_back, ["give back 5"]);
+}
+
 /// One refresh under a clock that was a year ahead: that must not be a year without any.
 #[tokio::test(start_paused = true)]
 async fn d8_what_was_refreshed_by_a_clock_that_was_fast_becomes_due_again() {

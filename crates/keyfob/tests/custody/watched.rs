@@ -177,8 +177,9 @@ impl Store for Watched {
         })
     }
 
-    fn give_back<'a>(&'a self, id: &'a AccountId, until: Timestamp) -> Stored<'a, ()> {
-        self.inner.give_back(id, until)
+    fn give_back<'a>(&'a self, leases: &'a [(AccountId, Timestamp)]) -> Stored<'a, ()> {
+        self.note(&format!("give back {}", leases.len()));
+        self.inner.give_back(leases)
     }
 
     fn lease_due(&self, now: Timestamp, until: Timestamp, most: usize) -> Stored<'_, Vec<Versioned<Account>>> {

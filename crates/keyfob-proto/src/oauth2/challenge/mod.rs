@@ -146,6 +146,12 @@ impl Challenges {
         self.dpop().and_then(|challenge| challenge.error).is_some_and(|code| code.as_str() == "invalid_dpop_proof")
     }
 
+    /// Whether a challenge says that the token's scopes are not enough: `insufficient_scope` (RFC 6750 §3.1).
+    pub fn lack_scope(&self) -> bool {
+        let lacks = |challenge: &TokenChallenge| challenge.error.as_ref().is_some_and(|error| error.as_str() == "insufficient_scope");
+        [self.dpop(), self.bearer()].iter().flatten().any(lacks)
+    }
+
     /// What to ask for at the next login, where that would help: `insufficient_user_authentication` (RFC 9470 §3) and `insufficient_scope`
     /// (RFC 6750 §3.1).
     pub fn step_up(&self) -> Option<StepUp> {

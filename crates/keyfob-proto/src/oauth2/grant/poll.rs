@@ -31,6 +31,7 @@ const LONGEST_RETRY_AFTER: i64 = 60;
 /// What to do next in a flow that waits for a person.
 #[derive(Debug)]
 #[must_use = "a flow that waits goes on by its steps"]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made; a box would be in the way of all who do")]
 pub enum Step {
     /// Send this, and give the answer to `receive` (or the failure to `unreachable`).
     Send(Outgoing),

@@ -500,6 +500,13 @@ pub(super) const LIMITS: Section = Section {
             "The headers about calls that only read, where those are counted apart as well",
             "{ limit = \"x-read-limit\", usage = \"x-read-usage\" }",
         ),
+        key(
+            "structured",
+            Text,
+            "In place of all of these: the one that is as the IETF has it (draft-ietf-httpapi-ratelimit-headers), a list of counts with names, each with how many calls are left (`r`) and in how many seconds there are new ones (`t`)",
+            "\"ratelimit\"",
+        ),
+        key("policy", Text, "The one that says by these names how many there are (`q`); needs `structured`", "\"ratelimit-policy\""),
     ],
 };
 

@@ -57,7 +57,9 @@ pub(super) fn form(table: &str, key: &str) -> Map<String, Value> {
         }
         ("api.batch", "fields") => json!({"items": {"type": "string", "pattern": VISIBLE}}),
         ("api.batch", "calls") => json!({"items": {"type": "string", "pattern": "^(GET|POST|PUT|PATCH) /\\S*$"}}),
-        ("api.limits" | "api.limits.reads", "limit" | "remaining" | "usage" | "reset") => json!({"pattern": HEADER}),
+        ("api.limits" | "api.limits.reads", "limit" | "remaining" | "usage" | "reset" | "structured" | "policy") => {
+            json!({"pattern": HEADER})
+        }
         ("api.limits", "periods") => json!({"uniqueItems": true}),
         ("actions.*", "path") => json!({"pattern": "^/"}),
         ("actions.*.parameters", "name") => json!({"pattern": NAME}),
@@ -127,9 +129,21 @@ pub(super) fn together() -> Vec<Value> {
         deviates("tokens_at", "nested-tokens"),
         deviates("token_type", "other-token-type"),
         json!({"properties": {"deviations": {"not": {"required": ["no-verifier", "denial-without-verifier"]}}}}),
-        both(&["api", "limits"], json!({"reset": ["reset_in"], "reset_in": ["reset"], "usage": ["limit"]})),
+        both(&["api", "limits"], json!({"reset": ["reset_in"], "reset_in": ["reset"], "usage": ["limit"], "policy": ["structured"]})),
         both(&["api", "limits", "reads"], json!({"usage": ["limit"]})),
-        below(&["api", "limits"], json!({"not": {"anyOf": [{"required": ["usage", "remaining"]}, {"required": ["periods", "reset"]}]}})),
+        below(
+            &["api", "limits"],
+            json!({"not": {"anyOf": [
+                {"required": ["usage", "remaining"]},
+                {"required": ["periods", "reset"]},
+                {"required": ["structured", "limit"]},
+                {"required": ["structured", "remaining"]},
+                {"required": ["structured", "usage"]},
+                {"required": ["structured", "reset"]},
+                {"required": ["structured", "periods"]},
+                {"required": ["structured", "reads"]},
+            ]}}),
+        ),
         below(
             &["api", "pages"],
             json!({"oneOf": [
