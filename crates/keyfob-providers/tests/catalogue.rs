@@ -97,7 +97,8 @@ fn who_has_ended_is_told_with_the_day_and_the_successor() {
     let pocket = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("retired/pocket.toml")).expect("text");
     assert!(keyfob_providers::check_gone(&pocket.replace("\"pocket\"", "\"telldus\""), "telldus.toml").is_none());
     // However it is spelt.
-    let escaped = pocket.replace("\"retired\"", "\"ret\\u0069red\"").replace("[retired]", "[\"ret\\u0069red\"]").replace("pocket", "elsewhere");
+    let escaped =
+        pocket.replace("\"retired\"", "\"ret\\u0069red\"").replace("[retired]", "[\"ret\\u0069red\"]").replace("pocket", "elsewhere");
     assert!(!escaped.contains("retired") && keyfob_providers::check_gone(&escaped, "elsewhere.toml").is_some());
 }
 
