@@ -103,6 +103,10 @@ fn who_has_ended_is_told_with_the_day_and_the_successor() {
     // Over a provider that is there such a file changes its status, and ends nothing.
     let pocket = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("retired/pocket.toml")).expect("text");
     assert!(keyfob_providers::check_gone(&pocket.replace("\"pocket\"", "\"telldus\""), "telldus.toml").is_none());
+    // However it is spelt.
+    let escaped =
+        pocket.replace("\"retired\"", "\"ret\\u0069red\"").replace("[retired]", "[\"ret\\u0069red\"]").replace("pocket", "elsewhere");
+    assert!(!escaped.contains("retired") && keyfob_providers::check_gone(&escaped, "elsewhere.toml").is_some());
 }
 
 /// A scope that is asked for is one of those that the file explains: what is mistyped is refused by the provider only when somebody logs in.

@@ -74,6 +74,21 @@ impl House {
         command
     }
 
+    /// The same under callgrind, which writes down what it runs.
+    pub(crate) fn watched(&self, written: &Path, arguments: &[&str]) -> Command {
+        let plain = self.keyfob(arguments);
+        let mut command = Command::new("valgrind");
+        command.args(["--quiet", "--tool=callgrind", "--demangle=no"]).arg(format!("--callgrind-out-file={}", written.display()));
+        command.arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
     /// What cannot be left out of a call, or of printing a token.
     pub(crate) fn floor(&self, way: &str) -> Command {
         let mut command = Command::new(crate::sibling("command"));

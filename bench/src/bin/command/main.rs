@@ -1,11 +1,13 @@
 //! The command, as whole processes: `cargo run --release -p keyfob-bench --bin command [start | call | token | download]`.
 //!
-//! `KEYFOB_PROGRAM=target/dist/keyfob` measures that one in place of the one that is built for it.
+//! `KEYFOB_PROGRAM=target/dist/keyfob` measures that one in place of the one that is built for it. With `order` nothing is measured: what calls run is written down
+//! for the linker.
 //!
 //! Each process is started many times in turns with what it is held against. The time is the median on the wall; beside it stands the median of the processor's
 //! time (user and system), which a busy machine changes less, and the most memory of any run, as the kernel counted them for that process (`wait4`).
 
 mod house;
+mod order;
 mod run;
 mod stub;
 
@@ -31,6 +33,9 @@ fn main() {
     let keyfob = std::env::var_os("KEYFOB_PROGRAM").map_or_else(built, PathBuf::from);
     let stub = Stub::start();
     let house = House::new(&keyfob, &stub.origin());
+    if words == ["order"] {
+        return order::write(&house, &keyfob, &stub.origin());
+    }
     println!("| work | ours: wall, processor, memory | beside it | wall, processor, memory | ratio: wall, processor |");
     println!("|---|---|---|---|---|");
     if is_wanted("start") {
