@@ -10,9 +10,6 @@ use keyfob_store::shelf::{Item, Kind};
 /// So many are read at once.
 const PAGE: usize = 200;
 
-/// By whom something was made: the person, and the API token of theirs, if it was one.
-pub(crate) type MadeBy = (String, Option<String>);
-
 /// Items of a kind, in the order of their ids.
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
@@ -38,31 +35,6 @@ impl<'a> Listing<'a> {
         self.is_over = page.len() < PAGE;
         self.after = page.last().map(|last| last.value.id.clone());
         Ok((!page.is_empty()).then_some(page))
-    }
-
-    /// Those that can be read, from the beginning. One that cannot opens nothing; it is told of, and keeps nobody from the others who looks for what is to be
-    /// taken back.
-    pub(crate) async fn readable<T>(
-        self,
-        now: Timestamp,
-        read: impl Fn(&Versioned<Item>) -> Result<T, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
-        let Self { shelf, kind, owner, mut after, .. } = self;
-        let mut all = Vec::new();
-        loop {
-            let page = shelf.each_item(kind, owner, after.as_deref(), PAGE, now).await?;
-            let is_last = page.len() < PAGE;
-            after = page.last().map(|(id, _)| id.clone());
-            for (id, item) in page {
-                match item.and_then(|item| read(&item)) {
-                    Ok(found) => all.push(found),
-                    Err(error) => tracing::error!(kind = kind.0, id, %error, "what is damaged is passed over"),
-                }
-            }
-            if is_last {
-                return Ok(all);
-            }
-        }
     }
 
     /// All that are left.

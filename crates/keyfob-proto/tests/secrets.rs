@@ -589,6 +589,7 @@ fn every_public_type_is_accounted_for() {
         "Sign",
         "SignFailed",
         "StepUp",
+        "Structured",
         "TokenChallenge",
         "Verify",
     ]

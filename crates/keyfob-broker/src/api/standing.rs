@@ -5,13 +5,12 @@
 //! order, the token first and then what was made with it, so that one of the two sees the other, on however many machines.
 //!
 //! A look that fails says nothing. What was made is given out then, for its text is nowhere else: a key that nobody has would open nothing, and stay. And it
-//! is looked again until somebody can say it; and where the process ends before, by the next one, which begins with a look over all that is there.
+//! is looked again until somebody can say it.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use keyfob::StoreError;
-use keyfob_store::Shelf;
 
 use super::token;
 use crate::audit::Who;
@@ -39,9 +38,6 @@ pub(crate) async fn stays(site: &Arc<Site>, person: &str, by: &Who) -> bool {
     stays
 }
 
-/// No later look says more.
-const DAMAGED: &str = "whether what was made may stay cannot be said: its maker's record is damaged";
-
 /// Looks again until it can be said, and done.
 async fn later(site: Weak<Site>, person: String, by: Who) {
     let mut pause = FIRST_PAUSE;
@@ -55,7 +51,6 @@ async fn later(site: Weak<Site>, person: String, by: Who) {
         };
         match done {
             Ok(()) => return tracing::warn!(person, "what was made in the moment in which its maker was taken back is taken back by now"),
-            Err(error @ StoreError::Corrupt(_)) => return tracing::error!(person, %error, "{DAMAGED}"),
             Err(error) => tracing::debug!(person, %error, "it is looked at later"),
         }
         pause = LONGEST_PAUSE.min(pause * 2);
@@ -63,42 +58,6 @@ async fn later(site: Weak<Site>, person: String, by: Who) {
 }
 
 impl Site {
-    /// Looks once over all that was made, for what was left by a process that ended between a revocation and the look after it.
-    pub(crate) async fn look_over(&self) {
-        let Some(people) = &self.people else { return };
-        let mut pause = FIRST_PAUSE;
-        while let Err(error) = self.take_back_left(&*people.shelf).await {
-            tracing::warn!(%error, "whether something is left of what was taken back is looked at later");
-            tokio::time::sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
-        }
-    }
-
-    async fn take_back_left(&self, shelf: &dyn Shelf) -> Result<(), StoreError> {
-        for (person, token) in token::makers(shelf, self.keyfob.now()).await? {
-            match self.take_back_left_by(shelf, &person, token.as_deref()).await {
-                Err(error @ StoreError::Corrupt(_)) => tracing::error!(person, %error, "{DAMAGED}"),
-                done => done?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn take_back_left_by(&self, shelf: &dyn Shelf, person: &str, token: Option<&str>) -> Result<(), StoreError> {
-        if !self.may_still(person, &Who::Program).await? {
-            tracing::warn!(person, "what is left of a person who is not here any more is taken back");
-            self.take_back(person, &Who::Program).await?;
-        }
-        let now = self.keyfob.now();
-        if let Some(token) = token
-            && !token::is_there(shelf, person, token, now).await?
-        {
-            tracing::warn!(person, token, "what is left of a token that is not there any more is taken back");
-            token::take_back_made_with(shelf, person, token, Who::Program, now).await?;
-        }
-        Ok(())
-    }
-
     /// Whether the person is still here, and the token there that they ask by, as the shelf says it now.
     async fn may_still(&self, person: &str, by: &Who) -> Result<bool, StoreError> {
         let Some(people) = &self.people else { return Ok(true) };

@@ -3,7 +3,6 @@
 //!
 //! One is read from the shelf for each request: what is revoked is gone at once, everywhere.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{self, What, Who};
 use crate::keys::text::{Digest, Shown, TOKEN_PREFIX, draw_as};
 use crate::keys::{self, is_number};
-use crate::listing::{Listing, MadeBy};
+use crate::listing::Listing;
 use crate::{links, people, webhook};
 
-pub(crate) const KIND: Kind = Kind("token");
+const KIND: Kind = Kind("token");
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 100;
@@ -100,23 +99,6 @@ pub async fn create(
 pub async fn list(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<ApiToken>, StoreError> {
     let items = Listing::of(shelf, KIND, Some(owner)).all(now).await?;
     items.iter().map(|item| read(item).map(|(token, _)| token)).collect()
-}
-
-/// The numbers of a person's tokens that can be read.
-pub(crate) async fn numbers(shelf: &dyn Shelf, owner: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
-    Listing::of(shelf, KIND, Some(owner)).readable(now, |found| read(found).map(|(token, _)| token.id)).await
-}
-
-/// By whom things were made for others to use, and whose tokens there are.
-pub(super) async fn makers(shelf: &dyn Shelf, now: Timestamp) -> Result<BTreeSet<MadeBy>, StoreError> {
-    let owners = Listing::of(shelf, KIND, None).readable(now, |found| read(found).map(|(token, _)| (token.owner, None)));
-    let mut all = BTreeSet::from_iter(owners.await?);
-    all.extend(keys::makers(shelf, now).await?);
-    all.extend(links::makers(shelf, now).await?);
-    all.extend(links::makers_of_return_urls(shelf, now).await?);
-    all.extend(webhook::makers(shelf, now).await?);
-    all.extend(people::makers(shelf, now).await?);
-    Ok(all)
 }
 
 /// Takes a token back, with all that was made with it for others to use, and writes that into the book; `None` if there is none of this number, or it is not

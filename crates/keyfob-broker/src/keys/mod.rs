@@ -38,7 +38,7 @@ pub(crate) use shown::{of_headers, shown};
 use text::Digest;
 
 use crate::audit::{self, What, Who};
-use crate::listing::{Listing, MadeBy};
+use crate::listing::Listing;
 pub use crate::rate::Rate;
 use crate::seat::whose;
 
@@ -232,16 +232,17 @@ pub async fn revoke_all(shelf: &dyn Shelf, owner: Option<&str>, by: Who, now: Ti
     let mut revoked = 0;
     loop {
         // From the beginning each time: what was taken back is not there any more.
-        let items = shelf.each_item(KIND, owner, None, PAGE, now).await?;
+        let items = shelf.items(KIND, owner, None, PAGE, now).await?;
         if items.is_empty() {
             return Ok(revoked);
         }
-        for (id, item) in items {
-            let (whose, what) = match item.and_then(|item| Record::read(&item)) {
-                Ok((key, _)) => (Some(key.owner), What::KeyRevoked { key: key.id, name: key.name, account: key.account }),
+        for item in items {
+            let what = match Record::read(&item) {
+                Ok((key, _)) => What::KeyRevoked { key: key.id, name: key.name, account: key.account },
                 // One that cannot be read opens nothing, and goes as well.
-                Err(_) => (owner.map(str::to_owned), What::KeyRevoked { key: id.clone(), name: String::new(), account: String::new() }),
+                Err(_) => What::KeyRevoked { key: item.value.id.clone(), name: String::new(), account: String::new() },
             };
+            let (id, whose) = (item.value.id, item.value.owner);
             shelf.remove_item(KIND, &id).await?;
             audit::record(shelf, whose.as_deref(), by.clone(), what, now).await?;
             revoked += 1;
@@ -251,17 +252,10 @@ pub async fn revoke_all(shelf: &dyn Shelf, owner: Option<&str>, by: Who, now: Ti
 
 /// Takes those keys of a person back that were made with an API token.
 pub(crate) async fn revoke_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
-    let keys = Listing::of(shelf, KIND, Some(owner)).readable(now, |found| Ok(Record::read(found)?.0)).await?;
-    for key in keys.into_iter().filter(|key| key.made_with.as_deref() == Some(token)) {
+    for key in list(shelf, Some(owner), now).await?.into_iter().filter(|key| key.made_with.as_deref() == Some(token)) {
         revoke(shelf, Some(owner), &key.id, by.clone(), now).await?;
     }
     Ok(())
-}
-
-/// Who made keys: whose they are, and the API token that they were made with.
-pub(crate) async fn makers(shelf: &dyn Shelf, now: Timestamp) -> Result<Vec<MadeBy>, StoreError> {
-    let made = |found: &Versioned<Item>| Record::read(found).map(|(key, _)| (key.owner, key.made_with));
-    Listing::of(shelf, KIND, None).readable(now, made).await
 }
 
 /// The keys of an account say what it is called: after it got another name, the new one.

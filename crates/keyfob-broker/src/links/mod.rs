@@ -21,13 +21,13 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use arrive::{connect, connecting, hindrance, outcome, receive};
 pub(crate) use return_url::{
-    KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, makers as makers_of_return_urls,
-    remove as remove_return_url, remove_made_with as remove_return_urls_made_with,
+    KIND as RETURN_URL, ReturnUrl, add, is_listed, judge, list as return_urls, remove as remove_return_url,
+    remove_made_with as remove_return_urls_made_with,
 };
 
 use crate::audit::{self, What, Who};
 use crate::keys::is_number;
-use crate::listing::{Listing, MadeBy};
+use crate::listing::Listing;
 use crate::people::Door;
 
 pub(crate) const KIND: Kind = Kind("connect");
@@ -151,19 +151,13 @@ pub(crate) async fn cancel(shelf: &dyn Shelf, owner: &str, id: &str, now: Timest
 
 /// Takes those links of a person back that were made with an API token. Those that were used, too: a login that fails at the very end opens them again.
 pub(crate) async fn cancel_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
-    let links = Listing::of(shelf, KIND, Some(owner)).readable(now, Link::read).await?;
-    for link in links.into_iter().filter(|link| link.record.made_with.as_deref() == Some(token)) {
+    for link in list(shelf, owner, now).await?.into_iter().filter(|link| link.record.made_with.as_deref() == Some(token)) {
         if shelf.remove_item(KIND, &link.id).await? {
             let what = What::LinkCancelled { link: link.id, account: link.record.account };
             audit::record(shelf, Some(owner), by.clone(), what, now).await?;
         }
     }
     Ok(())
-}
-
-/// Who made links.
-pub(crate) async fn makers(shelf: &dyn Shelf, now: Timestamp) -> Result<Vec<MadeBy>, StoreError> {
-    Listing::of(shelf, KIND, None).readable(now, |found| Link::read(found).map(|link| (link.owner, link.record.made_with))).await
 }
 
 /// The link that somebody comes with, while it is open. Looking does not spend it.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::hash;
 use crate::audit::{self, What, Who};
 use crate::keys::is_number;
-use crate::listing::{Listing, MadeBy};
+use crate::listing::Listing;
 use crate::overwrite;
 use crate::webhook::Maker;
 
@@ -102,10 +102,10 @@ pub(crate) async fn remove(shelf: &dyn Shelf, owner: &str, id: &str, now: Timest
 
 /// Takes those URLs off a person's list that an API token put there, and nobody else did.
 pub(crate) async fn remove_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
-    for listed in Listing::of(shelf, KIND, Some(owner)).readable(now, read).await? {
+    for listed in Listing::of(shelf, KIND, Some(owner)).all(now).await? {
         let mut tries = 0;
         // Read again each time: somebody else may put it there meanwhile.
-        while let Some(found) = shelf.item(KIND, &listed.id, now).await? {
+        while let Some(found) = shelf.item(KIND, &listed.value.id, now).await? {
             let mut record = record(&found)?;
             let many = record.made_with.len();
             record.made_with.retain(|other| other.id != token);
@@ -129,16 +129,6 @@ pub(crate) async fn remove_made_with(shelf: &dyn Shelf, owner: &str, token: &str
         }
     }
     Ok(())
-}
-
-/// Who put URLs on lists.
-pub(crate) async fn makers(shelf: &dyn Shelf, now: Timestamp) -> Result<Vec<MadeBy>, StoreError> {
-    let made = |found: &Versioned<Item>| {
-        let owner = found.value.owner.clone().unwrap_or_default();
-        let tokens = record(found)?.made_with.into_iter().map(|token| Some(token.id));
-        Ok(tokens.chain([None]).map(|token| (owner.clone(), token)).collect::<Vec<MadeBy>>())
-    };
-    Ok(Listing::of(shelf, KIND, None).readable(now, made).await?.concat())
 }
 
 /// Whether the URL is on the person's list, as it is.

@@ -265,28 +265,29 @@ impl Paying {
 impl People {
     /// Takes everything back that a person has beside accounts.
     pub(crate) async fn take_back_all(&self, person: &str, by: audit::Who, now: Timestamp) -> Result<(), StoreError> {
-        keys::revoke_all(&*self.shelf, Some(person), by.clone(), now).await?;
+        for key in keys::list(&*self.shelf, Some(person), now).await? {
+            keys::revoke(&*self.shelf, Some(person), &key.id, by.clone(), now).await?;
+        }
         // Before the tokens, which read what was made with them: these are dropped unread.
         for kind in THEIRS {
             self.drop_all(kind, person, now).await?;
         }
-        for id in token::numbers(&*self.shelf, person, now).await? {
-            token::revoke(&*self.shelf, person, &id, by.clone(), now).await?;
+        for token in token::list(&*self.shelf, person, now).await? {
+            token::revoke(&*self.shelf, person, &token.id, by.clone(), now).await?;
         }
-        // What is left are damaged ones, which open nothing.
-        self.drop_all(token::KIND, person, now).await
+        Ok(())
     }
 
     /// Removes everything of this kind that is a person's.
     async fn drop_all(&self, kind: Kind, person: &str, now: Timestamp) -> Result<(), StoreError> {
         loop {
             // From the beginning each time: what was removed is not there any more.
-            let items = self.shelf.each_item(kind, Some(person), None, ROUND, now).await?;
+            let items = self.shelf.items(kind, Some(person), None, ROUND, now).await?;
             if items.is_empty() {
                 return Ok(());
             }
-            for (id, _) in items {
-                self.shelf.remove_item(kind, &id).await?;
+            for item in items {
+                self.shelf.remove_item(kind, &item.value.id).await?;
             }
         }
     }

@@ -32,7 +32,7 @@ use tokio::sync::Notify;
 pub(crate) use accounts::Mine;
 pub(crate) use door::Door;
 pub(crate) use farewell::Whose;
-pub(crate) use invite::{INVITE_DAYS, Invite, OpenInvite, makers, take_back_made_with};
+pub(crate) use invite::{INVITE_DAYS, Invite, OpenInvite, take_back_made_with};
 use memory::Memory;
 pub(crate) use person::{OWNER, Person, Role, Who};
 pub use sign_in::{Allow, SignIn};

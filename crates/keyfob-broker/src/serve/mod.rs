@@ -193,10 +193,6 @@ impl Server {
             let site = site.clone();
             async move { site.follow_apps().await }
         });
-        beside.spawn({
-            let site = site.clone();
-            async move { site.look_over().await }
-        });
         let operations = Operations::new(proxies, limits, site.metrics.clone(), metrics_token);
         let slots = Slots::new(operations.limits.connections, operations.limits.connections_per_peer);
         // Where all places are taken by work, whoever asks whether we live still has to hear that we do, or a busy instance is ended for a dead one.

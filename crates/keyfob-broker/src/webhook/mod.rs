@@ -28,7 +28,7 @@ pub(crate) use event::Name;
 
 use crate::audit::{self, What, Who};
 use crate::keys::is_number;
-use crate::listing::{Listing, MadeBy};
+use crate::listing::Listing;
 use crate::site::Site;
 
 pub(crate) const KIND: Kind = Kind("webhook");
@@ -189,20 +189,13 @@ pub(crate) async fn remove(shelf: &dyn Shelf, owner: &str, id: &str, now: Timest
 
 /// Ends those webhooks of a person that were made with an API token.
 pub(crate) async fn remove_made_with(shelf: &dyn Shelf, owner: &str, token: &str, by: Who, now: Timestamp) -> Result<(), StoreError> {
-    let webhooks = Listing::of(shelf, KIND, Some(owner)).readable(now, Webhook::read).await?;
-    for webhook in webhooks.into_iter().filter(|webhook| webhook.record.made_with.as_deref() == Some(token)) {
+    for webhook in list(shelf, owner, now).await?.into_iter().filter(|webhook| webhook.record.made_with.as_deref() == Some(token)) {
         if shelf.remove_item(KIND, &webhook.id).await? {
             let what = What::WebhookRemoved { webhook: webhook.id.clone(), to: webhook.origin() };
             audit::record(shelf, Some(owner), by.clone(), what, now).await?;
         }
     }
     Ok(())
-}
-
-/// Who made webhooks.
-pub(crate) async fn makers(shelf: &dyn Shelf, now: Timestamp) -> Result<Vec<MadeBy>, StoreError> {
-    let made = |found: &Versioned<Item>| Webhook::read(found).map(|webhook| (webhook.owner, webhook.record.made_with));
-    Listing::of(shelf, KIND, None).readable(now, made).await
 }
 
 /// Changes a webhook; of several who do so at once, none undoes another's.

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use keyfob::store::Expected;
 use keyfob_broker::Who;
 use keyfob_broker::api::token;
 use keyfob_store::Shelf;
-use keyfob_store::shelf::{Item, Kind};
+use keyfob_store::shelf::Kind;
 use serde_json::{Value, json};
 
 use super::support::disk::Disk;
@@ -235,63 +234,6 @@ async fn l18_what_a_person_makes_in_the_moment_in_which_they_are_removed_goes_wi
             // Their program's token is gone, too.
             let left = if kind == Kind("token") { before - 1 } else { before };
             assert_eq!(count(&world, &disk, kind).await, left, "{path}");
-        }
-    })
-    .await;
-}
-
-/// One that nobody can read, before all others in the order of their ids.
-async fn damage(shelf: &Arc<Disk>, kind: Kind) {
-    shelf.put_item(kind, &Item::new("0", *b"{}").owned_by("owner"), Expected::Nothing).await.expect("put");
-}
-
-#[tokio::test]
-async fn l18_what_a_process_left_that_ended_in_that_moment_is_taken_back_by_the_next_one() {
-    World::on_each_shelf_in_hand(&["telldus"], async |world, disk| {
-        let mut owner = world.owner().await;
-        owner.connect("telldus").await;
-        let now = keyfob::Clock::now(&*world.clock);
-        let made = token::create(&*disk, "owner", "an app", None, Who::Command, now).await.expect("a token");
-        let (gone, stays) = (Program { address: world.address, token: made.text.expose().to_owned() }, Program::of(&world, "owner").await);
-        for (path, kind, body) in nouns() {
-            assert_eq!(gone.post(path, &body).await.status, 201, "{path}");
-            let body = if path == "/v1/return-urls" { json!({"url": "https://app.example/also"}) } else { body };
-            assert_eq!(stays.post(path, &body).await.status, 201, "{path}");
-            damage(&disk, kind).await;
-        }
-        let mut member = world.member(&mut owner, "Robin").await;
-        member.connect("telldus").await;
-        let id = id_of(&mut member).await;
-        let theirs = Program::of(&world, &id).await;
-        assert_eq!(theirs.post("/v1/keys", &nouns()[0].2).await.status, 201);
-        // No more is done than this: then the process is killed.
-        assert!(disk.remove_item(Kind("token"), &made.token.id).await.expect("removed"));
-        assert!(disk.remove_item(Kind("person"), &id).await.expect("removed"));
-        world.another().await;
-        for (path, kind, _) in nouns() {
-            until("what is left is taken back", async || count(&world, &disk, kind).await == 2).await;
-            let items = disk.items(kind, None, None, 10, now).await.expect("the shelf");
-            assert_eq!(items[0].value.id, "0", "{path}: it is not ours to judge");
-        }
-        until("their tokens, too", async || count(&world, &disk, Kind("token")).await == 1).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn l18_a_damaged_item_keeps_nothing_else_from_being_taken_back() {
-    World::on_each_shelf_in_hand(&["telldus"], async |world, disk| {
-        world.owner().await.connect("telldus").await;
-        let now = keyfob::Clock::now(&*world.clock);
-        let made = token::create(&*disk, "owner", "an app", None, Who::Command, now).await.expect("a token");
-        let program = Program { address: world.address, token: made.text.expose().to_owned() };
-        for (path, kind, body) in nouns() {
-            assert_eq!(program.post(path, &body).await.status, 201, "{path}");
-            damage(&disk, kind).await;
-        }
-        token::revoke(&*disk, "owner", &made.token.id, Who::Command, now).await.expect("the shelf").expect("a token");
-        for (path, kind, _) in nouns() {
-            assert_eq!(count(&world, &disk, kind).await, 1, "{path}");
         }
     })
     .await;

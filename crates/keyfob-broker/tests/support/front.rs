@@ -3,7 +3,7 @@
 use keyfob::proto::Timestamp;
 use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
 use keyfob_store::Shelf;
-use keyfob_store::shelf::{Act, Changes, EachItem, Item, Kind};
+use keyfob_store::shelf::{Act, Changes, Item, Kind};
 
 /// What is different from the shelf behind: what is written here, and no more.
 pub trait Hooks: Send + Sync + std::fmt::Debug {
@@ -64,17 +64,6 @@ impl<H: Hooks> Shelf for Front<H> {
         now: Timestamp,
     ) -> Stored<'a, Vec<Versioned<Item>>> {
         self.0.behind().items(kind, owner, after, most, now)
-    }
-
-    fn each_item<'a>(
-        &'a self,
-        kind: Kind,
-        owner: Option<&'a str>,
-        after: Option<&'a str>,
-        most: usize,
-        now: Timestamp,
-    ) -> Stored<'a, Vec<EachItem>> {
-        self.0.behind().each_item(kind, owner, after, most, now)
     }
 
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {

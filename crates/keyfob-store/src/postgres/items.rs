@@ -20,7 +20,7 @@ use super::schema::get;
 use super::sealing::guard;
 use crate::rows::{signed, unsigned};
 use crate::sealing::Now;
-use crate::shelf::{EachItem, Item, ItemRow, check_item, is_name, next_generation};
+use crate::shelf::{Item, ItemRow, check_item, is_name, next_generation};
 
 /// How often a write that takes whatever is there looks again because that was changed under it.
 const MOST_ROUNDS: usize = 100;
@@ -149,17 +149,6 @@ pub(super) async fn all(
     most: usize,
     at: Timestamp,
 ) -> Result<Vec<Versioned<Item>>, StoreError> {
-    each(vault, kind, owner, after, most, at).await?.into_iter().map(|(_, item)| item).collect()
-}
-
-pub(super) async fn each(
-    vault: &PostgresVault,
-    kind: &str,
-    owner: Option<&str>,
-    after: Option<&str>,
-    most: usize,
-    at: Timestamp,
-) -> Result<Vec<EachItem>, StoreError> {
     if !owner.is_none_or(is_name) {
         return Ok(Vec::new());
     }
@@ -177,13 +166,12 @@ pub(super) async fn each(
         if number % TURN == TURN - 1 {
             tokio::task::yield_now().await;
         }
-        let sealed = ItemRow::from_row(row)?;
-        let (id, mut opened) = (sealed.id.clone(), sealed.open(&now.sealer));
+        let mut opened = ItemRow::from_row(row)?.open(&now.sealer);
         if let Some(newer) = vault.sealing.newer(&now, is_damage(&opened)).await? {
             now = newer;
             opened = ItemRow::from_row(row)?.open(&now.sealer);
         }
-        items.push((id, opened));
+        items.push(opened?);
     }
     Ok(items)
 }

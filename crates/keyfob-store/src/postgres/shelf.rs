@@ -4,7 +4,7 @@ use keyfob::proto::Timestamp;
 use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
 
 use super::{PostgresVault, acts, items};
-use crate::shelf::{Act, Changes, EachItem, Item, Kind, Shelf};
+use crate::shelf::{Act, Changes, Item, Kind, Shelf};
 
 impl Shelf for PostgresVault {
     fn item<'a>(&'a self, kind: Kind, id: &'a str, now: Timestamp) -> Stored<'a, Option<Versioned<Item>>> {
@@ -32,17 +32,6 @@ impl Shelf for PostgresVault {
         now: Timestamp,
     ) -> Stored<'a, Vec<Versioned<Item>>> {
         Box::pin(items::all(self, kind.0, owner, after, most, now))
-    }
-
-    fn each_item<'a>(
-        &'a self,
-        kind: Kind,
-        owner: Option<&'a str>,
-        after: Option<&'a str>,
-        most: usize,
-        now: Timestamp,
-    ) -> Stored<'a, Vec<EachItem>> {
-        Box::pin(items::each(self, kind.0, owner, after, most, now))
     }
 
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()> {

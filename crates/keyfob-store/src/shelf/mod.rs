@@ -102,21 +102,6 @@ pub trait Shelf: Send + Sync + fmt::Debug {
         now: Timestamp,
     ) -> Stored<'a, Vec<Versioned<Item>>>;
 
-    /// The same, each by its id, and by itself: one that is damaged does not keep the others from whoever can do without it.
-    fn each_item<'a>(
-        &'a self,
-        kind: Kind,
-        owner: Option<&'a str>,
-        after: Option<&'a str>,
-        most: usize,
-        now: Timestamp,
-    ) -> Stored<'a, Vec<EachItem>> {
-        Box::pin(async move {
-            let items = self.items(kind, owner, after, most, now).await?;
-            Ok(items.into_iter().map(|item| (item.value.id.clone(), Ok(item))).collect())
-        })
-    }
-
     /// Writes lines into the book, all or none; durable when it is acknowledged. Those who write at the same time share one wait for the disk.
     fn record(&self, acts: Vec<Act>) -> Stored<'_, ()>;
 
@@ -130,9 +115,6 @@ pub trait Shelf: Send + Sync + fmt::Debug {
     /// What changes from now on.
     fn changes(&self) -> Stored<'_, Box<dyn Changes>>;
 }
-
-/// An item by its id, or why it cannot be opened.
-pub type EachItem = (String, Result<Versioned<Item>, StoreError>);
 
 /// The longest id or owner, in characters.
 pub const LONGEST_ID: usize = 128;

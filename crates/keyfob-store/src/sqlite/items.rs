@@ -12,7 +12,7 @@ use super::reads::{all, counter, limit, one};
 use super::writer::Write;
 use crate::rows::signed;
 use crate::seal::Sealer;
-use crate::shelf::{EachItem, Item, ItemRow, next_generation};
+use crate::shelf::{Item, ItemRow, next_generation};
 
 pub(super) fn item(
     connection: &Connection,
@@ -42,17 +42,13 @@ pub(super) struct Wanted<'a> {
 }
 
 pub(super) fn items(connection: &Connection, sealer: &Sealer, wanted: &Wanted<'_>) -> Result<Vec<Versioned<Item>>, StoreError> {
-    each(connection, sealer, wanted)?.into_iter().map(|(_, item)| item).collect()
-}
-
-pub(super) fn each(connection: &Connection, sealer: &Sealer, wanted: &Wanted<'_>) -> Result<Vec<EachItem>, StoreError> {
     let Wanted { kind, owner, after, most, now } = *wanted;
     let (now, most) = (now.as_unix(), limit(most));
     let rows = match owner {
         None => all(connection, ITEMS, (kind, after, now, most), ItemRow::read),
         Some(owner) => all(connection, ITEMS_OF, (kind, after, now, most, owner), ItemRow::read),
     }?;
-    Ok(rows.into_iter().map(|row| (row.id.clone(), row.open(sealer))).collect())
+    rows.into_iter().map(|row| row.open(sealer)).collect()
 }
 
 /// How many items, and how many lines of the book.

@@ -5,7 +5,7 @@ use keyfob::store::{EntryNumber, Expected, Generation, Stored, Versioned};
 
 use super::items::Wanted;
 use super::{Vault, acts, items};
-use crate::shelf::{Act, Changes, EachItem, Item, Kind, Shelf, check_item, check_owner};
+use crate::shelf::{Act, Changes, Item, Kind, Shelf, check_item, check_owner};
 
 /// Owned copies go to the thread: a caller that stops waiting does not stop a write half way.
 impl Shelf for Vault {
@@ -59,24 +59,6 @@ impl Shelf for Vault {
             move |connection, sealer| {
                 let wanted = Wanted { kind: kind.0, owner: owner.as_deref(), after: &after, most, now };
                 items::items(connection, sealer, &wanted)
-            },
-        )
-    }
-
-    fn each_item<'a>(
-        &'a self,
-        kind: Kind,
-        owner: Option<&'a str>,
-        after: Option<&'a str>,
-        most: usize,
-        now: Timestamp,
-    ) -> Stored<'a, Vec<EachItem>> {
-        let (owner, after) = (owner.map(str::to_owned), after.unwrap_or_default().to_owned());
-        self.readers.elsewhere(
-            |found| found.iter().any(|(_, item)| item.is_err()),
-            move |connection, sealer| {
-                let wanted = Wanted { kind: kind.0, owner: owner.as_deref(), after: &after, most, now };
-                items::each(connection, sealer, &wanted)
             },
         )
     }

@@ -46,16 +46,6 @@ fn assert_refused(vault: &Vault, id: &str, what: &str) {
     }
 }
 
-/// Whoever looks for what is to be taken back must not stop at one that nobody can read.
-#[test]
-fn each_item_is_read_by_itself_beside_a_damaged_one() {
-    let (_home, vault, sql) = filled();
-    edit(&sql, "UPDATE item SET record = x'00' WHERE id = 'one'");
-    let each = wait(vault.each_item(KEY, None, None, 10, NOW)).expect("reads");
-    assert!(matches!(&each[..], [(one, Err(StoreError::Corrupt(_))), (two, Ok(_))] if one == "one" && two == "two"), "{each:?}");
-    assert_eq!(wait(vault.each_item(KEY, Some("mallory"), Some("one"), 10, NOW)).expect("reads").len(), 1);
-}
-
 #[test]
 fn j8_every_bit_and_length_of_an_item_counts() {
     let (_home, vault, sql) = filled();
