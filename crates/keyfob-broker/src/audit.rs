@@ -56,6 +56,13 @@ pub enum Who {
     Other,
 }
 
+impl Who {
+    /// The person of this id, at a page.
+    pub(crate) fn person(id: &str) -> Self {
+        Self::Person { person: id.to_owned() }
+    }
+}
+
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "kebab-case")]

@@ -42,8 +42,8 @@ pub struct Outgoing {
     pub(crate) wants_assertion: bool,
 }
 
-/// All of a request but its body.
-#[derive(Clone, Debug)]
+/// All of a request but its body. A query may carry credentials, where a server takes them there.
+#[derive(Clone)]
 pub(crate) struct Head {
     method: Method,
     uri: Uri,
@@ -180,16 +180,21 @@ impl Outgoing {
     }
 }
 
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers print themselves as "Sensitive" where they are marked.
+        let origin = Origin::of(&self.uri).map(|origin| origin.to_string()).unwrap_or_default();
+        f.debug_struct("Head")
+            .field("method", &self.method)
+            .field("url", &format_args!("{origin}{}{}", self.uri.path(), if self.uri.query().is_some() { "?…" } else { "" }))
+            .field("headers", &self.headers)
+            .finish()
+    }
+}
+
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The query may carry protocol parameters; headers print themselves as "Sensitive" where they are marked.
-        let origin = self.origin().map(|origin| origin.to_string()).unwrap_or_default();
-        f.debug_struct("Outgoing")
-            .field("method", self.method())
-            .field("url", &format_args!("{origin}{}{}", self.uri().path(), if self.uri().query().is_some() { "?…" } else { "" }))
-            .field("headers", self.headers())
-            .field("body", &format_args!("{} bytes", self.body.bytes().len()))
-            .finish()
+        f.debug_struct("Outgoing").field("head", &self.head).field("body", &format_args!("{} bytes", self.body.bytes().len())).finish()
     }
 }
 

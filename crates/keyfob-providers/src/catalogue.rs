@@ -172,7 +172,7 @@ impl Catalogue {
             self.problems.push(too_large(shown, about.len()));
             return None;
         }
-        let read = std::fs::File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut bytes));
+        let read = std::fs::File::open(path).and_then(|file| file.take(file::LARGEST as u64 + 1).read_to_end(&mut bytes));
         match read.map(|_| text_of(bytes, shown)) {
             Ok(Ok(text)) => Some(text),
             Ok(Err(problem)) => {
@@ -231,16 +231,14 @@ pub fn text_of(bytes: Vec<u8>, file_name: &str) -> Result<String, Problem> {
     }
     let error = match String::from_utf8(bytes) {
         Ok(text) if text.contains('\0') => {
-            let before = &text[..text.find('\0').unwrap_or_default()];
-            let (line, column) = (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
+            let (line, column) = file::position(&text, text.find('\0').unwrap_or_default());
             return Err(wrong(line, column, "expected text, found a byte of zero".to_owned(), SAVE));
         }
         Ok(text) => return Ok(text),
         Err(error) => error,
     };
     let (good, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
-    let before = String::from_utf8_lossy(&good[..at]);
-    let (line, column) = (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
+    let (line, column) = file::position(&String::from_utf8_lossy(&good[..at]), at);
     let found = match good {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "UTF-16".to_owned(),
         _ => format!("the byte 0x{:02x}", good.get(at).copied().unwrap_or_default()),

@@ -100,7 +100,7 @@ impl Caller {
                 .hint(format!("send the token of the page's forms in the header {CSRF}, or use an API token")));
             }
         }
-        let by = audit::Who::Person { person: visit.who.id.clone() };
+        let by = audit::Who::person(&visit.who.id);
         Ok(Self { person: visit.who, by, is_browser: true, ends_at: None })
     }
 }

@@ -83,7 +83,7 @@ impl Caller {
     pub(super) fn who(&self) -> Who {
         match self {
             Self::Key(fob) => Who::Key { key: fob.key.id.clone(), key_name: fob.key.name.clone() },
-            Self::Person(person) => Who::Person { person: person.clone() },
+            Self::Person(person) => Who::person(person),
         }
     }
 }

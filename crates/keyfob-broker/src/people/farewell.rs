@@ -168,7 +168,7 @@ impl Site {
         }
         people.unlist(person, forgotten.as_ref().unwrap_or(&account), now).await?;
         let what = audit::What::Disconnected { account: shown.to_owned(), revoked: false };
-        audit::record(&*people.shelf, Some(person), audit::Who::Person { person: by.to_owned() }, what, now).await?;
+        audit::record(&*people.shelf, Some(person), audit::Who::person(by), what, now).await?;
         Ok(())
     }
 

@@ -182,7 +182,7 @@ impl By<'_> {
     /// As the book has it.
     fn who(self, seat: &Seat) -> Who {
         match self {
-            Self::Visit(_) => Who::Person { person: seat.person.clone() },
+            Self::Visit(_) => Who::person(&seat.person),
             Self::Link(number) => Who::Link { link: number.to_owned() },
         }
     }

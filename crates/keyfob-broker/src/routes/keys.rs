@@ -148,7 +148,7 @@ async fn make(site: &Arc<Site>, posted: &Posted) -> Result<Came, Failure> {
     let (people, visit, now) = (site.people()?, &posted.visit, site.keyfob.now());
     let mine = site.accounts_of(people, visit.person()).await?;
     let said = Said::of(posted);
-    let by = audit::Who::Person { person: visit.person().to_owned() };
+    let by = audit::Who::person(visit.person());
     let made = match said.key(&mine, visit.person(), now) {
         Ok(new) => keys::create(&*people.shelf, new, by, now).await,
         Err(misuse) => Err(misuse.into()),

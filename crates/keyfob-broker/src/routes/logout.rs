@@ -67,12 +67,7 @@ pub(crate) async fn log_out(
         let revoked = matches!(done.revoked, Revoked::Yes);
         let unlisted = Noted::of(&people.unlist(visit.person(), &done.account, site.keyfob.now()).await);
         noted = unlisted.and(
-            site.note_done(
-                visit.person(),
-                Who::Person { person: visit.person().to_owned() },
-                What::Disconnected { account: seat.shown.clone(), revoked },
-            )
-            .await,
+            site.note_done(visit.person(), Who::person(visit.person()), What::Disconnected { account: seat.shown.clone(), revoked }).await,
         );
     }
     // A person's name stays theirs; a guest's is free again.

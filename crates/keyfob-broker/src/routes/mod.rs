@@ -92,7 +92,7 @@ impl Site {
     /// Writes into a person's book what they did, before they are told that it is done (L17). Guests have no book.
     async fn note(&self, person: &str, what: What) -> Result<(), Failure> {
         let Some(gate) = &self.gate else { return Ok(()) };
-        let who = Who::Person { person: person.to_owned() };
+        let who = Who::person(person);
         Ok(gate.book.write(Some(person), who, what, self.keyfob.now()).await?)
     }
 
@@ -104,7 +104,7 @@ impl Site {
 
     /// After something was made for a person to have: whoever was removed in that moment is asked to sign in.
     async fn look_again(self: &Arc<Self>, visit: &Visit) -> Result<(), Failure> {
-        let by = Who::Person { person: visit.person().to_owned() };
+        let by = Who::person(visit.person());
         if stays(self, visit.person(), &by).await { Ok(()) } else { Err(Failure::sign_in_first()) }
     }
 

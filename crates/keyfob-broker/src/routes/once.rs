@@ -46,6 +46,14 @@ pub(super) enum Came {
     Not(Response),
 }
 
+impl Came {
+    fn page(self) -> Response {
+        match self {
+            Self::Made(Made { page, .. }) | Self::Not(page) => page,
+        }
+    }
+}
+
 /// Makes it, unless this very form has done so.
 pub(super) async fn once(
     site: &Site,
@@ -57,9 +65,7 @@ pub(super) async fn once(
     let number = posted.field(FIELD);
     // A program that fills in our forms by itself, or a page of an older version.
     if number.is_empty() {
-        return Ok(match make.await? {
-            Came::Made(Made { page, .. }) | Came::Not(page) => page,
-        });
+        return make.await.map(Came::page);
     }
     let (shelf, now, person) = (&*site.people()?.shelf, site.keyfob.now(), posted.visit.person());
     let fields = posted.fields.iter().filter(|(name, _)| name != crate::page::FORM_TOKEN);
@@ -77,9 +83,7 @@ pub(super) async fn once(
         }
         not_made => {
             turn.failed(shelf).await;
-            not_made.map(|came| match came {
-                Came::Made(Made { page, .. }) | Came::Not(page) => page,
-            })
+            not_made.map(Came::page)
         }
     }
 }

@@ -187,7 +187,7 @@ pub(crate) async fn remove(
     Path(person): Path<String>,
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
-    let who = Who::Person { person: posted.visit.person().to_owned() };
+    let who = Who::person(posted.visit.person());
     let done = site.remove_person(site.people()?, &person, posted.visit.person(), who).await.map_err(|error| Failure::taking(&error))?;
     if !done {
         return Err(Failure::nowhere());

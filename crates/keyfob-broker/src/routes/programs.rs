@@ -116,7 +116,7 @@ async fn make(site: &Arc<Site>, posted: &Posted) -> Result<Came, Failure> {
             Some(now.plus(days.ok_or_else(|| refused("A token ends after 1 to 3650 days.".to_owned()))? * DAY))
         }
     };
-    let by = Who::Person { person: visit.person().to_owned() };
+    let by = Who::person(visit.person());
     let made = token::create(&*site.people()?.shelf, visit.person(), posted.field("name"), expires_at, by, now).await;
     let made = made.map_err(|error| match error {
         Error::Store(error) => error.into(),
@@ -135,7 +135,7 @@ pub(crate) async fn revoke(
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
     let (visit, now) = (&posted.visit, site.keyfob.now());
-    let by = Who::Person { person: visit.person().to_owned() };
+    let by = Who::person(visit.person());
     let revoked = token::revoke(&*site.people()?.shelf, visit.person(), &id, by, now).await?.ok_or_else(Failure::nowhere)?;
     site.leave(visit, Notice::good(format!("The token {} opens nothing any more.", revoked.name))).await;
     Ok(super::see_other("/settings/programs"))

@@ -43,7 +43,7 @@ pub(crate) async fn revoke(
     Extension(posted): Extension<Posted>,
 ) -> Result<Response, Failure> {
     let (shelf, visit) = (&*site.people()?.shelf, &posted.visit);
-    let by = Who::Person { person: visit.person().to_owned() };
+    let by = Who::person(visit.person());
     let revoked = keys::revoke(shelf, Some(visit.person()), &id, by, site.keyfob.now()).await;
     // Here at once, and if only the book failed, too.
     site.gate.iter().for_each(|gate| gate.ring.forget(&id));

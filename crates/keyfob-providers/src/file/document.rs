@@ -112,9 +112,7 @@ impl Files {
 
     fn told(&self, place: Place, message: String, hint: Option<String>) -> Problem {
         let (file, text) = self.read.get(place.file).map_or(("", ""), |(name, text)| (name.as_str(), text.as_str()));
-        let before = text.get(..place.offset).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+        let (line, column) = position(text, place.offset);
         Problem { file: file.to_owned(), line, column, message, hint }
     }
 
@@ -188,6 +186,12 @@ impl Laid {
         }
         cause
     }
+}
+
+/// Line and column of a byte, as editors count them. A byte that is none of this text is behind it.
+pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or(before).chars().count() + 1)
 }
 
 /// The number of a line, and the line.

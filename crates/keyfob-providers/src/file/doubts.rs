@@ -87,18 +87,13 @@ fn strange_origins(reader: &Reader<'_>, own: &Node, below: Option<&Node>) {
     if files().any(|file| matches!(file.get("kind").map(|node| &node.value), Some(Content::Text(kind)) if kind == "oidc")) {
         return;
     }
-    let section = |file: &'_ Node, name: &str, keys: &[&str]| -> Vec<Node> {
-        keys.iter().filter_map(|key| file.get(name)?.get(key).cloned()).collect()
-    };
-    let addresses: Vec<Node> = files()
-        .flat_map(|file| {
-            let more = section(file, "api", &["base_url", "more_origins"]).into_iter().chain(section(file, "oauth2", &["renewal", "pin"]));
-            file.get("endpoints").cloned().into_iter().chain(more).collect::<Vec<_>>()
-        })
-        .collect();
-    let addresses: Vec<&str> = addresses.iter().flat_map(all_texts).filter(|text| text.contains("://") || text.starts_with('{')).collect();
+    const ELSEWHERE: [(&str, &str); 4] = [("api", "base_url"), ("api", "more_origins"), ("oauth2", "renewal"), ("oauth2", "pin")];
+    let places = files().flat_map(|file| {
+        let elsewhere = ELSEWHERE.into_iter().filter_map(|(table, key)| file.get(table)?.get(key));
+        file.get("endpoints").into_iter().chain(elsewhere)
+    });
     let mut known = Vec::new();
-    for address in addresses {
+    for address in places.flat_map(all_texts).filter(|text| text.contains("://") || text.starts_with('{')) {
         let host = address.split_once("://").map_or(address, |(_, rest)| rest);
         if host.split('/').next().is_some_and(|host| host.contains('{')) {
             return;

@@ -28,8 +28,8 @@ use crate::gone::Gone;
 use crate::nearest;
 use crate::problem::Problem;
 use crate::provider::Provider;
-pub(crate) use document::LARGEST;
 use document::{Content, Files, Node};
+pub(crate) use document::{LARGEST, position};
 #[cfg(test)]
 use oauth2::{OF_AUTHORIZE, OF_TOKEN};
 #[cfg(test)]

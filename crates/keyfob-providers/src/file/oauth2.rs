@@ -181,7 +181,11 @@ fn other_names(table: &Table<'_>, key: &'static str, what: &str, known: &[&str])
             let hint = nearest::suggest(&key.name, known.iter().copied());
             table.reader.problem(key.place, format!("another name for the unknown {what} {}", key.name), hint);
         } else if own.value.is_empty() {
-            table.reader.problem(own.place, format!("the other name of {} is empty", key.name), None);
+            table.reader.problem(
+                own.place,
+                format!("the other name of {} is empty", key.name),
+                Some(format!("say it, or leave {} away: {} = \"…\"", key.name, key.name)),
+            );
         } else {
             names.push((key.name, own.value));
         }

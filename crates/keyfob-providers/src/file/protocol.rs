@@ -153,7 +153,7 @@ fn method_override(api: &Table<'_>) -> Vec<String> {
         let shown = keyfob_proto::scrub::printable(&name.value);
         if name.value.is_empty() || !name.value.bytes().all(|byte| byte.is_ascii_graphic()) {
             let message = format!("expected the name of a parameter or header in api.method_override, found \"{shown}\"");
-            api.reader.problem(name.place, message, None);
+            api.reader.problem(name.place, message, Some("as it is sent, without spaces: \"x-method\"".to_owned()));
         } else if USUAL_OVERRIDES.iter().any(|usual| usual.eq_ignore_ascii_case(&name.value)) {
             let hint = "leave it away: it is looked for at every provider".to_owned();
             api.reader.problem(name.place, format!("{shown} in api.method_override"), Some(hint));
@@ -168,7 +168,8 @@ fn batch(table: Table<'_>) -> Batch {
     for name in table.texts("fields") {
         if name.value.is_empty() || !name.value.bytes().all(|byte| byte.is_ascii_graphic()) {
             let shown = keyfob_proto::scrub::printable(&name.value);
-            table.reader.problem(name.place, format!("expected the name of a parameter in api.batch.fields, found \"{shown}\""), None);
+            let message = format!("expected the name of a parameter in api.batch.fields, found \"{shown}\"");
+            table.reader.problem(name.place, message, Some("as it is sent, without spaces: \"requests\"".to_owned()));
         } else {
             fields.push(name.value);
         }
@@ -206,7 +207,7 @@ fn base(api: &Table<'_>, fields: &[&str], known: &[&str]) -> (Option<Template>, 
     for text in &written {
         match HostPattern::parse(&text.value) {
             Ok(host) => hosts.push(host),
-            Err(misuse) => api.reader.problem(text.place, format!("{misuse}, for api.hosts"), misuse.hint),
+            Err(misuse) => api.reader.problem(text.place, format!("{misuse}, for api.hosts"), misuse.hint.or(Some(A_HOST.to_owned()))),
         }
     }
     let Some((template, place)) = base_url else { return (None, hosts) };
@@ -274,7 +275,8 @@ fn header(table: &Table<'_>, key: &'static str) -> Option<HeaderName> {
     let text = table.text(key)?;
     let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
     if name.is_none() {
-        table.reader.problem(text.place, format!("expected the name of a header in {}.{key}, found \"{}\"", table.name, text.value), None);
+        let message = format!("expected the name of a header in {}.{key}, found \"{}\"", table.name, text.value);
+        table.reader.problem(text.place, message, Some(A_HEADER.to_owned()));
     }
     name
 }
@@ -319,7 +321,11 @@ fn limits(table: Table<'_>) -> Limits {
         (reset, how) => reset.zip(how),
     };
     if let (Some(node), None) = (table.get("reset_in"), table.get("reset")) {
-        table.reader.problem(node.place, "api.limits.reset_in without api.limits.reset, whose value it is about", None);
+        table.reader.problem(
+            node.place,
+            "api.limits.reset_in without api.limits.reset, whose value it is about",
+            Some("add it: reset = \"x-ratelimit-reset\", as the header is called".to_owned()),
+        );
     }
     let structured = structured(&table);
     let limits = Limits { limit, remaining, usage, reset, periods, reads, structured };
@@ -394,7 +400,11 @@ fn pages(table: Table<'_>) -> Option<Pages> {
     }
     for (key, needed) in [("parameter", ["cursor", "counts"]), ("items", ["counts", "counts"])] {
         if let Some(node) = table.get(key).filter(|_| ways == 1 && !needed.into_iter().any(is_there)) {
-            table.reader.problem(node.place, format!("api.pages.{key} without api.pages.{}", needed[0]), None);
+            table.reader.problem(
+                node.place,
+                format!("api.pages.{key} without api.pages.{}", needed[0]),
+                Some(format!("add {}, or leave {key} away", needed[0])),
+            );
         }
     }
     table.finish();
@@ -425,11 +435,9 @@ pub(super) fn headers(
                 );
             }
             Ok(name) => headers.extend(template.map(|template| (name, template))),
-            Err(_) => reader.problem(
-                key.place,
-                format!("expected the name of a header, found \"{}\"", key.name),
-                Some("letters, digits and -: x-api-key".to_owned()),
-            ),
+            Err(_) => {
+                reader.problem(key.place, format!("expected the name of a header, found \"{}\"", key.name), Some(A_HEADER.to_owned()))
+            }
         }
     }
     headers
@@ -438,6 +446,9 @@ pub(super) fn headers(
 /// Headers that say where a request goes and where it ends: a file that sets them would speak over the transport's head.
 const FRAMING: &[&str] =
     &["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "proxy-authorization", "cookie", "expect"];
+
+const A_HEADER: &str = "letters, digits and -: x-api-key";
+const A_HOST: &str = "the host alone, without https:// and path; a * stands for the first part of a name of three or more: *.hub.example";
 
 fn signals(api: &Table<'_>, key: &'static str) -> Vec<Signal> {
     let mut signals = Vec::new();

@@ -18,6 +18,9 @@ pub(crate) struct Reader<'a> {
     pub(super) asked: RefCell<std::collections::BTreeSet<(String, &'static str)>>,
 }
 
+/// Where no other hint is known.
+const GENERAL_HINT: &str = "docs/provider-files.md says what stands there";
+
 impl<'a> Reader<'a> {
     pub(crate) fn new(files: &'a Files) -> Self {
         Self {
@@ -37,7 +40,7 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn problem(&self, place: Place, message: impl Into<String>, hint: Option<String>) {
         // Nobody is told what is wrong without being told where to find what is right.
-        let hint = hint.unwrap_or_else(|| "docs/provider-files.md says what stands there".to_owned());
+        let hint = hint.unwrap_or_else(|| GENERAL_HINT.to_owned());
         let problem = self.files.problem(place, message.into(), Some(hint));
         self.problems.borrow_mut().push(problem);
     }

@@ -151,13 +151,13 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
     let is_token = || status == StatusCode::UNAUTHORIZED || api.expired.iter().any(|signal| signal.given(status, body));
     let login_with = step_up.or_else(|| (challenges.may_blame_token() && is_token()).then(StepUp::default));
     // Where the status alone means "expired", it may mean this as well.
-    let is_the_token = || api.expired.iter().any(|signal| signal.pointer.is_some() && signal.given(status, body));
+    let names_the_token = || api.expired.iter().any(|signal| signal.pointer.is_some() && signal.given(status, body));
     let says_so = || {
         let code = json.as_ref().and_then(|json| json.pointer("/error")?.as_str());
         let words = [code, message.as_deref()].into_iter().flatten().any(|text| text.to_ascii_lowercase().contains("scope"));
         words || challenges.lack_scope()
     };
-    let may_lack_scope = (status == StatusCode::FORBIDDEN && !is_the_token()) || says_so();
+    let may_lack_scope = (status == StatusCode::FORBIDDEN && !names_the_token()) || says_so();
     Some(ApiError { status, message, hint, login_with, may_lack_scope })
 }
 
