@@ -271,7 +271,7 @@ impl Failure {
             _ => (StatusCode::BAD_REQUEST, "That cannot be done".to_owned()),
         };
         let mut failure = Self::plain(status, headline, sentence(&error.to_string()));
-        failure.hint = error.hint();
+        failure.hint = Some(error.hint());
         failure
     }
 }

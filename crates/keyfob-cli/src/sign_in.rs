@@ -180,8 +180,7 @@ fn may_be_mistyped(error: &ProtoError) -> bool {
 }
 
 fn with_hint(error: &ProtoError) -> String {
-    let hint = error.hint().map(|hint| format!(": {hint}")).unwrap_or_default();
-    format!("{error}{hint}")
+    format!("{error}: {}", error.hint())
 }
 
 fn cannot(account: &str) -> String {
@@ -206,8 +205,8 @@ impl Ended {
         match self {
             Self::Judged(error) => Card::of(cannot(account), &error.into()),
             Self::Unanswered(Some(error)) => {
-                let hint = error.hint().map(|hint| format!("{hint}; ")).unwrap_or_default();
-                Card::new(Exit::Error, cannot(account), format!("no valid answer was given: {error}"), format!("{hint}{again}"))
+                let next = format!("{}; {again}", error.hint());
+                Card::new(Exit::Error, cannot(account), format!("no valid answer was given: {error}"), next)
             }
             Self::Mistyped(kind, error) => {
                 Card::new(Exit::Error, cannot(account), format!("{kind}, and {TRIES} were refused: {error}"), again)

@@ -25,8 +25,10 @@ impl AccountBase {
     /// round: a list that restricts nothing would look as if it did.
     pub fn new(url: Template, hosts: Vec<HostPattern>) -> Result<Self, Misuse> {
         match (Self::is_host_said(&url), hosts.is_empty()) {
-            (true, true) => Err(Misuse::new("the hosts that tokens may go to, where the login says which it is", "none")),
-            (false, false) => Err(Misuse::new("a URL whose host the login says, beside a list of hosts", "one that says its host itself")),
+            (true, true) => Err(Misuse::new("the hosts that tokens may go to, where the login says which it is", "none")
+                .with_hint("list the hosts in the provider's file: api.hosts")),
+            (false, false) => Err(Misuse::new("a URL whose host the login says, beside a list of hosts", "one that says its host itself")
+                .with_hint("leave the list of hosts away, or put a kept value where the host is")),
             _ => Ok(Self { url, hosts, moved: BTreeMap::new(), all_moved: None }),
         }
     }
@@ -103,7 +105,12 @@ impl HostPattern {
             !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
         };
         let is_name = name.contains('.') && name.split('.').all(label) && !name.ends_with(|c: char| c.is_ascii_digit());
-        if is_name { Ok(Self(text.to_owned())) } else { Err(Misuse::new("a host such as api.hub.example, or *.hub.example", shown(text))) }
+        if is_name {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Misuse::new("a host such as api.hub.example, or *.hub.example", shown(text))
+                .with_hint("write the name in lower case, without scheme, port or path; a star stands for one label at the front"))
+        }
     }
 
     /// As it was written.

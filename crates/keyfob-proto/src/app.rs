@@ -175,6 +175,8 @@ impl App {
             Some(algorithm) => crypto.signer(algorithm, &key).map(Some),
             None => USUAL.into_iter().find_map(|algorithm| crypto.signer(algorithm, &key).ok()).map(Some).ok_or_else(|| {
                 Misuse::new("a private key of a kind that signs (RSA of 2048 bits at least, P-256, P-384, P-521, Ed25519)", "another one")
+                    .of("RFC 7518 §3.1")
+                    .with_hint("make a new key pair, and register its public key with the provider")
             }),
         }
     }

@@ -25,7 +25,11 @@ impl Endpoint {
         // A password, or a token in query or fragment, must not get into a message.
         let shown = text.split(['?', '#']).next().filter(|shown| !shown.contains('@')).map(crate::scrub::printable);
         let shown = shown.filter(|shown| !shown.is_empty()).map_or(String::new(), |shown| format!(": {shown}"));
-        let wrong = |found: &str| Misuse::new("an absolute https URL (http only on loopback)", format!("{found}{shown}"));
+        let wrong = |found: &str| {
+            Misuse::new("an absolute URL of https, or of http on loopback", format!("{found}{shown}"))
+                .of("RFC 6749 §3.1")
+                .with_hint("write it from https:// on, without user, password and #")
+        };
         if text.contains('#') {
             return Err(wrong("a URL with a fragment"));
         }
@@ -193,7 +197,11 @@ impl TryFrom<String> for Origin {
         if text.strip_prefix("https://").is_some_and(plain) && text.len() < 256 {
             return Ok(Self(text));
         }
-        Self::parse(&text).ok_or_else(|| Misuse::new("an origin such as https://api.example", "other text"))
+        Self::parse(&text).ok_or_else(|| {
+            Misuse::new("an origin such as https://api.example", "other text")
+                .of("RFC 6454 §4")
+                .with_hint("write scheme, host and port alone, without a path")
+        })
     }
 }
 

@@ -35,7 +35,7 @@ pub use described::Described;
 pub use deviation::{Deviation, Deviations, Tolerated};
 pub use endpoint::{Endpoint, Origin};
 pub use entropy::Entropy;
-pub use error::{Code, Error, Misbehaved, Misuse, Refused, Transport, TransportKind};
+pub use error::{Code, Error, Fault, Misbehaved, Misuse, Refused, Transport, TransportKind};
 pub use limits::{Counted, Limit, Limits, ResetIn, Structured};
 pub use message::{Body, Incoming, Outgoing};
 pub use reach::{Reach, is_public};

@@ -201,8 +201,11 @@ impl fmt::Debug for Outgoing {
 /// A header value that prints as `Sensitive`. `Misuse` if the text cannot be a header (a line break in a key, say: header
 /// injection), without showing it.
 pub(crate) fn secret_header_value(name: &HeaderName, value: &str) -> Result<HeaderValue, Misuse> {
-    let mut value = HeaderValue::from_str(value)
-        .map_err(|_| Misuse::new(format!("visible characters for the header {name}"), "a value with control characters"))?;
+    let mut value = HeaderValue::from_str(value).map_err(|_| {
+        Misuse::new(format!("visible characters for the header {name}"), "a value with control characters")
+            .of("RFC 9110 §5.5")
+            .with_hint("look for a line break or another invisible character at its end")
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -315,7 +318,10 @@ pub(crate) fn basic_secret(secret: &Secret) -> Secret {
 
 /// The URL with more query text behind what is there. Nothing that is there changes.
 pub(crate) fn with_query(uri: &Uri, more: &str) -> Result<Uri, Misuse> {
-    let unfit = || Misuse::new("a URL that fits more parameters", "one that does not");
+    let unfit = || {
+        Misuse::new("a URL that fits more parameters", "one that does not")
+            .with_hint("give the URL without what cannot be in one, and shorter than 64 KiB")
+    };
     let mut parts = uri.clone().into_parts();
     let joined = match uri.query() {
         None | Some("") => format!("{}?{more}", uri.path()),

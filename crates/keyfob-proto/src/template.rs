@@ -20,7 +20,10 @@ enum Piece {
 impl Template {
     /// Reads a template. `Misuse` if a brace is left open or a name is not of letters, digits, `_`, `-` and `.`.
     pub fn parse(text: &str) -> Result<Self, Misuse> {
-        let wrong = |found: &str| Misuse::new("a template such as \"Bearer {access_token}\"", format!("{found} in \"{text}\""));
+        let wrong = |found: &str| {
+            Misuse::new("a template such as \"Bearer {access_token}\"", format!("{found} in \"{text}\""))
+                .with_hint("write places as {name}; a brace that is meant is not possible")
+        };
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
@@ -87,11 +90,10 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Name(name) => {
-                    out.push_str(&value_of(name).ok_or_else(|| {
-                        Misuse::new(format!("a value for {{{name}}}"), format!("none, for the template \"{}\"", self.text))
-                    })?)
-                }
+                Piece::Name(name) => out.push_str(&value_of(name).ok_or_else(|| {
+                    Misuse::new(format!("a value for {{{name}}}"), format!("none, for the template \"{}\"", self.text))
+                        .with_hint("give the app that field, or log in again where the login's answer has it")
+                })?),
             }
         }
         Ok(out)

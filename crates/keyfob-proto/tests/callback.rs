@@ -70,7 +70,7 @@ fn a5_a_login_older_than_ten_minutes_is_refused_and_over() {
     assert!(at(-30).is_ok(), "a clock that was set back a little");
     for late in [600, 601, 86_400, i64::MAX] {
         let error = at(late).expect_err("too old");
-        assert!(error.ends_login() && error.hint().is_some(), "{error}");
+        assert!(error.ends_login() && error.hint().len() > 20, "{error}");
     }
     assert!(at(-600).is_ok() && at(-601).is_err(), "a clock that went back must not make a login immortal");
     // Nothing else is told about an answer that comes too late: not even whether its state was ours.
@@ -117,7 +117,7 @@ fn a9_an_issuer_that_was_promised_and_is_missing_is_refused() {
 fn a9_and_b10_a_bare_code_does_not_get_past_an_issuer_that_was_promised() {
     let (_, pending) = begin2(&oauth2_client(|_, flow| flow.iss_required = true), 1);
     let error = refused_alive(pending.verify(Answer::read("code-1"), NOW));
-    assert!(error.to_string().contains("(iss)") && error.hint().is_some_and(|hint| hint.contains("all of it")), "{error}");
+    assert!(error.to_string().contains("(iss)") && error.hint().contains("all of it"), "{error}");
     let whole = callback2(&pending, "code=code-1&iss=https%3A%2F%2Flogin.example");
     assert!(pending.verify(Answer::read(&whole), NOW).is_ok(), "the login lives on");
     // Where nothing was promised, the proof key does.
@@ -230,7 +230,7 @@ fn endless_callbacks_are_refused() {
 fn a_denial_that_names_us_ends_the_login() {
     let (_, pending) = begin2(&oauth2_client(|_, _| {}), 1);
     let error = pending.verify(Answer::Url(&callback2(&pending, "error=access_denied")), NOW).expect_err("denied");
-    assert!(error.ends_login() && error.hint().is_some());
+    assert!(error.ends_login() && error.hint().len() > 20);
     assert_eq!(refused(Err(error)).code, Code::AccessDenied);
 }
 
@@ -350,7 +350,7 @@ fn a_fragment_is_taken_from_providers_that_are_known_for_it() {
         for pasted in [url, query, turned] {
             if !allowed {
                 let error = refused_alive(pending.verify(Answer::read(&pasted), NOW));
-                assert!(error.hint().is_some_and(|hint| hint.contains("redirect-fragment")), "{error}");
+                assert!(error.hint().contains("redirect-fragment"), "{error}");
                 continue;
             }
             let exchange = client.exchange(pending.verify(Answer::read(&pasted), NOW).expect("taken")).expect("an exchange");
@@ -376,7 +376,7 @@ fn a_bare_code_is_taken_under_pkce_only() {
     assert!(pending.verify(Answer::Bare(&"x".repeat(4096)), NOW).is_ok());
     let (_, pending) = begin2(&oauth2_client(|_, flow| flow.pkce = Pkce::Off), 1);
     let error = refused_alive(pending.verify(Answer::read("code-1"), NOW));
-    assert!(error.hint().is_some_and(|hint| hint.contains("address")), "the whole redirect URL is asked for: {error}");
+    assert!(error.hint().contains("address"), "the whole redirect URL is asked for: {error}");
     assert!(pending.verify(Answer::Url(&callback2(&pending, "code=code-1")), NOW).is_ok());
 }
 
@@ -440,7 +440,7 @@ fn i5_a_denial_counts_only_if_it_names_our_token() {
     }
     // Strictly, a redirect without verifier is no denial; its name is in the hint.
     let error = refused_alive(oauth1_pending(Callback::Url(CALLBACK.into())).verify(Answer::Query("oauth_token=temporary-1"), NOW));
-    assert!(error.hint().is_some_and(|hint| hint.contains("denial-without-verifier")));
+    assert!(error.hint().contains("denial-without-verifier"));
 }
 
 #[test]
@@ -486,6 +486,6 @@ fn i11_a_pin_is_trimmed_and_taken_only_where_one_was_asked_for() {
     }
     assert!(pending.verify(Answer::Bare(&"1".repeat(256)), NOW).is_ok(), "some are long");
     let error = refused_alive(oauth1_pending(Callback::Url(CALLBACK.into())).verify(Answer::read("481516"), NOW));
-    assert!(error.hint().is_some_and(|hint| hint.contains("address")), "{error}");
+    assert!(error.hint().contains("address"), "{error}");
     refused_alive(pending.verify(Answer::read("https://evil.example/?oauth_token=temporary-1&oauth_verifier=1"), NOW));
 }

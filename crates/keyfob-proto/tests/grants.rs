@@ -143,7 +143,7 @@ fn assertions_are_what_they_say_before_they_leave() {
     }
     for bad in ["", "PHNhbWw-", "saml"] {
         let error = client.saml_bearer(&Secret::new(bad), &AccessRequest::default()).expect_err(bad);
-        assert!(matches!(error, Error::Misuse(_)) && error.hint().is_some(), "{error}");
+        assert!(matches!(error, Error::Misuse(_)) && error.hint().len() > 20, "{error}");
     }
 }
 
@@ -240,7 +240,7 @@ fn c6_c7_c8_c9_c14_hold_for_every_grant() {
     }
     for (name, outcome) in taken(400, JSON, r#"{"error":"invalid_target"}"#) {
         let error = outcome.expect_err(name);
-        assert!(matches!(&error, Error::Refused(Refused { code: Code::InvalidTarget, .. })) && error.hint().is_some(), "{name}");
+        assert!(matches!(&error, Error::Refused(Refused { code: Code::InvalidTarget, .. })) && error.hint().len() > 20, "{name}");
     }
     for (name, outcome) in taken(503, "text/html", "<html>") {
         assert!(outcome.expect_err(name).is_transient(), "{name}");

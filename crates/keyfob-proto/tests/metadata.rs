@@ -112,7 +112,7 @@ fn places(issuer: &str, order: Order) -> Vec<String> {
             Ok(Step::Next(next)) => discovery = *next,
             Ok(Step::Done(known)) => panic!("{known:?}"),
             Err(error) => {
-                assert!(error.to_string().contains("none at any well-known place") && error.hint().is_some(), "{error}");
+                assert!(error.to_string().contains("none at any well-known place") && error.hint().len() > 20, "{error}");
                 return places;
             }
         }
@@ -352,7 +352,7 @@ fn a7_s256_is_sent_unless_the_provider_file_says_otherwise() {
     assert_eq!(settings(json!(null), Pkce::S256).expect("settings").pkce, Pkce::S256);
     assert_eq!(settings(json!(["plain", "S256"]), Pkce::S256).expect("settings").pkce, Pkce::S256);
     let error = settings(json!(["plain"]), Pkce::S256).expect_err("a downgrade");
-    assert!(matches!(error, Error::Misbehaved(_)) && error.hint().is_some(), "{error}");
+    assert!(matches!(error, Error::Misbehaved(_)) && error.hint().len() > 20, "{error}");
     assert!(settings(json!(["s256"]), Pkce::S256).is_err(), "names have a case");
     assert_eq!(settings(json!(["plain"]), Pkce::Off).expect("configured so").pkce, Pkce::Off);
 }

@@ -77,7 +77,10 @@ fn a_client_without_private_key_says_so_and_a_broken_one_is_refused_at_once() {
     let without = Client::new(&settings, app()).expect("a client");
     let error = without.sign(&oauth1_tokens(), &mut parts("GET", "https://api.example/"), Body::Opaque, NOW, &Chance::new(1));
     let Err(Error::Misuse(error)) = error else { panic!("there is no key") };
-    assert_eq!((error.to_string().as_str(), error.hint.is_some()), ("expected a private key, for RSA-SHA256, but found none", true));
+    assert_eq!(
+        (error.to_string().as_str(), error.hint.is_some()),
+        ("expected a private key, for RSA-SHA256 (RFC 5849 §3.4.3), but found none", true)
+    );
 
     let mut broken = app();
     broken.fields.insert("private_key".to_owned(), Secret::new("hunter2"));

@@ -288,7 +288,7 @@ fn misuse_is_told_before_anything_is_sent() {
     assert!(matches!(oauth2::Client::new(&oauth2_settings(|_, _| {}), App::default()), Err(misuse) if misuse.expected == "a client id"));
     assert!(oauth2::Client::new(&oauth1_settings(|_, _| {}), app()).is_err(), "a provider of another kind");
     let error = oauth2_client(|_, _| {}).refresh(&OAuth2Tokens { refresh: None, ..oauth2_tokens() }).expect_err("nothing to refresh with");
-    assert!(matches!(error, Error::Misuse(_)) && error.hint().is_some());
+    assert!(matches!(error, Error::Misuse(_)) && error.hint() == "log in again");
     let bad = OAuth2Tokens { access: Secret::new("a\r\nX-Evil: 1"), ..oauth2_tokens() };
     let settings = oauth2_settings(|_, _| {});
     let mut parts = parts("GET", "https://api.example/");

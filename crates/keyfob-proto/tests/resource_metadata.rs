@@ -64,7 +64,7 @@ fn the_origin_is_asked_next_and_is_then_the_resource() {
     }
     broken(finish(*root.clone(), &document(json!({}))), "RFC 9728 §3.3");
     let error = root.receive(&answer(404, "", "")).expect_err("nothing anywhere");
-    assert!(error.hint().is_some(), "{error}");
+    assert!(error.hint().len() > 20, "{error}");
     let only = ResourceDiscovery::of("https://api.example/").expect("a resource");
     assert!(only.receive(&answer(404, "", "")).is_err(), "there is one place only");
     let busy = ResourceDiscovery::of(RESOURCE).expect("a resource").receive(&answer(429, "", "")).expect_err("later");
@@ -112,7 +112,7 @@ fn a_parent_of_the_resource_is_taken_by_name_only() {
     };
     for parent in ["https://api.example", "https://api.example/", "https://api.example/v1", "https://api.example/v1/"] {
         let error = broken(asked(parent, false), "RFC 9728 §3.3");
-        assert!(error.hint().is_some_and(|hint| hint.contains("resource-parent")), "{error}");
+        assert!(error.hint().contains("resource-parent"), "{error}");
         assert_eq!(asked(parent, true).expect("tolerated").tolerated, deviations(&[Deviation::ResourceParent]));
     }
     for no_parent in [

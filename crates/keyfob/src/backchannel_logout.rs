@@ -28,9 +28,16 @@ use crate::keyfob::Keyfob;
 /// keys cannot be had.
 pub async fn backchannel_logout(keyfob: &Keyfob, settings: &Settings, app: &App, logout_token: &str) -> Result<LogoutToken, Error> {
     let (Some(verifier), Flow::OAuth2(flow)) = (Verifier::of(keyfob, settings, app), &settings.flow) else {
-        return Err(Misuse::new("an issuer and its keys in the provider's settings", "none").into());
+        return Err(Misuse::new("an issuer and its keys in the provider's settings", "none")
+            .of("OpenID Connect Back-Channel Logout §2.6")
+            .with_hint("name both in the provider's file: endpoints.issuer and endpoints.jwks")
+            .into());
     };
-    let issuer = flow.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+    let issuer = flow.issuer.as_deref().ok_or_else(|| {
+        Misuse::new("an issuer in the provider's settings", "none")
+            .of("OpenID Connect Back-Channel Logout §2.6")
+            .with_hint("name it in the provider's file: endpoints.issuer")
+    })?;
     // As ID tokens are signed (§2.4).
     let algorithms = &flow.id_token_algorithms;
     let judge = |keys: &Keys<'_>| -> Result<LogoutToken, ProtoError> {

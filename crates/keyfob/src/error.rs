@@ -185,7 +185,7 @@ impl Error {
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Protocol(error) => error.hint(),
+            Self::Protocol(error) => Some(error.hint()),
             Self::Store(error) => Some(error.hint().to_owned()),
             Self::NoAccount { name } => Some(format!("log in first: keyfob login {name}")),
             Self::NeedsLogin { account, .. } => Some(format!("log in again: keyfob login {account}")),

@@ -138,12 +138,20 @@ impl<'a> Verifier<'a> {
     /// The app's secret as a key, where that was agreed on. A secret that is missing or too short is said, and not taken for leave to look elsewhere.
     fn shared(&self, algorithms: &Algorithms) -> Result<Option<HmacKey>, Misuse> {
         let Some(algorithm) = symmetric(algorithms) else { return Ok(None) };
-        let none = || Misuse::new(format!("an app with a secret, which is what {algorithm} signs with"), "one without");
+        let none = || {
+            Misuse::new(format!("an app with a secret, which is what {algorithm} signs with"), "one without")
+                .of("OpenID Connect Core §10.1")
+                .with_hint("give the app its secret (client_secret)")
+        };
         Ok(Some(HmacKey::new(algorithm, self.app.client_secret.as_ref().ok_or_else(none)?)?))
     }
 
     fn place(&self) -> Result<&'a Endpoint, Misuse> {
-        self.place.ok_or_else(|| Misuse::new("the place of the issuer's keys in the provider's settings (jwks)", "none"))
+        self.place.ok_or_else(|| {
+            Misuse::new("the place of the issuer's keys in the provider's settings (jwks)", "none")
+                .of("OpenID Connect Core §10.1.1")
+                .with_hint("name it in the provider's file: endpoints.jwks")
+        })
     }
 }
 

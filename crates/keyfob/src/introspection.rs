@@ -65,7 +65,10 @@ impl Keyfob {
         client.check_key()?;
         let flow = client.settings();
         let (Some(issuer), Some(place)) = (&flow.issuer, &flow.jwks) else {
-            return Err(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", "none").into());
+            return Err(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", "none")
+                .of("RFC 9701 §5")
+                .with_hint("name both in the provider's file: endpoints.issuer and endpoints.jwks")
+                .into());
         };
         let ask = async |asking: &Introspecting| self.ask_server(&client, asking.request()).await;
         let asking = client.introspect(endpoint, token, None)?.signed();

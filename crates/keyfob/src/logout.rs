@@ -128,7 +128,10 @@ pub fn end_session(
 ) -> Result<(Secret, EndSession), Error> {
     let (Flow::OAuth2(oauth2::Settings { end_session: Some(endpoint), .. }), TokenSet::OAuth2(tokens)) = (&settings.flow, &account.tokens)
     else {
-        return Err(Misuse::new("a provider whose sessions can be ended (end_session_endpoint)", "one without").into());
+        return Err(Misuse::new("a provider whose sessions can be ended (end_session_endpoint)", "one without")
+            .of("OpenID Connect RP-Initiated Logout §2.1")
+            .with_hint("log out here alone; or name the endpoint in the provider's file")
+            .into());
     };
     check_bound(account, endpoint)?;
     Ok(EndSession::new(endpoint, &account.client_id, tokens.id_token.as_ref(), redirect_uri, keyfob.entropy()))

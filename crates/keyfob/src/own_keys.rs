@@ -52,9 +52,13 @@ impl Keyfob {
                 "a server that takes DPoP proofs by ES256, EdDSA, ES384 or ES512",
                 format!("one that takes {}", flow.dpop_algorithms),
             )
+            .of("RFC 9449 §5.1")
         })?;
         let key = self.crypto().generate(algorithm)?;
-        let stored = key.to_pem().ok_or_else(|| Misuse::new("a new key that can be kept", "one that has no PEM form"))?;
+        let stored = key.to_pem().ok_or_else(|| {
+            Misuse::new("a new key that can be kept", "one that has no PEM form")
+                .with_hint("use another back-end for cryptography: AWS-LC writes its keys")
+        })?;
         Ok(ProofKey::new(self.crypto().signer(algorithm, &key)?, stored)?)
     }
 
@@ -65,8 +69,9 @@ impl Keyfob {
         let listed = PROOFS.into_iter().filter(|algorithm| flow.dpop_algorithms.allow(*algorithm));
         // A server that lists it no longer may still take it, for the tokens that it gave.
         let signer = listed.chain(PROOFS).find_map(|algorithm| self.crypto().signer(algorithm, &key).ok());
-        let signer =
-            signer.ok_or_else(|| Misuse::new("the key that the tokens are bound to", "another kind of key").with_hint("log in again"))?;
+        let signer = signer.ok_or_else(|| {
+            Misuse::new("the key that the tokens are bound to", "another kind of key").of("RFC 9449 §5").with_hint("log in again")
+        })?;
         Ok(ProofKey::new(signer, stored.clone())?)
     }
 }

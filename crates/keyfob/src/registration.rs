@@ -44,7 +44,8 @@ impl Keyfob {
         initial_access_token: Option<&Secret>,
     ) -> Result<Registered, Error> {
         let endpoint = server.registration_endpoint.as_ref().ok_or_else(|| {
-            Misuse::new("a server that registers clients (RFC 7591)", "one without registration_endpoint")
+            Misuse::new("a server that registers clients", "one without registration_endpoint")
+                .of("RFC 7591")
                 .with_hint("register an app by hand")
         })?;
         let registering = Registering::new(endpoint, client, initial_access_token)?;

@@ -7,6 +7,8 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Misuse {
+    /// The section that says so, such as `RFC 6749 §3.1.2`, where it is not a rule of our own.
+    pub section: Option<&'static str>,
     /// What was expected.
     pub expected: String,
     /// What was found.
@@ -19,7 +21,14 @@ pub struct Misuse {
 impl Misuse {
     /// Expected one thing, found another.
     pub fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { expected: expected.into(), found: found.into(), hint: None, ends_login: false }
+        Self { section: None, expected: expected.into(), found: found.into(), hint: None, ends_login: false }
+    }
+
+    /// By this section.
+    #[must_use]
+    pub fn of(mut self, section: &'static str) -> Self {
+        self.section = Some(section);
+        self
     }
 
     /// With advice.
@@ -27,6 +36,11 @@ impl Misuse {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// What to do, where whoever found it said nothing better.
+    pub(super) fn advice(&self) -> &'static str {
+        "nothing was sent; correct what is named here, in what was passed or in the provider's settings"
     }
 
     #[must_use]
@@ -38,7 +52,11 @@ impl Misuse {
 
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected {}, but found {}", self.expected, self.found)
+        write!(f, "expected {}", self.expected)?;
+        if let Some(section) = self.section {
+            write!(f, " ({section})")?;
+        }
+        write!(f, ", but found {}", self.found)
     }
 }
 

@@ -1,9 +1,8 @@
 //! What can go wrong, by whose fault: the server said no ([`Refused`]), the server broke its RFC ([`Misbehaved`]), the caller
 //! asked for something that cannot be ([`Misuse`]), or the network failed ([`Transport`]).
 //!
-//! Every error says what was expected and what was found. What a server is to blame for has a hint always, for somebody sits in front of it who cannot
-//! change the server; the caller's own mistakes have one where their words do not say it already. None holds a secret:
-//! text from a server is scrubbed before it gets in here.
+//! Every error says whose fault it is ([`Error::fault`]), what was expected and what was found, by which section ([`Error::section`]), and what to do next
+//! ([`Error::hint`]). None holds a secret: text from a server is scrubbed before it gets in here.
 
 mod misbehaved;
 mod misuse;
@@ -34,6 +33,20 @@ pub enum Error {
     Transport(Transport),
 }
 
+/// Whose fault an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nobody's: the server understood, and said no.
+    Refusal,
+    /// The server's, or that of whoever answered in its place.
+    Server,
+    /// The caller's: what was passed, the provider's settings, the app.
+    Caller,
+    /// The network's, or of what is between here and the server.
+    Network,
+}
+
 impl Error {
     /// Whether a refresh was answered with the tokens of another person, issuer or app (OpenID Connect Core §12.2). None of them may be used, and
     /// the refresh token that was sent is not to be trusted any more.
@@ -41,13 +54,40 @@ impl Error {
         matches!(self, Self::Misbehaved(misbehaved) if misbehaved.is_another_identity())
     }
 
-    /// What to do next, where there is something to do.
-    pub fn hint(&self) -> Option<String> {
+    /// Whose fault it is.
+    pub const fn fault(&self) -> Fault {
         match self {
-            Self::Refused(refused) => Some(refused.hint().to_owned()),
-            Self::Misbehaved(misbehaved) => Some(misbehaved.hint.clone().unwrap_or_else(|| misbehaved.advice().to_owned())),
-            Self::Misuse(misuse) => misuse.hint.clone(),
-            Self::Transport(transport) => transport.hint(),
+            Self::Refused(_) => Fault::Refusal,
+            Self::Misbehaved(_) => Fault::Server,
+            Self::Misuse(_) => Fault::Caller,
+            Self::Transport(_) => Fault::Network,
+        }
+    }
+
+    /// The section that was broken, or that says what the server's word means. `None` where no RFC has part in it: a server's own word, a rule of our own, the
+    /// network.
+    ///
+    /// ```
+    /// # use keyfob_proto::{Endpoint, Error, Fault};
+    /// let wrong = Error::from(Endpoint::parse("https://hub.example/token#top").unwrap_err());
+    /// assert_eq!((wrong.fault(), wrong.section()), (Fault::Caller, Some("RFC 6749 §3.1")));
+    /// ```
+    pub fn section(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(refused) => refused.code.section(),
+            Self::Misbehaved(misbehaved) => Some(misbehaved.section),
+            Self::Misuse(misuse) => misuse.section,
+            Self::Transport(_) => None,
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Refused(refused) => refused.hint().to_owned(),
+            Self::Misbehaved(misbehaved) => misbehaved.hint.clone().unwrap_or_else(|| misbehaved.advice().to_owned()),
+            Self::Misuse(misuse) => misuse.hint.clone().unwrap_or_else(|| misuse.advice().to_owned()),
+            Self::Transport(transport) => transport.hint().to_owned(),
         }
     }
 
@@ -168,8 +208,9 @@ mod tests {
     fn what_a_server_is_to_blame_for_always_has_a_hint_and_a_section() {
         let own = Code::Extension("out_of_coffee".to_owned());
         for code in Code::NAMED.iter().map(|(_, code)| code).chain([&own]) {
-            let hint = Error::from(Refused::new(code.clone())).hint();
-            assert!(hint.is_some_and(|hint| hint.len() > 20), "{code}");
+            let error = Error::from(Refused::new(code.clone()));
+            assert!(error.hint().len() > 20, "{code}");
+            assert_eq!((error.fault(), error.section()), (Fault::Refusal, code.section()));
             assert_eq!(code.section().is_some(), *code != own, "{code}");
         }
         let sections =
@@ -178,8 +219,27 @@ mod tests {
         for (section, status) in sections.iter().flat_map(|section| statuses.map(|status| (*section, status))) {
             let mut wrong = Misbehaved::new(section, "this", "that");
             wrong.status = status.and_then(|status| StatusCode::from_u16(status).ok());
-            assert!(Error::from(wrong.clone()).hint().is_some_and(|hint| hint.len() > 20), "{wrong}");
-            assert_eq!(Error::from(wrong.with_hint("better")).hint().as_deref(), Some("better"), "what was found out goes before");
+            let error = Error::from(wrong.clone());
+            assert!(error.hint().len() > 20, "{wrong}");
+            assert_eq!((error.fault(), error.section()), (Fault::Server, Some(section)));
+            assert_eq!(Error::from(wrong.with_hint("better")).hint(), "better", "what was found out goes before");
+        }
+    }
+
+    #[test]
+    fn what_a_caller_or_the_network_is_to_blame_for_has_advice() {
+        let wrong = Misuse::new("a resource", "none");
+        assert_eq!(wrong.to_string(), "expected a resource, but found none");
+        assert_eq!(wrong.clone().of("RFC 8707 §2").to_string(), "expected a resource (RFC 8707 §2), but found none");
+        let error = Error::from(wrong.clone().of("RFC 8707 §2"));
+        assert_eq!((error.fault(), error.section()), (Fault::Caller, Some("RFC 8707 §2")));
+        assert!(error.hint().len() > 20);
+        assert_eq!(Error::from(wrong.with_hint("better")).hint(), "better");
+        let kinds = [TransportKind::Connect, TransportKind::Tls, TransportKind::Timeout];
+        for kind in kinds.into_iter().chain([TransportKind::Broken, TransportKind::TooLarge, TransportKind::Forbidden]) {
+            let error = Error::from(Transport::new(kind, "https://hub.example"));
+            assert_eq!((error.fault(), error.section()), (Fault::Network, None));
+            assert!(error.hint().len() > 20, "{error}");
         }
     }
 }

@@ -27,15 +27,14 @@ impl Transport {
         self
     }
 
-    pub(super) fn hint(&self) -> Option<String> {
-        let advice = match self.kind {
+    pub(super) fn hint(&self) -> &'static str {
+        match self.kind {
             TransportKind::Connect => "check the network, the host's name, and proxy settings",
             TransportKind::Tls => "check the server's certificate and this machine's clock and certificate store",
             TransportKind::Timeout => "the server may be busy; try again later",
             TransportKind::Broken | TransportKind::TooLarge => "try again; if it stays, something between us and the server is at fault",
             TransportKind::Forbidden => "this program was told to talk to this machine only",
-        };
-        Some(advice.to_owned())
+        }
     }
 }
 

@@ -40,13 +40,21 @@ impl Crypto for AwsLc {
             PublicKey::Ec { curve, x, y } => ParsedPublicKey::new(ec_checking(*curve), point(x, y)),
             PublicKey::Ed25519(x) => ParsedPublicKey::new(&lc::ED25519, x),
         };
-        let parsed = parsed.map_err(|_| Misuse::new(format!("a public key for {algorithm}"), "one that is broken"))?;
+        let parsed = parsed.map_err(|_| {
+            Misuse::new(format!("a public key for {algorithm}"), "one that is broken")
+                .of("RFC 7518 §3.1")
+                .with_hint("take the public key as its owner publishes it")
+        })?;
         Ok(Box::new(Parsed(parsed)))
     }
 
     fn signer(&self, algorithm: Algorithm, key: &PrivateKey) -> Result<Arc<dyn Sign>, Misuse> {
         use Algorithm::*;
-        let broken = |_| Misuse::new(format!("a private key for {algorithm}"), "one of another kind, or a broken one");
+        let broken = |_| {
+            Misuse::new(format!("a private key for {algorithm}"), "one of another kind, or a broken one")
+                .of("RFC 7518 §3.1")
+                .with_hint("give the private key whole, and the algorithm that it was made for")
+        };
         let (pair, public) = match algorithm {
             RS256 | RS384 | RS512 | PS256 | PS384 | PS512 => {
                 let pair = rsa_pair(&key.form).map_err(broken)?;
@@ -81,7 +89,10 @@ impl Crypto for AwsLc {
 
     fn generate(&self, algorithm: Algorithm) -> Result<PrivateKey, Misuse> {
         use Algorithm::*;
-        let failed = |_| Misuse::new(format!("a new key for {algorithm}"), "none: AWS-LC made none");
+        let failed = |_| {
+            Misuse::new(format!("a new key for {algorithm}"), "none: AWS-LC made none")
+                .with_hint("try again; if it stays, this machine's library or its source of randomness is broken")
+        };
         let curve = |curve| EcdsaKeyPair::generate(ec_signing(curve)).and_then(|pair| pair.to_pkcs8v1());
         let pkcs8 = match algorithm {
             ES256 => curve(Curve::P256).map_err(failed)?.as_ref().to_vec(),
@@ -151,6 +162,8 @@ impl Sign for Signer {
 
 fn unfit(algorithm: Algorithm) -> Misuse {
     Misuse::new(format!("a key for {algorithm}"), "a key of another kind")
+        .of("RFC 7518 §3.1")
+        .with_hint("choose the algorithm by the key: RS or PS for RSA, ES for a curve, EdDSA for Ed25519")
 }
 
 /// The uncompressed form of SEC 1 §2.3.3; the back-end refuses a point that is not on the curve.

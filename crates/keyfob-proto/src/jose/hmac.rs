@@ -55,10 +55,15 @@ impl HmacKey {
             Algorithm::HS256 => (32, Keyed::Sha256(Hmac::new_from_slice(bytes).expect(any))),
             Algorithm::HS384 => (48, Keyed::Sha384(Hmac::new_from_slice(bytes).expect(any))),
             Algorithm::HS512 => (64, Keyed::Sha512(Hmac::new_from_slice(bytes).expect(any))),
-            other => return Err(Misuse::new("an algorithm with a shared secret", other.name())),
+            other => {
+                return Err(Misuse::new("an algorithm with a shared secret", other.name())
+                    .of("RFC 7518 §3.2")
+                    .with_hint("choose HS256, HS384 or HS512; other algorithms sign with a private key"));
+            }
         };
         if bytes.len() < least {
-            return Err(Misuse::new(format!("a secret of at least {least} bytes for {algorithm} (RFC 7518 §3.2)"), "a shorter one")
+            return Err(Misuse::new(format!("a secret of at least {least} bytes for {algorithm}"), "a shorter one")
+                .of("RFC 7518 §3.2")
                 .with_hint("have the provider give the app a longer secret, or use another algorithm"));
         }
         Ok(Self { algorithm, keyed })

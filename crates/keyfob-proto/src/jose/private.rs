@@ -196,6 +196,8 @@ fn pem(text: &str) -> Option<(&str, Zeroizing<Vec<u8>>)> {
 
 fn wrong(found: &str) -> Misuse {
     Misuse::new("a private key as PEM (PKCS #8, PKCS #1 or SEC 1) or JWK", found)
+        .of("RFC 7517 §4")
+        .with_hint("give the whole file, from BEGIN to END; an encrypted one has to be decrypted first")
 }
 
 #[cfg(test)]

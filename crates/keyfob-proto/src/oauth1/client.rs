@@ -57,10 +57,13 @@ impl Client {
     /// [`rsa::private_key`]), or a credential is to be kept ([`Settings::is_never_kept`](crate::Settings::is_never_kept)).
     pub fn new(provider: &crate::Settings, app: App) -> Result<Self, Misuse> {
         let crate::settings::Flow::OAuth1(settings) = &provider.flow else {
-            return Err(Misuse::new("a provider that speaks OAuth 1.0a", format!("{}, which does not", provider.provider)));
+            return Err(Misuse::new("a provider that speaks OAuth 1.0a", format!("{}, which does not", provider.provider))
+                .with_hint("use oauth2::Client for this provider"));
         };
         if app.client_id.is_empty() {
-            return Err(Misuse::new("a consumer key", "none"));
+            return Err(Misuse::new("a consumer key", "none")
+                .of("RFC 5849 §3.1")
+                .with_hint("register an app with the provider, and give its consumer key (client_id)"));
         }
         provider.check_keep()?;
         let key = app.private_key.as_ref().or_else(|| app.fields.get(PRIVATE_KEY));
@@ -102,7 +105,10 @@ impl Client {
     /// `Misuse` if the login was begun by another app or at another token endpoint.
     pub fn exchange(&self, verified: Verified, now: Timestamp, entropy: &dyn Entropy) -> Result<Exchange, Error> {
         if verified.issued.access_token_url != self.settings.access_token.as_str() || verified.issued.consumer_key != self.app.client_id {
-            return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
+            return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's")
+                .of("RFC 5849 §2.3")
+                .with_hint("finish the login with the app and the provider that it was begun with")
+                .into());
         }
         let Verified { issued, verifier, kept, tolerated } = verified;
         // A server that echoes the request shows the verifier as well.
@@ -119,7 +125,9 @@ impl Client {
     /// `Misuse` if the server gives tokens: an account without would be one that nobody approved.
     pub fn without_tokens(&self) -> Result<Received, Misuse> {
         if !self.settings.one_legged {
-            return Err(Misuse::new("a provider whose calls the app's keys sign alone", "one that gives tokens"));
+            return Err(Misuse::new("a provider whose calls the app's keys sign alone", "one that gives tokens")
+                .of("RFC 5849 §3.1")
+                .with_hint("log in, as people do at this provider"));
         }
         let tokens = TokenSet::OAuth1(OAuth1Tokens { token: Secret::new(""), secret: Secret::new("") });
         Ok(Received { tokens, kept: Default::default(), tolerated: Default::default() })
@@ -140,7 +148,9 @@ impl Client {
         entropy: &dyn Entropy,
     ) -> Result<Exchange, Error> {
         if self.settings.token_method != Method::POST {
-            return Err(Misuse::new("token requests by POST, for a password", "a provider with another method").into());
+            return Err(Misuse::new("token requests by POST, for a password", "a provider with another method")
+                .with_hint("see the provider's documentation: only tokens that are asked for by POST can be asked for with a password")
+                .into());
         }
         let form = vec![
             ("x_auth_mode", Secret::new("client_auth")),
@@ -225,6 +235,7 @@ impl Client {
             (Some(hash), Some(RsaKey(key))) => Key::Rsa(hash, key.clone()),
             (Some(_), None) => {
                 return Err(Misuse::new(format!("a private key, for {}", method.name()), "none")
+                    .of("RFC 5849 §3.4.3")
                     .with_hint(format!("give it to the app as the field {PRIVATE_KEY}, in PEM")));
             }
             (None, _) => {

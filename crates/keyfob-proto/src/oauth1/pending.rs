@@ -127,6 +127,7 @@ impl Pending {
         // A clock that went back must not make a login immortal.
         if now >= self.expires_at() || now < self.created_at.plus(-LIFETIME) {
             return Err(Misuse::new("an answer within ten minutes", "a login that is older")
+                .of("RFC 5849 §2.1")
                 .with_hint("begin the login again")
                 .ending_login()
                 .into());
@@ -145,20 +146,31 @@ impl Pending {
         let pin = pin.trim();
         if self.callback.is_some() {
             return Err(Misuse::new("the whole redirect URL", "a bare code, which does not say which login it answers")
+                .of("RFC 5849 §2.2")
                 .with_hint("paste the address of the page you were sent to, all of it")
                 .into());
         }
         if !is_vschar(pin) || pin.len() > 256 {
-            return Err(Misuse::new("the PIN the page shows", "nothing, or text with spaces or control characters").into());
+            return Err(Misuse::new("the PIN the page shows", "nothing, or text with spaces or control characters")
+                .of("RFC 5849 §2.2")
+                .with_hint("type the PIN as the page shows it, and nothing else")
+                .into());
         }
         Ok(self.verified(Some(Secret::new(pin)), BTreeMap::new(), Tolerated::new()))
     }
 
     fn verify_url(&self, url: &str) -> Result<Verified, Error> {
         let Some(callback) = &self.callback else {
-            return Err(Misuse::new("the PIN the page shows", "a URL").into());
+            return Err(Misuse::new("the PIN the page shows", "a URL")
+                .of("RFC 5849 §2.2")
+                .with_hint("type what the page shows, not the address of the page")
+                .into());
         };
-        let redirect = split(url, callback).ok_or_else(|| Misuse::new(format!("a URL that begins with {callback}"), "another URL"))?;
+        let redirect = split(url, callback).ok_or_else(|| {
+            Misuse::new(format!("a URL that begins with {callback}"), "another URL")
+                .of("RFC 5849 §2.2")
+                .with_hint("paste the address of the page that the provider sent you to in the end, all of it")
+        })?;
         let tolerated = if redirect.scheme_differs { Tolerated::from([Deviation::RedirectScheme]) } else { Tolerated::new() };
         self.verify_query(redirect.query, tolerated)
     }

@@ -307,7 +307,7 @@ mod tests {
             let report = read(401, "", format!("oauth_problem={name}").as_bytes()).expect("a report");
             assert_eq!((&report.reason, report.reason.as_str()), (reason, *name));
             let error = Error::from(report.refused(StatusCode::UNAUTHORIZED));
-            assert_eq!(error.hint().as_deref(), reason.hint(), "{name}");
+            assert_eq!(Some(error.hint().as_str()), reason.hint(), "{name}");
             assert!(error.to_string().contains(name), "{error}");
             assert_eq!(reason.to_string(), *name);
         }

@@ -180,6 +180,8 @@ impl FromStr for SignatureMethod {
         Self::ALL.iter().copied().find(|method| method.name() == text).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|method| method.name()).collect();
             Misuse::new(format!("one of {}", known.join(", ")), format!("\"{text}\""))
+                .of("RFC 5849 §3.4")
+                .with_hint("take one of these names as it stands there")
         })
     }
 }

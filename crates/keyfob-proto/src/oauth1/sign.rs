@@ -306,9 +306,12 @@ impl Signer {
                 Ok(())
             }
             // The extension ties the body to a signature; PLAINTEXT has none.
-            (_, None) if required => Err(Misuse::new("a signature method with a hash, for oauth_body_hash", "PLAINTEXT")),
+            (_, None) if required => Err(Misuse::new("a signature method with a hash, for oauth_body_hash", "PLAINTEXT")
+                .of("OAuth Request Body Hash §3.1")
+                .with_hint("choose HMAC or RSA: oauth1.signature in the provider's file")),
             (_, Some(_)) if required => {
                 Err(Misuse::new("a body at hand: this provider requires its hash (oauth_body_hash)", "one that streams")
+                    .of("OAuth Request Body Hash §3.2")
                     .with_hint("read the body into memory, and send it as bytes"))
             }
             _ => Ok(()),
@@ -339,7 +342,9 @@ impl Signer {
             }
             Placement::Body => {
                 let Body::Form(bytes) = body else {
-                    return Err(Misuse::new("a form body to put the protocol parameters in (RFC 5849 §3.5.2)", "another body or none"));
+                    return Err(Misuse::new("a form body to put the protocol parameters in", "another body or none")
+                        .of("RFC 5849 §3.5.2")
+                        .with_hint("send the request as a form, or put the parameters into the header"));
                 };
                 parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
                 let mut body = bytes.to_vec();
@@ -376,7 +381,9 @@ impl Signer {
         if origin.is_some_and(|origin| origin.is_loopback()) {
             return Ok(());
         }
-        Err(Misuse::new("https for PLAINTEXT signatures (RFC 5849 §3.4.4)", "plain http off loopback"))
+        Err(Misuse::new("https for PLAINTEXT signatures", "plain http off loopback")
+            .of("RFC 5849 §3.4.4")
+            .with_hint("use https, or HMAC-SHA1, whose secrets do not travel"))
     }
 }
 
@@ -409,10 +416,14 @@ pub(crate) fn write_header(
 
 pub(super) fn no_web() -> Misuse {
     Misuse::new("an absolute http or https URL to sign, without user information", "another one")
+        .of("RFC 5849 §3.4.1.2")
+        .with_hint("give the whole URL, without user and password")
 }
 
 fn signed_already() -> Misuse {
     Misuse::new("a request that is not signed yet", "one that carries a signature or an Authorization header already")
+        .of("RFC 5849 §3.5")
+        .with_hint("leave Authorization and all oauth_ parameters to the signer")
 }
 
 impl fmt::Debug for Signer {

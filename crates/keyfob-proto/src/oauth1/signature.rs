@@ -84,7 +84,9 @@ impl Key {
             SignatureMethod::HmacSha512 => Shared::HmacSha512(Hmac::new_from_slice(bytes).expect(ANY)),
             SignatureMethod::Plaintext => Shared::Plaintext(text),
             SignatureMethod::RsaSha1 | SignatureMethod::RsaSha256 | SignatureMethod::RsaSha512 => {
-                return Err(Misuse::new("a signature method of shared secrets", method.name()));
+                return Err(Misuse::new("a signature method of shared secrets", method.name())
+                    .of("RFC 5849 §3.4")
+                    .with_hint("choose an HMAC or PLAINTEXT; RSA signs with a private key: Client does it"));
             }
         })
     }

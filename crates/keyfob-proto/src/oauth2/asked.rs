@@ -61,7 +61,9 @@ impl Client {
         // RFC 9700 §4.5.3.2 counts on it, and a hybrid answer cannot do without it (OpenID Connect Core §3.3.2.11).
         let with_nonce = begun.scopes.iter().any(|scope| scope == "openid");
         if response_type.has_id_token() && !with_nonce {
-            return Err(Misuse::new("the scope openid, which an ID token needs (OpenID Connect Core §3.1.2.1)", "other scopes"));
+            return Err(Misuse::new("the scope openid, which an ID token needs", "other scopes")
+                .of("OpenID Connect Core §3.1.2.1")
+                .with_hint("ask for openid, too"));
         }
         check_further(&shared.settings, &request.parameters)?;
         let with_verifier = has_verifier(&shared.settings, response_type);
@@ -115,7 +117,9 @@ impl Client {
         };
         let mode = request.response_mode.or_else(by_file).unwrap_or(response_type.default_mode());
         if mode.is_signed() && self.shared.settings.issuer.is_none() {
-            return Err(Misuse::new("an issuer in the provider's settings, which a signed answer is held against", "none"));
+            return Err(Misuse::new("an issuer in the provider's settings, which a signed answer is held against", "none")
+                .of("JARM §4.4")
+                .with_hint("name it in the provider's file: endpoints.issuer"));
         }
         if mode == ResponseMode::Query && response_type != ResponseType::Code {
             return Err(Misuse::new("a fragment or a form post for an answer with tokens", "response_mode=query")
@@ -153,7 +157,11 @@ impl<'a> Asked<'a> {
     /// What stands in a request object.
     pub(crate) fn object(&self, now: Timestamp) -> Result<jar::Object<'_>, Misuse> {
         let settings = &self.client.shared.settings;
-        let issuer = settings.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let issuer = settings.issuer.as_deref().ok_or_else(|| {
+            Misuse::new("an issuer in the provider's settings", "none")
+                .of("RFC 9101 §4")
+                .with_hint("name it in the provider's file: endpoints.issuer")
+        })?;
         let client_id = self.client.shared.app.client_id.as_str();
         Ok(jar::Object { client_id, issuer, parameters: self.pairs(), settings, now })
     }
@@ -249,7 +257,9 @@ fn more(request: &AuthorizeRequest) -> Result<Vec<(&'static str, Cow<'_, str>)>,
         more.push(("response_mode", mode.as_str().into()));
     }
     if request.prompt.contains(&Prompt::None) && request.prompt.len() > 1 {
-        return Err(Misuse::new("prompt=none alone (OpenID Connect Core §3.1.2.1)", "others beside it"));
+        return Err(Misuse::new("prompt=none alone", "others beside it")
+            .of("OpenID Connect Core §3.1.2.1")
+            .with_hint("leave the others away"));
     }
     if !request.prompt.is_empty() {
         let names: Vec<_> = request.prompt.iter().map(|prompt| prompt.as_str()).collect();
@@ -262,13 +272,19 @@ fn more(request: &AuthorizeRequest) -> Result<Vec<(&'static str, Cow<'_, str>)>,
         more.extend(spaced(name, words)?.map(|text| (name, text.into())));
     }
     if let Some(claims) = &request.claims {
-        json::object(claims.as_bytes()).map_err(|found| Misuse::new("claims as a JSON object (OpenID Connect Core §5.5)", found))?;
+        json::object(claims.as_bytes()).map_err(|found| {
+            Misuse::new("claims as a JSON object", found)
+                .of("OpenID Connect Core §5.5")
+                .with_hint("write it as {\"id_token\": {…}, \"userinfo\": {…}}")
+        })?;
         more.push(("claims", claims.into()));
     }
     more.extend(request.login_hint.iter().map(|hint| ("login_hint", hint.into())));
     if let Some(hint) = &request.id_token_hint {
         if !is_vschar(hint.expose()) {
-            return Err(Misuse::new("an ID token as id_token_hint", "nothing, or text with spaces or control characters"));
+            return Err(Misuse::new("an ID token as id_token_hint", "nothing, or text with spaces or control characters")
+                .of("OpenID Connect Core §3.1.2.1")
+                .with_hint("give the ID token as it came"));
         }
         more.push(("id_token_hint", hint.expose().into()));
     }
@@ -287,7 +303,9 @@ fn check_further(settings: &Settings, further: &[(String, String)]) -> Result<()
         let is_protocol = PROTOCOL.iter().any(|known| known == name || settings.name_of(known) == name);
         if is_protocol || further[..nth].iter().any(|(known, _)| known == name) {
             let found = format!("\"{}\", which is set elsewhere", crate::scrub::printable(name));
-            return Err(Misuse::new("further parameters that are not the protocol's, each once", found));
+            return Err(Misuse::new("further parameters that are not the protocol's, each once", found)
+                .of("RFC 6749 §3.1")
+                .with_hint("leave it away: what the protocol says has options of its own"));
         }
     }
     Ok(())

@@ -34,7 +34,9 @@ pub fn attach(
     let token = &tokens.access;
     if tokens.proof_key.is_some() {
         // RFC 9449 §7.1: it is worth nothing without a proof, and sending it without one only shows it around.
-        return Err(Misuse::new("a proof with a token that is bound to a key", "none").with_hint("attach it with attach_bound"));
+        return Err(Misuse::new("a proof with a token that is bound to a key", "none")
+            .of("RFC 9449 §7.1")
+            .with_hint("attach it with attach_bound"));
     }
     match &api.attach {
         Attach::Bearer => {
@@ -53,7 +55,9 @@ pub fn attach(
         }
         Attach::Body(name) => {
             let Body::Form(bytes) = body else {
-                return Err(Misuse::new("a form body to put the access token in (RFC 6750 §2.2)", "another body or none"));
+                return Err(Misuse::new("a form body to put the access token in", "another body or none")
+                    .of("RFC 6750 §2.2")
+                    .with_hint("send the request as a form, or have the token attached in the header (api.attach)"));
             };
             let mut body = bytes.to_vec();
             if !body.is_empty() {

@@ -229,7 +229,9 @@ pub(in crate::oauth2) fn no_key(for_what: &str) -> Misuse {
 /// Words joined by spaces; none of them empty or with a space inside, which would make two of it.
 pub(crate) fn spaced(name: &str, words: &[String]) -> Result<Option<String>, Misuse> {
     if words.iter().any(|word| word.is_empty() || word.contains(char::is_whitespace)) {
-        return Err(Misuse::new(format!("{name} as words without spaces"), "an empty one, or one with a space"));
+        return Err(Misuse::new(format!("{name} as words without spaces"), "an empty one, or one with a space")
+            .of("RFC 6749 §3.3")
+            .with_hint("give each word as an item of its own"));
     }
     Ok((!words.is_empty()).then(|| words.join(" ")))
 }
@@ -243,7 +245,9 @@ pub(crate) fn check_resource(resource: &str) -> Result<(), Misuse> {
         return Ok(());
     }
     let found = format!("\"{}\"", crate::scrub::printable(resource));
-    Err(Misuse::new("a resource as an absolute URI without fragment (RFC 8707 §2)", found))
+    Err(Misuse::new("a resource as an absolute URI without fragment", found)
+        .of("RFC 8707 §2")
+        .with_hint("give it from https:// on, without #"))
 }
 
 impl Client {
@@ -264,7 +268,8 @@ impl Client {
     /// A22: whoever can make pushing fail must not thereby get the request into the browser.
     pub(crate) fn may_use_the_browser(&self) -> Result<(), Misuse> {
         if self.shared.settings.pushed_required {
-            return Err(Misuse::new("a pushed authorization request, which this server requires (RFC 9126 §5)", "one through the browser")
+            return Err(Misuse::new("a pushed authorization request, which this server requires", "one through the browser")
+                .of("RFC 9126 §5")
                 .with_hint("use Client::push"));
         }
         Ok(())

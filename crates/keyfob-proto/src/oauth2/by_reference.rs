@@ -75,11 +75,15 @@ impl Client {
         self.may_use_the_browser()?;
         let safe = Origin::parse(request_uri).is_some_and(|origin| origin.as_str().starts_with("https://") || origin.is_loopback());
         if !safe || request_uri.len() > LONGEST {
-            return Err(Misuse::new("a request_uri with https (http only on loopback), of at most 512 characters", "another one").into());
+            return Err(Misuse::new("a request_uri with https (http only on loopback), of at most 512 characters", "another one")
+                .of("RFC 9101 §5.2")
+                .with_hint("serve the request at a shorter https URL")
+                .into());
         }
         // RFC 9101 §10.5: a server that wants every request signed is not talked out of it, nor are settings.
         if signing == Signing::Unsigned && self.shared.settings.request_object {
             return Err(Misuse::new("a signed request, which the settings want (request_object)", "one without signature")
+                .of("RFC 9101 §10.5")
                 .with_hint("use Signing::ByClient, with a key of the app's own")
                 .into());
         }

@@ -75,10 +75,13 @@ impl Client {
     /// ([`Settings::is_never_kept`](crate::Settings::is_never_kept)).
     pub fn new(provider: &crate::Settings, app: App) -> Result<Self, Misuse> {
         let crate::settings::Flow::OAuth2(settings) = &provider.flow else {
-            return Err(Misuse::new("a provider that speaks OAuth 2", format!("{}, which does not", provider.provider)));
+            return Err(Misuse::new("a provider that speaks OAuth 2", format!("{}, which does not", provider.provider))
+                .with_hint("use oauth1::Client for this provider"));
         };
         if app.client_id.is_empty() {
-            return Err(Misuse::new("a client id", "none"));
+            return Err(Misuse::new("a client id", "none")
+                .of("RFC 6749 §2.2")
+                .with_hint("register an app with the provider, and give its client id"));
         }
         provider.check_keep()?;
         // Who has no secret has an empty one there (RFC 6749 §2.3.1 lets it be left out of a body in the same way).
@@ -155,7 +158,10 @@ impl Client {
     /// `Misuse` if the login was begun by another app, at another token endpoint or issuer, or if credentials cannot be a header.
     pub fn exchange(&self, verified: Verified) -> Result<Exchange, Error> {
         if !verified.begun.is_of(self) {
-            return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's").into());
+            return Err(Misuse::new("a login that this app began at this provider", "another app's or provider's")
+                .of("RFC 6749 §4.1.3")
+                .with_hint("finish the login with the app and the provider that it was begun with")
+                .into());
         }
         // RFC 9449 §10: the code is good with the key that it was asked for with, and tokens bound to another one would be another login's.
         let same_key = match (&verified.special.proof_key, &self.proof_key) {
@@ -163,7 +169,10 @@ impl Client {
             (begun, key) => begun.is_none() && key.is_none(),
         };
         if !same_key {
-            return Err(Misuse::new("the key that the login was begun with (RFC 9449 §10)", "another one, or none").into());
+            return Err(Misuse::new("the key that the login was begun with", "another one, or none")
+                .of("RFC 9449 §10")
+                .with_hint("finish it with the client that began it: with_proof_key of the same key")
+                .into());
         }
         let settings = &self.shared.settings;
         let redirect_uri = settings.redirect_uri_at_token.then(|| (REDIRECT_URI, settings.redirect_of(&verified.redirect_uri)));
@@ -192,15 +201,17 @@ impl Client {
     ///
     /// `Misuse` if there is no refresh token, or if the tokens are bound to another key than this client has.
     pub fn refresh(&self, tokens: &OAuth2Tokens) -> Result<Exchange, Error> {
-        let refresh = tokens
-            .refresh
-            .as_ref()
-            .ok_or_else(|| Misuse::new("a refresh token", "none: the provider gave none at login").with_hint("log in again"))?;
+        let refresh = tokens.refresh.as_ref().ok_or_else(|| {
+            Misuse::new("a refresh token", "none: the provider gave none at login").of("RFC 6749 §6").with_hint("log in again")
+        })?;
         // What was bound stays so, to the same key (RFC 9449 §5); without this check a client without key would take what is not bound for it.
         if let Some(bound) = &tokens.proof_key
             && !self.proof_key.as_ref().is_some_and(|key| bound.same_as(key.stored().expose()))
         {
-            return Err(Misuse::new("the key that the tokens are bound to", "another one, or none").into());
+            return Err(Misuse::new("the key that the tokens are bound to", "another one, or none")
+                .of("RFC 9449 §5")
+                .with_hint("use the client with that key (with_proof_key), or log in again")
+                .into());
         }
         let endpoint = self.shared.settings.refresh.as_ref().unwrap_or(&self.shared.settings.token);
         let request = if let Some(renewal) = &self.shared.settings.renewal {
@@ -354,25 +365,29 @@ impl Client {
         let identification = self.identification();
         let who = match &identification {
             Identification::Header if settings.client_auth == ClientAuth::BasicRaw && id.contains(':') => {
-                return Err(Misuse::new("a client id without colon, for Basic without encoding (RFC 7617 §2)", "one with a colon"));
+                return Err(Misuse::new("a client id without colon, for Basic without encoding", "one with a colon")
+                    .of("RFC 7617 §2")
+                    .with_hint("register another client, or have the id encoded (client.auth = \"basic\")"));
             }
             Identification::Header
                 if settings.client_auth == ClientAuth::BasicSecret
                     && app.client_secret.as_ref().is_some_and(|own| own.expose().contains(':')) =>
             {
-                return Err(Misuse::new(
-                    "a client secret without colon, for Basic with the secret as its name (RFC 7617 §2)",
-                    "one with a colon",
-                ));
+                return Err(Misuse::new("a client secret without colon, for Basic with the secret as its name", "one with a colon")
+                    .of("RFC 7617 §2")
+                    .with_hint("have the provider give the app another secret"));
             }
             Identification::Assertion if kind != TokenBody::Form => {
                 return Err(Misuse::new(
-                    "token requests as forms, for a client that says who it is by an assertion (RFC 7521 §4.2)",
+                    "token requests as forms, for a client that says who it is by an assertion",
                     if kind == TokenBody::Json { "JSON" } else { "a query" },
-                ));
+                )
+                .of("RFC 7521 §4.2")
+                .with_hint("say token_body = \"form\" in the provider's file, or give the app a secret"));
             }
             Identification::IdAndSigned if kind != TokenBody::Form => {
-                return Err(Misuse::new("token requests as forms, for a client that signs its secret when they are sent", "another body"));
+                return Err(Misuse::new("token requests as forms, for a client that signs its secret when they are sent", "another body")
+                    .with_hint("say token_body = \"form\" in the provider's file"));
             }
             Identification::Header | Identification::Assertion => [None, None],
             Identification::IdAndSecret(secret) => [Some(("client_id", id)), Some(("client_secret", secret.expose()))],

@@ -31,7 +31,11 @@ impl ClientIdUrl {
     ///
     /// `Misuse` saying what makes it none.
     pub fn parse(text: &str) -> Result<Self, Misuse> {
-        let wrong = |found: &str| Misuse::new("a client id that is an https URL with a path", found);
+        let wrong = |found: &str| {
+            Misuse::new("a client id that is an https URL with a path", found)
+                .of("OAuth Client ID Metadata Document §3")
+                .with_hint("publish the page under https, on a path of its own")
+        };
         let url = Endpoint::parse(text)?;
         // Not even on loopback: a server that has to fetch the page is elsewhere.
         if !text.starts_with("https://") {
@@ -73,16 +77,22 @@ impl ClientIdUrl {
             Some("none" | "private_key_jwt" | "tls_client_auth" | "self_signed_tls_client_auth") => {}
             Some(method) => {
                 let found = format!("\"{}\", which needs a secret that both sides know", crate::scrub::printable(method));
-                return Err(Misuse::new("a client without a shared secret", found));
+                return Err(Misuse::new("a client without a shared secret", found)
+                    .of("OAuth Client ID Metadata Document §4.1")
+                    .with_hint("choose none or private_key_jwt: whatever is on the page, everybody reads"));
             }
             // Left out, it would mean client_secret_basic (RFC 7591 §2).
             None => drop(members.insert("token_endpoint_auth_method".to_owned(), "none".into())),
         }
         if members.contains_key("client_secret") || members.contains_key("client_secret_expires_at") {
-            return Err(Misuse::new("a page without secrets", "a client_secret"));
+            return Err(Misuse::new("a page without secrets", "a client_secret")
+                .of("OAuth Client ID Metadata Document §4.1")
+                .with_hint("leave it away: whatever is on the page, everybody reads"));
         }
         if client.client_name.is_none() {
-            return Err(Misuse::new("a name for people to recognise (client_name)", "none"));
+            return Err(Misuse::new("a name for people to recognise (client_name)", "none")
+                .of("OAuth Client ID Metadata Document §4")
+                .with_hint("give client_name"));
         }
         members.insert("client_id".to_owned(), self.as_str().into());
         Ok(Value::Object(members).to_string())

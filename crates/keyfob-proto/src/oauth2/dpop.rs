@@ -39,7 +39,9 @@ impl ProofKey {
     ///
     /// `Misuse` for a shared secret, which is no proof of anything (§4.2).
     pub fn new(signer: Arc<dyn Sign>, stored: Secret) -> Result<Self, Misuse> {
-        let key = signer.public_key().ok_or_else(|| Misuse::new("a key pair for DPoP proofs", "a shared secret"))?;
+        let key = signer.public_key().ok_or_else(|| {
+            Misuse::new("a key pair for DPoP proofs", "a shared secret").of("RFC 9449 §4.2").with_hint("take a key pair: ES256 or EdDSA")
+        })?;
         let thumbprint = key.thumbprint();
         let header = serde_json::json!({ "alg": signer.algorithm().name(), "jwk": key.to_jwk(), "typ": "dpop+jwt" });
         let header = encode::base64url(header.to_string().as_bytes());

@@ -103,7 +103,10 @@ impl HybridPending {
     pub fn read(&self, client: &Client, answer: Answer<'_>, now: Timestamp) -> Result<HybridAnswer, Error> {
         let (pending, response_type) = (&self.0, self.0.response_type());
         if matches!(response_type, ResponseType::Code | ResponseType::Token) || !pending.begun().is_of(client) {
-            return Err(Misuse::new("a hybrid login that this app began at this provider", "another one").into());
+            return Err(Misuse::new("a hybrid login that this app began at this provider", "another one")
+                .of("OpenID Connect Core §3.3")
+                .with_hint("finish the login with the app and the provider that it was begun with")
+                .into());
         }
         let (parameters, mut tolerated) = pending.parameters(answer, now)?;
         for (name, asked) in [("id_token", response_type.has_id_token()), ("access_token", response_type.has_access_token())] {
@@ -188,7 +191,9 @@ impl HybridAnswer {
     pub fn without_id_token(self) -> Result<(Verified, Option<OAuth2Tokens>), Misuse> {
         match self.id_token {
             None => Ok((self.verified, self.tokens)),
-            Some(_) => Err(Misuse::new("an answer without ID token", "one with an ID token, which has to be verified")),
+            Some(_) => Err(Misuse::new("an answer without ID token", "one with an ID token, which has to be verified")
+                .of("OpenID Connect Core §3.3.2.12")
+                .with_hint("judge it with verify, which takes the server's keys")),
         }
     }
 
@@ -206,8 +211,16 @@ impl HybridAnswer {
         now: Timestamp,
     ) -> Result<(Verified, IdToken, Option<OAuth2Tokens>), Error> {
         let Self { id_token, tokens, state, state_hash, verified } = self;
-        let id_token = id_token.ok_or_else(|| Misuse::new("an answer with an ID token", "one to \"code token\", which has none"))?;
-        let issuer = verified.begun.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let id_token = id_token.ok_or_else(|| {
+            Misuse::new("an answer with an ID token", "one to \"code token\", which has none")
+                .of("OpenID Connect Core §3.3.2.11")
+                .with_hint("ask for \"code id_token\", or take the answer without judging one")
+        })?;
+        let issuer = verified.begun.issuer.as_deref().ok_or_else(|| {
+            Misuse::new("an issuer in the provider's settings", "none")
+                .of("OpenID Connect Core §3.1.3.7")
+                .with_hint("name it in the provider's file: endpoints.issuer")
+        })?;
         let terms = &verified.special.expected;
         let access_token = tokens.as_ref().map(|tokens| &tokens.access);
         let expected = oidc::Expected {

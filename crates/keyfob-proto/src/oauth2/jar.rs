@@ -58,12 +58,16 @@ impl Object<'_> {
         for &(name, value) in &self.parameters {
             let value = match name {
                 "request" | "request_uri" => continue,
-                "claims" | "authorization_details" => {
-                    serde_json::from_str(value).map_err(|_| Misuse::new(format!("JSON in the parameter \"{name}\""), "other text"))?
-                }
-                "max_age" => {
-                    value.parse::<u32>().map(Value::from).map_err(|_| Misuse::new("a number of seconds in \"max_age\"", "other text"))?
-                }
+                "claims" | "authorization_details" => serde_json::from_str(value).map_err(|_| {
+                    Misuse::new(format!("JSON in the parameter \"{name}\""), "other text")
+                        .of("RFC 9101 §4")
+                        .with_hint("write it as JSON: it becomes a member of the signed request")
+                })?,
+                "max_age" => value.parse::<u32>().map(Value::from).map_err(|_| {
+                    Misuse::new("a number of seconds in \"max_age\"", "other text")
+                        .of("OpenID Connect Core §3.1.2.1")
+                        .with_hint("write digits alone")
+                })?,
                 _ => Value::from(value),
             };
             // RFC 8707 §2 lets `resource` come several times: a list, in JSON.

@@ -165,9 +165,10 @@ impl Walk {
                 let client = KnownClient::from(&registered.registration);
                 if client.client_auth.is_none() {
                     let method = registered.registration.metadata.token_endpoint_auth_method.as_deref().map(crate::scrub::printable);
-                    return Err(
-                        Misuse::new("a client that needs no key", format!("one registered for {}", method.unwrap_or_default())).into()
-                    );
+                    return Err(Misuse::new("a client that needs no key", format!("one registered for {}", method.unwrap_or_default()))
+                        .of("RFC 7591 §2")
+                        .with_hint("give the client a key of its own (private_key_jwt), or register one by hand")
+                        .into());
                 }
                 ready(scopes, resource, server, client, Some(registered))
             }
@@ -210,6 +211,7 @@ impl Clients {
         match (&self.register_as, &server.registration_endpoint) {
             (Some(client), Some(endpoint)) => Ok(Who::Registers(Box::new(Registering::new(endpoint, client, None)?))),
             _ => Err(Misuse::new(format!("a client at {}", server.issuer), "none, and no way to become one")
+                .of("MCP Authorization")
                 .with_hint("register an app by hand, and name its client id")),
         }
     }

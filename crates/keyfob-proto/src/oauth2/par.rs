@@ -52,8 +52,11 @@ impl Client {
         entropy: &dyn Entropy,
     ) -> Result<PushedRequest<P>, Error> {
         let endpoint = self.shared.settings.pushed.as_ref();
-        let endpoint =
-            endpoint.ok_or_else(|| Misuse::new("a provider that takes pushed authorization requests (RFC 9126)", "one without"))?;
+        let endpoint = endpoint.ok_or_else(|| {
+            Misuse::new("a provider that takes pushed authorization requests", "one without")
+                .of("RFC 9126")
+                .with_hint("begin the login without pushing its request: Client::authorize")
+        })?;
         let asked = self.ask(request, response_type, now, entropy)?;
         let object = if self.shared.settings.request_object { Some(asked.signed(now, entropy)?) } else { None };
         let mut body = match &object {

@@ -161,7 +161,10 @@ impl Pending {
     pub fn verify(&self, answer: Answer<'_>, now: Timestamp) -> Result<Verified, Error> {
         // What was stored as a hybrid login and is read as this one would lose its ID token check on the way.
         if self.response_type != ResponseType::Code {
-            return Err(Misuse::new("a login that asked for a code alone", "one that asked for tokens, too").into());
+            return Err(Misuse::new("a login that asked for a code alone", "one that asked for tokens, too")
+                .of("OpenID Connect Core §3.3")
+                .with_hint("read it as it was begun: HybridPending, or ImplicitPending")
+                .into());
         }
         self.check_unsigned()?;
         if let Answer::Bare(code) = answer {
@@ -181,13 +184,20 @@ impl Pending {
     /// [is an unknown key](Misbehaved::is_unknown_key), fetch the keys again and judge the same answer once more.
     pub fn verify_signed(&self, answer: Answer<'_>, keys: &Keys<'_>, algorithms: &Algorithms, now: Timestamp) -> Result<Verified, Error> {
         if self.response_type != ResponseType::Code || !self.mode.is_signed() {
-            return Err(Misuse::new("a login that asked for a code in a signed answer", "another login").into());
+            return Err(Misuse::new("a login that asked for a code in a signed answer", "another login")
+                .of("JARM §4.4")
+                .with_hint("judge it with Pending::verify")
+                .into());
         }
         self.check_age(now)?;
         let (text, tolerated) = self.text(answer)?;
         let outside = Parameters::read_up_to(Parameters::LONGEST_ELSEWHERE, text, jarm::SECTION, "RFC 6749 §3.1")?;
         let response = outside.get("response").ok_or_else(|| Misbehaved::new(jarm::SECTION, "a parameter \"response\"", "none"))?;
-        let issuer = self.begun.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))?;
+        let issuer = self.begun.issuer.as_deref().ok_or_else(|| {
+            Misuse::new("an issuer in the provider's settings", "none")
+                .of("JARM §4.4")
+                .with_hint("name it in the provider's file: endpoints.issuer")
+        })?;
         let parameters = Parameters::of(jarm::read(response, issuer, &self.begun.client_id, keys, algorithms, now)?);
         self.judge(&parameters)?;
         self.accept(&parameters, tolerated)
@@ -232,7 +242,9 @@ impl Pending {
     /// What was asked for signed is not taken unsigned: anybody can write parameters.
     fn check_unsigned(&self) -> Result<(), Misuse> {
         if self.mode.is_signed() {
-            return Err(Misuse::new("a signed answer, judged with the server's keys (JARM §4.4)", "a judgement without them"));
+            return Err(Misuse::new("a signed answer, judged with the server's keys", "a judgement without them")
+                .of("JARM §4.4")
+                .with_hint("judge it with verify_signed, which takes the server's keys"));
         }
         Ok(())
     }
@@ -250,6 +262,7 @@ impl Pending {
         // A clock that went back must not make a login immortal.
         if now >= self.expires_at() || now < self.created_at.plus(-LIFETIME) {
             return Err(Misuse::new("an answer within ten minutes", "a login that is older")
+                .of("RFC 6749 §4.1.2")
                 .with_hint("begin the login again")
                 .ending_login());
         }
@@ -266,12 +279,20 @@ impl Pending {
                 (query, fragment, Tolerated::new())
             }
             Answer::Url(url) => {
-                let redirect = split(url, self.redirect_uri.as_str())
-                    .ok_or_else(|| Misuse::new(format!("a URL that begins with {}", self.redirect_uri), "another URL"))?;
+                let redirect = split(url, self.redirect_uri.as_str()).ok_or_else(|| {
+                    Misuse::new(format!("a URL that begins with {}", self.redirect_uri), "another URL")
+                        .of("RFC 6749 §3.1.2")
+                        .with_hint("paste the address of the page that the provider sent you to in the end, all of it")
+                })?;
                 let differs = redirect.scheme_differs.then_some(Deviation::RedirectScheme);
                 (redirect.query, redirect.fragment, differs.into_iter().collect())
             }
-            Answer::Bare(_) => return Err(Misuse::new("the whole answer", "a bare code").into()),
+            Answer::Bare(_) => {
+                return Err(Misuse::new("the whole answer", "a bare code")
+                    .of("RFC 6749 §4.1.2")
+                    .with_hint("paste the address of the page you were sent to, all of it")
+                    .into());
+            }
             Answer::Form(_) | Answer::Fragment(_) => return Err(self.elsewhere().into()),
         };
         match (self.mode.place(), fragment) {
@@ -301,6 +322,7 @@ impl Pending {
         let (code, fragment) = if self.begun.redirect_fragment { split_fragment(code.trim()) } else { (code.trim(), None) };
         if self.drawn.verifier().is_none() {
             return Err(Misuse::new("the whole redirect URL", "a bare code, which does not say which login it answers")
+                .of("RFC 6749 §10.12")
                 .with_hint("paste the address of the page you were sent to, all of it")
                 .into());
         }
@@ -311,11 +333,15 @@ impl Pending {
                 "the whole redirect URL, in which this server names itself (iss)",
                 "a bare code, which does not say whose it is",
             )
+            .of("RFC 9207 §2.4")
             .with_hint("paste the address of the page you were sent to, all of it")
             .into());
         }
         if !is_vschar(code) || code.len() > 4096 {
-            return Err(Misuse::new("the code, or the whole redirect URL", "nothing, or text with spaces or control characters").into());
+            return Err(Misuse::new("the code, or the whole redirect URL", "nothing, or text with spaces or control characters")
+                .of("RFC 6749 §4.1.2")
+                .with_hint("paste the code as the page shows it, or the address of the page you were sent to")
+                .into());
         }
         Ok(self.verified(code, BTreeMap::new(), self.check_fragment(fragment)?))
     }

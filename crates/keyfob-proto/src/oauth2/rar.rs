@@ -29,7 +29,13 @@ impl AuthorizationDetail {
     ///
     /// `Misuse` if it is no JSON object with every member once, or has no `type` (§2 requires one).
     pub fn parse(text: &str) -> Result<Self, Misuse> {
-        json::object(text.as_bytes()).map_err(|found| Misuse::new("authorization details as JSON objects", found))?.try_into()
+        json::object(text.as_bytes())
+            .map_err(|found| {
+                Misuse::new("authorization details as JSON objects", found)
+                    .of("RFC 9396 §2")
+                    .with_hint("write each as {\"type\": \"…\", …}")
+            })?
+            .try_into()
     }
 
     /// `type`: what kind of access this is about (§2).
@@ -49,7 +55,9 @@ impl TryFrom<Map<String, Value>> for AuthorizationDetail {
     fn try_from(object: Map<String, Value>) -> Result<Self, Misuse> {
         match object.get("type") {
             Some(Value::String(name)) if !name.is_empty() => Ok(Self(object)),
-            _ => Err(Misuse::new("authorization details with a type (RFC 9396 §2)", "one without it")),
+            _ => Err(Misuse::new("authorization details with a type", "one without it")
+                .of("RFC 9396 §2")
+                .with_hint("give each its type, by the words of the API")),
         }
     }
 }

@@ -44,7 +44,9 @@ impl RedirectUri {
         if self.0.is_fit {
             return Ok(());
         }
-        Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", self.as_str())))
+        Err(Misuse::new("an absolute redirect URI without fragment", format!("\"{}\"", self.as_str()))
+            .of("RFC 6749 §3.1.2")
+            .with_hint("give it from its scheme on, without #"))
     }
 }
 

@@ -60,7 +60,11 @@ impl Client {
 
     fn assertion(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<Secret, Misuse> {
         let issuer = self.shared.settings.issuer.as_deref();
-        let issuer = issuer.ok_or_else(|| Misuse::new("an issuer in the provider's settings, whom an assertion is for", "none"))?;
+        let issuer = issuer.ok_or_else(|| {
+            Misuse::new("an issuer in the provider's settings, whom an assertion is for", "none")
+                .of("RFC 7523 §3")
+                .with_hint("name it in the provider's file: endpoints.issuer")
+        })?;
         let sign = |signer: &dyn Sign| client_assertion(signer, &self.shared.app.client_id, issuer, now, entropy);
         match (self.shared.settings.client_auth, &self.shared.app.client_secret, &self.signer) {
             (ClientAuth::SecretJwt, Some(secret), _) => sign(&HmacKey::new(Algorithm::HS256, secret)?),
@@ -72,8 +76,10 @@ impl Client {
     fn signed_secret(&self, now: Timestamp) -> Result<Secret, Misuse> {
         let Shared { settings, app, .. } = &*self.shared;
         let says = settings.signed_secret.as_ref();
-        let says =
-            says.ok_or_else(|| Misuse::new("what a signed client secret says (signed_secret) in the provider's settings", "nothing"))?;
+        let says = says.ok_or_else(|| {
+            Misuse::new("what a signed client secret says (signed_secret) in the provider's settings", "nothing")
+                .with_hint("add it to the provider's file")
+        })?;
         let signer = self.signer.as_deref().ok_or_else(|| no_key("its client secret"))?;
         signed_secret(signer, &app.client_id, says, now)
     }

@@ -56,7 +56,10 @@ impl EndSession {
     pub fn returned(&self, query: &str) -> Result<(), Error> {
         const SECTION: &str = "OpenID Connect RP-Initiated Logout §3";
         if self.redirect_uri.is_none() {
-            return Err(Misuse::new("a logout with a redirect URI", "one without, from which nobody comes back").into());
+            return Err(Misuse::new("a logout with a redirect URI", "one without, from which nobody comes back")
+                .of("OpenID Connect RP-Initiated Logout §2")
+                .with_hint("end the session with a redirect URI when you want to hear of it")
+                .into());
         }
         let parameters = Parameters::read(query, SECTION, SECTION)?;
         match parameters.get("state") {

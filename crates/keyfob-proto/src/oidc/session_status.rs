@@ -46,7 +46,9 @@ impl CheckSession {
     pub fn new(frame: &Endpoint, client_id: &str, session_state: &str) -> Result<Self, Misuse> {
         let whole = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
         if !whole(client_id) || !whole(session_state) {
-            return Err(Misuse::new("a client id and a session_state without spaces", "an empty one, or one with a space"));
+            return Err(Misuse::new("a client id and a session_state without spaces", "an empty one, or one with a space")
+                .of("OpenID Connect Session Management §3.1")
+                .with_hint("take the client id as it was registered, and session_state as the login's answer had it"));
         }
         Ok(Self { message: format!("{client_id} {session_state}"), target: frame.origin() })
     }

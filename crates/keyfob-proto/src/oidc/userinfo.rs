@@ -60,7 +60,9 @@ impl UserInfoRequest {
     /// `Misuse` if the token is not visible ASCII.
     pub fn in_body(endpoint: &Endpoint, access_token: &Secret, id_token: &IdToken, client_id: &str) -> Result<Self, Misuse> {
         if !is_vschar(access_token.expose()) {
-            return Err(Misuse::new("an access token of visible ASCII", "other characters"));
+            return Err(Misuse::new("an access token of visible ASCII", "other characters")
+                .of("RFC 6750 §2.1")
+                .with_hint("take the token as the token endpoint gave it"));
         }
         let request = Outgoing::new(Method::POST, endpoint).accept_json().form(&[("access_token", access_token.expose())]);
         Ok(Self::about(id_token, request, client_id))

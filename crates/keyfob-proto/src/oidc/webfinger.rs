@@ -126,7 +126,11 @@ fn request(place: &Endpoint) -> Outgoing {
 
 /// The resource, and the origin that is asked about it (§2.1.1, §2.1.2).
 fn normalised(text: &str) -> Result<(String, String), Misuse> {
-    let wrong = |found: &str| Misuse::new("an address (robin@home.example) or a URL of the person", found);
+    let wrong = |found: &str| {
+        Misuse::new("an address (robin@home.example) or a URL of the person", found)
+            .of("RFC 7033 §4.1")
+            .with_hint("write it as an e-mail address is written, or as the URL of the person's page")
+    };
     let text = text.split('#').next().unwrap_or_default();
     if text.starts_with(['=', '@', '!', '+', '$', '(']) || text.starts_with("xri:") {
         return Err(wrong("an XRI, which is not spoken"));

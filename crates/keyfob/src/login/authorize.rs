@@ -65,4 +65,6 @@ fn signs_with<'a>(client: &'a oauth2::Client, pending: &Pending, hybrid: Option<
 fn no_keys(client: &oauth2::Client) -> Misuse {
     let missing = if client.settings().issuer.is_none() { "issuer" } else { "jwks" };
     Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", format!("no {missing}"))
+        .of("OpenID Connect Core §3.1.3.7")
+        .with_hint("name both in the provider's file: endpoints.issuer and endpoints.jwks")
 }

@@ -53,7 +53,12 @@ impl BackchannelLogin {
         account: &str,
         request: &BackchannelRequest,
     ) -> Result<Self, Error> {
-        let Flow::OAuth2(flow) = &settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+        let Flow::OAuth2(flow) = &settings.flow else {
+            return Err(Misuse::new("a provider that speaks OAuth 2", "another")
+                .of("OpenID CIBA Core §1")
+                .with_hint("log in by the browser: Login::begin")
+                .into());
+        };
         let requested_scopes = if request.access.scopes.is_empty() { flow.scopes.clone() } else { request.access.scopes.clone() };
         Place { keyfob, settings, client_id: &app.client_id, name: account }.before().await?;
         let client = keyfob.login_client(settings, app)?;

@@ -36,7 +36,10 @@ impl Login {
         (request_uri, signing): (&str, Signing),
     ) -> Result<(Self, Secret), Error> {
         let (Flow::OAuth2(flow), Redirect::Uri(redirect_uri), None) = (&settings.flow, redirect, options.hybrid) else {
-            return Err(Misuse::new("a provider that speaks OAuth 2, a redirect URI, and a code as the answer", "something else").into());
+            return Err(Misuse::new("a provider that speaks OAuth 2, a redirect URI, and a code as the answer", "something else")
+                .of("RFC 9101 §5.2")
+                .with_hint("begin the login with Login::begin")
+                .into());
         };
         let requested_scopes = if options.scopes.is_empty() { flow.scopes.clone() } else { options.scopes.clone() };
         let client = keyfob.login_client(settings, app)?;

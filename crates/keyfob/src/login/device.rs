@@ -62,7 +62,12 @@ impl DeviceLogin {
     /// `Misuse` for a provider without device authorization endpoint; `TakenName`; and those of the core's
     /// [`device_authorization`](oauth2::Client::device_authorization).
     pub async fn begin(keyfob: &Keyfob, settings: &Settings, app: &App, account: &str, scopes: Vec<String>) -> Result<Self, Error> {
-        let Flow::OAuth2(flow) = &settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+        let Flow::OAuth2(flow) = &settings.flow else {
+            return Err(Misuse::new("a provider that speaks OAuth 2", "another")
+                .of("RFC 8628 §1")
+                .with_hint("log in by the browser: Login::begin")
+                .into());
+        };
         let requested_scopes = if scopes.is_empty() { flow.scopes.clone() } else { scopes.clone() };
         Place { keyfob, settings, client_id: &app.client_id, name: account }.before().await?;
         let client = keyfob.login_client(settings, app)?;

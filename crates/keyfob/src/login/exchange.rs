@@ -51,7 +51,12 @@ pub async fn exchanged(session: &Session, settings: &Settings, app: &App, accoun
     let shared = session.shared();
     let keyfob = &shared.keyfob;
     let place = free(keyfob, settings, app, account).await?;
-    let Flow::OAuth2(flow) = &settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+    let Flow::OAuth2(flow) = &settings.flow else {
+        return Err(Misuse::new("a provider that speaks OAuth 2", "another")
+            .of("RFC 8693 §1")
+            .with_hint("an OAuth 1 token cannot be exchanged")
+            .into());
+    };
     let known = shared.fresh(Some(MIN_VALID)).await?;
     let (from, there) = (known.account(), flow.token.origin());
     if !from.is_bound_to(&there) {
@@ -59,7 +64,10 @@ pub async fn exchanged(session: &Session, settings: &Settings, app: &App, accoun
         return Err(Error::Unbound { account: from.name.clone(), origin: there.to_string(), bound_to, moved: false });
     }
     let TokenSet::OAuth2(tokens) = known.tokens() else {
-        return Err(Misuse::new("an OAuth 2 account, whose token can be exchanged", "an OAuth 1 account").into());
+        return Err(Misuse::new("an OAuth 2 account, whose token can be exchanged", "an OAuth 1 account")
+            .of("RFC 8693 §1")
+            .with_hint("take an account at an OAuth 2 provider")
+            .into());
     };
     let client = match &tokens.proof_key {
         Some(stored) => keyfob.client(settings, app)?.with_proof_key(keyfob.proof_key(flow, stored)?),
@@ -86,7 +94,10 @@ async fn exchange(place: &Place<'_>, client: oauth2::Client, request: &TokenExch
     let exchanged = exchange.receive(&answer, keyfob.now())?;
     let kind = exchanged.issued_token_type().to_string();
     let Some(received) = exchanged.into_account_of_its_own() else {
-        return Err(Misuse::new("a bearer token, which a session can use", format!("a token of another use: {kind}")).into());
+        return Err(Misuse::new("a bearer token, which a session can use", format!("a token of another use: {kind}"))
+            .of("RFC 8693 §2.2.1")
+            .with_hint("ask for an access token (requested_token_type)")
+            .into());
     };
     place.keep_new(Some(&client), request.access.scopes.clone(), received, None).await
 }

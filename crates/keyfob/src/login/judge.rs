@@ -21,6 +21,7 @@ impl Login {
             Pending::OAuth2(pending) => VerifiedKind::OAuth2(Box::new(pending.verify(answer, now)?), None),
             Pending::Hybrid(_) => {
                 return Err(Misuse::new("a login whose answer needs no keys", "a hybrid one")
+                    .of("OpenID Connect Core §3.3")
                     .with_hint("judge it with Login::judge")
                     .into());
             }
@@ -82,7 +83,9 @@ impl Login {
     fn verifier(&self) -> Result<(Verifier<'_>, &oauth2::Settings), Misuse> {
         match (Verifier::of(&self.keyfob, &self.settings, &self.app), &self.settings.flow) {
             (Some(verifier), Flow::OAuth2(flow)) => Ok((verifier, flow)),
-            _ => Err(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", "none")),
+            _ => Err(Misuse::new("an issuer and its keys in the provider's settings, to verify the answer with", "none")
+                .of("OpenID Connect Core §3.1.3.7")
+                .with_hint("name both in the provider's file: endpoints.issuer and endpoints.jwks")),
         }
     }
 }

@@ -113,7 +113,12 @@ impl Place<'_> {
 
     /// Makes a grant that needs no person, and keeps the account: in place of its like, and of nothing that came there meanwhile.
     pub(super) async fn granted(&self, app: &App, grant: Grant, scopes: &[String]) -> Result<LoggedIn, Error> {
-        let Flow::OAuth2(flow) = &self.settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+        let Flow::OAuth2(flow) = &self.settings.flow else {
+            return Err(Misuse::new("a provider that speaks OAuth 2", "another")
+                .of("RFC 6749 §4.4")
+                .with_hint("log in by the browser: Login::begin")
+                .into());
+        };
         let before = match self.before().await? {
             // It needs no person, and takes no person's place.
             Some(before) if before.value.grant.is_approval() => return Err(self.taken(&before)),
@@ -122,7 +127,9 @@ impl Place<'_> {
         // What a login asks for by itself is for a person to approve: an app that asks for itself may have none of it (RFC 6749 §4.4.2, §3.3).
         let scopes = if scopes.is_empty() && grant.is_about_somebody() { &flow.scopes } else { scopes };
         let client = self.keyfob.login_client(self.settings, app)?;
-        let exchange = grant.ask(self.keyfob, &client, scopes)?.ok_or_else(|| Misuse::new("a grant that needs no person", "another"))?;
+        let exchange = grant.ask(self.keyfob, &client, scopes)?.ok_or_else(|| {
+            Misuse::new("a grant that needs no person", "another").of("RFC 6749 §4.4").with_hint("log in by the browser: Login::begin")
+        })?;
         let answer = self.keyfob.ask_server(&client, exchange.request()).await?;
         let received = exchange.receive(&answer, self.keyfob.now()).map_err(|error| grant.explain(error.into()))?;
         let received = grant.keeps(received);
@@ -142,7 +149,12 @@ impl Place<'_> {
         request: &AccessRequest,
         ask: impl FnOnce(&oauth2::Client, &AccessRequest) -> Result<oauth2::Exchange, ProtoError>,
     ) -> Result<LoggedIn, Error> {
-        let Flow::OAuth2(flow) = &self.settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another").into()) };
+        let Flow::OAuth2(flow) = &self.settings.flow else {
+            return Err(Misuse::new("a provider that speaks OAuth 2", "another")
+                .of("RFC 6749 §4")
+                .with_hint("log in by the browser: Login::begin")
+                .into());
+        };
         self.before().await?;
         let scopes = if request.scopes.is_empty() { flow.scopes.clone() } else { request.scopes.clone() };
         let client = self.keyfob.login_client(self.settings, app)?;

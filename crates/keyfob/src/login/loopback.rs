@@ -76,7 +76,9 @@ impl Listener {
     /// socket then, after [`PATIENCE`], or when dropped.
     pub async fn wait(self, login: &Arc<Login>) -> Result<Verified, ProtoError> {
         let waited = tokio::time::timeout(PATIENCE, self.answered(login)).await;
-        waited.unwrap_or_else(|_| Err(Misuse::new("an answer within five minutes", "none").with_hint("begin the login again").into()))
+        waited.unwrap_or_else(|_| {
+            Err(Misuse::new("an answer within five minutes", "none").of("RFC 8252 §7.3").with_hint("begin the login again").into())
+        })
     }
 
     async fn answered(self, login: &Arc<Login>) -> Result<Verified, ProtoError> {

@@ -163,8 +163,17 @@ impl Login {
                 let (url, pending) = authorize::authorize(keyfob, settings, app, &request, hybrid).await?;
                 (url, pending, requested)
             }
-            (_, Redirect::OutOfBand) => return Err(Misuse::new("a redirect URI", "none: only OAuth 1 shows a PIN instead").into()),
-            _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
+            (_, Redirect::OutOfBand) => {
+                return Err(Misuse::new("a redirect URI", "none: only OAuth 1 shows a PIN instead")
+                    .of("RFC 6749 §3.1.2")
+                    .with_hint("give a redirect URI, on loopback for a program on this machine")
+                    .into());
+            }
+            _ => {
+                return Err(Misuse::new("a provider of a kind this version speaks", "another kind")
+                    .with_hint("install a newer version")
+                    .into());
+            }
         };
         tracing::info!(provider = settings.provider, account, "login begun");
         let (settings, app, account) = (settings.clone(), app.clone(), account.to_owned());

@@ -116,7 +116,8 @@ impl LoginOptions {
             (!self.parameters.is_empty(), "parameters"),
         ];
         match asked.iter().find(|(is_asked, _)| *is_asked) {
-            Some((_, name)) => Err(Misuse::new("a provider that speaks OAuth 2", format!("OAuth 1, which has nothing like {name}"))),
+            Some((_, name)) => Err(Misuse::new("a provider that speaks OAuth 2", format!("OAuth 1, which has nothing like {name}"))
+                .with_hint("leave it away: OAuth 1 has no such option")),
             None => Ok(()),
         }
     }

@@ -22,7 +22,9 @@ pub async fn xauth_legacy(
     username: &str,
     password: &Secret,
 ) -> Result<LoggedIn, Error> {
-    let Flow::OAuth1(flow) = &settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 1", "another").into()) };
+    let Flow::OAuth1(flow) = &settings.flow else {
+        return Err(Misuse::new("a provider that speaks OAuth 1", "another").with_hint("OAuth 2 has its own: oauth2::legacy").into());
+    };
     let place = Place { keyfob, settings, client_id: &app.client_id, name: account };
     place.before().await?;
     let client = oauth1::Client::new(settings, app.clone())?;

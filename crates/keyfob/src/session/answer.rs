@@ -118,7 +118,7 @@ fn judge(session: &Session, used: &Known, answer: Incoming<'_>) -> Option<ApiErr
         return Some(ApiError {
             status,
             message: Some(report.to_string()),
-            hint,
+            hint: Some(hint),
             login_with: None,
             may_lack_scope: status == StatusCode::FORBIDDEN,
         });

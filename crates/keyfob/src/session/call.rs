@@ -191,7 +191,10 @@ impl Call {
         let known = shared.known();
         known.usable()?;
         let (Client::OAuth1(client), TokenSet::OAuth1(tokens)) = (&shared.client, known.tokens()) else {
-            return Err(Misuse::new("an OAuth 1 account", "one whose calls are not signed").into());
+            return Err(Misuse::new("an OAuth 1 account", "one whose calls are not signed")
+                .of("RFC 5849 §3.4")
+                .with_hint("nothing of it is signed: look at the request itself, with --dry-run")
+                .into());
         };
         let bytes = if let CallBody::Bytes(bytes) = &self.body { bytes.as_slice() } else { &[] };
         let (uri, method, headers) = (self.uri()?, self.method.clone(), self.headers.clone());
@@ -426,6 +429,7 @@ impl Prepared<'_> {
             // RFC 5849 §3.4.1.3.1: its parameters belong into the signature, and nobody has them yet.
             None if matches!((&self.shared.client, SignedBody::of(&parts.headers, &[])), (Client::OAuth1(_), SignedBody::Form(_))) => {
                 return Err(Misuse::new("a form of which every byte is there, since OAuth 1 signs its parameters", "one that streams")
+                    .of("RFC 5849 §3.4.1.3")
                     .with_hint("read it whole, and send it as bytes")
                     .into());
             }

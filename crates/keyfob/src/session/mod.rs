@@ -82,6 +82,7 @@ impl Session {
         let known = self.shared.fresh(Some(min_valid)).await?;
         if known.is_bound() {
             return Err(Misuse::new("a bearer token", "one that is bound to a key (RFC 9449), which no other program has")
+                .of("RFC 9449 §7.1")
                 .with_hint("make the call with keyfob itself: keyfob get ACCOUNT PATH")
                 .into());
         }

@@ -44,7 +44,11 @@ impl Shared {
         let client = match &settings.flow {
             Flow::OAuth1(_) => Client::OAuth1(Box::new(oauth1::Client::new(&settings, app.clone())?)),
             Flow::OAuth2(_) => Client::OAuth2(Box::new(keyfob.client(&settings, &app)?)),
-            _ => return Err(Misuse::new("a provider of a kind this version speaks", "another kind").into()),
+            _ => {
+                return Err(Misuse::new("a provider of a kind this version speaks", "another kind")
+                    .with_hint("install a newer version")
+                    .into());
+            }
         };
         let id = record.value.id.clone();
         let known = Mutex::new(Arc::new(Known::read(record, None)));

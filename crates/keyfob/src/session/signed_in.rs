@@ -28,11 +28,15 @@ impl Session {
     /// `Misuse` for a provider without such a frame, and for a login that brought no `session_state`; those of [`discover`](crate::discover()).
     pub async fn check_session(&self) -> Result<CheckSession, Error> {
         let metadata = self.shared.keyfob.metadata(self.issuer()?, Order::OpenIdFirst).await?;
-        let frame =
-            metadata.check_session_iframe.ok_or_else(|| Misuse::new("a provider with a frame to ask (check_session_iframe)", "none"))?;
+        let frame = metadata.check_session_iframe.ok_or_else(|| {
+            Misuse::new("a provider with a frame to ask (check_session_iframe)", "none")
+                .of("OpenID Connect Session Management §3.3")
+                .with_hint("ask the provider's userinfo instead")
+        })?;
         let known = self.shared.known();
         let state = known.account().kept.get(STATE).ok_or_else(|| {
             Misuse::new("a login that brought a session_state", "one that brought none")
+                .of("OpenID Connect Session Management §2")
                 .with_hint("log in again, with settings of discover")
         })?;
         Ok(CheckSession::new(&frame, &self.shared.app.client_id, state)?)
@@ -50,7 +54,13 @@ impl Session {
     }
 
     fn issuer(&self) -> Result<&str, Misuse> {
-        let Flow::OAuth2(flow) = &self.shared.settings.flow else { return Err(Misuse::new("a provider that speaks OAuth 2", "another")) };
-        flow.issuer.as_deref().ok_or_else(|| Misuse::new("an issuer in the provider's settings", "none"))
+        let Flow::OAuth2(flow) = &self.shared.settings.flow else {
+            return Err(Misuse::new("a provider that speaks OAuth 2", "another").with_hint("only OpenID Connect has such sessions"));
+        };
+        flow.issuer.as_deref().ok_or_else(|| {
+            Misuse::new("an issuer in the provider's settings", "none")
+                .of("OpenID Connect Discovery §4.3")
+                .with_hint("name it in the provider's file: endpoints.issuer")
+        })
     }
 }

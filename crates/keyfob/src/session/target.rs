@@ -6,7 +6,11 @@ use keyfob_proto::{Endpoint, Misuse};
 /// The URL for a path (relative to the API's base) or an absolute URL. Dots, encoded slashes, `;` and `'` stay as they are
 /// written; only characters that no request line can carry (spaces, non-ASCII, quotes) are percent-encoded.
 pub(crate) fn resolve(base: &Endpoint, text: &str) -> Result<Uri, Misuse> {
-    let wrong = |found: &str| Misuse::new("a path such as /me, or an absolute URL", found.to_owned());
+    let wrong = |found: &str| {
+        Misuse::new("a path such as /me, or an absolute URL", found.to_owned())
+            .of("RFC 9110 §4.2")
+            .with_hint("write a path from / on, or a URL from https:// on")
+    };
     if text.contains('#') {
         return Err(wrong("one with a fragment, which is never sent").with_hint("write %23 for a # that belongs to the path"));
     }

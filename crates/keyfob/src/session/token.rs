@@ -19,7 +19,10 @@ impl Token {
     pub(super) fn of(known: Arc<Known>) -> Result<Self, Error> {
         match known.tokens() {
             TokenSet::OAuth2(_) => Ok(Self { known }),
-            _ => Err(Misuse::new("an OAuth 2 account", "another one").into()),
+            _ => Err(Misuse::new("an OAuth 2 account", "another one")
+                .of("RFC 6749 §1.4")
+                .with_hint("an OAuth 1 account signs each request: make the call with the session itself")
+                .into()),
         }
     }
 

@@ -55,6 +55,7 @@ impl Session {
         // What nobody verified is a text that names somebody. A program would take the answer's `sub` for a person who has proved to be there (§16.11).
         let verifier = Verifier::of(&shared.keyfob, &shared.settings, &shared.app).ok_or_else(|| {
             Misuse::new("an issuer and its keys in the provider's settings, to verify ID tokens with", "none")
+                .of("OpenID Connect Core §5.3.2")
                 .with_hint("add issuer and jwks to the provider's file, and log in again")
         })?;
         let (uri, origin) = (endpoint.uri().clone(), Some(endpoint.origin()));
@@ -73,16 +74,24 @@ impl Session {
         let (parts, body, used) = tokio::time::timeout(3 * deadline, read).await.unwrap_or_else(|_| Err(timed_out().into()))?;
         let TokenSet::OAuth2(tokens) = used.tokens() else { return Err(no_endpoint().into()) };
         let person = tokens.identity.as_ref().ok_or_else(|| {
-            Misuse::new("an account whose login brought an ID token", "one without").with_hint("log in again, with the scope openid")
+            Misuse::new("an account whose login brought an ID token", "one without")
+                .of("OpenID Connect Core §5.3.2")
+                .with_hint("log in again, with the scope openid")
         })?;
         if !verifier.is_of(&person.issuer) {
             let hint = format!("log in again: keyfob login {}", used.account().name);
-            return Err(Misuse::new("an ID token of the issuer in the provider's settings", "one of another").with_hint(hint).into());
+            return Err(Misuse::new("an ID token of the issuer in the provider's settings", "one of another")
+                .of("OpenID Connect Core §5.3.2")
+                .with_hint(hint)
+                .into());
         }
         // Today's settings say how to verify; that it was done, its login says.
         if !person.verified {
             let hint = format!("log in again: keyfob login {}", used.account().name);
-            return Err(Misuse::new("an ID token that was verified when it came", "one that nobody has verified").with_hint(hint).into());
+            return Err(Misuse::new("an ID token that was verified when it came", "one that nobody has verified")
+                .of("OpenID Connect Core §3.1.3.7")
+                .with_hint(hint)
+                .into());
         }
         let answer = Incoming::new(parts.status, &parts.headers, &body);
         let client_id = shared.app.client_id.as_str();
@@ -98,4 +107,6 @@ impl Session {
 
 fn no_endpoint() -> Misuse {
     Misuse::new("a provider that tells about the person (userinfo_endpoint)", "one without")
+        .of("OpenID Connect Core §5.3")
+        .with_hint("name the endpoint in the provider's file: endpoints.userinfo")
 }

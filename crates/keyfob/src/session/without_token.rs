@@ -35,7 +35,8 @@ impl Keyfob {
         parts.uri = target::resolve(&settings.api.base, &parts.uri.to_string())?;
         // The signature tells nobody the secret; but what it signs was meant for the API.
         let origin = Origin::of(&parts.uri).filter(|origin| settings.api_origins().any(|own| own == origin));
-        let origin = origin.ok_or_else(|| Misuse::new("a URL of the provider's API", "another"))?;
+        let origin =
+            origin.ok_or_else(|| Misuse::new("a URL of the provider's API", "another").with_hint("take a path of the provider's API"))?;
         let none = BTreeMap::new();
         settings.api.set_headers(app, &none, &mut parts)?;
         settings.api.set_query(app, &none, &mut parts)?;

@@ -20,7 +20,10 @@ async fn without_a_refresh_token_nobody_is_told_to_log_in_while_the_access_token
     without_refresh_token(&house, NOW + 600).await;
     let session = house.session().await;
     let error = session.refresh().await.unwrap_err();
-    assert_eq!(error.to_string(), "expected an account with a refresh token, but found one without, whose access token has not ended");
+    assert_eq!(
+        error.to_string(),
+        "expected an account with a refresh token (RFC 6749 §6), but found one without, whose access token has not ended"
+    );
     assert!(matches!(error, Error::Protocol(ProtoError::Misuse(_))), "{error:?}");
     assert_eq!(session.token(0).await.unwrap().expose(), "access-1");
     house.clock.turn(600);

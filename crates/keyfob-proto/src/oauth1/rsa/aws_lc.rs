@@ -18,7 +18,11 @@ pub(super) fn private_key(file: &KeyFile) -> Result<Arc<dyn RsaSign>, Misuse> {
         Form::Pkcs1 => KeyPair::from_der(file.der()),
         Form::Pkcs8 | Form::Spki | Form::Pkcs1Public => KeyPair::from_pkcs8(file.der()),
     };
-    Ok(Arc::new(Private(key.map_err(|_| Misuse::new("an RSA private key", "one whose numbers do not fit together"))?)))
+    Ok(Arc::new(Private(key.map_err(|_| {
+        Misuse::new("an RSA private key", "one whose numbers do not fit together")
+            .of("RFC 5849 §3.4.3")
+            .with_hint("take the key file that its tool made, unchanged")
+    })?)))
 }
 
 impl RsaSign for Private {
@@ -29,12 +33,15 @@ impl RsaSign for Private {
             Hash::Sha512 => &signature::RSA_PKCS1_SHA512,
             Hash::Sha1 => {
                 return Err(Misuse::new("a key that signs with SHA-1", "one of aws-lc-rs, which does not")
+                    .of("RFC 5849 §3.4.3")
                     .with_hint("build keyfob-proto with the feature rsa-sha1"));
             }
         };
         let mut out = vec![0; self.0.public_modulus_len()];
         let signed = self.0.sign(encoding, &SystemRandom::new(), message, &mut out);
-        signed.map_err(|_| Misuse::new("a signature by the private key", "none"))?;
+        signed.map_err(|_| {
+            Misuse::new("a signature by the private key", "none").of("RFC 5849 §3.4.3").with_hint("take a key of 2048 bits at least")
+        })?;
         Ok(out)
     }
 }
@@ -48,7 +55,11 @@ struct Public {
 
 pub(super) fn public_key(file: &KeyFile) -> Result<Arc<dyn RsaVerify>, Misuse> {
     let parse = |parameters: &'static RsaParameters| {
-        ParsedPublicKey::new(parameters, file.der()).map_err(|_| Misuse::new("an RSA public key", "one that is broken"))
+        ParsedPublicKey::new(parameters, file.der()).map_err(|_| {
+            Misuse::new("an RSA public key", "one that is broken")
+                .of("RFC 5849 §3.4.3")
+                .with_hint("take the key file that its tool made, unchanged")
+        })
     };
     Ok(Arc::new(Public {
         sha1: parse(&signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY)?,

@@ -47,8 +47,11 @@ impl KeyFile {
         match file.bits() {
             Some(bits) if BITS.contains(&bits) => Ok(file),
             Some(bits) => Err(Misuse::new("an RSA key of 2048 to 8192 bits", format!("one of {bits} bits"))
+                .of("RFC 5849 §3.4.3")
                 .with_hint("make a new key pair, and register its public key with the provider")),
-            None => Err(Misuse::new("an RSA key", "a key of another kind, or a broken one")),
+            None => Err(Misuse::new("an RSA key", "a key of another kind, or a broken one")
+                .of("RFC 5849 §3.4.3")
+                .with_hint("make one with: openssl genrsa -out key.pem 2048")),
         }
     }
 
@@ -57,7 +60,11 @@ impl KeyFile {
             Kind::Private => "a private key in PEM (-----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----)",
             Kind::Public => "a public key in PEM (-----BEGIN PUBLIC KEY----- or -----BEGIN RSA PUBLIC KEY-----)",
         };
-        let wrong = |found: &str| Misuse::new(expected, found);
+        let wrong = |found: &str| {
+            Misuse::new(expected, found)
+                .of("RFC 5849 §3.4.3")
+                .with_hint("give the whole file, from BEGIN to END; an encrypted one has to be decrypted first")
+        };
         if pem.len() > LONGEST {
             return Err(wrong("a very long text"));
         }

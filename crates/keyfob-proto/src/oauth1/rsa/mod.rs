@@ -63,7 +63,9 @@ pub trait RsaVerify: Send + Sync {
 ///
 /// `Misuse` if the method is none of RSA, or the key cannot sign.
 pub fn signature(method: SignatureMethod, key: &dyn RsaSign, base_string: &str, entropy: &dyn Entropy) -> Result<String, Misuse> {
-    let hash = method.hash().filter(|_| method.is_rsa()).ok_or_else(|| Misuse::new("a signature method of RSA", method.name()))?;
+    let hash = method.hash().filter(|_| method.is_rsa()).ok_or_else(|| {
+        Misuse::new("a signature method of RSA", method.name()).of("RFC 5849 §3.4.3").with_hint("choose RSA-SHA1, RSA-SHA256 or RSA-SHA512")
+    })?;
     Ok(encode::base64(&key.sign(hash, base_string.as_bytes(), entropy)?))
 }
 
@@ -80,11 +82,13 @@ pub fn signature(method: SignatureMethod, key: &dyn RsaSign, base_string: &str, 
 ///
 /// let short = Secret::new("-----BEGIN RSA PRIVATE KEY-----\nMAYCAQACAQc=\n-----END RSA PRIVATE KEY-----\n");
 /// let refused = rsa::private_key(&short, SignatureMethod::RsaSha256).err().expect("it is no key to sign with");
-/// assert_eq!(refused.to_string(), "expected an RSA key of 2048 to 8192 bits, but found one of 3 bits");
+/// assert_eq!(refused.to_string(), "expected an RSA key of 2048 to 8192 bits (RFC 5849 §3.4.3), but found one of 3 bits");
 /// ```
 pub fn private_key(pem: &Secret, method: SignatureMethod) -> Result<Arc<dyn RsaSign>, Misuse> {
     if !method.is_rsa() {
-        return Err(Misuse::new("a signature method of RSA", method.name()));
+        return Err(Misuse::new("a signature method of RSA", method.name())
+            .of("RFC 5849 §3.4.3")
+            .with_hint("choose RSA-SHA1, RSA-SHA256 or RSA-SHA512"));
     }
     let file = KeyFile::read(pem.expose(), Kind::Private)?;
     #[cfg(feature = "aws-lc")]
@@ -102,6 +106,7 @@ pub fn private_key(pem: &Secret, method: SignatureMethod) -> Result<Arc<dyn RsaS
             _ => "aws-lc or rsa-sha1 of keyfob-proto",
         };
         Err(Misuse::new(format!("a build that signs with {}", method.name()), "one that does not")
+            .of("RFC 5849 §3.4.3")
             .with_hint(format!("build with the feature {feature}, or bring a key of your own (RsaSign)")))
     }
 }
@@ -121,6 +126,7 @@ pub fn public_key(pem: &str) -> Result<Arc<dyn RsaVerify>, Misuse> {
     {
         let _ = (file.form(), file.der());
         Err(Misuse::new("a build that verifies RSA", "one that does not")
+            .of("RFC 5849 §3.4.3")
             .with_hint("build keyfob-proto with the feature aws-lc or rsa-sha1"))
     }
 }

@@ -29,7 +29,11 @@ pub(super) fn private_key(file: &KeyFile) -> Result<Arc<dyn RsaSign>, Misuse> {
         Form::Pkcs8 | Form::Spki | Form::Pkcs1Public => rsa::PrivateKey::from_pkcs8_der(file.der()).ok(),
     };
     let key = key.filter(|key| key.validate().is_ok());
-    let key = key.ok_or_else(|| Misuse::new("an RSA private key", "one whose numbers do not fit together"))?;
+    let key = key.ok_or_else(|| {
+        Misuse::new("an RSA private key", "one whose numbers do not fit together")
+            .of("RFC 5849 §3.4.3")
+            .with_hint("take the key file that its tool made, unchanged")
+    })?;
     let (sha1, sha256, sha512) = (SigningKey::new(key.clone()), SigningKey::new(key.clone()), SigningKey::new(key));
     Ok(Arc::new(Private { sha1, sha256, sha512 }))
 }
@@ -43,7 +47,11 @@ impl RsaSign for Private {
             Hash::Sha256 => self.sha256.try_sign_with_rng(&mut chance, message),
             Hash::Sha512 => self.sha512.try_sign_with_rng(&mut chance, message),
         };
-        Ok(signed.map_err(|_| Misuse::new("a signature by the private key", "none"))?.to_vec())
+        Ok(signed
+            .map_err(|_| {
+                Misuse::new("a signature by the private key", "none").of("RFC 5849 §3.4.3").with_hint("take a key of 2048 bits at least")
+            })?
+            .to_vec())
     }
 }
 
@@ -86,7 +94,11 @@ pub(super) fn public_key(file: &KeyFile) -> Result<Arc<dyn RsaVerify>, Misuse> {
         Form::Pkcs1Public => rsa::PublicKey::from_pkcs1_der(file.der()).ok(),
         Form::Spki | Form::Pkcs8 | Form::Pkcs1 => rsa::PublicKey::from_public_key_der(file.der()).ok(),
     };
-    let key = key.ok_or_else(|| Misuse::new("an RSA public key", "one that is broken"))?;
+    let key = key.ok_or_else(|| {
+        Misuse::new("an RSA public key", "one that is broken")
+            .of("RFC 5849 §3.4.3")
+            .with_hint("take the key file that its tool made, unchanged")
+    })?;
     let (sha1, sha256, sha512) = (VerifyingKey::new(key.clone()), VerifyingKey::new(key.clone()), VerifyingKey::new(key));
     Ok(Arc::new(Public { sha1, sha256, sha512 }))
 }

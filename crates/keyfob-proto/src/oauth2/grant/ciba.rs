@@ -94,32 +94,57 @@ impl Client {
         entropy: &dyn Entropy,
     ) -> Result<BackchannelAuthentication, Error> {
         let Some(endpoint) = &self.shared.settings.backchannel_authentication else {
-            return Err(Misuse::new("a provider with a backchannel authentication endpoint", "one without").into());
+            return Err(Misuse::new("a provider with a backchannel authentication endpoint", "one without")
+                .of("OpenID CIBA Core §7.1")
+                .with_hint("see whether the provider has such logins, and name the endpoint in its file")
+                .into());
         };
         if !self.is_confidential() {
-            return Err(Misuse::new("an app with a secret (OpenID CIBA Core §7.1)", "a public one").into());
+            return Err(Misuse::new("an app with a secret", "a public one")
+                .of("OpenID CIBA Core §7.1")
+                .with_hint("give the app its secret or key")
+                .into());
         }
         let asked = request.access.parameters(self)?;
         if !asked.scopes.iter().any(|scope| scope == "openid") {
-            return Err(Misuse::new("the scope openid (OpenID CIBA Core §7.1)", "other scopes").into());
+            return Err(Misuse::new("the scope openid", "other scopes")
+                .of("OpenID CIBA Core §7.1")
+                .with_hint("ask for openid, too")
+                .into());
         }
         let notification = (request.delivery == Delivery::Ping).then(|| token256(entropy));
         let acr_values = spaced("acr_values", &request.acr_values)?;
         let expiry = match request.requested_expiry {
-            Some(0) => return Err(Misuse::new("a requested_expiry of at least a second", "0").into()),
+            Some(0) => {
+                return Err(Misuse::new("a requested_expiry of at least a second", "0")
+                    .of("OpenID CIBA Core §7.1")
+                    .with_hint("leave it away, or give a second at least")
+                    .into());
+            }
             other => other.map(|seconds| seconds.to_string()),
         };
         if let Some(message) = request.binding_message.as_ref().filter(|text| text.is_empty() || crate::scrub::printable(text) != **text) {
             let found = format!("\"{}\", or more than can be shown", crate::scrub::printable(message));
-            return Err(Misuse::new("a binding_message that can be shown", found).into());
+            return Err(Misuse::new("a binding_message that can be shown", found)
+                .of("OpenID CIBA Core §7.1")
+                .with_hint("make it short, of visible characters")
+                .into());
         }
         let mut scrubber = self.scrubber();
         let hint = match &request.hint {
-            Hint::Login(text) if text.is_empty() => return Err(Misuse::new("a login_hint", "an empty one").into()),
+            Hint::Login(text) if text.is_empty() => {
+                return Err(Misuse::new("a login_hint", "an empty one")
+                    .of("OpenID CIBA Core §7.1")
+                    .with_hint("say whom it is about")
+                    .into());
+            }
             Hint::Login(text) => ("login_hint", text.as_str()),
             Hint::LoginToken(token) | Hint::IdToken(token) => {
                 if !is_vschar(token.expose()) {
-                    return Err(Misuse::new("a token as hint", "nothing, or text with spaces or control characters").into());
+                    return Err(Misuse::new("a token as hint", "nothing, or text with spaces or control characters")
+                        .of("OpenID CIBA Core §7.1")
+                        .with_hint("give the token as its server gave it")
+                        .into());
                 }
                 scrubber = scrubber.knowing(token);
                 let name = if matches!(request.hint, Hint::IdToken(_)) { "id_token_hint" } else { "login_hint_token" };
@@ -250,7 +275,10 @@ impl BackchannelLogin {
     /// `Misuse` if no ping was asked for.
     pub fn notified(&mut self, headers: &http::HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Error> {
         let Some(expected) = &self.notification else {
-            return Err(Misuse::new("a login that asked for a ping", "one that polls").into());
+            return Err(Misuse::new("a login that asked for a ping", "one that polls")
+                .of("OpenID CIBA Core §10.2")
+                .with_hint("ask again when Step says so; or begin the login with Delivery::Ping")
+                .into());
         };
         let broke = |expected: &str, found: &str| Misbehaved::new(NOTIFICATION, expected, found);
         // The token first, in constant time: what comes without it is from anybody.

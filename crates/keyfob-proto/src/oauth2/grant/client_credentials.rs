@@ -26,7 +26,10 @@ impl Client {
     /// `Misuse` if the app has nothing to prove who it is (§4.4: confidential clients only).
     pub fn client_credentials(&self, request: &AccessRequest) -> Result<Exchange, Error> {
         if !self.is_confidential() {
-            return Err(Misuse::new("an app with a secret (RFC 6749 §4.4)", "a public one: anybody could ask in its name").into());
+            return Err(Misuse::new("an app with a secret", "a public one: anybody could ask in its name")
+                .of("RFC 6749 §4.4")
+                .with_hint("give the app its secret or key")
+                .into());
         }
         let mut asked = request.parameters(self)?;
         if request.scopes.is_empty() {

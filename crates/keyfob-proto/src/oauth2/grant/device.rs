@@ -70,7 +70,10 @@ impl Client {
     /// `Misuse` if the provider has no device authorization endpoint.
     pub fn device_authorization(&self, request: &AccessRequest) -> Result<DeviceAuthorization, Error> {
         let Some(endpoint) = &self.shared.settings.device_authorization else {
-            return Err(Misuse::new("a provider with a device authorization endpoint", "one without").into());
+            return Err(Misuse::new("a provider with a device authorization endpoint", "one without")
+                .of("RFC 8628 §3.1")
+                .with_hint("choose another way to log in, or name the endpoint in the provider's file: endpoints.device")
+                .into());
         };
         let asked = request.parameters(self)?;
         let outgoing = match &self.shared.settings.pin {

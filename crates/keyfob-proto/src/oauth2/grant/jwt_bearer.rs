@@ -26,7 +26,10 @@ impl Client {
         let parts: Vec<_> = assertion.expose().split('.').collect();
         let base64url = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if parts.len() != 3 || !parts.iter().all(base64url) {
-            return Err(Misuse::new("a signed JWT as assertion: three parts of base64url (RFC 7523 §2.1)", "something else").into());
+            return Err(Misuse::new("a signed JWT as assertion: three parts of base64url", "something else")
+                .of("RFC 7523 §2.1")
+                .with_hint("give it as it was signed")
+                .into());
         }
         assertion_grant(self, GRANT_TYPE, assertion, request, RefreshToken::Welcome)
     }
@@ -41,7 +44,11 @@ impl Client {
     pub fn jwt_bearer_for(&self, subject: &str, request: &AccessRequest, now: Timestamp, entropy: &dyn Entropy) -> Result<Exchange, Error> {
         let signer = self.signer.as_deref().ok_or_else(|| no_key("assertions"))?;
         let issuer = self.shared.settings.issuer.as_deref();
-        let issuer = issuer.ok_or_else(|| Misuse::new("an issuer in the provider's settings, whom an assertion is for", "none"))?;
+        let issuer = issuer.ok_or_else(|| {
+            Misuse::new("an issuer in the provider's settings, whom an assertion is for", "none")
+                .of("RFC 7523 §3")
+                .with_hint("name it in the provider's file: endpoints.issuer")
+        })?;
         let assertion = bearer_assertion(signer, &self.shared.app.client_id, subject, issuer, Map::new(), now, entropy)?;
         assertion_grant(self, GRANT_TYPE, &assertion, request, RefreshToken::Dropped)
     }

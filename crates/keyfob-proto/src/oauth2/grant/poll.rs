@@ -89,12 +89,18 @@ impl Poll {
     /// `None`: ask now.
     fn wait(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Misuse> {
         if self.over {
-            return Err(Misuse::new("a login that is still waiting", "one that was decided").ending_login());
+            return Err(Misuse::new("a login that is still waiting", "one that was decided")
+                .of("RFC 8628 §3.4")
+                .with_hint("begin a new login")
+                .ending_login());
         }
         // A clock that went back must make neither a login immortal nor a pause endless.
         let lifetime = self.expires_at.since(self.created_at);
         if now >= self.expires_at || now < self.created_at.plus(-lifetime) {
-            return Err(Misuse::new("an approval in time", "a login that has expired").with_hint("begin the login again").ending_login());
+            return Err(Misuse::new("an approval in time", "a login that has expired")
+                .of("RFC 8628 §3.5")
+                .with_hint("begin the login again")
+                .ending_login());
         }
         if self.next_at.since(now) > self.pause().max(LONGEST_RETRY_AFTER) {
             self.next_at = now.plus(self.pause());
@@ -230,6 +236,8 @@ impl Waiting {
         {
             return Ok(());
         }
-        Err(Misuse::new("a login that this app began at this provider", "another app's or provider's"))
+        Err(Misuse::new("a login that this app began at this provider", "another app's or provider's")
+            .of("RFC 8628 §3.4")
+            .with_hint("ask with the app and the provider that the login was begun with"))
     }
 }

@@ -18,7 +18,8 @@ impl Client {
     pub fn saml_bearer(&self, assertion: &Secret, request: &AccessRequest) -> Result<Exchange, Error> {
         // What is in base64 already would go out encoded twice, and no server would say why it refuses.
         if !assertion.expose().trim_start().starts_with('<') {
-            return Err(Misuse::new("a SAML assertion as XML (RFC 7522 §2.1)", "something else")
+            return Err(Misuse::new("a SAML assertion as XML", "something else")
+                .of("RFC 7522 §2.1")
                 .with_hint("it is encoded here; give it as it was signed")
                 .into());
         }

@@ -120,7 +120,10 @@ impl Client {
         for (name, type_name, token) in tokens {
             let Some(token) = token else { continue };
             if !is_vschar(token.token.expose()) {
-                return Err(Misuse::new(format!("a {name} of visible ASCII"), "nothing, or other characters").into());
+                return Err(Misuse::new(format!("a {name} of visible ASCII"), "nothing, or other characters")
+                    .of("RFC 8693 §2.1")
+                    .with_hint("give the token as its server gave it")
+                    .into());
             }
             check_uri(&token.token_type)?;
             body.extend([(name, token.token.expose()), (type_name, token.token_type.as_str())]);
@@ -142,7 +145,9 @@ fn check_uri(token_type: &TokenType) -> Result<(), Misuse> {
     if is_vschar(uri) && uri.contains(':') {
         return Ok(());
     }
-    Err(Misuse::new("a token type as a URI (RFC 8693 §3)", format!("\"{}\"", crate::scrub::printable(uri))))
+    Err(Misuse::new("a token type as a URI", format!("\"{}\"", crate::scrub::printable(uri)))
+        .of("RFC 8693 §3")
+        .with_hint("such as urn:ietf:params:oauth:token-type:access_token"))
 }
 
 /// A token exchange, under way.

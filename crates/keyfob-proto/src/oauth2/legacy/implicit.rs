@@ -58,7 +58,10 @@ impl ImplicitPending {
     /// As [`Pending::verify`], and `Misbehaved` for a refresh token, a code or an ID token in the answer.
     pub fn receive(&self, client: &Client, answer: Answer<'_>, now: Timestamp) -> Result<Received, Error> {
         if self.0.response_type() != ResponseType::Token || !self.0.begun().is_of(client) {
-            return Err(Misuse::new("an implicit login that this app began at this provider", "another one").into());
+            return Err(Misuse::new("an implicit login that this app began at this provider", "another one")
+                .of("RFC 6749 §4.2")
+                .with_hint("finish the login with the app and the provider that it was begun with")
+                .into());
         }
         let (parameters, mut tolerated) = self.0.parameters(answer, now)?;
         if let Some(name) = ["code", "id_token"].into_iter().find(|name| parameters.get(name).is_some()) {

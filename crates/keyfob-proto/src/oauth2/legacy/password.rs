@@ -13,7 +13,7 @@ use crate::secret::Secret;
 /// `Misuse` if the name or the password is empty.
 pub fn password(client: &Client, username: &str, password: &Secret, request: &AccessRequest) -> Result<Exchange, Error> {
     if username.is_empty() || password.is_empty() {
-        return Err(Misuse::new("a user name and a password", "an empty one").into());
+        return Err(Misuse::new("a user name and a password", "an empty one").of("RFC 6749 §4.3.2").with_hint("give both").into());
     }
     let asked = request.parameters(client)?;
     let body = [("grant_type", "password"), ("username", username), ("password", password.expose())];

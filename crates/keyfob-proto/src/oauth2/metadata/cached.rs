@@ -88,7 +88,9 @@ impl CachedMetadata {
         match new {
             Ok(new) if new.metadata.issuer == self.metadata.issuer => (new, None),
             Ok(new) => {
-                let wrong = crate::Misuse::new(format!("metadata of {}", self.metadata.issuer), format!("that of {}", new.metadata.issuer));
+                let wrong = crate::Misuse::new(format!("metadata of {}", self.metadata.issuer), format!("that of {}", new.metadata.issuer))
+                    .of("RFC 8414 §3.3")
+                    .with_hint("ask for the metadata of the same issuer again");
                 (Self { failed_at: Some(now), ..self }, Some(wrong.into()))
             }
             Err(error) => (Self { failed_at: Some(now), ..self }, Some(error)),

@@ -145,7 +145,9 @@ fn request(place: &Endpoint) -> Outgoing {
 pub(crate) fn issuer_identifier(text: &str) -> Result<Endpoint, Misuse> {
     let issuer = Endpoint::parse(text)?;
     if issuer.uri().query().is_some() {
-        return Err(Misuse::new("an issuer without query (RFC 8414 §2)", "one with a query"));
+        return Err(Misuse::new("an issuer without query", "one with a query")
+            .of("RFC 8414 §2")
+            .with_hint("give the issuer alone, up to its path"));
     }
     Ok(issuer)
 }

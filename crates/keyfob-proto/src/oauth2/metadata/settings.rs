@@ -153,7 +153,9 @@ impl Metadata {
         match (listed.iter().count(), wanted) {
             (0, Dpop::Wanted) if !names.is_empty() => {
                 let names = scrubber.clean(&names.join(", "));
-                Err(Misuse::new("a server that takes DPoP proofs by an algorithm that is spoken here", names))
+                Err(Misuse::new("a server that takes DPoP proofs by an algorithm that is spoken here", names)
+                    .of("RFC 9449 §5.1")
+                    .with_hint("use tokens that are bound to no key"))
             }
             (0, _) => Ok(Algorithms::of([Algorithm::ES256])),
             _ => Ok(listed),
@@ -180,7 +182,8 @@ impl Metadata {
                 Err(Misuse::new(
                     format!("an app that can say who it is by one of: {methods}"),
                     "one with a client secret, which the server does not take as it is",
-                ))
+                )
+                .of("RFC 8414 §2"))
             }
         }
     }

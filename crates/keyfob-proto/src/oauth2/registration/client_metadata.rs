@@ -96,15 +96,19 @@ impl ClientMetadata {
             let loopback_or_tls = Origin::parse(uri).is_some_and(|origin| origin.as_str().starts_with("https://") || origin.is_loopback());
             if !loopback_or_tls || uri.contains('#') {
                 let found = format!("\"{}\"", printable(uri.split(['?', '#']).next().unwrap_or("")));
-                return Err(Misuse::new("redirect URIs with https (http only on loopback), without fragment (RFC 6749 §3.1.2)", found));
+                return Err(Misuse::new("redirect URIs with https (http only on loopback), without fragment", found)
+                    .of("RFC 6749 §3.1.2")
+                    .with_hint("give each as it is served, from https:// on"));
             }
         }
         let code = self.grant_types.is_empty() || self.grant_types.iter().any(|grant| grant == "authorization_code");
         if code && self.redirect_uris.is_empty() {
-            return Err(Misuse::new("a redirect URI, for the code grant (RFC 7591 §2)", "none"));
+            return Err(Misuse::new("a redirect URI, for the code grant", "none")
+                .of("RFC 7591 §2")
+                .with_hint("give one, or another grant"));
         }
         if self.jwks.is_some() && self.jwks_uri.is_some() {
-            return Err(Misuse::new("jwks or jwks_uri (RFC 7591 §2)", "both"));
+            return Err(Misuse::new("jwks or jwks_uri", "both").of("RFC 7591 §2").with_hint("leave one of them away"));
         }
         Ok(())
     }

@@ -77,10 +77,8 @@ impl Registration {
 
     fn managing(&self, method: Method) -> Result<(Endpoint, Outgoing), Misuse> {
         let management = self.management.as_ref().ok_or_else(|| {
-            Misuse::new(
-                "a registration that its client may manage (RFC 7592)",
-                "one whose server gave no registration_client_uri and token",
-            )
+            Misuse::new("a registration that its client may manage", "one whose server gave no registration_client_uri and token")
+                .of("RFC 7592")
         })?;
         let endpoint = Endpoint::parse(&management.registration_client_uri)?;
         let request = with_bearer(Outgoing::new(method, &endpoint).accept_json(), &management.registration_access_token)?;

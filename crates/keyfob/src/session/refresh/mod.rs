@@ -200,6 +200,7 @@ fn is_somebodys_wish(error: &Error) -> bool {
 /// There is nothing to refresh with, and no need to.
 fn without_refresh_token() -> Error {
     Misuse::new("an account with a refresh token", "one without, whose access token has not ended")
+        .of("RFC 6749 §6")
         .with_hint("it can be used until it ends; then a person has to log in again")
         .into()
 }

@@ -135,7 +135,10 @@ impl Shared {
             }
             let (Client::OAuth2(client), TokenSet::OAuth2(tokens)) = (&self.client, known.tokens()) else {
                 let oauth1 = "this account speaks OAuth 1, whose tokens are not refreshed";
-                return Err(Misuse::new("an OAuth 2 account", oauth1).with_hint("they are good until the provider takes them back").into());
+                return Err(Misuse::new("an OAuth 2 account", oauth1)
+                    .of("RFC 6749 §6")
+                    .with_hint("they are good until the provider takes them back")
+                    .into());
             };
             let client = self.client_of(client, tokens)?;
             let Some(renewal) = Renewal::of(&self.keyfob, &client, &known, tokens)? else {
