@@ -1,4 +1,4 @@
-//! The endpoints, and what a good answer is at each.
+//! The endpoints, each with its name and the test that asks it for every case; and what a good answer is at each.
 
 use std::sync::LazyLock;
 
@@ -6,131 +6,96 @@ use keyfob::proto::jose::{Algorithm, AwsLc, Crypto, PrivateKey, sign_compact};
 use keyfob_testbed::hostile::{Good, Hostile};
 use serde_json::{Map, Value};
 
-/// Where answers come from that nobody has to trust.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// RFC 6749 §4.1.3.
-    Token,
-    /// RFC 6749 §6.
-    Refresh,
-    /// RFC 7009.
-    Revocation,
-    /// RFC 9126.
-    Pushed,
-    /// RFC 8628 §3.1.
-    Device,
-    /// RFC 8628 §3.4.
-    Polling,
-    /// RFC 7662.
-    Introspection,
-    /// OpenID Connect Core §5.3.
-    UserInfo,
-    /// RFC 7591.
-    Registration,
-    /// RFC 8414.
-    Metadata,
-    /// RFC 7517 §5.
-    Keys,
-    /// OpenID CIBA Core §7.
-    Backchannel,
-    /// OpenID CIBA Core §10.1.
-    BackchannelPolling,
-    /// RFC 6749 §4.4.
-    ClientCredentials,
-    /// RFC 8693 §2.
-    TokenExchange,
-    /// RFC 7523 §2.1.
-    JwtBearer,
-    /// RFC 7522 §2.1.
-    SamlBearer,
-    /// RFC 6749 §4.3.
-    Password,
-    /// A GET for a token that lives longer, in place of the login's.
-    LongLived,
-    /// RFC 9701.
-    SignedIntrospection,
-    /// OpenID Connect Core §5.3.2.
-    SignedUserInfo,
-    /// RFC 7592 §2.2.
-    Management,
-    /// RFC 7592 §2.3.
-    Deletion,
-    /// RFC 9728 §3.
-    Resource,
-    /// RFC 7033.
-    WebFinger,
-    /// OpenID Connect Core §5.6.2: claims that are fetched where UserInfo says.
-    Claims,
-    /// RFC 5849 §2.1.
-    RequestToken,
-    /// RFC 5849 §2.3.
-    AccessToken,
-    /// What all this is for.
-    Api,
+use super::every_case;
+
+/// All of an endpoint in one line: nothing that walks them can leave one out.
+macro_rules! endpoints {
+    ($($(#[$about:meta])* $endpoint:ident, $name:literal, $test:ident;)*) => {
+        /// Where answers come from that nobody has to trust.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Endpoint {
+            $($(#[$about])* $endpoint,)*
+        }
+
+        impl Endpoint {
+            pub const ALL: &[Self] = &[$(Self::$endpoint),*];
+
+            /// What its path ends with.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$endpoint => $name,)*
+                }
+            }
+        }
+
+        $(
+            #[tokio::test]
+            async fn $test() {
+                every_case(Endpoint::$endpoint).await;
+            }
+        )*
+    };
 }
 
-impl Endpoint {
-    pub const ALL: [Self; 24] = [
-        Self::Token,
-        Self::Refresh,
-        Self::Revocation,
-        Self::Pushed,
-        Self::Device,
-        Self::Polling,
-        Self::Introspection,
-        Self::UserInfo,
-        Self::Registration,
-        Self::Metadata,
-        Self::Keys,
-        Self::Backchannel,
-        Self::BackchannelPolling,
-        Self::ClientCredentials,
-        Self::TokenExchange,
-        Self::JwtBearer,
-        Self::Management,
-        Self::Deletion,
-        Self::Resource,
-        Self::WebFinger,
-        Self::Claims,
-        Self::RequestToken,
-        Self::AccessToken,
-        Self::Api,
-    ];
-
-    /// What its path ends with.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Refresh => "refresh",
-            Self::Revocation => "revoke",
-            Self::Pushed => "push",
-            Self::Device => "device",
-            Self::Polling => "poll",
-            Self::Introspection => "introspect",
-            Self::UserInfo => "userinfo",
-            Self::Registration => "register",
-            Self::Metadata => "metadata",
-            Self::Keys => "keys",
-            Self::Backchannel => "backchannel",
-            Self::BackchannelPolling => "backchannel-poll",
-            Self::ClientCredentials => "client-credentials",
-            Self::TokenExchange => "exchange",
-            Self::JwtBearer => "jwt-bearer",
-            Self::SamlBearer => "saml-bearer",
-            Self::Password => "password",
-            Self::LongLived => "long-lived",
-            Self::SignedIntrospection => "introspect-signed",
-            Self::SignedUserInfo => "userinfo-signed",
-            Self::Management => "client",
-            Self::Deletion => "client-to-delete",
-            Self::Resource => "resource",
-            Self::WebFinger => "webfinger",
-            Self::Claims => "claims",
-            Self::RequestToken => "request-token",
-            Self::AccessToken => "access-token",
-            Self::Api => "api",
-        }
-    }
+endpoints! {
+    /// RFC 6749 §4.1.3.
+    Token, "token", c6_the_exchange_of_a_code;
+    /// RFC 6749 §6.
+    Refresh, "refresh", c6_a_refresh;
+    /// RFC 7009.
+    Revocation, "revoke", c3_a_revocation;
+    /// RFC 9126.
+    Pushed, "push", c6_a_pushed_authorization_request;
+    /// RFC 8628 §3.1.
+    Device, "device", c6_a_device_authorization;
+    /// RFC 8628 §3.4.
+    Polling, "poll", c6_the_polling_of_a_device;
+    /// RFC 7662.
+    Introspection, "introspect", c6_an_introspection;
+    /// OpenID Connect Core §5.3.
+    UserInfo, "userinfo", c6_userinfo;
+    /// RFC 7591.
+    Registration, "register", c6_a_registration;
+    /// RFC 8414.
+    Metadata, "metadata", c6_an_issuers_metadata;
+    /// RFC 7517 §5.
+    Keys, "keys", c6_an_issuers_keys;
+    /// OpenID CIBA Core §7.
+    Backchannel, "backchannel", c6_a_backchannel_authentication;
+    /// OpenID CIBA Core §10.1.
+    BackchannelPolling, "backchannel-poll", c6_the_polling_of_a_backchannel_authentication;
+    /// RFC 6749 §4.4.
+    ClientCredentials, "client-credentials", c6_client_credentials;
+    /// RFC 8693 §2.
+    TokenExchange, "exchange", c6_a_token_exchange;
+    /// RFC 7523 §2.1.
+    JwtBearer, "jwt-bearer", c6_an_assertion_for_somebody;
+    /// RFC 7522 §2.1.
+    SamlBearer, "saml-bearer", c6_a_saml_assertion;
+    /// RFC 6749 §4.3.
+    Password, "password", c6_a_password;
+    /// A GET for a token that lives longer, in place of the login's.
+    LongLived, "long-lived", c6_a_token_that_lives_longer;
+    /// RFC 9701.
+    SignedIntrospection, "introspect-signed", c6_a_signed_introspection;
+    /// OpenID Connect Core §5.3.2.
+    SignedUserInfo, "userinfo-signed", c6_signed_userinfo;
+    /// RFC 7592 §2.2.
+    Management, "client", c6_a_registration_that_is_changed;
+    /// RFC 7592 §2.3.
+    Deletion, "client-to-delete", c6_a_registration_that_is_ended;
+    /// RFC 9728 §3.
+    Resource, "resource", c6_a_resources_metadata;
+    /// RFC 7033.
+    WebFinger, "webfinger", c6_who_signs_a_person_in;
+    /// OpenID Connect Core §5.6.2: claims that are fetched where UserInfo says.
+    Claims, "claims", c6_claims_that_are_fetched;
+    /// RFC 5849 §2.1.
+    RequestToken, "request-token", c6_temporary_credentials;
+    /// RFC 5849 §2.3.
+    AccessToken, "access-token", c6_token_credentials;
+    /// What all this is for.
+    Api, "api", c17_a_call;
 }
 
 impl Endpoint {
