@@ -10,7 +10,7 @@ use super::every_case;
 
 /// All of an endpoint in one line: nothing that walks them can leave one out.
 macro_rules! endpoints {
-    ($($(#[$about:meta])* $endpoint:ident, $name:literal, $test:ident;)*) => {
+    ($($(#[$about:meta])* $test:ident => $endpoint:ident, $name:literal;)*) => {
         /// Where answers come from that nobody has to trust.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Endpoint {
@@ -39,63 +39,63 @@ macro_rules! endpoints {
 
 endpoints! {
     /// RFC 6749 §4.1.3.
-    Token, "token", c6_the_exchange_of_a_code;
+    c6_the_exchange_of_a_code => Token, "token";
     /// RFC 6749 §6.
-    Refresh, "refresh", c6_a_refresh;
+    c6_a_refresh => Refresh, "refresh";
     /// RFC 7009.
-    Revocation, "revoke", c3_a_revocation;
+    c3_a_revocation => Revocation, "revoke";
     /// RFC 9126.
-    Pushed, "push", c6_a_pushed_authorization_request;
+    c6_a_pushed_authorization_request => Pushed, "push";
     /// RFC 8628 §3.1.
-    Device, "device", c6_a_device_authorization;
+    c6_a_device_authorization => Device, "device";
     /// RFC 8628 §3.4.
-    Polling, "poll", c6_the_polling_of_a_device;
+    c6_the_polling_of_a_device => Polling, "poll";
     /// RFC 7662.
-    Introspection, "introspect", c6_an_introspection;
+    c6_an_introspection => Introspection, "introspect";
     /// OpenID Connect Core §5.3.
-    UserInfo, "userinfo", c6_userinfo;
+    c6_userinfo => UserInfo, "userinfo";
     /// RFC 7591.
-    Registration, "register", c6_a_registration;
+    c6_a_registration => Registration, "register";
     /// RFC 8414.
-    Metadata, "metadata", c6_an_issuers_metadata;
+    c6_an_issuers_metadata => Metadata, "metadata";
     /// RFC 7517 §5.
-    Keys, "keys", c6_an_issuers_keys;
+    c6_an_issuers_keys => Keys, "keys";
     /// OpenID CIBA Core §7.
-    Backchannel, "backchannel", c6_a_backchannel_authentication;
+    c6_a_backchannel_authentication => Backchannel, "backchannel";
     /// OpenID CIBA Core §10.1.
-    BackchannelPolling, "backchannel-poll", c6_the_polling_of_a_backchannel_authentication;
+    c6_the_polling_of_a_backchannel_authentication => BackchannelPolling, "backchannel-poll";
     /// RFC 6749 §4.4.
-    ClientCredentials, "client-credentials", c6_client_credentials;
+    c6_client_credentials => ClientCredentials, "client-credentials";
     /// RFC 8693 §2.
-    TokenExchange, "exchange", c6_a_token_exchange;
+    c6_a_token_exchange => TokenExchange, "exchange";
     /// RFC 7523 §2.1.
-    JwtBearer, "jwt-bearer", c6_an_assertion_for_somebody;
+    c6_an_assertion_for_somebody => JwtBearer, "jwt-bearer";
     /// RFC 7522 §2.1.
-    SamlBearer, "saml-bearer", c6_a_saml_assertion;
+    c6_a_saml_assertion => SamlBearer, "saml-bearer";
     /// RFC 6749 §4.3.
-    Password, "password", c6_a_password;
+    c6_a_password => Password, "password";
     /// A GET for a token that lives longer, in place of the login's.
-    LongLived, "long-lived", c6_a_token_that_lives_longer;
+    c6_a_token_that_lives_longer => LongLived, "long-lived";
     /// RFC 9701.
-    SignedIntrospection, "introspect-signed", c6_a_signed_introspection;
+    c6_a_signed_introspection => SignedIntrospection, "introspect-signed";
     /// OpenID Connect Core §5.3.2.
-    SignedUserInfo, "userinfo-signed", c6_signed_userinfo;
+    c6_signed_userinfo => SignedUserInfo, "userinfo-signed";
     /// RFC 7592 §2.2.
-    Management, "client", c6_a_registration_that_is_changed;
+    c6_a_registration_that_is_changed => Management, "client";
     /// RFC 7592 §2.3.
-    Deletion, "client-to-delete", c6_a_registration_that_is_ended;
+    c6_a_registration_that_is_ended => Deletion, "client-to-delete";
     /// RFC 9728 §3.
-    Resource, "resource", c6_a_resources_metadata;
+    c6_a_resources_metadata => Resource, "resource";
     /// RFC 7033.
-    WebFinger, "webfinger", c6_who_signs_a_person_in;
+    c6_who_signs_a_person_in => WebFinger, "webfinger";
     /// OpenID Connect Core §5.6.2: claims that are fetched where UserInfo says.
-    Claims, "claims", c6_claims_that_are_fetched;
+    c6_claims_that_are_fetched => Claims, "claims";
     /// RFC 5849 §2.1.
-    RequestToken, "request-token", c6_temporary_credentials;
+    c6_temporary_credentials => RequestToken, "request-token";
     /// RFC 5849 §2.3.
-    AccessToken, "access-token", c6_token_credentials;
+    c6_token_credentials => AccessToken, "access-token";
     /// What all this is for.
-    Api, "api", c17_a_call;
+    c17_a_call => Api, "api";
 }
 
 impl Endpoint {
